@@ -1,0 +1,31 @@
+# Every target does its own set-up: a fresh machine needs Python 3.11 with venv, make and a package index.
+PYTHON ?= python3.11
+PY := .venv/bin/python
+PORT ?= 8501
+
+.PHONY: app test check bench setup clean
+
+app: setup  ## start the dashboard on localhost and print its address
+	$(PY) -m streamlit run dashboard/app.py --server.port $(PORT)
+
+test: setup  ## the whole suite
+	$(PY) -m pytest
+
+check: setup  ## style, types, import direction; every warning is an error
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+bench: setup  ## JSON: costs as multiples of one bare forward pass
+	$(PY) -m core bench
+
+setup: .venv/ready
+
+.venv/ready: requirements.txt
+	$(PYTHON) -m venv .venv || python3 -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+clean:  ## what was built, not what was trained
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

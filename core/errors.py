@@ -1,0 +1,41 @@
+"""What can go wrong that the reader can mend.
+
+UserError            shown as it is: what was found, what was expected, what to do
+├── UnreadableFile   bytes that are no radiograph we can read
+├── UnknownName      a name that is in no table; suggests the nearest
+├── BadCheckpoint    weights or card that do not fit each other or us
+├── BadSetting       a setting outside its bounds
+├── BadData          a training or evaluation set that lacks what is needed
+└── Unreachable      a download that did not come, or came changed
+"""
+
+
+class UserError(Exception):
+    """One sentence for the person at the screen; never a traceback."""
+
+
+class UnreadableFile(UserError):
+    """The bytes are no radiograph we can read."""
+
+
+class UnknownName(UserError, KeyError):
+    """The name is in no table."""
+
+    def __str__(self) -> str:  # KeyError would show the sentence in quotes
+        return str(self.args[0])
+
+
+class BadCheckpoint(UserError):
+    """Weights or card do not fit each other or us."""
+
+
+class BadSetting(UserError):
+    """A setting lies outside its bounds."""
+
+
+class BadData(UserError):
+    """A data set lacks what is needed."""
+
+
+class Unreachable(UserError):
+    """A download did not come, or came changed."""

@@ -1,0 +1,44 @@
+"""A table of named things that pages, command line, tests and README read."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import TypeVar
+
+from core.errors import UnknownName
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Mapping[str, Entry]):
+    """Name -> entry in order of registration; refuses doubles, suggests the nearest name."""
+
+    def __init__(self, noun: str) -> None:
+        self._noun = noun
+        self._entries: dict[str, Entry] = {}
+
+    def add(self, name: str, entry: Entry) -> None:
+        """Raises: ValueError if the name is taken."""
+        if name in self._entries:
+            raise ValueError(f"{self._noun} {name!r} is registered twice")
+        self._entries[name] = entry
+
+    def __getitem__(self, name: str) -> Entry:
+        if name not in self._entries:
+            raise unknown(self._noun, name, list(self._entries))
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries  # Mapping's own would call __getitem__ and build the sentence
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def unknown(noun: str, name: str, known: list[str]) -> UnknownName:
+    """The error that says which names there are and which is meant, most likely."""
+    nearest = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    return UnknownName(f"There is no {noun} named {name!r}.{hint} Known: {', '.join(known) or 'none'}.")

@@ -1,0 +1,261 @@
+"""The values that travel between parts: frozen, arrays read-only, compared by their key."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Heat = NDArray[np.float32]
+
+
+def seal(array: NDArray[Any]) -> NDArray[Any]:
+    """The same array, C-contiguous and read-only, so that no holder can change it under another."""
+    array = np.ascontiguousarray(array)
+    if array.flags.writeable:
+        array.flags.writeable = False
+    return array
+
+
+def digest(*parts: object) -> str:
+    """A short hexadecimal digest of content: arrays by dtype, shape and bytes, the rest by repr."""
+    sha = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            sha.update(f"{part.dtype.str}{part.shape}".encode())
+            sha.update(np.ascontiguousarray(part).tobytes())
+        else:
+            sha.update(repr(part).encode())
+        sha.update(b"\0")
+    return sha.hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What the file was before reading made grey pixels of it; the quality checks read it.
+
+    format: "PNG", "JPEG", "TIFF", "WebP", "DICOM" or "drawn" (the phantom).
+    mode:   pixel layout in the file's own words: "L", "RGB", "RGBA", "P", "CMYK", "I;16", "MONOCHROME1", ...
+    bits:   meaningful bits a sample.
+    lossy:  True if the pixels went through lossy compression (JPEG, lossy WebP, lossy JPEG 2000, DICOM's own flag).
+    chroma: (h, w) uint8, long side at most 256: the largest difference between the colour channels in each
+            cell, 0 where grey; None where the file has no colour channels.
+    transparent: share of pixels, 0 to 1, that the dropped alpha channel made at least partly transparent.
+    """
+
+    format: str
+    mode: str
+    bits: int
+    lossy: bool = False
+    chroma: NDArray[np.uint8] | None = None
+    transparent: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.chroma is not None:
+            object.__setattr__(self, "chroma", seal(self.chroma))
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """One film at full depth and full resolution.
+
+    pixels:  (H, W) uint8 or uint16, bone bright (MONOCHROME1 is turned over), read-only.
+    black, white: the stored values shown as black and as white (DICOM's window where there is one).
+    spacing: mm a pixel, (row, column); None where the file does not say.
+    view:    "PA", "AP", "LL", ... as the file says; None where it does not.
+    steps:   what reading did to the file, one plain sentence each ("Turned by 90° as the EXIF tag says.").
+    key:     digest of pixels, levels and spacing; the name does not enter.
+    """
+
+    pixels: Pixels
+    name: str
+    black: float
+    white: float
+    origin: Origin
+    spacing: tuple[float, float] | None = None
+    view: str | None = None
+    steps: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 2 or self.pixels.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"pixels are {self.pixels.dtype} {self.pixels.shape}, expected (H, W) uint8 or uint16")
+        if not self.black < self.white:
+            raise ValueError(f"black {self.black} is not below white {self.white}")
+        object.__setattr__(self, "pixels", seal(self.pixels))
+
+    @cached_property
+    def key(self) -> str:
+        return digest(self.pixels, self.black, self.white, self.spacing)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether this is the phantom and not a person's film; every picture of it says so."""
+        return self.origin.format == "drawn"
+
+
+@dataclass(frozen=True)
+class Input:
+    """How a network wants its radiographs; the card is the only place where this stands.
+
+    size:     px a side, after `fit`.
+    channels: 1, or 3 equal ones.
+    filter:   resize filter: "area", "bilinear", "bicubic" or "lanczos" (all antialiased).
+    fit:      how the film becomes a square: "stretch" (aspect given up), "pad" (black bars), "crop" (middle).
+    low, high: the values that the film's black and white become before normalisation.
+    mean, std: then (x - mean) / std; or "film" for both: each film's own mean and deviation.
+    """
+
+    size: int
+    channels: Literal[1, 3] = 1
+    filter: Literal["area", "bilinear", "bicubic", "lanczos"] = "area"
+    fit: Literal["stretch", "pad", "crop"] = "stretch"
+    low: float = 0.0
+    high: float = 1.0
+    mean: tuple[float, ...] | Literal["film"] = "film"
+    std: tuple[float, ...] | Literal["film"] = "film"
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What is done to a film before the network reads it, beside the card's own preprocessing.
+
+    Each is a switch that people see; the film on screen stays as it is.
+    crop_borders: cut flat black or white margins away.
+    turn:         quarter turns counter-clockwise, 0 to 3, for films stored lying or upside-down.
+    invert:       grey scale turned over, for films stored with bone dark.
+    denoise:      at the network's input size: "none", "gaussian" (sigma 1 px) or "median" (3 x 3 px).
+    clahe:        contrast-limited adaptive histogram equalisation, 8 x 8 tiles, clip limit 2.
+    """
+
+    crop_borders: bool = True
+    turn: int = 0
+    invert: bool = False
+    denoise: Literal["none", "gaussian", "median"] = "none"
+    clahe: bool = False
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the network's square input lies on the radiograph.
+
+    x0, y0, x1, y1: edges in radiograph pixels (pixel i spans i to i+1); beyond the film where it was padded.
+    turn: quarter turns counter-clockwise that were applied after cutting the box out.
+    """
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    turn: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a trained network is, without its weights: the JSON card beside the safetensors file.
+
+    findings:    (F,) names in the order of the logits.
+    multi_label: True for independent sigmoids, False for one softmax.
+    temperature: logits are divided by it before softmax or sigmoid.
+    thresholds:  finding -> probability from which it counts as found (operating point); empty where none was set.
+    metrics, trained_on: the card's own figures, as stored.
+    sha256:      of the weights file.
+    """
+
+    name: str
+    architecture: str
+    findings: tuple[str, ...]
+    multi_label: bool
+    input: Input
+    sha256: str
+    temperature: float = 1.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    trained_on: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        return digest(self.sha256, self.architecture, self.findings, self.multi_label, self.input, self.temperature)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What one network says of one radiograph.
+
+    logits, probabilities: (F,) float32 in the order of `findings`; probabilities after temperature.
+    seconds: wall clock of preparation and forward pass.
+    """
+
+    radiograph: str
+    checkpoint: str
+    findings: tuple[str, ...]
+    logits: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    temperature: float
+    seconds: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "logits", seal(self.logits))
+        object.__setattr__(self, "probabilities", seal(self.probabilities))
+
+    @property
+    def likeliest(self) -> tuple[str, float]:
+        """The finding with the highest probability, and that probability."""
+        best = int(self.probabilities.argmax())
+        return self.findings[best], float(self.probabilities[best])
+
+    def probability(self, finding: str) -> float:
+        """Raises: ValueError if the network does not know the finding."""
+        return float(self.probabilities[self.findings.index(finding)])
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One attribution map, at its own small size, with its place on the radiograph.
+
+    heat:     (h, w) float32 in `unit`, read-only; raw values, never rescaled.
+    signed:   True if below zero speaks against the finding.
+    method, finding, layer, settings: how it was made; layer is None for maps of the input.
+    seconds, passes: what it cost: wall clock, and (forward, backward) passes of the network.
+    """
+
+    radiograph: str
+    checkpoint: str
+    heat: Heat
+    placement: Placement
+    signed: bool
+    unit: str
+    method: str
+    finding: str
+    layer: str | None
+    settings: Mapping[str, Any]
+    seconds: float
+    passes: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if self.heat.ndim != 2 or self.heat.dtype != np.float32:
+            raise ValueError(f"heat is {self.heat.dtype} {self.heat.shape}, expected (h, w) float32")
+        object.__setattr__(self, "heat", seal(self.heat))
+
+    @cached_property
+    def key(self) -> str:
+        return digest(
+            self.radiograph,
+            self.checkpoint,
+            self.heat,
+            self.placement,
+            self.method,
+            self.finding,
+            self.layer,
+            sorted(self.settings.items()),
+        )
+
+    @property
+    def peak(self) -> float:
+        """The largest absolute value of the map, in `unit`; 0 for a flat or empty map."""
+        top = float(np.abs(self.heat).max(initial=0.0))
+        return top if math.isfinite(top) else math.nan
