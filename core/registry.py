@@ -1,5 +1,7 @@
 """A table of named things that pages, command line, tests and README read."""
 
+import importlib
+import pkgutil
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
@@ -10,17 +12,21 @@ Entry = TypeVar("Entry")
 
 
 class Registry(Mapping[str, Entry]):
-    """Name -> entry in order of registration; refuses doubles, suggests the nearest name."""
+    """Name -> entry in order of registration; refuses doubles, suggests the nearest name.
 
-    def __init__(self, noun: str) -> None:
+    With `package`, its modules are imported at the first look, so that a new entry is one new file.
+    """
+
+    def __init__(self, noun: str, *, package: str | None = None) -> None:
         self._noun = noun
-        self._entries: dict[str, Entry] = {}
+        self._package = package
+        self._registered: dict[str, Entry] = {}
 
     def add(self, name: str, entry: Entry) -> None:
         """Raises: ValueError if the name is taken."""
-        if name in self._entries:
+        if name in self._registered:
             raise ValueError(f"{self._noun} {name!r} is registered twice")
-        self._entries[name] = entry
+        self._registered[name] = entry
 
     def __getitem__(self, name: str) -> Entry:
         if name not in self._entries:
@@ -35,6 +41,16 @@ class Registry(Mapping[str, Entry]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def _entries(self) -> dict[str, Entry]:
+        if self._package:
+            # Not remembered: an import already done costs microseconds, and a flag set by one thread would let
+            # another look while the modules are still being imported.
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{self._package}.{module.name}")
+        return self._registered
 
 
 def unknown(noun: str, name: str, known: list[str]) -> UnknownName:

@@ -1,0 +1,35 @@
+"""What a stage answers, whatever the finding."""
+
+from typing import Annotated
+
+from torch import Tensor
+
+from core.errors import BadSetting
+from core.explain.evidence import Evidence
+from core.explain.method import Bounds, method
+
+
+@method(
+    "layer-activation",
+    title="Layer activation",
+    needs="none",
+    layered=True,
+    signed=True,
+    unit="activation",
+    misleads="It is the same for every finding: a bright place excites the stage, which may count for or against.",
+    source="Captum LayerActivation",
+)
+def layer_activation(
+    evidence: Evidence,
+    *,
+    channel: Annotated[int, Bounds(-1, 4095, "one feature map; -1 for the mean of all")] = -1,
+) -> Tensor:
+    """What excites the stage, whatever the finding: the mean of its feature maps, or one of them.
+
+    Returns: (N, h, w), in the stage's own units.
+    """
+    features = evidence.features
+    if channel >= features.shape[1]:
+        last = features.shape[1] - 1
+        raise BadSetting(f"channel is {channel}; {evidence.stage} has feature maps 0 to {last}.")
+    return features.mean(dim=1) if channel < 0 else features[:, channel]

@@ -1,0 +1,178 @@
+"""From a radiograph to the network's input and back: the one place where either happens."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from core.types import Cleaning, Heat, Input, Pixels, Placement, Radiograph
+
+_RESAMPLING = {
+    "area": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+_MARGIN_RANGE = 0.06  # of black..white: what a flat margin may vary by; JPEG ringing stays below
+_SMALLEST_FILM = 0.25  # of a side: if less than this would remain, the film is dark, not framed
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What the network receives.
+
+    image:     (C, S, S) float32, normalised as the card says.
+    placement: where its square lies on the radiograph.
+    black, white: what the film's black and white became, in the units of `image`.
+    """
+
+    image: Tensor
+    placement: Placement
+    black: float
+    white: float
+
+    @property
+    def picture(self) -> NDArray[np.uint8]:
+        """(S, S) uint8: the input as a person can look at it, film black to film white."""
+        grey = (self.image[0] - self.black) / (self.white - self.black)
+        shown: NDArray[np.uint8] = (grey.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+        return shown
+
+
+def prepare(radiograph: Radiograph, input: Input, cleaning: Cleaning | None = None) -> Prepared:
+    """The network's input, made the same way in training, evaluation, command line and dashboard.
+
+    Order: cut margins away, windowed grey 0..1, fit to a square, turn, invert, denoise, CLAHE, normalise.
+    """
+    cleaning = cleaning or Cleaning()
+    box = film_box(radiograph) if cleaning.crop_borders else (0, 0, *radiograph.pixels.shape[::-1])
+    x0, y0, x1, y1 = box
+    grey = windowed(radiograph.pixels[y0:y1, x0:x1], radiograph.black, radiograph.white)
+    square, inner = _fitted(grey, input)
+    if cleaning.turn % 4:
+        square = np.rot90(square, cleaning.turn % 4)
+    if cleaning.invert:
+        square = 1 - square
+    square = _cleaned(np.array(square), cleaning)
+
+    scale = input.high - input.low
+    values = torch.from_numpy(square) * scale + input.low
+    mean, std = _moments(values) if input.mean == "film" or input.std == "film" else (input.mean, input.std)
+    means = torch.tensor(mean, dtype=torch.float32).reshape(-1, 1, 1)
+    stds = torch.tensor(std, dtype=torch.float32).reshape(-1, 1, 1)
+    image = ((values.expand(input.channels, -1, -1) - means) / stds).contiguous()
+    return Prepared(
+        image=image,
+        placement=Placement(x0 + inner[0], y0 + inner[1], x0 + inner[2], y0 + inner[3], cleaning.turn % 4),
+        black=float((input.low - means[0]) / stds[0]),
+        white=float((input.high - means[0]) / stds[0]),
+    )
+
+
+def windowed(pixels: Pixels, black: float, white: float) -> Heat:
+    """(H, W) float32 from 0 (`black` and below) to 1 (`white` and above)."""
+    levels = np.arange(np.iinfo(pixels.dtype).max + 1, dtype=np.float32)
+    table = np.clip((levels - black) / (white - black), 0, 1)
+    return np.take(table, pixels)
+
+
+def film_box(radiograph: Radiograph) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of the film without flat black or white margins; the whole film where it has none."""
+    height, width = radiograph.pixels.shape
+    step = max(1, max(height, width) // 512)
+    thin = radiograph.pixels[::step, ::step]
+    low, high = radiograph.black, radiograph.white
+    grey = (thin.astype(np.float32) - low) / (high - low)
+    rows = _inside(grey)
+    columns = _inside(grey[rows[0] : rows[1]].T)
+    y0, y1 = rows[0] * step, min(rows[1] * step, height)
+    x0, x1 = columns[0] * step, min(columns[1] * step, width)
+    if (y1 - y0) < _SMALLEST_FILM * height or (x1 - x0) < _SMALLEST_FILM * width:
+        return 0, 0, width, height
+    return x0, y0, x1, y1
+
+
+def enlarge(heat: Heat, placement: Placement, shape: tuple[int, int]) -> Heat:
+    """The map laid over the radiograph.
+
+    heat:    (h, w), any unit; covers the network's whole square input.
+    shape:   (H, W) of the radiograph.
+    Returns: (H, W) float32, bilinear between cell centres and constant beyond them; NaN outside the placement.
+    """
+    upright = np.rot90(heat, -placement.turn)
+    across, inside_x = _weights(placement.x0, placement.x1, upright.shape[1], shape[1])
+    down, inside_y = _weights(placement.y0, placement.y1, upright.shape[0], shape[0])
+    rows = _mixed(upright, down)
+    placed = np.ascontiguousarray(_mixed(rows.T, across).T)
+    placed[~inside_y] = np.nan
+    placed[:, ~inside_x] = np.nan
+    return placed
+
+
+def _inside(grey: Heat) -> tuple[int, int]:
+    """First and last-plus-one row that is not flat black or white; all rows where none would remain."""
+    low, high = np.percentile(grey, (2, 98), axis=1)
+    flat = (high - low < _MARGIN_RANGE) & ((high < _MARGIN_RANGE) | (low > 1 - _MARGIN_RANGE))
+    kept = np.flatnonzero(~flat)
+    return (int(kept[0]), int(kept[-1]) + 1) if len(kept) else (0, len(grey))
+
+
+def _fitted(grey: Heat, input: Input) -> tuple[Heat, tuple[float, float, float, float]]:
+    """The film as a square of `input.size`, and that square's edges in the pixels of `grey`."""
+    height, width = grey.shape
+    film = Image.fromarray(grey)
+    size, resampling = input.size, _RESAMPLING[input.filter]
+    if input.fit == "stretch":
+        return np.asarray(film.resize((size, size), resampling)), (0.0, 0.0, float(width), float(height))
+    if input.fit == "crop":
+        side = min(height, width)
+        left, top = (width - side) / 2, (height - side) / 2
+        edges = (left, top, left + side, top + side)
+        return np.asarray(film.resize((size, size), resampling, box=edges)), edges
+    inner_width = max(1, round(size * width / max(height, width)))
+    inner_height = max(1, round(size * height / max(height, width)))
+    left_pad, top_pad = (size - inner_width) // 2, (size - inner_height) // 2
+    square = np.zeros((size, size), np.float32)
+    square[top_pad : top_pad + inner_height, left_pad : left_pad + inner_width] = np.asarray(
+        film.resize((inner_width, inner_height), resampling)
+    )
+    x_scale, y_scale = width / inner_width, height / inner_height
+    x0, y0 = -left_pad * x_scale, -top_pad * y_scale
+    return square, (x0, y0, x0 + size * x_scale, y0 + size * y_scale)
+
+
+def _cleaned(square: Heat, cleaning: Cleaning) -> Heat:
+    if cleaning.denoise == "gaussian":
+        square = np.asarray(cv2.GaussianBlur(square, (0, 0), 1.0), np.float32)
+    elif cleaning.denoise == "median":
+        square = np.asarray(cv2.medianBlur(square, 3), np.float32)
+    if cleaning.clahe:
+        levels = (square.clip(0, 1) * 65535).round().astype(np.uint16)
+        equalised = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(levels)
+        square = equalised.astype(np.float32) / np.float32(65535)
+    return square
+
+
+def _moments(values: Tensor) -> tuple[tuple[float], tuple[float]]:
+    # The floor keeps a blank film finite; it then predicts nothing, and the quality checks say why.
+    return (float(values.mean()),), (max(float(values.std()), 1e-3),)
+
+
+def _weights(
+    start: float, stop: float, cells: int, pixels: int
+) -> tuple[tuple[NDArray[np.intp], Heat], NDArray[np.bool_]]:
+    """For each pixel: the cell before it and the share of the next; and whether it lies inside."""
+    centres = np.arange(pixels) + 0.5
+    position = ((centres - start) / (stop - start) * cells - 0.5).clip(0, cells - 1)
+    before = np.minimum(position.astype(np.intp), max(cells - 2, 0))
+    return (before, (position - before).astype(np.float32)), (centres >= start) & (centres < stop)
+
+
+def _mixed(values: Heat, weights: tuple[NDArray[np.intp], Heat]) -> Heat:
+    before, share = weights
+    after = np.minimum(before + 1, len(values) - 1)
+    return values[before] * (1 - share)[:, None] + values[after] * share[:, None]

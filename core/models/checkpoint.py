@@ -1,0 +1,112 @@
+"""Weights (safetensors) and their JSON card: reading, writing, listing."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core.errors import BadCheckpoint
+from core.models.architecture import Network, architectures
+from core.registry import unknown
+from core.types import Checkpoint, Input
+
+SHIPPED = Path(__file__).parents[2] / "weights"
+
+
+def names(folder: Path = SHIPPED) -> list[str]:
+    """The checkpoints in the folder, by name: each .safetensors with a card beside it."""
+    return sorted(card.stem for card in folder.glob("*.json") if card.with_suffix(".safetensors").exists())
+
+
+def read_card(name: str, folder: Path = SHIPPED) -> Checkpoint:
+    """The card of one checkpoint, without its weights.
+
+    Raises: UnknownName where there is none of this name; BadCheckpoint where the card lacks or garbles a field.
+    """
+    if name not in names(folder):
+        raise unknown("checkpoint", name, names(folder))
+    path = folder / f"{name}.json"
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        return Checkpoint(
+            name=name,
+            architecture=card["architecture"],
+            findings=tuple(card["findings"]),
+            multi_label=bool(card["multi_label"]),
+            input=_input(card["input"]),
+            sha256=card["sha256"],
+            temperature=float(card["temperature"]),
+            thresholds=card.get("thresholds", {}),
+            trained_on=card.get("trained_on", {}),
+            metrics=card.get("metrics", {}),
+        )
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadCheckpoint(f"The card {path.name} is not JSON ({error}). Restore it or train again.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadCheckpoint(f"The card {path.name} lacks or garbles {error}. Restore it or train again.") from error
+
+
+def read_network(checkpoint: Checkpoint, folder: Path = SHIPPED) -> Network:
+    """The network in float32, in evaluation mode; only safetensors is ever read, so nothing in the file can run.
+
+    Raises: BadCheckpoint if file, card and architecture do not fit each other.
+    """
+    path = folder / f"{checkpoint.name}.safetensors"
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != checkpoint.sha256:
+        raise BadCheckpoint(
+            f"{path.name} has SHA-256 {found[:12]}…, its card says {checkpoint.sha256[:12]}…: "
+            "the file was changed or cut short. Fetch both again."
+        )
+    network = architectures[checkpoint.architecture].build(len(checkpoint.findings), checkpoint.input.channels)
+    try:
+        tensors = {
+            name: tensor.float() if tensor.is_floating_point() else tensor
+            for name, tensor in load_tensors(data).items()
+        }
+        network.load_state_dict(tensors)
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadCheckpoint(f"{path.name} does not hold a {checkpoint.architecture} ({reason}).") from error
+    return network.eval().requires_grad_(False)
+
+
+def write(network: Network, card: dict[str, Any], name: str, folder: Path = SHIPPED) -> Checkpoint:
+    """Stores the weights in float16 with their card; returns what a reader of the card gets.
+
+    card: the fields of Checkpoint, less name and sha256, plus any others worth keeping.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.safetensors"
+    save_file(half(network), path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    card = {"name": name, **card, "sha256": sha256}
+    path.with_suffix(".json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return read_card(name, folder)
+
+
+def half(network: Network) -> dict[str, Tensor]:
+    """The state dict as it is stored: floating-point tensors in float16, on the CPU."""
+    state = network.state_dict()
+    return {
+        name: (tensor.to(torch.float16) if tensor.is_floating_point() else tensor).contiguous().cpu()
+        for name, tensor in state.items()
+    }
+
+
+def input_card(input: Input) -> dict[str, Any]:
+    """The preprocessing as it stands in the card."""
+    return dataclasses.asdict(input)
+
+
+def _input(card: dict[str, Any]) -> Input:
+    fields: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in card.items()}
+    return Input(**fields)
