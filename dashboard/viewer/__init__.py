@@ -1,0 +1,166 @@
+"""The radiograph viewer: the film at full depth with the heat over it, windowed and coloured in the browser.
+
+The film's pixels travel once: they are put where Streamlit serves its pictures (`/media`), under an address made of
+their content, and the browser keeps them for as long as the page is open. What a rerun sends is the small map and its
+texts. Window, zoom, opacity, threshold, colours and mode never come back to the server.
+"""
+
+import base64
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from streamlit.runtime import Runtime
+
+from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, table_text
+from core.types import Explanation, Radiograph
+
+_HERE = Path(__file__).parent
+_SHARED = ("store.js", "film.js", "heat.js")
+
+
+def _script(*names: str) -> str:
+    """The plain files as one module: a component's script can't import its neighbours."""
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+
+
+_viewer = st.components.v2.component(
+    "lightbox.viewer",
+    html='<div class="viewer" data-testid="viewer"></div>',
+    css=_script("viewer.css"),
+    js=_script(*_SHARED, "controls.js", "pointer.js", "viewer.js"),
+)
+_strip = st.components.v2.component(
+    "lightbox.stage_strip",
+    html='<div class="strip" data-testid="stage-strip"></div>',
+    css=_script("strip.css"),
+    js=_script(*_SHARED, "strip.js"),
+)
+
+
+def viewer(
+    radiograph: Radiograph,
+    explanations: Sequence[Explanation] = (),
+    *,
+    key: str,
+    title: str = "",
+    captions: Sequence[str] = (),
+    scale: float | None = None,
+    height: int | None = None,
+) -> None:
+    """Draw the radiograph with the first map over it; `[` and `]` step through further ones without a rerun.
+
+    explanations: maps of this radiograph; none shows the bare film, and the room for the colour bar stays.
+    key:      of this viewer on its page; zoom and window belong to the radiograph, the look of the heat to all viewers.
+    title:    one line above the film, "model · method · stage" on a page with several viewers.
+    captions: what stands beside the colour bar, one a map; by default `core.overlay.caption`.
+    scale:    value at the end of the colour map, in the maps' unit, where viewers share one; None: each its own peak.
+    height:   of the film on screen in CSS px; None: as tall as the window allows.
+    Raises:   ValueError if a map is of another radiograph, or there is not one caption a map.
+    """
+    if captions and len(captions) != len(explanations):
+        raise ValueError(f"there are {len(captions)} captions for {len(explanations)} maps")
+    words = captions or [caption(explanation) for explanation in explanations]
+    maps = [_map(radiograph, explanation, scale=scale) for explanation in explanations]
+    _viewer(
+        key=key,
+        data={
+            "viewer": key,
+            "film": _film(radiograph),
+            "maps": [entry | {"caption": text} for entry, text in zip(maps, words, strict=True)],
+            "tables": {name: table_text(name) for name in SEQUENTIAL + DIVERGING},
+            "sequential": SEQUENTIAL,
+            "diverging": DIVERGING,
+            "opacity": OPACITY,
+            "title": title,
+            "height": height,
+        },
+    )
+
+
+def stage_strip(
+    radiograph: Radiograph, explanations: Sequence[Explanation], *, selected: str | None, key: str
+) -> str | None:
+    """Draw one row of small maps, one a stage, each on its own scale; a click asks for that stage.
+
+    selected: layer of the map that the page shows large; it is marked.
+    Returns:  the layer that was clicked, in the one rerun after the click; else None.
+    Raises:   ValueError if a map is of another radiograph.
+    """
+    result = _strip(
+        key=key,
+        data={
+            "film": _film(radiograph),
+            "maps": [_map(radiograph, explanation, scale=None) for explanation in explanations],
+            "tables": {name: table_text(name) for name in SEQUENTIAL + DIVERGING},
+            "sequential": SEQUENTIAL,
+            "diverging": DIVERGING,
+            "opacity": OPACITY,
+            "selected": selected,
+        },
+        on_chosen_change=lambda: None,
+    )
+    chosen: str | None = result.chosen
+    return chosen
+
+
+def _film(radiograph: Radiograph) -> dict[str, Any]:
+    """What the browser must know of the film, and where it fetches the pixels: rows, little-endian, uncompressed."""
+    height, width = radiograph.pixels.shape
+    return {
+        "key": radiograph.key,
+        "address": _address(radiograph),
+        "name": radiograph.name,
+        "width": width,
+        "height": height,
+        "bits": 8 * radiograph.pixels.dtype.itemsize,
+        "black": radiograph.black,
+        "white": radiograph.white,
+        "spacing": radiograph.spacing,
+        "drawn": radiograph.drawn,
+    }
+
+
+def _address(radiograph: Radiograph) -> str:
+    """Where the pixels are served for as long as a session shows this film; empty without a server.
+
+    Streamlit names big files by samples of their content, so an edited film of the same size could be taken for the
+    original; the radiograph's key as file name keeps them apart.
+    """
+    if not Runtime.exists():
+        return ""
+    little = radiograph.pixels.astype(radiograph.pixels.dtype.newbyteorder("<"), copy=False)
+    return Runtime.instance().media_file_mgr.add(
+        little.tobytes(),
+        "application/octet-stream",
+        coordinates=f"lightbox.film.{radiograph.key}",
+        file_name=radiograph.key,
+    )
+
+
+def _map(radiograph: Radiograph, explanation: Explanation, *, scale: float | None) -> dict[str, Any]:
+    """The map at its own size and everything that is drawn or written with it."""
+    if explanation.radiograph != radiograph.key:
+        raise ValueError(f"the map is of radiograph {explanation.radiograph}, not of {radiograph.key}")
+    height, width = explanation.heat.shape
+    box = explanation.placement
+    peak = None if math.isnan(explanation.peak) else explanation.peak
+    return {
+        "key": explanation.key,
+        "heat": base64.b64encode(explanation.heat.astype(np.dtype("<f4"), copy=False).tobytes()).decode(),
+        "width": width,
+        "height": height,
+        "box": [box.x0, box.y0, box.x1, box.y1],
+        "turn": box.turn % 4,
+        "signed": explanation.signed,
+        "unit": explanation.unit,
+        "peak": peak,
+        "scale": scale or peak,
+        "finding": explanation.finding,
+        "method": explanation.method,
+        "layer": explanation.layer,
+        "absence": absence(explanation),
+    }

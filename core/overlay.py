@@ -1,0 +1,267 @@
+"""Heat over radiograph as plain RGB: the colour maps, the one blending rule, and the static picture with its legend.
+
+The viewer in the browser (`dashboard/viewer/heat.js`) follows the same rule, and a browser test holds the two together:
+
+    level   where a value lies in the colour map, 0 to 255; of a signed map zero is 128, exactly in the middle
+    share   the value's share of the scale, 0 to 1, without its sign
+    alpha   opacity × min(1, 2 × share), and 0 where the share is below the threshold
+
+so that weak heat leaves the film visible, and everything from half of the scale up shows at full opacity.
+"""
+
+import base64
+import math
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from core.errors import BadSetting
+from core.image.prepare import enlarge
+from core.types import Explanation, Heat, Radiograph
+
+Rgb = NDArray[np.uint8]
+
+OPACITY = 0.45
+SEQUENTIAL = ("inferno", "viridis", "cividis", "magma")
+# Dark in the middle, so that they read over a dark film; blue or green against, orange, red or purple for the finding.
+DIVERGING = ("managua_r", "berlin", "vanimo_r")
+NOTICE = "For research and teaching. Not for diagnosis."
+DRAWN = "Drawn phantom, not a person's film."
+
+_BAND = 512  # film rows blended at once: bounds the memory for a 15-megapixel film
+_LEAST_WIDTH = 480  # px: a legend below a narrower film could not be read
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_GROUND, _QUIET, _INK = (16, 16, 18), (150, 150, 156), (232, 232, 236)
+
+
+def palettes(*, signed: bool) -> tuple[str, ...]:
+    """The colour maps that fit, the default first: diverging for signed maps, perceptually uniform for the rest."""
+    return DIVERGING if signed else SEQUENTIAL
+
+
+@cache
+def table(colours: str) -> Rgb:
+    """The colour map as (256, 3) uint8; of a diverging map entry 128 is zero and 1 and 255 are the ends.
+
+    Raises: BadSetting if there is no such colour map.
+    Source: matplotlib; its diverging maps after Crameri 2018, doi:10.5281/zenodo.1243862.
+    """
+    from matplotlib import colormaps  # late: it is slow to import, and reading a film does not need it
+
+    if colours in SEQUENTIAL:
+        positions = np.arange(256) / 255
+    elif colours in DIVERGING:
+        positions = np.clip(0.5 + (np.arange(256) - 128) / 254, 0, 1)
+    else:
+        raise BadSetting(f"There is no colour map {colours!r}. Known: {', '.join(SEQUENTIAL + DIVERGING)}.")
+    rgb = np.floor(colormaps[colours](positions)[:, :3] * 255 + 0.5).astype(np.uint8)
+    rgb.flags.writeable = False
+    return rgb
+
+
+@cache
+def table_text(colours: str) -> str:
+    """`table` in base64, as the viewer wants it."""
+    return base64.b64encode(table(colours).tobytes()).decode()
+
+
+def shares(*, signed: bool) -> NDArray[np.float64]:
+    """What share of the scale each of the 256 levels stands for, without its sign."""
+    levels = np.arange(256)
+    return np.minimum(np.abs(levels - 128) / 127, 1.0) if signed else levels / 255
+
+
+def alphas(*, signed: bool, opacity: float, threshold: float) -> NDArray[np.float64]:
+    """How much of the film each of the 256 levels hides, 0 to 1."""
+    share = shares(signed=signed)
+    return np.where(share >= threshold, opacity * np.minimum(1.0, 2.0 * share), 0.0)
+
+
+def levels(heat: Heat, *, signed: bool, scale: float) -> NDArray[np.uint8]:
+    """Where each value lies in the colour map; values beyond the scale lie at its end, NaN at zero."""
+    share = np.nan_to_num(heat / scale, nan=0.0)
+    place = 128 + 127 * np.clip(share, -1, 1) if signed else 255 * np.clip(share, 0, 1)
+    return cast(NDArray[np.uint8], np.floor(place + 0.5).astype(np.uint8))
+
+
+def display(radiograph: Radiograph) -> NDArray[np.uint8]:
+    """The film through its own black and white levels.
+
+    Returns: (H, W) uint8.
+    """
+    top = 255 if radiograph.pixels.dtype == np.uint8 else 65535
+    share = (np.arange(top + 1) - radiograph.black) / (radiograph.white - radiograph.black)
+    window = np.floor(0.5 + 255 * np.clip(share, 0, 1)).astype(np.uint8)
+    grey: NDArray[np.uint8] = window[radiograph.pixels]
+    return grey
+
+
+def absence(explanation: Explanation) -> str | None:
+    """Why no heat can be drawn, in one sentence; None where it can."""
+    if math.isnan(explanation.peak):
+        return "The map holds values that are not numbers, so no heat is drawn."
+    if explanation.peak == 0:
+        return "The map is zero everywhere, so no heat is drawn."
+    if not explanation.signed and explanation.heat.max() <= 0:
+        return "Nothing in the map speaks for the finding, so no heat is drawn."
+    return None
+
+
+def caption(explanation: Explanation) -> str:
+    """What the map is: "covid · grad-cam · stage4 · 7 × 7, enlarged"."""
+    height, width = explanation.heat.shape
+    box = explanation.placement
+    turned = explanation.placement.turn % 2 == 1
+    across, down = (box.y1 - box.y0, box.x1 - box.x0) if turned else (box.x1 - box.x0, box.y1 - box.y0)
+    size = f"{height} × {width}" + (", enlarged" if width < across and height < down else "")
+    parts = [explanation.finding, explanation.method, explanation.layer, size]
+    return " · ".join(part for part in parts if part)
+
+
+def figure(value: float) -> str:
+    """A number of the colour bar in three digits: 0, 3.14, −0.02, 1.2 × 10⁻⁵."""
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{float(f'{value:.3g}'):g}".replace("-", "−")
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}".replace("-", "−")
+
+
+def overlay(
+    radiograph: Radiograph,
+    explanation: Explanation,
+    *,
+    opacity: float = OPACITY,
+    colours: str | None = None,
+    threshold: float = 0.0,
+    scale: float | None = None,
+    legend: bool = True,
+) -> Rgb:
+    """The heat over the radiograph at the film's own resolution, and below it a legend.
+
+    opacity:   0 to 1, where the heat is strongest.
+    colours:   one of `palettes`; None for the default.
+    threshold: share of the scale, 0 to 1, below which nothing is drawn.
+    scale:     the value, in the map's unit, at the end of the colour map; None for the map's own peak.
+    Returns:   (H', W', 3) uint8; exactly (H, W, 3) without the legend, at least 480 px wide with it.
+    Raises:    ValueError if the map is not of this radiograph; BadSetting if the colours do not fit the map.
+    """
+    if explanation.radiograph != radiograph.key:
+        raise ValueError(f"the map is of radiograph {explanation.radiograph}, not of {radiograph.key}")
+    colours = colours or palettes(signed=explanation.signed)[0]
+    fitting = palettes(signed=explanation.signed)
+    if colours not in fitting:
+        kind = "a signed" if explanation.signed else "an unsigned"
+        raise BadSetting(f"{colours!r} does not suit {kind} map. Choose one of: {', '.join(fitting)}.")
+    missing = absence(explanation)
+    scale = scale or explanation.peak
+    grey = display(radiograph)
+    if missing:
+        picture = np.repeat(grey[:, :, None], 3, axis=2)
+    else:
+        rgb = table(colours).astype(np.float32)
+        alpha = alphas(signed=explanation.signed, opacity=opacity, threshold=threshold).astype(np.float32)
+        level = levels(
+            enlarge(explanation.heat, explanation.placement, grey.shape), signed=explanation.signed, scale=scale
+        )
+        picture = np.empty((*grey.shape, 3), dtype=np.uint8)
+        for top in range(0, grey.shape[0], _BAND):
+            band = slice(top, top + _BAND)
+            share = alpha[level[band]][:, :, None]
+            blend = grey[band, :, None] * (1 - share) + rgb[level[band]] * share
+            picture[band] = np.floor(blend + 0.5).astype(np.uint8)
+    if not legend:
+        return picture
+    bar = None if missing else _bar(explanation, colours=colours, threshold=threshold)
+    return _with_legend(picture, radiograph, explanation, bar=bar, scale=scale, missing=missing)
+
+
+def _bar(explanation: Explanation, *, colours: str, threshold: float) -> Rgb:
+    """(1, 256, 3): the colour map as the legend shows it; what the threshold hides is dimmed."""
+    shown = shares(signed=explanation.signed) >= threshold
+    bar = np.where(shown[:, None], table(colours), table(colours) // 4)
+    if explanation.signed:
+        bar[0] = bar[1]
+    return bar[None].astype(np.uint8)
+
+
+def _with_legend(
+    picture: Rgb,
+    radiograph: Radiograph,
+    explanation: Explanation,
+    *,
+    bar: Rgb | None,
+    scale: float,
+    missing: str | None,
+) -> Rgb:
+    """The picture on black with bar, caption, name and notice below, in letters that grow with the film."""
+    height, width = picture.shape[:2]
+    total = max(width, _LEAST_WIDTH)
+    letter = max(12, round(total / 56))
+    gap = letter // 2
+    font = _font(letter)
+    lines = [(missing or "", _INK), (caption(explanation), _INK), (radiograph.name, _QUIET)]
+    lines += [(DRAWN, _INK)] if radiograph.drawn else []
+    lines += [(NOTICE, _QUIET)]
+    wrapped = [(part, ink) for text, ink in lines for part in _wrap(text, font, total - 4 * gap)]
+    bar_height = 0 if bar is None else 3 * letter
+    strip = Image.new("RGB", (total, 2 * gap + bar_height + len(wrapped) * (letter + gap) + gap), _GROUND)
+    draw = ImageDraw.Draw(strip)
+    if bar is not None:
+        _draw_bar(strip, draw, bar, explanation, scale=scale, font=font, letter=letter)
+    top = 2 * gap + bar_height
+    for text, ink in wrapped:
+        draw.text((2 * gap, top), text, fill=ink, font=font)
+        top += letter + gap
+    whole = np.zeros((height + strip.height, total, 3), dtype=np.uint8)
+    left = (total - width) // 2
+    whole[:height, left : left + width] = picture
+    whole[height:] = np.asarray(strip)
+    return whole
+
+
+def _draw_bar(
+    strip: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    bar: Rgb,
+    explanation: Explanation,
+    *,
+    scale: float,
+    font: ImageFont.FreeTypeFont,
+    letter: int,
+) -> None:
+    """The colour bar with its ends, and for signed maps its middle, in numbers with the unit."""
+    left, top = letter, letter
+    width = min(strip.width - 2 * letter, 26 * letter)
+    strip.paste(Image.fromarray(bar).resize((width, letter)), (left, top))
+    below = top + letter + letter // 4
+    low = -scale if explanation.signed else 0.0
+    draw.text((left, below), figure(low), fill=_INK, font=font)
+    if explanation.signed:
+        draw.text((left + width * 128 / 255, below), "0", fill=_INK, font=font, anchor="ma")
+    draw.text((left + width, below), f"{figure(scale)} {explanation.unit}", fill=_INK, font=font, anchor="ra")
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib carries: Pillow's own letters lack ×, − and every accent a file name may have."""
+    import matplotlib
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+
+
+def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """The text in lines no wider than `width` px; a word that alone is wider is cut with an ellipsis."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            while font.getlength(word) > width and len(word) > 2:
+                word = word[:-2].rstrip("…") + "…"
+            lines.append(word)
+    return lines

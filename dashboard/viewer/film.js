@@ -1,0 +1,135 @@
+// The film through its window, at the resolution that the screen can show.
+
+// Where a film lies on the canvas: canvas px = left + film px * scale. Whole px, so that at scale 1 pixels meet pixels.
+function placed(view, size, pane) {
+  const scale = fitted(size, pane) * view.zoom;
+  return {
+    scale,
+    left: Math.round(pane.left + pane.width / 2 - view.x * scale),
+    top: Math.round(pane.top + pane.height / 2 - view.y * scale),
+  };
+}
+
+function fitted(size, pane) {
+  return Math.min(pane.width / size.width, pane.height / size.height);
+}
+
+// Grey 0..255 for each stored value: black at level - width / 2, white at level + width / 2.
+function greys(view, bits) {
+  const table = new Uint32Array(2 ** bits);
+  const black = view.level - view.width / 2;
+  for (let value = 0; value < table.length; value++) {
+    const share = Math.min(Math.max((value - black) / view.width, 0), 1);
+    const grey = Math.floor((view.invert ? 1 - share : share) * 255 + 0.5);
+    table[value] = 0xff000000 | (grey << 16) | (grey << 8) | grey;
+  }
+  return table;
+}
+
+// The film halved `step` times, each pixel the mean of four: what a smaller picture of it is made from.
+function levelOf(film, step) {
+  while (film.levels.length <= step) film.levels.push(halved(film.levels.at(-1)));
+  return film.levels[step];
+}
+
+function halved({ pixels, width, height }) {
+  const across = (width + 1) >> 1;
+  const down = (height + 1) >> 1;
+  const out = new pixels.constructor(across * down);
+  for (let y = 0; y < down; y++) {
+    const above = 2 * y * width;
+    const below = Math.min(2 * y + 1, height - 1) * width;
+    for (let x = 0, to = y * across; x < across; x++, to++) {
+      const left = 2 * x;
+      const right = left + 1 < width ? left + 1 : left;
+      out[to] = (pixels[above + left] + pixels[above + right] + pixels[below + left] + pixels[below + right] + 2) >> 2;
+    }
+  }
+  return { pixels: out, width: across, height: down };
+}
+
+// A canvas that is filled pixel by pixel; it grows when needed and is never given back.
+class Sheet {
+  constructor() {
+    this.canvas = document.createElement("canvas");
+    this.context = this.canvas.getContext("2d");
+    this.fingerprint = "";
+  }
+
+  // (pixels, stride) to fill, for a picture of width × height.
+  open(width, height) {
+    if (!this.image || width > this.canvas.width || height > this.canvas.height) {
+      this.canvas.width = Math.max(this.canvas.width, (width + 63) & ~63);
+      this.canvas.height = Math.max(this.canvas.height, (height + 63) & ~63);
+      this.image = this.context.createImageData(this.canvas.width, this.canvas.height);
+      this.words = new Uint32Array(this.image.data.buffer);
+    }
+    return [this.words, this.canvas.width];
+  }
+
+  close(width, height) {
+    this.context.putImageData(this.image, 0, 0, 0, 0, width, height);
+  }
+}
+
+// Draws the visible part of the film. `sheet` remembers the windowed pixels, so that a change of heat costs nothing.
+function drawFilm(context, sheet, film, view, pane, place) {
+  const { scale, left, top } = place;
+  const step = Math.min(Math.max(Math.floor(Math.log2(1 / scale)), 0), 6);
+  const level = levelOf(film, step);
+  const cell = scale * 2 ** step; // canvas px
+  const x0 = Math.max(0, Math.floor((pane.left - left) / cell) - 1);
+  const y0 = Math.max(0, Math.floor((pane.top - top) / cell) - 1);
+  const x1 = Math.min(level.width, Math.ceil((pane.left + pane.width - left) / cell) + 1);
+  const y1 = Math.min(level.height, Math.ceil((pane.top + pane.height - top) / cell) + 1);
+  if (x1 <= x0 || y1 <= y0) return;
+  const width = x1 - x0;
+  const height = y1 - y0;
+  const fingerprint = [film.key, step, x0, y0, x1, y1, view.width, view.level, view.invert].join();
+  if (sheet.fingerprint !== fingerprint) {
+    const table = greys(view, film.bits);
+    const [words, stride] = sheet.open(width, height);
+    for (let y = 0; y < height; y++) {
+      let from = (y0 + y) * level.width + x0;
+      let to = y * stride;
+      for (const end = to + width; to < end; ) words[to++] = table[level.pixels[from++]];
+    }
+    sheet.close(width, height);
+    sheet.fingerprint = fingerprint;
+  }
+  context.save();
+  context.beginPath(); // the last cell of a halved level may reach past the film
+  context.rect(left, top, film.width * scale, film.height * scale);
+  context.clip();
+  context.imageSmoothingEnabled = cell !== 1;
+  context.imageSmoothingQuality = cell < 1 ? "high" : "low";
+  context.drawImage(sheet.canvas, 0, 0, width, height, left + x0 * cell, top + y0 * cell, width * cell, height * cell);
+  context.restore();
+}
+
+// The stored values below which `shares` of the pixels lie.
+function percentiles(film, shares) {
+  if (!film.counts) {
+    film.counts = new Uint32Array(2 ** film.bits);
+    for (const value of film.pixels) film.counts[value]++;
+  }
+  return shares.map((share) => {
+    let below = 0;
+    for (let value = 0; value < film.counts.length; value++) {
+      below += film.counts[value];
+      if (below >= share * film.pixels.length) return value;
+    }
+    return film.counts.length - 1;
+  });
+}
+
+// The window that a preset stands for.
+function presetWindow(name, film, description) {
+  let [black, white] = [description.black, description.white];
+  if (name === "full") {
+    [black, white] = percentiles(film, [1e-12, 1]);
+  } else if (name === "percentile") {
+    [black, white] = percentiles(film, [0.01, 0.99]);
+  }
+  return windowOf(black, Math.max(white, black + 1));
+}

@@ -1,0 +1,257 @@
+// Heat from its small map to the screen, by the same rule as core/overlay.py and core/image/prepare.py (enlarge):
+// bilinear between cell centres, constant beyond them, nothing outside the box; a browser test compares the pixels.
+
+function decoded(text) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let index = 0; index < binary.length; index++) bytes[index] = binary.charCodeAt(index);
+  return bytes;
+}
+
+// The map as it came, with its values turned back upright.
+function heatOf(entry) {
+  let values = new Float32Array(decoded(entry.heat).buffer);
+  let { width, height } = entry;
+  for (let turn = 0; turn < entry.turn; turn++) {
+    const turned = new Float32Array(values.length); // a quarter turn clockwise
+    for (let y = 0; y < width; y++) {
+      for (let x = 0; x < height; x++) turned[y * height + x] = values[(height - 1 - x) * width + y];
+    }
+    values = turned;
+    [width, height] = [height, width];
+  }
+  return { ...entry, values, across: width, down: height };
+}
+
+// For positions start + i * step (film px), i < count: the cell before, the cell after (-1 outside), the share of the after.
+function weights(first, step, count, low, high, cells) {
+  const before = new Int32Array(count).fill(-1);
+  const after = new Int32Array(count).fill(-1);
+  const share = new Float32Array(count);
+  for (let index = 0; index < count; index++) {
+    const at = first + index * step;
+    if (at < low || at >= high) continue;
+    const position = Math.min(Math.max(((at - low) / (high - low)) * cells - 0.5, 0), cells - 1);
+    before[index] = Math.min(Math.floor(position), Math.max(cells - 2, 0));
+    after[index] = Math.min(before[index] + 1, cells - 1);
+    share[index] = position - before[index];
+  }
+  return { before, after, share };
+}
+
+// Calls row(y, values) for every row of the grid; values are NaN outside the box and outside the film.
+function enlarged(heat, film, grid, row) {
+  const [x0, y0, x1, y1] = heat.box;
+  const across = weights(grid.x, grid.step, grid.width, x0, x1, heat.across);
+  const down = weights(grid.y, grid.step, grid.height, y0, y1, heat.down);
+  const mixed = new Float32Array(heat.across);
+  const values = new Float32Array(grid.width);
+  for (let y = 0; y < grid.height; y++) {
+    const at = grid.y + y * grid.step;
+    const here = down.before[y] >= 0 && at >= 0 && at < film.height;
+    if (here) {
+      const above = down.before[y] * heat.across;
+      const below = down.after[y] * heat.across;
+      const share = down.share[y];
+      for (let x = 0; x < heat.across; x++) {
+        mixed[x] = heat.values[above + x] * (1 - share) + heat.values[below + x] * share;
+      }
+    }
+    for (let x = 0; x < grid.width; x++) {
+      const position = grid.x + x * grid.step;
+      values[x] =
+        here && across.before[x] >= 0 && position >= 0 && position < film.width
+          ? mixed[across.before[x]] * (1 - across.share[x]) + mixed[across.after[x]] * across.share[x]
+          : NaN;
+    }
+    row(y, values);
+  }
+}
+
+function shareOf(level, signed) {
+  return signed ? Math.min(Math.abs(level - 128) / 127, 1) : level / 255;
+}
+
+// 256 words of red, green, blue, alpha: colour and cover of each level at full opacity.
+function palette(table, signed, threshold) {
+  const words = new Uint32Array(256);
+  for (let level = 0; level < 256; level++) {
+    const share = shareOf(level, signed);
+    const alpha = share >= threshold ? Math.round(255 * Math.min(1, 2 * share)) : 0;
+    words[level] =
+      ((alpha << 24) | (table[3 * level + 2] << 16) | (table[3 * level + 1] << 8) | table[3 * level]) >>> 0;
+  }
+  return words;
+}
+
+// The grid of canvas pixel centres in film px, every `every` canvas px.
+function gridOf(pane, place, every) {
+  const step = every / place.scale;
+  return {
+    x: (pane.left + every / 2 - place.left) / place.scale,
+    y: (pane.top + every / 2 - place.top) / place.scale,
+    step,
+    width: Math.ceil(pane.width / every),
+    height: Math.ceil(pane.height / every),
+  };
+}
+
+const FINEST = 2 ** 21; // canvas px; beyond (a large high-density screen) every second pixel is interpolated by the canvas
+
+function drawHeat(context, sheet, heat, film, look, table, pane, place) {
+  const every = pane.width * pane.height > FINEST ? 2 : 1;
+  const grid = gridOf(pane, place, every);
+  const fingerprint = [heat.key, heat.scale, film.key, look.threshold, table.name, pane.width, pane.height].join();
+  const where = [place.scale, place.left - pane.left, place.top - pane.top].join();
+  if (sheet.fingerprint !== fingerprint + where) {
+    const words = palette(table.rgb, heat.signed, look.threshold);
+    const [pixels, stride] = sheet.open(grid.width, grid.height);
+    const factor = (heat.signed ? 127 : 255) / heat.scale;
+    const middle = heat.signed ? 128.5 : 0.5;
+    const least = heat.signed ? 1 : 0;
+    enlarged(heat, film, grid, (y, values) => {
+      for (let x = 0, to = y * stride; x < grid.width; x++, to++) {
+        const level = Math.floor(values[x] * factor + middle); // NaN stays NaN
+        pixels[to] = level === level ? words[level > 255 ? 255 : level < least ? least : level] : 0;
+      }
+    });
+    sheet.close(grid.width, grid.height);
+    sheet.fingerprint = fingerprint + where;
+  }
+  context.globalAlpha = look.opacity;
+  context.imageSmoothingEnabled = every !== 1;
+  const [width, height] = [grid.width, grid.height];
+  context.drawImage(sheet.canvas, 0, 0, width, height, pane.left, pane.top, width * every, height * every);
+  context.globalAlpha = 1;
+}
+
+// The heat in the film pixel (x, y), as core's enlarge gives it; NaN outside the box.
+function heatAt(heat, film, x, y) {
+  let found = NaN;
+  const grid = { x: Math.floor(x) + 0.5, y: Math.floor(y) + 0.5, step: 1, width: 1, height: 1 };
+  enlarged(heat, film, grid, (_, values) => (found = values[0]));
+  return found;
+}
+
+const LINES = [0.5, 0.8]; // of the map's own peak
+
+// Contour lines: a dark line under a light one reads on any grey; below zero they are dashed.
+function drawContours(context, heat, film, table, pane, place, unit) {
+  const every = Math.round(3 * unit);
+  const grid = gridOf(pane, place, every);
+  const field = new Float32Array(grid.width * grid.height);
+  enlarged(heat, film, grid, (y, values) => field.set(values, y * grid.width));
+  context.lineJoin = context.lineCap = "round";
+  for (const sign of heat.signed ? [1, -1] : [1]) {
+    for (const line of LINES) {
+      const path = contour(field, grid, sign * line * heat.peak, pane, every);
+      const level = heat.signed ? Math.round(128 + sign * 127 * line) : Math.round(255 * line);
+      const [red, green, blue] = table.rgb.subarray(3 * level, 3 * level + 3);
+      context.setLineDash(sign < 0 ? [6 * unit, 5 * unit] : []);
+      context.lineWidth = (line > 0.6 ? 4.5 : 3.5) * unit;
+      context.strokeStyle = "rgb(0 0 0 / 0.75)";
+      context.stroke(path);
+      context.lineWidth = (line > 0.6 ? 2.5 : 1.5) * unit;
+      context.strokeStyle = `rgb(${red} ${green} ${blue})`;
+      context.stroke(path);
+    }
+  }
+  context.setLineDash([]);
+}
+
+// Marching squares, joined into lines so that dashes run through.
+function contour(field, { width, height }, value, pane, every) {
+  const at = (index) => field[index] - value;
+  const point = (edge) => {
+    const [from, step] = edge % 2 ? [(edge - 1) / 2, width] : [edge / 2, 1];
+    const share = at(from) / (at(from) - at(from + step));
+    const x = (from % width) + (step === 1 ? share : 0);
+    const y = Math.floor(from / width) + (step === 1 ? 0 : share);
+    return [pane.left + (x + 0.5) * every, pane.top + (y + 0.5) * every];
+  };
+  const next = new Map(); // edge -> the edges it is joined to; an edge is 2 * index for the one to the right, + 1 down
+  const join = (one, other) => {
+    next.has(one) ? next.get(one).push(other) : next.set(one, [other]);
+    next.has(other) ? next.get(other).push(one) : next.set(other, [one]);
+  };
+  for (let y = 0; y + 1 < height; y++) {
+    for (let x = 0, i = y * width; x + 1 < width; x++, i++) {
+      const [a, b, c, d] = [at(i), at(i + 1), at(i + width + 1), at(i + width)];
+      if (!(a + b + c + d === a + b + c + d)) continue; // NaN: outside the box
+      const kind = (a > 0 ? 1 : 0) | (b > 0 ? 2 : 0) | (c > 0 ? 4 : 0) | (d > 0 ? 8 : 0);
+      if (kind === 0 || kind === 15) continue;
+      const [top, right, bottom, left] = [2 * i, 2 * (i + 1) + 1, 2 * (i + width), 2 * i + 1];
+      if (kind === 5 || kind === 10) {
+        const joined = (a + b + c + d > 0) === (kind === 5);
+        join(top, joined ? right : left);
+        join(bottom, joined ? left : right);
+      } else {
+        const crossed = [];
+        if (a > 0 !== b > 0) crossed.push(top);
+        if (b > 0 !== c > 0) crossed.push(right);
+        if (c > 0 !== d > 0) crossed.push(bottom);
+        if (d > 0 !== a > 0) crossed.push(left);
+        join(crossed[0], crossed[1]);
+      }
+    }
+  }
+  const path = new Path2D();
+  const drop = (one, other) => {
+    const left = next.get(one).filter((edge) => edge !== other);
+    left.length ? next.set(one, left) : next.delete(one);
+  };
+  const walk = (start) => {
+    path.moveTo(...point(start));
+    for (let here = start; next.has(here); ) {
+      const there = next.get(here)[0];
+      drop(here, there);
+      drop(there, here);
+      path.lineTo(...point(there));
+      here = there;
+    }
+  };
+  for (const [edge, joined] of [...next]) if (joined.length === 1 && next.has(edge)) walk(edge); // open lines from an end
+  for (const edge of [...next.keys()]) if (next.has(edge)) walk(edge);
+  return path;
+}
+
+// Three significant digits, as core.overlay.figure writes them.
+function figure(value) {
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 1e-3 && size < 1e5)) return String(Number(value.toPrecision(3))).replace("-", "−");
+  const [mantissa, exponent] = value.toExponential(1).split("e");
+  const raised = String(Number(exponent)).replace(/[-\d]/g, (sign) => (sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign]));
+  return `${mantissa} × 10${raised}`.replace("-", "−");
+}
+
+function tablesOf(data) {
+  const tables = {};
+  for (const [name, text] of Object.entries(data.tables)) tables[name] = { name, rgb: decoded(text) };
+  return tables;
+}
+
+// The colour map chosen for this kind of map; diverging ones only for signed maps.
+function tableOf(tables, data, signed) {
+  const names = signed ? data.diverging : data.sequential;
+  const chosen = signed ? store.look.diverging : store.look.sequential;
+  return tables[names.includes(chosen) ? chosen : names[0]];
+}
+
+// Draws the colour map as a bar, what the threshold hides dimmed; contour lines are ticks.
+function drawBar(canvas, table, signed, threshold, ticks) {
+  canvas.width = 256;
+  canvas.height = 1;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(256, 1);
+  for (let x = 0; x < 256; x++) {
+    const level = signed ? Math.max(x, 1) : x;
+    const share = shareOf(level, signed);
+    const tick = ticks.length > 0 && !ticks.some((line) => Math.abs(share - line) < 0.012);
+    const dim = share < threshold || tick ? 0.25 : 1;
+    for (let channel = 0; channel < 3; channel++) {
+      image.data[4 * x + channel] = table.rgb[3 * level + channel] * dim;
+    }
+    image.data[4 * x + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+}
