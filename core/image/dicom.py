@@ -12,7 +12,7 @@ from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from core.errors import UnreadableFile
 from core.image.elements import BROKEN, number, numbers, text
@@ -134,6 +134,8 @@ def _parsed(data: bytes, name: str) -> FileDataset:
         if _DEFLATED in data[:2048]:
             _check_inflation(data, name)
         dataset = dcmread(io.BytesIO(data), force=True, specific_tags=_ELEMENTS)
+        if "PixelData" not in dataset:  # pydicom drops everything where the pixels are cut off; get back what says so
+            dataset = dcmread(io.BytesIO(data), force=True, specific_tags=_ELEMENTS, stop_before_pixels=True)
         for tag in list(dataset.keys()):
             try:
                 dataset[tag]
@@ -169,17 +171,20 @@ def _check_content(dataset: FileDataset, name: str) -> None:
         raise UnreadableFile(f"{name} is a DICOM file that holds {UID(storage).name}; {ask}")
 
     width, height = number(dataset, "Columns"), number(dataset, "Rows")
-    if any(keyword in dataset for keyword in ("FloatPixelData", "DoubleFloatPixelData")):
+    if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
         raise UnreadableFile(
             f"{name} is a DICOM file of floating-point pixels; expected the 8 to 16 bits of a radiograph. "
             "Choose the original image, not a map computed from it."
         )
     if width is None or height is None or not dataset.get("PixelData"):
-        cut = width is not None and height is not None
-        found = f"says {width:.0f} × {height:.0f} pixels but ends before them" if cut else "holds no pixels"
+        sized = width is not None and height is not None
+        if sized or modality in _RADIOGRAPHY or not dataset:
+            pixels = f"{width:.0f} × {height:.0f} pixels" if sized else "pixels"
+            raise UnreadableFile(
+                f"{name} is a DICOM file that ends before its {pixels} are complete. Copy or export it again."
+            )
         raise UnreadableFile(
-            f"{name} is a DICOM file that {found}; expected a radiograph with its pixels. "
-            + ("Copy or export it again, with its pixel data." if cut else "Choose the image itself.")
+            f"{name} is a DICOM file that holds no pixels; expected a radiograph. Choose the image itself."
         )
     check_size(int(width), int(height), name=name)
     frames = number(dataset, "NumberOfFrames") or 1
@@ -199,7 +204,7 @@ def _checked_syntax(dataset: FileDataset, name: str) -> UID:
 
     Raises: UnreadableFile if it is none that can be decoded.
     """
-    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    syntax = UID(_meta_syntax(dataset))
     if not syntax:
         implicit, little = dataset.original_encoding
         syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
@@ -214,7 +219,15 @@ def _checked_syntax(dataset: FileDataset, name: str) -> UID:
             f"{name} is a DICOM file whose pixels are encoded as {known}, which cannot be decoded here; expected "
             "uncompressed, deflated, RLE, JPEG, JPEG-LS or JPEG 2000. Export it uncompressed."
         )
-    return UID(syntax)
+    return syntax
+
+
+def _meta_syntax(dataset: FileDataset) -> str:
+    """What the file names as its transfer syntax, empty if nothing."""
+    try:
+        return str(dataset.file_meta.get("TransferSyntaxUID") or "")
+    except BROKEN:
+        return ""
 
 
 def _decoded(dataset: FileDataset, syntax: UID, name: str) -> NDArray[Any]:
@@ -233,7 +246,9 @@ def _decoded(dataset: FileDataset, syntax: UID, name: str) -> NDArray[Any]:
                 raise ValueError(f"says {said[0]} × {said[1]} pixels, its compressed stream {held[0]} × {held[1]}")
             if held is not None and b"\xff\xd9" not in frame[-64:]:
                 raise ValueError("the compressed stream ends early")
-        stored: NDArray[Any] = np.asarray(pixel_array(dataset))
+        # pylibjpeg's RLE decoder panics on damaged data, past every `except Exception`; pydicom's own raises.
+        plugin = "pydicom" if syntax == RLELossless else ""
+        stored: NDArray[Any] = np.asarray(pixel_array(dataset, decoding_plugin=plugin))
     except BROKEN as error:
         raise _damaged(name, error) from error
     if stored.shape[:2] != said[::-1] or stored.dtype.itemsize > 2:

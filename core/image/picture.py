@@ -122,9 +122,11 @@ def _pictures(data: bytes, picture: ImageFile, format: str) -> str | None:
 
 def _radiograph(data: bytes, picture: ImageFile, format: str, name: str) -> Radiograph:
     mode, bits = _layout(data, picture)
-    turn = picture.getexif().get(274, 1)
+    turn = _turn(picture)
     spacing, spacing_step = _spacing(picture)
     values, steps = _values(data, picture, mode, bits)
+    if "mp" in picture.info:
+        steps.append("The first picture of a multi-picture JPEG was taken.")
     if turn in _TURNS:
         steps.append(f"{_TURNS[turn]} as the EXIF tag says.")
         if format != "TIFF":  # both decoders have turned TIFF already
@@ -220,6 +222,14 @@ def _deep_colour(data: bytes, mode: str) -> tuple[NDArray[Any], list[str]]:
     return cv2.cvtColor(values, cv2.COLOR_BGRA2RGB if mode == "RGBX;16" else cv2.COLOR_BGRA2RGBA), []
 
 
+def _turn(picture: ImageFile) -> int:
+    """EXIF orientation, 1 to 8; 1 where the file gives none or its EXIF block is broken, which spoils no pixel."""
+    try:
+        return int(picture.getexif().get(274, 1))
+    except _DAMAGED:
+        return 1
+
+
 def _turned(values: NDArray[Any], turn: int) -> NDArray[Any]:
     """The pixels upright, for EXIF orientation 2 to 8."""
     if turn in (5, 6, 7, 8):
@@ -235,7 +245,7 @@ def _spacing(picture: ImageFile) -> tuple[tuple[float, float] | None, str | None
         across, down = (float(dots) for dots in picture.info["dpi"])
     except (LookupError, TypeError, ValueError, ArithmeticError):
         return None, None
-    if not (0 < across < 1e6 and 0 < down < 1e6):
+    if not (1 < across < 1e6 and 1 < down < 1e6):  # 1 is what Pillow gives for a TIFF that says nothing
         return None, None
     spacing = 25.4 / down, 25.4 / across
     longer = max(picture.width * spacing[1], picture.height * spacing[0])

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 
 READABLE = "PNG, JPEG, TIFF, WebP, BMP or DICOM"
 
-# Each readable format by (offset, bytes); WebP and DICOM's bare form need a second look below.
+# Each readable format by (offset, bytes); WebP and DICOM's bare form need a second look below. DICOM comes first, as
+# its 128-byte preamble is free for use and some files put the start of a TIFF there.
 _FORMATS = (
+    (128, b"DICM", "DICOM"),
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
     (0, b"\xff\xd8\xff", "JPEG"),
     (0, b"II*\0", "TIFF"),
     (0, b"MM\0*", "TIFF"),
     (0, b"II+\0", "TIFF"),  # BigTIFF
     (0, b"MM\0+", "TIFF"),
-    (128, b"DICM", "DICOM"),
     (0, b"BM", "BMP"),
 )
 
@@ -95,6 +96,8 @@ def _text(start: bytes) -> str | None:
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "plain text"
     if any(byte < 9 or 13 < byte < 27 or 27 < byte < 32 for byte in start):
+        return None
+    if 2 * sum(byte < 127 for byte in start) < len(start):  # text in any Western encoding is mostly ASCII
         return None
     words = start.removeprefix(b"\xef\xbb\xbf").strip().lower()
     if words.startswith((b"<!doctype html", b"<html")) or b"<html" in words:
