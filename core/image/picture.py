@@ -212,7 +212,7 @@ def _deep_colour(data: bytes, mode: str) -> tuple[NDArray[Any], list[str]]:
     """16-bit colour by OpenCV, as Pillow keeps only the upper 8 bits."""
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16:
-        raise ValueError(f"16-bit {mode.removesuffix(';16')} in a layout that OpenCV does not read")
+        raise ValueError(f"16-bit {mode.removesuffix(';16')} that OpenCV could not decode")
     if values.ndim == 2:
         return values, []
     if values.shape[2] == 3:
