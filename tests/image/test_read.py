@@ -26,7 +26,7 @@ from tests.image.test_dicom import damaged_copies
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")
 
 DATA = os.environ.get("LIGHTBOX_DATA")
-with_data = pytest.mark.skipif(DATA is None, reason="LIGHTBOX_DATA is not set: no real radiographs at hand")
+with_data = pytest.mark.skipif(not DATA, reason="LIGHTBOX_DATA is not set: no real radiographs at hand")
 
 GREY = np.add.outer(np.arange(48), 3 * np.arange(64)).astype(np.uint8)
 DEEP = (GREY.astype(np.uint16) * 257)[:, ::-1].copy()
