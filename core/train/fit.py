@@ -131,7 +131,7 @@ def _epoch(
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        total += float(loss) * len(batch)
+        total += float(loss.detach()) * len(batch)
         bar.set_postfix(loss=f"{total / ((step + 1) * recipe.batch):.3f}", refresh=False)
     return total / len(order)
 

@@ -1,0 +1,72 @@
+"""What the same model says when the suspicious region is gone."""
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.image.prepare import prepare
+from core.models.classifier import probabilities
+from core.trust.measure import Figure, Level, Question, flat, hottest, measure
+
+SHARE = 0.10  # of the film's area
+OTHERS = 8  # regions of the same shape elsewhere; more would cost more than the map itself
+_TITLE = "Hottest region removed"
+
+
+@measure("deletion")
+def deletion(question: Question) -> Figure:
+    """Whether blurring the hottest tenth of the film lowers the score more than blurring as much elsewhere.
+
+    The regions elsewhere are the same mask moved at random (wrapping around), so blur as such, which is strange to
+    the network too, counts on both sides. Value: the share of them that lower the logit less.
+
+    Source: Petsiuk et al. 2018, arXiv:1806.07421 (deletion), with moved masks as control.
+    """
+    heat = question.heat()
+    if not np.isfinite(heat).all() or float(heat.max()) <= 0:
+        return flat("deletion", _TITLE)
+    checkpoint = question.classifier.checkpoint
+    image = prepare(question.radiograph, checkpoint.input, question.cleaning).image
+    masks = [hottest(heat, SHARE), *_elsewhere(hottest(heat, SHARE))]
+    batch = torch.stack([image, *(_blurred_where(image, mask) for mask in masks)])
+    with question.classifier.alone() as network, torch.inference_mode():
+        logits = network(batch).numpy()
+
+    finding = checkpoint.findings.index(question.explanation.finding)
+    likely = probabilities(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
+    drops = logits[0, finding] - logits[1:, finding]
+    beaten = float((drops[0] > drops[1:]).mean())
+    level: Level = "ok" if beaten == 1 else "note" if beaten >= 0.5 else "warning"
+    sentence = (
+        f"With the hottest {SHARE:.0%} of the film blurred, {question.explanation.finding} goes from "
+        f"{likely[0]:.2f} to {likely[1]:.2f}; with as much blurred elsewhere, to {likely[2:].mean():.2f} on average "
+        f"({likely[2:].min():.2f} to {likely[2:].max():.2f}, {OTHERS} places). "
+    )
+    verdict = {
+        "ok": "The model does rest on the marked region.",
+        "note": "The marked region counts, but others count as much.",
+        "warning": "The marked region counts no more than any other: do not read the map as the reason.",
+    }
+    return Figure("deletion", _TITLE, level, beaten, "of other regions beaten", sentence + verdict[level])
+
+
+def _elsewhere(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """The mask moved to other places, the same ones each time."""
+    chance = np.random.default_rng(0)
+    height, width = mask.shape
+    moves = zip(
+        chance.integers(height // 5, height - height // 5, OTHERS),
+        chance.integers(width // 5, width - width // 5, OTHERS),
+        strict=True,
+    )
+    return [np.roll(mask, (int(down), int(across)), axis=(0, 1)) for down, across in moves]
+
+
+def _blurred_where(image: Tensor, mask: NDArray[np.bool_]) -> Tensor:
+    """(C, S, S) the image with the masked part blurred beyond recognition, softly at the edge."""
+    size = image.shape[-1]
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), size / 100)
+    planes = [plane * (1 - soft) + cv2.GaussianBlur(plane, (0, 0), size / 14) * soft for plane in image.numpy()]
+    return torch.from_numpy(np.stack(planes))

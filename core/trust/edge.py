@@ -1,0 +1,30 @@
+"""How much of the map lies where no lung is."""
+
+import numpy as np
+
+from core.trust.measure import Figure, Level, Question, flat, measure
+
+RIM = 0.10  # of each side
+_EVEN = 1 - (1 - 2 * RIM) ** 2  # what an even map would have there
+_TITLE = "Heat at the film's edge"
+
+
+@measure("edge")
+def edge(question: Question) -> Figure:
+    """Share of the heat in the outer tenth of the film, where side markers, text and collimation are.
+
+    Value: 0 to 1; an even map has 0.36.
+    """
+    heat = question.heat()
+    if not np.isfinite(heat).all() or float(heat.max()) <= 0:
+        return flat("edge", _TITLE)
+    rim = round(RIM * len(heat))
+    share = 1 - float(heat[rim:-rim, rim:-rim].sum() / heat.sum())
+    level: Level = "warning" if share > _EVEN else "note" if share > _EVEN / 2 else "ok"
+    verdict = {
+        "ok": "The map keeps to the inside of the film.",
+        "note": "Part of the answer may come from markers, text or the frame.",
+        "warning": "More than chance: the answer may come from markers, text or the frame, not from the chest.",
+    }[level]
+    sentence = f"{share:.0%} of the heat lies in the outer tenth of the film (an even map: {_EVEN:.0%}). {verdict}"
+    return Figure("edge", _TITLE, level, share, "of the heat", sentence)

@@ -1,0 +1,82 @@
+"""The table of trust measures: each a figure about one map of one radiograph."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.image.prepare import enlarge
+from core.models.classifier import Classifier
+from core.registry import Registry
+from core.types import Cleaning, Explanation, Heat, Placement, Radiograph
+
+Level = Literal["ok", "note", "warning"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a measure found.
+
+    level:    "ok", "note" (read the sentence), "warning" (do not believe the map without a second look).
+    value:    the figure in `unit`; NaN where it can't be had.
+    sentence: what was found, in words a radiologist reads.
+    """
+
+    name: str
+    title: str
+    level: Level
+    value: float
+    unit: str
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What a measure is asked about."""
+
+    classifier: Classifier
+    radiograph: Radiograph
+    explanation: Explanation
+    cleaning: Cleaning
+
+    def heat(self) -> Heat:
+        """(S, S) the map at the network's input size: only what speaks for the finding, >= 0."""
+        size = self.classifier.checkpoint.input.size
+        turned = Placement(0, 0, size, size)
+        return enlarge(self.explanation.heat, turned, (size, size)).clip(min=0)
+
+
+measures: Registry[Callable[[Question], Figure]] = Registry("measure", package="core.trust")
+
+
+def measure(name: str) -> Callable[[Callable[[Question], Figure]], Callable[[Question], Figure]]:
+    """Registers a function `Question -> Figure`."""
+
+    def register(rule: Callable[[Question], Figure]) -> Callable[[Question], Figure]:
+        measures.add(name, rule)
+        return rule
+
+    return register
+
+
+def assess(
+    classifier: Classifier, radiograph: Radiograph, explanation: Explanation, *, cleaning: Cleaning | None = None
+) -> tuple[Figure, ...]:
+    """All measures of one map, in order of registration. `cleaning` must be the one the map was made with."""
+    question = Question(classifier, radiograph, explanation, cleaning or Cleaning())
+    return tuple(rule(question) for rule in measures.values())
+
+
+def flat(name: str, title: str) -> Figure:
+    """The figure for a map that shows nothing."""
+    return Figure(name, title, "warning", float("nan"), "", "The map is flat: nothing speaks for this finding here.")
+
+
+def hottest(heat: Heat, share: float) -> NDArray[np.bool_]:
+    """(H, W) the hottest `share` (0 to 1) of all cells, exactly; fewer where fewer are above zero."""
+    count = max(1, round(share * heat.size))
+    mask = np.zeros(heat.size, bool)
+    mask[np.argpartition(heat.ravel(), -count)[-count:]] = True
+    return mask.reshape(heat.shape) & (heat > 0)

@@ -1,0 +1,249 @@
+"""Every registered method, against Captum where Captum has it, and against a network known by hand."""
+
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import InputXGradient, IntegratedGradients, LayerActivation, LayerGradCam, Saliency
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.errors import BadSetting, UnknownName
+from core.explain.evidence import Evidence, Tape
+from core.explain.method import methods
+from core.explain.run import Request, explain, explain_many
+from core.image.phantom import Opacity, draw
+from core.image.prepare import enlarge, prepare
+from core.models.architecture import Network
+from core.models.classifier import Classifier
+from core.types import Checkpoint, Cleaning, Input, Radiograph
+
+STAGES = ("stem", "stage 1", "stage 2", "stage 3", "stage 4")
+
+
+def _images(seed: int = 0) -> Tensor:
+    return torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(seed))
+
+
+def _relative(found: Tensor, expected: Tensor) -> float:
+    assert found.shape == expected.shape
+    return float((found - expected).abs().max() / expected.abs().max())
+
+
+def _evidence(network: Network, grad_from: str, *, finding: int = 1, stage: str = "stage 4") -> Evidence:
+    return Evidence(Tape(network, _images(), grad_from=grad_from), finding, stage, black=-1.0)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("grad_from", ["images", "own"])
+def test_grad_cam_equals_captum(network: Network, stage: str, grad_from: str) -> None:
+    evidence = _evidence(network, stage if grad_from == "own" else "images", stage=stage)
+    found = methods["grad-cam"].rule(evidence)
+
+    reference = LayerGradCam(network, network.stage_module(stage))
+    expected = reference.attribute(_images().requires_grad_(), target=1, relu_attributions=True)[:, 0]
+
+    assert expected.max() > 0
+    assert _relative(found, expected) < 1e-5
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_layer_activation_equals_captum(network: Network, stage: str) -> None:
+    evidence = _evidence(network, "stage 4", stage=stage)
+    expected = LayerActivation(network, network.stage_module(stage)).attribute(_images())
+
+    assert torch.equal(methods["layer-activation"].rule(evidence, channel=-1), expected.mean(dim=1))
+    assert torch.equal(methods["layer-activation"].rule(evidence, channel=7), expected[:, 7])
+
+
+def test_saliency_equals_captum(network: Network) -> None:
+    expected = Saliency(network).attribute(_images().requires_grad_(), target=1)[:, 0]
+
+    assert _relative(methods["saliency"].rule(_evidence(network, "images")), expected) < 1e-5
+
+
+def test_input_x_gradient_equals_captum(network: Network) -> None:
+    expected = InputXGradient(network).attribute(_images().requires_grad_(), target=1)[:, 0]
+
+    assert _relative(methods["input-x-gradient"].rule(_evidence(network, "images")), expected) < 1e-5
+
+
+def test_integrated_gradients_equal_captum_and_add_up(network: Network) -> None:
+    evidence = _evidence(network, "stage 4")
+    found = methods["integrated-gradients"].rule(evidence, steps=100, baseline="black")
+
+    black = torch.full((2, 1, 64, 64), -1.0)
+    expected = IntegratedGradients(network).attribute(_images(), baselines=black, target=1, n_steps=100)[:, 0]
+    assert _relative(found, expected) < 1e-5
+    difference = (network(_images()) - network(black))[:, 1]
+    assert torch.allclose(found.sum(dim=(1, 2)), difference, atol=0.05 * float(difference.abs().max()))
+
+
+def test_guided_backprop_equals_a_reference_written_by_hand(network: Network) -> None:
+    """torchvision's functional in-place ReLU after the last batch norm would be missed by hooks on modules."""
+    found = methods["guided-backprop"].rule(_evidence(network, "stage 4"))
+    images = _images().requires_grad_()
+    guided = _guided_forward(network, images)[:, 1].sum()
+
+    expected = torch.autograd.grad(guided, images)[0][:, 0]
+
+    assert _relative(found, expected) < 1e-5
+    plain = torch.autograd.grad(network(images)[:, 1].sum(), images)[0][:, 0]
+    assert _relative(found, plain) > 0.1
+
+
+class _GuidedRelu(torch.autograd.Function):
+    @staticmethod
+    def forward(context: torch.autograd.function.FunctionCtx, values: Tensor) -> Tensor:
+        context.save_for_backward(values)
+        return values.clamp(min=0)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        (values,) = context.saved_tensors
+        passed: Tensor = gradient.clamp(min=0) * (values > 0)
+        return passed
+
+
+def _guided_forward(network: Any, flow: Any) -> Any:
+    """DenseNet-121 written out layer by layer, each ReLU with the guided rule; no hooks."""
+    relu: Any = _GuidedRelu.apply
+    layers = network.features
+    flow = layers.pool0(relu(layers.norm0(layers.conv0(flow))))
+    for number in range(1, 5):
+        for layer in getattr(layers, f"denseblock{number}").children():
+            inner = layer.conv1(relu(layer.norm1(flow)))
+            flow = torch.cat([flow, layer.conv2(relu(layer.norm2(inner)))], dim=1)
+        if number < 4:
+            transition = getattr(layers, f"transition{number}")
+            flow = transition.pool(transition.conv(relu(transition.norm(flow))))
+    flow = relu(layers.norm5(flow))
+    return network.head.linear(functional.adaptive_avg_pool2d(flow, 1).flatten(1))
+
+
+def test_last_stage_cells_add_up_to_the_logit(network: Network) -> None:
+    """What the unit "logits a cell" says: before clipping, the cells sum to the logit less its bias."""
+    evidence = _evidence(network, "stage 4")
+    weights = evidence.feature_gradient.mean(dim=(2, 3), keepdim=True)
+    cells = (weights * evidence.features).sum(dim=(1, 2, 3))
+
+    bias = network.head.linear.bias  # type: ignore[union-attr]
+    assert torch.allclose(cells, evidence.tape.logits[:, 1] - bias[1], atol=1e-5)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", list(methods))
+def test_contract(classifier: Classifier, phantom: Radiograph, name: str) -> None:
+    """Finite, of the map's own size, signed as it says, with nothing left behind."""
+    method = methods[name]
+    settings = {"steps": 8} if name == "integrated-gradients" else {}
+    found = explain(classifier, phantom, finding="normal", method=name, settings=settings)
+
+    assert np.isfinite(found.heat).all()
+    assert found.heat.shape == ((2, 2) if method.layered else (64, 64))
+    assert method.signed or found.heat.min() >= 0
+    assert found.peak > 0
+    assert found.passes[0] >= 1
+    assert method.plain.endswith(".")
+    assert method.misleads.endswith(".")
+    assert method.source
+    with classifier.alone() as network:
+        assert not [m for m in network.modules() if m._forward_hooks or m._backward_hooks]
+        assert not [weights for weights in network.parameters() if weights.grad is not None]
+
+
+def test_many_maps_cost_one_forward_and_one_backward_a_finding(classifier: Classifier, phantom: Radiograph) -> None:
+    requests = [Request("grad-cam", finding, stage) for finding in ("covid", "normal") for stage in STAGES]
+    requests += [Request("saliency", "covid"), Request("layer-activation", "covid", "stem")]
+
+    _, found = explain_many(classifier, phantom, requests)
+
+    assert np.sum([one.passes for one in found], axis=0).tolist() == [1, 2]
+    for request, one in zip(requests, found, strict=True):
+        alone = explain(classifier, phantom, finding=request.finding, method=request.method, layer=request.layer)
+        assert np.allclose(one.heat, alone.heat, atol=1e-6 * alone.peak)
+        assert (one.finding, one.method, one.layer) == (alone.finding, alone.method, alone.layer)
+
+
+def test_grad_cam_of_all_findings_at_the_last_stage_needs_no_backward(
+    classifier: Classifier, phantom: Radiograph
+) -> None:
+    said, found = explain_many(classifier, phantom, [Request("grad-cam", finding) for finding in ("covid", "normal")])
+
+    assert [one.passes for one in found] == [(1, 0), (0, 0)]
+    assert np.array_equal(said.logits, classifier.predict(phantom).logits)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"finding": "covd"}, "Did you mean 'covid'"),
+        ({"method": "gradcam"}, "Did you mean 'grad-cam'"),
+        ({"layer": "stage 5"}, "layer of densenet121"),
+        ({"settings": {"step": 3}}, "setting of grad-cam"),
+    ],
+)
+def test_a_wrong_name_says_which_there_are(
+    classifier: Classifier, phantom: Radiograph, wrong: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(UnknownName, match=sentence):
+        explain(classifier, phantom, **{"finding": "covid", **wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "sentence"),
+    [
+        ("integrated-gradients", {"steps": 1000}, "between 8 and 200"),
+        ("integrated-gradients", {"steps": "many"}, "must be a number"),
+        ("integrated-gradients", {"baseline": "pink"}, "black, mean"),
+        ("layer-activation", {"channel": 4000}, "feature maps 0 to 1023"),
+    ],
+)
+def test_a_setting_out_of_bounds_names_them(
+    classifier: Classifier, phantom: Radiograph, method: str, settings: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(BadSetting, match=sentence):
+        explain(classifier, phantom, finding="covid", method=method, settings=settings)
+
+
+def _difference_from(reference: Radiograph, wanted: Input, cleaning: Cleaning) -> Classifier:
+    """A network that answers with how much brighter a film is than the reference: its map is known by hand."""
+
+    class Difference(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.known = prepare(reference, wanted, cleaning).image
+
+        def forward(self, images: Tensor) -> Tensor:
+            return functional.relu(images - self.known - 0.01)
+
+    features = nn.Sequential(OrderedDict(difference=Difference(), pool=nn.AvgPool2d(4)))
+    linear = nn.Linear(1, 1)
+    nn.init.ones_(linear.weight)
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear)
+    network = Network(features, {"pixels": "difference", "pool": "pool"}, head).eval()
+    card = Checkpoint("difference", "by hand", ("opacity",), True, wanted, sha256="")
+    return Classifier(card, network)
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "input-x-gradient", "integrated-gradients"])
+@pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])
+@pytest.mark.parametrize(("shape", "turn"), [((480, 640), 0), ((640, 480), 1), ((480, 640), 2), ((600, 500), 3)])
+def test_a_planted_opacity_comes_out_hot_where_it_was_planted(
+    method: str, fit: str, shape: tuple[int, int], turn: int
+) -> None:
+    height, width = shape
+    planted = draw(seed=5, height=height, width=width, opacity=Opacity(x=0.33, y=0.45, radius=0.08, strength=1.0))
+    healthy = draw(seed=5, height=height, width=width).radiograph
+    wanted = Input(size=128, fit=fit, mean=(0.0,), std=(1.0,))  # type: ignore[arg-type]
+    cleaning = Cleaning(turn=turn, crop_borders=False)
+    classifier = _difference_from(healthy, wanted, cleaning)
+
+    found = explain(classifier, planted.radiograph, finding="opacity", method=method, cleaning=cleaning)
+    placed = np.nan_to_num(enlarge(found.heat, found.placement, shape))
+
+    assert planted.opacity.any()
+    assert placed[planted.opacity].sum() > 0.9 * placed.clip(min=0).sum()
+    peak = np.unravel_index(placed.argmax(), shape)
+    assert planted.opacity[peak]

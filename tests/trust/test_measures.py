@@ -1,0 +1,91 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from core.image.phantom import Opacity, draw
+from core.models.architecture import Network
+from core.models.classifier import Classifier
+from core.trust.measure import Question, assess, hottest, measures
+from core.types import Checkpoint, Cleaning, Explanation, Heat, Input, Placement, Radiograph
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def film() -> Radiograph:
+    return draw(seed=4, height=400, width=400, opacity=Opacity(x=0.3, y=0.4, radius=0.1, strength=1.0)).radiograph
+
+
+def _corner_reader() -> Classifier:
+    """A network whose answer is the contrast within the square at rows and columns 20 to 40, and nothing else."""
+
+    class Contrast(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images[:, :, 20:40, 20:40].diff(dim=3).abs()
+
+    linear = nn.Linear(1, 1)
+    nn.init.constant_(linear.weight, 50.0)
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear)
+    network = Network(nn.Sequential(Contrast()), {"contrast": "0"}, head).eval()
+    return Classifier(Checkpoint("corner", "by hand", ("corner",), True, Input(size=SIZE), sha256=""), network)
+
+
+def _explanation(heat: Heat) -> Explanation:
+    return Explanation(
+        "r", "c", heat, Placement(0, 0, 400, 400), False, "logits", "grad-cam", "corner", None, {}, 0.0, (1, 0)
+    )
+
+
+def _heat_at(rows: slice, columns: slice) -> Heat:
+    heat = np.zeros((SIZE, SIZE), np.float32)
+    heat[rows, columns] = 1 + np.random.default_rng(0).random((SIZE, SIZE), np.float32)[rows, columns]
+    return heat
+
+
+def test_deletion_believes_the_map_of_the_right_place_and_no_other(film: Radiograph) -> None:
+    classifier = _corner_reader()
+    right = measures["deletion"](
+        Question(classifier, film, _explanation(_heat_at(slice(16, 44), slice(16, 44))), Cleaning())
+    )
+    wrong = measures["deletion"](
+        Question(classifier, film, _explanation(_heat_at(slice(64, 94), slice(64, 94))), Cleaning())
+    )
+
+    assert (right.level, right.value) == ("ok", 1.0)
+    assert wrong.level == "warning"
+    assert wrong.value < 0.5
+
+
+def test_edge_is_the_share_of_heat_in_the_outer_tenth(film: Radiograph) -> None:
+    classifier = _corner_reader()
+
+    def edge(heat: Heat) -> tuple[str, float]:
+        figure = measures["edge"](Question(classifier, film, _explanation(heat), Cleaning()))
+        return figure.level, round(figure.value, 3)
+
+    assert edge(_heat_at(slice(30, 60), slice(30, 60))) == ("ok", 0)
+    assert edge(_heat_at(slice(0, 5), slice(0, 96))) == ("warning", 1)
+    _, value = edge(np.ones((SIZE, SIZE), np.float32))
+    assert value == pytest.approx(0.36, abs=0.03)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan])
+def test_a_map_that_shows_nothing_is_called_flat(film: Radiograph, value: float) -> None:
+    figures = assess(_corner_reader(), film, _explanation(np.full((7, 7), value, np.float32)))
+
+    assert [figure.level for figure in figures] == ["warning"] * len(measures)
+    assert all("flat" in figure.sentence for figure in figures)
+
+
+def test_the_hottest_share_is_exact_among_equals_and_never_cold() -> None:
+    assert hottest(np.ones((10, 10), np.float32), 0.1).sum() == 10
+    assert hottest(np.eye(10, dtype=np.float32), 0.5).sum() == 10
+
+
+def test_the_same_question_gets_the_same_answer(film: Radiograph) -> None:
+    classifier, explanation = _corner_reader(), _explanation(_heat_at(slice(10, 50), slice(10, 50)))
+
+    assert assess(classifier, film, explanation) == assess(classifier, film, dataclasses.replace(explanation))
