@@ -135,6 +135,11 @@ function heatAt(heat, film, x, y) {
 
 const LINES = [0.5, 0.8]; // of the map's own peak
 
+// The map's own colour, lightened so that the lines read over a dark film.
+function lineColour(table, level) {
+  return [0, 1, 2].map((channel) => Math.round(0.65 * table.rgb[3 * level + channel] + 0.35 * 255));
+}
+
 // Contour lines: a dark line under a light one reads on any grey; below zero they are dashed.
 function drawContours(context, heat, film, table, pane, place, unit) {
   const every = Math.round(3 * unit);
@@ -146,7 +151,7 @@ function drawContours(context, heat, film, table, pane, place, unit) {
     for (const line of LINES) {
       const path = contour(field, grid, sign * line * heat.peak, pane, every);
       const level = heat.signed ? Math.round(128 + sign * 127 * line) : Math.round(255 * line);
-      const [red, green, blue] = table.rgb.subarray(3 * level, 3 * level + 3);
+      const [red, green, blue] = lineColour(table, level);
       context.setLineDash(sign < 0 ? [6 * unit, 5 * unit] : []);
       context.lineWidth = (line > 0.6 ? 4.5 : 3.5) * unit;
       context.strokeStyle = "rgb(0 0 0 / 0.75)";
@@ -246,11 +251,10 @@ function drawBar(canvas, table, signed, threshold, ticks) {
   for (let x = 0; x < 256; x++) {
     const level = signed ? Math.max(x, 1) : x;
     const share = shareOf(level, signed);
-    const tick = ticks.length > 0 && !ticks.some((line) => Math.abs(share - line) < 0.012);
-    const dim = share < threshold || tick ? 0.25 : 1;
-    for (let channel = 0; channel < 3; channel++) {
-      image.data[4 * x + channel] = table.rgb[3 * level + channel] * dim;
-    }
+    const tick = ticks.some((line) => Math.abs(share - line) < 0.012);
+    const dim = share < threshold || ticks.length ? 0.25 : 1;
+    const colour = tick ? lineColour(table, level) : [0, 1, 2].map((channel) => table.rgb[3 * level + channel] * dim);
+    image.data.set(colour, 4 * x);
     image.data[4 * x + 3] = 255;
   }
   context.putImageData(image, 0, 0);

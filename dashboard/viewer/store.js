@@ -8,7 +8,7 @@ const store = (window.lightbox ??= {
   listeners: new Set(), // called after every change that another viewer may show
 });
 const ROOM = 384 * 2 ** 20; // bytes of films kept
-const ATTEMPTS = 6; // a film may be asked for a moment before the server has it again
+const ATTEMPTS = 5; // a film may be asked for a moment before the server has it again
 
 function tell() {
   for (const listener of [...store.listeners]) listener();

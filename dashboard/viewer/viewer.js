@@ -33,6 +33,7 @@ class Viewer {
     store.look.opacity ??= data.opacity;
     const other = this.description?.key !== data.film.key;
     this.description = data.film;
+    this.root.style.setProperty("--aspect", `${data.film.width} / ${data.film.height}`);
     this.root.style.setProperty("--height", data.height ? `${data.height}px` : "");
     if (other) this.fetch();
     else this.request();
@@ -179,7 +180,8 @@ class Viewer {
     parts.canvas.setAttribute("aria-label", this.spoken());
     parts.canvas.style.touchAction = look.tool === "pan" && view.zoom <= 1 ? "pan-y" : "none";
     parts.canvas.dataset.tool = look.tool;
-    write(parts.caption, heat ? heat.absence ?? heat.caption : "No map yet");
+    const lines = mode === "contours" ? " · lines at 50 % and 80 % of the peak" : "";
+    write(parts.caption, heat ? heat.absence ?? heat.caption + lines : "No map yet");
     parts.caption.classList.toggle("quiet", !drawable);
     parts.scale.hidden = !drawable;
     root.classList.toggle("bare", drawable && !this.heatShown);
@@ -218,7 +220,7 @@ class Viewer {
     const low = heat.signed ? figure(-heat.scale) : "0";
     const high = `${figure(heat.scale)} ${heat.unit}`;
     write(parts.low, low);
-    write(parts.middle, heat.signed ? "0" : mode === "contours" ? "lines at 50 % and 80 %" : "");
+    write(parts.middle, heat.signed ? "0" : "");
     write(parts.high, high);
     parts.bar.setAttribute("aria-label", `Colour bar from ${low} to ${high}`);
   }

@@ -29,7 +29,8 @@ ARGUMENTS = (
     "--no-first-run",
     "--disable-quic",
 )
-START_SECONDS = 60.0
+START_SECONDS = 90.0
+PATIENCE_MS = 60_000  # for whatever a test waits for: the machine may be training a network meanwhile
 
 
 def _missing() -> str | None:
@@ -104,23 +105,39 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def contexts(browser: Any) -> Iterator[Callable[..., Any]]:
+    """`contexts(**options)`: the one context with these options; its pages share what was fetched before."""
+    opened: dict[str, Any] = {}
+
+    def context(**options: Any) -> Any:
+        name = repr(sorted(options.items()))
+        if name not in opened:
+            opened[name] = browser.new_context(**options)
+        return opened[name]
+
+    yield context
+    for each in opened.values():
+        each.close()
+
+
 @pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """`open_page(address, width=1440, height=900, **context)`: a page in its own context; page errors fail the test."""
-    contexts: list[Any] = []
+def open_page(contexts: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """`open_page(address, width=1440, height=900, **context)`: a new page; an error raised in it fails the test."""
+    pages: list[Any] = []
     errors: list[str] = []
 
     def opened(address: str, *, width: int = 1440, height: int = 900, **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
+        page = contexts(viewport={"width": width, "height": height}, **options).new_page()
+        pages.append(page)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert not errors, f"the page raised: {errors}"
 
 

@@ -1,5 +1,6 @@
 """A page with nothing but viewers, for `test_viewer.py`; `?film=PATH` shows a file instead of the phantom."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,20 @@ from dashboard.viewer import stage_strip, viewer
 SIZES = {"stage1": 56, "stage2": 28, "stage3": 14, "stage4": 7}
 
 
-@st.cache_resource(max_entries=4)
 def radiograph(source: str) -> Radiograph:
-    """The phantom at "seed height width", or the film in a file."""
+    """The phantom at "seed height width", side by side for a large film if a number of copies follows, or a file."""
     if not Path(source).is_file():
-        seed, height, width = map(int, source.split())
-        return draw(seed=seed, height=height, width=width).radiograph
+        seed, height, width, *copies = map(int, source.split())
+        phantom = draw(seed=seed, height=height, width=width).radiograph
+        rows = [phantom.pixels] * (copies[0] if copies else 1)
+        return replace(phantom, pixels=np.concatenate([np.concatenate(rows)] * len(rows), axis=1))
     pixels = np.asarray(Image.open(source).convert("L"))
     return Radiograph(pixels=pixels, name=Path(source).name, black=0, white=255, origin=Origin("PNG", "L", 8))
+
+
+@st.cache_resource(max_entries=4)
+def remembered(source: str) -> Radiograph:
+    return radiograph(source)
 
 
 def explanation(film: Radiograph, layer: str, *, signed: bool = False, kind: str = "blob") -> Explanation:
@@ -52,23 +59,29 @@ def explanation(film: Radiograph, layer: str, *, signed: bool = False, kind: str
     )
 
 
-st.set_page_config(layout="wide")
-source = st.query_params.get("film", "0 1024 900")
-kind = st.query_params.get("kind", "blob")
-signed = st.query_params.get("signed") == "1"
-viewers = int(st.query_params.get("viewers", "1"))
-height = int(st.query_params["height"]) if "height" in st.query_params else None
-st.session_state.runs = st.session_state.get("runs", 0) + 1
+def main() -> None:
+    """Draws what the address asks for."""
+    st.set_page_config(layout="wide")
+    source = st.query_params.get("film", "0 1024 900")
+    kind = st.query_params.get("kind", "blob")
+    signed = st.query_params.get("signed") == "1"
+    viewers = int(st.query_params.get("viewers", "1"))
+    height = int(st.query_params["height"]) if "height" in st.query_params else None
+    st.session_state.runs = st.session_state.get("runs", 0) + 1
 
-film = radiograph(st.selectbox("Film", [source, "1 700 800"]))
-layer = st.segmented_control("Stage", list(SIZES), default="stage4", key="stage") or "stage4"
-shown = [] if kind == "none" else [explanation(film, layer, signed=signed, kind=kind)]
-if kind == "several":
-    shown = [explanation(film, each) for each in SIZES]
-columns = st.columns([3, 1] if viewers == 1 else viewers)
-for index in range(viewers):
-    with columns[index]:
-        viewer(film, shown, key=f"viewer-{index}", title=f"Tile {index + 1}" if viewers > 1 else "", height=height)
-clicked = stage_strip(film, [explanation(film, each, signed=signed) for each in SIZES], selected=layer, key="strip")
-st.text(f"clicked {clicked}")
-st.text(f"runs {st.session_state.runs}")
+    film = remembered(st.selectbox("Film", [source, "1 700 800"]))
+    layer = st.segmented_control("Stage", list(SIZES), default="stage4", key="stage") or "stage4"
+    shown = [] if kind == "none" else [explanation(film, layer, signed=signed, kind=kind)]
+    if kind == "several":
+        shown = [explanation(film, each) for each in SIZES]
+    columns = st.columns([3, 1] if viewers == 1 else viewers)
+    for index in range(viewers):
+        with columns[index]:
+            viewer(film, shown, key=f"viewer-{index}", title=f"Tile {index + 1}" if viewers > 1 else "", height=height)
+    clicked = stage_strip(film, [explanation(film, each, signed=signed) for each in SIZES], selected=layer, key="strip")
+    st.text(f"clicked {clicked}")
+    st.text(f"runs {st.session_state.runs}")
+
+
+if __name__ == "__main__":
+    main()
