@@ -150,7 +150,8 @@ function drawContours(context, heat, film, table, pane, place, unit) {
   for (const sign of heat.signed ? [1, -1] : [1]) {
     for (const line of LINES) {
       const path = contour(field, grid, sign * line * heat.peak, pane, every);
-      const level = heat.signed ? Math.round(128 + sign * 127 * line) : Math.round(255 * line);
+      const share = Math.min(1, (line * heat.peak) / heat.scale);
+      const level = heat.signed ? Math.round(128 + sign * 127 * share) : Math.round(255 * share);
       const [red, green, blue] = lineColour(table, level);
       context.setLineDash(sign < 0 ? [6 * unit, 5 * unit] : []);
       context.lineWidth = (line > 0.6 ? 4.5 : 3.5) * unit;
