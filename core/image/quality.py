@@ -1,0 +1,324 @@
+"""What a radiologist would want to know about a film before believing anything said of it.
+
+Each check is one small function with a figure and a sentence; `inspect` runs them all. The thresholds were set on
+the training films of shared/cxr, and the rates that a test holds were measured on its test films.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from core.image.look import Look, block_step, unmargined
+from core.image.marks import Mark, marks
+from core.registry import Registry
+from core.types import Radiograph
+
+Level = Literal["ok", "note", "warning"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found.
+
+    title:    two or three words for the screen.
+    level:    "ok", "note" (worth knowing) or "warning" (do not believe the model before this is settled).
+    figure:   the number that was measured, in `unit`; NaN where there is none.
+    sentence: what was found, why it matters, what to do.
+    mend:     the switches of `Cleaning` that would settle it, empty where none does.
+    """
+
+    name: str
+    title: str
+    level: Level
+    figure: float
+    unit: str
+    sentence: str
+    mend: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check returns; the registry adds its name, title and unit."""
+
+    level: Level
+    figure: float
+    sentence: str
+    mend: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the table: a check and how it is called on screen."""
+
+    name: str
+    title: str
+    unit: str
+    look: Callable[[Look], Finding]
+
+    def __call__(self, look: Look) -> Check:
+        found = self.look(look)
+        return Check(self.name, self.title, found.level, found.figure, self.unit, found.sentence, found.mend)
+
+
+checks: Registry[Entry] = Registry("quality check")
+
+
+def check(name: str, *, title: str, unit: str) -> Callable[[Callable[[Look], Finding]], Callable[[Look], Finding]]:
+    """Adds a function to the table that pages, command line and tests read."""
+
+    def enter(function: Callable[[Look], Finding]) -> Callable[[Look], Finding]:
+        checks.add(name, Entry(name, title, unit, function))
+        return function
+
+    return enter
+
+
+def inspect(radiograph: Radiograph) -> tuple[Check, ...]:
+    """Every check of the table on one radiograph, in the table's order."""
+    look = Look(radiograph)
+    return tuple(entry(look) for entry in checks.values())
+
+
+@check("frontal", title="Frontal chest", unit="log odds")
+def frontal(look: Look) -> Finding:
+    """Whether a frontal chest is to be seen at all, whichever way up."""
+    clarity = look.fit.clarity
+    if clarity < 0:
+        return Finding(
+            "warning",
+            clarity,
+            "This does not look like a frontal chest radiograph: a lateral view, a CT slice, a part of a film, a "
+            "photo or a figure, perhaps. The model knows frontal chests only and would answer all the same; use a PA "
+            "or AP film.",
+        )
+    if clarity < 0.7:
+        return Finding(
+            "note",
+            clarity,
+            "Hardly to be told as a frontal chest: very dense lungs, a tight crop or strong rotation look like this. "
+            "Check that it is a PA or AP film before you believe the model.",
+        )
+    return Finding("ok", clarity, "A frontal chest radiograph, as far as its broad pattern tells.")
+
+
+@check("turned", title="Upright", unit="°")
+def turned(look: Look) -> Finding:
+    """Whether the film lies on its side or stands on its head."""
+    fit = look.fit
+    if fit.clarity < 1 or fit.turn == 0:
+        return Finding("ok", 0, "Upright: nothing speaks for a turned film.")
+    how = {1: "on its side", 2: "upside-down", 3: "on its side"}[fit.turn]
+    return Finding(
+        "warning",
+        90.0 * fit.turn,
+        f"The film is stored {how}. The model learned upright films only, and left and right are lost on it: turn it "
+        f"by {90 * fit.turn}° counter-clockwise.",
+        {"turn": fit.turn},
+    )
+
+
+@check("inverted", title="Grey scale", unit="log odds")
+def inverted(look: Look) -> Finding:
+    """Whether bone is dark."""
+    fit = look.fit
+    if fit.clarity < 1 or not fit.inverted:
+        return Finding("ok", fit.clarity, "Bone is bright and air is dark.")
+    return Finding(
+        "warning",
+        fit.clarity,
+        "The grey scale is turned over: lungs are bright, bone is dark. The model learned the opposite: invert the "
+        "film.",
+        {"invert": True},
+    )
+
+
+@check("too-small", title="Size", unit="px")
+def too_small(look: Look) -> Finding:
+    """The shorter side of the film without margins."""
+    x0, y0, x1, y1 = look.box
+    side = min(x1 - x0, y1 - y0)
+    if side < 200:
+        return Finding(
+            "warning",
+            side,
+            f"The film is only {side} px on its shorter side; the model reads 224 px or more and would see it blurred. "
+            "Use the original, not a thumbnail.",
+        )
+    if side < 512:
+        return Finding(
+            "note",
+            side,
+            f"The film is {side} px on its shorter side: enough for the model, too coarse to judge fine lines or small "
+            "nodules by eye. Use the original where there is one.",
+        )
+    return Finding("ok", side, f"{side} px on the shorter side.")
+
+
+@check("contrast", title="Contrast", unit="%")
+def contrast(look: Look) -> Finding:
+    """How much of black to white the middle of the film uses, from its 5th to its 95th percentile."""
+    low, high = np.percentile(look.middle, (5, 95))
+    spread = 100 * float(high - low)
+    if spread < 16:
+        return Finding(
+            "warning",
+            spread,
+            f"The middle of the film uses {spread:.0f} % of black to white: nearly blank. Nothing that the model says "
+            "of it is to be believed; look for another export.",
+        )
+    if spread < 24:
+        return Finding(
+            "note",
+            spread,
+            f"Low contrast: the middle of the film uses {spread:.0f} % of black to white. Narrow the window to read "
+            "it; the model evens out contrast, but noise grows with it.",
+        )
+    return Finding("ok", spread, f"The middle of the film uses {spread:.0f} % of black to white.")
+
+
+@check("clipped", title="Exposure", unit="%")
+def clipped(look: Look) -> Finding:
+    """The share of the film's middle that is nothing but black or nothing but white."""
+    white = 100 * float((look.middle >= 0.995).mean())
+    black = 100 * float((look.middle <= 0.005).mean())
+    share, what = max((white, "white"), (black, "black"))
+    if share < 3:
+        return Finding("ok", share, "Little in the middle of the film is clipped to black or white.")
+    return Finding(
+        "warning" if share >= 12 else "note",
+        share,
+        f"{share:.0f} % of the film's middle is pure {what}: what was there is lost, to you and to the model. "
+        "Export it again with a wider window.",
+    )
+
+
+@check("borders", title="Borders", unit="%")
+def borders(look: Look) -> Finding:
+    """The share of the picture that is empty black or white margin."""
+    height, width = look.whole.shape
+    y0, y1 = unmargined(look.whole)
+    x0, x1 = unmargined(look.whole[y0:y1].T)
+    share = 100 * (1 - (y1 - y0) * (x1 - x0) / (height * width))
+    margins = {"left": x0 / width, "top": y0 / height, "right": 1 - x1 / width, "bottom": 1 - y1 / height}
+    where = ", ".join(side for side, part in margins.items() if part >= 0.02)
+    if share < 12:
+        return Finding("ok", share, "No large margins.")
+    return Finding(
+        "warning" if share >= 35 else "note",
+        share,
+        f"{share:.0f} % of the picture is empty margin ({where}). It wastes what little the model sees, and its shape "
+        "can betray the hospital: keep cropping of borders switched on.",
+        {"crop_borders": True},
+    )
+
+
+@check("tint", title="Colour", unit="of 255")
+def tint(look: Look) -> Finding:
+    """How far the colour channels lie apart over the whole film."""
+    chroma = look.radiograph.origin.chroma
+    cast = 0.0 if chroma is None else float(np.median(chroma))
+    if cast < 4:
+        return Finding("ok", cast, "Grey, as a radiograph should be.")
+    return Finding(
+        "warning" if cast >= 40 else "note",
+        cast,
+        "The whole film is tinted: a screenshot, a photo or a journal figure. The colour was dropped; its greys may be "
+        "off. Use the original where there is one.",
+    )
+
+
+@check("coloured-marks", title="Coloured marks", unit="% of film")
+def coloured_marks(look: Look) -> Finding:
+    """Places that are much more coloured than the film as a whole: arrows, outlines, overlays."""
+    chroma = look.radiograph.origin.chroma
+    if chroma is None:
+        return Finding("ok", 0, "No colour in the file.")
+    loud = (chroma.astype(np.float32) > np.median(chroma) + 48).astype(np.uint8)
+    share = 100 * float(loud.mean())
+    if share < 0.02:
+        return Finding("ok", share, "No coloured marks.")
+    y, x = (float(np.median(axis)) for axis in np.nonzero(loud))
+    where = place(x / loud.shape[1], y / loud.shape[0])
+    return Finding(
+        "warning",
+        share,
+        f"Coloured marks at {where}. They turn into grey shapes that no patient has, and they often point at the "
+        "answer: use the film without them.",
+    )
+
+
+@check("burnt-in", title="Burnt-in marks", unit="marks")
+def burnt_in(look: Look) -> Finding:
+    """Letters, text and arrows in the pixels; a single letter at the rim is what every hospital does."""
+    found = marks(look.whole)
+    text = [mark for mark in found if mark.pieces >= 3]
+    arrows = [mark for mark in found if mark.crisp and mark.pieces < 3 and _lies_inside(mark)]
+    if text or arrows:
+        told = [
+            f"{what} at {_places(group)}"
+            for what, group in (("burnt-in text", text), ("an arrow or mark inside the chest", arrows))
+            if group
+        ]
+        return Finding(
+            "warning",
+            len(found),
+            f"There is {' and '.join(told)}. A model can read the hospital or the answer from it: check that the heat "
+            "does not lie there, or cover it.",
+        )
+    if found:
+        return Finding(
+            "note",
+            len(found),
+            f"A letter or small mark at {_places(found)}; a side marker is normal. Check that the heat does not "
+            "lie there.",
+        )
+    return Finding("ok", 0, "No burnt-in text or arrows found.")
+
+
+@check("blocking", title="Compression", unit="× inside")
+def blocking(look: Look) -> Finding:
+    """How much larger the steps across the edges of 8-pixel blocks are than the steps within them."""
+    ratio = block_step(look.radiograph)
+    if ratio >= 1.5:
+        return Finding(
+            "warning" if ratio >= 2 else "note",
+            ratio,
+            f"Compression shows: steps at the edges of 8-pixel blocks are {ratio:.1f} times those inside. Fine texture "
+            "is gone, and the blocks can pass for it: use the original.",
+        )
+    lossy = " It is stored with loss, but no blocks show." if look.radiograph.origin.lossy else ""
+    return Finding("ok", ratio, "No compression blocks." + lossy)
+
+
+@check("spacing", title="Pixel size", unit="mm")
+def spacing(look: Look) -> Finding:
+    """Millimetres a pixel, where the file says them."""
+    given = look.radiograph.spacing
+    if given is None:
+        return Finding(
+            "note",
+            math.nan,
+            "The file does not say how large a pixel is: lengths can be given in pixels only. DICOM files say it.",
+        )
+    return Finding("ok", given[0], f"A pixel is {given[0]:.3g} mm high.")
+
+
+def place(x: float, y: float) -> str:
+    """Where on the screen, in words: "upper left", "the middle"; x and y as fractions of width and height."""
+    vertical = "upper" if y < 1 / 3 else "lower" if y > 2 / 3 else ""
+    across = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""
+    if not vertical and not across:
+        return "the middle"
+    return f"{vertical or 'middle'} {across or 'middle'}"
+
+
+def _places(found: list[Mark]) -> str:
+    return ", ".join(dict.fromkeys(place(*mark.centre) for mark in found[:12]))
+
+
+def _lies_inside(mark: Mark) -> bool:
+    x, y = mark.centre
+    return 0.15 < x < 0.85 and 0.2 < y < 0.85 and max(mark.x1 - mark.x0, mark.y1 - mark.y0) >= 0.02
