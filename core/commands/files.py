@@ -1,0 +1,125 @@
+"""The files that a command was given: folders walked, each read, looked at and told, the bad ones too."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from core.commands.options import line
+from core.errors import BadData, UnreadableFile
+
+if TYPE_CHECKING:
+    from core.types import Radiograph
+
+Record = dict[str, Any]
+
+STDIN = "-"
+_HEAD = 512  # bytes; enough for every signature
+_MANY = 3  # files from which on a bar is worth its line
+_CLAIMS = {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".dcm", ".dicom", ".gif"}
+
+
+def each(
+    names: Sequence[str],
+    look: Callable[[str, "Radiograph"], Iterable[Record]],
+    *,
+    show: Callable[[Record], str] | None,
+    doing: str,
+) -> None:
+    """Reads one file after another and prints what `look` says of it, as soon as it is known.
+
+    A file that cannot be read gives a record of `path` and `error` in its place; the others go on.
+    look:   may give a record of `path` and `error`, too.
+    show:   a record as text for people; None for JSON lines.
+    Raises: SystemExit with code 1 at the end if a file was bad.
+    """
+    bad = False
+    with _progress(names, doing) as shown:
+        for name in shown:
+            try:
+                records = list(look(name, _read(name)))
+            except UnreadableFile as error:
+                records = [{"path": name, "error": str(error)}]
+            for record in records:
+                _echo(show(record) if show else line(record))
+                bad |= "error" in record
+    if bad:
+        raise SystemExit(1)
+
+
+def paths(given: Sequence[str]) -> list[str]:
+    """All files, folders walked in order of name. Raises: BadData if there is none.
+
+    In a folder, hidden files are passed over, and those that neither are nor claim to be a picture or DICOM (tables,
+    notes); how many of these there were is said on stderr. A file given by its own name is always taken.
+    """
+    found, passed = [], 0
+    for name in given:
+        if name == STDIN or not Path(name).is_dir():
+            found.append(name)
+            continue
+        for folder, below, files in os.walk(name):
+            below[:] = sorted(part for part in below if not part.startswith("."))
+            inside = [os.path.join(folder, file) for file in sorted(files) if not file.startswith(".")]
+            wanted = [file for file in inside if _promises(file)]
+            found += wanted
+            passed += len(inside) - len(wanted)
+    if not found:
+        raise BadData(f"There is no radiograph in {', '.join(given)}. Give files, or a folder that holds some.")
+    if passed:
+        click.echo(f"{passed} {'file' if passed == 1 else 'files'} passed over: no picture, no DICOM.", err=True)
+    return found
+
+
+def _promises(path: str) -> bool:
+    """Whether the file is a picture or DICOM by its first bytes, or claims to be one by its name."""
+    from core.image.signature import format_of
+
+    if Path(path).suffix.lower() in _CLAIMS:
+        return True
+    try:
+        with open(path, "rb") as file:
+            return format_of(file.read(_HEAD)) is not None
+    except OSError:
+        return True  # to be told when its turn comes
+
+
+def _read(name: str) -> "Radiograph":
+    from core.image.read import read
+
+    if name == STDIN:
+        return read(sys.stdin.buffer.read(), name="stdin")
+    try:
+        data = Path(name).read_bytes()
+    except FileNotFoundError as error:
+        raise UnreadableFile(f"There is no file {click.format_filename(name)}.") from error
+    except OSError as error:
+        raise UnreadableFile(f"{click.format_filename(name)} cannot be opened: {error.strerror}.") from error
+    return read(data, name=click.format_filename(name, shorten=True))
+
+
+@contextlib.contextmanager
+def _progress(names: Sequence[str], doing: str) -> Iterator[Iterable[str]]:
+    """The names, with a bar on stderr where they are many and somebody is looking."""
+    if len(names) <= _MANY or not sys.stderr.isatty():
+        yield names
+        return
+    from tqdm import tqdm
+
+    with tqdm(names, desc=doing, unit="film", file=sys.stderr) as bar:
+        yield bar
+
+
+def _echo(text: str) -> None:
+    """One record on stdout, above the bar where both are on the same screen."""
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        click.echo(text)
+        return
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode(file=sys.stdout):
+        click.echo(text)

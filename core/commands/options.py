@@ -1,0 +1,118 @@
+"""What commands share: options, how errors are told, how a record becomes a line."""
+
+import functools
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from core.errors import BadCheckpoint, UserError
+
+if TYPE_CHECKING:
+    from core.models.classifier import Classifier
+
+Command = Callable[..., None]
+
+checkpoint = click.option(
+    "--checkpoint", metavar="NAME", help="Which network; `models` lists them.  [default: the first]"
+)
+weights = click.option(
+    "--weights",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where checkpoints lie.  [default: those that come with Lightbox]",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
+
+
+def told(command: Command) -> Command:
+    """The command with each UserError as one sentence on stderr and exit code 1."""
+
+    @functools.wraps(command)
+    def telling(*args: Any, **given: Any) -> None:
+        try:
+            command(*args, **given)
+        except UserError as error:
+            raise click.ClickException(str(error)) from error
+
+    return telling
+
+
+def cleaning(command: Command) -> Command:
+    """The command with the clean-up switches, which it gets as one `cleaning`."""
+
+    @click.option("--keep-borders", is_flag=True, help="Leave flat black or white margins on.")
+    @click.option(
+        "--turn",
+        type=click.Choice(["0", "90", "180", "270"]),
+        default="0",
+        show_default=True,
+        help="Degrees counter-clockwise, for a film stored lying or upside-down.",
+    )
+    @click.option("--invert", is_flag=True, help="Turn the grey scale over, for a film stored with bone dark.")
+    @click.option(
+        "--denoise",
+        type=click.Choice(["none", "gaussian", "median"]),
+        default="none",
+        show_default=True,
+        help="Smooth what the network sees.",
+    )
+    @click.option("--clahe", is_flag=True, help="Equalise local contrast (CLAHE).")
+    @functools.wraps(command)
+    def cleaned(
+        *args: Any, keep_borders: bool, turn: str, invert: bool, denoise: Any, clahe: bool, **given: Any
+    ) -> None:
+        from core.types import Cleaning
+
+        chosen = Cleaning(
+            crop_borders=not keep_borders, turn=int(turn) // 90, invert=invert, denoise=denoise, clahe=clahe
+        )
+        command(*args, cleaning=chosen, **given)
+
+    return cleaned
+
+
+def classifier(name: str | None, folder: Path | None) -> "Classifier":
+    """The named checkpoint, or the first one; with its weights. Raises: UnknownName, BadCheckpoint."""
+    from core.models import checkpoint as checkpoints
+    from core.models.classifier import load
+
+    folder = folder or checkpoints.SHIPPED
+    names = checkpoints.names(folder)
+    if not names:
+        raise BadCheckpoint(
+            f"There is no checkpoint in {folder}. Give another folder with --weights, "
+            "or train one: python -m core train --data FOLDER --name NAME."
+        )
+    return load(name or names[0], folder)
+
+
+def line(record: Mapping[str, Any]) -> str:
+    """The record as one line of strict JSON; what is no number (NaN) becomes null."""
+    return json.dumps(_strict(record), allow_nan=False)  # in ASCII: any terminal and any file name can take it
+
+
+def table(rows: list[list[str]]) -> str:
+    """The rows, the first one a header, in columns two spaces apart; numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    numbers = [all(cell[:1].isdigit() or not cell for cell in column[1:]) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(row, widths, numbers, strict=True)
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _strict(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(part) for part in value]
+    return value

@@ -1,0 +1,70 @@
+"""`models` and `methods`."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from core.__main__ import cli
+from core.explain.method import methods
+from core.models.checkpoint import complete, read_card
+
+ESTIMATE = {"value": 0.9, "low": 0.8, "high": 0.95}
+
+
+def copied(weights: Path, folder: Path, name: str = "copy") -> Path:
+    """A folder with the card of "untrained" and an empty weights file: listing needs no more."""
+    card = json.loads((weights / "untrained.json").read_text())
+    (folder / f"{name}.json").write_text(json.dumps(card))
+    (folder / f"{name}.safetensors").write_bytes(b"")
+    return folder
+
+
+def test_models_shows_the_figures_of_the_card(weights: Path, tmp_path: Path) -> None:
+    area = {"covid": {**ESTIMATE, "positives": 12}}
+    complete("copy", {"metrics": {"test": {"n": 30, "auc": area}}}, copied(weights, tmp_path))
+    told = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path)])
+
+    rows = [line.split() for line in told.stdout.splitlines()]
+    assert rows[1] == ["copy", "densenet121", "64", "px", "covid", "0.900", "0.800", "to", "0.950", "12", "of", "30"]
+    assert rows[2] == ["pneumonia", "-"]
+
+
+def test_models_as_json_is_a_line_each(weights: Path) -> None:
+    told = CliRunner().invoke(cli, ["models", "--weights", str(weights), "--json"])
+
+    [record] = [json.loads(line) for line in told.stdout.splitlines()]
+    assert record["name"] == "untrained"
+    assert record["key"] == read_card("untrained", weights).key
+
+
+def test_a_broken_card_does_not_hide_the_others(weights: Path, tmp_path: Path) -> None:
+    copied(weights, tmp_path)
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "broken.safetensors").write_bytes(b"")
+    told = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path), "--json"])
+
+    broken, whole = (json.loads(line) for line in told.stdout.splitlines())
+    assert told.exit_code == 1
+    assert "broken.json" in broken["error"]
+    assert whole["name"] == "copy"
+
+
+def test_no_models_is_said(tmp_path: Path) -> None:
+    told = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path)])
+
+    assert told.stdout == ""
+    assert told.stderr == f"There is no checkpoint in {tmp_path}.\n"
+
+
+def test_methods_lists_every_registered_one_with_its_sentences_and_settings() -> None:
+    told = CliRunner().invoke(cli, ["methods", "--json"])
+    text = CliRunner().invoke(cli, ["methods"]).stdout
+
+    records = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [record["name"] for record in records] == list(methods)
+    for record, method in zip(records, methods.values(), strict=True):
+        assert (record["plain"], record["misleads"]) == (method.plain, method.misleads)
+        assert [setting["name"] for setting in record["settings"]] == [setting.name for setting in method.settings]
+        assert f"{method.name}  ({method.title}" in text
+        assert all(f"--setting {setting.name}={setting.default}" in text for setting in method.settings)

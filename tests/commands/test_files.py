@@ -1,0 +1,100 @@
+"""Files and folders as a command gets them."""
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.commands import files
+from core.errors import BadData
+from core.types import Radiograph
+
+
+def film(path: Path, grey: int = 90) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.full((40, 40), grey, np.uint8)
+    pixels[10:30, 10:30] = 200
+    Image.fromarray(pixels).save(path, "PNG")
+    return str(path)
+
+
+def shape(path: str, radiograph: Radiograph) -> Iterator[files.Record]:
+    yield {"path": path, "height": radiograph.pixels.shape[0]}
+
+
+def test_a_folder_is_walked_in_order_and_what_is_no_film_is_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = [film(tmp_path / name) for name in ("b.png", "a/2.png", "a/1", "a/b/c.png")]
+    film(tmp_path / ".hidden.png")
+    film(tmp_path / ".git" / "film.png")
+    (tmp_path / "notes.csv").write_text("id,label\n")
+
+    assert files.paths([str(tmp_path)]) == [wanted[0], wanted[2], wanted[1], wanted[3]]
+    assert capsys.readouterr().err == "1 file passed over: no picture, no DICOM.\n"
+
+
+def test_a_file_in_a_folder_that_claims_to_be_a_film_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "empty.PNG").write_bytes(b"")
+
+    assert files.paths([str(tmp_path)]) == [str(tmp_path / "empty.PNG")]
+
+
+def test_a_file_given_by_name_is_always_taken(tmp_path: Path) -> None:
+    assert files.paths(["missing.txt", "-"]) == ["missing.txt", "-"]
+
+
+def test_a_folder_without_films_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="There is no radiograph in"):
+        files.paths([str(tmp_path)])
+
+
+def test_a_bad_file_is_told_in_its_place_and_the_others_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.png").write_text("not a film")
+    good = film(tmp_path / "z.png")
+    with pytest.raises(SystemExit) as end:
+        files.each([str(tmp_path / "text.png"), str(tmp_path / "none"), good], shape, show=None, doing="looking")
+
+    text, none, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert end.value.code == 1
+    assert "plain text" in text["error"]
+    assert none["error"] == f"There is no file {tmp_path / 'none'}."
+    assert last == {"path": good, "height": 40}
+
+
+def test_a_folder_that_cannot_be_opened_as_a_file_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        files.each([str(tmp_path)], shape, show=None, doing="looking")
+
+    assert "cannot be opened: Is a directory" in json.loads(capsys.readouterr().out)["error"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("count", "bar"), [(3, False), (4, True)])
+def test_many_films_get_a_bar_on_stderr_and_nothing_of_it_on_stdout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], count: int, bar: bool
+) -> None:
+    names = [film(tmp_path / f"{index}.png", grey=10 * index) for index in range(count)]
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    files.each(names, shape, show=None, doing="looking")
+
+    assert ("looking: 100%" in screen.getvalue()) is bar
+    assert [json.loads(line)["path"] for line in capsys.readouterr().out.splitlines()] == names
+
+
+def test_without_a_terminal_there_is_no_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files.each([film(tmp_path / f"{index}.png") for index in range(6)], shape, show=None, doing="looking")
+
+    assert capsys.readouterr().err == ""
