@@ -62,15 +62,6 @@ class Look:
         return best_fit(self.small)
 
 
-def unmargined(grey: Grey) -> tuple[int, int]:
-    """First and last-plus-one row that is not margin: nine tenths of a margin's row are black, or white."""
-    empty = np.maximum((grey < 0.05).mean(axis=1), (grey > 0.97).mean(axis=1)) > 0.9
-    thin = max(1, round(0.02 * len(grey)))  # a frame line at the rim does not make a margin film
-    solid = cv2.morphologyEx((~empty).astype(np.uint8)[:, None], cv2.MORPH_OPEN, np.ones((thin, 1), np.uint8))
-    kept = np.flatnonzero(solid)
-    return (int(kept[0]), int(kept[-1]) + 1) if len(kept) else (0, len(grey))
-
-
 def block_step(radiograph: Radiograph) -> float:
     """Steps across 8-pixel block edges over the steps within blocks, about 1 for a film without blocks.
 

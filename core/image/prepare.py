@@ -17,7 +17,9 @@ _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-_MARGIN_RANGE = 0.06  # of black..white: what a flat margin may vary by; JPEG ringing stays below
+_BLACK, _WHITE = 0.05, 0.97  # of black..white: what still counts as empty; JPEG ringing stays inside
+_EMPTY_ROW = 0.9  # share of a margin's row that is empty; the rest is text or a frame line
+_THINNEST = 0.02  # of a side: what is thinner is a frame line at the rim, not film
 _SMALLEST_FILM = 0.25  # of a side: if less than this would remain, the film is dark, not framed
 
 
@@ -81,7 +83,10 @@ def windowed(pixels: Pixels, black: float, white: float) -> Heat:
 
 
 def film_box(radiograph: Radiograph) -> tuple[int, int, int, int]:
-    """x0, y0, x1, y1 of the film without flat black or white margins; the whole film where it has none."""
+    """x0, y0, x1, y1 of the film without empty black or white margins; the whole film where it has none.
+
+    Text and frame lines in a margin do not make it film; rows of which a tenth is neither black nor white do.
+    """
     height, width = radiograph.pixels.shape
     step = max(1, max(height, width) // 512)
     thin = radiograph.pixels[::step, ::step]
@@ -114,10 +119,11 @@ def enlarge(heat: Heat, placement: Placement, shape: tuple[int, int]) -> Heat:
 
 
 def _inside(grey: Heat) -> tuple[int, int]:
-    """First and last-plus-one row that is not flat black or white; all rows where none would remain."""
-    low, high = np.percentile(grey, (2, 98), axis=1)
-    flat = (high - low < _MARGIN_RANGE) & ((high < _MARGIN_RANGE) | (low > 1 - _MARGIN_RANGE))
-    kept = np.flatnonzero(~flat)
+    """First and last-plus-one row that is not margin; all rows where none would remain."""
+    empty = np.maximum((grey < _BLACK).mean(axis=1), (grey > _WHITE).mean(axis=1)) > _EMPTY_ROW
+    thinnest = np.ones((max(1, round(_THINNEST * len(grey))), 1), np.uint8)
+    solid = cv2.morphologyEx((~empty).astype(np.uint8)[:, None], cv2.MORPH_OPEN, thinnest)
+    kept = np.flatnonzero(solid)
     return (int(kept[0]), int(kept[-1]) + 1) if len(kept) else (0, len(grey))
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.image.look import Look, block_step, unmargined
+from core.image.look import Look, block_step
 from core.image.marks import Mark, marks
 from core.registry import Registry
 from core.types import Radiograph
@@ -198,9 +198,8 @@ def clipped(look: Look) -> Finding:
 @check("borders", title="Borders", unit="%")
 def borders(look: Look) -> Finding:
     """The share of the picture that is empty black or white margin."""
-    height, width = look.whole.shape
-    y0, y1 = unmargined(look.whole)
-    x0, x1 = unmargined(look.whole[y0:y1].T)
+    height, width = look.radiograph.pixels.shape
+    x0, y0, x1, y1 = look.box
     share = 100 * (1 - (y1 - y0) * (x1 - x0) / (height * width))
     margins = {"left": x0 / width, "top": y0 / height, "right": 1 - x1 / width, "bottom": 1 - y1 / height}
     where = ", ".join(side for side, part in margins.items() if part >= 0.02)

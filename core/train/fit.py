@@ -24,14 +24,17 @@ from core.train.data import Films
 class Recipe:
     """How a network is trained; stored in the card.
 
-    sizes, epochs: px and epochs of each stage; the learning rate falls over all of them together (one cycle).
+    sizes, epochs: px and epochs of each stage.
+    cycles: epochs of each learning-rate cycle, up and down; the peak halves from one to the next (Loshchilov and
+            Hutter 2017, arXiv:1608.03983). Together as many as `epochs`.
     balance: a film is drawn with weight (films of its label and source) ** -balance.
     """
 
     architecture: str = "densenet121"
     findings: tuple[str, ...] = ("covid", "pneumonia", "normal")
-    sizes: tuple[int, ...] = (112, 160, 224)
-    epochs: tuple[int, ...] = (12, 1, 2)
+    sizes: tuple[int, ...] = (112, 160, 224, 160, 224)
+    epochs: tuple[int, ...] = (12, 1, 2, 4, 2)
+    cycles: tuple[int, ...] = (15, 6)
     batch: int = 32
     rate: float = 2e-3
     weight_decay: float = 0.05
@@ -42,6 +45,10 @@ class Recipe:
     def __post_init__(self) -> None:
         if len(self.sizes) != len(self.epochs) or not self.sizes:
             raise BadData(f"sizes {self.sizes} and epochs {self.epochs} must be equally many, one a stage.")
+        if sum(self.cycles) != sum(self.epochs):
+            raise BadData(
+                f"cycles {self.cycles} hold {sum(self.cycles)} epochs, epochs {self.epochs} {sum(self.epochs)}."
+            )
 
 
 def fit(recipe: Recipe, train: Films, val: Films, folder: Path) -> Network:
@@ -119,7 +126,7 @@ def _epoch(
     bar = tqdm(batches, desc=f"epoch {epoch + 1}/{epochs} at {size} px")
     for step, batch in enumerate(bar):
         for group in optimiser.param_groups:
-            group["lr"] = _rate(recipe.rate, (epoch + step / len(batches)) / epochs)
+            group["lr"] = _rate(recipe, epoch + step / len(batches))
         images = augment(films.images[batch], size, generator)
         images = images.to(device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16):
@@ -136,8 +143,16 @@ def _epoch(
     return total / len(order)
 
 
-def _rate(top: float, progress: float) -> float:
-    """One cycle: up over the first fifth, then down along a cosine to almost nothing."""
+def _rate(recipe: Recipe, epoch: float) -> float:
+    """Each cycle: up over its first fifth, then down along a cosine to almost nothing."""
+    top = recipe.rate
+    for cycle in recipe.cycles[:-1]:
+        if epoch < cycle:
+            break
+        epoch, top = epoch - cycle, top / 2
+    else:
+        cycle = recipe.cycles[-1]
+    progress = epoch / cycle
     if progress < 0.2:
         return top * (0.04 + 0.96 * progress / 0.2)
     return top * (0.5 + 0.5 * math.cos(math.pi * (progress - 0.2) / 0.8)) + 1e-6

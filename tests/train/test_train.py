@@ -21,7 +21,7 @@ from core.train.fit import Recipe
 from core.train.run import train
 from core.types import Input
 
-RECIPE = Recipe(findings=("pneumonia", "normal"), sizes=(32, 64), epochs=(1, 1), batch=4, rate=1e-3)
+RECIPE = Recipe(findings=("pneumonia", "normal"), sizes=(32, 64), epochs=(1, 1), cycles=(2,), batch=4, rate=1e-3)
 COLUMNS = ("id", "file", "label", "split", "patient", "source", "age", "view", "box")
 
 
