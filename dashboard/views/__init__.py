@@ -1,0 +1,23 @@
+"""The pages, found by looking into this folder: a page is a file with TITLE, ICON, ORDER and page(), which it runs."""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class View:
+    """A page as the navigation needs it."""
+
+    file: Path
+    title: str
+    icon: str
+    order: int
+
+
+def pages() -> list[View]:
+    """All pages in their order."""
+    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    views = [View(Path(str(module.__file__)), module.TITLE, module.ICON, module.ORDER) for module in modules]
+    return sorted(views, key=lambda view: view.order)

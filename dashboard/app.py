@@ -1,0 +1,36 @@
+"""The frame around every page: navigation, sidebar, foot; every UserError is shown here and the rest stays."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import cache, desk, draw, sidebar
+from dashboard.views import pages
+
+_HERE = Path(__file__).parent
+
+st.set_page_config(page_title="Lightbox", page_icon=_HERE / "icon.svg", layout="wide")
+st.logo(_HERE / "lightbox.svg", size="medium")
+draw.look()
+chosen_page = st.navigation(
+    [st.Page(page.file, title=page.title, icon=page.icon, default=not place) for place, page in enumerate(pages())],
+    position="top",
+)
+
+model = desk.model()
+with st.sidebar:
+    sidebar.ways_in()
+    place = st.container(key="films")
+    sidebar.questions(model)
+with st.bottom:
+    draw.foot(model)
+draw.problems()
+with draw.shown():
+    desk.card()
+with draw.shown():
+    chosen_page.run()
+with place:
+    sidebar.strip(model)
+if model is not None and desk.film() is None:
+    with draw.shown():
+        cache.classifier(model)  # warm before the first film comes

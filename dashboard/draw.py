@@ -1,0 +1,219 @@
+"""Repeated drawing: what several pages show, in the same words and the same looks."""
+
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache as remembered
+from html import escape
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import streamlit as st
+
+from core.errors import UserError
+from core.explain.method import Method
+from core.image.quality import Check
+from core.overlay import NOTICE
+from core.trust.measure import Figure
+from core.types import Checkpoint, Explanation, Prediction, Radiograph
+from dashboard import markup
+from dashboard.state import Session, bind, entered, session
+
+Option = TypeVar("Option")
+_HERE = Path(__file__).parent
+
+
+def look() -> None:
+    """The styles and the theme; first on the page, so that nothing is drawn without them."""
+    st.html(_HERE / "look.css")
+    st.html(_HERE / "dark.html", unsafe_allow_javascript=True)
+
+
+def section(title: str, aside: str = "") -> None:
+    """A section's title with a few quiet words beside it."""
+    st.html(markup.heading(title, aside))
+
+
+def select(
+    label: str,
+    options: Sequence[Option],
+    value: Option,
+    keep: Callable[[Session, Option], None],
+    *,
+    at: str,
+    words: Callable[[Option], str] = str,
+    width: int | Literal["stretch"] = "stretch",
+    hidden: bool = False,
+    help: str | None = None,
+) -> None:
+    """A menu that shows `value` and hands what is picked to `keep`, before the page is drawn again.
+
+    at:     the place, where the same choice can be made in several.
+    hidden: whether the label is only for screen readers.
+    """
+    key = bind(f"{label} {at}", value)
+    st.selectbox(
+        label,
+        options,
+        key=key,
+        format_func=words,
+        on_change=kept,
+        args=(key, keep),
+        label_visibility="collapsed" if hidden else "visible",
+        width=width,
+        help=help,
+    )
+
+
+def kept(key: str, keep: Callable[[Session, Any], None]) -> None:
+    """The callback of every bound widget."""
+    keep(session(), entered(key))
+
+
+def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, asked: str) -> None:
+    """A bar for each finding with its operating point; the finding that the map is of in bold."""
+    bars = [
+        markup.bar(
+            finding,
+            prediction.probability(finding),
+            threshold=checkpoint.thresholds.get(finding),
+            asked=finding == asked,
+        )
+        for finding in prediction.findings
+    ]
+    calibrated = (
+        f"Calibrated: temperature {prediction.temperature:.2f}, fitted on the validation films."
+        if prediction.temperature != 1
+        else "Not calibrated: the network's own numbers."
+    )
+    mark = " The mark on a bar is the operating point." if checkpoint.thresholds else ""
+    st.html("".join(bars) + markup.paragraph(calibrated + mark, quiet=True))
+
+
+def figures(figures: Sequence[Figure]) -> None:
+    """What the trust measures found."""
+    if not figures:
+        st.html(markup.paragraph("No measure is installed.", quiet=True))
+    st.html(
+        "".join(
+            markup.remark(each.level, each.title, quantity(each.value, each.unit), each.sentence) for each in figures
+        )
+    )
+
+
+def checks(checks: Sequence[Check], mend: Callable[[Check], None]) -> None:
+    """Warnings first, then notes, each followed by what `mend` draws; what passed is folded away with its figures."""
+    order = [each for level in ("warning", "note") for each in checks if each.level == level]
+    passed = [each for each in checks if each.level == "ok"]
+    for each in order:
+        st.html(_check(each))
+        mend(each)
+    if passed:
+        with st.expander(f"{len(passed)} of {len(checks)} checks passed", type="compact"):
+            st.html("".join(_check(each) for each in passed))
+
+
+def film_facts(radiograph: Radiograph, credit: str | None) -> None:
+    """Size, format and what reading did to the file."""
+    height, width = radiograph.pixels.shape
+    spacing = radiograph.spacing
+    pairs = [
+        ("Size", f"{width} × {height} px" + (f", {spacing[1]:.3g} mm a pixel" if spacing else "")),
+        ("File", f"{radiograph.origin.format}, {radiograph.origin.mode}, {radiograph.origin.bits} bits"),
+    ]
+    pairs += [("View", radiograph.view)] if radiograph.view else []
+    pairs += [("Reading", step) for step in radiograph.steps]
+    pairs += [("Credit", credit)] if credit else []
+    st.html(markup.facts(pairs))
+
+
+@contextmanager
+def shown() -> Iterator[None]:
+    """What the reader can mend becomes a sentence in its place; what comes after is drawn all the same."""
+    try:
+        yield
+    except UserError as error:
+        problem(str(error))
+
+
+def problem(sentence: str) -> None:
+    """What went wrong, in its one sentence."""
+    st.error(plain(sentence), icon=":material/error:")
+
+
+def problems() -> None:
+    """What could not be opened, until it is dismissed or something else is opened."""
+    here = session()
+    place = st.empty()  # always there, so that what follows keeps its place on the page
+    if not here.problems:
+        return
+    with place.container(horizontal=True, vertical_alignment="center", wrap=False, key="problems"):
+        st.error("  \n".join(map(plain, here.problems)), icon=":material/error:")
+        st.button("Dismiss", icon=":material/close:", type="tertiary", on_click=here.problems.clear)
+
+
+def foot(checkpoint: Checkpoint | None) -> None:
+    """The notice, the version and which weights spoke."""
+    weights = f"{checkpoint.name} {checkpoint.sha256[:8]}" if checkpoint else "no model"
+    st.html(
+        f'<div class="lb-foot"><span>{NOTICE}</span>'
+        f'<span class="lb-quiet">Lightbox {version()} · {escape(weights)}</span></div>'
+    )
+
+
+@remembered
+def version() -> str:
+    """As it stands in pyproject.toml."""
+    with (_HERE.parent / "pyproject.toml").open("rb") as file:
+        found: str = tomllib.load(file)["project"]["version"]
+    return found
+
+
+def quantity(value: float, unit: str) -> str:
+    """The number with its unit, in three digits; a share ("of the heat") in per cent; empty where it can't be had."""
+    if value != value:
+        return ""
+    if unit.startswith("of ") and not unit[3:4].isdigit():
+        return f"{value:.0%} {unit}"
+    return f"{value:.3g} {unit}".strip()
+
+
+def plain(text: str) -> str:
+    """The text with nothing in it that Markdown would take for its own."""
+    for sign in "\\`*_{}[]<>#$~:|":
+        text = text.replace(sign, f"\\{sign}")
+    return text
+
+
+def _check(check: Check) -> str:
+    return markup.remark(check.level, check.title, quantity(check.figure, check.unit), check.sentence)
+
+
+def about_map(method: Method, explanation: Explanation, *, passes: tuple[int, int], maps: int) -> None:
+    """What the map is in one plain sentence, how it misleads, where it comes from, what it cost."""
+    section("About this map", method.title)
+    height, width = explanation.heat.shape
+    forwards, backwards = passes
+    cost = f"{_count(forwards, 'forward pass')}" + (f", {_count(backwards, 'backward pass')}" if backwards else "")
+    shared = f" for {maps} maps and the prediction" if maps > 1 else ""
+    st.html(
+        markup.paragraph(method.plain)
+        + markup.paragraph(f"How it misleads: {method.misleads}")
+        + markup.facts(
+            [
+                ("Size", f"{height} × {width} values, enlarged smoothly: no detail is finer than one of them"),
+                ("Unit", explanation.unit),
+                ("Cost", f"{cost}{shared}, {explanation.seconds:.2f} s"),
+                ("Source", method.source),
+            ]
+        )
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}es"
+
+
+def title(text: str, words: str) -> None:
+    """A page's name and what it is for."""
+    st.html(f'<h1 class="lb-page">{escape(text)}</h1>{markup.paragraph(words, quiet=True)}')

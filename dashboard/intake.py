@@ -1,0 +1,139 @@
+"""How films come onto the desk: files, the phantom, the data folder, public examples."""
+
+import csv
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import UserError
+from core.image import examples
+from core.image.read import read
+from core.types import Radiograph
+from dashboard import cache
+from dashboard.state import bind, entered, session
+
+PHANTOM = 0  # seed
+
+
+def files(label: str, *, at: str) -> None:
+    """The place to drop files or choose them; what is dropped is read at once, and the page starts over."""
+    here = session()
+    dropped = st.file_uploader(
+        label,
+        accept_multiple_files=True,
+        key=f"files {at} {here.batch}",
+    )
+    if not dropped:
+        return
+    bar = st.progress(0.0)
+    here.problems.clear()
+    found = []
+    for done, file in enumerate(dropped):
+        bar.progress(done / len(dropped), text=f"Reading {file.name} ({done + 1} of {len(dropped)})")
+        found.append(_read(file.getvalue(), file.name))
+    _show(*found)
+    here.batch += 1
+    st.rerun()
+
+
+def phantom_button(*, at: str, primary: bool) -> None:
+    """The button that opens the drawn phantom."""
+    st.button(
+        "Open the phantom" if primary else "Phantom",
+        key=f"phantom {at}",
+        icon=":material/draw:" if primary else None,
+        type="primary" if primary else "secondary",
+        help="A drawn chest with an opacity in the right lung: nobody's film, safe to show.",
+        on_click=open_phantom,
+        width="stretch",
+    )
+
+
+def open_phantom() -> None:
+    """Puts the phantom on the desk."""
+    here = session()
+    radiograph = cache.drawn(PHANTOM)
+    here.problems.clear()
+    here.add(radiograph)
+    _show(radiograph)
+
+
+def examples_menu() -> None:
+    """Films of the data folder, where there is one, and public films that are fetched when asked for."""
+    with st.popover("Examples", width="stretch"):
+        stored = originals()
+        if stored:
+            st.selectbox(
+                "From LIGHTBOX_DATA",
+                list(stored),
+                index=None,
+                format_func=stored.__getitem__,
+                placeholder="Choose a film",
+                key=(key := bind("originals", None)),
+                on_change=_open_stored,
+                args=(key,),
+            )
+        st.caption("Public films, fetched from their source when you ask for one; credit and licence stay with it.")
+        for example in examples.listed():
+            label = f"{example.title}: {example.finding.partition(' (')[0]}"
+            if st.button(label, key=f"example {example.name}", icon=":material/cloud_download:", width="stretch"):
+                with st.spinner(f"Fetching {example.file} ({example.size / 1e6:.1f} MB)"):
+                    _fetch(example)
+                st.rerun()
+            st.caption(f"{example.finding}. {example.credit}. {example.licence}.")
+
+
+def originals() -> dict[Path, str]:
+    """The films in the folder that LIGHTBOX_DATA names, each with what its list says of it; empty without one."""
+    root = Path(os.environ.get("LIGHTBOX_DATA", ""))
+    folder = root / "originals" if (root / "originals").is_dir() else root
+    if not os.environ.get("LIGHTBOX_DATA") or not folder.is_dir():
+        return {}
+    table = folder / "originals.csv"
+    words: dict[str, str] = {}
+    if table.is_file():
+        with table.open(encoding="utf-8", newline="") as lines:
+            words = {row["file"]: f"{row['label']}: {row['why']}" for row in csv.DictReader(lines)}
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix not in (".csv", ".md"))
+    return {path: " · ".join(part for part in (path.name, words.get(path.name, "")) if part) for path in paths}
+
+
+def _open_stored(key: str) -> None:
+    path = entered(key)
+    if path is not None:
+        session().problems.clear()
+        _show(_read(path.read_bytes(), path.name))
+
+
+def _fetch(example: examples.Example) -> None:
+    here = session()
+    here.problems.clear()
+    try:
+        data = examples.fetch(example)
+    except UserError as error:
+        here.problems.append(str(error))
+        return
+    radiograph = _read(data, f"{example.title}, {example.finding}")
+    _show(radiograph)
+    if radiograph:
+        here.credits[radiograph.key] = f"{example.credit}. {example.licence}. {example.note}".strip()
+
+
+def _read(data: bytes, name: str) -> Radiograph | None:
+    """The film, added to the desk; None where it cannot be read, which leaves one sentence and nothing else."""
+    here = session()
+    try:
+        radiograph = read(data, name=name)
+    except UserError as error:
+        here.problems.append(str(error))
+        return None
+    here.add(radiograph)
+    return radiograph
+
+
+def _show(*radiographs: Radiograph | None) -> None:
+    """The first of them that could be read is looked at; with none of them the page stays where it was."""
+    readable = [radiograph.key for radiograph in radiographs if radiograph]
+    here = session()
+    here.chosen = readable[0] if readable else here.chosen

@@ -1,0 +1,109 @@
+"""The side of every page: films come in, lie in a strip, and are asked about.
+
+The strip is filled when the page stands: no film waits for the thumbnails and predictions of the others.
+"""
+
+import streamlit as st
+
+from core.errors import UserError
+from core.types import Checkpoint, Radiograph
+from dashboard import cache, desk, draw, intake, markup
+from dashboard.state import Session, session
+
+_LIKELIEST = "likeliest"
+_ROOM = 5  # films before the strip scrolls
+
+
+def ways_in() -> None:
+    """Files, the phantom, examples."""
+    intake.files("Add radiographs", at="sidebar")
+    with st.container(key="ways in", horizontal=True, wrap=False, gap="small"):
+        intake.phantom_button(at="sidebar", primary=False)
+        intake.examples_menu()
+
+
+def questions(checkpoint: Checkpoint | None) -> None:
+    """Which model is asked, and about which finding; the same on all pages."""
+    name = desk.model_name()
+    if name is None:
+        st.html(markup.paragraph("No model in weights/. Train one with python -m core train, or restore the folder."))
+        return
+    draw.select("Model", cache.names(), name, _keep_model, at="sidebar")
+    if checkpoint is not None:
+        finding = session().finding
+        options = [_LIKELIEST, *checkpoint.findings]
+        value = finding if finding in checkpoint.findings else _LIKELIEST
+        draw.select("Finding", options, value, _keep_finding, at="sidebar", words=str.capitalize)
+
+
+def strip(checkpoint: Checkpoint | None) -> None:
+    """The films: thumbnail, name, likeliest finding, and a mark where a check warns; a click looks at one."""
+    here = session()
+    if not here.radiographs:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", wrap=False):
+        draw.section(f"Films ({len(here.radiographs)})")
+        st.button("Clear", type="tertiary", help="Take all films away", on_click=here.clear)
+    crowded = len(here.radiographs) > _ROOM
+    with st.container(height=400 if crowded else "content", border=False, gap="xsmall"):
+        for radiograph in list(here.radiographs.values()):
+            _case(radiograph, checkpoint)
+
+
+def _case(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
+    here = session()
+    key = radiograph.key
+    chosen = key == here.chosen
+    with st.container(
+        key="case-chosen" if chosen else f"case-{key}",
+        horizontal=True,
+        vertical_alignment="center",
+        gap="small",
+        wrap=False,
+    ):
+        st.image(cache.thumbnail(radiograph), width=48, alt=f"Thumbnail of {radiograph.name}")
+        with st.container(gap=None):
+            st.button(
+                draw.plain(radiograph.name),
+                key=f"look at {key}",
+                type="tertiary",
+                on_click=_look,
+                args=(key,),
+                width="stretch",
+                wrap=False,
+            )
+            st.html(f'<div class="lb-case">{_said(radiograph, checkpoint)}</div>')
+        st.button(
+            "",
+            key=f"remove {key}",
+            icon=":material/close:",
+            type="tertiary",
+            help="Take this film away",
+            on_click=here.remove,
+            args=(key,),
+        )
+
+
+def _said(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
+    """The likeliest finding and the mark; a film that this model cannot take says so here and stops nothing."""
+    mark = markup.icon("warning") if any(check.level == "warning" for check in cache.quality(radiograph)) else ""
+    drawn = '<span class="lb-drawn">drawn</span>' if radiograph.drawn else ""
+    if checkpoint is None:
+        return drawn + mark
+    try:
+        said = cache.predict(checkpoint, radiograph, session().cleaning(radiograph.key))
+    except UserError as error:
+        return markup.paragraph(str(error), quiet=True)
+    return markup.dot(*said.likeliest) + drawn + mark
+
+
+def _look(key: str) -> None:
+    session().chosen = key
+
+
+def _keep_model(here: Session, name: str) -> None:
+    here.checkpoint = name
+
+
+def _keep_finding(here: Session, finding: str) -> None:
+    here.finding = None if finding == _LIKELIEST else finding

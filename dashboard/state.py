@@ -1,0 +1,89 @@
+"""What one person has on the light box; the only file that says st.session_state."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import streamlit as st
+
+from core.explain.method import Value
+from core.types import Cleaning, Radiograph
+
+_SESSION = "lightbox"
+
+
+@dataclass
+class Session:
+    """The choices of one person, kept across pages.
+
+    radiographs: by key, in the order in which they were added.
+    chosen:      key of the film that is looked at; None while there is none.
+    checkpoint:  name; None for the first there is.
+    finding:     None to follow the likeliest of each film.
+    layer:       stage name; None for the last.
+    settings:    method name -> setting -> value, where it is not the default.
+    cleanings:   radiograph key -> what is done to it before the network reads it, where it is not the default.
+    credits:     radiograph key -> whose film it is and under which licence, for public films.
+    problems:    sentences about files that could not be opened, until they are dismissed.
+    batch:       counts what was added, so that the uploader starts empty each time.
+    """
+
+    radiographs: dict[str, Radiograph] = field(default_factory=dict)
+    chosen: str | None = None
+    checkpoint: str | None = None
+    finding: str | None = None
+    method: str = "grad-cam"
+    layer: str | None = None
+    settings: dict[str, dict[str, Value]] = field(default_factory=dict)
+    cleanings: dict[str, Cleaning] = field(default_factory=dict)
+    credits: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    batch: int = 0
+
+    def add(self, radiograph: Radiograph) -> None:
+        """Puts the film last in the strip; a film that is there already stays where it is."""
+        self.radiographs.setdefault(radiograph.key, radiograph)
+
+    def remove(self, key: str) -> None:
+        """Takes the film away; the one after it, or else before it, is looked at next."""
+        keys = list(self.radiographs)
+        place = keys.index(key)
+        del self.radiographs[key]
+        self.cleanings.pop(key, None)
+        if self.chosen == key:
+            rest = keys[place + 1 :] + keys[:place][::-1]
+            self.chosen = rest[0] if rest else None
+
+    def clear(self) -> None:
+        """Takes all films away; model, finding and method stay chosen."""
+        self.radiographs.clear()
+        self.cleanings.clear()
+        self.problems.clear()
+        self.chosen = None
+
+    def cleaning(self, key: str) -> Cleaning:
+        """What is done to this film before the network reads it."""
+        return self.cleanings.get(key, Cleaning())
+
+    def clean(self, key: str, **changed: Any) -> None:
+        """Changes one switch of `cleaning` for this film."""
+        self.cleanings[key] = replace(self.cleaning(key), **changed)
+
+
+def session() -> Session:
+    """This person's session; made at the first look."""
+    if _SESSION not in st.session_state:
+        st.session_state[_SESSION] = Session()
+    found: Session = st.session_state[_SESSION]
+    return found
+
+
+def bind(widget: str, value: object) -> str:
+    """The key of a widget that shows `value` in this run, whatever it showed before."""
+    key = f"{_SESSION} {widget}"
+    st.session_state[key] = value
+    return key
+
+
+def entered(key: str) -> Any:
+    """What the person entered in the widget with this key."""
+    return st.session_state[key]

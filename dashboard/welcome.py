@@ -1,0 +1,17 @@
+"""The empty desk: what this is, and the two ways to begin."""
+
+import streamlit as st
+
+from dashboard import intake
+
+
+def draw() -> None:
+    """One sentence, one button, one place to drop files."""
+    with st.container(key="welcome", gap="medium"):
+        st.markdown("# Put a radiograph on the light box", anchors=False)
+        st.markdown(
+            "You will see what the classifier says of it, where it looked, and how far that map can be trusted. "
+            "Your files stay on this machine. The phantom is a drawn chest: nobody's film, safe to show."
+        )
+        intake.phantom_button(at="welcome", primary=True)
+        intake.files("Or drop your own here: DICOM, PNG, JPEG or TIFF, several at once", at="welcome")

@@ -1,0 +1,116 @@
+"""The whole dashboard under AppTest, on a small untrained network, so that no test needs the shipped weights."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
+
+from core.types import Radiograph
+from dashboard import cache
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+SECONDS = 120  # the machine may be busy
+
+
+class Desk:
+    """A person at the dashboard: what they do, and what they see."""
+
+    def __init__(self) -> None:
+        self.app = AppTest.from_file(str(APP), default_timeout=SECONDS)
+
+    def run(self) -> "Desk":
+        self.app.run()
+        assert not self.app.exception, self.app.exception
+        return self
+
+    def press(self, label: str, *, help: str | None = None) -> "Desk":
+        """Clicks the first button that is called this, or whose help says this."""
+        found = [each for each in self.app.button if each.label == label and help in (None, each.help)]
+        assert found, f"no button {label!r} among {[each.label for each in self.app.button]}"
+        found[0].click()
+        return self.run()
+
+    def drop(self, *files: tuple[str, bytes]) -> "Desk":
+        """Drops files on the sidebar."""
+        self.app.sidebar.file_uploader[0].set_value([(name, data, "") for name, data in files])
+        return self.run()
+
+    def choose(self, label: str, value: object, *, main: bool = True) -> "Desk":
+        """Picks from the menu of this name, on the page or in the sidebar."""
+        self.menu(label, main=main).set_value(value)
+        return self.run()
+
+    def menu(self, label: str, *, main: bool = True) -> "Selectbox[Any]":
+        """The menu of this name."""
+        block = self.app.main if main else self.app.sidebar
+        found = [each for each in block.selectbox if each.label == label]
+        assert found, f"no menu {label!r} among {[each.label for each in block.selectbox]}"
+        return found[0]
+
+    def labels(self) -> list[str]:
+        """What the menus on the page are called."""
+        return [each.label for each in self.app.main.selectbox]
+
+    def toggle(self, label: str) -> "Desk":
+        found = next(each for each in self.app.toggle if each.label == label)
+        found.set_value(not found.value)
+        return self.run()
+
+    @property
+    def html(self) -> str:
+        """All HTML of the page and its frame."""
+        return "\n".join(each.value for each in self.app.html)
+
+    @property
+    def errors(self) -> list[str]:
+        return [each.value.replace("\\", "") for each in self.app.error]
+
+    @property
+    def films(self) -> list[str]:
+        """The names in the strip, in order."""
+        return [each.label for each in self.app.sidebar.button if each.key and each.key.startswith("look at")]
+
+    @property
+    def bars(self) -> dict[str, str]:
+        """Finding -> what the bar chart says aloud of it."""
+        labels = [part.split('"')[0] for part in self.html.split('aria-label="')[1:]]
+        return {label.split(" ")[0]: label for label in labels}
+
+    @property
+    def asked(self) -> str:
+        """The finding whose bar is in bold: the one that the map is of."""
+        return self.html.split('lb-asked" role="img" aria-label="')[1].split(" ")[0]
+
+    def component(self, key: str) -> bool:
+        """Whether the viewer, or the strip, of this key is on the page."""
+        return any(key in str(each.proto) for each in self.app.get("bidi_component"))
+
+
+@pytest.fixture
+def small_weights(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The dashboard with the untrained network in place of the shipped weights."""
+    monkeypatch.setattr(cache, "WEIGHTS", weights)
+    return weights
+
+
+@pytest.fixture
+def desk(small_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A fresh session on the empty dashboard."""
+    monkeypatch.delenv("LIGHTBOX_DATA", raising=False)
+    return Desk().run()
+
+
+@pytest.fixture
+def png(phantom: Radiograph) -> bytes:
+    """The small phantom as a 16-bit PNG file: it looks like a film, and its name says nothing of a phantom."""
+    return encoded(phantom)
+
+
+def encoded(radiograph: Radiograph) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(radiograph.pixels).save(file, "PNG")
+    return file.getvalue()

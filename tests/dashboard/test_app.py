@@ -1,0 +1,319 @@
+"""The dashboard as a person uses it, without a browser."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import Unreachable
+from core.image import examples
+from core.models import checkpoint as checkpoints
+from core.overlay import NOTICE
+from core.types import Origin, Radiograph
+from dashboard import cache
+from tests.dashboard.conftest import Desk, encoded
+
+FINDINGS = {"covid", "pneumonia", "normal"}
+
+
+def test_the_app_starts_empty_and_says_what_to_do(desk: Desk) -> None:
+    assert "Put a radiograph on the light box" in desk.app.markdown[0].value
+    assert "Open the phantom" in [button.label for button in desk.app.main.button]
+    assert len(desk.app.main.get("file_uploader")) == 1
+    assert not desk.component("lightbox.viewer")
+    assert desk.films == []
+
+
+def test_the_notice_and_the_models_digest_stand_on_every_page(desk: Desk) -> None:
+    digest = cache.card("untrained").sha256[:8]
+    for page in ("views/read.py", "views/models.py"):
+        desk.app.switch_page(page)
+        desk.run()
+        assert NOTICE in desk.html
+        assert digest in desk.html
+
+
+def test_the_phantom_is_predicted_explained_and_called_drawn(desk: Desk) -> None:
+    desk.press("Open the phantom")
+
+    assert set(desk.bars) == FINDINGS
+    assert desk.component("lightbox.viewer")
+    assert desk.component("lightbox.stage_strip")
+    assert desk.films == ["phantom 0"]
+    assert "Drawn phantom" in desk.html
+    assert 'class="lb-drawn"' in desk.html
+
+
+def test_the_map_follows_the_likeliest_finding_until_one_is_chosen(desk: Desk) -> None:
+    desk.press("Open the phantom")
+    likeliest = max(desk.bars, key=lambda finding: float(desk.bars[finding].split(" ")[1].rstrip(",")))
+    other = next(iter(FINDINGS - {likeliest}))
+
+    assert desk.asked == likeliest
+    assert desk.choose("Finding", other).asked == other
+    assert desk.menu("Finding", main=False).value == other
+    assert desk.choose("Finding", "likeliest", main=False).asked == likeliest
+
+
+def test_a_bad_file_gives_its_sentence_and_the_others_go_on(desk: Desk, png: bytes) -> None:
+    desk.drop(("notes.png", b"this is no picture"), ("film.png", png))
+
+    assert desk.films == ["film.png"]
+    assert set(desk.bars) == FINDINGS
+    assert len(desk.errors) == 1
+    assert "notes.png is plain text" in desk.errors[0]
+    assert desk.press("Dismiss").errors == []
+
+
+def test_a_bad_file_loses_nothing_that_was_there(desk: Desk) -> None:
+    desk.press("Open the phantom").drop(("empty.dcm", b""))
+
+    assert desk.films == ["phantom 0"]
+    assert "empty.dcm is empty" in desk.errors[0]
+    assert set(desk.bars) == FINDINGS
+
+
+def test_the_same_film_twice_is_one_case(desk: Desk, png: bytes) -> None:
+    desk.drop(("film.png", png), ("copy.png", png))
+
+    assert desk.films == ["film.png"]
+
+
+def test_a_click_in_the_strip_looks_at_that_film_and_removing_the_last_empties_the_desk(desk: Desk, png: bytes) -> None:
+    desk.press("Open the phantom").drop(("film.png", png))
+    assert "Drawn phantom" not in desk.html
+
+    desk.press("phantom 0")
+    assert "Drawn phantom" in desk.html
+
+    desk.press("", help="Take this film away")
+    assert desk.films == ["film.png"]
+    desk.press("Clear")
+    assert desk.films == []
+    assert "Put a radiograph on the light box" in desk.app.markdown[0].value
+
+
+def test_another_method_is_described_and_asked_without_a_stage(desk: Desk) -> None:
+    desk.press("Open the phantom")
+    assert "Stage" in desk.labels()
+    assert "arXiv:1610.02391" in desk.html
+
+    desk.choose("Method", "saliency")
+
+    assert "Stage" not in desk.labels()
+    assert "arXiv:1610.02391" not in desk.html
+    assert "64 × 64 values" in desk.html
+
+
+def test_another_stage_gives_a_finer_map(desk: Desk) -> None:
+    desk.press("Open the phantom")
+    assert desk.menu("Stage").value == "stage 4"
+    assert "2 × 2 values" in desk.html
+
+    assert "8 × 8 values" in desk.choose("Stage", "stage 2").html
+
+
+def test_a_setting_of_a_method_changes_the_map(desk: Desk) -> None:
+    desk.press("Open the phantom").choose("Method", "integrated-gradients")
+    steps = next(slider for slider in desk.app.slider if slider.label == "Steps")
+    assert steps.value == 32
+
+    steps.set_value(8)
+    desk.run()
+
+    assert "9 forward passes, 8 backward passes" in desk.html
+
+
+def test_choices_are_kept_across_pages(desk: Desk) -> None:
+    desk.press("Open the phantom").choose("Finding", "normal").choose("Stage", "stage 3")
+    desk.app.switch_page("views/models.py")
+    desk.run()
+    assert desk.menu("Finding", main=False).value == "normal"
+    assert desk.films == ["phantom 0"]
+    desk.app.switch_page("views/read.py")
+    desk.run()
+
+    assert desk.asked == "normal"
+    assert desk.menu("Stage").value == "stage 3"
+
+
+def test_a_clean_up_switch_reaches_the_network_and_only_this_film(desk: Desk, png: bytes) -> None:
+    before = desk.drop(("film.png", png)).bars
+    after = desk.toggle("Invert").bars
+    assert after != before
+
+    desk.press("Phantom")
+    assert not next(each for each in desk.app.toggle if each.label == "Invert").value
+    assert desk.press("film.png").bars == after
+
+
+def test_an_inverted_film_is_told_and_can_be_mended_with_one_click(desk: Desk, png: bytes, phantom: Radiograph) -> None:
+    upright = desk.drop(("film.png", png)).bars
+    dark = Radiograph(65535 - phantom.pixels, "inverted.png", 0, 65535, Origin("PNG", "I;16", 16))
+    desk.press("Clear").drop(("inverted.png", encoded(dark)))
+    assert "The grey scale is turned over" in desk.html
+    wrong = desk.bars
+
+    desk.press("Mend this for the network")
+
+    assert desk.bars != wrong
+    assert upright.keys() == desk.bars.keys()
+
+
+def test_a_picture_that_is_no_chest_is_shown_with_a_warning(desk: Desk) -> None:
+    stripes = np.zeros((400, 400), np.uint8)
+    stripes[::40] = 255
+    desk.drop(("stripes.png", encoded(Radiograph(stripes, "stripes", 0, 255, Origin("PNG", "L", 8)))))
+
+    assert any("mean nothing" in warning.value for warning in desk.app.warning)
+    assert set(desk.bars) == FINDINGS
+
+
+def test_colour_that_was_removed_is_a_locked_switch(desk: Desk, png: bytes) -> None:
+    import io
+
+    from PIL import Image
+
+    grey = np.asarray(Image.open(io.BytesIO(png))) // 257
+    tinted = np.stack([grey, grey, grey // 2], axis=2).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(tinted).save(file, "PNG")
+    desk.drop(("tinted.png", file.getvalue()))
+
+    locked = next(each for each in desk.app.toggle if each.label == "Colour removed")
+    assert locked.disabled
+    assert locked.value
+
+
+def test_two_sessions_do_not_see_each_other(desk: Desk) -> None:
+    desk.press("Open the phantom")
+
+    assert Desk().run().films == []
+
+
+def test_without_weights_the_film_is_shown_and_the_way_out_is_named(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+    desk.run().press("Open the phantom")
+
+    assert "python -m core train" in desk.html
+    assert desk.component("lightbox.viewer")
+    assert desk.bars == {}
+    desk.app.switch_page("views/models.py")
+    desk.run()
+    assert desk.app.code[0].value == "python -m core train"
+
+
+def test_a_broken_model_is_told_and_another_can_be_chosen(
+    desk: Desk, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in small_weights.iterdir():
+        shutil.copy(file, tmp_path / file.name)
+    (tmp_path / "broken.json").write_text("{", "utf-8")
+    (tmp_path / "broken.safetensors").write_bytes(b"")
+    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+
+    desk.run().press("Open the phantom")
+    assert len(desk.errors) == 1
+    assert "broken.json is not JSON" in desk.errors[0]
+    assert desk.component("lightbox.viewer")
+
+    desk.choose("Model", "untrained", main=False)
+    assert desk.errors == []
+    assert set(desk.bars) == FINDINGS
+
+
+def test_a_model_whose_weights_are_cut_short_stops_nothing_but_itself(
+    desk: Desk, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(small_weights / "untrained.json", tmp_path / "untrained.json")
+    (tmp_path / "untrained.safetensors").write_bytes(b"cut")
+    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+
+    desk.run().press("Open the phantom")
+
+    assert len(desk.errors) == 1
+    assert "was changed or cut short" in desk.errors[0]
+    assert desk.component("lightbox.viewer")
+    assert desk.films == ["phantom 0"]
+    assert NOTICE in desk.html
+
+
+def test_an_example_that_cannot_be_fetched_says_so_and_the_rest_works(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(example: examples.Example) -> bytes:
+        raise Unreachable("The example did not come: is this machine online?")
+
+    monkeypatch.setattr(examples, "fetch", offline)
+    name = examples.listed()[0].name
+    next(each for each in desk.app.button if each.key == f"example {name}").click()
+    desk.run()
+    assert desk.errors == ["The example did not come: is this machine online?"]
+
+    assert set(desk.press("Open the phantom").bars) == FINDINGS
+    assert desk.errors == []
+
+
+def test_an_example_comes_with_its_credit(desk: Desk, png: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples, "fetch", lambda example: png)
+    example = examples.listed()[0]
+    next(each for each in desk.app.button if each.key == f"example {example.name}").click()
+    desk.run()
+
+    assert example.licence in desk.html
+    assert example.note in desk.html
+
+
+def test_films_of_the_data_folder_can_be_opened(
+    desk: Desk, png: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "originals"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(png)
+    (folder / "originals.csv").write_text("file,label,why\na.png,normal,an ordinary film\n", "utf-8")
+    monkeypatch.setenv("LIGHTBOX_DATA", str(tmp_path))
+    desk.run()
+    menu = desk.menu("From LIGHTBOX_DATA", main=False)
+    assert menu.options == ["a.png · normal: an ordinary film"]
+
+    menu.select_index(0)
+
+    assert desk.run().films == ["a.png"]
+
+
+def test_models_shows_every_card_with_its_figures(
+    desk: Desk, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(small_weights / "untrained.safetensors", tmp_path / "full.safetensors")
+    shutil.copy(small_weights / "untrained.safetensors", tmp_path / "untrained.safetensors")
+    card = json.loads((small_weights / "untrained.json").read_text("utf-8"))
+    (tmp_path / "untrained.json").write_text(json.dumps(card), "utf-8")
+    area = {"value": 0.91, "low": 0.87, "high": 0.94, "positives": 40}
+    card["metrics"] = {
+        "test": {"n": 120, "patients": 118, "auc": {"covid": area}, "confusion": [[30, 5, 5], [1, 38, 1], [0, 2, 38]]},
+        "groups": [{"name": "children", "n": 49, "auc": {"covid": area}}],
+        "warnings": ["It was never tested on children under one year."],
+    }
+    card["trained_on"] = {"counts": [{"source": "nih", "finding": "covid", "split": "train", "n": 283}]}
+    (tmp_path / "full.json").write_text(json.dumps(card), "utf-8")
+    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+    desk.app.switch_page("views/models.py")
+    desk.run()
+
+    for part in ("0.91 (0.87–0.94)", "120 test films of 118 patients", "children", "283", "untrained"):
+        assert part in desk.html
+    assert "never tested on children" in desk.app.warning[0].value
+    assert "holds no figures" not in desk.html
+    assert "holds no figures" in desk.choose("Model", "untrained", main=False).html
+
+
+def test_the_shipped_model_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not checkpoints.names():
+        pytest.skip("weights/ is empty: no shipped model to try")
+    desk = Desk().run().press("Open the phantom")
+
+    assert set(desk.bars) == set(cache.card(checkpoints.names()[0]).findings)

@@ -1,0 +1,60 @@
+from core.types import Cleaning, Radiograph
+from dashboard.state import Session
+
+
+def films(phantom: Radiograph, count: int) -> list[Radiograph]:
+    return [
+        Radiograph(phantom.pixels, f"{place}.png", 0, phantom.white - place, phantom.origin) for place in range(count)
+    ]
+
+
+def test_after_a_removed_film_the_next_is_looked_at_and_after_the_last_the_one_before(phantom: Radiograph) -> None:
+    first, second, third = films(phantom, 3)
+    session = Session()
+    for film in (first, second, third):
+        session.add(film)
+    session.chosen = second.key
+
+    session.remove(second.key)
+    assert session.chosen == third.key
+    session.remove(third.key)
+    assert session.chosen == first.key
+    session.remove(first.key)
+    assert session.chosen is None
+
+
+def test_removing_another_film_leaves_the_chosen_one(phantom: Radiograph) -> None:
+    first, second = films(phantom, 2)
+    session = Session()
+    session.add(first)
+    session.add(second)
+    session.chosen = first.key
+
+    session.remove(second.key)
+
+    assert session.chosen == first.key
+
+
+def test_cleaning_belongs_to_one_film_and_leaves_with_it(phantom: Radiograph) -> None:
+    first, second = films(phantom, 2)
+    session = Session()
+    session.add(first)
+    session.clean(first.key, invert=True)
+    session.clean(first.key, turn=2)
+
+    assert session.cleaning(first.key) == Cleaning(invert=True, turn=2)
+    assert session.cleaning(second.key) == Cleaning()
+    session.chosen = first.key
+    session.remove(first.key)
+    assert session.cleaning(first.key) == Cleaning()
+
+
+def test_clearing_keeps_the_question(phantom: Radiograph) -> None:
+    session = Session(finding="covid", method="saliency")
+    session.add(phantom)
+    session.chosen = phantom.key
+
+    session.clear()
+
+    assert (len(session.radiographs), session.chosen or "nothing") == (0, "nothing")
+    assert (session.finding, session.method) == ("covid", "saliency")
