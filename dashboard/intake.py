@@ -76,12 +76,14 @@ def examples_menu() -> None:
             )
         st.caption("Public films, fetched from their source when you ask for one; credit and licence stay with it.")
         for example in examples.listed():
-            label = f"{example.title}: {example.finding.partition(' (')[0]}"
+            finding, _, how = example.finding.partition(" (")
+            label = f"{example.title}: {finding}"
             if st.button(label, key=f"example {example.name}", icon=":material/cloud_download:", width="stretch"):
                 with st.spinner(f"Fetching {example.file} ({example.size / 1e6:.1f} MB)"):
                     _fetch(example)
                 st.rerun()
-            st.caption(f"{example.finding}. {example.credit}. {example.licence}.")
+            told = f"{how.rstrip(')').capitalize()}. " if how else ""
+            st.caption(f"{told}{example.credit}. {example.licence}.")
 
 
 def originals() -> dict[Path, str]:

@@ -41,7 +41,7 @@ def strip(checkpoint: Checkpoint | None) -> None:
     here = session()
     if not here.radiographs:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom", wrap=False):
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, key="films head"):
         draw.section(f"Films ({len(here.radiographs)})")
         st.button("Clear", type="tertiary", help="Take all films away", on_click=here.clear)
     crowded = len(here.radiographs) > _ROOM

@@ -1,0 +1,194 @@
+"""The dashboard in a real server and a real browser: a file in, a map out, and how every page looks."""
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.image.phantom import Opacity, draw
+from core.models import checkpoint as checkpoints
+from core.overlay import NOTICE
+from dashboard.views import pages
+from tests.browser.conftest import PATIENCE_MS, served
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+DRAWN = "[data-testid=viewer][data-ready=heat]"
+QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
+SETTLE_MS = 1_000  # for what the browser itself still has to do: fonts, layout, the last repaint
+
+
+@pytest.fixture(scope="module")
+def server(browser: Any) -> Iterator[str]:
+    """The dashboard with the shipped model; asks for the browser first, so that no server starts in vain."""
+    if not checkpoints.names():
+        pytest.skip("weights/ is empty: no shipped model to look with")
+    with served(APP) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn chest as a 16-bit PNG file, as a hospital might export one."""
+    radiograph = draw(seed=3, height=1000, width=900, opacity=Opacity(0.3, 0.55)).radiograph
+    path = tmp_path_factory.mktemp("film") / "film.png"
+    Image.fromarray(radiograph.pixels << 4).save(path)
+    return path
+
+
+@pytest.fixture
+def visit(server: str, open_page: Callable[..., Any]) -> Callable[..., Any]:
+    """`visit(path="", width=1440)`: a page of the dashboard once it has nothing more to do."""
+
+    def visited(path: str = "", *, width: int = 1440, height: int = 900, scheme: str = "dark", **options: Any) -> Any:
+        page = open_page(f"{server}/{path}", width=width, height=height, color_scheme=scheme, **options)
+        settle(page)
+        return page
+
+    return visited
+
+
+def settle(page: Any) -> None:
+    page.get_by_text(NOTICE).first.wait_for(timeout=PATIENCE_MS)
+    page.wait_for_selector(QUIET, timeout=PATIENCE_MS, state="attached")
+    page.wait_for_timeout(SETTLE_MS)
+
+
+def upload(page: Any, *paths: Path) -> None:
+    page.locator("[data-testid=stMain] input[type=file]").first.set_input_files([str(path) for path in paths])
+    page.wait_for_selector(DRAWN, timeout=PATIENCE_MS)
+
+
+def open_phantom(page: Any) -> None:
+    page.get_by_role("button", name="Open the phantom").click()
+    page.wait_for_selector(DRAWN, timeout=PATIENCE_MS)
+    settle(page)
+
+
+def canvas(page: Any) -> NDArray[np.float32]:
+    """(H, W, 3) what the viewer's canvas shows, without its rounded corners."""
+    shot = page.locator("[data-testid=viewer] .stage canvas").first.screenshot()
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), np.float32)[12:-12, 12:-12]
+
+
+def sets(page: Any, look: str, value: float) -> None:
+    """Moves a slider of the viewer, as dragging does."""
+    page.locator(f"input[data-look={look}]").first.evaluate(
+        "(input, value) => { input.value = value; input.dispatchEvent(new Event('input', { bubbles: true })); }", value
+    )
+    page.wait_for_timeout(SETTLE_MS // 2)
+
+
+def test_an_uploaded_film_is_drawn_with_its_map_and_opacity_needs_no_server(
+    visit: Callable[..., Any], film: Path, open_page: Callable[..., Any], server: str
+) -> None:
+    sent: list[Any] = []
+    page = open_page("about:blank", color_scheme="dark")
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    page.goto(server)
+    settle(page)
+    upload(page, film)
+    settle(page)
+
+    shown = canvas(page)
+    assert shown.std() > 20, "the canvas is blank"
+    colour = (shown.max(axis=2) - shown.min(axis=2)).max()
+    assert colour > 40, "no heat is to be seen"
+
+    before = len(sent)
+    sets(page, "opacity", 0)
+    bare = canvas(page)
+    assert len(sent) == before, "opacity went to the server"
+    assert np.abs(bare - shown).max() > 40, "opacity changed nothing"
+    assert (bare.max(axis=2) - bare.min(axis=2)).max() <= 2, "heat is left at opacity 0"
+    assert page.get_by_text("film.png").first.is_visible()
+
+
+def test_a_real_film_is_drawn_with_its_map(visit: Callable[..., Any]) -> None:
+    folder = os.environ.get("LIGHTBOX_DATA")
+    if not folder:
+        pytest.skip("LIGHTBOX_DATA is not set: it names the folder of real radiographs")
+    page = visit()
+    upload(page, Path(folder) / "originals" / "o16.jpg", Path(folder) / "originals" / "o12.dcm")
+    settle(page)
+
+    assert canvas(page).std() > 20
+    assert page.get_by_text("Films (2)").is_visible()
+
+
+def test_a_file_that_is_no_picture_gives_one_sentence(visit: Callable[..., Any], film: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.png"
+    notes.write_text("this is no picture")
+    page = visit()
+    upload(page, notes, film)
+    settle(page)
+
+    assert page.get_by_text("notes.png is plain text").is_visible()
+    assert page.locator("[data-testid=stAlert]").count() >= 1
+    assert page.get_by_text("Films (1)").is_visible()
+
+
+def test_a_click_on_a_small_map_shows_that_stage(visit: Callable[..., Any]) -> None:
+    page = visit()
+    open_phantom(page)
+    before = canvas(page)
+
+    page.locator("[data-testid=stage-strip] button[data-layer='stage 2']").click()
+    page.get_by_text("28 × 28 values").wait_for(timeout=PATIENCE_MS)
+    settle(page)
+
+    assert np.abs(canvas(page) - before).max() > 40
+
+
+def test_the_page_is_dark_even_where_the_browser_prefers_light(visit: Callable[..., Any]) -> None:
+    page = visit(scheme="light")
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor == 'rgb(15, 17, 20)'",
+        timeout=PATIENCE_MS,
+    )
+
+
+def test_the_radiograph_has_the_greater_part_of_the_page(visit: Callable[..., Any]) -> None:
+    page = visit()
+    open_phantom(page)
+    viewer = page.locator("[data-testid=viewer]").bounding_box()
+    content = page.locator("[data-testid=stMainBlockContainer] > [data-testid=stVerticalBlock]").bounding_box()
+
+    assert viewer["width"] / content["width"] >= 0.6
+
+
+def test_on_a_phone_the_film_comes_first_and_nothing_sticks_out(visit: Callable[..., Any]) -> None:
+    page = visit(width=390, height=844)
+    open_phantom(page)
+    places = [
+        page.locator(place).first.bounding_box()["y"]
+        for place in ("[data-testid=viewer]", ".st-key-sentence", ".st-key-words", ".st-key-below")
+    ]
+
+    assert places == sorted(places)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_can_be_looked_at(visit: Callable[..., Any], screenshots: Path, width: int) -> None:
+    height = 900 if width == 1440 else 844
+    page = visit(width=width, height=height)
+    page.screenshot(path=screenshots / f"empty-{width}.png")
+    open_phantom(page)
+    for view in pages():
+        name = view.file.stem
+        if view.order != pages()[0].order:
+            page = visit(name, width=width, height=height)
+        page.screenshot(path=screenshots / f"{name}-{width}.png")
+        tall = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight") + 60
+        page.set_viewport_size({"width": width, "height": max(height, tall)})
+        page.wait_for_timeout(SETTLE_MS)
+        picture = page.screenshot(path=screenshots / f"{name}-{width}-whole.png")
+        assert np.asarray(Image.open(io.BytesIO(picture)).convert("L")).std() > 5
+        page.set_viewport_size({"width": width, "height": height})
+    assert len(list(screenshots.glob(f"*-{width}.png"))) >= len(pages())
