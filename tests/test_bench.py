@@ -1,0 +1,66 @@
+"""The bench: that it runs and tells what it should; how fast this machine is is nobody's failure."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from core import bench
+from core.__main__ import cli
+from core.bench import Case, random_classifier, timed
+from core.models.classifier import Classifier
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "FILM_SIDE", 128)
+    monkeypatch.setattr(bench, "_WARM_UP", 0)
+    monkeypatch.setattr(bench, "_FRESH", 1)
+
+
+@pytest.mark.usefixtures("small")
+def test_the_command_prints_every_figure_as_json(weights: Path) -> None:
+    told = CliRunner().invoke(cli, ["bench", "--repeats", "1", "--weights", str(weights)])
+
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    assert found["repeats"] == 1
+    assert {"cpu", "cores", "threads", "torch", "captum"} <= set(found["environment"])
+    assert found["network"]["checkpoint"] == "untrained"
+    targets = [case["target"] for case in found["ratios"].values() if "target" in case]
+    assert targets == [1.15, 2.2]
+    assert sum("Captum" in name for name in found["ratios"]) == 3
+    assert all(case["ratio"] > 0 and case["ms"] > 0 for case in found["ratios"].values())
+    assert all(case["ms"] > 0 for case in found["whole calls, film to result"].values())
+    assert found["preparation, ms"] > 0
+    assert found["import core.models.classifier"]["seconds"] > 0
+
+
+def test_a_ratio_is_the_median_of_pairs_timed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    clock: Iterator[float] = iter([9, 9, 9, 9] * 2 + [1, 2, 1, 5, 2, 6, 2, 2, 4, 4, 4, 8])
+
+    def seconds(call: object) -> float:
+        order.append("bare" if call is bare else "case")
+        return next(clock)
+
+    def bare() -> None: ...
+
+    monkeypatch.setattr(bench, "_seconds", seconds)
+    found = timed(bare, [Case("first", lambda: None, 2.0), Case("second", lambda: None)], repeats=3)
+
+    assert order == ["bare", "case"] * 10
+    assert found["cases"]["first"] == {"ratio": 2, "ms": 4000, "quartiles": [1, 3], "target": 2.0, "met": True}
+    assert found["cases"]["second"]["ratio"] == 2
+    assert found["bare, ms"] == 2000
+
+
+def test_a_network_without_weights_stands_in_where_there_is_no_checkpoint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.models.checkpoint.names", list)
+    found: Classifier = bench.default_classifier()
+
+    assert found.checkpoint.name == random_classifier().checkpoint.name == "random weights"
