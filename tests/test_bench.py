@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -55,6 +56,14 @@ def test_a_ratio_is_the_median_of_pairs_timed_in_turns(monkeypatch: pytest.Monke
     assert found["cases"]["first"] == {"ratio": 2, "ms": 4000, "quartiles": [1, 3], "target": 2.0, "met": True}
     assert found["cases"]["second"]["ratio"] == 2
     assert found["bare, ms"] == 2000
+
+
+def test_the_memory_of_a_fresh_import_is_its_own_and_not_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "_FRESH", 1)
+    ballast = np.ones(60_000_000)  # 480 MB, more than the import takes
+    peak = bench.fresh_import()["peak memory, MB"]
+
+    assert peak is None or 100 < peak < ballast.nbytes / 1e6
 
 
 def test_a_network_without_weights_stands_in_where_there_is_no_checkpoint(
