@@ -25,8 +25,16 @@ data = click.option(
 @click.option(
     "--findings", default="covid,pneumonia,normal", show_default=True, metavar="A,B,...", help="Labels taken."
 )
-@click.option("--sizes", default="112,160,224", show_default=True, metavar="PX,...", help="Input side of each stage.")
-@click.option("--epochs", default="12,1,2", show_default=True, metavar="N,...", help="Epochs of each stage.")
+@click.option(
+    "--sizes", default="112,160,224,160,224", show_default=True, metavar="PX,...", help="Input side of each stage."
+)
+@click.option("--epochs", default="12,1,2,4,2", show_default=True, metavar="N,...", help="Epochs of each stage.")
+@click.option(
+    "--cycles",
+    metavar="N,...",
+    help="Epochs of each learning-rate cycle, each of half the peak of the one before.  "
+    "[default: 15,6 for the default epochs, else one cycle]",
+)
 @click.option("--batch", default=32, show_default=True, type=click.IntRange(2), metavar="N", help="Films a step.")
 @click.option(
     "--rate", default=2e-3, show_default=True, type=click.FloatRange(0, min_open=True), help="Peak step size."
@@ -54,6 +62,7 @@ def train(
     findings: str,
     sizes: str,
     epochs: str,
+    cycles: str | None,
     batch: int,
     rate: float,
     seed: int,
@@ -74,11 +83,14 @@ def train(
     from core.train.fit import Recipe
     from core.train.run import train as run
 
+    lengths = _numbers("--epochs", epochs)
+    by_default = Recipe.cycles if lengths == Recipe.epochs else (sum(lengths),)
     recipe = Recipe(
         architecture=architectures[architecture].name,  # an unknown one is told before the films are read
         findings=tuple(part.strip() for part in findings.split(",")),
         sizes=_numbers("--sizes", sizes),
-        epochs=_numbers("--epochs", epochs),
+        epochs=lengths,
+        cycles=_numbers("--cycles", cycles) if cycles else by_default,
         batch=batch,
         rate=rate,
         seed=seed,

@@ -18,6 +18,7 @@ from core.models.classifier import Classifier, probabilities
 from core.types import Radiograph
 
 _BATCH = 16
+FEWEST = 5  # films with and without a finding; with fewer an area under the curve says nothing
 
 
 def logits(classifier: Classifier, films: Iterable[Radiograph], *, progress: str = "") -> NDArray[np.float32]:
@@ -46,8 +47,9 @@ def figures(
     """Metrics of one set, each with n and a 95 % interval over patients.
 
     scores: (N, F) logits; labels: (N,) index into the checkpoint's findings; patients: (N,).
-    Returns: n, patients, auc (one finding against the rest) and macro_auc, accuracy, sensitivity and specificity
-             at the checkpoint's operating points, calibration_error, confusion (rows: label).
+    Returns: n, patients, auc (one finding against the rest, where there are FEWEST of each) and macro_auc,
+             accuracy, sensitivity and specificity at the checkpoint's operating points, calibration_error,
+             confusion (rows: label).
     """
     checkpoint = classifier.checkpoint
     likely = probabilities(scores, checkpoint.temperature, multi_label=checkpoint.multi_label)
@@ -60,10 +62,10 @@ def figures(
         return lambda films: auc(likely[films, index], labels[films] == index)
 
     found: dict[str, Any] = {"n": len(labels), "patients": len(np.unique(patients))}
-    present = [index for index in range(len(checkpoint.findings)) if (labels == index).any()]
+    counts = [int((labels == index).sum()) for index in range(len(checkpoint.findings))]
+    present = [index for index, count in enumerate(counts) if FEWEST <= count <= len(labels) - FEWEST]
     found["auc"] = {
-        checkpoint.findings[index]: {**estimate(area(index)).card(), "positives": int((labels == index).sum())}
-        for index in present
+        checkpoint.findings[index]: {**estimate(area(index)).card(), "positives": counts[index]} for index in present
     }
     found["macro_auc"] = estimate(lambda films: float(np.mean([area(index)(films) for index in present]))).card()
     found["accuracy"] = estimate(lambda films: float((said[films] == labels[films]).mean())).card()

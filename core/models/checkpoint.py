@@ -93,6 +93,14 @@ def write(network: Network, card: dict[str, Any], name: str, folder: Path = SHIP
     return read_card(name, folder)
 
 
+def complete(name: str, fields: dict[str, Any], folder: Path = SHIPPED) -> Checkpoint:
+    """Sets fields of a stored card; the weights stay as they are."""
+    path = folder / f"{name}.json"
+    card = json.loads(path.read_text(encoding="utf-8")) | fields
+    path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return read_card(name, folder)
+
+
 def half(network: Network) -> dict[str, Tensor]:
     """The state dict as it is stored: floating-point tensors in float16, on the CPU."""
     state = network.state_dict()

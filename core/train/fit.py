@@ -1,6 +1,7 @@
 """Training: stages of growing resolution, resumable after each epoch."""
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -85,7 +86,7 @@ def fit(recipe: Recipe, train: Films, val: Films, folder: Path) -> Network:
             "seconds": time.perf_counter() - start,
         }
         log.append(folder / "log.jsonl", record)
-        tqdm.write(str(record))
+        tqdm.write(str(record), file=sys.stderr)
         _store(folder / "state.pt", recipe, network, optimiser, epoch + 1)
     return network.eval().to("cpu")
 

@@ -39,7 +39,9 @@ def test_options_reach_the_recipe(calls: list[Any]) -> None:
     told = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new", *options])
 
     assert told.exit_code == 0, told.output
-    recipe = Recipe(findings=("pneumonia", "normal"), sizes=(64, 96), epochs=(3, 1), batch=8, rate=0.01, seed=4)
+    recipe = Recipe(
+        findings=("pneumonia", "normal"), sizes=(64, 96), epochs=(3, 1), cycles=(4,), batch=8, rate=0.01, seed=4
+    )
     assert calls == [(Path("films"), {"name": "new", "recipe": recipe, "runs": Path("r"), "out": Path("o")})]
 
 

@@ -87,17 +87,26 @@ def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     assert 50 <= hits <= 60
 
 
-def test_figures_of_a_classifier(classifier: Classifier, phantom: Radiograph) -> None:
-    scores = np.eye(3, dtype=np.float32)[np.array([0, 1, 2, 2, 0, 1])] * 5
-    labels = np.array([0, 1, 2, 2, 1, 1])
+def test_figures_of_a_classifier(classifier: Classifier) -> None:
+    said = np.array([0, 1, 2, 2, 0, 1] * 5)
+    labels = np.array([0, 1, 2, 2, 1, 1] * 5)
+    scores = np.eye(3, dtype=np.float32)[said] * 5
 
-    found = figures(classifier, scores, labels, np.arange(6).astype(str), repeats=50)
+    found = figures(classifier, scores, labels, np.arange(30).astype(str), repeats=50)
 
-    assert found["n"] == found["patients"] == 6
+    assert found["n"] == found["patients"] == 30
     assert found["accuracy"]["value"] == pytest.approx(5 / 6, abs=1e-4)
-    assert found["confusion"] == [[1, 0, 0], [1, 2, 0], [0, 0, 2]]
-    assert found["auc"]["normal"] == {"value": 1.0, "low": 1.0, "high": 1.0, "positives": 2}
+    assert found["confusion"] == [[5, 0, 0], [5, 10, 0], [0, 0, 10]]
+    assert found["auc"]["normal"] == {"value": 1.0, "low": 1.0, "high": 1.0, "positives": 10}
     assert set(found["sensitivity"]) == {"covid"}  # the only finding with an operating point
+
+
+def test_too_few_films_of_a_finding_give_no_area(classifier: Classifier) -> None:
+    labels = np.array([0] * 10 + [1] * 10 + [2])
+
+    found = figures(classifier, np.eye(3, dtype=np.float32)[labels], labels, np.arange(21).astype(str), repeats=20)
+
+    assert set(found["auc"]) == {"covid", "pneumonia"}
 
 
 def test_batched_logits_are_those_of_single_predictions(classifier: Classifier, phantom: Radiograph) -> None:
