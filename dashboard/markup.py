@@ -73,8 +73,8 @@ def dot(finding: str, probability: float) -> str:
     )
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, numbers_from: int = 1) -> str:
-    """A table that screen readers can walk; columns from `numbers_from` on are aligned as numbers."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str) -> str:
+    """A table that screen readers can walk, wide ones scroll by themselves; its caption stays in sight below."""
     columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
     lines = "".join(
         "<tr>"
@@ -86,9 +86,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, n
         for row in rows
     )
     return (
-        f'<div class="lb-scroll"><table class="lb-table" style="--numbers-from:{numbers_from}">'
-        f"<caption>{escape(caption)}</caption>"
-        f"<thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>"
+        f'<div class="lb-scroll" tabindex="0"><table class="lb-table" aria-label="{escape(caption)}">'
+        f"<thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>{paragraph(caption, quiet=True)}"
     )
 
 
@@ -118,8 +117,8 @@ def matrix(findings: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
             for count in row
         )
         lines += f'<tr><th scope="row">{escape(finding)}</th>{cells}</tr>'
+    caption = "Rows: what the film is. Columns: what the model finds likeliest."
     return (
-        '<div class="lb-scroll"><table class="lb-table lb-matrix"><caption>Rows: what the film is. '
-        f"Columns: what the model finds likeliest.</caption><thead><tr><th></th>{head}</tr></thead>"
-        f"<tbody>{lines}</tbody></table></div>"
+        f'<div class="lb-scroll" tabindex="0"><table class="lb-table lb-matrix" aria-label="{caption}"><thead><tr>'
+        f"<th></th>{head}</tr></thead><tbody>{lines}</tbody></table></div>{paragraph(caption, quiet=True)}"
     )

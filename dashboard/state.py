@@ -23,6 +23,7 @@ class Session:
     settings:    method name -> setting -> value, where it is not the default.
     cleanings:   radiograph key -> what is done to it before the network reads it, where it is not the default.
     credits:     radiograph key -> whose film it is and under which licence, for public films.
+    seen:        whether a film has been on the page; until then a skeleton keeps its place.
     problems:    sentences about files that could not be opened, until they are dismissed.
     batch:       counts what was added, so that the uploader starts empty each time.
     """
@@ -38,6 +39,7 @@ class Session:
     credits: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     batch: int = 0
+    seen: bool = False
 
     def add(self, radiograph: Radiograph) -> None:
         """Puts the film last in the strip; a film that is there already stays where it is."""
@@ -52,6 +54,7 @@ class Session:
         if self.chosen == key:
             rest = keys[place + 1 :] + keys[:place][::-1]
             self.chosen = rest[0] if rest else None
+            self.seen = bool(rest)
 
     def clear(self) -> None:
         """Takes all films away; model, finding and method stay chosen."""
@@ -59,6 +62,7 @@ class Session:
         self.cleanings.clear()
         self.problems.clear()
         self.chosen = None
+        self.seen = False
 
     def cleaning(self, key: str) -> Cleaning:
         """What is done to this film before the network reads it."""

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import cache, desk, draw, film, welcome
 from dashboard.desk import Chosen
 from dashboard.question import sentence
+from dashboard.state import session
 from dashboard.viewer import stage_strip, viewer
 
 TITLE, ICON, ORDER = "Read", ":material/radiology:", 1
@@ -18,8 +19,12 @@ def page() -> None:
         with front.container():
             welcome.draw()
         return
+    if not session().seen:
+        front.skeleton(height=640)
     with draw.shown():
         chosen = desk.chosen(radiograph, model) if model else None
+    front.empty()
+    session().seen = True
     if chosen is None:
         viewer(radiograph, key="read")
         film.about(radiograph)

@@ -185,7 +185,7 @@ def test_every_page_can_be_looked_at(visit: Callable[..., Any], screenshots: Pat
         if view.order != pages()[0].order:
             page = visit(name, width=width, height=height)
         page.screenshot(path=screenshots / f"{name}-{width}.png")
-        tall = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight") + 60
+        tall = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight") + 120
         page.set_viewport_size({"width": width, "height": max(height, tall)})
         page.wait_for_timeout(SETTLE_MS)
         picture = page.screenshot(path=screenshots / f"{name}-{width}-whole.png")
