@@ -43,8 +43,9 @@ def reached(card: Checkpoint) -> None:
     """Warnings of the card, then each finding's AUC as a dot with its interval."""
     test = _test(card)
     draw.section(f"What {card.name} reached", _films(test))
-    for sentence in card.metrics.get("warnings", []):
-        st.warning(draw.plain(sentence), icon=":material/warning:")
+    warnings = card.metrics.get("warnings", [])
+    if warnings:
+        st.warning("  \n".join(map(draw.plain, warnings)), icon=":material/warning:")
     areas: Mapping[str, Any] = test.get("auc", {})
     if not areas:
         st.html(markup.paragraph("Its card holds no figures of a test. Evaluate it before you believe it.", quiet=True))
