@@ -29,6 +29,7 @@ def _images(seed: int = 0) -> Tensor:
 
 def _relative(found: Tensor, expected: Tensor) -> float:
     assert found.shape == expected.shape
+    found, expected = found.detach(), expected.detach()
     return float((found - expected).abs().max() / expected.abs().max())
 
 
