@@ -112,13 +112,13 @@ def absence(explanation: Explanation) -> str | None:
 
 
 def caption(explanation: Explanation) -> str:
-    """What the map is: "covid · grad-cam · stage4 · 7 × 7, enlarged"."""
+    """What the map is: "covid · Grad-CAM · stage 4 · 7 × 7, enlarged"."""
     height, width = explanation.heat.shape
     box = explanation.placement
     turned = explanation.placement.turn % 2 == 1
     across, down = (box.y1 - box.y0, box.x1 - box.x0) if turned else (box.x1 - box.x0, box.y1 - box.y0)
     size = f"{height} × {width}" + (", enlarged" if width < across and height < down else "")
-    parts = [explanation.finding, explanation.method, explanation.layer, size]
+    parts = [explanation.finding, explanation.title or explanation.method, explanation.layer, size]
     return " · ".join(part for part in parts if part)
 
 

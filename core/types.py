@@ -220,6 +220,7 @@ class Explanation:
     heat:     (h, w) float32 in `unit`, read-only; raw values, never rescaled.
     signed:   True if below zero speaks against the finding.
     method, finding, layer, settings: how it was made; layer is None for maps of the input.
+    title:    the method's name as the field writes it ("Grad-CAM").
     seconds, passes: what it cost: wall clock, and (forward, backward) passes of the network.
     """
 
@@ -235,6 +236,7 @@ class Explanation:
     settings: Mapping[str, Any]
     seconds: float
     passes: tuple[int, int]
+    title: str = ""
 
     def __post_init__(self) -> None:
         if self.heat.ndim != 2 or self.heat.dtype != np.float32:

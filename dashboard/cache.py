@@ -4,6 +4,7 @@ Values are sealed, so they are kept as they are (`cache_resource`): a hit costs 
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
 }
 _LAST_STAGE = "grad-cam"  # the map that costs no backward pass at the last stage
 WEIGHTS = checkpoints.SHIPPED  # the folder
+# Streamlit runs each script in a new thread, and a forward pass in a new thread takes twice as long (70 against 34 ms
+# on two cores): torch builds its team of workers anew. All networks therefore run in this one, in order of arrival.
+_NETWORKS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="networks")
 THUMBNAIL = 112  # px, the long side: twice what is shown, for dense screens
 
 Settings = tuple[tuple[str, Value], ...]
@@ -136,7 +140,8 @@ def _many(
     settings: Settings,
 ) -> tuple[Prediction, tuple[Explanation, ...]]:
     requests = [Request(method, finding, layer, dict(settings)) for finding in findings for layer in layers]
-    return explain_many(classifier(checkpoint), radiograph, requests, cleaning=cleaning)
+    here = classifier(checkpoint)
+    return _NETWORKS.submit(explain_many, here, radiograph, requests, cleaning=cleaning).result()
 
 
 def _total(explanations: tuple[Explanation, ...]) -> tuple[int, int]:
@@ -148,7 +153,8 @@ def trust(
     checkpoint: Checkpoint, radiograph: Radiograph, explanation: Explanation, cleaning: Cleaning
 ) -> tuple[Figure, ...]:
     """How far the map can be believed, one figure a measure."""
-    return assess(classifier(checkpoint), radiograph, explanation, cleaning=cleaning)
+    here = classifier(checkpoint)
+    return _NETWORKS.submit(assess, here, radiograph, explanation, cleaning=cleaning).result()
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)

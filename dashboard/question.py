@@ -4,10 +4,11 @@ from functools import partial
 
 import streamlit as st
 
+from core.explain.export import map_npz, overlay_png
 from core.explain.method import Setting, Value, methods
 from dashboard import cache, draw
 from dashboard.desk import Chosen
-from dashboard.download import file_name, map_bytes, overlay_bytes
+from dashboard.download import file_name
 from dashboard.state import Session, bind
 
 
@@ -73,7 +74,7 @@ def _downloads(chosen: Chosen) -> None:
     """The overlay as a picture and the map as numbers; made only when asked for."""
     st.download_button(
         "Overlay",
-        partial(overlay_bytes, chosen.radiograph, chosen.explanation),
+        partial(overlay_png, chosen.radiograph, chosen.explanation),
         file_name(chosen.radiograph, chosen.explanation, "png"),
         "image/png",
         help="The heat over the film at the film's own resolution, with colour bar and notice (PNG)",
@@ -83,7 +84,7 @@ def _downloads(chosen: Chosen) -> None:
     )
     st.download_button(
         "Map",
-        partial(map_bytes, chosen.radiograph, chosen.explanation, chosen.checkpoint),
+        partial(map_npz, chosen.radiograph, chosen.explanation, chosen.checkpoint, chosen.prediction),
         file_name(chosen.radiograph, chosen.explanation, "npz"),
         "application/octet-stream",
         help="The raw numbers with their place on the film, method, finding and model (NumPy .npz)",

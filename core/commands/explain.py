@@ -1,12 +1,10 @@
 """`explain`: where a network looked, as pictures and as raw maps."""
 
-import io
 import itertools
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -97,6 +95,7 @@ def explain(
     The .npz holds heat (h, w) in its own small size; box (x0, y0, x1, y1, pixels of the film) and turn (quarter turns)
     that place it; film (H, W); and how it was made. numpy.load reads it without pickle.
     """
+    from core.explain.export import map_npz, overlay_png
     from core.explain.run import explain_many
 
     classifier = options.classifier(checkpoint, weights)
@@ -113,8 +112,10 @@ def explain(
             probability = said.probability(map_.finding)
             stem = _stem(path, map_)
             written = {
-                out / f"{stem}.png": _picture(radiograph, map_, opacity=opacity, threshold=threshold, colours=colours),
-                out / f"{stem}.npz": _raw(radiograph, map_, classifier.checkpoint, probability),
+                out / f"{stem}.png": overlay_png(
+                    radiograph, map_, opacity=opacity, threshold=threshold, colours=colours
+                ),
+                out / f"{stem}.npz": map_npz(radiograph, map_, classifier.checkpoint, said),
             }
             in_the_way = [] if force else [str(file) for file, data in written.items() if _differs(file, data)]
             if in_the_way:
@@ -195,50 +196,6 @@ def _stem(path: str, map_: "Explanation") -> str:
     file = "stdin" if path == files.STDIN else Path(click.format_filename(path)).stem
     parts = [file[:80], map_.finding, map_.method, *([map_.layer] if map_.layer else []), map_.key]
     return ".".join(re.sub(r"[^\w+-]+", "-", part).strip("-") or "film" for part in parts)
-
-
-def _picture(
-    radiograph: "Radiograph", map_: "Explanation", *, opacity: float, threshold: float, colours: str | None
-) -> bytes:
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
-
-    from core.overlay import NOTICE, overlay
-
-    rgb = overlay(radiograph, map_, opacity=opacity, threshold=threshold, colours=colours)
-    note = PngInfo()
-    note.add_text("Description", f"{map_.method} of {map_.finding}. {NOTICE}")
-    file = io.BytesIO()
-    Image.fromarray(rgb).save(file, "PNG", compress_level=3, pnginfo=note)  # 6: three times as long, no smaller
-    return file.getvalue()
-
-
-def _raw(radiograph: "Radiograph", map_: "Explanation", checkpoint: "Checkpoint", probability: float) -> bytes:
-    import numpy as np
-
-    from core.overlay import NOTICE
-
-    box = map_.placement
-    fields: dict[str, Any] = {
-        "heat": map_.heat,
-        "box": np.array([box.x0, box.y0, box.x1, box.y1], np.float64),
-        "turn": box.turn,
-        "film": np.array(radiograph.pixels.shape),
-        "signed": map_.signed,
-        "unit": map_.unit,
-        "method": map_.method,
-        "settings": json.dumps(dict(map_.settings), sort_keys=True),
-        "finding": map_.finding,
-        "probability": probability,
-        "layer": map_.layer or "",
-        "checkpoint": checkpoint.name,
-        "checkpoint_key": map_.checkpoint,
-        "radiograph_key": map_.radiograph,
-        "notice": NOTICE,
-    }
-    file = io.BytesIO()
-    np.savez(file, **fields)
-    return file.getvalue()
 
 
 def _differs(file: Path, data: bytes) -> bool:

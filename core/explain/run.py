@@ -123,4 +123,5 @@ def _map(
         settings=plan.settings,
         seconds=time.perf_counter() - start,
         passes=(tape.forwards - spent[0], tape.backwards - spent[1]),
+        title=plan.method.title,
     )

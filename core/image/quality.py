@@ -249,7 +249,7 @@ def coloured_marks(look: Look) -> Finding:
     )
 
 
-@check("burnt-in", title="Burnt-in marks", unit="marks")
+@check("burnt-in", title="Burnt-in marks", unit="found")
 def burnt_in(look: Look) -> Finding:
     """Letters, text and arrows in the pixels; a single letter at the rim is what every hospital does."""
     found = marks(look.whole)

@@ -53,7 +53,7 @@ def _stages(chosen: Chosen) -> None:
     with draw.shown():
         with st.skeleton(height=170):
             maps = desk.stages(chosen)
-        draw.section("All stages", f"{maps[0].method} for {chosen.finding}, each on its own scale")
+        draw.section("All stages", f"{maps[0].title} for {chosen.finding}, each on its own scale")
         clicked = stage_strip(chosen.radiograph, maps, selected=chosen.layer, key="stages")
         if clicked and clicked != chosen.layer:
             desk.look_at(clicked)

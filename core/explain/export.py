@@ -1,0 +1,66 @@
+"""A map as files: the picture to look at and the numbers to compute with. Dashboard and command line write the same."""
+
+import io
+import json
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from core.overlay import NOTICE, OPACITY, overlay
+from core.types import Checkpoint, Explanation, Prediction, Radiograph
+
+_HOW = (
+    "heat (h, w) covers the network's square input. On the film: "
+    "core.image.prepare.enlarge(heat, Placement(*box, turn), tuple(film)). By hand: turn heat by `turn` quarter turns "
+    "clockwise, stretch it bilinearly over the film's pixels x0, y0, x1, y1 = box (edges, not centres); outside that "
+    "box there is no heat."
+)
+
+
+def overlay_png(
+    radiograph: Radiograph,
+    explanation: Explanation,
+    *,
+    opacity: float = OPACITY,
+    threshold: float = 0.0,
+    colours: str | None = None,
+) -> bytes:
+    """The heat over the film with its legend, as a PNG file; the options are those of `core.overlay.overlay`."""
+    rgb = overlay(radiograph, explanation, opacity=opacity, threshold=threshold, colours=colours)
+    note = PngInfo()
+    note.add_text("Description", f"{explanation.method} of {explanation.finding}. {NOTICE}")
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "PNG", compress_level=3, pnginfo=note)  # 6: three times as long, no smaller
+    return file.getvalue()
+
+
+def map_npz(radiograph: Radiograph, explanation: Explanation, checkpoint: Checkpoint, prediction: Prediction) -> bytes:
+    """The raw map and all it takes to lay it over the film again; the same map gives the same bytes.
+
+    Holds heat (h, w) float32 in `unit`; box (x0, y0, x1, y1 in pixels of the film) and turn that place it; film
+    (H, W); how it was made; what the network said. `numpy.load` reads it without pickle.
+    """
+    box = explanation.placement
+    file = io.BytesIO()
+    np.savez(
+        file,
+        heat=explanation.heat,
+        box=np.array([box.x0, box.y0, box.x1, box.y1], np.float64),
+        turn=box.turn,
+        film=np.array(radiograph.pixels.shape),
+        name=radiograph.name,
+        signed=explanation.signed,
+        unit=explanation.unit,
+        method=explanation.method,
+        settings=json.dumps(dict(explanation.settings), sort_keys=True),
+        finding=explanation.finding,
+        probability=prediction.probability(explanation.finding),
+        layer=explanation.layer or "",
+        checkpoint=checkpoint.name,
+        checkpoint_key=explanation.checkpoint,
+        radiograph_key=explanation.radiograph,
+        how=_HOW,
+        notice=NOTICE,
+    )
+    return file.getvalue()

@@ -1,0 +1,41 @@
+import io
+
+import numpy as np
+from PIL import Image
+
+from core.explain.export import map_npz, overlay_png
+from core.explain.run import explain
+from core.image.prepare import enlarge
+from core.models.classifier import Classifier
+from core.types import Cleaning, Placement, Radiograph
+
+
+def test_a_map_can_be_laid_over_the_film_again_from_its_file_alone(classifier: Classifier, phantom: Radiograph) -> None:
+    cleaning = Cleaning(turn=1)
+    explanation = explain(classifier, phantom, finding="covid", layer="stage 2", cleaning=cleaning)
+    said = classifier.predict(phantom, cleaning=cleaning)
+    data = map_npz(phantom, explanation, classifier.checkpoint, said)
+    stored = np.load(io.BytesIO(data))
+
+    x0, y0, x1, y1 = map(float, stored["box"])
+    height, width = map(int, stored["film"])
+    placed = enlarge(stored["heat"], Placement(x0, y0, x1, y1, int(stored["turn"])), (height, width))
+
+    np.testing.assert_array_equal(placed, enlarge(explanation.heat, explanation.placement, phantom.pixels.shape))
+    assert str(stored["checkpoint_key"]) == classifier.checkpoint.key
+    assert str(stored["radiograph_key"]) == phantom.key
+    assert str(stored["unit"]) == explanation.unit
+    assert float(stored["probability"]) == said.probability("covid")
+    assert "Not for diagnosis" in str(stored["notice"])
+    assert map_npz(phantom, explanation, classifier.checkpoint, said) == data
+
+
+def test_the_overlay_is_as_large_as_the_film_and_has_a_legend_below(
+    classifier: Classifier, phantom: Radiograph
+) -> None:
+    explanation = explain(classifier, phantom, finding="covid")
+    picture = Image.open(io.BytesIO(overlay_png(phantom, explanation)))
+
+    assert picture.format == "PNG"
+    assert picture.width >= phantom.pixels.shape[1]
+    assert picture.height > phantom.pixels.shape[0]
