@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 import torch
 from PIL import Image
@@ -22,7 +23,7 @@ from core.models import checkpoint as checkpoints
 from core.models.classifier import Classifier, load
 from core.overlay import display
 from core.trust.measure import Figure, assess
-from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
+from core.types import Checkpoint, Cleaning, Explanation, Origin, Prediction, Radiograph
 
 _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
     Radiograph: lambda radiograph: radiograph.key,
@@ -68,13 +69,28 @@ def stage_sizes(checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _loaded(name: str, folder: Path, key: str) -> tuple[Classifier, Mapping[str, tuple[int, int]]]:
-    """The empty film that measures the stages also warms the network up, so that the first person does not wait."""
     found = load(name, folder)
-    wanted = found.checkpoint.input
-    with found.alone() as network:
+    sizes = _NETWORKS.submit(_sizes, found).result()
+    _NETWORKS.submit(_warm_up, found)
+    return found, sizes
+
+
+def _sizes(classifier: Classifier) -> Mapping[str, tuple[int, int]]:
+    wanted = classifier.checkpoint.input
+    with classifier.alone() as network:
         tape = Tape(network, torch.zeros(1, wanted.channels, wanted.size, wanted.size), grad_from=network.last_stage)
         sizes = {stage: tape.features(stage).shape[-2:] for stage in network.stages}
-    return found, {stage: (size[0], size[1]) for stage, size in sizes.items()}
+    return {stage: (size[0], size[1]) for stage, size in sizes.items()}
+
+
+def _warm_up(classifier: Classifier) -> None:
+    """Does once, on noise, what the Read page will ask for, so that the first person need not wait for the imports."""
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
+    film = Radiograph(pixels=noise, name="noise", black=0, white=255, origin=Origin("drawn", "L", 8))
+    requests = [Request(_LAST_STAGE, classifier.checkpoint.findings[0], stage) for stage in _sizes(classifier)]
+    _, maps = explain_many(classifier, film, requests)
+    assess(classifier, film, maps[-1])
+    inspect(film)
 
 
 def predict(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Prediction:
