@@ -32,6 +32,7 @@ DIVERGING = ("managua_r", "berlin", "vanimo_r")
 NOTICE = "For research and teaching. Not for diagnosis."
 DRAWN = "Drawn phantom, not a person's film."
 
+_COARSE = 64  # cells a side, up to which a map's colours end at its peak
 _BAND = 128  # film rows blended at once: bounds the memory for a 15-megapixel film, and fits the cache
 _LEAST_WIDTH = 480  # px: a legend below a narrower film could not be read
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -111,6 +112,17 @@ def absence(explanation: Explanation) -> str | None:
     return None
 
 
+def end(explanation: Explanation) -> float:
+    """The value at the end of the colour map: the peak, or in fine maps what 99.5 % of the values stay below.
+
+    In a map of one value a pixel a few specks are many times stronger than the rest, and would leave it colourless.
+    """
+    peak = explanation.peak
+    if min(explanation.heat.shape) <= _COARSE or not peak or math.isnan(peak):
+        return peak
+    return float(np.percentile(np.abs(explanation.heat), 99.5)) or peak
+
+
 def caption(explanation: Explanation) -> str:
     """What the map is: "covid · Grad-CAM · stage 4 · 7 × 7, enlarged"."""
     height, width = explanation.heat.shape
@@ -118,6 +130,8 @@ def caption(explanation: Explanation) -> str:
     turned = explanation.placement.turn % 2 == 1
     across, down = (box.y1 - box.y0, box.x1 - box.x0) if turned else (box.x1 - box.x0, box.y1 - box.y0)
     size = f"{height} × {width}" + (", enlarged" if width < across and height < down else "")
+    if end(explanation) < explanation.peak:
+        size += ", colours end at the 99.5th percentile"
     parts = [explanation.finding, explanation.title or explanation.method, explanation.layer, size]
     return " · ".join(part for part in parts if part)
 
@@ -145,7 +159,7 @@ def overlay(
     opacity:   0 to 1, where the heat is strongest.
     colours:   one of `palettes`; None for the default.
     threshold: share of the scale, 0 to 1, below which nothing is drawn.
-    scale:     the value, in the map's unit, at the end of the colour map; None for the map's own peak.
+    scale:     the value, in the map's unit, at the end of the colour map; None for `end`.
     Returns:   (H', W', 3) uint8; exactly (H, W, 3) without the legend, at least 480 px wide with it.
     Raises:    ValueError if the map is not of this radiograph; BadSetting if the colours do not fit the map.
     """
@@ -157,7 +171,7 @@ def overlay(
         kind = "a signed" if explanation.signed else "an unsigned"
         raise BadSetting(f"{colours!r} does not suit {kind} map. Choose one of: {', '.join(fitting)}.")
     missing = absence(explanation)
-    scale = scale or explanation.peak
+    scale = scale or end(explanation)
     grey = display(radiograph)
     if missing:
         picture = np.repeat(grey[:, :, None], 3, axis=2)

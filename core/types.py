@@ -221,6 +221,7 @@ class Explanation:
     signed:   True if below zero speaks against the finding.
     method, finding, layer, settings: how it was made; layer is None for maps of the input.
     title:    the method's name as the field writes it ("Grad-CAM").
+    cleaning: what was done to the film before the network read it.
     seconds, passes: what it cost: wall clock, and (forward, backward) passes of the network.
     """
 
@@ -237,6 +238,7 @@ class Explanation:
     seconds: float
     passes: tuple[int, int]
     title: str = ""
+    cleaning: Cleaning = Cleaning()
 
     def __post_init__(self) -> None:
         if self.heat.ndim != 2 or self.heat.dtype != np.float32:

@@ -5,6 +5,7 @@ Values are sealed, so they are kept as they are (`cache_resource`): a hit costs 
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,20 +109,23 @@ def explain(
     layer: str | None,
     settings: Settings = (),
 ) -> tuple[Explanation, tuple[int, int], int]:
-    """The map; and what its pass cost together, (forward, backward), and how many maps shared it.
+    """The map, with the seconds of all that shared its passes; these passes, (forward, backward); how many shared.
 
     layer: None for methods that explain the input.
     """
     if method == _LAST_STAGE and layer == list(stage_sizes(checkpoint))[-1]:
         shared = _first(checkpoint, radiograph, cleaning)[1]
         found = shared[checkpoint.findings.index(finding)]
+    elif layer is not None and settings:  # a setting that fits one stage need not fit the others
+        shared = _many(checkpoint, radiograph, cleaning, (finding,), method, (layer,), settings)[1]
+        found = shared[0]
     elif layer is not None:
         shared = stages(checkpoint, radiograph, cleaning, finding=finding, method=method, settings=settings)
         found = next(each for each in shared if each.layer == layer)
     else:
         shared = _many(checkpoint, radiograph, cleaning, (finding,), method, (None,), settings)[1]
         found = shared[0]
-    return found, _total(shared), len(shared)
+    return replace(found, seconds=sum(each.seconds for each in shared)), _total(shared), len(shared)
 
 
 def stages(

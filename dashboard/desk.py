@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from core.errors import BadCheckpoint
+from core.errors import BadCheckpoint, BadSetting
 from core.explain.method import Method, Value, methods
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from dashboard import cache
@@ -18,6 +18,7 @@ class Chosen:
     layer:  stage name; None for methods that explain the input.
     passes: (forward, backward) of the network that the map and those that came with it cost together.
     maps:   how many maps shared these passes.
+    refused: the sentence on a setting that this stage does not have; empty where there is none.
     """
 
     radiograph: Radiograph
@@ -31,6 +32,7 @@ class Chosen:
     explanation: Explanation
     passes: tuple[int, int]
     maps: int
+    refused: str
 
 
 def film() -> Radiograph | None:
@@ -69,17 +71,39 @@ def chosen(radiograph: Radiograph, checkpoint: Checkpoint) -> Chosen:
     settings = method.parse(here.settings.get(method.name, {}))
     stages = list(cache.stage_sizes(checkpoint))
     layer = (here.layer if here.layer in stages else stages[-1]) if method.layered else None
-    explanation, passes, maps = cache.explain(
-        checkpoint,
-        radiograph,
-        cleaning,
-        finding=finding,
-        method=method.name,
-        layer=layer,
-        settings=tuple(settings.items()),
-    )
+
+    def asked(settings: Mapping[str, Value]) -> tuple[Explanation, tuple[int, int], int]:
+        return cache.explain(
+            checkpoint,
+            radiograph,
+            cleaning,
+            finding=finding,
+            method=method.name,
+            layer=layer,
+            settings=tuple(settings.items()),
+        )
+
+    refused = ""
+    try:
+        explanation, passes, maps = asked(settings)
+    except BadSetting as error:  # or nobody could set it back: the widget that did it would be gone
+        refused = f"{error} It is back at its default."
+        here.settings.pop(method.name, None)
+        settings = method.parse({})
+        explanation, passes, maps = asked(settings)
     return Chosen(
-        radiograph, checkpoint, cleaning, prediction, finding, method, layer, settings, explanation, passes, maps
+        radiograph,
+        checkpoint,
+        cleaning,
+        prediction,
+        finding,
+        method,
+        layer,
+        settings,
+        explanation,
+        passes,
+        maps,
+        refused,
     )
 
 

@@ -87,7 +87,10 @@ def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, asked: str)
         else "Not calibrated: the network's own numbers."
     )
     mark = " The mark on a bar is the operating point." if checkpoint.thresholds else ""
-    st.html("".join(bars) + markup.paragraph(calibrated + mark, quiet=True))
+    points = checkpoint.thresholds
+    unreached = points and all(prediction.probability(finding) < point for finding, point in points.items())
+    undecided = markup.paragraph("No finding reaches its operating point: the model is undecided.") if unreached else ""
+    st.html("".join(bars) + undecided + markup.paragraph(calibrated + mark, quiet=True))
 
 
 def figures(figures: Sequence[Figure]) -> None:

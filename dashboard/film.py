@@ -1,5 +1,6 @@
 """What is known of the film itself, and what is done to it before the network reads it."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from dashboard.state import Session, bind, session
 
 _TURNS = {0: "As it is", 1: "¼ turn left", 2: "Upside down", 3: "¼ turn right"}
 _DENOISE = {"none": "None", "gaussian": "Gaussian", "median": "Median"}
+_STORED_WRONG = ("turned", "inverted")  # the checks on a film that the network would misread as it is stored
 _FRONTAL = "frontal"  # the check that says whether the probabilities mean anything
 
 
@@ -20,7 +22,8 @@ def about(radiograph: Radiograph, *, warned: DeltaGenerator | None = None) -> No
     """The quality checks and the file's own facts; a film that is no frontal chest also warns at `warned`."""
     draw.section("The film", "Drawn phantom" if radiograph.drawn else "")
     with st.skeleton(height=90):
-        checks = cache.quality(radiograph)
+        found = cache.quality(radiograph)
+        checks = [replace(check, level="note") if _settled(radiograph, check) else check for check in found]
     draw.checks(checks, partial(_mend, radiograph))
     with st.expander("File", type="compact"):
         draw.film_facts(radiograph, session().credits.get(radiograph.key))
@@ -30,6 +33,12 @@ def about(radiograph: Radiograph, *, warned: DeltaGenerator | None = None) -> No
             "This may be no frontal chest radiograph: **the figures below mean nothing for any other picture.**",
             icon=":material/warning:",
         )
+    turned_over = [check for check in checks if check.name in _STORED_WRONG and check.level == "warning"]
+    if turned_over and warned is not None:
+        with warned:
+            for check in turned_over:
+                st.warning(draw.plain(check.sentence), icon=":material/warning:")
+                _mend(radiograph, check, at="warned")
 
 
 def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
@@ -58,20 +67,24 @@ def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
         _menu("Denoise", "denoise", radiograph, now.denoise, _DENOISE)
 
 
-def _mend(radiograph: Radiograph, check: Check) -> None:
+def _settled(radiograph: Radiograph, check: Check) -> bool:
+    """Whether the switches that would settle the check are set already."""
+    now = session().cleaning(radiograph.key)
+    return bool(check.mend) and all(getattr(now, field) == value for field, value in check.mend.items())
+
+
+def _mend(radiograph: Radiograph, check: Check, *, at: str = "film") -> None:
     """A button for the switches that would settle the check; a line where they are set already."""
     if not check.mend:
         return
-    here = session()
-    now = here.cleaning(radiograph.key)
-    if all(getattr(now, field) == value for field, value in check.mend.items()):
+    if _settled(radiograph, check):
         st.html(markup.paragraph("Done for the network; the film on screen stays as it is stored.", quiet=True))
         return
     st.button(
         "Mend this for the network",
-        key=f"mend {check.name} {radiograph.key}",
+        key=f"mend {check.name} {radiograph.key} {at}",
         icon=":material/build:",
-        on_click=partial(here.clean, radiograph.key, **check.mend),
+        on_click=partial(session().clean, radiograph.key, **check.mend),
     )
 
 

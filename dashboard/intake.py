@@ -65,7 +65,7 @@ def examples_menu() -> None:
         stored = originals()
         if stored:
             st.selectbox(
-                "From LIGHTBOX_DATA",
+                "Original files (folder LIGHTBOX_DATA)",
                 list(stored),
                 index=None,
                 format_func=stored.__getitem__,

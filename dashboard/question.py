@@ -77,7 +77,7 @@ def _downloads(chosen: Chosen) -> None:
         partial(overlay_png, chosen.radiograph, chosen.explanation),
         file_name(chosen.radiograph, chosen.explanation, "png"),
         "image/png",
-        help="The heat over the film at the film's own resolution, with colour bar and notice (PNG)",
+        help="The heat over the whole film in the standard look, with colour bar and notice (PNG)",
         icon=":material/download:",
         on_click="ignore",
         type="tertiary",

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import asdict
 
 import numpy as np
 from PIL import Image
@@ -29,7 +30,17 @@ def overlay_png(
     """The heat over the film with its legend, as a PNG file; the options are those of `core.overlay.overlay`."""
     rgb = overlay(radiograph, explanation, opacity=opacity, threshold=threshold, colours=colours)
     note = PngInfo()
-    note.add_text("Description", f"{explanation.method} of {explanation.finding}. {NOTICE}")
+    made = {
+        "method": explanation.method,
+        "finding": explanation.finding,
+        "layer": explanation.layer,
+        "settings": dict(explanation.settings),
+        "cleaning": asdict(explanation.cleaning),
+        "checkpoint_key": explanation.checkpoint,
+        "radiograph_key": explanation.radiograph,
+    }
+    note.add_text("Description", f"{explanation.title or explanation.method} of {explanation.finding}. {NOTICE}")
+    note.add_text("Lightbox", json.dumps(made, sort_keys=True))
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "PNG", compress_level=3, pnginfo=note)  # 6: three times as long, no smaller
     return file.getvalue()
@@ -59,7 +70,9 @@ def map_npz(radiograph: Radiograph, explanation: Explanation, checkpoint: Checkp
         layer=explanation.layer or "",
         checkpoint=checkpoint.name,
         checkpoint_key=explanation.checkpoint,
+        checkpoint_sha256=checkpoint.sha256,
         radiograph_key=explanation.radiograph,
+        cleaning=json.dumps(asdict(explanation.cleaning), sort_keys=True),
         how=_HOW,
         notice=NOTICE,
     )

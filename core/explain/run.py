@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -65,7 +65,8 @@ def explain_many(
         explanations = []
         spent = (0, 0)  # the first map carries the shared forward pass, in passes and in seconds
         for plan in plans:
-            explanations.append(_map(plan, tape, prepared, classifier, radiograph, spent, start))
+            one = _map(plan, tape, prepared, classifier, radiograph, spent, start)
+            explanations.append(replace(one, cleaning=cleaning or Cleaning()))
             spent, start = (tape.forwards, tape.backwards), time.perf_counter()
     return said, tuple(explanations)
 

@@ -80,7 +80,7 @@ def fetch(example: Example, folder: Path | None = None, *, timeout: float = 10.0
         _keep(data, kept)
         return data
     # The first URL is the pinned one; what went wrong with a mirror says less.
-    raise Unreachable(f"The example {example.name!r} did not come: {reasons[0]}. {_ELSE}")
+    raise Unreachable(f"The example {(example.title or example.name)!r} did not come: {reasons[0]}. {_ELSE}")
 
 
 def _download(url: str, example: Example, timeout: float, deadline: float) -> bytes:

@@ -73,6 +73,10 @@ def _pieces(mask: NDArray[np.bool_], levels: Levels, ground: Levels, *, flat: fl
     size = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
     fits = (size >= max(4, SHORTEST * longest)) & (size <= TALLEST * longest)
     fits &= stats[:, cv2.CC_STAT_HEIGHT] >= max(4, 0.6 * SHORTEST * longest)
+    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
+    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
+    rim = (left <= 2) | (top <= 2) | (right >= width - 2) | (bottom >= height - 2)
+    fits &= ~rim | (stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].min(axis=1) > 3)  # a frame's edge is no letter
     fits[0] = False  # the rest of the film
     steep = _steepness(mask, levels, ground, np.asarray(label, np.int32), len(stats))
     found = []

@@ -104,7 +104,7 @@ def frontal(look: Look) -> Finding:
     return Finding("ok", clarity, "A frontal chest radiograph, as far as its broad pattern tells.")
 
 
-@check("turned", title="Upright", unit="°")
+@check("turned", title="Orientation", unit="°")
 def turned(look: Look) -> Finding:
     """Whether the film lies on its side or stands on its head."""
     fit = look.fit

@@ -73,3 +73,14 @@ def probabilities(
     scaled = torch.as_tensor(np.asarray(logits), dtype=torch.float32) / temperature
     calibrated: NDArray[np.float32] = (scaled.sigmoid() if multi_label else scaled.softmax(dim=-1)).numpy()
     return calibrated
+
+
+def log_odds(logits: NDArray[np.float32], temperature: float, *, multi_label: bool) -> NDArray[np.float32]:
+    """(N, F) logits to (N, F) log odds of the calibrated probabilities; finite where a probability rounds to 1."""
+    scaled = torch.from_numpy(logits) / temperature
+    if not multi_label:
+        without = scaled[:, None].repeat(1, scaled.shape[1], 1)
+        without.diagonal(dim1=1, dim2=2).fill_(-torch.inf)
+        scaled = scaled - without.logsumexp(dim=2)
+    found: NDArray[np.float32] = scaled.numpy()
+    return found

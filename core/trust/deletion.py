@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.image.prepare import prepare
-from core.models.classifier import probabilities
+from core.models.classifier import log_odds, probabilities
 from core.trust.measure import Figure, Level, Question, flat, hottest, measure
 
 SHARE = 0.10  # of the film's area
@@ -20,7 +20,7 @@ def deletion(question: Question) -> Figure:
     """Whether blurring the hottest tenth of the film lowers the score more than blurring as much elsewhere.
 
     The regions elsewhere are the same mask moved at random (wrapping around), so blur as such, which is strange to
-    the network too, counts on both sides. Value: the share of them that lower the logit less.
+    the network too, counts on both sides. Value: how many of them lower the probability less.
 
     Source: Petsiuk et al. 2018, arXiv:1806.07421 (deletion), with moved masks as control.
     """
@@ -36,20 +36,25 @@ def deletion(question: Question) -> Figure:
 
     finding = checkpoint.findings.index(question.explanation.finding)
     likely = probabilities(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
-    drops = logits[0, finding] - logits[1:, finding]
-    beaten = float((drops[0] > drops[1:]).mean())
-    level: Level = "ok" if beaten == 1 else "note" if beaten >= 0.5 else "warning"
+    odds = log_odds(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
+    drops = odds[0] - odds[1:]  # of the number on screen: a logit alone can rise while its probability falls
+    beaten = int((drops[0] > drops[1:]).sum())
+    name = question.explanation.finding
+    level: Level
+    if drops[0] <= 0:
+        level, verdict = "warning", "It does not fall: do not read the map as the reason."
+    elif beaten == OTHERS:
+        level, verdict = "ok", "The model does rest on the marked region."
+    elif beaten >= OTHERS / 2:
+        level, verdict = "note", "The marked region counts, but others count as much."
+    else:
+        level, verdict = "warning", "The marked region counts no more than any other: do not read it as the reason."
     sentence = (
-        f"With the hottest {SHARE:.0%} of the film blurred, {question.explanation.finding} goes from "
-        f"{likely[0]:.2f} to {likely[1]:.2f}; with as much blurred elsewhere, to {likely[2:].mean():.2f} on average "
-        f"({likely[2:].min():.2f} to {likely[2:].max():.2f}, {OTHERS} places). "
+        f"With the hottest {SHARE:.0%} of the film blurred, {name} goes from {likely[0]:.2f} to {likely[1]:.2f}; with "
+        f"as much blurred elsewhere, to {likely[2:].mean():.2f} on average ({likely[2:].min():.2f} to "
+        f"{likely[2:].max():.2f}, {OTHERS} places). {verdict}"
     )
-    verdict = {
-        "ok": "The model does rest on the marked region.",
-        "note": "The marked region counts, but others count as much.",
-        "warning": "The marked region counts no more than any other: do not read the map as the reason.",
-    }
-    return Figure("deletion", _TITLE, level, beaten, "of other regions beaten", sentence + verdict[level])
+    return Figure("deletion", _TITLE, level, beaten, f"of {OTHERS} other places beaten", sentence)
 
 
 def _elsewhere(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime import Runtime
 
-from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, table_text
+from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, end, table_text
 from core.types import Explanation, Radiograph
 
 _HERE = Path(__file__).parent
@@ -158,7 +158,7 @@ def _map(radiograph: Radiograph, explanation: Explanation, *, scale: float | Non
         "signed": explanation.signed,
         "unit": explanation.unit,
         "peak": peak,
-        "scale": scale or peak,
+        "scale": scale or (None if peak is None else end(explanation)),
         "finding": explanation.finding,
         "method": explanation.method,
         "layer": explanation.layer,

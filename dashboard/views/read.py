@@ -29,6 +29,8 @@ def page() -> None:
         viewer(radiograph, key="read")
         film.about(radiograph)
         return
+    if chosen.refused:
+        draw.problem(chosen.refused)
     with st.container(key="reading"):
         sentence(chosen)
         picture, words = st.columns([2, 1], gap="medium")

@@ -126,6 +126,26 @@ def test_a_setting_of_a_method_changes_the_map(desk: Desk) -> None:
     assert "9 forward passes, 8 backward passes" in desk.html
 
 
+def test_a_setting_that_the_stage_does_not_have_is_told_and_goes_back(desk: Desk) -> None:
+    desk.press("Open the phantom").choose("Method", "layer-activation").choose("Stage", "stem")
+    slider = next(each for each in desk.app.slider if each.label == "Channel")
+    slider.set_value(slider.max)
+    desk.run()
+
+    assert any("stem has feature maps 0 to 63" in error for error in desk.errors)
+    assert set(desk.bars) == FINDINGS
+    assert next(each for each in desk.app.slider if each.label == "Channel").value == -1
+    assert desk.run().errors == []
+
+
+def test_that_no_finding_reaches_its_operating_point_is_said(desk: Desk, weights: Path) -> None:
+    prediction = cache.card("untrained")
+    desk.press("Open the phantom")
+    reached = float(desk.bars["covid"].split(" ")[1].rstrip(",")) >= prediction.thresholds["covid"]
+
+    assert ("No finding reaches its operating point" in desk.html) is not reached
+
+
 def test_choices_are_kept_across_pages(desk: Desk) -> None:
     desk.press("Open the phantom").choose("Finding", "normal").choose("Stage", "stage 3")
     desk.app.switch_page("views/models.py")
@@ -154,11 +174,13 @@ def test_an_inverted_film_is_told_and_can_be_mended_with_one_click(desk: Desk, p
     dark = Radiograph(65535 - phantom.pixels, "inverted.png", 0, 65535, Origin("PNG", "I;16", 16))
     desk.press("Clear").drop(("inverted.png", encoded(dark)))
     assert "The grey scale is turned over" in desk.html
+    assert any("grey scale is turned over" in warning.value for warning in desk.app.warning)
     wrong = desk.bars
 
     desk.press("Mend this for the network")
 
     assert desk.bars != wrong
+    assert not desk.app.warning
     assert upright.keys() == desk.bars.keys()
 
 
@@ -277,7 +299,7 @@ def test_films_of_the_data_folder_can_be_opened(
     (folder / "originals.csv").write_text("file,label,why\na.png,normal,an ordinary film\n", "utf-8")
     monkeypatch.setenv("LIGHTBOX_DATA", str(tmp_path))
     desk.run()
-    menu = desk.menu("From LIGHTBOX_DATA", main=False)
+    menu = desk.menu("Original files (folder LIGHTBOX_DATA)", main=False)
     assert menu.options == ["a.png · normal: an ordinary film"]
 
     menu.select_index(0)

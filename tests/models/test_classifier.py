@@ -6,7 +6,7 @@ import torch
 from core.explain.run import explain
 from core.image.phantom import draw
 from core.image.prepare import prepare
-from core.models.classifier import Classifier, probabilities
+from core.models.classifier import Classifier, log_odds, probabilities
 from core.types import Radiograph
 
 
@@ -21,6 +21,13 @@ def test_probabilities_are_calibrated_softmax(classifier: Classifier, phantom: R
 
 def test_independent_findings_get_a_sigmoid_each() -> None:
     assert np.allclose(probabilities([0.0, 2.0], 2.0, multi_label=True), [0.5, 1 / (1 + np.exp(-1))])
+
+
+def test_log_odds_are_those_of_the_probabilities() -> None:
+    logits = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    for multi_label in (True, False):
+        likely = probabilities(logits, 1.5, multi_label=multi_label)
+        assert np.allclose(log_odds(logits, 1.5, multi_label=multi_label), np.log(likely / (1 - likely)), atol=1e-5)
 
 
 def test_the_network_gets_what_prepare_makes(classifier: Classifier, phantom: Radiograph) -> None:
