@@ -131,7 +131,7 @@ def caption(explanation: Explanation) -> str:
     across, down = (box.y1 - box.y0, box.x1 - box.x0) if turned else (box.x1 - box.x0, box.y1 - box.y0)
     size = f"{height} × {width}" + (", enlarged" if width < across and height < down else "")
     if end(explanation) < explanation.peak:
-        size += ", colours end at the 99.5th percentile"
+        size += ", top 0.5 % clipped"
     parts = [explanation.finding, explanation.title or explanation.method, explanation.layer, size]
     return " · ".join(part for part in parts if part)
 
