@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 _ROOT = Path(__file__).parents[1]
-_ARGUMENTS = (
+# Also of the browser tests: quiet in a closed network, and able to run as root.
+ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
@@ -46,13 +47,13 @@ def measure(*, uploads: int = 5) -> dict[str, Any]:
 
     uploads: films after the first one, which warms the server up; each is another phantom.
     """
-    missing = _missing()
-    if missing:
-        return {"skipped": missing}
+    reason = missing()
+    if reason:
+        return {"skipped": reason}
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_chromium(), args=list(_ARGUMENTS))
+        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=list(ARGUMENTS))
         page = chromium.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(1000 * _PATIENCE)
         start = time.perf_counter()
@@ -133,18 +134,19 @@ def _wait(server: "subprocess.Popen[bytes]", address: str) -> None:
     raise Unreachable(f"The dashboard did not start within {_PATIENCE} s. Try it by hand: make app.")
 
 
-def _missing() -> str | None:
-    """What stands in the way, if anything does."""
+def missing() -> str | None:
+    """What stands in the way of driving the dashboard in a browser, if anything does."""
     if importlib.util.find_spec("playwright") is None:
         return "the Python package playwright is not installed"
-    if _chromium() is None:
+    if chromium_path() is None:
         return "no Chromium was found (Debian: apt install chromium)"
     if not (_ROOT / "dashboard" / "app.py").exists():
         return "the dashboard is not beside core"
     return None
 
 
-def _chromium() -> str | None:
+def chromium_path() -> str | None:
+    """Where Chromium is installed; None where it is not."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

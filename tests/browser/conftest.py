@@ -3,9 +3,7 @@
 Without a browser they are skipped, and the reason is said; where CI=true they fail instead.
 """
 
-import importlib.util
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,32 +16,12 @@ from typing import Any
 
 import pytest
 
+from core.browser import ARGUMENTS, chromium_path, missing
+
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-)
 START_SECONDS = 90.0
 PATIENCE_MS = 60_000  # for whatever a test waits for: the machine may be training a network meanwhile
-
-
-def _missing() -> str | None:
-    """What stands in the way of a browser test, if anything does."""
-    if importlib.util.find_spec("playwright") is None:
-        return "the Python package playwright is not installed"
-    if _chromium() is None:
-        return "no Chromium was found (Debian: apt install chromium)"
-    return None
-
-
-def _chromium() -> str | None:
-    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @contextmanager
@@ -92,15 +70,15 @@ def _wait_for(server: "subprocess.Popen[str]", address: str) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium through playwright."""
-    missing = _missing()
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(f"browser tests must run in CI, but {missing}")
-    if missing:
-        pytest.skip(f"{missing}; browser tests need both")
+    reason = missing()
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(f"browser tests must run in CI, but {reason}")
+    if reason:
+        pytest.skip(f"{reason}; browser tests need both")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_chromium(), args=list(ARGUMENTS))
+        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=list(ARGUMENTS))
         yield chromium
         chromium.close()
 
