@@ -1,6 +1,7 @@
 """ResNet, torchvision's layers under our contract."""
 
 from collections import OrderedDict
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -17,7 +18,7 @@ class Bottleneck(nn.Module):
     DeepLIFT then read the wrong call.
     """
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, block: Any) -> None:
         super().__init__()
         self.conv1, self.bn1, self.relu1 = block.conv1, block.bn1, nn.ReLU()
         self.conv2, self.bn2, self.relu2 = block.conv2, block.bn2, nn.ReLU()
