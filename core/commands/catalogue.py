@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands import options
-from core.commands.evaluate import figure
+from core.commands.figures import figure
 from core.errors import BadCheckpoint
 
 if TYPE_CHECKING:

@@ -1,71 +1,97 @@
-"""`evaluate`: how well a checkpoint does on a labelled folder."""
+"""`evaluate`: how well a checkpoint does on a table of labelled films."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from core.commands import options
-from core.commands.train import data
-from core.errors import BadData
+
+if TYPE_CHECKING:
+    from core.evaluate.manifest import Row
 
 
 @click.command(short_help="How well a checkpoint does on labelled films.")
-@data
+@click.argument("manifest", metavar="MANIFEST.csv", type=click.Path(path_type=Path))
 @options.checkpoint
 @options.weights
-@click.option("--split", default="test", show_default=True, type=click.Choice(["train", "val", "test"]))
+@click.option("--split", metavar="NAME", help="Films of this split.  [default: test where the table has splits]")
+@click.option("--only-known", is_flag=True, help="Leave films out whose label the checkpoint does not know.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Also write report.json, predictions.csv, confusion.csv and groups.csv there; overwrites nothing.",
+)
 @options.as_json
 @options.told
-def evaluate(data: Path, checkpoint: str | None, weights: Path | None, split: str, as_json: bool) -> None:
-    """Figures of a checkpoint on one split, each with n and a 95 % interval over patients.
+def evaluate(
+    manifest: Path,
+    checkpoint: str | None,
+    weights: Path | None,
+    split: str | None,
+    only_known: bool,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Figures of a checkpoint on labelled films, each with n and a 95 % interval.
+
+    MANIFEST.csv has the columns file and label (several labels with | between them) and, where known, id, patient,
+    source, age, sex, view, split, box, lungs, lesions, devices; its paths are relative to it. A folder with cxr.csv
+    will do. Intervals are over resampled patients; rates have Wilson's where each patient has one film.
 
     \b
     Examples:
-      python -m core evaluate --data ../shared/cxr
-      python -m core evaluate --data ../shared/cxr --checkpoint densenet121-cxr3 --split val --json
+      python -m core evaluate ../shared/cxr
+      python -m core evaluate films.csv --checkpoint densenet121-cxr3 --json
+      python -m core evaluate films.csv --split val --out figures
     """
-    from core.train.data import table
-    from core.train.run import evaluate as run
+    from core.commands import figures
+    from core.evaluate import export
+    from core.evaluate.manifest import known, radiograph, read
+    from core.evaluate.run import logits, report
 
+    if out:
+        export.refuse_to_overwrite(out)
     classifier = options.classifier(checkpoint, weights)
-    rows = table(data)
-    known = classifier.checkpoint.findings
-    if not any(row.split == split and row.label in known for row in rows):
-        raise BadData(f"{data} has no film in split {split!r} with a finding of {', '.join(known)}.")
-    found = run(classifier, rows, split)
-    if as_json:
-        click.echo(options.line({"checkpoint": classifier.checkpoint.name, "split": split, **found}))
-        return
-    overall = found[split]
-    click.echo(f"{classifier.checkpoint.name} on {overall['n']} films of {overall['patients']} patients, split {split}")
-    click.echo()
-    click.echo(options.table(_by_finding(overall)))
-    click.echo()
-    click.echo(options.table(_by_group(overall, found["groups"])))
-    click.echo(f"\nGuessing each source's commonest label: accuracy {found['accuracy_by_source_alone']:.3f}")
+    card = classifier.checkpoint
+    table = read(manifest)
+    split, rows, others = chosen(table, split)
+    if only_known:
+        rows = known(rows, card.findings, multi_label=card.multi_label)
+    labelled(rows, card.findings, card.multi_label)
+    scores = logits(classifier, map(radiograph, rows), progress="predicting", total=len(rows))
+    found = {
+        "checkpoint": card.name,
+        "manifest": str(manifest),
+        "split": split,
+        **report(classifier, rows, others=others, scores=scores),
+    }
+    if out:
+        export.write(out, found, card, rows, scores, manifest if manifest.is_dir() else manifest.parent)
+    click.echo(options.line(found) if as_json else figures.told(found))
 
 
-def _by_finding(overall: dict[str, Any]) -> list[list[str]]:
-    kinds = ("auc", "sensitivity", "specificity")
-    head = ["finding", *(part for kind in ("AUC", *kinds[1:]) for part in (kind, "95 % interval")), "films"]
-    rows = [head]
-    for finding, area in overall["auc"].items():
-        figures = [part for kind in kinds for part in figure(overall[kind].get(finding))]
-        rows.append([finding, *figures, str(area["positives"])])
-    return rows
+def chosen(table: "list[Row]", split: str | None) -> "tuple[str | None, list[Row], list[Row]]":
+    """The split's name (None: the table has none), its films and those of the other splits.
+
+    Raises: BadData if the table has no such split.
+    """
+    from core.errors import BadData
+
+    there = sorted({row.split for row in table if row.split})
+    if split is None and not there:
+        return None, table, []
+    split = split or "test"
+    if split not in there:
+        known = f"it has {', '.join(there)}" if there else "it has no column split"
+        raise BadData(f"The table has no film in split {split!r}; {known}. Choose one of these with --split.")
+    return split, [row for row in table if row.split == split], [row for row in table if row.split != split]
 
 
-def _by_group(overall: dict[str, Any], groups: list[dict[str, Any]]) -> list[list[str]]:
-    rows = [["films", "accuracy", "95 % interval", "n"]]
-    for group in [{"name": "all", **overall}, *groups]:
-        rows.append([group["name"], *figure(group["accuracy"]), str(group["n"])])
-    return rows
+def labelled(rows: "list[Row]", findings: tuple[str, ...], multi_label: bool) -> None:
+    """Raises: BadData where the labels do not serve; before an hour of predicting, not after."""
+    from core.evaluate.manifest import truth
+    from core.evaluate.run import refuse_one_class
 
-
-def figure(estimate: dict[str, Any] | None) -> tuple[str, str]:
-    """An estimate of a card as (value, interval); dashes where it could not be had."""
-    if estimate is None or estimate["value"] is None:
-        return "-", ""
-    interval = "" if estimate["low"] is None else f"{estimate['low']:.3f} to {estimate['high']:.3f}"
-    return f"{estimate['value']:.3f}", interval
+    refuse_one_class(truth(rows, findings, multi_label=multi_label), findings)

@@ -19,3 +19,19 @@ def sensitivity(found: NDArray[np.bool_], positive: NDArray[np.bool_]) -> float:
 def specificity(found: NDArray[np.bool_], positive: NDArray[np.bool_]) -> float:
     """Share of the negative films that are not found; NaN where there are none."""
     return float((~found[~positive]).mean()) if (~positive).any() else float("nan")
+
+
+def balanced_accuracy(said: NDArray[np.bool_], truth: NDArray[np.bool_], *, multi_label: bool) -> float:
+    """Accuracy as if every finding had equally many films, 0 to 1.
+
+    said, truth: (N, F) bool; in a single-label network each row has one True.
+    Returns: single-label: the mean sensitivity over the findings that occur; multi-label: the mean over findings of
+             (sensitivity + specificity) / 2, of those that occur and are missing somewhere. NaN where there is none.
+    Source:  as scikit-learn's balanced_accuracy_score, to which a test holds it; this one takes (N, F).
+    """
+    rates = [sensitivity(said[:, index], truth[:, index]) for index in range(truth.shape[1])]
+    if multi_label:
+        others = [specificity(said[:, index], truth[:, index]) for index in range(truth.shape[1])]
+        rates = [(found + left) / 2 for found, left in zip(rates, others, strict=True)]
+    known = [rate for rate in rates if not np.isnan(rate)]
+    return float(np.mean(known)) if known else float("nan")

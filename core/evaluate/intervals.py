@@ -1,25 +1,28 @@
-"""95 % intervals by resampling patients, not films: films of one patient are no independent evidence."""
+"""95 % intervals: over resampled patients, since films of one patient are no independent evidence; or Wilson's."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 REPEATS = 1000
+_TAILS = (2.5, 97.5)  # per cent
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % percentile interval; NaN where it can't be had."""
+    """A figure with its 95 % interval, NaN where it can't be had; n: the films it rests on."""
 
     value: float
     low: float
     high: float
+    n: int
 
-    def card(self) -> dict[str, float | None]:
+    def card(self) -> dict[str, float | int | None]:
         """As it stands in a card: rounded to four digits, null for NaN (JSON has none)."""
-        return {name: None if np.isnan(value) else round(value, 4) for name, value in asdict(self).items()}
+        return {name: _strict(value) for name, value in asdict(self).items()}
 
 
 def bootstrap(
@@ -35,13 +38,57 @@ def bootstrap(
     patients: (N,) the patient of each film.
     Source:   Efron and Tibshirani 1993, percentile interval; Field and Welsh 2007 for clusters.
     """
+    value, low, high = bands(lambda films: np.array([figure(films)]), patients, repeats=repeats, seed=seed)
+    return Estimate(float(value[0]), float(low[0]), float(high[0]), len(patients))
+
+
+def bands(
+    figures: Callable[[NDArray[np.intp]], NDArray[np.float64]],
+    patients: NDArray[np.str_],
+    *,
+    repeats: int = REPEATS,
+    seed: int = 0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Many figures of the same resamples at once.
+
+    figures: indices (n,) of films to (M,) numbers; a NaN is left out for its own figure only.
+    Returns: value, low, high, each (M,); low and high NaN where no resample had a number.
+    """
     chance = np.random.default_rng(seed)
     order = np.argsort(patients, kind="stable")
-    films = np.split(order, np.unique(patients[order], return_index=True)[1][1:])
-    drawn = []
-    for _ in range(repeats):
-        chosen = chance.integers(0, len(films), len(films))
-        drawn.append(figure(np.concatenate([films[index] for index in chosen])))
-    finite = [value for value in drawn if not np.isnan(value)]
-    low, high = np.percentile(finite, (2.5, 97.5)) if finite else (np.nan, np.nan)
-    return Estimate(figure(np.arange(len(patients))), float(low), float(high))
+    _, starts, lengths = np.unique(patients[order], return_index=True, return_counts=True)
+    drawn = np.array(
+        [figures(order[_spans(starts, lengths, chance.integers(0, len(starts), len(starts)))]) for _ in range(repeats)]
+    )
+    low, high = (np.full(drawn.shape[1], np.nan) for _ in range(2))
+    had = ~np.isnan(drawn).all(axis=0)
+    if had.any():
+        low[had], high[had] = np.nanpercentile(drawn[:, had], _TAILS, axis=0)
+    return figures(np.arange(len(patients))), low, high
+
+
+def proportion(hits: NDArray[np.bool_], patients: NDArray[np.str_], *, repeats: int = REPEATS) -> Estimate:
+    """The share of hits: Wilson's interval where each patient has one film here, else over resampled patients.
+
+    hits:    (N,) bool; NaN where N is 0.
+    Source:  Wilson 1927, doi:10.1080/01621459.1927.10502953.
+    """
+    if not len(hits):
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    if len(np.unique(patients)) < len(patients):
+        return bootstrap(lambda films: float(hits[films].mean()), patients, repeats=repeats)
+    interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
+    return Estimate(float(hits.mean()), float(interval.low), float(interval.high), len(hits))
+
+
+def _spans(starts: NDArray[np.intp], lengths: NDArray[np.intp], chosen: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The positions start, start + 1, ... of each chosen span, one span after another."""
+    sizes = lengths[chosen]
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(starts[chosen] - before, sizes) + np.arange(int(sizes.sum()))
+
+
+def _strict(value: float | int) -> float | int | None:
+    if isinstance(value, int):
+        return value
+    return None if np.isnan(value) else round(value, 4)

@@ -1,9 +1,13 @@
-"""Ranking figures."""
+"""Ranking figures: areas under curves, and the curves."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from sklearn.metrics import roc_curve
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+# Where curves are read: 51 false-positive rates, closer together where a reader works; 51 recalls.
+FALSE_RATES = np.concatenate([np.linspace(0, 0.1, 20, endpoint=False), np.linspace(0.1, 1, 31)])
+RECALLS = np.linspace(0, 1, 51)
 
 
 def auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
@@ -30,3 +34,28 @@ def operating_point(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -
     """
     false_rate, true_rate, thresholds = roc_curve(positive, scores)
     return float(np.clip(thresholds[(true_rate - false_rate).argmax()], 0, 1))
+
+
+def true_rates(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(51,) the highest sensitivity at no more than each of FALSE_RATES: the ROC curve as a list of fixed length.
+
+    NaN where only one class is present.
+    """
+    if positive.all() or not positive.any():
+        return np.full(len(FALSE_RATES), np.nan)
+    false_rate, true_rate, _ = roc_curve(positive, scores, drop_intermediate=False)
+    reached: NDArray[np.float64] = true_rate[np.searchsorted(false_rate, FALSE_RATES + 1e-9, side="right") - 1]
+    return reached
+
+
+def precisions(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+    """(51,) the precision at the strictest threshold that reaches each of RECALLS, and the average precision, 0 to 1.
+
+    NaN where only one class is present. The average precision is scikit-learn's, from the same curve.
+    """
+    if positive.all() or not positive.any():
+        return np.full(len(RECALLS), np.nan), float("nan")
+    precision, recall, _ = precision_recall_curve(positive, scores)
+    precision, recall = precision[::-1], recall[::-1]
+    reached: NDArray[np.float64] = precision[np.searchsorted(recall, RECALLS - 1e-9, side="left")]
+    return reached, float((np.diff(recall) * precision[1:]).sum())

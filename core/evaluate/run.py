@@ -1,7 +1,7 @@
-"""All figures of one classifier on one labelled set, as they stand in its card."""
+"""Everything that is known of one classifier on one labelled set, as it stands in its card."""
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,26 +9,35 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core.evaluate.calibration import expected_calibration_error
-from core.evaluate.confusion import confusion, sensitivity, specificity
-from core.evaluate.intervals import Estimate, bootstrap
-from core.evaluate.roc import auc
+from core.errors import BadData
+from core.evaluate.answers import answers
+from core.evaluate.figures import figures
+from core.evaluate.groups import accuracy_by_source_alone, groups, warnings
+from core.evaluate.intervals import REPEATS
+from core.evaluate.manifest import Row, radiograph, truth
 from core.image.prepare import prepare
-from core.models.classifier import Classifier, probabilities
-from core.types import Radiograph
+from core.models.classifier import Classifier
+from core.types import Cleaning, Radiograph
 
 _BATCH = 16
-FEWEST = 5  # films with and without a finding; with fewer an area under the curve says nothing
 
 
-def logits(classifier: Classifier, films: Iterable[Radiograph], *, progress: str = "") -> NDArray[np.float32]:
+def logits(
+    classifier: Classifier,
+    films: Iterable[Radiograph],
+    *,
+    progress: str = "",
+    total: int | None = None,
+    cleaning: Cleaning | None = None,
+) -> NDArray[np.float32]:
     """(N, F) float32 logits, each film prepared exactly as for a single prediction.
 
-    films may be a generator: only a batch of prepared inputs is in memory at a time.
+    films may be a generator: only a batch of prepared inputs is in memory at a time. progress: what the bar on stderr
+    says; none where it is empty. total: films to come, where it is known.
     """
     found = []
-    images = (prepare(film, classifier.checkpoint.input).image for film in films)
-    with tqdm(desc=progress, disable=not progress, unit="film") as bar:
+    images = (prepare(film, classifier.checkpoint.input, cleaning).image for film in films)
+    with tqdm(desc=progress, disable=not progress, unit="film", total=total) as bar:
         while batch := list(itertools.islice(images, _BATCH)):
             with classifier.alone() as network, torch.inference_mode():
                 found.append(network(torch.stack(batch)).numpy())
@@ -36,51 +45,47 @@ def logits(classifier: Classifier, films: Iterable[Radiograph], *, progress: str
     return np.concatenate(found)
 
 
-def figures(
+def report(
     classifier: Classifier,
-    scores: NDArray[np.float32],
-    labels: NDArray[np.integer],
-    patients: NDArray[np.str_],
+    rows: Sequence[Row],
     *,
-    repeats: int = 1000,
+    others: Sequence[Row] = (),
+    scores: NDArray[np.float32] | None = None,
+    repeats: int = REPEATS,
 ) -> dict[str, Any]:
-    """Metrics of one set, each with n and a 95 % interval over patients.
+    """The figures of a classifier on the films, with leakage, groups and warnings.
 
-    scores: (N, F) logits; labels: (N,) index into the checkpoint's findings; patients: (N,).
-    Returns: n, patients, auc (one finding against the rest, where there are FEWEST of each) and macro_auc,
-             accuracy, sensitivity and specificity at the checkpoint's operating points, calibration_error,
-             confusion (rows: label).
+    rows:    films whose labels the card knows.
+    others:  films of the other splits, for the leakage check.
+    scores:  (N, F) logits of the rows, where the caller has them already.
+    Returns: findings; what `figures` gives; groups, accuracy_by_source_alone, warnings.
+    Raises:  BadData if a label is unknown, or all films are of one class.
     """
     checkpoint = classifier.checkpoint
-    likely = probabilities(scores, checkpoint.temperature, multi_label=checkpoint.multi_label)
-    said = likely.argmax(axis=1)
-
-    def estimate(figure: Callable[[NDArray[np.intp]], float]) -> Estimate:
-        return bootstrap(figure, patients, repeats=repeats)
-
-    def area(index: int) -> Callable[[NDArray[np.intp]], float]:
-        return lambda films: auc(likely[films, index], labels[films] == index)
-
-    found: dict[str, Any] = {"n": len(labels), "patients": len(np.unique(patients))}
-    counts = [int((labels == index).sum()) for index in range(len(checkpoint.findings))]
-    present = [index for index, count in enumerate(counts) if FEWEST <= count <= len(labels) - FEWEST]
-    found["auc"] = {
-        checkpoint.findings[index]: {**estimate(area(index)).card(), "positives": counts[index]} for index in present
+    labels = truth(rows, checkpoint.findings, multi_label=checkpoint.multi_label)
+    refuse_one_class(labels, checkpoint.findings)
+    if scores is None:
+        scores = logits(classifier, map(radiograph, rows), progress="predicting", total=len(rows))
+    patients = np.array([row.patient for row in rows])
+    said = answers(checkpoint, scores, labels, patients)
+    everything = figures(said, repeats=repeats)
+    parts = groups(said, rows, repeats=repeats)
+    return {
+        "findings": list(checkpoint.findings),
+        **everything,
+        "groups": parts,
+        "accuracy_by_source_alone": accuracy_by_source_alone(rows),
+        "warnings": warnings(everything, parts, rows),
     }
-    found["macro_auc"] = estimate(lambda films: float(np.mean([area(index)(films) for index in present]))).card()
-    found["accuracy"] = estimate(lambda films: float((said[films] == labels[films]).mean())).card()
-    for name, rate in (("sensitivity", sensitivity), ("specificity", specificity)):
-        found[name] = {
-            finding: estimate(_rate(rate, likely[:, index] >= threshold, labels == index)).card()
-            for index, finding in enumerate(checkpoint.findings)
-            if (threshold := checkpoint.thresholds.get(finding)) is not None and index in present
-        }
-    found["calibration_error"] = estimate(lambda films: expected_calibration_error(likely[films], labels[films])).card()
-    found["confusion"] = confusion(said, labels, len(checkpoint.findings)).tolist()
-    return found
 
 
-def _rate(
-    rate: Callable[[NDArray[np.bool_], NDArray[np.bool_]], float], found: NDArray[np.bool_], positive: NDArray[np.bool_]
-) -> Callable[[NDArray[np.intp]], float]:
-    return lambda films: rate(found[films], positive[films])
+def refuse_one_class(truth: NDArray[np.bool_], findings: Sequence[str]) -> None:
+    """Raises: BadData if no finding has films with and without it; truth (N, F)."""
+    if not len(truth):
+        raise BadData(f"There is no film with a finding of {', '.join(findings)}. Add some, or choose another split.")
+    if not (truth.any(axis=0) & ~truth.all(axis=0)).any():
+        only = [finding for finding, always in zip(findings, truth.all(axis=0), strict=True) if always]
+        raise BadData(
+            f"All {len(truth)} films are of one class ({', '.join(only) or 'no finding'}); figures compare films with "
+            "a finding to films without. Add films of another class."
+        )

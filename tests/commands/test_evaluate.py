@@ -1,72 +1,95 @@
-"""`evaluate`: figures as a table and as JSON; the figures themselves are tested with core.evaluate."""
+"""`evaluate`: a small drawn set through the real network, as tables, as JSON and as files."""
 
+import csv
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
-import core.train.run
 from core.__main__ import cli
-
-ESTIMATE = {"value": 0.9, "low": 0.8, "high": 0.95}
-NONE = {"value": None, "low": None, "high": None}
-FOUND = {
-    "test": {
-        "n": 3,
-        "patients": 2,
-        "auc": {"covid": {**ESTIMATE, "positives": 1}, "normal": {**NONE, "positives": 2}},
-        "accuracy": ESTIMATE,
-        "sensitivity": {"covid": ESTIMATE},
-        "specificity": {"covid": NONE},
-    },
-    "groups": [{"name": "adults", "n": 1, "accuracy": ESTIMATE}],
-    "accuracy_by_source_alone": 0.6667,
-}
+from core.commands.figures import weighed
+from tests.evaluate import drawn
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    (tmp_path / "cxr.csv").write_text("id,file,label,split,patient\n1,1.png,covid,test,p1\n")
-    return tmp_path
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn.write(tmp_path_factory.mktemp("drawn"), 16)
 
 
-@pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The splits that were evaluated; the figures are made up."""
-    asked: list[Any] = []
-
-    def evaluate(classifier: Any, rows: Any, split: str) -> Any:
-        asked.append((classifier.checkpoint.name, len(rows), split))
-        return FOUND
-
-    monkeypatch.setattr(core.train.run, "evaluate", evaluate)
-    return asked
+def _evaluate(weights: Path, *given: object) -> Result:
+    return CliRunner().invoke(cli, ["evaluate", *map(str, given), "--weights", str(weights)])
 
 
-def test_people_get_tables(weights: Path, data: Path, found: list[Any]) -> None:
-    told = CliRunner().invoke(cli, ["evaluate", "--data", str(data), "--weights", str(weights)])
+def test_people_get_tables(weights: Path, manifest: Path) -> None:
+    told = _evaluate(weights, manifest)
 
     assert told.exit_code == 0, told.output
-    assert found == [("untrained", 1, "test")]
-    lines = [line.split() for line in told.stdout.splitlines()]
-    assert lines[0][:4] == ["untrained", "on", "3", "films"]
-    interval = ["0.900", "0.800", "to", "0.950"]
-    assert ["covid", *interval, *interval, "-", "1"] in lines
-    assert ["normal", "-", "-", "-", "2"] in lines
-    assert ["adults", *interval, "1"] in lines
-    assert lines[-1][-1] == "0.667"
+    assert told.stdout.startswith("untrained on 12 films of 6 patients, split test\n")
+    assert "balanced accuracy" in told.stdout
+    assert "label, then said:" in told.stdout
+    assert "Adults (known age 18 and over)" in told.stdout
 
 
-def test_json_is_one_line(weights: Path, data: Path, found: list[Any]) -> None:
-    told = CliRunner().invoke(cli, ["evaluate", "--weights", str(weights), "--json"], env={"LIGHTBOX_DATA": str(data)})
+def test_below_fifty_films_the_interval_comes_first() -> None:
+    assert weighed({"value": 0.8, "low": 0.6, "high": 0.9, "n": 49}) == "0.600 to 0.900 (0.800)"
+    assert weighed({"value": 0.8, "low": 0.6, "high": 0.9, "n": 50}) == "0.800 (0.600 to 0.900)"
+    assert weighed({"value": None, "low": None, "high": None, "n": 0}) == "-"
 
-    assert json.loads(told.stdout) == {"checkpoint": "untrained", "split": "test", **FOUND}
+
+def test_json_is_one_line_with_stable_keys(weights: Path, manifest: Path) -> None:
+    told = _evaluate(weights, manifest, "--split", "val", "--json")
+
+    found = json.loads(told.stdout)
+    assert (found["checkpoint"], found["split"], found["n"]) == ("untrained", "val", 4)
+    assert set(found["accuracy"]) == {"value", "low", "high", "n"}
+    assert found["macro_auc"]["value"] is None  # two films of each class are too few
 
 
-def test_a_split_without_films_is_told(weights: Path, data: Path) -> None:
-    told = CliRunner().invoke(cli, ["evaluate", "--data", str(data), "--weights", str(weights), "--split", "val"])
+def test_out_holds_the_report_and_tables_and_is_never_overwritten(
+    weights: Path, manifest: Path, tmp_path: Path
+) -> None:
+    told = _evaluate(weights, manifest, "--json", "--out", tmp_path / "out")
+
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == json.loads(told.stdout)
+    with (tmp_path / "out" / "predictions.csv").open(newline="") as lines:
+        films = list(csv.DictReader(lines))
+    assert [film["file"] for film in films[:2]] == ["0-film.png", "1-film.png"]
+    assert sum(float(films[0][finding]) for finding in ("covid", "pneumonia", "normal")) == pytest.approx(1, abs=1e-5)
+    assert (tmp_path / "out" / "confusion.csv").read_text().splitlines()[0] == "label,covid,pneumonia,normal"
+    assert (tmp_path / "out" / "groups.csv").read_text().startswith("by,name,n,patients,accuracy,accuracy low")
+
+    before = (tmp_path / "out" / "report.json").read_text()
+    again = _evaluate(weights, manifest, "--out", tmp_path / "out")
+    assert again.exit_code == 1
+    assert "already holds report.json" in again.stderr
+    assert (tmp_path / "out" / "report.json").read_text() == before
+
+
+def test_without_a_split_column_all_films_count(weights: Path, manifest: Path) -> None:
+    text = manifest.read_text().replace(",split,", ",part,")
+    (manifest.parent / "whole.csv").write_text(text)
+
+    told = _evaluate(weights, manifest.parent / "whole.csv", "--json")
+
+    assert (json.loads(told.stdout)["n"], json.loads(told.stdout)["split"]) == (16, None)
+
+
+def test_a_split_without_films_is_told(weights: Path, manifest: Path) -> None:
+    told = _evaluate(weights, manifest, "--split", "train")
 
     assert told.exit_code == 1
-    assert "has no film in split 'val'" in told.stderr
+    assert "has no film in split 'train'; it has test, val" in told.stderr
+
+
+def test_an_unknown_label_is_told_and_can_be_left_out(weights: Path, manifest: Path) -> None:
+    (manifest.parent / "odd.csv").write_text(
+        manifest.read_text().replace("\n0-film.png,pneumonia", "\n0-film.png,mumps")
+    )
+
+    told = _evaluate(weights, manifest.parent / "odd.csv")
+    assert told.exit_code == 1
+    assert "a label that the card does not know: 'mumps'; it knows covid, pneumonia, normal" in told.stderr
+
+    told = _evaluate(weights, manifest.parent / "odd.csv", "--only-known", "--json")
+    assert json.loads(told.stdout)["n"] == 11

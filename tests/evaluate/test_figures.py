@@ -1,17 +1,35 @@
 """Figures against values worked out by hand or by another road."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
+from numpy.typing import NDArray
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    confusion_matrix,
+    roc_auc_score,
+    roc_curve,
+)
 
-from core.evaluate.calibration import expected_calibration_error, temperature
-from core.evaluate.confusion import confusion, sensitivity, specificity
-from core.evaluate.intervals import bootstrap
-from core.evaluate.roc import auc, operating_point
-from core.evaluate.run import figures, logits
-from core.models.classifier import Classifier
-from core.types import Radiograph
+from core.evaluate.answers import Answers, answers
+from core.evaluate.calibration import brier, expected_calibration_error, reliability, stated, temperature
+from core.evaluate.confusion import balanced_accuracy, confusion, sensitivity, specificity
+from core.evaluate.figures import figures
+from core.evaluate.intervals import Estimate, bands, bootstrap, proportion
+from core.evaluate.roc import FALSE_RATES, auc, operating_point, precisions, true_rates
+from core.evaluate.run import logits
+from core.models.classifier import Classifier, probabilities
+from core.types import Checkpoint, Radiograph
+
+
+def _answers(card: Checkpoint, scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Answers:
+    """Of films of a patient each, with one label each: its index."""
+    return answers(card, scores, np.eye(3, dtype=bool)[labels], np.arange(len(labels)).astype(str))
 
 
 def test_auc_is_the_share_of_pairs_in_the_right_order() -> None:
@@ -54,13 +72,102 @@ def test_temperature_finds_the_scale_that_was_put_in() -> None:
     labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
 
     assert temperature(logits * 3, labels) == pytest.approx(3, rel=0.05)
+    assert temperature(logits * 3, torch.nn.functional.one_hot(labels).bool()) == pytest.approx(3, rel=0.05)
+
+
+def test_temperature_of_sigmoids_finds_the_scale_that_was_put_in() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(20000, 3, generator=generator) * 2
+    labels = torch.rand(logits.shape, generator=generator) < logits.sigmoid()
+
+    assert temperature(logits * 3, labels, multi_label=True) == pytest.approx(3, rel=0.05)
 
 
 def test_calibration_error_is_the_gap_of_confidence_and_accuracy() -> None:
-    probabilities = np.tile([0.8, 0.2], (10, 1))
-    labels = np.array([0] * 5 + [1] * 5)
+    assert expected_calibration_error(np.full(10, 0.8), np.array([True, False] * 5)) == pytest.approx(0.3)
 
-    assert expected_calibration_error(probabilities, labels) == pytest.approx(0.3)
+
+def test_a_reliability_bin_holds_its_mean_confidence_and_share_right() -> None:
+    bins = reliability(np.array([0.1, 0.3, 0.9]), np.array([False, True, True]), bins=2)
+
+    assert bins == [
+        {"low": 0.0, "high": 0.5, "confidence": 0.2, "accuracy": 0.5, "n": 2},
+        {"low": 0.5, "high": 1.0, "confidence": 0.9, "accuracy": 1.0, "n": 1},
+    ]
+
+
+def test_reliability_is_scikit_learn_s_calibration_curve() -> None:
+    chance = np.random.default_rng(0)
+    confidence = chance.random(300)
+    right = chance.random(300) < confidence
+    shares, means = calibration_curve(right, confidence, n_bins=10)
+
+    bins = reliability(confidence, right, bins=10)
+
+    assert [part["accuracy"] for part in bins] == pytest.approx(shares, abs=1e-4)
+    assert [part["confidence"] for part in bins] == pytest.approx(means, abs=1e-4)
+
+
+def test_a_softmax_states_its_likeliest_finding_and_sigmoids_state_all() -> None:
+    likely = np.array([[0.7, 0.3], [0.4, 0.6]])
+    truth = np.array([[True, False], [True, False]])
+
+    confidence, right = stated(likely, truth, multi_label=False)
+    assert (confidence.tolist(), right.tolist()) == ([0.7, 0.6], [True, False])
+    confidence, right = stated(likely, truth, multi_label=True)
+    assert (confidence.tolist(), right.tolist()) == ([0.7, 0.3, 0.4, 0.6], [True, False, True, False])
+
+
+def test_brier_score_is_scikit_learn_s() -> None:
+    likely = np.array([[0.7, 0.2, 0.1], [0.2, 0.3, 0.5]])
+    truth = np.array([[True, False, False], [False, True, False]])
+    several = np.array([[True, True, False], [False, False, False]])
+
+    assert brier(likely, truth, multi_label=False) == pytest.approx(
+        brier_score_loss([0, 1], likely, labels=[0, 1, 2], scale_by_half=False)
+    )
+    assert brier(likely, several, multi_label=True) == pytest.approx(
+        np.mean([brier_score_loss(several[:, index], likely[:, index], labels=[0, 1]) for index in range(3)])
+    )
+
+
+def test_balanced_accuracy_is_scikit_learn_s() -> None:
+    said, truth = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 0, 0])
+    every = np.eye(4, dtype=bool)  # a finding that does not occur counts for nothing
+
+    assert balanced_accuracy(every[said], every[truth], multi_label=False) == balanced_accuracy_score(truth, said)
+    assert balanced_accuracy(every[said], every[truth], multi_label=True) == pytest.approx(
+        np.mean([balanced_accuracy_score(truth == index, said == index) for index in range(3)])
+    )
+
+
+def test_confusion_is_scikit_learn_s() -> None:
+    said, truth = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 0, 0])
+
+    assert np.array_equal(confusion(said, truth, 3), confusion_matrix(truth, said))
+
+
+def test_a_curve_is_the_highest_sensitivity_at_no_more_false_positives() -> None:
+    scores, positive = np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, False, True, False])
+
+    rates = dict(zip(FALSE_RATES.round(6).tolist(), true_rates(scores, positive), strict=True))
+    assert (rates[0.0], rates[0.1], rates[0.49], rates[0.52], rates[1.0]) == (0.5, 0.5, 0.5, 1.0, 1.0)
+    reached, average = precisions(scores, positive)
+    assert reached[[0, 25, 26, 50]].tolist() == pytest.approx([1.0, 1.0, 2 / 3, 2 / 3])
+    assert average == average_precision_score(positive, scores) == pytest.approx(5 / 6)
+
+
+def test_curves_of_many_films_are_scikit_learn_s() -> None:
+    chance = np.random.default_rng(0)
+    scores = chance.integers(0, 100, 400) / 100
+    positive = chance.random(400) < scores
+    false_rate, true_rate, _ = roc_curve(positive, scores)
+
+    reached = true_rates(scores, positive)
+
+    for rate, sensitivity_there in zip(FALSE_RATES, reached, strict=True):
+        assert sensitivity_there == pytest.approx(true_rate[false_rate <= rate].max())
+    assert precisions(scores, positive)[1] == pytest.approx(average_precision_score(positive, scores))
 
 
 def test_many_films_of_one_patient_widen_the_interval() -> None:
@@ -87,26 +194,86 @@ def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     assert 50 <= hits <= 60
 
 
-def test_figures_of_a_classifier(classifier: Classifier) -> None:
+def test_wilson_s_interval_where_each_patient_has_one_film() -> None:
+    hits = np.array([True] * 8 + [False] * 2)
+
+    found = proportion(hits, np.arange(10).astype(str))
+
+    assert (found.value, found.n) == (0.8, 10)
+    assert (found.low, found.high) == pytest.approx((0.4902, 0.9433), abs=1e-4)  # Brown, Cai, DasGupta 2001
+
+
+def test_rates_are_resampled_by_patient_where_one_has_several_films() -> None:
+    hits, patients = np.array([True, True, False, False]), np.array(["a", "a", "b", "b"])
+
+    assert proportion(hits, patients) == Estimate(0.5, 0.0, 1.0, 4)  # two patients: all right, all wrong, or half
+
+
+def test_many_figures_of_one_resample_are_those_of_each_alone() -> None:
+    values = np.random.default_rng(0).normal(size=30)
+    patients = np.repeat(np.arange(10), 3).astype(str)
+
+    drawn = bands(lambda films: np.array([values[films].mean(), values[films].max()]), patients, repeats=50)
+    alone = bootstrap(lambda films: float(values[films].max()), patients, repeats=50)
+
+    assert tuple(float(part[1]) for part in drawn) == (alone.value, alone.low, alone.high)
+
+
+def test_a_figure_that_no_resample_has_is_null_in_the_card() -> None:
+    found = bootstrap(lambda films: float("nan"), np.array(["a", "b"]), repeats=5)
+
+    assert found.card() == {"value": None, "low": None, "high": None, "n": 2}
+
+
+def test_figures_of_a_softmax(classifier: Classifier) -> None:
     said = np.array([0, 1, 2, 2, 0, 1] * 5)
     labels = np.array([0, 1, 2, 2, 1, 1] * 5)
     scores = np.eye(3, dtype=np.float32)[said] * 5
 
-    found = figures(classifier, scores, labels, np.arange(30).astype(str), repeats=50)
+    found = figures(_answers(classifier.checkpoint, scores, labels), repeats=50)
 
     assert found["n"] == found["patients"] == 30
     assert found["accuracy"]["value"] == pytest.approx(5 / 6, abs=1e-4)
+    assert found["balanced_accuracy"]["value"] == pytest.approx((1 + 2 / 3 + 1) / 3, abs=1e-4)
     assert found["confusion"] == [[5, 0, 0], [5, 10, 0], [0, 0, 10]]
-    assert found["auc"]["normal"] == {"value": 1.0, "low": 1.0, "high": 1.0, "positives": 10}
-    assert set(found["sensitivity"]) == {"covid"}  # the only finding with an operating point
+    assert found["auc"]["normal"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 30, "positives": 10}
+    assert found["macro_auc"]["value"] == pytest.approx(
+        roc_auc_score(labels, probabilities(scores, 1.5, multi_label=False), multi_class="ovr"), abs=1e-4
+    )
+    assert found["sensitivity"] == {"covid": {"value": 1.0, "low": 0.5655, "high": 1.0, "n": 5}}  # the only threshold
+    assert found["specificity"]["covid"]["value"] == 0.8
+    assert found["ece"]["value"] != found["ece_before"]["value"]  # temperature 1.5
+    assert sum(part["n"] for part in found["reliability"]["before"]) == 30
+    for curve in (found["roc"]["covid"], found["precision_recall"]["covid"]):
+        assert {len(column) for column in curve.values()} == {51}
+        assert all(low <= high for low, high in zip(curve["low"], curve["high"], strict=True))
+
+
+def test_figures_of_sigmoids(classifier: Classifier) -> None:
+    card = replace(classifier.checkpoint, multi_label=True, temperature=1.0, thresholds={})
+    truth = np.array([[1, 1, 0], [0, 0, 0], [1, 0, 0], [0, 1, 1]] * 6, dtype=bool)
+    said = truth.copy()
+    said[0] = [True, False, False]  # one of the two found
+    scores = np.where(said, 2, -2).astype(np.float32)
+
+    found = figures(answers(card, scores, truth, np.arange(24).astype(str)), repeats=20)
+
+    assert found["accuracy"]["value"] == pytest.approx(23 / 24, abs=1e-4)
+    assert found["confusion"]["pneumonia"] == [[12, 0], [1, 11]]
+    assert found["auc"]["covid"]["value"] == 1
+    assert found["auc"]["pneumonia"]["value"] == pytest.approx(roc_auc_score(truth[:, 1], scores[:, 1]), abs=1e-4)
+    assert found["sensitivity"] == {}
 
 
 def test_too_few_films_of_a_finding_give_no_area(classifier: Classifier) -> None:
     labels = np.array([0] * 10 + [1] * 10 + [2])
+    scores = np.eye(3, dtype=np.float32)[labels]
 
-    found = figures(classifier, np.eye(3, dtype=np.float32)[labels], labels, np.arange(21).astype(str), repeats=20)
+    found = figures(_answers(classifier.checkpoint, scores, labels), repeats=20)
+    none = figures(_answers(classifier.checkpoint, scores[9:11], labels[9:11]), repeats=20)
 
     assert set(found["auc"]) == {"covid", "pneumonia"}
+    assert (none["auc"], none["roc"], none["macro_auc"]["value"]) == ({}, {}, None)
 
 
 def test_batched_logits_are_those_of_single_predictions(classifier: Classifier, phantom: Radiograph) -> None:

@@ -1,0 +1,105 @@
+"""The same figures in parts of the set: where one figure for all hides a failure."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.evaluate.answers import Answers
+from core.evaluate.figures import FEWEST, few_figures
+from core.evaluate.intervals import REPEATS
+from core.evaluate.manifest import Row
+
+UNSAID = "not said"
+_ADULT = 18  # years
+_BANDS = ((0, _ADULT), (_ADULT, 40), (40, 65), (65, 200))  # years, from and below
+
+_BETRAYS = 0.05  # how much more often than the commonest label a guess by source must be right to be told
+
+
+def groups(answers: Answers, rows: Sequence[Row], *, repeats: int = REPEATS) -> list[dict[str, Any]]:
+    """Figures by source, age band, sex and view where the manifest says them, and of the parts in which a shortcut
+    does not help; only parts with FEWEST films or more.
+
+    rows:    (N,) of the answers.
+    Returns: by ("source", "age", "sex", "view" or "shortcut"), name, n, patients, accuracy, auc{}, macro_auc.
+    """
+    return [
+        {"by": by, "name": name, **few_figures(answers.at(inside), repeats=repeats)}
+        for by, name, inside in _parts(rows)
+        if inside.sum() >= FEWEST
+    ]
+
+
+def accuracy_by_source_alone(rows: Sequence[Row]) -> float | None:
+    """Accuracy of saying each source's commonest label: what can be had without looking; None without sources."""
+    if not any(row.source for row in rows):
+        return None
+    best: dict[str, int] = {}
+    for (source, _), count in Counter((row.source, row.label) for row in rows).items():
+        best[source] = max(best.get(source, 0), count)
+    return round(sum(best.values()) / len(rows), 4)
+
+
+def warnings(everything: dict[str, Any], groups: list[dict[str, Any]], rows: Sequence[Row]) -> list[str]:
+    """What a reader of the figures must know, where the figures show it.
+
+    everything: figures of the whole set; groups: as `groups` gives them.
+    """
+    accuracy = everything["accuracy"]
+    sentences = []
+    by_source = accuracy_by_source_alone(rows)
+    commonest = Counter(row.label for row in rows).most_common(1)[0][1] / len(rows)
+    if by_source is not None and by_source > commonest + _BETRAYS:
+        sentences.append(
+            f"Saying each source's commonest label, without looking, is right for {by_source:.0%} of these films: "
+            f"an accuracy of {accuracy['value']:.0%} on them proves little."
+        )
+    for group in groups:
+        inside = group["accuracy"]
+        if inside["high"] is not None and inside["high"] < accuracy["low"]:
+            name = group["name"] if group["by"] == "shortcut" else f"{group['by']} {group['name']}"
+            sentences.append(
+                f"{name[0].upper()}{name[1:]}: accuracy {inside['value']:.0%} "
+                f"({inside['low']:.0%} to {inside['high']:.0%}, {group['n']} films), "
+                f"{accuracy['value']:.0%} over all."
+            )
+    return sentences
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    for by, value in _COLUMNS.items():
+        values = np.array([value(row) for row in rows])
+        if len(set(values)) > 1:
+            for name in sorted(set(values), key=lambda name: (name == UNSAID, name)):
+                yield by, str(name), values == name
+    for name, belongs in _SHORTCUTS.items():
+        yield "shortcut", name, np.array([belongs(row) for row in rows])
+
+
+def _band(row: Row) -> str:
+    for start, stop in _BANDS:
+        if start <= row.years < stop:
+            return f"{start}-{stop - 1}" if stop < 200 else f"{start}+"
+    return UNSAID
+
+
+_COLUMNS: dict[str, Callable[[Row], str]] = {
+    "source": lambda row: row.source or UNSAID,
+    "age": _band,
+    "sex": lambda row: row.sex or UNSAID,
+    "view": lambda row: row.view or UNSAID,
+}
+
+# Sources and findings of the curated set; in other sets these parts are empty and left out.
+_SHORTCUTS: dict[str, Callable[[Row], bool]] = {
+    "Adults (known age 18 and over)": lambda row: row.years >= _ADULT,
+    "NIH adults (the pair that no shortcut by source separates)": lambda row: (
+        row.source == "nih" and row.years >= _ADULT
+    ),
+    "Covid against adult collections' pneumonia (nih, ieee8023)": lambda row: (
+        row.label == "covid" or (row.label == "pneumonia" and row.source in ("nih", "ieee8023"))
+    ),
+}

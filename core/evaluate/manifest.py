@@ -1,0 +1,244 @@
+"""A table of films: what each shows, whose it is, and where its masks lie."""
+
+import csv
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PureWindowsPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadData, UnreadableFile
+from core.image.read import read as read_film
+from core.types import Radiograph
+
+NEEDED = ("file", "label")
+OPTIONAL = ("id", "patient", "source", "age", "sex", "view", "split", "box", "lungs", "lesions", "devices")
+NOTHING = "No Finding"  # the label of a film without any, beside an empty one
+_TABLE = "cxr.csv"  # the table of a folder
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One film of a manifest; "" or None where the manifest does not say.
+
+    file:    the film, any that core.image.read takes; it is there.
+    label:   findings, `|` between several; "" or "No Finding" for none.
+    id:      its name in tables and messages; the path as the manifest has it where there is no such column.
+    patient: films of one patient are one piece of evidence; the film's own id where the manifest names none.
+    age:     years, or a range of years ("40-45").
+    box:     x0, y0, x1, y1 of the film within the picture, in its pixels; the rest is bars.
+    lungs, lesions, devices: masks of the whole picture, at its own size, before `box` is cut out.
+    """
+
+    file: Path
+    label: str
+    id: str = ""
+    patient: str = ""
+    source: str = ""
+    age: str = ""
+    sex: str = ""
+    view: str = ""
+    split: str = ""
+    box: Box | None = None
+    lungs: Path | None = None
+    lesions: Path | None = None
+    devices: Path | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The findings of the label, each once; "No Finding" stays one of them."""
+        return tuple(dict.fromkeys(part.strip() for part in self.label.split("|") if part.strip()))
+
+    @property
+    def years(self) -> float:
+        """Age in years, the first number of a range; NaN where the manifest does not say."""
+        digits = self.age.split("-")[0].strip()
+        return float(digits) if digits.replace(".", "", 1).isdigit() else float("nan")
+
+
+def read(path: Path, *, findings: Sequence[str] | None = None) -> list[Row]:
+    """The rows of a manifest: a CSV table with the columns `file` and `label`, others where known.
+
+    path:     the table, or a folder with cxr.csv. Its paths are relative to it and stay below it. A column `mask` is
+              another name for `lungs`.
+    findings: those a network knows; None takes any label.
+    Raises:   BadData if the table, a column or a file is missing, a path is absolute or leads out, there is no row,
+              a patient is in two splits, or a label is not among the findings.
+    """
+    path = path / _TABLE if path.is_dir() else path
+    if not path.is_file():
+        raise BadData(
+            f"There is no {path.name} in {path.parent}. Give a CSV table with the columns file and label, "
+            f"or a folder that holds {_TABLE}."
+        )
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines)
+            missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+            if missing:
+                raise BadData(
+                    f"{path} lacks the column {' and '.join(missing)}; it needs {', '.join(NEEDED)} "
+                    f"and may have {', '.join(OPTIONAL)}."
+                )
+            rows = [_row(path, number, line) for number, line in enumerate(reader, start=2)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadData(f"{path} is no CSV table in UTF-8 ({error}). Export it again as one.") from error
+    if not rows:
+        raise BadData(f"{path} has a head but no row. Add one for each film.")
+    refuse_split_patients(rows)
+    if findings is not None:
+        check(rows, findings)
+    return rows
+
+
+def check(rows: Sequence[Row], findings: Sequence[str]) -> None:
+    """Raises: BadData if a label of the rows is not among the findings."""
+    strange = sorted({label for row in rows for label in row.labels} - {*findings, NOTHING})
+    if strange:
+        films = sum(bool(set(row.labels) & set(strange)) for row in rows)
+        raise BadData(
+            f"{films} {'film has' if films == 1 else 'films have'} a label that the card does not know: "
+            f"{', '.join(map(repr, strange[:5]))}{', …' if len(strange) > 5 else ''}; it knows {', '.join(findings)}. "
+            "Rename the labels, or leave those films out with --only-known."
+        )
+
+
+def known(rows: Sequence[Row], findings: Sequence[str], *, multi_label: bool) -> list[Row]:
+    """The rows whose labels are all among the findings; films without any only count for a multi-label network."""
+    taken = {*findings, NOTHING} if multi_label else set(findings)
+    return [row for row in rows if set(row.labels) <= taken and (row.labels or multi_label)]
+
+
+def truth(rows: Sequence[Row], findings: Sequence[str], *, multi_label: bool) -> NDArray[np.bool_]:
+    """(N, F) whether the film has the finding.
+
+    Raises: BadData if a label is unknown, or a single-label network meets a film with none or several.
+    """
+    check(rows, findings)
+    found = np.array([[finding in row.labels for finding in findings] for row in rows]).reshape(-1, len(findings))
+    off = np.flatnonzero(found.sum(axis=1) != 1)
+    if not multi_label and len(off):
+        row = rows[off[0]]
+        raise BadData(
+            f"{row.id} is labelled {row.label!r}, but this network gives each film exactly one of "
+            f"{', '.join(findings)}. Give the film one label, or leave it out."
+        )
+    return found
+
+
+def radiograph(row: Row) -> Radiograph:
+    """The film of one row without the bars that its set put around it.
+
+    Raises: BadData if the file is no radiograph we can read, or the box lies outside it.
+    """
+    film = _picture(row.file, row.id)
+    return replace(film, pixels=film.pixels[_inside(row, film.pixels.shape)]) if row.box else film
+
+
+def mask(row: Row, kind: str) -> NDArray[np.bool_] | None:
+    """(H, W) bool, the "lungs", "lesions" or "devices" of the film, cut as `radiograph` cuts it; None without one.
+
+    A pixel is in the mask if it is above half of the mask's largest value, so 0/1, 0/255 and grey ones all serve.
+    Raises: BadData if the mask cannot be read or is not of the picture's size.
+    """
+    path: Path | None = {"lungs": row.lungs, "lesions": row.lesions, "devices": row.devices}[kind]
+    if path is None:
+        return None
+    drawn = _picture(path, path.name).pixels
+    shape = _picture(row.file, row.id).pixels.shape
+    if drawn.shape != shape:
+        raise BadData(
+            f"The {kind} mask {path.name} is {drawn.shape[1]} x {drawn.shape[0]} px, its film {row.id} "
+            f"{shape[1]} x {shape[0]} px. A mask must have the size of the whole picture."
+        )
+    return np.asarray(drawn > drawn.max() / 2)[_inside(row, shape)]
+
+
+def refuse_split_patients(rows: Sequence[Row]) -> None:
+    """Raises: BadData if a patient is in two splits."""
+    homes: dict[str, str] = {}
+    for row in rows:
+        if homes.setdefault(row.patient, row.split) != row.split:
+            raise BadData(
+                f"Patient {row.patient} is in {homes[row.patient]} and in {row.split}. "
+                "A patient may be in one split only, or the figures mean nothing."
+            )
+
+
+def _row(table: Path, number: int, line: dict[str, str | None]) -> Row:
+    cells = {name: (value or "").strip() for name, value in line.items() if isinstance(value, str) and name}
+    where = f"{table.name} line {number}"
+    if not cells.get("file"):
+        raise BadData(f"{where} names no file. Fill it in, or take the line out.")
+    file = _below(table.parent, cells["file"], where)
+    cells.setdefault("lungs", cells.get("mask", ""))
+    paths = {name: _below(table.parent, cells[name], where) if cells.get(name) else None for name in OPTIONAL[-3:]}
+    name = cells.get("id") or cells["file"]
+    return Row(
+        file=file,
+        label=cells.get("label", ""),
+        id=name,
+        patient=cells.get("patient") or name,
+        source=cells.get("source", ""),
+        age=cells.get("age", ""),
+        sex=cells.get("sex", ""),
+        view=cells.get("view", ""),
+        split=cells.get("split", ""),
+        box=_box(cells.get("box", ""), where),
+        **paths,
+    )
+
+
+def _below(folder: Path, text: str, where: str) -> Path:
+    """The file, which must lie below the folder whatever links say, and be there."""
+    windows = PureWindowsPath(text)  # on a POSIX system both kinds of slashes are refused alike
+    if windows.is_absolute() or windows.drive or windows.root:
+        raise BadData(f"{where}: {text} is absolute. Paths are relative to the manifest, so that a set can move.")
+    path = folder / text
+    real = _real(path.parent) / path.name
+    real = real.resolve() if real.is_symlink() else real
+    if ".." in windows.parts or not real.is_relative_to(_real(folder)):
+        raise BadData(f"{where}: {text} leads out of the manifest's folder. Move the file below it.")
+    if not path.is_file():
+        raise BadData(f"{where}: there is no file {text} beside the manifest. Restore it, or take the line out.")
+    return path
+
+
+@functools.lru_cache(maxsize=64)
+def _real(folder: Path) -> Path:
+    """The folder behind all links; remembered, because a hundred thousand films share a few folders."""
+    return folder.resolve()
+
+
+def _box(text: str, where: str) -> Box | None:
+    parts = text.split()
+    if not parts:
+        return None
+    if len(parts) != 4 or not all(part.isdigit() for part in parts):
+        raise BadData(f"{where}: box is {text!r}; it must be x0 y0 x1 y1 in whole pixels, or empty.")
+    x0, y0, x1, y1 = map(int, parts)
+    return x0, y0, x1, y1
+
+
+def _picture(path: Path, name: str) -> Radiograph:
+    try:
+        return read_film(path.read_bytes(), name=name)
+    except UnreadableFile as error:
+        raise BadData(f"{path}: {error}") from error
+    except OSError as error:
+        raise BadData(f"{path} cannot be opened: {error.strerror}.") from error
+
+
+def _inside(row: Row, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The rows and columns that the box keeps of a picture; all of them where there is no box."""
+    x0, y0, x1, y1 = row.box or (0, 0, shape[1], shape[0])
+    if not (0 <= x0 < x1 <= shape[1] and 0 <= y0 < y1 <= shape[0]):
+        raise BadData(
+            f"The box {x0} {y0} {x1} {y1} of {row.id} does not lie in its {shape[1]} x {shape[0]} px. "
+            "Give x0 y0 x1 y1 within the picture, or leave it empty."
+        )
+    return slice(y0, y1), slice(x0, x1)
