@@ -4,6 +4,7 @@ UserError            shown as it is: what was found, what was expected, what to 
 ├── UnreadableFile   bytes that are no radiograph we can read
 ├── UnknownName      a name that is in no table; suggests the nearest
 ├── BadCheckpoint    weights or card that do not fit each other or us
+├── NoLungs          nothing on the film can be a pair of lungs
 ├── BadSetting       a setting outside its bounds
 ├── BadData          a training or evaluation set that lacks what is needed
 └── Unreachable      a download that did not come, or came changed
@@ -27,6 +28,10 @@ class UnknownName(UserError, KeyError):
 
 class BadCheckpoint(UserError):
     """Weights or card do not fit each other or us."""
+
+
+class NoLungs(UserError):
+    """Nothing on the film can be a pair of lungs."""
 
 
 class BadSetting(UserError):

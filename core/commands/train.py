@@ -1,6 +1,7 @@
 """`train`: from a labelled folder to a checkpoint with its card."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,34 +13,50 @@ data = click.option(
     envvar="LIGHTBOX_DATA",
     show_envvar=True,
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder with cxr.csv (id, file, label, split, patient) and the films it names.",
+    help="Folder with cxr.csv, a manifest with the columns file, label, split, patient, or the folder of ChestX-ray14.",
 )
 
 
 @click.command(short_help="Train, calibrate, measure and store a network.")
 @data
-@click.option("--name", required=True, metavar="NAME", help="Of the new checkpoint.")
-@click.option("--architecture", default="densenet121", show_default=True, metavar="NAME")
 @click.option(
-    "--findings", default="covid,pneumonia,normal", show_default=True, metavar="A,B,...", help="Labels taken."
+    "--recipe",
+    "recipe_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="TOML with the settings; weights/recipes/ holds those of the shipped checkpoints. Options change it.",
 )
+@click.option("--name", metavar="NAME", help="Of the new checkpoint.  [default: the recipe's]")
+@click.option("--architecture", metavar="NAME", help="See the README's table.  [default: densenet121]")
+@click.option("--findings", metavar="A,B,...", help="Labels taken.  [default: covid,pneumonia,normal]")
+@click.option("--multi-label", is_flag=True, help="A film may have several findings, or none.")
+@click.option("--start", metavar="NAME", help="Checkpoint whose weights to go on from.")
+@click.option("--frozen", is_flag=True, help="Compute the features of --start once and train only the last layers.")
+@click.option("--sizes", metavar="PX,...", help="Input side of each stage.  [default: 112,160,224]")
+@click.option("--epochs", metavar="N,...", help="Epochs of each stage.  [default: 12,4,2]")
 @click.option(
-    "--sizes", default="112,160,224,160,224", show_default=True, metavar="PX,...", help="Input side of each stage."
+    "--cycles", metavar="N,...", help="Epochs of each learning-rate cycle, each of half the peak of the one before."
 )
-@click.option("--epochs", default="12,1,2,4,2", show_default=True, metavar="N,...", help="Epochs of each stage.")
+@click.option("--batch", type=click.IntRange(2), metavar="N", help="Films a step.  [default: 32]")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Peak step size.  [default: 0.002]")
 @click.option(
-    "--cycles",
-    metavar="N,...",
-    help="Epochs of each learning-rate cycle, each of half the peak of the one before.  "
-    "[default: 15,6 for the default epochs, else one cycle]",
+    "--balance",
+    type=click.FloatRange(0, 1),
+    help="0: each film once an epoch; 1: each label of each source alike.  [default: 0.5]",
 )
-@click.option("--batch", default=32, show_default=True, type=click.IntRange(2), metavar="N", help="Films a step.")
+@click.option("--patience", type=click.IntRange(0), metavar="N", help="Stop after N epochs without a gain; 0: never.")
+@click.option("--replaced", type=click.FloatRange(0, 1), help="Share of films whose background is replaced.")
+@click.option("--penalty", type=click.FloatRange(0), help="Weight of the heat outside the lungs in the loss.")
+@click.option("--leave-out", metavar="SOURCE", help="Source of which no film is trained on.")
+@click.option("--seed", type=int, metavar="N", help="[default: 0]")
 @click.option(
-    "--rate", default=2e-3, show_default=True, type=click.FloatRange(0, min_open=True), help="Peak step size."
+    "--folds",
+    metavar="N|source",
+    help="Train one network a fold, N of them by patient or one for each source left out, and add their figures to "
+    "the card of --name, which has to be there.",
 )
-@click.option("--seed", default=0, show_default=True, metavar="N")
 @click.option(
     "--runs",
     default=Path("runs"),
@@ -57,50 +74,61 @@ data = click.option(
 @options.told
 def train(
     data: Path,
-    name: str,
-    architecture: str,
-    findings: str,
-    sizes: str,
-    epochs: str,
-    cycles: str | None,
-    batch: int,
-    rate: float,
-    seed: int,
+    recipe_file: Path | None,
+    name: str | None,
+    folds: str | None,
     runs: Path,
     out: Path | None,
+    **given: Any,
 ) -> None:
     """Train a network, calibrate it, measure it on the test split, and write its weights and card.
 
-    The same command again goes on where a killed run stopped. Uses a GPU where there is one.
+    The same command again goes on where a killed run stopped. Uses a GPU where there is one, several under torchrun.
 
     \b
     Examples:
-      python -m core train --data ../shared/cxr --name densenet121-cxr3
+      python -m core train --data ../shared/cxr --recipe weights/recipes/small-cnn.toml --out build
       python -m core train --data ../shared/cxr --name quick --sizes 64 --epochs 1 --out build
+      python -m core train --data ../shared/cxr --name head --start densenet121-plain --frozen --epochs 9 --sizes 192
+      torchrun --nproc-per-node 4 -m core train --data ../shared/cxr --name quick --out build
     """
     from core.models import checkpoint as checkpoints
     from core.models.architecture import architectures
-    from core.train.fit import Recipe
-    from core.train.run import train as run
+    from core.train import lungs, run
+    from core.train.recipe import LungsRecipe, Recipe, changed, read
 
-    lengths = _numbers("--epochs", epochs)
-    by_default = Recipe.cycles if lengths == Recipe.epochs else (sum(lengths),)
-    recipe = Recipe(
-        architecture=architectures[architecture].name,  # an unknown one is told before the films are read
-        findings=tuple(part.strip() for part in findings.split(",")),
-        sizes=_numbers("--sizes", sizes),
-        epochs=lengths,
-        cycles=_numbers("--cycles", cycles) if cycles else by_default,
-        batch=batch,
-        rate=rate,
-        seed=seed,
-    )
-    written = run(data, name=name, recipe=recipe, runs=runs, out=out or checkpoints.SHIPPED)
-    click.echo(f"{written.name} is written; `python -m core models` shows its figures.", err=True)
+    recipe = read(recipe_file) if recipe_file else Recipe()
+    name = name or (recipe_file.stem if recipe_file else None)
+    if name is None:
+        raise BadSetting("The new checkpoint needs a name. Give --name, or a --recipe whose file name it takes.")
+    out = out or checkpoints.SHIPPED
+    told = {field: _value(field, value) for field, value in given.items() if value not in (None, False)}
+    if isinstance(recipe, LungsRecipe):
+        card = lungs.train(data, recipe=changed(recipe, told, "The command"), runs=runs, out=out)
+        click.echo(f"{card['name']} is written; Dice on the test films {card['metrics']['test']['dice']}.", err=True)
+        return
+    recipe = changed(recipe, told, "The command")
+    _ = architectures[recipe.architecture]  # an unknown one is told before the films are read
+    if folds is None:
+        written = run.train(data, name=name, recipe=recipe, runs=runs, out=out)
+        if written is not None:
+            click.echo(f"{written.name} is written; `python -m core models` shows its figures.", err=True)
+        return
+    if folds != "source" and not folds.isdigit():
+        raise BadSetting(f"--folds is {folds!r}; it must be a whole number, or `source` to leave one out at a time.")
+    for fold in run.across(data, name=name, recipe=recipe, by=folds, runs=runs, out=out):
+        click.echo(options.line(fold))
 
 
-def _numbers(option: str, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise BadSetting(f"{option} is {text!r}; it must be whole numbers with commas, as in 112,160,224.") from error
+def _value(option: str, value: Any) -> Any:
+    """What the recipe takes: names and whole numbers with commas as lists."""
+    if option == "findings":
+        return [part.strip() for part in value.split(",")]
+    if option in ("sizes", "epochs", "cycles"):
+        try:
+            return [int(part) for part in value.split(",")]
+        except ValueError as error:
+            raise BadSetting(
+                f"--{option} is {value!r}; it must be whole numbers with commas, as in 112,160,224."
+            ) from error
+    return value

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.errors import BadCheckpoint
 from core.models.architecture import Network, architectures
@@ -18,11 +18,13 @@ from core.registry import unknown
 from core.types import Checkpoint, Input
 
 SHIPPED = Path(__file__).parents[2] / "weights"
+_OTHERS = {"lungs-unet"}  # networks of other kinds that lie there, too
 
 
 def names(folder: Path = SHIPPED) -> list[str]:
-    """The checkpoints in the folder, by name: each .safetensors with a card beside it."""
-    return sorted(card.stem for card in folder.glob("*.json") if card.with_suffix(".safetensors").exists())
+    """The classifiers in the folder, by name: each .safetensors with a card beside it; the lung network is none."""
+    cards = (card for card in folder.glob("*.json") if card.with_suffix(".safetensors").exists())
+    return sorted(card.stem for card in cards if card.stem not in _OTHERS)
 
 
 def read_card(name: str, folder: Path = SHIPPED) -> Checkpoint:
@@ -46,6 +48,7 @@ def read_card(name: str, folder: Path = SHIPPED) -> Checkpoint:
             thresholds=card.get("thresholds", {}),
             trained_on=card.get("trained_on", {}),
             metrics=card.get("metrics", {}),
+            told=card,
         )
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadCheckpoint(f"The card {path.name} is not JSON ({error}). Restore it or train again.") from error
@@ -67,6 +70,15 @@ def read_network(checkpoint: Checkpoint, folder: Path = SHIPPED) -> Network:
             "the file was changed or cut short. Fetch both again."
         )
     network = architectures[checkpoint.architecture].build(len(checkpoint.findings), checkpoint.input.channels)
+    fill(network, data, f"{path.name} does not hold a {checkpoint.architecture}")
+    return network.eval().requires_grad_(False)
+
+
+def fill(network: nn.Module, data: bytes, otherwise: str) -> None:
+    """Puts the bytes of a safetensors file into the network, in float32.
+
+    Raises: BadCheckpoint with the sentence `otherwise` and the reason where they do not fit.
+    """
     try:
         tensors = {
             name: tensor.float() if tensor.is_floating_point() else tensor
@@ -75,8 +87,7 @@ def read_network(checkpoint: Checkpoint, folder: Path = SHIPPED) -> Network:
         network.load_state_dict(tensors)
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise BadCheckpoint(f"{path.name} does not hold a {checkpoint.architecture} ({reason}).") from error
-    return network.eval().requires_grad_(False)
+        raise BadCheckpoint(f"{otherwise} ({reason}).") from error
 
 
 def write(network: Network, card: dict[str, Any], name: str, folder: Path = SHIPPED) -> Checkpoint:
@@ -84,24 +95,40 @@ def write(network: Network, card: dict[str, Any], name: str, folder: Path = SHIP
 
     card: the fields of Checkpoint, less name and sha256, plus any others worth keeping.
     """
+    store(network, card, name, folder)
+    return read_card(name, folder)
+
+
+def store(network: nn.Module, card: dict[str, Any], name: str, folder: Path = SHIPPED) -> None:
+    """Any network's weights in float16 with a card beside them, each file whole or not there."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
-    save_file(half(network), path)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    card = {"name": name, **card, "sha256": sha256}
-    path.with_suffix(".json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return read_card(name, folder)
+    save_file(half(network), path.with_suffix(".part"))
+    sha256 = hashlib.sha256(path.with_suffix(".part").read_bytes()).hexdigest()
+    path.with_suffix(".part").replace(path)
+    _write_card(path.with_suffix(".json"), {"name": name, **card, "sha256": sha256})
 
 
 def complete(name: str, fields: dict[str, Any], folder: Path = SHIPPED) -> Checkpoint:
     """Sets fields of a stored card; the weights stay as they are."""
-    path = folder / f"{name}.json"
-    card = json.loads(path.read_text(encoding="utf-8")) | fields
-    path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    amend(name, fields, folder)
     return read_card(name, folder)
 
 
-def half(network: Network) -> dict[str, Tensor]:
+def amend(name: str, fields: dict[str, Any], folder: Path = SHIPPED) -> dict[str, Any]:
+    """Sets fields of any stored card; returns all of it."""
+    path = folder / f"{name}.json"
+    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) | fields
+    _write_card(path, card)
+    return card
+
+
+def _write_card(path: Path, card: dict[str, Any]) -> None:
+    path.with_suffix(".card").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.with_suffix(".card").replace(path)
+
+
+def half(network: nn.Module) -> dict[str, Tensor]:
     """The state dict as it is stored: floating-point tensors in float16, on the CPU."""
     state = network.state_dict()
     return {

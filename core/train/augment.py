@@ -1,4 +1,4 @@
-"""Random changes that a radiologist would still read the same way, on whole batches."""
+"""Random changes that a radiologist would still read the same way, on whole batches, on the films' own device."""
 
 import math
 
@@ -6,47 +6,40 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+_MARGIN = (0.02, 0.08)  # of the side: how far beyond the lungs the film is kept where its background is replaced
 
-def augment(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Varied films at the training size.
 
-    images:  (N, S, S) uint8.
-    Returns: (N, 1, size, size) float32, each film at mean 0 and deviation 1, as the network gets it.
+def augment(
+    images: Tensor, size: int, generator: torch.Generator, *, lungs: Tensor | None = None, replaced: float = 0.0
+) -> tuple[Tensor, Tensor | None]:
+    """Varied films at the training size, and where their lungs came to lie.
+
+    images:   (N, S, S) uint8.
+    lungs:    (N, s, s) uint8, 0 to 255 for sure lung, the same square at any side; None where they are not needed.
+    replaced: share of the films, 0 to 1, whose background outside the dilated lungs is replaced; needs `lungs`.
+    Returns:  (N, 1, size, size) float32, each film at mean 0 and deviation 1, as the network gets it; and
+              (N, 1, size, size) float32 from 0 to 1, the lungs.
 
     Turned up to 10°, moved, scaled differently in x and y (the frame's aspect betrays the source), mirrored,
     gamma and sharpness varied (so does resolution), a rectangle at the edge wiped out (so do side markers). Never
     upside-down. Mirroring puts the heart on the right in half of the films: the network can then not use the side
     of the heart, and will not notice a situs inversus.
     """
-    count = len(images)
-    films = images[:, None].float() / 255
+    chance = _Chance(len(images), generator, images.device)
+    theta = _placement(chance)
+    films = _sampled(images, theta, size).clamp(1e-3, 1)
+    inside = None if lungs is None else _sampled(lungs, theta, size)
 
-    def uniform(low: float, high: float) -> Tensor:
-        return torch.rand(count, generator=generator) * (high - low) + low
-
-    angle = uniform(-10, 10) * math.pi / 180
-    scale = torch.exp(uniform(math.log(0.80), math.log(1.05)))  # of the film that is seen
-    aspect = torch.exp(uniform(-0.12, 0.12))
-    mirror = (uniform(0, 1) < 0.5).float() * -2 + 1
-    x_scale, y_scale = scale * aspect, scale / aspect
-    theta = torch.stack(
-        [
-            torch.stack([x_scale * angle.cos() * mirror, -y_scale * angle.sin(), uniform(-0.08, 0.08)], dim=1),
-            torch.stack([x_scale * angle.sin() * mirror, y_scale * angle.cos(), uniform(-0.08, 0.08)], dim=1),
-        ],
-        dim=1,
-    )
-    if images.shape[-1] >= 2 * size:  # or sampling would alias
-        films = functional.avg_pool2d(films, images.shape[-1] // size)
-    grid = functional.affine_grid(theta, [count, 1, size, size], align_corners=False)
-    films = functional.grid_sample(films, grid, mode="bilinear", padding_mode="border", align_corners=False)
-
-    films = films.clamp(1e-3, 1) ** torch.exp(uniform(-0.4, 0.4)).reshape(-1, 1, 1, 1)
+    films = films ** torch.exp(chance.uniform(-0.4, 0.4))
     coarse = functional.interpolate(films, scale_factor=0.5, mode="bilinear", antialias=True, align_corners=False)
     coarse = functional.interpolate(coarse, size=(size, size), mode="bilinear", align_corners=False)
-    films = torch.lerp(films, coarse, uniform(-0.5, 1).clamp(min=0).reshape(-1, 1, 1, 1))
-    films = _wipe_edge(films, generator)
-    return standardised(films + torch.randn(films.shape, generator=generator) * 0.01)
+    films = torch.lerp(films, coarse, chance.uniform(-0.5, 1).clamp(min=0))
+    if replaced > 0:
+        if inside is None:
+            raise ValueError("replacing the background needs the lungs")
+        films = _elsewhere(films, inside, replaced, chance)
+    films = _wipe_edge(films, chance)
+    return standardised(films + chance.normal(films.shape) * 0.01), inside
 
 
 def standardised(films: Tensor) -> Tensor:
@@ -55,24 +48,79 @@ def standardised(films: Tensor) -> Tensor:
     return (films - mean) / deviation.clamp(min=1e-3)
 
 
-def _wipe_edge(films: Tensor, generator: torch.Generator) -> Tensor:
+def grown(lungs: Tensor, margin: float) -> Tensor:
+    """(N, 1, S, S) lungs, 0 to 1, and what lies within `margin` of the side around them."""
+    reach = max(1, round(margin * lungs.shape[-1]))
+    return functional.max_pool2d(lungs, 2 * reach + 1, stride=1, padding=reach)
+
+
+class _Chance:
+    """Random numbers for a batch: drawn on the CPU, so that a seed means the same on every device."""
+
+    def __init__(self, count: int, generator: torch.Generator, device: torch.device) -> None:
+        self.count, self.generator, self.device = count, generator, device
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        """(N, 1, 1, 1)."""
+        numbers = torch.rand(self.count, 1, 1, 1, generator=self.generator) * (high - low) + low
+        return numbers.to(self.device)
+
+    def normal(self, shape: torch.Size | tuple[int, ...]) -> Tensor:
+        return torch.randn(shape, generator=self.generator).to(self.device)
+
+
+def _placement(chance: _Chance) -> Tensor:
+    """(N, 2, 3) where each film is looked at."""
+    angle = chance.uniform(-10, 10) * math.pi / 180
+    scale = torch.exp(chance.uniform(math.log(0.80), math.log(1.05)))  # of the film that is seen
+    aspect = torch.exp(chance.uniform(-0.12, 0.12))
+    mirror = (chance.uniform(0, 1) < 0.5).float() * -2 + 1
+    wide, high = scale * aspect, scale / aspect
+    rows = [
+        torch.cat([wide * angle.cos() * mirror, -high * angle.sin(), chance.uniform(-0.08, 0.08)], dim=1),
+        torch.cat([wide * angle.sin() * mirror, high * angle.cos(), chance.uniform(-0.08, 0.08)], dim=1),
+    ]
+    return torch.stack(rows, dim=1).reshape(-1, 2, 3)
+
+
+def _sampled(planes: Tensor, theta: Tensor, size: int) -> Tensor:
+    """(N, S, S) uint8 to (N, 1, size, size) float32, 0 to 1."""
+    films = planes[:, None].float() / 255
+    if planes.shape[-1] >= 2 * size:  # or sampling would alias
+        films = functional.avg_pool2d(films, planes.shape[-1] // size)
+    grid = functional.affine_grid(theta, [len(planes), 1, size, size], align_corners=False)
+    return functional.grid_sample(films, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _elsewhere(films: Tensor, lungs: Tensor, share: float, chance: _Chance) -> Tensor:
+    """`share` of the films with another film, smooth noise or one grey outside their dilated lungs, softly edged.
+
+    What the label hides in the background (arms, markers, collimation, the size of the patient) is then of no use.
+    """
+    count, size = len(films), films.shape[-1]
+    low, high = (max(1, round(part * size)) for part in _MARGIN)
+    margin = int(torch.randint(low, high + 1, (), generator=chance.generator))
+    kept = functional.avg_pool2d(grown(lungs, margin / size), 2 * (margin // 2) + 1, stride=1, padding=margin // 2)
+
+    stranger = films.roll(1 + int(torch.randint(0, max(count - 1, 1), (), generator=chance.generator)), dims=0)
+    grain = int(torch.randint(2, 9, (), generator=chance.generator))
+    clouds = functional.interpolate(chance.normal((count, 1, grain, grain)), size=(size, size), mode="bicubic")
+    clouds = (0.5 + 0.25 * clouds).clamp(0, 1)
+    even = chance.uniform(0, 1).expand_as(films)
+    kind = chance.uniform(0, 3)
+    background = torch.where(kind < 1, stranger, torch.where(kind < 2, clouds, even))
+    return torch.where(chance.uniform(0, 1) < share, torch.lerp(background, films, kept), films)
+
+
+def _wipe_edge(films: Tensor, chance: _Chance) -> Tensor:
     """One rectangle at the edge of every second film set to the film's mean: markers and labels sit there."""
-    size = films.shape[-1]
-    films = films.clone()
-    for film in films:
-        if torch.rand((), generator=generator) < 0.5:
-            continue
-        high, wide = (int(n) for n in torch.randint(size // 10, size // 3, (2,), generator=generator))
-        top = int(torch.randint(0, size - high, (), generator=generator))
-        left = int(torch.randint(0, size - wide, (), generator=generator))
-        match int(torch.randint(0, 4, (), generator=generator)):
-            case 0:
-                top, high = 0, high // 2
-            case 1:
-                top, high = size - high // 2, high // 2
-            case 2:
-                left, wide = 0, wide // 2
-            case _:
-                left, wide = size - wide // 2, wide // 2
-        film[:, top : top + high, left : left + wide] = film.mean()
-    return films
+    steps = (torch.arange(films.shape[-1], device=films.device) + 0.5) / films.shape[-1]
+    down, across = steps.reshape(1, 1, -1, 1), steps.reshape(1, 1, 1, -1)
+    deep, along = chance.uniform(0.05, 0.17), chance.uniform(0.1, 0.33)
+    start = chance.uniform(0, 1) * (1 - along)
+    beside = chance.uniform(0, 1) < 0.5  # left or right, else top or bottom
+    far = chance.uniform(0, 1) < 0.5
+    into, past = torch.where(beside, across, down), torch.where(beside, down, across)
+    into = torch.where(far, 1 - into, into)
+    wiped = (into < deep) & (past >= start) & (past < start + along) & (chance.uniform(0, 1) < 0.5)
+    return torch.where(wiped, films.mean(dim=(1, 2, 3), keepdim=True), films)

@@ -1,39 +1,29 @@
 """A labelled set of films as one array, small enough to stay in memory."""
 
-import csv
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from core import lungs as lung_network
 from core.errors import BadData
+from core.evaluate import manifest
+from core.evaluate.manifest import Row, radiograph
 from core.image.prepare import prepare
-from core.types import Input, Origin, Radiograph
+from core.train import chestxray14
+from core.train.augment import standardised
+from core.types import Input, Placement
 
-_NEEDED = ("id", "file", "label", "split", "patient")
+_NOWHERE = np.zeros((0, 0), np.uint8)
 STORED_SIDE = 256  # px; enough for 224 px inputs with room for random crops
-
-
-@dataclass(frozen=True)
-class Row:
-    """One film of the table; `source`, `age` and `view` are empty where the table does not say."""
-
-    id: str
-    file: Path
-    label: str
-    split: str
-    patient: str
-    source: str
-    age: str
-    view: str
-    box: tuple[int, int, int, int] | None
+LUNGS_SIDE = 128  # px; a soft outline needs no more
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +31,15 @@ class Films:
     """Films of one split.
 
     images: (N, S, S) uint8, cut to the film and fitted as the card's input says.
-    labels: (N,) int64, index into the findings.
+    labels: (N,) int64, index into the findings; (N, F) int64, 0 or 1, where a film may have several.
     rows:   the table's rows in the same order.
+    lungs:  (N, s, s) uint8, 255 for lung, in the same square as the images; None where nobody asked for them.
     """
 
     images: Tensor
     labels: Tensor
     rows: tuple[Row, ...]
+    lungs: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,66 +50,93 @@ class Films:
 
 
 def table(folder: Path) -> list[Row]:
-    """The rows of `cxr.csv`: id, file, label, split (train, val, test), patient; source, age, view, box where known.
+    """The films of a folder with cxr.csv, of a manifest with the columns split (train, val, test) and patient, or of
+    the folder of ChestX-ray14 as its authors hand it out.
 
-    Raises: BadData if the table or a column is missing, or a patient is in two splits.
+    Raises: BadData as core.evaluate.manifest.read; if it has no splits, or one of them is empty.
     """
-    path = folder / "cxr.csv"
-    if not path.is_file():
-        raise BadData(f"There is no cxr.csv in {folder}. Give the folder that holds the table and the images.")
-    with path.open(newline="", encoding="utf-8") as lines:
-        reader = csv.DictReader(lines)
-        missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
-        if missing:
-            raise BadData(f"{path} lacks the column {', '.join(missing)}; it needs {', '.join(_NEEDED)}.")
-        rows = [_row(folder, line) for line in reader]
-    homes: dict[str, str] = {}
-    for row in rows:
-        if homes.setdefault(row.patient, row.split) != row.split:
-            raise BadData(
-                f"Patient {row.patient} is in {homes[row.patient]} and in {row.split}. "
-                "A patient may be in one split only, or the figures mean nothing."
-            )
+    if folder.is_dir() and chestxray14.lies_in(folder):
+        return chestxray14.table(folder)
+    rows = manifest.read(folder)
+    found = {row.split for row in rows}
+    lacking = [split for split in ("train", "val", "test") if split not in found]
+    if lacking:
+        raise BadData(
+            f"{folder} has no film in split {', '.join(lacking)}. Training needs a column `split` that says train, val "
+            "or test for each film."
+        )
     return rows
 
 
-def load(rows: Sequence[Row], split: str, findings: Sequence[str], input: Input) -> Films:
-    """The films of one split, prepared as `input` says, as 8-bit grey."""
-    chosen = tuple(row for row in rows if row.split == split and row.label in findings)
+def load(
+    rows: Sequence[Row],
+    split: str,
+    findings: Sequence[str],
+    input: Input,
+    *,
+    lungs: bool = False,
+    multi_label: bool = False,
+) -> Films:
+    """The films of one split, prepared as `input` says, as 8-bit grey.
+
+    lungs:       with their lungs: the outline that the table names, else the lung network's.
+    multi_label: a film may have any number of the findings, none too; else those with none of them are left out.
+    """
+    chosen = tuple(row for row in rows if row.split == split and (multi_label or row.label in findings))
     if not chosen:
         raise BadData(f"The table has no film in split {split!r} with a finding of {', '.join(findings)}.")
+
+    def read(row: Row) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        prepared = prepare(radiograph(row), input)
+        return prepared.picture, _outline(row, prepared.placement) if lungs else _NOWHERE
+
     with ThreadPoolExecutor() as pool:
-        squares = tqdm(
-            pool.map(lambda row: prepare(radiograph(row), input).picture, chosen),
-            total=len(chosen),
-            desc=f"reading {split}",
-        )
-        images = torch.from_numpy(np.stack(list(squares)))
-    labels = torch.tensor([list(findings).index(row.label) for row in chosen])
-    return Films(images, labels, chosen)
+        pairs = list(tqdm(pool.map(read, chosen), total=len(chosen), desc=f"reading {split}", unit="film"))
+    images = torch.from_numpy(np.stack([picture for picture, _ in pairs]))
+    outlines = torch.from_numpy(np.stack([outline for _, outline in pairs])) if lungs else None
+    if outlines is not None:
+        outlines = _completed(images, outlines, chosen, split)
+    if multi_label:
+        labels = torch.tensor([[finding in row.label.split("|") for finding in findings] for row in chosen]).long()
+    else:
+        labels = torch.tensor([list(findings).index(row.label) for row in chosen])
+    return Films(images, labels, chosen, outlines)
 
 
-def radiograph(row: Row) -> Radiograph:
-    """The film of one row without the black bars that its set put around it."""
-    with Image.open(row.file) as image:
-        pixels = np.asarray(image.convert("L"))
-        origin = Origin(format=image.format or "", mode=image.mode, bits=8, lossy=True)
-    if row.box:
-        x0, y0, x1, y1 = row.box
-        pixels = pixels[y0:y1, x0:x1]
-    return Radiograph(pixels=pixels, name=row.id, black=0, white=255, origin=origin)
+def _outline(row: Row, placement: Placement) -> NDArray[np.uint8]:
+    """(s, s) the table's lungs in the network's square; all 0 where it names none."""
+    lungs = manifest.mask(row, "lungs")
+    if lungs is None:
+        return np.zeros((LUNGS_SIDE, LUNGS_SIDE), np.uint8)
+    x0, y0, x1, y1 = (round(edge) for edge in (placement.x0, placement.y0, placement.x1, placement.y1))
+    cut = lungs[y0:y1, x0:x1].astype(np.uint8) * 255
+    return np.asarray(cv2.resize(cut, (LUNGS_SIDE, LUNGS_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _row(folder: Path, line: dict[str, str]) -> Row:
-    box = line.get("box", "").split()
-    return Row(
-        id=line["id"],
-        file=folder / line["file"],
-        label=line["label"],
-        split=line["split"],
-        patient=line["patient"],
-        source=line.get("source", ""),
-        age=line.get("age", ""),
-        view=line.get("view", ""),
-        box=(int(box[0]), int(box[1]), int(box[2]), int(box[3])) if len(box) == 4 else None,
+def _completed(images: Tensor, outlines: Tensor, rows: Sequence[Row], split: str) -> Tensor:
+    """The outlines, the lung network's where the table names none; all 255 where it finds no lungs."""
+    lacking = [index for index, row in enumerate(rows) if row.lungs is None]
+    if not lacking:
+        return outlines
+    network = lung_network.network()
+    side = lung_network.INPUT.size
+    for batch in tqdm(torch.tensor(lacking).split(32), desc=f"finding the lungs of {split}"):
+        films = resized(images[batch], side)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            seen = lung_network.look(network, standardised(films))
+        for index, (lungs, reason) in zip(batch.tolist(), seen, strict=True):
+            found = np.full_like(lungs, 255) if reason else (lungs > 0) * np.float32(255)
+            outlines[index] = torch.from_numpy(
+                cv2.resize(found, (LUNGS_SIDE, LUNGS_SIDE), interpolation=cv2.INTER_AREA)
+            ).to(torch.uint8)
+    return outlines
+
+
+def resized(images: Tensor, side: int) -> Tensor:
+    """(N, S, S) uint8 to (N, 1, side, side) float32, 0 to 1."""
+    films = images[:, None].float() / 255
+    if films.shape[-1] == side:
+        return films
+    return torch.nn.functional.interpolate(
+        films, size=(side, side), mode="bilinear", antialias=True, align_corners=False
     )

@@ -1,8 +1,10 @@
-"""Training: stages of growing resolution, resumable after each epoch."""
+"""Training: stages of growing resolution, resumable after each epoch, on CPU, one GPU, or several under torchrun."""
 
+import copy
 import math
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,140 +13,230 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from core.errors import BadData
+from core.errors import BadData, BadSetting
 from core.evaluate.roc import auc
 from core.models.architecture import Network, architectures
 from core.train import log
-from core.train.augment import augment, standardised
-from core.train.data import Films
+from core.train.augment import augment, grown, standardised
+from core.train.data import Films, resized
+from core.train.ranks import Ranks
+from core.train.recipe import Recipe
+
+_MARGIN = 0.04  # of the side: heat this near to the lungs is not punished; pleura and outline errors lie there
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained; stored in the card.
-
-    sizes, epochs: px and epochs of each stage.
-    cycles: epochs of each learning-rate cycle, up and down; the peak halves from one to the next (Loshchilov and
-            Hutter 2017, arXiv:1608.03983). Together as many as `epochs`.
-    balance: a film is drawn with weight (films of its label and source) ** -balance.
-    """
-
-    architecture: str = "densenet121"
-    findings: tuple[str, ...] = ("covid", "pneumonia", "normal")
-    sizes: tuple[int, ...] = (112, 160, 224, 160, 224)
-    epochs: tuple[int, ...] = (12, 1, 2, 4, 2)
-    cycles: tuple[int, ...] = (15, 6)
-    batch: int = 32
-    rate: float = 2e-3
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.05
-    balance: float = 0.5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if len(self.sizes) != len(self.epochs) or not self.sizes:
-            raise BadData(f"sizes {self.sizes} and epochs {self.epochs} must be equally many, one a stage.")
-        if sum(self.cycles) != sum(self.epochs):
-            raise BadData(
-                f"cycles {self.cycles} hold {sum(self.cycles)} epochs, epochs {self.epochs} {sum(self.epochs)}."
-            )
-
-
-def fit(recipe: Recipe, train: Films, val: Films, folder: Path) -> Network:
-    """The trained network after the last epoch.
+def fit(recipe: Recipe, train: Films, val: Films, folder: Path, *, start: Network | None = None) -> Network:
+    """The trained network: the moving average of its weights after the last epoch, or the best one with patience.
 
     After every epoch `folder` holds state.pt, from which a killed run goes on, and a line in log.jsonl.
+    start:  the network to go on from; its weights are copied.
+    Raises: BadData or BadSetting where a step cannot have two films, which a batch norm needs.
+    Under torchrun each process takes its part of every batch, the first one writes, and all return the same network.
     """
+    ranks = Ranks()
+    _refuse_few(recipe, len(train), ranks.count)
     folder.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
     network = architectures[recipe.architecture].build(len(recipe.findings), 1)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(_groups(network, recipe.weight_decay), lr=recipe.rate)
-    done = _resume(folder / "state.pt", recipe, network, optimiser)
+    if start is not None:
+        take(network, start)
+    network.to(ranks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(_groups(network, recipe.weight_decay), lr=recipe.rate, fused=True)
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
+    best = _Best(average.module)
+    parts = {"network": network, "optimiser": optimiser, "average": average, "best": best}
+    done = log.resume(folder / "state.pt", asdict(recipe), parts)
 
-    schedule = [size for size, epochs in zip(recipe.sizes, recipe.epochs, strict=True) for _ in range(epochs)]
-    weights = _sampling_weights(train, recipe.balance)
+    learner = _Learner(network, ranks.shared(_Answer(network)), optimiser, average)
+    schedule = recipe.schedule
     for epoch in range(done, len(schedule)):
-        start = time.perf_counter()
-        generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
-        order = torch.multinomial(weights, len(train), replacement=True, generator=generator)
-        size = schedule[epoch]
-        loss = _epoch(network, optimiser, recipe, train, order, size, epoch, len(schedule), generator, device)
-        logits = predict(network, val.images, size, device)
-        areas = [auc(logits.softmax(1)[:, i].numpy(), (val.labels == i).numpy()) for i in range(len(recipe.findings))]
-        record = {
-            "epoch": epoch + 1,
-            "of": len(schedule),
-            "size": size,
-            "loss": loss,
-            "val_loss": float(functional.cross_entropy(logits, val.labels)),
-            "val_auc": dict(zip(recipe.findings, areas, strict=True)),
-            "val_accuracy": float((logits.argmax(1) == val.labels).float().mean()),
-            "seconds": time.perf_counter() - start,
-        }
-        log.append(folder / "log.jsonl", record)
-        tqdm.write(str(record), file=sys.stderr)
-        _store(folder / "state.pt", recipe, network, optimiser, epoch + 1)
-    return network.eval().to("cpu")
+        if ranks.agreed(best.is_stale(recipe)):
+            break
+        begun = time.perf_counter()
+        loss = _epoch(recipe, learner, train, epoch, ranks)
+        if ranks.first:
+            logits = predict(average.module, val.images, schedule[epoch])
+            record = {
+                "epoch": epoch + 1,
+                "of": len(schedule),
+                "size": schedule[epoch],
+                "loss": loss,
+                **validation(recipe, logits, val.labels),
+                "seconds": time.perf_counter() - begun,
+            }
+            log.append(folder / "log.jsonl", record)
+            tqdm.write(str(record), file=sys.stderr)
+            best.see(average.module, record["val_loss"], schedule[epoch])
+            log.store(folder / "state.pt", asdict(recipe), parts, epoch + 1)
+    trained: Network = average.module
+    if recipe.patience and ranks.first:
+        trained.load_state_dict(best.weights)
+    ranks.level(trained)
+    return trained.eval().to("cpu")
 
 
-def predict(network: nn.Module, images: Tensor, size: int, device: torch.device | None = None) -> Tensor:
+def predict(network: nn.Module, images: Tensor, size: int) -> Tensor:
     """(N, F) float32 logits of (N, S, S) uint8 films at `size` px; the network is left in evaluation mode."""
-    device = device or next(network.parameters()).device
+    device = next(network.parameters()).device
     network.eval()
     logits = []
     with torch.inference_mode():
         for batch in torch.split(images, 64):
-            films = batch[:, None].to(device).float() / 255
-            if films.shape[-1] != size:
-                films = functional.interpolate(
-                    films, size=(size, size), mode="bilinear", antialias=True, align_corners=False
-                )
+            films = standardised(resized(batch.to(device), size)).contiguous(memory_format=torch.channels_last)
             with torch.autocast(device.type, dtype=torch.bfloat16):
-                logits.append(network(standardised(films).contiguous(memory_format=torch.channels_last)).float().cpu())
+                logits.append(network(films).float().cpu())
     return torch.cat(logits)
 
 
-def _epoch(
-    network: Network,
-    optimiser: torch.optim.Optimizer,
+class _Answer(nn.Module):
+    """Features and logits of one forward pass: what the loss needs, in the one call that DDP sees."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.network.features(images)
+        return features, self.network.head(features)
+
+
+@dataclass(frozen=True, eq=False)
+class _Learner:
+    """What a step changes. answer: the network as `_Answer`, its gradients shared among the processes."""
+
+    network: Network
+    answer: nn.Module
+    optimiser: torch.optim.Optimizer
+    average: AveragedModel
+
+
+class _Best:
+    """The weights with the lowest validation loss among the epochs at the latest size."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.weights = copy.deepcopy(network.state_dict())
+        self.loss, self.size, self.waited = math.inf, 0, 0
+
+    def see(self, network: nn.Module, loss: float, size: int) -> None:
+        """Another epoch: kept if it is better, or the first one at its size."""
+        if size != self.size or loss < self.loss:
+            self.weights, self.loss, self.size, self.waited = copy.deepcopy(network.state_dict()), loss, size, 0
+        else:
+            self.waited += 1
+
+    def is_stale(self, recipe: Recipe) -> bool:
+        """Whether the recipe's patience is over; never before the last size, at which nothing would be kept."""
+        return 0 < recipe.patience <= self.waited and self.size == recipe.sizes[-1]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"weights": self.weights, "loss": self.loss, "size": self.size, "waited": self.waited}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.weights, self.loss = state_dict["weights"], state_dict["loss"]
+        self.size, self.waited = state_dict["size"], state_dict["waited"]
+
+
+def _refuse_few(recipe: Recipe, films: int, processes: int) -> None:
+    if films < 2 * processes:
+        raise BadData(f"There are {films} films to train on; {processes} processes need two each at least.")
+    if recipe.batch < 2 * processes:
+        raise BadSetting(f"batch is {recipe.batch}; {processes} processes need two films each in it at least.")
+
+
+def _epoch(recipe: Recipe, learner: _Learner, train: Films, epoch: int, ranks: Ranks) -> float:
+    """One pass over the films, in steps; returns the mean loss of this process's part."""
+    size = recipe.schedule[epoch]
+    generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
+    batches = sampling_order(train, recipe, generator).split(recipe.batch)  # the same in all processes
+    if not ranks.first:  # or all would turn and mirror their films alike
+        generator.manual_seed(hash((recipe.seed, epoch, ranks.rank)))
+    torch.manual_seed(recipe.seed * 1000 + epoch + ranks.rank)  # dropout, which a killed run has to repeat
+    losses = []
+    name = f"epoch {epoch + 1}/{len(recipe.schedule)} at {size} px"
+    bar = tqdm(batches, desc=name, disable=not ranks.first)
+    learner.network.train()
+    for step, batch in enumerate(bar):
+        if len(batch) < 2 * ranks.count:  # the last one; a batch norm needs two, and all processes the same steps
+            continue
+        for group in learner.optimiser.param_groups:
+            group["lr"] = rate_at(recipe, epoch + step / len(batches))
+        loss = _loss(learner, recipe, train, batch[ranks.rank :: ranks.count], size, generator)
+        learner.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(learner.network.parameters(), 1.0)
+        learner.optimiser.step()
+        learner.average.update_parameters(learner.network)
+        losses.append(float(loss.detach()))
+        bar.set_postfix(loss=f"{sum(losses) / len(losses):.3f}", refresh=False)
+    return sum(losses) / len(losses)
+
+
+def _loss(
+    learner: _Learner,
     recipe: Recipe,
     films: Films,
-    order: Tensor,
+    batch: Tensor,
     size: int,
-    epoch: int,
-    epochs: int,
     generator: torch.Generator,
-    device: torch.device,
-) -> float:
-    """Mean loss of one pass over the films in `order`."""
-    network.train()
-    batches = torch.split(order, recipe.batch)
-    total = 0.0
-    bar = tqdm(batches, desc=f"epoch {epoch + 1}/{epochs} at {size} px")
-    for step, batch in enumerate(bar):
-        for group in optimiser.param_groups:
-            group["lr"] = _rate(recipe, epoch + step / len(batches))
-        images = augment(films.images[batch], size, generator)
-        images = images.to(device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
-            logits = network(images)
-        loss = functional.cross_entropy(
-            logits.float(), films.labels[batch].to(device), label_smoothing=recipe.label_smoothing
-        )
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        total += float(loss.detach()) * len(batch)
-        bar.set_postfix(loss=f"{total / ((step + 1) * recipe.batch):.3f}", refresh=False)
-    return total / len(order)
+) -> Tensor:
+    device = next(learner.network.parameters()).device
+    lungs = films.lungs[batch].to(device) if films.lungs is not None and recipe.needs_lungs else None
+    images, inside = augment(films.images[batch].to(device), size, generator, lungs=lungs, replaced=recipe.replaced)
+    labels = films.labels[batch].to(device)
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        features, logits = learner.answer(images.contiguous(memory_format=torch.channels_last))
+    logits = logits.float()
+    if recipe.multi_label:
+        loss = functional.binary_cross_entropy_with_logits(logits, labels.float())
+    else:
+        loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    if recipe.penalty and inside is not None:
+        loss = loss + recipe.penalty * heat_outside(learner.network, features.float(), labels, inside)
+    return loss
 
 
-def _rate(recipe: Recipe, epoch: float) -> float:
+def heat_outside(network: Network, features: Tensor, labels: Tensor, lungs: Tensor) -> Tensor:
+    """Share of the class activation map of each film's label that lies outside its dilated lungs, 0 to 1, mean.
+
+    features: (N, K, h, w) of the last stage; labels: (N,) index; lungs: (N, 1, S, S) from 0 to 1.
+    Raises:   BadSetting for a network whose head is not global average pooling and one linear layer.
+    Source:   Ross et al. 2017, arXiv:1703.03717 (right for the right reasons), with the map of Zhou et al. 2016,
+              arXiv:1512.04150, which needs no second backward pass.
+    """
+    linear = getattr(network.head, "linear", None)
+    if not isinstance(linear, nn.Linear) or linear.in_features != features.shape[1]:
+        raise BadSetting("The penalty needs a network that ends in average pooling and one linear layer.")
+    if labels.ndim > 1:
+        raise BadSetting("The penalty needs films with one finding each.")
+    heat = torch.einsum("nkhw,nk->nhw", features, linear.weight.float()[labels]).clamp(min=0)
+    outside = 1 - functional.adaptive_avg_pool2d(grown(lungs, _MARGIN), heat.shape[-2:])[:, 0]
+    return ((heat * outside).sum(dim=(1, 2)) / (heat.sum(dim=(1, 2)) + 1e-6)).mean()
+
+
+def validation(recipe: Recipe, logits: Tensor, labels: Tensor) -> dict[str, Any]:
+    """Loss, AUC of each finding and accuracy on the validation films."""
+    if recipe.multi_label:
+        likely, true = logits.sigmoid(), labels.bool()
+        loss = functional.binary_cross_entropy_with_logits(logits, labels.float())
+        right = ((likely > 0.5) == true).all(dim=1)
+    else:
+        likely, true = logits.softmax(1), functional.one_hot(labels, logits.shape[1]).bool()
+        loss = functional.cross_entropy(logits, labels)
+        right = logits.argmax(1) == labels
+    areas = [auc(likely[:, i].numpy(), true[:, i].numpy()) for i in range(logits.shape[1])]
+    return {
+        "val_loss": float(loss),
+        "val_auc": {
+            name: None if math.isnan(area) else area for name, area in zip(recipe.findings, areas, strict=True)
+        },
+        "val_accuracy": float(right.float().mean()),
+    }
+
+
+def rate_at(recipe: Recipe, epoch: float) -> float:
     """Each cycle: up over its first fifth, then down along a cosine to almost nothing."""
     top = recipe.rate
     for cycle in recipe.cycles[:-1]:
@@ -166,33 +258,30 @@ def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def _sampling_weights(films: Films, balance: float) -> Tensor:
+def sampling_order(films: Films, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """(N,) films of an epoch: each once, or drawn anew by (films of its label and source) ** -balance."""
+    if not recipe.balance:
+        return torch.randperm(len(films), generator=generator)
     kinds = [(row.label, row.source) for row in films.rows]
-    counts = {kind: kinds.count(kind) for kind in set(kinds)}
-    return torch.tensor([counts[kind] ** -balance for kind in kinds])
+    counts = Counter(kinds)
+    weights = torch.tensor([counts[kind] ** -recipe.balance for kind in kinds])
+    return torch.multinomial(weights, len(films), replacement=True, generator=generator)
 
 
-def _store(path: Path, recipe: Recipe, network: nn.Module, optimiser: torch.optim.Optimizer, epochs: int) -> None:
-    state = {
-        "recipe": asdict(recipe),
-        "epochs": epochs,
-        "network": network.state_dict(),
-        "optimiser": optimiser.state_dict(),
-    }
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)  # a kill leaves the old state or the new one, never half of one
+def take(network: Network, start: Network) -> None:
+    """Copies the weights; a last layer made for other findings stays as it is.
 
-
-def _resume(path: Path, recipe: Recipe, network: nn.Module, optimiser: torch.optim.Optimizer) -> int:
-    """Epochs already done; 0 where there is no state."""
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    if state["recipe"] != asdict(recipe):
-        raise BadData(f"{path} was made by another recipe. Choose another --runs folder, or delete it to start anew.")
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["epochs"])
+    Raises: BadSetting where the features are not those of the same layers.
+    """
+    theirs, ours = start.state_dict(), network.state_dict()
+    fits = {name: tensor for name, tensor in theirs.items() if name in ours and ours[name].shape == tensor.shape}
+    lacking = [name for name in ours if name not in fits and not name.startswith("head.")]
+    if lacking:
+        raise BadSetting(
+            f"The checkpoint to start from lacks {lacking[0]} and {len(lacking) - 1} other weights of the features. "
+            "Start from one with the same layers, or from none."
+        )
+    network.load_state_dict(fits, strict=False)
 
 
 def total_seconds(records: Sequence[dict[str, Any]]) -> float:

@@ -1,8 +1,22 @@
-"""One JSON line an epoch, so that a curve can be drawn and a run compared."""
+"""What a run leaves behind after each epoch: one JSON line, and the state from which a killed run goes on."""
 
+import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import torch
+
+from core.errors import BadData
+
+
+class Part(Protocol):
+    """A network, an optimiser, a schedule: what can be stored and set back."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> Any: ...
 
 
 def append(path: Path, record: dict[str, Any]) -> None:
@@ -12,7 +26,38 @@ def append(path: Path, record: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """All records so far; none where the file is not there."""
+    """One record an epoch so far; none where the file is not there.
+
+    A run that was killed between the line and its state repeats the epoch: its last line counts. So does a line that
+    is only half written yet: not at all.
+    """
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    found: dict[int, dict[str, Any]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            record = json.loads(line)
+            found[record["epoch"]] = record
+    return list(found.values())
+
+
+def store(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Part], epochs: int, **more: Any) -> None:
+    """Keeps all parts; a kill leaves the old state or the new one, never half of one."""
+    state = {name: part.state_dict() for name, part in parts.items()}
+    torch.save({"recipe": dict(recipe), "epochs": epochs, **state, **more}, path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
+
+
+def resume(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Part]) -> int:
+    """Sets the parts back; returns the epochs already done, 0 where there is no state.
+
+    Raises: BadData where another recipe made the state.
+    """
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    if state["recipe"] != dict(recipe):
+        raise BadData(f"{path} was made by another recipe. Choose another --runs folder, or delete it to start anew.")
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return int(state["epochs"])

@@ -2,142 +2,165 @@
 
 import json
 import os
+import platform
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from core.errors import BadSetting
+from core.errors import BadData, BadSetting
+from core.evaluate.answers import answers
+from core.evaluate.blackout import blackout
 from core.evaluate.calibration import temperature
+from core.evaluate.figures import few_figures
+from core.evaluate.heat import heat_figures
+from core.evaluate.manifest import Row, known, radiograph, truth
 from core.evaluate.roc import operating_point
-from core.evaluate.run import figures, logits
+from core.evaluate.run import logits, report
 from core.models import checkpoint as checkpoints
-from core.models.classifier import Classifier, load, probabilities
-from core.train import log
-from core.train.data import STORED_SIDE, Row, radiograph, table
+from core.models.architecture import Network
+from core.models.classifier import load, probabilities
+from core.train import folds, log
+from core.train.data import STORED_SIDE, table
 from core.train.data import load as load_films
-from core.train.fit import Recipe, fit, total_seconds
+from core.train.fit import fit, predict, total_seconds
+from core.train.frozen import fit_head
+from core.train.recipe import Recipe
 from core.types import Checkpoint, Input
 
-_GROUPS: dict[str, Callable[[Row], bool]] = {  # group of test films -> which of them
-    "Adults (known age 18 and over)": lambda row: _years(row) >= 18,
-    "Children (known age under 18)": lambda row: _years(row) < 18,
-    "NIH only (one archive, pneumonia against normal)": lambda row: row.source == "nih",
-    "NIH adults (the pair that no shortcut by source separates)": lambda row: row.source == "nih" and _years(row) >= 18,
-    "Kermany only (small children, one hospital)": lambda row: row.source == "kermany",
-    "ieee8023 only (case reports)": lambda row: row.source == "ieee8023",
-}
 
-
-def train(data: Path, *, name: str, recipe: Recipe, runs: Path, out: Path) -> Checkpoint:
+def train(data: Path, *, name: str, recipe: Recipe, runs: Path, out: Path) -> Checkpoint | None:
     """Trains, or goes on where a killed run stopped, and writes `name`.safetensors with its card into `out`.
 
-    Raises: BadData if the table is missing or wrong; BadSetting if `out` already holds a checkpoint of this name
-            that another recipe made: nothing is overwritten.
+    Returns: the checkpoint; None in all processes of torchrun but the first.
+    Raises:  BadData if the table is missing or wrong; BadSetting if `out` already holds a checkpoint of this name
+             that another recipe made: nothing is overwritten.
     """
     _refuse_other(name, recipe, out)
-    rows = table(data)
-    stored = Input(size=STORED_SIDE)
-    val, films = (load_films(rows, split, recipe.findings, stored) for split in ("val", "train"))
-    network = fit(recipe, films, val, runs / name)
+    rows = _without(table(data), recipe)
+    start = _start(recipe, out)
+    network = _fitted(recipe, rows, runs / name, start[1] if start else None)
+    if int(os.environ.get("RANK", 0)):
+        return None
     card: dict[str, Any] = {
         "architecture": recipe.architecture,
         "findings": list(recipe.findings),
-        "multi_label": False,
+        "multi_label": recipe.multi_label,
         "input": checkpoints.input_card(Input(size=recipe.sizes[-1])),
         "temperature": 1.0,
         "thresholds": {},
-        "trained_on": _trained_on(rows, recipe, runs / name),
+        "trained_on": _trained_on(rows, recipe, runs / name, start[0] if start else None),
     }
     checkpoints.write(network, card, name, out)
     return finish(rows, name=name, out=out)  # the figures are those of the weights as stored, in float16
 
 
-def finish(rows: list[Row], *, name: str, out: Path) -> Checkpoint:
+def finish(rows: Sequence[Row], *, name: str, out: Path) -> Checkpoint:
     """Calibrates the stored weights on the validation films, measures them on the test films, completes the card."""
     classifier = load(name, out)
-    findings = classifier.checkpoint.findings
-    scores, labels, _ = _scored(classifier, rows, "val")
-    heat = round(temperature(torch.from_numpy(scores), torch.from_numpy(labels)), 4)
-    likely = probabilities(scores, heat, multi_label=False)
+    findings, multi_label = classifier.checkpoint.findings, classifier.checkpoint.multi_label
+    rows = known(rows, findings, multi_label=multi_label)
+    val, test = ([row for row in rows if row.split == split] for split in ("val", "test"))
+    scores = logits(classifier, map(radiograph, val), progress="calibrating", total=len(val))
+    labels = truth(val, findings, multi_label=multi_label)
+    heat = round(temperature(torch.from_numpy(scores), torch.from_numpy(labels), multi_label=multi_label), 4)
+    likely = probabilities(scores, heat, multi_label=multi_label)
     thresholds = {
-        finding: round(operating_point(likely[:, index], labels == index), 4) for index, finding in enumerate(findings)
+        finding: round(operating_point(likely[:, index], labels[:, index]), 4)
+        for index, finding in enumerate(findings)
+        if 0 < labels[:, index].sum() < len(labels)
     }
     checkpoints.complete(name, {"temperature": heat, "thresholds": thresholds}, out)
-    return checkpoints.complete(name, {"metrics": evaluate(load(name, out), rows)}, out)
+    classifier = load(name, out)
+    others = [row for row in rows if row.split != "test"]
+    metrics = {"test": report(classifier, test, others=others)}
+    metrics["lungs"] = {**heat_figures(classifier, test, lungs=True), **blackout(classifier, test)}
+    return checkpoints.complete(name, {"metrics": metrics}, out)
 
 
-def evaluate(classifier: Classifier, rows: list[Row], split: str = "test") -> dict[str, Any]:
-    """The card's metrics: all films of the split, then the groups that tell whether it cheats."""
-    scores, labels, chosen = _scored(classifier, rows, split)
-    patients = np.array([row.patient for row in chosen])
-    groups = []
-    for name, belongs in _GROUPS.items():
-        inside = np.array([belongs(row) for row in chosen])
-        if len(np.unique(labels[inside])) > 1:
-            group = figures(classifier, scores[inside], labels[inside], patients[inside])
-            groups.append({"name": name, **{key: group[key] for key in ("n", "patients", "auc", "accuracy")}})
-    everything = figures(classifier, scores, labels, patients)
-    by_source = _guess_by_source(chosen)
-    return {
-        split: everything,
-        "groups": groups,
-        "accuracy_by_source_alone": by_source,
-        "warnings": _warnings(everything, groups, by_source),
-    }
+def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: Path) -> list[dict[str, Any]]:
+    """Trains one network a fold, without that fold's films, and adds what they reach on them to the card of `name`.
+
+    by:      "source" to leave one source out at a time, or a number of folds by patient.
+    Returns: what the card's metrics now say: other_source or folds, a list of name, n, patients, accuracy, auc{},
+             macro_auc; with the recipe, because it may be shorter than that of the shipped weights.
+    Raises:  BadData as core.train.folds; BadSetting where the recipe starts from weights that have seen the films.
+    """
+    if recipe.start:
+        raise BadSetting(
+            f"The recipe starts from {recipe.start}, which has seen the films that a fold leaves out. "
+            "Fold a recipe that starts from none."
+        )
+    rows = known(table(data), recipe.findings, multi_label=recipe.multi_label)
+    parts = folds.by_source(rows, seed=recipe.seed) if by == "source" else folds.by_patient(rows, int(by))
+    found = []
+    for fold, split in parts.items():
+        network = _fitted(recipe, split, runs / name / fold.replace(" ", "-"))
+        films = load_films(split, "test", recipe.findings, Input(size=STORED_SIDE), multi_label=recipe.multi_label)
+        scores = predict(network, films.images, recipe.sizes[-1]).numpy()
+        labels = truth(films.rows, recipe.findings, multi_label=recipe.multi_label)
+        unscaled = Checkpoint(
+            name=name,
+            architecture=recipe.architecture,
+            findings=recipe.findings,
+            multi_label=recipe.multi_label,
+            input=Input(size=recipe.sizes[-1]),
+            sha256="",
+        )
+        said = answers(unscaled, scores, labels, films.column("patient"))
+        found.append({"source" if by == "source" else "name": fold, **few_figures(said)})
+    field = "other_source" if by == "source" else "folds"
+    card = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
+    metrics = card.get("metrics", {}) | {field: found, f"{field}_recipe": asdict(recipe)}
+    checkpoints.complete(name, {"metrics": metrics}, out)
+    return found
 
 
-def _scored(
-    classifier: Classifier, rows: list[Row], split: str
-) -> tuple[NDArray[np.float32], NDArray[np.int64], list[Row]]:
-    findings = classifier.checkpoint.findings
-    chosen = [row for row in rows if row.split == split and row.label in findings]
-    scores = logits(classifier, map(radiograph, chosen), progress=f"predicting {split}")
-    return scores, np.array([findings.index(row.label) for row in chosen]), chosen
+def _fitted(recipe: Recipe, rows: Sequence[Row], run: Path, start: Network | None = None) -> Network:
+    val, films = (
+        load_films(
+            rows,
+            split,
+            recipe.findings,
+            Input(size=STORED_SIDE),
+            lungs=recipe.needs_lungs,
+            multi_label=recipe.multi_label,
+        )
+        for split in ("val", "train")
+    )
+    if recipe.frozen and start is not None:
+        return fit_head(recipe, films, val, run, start)
+    return fit(recipe, films, val, run, start=start)
 
 
-def _warnings(everything: dict[str, Any], groups: list[dict[str, Any]], by_source: float) -> list[str]:
-    """What a reader of the figures must know, where the figures show it."""
-    accuracy = everything["accuracy"]
-    sentences = [
-        f"Saying each source's commonest label, without looking, is right for {by_source:.0%} of these films: "
-        f"an accuracy of {accuracy['value']:.0%} on them proves little."
-    ]
-    for group in groups:
-        inside = group["accuracy"]
-        if inside["high"] is not None and inside["high"] < accuracy["low"]:
-            sentences.append(
-                f"{group['name']}: accuracy {inside['value']:.0%} "
-                f"({inside['low']:.0%} to {inside['high']:.0%}, {group['n']} films), "
-                f"{accuracy['value']:.0%} over all."
-            )
-    return sentences
+def _start(recipe: Recipe, out: Path) -> tuple[Checkpoint, Network] | None:
+    """The checkpoint that the recipe starts from, from `out` or from those shipped."""
+    if not recipe.start:
+        return None
+    folder = out if recipe.start in checkpoints.names(out) else checkpoints.SHIPPED
+    card = checkpoints.read_card(recipe.start, folder)
+    return card, checkpoints.read_network(card, folder)
 
 
-def _guess_by_source(rows: list[Row]) -> float:
-    """Accuracy of saying each source's commonest label: what can be had without looking at the film."""
-    kinds = Counter((row.source, row.label) for row in rows)
-    best: dict[str, int] = {}
-    for (source, _), count in kinds.items():
-        best[source] = max(best.get(source, 0), count)
-    return round(sum(best.values()) / len(rows), 4)
+def _without(rows: list[Row], recipe: Recipe) -> list[Row]:
+    """The rows but those of the source that is left out, and any of its patients, in training and validation."""
+    if not recipe.leave_out:
+        return rows
+    if recipe.leave_out not in {row.source for row in rows}:
+        sources = ", ".join(sorted({row.source for row in rows}))
+        raise BadData(f"No film is of the source {recipe.leave_out!r} that is to be left out; there are {sources}.")
+    gone = {row.patient for row in rows if row.source == recipe.leave_out}
+    return [row for row in rows if row.split == "test" or (row.source != recipe.leave_out and row.patient not in gone)]
 
 
-def _years(row: Row) -> float:
-    """Age in years; the first number of a range; NaN where the set does not say."""
-    digits = row.age.split("-")[0].strip()
-    return float(digits) if digits.replace(".", "", 1).isdigit() else float("nan")
-
-
-def _trained_on(rows: list[Row], recipe: Recipe, run: Path) -> dict[str, Any]:
-    used = [row for row in rows if row.label in recipe.findings]
-    counts = Counter((row.source, row.label, row.split) for row in used)
-    return {
+def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: Checkpoint | None) -> dict[str, Any]:
+    used = known(rows, recipe.findings, multi_label=recipe.multi_label)
+    counts = Counter((row.source, label, row.split) for row in used for label in row.labels)
+    epochs = log.read(run / "log.jsonl")
+    told: dict[str, Any] = {
         "data": "cxr: curated public chest radiographs, patient-disjoint splits",
         **{split: sum(row.split == split for row in used) for split in ("train", "val", "test")},
         "counts": [
@@ -145,10 +168,20 @@ def _trained_on(rows: list[Row], recipe: Recipe, run: Path) -> dict[str, Any]:
             for (source, finding, split), count in sorted(counts.items())
         ],
         "recipe": asdict(recipe),
-        "epochs": log.read(run / "log.jsonl"),
-        "seconds": round(total_seconds(log.read(run / "log.jsonl"))),
+        "epochs": epochs,
+        "seconds": round(total_seconds(epochs)),
         "hardware": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
+        "torch": torch.__version__.split("+")[0],
+        "python": platform.python_version(),
     }
+    if start is not None:
+        before = start.trained_on
+        told["started_from"] = {
+            "name": start.name,
+            "sha256": start.sha256,
+            **{field: before[field] for field in ("recipe", "epochs", "seconds", "hardware") if field in before},
+        }
+    return told
 
 
 def _refuse_other(name: str, recipe: Recipe, out: Path) -> None:

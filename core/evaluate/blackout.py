@@ -1,0 +1,66 @@
+"""What is left of a network's figures when the lungs are gone, and when nothing but the lungs is left."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from core import lungs as lung_network
+from core.errors import NoLungs
+from core.evaluate.answers import answers
+from core.evaluate.figures import few_figures
+from core.evaluate.manifest import Row, radiograph, truth
+from core.evaluate.run import logits
+from core.image.prepare import film_box
+from core.models.classifier import Classifier
+from core.types import Cleaning, Radiograph
+
+MARGIN = 0.04  # of the film's long side, by which the lungs are dilated
+
+
+def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000) -> dict[str, Any]:
+    """The figures with the dilated lungs painted black, and with all but them painted black.
+
+    A network that reads the lungs falls to chance on the first (AUC 0.5) and keeps its figures on the second; one
+    that reads the background does the reverse. A fill is strange to any network, and the hole keeps the shape of the
+    lungs: compare two networks, do not read one figure alone.
+
+    rows:    films whose labels the card knows; those where no lungs are found are left out.
+    Returns: whole, lungs_out and lungs_only, each with n, patients, accuracy, auc{finding}, macro_auc; refused: films
+             without lungs.
+    Source:  Maguolo and Nanni 2021, arXiv:2004.12823 (the test with the lungs blacked out).
+    """
+    checkpoint = classifier.checkpoint
+    films: dict[str, list[Radiograph]] = {"whole": [], "lungs_out": [], "lungs_only": []}
+    kept = []
+    for row in tqdm(rows, desc="painting the lungs black", unit="film"):
+        film = _cut(radiograph(row))
+        try:
+            inside = lung_network.dilated(lung_network.segment(film, Cleaning(crop_borders=False)), MARGIN)
+        except NoLungs:
+            continue
+        kept.append(row)
+        films["whole"].append(film)
+        films["lungs_out"].append(_black(film, inside))
+        films["lungs_only"].append(_black(film, ~inside))
+    labels = truth(kept, checkpoint.findings, multi_label=checkpoint.multi_label)
+    patients = np.array([row.patient for row in kept])
+    found: dict[str, Any] = {"refused": len(rows) - len(kept)}
+    for name, painted in films.items():
+        scores = logits(classifier, painted, progress=name, total=len(painted), cleaning=Cleaning(crop_borders=False))
+        found[name] = few_figures(answers(checkpoint, scores, labels, patients), repeats=repeats)
+    return found
+
+
+def _cut(film: Radiograph) -> Radiograph:
+    """Without its margins: cut off now, or what is painted black would be cut off later."""
+    x0, y0, x1, y1 = film_box(film)
+    return replace(film, pixels=film.pixels[y0:y1, x0:x1])
+
+
+def _black(film: Radiograph, where: NDArray[np.bool_]) -> Radiograph:
+    black = film.pixels.dtype.type(np.clip(film.black, 0, np.iinfo(film.pixels.dtype).max))
+    return replace(film, pixels=np.where(where, black, film.pixels))

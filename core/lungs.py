@@ -1,0 +1,171 @@
+"""Where the lungs are on a film."""
+
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.errors import BadCheckpoint, NoLungs
+from core.image.prepare import enlarge, prepare
+from core.models import checkpoint as checkpoints
+from core.types import Cleaning, Heat, Input, Placement, Radiograph
+
+NAME = "lungs-unet"
+INPUT = Input(size=160)
+_WIDTHS = (32, 48, 96, 128)
+_LOADING = threading.Lock()
+_LOADED: dict[Path, "UNet"] = {}
+# The rule's limits. Of the 1,595 frontal films of the validation and test splits it refuses few (card: `refused`), of
+# the files in originals/ that are no upright frontal film all but one that is inverted.
+_AREA = (0.09, 0.58)  # of the film that is lung
+_SIDE = 0.03  # of the film, the least in its left and in its right half
+_AGREE = 0.90  # Dice between the outlines of the film, its mirror image and itself at 5/6 of the size
+_AGREE_JOINED = 0.95  # the same where both lungs are one piece, as on a lateral film
+_CRUMB = 0.10  # of the largest piece: smaller pieces are no lung
+_RIM = 10  # the film's side over the width of the rim that shrinks it
+
+
+class UNet(nn.Module):
+    """A small U-Net: four resolutions, two 3 x 3 convolutions each.
+
+    The first of them holds each 2 x 2 block of pixels as four channels: a quarter of the cost, the same edges.
+
+    Source: Ronneberger et al. 2015, arXiv:1505.04597; blocks as channels: Shi et al. 2016, arXiv:1609.05158.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = _WIDTHS) -> None:
+        super().__init__()
+        self.down = nn.ModuleList(_pair(into, out) for into, out in zip((4, *widths), widths, strict=False))
+        self.up = nn.ModuleList(
+            _pair(deep + shallow, shallow) for deep, shallow in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
+        self.out = nn.Conv2d(widths[0], 4, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 1, S, S) standardised films, S a multiple of 16, to (N, 1, S, S) logits of lung."""
+        images = functional.pixel_unshuffle(images, 2)
+        kept = []
+        for index, step in enumerate(self.down):
+            images = step(functional.max_pool2d(images, 2) if index else images)
+            kept.append(images)
+        for step, shallow in zip(self.up, kept[-2::-1], strict=True):
+            wide = functional.interpolate(images, scale_factor=2.0, mode="bilinear", align_corners=False)
+            images = step(torch.cat([wide, shallow], dim=1))
+        return functional.pixel_shuffle(self.out(images), 2)
+
+
+def segment(radiograph: Radiograph, cleaning: Cleaning | None = None) -> NDArray[np.bool_]:
+    """(H, W) bool, True on the lungs, the part behind the heart included; as the network's outlines have it.
+
+    Raises: NoLungs where what the network marks can be no pair of lungs.
+    Source: trained on the human outlines of v7labs; the card of lungs-unet has its Dice.
+    """
+    lungs, placement = outline(radiograph, cleaning)
+    return enlarge(lungs.astype(np.float32), placement, radiograph.pixels.shape) > 0.5
+
+
+def outline(radiograph: Radiograph, cleaning: Cleaning | None = None) -> tuple[Heat, Placement]:
+    """(S, S) float32, 0 to 1, the lungs at the network's own size and where that square lies on the film.
+
+    Raises: NoLungs as `segment`.
+    """
+    prepared = prepare(radiograph, INPUT, cleaning)
+    lungs, reason = look(network(), prepared.image[None])[0]
+    if reason:
+        raise NoLungs(f"No lungs found on {radiograph.name}: {reason}. Lung figures need an upright frontal film.")
+    return lungs, prepared.placement
+
+
+def look(network: "UNet", films: Tensor) -> list[tuple[Heat, str]]:
+    """For each standardised film (N, 1, S, S): (S, S) float32, 0 to 1, its lungs, and why they can be none ("" if so).
+
+    Each film is seen three times: as it is, mirrored, and with a rim around it. The first two are averaged; where the
+    three do not agree the network guesses, and then there are no lungs.
+    """
+    rim = films.shape[-1] // _RIM
+    shrunk = functional.pad(films, (rim, rim, rim, rim), mode="replicate")
+    shrunk = functional.interpolate(shrunk, size=films.shape[-2:], mode="bilinear", align_corners=False)
+    with torch.inference_mode():
+        views = torch.cat([films, films.flip(-1), shrunk]).contiguous(memory_format=torch.channels_last)
+        plain, mirrored, small = network(views).float().sigmoid().chunk(3)
+    wide = functional.interpolate(
+        small, size=[side + 2 * rim for side in films.shape[-2:]], mode="bilinear", align_corners=False
+    )
+    views = torch.cat([plain, mirrored.flip(-1), wide[..., rim:-rim, rim:-rim]], dim=1)
+    return [_judged(film) for film in views.cpu().numpy()]
+
+
+def dilated(lungs: NDArray[np.bool_], margin: float = 0.04) -> NDArray[np.bool_]:
+    """(H, W) the lungs and what lies within `margin` of the long side around them: pleura, rib, outline errors."""
+    reach = max(1, round(margin * max(lungs.shape)))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    return np.asarray(cv2.dilate(lungs.astype(np.uint8), disc), bool)
+
+
+def dice(found: NDArray[np.bool_], outline: NDArray[np.bool_]) -> float:
+    """Twice the shared area over both areas, 0 to 1. Source: Dice 1945, doi:10.2307/1932409."""
+    return float(2 * (found & outline).sum() / max(1, found.sum() + outline.sum()))
+
+
+def network(folder: Path = checkpoints.SHIPPED) -> UNet:
+    """The shipped network, read once; it has no hooks and no gradients, so threads may share it."""
+    with _LOADING:
+        if folder not in _LOADED:
+            path = folder / f"{NAME}.safetensors"
+            if not path.exists():
+                raise BadCheckpoint(f"There is no {path}. Restore it from the repository, or train it.")
+            fresh = UNet()
+            checkpoints.fill(fresh, path.read_bytes(), f"{path.name} does not hold the lung network")
+            _LOADED[folder] = fresh.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return _LOADED[folder]
+
+
+def _judged(views: Heat) -> tuple[Heat, str]:
+    """The lungs of one film, (S, S), and why they can be none; views (3, S, S) probabilities."""
+    likely = views[:2].mean(axis=0)
+    lungs = _pieces(likely)
+    kept = np.where(lungs, likely, 0).astype(np.float32)
+    area = float(lungs.mean())
+    if not _AREA[0] <= area <= _AREA[1]:
+        least, most = _AREA
+        return kept, f"what looks like lung covers {area:.0%} of the film, lungs cover {least:.0%} to {most:.0%}"
+    middle = lungs.shape[1] // 2
+    if min(lungs[:, :middle].sum(), lungs[:, middle:].sum()) < _SIDE * lungs.size:
+        return kept, "only one side of it holds what looks like lung"
+    agreement = min(dice(_pieces(views[0]), _pieces(view)) for view in views[1:])
+    needed = _AGREE if cv2.connectedComponents(lungs.astype(np.uint8))[0] > 2 else _AGREE_JOINED
+    if agreement < needed:
+        return kept, (
+            f"seen mirrored or smaller, the outline becomes another one (they agree by {agreement:.0%}, those of lungs "
+            f"by {needed:.0%} or more)"
+        )
+    return kept, ""
+
+
+def _pieces(likely: Heat) -> NDArray[np.bool_]:
+    """(S, S) the marked pieces that are large enough, holes filled."""
+    marked = np.ascontiguousarray(likely > 0.5).astype(np.uint8)
+    outlines, _ = cv2.findContours(marked, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
+        return marked.astype(bool)
+    areas = [cv2.contourArea(line) for line in outlines]
+    kept = [line for line, area in zip(outlines, areas, strict=True) if area >= _CRUMB * max(areas)]
+    filled = np.zeros_like(marked)
+    cv2.drawContours(filled, kept, -1, (1,), thickness=cv2.FILLED)
+    return filled.astype(bool)
+
+
+def _pair(into: int, out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(into, out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU(),
+        nn.Conv2d(out, out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU(),
+    )

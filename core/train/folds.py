@@ -1,0 +1,69 @@
+"""The same films split anew: k parts by patient, or one source left out."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from core.errors import BadData
+from core.evaluate.manifest import Row
+
+_VAL_PARTS = 8  # of the films that a fold trains on, one part in so many is held back for validation
+
+
+def by_patient(rows: Sequence[Row], count: int, *, seed: int = 0) -> dict[str, list[Row]]:
+    """Name of the fold -> all rows, each film in `test` of just one fold; no patient on two sides.
+
+    Raises: BadData where there are fewer patients than folds.
+    """
+    if count < 2 or count > len({row.patient for row in rows}):
+        raise BadData(
+            f"{count} folds of {len({row.patient for row in rows})} patients: give 2 or more, at most one each."
+        )
+    found = {}
+    for index, (rest, tested) in enumerate(_parts(rows, count, seed), start=1):
+        kept = [rows[i] for i in rest]
+        found[f"fold {index} of {count}"] = _with_val(kept, seed) + _as("test", [rows[i] for i in tested])
+    return found
+
+
+def by_source(rows: Sequence[Row], *, seed: int = 0) -> dict[str, list[Row]]:
+    """Source -> all rows, those of the source as `test`, none of its patients in training.
+
+    Only sources with at least two labels: with one there is nothing to tell apart.
+    Raises: BadData where the table names fewer than two sources or none has two labels.
+    """
+    sources = sorted({row.source for row in rows if row.source})
+    if len(sources) < 2:
+        raise BadData("Leaving one source out needs a column `source` with at least two of them.")
+    found = {}
+    for source in sources:
+        tested = [row for row in rows if row.source == source]
+        if len({row.label for row in tested}) < 2:
+            continue
+        known = {row.patient for row in tested}
+        rest = [row for row in rows if row.source != source and row.patient not in known]
+        found[source] = _with_val(rest, seed) + _as("test", tested)
+    if not found:
+        raise BadData("No source has films of two labels, so none can be left out and measured.")
+    return found
+
+
+def _with_val(rows: list[Row], seed: int) -> list[Row]:
+    rest, held = next(iter(_parts(rows, _VAL_PARTS, seed)))
+    return _as("train", [rows[i] for i in rest]) + _as("val", [rows[i] for i in held])
+
+
+def _parts(rows: Sequence[Row], count: int, seed: int) -> list[tuple[list[int], list[int]]]:
+    """Parts with about the same mix of label and source, patients kept together."""
+    kinds = [f"{row.label} {row.source}" for row in rows]
+    patients = [row.patient for row in rows]
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    return [
+        (rest.tolist(), part.tolist()) for rest, part in splitter.split(np.zeros(len(rows)), kinds, groups=patients)
+    ]
+
+
+def _as(split: str, rows: Sequence[Row]) -> list[Row]:
+    return [replace(row, split=split) for row in rows]

@@ -1,0 +1,108 @@
+"""Transfer learning on features that are computed once: the network stays as it is, its last layers learn."""
+
+import copy
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from core.errors import BadSetting
+from core.models.architecture import Network, architectures
+from core.train import log
+from core.train.augment import standardised
+from core.train.data import Films, resized
+from core.train.fit import rate_at, sampling_order, take, validation
+from core.train.recipe import Recipe
+from core.types import digest
+
+
+def fit_head(recipe: Recipe, train: Films, val: Films, folder: Path, start: Network) -> Network:
+    """The network of `start` with a new head, trained on its pooled features; a thousand times cheaper than `fit`.
+
+    The features of each film and of its mirror image are computed once and kept in `folder`/features.pt, so that
+    another run of the same start and films begins at once. There is no other augmentation.
+    Raises: BadSetting for a network whose head does not begin with global pooling.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    network = architectures[recipe.architecture].build(len(recipe.findings), 1)
+    take(network, start)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    head = _after_pooling(network)
+    features, mirrored, held = _features(network, recipe, (train.images, train.images.flip(-1), val.images), folder)
+
+    optimiser = torch.optim.AdamW(head.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+    parts = {"head": head, "optimiser": optimiser}
+    done = log.resume(folder / "state.pt", asdict(recipe), parts)
+    epochs = len(recipe.schedule)
+    for epoch in range(done, epochs):
+        begun = time.perf_counter()
+        generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
+        batches = sampling_order(train, recipe, generator).split(recipe.batch)
+        head.train()
+        total = 0.0
+        for step, batch in enumerate(batches):
+            for group in optimiser.param_groups:
+                group["lr"] = rate_at(recipe, epoch + step / len(batches))
+            turned = torch.rand(len(batch), 1, generator=generator) < 0.5
+            logits = head(torch.where(turned, mirrored[batch], features[batch]).to(device))
+            labels = train.labels[batch].to(device)
+            if recipe.multi_label:
+                loss = functional.binary_cross_entropy_with_logits(logits, labels.float())
+            else:
+                loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            total += float(loss.detach())
+        head.eval()
+        with torch.inference_mode():
+            said = head(held.to(device)).cpu()
+        record = {
+            "epoch": epoch + 1,
+            "of": epochs,
+            "size": recipe.sizes[-1],
+            "loss": total / len(batches),
+            **validation(recipe, said, val.labels),
+            "seconds": time.perf_counter() - begun,
+        }
+        log.append(folder / "log.jsonl", record)
+        log.store(folder / "state.pt", asdict(recipe), parts, epoch + 1)
+    return network.eval().cpu()
+
+
+def _after_pooling(network: Network) -> nn.Sequential:
+    """The part of the head behind its pooling and flattening; it shares its layers with the network."""
+    layers = list(network.head.children())
+    if len(layers) < 3 or not isinstance(layers[0], nn.AdaptiveAvgPool2d) or not isinstance(layers[1], nn.Flatten):
+        raise BadSetting("Frozen features need a network whose head begins with average pooling. Train it whole.")
+    return nn.Sequential(*layers[2:])
+
+
+def _features(network: Network, recipe: Recipe, sets: tuple[Tensor, ...], folder: Path) -> tuple[Tensor, ...]:
+    """(N, K) float32 pooled features of each set of (N, S, S) uint8 films; from `folder` if they are those."""
+    state = network.features.state_dict()
+    key = digest(recipe.sizes[-1], *(t.cpu().numpy() for t in (*state.values(), *sets)))
+    path = folder / "features.pt"
+    if path.exists():
+        kept = torch.load(path, weights_only=True)
+        if kept["key"] == key:
+            return tuple(kept["features"])
+    pooled = nn.Sequential(copy.deepcopy(network.features), *list(network.head.children())[:2])
+    device = next(network.parameters()).device
+    found = []
+    with torch.inference_mode():
+        for films in sets:
+            batches = []
+            for batch in tqdm(films.split(64), desc="computing features"):
+                squares = standardised(resized(batch.to(device), recipe.sizes[-1]))
+                with torch.autocast(device.type, dtype=torch.bfloat16):
+                    batches.append(pooled(squares.contiguous(memory_format=torch.channels_last)).float().cpu())
+            found.append(torch.cat(batches))
+    torch.save({"key": key, "features": found}, path)
+    return tuple(found)

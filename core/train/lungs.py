@@ -1,0 +1,172 @@
+"""Training the lung network on outlined films."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from core.errors import BadData
+from core.evaluate import manifest
+from core.evaluate.intervals import bootstrap
+from core.evaluate.manifest import Row, radiograph
+from core.image.prepare import enlarge, prepare
+from core.lungs import INPUT, NAME, UNet, dice, look
+from core.models import checkpoint as checkpoints
+from core.train import log
+from core.train.augment import augment, standardised
+from core.train.data import STORED_SIDE, Films, load, resized, table
+from core.train.recipe import LungsRecipe
+from core.types import Input
+
+
+def train(folder: Path, *, recipe: LungsRecipe, runs: Path, out: Path) -> dict[str, Any]:
+    """Trains, or goes on where a killed run stopped, and writes lungs-unet.safetensors with its card into `out`."""
+    rows = [row for row in table(folder) if row.lungs is not None]
+    labels = sorted({row.label for row in rows})
+    films, val = (load(rows, split, labels, Input(size=STORED_SIDE), lungs=True) for split in ("train", "val"))
+    network = fit(recipe, films, val, runs / NAME)
+    out.mkdir(parents=True, exist_ok=True)
+    epochs = log.read(runs / NAME / "log.jsonl")
+    card = {
+        "task": "lungs",
+        "architecture": NAME,
+        "input": checkpoints.input_card(INPUT),
+        "trained_on": {
+            "data": "cxr: the films with outlines, v7labs' human ones but for 3; patient-disjoint splits",
+            **{split: sum(row.split == split for row in rows) for split in ("train", "val", "test")},
+            "recipe": asdict(recipe),
+            "epochs": epochs,
+            "seconds": round(sum(record["seconds"] for record in epochs)),
+        },
+    }
+    checkpoints.store(network, card, NAME, out)
+    return checkpoints.amend(NAME, {"metrics": {"test": dice_figures(network, rows, "test")}}, out)
+
+
+def fit(recipe: LungsRecipe, films: Films, val: Films, folder: Path) -> UNet:
+    """The network with averaged weights after the last epoch."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = UNet().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average), use_buffers=True
+    )
+    schedule = [size for size, epochs in zip(recipe.sizes, recipe.epochs, strict=True) for _ in range(epochs)]
+    steps = -(-len(films) // recipe.batch)
+    rate = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, recipe.rate, epochs=len(schedule), steps_per_epoch=steps, pct_start=0.2
+    )
+    parts = {"network": network, "optimiser": optimiser, "average": average, "rate": rate}
+    done = log.resume(folder / "state.pt", asdict(recipe), parts)
+    for epoch in range(done, len(schedule)):
+        start = time.perf_counter()
+        generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
+        network.train()
+        total = 0.0
+        batches = torch.randperm(len(films), generator=generator).split(recipe.batch)
+        for batch in tqdm(batches, desc=f"epoch {epoch + 1}/{len(schedule)} at {schedule[epoch]} px"):
+            images, lungs = augment(
+                films.images[batch].to(device), schedule[epoch], generator, lungs=_lungs(films)[batch].to(device)
+            )
+            if lungs is None:
+                raise ValueError("outlined films lost their lungs")
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                logits = network(images.contiguous(memory_format=torch.channels_last))
+            loss = overlap_loss(logits.float(), lungs)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            rate.step()
+            average.update_parameters(network)
+            total += float(loss.detach()) * len(batch)
+        record = {
+            "epoch": epoch + 1,
+            "of": len(schedule),
+            "size": schedule[epoch],
+            "loss": total / len(films),
+            "val_dice": _dice(average.module, val),
+            "seconds": time.perf_counter() - start,
+        }
+        log.append(folder / "log.jsonl", record)
+        tqdm.write(str(record))
+        log.store(folder / "state.pt", asdict(recipe), parts, epoch + 1)
+    trained: UNet = average.module
+    return trained.eval().cpu()
+
+
+def overlap_loss(logits: Tensor, lungs: Tensor) -> Tensor:
+    """Cross-entropy plus one minus the soft Dice, both means over the batch.
+
+    logits, lungs: (N, 1, S, S); lungs from 0 to 1.
+    Source: Milletari et al. 2016, arXiv:1606.04797.
+    """
+    likely = logits.sigmoid()
+    shared = (likely * lungs).sum(dim=(1, 2, 3))
+    dice = (2 * shared + 1) / (likely.sum(dim=(1, 2, 3)) + lungs.sum(dim=(1, 2, 3)) + 1)
+    return functional.binary_cross_entropy_with_logits(logits, lungs) + (1 - dice).mean()
+
+
+def dice_figures(network: UNet, rows: Sequence[Row], split: str) -> dict[str, Any]:
+    """Dice against the outlines at the stored films' own size, each film prepared as `core.lungs.segment` does it.
+
+    Returns: n, dice (mean, 95 % interval over patients), worst (5th percentile), refused (films where the rule says
+             "no lungs found"; they are counted all the same).
+    """
+    chosen = [row for row in rows if row.split == split and row.lungs is not None]
+    if not chosen:
+        raise BadData(f"No film of split {split!r} has an outline of the lungs.")
+    values, refused = [], 0
+    for row in tqdm(chosen, desc=f"lungs of {split}", unit="film"):
+        film = radiograph(row)
+        prepared = prepare(film, INPUT)
+        lungs, reason = look(network, prepared.image[None])[0]
+        refused += bool(reason)
+        found = enlarge(lungs, prepared.placement, film.pixels.shape) > 0.5
+        values.append(dice(found, _outline(row)))
+    scores = np.array(values)
+    patients = np.array([row.patient for row in chosen])
+    return {
+        "n": len(chosen),
+        "dice": {**bootstrap(lambda films: float(scores[films].mean()), patients).card(), "n": len(chosen)},
+        "worst": round(float(np.percentile(scores, 5)), 4),
+        "refused": refused,
+    }
+
+
+def _outline(row: Row) -> NDArray[np.bool_]:
+    lungs = manifest.mask(row, "lungs")
+    if lungs is None:
+        raise ValueError(f"film {row.id} has no outline")
+    return lungs
+
+
+def _lungs(films: Films) -> Tensor:
+    if films.lungs is None:
+        raise ValueError("the films were loaded without their lungs")
+    return films.lungs
+
+
+def _dice(network: UNet, films: Films) -> float:
+    """Mean Dice at the network's own size, in bfloat16: a figure to watch a training by."""
+    network.eval()
+    values = []
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        for images, lungs in zip(films.images.split(32), _lungs(films).split(32), strict=True):
+            squares = standardised(resized(images.to(device), INPUT.size)).contiguous(memory_format=torch.channels_last)
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                found = network(squares).float().cpu() > 0
+            outlines = resized(lungs, INPUT.size) > 0.5
+            shared = (found & outlines).sum(dim=(1, 2, 3))
+            values.append(2 * shared / (found.sum(dim=(1, 2, 3)) + outlines.sum(dim=(1, 2, 3))).clamp(min=1))
+    return float(torch.cat(values).mean())

@@ -1,0 +1,52 @@
+"""The processes that torchrun started for one training, and which of them this one is; a single one without it."""
+
+import os
+
+import torch
+from torch import distributed, nn
+
+
+def is_first() -> bool:
+    """Whether this process writes; the others only share the work."""
+    return int(os.environ.get("RANK", 0)) == 0
+
+
+def leave() -> None:
+    """Ends the group; afterwards no process waits for another."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+class Ranks:
+    """The group, joined when first asked for; it lasts until `leave`, over all folds of a training.
+
+    rank, count: which process, of how many. device: its own GPU where there are any, else the CPU.
+    """
+
+    def __init__(self) -> None:
+        self.rank, self.count = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        self.first = self.rank == 0
+        self.device = torch.device("cpu")
+        if torch.cuda.is_available():
+            self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+            torch.cuda.set_device(self.device)
+        if self.count > 1 and not distributed.is_initialized():
+            distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+
+    def shared(self, module: nn.Module) -> nn.Module:
+        """The module with its gradients averaged over all processes in each backward pass."""
+        return nn.parallel.DistributedDataParallel(module) if self.count > 1 else module
+
+    def agreed(self, answer: bool) -> bool:
+        """The first process's answer, in all of them."""
+        if self.count == 1:
+            return answer
+        told = torch.tensor([int(answer)], device=self.device)
+        distributed.broadcast(told, 0)
+        return bool(told)
+
+    def level(self, network: nn.Module) -> None:
+        """Gives all processes the first one's weights and statistics of batch norms, which each has its own of."""
+        if self.count > 1:
+            for tensor in network.state_dict().values():
+                distributed.broadcast(tensor, 0)

@@ -1,0 +1,52 @@
+"""How much of the map lies in the lungs."""
+
+import numpy as np
+
+from core import lungs as lung_network
+from core.errors import NoLungs
+from core.image.prepare import enlarge
+from core.trust.measure import Figure, Level, Question, flat, measure
+from core.types import Placement
+
+_SIDE = 256  # px
+MARGIN = 0.04  # of the film's long side: pleura, ribs and errors of the outline
+_MOST = 0.80  # of the heat: what a network trained to look there reaches
+_TITLE = "Heat in the lungs"
+
+
+@measure("lungs")
+def lungs(question: Question) -> Figure:
+    """Share of the heat inside the dilated lungs, beside the share of the film that they cover.
+
+    Value: 0 to 1; an even map has the share that they cover.
+    Source: Kohlbrenner et al. 2020, arXiv:1910.09840 (inside-total ratio); outlines by core.lungs.
+    """
+    explanation = question.explanation
+    try:
+        outline, placement = lung_network.outline(question.radiograph, question.cleaning)
+    except NoLungs as error:
+        return Figure("lungs", _TITLE, "note", float("nan"), "", str(error))
+    height, width = question.radiograph.pixels.shape
+    small = _SIDE / max(height, width)  # both maps are coarser than this: a large film gains nothing
+    canvas = max(1, round(height * small)), max(1, round(width * small))
+    heat = enlarge(explanation.heat.clip(min=0), _scaled(explanation.placement, small), canvas)
+    heat = np.nan_to_num(heat, nan=0.0)
+    if not np.isfinite(explanation.heat).all() or float(heat.max()) <= 0:
+        return flat("lungs", _TITLE)
+    found = enlarge(outline, _scaled(placement, small), canvas)
+    inside = lung_network.dilated(np.nan_to_num(found, nan=0.0) > 0.5, MARGIN)
+    share, area = float(heat[inside].sum() / heat.sum()), float(inside.mean())
+    level: Level = "ok" if share >= _MOST else "note" if share > area else "warning"
+    verdict = {
+        "ok": "The map keeps to the lungs.",
+        "note": "Much of the answer comes from elsewhere: heart, bones, soft tissue, markers or the frame.",
+        "warning": "No more than chance: the map does not single out the lungs.",
+    }[level]
+    sentence = f"{share:.0%} of the heat lies in the lungs, which cover {area:.0%} of the film. {verdict}"
+    return Figure("lungs", _TITLE, level, share, "of the heat", sentence)
+
+
+def _scaled(placement: Placement, scale: float) -> Placement:
+    return Placement(
+        placement.x0 * scale, placement.y0 * scale, placement.x1 * scale, placement.y1 * scale, placement.turn
+    )
