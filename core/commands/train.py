@@ -30,7 +30,9 @@ data = click.option(
 )
 @click.option("--name", metavar="NAME", help="Of the new checkpoint.  [default: the recipe's]")
 @click.option("--architecture", metavar="NAME", help="See the README's table.  [default: densenet121]")
-@click.option("--findings", metavar="A,B,...", help="Labels taken.  [default: covid,pneumonia,normal]")
+@click.option(
+    "--findings", metavar="A,B,...", help="Labels taken, or a set: chestxray14.  [default: covid,pneumonia,normal]"
+)
 @click.option("--multi-label", is_flag=True, help="A film may have several findings, or none.")
 @click.option("--start", metavar="NAME", help="Checkpoint whose weights to go on from.")
 @click.option("--frozen", is_flag=True, help="Compute the features of --start once and train only the last layers.")
@@ -94,8 +96,8 @@ def train(
     """
     from core.models import checkpoint as checkpoints
     from core.models.architecture import architectures
-    from core.train import lungs, run
-    from core.train.recipe import LungsRecipe, Recipe, changed, read
+    from core.train import lungs, ranks, run
+    from core.train.recipe import LungsRecipe, Recipe, changed, notes, read
 
     recipe = read(recipe_file) if recipe_file else Recipe()
     name = name or (recipe_file.stem if recipe_file else None)
@@ -104,13 +106,16 @@ def train(
     out = out or checkpoints.SHIPPED
     told = {field: _value(field, value) for field, value in given.items() if value not in (None, False)}
     if isinstance(recipe, LungsRecipe):
+        if not ranks.is_first():
+            return  # one process does it
         card = lungs.train(data, recipe=changed(recipe, told, "The command"), runs=runs, out=out)
         click.echo(f"{card['name']} is written; Dice on the test films {card['metrics']['test']['dice']}.", err=True)
         return
     recipe = changed(recipe, told, "The command")
     _ = architectures[recipe.architecture]  # an unknown one is told before the films are read
     if folds is None:
-        written = run.train(data, name=name, recipe=recipe, runs=runs, out=out)
+        told_beside = notes(recipe_file) if recipe_file else None
+        written = run.train(data, name=name, recipe=recipe, runs=runs, out=out, notes=told_beside)
         if written is not None:
             click.echo(f"{written.name} is written; `python -m core models` shows its figures.", err=True)
         return
@@ -123,7 +128,9 @@ def train(
 def _value(option: str, value: Any) -> Any:
     """What the recipe takes: names and whole numbers with commas as lists."""
     if option == "findings":
-        return [part.strip() for part in value.split(",")]
+        from core.models.findings import parse
+
+        return list(parse(value))
     if option in ("sizes", "epochs", "cycles"):
         try:
             return [int(part) for part in value.split(",")]

@@ -51,7 +51,9 @@ def standardised(films: Tensor) -> Tensor:
 def grown(lungs: Tensor, margin: float) -> Tensor:
     """(N, 1, S, S) lungs, 0 to 1, and what lies within `margin` of the side around them."""
     reach = max(1, round(margin * lungs.shape[-1]))
-    return functional.max_pool2d(lungs, 2 * reach + 1, stride=1, padding=reach)
+    wide, side = 2 * reach + 1, (0, reach)
+    along = functional.max_pool2d(lungs, (1, wide), stride=1, padding=side)  # a row, then a column: the same square
+    return functional.max_pool2d(along, (wide, 1), stride=1, padding=side[::-1])
 
 
 class _Chance:
@@ -100,7 +102,8 @@ def _elsewhere(films: Tensor, lungs: Tensor, share: float, chance: _Chance) -> T
     count, size = len(films), films.shape[-1]
     low, high = (max(1, round(part * size)) for part in _MARGIN)
     margin = int(torch.randint(low, high + 1, (), generator=chance.generator))
-    kept = functional.avg_pool2d(grown(lungs, margin / size), 2 * (margin // 2) + 1, stride=1, padding=margin // 2)
+    soft = {"kernel_size": 2 * (margin // 2) + 1, "stride": 1, "padding": margin // 2}
+    kept = functional.avg_pool2d(grown(lungs, margin / size), **soft, count_include_pad=False)
 
     stranger = films.roll(1 + int(torch.randint(0, max(count - 1, 1), (), generator=chance.generator)), dims=0)
     grain = int(torch.randint(2, 9, (), generator=chance.generator))

@@ -80,9 +80,10 @@ def load(
     """The films of one split, prepared as `input` says, as 8-bit grey.
 
     lungs:       with their lungs: the outline that the table names, else the lung network's.
-    multi_label: a film may have any number of the findings, none too; else those with none of them are left out.
+    multi_label: a film may have any number of the findings, none too. Films with other labels are left out.
+    Raises:      BadData if no film remains, or one has several labels and multi_label is False.
     """
-    chosen = tuple(row for row in rows if row.split == split and (multi_label or row.label in findings))
+    chosen = tuple(row for row in manifest.known(rows, findings, multi_label=multi_label) if row.split == split)
     if not chosen:
         raise BadData(f"The table has no film in split {split!r} with a finding of {', '.join(findings)}.")
 
@@ -96,11 +97,8 @@ def load(
     outlines = torch.from_numpy(np.stack([outline for _, outline in pairs])) if lungs else None
     if outlines is not None:
         outlines = _completed(images, outlines, chosen, split)
-    if multi_label:
-        labels = torch.tensor([[finding in row.label.split("|") for finding in findings] for row in chosen]).long()
-    else:
-        labels = torch.tensor([list(findings).index(row.label) for row in chosen])
-    return Films(images, labels, chosen, outlines)
+    present = torch.from_numpy(manifest.truth(chosen, findings, multi_label=multi_label)).long()
+    return Films(images, present if multi_label else present.argmax(dim=1), chosen, outlines)
 
 
 def _outline(row: Row, placement: Placement) -> NDArray[np.uint8]:

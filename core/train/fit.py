@@ -152,7 +152,7 @@ def _epoch(recipe: Recipe, learner: _Learner, train: Films, epoch: int, ranks: R
     generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
     batches = sampling_order(train, recipe, generator).split(recipe.batch)  # the same in all processes
     if not ranks.first:  # or all would turn and mirror their films alike
-        generator.manual_seed(hash((recipe.seed, epoch, ranks.rank)))
+        generator.manual_seed((recipe.seed * 1000 + epoch) * 1000 + ranks.rank)
     torch.manual_seed(recipe.seed * 1000 + epoch + ranks.rank)  # dropout, which a killed run has to repeat
     losses = []
     name = f"epoch {epoch + 1}/{len(recipe.schedule)} at {size} px"

@@ -1,5 +1,7 @@
 """The same films split anew: k parts by patient, or one source left out."""
 
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -60,9 +62,14 @@ def _parts(rows: Sequence[Row], count: int, seed: int) -> list[tuple[list[int], 
     kinds = [f"{row.label} {row.source}" for row in rows]
     patients = [row.patient for row in rows]
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    return [
-        (rest.tolist(), part.tolist()) for rest, part in splitter.split(np.zeros(len(rows)), kinds, groups=patients)
-    ]
+    if count > max(Counter(kinds).values(), default=0):
+        raise BadData(
+            f"The films cannot be cut in {count} parts: no label of any source has so many of them. Add films."
+        )
+    with warnings.catch_warnings():  # a kind rarer than the parts is missing from some of them, which is no harm
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        parts = list(splitter.split(np.zeros(len(rows)), kinds, groups=patients))
+    return [(rest.tolist(), part.tolist()) for rest, part in parts]
 
 
 def _as(split: str, rows: Sequence[Row]) -> list[Row]:

@@ -24,7 +24,8 @@ def fit_head(recipe: Recipe, train: Films, val: Films, folder: Path, start: Netw
     """The network of `start` with a new head, trained on its pooled features; a thousand times cheaper than `fit`.
 
     The features of each film and of its mirror image are computed once and kept in `folder`/features.pt, so that
-    another run of the same start and films begins at once. There is no other augmentation.
+    another run of the same start and films begins at once. There is no other augmentation, no moving average and no
+    early stop, and one process does it all.
     Raises: BadSetting for a network whose head does not begin with global pooling.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,5 +105,6 @@ def _features(network: Network, recipe: Recipe, sets: tuple[Tensor, ...], folder
                 with torch.autocast(device.type, dtype=torch.bfloat16):
                     batches.append(pooled(squares.contiguous(memory_format=torch.channels_last)).float().cpu())
             found.append(torch.cat(batches))
-    torch.save({"key": key, "features": found}, path)
+    torch.save({"key": key, "features": found}, path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
     return tuple(found)

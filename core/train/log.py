@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,11 +52,14 @@ def store(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Part], epoc
 def resume(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Part]) -> int:
     """Sets the parts back; returns the epochs already done, 0 where there is no state.
 
-    Raises: BadData where another recipe made the state.
+    Raises: BadData where another recipe made the state, or it cannot be read.
     """
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise BadData(f"{path} is damaged ({str(error).splitlines()[0]}). Delete it to start anew.") from error
     if state["recipe"] != dict(recipe):
         raise BadData(f"{path} was made by another recipe. Choose another --runs folder, or delete it to start anew.")
     for name, part in parts.items():

@@ -23,15 +23,21 @@ from core.models import checkpoint as checkpoints
 from core.train import log
 from core.train.augment import augment, standardised
 from core.train.data import STORED_SIDE, Films, load, resized, table
-from core.train.recipe import LungsRecipe
+from core.train.recipe import LungsRecipe, refuse_other
 from core.types import Input
 
 
 def train(folder: Path, *, recipe: LungsRecipe, runs: Path, out: Path) -> dict[str, Any]:
-    """Trains, or goes on where a killed run stopped, and writes lungs-unet.safetensors with its card into `out`."""
+    """Trains, or goes on where a killed run stopped, and writes lungs-unet.safetensors with its card into `out`.
+
+    Raises: BadData if no film has an outline; BadSetting if `out` holds a lung network of another recipe.
+    """
+    refuse_other(NAME, recipe, out)
     rows = [row for row in table(folder) if row.lungs is not None]
-    labels = sorted({row.label for row in rows})
-    films, val = (load(rows, split, labels, Input(size=STORED_SIDE), lungs=True) for split in ("train", "val"))
+    labels = sorted({label for row in rows for label in row.labels})
+    films, val = (
+        load(rows, split, labels, Input(size=STORED_SIDE), lungs=True, multi_label=True) for split in ("train", "val")
+    )
     network = fit(recipe, films, val, runs / NAME)
     out.mkdir(parents=True, exist_ok=True)
     epochs = log.read(runs / NAME / "log.jsonl")

@@ -1,13 +1,17 @@
 """How a network is trained: a value that a card stores and a TOML file holds."""
 
+import json
+import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.errors import BadSetting
+from core.errors import BadCheckpoint, BadSetting
 from core.lungs import NAME
+
+_NOTES = "notes"
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,10 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if len(self.sizes) != len(self.epochs) or not self.sizes:
-            raise BadSetting(f"sizes {self.sizes} and epochs {self.epochs} must be equally many, one a stage.")
+        _refuse_bounds(self)
+        if len(self.findings) < (1 if self.multi_label else 2) or len(set(self.findings)) < len(self.findings):
+            raise BadSetting(f"findings are {self.findings}; give two or more different ones (one, where multi_label).")
+        _refuse_uneven(self)
         if not self.cycles:
             object.__setattr__(self, "cycles", (sum(self.epochs),))
         if sum(self.cycles) != sum(self.epochs):
@@ -84,6 +90,10 @@ class LungsRecipe:
     average: float = 0.99
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        _refuse_bounds(self)
+        _refuse_uneven(self)
+
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, LungsRecipe)
 
@@ -93,15 +103,35 @@ def read(path: Path) -> Recipe | LungsRecipe:
 
     Raises: BadSetting for what is no TOML, no field of a recipe, or of the wrong type.
     """
+    told = _toml(path)
+    told.pop(_NOTES, None)
+    kind: Recipe | LungsRecipe = LungsRecipe() if told.get("architecture") == NAME else Recipe()
+    return changed(kind, told, f"The recipe {path.name}")
+
+
+def notes(path: Path) -> dict[str, Any]:
+    """What the card shall say beside the figures: the TOML file beside the recipe that it names as `notes`.
+
+    Fields of the card (intended_use, known_failures, licence) and, in the table trained_on, of its data (data,
+    annotation, licence). Empty where the recipe names none.
+    """
+    name = _toml(path).get(_NOTES)
+    if name is None:
+        return {}
+    if not isinstance(name, str):
+        raise BadSetting(
+            f"The recipe {path.name} sets notes to {name!r}; it must be the name of a TOML file beside it."
+        )
+    return _toml(path.parent / name)
+
+
+def _toml(path: Path) -> dict[str, Any]:
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadSetting(f"The recipe {path} cannot be opened: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSetting(f"The recipe {path} is not TOML ({error}). weights/recipes/ holds examples.") from error
-    if told.get("architecture") == NAME:
-        return changed(LungsRecipe(), told, f"The recipe {path.name}")
-    return changed(Recipe(), told, f"The recipe {path.name}")
 
 
 def changed(recipe: AnyRecipe, told: Mapping[str, Any], who: str = "The recipe") -> AnyRecipe:
@@ -111,9 +141,13 @@ def changed(recipe: AnyRecipe, told: Mapping[str, Any], who: str = "The recipe")
     for name, value in told.items():
         if name not in kinds:
             raise BadSetting(f"{who} sets {name!r}, which it does not have. Known: {', '.join(kinds)}.")
-        value = tuple(value) if isinstance(value, list) else value
         value = float(value) if kinds[name] is float and type(value) is int else value
-        if type(value) is not kinds[name]:
+        if kinds[name] is tuple:
+            kind = type(getattr(recipe, name)[0])
+            if not isinstance(value, list | tuple) or any(type(part) is not kind for part in value):
+                raise BadSetting(f"{who} sets {name} to {value!r}; it must be a list, each part {_WORDS[kind]}.")
+            value = tuple(value)
+        elif type(value) is not kinds[name]:
             raise BadSetting(f"{who} sets {name} to {value!r}; it must be {_WORDS[kinds[name]]}.")
         values[name] = value
     if "cycles" in kinds and ("epochs" in values or "sizes" in values) and "cycles" not in values:
@@ -121,4 +155,49 @@ def changed(recipe: AnyRecipe, told: Mapping[str, Any], who: str = "The recipe")
     return replace(recipe, **values)
 
 
-_WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list"}
+def refuse_other(name: str, recipe: Recipe | LungsRecipe, out: Path) -> None:
+    """Raises: BadSetting if `out` holds a checkpoint of this name that another recipe made; BadCheckpoint if its card
+    cannot be read. Nothing is overwritten."""
+    path = out / f"{name}.json"
+    if not path.exists():
+        return
+    try:
+        made_by = json.loads(path.read_text(encoding="utf-8")).get("trained_on", {}).get("recipe")
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadCheckpoint(f"The card {path} is not JSON ({error}). Restore it, or choose another --out.") from error
+    if made_by != json.loads(json.dumps(asdict(recipe))):
+        raise BadSetting(
+            f"{path} was trained by another recipe and is not overwritten. Choose another --name or --out."
+        )
+
+
+_WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
+_BOUNDS = {  # both ends included
+    "sizes": (16, 4096),
+    "epochs": (1, math.inf),
+    "cycles": (1, math.inf),
+    "batch": (2, math.inf),
+    "rate": (1e-9, 10),
+    "weight_decay": (0, 10),
+    "label_smoothing": (0, 0.99),
+    "balance": (0, 1),
+    "average": (0, 0.999999),
+    "patience": (0, math.inf),
+    "replaced": (0, 1),
+    "penalty": (0, math.inf),
+}
+
+
+def _refuse_bounds(recipe: Recipe | LungsRecipe) -> None:
+    for name, value in asdict(recipe).items():
+        low, high = _BOUNDS.get(name, (None, None))
+        if low is None or high is None:
+            continue
+        if not all(low <= part <= high for part in (value if isinstance(value, tuple) else (value,))):
+            bounds = f"{low} or more" if high == math.inf else f"{low} to {high}"
+            raise BadSetting(f"{name} is {value}; it must be {bounds}.")
+
+
+def _refuse_uneven(recipe: Recipe | LungsRecipe) -> None:
+    if len(recipe.sizes) != len(recipe.epochs) or not recipe.sizes:
+        raise BadSetting(f"sizes {recipe.sizes} and epochs {recipe.epochs} must be equally many, one a stage.")

@@ -1,15 +1,18 @@
 """From a labelled folder to a shipped checkpoint: train, calibrate, evaluate, write the card."""
 
+import datetime
 import json
 import os
 import platform
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from core.errors import BadData, BadSetting
 from core.evaluate.answers import answers
@@ -23,36 +26,46 @@ from core.evaluate.run import logits, report
 from core.models import checkpoint as checkpoints
 from core.models.architecture import Network
 from core.models.classifier import load, probabilities
-from core.train import folds, log
+from core.train import folds, log, ranks
 from core.train.data import STORED_SIDE, table
 from core.train.data import load as load_films
 from core.train.fit import fit, predict, total_seconds
 from core.train.frozen import fit_head
-from core.train.recipe import Recipe
+from core.train.recipe import Recipe, refuse_other
 from core.types import Checkpoint, Input
 
 
-def train(data: Path, *, name: str, recipe: Recipe, runs: Path, out: Path) -> Checkpoint | None:
+def train(
+    data: Path, *, name: str, recipe: Recipe, runs: Path, out: Path, notes: Mapping[str, Any] | None = None
+) -> Checkpoint | None:
     """Trains, or goes on where a killed run stopped, and writes `name`.safetensors with its card into `out`.
 
+    notes:   what the card says beside the figures (core.train.recipe.notes).
     Returns: the checkpoint; None in all processes of torchrun but the first.
     Raises:  BadData if the table is missing or wrong; BadSetting if `out` already holds a checkpoint of this name
              that another recipe made: nothing is overwritten.
     """
-    _refuse_other(name, recipe, out)
+    refuse_other(name, recipe, out)
     rows = _without(table(data), recipe)
     start = _start(recipe, out)
+    if recipe.frozen and not ranks.is_first():
+        return None  # one process does it in minutes
     network = _fitted(recipe, rows, runs / name, start[1] if start else None)
-    if int(os.environ.get("RANK", 0)):
+    ranks.leave()
+    if not ranks.is_first():
         return None
+    notes = notes or {}
+    trained_on = _trained_on(rows, recipe, runs / name, start[0] if start else None)
     card: dict[str, Any] = {
+        **notes,
         "architecture": recipe.architecture,
         "findings": list(recipe.findings),
         "multi_label": recipe.multi_label,
         "input": checkpoints.input_card(Input(size=recipe.sizes[-1])),
         "temperature": 1.0,
         "thresholds": {},
-        "trained_on": _trained_on(rows, recipe, runs / name, start[0] if start else None),
+        "trained_on": trained_on | notes.get("trained_on", {}),
+        "date": datetime.date.today().isoformat(),
     }
     checkpoints.write(network, card, name, out)
     return finish(rows, name=name, out=out)  # the figures are those of the weights as stored, in float16
@@ -86,19 +99,24 @@ def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: P
 
     by:      "source" to leave one source out at a time, or a number of folds by patient.
     Returns: what the card's metrics now say: other_source or folds, a list of name, n, patients, accuracy, auc{},
-             macro_auc; with the recipe, because it may be shorter than that of the shipped weights.
-    Raises:  BadData as core.train.folds; BadSetting where the recipe starts from weights that have seen the films.
+             macro_auc; with the recipe, because it may be shorter than that of the shipped weights. Nothing in all
+             processes of torchrun but the first.
+    Raises:  BadData as core.train.folds; BadSetting where the recipe starts from weights that have seen the films;
+             UnknownName where `out` holds no checkpoint of this name.
     """
     if recipe.start:
         raise BadSetting(
             f"The recipe starts from {recipe.start}, which has seen the films that a fold leaves out. "
             "Fold a recipe that starts from none."
         )
+    checkpoints.read_card(name, out)  # that it is there is known before hours of training, not after
     rows = known(table(data), recipe.findings, multi_label=recipe.multi_label)
     parts = folds.by_source(rows, seed=recipe.seed) if by == "source" else folds.by_patient(rows, int(by))
     found = []
     for fold, split in parts.items():
-        network = _fitted(recipe, split, runs / name / fold.replace(" ", "-"))
+        network = _fitted(recipe, split, runs / name / re.sub(r"[^\w-]+", "-", fold))
+        if not ranks.is_first():
+            continue
         films = load_films(split, "test", recipe.findings, Input(size=STORED_SIDE), multi_label=recipe.multi_label)
         scores = predict(network, films.images, recipe.sizes[-1]).numpy()
         labels = truth(films.rows, recipe.findings, multi_label=recipe.multi_label)
@@ -112,6 +130,9 @@ def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: P
         )
         said = answers(unscaled, scores, labels, films.column("patient"))
         found.append({"source" if by == "source" else "name": fold, **few_figures(said)})
+    ranks.leave()
+    if not ranks.is_first():
+        return []
     field = "other_source" if by == "source" else "folds"
     card = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
     metrics = card.get("metrics", {}) | {field: found, f"{field}_recipe": asdict(recipe)}
@@ -137,12 +158,16 @@ def _fitted(recipe: Recipe, rows: Sequence[Row], run: Path, start: Network | Non
 
 
 def _start(recipe: Recipe, out: Path) -> tuple[Checkpoint, Network] | None:
-    """The checkpoint that the recipe starts from, from `out` or from those shipped."""
+    """The checkpoint that the recipe starts from, from `out` or from those shipped; made for other findings, without
+    its head: the new one begins at random even where it has as many outputs."""
     if not recipe.start:
         return None
     folder = out if recipe.start in checkpoints.names(out) else checkpoints.SHIPPED
     card = checkpoints.read_card(recipe.start, folder)
-    return card, checkpoints.read_network(card, folder)
+    network = checkpoints.read_network(card, folder)
+    if card.findings != recipe.findings:
+        network.head = nn.Identity()
+    return card, network
 
 
 def _without(rows: list[Row], recipe: Recipe) -> list[Row]:
@@ -161,7 +186,6 @@ def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: Checkpoint | 
     counts = Counter((row.source, label, row.split) for row in used for label in row.labels)
     epochs = log.read(run / "log.jsonl")
     told: dict[str, Any] = {
-        "data": "cxr: curated public chest radiographs, patient-disjoint splits",
         **{split: sum(row.split == split for row in used) for split in ("train", "val", "test")},
         "counts": [
             {"source": source, "finding": finding, "split": split, "n": count}
@@ -182,14 +206,3 @@ def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: Checkpoint | 
             **{field: before[field] for field in ("recipe", "epochs", "seconds", "hardware") if field in before},
         }
     return told
-
-
-def _refuse_other(name: str, recipe: Recipe, out: Path) -> None:
-    path = out / f"{name}.json"
-    if not path.exists():
-        return
-    made_by = json.loads(path.read_text(encoding="utf-8")).get("trained_on", {}).get("recipe")
-    if made_by != json.loads(json.dumps(asdict(recipe))):
-        raise BadSetting(
-            f"{path} was trained by another recipe and is not overwritten. Choose another --name or --out."
-        )
