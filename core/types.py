@@ -163,6 +163,7 @@ class Checkpoint:
     temperature: logits are divided by it before softmax or sigmoid.
     thresholds:  finding -> probability from which it counts as found (operating point); empty where none was set.
     metrics, trained_on: the card's own figures, as stored.
+    told:        the whole card as stored: known failures, licence, intended use, date and what else it says.
     sha256:      of the weights file.
     """
 
@@ -176,6 +177,7 @@ class Checkpoint:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     trained_on: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def key(self) -> str:
