@@ -44,6 +44,13 @@ class Films:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def part(self, rows: Sequence[Row]) -> "Films":
+        """Those of the rows, which may stand in other splits than here; by id."""
+        places = {row.id: place for place, row in enumerate(self.rows)}
+        chosen = torch.tensor([places[row.id] for row in rows])
+        lungs = None if self.lungs is None else self.lungs[chosen]
+        return Films(self.images[chosen], self.labels[chosen], tuple(rows), lungs)
+
     def column(self, name: str) -> NDArray[np.str_]:
         """(N,) the rows' values of one column, as text."""
         return np.array([str(getattr(row, name)) for row in self.rows])
@@ -70,14 +77,14 @@ def table(folder: Path) -> list[Row]:
 
 def load(
     rows: Sequence[Row],
-    split: str,
+    split: str | None,
     findings: Sequence[str],
     input: Input,
     *,
     lungs: bool = False,
     multi_label: bool = False,
 ) -> Films:
-    """The films of one split, prepared as `input` says, as 8-bit grey.
+    """The films of one split, or of all with None, prepared as `input` says, as 8-bit grey.
 
     lungs:       with their lungs: the outline that the table names, else the lung network's.
     multi_label: a film may have any number of the findings, none too. Films with other labels are left out.
@@ -85,18 +92,19 @@ def load(
     """
     chosen = tuple(row for row in manifest.known(rows, findings, multi_label=multi_label) if row.split == split)
     if not chosen:
-        raise BadData(f"The table has no film in split {split!r} with a finding of {', '.join(findings)}.")
+        where = "" if split is None else f" in split {split!r}"
+        raise BadData(f"The table has no film{where} with a finding of {', '.join(findings)}.")
 
     def read(row: Row) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         prepared = prepare(radiograph(row), input)
         return prepared.picture, _outline(row, prepared.placement) if lungs else _NOWHERE
 
     with ThreadPoolExecutor() as pool:
-        pairs = list(tqdm(pool.map(read, chosen), total=len(chosen), desc=f"reading {split}", unit="film"))
+        pairs = list(tqdm(pool.map(read, chosen), total=len(chosen), desc=f"reading {split or 'films'}", unit="film"))
     images = torch.from_numpy(np.stack([picture for picture, _ in pairs]))
     outlines = torch.from_numpy(np.stack([outline for _, outline in pairs])) if lungs else None
     if outlines is not None:
-        outlines = _completed(images, outlines, chosen, split)
+        outlines = _completed(images, outlines, chosen)
     present = torch.from_numpy(manifest.truth(chosen, findings, multi_label=multi_label)).long()
     return Films(images, present if multi_label else present.argmax(dim=1), chosen, outlines)
 
@@ -111,14 +119,14 @@ def _outline(row: Row, placement: Placement) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(cut, (LUNGS_SIDE, LUNGS_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _completed(images: Tensor, outlines: Tensor, rows: Sequence[Row], split: str) -> Tensor:
+def _completed(images: Tensor, outlines: Tensor, rows: Sequence[Row]) -> Tensor:
     """The outlines, the lung network's where the table names none; all 255 where it finds no lungs."""
     lacking = [index for index, row in enumerate(rows) if row.lungs is None]
     if not lacking:
         return outlines
     network = lung_network.network()
     side = lung_network.INPUT.size
-    for batch in tqdm(torch.tensor(lacking).split(32), desc=f"finding the lungs of {split}"):
+    for batch in tqdm(torch.tensor(lacking).split(32), desc="finding lungs"):
         films = resized(images[batch], side)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             seen = lung_network.look(network, standardised(films))

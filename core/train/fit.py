@@ -78,6 +78,21 @@ def fit(recipe: Recipe, train: Films, val: Films, folder: Path, *, start: Networ
     return trained.eval().to("cpu")
 
 
+def finished(recipe: Recipe, folder: Path) -> Network | None:
+    """The network of a run that has reached its last epoch, without the films; None where there is more to train."""
+    path = folder / "state.pt"
+    if not path.exists():
+        return None
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    ended = state["epochs"] >= len(recipe.schedule) or (recipe.patience and state["best"]["waited"] >= recipe.patience)
+    if state["recipe"] != asdict(recipe) or not ended:
+        return None
+    network = architectures[recipe.architecture].build(len(recipe.findings), 1)
+    average = {name.removeprefix("module."): tensor for name, tensor in state["average"].items() if "." in name}
+    network.load_state_dict(state["best"]["weights"] if recipe.patience else average)
+    return network.eval()
+
+
 def predict(network: nn.Module, images: Tensor, size: int) -> Tensor:
     """(N, F) float32 logits of (N, S, S) uint8 films at `size` px; the network is left in evaluation mode."""
     device = next(network.parameters()).device

@@ -27,9 +27,9 @@ from core.models import checkpoint as checkpoints
 from core.models.architecture import Network
 from core.models.classifier import load, probabilities
 from core.train import folds, log, ranks
-from core.train.data import STORED_SIDE, table
+from core.train.data import STORED_SIDE, Films, table
 from core.train.data import load as load_films
-from core.train.fit import fit, predict, total_seconds
+from core.train.fit import finished, fit, predict, total_seconds
 from core.train.frozen import fit_head
 from core.train.recipe import Recipe, refuse_other
 from core.types import Checkpoint, Input
@@ -112,12 +112,17 @@ def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: P
     checkpoints.read_card(name, out)  # that it is there is known before hours of training, not after
     rows = known(table(data), recipe.findings, multi_label=recipe.multi_label)
     parts = folds.by_source(rows, seed=recipe.seed) if by == "source" else folds.by_patient(rows, int(by))
+    everything = _films(recipe, rows, None)
     found = []
     for fold, split in parts.items():
-        network = _fitted(recipe, split, runs / name / re.sub(r"[^\w-]+", "-", fold))
+        by_split = {name: [row for row in split if row.split == name] for name in ("train", "val", "test")}
+        films = everything.part(by_split["test"])
+        run = runs / name / re.sub(r"[^\w-]+", "-", fold)
+        network = finished(recipe, run) or fit(
+            recipe, everything.part(by_split["train"]), everything.part(by_split["val"]), run
+        )
         if not ranks.is_first():
             continue
-        films = load_films(split, "test", recipe.findings, Input(size=STORED_SIDE), multi_label=recipe.multi_label)
         scores = predict(network, films.images, recipe.sizes[-1]).numpy()
         labels = truth(films.rows, recipe.findings, multi_label=recipe.multi_label)
         unscaled = Checkpoint(
@@ -141,20 +146,17 @@ def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: P
 
 
 def _fitted(recipe: Recipe, rows: Sequence[Row], run: Path, start: Network | None = None) -> Network:
-    val, films = (
-        load_films(
-            rows,
-            split,
-            recipe.findings,
-            Input(size=STORED_SIDE),
-            lungs=recipe.needs_lungs,
-            multi_label=recipe.multi_label,
-        )
-        for split in ("val", "train")
-    )
+    if not recipe.frozen and (network := finished(recipe, run)) is not None:
+        return network
+    val, films = (_films(recipe, rows, split) for split in ("val", "train"))
     if recipe.frozen and start is not None:
         return fit_head(recipe, films, val, run, start)
     return fit(recipe, films, val, run, start=start)
+
+
+def _films(recipe: Recipe, rows: Sequence[Row], split: str | None) -> Films:
+    stored = Input(size=STORED_SIDE)
+    return load_films(rows, split, recipe.findings, stored, lungs=recipe.needs_lungs, multi_label=recipe.multi_label)
 
 
 def _start(recipe: Recipe, out: Path) -> tuple[Checkpoint, Network] | None:
