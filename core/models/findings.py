@@ -1,0 +1,75 @@
+"""Named sets of findings, and which of its findings a network calls present."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from core.errors import BadSetting
+from core.types import Checkpoint, Prediction
+
+# Official spelling and order. Source: Wang et al. 2017, arXiv:1705.02315.
+CHESTXRAY14 = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Effusion",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pneumonia",
+    "Pneumothorax",
+    "Consolidation",
+    "Edema",
+    "Emphysema",
+    "Fibrosis",
+    "Pleural_Thickening",
+    "Hernia",
+)
+SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "cxr3": ("covid", "pneumonia", "normal"),
+        "chestxray14": CHESTXRAY14,
+        "chestxray15": (*CHESTXRAY14, "covid"),
+    }
+)
+EVEN = 0.5  # what counts as present where the card has no operating point
+
+
+def parse(text: str) -> tuple[str, ...]:
+    """The findings of "covid,normal", or of a set's name ("chestxray14"), or of both together, each once.
+
+    Raises: BadSetting if nothing is named, or a part between the commas is empty.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise BadSetting(
+            f"The findings are {text!r}; name them with commas between, as in covid,normal, "
+            f"or give a set: {', '.join(SETS)}."
+        )
+    return tuple(dict.fromkeys(finding for part in parts for finding in SETS.get(part, (part,))))
+
+
+def present(prediction: Prediction, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """The findings that reach their operating point, the likeliest first; empty where the network finds nothing.
+
+    A finding without an operating point is present from 0.5 on.
+    """
+    reached = [
+        (probability, finding)
+        for finding in prediction.findings
+        if (probability := prediction.probability(finding)) >= checkpoint.thresholds.get(finding, EVEN)
+    ]
+    return tuple(finding for _, finding in sorted(reached, key=lambda pair: -pair[0]))
+
+
+def leading(prediction: Prediction, checkpoint: Checkpoint) -> str:
+    """The finding to look at first.
+
+    Of a single-label network the likeliest. Of a multi-label network the likeliest of those present: a rare finding
+    above its low operating point matters more than a common one below its high one; the likeliest where none is.
+    """
+    found = present(prediction, checkpoint) if checkpoint.multi_label else ()
+    return found[0] if found else prediction.likeliest[0]
+
+
+def words(finding: str) -> str:
+    """The finding as a person writes it: "Pleural Thickening" for "Pleural_Thickening"."""
+    return finding.replace("_", " ")
