@@ -126,7 +126,7 @@ def _completed(images: Tensor, outlines: Tensor, rows: Sequence[Row]) -> Tensor:
         return outlines
     network = lung_network.network()
     side = lung_network.INPUT.size
-    for batch in tqdm(torch.tensor(lacking).split(32), desc="finding lungs"):
+    for batch in tqdm(torch.split(torch.tensor(lacking), 32), desc="finding lungs"):
         films = resized(images[batch], side)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             seen = lung_network.look(network, standardised(films))

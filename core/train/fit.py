@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +71,7 @@ def fit(recipe: Recipe, train: Films, val: Films, folder: Path, *, start: Networ
             tqdm.write(str(record), file=sys.stderr)
             best.see(average.module, record["val_loss"], schedule[epoch])
             log.store(folder / "state.pt", asdict(recipe), parts, epoch + 1)
-    trained: Network = average.module
+    trained = cast(Network, average.module)
     if recipe.patience and ranks.first:
         trained.load_state_dict(best.weights)
     ranks.level(trained)
@@ -165,7 +165,7 @@ def _epoch(recipe: Recipe, learner: _Learner, train: Films, epoch: int, ranks: R
     """One pass over the films, in steps; returns the mean loss of this process's part."""
     size = recipe.schedule[epoch]
     generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
-    batches = sampling_order(train, recipe, generator).split(recipe.batch)  # the same in all processes
+    batches = torch.split(sampling_order(train, recipe, generator), recipe.batch)  # the same in all processes
     if not ranks.first:  # or all would turn and mirror their films alike
         generator.manual_seed((recipe.seed * 1000 + epoch) * 1000 + ranks.rank)
     torch.manual_seed(recipe.seed * 1000 + epoch + ranks.rank)  # dropout, which a killed run has to repeat
@@ -227,7 +227,7 @@ def heat_outside(network: Network, features: Tensor, labels: Tensor, lungs: Tens
     if labels.ndim > 1:
         raise BadSetting("The penalty needs films with one finding each.")
     heat = torch.einsum("nkhw,nk->nhw", features, linear.weight.float()[labels]).clamp(min=0)
-    outside = 1 - functional.adaptive_avg_pool2d(grown(lungs, _MARGIN), heat.shape[-2:])[:, 0]
+    outside = 1 - functional.adaptive_avg_pool2d(grown(lungs, _MARGIN), tuple(heat.shape[-2:]))[:, 0]
     return ((heat * outside).sum(dim=(1, 2)) / (heat.sum(dim=(1, 2)) + 1e-6)).mean()
 
 

@@ -44,7 +44,7 @@ def fit_head(recipe: Recipe, train: Films, val: Films, folder: Path, start: Netw
     for epoch in range(done, epochs):
         begun = time.perf_counter()
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
-        batches = sampling_order(train, recipe, generator).split(recipe.batch)
+        batches = torch.split(sampling_order(train, recipe, generator), recipe.batch)
         head.train()
         total = 0.0
         for step, batch in enumerate(batches):
@@ -100,7 +100,7 @@ def _features(network: Network, recipe: Recipe, sets: tuple[Tensor, ...], folder
     with torch.inference_mode():
         for films in sets:
             batches = []
-            for batch in tqdm(films.split(64), desc="computing features"):
+            for batch in tqdm(torch.split(films, 64), desc="computing features"):
                 squares = standardised(resized(batch.to(device), recipe.sizes[-1]))
                 with torch.autocast(device.type, dtype=torch.bfloat16):
                     batches.append(pooled(squares.contiguous(memory_format=torch.channels_last)).float().cpu())

@@ -5,19 +5,11 @@ import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from core.errors import BadData
-
-
-class Part(Protocol):
-    """A network, an optimiser, a schedule: what can be stored and set back."""
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> Any: ...
 
 
 def append(path: Path, record: dict[str, Any]) -> None:
@@ -42,14 +34,14 @@ def read(path: Path) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def store(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Part], epochs: int, **more: Any) -> None:
-    """Keeps all parts; a kill leaves the old state or the new one, never half of one."""
+def store(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Any], epochs: int, **more: Any) -> None:
+    """Keeps all parts (whatever has a state_dict); a kill leaves the old state or the new one, never half of one."""
     state = {name: part.state_dict() for name, part in parts.items()}
     torch.save({"recipe": dict(recipe), "epochs": epochs, **state, **more}, path.with_suffix(".part"))
     path.with_suffix(".part").replace(path)
 
 
-def resume(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Part]) -> int:
+def resume(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Any]) -> int:
     """Sets the parts back; returns the epochs already done, 0 where there is no state.
 
     Raises: BadData where another recipe made the state, or it cannot be read.

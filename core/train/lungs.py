@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -79,7 +79,7 @@ def fit(recipe: LungsRecipe, films: Films, val: Films, folder: Path) -> UNet:
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
         network.train()
         total = 0.0
-        batches = torch.randperm(len(films), generator=generator).split(recipe.batch)
+        batches = torch.split(torch.randperm(len(films), generator=generator), recipe.batch)
         for batch in tqdm(batches, desc=f"epoch {epoch + 1}/{len(schedule)} at {schedule[epoch]} px"):
             images, lungs = augment(
                 films.images[batch].to(device), schedule[epoch], generator, lungs=_lungs(films)[batch].to(device)
@@ -100,13 +100,13 @@ def fit(recipe: LungsRecipe, films: Films, val: Films, folder: Path) -> UNet:
             "of": len(schedule),
             "size": schedule[epoch],
             "loss": total / len(films),
-            "val_dice": _dice(average.module, val),
+            "val_dice": _dice(cast(UNet, average.module), val),
             "seconds": time.perf_counter() - start,
         }
         log.append(folder / "log.jsonl", record)
         tqdm.write(str(record))
         log.store(folder / "state.pt", asdict(recipe), parts, epoch + 1)
-    trained: UNet = average.module
+    trained = cast(UNet, average.module)
     return trained.eval().cpu()
 
 
@@ -168,7 +168,7 @@ def _dice(network: UNet, films: Films) -> float:
     values = []
     device = next(network.parameters()).device
     with torch.inference_mode():
-        for images, lungs in zip(films.images.split(32), _lungs(films).split(32), strict=True):
+        for images, lungs in zip(torch.split(films.images, 32), torch.split(_lungs(films), 32), strict=True):
             squares = standardised(resized(images.to(device), INPUT.size)).contiguous(memory_format=torch.channels_last)
             with torch.autocast(device.type, dtype=torch.bfloat16):
                 found = network(squares).float().cpu() > 0

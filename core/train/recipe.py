@@ -105,8 +105,8 @@ def read(path: Path) -> Recipe | LungsRecipe:
     """
     told = _toml(path)
     told.pop(_NOTES, None)
-    kind: Recipe | LungsRecipe = LungsRecipe() if told.get("architecture") == NAME else Recipe()
-    return changed(kind, told, f"The recipe {path.name}")
+    who = f"The recipe {path.name}"
+    return changed(LungsRecipe(), told, who) if told.get("architecture") == NAME else changed(Recipe(), told, who)
 
 
 def notes(path: Path) -> dict[str, Any]:
