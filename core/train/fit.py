@@ -45,7 +45,7 @@ def fit(recipe: Recipe, train: Films, val: Films, folder: Path, *, start: Networ
         take(network, start)
     network.to(ranks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(_groups(network, recipe.weight_decay), lr=recipe.rate, fused=True)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
+    average = averaged(network, recipe.average)
     best = _Best(average.module)
     parts = {"network": network, "optimiser": optimiser, "average": average, "best": best}
     done = log.resume(folder / "state.pt", asdict(recipe), parts)
@@ -76,6 +76,11 @@ def fit(recipe: Recipe, train: Films, val: Films, folder: Path, *, start: Networ
         trained.load_state_dict(best.weights)
     ranks.level(trained)
     return trained.eval().to("cpu")
+
+
+def averaged(network: nn.Module, decay: float) -> AveragedModel:
+    """A moving average of weights and batch norm statistics, `decay` of the old kept at each step."""
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
 
 
 def finished(recipe: Recipe, folder: Path) -> Network | None:
@@ -227,7 +232,7 @@ def heat_outside(network: Network, features: Tensor, labels: Tensor, lungs: Tens
     if labels.ndim > 1:
         raise BadSetting("The penalty needs films with one finding each.")
     heat = torch.einsum("nkhw,nk->nhw", features, linear.weight.float()[labels]).clamp(min=0)
-    outside = 1 - functional.adaptive_avg_pool2d(grown(lungs, _MARGIN), tuple(heat.shape[-2:]))[:, 0]
+    outside = 1 - functional.adaptive_avg_pool2d(grown(lungs, _MARGIN), (heat.shape[-2], heat.shape[-1]))[:, 0]
     return ((heat * outside).sum(dim=(1, 2)) / (heat.sum(dim=(1, 2)) + 1e-6)).mean()
 
 

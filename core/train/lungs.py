@@ -23,6 +23,7 @@ from core.models import checkpoint as checkpoints
 from core.train import log
 from core.train.augment import augment, standardised
 from core.train.data import STORED_SIDE, Films, load, resized, table
+from core.train.fit import averaged
 from core.train.recipe import LungsRecipe, refuse_other
 from core.types import Input
 
@@ -64,9 +65,7 @@ def fit(recipe: LungsRecipe, films: Films, val: Films, folder: Path) -> UNet:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = UNet().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average), use_buffers=True
-    )
+    average = averaged(network, recipe.average)
     schedule = [size for size, epochs in zip(recipe.sizes, recipe.epochs, strict=True) for _ in range(epochs)]
     steps = -(-len(films) // recipe.batch)
     rate = torch.optim.lr_scheduler.OneCycleLR(
