@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from core.explain.method import methods
+from core.models.architecture import architectures
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,6 +32,11 @@ def test_the_python_example_runs() -> None:
 def test_every_method_has_its_row() -> None:
     for method in methods.values():
         assert f"| `{method.name}` | {method.plain} | {method.source} |" in README
+
+
+def test_every_architecture_has_its_row() -> None:
+    for entry in architectures.values():
+        assert f"| `{entry.name}` | {entry.title} | {entry.source} |" in README
 
 
 def test_every_make_target_named_is_there() -> None:
