@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 @options.checkpoint
 @options.weights
 @click.option("--split", metavar="NAME", help="Films of this split.  [default: test where the table has splits]")
+@click.option(
+    "--method", default="grad-cam", show_default=True, metavar="NAME", help="Whose heat is compared with the masks."
+)
+@click.option("--lungs", is_flag=True, help="Find the lungs of films that have no mask of them.")
 @click.option("--only-known", is_flag=True, help="Leave films out whose label the checkpoint does not know.")
 @click.option(
     "--out",
@@ -30,6 +34,8 @@ def evaluate(
     checkpoint: str | None,
     weights: Path | None,
     split: str | None,
+    method: str,
+    lungs: bool,
     only_known: bool,
     out: Path | None,
     as_json: bool,
@@ -38,21 +44,26 @@ def evaluate(
 
     MANIFEST.csv has the columns file and label (several labels with | between them) and, where known, id, patient,
     source, age, sex, view, split, box, lungs, lesions, devices; its paths are relative to it. A folder with cxr.csv
-    will do. Intervals are over resampled patients; rates have Wilson's where each patient has one film.
+    will do. Intervals are over resampled patients; rates have Wilson's where each patient has one film. Films that are
+    the same as, or look like, others of the table are told first. Where the table names masks, the shares of the heat
+    on them are told, too.
 
     \b
     Examples:
       python -m core evaluate ../shared/cxr
       python -m core evaluate films.csv --checkpoint densenet121-cxr3 --json
       python -m core evaluate films.csv --split val --out figures
+      python -m core evaluate films.csv --method integrated-gradients --lungs
     """
     from core.commands import figures
     from core.evaluate import export
     from core.evaluate.manifest import known, radiograph, read
     from core.evaluate.run import logits, report
+    from core.explain.method import methods
 
     if out:
         export.refuse_to_overwrite(out)
+    method = methods[method].name  # an unknown one is told before any film is read
     classifier = options.classifier(checkpoint, weights)
     card = classifier.checkpoint
     table = read(manifest)
@@ -65,7 +76,7 @@ def evaluate(
         "checkpoint": card.name,
         "manifest": str(manifest),
         "split": split,
-        **report(classifier, rows, others=others, scores=scores),
+        **report(classifier, rows, method=method, lungs=lungs, others=others, scores=scores),
     }
     if out:
         export.write(out, found, card, rows, scores, manifest if manifest.is_dir() else manifest.parent)

@@ -17,6 +17,15 @@ _OVERALL = {
     "ece_before": "  before temperature",
     "brier": "Brier score",
 }
+_HEAT = {
+    "lung_ratio": "in the lungs and their rim",
+    "lung_area": "  which cover",
+    "lung_ratio_strict": "in the lungs as drawn",
+    "device_ratio": "on devices",
+    "device_area": "  which cover",
+    "hit_rate": "hottest place hits a lesion",
+    "miou": "overlap with lesions (IoU)",
+}
 _BY_FINDING = {
     "auc": "AUC",
     "average_precision": "average precision",
@@ -30,9 +39,11 @@ def told(found: Card) -> str:
     split = f", split {found['split']}" if found.get("split") else ""
     parts = [
         f"{found['checkpoint']} on {found['n']} films of {found['patients']} patients{split}",
+        _leakage(found["leakage"]),
         options.table([["", "value, 95 % interval", "n"], *_rows(_OVERALL, found)]),
         *(_findings(found, name, title) for name, title in _BY_FINDING.items() if found[name]),
         _confusion(found),
+        _heat(found),
         _groups(found["groups"]),
         *found["warnings"],
     ]
@@ -77,6 +88,33 @@ def _confusion(found: Card) -> str:
 
 def _shares(row: Sequence[int]) -> list[str]:
     return [f"{count} ({count / sum(row):.0%})" if sum(row) else "0" for count in row]
+
+
+def _leakage(found: Card) -> str:
+    """What was compared and what was found, each pair that is known by name in a line."""
+    against = f" and with {found['others']} of other splits" if found["others"] else ""
+    lines = [f"Leakage: {found['films']} films compared with one another{against}; " + _found(found)]
+    for pair in [*found["identical"]["pairs"], *found["near_duplicates"]["pairs"]]:
+        split = f" of {pair['split']}" if pair["split"] else ""
+        lines.append(f"  {pair['film']} = {pair['other']}{split} ({pair['likeness']:.2f})")
+    return "\n".join(lines)
+
+
+def _found(found: Card) -> str:
+    counts = {
+        "identical files": found["identical"]["n"],
+        "near-duplicates": found["near_duplicates"]["n"],
+        "patients on both sides": found["patients"]["n"],
+    }
+    if found["in_training"]:
+        counts["seen in training"] = found["in_training"]["n"]
+    return ", ".join(f"{name}: {count}" for name, count in counts.items()) + "."
+
+
+def _heat(found: Card) -> str:
+    """Shares of the heat; empty where no film has a mask."""
+    rows = [row for row in _rows(_HEAT, found) if row[-1] != "0"]
+    return options.table([[f"{found['heat']['title']} heat", "share, 95 % interval", "n"], *rows]) if rows else ""
 
 
 def _groups(groups: Sequence[Card]) -> str:

@@ -13,7 +13,9 @@ from core.errors import BadData
 from core.evaluate.answers import answers
 from core.evaluate.figures import figures
 from core.evaluate.groups import accuracy_by_source_alone, groups, warnings
+from core.evaluate.heat import heat_figures
 from core.evaluate.intervals import REPEATS
+from core.evaluate.leakage import leakage, sentences
 from core.evaluate.manifest import Row, radiograph, truth
 from core.image.prepare import prepare
 from core.models.classifier import Classifier
@@ -49,6 +51,8 @@ def report(
     classifier: Classifier,
     rows: Sequence[Row],
     *,
+    method: str | None = None,
+    lungs: bool = False,
     others: Sequence[Row] = (),
     scores: NDArray[np.float32] | None = None,
     repeats: int = REPEATS,
@@ -56,26 +60,31 @@ def report(
     """The figures of a classifier on the films, with leakage, groups and warnings.
 
     rows:    films whose labels the card knows.
+    method:  of the heat figures, which need masks; None leaves them out. lungs: as `heat_figures`.
     others:  films of the other splits, for the leakage check.
     scores:  (N, F) logits of the rows, where the caller has them already.
-    Returns: findings; what `figures` gives; groups, accuracy_by_source_alone, warnings.
-    Raises:  BadData if a label is unknown, or all films are of one class.
+    Returns: findings; leakage; what `figures` gives; what `heat_figures` gives; groups, accuracy_by_source_alone,
+             warnings.
+    Raises:  BadData if a label is unknown, or all films are of one class; UnknownName for the method.
     """
     checkpoint = classifier.checkpoint
     labels = truth(rows, checkpoint.findings, multi_label=checkpoint.multi_label)
     refuse_one_class(labels, checkpoint.findings)
     if scores is None:
         scores = logits(classifier, map(radiograph, rows), progress="predicting", total=len(rows))
+    copies = leakage(rows, others, trained_on=checkpoint.trained_on.get("digests", ()))
     patients = np.array([row.patient for row in rows])
     said = answers(checkpoint, scores, labels, patients)
     everything = figures(said, repeats=repeats)
     parts = groups(said, rows, repeats=repeats)
     return {
         "findings": list(checkpoint.findings),
+        "leakage": copies,
         **everything,
+        **(heat_figures(classifier, rows, method=method, lungs=lungs, repeats=repeats) if method else {}),
         "groups": parts,
         "accuracy_by_source_alone": accuracy_by_source_alone(rows),
-        "warnings": warnings(everything, parts, rows),
+        "warnings": [*sentences(copies), *warnings(everything, parts, rows)],
     }
 
 

@@ -26,7 +26,9 @@ def test_people_get_tables(weights: Path, manifest: Path) -> None:
 
     assert told.exit_code == 0, told.output
     assert told.stdout.startswith("untrained on 12 films of 6 patients, split test\n")
+    assert "Leakage: 12 films compared with one another and with 4 of other splits; identical files: 0" in told.stdout
     assert "balanced accuracy" in told.stdout
+    assert "Grad-CAM heat" in told.stdout
     assert "label, then said:" in told.stdout
     assert "Adults (known age 18 and over)" in told.stdout
 
@@ -43,6 +45,8 @@ def test_json_is_one_line_with_stable_keys(weights: Path, manifest: Path) -> Non
     found = json.loads(told.stdout)
     assert (found["checkpoint"], found["split"], found["n"]) == ("untrained", "val", 4)
     assert set(found["accuracy"]) == {"value", "low", "high", "n"}
+    assert found["heat"]["method"] == "grad-cam"
+    assert found["lung_ratio"]["n"] == 4
     assert found["macro_auc"]["value"] is None  # two films of each class are too few
 
 
@@ -93,3 +97,10 @@ def test_an_unknown_label_is_told_and_can_be_left_out(weights: Path, manifest: P
 
     told = _evaluate(weights, manifest.parent / "odd.csv", "--only-known", "--json")
     assert json.loads(told.stdout)["n"] == 11
+
+
+def test_an_unknown_method_is_told(weights: Path, manifest: Path) -> None:
+    told = _evaluate(weights, manifest, "--method", "gradcam")
+
+    assert told.exit_code == 1
+    assert "Did you mean 'grad-cam'?" in told.stderr

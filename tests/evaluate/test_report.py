@@ -1,5 +1,6 @@
 """The whole report on a small drawn set, and its parts against values known by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,31 @@ def _row(label: str, source: str = "", age: str = "") -> Row:
 
 
 def test_a_report_holds_every_key_that_readers_of_cards_rely_on(classifier: Classifier, rows: list[Row]) -> None:
-    found = report(classifier, rows, repeats=10)
+    found = report(classifier, rows[:12], method="grad-cam", others=rows[12:], repeats=10)
 
+    assert (found["leakage"]["films"], found["leakage"]["others"]) == (12, 4)
+    assert (found["lung_ratio"]["n"], found["hit_rate"]["n"], found["miou"]["n"], found["device_ratio"]["n"]) == (
+        12,
+        6,
+        6,
+        12,
+    )
     assert {"n", "patients", "accuracy", "balanced_accuracy", "macro_auc", "auc", "average_precision"} <= set(found)
     assert {"sensitivity", "specificity", "confusion", "ece", "ece_before", "brier", "reliability"} <= set(found)
     assert {"roc", "precision_recall", "groups", "warnings", "accuracy_by_source_alone"} <= set(found)
-    assert (found["n"], found["patients"]) == (16, 8)
+    assert (found["n"], found["patients"]) == (12, 6)
     assert set(found["accuracy"]) == {"value", "low", "high", "n"}
     assert {"pneumonia", "normal"} == set(found["auc"])
-    assert np.sum(found["confusion"]) == 16
+    assert np.sum(found["confusion"]) == 12
+
+
+def test_copies_are_the_first_warning(classifier: Classifier, rows: list[Row]) -> None:
+    twice = replace(rows[0], id="twice", patient="another", split="train")
+
+    found = report(classifier, rows, others=[twice], repeats=5)
+
+    assert found["warnings"][0] == "Leakage: pairs of the same file on both sides of the split: 1."
+    assert "lung_ratio" not in found  # no method was asked for
 
 
 def test_labels_of_one_class_are_refused(classifier: Classifier, rows: list[Row]) -> None:
