@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from urllib.parse import quote
 
+from core.models.summary import Estimate, halves
 from core.types import digest
 
 # Okabe and Ito 2008: told apart by all kinds of colour vision. A finding has the same colour on every page.
@@ -73,8 +75,11 @@ def dot(finding: str, probability: float) -> str:
     )
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str) -> str:
-    """A table that screen readers can walk, wide ones scroll by themselves; its caption stays in sight below."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, label: str = "") -> str:
+    """A table that screen readers can walk, wide ones scroll by themselves; its caption stays in sight below.
+
+    label: what it is, for screen readers; the caption where there is none.
+    """
     columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
     lines = "".join(
         "<tr>"
@@ -85,40 +90,57 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str) -
         + "</tr>"
         for row in rows
     )
+    said = paragraph(caption, quiet=True) if caption else ""
     return (
-        f'<div class="lb-scroll" tabindex="0"><table class="lb-table" aria-label="{escape(caption)}">'
-        f"<thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>{paragraph(caption, quiet=True)}"
+        f'<div class="lb-scroll" tabindex="0"><table class="lb-table" aria-label="{escape(label or caption)}">'
+        f"<thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>{said}"
     )
 
 
-def interval(name: str, figure: str, *, value: float, low: float, high: float, floor: float, hue: str) -> str:
-    """One row of a dot plot: the value as a dot and its 95 % interval as a line, on a scale from `floor` to 1.
+def sheet(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], *, label: str) -> str:
+    """A table whose rows open the card of a checkpoint; on a phone each row is a block.
 
-    Chance, where `floor` is 0.5, is the left end.
+    rows: the name of the checkpoint, and its cells as HTML (`stacked`, `estimate`).
     """
-    left, middle, right = ((max(each, floor) - floor) / (1 - floor) for each in (low, value, high))
+    columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
+    lines = "".join(
+        f'<tr data-checkpoint="{escape(name)}"><th scope="row">{first}</th>'
+        + "".join(f'<td data-label="{escape(what)}">{cell}</td>' for what, cell in zip(head[1:], rest, strict=True))
+        + "</tr>"
+        for name, (first, *rest) in rows
+    )
     return (
-        f'<div class="lb-bar lb-interval" role="img" aria-label="{escape(f"{name} {figure}")}">'
-        f'<span class="lb-name">{escape(name)}</span><span class="lb-track">'
-        f'<b style="left:{left:.1%};width:{right - left:.1%};background:{hue}"></b>'
-        f'<i class="lb-point" style="left:{middle:.1%};background:{hue}"></i></span>'
-        f'<span class="lb-number">{escape(figure)}</span></div>'
+        f'<div class="lb-scroll"><table class="lb-table lb-sheet" aria-label="{escape(label)}">'
+        f"<thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 
 
-def matrix(findings: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """The confusion matrix: rows are what the film is, columns what the model says; shade is the share of the row."""
-    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in findings)
-    lines = ""
-    for finding, row in zip(findings, counts, strict=True):
-        total = sum(row) or 1
-        cells = "".join(
-            f'<td style="--share:{count / total:.0%}"><b>{count}</b><span>{count / total:.0%}</span></td>'
-            for count in row
-        )
-        lines += f'<tr><th scope="row">{escape(finding)}</th>{cells}</tr>'
-    caption = "Rows: what the film is. Columns: what the model finds likeliest."
-    return (
-        f'<div class="lb-scroll" tabindex="0"><table class="lb-table lb-matrix" aria-label="{caption}"><thead><tr>'
-        f"<th></th>{head}</tr></thead><tbody>{lines}</tbody></table></div>{paragraph(caption, quiet=True)}"
+def stacked(top: str, under: str, *, link: str | None = None) -> str:
+    """A word or figure, and a quiet line below it; `link` makes the word open the card of that checkpoint."""
+    word = f'<span class="lb-number">{escape(top)}</span>'
+    if link is not None:
+        word = f'<a href="?checkpoint={quote(link)}" data-checkpoint="{escape(link)}" target="_self">{escape(top)}</a>'
+    return word + (below(under) if under else "")
+
+
+def below(text: str) -> str:
+    """A quiet line in a cell."""
+    return f'<span class="lb-below">{escape(text)}</span>'
+
+
+def estimate(figure: Estimate | None) -> str:
+    """A figure in a cell: the value, below it interval and n; the interval first where there are few films."""
+    return stacked(*halves(figure))
+
+
+def tiles(cells: Iterable[tuple[str, str]]) -> str:
+    """Key figures side by side: what each is, and its cell."""
+    parts = "".join(
+        f'<div class="lb-tile"><span class="lb-label">{escape(name)}</span>{cell}</div>' for name, cell in cells
     )
+    return f'<div class="lb-tiles">{parts}</div>'
+
+
+def sentences(lines: Iterable[str]) -> str:
+    """A list of plain sentences."""
+    return f'<ul class="lb-list">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>'

@@ -18,6 +18,7 @@ class Session:
     radiographs: by key, in the order in which they were added.
     chosen:      key of the film that is looked at; None while there is none.
     checkpoint:  name; None for the first there is.
+    opened:      name of the checkpoint whose card is open on the Models page; None while all are listed.
     finding:     None to follow the likeliest of each film.
     layer:       stage name; None for the last.
     settings:    method name -> setting -> value, where it is not the default.
@@ -31,6 +32,7 @@ class Session:
     radiographs: dict[str, Radiograph] = field(default_factory=dict)
     chosen: str | None = None
     checkpoint: str | None = None
+    opened: str | None = None
     finding: str | None = None
     method: str = "grad-cam"
     layer: str | None = None

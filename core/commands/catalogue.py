@@ -1,13 +1,13 @@
 """`models` and `methods`: what there is to choose from."""
 
 import textwrap
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from core.commands import options
-from core.commands.figures import figure
 from core.errors import BadCheckpoint
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.as_json
 @options.told
 def models(weights: Path | None, as_json: bool) -> None:
-    """The checkpoints, each with the figures of its card.
+    """The checkpoints, each with the figures of its card: inside and on another source side by side.
 
     \b
     Examples:
@@ -35,7 +35,7 @@ def models(weights: Path | None, as_json: bool) -> None:
     if not names:
         click.echo(f"There is no checkpoint in {folder}.", err=True)
     bad = False
-    rows = [["name", "architecture", "input", "finding", "AUC", "95 % interval", "test films"]]
+    rows = [["name", "architecture", "AUC inside", "AUC other source", "accuracy", "heat in lungs", "size", "date"]]
     for name in names:
         try:
             card = checkpoints.read_card(name, folder)
@@ -45,7 +45,7 @@ def models(weights: Path | None, as_json: bool) -> None:
             continue
         if as_json:
             click.echo(options.line(_card(card)))
-        rows += _rows(card)
+        rows.append(_row(card, folder))
     if len(rows) > 1 and not as_json:
         click.echo(options.table(rows))
     if bad:
@@ -104,17 +104,24 @@ def _card(card: "Checkpoint") -> dict[str, Any]:
     }
 
 
-def _rows(card: "Checkpoint") -> list[list[str]]:
-    """One row a finding; the checkpoint's own columns stand in the first of them."""
-    test = card.metrics.get("test", {})
-    films = test.get("n")
-    rows: list[list[str]] = []
-    for finding in card.findings:
-        area = test.get("auc", {}).get(finding)
-        own = ["", "", ""] if rows else [card.name, card.architecture, f"{card.input.size} px"]
-        share = f"{area['positives']} of {films}" if area else ""
-        rows.append([*own, finding, *figure(area), share])
-    return rows
+def _row(card: "Checkpoint", folder: Path) -> list[str]:
+    """The columns of the Models page; the interval first where there are few films."""
+    from core.models.summary import apart, summary, words
+
+    told = summary(card, folder)
+    other = f"{words(told.other)} {apart(told)}" if told.other else apart(told)
+    size = "-" if isnan(told.megabytes) else f"{told.megabytes:.0f} MB"
+    lungs = words(told.lungs) if told.lungs else "not measured"
+    return [
+        told.name,
+        told.architecture,
+        words(told.inside),
+        other,
+        words(told.accuracy),
+        lungs,
+        size,
+        told.date or "-",
+    ]
 
 
 def _setting(setting: "Setting") -> dict[str, Any]:

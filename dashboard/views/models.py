@@ -1,30 +1,33 @@
-"""Models: what each checkpoint is, what it reached on films it never saw, and where it fails."""
+"""Models: what each checkpoint is, how well it does on films like its own and on others, and where it fails."""
 
-from dashboard import cache, desk, draw, model
+import streamlit as st
+
+from dashboard import cache, draw
+from dashboard.models import address, card, compare, overview, trainings
 
 TITLE, ICON, ORDER = "Models", ":material/model_training:", 6
 
 
 def page() -> None:
-    """All checkpoints in one table, and below it the card of the chosen one."""
+    """The card that the address names; without one, all checkpoints in a table, two compared, and the trainings."""
+    opened = address.opened()
+    if opened is not None:
+        address.back()
+        with draw.shown(), st.container(key="card"):
+            card.page(cache.card(opened))
+            return
     cards = []
     for name in cache.names():
         with draw.shown():
             cards.append(cache.card(name))
     if not cards:
-        model.none()
-        return
-    draw.title("Models", "What each was trained on, what it reached on films it never saw, and where it fails.")
-    model.table(cards)
-    chosen = desk.model()
-    if chosen is None:
-        return
-    model.reached(chosen)
-    model.operating(chosen)
-    model.confusion(chosen)
-    model.groups(chosen)
-    model.data(chosen)
-    model.recipe(chosen)
+        overview.none()
+    else:
+        draw.title("Models", "What each was trained on, how well it does on films it never saw, and where it fails.")
+        overview.table(cards)
+        address.links()
+        compare.section(cards)
+    trainings.section()
 
 
 if __name__ == "__main__":

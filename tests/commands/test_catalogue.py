@@ -1,6 +1,7 @@
 """`models` and `methods`."""
 
 import json
+import re
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -9,7 +10,7 @@ from core.__main__ import cli
 from core.explain.method import methods
 from core.models.checkpoint import complete, read_card
 
-ESTIMATE = {"value": 0.9, "low": 0.8, "high": 0.95}
+ESTIMATE = {"value": 0.9, "low": 0.8, "high": 0.95, "n": 120}
 
 
 def copied(weights: Path, folder: Path, name: str = "copy") -> Path:
@@ -20,14 +21,38 @@ def copied(weights: Path, folder: Path, name: str = "copy") -> Path:
     return folder
 
 
-def test_models_shows_the_figures_of_the_card(weights: Path, tmp_path: Path) -> None:
-    area = {"covid": {**ESTIMATE, "positives": 12}}
-    complete("copy", {"metrics": {"test": {"n": 30, "auc": area}}}, copied(weights, tmp_path))
+def test_models_shows_inside_and_other_source_side_by_side(weights: Path, tmp_path: Path) -> None:
+    metrics = {
+        "test": {"n": 120, "macro_auc": ESTIMATE, "accuracy": ESTIMATE},
+        "other_source": [
+            {"source": "b", "n": 120, "macro_auc": {**ESTIMATE, "value": 0.85}},
+            {"source": "a", "n": 44, "macro_auc": {"value": 0.77, "low": 0.61, "high": 0.9, "n": 44}},
+            {"source": "c", "n": 30, "macro_auc": None},
+        ],
+    }
+    complete("copy", {"metrics": metrics, "date": "2026-11-20"}, copied(weights, tmp_path))
     told = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path)])
 
-    rows = [line.split() for line in told.stdout.splitlines()]
-    assert rows[1] == ["copy", "densenet121", "64", "px", "covid", "0.900", "0.800", "to", "0.950", "12", "of", "30"]
-    assert rows[2] == ["pneumonia", "-"]
+    row = told.stdout.splitlines()[1]
+    assert row.startswith(
+        "copy  DenseNet-121  0.90 (0.80–0.95, n = 120)  0.61–0.90 (0.77, n = 44) a, the lowest of 2  "
+    )
+    assert re.split(" {2,}", row)[4:] == ["0.90 (0.80–0.95, n = 120)", "not measured", "0 MB", "2026-11-20"]
+
+
+def test_models_says_what_was_not_measured(weights: Path, tmp_path: Path) -> None:
+    told = CliRunner().invoke(cli, ["models", "--weights", str(copied(weights, tmp_path))])
+
+    assert re.split(" {2,}", told.stdout.splitlines()[1]) == [
+        "copy",
+        "DenseNet-121",
+        "–",
+        "not measured",
+        "–",
+        "not measured",
+        "0 MB",
+        "-",
+    ]
 
 
 def test_models_as_json_is_a_line_each(weights: Path) -> None:

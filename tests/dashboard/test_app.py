@@ -1,6 +1,5 @@
 """The dashboard as a person uses it, without a browser."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -305,32 +304,6 @@ def test_films_of_the_data_folder_can_be_opened(
     menu.select_index(0)
 
     assert desk.run().films == ["a.png"]
-
-
-def test_models_shows_every_card_with_its_figures(
-    desk: Desk, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copy(small_weights / "untrained.safetensors", tmp_path / "full.safetensors")
-    shutil.copy(small_weights / "untrained.safetensors", tmp_path / "untrained.safetensors")
-    card = json.loads((small_weights / "untrained.json").read_text("utf-8"))
-    (tmp_path / "untrained.json").write_text(json.dumps(card), "utf-8")
-    area = {"value": 0.91, "low": 0.87, "high": 0.94, "positives": 40}
-    card["metrics"] = {
-        "test": {"n": 120, "patients": 118, "auc": {"covid": area}, "confusion": [[30, 5, 5], [1, 38, 1], [0, 2, 38]]},
-        "groups": [{"name": "children", "n": 49, "auc": {"covid": area}}],
-        "warnings": ["It was never tested on children under one year."],
-    }
-    card["trained_on"] = {"counts": [{"source": "nih", "finding": "covid", "split": "train", "n": 283}]}
-    (tmp_path / "full.json").write_text(json.dumps(card), "utf-8")
-    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
-    desk.app.switch_page("views/models.py")
-    desk.run()
-
-    for part in ("0.91 (0.87–0.94)", "120 test films of 118 patients", "children", "283", "untrained"):
-        assert part in desk.html
-    assert "never tested on children" in desk.app.warning[0].value
-    assert "holds no figures" not in desk.html
-    assert "holds no figures" in desk.choose("Model", "untrained", main=False).html
 
 
 def test_the_shipped_model_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,11 @@ def test_text_from_files_cannot_become_html() -> None:
         markup.facts([(hostile, hostile)]),
         markup.dot(hostile, 0.5),
         markup.table([hostile], [[hostile]], caption=hostile),
-        markup.matrix([hostile], [[1]]),
-        markup.interval(hostile, hostile, value=0.8, low=0.7, high=0.9, floor=0.5, hue="#000"),
+        markup.sheet(
+            [hostile, hostile], [(hostile, [markup.stacked(hostile, hostile, link=hostile), ""])], label=hostile
+        ),
+        markup.tiles([(hostile, "")]),
+        markup.sentences([hostile]),
     ):
         assert "<img" not in piece
         assert '>"' not in piece.replace('">', "")
@@ -29,16 +32,17 @@ def test_a_bar_says_whether_the_operating_point_is_reached() -> None:
     assert "threshold" not in markup.bar("covid", 0.3, threshold=None, asked=False)
 
 
-def test_an_interval_below_the_floor_starts_at_the_floor() -> None:
-    piece = markup.interval("a", "0.55", value=0.55, low=0.4, high=0.75, floor=0.5, hue="#000")
+def test_a_row_of_the_table_of_checkpoints_links_to_its_card() -> None:
+    piece = markup.sheet(["Model", "Size"], [("a b", [markup.stacked("a b", "", link="a b"), "1 MB"])], label="all")
 
-    assert "left:0.0%;width:50.0%" in piece
-    assert "left:10.0%" in piece
+    assert '<tr data-checkpoint="a b">' in piece
+    assert 'href="?checkpoint=a%20b"' in piece
+    assert '<td data-label="Size">1 MB</td>' in piece
 
 
-def test_shares_of_a_row_add_up_and_an_empty_row_divides_by_nothing() -> None:
-    piece = markup.matrix(["a", "b"], [[3, 1], [0, 0]])
+def test_a_figure_on_few_films_begins_with_its_interval() -> None:
+    few = markup.estimate({"value": 0.77, "low": 0.61, "high": 0.9, "n": 44})
+    many = markup.estimate({"value": 0.77, "low": 0.61, "high": 0.9, "n": 50})
 
-    assert "75%" in piece
-    assert "25%" in piece
-    assert "0%" in piece
+    assert few.index("0.61–0.90") < few.index("0.77")
+    assert many.index("0.77") < many.index("0.61–0.90")

@@ -1,0 +1,49 @@
+"""Which card is open. It stands in the address, so that it can be sent to somebody; clicks keep the session."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import cache
+from dashboard.state import entered, session
+
+_NAME = "checkpoint"  # in the address: ?checkpoint=densenet121-lungs
+_KEY = "models links"
+_links = st.components.v2.component(
+    "lightbox.models.links", js=(Path(__file__).parent / "links.js").read_text(encoding="utf-8")
+)
+
+
+def opened() -> str | None:
+    """The checkpoint of the address, None for the list of all; it and the sidebar's model follow each other."""
+    here = session()
+    asked = st.query_params.get(_NAME)
+    if asked != here.opened:  # a link, or the browser's way back
+        here.opened = asked
+        if asked in cache.names() and asked != here.checkpoint:
+            here.checkpoint = asked
+            st.rerun()  # the sidebar is drawn before the page
+    elif asked in cache.names() and here.checkpoint not in (None, asked):
+        st.query_params[_NAME] = here.opened = here.checkpoint
+    return here.opened
+
+
+def links() -> None:
+    """Makes what has `data-checkpoint` on this page open its card without loading the page anew."""
+    with st.container(key="links"):
+        _links(key=_KEY, on_opened_change=_open)
+
+
+def back() -> None:
+    """The way back to the list of all."""
+    st.button("All models", icon=":material/arrow_back:", type="tertiary", on_click=_close)
+
+
+def _open() -> None:
+    here = session()
+    here.opened = here.checkpoint = st.query_params[_NAME] = entered(_KEY).opened
+
+
+def _close() -> None:
+    session().opened = None
+    st.query_params.pop(_NAME, None)

@@ -1,0 +1,106 @@
+"""What every plot of the Models page is built of: axes without clutter, thin lines, words beside the marks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+Plot = dict[str, Any]  # as Plotly writes it: "data" and "layout"
+
+NEUTRAL = "#8b919c"  # on black and on white
+_BAND = 0.16  # opacity of an interval
+
+
+def layout(*, x: Plot, y: Plot, height: int) -> Plot:
+    """The whole plot: no margins that the page has not got already, the legend on top; height in px."""
+    return {
+        "xaxis": x,
+        "yaxis": y,
+        "height": height,
+        "margin": {"l": 0, "r": 0, "t": 34, "b": 0},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "title": {"text": ""},
+            "font": {"size": 13},
+        },
+        "dragmode": False,
+        "hovermode": "closest",
+    }
+
+
+def axis(title: str, *, ends: Sequence[float] | None = None, grid: bool = True) -> Plot:
+    """An axis that stays where it is; ends: of its range, None for that of the data."""
+    found: Plot = {
+        "title": {"text": title, "font": {"size": 13}},
+        "showgrid": grid,
+        "zeroline": False,
+        "fixedrange": True,
+        "automargin": True,
+    }
+    return found if ends is None else found | {"range": list(ends)}
+
+
+def hidden(ends: Sequence[float]) -> Plot:
+    """An axis that only gives places."""
+    return {"visible": False, "range": list(ends), "fixedrange": True}
+
+
+def segment(start: tuple[float, float], end: tuple[float, float], *, dash: str = "solid", width: int = 1) -> Plot:
+    """A thin line between two points of the plot."""
+    return {
+        "type": "line",
+        "x0": start[0],
+        "y0": start[1],
+        "x1": end[0],
+        "y1": end[1],
+        "line": {"color": NEUTRAL, "width": width, "dash": dash},
+        "layer": "below",
+    }
+
+
+def rule(y: float) -> Plot:
+    """A faint line across the plot."""
+    return segment((0, y), (1, y)) | {"xref": "paper", "opacity": 0.3}
+
+
+def upright(x: float) -> Plot:
+    """A line from the bottom to the top of the plot."""
+    return segment((x, 0), (x, 1)) | {"yref": "paper", "opacity": 0.6}
+
+
+def label(x: float, y: float, text: str, *, anchor: str) -> Plot:
+    """Words just above a row; x: 0 is the left end of the plot, 1 the right."""
+    return {
+        "x": x,
+        "xref": "paper",
+        "xanchor": anchor,
+        "y": y,
+        "yanchor": "bottom",
+        "yshift": 8,
+        "text": text,
+        "align": anchor,
+        "showarrow": False,
+        "font": {"size": 13},
+    }
+
+
+def note(x: float, text: str) -> Plot:
+    """Quiet words above the plot."""
+    return {
+        "x": x,
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "xanchor": "left",
+        "text": text,
+        "showarrow": False,
+        "font": {"size": 11, "color": NEUTRAL},
+    }
+
+
+def faint(hue: str) -> str:
+    """The colour "#rrggbb" as that of a band."""
+    red, green, blue = (int(hue[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{_BAND})"

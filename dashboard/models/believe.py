@@ -1,0 +1,231 @@
+"""What papers most often leave out, and a reader needs first.
+
+Source: the items of Mitchell et al. 2019, arXiv:1810.03993 (model cards), and of CLAIM, update 2024,
+doi:10.1148/ryai.240300.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.models.summary import FEW, Estimate, measured, title, words
+from core.types import Checkpoint
+from dashboard import cache, markup
+from dashboard.models import export, plots
+from dashboard.models.axes import NEUTRAL
+from dashboard.models.plots import Mark
+
+_LUNGS = {
+    "Films with a lung outline, whole": "whole",
+    "The same, lungs blacked out": "lungs_out",
+    "The same, all but the lungs blacked out": "lungs_only",
+}
+
+
+def part(card: Checkpoint) -> None:
+    """Five short sections."""
+    _annotation(card)
+    _numbers(card)
+    _robustness(card)
+    _failures(card)
+    _availability(card)
+
+
+def lines(told: Any) -> list[str]:
+    """A card's sentence or sentences as a list; empty where it says nothing."""
+    if not told:
+        return []
+    return [str(each) for each in told] if isinstance(told, list | tuple) else [str(told)]
+
+
+def unsaid(what: str) -> str:
+    """The sentence for a part that the card lacks."""
+    return markup.paragraph(f"The card does not say {what}.", quiet=True)
+
+
+def confused(card: Checkpoint, *, most: int = 3) -> list[str]:
+    """The commonest mistakes in words, by the share of the films that they befall."""
+    counts = card.metrics.get("test", {}).get("confusion")
+    if not isinstance(counts, list):  # a multi-label card counts each finding by itself
+        return []
+    mistakes = [
+        (count / sum(row), count, sum(row), card.findings[line], card.findings[column])
+        for line, row in enumerate(counts)
+        for column, count in enumerate(row)
+        if line != column and count
+    ]
+    return [
+        f"{truth.capitalize()} taken for {said}: {count} of {total} test films ({share:.0%})."
+        for share, count, total, truth, said in sorted(mistakes, reverse=True)[:most]
+    ]
+
+
+def _annotation(card: Checkpoint) -> None:
+    told = lines(card.trained_on.get("annotation"))
+    with export.section("Annotation quality", "who labelled the films, and how well"):
+        st.html("".join(map(markup.paragraph, told)) or unsaid("who labelled its films, and how well"))
+
+
+def _numbers(card: Checkpoint) -> None:
+    counts = card.trained_on.get("counts", [])
+    if not counts:
+        with export.section("Sample size"):
+            st.html(unsaid("how many films it was trained on"))
+        return
+    films: Counter[tuple[str, str]] = Counter()
+    for row in counts:
+        films[row["finding"], row["split"]] += row["n"]
+    splits = [split for split in ("train", "val", "test") if any(key[1] == split for key in films)]
+    rows = [[finding, *(f"{films[finding, split]:,}" for split in splits)] for finding in card.findings]
+    rows.append(["all", *(f"{sum(films[each, split] for each in card.findings):,}" for split in splits)])
+    exported = [
+        {"finding": finding, "split": split, "n": films[finding, split]}
+        for finding in card.findings
+        for split in splits
+    ]
+    with export.titled(
+        "Sample size", exported, name=f"{card.name} sample size", aside="films; no patient in two splits"
+    ):
+        small = [group_name(each) for each in groups(card) if each.get("n", FEW) < FEW]
+        few = f"Groups of fewer than {FEW} test films: {', '.join(small)}. Read their intervals, not their values."
+        st.html(
+            markup.table(["Finding", *map(_split, splits)], rows, caption="", label="Films by finding and split")
+            + (markup.paragraph(few, quiet=True) if small else ""),
+            width=620,
+        )
+
+
+def _robustness(card: Checkpoint) -> None:
+    marks = robustness(card)
+    aside = "the same model on other films"
+    if len(marks) < 2:
+        with export.section("Robustness", aside):
+            missing = "Not measured on another source, on groups, or with the lungs blacked out."
+            st.html(markup.paragraph(missing, quiet=True))
+        return
+    rows = [{"films": mark.row, **export.columns(mark.figure, "macro_auc_")} for mark in marks]
+    with export.titled("Robustness", rows, name=f"{card.name} robustness", aside=aside):
+        export.chart(
+            plots.intervals(marks, quantity="Macro AUC; the ticks at 0.5 are chance"),
+            name=f"{card.name} robustness",
+            alt="; ".join(f"{mark.row}: macro AUC {words(mark.figure)}" for mark in marks),
+        )
+        st.html("".join(markup.paragraph(note, quiet=True) for note in _notes(card)))
+    _elsewhere(card)
+
+
+def _notes(card: Checkpoint) -> list[str]:
+    """How the figures on other films are to be read."""
+    found = lines(card.metrics.get("other_source_note"))
+    if not card.metrics.get("other_source"):
+        found.append("Another source was not measured: nothing here says how it does at another hospital.")
+    elif not found:
+        recipe = card.metrics.get("other_source_recipe") or {}
+        short = f", in {sum(recipe['epochs'])} epochs" if recipe.get("epochs") else ""
+        found.append(f"Other source: of a network trained anew without that source{short}; not of these very weights.")
+    if measured(card.metrics.get("lungs", {}).get("lungs_out", {}).get("macro_auc")):
+        found.append("What it still tells with the lungs blacked out, it cannot have from the lungs.")
+    return found
+
+
+def _elsewhere(card: Checkpoint) -> None:
+    """Each source that was left out; one with a single finding has an accuracy and no AUC."""
+    others = card.metrics.get("other_source", [])
+    if not others:
+        return
+    fields = {"Macro AUC": "macro_auc", "Accuracy": "accuracy"}
+    exported = [
+        {"source": each["source"], "n": each.get("n", "")}
+        | {
+            key: value
+            for field in fields.values()
+            for key, value in export.columns(each.get(field), f"{field}_").items()
+        }
+        for each in others
+    ]
+    rows = [
+        [
+            each["source"],
+            f"{each['n']:,}",
+            *(words(measured(each.get(field), n=each["n"])) for field in fields.values()),
+        ]
+        for each in others
+    ]
+    with export.titled(
+        "Source by source", exported, name=f"{card.name} other sources", aside="each left out of training"
+    ):
+        st.html(
+            markup.table(
+                ["Source left out", "Films", *fields], rows, caption="A dash: only one finding comes from there."
+            )
+        )
+
+
+def robustness(card: Checkpoint) -> list[Mark]:
+    """Macro AUC inside, on each other source, without and with nothing but the lungs, and in the groups that matter.
+
+    Age bands, sex and view are left to the table of groups.
+    """
+    test, lungs = card.metrics.get("test", {}), card.metrics.get("lungs", {})
+    found: list[tuple[str, Estimate | None, str]] = [
+        ("Inside, all test films", measured(test.get("macro_auc"), n=test.get("n")), plots.ACCENT)
+    ]
+    found += [
+        (f"Other source: {each['source']}", measured(each.get("macro_auc"), n=each.get("n")), plots.ACCENT)
+        for each in card.metrics.get("other_source", [])
+    ]
+    found += [(name, measured(lungs.get(field, {}).get("macro_auc")), plots.ACCENT) for name, field in _LUNGS.items()]
+    found += [
+        (group_name(each), measured(each.get("macro_auc"), n=each.get("n")), NEUTRAL)
+        for each in groups(card)
+        if each.get("by") not in ("age", "sex", "view")
+    ]
+    return [Mark(name, figure, colour) for name, figure, colour in found if figure]
+
+
+def groups(card: Checkpoint) -> Sequence[Mapping[str, Any]]:
+    """The parts of the test films that the card tells apart."""
+    found: Sequence[Mapping[str, Any]] = card.metrics.get("groups") or card.metrics.get("test", {}).get("groups", [])
+    return found
+
+
+def group_name(group: Mapping[str, Any]) -> str:
+    """What the group is: "Source nih", "Age 18-39"; the whole name where it speaks for itself."""
+    by = str(group.get("by") or "shortcut")
+    return str(group["name"]) if by == "shortcut" else f"{by.capitalize()} {group['name']}"
+
+
+def _failures(card: Checkpoint) -> None:
+    known = lines(card.told.get("known_failures"))
+    told = markup.sentences(known) if known else unsaid("where it is known to fail")
+    mistakes = confused(card)
+    if mistakes:
+        told += markup.paragraph("Its commonest mistakes:") + markup.sentences(mistakes)
+    with export.section("Failure analysis", "where it goes wrong, as far as is known"):
+        st.html(told)
+
+
+def _availability(card: Checkpoint) -> None:
+    weights = cache.weights_path(card)
+    size = f", {weights.stat().st_size / 1e6:.1f} MB" if weights.exists() else ""
+    licence = card.told.get("licence") or "not stated"
+    pairs = [
+        ("Weights", f"weights/{card.name}.safetensors{size}"),
+        ("SHA-256", card.sha256),
+        ("Licence", str(licence)),
+        ("Architecture", f"{title(card)}, core/models"),
+    ]
+    told = card.told.get("commands") or {}
+    again = (
+        told.get("train") or f"python -m core train --data DIR --architecture {card.architecture} --name {card.name}"
+    )
+    judge = told.get("evaluate") or f"python -m core evaluate MANIFEST.csv --checkpoint {card.name}"
+    st.html(markup.facts(pairs))
+    st.html(markup.paragraph("Train it again, and evaluate it on films of your own:", quiet=True))
+    st.code(f"{again}\n{judge}", language="bash", wrap_lines=True)
+
+
+def _split(name: str) -> str:
+    return {"train": "Training", "val": "Validation", "test": "Test"}[name]

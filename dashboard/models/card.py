@@ -1,0 +1,67 @@
+"""The card of one checkpoint: what it is in one line, its key figures, and four parts of which only one is drawn."""
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from core.models.summary import apart, summary, title
+from core.types import Checkpoint
+from dashboard import cache, draw, markup
+from dashboard.models import believe, measured, purpose, training
+
+_PARTS: Mapping[str, Callable[[Checkpoint], None]] = {
+    "Before you believe it": believe.part,
+    "Purpose and data": purpose.part,
+    "Figures": measured.part,
+    "Training": training.part,
+}
+
+
+def page(card: Checkpoint) -> None:
+    """The whole card; the part that is open stands in the address."""
+    draw.title(card.name, _line(card))
+    _key_figures(card)
+    _warnings(card)
+    for tab, draw_part in zip(st.tabs(list(_PARTS), key="part", bind="query-params"), _PARTS.values(), strict=True):
+        if tab.open:
+            with tab, st.container(gap="medium"):
+                draw_part(card)
+
+
+def _line(card: Checkpoint) -> str:
+    one = summary(card, cache.WEIGHTS)
+    parts = [title(card), f"{card.input.size} × {card.input.size} px", ", ".join(card.findings), one.date]
+    return " · ".join(part for part in parts if part)
+
+
+def _key_figures(card: Checkpoint) -> None:
+    """Inside and other source side by side, never one alone."""
+    one = summary(card, cache.WEIGHTS)
+    missing = markup.stacked("not measured", "")
+    area = card.metrics.get("lungs", {}).get("lung_area")
+    covered = f"an even map would have {area['value']:.2f}" if area else ""
+    st.html(
+        markup.tiles(
+            [
+                ("Macro AUC, inside", markup.estimate(one.inside) if one.inside else missing),
+                (
+                    "Macro AUC, other source",
+                    markup.estimate(one.other) + markup.below(apart(one)) if one.other else missing,
+                ),
+                ("Accuracy, inside", markup.estimate(one.accuracy) if one.accuracy else missing),
+                (
+                    "Grad-CAM inside the lungs",
+                    markup.estimate(one.lungs) + markup.below(covered) if one.lungs else missing,
+                ),
+            ]
+        )
+    )
+
+
+def _warnings(card: Checkpoint) -> None:
+    test = card.metrics.get("test", {})
+    warnings = [*card.metrics.get("warnings", []), *test.get("warnings", [])]
+    if not test:
+        warnings.append("Its card holds no figures of a test. Evaluate it before you believe it.")
+    if warnings:
+        st.warning("  \n".join(map(draw.plain, warnings)), icon=":material/warning:")

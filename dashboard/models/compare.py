@@ -1,0 +1,131 @@
+"""Two checkpoints side by side: near-equal AUC can have different reasons."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from core.models.summary import Estimate, measured, summary, words
+from core.types import Checkpoint
+from dashboard import cache, draw, markup
+from dashboard.models import export, plots
+from dashboard.models.axes import NEUTRAL
+from dashboard.models.believe import group_name, groups
+from dashboard.models.plots import Mark
+
+_FIRST, _SECOND = "densenet121-plain", "densenet121-lungs"
+_OUT, _ONLY, _HEAT = "AUC, lungs blacked out", "AUC, only the lungs left", "Grad-CAM inside the lungs"
+_INSIDE = "AUC, inside"
+
+
+def section(cards: Sequence[Checkpoint]) -> None:
+    """Which two, what they reach, and what that says; nothing where there are not two."""
+    known = {card.name: card for card in cards}
+    if len(known) < 2:
+        return
+    flagship = {_FIRST, _SECOND} <= set(known)
+    first, second = (_FIRST, _SECOND) if flagship else tuple(known)[:2]
+    draw.section("Plain against lungs" if flagship else "Two models side by side")
+    st.html(
+        markup.paragraph("Near-equal AUC can have different reasons. Take the lungs away, and see who still answers.")
+    )
+    with st.container(horizontal=True, key="which two"):
+        left = st.selectbox("First", list(known), list(known).index(first), key="first model", width=260)
+        right = st.selectbox("Second", list(known), list(known).index(second), key="second model", width=260)
+    if left == right:
+        st.html(markup.paragraph("Choose two different models.", quiet=True))
+        return
+    _both(known[left], known[right])
+
+
+def figures(card: Checkpoint) -> dict[str, Estimate | None]:
+    """What is compared, in its order; None where the card lacks it."""
+    line = summary(card, cache.WEIGHTS)
+    lungs = card.metrics.get("lungs", {})
+    adults = {
+        f"AUC, {group_name(each)}": measured(each.get("macro_auc"), n=each.get("n"))
+        for each in groups(card)
+        if "adult" in each["name"].lower()
+    }
+    return {
+        _INSIDE: line.inside,
+        "AUC, other source": line.other,
+        **adults,
+        _OUT: measured(lungs.get("lungs_out", {}).get("macro_auc")),
+        _ONLY: measured(lungs.get("lungs_only", {}).get("macro_auc")),
+        _HEAT: line.lungs,
+    }
+
+
+def told(first: str, one: Mapping[str, Estimate | None], second: str, two: Mapping[str, Estimate | None]) -> list[str]:
+    """What the figures say, in sentences that hold whatever they are."""
+    sentences = []
+    for row, begin, end in (
+        (_INSIDE, "On films like their own", ""),
+        (_OUT, "With the lungs blacked out", " What is left then cannot come from the lungs; 0.5 is chance."),
+        (_HEAT, "Of the Grad-CAM, the share inside the lungs", ""),
+    ):
+        left, right = one.get(row), two.get(row)
+        if left and right:
+            close = "; their intervals overlap" if _overlap(left, right) else "; their intervals are apart"
+            sentences.append(f"{begin}: {first} {left['value']:.2f}, {second} {right['value']:.2f}{close}.{end}")
+        else:
+            lacking = " and ".join(name for name, figure in ((first, left), (second, right)) if not figure)
+            sentences.append(f"{begin}: not measured for {lacking}.")
+    return sentences
+
+
+def _both(first: Checkpoint, second: Checkpoint) -> None:
+    one, two = figures(first), figures(second)
+    rows = list(dict.fromkeys([*one, *two]))
+    marks = []
+    for row in rows:
+        for card, found, colour, symbol in (
+            (first, one, NEUTRAL, "diamond"),
+            (second, two, plots.ACCENT, "circle"),
+        ):
+            figure = found.get(row)
+            if figure:
+                marks.append(Mark(row, figure, colour, card.name, symbol, even=_even(card, row)))
+    exported = [
+        {
+            "figure": row,
+            **export.columns(one.get(row), f"{first.name}_"),
+            **export.columns(two.get(row), f"{second.name}_"),
+        }
+        for row in rows
+    ]
+    with export.titled("Same films, different reasons", exported, name=f"{first.name} against {second.name}"):
+        picture, numbers = st.columns([1, 1], gap="large")
+        with picture:
+            if marks:
+                export.chart(
+                    plots.intervals(marks, quantity="Ticks: chance, or the share that an even map would have"),
+                    name=f"{first.name} against {second.name}",
+                    alt="; ".join(f"{mark.series}, {mark.row}: {words(mark.figure)}" for mark in marks),
+                )
+        with numbers:
+            st.html(
+                markup.table(
+                    ["", first.name, second.name],
+                    [[row, _cell(one.get(row)), _cell(two.get(row))] for row in rows],
+                    caption="95 % intervals; with fewer than 50 films the interval comes first.",
+                )
+                + "".join(map(markup.paragraph, told(first.name, one, second.name, two)))
+            )
+
+
+def _even(card: Checkpoint, row: str) -> float | None:
+    """Chance; of the heat, the share that an even map would have."""
+    area = measured(card.metrics.get("lungs", {}).get("lung_area"))
+    return 0.5 if row != _HEAT else float(area["value"]) if area else None
+
+
+def _cell(figure: Estimate | None) -> str:
+    return words(figure) if figure else "not measured"
+
+
+def _overlap(left: Estimate, right: Estimate) -> bool:
+    ends = [left["low"], left["high"], right["low"], right["high"]]
+    if any(end is None for end in ends):
+        return bool(left["value"] == right["value"])
+    return bool(left["low"] <= right["high"] and right["low"] <= left["high"])

@@ -1,0 +1,86 @@
+"""A plot or a table with its title, and the same small button for its figures on all of them."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from core.models.summary import Estimate
+from dashboard import markup
+from dashboard.models.axes import Plot
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@contextmanager
+def section(title: str, aside: str = "") -> Iterator[None]:
+    """A section without figures to take away: its title, and close below it the body."""
+    with st.container(gap="xsmall"):
+        st.html(markup.heading(title, aside))
+        yield
+
+
+@contextmanager
+def titled(title: str, rows: Rows, *, name: str, aside: str = "") -> Iterator[None]:
+    """The title with a CSV button on its line; the body is what stands below.
+
+    rows: what the file holds, unrounded; name: of the file, without its ending.
+    """
+    with st.container(gap="xsmall", key=f"titled {name}"):
+        with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key=f"title {name}"):
+            st.html(markup.heading(title, aside), width="stretch")
+            st.download_button(
+                "CSV",
+                text(rows),
+                file_name=f"{file_name(name)}.csv",
+                mime="text/csv",
+                key=f"csv {name}",
+                icon=":material/download:",
+                type="tertiary",
+                help="The figures of this part as a table",
+                on_click="ignore",
+            )
+        yield
+
+
+def chart(plot: Plot, *, name: str, alt: str) -> None:
+    """The plot; its camera saves it as PNG, in the browser, without a network.
+
+    alt: the plot in a sentence, for those who do not see it.
+    """
+    st.plotly_chart(
+        plot,
+        key=f"plot {name}",
+        alt=alt,
+        config={
+            "displaylogo": False,
+            "displayModeBar": True,
+            "modeBarButtons": [["toImage"]],
+            "scrollZoom": False,
+            "toImageButtonOptions": {"format": "png", "filename": file_name(name), "scale": 2},
+        },
+    )
+
+
+def text(rows: Rows) -> str:
+    """The rows as CSV; columns in order of first appearance, empty where a row lacks one."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    file = io.StringIO()
+    writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def columns(figure: Estimate | None, prefix: str = "") -> dict[str, Any]:
+    """The figure as columns: value, low, high, n; empty where there is none."""
+    return {f"{prefix}{part}": "" if figure is None else figure.get(part) for part in ("value", "low", "high", "n")}
+
+
+def file_name(name: str) -> str:
+    """Safe on every file system."""
+    return re.sub(r"[^\w.]+", "-", name).strip("-")

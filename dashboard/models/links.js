@@ -1,0 +1,13 @@
+// A plain click on a row or link with data-checkpoint asks for that card; every other click stays the browser's.
+export default function ({ parentElement, setTriggerValue }) {
+  document.removeEventListener("click", parentElement.opens);
+  parentElement.opens = (event) => {
+    const row = event.target.closest?.("[data-checkpoint]");
+    if (!row || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    if (window.getSelection().toString()) return; // somebody copies a figure
+    event.preventDefault();
+    setTriggerValue("opened", row.dataset.checkpoint);
+  };
+  document.addEventListener("click", parentElement.opens);
+  return () => document.removeEventListener("click", parentElement.opens);
+}

@@ -1,0 +1,67 @@
+"""All checkpoints in one table; a row opens its card."""
+
+from collections.abc import Sequence
+from math import isnan
+from typing import Any
+
+import streamlit as st
+
+from core.models.summary import Estimate, Summary, apart, summary
+from core.types import Checkpoint
+from dashboard import cache, draw, markup
+from dashboard.models import export
+
+_HEAD = ["Model", "Macro AUC, inside", "Macro AUC, other source", "Accuracy, inside", "Heat in lungs", "Size", "Date"]
+
+
+def none() -> None:
+    """No weights: what to do."""
+    draw.title("Models", "There is no model in weights/ yet.")
+    st.html(markup.paragraph("Train one, or restore the folder from the repository:"))
+    st.code("python -m core train", language="bash")
+
+
+def table(cards: Sequence[Checkpoint]) -> None:
+    """One line a checkpoint: what it is, how well it does inside and elsewhere, where it looks."""
+    lines = [summary(card, cache.WEIGHTS) for card in cards]
+    with export.titled("Checkpoints", [_exported(line) for line in lines], name="checkpoints"):
+        st.html(
+            markup.sheet(
+                _HEAD,
+                [(line.name, _cells(line)) for line in lines],
+                label="All checkpoints; a row opens its card",
+            )
+            + markup.paragraph(
+                "Inside: test films of patients that training never saw, from sources that it did see. Other source: "
+                "films of a source that it never saw; the lowest, where several were tried. 95 % intervals; with fewer "
+                "than 50 films the interval comes first.",
+                quiet=True,
+            )
+        )
+
+
+def _cells(line: Summary) -> list[str]:
+    other = markup.estimate(line.other) if line.other else markup.stacked("not measured", "")
+    return [
+        markup.stacked(line.name, line.architecture, link=line.name),
+        markup.estimate(line.inside),
+        other if line.other is None else other + markup.below(apart(line)),
+        markup.estimate(line.accuracy),
+        markup.estimate(line.lungs) if line.lungs else markup.stacked("not measured", ""),
+        markup.stacked("–" if isnan(line.megabytes) else f"{line.megabytes:.0f} MB", ""),
+        markup.stacked(line.date or "–", ""),
+    ]
+
+
+def _exported(line: Summary) -> dict[str, Any]:
+    figures: list[tuple[str, Estimate | None]] = [
+        ("macro_auc_inside_", line.inside),
+        ("macro_auc_other_source_", line.other),
+        ("accuracy_inside_", line.accuracy),
+        ("heat_in_lungs_", line.lungs),
+    ]
+    row: dict[str, Any] = {"name": line.name, "architecture": line.architecture}
+    for prefix, figure in figures:
+        row |= export.columns(figure, prefix)
+    size = "" if isnan(line.megabytes) else round(line.megabytes, 1)
+    return row | {"other_source": line.source, "megabytes": size, "date": line.date}

@@ -1,0 +1,293 @@
+"""The plots of the Models page as Plotly writes them: light on any theme, findings in their own colours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from textwrap import wrap
+from typing import Any
+
+from core.models.summary import Estimate, words
+from dashboard import markup
+from dashboard.models import axes
+from dashboard.models.axes import NEUTRAL, Plot
+
+ACCENT = "#7c8cf8"
+_ROW = 46  # px
+_APART = 0.2  # of a row, between two series
+_WIDE = 36  # letters, before the name of a row is broken
+_CURVES = 330  # px
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """One figure in a row of an interval plot; discs and diamonds are told apart without colour.
+
+    even: the value that says nothing, marked by a tick: chance, or what an even map would have; None for none.
+    """
+
+    row: str
+    figure: Estimate
+    colour: str = ACCENT
+    series: str = ""
+    symbol: str = "circle"
+    even: float | None = 0.5
+
+
+def intervals(marks: Sequence[Mark], *, quantity: str) -> Plot:
+    """One row a name: above the line what it is and its figure, on the line the value and its 95 % interval.
+
+    Where rows hold two series, their figures stand in the table beside.
+    """
+    rows = list(dict.fromkeys(mark.row for mark in marks))
+    series = list(dict.fromkeys(mark.series for mark in marks))
+    ends = [float(mark.figure["value" if mark.figure["low"] is None else "low"]) for mark in marks]
+    left = min(0.44, *ends, *(mark.even for mark in marks if mark.even is not None)) - 0.04
+    traces: list[dict[str, Any]] = []
+    for mark in marks:
+        apart = (series.index(mark.series) - (len(series) - 1) / 2) * _APART
+        first = mark.series not in {trace["name"] for trace in traces}
+        trace = _mark(mark, y=-rows.index(mark.row) - apart, quantity=quantity)
+        traces.append(trace | {"showlegend": bool(mark.series) and first})
+    labels = [axes.label(0, -place, "<br>".join(wrap(row, _WIDE)), anchor="left") for place, row in enumerate(rows)]
+    if len(series) == 1:
+        labels += [axes.label(1, -place, words(mark.figure), anchor="right") for place, mark in enumerate(marks)]
+    ticks = {mark.row: mark.even for mark in marks if mark.even is not None}
+    shapes = [axes.rule(-place) for place in range(len(rows))]
+    shapes += [
+        axes.segment((even, -rows.index(row) - 0.14), (even, -rows.index(row) + 0.14), width=2)
+        for row, even in ticks.items()
+    ]
+    layout = axes.layout(
+        x=axes.axis(quantity, ends=[left, 1.012], grid=False) | {"tickformat": ".1f", "dtick": 0.1},
+        y=axes.hidden([0.45 - len(rows), 0.85]),
+        height=_ROW * len(rows) + (90 if len(series) > 1 else 75),
+    )
+    return {"data": traces, "layout": layout | {"annotations": labels, "shapes": shapes}}
+
+
+def ranking(
+    curves: Mapping[str, Sequence[Mapping[str, float]]],
+    figures: Mapping[str, str],
+    points: Mapping[str, tuple[float, float]],
+    *,
+    x: str,
+    y: str,
+    diagonal: bool,
+) -> Plot:
+    """ROC or PR curves with their 95 % bands; a diamond at the operating point.
+
+    curves: finding -> points {x, y, low, high}, all 0 to 1; figures: finding -> what the legend says of it.
+    points: finding -> (x, y) of its operating point.
+    """
+    traces: list[dict[str, Any]] = []
+    for finding, curve in curves.items():
+        traces += _curve(finding, curve, name=" ".join(filter(None, (finding, figures.get(finding)))))
+        if finding in points:
+            traces.append(_point(finding, points[finding], x=x, y=y))
+    layout = axes.layout(
+        x=axes.axis(x, ends=[0, 1.005]), y=axes.axis(y, ends=[0, 1.02]), height=_CURVES + 22 * len(curves)
+    )
+    if diagonal:
+        layout["shapes"] = [axes.segment((0, 0), (1, 1), dash="dot")]
+    return {"data": traces, "layout": layout}
+
+
+def confusion(findings: Sequence[str], counts: Sequence[Sequence[int]]) -> Plot:
+    """Counts and row per cent; rows: what the film is, columns: what the model finds likeliest."""
+    shares = [[count / (sum(row) or 1) for count in row] for row in counts]
+    cells = [
+        {
+            "x": column,
+            "y": line,
+            "text": f"<b>{counts[line][column]}</b><br>{shares[line][column]:.0%}",
+            "showarrow": False,
+        }
+        for line in range(len(findings))
+        for column in range(len(findings))
+    ]
+    faint, full = "rgba(124,140,248,0.05)", "rgba(124,140,248,0.65)"
+    heat = {
+        "type": "heatmap",
+        "z": shares,
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": [[0, faint], [1, full]],
+        "showscale": False,
+        "xgap": 3,
+        "ygap": 3,
+        "customdata": [[[finding, count] for count in row] for finding, row in zip(findings, counts, strict=True)],
+        "x": list(range(len(findings))),
+        "hovertemplate": "%{customdata[0]}: %{customdata[1]} films, %{z:.1%} of the row<extra></extra>",
+    }
+    ticks = {"tickvals": list(range(len(findings))), "ticktext": list(findings)}
+    layout = axes.layout(
+        x=axes.axis("The model says", grid=False) | ticks | {"side": "top"},
+        y=axes.axis("The film is", grid=False) | ticks | {"autorange": "reversed"},
+        height=120 + 66 * len(findings),
+    )
+    return {"data": [heat], "layout": layout | {"annotations": cells}}
+
+
+def reliability(bins: Mapping[str, Sequence[Mapping[str, float]]]) -> Plot:
+    """What came true against what was said, before and after temperature; larger discs hold more films."""
+    looks = {"before": (NEUTRAL, "circle-open", "dot"), "after": (ACCENT, "circle", "solid")}
+    most = max((float(each["n"]) for found in bins.values() for each in found), default=1.0)
+    traces = []
+    for name, found in bins.items():
+        colour, symbol, dash = looks[name]
+        filled = [each for each in found if each.get("n")]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": f"{name} temperature",
+                "x": [each["confidence"] for each in filled],
+                "y": [each["accuracy"] for each in filled],
+                "customdata": [each["n"] for each in filled],
+                "line": {"color": colour, "width": 1.5, "dash": dash},
+                "marker": {
+                    "symbol": symbol,
+                    "color": colour,
+                    "size": [6 + 16 * sqrt(float(each["n"]) / most) for each in filled],
+                    "opacity": 0.85,
+                },
+                "hovertemplate": "said %{x:.2f}, came true %{y:.2f}, %{customdata} films<extra></extra>",
+            }
+        )
+    layout = axes.layout(
+        x=axes.axis("Probability that the model gave", ends=[0, 1.04]),
+        y=axes.axis("Share that came true", ends=[0, 1.06]),
+        height=_CURVES,
+    )
+    return {"data": traces, "layout": layout | {"shapes": [axes.segment((0, 0), (1, 1), dash="dot")]}}
+
+
+def sources(counts: Mapping[tuple[str, str], int], findings: Sequence[str]) -> Plot:
+    """Training films of each source, stacked by finding: a bar of one colour betrays its label.
+
+    counts: (source, finding) -> films.
+    """
+    totals: dict[str, int] = {}
+    for (source, _), count in counts.items():
+        totals[source] = totals.get(source, 0) + count
+    order = sorted(totals, key=lambda source: totals[source])
+    bars = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": finding,
+            "y": order,
+            "x": [counts.get((source, finding), 0) for source in order],
+            "marker": {"color": markup.colour(finding), "line": {"width": 0}},
+            "hovertemplate": f"%{{y}}: %{{x}} films, {finding}<extra></extra>",
+        }
+        for finding in findings
+    ]
+    layout = axes.layout(
+        x=axes.axis("Training films"),
+        y=axes.axis("", grid=False),
+        height=110 + 34 * len(order),
+    )
+    return {"data": bars, "layout": layout | {"barmode": "stack", "bargap": 0.35}}
+
+
+def curves(
+    lines: Mapping[str, Sequence[float | None]],
+    epochs: Sequence[int],
+    *,
+    y: str,
+    colours: Mapping[str, str],
+    marks: Mapping[int, str],
+) -> Plot:
+    """One line a name over the epochs; `marks` are written at the epochs where something changed."""
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": name,
+            "x": list(epochs),
+            "y": list(values),
+            "connectgaps": True,
+            "line": {"color": colours.get(name, NEUTRAL), "width": 2},
+            "marker": {"size": 5, "color": colours.get(name, NEUTRAL)},
+            "hovertemplate": "epoch %{x}: %{y:.3f}" + f"<extra>{name}</extra>",
+        }
+        for name, values in lines.items()
+    ]
+    ends = [epochs[0] - 0.6, epochs[-1] + 0.6] if epochs else [0, 1]
+    whole = {"dtick": 1} if len(epochs) <= 12 else {}
+    layout = axes.layout(x=axes.axis("Epoch", ends=ends, grid=False) | whole, y=axes.axis(y), height=_CURVES)
+    layout["margin"]["t"] = 60  # the legend, and below it the notes
+    layout["legend"]["y"] = 1.1
+    notes = [axes.note(epoch - 0.5, text) for epoch, text in marks.items()]
+    shapes = [axes.upright(epoch - 0.5) for epoch in marks if epoch != epochs[0]]
+    return {"data": traces, "layout": layout | {"annotations": notes, "shapes": shapes}}
+
+
+def _mark(mark: Mark, *, y: float, quantity: str) -> dict[str, Any]:
+    value = float(mark.figure["value"])
+    low, high = (value if mark.figure[end] is None else float(mark.figure[end]) for end in ("low", "high"))
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": mark.series,
+        "x": [value],
+        "y": [y],
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - value],
+            "arrayminus": [value - low],
+            "color": mark.colour,
+            "thickness": 3,
+            "width": 0,
+        },
+        "marker": {"color": mark.colour, "size": 12, "symbol": mark.symbol},
+        "hovertemplate": f"{' · '.join(filter(None, (mark.row, mark.series)))}<br>"
+        f"{quantity} {words(mark.figure)}<extra></extra>",
+    }
+
+
+def _curve(finding: str, curve: Sequence[Mapping[str, float]], *, name: str) -> list[dict[str, Any]]:
+    along = [point["x"] for point in curve]
+    hue = markup.colour(finding)
+    line = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "legendgroup": finding,
+        "x": along,
+        "y": [point["y"] for point in curve],
+        "line": {"color": hue, "width": 2},
+        "hovertemplate": f"%{{x:.2f}}, %{{y:.2f}}<extra>{finding}</extra>",
+    }
+    banded = [point for point in curve if point.get("low") is not None and point.get("high") is not None]
+    if not banded:
+        return [line]
+    there = [point["x"] for point in banded]
+    band = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": there + there[::-1],
+        "y": [point["high"] for point in banded] + [point["low"] for point in banded][::-1],
+        "fill": "toself",
+        "fillcolor": axes.faint(hue),
+        "line": {"width": 0, "color": hue},
+        "legendgroup": finding,
+        "showlegend": False,
+        "hoverinfo": "skip",
+    }
+    return [band, line]
+
+
+def _point(finding: str, place: tuple[float, float], *, x: str, y: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [place[0]],
+        "y": [place[1]],
+        "legendgroup": finding,
+        "showlegend": False,
+        "marker": {"symbol": "diamond", "size": 10, "color": markup.colour(finding), "line": {"width": 0}},
+        "hovertemplate": f"operating point<br>{x} %{{x:.2f}}<br>{y} %{{y:.2f}}<extra>{finding}</extra>",
+    }

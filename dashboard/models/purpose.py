@@ -1,0 +1,58 @@
+"""What the model is for, and which films made it."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import streamlit as st
+
+from core.overlay import NOTICE
+from core.types import Checkpoint
+from dashboard import markup
+from dashboard.models import export, plots
+from dashboard.models.believe import lines, unsaid
+
+
+def part(card: Checkpoint) -> None:
+    """Intended use, then the films by source, finding and split."""
+    told = lines(card.told.get("intended_use"))
+    with export.section("Intended use"):
+        st.html("".join(map(markup.paragraph, [*told, NOTICE])))
+    _data(card)
+
+
+def _data(card: Checkpoint) -> None:
+    told = card.trained_on
+    counts = told.get("counts", [])
+    if not counts:
+        with export.section("Films that it was trained on"):
+            st.html("".join(map(markup.paragraph, lines(told.get("data")))) + unsaid("how many films came from where"))
+        return
+    films: Counter[tuple[str, str, str]] = Counter()
+    for row in counts:
+        films[row["source"], row["finding"], row["split"]] += row["n"]
+    training = {(source, finding): n for (source, finding, split), n in films.items() if split == "train"}
+    names = sorted({source for source, _, _ in films})
+    with export.titled("Films that it was trained on", counts, name=f"{card.name} films"):
+        st.html("".join(map(markup.paragraph, lines(told.get("data")))))
+        export.chart(
+            plots.sources(training, card.findings),
+            name=f"{card.name} films",
+            alt="Training films of each source, stacked by finding; the table below has the numbers.",
+        )
+        rows = [[source, *(_cell(films, source, finding) for finding in card.findings)] for source in names]
+        st.html(
+            markup.table(
+                ["Source", *card.findings],
+                rows,
+                caption="Films for training / validation / test. A source with one colour only tells the finding away: "
+                "the network can learn the source in place of the disease.",
+            )
+        )
+        licence = lines(told.get("licence"))
+        if licence:
+            st.html(markup.facts([("Licence of the films", " ".join(licence))]))
+
+
+def _cell(films: Mapping[tuple[str, str, str], int], source: str, finding: str) -> str:
+    found = [films.get((source, finding, split), 0) for split in ("train", "val", "test")]
+    return " / ".join(f"{n:,}" for n in found) if any(found) else "–"

@@ -1,0 +1,147 @@
+"""How a checkpoint was trained: its curves, its recipe, and how it wants its films."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.types import Checkpoint
+from dashboard import markup
+from dashboard.models import export, plots
+from dashboard.models.axes import NEUTRAL
+from dashboard.models.believe import unsaid
+
+Epoch = Mapping[str, Any]  # a line of a training's log.jsonl
+
+
+def part(card: Checkpoint) -> None:
+    """Curves first, then everything that is needed to do it again."""
+    told = card.trained_on
+    before = told.get("started_from") or {}
+    epochs = [*before.get("epochs", []), *told.get("epochs", [])]
+    if epochs:
+        start = (len(before.get("epochs", [])), str(before.get("name", ""))) if before else None
+        curves(epochs, name=card.name, start=start)
+    else:
+        with export.section("Training curves"):
+            st.html(unsaid("how its training went"))
+    pairs = [(_title(name), _words(value)) for name, value in told.get("recipe", {}).items()]
+    pairs += [("Started from", str(before["name"]))] if before.get("name") else []
+    pairs += (
+        [("Trained for", duration(float(told["seconds"]) + float(before.get("seconds", 0))))]
+        if "seconds" in told
+        else []
+    )
+    pairs += [("On", str(told["hardware"]))] if "hardware" in told else []
+    with export.section("Recipe"):
+        st.html(markup.facts(pairs) if pairs else unsaid("how it was trained"))
+    _preprocessing(card)
+
+
+def _preprocessing(card: Checkpoint) -> None:
+    wanted = card.input
+    own = "each film by its own mean and deviation"
+    values = own if wanted.mean == "film" else f"mean {_words(wanted.mean)}, deviation {_words(wanted.std)}"
+    pairs = [
+        ("Input", f"{wanted.size} × {wanted.size} px, {_channels(wanted.channels)}"),
+        ("Made square by", {"stretch": "stretching", "pad": "padding", "crop": "cropping"}[wanted.fit]),
+        ("Resize filter", wanted.filter),
+        ("Grey values", f"{wanted.low:g} (black) to {wanted.high:g} (white)"),
+        ("Normalised", values),
+        ("Temperature", f"{card.temperature:.3f}"),
+    ]
+    with export.section("Preprocessing", "how it wants its films"):
+        st.html(markup.facts(pairs))
+
+
+def curves(epochs: Sequence[Epoch], *, name: str, start: tuple[int, str] | None = None) -> None:
+    """Loss and validation figures over the epochs, side by side.
+
+    epochs: lines of a log; of the figures, those are drawn that are there.
+    start:  how many of them belong to the checkpoint that this training started from, and its name.
+    """
+    order = list(range(1, len(epochs) + 1))
+    marks = _marks(epochs, start)
+    losses = _lines(epochs, {"training": "loss", "validation": "val_loss"})
+    figures = _figures(epochs)
+    hues = {"training": NEUTRAL, "validation": plots.ACCENT, "accuracy": NEUTRAL, "Dice": plots.ACCENT}
+    hues |= {finding: markup.colour(finding) for finding in figures if finding not in hues}
+    exported = [_flat(place, epoch) for place, epoch in zip(order, epochs, strict=True)]
+    last = ", ".join(f"{finding} {values[-1]:.2f}" for finding, values in figures.items() if values[-1] is not None)
+    with export.titled("Training curves", exported, name=f"{name} training", aside=f"{len(epochs)} epochs"):
+        left, right = st.columns(2, gap="large")
+        if losses:
+            with left:
+                export.chart(
+                    plots.curves(losses, order, y="Loss", colours=hues, marks=marks),
+                    name=f"{name} loss",
+                    alt="Loss of training and validation over the epochs",
+                )
+        if figures:
+            with right:
+                export.chart(
+                    plots.curves(figures, order, y="On validation films", colours=hues, marks=marks),
+                    name=f"{name} validation",
+                    alt=f"On the validation films, last: {last}",
+                )
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the words of people."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _figures(epochs: Sequence[Epoch]) -> dict[str, list[float | None]]:
+    findings = list(dict.fromkeys(finding for epoch in epochs for finding in epoch.get("val_auc") or {}))
+    areas = {finding: [(epoch.get("val_auc") or {}).get(finding) for epoch in epochs] for finding in findings}
+    named = {f"AUC {finding}" if finding == "accuracy" else finding: values for finding, values in areas.items()}
+    return named | _lines(epochs, {"accuracy": "val_accuracy", "Dice": "val_dice"})
+
+
+def _lines(epochs: Sequence[Epoch], fields: Mapping[str, str]) -> dict[str, list[float | None]]:
+    return {
+        name: [epoch.get(field) for epoch in epochs]
+        for name, field in fields.items()
+        if any(epoch.get(field) is not None for epoch in epochs)
+    }
+
+
+def _marks(epochs: Sequence[Epoch], start: tuple[int, str] | None) -> dict[int, str]:
+    """Where the input size changed, and where the training itself began."""
+    found: dict[int, str] = {}
+    size = None
+    for place, epoch in enumerate(epochs, start=1):
+        if epoch.get("size") not in (None, size):
+            size = epoch["size"]
+            found[place] = f"{size} px"
+    if start and start[0] < len(epochs):
+        found[start[0] + 1] = " · ".join(filter(None, (f"from {start[1]}", found.get(start[0] + 1))))
+    return found
+
+
+def _flat(place: int, epoch: Epoch) -> dict[str, Any]:
+    plain = {name: value for name, value in epoch.items() if not isinstance(value, Mapping)}
+    nested = {
+        f"{name}_{part}": figure
+        for name, value in epoch.items()
+        if isinstance(value, Mapping)
+        for part, figure in value.items()
+    }
+    return {"place": place, **plain, **nested}
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_words(each)}" for name, each in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _channels(count: int) -> str:
+    return "one channel" if count == 1 else "three equal channels"

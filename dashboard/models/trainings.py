@@ -1,0 +1,78 @@
+"""Trainings while they go on: the curves of the log that each run writes, drawn again every few seconds."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.train import log
+from dashboard import markup
+from dashboard.models.training import curves, duration
+
+RUNS = Path(__file__).parents[2] / "runs"  # where `python -m core train` keeps states and logs
+_REFRESH = 5  # s
+_PATIENCE = 3  # epochs' time without a line before a training counts as stopped
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One training: its name, the whole lines of its log, and how many seconds ago the last came."""
+
+    name: str
+    epochs: tuple[dict[str, Any], ...]
+    silent: float
+
+    @property
+    def total(self) -> int:
+        """Epochs that it is to have; what it has where the log does not say."""
+        return int(self.epochs[-1].get("of", len(self.epochs)))
+
+    @property
+    def running(self) -> bool:
+        """Whether more is to come, and the last line is not too old for that."""
+        pace = float(self.epochs[-1].get("seconds", 60))
+        return len(self.epochs) < self.total and self.silent < max(120.0, _PATIENCE * pace)
+
+
+def section() -> None:
+    """Folded away; unfolded, it draws the chosen run and follows it."""
+    going = [run.name for run in runs(RUNS) if run.running]
+    label = f"Trainings · {len(going)} running" if going else "Trainings"
+    fold = st.expander(label, key="trainings", on_change="rerun", icon=":material/show_chart:")
+    if fold.open:
+        with fold:
+            _live()
+
+
+def runs(folder: Path) -> list[Run]:
+    """Every run of the folder with at least one epoch behind it, the latest first."""
+    logs = sorted(folder.glob("*/log.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = [Run(path.parent.name, tuple(log.read(path)), time.time() - path.stat().st_mtime) for path in logs]
+    return [run for run in found if run.epochs]
+
+
+def state(run: Run) -> str:
+    """How far it is, in a sentence."""
+    done, total = len(run.epochs), run.total
+    spent = duration(sum(float(epoch.get("seconds", 0)) for epoch in run.epochs))
+    if done >= total:
+        return f"Finished: {done} epochs in {spent}."
+    if not run.running:
+        return f"Stopped after epoch {done} of {total}, {spent}. If it was killed, the same command goes on from there."
+    left = (total - done) * float(run.epochs[-1].get("seconds", 0))
+    return f"Epoch {done} of {total} done, {spent} so far, about {duration(left)} to go at this pace."
+
+
+@st.fragment(run_every=_REFRESH)
+def _live() -> None:
+    found = {run.name: run for run in runs(RUNS)}
+    if not found:
+        st.html(markup.paragraph("No training has written a log yet. Start one, and its curves appear here:"))
+        st.code("python -m core train --data DIR --name NAME", language="bash")
+        return
+    name = st.selectbox("Run", list(found), key="followed run", width=320)
+    run = found[name]
+    st.html(markup.paragraph(state(run)))
+    curves(run.epochs, name=f"run {run.name}")

@@ -1,0 +1,91 @@
+"""The Models page in a real browser: rows open cards, plots are drawn, figures and pictures can be taken away."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.models.checkpoint import input_card
+from core.types import Input
+from tests.browser.conftest import PATIENCE_MS, served
+from tests.dashboard.full_card import FINDINGS, full_card
+
+PAGE = Path(__file__).parent / "models_page.py"
+QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
+PLOT = "[data-testid=stPlotlyChart] .main-svg"
+NAMES = ("densenet121-lungs", "densenet121-plain")
+
+
+@pytest.fixture(scope="module")
+def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page on two full cards; asks for the browser first, so that no server starts in vain."""
+    folder = tmp_path_factory.mktemp("cards")
+    bare = {
+        "architecture": "densenet121",
+        "findings": list(FINDINGS),
+        "multi_label": False,
+        "input": input_card(Input(size=64)),
+        "temperature": 1.0,
+        "sha256": "ab" * 32,
+    }
+    for seed, name in enumerate(NAMES):
+        (folder / f"{name}.json").write_text(json.dumps(full_card(bare, seed=seed)), "utf-8")
+        (folder / f"{name}.safetensors").write_bytes(b"")
+    with served(PAGE, LIGHTBOX_CARDS=str(folder)) as address:
+        yield address
+
+
+def settle(page: Any) -> None:
+    page.wait_for_selector(QUIET, timeout=PATIENCE_MS, state="attached")
+
+
+def test_a_click_on_a_row_opens_its_card_without_loading_the_page_and_the_address_keeps_it(
+    server: str, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(server)
+    page.locator("tr[data-checkpoint=densenet121-plain] td").first.wait_for(timeout=PATIENCE_MS)
+    settle(page)
+    page.evaluate("window.here = true")
+
+    page.locator("tr[data-checkpoint=densenet121-plain] td").first.click()
+
+    page.get_by_role("heading", name="densenet121-plain").wait_for(timeout=PATIENCE_MS)
+    assert page.url.endswith("?checkpoint=densenet121-plain")
+    assert page.evaluate("window.here") is True
+    page.reload()
+    page.get_by_role("heading", name="densenet121-plain").wait_for(timeout=PATIENCE_MS)
+
+
+def test_the_figures_are_drawn_and_can_be_taken_away_as_csv_and_png(
+    server: str, open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = open_page(f"{server}/?checkpoint=densenet121-lungs&part=Figures")
+    page.locator(PLOT).nth(3).wait_for(timeout=PATIENCE_MS, state="attached")
+    settle(page)
+    assert page.locator("[data-testid=stPlotlyChart]").count() == 4
+
+    with page.expect_download(timeout=PATIENCE_MS) as table:
+        page.get_by_role("button", name="CSV").first.click()
+    table.value.save_as(tmp_path / "roc.csv")
+    with page.expect_download(timeout=PATIENCE_MS) as picture:
+        page.locator("[data-testid=stPlotlyChart] .modebar-btn").first.click(force=True)
+    picture.value.save_as(tmp_path / "roc.png")
+
+    assert table.value.suggested_filename == "densenet121-lungs-roc.csv"
+    rows = list(csv.DictReader((tmp_path / "roc.csv").open(encoding="utf-8")))
+    assert len(rows) == 3 * 21
+    assert (rows[20]["finding"], float(rows[20]["Sensitivity"])) == ("covid", 1.0)
+    assert picture.value.suggested_filename == "densenet121-lungs-roc.png"
+    assert (tmp_path / "roc.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("address", ["", "?checkpoint=densenet121-lungs"])
+def test_on_a_phone_nothing_sticks_out(server: str, open_page: Callable[..., Any], address: str) -> None:
+    page = open_page(f"{server}/{address}", width=390, height=844)
+    page.locator(PLOT).first.wait_for(timeout=PATIENCE_MS, state="attached")
+    settle(page)
+
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390

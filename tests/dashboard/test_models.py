@@ -1,0 +1,239 @@
+"""The Models page: all checkpoints, one card, two compared, a training that goes on."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.models.checkpoint import input_card
+from core.types import Input
+from dashboard import cache
+from dashboard.models import compare, export, measured, plots, trainings
+from dashboard.models.plots import Mark
+from tests.dashboard.conftest import SECONDS
+from tests.dashboard.full_card import FINDINGS, epochs, full_card
+
+VIEW = Path(__file__).parents[2] / "dashboard" / "views" / "models.py"
+BARE = {
+    "architecture": "densenet121",
+    "findings": list(FINDINGS),
+    "multi_label": False,
+    "input": input_card(Input(size=64)),
+    "temperature": 1.0,
+    "sha256": "ab" * 32,
+}
+PARTS = ("Before you believe it", "Purpose and data", "Figures", "Training")
+
+
+@pytest.fixture(scope="module")
+def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a full card, another full one, and one that says nothing; the weights are never opened here."""
+    folder = tmp_path_factory.mktemp("cards")
+    for name, card in (
+        ("densenet121-plain", full_card(BARE)),
+        ("densenet121-lungs", full_card(BARE, skill=1.4, seed=7)),
+        ("bare", BARE),
+    ):
+        (folder / f"{name}.json").write_text(json.dumps(card), "utf-8")
+        (folder / f"{name}.safetensors").write_bytes(b"")
+    return folder
+
+
+class Page:
+    """A person on the Models page, alone."""
+
+    def __init__(self, **address: str) -> None:
+        self.app = AppTest.from_file(str(VIEW), default_timeout=SECONDS)
+        for name, value in address.items():
+            self.app.query_params[name] = value
+        self.run()
+
+    def run(self) -> "Page":
+        self.app.run()
+        assert not self.app.exception, self.app.exception
+        return self
+
+    @property
+    def html(self) -> str:
+        return "\n".join(each.value for each in self.app.html)
+
+    @property
+    def plots(self) -> list[dict[str, Any]]:
+        return [json.loads(each.proto.spec) for each in self.app.get("plotly_chart")]
+
+    @property
+    def downloads(self) -> int:
+        return len(self.app.get("download_button"))
+
+
+@pytest.fixture(autouse=True)
+def _only_these(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "WEIGHTS", cards)
+    monkeypatch.setattr(trainings, "RUNS", tmp_path)
+
+
+def test_the_list_puts_inside_and_other_source_side_by_side_and_compares_plain_with_lungs() -> None:
+    page = Page()
+
+    assert page.html.count("<tr data-checkpoint=") == 3
+    row = page.html.split('<tr data-checkpoint="bare">')[1].split("</tr>")[0]
+    assert row.count("not measured") == 2  # other source, lungs
+    assert "Plain against lungs" in page.html
+    assert len(page.plots) == 1
+    assert {trace["name"] for trace in page.plots[0]["data"]} == {"densenet121-plain", "densenet121-lungs"}
+    assert "With the lungs blacked out" in page.html
+    assert page.downloads == 2
+
+
+def test_the_address_opens_a_card_and_the_way_back_leads_to_the_list() -> None:
+    page = Page(checkpoint="densenet121-plain")
+    assert '<h1 class="lb-page">densenet121-plain</h1>' in page.html
+    assert "<tr data-checkpoint=" not in page.html
+
+    page.app.button[0].click()
+    page.run()
+
+    assert "<tr data-checkpoint=" in page.html
+    assert "checkpoint" not in page.app.query_params
+
+
+def test_an_unknown_name_in_the_address_says_so_and_leaves_a_way_back() -> None:
+    page = Page(checkpoint="densenet121-plane")
+
+    assert "Did you mean" in page.app.error[0].value
+    assert page.app.button[0].label == "All models"
+
+
+@pytest.mark.parametrize(
+    ("part", "said", "drawn"),
+    [
+        (PARTS[0], ("NIH labels were read", "central line", "Source nih", "CC BY 4.0", "ab" * 32, "core evaluate"), 1),
+        (PARTS[1], ("Teaching what a classifier", "1,608 / 201 / 201", "Licence of the films"), 1),
+        (PARTS[2], ("Age adults", "Found from", "n = 120", "Brier"), 4),
+        (PARTS[3], ("Started from", "teacher", "two cores", "64 × 64 px"), 2),
+    ],
+)
+def test_each_part_of_a_full_card_draws_its_own_plots_only(part: str, said: tuple[str, ...], drawn: int) -> None:
+    page = Page(checkpoint="densenet121-plain", part=part)
+
+    for words in said:
+        assert words in page.html + "".join(each.value for each in page.app.code), words
+    assert len(page.plots) == drawn
+    assert page.downloads >= 1
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_card_that_says_nothing_has_every_part_and_says_so(part: str) -> None:
+    page = Page(checkpoint="bare", part=part)
+
+    assert "holds no figures of a test" in page.app.warning[0].value.replace("\\", "")
+    assert page.html.count("not measured") == 4
+    assert "does not say" in page.html or "nothing to draw" in page.html
+    assert page.plots == []
+
+
+def test_the_curves_of_a_full_card_show_where_the_size_changed_and_what_it_started_from() -> None:
+    loss = Page(checkpoint="densenet121-plain", part="Training").plots[0]
+
+    assert [note["text"] for note in loss["layout"]["annotations"]] == [
+        "64 px",
+        "128 px",
+        "from teacher · 112 px",
+        "224 px",
+    ]
+    assert loss["data"][0]["y"][:2] == [0.5, 0.25]
+    assert loss["data"][0]["x"] == list(range(1, 9))
+
+
+def test_a_training_is_followed_while_it_runs_and_a_half_written_line_is_passed_over(tmp_path: Path) -> None:
+    log = tmp_path / "young" / "log.jsonl"
+    log.parent.mkdir()
+    lines = "".join(json.dumps(epoch) + "\n" for epoch in epochs(3, of=10))
+    log.write_text(lines + '{"epoch": 4, "of"', "utf-8")
+
+    (run,) = trainings.runs(tmp_path)
+
+    assert (run.name, len(run.epochs), run.total, run.running) == ("young", 3, 10, True)
+    assert trainings.state(run) == "Epoch 3 of 10 done, 3 min so far, about 7 min to go at this pace."
+    os.utime(log, (0, 0))
+    (old,) = trainings.runs(tmp_path)
+    assert trainings.state(old).startswith("Stopped after epoch 3 of 10")
+    log.write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs(10, of=10)), "utf-8")
+    assert trainings.state(trainings.runs(tmp_path)[0]) == "Finished: 10 epochs in 10 min."
+
+
+def test_unfolded_trainings_draw_the_curves_of_the_latest_run(tmp_path: Path) -> None:
+    (tmp_path / "young").mkdir()
+    (tmp_path / "young" / "log.jsonl").write_text(
+        "".join(json.dumps(each) + "\n" for each in epochs(3, of=10)), "utf-8"
+    )
+    page = Page()
+    assert len(page.plots) == 1  # the comparison; folded curves are not drawn
+
+    page.app.session_state["trainings"] = True
+    page.run()
+
+    assert "Epoch 3 of 10 done" in page.html
+    assert len(page.plots) == 3
+
+
+def test_two_models_are_told_apart_in_sentences_that_name_what_is_missing() -> None:
+    def figure(value: float) -> dict[str, Any]:
+        return {"value": value, "low": value - 0.02, "high": value + 0.02, "n": 100}
+
+    inside, out, heat = compare.told(
+        "plain",
+        {"AUC, inside": figure(0.97), "AUC, lungs blacked out": figure(0.9)},
+        "lungs",
+        {"AUC, inside": figure(0.96), "AUC, lungs blacked out": figure(0.6)},
+    )
+
+    assert inside == "On films like their own: plain 0.97, lungs 0.96; their intervals overlap."
+    assert out.startswith("With the lungs blacked out: plain 0.90, lungs 0.60; their intervals are apart.")
+    assert heat == "Of the Grad-CAM, the share inside the lungs: not measured for plain and lungs."
+
+
+def test_a_plot_of_intervals_writes_each_figure_and_marks_chance() -> None:
+    plot = plots.intervals([Mark("a", {"value": 0.8, "low": 0.7, "high": 0.85, "n": 30})], quantity="AUC")
+
+    (trace,) = plot["data"]
+    assert trace["x"] == [0.8]
+    assert trace["error_x"]["array"] == [pytest.approx(0.05)]
+    assert trace["error_x"]["arrayminus"] == [pytest.approx(0.1)]
+    assert [note["text"] for note in plot["layout"]["annotations"]] == ["a", "0.70–0.85 (0.80, n = 30)"]
+    assert [shape["x0"] for shape in plot["layout"]["shapes"]] == [0, 0.5]
+
+
+def test_a_confusion_plot_has_counts_and_shares_of_the_row_and_an_empty_row_divides_by_nothing() -> None:
+    plot = plots.confusion(["a", "b"], [[3, 1], [0, 0]])
+
+    assert [cell["text"] for cell in plot["layout"]["annotations"]] == [
+        "<b>3</b><br>75%",
+        "<b>1</b><br>25%",
+        "<b>0</b><br>0%",
+        "<b>0</b><br>0%",
+    ]
+
+
+def test_curves_stored_as_columns_and_as_points_are_the_same() -> None:
+    columns = {"fpr": [0, 1], "tpr": [0.5, 1], "low": [0.4, 0.9], "high": [0.6, 1]}
+
+    assert measured.points(columns) == [
+        {"x": 0, "y": 0.5, "low": 0.4, "high": 0.6},
+        {"x": 1, "y": 1, "low": 0.9, "high": 1},
+    ]
+    assert measured.points(measured.points(columns)) == measured.points(columns)
+
+
+def test_the_csv_of_a_part_has_a_column_for_every_field_and_unrounded_figures() -> None:
+    rows = [{"group": "a, b", **export.columns({"value": 0.12345, "low": 0.1, "high": 0.2, "n": 7})}, {"more": 1}]
+
+    read = list(csv.DictReader(io.StringIO(export.text(rows))))
+
+    assert read[0] == {"group": "a, b", "value": "0.12345", "low": "0.1", "high": "0.2", "n": "7", "more": ""}
+    assert read[1]["more"] == "1"
