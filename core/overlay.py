@@ -132,7 +132,7 @@ def caption(explanation: Explanation) -> str:
     size = f"{height} × {width}" + (", enlarged" if width < across and height < down else "")
     if end(explanation) < explanation.peak:
         size += ", top 0.5 % clipped"
-    parts = [explanation.finding, explanation.title or explanation.method, explanation.layer, size]
+    parts = [explanation.finding.replace("_", " "), explanation.title or explanation.method, explanation.layer, size]
     return " · ".join(part for part in parts if part)
 
 

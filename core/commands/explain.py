@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     "findings",
     multiple=True,
     metavar="NAME",
-    help="What is asked after, or all.  [default: the likeliest]",
+    help="What is asked after, or all.  [default: the likeliest; of a multi-label network, of those present]",
 )
 @click.option(
     "--layer", "layers", multiple=True, metavar="NAME", help="A stage of the network, or all.  [default: the last]"
@@ -97,6 +97,7 @@ def explain(
     """
     from core.explain.export import map_npz, overlay_png
     from core.explain.run import explain_many
+    from core.models.findings import leading
 
     classifier = options.classifier(checkpoint, weights)
     names = files.paths(given)
@@ -105,7 +106,7 @@ def explain(
         _check(finding, "finding", list(classifier.checkpoint.findings))
 
     def look(path: str, radiograph: "Radiograph") -> Iterator[Record]:
-        asked = findings or (classifier.predict(radiograph, cleaning=cleaning).likeliest[0],)
+        asked = findings or (leading(classifier.predict(radiograph, cleaning=cleaning), classifier.checkpoint),)
         requests = _requests(classifier, chosen_methods, asked, layers, wanted)
         said, maps = explain_many(classifier, radiograph, requests, cleaning=cleaning)
         for map_ in maps:

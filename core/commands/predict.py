@@ -42,10 +42,12 @@ def predict(
       curl -s https://example.org/film.png | python -m core predict -
 
     \b
-    With --json each line holds path, checkpoint, finding (the likeliest), probabilities, quality and seconds, or path
-    and error.
+    With --json each line holds path, checkpoint, finding (the likeliest; of a multi-label network the likeliest that
+    reaches its operating point, where one does), found (all that reach theirs), probabilities, quality and seconds, or
+    path and error.
     """
     from core.image.quality import inspect
+    from core.models.findings import leading, present
 
     classifier = options.classifier(checkpoint, weights)
     names = files.paths(given)
@@ -57,7 +59,8 @@ def predict(
         yield {
             "path": path,
             "checkpoint": classifier.checkpoint.name,
-            "finding": said.likeliest[0],
+            "finding": leading(said, classifier.checkpoint),
+            "found": list(present(said, classifier.checkpoint)),
             "probabilities": {name: round(said.probability(name), 6) for name in said.findings},
             "quality": [
                 {
@@ -72,7 +75,7 @@ def predict(
             "seconds": round(time.perf_counter() - start, 4),
         }
 
-    rows = sheet(names, classifier.checkpoint.findings)
+    rows = sheet(names, classifier.checkpoint.findings, multi_label=classifier.checkpoint.multi_label)
     if not as_json:
         click.echo(rows.head)
     files.each(names, look, show=None if as_json else rows.row, doing="predicting")
@@ -80,7 +83,10 @@ def predict(
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table whose rows come one by one, so that its widths must be known before: characters of the first columns."""
+    """A table whose rows come one by one, so that its widths must be known before: characters of the first columns.
+
+    findings: those with a column of their own; a multi-label network's are listed where they are found instead.
+    """
 
     path: int
     says: int
@@ -88,6 +94,8 @@ class Sheet:
 
     @property
     def head(self) -> str:
+        if not self.findings:
+            return f"{'file':{self.path}}  found"
         columns = [f"{name:>{max(5, len(name))}}" for name in self.findings]
         return "  ".join([f"{'file':{self.path}}", f"{'likeliest':{self.says}}", *columns])
 
@@ -100,7 +108,10 @@ class Sheet:
         if "error" in record:
             return f"{path}  not read: {record['error']}"
         columns = [f"{record['probabilities'][name]:>{max(5, len(name))}.3f}" for name in self.findings]
-        lines = ["  ".join([path, f"{record['finding']:{self.says}}", *columns])]
+        if columns:
+            lines = ["  ".join([path, f"{record['finding']:{self.says}}", *columns])]
+        else:
+            lines = [f"{path}  {_found(record)}"]
         wide = shutil.get_terminal_size().columns
         lines += [
             textwrap.fill(check["sentence"], wide, initial_indent="    ! ", subsequent_indent="      ")
@@ -110,7 +121,16 @@ class Sheet:
         return "\n".join(lines)
 
 
-def sheet(names: Sequence[str], findings: Sequence[str]) -> Sheet:
+def _found(record: Record) -> str:
+    """ "Effusion 0.81, Mass 0.30", or what comes nearest where nothing reaches its operating point."""
+    likely = record["probabilities"]
+    named = [f"{finding} {likely[finding]:.3f}" for finding in record["found"] or [record["finding"]]]
+    return ", ".join(named) if record["found"] else f"nothing; likeliest {named[0]}"
+
+
+def sheet(names: Sequence[str], findings: Sequence[str], *, multi_label: bool = False) -> Sheet:
     """A table wide enough for these files and findings."""
+    if multi_label:
+        findings = ()
     longest = max(len("file"), *(len(click.format_filename(name)) for name in names))
-    return Sheet(min(_LONGEST, longest), max(len("likeliest"), *map(len, findings)), tuple(findings))
+    return Sheet(min(_LONGEST, longest), max(len("likeliest"), *map(len, findings)) if findings else 0, tuple(findings))

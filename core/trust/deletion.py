@@ -8,6 +8,7 @@ from torch import Tensor
 
 from core.image.prepare import prepare
 from core.models.classifier import log_odds, probabilities
+from core.models.findings import words
 from core.trust.measure import Figure, Level, Question, flat, hottest, measure
 
 SHARE = 0.10  # of the film's area
@@ -39,7 +40,7 @@ def deletion(question: Question) -> Figure:
     odds = log_odds(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
     drops = odds[0] - odds[1:]  # of the number on screen: a logit alone can rise while its probability falls
     beaten = int((drops[0] > drops[1:]).sum())
-    name = question.explanation.finding
+    name = words(question.explanation.finding)
     level: Level
     if drops[0] <= 0:
         level, verdict = "warning", "It does not fall: do not read the map as the reason."

@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from core.__main__ import cli
+from core.models.architecture import architectures
+from core.models.checkpoint import input_card, write
 from core.models.classifier import Classifier
-from core.types import Cleaning, Radiograph
+from core.models.findings import CHESTXRAY14
+from core.types import Cleaning, Input, Radiograph
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def test_json_holds_all_that_was_asked_for(weights: Path, film: Path) -> None:
 
     record = json.loads(told.stdout)
     assert told.exit_code == 0
-    assert list(record) == ["path", "checkpoint", "finding", "probabilities", "quality", "seconds"]
+    assert list(record) == ["path", "checkpoint", "finding", "found", "probabilities", "quality", "seconds"]
     assert record["path"] == str(film)
     assert record["checkpoint"] == "untrained"
     assert sum(record["probabilities"].values()) == pytest.approx(1, abs=1e-5)
@@ -89,3 +93,42 @@ def test_an_unknown_checkpoint_is_one_sentence_with_the_nearest_name(weights: Pa
     assert told.stderr.count("\n") == 1
     assert "Did you mean 'untrained'?" in told.stderr
     assert told.stdout == ""
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a multi-label network that says Hernia 0.2, found from 0.1 on, and 0.4 of the others."""
+    torch.manual_seed(0)
+    network = architectures["small-cnn"].build(len(CHESTXRAY14), 1)
+    last = network.head.get_submodule("linear")
+    assert isinstance(last, torch.nn.Linear)
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(torch.logit(torch.tensor([0.2 if name == "Hernia" else 0.4 for name in CHESTXRAY14])))
+    folder = tmp_path_factory.mktemp("many")
+    card = {
+        "architecture": "small-cnn",
+        "findings": list(CHESTXRAY14),
+        "multi_label": True,
+        "input": input_card(Input(size=64)),
+        "temperature": 1.0,
+        "thresholds": {"Hernia": 0.1},
+    }
+    write(network, card, "many", folder)
+    return folder
+
+
+def test_a_multi_label_network_says_what_it_finds_and_each_probability_by_itself(many: Path, film: Path) -> None:
+    record = json.loads(predict(many, str(film), "--json").stdout)
+
+    assert (record["finding"], record["found"]) == ("Hernia", ["Hernia"])
+    assert list(record["probabilities"]) == list(CHESTXRAY14)
+    assert record["probabilities"]["Hernia"] == pytest.approx(0.2, abs=1e-3)
+    assert sum(record["probabilities"].values()) > 1
+
+
+def test_fourteen_findings_are_listed_where_they_are_found_and_not_as_columns(many: Path, film: Path) -> None:
+    head, line = predict(many, str(film)).stdout.splitlines()[:2]
+
+    assert head.split() == ["file", "found"]
+    assert line.endswith("Hernia 0.200")
