@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.errors import BadCheckpoint, BadSetting
 from core.explain.method import Method, Value, methods
+from core.models.findings import leading
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from dashboard import cache
 from dashboard.state import session
@@ -66,7 +67,7 @@ def chosen(radiograph: Radiograph, checkpoint: Checkpoint) -> Chosen:
     here = session()
     cleaning = here.cleaning(radiograph.key)
     prediction = cache.predict(checkpoint, radiograph, cleaning)
-    finding = here.finding if here.finding in checkpoint.findings else prediction.likeliest[0]
+    finding = here.finding if here.finding in checkpoint.findings else leading(prediction, checkpoint)
     method = methods[here.method]
     settings = method.parse(here.settings.get(method.name, {}))
     stages = list(cache.stage_sizes(checkpoint))

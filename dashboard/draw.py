@@ -13,6 +13,7 @@ import streamlit as st
 from core.errors import UserError
 from core.explain.method import Method
 from core.image.quality import Check
+from core.models.findings import present
 from core.overlay import NOTICE
 from core.trust.measure import Figure
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
@@ -21,6 +22,7 @@ from dashboard.state import Session, bind, entered, session
 
 Option = TypeVar("Option")
 _HERE = Path(__file__).parent
+_FEW = 6  # findings that have a bar of two lines each; more get one line
 
 
 def look() -> None:
@@ -71,26 +73,56 @@ def kept(key: str, keep: Callable[[Session, Any], None]) -> None:
 
 
 def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, asked: str) -> None:
-    """A bar for each finding with its operating point; the finding that the map is of in bold."""
-    bars = [
-        markup.bar(
-            finding,
-            prediction.probability(finding),
-            threshold=checkpoint.thresholds.get(finding),
-            asked=finding == asked,
+    """A bar for each finding with its operating point; the finding that the map is of in bold.
+
+    Findings of a multi-label network stand by whether they reach their operating point, then by probability.
+    """
+
+    def bars(findings: Sequence[str]) -> str:
+        return "".join(
+            markup.bar(
+                finding,
+                prediction.probability(finding),
+                threshold=checkpoint.thresholds.get(finding),
+                asked=finding == asked,
+            )
+            for finding in findings
         )
-        for finding in prediction.findings
-    ]
+
+    points = checkpoint.thresholds
+    if checkpoint.multi_label:
+        html = _judged_alone(prediction, checkpoint, bars)
+    else:
+        many = len(prediction.findings) > _FEW
+        html = f'<div class="lb-many">{bars(prediction.findings)}</div>' if many else bars(prediction.findings)
+        if points and all(prediction.probability(finding) < point for finding, point in points.items()):
+            html += markup.paragraph("No finding reaches its operating point: the model is undecided.")
     calibrated = (
         f"Calibrated: temperature {prediction.temperature:.2f}, fitted on the validation films."
         if prediction.temperature != 1
         else "Not calibrated: the network's own numbers."
     )
-    mark = " The mark on a bar is the operating point." if checkpoint.thresholds else ""
-    points = checkpoint.thresholds
-    unreached = points and all(prediction.probability(finding) < point for finding, point in points.items())
-    undecided = markup.paragraph("No finding reaches its operating point: the model is undecided.") if unreached else ""
-    st.html("".join(bars) + undecided + markup.paragraph(calibrated + mark, quiet=True))
+    mark = " The mark on a bar is the operating point." if points else ""
+    st.html(html + markup.paragraph(calibrated + mark, quiet=True))
+
+
+def _judged_alone(prediction: Prediction, checkpoint: Checkpoint, bars: Callable[[Sequence[str]], str]) -> str:
+    """Bars of a multi-label network: what is present, then what is not, each the likeliest first."""
+    order = sorted(prediction.findings, key=lambda finding: -prediction.probability(finding))
+    alone = markup.paragraph("Each finding is judged by itself: several may be there, or none.", quiet=True)
+    if not checkpoint.thresholds:
+        return f'<div class="lb-many">{bars(order)}</div>{alone}'
+    found = present(prediction, checkpoint)
+    rest = [finding for finding in order if finding not in found]
+    html = ""
+    if not found:
+        html = markup.paragraph("No finding reaches its operating point: the model finds none of them.")
+    for title, group in (("At or above the operating point", found), ("Below it", rest)):
+        if group:
+            html += (
+                f'<p class="lb-many-title lb-quiet">{title} ({len(group)})</p><div class="lb-many">{bars(group)}</div>'
+            )
+    return html + alone
 
 
 def figures(figures: Sequence[Figure]) -> None:

@@ -4,18 +4,33 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import quote
 
+from core.models.findings import CHESTXRAY14, words
 from core.models.summary import Estimate, halves
 from core.types import digest
 
-# Okabe and Ito 2008: told apart by all kinds of colour vision. A finding has the same colour on every page.
-_FIXED = {"covid": "#e69f00", "pneumonia": "#56b4e9", "normal": "#009e73"}
+# Okabe and Ito 2008: told apart by all kinds of colour vision. A finding has the same colour on every page. Their eight
+# do not reach for ChestX-ray14: its commonest have one each, the others share the neutral one and go by their names.
+_FIXED = {
+    "covid": "#e69f00",
+    "pneumonia": "#56b4e9",
+    "normal": "#009e73",
+    "infiltration": "#d55e00",
+    "effusion": "#0072b2",
+    "atelectasis": "#cc79a7",
+    "cardiomegaly": "#f0e442",
+}
 _OTHERS = ("#cc79a7", "#d55e00", "#f0e442", "#0072b2")
+_NEUTRAL = "#999999"
+_SHARED = {finding.lower() for finding in CHESTXRAY14} - _FIXED.keys()
 _ICONS = {"ok": "check_circle", "note": "info", "warning": "warning"}
 
 
 def colour(finding: str) -> str:
     """The finding's own colour; the same for the same name, whatever the model."""
-    return _FIXED.get(finding.lower()) or _OTHERS[int(digest(finding.lower()), 16) % len(_OTHERS)]
+    name = finding.lower()
+    if name in _SHARED:
+        return _NEUTRAL
+    return _FIXED.get(name) or _OTHERS[int(digest(name), 16) % len(_OTHERS)]
 
 
 def icon(name: str) -> str:
@@ -35,12 +50,13 @@ def bar(finding: str, probability: float, *, threshold: float | None, asked: boo
     asked: whether the map is of this finding; its name is then in bold.
     """
     found = threshold is not None and probability >= threshold
-    words = "" if threshold is None else "above threshold" if found else "below threshold"
+    meaning = "" if threshold is None else "above threshold" if found else "below threshold"
     mark = "" if threshold is None else f'<i class="lb-mark" style="left:{threshold:.1%}"></i>'
-    spoken = f"{finding} {probability:.2f}" + (f", operating point {threshold:.2f}, {words}" if words else "")
+    name = words(finding)
+    spoken = f"{name} {probability:.2f}" + (f", operating point {threshold:.2f}, {meaning}" if meaning else "")
     return (
         f'<div class="lb-bar{" lb-asked" if asked else ""}" role="img" aria-label="{escape(spoken)}">'
-        f'<span class="lb-name">{escape(finding)}</span><span class="lb-quiet">{words}</span>'
+        f'<span class="lb-name">{escape(name)}</span><span class="lb-quiet">{meaning}</span>'
         f'<span class="lb-number">{probability:.2f}</span>'
         f'<span class="lb-track"><b style="width:{probability:.1%};background:{colour(finding)}"></b>{mark}</span>'
         "</div>"
@@ -67,11 +83,13 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="lb-facts">{rows}</dl>'
 
 
-def dot(finding: str, probability: float) -> str:
-    """The likeliest finding in a word: its colour, its name, its number."""
+def dot(finding: str, probability: float, *, more: int = 0) -> str:
+    """The leading finding in a word: its colour, its name, its number, and how many more are present."""
+    others = f' <span class="lb-quiet" title="{more} more present">+{more}</span>' if more else ""
     return (
-        f'<span class="lb-dot" style="background:{colour(finding)}"></span>{escape(finding)} '
-        f'<span class="lb-number">{probability:.2f}</span>'
+        f'<span class="lb-dot" style="background:{colour(finding)}"></span>'
+        f'<span class="lb-name">{escape(words(finding))}</span> '
+        f'<span class="lb-number">{probability:.2f}</span>{others}'
     )
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.explain.export import map_npz, overlay_png
 from core.explain.method import Setting, Value, methods
+from core.models.findings import words
 from dashboard import cache, draw
 from dashboard.desk import Chosen
 from dashboard.download import file_name
@@ -17,7 +18,16 @@ def sentence(chosen: Chosen) -> None:
     with st.container(key="sentence", horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("Where the model looked for", width="content")
         findings = chosen.checkpoint.findings
-        draw.select("Finding", findings, chosen.finding, _keep_finding, at="read", hidden=True, width=150)
+        draw.select(
+            "Finding",
+            findings,
+            chosen.finding,
+            _keep_finding,
+            at="read",
+            words=words,
+            hidden=True,
+            width=max(150, 60 + 8 * max(map(len, findings))),  # px: the longest name is not cut
+        )
         st.markdown("with", width="content")
         draw.select(
             "Method",

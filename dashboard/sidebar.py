@@ -6,6 +6,7 @@ The strip is filled when the page stands: no film waits for the thumbnails and p
 import streamlit as st
 
 from core.errors import UserError
+from core.models.findings import present, words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, desk, draw, intake, markup
 from dashboard.state import Session, session
@@ -33,7 +34,7 @@ def questions(checkpoint: Checkpoint | None) -> None:
         finding = session().finding
         options = [_LIKELIEST, *checkpoint.findings]
         value = finding if finding in checkpoint.findings else _LIKELIEST
-        draw.select("Finding", options, value, _keep_finding, at="sidebar", words=str.capitalize)
+        draw.select("Finding", options, value, _keep_finding, at="sidebar", words=_written)
 
 
 def strip(checkpoint: Checkpoint | None) -> None:
@@ -85,7 +86,7 @@ def _case(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
 
 
 def _said(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
-    """The likeliest finding and the mark; a film that this model cannot take says so here and stops nothing."""
+    """The leading finding and the mark; a film that this model cannot take says so here and stops nothing."""
     mark = markup.icon("warning") if any(check.level == "warning" for check in cache.quality(radiograph)) else ""
     drawn = '<span class="lb-drawn">drawn</span>' if radiograph.drawn else ""
     if checkpoint is None:
@@ -94,7 +95,14 @@ def _said(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
         said = cache.predict(checkpoint, radiograph, session().cleaning(radiograph.key))
     except UserError as error:
         return markup.paragraph(str(error), quiet=True)
-    return markup.dot(*said.likeliest) + drawn + mark
+    found = present(said, checkpoint) if checkpoint.multi_label else said.likeliest[:1]
+    if not found:
+        return '<span class="lb-quiet">nothing found</span>' + drawn + mark
+    return markup.dot(found[0], said.probability(found[0]), more=len(found) - 1) + drawn + mark
+
+
+def _written(finding: str) -> str:
+    return words(finding[:1].upper() + finding[1:])
 
 
 def _look(key: str) -> None:

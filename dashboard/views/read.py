@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.models.findings import words
 from dashboard import cache, desk, draw, film, welcome
 from dashboard.desk import Chosen
 from dashboard.question import sentence
@@ -55,7 +56,7 @@ def _stages(chosen: Chosen) -> None:
     with draw.shown():
         with st.skeleton(height=170):
             maps = desk.stages(chosen)
-        draw.section("All stages", f"{maps[0].title} for {chosen.finding}, each on its own scale")
+        draw.section("All stages", f"{maps[0].title} for {words(chosen.finding)}, each on its own scale")
         clicked = stage_strip(chosen.radiograph, maps, selected=chosen.layer, key="stages")
         if clicked and clicked != chosen.layer:
             desk.look_at(clicked)

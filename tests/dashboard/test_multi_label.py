@@ -1,0 +1,99 @@
+"""A network of ChestX-ray14's findings and covid on the Read page: each finding judged by itself."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from core.models.architecture import architectures
+from core.models.checkpoint import input_card, write
+from core.models.findings import SETS
+from core.types import Input
+from dashboard import cache, markup
+from tests.dashboard.conftest import Desk
+
+FINDINGS = SETS["chestxray15"]
+_SAID = {"Hernia": 0.2, "Pleural_Thickening": 0.8, "Infiltration": 0.4}  # probability; 0.05 for the others
+
+
+def _write(folder: Path, thresholds: dict[str, float]) -> None:
+    """A network that says the same of every film, but for a trace that gives it maps."""
+    torch.manual_seed(0)
+    network = architectures["small-cnn"].build(len(FINDINGS), 1)
+    last = network.head.get_submodule("linear")
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight.mul_(1e-3)
+        last.bias.copy_(torch.logit(torch.tensor([_SAID.get(finding, 0.05) for finding in FINDINGS])))
+    card = {
+        "architecture": "small-cnn",
+        "findings": list(FINDINGS),
+        "multi_label": True,
+        "input": input_card(Input(size=64)),
+        "temperature": 1.0,
+        "thresholds": thresholds,
+    }
+    write(network, card, "many", folder)
+
+
+@pytest.fixture
+def points() -> dict[str, float]:
+    """Hernia and Pleural Thickening reach theirs, Infiltration and the others do not."""
+    return dict.fromkeys(FINDINGS, 0.5) | {"Hernia": 0.1}
+
+
+@pytest.fixture
+def desk(points: dict[str, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    _write(tmp_path, points)
+    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+    return Desk().run().press("Open the phantom")
+
+
+def _bars(html: str) -> list[str]:
+    """What the bars say aloud, from top to bottom."""
+    return [part.split('"')[0] for part in html.split('role="img" aria-label="')[1:]]
+
+
+def test_every_finding_has_a_bar_and_those_present_stand_first(desk: Desk) -> None:
+    bars = _bars(desk.html)
+
+    assert len(bars) == 15
+    assert bars[0] == "Pleural Thickening 0.80, operating point 0.50, above threshold"
+    assert bars[1] == "Hernia 0.20, operating point 0.10, above threshold"
+    assert bars[2] == "Infiltration 0.40, operating point 0.50, below threshold"
+    assert "At or above the operating point (2)" in desk.html
+    assert "Below it (13)" in desk.html
+    assert "several may be there, or none" in desk.html
+
+
+def test_the_map_is_of_the_likeliest_present_until_another_is_chosen(desk: Desk) -> None:
+    assert desk.menu("Finding").value == "Pleural_Thickening"
+    assert "Grad-CAM for Pleural Thickening" in desk.html
+
+    desk.choose("Finding", "Mass")
+
+    assert 'lb-asked" role="img" aria-label="Mass 0.05' in desk.html
+
+
+def test_the_strip_names_the_first_and_counts_the_others(desk: Desk) -> None:
+    strip = next(part for part in desk.html.split('<div class="lb-case">')[1:])
+
+    assert "Pleural Thickening" in strip
+    assert "+1<" in strip
+
+
+@pytest.mark.parametrize("points", [dict.fromkeys(FINDINGS, 0.9)], ids=["out of reach"])
+def test_nothing_found_is_an_answer(desk: Desk) -> None:
+    assert "the model finds none of them" in desk.html
+    assert "nothing found" in desk.html
+    assert desk.menu("Finding").value == "Pleural_Thickening"  # the likeliest: something must be looked at
+
+
+def test_the_commonest_findings_have_colours_of_their_own_and_the_rare_share_one() -> None:
+    hues = [markup.colour(finding) for finding in FINDINGS]
+
+    own = [hue for hue in hues if hues.count(hue) == 1]
+    assert len(own) == 6  # with normal seven, and the neutral one: Okabe and Ito's eight
+    assert {hue for hue in hues if hue not in own} == {"#999999"}
+    assert markup.colour("Pneumonia") == markup.colour("pneumonia")
