@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     "--method", default="grad-cam", show_default=True, metavar="NAME", help="Whose heat is compared with the masks."
 )
 @click.option("--lungs", is_flag=True, help="Find the lungs of films that have no mask of them.")
+@click.option(
+    "--resamples", default=1000, show_default=True, type=click.IntRange(10), metavar="N", help="Behind each interval."
+)
 @click.option("--only-known", is_flag=True, help="Leave films out whose label the checkpoint does not know.")
 @click.option(
     "--out",
@@ -36,6 +39,7 @@ def evaluate(
     split: str | None,
     method: str,
     lungs: bool,
+    resamples: int,
     only_known: bool,
     out: Path | None,
     as_json: bool,
@@ -76,7 +80,7 @@ def evaluate(
         "checkpoint": card.name,
         "manifest": str(manifest),
         "split": split,
-        **report(classifier, rows, method=method, lungs=lungs, others=others, scores=scores),
+        **report(classifier, rows, method=method, lungs=lungs, others=others, scores=scores, repeats=resamples),
     }
     if out:
         export.write(out, found, card, rows, scores, manifest if manifest.is_dir() else manifest.parent)

@@ -167,7 +167,7 @@ def _rate(answers: Answers, index: int, *, positive: bool, repeats: int) -> Esti
 
 
 def _estimates(drawn: tuple[Numbers, Numbers, Numbers], n: int) -> list[Estimate]:
-    return [Estimate(*map(float, three), n) for three in zip(*drawn, strict=True)]
+    return [Estimate(float(value), float(low), float(high), n) for value, low, high in zip(*drawn, strict=True)]
 
 
 def _part(drawn: tuple[Numbers, Numbers, Numbers], start: int, stop: int) -> tuple[Numbers, Numbers, Numbers]:

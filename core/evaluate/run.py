@@ -93,7 +93,7 @@ def refuse_one_class(truth: NDArray[np.bool_], findings: Sequence[str]) -> None:
     if not len(truth):
         raise BadData(f"There is no film with a finding of {', '.join(findings)}. Add some, or choose another split.")
     if not (truth.any(axis=0) & ~truth.all(axis=0)).any():
-        only = [finding for finding, always in zip(findings, truth.all(axis=0), strict=True) if always]
+        only = [finding for place, finding in enumerate(findings) if truth[:, place].all()]
         raise BadData(
             f"All {len(truth)} films are of one class ({', '.join(only) or 'no finding'}); figures compare films with "
             "a finding to films without. Add films of another class."

@@ -18,7 +18,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _evaluate(weights: Path, *given: object) -> Result:
-    return CliRunner().invoke(cli, ["evaluate", *map(str, given), "--weights", str(weights)])
+    return CliRunner().invoke(cli, ["evaluate", *map(str, given), "--weights", str(weights), "--resamples", "10"])
 
 
 def test_people_get_tables(weights: Path, manifest: Path) -> None:
