@@ -30,7 +30,7 @@ def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000
 
     rows:    films whose labels the card knows; those where no lungs are found are left out.
     Returns: whole, lungs_out and lungs_only, each with n, patients, accuracy, auc{finding}, macro_auc; refused: films
-             without lungs.
+             without lungs; nothing but refused where none has any.
     Source:  Maguolo and Nanni 2021, arXiv:2004.12823 (the test with the lungs blacked out).
     """
     checkpoint = classifier.checkpoint
@@ -46,9 +46,11 @@ def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000
         films["whole"].append(film)
         films["lungs_out"].append(_black(film, inside))
         films["lungs_only"].append(_black(film, ~inside))
+    found: dict[str, Any] = {"refused": len(rows) - len(kept)}
+    if not kept:
+        return found
     labels = truth(kept, checkpoint.findings, multi_label=checkpoint.multi_label)
     patients = np.array([row.patient for row in kept])
-    found: dict[str, Any] = {"refused": len(rows) - len(kept)}
     for name, painted in films.items():
         scores = logits(classifier, painted, progress=name, total=len(painted), cleaning=Cleaning(crop_borders=False))
         found[name] = few_figures(answers(checkpoint, scores, labels, patients), repeats=repeats)

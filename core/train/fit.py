@@ -44,19 +44,18 @@ def fit(recipe: Recipe, train: Films, val: Films, folder: Path, *, start: Networ
     if start is not None:
         take(network, start)
     network.to(ranks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(_groups(network, recipe.weight_decay), lr=recipe.rate, fused=True)
-    average = averaged(network, recipe.average)
+    optimiser, average = adamw(recipe, network), averaged(network, recipe.average)
     best = _Best(average.module)
     parts = {"network": network, "optimiser": optimiser, "average": average, "best": best}
     done = log.resume(folder / "state.pt", asdict(recipe), parts)
 
-    learner = _Learner(network, ranks.shared(_Answer(network)), optimiser, average)
+    learner = Learner(network, ranks.shared(Answer(network)), optimiser, average)
     schedule = recipe.schedule
     for epoch in range(done, len(schedule)):
         if ranks.agreed(best.is_stale(recipe)):
             break
         begun = time.perf_counter()
-        loss = _epoch(recipe, learner, train, epoch, ranks)
+        loss = one_epoch(recipe, learner, train, epoch, ranks)
         if ranks.first:
             logits = predict(average.module, val.images, schedule[epoch])
             record = {
@@ -85,16 +84,16 @@ def averaged(network: nn.Module, decay: float) -> AveragedModel:
 
 def finished(recipe: Recipe, folder: Path) -> Network | None:
     """The network of a run that has reached its last epoch, without the films; None where there is more to train."""
-    path = folder / "state.pt"
-    if not path.exists():
-        return None
-    state = torch.load(path, weights_only=True, map_location="cpu")
-    ended = state["epochs"] >= len(recipe.schedule) or (recipe.patience and state["best"]["waited"] >= recipe.patience)
-    if state["recipe"] != asdict(recipe) or not ended:
+    state = log.opened(folder / "state.pt")
+    if state is None or state["recipe"] != asdict(recipe):
         return None
     network = architectures[recipe.architecture].build(len(recipe.findings), 1)
+    best = _Best(network)
+    best.load_state_dict(state["best"])
+    if state["epochs"] < len(recipe.schedule) and not best.is_stale(recipe):
+        return None
     average = {name.removeprefix("module."): tensor for name, tensor in state["average"].items() if "." in name}
-    network.load_state_dict(state["best"]["weights"] if recipe.patience else average)
+    network.load_state_dict(best.weights if recipe.patience else average)
     return network.eval()
 
 
@@ -111,7 +110,7 @@ def predict(network: nn.Module, images: Tensor, size: int) -> Tensor:
     return torch.cat(logits)
 
 
-class _Answer(nn.Module):
+class Answer(nn.Module):
     """Features and logits of one forward pass: what the loss needs, in the one call that DDP sees."""
 
     def __init__(self, network: Network) -> None:
@@ -124,8 +123,8 @@ class _Answer(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class _Learner:
-    """What a step changes. answer: the network as `_Answer`, its gradients shared among the processes."""
+class Learner:
+    """What a step changes. answer: the network as `Answer`, its gradients shared among the processes."""
 
     network: Network
     answer: nn.Module
@@ -166,7 +165,7 @@ def _refuse_few(recipe: Recipe, films: int, processes: int) -> None:
         raise BadSetting(f"batch is {recipe.batch}; {processes} processes need two films each in it at least.")
 
 
-def _epoch(recipe: Recipe, learner: _Learner, train: Films, epoch: int, ranks: Ranks) -> float:
+def one_epoch(recipe: Recipe, learner: Learner, train: Films, epoch: int, ranks: Ranks) -> float:
     """One pass over the films, in steps; returns the mean loss of this process's part."""
     size = recipe.schedule[epoch]
     generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
@@ -195,7 +194,7 @@ def _epoch(recipe: Recipe, learner: _Learner, train: Films, epoch: int, ranks: R
 
 
 def _loss(
-    learner: _Learner,
+    learner: Learner,
     recipe: Recipe,
     films: Films,
     batch: Tensor,
@@ -271,11 +270,12 @@ def rate_at(recipe: Recipe, epoch: float) -> float:
     return top * (0.5 + 0.5 * math.cos(math.pi * (progress - 0.2) / 0.8)) + 1e-6
 
 
-def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+def adamw(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     """Weights decay; biases and batch norms do not."""
     matrices = [weights for weights in network.parameters() if weights.ndim > 1]
     others = [weights for weights in network.parameters() if weights.ndim <= 1]
-    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=recipe.rate, fused=True)
 
 
 def sampling_order(films: Films, recipe: Recipe, generator: torch.Generator) -> Tensor:

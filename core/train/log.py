@@ -41,17 +41,25 @@ def store(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Any], epoch
     path.with_suffix(".part").replace(path)
 
 
+def opened(path: Path) -> dict[str, Any] | None:
+    """The stored state: recipe, epochs and each part's; None where there is none. Raises: BadData if it is damaged."""
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise BadData(f"{path} is damaged ({str(error).splitlines()[0]}). Delete it to start anew.") from error
+    return state
+
+
 def resume(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Any]) -> int:
     """Sets the parts back; returns the epochs already done, 0 where there is no state.
 
     Raises: BadData where another recipe made the state, or it cannot be read.
     """
-    if not path.exists():
+    state = opened(path)
+    if state is None:
         return 0
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise BadData(f"{path} is damaged ({str(error).splitlines()[0]}). Delete it to start anew.") from error
     if state["recipe"] != dict(recipe):
         raise BadData(f"{path} was made by another recipe. Choose another --runs folder, or delete it to start anew.")
     for name, part in parts.items():

@@ -1,5 +1,6 @@
 """`train`: from options to a recipe; the training itself is tested with core.train."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from click.testing import CliRunner
 import core.train.run
 from core.__main__ import cli
 from core.models.checkpoint import SHIPPED, read_card
-from core.train.fit import Recipe
+from core.models.findings import CHESTXRAY14
+from core.train.recipe import Recipe
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def test_without_options_it_is_the_recipe_of_the_shipped_network(calls: list[Any
     told = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new"])
 
     assert told.exit_code == 0, told.output
-    expected = {"name": "new", "recipe": Recipe(), "runs": Path("runs"), "out": SHIPPED}
+    expected = {"name": "new", "recipe": Recipe(), "runs": Path("runs"), "out": SHIPPED, "notes": None}
     assert calls == [(Path("films"), expected)]
 
 
@@ -42,7 +44,35 @@ def test_options_reach_the_recipe(calls: list[Any]) -> None:
     recipe = Recipe(
         findings=("pneumonia", "normal"), sizes=(64, 96), epochs=(3, 1), cycles=(4,), batch=8, rate=0.01, seed=4
     )
-    assert calls == [(Path("films"), {"name": "new", "recipe": recipe, "runs": Path("r"), "out": Path("o")})]
+    asked = {"name": "new", "recipe": recipe, "runs": Path("r"), "out": Path("o"), "notes": None}
+    assert calls == [(Path("films"), asked)]
+
+
+def test_a_recipe_file_gives_name_and_notes_and_options_change_it(calls: list[Any], tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('notes = "said.toml"\nfindings = ["a", "b"]\nepochs = [3, 2, 1]\nseed = 5\n')
+    (tmp_path / "said.toml").write_text('licence = "none"\n')
+    command = ["train", "--data", "films", "--recipe", str(tmp_path / "own.toml"), "--multi-label", "--penalty", "0.5"]
+    told = CliRunner().invoke(cli, [*command, "--epochs", "1,1,1", "--findings", "chestxray14", "--leave-out", "nih"])
+
+    assert told.exit_code == 0, told.output
+    ((_, given),) = calls
+    assert given["name"] == "own"
+    assert given["notes"] == {"licence": "none"}
+    assert given["recipe"] == Recipe(
+        findings=CHESTXRAY14, multi_label=True, epochs=(1, 1, 1), penalty=0.5, leave_out="nih", seed=5
+    )
+
+
+@pytest.mark.parametrize("folds", ["3", "source"])
+def test_folds_are_printed_one_a_line(monkeypatch: pytest.MonkeyPatch, folds: str, tmp_path: Path) -> None:
+    def across(data: Path, *, by: str, **given: Any) -> list[dict[str, Any]]:
+        return [{"name": f"{by} {index}", "n": 4} for index in (1, 2)]
+
+    monkeypatch.setattr(core.train.run, "across", across)
+    told = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new", "--folds", folds])
+
+    assert told.exit_code == 0, told.output
+    assert [json.loads(line)["name"] for line in told.stdout.splitlines()] == [f"{folds} 1", f"{folds} 2"]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +80,10 @@ def test_options_reach_the_recipe(calls: list[Any]) -> None:
     [
         (["--sizes", "64,large"], "--sizes is '64,large'; it must be whole numbers"),
         (["--sizes", "64", "--epochs", "1,2"], "must be equally many"),
+        (["--folds", "half"], "--folds is 'half'; it must be a whole number, or `source`"),
+        (["--recipe", "none.toml"], "The recipe none.toml cannot be opened"),
+        (["--findings", "a,,b"], "name them with commas between"),
+        (["--frozen"], "frozen features need a checkpoint"),
         (["--architecture", "densenet122"], "Did you mean 'densenet121'?"),
     ],
 )
@@ -58,6 +92,14 @@ def test_what_the_reader_can_mend_is_one_sentence(calls: list[Any], options: lis
 
     assert told.exit_code == 1
     assert sentence in told.stderr
+    assert calls == []
+
+
+def test_a_checkpoint_without_a_name_is_refused(calls: list[Any]) -> None:
+    told = CliRunner().invoke(cli, ["train", "--data", "films"])
+
+    assert told.exit_code == 1
+    assert "Give --name, or a --recipe" in told.stderr
     assert calls == []
 
 

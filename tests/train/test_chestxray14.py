@@ -1,61 +1,26 @@
-"""A made copy of ChestX-ray14: the table with the bracketed columns, both lists, phantoms for films."""
+"""The folder of ChestX-ray14, read from a made copy."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from core.errors import BadData
 from core.evaluate.manifest import NOTHING, radiograph, truth
-from core.image.phantom import draw
 from core.models.findings import CHESTXRAY14
 from core.train.chestxray14 import LISTS, lies_in, table
-
-_HEAD = (
-    "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
-    "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y],"
-)
-_LINES = {  # film -> labels, patient, age, sex, view; as in the table of 2017
-    "00000001_000.png": "Cardiomegaly,0,1,058Y,M,PA",
-    "00000001_001.png": "Cardiomegaly|Emphysema,1,1,058Y,M,AP",
-    "00000002_000.png": "No Finding,0,2,411Y,F,PA",
-    "00000003_000.png": "Hernia,0,3,009M,F,PA",
-    "00000004_000.png": "Pleural_Thickening|Mass|Effusion,0,4,077Y,F,PA",
-    "00000005_000.png": "Effusion,0,5,031Y,M,PA",
-}
-_TRAIN = list(_LINES)[:4]
-_TEST = list(_LINES)[4:]
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """An 8-bit PNG of a phantom, 64 px wide and 72 high."""
-    path = tmp_path_factory.mktemp("film") / "film.png"
-    pixels = draw(seed=1, height=72, width=64).radiograph.pixels >> 4  # 12 bits to 8
-    Image.fromarray(pixels.astype(np.uint8)).save(path)
-    return path.read_bytes()
+from tests.train.made_chestxray14 import LINES, TEST, TRAIN, write
 
 
 @pytest.fixture
-def folder(tmp_path: Path, film: bytes) -> Path:
-    """Six films of five patients: three for training and validation, two for the test; films in two folders."""
-    lines = [f"{name},{rest},2682,2749,0.143,0.143," for name, rest in _LINES.items()]
-    (tmp_path / "Data_Entry_2017.csv").write_text("\n".join([_HEAD, *lines]) + "\n")
-    (tmp_path / LISTS[0]).write_text("\n".join(_TRAIN))
-    (tmp_path / LISTS[1]).write_text("\r\n".join(_TEST))
-    for place, name in enumerate(_LINES):
-        part = tmp_path / ("images_001" if place < 3 else "images_012") / "images"
-        part.mkdir(parents=True, exist_ok=True)
-        (part / name).write_bytes(film)
-    return tmp_path
+def folder(tmp_path: Path) -> Path:
+    return write(tmp_path)
 
 
 def test_rows_say_what_the_table_says(folder: Path) -> None:
     rows = {row.id: row for row in table(folder)}
 
     assert lies_in(folder)
-    assert list(rows) == list(_LINES)
+    assert list(rows) == list(LINES)
     second = rows["00000001_001.png"]
     assert second.labels == ("Cardiomegaly", "Emphysema")
     assert (second.patient, second.source, second.age, second.sex, second.view) == ("1", "nih", "58", "M", "AP")
@@ -95,7 +60,7 @@ def test_the_corrected_table_and_one_folder_of_films_are_taken_too(folder: Path)
     (folder / "Data_Entry_2017.csv").unlink()
     (folder / "Data_Entry_2017_v2020.csv").write_text(text)
     (folder / "images").mkdir()
-    for name in _LINES:
+    for name in LINES:
         next(folder.glob(f"images_*/images/{name}")).rename(folder / "images" / name)
 
     assert lies_in(folder)
@@ -128,16 +93,16 @@ def _with_empty_list(folder: Path) -> None:
 
 
 def _with_a_strange_film(folder: Path) -> None:
-    (folder / LISTS[1]).write_text("\n".join([*_TEST, "00009999_000.png"]))
+    (folder / LISTS[1]).write_text("\n".join([*TEST, "00009999_000.png"]))
 
 
 def _with_a_film_on_both_lists(folder: Path) -> None:
-    (folder / LISTS[1]).write_text("\n".join([*_TEST, "00000002_000.png"]))
+    (folder / LISTS[1]).write_text("\n".join([*TEST, "00000002_000.png"]))
 
 
 def _with_a_patient_on_both_sides(folder: Path) -> None:
-    (folder / LISTS[0]).write_text("\n".join(_TRAIN[1:]))
-    (folder / LISTS[1]).write_text("\n".join([*_TEST, _TRAIN[0]]))
+    (folder / LISTS[0]).write_text("\n".join(TRAIN[1:]))
+    (folder / LISTS[1]).write_text("\n".join([*TEST, TRAIN[0]]))
 
 
 def _without_folders(folder: Path) -> None:
@@ -150,7 +115,7 @@ def _without_a_film(folder: Path) -> None:
 
 
 def _with_one_patient(folder: Path) -> None:
-    (folder / LISTS[0]).write_text("\n".join(_TRAIN[:2]))
+    (folder / LISTS[0]).write_text("\n".join(TRAIN[:2]))
 
 
 @pytest.mark.parametrize(
