@@ -51,6 +51,7 @@ data = click.option(
 @click.option("--patience", type=click.IntRange(0), metavar="N", help="Stop after N epochs without a gain; 0: never.")
 @click.option("--replaced", type=click.FloatRange(0, 1), help="Share of films whose background is replaced.")
 @click.option("--penalty", type=click.FloatRange(0), help="Weight of the heat outside the lungs in the loss.")
+@click.option("--emptied", type=click.FloatRange(0, 1), help="Share of films whose lungs are filled in.")
 @click.option("--leave-out", metavar="SOURCE", help="Source of which no film is trained on.")
 @click.option("--seed", type=int, metavar="N", help="[default: 0]")
 @click.option(

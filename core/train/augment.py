@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+_EMPTIED = 0.04  # of the side: how far beyond the lungs they are filled
 _MARGIN = (0.02, 0.08)  # of the side: how far beyond the lungs the film is kept where its background is replaced
 
 
@@ -40,6 +41,26 @@ def augment(
         films = _elsewhere(films, inside, replaced, chance)
     films = _wipe_edge(films, chance)
     return standardised(films + chance.normal(films.shape) * 0.01), inside
+
+
+def emptied(films: Tensor, lungs: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """`share` of the films with their dilated lungs filled with black, one grey or smooth noise; and which these are.
+
+    films:   (N, 1, S, S) standardised; lungs: (N, 1, S, S) from 0 to 1.
+    Returns: the films, standardised again where changed, and (N,) bool. Nobody can say what such a film shows: a
+             network that is taught to give all findings alike on it has nothing to gain from what is left.
+    """
+    chance = _Chance(len(films), generator, films.device)
+    black = films.amin(dim=(1, 2, 3), keepdim=True)
+    kind = chance.uniform(0, 3)
+    grain = int(torch.randint(2, 9, (), generator=generator))
+    clouds = functional.interpolate(
+        chance.normal((len(films), 1, grain, grain)), size=films.shape[-2:], mode="bicubic", align_corners=False
+    )
+    fill = torch.where(kind < 1, black, torch.where(kind < 2, chance.uniform(-2, 2), clouds))
+    chosen = chance.uniform(0, 1) < share
+    empty = torch.where(grown(lungs, _EMPTIED) > 0.5, fill, films)
+    return torch.where(chosen, standardised(empty), films), chosen.flatten()
 
 
 def standardised(films: Tensor) -> Tensor:

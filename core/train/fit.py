@@ -20,7 +20,7 @@ from core.errors import BadData, BadSetting
 from core.evaluate.roc import auc
 from core.models.architecture import Network, architectures
 from core.train import log
-from core.train.augment import augment, grown, standardised
+from core.train.augment import augment, emptied, grown, standardised
 from core.train.data import Films, resized
 from core.train.ranks import Ranks
 from core.train.recipe import Recipe
@@ -205,15 +205,21 @@ def _loss(
     lungs = films.lungs[batch].to(device) if films.lungs is not None and recipe.needs_lungs else None
     images, inside = augment(films.images[batch].to(device), size, generator, lungs=lungs, replaced=recipe.replaced)
     labels = films.labels[batch].to(device)
+    empty = torch.zeros(len(batch), dtype=torch.bool, device=device)
+    if recipe.emptied and inside is not None:
+        images, empty = emptied(images, inside, recipe.emptied, generator)
     with torch.autocast(device.type, dtype=torch.bfloat16):
         features, logits = learner.answer(images.contiguous(memory_format=torch.channels_last))
     logits = logits.float()
     if recipe.multi_label:
         loss = functional.binary_cross_entropy_with_logits(logits, labels.float())
     else:
-        loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+        target = functional.one_hot(labels, logits.shape[1]).float()
+        smoothing = torch.where(empty, 1.0, recipe.label_smoothing)[:, None]
+        loss = functional.cross_entropy(logits, target * (1 - smoothing) + smoothing / logits.shape[1])
     if recipe.penalty and inside is not None:
-        loss = loss + recipe.penalty * heat_outside(learner.network, features.float(), labels, inside)
+        kept = ~empty
+        loss = loss + recipe.penalty * heat_outside(learner.network, features[kept].float(), labels[kept], inside[kept])
     return loss
 
 

@@ -29,6 +29,7 @@ class Recipe:
     patience:  epochs without a better validation loss after which training ends, the best weights kept; 0 for never.
     replaced:  share of the films whose background outside the dilated lungs is replaced (core.train.augment).
     penalty:   weight of the share of the class activation map outside the dilated lungs in the loss.
+    emptied:   share of the films whose lungs are filled in, for which all findings alike is the right answer.
     leave_out: source of which no film is trained on.
     """
 
@@ -49,6 +50,7 @@ class Recipe:
     patience: int = 0
     replaced: float = 0.0
     penalty: float = 0.0
+    emptied: float = 0.0
     leave_out: str = ""
     seed: int = 0
 
@@ -63,6 +65,8 @@ class Recipe:
             raise BadSetting(
                 f"cycles {self.cycles} hold {sum(self.cycles)} epochs, epochs {self.epochs} {sum(self.epochs)}."
             )
+        if self.multi_label and (self.penalty or self.emptied):
+            raise BadSetting("penalty and emptied need films with one finding each; leave them out with multi_label.")
         if self.frozen and not self.start:
             raise BadSetting("frozen features need a checkpoint to take them from. Name one with start.")
 
@@ -74,7 +78,7 @@ class Recipe:
     @property
     def needs_lungs(self) -> bool:
         """Whether training has to know where the lungs are."""
-        return self.replaced > 0 or self.penalty > 0
+        return self.replaced > 0 or self.penalty > 0 or self.emptied > 0
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,9 @@ def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: P
         )
     checkpoints.read_card(name, out)  # that it is there is known before hours of training, not after
     rows = known(table(data), recipe.findings, multi_label=recipe.multi_label)
-    parts = folds.by_source(rows, seed=recipe.seed) if by == "source" else folds.by_patient(rows, int(by))
+    parts = (
+        folds.by_source(rows, seed=recipe.seed) if by == "source" else folds.by_patient(rows, int(by), seed=recipe.seed)
+    )
     everything = _films(recipe, rows, None)
     found = []
     for fold, split in parts.items():
@@ -205,6 +207,10 @@ def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: Checkpoint | 
         told["started_from"] = {
             "name": start.name,
             "sha256": start.sha256,
-            **{field: before[field] for field in ("recipe", "epochs", "seconds", "hardware") if field in before},
+            **{
+                field: before[field]
+                for field in ("recipe", "epochs", "seconds", "hardware", "started_from")
+                if field in before
+            },
         }
     return told
