@@ -90,7 +90,8 @@ def load(
     multi_label: a film may have any number of the findings, none too. Films with other labels are left out.
     Raises:      BadData if no film remains, or one has several labels and multi_label is False.
     """
-    chosen = tuple(row for row in manifest.known(rows, findings, multi_label=multi_label) if row.split == split)
+    taken = manifest.known(rows, findings, multi_label=multi_label)
+    chosen = tuple(row for row in taken if split is None or row.split == split)
     if not chosen:
         where = "" if split is None else f" in split {split!r}"
         raise BadData(f"The table has no film{where} with a finding of {', '.join(findings)}.")
