@@ -102,9 +102,10 @@ def look(network: "UNet", films: Tensor) -> list[tuple[Heat, str]]:
 
 def dilated(lungs: NDArray[np.bool_], margin: float = 0.04) -> NDArray[np.bool_]:
     """(H, W) the lungs and what lies within `margin` of the long side around them: pleura, rib, outline errors."""
-    reach = max(1, round(margin * max(lungs.shape)))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    return np.asarray(cv2.dilate(lungs.astype(np.uint8), disc), bool)
+    if not lungs.any():
+        return lungs
+    away = cv2.distanceTransform((~lungs).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(away <= margin * max(lungs.shape))
 
 
 def dice(found: NDArray[np.bool_], outline: NDArray[np.bool_]) -> float:

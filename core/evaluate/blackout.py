@@ -12,13 +12,12 @@ from core import lungs as lung_network
 from core.errors import NoLungs
 from core.evaluate.answers import answers
 from core.evaluate.figures import few_figures
+from core.evaluate.heat import MARGIN
 from core.evaluate.manifest import Row, radiograph, truth
 from core.evaluate.run import logits
 from core.image.prepare import film_box
 from core.models.classifier import Classifier
 from core.types import Cleaning, Radiograph
-
-MARGIN = 0.04  # of the film's long side, by which the lungs are dilated
 
 
 def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -15,7 +14,7 @@ from core.evaluate.manifest import Row, mask, radiograph
 from core.explain.method import methods
 from core.explain.run import Request, explain_many
 from core.image.prepare import enlarge
-from core.lungs import segment
+from core.lungs import dilated, segment
 from core.models.classifier import Classifier
 from core.types import Heat, Radiograph
 
@@ -96,7 +95,7 @@ def shares(heat: Heat, masks: Masks, patient: str) -> Shares:
     flat = not heat.max() > 0
     found: dict[str, Any] = {}
     if masks.lungs is not None:
-        wide = near(masks.lungs, MARGIN)
+        wide = dilated(masks.lungs, MARGIN)
         found["lung_ratio"] = inside_ratio(heat, wide)
         found["lung_ratio_strict"] = inside_ratio(heat, masks.lungs)
         found["lung_area"] = float(wide.mean())
@@ -123,13 +122,7 @@ def hits(heat: Heat, lesions: Mask) -> bool:
 
     Source: Zhang et al. 2018, arXiv:1608.00507; their 15 px of images of about 500 px.
     """
-    return bool(near(lesions, TOLERANCE).ravel()[heat.argmax()])
-
-
-def near(inside: Mask, margin: float) -> Mask:
-    """(H, W) the mask and what lies within `margin` of the film's long side around it."""
-    far = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(far <= margin * max(inside.shape)) & bool(inside.any())
+    return bool(dilated(lesions, TOLERANCE).ravel()[heat.argmax()])
 
 
 def overlap(region: Mask, lesions: Mask) -> float:

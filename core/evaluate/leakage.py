@@ -86,7 +86,10 @@ def sentences(found: dict[str, Any]) -> list[str]:
 
 
 def fingerprints(rows: Sequence[Row]) -> list[str]:
-    """A 64-bit perceptual hash of each film, 16 hexadecimal digits; a card keeps them as `trained_on.digests`."""
+    """A 64-bit perceptual hash of each film, 16 hexadecimal digits.
+
+    A card keeps those of its training films, with blanks between them, as `trained_on.digests`.
+    """
     return [f"{value:016x}" for value in hashes(looks(rows).thumbnails).tolist()]
 
 

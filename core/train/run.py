@@ -20,6 +20,7 @@ from core.evaluate.blackout import blackout
 from core.evaluate.calibration import temperature
 from core.evaluate.figures import few_figures
 from core.evaluate.heat import heat_figures
+from core.evaluate.leakage import fingerprints
 from core.evaluate.manifest import Row, known, radiograph, truth
 from core.evaluate.roc import operating_point
 from core.evaluate.run import logits, report
@@ -195,6 +196,7 @@ def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: Checkpoint | 
             {"source": source, "finding": finding, "split": split, "n": count}
             for (source, finding, split), count in sorted(counts.items())
         ],
+        "digests": " ".join(fingerprints([row for row in used if row.split == "train"])),
         "recipe": asdict(recipe),
         "epochs": epochs,
         "seconds": round(total_seconds(epochs)),

@@ -8,10 +8,11 @@ from PIL import Image
 from sklearn.metrics import jaccard_score
 
 from core.errors import UnknownName
-from core.evaluate.heat import Masks, heat_figures, hits, inside_ratio, near, overlap, shares
+from core.evaluate.heat import Masks, heat_figures, hits, inside_ratio, overlap, shares
 from core.evaluate.manifest import Row, mask, radiograph, read
 from core.explain.run import explain
 from core.image.prepare import enlarge
+from core.lungs import dilated
 from core.models.classifier import Classifier
 from core.types import Heat
 from tests.evaluate import drawn
@@ -40,10 +41,10 @@ def test_near_reaches_as_far_as_the_margin_and_nothing_is_near_nothing() -> None
     dot = np.zeros((50, 50), bool)
     dot[25, 25] = True
 
-    wide = near(dot, 0.04)  # 2 px
+    wide = dilated(dot, 0.04)  # 2 px
     assert np.flatnonzero(wide[25]).tolist() == [23, 24, 25, 26, 27]
     assert wide.sum() == 13
-    assert not near(dot & False, 0.04).any()
+    assert not dilated(dot & False, 0.04).any()
 
 
 def test_overlap_is_scikit_learn_s() -> None:
