@@ -53,16 +53,19 @@ def by_source(rows: Sequence[Row], *, seed: int = 0) -> dict[str, list[Row]]:
 
 
 def _with_val(rows: list[Row], seed: int) -> list[Row]:
-    rest, held = next(iter(_parts(rows, _VAL_PARTS, seed)))
+    count = max(2, min(_VAL_PARTS, _most_alike(rows), len({row.patient for row in rows})))
+    rest, held = _parts(rows, count, seed)[0]
+    if not rest or not held:
+        raise BadData(f"{len(rows)} films are too few to hold some back for validation. Add films of other patients.")
     return _as("train", [rows[i] for i in rest]) + _as("val", [rows[i] for i in held])
 
 
 def _parts(rows: Sequence[Row], count: int, seed: int) -> list[tuple[list[int], list[int]]]:
     """Parts with about the same mix of label and source, patients kept together."""
-    kinds = [f"{row.label} {row.source}" for row in rows]
+    kinds = [_kind(row) for row in rows]
     patients = [row.patient for row in rows]
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    if count > max(Counter(kinds).values(), default=0):
+    if count > _most_alike(rows):
         raise BadData(
             f"The films cannot be cut in {count} parts: no label of any source has so many of them. Add films."
         )
@@ -70,6 +73,15 @@ def _parts(rows: Sequence[Row], count: int, seed: int) -> list[tuple[list[int], 
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         parts = list(splitter.split(np.zeros(len(rows)), kinds, groups=patients))
     return [(rest.tolist(), part.tolist()) for rest, part in parts]
+
+
+def _kind(row: Row) -> str:
+    return f"{row.label} {row.source}"
+
+
+def _most_alike(rows: Sequence[Row]) -> int:
+    """Films of the commonest label and source."""
+    return max(Counter(map(_kind, rows)).values(), default=0)
 
 
 def _as(split: str, rows: Sequence[Row]) -> list[Row]:

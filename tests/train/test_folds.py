@@ -62,8 +62,8 @@ def test_folds_without_a_patient_each_are_refused(count: int) -> None:
 def test_more_parts_than_films_of_any_kind_are_refused() -> None:
     few = [row for row in _rows() if row.source == "a"][:6]
 
-    with pytest.raises(BadData, match="cannot be cut in 8 parts"):
-        by_patient(few, 2)
+    with pytest.raises(BadData, match="cannot be cut in 4 parts"):
+        by_patient(few, 4)
 
 
 def test_sources_that_cannot_be_compared_are_refused() -> None:

@@ -1,0 +1,228 @@
+"""From a folder to a checkpoint with its card: whole runs of seconds' size on drawn films."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from core.errors import BadCheckpoint, BadData, BadSetting, UnknownName
+from core.models.architecture import Network, architectures
+from core.models.checkpoint import input_card, read_card, read_network, write
+from core.models.findings import CHESTXRAY14
+from core.train import fit as fitting
+from core.train import log, run
+from core.train.recipe import Recipe
+from core.train.run import across, train
+from core.types import Checkpoint, Input
+from tests.train import made_chestxray14
+from tests.train.drawn import TINY
+
+
+@pytest.fixture(scope="module")
+def made(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoint, Path]:
+    """The checkpoint "tiny" and the folder that holds it, and its runs."""
+    folder = tmp_path_factory.mktemp("made")
+    notes = {"licence": "none", "trained_on": {"data": "drawn films"}}
+    found = train(data, name="tiny", recipe=TINY, runs=folder / "runs", out=folder, notes=notes)
+    assert found is not None
+    return found, folder
+
+
+@pytest.fixture
+def copy(made: tuple[Checkpoint, Path], tmp_path: Path) -> Path:
+    """A folder with "tiny" that a test may change."""
+    for name in ("tiny.json", "tiny.safetensors"):
+        shutil.copy(made[1] / name, tmp_path)
+    return tmp_path
+
+
+class Asked(Exception):
+    """Training would begin now."""
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
+    """What training is asked for; it stops there."""
+    asked: list[Mapping[str, Any]] = []
+
+    def fit(recipe: Recipe, films: Any, val: Any, folder: Path, *, start: Network | None = None) -> Network:
+        asked.append({"recipe": recipe, "train": films, "val": val, "start": start})
+        raise Asked
+
+    monkeypatch.setattr(run, "fit", fit)
+    return asked
+
+
+def test_training_ends_in_a_checkpoint_with_an_honest_card(made: tuple[Checkpoint, Path]) -> None:
+    card, folder = made
+
+    assert card.findings == ("pneumonia", "normal")
+    assert card.input == Input(size=32)
+    assert card.metrics["test"]["n"] == 12
+    assert set(card.metrics["test"]["auc"]["normal"]) >= {"value", "low", "high", "positives"}
+    assert card.metrics["lungs"]["lung_ratio"]["n"] + card.metrics["lungs"]["heat"]["flat"] == 12
+    assert card.metrics["lungs"]["whole"]["n"] + card.metrics["lungs"]["refused"] == 12
+    assert [card.trained_on[split] for split in ("train", "val", "test")] == [12, 8, 12]
+    assert sum(line["n"] for line in card.trained_on["counts"]) == 32
+    assert card.trained_on["counts"][0] == {"source": "a", "finding": "normal", "split": "test", "n": 3}
+    assert [record["size"] for record in card.trained_on["epochs"]] == [16, 32]
+    assert card.trained_on["recipe"] == json.loads(json.dumps(asdict(TINY)))
+    assert set(card.thresholds) == {"pneumonia", "normal"}
+    assert card.temperature > 0
+    assert (card.told["licence"], card.trained_on["data"]) == ("none", "drawn films")
+    assert {path.suffix for path in folder.iterdir() if path.is_file()} == {".json", ".safetensors"}
+
+
+def test_a_checkpoint_of_another_recipe_is_not_overwritten(data: Path, copy: Path) -> None:
+    before = {path: path.read_bytes() for path in copy.iterdir()}
+
+    with pytest.raises(BadSetting, match=r"tiny\.json was trained by another recipe and is not overwritten"):
+        train(data, name="tiny", recipe=replace(TINY, seed=1), runs=copy / "runs", out=copy)
+    assert {path: path.read_bytes() for path in copy.iterdir()} == before
+
+
+def test_a_finished_run_is_not_trained_again(
+    data: Path, made: tuple[Checkpoint, Path], tmp_path: Path, untrained: list[Mapping[str, Any]]
+) -> None:
+    again = train(data, name="tiny", recipe=TINY, runs=made[1] / "runs", out=tmp_path)
+
+    assert again is not None
+    assert untrained == []
+    assert again.sha256 == made[0].sha256
+    assert again.metrics == made[0].metrics
+
+
+def test_fourteen_findings_of_chestxray14_give_fourteen_sigmoids(tmp_path: Path) -> None:
+    recipe = replace(TINY, findings=CHESTXRAY14, multi_label=True, batch=2)
+    folder = tmp_path / "films"
+    folder.mkdir()
+    card = train(made_chestxray14.write(folder), name="many", recipe=recipe, runs=tmp_path, out=tmp_path)
+
+    assert card is not None
+    assert card.findings == CHESTXRAY14
+    assert card.multi_label
+    assert card.metrics["test"]["n"] == 2
+    assert {line["finding"] for line in card.trained_on["counts"] if line["split"] == "test"} == {
+        "Pleural_Thickening",
+        "Mass",
+        "Effusion",
+    }
+    network = read_network(card, tmp_path)
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 1, 32, 32)).shape == (1, 14)
+
+
+def test_folds_are_added_to_the_card(data: Path, copy: Path) -> None:
+    recipe = replace(TINY, sizes=(16,), epochs=(1,), cycles=(1,))
+    by_source = across(data, name="tiny", recipe=recipe, by="source", runs=copy / "runs", out=copy)
+    by_patient = across(data, name="tiny", recipe=recipe, by="2", runs=copy / "runs", out=copy)
+
+    metrics = read_card("tiny", copy).metrics
+    assert metrics["other_source"] == by_source
+    assert metrics["folds"] == by_patient
+    assert metrics["test"]["n"] == 12  # what stood there stays
+    assert [(fold["source"], fold["n"]) for fold in by_source] == [("a", 16), ("b", 16)]
+    assert [fold["name"] for fold in by_patient] == ["fold 1 of 2", "fold 2 of 2"]
+    assert sum(fold["n"] for fold in by_patient) == 32
+    assert metrics["folds_recipe"] == metrics["other_source_recipe"] == json.loads(json.dumps(asdict(recipe)))
+    assert len(log.read(copy / "runs" / "tiny" / "fold-2-of-2" / "log.jsonl")) == 1
+    with torch.inference_mode():
+        read_network(read_card("tiny", copy), copy)(torch.zeros(1, 1, 32, 32))  # the weights are as they were
+
+
+def test_folds_of_a_recipe_with_a_start_or_without_a_checkpoint_are_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="starts from tiny, which has seen the films"):
+        across(data, name="tiny", recipe=replace(TINY, start="tiny"), by="2", runs=tmp_path, out=tmp_path)
+    with pytest.raises(UnknownName, match="no checkpoint named 'tiny'"):
+        across(data, name="tiny", recipe=TINY, by="2", runs=tmp_path, out=tmp_path)
+
+
+def test_a_start_gives_its_weights_and_its_head_where_the_findings_are_the_same(
+    data: Path, copy: Path, untrained: list[Mapping[str, Any]]
+) -> None:
+    stored = read_network(read_card("tiny", copy), copy).state_dict()
+
+    def begun(findings: tuple[str, ...]) -> Mapping[str, torch.Tensor]:
+        recipe = replace(TINY, start="tiny", findings=findings)
+        with pytest.raises(Asked):
+            train(data, name="next", recipe=recipe, runs=copy / "runs", out=copy)
+        torch.manual_seed(0)
+        network = architectures["small-cnn"].build(2, 1)
+        fitting.take(network, untrained[-1]["start"])
+        return network.state_dict()
+
+    same, other = begun(TINY.findings), begun(("normal", "pneumonia"))
+    torch.manual_seed(0)
+    fresh = architectures["small-cnn"].build(2, 1).state_dict()
+    for name, weights in stored.items():
+        assert torch.equal(same[name], weights), name
+        if name.startswith("features."):
+            assert torch.equal(other[name], weights), name
+    assert torch.equal(other["head.linear.weight"], fresh["head.linear.weight"])
+    assert not torch.equal(other["head.linear.weight"], stored["head.linear.weight"])
+
+
+def test_a_start_of_other_layers_is_refused(data: Path, copy: Path) -> None:
+    recipe = replace(TINY, start="tiny", architecture="densenet121")
+
+    with pytest.raises(BadSetting, match=r"lacks features\.conv0\.weight and \d+ other weights"):
+        train(data, name="next", recipe=recipe, runs=copy / "runs", out=copy)
+    assert not (copy / "next.json").exists()
+
+
+def test_a_half_written_start_is_refused(data: Path, copy: Path) -> None:
+    path = copy / "tiny.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    recipe = replace(TINY, start="tiny")
+
+    with pytest.raises(BadCheckpoint, match="the file was changed or cut short"):
+        train(data, name="next", recipe=recipe, runs=copy / "runs", out=copy)
+    path.rename(path.with_suffix(".part"))  # what a kill leaves while the first file is being written
+    with pytest.raises(UnknownName, match="no checkpoint named 'tiny'"):
+        train(data, name="next", recipe=recipe, runs=copy / "runs", out=copy)
+
+
+def test_a_start_whose_card_has_other_findings_than_its_last_layer_is_refused(data: Path, copy: Path) -> None:
+    card = json.loads((copy / "tiny.json").read_text())
+    card["findings"].append("covid")
+    (copy / "tiny.json").write_text(json.dumps(card))
+
+    with pytest.raises(BadCheckpoint, match=r"tiny\.safetensors does not hold a small-cnn"):
+        train(data, name="next", recipe=replace(TINY, start="tiny"), runs=copy / "runs", out=copy)
+
+
+def test_a_source_left_out_is_in_the_test_films_only(
+    data: Path, tmp_path: Path, untrained: list[Mapping[str, Any]]
+) -> None:
+    with pytest.raises(Asked):
+        train(data, name="next", recipe=replace(TINY, leave_out="b"), runs=tmp_path, out=tmp_path)
+
+    assert set(untrained[0]["train"].column("source")) == {"a"}
+    assert set(untrained[0]["val"].column("source")) == {"a"}
+    assert len(untrained[0]["train"]) == 6
+    with pytest.raises(BadData, match="No film is of the source 'c' that is to be left out; there are a, b"):
+        train(data, name="next", recipe=replace(TINY, leave_out="c"), runs=tmp_path, out=tmp_path)
+
+
+def test_frozen_features_give_a_checkpoint_that_says_where_it_started(
+    data: Path, network: Network, tmp_path: Path
+) -> None:
+    start = {"architecture": "densenet121", "findings": ["a", "b", "c"], "multi_label": False}
+    start |= {"input": input_card(Input(size=32)), "temperature": 1.0, "trained_on": {"seconds": 7}}
+    before = write(network, start, "start", tmp_path)
+    recipe = replace(
+        TINY, architecture="densenet121", start="start", frozen=True, sizes=(32,), epochs=(3,), cycles=(3,)
+    )
+    card = train(data, name="head", recipe=recipe, runs=tmp_path / "runs", out=tmp_path)
+
+    assert card is not None
+    assert card.trained_on["started_from"] == {"name": "start", "sha256": before.sha256, "seconds": 7}
+    assert len(card.trained_on["epochs"]) == 3
+    old, new = (read_network(read_card(name, tmp_path), tmp_path).features for name in ("start", "head"))
+    for name, weights in old.state_dict().items():
+        assert torch.equal(weights, new.state_dict()[name]), name
