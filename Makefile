@@ -18,7 +18,7 @@ check: setup  ## style, types, import direction; every warning is an error
 	.venv/bin/lint-imports
 
 bench: setup  ## JSON: costs as multiples of one bare forward pass
-	$(PY) -m core bench
+	$(PY) -m core bench --training
 
 setup: .venv/ready
 

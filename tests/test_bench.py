@@ -12,6 +12,7 @@ from core import bench
 from core.__main__ import cli
 from core.bench import Case, random_classifier, timed
 from core.models.classifier import Classifier
+from core.throughput import _rates, throughput
 
 
 @pytest.fixture
@@ -73,3 +74,26 @@ def test_a_network_without_weights_stands_in_where_there_is_no_checkpoint(
     found: Classifier = bench.default_classifier()
 
     assert found.checkpoint.name == random_classifier().checkpoint.name == "random weights"
+
+
+@pytest.mark.usefixtures("small")
+def test_training_is_timed_against_a_bare_loop_on_the_same_network() -> None:
+    found = throughput(repeats=1, size=16, batch=4, architecture="densenet121-s16")
+
+    assert (found["size"], found["batch"]) == (16, 4)
+    assert len(found["cases"]) == 2
+    for case in found["cases"].values():
+        assert case["images/s"] > 0
+        assert case["share"] == pytest.approx(case["images/s"] / case["bare images/s"], rel=0.05)
+        assert case["met"] == (case["share"] >= case["target"] == 0.85)
+
+
+def test_a_share_is_the_bare_time_over_the_whole() -> None:
+    """32 images in 500 ms, a bare step in 400 ms."""
+    assert _rates({"ratio": 1.25, "ms": 500.0}, 32) == {
+        "images/s": 64.0,
+        "bare images/s": 80.0,
+        "share": 0.8,
+        "target": 0.85,
+        "met": False,
+    }

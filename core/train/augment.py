@@ -123,8 +123,8 @@ def _elsewhere(films: Tensor, lungs: Tensor, share: float, chance: _Chance) -> T
     count, size = len(films), films.shape[-1]
     low, high = (max(1, round(part * size)) for part in _MARGIN)
     margin = int(torch.randint(low, high + 1, (), generator=chance.generator))
-    soft = {"kernel_size": 2 * (margin // 2) + 1, "stride": 1, "padding": margin // 2}
-    kept = functional.avg_pool2d(grown(lungs, margin / size), **soft, count_include_pad=False)
+    wide, half = grown(lungs, margin / size), margin // 2
+    kept = functional.avg_pool2d(wide, 2 * half + 1, stride=1, padding=half, count_include_pad=False)
 
     stranger = films.roll(1 + int(torch.randint(0, max(count - 1, 1), (), generator=chance.generator)), dims=0)
     grain = int(torch.randint(2, 9, (), generator=chance.generator))
