@@ -55,7 +55,7 @@ def evaluate(
     \b
     Examples:
       python -m core evaluate ../shared/cxr
-      python -m core evaluate films.csv --checkpoint densenet121-cxr3 --json
+      python -m core evaluate films.csv --checkpoint densenet121-plain --json
       python -m core evaluate films.csv --split val --out figures
       python -m core evaluate films.csv --method integrated-gradients --lungs
     """

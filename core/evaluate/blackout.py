@@ -10,9 +10,10 @@ from tqdm import tqdm
 
 from core import lungs as lung_network
 from core.errors import NoLungs
-from core.evaluate.answers import answers
+from core.evaluate.answers import Answers, answers
 from core.evaluate.figures import few_figures
 from core.evaluate.heat import MARGIN
+from core.evaluate.intervals import bootstrap
 from core.evaluate.manifest import Row, radiograph, truth
 from core.evaluate.run import logits
 from core.image.prepare import film_box
@@ -28,8 +29,8 @@ def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000
     lungs: compare two networks, do not read one figure alone.
 
     rows:    films whose labels the card knows; those where no lungs are found are left out.
-    Returns: whole, lungs_out and lungs_only, each with n, patients, accuracy, auc{finding}, macro_auc; refused: films
-             without lungs; nothing but refused where none has any.
+    Returns: whole, lungs_out and lungs_only, each with n, patients, accuracy, auc{finding}, macro_auc, certainty
+             (mean probability of what is said); refused: films without lungs; nothing but refused where none has any.
     Source:  Maguolo and Nanni 2021, arXiv:2004.12823 (the test with the lungs blacked out).
     """
     checkpoint = classifier.checkpoint
@@ -52,8 +53,15 @@ def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000
     patients = np.array([row.patient for row in kept])
     for name, painted in films.items():
         scores = logits(classifier, painted, progress=name, total=len(painted), cleaning=Cleaning(crop_borders=False))
-        found[name] = few_figures(answers(checkpoint, scores, labels, patients), repeats=repeats)
+        said = answers(checkpoint, scores, labels, patients)
+        found[name] = {**few_figures(said, repeats=repeats), "certainty": _certainty(said, repeats)}
     return found
+
+
+def _certainty(said: Answers, repeats: int) -> dict[str, float | int | None]:
+    """Mean probability of what the network says of a film: with nothing to go by it should be low."""
+    surest = said.likely.max(axis=1)
+    return bootstrap(lambda films: float(surest[films].mean()), said.patients, repeats=repeats).card()
 
 
 def _cut(film: Radiograph) -> Radiograph:

@@ -74,6 +74,7 @@ def test_a_reader_of_the_lungs_falls_to_chance_and_a_reader_of_the_corner_does_n
     assert honest["lungs_only"]["macro_auc"]["value"] == 1.0
     assert cheating["lungs_out"]["macro_auc"]["value"] == 1.0
     assert cheating["lungs_only"]["macro_auc"]["value"] == 0.5
+    assert honest["lungs_out"]["certainty"]["value"] < 0.51 < honest["whole"]["certainty"]["value"]
     assert honest["refused"] == 0
     assert honest["whole"]["n"] == 12
 
