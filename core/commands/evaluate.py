@@ -48,9 +48,9 @@ def evaluate(
 
     MANIFEST.csv has the columns file and label (several labels with | between them) and, where known, id, patient,
     source, age, sex, view, split, box, lungs, lesions, devices; its paths are relative to it. A folder with cxr.csv
-    will do. Intervals are over resampled patients; rates have Wilson's where each patient has one film. Films that are
-    the same as, or look like, others of the table are told first. Where the table names masks, the shares of the heat
-    on them are told, too.
+    will do, and so will that of ChestX-ray14 as it is downloaded. Intervals are over resampled patients; rates have
+    Wilson's where each patient has one film. Films that are the same as, or look like, others of the table are told
+    first. Where the table names masks, the shares of the heat on them are told, too.
 
     \b
     Examples:
@@ -60,7 +60,7 @@ def evaluate(
       python -m core evaluate films.csv --method integrated-gradients --lungs
     """
     from core.commands import figures
-    from core.evaluate import export
+    from core.evaluate import chestxray14, export
     from core.evaluate.manifest import known, radiograph, read
     from core.evaluate.run import logits, report
     from core.explain.method import methods
@@ -70,7 +70,7 @@ def evaluate(
     method = methods[method].name  # an unknown one is told before any film is read
     classifier = options.classifier(checkpoint, weights)
     card = classifier.checkpoint
-    table = read(manifest)
+    table = chestxray14.table(manifest) if chestxray14.lies_in(manifest) else read(manifest)
     split, rows, others = chosen(table, split)
     if only_known:
         rows = known(rows, card.findings, multi_label=card.multi_label)

@@ -14,10 +14,9 @@ from tqdm import tqdm
 
 from core import lungs as lung_network
 from core.errors import BadData
-from core.evaluate import manifest
+from core.evaluate import chestxray14, manifest
 from core.evaluate.manifest import Row, radiograph
 from core.image.prepare import prepare
-from core.train import chestxray14
 from core.train.augment import standardised
 from core.types import Input, Placement
 

@@ -9,7 +9,12 @@ from click.testing import CliRunner, Result
 
 from core.__main__ import cli
 from core.commands.figures import weighed
+from core.models.architecture import architectures
+from core.models.checkpoint import input_card, write
+from core.models.findings import CHESTXRAY14
+from core.types import Input
 from tests.evaluate import drawn
+from tests.train import made_chestxray14
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +109,22 @@ def test_an_unknown_method_is_told(weights: Path, manifest: Path) -> None:
 
     assert told.exit_code == 1
     assert "Did you mean 'grad-cam'?" in told.stderr
+
+
+def test_a_folder_of_chestxray14_is_taken_as_it_is_downloaded(tmp_path: Path) -> None:
+    (tmp_path / "nih").mkdir()
+    folder = made_chestxray14.write(tmp_path / "nih")
+    network = architectures["small-cnn"].build(len(CHESTXRAY14), 1)
+    card = {
+        "architecture": "small-cnn",
+        "findings": list(CHESTXRAY14),
+        "multi_label": True,
+        "input": input_card(Input(size=32)),
+        "temperature": 1.0,
+    }
+    write(network, card, "untrained", tmp_path / "weights")
+
+    found = json.loads(_evaluate(tmp_path / "weights", folder, "--json").stdout)
+
+    assert (found["split"], found["n"], found["patients"]) == ("test", 2, 2)
+    assert list(found["confusion"]) == list(CHESTXRAY14)

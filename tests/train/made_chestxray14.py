@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from core.evaluate.chestxray14 import LISTS
 from core.image.phantom import draw
-from core.train.chestxray14 import LISTS
 
 _HEAD = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"

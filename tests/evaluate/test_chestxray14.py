@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import BadData
+from core.evaluate.chestxray14 import LISTS, lies_in, table
 from core.evaluate.manifest import NOTHING, radiograph, truth
 from core.models.findings import CHESTXRAY14
-from core.train.chestxray14 import LISTS, lies_in, table
 from tests.train.made_chestxray14 import LINES, TEST, TRAIN, write
 
 
