@@ -23,6 +23,7 @@ from core.explain.method import methods
 from core.explain.run import Request, explain_many
 from core.image.phantom import draw
 from core.image.prepare import Prepared, prepare
+from core.lungs import segment
 from core.models import checkpoint as checkpoints
 from core.models.architecture import Network, architectures
 from core.models.classifier import Classifier, load, probabilities
@@ -206,6 +207,7 @@ def _whole_calls(classifier: Classifier, film: Radiograph, last: str) -> list[Ca
     saliency = [Request("saliency", findings[0])]
     return [
         Case("predict", lambda: classifier.predict(film)),
+        Case("lungs of one film", lambda: segment(film)),
         Case("explain_many: Grad-CAM of all findings", lambda: explain_many(classifier, film, cams)),
         Case("explain_many: saliency for one finding", lambda: explain_many(classifier, film, saliency)),
     ]
