@@ -151,6 +151,11 @@ def estimate(figure: Estimate | None) -> str:
     return stacked(*halves(figure))
 
 
+def unmeasured() -> str:
+    """What stands in place of a figure that the card lacks."""
+    return '<span class="lb-missing">not measured</span>'
+
+
 def tiles(cells: Iterable[tuple[str, str]]) -> str:
     """Key figures side by side: what each is, and its cell."""
     parts = "".join(

@@ -23,6 +23,7 @@ def layout(*, x: Plot, y: Plot, height: int) -> Plot:
             "y": 1.02,
             "yanchor": "bottom",
             "title": {"text": ""},
+            "traceorder": "normal",
             "font": {"size": 13},
         },
         "dragmode": False,
@@ -86,14 +87,14 @@ def label(x: float, y: float, text: str, *, anchor: str) -> Plot:
     }
 
 
-def note(x: float, text: str) -> Plot:
-    """Quiet words above the plot."""
+def note(x: float, text: str, *, anchor: str = "left", low: bool = False) -> Plot:
+    """Quiet words above the plot, or low in it; anchor: which end of them stands at x."""
     return {
         "x": x,
-        "y": 1,
+        "y": 0 if low else 1,
         "yref": "paper",
         "yanchor": "bottom",
-        "xanchor": "left",
+        "xanchor": anchor,
         "text": text,
         "showarrow": False,
         "font": {"size": 11, "color": NEUTRAL},

@@ -20,7 +20,7 @@ from dashboard.models.plots import Mark
 _LUNGS = {
     "Films with a lung outline, whole": "whole",
     "The same, lungs blacked out": "lungs_out",
-    "The same, all but the lungs blacked out": "lungs_only",
+    "The same, only the lungs left": "lungs_only",
 }
 
 
@@ -92,9 +92,21 @@ def _numbers(card: Checkpoint) -> None:
         few = f"Groups of fewer than {FEW} test films: {', '.join(small)}. Read their intervals, not their values."
         st.html(
             markup.table(["Finding", *map(_split, splits)], rows, caption="", label="Films by finding and split")
-            + (markup.paragraph(few, quiet=True) if small else ""),
+            + "".join(markup.paragraph(line, quiet=True) for line in [*([few] if small else []), *leakage(card)]),
             width=620,
         )
+
+
+def leakage(card: Checkpoint) -> list[str]:
+    """What the leakage check found, in a sentence; nothing where it was not made."""
+    found = card.metrics.get("test", {}).get("leakage") or card.metrics.get("leakage")
+    if not found:
+        return []
+    across = [found.get(kind, {}).get("across", 0) for kind in ("identical", "near_duplicates")]
+    return [
+        f"Leakage check, test films against the {found.get('others', 0):,} others: {across[0]} identical pairs, "
+        f"{across[1]} near-duplicates, {found.get('patients', {}).get('n', 0)} patients on both sides."
+    ]
 
 
 def _robustness(card: Checkpoint) -> None:
@@ -178,7 +190,7 @@ def robustness(card: Checkpoint) -> list[Mark]:
     ]
     found += [(name, measured(lungs.get(field, {}).get("macro_auc")), plots.ACCENT) for name, field in _LUNGS.items()]
     found += [
-        (group_name(each), measured(each.get("macro_auc"), n=each.get("n")), NEUTRAL)
+        (short_name(each), measured(each.get("macro_auc"), n=each.get("n")), NEUTRAL)
         for each in groups(card)
         if each.get("by") not in ("age", "sex", "view")
     ]
@@ -195,6 +207,11 @@ def group_name(group: Mapping[str, Any]) -> str:
     """What the group is: "Source nih", "Age 18-39"; the whole name where it speaks for itself."""
     by = str(group.get("by") or "shortcut")
     return str(group["name"]) if by == "shortcut" else f"{by.capitalize()} {group['name']}"
+
+
+def short_name(group: Mapping[str, Any]) -> str:
+    """As `group_name`, without what stands in brackets; the table of groups has it."""
+    return group_name(group).split(" (")[0]
 
 
 def _failures(card: Checkpoint) -> None:
@@ -217,14 +234,18 @@ def _availability(card: Checkpoint) -> None:
         ("Licence", str(licence)),
         ("Architecture", f"{title(card)}, core/models"),
     ]
-    told = card.told.get("commands") or {}
-    again = (
-        told.get("train") or f"python -m core train --data DIR --architecture {card.architecture} --name {card.name}"
-    )
-    judge = told.get("evaluate") or f"python -m core evaluate MANIFEST.csv --checkpoint {card.name}"
-    st.html(markup.facts(pairs))
-    st.html(markup.paragraph("Train it again, and evaluate it on films of your own:", quiet=True))
-    st.code(f"{again}\n{judge}", language="bash", wrap_lines=True)
+    recipe = cache.WEIGHTS / "recipes" / f"{card.name}.toml"
+    how = f"--recipe weights/recipes/{recipe.name}" if recipe.exists() else f"--architecture {card.architecture}"
+    with export.section("Availability", "everything needed to have it, judge it and make it again"):
+        st.html(
+            markup.facts(pairs) + markup.paragraph("Train it again, and evaluate it on films of your own:", quiet=True)
+        )
+        st.code(
+            f"python -m core train --data DIR {how} --name {card.name}\n"
+            f"python -m core evaluate MANIFEST.csv --checkpoint {card.name}",
+            language="bash",
+            wrap_lines=True,
+        )
 
 
 def _split(name: str) -> str:

@@ -16,6 +16,8 @@ _PARTS: Mapping[str, Callable[[Checkpoint], None]] = {
     "Training": training.part,
 }
 
+_IN_SIGHT = 2  # warnings
+
 
 def page(card: Checkpoint) -> None:
     """The whole card; the part that is open stands in the address."""
@@ -37,7 +39,7 @@ def _line(card: Checkpoint) -> str:
 def _key_figures(card: Checkpoint) -> None:
     """Inside and other source side by side, never one alone."""
     one = summary(card, cache.WEIGHTS)
-    missing = markup.stacked("not measured", "")
+    missing = markup.unmeasured()
     area = card.metrics.get("lungs", {}).get("lung_area")
     covered = f"an even map would have {area['value']:.2f}" if area else ""
     st.html(
@@ -59,9 +61,13 @@ def _key_figures(card: Checkpoint) -> None:
 
 
 def _warnings(card: Checkpoint) -> None:
+    """The first ones in sight, the others folded away."""
     test = card.metrics.get("test", {})
     warnings = [*card.metrics.get("warnings", []), *test.get("warnings", [])]
     if not test:
         warnings.append("Its card holds no figures of a test. Evaluate it before you believe it.")
     if warnings:
-        st.warning("  \n".join(map(draw.plain, warnings)), icon=":material/warning:")
+        st.warning("  \n".join(map(draw.plain, warnings[:_IN_SIGHT])), icon=":material/warning:")
+    if rest := warnings[_IN_SIGHT:]:
+        with st.expander(f"{len(rest)} more warning{'s' if len(rest) > 1 else ''}", type="compact"):
+            st.html(markup.sentences(rest))

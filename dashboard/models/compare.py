@@ -9,7 +9,7 @@ from core.types import Checkpoint
 from dashboard import cache, draw, markup
 from dashboard.models import export, plots
 from dashboard.models.axes import NEUTRAL
-from dashboard.models.believe import group_name, groups
+from dashboard.models.believe import groups, short_name
 from dashboard.models.plots import Mark
 
 _FIRST, _SECOND = "densenet121-plain", "densenet121-lungs"
@@ -42,7 +42,7 @@ def figures(card: Checkpoint) -> dict[str, Estimate | None]:
     line = summary(card, cache.WEIGHTS)
     lungs = card.metrics.get("lungs", {})
     adults = {
-        f"AUC, {group_name(each)}": measured(each.get("macro_auc"), n=each.get("n"))
+        f"AUC, {_lower(short_name(each))}": measured(each.get("macro_auc"), n=each.get("n"))
         for each in groups(card)
         if "adult" in each["name"].lower()
     }
@@ -50,6 +50,7 @@ def figures(card: Checkpoint) -> dict[str, Estimate | None]:
         _INSIDE: line.inside,
         "AUC, other source": line.other,
         **adults,
+        "AUC, films with a lung outline": measured(lungs.get("whole", {}).get("macro_auc")),
         _OUT: measured(lungs.get("lungs_out", {}).get("macro_auc")),
         _ONLY: measured(lungs.get("lungs_only", {}).get("macro_auc")),
         _HEAT: line.lungs,
@@ -62,6 +63,11 @@ def told(first: str, one: Mapping[str, Estimate | None], second: str, two: Mappi
     for row, begin, end in (
         (_INSIDE, "On films like their own", ""),
         (_OUT, "With the lungs blacked out", " What is left then cannot come from the lungs; 0.5 is chance."),
+        (
+            _ONLY,
+            "With only the lungs left",
+            " Whoever falls here leaned on what lies outside, or is thrown by the black.",
+        ),
         (_HEAT, "Of the Grad-CAM, the share inside the lungs", ""),
     ):
         left, right = one.get(row), two.get(row)
@@ -76,7 +82,8 @@ def told(first: str, one: Mapping[str, Estimate | None], second: str, two: Mappi
 
 def _both(first: Checkpoint, second: Checkpoint) -> None:
     one, two = figures(first), figures(second)
-    rows = list(dict.fromkeys([*one, *two]))
+    longer, shorter = (one, two) if len(one) >= len(two) else (two, one)
+    rows = [*(row for row in longer if row != _HEAT), *(row for row in shorter if row not in longer), _HEAT]
     marks = []
     for row in rows:
         for card, found, colour, symbol in (
@@ -118,6 +125,11 @@ def _even(card: Checkpoint, row: str) -> float | None:
     """Chance; of the heat, the share that an even map would have."""
     area = measured(card.metrics.get("lungs", {}).get("lung_area"))
     return 0.5 if row != _HEAT else float(area["value"]) if area else None
+
+
+def _lower(name: str) -> str:
+    """In the middle of a line; "NIH" stays as it is."""
+    return name if name[1:2].isupper() else name[:1].lower() + name[1:]
 
 
 def _cell(figure: Estimate | None) -> str:

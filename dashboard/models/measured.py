@@ -39,9 +39,9 @@ def _films(test: Any) -> str:
 def _ranking(card: Checkpoint, kind: str) -> None:
     test = card.metrics["test"]
     roc = kind == "roc"
-    title, field = ("ROC", "auc") if roc else ("Precision and recall", "average_precision")
+    title, field, short = ("ROC", "auc", "AUC") if roc else ("Precision and recall", "average_precision", "AP")
     figures = {
-        finding: words(found)
+        finding: f"{short} {words(found)}"
         for finding in card.findings
         if (found := measured(test.get(field, {}).get(finding), n=test.get("n")))
     }
@@ -70,7 +70,7 @@ def _ranking(card: Checkpoint, kind: str) -> None:
         export.chart(
             plots.ranking(curves, figures, _points(card) if roc else {}, x=axes[0], y=axes[1], diagonal=roc),
             name=f"{card.name} {kind}",
-            alt="; ".join(f"{finding}: area {figure}" for finding, figure in figures.items()),
+            alt="; ".join(f"{finding}: {figure}" for finding, figure in figures.items()),
         )
 
 

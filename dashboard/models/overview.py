@@ -41,13 +41,13 @@ def table(cards: Sequence[Checkpoint]) -> None:
 
 
 def _cells(line: Summary) -> list[str]:
-    other = markup.estimate(line.other) if line.other else markup.stacked("not measured", "")
+    other = markup.estimate(line.other) if line.other else markup.unmeasured()
     return [
         markup.stacked(line.name, line.architecture, link=line.name),
         markup.estimate(line.inside),
         other if line.other is None else other + markup.below(apart(line)),
         markup.estimate(line.accuracy),
-        markup.estimate(line.lungs) if line.lungs else markup.stacked("not measured", ""),
+        markup.estimate(line.lungs) if line.lungs else markup.unmeasured(),
         markup.stacked("–" if isnan(line.megabytes) else f"{line.megabytes:.0f} MB", ""),
         markup.stacked(line.date or "–", ""),
     ]

@@ -12,10 +12,11 @@ from dashboard.models import axes
 from dashboard.models.axes import NEUTRAL, Plot
 
 ACCENT = "#7c8cf8"
-_ROW = 46  # px
+_ROW = 50  # px
 _APART = 0.2  # of a row, between two series
 _WIDE = 36  # letters, before the name of a row is broken
 _CURVES = 330  # px
+_NOTES = 8  # that fit side by side above a curve
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ def ranking(
         if finding in points:
             traces.append(_point(finding, points[finding], x=x, y=y))
     layout = axes.layout(
-        x=axes.axis(x, ends=[0, 1.005]), y=axes.axis(y, ends=[0, 1.02]), height=_CURVES + 22 * len(curves)
+        x=axes.axis(x, ends=[0, 1.03]), y=axes.axis(y, ends=[0, 1.03]), height=_CURVES + 22 * len(curves)
     )
     if diagonal:
         layout["shapes"] = [axes.segment((0, 0), (1, 1), dash="dot")]
@@ -198,8 +199,13 @@ def curves(
     y: str,
     colours: Mapping[str, str],
     marks: Mapping[int, str],
+    start: tuple[int, str] | None = None,
 ) -> Plot:
-    """One line a name over the epochs; `marks` are written at the epochs where something changed."""
+    """One line a name over the epochs.
+
+    marks: what changed at an epoch, written above where there is room; start: where this training itself began, and
+           the name of the checkpoint that it started from.
+    """
     traces = [
         {
             "type": "scatter",
@@ -219,8 +225,18 @@ def curves(
     layout = axes.layout(x=axes.axis("Epoch", ends=ends, grid=False) | whole, y=axes.axis(y), height=_CURVES)
     layout["margin"]["t"] = 60  # the legend, and below it the notes
     layout["legend"]["y"] = 1.1
-    notes = [axes.note(epoch - 0.5, text) for epoch, text in marks.items()]
-    shapes = [axes.upright(epoch - 0.5) for epoch in marks if epoch != epochs[0]]
+    notes: list[Plot] = []
+    written = -len(epochs)
+    for epoch, text in marks.items():
+        if epoch - written >= len(epochs) / _NOTES:
+            late = len(epochs) > 2 and epoch > 0.9 * len(epochs)
+            notes.append(axes.note(epochs[-1] + 0.6 if late else epoch - 0.5, text, anchor="right" if late else "left"))
+            written = epoch
+    if start:
+        anchor = "right" if start[0] > len(epochs) / 2 else "left"
+        notes.append(axes.note(start[0] - 0.5, f" from {start[1]} ", anchor=anchor, low=True))
+    changes = {*marks, *([start[0]] if start else [])} - {epochs[0] if epochs else 0}
+    shapes = [axes.upright(epoch - 0.5) for epoch in sorted(changes)]
     return {"data": traces, "layout": layout | {"annotations": notes, "shapes": shapes}}
 
 

@@ -44,7 +44,7 @@ def _data(card: Checkpoint) -> None:
             markup.table(
                 ["Source", *card.findings],
                 rows,
-                caption="Films for training / validation / test. A source with one colour only tells the finding away: "
+                caption="Films for training / validation / test. A source of one colour gives the finding away: "
                 "the network can learn the source in place of the disease.",
             )
         )

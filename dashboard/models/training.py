@@ -20,12 +20,14 @@ def part(card: Checkpoint) -> None:
     before = told.get("started_from") or {}
     epochs = [*before.get("epochs", []), *told.get("epochs", [])]
     if epochs:
-        start = (len(before.get("epochs", [])), str(before.get("name", ""))) if before else None
+        start = (len(before["epochs"]) + 1, str(before.get("name", ""))) if before.get("epochs") else None
         curves(epochs, name=card.name, start=start)
     else:
         with export.section("Training curves"):
             st.html(unsaid("how its training went"))
-    pairs = [(_title(name), _words(value)) for name, value in told.get("recipe", {}).items()]
+    pairs = [
+        (_title(name), _words(value)) for name, value in told.get("recipe", {}).items() if value not in ("", [], None)
+    ]
     pairs += [("Started from", str(before["name"]))] if before.get("name") else []
     pairs += (
         [("Trained for", duration(float(told["seconds"]) + float(before.get("seconds", 0))))]
@@ -58,10 +60,10 @@ def curves(epochs: Sequence[Epoch], *, name: str, start: tuple[int, str] | None 
     """Loss and validation figures over the epochs, side by side.
 
     epochs: lines of a log; of the figures, those are drawn that are there.
-    start:  how many of them belong to the checkpoint that this training started from, and its name.
+    start:  the first that does not belong to the checkpoint that this training started from, and that one's name.
     """
     order = list(range(1, len(epochs) + 1))
-    marks = _marks(epochs, start)
+    marks = _marks(epochs)
     losses = _lines(epochs, {"training": "loss", "validation": "val_loss"})
     figures = _figures(epochs)
     hues = {"training": NEUTRAL, "validation": plots.ACCENT, "accuracy": NEUTRAL, "Dice": plots.ACCENT}
@@ -73,14 +75,14 @@ def curves(epochs: Sequence[Epoch], *, name: str, start: tuple[int, str] | None 
         if losses:
             with left:
                 export.chart(
-                    plots.curves(losses, order, y="Loss", colours=hues, marks=marks),
+                    plots.curves(losses, order, y="Loss", colours=hues, marks=marks, start=start),
                     name=f"{name} loss",
                     alt="Loss of training and validation over the epochs",
                 )
         if figures:
             with right:
                 export.chart(
-                    plots.curves(figures, order, y="On validation films", colours=hues, marks=marks),
+                    plots.curves(figures, order, y="On validation films", colours=hues, marks=marks, start=start),
                     name=f"{name} validation",
                     alt=f"On the validation films, last: {last}",
                 )
@@ -109,16 +111,14 @@ def _lines(epochs: Sequence[Epoch], fields: Mapping[str, str]) -> dict[str, list
     }
 
 
-def _marks(epochs: Sequence[Epoch], start: tuple[int, str] | None) -> dict[int, str]:
-    """Where the input size changed, and where the training itself began."""
+def _marks(epochs: Sequence[Epoch]) -> dict[int, str]:
+    """Where the input size changed."""
     found: dict[int, str] = {}
     size = None
     for place, epoch in enumerate(epochs, start=1):
         if epoch.get("size") not in (None, size):
             size = epoch["size"]
             found[place] = f"{size} px"
-    if start and start[0] < len(epochs):
-        found[start[0] + 1] = " · ".join(filter(None, (f"from {start[1]}", found.get(start[0] + 1))))
     return found
 
 
@@ -138,6 +138,8 @@ def _title(name: str) -> str:
 
 
 def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_words(each)}" for name, each in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

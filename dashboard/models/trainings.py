@@ -39,8 +39,9 @@ class Run:
 def section() -> None:
     """Folded away; unfolded, it draws the chosen run and follows it."""
     going = [run.name for run in runs(RUNS) if run.running]
-    label = f"Trainings · {len(going)} running" if going else "Trainings"
-    fold = st.expander(label, key="trainings", on_change="rerun", icon=":material/show_chart:")
+    if going:
+        st.html(markup.paragraph(f"Running now: {', '.join(going)}.", quiet=True))
+    fold = st.expander("Trainings", key="trainings", on_change="rerun", icon=":material/show_chart:")
     if fold.open:
         with fold:
             _live()

@@ -1,6 +1,7 @@
 """The Models page in a real browser: rows open cards, plots are drawn, figures and pictures can be taken away."""
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_the_figures_are_drawn_and_can_be_taken_away_as_csv_and_png(
     picture.value.save_as(tmp_path / "roc.png")
 
     assert table.value.suggested_filename == "densenet121-lungs-roc.csv"
-    rows = list(csv.DictReader((tmp_path / "roc.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "roc.csv").read_text("utf-8"))))
     assert len(rows) == 3 * 21
     assert (rows[20]["finding"], float(rows[20]["Sensitivity"])) == ("covid", 1.0)
     assert picture.value.suggested_filename == "densenet121-lungs-roc.png"

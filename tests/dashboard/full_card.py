@@ -45,6 +45,13 @@ def full_card(card: dict[str, Any], *, skill: float = 1.6, seed: int = 0) -> dic
         "metrics": {
             "test": {
                 **test(scores, labels),
+                "leakage": {
+                    "films": FILMS,
+                    "others": 3348,
+                    "identical": {"n": 1, "across": 0},
+                    "near_duplicates": {"n": 4, "across": 3},
+                    "patients": {"n": 0, "names": []},
+                },
                 "groups": [
                     {"by": "age", "name": "adults", "n": len(old), "patients": len(old), **short(scores[::2], old)},
                     {
@@ -65,10 +72,11 @@ def full_card(card: dict[str, Any], *, skill: float = 1.6, seed: int = 0) -> dic
             "lungs": {
                 "lung_ratio": figure(lambda films: float(scores[films].max(axis=1).mean()), FILMS),
                 "lung_area": {"value": 0.38, "low": 0.37, "high": 0.39, "n": FILMS},
+                "whole": short(scores, labels),
                 "lungs_out": short(blind[1], blind[0]),
                 "lungs_only": short(scores, labels),
             },
-            "warnings": ["The source alone predicts most labels."],
+            "warnings": ["The source alone predicts most labels.", "Adults: worse.", "Bedside films: worse."],
         },
     }
 
@@ -151,9 +159,9 @@ def curve(truth: NDArray[np.bool_], scores: Scores, kind: str) -> list[dict[str,
     def heights(films: NDArray[np.int64]) -> NDArray[np.float64]:
         if kind == "roc":
             false_rate, true_rate, _ = roc_curve(truth[films], scores[films])
-            return np.interp(_GRID, false_rate, true_rate)
+            return np.asarray(np.interp(_GRID, false_rate, true_rate))
         precision, recall, _ = precision_recall_curve(truth[films], scores[films])
-        return np.interp(_GRID, recall[::-1], precision[::-1])
+        return np.asarray(np.interp(_GRID, recall[::-1], precision[::-1]))
 
     chance = np.random.default_rng(0)
     again = [heights(chance.integers(0, len(truth), len(truth))) for _ in range(_REPEATS)]

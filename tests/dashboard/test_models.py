@@ -102,6 +102,15 @@ def test_the_address_opens_a_card_and_the_way_back_leads_to_the_list() -> None:
     assert "checkpoint" not in page.app.query_params
 
 
+def test_only_the_first_warnings_are_in_sight_and_the_others_are_folded_away() -> None:
+    page = Page(checkpoint="densenet121-plain")
+
+    assert "Adults" in page.app.warning[0].value
+    assert "Bedside" not in page.app.warning[0].value
+    assert page.app.expander[0].label == "1 more warning"
+    assert "Bedside films: worse." in page.html
+
+
 def test_an_unknown_name_in_the_address_says_so_and_leaves_a_way_back() -> None:
     page = Page(checkpoint="densenet121-plane")
 
@@ -112,7 +121,19 @@ def test_an_unknown_name_in_the_address_says_so_and_leaves_a_way_back() -> None:
 @pytest.mark.parametrize(
     ("part", "said", "drawn"),
     [
-        (PARTS[0], ("NIH labels were read", "central line", "Source nih", "CC BY 4.0", "ab" * 32, "core evaluate"), 1),
+        (
+            PARTS[0],
+            (
+                "NIH labels were read",
+                "3 near-duplicates",
+                "central line",
+                "Source nih",
+                "CC BY 4.0",
+                "ab" * 32,
+                "core evaluate",
+            ),
+            1,
+        ),
         (PARTS[1], ("Teaching what a classifier", "1,608 / 201 / 201", "Licence of the films"), 1),
         (PARTS[2], ("Age adults", "Found from", "n = 120", "Brier"), 4),
         (PARTS[3], ("Started from", "teacher", "two cores", "64 × 64 px"), 2),
@@ -140,12 +161,14 @@ def test_a_card_that_says_nothing_has_every_part_and_says_so(part: str) -> None:
 def test_the_curves_of_a_full_card_show_where_the_size_changed_and_what_it_started_from() -> None:
     loss = Page(checkpoint="densenet121-plain", part="Training").plots[0]
 
-    assert [note["text"] for note in loss["layout"]["annotations"]] == [
+    assert [note["text"].strip() for note in loss["layout"]["annotations"]] == [
         "64 px",
         "128 px",
-        "from teacher · 112 px",
+        "112 px",
         "224 px",
+        "from teacher",
     ]
+    assert [shape["x0"] for shape in loss["layout"]["shapes"]] == [1.5, 2.5, 5.5]
     assert loss["data"][0]["y"][:2] == [0.5, 0.25]
     assert loss["data"][0]["x"] == list(range(1, 9))
 
@@ -186,7 +209,7 @@ def test_two_models_are_told_apart_in_sentences_that_name_what_is_missing() -> N
     def figure(value: float) -> dict[str, Any]:
         return {"value": value, "low": value - 0.02, "high": value + 0.02, "n": 100}
 
-    inside, out, heat = compare.told(
+    inside, out, only, heat = compare.told(
         "plain",
         {"AUC, inside": figure(0.97), "AUC, lungs blacked out": figure(0.9)},
         "lungs",
@@ -195,6 +218,7 @@ def test_two_models_are_told_apart_in_sentences_that_name_what_is_missing() -> N
 
     assert inside == "On films like their own: plain 0.97, lungs 0.96; their intervals overlap."
     assert out.startswith("With the lungs blacked out: plain 0.90, lungs 0.60; their intervals are apart.")
+    assert only == "With only the lungs left: not measured for plain and lungs."
     assert heat == "Of the Grad-CAM, the share inside the lungs: not measured for plain and lungs."
 
 
