@@ -20,8 +20,8 @@ INPUT = Input(size=160)
 _WIDTHS = (32, 48, 96, 128)
 _LOADING = threading.Lock()
 _LOADED: dict[Path, "UNet"] = {}
-# The rule's limits. It refuses every file of originals/ that is no upright frontal film with lungs to be seen, one small
-# film that is, 14 of the 799 test films, and none of the 325 test films with human outlines.
+# The rule's limits. It refuses every file of originals/ that is no upright frontal film with lungs to be seen, one
+# small film that is, 14 of the 799 test films, and none of the 325 test films with human outlines.
 _AREA = (0.09, 0.58)  # of the film that is lung
 _SIDE = 0.03  # of the film, the least in its left and in its right half
 _AGREE = 0.90  # Dice between the outlines of the film, its mirror image and itself at 5/6 of the size
