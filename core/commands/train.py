@@ -104,6 +104,8 @@ def train(
     name = name or (recipe_file.stem if recipe_file else None)
     if name is None:
         raise BadSetting("The new checkpoint needs a name. Give --name, or a --recipe whose file name it takes.")
+    if not name or name.startswith(".") or {"/", "\\"} & set(name):
+        raise BadSetting(f"--name is {name!r}; it names files, so it has no slash and no dot in front.")
     out = out or checkpoints.SHIPPED
     told = {field: _value(field, value) for field, value in given.items() if value not in (None, False)}
     if isinstance(recipe, LungsRecipe):

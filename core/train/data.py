@@ -21,6 +21,7 @@ from core.train.augment import standardised
 from core.types import Input, Placement
 
 _NOWHERE = np.zeros((0, 0), np.uint8)
+_SPLITS = ("train", "val", "test")
 STORED_SIDE = 256  # px; enough for 224 px inputs with room for random crops
 LUNGS_SIDE = 128  # px; a soft outline needs no more
 
@@ -59,13 +60,21 @@ def table(folder: Path) -> list[Row]:
     """The films of a folder with cxr.csv, of a manifest with the columns split (train, val, test) and patient, or of
     the folder of ChestX-ray14 as its authors hand it out.
 
-    Raises: BadData as core.evaluate.manifest.read; if it has no splits, or one of them is empty.
+    Raises: BadData as core.evaluate.manifest.read; if it has no splits, one of them is empty, or has another name.
     """
     if folder.is_dir() and chestxray14.lies_in(folder):
         return chestxray14.table(folder)
     rows = manifest.read(folder)
     found = {row.split for row in rows}
-    lacking = [split for split in ("train", "val", "test") if split not in found]
+    strange = sorted(found - {*_SPLITS, ""})
+    if strange:
+        films = sum(row.split in strange for row in rows)
+        raise BadData(
+            f"{films} {'film' if films == 1 else 'films'} of {folder} {'is' if films == 1 else 'are'} in split "
+            f"{', '.join(map(repr, strange[:5]))}; a split is train, val or test. Correct it, or leave it empty to "
+            "take no part."
+        )
+    lacking = [split for split in _SPLITS if split not in found]
     if lacking:
         raise BadData(
             f"{folder} has no film in split {', '.join(lacking)}. Training needs a column `split` that says train, val "

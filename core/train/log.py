@@ -3,13 +3,15 @@
 import contextlib
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from core.errors import BadData
+from core.evaluate.manifest import Row
+from core.types import digest
 
 
 def append(path: Path, record: dict[str, Any]) -> None:
@@ -32,6 +34,22 @@ def read(path: Path) -> list[dict[str, Any]]:
             record = json.loads(line)
             found[record["epoch"]] = record
     return list(found.values())
+
+
+def refuse_other_films(folder: Path, rows: Sequence[Row], *, first: bool = True) -> None:
+    """Notes in `folder` which films the run is of, by id, label and split; a run without that note takes any.
+
+    first:  only the first process of torchrun writes.
+    Raises: BadData where its state is of other films: it would go on, and its card tell of films that it never saw.
+    """
+    films = digest(*sorted((row.id, row.label, row.split) for row in rows))
+    note = folder / "films.txt"
+    if note.exists() and (folder / "state.pt").exists() and note.read_text(encoding="utf-8") != films:
+        raise BadData(f"{folder} holds a run on other films. Choose another --name or --runs, or delete it.")
+    if first:
+        folder.mkdir(parents=True, exist_ok=True)
+        note.with_suffix(".part").write_text(films, encoding="utf-8")
+        note.with_suffix(".part").replace(note)
 
 
 def store(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Any], epochs: int, **more: Any) -> None:

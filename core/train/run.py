@@ -23,7 +23,7 @@ from core.evaluate.heat import heat_figures
 from core.evaluate.leakage import fingerprints
 from core.evaluate.manifest import Row, known, radiograph, truth
 from core.evaluate.roc import operating_point
-from core.evaluate.run import logits, report
+from core.evaluate.run import logits, refuse_one_class, report
 from core.models import checkpoint as checkpoints
 from core.models.architecture import Network
 from core.models.classifier import load, probabilities
@@ -43,12 +43,15 @@ def train(
 
     notes:   what the card says beside the figures (core.train.recipe.notes).
     Returns: the checkpoint; None in all processes of torchrun but the first.
-    Raises:  BadData if the table is missing or wrong; BadSetting if `out` already holds a checkpoint of this name
-             that another recipe made: nothing is overwritten.
+    Raises:  BadData if the table is missing or wrong, a split has one class only, or the run was begun on other films;
+             BadSetting if `out` already holds a checkpoint of this name that another recipe made. Nothing is trained
+             or overwritten then.
     """
     refuse_other(name, recipe, out)
     rows = _without(table(data), recipe)
+    _refuse_one_class(rows, recipe)
     start = _start(recipe, out)
+    log.refuse_other_films(runs / name, rows, first=ranks.is_first())
     if recipe.frozen and not ranks.is_first():
         return None  # one process does it in minutes
     network = _fitted(recipe, rows, runs / name, start[1] if start else None)
@@ -121,6 +124,7 @@ def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: P
         by_split = {name: [row for row in split if row.split == name] for name in ("train", "val", "test")}
         films = everything.part(by_split["test"])
         run = runs / name / re.sub(r"[^\w-]+", "-", fold)
+        log.refuse_other_films(run, split, first=ranks.is_first())
         network = finished(recipe, run) or fit(
             recipe, everything.part(by_split["train"]), everything.part(by_split["val"]), run
         )
@@ -184,6 +188,17 @@ def _without(rows: list[Row], recipe: Recipe) -> list[Row]:
         raise BadData(f"No film is of the source {recipe.leave_out!r} that is to be left out; there are {sources}.")
     gone = {row.patient for row in rows if row.source == recipe.leave_out}
     return [row for row in rows if row.split == "test" or (row.source != recipe.leave_out and row.patient not in gone)]
+
+
+def _refuse_one_class(rows: Sequence[Row], recipe: Recipe) -> None:
+    """Raises: BadData where the films of a split that the recipe takes are all alike; before training, not after."""
+    taken = known(rows, recipe.findings, multi_label=recipe.multi_label)
+    for split in ("train", "val", "test"):
+        films = [row for row in taken if row.split == split]
+        try:
+            refuse_one_class(truth(films, recipe.findings, multi_label=recipe.multi_label), recipe.findings)
+        except BadData as error:
+            raise BadData(f"In split {split!r}: {error}") from error
 
 
 def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: Checkpoint | None) -> dict[str, Any]:

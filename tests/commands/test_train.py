@@ -51,7 +51,7 @@ def test_options_reach_the_recipe(calls: list[Any]) -> None:
 def test_a_recipe_file_gives_name_and_notes_and_options_change_it(calls: list[Any], tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text('notes = "said.toml"\nfindings = ["a", "b"]\nepochs = [3, 2, 1]\nseed = 5\n')
     (tmp_path / "said.toml").write_text('licence = "none"\n')
-    command = ["train", "--data", "films", "--recipe", str(tmp_path / "own.toml"), "--multi-label", "--penalty", "0.5"]
+    command = ["train", "--data", "films", "--recipe", str(tmp_path / "own.toml"), "--multi-label", "--replaced", "0.5"]
     told = CliRunner().invoke(cli, [*command, "--epochs", "1,1,1", "--findings", "chestxray14", "--leave-out", "nih"])
 
     assert told.exit_code == 0, told.output
@@ -59,7 +59,7 @@ def test_a_recipe_file_gives_name_and_notes_and_options_change_it(calls: list[An
     assert given["name"] == "own"
     assert given["notes"] == {"licence": "none"}
     assert given["recipe"] == Recipe(
-        findings=CHESTXRAY14, multi_label=True, epochs=(1, 1, 1), penalty=0.5, leave_out="nih", seed=5
+        findings=CHESTXRAY14, multi_label=True, epochs=(1, 1, 1), replaced=0.5, leave_out="nih", seed=5
     )
 
 
@@ -83,6 +83,7 @@ def test_folds_are_printed_one_a_line(monkeypatch: pytest.MonkeyPatch, folds: st
         (["--folds", "half"], "--folds is 'half'; it must be a whole number, or `source`"),
         (["--recipe", "none.toml"], "The recipe none.toml cannot be opened"),
         (["--findings", "a,,b"], "name them with commas between"),
+        (["--name", "../new"], "--name is '../new'; it names files"),
         (["--frozen"], "frozen features need a checkpoint"),
         (["--architecture", "densenet122"], "Did you mean 'densenet121'?"),
     ],

@@ -78,6 +78,11 @@ def test_a_table_without_a_split_is_refused(data: Path, tmp_path: Path) -> None:
         table(_changed(data, tmp_path, ",val,", ",train,"))
 
 
+def test_a_split_of_another_name_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"1 film of .* is in split 'tset'; a split is train, val or test"):
+        table(_changed(data, tmp_path, "test,p30,", "tset,p30,"))
+
+
 def test_a_missing_table_or_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"no cxr\.csv"):
         table(tmp_path)

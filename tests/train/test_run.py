@@ -1,8 +1,9 @@
 """From a folder to a checkpoint with its card: whole runs of seconds' size on drawn films."""
 
+import csv
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,43 @@ def test_a_finished_run_is_not_trained_again(
     assert untrained == []
     assert again.sha256 == made[0].sha256
     assert again.metrics == made[0].metrics
+
+
+def _changed(data: Path, folder: Path, change: Callable[[dict[str, str]], dict[str, str]]) -> Path:
+    """The same films in `folder`, each row of the table changed."""
+    shutil.copytree(data, folder)
+    with (folder / "cxr.csv").open(newline="", encoding="utf-8") as lines:
+        rows = [change(row) for row in csv.DictReader(lines)]
+    with (folder / "cxr.csv").open("w", newline="", encoding="utf-8") as out:
+        table = csv.DictWriter(out, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    return folder
+
+
+def test_a_run_does_not_go_on_with_other_films(data: Path, made: tuple[Checkpoint, Path], tmp_path: Path) -> None:
+    other = {"normal": "pneumonia", "pneumonia": "normal"}
+    swapped = _changed(data, tmp_path / "swapped", lambda row: {**row, "label": other[row["label"]]})
+
+    with pytest.raises(BadData, match="holds a run on other films"):
+        train(swapped, name="tiny", recipe=TINY, runs=made[1] / "runs", out=tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_a_split_with_one_class_is_refused_before_training(
+    data: Path, tmp_path: Path, untrained: list[Mapping[str, Any]], split: str
+) -> None:
+    alike = _changed(
+        data, tmp_path / "alike", lambda row: {**row, "label": "normal" if row["split"] == split else row["label"]}
+    )
+
+    with pytest.raises(BadData, match=f"In split '{split}': All .* are of one class"):
+        train(alike, name="alike", recipe=TINY, runs=tmp_path / "runs", out=tmp_path / "out")
+
+    assert not untrained
+    assert not (tmp_path / "out").exists()
 
 
 def test_fourteen_findings_of_chestxray14_give_fourteen_sigmoids(tmp_path: Path) -> None:
