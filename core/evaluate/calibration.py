@@ -9,8 +9,11 @@ from torch.nn import functional
 BINS = 15  # equally wide, of 0 to 1
 
 
+_BOUNDS = (0.05, 20.0)  # a network at chance would get any temperature; beyond these it is not a matter of scale
+
+
 def temperature(logits: Tensor, labels: Tensor, *, multi_label: bool = False) -> float:
-    """The temperature (> 0) that makes the log-likelihood of the labels largest; fit it on validation films.
+    """The temperature (0.05 to 20) that makes the log-likelihood of the labels largest; fit it on validation films.
 
     logits: (N, F); labels: (N, F) bool, or (N,) index of the finding in a single-label network.
     Source: Guo et al. 2017, arXiv:1706.04599.
@@ -27,7 +30,7 @@ def temperature(logits: Tensor, labels: Tensor, *, multi_label: bool = False) ->
         return value
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
-    return float(log_temperature.detach().exp())
+    return float(log_temperature.detach().exp().clamp(*_BOUNDS))
 
 
 def expected_calibration_error(

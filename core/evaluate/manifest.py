@@ -79,6 +79,8 @@ def read(path: Path, *, findings: Sequence[str] | None = None) -> list[Row]:
         with path.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines)
             missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+            if missing and ";" in (reader.fieldnames or [""])[0]:
+                raise BadData(f"{path} has semicolons between its columns. Save it with commas.")
             if missing:
                 raise BadData(
                     f"{path} lacks the column {' and '.join(missing)}; it needs {', '.join(NEEDED)} "

@@ -36,13 +36,18 @@ def read(path: Path) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def films_key(rows: Sequence[Row]) -> str:
+    """A digest of which films there are, by id, label and split; their order does not enter."""
+    return digest(*sorted((row.id, row.label, row.split) for row in rows))
+
+
 def refuse_other_films(folder: Path, rows: Sequence[Row], *, first: bool = True) -> None:
     """Notes in `folder` which films the run is of, by id, label and split; a run without that note takes any.
 
     first:  only the first process of torchrun writes.
     Raises: BadData where its state is of other films: it would go on, and its card tell of films that it never saw.
     """
-    films = digest(*sorted((row.id, row.label, row.split) for row in rows))
+    films = films_key(rows)
     note = folder / "films.txt"
     if note.exists() and (folder / "state.pt").exists() and note.read_text(encoding="utf-8") != films:
         raise BadData(f"{folder} holds a run on other films. Choose another --name or --runs, or delete it.")

@@ -163,16 +163,29 @@ def refuse_other(name: str, recipe: Recipe | LungsRecipe, out: Path) -> None:
     """Raises: BadSetting if `out` holds a checkpoint of this name that another recipe made; BadCheckpoint if its card
     cannot be read. Nothing is overwritten."""
     path = out / f"{name}.json"
-    if not path.exists():
-        return
-    try:
-        made_by = json.loads(path.read_text(encoding="utf-8")).get("trained_on", {}).get("recipe")
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadCheckpoint(f"The card {path} is not JSON ({error}). Restore it, or choose another --out.") from error
-    if made_by != json.loads(json.dumps(asdict(recipe))):
+    if path.exists() and _trained_on(path).get("recipe") != json.loads(json.dumps(asdict(recipe))):
         raise BadSetting(
             f"{path} was trained by another recipe and is not overwritten. Choose another --name or --out."
         )
+
+
+def refuse_card_of_other_films(name: str, films: str, out: Path) -> None:
+    """Raises: BadSetting if `out` holds a card of this name that tells of other films than core.train.log.films_key
+    gives; a card that does not say which is taken as it is."""
+    path = out / f"{name}.json"
+    if path.exists() and _trained_on(path).get("films", films) != films:
+        raise BadSetting(f"{path} tells of other films and is left as it is. Choose another --name or --out.")
+
+
+def _trained_on(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadCheckpoint(f"The card {path} is not JSON ({error}). Restore it, or choose another --out.") from error
+    told = card.get("trained_on", {}) if isinstance(card, dict) else None
+    if not isinstance(told, dict):
+        raise BadCheckpoint(f"The card {path} is no card: it lacks its fields. Restore it, or choose another --out.")
+    return told
 
 
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}

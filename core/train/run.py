@@ -32,7 +32,7 @@ from core.train.data import STORED_SIDE, Films, table
 from core.train.data import load as load_films
 from core.train.fit import finished, fit, predict, total_seconds
 from core.train.frozen import fit_head
-from core.train.recipe import Recipe, refuse_other
+from core.train.recipe import Recipe, refuse_card_of_other_films, refuse_other
 from core.types import Checkpoint, Input
 
 
@@ -49,6 +49,7 @@ def train(
     """
     refuse_other(name, recipe, out)
     rows = _without(table(data), recipe)
+    refuse_card_of_other_films(name, log.films_key(rows), out)
     _refuse_one_class(rows, recipe)
     start = _start(recipe, out)
     log.refuse_other_films(runs / name, rows, first=ranks.is_first())
@@ -114,7 +115,9 @@ def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: P
             "Fold a recipe that starts from none."
         )
     checkpoints.read_card(name, out)  # that it is there is known before hours of training, not after
-    rows = known(table(data), recipe.findings, multi_label=recipe.multi_label)
+    rows = table(data)
+    refuse_card_of_other_films(name, log.films_key(rows), out)
+    rows = known(rows, recipe.findings, multi_label=recipe.multi_label)
     parts = (
         folds.by_source(rows, seed=recipe.seed) if by == "source" else folds.by_patient(rows, int(by), seed=recipe.seed)
     )
@@ -211,6 +214,7 @@ def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: Checkpoint | 
             {"source": source, "finding": finding, "split": split, "n": count}
             for (source, finding, split), count in sorted(counts.items())
         ],
+        "films": log.films_key(rows),
         "digests": " ".join(fingerprints([row for row in used if row.split == "train"])),
         "recipe": asdict(recipe),
         "epochs": epochs,

@@ -75,6 +75,13 @@ def test_temperature_finds_the_scale_that_was_put_in() -> None:
     assert temperature(logits * 3, torch.nn.functional.one_hot(labels).bool()) == pytest.approx(3, rel=0.05)
 
 
+def test_temperature_stays_within_bounds_where_the_answers_are_chance() -> None:
+    logits = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.randint(0, 3, (200,), generator=torch.Generator().manual_seed(1))
+
+    assert 1 < temperature(logits, labels) <= 20
+
+
 def test_temperature_of_sigmoids_finds_the_scale_that_was_put_in() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(20000, 3, generator=generator) * 2

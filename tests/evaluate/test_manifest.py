@@ -78,6 +78,7 @@ def test_only_known_leaves_the_others_out() -> None:
     [
         ("file\na.png\n", "lacks the column label; it needs file, label and may have id, patient"),
         ("", "lacks the column file and label"),
+        ("file;label\na.png;normal\n", "has semicolons between its columns. Save it with commas"),
         ("file,label\n", "has a head but no row"),
         ("file,label\n,covid\n", r"films\.csv line 2 names no file"),
         ("file,label\nb.png,covid\n", r"line 2: there is no file b\.png beside the manifest"),

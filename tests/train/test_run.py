@@ -264,3 +264,26 @@ def test_frozen_features_give_a_checkpoint_that_says_where_it_started(
     old, new = (read_network(read_card(name, tmp_path), tmp_path).features for name in ("start", "head"))
     for name, weights in old.state_dict().items():
         assert torch.equal(weights, new.state_dict()[name]), name
+
+
+def test_a_card_of_other_films_is_left_as_it_is(data: Path, copy: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "fewer"
+    shutil.copytree(data, folder)
+    lines = (folder / "cxr.csv").read_text().splitlines()
+    (folder / "cxr.csv").write_text("\n".join([lines[0], *lines[2:]]) + "\n")
+    before = (copy / "tiny.json").read_text()
+
+    for again in (
+        lambda: train(folder, name="tiny", recipe=TINY, runs=tmp_path / "runs", out=copy),
+        lambda: across(folder, name="tiny", recipe=TINY, by="2", runs=tmp_path / "runs", out=copy),
+    ):
+        with pytest.raises(BadSetting, match=r"tiny\.json tells of other films and is left as it is"):
+            again()
+    assert (copy / "tiny.json").read_text() == before
+
+
+def test_a_card_that_is_a_list_is_told(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny.json").write_text("[]")
+
+    with pytest.raises(BadCheckpoint, match="is no card: it lacks its fields"):
+        train(data, name="tiny", recipe=TINY, runs=tmp_path / "runs", out=tmp_path)
