@@ -99,7 +99,7 @@ _SHORTCUTS: dict[str, Callable[[Row], bool]] = {
     "NIH adults (the pair that no shortcut by source separates)": lambda row: (
         row.source == "nih" and row.years >= _ADULT
     ),
-    "Covid against adult collections' pneumonia (nih, ieee8023)": lambda row: (
+    "Covid against adult pneumonia (nih, ieee8023)": lambda row: (
         row.label == "covid" or (row.label == "pneumonia" and row.source in ("nih", "ieee8023"))
     ),
 }
