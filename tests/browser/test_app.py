@@ -139,7 +139,7 @@ def test_a_click_on_a_small_map_shows_that_stage(visit: Callable[..., Any]) -> N
     before = canvas(page)
 
     page.locator("[data-testid=stage-strip] button[data-layer='stage 2']").click()
-    page.get_by_text("28 × 28 values").wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("24 × 24 values").wait_for(timeout=PATIENCE_MS)
     settle(page)
 
     assert np.abs(canvas(page) - before).max() > 40
