@@ -17,6 +17,7 @@ from core.types import Cleaning, Heat, Input, Placement, Radiograph
 
 NAME = "lungs-unet"
 INPUT = Input(size=160)
+MARGIN = 0.04  # of the film's long side by which lungs are dilated: pleura, ribs, errors of the outline
 _WIDTHS = (32, 48, 96, 128)
 _LOADING = threading.Lock()
 _LOADED: dict[Path, "UNet"] = {}
@@ -100,7 +101,7 @@ def look(network: "UNet", films: Tensor) -> list[tuple[Heat, str]]:
     return [_judged(film) for film in views.cpu().numpy()]
 
 
-def dilated(lungs: NDArray[np.bool_], margin: float = 0.04) -> NDArray[np.bool_]:
+def dilated(lungs: NDArray[np.bool_], margin: float = MARGIN) -> NDArray[np.bool_]:
     """(H, W) the lungs and what lies within `margin` of the long side around them: pleura, rib, outline errors."""
     if not lungs.any():
         return lungs

@@ -108,16 +108,17 @@ def train(
         raise BadSetting(f"--name is {name!r}; it names files, so it has no slash and no dot in front.")
     out = out or checkpoints.SHIPPED
     told = {field: _value(field, value) for field, value in given.items() if value not in (None, False)}
+    told_beside = notes(recipe_file) if recipe_file else None
     if isinstance(recipe, LungsRecipe):
         if not ranks.is_first():
             return  # one process does it
-        card = lungs.train(data, recipe=changed(recipe, told, "The command"), runs=runs, out=out)
+        recipe = changed(recipe, told, "The command")
+        card = lungs.train(data, recipe=recipe, runs=runs, out=out, notes=told_beside)
         click.echo(f"{card['name']} is written; Dice on the test films {card['metrics']['test']['dice']}.", err=True)
         return
     recipe = changed(recipe, told, "The command")
     _ = architectures[recipe.architecture]  # an unknown one is told before the films are read
     if folds is None:
-        told_beside = notes(recipe_file) if recipe_file else None
         written = run.train(data, name=name, recipe=recipe, runs=runs, out=out, notes=told_beside)
         if written is not None:
             click.echo(f"{written.name} is written; `python -m core models` shows its figures.", err=True)

@@ -12,7 +12,6 @@ from core import lungs as lung_network
 from core.errors import NoLungs
 from core.evaluate.answers import Answers, answers
 from core.evaluate.figures import few_figures
-from core.evaluate.heat import MARGIN
 from core.evaluate.intervals import bootstrap
 from core.evaluate.manifest import Row, radiograph, truth
 from core.evaluate.run import logits
@@ -39,7 +38,7 @@ def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000
     for row in tqdm(rows, desc="painting the lungs black", unit="film"):
         film = _cut(radiograph(row))
         try:
-            inside = lung_network.dilated(lung_network.segment(film, Cleaning(crop_borders=False)), MARGIN)
+            inside = lung_network.dilated(lung_network.segment(film, Cleaning(crop_borders=False)))
         except NoLungs:
             continue
         kept.append(row)

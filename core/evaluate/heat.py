@@ -14,11 +14,10 @@ from core.evaluate.manifest import Row, mask, radiograph
 from core.explain.method import methods
 from core.explain.run import Request, explain_many
 from core.image.prepare import enlarge
-from core.lungs import dilated, segment
+from core.lungs import MARGIN, dilated, segment
 from core.models.classifier import Classifier
 from core.types import Heat, Radiograph
 
-MARGIN = 0.04  # of the film's long side: the lungs are dilated by it, since a lesion at the pleura warms its rim
 TOLERANCE = 0.03  # of the film's long side: how far from a lesion the hottest place still hits it
 LEVEL = 0.5  # of the map's largest value: what counts as the region it shows
 
@@ -95,7 +94,7 @@ def shares(heat: Heat, masks: Masks, patient: str) -> Shares:
     flat = not heat.max() > 0
     found: dict[str, Any] = {}
     if masks.lungs is not None:
-        wide = dilated(masks.lungs, MARGIN)
+        wide = dilated(masks.lungs)
         found["lung_ratio"] = inside_ratio(heat, wide)
         found["lung_ratio_strict"] = inside_ratio(heat, masks.lungs)
         found["lung_area"] = float(wide.mean())

@@ -18,14 +18,13 @@ from tqdm import tqdm
 
 from core.errors import BadData, BadSetting
 from core.evaluate.roc import auc
+from core.lungs import MARGIN
 from core.models.architecture import Network, architectures
 from core.train import log
 from core.train.augment import augment, emptied, grown, standardised
 from core.train.data import Films, resized
 from core.train.ranks import Ranks
 from core.train.recipe import Recipe
-
-_MARGIN = 0.04  # of the side: heat this near to the lungs is not punished; pleura and outline errors lie there
 
 
 def fit(recipe: Recipe, train: Films, val: Films, folder: Path, *, start: Network | None = None) -> Network:
@@ -210,17 +209,22 @@ def _loss(
         images, empty = emptied(images, inside, recipe.emptied, generator)
     with torch.autocast(device.type, dtype=torch.bfloat16):
         features, logits = learner.answer(images.contiguous(memory_format=torch.channels_last))
-    logits = logits.float()
-    if recipe.multi_label:
-        loss = functional.binary_cross_entropy_with_logits(logits, labels.float())
-    else:
-        target = functional.one_hot(labels, logits.shape[1]).float()
-        smoothing = torch.where(empty, 1.0, recipe.label_smoothing)[:, None]
-        loss = functional.cross_entropy(logits, target * (1 - smoothing) + smoothing / logits.shape[1])
+    loss = finding_loss(recipe, logits.float(), labels, empty)
     if recipe.penalty and inside is not None:
         kept = ~empty
         loss = loss + recipe.penalty * heat_outside(learner.network, features[kept].float(), labels[kept], inside[kept])
     return loss
+
+
+def finding_loss(recipe: Recipe, logits: Tensor, labels: Tensor, empty: Tensor | None = None) -> Tensor:
+    """Cross-entropy of the findings, mean; of films that are `empty` (N,) bool, all findings alike are right."""
+    if recipe.multi_label:
+        return functional.binary_cross_entropy_with_logits(logits, labels.float())
+    if empty is None:
+        return functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    target = functional.one_hot(labels, logits.shape[1]).float()
+    smoothing = torch.where(empty, 1.0, recipe.label_smoothing)[:, None]
+    return functional.cross_entropy(logits, target * (1 - smoothing) + smoothing / logits.shape[1])
 
 
 def heat_outside(network: Network, features: Tensor, labels: Tensor, lungs: Tensor) -> Tensor:
@@ -237,7 +241,7 @@ def heat_outside(network: Network, features: Tensor, labels: Tensor, lungs: Tens
     if labels.ndim > 1:
         raise BadSetting("The penalty needs films with one finding each.")
     heat = torch.einsum("nkhw,nk->nhw", features, linear.weight.float()[labels]).clamp(min=0)
-    outside = 1 - functional.adaptive_avg_pool2d(grown(lungs, _MARGIN), (heat.shape[-2], heat.shape[-1]))[:, 0]
+    outside = 1 - functional.adaptive_avg_pool2d(grown(lungs, MARGIN), (heat.shape[-2], heat.shape[-1]))[:, 0]
     return ((heat * outside).sum(dim=(1, 2)) / (heat.sum(dim=(1, 2)) + 1e-6)).mean()
 
 

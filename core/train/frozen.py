@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from tqdm import tqdm
 
 from core.errors import BadSetting
@@ -15,7 +14,7 @@ from core.models.architecture import Network, architectures
 from core.train import log
 from core.train.augment import standardised
 from core.train.data import Films, resized
-from core.train.fit import rate_at, sampling_order, take, validation
+from core.train.fit import finding_loss, rate_at, sampling_order, take, validation
 from core.train.recipe import Recipe
 from core.types import digest
 
@@ -53,10 +52,7 @@ def fit_head(recipe: Recipe, train: Films, val: Films, folder: Path, start: Netw
             turned = torch.rand(len(batch), 1, generator=generator) < 0.5
             logits = head(torch.where(turned, mirrored[batch], features[batch]).to(device))
             labels = train.labels[batch].to(device)
-            if recipe.multi_label:
-                loss = functional.binary_cross_entropy_with_logits(logits, labels.float())
-            else:
-                loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+            loss = finding_loss(recipe, logits, labels)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()

@@ -1,7 +1,7 @@
 """Training the lung network on outlined films."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -23,14 +23,17 @@ from core.models import checkpoint as checkpoints
 from core.train import log
 from core.train.augment import augment, standardised
 from core.train.data import STORED_SIDE, Films, load, resized, table
-from core.train.fit import averaged
+from core.train.fit import averaged, total_seconds
 from core.train.recipe import LungsRecipe, refuse_other
 from core.types import Input
 
 
-def train(folder: Path, *, recipe: LungsRecipe, runs: Path, out: Path) -> dict[str, Any]:
+def train(
+    folder: Path, *, recipe: LungsRecipe, runs: Path, out: Path, notes: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Trains, or goes on where a killed run stopped, and writes lungs-unet.safetensors with its card into `out`.
 
+    notes:  what the card says beside the figures (core.train.recipe.notes).
     Raises: BadData if no film has an outline; BadSetting if `out` holds a lung network of another recipe.
     """
     refuse_other(NAME, recipe, out)
@@ -42,16 +45,18 @@ def train(folder: Path, *, recipe: LungsRecipe, runs: Path, out: Path) -> dict[s
     network = fit(recipe, films, val, runs / NAME)
     out.mkdir(parents=True, exist_ok=True)
     epochs = log.read(runs / NAME / "log.jsonl")
+    notes = notes or {}
     card = {
+        **notes,
         "task": "lungs",
         "architecture": NAME,
         "input": checkpoints.input_card(INPUT),
         "trained_on": {
-            "data": "cxr: the films with outlines, v7labs' human ones but for 3; patient-disjoint splits",
             **{split: sum(row.split == split for row in rows) for split in ("train", "val", "test")},
             "recipe": asdict(recipe),
             "epochs": epochs,
-            "seconds": round(sum(record["seconds"] for record in epochs)),
+            "seconds": round(total_seconds(epochs)),
+            **notes.get("trained_on", {}),
         },
     }
     checkpoints.store(network, card, NAME, out)

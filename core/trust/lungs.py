@@ -9,7 +9,6 @@ from core.trust.measure import Figure, Level, Question, flat, measure
 from core.types import Placement
 
 _SIDE = 256  # px
-MARGIN = 0.04  # of the film's long side: pleura, ribs and errors of the outline
 _MOST = 0.80  # of the heat: what a network trained to look there reaches
 _TITLE = "Heat in the lungs"
 
@@ -34,7 +33,7 @@ def lungs(question: Question) -> Figure:
     if not np.isfinite(explanation.heat).all() or float(heat.max()) <= 0:
         return flat("lungs", _TITLE)
     found = enlarge(outline, _scaled(placement, small), canvas)
-    inside = lung_network.dilated(np.nan_to_num(found, nan=0.0) > 0.5, MARGIN)
+    inside = lung_network.dilated(np.nan_to_num(found, nan=0.0) > 0.5)
     share, area = float(heat[inside].sum() / heat.sum()), float(inside.mean())
     level: Level = "ok" if share >= _MOST else "note" if share > area else "warning"
     verdict = {

@@ -14,8 +14,8 @@ from torch import nn
 from core import lungs as lungs_of_films
 from core.errors import NoLungs
 from core.evaluate.blackout import _black, blackout
-from core.evaluate.heat import MARGIN
 from core.evaluate.manifest import Row, radiograph
+from core.lungs import MARGIN
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.types import Checkpoint, Cleaning, Input, Radiograph
