@@ -41,7 +41,7 @@ def lungs(question: Question) -> Figure:
         "note": "Much of the answer comes from elsewhere: heart, bones, soft tissue, markers or the frame.",
         "warning": "No more than chance: the map does not single out the lungs.",
     }[level]
-    sentence = f"{share:.0%} of the heat lies in the lungs, which cover {area:.0%} of the film. {verdict}"
+    sentence = f"{share:.0%} of the heat lies in the lungs and a rim around them, which cover {area:.0%} of the film. {verdict}"
     return Figure("lungs", _TITLE, level, share, "of the heat", sentence)
 
 
