@@ -41,7 +41,10 @@ def lungs(question: Question) -> Figure:
         "note": "Much of the answer comes from elsewhere: heart, bones, soft tissue, markers or the frame.",
         "warning": "No more than chance: the map does not single out the lungs.",
     }[level]
-    sentence = f"{share:.0%} of the heat lies in the lungs and a rim around them, which cover {area:.0%} of the film. {verdict}"
+    sentence = (
+        f"{share:.0%} of the heat lies in the lungs and a rim around them, which cover {area:.0%} of the film. "
+        f"{verdict}"
+    )
     return Figure("lungs", _TITLE, level, share, "of the heat", sentence)
 
 
