@@ -12,6 +12,7 @@ from torch.nn import functional
 from core.bench import Case, timed
 from core.evaluate.manifest import Row
 from core.models.architecture import architectures
+from core.models.device import fast
 from core.train.augment import standardised
 from core.train.data import LUNGS_SIDE, STORED_SIDE, Films, resized
 from core.train.fit import Answer, Learner, adamw, averaged, one_epoch
@@ -27,7 +28,8 @@ def throughput(
     """Images a second of a step of `core.train.fit`, plain and with the lungs, and of the bare step timed beside it.
 
     The whole step draws its films, augments them, runs forward and backward, clips the gradient, steps AdamW and the
-    moving average; the bare one has the same forward and backward pass and AdamW alone. bfloat16, channels last.
+    moving average; the bare one has the same forward and backward pass and AdamW alone. Both as
+    core.models.device.fast says, channels last.
     Returns: size, batch, architecture; for each case images a second, the bare loop's, and `share`, the median of
              bare seconds over whole seconds of neighbouring steps.
     """
@@ -43,7 +45,7 @@ def throughput(
     labels = films.labels.to(ranks.device)
 
     def bare() -> float:
-        with torch.autocast(ranks.device.type, dtype=torch.bfloat16):
+        with fast(ranks.device):
             logits = network(images)
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
         optimiser.zero_grad()

@@ -17,6 +17,7 @@ from core.errors import BadData
 from core.evaluate import chestxray14, manifest
 from core.evaluate.manifest import Row, radiograph
 from core.image.prepare import prepare
+from core.models.device import fast
 from core.train.augment import standardised
 from core.types import Input, Placement
 
@@ -137,7 +138,7 @@ def _completed(images: Tensor, outlines: Tensor, rows: Sequence[Row]) -> Tensor:
     side = lung_network.INPUT.size
     for batch in tqdm(torch.split(torch.tensor(lacking), 32), desc="finding lungs"):
         films = resized(images[batch], side)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with fast(films.device):
             seen = lung_network.look(network, standardised(films))
         for index, (lungs, reason) in zip(batch.tolist(), seen, strict=True):
             found = np.full_like(lungs, 255) if reason else (lungs > 0) * np.float32(255)

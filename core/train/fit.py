@@ -20,6 +20,7 @@ from core.errors import BadData, BadSetting
 from core.evaluate.roc import auc
 from core.lungs import MARGIN
 from core.models.architecture import Network, architectures
+from core.models.device import fast
 from core.train import log
 from core.train.augment import augment, emptied, grown, standardised
 from core.train.data import Films, resized
@@ -104,7 +105,7 @@ def predict(network: nn.Module, images: Tensor, size: int) -> Tensor:
     with torch.inference_mode():
         for batch in torch.split(images, 64):
             films = standardised(resized(batch.to(device), size)).contiguous(memory_format=torch.channels_last)
-            with torch.autocast(device.type, dtype=torch.bfloat16):
+            with fast(device):
                 logits.append(network(films).float().cpu())
     return torch.cat(logits)
 
@@ -207,7 +208,7 @@ def _loss(
     empty = torch.zeros(len(batch), dtype=torch.bool, device=device)
     if recipe.emptied and inside is not None:
         images, empty = emptied(images, inside, recipe.emptied, generator)
-    with torch.autocast(device.type, dtype=torch.bfloat16):
+    with fast(device):
         features, logits = learner.answer(images.contiguous(memory_format=torch.channels_last))
     loss = finding_loss(recipe, logits.float(), labels, empty)
     if recipe.penalty and inside is not None:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from core.errors import BadSetting
 from core.models.architecture import Network, architectures
+from core.models.device import fast
 from core.train import log
 from core.train.augment import standardised
 from core.train.data import Films, resized
@@ -98,7 +99,7 @@ def _features(network: Network, recipe: Recipe, sets: tuple[Tensor, ...], folder
             batches = []
             for batch in tqdm(torch.split(films, 64), desc="computing features"):
                 squares = standardised(resized(batch.to(device), recipe.sizes[-1]))
-                with torch.autocast(device.type, dtype=torch.bfloat16):
+                with fast(device):
                     batches.append(pooled(squares.contiguous(memory_format=torch.channels_last)).float().cpu())
             found.append(torch.cat(batches))
     torch.save({"key": key, "features": found}, path.with_suffix(".part"))

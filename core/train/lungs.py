@@ -20,6 +20,7 @@ from core.evaluate.manifest import Row, radiograph
 from core.image.prepare import enlarge, prepare
 from core.lungs import INPUT, NAME, UNet, dice, look
 from core.models import checkpoint as checkpoints
+from core.models.device import fast
 from core.train import log
 from core.train.augment import augment, standardised
 from core.train.data import STORED_SIDE, Films, load, resized, table
@@ -90,7 +91,7 @@ def fit(recipe: LungsRecipe, films: Films, val: Films, folder: Path) -> UNet:
             )
             if lungs is None:
                 raise ValueError("outlined films lost their lungs")
-            with torch.autocast(device.type, dtype=torch.bfloat16):
+            with fast(device):
                 logits = network(images.contiguous(memory_format=torch.channels_last))
             loss = overlap_loss(logits.float(), lungs)
             optimiser.zero_grad()
@@ -167,14 +168,14 @@ def _lungs(films: Films) -> Tensor:
 
 
 def _dice(network: UNet, films: Films) -> float:
-    """Mean Dice at the network's own size, in bfloat16: a figure to watch a training by."""
+    """Mean Dice at the network's own size: a figure to watch a training by."""
     network.eval()
     values = []
     device = next(network.parameters()).device
     with torch.inference_mode():
         for images, lungs in zip(torch.split(films.images, 32), torch.split(_lungs(films), 32), strict=True):
             squares = standardised(resized(images.to(device), INPUT.size)).contiguous(memory_format=torch.channels_last)
-            with torch.autocast(device.type, dtype=torch.bfloat16):
+            with fast(device):
                 found = network(squares).float().cpu() > 0
             outlines = resized(lungs, INPUT.size) > 0.5
             shared = (found & outlines).sum(dim=(1, 2, 3))
