@@ -7,6 +7,8 @@ UserError            shown as it is: what was found, what was expected, what to 
 ├── NoLungs          nothing on the film can be a pair of lungs
 ├── BadSetting       a setting outside its bounds
 ├── BadData          a training or evaluation set that lacks what is needed
+├── Unfit            a method that this network or this layer cannot serve
+├── Stopped          a request that was cancelled or took too long
 └── Unreachable      a download that did not come, or came changed
 """
 
@@ -40,6 +42,14 @@ class BadSetting(UserError):
 
 class BadData(UserError):
     """A data set lacks what is needed."""
+
+
+class Unfit(UserError):
+    """This network, or this layer of it, cannot serve the method."""
+
+
+class Stopped(UserError):
+    """The request was cancelled or took longer than its limit."""
 
 
 class Unreachable(UserError):

@@ -225,6 +225,8 @@ class Explanation:
     title:    the method's name as the field writes it ("Grad-CAM").
     cleaning: what was done to the film before the network read it.
     seconds, passes: what it cost: wall clock, and (forward, backward) passes of the network.
+    caveat:   why the map must not be read as it stands, in words; empty where nothing was found.
+    void:     True if it shows nothing at all (flat, not a number): it is never drawn.
     """
 
     radiograph: str
@@ -241,6 +243,8 @@ class Explanation:
     passes: tuple[int, int]
     title: str = ""
     cleaning: Cleaning = Cleaning()
+    caveat: str = ""
+    void: bool = False
 
     def __post_init__(self) -> None:
         if self.heat.ndim != 2 or self.heat.dtype != np.float32:

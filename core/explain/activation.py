@@ -12,6 +12,7 @@ from core.explain.method import Bounds, method
 @method(
     "layer-activation",
     title="Layer activation",
+    family="layer and unit",
     needs="none",
     layered=True,
     signed=True,

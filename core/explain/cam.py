@@ -9,6 +9,7 @@ from core.explain.method import method
 @method(
     "grad-cam",
     title="Grad-CAM",
+    family="class activation",
     needs="stage",
     layered=True,
     signed=False,

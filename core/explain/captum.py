@@ -16,12 +16,14 @@ _BATCH = 8  # images a step of integrated gradients; more does not pay on two co
 @method(
     "integrated-gradients",
     title="Integrated gradients",
+    family="gradient",
     needs="none",
     layered=False,
     signed=True,
     unit="logits a pixel",
     misleads="It explains the difference to the baseline: with a black one, black lung is absent and gets little.",
     source="Sundararajan et al. 2017, arXiv:1703.01365",
+    cost="tens",
 )
 def integrated_gradients(
     evidence: Evidence,
@@ -47,6 +49,7 @@ def integrated_gradients(
 @method(
     "guided-backprop",
     title="Guided backprop",
+    family="gradient",
     needs="none",
     layered=False,
     signed=True,

@@ -1,13 +1,21 @@
 """One forward and, per finding, at most one backward, shared by all maps of a radiograph."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from core.errors import NoLungs
+from core.explain import memory
 from core.models.architecture import Network
+from core.work import Work
+
+IMAGES = "images"
+Remembered = TypeVar("Remembered")
 
 
 class Tape:
@@ -17,24 +25,38 @@ class Tape:
     "images", a stage, or the last stage, whose gradients cost one pass through the head alone.
     No hook is set, so the network may be read by others in between; its weights collect no gradient.
 
-    images:    (N, C, S, S), normalised.
+    images:    (N, C, S, S), normalised, on the network's device.
     grad_from: "images" or a stage name; gradients of anything earlier cannot be had.
+    wanted:    finding -> the sources whose gradients will be asked for, so that one backward pass serves them and goes
+               no further than it must; a finding that is not named gets all of them at once.
+    bfloat16:  whether passes run under autocast; what comes out is float32 all the same.
     """
 
-    def __init__(self, network: Network, images: Tensor, *, grad_from: str) -> None:
+    def __init__(
+        self,
+        network: Network,
+        images: Tensor,
+        *,
+        grad_from: str,
+        wanted: Mapping[int, Sequence[str]] | None = None,
+        bfloat16: bool = False,
+    ) -> None:
         self.network = network
         self.images = images.detach()
+        self.bfloat16 = bfloat16
         self.forwards = 0
         self.backwards = 0
         self._grad_from = grad_from
-        self._gradients: dict[int, dict[str, Tensor]] = {}
+        self._wanted = wanted or {}
+        self._gradients: dict[tuple[int, str], Tensor] = {}
         self._roots: dict[str, Tensor] = {}  # what gradients are taken with respect to, in order
         self._features: dict[str, Tensor] = {}
+        self._memory: dict[Hashable, Any] = {}
         self.logits = self._forward()
 
     def features(self, stage: str) -> Tensor:
         """(N, K, h, w) output of the stage."""
-        return self._features[stage].detach()
+        return self._as_image(self._features[stage].detach())
 
     def gradient(self, source: str, finding: int) -> Tensor:
         """d logit / d source, shaped like the source: "images" or a stage.
@@ -43,21 +65,55 @@ class Tape:
         """
         if source not in self._roots:
             raise ValueError(f"no gradient of {source!r}: the graph begins at {self._grad_from!r}")
-        if finding not in self._gradients:
-            roots = list(self._roots.values())
-            found = torch.autograd.grad(self._graph_logits[:, finding].sum(), roots, retain_graph=True)
-            self._gradients[finding] = dict(zip(self._roots, found, strict=True))
-            self.backwards += self._grad_from != self.network.last_stage
-        gradient: Tensor = self._gradients[finding][source]
-        return gradient
+        if (finding, source) not in self._gradients:
+            wanted = {source, *self._wanted.get(finding, ())}
+            if finding not in self._wanted and source != self.network.last_stage:
+                wanted |= set(self._roots)
+            known = {name for each, name in self._gradients if each == finding}
+            roots = {name: root for name, root in self._roots.items() if name in wanted - known}
+            found = torch.autograd.grad(self._graph_logits[:, finding].sum(), list(roots.values()), retain_graph=True)
+            self._gradients |= {(finding, name): self._as_image(each) for name, each in zip(roots, found, strict=True)}
+            self.backwards += next(iter(roots)) != self.network.last_stage
+        return self._gradients[finding, source]
+
+    def remember(self, key: Hashable, make: Callable[[], Remembered]) -> Remembered:
+        """What `make` gave when it was first asked for under this key; for what several maps share."""
+        if key not in self._memory:
+            self._memory[key] = make()
+        found: Remembered = self._memory[key]
+        return found
+
+    def run(self, flow: Tensor, *, after: str = IMAGES) -> Tensor:
+        """(N, F) logits of other images, or of other features of a stage; with a graph if they need one.
+
+        Passes through the head alone are not counted: they cost next to nothing.
+        """
+        if after != self.network.last_stage:
+            self.forwards += len(flow)
+        children = dict(self.network.features.named_children())
+        done = after == IMAGES
+        with self._precision():
+            for child, module in children.items():
+                if done:
+                    flow = module(flow)
+                done = done or child == self.network.stages.get(after)
+            logits: Tensor = self.network.head(flow)
+        return self._as_image(logits)
+
+    def _as_image(self, tensor: Tensor) -> Tensor:
+        """In the images' own precision: float32, whatever a pass ran in."""
+        return tensor.to(self.images.dtype)
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.images.device.type, dtype=torch.bfloat16, enabled=self.bfloat16)
 
     def _forward(self) -> Tensor:
         self.forwards += 1
         names = {child: stage for stage, child in self.network.stages.items()}
-        with torch.enable_grad():
+        with torch.enable_grad(), self._precision():
             flow = self.images
-            if self._grad_from == "images":
-                flow = self._root("images", flow)
+            if self._grad_from == IMAGES:
+                flow = self._root(IMAGES, flow)
             for child, module in self.network.features.named_children():
                 with torch.set_grad_enabled(bool(self._roots)):
                     flow = module(flow)
@@ -69,7 +125,7 @@ class Tape:
                 elif stage == self._grad_from:
                     flow = self._root(stage, flow)
                 self._features[stage] = flow
-            self._graph_logits: Tensor = self.network.head(flow)
+            self._graph_logits: Tensor = self._as_image(self.network.head(flow))
         logits: Tensor = self._graph_logits.detach()
         return logits
 
@@ -79,19 +135,32 @@ class Tape:
         return leaf
 
 
+def _no_lungs() -> NDArray[np.bool_]:
+    raise NoLungs("No lungs found: nobody has looked for them. Ask through core.explain.run.explain.")
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What a method sees: the tape, looked at for one finding and one stage.
 
-    finding: index of the logit.
-    stage:   a stage name; methods that explain the input ignore it.
-    black:   value of the film's black in `images`, for methods that need a baseline.
+    finding:  index of the logit.
+    stage:    a stage name; methods that explain the input ignore it.
+    black, white: values of the film's black and white in `images`, for methods that need a baseline.
+    together: the findings for which the same method, stage and settings are asked for, this one among them.
+    lungs:    gives the (S, S) bool lungs in the network's square, or raises NoLungs.
+    work:     what long methods report to, and what stops them.
+    budget:   bytes that a batch may take.
     """
 
     tape: Tape
     finding: int
     stage: str
     black: float
+    white: float = 1.0
+    together: tuple[int, ...] = ()
+    lungs: Callable[[], NDArray[np.bool_]] = _no_lungs
+    work: Work = field(default_factory=Work)
+    budget: float = memory.BUDGET
 
     @property
     def network(self) -> Network:
@@ -101,6 +170,16 @@ class Evidence:
     def images(self) -> Tensor:
         """(N, C, S, S), normalised."""
         return self.tape.images
+
+    @property
+    def image(self) -> Tensor:
+        """(C, S, S), the only one; for methods that look at many altered copies of it.
+
+        Raises: ValueError where there are several.
+        """
+        if len(self.images) != 1:
+            raise ValueError(f"the method takes one image at a time, not {len(self.images)}")
+        return self.images[0]
 
     @property
     def features(self) -> Tensor:
@@ -115,7 +194,70 @@ class Evidence:
     @property
     def image_gradient(self) -> Tensor:
         """(N, C, S, S), d logit / d images."""
-        return self.tape.gradient("images", self.finding)
+        return self.tape.gradient(IMAGES, self.finding)
+
+    def batch(self, *, graph: bool) -> int:
+        """Images a batch that the memory has room for; `graph` if a backward pass follows."""
+        return memory.batch_size(self.network, self.images[0], graph=graph, budget=self.budget)
+
+    def answers(self, key: Hashable, count: int, make: Callable[[int, int], Tensor], *, after: str = IMAGES) -> Tensor:
+        """(count, F) logits of altered images (or features of the stage `after`), in batches, once for all findings.
+
+        key:  what the alterations depend on beside the image: name, settings, stage. Equal keys share one answer.
+        make: (start, stop) -> (stop - start, ...) the altered images of that range; called for one batch at a time.
+        """
+
+        def ask() -> Tensor:
+            size = self.batch(graph=False)
+            self.work.expect(count)
+            found = []
+            with torch.inference_mode():
+                for start in range(0, count, size):
+                    stop = min(start + size, count)
+                    found.append(self.tape.run(make(start, stop), after=after))
+                    self.work.step(stop - start)
+            return torch.cat(found)
+
+        return self.tape.remember(("answers", key, after), ask)
+
+    def gathered(
+        self,
+        key: Hashable,
+        count: int,
+        make: Callable[[int, int], Tensor],
+        gather: Callable[[Tensor, int, int], Tensor],
+        *,
+        after: str = IMAGES,
+    ) -> Tensor:
+        """Sum over all batches of what `gather` makes of the gradients in altered images (or features).
+
+        One forward pass serves every finding in `together`; each takes its own backward pass.
+
+        key:    as in `answers`.
+        make:   as in `answers`.
+        gather: (gradients (n, ...), start, stop) -> a tensor of the same shape for each batch.
+        """
+
+        def ask() -> dict[int, Tensor]:
+            findings = self.together or (self.finding,)
+            size = self.batch(graph=True)
+            self.work.expect(count)
+            sums: dict[int, Tensor] = {}
+            for start in range(0, count, size):
+                stop = min(start + size, count)
+                flow = make(start, stop).detach().requires_grad_()
+                with torch.enable_grad():
+                    logits = self.tape.run(flow, after=after)
+                for finding in findings:
+                    last = finding == findings[-1]
+                    (found,) = torch.autograd.grad(logits[:, finding].sum(), flow, retain_graph=not last)
+                    part = gather(found.detach(), start, stop)
+                    sums[finding] = sums[finding] + part if finding in sums else part
+                    self.tape.backwards += stop - start
+                self.work.step(stop - start)
+            return sums
+
+        return self.tape.remember(("gathered", key, after, self.together), ask)[self.finding]
 
     def ran(self, *, forwards: int, backwards: int) -> None:
         """Counts passes that the method ran by itself, so that the cost on screen is the true one."""
@@ -125,5 +267,5 @@ class Evidence:
 
 def earliest(sources: Sequence[str], stages: Mapping[str, Any]) -> str:
     """The source from which a graph serves them all: "images" before the stages in order; the last stage for none."""
-    order = ["images", *stages]
+    order = [IMAGES, *stages]
     return min(sources, key=order.index, default=order[-1])

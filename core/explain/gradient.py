@@ -9,6 +9,7 @@ from core.explain.method import method
 @method(
     "saliency",
     title="Saliency",
+    family="gradient",
     needs="images",
     layered=False,
     signed=False,
@@ -27,6 +28,7 @@ def saliency(evidence: Evidence) -> Tensor:
 @method(
     "input-x-gradient",
     title="Input × gradient",
+    family="gradient",
     needs="images",
     layered=False,
     signed=True,

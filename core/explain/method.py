@@ -10,9 +10,24 @@ from torch import Tensor
 
 from core.errors import BadSetting
 from core.explain.evidence import Evidence
+from core.models.architecture import Network
 from core.registry import Registry, unknown
 
 Value = int | float | str | bool
+Family = Literal["class activation", "gradient", "perturbation", "layer and unit", "baseline"]
+Cost = Literal["shared", "tens", "hundreds"]
+FAMILIES: dict[Family, str] = {
+    "class activation": "Weighted feature maps: coarse and stable",
+    "gradient": "How the score changes with each pixel: fine and noisy",
+    "perturbation": "What the score does when a part is gone: slow, easy to read",
+    "layer and unit": "What a stage or one of its units answers",
+    "baseline": "No explanation: what a real one has to beat",
+}
+COSTS: dict[Cost, str] = {
+    "shared": "shares the passes of the prediction",
+    "tens": "tens of network passes",
+    "hundreds": "hundreds of network passes or more",
+}
 
 
 @dataclass(frozen=True)
@@ -26,7 +41,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a textual setting means, in a few words; the choices stand in its Literal type."""
+    """What a textual setting (its choices stand in its Literal type) or a switch (bool) means, in a few words."""
 
     meaning: str
 
@@ -49,6 +64,10 @@ class Setting:
             if value not in self.choices:
                 raise BadSetting(f"{self.name} is {value!r}; it must be one of {', '.join(self.choices)}.")
             return str(value)
+        if self.kind is bool:
+            if str(value).lower() not in _TRUTHS:
+                raise BadSetting(f"{self.name} is {value!r}; it must be true or false.")
+            return _TRUTHS[str(value).lower()]
         try:
             number: Value = self.kind(value)
         except (TypeError, ValueError) as error:
@@ -56,6 +75,12 @@ class Setting:
         if self.low is not None and self.high is not None and not self.low <= float(number) <= self.high:
             raise BadSetting(f"{self.name} is {number}; it must lie between {self.low:g} and {self.high:g}.")
         return number
+
+
+_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+Fits = Callable[[Network, str | None], str]
 
 
 class Rule(Protocol):
@@ -68,25 +93,37 @@ class Rule(Protocol):
 class Method:
     """A registry entry.
 
-    needs:    what its gradients are taken of: "stage", "images", or "none".
+    family:   the group in which menus show it.
+    needs:    what its gradients on the shared tape are taken of: "stage", "images", "both", or "none".
     layered:  True if it is asked for at a stage; False if it always explains the input.
-    signed:   True if below zero speaks against the finding.
+    signed:   True if below zero speaks against the finding; None if its setting `signed` says so.
     unit:     of the heat.
+    cost:     how many passes of the network it takes.
+    bfloat16: True if its maps of real radiographs correlate 0.999 or more with those in float32 (a test measures it).
+    fits:     (network, stage or None) -> why the network cannot serve it; "" where it can.
     plain:    one sentence a radiologist understands: the first docstring line.
     misleads: one sentence on how it can mislead.
     """
 
     name: str
     title: str
-    needs: Literal["stage", "images", "none"]
+    family: Family
+    needs: Literal["stage", "images", "both", "none"]
     layered: bool
-    signed: bool
+    signed: bool | None
     unit: str
+    cost: Cost
+    bfloat16: bool
+    fits: Fits
     plain: str
     misleads: str
     source: str
     settings: tuple[Setting, ...]
     rule: Rule
+
+    def signs(self, settings: Mapping[str, Any]) -> bool:
+        """Whether a map with these settings has a side below zero."""
+        return bool(settings["signed"]) if self.signed is None else self.signed
 
     def parse(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """All settings, defaults filled in. Raises: UnknownName, BadSetting."""
@@ -100,16 +137,29 @@ class Method:
 methods: Registry[Method] = Registry("method", package="core.explain")
 
 
+def by_family() -> dict[Family, list[Method]]:
+    """The methods, grouped, in the order of FAMILIES."""
+    return {family: [each for each in methods.values() if each.family == family] for family in FAMILIES}
+
+
+def _serves(network: Network, stage: str | None) -> str:
+    return ""
+
+
 def method(
     name: str,
     *,
     title: str,
-    needs: Literal["stage", "images", "none"],
+    family: Family,
+    needs: Literal["stage", "images", "both", "none"],
     layered: bool,
-    signed: bool,
+    signed: bool | None,
     unit: str,
     misleads: str,
     source: str,
+    cost: Cost = "shared",
+    bfloat16: bool = False,
+    fits: Fits = _serves,
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
     """Registers a function `(evidence, *, settings...) -> (N, h, w)`; settings are read from its signature."""
 
@@ -123,7 +173,26 @@ def method(
             for parameter in inspect.signature(rule).parameters.values()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         )
-        methods.add(name, Method(name, title, needs, layered, signed, unit, plain[0], misleads, source, settings, rule))
+        entry = Method(
+            name=name,
+            title=title,
+            family=family,
+            needs=needs,
+            layered=layered,
+            signed=signed,
+            unit=unit,
+            cost=cost,
+            bfloat16=bfloat16,
+            fits=fits,
+            plain=plain[0],
+            misleads=misleads,
+            source=source,
+            settings=settings,
+            rule=rule,
+        )
+        if signed is None and "signed" not in {setting.name for setting in settings}:
+            raise ValueError(f"method {name!r} leaves its sign to a setting `signed`, which it does not have")
+        methods.add(name, entry)
         return rule
 
     return register
@@ -137,4 +206,6 @@ def _setting(parameter: inspect.Parameter, hint: Any) -> Setting:
     kind, note = typing.get_args(hint)[:2]
     if isinstance(note, Bounds):
         return Setting(parameter.name, kind, parameter.default, note.meaning, note.low, note.high)
+    if kind is bool:
+        return Setting(parameter.name, bool, parameter.default, note.meaning)
     return Setting(parameter.name, str, parameter.default, note.meaning, choices=typing.get_args(kind))

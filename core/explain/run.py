@@ -1,24 +1,40 @@
 """Explanations of a radiograph: one, or many in the fewest passes."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
 
-from core.explain.evidence import Evidence, Tape, earliest
+from core import lungs as lung_network
+from core.errors import BadSetting, Unfit
+from core.explain import memory
+from core.explain.caveat import caveat
+from core.explain.evidence import IMAGES, Evidence, Tape, earliest
 from core.explain.method import Method, methods
-from core.image.prepare import Prepared, prepare
+from core.image.prepare import Prepared, enlarge, prepare
 from core.models.architecture import Network
 from core.models.classifier import Classifier, prediction
 from core.registry import unknown
-from core.types import Cleaning, Explanation, Prediction, Radiograph
+from core.types import Cleaning, Explanation, Placement, Prediction, Radiograph
+from core.work import Work
+
+FUSED = "+"  # between the stages of a map that is fused from several
 
 
 @dataclass(frozen=True)
 class Request:
-    """One map that is wanted. layer: a stage name; None for the last stage, or for methods of the input."""
+    """One map that is wanted.
+
+    layer: a stage name, or several joined by "+" for one map fused from them; None for the last stage, or for
+           methods of the input.
+    """
 
     method: str
     finding: str
@@ -35,13 +51,16 @@ def explain(
     layer: str | None = None,
     cleaning: Cleaning | None = None,
     settings: Mapping[str, Any] | None = None,
+    work: Work | None = None,
 ) -> Explanation:
     """One map of one radiograph.
 
-    Raises: UnknownName for a finding, method, layer or setting that is not there; BadSetting outside its bounds.
+    settings: those of the method, as `python -m core methods` lists them.
+    Raises:   UnknownName for a finding, method, layer or setting that is not there; BadSetting outside its bounds;
+              Unfit where the network or the layer cannot serve the method; Stopped as `work` says.
     """
     request = Request(method, finding, layer, settings or {})
-    return explain_many(classifier, radiograph, [request], cleaning=cleaning)[1][0]
+    return explain_many(classifier, radiograph, [request], cleaning=cleaning, work=work)[1][0]
 
 
 def explain_many(
@@ -50,25 +69,48 @@ def explain_many(
     requests: Sequence[Request],
     *,
     cleaning: Cleaning | None = None,
+    work: Work | None = None,
+    bfloat16: bool = False,
+    budget: float = memory.BUDGET,
 ) -> tuple[Prediction, tuple[Explanation, ...]]:
-    """The prediction and all maps, from one shared forward and at most one shared backward a finding.
+    """The prediction and all maps, in the fewest passes: one forward, at most one backward a finding, and what path
+    and sampling methods run besides, once for all findings that ask alike.
 
-    Returns: explanations in the order of the requests; the `passes` of each are what it added to those before it.
-    Raises:  as `explain`.
+    work:     progress, cancel and time limit.
+    bfloat16: run the network in bfloat16, where every method that is asked for allows it.
+    budget:   bytes that a batch may take.
+    Returns:  explanations in the order of the requests; the `passes` of each are what it added to those before it.
+    Raises:   as `explain`; nothing is returned then.
     """
     start = time.perf_counter()
+    work, cleaning = work or Work(), cleaning or Cleaning()
     prepared = prepare(radiograph, classifier.checkpoint.input, cleaning)
-    with classifier.alone() as network:
+    with classifier.alone(work) as network:
         plans = [_plan(request, classifier, network) for request in requests]
-        tape = Tape(network, prepared.image[None], grad_from=_grad_from(plans, network))
-        said = prediction(classifier.checkpoint, radiograph, tape.logits[0].numpy(), time.perf_counter() - start)
+        tape = Tape(
+            network,
+            prepared.image[None].to(classifier.device),
+            grad_from=_grad_from(plans, network),
+            wanted=_wanted(plans, network),
+            bfloat16=bfloat16 and all(plan.method.bfloat16 for plan in plans),
+        )
+        logits = tape.logits[0].cpu().numpy()
+        said = prediction(classifier.checkpoint, radiograph, logits, time.perf_counter() - start)
+        asked = _Asked(
+            classifier, radiograph, prepared, cleaning, said, work, budget, _lungs(radiograph, cleaning, prepared)
+        )
         explanations = []
         spent = (0, 0)  # the first map carries the shared forward pass, in passes and in seconds
         for plan in plans:
-            one = _map(plan, tape, prepared, classifier, radiograph, spent, start)
-            explanations.append(replace(one, cleaning=cleaning or Cleaning()))
+            work.step(0)
+            explanations.append(_map(plan, plans, tape, asked, spent, start))
             spent, start = (tape.forwards, tape.backwards), time.perf_counter()
     return said, tuple(explanations)
+
+
+def total_passes(explanations: Sequence[Explanation]) -> tuple[int, int]:
+    """(forward, backward) passes of the network that the maps cost together."""
+    return sum(each.passes[0] for each in explanations), sum(each.passes[1] for each in explanations)
 
 
 @dataclass(frozen=True)
@@ -76,8 +118,26 @@ class _Plan:
     request: Request
     method: Method
     finding: int
-    layer: str | None
+    layers: tuple[str, ...]
     settings: dict[str, Any]
+
+    @property
+    def layer(self) -> str | None:
+        return FUSED.join(self.layers) or None
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What all maps of one call have in common."""
+
+    classifier: Classifier
+    radiograph: Radiograph
+    prepared: Prepared
+    cleaning: Cleaning
+    said: Prediction
+    work: Work
+    budget: float
+    lungs: Callable[[], NDArray[np.bool_]]
 
 
 def _plan(request: Request, classifier: Classifier, network: Network) -> _Plan:
@@ -85,44 +145,127 @@ def _plan(request: Request, classifier: Classifier, network: Network) -> _Plan:
     findings = classifier.checkpoint.findings
     if request.finding not in findings:
         raise unknown("finding", request.finding, list(findings))
-    layer = None
+    settings = method.parse(request.settings)
+    layers: tuple[str, ...] = ()
     if method.layered:
-        layer = request.layer or network.last_stage
-        if layer not in network.stages:
-            raise unknown(f"layer of {classifier.checkpoint.architecture}", layer, list(network.stages))
-    return _Plan(request, method, findings.index(request.finding), layer, method.parse(request.settings))
+        layers = tuple(request.layer.split(FUSED)) if request.layer else (network.last_stage,)
+        for layer in layers:
+            if layer not in network.stages:
+                raise unknown(f"layer of {classifier.checkpoint.architecture}", layer, list(network.stages))
+        if len(set(layers)) < len(layers):
+            raise BadSetting(f"The layers to fuse are {request.layer!r}; name each one once.")
+    for stage in layers or (None,):
+        if reason := method.fits(network, stage):
+            at = f" at {stage}" if stage else ""
+            raise Unfit(f"{method.title} cannot be had of {classifier.checkpoint.name}{at}: {reason}")
+    return _Plan(request, method, findings.index(request.finding), layers, settings)
+
+
+def _sources(plan: _Plan) -> list[str]:
+    """What the plan takes gradients of on the shared tape."""
+    images = [IMAGES] if plan.method.needs in ("images", "both") else []
+    return images + (list(plan.layers) if plan.method.needs in ("stage", "both") else [])
 
 
 def _grad_from(plans: Sequence[_Plan], network: Network) -> str:
-    sources = [
-        "images" if plan.method.needs == "images" else str(plan.layer) for plan in plans if plan.method.needs != "none"
-    ]
-    return earliest(sources, network.stages)
+    return earliest([source for plan in plans for source in _sources(plan)], network.stages)
+
+
+def _wanted(plans: Sequence[_Plan], network: Network) -> dict[int, list[str]]:
+    """Finding -> its sources; the last stage's gradient is left out, since the head alone gives it."""
+    wanted: dict[int, list[str]] = {}
+    for plan in plans:
+        wanted.setdefault(plan.finding, []).extend(source for source in _sources(plan) if source != network.last_stage)
+    return wanted
 
 
 def _map(
-    plan: _Plan,
-    tape: Tape,
-    prepared: Prepared,
-    classifier: Classifier,
-    radiograph: Radiograph,
-    spent: tuple[int, int],
-    start: float,
+    plan: _Plan, plans: Sequence[_Plan], tape: Tape, asked: _Asked, spent: tuple[int, int], start: float
 ) -> Explanation:
-    evidence = Evidence(tape, plan.finding, plan.layer or tape.network.last_stage, prepared.black)
-    heat = plan.method.rule(evidence, **plan.settings)[0].detach()
+    alike = {
+        each.finding
+        for each in plans
+        if (each.method, each.layers, each.settings) == (plan.method, plan.layers, plan.settings)
+    }
+
+    def at(stage: str) -> Tensor:
+        evidence = Evidence(
+            tape,
+            plan.finding,
+            stage,
+            asked.prepared.black,
+            asked.prepared.white,
+            together=tuple(sorted(alike)),
+            lungs=asked.lungs,
+            work=asked.work,
+            budget=asked.budget,
+        )
+        if plan.layers and min(tape.features(stage).shape[-2:]) < 2:
+            raise Unfit(
+                f"{stage} of {asked.classifier.checkpoint.name} gives 1 × 1 maps, which have no place on the film. "
+                "Choose an earlier layer."
+            )
+        return plan.method.rule(evidence, **plan.settings)[0].detach()
+
+    signed = plan.method.signs(plan.settings)
+    heats = [at(stage) for stage in plan.layers or (tape.network.last_stage,)]
+    heat = (fused(heats) if len(heats) > 1 else heats[0]).to(torch.float32).cpu().numpy().copy()
+    finding = plan.request.finding
+    sentence, void = caveat(
+        heat, plan.method, finding=finding, probability=asked.said.probability(finding), signed=signed
+    )
     return Explanation(
-        radiograph=radiograph.key,
-        checkpoint=classifier.checkpoint.key,
-        heat=heat.to(torch.float32).cpu().numpy().copy(),
-        placement=prepared.placement,
-        signed=plan.method.signed,
-        unit=plan.method.unit,
+        radiograph=asked.radiograph.key,
+        checkpoint=asked.classifier.checkpoint.key,
+        heat=heat,
+        placement=asked.prepared.placement,
+        signed=signed,
+        unit="share of each stage's peak" if len(heats) > 1 else plan.method.unit,
         method=plan.method.name,
-        finding=plan.request.finding,
+        finding=finding,
         layer=plan.layer,
         settings=plan.settings,
         seconds=time.perf_counter() - start,
         passes=(tape.forwards - spent[0], tape.backwards - spent[1]),
         title=plan.method.title,
+        cleaning=asked.cleaning,
+        caveat=sentence,
+        void=void,
     )
+
+
+def fused(heats: Sequence[Tensor]) -> Tensor:
+    """One map of several stages: each as a share of its own peak, enlarged to the finest, averaged.
+
+    heats:   (h, w) each, any unit.
+    Returns: (H, W) of the largest, from -1 to 1; a stage whose map is flat at zero adds nothing.
+    Source:  after Jiang et al. 2021 (Layer-CAM), who take the maximum; the mean also serves signed maps.
+    """
+    size = max((tuple(heat.shape) for heat in heats), key=lambda shape: shape[0] * shape[1])
+    shares = [heat.float() / heat.abs().max().clamp(min=torch.finfo(torch.float32).tiny) for heat in heats]
+    enlarged = [
+        functional.interpolate(share[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]
+        for share in shares
+    ]
+    return torch.stack(enlarged).mean(dim=0)
+
+
+def _lungs(radiograph: Radiograph, cleaning: Cleaning, prepared: Prepared) -> Callable[[], NDArray[np.bool_]]:
+    """Finds the lungs when first asked, in the square that the network sees."""
+
+    @cache
+    def found() -> NDArray[np.bool_]:
+        outline, lies = lung_network.outline(radiograph, cleaning)
+        square, side = prepared.placement, prepared.image.shape[-1]
+        across, down = side / (square.x1 - square.x0), side / (square.y1 - square.y0)
+        there = Placement(
+            (lies.x0 - square.x0) * across,
+            (lies.y0 - square.y0) * down,
+            (lies.x1 - square.x0) * across,
+            (lies.y1 - square.y0) * down,
+            lies.turn,
+        )
+        upright = np.nan_to_num(enlarge(outline, there, (side, side)), nan=0.0)
+        return np.rot90(upright, square.turn) > 0.5
+
+    return found

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,42 +11,99 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.errors import Stopped
 from core.image.prepare import prepare
 from core.models import checkpoint as checkpoints
 from core.models.architecture import Network
+from core.models.device import best
 from core.types import Checkpoint, Cleaning, Prediction, Radiograph
+from core.work import Work
+
+_LOOK = 0.05  # s between two looks at whether somebody who waits still wants to
+
+
+class Door:
+    """Lets one thread at a time through, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._inside = threading.Lock()  # guards the two below
+        self._waiting: deque[threading.Event] = deque()
+        self._taken = False
+
+    @contextmanager
+    def through(self, work: Work) -> Iterator[None]:
+        """Waits for its turn, and is inside until the block ends. Raises: Stopped as `work` says, while it waits."""
+        self._enter(work)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _enter(self, work: Work) -> None:
+        turn = threading.Event()
+        with self._inside:
+            if not self._taken:
+                self._taken = True
+                return
+            self._waiting.append(turn)
+        while not turn.wait(timeout=min(_LOOK, max(work.left, 0.0))):
+            try:
+                work.step(0)
+            except Stopped:
+                with self._inside:
+                    if turn in self._waiting:
+                        self._waiting.remove(turn)
+                        raise
+                self._leave()  # its turn came in that very moment: hand it on
+                raise
+
+    def _leave(self) -> None:
+        with self._inside:
+            if self._waiting:
+                self._waiting.popleft().set()  # stays taken: nobody can slip in between
+            else:
+                self._taken = False
 
 
 class Classifier:
-    """One network and its lock. Not a value: it lives as long as the process keeps it."""
+    """One network and its door. Not a value: it lives as long as the process keeps it."""
 
     def __init__(self, checkpoint: Checkpoint, network: Network) -> None:
         self.checkpoint = checkpoint
         self._network = network
-        self._door = threading.Lock()
+        self._door = Door()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs, and its images have to be."""
+        return next(self._network.parameters()).device
 
     @contextmanager
-    def alone(self) -> Iterator[Network]:
-        """The network, for one thread at a time: hooks and gradients of two people never meet."""
-        with self._door:
+    def alone(self, work: Work | None = None) -> Iterator[Network]:
+        """The network, for one thread at a time: hooks and gradients of two people never meet.
+
+        Whoever came first is served first. Raises: Stopped as `work` says, while it waits.
+        """
+        with self._door.through(work or Work()):
             yield self._network
 
     def predict(self, radiograph: Radiograph, *, cleaning: Cleaning | None = None) -> Prediction:
         """Logits and calibrated probabilities of all findings for one radiograph."""
         start = time.perf_counter()
-        image = prepare(radiograph, self.checkpoint.input, cleaning).image
+        image = prepare(radiograph, self.checkpoint.input, cleaning).image.to(self.device)
         with self.alone() as network, torch.inference_mode():
-            logits: NDArray[np.float32] = network(image[None])[0].numpy()
+            logits: NDArray[np.float32] = network(image[None])[0].cpu().numpy()
         return prediction(self.checkpoint, radiograph, logits, time.perf_counter() - start)
 
 
-def load(name: str, folder: Path = checkpoints.SHIPPED) -> Classifier:
-    """The named checkpoint with its weights.
+def load(name: str, folder: Path = checkpoints.SHIPPED, *, device: torch.device | None = None) -> Classifier:
+    """The named checkpoint with its weights, on a GPU where there is one unless told otherwise.
 
     Raises: UnknownName where there is none; BadCheckpoint where file, card and architecture do not fit.
     """
     card = checkpoints.read_card(name, folder)
-    return Classifier(card, checkpoints.read_network(card, folder))
+    network = checkpoints.read_network(card, folder).to(device or best())
+    return Classifier(card, network)
 
 
 def prediction(

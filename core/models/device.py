@@ -3,6 +3,13 @@
 import torch
 
 
+def best() -> torch.device:
+    """An NVIDIA or an Apple GPU where there is one, else the processor."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
 def bfloat16_pays(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32: on a GPU, and on a processor with matrix units (AMX).
 

@@ -15,7 +15,7 @@ from core.models.architecture import Network, architectures
 from core.models.classifier import Classifier
 from core.types import Checkpoint, Input, Radiograph
 
-SIDE = 80  # px; Inception-V3 needs 75
+SIDE = 112  # px; at less the last maps of Inception-V3 are 1 x 1
 STEPS = 8  # of integrated gradients; the equality holds for any number
 
 

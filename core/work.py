@@ -1,0 +1,56 @@
+"""Somebody's request while it runs: how far it is, whether it is still wanted, until when it may take."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from core.errors import Stopped
+
+_LIMIT = 600.0  # s; longer than any method at its largest setting needs on two cores
+
+
+class Work:
+    """Handed down to whatever takes long; that calls `step` between batches, where it can be stopped.
+
+    limit: seconds from now on, waiting for the network included; 0 for none.
+    tell:  called with (done, total) network passes after each batch, in the thread that works.
+    """
+
+    def __init__(self, *, limit: float = _LIMIT, tell: Callable[[int, int], None] | None = None) -> None:
+        self._limit = limit
+        self._begun = time.monotonic()
+        self._tell = tell
+        self._cancelled = threading.Event()
+        self.done = 0
+        self.total = 0
+
+    def cancel(self) -> None:
+        """Ends the request at its next step; from any thread, any number of times."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the limit; infinite without one."""
+        return self._begun + self._limit - time.monotonic() if self._limit else float("inf")
+
+    def expect(self, passes: int) -> None:
+        """Announces network passes to come."""
+        self.total += passes
+        self.step(0)
+
+    def step(self, passes: int = 1) -> None:
+        """Some passes are done. Raises: Stopped where the request was cancelled or its time is up."""
+        self.done += passes
+        if self._cancelled.is_set():
+            raise Stopped("The request was cancelled.")
+        if self.left <= 0:
+            raise Stopped(
+                f"It took longer than the limit of {self._limit:g} s and was stopped after {self.done} of "
+                f"{self.total} passes of the network. Ask for fewer steps or samples, or raise the limit."
+            )
+        if self._tell and self.total:
+            self._tell(self.done, self.total)
