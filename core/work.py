@@ -45,12 +45,21 @@ class Work:
     def step(self, passes: int = 1) -> None:
         """Some passes are done. Raises: Stopped where the request was cancelled or its time is up."""
         self.done += passes
+        self._go_on(
+            f"was stopped after {self.done} of {self.total} passes of the network. Ask for fewer steps or samples"
+            if self.total
+            else "was stopped. Ask for fewer maps, or again when fewer others ask"
+        )
+        if self._tell and self.total:
+            self._tell(self.done, self.total)
+
+    def wait(self, ahead: int) -> None:
+        """Others are first, as many as `ahead`. Raises: as `step`."""
+        others = "another request" if ahead == 1 else f"{ahead} other requests"
+        self._go_on(f"was stopped while {others} stood before it. Ask again when fewer do")
+
+    def _go_on(self, how: str) -> None:
         if self._cancelled.is_set():
             raise Stopped("The request was cancelled.")
         if self.left <= 0:
-            raise Stopped(
-                f"It took longer than the limit of {self._limit:g} s and was stopped after {self.done} of "
-                f"{self.total} passes of the network. Ask for fewer steps or samples, or raise the limit."
-            )
-        if self._tell and self.total:
-            self._tell(self.done, self.total)
+            raise Stopped(f"It took longer than the limit of {self._limit:g} s and {how}, or raise the limit.")

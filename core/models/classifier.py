@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.errors import Stopped
 from core.image.prepare import prepare
 from core.models import checkpoint as checkpoints
 from core.models.architecture import Network
-from core.models.device import best
+from core.models.device import best, settled
 from core.types import Checkpoint, Cleaning, Prediction, Radiograph
 from core.work import Work
 
@@ -23,46 +22,41 @@ _LOOK = 0.05  # s between two looks at whether somebody who waits still wants to
 
 
 class Door:
-    """Lets one thread at a time through, in the order in which they came."""
+    """Lets one thread at a time through, in the order in which they came.
+
+    Who holds it must not knock again before leaving: it would wait for itself until the limit.
+    """
 
     def __init__(self) -> None:
-        self._inside = threading.Lock()  # guards the two below
-        self._waiting: deque[threading.Event] = deque()
-        self._taken = False
+        self._changing = threading.Lock()  # guards the queue
+        self._queue: deque[threading.Event] = deque()  # one for each who came and has not left; the first is inside
 
     @contextmanager
     def through(self, work: Work) -> Iterator[None]:
         """Waits for its turn, and is inside until the block ends. Raises: Stopped as `work` says, while it waits."""
-        self._enter(work)
+        turn = threading.Event()
+        with self._changing:
+            self._queue.append(turn)
+            self._call_the_first()
         try:
+            while not turn.wait(timeout=min(_LOOK, max(work.left, 0.0))):
+                if ahead := self._ahead(turn):
+                    work.wait(ahead)
+            work.step(0)  # its turn came, but perhaps too late
             yield
         finally:
-            self._leave()
+            # Whatever ended it, inside or while it waited, even as its turn came: the queue goes on.
+            with self._changing:
+                self._queue.remove(turn)
+                self._call_the_first()
 
-    def _enter(self, work: Work) -> None:
-        turn = threading.Event()
-        with self._inside:
-            if not self._taken:
-                self._taken = True
-                return
-            self._waiting.append(turn)
-        while not turn.wait(timeout=min(_LOOK, max(work.left, 0.0))):
-            try:
-                work.step(0)
-            except Stopped:
-                with self._inside:
-                    if turn in self._waiting:
-                        self._waiting.remove(turn)
-                        raise
-                self._leave()  # its turn came in that very moment: hand it on
-                raise
+    def _ahead(self, turn: threading.Event) -> int:
+        with self._changing:
+            return self._queue.index(turn)
 
-    def _leave(self) -> None:
-        with self._inside:
-            if self._waiting:
-                self._waiting.popleft().set()  # stays taken: nobody can slip in between
-            else:
-                self._taken = False
+    def _call_the_first(self) -> None:
+        if self._queue:
+            self._queue[0].set()
 
 
 class Classifier:
@@ -102,8 +96,7 @@ def load(name: str, folder: Path = checkpoints.SHIPPED, *, device: torch.device 
     Raises: UnknownName where there is none; BadCheckpoint where file, card and architecture do not fit.
     """
     card = checkpoints.read_card(name, folder)
-    network = checkpoints.read_network(card, folder).to(device or best())
-    return Classifier(card, network)
+    return Classifier(card, settled(checkpoints.read_network(card, folder), device or best()))
 
 
 def prediction(

