@@ -1,0 +1,70 @@
+"""Occlusion: a window is moved over the film and hides what lies below it."""
+
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from core.errors import BadSetting
+from core.explain.evidence import Evidence
+from core.explain.fill import Fill, filled
+from core.explain.method import Bounds, method
+
+
+@method(
+    "occlusion",
+    title="Occlusion",
+    family="perturbation",
+    needs="none",
+    layered=False,
+    signed=True,
+    unit="logits a window",
+    misleads="A finding that shows in two places loses neither of them, since the other one still speaks for it; and "
+    "the window itself is strange to the network.",
+    source="Zeiler and Fergus 2014, arXiv:1311.2901",
+    cost="hundreds",
+)
+def occlusion(
+    evidence: Evidence,
+    *,
+    window: Annotated[int, Bounds(1, 1024, "side of the window, px of the network's input")] = 32,
+    stride: Annotated[int, Bounds(1, 1024, "px from one window to the next")] = 16,
+    fill: Fill = "mean",
+) -> Tensor:
+    """How much the score falls when a small window of the film is hidden; slow, easy to read.
+
+    Windows stand at multiples of the stride; the last ones are cut at the film's edge. (S - window) / stride + 1
+    windows a side: 169 passes at 224 px.
+
+    Returns: (1, S, S), signed: the mean fall of the logit over the windows that cover the pixel.
+    Raises:  BadSetting where the window is larger than the input, or the stride leaves gaps.
+    """
+    image, side = evidence.image, evidence.image.shape[-1]
+    if window > side:
+        raise BadSetting(f"window is {window} px, but the network sees {side} × {side} px. Choose {side} px or less.")
+    if stride > window:
+        raise BadSetting(
+            f"stride is {stride} px, but the window is {window} px: what lies between would never be hidden. "
+            f"Choose {window} px or less."
+        )
+    spans, cover = _spans(side, window, stride).to(image.device), filled(evidence, fill)
+    across = len(spans)
+
+    def make(start: int, stop: int) -> Tensor:
+        number = torch.arange(start, stop, device=image.device)
+        hidden = spans[number // across][:, :, None] & spans[number % across][:, None, :]
+        return torch.where(hidden[:, None], cover, image)
+
+    logits = evidence.answers(("occlusion", window, stride, fill), across**2, make)
+    falls = evidence.tape.logits[0, evidence.finding] - logits[:, evidence.finding]
+    weights = spans.to(falls)
+    covered = weights.sum(dim=0)
+    heat = weights.T @ falls.reshape(across, across) @ weights / covered[:, None] / covered
+    return heat[None]
+
+
+def _spans(side: int, window: int, stride: int) -> Tensor:
+    """(n, side) bool: which pixels of a line each window covers."""
+    starts = torch.arange(-(-(side - window) // stride) + 1)[:, None] * stride
+    pixels = torch.arange(side)
+    return (pixels >= starts) & (pixels < starts + window)

@@ -1,0 +1,90 @@
+"""RISE: the score of many films of which random parts are hidden."""
+
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from core.errors import BadSetting
+from core.explain.evidence import Evidence
+from core.explain.fill import Fill, filled
+from core.explain.method import Bounds, method
+
+_AT_ONCE = 64  # masks that are in memory when they are added up
+
+
+@method(
+    "rise",
+    title="RISE",
+    family="perturbation",
+    needs="none",
+    layered=False,
+    signed=True,
+    unit="logits above the mean masked film",
+    misleads="It is a random sample: places of little weight are noise, which another seed draws elsewhere; and films "
+    "with holes are strange to the network.",
+    source="Petsiuk et al. 2018, arXiv:1806.07421",
+    cost="hundreds",
+)
+def rise(
+    evidence: Evidence,
+    *,
+    masks: Annotated[int, Bounds(100, 8000, "random masks, a network pass each")] = 1000,
+    cells: Annotated[int, Bounds(2, 32, "cells a side of a mask before it is enlarged")] = 7,
+    probability: Annotated[float, Bounds(0.05, 0.95, "share of the cells that stay visible")] = 0.5,
+    fill: Fill = "mean",
+    seed: Annotated[int, Bounds(0, 2**31 - 1, "of the random masks")] = 0,
+) -> Tensor:
+    """Which places, when they happen to stay visible, raise the score of a randomly masked film; slow, blurry.
+
+    Two things differ from the paper. It weights masks by probabilities; here by logits, which add up. It weights by
+    the score itself, so that every pixel gets the mean score and the map's zero means nothing; here by the score less
+    its mean, so that zero is a place which does not matter and below zero speaks against the finding.
+
+    Returns: (1, S, S), signed: by how many logits films that show the pixel exceed the mean of all masked films.
+    Raises:  BadSetting where the cells are smaller than a pixel.
+    """
+    image, side = evidence.image, evidence.image.shape[-1]
+    if cells > side:
+        raise BadSetting(f"cells is {cells}, but the network sees {side} × {side} px. Choose {side} or less.")
+    cover, drawn = filled(evidence, fill), Masks(masks, cells, probability, seed, evidence.image)
+
+    def make(start: int, stop: int) -> Tensor:
+        return torch.lerp(cover, image, drawn(start, stop)[:, None])
+
+    def maps() -> Tensor:
+        scores = evidence.answers(("rise", masks, cells, probability, fill, seed), masks, make)
+        scores = (scores - scores.mean(dim=0)) / (masks * probability)
+        total = scores.new_zeros(scores.shape[1], side * side)
+        for start in range(0, masks, _AT_ONCE):
+            part = scores[start : start + _AT_ONCE]
+            total = total + part.T @ drawn(start, start + len(part)).flatten(1)
+        return total.reshape(-1, side, side)
+
+    found = evidence.tape.remember(("rise", masks, cells, probability, fill, seed), maps)
+    return found[evidence.finding][None]
+
+
+class Masks:
+    """Smooth random masks; called with (start, stop), gives (stop - start, S, S) from 0 (hidden) to 1 (visible).
+
+    As in the paper: a small grid of coins, enlarged bilinearly to one cell more than the film, cut at a random shift.
+    What is random is drawn once, on the CPU: the same masks on every device, in batches of any size.
+    """
+
+    def __init__(self, number: int, cells: int, probability: float, seed: int, image: Tensor) -> None:
+        side = image.shape[-1]
+        chance = torch.Generator().manual_seed(seed)
+        cell = -(-side // cells)  # px
+        self._grids = torch.rand(number, cells, cells, generator=chance) < probability
+        self._shifts = torch.randint(0, cell, (2, number), generator=chance)
+        # Bilinear enlarging is one matrix down and one across; a shift is another stretch of their rows.
+        enlarging = torch.nn.functional.interpolate(
+            torch.eye(cells)[None], size=(cells + 1) * cell, mode="linear", align_corners=False
+        )[0]
+        self._shifted = enlarging.unfold(1, side, 1).transpose(0, 1).to(image)  # (shifts, cells, S)
+
+    def __call__(self, start: int, stop: int) -> Tensor:
+        down, across = (self._shifted[shift[start:stop].to(self._shifted.device)] for shift in self._shifts)
+        grids = self._grids[start:stop].to(self._shifted)
+        return torch.einsum("ncy,ncd,ndx->nyx", down, grids, across)

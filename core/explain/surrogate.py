@@ -1,0 +1,154 @@
+"""KernelSHAP and LIME: an additive stand-in for the network, fitted to films of which some regions are hidden."""
+
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import comb
+from torch import Tensor
+
+from core.errors import BadSetting
+from core.explain.ablation import scores
+from core.explain.evidence import Evidence
+from core.explain.fill import Fill
+from core.explain.method import Bounds, method
+from core.explain.regions import Kind, Number, painted, regions_of
+
+Values = NDArray[np.float64]
+Most = Annotated[int, Bounds(64, 4096, "films with some regions hidden; all there are, if no more than this")]
+Seed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where there are more films than that")]
+
+
+@method(
+    "kernel-shap",
+    title="KernelSHAP",
+    family="perturbation",
+    needs="none",
+    layered=False,
+    signed=True,
+    unit="logits a zone",
+    misleads="It averages over films on which nearly everything is hidden, where no network knows what it says; and a "
+    "large zone outweighs a small one.",
+    source="Lundberg and Lee 2017, arXiv:1705.07874; pairs: Covert and Lee 2021, arXiv:2012.01536",
+    cost="hundreds",
+)
+def kernel_shap(
+    evidence: Evidence,
+    *,
+    regions: Kind = "zones",
+    superpixels: Number = 32,
+    films: Most = 512,
+    fill: Fill = "mean",
+    seed: Seed = 0,
+) -> Tensor:
+    """How the score is shared out fairly among the zones of the film; the shares add up to the score.
+
+    The shares are Shapley values: exact where all 2^n films can be asked (8 zones: 256), or else estimated from films
+    drawn by the Shapley kernel, each with its opposite.
+
+    Returns: (1, S, S), signed, the same all over a zone; the zones add up to logit(film) - logit(all hidden).
+    Raises:  NoLungs as feature ablation; BadSetting for fewer films than twice the regions.
+    """
+    found = regions_of(evidence, regions, superpixels)
+    shown, every = coalitions(len(found), films, seed, by_kernel=True)
+    key = "all" if every else ("by kernel", films, seed)
+    logits = scores(evidence, found, shown, fill, (regions, superpixels, key))[:, evidence.finding]
+    chosen = shown.numpy()
+    sizes = chosen.sum(axis=1)
+    inner = (sizes > 0) & (sizes < len(found))
+    kernel = 1 / (comb(len(found), sizes[inner]) * sizes[inner] * (len(found) - sizes[inner])) if every else None
+    values = _shapley(chosen, logits.double().cpu().numpy(), inner, kernel)
+    return painted(found, torch.from_numpy(values).to(logits))
+
+
+@method(
+    "lime",
+    title="LIME",
+    family="perturbation",
+    needs="none",
+    layered=False,
+    signed=True,
+    unit="logits a zone",
+    misleads="It is a straight line through a curved answer: kernel width and penalty change it, and zones that only "
+    "count together share what they do.",
+    source="Ribeiro et al. 2016, arXiv:1602.04938",
+    cost="hundreds",
+)
+def lime(
+    evidence: Evidence,
+    *,
+    regions: Kind = "zones",
+    superpixels: Number = 32,
+    films: Most = 512,
+    width: Annotated[float, Bounds(0.05, 10, "of the kernel; smaller heeds films with little hidden")] = 0.25,
+    penalty: Annotated[float, Bounds(0, 1000, "of large weights (ridge)")] = 1.0,
+    fill: Fill = "mean",
+    seed: Seed = 0,
+) -> Tensor:
+    """What each zone of the film adds to the score, by a straight line fitted to films with some zones hidden.
+
+    Regions are shown or hidden by a fair coin, or all 2^n films are asked where they are no more than `films`. As in
+    the authors' code for images, a film of which k of n regions are shown lies at the cosine distance
+    d = 1 - sqrt(k / n), weighs sqrt(exp(-d² / width²)), and the line is fitted by ridge regression with an intercept.
+
+    Returns: (1, S, S), signed: the line's weight, the same all over a zone.
+    Raises:  as KernelSHAP.
+    """
+    from sklearn.linear_model import Ridge  # a second to import, and only this method needs it
+
+    found = regions_of(evidence, regions, superpixels)
+    shown, every = coalitions(len(found), films, seed, by_kernel=False)
+    key = "all" if every else ("by coin", films, seed)
+    logits = scores(evidence, found, shown, fill, (regions, superpixels, key))[:, evidence.finding]
+    weights = nearness(shown.numpy(), width)
+    line = Ridge(alpha=penalty).fit(shown.double().numpy(), logits.double().cpu().numpy(), sample_weight=weights)
+    return painted(found, torch.from_numpy(line.coef_).to(logits))
+
+
+def nearness(shown: NDArray[np.bool_], width: float) -> Values:
+    """(M,) LIME's weight of each film, 0 to 1; shown (M, n)."""
+    distance = 1 - np.sqrt(shown.mean(axis=1))
+    weights: Values = np.sqrt(np.exp(-((distance / width) ** 2)))
+    return weights
+
+
+def coalitions(count: int, most: int, seed: int, *, by_kernel: bool) -> tuple[Tensor, bool]:
+    """(M, n) bool, which regions each film shows, and whether that is every film there is; all and none among them.
+
+    by_kernel: draw sizes by the Shapley kernel, each film with its opposite; or else each region by a fair coin.
+    """
+    if 2**count <= most:
+        return (torch.arange(2**count)[:, None] >> torch.arange(count) & 1).bool(), True
+    if most < 2 * count:
+        raise BadSetting(f"films is {most}; {count} regions need {2 * count} or more. Ask for that, or fewer regions.")
+    chance = torch.Generator().manual_seed(seed)
+    ends = torch.tensor([[False], [True]]).expand(2, count)
+    if not by_kernel:
+        return torch.cat([ends, torch.rand(most - 2, count, generator=chance) < 0.5]), False
+    sizes = torch.arange(1, count)
+    likely = 1 / (sizes * (count - sizes)).double()
+    half = (most - 2) // 2
+    drawn = sizes[torch.multinomial(likely, half, replacement=True, generator=chance)]
+    ranks = torch.rand(half, count, generator=chance).argsort(dim=1).argsort(dim=1)
+    some = ranks < drawn[:, None]
+    return torch.cat([ends, torch.stack([some, ~some], dim=1).flatten(0, 1)]), False
+
+
+def _shapley(shown: NDArray[np.bool_], logits: Values, inner: NDArray[np.bool_], kernel: Values | None) -> Values:
+    """(n,) the weights that fit best among those that add up to the whole difference.
+
+    inner:  (M,) which films show some regions and hide some.
+    kernel: their weights in the fit; None where they were drawn by them.
+    """
+    nothing, everything = logits[~shown.any(axis=1)][0], logits[shown.all(axis=1)][0]
+    some = shown[inner].astype(np.float64)
+    weighted = some if kernel is None else some * (kernel / kernel.sum())[:, None]
+    count = shown.shape[1]
+    # The condition enters by a Lagrange multiplier: one more row and column.
+    system = np.ones((count + 1, count + 1))
+    system[:count, :count] = weighted.T @ some
+    system[count, count] = 0
+    right = np.append(weighted.T @ (logits[inner] - nothing), everything - nothing)
+    solved: Values = np.linalg.lstsq(system, right, rcond=None)[0]
+    return solved[:count]
