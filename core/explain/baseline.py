@@ -1,0 +1,110 @@
+"""Maps that explain nothing: what they share with a real one, the real one owes to nothing it learned."""
+
+from typing import Annotated
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from core.explain.evidence import Evidence
+from core.explain.method import Bounds, method
+
+_SOFT = 1 / 56  # of the film's side: standard deviation of the lung mask's edge, 4 px at 224 px
+
+
+@method(
+    "random-map",
+    title="Random map",
+    family="baseline",
+    needs="none",
+    layered=False,
+    signed=False,
+    unit="no unit",
+    misleads="It explains nothing: a map whose figures are no better than these might as well have been drawn by dice.",
+    source="Hooker et al. 2019, arXiv:1806.10758 (random ranking of pixels)",
+)
+def random_map(
+    evidence: Evidence, *, seed: Annotated[int, Bounds(0, 2**31 - 1, "of the random numbers")] = 0
+) -> Tensor:
+    """Noise that knows neither the film nor the network: the least that a real map has to beat.
+
+    Returns: (N, S, S), each pixel evenly from 0 to 1, the same for every film.
+    """
+    side = evidence.images.shape[-1]
+    noise = torch.rand(side, side, generator=torch.Generator().manual_seed(seed))
+    return noise.to(evidence.images).expand(len(evidence.images), -1, -1)
+
+
+@method(
+    "edge-map",
+    title="Edge map",
+    family="baseline",
+    needs="none",
+    layered=False,
+    signed=False,
+    unit="no unit",
+    misleads="It explains nothing: it follows ribs and borders whatever the network thinks, and a real map that looks "
+    "like it may have found no more than they are.",
+    source="Adebayo et al. 2018, arXiv:1810.03292 (edge detector as a control); Sobel",
+)
+def edge_map(evidence: Evidence) -> Tensor:
+    """The edges of the film, without any network: a map that looks like this one has found edges.
+
+    Returns: (N, S, S), >= 0: length of the Sobel gradient, the mean over the channels.
+    """
+    images = functional.pad(evidence.images, (1, 1, 1, 1), mode="replicate")
+    smooth, slope = torch.tensor([1.0, 2.0, 1.0]) / 4, torch.tensor([-1.0, 0.0, 1.0]) / 2
+    filters = torch.stack([torch.outer(smooth, slope), torch.outer(slope, smooth)])[:, None].to(images)
+    slopes = functional.conv2d(images.flatten(0, 1)[:, None], filters).square().sum(dim=1)
+    return slopes.sqrt().reshape(evidence.images.shape).mean(dim=1)
+
+
+@method(
+    "centre-gaussian",
+    title="Centre Gaussian",
+    family="baseline",
+    needs="none",
+    layered=False,
+    signed=False,
+    unit="no unit",
+    misleads="It explains nothing: films are centred on the chest, so that a blob in the middle hits a good deal; a "
+    "real map has to hit more.",
+    source="Judd et al. 2012, MIT-CSAIL-TR-2012-001 (centre prior)",
+)
+def centre_gaussian(
+    evidence: Evidence,
+    *,
+    width: Annotated[float, Bounds(0.02, 2, "standard deviation as a share of the film's side")] = 0.25,
+) -> Tensor:
+    """A blob in the middle of every film, whatever is on it: what a real map has to beat.
+
+    Returns: (N, S, S), 1 in the middle, falling to 0.
+    """
+    side = evidence.images.shape[-1]
+    off = (torch.arange(side).to(evidence.images) + 0.5) / side - 0.5
+    bell = torch.exp(-(off**2) / (2 * width**2))
+    return torch.outer(bell, bell).expand(len(evidence.images), -1, -1)
+
+
+@method(
+    "lung-mask",
+    title="Lung mask",
+    family="baseline",
+    needs="none",
+    layered=False,
+    signed=False,
+    unit="no unit",
+    misleads="It explains nothing: it marks both lungs on every film, ill or well; a real map says where in them.",
+    source="the outline of the lungs by core.lungs, edge softened",
+)
+def lung_mask(evidence: Evidence) -> Tensor:
+    """Both lungs, whatever the classifier thinks: what a map that merely stays inside them is worth.
+
+    Returns: (1, S, S), 1 inside the lungs, 0 away from them.
+    Raises:  NoLungs where none are found.
+    """
+    lungs = evidence.lungs().astype(np.float32)
+    soft = cv2.GaussianBlur(lungs, (0, 0), _SOFT * len(lungs))
+    return torch.from_numpy(soft).to(evidence.image)[None]

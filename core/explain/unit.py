@@ -1,0 +1,178 @@
+"""How much of the finding passes through a stage, and what one of its units looks at."""
+
+from typing import Annotated
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.errors import BadSetting
+from core.explain.evidence import Evidence
+from core.explain.fill import Fill, filled
+from core.explain.method import Bounds, method
+from core.models.architecture import Network
+
+Steps = Annotated[int, Bounds(8, 200, "steps between baseline and film")]
+Channel = Annotated[int, Bounds(-1, 4095, "one feature map; -1 for the sum of all")]
+
+
+def _averaged(network: Network, stage: str | None) -> str:
+    """Why internal influence would be flat at the stage."""
+    first = next(network.head.children(), None)
+    if stage == network.last_stage and isinstance(first, nn.AdaptiveAvgPool2d) and first.output_size in (1, (1, 1)):
+        return "what follows averages all its cells, so each has the same influence. Choose an earlier layer."
+    return ""
+
+
+@method(
+    "layer-conductance",
+    title="Layer conductance",
+    family="layer and unit",
+    needs="none",
+    layered=True,
+    signed=True,
+    unit="logits a cell",
+    misleads="It explains the difference to the baseline, and a cell sees more of the film than it covers.",
+    source="Dhamdhere et al. 2018, arXiv:1805.12233; as Captum LayerConductance",
+    cost="tens",
+)
+def layer_conductance(
+    evidence: Evidence, *, steps: Steps = 32, baseline: Fill = "black", channel: Channel = -1
+) -> Tensor:
+    """Through which cells of the stage the score comes about while the film emerges from an empty one.
+
+    Returns: (1, h, w), signed; all cells together approach logit(film) - logit(baseline).
+    """
+    path = _Path(evidence, baseline, steps + 1)
+    reached = growth = evidence.images[:0]
+
+    def make(start: int, stop: int) -> Tensor:
+        nonlocal reached, growth
+        outputs = torch.cat([reached, path(start + 1, stop + 1)]) if start else path(0, stop + 1)
+        reached, growth = outputs[-1:], outputs.diff(dim=0)
+        if start == 0 and evidence.stage != evidence.network.last_stage:
+            evidence.ran(forwards=1, backwards=0)  # the path's last point, of which no gradient is taken
+        return outputs[:-1]
+
+    def gather(gradients: Tensor, start: int, stop: int) -> Tensor:
+        return (gradients * growth).sum(dim=0)
+
+    found = evidence.gathered(("conductance", steps, baseline), steps, make, gather, after=evidence.stage)
+    return _one_or_all(found, channel, evidence.stage)
+
+
+@method(
+    "internal-influence",
+    title="Internal influence",
+    family="layer and unit",
+    needs="none",
+    layered=True,
+    signed=True,
+    unit="logits a unit of activation",
+    misleads="It says what more activity at a place would do, also where the film causes none.",
+    source="Leino et al. 2018, arXiv:1802.03788; as Captum InternalInfluence",
+    cost="tens",
+    fits=_averaged,
+)
+def internal_influence(
+    evidence: Evidence, *, steps: Steps = 32, baseline: Fill = "black", channel: Channel = -1
+) -> Tensor:
+    """How strongly the score hangs on each cell of the stage, on average while the film emerges from an empty one.
+
+    Returns: (1, h, w), signed, summed over the feature maps or of one of them.
+    """
+    path = _Path(evidence, baseline, steps)
+
+    def gather(gradients: Tensor, start: int, stop: int) -> Tensor:
+        return (gradients * path.shares[start:stop, None, None, None]).sum(dim=0)
+
+    found = evidence.gathered(("influence", steps, baseline), steps, path, gather, after=evidence.stage)
+    return _one_or_all(found, channel, evidence.stage)
+
+
+@method(
+    "neuron-gradient",
+    title="Unit gradient",
+    family="layer and unit",
+    needs="none",
+    layered=True,
+    signed=True,
+    unit="activation a grey-level deviation",
+    misleads="It is about one unit, whatever the finding; what excites it may count for the finding or against it.",
+    source="Simonyan et al. 2014, arXiv:1312.6034; as Captum NeuronGradient",
+)
+def neuron_gradient(
+    evidence: Evidence,
+    *,
+    channel: Annotated[int, Bounds(-1, 4095, "feature map of the unit; -1 for the most active")] = -1,
+    row: Annotated[int, Bounds(-1, 1023, "of the unit's cell; -1 for the most active")] = -1,
+    column: Annotated[int, Bounds(-1, 1023, "of the unit's cell; -1 for the most active")] = -1,
+) -> Tensor:
+    """Where a small change of grey would excite one unit of the stage most, whatever the finding; fine, noisy.
+
+    What is left at -1 is that of the most active unit among those that the other settings leave.
+
+    Returns: (1, S, S), signed, summed over the channels of the image.
+    Raises:  BadSetting for a unit that the stage does not have.
+    """
+    unit = _unit(evidence.features[0], {"feature map": channel, "row": row, "column": column}, evidence.stage)
+
+    def gradient() -> Tensor:
+        image = evidence.image[None].clone().requires_grad_()
+        with torch.enable_grad():
+            excited = _output(evidence, image)[0][unit]
+        (found,) = torch.autograd.grad(excited, image)
+        evidence.ran(forwards=1, backwards=1)
+        return found.sum(dim=1)
+
+    return evidence.tape.remember(("neuron-gradient", evidence.stage, unit), gradient)
+
+
+class _Path:
+    """The stage's output while the film emerges from a baseline; called with (start, stop) of its points.
+
+    shares: (points,) weight of each point in an average along the path; Gauss-Legendre, as Captum has it.
+    """
+
+    def __init__(self, evidence: Evidence, baseline: str, points: int) -> None:
+        places, shares = np.polynomial.legendre.leggauss(points)
+        self._evidence = evidence
+        self._start = filled(evidence, baseline)
+        self._places = torch.from_numpy((1 + places) / 2).to(evidence.image)
+        self.shares = torch.from_numpy(shares / 2).to(evidence.image)
+
+    def __call__(self, start: int, stop: int) -> Tensor:
+        """(stop - start, K, h, w), without a graph."""
+        evidence = self._evidence
+        places = self._places[start:stop, None, None, None]
+        if evidence.stage == evidence.network.last_stage:
+            evidence.ran(forwards=stop - start, backwards=0)  # of earlier stages, the way on to the logits is counted
+        with torch.no_grad():
+            return _output(evidence, self._start + places * (evidence.image - self._start))
+
+
+def _output(evidence: Evidence, images: Tensor) -> Tensor:
+    """(N, K, h, w) of the stage, for other images."""
+    last = evidence.network.stages[evidence.stage]
+    for child, module in evidence.network.features.named_children():
+        images = module(images)
+        if child == last:
+            break
+    return images
+
+
+def _one_or_all(found: Tensor, channel: int, stage: str) -> Tensor:
+    """(1, h, w) of (K, h, w): one feature map, or their sum."""
+    if channel >= len(found):
+        raise BadSetting(f"channel is {channel}; {stage} has feature maps 0 to {len(found) - 1}.")
+    return found.sum(dim=0, keepdim=True) if channel < 0 else found[channel : channel + 1]
+
+
+def _unit(features: Tensor, wanted: dict[str, int], stage: str) -> tuple[int, ...]:
+    """(channel, row, column) of the most active unit of (K, h, w) among those that are wanted; below 0 is any."""
+    for (name, index), size in zip(wanted.items(), features.shape, strict=True):
+        if index >= size:
+            raise BadSetting(f"{name} is {index}; {stage} has {name}s 0 to {size - 1}. Choose one of them, or -1.")
+    left = features[tuple(slice(None) if index < 0 else slice(index, index + 1) for index in wanted.values())]
+    found = np.unravel_index(int(left.argmax()), left.shape)
+    return tuple(int(at) if index < 0 else index for at, index in zip(found, wanted.values(), strict=True))
