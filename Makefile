@@ -22,9 +22,12 @@ bench: setup  ## JSON: costs as multiples of one bare forward pass
 
 setup: .venv/ready
 
-.venv/ready: requirements.txt
+.venv/ready: requirements.txt Makefile
 	$(PYTHON) -m venv .venv || python3 -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@# A peer for tests and the bench. It asks for opencv-python, whose files would replace those of the headless build
+	@# and need libGL, which a server lacks; what else it needs stands in requirements.txt.
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps "grad-cam>=1.5.7,<1.6"
 	touch $@
 
 clean:  ## what was built, not what was trained
