@@ -99,7 +99,8 @@ class Method:
     signed:   True if below zero speaks against the finding; None if its setting `signed` says so.
     unit:     of the heat.
     cost:     how many passes of the network it takes.
-    bfloat16: True if its maps of real radiographs correlate 0.999 or more with those in float32 (a test measures it).
+    bfloat16: True if its map of the likeliest finding, at the last stage where it has one, correlates 0.999 or more
+              with the one in float32 on each real radiograph (a test measures it).
     fits:     (network, stage or None) -> why the network cannot serve it; "" where it can.
     plain:    one sentence a radiologist understands: the first docstring line.
     misleads: one sentence on how it can mislead.
