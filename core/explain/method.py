@@ -15,7 +15,7 @@ from core.registry import Registry, unknown
 
 Value = int | float | str | bool
 Family = Literal["class activation", "gradient", "perturbation", "layer and unit", "baseline"]
-Cost = Literal["shared", "tens", "hundreds"]
+Cost = Literal["shared", "few", "tens", "hundreds"]
 FAMILIES: dict[Family, str] = {
     "class activation": "Weighted feature maps: coarse and stable",
     "gradient": "How the score changes with each pixel: fine and noisy",
@@ -25,6 +25,7 @@ FAMILIES: dict[Family, str] = {
 }
 COSTS: dict[Cost, str] = {
     "shared": "shares the passes of the prediction",
+    "few": "a few network passes",
     "tens": "tens of network passes",
     "hundreds": "hundreds of network passes or more",
 }

@@ -8,6 +8,10 @@ from core.models.architecture import Network
 FILM_SIZED = {"guided-grad-cam", "neuron-gradient"}  # asked for at a stage, drawn on the pixels all the same
 _FEW: dict[str, dict[str, Any]] = {
     "integrated-gradients": {"steps": 8},
+    "gradient-shap": {"samples": 8},
+    "smoothgrad": {"samples": 4},
+    "smoothgrad-squared": {"samples": 4},
+    "vargrad": {"samples": 4},
     "score-cam": {"channels": 8},
     "rise": {"masks": 100},
     "kernel-shap": {"films": 64},

@@ -1,0 +1,149 @@
+"""DeepLIFT: how the difference to another film travels through the network, unit by unit."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.nn import functional
+
+from core.explain.evidence import Evidence
+from core.explain.flow import LINEAR, Flow, Rule, gradient, logits_of, reason
+from core.explain.method import Bounds, method
+from core.explain.path import Baseline
+from core.explain.reference import reference, references
+from core.models.architecture import Network
+
+_NEAR = 1e-10  # differences below count as none; as in Captum
+
+
+class _Relu(Function):
+    """ReLU whose gradient is the ratio of the differences out and in (the paper's Rescale rule)."""
+
+    @staticmethod
+    def forward(context: Any, film: Tensor, other: Tensor) -> Tensor:
+        context.save_for_backward(film, other)
+        return film.clamp(min=0)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        film, other = context.saved_tensors
+        change = film - other
+        ratio = (film.clamp(min=0) - other.clamp(min=0)) / change
+        slope = torch.where(change.abs() < _NEAR, (film > 0).to(film.dtype), ratio)
+        return gradients[0] * slope, None
+
+
+class _MaxPool(Function):
+    """Max pooling whose difference goes to one place: the film's peak where it is the higher one, else the other's."""
+
+    @staticmethod
+    def forward(context: Any, film: Tensor, other: Tensor, settings: tuple[Any, ...]) -> Tensor:
+        peak, place = functional.max_pool2d(film, *settings, return_indices=True)
+        other_peak, other_place = functional.max_pool2d(other, *settings, return_indices=True)
+        place = torch.where(peak > other_peak, place, other_place).flatten(2)
+        before = (film - other).flatten(2).gather(2, place)
+        after = (peak - other_peak).flatten(2)
+        context.shape = film.shape
+        context.save_for_backward(place, torch.where(before.abs() < _NEAR, 0, after / before))
+        return peak
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        place, ratio = context.saved_tensors
+        spread = gradients[0].new_zeros(context.shape).flatten(2)
+        return spread.scatter_add(2, place, gradients[0].flatten(2) * ratio).reshape(context.shape), None, None
+
+
+def _relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
+    film, other = flow.parts
+    found: Tensor = _Relu.apply(film, other)  # type: ignore[no-untyped-call]
+    return found, other.clamp(min=0)
+
+
+def _max_pool(function: Any, flow: Flow, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+    film, other = flow.parts
+    names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    given = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False} | dict(zip(names, args, strict=False))
+    settings = tuple((given | kwargs)[name] for name in names)
+    found: Tensor = _MaxPool.apply(film, other, settings)  # type: ignore[no-untyped-call]
+    return found, function(other, *args, **kwargs)
+
+
+RULES: Mapping[str, Rule] = {**LINEAR, "relu": _relu, "max_pool2d": _max_pool}
+
+
+def _has_rules(network: Network, stage: str | None) -> str:
+    def attempt(network: Network, noise: Tensor) -> str:
+        logits_of(network, Flow(RULES, noise, -noise))
+        return ""
+
+    return reason(network, "deeplift", attempt)
+
+
+@method(
+    "deeplift",
+    title="DeepLIFT",
+    family="gradient",
+    needs="none",
+    layered=False,
+    signed=True,
+    unit="logits a pixel",
+    misleads="It explains the difference to the baseline, and takes it through the network in one leap: two networks "
+    "that always answer alike can get different maps.",
+    source="Shrikumar et al. 2017, arXiv:1704.02685 (Rescale rule)",
+    cost="few",
+    fits=_has_rules,
+)
+def deeplift(evidence: Evidence, *, baseline: Baseline = "black") -> Tensor:
+    """Which pixels account for the score, compared with an empty film, in one pass; fine, adds up exactly.
+
+    Captum 0.9's map does not add up wherever a max pooling follows a ReLU, as in each of our networks: its ReLU reads
+    the gradient before the pooling's rule has changed it, and of pooling windows that overlap one place keeps only the
+    last. Elsewhere the two are equal.
+
+    Returns: (1, S, S), signed, summed over the channels; its sum is logit(film) - logit(baseline).
+    """
+    return _compared(evidence, baseline, reference(evidence, baseline)[None])
+
+
+@method(
+    "deeplift-shap",
+    title="DeepLIFT-SHAP",
+    family="gradient",
+    needs="none",
+    layered=False,
+    signed=True,
+    unit="logits a pixel",
+    misleads="The films it compares with are made of this one, so it answers what sets the film apart from black, "
+    "white, grey, blur and noise, not from a healthy chest.",
+    source="Lundberg and Lee 2017, arXiv:1705.07874; Shrikumar et al. 2017, arXiv:1704.02685",
+    cost="tens",
+    fits=_has_rules,
+)
+def deeplift_shap(
+    evidence: Evidence,
+    *,
+    seed: Annotated[int, Bounds(0, 9999, "of the two films of noise among the baselines")] = 0,
+) -> Tensor:
+    """Which pixels account for the score, compared with eight empty, blurred and noisy films; adds up exactly.
+
+    The mean of DeepLIFT over the baselines of expected gradients: black, white, mean grey, the film blurred at 1/32,
+    1/16 and 1/8 of its side, and two films of noise.
+
+    Returns: (1, S, S), signed, summed over the channels; its sum is logit(film) less the baselines' mean logit.
+    """
+    return _compared(evidence, f"shap {seed}", references(evidence, seed))
+
+
+def _compared(evidence: Evidence, key: str, others: Tensor) -> Tensor:
+    """(1, S, S) mean of DeepLIFT over the baselines (B, C, S, S)."""
+    size = max(1, evidence.batch(graph=True) // 2)  # film and baseline run side by side
+    found = torch.zeros_like(evidence.image)
+    for start in range(0, len(others), size):
+        some = others[start : start + size]
+        films = evidence.image.expand_as(some)
+        slopes = gradient(evidence, f"deeplift {key} {start}", RULES, films, some)
+        found = found + (slopes * (films - some)).sum(dim=0)
+    return (found / len(others)).sum(dim=0)[None]

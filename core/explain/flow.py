@@ -1,0 +1,150 @@
+"""A network's own forward pass under other rules: what guided backprop, DeepLIFT and LRP change, without hooks.
+
+Modules are called as they are, but with a Flow in the tensor's place. Torch asks a Flow what each operation does to it,
+so the rules live here and not in the network: other threads may use it meanwhile, and nothing has to be cleaned up.
+"""
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import Unfit
+from core.explain.evidence import Evidence
+from core.models.architecture import Network
+
+# (the operation, its arguments with Flows among them) -> the parts of what comes out.
+Rule = Callable[..., tuple[Tensor, ...]]
+PROBE = 96  # px a side of the noise on which a network is tried; Inception-V3 takes 75 or more
+_REASONS: weakref.WeakKeyDictionary[Network, dict[str, str]] = weakref.WeakKeyDictionary()
+
+
+class NoRule(Unfit):
+    """The network has an operation to which the rules have no answer."""
+
+
+class Flow:
+    """Stands in for a tensor in a forward pass.
+
+    rules: name of an operation -> what it does; an operation that is not named raises NoRule.
+    parts: tensors of the same shape that travel together; what they mean is up to the rules.
+    """
+
+    def __init__(self, rules: Mapping[str, Rule], *parts: Tensor) -> None:
+        self.rules = rules
+        self.parts = parts
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Self:
+        rules = next(_flows(args)).rules
+        if function.__name__ not in rules:
+            raise NoRule(f"the network uses {function.__name__}, for which the method has no rule")
+        return cls(rules, *rules[function.__name__](function, *args, **(kwargs or {})))
+
+    def __add__(self, other: Any) -> Any:
+        return torch.add(self, other)  # type: ignore[call-overload]  # torch asks __torch_function__
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
+        return torch.flatten(self, start_dim, end_dim)  # type: ignore[arg-type]  # as above
+
+    def dim(self) -> int:
+        return self.parts[0].dim()
+
+
+def each(function: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+    """The rule of operations that change nothing: every part goes through alone."""
+    count = len(next(_flows(args)).parts)
+    return tuple(function(*_part(args, number), **kwargs) for number in range(count))
+
+
+# Operations that are linear in what flows, or a constant away from it.
+LINEAR: dict[str, Rule] = {
+    name: each
+    for name in ("conv2d", "linear", "batch_norm", "avg_pool2d", "adaptive_avg_pool2d", "add", "cat", "flatten")
+} | {"dropout": each}  # dropout does nothing outside training
+
+
+def gradient(evidence: Evidence, key: str, rules: Mapping[str, Rule], *parts: Tensor) -> Tensor:
+    """d logit / d the first part, as the rules have it.
+
+    key:     what stands for the rules and the parts; equal keys share one forward pass for all findings `together`.
+    parts:   (n, C, S, S) each.
+    Returns: (n, C, S, S).
+    """
+
+    def ask() -> dict[int, Tensor]:
+        findings = evidence.together or (evidence.finding,)
+        images = sum(map(len, parts))
+        evidence.work.expect(images)
+        root = parts[0].detach().requires_grad_()
+        with torch.enable_grad():
+            logits = logits_of(evidence.network, Flow(rules, root, *parts[1:])).parts[0]
+        found = {}
+        for finding in findings:
+            (found[finding],) = torch.autograd.grad(logits[:, finding].sum(), root, retain_graph=True)
+        evidence.ran(forwards=images, backwards=len(root) * len(findings))
+        evidence.work.step(images)
+        return found
+
+    return evidence.tape.remember(("flow", key, evidence.together), ask)[evidence.finding]
+
+
+def logits_of(network: Network, flow: Flow) -> Flow:
+    """What the network makes of the flow. Raises: NoRule."""
+    anything: Any = network
+    found: Flow = anything(flow)
+    return found
+
+
+def probe(network: Network) -> Tensor:
+    """(1, C, 96, 96) seeded noise, as bright and dark as a film, on the network's device."""
+    weights = next(module.weight for module in network.modules() if isinstance(module, nn.Conv2d))
+    noise = torch.randn(1, weights.shape[1], PROBE, PROBE, generator=torch.Generator().manual_seed(0))
+    return noise.to(weights)
+
+
+def reason(network: Network, key: str, attempt: Callable[[Network, Tensor], str]) -> str:
+    """Why the method cannot serve the network, "" where it can; tried once for each network.
+
+    attempt: (network, noise (1, C, 96, 96)) -> the reason; may raise NoRule.
+    """
+    known = _REASONS.setdefault(network, {})
+    if key not in known:
+        known[key] = _tried(network, attempt)
+    return known[key]
+
+
+def _tried(network: Network, attempt: Callable[[Network, Tensor], str]) -> str:
+    instead = "Choose saliency or integrated gradients."
+    if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
+        return f"it has no convolution. {instead}"
+    noise = probe(network)
+    with torch.no_grad():
+        try:
+            network(noise)
+        except RuntimeError:  # torch's for shapes that do not fit
+            return f"it takes no film of {PROBE} px, on which the method is tried. {instead}"
+        try:
+            return attempt(network, noise)
+        except NoRule as error:
+            return f"{error}. {instead}"
+
+
+def _flows(args: Any) -> Iterator[Flow]:
+    for value in args:
+        if isinstance(value, Flow):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _flows(value)
+
+
+def _part(value: Any, number: int) -> Any:
+    if isinstance(value, Flow):
+        return value.parts[number]
+    if isinstance(value, list | tuple):
+        return type(value)(_part(one, number) for one in value)
+    return value

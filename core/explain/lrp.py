@@ -1,0 +1,63 @@
+"""Layer-wise relevance propagation, offered where it gives nothing away."""
+
+import torch
+from torch import Tensor
+
+from core.explain.evidence import Evidence
+from core.explain.flow import reason
+from core.explain.method import method
+from core.explain.relevance import Relevance, arriving
+from core.models.architecture import Network
+
+TOLERANCE = 0.01  # of the relevance that leaves the score: how much more or less may arrive at the film
+
+
+def _conserves(network: Network, stage: str | None) -> str:
+    def attempt(network: Network, noise: Tensor) -> str:
+        films = torch.cat([noise, -noise])
+        relevance = Relevance(network, films, float(films.min()), float(films.max()))
+        share = arriving(relevance)
+        if abs(share - 1) > TOLERANCE:
+            return f"{share:.0%} of the relevance arrives at the film, not all of it. Choose integrated gradients."
+        if float((relevance.rest[0] - relevance.rest[1]).abs().max()) > TOLERANCE * float(relevance.logits.std()):
+            return "what pushes its scores does not add up to them. Choose integrated gradients."
+        return ""
+
+    return reason(network, "lrp", attempt)
+
+
+@method(
+    "lrp",
+    title="Layer-wise relevance propagation (LRP)",
+    family="gradient",
+    needs="none",
+    layered=False,
+    signed=True,
+    unit="logits a pixel",
+    misleads="Below the last layer only what pushed a unit up is followed, so the fine detail comes from the early "
+    "layers and changes little when later ones are randomised (Sixt et al. 2020).",
+    source="Bach et al. 2015, doi:10.1371/journal.pone.0130140; Montavon et al. 2017, arXiv:1512.02479",
+    cost="few",
+    fits=_conserves,
+)
+def lrp(evidence: Evidence) -> Tensor:
+    """How the score is dealt out among the pixels, layer by layer, with nothing lost on the way; fine, calm.
+
+    The rules stand in core/explain/relevance.py: LRP-0 in the last layer, z+ in all others, z^B at the film.
+
+    Returns: (N, S, S), signed, summed over the channels; its sum is the logit less the last layer's bias.
+    """
+
+    def ask() -> dict[int, Tensor]:
+        findings = evidence.together or (evidence.finding,)
+        evidence.work.expect(len(evidence.images))
+        relevance = Relevance(evidence.network, evidence.images, evidence.black, evidence.white)
+        found = {finding: relevance.of(finding).sum(dim=1) for finding in findings}
+        images = len(evidence.images)
+        # Each layer runs for the value, for what pushes up and for what pushes down.
+        evidence.ran(forwards=3 * images, backwards=2 * images * len(findings))
+        evidence.work.step(images)
+        return found
+
+    with torch.no_grad():
+        return evidence.tape.remember(("lrp", evidence.together), ask)[evidence.finding]

@@ -1,0 +1,109 @@
+"""Gradients along paths from films without the finding to the film: they add up to the difference of the scores."""
+
+from typing import Annotated
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.explain.evidence import Evidence
+from core.explain.method import Bounds, Choice, method
+from core.explain.noise import Seed
+from core.explain.reference import Reference, gaussian, reference, references, uniform
+
+Baseline = Annotated[Reference, Choice("what the film is compared with")]
+
+
+@method(
+    "integrated-gradients",
+    title="Integrated gradients",
+    family="gradient",
+    needs="none",
+    layered=False,
+    signed=True,
+    unit="logits a pixel",
+    misleads="It explains the difference to the baseline: with a black one, black lung is absent and gets little.",
+    source="Sundararajan et al. 2017, arXiv:1703.01365",
+    cost="tens",
+)
+def integrated_gradients(
+    evidence: Evidence,
+    *,
+    steps: Annotated[int, Bounds(8, 200, "steps between baseline and film")] = 32,
+    baseline: Baseline = "black",
+) -> Tensor:
+    """Which pixels account for the score, compared with an empty film; fine, adds up to the difference.
+
+    The integral is taken by Gauss and Legendre's quadrature, as in Captum.
+
+    Returns: (1, S, S), signed, summed over the channels; its sum approaches logit(film) - logit(baseline).
+    """
+    image, start = evidence.image, reference(evidence, baseline)
+    places, weights = np.polynomial.legendre.leggauss(steps)
+    along = torch.from_numpy(0.5 * (1 + places)).to(image).reshape(-1, 1, 1, 1)
+    width = torch.from_numpy(0.5 * weights).to(image).reshape(-1, 1, 1, 1)
+
+    def make(first: int, last: int) -> Tensor:
+        return start + along[first:last] * (image - start)
+
+    def gather(gradients: Tensor, first: int, last: int) -> Tensor:
+        return (gradients * width[first:last]).sum(dim=0)
+
+    mean = evidence.gathered(("integrated", steps, baseline), steps, make, gather)
+    return (mean * (image - start)).sum(dim=0)[None]
+
+
+@method(
+    "gradient-shap",
+    title="Expected gradients (GradientSHAP)",
+    family="gradient",
+    needs="none",
+    layered=False,
+    signed=True,
+    unit="logits a pixel",
+    misleads="The films it compares with are made of this one, so it answers what sets the film apart from black, "
+    "white, grey, blur and noise, not from a healthy chest.",
+    source="Erion et al. 2021, arXiv:1906.10670; Lundberg and Lee 2017, arXiv:1705.07874",
+    cost="tens",
+)
+def gradient_shap(
+    evidence: Evidence,
+    *,
+    samples: Annotated[int, Bounds(8, 400, "draws of a baseline and of a step on the way from it")] = 64,
+    noise: Annotated[float, Bounds(0, 0.5, "noise on the film, as a share of its range of grey; 0 for none")] = 0.0,
+    seed: Seed = 0,
+) -> Tensor:
+    """Which pixels account for the score, compared with eight empty, blurred and noisy films; adds up on average.
+
+    The baselines are black, white, mean grey, the film blurred at 1/32, 1/16 and 1/8 of its side, and two films of
+    noise. They take turns, and the steps on the way from each are drawn one from each equal stretch of the way
+    (stratified): the expectation is that of independent draws, its scatter less.
+
+    Returns: (1, S, S), signed, summed over the channels; its sum approaches logit(film) less the mean logit of the
+             baselines.
+    """
+    image, starts = evidence.image, references(evidence, seed)
+    turns, along = draws(samples, len(starts), seed)
+    deviation = noise * (image.max() - image.min())
+
+    def ends(first: int, last: int) -> Tensor:
+        noisy = gaussian(image, seed + 1, first, last) if noise else 0.0
+        return image + deviation * noisy + torch.zeros_like(starts[turns[first:last]])
+
+    def make(first: int, last: int) -> Tensor:
+        step = along[first:last].to(image).reshape(-1, 1, 1, 1)
+        return step * ends(first, last) + (1 - step) * starts[turns[first:last]]
+
+    def gather(gradients: Tensor, first: int, last: int) -> Tensor:
+        return (gradients * (ends(first, last) - starts[turns[first:last]])).sum(dim=0)
+
+    found = evidence.gathered(("expected", samples, noise, seed), samples, make, gather)
+    return (found / samples).sum(dim=0)[None]
+
+
+def draws(samples: int, baselines: int, seed: int) -> tuple[Tensor, Tensor]:
+    """(samples,) number of the baseline, in turns; and (samples,) how far on the way to the film, 0 to 1."""
+    turns = torch.arange(samples) % baselines
+    visits = torch.bincount(turns, minlength=baselines)
+    stretch = torch.arange(samples) // baselines
+    return turns, (stretch + uniform(seed, samples)) / visits[turns]

@@ -1,0 +1,211 @@
+"""Where the relevance of a score comes from, layer by layer, with nothing lost: what arrives is what left.
+
+Every value in the network is held as a sum of what pushes it up and what pushes it down; biases push nothing.
+
+  film             a pixel pushes by what it is brighter than black and by what it is darker than white (z^B rule)
+  convolution,     a push times a positive weight stays on its side, times a negative one changes sides; a unit's
+  linear, average  relevance goes to its pushes by their share in the side it came through (z+ rule)
+  addition         the same: one wider layer
+  batch norm       one value in, one out: it gets all; where its factor is negative, the sides change places. Behind a
+                   convolution that is the z+ rule of the two merged; before one, as in DenseNet, nothing leaks either
+  ReLU             an active unit was pushed up: all its relevance goes to that side
+  max pooling      to the winner
+  concatenation    to each its own
+  score            both sides are followed back, each with what it pushed (LRP-0)
+
+Where nothing pushed and a bias alone made a unit active, its relevance is spread over what it looks at: each push
+carries a faint one besides.
+
+Sources: Bach et al. 2015, doi:10.1371/journal.pone.0130140; Montavon et al. 2017, arXiv:1512.02479 (z+, z^B);
+Montavon et al. 2019, doi:10.1007/978-3-030-28954-6_10 (composites).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from core.explain.flow import Flow, NoRule, Rule, each, logits_of
+from core.models.architecture import Network
+
+_NOTHING = 1e-30  # pushes below count as none: what is divided by them would overflow
+_FAINT = 1e-6  # of the strongest push of a layer
+
+
+class _Share(Function):
+    """The sum of pushes that an operation gives; relevance goes back to each by its share in the sum."""
+
+    @staticmethod
+    def forward(context: Any, operation: Callable[..., Tensor], *pushes: Tensor) -> Tensor:
+        with torch.enable_grad():
+            context.pushes = [push.detach().requires_grad_() for push in pushes]
+            context.whole = operation(*context.pushes)
+        found: Tensor = context.whole.detach()
+        return found
+
+    @staticmethod
+    def backward(context: Any, *relevance: Tensor) -> tuple[Tensor | None, ...]:
+        whole = context.whole.detach()
+        share = torch.where(whole.abs() < _NOTHING, 0, relevance[0] / whole)
+        found = torch.autograd.grad(context.whole, context.pushes, share, retain_graph=True)
+        return None, *(push.detach() * part for push, part in zip(context.pushes, found, strict=True))
+
+
+class _Relu(Function):
+    """What left a ReLU; its relevance goes to what pushed the unit up, whatever that came to."""
+
+    @staticmethod
+    def forward(context: Any, up: Tensor, active: Tensor) -> Tensor:
+        return active
+
+    @staticmethod
+    def backward(context: Any, *relevance: Tensor) -> tuple[Tensor, None]:
+        return relevance[0], None
+
+
+def _shared(operation: Callable[..., Tensor], *pushes: Tensor) -> Tensor:
+    found: Tensor = _Share.apply(operation, *pushes)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _faint(pushes: Tensor) -> Tensor:
+    return _FAINT * pushes.detach().abs().amax().clamp(min=_FAINT)
+
+
+# A flow is (value, up > 0) after a ReLU and (value, up >= 0, down <= 0) elsewhere; only the pushes carry a graph.
+
+
+def _weighted(
+    function: Any, flow: Flow, weight: Tensor, bias: Tensor | None = None, *args: Any, **kwargs: Any
+) -> tuple[Tensor, ...]:
+    value, *pushes = flow.parts
+    more, less = weight.clamp(min=0), weight.clamp(max=0)
+
+    def through(above: Tensor, below: Tensor) -> Callable[..., Tensor]:
+        def pushed(up: Tensor, down: Tensor | None = None) -> Tensor:
+            found: Tensor = function(up, above, None, *args, **kwargs)
+            return found if down is None else found + function(down, below, None, *args, **kwargs)
+
+        return pushed
+
+    whole = function(value, weight, bias, *args, **kwargs)
+    return whole, _shared(through(more, less), *pushes), _shared(through(less, more), *pushes)
+
+
+def _normalised(
+    function: Any, flow: Flow, mean: Tensor, variance: Tensor, weight: Tensor | None, *args: Any, **kwargs: Any
+) -> tuple[Tensor, ...]:
+    up, down = _sides(flow)
+    ends = up.new_tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, up.shape[1], 1, 1)
+    low, high = function(ends, mean, variance, weight, *args, **kwargs)
+    more, less = (high - low).clamp(min=0), (high - low).clamp(max=0)
+    return (
+        function(flow.parts[0], mean, variance, weight, *args, **kwargs),
+        _shared(lambda up, down: more * up + less * down, up, down),
+        _shared(lambda up, down: less * up + more * down, up, down),
+    )
+
+
+def _relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
+    value, up = flow.parts[:2]
+    active = value.clamp(min=0)
+    found: Tensor = _Relu.apply(up, active + _faint(active))  # type: ignore[no-untyped-call]
+    return active, found
+
+
+def _max_pool(function: Any, flow: Flow, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+    if len(flow.parts) > 2:
+        raise NoRule(
+            "the network takes the largest of values that no ReLU has passed, for which the method has no rule"
+        )
+    return each(function, flow, *args, **kwargs)
+
+
+def _averaged(function: Any, flow: Flow, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+    value, *pushes = flow.parts
+    return function(value, *args, **kwargs), *(
+        _shared(lambda push: function(push, *args, **kwargs), push) for push in pushes
+    )
+
+
+def _added(function: Any, first: Flow, second: Flow) -> tuple[Tensor, ...]:
+    sides = zip(_sides(first), _sides(second), strict=True)
+    return function(first.parts[0], second.parts[0]), *(_shared(torch.add, *side) for side in sides)
+
+
+def _joined(function: Any, flows: list[Flow], *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+    if any(len(flow.parts) > 2 for flow in flows):
+        flows = [Flow(flow.rules, flow.parts[0], *_sides(flow)) for flow in flows]
+    return each(function, flows, *args, **kwargs)
+
+
+def _sides(flow: Flow) -> tuple[Tensor, Tensor]:
+    """What pushes up and what pushes down; the latter faint behind a ReLU."""
+    up, *down = flow.parts[1:]
+    return up, down[0] if down else _shared(lambda up: -_FAINT * up, up)
+
+
+RULES: Mapping[str, Rule] = {
+    "conv2d": _weighted,
+    "linear": _weighted,
+    "batch_norm": _normalised,
+    "relu": _relu,
+    "max_pool2d": _max_pool,
+    "avg_pool2d": _averaged,
+    "adaptive_avg_pool2d": _averaged,
+    "add": _added,
+    "cat": _joined,
+    "flatten": each,
+    "dropout": each,
+}
+
+
+class Relevance:
+    """The relevance of every logit of some images, ready to be followed back to the film.
+
+    images:    (N, C, S, S).
+    low, high: the least and the greatest that a pixel can be; stretched where the images go beyond.
+    Raises:    NoRule.
+    """
+
+    def __init__(self, network: Network, images: Tensor, low: float, high: float) -> None:
+        low, high = min(low, float(images.min())), max(high, float(images.max()))
+        brighter, darker = images - low, images - high
+        faint = _faint(brighter - darker)
+        self._film = [(brighter + faint).requires_grad_(), (darker - faint).requires_grad_()]
+        with torch.enable_grad():
+            self.logits, self._up, self._down = logits_of(network, Flow(RULES, images, *self._film)).parts
+
+    def pushed(self, finding: int) -> tuple[Tensor, Tensor]:
+        """(N,) each: what pushes the logit up, >= 0, and down, <= 0; they add up to the logit less the last bias."""
+        return self._up[:, finding].detach(), self._down[:, finding].detach()
+
+    def of(self, finding: int, *, against: float = 1.0) -> Tensor:
+        """(N, C, S, S) relevance of each pixel, in logits; adds up to what pushes the logit up and down.
+
+        against: -1 turns round what pushes the logit down, so that none of it can hide what gets lost.
+        """
+        begun = [torch.zeros_like(side) for side in (self._up, self._down)]
+        begun[0][:, finding], begun[1][:, finding] = self._up[:, finding].detach(), self._down[:, finding].detach()
+        begun[1] *= against
+        brighter, darker = torch.autograd.grad((self._up, self._down), self._film, begun, retain_graph=True)
+        return brighter + darker
+
+    @property
+    def rest(self) -> Tensor:
+        """(N, F) what is in the logits and no push: the last layer's biases, the same for every film, where the rules
+        are exact.
+        """
+        return (self.logits - self._up - self._down).detach()
+
+
+def arriving(relevance: Relevance) -> float:
+    """Share of the relevance of all logits that arrives at the film: 1 where it is conserved."""
+    arrived, left = 0.0, 0.0
+    for finding in range(relevance.logits.shape[1]):
+        up, down = relevance.pushed(finding)
+        arrived += float(relevance.of(finding, against=-1).sum())
+        left += float((up - down).sum())
+    return arrived / left if left else 0.0
