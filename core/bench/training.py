@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from core.bench import Case, timed
+from core.bench.pace import Case, Figure, timed
 from core.evaluate.manifest import Row
 from core.models.architecture import architectures
 from core.models.device import fast
@@ -59,21 +59,21 @@ def throughput(
 
     mindful = replace(recipe, replaced=0.6, penalty=0.5)
     cases = [
-        Case("training", lambda: whole(recipe), 1 / TARGET),
-        Case("training, background replaced and heat outside punished", lambda: whole(mindful), 1 / TARGET),
+        Case("training", lambda: whole(recipe)),
+        Case("training, background replaced and heat outside punished", lambda: whole(mindful)),
     ]
-    measured = timed(bare, cases, repeats=repeats)["cases"]
+    measured = timed(bare, cases, repeats=repeats)
     return {
         "architecture": architecture,
         "size": size,
         "batch": batch,
-        "cases": {name: _rates(figures, batch) for name, figures in measured.items()},
+        "cases": {name: _rates(figure, batch) for name, figure in measured.items()},
     }
 
 
-def _rates(figures: dict[str, Any], batch: int) -> dict[str, Any]:
-    """What `core.bench.timed` says of a case, as images a second."""
-    share, rate = 1 / figures["ratio"], 1000 * batch / figures["ms"]
+def _rates(figure: Figure, batch: int) -> dict[str, Any]:
+    """A case as images a second."""
+    share, rate = 1 / figure.ratio, 1000 * batch / figure.ms
     return {
         "images/s": round(rate, 1),
         "bare images/s": round(rate / share, 1),

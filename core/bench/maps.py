@@ -1,0 +1,169 @@
+"""Maps that share the passes of the prediction, ours and those of other libraries."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import torch
+from captum.attr import LayerGradCam, Saliency
+from torch import Tensor
+
+from core.bench.pace import Case
+from core.explain.evidence import IMAGES, Evidence, Tape
+from core.explain.method import methods
+from core.image.prepare import Prepared
+from core.models.architecture import Network
+from core.models.classifier import probabilities
+from core.types import Checkpoint
+
+LAST = "last_stage_all_findings"
+ALL = "all_stages_all_findings_plus_saliency"
+ALL_BFLOAT16 = f"{ALL}_bfloat16"
+CAPTUM, TORCH_CAM, GRAD_CAM = "captum", "torch-cam", "pytorch-grad-cam"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What ours and theirs answer alike: a network and the one image before it."""
+
+    checkpoint: Checkpoint
+    network: Network
+    prepared: Prepared
+
+    @property
+    def images(self) -> Tensor:
+        """(1, C, S, S)."""
+        return self.prepared.image[None].to(next(self.network.parameters()).device)
+
+    @property
+    def findings(self) -> range:
+        return range(len(self.checkpoint.findings))
+
+    @property
+    def stages(self) -> list[str]:
+        return list(self.network.stages)
+
+    def forward(self) -> Tensor:
+        """The bare forward pass, (1, F)."""
+        with torch.inference_mode():
+            logits: Tensor = self.network(self.images)
+        return logits
+
+    def said(self, logits: Tensor) -> object:
+        """The prediction, to its probabilities."""
+        card = self.checkpoint
+        return probabilities(logits[0].cpu().numpy(), card.temperature, multi_label=card.multi_label)
+
+    def evidence(self, tape: Tape, finding: int, stage: str) -> Evidence:
+        return Evidence(tape, finding, stage, self.prepared.black, self.prepared.white)
+
+
+def ours(question: Question) -> list[Case]:
+    """From the prepared image to probabilities and maps."""
+    network, last = question.network, question.network.last_stage
+    grad_cam, saliency = methods["grad-cam"], methods["saliency"]
+
+    def last_stage() -> object:
+        tape = Tape(network, question.images, grad_from=last)
+        plain = grad_cam.parse({})
+        return question.said(tape.logits), [
+            grad_cam.rule(question.evidence(tape, finding, last), **plain) for finding in question.findings
+        ]
+
+    def everything(bfloat16: bool) -> object:
+        tape = Tape(network, question.images, grad_from=IMAGES, bfloat16=bfloat16)
+        maps = []
+        for finding in question.findings:
+            seen = [question.evidence(tape, finding, stage) for stage in question.stages]
+            maps += [grad_cam.rule(each, **grad_cam.parse({})) for each in seen]
+            maps.append(saliency.rule(seen[-1], **saliency.parse({})))
+        return question.said(tape.logits), maps
+
+    return [
+        Case(LAST, last_stage),
+        Case(ALL, lambda: everything(False)),
+        Case(ALL_BFLOAT16, lambda: everything(True)),
+    ]
+
+
+def peers(question: Question) -> dict[str, dict[str, Case | str]]:
+    """The same of other libraries: key -> library -> case, or why there is none.
+
+    torch-cam has no saliency; Captum's is added to it.
+    """
+    last, stages = [question.network.last_stage], question.stages
+
+    def case(key: str, library: str, maps: Callable[[Sequence[str]], object], saliency: bool) -> Case | str:
+        module = {TORCH_CAM: "torchcam", GRAD_CAM: "pytorch_grad_cam"}.get(library)
+        if module and find_spec(module) is None:
+            return "not installed"
+
+        def run() -> object:
+            said = question.said(question.forward()) if library == CAPTUM else None  # the others return logits as well
+            found = maps(stages if key == ALL else last)
+            return said, found, _captum_saliency(question) if saliency else None
+
+        return Case(f"{key} {library}", run)
+
+    return {
+        LAST: {
+            CAPTUM: case(LAST, CAPTUM, lambda at: _captum(question, at), False),
+            TORCH_CAM: case(LAST, TORCH_CAM, lambda at: _torch_cam(question, at), False),
+            GRAD_CAM: case(LAST, GRAD_CAM, lambda at: _pytorch_grad_cam(question, at), False),
+        },
+        ALL: {
+            CAPTUM: case(ALL, CAPTUM, lambda at: _captum(question, at), True),
+            TORCH_CAM: case(ALL, TORCH_CAM, lambda at: _torch_cam(question, at), True),
+        },
+    }
+
+
+def _fresh(question: Question) -> Tensor:
+    # A fresh leaf each time, or a library's gradient would gather in ours.
+    return question.images.clone().requires_grad_()
+
+
+def _captum(question: Question, stages: Sequence[str]) -> list[Tensor]:
+    network = question.network
+    return [
+        LayerGradCam(network, network.stage_module(stage)).attribute(
+            question.images, target=finding, relu_attributions=True
+        )
+        for stage in stages
+        for finding in question.findings
+    ]
+
+
+def _captum_saliency(question: Question) -> list[Tensor]:
+    return [Saliency(question.network).attribute(_fresh(question), target=finding) for finding in question.findings]
+
+
+def _torch_cam(question: Question, stages: Sequence[str]) -> list[Tensor]:
+    """One forward pass and a backward pass a finding, for all stages together."""
+    from torchcam.methods import GradCAM
+
+    network = question.network
+    with GradCAM(network, target_layer=[network.stage_module(stage) for stage in stages]) as extractor:
+        logits = network(_fresh(question))
+        *most, final = question.findings
+        maps = [each for finding in most for each in extractor(finding, logits, retain_graph=True)]
+        maps += extractor(final, logits)
+    question.said(logits.detach())
+    return maps
+
+
+def _pytorch_grad_cam(question: Question, stages: Sequence[str]) -> list[object]:
+    """A forward and a backward pass a finding, and the map enlarged to the image; it has no way to leave that out."""
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    network = question.network
+    maps: list[object] = []
+    for stage in stages:
+        with GradCAM(model=network, target_layers=[network.stage_module(stage)]) as extractor:
+            maps += [
+                extractor(input_tensor=_fresh(question), targets=[ClassifierOutputTarget(finding)])
+                for finding in question.findings
+            ]
+            question.said(extractor.outputs.detach())
+    return maps

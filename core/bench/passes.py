@@ -1,0 +1,77 @@
+"""Methods of many passes: what a pass of theirs costs beside a bare one in a batch of the same size."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from core.bench.maps import Question
+from core.bench.pace import Case
+from core.explain import memory
+from core.explain.evidence import Tape
+from core.explain.method import methods
+
+_ENOUGH = 200  # bare passes; of more only the first ones are run, and the rest is taken to cost the same
+
+
+@dataclass(frozen=True)
+class Path:
+    """A method with its settings. graph: whether each pass of it is followed by a backward pass."""
+
+    key: str
+    method: str
+    settings: Mapping[str, int]
+    graph: bool
+
+    def count(self, side: int) -> int:
+        """Passes at (side × side) px."""
+        if self.method == "occlusion":
+            window, stride = self.settings["window"], self.settings["stride"]
+            return int((-(-(side - window) // stride) + 1) ** 2)
+        return next(iter(self.settings.values()))
+
+
+FULL = (
+    Path("integrated_gradients_per_pass", "integrated-gradients", {"steps": 50}, True),
+    Path("smoothgrad_per_pass", "smoothgrad", {"samples": 25}, True),
+    Path("occlusion_per_pass", "occlusion", {"window": 32, "stride": 16}, False),
+    Path("rise_per_pass", "rise", {"masks": 1000}, False),
+)
+QUICK = (
+    Path("integrated_gradients_per_pass", "integrated-gradients", {"steps": 16}, True),
+    Path("smoothgrad_per_pass", "smoothgrad", {"samples": 8}, True),
+    Path("occlusion_per_pass", "occlusion", {"window": 32, "stride": 32}, False),
+    Path("rise_per_pass", "rise", {"masks": 100}, False),
+)
+
+
+def cases(question: Question, paths: tuple[Path, ...]) -> tuple[list[Case], dict[str, str]]:
+    """The cases, and why others are none."""
+    missing = {path.key: f"there is no method {path.method}" for path in paths if path.method not in methods}
+    return [_case(question, path) for path in paths if path.key not in missing], missing
+
+
+def _case(question: Question, path: Path) -> Case:
+    """Both sides begin with the one forward pass that gives the prediction."""
+    method, network, images = methods[path.method], question.network, question.images
+    settings = method.parse(path.settings)
+    count = path.count(images.shape[-1])
+    size = memory.batch_size(network, images[0], graph=path.graph)
+    batches = [min(size, count - start) for start in range(0, min(count, _ENOUGH), size)]
+
+    def run() -> object:
+        tape = Tape(network, images, grad_from=network.last_stage)
+        return method.rule(question.evidence(tape, 0, network.last_stage), **settings)
+
+    def bare() -> None:
+        question.forward()
+        for batch in batches:
+            copies = images.expand(batch, -1, -1, -1).contiguous()
+            if path.graph:
+                copies.requires_grad_()
+                torch.autograd.grad(network(copies)[:, 0].sum(), copies)
+            else:
+                with torch.inference_mode():
+                    network(copies)
+
+    return Case(path.key, run, bare, (1 + count) / (1 + sum(batches)))

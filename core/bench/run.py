@@ -1,0 +1,167 @@
+"""What explaining costs, as multiples of one bare forward pass of the same network in the same run."""
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import captum
+import torch
+
+from core.bench import fresh, maps, passes
+from core.bench.maps import Question
+from core.bench.pace import Case, Figure, milliseconds, timed
+from core.bench.threads import replicas, threads
+from core.explain.run import Request, explain_many
+from core.image.phantom import draw
+from core.image.prepare import prepare
+from core.lungs import segment
+from core.models.classifier import Classifier
+from core.types import Checkpoint, Radiograph
+
+FILM_SIDE = 2000  # px, of the phantom that stands for a film
+AT_MOST = {
+    maps.LAST: 1.10,
+    maps.ALL: 4.0,
+    "integrated_gradients_per_pass": 1.05,
+    "smoothgrad_per_pass": 1.05,
+    "occlusion_per_pass": 1.05,
+    "rise_per_pass": 1.05,
+}
+AT_LEAST = {"throughput_4_threads": 0.9, "throughput_16_threads": 0.9}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is timed: rounds of the maps, of other libraries', of the methods of many passes, and so on.
+
+    whole: also the calls from film to result, the import and the replicas.
+    """
+
+    rounds: int
+    peer_rounds: int
+    path_rounds: int
+    warm_up: int
+    paths: tuple[passes.Path, ...]
+    memory_steps: int
+    calls: int
+    whole: bool
+
+
+QUICK = Effort(
+    rounds=3, peer_rounds=1, path_rounds=1, warm_up=1, paths=passes.QUICK, memory_steps=16, calls=12, whole=False
+)
+
+
+def full(repeats: int) -> Effort:
+    """Everything, each the median of so many."""
+    return Effort(repeats, repeats, repeats, 2, passes.FULL, 200, 64, True)
+
+
+def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:
+    """All figures but training's and the browser's.
+
+    ratios:  what it costs over a bare forward pass, or, per pass, over bare passes in batches of the same size; and
+             `throughput_*_threads`, what all threads get together over what a single one gets. Medians of pairs timed
+             in turns; None where `skipped` says why.
+    targets: what `ratios` shall not exceed or not fall below. details: their milliseconds and quartiles.
+    """
+    began = _load()
+    film = draw(height=FILM_SIDE, width=FILM_SIDE).radiograph
+    prepared = prepare(film, classifier.checkpoint.input)
+    with classifier.alone() as network:
+        question = Question(classifier.checkpoint, network, prepared)
+        mine = timed(question.forward, maps.ours(question), repeats=effort.rounds, warm_up=effort.warm_up)
+        many, missing = passes.cases(question, effort.paths)
+        mine |= timed(question.forward, many, repeats=effort.path_rounds, warm_up=effort.warm_up if effort.whole else 0)
+        others = _peers(question, effort)
+    # These take the network through its door, as pages and command line do.
+    asked = threads(classifier, film, calls=effort.calls)
+    ratios: dict[str, float | None] = {key: figure.ratio for key, figure in mine.items()} | dict.fromkeys(missing)
+    for count in ("4", "16"):
+        ratios[f"throughput_{count}_threads"] = asked[count]["share of one thread's"]
+    found = {
+        "ratios": ratios,
+        "peers": others,
+        "machine": machine(classifier.checkpoint) | {"load before, 1 min": began},
+        "targets": {"at most": AT_MOST, "at least": AT_LEAST},
+        "skipped": missing,
+        "repeats": effort.rounds,
+        "film": f"phantom of {FILM_SIDE} x {FILM_SIDE} px, 12 bits",
+        "bare forward, ms": mine[maps.LAST].bare_ms,
+        "details": {key: figure.told for key, figure in mine.items()},
+        "memory": fresh.peak_figures(steps=effort.memory_steps),
+        "threads": asked,
+    }
+    return found | (_whole(classifier, film, question.forward, effort) if effort.whole else {})
+
+
+def missed(found: dict[str, Any]) -> list[str]:
+    """The keys of `ratios` and `memory` that miss their targets."""
+    over = [key for key, most in found["targets"]["at most"].items() if (found["ratios"].get(key) or 0) > most]
+    under = [key for key, least in found["targets"]["at least"].items() if (found["ratios"].get(key) or 1) < least]
+    return over + under + (["memory"] if found["memory"]["met"] is False else [])
+
+
+def machine(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What the figures depend on besides the code."""
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "captum": captum.__version__,
+        "system": platform.platform(),
+        "network": checkpoint.name,
+        "architecture": checkpoint.architecture,
+        "input": f"{checkpoint.input.channels} x {checkpoint.input.size} x {checkpoint.input.size}",
+        "findings": len(checkpoint.findings),
+    }
+
+
+def _peers(question: Question, effort: Effort) -> dict[str, dict[str, float | str]]:
+    """Key -> library -> its ratio, or why there is none."""
+    known = maps.peers(question)
+    cases = [case for libraries in known.values() for case in libraries.values() if isinstance(case, Case)]
+    found = timed(question.forward, cases, repeats=effort.peer_rounds, warm_up=effort.warm_up if effort.whole else 0)
+    return {
+        key: {name: found[case.name].ratio if isinstance(case, Case) else case for name, case in libraries.items()}
+        for key, libraries in known.items()
+    }
+
+
+def _whole(classifier: Classifier, film: Radiograph, bare: Callable[[], object], effort: Effort) -> dict[str, Any]:
+    """What pages and command line call: the film at full size in, values out."""
+    findings = classifier.checkpoint.findings
+    cams = [Request("grad-cam", finding) for finding in findings]
+    saliency = [Request("saliency", findings[0])]
+    calls = [
+        Case("predict", lambda: classifier.predict(film)),
+        Case("lungs of one film", lambda: segment(film)),
+        Case("explain_many: Grad-CAM of all findings", lambda: explain_many(classifier, film, cams)),
+        Case("explain_many: saliency for one finding", lambda: explain_many(classifier, film, saliency)),
+    ]
+    found: dict[str, Figure] = timed(bare, calls, repeats=effort.rounds)
+    return {
+        "whole calls, film to result": {name: figure.told for name, figure in found.items()},
+        "preparation, ms": milliseconds(lambda: prepare(film, classifier.checkpoint.input), effort.rounds),
+        "import core.models.classifier": fresh.import_figures(),
+        "two replicas": replicas(classifier, film, calls=effort.calls),
+    }
+
+
+def _load() -> float | None:
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def _cpu() -> str:
+    """The processor's name; the machine type where the system does not tell."""
+    table = Path("/proc/cpuinfo")
+    if table.exists():
+        names = [line.split(":", 1)[1].strip() for line in table.read_text().splitlines() if "model name" in line]
+        if names:
+            return names[0]
+    return platform.processor() or platform.machine()

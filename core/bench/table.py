@@ -1,0 +1,80 @@
+"""The figures of the bench as people read them: a table for the terminal, another for the README."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.bench import maps
+from core.errors import BadData
+
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+_NONE = "–"
+_PEERS = {maps.CAPTUM: "Captum", maps.TORCH_CAM: "torch-cam", maps.GRAD_CAM: "pytorch-grad-cam"}
+_ROWS = {
+    maps.LAST: "prediction + Grad-CAM of all findings, last stage",
+    maps.ALL: "prediction + Grad-CAM of all stages and findings + saliency of all findings",
+    maps.ALL_BFLOAT16: "the same in bfloat16",
+    "integrated_gradients_per_pass": "integrated gradients, a pass",
+    "smoothgrad_per_pass": "SmoothGrad, a pass",
+    "occlusion_per_pass": "occlusion, a pass",
+    "rise_per_pass": "RISE, a pass",
+    "throughput_4_threads": "answers a second to 4 threads, over those to one",
+    "throughput_16_threads": "answers a second to 16 threads, over those to one",
+}
+
+
+def rows(found: Mapping[str, Any]) -> list[list[str]]:
+    """What is measured, its figure, its target, and other libraries' figures, the header first."""
+    table = [["what", "Lightbox", "target", *_PEERS.values()]]
+    for key, name in _ROWS.items():
+        theirs = found["peers"].get(key, {})
+        table.append(
+            [name, _number(found["ratios"].get(key)), _target(found, key), *(_number(theirs.get(p)) for p in _PEERS)]
+        )
+    return table
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """What the table leaves unsaid: memory, waits, machine."""
+    memory, asked, machine = found["memory"], found["threads"], found["machine"]
+    ((figure, peak), (_, budget), *_) = memory.items()
+    waits = ", ".join(f"{count}: {each['slowest answer, s']:.1f} s" for count, each in asked.items())
+    return [
+        f"{figure.removesuffix(', peak MB').capitalize()} raise the peak of memory by {_number(peak, 0)} MB (budget "
+        f"{budget:,} MB).",
+        f"Slowest answer to so many threads at once: {waits}.",
+        f"Medians of {found['repeats']}; a bare forward pass of {machine['architecture']} at {machine['input']} took "
+        f"{found['bare forward, ms']:.0f} ms on {machine['cores']} cores ({machine['cpu']}), torch {machine['torch']}.",
+    ]
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """The README's part between its markers."""
+    header, *body = rows(found)
+    ruled = [header, ["---"] * len(header), *body]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in ruled)
+    return f"{BEGIN}\n{table}\n\n" + "\n".join(lines(found)) + f"\n{END}"
+
+
+def into_readme(found: Mapping[str, Any], path: Path) -> None:
+    """Rewrites what stands between the markers. Raises: BadData where they are not there once each, in order."""
+    text = path.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end) or BEGIN in after or END in after:
+        raise BadData(
+            f"{path.name} has no place for the table: one line {BEGIN} and, below it, one line {END}. Add both."
+        )
+    path.write_text(before + markdown(found) + after, encoding="utf-8")
+
+
+def _target(found: Mapping[str, Any], key: str) -> str:
+    signs = {"at most": "≤", "at least": "≥"}
+    for bound, sign in signs.items():
+        if key in found["targets"][bound]:
+            return f"{sign} {found['targets'][bound][key]:.2f}"
+    return ""
+
+
+def _number(value: Any, digits: int = 2) -> str:
+    return f"{value:,.{digits}f}" if isinstance(value, int | float) else _NONE

@@ -1,0 +1,79 @@
+"""Many at once: what all of them get together, and how long the unluckiest waits."""
+
+import copy
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from core.explain.run import Request, explain_many
+from core.models.classifier import Classifier
+from core.types import Radiograph
+
+COUNTS = (1, 4, 16)
+
+
+def threads(classifier: Classifier, film: Radiograph, *, calls: int) -> dict[str, Any]:
+    """Threads -> answers a second in total, that over the single thread's, and the slowest answer in seconds.
+
+    calls: about how many calls of each count of threads are timed, one after another in each thread.
+    Each asks for the prediction and the last stage's Grad-CAM of all findings: film in, values out.
+    """
+    found: dict[str, Any] = {}
+    for count in COUNTS:
+        total, slowest = _asked([classifier], film, count, calls)
+        alone = found["1"]["answers/s"] if found else total
+        found[str(count)] = {
+            "answers/s": round(total, 2),
+            "share of one thread's": round(total / alone, 3),
+            "slowest answer, s": round(slowest, 2),
+        }
+    return found
+
+
+def replicas(classifier: Classifier, film: Radiograph, *, calls: int) -> dict[str, Any]:
+    """Two copies of the network, each behind its door with half of torch's threads, against the one with all."""
+    before = torch.get_num_threads()
+    one, _ = _asked([classifier], film, 4, calls)
+    with classifier.alone() as network:
+        second = Classifier(classifier.checkpoint, copy.deepcopy(network))
+    torch.set_num_threads(max(1, before // 2))
+    try:
+        two, _ = _asked([classifier, second], film, 4, calls)
+        alone, _ = _asked([classifier], film, 1, calls)
+    finally:
+        torch.set_num_threads(before)
+    return {
+        "answers/s": round(two, 2),
+        "over one network": round(two / one, 3),
+        "one asker, answers/s": round(alone, 2),
+    }
+
+
+def _asked(classifiers: Sequence[Classifier], film: Radiograph, count: int, calls: int) -> tuple[float, float]:
+    """Answers a second of all threads, and seconds of the slowest, after one call of each that does not count."""
+    requests = [Request("grad-cam", finding) for finding in classifiers[0].checkpoint.findings]
+    each = max(1, calls // count)
+    waits: list[float] = []
+    begin = threading.Barrier(count + 1)
+
+    def ask(here: Classifier) -> None:
+        explain_many(here, film, requests)  # a new thread's first pass takes longer: torch builds its team of workers
+        begin.wait()
+        for _ in range(each):
+            start = time.perf_counter()
+            explain_many(here, film, requests)
+            waits.append(time.perf_counter() - start)
+
+    all_of_them = [
+        threading.Thread(target=ask, args=(classifiers[number % len(classifiers)],)) for number in range(count)
+    ]
+    for thread in all_of_them:
+        thread.start()
+    begin.wait()
+    start = time.perf_counter()
+    for thread in all_of_them:
+        thread.join()
+    return count * each / (time.perf_counter() - start), max(waits)
