@@ -11,6 +11,7 @@ so that weak heat leaves the film visible, and everything from half of the scale
 
 import base64
 import math
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -103,6 +104,8 @@ def display(radiograph: Radiograph) -> NDArray[np.uint8]:
 
 def absence(explanation: Explanation) -> str | None:
     """Why no heat can be drawn, in one sentence; None where it can."""
+    if explanation.void and explanation.caveat:
+        return explanation.caveat
     if math.isnan(explanation.peak):
         return "The map holds values that are not numbers, so no heat is drawn."
     if explanation.peak == 0:
@@ -123,8 +126,24 @@ def end(explanation: Explanation) -> float:
     return float(np.percentile(np.abs(explanation.heat), 99.5)) or peak
 
 
+def common_end(explanations: Sequence[Explanation]) -> float | None:
+    """The value at the end of one colour map for several maps of one unit: the largest `end` of those that are drawn.
+
+    None where none is. Raises: ValueError if the units differ, since no scale fits them both.
+    """
+    drawn = [explanation for explanation in explanations if absence(explanation) is None]
+    units = {explanation.unit for explanation in drawn}
+    if len(units) > 1:
+        raise ValueError(f"maps in {', '.join(sorted(units))} have no common scale")
+    return max((end(explanation) for explanation in drawn), default=None)
+
+
 def caption(explanation: Explanation) -> str:
-    """What the map is: "covid · Grad-CAM · stage 4 · 7 × 7, enlarged"."""
+    """What the map is: "covid · Grad-CAM · stage 4 · rectified · 7 × 7, enlarged".
+
+    It says of a signed map that it is signed, of which stages a fused one is made, and every setting that is not the
+    method's default.
+    """
     height, width = explanation.heat.shape
     box = explanation.placement
     turned = explanation.placement.turn % 2 == 1
@@ -132,8 +151,25 @@ def caption(explanation: Explanation) -> str:
     size = f"{height} × {width}" + (", enlarged" if width < across and height < down else "")
     if end(explanation) < explanation.peak:
         size += ", top 0.5 % clipped"
-    parts = [explanation.finding.replace("_", " "), explanation.title or explanation.method, explanation.layer, size]
+    stages = (explanation.layer or "").split("+")
+    where = f"fused from {', '.join(stages[:-1])} and {stages[-1]}" if len(stages) > 1 else stages[0]
+    side = "signed" if explanation.signed else "rectified" if "signed" in explanation.settings else ""
+    set_by_hand = [setting_words(name, value) for name, value in explanation.changed.items() if name != "signed"]
+    name = explanation.title or explanation.method
+    parts = [explanation.finding.replace("_", " "), name, where, side, *set_by_hand, size]
     return " · ".join(part for part in parts if part)
+
+
+def setting_words(setting: str, value: object) -> str:
+    """A setting in words: "steps 64", "squared off"."""
+    said = (
+        {True: "on", False: "off"}[value]
+        if isinstance(value, bool)
+        else figure(value)
+        if isinstance(value, float)
+        else value
+    )
+    return f"{setting.replace('_', ' ')} {said}"
 
 
 def figure(value: float) -> str:
@@ -220,7 +256,7 @@ def _with_legend(
     letter = max(12, round(total / 56))
     gap = letter // 2
     font = _font(letter)
-    lines = [(missing or "", _INK), (caption(explanation), _INK), (radiograph.name, _QUIET)]
+    lines = [(missing or explanation.caveat, _INK), (caption(explanation), _INK), (radiograph.name, _QUIET)]
     lines += [(DRAWN, _INK)] if radiograph.drawn else []
     lines += [(NOTICE, _QUIET)]
     wrapped = [(part, ink) for text, ink in lines for part in _wrap(text, font, total - 4 * gap)]

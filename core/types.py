@@ -226,6 +226,7 @@ class Explanation:
     cleaning: what was done to the film before the network read it.
     seconds, passes: what it cost: wall clock, and (forward, backward) passes of the network.
     caveat:   why the map must not be read as it stands, in words; empty where nothing was found.
+    changed:  those of the settings that are not the method's default.
     void:     True if it shows nothing at all (flat, not a number): it is never drawn.
     """
 
@@ -245,6 +246,7 @@ class Explanation:
     cleaning: Cleaning = Cleaning()
     caveat: str = ""
     void: bool = False
+    changed: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.heat.ndim != 2 or self.heat.dtype != np.float32:

@@ -4,7 +4,6 @@ Values are sealed, so they are kept as they are (`cache_resource`): a hit costs 
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ import torch
 from PIL import Image
 
 from core.explain.evidence import Tape
-from core.explain.method import Value
-from core.explain.run import Request, explain_many
+from core.explain.method import Value, methods
+from core.explain.run import FUSED, Request, explain_many
 from core.image import phantom
 from core.image.prepare import prepare
 from core.image.quality import Check, inspect
@@ -25,21 +24,23 @@ from core.models.classifier import Classifier, load
 from core.overlay import display
 from core.trust.measure import Figure, assess
 from core.types import Checkpoint, Cleaning, Explanation, Origin, Prediction, Radiograph
+from core.work import Work
+from dashboard.line import Asked, Line
 
 _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
     Radiograph: lambda radiograph: radiograph.key,
     Checkpoint: lambda checkpoint: checkpoint.key,
-    Explanation: lambda explanation: explanation.key,
     Cleaning: repr,
 }
 _LAST_STAGE = "grad-cam"  # the map that costs no backward pass at the last stage
 WEIGHTS = checkpoints.SHIPPED  # the folder
-# Streamlit runs each script in a new thread, and a forward pass in a new thread takes twice as long (70 against 34 ms
-# on two cores): torch builds its team of workers anew. All networks therefore run in this one, in order of arrival.
-_NETWORKS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="networks")
+_LINE = Line(room=2048)  # all that people ask of networks; an answer is some hundred kilobytes at most
 THUMBNAIL = 112  # px, the long side: twice what is shown, for dense screens
 
 Settings = tuple[tuple[str, Value], ...]
+Maps = tuple[Prediction, tuple[Explanation, ...]]  # what one call of the engine gave
+Misfits = Mapping[str, Mapping[str | None, str]]  # method -> stage -> why the network cannot serve it
+Tell = Callable[[Asked[Any]], None]  # says on the page that somebody waits
 
 
 def names() -> list[str]:
@@ -60,43 +61,81 @@ def _card(name: str, folder: Path, changed: int) -> Checkpoint:
 
 def classifier(checkpoint: Checkpoint) -> Classifier:
     """The network behind its door, loaded once. Raises: BadCheckpoint."""
-    return _loaded(checkpoint.name, WEIGHTS, checkpoint.key)[0]
+    return _loaded(checkpoint.name, WEIGHTS, checkpoint.key)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _loaded(name: str, folder: Path, key: str) -> Classifier:
+    found = load(name, folder)
+    _LINE.ask(("warm up", key), lambda work: _warm_up(found))
+    return found
 
 
 def stage_sizes(checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
     """Stage name -> (h, w) of its maps, the last stage last."""
-    return _loaded(checkpoint.name, WEIGHTS, checkpoint.key)[1]
+    here = classifier(checkpoint)
+    return _LINE.ask(("sizes", checkpoint.key), lambda work: _sizes(here, work)).result()
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _loaded(name: str, folder: Path, key: str) -> tuple[Classifier, Mapping[str, tuple[int, int]]]:
-    found = load(name, folder)
-    sizes = _NETWORKS.submit(_sizes, found).result()
-    _NETWORKS.submit(_warm_up, found)
-    return found, sizes
-
-
-def _sizes(classifier: Classifier) -> Mapping[str, tuple[int, int]]:
+def _sizes(classifier: Classifier, work: Work) -> Mapping[str, tuple[int, int]]:
     wanted = classifier.checkpoint.input
-    with classifier.alone() as network:
-        tape = Tape(network, torch.zeros(1, wanted.channels, wanted.size, wanted.size), grad_from=network.last_stage)
+    empty = torch.zeros(1, wanted.channels, wanted.size, wanted.size, device=classifier.device)
+    with classifier.alone(work) as network:
+        tape = Tape(network, empty, grad_from=network.last_stage)
         sizes = {stage: tape.features(stage).shape[-2:] for stage in network.stages}
     return {stage: (size[0], size[1]) for stage, size in sizes.items()}
+
+
+def unfit(checkpoint: Checkpoint, method: str) -> Mapping[str | None, str]:
+    """Stage (None for methods of the input) -> why this network cannot serve the method there; "" where it can."""
+    if method == _LAST_STAGE:  # serves every network: the first look waits for nothing
+        return {stage: _small(size) for stage, size in stage_sizes(checkpoint).items()}
+    return _tried(checkpoint).result()[method]
+
+
+def all_unfit(checkpoint: Checkpoint) -> Misfits:
+    """`unfit` of every method; empty as long as that is not known. Some have to be tried on the network."""
+    tried = _tried(checkpoint)
+    return tried.answer() if tried.wait(0) else {}
+
+
+def _tried(checkpoint: Checkpoint) -> Asked[Misfits]:
+    """Nobody gives up this place in the line, so that the trial is made for certain, and once."""
+    here = classifier(checkpoint)
+
+    def make(work: Work) -> Misfits:
+        sizes = _sizes(here, work)
+        with here.alone(work) as network:
+            return {
+                method.name: {stage: _small(sizes[stage]) or method.fits(network, stage) for stage in sizes}
+                if method.layered
+                else {None: method.fits(network, None)}
+                for method in methods.values()
+            }
+
+    return _LINE.ask(("unfit", checkpoint.key), make)
+
+
+def _small(size: tuple[int, int]) -> str:
+    return "" if min(size) > 1 else "its maps are 1 × 1 and have no place on the film. Choose an earlier stage."
 
 
 def _warm_up(classifier: Classifier) -> None:
     """Does once, on noise, what the Read page will ask for, so that the first person need not wait for the imports."""
     noise = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
     film = Radiograph(pixels=noise, name="noise", black=0, white=255, origin=Origin("drawn", "L", 8))
-    requests = [Request(_LAST_STAGE, classifier.checkpoint.findings[0], stage) for stage in _sizes(classifier)]
+    stages = [stage for stage, size in _sizes(classifier, Work()).items() if not _small(size)]
+    requests = [Request(_LAST_STAGE, classifier.checkpoint.findings[0], stage) for stage in stages]
     _, maps = explain_many(classifier, film, requests)
     assess(classifier, film, maps[-1])
     inspect(film)
 
 
-def predict(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Prediction:
+def predict(
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, *, tell: Tell | None = None
+) -> Prediction:
     """What the network says; from the same pass as the first maps."""
-    return _first(checkpoint, radiograph, cleaning)[0]
+    return _first(checkpoint, radiograph, cleaning).result(tell)[0]
 
 
 def explain(
@@ -108,24 +147,26 @@ def explain(
     method: str,
     layer: str | None,
     settings: Settings = (),
-) -> tuple[Explanation, tuple[int, int], int]:
-    """The map, with the seconds of all that shared its passes; these passes, (forward, backward); how many shared.
+) -> Asked[Maps]:
+    """A place in the line for the map; it comes with those that share its passes. `picked` finds it among them.
 
-    layer: None for methods that explain the input.
+    layer: None for methods that explain the input; several stages joined by "+" for one map of them.
     """
-    if method == _LAST_STAGE and layer == list(stage_sizes(checkpoint))[-1]:
-        shared = _first(checkpoint, radiograph, cleaning)[1]
-        found = shared[checkpoint.findings.index(finding)]
-    elif layer is not None and settings:  # a setting that fits one stage need not fit the others
-        shared = _many(checkpoint, radiograph, cleaning, (finding,), method, (layer,), settings)[1]
-        found = shared[0]
-    elif layer is not None:
-        shared = stages(checkpoint, radiograph, cleaning, finding=finding, method=method, settings=settings)
-        found = next(each for each in shared if each.layer == layer)
-    else:
-        shared = _many(checkpoint, radiograph, cleaning, (finding,), method, (None,), settings)[1]
-        found = shared[0]
-    return replace(found, seconds=sum(each.seconds for each in shared)), _total(shared), len(shared)
+    entry = methods[method]
+    plain = dict(settings) == entry.parse({})
+    if method == _LAST_STAGE and plain and layer == list(stage_sizes(checkpoint))[-1]:
+        return _first(checkpoint, radiograph, cleaning)
+    if layer is None or FUSED in layer or entry.cost != "shared" or not plain:
+        # alone: a setting that fits one stage need not fit the others, and a slow map is made only where it is wanted
+        return _many(checkpoint, radiograph, cleaning, (finding,), method, (layer,), settings)
+    return stages(checkpoint, radiograph, cleaning, finding=finding, method=method, settings=settings)
+
+
+def picked(maps: Maps, *, finding: str, layer: str | None) -> tuple[Explanation, tuple[int, int], int]:
+    """The map, with the seconds of all that shared its passes; these passes, (forward, backward); how many shared."""
+    found = next(each for each in maps[1] if each.finding == finding and layer in (None, each.layer))
+    passes = sum(each.passes[0] for each in maps[1]), sum(each.passes[1] for each in maps[1])
+    return replace(found, seconds=sum(each.seconds for each in maps[1])), passes, len(maps[1])
 
 
 def stages(
@@ -136,20 +177,18 @@ def stages(
     finding: str,
     method: str,
     settings: Settings = (),
-) -> tuple[Explanation, ...]:
-    """One map a stage, from one forward and at most one backward pass."""
-    layers = tuple(stage_sizes(checkpoint))
-    return _many(checkpoint, radiograph, cleaning, (finding,), method, layers, settings)[1]
+) -> Asked[Maps]:
+    """One map for each stage that can have one, from one forward and at most one backward pass."""
+    layers = tuple(stage for stage, reason in unfit(checkpoint, method).items() if not reason)
+    return _many(checkpoint, radiograph, cleaning, (finding,), method, layers, settings)
 
 
-def _first(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning
-) -> tuple[Prediction, tuple[Explanation, ...]]:
+def _first(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Asked[Maps]:
     """One forward pass: the prediction and the last stage's map for every finding; what the first look needs."""
-    return _many(checkpoint, radiograph, cleaning, checkpoint.findings, _LAST_STAGE, (None,), ())
+    last = list(stage_sizes(checkpoint))[-1]
+    return _many(checkpoint, radiograph, cleaning, checkpoint.findings, _LAST_STAGE, (last,), ())
 
 
-@st.cache_resource(max_entries=1024, show_spinner=False, hash_funcs=_KEYS)
 def _many(
     checkpoint: Checkpoint,
     radiograph: Radiograph,
@@ -158,23 +197,29 @@ def _many(
     method: str,
     layers: tuple[str | None, ...],
     settings: Settings,
-) -> tuple[Prediction, tuple[Explanation, ...]]:
-    requests = [Request(method, finding, layer, dict(settings)) for finding in findings for layer in layers]
+) -> Asked[Maps]:
     here = classifier(checkpoint)
-    return _NETWORKS.submit(explain_many, here, radiograph, requests, cleaning=cleaning).result()
+
+    def make(work: Work) -> Maps:
+        requests = [Request(method, finding, layer, dict(settings)) for finding in findings for layer in layers]
+        return explain_many(here, radiograph, requests, cleaning=cleaning, work=work)
+
+    key = (checkpoint.key, radiograph.key, repr(cleaning), findings, method, layers, settings)
+    return _LINE.ask(("maps", *key), make)
 
 
-def _total(explanations: tuple[Explanation, ...]) -> tuple[int, int]:
-    return sum(each.passes[0] for each in explanations), sum(each.passes[1] for each in explanations)
-
-
-@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)
 def trust(
-    checkpoint: Checkpoint, radiograph: Radiograph, explanation: Explanation, cleaning: Cleaning
+    checkpoint: Checkpoint,
+    radiograph: Radiograph,
+    explanation: Explanation,
+    cleaning: Cleaning,
+    *,
+    tell: Tell | None = None,
 ) -> tuple[Figure, ...]:
     """How far the map can be believed, one figure a measure."""
     here = classifier(checkpoint)
-    return _NETWORKS.submit(assess, here, radiograph, explanation, cleaning=cleaning).result()
+    key = ("trust", checkpoint.key, radiograph.key, explanation.key, repr(cleaning))
+    return _LINE.ask(key, lambda work: assess(here, radiograph, explanation, cleaning=cleaning)).result(tell)
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)

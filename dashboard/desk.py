@@ -2,24 +2,36 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from core.errors import BadCheckpoint, BadSetting
+from core.errors import BadCheckpoint, BadSetting, Stopped, UserError
 from core.explain.method import Method, Value, methods
+from core.explain.run import FUSED
 from core.models.findings import leading
+from core.overlay import common_end
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from dashboard import cache
-from dashboard.state import session
+from dashboard.line import Asked
+from dashboard.state import Session, Shown, session
+
+DEFAULT = "grad-cam"  # what is shown where another method cannot be
+_BACK = "The page is back at what it showed before."
+_PATIENCE = 0.4  # s for which the page waits without a word for a map that should be quick
+_IMPATIENCE = 0.05  # s, for one that is slow by what its entry says
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """One film, one model, one question, and the two answers that a page begins with.
+    """One film, one model, one question, and what is there of the answer.
 
-    layer:  stage name; None for methods that explain the input.
-    passes: (forward, backward) of the network that the map and those that came with it cost together.
-    maps:   how many maps shared these passes.
-    refused: the sentence on a setting that this stage does not have; empty where there is none.
+    layer:   stage name, or several joined by "+"; None for methods that explain the input.
+    instead: why this is not the method that the session asks for; empty where it is.
+    explanation: the map; while it is on its way the last one of this film, if there was one; None for the bare film.
+    asked:   the place in the line, while the map is on its way.
+    passes:  (forward, backward) of the network that the map and those that came with it cost together.
+    maps:    how many maps shared these passes.
+    missing: why there is no map; empty where there is one, or one is coming.
+    scale:   value at the end of the colour map where all stages share one; None for the map's own.
     """
 
     radiograph: Radiograph
@@ -30,10 +42,26 @@ class Chosen:
     method: Method
     layer: str | None
     settings: Mapping[str, Value]
-    explanation: Explanation
-    passes: tuple[int, int]
-    maps: int
-    refused: str
+    instead: str = ""
+    explanation: Explanation | None = None
+    asked: Asked[cache.Maps] | None = None
+    passes: tuple[int, int] = (0, 0)
+    maps: int = 0
+    missing: str = ""
+    scale: float | None = None
+
+    @property
+    def answered(self) -> Explanation | None:
+        """The map that was asked for, if it is there."""
+        return None if self.asked else self.explanation
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the map could be drawn, but has a caveat that the reader has not yet waved aside."""
+        map_ = self.explanation
+        if map_ is None or map_.void or not map_.caveat:
+            return False
+        return (self.radiograph.key, map_.finding) not in session().revealed
 
 
 def film() -> Radiograph | None:
@@ -62,56 +90,89 @@ def model() -> Checkpoint | None:
     return None
 
 
-def chosen(radiograph: Radiograph, checkpoint: Checkpoint) -> Chosen:
-    """The answers to what the session asks; a choice that this model does not know falls back to its default."""
+def chosen(radiograph: Radiograph, checkpoint: Checkpoint, *, tell: cache.Tell | None = None) -> Chosen:
+    """What the session asks, with the answer if it is there; a choice that this model does not know falls back to its
+    default. A setting that turns out wrong is told, and the question is again what it was.
+
+    tell: says on the page that the network is busy with others.
+    """
+    try:
+        return _answered(_question(radiograph, checkpoint, tell))
+    except (BadSetting, Stopped) as error:
+        here = session()
+        back(radiograph, checkpoint)
+        here.refuse(f"{error} {_BACK}")
+        return _answered(_question(radiograph, checkpoint, tell))
+
+
+def _question(radiograph: Radiograph, checkpoint: Checkpoint, tell: cache.Tell | None) -> Chosen:
     here = session()
     cleaning = here.cleaning(radiograph.key)
-    prediction = cache.predict(checkpoint, radiograph, cleaning)
+    prediction = cache.predict(checkpoint, radiograph, cleaning, tell=tell)
     finding = here.finding if here.finding in checkpoint.findings else leading(prediction, checkpoint)
-    method = methods[here.method]
+    method, instead = methods[here.method if here.method in methods else DEFAULT], ""
+    if reason := _nowhere(cache.unfit(checkpoint, method.name)):
+        instead = f"{method.title} cannot be had of {checkpoint.name}: {reason} This is {methods[DEFAULT].title}."
+        method = methods[DEFAULT]
+    layer = _layer(here.layer, fitting(checkpoint, method.name)) if method.layered else None
     settings = method.parse(here.settings.get(method.name, {}))
-    stages = list(cache.stage_sizes(checkpoint))
-    layer = (here.layer if here.layer in stages else stages[-1]) if method.layered else None
+    return Chosen(radiograph, checkpoint, cleaning, prediction, finding, method, layer, settings, instead)
 
-    def asked(settings: Mapping[str, Value]) -> tuple[Explanation, tuple[int, int], int]:
-        return cache.explain(
-            checkpoint,
-            radiograph,
-            cleaning,
-            finding=finding,
-            method=method.name,
-            layer=layer,
-            settings=tuple(settings.items()),
-        )
 
-    refused = ""
+def _answered(question: Chosen) -> Chosen:
+    """The question with its map, or with its place in the line and the map that was there before."""
+    here = session()
+    asked = _ask(question)
+    before, here.waiting = here.waiting, asked
+    if before and before.key != asked.key:
+        before.leave()
+    if not asked.wait(_PATIENCE if question.method.cost == "shared" else _IMPATIENCE):
+        last = here.shown.explanation if here.shown else None
+        known = last and (last.radiograph, last.checkpoint) == (question.radiograph.key, question.checkpoint.key)
+        return replace(question, asked=asked, explanation=last if known else None)
+    asked.leave()
     try:
-        explanation, passes, maps = asked(settings)
-    except BadSetting as error:  # or nobody could set it back: the widget that did it would be gone
-        refused = f"{error} It is back at its default."
-        here.settings.pop(method.name, None)
-        settings = method.parse({})
-        explanation, passes, maps = asked(settings)
-    return Chosen(
-        radiograph,
-        checkpoint,
-        cleaning,
-        prediction,
-        finding,
-        method,
-        layer,
-        settings,
-        explanation,
-        passes,
-        maps,
-        refused,
+        maps = asked.answer()
+    except (BadSetting, Stopped):
+        raise
+    except UserError as error:  # of this film or this network: no lungs, no such map
+        return replace(question, missing=str(error))
+    explanation, passes, count = cache.picked(maps, finding=question.finding, layer=question.layer)
+    here.shown = Shown(explanation, question.method.name, question.layer, dict(question.settings))
+    scale = common_end(maps[1]) if here.common and len(maps[1]) > 1 and one_pass(question) else None
+    return replace(question, explanation=explanation, passes=passes, maps=count, scale=scale)
+
+
+def _ask(question: Chosen) -> Asked[cache.Maps]:
+    if session().common and one_pass(question):
+        return stages(question)
+    return cache.explain(
+        question.checkpoint,
+        question.radiograph,
+        question.cleaning,
+        finding=question.finding,
+        method=question.method.name,
+        layer=question.layer,
+        settings=tuple(question.settings.items()),
     )
 
 
-def stages(chosen: Chosen) -> tuple[Explanation, ...]:
-    """One map a stage: by the chosen method, or by Grad-CAM where that one explains only the input."""
-    method = chosen.method if chosen.method.layered else methods["grad-cam"]
-    settings = tuple(chosen.settings.items()) if chosen.method.layered else ()
+def one_pass(question: Chosen) -> bool:
+    """Whether the maps of all single stages come together with this one, for the price of one."""
+    layer = question.layer
+    return question.method.cost == "shared" and layer is not None and FUSED not in layer
+
+
+def strip_method(chosen: Chosen) -> Method:
+    """What the small maps of all stages are made with: the chosen method, or Grad-CAM where that one explains only the
+    input, or would take as long again for every stage."""
+    return chosen.method if chosen.method.layered and chosen.method.cost == "shared" else methods[DEFAULT]
+
+
+def stages(chosen: Chosen) -> Asked[cache.Maps]:
+    """A place in the line for one map a stage, made with `strip_method`."""
+    method = strip_method(chosen)
+    settings = tuple(chosen.settings.items()) if method is chosen.method else ()
     return cache.stages(
         chosen.checkpoint,
         chosen.radiograph,
@@ -122,9 +183,67 @@ def stages(chosen: Chosen) -> tuple[Explanation, ...]:
     )
 
 
+def fitting(checkpoint: Checkpoint, method: str) -> list[str]:
+    """The stages at which the network can serve the method, the last one last."""
+    return [stage for stage, reason in cache.unfit(checkpoint, method).items() if stage and not reason]
+
+
+def refusals(checkpoint: Checkpoint) -> dict[str, str]:
+    """Method -> why the network cannot serve it at any stage; empty where it can, or that is not yet known."""
+    return {name: _nowhere(reasons) for name, reasons in cache.all_unfit(checkpoint).items()}
+
+
+def _nowhere(reasons: Mapping[str | None, str]) -> str:
+    found = list(reasons.values())
+    return "" if "" in found else found[-1]
+
+
+def _layer(wanted: str | None, stages: list[str]) -> str:
+    named = wanted.split(FUSED) if wanted else []
+    if len(named) > 1:
+        named = [stage for stage in stages if stage in named]
+    return FUSED.join(named) if named and set(named) <= set(stages) else stages[-1]
+
+
 def look_at(stage: str) -> None:
     """Asks for the map of this stage; a method that has none gives way to Grad-CAM."""
     here = session()
     here.layer = stage
     if not methods[here.method].layered:
-        here.method = "grad-cam"
+        here.method = DEFAULT
+
+
+def back(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
+    """The question is again that of the last map that was on the page; or the default, where none was."""
+    here = session()
+    here.settings.pop(here.method, None)
+    last = here.shown
+    if last and (last.explanation.radiograph, last.explanation.checkpoint) == (radiograph.key, checkpoint.key):
+        here.method = last.method
+        here.layer = last.layer or here.layer
+        here.settings[last.method] = dict(last.settings)
+        if here.finding is not None:
+            here.finding = last.explanation.finding
+    else:
+        here.method, here.layer = DEFAULT, None
+
+
+def arrived(chosen: Chosen) -> None:
+    """What the page does with a question whose time is up before it is drawn again: the same as `chosen` does."""
+    if chosen.asked is None:
+        return
+    with suppress(UserError):  # other sentences are answers, and stay where the map would be
+        try:
+            chosen.asked.answer()
+        except (BadSetting, Stopped) as error:
+            back(chosen.radiograph, chosen.checkpoint)
+            session().refuse(f"{error} {_BACK}")
+
+
+def cancel(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
+    """Gives up the map that is on its way and goes back to the one before."""
+    here: Session = session()
+    if here.waiting:
+        here.waiting.leave()
+        here.waiting = None
+    back(radiograph, checkpoint)

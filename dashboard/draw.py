@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.explain.method import Method
 from core.image.quality import Check
 from core.models.findings import present
-from core.overlay import NOTICE
+from core.overlay import NOTICE, setting_words
 from core.trust.measure import Figure
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
 from dashboard import markup
@@ -65,6 +65,12 @@ def select(
         width=width,
         help=help,
     )
+
+
+def switch(label: str, value: bool, keep: Callable[[Session, bool], None], *, help: str | None = None) -> None:
+    """A switch that shows `value` and hands what it becomes to `keep`, before the page is drawn again."""
+    key = bind(label, value)
+    st.toggle(label, key=key, help=help, on_change=kept, args=(key, keep))
 
 
 def kept(key: str, keep: Callable[[Session, Any], None]) -> None:
@@ -224,24 +230,27 @@ def _check(check: Check) -> str:
     return markup.remark(check.level, check.title, quantity(check.figure, check.unit), check.sentence)
 
 
-def about_map(method: Method, explanation: Explanation, *, passes: tuple[int, int], maps: int) -> None:
-    """What the map is in one plain sentence, how it misleads, where it comes from, what it cost."""
+def about_map(method: Method, explanation: Explanation | None, *, passes: tuple[int, int], maps: int) -> None:
+    """What the map is in one plain sentence, how it misleads, where it comes from and, if it is there, what it cost."""
     section("About this map", method.title)
-    height, width = explanation.heat.shape
-    forwards, backwards = passes
-    cost = f"{_count(forwards, 'forward pass')}" + (f", {_count(backwards, 'backward pass')}" if backwards else "")
-    shared = f" for {maps} maps and the prediction" if maps > 1 else ""
+    pairs = []
+    if explanation is not None:
+        height, width = explanation.heat.shape
+        forwards, backwards = passes
+        cost = f"{_count(forwards, 'forward pass')}" + (f", {_count(backwards, 'backward pass')}" if backwards else "")
+        shared = f" for {maps} maps and the prediction" if maps > 1 else ""
+        pairs = [
+            ("Size", f"{height} × {width} values, enlarged smoothly: no detail is finer than one of them"),
+            ("Unit", explanation.unit),
+            ("Cost", f"{cost}{shared}, {explanation.seconds:.2f} s"),
+        ]
+        pairs += [("Settings", ", ".join(setting_words(*each) for each in explanation.settings.items()))] * bool(
+            explanation.settings
+        )
     st.html(
         markup.paragraph(method.plain)
         + markup.paragraph(f"How it misleads: {method.misleads}")
-        + markup.facts(
-            [
-                ("Size", f"{height} × {width} values, enlarged smoothly: no detail is finer than one of them"),
-                ("Unit", explanation.unit),
-                ("Cost", f"{cost}{shared}, {explanation.seconds:.2f} s"),
-                ("Source", method.source),
-            ]
-        )
+        + markup.facts([*pairs, ("Source", method.source)])
     )
 
 

@@ -77,6 +77,22 @@ def paragraph(text: str, *, quiet: bool = False) -> str:
     return f'<p class="lb-text{" lb-quiet" if quiet else ""}">{escape(text)}</p>'
 
 
+def status(text: str, *, level: str = "") -> str:
+    """The one line above the film that speaks of its map; `level` gives it the symbol of a check."""
+    mark = icon(_ICONS[level]) if level else ""
+    role = ' role="alert"' if level == "warning" else ""
+    return f'<p class="lb-status lb-{escape(level or "plain")}"{role}>{mark}<span>{escape(text)}</span></p>'
+
+
+def progress(text: str, share: float | None) -> str:
+    """How far something is, in words and as a bar; None while that cannot be known."""
+    moving = ' class="lb-moving"' if share is None else ""
+    bar = f'<b{moving} style="width:{1 if share is None else share:.1%}"></b>'
+    return (
+        f'<div class="lb-progress" role="status"><span>{escape(text)}</span><span class="lb-track">{bar}</span></div>'
+    )
+
+
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
     """Names and what they are, in two columns."""
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs)

@@ -1,16 +1,26 @@
 """The sentence above the film, whose gaps are menus; the settings of the method; and what can be taken away."""
 
+import math
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from core.explain.export import map_npz, overlay_png
-from core.explain.method import Setting, Value, methods
+from core.explain.method import Setting, Value
+from core.explain.run import FUSED
 from core.models.findings import words
-from dashboard import cache, draw
+from core.types import Explanation
+from dashboard import cache, desk, draw
+from dashboard.chooser import method_menu
 from dashboard.desk import Chosen
 from dashboard.download import file_name
-from dashboard.state import Session, bind
+from dashboard.state import Session, bind, session
+
+_WIDE = 1000  # whole numbers between the bounds of a setting from which a slider can no longer be aimed
+_FEWEST, _MOST = 30, 250  # places of a slider of real numbers
+_EXACT = 1e-6  # of a step: what rounding may leave
 
 
 def sentence(chosen: Chosen) -> None:
@@ -29,92 +39,154 @@ def sentence(chosen: Chosen) -> None:
             width=max(150, 60 + 8 * max(map(len, findings))),  # px: the longest name is not cut
         )
         st.markdown("with", width="content")
-        draw.select(
-            "Method",
-            list(methods),
-            chosen.method.name,
-            _keep_method,
-            at="read",
-            words=lambda name: methods[name].title,
-            hidden=True,
-            width=205,
-        )
-        if chosen.layer is not None:
-            sizes = cache.stage_sizes(chosen.checkpoint)
+        method_menu(chosen.method, desk.refusals(chosen.checkpoint), keep_method, key="method menu")
+        if chosen.layer is None:
+            for _ in range(2):
+                st.empty()  # or the menu of another method would linger while this one is on its way
+        else:
             st.markdown("at", width="content")
-            draw.select(
-                "Stage",
-                list(sizes),
-                chosen.layer,
-                _keep_layer,
-                at="read",
-                words=lambda stage: f"{stage} · {sizes[stage][0]} × {sizes[stage][1]}",
-                hidden=True,
-                width=170,
-            )
+            _stage(chosen, chosen.layer)
         _settings(chosen)
-        st.space("stretch")
-        _downloads(chosen)
+
+
+def _stage(chosen: Chosen, layer: str) -> None:
+    """The single stages, and all that can have a map fused into one."""
+    sizes = cache.stage_sizes(chosen.checkpoint)
+    fit = desk.fitting(chosen.checkpoint, chosen.method.name)
+    unfit = cache.unfit(chosen.checkpoint, chosen.method.name)
+    fused = FUSED.join(fit)
+
+    def words(layer: str) -> str:
+        if FUSED in layer:
+            return "all stages, fused" if layer == fused else layer.replace(FUSED, " + ")
+        return f"{layer} · {sizes[layer][0]} × {sizes[layer][1]}" if layer in fit else f"{layer} · no map"
+
+    several = [fused] if len(fit) > 1 else []
+    own = [layer] if layer not in (*sizes, fused) else []
+    draw.select(
+        "Stage",
+        [*sizes, *several, *own],
+        layer,
+        partial(_keep_layer, chosen.method.title, unfit),
+        at="read",
+        words=words,
+        hidden=True,
+        width=180,
+    )
 
 
 def _settings(chosen: Chosen) -> None:
     """The method's settings as its registry entry lists them, folded away; nothing where it has none."""
-    if not chosen.method.settings:
+    method = chosen.method
+    if not method.settings:
+        st.empty()
         return
-    with st.popover("Settings", icon=":material/tune:", type="tertiary"):
-        for setting in chosen.method.settings:
-            _setting(chosen.method.name, setting, chosen.settings[setting.name])
+    own = chosen.settings != method.parse({})
+    with st.popover("Settings ·" if own else "Settings", icon=":material/tune:", type="tertiary", key="settings"):
+        for setting in method.settings:
+            _setting(method.name, setting, chosen.settings[setting.name])
+        if own:
+            st.button("Back to the defaults", type="tertiary", on_click=_reset, args=(method.name,))
 
 
 def _setting(method: str, setting: Setting, value: Value) -> None:
     label = setting.name.replace("_", " ").capitalize()
     key = bind(f"{method} {setting.name}", value)
-    keep = (key, partial(_keep_setting, method, setting.name))
     meaning = setting.meaning[:1].upper() + setting.meaning[1:] + "."
+    common: dict[str, Any] = {
+        "key": key,
+        "help": meaning,
+        "on_change": draw.kept,
+        "args": (key, partial(_keep_setting, method, setting.name)),
+    }
     if setting.choices:
-        st.selectbox(label, setting.choices, key=key, help=meaning, on_change=draw.kept, args=keep)
+        st.selectbox(label, setting.choices, **common)
     elif setting.kind is bool:
-        st.toggle(label, key=key, help=meaning, on_change=draw.kept, args=keep)
+        st.toggle(label, **common)
+    elif setting.low is None or setting.high is None:
+        st.number_input(label, **common)
+    elif setting.kind is float:
+        step = tick(setting.low, setting.high, float(setting.default))
+        if step is None:
+            st.number_input(label, float(setting.low), float(setting.high), **common)
+        else:
+            digits = max(0, -math.floor(math.log10(step)))
+            st.slider(label, float(setting.low), float(setting.high), step=step, format=f"%.{digits}f", **common)
+    elif setting.high - setting.low > _WIDE:
+        st.number_input(label, int(setting.low), int(setting.high), step=1, **common)
     else:
-        low, high = setting.kind(setting.low), setting.kind(setting.high)
-        st.slider(label, low, high, key=key, help=meaning, on_change=draw.kept, args=keep)
+        st.slider(label, int(setting.low), int(setting.high), **common)
 
 
-def _downloads(chosen: Chosen) -> None:
-    """The overlay as a picture and the map as numbers; made only when asked for."""
-    st.download_button(
+def tick(low: float, high: float, default: float) -> float | None:
+    """The widest round step (1, 2 or 5 times a power of ten) from `low` that meets the default and leaves a slider 30
+    to 250 places; None where there is none, and a number has to be typed."""
+    steps = [digit * 10.0**power for power in range(4, -7, -1) for digit in (5, 2, 1)]
+    for step in steps:
+        places = (high - low) / step
+        off = abs((default - low) / step - round((default - low) / step))
+        if _FEWEST <= places <= _MOST and off < _EXACT:
+            return step
+    return None
+
+
+def downloads(chosen: Chosen) -> None:
+    """The overlay as a picture and the map as numbers; made only when asked for, once the map is there."""
+    map_ = chosen.answered
+    place = st.container(key="downloads", horizontal=True, gap="small", wrap=False, width="content")
+
+    def download(label: str, make: Callable[[Explanation], bytes], ending: str, mime: str, help: str) -> None:
+        place.download_button(
+            label,
+            partial(make, map_) if map_ else b"",
+            file_name(chosen.radiograph, map_, ending) if map_ else None,
+            mime,
+            help=help,
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+            disabled=map_ is None,
+        )
+
+    download(
         "Overlay",
-        partial(overlay_png, chosen.radiograph, chosen.explanation),
-        file_name(chosen.radiograph, chosen.explanation, "png"),
+        partial(overlay_png, chosen.radiograph, scale=chosen.scale),
+        "png",
         "image/png",
-        help="The heat over the whole film in the standard look, with colour bar and notice (PNG)",
-        icon=":material/download:",
-        on_click="ignore",
-        type="tertiary",
+        "The heat over the whole film in the standard look, with colour bar and notice (PNG)",
     )
-    st.download_button(
+    download(
         "Map",
-        partial(map_npz, chosen.radiograph, chosen.explanation, chosen.checkpoint, chosen.prediction),
-        file_name(chosen.radiograph, chosen.explanation, "npz"),
+        partial(map_npz, chosen.radiograph, checkpoint=chosen.checkpoint, prediction=chosen.prediction),
+        "npz",
         "application/octet-stream",
-        help="The raw numbers with their place on the film, method, finding and model (NumPy .npz)",
-        icon=":material/download:",
-        on_click="ignore",
-        type="tertiary",
+        "The raw numbers with their place on the film, method, finding and model (NumPy .npz)",
     )
 
 
 def _keep_finding(here: Session, finding: str) -> None:
     here.finding = finding
+    here.refuse("")
 
 
-def _keep_method(here: Session, method: str) -> None:
+def keep_method(here: Session, method: str) -> None:
+    """What the menu of methods does with the name that is picked."""
     here.method = method
+    here.refuse("")
 
 
-def _keep_layer(here: Session, layer: str) -> None:
+def _keep_layer(title: str, unfit: Mapping[str | None, str], here: Session, layer: str) -> None:
+    if reason := unfit.get(layer):
+        here.refuse(f"{title} cannot be had at {layer}: {reason}")
+        return
     here.layer = layer
+    here.refuse("")
 
 
 def _keep_setting(method: str, name: str, here: Session, value: Value) -> None:
     here.settings.setdefault(method, {})[name] = value
+    here.refuse("")
+
+
+def _reset(method: str) -> None:
+    session().settings.pop(method, None)

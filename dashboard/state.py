@@ -1,14 +1,28 @@
 """What one person has on the light box; the only file that says st.session_state."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.explain.method import Value
-from core.types import Cleaning, Radiograph
+from core.types import Cleaning, Explanation, Radiograph
+
+if TYPE_CHECKING:
+    from dashboard.line import Asked  # which imports this file
 
 _SESSION = "lightbox"
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The last map that was on the page, and the choices that asked for it: what a cancelled request goes back to."""
+
+    explanation: Explanation
+    method: str
+    layer: str | None
+    settings: dict[str, Value]
 
 
 @dataclass
@@ -20,9 +34,14 @@ class Session:
     checkpoint:  name; None for the first there is.
     opened:      name of the checkpoint whose card is open on the Models page; None while all are listed.
     finding:     None to follow the likeliest of each film.
-    layer:       stage name; None for the last.
+    layer:       stage name, or several joined by "+" for one map of them; None for the last.
     settings:    method name -> setting -> value, where it is not the default.
     cleanings:   radiograph key -> what is done to it before the network reads it, where it is not the default.
+    shown:       the last map that was on the page; stays in sight while another one is on its way.
+    waiting:     the place in the line for the map that is on its way.
+    told:        (radiograph key, sentence) on a question that could not be answered, until the next one.
+    revealed:    (radiograph key, finding) whose maps are drawn in spite of their caveat.
+    common:      whether all stages of a film are drawn on one scale.
     credits:     radiograph key -> whose film it is and under which licence, for public films.
     seen:        whether a film has been on the page; until then a skeleton keeps its place.
     problems:    sentences about files that could not be opened, until they are dismissed.
@@ -38,6 +57,11 @@ class Session:
     layer: str | None = None
     settings: dict[str, dict[str, Value]] = field(default_factory=dict)
     cleanings: dict[str, Cleaning] = field(default_factory=dict)
+    shown: Shown | None = None
+    waiting: "Asked[Any] | None" = None
+    told: tuple[str, str] = ("", "")
+    revealed: set[tuple[str, str]] = field(default_factory=set)
+    common: bool = False
     credits: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     batch: int = 0
@@ -70,6 +94,16 @@ class Session:
         """What is done to this film before the network reads it."""
         return self.cleanings.get(key, Cleaning())
 
+    def refuse(self, sentence: str) -> None:
+        """Says of the question that is asked now why it cannot be answered."""
+        self.told = (self.chosen or "", sentence)
+
+    @property
+    def refused(self) -> str:
+        """That sentence, as long as the film is looked at; empty where there is none."""
+        key, sentence = self.told
+        return sentence if key == (self.chosen or "") else ""
+
     def clean(self, key: str, **changed: Any) -> None:
         """Changes one switch of `cleaning` for this film."""
         self.cleanings[key] = replace(self.cleaning(key), **changed)
@@ -93,3 +127,9 @@ def bind(widget: str, value: object) -> str:
 def entered(key: str) -> Any:
     """What the person entered in the widget with this key."""
     return st.session_state[key]
+
+
+def breathe() -> None:
+    """Lets Streamlit end this run here, if the person asked for something else or left; for loops that wait."""
+    if get_script_run_ctx(suppress_warning=True):
+        _ = _SESSION in st.session_state  # each look into the state is a place where a run can be ended

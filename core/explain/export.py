@@ -26,9 +26,13 @@ def overlay_png(
     opacity: float = OPACITY,
     threshold: float = 0.0,
     colours: str | None = None,
+    scale: float | None = None,
 ) -> bytes:
-    """The heat over the film with its legend, as a PNG file; the options are those of `core.overlay.overlay`."""
-    rgb = overlay(radiograph, explanation, opacity=opacity, threshold=threshold, colours=colours)
+    """The heat over the film with its legend, as a PNG file; the options are those of `core.overlay.overlay`.
+
+    A void map gives the bare film, and the legend says why; the legend of a map with a caveat carries its sentence.
+    """
+    rgb = overlay(radiograph, explanation, opacity=opacity, threshold=threshold, colours=colours, scale=scale)
     note = PngInfo()
     made = {
         "method": explanation.method,
@@ -36,6 +40,7 @@ def overlay_png(
         "layer": explanation.layer,
         "settings": dict(explanation.settings),
         "cleaning": asdict(explanation.cleaning),
+        "caveat": explanation.caveat,
         "checkpoint_key": explanation.checkpoint,
         "radiograph_key": explanation.radiograph,
     }
@@ -62,6 +67,8 @@ def map_npz(radiograph: Radiograph, explanation: Explanation, checkpoint: Checkp
         film=np.array(radiograph.pixels.shape),
         name=radiograph.name,
         signed=explanation.signed,
+        caveat=explanation.caveat,
+        void=explanation.void,
         unit=explanation.unit,
         method=explanation.method,
         settings=json.dumps(dict(explanation.settings), sort_keys=True),

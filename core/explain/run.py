@@ -236,6 +236,11 @@ def _map(
         cleaning=asked.cleaning,
         caveat=sentence,
         void=void,
+        changed={
+            each.name: plan.settings[each.name]
+            for each in plan.method.settings
+            if plan.settings[each.name] != each.default
+        },
     )
 
 

@@ -50,6 +50,8 @@ def viewer(
     captions: Sequence[str] = (),
     scale: float | None = None,
     height: int | None = None,
+    note: str = "",
+    withheld: str = "",
 ) -> None:
     """Draw the radiograph with the first map over it; `[` and `]` step through further ones without a rerun.
 
@@ -59,12 +61,14 @@ def viewer(
     captions: what stands beside the colour bar, one a map; by default `core.overlay.caption`.
     scale:    value at the end of the colour map, in the maps' unit, where viewers share one; None: each its own peak.
     height:   of the film on screen in CSS px; None: as tall as the window allows.
+    note:     stands where the colour bar would be, if there is no map: why there is none.
+    withheld: why maps that could be drawn are not; empty to draw them.
     Raises:   ValueError if a map is of another radiograph, or there is not one caption a map.
     """
     if captions and len(captions) != len(explanations):
         raise ValueError(f"there are {len(captions)} captions for {len(explanations)} maps")
     words = captions or [caption(explanation) for explanation in explanations]
-    maps = [_map(radiograph, explanation, scale=scale) for explanation in explanations]
+    maps = [_map(radiograph, explanation, scale=scale, withheld=withheld) for explanation in explanations]
     _viewer(
         key=key,
         data={
@@ -77,16 +81,25 @@ def viewer(
             "opacity": OPACITY,
             "title": title,
             "height": height,
+            "note": note,
         },
     )
 
 
 def stage_strip(
-    radiograph: Radiograph, explanations: Sequence[Explanation], *, selected: str | None, key: str
+    radiograph: Radiograph,
+    explanations: Sequence[Explanation],
+    *,
+    selected: str | None,
+    key: str,
+    scale: float | None = None,
+    withheld: str = "",
 ) -> str | None:
-    """Draw one row of small maps, one a stage, each on its own scale; a click asks for that stage.
+    """Draw one row of small maps, one a stage; a click asks for that stage.
 
     selected: layer of the map that the page shows large; it is marked.
+    scale:    value at the end of the colour map of them all; None: each its own.
+    withheld: why maps that could be drawn are not; empty to draw them.
     Returns:  the layer that was clicked, in the one rerun after the click; else None.
     Raises:   ValueError if a map is of another radiograph.
     """
@@ -94,7 +107,8 @@ def stage_strip(
         key=key,
         data={
             "film": _film(radiograph),
-            "maps": [_map(radiograph, explanation, scale=None) for explanation in explanations],
+            "maps": [_map(radiograph, explanation, scale=scale, withheld=withheld) for explanation in explanations],
+            "common": scale is not None,
             "tables": {name: table_text(name) for name in SEQUENTIAL + DIVERGING},
             "sequential": SEQUENTIAL,
             "diverging": DIVERGING,
@@ -141,7 +155,7 @@ def _address(radiograph: Radiograph) -> str:
     )
 
 
-def _map(radiograph: Radiograph, explanation: Explanation, *, scale: float | None) -> dict[str, Any]:
+def _map(radiograph: Radiograph, explanation: Explanation, *, scale: float | None, withheld: str) -> dict[str, Any]:
     """The map at its own size and everything that is drawn or written with it."""
     if explanation.radiograph != radiograph.key:
         raise ValueError(f"the map is of radiograph {explanation.radiograph}, not of {radiograph.key}")
@@ -162,5 +176,5 @@ def _map(radiograph: Radiograph, explanation: Explanation, *, scale: float | Non
         "finding": explanation.finding,
         "method": explanation.method,
         "layer": explanation.layer,
-        "absence": absence(explanation),
+        "absence": absence(explanation) or withheld or None,
     }

@@ -31,7 +31,8 @@ class Strip {
       button.dataset.layer = layer;
       button.onclick = () => choose(entry.layer);
       button.setAttribute("aria-pressed", String(entry.layer === data.selected));
-      button.title = entry.absence ?? `${entry.caption}; its own scale, up to ${figure(entry.peak)} ${entry.unit}`;
+      const kind = data.common ? "the common scale" : "its own scale";
+      button.title = entry.absence ?? `${layer}: ${kind}, up to ${figure(entry.scale)} ${entry.unit}`;
       label.textContent = `${layer} · ${entry.height} × ${entry.width}`;
       canvas.style.width = `${width}px`;
       canvas.style.height = `${TALL}px`;

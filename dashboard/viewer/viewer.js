@@ -181,7 +181,7 @@ class Viewer {
     parts.canvas.style.touchAction = look.tool === "pan" && view.zoom <= 1 ? "pan-y" : "none";
     parts.canvas.dataset.tool = look.tool;
     const lines = mode === "contours" ? " · lines at 50 % and 80 % of the peak" : "";
-    write(parts.caption, heat ? heat.absence ?? heat.caption + lines : "No heat map");
+    write(parts.caption, heat ? heat.absence ?? heat.caption + lines : this.data.note || "No heat map");
     parts.caption.classList.toggle("quiet", !drawable);
     parts.scale.hidden = !drawable;
     root.classList.toggle("bare", drawable && !this.heatShown);

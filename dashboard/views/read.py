@@ -3,10 +3,12 @@
 import streamlit as st
 
 from core.models.findings import words
-from dashboard import cache, desk, draw, film, welcome
+from core.overlay import caption, common_end
+from dashboard import cache, desk, draw, film, markup, waiting, welcome
 from dashboard.desk import Chosen
 from dashboard.question import sentence
-from dashboard.state import session
+from dashboard.state import Session, session
+from dashboard.status import status
 from dashboard.viewer import stage_strip, viewer
 
 TITLE, ICON, ORDER = "Read", ":material/radiology:", 1
@@ -23,23 +25,23 @@ def page() -> None:
     if not session().seen:
         front.skeleton(height=640)
     with draw.shown():
-        chosen = desk.chosen(radiograph, model) if model else None
+        chosen = desk.chosen(radiograph, model, tell=waiting.tells(front)) if model else None
     front.empty()
     session().seen = True
     if chosen is None:
         viewer(radiograph, key="read")
         film.about(radiograph)
         return
-    if chosen.refused:
-        draw.problem(chosen.refused)
     with st.container(key="reading"):
-        sentence(chosen)
+        with st.container(key="asked", gap="xsmall"):
+            sentence(chosen)
+            status(chosen)
         picture, words = st.columns([2, 1], gap="medium")
         with picture:
-            viewer(radiograph, [chosen.explanation], key="read")
+            _picture(chosen)
             with st.container(key="below"):
-                _stages(chosen)
-                draw.about_map(chosen.method, chosen.explanation, passes=chosen.passes, maps=chosen.maps)
+                _stages(chosen, common=session().common)
+                draw.about_map(chosen.method, chosen.answered, passes=chosen.passes, maps=chosen.maps)
         with words, st.container(key="words", gap="small"):
             warned = st.container(key="warned")
             draw.section("What it says")
@@ -50,14 +52,39 @@ def page() -> None:
             film.cleaning(radiograph, chosen.checkpoint)
 
 
+def _picture(chosen: Chosen) -> None:
+    """The film with the map; with the one before it until it is there; bare, with a sentence, where there is none."""
+    explanation = chosen.explanation
+    if explanation is None:
+        viewer(chosen.radiograph, key="read", note=chosen.missing or "The map is on its way.")
+        return
+    words = caption(explanation) + (" · still the map before" if chosen.asked else "")
+    withheld = "The heat stays hidden until you have read the sentence above." if chosen.hidden else ""
+    viewer(chosen.radiograph, [explanation], key="read", captions=[words], scale=chosen.scale, withheld=withheld)
+
+
 @st.fragment(parallel=True)
-def _stages(chosen: Chosen) -> None:
+def _stages(chosen: Chosen, *, common: bool) -> None:
     """All stages in one row, drawn when they are there; a click asks for that one."""
     with draw.shown():
+        note = st.empty()
         with st.skeleton(height=170):
-            maps = desk.stages(chosen)
-        draw.section("All stages", f"{maps[0].title} for {words(chosen.finding)}, each on its own scale")
-        clicked = stage_strip(chosen.radiograph, maps, selected=chosen.layer, key="stages")
+            maps = desk.stages(chosen).result(waiting.tells(note))[1]
+        note.empty()
+        with st.container(key="stages head", horizontal=True, vertical_alignment="center", gap="small"):
+            scale = "all on one scale" if common else "each on its own scale"
+            draw.section("All stages", f"{maps[0].title} for {words(chosen.finding)}, {scale}")
+            draw.switch("Same scale", common, _keep_common, help="Draws the maps of all stages on one colour scale.")
+        if session().common != common:
+            st.rerun()
+        clicked = stage_strip(
+            chosen.radiograph,
+            maps,
+            selected=chosen.layer,
+            key="stages",
+            scale=common_end(maps) if common else None,
+            withheld="Hidden: see the sentence above the film." if chosen.hidden else "",
+        )
         if clicked and clicked != chosen.layer:
             desk.look_at(clicked)
             st.rerun()
@@ -66,10 +93,25 @@ def _stages(chosen: Chosen) -> None:
 @st.fragment(parallel=True)
 def _trust(chosen: Chosen) -> None:
     """The measures, drawn when they are there."""
-    with draw.shown():
+    explanation = chosen.answered
+    note, place = st.empty(), st.empty()
+    if explanation is None or explanation.void:
+        note.html(
+            markup.paragraph("Measured when the map is there." if chosen.asked else "There is no map to measure.")
+        )
+        place.empty()  # or the figures of another map would linger
+        return
+    with draw.shown(), place.container():
         with st.skeleton(height=110):
-            figures = cache.trust(chosen.checkpoint, chosen.radiograph, chosen.explanation, chosen.cleaning)
+            figures = cache.trust(
+                chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, tell=waiting.tells(note)
+            )
+        note.empty()
         draw.figures(figures)
+
+
+def _keep_common(here: Session, common: bool) -> None:
+    here.common = common
 
 
 if __name__ == "__main__":

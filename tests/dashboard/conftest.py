@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
 from core.types import Radiograph
-from dashboard import cache
+from dashboard import cache, question
+from dashboard.state import Session
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 SECONDS = 120  # the machine may be busy
@@ -44,6 +45,17 @@ class Desk:
         self.menu(label, main=main).set_value(value)
         return self.run()
 
+    def method(self, name: str) -> "Desk":
+        """Picks a method; its menu lives in the browser, so this is what its answer does."""
+        question.keep_method(self.session, name)
+        return self.run()
+
+    @property
+    def session(self) -> Session:
+        """What the server remembers of this person."""
+        found: Session = self.app.session_state["lightbox"]
+        return found
+
     def menu(self, label: str, *, main: bool = True) -> "Selectbox[Any]":
         """The menu of this name."""
         block = self.app.main if main else self.app.sidebar
@@ -54,6 +66,11 @@ class Desk:
     def labels(self) -> list[str]:
         """What the menus on the page are called."""
         return [each.label for each in self.app.main.selectbox]
+
+    def number(self, label: str, value: float) -> "Desk":
+        """Enters a number in the field of this name."""
+        next(each for each in self.app.number_input if each.label == label).set_value(value)
+        return self.run()
 
     def toggle(self, label: str) -> "Desk":
         found = next(each for each in self.app.toggle if each.label == label)
@@ -68,6 +85,11 @@ class Desk:
     @property
     def errors(self) -> list[str]:
         return [each.value.replace("\\", "") for each in self.app.error]
+
+    @property
+    def status(self) -> str:
+        """The line above the film."""
+        return self.html.split('<p class="lb-status')[1].split("</p>")[0].split("<span>")[-1].split("</span>")[0]
 
     @property
     def films(self) -> list[str]:

@@ -99,7 +99,7 @@ def test_another_method_is_described_and_asked_without_a_stage(desk: Desk) -> No
     assert "Stage" in desk.labels()
     assert "arXiv:1610.02391" in desk.html
 
-    desk.choose("Method", "saliency")
+    desk.method("saliency")
 
     assert "Stage" not in desk.labels()
     assert "arXiv:1610.02391" not in desk.html
@@ -115,7 +115,7 @@ def test_another_stage_gives_a_finer_map(desk: Desk) -> None:
 
 
 def test_a_setting_of_a_method_changes_the_map(desk: Desk) -> None:
-    desk.press("Open the phantom").choose("Method", "integrated-gradients")
+    desk.press("Open the phantom").method("integrated-gradients")
     steps = next(slider for slider in desk.app.slider if slider.label == "Steps")
     assert steps.value == 32
 
@@ -126,15 +126,14 @@ def test_a_setting_of_a_method_changes_the_map(desk: Desk) -> None:
 
 
 def test_a_setting_that_the_stage_does_not_have_is_told_and_goes_back(desk: Desk) -> None:
-    desk.press("Open the phantom").choose("Method", "layer-activation").choose("Stage", "stem")
-    slider = next(each for each in desk.app.slider if each.label == "Channel")
-    slider.set_value(slider.max)
-    desk.run()
+    desk.press("Open the phantom").method("layer-activation").choose("Stage", "stem")
+    desk.number("Channel", 5).number("Channel", 64)
 
-    assert any("stem has feature maps 0 to 63" in error for error in desk.errors)
+    assert "stem has feature maps 0 to 63" in desk.status
     assert set(desk.bars) == FINDINGS
-    assert next(each for each in desk.app.slider if each.label == "Channel").value == -1
-    assert desk.run().errors == []
+    assert desk.menu("Stage").value == "stem"
+    assert [each.value for each in desk.app.number_input if each.label == "Channel"] == [5]
+    assert "stem has feature maps" not in desk.choose("Stage", "stage 1").html
 
 
 def test_that_no_finding_reaches_its_operating_point_is_said(desk: Desk, weights: Path) -> None:

@@ -1,0 +1,65 @@
+"""The menu of methods: families on one side, the methods of one of them on the other, each with its sentence and cost.
+
+It lives in the browser: opening, looking around and searching ask nothing of the server.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.explain.method import COSTS, FAMILIES, Method, by_family
+from dashboard.state import Session, entered, session
+
+_HERE = Path(__file__).parent
+_WIDTH = 215  # px on the page, when closed
+
+_chooser = st.components.v2.component(
+    "lightbox.chooser",
+    html='<div class="chooser" data-testid="method-menu"></div>',
+    css=(_HERE / "chooser.css").read_text(encoding="utf-8"),
+    js=(_HERE / "chooser.js").read_text(encoding="utf-8"),
+)
+
+
+def method_menu(chosen: Method, reasons: Mapping[str, str], keep: Callable[[Session, str], None], *, key: str) -> None:
+    """Draw the menu, closed, with the chosen method on it; hands the name of what is picked to `keep`.
+
+    reasons: method -> why it cannot be had here; those are there to be read about, but cannot be picked.
+    """
+    _chooser(
+        key=key,
+        data={"value": chosen.name, "title": chosen.title, "families": families(reasons)},
+        width=_WIDTH,
+        on_chosen_change=lambda: _picked(key, keep),
+    )
+
+
+def families(reasons: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Families that have a method, each with what the menu says of its methods; those that cannot be had come last."""
+
+    def entries(methods: Sequence[Method]) -> list[dict[str, Any]]:
+        order = sorted(methods, key=lambda method: bool(reasons.get(method.name)))
+        return [
+            {
+                "name": method.name,
+                "title": method.title,
+                "plain": method.plain,
+                "cost": "" if method.cost == "shared" else COSTS[method.cost],
+                "reason": reasons.get(method.name, ""),
+            }
+            for method in order
+        ]
+
+    return [
+        {"name": family[:1].upper() + family[1:], "words": FAMILIES[family], "entries": entries(methods)}
+        for family, methods in by_family().items()
+        if methods
+    ]
+
+
+def _picked(key: str, keep: Callable[[Session, str], None]) -> None:
+    name = entered(key).chosen
+    if name:
+        keep(session(), name)

@@ -1,0 +1,198 @@
+"""The line before the networks: each question is worked on once, whoever asks it, in order of arrival.
+
+An answer is kept and shared by all sessions. Work that nobody waits for any more is ended; that one person leaves takes
+nothing from another who asked the same.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from core.errors import Stopped, UserError
+from core.work import Work
+from dashboard.state import breathe
+
+Answer = TypeVar("Answer")
+_LOOK = 0.05  # s between two looks at whether the answer is there, and whether the person still is
+_GRACE = 2.0  # s that a request outlives the last who waited: a click elsewhere on the page asks again at once
+_SOON = 0.4  # s after which whoever waits is told so
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """A UserError as a value: the error itself would keep all that its traceback holds."""
+
+    kind: type[UserError]
+    sentence: str
+
+
+class _Job:
+    """One question on its way. `waiting` counts those who want the answer."""
+
+    def __init__(self, key: Hashable) -> None:
+        self.key = key
+        self.work: Work | None = None  # made when its turn comes: its time limit is not spent in the line
+        self.begun = 0.0
+        self.waiting = 0
+        self.future: Future[Any]  # set when it enters the line
+
+
+class Asked(Generic[Answer]):
+    """One person's place in the line; as a context manager it is given up at the end."""
+
+    def __init__(self, line: "Line", job: _Job) -> None:
+        self._line = line
+        self._job = job
+        self._left = False
+
+    @property
+    def key(self) -> Hashable:
+        return self._job.key
+
+    @property
+    def before(self) -> int:
+        """How many requests come first; 0 when this one is being worked on."""
+        return self._line.before(self._job)
+
+    @property
+    def passes(self) -> tuple[int, int]:
+        """(done, announced) passes of the network; (0, 0) while nothing was announced."""
+        work = self._job.work
+        return (work.done, work.total) if work else (0, 0)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What the passes to come will take, judged by those that are done; None while too few are."""
+        done, total = self.passes
+        spent = time.monotonic() - self._job.begun
+        return spent / done * (total - done) if done >= min(8, total / 4) and done and spent > 1 else None
+
+    def wait(self, seconds: float) -> bool:
+        """Waits at most so long. Returns: whether the answer is there."""
+        return self._job.future in wait_for([self._job.future], timeout=seconds).done
+
+    def answer(self) -> Answer:
+        """The answer, once it is there. Raises: the UserError that it turned out to be."""
+        found = self._job.future.result(timeout=0)
+        if isinstance(found, _Refusal):
+            raise found.kind(found.sentence)
+        answer: Answer = found
+        return answer
+
+    def result(self, tell: "Callable[[Asked[Answer]], None] | None" = None) -> Answer:
+        """Waits for the answer; Streamlit may end the run meanwhile, which gives the place up.
+
+        tell: called again and again while it takes longer than a moment, to say so on the page.
+        """
+        since = time.monotonic()
+        with self:
+            while not self.wait(_LOOK):
+                breathe()
+                if tell and time.monotonic() - since > _SOON:
+                    tell(self)
+            return self.answer()
+
+    def leave(self, *, grace: float = 0.0) -> None:
+        """No longer waits; any number of times. When nobody does for `grace` seconds, the work is ended."""
+        self._line.leave(self._job, counted=not self._left, grace=grace)
+        self._left = True
+
+    def __enter__(self) -> "Asked[Answer]":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave(grace=_GRACE)
+
+
+class Line:
+    """Questions to the networks, answered one at a time in one thread.
+
+    Streamlit runs each script in a new thread, and a forward pass in a new thread takes twice as long (70 against 34 ms
+    on two cores): torch builds its team of workers anew. All networks therefore run in this one.
+
+    room: how many answers are kept; the least recently asked for goes first.
+    """
+
+    def __init__(self, *, room: int) -> None:
+        self._room = room
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="networks")
+        self._inside = threading.Lock()  # guards what follows, and the jobs' counts
+        self._jobs: dict[Hashable, _Job] = {}  # in order of arrival, until they are done
+        self._done: OrderedDict[Hashable, _Job] = OrderedDict()  # the least recently asked for first
+
+    def ask(self, key: Hashable, make: Callable[[Work], Answer]) -> Asked[Answer]:
+        """A place in the line: that of an equal question, if there is one, else a new one at its end.
+
+        key:  what the answer depends on.
+        make: gives the answer; reports to the Work and is ended by it. A UserError of its is an answer, too.
+        """
+        with self._inside:
+            job = self._done.get(key) or self._jobs.get(key)
+            if job is None:
+                job = self._jobs[key] = _Job(key)
+                job.future = self._worker.submit(self._work_on, job, make)  # `make` is not kept: it holds a film
+            elif key in self._done:
+                self._done.move_to_end(key)
+            job.waiting += 1
+        return Asked(self, job)
+
+    def before(self, job: _Job) -> int:
+        with self._inside:
+            order = list(self._jobs.values())
+            return order.index(job) if job in order else 0
+
+    def leave(self, job: _Job, *, counted: bool, grace: float) -> None:
+        with self._inside:
+            job.waiting -= counted
+        if job.future.done():
+            return
+        if grace:
+            timer = threading.Timer(grace, self._end_unwanted, (job,))
+            timer.daemon = True
+            timer.start()
+        else:
+            self._end_unwanted(job)
+
+    def _end_unwanted(self, job: _Job) -> None:
+        with self._inside:
+            if job.waiting > 0 or job.future.done():
+                return
+            if self._jobs.get(job.key) is job:
+                del self._jobs[job.key]  # whoever asks from now on gets a new one
+            if job.work:
+                job.work.cancel()
+
+    def _work_on(self, job: _Job, make: Callable[[Work], Any]) -> Any:
+        with self._inside:
+            if self._jobs.get(job.key) is not job:
+                return None  # given up while it stood in the line
+            work = job.work = Work()
+            job.begun = time.monotonic()
+        keep = False
+        try:
+            found = make(work)
+            keep = True
+        except UserError as error:
+            found = _Refusal(type(error), str(error))
+            keep = not isinstance(error, Stopped)  # asked again, it may be in time
+        finally:
+            self._close(job, keep=keep)
+        return found
+
+    def _close(self, job: _Job, *, keep: bool) -> None:
+        with self._inside:
+            if self._jobs.get(job.key) is not job:
+                return
+            del self._jobs[job.key]
+            if keep:
+                self._done[job.key] = job
+                if len(self._done) > self._room:
+                    self._done.popitem(last=False)

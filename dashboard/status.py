@@ -1,0 +1,42 @@
+"""The line between the sentence and the film: what the map shows, what must be known of it, or how far it is."""
+
+from functools import partial
+
+import streamlit as st
+
+from dashboard import desk, draw, markup, waiting
+from dashboard.desk import Chosen
+from dashboard.question import downloads
+from dashboard.state import Session, session
+
+
+def status(chosen: Chosen) -> None:
+    """Progress and a way out while the map is on its way; else what went wrong; else a caveat; else what it shows."""
+    with st.container(key="status", horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(key="about", horizontal=True, vertical_alignment="center", gap="small"):
+            _about(chosen)
+        downloads(chosen)
+
+
+def _about(chosen: Chosen) -> None:
+    if chosen.asked:
+        waiting.coming(chosen)
+        st.button(
+            "Cancel",
+            icon=":material/close:",
+            type="tertiary",
+            on_click=desk.cancel,
+            args=(chosen.radiograph, chosen.checkpoint),
+        )
+    elif told := session().refused or chosen.instead:
+        st.html(markup.status(told, level="warning"))
+    elif chosen.explanation and chosen.explanation.caveat and not chosen.explanation.void:
+        st.html(markup.status(chosen.explanation.caveat, level="warning"))
+        keep = partial(_reveal, chosen.radiograph.key, chosen.explanation.finding)
+        draw.switch("Show it all the same", not chosen.hidden, keep)
+    else:
+        st.html(markup.status(chosen.method.plain))
+
+
+def _reveal(radiograph: str, finding: str, here: Session, shown: bool) -> None:
+    (here.revealed.add if shown else here.revealed.discard)((radiograph, finding))

@@ -1,0 +1,52 @@
+"""How a page says that somebody waits for the networks, and how far their request is."""
+
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import cache, desk, markup
+from dashboard.desk import Chosen
+from dashboard.line import Asked
+
+_EVERY = 0.2  # s between two looks at how far it is; also how soon a click elsewhere ends the waiting
+
+
+def tells(place: DeltaGenerator) -> cache.Tell:
+    """Writes at `place` what the request waits for."""
+    return lambda asked: _write(place, asked, "The network reads the film")
+
+
+@st.fragment(parallel=True)
+def coming(chosen: Chosen) -> None:
+    """How far the map is, until it is there and the page is drawn with it. Ends with the run that began it."""
+    asked = chosen.asked
+    if asked is None:
+        return
+    with asked:
+        place = st.empty()
+        _write(place, asked, chosen.method.title)
+        while not asked.wait(_EVERY):
+            _write(place, asked, chosen.method.title)
+    desk.arrived(chosen)
+    st.rerun()
+
+
+def words(asked: Asked[Any], name: str) -> str:
+    """How far the request is, in words."""
+    done, total = asked.passes
+    if asked.before:
+        return f"{name} waits for the network: {asked.before} before it"
+    if not total:
+        return f"{name} …"
+    left = asked.seconds_left
+    return f"{name}: {done} of {total} network passes" + (f", about {_duration(left)} left" if left else "")
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
+
+
+def _write(place: DeltaGenerator, asked: Asked[Any], name: str) -> None:
+    done, total = asked.passes
+    place.html(markup.progress(words(asked, name), done / total if total else None))

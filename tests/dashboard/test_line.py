@@ -1,0 +1,176 @@
+"""One line before the networks: one computation for all who ask alike, in order of arrival, ended when nobody waits."""
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Callable
+
+import pytest
+
+from core.errors import NoLungs, Stopped
+from core.work import Work
+from dashboard.line import Line
+
+SOON = 5.0  # s: what takes longer here hangs
+
+
+def until(work: Work, go: threading.Event) -> str:
+    """Passes that go on until `go` is set, or somebody ends them."""
+    work.expect(1000)
+    while not go.wait(0.01):
+        work.step()
+    return "done"
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line(room=2)
+
+
+def test_two_who_ask_the_same_wait_for_one_computation(line: Line) -> None:
+    go, made = threading.Event(), []
+
+    def make(work: Work) -> str:
+        made.append(work)
+        return until(work, go)
+
+    first, second = line.ask("map", make), line.ask("map", make)
+    assert not first.wait(0.05)
+    go.set()
+
+    assert first.result() == second.result() == line.ask("map", make).result() == "done"
+    assert len(made) == 1
+
+
+def test_who_leaves_takes_nothing_from_another_who_waits(line: Line) -> None:
+    go = threading.Event()
+    first, second = (line.ask("map", lambda work: until(work, go)) for _ in range(2))
+
+    first.leave()
+    first.leave()  # a second time counts for nothing
+    assert not second.wait(0.1)
+    go.set()
+
+    assert second.result() == "done"
+
+
+def test_work_that_nobody_waits_for_is_ended_and_can_be_asked_for_again(line: Line) -> None:
+    ended = threading.Event()
+
+    def make(work: Work) -> str:
+        try:
+            return until(work, threading.Event())
+        except Stopped:
+            ended.set()
+            raise
+
+    asked = line.ask("map", make)
+    assert not asked.wait(0.05)
+    asked.leave()
+
+    assert ended.wait(SOON)
+    assert line.ask("map", lambda work: "another").result() == "another"
+
+
+def test_a_click_elsewhere_on_the_page_that_asks_again_at_once_ends_nothing(line: Line) -> None:
+    go, made = threading.Event(), []
+
+    def make(work: Work) -> str:
+        made.append(work)
+        return until(work, go)
+
+    with line.ask("map", make) as before:  # the run that ends
+        assert not before.wait(0.05)
+    with line.ask("map", make) as after:  # the run that begins
+        go.set()
+        assert after.wait(SOON)
+
+    assert len(made) == 1
+    assert not made[0].cancelled
+
+
+def test_whoever_came_first_is_served_first_and_the_others_know_their_place(line: Line) -> None:
+    go, order = threading.Event(), []
+
+    def named(name: str) -> Callable[[Work], str]:
+        def make(work: Work) -> str:
+            order.append(name)
+            return name
+
+        return make
+
+    asked = [line.ask("long", lambda work: until(work, go))]
+    asked += [line.ask(name, named(name)) for name in ("b", "a", "c")]
+
+    assert [each.before for each in asked] == [0, 1, 2, 3]
+    asked[1].leave()
+    assert [each.before for each in asked[2:]] == [1, 2]
+    go.set()
+    asked[3].result()
+
+    assert order == ["a", "c"]
+
+
+def test_progress_is_that_of_the_work(line: Line) -> None:
+    go, half = threading.Event(), threading.Event()
+
+    def make(work: Work) -> str:
+        work.expect(10)
+        work.step(4)
+        half.set()
+        go.wait(SOON)
+        return "done"
+
+    asked = line.ask("map", make)
+    assert half.wait(SOON)
+    assert asked.passes == (4, 10)
+    go.set()
+    assert asked.result() == "done"
+
+
+def test_a_sentence_reaches_everybody_and_is_kept_and_a_stop_is_not(line: Line) -> None:
+    made = []
+
+    def refuse(work: Work) -> str:
+        made.append(work)
+        raise NoLungs("No lungs found.")
+
+    def stop(work: Work) -> str:
+        made.append(work)
+        raise Stopped("It took longer than the limit of 1 s.")
+
+    for make, kind, sentence in ((refuse, NoLungs, "No lungs found"), (stop, Stopped, "longer than the limit")):
+        made.clear()
+        for _ in range(2):
+            with pytest.raises(kind, match=sentence):
+                line.ask(kind, make).result()
+        assert len(made) == (1 if kind is NoLungs else 2)
+
+
+def test_the_least_recently_asked_answer_goes_first_and_what_made_it_is_not_kept(line: Line) -> None:
+    class Film:
+        pass
+
+    made = []
+
+    def ask(name: str) -> str:
+        film = Film()
+        films.append(weakref.ref(film))
+
+        def make(work: Work) -> str:
+            made.append(name)
+            return f"{name} {film is not None}"
+
+        return line.ask(name, make).result()
+
+    films: list[weakref.ref[Film]] = []
+    for name in ("a", "b", "a", "c", "a", "b"):
+        assert ask(name) == f"{name} True"
+    assert made == ["a", "b", "c", "b"]
+
+    deadline = time.monotonic() + SOON
+    while any(film() for film in films) and time.monotonic() < deadline:
+        line.ask(object(), lambda work: None).result()  # the worker lets its last question go
+        gc.collect()
+    assert not any(film() for film in films)
