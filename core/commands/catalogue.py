@@ -1,17 +1,19 @@
 """`models` and `methods`: what there is to choose from."""
 
 import textwrap
+from collections.abc import Mapping
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.commands import options
+from core.commands import options, settings
 from core.errors import BadCheckpoint
 
 if TYPE_CHECKING:
-    from core.explain.method import Setting
+    from core.explain.method import Method, Setting
+    from core.models.classifier import Classifier
     from core.types import Checkpoint
 
 
@@ -53,40 +55,77 @@ def models(weights: Path | None, as_json: bool) -> None:
 
 
 @click.command(short_help="The attribution methods, with their settings.")
+@click.option("--checkpoint", metavar="NAME", help="Also say which of them this network cannot serve, and why.")
+@options.weights
 @options.as_json
 @options.told
-def methods(as_json: bool) -> None:
-    """The attribution methods: what each shows, how it can mislead, and its settings.
+def methods(checkpoint: str | None, weights: Path | None, as_json: bool) -> None:
+    """The attribution methods by family: what each shows, how it can mislead, what it costs, and its settings.
 
     \b
     Examples:
       python -m core methods
       python -m core methods --json
+      python -m core methods --checkpoint densenet121-lungs
     """
+    from core.explain.method import FAMILIES, by_family
+
+    reasons = _reasons(options.classifier(checkpoint, weights)) if checkpoint or weights else None
+    for family, members in by_family().items():
+        if members and not as_json:
+            click.secho(f"{family.upper()}  {FAMILIES[family]}\n", bold=True)
+        for method in members:
+            unfit = reasons[method.name] if reasons else {}
+            click.echo(options.line(_record(method, unfit if reasons else None)) if as_json else _told(method, unfit))
+
+
+def _record(method: "Method", unfit: Mapping[str, str] | None) -> dict[str, Any]:
+    """`unfit` stands in it only where a network was named: stage ("" for methods of the input) -> reason."""
+    record = {
+        "name": method.name,
+        "title": method.title,
+        "family": method.family,
+        "plain": method.plain,
+        "misleads": method.misleads,
+        "layered": method.layered,
+        "signed": method.signed,
+        "unit": method.unit,
+        "cost": method.cost,
+        "bfloat16": method.bfloat16,
+        "source": method.source,
+        "settings": [_setting(setting) for setting in method.settings],
+    }
+    return record if unfit is None else record | {"unfit": dict(unfit)}
+
+
+def _told(method: "Method", unfit: Mapping[str, str]) -> str:
+    from core.explain.method import COSTS
+
+    where = "at a stage" if method.layered else "of the film"
+    sign = {True: "signed", False: "not signed", None: "signed or rectified"}[method.signed]
+    half = "float32 or bfloat16" if method.bfloat16 else "float32"
+    lines = [f"{method.name}  ({method.title}, {where}, {sign}, in {method.unit})"]
+    for sentence in (method.plain, method.misleads, f"Cost: {COSTS[method.cost]}; {half}. {method.source}."):
+        lines.append(textwrap.fill(sentence, 96, initial_indent="    ", subsequent_indent="    "))
+    for setting in method.settings:
+        lines.append(f"    {settings.flag(setting)}  {setting.meaning} ({settings.span(setting)})")
+    for stage, reason in unfit.items():
+        at = f" at {stage}" if stage else ""
+        lines.append(textwrap.fill(f"! Not{at}: {reason}", 96, initial_indent="    ", subsequent_indent="      "))
+    return "\n".join([*lines, ""])
+
+
+def _reasons(classifier: "Classifier") -> dict[str, dict[str, str]]:
+    """Method -> stage ("" for methods of the input) -> why it cannot be had there; only where it cannot."""
     from core.explain.method import methods as registered
 
-    for method in registered.values():
-        if as_json:
-            told = {
-                "name": method.name,
-                "title": method.title,
-                "plain": method.plain,
-                "misleads": method.misleads,
-                "layered": method.layered,
-                "signed": method.signed,
-                "unit": method.unit,
-                "source": method.source,
-                "settings": [_setting(setting) for setting in method.settings],
-            }
-            click.echo(options.line(told))
-            continue
-        where = "at a stage" if method.layered else "of the film"
-        click.echo(f"{method.name}  ({method.title}, {where}, in {method.unit})")
-        for sentence in (method.plain, method.misleads):
-            click.echo(textwrap.fill(sentence, 96, initial_indent="    ", subsequent_indent="    "))
-        for setting in method.settings:
-            click.echo(f"    --setting {setting.name}={setting.default}  {setting.meaning} ({_range(setting)})")
-        click.echo()
+    with classifier.alone() as network:
+        stages = list(network.stages)
+        found = {
+            method.name: {stage or "": method.fits(network, stage) for stage in (stages if method.layered else [None])}
+            for method in registered.values()
+        }
+    return {name: {stage: reason for stage, reason in each.items() if reason} for name, each in found.items()}
 
 
 def _card(card: "Checkpoint") -> dict[str, Any]:
@@ -133,7 +172,3 @@ def _setting(setting: "Setting") -> dict[str, Any]:
         "high": setting.high,
         "choices": list(setting.choices),
     }
-
-
-def _range(setting: "Setting") -> str:
-    return ", ".join(setting.choices) if setting.choices else f"{setting.low:g} to {setting.high:g}"

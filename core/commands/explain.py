@@ -1,24 +1,26 @@
 """`explain`: where a network looked, as pictures and as raw maps."""
 
 import itertools
-import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from core.commands import files, options
-from core.commands.files import Record
+from core.commands import files, maps, options, settings
 from core.errors import BadSetting
 
 if TYPE_CHECKING:
+    from core.explain.method import Method
     from core.explain.run import Request
     from core.models.classifier import Classifier
-    from core.types import Checkpoint, Cleaning, Explanation, Radiograph
+    from core.types import Cleaning, Radiograph
 
 
-@click.command(short_help="Where the network looked: overlays and raw maps.")
+@click.command(
+    short_help="Where the network looked: overlays and raw maps.",
+    context_settings={"ignore_unknown_options": True},  # settings of methods: core.commands.settings reads them
+)
 @click.argument("given", metavar="FILE...", nargs=-1, required=True)
 @options.checkpoint
 @options.weights
@@ -39,9 +41,34 @@ if TYPE_CHECKING:
     help="What is asked after, or all.  [default: the likeliest; of a multi-label network, of those present]",
 )
 @click.option(
-    "--layer", "layers", multiple=True, metavar="NAME", help="A stage of the network, or all.  [default: the last]"
+    "--layer",
+    "layers",
+    multiple=True,
+    metavar="NAME",
+    help='A stage of the network, all, or several fused: "stage 3+stage 4".  [default: the last]',
 )
-@click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="Of the method; `methods` lists them.")
+@click.option(
+    "--setting",
+    "pairs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of a method, as `methods` lists them; --NAME VALUE is the same.",
+)
+@click.option(
+    "--limit",
+    type=click.FloatRange(min=0),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="For the maps of one film; 0 for none.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="What the network computes in; `methods` says which are offered in bfloat16.",
+)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -59,6 +86,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Share of the map's peak below which nothing is drawn.",
 )
+@click.option(
+    "--scale",
+    type=click.Choice(["own", "common"]),
+    default="own",
+    show_default=True,
+    help="Colours up to each map's own peak, or up to the largest of all maps in one unit.",
+)
 @click.option("--colours", metavar="NAME", help="Colour map.  [default: the one that fits the method]")
 @options.as_json
 @options.cleaning
@@ -70,11 +104,14 @@ def explain(
     chosen_methods: tuple[str, ...],
     findings: tuple[str, ...],
     layers: tuple[str, ...],
-    settings: tuple[str, ...],
+    pairs: tuple[str, ...],
+    limit: float,
+    precision: str,
     out: Path,
     force: bool,
     opacity: float,
     threshold: float,
+    scale: str,
     colours: str | None,
     as_json: bool,
     cleaning: "Cleaning",
@@ -85,104 +122,89 @@ def explain(
     share one pass of the network. Names of the written files end in the map's key, a digest of film, network, method
     and values: the same map gets the same name, another map another one, and no file is replaced unasked.
 
+    Every setting of a method is an option, too: --steps 64, --signed. It goes to whichever of the methods has it.
+
     \b
     Examples:
       python -m core explain film.dcm
       python -m core explain film.dcm --finding all --layer all --out maps
-      python -m core explain film.dcm --method integrated-gradients --setting steps=64
+      python -m core explain film.dcm --method layer-cam --layer "stage 3+stage 4" --signed
+      python -m core explain film.dcm --method integrated-gradients --steps 64 --limit 120
       python -m core explain films/ --method saliency --finding covid --json > maps.jsonl
 
     The .npz holds heat (h, w) in its own small size; box (x0, y0, x1, y1, pixels of the film) and turn (quarter turns)
-    that place it; film (H, W); and how it was made. numpy.load reads it without pickle.
+    that place it; film (H, W); how it was made; and the caveat, if there is one. numpy.load reads it without pickle. A
+    map with nothing to see in it is written as the bare film, and the legend says why.
     """
-    from core.explain.export import map_npz, overlay_png
+    from core.explain.method import methods
     from core.explain.run import explain_many
     from core.models.findings import leading
+    from core.work import Work
 
+    chosen = [methods[name] for name in dict.fromkeys(chosen_methods)]
+    own = [option for parameter in explain.params for option in parameter.opts]
+    wanted, entered = settings.parted(given, pairs, chosen, own)
+    _offered(chosen, precision)
     classifier = options.classifier(checkpoint, weights)
-    names = files.paths(given)
-    wanted = _settings(settings, chosen_methods)
     for finding in {*findings} - {"all"}:
         _check(finding, "finding", list(classifier.checkpoint.findings))
+    slow = any(method.cost in ("tens", "hundreds") for method in chosen)
 
-    def look(path: str, radiograph: "Radiograph") -> Iterator[Record]:
+    def make(radiograph: "Radiograph") -> "maps.Maps":
         asked = findings or (leading(classifier.predict(radiograph, cleaning=cleaning), classifier.checkpoint),)
-        requests = _requests(classifier, chosen_methods, asked, layers, wanted)
-        said, maps = explain_many(classifier, radiograph, requests, cleaning=cleaning)
-        for map_ in maps:
-            probability = said.probability(map_.finding)
-            stem = _stem(path, map_)
-            written = {
-                out / f"{stem}.png": overlay_png(
-                    radiograph, map_, opacity=opacity, threshold=threshold, colours=colours
-                ),
-                out / f"{stem}.npz": map_npz(radiograph, map_, classifier.checkpoint, said),
-            }
-            in_the_way = [] if force else [str(file) for file, data in written.items() if _differs(file, data)]
-            if in_the_way:
-                hint = "Choose another --out, or replace it with --force."
-                yield {"path": path, "error": f"{in_the_way[0]} is there with other content. {hint}"}
-                continue
-            out.mkdir(parents=True, exist_ok=True)
-            for file, data in written.items():
-                file.write_bytes(data)
-            yield _record(path, classifier.checkpoint, map_, probability, *written)
+        requests = _requests(classifier, chosen, asked, layers, entered)
+        with maps.bar(radiograph.name, shown=slow) as tell:
+            work = Work(limit=limit, tell=tell)
+            half = precision == "bfloat16"
+            return explain_many(classifier, radiograph, requests, cleaning=cleaning, work=work, bfloat16=half)
 
-    files.each(names, look, show=None if as_json else _told, doing="explaining")
+    folder = maps.Folder(out, force, opacity, threshold, colours)
+    maps.each(
+        files.paths(wanted),
+        make,
+        lambda path, radiograph, made, ends: folder.write(path, radiograph, classifier.checkpoint, made, ends),
+        common=scale == "common",
+        show=None if as_json else maps.told,
+    )
 
 
-def _record(
-    path: str, checkpoint: "Checkpoint", map_: "Explanation", probability: float, overlay: Path, raw: Path
-) -> Record:
-    return {
-        "path": path,
-        "checkpoint": checkpoint.name,
-        "finding": map_.finding,
-        "probability": round(probability, 6),
-        "method": map_.method,
-        "layer": map_.layer,
-        "peak": map_.peak,
-        "unit": map_.unit,
-        "passes": list(map_.passes),
-        "seconds": round(map_.seconds, 4),
-        "overlay": str(overlay),
-        "map": str(raw),
-    }
+def _offered(chosen: "list[Method]", precision: str) -> None:
+    wrong = [method.name for method in chosen if not method.bfloat16]
+    if precision == "bfloat16" and wrong:
+        raise BadSetting(
+            f"{', '.join(wrong)} is not offered in bfloat16: its maps may differ from those in float32. "
+            "Leave --precision out."
+        )
 
 
 def _requests(
     classifier: "Classifier",
-    chosen: tuple[str, ...],
+    chosen: "list[Method]",
     findings: tuple[str, ...],
     layers: tuple[str, ...],
-    settings: dict[str, str],
+    entered: Mapping[str, str],
 ) -> "list[Request]":
     """Every method for every finding at every layer; maps of the input once for each finding."""
-    from core.explain.method import methods
     from core.explain.run import Request
 
     if "all" in findings:
         findings = classifier.checkpoint.findings
-    if "all" in layers:
-        with classifier.alone() as network:
-            layers = tuple(network.stages)
     return [
-        Request(method, finding, layer, settings)
-        for method, finding in itertools.product(dict.fromkeys(chosen), dict.fromkeys(findings))
-        for layer in (dict.fromkeys(layers or (None,)) if methods[method].layered else (None,))
+        Request(method.name, finding, layer, settings.of(method, entered))
+        for method, finding in itertools.product(chosen, dict.fromkeys(findings))
+        for layer in _layers(classifier, method, layers)
     ]
 
 
-def _settings(given: tuple[str, ...], chosen: tuple[str, ...]) -> dict[str, str]:
-    if given and len(chosen) > 1:
-        raise BadSetting(
-            f"--setting goes with one --method, but there are {len(chosen)}. Run the command once for each."
-        )
-    parts = [entry.partition("=") for entry in given]
-    for entry, (name, equals, _) in zip(given, parts, strict=True):
-        if not (name and equals):
-            raise BadSetting(f"--setting is {entry!r}; it must be NAME=VALUE, as in steps=64.")
-    return {name.strip(): value.strip() for name, _, value in parts}
+def _layers(classifier: "Classifier", method: "Method", layers: tuple[str, ...]) -> list[str | None]:
+    """Those that were named; for "all" every stage that can serve the method, or the last one, to say why none can."""
+    if not method.layered:
+        return [None]
+    if "all" not in layers:
+        return list(dict.fromkeys(layers)) or [None]
+    with classifier.alone() as network:
+        fit: list[str | None] = [stage for stage in network.stages if not method.fits(network, stage)]
+    return fit or [None]
 
 
 def _check(name: str, noun: str, known: list[str]) -> None:
@@ -190,25 +212,3 @@ def _check(name: str, noun: str, known: list[str]) -> None:
 
     if name not in known:
         raise unknown(noun, name, known)
-
-
-def _stem(path: str, map_: "Explanation") -> str:
-    """The file's name without its ending, what the map is, and the map's key; safe on every file system."""
-    file = "stdin" if path == files.STDIN else Path(click.format_filename(path)).stem
-    parts = [file[:80], map_.finding, map_.method, *([map_.layer] if map_.layer else []), map_.key]
-    return ".".join(re.sub(r"[^\w+-]+", "-", part).strip("-") or "film" for part in parts)
-
-
-def _differs(file: Path, data: bytes) -> bool:
-    return file.exists() and file.read_bytes() != data
-
-
-def _told(record: Record) -> str:
-    path = click.format_filename(record["path"])
-    if "error" in record:
-        return f"{path}: {record['error']}"
-    at = f" at {record['layer']}" if record["layer"] else ""
-    return (
-        f"{path}: {record['finding']} {record['probability']:.3f}, {record['method']}{at}, "
-        f"peak {record['peak']:.3g} {record['unit']}\n  {record['overlay']}\n  {record['map']}"
-    )

@@ -29,19 +29,21 @@ def each(
     *,
     show: Callable[[Record], str] | None,
     doing: str,
+    open_film: "Callable[[str], Radiograph] | None" = None,
 ) -> None:
     """Reads one file after another and prints what `look` says of it, as soon as it is known.
 
     A file that cannot be read gives a record of `path` and `error` in its place; the others go on.
     look:   may give a record of `path` and `error`, too.
     show:   a record as text for people; None for JSON lines.
+    open_film: gives the film of a name; None to read it from its file.
     Raises: SystemExit with code 1 at the end if a file was bad.
     """
     bad = False
     with _progress(names, doing) as shown:
         for name in shown:
             try:
-                records = list(look(name, _read(name)))
+                records = list(look(name, (open_film or read_film)(name)))
             except UnreadableFile as error:
                 records = [{"path": name, "error": str(error)}]
             for record in records:
@@ -88,7 +90,8 @@ def _promises(path: str) -> bool:
         return True  # to be told when its turn comes
 
 
-def _read(name: str) -> "Radiograph":
+def read_film(name: str) -> "Radiograph":
+    """The film of that name, or on standard input. Raises: UnreadableFile."""
     from core.image.read import read
 
     if name == STDIN:

@@ -7,7 +7,8 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from core.__main__ import cli
-from core.explain.method import methods
+from core.commands.settings import flag
+from core.explain.method import by_family, methods
 from core.models.checkpoint import complete, read_card
 
 ESTIMATE = {"value": 0.9, "low": 0.8, "high": 0.95, "n": 120}
@@ -82,14 +83,36 @@ def test_no_models_is_said(tmp_path: Path) -> None:
     assert told.stderr == f"There is no checkpoint in {tmp_path}.\n"
 
 
-def test_methods_lists_every_registered_one_with_its_sentences_and_settings() -> None:
+def test_methods_lists_every_registered_one_by_family_with_its_sentences_cost_and_settings() -> None:
     told = CliRunner().invoke(cli, ["methods", "--json"])
     text = CliRunner().invoke(cli, ["methods"]).stdout
 
     records = [json.loads(line) for line in told.stdout.splitlines()]
-    assert [record["name"] for record in records] == list(methods)
-    for record, method in zip(records, methods.values(), strict=True):
+    listed = [method for members in by_family().values() for method in members]
+    assert [record["name"] for record in records] == [method.name for method in listed]
+    assert sorted(method.name for method in listed) == sorted(methods)
+    for record, method in zip(records, listed, strict=True):
         assert (record["plain"], record["misleads"]) == (method.plain, method.misleads)
+        assert (record["family"], record["cost"]) == (method.family, method.cost)
         assert [setting["name"] for setting in record["settings"]] == [setting.name for setting in method.settings]
+        assert "unfit" not in record
         assert f"{method.name}  ({method.title}" in text
-        assert all(f"--setting {setting.name}={setting.default}" in text for setting in method.settings)
+        assert all(flag(setting) in text for setting in method.settings)
+    assert text.index("CLASS ACTIVATION") < text.index("grad-cam") < text.index("GRADIENT") < text.index("BASELINE")
+
+
+def test_methods_tells_what_a_network_cannot_serve_and_why(weights: Path) -> None:
+    command = ["methods", "--checkpoint", "untrained", "--weights", str(weights)]
+    records = [json.loads(line) for line in CliRunner().invoke(cli, [*command, "--json"]).stdout.splitlines()]
+    unfit = {record["name"]: record["unfit"] for record in records}
+
+    assert unfit["grad-cam"] == {}
+    assert set(unfit["cam"]) == {"stem", "stage 1", "stage 2", "stage 3"}
+    assert f"! Not at stem: {unfit['cam']['stem']}"[:60] in CliRunner().invoke(cli, command).stdout
+
+
+def test_no_setting_of_a_method_is_called_like_an_option_of_explain() -> None:
+    own = {option for parameter in cli.commands["explain"].params for option in parameter.opts}
+    named = {"--" + setting.name.replace("_", "-") for method in methods.values() for setting in method.settings}
+
+    assert not own & named

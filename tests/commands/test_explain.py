@@ -1,5 +1,6 @@
 """`explain`: what is written, under which names, and what is not overwritten."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,12 @@ from PIL import Image
 from core.__main__ import cli
 from core.explain.run import explain as explained
 from core.image.read import read
+from core.models.architecture import Network
+from core.models.checkpoint import write
 from core.models.classifier import Classifier
 from core.types import Radiograph
+
+CARD = ("architecture", "findings", "multi_label", "input", "temperature", "thresholds")
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +117,102 @@ def test_settings_reach_the_method(weights: Path, film: Path, tmp_path: Path) ->
     assert json.loads(str(np.load(str(record["map"]))["settings"])) == {"channel": 3}
 
 
+def test_a_setting_is_an_option_and_goes_to_whichever_method_has_it(weights: Path, film: Path, tmp_path: Path) -> None:
+    several = ["--method", "saliency", "--method", "layer-activation", "--method", "grad-cam", "--signed"]
+    command = [*several, "--channel", "-1", "--finding", "covid", "--out", str(tmp_path), "--json"]
+    saliency, activation, cam = records(explain(weights, str(film), *command))
+
+    assert saliency["settings"] == {}
+    assert activation["settings"] == {"channel": -1}
+    assert cam["settings"]["signed"]
+    assert cam["signed"]
+    [rectified] = records(
+        explain(weights, str(film), "--no-signed", "--finding", "covid", "--out", str(tmp_path), "--json")
+    )
+    assert not rectified["signed"]
+
+
+def test_stages_can_be_fused_and_all_leaves_out_those_that_cannot_serve_the_method(
+    weights: Path, film: Path, tmp_path: Path
+) -> None:
+    command = ["--finding", "covid", "--out", str(tmp_path), "--json"]
+    [fused] = records(explain(weights, str(film), "--layer", "stage 3+stage 4", *command))
+    every = records(explain(weights, str(film), "--method", "cam", "--method", "layer-cam", "--layer", "all", *command))
+
+    assert fused["layer"] == "stage 3+stage 4"
+    assert "stage-3+stage-4" in fused["map"]
+    assert [record["layer"] for record in every if record["method"] == "cam"] == ["stage 4"]
+    assert len([record for record in every if record["method"] == "layer-cam"]) == 5
+
+
+def test_a_common_scale_is_the_largest_of_the_call_for_each_unit(weights: Path, film: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    with Image.open(film) as image:
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
+    command = [str(film), str(other), "--method", "layer-cam", "--method", "saliency", "--layer", "all"]
+    command += ["--finding", "covid", "--json"]
+    own = records(explain(weights, *command, "--out", str(tmp_path / "own")))
+    common = records(explain(weights, *command, "--out", str(tmp_path / "common"), "--scale", "common"))
+
+    assert {record["scale"] for record in own} == {None}
+    cells = [record for record in common if record["unit"] == "logits a cell"]
+    assert {record["scale"] for record in cells} == {max(record["peak"] for record in cells if not record["void"])}
+    assert len({record["scale"] for record in common}) == 2
+    assert [record["path"] for record in common] == [record["path"] for record in own]
+    assert [Path(record["map"]).name for record in common] == [Path(record["map"]).name for record in own]
+
+
+def test_a_common_scale_takes_a_film_from_standard_input_and_passes_over_a_bad_file(
+    weights: Path, film: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no film")
+    command = ["explain", "-", str(tmp_path / "bad.png"), "--weights", str(weights), "--scale", "common", "--json"]
+    command += ["--out", str(tmp_path / "maps")]
+    told = CliRunner().invoke(
+        cli,
+        command,
+        input=film.read_bytes(),
+    )
+
+    assert told.exit_code == 1
+    bad, good = (json.loads(line) for line in told.stdout.splitlines())
+    assert "error" in bad
+    assert good["path"] == "-"
+    assert Path(good["overlay"]).exists()
+
+
+def test_what_takes_too_long_is_told_and_the_other_films_go_on(weights: Path, film: Path, tmp_path: Path) -> None:
+    command = ["--method", "rise", "--masks", "8000", "--limit", "0.2", "--finding", "covid", "--out", str(tmp_path)]
+    told = explain(weights, str(film), str(film), *command, "--json")
+
+    assert told.exit_code == 1
+    assert ["longer than the limit of 0.2 s" in json.loads(line)["error"] for line in told.stdout.splitlines()] == [
+        True,
+        True,
+    ]
+
+
+def test_a_map_with_nothing_in_it_is_the_bare_film_and_says_so_everywhere(
+    network: Network, weights: Path, film: Path, tmp_path: Path
+) -> None:
+    blind = copy.deepcopy(network)  # nothing counts for covid
+    blind.get_parameter("head.linear.weight").data[0] = 0
+    card = {**json.loads((weights / "untrained.json").read_text()), "name": "blind"}
+    write(blind, {name: card[name] for name in CARD}, "blind", tmp_path)
+    out = tmp_path / "maps"
+    [record] = records(explain(tmp_path, str(film), "--finding", "covid", "--out", str(out), "--json"))
+    text = explain(tmp_path, str(film), "--finding", "covid", "--out", str(out)).stdout
+
+    assert record["void"]
+    assert "There is nothing to draw" in record["caveat"]
+    assert f"! {record['caveat']}" in text
+    assert str(np.load(record["map"])["caveat"]) == record["caveat"]
+    with Image.open(record["overlay"]) as picture:
+        pixels = np.asarray(picture).astype(int)
+        assert json.loads(picture.info["Lightbox"])["caveat"] == record["caveat"]
+    assert (pixels.max(axis=2) - pixels.min(axis=2)).max() <= 12, "there is colour in it"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -121,7 +222,16 @@ def test_settings_reach_the_method(weights: Path, film: Path, tmp_path: Path) ->
         (["--setting", "chanel=3", "--method", "layer-activation"], "Did you mean 'channel'?"),
         (["--setting", "channel", "--method", "layer-activation"], "it must be NAME=VALUE"),
         (["--setting", "channel=x", "--method", "layer-activation"], "it must be a number"),
-        (["--setting", "a=1", "--method", "saliency", "--method", "grad-cam"], "goes with one --method"),
+        (["--setting", "a=1", "--method", "saliency", "--method", "grad-cam"], "no setting of saliency and grad-cam"),
+        (["--stepps", "9", "--method", "integrated-gradients"], "Did you mean --steps?"),
+        (["--steps", "9", "--method", "saliency"], "There is no option --steps. "),
+        (["--finding", "covid", "--opacty", "1"], "Did you mean --opacity?"),
+        (["--method", "integrated-gradients", "--steps"], "--steps needs a value: steps between baseline and film"),
+        (["--method", "integrated-gradients", "--steps", "9999"], "steps is 9999; it must lie between 8 and 200"),
+        (["-x"], "There is no option -x."),
+        (["--layer", "stage 3+stage 9"], "Did you mean 'stage"),
+        (["--method", "lime", "--precision", "bfloat16"], "lime is not offered in bfloat16"),
+        (["--method", "cam", "--layer", "stem"], "CAM cannot be had of untrained at stem"),
         (["--colours", "jet"], "'jet' does not suit an unsigned map"),
     ],
 )
