@@ -6,7 +6,7 @@ from torch import Tensor
 from core.explain.evidence import Evidence
 from core.explain.flow import reason
 from core.explain.method import method
-from core.explain.relevance import Relevance, arriving
+from core.explain.relevance import Relevance
 from core.models.architecture import Network
 
 TOLERANCE = 0.01  # of the relevance that leaves the score: how much more or less may arrive at the film
@@ -14,13 +14,14 @@ TOLERANCE = 0.01  # of the relevance that leaves the score: how much more or les
 
 def _conserves(network: Network, stage: str | None) -> str:
     def attempt(network: Network, noise: Tensor) -> str:
-        films = torch.cat([noise, -noise])
+        films = torch.cat([noise, 1 - noise / 2])  # the second brighter
         relevance = Relevance(network, films, float(films.min()), float(films.max()))
-        share = arriving(relevance)
-        if abs(share - 1) > TOLERANCE:
-            return f"{share:.0%} of the relevance arrives at the film, not all of it. Choose integrated gradients."
-        if float((relevance.rest[0] - relevance.rest[1]).abs().max()) > TOLERANCE * float(relevance.logits.std()):
-            return "what pushes its scores does not add up to them. Choose integrated gradients."
+        instead = "Choose integrated gradients."
+        if abs((share := relevance.arriving) - 1) > TOLERANCE:
+            return f"{share:.0%} of the relevance arrives at the film, not all of it. {instead}"
+        up, down = relevance.pushed(0)
+        if float((relevance.rest[0] - relevance.rest[1]).abs().max()) > TOLERANCE * float((up - down).mean()):
+            return f"what pushes its scores does not add up to them. {instead}"
         return ""
 
     return reason(network, "lrp", attempt)
@@ -34,8 +35,8 @@ def _conserves(network: Network, stage: str | None) -> str:
     layered=False,
     signed=True,
     unit="logits a pixel",
-    misleads="Below the last layer only what pushed a unit up is followed, so the fine detail comes from the early "
-    "layers and changes little when later ones are randomised (Sixt et al. 2020).",
+    misleads="It deals out the score that is there: below the last layer only what pushed a unit up is followed, so a "
+    "place that held the answer back, or would change it, may get nothing.",
     source="Bach et al. 2015, doi:10.1371/journal.pone.0130140; Montavon et al. 2017, arXiv:1512.02479",
     cost="few",
     fits=_conserves,

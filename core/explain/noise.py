@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, Choice, method
-from core.explain.reference import gaussian
+from core.explain.reference import gaussian, like
 
 Samples = Annotated[int, Bounds(4, 200, "noisy copies of the film")]
 Noise = Annotated[float, Bounds(0.01, 0.5, "standard deviation of the noise, as a share of the film's range of grey")]
@@ -42,7 +42,7 @@ def smoothgrad(
     """
     mean = _moments(evidence, samples, noise, seed)[0][None] / samples
     found = mean.sum(dim=1) if signed else mean.abs().amax(dim=1)
-    return found.to(evidence.images)
+    return like(found, evidence.images)
 
 
 @method(
@@ -63,7 +63,7 @@ def smoothgrad_squared(evidence: Evidence, *, samples: Samples = 25, noise: Nois
     Returns: (1, S, S), >= 0, summed over the channels.
     """
     square = _moments(evidence, samples, noise, seed)[1] / samples
-    return square.sum(dim=0)[None].to(evidence.images)
+    return like(square.sum(dim=0)[None], evidence.images)
 
 
 @method(
@@ -88,7 +88,7 @@ def vargrad(evidence: Evidence, *, samples: Samples = 25, noise: Noise = 0.15, s
     """
     mean, square = _moments(evidence, samples, noise, seed) / samples
     variance: Tensor = (square - mean.square()).clamp(min=0)
-    return variance.sum(dim=0)[None].to(evidence.images)
+    return like(variance.sum(dim=0)[None], evidence.images)
 
 
 def _moments(evidence: Evidence, samples: int, noise: float, seed: int) -> Tensor:

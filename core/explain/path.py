@@ -9,7 +9,7 @@ from torch import Tensor
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, Choice, method
 from core.explain.noise import Seed
-from core.explain.reference import Reference, gaussian, reference, references, uniform
+from core.explain.reference import Reference, gaussian, like, reference, references, uniform
 
 Baseline = Annotated[Reference, Choice("what the film is compared with")]
 
@@ -40,8 +40,8 @@ def integrated_gradients(
     """
     image, start = evidence.image, reference(evidence, baseline)
     places, weights = np.polynomial.legendre.leggauss(steps)
-    along = torch.from_numpy(0.5 * (1 + places)).to(image).reshape(-1, 1, 1, 1)
-    width = torch.from_numpy(0.5 * weights).to(image).reshape(-1, 1, 1, 1)
+    along = like(torch.from_numpy(0.5 * (1 + places)), image).reshape(-1, 1, 1, 1)
+    width = like(torch.from_numpy(0.5 * weights), image).reshape(-1, 1, 1, 1)
 
     def make(first: int, last: int) -> Tensor:
         return start + along[first:last] * (image - start)
@@ -87,11 +87,11 @@ def gradient_shap(
     deviation = noise * (image.max() - image.min())
 
     def ends(first: int, last: int) -> Tensor:
-        noisy = gaussian(image, seed + 1, first, last) if noise else 0.0
-        return image + deviation * noisy + torch.zeros_like(starts[turns[first:last]])
+        films = image.expand(last - first, *image.shape)
+        return films + deviation * gaussian(image, seed + 1, first, last) if noise else films
 
     def make(first: int, last: int) -> Tensor:
-        step = along[first:last].to(image).reshape(-1, 1, 1, 1)
+        step = like(along[first:last], image).reshape(-1, 1, 1, 1)
         return step * ends(first, last) + (1 - step) * starts[turns[first:last]]
 
     def gather(gradients: Tensor, first: int, last: int) -> Tensor:

@@ -45,12 +45,17 @@ def gaussian(image: Tensor, seed: int, start: int, stop: int) -> Tensor:
     the device.
     """
     draws = [torch.randn(image.shape, generator=_generator(seed, number)) for number in range(start, stop)]
-    return torch.stack(draws).to(image)
+    return like(torch.stack(draws), image)
 
 
 def uniform(seed: int, count: int) -> Tensor:
     """(count,) float64 numbers from 0 to below 1."""
     return torch.rand(count, generator=_generator(seed, 0), dtype=torch.float64)
+
+
+def like(values: Tensor, image: Tensor) -> Tensor:
+    """The values where the image is and as precise; in this order, for an Apple GPU has no double precision."""
+    return values.to(image.dtype).to(image.device)
 
 
 def blurred(image: Tensor, width: float) -> Tensor:

@@ -182,16 +182,12 @@ class Relevance:
         """(N,) each: what pushes the logit up, >= 0, and down, <= 0; they add up to the logit less the last bias."""
         return self._up[:, finding].detach(), self._down[:, finding].detach()
 
-    def of(self, finding: int, *, against: float = 1.0) -> Tensor:
-        """(N, C, S, S) relevance of each pixel, in logits; adds up to what pushes the logit up and down.
-
-        against: -1 turns round what pushes the logit down, so that none of it can hide what gets lost.
-        """
+    def of(self, finding: int) -> Tensor:
+        """(N, C, S, S) relevance of each pixel, in logits; adds up to what pushes the logit up and down."""
         begun = [torch.zeros_like(side) for side in (self._up, self._down)]
-        begun[0][:, finding], begun[1][:, finding] = self._up[:, finding].detach(), self._down[:, finding].detach()
-        begun[1] *= against
-        brighter, darker = torch.autograd.grad((self._up, self._down), self._film, begun, retain_graph=True)
-        return brighter + darker
+        for side, push in zip(begun, self.pushed(finding), strict=True):
+            side[:, finding] = push
+        return self._followed(*begun)
 
     @property
     def rest(self) -> Tensor:
@@ -200,12 +196,16 @@ class Relevance:
         """
         return (self.logits - self._up - self._down).detach()
 
+    @property
+    def arriving(self) -> float:
+        """Share of the relevance of all logits that arrives at the film: 1 where it is conserved.
 
-def arriving(relevance: Relevance) -> float:
-    """Share of the relevance of all logits that arrives at the film: 1 where it is conserved."""
-    arrived, left = 0.0, 0.0
-    for finding in range(relevance.logits.shape[1]):
-        up, down = relevance.pushed(finding)
-        arrived += float(relevance.of(finding, against=-1).sum())
-        left += float((up - down).sum())
-    return arrived / left if left else 0.0
+        What pushes down is turned round first, so that none of it can hide what gets lost.
+        """
+        up, down = self._up.detach(), self._down.detach()
+        left = float((up - down).sum())
+        return float(self._followed(up, -down).sum()) / left if left else 0.0
+
+    def _followed(self, up: Tensor, down: Tensor) -> Tensor:
+        brighter, darker = torch.autograd.grad((self._up, self._down), self._film, (up, down), retain_graph=True)
+        return brighter + darker

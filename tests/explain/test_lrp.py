@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from core.errors import Unfit
 from core.explain.lrp import TOLERANCE
 from core.explain.method import methods
-from core.explain.relevance import Relevance, arriving
+from core.explain.relevance import Relevance
 from core.explain.run import explain
 from core.models.architecture import Network, architectures
 from core.models.classifier import Classifier
@@ -76,7 +76,7 @@ def test_nothing_is_lost_on_any_architecture(name: str) -> None:
 
     for film in (noise, torch.zeros_like(noise), blocky):
         relevance = Relevance(network, film, -1.0, 2.0)
-        assert arriving(relevance) == pytest.approx(1, abs=TOLERANCE / 10)
+        assert relevance.arriving == pytest.approx(1, abs=TOLERANCE / 10)
         assert torch.allclose(relevance.logits, network(film))
         assert torch.allclose(relevance.of(1).sum(), sum(relevance.pushed(1), torch.zeros(1)), rtol=1e-4, atol=1e-4)
 
