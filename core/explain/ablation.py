@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from core.explain.evidence import Evidence
-from core.explain.fill import Fill, filled
 from core.explain.method import method
+from core.explain.occlusion import Fill
+from core.explain.reference import Reference, reference
 from core.explain.regions import Kind, Number, Regions, painted, regions_of
 
 
@@ -23,6 +24,7 @@ from core.explain.regions import Kind, Number, Regions, painted, regions_of
     "zone outweighs a small one.",
     source="Captum FeatureAblation, over zones of the lungs or superpixels",
     cost="tens",
+    bfloat16=True,
 )
 def feature_ablation(
     evidence: Evidence, *, regions: Kind = "zones", superpixels: Number = 32, fill: Fill = "mean"
@@ -38,13 +40,13 @@ def feature_ablation(
     return painted(found, evidence.tape.logits[0, evidence.finding] - logits[:, evidence.finding])
 
 
-def scores(evidence: Evidence, found: Regions, shown: Tensor, fill: str, key: Hashable) -> Tensor:
+def scores(evidence: Evidence, found: Regions, shown: Tensor, fill: Reference, key: Hashable) -> Tensor:
     """(M, F) logits of the film with only some regions shown.
 
     shown: (M, n) bool, one altered film a row.
     key:   what `shown` and the regions depend on.
     """
-    image, cover = evidence.image, filled(evidence, fill)
+    image, cover = evidence.image, reference(evidence, fill)
     labels, shown = torch.from_numpy(found.labels).to(image.device), shown.to(image.device)
 
     def make(start: int, stop: int) -> Tensor:

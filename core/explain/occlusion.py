@@ -7,8 +7,10 @@ from torch import Tensor
 
 from core.errors import BadSetting
 from core.explain.evidence import Evidence
-from core.explain.fill import Fill, filled
-from core.explain.method import Bounds, method
+from core.explain.method import Bounds, Choice, method
+from core.explain.reference import Reference, reference
+
+Fill = Annotated[Reference, Choice("what stands in for a hidden part")]
 
 
 @method(
@@ -23,6 +25,7 @@ from core.explain.method import Bounds, method
     "the window itself is strange to the network.",
     source="Zeiler and Fergus 2014, arXiv:1311.2901",
     cost="hundreds",
+    bfloat16=True,
 )
 def occlusion(
     evidence: Evidence,
@@ -47,7 +50,7 @@ def occlusion(
             f"stride is {stride} px, but the window is {window} px: what lies between would never be hidden. "
             f"Choose {window} px or less."
         )
-    spans, cover = _spans(side, window, stride).to(image.device), filled(evidence, fill)
+    spans, cover = _spans(side, window, stride).to(image.device), reference(evidence, fill)
     across = len(spans)
 
     def make(start: int, stop: int) -> Tensor:

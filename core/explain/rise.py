@@ -7,8 +7,9 @@ from torch import Tensor
 
 from core.errors import BadSetting
 from core.explain.evidence import Evidence
-from core.explain.fill import Fill, filled
 from core.explain.method import Bounds, method
+from core.explain.occlusion import Fill
+from core.explain.reference import reference
 
 _AT_ONCE = 64  # masks that are in memory when they are added up
 
@@ -25,6 +26,7 @@ _AT_ONCE = 64  # masks that are in memory when they are added up
     "with holes are strange to the network.",
     source="Petsiuk et al. 2018, arXiv:1806.07421",
     cost="hundreds",
+    bfloat16=True,
 )
 def rise(
     evidence: Evidence,
@@ -47,7 +49,7 @@ def rise(
     image, side = evidence.image, evidence.image.shape[-1]
     if cells > side:
         raise BadSetting(f"cells is {cells}, but the network sees {side} × {side} px. Choose {side} or less.")
-    cover, drawn = filled(evidence, fill), Masks(masks, cells, probability, seed, evidence.image)
+    cover, drawn = reference(evidence, fill), Masks(masks, cells, probability, seed, evidence.image)
 
     def make(start: int, stop: int) -> Tensor:
         return torch.lerp(cover, image, drawn(start, stop)[:, None])

@@ -11,12 +11,12 @@ from torch import Tensor
 from core.errors import BadSetting
 from core.explain.ablation import scores
 from core.explain.evidence import Evidence
-from core.explain.fill import Fill
 from core.explain.method import Bounds, method
+from core.explain.occlusion import Fill
 from core.explain.regions import Kind, Number, painted, regions_of
 
 Values = NDArray[np.float64]
-Most = Annotated[int, Bounds(64, 4096, "films with some regions hidden; all there are, if no more than this")]
+Most = Annotated[int, Bounds(16, 4096, "films with some regions hidden; all there are, if no more than this")]
 Seed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where there are more films than that")]
 
 
@@ -32,6 +32,7 @@ Seed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where there ar
     "large zone outweighs a small one.",
     source="Lundberg and Lee 2017, arXiv:1705.07874; pairs: Covert and Lee 2021, arXiv:2012.01536",
     cost="hundreds",
+    bfloat16=True,
 )
 def kernel_shap(
     evidence: Evidence,
@@ -42,7 +43,7 @@ def kernel_shap(
     fill: Fill = "mean",
     seed: Seed = 0,
 ) -> Tensor:
-    """How the score is shared out fairly among the zones of the film; the shares add up to the score.
+    """How the score is shared out fairly among the zones of the film; they add up to what hiding all of them takes.
 
     The shares are Shapley values: exact where all 2^n films can be asked (8 zones: 256), or else estimated from films
     drawn by the Shapley kernel, each with its opposite.
@@ -58,8 +59,8 @@ def kernel_shap(
     sizes = chosen.sum(axis=1)
     inner = (sizes > 0) & (sizes < len(found))
     kernel = 1 / (comb(len(found), sizes[inner]) * sizes[inner] * (len(found) - sizes[inner])) if every else None
-    values = _shapley(chosen, logits.double().cpu().numpy(), inner, kernel)
-    return painted(found, torch.from_numpy(values).to(logits))
+    values = _shapley(chosen, logits.cpu().double().numpy(), inner, kernel)
+    return painted(found, torch.from_numpy(values).to(logits.dtype).to(logits.device))
 
 
 @method(
@@ -74,6 +75,7 @@ def kernel_shap(
     "count together share what they do.",
     source="Ribeiro et al. 2016, arXiv:1602.04938",
     cost="hundreds",
+    bfloat16=True,
 )
 def lime(
     evidence: Evidence,
@@ -102,8 +104,8 @@ def lime(
     key = "all" if every else ("by coin", films, seed)
     logits = scores(evidence, found, shown, fill, (regions, superpixels, key))[:, evidence.finding]
     weights = nearness(shown.numpy(), width)
-    line = Ridge(alpha=penalty).fit(shown.double().numpy(), logits.double().cpu().numpy(), sample_weight=weights)
-    return painted(found, torch.from_numpy(line.coef_).to(logits))
+    line = Ridge(alpha=penalty).fit(shown.double().numpy(), logits.cpu().double().numpy(), sample_weight=weights)
+    return painted(found, torch.from_numpy(line.coef_).to(logits.dtype).to(logits.device))
 
 
 def nearness(shown: NDArray[np.bool_], width: float) -> Values:

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from core.errors import BadSetting
 from core.explain.evidence import Evidence
-from core.explain.fill import Fill, filled
 from core.explain.method import Bounds, method
+from core.explain.path import Baseline
+from core.explain.reference import Reference, reference
 from core.models.architecture import Network
 
 Steps = Annotated[int, Bounds(8, 200, "steps between baseline and film")]
@@ -37,7 +38,7 @@ def _averaged(network: Network, stage: str | None) -> str:
     cost="tens",
 )
 def layer_conductance(
-    evidence: Evidence, *, steps: Steps = 32, baseline: Fill = "black", channel: Channel = -1
+    evidence: Evidence, *, steps: Steps = 32, baseline: Baseline = "black", channel: Channel = -1
 ) -> Tensor:
     """Through which cells of the stage the score comes about while the film emerges from an empty one.
 
@@ -75,7 +76,7 @@ def layer_conductance(
     fits=_averaged,
 )
 def internal_influence(
-    evidence: Evidence, *, steps: Steps = 32, baseline: Fill = "black", channel: Channel = -1
+    evidence: Evidence, *, steps: Steps = 32, baseline: Baseline = "black", channel: Channel = -1
 ) -> Tensor:
     """How strongly the score hangs on each cell of the stage, on average while the film emerges from an empty one.
 
@@ -134,10 +135,10 @@ class _Path:
     shares: (points,) weight of each point in an average along the path; Gauss-Legendre, as Captum has it.
     """
 
-    def __init__(self, evidence: Evidence, baseline: str, points: int) -> None:
+    def __init__(self, evidence: Evidence, baseline: Reference, points: int) -> None:
         places, shares = np.polynomial.legendre.leggauss(points)
         self._evidence = evidence
-        self._start = filled(evidence, baseline)
+        self._start = reference(evidence, baseline)
         self._places = torch.from_numpy((1 + places) / 2).to(evidence.image)
         self.shares = torch.from_numpy(shares / 2).to(evidence.image)
 

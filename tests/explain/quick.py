@@ -13,9 +13,10 @@ _FEW: dict[str, dict[str, Any]] = {
     "smoothgrad-squared": {"samples": 4},
     "vargrad": {"samples": 4},
     "score-cam": {"channels": 8},
+    "occlusion": {"window": 48, "stride": 48},
     "rise": {"masks": 100},
-    "kernel-shap": {"films": 64},
-    "lime": {"films": 64},
+    "kernel-shap": {"films": 32},
+    "lime": {"films": 32},
     "layer-conductance": {"steps": 8},
     "internal-influence": {"steps": 8},
 }

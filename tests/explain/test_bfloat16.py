@@ -45,6 +45,7 @@ def _maps(shipped: Classifier, film: Radiograph, *, bfloat16: bool) -> list[Expl
     return list(explain_many(shipped, film, requests, bfloat16=bfloat16)[1])
 
 
+@pytest.mark.timeout(900)  # some 1,500 passes
 @pytest.mark.parametrize("name", ["densenet121-plain", "densenet121-lungs"])
 def test_every_map_offered_in_bfloat16_correlates_with_float32(films: list[Radiograph], name: str) -> None:
     shipped = load(name, device=torch.device("cpu"))

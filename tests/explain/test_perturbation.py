@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from core.errors import BadSetting
 from core.explain.evidence import Evidence, Tape
-from core.explain.fill import filled
 from core.explain.method import methods
+from core.explain.reference import Reference, reference
 from core.explain.regions import Regions, superpixels
 from core.explain.rise import Masks
 from core.explain.run import Request, explain, explain_many
@@ -25,7 +25,7 @@ from core.models.classifier import Classifier
 from core.types import Radiograph
 from tests.explain.double import FINDING, KINDS, SIDE, evidence, image, precise, relative
 
-FILLS = ("black", "mean", "blurred")
+FILLS: tuple[Reference, ...] = ("black", "white", "blurred", "mean")
 FOR, AGAINST = (slice(8, 20), slice(8, 20)), (slice(40, 52), slice(36, 48))  # rows and columns of two planted places
 QUADRANTS = np.kron(np.arange(4).reshape(2, 2), np.ones((SIDE // 2, SIDE // 2), int)).astype(np.int64)
 # The first finding is how bright FOR is less half of how bright AGAINST is, both 0 or 1 here; the others are whether
@@ -69,14 +69,14 @@ def _regions(seen: Evidence, number: int) -> Regions:
 
 def _captum(seen: Evidence, found: Regions, shown: Tensor, near: Callable[..., Tensor], fit: Any) -> Tensor:
     """Captum's own regression, and its own way from a row of `shown` to a map, on films that we choose."""
-    labels, cover = torch.from_numpy(found.labels), filled(seen, "mean")
+    labels, cover = torch.from_numpy(found.labels), reference(seen, "mean")
     rows: Iterator[Tensor] = iter(shown.long())
 
     def film(sample: Tensor, original: Tensor, **_: Any) -> Tensor:
         return torch.where(sample[0].bool()[labels], original, cover)
 
-    reference = LimeBase(seen.network, fit, near, lambda _, **__: next(rows)[None], True, film, None)
-    values: Tensor = reference.attribute(
+    captum = LimeBase(seen.network, fit, near, lambda _, **__: next(rows)[None], True, film, None)
+    values: Tensor = captum.attribute(
         seen.images, target=seen.finding, n_samples=len(shown), perturbations_per_eval=8, num_interp_features=len(found)
     )
     return values.double().flatten()[labels][None]
@@ -90,7 +90,7 @@ def _quadrants(found: Tensor) -> list[float]:
 def test_occlusion_equals_captum(architecture: str, channels: int) -> None:
     """With a stride that doesn't divide the film, so that the last windows are cut."""
     network = precise(architecture, channels)
-    for fill in FILLS if channels == 1 else ["mean"]:
+    for fill in FILLS if channels == 1 else FILLS[-1:]:
         seen = evidence(network)
         found = _map("occlusion", seen, window=28, stride=20, fill=fill)
 
@@ -98,7 +98,7 @@ def test_occlusion_equals_captum(architecture: str, channels: int) -> None:
             image(channels),
             sliding_window_shapes=(channels, 28, 28),
             strides=(channels, 20, 20),
-            baselines=filled(seen, fill)[None],
+            baselines=reference(seen, fill)[None],
             target=FINDING,
             perturbations_per_eval=9,
         )
@@ -201,7 +201,7 @@ def test_feature_ablation_equals_captum(architecture: str, channels: int) -> Non
 
     labels = torch.from_numpy(_regions(seen, 9).labels)
     expected = FeatureAblation(network).attribute(
-        image(channels), baselines=filled(seen, "blurred")[None], target=FINDING, feature_mask=labels[None, None]
+        image(channels), baselines=reference(seen, "blurred")[None], target=FINDING, feature_mask=labels[None, None]
     )
     assert relative(found, expected[:, 0]) < 1e-5
 
@@ -251,7 +251,7 @@ def test_kernel_shap_adds_up_to_the_score_less_that_of_the_hidden_film(count: in
     cut = _regions(seen, count)
     assert (2 ** len(cut) <= 64) == every
     shares = [float(found[0][torch.from_numpy(cut.labels == index)][0]) for index in range(len(cut))]
-    hidden = seen.network(filled(seen, "mean")[None])
+    hidden = seen.network(reference(seen, "mean")[None])
     assert sum(shares) == pytest.approx(float((seen.tape.logits - hidden)[0, FINDING]), rel=1e-9)
 
 
