@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from core.errors import BadData
+from core.explain import table
 from core.explain.method import methods
 from core.models.architecture import architectures
 
@@ -27,11 +31,27 @@ def test_the_python_example_runs() -> None:
     assert done.returncode == 0, done.stderr
     assert "pneumonia" in done.stdout
     assert "(12, 12) -> (1024, 1024) logits a cell passes: (1, 1)" in done.stdout
+    assert "13 maps, passes: (1, 3)" in done.stdout
+    assert "logits from an even grey to this film, passes: (9, 8)" in done.stdout
 
 
-def test_every_method_has_its_row() -> None:
-    for method in methods.values():
-        assert f"| `{method.name}` | {method.plain} | {method.source} |" in README
+def test_the_table_of_methods_is_the_registry() -> None:
+    """Where it is not: python -m core methods --readme."""
+    begin, end = README.index(table.BEGIN), README.index(table.END) + len(table.END)
+
+    assert README[begin:end] == table.markdown()
+    assert all(f"| `{method.name}` | {method.plain} |" in README for method in methods.values())
+
+
+def test_the_table_is_written_between_its_markers_and_nowhere_else(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n", encoding="utf-8")
+    table.into_readme(path)
+    assert path.read_text(encoding="utf-8") == f"before\n{table.markdown()}\nafter\n"
+
+    path.write_text("no place", encoding="utf-8")
+    with pytest.raises(BadData, match=r"README\.md has no place for the table"):
+        table.into_readme(path)
 
 
 def test_every_architecture_has_its_row() -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from core.models.classifier import Classifier
     from core.types import Checkpoint
 
+_README = Path(__file__).parents[2] / "README.md"
+
 
 @click.command(short_help="The checkpoints, with their figures.")
 @options.weights
@@ -56,10 +58,11 @@ def models(weights: Path | None, as_json: bool) -> None:
 
 @click.command(short_help="The attribution methods, with their settings.")
 @click.option("--checkpoint", metavar="NAME", help="Also say which of them this network cannot serve, and why.")
+@click.option("--readme", is_flag=True, help="List nothing: write the README's table anew.")
 @options.weights
 @options.as_json
 @options.told
-def methods(checkpoint: str | None, weights: Path | None, as_json: bool) -> None:
+def methods(checkpoint: str | None, readme: bool, weights: Path | None, as_json: bool) -> None:
     """The attribution methods by family: what each shows, how it can mislead, what it costs, and its settings.
 
     \b
@@ -67,8 +70,14 @@ def methods(checkpoint: str | None, weights: Path | None, as_json: bool) -> None
       python -m core methods
       python -m core methods --json
       python -m core methods --checkpoint densenet121-lungs
+      python -m core methods --readme
     """
+    from core.explain import table
     from core.explain.method import FAMILIES, by_family
+
+    if readme:
+        table.into_readme(_README)
+        return
 
     reasons = _reasons(options.classifier(checkpoint, weights)) if checkpoint or weights else None
     for family, members in by_family().items():
