@@ -75,7 +75,7 @@ def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:
         question = Question(classifier.checkpoint, network, prepared)
         mine = timed(question.forward, maps.ours(question), repeats=effort.rounds, warm_up=effort.warm_up)
         many, missing = passes.cases(question, effort.paths)
-        mine |= timed(question.forward, many, repeats=effort.path_rounds, warm_up=effort.warm_up if effort.whole else 0)
+        mine |= timed(question.forward, many, repeats=effort.path_rounds, warm_up=int(effort.whole))
         others = _peers(question, effort)
     # These take the network through its door, as pages and command line do.
     asked = threads(classifier, film, calls=effort.calls)
@@ -126,7 +126,7 @@ def _peers(question: Question, effort: Effort) -> dict[str, dict[str, float | st
     """Key -> library -> its ratio, or why there is none."""
     known = maps.peers(question)
     cases = [case for libraries in known.values() for case in libraries.values() if isinstance(case, Case)]
-    found = timed(question.forward, cases, repeats=effort.peer_rounds, warm_up=effort.warm_up if effort.whole else 0)
+    found = timed(question.forward, cases, repeats=effort.peer_rounds, warm_up=int(effort.whole))
     return {
         key: {name: found[case.name].ratio if isinstance(case, Case) else case for name, case in libraries.items()}
         for key, libraries in known.items()
