@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,9 @@ from core.overlay import (
     absence,
     alphas,
     caption,
+    common_end,
     display,
+    end,
     figure,
     levels,
     overlay,
@@ -218,3 +222,49 @@ def test_figures_have_three_digits(value: float, text: str) -> None:
 def test_the_default_opacity_is_moderate() -> None:
     assert OPACITY == 0.45
     assert palettes(signed=False)[0] == "inferno"
+
+
+def test_the_caption_says_signed_or_rectified_from_which_stages_and_what_was_set() -> None:
+    radiograph = film(400, 400)
+    plain = explained(radiograph, np.ones((7, 7), np.float32))
+    rectified = replace(plain, settings={"signed": False})
+    signed = replace(plain, signed=True, settings={"signed": True}, changed={"signed": True})
+    fused = replace(plain, layer="stage 3+stage 4", changed={"steps": 64, "noise": 0.25, "squared_off": True})
+
+    assert caption(rectified) == "covid · grad-cam · stage4 · rectified · 7 × 7, enlarged"
+    assert caption(signed) == "covid · grad-cam · stage4 · signed · 7 × 7, enlarged"
+    assert caption(replace(plain, layer="a+b+c")).split(" · ")[2] == "fused from a, b and c"
+    assert caption(fused).split(" · ")[2:6] == [
+        "fused from stage 3 and stage 4",
+        "steps 64",
+        "noise 0.25",
+        "squared off on",
+    ]
+
+
+def test_a_common_scale_ends_at_the_largest_map_that_is_drawn() -> None:
+    radiograph = film()
+    low, high = (explained(radiograph, np.full((2, 2), value, np.float32)) for value in (1, 3))
+    void = replace(explained(radiograph, np.full((2, 2), 9, np.float32)), void=True, caveat="The same everywhere.")
+
+    assert common_end([low, high, void]) == end(high) == 3
+    assert common_end([void]) is None
+    assert common_end([]) is None
+    with pytest.raises(ValueError, match="have no common scale"):
+        common_end([low, replace(high, unit="share")])
+
+
+def test_a_void_map_is_the_bare_film_and_a_caveat_stands_in_the_legend() -> None:
+    radiograph = film(300, 500)
+    heat = np.zeros((2, 2), np.float32)
+    heat[0, 0] = 1
+    clean = explained(radiograph, heat)
+    void = replace(clean, void=True, caveat="The map has the same value everywhere.")
+    told = replace(clean, caveat="The network gives covid a probability of 0.001: do not read it as a sign of one.")
+
+    assert absence(void) == void.caveat
+    assert absence(told) is None
+    bare = overlay(radiograph, void, legend=False)
+    assert (bare[..., 0] == display(radiograph)).all()
+    assert (overlay(radiograph, told, legend=False) == overlay(radiograph, clean, legend=False)).all()
+    assert overlay(radiograph, told).shape[0] > overlay(radiograph, clean).shape[0]
