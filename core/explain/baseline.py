@@ -107,4 +107,4 @@ def lung_mask(evidence: Evidence) -> Tensor:
     """
     lungs = evidence.lungs().astype(np.float32)
     soft = cv2.GaussianBlur(lungs, (0, 0), _SOFT * len(lungs))
-    return torch.from_numpy(soft).to(evidence.image)[None]
+    return torch.from_numpy(soft.clip(0, 1)).to(evidence.image)[None]

@@ -21,7 +21,7 @@ _AT_ONCE = 64  # masks that are in memory when they are added up
     needs="none",
     layered=False,
     signed=True,
-    unit="logits above the mean masked film",
+    unit="logits above mean",
     misleads="It is a random sample: places of little weight are noise, which another seed draws elsewhere; and films "
     "with holes are strange to the network.",
     source="Petsiuk et al. 2018, arXiv:1806.07421",

@@ -13,6 +13,7 @@ from core.explain.ablation import scores
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, method
 from core.explain.occlusion import Fill
+from core.explain.reference import like
 from core.explain.regions import Kind, Number, painted, regions_of
 
 Values = NDArray[np.float64]
@@ -60,7 +61,7 @@ def kernel_shap(
     inner = (sizes > 0) & (sizes < len(found))
     kernel = 1 / (comb(len(found), sizes[inner]) * sizes[inner] * (len(found) - sizes[inner])) if every else None
     values = _shapley(chosen, logits.cpu().double().numpy(), inner, kernel)
-    return painted(found, torch.from_numpy(values).to(logits.dtype).to(logits.device))
+    return painted(found, like(torch.from_numpy(values), logits))
 
 
 @method(
@@ -105,7 +106,7 @@ def lime(
     logits = scores(evidence, found, shown, fill, (regions, superpixels, key))[:, evidence.finding]
     weights = nearness(shown.numpy(), width)
     line = Ridge(alpha=penalty).fit(shown.double().numpy(), logits.cpu().double().numpy(), sample_weight=weights)
-    return painted(found, torch.from_numpy(line.coef_).to(logits.dtype).to(logits.device))
+    return painted(found, like(torch.from_numpy(line.coef_), logits))
 
 
 def nearness(shown: NDArray[np.bool_], width: float) -> Values:

@@ -10,7 +10,7 @@ from core.errors import BadSetting
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, method
 from core.explain.path import Baseline
-from core.explain.reference import Reference, reference
+from core.explain.reference import Reference, like, reference
 from core.models.architecture import Network
 
 Steps = Annotated[int, Bounds(8, 200, "steps between baseline and film")]
@@ -69,7 +69,7 @@ def layer_conductance(
     needs="none",
     layered=True,
     signed=True,
-    unit="logits a unit of activation",
+    unit="logits a unit",
     misleads="It says what more activity at a place would do, also where the film causes none.",
     source="Leino et al. 2018, arXiv:1802.03788; as Captum InternalInfluence",
     cost="tens",
@@ -139,8 +139,8 @@ class _Path:
         places, shares = np.polynomial.legendre.leggauss(points)
         self._evidence = evidence
         self._start = reference(evidence, baseline)
-        self._places = torch.from_numpy((1 + places) / 2).to(evidence.image)
-        self.shares = torch.from_numpy(shares / 2).to(evidence.image)
+        self._places = like(torch.from_numpy((1 + places) / 2), evidence.image)
+        self.shares = like(torch.from_numpy(shares / 2), evidence.image)
 
     def __call__(self, start: int, stop: int) -> Tensor:
         """(stop - start, K, h, w), without a graph."""
