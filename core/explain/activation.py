@@ -19,6 +19,7 @@ from core.explain.method import Bounds, method
     unit="activation",
     misleads="It is the same for every finding: a bright place excites the stage, which may count for or against.",
     source="Captum LayerActivation",
+    specific=False,
 )
 def layer_activation(
     evidence: Evidence,

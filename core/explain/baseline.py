@@ -24,6 +24,7 @@ _SOFT = 1 / 56  # of the film's side: standard deviation of the lung mask's edge
     unit="no unit",
     misleads="It explains nothing: a map whose figures are no better than these might as well have been drawn by dice.",
     source="Hooker et al. 2019, arXiv:1806.10758 (random ranking of pixels)",
+    specific=False,
 )
 def random_map(
     evidence: Evidence, *, seed: Annotated[int, Bounds(0, 2**31 - 1, "of the random numbers")] = 0
@@ -48,6 +49,7 @@ def random_map(
     misleads="It explains nothing: it follows ribs and borders whatever the network thinks, and a real map that looks "
     "like it may have found no more than they are.",
     source="Adebayo et al. 2018, arXiv:1810.03292 (edge detector as a control); Sobel",
+    specific=False,
 )
 def edge_map(evidence: Evidence) -> Tensor:
     """The edges of the film, without any network: a map that looks like this one has found edges.
@@ -72,6 +74,7 @@ def edge_map(evidence: Evidence) -> Tensor:
     misleads="It explains nothing: films are centred on the chest, so that a blob in the middle hits a good deal; a "
     "real map has to hit more.",
     source="Judd et al. 2012, MIT-CSAIL-TR-2012-001 (centre prior)",
+    specific=False,
 )
 def centre_gaussian(
     evidence: Evidence,
@@ -98,6 +101,7 @@ def centre_gaussian(
     unit="no unit",
     misleads="It explains nothing: it marks both lungs on every film, ill or well; a real map says where in them.",
     source="the outline of the lungs by core.lungs, edge softened",
+    specific=False,
 )
 def lung_mask(evidence: Evidence) -> Tensor:
     """Both lungs, whatever the classifier thinks: what a map that merely stays inside them is worth.

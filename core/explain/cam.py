@@ -222,6 +222,7 @@ def layer_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     misleads="It does not depend on the finding: it shows what excites the layer most, be it a pacemaker or a letter.",
     source="Muhammad and Yeasin 2020, arXiv:2008.00299",
     bfloat16=True,
+    specific=False,
 )
 def eigen_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     """What most of the stage's feature maps have in common, whatever the finding; coarse, smooth.

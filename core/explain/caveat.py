@@ -38,8 +38,8 @@ def caveat(heat: Heat, method: Method, *, finding: str, probability: float, sign
         return f"{reason} There is nothing to draw.", True
     if float(np.ptp(heat)) <= _FLAT * peak:
         return "The map has the same value everywhere: it singles out no place, so it is not drawn.", True
-    if method.family in ("baseline", "layer and unit"):
-        return "", False  # they do not claim to explain the finding
+    if not method.specific:
+        return "", False  # it does not claim to explain the finding
     if probability < UNLIKELY:
         return (
             f"The network gives {name} a probability of {probability:.3f}: this map shows what little speaks for a "

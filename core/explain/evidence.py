@@ -253,7 +253,8 @@ class Evidence:
                     (found,) = torch.autograd.grad(logits[:, finding].sum(), flow, retain_graph=not last)
                     part = gather(found.detach(), start, stop)
                     sums[finding] = sums[finding] + part if finding in sums else part
-                    self.tape.backwards += stop - start
+                    if after != self.network.last_stage:  # through the head alone, as in Tape.gradient
+                        self.tape.backwards += stop - start
                 self.work.step(stop - start)
             return sums
 

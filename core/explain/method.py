@@ -99,6 +99,7 @@ class Method:
     layered:  True if it is asked for at a stage; False if it always explains the input.
     signed:   True if below zero speaks against the finding; None if its setting `signed` says so.
     unit:     of the heat.
+    specific: False if the map is the same for every finding, so that none can be read from it.
     cost:     how many passes of the network it takes.
     bfloat16: True if its map of the likeliest finding, at the last stage where it has one, correlates 0.999 or more
               with the one in float32 on each real radiograph (a test measures it).
@@ -115,6 +116,7 @@ class Method:
     signed: bool | None
     unit: str
     cost: Cost
+    specific: bool
     bfloat16: bool
     fits: Fits
     plain: str
@@ -162,6 +164,7 @@ def method(
     misleads: str,
     source: str,
     cost: Cost = "shared",
+    specific: bool = True,
     bfloat16: bool = False,
     fits: Fits = _serves,
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
@@ -186,6 +189,7 @@ def method(
             signed=signed,
             unit=unit,
             cost=cost,
+            specific=specific,
             bfloat16=bfloat16,
             fits=fits,
             plain=plain[0],

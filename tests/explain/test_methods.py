@@ -76,8 +76,10 @@ def test_contract(classifier: Classifier, phantom: Radiograph, name: str) -> Non
     with classifier.alone() as network:
         stage = stage_for(name, network)
         side = 64 if stage is None or name in FILM_SIZED else {"stage 4": 2, "stage 3": 4}[stage]
-    found = explain(classifier, phantom, finding="normal", method=name, layer=stage, settings=quick(name))
+    requests = [Request(name, finding, stage, quick(name)) for finding in ("normal", "covid")]
+    found, other = explain_many(classifier, phantom, requests)[1]
 
+    assert np.array_equal(found.heat, other.heat) is not method.specific
     assert np.isfinite(found.heat).all()
     assert found.heat.shape == (side, side)
     assert found.signed or found.heat.min() >= 0
