@@ -74,7 +74,7 @@ def _readable(found: dict[str, Any]) -> str:
     if missed := run.missed(found):
         parts.append(f"Missed: {', '.join(missed)}.")
     parts += [f"{key}: {why}" for key, why in found["skipped"].items()]
-    for name in ("whole calls, film to result", "import core.models.classifier", "training", "browser"):
+    for name in ("whole calls, film to result", "import core.models.classifier", "two replicas", "training", "browser"):
         if name in found:
             parts.append(f"{name}: {json.dumps(found[name], indent=1)}")
     return "\n".join(parts)

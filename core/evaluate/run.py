@@ -41,8 +41,7 @@ def logits(
     images = (prepare(film, classifier.checkpoint.input, cleaning).image for film in films)
     with tqdm(desc=progress, disable=not progress, unit="film", total=total) as bar:
         while batch := list(itertools.islice(images, _BATCH)):
-            with classifier.alone() as network, torch.inference_mode():
-                found.append(network(torch.stack(batch)).numpy())
+            found.append(classifier.logits(torch.stack(batch)))
             bar.update(len(batch))
     return np.concatenate(found)
 

@@ -32,9 +32,7 @@ def deletion(question: Question) -> Figure:
     image = prepare(question.radiograph, checkpoint.input, question.cleaning).image
     masks = [hottest(heat, SHARE), *_elsewhere(hottest(heat, SHARE))]
     batch = torch.stack([image, *(_blurred_where(image, mask) for mask in masks)])
-    with question.classifier.alone() as network, torch.inference_mode():
-        logits = network(batch).numpy()
-
+    logits = question.classifier.logits(batch)
     finding = checkpoint.findings.index(question.explanation.finding)
     likely = probabilities(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
     odds = log_odds(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
