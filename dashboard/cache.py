@@ -153,7 +153,7 @@ def explain(
     layer: None for methods that explain the input; several stages joined by "+" for one map of them.
     """
     entry = methods[method]
-    plain = dict(settings) == entry.parse({})
+    plain = entry.parse(dict(settings)) == entry.parse({})
     if method == _LAST_STAGE and plain and layer == list(stage_sizes(checkpoint))[-1]:
         return _first(checkpoint, radiograph, cleaning)
     if layer is None or FUSED in layer or entry.cost != "shared" or not plain:
@@ -199,6 +199,9 @@ def _many(
     settings: Settings,
 ) -> Asked[Maps]:
     here = classifier(checkpoint)
+
+    plain = methods[method].parse({})
+    settings = tuple((name, value) for name, value in settings if value != plain[name])  # equal questions, equal keys
 
     def make(work: Work) -> Maps:
         requests = [Request(method, finding, layer, dict(settings)) for finding in findings for layer in layers]

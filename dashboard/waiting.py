@@ -12,9 +12,9 @@ from dashboard.line import Asked
 _EVERY = 0.2  # s between two looks at how far it is; also how soon a click elsewhere ends the waiting
 
 
-def tells(place: DeltaGenerator) -> cache.Tell:
-    """Writes at `place` what the request waits for."""
-    return lambda asked: _write(place, asked, "The network reads the film")
+def tells(place: DeltaGenerator, name: str) -> cache.Tell:
+    """Writes at `place` how far the request is; `name` is what comes of it."""
+    return lambda asked: _write(place, asked, name)
 
 
 @st.fragment(parallel=True)
@@ -36,7 +36,8 @@ def words(asked: Asked[Any], name: str) -> str:
     """How far the request is, in words."""
     done, total = asked.passes
     if asked.before:
-        return f"{name} waits for the network: {asked.before} before it"
+        requests = "1 request" if asked.before == 1 else f"{asked.before} requests"
+        return f"{name}: waiting for the network, {requests} before it"
     if not total:
         return f"{name} …"
     left = asked.seconds_left

@@ -182,7 +182,7 @@ class Viewer {
     parts.canvas.dataset.tool = look.tool;
     const lines = mode === "contours" ? " · lines at 50 % and 80 % of the peak" : "";
     write(parts.caption, heat ? heat.absence ?? heat.caption + lines : this.data.note || "No heat map");
-    parts.caption.classList.toggle("quiet", !drawable);
+    parts.caption.classList.toggle("quiet", !heat && !this.data.note);
     parts.scale.hidden = !drawable;
     root.classList.toggle("bare", drawable && !this.heatShown);
     const table = drawable && tableOf(this.tables, this.data, heat.signed);

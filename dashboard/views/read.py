@@ -25,7 +25,7 @@ def page() -> None:
     if not session().seen:
         front.skeleton(height=640)
     with draw.shown():
-        chosen = desk.chosen(radiograph, model, tell=waiting.tells(front)) if model else None
+        chosen = desk.chosen(radiograph, model, tell=waiting.tells(front, "Prediction")) if model else None
     front.empty()
     session().seen = True
     if chosen is None:
@@ -59,7 +59,7 @@ def _picture(chosen: Chosen) -> None:
         viewer(chosen.radiograph, key="read", note=chosen.missing or "The map is on its way.")
         return
     words = caption(explanation) + (" · still the map before" if chosen.asked else "")
-    withheld = "The heat stays hidden until you have read the sentence above." if chosen.hidden else ""
+    withheld = "Hidden because of its caveat. It can be shown all the same." if chosen.hidden else ""
     viewer(chosen.radiograph, [explanation], key="read", captions=[words], scale=chosen.scale, withheld=withheld)
 
 
@@ -69,7 +69,7 @@ def _stages(chosen: Chosen, *, common: bool) -> None:
     with draw.shown():
         note = st.empty()
         with st.skeleton(height=170):
-            maps = desk.stages(chosen).result(waiting.tells(note))[1]
+            maps = desk.stages(chosen).result(waiting.tells(note, "Small maps"))[1]
         note.empty()
         with st.container(key="stages head", horizontal=True, vertical_alignment="center", gap="small"):
             scale = "all on one scale" if common else "each on its own scale"
@@ -83,7 +83,7 @@ def _stages(chosen: Chosen, *, common: bool) -> None:
             selected=chosen.layer,
             key="stages",
             scale=common_end(maps) if common else None,
-            withheld="Hidden: see the sentence above the film." if chosen.hidden else "",
+            withheld="Hidden because of its caveat." if chosen.hidden else "",
         )
         if clicked and clicked != chosen.layer:
             desk.look_at(clicked)
@@ -96,15 +96,14 @@ def _trust(chosen: Chosen) -> None:
     explanation = chosen.answered
     note, place = st.empty(), st.empty()
     if explanation is None or explanation.void:
-        note.html(
-            markup.paragraph("Measured when the map is there." if chosen.asked else "There is no map to measure.")
-        )
+        words = "Measured when the map is there." if chosen.asked else "There is no map to measure."
+        note.html(markup.paragraph(words, quiet=True))
         place.empty()  # or the figures of another map would linger
         return
     with draw.shown(), place.container():
         with st.skeleton(height=110):
             figures = cache.trust(
-                chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, tell=waiting.tells(note)
+                chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, tell=waiting.tells(note, "Measures")
             )
         note.empty()
         draw.figures(figures)

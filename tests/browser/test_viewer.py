@@ -346,7 +346,7 @@ def test_the_legend_says_what_is_shown_and_that_the_phantom_is_drawn(show: Calla
 
     legend = page.locator("[data-testid=legend]").inner_text()
 
-    assert "covid · Grad-CAM · stage4 · 7 × 7, enlarged" in legend
+    assert "covid · Grad-CAM · stage4 · signed · 7 × 7, enlarged" in legend
     assert "2.82 logits" in legend
     assert "−2.82" in legend
     assert "Drawn phantom" in legend

@@ -128,14 +128,14 @@ def test_a_method_that_the_network_cannot_serve_gives_way_to_grad_cam_with_the_r
 def test_a_map_with_a_caveat_is_hidden_until_it_is_asked_for_and_only_for_that_finding(sure_of_normal: Desk) -> None:
     desk = sure_of_normal.choose("Finding", "covid")
     assert "a probability of 0.000" in desk.status
-    assert desk.component("The heat stays hidden")
+    assert desk.component("Hidden because of its caveat")
 
     desk.toggle("Show it all the same")
-    assert not desk.component("The heat stays hidden")
+    assert not desk.component("Hidden because of its caveat")
     assert "a probability of 0.000" in desk.status
-    assert "The heat stays hidden" not in desk.method("saliency").html
+    assert "Hidden because of its caveat" not in desk.method("saliency").html
     desk.toggle("Show it all the same")
-    assert desk.component("The heat stays hidden")
+    assert desk.component("Hidden because of its caveat")
 
 
 def test_a_void_map_shows_the_bare_film_with_its_sentence_and_nothing_is_measured(sure_of_normal: Desk) -> None:

@@ -1,0 +1,154 @@
+"""Slow methods in a real browser: the menu, progress, cancel, two people at once, and a tab that is closed."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from core.explain.method import by_family, methods
+from core.models import checkpoint as checkpoints
+from tests.browser.conftest import PATIENCE_MS, served
+from tests.browser.test_app import APP, open_phantom, settle
+
+MENU = "[data-testid=method-menu]"
+BUSY = ".st-key-about .lb-progress"  # of the map; small maps and measures may wait, too
+AT_ONCE_MS = 100
+SOON = 60.0  # s; the slow method takes minutes, so what comes within that did not wait for it
+
+
+@pytest.fixture(scope="module")
+def server(browser: Any) -> Iterator[str]:
+    """The dashboard with the shipped model, for this file alone: its requests keep the networks busy."""
+    if not checkpoints.names():
+        pytest.skip("weights/ is empty: no shipped model to look with")
+    with served(APP) as address:
+        yield address
+
+
+@pytest.fixture
+def visit(server: str, open_page: Callable[..., Any]) -> Callable[..., Any]:
+    """`visit(width=1440)`: a page of the dashboard with the phantom on it."""
+
+    def visited(*, width: int = 1440, height: int = 900) -> Any:
+        page = open_page(server, width=width, height=height, color_scheme="dark")
+        settle(page)
+        open_phantom(page)
+        return page
+
+    return visited
+
+
+def open_menu(page: Any) -> None:
+    page.locator(f"{MENU} .closed").click()
+    page.locator(f"{MENU} .panel").wait_for(state="visible", timeout=PATIENCE_MS)
+
+
+def pick(page: Any, name: str) -> None:
+    """Finds the method by its title and takes it."""
+    open_menu(page)
+    page.locator(f"{MENU} input").fill(methods[name].title)
+    page.locator(f"{MENU} [data-method='{name}']").click()
+
+
+def cancel(page: Any) -> None:
+    page.get_by_role("button", name="Cancel").click()
+    page.locator(BUSY).wait_for(state="detached", timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_menu_shows_each_family_with_sentence_and_cost_and_lies_inside_the_window(
+    visit: Callable[..., Any], width: int
+) -> None:
+    page = visit(width=width, height=900 if width == 1440 else 844)
+    open_menu(page)
+    box = page.locator(f"{MENU} .panel").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    assert box["y"] + box["height"] <= (900 if width == 1440 else 844)
+
+    for place, (family, members) in enumerate(by_family().items()):
+        page.locator(f"{MENU} .family").nth(place).click()
+        text = page.locator(f"{MENU} .methods").inner_text()
+        assert all(method.title in text and method.plain in text for method in members), family
+    page.locator(f"{MENU} input").fill("masked film")
+    assert page.locator(f"{MENU} .method").count() == 1
+    assert "hundreds of network passes" in page.locator(f"{MENU} .method").inner_text()
+
+
+def test_the_menu_is_used_with_keys_alone(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.locator(f"{MENU} .closed").focus()
+    page.keyboard.press("ArrowDown")
+    page.locator(f"{MENU} input").wait_for(state="visible", timeout=PATIENCE_MS)
+    page.keyboard.type("saliency")
+    page.keyboard.press("Enter")
+
+    page.get_by_text(methods["saliency"].plain).first.wait_for(timeout=PATIENCE_MS)
+    assert page.locator(f"{MENU} .closed").inner_text().strip() == "Saliency"
+
+
+def test_a_slow_method_says_so_at_once_keeps_the_picture_and_goes_back_when_cancelled(
+    visit: Callable[..., Any],
+) -> None:
+    page = visit()
+    caption = page.locator("[data-testid=caption]").inner_text()
+    open_menu(page)
+    page.locator(f"{MENU} input").fill("RISE")
+    waited = page.locator(f"{MENU} [data-method=rise]").evaluate(
+        """(row) => new Promise((done) => {
+          const begun = performance.now();
+          const button = row.getRootNode().querySelector(".closed");
+          row.click();
+          const look = () => button.classList.contains("busy") ? done(performance.now() - begun) : setTimeout(look, 5);
+          look();
+        })"""
+    )
+    assert waited < AT_ONCE_MS
+    page.locator(BUSY).wait_for(timeout=PATIENCE_MS)
+    page.get_by_text(re.compile(r"\d+ of 1000 network passes, about")).wait_for(timeout=PATIENCE_MS)
+    assert page.locator("[data-testid=caption]").inner_text() == f"{caption} · still the map before"
+    assert page.locator("[data-testid=viewer][data-ready=heat]").count() == 1
+
+    cancel(page)
+    settle(page)
+    assert page.locator("[data-testid=caption]").inner_text() == caption
+    assert page.locator(f"{MENU} .closed").inner_text().strip() == "Grad-CAM"
+
+
+def test_whoever_waits_is_told_so_and_a_closed_tab_lets_the_next_one_in(visit: Callable[..., Any]) -> None:
+    first, second = visit(), visit()
+    pick(first, "rise")
+    first.get_by_text(re.compile(r"\d+ of 1000 network passes")).wait_for(timeout=PATIENCE_MS)
+    pick(second, "smoothgrad")
+    second.get_by_text("waiting for the network, 1 request before it").wait_for(timeout=PATIENCE_MS)
+
+    begun = time.monotonic()
+    first.close()
+    second.get_by_text(re.compile(r"\d+ of 25 network passes")).wait_for(timeout=PATIENCE_MS)
+    assert time.monotonic() - begun < SOON
+    cancel(second)
+
+
+def test_two_who_ask_the_same_share_it_and_one_who_cancels_takes_nothing_from_the_other(
+    visit: Callable[..., Any],
+) -> None:
+    first, second = visit(), visit()
+    pick(first, "rise")
+    first.get_by_text(re.compile(r"\d+ of 1000 network passes")).wait_for(timeout=PATIENCE_MS)
+    pick(second, "rise")
+    second.get_by_text(re.compile(r"\d+ of 1000 network passes")).wait_for(timeout=PATIENCE_MS)
+    cancel(first)
+    settle(first)
+    before = _done(second)
+    second.wait_for_timeout(4_000)
+
+    assert _done(second) > before, "the other one's request stood still"
+    cancel(second)
+
+
+def _done(page: Any) -> int:
+    found = re.search(r"(\d+) of 1000", page.locator(BUSY).inner_text())
+    assert found, "no progress on the page"
+    return int(found[1])
