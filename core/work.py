@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from core.errors import Stopped
 
@@ -14,12 +15,21 @@ class Work:
 
     limit: seconds from now on, waiting for the network included; 0 for none.
     tell:  called with (done, total) network passes after each batch, in the thread that works.
+    aside: called after each batch, in that thread, while the network is free for others.
     """
 
-    def __init__(self, *, limit: float = _LIMIT, tell: Callable[[int, int], None] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        limit: float = _LIMIT,
+        tell: Callable[[int, int], None] | None = None,
+        aside: Callable[[], None] | None = None,
+    ) -> None:
         self._limit = limit
         self._begun = time.monotonic()
         self._tell = tell
+        self._aside = aside
+        self.outside: Callable[[], AbstractContextManager[None]] | None = None  # set by the door while it is inside
         self._cancelled = threading.Event()
         self.done = 0
         self.total = 0
@@ -43,7 +53,10 @@ class Work:
         self.step(0)
 
     def step(self, passes: int = 1) -> None:
-        """Some passes are done. Raises: Stopped where the request was cancelled or its time is up."""
+        """Some passes are done; whoever waits for the network gets it before the next ones.
+
+        Raises: Stopped where the request was cancelled or its time is up.
+        """
         self.done += passes
         self._go_on(
             f"was stopped after {self.done} of {self.total} passes of the network. Ask for fewer steps or samples"
@@ -52,6 +65,10 @@ class Work:
         )
         if self._tell and self.total:
             self._tell(self.done, self.total)
+        if passes and self.outside:
+            with self.outside():
+                if self._aside:
+                    self._aside()
 
     def wait(self, ahead: int) -> None:
         """Others are first, as many as `ahead`. Raises: as `step`."""

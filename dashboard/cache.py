@@ -208,7 +208,7 @@ def _many(
         return explain_many(here, radiograph, requests, cleaning=cleaning, work=work)
 
     key = (checkpoint.key, radiograph.key, repr(cleaning), findings, method, layers, settings)
-    return _LINE.ask(("maps", *key), make)
+    return _LINE.ask(("maps", *key), make, slow=methods[method].cost not in ("shared", "few"))
 
 
 def trust(

@@ -1,4 +1,5 @@
-"""The line before the networks: each question is worked on once, whoever asks it, in order of arrival.
+"""The line before the networks: each question is worked on once, whoever asks it, in order of arrival; slow ones let
+the quick ones pass between two batches.
 
 An answer is kept and shared by all sessions. Work that nobody waits for any more is ended; that one person leaves takes
 nothing from another who asked the same.
@@ -6,13 +7,15 @@ nothing from another who asked the same.
 
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeVar
+
+import torch
 
 from core.errors import Stopped, UserError
 from core.work import Work
@@ -35,12 +38,16 @@ class _Refusal:
 class _Job:
     """One question on its way. `waiting` counts those who want the answer."""
 
-    def __init__(self, key: Hashable) -> None:
+    def __init__(self, key: Hashable, *, slow: bool) -> None:
         self.key = key
+        self.slow = slow
         self.work: Work | None = None  # made when its turn comes: its time limit is not spent in the line
         self.begun = 0.0
         self.waiting = 0
-        self.future: Future[Any]  # set when it enters the line
+        self.future: Future[Any] = Future()
+
+
+_Question = tuple[_Job, Callable[[Work], Any]]
 
 
 class Asked(Generic[Answer]):
@@ -113,7 +120,10 @@ class Asked(Generic[Answer]):
 
 
 class Line:
-    """Questions to the networks, answered one at a time in one thread.
+    """Questions to the networks, answered one at a time in one thread: the quick ones first, in order of arrival.
+
+    A slow question that is being worked on lets the quick ones pass after each batch: who opens a film does not wait
+    for another's thousand masks.
 
     Streamlit runs each script in a new thread, and a forward pass in a new thread takes twice as long (70 against 34 ms
     on two cores): torch builds its team of workers anew. All networks therefore run in this one.
@@ -127,18 +137,22 @@ class Line:
         self._inside = threading.Lock()  # guards what follows, and the jobs' counts
         self._jobs: dict[Hashable, _Job] = {}  # in order of arrival, until they are done
         self._done: OrderedDict[Hashable, _Job] = OrderedDict()  # the least recently asked for first
+        self._quick: deque[_Question] = deque()
+        self._slow: deque[_Question] = deque()
 
-    def ask(self, key: Hashable, make: Callable[[Work], Answer]) -> Asked[Answer]:
+    def ask(self, key: Hashable, make: Callable[[Work], Answer], *, slow: bool = False) -> Asked[Answer]:
         """A place in the line: that of an equal question, if there is one, else a new one at its end.
 
         key:  what the answer depends on.
         make: gives the answer; reports to the Work and is ended by it. A UserError of its is an answer, too.
+        slow: whether it takes many batches; then it leaves nothing on a network when one of them ends.
         """
         with self._inside:
             job = self._done.get(key) or self._jobs.get(key)
             if job is None:
-                job = self._jobs[key] = _Job(key)
-                job.future = self._worker.submit(self._work_on, job, make)  # `make` is not kept: it holds a film
+                job = self._jobs[key] = _Job(key, slow=slow)
+                (self._slow if slow else self._quick).append((job, make))
+                self._worker.submit(self._work_on_next)
             elif key in self._done:
                 self._done.move_to_end(key)
             job.waiting += 1
@@ -146,7 +160,9 @@ class Line:
 
     def before(self, job: _Job) -> int:
         with self._inside:
-            order = list(self._jobs.values())
+            if job.begun or job.key not in self._jobs:
+                return 0
+            order = [each for each in self._jobs.values() if job.slow or not each.slow or each.begun]
             return order.index(job) if job in order else 0
 
     def leave(self, job: _Job, *, counted: bool, grace: float) -> None:
@@ -170,11 +186,31 @@ class Line:
             if job.work:
                 job.work.cancel()
 
+    def _work_on_next(self, *, quick_only: bool = False) -> bool:
+        """Answers the first question that waits, if any does. Returns: whether one did."""
+        with self._inside:
+            rank = self._quick or (None if quick_only else self._slow)
+            if not rank:
+                return False
+            job, make = rank.popleft()
+        try:
+            job.future.set_result(self._work_on(job, make))
+        except BaseException as error:  # noqa: BLE001  as an executor's own future: whoever asked gets it
+            job.future.set_exception(error)
+        return True
+
+    def _let_pass(self) -> None:
+        """Answers the quick questions that came meanwhile, in this thread, in the middle of a slow one."""
+        # That one may be anywhere in its own code: theirs must be able to take gradients all the same.
+        with torch.inference_mode(False), torch.enable_grad():
+            while self._work_on_next(quick_only=True):
+                pass
+
     def _work_on(self, job: _Job, make: Callable[[Work], Any]) -> Any:
         with self._inside:
             if self._jobs.get(job.key) is not job:
                 return None  # given up while it stood in the line
-            work = job.work = Work()
+            work = job.work = Work(aside=self._let_pass if job.slow else None)
             job.begun = time.monotonic()
         keep = False
         try:

@@ -211,11 +211,11 @@ class Evidence:
             size = self.batch(graph=False)
             self.work.expect(count)
             found = []
-            with torch.inference_mode():
-                for start in range(0, count, size):
-                    stop = min(start + size, count)
+            for start in range(0, count, size):
+                stop = min(start + size, count)
+                with torch.inference_mode():
                     found.append(self.tape.run(make(start, stop), after=after))
-                    self.work.step(stop - start)
+                self.work.step(stop - start)  # outside: somebody else's gradients may be taken meanwhile
             return torch.cat(found)
 
         return self.tape.remember(("answers", key, after), ask)

@@ -25,7 +25,8 @@ _LOOK = 0.05  # s between two looks at whether somebody who waits still wants to
 class Door:
     """Lets one thread at a time through, in the order in which they came.
 
-    Who holds it must not knock again before leaving: it would wait for itself until the limit.
+    Who takes long goes to the end of the queue after each batch (Work.step): a short request waits for a batch, not for
+    a thousand masks. Who holds it must not knock again before leaving: it would wait for itself until the limit.
     """
 
     def __init__(self) -> None:
@@ -36,20 +37,44 @@ class Door:
     def through(self, work: Work) -> Iterator[None]:
         """Waits for its turn, and is inside until the block ends. Raises: Stopped as `work` says, while it waits."""
         turn = threading.Event()
+        self._join(turn)
+        try:
+            self._wait(turn, work)
+            work.step(0)  # its turn came, but perhaps too late
+            work.outside = lambda: self._outside(turn, work)
+            yield
+        finally:
+            work.outside = None
+            # Whatever ended it, inside or while it waited, even as its turn came: the queue goes on.
+            self._leave(turn)
+
+    @contextmanager
+    def _outside(self, turn: threading.Event, work: Work) -> Iterator[None]:
+        """Lets in whoever waits, and comes back after them."""
+        self._leave(turn)
+        outside, work.outside = work.outside, None
+        try:
+            yield
+        finally:
+            work.outside = outside
+            turn.clear()
+            self._join(turn)
+        self._wait(turn, work)
+
+    def _join(self, turn: threading.Event) -> None:
         with self._changing:
             self._queue.append(turn)
             self._call_the_first()
-        try:
-            while not turn.wait(timeout=min(_LOOK, max(work.left, 0.0))):
-                if ahead := self._ahead(turn):
-                    work.wait(ahead)
-            work.step(0)  # its turn came, but perhaps too late
-            yield
-        finally:
-            # Whatever ended it, inside or while it waited, even as its turn came: the queue goes on.
-            with self._changing:
-                self._queue.remove(turn)
-                self._call_the_first()
+
+    def _leave(self, turn: threading.Event) -> None:
+        with self._changing:
+            self._queue.remove(turn)
+            self._call_the_first()
+
+    def _wait(self, turn: threading.Event, work: Work) -> None:
+        while not turn.wait(timeout=min(_LOOK, max(work.left, 0.0))):
+            if ahead := self._ahead(turn):
+                work.wait(ahead)
 
     def _ahead(self, turn: threading.Event) -> int:
         with self._changing:
@@ -83,7 +108,8 @@ class Classifier:
     def alone(self, work: Work | None = None) -> Iterator[Network]:
         """The network, for one thread at a time: hooks and gradients of two people never meet.
 
-        Whoever came first is served first. Raises: Stopped as `work` says, while it waits.
+        Whoever came first is served first; the block must leave nothing on the network when it calls `work.step`, since
+        others may come in between. Raises: Stopped as `work` says, while it waits.
         """
         with self._door.through(work or Work()):
             yield self._network

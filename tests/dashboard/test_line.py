@@ -7,8 +7,10 @@ import weakref
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from core.errors import NoLungs, Stopped
+from core.models.classifier import Door
 from core.work import Work
 from dashboard.line import Line
 
@@ -174,3 +176,39 @@ def test_the_least_recently_asked_answer_goes_first_and_what_made_it_is_not_kept
         line.ask(object(), lambda work: None).result()  # the worker lets its last question go
         gc.collect()
     assert not any(film() for film in films)
+
+
+def test_a_quick_question_passes_a_slow_one_between_two_batches(line: Line) -> None:
+    door, go, order = Door(), threading.Event(), []
+
+    def masks(work: Work) -> str:
+        with door.through(work), torch.inference_mode():
+            done = until(work, go)
+        order.append("masks")
+        return done
+
+    def film(work: Work) -> bool:
+        with door.through(work):
+            order.append("film")
+            weight = torch.ones(2, requires_grad=True)
+            return torch.autograd.grad((2 * weight).sum(), weight)[0].tolist() == [2, 2]
+
+    slow = line.ask("masks", masks, slow=True)
+    later = line.ask("more masks", masks, slow=True)
+    assert not slow.wait(0.05)
+
+    assert line.ask("film", film).result()
+    assert not slow.wait(0)
+    assert (slow.before, later.before) == (0, 1)
+    go.set()
+    assert slow.result() == later.result() == "done"
+    assert order == ["film", "masks", "masks"]
+
+
+def test_what_breaks_reaches_who_asked_and_the_line_goes_on(line: Line) -> None:
+    def broken(work: Work) -> str:
+        raise ValueError("shape (2, 3)")
+
+    with pytest.raises(ValueError, match="shape"):
+        line.ask("broken", broken).result()
+    assert line.ask("next", lambda work: "done").result() == "done"

@@ -185,3 +185,42 @@ def test_leaving_in_the_moment_the_turn_comes_locks_nobody_out(pool: ThreadPoolE
     assert set(ends) == {"served", "The request was cancelled."}
     assert ends[::2] == ["served"] * 150
     assert _in_line(door) == 0
+
+
+def test_who_takes_long_goes_to_the_end_of_the_queue_after_each_batch(pool: ThreadPoolExecutor) -> None:
+    door, order, work = Door(), [], Work()
+    begun, go = threading.Event(), threading.Event()
+
+    def batches() -> None:
+        with door.through(work):
+            begun.set()
+            assert go.wait(PATIENCE)
+            for batch in range(3):
+                order.append(f"batch {batch}")
+                work.step(8)
+
+    long = pool.submit(batches)
+    assert begun.wait(PATIENCE)
+    waiting = [_come(door, pool, lambda name=name: order.append(name)) for name in ("a", "b")]  # type: ignore[misc]
+    go.set()
+    for each in (long, *waiting):
+        each.result(PATIENCE)
+
+    assert order == ["batch 0", "a", "b", "batch 1", "batch 2"]
+    assert _in_line(door) == 0
+
+
+def test_who_is_cancelled_while_others_are_let_in_leaves_the_queue() -> None:
+    def batches() -> None:
+        with door.through(work):
+            work.step(8)
+            work.step(8)
+
+    door = Door()
+    work = Work(aside=lambda: work.cancel())
+
+    with pytest.raises(Stopped, match="was cancelled"):
+        batches()
+
+    assert work.done == 16
+    assert _in_line(door) == 0
