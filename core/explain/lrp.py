@@ -29,7 +29,7 @@ def _conserves(network: Network, stage: str | None) -> str:
 
 @method(
     "lrp",
-    title="Layer-wise relevance propagation (LRP)",
+    title="Layer-wise relevance (LRP)",
     family="gradient",
     needs="none",
     layered=False,

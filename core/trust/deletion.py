@@ -9,7 +9,7 @@ from torch import Tensor
 from core.image.prepare import prepare
 from core.models.classifier import log_odds, probabilities
 from core.models.findings import words
-from core.trust.measure import Figure, Level, Question, flat, hottest, measure
+from core.trust.measure import Figure, Level, Question, flat, hottest, measure, of_zones, zoned
 
 SHARE = 0.10  # of the film's area
 OTHERS = 8  # regions of the same shape elsewhere; more would cost more than the map itself
@@ -28,6 +28,8 @@ def deletion(question: Question) -> Figure:
     heat = question.heat()
     if not np.isfinite(heat).all() or float(heat.max()) <= 0:
         return flat("deletion", _TITLE)
+    if zoned(question.explanation):
+        return of_zones("deletion", _TITLE)
     checkpoint = question.classifier.checkpoint
     image = prepare(question.radiograph, checkpoint.input, question.cleaning).image
     masks = [hottest(heat, SHARE), *_elsewhere(hottest(heat, SHARE))]

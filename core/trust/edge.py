@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.trust.measure import Figure, Level, Question, flat, measure
+from core.trust.measure import Figure, Level, Question, flat, measure, of_zones, zoned
 
 RIM = 0.10  # of each side
 _EVEN = 1 - (1 - 2 * RIM) ** 2  # what an even map would have there
@@ -18,6 +18,8 @@ def edge(question: Question) -> Figure:
     heat = question.heat()
     if not np.isfinite(heat).all() or float(heat.max()) <= 0:
         return flat("edge", _TITLE)
+    if zoned(question.explanation):
+        return of_zones("edge", _TITLE)
     rim = round(RIM * len(heat))
     share = 1 - float(heat[rim:-rim, rim:-rim].sum() / heat.sum())
     level: Level = "warning" if share > _EVEN else "note" if share > _EVEN / 2 else "ok"

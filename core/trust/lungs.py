@@ -5,7 +5,7 @@ import numpy as np
 from core import lungs as lung_network
 from core.errors import NoLungs
 from core.image.prepare import enlarge
-from core.trust.measure import Figure, Level, Question, flat, measure
+from core.trust.measure import Figure, Level, Question, flat, measure, of_zones, zoned
 from core.types import Placement
 
 _SIDE = 256  # px
@@ -32,6 +32,8 @@ def lungs(question: Question) -> Figure:
     heat = np.nan_to_num(heat, nan=0.0)
     if not np.isfinite(explanation.heat).all() or float(heat.max()) <= 0:
         return flat("lungs", _TITLE)
+    if zoned(explanation):
+        return of_zones("lungs", _TITLE)
     found = enlarge(outline, _scaled(placement, small), canvas)
     inside = lung_network.dilated(np.nan_to_num(found, nan=0.0) > 0.5)
     share, area = float(heat[inside].sum() / heat.sum()), float(inside.mean())

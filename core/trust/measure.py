@@ -74,6 +74,18 @@ def flat(name: str, title: str) -> Figure:
     return Figure(name, title, "warning", float("nan"), "", "The map is flat: nothing speaks for this finding here.")
 
 
+def zoned(explanation: Explanation) -> bool:
+    """Whether each value stands for a whole zone ("logits a zone"): shares of the map's area would then count large
+    zones for more than they are."""
+    return explanation.unit.endswith(" a zone")
+
+
+def of_zones(name: str, title: str) -> Figure:
+    """The figure for a map that has one value a zone."""
+    sentence = "Each zone of this map has one value for all of it, so a share of its area means nothing: compare zones."
+    return Figure(name, title, "note", float("nan"), "", sentence)
+
+
 def hottest(heat: Heat, share: float) -> NDArray[np.bool_]:
     """(H, W) the hottest `share` (0 to 1) of all cells, exactly; fewer where fewer are above zero."""
     count = max(1, round(share * heat.size))

@@ -89,3 +89,12 @@ def test_the_same_question_gets_the_same_answer(film: Radiograph) -> None:
     classifier, explanation = _corner_reader(), _explanation(_heat_at(slice(10, 50), slice(10, 50)))
 
     assert assess(classifier, film, explanation) == assess(classifier, film, dataclasses.replace(explanation))
+
+
+def test_a_map_with_one_value_a_zone_has_no_shares_of_area(film: Radiograph) -> None:
+    whole = dataclasses.replace(_explanation(_heat_at(slice(0, 48), slice(0, 96))), unit="logits a zone")
+
+    figures = assess(_corner_reader(), film, whole)
+
+    assert {figure.level for figure in figures} == {"note"}
+    assert all(np.isnan(figure.value) and "compare zones" in figure.sentence for figure in figures)
