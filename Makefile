@@ -8,8 +8,9 @@ PORT ?= 8501
 app: setup  ## start the dashboard on localhost and print its address
 	$(PY) -m streamlit run dashboard/app.py --server.port $(PORT)
 
+# The networks of the tests are so small that two processes of one thread are faster than one of two.
 test: setup  ## the whole suite
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 check: setup  ## style, types, import direction; every warning is an error
 	$(PY) -m ruff check .

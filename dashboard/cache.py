@@ -79,8 +79,8 @@ def stage_sizes(checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
 
 def _sizes(classifier: Classifier, work: Work) -> Mapping[str, tuple[int, int]]:
     wanted = classifier.checkpoint.input
-    empty = torch.zeros(1, wanted.channels, wanted.size, wanted.size, device=classifier.device)
     with classifier.alone(work) as network:
+        empty = torch.zeros(1, wanted.channels, wanted.size, wanted.size, device=classifier.device)
         tape = Tape(network, empty, grad_from=network.last_stage)
         sizes = {stage: tape.features(stage).shape[-2:] for stage in network.stages}
     return {stage: (size[0], size[1]) for stage, size in sizes.items()}

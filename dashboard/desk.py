@@ -15,6 +15,7 @@ from dashboard.line import Asked
 from dashboard.state import Session, Shown, session
 
 DEFAULT = "grad-cam"  # what is shown where another method cannot be
+_UNIT = ("channel", "row", "column")  # settings that name a unit of the stage
 _BACK = "The page is back at what it showed before."
 _PATIENCE = 0.4  # s for which the page waits without a word for a map that should be quick
 _IMPATIENCE = 0.05  # s, for one that is slow by what its entry says
@@ -101,6 +102,7 @@ def chosen(radiograph: Radiograph, checkpoint: Checkpoint, *, tell: cache.Tell |
     except (BadSetting, Stopped) as error:
         here = session()
         back(radiograph, checkpoint)
+        here.common = False  # what fits this stage need not fit all
         here.refuse(f"{error} {_BACK}")
         return _answered(_question(radiograph, checkpoint, tell))
 
@@ -124,8 +126,8 @@ def _answered(question: Chosen) -> Chosen:
     here = session()
     asked = _ask(question)
     before, here.waiting = here.waiting, asked
-    if before and before.key != asked.key:
-        before.leave()
+    if before:
+        before.leave()  # asked again, the new place already counts
     if not asked.wait(_PATIENCE if question.method.cost == "shared" else _IMPATIENCE):
         last = here.shown.explanation if here.shown else None
         known = last and (last.radiograph, last.checkpoint) == (question.radiograph.key, question.checkpoint.key)
@@ -160,13 +162,16 @@ def _ask(question: Chosen) -> Asked[cache.Maps]:
 def one_pass(question: Chosen) -> bool:
     """Whether the maps of all single stages come together with this one, for the price of one."""
     layer = question.layer
-    return question.method.cost == "shared" and layer is not None and FUSED not in layer
+    return layer is not None and FUSED not in layer and strip_method(question) is question.method
 
 
 def strip_method(chosen: Chosen) -> Method:
     """What the small maps of all stages are made with: the chosen method, or Grad-CAM where that one explains only the
-    input, or would take as long again for every stage."""
-    return chosen.method if chosen.method.layered and chosen.method.cost == "shared" else methods[DEFAULT]
+    input, would take as long again for every stage, or is asked for a unit that other stages need not have."""
+    method = chosen.method
+    usual = method.parse({})
+    same = all(chosen.settings[name] == usual[name] for name in _UNIT if name in usual)
+    return method if method.layered and method.cost == "shared" and same else methods[DEFAULT]
 
 
 def stages(chosen: Chosen) -> Asked[cache.Maps]:

@@ -60,7 +60,13 @@ def _asked(classifiers: Sequence[Classifier], film: Radiograph, count: int, call
     begin = threading.Barrier(count + 1)
 
     def ask(here: Classifier) -> None:
-        explain_many(here, film, requests)  # a new thread's first pass takes longer: torch builds its team of workers
+        try:
+            explain_many(
+                here, film, requests
+            )  # a new thread's first pass takes longer: torch builds its team of workers
+        except BaseException:
+            begin.abort()  # or the others would wait for it for ever
+            raise
         begin.wait()
         for _ in range(each):
             start = time.perf_counter()

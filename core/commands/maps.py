@@ -12,7 +12,7 @@ import click
 
 from core.commands import files
 from core.commands.files import Record
-from core.errors import Stopped
+from core.errors import NoLungs, Stopped
 
 if TYPE_CHECKING:
     from core.types import Checkpoint, Explanation, Prediction, Radiograph
@@ -81,7 +81,7 @@ def each(
     def look(path: str, radiograph: "Radiograph") -> Iterator[Record]:
         try:
             made = make(radiograph)
-        except Stopped as error:
+        except (NoLungs, Stopped) as error:  # of this film; the others go on
             yield {"path": path, "error": str(error)}
             return
         if not common:

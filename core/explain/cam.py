@@ -234,6 +234,8 @@ def eigen_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     Returns: (N, h, w), in the stage's own units; signed, below zero is the opposite pattern, not what speaks against.
     """
     features = evidence.features
+    if not features.isfinite().all():  # no eigenvectors; the caveat says it
+        return torch.full_like(features[:, 0], torch.nan)
     flat = features.flatten(2).double().cpu()  # eigenvectors of near ties need double, which not every GPU has
     if flat.shape[1] <= flat.shape[2]:
         vector = torch.linalg.eigh(flat @ flat.mT).eigenvectors[:, :, -1]

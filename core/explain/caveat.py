@@ -24,15 +24,20 @@ def caveat(heat: Heat, method: Method, *, finding: str, probability: float, sign
             "The network overflows on this film: try another method, or float32.",
             True,
         )
+    if not np.isfinite(probability):
+        return (
+            f"The network's probability of {name} is no number, so its map is not drawn. Its weights are broken.",
+            True,
+        )
     peak = float(np.abs(heat).max(initial=0.0))
     if peak <= _DEAD:
-        if method.family == "gradient":
+        if method.needs == "images":
             reason = (
                 f"The gradient of {name} is zero everywhere: the network does not answer to any small change of this "
                 "film (dead or saturated units)."
             )
         elif signed:
-            reason = f"Nothing in this map speaks for {name} or against it."
+            reason = f"Nothing in this map speaks for {name} or against it; film and baseline may be alike."
         else:
             reason = f"Nothing in this map speaks for {name}: every place counts against it or not at all."
         return f"{reason} There is nothing to draw.", True

@@ -144,6 +144,6 @@ def _compared(evidence: Evidence, key: str, others: Tensor) -> Tensor:
     for start in range(0, len(others), size):
         some = others[start : start + size]
         films = evidence.image.expand_as(some)
-        slopes = gradient(evidence, f"deeplift {key} {start}", RULES, films, some)
+        slopes = gradient(evidence, f"deeplift {key} {start} {len(some)}", RULES, films, some)
         found = found + (slopes * (films - some)).sum(dim=0)
     return (found / len(others)).sum(dim=0)[None]

@@ -145,7 +145,7 @@ class Evidence:
 
     finding:  index of the logit.
     stage:    a stage name; methods that explain the input ignore it.
-    black, white: values of the film's black and white in `images`, for methods that need a baseline.
+    black, white: (C, 1, 1) the film's black and white in `images`, for methods that need a baseline; or one number.
     together: the findings for which the same method, stage and settings are asked for, this one among them.
     lungs:    gives the (S, S) bool lungs in the network's square, or raises NoLungs.
     work:     what long methods report to, and what stops them.
@@ -155,8 +155,8 @@ class Evidence:
     tape: Tape
     finding: int
     stage: str
-    black: float
-    white: float = 1.0
+    black: Tensor | float
+    white: Tensor | float = 1.0
     together: tuple[int, ...] = ()
     lungs: Callable[[], NDArray[np.bool_]] = _no_lungs
     work: Work = field(default_factory=Work)
@@ -238,8 +238,9 @@ class Evidence:
         gather: (gradients (n, ...), start, stop) -> a tensor of the same shape for each batch.
         """
 
+        findings = self.together or (self.finding,)
+
         def ask() -> dict[int, Tensor]:
-            findings = self.together or (self.finding,)
             size = self.batch(graph=True)
             self.work.expect(count)
             sums: dict[int, Tensor] = {}
@@ -258,7 +259,7 @@ class Evidence:
                 self.work.step(stop - start)
             return sums
 
-        return self.tape.remember(("gathered", key, after, self.together), ask)[self.finding]
+        return self.tape.remember(("gathered", key, after, findings), ask)[self.finding]
 
     def ran(self, *, forwards: int, backwards: int) -> None:
         """Counts passes that the method ran by itself, so that the cost on screen is the true one."""

@@ -76,21 +76,25 @@ def gradient(evidence: Evidence, key: str, rules: Mapping[str, Rule], *parts: Te
     Returns: (n, C, S, S).
     """
 
-    def ask() -> dict[int, Tensor]:
-        findings = evidence.together or (evidence.finding,)
-        images = sum(map(len, parts))
-        evidence.work.expect(images)
+    findings = evidence.together or (evidence.finding,)
+
+    def taken() -> dict[int, Tensor]:
         root = parts[0].detach().requires_grad_()
         with torch.enable_grad():
             logits = logits_of(evidence.network, Flow(rules, root, *parts[1:])).parts[0]
-        found = {}
-        for finding in findings:
-            (found[finding],) = torch.autograd.grad(logits[:, finding].sum(), root, retain_graph=True)
-        evidence.ran(forwards=images, backwards=len(root) * len(findings))
-        evidence.work.step(images)
+        return {
+            finding: torch.autograd.grad(logits[:, finding].sum(), root, retain_graph=True)[0] for finding in findings
+        }
+
+    def ask() -> dict[int, Tensor]:
+        images = sum(map(len, parts))
+        evidence.work.expect(images)
+        found = taken()
+        evidence.ran(forwards=images, backwards=len(parts[0]) * len(findings))
+        evidence.work.step(images)  # others are let in here: no graph may be left
         return found
 
-    return evidence.tape.remember(("flow", key, evidence.together), ask)[evidence.finding]
+    return evidence.tape.remember(("flow", key, findings), ask)[evidence.finding]
 
 
 def logits_of(network: Network, flow: Flow) -> Flow:

@@ -49,16 +49,20 @@ def lrp(evidence: Evidence) -> Tensor:
     Returns: (N, S, S), signed, summed over the channels; its sum is the logit less the last layer's bias.
     """
 
-    def ask() -> dict[int, Tensor]:
-        findings = evidence.together or (evidence.finding,)
-        evidence.work.expect(len(evidence.images))
+    findings = evidence.together or (evidence.finding,)
+
+    def followed() -> dict[int, Tensor]:
         relevance = Relevance(evidence.network, evidence.images, evidence.black, evidence.white)
-        found = {finding: relevance.of(finding).sum(dim=1) for finding in findings}
+        return {finding: relevance.of(finding).sum(dim=1) for finding in findings}
+
+    def ask() -> dict[int, Tensor]:
+        evidence.work.expect(len(evidence.images))
+        found = followed()
         images = len(evidence.images)
         # Each layer runs for the value, for what pushes up and for what pushes down.
         evidence.ran(forwards=3 * images, backwards=2 * images * len(findings))
-        evidence.work.step(images)
+        evidence.work.step(images)  # others are let in here: no graph may be left
         return found
 
     with torch.no_grad():
-        return evidence.tape.remember(("lrp", evidence.together), ask)[evidence.finding]
+        return evidence.tape.remember(("lrp", findings), ask)[evidence.finding]

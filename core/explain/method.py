@@ -71,8 +71,10 @@ class Setting:
             return _TRUTHS[str(value).lower()]
         try:
             number: Value = self.kind(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise BadSetting(f"{self.name} is {value!r}; it must be a number ({self.kind.__name__}).") from error
+        if isinstance(value, float) and number != value:
+            raise BadSetting(f"{self.name} is {value}; it must be a whole number.")
         if self.low is not None and self.high is not None and not self.low <= float(number) <= self.high:
             raise BadSetting(f"{self.name} is {number}; it must lie between {self.low:g} and {self.high:g}.")
         return number

@@ -21,7 +21,7 @@ def reference(evidence: Evidence, kind: Reference) -> Tensor:
         return blurred(image, _BLUR)
     if kind == "mean":
         return image.mean(dim=(1, 2), keepdim=True).expand_as(image).contiguous()
-    return torch.full_like(image, evidence.black if kind == "black" else evidence.white)
+    return torch.zeros_like(image) + (evidence.black if kind == "black" else evidence.white)
 
 
 def references(evidence: Evidence, seed: int) -> Tensor:

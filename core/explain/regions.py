@@ -38,7 +38,7 @@ def regions_of(evidence: Evidence, kind: str, number: int) -> Regions:
     """Those of the film, found once for all maps. Raises: NoLungs where zones are asked for and none are."""
     if kind == "zones":
         return evidence.tape.remember("zones", lambda: zones(evidence.lungs()))
-    grey = (evidence.image.mean(dim=0) - evidence.black) / (evidence.white - evidence.black)
+    grey = ((evidence.image - evidence.black) / (evidence.white - evidence.black)).mean(dim=0)
     return evidence.tape.remember(("superpixels", number), lambda: superpixels(grey.float().cpu().numpy(), number))
 
 

@@ -166,12 +166,14 @@ class Relevance:
     """The relevance of every logit of some images, ready to be followed back to the film.
 
     images:    (N, C, S, S).
-    low, high: the least and the greatest that a pixel can be; stretched where the images go beyond.
+    low, high: the least and the greatest that a pixel can be, (C, 1, 1) or one number; stretched where the images go
+               beyond.
     Raises:    NoRule.
     """
 
-    def __init__(self, network: Network, images: Tensor, low: float, high: float) -> None:
-        low, high = min(low, float(images.min())), max(high, float(images.max()))
+    def __init__(self, network: Network, images: Tensor, low: Tensor | float, high: Tensor | float) -> None:
+        low = torch.minimum(torch.as_tensor(low).to(images), images.amin(dim=(0, 2, 3), keepdim=True)[0])
+        high = torch.maximum(torch.as_tensor(high).to(images), images.amax(dim=(0, 2, 3), keepdim=True)[0])
         brighter, darker = images - low, images - high
         faint = _faint(brighter - darker)
         self._film = [(brighter + faint).requires_grad_(), (darker - faint).requires_grad_()]

@@ -84,8 +84,9 @@ def explain_many(
     """
     start = time.perf_counter()
     work, cleaning = work or Work(), cleaning or Cleaning()
-    prepared = prepare(radiograph, classifier.checkpoint.input, cleaning)
-    with classifier.alone(work) as network:
+    with torch.inference_mode(False):  # the caller may be in it, and its tensors take no gradients
+        prepared = prepare(radiograph, classifier.checkpoint.input, cleaning)
+    with torch.inference_mode(False), classifier.alone(work) as network:
         plans = [_plan(request, classifier, network) for request in requests]
         tape = Tape(
             network,
@@ -198,8 +199,8 @@ def _map(
             tape,
             plan.finding,
             stage,
-            asked.prepared.black,
-            asked.prepared.white,
+            asked.prepared.black.to(tape.images),
+            asked.prepared.white.to(tape.images),
             together=tuple(sorted(alike)),
             lungs=asked.lungs,
             work=asked.work,

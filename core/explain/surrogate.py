@@ -104,6 +104,8 @@ def lime(
     shown, every = coalitions(len(found), films, seed, by_kernel=False)
     key = "all" if every else ("by coin", films, seed)
     logits = scores(evidence, found, shown, fill, (regions, superpixels, key))[:, evidence.finding]
+    if not logits.isfinite().all():  # no line; the caveat says it
+        return painted(found, torch.full((len(found),), torch.nan).to(logits))
     weights = nearness(shown.numpy(), width)
     line = Ridge(alpha=penalty).fit(shown.double().numpy(), logits.cpu().double().numpy(), sample_weight=weights)
     return painted(found, like(torch.from_numpy(line.coef_), logits))

@@ -101,6 +101,7 @@ def internal_influence(
     unit="activation a grey-level deviation",
     misleads="It is about one unit, whatever the finding; what excites it may count for the finding or against it.",
     source="Simonyan et al. 2014, arXiv:1312.6034; as Captum NeuronGradient",
+    cost="few",
     specific=False,
 )
 def neuron_gradient(

@@ -29,18 +29,18 @@ class Prepared:
 
     image:     (C, S, S) float32, normalised as the card says.
     placement: where its square lies on the radiograph.
-    black, white: what the film's black and white became, in the units of `image`.
+    black, white: (C, 1, 1) what the film's black and white became, in the units of `image`.
     """
 
     image: Tensor
     placement: Placement
-    black: float
-    white: float
+    black: Tensor
+    white: Tensor
 
     @property
     def picture(self) -> NDArray[np.uint8]:
         """(S, S) uint8: the input as a person can look at it, film black to film white."""
-        grey = (self.image[0] - self.black) / (self.white - self.black)
+        grey = (self.image[0] - self.black[0]) / (self.white[0] - self.black[0])
         shown: NDArray[np.uint8] = (grey.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
         return shown
 
@@ -70,8 +70,8 @@ def prepare(radiograph: Radiograph, input: Input, cleaning: Cleaning | None = No
     return Prepared(
         image=image,
         placement=Placement(x0 + inner[0], y0 + inner[1], x0 + inner[2], y0 + inner[3], cleaning.turn % 4),
-        black=float((input.low - means[0]) / stds[0]),
-        white=float((input.high - means[0]) / stds[0]),
+        black=((input.low - means) / stds).expand(input.channels, 1, 1),
+        white=((input.high - means) / stds).expand(input.channels, 1, 1),
     )
 
 
