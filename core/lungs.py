@@ -78,7 +78,7 @@ def outline(radiograph: Radiograph, cleaning: Cleaning | None = None) -> tuple[H
     prepared = prepare(radiograph, INPUT, cleaning)
     lungs, reason = look(network(), prepared.image[None])[0]
     if reason:
-        raise NoLungs(f"No lungs found on {radiograph.name}: {reason}. Lung figures need an upright frontal film.")
+        raise NoLungs(f"No lungs found on {radiograph.name}: {reason}. They are found on upright frontal films.")
     return lungs, prepared.placement
 
 

@@ -149,6 +149,8 @@ def caption(explanation: Explanation) -> str:
     turned = explanation.placement.turn % 2 == 1
     across, down = (box.y1 - box.y0, box.x1 - box.x0) if turned else (box.x1 - box.x0, box.y1 - box.y0)
     size = f"{height} × {width}" + (", enlarged" if width < across and height < down else "")
+    if explanation.regions:
+        size = f"{explanation.regions} regions"
     if end(explanation) < explanation.peak:
         size += ", top 0.5 % clipped"
     stages = (explanation.layer or "").split("+")
@@ -180,6 +182,15 @@ def figure(value: float) -> str:
     return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}".replace("-", "−")
 
 
+def palette(name: str | None, *, signed: bool) -> str:
+    """The named colours, or the default. Raises: BadSetting if they do not suit such a map."""
+    fitting = palettes(signed=signed)
+    if name is not None and name not in fitting:
+        kind = "a signed" if signed else "an unsigned"
+        raise BadSetting(f"{name!r} does not suit {kind} map. Choose one of: {', '.join(fitting)}.")
+    return name or fitting[0]
+
+
 def overlay(
     radiograph: Radiograph,
     explanation: Explanation,
@@ -201,11 +212,7 @@ def overlay(
     """
     if explanation.radiograph != radiograph.key:
         raise ValueError(f"the map is of radiograph {explanation.radiograph}, not of {radiograph.key}")
-    colours = colours or palettes(signed=explanation.signed)[0]
-    fitting = palettes(signed=explanation.signed)
-    if colours not in fitting:
-        kind = "a signed" if explanation.signed else "an unsigned"
-        raise BadSetting(f"{colours!r} does not suit {kind} map. Choose one of: {', '.join(fitting)}.")
+    colours = palette(colours, signed=explanation.signed)
     missing = absence(explanation)
     scale = scale or end(explanation)
     grey = display(radiograph)

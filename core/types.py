@@ -267,6 +267,11 @@ class Explanation:
         )
 
     @property
+    def regions(self) -> int:
+        """How many flat regions the map consists of, where each value stands for a whole one; 0 for other maps."""
+        return len(np.unique(self.heat)) if self.unit.endswith(" a zone") else 0
+
+    @property
     def peak(self) -> float:
         """The largest absolute value of the map, in `unit`; 0 for a flat or empty map."""
         top = float(np.abs(self.heat).max(initial=0.0))

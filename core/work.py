@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from core.errors import Stopped
 
-_LIMIT = 600.0  # s; longer than any method at its largest setting needs on two cores
+_LIMIT = 600.0  # s; what a method takes at its defaults is a tenth of it on two cores
 
 
 class Work:

@@ -214,6 +214,7 @@ def look_at(stage: str) -> None:
     """Asks for the map of this stage; a method that has none gives way to Grad-CAM."""
     here = session()
     here.layer = stage
+    here.refuse("")
     if not methods[here.method].layered:
         here.method = DEFAULT
 

@@ -136,9 +136,7 @@ def figures(figures: Sequence[Figure]) -> None:
     if not figures:
         st.html(markup.paragraph("No measure is installed.", quiet=True))
     st.html(
-        "".join(
-            markup.remark(each.level, each.title, quantity(each.value, each.unit), each.sentence) for each in figures
-        )
+        "".join(markup.remark(each.level, each.title, quantity(each.value, each.unit), each.told) for each in figures)
     )
 
 
@@ -240,7 +238,12 @@ def about_map(method: Method, explanation: Explanation | None, *, passes: tuple[
         cost = f"{_count(forwards, 'forward pass')}" + (f", {_count(backwards, 'backward pass')}" if backwards else "")
         shared = f" for {maps} maps and the prediction" if maps > 1 else ""
         pairs = [
-            ("Size", f"{height} × {width} values, enlarged smoothly: no detail is finer than one of them"),
+            (
+                "Size",
+                "one value a region, in flat colour"
+                if explanation.regions
+                else f"{height} × {width} values, enlarged smoothly: no detail is finer than one of them",
+            ),
             ("Unit", explanation.unit),
             ("Cost", f"{cost}{shared}, {explanation.seconds:.2f} s"),
         ]

@@ -80,6 +80,12 @@ class Asked(Generic[Answer]):
         spent = time.monotonic() - self._job.begun
         return spent / done * (total - done) if done >= min(8, total / 4) and done and spent > 1 else None
 
+    @property
+    def too_long(self) -> bool:
+        """Whether its time limit will end it, at this pace."""
+        work, left = self._job.work, self.seconds_left
+        return work is not None and left is not None and left > work.left
+
     def wait(self, seconds: float) -> bool:
         """Waits at most so long. Returns: whether the answer is there."""
         return self._job.future in wait_for([self._job.future], timeout=seconds).done
@@ -162,8 +168,8 @@ class Line:
         with self._inside:
             if job.begun or job.key not in self._jobs:
                 return 0
-            order = [each for each in self._jobs.values() if job.slow or not each.slow or each.begun]
-            return order.index(job) if job in order else 0
+            jobs = list(self._jobs.values())  # by arrival, but one that has begun is ended, and quick ones pass
+            return sorted(jobs, key=lambda each: (not each.begun, each.slow)).index(job)
 
     def leave(self, job: _Job, *, counted: bool, grace: float) -> None:
         with self._inside:

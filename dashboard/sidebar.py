@@ -107,11 +107,14 @@ def _written(finding: str) -> str:
 
 def _look(key: str) -> None:
     session().chosen = key
+    session().refuse("")
 
 
 def _keep_model(here: Session, name: str) -> None:
     here.checkpoint = name
+    here.refuse("")
 
 
 def _keep_finding(here: Session, finding: str) -> None:
     here.finding = None if finding == _LIKELIEST else finding
+    here.refuse("")

@@ -30,6 +30,8 @@ def _about(chosen: Chosen) -> None:
         )
     elif told := session().refused or chosen.instead:
         st.html(markup.status(told, level="warning"))
+    elif chosen.missing:
+        st.html(markup.status(chosen.missing, level="warning"))
     elif chosen.explanation and chosen.explanation.caveat and not chosen.explanation.void:
         st.html(markup.status(chosen.explanation.caveat, level="warning"))
         keep = partial(_reveal, chosen.radiograph.key, chosen.explanation.finding)

@@ -41,6 +41,9 @@ def words(asked: Asked[Any], name: str) -> str:
     if not total:
         return f"{name} …"
     left = asked.seconds_left
+    if left and asked.too_long:
+        more = f"it would take {_duration(left)} more, past its time limit: cancel it and ask for less"
+        return f"{name}: {done} of {total} network passes; {more}"
     return f"{name}: {done} of {total} network passes" + (f", about {_duration(left)} left" if left else "")
 
 

@@ -139,15 +139,21 @@ def explain(
     from core.explain.method import methods
     from core.explain.run import explain_many
     from core.models.findings import leading
+    from core.overlay import palette
     from core.work import Work
 
     chosen = [methods[name] for name in dict.fromkeys(chosen_methods)]
     own = [option for parameter in explain.params for option in parameter.opts]
     wanted, entered = settings.parted(given, pairs, chosen, own)
     _offered(chosen, precision)
+    for method in chosen:
+        palette(colours, signed=method.signs(method.parse(settings.of(method, entered))))
+    if limit != limit:
+        raise BadSetting("--limit is nan; it must be a number of seconds, 0 for none.")
     classifier = options.classifier(checkpoint, weights)
     for finding in {*findings} - {"all"}:
         _check(finding, "finding", list(classifier.checkpoint.findings))
+    _known(classifier, layers, precision)
     slow = any(method.cost in ("tens", "hundreds") for method in chosen)
 
     def make(radiograph: "Radiograph") -> "maps.Maps":
@@ -174,6 +180,20 @@ def _offered(chosen: "list[Method]", precision: str) -> None:
         raise BadSetting(
             f"{', '.join(wrong)} is not offered in bfloat16: its maps may differ from those in float32. "
             "Leave --precision out."
+        )
+
+
+def _known(classifier: "Classifier", layers: tuple[str, ...], precision: str) -> None:
+    """Raises: UnknownName for a layer that is not there; BadSetting for one that is not offered in bfloat16."""
+    with classifier.alone() as network:
+        stages = list(network.stages)
+    named = [part.strip() for layer in layers if layer != "all" for part in layer.split("+")]
+    for name in named:
+        _check(name, f"layer of {classifier.checkpoint.architecture}", stages)
+    if precision == "bfloat16" and ("all" in layers or {*named} - {stages[-1]}):
+        raise BadSetting(
+            f"At inner layers maps in bfloat16 differ from those in float32; they are offered at {stages[-1]} alone. "
+            "Leave --precision or --layer out."
         )
 
 

@@ -72,9 +72,11 @@ def flag(setting: "Setting") -> str:
 
 def span(setting: "Setting") -> str:
     """What it may be: "8 to 200", "black, mean", "on or off"."""
+    from core.explain.method import plain
+
     if setting.choices:
         return ", ".join(setting.choices)
-    return "on or off" if setting.kind is bool else f"{setting.low:g} to {setting.high:g}"
+    return "on or off" if setting.kind is bool else f"{plain(setting.low or 0)} to {plain(setting.high or 0)}"
 
 
 def _pairs(given: Sequence[str]) -> Entered:

@@ -72,14 +72,20 @@ class Setting:
         try:
             number: Value = self.kind(value)
         except (TypeError, ValueError, OverflowError) as error:
-            raise BadSetting(f"{self.name} is {value!r}; it must be a number ({self.kind.__name__}).") from error
+            raise BadSetting(f"{self.name} is {value!r}; it must be {_KINDS[self.kind]}.") from error
         if isinstance(value, float) and number != value:
             raise BadSetting(f"{self.name} is {value}; it must be a whole number.")
         if self.low is not None and self.high is not None and not self.low <= float(number) <= self.high:
-            raise BadSetting(f"{self.name} is {number}; it must lie between {self.low:g} and {self.high:g}.")
+            raise BadSetting(f"{self.name} is {number}; it must lie between {plain(self.low)} and {plain(self.high)}.")
         return number
 
 
+def plain(number: float) -> str:
+    """A bound as people write it: 9999, 0.05, 2147483647."""
+    return f"{number:g}" if number % 1 else f"{number:.0f}"
+
+
+_KINDS = {int: "a whole number", float: "a number"}
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 

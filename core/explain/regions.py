@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.errors import NoLungs
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, Choice
 from core.types import Heat
@@ -37,7 +38,10 @@ class Regions:
 def regions_of(evidence: Evidence, kind: str, number: int) -> Regions:
     """Those of the film, found once for all maps. Raises: NoLungs where zones are asked for and none are."""
     if kind == "zones":
-        return evidence.tape.remember("zones", lambda: zones(evidence.lungs()))
+        try:
+            return evidence.tape.remember("zones", lambda: zones(evidence.lungs()))
+        except NoLungs as error:
+            raise NoLungs(f"{error} Superpixels do without: choose them as regions.") from error
     grey = ((evidence.image - evidence.black) / (evidence.white - evidence.black)).mean(dim=0)
     return evidence.tape.remember(("superpixels", number), lambda: superpixels(grey.float().cpu().numpy(), number))
 

@@ -148,11 +148,12 @@ def _plan(request: Request, classifier: Classifier, network: Network) -> _Plan:
         raise unknown("finding", request.finding, list(findings))
     settings = method.parse(request.settings)
     layers: tuple[str, ...] = ()
+    named = () if request.layer is None else tuple(part.strip() for part in request.layer.split(FUSED))
+    for layer in named:
+        if layer not in network.stages:
+            raise unknown(f"layer of {classifier.checkpoint.architecture}", layer, list(network.stages))
     if method.layered:
-        layers = tuple(request.layer.split(FUSED)) if request.layer else (network.last_stage,)
-        for layer in layers:
-            if layer not in network.stages:
-                raise unknown(f"layer of {classifier.checkpoint.architecture}", layer, list(network.stages))
+        layers = named or (network.last_stage,)
         if len(set(layers)) < len(layers):
             raise BadSetting(f"The layers to fuse are {request.layer!r}; name each one once.")
     for stage in layers or (None,):

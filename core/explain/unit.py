@@ -118,7 +118,7 @@ def neuron_gradient(
     Returns: (1, S, S), signed, summed over the channels of the image.
     Raises:  BadSetting for a unit that the stage does not have.
     """
-    unit = _unit(evidence.features[0], {"feature map": channel, "row": row, "column": column}, evidence.stage)
+    unit = _unit(evidence.features[0], {"channel": channel, "row": row, "column": column}, evidence.stage)
 
     def gradient() -> Tensor:
         image = evidence.image[None].clone().requires_grad_()

@@ -9,7 +9,7 @@ from torch import Tensor
 from core.image.prepare import prepare
 from core.models.classifier import log_odds, probabilities
 from core.models.findings import words
-from core.trust.measure import Figure, Level, Question, flat, hottest, measure, of_zones, zoned
+from core.trust.measure import Figure, Level, Question, flat, hottest, measure, of_zones
 
 SHARE = 0.10  # of the film's area
 OTHERS = 8  # regions of the same shape elsewhere; more would cost more than the map itself
@@ -28,7 +28,7 @@ def deletion(question: Question) -> Figure:
     heat = question.heat()
     if not np.isfinite(heat).all() or float(heat.max()) <= 0:
         return flat("deletion", _TITLE)
-    if zoned(question.explanation):
+    if question.explanation.regions:
         return of_zones("deletion", _TITLE)
     checkpoint = question.classifier.checkpoint
     image = prepare(question.radiograph, checkpoint.input, question.cleaning).image
@@ -53,9 +53,9 @@ def deletion(question: Question) -> Figure:
     sentence = (
         f"With the hottest {SHARE:.0%} of the film blurred, {name} goes from {likely[0]:.2f} to {likely[1]:.2f}; with "
         f"as much blurred elsewhere, to {likely[2:].mean():.2f} on average ({likely[2:].min():.2f} to "
-        f"{likely[2:].max():.2f}, {OTHERS} places). {verdict}"
+        f"{likely[2:].max():.2f}, {OTHERS} places)."
     )
-    return Figure("deletion", _TITLE, level, beaten, f"of {OTHERS} other places beaten", sentence)
+    return Figure("deletion", _TITLE, level, beaten, f"of {OTHERS} other places beaten", sentence, verdict)
 
 
 def _elsewhere(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.trust.measure import Figure, Level, Question, flat, measure, of_zones, zoned
+from core.trust.measure import Figure, Level, Question, flat, measure, of_zones
 
 RIM = 0.10  # of each side
 _EVEN = 1 - (1 - 2 * RIM) ** 2  # what an even map would have there
@@ -18,7 +18,7 @@ def edge(question: Question) -> Figure:
     heat = question.heat()
     if not np.isfinite(heat).all() or float(heat.max()) <= 0:
         return flat("edge", _TITLE)
-    if zoned(question.explanation):
+    if question.explanation.regions:
         return of_zones("edge", _TITLE)
     rim = round(RIM * len(heat))
     share = 1 - float(heat[rim:-rim, rim:-rim].sum() / heat.sum())
@@ -28,5 +28,5 @@ def edge(question: Question) -> Figure:
         "note": "Part of the answer may come from markers, text or the frame.",
         "warning": "More than chance: the answer may come from markers, text or the frame, not from the chest.",
     }[level]
-    sentence = f"{share:.0%} of the heat lies in the outer tenth of the film (an even map: {_EVEN:.0%}). {verdict}"
-    return Figure("edge", _TITLE, level, share, "of the heat", sentence)
+    sentence = f"{share:.0%} of the heat lies in the outer tenth of the film (an even map: {_EVEN:.0%})."
+    return Figure("edge", _TITLE, level, share, "of the heat", sentence, verdict)

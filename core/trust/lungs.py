@@ -5,7 +5,7 @@ import numpy as np
 from core import lungs as lung_network
 from core.errors import NoLungs
 from core.image.prepare import enlarge
-from core.trust.measure import Figure, Level, Question, flat, measure, of_zones, zoned
+from core.trust.measure import Figure, Level, Question, flat, measure, of_zones
 from core.types import Placement
 
 _SIDE = 256  # px
@@ -32,7 +32,7 @@ def lungs(question: Question) -> Figure:
     heat = np.nan_to_num(heat, nan=0.0)
     if not np.isfinite(explanation.heat).all() or float(heat.max()) <= 0:
         return flat("lungs", _TITLE)
-    if zoned(explanation):
+    if explanation.regions:
         return of_zones("lungs", _TITLE)
     found = enlarge(outline, _scaled(placement, small), canvas)
     inside = lung_network.dilated(np.nan_to_num(found, nan=0.0) > 0.5)
@@ -43,11 +43,8 @@ def lungs(question: Question) -> Figure:
         "note": "Much of the answer comes from elsewhere: heart, bones, soft tissue, markers or the frame.",
         "warning": "No more than chance: the map does not single out the lungs.",
     }[level]
-    sentence = (
-        f"{share:.0%} of the heat lies in the lungs and a rim around them, which cover {area:.0%} of the film. "
-        f"{verdict}"
-    )
-    return Figure("lungs", _TITLE, level, share, "of the heat", sentence)
+    sentence = f"{share:.0%} of the heat lies in the lungs and a rim around them, which cover {area:.0%} of the film."
+    return Figure("lungs", _TITLE, level, share, "of the heat", sentence, verdict)
 
 
 def _scaled(placement: Placement, scale: float) -> Placement:

@@ -1,18 +1,20 @@
 """The table of trust measures: each a figure about one map of one radiograph."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.explain.method import methods
 from core.image.prepare import enlarge
 from core.models.classifier import Classifier
 from core.registry import Registry
 from core.types import Cleaning, Explanation, Heat, Placement, Radiograph
 
 Level = Literal["ok", "note", "warning"]
+_UNSPECIFIC = "This map is the same for every finding: it is what a map that explains one has to beat."
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Figure:
     level:    "ok", "note" (read the sentence), "warning" (do not believe the map without a second look).
     value:    the figure in `unit`; NaN where it can't be had.
     sentence: what was found, in words a radiologist reads.
+    verdict:  what that says of the model; empty where it says nothing.
     """
 
     name: str
@@ -30,6 +33,12 @@ class Figure:
     value: float
     unit: str
     sentence: str
+    verdict: str = ""
+
+    @property
+    def told(self) -> str:
+        """Sentence and verdict."""
+        return f"{self.sentence} {self.verdict}".strip()
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +73,15 @@ def measure(name: str) -> Callable[[Callable[[Question], Figure]], Callable[[Que
 def assess(
     classifier: Classifier, radiograph: Radiograph, explanation: Explanation, *, cleaning: Cleaning | None = None
 ) -> tuple[Figure, ...]:
-    """All measures of one map, in order of registration. `cleaning` must be the one the map was made with."""
+    """All measures of one map, in order of registration. `cleaning` must be the one the map was made with.
+
+    Of a map that is the same for every finding the figures say nothing of the model: they are what others have to beat.
+    """
     question = Question(classifier, radiograph, explanation, cleaning or Cleaning())
-    return tuple(rule(question) for rule in measures.values())
+    figures = tuple(rule(question) for rule in measures.values())
+    if methods[explanation.method].specific:
+        return figures
+    return tuple(replace(figure, level="note", verdict=_UNSPECIFIC if figure.verdict else "") for figure in figures)
 
 
 def flat(name: str, title: str) -> Figure:
@@ -74,14 +89,8 @@ def flat(name: str, title: str) -> Figure:
     return Figure(name, title, "warning", float("nan"), "", "The map is flat: nothing speaks for this finding here.")
 
 
-def zoned(explanation: Explanation) -> bool:
-    """Whether each value stands for a whole zone ("logits a zone"): shares of the map's area would then count large
-    zones for more than they are."""
-    return explanation.unit.endswith(" a zone")
-
-
 def of_zones(name: str, title: str) -> Figure:
-    """The figure for a map that has one value a zone."""
+    """The figure for a map that has one value a zone: shares of its area would count large zones for more."""
     sentence = "Each zone of this map has one value for all of it, so a share of its area means nothing: compare zones."
     return Figure(name, title, "note", float("nan"), "", sentence)
 

@@ -13,6 +13,7 @@ from PIL import Image
 from core.__main__ import cli
 from core.explain.method import methods
 from core.explain.run import explain as explained
+from core.image.phantom import draw
 from core.image.read import read
 from core.models.architecture import Network
 from core.models.checkpoint import write
@@ -223,7 +224,7 @@ def test_a_map_with_nothing_in_it_is_the_bare_film_and_says_so_everywhere(
         (["--layer", "stage 5"], "Did you mean 'stage 4'?"),
         (["--setting", "chanel=3", "--method", "layer-activation"], "Did you mean 'channel'?"),
         (["--setting", "channel", "--method", "layer-activation"], "it must be NAME=VALUE"),
-        (["--setting", "channel=x", "--method", "layer-activation"], "it must be a number"),
+        (["--setting", "channel=x", "--method", "layer-activation"], "channel is 'x'; it must be a whole number."),
         (["--setting", "a=1", "--method", "saliency", "--method", "grad-cam"], "no setting of saliency and grad-cam"),
         (["--stepps", "9", "--method", "integrated-gradients"], "Did you mean --steps?"),
         (["--steps", "9", "--method", "saliency"], "There is no option --steps. "),
@@ -235,6 +236,11 @@ def test_a_map_with_nothing_in_it_is_the_bare_film_and_says_so_everywhere(
         (["--method", FLOAT32, "--precision", "bfloat16"], f"{FLOAT32} is not offered in bfloat16"),
         (["--method", "cam", "--layer", "stem"], "CAM cannot be had of untrained at stem"),
         (["--colours", "jet"], "'jet' does not suit an unsigned map"),
+        (["--method", "grad-cam", "--method", "rise", "--colours", "inferno"], "'inferno' does not suit a signed map"),
+        (["--method", "saliency", "--layer", "stage 9"], "Did you mean 'stage"),
+        (["--layer", "all", "--layer", "stage 3 + stage 9"], "There is no layer of densenet121 named 'stage 9'"),
+        (["--precision", "bfloat16", "--layer", "stage 2"], "they are offered at stage 4 alone"),
+        (["--limit", "nan"], "--limit is nan; it must be a number of seconds"),
     ],
 )
 def test_what_the_reader_can_mend_is_one_sentence(
@@ -246,3 +252,18 @@ def test_what_the_reader_can_mend_is_one_sentence(
     assert sentence in told.stderr
     assert told.stderr.count("\n") == 1
     assert not (tmp_path / "maps").exists()
+
+
+@pytest.mark.parametrize("scale", ["own", "common"])
+def test_a_film_without_lungs_is_told_and_the_others_go_on(weights: Path, tmp_path: Path, scale: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    Image.fromarray(draw(seed=1, height=512, width=512).radiograph.pixels).save(tmp_path / "b.png")
+    told = explain(
+        weights, str(tmp_path), "--method", "lung-mask", "--out", str(tmp_path / "maps"), "--scale", scale, "--json"
+    )
+
+    bad, good = sorted(map(json.loads, told.stdout.splitlines()), key=lambda record: str(record["path"]))
+    assert told.exit_code == 1
+    assert "No lungs found on a.png" in bad["error"]
+    assert Path(good["map"]).exists()

@@ -156,6 +156,25 @@ def test_all_stages_can_share_one_scale(desk: Desk) -> None:
     assert desk.session.common
 
 
+def test_a_unit_of_one_stage_is_not_asked_of_the_others(desk: Desk) -> None:
+    desk.press("Open the phantom").toggle("Same scale")
+    desk.session.settings["layer-activation"] = {"channel": 500}
+    desk.method("layer-activation")
+
+    assert desk.session.shown is not None
+    assert (desk.session.shown.method, desk.session.shown.settings["channel"]) == ("layer-activation", 500)
+    assert "stem has feature maps" not in desk.html
+    assert "Finding" in desk.labels()
+
+
+def test_a_refusal_goes_with_the_question_that_it_was_about(desk: Desk) -> None:
+    desk.press("Open the phantom")
+    desk.session.refuse("Internal influence cannot be had at stage 4.")
+    assert "Internal influence cannot be had" in desk.run().html
+
+    assert "Internal influence cannot be had" not in desk.choose("Finding", "normal", main=False).html
+
+
 def test_no_method_ends_in_an_exception(desk: Desk) -> None:
     desk.press("Open the phantom")
     for name in methods:

@@ -212,3 +212,15 @@ def test_what_breaks_reaches_who_asked_and_the_line_goes_on(line: Line) -> None:
     with pytest.raises(ValueError, match="shape"):
         line.ask("broken", broken).result()
     assert line.ask("next", lambda work: "done").result() == "done"
+
+
+def test_a_slow_question_counts_the_quick_ones_that_will_pass_it(line: Line) -> None:
+    go = threading.Event()
+    running = line.ask("running", lambda work: until(work, go))
+    assert not running.wait(0.05)
+    slow = line.ask("slow", lambda work: "done", slow=True)
+    quick = [line.ask(name, lambda work: "done") for name in ("a", "b")]
+
+    assert [each.before for each in (running, *quick, slow)] == [0, 1, 2, 3]
+    go.set()
+    assert slow.result() == "done"

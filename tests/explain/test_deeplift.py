@@ -1,6 +1,7 @@
 """DeepLIFT: the Rescale rule by hand, adding up exactly, and Captum's wherever Captum's own map adds up."""
 
 from collections import OrderedDict
+from dataclasses import replace
 from functools import cache
 from typing import get_args
 
@@ -63,6 +64,18 @@ def test_the_mean_over_eight_films_adds_up_exactly_in_any_batches() -> None:
     assert float(found.sum()) == pytest.approx(float(difference), rel=1e-8)
     one_by_one = methods["deeplift-shap"].rule(evidence(network, film, budget=1))
     assert torch.allclose(found, one_by_one, rtol=1e-7, atol=1e-12)
+
+
+def test_two_findings_share_slopes_only_of_the_same_batch() -> None:
+    """Memory may be short when the second finding is asked for."""
+    network, film = built("densenet121", 1), image(1)
+    first = replace(evidence(network, film, finding=0), together=(0, 1))
+    second = replace(first, finding=1, budget=1)
+
+    methods["deeplift-shap"].rule(first)
+    found = methods["deeplift-shap"].rule(second)
+
+    assert torch.allclose(found, methods["deeplift-shap"].rule(evidence(network, film)), rtol=1e-7, atol=1e-12)
 
 
 def _by_hand(*layers: nn.Module) -> Network:

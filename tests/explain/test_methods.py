@@ -188,3 +188,10 @@ def test_a_planted_opacity_comes_out_hot_where_it_was_planted(
     assert placed[planted.opacity].sum() > 0.9 * placed.clip(min=0).sum()
     peak = np.unravel_index(placed.argmax(), shape)
     assert planted.opacity[peak]
+
+
+def test_maps_can_be_had_inside_inference_mode(classifier: Classifier, phantom: Radiograph) -> None:
+    with torch.inference_mode():
+        found = explain(classifier, phantom, finding="covid", method="saliency")
+
+    assert np.array_equal(found.heat, explain(classifier, phantom, finding="covid", method="saliency").heat)

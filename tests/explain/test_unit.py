@@ -99,7 +99,7 @@ def test_the_findings_share_the_forward_passes_and_pay_one_backward_a_step_each(
 def test_a_unit_that_is_not_there_is_named_with_those_that_are(classifier: Classifier, phantom: Radiograph) -> None:
     for name, settings, sentence in (
         ("neuron-gradient", {"row": 9}, "row is 9; stage 3 has rows 0 to 3"),
-        ("neuron-gradient", {"channel": 4000}, "feature map is 4000; stage 3 has feature maps 0 to 1023"),
+        ("neuron-gradient", {"channel": 4000}, "channel is 4000; stage 3 has channels 0 to 1023"),
         ("layer-conductance", {"channel": 4000, "steps": 8}, "channel is 4000; stage 3 has feature maps 0 to 1023"),
     ):
         with pytest.raises(BadSetting, match=sentence):

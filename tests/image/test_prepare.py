@@ -134,3 +134,14 @@ def test_the_picture_shows_the_film_from_black_to_white() -> None:
 
 def _local_contrast(image: torch.Tensor) -> float:
     return float(image[0].unfold(0, 16, 16).unfold(1, 16, 16).std(dim=(2, 3)).mean())
+
+
+def test_each_channel_has_its_own_black_and_white() -> None:
+    film = draw(seed=1, height=64, width=64).radiograph
+    wanted = Input(size=32, channels=3, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
+    prepared = prepare(film, wanted)
+
+    assert prepared.black.flatten().tolist() == pytest.approx([-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225])
+    assert prepared.white.flatten().tolist() == pytest.approx([0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225])
+    assert (prepared.image >= prepared.black - 1e-5).all()

@@ -98,3 +98,14 @@ def test_a_map_with_one_value_a_zone_has_no_shares_of_area(film: Radiograph) -> 
 
     assert {figure.level for figure in figures} == {"note"}
     assert all(np.isnan(figure.value) and "compare zones" in figure.sentence for figure in figures)
+
+
+def test_of_a_map_that_is_the_same_for_every_finding_no_figure_judges_the_model(film: Radiograph) -> None:
+    plain = _explanation(_heat_at(slice(16, 44), slice(16, 44)))
+    figures = assess(_corner_reader(), film, plain)
+    baseline = assess(_corner_reader(), film, dataclasses.replace(plain, method="edge-map"))
+
+    assert any("The model does rest on the marked region." in figure.told for figure in figures)
+    assert [figure.value for figure in baseline] == [figure.value for figure in figures]
+    assert {figure.level for figure in baseline} == {"note"}
+    assert all("the same for every finding" in figure.verdict for figure in baseline if not np.isnan(figure.value))
