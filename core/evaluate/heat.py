@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core.errors import NoLungs
+from core.errors import NoLungs, Unfit
 from core.evaluate.intervals import REPEATS, Estimate, bootstrap, proportion
 from core.evaluate.manifest import Row, mask, radiograph
 from core.explain.method import methods
@@ -140,7 +140,12 @@ def _all(classifier: Classifier, rows: Sequence[Row], method: str, lungs: bool, 
         masks = _masks(row, film, lungs, refused)
         if masks.lungs is None and masks.lesions is None and masks.devices is None:
             continue
-        for explanation in explain_many(classifier, film, requests)[1]:
+        try:
+            maps = explain_many(classifier, film, requests)[1]
+        except Unfit:  # a map of one cell is flat
+            yield from [shares(np.zeros(film.pixels.shape, np.float32), masks, row.patient)] * len(requests)
+            continue
+        for explanation in maps:
             yield shares(enlarge(explanation.heat, explanation.placement, film.pixels.shape), masks, row.patient)
 
 
