@@ -56,8 +56,8 @@ QUICK = Effort(
 
 
 def full(repeats: int) -> Effort:
-    """Everything, each the median of so many."""
-    return Effort(repeats, repeats, repeats, 2, passes.FULL, 200, 64, True)
+    """Everything, each the median of so many; of methods that run dozens to a thousand passes, of a fifth as many."""
+    return Effort(repeats, repeats, max(3, repeats // 5), 2, passes.FULL, 200, 32, True)
 
 
 def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:

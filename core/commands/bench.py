@@ -13,7 +13,7 @@ _README = Path(__file__).parents[2] / "README.md"
 
 
 @click.command(short_help="What explaining costs here.")
-@click.option("--quick", is_flag=True, help="Fewer rounds, steps and masks: within 40 s on an idle machine.")
+@click.option("--quick", is_flag=True, help="Fewer rounds, steps and masks: about a minute on two idle cores.")
 @click.option("--repeats", default=15, show_default=True, type=click.IntRange(1), help="Timings of each case.")
 @click.option("--browser", is_flag=True, help="Also start the dashboard and time it in Chromium.")
 @click.option("--training", is_flag=True, help="Also time training against a bare loop on a tensor in memory.")
