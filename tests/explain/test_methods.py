@@ -135,7 +135,7 @@ def test_a_wrong_name_says_which_there_are(
     ("method", "settings", "sentence"),
     [
         ("integrated-gradients", {"steps": 1000}, "between 8 and 200"),
-        ("integrated-gradients", {"steps": "many"}, "must be a number"),
+        ("integrated-gradients", {"steps": "many"}, "must be a whole number"),
         ("integrated-gradients", {"baseline": "pink"}, "black, white, blurred, mean"),
         ("layer-activation", {"channel": 4000}, "feature maps 0 to 1023"),
     ],
