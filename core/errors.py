@@ -8,6 +8,7 @@ UserError            shown as it is: what was found, what was expected, what to 
 ├── BadSetting       a setting outside its bounds
 ├── BadData          a training or evaluation set that lacks what is needed
 ├── Unfit            a method that this network or this layer cannot serve
+│   └── OneCell      a layer whose maps have a single cell, and so no place on the film
 ├── Stopped          a request that was cancelled or took too long
 └── Unreachable      a download that did not come, or came changed
 """
@@ -46,6 +47,10 @@ class BadData(UserError):
 
 class Unfit(UserError):
     """This network, or this layer of it, cannot serve the method."""
+
+
+class OneCell(Unfit):
+    """The layer's maps have a single cell, and so no place on the film."""
 
 
 class Stopped(UserError):

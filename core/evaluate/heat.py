@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core.errors import NoLungs, Unfit
+from core.errors import NoLungs, OneCell
 from core.evaluate.intervals import REPEATS, Estimate, bootstrap, proportion
 from core.evaluate.manifest import Row, mask, radiograph
 from core.explain.method import methods
@@ -142,7 +142,7 @@ def _all(classifier: Classifier, rows: Sequence[Row], method: str, lungs: bool, 
             continue
         try:
             maps = explain_many(classifier, film, requests)[1]
-        except Unfit:  # a map of one cell is flat
+        except OneCell:  # flat
             yield from [shares(np.zeros(film.pixels.shape, np.float32), masks, row.patient)] * len(requests)
             continue
         for explanation in maps:

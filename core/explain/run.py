@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core import lungs as lung_network
-from core.errors import BadSetting, Unfit
+from core.errors import BadSetting, OneCell, Unfit
 from core.explain import memory
 from core.explain.caveat import caveat
 from core.explain.evidence import IMAGES, Evidence, Tape, earliest
@@ -208,7 +208,7 @@ def _map(
             budget=asked.budget,
         )
         if plan.layers and min(tape.features(stage).shape[-2:]) < 2:
-            raise Unfit(
+            raise OneCell(
                 f"{stage} of {asked.classifier.checkpoint.name} gives 1 × 1 maps, which have no place on the film. "
                 "Choose an earlier layer."
             )

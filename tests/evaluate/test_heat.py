@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from sklearn.metrics import jaccard_score
 
-from core.errors import UnknownName
+from core.bench import untrained
+from core.errors import Unfit, UnknownName
 from core.evaluate.heat import Masks, heat_figures, hits, inside_ratio, overlap, shares
 from core.evaluate.manifest import Row, mask, radiograph, read
 from core.explain.run import explain
@@ -125,3 +126,11 @@ def _spot(height: int, width: int, row: int, column: int) -> Heat:
     heat = np.zeros((height, width), np.float32)
     heat[row, column] = 1
     return heat
+
+
+def test_a_method_that_the_network_cannot_serve_is_told_and_not_counted_as_flat(rows: list[Row]) -> None:
+    blind = untrained.classifier("resnet50", side=32)  # 1 x 1 maps at the last stage
+
+    assert heat_figures(blind, rows, method="grad-cam")["heat"]["flat"] > 0
+    with pytest.raises(Unfit, match="Internal influence cannot be had"):
+        heat_figures(blind, rows, method="internal-influence")
