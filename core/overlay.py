@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core.errors import BadSetting
 from core.image.prepare import enlarge
-from core.types import Explanation, Heat, Radiograph
+from core.types import FUSED, Explanation, Heat, Radiograph
 
 Rgb = NDArray[np.uint8]
 
@@ -153,7 +153,7 @@ def caption(explanation: Explanation) -> str:
         size = f"{explanation.regions} regions"
     if end(explanation) < explanation.peak:
         size += ", top 0.5 % clipped"
-    stages = (explanation.layer or "").split("+")
+    stages = (explanation.layer or "").split(FUSED)
     where = f"fused from {', '.join(stages[:-1])} and {stages[-1]}" if len(stages) > 1 else stages[0]
     side = "signed" if explanation.signed else "rectified" if "signed" in explanation.settings else ""
     set_by_hand = [setting_words(name, value) for name, value in explanation.changed.items() if name != "signed"]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Heat = NDArray[np.float32]
+FUSED = "+"  # between the stages of a map that is fused from several
 
 
 def seal(array: NDArray[Any]) -> NDArray[Any]:

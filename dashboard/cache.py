@@ -15,7 +15,7 @@ from PIL import Image
 
 from core.explain.evidence import Tape
 from core.explain.method import Value, methods
-from core.explain.run import FUSED, Request, explain_many
+from core.explain.run import Request, explain_many
 from core.image import phantom
 from core.image.prepare import prepare
 from core.image.quality import Check, inspect
@@ -23,7 +23,7 @@ from core.models import checkpoint as checkpoints
 from core.models.classifier import Classifier, load
 from core.overlay import display
 from core.trust.measure import Figure, assess
-from core.types import Checkpoint, Cleaning, Explanation, Origin, Prediction, Radiograph
+from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Prediction, Radiograph
 from core.work import Work
 from dashboard.line import Asked, Line
 

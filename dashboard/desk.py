@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 from core.errors import BadCheckpoint, BadSetting, Stopped, UserError
 from core.explain.method import Method, Value, methods
-from core.explain.run import FUSED
 from core.models.findings import leading
 from core.overlay import common_end
-from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
+from core.types import FUSED, Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from dashboard import cache
 from dashboard.line import Asked
 from dashboard.state import Session, Shown, session

@@ -9,9 +9,8 @@ import streamlit as st
 
 from core.explain.export import map_npz, overlay_png
 from core.explain.method import Setting, Value
-from core.explain.run import FUSED
 from core.models.findings import words
-from core.types import Explanation
+from core.types import FUSED, Explanation
 from dashboard import cache, desk, draw
 from dashboard.chooser import method_menu
 from dashboard.desk import Chosen

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core import readme
 from core.bench import maps
-from core.errors import BadData
 
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 _NONE = "–"
@@ -50,22 +50,12 @@ def lines(found: Mapping[str, Any]) -> list[str]:
 
 def markdown(found: Mapping[str, Any]) -> str:
     """The README's part between its markers."""
-    header, *body = rows(found)
-    ruled = [header, ["---"] * len(header), *body]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in ruled)
-    return f"{BEGIN}\n{table}\n\n" + "\n".join(lines(found)) + f"\n{END}"
+    return f"{BEGIN}\n{readme.table(rows(found))}\n\n" + "\n".join(lines(found)) + f"\n{END}"
 
 
 def into_readme(found: Mapping[str, Any], path: Path) -> None:
     """Rewrites what stands between the markers. Raises: BadData where they are not there once each, in order."""
-    text = path.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in after or END in after:
-        raise BadData(
-            f"{path.name} has no place for the table: one line {BEGIN} and, below it, one line {END}. Add both."
-        )
-    path.write_text(before + markdown(found) + after, encoding="utf-8")
+    readme.rewrite(path, BEGIN, markdown(found), END)
 
 
 def _target(found: Mapping[str, Any], key: str) -> str:

@@ -9,6 +9,7 @@ import click
 
 from core.commands import files, maps, options, settings
 from core.errors import BadSetting
+from core.types import FUSED
 
 if TYPE_CHECKING:
     from core.explain.method import Method
@@ -187,7 +188,7 @@ def _known(classifier: "Classifier", layers: tuple[str, ...], precision: str) ->
     """Raises: UnknownName for a layer that is not there; BadSetting for one that is not offered in bfloat16."""
     with classifier.alone() as network:
         stages = list(network.stages)
-    named = [part.strip() for layer in layers if layer != "all" for part in layer.split("+")]
+    named = [part.strip() for layer in layers if layer != "all" for part in layer.split(FUSED)]
     for name in named:
         _check(name, f"layer of {classifier.checkpoint.architecture}", stages)
     if precision == "bfloat16" and ("all" in layers or {*named} - {stages[-1]}):

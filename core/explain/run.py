@@ -22,10 +22,8 @@ from core.image.prepare import Prepared, enlarge, prepare
 from core.models.architecture import Network
 from core.models.classifier import Classifier, prediction
 from core.registry import unknown
-from core.types import Cleaning, Explanation, Placement, Prediction, Radiograph
+from core.types import FUSED, Cleaning, Explanation, Placement, Prediction, Radiograph
 from core.work import Work
-
-FUSED = "+"  # between the stages of a map that is fused from several
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.errors import BadData
+from core import readme
 from core.explain.method import FAMILIES, Method, by_family
 
 BEGIN, END = "<!-- methods -->", "<!-- /methods -->"
@@ -16,20 +16,13 @@ def markdown() -> str:
     for family, members in by_family().items():
         if members:
             head = f"**{family[:1].upper()}{family[1:]}.** {FAMILIES[family]}."
-            rows = [_HEAD, ("---",) * len(_HEAD), *map(_row, members)]
-            parts += [head, "\n".join(f"| {' | '.join(cells)} |" for cells in rows)]
+            parts += [head, readme.table([_HEAD, *map(_row, members)])]
     return "\n\n".join([*parts, END])
 
 
 def into_readme(path: Path) -> None:
     """Rewrites what stands between the markers. Raises: BadData where they are not there once each, in order."""
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in after or END in after:
-        raise BadData(
-            f"{path.name} has no place for the table: one line {BEGIN} and, below it, one line {END}. Add both."
-        )
-    path.write_text(before + markdown() + after, encoding="utf-8")
+    readme.rewrite(path, BEGIN, markdown(), END)
 
 
 def _row(method: Method) -> tuple[str, ...]:

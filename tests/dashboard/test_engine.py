@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.explain.method import methods
-from core.explain.run import FUSED
 from core.models.architecture import Network
 from core.models.checkpoint import write
+from core.types import FUSED
 from core.work import Work
 from dashboard import cache, line
 from dashboard.chooser import families
