@@ -61,7 +61,12 @@ class Chosen:
         map_ = self.explanation
         if map_ is None or map_.void or not map_.caveat:
             return False
-        return (self.radiograph.key, map_.finding) not in session().revealed
+        return revealable(map_) not in session().revealed
+
+
+def revealable(map_: Explanation) -> tuple[str, ...]:
+    """What the reader waves aside: this caveat, of this film, model and finding; another one hides the map again."""
+    return map_.radiograph, map_.checkpoint, map_.finding, map_.caveat
 
 
 def film() -> Radiograph | None:
@@ -100,6 +105,7 @@ def chosen(radiograph: Radiograph, checkpoint: Checkpoint, *, tell: cache.Tell |
         return _answered(_question(radiograph, checkpoint, tell))
     except (BadSetting, Stopped) as error:
         here = session()
+        here.settings.pop(here.method, None)
         back(radiograph, checkpoint)
         here.common = False  # what fits this stage need not fit all
         here.refuse(f"{error} {_BACK}")
@@ -221,7 +227,6 @@ def look_at(stage: str) -> None:
 def back(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
     """The question is again that of the last map that was on the page; or the default, where none was."""
     here = session()
-    here.settings.pop(here.method, None)
     last = here.shown
     if last and (last.explanation.radiograph, last.explanation.checkpoint) == (radiograph.key, checkpoint.key):
         here.method = last.method
@@ -241,6 +246,7 @@ def arrived(chosen: Chosen) -> None:
         try:
             chosen.asked.answer()
         except (BadSetting, Stopped) as error:
+            session().settings.pop(session().method, None)
             back(chosen.radiograph, chosen.checkpoint)
             session().refuse(f"{error} {_BACK}")
 

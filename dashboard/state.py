@@ -40,7 +40,7 @@ class Session:
     shown:       the last map that was on the page; stays in sight while another one is on its way.
     waiting:     the place in the line for the map that is on its way.
     told:        (radiograph key, sentence) on a question that could not be answered, until the next one.
-    revealed:    (radiograph key, finding) whose maps are drawn in spite of their caveat.
+    revealed:    caveats in spite of which maps are drawn (dashboard.desk.revealable).
     common:      whether all stages of a film are drawn on one scale.
     credits:     radiograph key -> whose film it is and under which licence, for public films.
     seen:        whether a film has been on the page; until then a skeleton keeps its place.
@@ -60,7 +60,7 @@ class Session:
     shown: Shown | None = None
     waiting: "Asked[Any] | None" = None
     told: tuple[str, str] = ("", "")
-    revealed: set[tuple[str, str]] = field(default_factory=set)
+    revealed: set[tuple[str, ...]] = field(default_factory=set)
     common: bool = False
     credits: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)

@@ -34,11 +34,11 @@ def _about(chosen: Chosen) -> None:
         st.html(markup.status(chosen.missing, level="warning"))
     elif chosen.explanation and chosen.explanation.caveat and not chosen.explanation.void:
         st.html(markup.status(chosen.explanation.caveat, level="warning"))
-        keep = partial(_reveal, chosen.radiograph.key, chosen.explanation.finding)
+        keep = partial(_reveal, desk.revealable(chosen.explanation))
         draw.switch("Show it all the same", not chosen.hidden, keep)
     else:
         st.html(markup.status(chosen.method.plain))
 
 
-def _reveal(radiograph: str, finding: str, here: Session, shown: bool) -> None:
-    (here.revealed.add if shown else here.revealed.discard)((radiograph, finding))
+def _reveal(caveat: tuple[str, ...], here: Session, shown: bool) -> None:
+    (here.revealed.add if shown else here.revealed.discard)(caveat)

@@ -51,11 +51,20 @@ def deletion(question: Question) -> Figure:
     else:
         level, verdict = "warning", "The marked region counts no more than any other: do not read it as the reason."
     sentence = (
-        f"With the hottest {SHARE:.0%} of the film blurred, {name} goes from {likely[0]:.2f} to {likely[1]:.2f}; with "
-        f"as much blurred elsewhere, to {likely[2:].mean():.2f} on average ({likely[2:].min():.2f} to "
-        f"{likely[2:].max():.2f}, {OTHERS} places)."
+        f"With the hottest {SHARE:.0%} of the film blurred, {name} goes from {said(likely[0])} to {said(likely[1])}; "
+        f"with as much blurred elsewhere, to {said(likely[2:].mean())} on average ({said(likely[2:].min())} to "
+        f"{said(likely[2:].max())}, {OTHERS} places)."
     )
     return Figure("deletion", _TITLE, level, beaten, f"of {OTHERS} other places beaten", sentence, verdict)
+
+
+def said(probability: float) -> str:
+    """In the digits that tell it from 0 and 1: 0.97, 0.004, under 0.001."""
+    if min(probability, 1 - probability) >= 0.01:
+        return f"{probability:.2f}"
+    if min(probability, 1 - probability) >= 0.001:
+        return f"{probability:.3f}"
+    return "under 0.001" if probability < 0.5 else "over 0.999"
 
 
 def _elsewhere(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.trust.measure import Figure, Level, Question, flat, measure, of_zones
+from core.trust.measure import CHANCE, Figure, Level, Question, flat, measure, of_zones
 
 RIM = 0.10  # of each side
 _EVEN = 1 - (1 - 2 * RIM) ** 2  # what an even map would have there
@@ -22,7 +22,7 @@ def edge(question: Question) -> Figure:
         return of_zones("edge", _TITLE)
     rim = round(RIM * len(heat))
     share = 1 - float(heat[rim:-rim, rim:-rim].sum() / heat.sum())
-    level: Level = "warning" if share > _EVEN else "note" if share > _EVEN / 2 else "ok"
+    level: Level = "warning" if share > _EVEN + CHANCE else "note" if share > _EVEN / 2 else "ok"
     verdict = {
         "ok": "The map keeps to the inside of the film.",
         "note": "Part of the answer may come from markers, text or the frame.",

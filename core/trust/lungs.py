@@ -5,7 +5,7 @@ import numpy as np
 from core import lungs as lung_network
 from core.errors import NoLungs
 from core.image.prepare import enlarge
-from core.trust.measure import Figure, Level, Question, flat, measure, of_zones
+from core.trust.measure import CHANCE, Figure, Level, Question, flat, measure, of_zones
 from core.types import Placement
 
 _SIDE = 256  # px
@@ -37,11 +37,11 @@ def lungs(question: Question) -> Figure:
     found = enlarge(outline, _scaled(placement, small), canvas)
     inside = lung_network.dilated(np.nan_to_num(found, nan=0.0) > 0.5)
     share, area = float(heat[inside].sum() / heat.sum()), float(inside.mean())
-    level: Level = "ok" if share >= _MOST else "note" if share > area else "warning"
+    level: Level = "ok" if share >= _MOST else "note" if share > area + CHANCE else "warning"
     verdict = {
         "ok": "The map keeps to the lungs.",
         "note": "Much of the answer comes from elsewhere: heart, bones, soft tissue, markers or the frame.",
-        "warning": "No more than chance: the map does not single out the lungs.",
+        "warning": "Hardly more than chance: the map does not single out the lungs.",
     }[level]
     sentence = f"{share:.0%} of the heat lies in the lungs and a rim around them, which cover {area:.0%} of the film."
     return Figure("lungs", _TITLE, level, share, "of the heat", sentence, verdict)

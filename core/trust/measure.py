@@ -14,6 +14,7 @@ from core.registry import Registry
 from core.types import Cleaning, Explanation, Heat, Placement, Radiograph
 
 Level = Literal["ok", "note", "warning"]
+CHANCE = 0.05  # of the heat: a share no farther than this from that of an even map is no finding
 _UNSPECIFIC = "This map is the same for every finding: it is what a map that explains one has to beat."
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from core.image.phantom import Opacity, draw
 from core.models.architecture import Network
 from core.models.classifier import Classifier
+from core.trust.deletion import said
 from core.trust.measure import Question, assess, hottest, measures
 from core.types import Checkpoint, Cleaning, Explanation, Heat, Input, Placement, Radiograph
 
@@ -59,6 +60,17 @@ def test_deletion_believes_the_map_of_the_right_place_and_no_other(film: Radiogr
     assert wrong.value < 4
 
 
+def test_a_probability_that_is_nearly_0_or_1_is_told_from_it() -> None:
+    assert [said(each) for each in (0.5, 0.012, 0.0042, 0.9971, 1e-7, 1 - 1e-7)] == [
+        "0.50",
+        "0.01",
+        "0.004",
+        "0.997",
+        "under 0.001",
+        "over 0.999",
+    ]
+
+
 def test_edge_is_the_share_of_heat_in_the_outer_tenth(film: Radiograph) -> None:
     classifier = _corner_reader()
 
@@ -68,7 +80,8 @@ def test_edge_is_the_share_of_heat_in_the_outer_tenth(film: Radiograph) -> None:
 
     assert edge(_heat_at(slice(30, 60), slice(30, 60))) == ("ok", 0)
     assert edge(_heat_at(slice(0, 5), slice(0, 96))) == ("warning", 1)
-    _, value = edge(np.ones((SIZE, SIZE), np.float32))
+    level, value = edge(np.ones((SIZE, SIZE), np.float32))
+    assert level == "note"  # what an even map has is not more than chance
     assert value == pytest.approx(0.36, abs=0.03)
 
 
