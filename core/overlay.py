@@ -158,7 +158,8 @@ def caption(explanation: Explanation) -> str:
     side = "signed" if explanation.signed else "rectified" if "signed" in explanation.settings else ""
     set_by_hand = [setting_words(name, value) for name, value in explanation.changed.items() if name != "signed"]
     name = explanation.title or explanation.method
-    parts = [explanation.finding.replace("_", " "), name, where, side, *set_by_hand, size]
+    half = "in bfloat16" if explanation.bfloat16 else ""
+    parts = [explanation.finding.replace("_", " "), name, where, side, *set_by_hand, half, size]
     return " · ".join(part for part in parts if part)
 
 

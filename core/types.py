@@ -226,6 +226,7 @@ class Explanation:
     title:    the method's name as the field writes it ("Grad-CAM").
     cleaning: what was done to the film before the network read it.
     seconds, passes: what it cost: wall clock, and (forward, backward) passes of the network.
+    bfloat16: whether the network computed in bfloat16 instead of float32.
     caveat:   why the map must not be read as it stands, in words; empty where nothing was found.
     changed:  those of the settings that are not the method's default.
     void:     True if it shows nothing at all (flat, not a number): it is never drawn.
@@ -245,6 +246,7 @@ class Explanation:
     passes: tuple[int, int]
     title: str = ""
     cleaning: Cleaning = Cleaning()
+    bfloat16: bool = False
     caveat: str = ""
     void: bool = False
     changed: Mapping[str, Any] = field(default_factory=dict)

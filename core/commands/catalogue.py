@@ -112,7 +112,7 @@ def _told(method: "Method", unfit: Mapping[str, str]) -> str:
 
     where = "at a stage" if method.layered else "of the film"
     sign = {True: "signed", False: "not signed", None: "signed or rectified"}[method.signed]
-    half = "float32 or bfloat16" if method.bfloat16 else "float32"
+    half = {True: "float32 or bfloat16", "signed": "float32, signed also bfloat16", False: "float32"}[method.bfloat16]
     lines = [f"{method.name}  ({method.title}, {where}, {sign}, in {method.unit})"]
     for sentence in (method.plain, method.misleads, f"Cost: {COSTS[method.cost]}; {half}. {method.source}."):
         lines.append(textwrap.fill(sentence, 96, initial_indent="    ", subsequent_indent="    "))

@@ -138,7 +138,7 @@ def explain(
     map with nothing to see in it is written as the bare film, and the legend says why.
     """
     from core.explain.method import methods
-    from core.explain.run import explain_many
+    from core.explain.run import check, explain_many
     from core.models.findings import leading
     from core.overlay import palette
     from core.work import Work
@@ -146,7 +146,6 @@ def explain(
     chosen = [methods[name] for name in dict.fromkeys(chosen_methods)]
     own = [option for parameter in explain.params for option in parameter.opts]
     wanted, entered = settings.parted(given, pairs, chosen, own)
-    _offered(chosen, precision)
     for method in chosen:
         palette(colours, signed=method.signs(method.parse(settings.of(method, entered))))
     if limit != limit:
@@ -154,15 +153,16 @@ def explain(
     classifier = options.classifier(checkpoint, weights)
     for finding in {*findings} - {"all"}:
         _check(finding, "finding", list(classifier.checkpoint.findings))
-    _known(classifier, layers, precision)
-    slow = any(method.cost in ("tens", "hundreds") for method in chosen)
+    _known(classifier, layers)
+    half = precision == "bfloat16"
+    check(classifier, _requests(classifier, chosen, findings or ("all",), layers, entered), bfloat16=half)
+    slow = any(method.slow for method in chosen)
 
     def make(radiograph: "Radiograph") -> "maps.Maps":
         asked = findings or (leading(classifier.predict(radiograph, cleaning=cleaning), classifier.checkpoint),)
         requests = _requests(classifier, chosen, asked, layers, entered)
         with maps.bar(radiograph.name, shown=slow) as tell:
             work = Work(limit=limit, tell=tell)
-            half = precision == "bfloat16"
             return explain_many(classifier, radiograph, requests, cleaning=cleaning, work=work, bfloat16=half)
 
     folder = maps.Folder(out, force, opacity, threshold, colours)
@@ -175,27 +175,13 @@ def explain(
     )
 
 
-def _offered(chosen: "list[Method]", precision: str) -> None:
-    wrong = [method.name for method in chosen if not method.bfloat16]
-    if precision == "bfloat16" and wrong:
-        raise BadSetting(
-            f"{', '.join(wrong)} is not offered in bfloat16: its maps may differ from those in float32. "
-            "Leave --precision out."
-        )
-
-
-def _known(classifier: "Classifier", layers: tuple[str, ...], precision: str) -> None:
-    """Raises: UnknownName for a layer that is not there; BadSetting for one that is not offered in bfloat16."""
+def _known(classifier: "Classifier", layers: tuple[str, ...]) -> None:
+    """Raises: UnknownName for a layer that is not there, even where it stands beside "all"."""
     with classifier.alone() as network:
         stages = list(network.stages)
     named = [part.strip() for layer in layers if layer != "all" for part in layer.split(FUSED)]
     for name in named:
         _check(name, f"layer of {classifier.checkpoint.architecture}", stages)
-    if precision == "bfloat16" and ("all" in layers or {*named} - {stages[-1]}):
-        raise BadSetting(
-            f"At inner layers maps in bfloat16 differ from those in float32; they are offered at {stages[-1]} alone. "
-            "Leave --precision or --layer out."
-        )
 
 
 def _requests(

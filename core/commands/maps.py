@@ -165,6 +165,8 @@ def _record(
     *,
     end: float | None,
 ) -> Record:
+    from core.explain.export import precision
+
     return {
         "path": path,
         "checkpoint": checkpoint.name,
@@ -174,6 +176,7 @@ def _record(
         "layer": map_.layer,
         "settings": dict(map_.settings),
         "signed": map_.signed,
+        "precision": precision(map_),
         "caveat": map_.caveat,
         "void": map_.void,
         "peak": map_.peak,

@@ -56,7 +56,7 @@ def _pooled_and_linear(network: Network, stage: str | None) -> str:
     misleads="It is exact for the last feature maps, but a cell there has seen far more of the film than the square it "
     "covers, so what counted may lie beside it.",
     source="Zhou et al. 2016, arXiv:1512.04150",
-    bfloat16=True,
+    bfloat16="signed",
     fits=_pooled_and_linear,
 )
 def cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
@@ -86,7 +86,7 @@ def cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     misleads="It averages each feature map's weight over the whole film, so it can light up a place that did not "
     "count; the cells are coarse, and their edges are no anatomy.",
     source="Selvaraju et al. 2017, arXiv:1610.02391",
-    bfloat16=True,
+    bfloat16="signed",
 )
 def grad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     """Where the feature maps of the stage speak for the finding; coarse, stable.
@@ -147,7 +147,7 @@ def grad_cam_plus_plus(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     unit="logits a cell",
     misleads="At earlier layers the gradient varies from cell to cell by chance, and the map with it: it gets noisy.",
     source="Draelos and Carin 2020, arXiv:2011.08891",
-    bfloat16=True,
+    bfloat16="signed",
 )
 def hires_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     """Where the stage really counted for the finding, each cell by its own weight; coarse, noisier further down.
@@ -168,7 +168,7 @@ def hires_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     misleads="It averages each feature map's slope over the cells where that is active, so it can light up an active "
     "place that did not count.",
     source="Fu et al. 2020, arXiv:2008.02312",
-    bfloat16=True,
+    bfloat16="signed",
 )
 def xgrad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     """Where the stage speaks for the finding, each feature map weighted by its slope where it is active; coarse.

@@ -125,7 +125,7 @@ def deeplift(evidence: Evidence, *, baseline: Baseline = "black") -> Tensor:
 def deeplift_shap(
     evidence: Evidence,
     *,
-    seed: Annotated[int, Bounds(0, 9999, "of the two films of noise among the baselines")] = 0,
+    seed: Annotated[int, Bounds(0, 2**31 - 1, "of the two films of noise among the baselines")] = 0,
 ) -> Tensor:
     """Which pixels account for the score, compared with eight empty, blurred and noisy films; adds up exactly.
 

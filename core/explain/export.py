@@ -19,6 +19,11 @@ _HOW = (
 )
 
 
+def precision(explanation: Explanation) -> str:
+    """What the network computed in."""
+    return "bfloat16" if explanation.bfloat16 else "float32"
+
+
 def overlay_png(
     radiograph: Radiograph,
     explanation: Explanation,
@@ -40,6 +45,7 @@ def overlay_png(
         "layer": explanation.layer,
         "settings": dict(explanation.settings),
         "cleaning": asdict(explanation.cleaning),
+        "precision": precision(explanation),
         "caveat": explanation.caveat,
         "checkpoint_key": explanation.checkpoint,
         "radiograph_key": explanation.radiograph,
@@ -67,6 +73,7 @@ def map_npz(radiograph: Radiograph, explanation: Explanation, checkpoint: Checkp
         film=np.array(radiograph.pixels.shape),
         name=radiograph.name,
         signed=explanation.signed,
+        precision=precision(explanation),
         caveat=explanation.caveat,
         void=explanation.void,
         unit=explanation.unit,

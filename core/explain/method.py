@@ -16,6 +16,7 @@ from core.registry import Registry, unknown
 Value = int | float | str | bool
 Family = Literal["class activation", "gradient", "perturbation", "layer and unit", "baseline"]
 Cost = Literal["shared", "few", "tens", "hundreds"]
+Rounds = Literal[True, False, "signed"]
 FAMILIES: dict[Family, str] = {
     "class activation": "Weighted feature maps: coarse and stable",
     "gradient": "How the score changes with each pixel: fine and noisy",
@@ -109,8 +110,9 @@ class Method:
     unit:     of the heat.
     specific: False if the map is the same for every finding, so that none can be read from it.
     cost:     how many passes of the network it takes.
-    bfloat16: True if its map of the likeliest finding, at the last stage where it has one, correlates 0.999 or more
-              with the one in float32 on each real radiograph (a test measures it).
+    bfloat16: whether its maps, at the last stage where it has one, correlate 0.999 or more with those in float32 on
+              each real radiograph, for every finding (a test measures it): always, never, or only while they are
+              signed, because little is left of some rectified ones, and that in cells that nearly cancel.
     fits:     (network, stage or None) -> why the network cannot serve it; "" where it can.
     plain:    one sentence a radiologist understands: the first docstring line.
     misleads: one sentence on how it can mislead.
@@ -125,7 +127,7 @@ class Method:
     unit: str
     cost: Cost
     specific: bool
-    bfloat16: bool
+    bfloat16: Rounds
     fits: Fits
     plain: str
     misleads: str
@@ -133,9 +135,18 @@ class Method:
     settings: tuple[Setting, ...]
     rule: Rule
 
+    @property
+    def slow(self) -> bool:
+        """Whether it takes so long that people want to see how far it is, and others should not have to wait for it."""
+        return self.cost in ("tens", "hundreds")
+
     def signs(self, settings: Mapping[str, Any]) -> bool:
         """Whether a map with these settings has a side below zero."""
         return bool(settings["signed"]) if self.signed is None else self.signed
+
+    def rounds(self, settings: Mapping[str, Any]) -> bool:
+        """Whether it is offered in bfloat16 with these settings."""
+        return self.signs(settings) if self.bfloat16 == "signed" else self.bfloat16
 
     def parse(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """All settings, defaults filled in. Raises: UnknownName, BadSetting."""
@@ -173,7 +184,7 @@ def method(
     source: str,
     cost: Cost = "shared",
     specific: bool = True,
-    bfloat16: bool = False,
+    bfloat16: Rounds = False,
     fits: Fits = _serves,
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
     """Registers a function `(evidence, *, settings...) -> (N, h, w)`; settings are read from its signature."""

@@ -11,7 +11,7 @@ from core.explain.reference import gaussian, like
 
 Samples = Annotated[int, Bounds(4, 200, "noisy copies of the film")]
 Noise = Annotated[float, Bounds(0.01, 0.5, "standard deviation of the noise, as a share of the film's range of grey")]
-Seed = Annotated[int, Bounds(0, 9999, "of the noise; the same seed gives the same map")]
+Seed = Annotated[int, Bounds(0, 2**31 - 1, "of the noise; the same seed gives the same map")]
 
 
 @method(

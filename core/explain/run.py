@@ -75,23 +75,23 @@ def explain_many(
     and sampling methods run besides, once for all findings that ask alike.
 
     work:     progress, cancel and time limit.
-    bfloat16: run the network in bfloat16, where every method that is asked for allows it, and no inner stage is.
+    bfloat16: run the network in bfloat16; the maps say so.
     budget:   bytes that a batch may take.
     Returns:  explanations in the order of the requests; the `passes` of each are what it added to those before it.
-    Raises:   as `explain`; nothing is returned then.
+    Raises:   as `explain`, and BadSetting where one of the maps is not offered in bfloat16; nothing is returned then.
     """
     start = time.perf_counter()
     work, cleaning = work or Work(), cleaning or Cleaning()
     with torch.inference_mode(False):  # the caller may be in it, and its tensors take no gradients
         prepared = prepare(radiograph, classifier.checkpoint.input, cleaning)
     with torch.inference_mode(False), classifier.alone(work) as network:
-        plans = [_plan(request, classifier, network) for request in requests]
+        plans = _plans(requests, classifier, network, bfloat16=bfloat16)
         tape = Tape(
             network,
             prepared.image[None].to(classifier.device),
             grad_from=_grad_from(plans, network),
             wanted=_wanted(plans, network),
-            bfloat16=bfloat16 and _close_in_bfloat16(plans, network),
+            bfloat16=bfloat16,
         )
         logits = tape.logits[0].cpu().numpy()
         said = prediction(classifier.checkpoint, radiograph, logits, time.perf_counter() - start)
@@ -105,6 +105,12 @@ def explain_many(
             explanations.append(_map(plan, plans, tape, asked, spent, start))
             spent, start = (tape.forwards, tape.backwards), time.perf_counter()
     return said, tuple(explanations)
+
+
+def check(classifier: Classifier, requests: Sequence[Request], *, bfloat16: bool = False) -> None:
+    """Raises what `explain_many` would raise of these requests, before a film is read."""
+    with classifier.alone() as network:
+        _plans(requests, classifier, network, bfloat16=bfloat16)
 
 
 def total_passes(explanations: Sequence[Explanation]) -> tuple[int, int]:
@@ -139,6 +145,13 @@ class _Asked:
     lungs: Callable[[], NDArray[np.bool_]]
 
 
+def _plans(requests: Sequence[Request], classifier: Classifier, network: Network, *, bfloat16: bool) -> list[_Plan]:
+    plans = [_plan(request, classifier, network) for request in requests]
+    if bfloat16:
+        _refuse_bfloat16(plans, network)
+    return plans
+
+
 def _plan(request: Request, classifier: Classifier, network: Network) -> _Plan:
     method = methods[request.method]
     findings = classifier.checkpoint.findings
@@ -171,9 +184,19 @@ def _grad_from(plans: Sequence[_Plan], network: Network) -> str:
     return earliest([source for plan in plans for source in _sources(plan)], network.stages)
 
 
-def _close_in_bfloat16(plans: Sequence[_Plan], network: Network) -> bool:
-    """Whether all maps come out alike; at inner stages they do not (Grad-CAM correlates with float32 down to 0.997)."""
-    return all(plan.method.bfloat16 and set(plan.layers) <= {network.last_stage} for plan in plans)
+def _refuse_bfloat16(plans: Sequence[_Plan], network: Network) -> None:
+    for plan in plans:
+        if not plan.method.rounds(plan.settings):
+            signed = f"; signed {plan.method.title} is" if plan.method.bfloat16 else ""
+            raise BadSetting(
+                f"{plan.method.title} is not offered in bfloat16: its maps may differ from those in float32{signed}. "
+                "Ask for it in float32."
+            )
+        if set(plan.layers) - {network.last_stage}:  # Grad-CAM at inner stages correlates down to 0.997
+            raise BadSetting(
+                f"At {plan.layer} maps in bfloat16 may differ from those in float32; they are offered at "
+                f"{network.last_stage} alone. Ask for them in float32."
+            )
 
 
 def _wanted(plans: Sequence[_Plan], network: Network) -> dict[int, list[str]]:
@@ -234,6 +257,7 @@ def _map(
         passes=(tape.forwards - spent[0], tape.backwards - spent[1]),
         title=plan.method.title,
         cleaning=asked.cleaning,
+        bfloat16=tape.bfloat16,
         caveat=sentence,
         void=void,
         changed={

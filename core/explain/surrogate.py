@@ -33,7 +33,6 @@ Seed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where there ar
     "large zone outweighs a small one.",
     source="Lundberg and Lee 2017, arXiv:1705.07874; pairs: Covert and Lee 2021, arXiv:2012.01536",
     cost="hundreds",
-    bfloat16=True,
 )
 def kernel_shap(
     evidence: Evidence,
