@@ -15,7 +15,7 @@ from PIL import Image
 
 from core.explain.evidence import Tape
 from core.explain.method import Value, methods
-from core.explain.run import Request, explain_many
+from core.explain.run import Request, explain_many, total_passes
 from core.image import phantom
 from core.image.prepare import prepare
 from core.image.quality import Check, inspect
@@ -165,8 +165,7 @@ def explain(
 def picked(maps: Maps, *, finding: str, layer: str | None) -> tuple[Explanation, tuple[int, int], int]:
     """The map, with the seconds of all that shared its passes; these passes, (forward, backward); how many shared."""
     found = next(each for each in maps[1] if each.finding == finding and layer in (None, each.layer))
-    passes = sum(each.passes[0] for each in maps[1]), sum(each.passes[1] for each in maps[1])
-    return replace(found, seconds=sum(each.seconds for each in maps[1])), passes, len(maps[1])
+    return replace(found, seconds=sum(each.seconds for each in maps[1])), total_passes(maps[1]), len(maps[1])
 
 
 def stages(
@@ -208,7 +207,7 @@ def _many(
         return explain_many(here, radiograph, requests, cleaning=cleaning, work=work)
 
     key = (checkpoint.key, radiograph.key, repr(cleaning), findings, method, layers, settings)
-    return _LINE.ask(("maps", *key), make, slow=methods[method].cost not in ("shared", "few"))
+    return _LINE.ask(("maps", *key), make, slow=methods[method].slow)
 
 
 def trust(

@@ -31,7 +31,11 @@ def layer_activation(
     Returns: (N, h, w), in the stage's own units.
     """
     features = evidence.features
+    return features.mean(dim=1) if channel < 0 else one(features, channel, evidence.stage)
+
+
+def one(features: Tensor, channel: int, stage: str) -> Tensor:
+    """(N, h, w) of (N, K, h, w): one feature map. Raises: BadSetting where the stage has no such map."""
     if channel >= features.shape[1]:
-        last = features.shape[1] - 1
-        raise BadSetting(f"channel is {channel}; {evidence.stage} has feature maps 0 to {last}.")
-    return features.mean(dim=1) if channel < 0 else features[:, channel]
+        raise BadSetting(f"channel is {channel}; {stage} has feature maps 0 to {features.shape[1] - 1}.")
+    return features[:, channel]

@@ -1,13 +1,13 @@
 """One forward and, per finding, at most one backward, shared by all maps of a radiograph."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.errors import NoLungs
 from core.explain import memory
@@ -90,13 +90,9 @@ class Tape:
         """
         if after != self.network.last_stage:
             self.forwards += len(flow)
-        children = dict(self.network.features.named_children())
-        done = after == IMAGES
         with self._precision():
-            for child, module in children.items():
-                if done:
-                    flow = module(flow)
-                done = done or child == self.network.stages.get(after)
+            for _, module in behind(self.network, after):
+                flow = module(flow)
             logits: Tensor = self.network.head(flow)
         return self._as_image(logits)
 
@@ -109,15 +105,13 @@ class Tape:
 
     def _forward(self) -> Tensor:
         self.forwards += 1
-        names = {child: stage for stage, child in self.network.stages.items()}
         with torch.enable_grad(), self._precision():
             flow = self.images
             if self._grad_from == IMAGES:
                 flow = self._root(IMAGES, flow)
-            for child, module in self.network.features.named_children():
+            for stage, module in behind(self.network, IMAGES):
                 with torch.set_grad_enabled(bool(self._roots)):
                     flow = module(flow)
-                stage = names.get(child)
                 if stage is None:
                     continue
                 if self._roots:
@@ -238,9 +232,7 @@ class Evidence:
         gather: (gradients (n, ...), start, stop) -> a tensor of the same shape for each batch.
         """
 
-        findings = self.together or (self.finding,)
-
-        def ask() -> dict[int, Tensor]:
+        def ask(findings: Sequence[int]) -> dict[int, Tensor]:
             size = self.batch(graph=True)
             self.work.expect(count)
             sums: dict[int, Tensor] = {}
@@ -259,12 +251,27 @@ class Evidence:
                 self.work.step(stop - start)
             return sums
 
-        return self.tape.remember(("gathered", key, after, findings), ask)[self.finding]
+        return self.shared(("gathered", key, after), ask)
+
+    def shared(self, key: Hashable, make: Callable[[Sequence[int]], Mapping[int, Tensor]]) -> Tensor:
+        """This finding's part of what `make` gave for all findings `together`; it is called once for them."""
+        findings = self.together or (self.finding,)
+        return self.tape.remember((key, findings), lambda: make(findings))[self.finding]
 
     def ran(self, *, forwards: int, backwards: int) -> None:
         """Counts passes that the method ran by itself, so that the cost on screen is the true one."""
         self.tape.forwards += forwards
         self.tape.backwards += backwards
+
+
+def behind(network: Network, source: str) -> Iterator[tuple[str | None, nn.Module]]:
+    """The parts of the features that run after "images" or a stage, each with the stage that it ends, if it does."""
+    stages = {child: stage for stage, child in network.stages.items()}
+    reached = source == IMAGES
+    for child, module in network.features.named_children():
+        if reached:
+            yield stages.get(child), module
+        reached = reached or stages.get(child) == source
 
 
 def earliest(sources: Sequence[str], stages: Mapping[str, Any]) -> str:

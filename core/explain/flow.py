@@ -5,7 +5,7 @@ so the rules live here and not in the network: other threads may use it meanwhil
 """
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import torch
@@ -76,9 +76,7 @@ def gradient(evidence: Evidence, key: str, rules: Mapping[str, Rule], *parts: Te
     Returns: (n, C, S, S).
     """
 
-    findings = evidence.together or (evidence.finding,)
-
-    def taken() -> dict[int, Tensor]:
+    def taken(findings: Sequence[int]) -> dict[int, Tensor]:
         root = parts[0].detach().requires_grad_()
         with torch.enable_grad():
             logits = logits_of(evidence.network, Flow(rules, root, *parts[1:])).parts[0]
@@ -86,15 +84,15 @@ def gradient(evidence: Evidence, key: str, rules: Mapping[str, Rule], *parts: Te
             finding: torch.autograd.grad(logits[:, finding].sum(), root, retain_graph=True)[0] for finding in findings
         }
 
-    def ask() -> dict[int, Tensor]:
+    def ask(findings: Sequence[int]) -> dict[int, Tensor]:
         images = sum(map(len, parts))
         evidence.work.expect(images)
-        found = taken()
+        found = taken(findings)
         evidence.ran(forwards=images, backwards=len(parts[0]) * len(findings))
         evidence.work.step(images)  # others are let in here: no graph may be left
         return found
 
-    return evidence.tape.remember(("flow", key, findings), ask)[evidence.finding]
+    return evidence.shared(("flow", key), ask)
 
 
 def logits_of(network: Network, flow: Flow) -> Flow:

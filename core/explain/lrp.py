@@ -1,5 +1,7 @@
 """Layer-wise relevance propagation, offered where it gives nothing away."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -49,15 +51,13 @@ def lrp(evidence: Evidence) -> Tensor:
     Returns: (N, S, S), signed, summed over the channels; its sum is the logit less the last layer's bias.
     """
 
-    findings = evidence.together or (evidence.finding,)
-
-    def followed() -> dict[int, Tensor]:
+    def followed(findings: Sequence[int]) -> dict[int, Tensor]:
         relevance = Relevance(evidence.network, evidence.images, evidence.black, evidence.white)
         return {finding: relevance.of(finding).sum(dim=1) for finding in findings}
 
-    def ask() -> dict[int, Tensor]:
+    def ask(findings: Sequence[int]) -> dict[int, Tensor]:
         evidence.work.expect(len(evidence.images))
-        found = followed()
+        found = followed(findings)
         images = len(evidence.images)
         # Each layer runs for the value, for what pushes up and for what pushes down.
         evidence.ran(forwards=3 * images, backwards=2 * images * len(findings))
@@ -65,4 +65,4 @@ def lrp(evidence: Evidence) -> Tensor:
         return found
 
     with torch.no_grad():
-        return evidence.tape.remember(("lrp", findings), ask)[evidence.finding]
+        return evidence.shared("lrp", ask)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import BadSetting
-from core.explain.evidence import Evidence
+from core.explain.activation import one
+from core.explain.evidence import IMAGES, Evidence, behind
 from core.explain.method import Bounds, method
 from core.explain.path import Baseline
 from core.explain.reference import Reference, like, reference
@@ -156,19 +157,16 @@ class _Path:
 
 def _output(evidence: Evidence, images: Tensor) -> Tensor:
     """(N, K, h, w) of the stage, for other images."""
-    last = evidence.network.stages[evidence.stage]
-    for child, module in evidence.network.features.named_children():
+    for stage, module in behind(evidence.network, IMAGES):
         images = module(images)
-        if child == last:
+        if stage == evidence.stage:
             break
     return images
 
 
 def _one_or_all(found: Tensor, channel: int, stage: str) -> Tensor:
     """(1, h, w) of (K, h, w): one feature map, or their sum."""
-    if channel >= len(found):
-        raise BadSetting(f"channel is {channel}; {stage} has feature maps 0 to {len(found) - 1}.")
-    return found.sum(dim=0, keepdim=True) if channel < 0 else found[channel : channel + 1]
+    return found.sum(dim=0, keepdim=True) if channel < 0 else one(found[None], channel, stage)
 
 
 def _unit(features: Tensor, wanted: dict[str, int], stage: str) -> tuple[int, ...]:
