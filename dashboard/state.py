@@ -25,6 +25,21 @@ class Shown:
     settings: dict[str, Value]
 
 
+@dataclass(frozen=True)
+class Tile:
+    """One map on the Compare page; it is of the film that is looked at.
+
+    checkpoint: name.
+    finding:    None to follow the finding of the sidebar, and so the likeliest of each film.
+    layer:      stage name, or several joined by "+"; None for the last, and for methods of the input.
+    """
+
+    checkpoint: str
+    method: str = "grad-cam"
+    finding: str | None = None
+    layer: str | None = None
+
+
 @dataclass
 class Session:
     """The choices of one person, kept across pages.
@@ -42,6 +57,7 @@ class Session:
     told:        (radiograph key, sentence) on a question that could not be answered, until the next one.
     revealed:    caveats in spite of which maps are drawn (dashboard.desk.revealable).
     common:      whether all stages of a film are drawn on one scale.
+    tiles:       the board of the Compare page; empty for the board that it begins with.
     credits:     radiograph key -> whose film it is and under which licence, for public films.
     seen:        whether a film has been on the page; until then a skeleton keeps its place.
     problems:    sentences about files that could not be opened, until they are dismissed.
@@ -62,6 +78,7 @@ class Session:
     told: tuple[str, str] = ("", "")
     revealed: set[tuple[str, ...]] = field(default_factory=set)
     common: bool = False
+    tiles: list[Tile] = field(default_factory=list)
     credits: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     batch: int = 0
