@@ -75,11 +75,18 @@ def area(radiograph: Radiograph, maps: Sequence[Explanation]) -> Area | None:
     )
 
 
+def whole(radiograph: Radiograph) -> Area:
+    """All of the film."""
+    height, width = radiograph.pixels.shape
+    pitch = max(height, width) / SIDE
+    return Area(0, 0, width, height, max(1, round(height / pitch)), max(1, round(width / pitch)), 0.0)
+
+
 def placed(heat: Heat, placement: Placement, area: Area) -> Heat:
     """The map on the grid of the area, in its own unit.
 
-    heat:    (h, w), which covers the placement; the area lies within it.
-    Returns: (rows, columns) float32, as `core.image.prepare.enlarge` would show it there.
+    heat:    (h, w), which covers the placement.
+    Returns: (rows, columns) float32, as `core.image.prepare.enlarge` would show it there; 0 beyond the placement.
     """
     down, across = area.pitch
     there = Placement(
@@ -89,7 +96,6 @@ def placed(heat: Heat, placement: Placement, area: Area) -> Heat:
         (placement.y1 - area.y0) / down,
         placement.turn,
     )
-    # An edge of the area is an edge of some placement: rounding may put the outermost centres a hair outside.
     return np.nan_to_num(enlarge(heat, there, (area.rows, area.columns)), nan=0.0)
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from core.types import Explanation, Origin, Placement, Radiograph
+from core.compare.tile import Tile
+from core.types import Checkpoint, Explanation, Input, Origin, Placement, Prediction, Radiograph
 
 
 def film(height: int = 256, width: int = 256, **given: Any) -> Radiograph:
@@ -47,3 +48,27 @@ def spot(radiograph: Radiograph, rows: slice, columns: slice, **given: Any) -> E
     heat = np.zeros(radiograph.pixels.shape, np.float32)
     heat[rows, columns] = 1
     return heat_map(radiograph, heat, **given)
+
+
+def tile(
+    name: str,
+    explanation: Explanation,
+    probabilities: dict[str, float],
+    *,
+    checkpoint: str | None = None,
+    multi_label: bool = False,
+    thresholds: dict[str, float] | None = None,
+) -> Tile:
+    """A tile of a network that says just that; by default each tile's network is another one."""
+    card = Checkpoint(
+        checkpoint or name,
+        "by hand",
+        tuple(probabilities),
+        multi_label,
+        Input(size=64),
+        sha256=checkpoint or name,
+        thresholds=thresholds or {},
+    )
+    likely = np.array(list(probabilities.values()), np.float32)
+    said = Prediction(explanation.radiograph, card.key, card.findings, np.log(likely), likely, 1.0, 0.0)
+    return Tile(name, card, said, explanation)

@@ -1,0 +1,247 @@
+"""A film cut into places that a radiologist has words for, and where on it a map looks."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core import lungs as lung_network
+from core.compare.grid import Grid, one_film, placed, whole
+from core.errors import NoLungs
+from core.explain.regions import zones
+from core.image.look import Look
+from core.image.marks import Mark, marks
+from core.image.prepare import film_box
+from core.image.quality import place
+from core.types import Cleaning, Explanation, Radiograph
+
+RIM = 0.10  # of the film's width and height: what counts as its edge, as in core.trust.edge
+EVEN = 0.20  # of the heat: a map of which no more would have to move to lie evenly singles out no place
+_NEAR = 0.05  # of the film's long side, or one cell of the map: how far from a mark the heat still lies on it
+_HEART = "the heart and mediastinum"
+_SIDES = ("right", "left")  # the patient's
+_BEYOND = ("corner", "edge", "shoulder", "chest wall", "neck", "abdomen")  # how places outside the lungs end
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where what is on one film, on a grid of `core.compare.grid.SIDE` cells along its long side.
+
+    names:  (n,) "the right lower lung", "the heart and mediastinum", "the film's upper left corner", ...; right and
+            left are the patient's, except of the film's edges, which are named as they are seen.
+    labels: (h, w) which of them each cell belongs to, 0 to n - 1.
+    lungs:  (n,) whether it is a part of the lungs; their outline and a rim of `core.lungs.MARGIN` around it.
+    reason: why there are no lungs among them; empty where there are.
+    """
+
+    radiograph: Radiograph
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    lungs: NDArray[np.bool_]
+    reason: str
+
+    @cached_property
+    def marks(self) -> tuple[Mark, ...]:
+        """Letters, text and arrows in the pixels, as the quality checks find them."""
+        return tuple(marks(Look(self.radiograph).whole))
+
+
+@dataclass(frozen=True)
+class Gaze:
+    """Where one map looks: only what speaks for the finding, above zero.
+
+    places: (name, share of the heat) of each place that has some, most first; empty for a map that shows nothing.
+            In a map with one value a zone the zone of the highest value comes first and no shares are told (NaN):
+            large zones would have more.
+    lungs:  share of the heat in the lungs and their rim; NaN where no lungs were found, or there are no shares.
+    mark:   what is burnt in where most of the heat lies, if that is outside the lungs: "text", "a letter or mark";
+            empty where nothing is.
+    even:   True if the heat is spread over the film so that it singles out no place.
+    """
+
+    places: tuple[tuple[str, float], ...] = ()
+    lungs: float = math.nan
+    mark: str = ""
+    even: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where most of the heat lies; empty for a map that shows nothing."""
+        return self.places[0][0] if self.places else ""
+
+    @property
+    def share(self) -> float:
+        """Share of the heat there, 0 to 1."""
+        return self.places[0][1] if self.places else math.nan
+
+
+def places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> Places:
+    """The places of a frontal film: thirds of either lung, heart and mediastinum, and what lies around them.
+
+    The lungs come first, then heart and mediastinum, then the film's edge (its outer tenth, without margins), then
+    shoulders, neck, chest wall and upper abdomen. Where no lungs are found, the film in three rows and columns.
+
+    cleaning: that of the maps; its quarter turns make the film upright, its borders are no film.
+    """
+    cleaning = cleaning or Cleaning()
+    canvas = whole(radiograph)
+    try:
+        outline, lies = lung_network.outline(radiograph, cleaning)
+    except NoLungs as error:
+        names, labels = _named(_thirds(canvas.rows, canvas.columns))
+        return Places(radiograph, names, labels, np.zeros(len(names), bool), str(error))
+    anatomy = _anatomy(np.rot90(placed(outline, lies, canvas) > 0.5, cleaning.turn))
+    layers = {name: np.rot90(mask, -cleaning.turn) for name, mask in anatomy.items()}
+    box = film_box(radiograph) if cleaning.crop_borders else (0, 0, *radiograph.pixels.shape[::-1])
+    edges = _edges(canvas.rows, canvas.columns, [edge / canvas.pitch[0] for edge in box])
+    inside = {name: mask for name, mask in layers.items() if not outside(name)}
+    names, labels = _named(inside | edges | layers)
+    return Places(radiograph, names, labels, np.array([_is_lung(name) for name in names]), "")
+
+
+def gaze(places: Places, explanation: Explanation) -> Gaze:
+    """Where the map looks. Raises: BadData if it is of another film."""
+    one_film(places.radiograph, (explanation,))
+    if explanation.void or not np.isfinite(explanation.heat).all() or not explanation.heat.max(initial=0.0) > 0:
+        return Gaze()
+    canvas = whole(places.radiograph)
+    heat = placed(explanation.heat.clip(min=0), explanation.placement, canvas).astype(np.float64)
+    cells = np.bincount(places.labels.ravel(), minlength=len(places.names))
+    sums = np.bincount(places.labels.ravel(), weights=heat.ravel(), minlength=len(places.names))
+    if not sums.sum() > 0:
+        return Gaze()
+    zoned = bool(explanation.regions)
+    shares, areas = sums / sums.sum(), cells / cells.sum()
+    weight = sums / cells if zoned else shares
+    order = [index for index in np.argsort(-weight, kind="stable").tolist() if sums[index] > 0]
+    first = order[0]
+    beyond = not places.lungs[first] and places.names[first] != _HEART
+    return Gaze(
+        places=tuple((places.names[index], math.nan if zoned else float(shares[index])) for index in order),
+        lungs=float(shares[places.lungs].sum()) if places.lungs.any() and not zoned else math.nan,
+        mark=_mark(places, explanation, np.where(places.labels == first, heat, 0)) if beyond else "",
+        even=not zoned and float(np.abs(shares - areas).sum() / 2) <= EVEN,
+    )
+
+
+def outside(name: str) -> bool:
+    """Whether the place is known to lie outside the lungs and the heart, and so its words should say it."""
+    return name.endswith(_BEYOND)
+
+
+def _is_lung(name: str) -> bool:
+    return name.endswith(" lung")
+
+
+def _named(layers: dict[str, Mask]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Names and labels of the masks, (h, w) each; a cell belongs to the first one that has it, and to one it does."""
+    masks = np.stack(list(layers.values()))
+    present, labels = np.unique(masks.argmax(axis=0), return_inverse=True)
+    names = list(layers)
+    return tuple(names[index] for index in present), labels.reshape(masks.shape[1:]).astype(np.int64)
+
+
+def _thirds(rows: int, columns: int) -> dict[str, Mask]:
+    """The film in three rows and columns, as the quality checks name them."""
+    layers: dict[str, Mask] = {}
+    third_y, third_x = (np.arange(side) * 3 // side for side in (rows, columns))
+    for y in range(3):
+        for x in range(3):
+            where = place((x + 0.5) / 3, (y + 0.5) / 3)
+            name = f"the film's {where}" if where != "the middle" else "the middle of the film"
+            layers[name] = (third_y == y)[:, None] & (third_x == x)
+    return layers
+
+
+def _edges(rows: int, columns: int, box: list[float]) -> dict[str, Mask]:
+    """The outer tenth of the film within its box (x0, y0, x1, y1 in cells): four corners, four edges."""
+    y, x = (
+        (np.arange(side) + 0.5 - start) / (stop - start)
+        for side, start, stop in ((rows, box[1], box[3]), (columns, box[0], box[2]))
+    )
+    rim = ((y < RIM) | (y >= 1 - RIM))[:, None] | (x < RIM) | (x >= 1 - RIM)
+    layers: dict[str, Mask] = {}
+    for vertical, across_rows in (("upper", y < 1 / 3), ("lower", y >= 2 / 3)):
+        for side, across_columns in (("left", x < 1 / 3), ("right", x >= 2 / 3)):
+            layers[f"the film's {vertical} {side} corner"] = rim & across_rows[:, None] & across_columns
+        layers[f"the film's {vertical} edge"] = rim & across_rows[:, None]
+    for side, across_columns in (("left", x < 1 / 3), ("right", x >= 2 / 3)):
+        layers[f"the film's {side} edge"] = rim & across_columns
+    return layers
+
+
+def _anatomy(lungs: Mask) -> dict[str, Mask]:
+    """The places of an upright frontal film (h, w), lungs first; they leave no cell without one."""
+    found = zones(lungs)
+    drawn = {name: found.labels == index for index, name in enumerate(found.names)}
+    # Pleura, ribs and errors of the outline belong to the nearest third, as far as nothing else has that cell.
+    away, nearest = cv2.distanceTransformWithLabels(
+        (~lungs).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    owner = np.zeros(int(nearest.max()) + 1, np.int64)
+    owner[nearest[lungs]] = found.labels[lungs]
+    rim = drawn.get("outside", np.zeros_like(lungs)) & (away <= lung_network.MARGIN * max(lungs.shape))
+    layers: dict[str, Mask] = {}
+    for index, name in enumerate(found.names):
+        if " lung, " in name:
+            side, height = name.removesuffix(" third").split(" lung, ")
+            layers[f"the {side} {height} lung"] = drawn[name] | (rim & (owner[nearest] == index))
+    if "heart and mediastinum" in drawn:
+        layers[_HEART] = drawn["heart and mediastinum"]
+    right, left = (
+        np.any([mask for name, mask in drawn.items() if name.startswith(f"{side} lung")], axis=0) for side in _SIDES
+    )
+    return layers | _around(right, left)
+
+
+def _around(right: Mask, left: Mask) -> dict[str, Mask]:
+    """Shoulders, neck, chest walls and upper abdomen, from where they lie beside the lungs (h, w) of either side."""
+    row, column = np.arange(right.shape[0])[:, None], np.arange(right.shape[1])
+    apex, top, third, bottom, middle = {}, {}, {}, {}, {}
+    for side, lung in zip(_SIDES, (right, left), strict=True):
+        rows = np.flatnonzero(lung.any(axis=1))
+        top[side], bottom[side] = int(rows[0]), int(rows[-1])
+        third[side] = rows[0] + (rows[-1] - rows[0]) / 3
+        apex[side] = float(np.nonzero(lung[top[side] : top[side] + max(1, len(rows) // 10)])[1].mean())
+        middle[side] = float(np.nonzero(lung)[1].mean())
+    on_right = column < (middle["right"] + middle["left"]) / 2
+    high = np.where(on_right, top["right"], top["left"])
+    shoulder = np.where(on_right, third["right"], third["left"])
+    low = np.where(on_right, bottom["right"], bottom["left"])
+    lateral = np.where(on_right, _beyond(right[:, ::-1])[:, ::-1], _beyond(left))
+    neck = (row < high) & (column > apex["right"]) & (column < apex["left"])
+    layers = {"the neck": neck, "the upper abdomen": row > low}
+    for side, here in (("right", on_right), ("left", ~on_right)):
+        layers[f"the {side} shoulder"] = here & ((row < high) | (lateral & (row < shoulder)))
+        layers[f"the {side} chest wall"] = here & lateral
+    # What is left lies between the lungs in rows that one of them does not reach, or in a bay of one.
+    rest = ~np.any(list(layers.values()), axis=0)
+    layers["the neck"] = neck | (rest & (row < max(top.values())))
+    layers["the upper abdomen"] |= rest & (row >= max(top.values()))
+    return layers
+
+
+def _beyond(lung: Mask) -> Mask:
+    """(h, w) what lies to the right of the lung on the screen, in the rows that it reaches."""
+    return np.asarray((lung[:, ::-1].cumsum(axis=1)[:, ::-1] == 0) & lung.any(axis=1, keepdims=True))
+
+
+def _mark(places: Places, explanation: Explanation, heat: Grid) -> str:
+    """What is burnt in where the heat (h, w) is strongest; empty where nothing is."""
+    rows, columns = heat.shape
+    box = explanation.placement
+    pitch = whole(places.radiograph).pitch[0]
+    cell = max((box.y1 - box.y0) / explanation.heat.shape[0], (box.x1 - box.x0) / explanation.heat.shape[1]) / pitch
+    reach = max(cell, _NEAR * max(rows, columns))
+    y, x = (float(at) + 0.5 for at in np.unravel_index(int(heat.argmax()), heat.shape))
+    for mark in sorted(places.marks, key=lambda mark: (-mark.pieces, mark.y0, mark.x0)):
+        beside = max(mark.x0 * columns - x, 0.0, x - mark.x1 * columns)
+        above = max(mark.y0 * rows - y, 0.0, y - mark.y1 * rows)
+        if math.hypot(beside, above) <= reach:
+            return "text" if mark.pieces >= 3 else "a letter or mark"
+    return ""

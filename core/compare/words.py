@@ -1,0 +1,205 @@
+"""Where several maps of one film agree and where they do not, in sentences."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from core.compare.maps import agreement_matrix
+from core.compare.places import Gaze, Places, gaze, outside, places
+from core.compare.tile import Tile
+from core.explain.method import methods
+from core.models.findings import words
+from core.types import Radiograph
+
+TOP = 10  # % of the film: the hottest part whose overlap is told
+AGREES = 0.5  # overlap from which maps are said to agree
+SECOND = 0.25  # of the heat, from which the next place is told, too
+_LOOKS = " looks"
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is to be said of several maps; each part one or more sentences, or empty.
+
+    says:   what the networks find, with the probabilities in the order of the tiles.
+    looks:  where each map looks.
+    shared: how much of their hottest tenths the maps share (intersection over union).
+    notes:  what limits the others.
+    gazes:  where each map looks, tile by tile.
+    """
+
+    says: str
+    looks: str
+    shared: str
+    notes: str
+    gazes: tuple[Gaze, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(part for part in (self.says, self.looks, self.shared, self.notes) if part)
+
+
+def disagreement(radiograph: Radiograph, tiles: Sequence[Tile], *, ground: Places | None = None) -> Words:
+    """Where the tiles agree and disagree, in sentences; the same tiles always give the same ones.
+
+    "Both say pneumonia (0.81, 0.77). A looks at the right lower lung (62 % of its heat), B at the film's upper left
+    corner, outside the lungs (48 %). Their maps share 12 % of the hottest tenth."
+
+    ground: the film's places, where the caller has them already; found with the cleaning of the first map otherwise.
+    Raises: BadData if a map is not of this film; ValueError without a tile.
+    """
+    if not tiles:
+        raise ValueError("there is no tile to tell of")
+    ground = ground or places(radiograph, tiles[0].explanation.cleaning)
+    gazes = tuple(gaze(ground, tile.explanation) for tile in tiles)
+    notes = "No lungs were found on this film, so places are named by the film alone." if ground.reason else ""
+    return Words(
+        says=_says(tiles),
+        looks=_looks(tiles, gazes),
+        shared=_shared(radiograph, tiles),
+        notes=notes,
+        gazes=gazes,
+    )
+
+
+def _says(tiles: Sequence[Tile]) -> str:
+    """What is found, and what the maps are of where that is something else."""
+    if len({tile.checkpoint.key for tile in tiles}) == 1:
+        who = ["The network"]
+        tiles_told: Sequence[Tile] = tiles[:1]
+    else:
+        who, tiles_told = [tile.name for tile in tiles], tiles
+    groups: dict[str, list[int]] = {}
+    for index, tile in enumerate(tiles_told):
+        groups.setdefault(tile.says, []).append(index)
+    parts = []
+    for said, members in groups.items():
+        subject = _subject([who[index] for index in members], of=len(who))
+        verb = ("says" if said else "finds") if len(members) == 1 else ("say" if said else "find")
+        parts.append(f"{subject} {verb} {_found(said, [tiles_told[index] for index in members])}")
+    sentence = f"{_joined(parts)}."
+    return f"{sentence} {_explained(tiles)}".strip()
+
+
+def _found(said: str, tiles: Sequence[Tile]) -> str:
+    if said:
+        return f"{words(said)} ({', '.join(_probability(tile, said) for tile in tiles)})"
+    likeliest = [f"{words(tile.said.likeliest[0])} {_probability(tile, tile.said.likeliest[0])}" for tile in tiles]
+    return f"nothing (likeliest: {', '.join(likeliest)})"
+
+
+def _explained(tiles: Sequence[Tile]) -> str:
+    """What the maps are of; empty where it is what the networks say."""
+    asked = [tile.explanation.finding for tile in tiles]
+    if all(tile.says == finding for tile, finding in zip(tiles, asked, strict=True)):
+        return ""
+    if len(set(asked)) == 1:
+        same = len({tile.checkpoint.key for tile in tiles}) == 1
+        likely = ", ".join(_probability(tile, asked[0]) for tile in (tiles[:1] if same else tiles))
+        what = "The map is" if len(tiles) == 1 else "The maps are"
+        return f"{what} of {words(asked[0])} ({likely})."
+    told = [
+        f"{tile.name}'s {'map is ' if index == 0 else ''}of {words(finding)} ({_probability(tile, finding)})"
+        for index, (tile, finding) in enumerate(zip(tiles, asked, strict=True))
+    ]
+    return f"{_joined(told)}."
+
+
+def _looks(tiles: Sequence[Tile], gazes: Sequence[Gaze]) -> str:
+    plain = [
+        _explains(tile) and len(_told(found)) == 1 and not found.even for tile, found in zip(tiles, gazes, strict=True)
+    ]
+    told = {_where(found, shares=False) for found in gazes}
+    if len(tiles) > 1 and len(told) == 1 and all(plain) and not any(math.isnan(found.share) for found in gazes):
+        shares = _listed([_percent(found.share) for found in gazes])
+        return (
+            f"{_subject([tile.name for tile in tiles], of=len(tiles))} look at {told.pop()} ({shares} of their heat)."
+        )
+    clauses: list[str] = []
+    before = ""
+    for tile, found in zip(tiles, gazes, strict=True):
+        verb = _verb(tile, found)
+        where = _where(found, of="" if any("of its heat" in clause for clause in clauses) else " of its heat")
+        if not found.places:
+            clauses.append(f"{tile.name}{verb}")
+        elif found.even:
+            clauses.append(f"{tile.name}{verb} ({_percent(found.share)} of it at {found.place})")
+        else:
+            clauses.append(f"{tile.name}{'' if verb == before == _LOOKS else verb} at {where}")
+        before = verb
+    return f"{_joined(clauses)}."
+
+
+def _verb(tile: Tile, found: Gaze) -> str:
+    if not found.places:
+        return "'s map shows nothing"
+    if found.even:
+        return " spreads its heat over the film"
+    return _LOOKS if _explains(tile) else "'s map, the same for any finding, lies"
+
+
+def _where(found: Gaze, *, of: str = "", shares: bool = True) -> str:
+    """ "the right lower lung (40 % of its heat) and the left lower lung (31 %)"."""
+    told: list[str] = []
+    for name, share in _told(found):
+        mark = f", where {found.mark} is burnt in" if found.mark and not told else ""
+        told.append(f"{name}{', outside the lungs' if outside(name) else ''}{mark}")
+        if shares and not math.isnan(share):
+            told[-1] += f" ({_percent(share)}{of if len(told) == 1 else ''})"
+    return _listed(told)
+
+
+def _told(found: Gaze) -> list[tuple[str, float]]:
+    """The place that is named, and the next one where it has much of the heat, too."""
+    return [each for rank, each in enumerate(found.places[:2]) if rank == 0 or each[1] >= SECOND]
+
+
+def _explains(tile: Tile) -> bool:
+    """Whether the map claims to explain the finding; a baseline's looks at nothing."""
+    method = tile.explanation.method
+    return method not in methods or methods[method].specific
+
+
+def _shared(radiograph: Radiograph, tiles: Sequence[Tile]) -> str:
+    matrix = agreement_matrix(radiograph, [tile.explanation for tile in tiles])
+    found = {
+        (i, j): matrix[i][j].overlap[TOP]
+        for i, j in combinations(range(len(tiles)), 2)
+        if not math.isnan(matrix[i][j].overlap[TOP])
+    }
+    if not found:
+        return ""
+    least, most = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
+    agree = "Their maps agree: they share" if found[least] >= AGREES else "Their maps share"
+    low, high = _percent(found[least]), _percent(found[most])
+    if len(found) == 1 and len(tiles) > 2:
+        agree = f"The maps of {tiles[least[0]].name} and {tiles[least[1]].name} share"
+    if low == high:
+        return f"{agree} {'nothing' if low == '0 %' else low} of the hottest tenth."
+    ends = (f"{share} ({tiles[i].name} and {tiles[j].name})" for share, (i, j) in ((low, least), (high, most)))
+    return f"{agree} {' to '.join(ends)} of the hottest tenth."
+
+
+def _subject(names: Sequence[str], *, of: int) -> str:
+    if len(names) == of and of > 1:
+        return "Both" if of == 2 else "All"
+    return _listed(names)
+
+
+def _probability(tile: Tile, finding: str) -> str:
+    return f"{tile.said.probability(finding):.2f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """ "A", "A and B", "A, B and C"; empty for none."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Clauses of one sentence: two with a comma, more, which have commas themselves, with semicolons."""
+    return (", " if len(parts) <= 2 else "; ").join(parts)

@@ -1,0 +1,292 @@
+"""Where planted maps look, and the sentences about them."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.compare.grid import whole
+from core.compare.places import Gaze, Places, gaze, places
+from core.compare.words import disagreement
+from core.errors import BadData
+from core.image.marks import Mark
+from core.image.phantom import Phantom, draw
+from core.types import Cleaning, Explanation, Origin, Placement, Radiograph
+from tests.compare.planted import film, heat_map, spot, tile
+
+FILM = film()
+NAMES = ("the right lower lung", "the left lower lung", "the heart and mediastinum", "the film's upper left corner")
+SURE = {"pneumonia": 0.81, "covid": 0.19}
+ALSO = {"pneumonia": 0.77, "covid": 0.23}
+OTHER = {"pneumonia": 0.3, "covid": 0.7}
+
+
+def ground(*marks: Mark, lungs: bool = True) -> Places:
+    """A film of four quarters: upper left corner, heart; right and left lower lung below."""
+    labels = np.zeros((256, 256), np.int64)
+    labels[:128, :128], labels[:128, 128:], labels[128:, 128:] = 3, 2, 1
+    found = Places(FILM, NAMES, labels, np.array([lungs, lungs, False, False]), "" if lungs else "No lungs found.")
+    found.__dict__["marks"] = marks
+    return found
+
+
+def quarters(
+    right_lung: float, left_lung: float, heart: float, corner: float, *, moved: int = 0, **given: Any
+) -> Explanation:
+    """A map with so much of its heat in each quarter, on a patch of 8 × 8 px there; all `moved` to the right."""
+    heat = np.zeros((256, 256), np.float32)
+    corners = {(192, 64): right_lung, (192, 192): left_lung, (64, 192): heart, (64, 64): corner}
+    for (row, column), share in corners.items():
+        heat[row : row + 8, column + moved : column + moved + 8] = share
+    return heat_map(FILM, heat, finding="pneumonia", **given)
+
+
+def told(*tiles: tuple[str, Explanation, Mapping[str, float]], on: Places | None = None) -> str:
+    made = [tile(name, map_, dict(likely)) for name, map_, likely in tiles]
+    return disagreement(FILM, made, ground=on or ground()).text
+
+
+def test_two_networks_that_agree_on_the_finding_and_not_on_the_place() -> None:
+    a, b = quarters(0.62, 0.2, 0.18, 0), quarters(0.24, 0.14, 0.14, 0.48, moved=4)
+
+    # Of A's three patches and B's four, halves of three are common: 96 of 192 + 256 - 96 cells.
+    assert told(("A", a, SURE), ("B", b, ALSO)) == (
+        "Both say pneumonia (0.81, 0.77). A looks at the right lower lung (62 % of its heat), B at the film's upper "
+        "left corner, outside the lungs (48 %). Their maps share 27 % of the hottest tenth."
+    )
+
+
+def test_gaze_is_the_share_of_heat_in_each_place() -> None:
+    found = gaze(ground(), quarters(0.1, 0.5, 0.15, 0.25))
+
+    assert [(name, round(share, 4)) for name, share in found.places] == [
+        ("the left lower lung", 0.5),
+        ("the film's upper left corner", 0.25),
+        ("the heart and mediastinum", 0.15),
+        ("the right lower lung", 0.1),
+    ]
+    assert (found.place, round(found.share, 4), round(found.lungs, 4)) == ("the left lower lung", 0.5, 0.6)
+
+
+def test_what_speaks_against_the_finding_is_no_place_to_look_at() -> None:
+    assert gaze(ground(), quarters(-5, 1, 0, 0, signed=True)).places == (("the left lower lung", 1.0),)
+
+
+def test_a_second_place_with_much_of_the_heat_is_told() -> None:
+    text = told(("A", quarters(0.55, 0.05, 0.4, 0), SURE))
+
+    assert text == (
+        "The network says pneumonia (0.81). A looks at the right lower lung (55 % of its heat) and the heart and "
+        "mediastinum (40 %)."
+    )
+
+
+def test_maps_that_agree() -> None:
+    a = quarters(0.9, 0.1, 0, 0)
+
+    assert told(("plain", a, SURE), ("lungs", dataclasses.replace(a), ALSO)) == (
+        "Both say pneumonia (0.81, 0.77). Both look at the right lower lung (90 % and 90 % of their heat). "
+        "Their maps agree: they share 100 % of the hottest tenth."
+    )
+
+
+def test_maps_apart_share_nothing() -> None:
+    text = told(("A", quarters(1, 0, 0, 0), SURE), ("B", quarters(0, 0, 1, 0), ALSO))
+
+    assert text.endswith("B at the heart and mediastinum (100 %). Their maps share nothing of the hottest tenth.")
+
+
+def test_predictions_that_differ_and_maps_of_what_each_says() -> None:
+    a = quarters(1, 0, 0, 0)
+    b = dataclasses.replace(a, finding="covid")
+
+    assert told(("A", a, SURE), ("B", b, OTHER)).startswith(
+        "A says pneumonia (0.81), B says covid (0.70). Both look at the right lower lung (100 % and 100 % of their"
+    )
+
+
+def test_maps_of_something_else_than_what_is_said_are_named() -> None:
+    a = quarters(1, 0, 0, 0)
+    covid = dataclasses.replace(a, finding="covid")
+
+    assert "Both say pneumonia (0.81, 0.77). The maps are of covid (0.19, 0.23)." in told(
+        ("A", covid, SURE), ("B", covid, ALSO)
+    )
+    assert "Both say pneumonia (0.81, 0.77). A's map is of pneumonia (0.81), B's of covid (0.23)." in told(
+        ("A", a, SURE), ("B", covid, ALSO)
+    )
+
+
+def test_one_network_is_told_once() -> None:
+    tiles = [tile(name, quarters(1, 0, 0, 0), SURE, checkpoint="plain") for name in ("A", "B", "C")]
+
+    assert disagreement(FILM, tiles, ground=ground()).text == (
+        "The network says pneumonia (0.81). All look at the right lower lung (100 %, 100 % and 100 % of their heat). "
+        "Their maps agree: they share 100 % of the hottest tenth."
+    )
+
+
+def test_three_networks_of_which_two_agree() -> None:
+    right, left = quarters(1, 0, 0, 0), quarters(0, 1, 0, 0)
+    text = told(("A", right, SURE), ("B", right, OTHER), ("C", left, {"pneumonia": 0.6, "covid": 0.4}))
+
+    assert text.startswith("A and C say pneumonia (0.81, 0.60), B says covid (0.70). The maps are of pneumonia (0.81,")
+    assert "A looks at the right lower lung (100 % of its heat); B at the right lower lung (100 %); C at" in text
+    assert text.endswith("Their maps share 0 % (A and C) to 100 % (A and B) of the hottest tenth.")
+
+
+def test_a_multi_label_network_that_finds_nothing_says_so() -> None:
+    likely = {"Mass": 0.2, "Pleural_Thickening": 0.3}
+    tiles = [
+        tile("A", quarters(1, 0, 0, 0), {"pneumonia": 0.9}, multi_label=True),
+        tile("B", dataclasses.replace(quarters(1, 0, 0, 0), finding="Mass"), likely, multi_label=True),
+    ]
+
+    assert disagreement(FILM, tiles, ground=ground()).says == (
+        "A says pneumonia (0.90), B finds nothing (likeliest: Pleural Thickening 0.30). "
+        "A's map is of pneumonia (0.90), B's of Mass (0.20)."
+    )
+
+
+def test_a_map_that_shows_nothing_is_told_and_compared_with_none() -> None:
+    void = dataclasses.replace(quarters(1, 0, 0, 0), void=True, caveat="Nothing.")
+    flat = heat_map(FILM, np.zeros((7, 7)), finding="pneumonia")
+    text = told(("A", void, SURE), ("B", quarters(1, 0, 0, 0), ALSO))
+
+    assert text.endswith("A's map shows nothing, B looks at the right lower lung (100 % of its heat).")
+    assert told(("A", void, SURE), ("B", flat, ALSO)).endswith("A's map shows nothing, B's map shows nothing.")
+    assert gaze(ground(), void) == gaze(ground(), flat) == Gaze()
+
+
+def test_an_even_map_singles_out_no_place() -> None:
+    text = told(("A", heat_map(FILM, [[4.0, 4.4]], finding="pneumonia"), SURE))
+
+    assert text.endswith("A spreads its heat over the film (26 % of it at the left lower lung).")
+
+
+def test_a_baseline_looks_at_nothing() -> None:
+    edges = quarters(0, 1, 0, 0, method="edge-map")
+    text = told(("A", quarters(1, 0, 0, 0), SURE), ("B", edges, ALSO))
+
+    assert "B's map, the same for any finding, lies at the left lower lung (100 %)." in text
+
+
+def test_a_map_of_zones_has_a_place_and_no_shares() -> None:
+    heat = np.full((256, 256), 2.0)  # everywhere, and so most of the heat
+    heat[100:120, 200:220] = 5
+    found = gaze(ground(), heat_map(FILM, heat, unit="logits a zone"))
+
+    assert found.place == "the heart and mediastinum"
+    assert np.isnan([found.share, found.lungs]).all()
+    assert told(("A", heat_map(FILM, heat, unit="logits a zone", finding="pneumonia"), SURE)).endswith(
+        "A looks at the heart and mediastinum."
+    )
+
+
+@pytest.mark.parametrize(("pieces", "what"), [(1, "a letter or mark"), (4, "text")])
+def test_what_is_burnt_in_where_the_map_looks_is_told(pieces: int, what: str) -> None:
+    there = Mark(60 / 256, 62 / 256, 70 / 256, 70 / 256, pieces=pieces)
+    corner, lung = quarters(0, 0, 0, 1), quarters(1, 0, 0, 0)
+
+    assert gaze(ground(there), corner).mark == what
+    assert gaze(ground(Mark(0.9, 0.9, 0.95, 0.95)), corner).mark == ""
+    assert gaze(ground(Mark(0.25, 0.75, 0.26, 0.76)), lung).mark == ""  # in the lungs it is no marker
+    assert f"at the film's upper left corner, outside the lungs, where {what} is burnt in (100 % of its heat)" in told(
+        ("A", corner, SURE), on=ground(there)
+    )
+
+
+def test_a_coarse_map_reaches_a_mark_one_cell_away() -> None:
+    near = Mark(0, 0, 0.02, 0.02)
+    fine, coarse = quarters(0, 0, 0, 1), heat_map(FILM, [[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+
+    assert gaze(ground(near), fine).mark == ""
+    assert gaze(ground(Mark(0, 0.3, 0.2, 0.32)), coarse).mark == "a letter or mark"
+
+
+@pytest.fixture(scope="module")
+def chest() -> Phantom:
+    return draw(seed=2, height=400, width=320)
+
+
+@pytest.fixture(scope="module")
+def body(chest: Phantom) -> Places:
+    return places(chest.radiograph)
+
+
+def at(body: Places, x: float, y: float) -> str:
+    """The place of a spot there, as fractions of width and height."""
+    height, width = body.radiograph.pixels.shape
+    row, column = int(y * height), int(x * width)
+    map_ = spot(body.radiograph, slice(row - 2, row + 3), slice(column - 2, column + 3))
+    return gaze(body, map_).place
+
+
+def test_the_places_of_a_drawn_chest(chest: Phantom, body: Places) -> None:
+    columns = np.flatnonzero(chest.lungs.any(axis=0)) / 320
+    rows = np.flatnonzero(chest.lungs.any(axis=1)) / 400
+    found = {
+        (x, y): at(body, x, y)
+        for x, y in [
+            (0.3, 0.25),
+            (0.28, 0.45),
+            (0.7, 0.25),
+            (0.7, 0.45),
+            (0.5, 0.4),
+            (0.02, 0.02),
+            (0.98, 0.5),
+            (0.5, 0.93),
+        ]
+    }
+
+    assert found == {
+        (0.3, 0.25): "the right upper lung",  # the patient's right is on screen left
+        (0.28, 0.45): "the right middle lung",
+        (0.7, 0.25): "the left upper lung",
+        (0.7, 0.45): "the left middle lung",
+        (0.5, 0.4): "the heart and mediastinum",
+        (0.02, 0.02): "the film's upper left corner",
+        (0.98, 0.5): "the film's right edge",
+        (0.5, 0.93): "the film's lower edge",
+    }
+    assert at(body, 0.5, (rows[-1] + 0.9) / 2) == "the upper abdomen"
+    assert at(body, max(0.12, columns[0] - 0.06), 0.2) == "the right shoulder"
+
+
+def test_a_film_that_lies_on_its_side_has_the_same_places_of_the_body(chest: Phantom) -> None:
+    lying = dataclasses.replace(chest.radiograph, pixels=np.rot90(chest.radiograph.pixels, -1))
+    map_ = spot(lying, slice(94, 98), slice(300, 304))  # what was at x 0.3, y 0.25
+    found = gaze(places(lying, Cleaning(turn=1)), map_)
+
+    assert found.place == "the right upper lung"
+
+
+def test_without_lungs_the_film_alone_gives_the_places() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200)).astype(np.uint8)
+    strange = Radiograph(noise, "noise", 0, 255, Origin("PNG", "L", 8))
+    map_ = spot(strange, slice(10, 20), slice(10, 20), finding="pneumonia")
+    found = disagreement(strange, [tile("A", map_, SURE)])
+
+    assert found.looks == "A looks at the film's upper left (100 % of its heat)."
+    assert found.notes == "No lungs were found on this film, so places are named by the film alone."
+    assert np.isnan(found.gazes[0].lungs)
+
+
+def test_every_cell_has_one_place(body: Places) -> None:
+    canvas = whole(body.radiograph)
+
+    assert body.labels.shape == (canvas.rows, canvas.columns)
+    assert sorted(np.unique(body.labels)) == list(range(len(body.names)))
+    assert len(set(body.names)) == len(body.names)
+    assert body.lungs.sum() == 6
+
+
+def test_a_map_of_another_film_is_refused() -> None:
+    other = heat_map(film(100, 100), np.eye(4), placement=Placement(0, 0, 100, 100))
+
+    with pytest.raises(BadData, match="of another film than planted"):
+        gaze(ground(), other)
+    with pytest.raises(ValueError, match="there is no tile"):
+        disagreement(FILM, [])
