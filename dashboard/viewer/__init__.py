@@ -2,7 +2,11 @@
 
 The film's pixels travel once: they are put where Streamlit serves its pictures (`/media`), under an address made of
 their content, and the browser keeps them for as long as the page is open. What a rerun sends is the small map and its
-texts. Window, zoom, opacity, threshold, colours and mode never come back to the server.
+texts. Window, zoom, turn, lengths, opacity, threshold, colours and mode never come back to the server.
+
+What belongs to what: place, window, turn, mirror and lengths to the film, so that all viewers of one film show the
+same, on every page, until the browser's page is loaded anew; the look of the heat and the tool to all viewers. Both
+stand behind the # of the page's address (`#view=...`), which Python never sees, and which restores them.
 """
 
 import base64
@@ -19,7 +23,11 @@ from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, end, 
 from core.types import Explanation, Radiograph
 
 _HERE = Path(__file__).parent
-_SHARED = ("store.js", "film.js", "heat.js")
+_SHARED = ("store.js", "transfer.js", "window.js", "frame.js", "film.js", "heat.js", "colours.js", "address.js")
+_CONTROLS = ("icons.js", "help.js", "tools.js", "legend.js", "keys.js", "pointer.js", "cross.js")
+_STYLES = ("viewer.css", "tools.css", "help.css")
+
+_LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL")  # DICOM's view positions, and what makers write
 
 
 def _script(*names: str) -> str:
@@ -30,8 +38,14 @@ def _script(*names: str) -> str:
 _viewer = st.components.v2.component(
     "lightbox.viewer",
     html='<div class="viewer" data-testid="viewer"></div>',
-    css=_script("viewer.css"),
-    js=_script(*_SHARED, "controls.js", "pointer.js", "viewer.js"),
+    css=_script(*_STYLES),
+    js=_script(*_SHARED, *_CONTROLS, "contours.js", "marks.js", "loupe.js", "viewer.js"),
+)
+_controls = st.components.v2.component(
+    "lightbox.controls",
+    html='<div class="viewer" data-testid="controls"></div>',
+    css=_script(*_STYLES),
+    js=_script(*_SHARED, *_CONTROLS, "bar.js"),
 )
 _strip = st.components.v2.component(
     "lightbox.stage_strip",
@@ -52,6 +66,8 @@ def viewer(
     height: int | None = None,
     note: str = "",
     withheld: str = "",
+    link: str | None = None,
+    compact: bool = False,
 ) -> None:
     """Draw the radiograph with the first map over it; `[` and `]` step through further ones without a rerun.
 
@@ -63,6 +79,10 @@ def viewer(
     height:   of the film on screen in CSS px; None: as tall as the window allows.
     note:     stands where the colour bar would be, if there is no map: why there is none.
     withheld: why maps that could be drawn are not; empty to draw them.
+    link:     viewers of one link show a cross, and what is read there, where one of them is pointed at; `controls` can
+              stand for them all. Those of one film share their view anyway; another film of the link follows each
+              change: the same place as a share of the film, and the same window as a preset or as a share of its own.
+    compact:  for one of several small panes: title, film, probe, colour bar and caption; no controls of its own.
     Raises:   ValueError if a map is of another radiograph, or there is not one caption a map.
     """
     if captions and len(captions) != len(explanations):
@@ -82,8 +102,18 @@ def viewer(
             "title": title,
             "height": height,
             "note": note,
+            "link": link,
+            "compact": compact,
         },
     )
+
+
+def controls(link: str, *, key: str) -> None:
+    """Draw one bar of controls for all viewers of a link, wherever on the page they stand.
+
+    It acts on the one that was used last; the others follow. Before the first of them is there it rests.
+    """
+    _controls(key=key, data={"link": link})
 
 
 def stage_strip(
@@ -135,7 +165,17 @@ def _film(radiograph: Radiograph) -> dict[str, Any]:
         "white": radiograph.white,
         "spacing": radiograph.spacing,
         "drawn": radiograph.drawn,
+        "windows": [],
+        "sides": _sides(radiograph),
+        "spacingNote": next((step for step in radiograph.steps if step.startswith("Pixel spacing")), ""),
     }
+
+
+def _sides(radiograph: Radiograph) -> dict[str, Any] | None:
+    """What stands at the edges of the stored film; None where that is not the patient's right and left."""
+    if radiograph.view in _LATERAL:
+        return None
+    return {"left": "(R)", "right": "(L)", "top": "", "bottom": "", "told": False}
 
 
 def _address(radiograph: Radiograph) -> str:

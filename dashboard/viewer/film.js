@@ -1,31 +1,5 @@
 // The film through its window, at the resolution that the screen can show.
 
-// Where a film lies on the canvas: canvas px = left + film px * scale. Whole px, so that at scale 1 pixels meet pixels.
-function placed(view, size, pane) {
-  const scale = fitted(size, pane) * view.zoom;
-  return {
-    scale,
-    left: Math.round(pane.left + pane.width / 2 - view.x * scale),
-    top: Math.round(pane.top + pane.height / 2 - view.y * scale),
-  };
-}
-
-function fitted(size, pane) {
-  return Math.min(pane.width / size.width, pane.height / size.height);
-}
-
-// Grey 0..255 for each stored value: black at level - width / 2, white at level + width / 2.
-function greys(view, bits) {
-  const table = new Uint32Array(2 ** bits);
-  const black = view.level - view.width / 2;
-  for (let value = 0; value < table.length; value++) {
-    const share = Math.min(Math.max((value - black) / view.width, 0), 1);
-    const grey = Math.floor((view.invert ? 1 - share : share) * 255 + 0.5);
-    table[value] = 0xff000000 | (grey << 16) | (grey << 8) | grey;
-  }
-  return table;
-}
-
 // The film halved `step` times, each pixel the mean of four: what a smaller picture of it is made from.
 function levelOf(film, step) {
   while (film.levels.length <= step) film.levels.push(halved(film.levels.at(-1)));
@@ -73,7 +47,7 @@ class Sheet {
 }
 
 // Draws the visible part of the film. `sheet` remembers the windowed pixels, so that a change of heat costs nothing.
-function drawFilm(context, sheet, film, view, pane, place) {
+function drawFilm(context, sheet, film, view, pane, place, { smooth = true } = {}) {
   const { scale, left, top } = place;
   const step = Math.min(Math.max(Math.floor(Math.log2(1 / scale)), 0), 6);
   const level = levelOf(film, step);
@@ -101,35 +75,8 @@ function drawFilm(context, sheet, film, view, pane, place) {
   context.beginPath(); // the last cell of a halved level may reach past the film
   context.rect(left, top, film.width * scale, film.height * scale);
   context.clip();
-  context.imageSmoothingEnabled = cell !== 1;
+  context.imageSmoothingEnabled = smooth && cell !== 1;
   context.imageSmoothingQuality = cell < 1 ? "high" : "low";
   context.drawImage(sheet.canvas, 0, 0, width, height, left + x0 * cell, top + y0 * cell, width * cell, height * cell);
   context.restore();
-}
-
-// The stored values below which `shares` of the pixels lie.
-function percentiles(film, shares) {
-  if (!film.counts) {
-    film.counts = new Uint32Array(2 ** film.bits);
-    for (const value of film.pixels) film.counts[value]++;
-  }
-  return shares.map((share) => {
-    let below = 0;
-    for (let value = 0; value < film.counts.length; value++) {
-      below += film.counts[value];
-      if (below >= share * film.pixels.length) return value;
-    }
-    return film.counts.length - 1;
-  });
-}
-
-// The window that a preset stands for.
-function presetWindow(name, film, description) {
-  let [black, white] = [description.black, description.white];
-  if (name === "full") {
-    [black, white] = percentiles(film, [1e-12, 1]);
-  } else if (name === "percentile") {
-    [black, white] = percentiles(film, [0.01, 0.99]);
-  }
-  return windowOf(black, Math.max(white, black + 1));
 }

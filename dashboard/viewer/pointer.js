@@ -1,17 +1,19 @@
-// Mouse, touch and keys: what they do to the view of the film.
+// Mouse and touch: what they do to the view of the film, and to what is measured on it.
 const CLOSEST = 40; // canvas px a film px
 const STEP = 1.25; // zoom of one key or click
+const NEAR = { mouse: 9, pen: 14, touch: 24 }; // CSS px from the end of a length, to take hold of it
+const SHORTEST = 4; // CSS px: a length that is shorter was a slip
 
 // Zooms by `factor` and keeps the film point under canvas point (x, y) where it is.
 function zoomAt(viewer, factor, x, y) {
   const view = viewer.view();
-  const film = viewer.description;
-  const pane = viewer.paneAt(x, y);
-  const least = Math.min(1, 1 / fitted(film, pane)) / 2;
-  const zoom = Math.min(Math.max(view.zoom * factor, least), CLOSEST / fitted(film, pane));
-  const before = fitted(film, pane) * view.zoom;
-  const after = fitted(film, pane) * zoom;
-  const [dx, dy] = [x - pane.left - pane.width / 2, y - pane.top - pane.height / 2];
+  const { pane, upright, matrix } = viewer.frameAt(x, y);
+  const fit = fitted(viewer.description, upright);
+  const least = Math.min(1, 1 / fit) / 2;
+  const zoom = Math.min(Math.max(view.zoom * factor, least), CLOSEST / fit);
+  const before = fit * view.zoom;
+  const after = fit * zoom;
+  const [dx, dy] = turnedBack(matrix, x - pane.left - pane.width / 2, y - pane.top - pane.height / 2);
   view.x += dx / before - dx / after;
   view.y += dy / before - dy / after;
   view.zoom = zoom;
@@ -20,9 +22,10 @@ function zoomAt(viewer, factor, x, y) {
 
 function panBy(viewer, dx, dy) {
   const view = viewer.view();
-  const scale = fitted(viewer.description, viewer.paneAt(0)) * view.zoom;
-  view.x -= dx / scale;
-  view.y -= dy / scale;
+  const { place, matrix } = viewer.frames()[0];
+  const [u, v] = turnedBack(matrix, dx, dy);
+  view.x -= u / place.scale;
+  view.y -= v / place.scale;
   settle(viewer);
 }
 
@@ -38,7 +41,7 @@ function settle(viewer) {
 function windowBy(viewer, dx, dy) {
   const view = viewer.view();
   const { black, white, bits } = viewer.description;
-  const unit = (white - black) / Math.max(viewer.paneAt(0).width, 300);
+  const unit = (white - black) / Math.max(viewer.panes()[0].width, 300);
   const top = 2 ** bits - 1;
   view.width = Math.min(Math.max(view.width + dx * unit, Math.max(1, top / 4096)), 2 * top);
   view.level = Math.min(Math.max(view.level + dy * unit, 0), top);
@@ -46,10 +49,44 @@ function windowBy(viewer, dx, dy) {
   viewer.changed();
 }
 
+// The hold on a length: an end of one that is near, or else a new one that begins here.
+function takeLength(viewer, at, near) {
+  const lengths = lengthsOf(viewer.description);
+  const frame = viewer.frameAt(at.x, at.y);
+  for (const length of lengths) {
+    for (const end of ["0", "1"]) {
+      const there = onCanvas(frame, length[`x${end}`], length[`y${end}`]);
+      if (Math.hypot(there.x - at.x, there.y - at.y) <= near * viewer.unit) return { length, end };
+    }
+  }
+  const { x, y } = withinFilm(viewer, onFilm(frame, at.x, at.y));
+  const length = { x0: x, y0: y, x1: x, y1: y };
+  lengths.push(length);
+  return { length, end: "1" };
+}
+
+function moveEnd(viewer, { length, end }, at) {
+  const { x, y } = withinFilm(viewer, onFilm(viewer.frameAt(at.x, at.y), at.x, at.y));
+  Object.assign(length, { [`x${end}`]: x, [`y${end}`]: y });
+  tell();
+}
+
+function withinFilm({ description: { width, height } }, { x, y }) {
+  return { x: Math.min(Math.max(x, 0), width), y: Math.min(Math.max(y, 0), height) };
+}
+
+function dropSlip(viewer, { length }) {
+  const lengths = lengthsOf(viewer.description);
+  const size = Math.hypot(length.x1 - length.x0, length.y1 - length.y0) * viewer.frames()[0].place.scale;
+  if (size < SHORTEST * viewer.unit) lengths.splice(lengths.indexOf(length), 1);
+  tell();
+}
+
 function listenToPointer(viewer) {
   const { canvas } = viewer;
   const down = new Map(); // pointer id -> last place
   let action = null;
+  let held = null; // the length that is drawn
   let lastTap = null;
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -59,6 +96,7 @@ function listenToPointer(viewer) {
   const actionOf = (event) => {
     if (event.pointerType === "mouse" && event.button === 2) return "window";
     if (event.pointerType === "mouse" && (event.button === 1 || event.shiftKey)) return "pan";
+    if (event.pointerType !== "mouse" && store.look.loupe) return "loupe"; // the finger leads the glass
     return store.look.tool;
   };
   const spread = () => {
@@ -69,23 +107,32 @@ function listenToPointer(viewer) {
       size: Math.max(Math.hypot(one.x - other.x, one.y - other.y), 1),
     };
   };
+  const point = (event, { x, y }) => {
+    if (!viewer.film) return;
+    const film = onFilm(viewer.frameAt(x, y), x, y);
+    pointAt(viewer, film.x, film.y, { pane: viewer.paneAt(x, y), touch: event.pointerType === "touch" });
+  };
+  const letGo = () => {
+    if (held) dropSlip(viewer, held);
+    held = null;
+  };
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener("pointerdown", (event) => {
     if (!viewer.film) return;
     canvas.setPointerCapture(event.pointerId);
-    down.set(event.pointerId, place(event));
+    const here = place(event);
+    down.set(event.pointerId, here);
+    letGo();
     action = down.size === 1 ? actionOf(event) : "pinch";
+    if (action === "length") held = takeLength(viewer, here, NEAR[event.pointerType] ?? NEAR.pen);
     canvas.dataset.action = action;
+    point(event, here);
     if (event.button === 1) event.preventDefault();
   });
   canvas.addEventListener("pointermove", (event) => {
     const here = place(event);
     const before = down.get(event.pointerId);
-    if (!before) {
-      viewer.probe(here.x, here.y);
-      return;
-    }
-    if (action === "pinch") {
+    if (before && action === "pinch") {
       const was = spread();
       down.set(event.pointerId, here);
       if (down.size < 2) return;
@@ -94,30 +141,33 @@ function listenToPointer(viewer) {
       zoomAt(viewer, is.size / was.size, is.x, is.y);
       return;
     }
-    down.set(event.pointerId, here);
-    if (action === "pan") panBy(viewer, here.x - before.x, here.y - before.y);
-    if (action === "window") windowBy(viewer, here.x - before.x, here.y - before.y);
-    viewer.probe(here.x, here.y);
+    if (before) {
+      down.set(event.pointerId, here);
+      if (action === "pan") panBy(viewer, here.x - before.x, here.y - before.y);
+      if (action === "window") windowBy(viewer, here.x - before.x, here.y - before.y);
+      if (held) moveEnd(viewer, held, here);
+    }
+    point(event, here);
   });
   const up = (event) => {
     down.delete(event.pointerId);
-    if (down.size === 0) {
-      action = null;
-      delete canvas.dataset.action;
-    }
+    if (down.size > 0) return;
+    action = null;
+    letGo();
+    delete canvas.dataset.action;
   };
   canvas.addEventListener("pointerup", (event) => {
     const here = place(event);
     if (event.pointerType === "touch" && down.size === 1) {
-      const twice = lastTap && event.timeStamp - lastTap.time < 300 && Math.hypot(here.x - lastTap.x, here.y - lastTap.y) < 30;
+      const near = lastTap && Math.hypot(here.x - lastTap.x, here.y - lastTap.y) < 30 * viewer.unit;
+      const twice = near && event.timeStamp - lastTap.time < 300;
       lastTap = twice ? null : { time: event.timeStamp, ...here };
       if (twice) viewer.act("reset");
-      else viewer.probe(here.x, here.y);
     }
     up(event);
   });
   canvas.addEventListener("pointercancel", up);
-  canvas.addEventListener("pointerleave", () => viewer.probe(NaN, NaN));
+  canvas.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && pointAway(viewer));
   canvas.addEventListener("dblclick", (event) => event.button === 0 && viewer.act("reset"));
   canvas.addEventListener(
     "wheel",
@@ -127,58 +177,8 @@ function listenToPointer(viewer) {
       const lines = event.deltaMode === 1 ? 16 : 1;
       const here = place(event);
       zoomAt(viewer, Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0015)), here.x, here.y);
-      viewer.probe(here.x, here.y);
+      point(event, here);
     },
     { passive: false },
   );
-}
-
-const PLAIN_KEYS = {
-  "+": "closer", "=": "closer", "-": "farther", "−": "farther", "0": "reset", Home: "reset", "1": "single",
-  i: "invert", o: "toggle", m: "mode", "[": "before", "]": "after", ",": "fainter", ".": "stronger",
-  w: "window", p: "pan", "?": "help",
-};
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-// Keys work while the viewer has the focus, or the pointer rests on it and nobody is writing elsewhere.
-// Returns a function that stops listening.
-function listenToKeys(viewer) {
-  const { root, canvas } = viewer;
-  let hovered = false;
-  root.addEventListener("pointerenter", () => (hovered = true));
-  root.addEventListener("pointerleave", () => (hovered = false));
-  const mine = (event) => {
-    const target = event.composedPath()[0];
-    if (event.ctrlKey || event.metaKey || event.altKey || !viewer.film) return false;
-    if (event.composedPath().includes(root)) {
-      if (target.matches("select")) return false;
-      if (target.matches("input") && (event.key in ARROWS || event.key === "Home")) return false;
-      return !(target.matches("button") && event.key === " ");
-    }
-    return hovered && (target === document.body || !target.matches?.("input, textarea, select, button, [contenteditable], [role]"));
-  };
-  const down = (event) => {
-    if (!mine(event)) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (key === " " || key === "h") viewer.peek(true);
-    else if (key in ARROWS && event.shiftKey) windowBy(viewer, 12 * ARROWS[key][0], 12 * ARROWS[key][1]);
-    else if (key in ARROWS) panBy(viewer, -40 * ARROWS[key][0], -40 * ARROWS[key][1]);
-    else if (key === "Escape" && !viewer.parts.help.hidden) viewer.act("help");
-    else if (key in PLAIN_KEYS) viewer.act(PLAIN_KEYS[key]);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  const up = (event) => {
-    if (event.key === " " || event.key.toLowerCase() === "h") viewer.peek(false);
-  };
-  const away = () => viewer.peek(false);
-  document.addEventListener("keydown", down, true);
-  document.addEventListener("keyup", up, true);
-  window.addEventListener("blur", away);
-  return () => {
-    document.removeEventListener("keydown", down, true);
-    document.removeEventListener("keyup", up, true);
-    window.removeEventListener("blur", away);
-  };
 }

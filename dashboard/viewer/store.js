@@ -2,104 +2,63 @@
 const store = (window.lightbox ??= {
   films: new Map(), // radiograph key -> film, the least recently used first
   arriving: new Map(), // radiograph key -> {promise, share} while the pixels travel
-  views: new Map(), // radiograph key -> {zoom, x, y, width, level, invert}; x, y: film px in the middle of the pane
+  views: new Map(), // radiograph key -> how the film is looked at, see viewOf
+  lengths: new Map(), // radiograph key -> [{x0, y0, x1, y1}] in film px: what was measured on it
   picked: new Map(), // viewer -> key of the map that was stepped to
-  look: { mode: "heat", shown: true, tool: matchMedia("(pointer: coarse)").matches ? "pan" : "window", threshold: 0 },
-  listeners: new Set(), // called after every change that another viewer may show
+  look: { mode: "heat", shown: true, tool: matchMedia("(pointer: coarse)").matches ? "pan" : "window", threshold: 0, loupe: false },
+  cross: null, // {viewer, x, y, keyboard}: the viewer that is pointed at, and where, in film px
+  viewers: new Set(), // those on the page
+  listeners: new Set(), // called after every change that another viewer, or a bar of controls, may show
+  touched: null, // the viewer that was used last
+  front: null, // description of the film whose view stands in the address
+  opened: null, // what the address said when it was opened, until its film comes
 });
-const ROOM = 384 * 2 ** 20; // bytes of films kept
-const ATTEMPTS = 5; // a film may be asked for a moment before the server has it again
 
 function tell() {
   for (const listener of [...store.listeners]) listener();
 }
 
-// Where the server's root is, also below a base path or behind a proxy: Streamlit's own script knows.
-function address(path) {
-  const script = document.querySelector('script[type="module"][src*="static/js/"]');
-  const root = script ? script.src.split("/static/js/")[0] : location.origin;
-  return root + path;
-}
-
-// The view of a film, made as the film itself asks for where nobody has changed it yet.
+// How a film is looked at; made as the film itself asks for where nobody has changed it yet.
+// zoom: 1 shows the whole film; x, y: film px in the middle of the pane; width, level: of the window, in stored values;
+// flip: mirrored left to right; turn: then turned by so many quarters, clockwise.
 function viewOf(description) {
-  const { key, width, height, black, white } = description;
-  if (!store.views.has(key)) {
-    store.views.set(key, { zoom: 1, x: width / 2, y: height / 2, ...windowOf(black, white), invert: false });
-  }
+  const { key } = description;
+  if (!store.views.has(key)) store.views.set(key, { ...untouched(description), ...fromAddress(description) });
   return store.views.get(key);
 }
 
-function windowOf(black, white) {
-  return { width: white - black, level: (white + black) / 2 };
+function untouched({ width, height, black, white }) {
+  const place = { zoom: 1, x: width / 2, y: height / 2, turn: 0, flip: false };
+  return { ...place, ...windowOf(black, white), preset: "film", invert: false };
 }
 
-// The film, at once if it is here; else undefined.
-function filmAt(key) {
-  const film = store.films.get(key);
-  if (film) {
-    store.films.delete(key);
-    store.films.set(key, film);
-  }
-  return film;
+function lengthsOf({ key }) {
+  if (!store.lengths.has(key)) store.lengths.set(key, []);
+  return store.lengths.get(key);
 }
 
-// The film once its pixels have arrived; several viewers share one transfer.
-function filmOf(description, progress) {
-  const here = filmAt(description.key);
-  if (here) return Promise.resolve(here);
-  let arriving = store.arriving.get(description.key);
-  if (!arriving) {
-    arriving = { promise: null, watchers: new Set() };
-    arriving.promise = fetchFilm(description, (share) => arriving.watchers.forEach((watch) => watch(share)))
-      .then(keep)
-      .finally(() => store.arriving.delete(description.key));
-    store.arriving.set(description.key, arriving);
-  }
-  arriving.watchers.add(progress);
-  return arriving.promise;
+// The viewers that move with this one, itself among them: all of its link. Those of one film do so in any case, since
+// a film has one view.
+function linked(viewer) {
+  return [...store.viewers].filter((each) => each === viewer || (viewer.link && each.link === viewer.link));
 }
 
-function keep(film) {
-  store.films.set(film.key, film);
-  let used = 0;
-  for (const each of store.films.values()) used += each.pixels.byteLength;
-  for (const [key, each] of store.films) {
-    if (used <= ROOM || each === film) break;
-    store.films.delete(key);
-    used -= each.pixels.byteLength;
-  }
-  return film;
+// Makes linked viewers of other films show the same place, as shares of the film, and the same window, as a preset or
+// else as shares of the film's own.
+function lead(viewer) {
+  store.touched = viewer;
+  store.front = viewer.description;
+  for (const other of linked(viewer)) if (other.description) follow(other, viewer);
 }
 
-async function fetchFilm(description, progress) {
-  const { key, width, height, bits } = description;
-  const expected = (width * height * bits) / 8;
-  for (let attempt = 1; ; attempt++) {
-    // A range keeps the server from compressing, which costs more than it saves on one machine.
-    const response = await fetch(address(description.address), { headers: { Range: "bytes=0-" } });
-    if (response.ok) {
-      const bytes = await received(response, expected, progress);
-      const pixels = bits === 8 ? bytes : new Uint16Array(bytes.buffer);
-      return { key, width, height, bits, pixels, levels: [{ pixels, width, height }], counts: null };
-    }
-    if (attempt === ATTEMPTS) throw new Error(`the server answered ${response.status}`);
-    await new Promise((resolve) => setTimeout(resolve, 60 * 2 ** attempt));
-  }
-}
-
-async function received(response, expected, progress) {
-  const bytes = new Uint8Array(expected);
-  const reader = response.body.getReader();
-  let filled = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    if (filled + value.length > expected) throw new Error("more pixels came than the film has");
-    bytes.set(value, filled);
-    filled += value.length;
-    progress(filled / expected);
-  }
-  if (filled !== expected) throw new Error(`${filled} of ${expected} bytes came`);
-  return bytes;
+function follow(viewer, leader) {
+  const [mine, theirs] = [viewer.description, leader.description];
+  if (mine.key === theirs.key) return;
+  const view = leader.view();
+  const { zoom, turn, flip, invert, preset } = view;
+  const place = { zoom, turn, flip, x: (view.x / theirs.width) * mine.width, y: (view.y / theirs.height) * mine.height };
+  const unit = (mine.white - mine.black) / (theirs.white - theirs.black);
+  const by_hand = { width: view.width * unit, level: mine.black + (view.level - theirs.black) * unit };
+  const known = preset !== "custom" && viewer.film && presetWindow(preset, viewer.film, mine);
+  Object.assign(viewer.view(), place, { invert, preset }, known || by_hand);
 }

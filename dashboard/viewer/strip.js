@@ -19,6 +19,7 @@ class Strip {
   update(data, choose) {
     this.data = data;
     this.tables = tablesOf(data);
+    store.usualOpacity = data.opacity;
     store.look.opacity ??= data.opacity;
     const film = data.film;
     const width = Math.round(Math.min(Math.max((TALL * film.width) / film.height, 60), 160));
@@ -62,12 +63,14 @@ class Strip {
         canvas.height = pane.height;
       }
       const context = canvas.getContext("2d");
-      const place = placed(view, this.film, pane);
+      const { upright, place, matrix } = frameOf(view, this.film, pane);
+      context.setTransform(1, 0, 0, 1, 0, 0);
       context.clearRect(0, 0, pane.width, pane.height);
-      drawFilm(context, film, this.film, view, pane, place);
+      context.setTransform(...matrix);
+      drawFilm(context, film, this.film, view, upright, place);
       if (heat.absence || !store.look.shown) continue;
       const look = { opacity: Math.max(store.look.opacity, 0.6), threshold: store.look.threshold };
-      drawHeat(context, sheet, heat, this.film, look, tableOf(this.tables, this.data, heat.signed), pane, place);
+      drawHeat(context, sheet, heat, this.film, look, tableOf(this.tables, this.data, heat.signed), upright, place);
     }
     this.root.dataset.ready = "heat";
   }

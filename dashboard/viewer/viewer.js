@@ -1,42 +1,55 @@
 // One viewer. The default export is called by Streamlit whenever its data changed, always with the same parent.
-const MODES = ["heat", "contours", "beside"];
+const SAME = 2; // canvas px by which linked panes may differ and still show the very same pixels
 
 class Viewer {
   constructor(root) {
     this.root = root;
-    this.parts = build(root);
+    this.peeking = false;
+    this.begun = null; // the length that the keys have begun
+    this.sheets = { film: new Sheet(), heat: new Sheet(), loupe: new Sheet() };
+    root.innerHTML = PANE + TOOLS;
+    this.tools = new Tools(root, () => this);
+    this.parts = this.tools.parts;
     this.canvas = this.parts.canvas;
     this.context = this.canvas.getContext("2d");
-    this.filmSheet = new Sheet();
-    this.heatSheet = new Sheet();
-    this.peeking = false;
-    this.changedElsewhere = () => this.request();
-    store.listeners.add(this.changedElsewhere);
-    this.sizes = new ResizeObserver(() => this.paint());
-    this.sizes.observe(this.parts.stage);
-    this.stopKeys = listenToKeys(this);
+    this.request = () => (this.waiting ??= requestAnimationFrame(() => this.paint()));
+    store.listeners.add(this.request);
+    store.viewers.add(this);
+    this.resizes = new ResizeObserver(() => this.resized());
+    this.resizes.observe(this.parts.stage);
+    this.stopKeys = listenToKeys(root, () => this);
     listenToPointer(this);
-    this.listenToControls();
   }
 
   close() {
-    store.listeners.delete(this.changedElsewhere);
-    this.sizes.disconnect();
+    pointAway(this);
+    store.viewers.delete(this);
+    store.listeners.delete(this.request);
+    this.resizes.disconnect();
     this.stopKeys();
+    cancelAnimationFrame(this.waiting);
+    tell(); // a bar of controls may have lost the last viewer of its link
   }
 
   update(data) {
     this.key = data.viewer;
+    this.link = data.link;
+    this.root.classList.toggle("compact", data.compact);
     this.data = data;
     this.tables = tablesOf(data);
     this.heats = data.maps.map(heatOf);
+    store.usualOpacity = data.opacity;
     store.look.opacity ??= data.opacity;
     const other = this.description?.key !== data.film.key;
     this.description = data.film;
     this.root.style.setProperty("--aspect", `${data.film.width} / ${data.film.height}`);
     this.root.style.setProperty("--height", data.height ? `${data.height}px` : "");
-    if (other) this.fetch();
-    else this.request();
+    if (other) {
+      store.front = data.film;
+      this.begun = null;
+      this.fetch();
+    } else this.request();
+    tell();
   }
 
   view() {
@@ -53,7 +66,7 @@ class Viewer {
     }
     this.cover("Loading film…");
     const progress = (share) => {
-      if (this.description === description || this.description.key === description.key) {
+      if (this.description.key === description.key) {
         write(this.parts.word, share < 1 ? `Loading film… ${Math.round(100 * share)} %` : "Loading film…");
       }
     };
@@ -62,6 +75,7 @@ class Viewer {
         if (this.description.key !== film.key) return;
         this.film = film;
         this.paint();
+        tell();
       },
       (error) => {
         if (this.description.key === description.key) this.cover(`The film did not arrive: ${error.message}.`, true);
@@ -82,6 +96,10 @@ class Viewer {
     return this.heats.find((heat) => heat.key === picked) ?? this.heats[0];
   }
 
+  get table() {
+    return this.drawable ? tableOf(this.tables, this.data, this.heat.signed) : null;
+  }
+
   // Whether there is heat that can be drawn, whatever the person asked for.
   get drawable() {
     return Boolean(this.heat) && !this.heat.absence;
@@ -91,34 +109,75 @@ class Viewer {
     return this.drawable && store.look.shown && !this.peeking;
   }
 
+  // A compact pane is too small to be halved.
   get mode() {
-    return this.drawable ? store.look.mode : "heat";
+    const { mode } = store.look;
+    return !this.drawable || (this.data.compact && mode === "beside") ? "heat" : mode;
+  }
+
+  // Canvas px; of linked viewers that differ by no more than a rounding, the smallest, so that all draw the same.
+  get size() {
+    const { width, height } = this.canvas;
+    const near = linked(this).filter(({ canvas }) => {
+      return canvas && Math.abs(canvas.width - width) <= SAME && Math.abs(canvas.height - height) <= SAME;
+    });
+    const least = (side) => Math.min(...near.map(({ canvas }) => canvas[side]));
+    return { width: least("width"), height: least("height") };
   }
 
   // The panes in canvas px: one, or two of one size, beside or (on a tall screen) above each other.
   panes() {
-    const { width, height } = this.canvas;
+    const { width, height } = this.size;
     if (this.mode !== "beside") return [{ left: 0, top: 0, width, height }];
     const gap = 2 * Math.round(this.unit);
-    const film = this.description;
     const half = { width: (width - gap) >> 1, height: (height - gap) >> 1 };
-    const beside = fitted(film, { width: half.width, height }) >= fitted(film, { width, height: half.height });
+    const fit = (pane) => {
+      const { upright } = frameOf(this.view(), this.description, { left: 0, top: 0, ...pane });
+      return fitted(this.description, upright);
+    };
+    const beside = fit({ width: half.width, height }) >= fit({ width, height: half.height });
     const one = beside ? { width: half.width, height } : { width, height: half.height };
     const other = beside ? { left: width - half.width, top: 0 } : { left: 0, top: height - half.height };
     return [{ left: 0, top: 0, ...one }, { ...other, ...one }];
   }
 
-  // The pane under a canvas point; all panes have one size and one geometry.
-  paneAt(x, y = 0) {
-    return this.panes().findLast((pane) => x >= pane.left && y >= pane.top) ?? this.panes()[0];
+  // Where the film lies on each pane.
+  frames() {
+    return this.panes().map((pane) => ({ pane, ...frameOf(this.view(), this.description, pane) }));
   }
 
-  request() {
-    this.waiting ??= requestAnimationFrame(() => this.paint());
+  // Which pane is under a canvas point; all panes have one size and one geometry.
+  paneAt(x, y) {
+    return Math.max(0, this.panes().findLastIndex((pane) => x >= pane.left && y >= pane.top));
   }
 
+  frameAt(x, y) {
+    return this.frames()[this.paneAt(x, y)];
+  }
+
+  // The view was changed here.
   changed() {
+    lead(this);
     tell();
+  }
+
+  // Somebody points at this film, here or in a linked viewer, or no longer does.
+  pointed() {
+    this.pointing ??= requestAnimationFrame(() => this.mark());
+  }
+
+  mark() {
+    this.pointing = null;
+    if (!this.unit || !this.root.isConnected) return;
+    drawMarks(this);
+    const keyed = store.cross?.viewer === this && store.cross.keyboard;
+    this.parts.probe.setAttribute("aria-live", keyed ? "polite" : "off");
+    write(this.parts.probe, probeWords(this));
+  }
+
+  resized() {
+    this.paint();
+    for (const each of linked(this)) if (each !== this) each.request();
   }
 
   paint() {
@@ -148,197 +207,96 @@ class Viewer {
 
   draw() {
     const view = this.view();
-    const { context, film, heat, mode } = this;
-    this.panes().forEach((pane, index, { length }) => {
-      const place = placed(view, film, pane);
+    const { context, film, heat, sheets, table, mode } = this;
+    this.frames().forEach(({ pane, upright, place, matrix }, index, { length }) => {
       context.save();
       context.beginPath();
       context.rect(pane.left, pane.top, pane.width, pane.height);
       context.clip();
-      drawFilm(context, this.filmSheet, film, view, pane, place);
+      context.setTransform(...matrix);
+      drawFilm(context, sheets.film, film, view, upright, place);
       if (this.heatShown && index === length - 1) {
-        const table = tableOf(this.tables, this.data, heat.signed);
-        if (mode === "contours") drawContours(context, heat, film, table, pane, place, this.unit);
-        else drawHeat(context, this.heatSheet, heat, film, store.look, table, pane, place);
+        if (mode === "contours") drawContours(context, heat, film, table, upright, place, this.unit);
+        else drawHeat(context, sheets.heat, heat, film, store.look, table, upright, place);
       }
       context.restore();
     });
   }
 
-  // Controls, readout and legend as the state is.
+  // Everything around the film as the state is.
   sync() {
-    const { parts, root, description, heat, drawable, mode } = this;
-    const { look } = store;
-    const view = this.view();
-    write(parts.title, this.data.title);
-    parts.title.hidden = !this.data.title;
-    const zoom = `zoom ${view.zoom.toFixed(view.zoom < 10 ? 1 : 0)}×`;
-    const grey = `W ${Math.round(view.width)}  L ${Math.round(view.level)}`;
-    write(parts.readout, [grey, zoom, view.invert ? "inverted" : ""].filter(Boolean).join(" · "));
-    write(parts.name, description.name);
-    parts.drawn.hidden = !description.drawn;
-    parts.canvas.setAttribute("aria-label", this.spoken());
-    parts.canvas.style.touchAction = look.tool === "pan" && view.zoom <= 1 ? "pan-y" : "none";
-    parts.canvas.dataset.tool = look.tool;
-    const lines = mode === "contours" ? " · lines at 50 % and 80 % of the peak" : "";
-    write(parts.caption, heat ? heat.absence ?? heat.caption + lines : this.data.note || "No heat map");
-    parts.caption.classList.toggle("quiet", !heat && !this.data.note);
-    parts.scale.hidden = !drawable;
-    root.classList.toggle("bare", drawable && !this.heatShown);
-    const table = drawable && tableOf(this.tables, this.data, heat.signed);
-    if (drawable) this.syncScale(table);
-    parts.step.hidden = this.heats.length < 2;
-    write(parts.count, `${this.heats.indexOf(heat) + 1} of ${this.heats.length}`);
-    for (const tool of ["window", "pan"]) press(root, tool, look.tool === tool);
-    for (const each of MODES) press(root, each, look.mode === each && look.shown);
-    press(root, "invert", view.invert);
-    press(root, "peek", this.peeking || !look.shown);
-    const filled = drawable && mode !== "contours";
-    for (const part of [parts.opacities, parts.thresholds]) {
-      const input = part.querySelector("input");
-      input.disabled = !filled;
-      input.value = look[input.dataset.look];
-      write(part.querySelector("output"), `${Math.round(100 * look[input.dataset.look])} %`);
-    }
-    for (const each of parts.modes.children) each.disabled = !drawable;
-    root.querySelector('.tools [data-act="peek"]').disabled = !drawable;
-    parts.colours.disabled = !drawable;
-    const names = heat?.signed ? this.data.diverging : this.data.sequential;
-    fillColours(parts.colours, names, table?.name ?? names[0]);
-    parts.preset.value = view.preset ?? "film";
-  }
-
-  syncScale(table) {
-    const { parts, heat, mode } = this;
-    const threshold = mode === "contours" ? 0 : store.look.threshold;
-    const ticks = mode === "contours" ? LINES.map((line) => (line * heat.peak) / heat.scale) : [];
-    const fingerprint = [table.name, heat.signed, threshold, ticks].join();
-    if (parts.bar.dataset.drawn !== fingerprint) {
-      drawBar(parts.bar, table, heat.signed, threshold, ticks);
-      parts.bar.dataset.drawn = fingerprint;
-    }
-    const low = heat.signed ? figure(-heat.scale) : "0";
-    const high = `${figure(heat.scale)} ${heat.unit}`;
-    write(parts.low, low);
-    write(parts.middle, heat.signed ? "0" : "");
-    write(parts.high, high);
-    parts.bar.setAttribute("aria-label", `Colour bar from ${low} to ${high}`);
-  }
-
-  spoken() {
-    const { description, heat } = this;
-    const drawn = description.drawn ? "Drawn phantom" : "Radiograph";
-    const over = !heat ? "" : heat.absence ? `. ${heat.absence}` : this.heatShown ? `, with heat map: ${heat.caption}` : ", bare";
-    return `${drawn} ${description.name}${over}`;
-  }
-
-  // Grey value, heat and place under a canvas point.
-  probe(x, y) {
-    const { film, heat, description } = this;
-    if (!film || Number.isNaN(x)) {
-      write(this.parts.probe, "");
-      return;
-    }
-    const pane = this.paneAt(x, y);
-    const place = placed(this.view(), film, pane);
-    const column = Math.floor((x - place.left) / place.scale);
-    const row = Math.floor((y - place.top) / place.scale);
-    if (column < 0 || row < 0 || column >= film.width || row >= film.height) {
-      write(this.parts.probe, "");
-      return;
-    }
-    const words = [`grey ${film.pixels[row * film.width + column]}`];
-    if (this.drawable) {
-      const value = heatAt(heat, film, column, row);
-      words.push(Number.isNaN(value) ? "outside the map" : `heat ${figure(value)} ${heat.unit}`);
-    }
-    const { spacing } = description;
-    const mm = (at, index) => ((at + 0.5) * spacing[index]).toFixed(1);
-    words.push(spacing ? `${mm(column, 1)}, ${mm(row, 0)} mm` : `${column}, ${row} px`);
-    write(this.parts.probe, words.join(" · "));
+    const { canvas } = this;
+    syncLegend(this);
+    if (!this.data.compact) this.tools.sync();
+    this.mark();
+    canvas.setAttribute("aria-label", spoken(this));
+    canvas.style.touchAction = store.look.tool === "pan" && this.view().zoom <= 1 && !store.look.loupe ? "pan-y" : "none";
+    canvas.dataset.tool = store.look.tool;
   }
 
   peek(on) {
     if (this.peeking === on) return;
-    this.peeking = on;
-    this.request();
+    for (const each of linked(this)) each.peeking = on;
+    tell();
   }
 
-  act(name) {
+  act(name, pressed) {
     const { look } = store;
     const view = this.view();
-    const middle = [this.paneAt(0).width / 2, this.paneAt(0).height / 2];
+    const frame = this.frames()[0];
+    const middle = [frame.pane.width / 2, frame.pane.height / 2];
+    const lengths = lengthsOf(this.description);
     const step = (by) => {
       const at = this.heats.indexOf(this.heat) + by;
       if (this.heats[at]) store.picked.set(this.key, this.heats[at].key);
     };
+    const show = (mode) => Object.assign(look, { mode, shown: true });
     const acts = {
       window: () => (look.tool = "window"),
       pan: () => (look.tool = "pan"),
+      length: () => (look.tool = "length"),
+      loupe: () => (look.loupe = !look.loupe),
+      cross: () => {
+        if (store.cross?.viewer === this && store.cross.keyboard) pointAway(this);
+        else moveCross(this, 0, 0, 0);
+        this.begun = null;
+      },
+      mark: () => markLength(this),
+      remove: () => lengths.splice(pressed.dataset.index, 1),
+      removeLast: () => lengths.pop(),
+      clear: () => lengths.splice(0),
       closer: () => zoomAt(this, STEP, ...middle),
       farther: () => zoomAt(this, 1 / STEP, ...middle),
-      single: () => zoomAt(this, 1 / (fitted(this.description, this.paneAt(0)) * view.zoom), ...middle),
-      reset: () => {
-        store.views.delete(this.description.key);
-      },
+      single: () => zoomAt(this, 1 / frame.place.scale, ...middle),
+      reset: () => Object.assign(view, untouched(this.description)),
       invert: () => (view.invert = !view.invert),
+      turn: () => turnView(view, 1),
+      turnBack: () => turnView(view, -1),
+      flip: () => flipView(view),
       toggle: () => (look.shown = !look.shown),
-      mode: () => Object.assign(look, { mode: MODES[(MODES.indexOf(look.mode) + 1) % MODES.length], shown: true }),
-      heat: () => Object.assign(look, { mode: "heat", shown: true }),
-      contours: () => Object.assign(look, { mode: "contours", shown: true }),
-      beside: () => Object.assign(look, { mode: "beside", shown: true }),
+      mode: () => {
+        const modes = this.data.compact ? MODES.slice(0, 2) : MODES;
+        show(modes[(modes.indexOf(this.mode) + 1) % modes.length]);
+      },
+      heat: () => show("heat"),
+      contours: () => show("contours"),
+      beside: () => show("beside"),
       before: () => step(-1),
       after: () => step(1),
       fainter: () => (look.opacity = Math.max(0, look.opacity - 0.05)),
       stronger: () => (look.opacity = Math.min(1, look.opacity + 0.05)),
-      more: () => this.root.classList.toggle("open"),
-      help: () => this.help(),
+      help: () => openHelp(this.root),
       retry: () => this.fetch(),
     };
-    acts[name]?.();
-    tell();
+    if (name in acts) acts[name]();
+    else this.preset(name);
+    this.changed();
   }
 
-  help() {
-    const { help } = this.parts;
-    help.hidden = !help.hidden;
-    (help.hidden ? this.canvas : help.querySelector("button")).focus();
-  }
-
-  listenToControls() {
-    const { root, parts } = this;
-    root.addEventListener("click", (event) => {
-      const act = event.target.closest("[data-act]")?.dataset.act;
-      if (act && act !== "peek") this.act(act);
-    });
-    const peek = root.querySelector('[data-act="peek"]');
-    peek.addEventListener("pointerdown", (event) => {
-      peek.setPointerCapture(event.pointerId);
-      this.peek(true);
-    });
-    for (const end of ["pointerup", "pointercancel", "blur"]) peek.addEventListener(end, () => this.peek(false));
-    peek.addEventListener("contextmenu", (event) => event.preventDefault());
-    peek.addEventListener("keydown", (event) => {
-      if (event.key === " " || event.key === "Enter") this.peek(true);
-    });
-    peek.addEventListener("keyup", () => this.peek(false));
-    for (const part of [parts.opacities, parts.thresholds]) {
-      const input = part.querySelector("input");
-      input.addEventListener("input", () => {
-        store.look[input.dataset.look] = Number(input.value);
-        tell();
-      });
-    }
-    parts.colours.addEventListener("change", () => {
-      store.look[this.heat?.signed ? "diverging" : "sequential"] = parts.colours.value;
-      tell();
-    });
-    parts.preset.addEventListener("change", () => {
-      if (!this.film) return;
-      const { value } = parts.preset;
-      Object.assign(this.view(), presetWindow(value, this.film, this.description), { preset: value });
-      tell();
-    });
+  // Sets the window that is called this.
+  preset(name) {
+    const found = this.film && presetWindow(name, this.film, this.description);
+    if (found) Object.assign(this.view(), found, { preset: name });
   }
 }
 

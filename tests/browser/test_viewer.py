@@ -198,7 +198,7 @@ def test_nothing_but_a_change_of_film_or_map_goes_to_the_server(show: Callable[.
     slide(page, "threshold", 0.2)
     page.locator('[data-part="colours"]').first.select_option("viridis")
     page.locator('[data-part="preset"]').first.select_option("percentile")
-    for act in ("contours", "beside", "heat", "invert", "closer", "farther", "pan", "window", "help", "help"):
+    for act in ("contours", "beside", "heat", "invert", "closer", "farther", "pan", "window", "length", "turn", "flip", "loupe"):
         page.locator(f'.tools [data-act="{act}"]').first.click()
     box = page.locator("[data-testid=film]").first.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -276,7 +276,7 @@ def test_viewers_of_one_film_move_together(show: Callable[..., Any]) -> None:
 def test_window_by_dragging_and_reset_by_double_click(show: Callable[..., Any]) -> None:
     page = show(kind="none")
     readout = page.locator("[data-testid=readout]")
-    assert readout.inner_text() == "W 4095  L 2048 · zoom 1.0×"
+    assert readout.inner_text() == "W 4096  L 2048 · zoom 1.0×"
     box = page.locator("[data-testid=film]").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
@@ -289,8 +289,8 @@ def test_window_by_dragging_and_reset_by_double_click(show: Callable[..., Any]) 
     page.mouse.dblclick(x, y)
     settled(page)
 
-    assert dragged != "W 4095  L 2048 · zoom 1.0×"
-    assert readout.inner_text() == "W 4095  L 2048 · zoom 1.0×"
+    assert dragged != "W 4096  L 2048 · zoom 1.0×"
+    assert readout.inner_text() == "W 4096  L 2048 · zoom 1.0×"
 
 
 def test_the_wheel_keeps_the_point_under_the_pointer(show: Callable[..., Any]) -> None:
@@ -322,13 +322,14 @@ def test_the_probe_reads_grey_heat_and_place_as_stored(show: Callable[..., Any])
     column = 300 - math.floor(view["width"] / 2 - view["x"] + 0.5)
     row = 200 - math.floor(view["height"] / 2 - view["y"] + 0.5)
 
-    grey, heat, place = page.locator("[data-testid=probe]").inner_text().split(" · ")
+    grey, heat, pixels, place = page.locator("[data-testid=probe]").inner_text().split(" · ")
 
     spacing = film.spacing
     assert spacing is not None
     assert grey == f"grey {film.pixels[row, column]}"
     assert heat.startswith("heat ")
     assert heat.endswith(" logits")
+    assert pixels == f"{column}, {row} px"
     assert place == f"{(column + 0.5) * spacing[1]:.1f}, {(row + 0.5) * spacing[0]:.1f} mm"
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.image.phantom import draw
 from core.types import Explanation, Origin, Placement, Radiograph
-from dashboard.viewer import stage_strip, viewer
+from dashboard.viewer import controls, stage_strip, viewer
 
 SIZES = {"stage1": 56, "stage2": 28, "stage3": 14, "stage4": 7}
 
@@ -74,10 +74,22 @@ def main() -> None:
     shown = [] if kind == "none" else [explanation(film, layer, signed=signed, kind=kind)]
     if kind == "several":
         shown = [explanation(film, each) for each in SIZES]
-    columns = st.columns([3, 1] if viewers == 1 else viewers)
+    link = st.query_params.get("link")
+    if link:
+        controls(link, key="controls")
+    other = st.query_params.get("other") == "1"
+    columns = st.columns([3, 1] if viewers == 1 else min(viewers, 3))
     for index in range(viewers):
-        with columns[index]:
-            viewer(film, shown, key=f"viewer-{index}", title=f"Tile {index + 1}" if viewers > 1 else "", height=height)
+        with columns[index % len(columns)]:
+            viewer(
+                remembered("1 700 800") if other and index % 2 else film,
+                shown if not other else [],
+                key=f"viewer-{index}",
+                title=f"Tile {index + 1}" if viewers > 1 else "",
+                height=height,
+                link=link,
+                compact=st.query_params.get("compact") == "1",
+            )
     clicked = stage_strip(film, [explanation(film, each, signed=signed) for each in SIZES], selected=layer, key="strip")
     st.text(f"clicked {clicked}")
     st.text(f"runs {st.session_state.runs}")

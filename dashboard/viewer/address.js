@@ -1,0 +1,107 @@
+// How the film is looked at, in the page's address: #view=KEY~z1.5~x0.4~o0.3, what is not as usual, behind the film's key.
+// It stands behind the # because Streamlit leaves that alone: Python owns what stands behind the ?, and each change of
+// it would send the address back as it was. Where a change of page or query drops it, it is put back.
+const BEAT = 400; // ms between looks at what has changed
+const KEY_LETTERS = 8; // of the radiograph's key
+const FIGURES = 5; // significant digits
+
+const rounded = (value) => Number(value.toPrecision(FIGURES));
+const BY_LETTER = {
+  z: ["zoom", rounded], x: ["x", rounded], y: ["y", rounded], w: ["width", rounded], l: ["level", rounded],
+  p: ["preset", String], t: ["turn", Number], i: ["invert", Boolean], f: ["flip", Boolean],
+};
+const LOOK_BY_LETTER = {
+  o: ["opacity", rounded], h: ["threshold", rounded], m: ["mode", String], c: ["sequential", String],
+  d: ["diverging", String], n: ["hidden", Boolean],
+};
+
+// Places are shares of the film, so that they read the same on any copy of it.
+function told(description) {
+  const { width, height } = description;
+  const view = viewOf(description);
+  const usual = untouched(description);
+  const shares = ({ x, y, ...rest }) => ({ ...rest, x: x / width, y: y / height });
+  const look = { ...store.look, hidden: !store.look.shown };
+  const plain = { opacity: store.usualOpacity, threshold: 0, mode: "heat", hidden: false };
+  return [...differences(BY_LETTER, shares(view), shares(usual)), ...differences(LOOK_BY_LETTER, look, plain)];
+}
+
+function differences(letters, now, usual) {
+  return Object.entries(letters).flatMap(([letter, [name, kind]]) => {
+    const value = now[name] === undefined ? undefined : kind(now[name]);
+    if (value === undefined || value === (usual[name] === undefined ? undefined : kind(usual[name]))) return [];
+    return [letter + (kind === Boolean ? "" : value)];
+  });
+}
+
+// {film, view, look} of an address; null where it says nothing of a view.
+function parsed(hash) {
+  const text = hash.slice(1).split("&").find((part) => part.startsWith("view="))?.slice(5);
+  if (!text) return null;
+  const [film, ...words] = decodeURIComponent(text).split("~");
+  const found = { film, view: {}, look: {} };
+  for (const word of words) {
+    for (const [letters, into] of [[BY_LETTER, found.view], [LOOK_BY_LETTER, found.look]]) {
+      const [name, kind] = letters[word[0]] ?? [];
+      if (!name) continue;
+      const value = kind === Boolean ? true : kind === String ? word.slice(1) : Number(word.slice(1));
+      if (!Number.isNaN(value)) into[name] = value;
+    }
+  }
+  return found;
+}
+
+// What the address that was opened says of the view of this film, once.
+function fromAddress({ key, width, height }) {
+  const { opened } = store;
+  if (!opened || !opened.film || !key.startsWith(opened.film)) return {};
+  store.opened = null;
+  return checked(opened.view, width, height);
+}
+
+// Only what a view can be: an address may have been written by hand.
+function checked({ x = 0.5, y = 0.5, ...view }, width, height) {
+  const safe = { ...view, x: clamp(x, 0, 1) * width, y: clamp(y, 0, 1) * height };
+  if ("zoom" in view) safe.zoom = clamp(view.zoom, 0.01, 10_000);
+  if ("turn" in view) safe.turn = clamp(Math.round(view.turn), 0, 3);
+  if ("width" in view) safe.width = clamp(view.width, 1, 2 ** 17);
+  if ("level" in view) safe.level = clamp(view.level, -(2 ** 17), 2 ** 17);
+  return safe;
+}
+
+function clamp(value, low, high) {
+  return Math.min(Math.max(value, low), high);
+}
+
+function readAddress() {
+  const found = parsed(location.hash);
+  if (!found) return;
+  store.opened = found;
+  const { hidden, mode, ...look } = found.look;
+  for (const name of ["opacity", "threshold"]) if (name in look) look[name] = clamp(look[name], 0, 1);
+  Object.assign(store.look, look, { shown: !hidden });
+  if (["heat", "contours", "beside"].includes(mode)) store.look.mode = mode;
+  for (const { description } of store.viewers) {
+    if (!description || !store.opened || !description.key.startsWith(found.film)) continue;
+    Object.assign(viewOf(description), untouched(description), fromAddress(description));
+  }
+  tell();
+}
+
+function writeAddress() {
+  const { front, viewers, opened } = store;
+  if (!viewers.size && opened) return; // its film is still to come
+  const words = viewers.size && front ? told(front) : [];
+  const parts = location.hash.slice(1).split("&").filter((part) => part && !part.startsWith("view="));
+  if (words.length) parts.push(`view=${[front.key.slice(0, KEY_LETTERS), ...words].join("~")}`);
+  const hash = parts.length ? `#${parts.join("&")}` : "";
+  if (hash === location.hash) return;
+  history.replaceState(history.state, "", location.pathname + location.search + hash);
+}
+
+if (!store.addressed) {
+  store.addressed = true;
+  readAddress();
+  addEventListener("hashchange", readAddress);
+  setInterval(writeAddress, BEAT);
+}

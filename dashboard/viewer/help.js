@@ -1,0 +1,64 @@
+// What keys, mouse and fingers do, in a dialog of the browser's own: it takes the focus, gives it back, and Esc closes it.
+const KEYS = [
+  ["The film", [
+    ["+ and −, wheel, pinch", "zoom"],
+    ["1", "one film pixel on one screen pixel"],
+    ["arrow keys", "pan"],
+    ["Shift and arrow keys", "window wider or narrower, level up or down"],
+    ["2, 3, 4, 5, 6", "film's own window, percentile 1–99, full range, lung, bone"],
+    ["I", "invert the grey scale"],
+    ["R, Shift R", "turn by 90° right, left"],
+    ["F", "mirror left to right"],
+    ["0 or double click", "reset all of these"],
+  ]],
+  ["Pointer", [
+    ["W, P, L", "left drag sets the window, pans, or measures a length"],
+    ["right drag", "window: across width, up and down level"],
+    ["middle or Shift drag", "pan"],
+    ["one finger, two fingers", "the chosen tool; zoom and pan"],
+    ["G", "magnifying glass on the film's own pixels"],
+    ["C", "cross: arrow keys move it, with Shift by one pixel; Enter begins and ends a length; Esc leaves"],
+    ["Delete", "remove the last length"],
+  ]],
+  ["The heat", [
+    ["hold Space or H", "look at the bare film"],
+    ["O", "heat on or off"],
+    ["M", "heat, contour lines, side by side"],
+    [", and .", "heat fainter or stronger"],
+    ["[ and ]", "previous and next map, where there are several"],
+  ]],
+];
+
+const HELP = `
+  <dialog class="help" data-part="help" aria-labelledby="lightbox-help">
+    <form method="dialog"><h2 id="lightbox-help">Keys, mouse and touch</h2><button aria-label="Close">Close</button></form>
+    <div class="lists"></div>
+    <p>R and L stand at the patient's right and left; in brackets where the file does not say it and the usual way to
+    hang a frontal film was taken. A mirrored or turned film is marked as such.</p>
+    <p>Lengths are in mm where the file gives the size of a pixel, else in pixels. At the detector they are longer than
+    in the patient.</p>
+    <p>Heat hides the film in proportion to its strength, up to half of the scale; from there on the opacity is full.</p>
+    <p>A screen in a browser shows 256 greys and is not calibrated: this is no diagnostic display.</p>
+  </dialog>`;
+
+// Opens the list within `root`, where it is made when it is first asked for.
+function openHelp(root) {
+  let dialog = root.querySelector("dialog");
+  if (!dialog) {
+    root.insertAdjacentHTML("beforeend", HELP);
+    dialog = root.querySelector("dialog");
+    const lists = dialog.querySelector(".lists");
+    for (const [title, keys] of KEYS) {
+      const section = lists.appendChild(document.createElement("section"));
+      section.append(Object.assign(document.createElement("h3"), { textContent: title }));
+      const list = section.appendChild(document.createElement("dl"));
+      for (const [key, meaning] of keys) {
+        list.append(Object.assign(document.createElement("dt"), { textContent: key }));
+        list.append(Object.assign(document.createElement("dd"), { textContent: meaning }));
+      }
+    }
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside the list
+    dialog.addEventListener("keydown", (event) => event.key === "?" && dialog.close());
+  }
+  dialog.showModal();
+}

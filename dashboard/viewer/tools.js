@@ -1,0 +1,153 @@
+// The controls: below one viewer, or once for all viewers of a link. They act on the viewer that `lead` names.
+const MODES = ["heat", "contours", "beside"];
+
+const TOOLS = `
+  <div class="tools" role="group" aria-label="Radiograph viewer">
+    <div class="group" role="group" aria-label="Left drag">
+      ${button("window", "Set window by dragging", "W", icon("window") + "<span>Window</span>")}
+      ${button("pan", "Pan by dragging", "P", icon("pan") + "<span>Pan</span>")}
+      ${button("length", "Measure a length by dragging", "L", icon("length") + "<span>Length</span>")}
+    </div>
+    <div class="group">${button("loupe", "Magnifying glass on the film's own pixels", "G", icon("loupe"))}</div>
+    <div class="group" role="group" aria-label="Zoom">
+      ${button("farther", "Zoom out", "−", icon("farther"))}
+      ${button("closer", "Zoom in", "+", icon("closer"))}
+      ${button("reset", "Reset zoom, window, turn and mirror", "0", icon("fit"))}
+    </div>
+    <div class="group" role="group" aria-label="Film">
+      ${button("invert", "Invert grey scale", "I", icon("invert"))}
+      ${button("turn", "Turn by 90° right", "R", icon("turn"))}
+      ${button("flip", "Mirror left to right", "F", icon("flip"))}
+    </div>
+    <label class="choice" data-part="greys"><select data-part="preset" aria-label="Window preset"></select></label>
+    <div class="group last">
+      ${button("more", "More controls", "", icon("more"))}
+      ${button("help", "Keys, mouse and touch", "?", icon("help"))}
+    </div>
+    <div class="break"></div>
+    <div class="group joined" role="group" aria-label="How the heat is shown" data-part="modes">
+      ${button("heat", "Heat", "M", "Heat")}
+      ${button("contours", "Contour lines at 50 and 80 percent of the peak", "M", "Contours")}
+      ${button("beside", "Bare film beside the heat", "M", "Side by side")}
+    </div>
+    <div class="group">${button("peek", "Hold to look at the bare film", "hold Space", icon("eye") + "<span>Bare film</span>")}</div>
+    <label class="slider" data-part="opacities"><span>Opacity</span><input type="range" min="0" max="1" step="0.01" data-look="opacity" aria-label="Opacity of the heat"><output></output></label>
+    <label class="slider" data-part="thresholds"><span>Threshold</span><input type="range" min="0" max="0.95" step="0.01" data-look="threshold" aria-label="Heat below this share of the scale is hidden"><output></output></label>
+    <label class="choice" data-part="palette"><select data-part="colours" aria-label="Colour map"></select></label>
+  </div>`;
+
+const COLOUR_NAMES = {
+  managua_r: "Blue to orange",
+  berlin: "Blue to red",
+  vanimo_r: "Green to purple",
+};
+const colourName = (name) => COLOUR_NAMES[name] ?? name[0].toUpperCase() + name.slice(1);
+
+class Tools {
+  // root: an element that holds TOOLS; lead: () => viewer, undefined where there is none.
+  constructor(root, lead) {
+    this.root = root;
+    this.lead = lead;
+    this.parts = partsOf(root);
+    this.listen();
+  }
+
+  listen() {
+    const { root, parts } = this;
+    root.addEventListener("click", (event) => {
+      const pressed = event.target.closest("[data-act]");
+      if (pressed && pressed.dataset.act !== "peek") this.act(pressed.dataset.act, pressed);
+    });
+    const peek = root.querySelector('[data-act="peek"]');
+    peek.addEventListener("pointerdown", (event) => {
+      peek.setPointerCapture(event.pointerId);
+      this.lead()?.peek(true);
+    });
+    for (const end of ["pointerup", "pointercancel", "blur"]) {
+      peek.addEventListener(end, () => this.lead()?.peek(false));
+    }
+    peek.addEventListener("contextmenu", (event) => event.preventDefault());
+    peek.addEventListener("keydown", (event) => {
+      if (event.key === " " || event.key === "Enter") this.lead()?.peek(true);
+    });
+    peek.addEventListener("keyup", () => this.lead()?.peek(false));
+    for (const part of [parts.opacities, parts.thresholds]) {
+      const input = part.querySelector("input");
+      input.addEventListener("input", () => {
+        store.look[input.dataset.look] = Number(input.value);
+        tell();
+      });
+    }
+    parts.colours.addEventListener("change", () => {
+      store.look[this.lead()?.heat?.signed ? "diverging" : "sequential"] = parts.colours.value;
+      tell();
+    });
+    parts.preset.addEventListener("change", () => this.act(parts.preset.value));
+  }
+
+  act(name, pressed) {
+    if (name === "more") this.root.classList.toggle("open");
+    else if (name === "help") openHelp(this.root);
+    else this.lead()?.act(name, pressed);
+  }
+
+  // Shows the state.
+  sync() {
+    const { root, parts } = this;
+    const viewer = this.lead();
+    const { look } = store;
+    const drawable = Boolean(viewer?.drawable);
+    for (const each of root.querySelectorAll(".tools :is(button, select)")) each.disabled = !viewer?.film;
+    for (const tool of ["window", "pan", "length"]) this.press(tool, look.tool === tool);
+    this.press("loupe", look.loupe);
+    for (const mode of MODES) this.press(mode, drawable && look.shown && viewer.mode === mode);
+    for (const name of ["invert", "flip"]) this.press(name, viewer?.view()[name]);
+    this.press("peek", viewer?.peeking || !look.shown);
+    for (const name of [...MODES, "peek"]) this.find(name).disabled = !drawable;
+    this.find("beside").hidden = Boolean(viewer?.data.compact);
+    this.find("help").disabled = this.find("more").disabled = false;
+    const filled = drawable && viewer.mode !== "contours";
+    for (const part of [parts.opacities, parts.thresholds]) {
+      const input = part.querySelector("input");
+      input.disabled = !filled;
+      input.value = look[input.dataset.look] ?? 0;
+      write(part.querySelector("output"), `${Math.round(100 * input.value)} %`);
+    }
+    parts.colours.disabled = !drawable;
+    if (!viewer) return;
+    const names = viewer.heat?.signed ? viewer.data.diverging : viewer.data.sequential;
+    fill(parts.colours, names.map((name) => [name, colourName(name)]), viewer.table?.name ?? names[0]);
+    const windows = viewer.description.windows.map(([name], index) => [`file${index}`, name]);
+    const presets = Object.entries(PRESETS);
+    fill(parts.preset, [presets[0], ...windows, ...presets.slice(1), ["custom", "Set by hand"]], viewer.view().preset);
+    Object.assign(parts.preset.lastChild, { disabled: true, hidden: true });
+  }
+
+  find(act) {
+    return this.root.querySelector(`.tools [data-act="${act}"]`);
+  }
+
+  press(act, pressed) {
+    this.find(act).setAttribute("aria-pressed", String(Boolean(pressed)));
+  }
+}
+
+function partsOf(root) {
+  const parts = {};
+  for (const element of root.querySelectorAll("[data-part]")) parts[element.dataset.part] = element;
+  return parts;
+}
+
+// Writes text only where it changed, so that nothing is read out or laid out again without need.
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function fill(select, options, chosen) {
+  const names = options.flat().join();
+  if (select.dataset.names !== names) {
+    select.dataset.names = names;
+    select.replaceChildren(...options.map(([value, label]) => new Option(label, value)));
+  }
+  if (select.value !== chosen) select.value = chosen;
+}
