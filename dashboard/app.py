@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, desk, draw, sidebar
+from dashboard import cache, desk, draw, link, sidebar
 from dashboard.views import pages
 
 _HERE = Path(__file__).parent
@@ -17,6 +17,7 @@ chosen_page = st.navigation(
     position="top",
 )
 
+link.follow()
 model = desk.model()
 with st.sidebar:
     sidebar.ways_in()
@@ -31,6 +32,7 @@ with draw.shown():
     chosen_page.run()
 with place:
     sidebar.strip(model)
+link.write()
 if model is not None and desk.film() is None:
     with draw.shown():
         cache.classifier(model)  # warm before the first film comes

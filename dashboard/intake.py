@@ -139,3 +139,5 @@ def _show(*radiographs: Radiograph | None) -> None:
     readable = [radiograph.key for radiograph in radiographs if radiograph]
     here = session()
     here.chosen = readable[0] if readable else here.chosen
+    if here.wanted in readable:  # the film of the link by which the page was opened
+        here.chosen, here.wanted = here.wanted, None

@@ -1,5 +1,6 @@
 """What one person has on the light box; the only file that says st.session_state."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,8 @@ class Session:
     credits:     radiograph key -> whose film it is and under which licence, for public films.
     seen:        whether a film has been on the page; until then a skeleton keeps its place.
     problems:    sentences about files that could not be opened, until they are dismissed.
+    address:     what the address of the page said when it was last read or written (dashboard.link).
+    wanted:      key of the film that a link asks for, as long as it is not on the desk.
     batch:       counts what was added, so that the uploader starts empty each time.
     """
 
@@ -81,6 +84,8 @@ class Session:
     tiles: list[Tile] = field(default_factory=list)
     credits: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    address: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    wanted: str | None = None
     batch: int = 0
     seen: bool = False
 

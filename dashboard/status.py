@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import desk, draw, markup, waiting
+from dashboard import desk, draw, link, markup, waiting
 from dashboard.desk import Chosen
 from dashboard.question import downloads
 from dashboard.state import Session, session
@@ -16,6 +16,7 @@ def status(chosen: Chosen) -> None:
         with st.container(key="about", horizontal=True, vertical_alignment="center", gap="small"):
             _about(chosen)
         downloads(chosen)
+        link.button()
 
 
 def _about(chosen: Chosen) -> None:

@@ -1,0 +1,18 @@
+// Copies the address of the page as it stands, the viewer's part of it included.
+const IDLE = "Link";
+
+export default function ({ parentElement }) {
+  const button = parentElement.querySelector("button");
+  button.textContent = IDLE;
+  button.title = "Copy the address of this view. It holds no film and no name: the other person adds the same file.";
+  button.onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Copy it from the address bar"; // the browser forbids it away from localhost and https
+    }
+    clearTimeout(button.back);
+    button.back = setTimeout(() => (button.textContent = IDLE), 2500);
+  };
+}

@@ -1,0 +1,181 @@
+"""What is looked at stands in the address of the page, so that it can be sent to somebody; opening it shows the same.
+
+The film never does, nor its name, which may be a patient's: only its key, a digest of its content. Zoom, window and
+colours are added by the viewer itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.errors import BadCheckpoint, UserError
+from core.explain.method import Value, methods
+from core.types import Cleaning
+from dashboard import cache, desk, intake
+from dashboard.state import Session, Tile, session
+
+_OURS = ("film", "model", "weights", "finding", "method", "stage", "set", "clean", "scale", "tile")
+_DIGITS = 8  # of the model's key
+_BETWEEN = "~"  # the parts of a tile
+_COMMON = "common"
+_copy = st.components.v2.component(
+    "lightbox.link",
+    html='<button type="button" class="link"></button>',
+    css=(Path(__file__).parent / "link.css").read_text(encoding="utf-8"),
+    js=(Path(__file__).parent / "link.js").read_text(encoding="utf-8"),
+)
+
+Address = Mapping[str, Sequence[str]]
+
+
+def follow() -> None:
+    """Shows what the address asks for, where that is not what this session wrote there: a link, or the way back.
+
+    What cannot be had is told in one sentence; the rest of the link counts all the same.
+    """
+    here = session()
+    asked = _address()
+    if not asked or asked == here.address:
+        return
+    here.address = asked
+    here.problems[:] = [problem for part in (_model, _question, _tiles, _film) for problem in part(here, asked)]
+
+
+def write() -> None:
+    """Puts what is looked at into the address."""
+    here = session()
+    wanted = _told(here)
+    if not wanted and here.wanted is not None:
+        return  # a link waits for its film: the address stays as it was sent
+    if wanted != _address():
+        others = {name: st.query_params.get_all(name) for name in st.query_params if name not in _OURS}
+        st.query_params.from_dict(others | wanted)
+    here.address = wanted
+
+
+def button() -> None:
+    """Copies the address of what is on the page."""
+    with st.container(key="link", width="content"):
+        _copy(key="copy link")
+
+
+def _address() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in _OURS if name in st.query_params}
+
+
+def _told(here: Session) -> dict[str, list[str]]:
+    """What the address should say; nothing as long as there is no film."""
+    radiograph, name = desk.film(), desk.model_name()
+    if radiograph is None or name is None:
+        return {}
+    told: dict[str, list[str]] = {"film": [radiograph.key], "model": [name]}
+    with suppress(BadCheckpoint):
+        told["weights"] = [cache.card(name).key[:_DIGITS]]
+    cleaning = asdict(here.cleaning(radiograph.key))
+    usual = asdict(Cleaning())
+    told |= {
+        "finding": [here.finding] if here.finding else [],
+        "method": [here.method],
+        "stage": [here.layer] if here.layer else [],
+        "set": [f"{name}:{value}" for name, value in here.settings.get(here.method, {}).items()],
+        "clean": [f"{name}:{value}" for name, value in cleaning.items() if value != usual[name]],
+        "scale": [_COMMON] if here.common else [],
+        "tile": [
+            _BETWEEN.join((tile.checkpoint, tile.method, tile.finding or "", tile.layer or "")) for tile in here.tiles
+        ],
+    }
+    return {name: values for name, values in told.items() if values}
+
+
+def _one(asked: Address, name: str) -> str | None:
+    return asked[name][-1] if name in asked else None
+
+
+def _model(here: Session, asked: Address) -> list[str]:
+    name = _one(asked, "model")
+    if name is None:
+        return []
+    if name not in cache.names():
+        return [f"The link asks for the model {name!r}, which is not here. Another one is shown; bring it and reload."]
+    here.checkpoint = name
+    weights = _one(asked, "weights")
+    with suppress(BadCheckpoint):  # the frame says so
+        if weights and not cache.card(name).key.startswith(weights):
+            return [f"The link was made with other weights of {name!r}: what it showed may not be what stands here."]
+    return []
+
+
+def _question(here: Session, asked: Address) -> list[str]:
+    here.finding = _one(asked, "finding")
+    here.layer = _one(asked, "stage")
+    here.common = _one(asked, "scale") == _COMMON
+    name = _one(asked, "method")
+    if name is None:
+        return []
+    if name not in methods:
+        return [f"The link asks for the method {name!r}, which is not here. {methods[desk.DEFAULT].title} is shown."]
+    here.method = name
+    try:
+        settings = _settings(name, asked.get("set", ()))
+    except UserError as error:
+        return [f"A setting of the link cannot be had: {error} The method's own is taken."]
+    here.settings[name] = settings
+    return []
+
+
+def _settings(method: str, asked: Sequence[str]) -> dict[str, Value]:
+    given = dict(entry.split(":", 1) for entry in asked if ":" in entry)
+    parsed = methods[method].parse(given)
+    return {name: parsed[name] for name in given}
+
+
+def _tiles(here: Session, asked: Address) -> list[str]:
+    """The board; a tile of a model or a method that is not here is left out and told."""
+    if "tile" not in asked:
+        return []
+    problems, tiles = [], []
+    for text in asked["tile"]:
+        checkpoint, method, finding, layer = [*text.split(_BETWEEN), "", "", ""][:4]
+        if checkpoint not in cache.names() or method not in methods:
+            problems.append(
+                f"A tile of the link is of {checkpoint!r} with {method!r}, which is not here. It is left out."
+            )
+            continue
+        tiles.append(Tile(checkpoint, method, finding or None, layer or None))
+    here.tiles = tiles
+    return problems
+
+
+def _film(here: Session, asked: Address) -> list[str]:
+    """Looks at the film, if it is on the desk or is the phantom; else waits for the same file."""
+    key = _one(asked, "film")
+    if key is None:
+        return []
+    cleaning = dict(entry.split(":", 1) for entry in asked.get("clean", ()) if ":" in entry)
+    here.cleanings[key] = _cleaning(cleaning)
+    if key not in here.radiographs and key == cache.drawn(intake.PHANTOM).key:
+        here.add(cache.drawn(intake.PHANTOM))
+    if key in here.radiographs:
+        here.chosen, here.wanted = key, None
+        return []
+    here.wanted = key
+    return [
+        f"The link is about a film that is not here (key {key[:_DIGITS]}…). Add the same file to see what was sent."
+    ]
+
+
+def _cleaning(given: Mapping[str, str]) -> Cleaning:
+    """Unknown or garbled switches stay as they usually are."""
+    switches: dict[str, dict[str, Any]] = {
+        "crop_borders": {"True": True, "False": False},
+        "turn": {str(turn): turn for turn in range(4)},
+        "invert": {"True": True, "False": False},
+        "denoise": {name: name for name in ("none", "gaussian", "median")},
+        "clahe": {"True": True, "False": False},
+    }
+    found = {name: switches[name][text] for name, text in given.items() if text in switches.get(name, {})}
+    return Cleaning(**found)

@@ -1,0 +1,115 @@
+"""The address of a page: it says what is looked at, and opening it shows the same."""
+
+import numpy as np
+import pytest
+
+from core.image.read import read
+from core.types import Origin, Radiograph
+from dashboard import cache
+from tests.dashboard.conftest import Desk, encoded
+
+KEY = "0123456789abcdef"
+
+
+def _opened(small_weights: object, **asked: str | list[str]) -> Desk:
+    desk = Desk()
+    for name, value in asked.items():
+        desk.app.query_params[name] = value
+    return desk.run()
+
+
+def _address(desk: Desk) -> dict[str, list[str]]:
+    return {
+        name: [values] if isinstance(values, str) else list(values) for name, values in desk.app.query_params.items()
+    }
+
+
+def test_an_empty_desk_has_a_bare_address(desk: Desk) -> None:
+    assert _address(desk) == {}
+
+
+def test_the_address_says_what_is_looked_at_but_not_whose_film(desk: Desk) -> None:
+    desk.press("Open the phantom").choose("Finding", "covid").choose("Stage", "stage 3")
+    desk.method("smoothgrad").session.settings["smoothgrad"] = {"samples": 5}
+    desk.run()
+
+    key = cache.drawn(0).key
+    assert _address(desk) == {
+        "film": [key],
+        "model": ["untrained"],
+        "weights": [cache.card("untrained").key[:8]],
+        "finding": ["covid"],
+        "method": ["smoothgrad"],
+        "stage": ["stage 3"],
+        "set": ["samples:5"],
+    }
+    assert _address(desk.press("Clear")) == {}
+
+
+def test_opening_the_address_of_a_view_shows_the_same(desk: Desk, small_weights: object) -> None:
+    desk.press("Open the phantom").choose("Finding", "covid").choose("Stage", "stage 2").toggle("Invert")
+    desk.toggle("Same scale")
+    sent = _address(desk)
+
+    other = _opened(small_weights, **sent)
+
+    assert other.asked == "covid"
+    assert other.menu("Stage").value == "stage 2"
+    assert other.session.cleaning(cache.drawn(0).key).invert
+    assert other.session.common
+    assert _address(other) == sent
+    assert not other.errors
+
+
+def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights: object) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (300, 260)).astype(np.uint8)
+    one, other = (
+        encoded(Radiograph(pixels=each, name="drawn", black=0, white=255, origin=Origin("PNG", "L", 8)))
+        for each in (pixels, pixels.T)
+    )
+    film = read(one, name="one.png")
+    sent = {"film": [film.key], "model": ["untrained"], "finding": ["normal"], "method": ["saliency"]}
+    desk = _opened(small_weights, **sent)
+    assert "about a film that is not here" in "".join(desk.errors)
+    assert _address(desk) == sent
+
+    desk.drop(("other.png", other), ("one.png", one))
+
+    assert desk.session.chosen == film.key
+    assert desk.asked == "normal"
+    assert desk.session.method == "saliency"
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"model": "resnet9000"}, "The link asks for the model 'resnet9000', which is not here"),
+        ({"model": "untrained", "weights": "ffffffff"}, "The link was made with other weights of 'untrained'"),
+        ({"method": "divination"}, "The link asks for the method 'divination', which is not here"),
+        ({"method": "smoothgrad", "set": "samples:-4"}, "samples is -4; it must lie between"),
+        ({"method": "smoothgrad", "set": "colour:red"}, "no setting of smoothgrad named 'colour'"),
+        ({"film": KEY}, "about a film that is not here"),
+        ({"tile": "gone~grad-cam~~"}, "A tile of the link is of 'gone' with 'grad-cam', which is not here"),
+    ],
+)
+def test_what_a_link_asks_for_and_cannot_have_is_told_in_one_sentence(
+    small_weights: object, asked: dict[str, str], sentence: str
+) -> None:
+    desk = _opened(small_weights, **asked).press("Open the phantom")
+    told = _opened(small_weights, **asked).errors
+
+    assert sentence in "".join(told)
+    assert not desk.app.exception
+    assert not desk.errors
+
+
+def test_the_board_of_the_compare_page_stands_in_the_address(small_weights: object) -> None:
+    tiles = ["untrained~grad-cam~covid~stage 3", "untrained~saliency~~"]
+
+    desk = _opened(small_weights, film=cache.drawn(0).key, model="untrained", tile=tiles)
+
+    assert [(tile.method, tile.finding, tile.layer) for tile in desk.session.tiles] == [
+        ("grad-cam", "covid", "stage 3"),
+        ("saliency", None, None),
+    ]
+    assert _address(desk)["tile"] == tiles
