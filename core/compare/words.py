@@ -15,6 +15,7 @@ from core.types import Radiograph
 TOP = 10  # % of the film: the hottest part whose overlap is told
 AGREES = 0.5  # overlap from which maps are said to agree
 SECOND = 0.25  # of the heat, from which the next place is told, too
+_MOST = 1 / 3  # of the heat, below which a place has merely the most of it
 _LOOKS = " looks"
 
 
@@ -113,9 +114,9 @@ def _looks(tiles: Sequence[Tile], gazes: Sequence[Gaze]) -> str:
     told = {_where(found, shares=False) for found in gazes}
     if len(tiles) > 1 and len(told) == 1 and all(plain) and not any(math.isnan(found.share) for found in gazes):
         shares = _listed([_percent(found.share) for found in gazes])
-        return (
-            f"{_subject([tile.name for tile in tiles], of=len(tiles))} look at {told.pop()} ({shares} of their heat)."
-        )
+        at = "most at" if min(found.share for found in gazes) < _MOST else "at"
+        who = _subject([tile.name for tile in tiles], of=len(tiles))
+        return f"{who} look {at} {told.pop()} ({shares} of their heat)."
     clauses: list[str] = []
     before = ""
     for tile, found in zip(tiles, gazes, strict=True):
@@ -126,7 +127,8 @@ def _looks(tiles: Sequence[Tile], gazes: Sequence[Gaze]) -> str:
         elif found.even:
             clauses.append(f"{tile.name}{verb} ({_percent(found.share)} of it at {found.place})")
         else:
-            clauses.append(f"{tile.name}{'' if verb == before == _LOOKS else verb} at {where}")
+            at = "most at" if found.share < _MOST and len(_told(found)) == 1 else "at"
+            clauses.append(f"{tile.name}{'' if verb == before == _LOOKS else verb} {at} {where}")
         before = verb
     return f"{_joined(clauses)}."
 

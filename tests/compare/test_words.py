@@ -83,6 +83,17 @@ def test_a_second_place_with_much_of_the_heat_is_told() -> None:
     )
 
 
+def test_a_place_with_less_than_a_third_of_the_heat_has_merely_the_most() -> None:
+    labels = np.full((256, 256), 3)
+    labels[192:200, 64:72], labels[192:200, 192:200], labels[64:72, 192:200] = 0, 1, 2
+    small = dataclasses.replace(ground(), labels=labels)  # else a map that is alike in all quarters is even
+    a, b = quarters(0.3, 0.24, 0.24, 0.22), quarters(0.8, 0, 0.1, 0.1)
+    text = told(("A", a, SURE), ("B", b, ALSO), on=small)
+
+    assert "Both look most at the right lower lung (30 % and 80 % of their heat)." in text
+    assert told(("A", a, SURE), on=small).endswith("A looks most at the right lower lung (30 % of its heat).")
+
+
 def test_maps_that_agree() -> None:
     a = quarters(0.9, 0.1, 0, 0)
 
