@@ -69,6 +69,9 @@ class Radiograph:
     black, white: the stored values shown as black and as white (DICOM's window where there is one).
     spacing: mm a pixel, (row, column); None where the file does not say.
     view:    "PA", "AP", "LL", ... as the file says; None where it does not.
+    orientation: where rows and columns lead to, as DICOM's letters ("L" left, "F" feet, ...); None where the file
+             does not say.
+    windows: further windows that the file offers: (name, black, white).
     steps:   what reading did to the file, one plain sentence each ("Turned by 90° as the EXIF tag says.").
     key:     digest of pixels, levels and spacing; the name does not enter.
     """
@@ -81,6 +84,8 @@ class Radiograph:
     spacing: tuple[float, float] | None = None
     view: str | None = None
     steps: tuple[str, ...] = ()
+    orientation: tuple[str, str] | None = None
+    windows: tuple[tuple[str, float, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype not in (np.uint8, np.uint16):

@@ -15,10 +15,10 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from core.errors import UnreadableFile
-from core.image.elements import BROKEN, number, numbers, text
+from core.image.elements import BROKEN, number, numbers, text, values
 from core.image.grey import MOST_PIXELS, check_size, grey_of, levels, levels_step
 from core.image.signature import codestream_size
-from core.image.voi import film
+from core.image.voi import Window, film
 from core.types import Origin, Radiograph
 
 # pydicom warns about every element that bends the standard, and real files bend it daily. Set once and for all:
@@ -32,7 +32,8 @@ _ELEMENTS = [
     "EstimatedRadiographicMagnificationFactor", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
     "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
     "PixelPaddingValue", "PixelPaddingRangeLimit", "LossyImageCompression", "RescaleSlope", "RescaleIntercept",
-    "ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction",
+    "ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth", "WindowCenterWidthExplanation",
+    "VOILUTFunction", "PatientOrientation",
     "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
     "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData",
     "BluePaletteColorLookupTableData", "SegmentedRedPaletteColorLookupTableData",
@@ -98,8 +99,9 @@ def read_dicom(data: bytes, *, name: str) -> Radiograph:
     mode = text(dataset, "PhotometricInterpretation") or "no photometric interpretation"
     bits = int(number(dataset, "BitsStored") or stored.dtype.itemsize * 8)
     chroma = None
+    windows: tuple[Window, ...] = ()
     if mode in ("MONOCHROME1", "MONOCHROME2"):
-        pixels, black, white, steps = film(dataset, stored)
+        pixels, black, white, steps, windows = film(dataset, stored)
     else:
         pixels, chroma, steps = _grey(dataset, stored, mode, name)
         black, white = (0.0, 255.0) if pixels.dtype == np.uint8 else levels(pixels)
@@ -116,6 +118,8 @@ def read_dicom(data: bytes, *, name: str) -> Radiograph:
         origin=Origin("DICOM", mode, bits, flag == "01" or (syntax in _LOSSY and flag != "00"), chroma),
         spacing=spacing,
         view=text(dataset, "ViewPosition"),
+        orientation=_orientation(dataset),
+        windows=windows,
         steps=(*steps, *([spacing_step] if spacing_step else [])),
     )
 
@@ -275,6 +279,12 @@ def _grey(dataset: FileDataset, stored: NDArray[Any], mode: str, name: str) -> t
         )
     pixels, chroma, step = grey_of(np.ascontiguousarray(stored))
     return pixels, chroma, (*steps, step)
+
+
+def _orientation(dataset: FileDataset) -> tuple[str, str] | None:
+    """Where rows and columns lead to, each the letter of the main direction; None where the file does not say."""
+    found = [str(value).strip().upper()[:1] for value in values(dataset, "PatientOrientation")]
+    return (found[0], found[1]) if len(found) == 2 and set("".join(found)) <= set("APRLHF") and all(found) else None
 
 
 def _spacing(dataset: FileDataset) -> tuple[tuple[float, float] | None, str | None]:

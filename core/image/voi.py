@@ -6,7 +6,7 @@ over all values that the depth allows.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from core.image.elements import items, number, numbers, text, values
 from core.image.grey import levels, levels_step
 from core.types import Pixels
 
+Window = tuple[str, float, float]
 Stored = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.int8] | NDArray[np.int16]
 
 
@@ -30,6 +31,7 @@ class _Film:
     steps: list[str]
     black: float | None = None
     white: float | None = None
+    windows: list[Window] = field(default_factory=list)
 
     @property
     def units(self) -> NDArray[np.float64]:
@@ -42,10 +44,11 @@ class _Film:
         self.bits, self.slope, self.intercept = bits, 1.0, 0.0
 
 
-def film(dataset: Dataset, stored: Stored) -> tuple[Pixels, float, float, tuple[str, ...]]:
-    """(pixels, black, white, steps) of a MONOCHROME1 or MONOCHROME2 image.
+def film(dataset: Dataset, stored: Stored) -> tuple[Pixels, float, float, tuple[str, ...], tuple[Window, ...]]:
+    """(pixels, black, white, steps, windows) of a MONOCHROME1 or MONOCHROME2 image.
 
-    stored: (H, W), 8 or 16 bits, signed or not, as decoded.
+    stored:  (H, W), 8 or 16 bits, signed or not, as decoded.
+    windows: those that the file offers beside the first, as (name, black, white).
     """
     padding = _padding(dataset, stored)
     film = _unsigned(dataset, stored)
@@ -66,7 +69,7 @@ def film(dataset: Dataset, stored: Stored) -> tuple[Pixels, float, float, tuple[
         else:
             film.black, film.white = levels(film.pixels, but=padding)
             film.steps.append(levels_step(film.black, film.white))
-    return film.pixels, film.black, film.white, tuple(film.steps)
+    return film.pixels, film.black, film.white, tuple(film.steps), tuple(film.windows)
 
 
 def _fitting(array: NDArray[np.uint16], bits: int) -> Pixels:
@@ -147,7 +150,7 @@ def _lut(item: Dataset, inputs: NDArray[np.float64]) -> tuple[NDArray[np.uint16]
 
 
 def _apply_window(dataset: Dataset, film: _Film) -> None:
-    """Sets black and white by the first window; applies it where it is a curve."""
+    """Sets black and white by the first window; applies it where it is a curve; keeps the further ones."""
     centres, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
     if not centres or not widths:
         return
@@ -155,7 +158,7 @@ def _apply_window(dataset: Dataset, film: _Film) -> None:
     function = text(dataset, "VOILUTFunction") or "LINEAR"
     which = "Window" if len(centres) == 1 else f"First of {len(centres)} windows"
     named = f"{which} (centre {centre:g}, width {width:g}{'' if function == 'LINEAR' else ', ' + function})"
-    if width < 1 and not (width > 0 and function != "LINEAR"):
+    if not _has_width(width, function):
         film.steps.append(f"{named} left out, as it has no width.")
         return
     if function == "SIGMOID":
@@ -164,15 +167,32 @@ def _apply_window(dataset: Dataset, film: _Film) -> None:
         film.black, film.white = 0.0, 65535.0
         film.steps.append(f"{named} applied to the pixels.")
         return
+    names = [str(name).strip() for name in values(dataset, "WindowCenterWidthExplanation")]
+    for place, window in enumerate(zip(centres, widths, strict=False)):
+        ends = _ends(film, *window, function) if _has_width(window[1], function) else None
+        if place and ends:
+            name = names[place] if place < len(names) and names[place] else f"Window {place + 1}"
+            film.windows.append((name, *ends))
+        elif ends:
+            film.black, film.white = ends
+            film.steps.append(f"{named} taken for black and white.")
+        elif not place:
+            film.steps.append(f"{named} left out, as it would show nothing: all pixels lie beyond it.")
+
+
+def _has_width(width: float, function: str) -> bool:
+    return width >= 1 or (width > 0 and function != "LINEAR")
+
+
+def _ends(film: _Film, centre: float, width: float, function: str) -> tuple[float, float] | None:
+    """(black, white) of a linear window in pixel values; None if all pixels lie beyond it."""
     # PS3.3 C.11.2.1.2: LINEAR counts its width from the middle of one value to the middle of another.
     half = width / 2 if function == "LINEAR_EXACT" else max((width - 1) / 2, 0.5)
     middle = centre if function == "LINEAR_EXACT" else centre - 0.5
-    ends = sorted((bound - film.intercept) / film.slope for bound in (middle - half, middle + half))
-    if ends[1] <= film.pixels.min() or ends[0] >= film.pixels.max() or not ends[0] < ends[1] or math.isinf(ends[1]):
-        film.steps.append(f"{named} left out, as it would show nothing: all pixels lie beyond it.")
-        return
-    film.black, film.white = ends
-    film.steps.append(f"{named} taken for black and white.")
+    low, high = sorted((bound - film.intercept) / film.slope for bound in (middle - half, middle + half))
+    if high <= film.pixels.min() or low >= film.pixels.max() or not low < high or math.isinf(high):
+        return None
+    return low, high
 
 
 def _turn_over(film: _Film) -> None:
@@ -180,6 +200,7 @@ def _turn_over(film: _Film) -> None:
     film.pixels = film.pixels.dtype.type(top) - film.pixels
     if film.black is not None and film.white is not None:
         film.black, film.white = top - film.white, top - film.black
+    film.windows = [(name, top - white, top - black) for name, black, white in film.windows]
 
 
 def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:

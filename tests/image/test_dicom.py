@@ -226,6 +226,29 @@ def test_a_falling_rescale_slope_turns_the_film_over_and_undoes_monochrome1() ->
     assert np.array_equal(twice.pixels, ramp())
 
 
+def test_further_windows_are_kept_with_their_names_and_turned_over_with_the_film() -> None:
+    elements: dict[str, Any] = {
+        "WindowCenter": [2048, 1000, 700, 90000],
+        "WindowWidth": [1001, 401, 0, 9],
+        "WindowCenterWidthExplanation": ["NORMAL", "HARDER"],
+    }
+    upright = read(dicom(ramp(), **elements), name="film")
+    turned = read(dicom(ramp(), photometric="MONOCHROME1", **elements), name="film")
+
+    assert upright.windows == (("HARDER", 799.5, 1199.5),)
+    assert turned.windows == (("HARDER", 4095 - 1199.5, 4095 - 799.5),)
+    assert read(dicom(ramp(), WindowCenter=[2048, 9], WindowWidth=[1001, 5]), name="film").windows == (
+        ("Window 2", 6.5, 10.5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [(["L", "F"], ("L", "F")), (["RA", "FP"], ("R", "F")), (["X", "F"], None), ([], None)]
+)
+def test_the_patients_sides_are_those_that_the_file_says(said: list[str], kept: tuple[str, str] | None) -> None:
+    assert read(dicom(ramp(), PatientOrientation=said), name="film").orientation == kept
+
+
 def test_a_sigmoid_window_bends_the_pixels() -> None:
     radiograph = read(dicom(ramp(), WindowCenter=2048, WindowWidth=400, VOILUTFunction="SIGMOID"), name="film")
 
