@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
-from core.registry import Registry
+from core.registry import Registry, unknown
 
 
 class Network(nn.Module):
@@ -50,6 +51,43 @@ class Architecture:
 architectures: Registry[Architecture] = Registry("architecture", package="core.models")
 
 
+@dataclass(frozen=True)
+class Original:
+    """A published network, its layers named as others store them: what an imported checkpoint is compared with.
+
+    make: the module of its authors, untrained, for three channels; takes `num_classes`.
+    wrap: that module -> a Network of the same layers, not of copies.
+    size: px a side of the films that its authors gave it.
+    """
+
+    name: str
+    title: str
+    source: str
+    make: Callable[..., nn.Module]
+    wrap: Callable[[Any], Network]
+    size: int
+
+    def build(self, findings: int, channels: int) -> Network:
+        """An untrained network for one or three channels."""
+        layers = self.make(num_classes=findings)
+        if channels != 3:
+            name, first = next(named for named in layers.named_modules() if isinstance(named[1], nn.Conv2d))
+            layers.set_submodule(name, _narrowed(first, channels))
+        return self.wrap(layers)
+
+
+originals: Registry[Original] = Registry("network to import", package="core.models")
+
+
+def known(name: str) -> Architecture | Original:
+    """The entry of that name: of ours, which can be trained, or of the originals. Raises: UnknownName."""
+    if name in architectures:
+        return architectures[name]
+    if name in originals:
+        return originals[name]
+    raise unknown("architecture", name, list(dict.fromkeys([*architectures, *originals])))
+
+
 def architecture(
     name: str, *, title: str, source: str
 ) -> Callable[[Callable[[int, int], Network]], Callable[[int, int], Network]]:
@@ -60,3 +98,27 @@ def architecture(
         return build
 
     return register
+
+
+def original(
+    name: str, *, title: str, source: str, make: Callable[..., nn.Module], size: int = 224
+) -> Callable[[Callable[[Any], Network]], Callable[[Any], Network]]:
+    """Registers a function `module of its authors -> Network` under the name; may be stacked."""
+
+    def register(wrap: Callable[[Any], Network]) -> Callable[[Any], Network]:
+        originals.add(name, Original(name, title, source, make, wrap, size))
+        return wrap
+
+    return register
+
+
+def _narrowed(first: Any, channels: int) -> nn.Conv2d:
+    """The first convolution anew, for other channels."""
+    return nn.Conv2d(
+        channels,
+        first.out_channels,
+        kernel_size=first.kernel_size,
+        stride=first.stride,
+        padding=first.padding,
+        bias=first.bias is not None,
+    )

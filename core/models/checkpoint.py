@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.errors import BadCheckpoint
-from core.models.architecture import Network, architectures
+from core.models.architecture import Network, known
 from core.registry import unknown
 from core.types import Checkpoint, Input
 
@@ -69,7 +69,8 @@ def read_network(checkpoint: Checkpoint, folder: Path = SHIPPED) -> Network:
             f"{path.name} has SHA-256 {found[:12]}…, its card says {checkpoint.sha256[:12]}…: "
             "the file was changed or cut short. Fetch both again."
         )
-    network = architectures[checkpoint.architecture].build(len(checkpoint.findings), checkpoint.input.channels)
+    with torch.device("meta"):  # no weights are drawn that the file's would replace
+        network = known(checkpoint.architecture).build(len(checkpoint.findings), checkpoint.input.channels)
     fill(network, data, f"{path.name} does not hold a {checkpoint.architecture}")
     return network.eval().requires_grad_(False)
 
@@ -84,26 +85,30 @@ def fill(network: nn.Module, data: bytes, otherwise: str) -> None:
             name: tensor.float() if tensor.is_floating_point() else tensor
             for name, tensor in load_tensors(data).items()
         }
-        network.load_state_dict(tensors)
+        network.load_state_dict(tensors, assign=True)
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise BadCheckpoint(f"{otherwise} ({reason}).") from error
 
 
-def write(network: Network, card: dict[str, Any], name: str, folder: Path = SHIPPED) -> Checkpoint:
+def write(
+    network: Network, card: dict[str, Any], name: str, folder: Path = SHIPPED, *, exact: bool = False
+) -> Checkpoint:
     """Stores the weights in float16 with their card; returns what a reader of the card gets.
 
-    card: the fields of Checkpoint, less name and sha256, plus any others worth keeping.
+    card:  the fields of Checkpoint, less name and sha256, plus any others worth keeping.
+    exact: in float32 instead: for weights that we did not train, which may lie beyond float16 (variances of films in
+           the range of thousands do) and whose answers must stay what they are.
     """
-    store(network, card, name, folder)
+    store(network, card, name, folder, exact=exact)
     return read_card(name, folder)
 
 
-def store(network: nn.Module, card: dict[str, Any], name: str, folder: Path = SHIPPED) -> None:
-    """Any network's weights in float16 with a card beside them, each file whole or not there."""
+def store(network: nn.Module, card: dict[str, Any], name: str, folder: Path = SHIPPED, *, exact: bool = False) -> None:
+    """Any network's weights, in float16 unless `exact`, with a card beside them, each file whole or not there."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
-    save_file(half(network), path.with_suffix(".part"))
+    save_file(stored(network) if exact else half(network), path.with_suffix(".part"))
     sha256 = hashlib.sha256(path.with_suffix(".part").read_bytes()).hexdigest()
     path.with_suffix(".part").replace(path)
     _write_card(path.with_suffix(".json"), {"name": name, **card, "sha256": sha256})
@@ -130,11 +135,15 @@ def _write_card(path: Path, card: dict[str, Any]) -> None:
 
 def half(network: nn.Module) -> dict[str, Tensor]:
     """The state dict as it is stored: floating-point tensors in float16, on the CPU."""
-    state = network.state_dict()
     return {
-        name: (tensor.to(torch.float16) if tensor.is_floating_point() else tensor).contiguous().cpu()
-        for name, tensor in state.items()
+        name: tensor.to(torch.float16) if tensor.is_floating_point() else tensor
+        for name, tensor in stored(network).items()
     }
+
+
+def stored(network: nn.Module) -> dict[str, Tensor]:
+    """The state dict as it is, on the CPU."""
+    return {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
 
 
 def input_card(input: Input) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """DenseNet, torchvision's layers under our contract."""
 
 from collections import OrderedDict
+from typing import Any
 
 from torch import nn
 
-from core.models.architecture import Network, architecture
+from core.models.architecture import Network, architecture, original
+from core.models.blocks import settled
 from core.models.operators import torchvision
 
 _STAGES = {
@@ -16,29 +18,39 @@ _STAGES = {
 }
 
 
-@architecture("densenet121", title="DenseNet-121", source="Huang et al. 2017, arXiv:1608.06993")
-def densenet121(findings: int, channels: int) -> Network:
-    """DenseNet-121 with global average pooling and one linear layer.
+_SOURCE = "Huang et al. 2017, arXiv:1608.06993"
+
+
+@original("densenet121", title="DenseNet-121", source=_SOURCE, make=torchvision.models.densenet121)
+@original("densenet161", title="DenseNet-161", source=_SOURCE, make=torchvision.models.densenet161)
+@original("densenet169", title="DenseNet-169", source=_SOURCE, make=torchvision.models.densenet169)
+@original("densenet201", title="DenseNet-201", source=_SOURCE, make=torchvision.models.densenet201)
+def wrapped(layers: Any) -> Network:
+    """torchvision's DenseNet, of any depth, with global average pooling and one linear layer.
 
     torchvision applies an in-place functional ReLU after `features`, which overwrites the last batch norm's output
     under any hook and which guided backprop cannot see. Here it is a module of its own, and no ReLU is in place.
     """
-    layers = torchvision.models.densenet121().features
-    if channels != 3:
-        layers.conv0 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
-        nn.init.kaiming_normal_(layers.conv0.weight)
-    for module in layers.modules():
-        if isinstance(module, nn.ReLU):
-            module.inplace = False
-    features = nn.Sequential(OrderedDict([*layers.named_children(), ("relu5", nn.ReLU())]))
-    head = nn.Sequential(OrderedDict(pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten(), linear=nn.Linear(1024, findings)))
+    features = nn.Sequential(OrderedDict([*settled(layers.features).named_children(), ("relu5", nn.ReLU())]))
+    head = nn.Sequential(OrderedDict(pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten(), linear=layers.classifier))
     return Network(features, _STAGES, head)
+
+
+@architecture("densenet121", title="DenseNet-121", source=_SOURCE)
+def densenet121(findings: int, channels: int) -> Network:
+    """DenseNet-121 with global average pooling and one linear layer."""
+    layers = torchvision.models.densenet121()
+    if channels != 3:
+        layers.features.conv0 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(layers.features.conv0.weight)
+    layers.classifier = nn.Linear(1024, findings)
+    return wrapped(layers)
 
 
 @architecture(
     "densenet121-s16",
     title="DenseNet-121, stride 16",
-    source="Huang et al. 2017, arXiv:1608.06993; last pooling left out",
+    source=f"{_SOURCE}; last pooling left out",
 )
 def densenet121_s16(findings: int, channels: int) -> Network:
     """DenseNet-121 without the last transition's pooling: the last maps are 14 × 14 at 224 px, not 7 × 7.

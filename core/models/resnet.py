@@ -5,10 +5,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from core.models.architecture import Network, architecture
+from core.models.architecture import Network, architecture, original
 from core.models.operators import torchvision
 
 _STAGES = {"stem": "maxpool", "stage 1": "layer1", "stage 2": "layer2", "stage 3": "layer3", "stage 4": "layer4"}
+_SOURCE = "He et al. 2016, arXiv:1512.03385"
 
 
 class Bottleneck(nn.Module):
@@ -33,18 +34,48 @@ class Bottleneck(nn.Module):
         return found
 
 
-@architecture("resnet50", title="ResNet-50", source="He et al. 2016, arXiv:1512.03385")
+class BasicBlock(nn.Module):
+    """The block of two convolutions, likewise."""
+
+    def __init__(self, block: Any) -> None:
+        super().__init__()
+        self.conv1, self.bn1, self.relu1 = block.conv1, block.bn1, nn.ReLU()
+        self.conv2, self.bn2, self.relu2 = block.conv2, block.bn2, nn.ReLU()
+        self.downsample = block.downsample if block.downsample is not None else nn.Identity()
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, K, h, w) to (N, k, h', w')."""
+        inner = self.relu1(self.bn1(self.conv1(features)))
+        found: Tensor = self.relu2(self.bn2(self.conv2(inner)) + self.downsample(features))
+        return found
+
+
+@original("resnet18", title="ResNet-18", source=_SOURCE, make=torchvision.models.resnet18)
+@original("resnet34", title="ResNet-34", source=_SOURCE, make=torchvision.models.resnet34)
+@original("resnet50", title="ResNet-50", source=_SOURCE, make=torchvision.models.resnet50)
+@original("resnet101", title="ResNet-101", source=_SOURCE, make=torchvision.models.resnet101)
+def wrapped(layers: Any) -> Network:
+    """torchvision's ResNet, of any depth, with global average pooling and one linear layer."""
+    stages = [
+        (name, nn.Sequential(*map(_block, layers.get_submodule(name))))
+        for name in ("layer1", "layer2", "layer3", "layer4")
+    ]
+    stem = [("conv1", layers.conv1), ("bn1", layers.bn1), ("relu", nn.ReLU()), ("maxpool", layers.maxpool)]
+    features = nn.Sequential(OrderedDict([*stem, *stages]))
+    head = nn.Sequential(OrderedDict(pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten(), linear=layers.fc))
+    return Network(features, _STAGES, head)
+
+
+@architecture("resnet50", title="ResNet-50", source=_SOURCE)
 def resnet50(findings: int, channels: int) -> Network:
     """ResNet-50 with global average pooling and one linear layer."""
     layers = torchvision.models.resnet50()
     if channels != 3:
         layers.conv1 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
         nn.init.kaiming_normal_(layers.conv1.weight, mode="fan_out", nonlinearity="relu")
-    stages = [
-        (name, nn.Sequential(*map(Bottleneck, layers.get_submodule(name))))
-        for name in ("layer1", "layer2", "layer3", "layer4")
-    ]
-    stem = [("conv1", layers.conv1), ("bn1", layers.bn1), ("relu", nn.ReLU()), ("maxpool", layers.maxpool)]
-    features = nn.Sequential(OrderedDict([*stem, *stages]))
-    head = nn.Sequential(OrderedDict(pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten(), linear=nn.Linear(2048, findings)))
-    return Network(features, _STAGES, head)
+    layers.fc = nn.Linear(2048, findings)
+    return wrapped(layers)
+
+
+def _block(block: Any) -> nn.Module:
+    return BasicBlock(block) if isinstance(block, torchvision.models.resnet.BasicBlock) else Bottleneck(block)
