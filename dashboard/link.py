@@ -19,7 +19,7 @@ from dashboard import cache, desk, intake
 from dashboard.state import Session, Tile, session
 
 _OURS = ("film", "model", "weights", "finding", "method", "stage", "set", "clean", "scale", "tile")
-_DIGITS = 8  # of the model's key
+_DIGITS = 8  # of a digest, as the foot of the page shows them
 _BETWEEN = "~"  # the parts of a tile
 _COMMON = "common"
 _copy = st.components.v2.component(
@@ -74,7 +74,7 @@ def _told(here: Session) -> dict[str, list[str]]:
         return {}
     told: dict[str, list[str]] = {"film": [radiograph.key], "model": [name]}
     with suppress(BadCheckpoint):
-        told["weights"] = [cache.card(name).key[:_DIGITS]]
+        told["weights"] = [cache.card(name).sha256[:_DIGITS]]
     cleaning = asdict(here.cleaning(radiograph.key))
     usual = asdict(Cleaning())
     told |= {
@@ -104,7 +104,7 @@ def _model(here: Session, asked: Address) -> list[str]:
     here.checkpoint = name
     weights = _one(asked, "weights")
     with suppress(BadCheckpoint):  # the frame says so
-        if weights and not cache.card(name).key.startswith(weights):
+        if weights and not cache.card(name).sha256.startswith(weights):
             return [f"The link was made with other weights of {name!r}: what it showed may not be what stands here."]
     return []
 

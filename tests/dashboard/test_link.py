@@ -37,7 +37,7 @@ def test_the_address_says_what_is_looked_at_but_not_whose_film(desk: Desk) -> No
     assert _address(desk) == {
         "film": [key],
         "model": ["untrained"],
-        "weights": [cache.card("untrained").key[:8]],
+        "weights": [cache.card("untrained").sha256[:8]],
         "finding": ["covid"],
         "method": ["smoothgrad"],
         "stage": ["stage 3"],
