@@ -64,7 +64,7 @@ def classifier(checkpoint: Checkpoint) -> Classifier:
     return _loaded(checkpoint.name, WEIGHTS, checkpoint.key)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=10, show_spinner=False)  # a board of nine models, and the one beside it
 def _loaded(name: str, folder: Path, key: str) -> Classifier:
     found = load(name, folder)
     _LINE.ask(("warm up", key), lambda work: _warm_up(found))
@@ -72,9 +72,8 @@ def _loaded(name: str, folder: Path, key: str) -> Classifier:
 
 
 def stage_sizes(checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
-    """Stage name -> (h, w) of its maps, the last stage last."""
-    here = classifier(checkpoint)
-    return _LINE.ask(("sizes", checkpoint.key), lambda work: _sizes(here, work)).result()
+    """Stage name -> (h, w) of its maps, the last stage last. Raises: BadCheckpoint."""
+    return ready(checkpoint).result()
 
 
 def _sizes(classifier: Classifier, work: Work) -> Mapping[str, tuple[int, int]]:
@@ -255,3 +254,20 @@ def drawn(seed: int) -> Radiograph:
 def weights_path(checkpoint: Checkpoint) -> Path:
     """Where the weights of the checkpoint lie."""
     return WEIGHTS / f"{checkpoint.name}.safetensors"
+
+
+def ready(checkpoint: Checkpoint) -> Asked[Mapping[str, tuple[int, int]]]:
+    """A place in the line for the network and its `stage_sizes`. A broken file is tried again when it changes."""
+    path = weights_path(checkpoint)
+    changed = path.stat().st_mtime_ns if path.exists() else 0
+    return _LINE.ask(("sizes", checkpoint.key, changed), lambda work: _sizes(classifier(checkpoint), work))
+
+
+def tried(checkpoint: Checkpoint) -> Asked[Misfits]:
+    """A place in the line for what the network, once it is ready, cannot serve."""
+    return _tried(checkpoint)
+
+
+def predicted(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Asked[Maps]:
+    """A place in the line for what the network, once it is ready, says; the last stage's maps come with it."""
+    return _first(checkpoint, radiograph, cleaning)

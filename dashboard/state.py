@@ -41,6 +41,35 @@ class Tile:
     layer: str | None = None
 
 
+@dataclass(frozen=True)
+class Preset:
+    """A board that was made for the model of the sidebar, and follows it for as long as nobody changes a tile."""
+
+    name: str
+    model: str
+    tiles: tuple[Tile, ...]
+
+
+@dataclass
+class Board:
+    """What one person has on the Compare page besides its tiles.
+
+    preset:  that the tiles were made by; None where none made them.
+    before:  place of a tile -> the tile and the last map that was there: what a cancelled request goes back to.
+    awaited: the places in the line for the maps that are on their way.
+    pair:    places of the two tiles that are held against each other.
+    peaks:   whether their difference is one of shares of each map's peak, where it need not be.
+    figure:  the one that the table of all pairs shows, of core.compare.maps.TITLES.
+    """
+
+    preset: Preset | None = None
+    before: dict[int, tuple[Tile, Explanation]] = field(default_factory=dict)
+    awaited: "list[Asked[Any]]" = field(default_factory=list)
+    pair: tuple[int, int] = (0, 1)
+    peaks: bool = False
+    figure: str = "spearman"
+
+
 @dataclass
 class Session:
     """The choices of one person, kept across pages.
@@ -57,8 +86,9 @@ class Session:
     waiting:     the place in the line for the map that is on its way.
     told:        (radiograph key, sentence) on a question that could not be answered, until the next one.
     revealed:    caveats in spite of which maps are drawn (dashboard.desk.revealable).
-    common:      whether all stages of a film are drawn on one scale.
+    common:      whether all stages of a film, and all tiles of a board, are drawn on one scale.
     tiles:       the board of the Compare page; empty for the board that it begins with.
+    board:       what else is chosen there.
     credits:     radiograph key -> whose film it is and under which licence, for public films.
     seen:        whether a film has been on the page; until then a skeleton keeps its place.
     problems:    sentences about files that could not be opened, until they are dismissed.
@@ -82,6 +112,7 @@ class Session:
     revealed: set[tuple[str, ...]] = field(default_factory=set)
     common: bool = False
     tiles: list[Tile] = field(default_factory=list)
+    board: Board = field(default_factory=Board)
     credits: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     address: Mapping[str, Sequence[str]] = field(default_factory=dict)
