@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-import torch
 from PIL import Image
 
-from core.explain.evidence import Tape
 from core.explain.method import Value, methods
 from core.explain.run import Request, explain_many, total_passes
+from core.explain.unfit import stage_sizes as sizes_of
+from core.explain.unfit import unfit as misfits
+from core.explain.unfit import unplaced
 from core.image import phantom
 from core.image.prepare import prepare
 from core.image.quality import Check, inspect
@@ -76,19 +77,10 @@ def stage_sizes(checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
     return ready(checkpoint).result()
 
 
-def _sizes(classifier: Classifier, work: Work) -> Mapping[str, tuple[int, int]]:
-    wanted = classifier.checkpoint.input
-    with classifier.alone(work) as network:
-        empty = torch.zeros(1, wanted.channels, wanted.size, wanted.size, device=classifier.device)
-        tape = Tape(network, empty, grad_from=network.last_stage)
-        sizes = {stage: tape.features(stage).shape[-2:] for stage in network.stages}
-    return {stage: (size[0], size[1]) for stage, size in sizes.items()}
-
-
 def unfit(checkpoint: Checkpoint, method: str) -> Mapping[str | None, str]:
     """Stage (None for methods of the input) -> why this network cannot serve the method there; "" where it can."""
     if method == _LAST_STAGE:  # serves every network: the first look waits for nothing
-        return {stage: _small(size) for stage, size in stage_sizes(checkpoint).items()}
+        return {stage: unplaced(size) for stage, size in stage_sizes(checkpoint).items()}
     return _tried(checkpoint).result()[method]
 
 
@@ -101,29 +93,14 @@ def all_unfit(checkpoint: Checkpoint) -> Misfits:
 def _tried(checkpoint: Checkpoint) -> Asked[Misfits]:
     """Nobody gives up this place in the line, so that the trial is made for certain, and once."""
     here = classifier(checkpoint)
-
-    def make(work: Work) -> Misfits:
-        sizes = _sizes(here, work)
-        with here.alone(work) as network:
-            return {
-                method.name: {stage: _small(sizes[stage]) or method.fits(network, stage) for stage in sizes}
-                if method.layered
-                else {None: method.fits(network, None)}
-                for method in methods.values()
-            }
-
-    return _LINE.ask(("unfit", checkpoint.key), make)
-
-
-def _small(size: tuple[int, int]) -> str:
-    return "" if min(size) > 1 else "its maps are 1 × 1 and have no place on the film. Choose an earlier stage."
+    return _LINE.ask(("unfit", checkpoint.key), lambda work: misfits(here, work))
 
 
 def _warm_up(classifier: Classifier) -> None:
     """Does once, on noise, what the Read page will ask for, so that the first person need not wait for the imports."""
     noise = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
     film = Radiograph(pixels=noise, name="noise", black=0, white=255, origin=Origin("drawn", "L", 8))
-    stages = [stage for stage, size in _sizes(classifier, Work()).items() if not _small(size)]
+    stages = [stage for stage, size in sizes_of(classifier).items() if not unplaced(size)]
     requests = [Request(_LAST_STAGE, classifier.checkpoint.findings[0], stage) for stage in stages]
     _, maps = explain_many(classifier, film, requests)
     assess(classifier, film, maps[-1])
@@ -260,7 +237,7 @@ def ready(checkpoint: Checkpoint) -> Asked[Mapping[str, tuple[int, int]]]:
     """A place in the line for the network and its `stage_sizes`. A broken file is tried again when it changes."""
     path = weights_path(checkpoint)
     changed = path.stat().st_mtime_ns if path.exists() else 0
-    return _LINE.ask(("sizes", checkpoint.key, changed), lambda work: _sizes(classifier(checkpoint), work))
+    return _LINE.ask(("sizes", checkpoint.key, changed), lambda work: sizes_of(classifier(checkpoint), work))
 
 
 def tried(checkpoint: Checkpoint) -> Asked[Misfits]:

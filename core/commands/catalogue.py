@@ -126,15 +126,12 @@ def _told(method: "Method", unfit: Mapping[str, str]) -> str:
 
 def _reasons(classifier: "Classifier") -> dict[str, dict[str, str]]:
     """Method -> stage ("" for methods of the input) -> why it cannot be had there; only where it cannot."""
-    from core.explain.method import methods as registered
+    from core.explain.unfit import unfit
 
-    with classifier.alone() as network:
-        stages = list(network.stages)
-        found = {
-            method.name: {stage or "": method.fits(network, stage) for stage in (stages if method.layered else [None])}
-            for method in registered.values()
-        }
-    return {name: {stage: reason for stage, reason in each.items() if reason} for name, each in found.items()}
+    return {
+        method: {stage or "": reason for stage, reason in reasons.items() if reason}
+        for method, reasons in unfit(classifier).items()
+    }
 
 
 def _card(card: "Checkpoint") -> dict[str, Any]:
