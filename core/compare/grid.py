@@ -54,10 +54,10 @@ def one_film(radiograph: Radiograph, maps: Sequence[Explanation]) -> None:
         )
 
 
-def area(radiograph: Radiograph, maps: Sequence[Explanation]) -> Area | None:
-    """What all the maps cover of the film; None where that is nothing."""
+def area(radiograph: Radiograph, placements: Sequence[Placement]) -> Area | None:
+    """What all the placements cover of the film; None where that is nothing."""
     height, width = radiograph.pixels.shape
-    boxes = [_on_film(map_.placement, height, width) for map_ in maps]
+    boxes = [_on_film(placement, height, width) for placement in placements]
     x0, y0 = (max(box[edge] for box in boxes) for edge in (0, 1))
     x1, y1 = (min(box[edge] for box in boxes) for edge in (2, 3))
     if x1 <= x0 or y1 <= y0:

@@ -92,7 +92,7 @@ def difference(
     Raises:  BadData if a map is not of this film.
     """
     one_film(radiograph, (a, b))
-    common = area(radiograph, (a, b))
+    common = area(radiograph, (a.placement, b.placement))
     raw = scale == "raw" and a.unit == b.unit and a.heat.shape == b.heat.shape
     one, other = (_taken(map_, both=a.signed and b.signed, raw=raw) for map_ in (a, b))
     caveats = [f"{name}: {map_.caveat}" for name, map_ in zip(names, (a, b), strict=True) if map_.caveat]
@@ -148,7 +148,7 @@ def agreement(
     Raises:   BadData if a map is not of this film.
     """
     one_film(radiograph, (a, b))
-    common = area(radiograph, (a, b))
+    common = area(radiograph, (a.placement, b.placement))
     if common is None:
         return Agreement(notes=("The maps cover no common part of the film.",))
     one, other = _Seen(a, common), _Seen(b, common)
@@ -168,7 +168,7 @@ def agreement_matrix(
     seen: dict[tuple[int, Area], _Seen] = {}
     found: dict[tuple[int, int], Agreement] = {}
     for i, j in [*combinations(range(len(maps)), 2), *((i, i) for i in range(len(maps)))]:
-        common = area(radiograph, (maps[i], maps[j]))
+        common = area(radiograph, (maps[i].placement, maps[j].placement))
         if common is None:
             each = Agreement(notes=("The maps cover no common part of the film.",))
         else:

@@ -172,7 +172,7 @@ def test_only_what_both_maps_cover_counts() -> None:
     # The film is twice as long as the grid, so that cells of the map and of the grid coincide.
     assert found.spearman == pytest.approx(1, abs=2e-3)
     assert found.notes[0] == "50 % of the film is covered by only one of the maps and left out."
-    common = area(wide, (whole, left))
+    common = area(wide, (whole.placement, left.placement))
     assert common is not None
     assert (common.x1, common.rows, common.columns, common.left_out) == (256, 128, 128, 0.5)
 
@@ -184,7 +184,7 @@ def noise_on(radiograph: Radiograph, placement: Placement) -> Explanation:
 def test_padding_beyond_the_film_is_no_film() -> None:
     tall = film(400, 200)
     padded = heat_map(tall, np.ones((4, 4)), placement=Placement(-100, 0, 300, 400))
-    common = area(tall, (padded, heat_map(tall, np.ones((4, 4)))))
+    common = area(tall, (padded.placement, Placement(0, 0, 200, 400)))
 
     assert common is not None
     assert (common.x0, common.x1, common.rows, common.columns, common.left_out) == (0, 200, 256, 128, 0)
@@ -192,7 +192,7 @@ def test_padding_beyond_the_film_is_no_film() -> None:
 
 def test_the_grid_shows_a_map_as_the_film_does() -> None:
     cropped = heat_map(FILM, np.random.default_rng(0).random((7, 5)), placement=Placement(16, 32, 240, 224, turn=3))
-    common = area(FILM, (cropped,))
+    common = area(FILM, (cropped.placement,))
 
     assert common is not None
     on_film = enlarge(cropped.heat, cropped.placement, (256, 256))[32:224, 16:240]
