@@ -1,0 +1,290 @@
+"""The network's plan: its stages and the layers in them, with shapes, parameters and what their cells see.
+
+One pass over a private copy without weights (torch's meta device computes shapes only) tells all of it: torch asks the
+tracer what each operation is, whatever the network's code calls it by, so that concatenations, additions, branches and
+gates need no word from the network. The network itself is only read.
+"""
+
+import copy
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from core.errors import Unfit
+from core.layers.field import Field, union
+from core.models.architecture import Network
+
+_JOINS = {"add": "sum", "cat": "concatenation", "mul": "product"}  # operations between layers that are worth a line
+_KINDS: dict[type[nn.Module], str] = {
+    nn.Conv2d: "convolution",
+    nn.Linear: "fully connected",
+    nn.BatchNorm2d: "batch norm",
+    nn.MaxPool2d: "max pooling",
+    nn.AvgPool2d: "average pooling",
+    nn.AdaptiveAvgPool2d: "average over cells",
+    nn.ReLU: "ReLU",
+    nn.Flatten: "flattening",
+    nn.Dropout: "dropout, in training only",
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step of the network.
+
+    name:       its path in the network, as in a checkpoint's weights; joins are named for where they happen.
+    kind:       in words: "convolution 3 × 3, stride 2".
+    shape:      of what it gives: (K, h, w), or (K,) behind the last cell.
+    parameters: how many weights it has of its own.
+    field:      what each cell of it sees; None where that cannot be told.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    field: Field | None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A named part of the network and what it ends with; "head" for what follows the last stage."""
+
+    name: str
+    shape: tuple[int, ...]
+    parameters: int
+    field: Field | None
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole network for films of `size` px a side with so many channels."""
+
+    size: int
+    channels: int
+    stages: tuple[Stage, ...]
+    head: Stage
+
+    @property
+    def parameters(self) -> int:
+        return sum(stage.parameters for stage in (*self.stages, self.head))
+
+    def stage(self, name: str) -> Stage:
+        """Raises: KeyError if there is none of this name."""
+        return {stage.name: stage for stage in self.stages}[name]
+
+
+def plan(network: Network, *, size: int, channels: int) -> Plan:
+    """The network's stages and layers for films of `size` px a side.
+
+    Raises: Unfit where the network takes no film of that size.
+    """
+    bare = _bare(network)
+    tracer = _Tracer()
+    for name, module in bare.named_modules():
+        module.forward = functools.partial(_within, tracer, name, module, module.forward)  # of the copy alone
+    precision = next(bare.parameters()).dtype
+    flow = torch.empty(1, channels, size, size, dtype=precision, device="meta")
+    tracer.seen(flow, Field())
+    stages, ends = [], {child: stage for stage, child in bare.stages.items()}
+    parts: list[nn.Module] = []
+    try:
+        with torch.no_grad(), tracer:
+            for child, module in bare.features.named_children():
+                flow = module(flow)
+                parts.append(module)
+                if child in ends:
+                    stages.append(_stage(ends[child], parts, flow, tracer))
+                    parts = []
+            flow = bare.head(flow)
+    except RuntimeError as error:  # torch's for shapes that do not fit
+        raise Unfit(f"The network takes no film of {size} px with {channels} channels ({error}).") from error
+    return Plan(size, channels, tuple(stages), _stage("head", [*parts, bare.head], flow, tracer))
+
+
+class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
+    """Notes each layer that runs, and carries the receptive field from tensor to tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
+        self.layers: list[Layer] = []
+        self.path: list[tuple[str, bool]] = []  # of the modules that run, and whether they are a layer of their own
+        self._fields: dict[int, tuple[Tensor, Field | None]] = {}  # holds the tensors, so that no id comes twice
+
+    def seen(self, tensor: Tensor, field: Field | None) -> None:
+        self._fields[id(tensor)] = tensor, field
+
+    def field(self, tensor: Tensor) -> Field | None:
+        return self._fields.get(id(tensor), (tensor, None))[1]
+
+    def __torch_dispatch__(self, function: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
+        found = function(*args, **(kwargs or {}))
+        name = function._schema.name.split("::")[1]
+        reached = [tensor for tensor in _tensors(args) if id(tensor) in self._fields]
+        if reached:
+            field = self._through(name, args, reached, found)
+            for tensor in _tensors([found]):
+                self.seen(tensor, field)
+            if name in _JOINS and self.path and not self.path[-1][1]:
+                self._join(name, args, found, field)
+        return found
+
+    def _join(self, name: str, args: Any, found: Tensor, field: Field | None) -> None:
+        place = f"{self.path[-1][0]}.{name}"
+        twice = sum(layer.name.split(" ")[0] == place for layer in self.layers)
+        own = sum(tensor.numel() for tensor in _tensors(args) if isinstance(tensor, nn.Parameter))
+        label = f"{place} {twice + 1}" if twice else place
+        self.layers.append(Layer(label, _JOINS[name], tuple(found.shape[1:]), own, field))
+
+    def _through(self, name: str, args: Any, reached: Sequence[Tensor], found: Any) -> Field | None:
+        """The field of what the operation gives."""
+        fields = [self.field(tensor) for tensor in reached]
+        if any(field is None for field in fields):
+            return None
+        before = self.field(reached[0]) or Field()
+        if name in _WINDOWS:
+            return _moved(before, _WINDOWS[name](args))
+        if name == "constant_pad_nd":
+            edges = (*args[1], 0, 0)  # left, right, top, bottom, where they are all named
+            return _moved(before, ((1, 1, edges[2], 1), (1, 1, edges[0], 1)))
+        if name in _AVERAGES:
+            return _averaged(before, reached[0], next(_tensors([found])))
+        if name == "native_group_norm" or (name == "native_layer_norm" and len(args[1]) > 1):
+            return replace(before, whole=True)  # its moments are those of all cells
+        if name not in _CELL_BY_CELL:
+            return None
+        return _kept(reached, [field for field in fields if field], next(_tensors([found])))
+
+
+Windows = tuple[tuple[int, int, int, int], tuple[int, int, int, int]]  # kernel, stride, padding, dilation of each axis
+
+
+def _convolution(args: Any) -> Windows | None:
+    _, weight, _, stride, padding, dilation, transposed = args[:7]
+    return None if transposed else _axes(weight.shape[2:], stride, padding, dilation)
+
+
+def _pooling(args: Any) -> Windows:
+    kernel, stride, padding, dilation = [*args[1:5], *((None,) * (5 - len(args)))][:4]
+    return _axes(kernel, stride or kernel, padding or 0, dilation or 1)
+
+
+def _average_pooling(args: Any) -> Windows:
+    return _pooling(args[:4])  # what follows the padding is no dilation
+
+
+_WINDOWS: dict[str, Callable[[Any], Windows | None]] = {
+    "convolution": _convolution,
+    "max_pool2d_with_indices": _pooling,
+    "avg_pool2d": _average_pooling,
+}
+_CELL_BY_CELL = {  # or with channels among each other, or in another layout; whatever else is there cannot be told
+    *("add", "sub", "mul", "div", "neg", "abs", "exp", "sqrt", "pow", "clamp", "clamp_min", "cat", "where"),
+    *("relu", "hardtanh", "hardswish", "hardsigmoid", "silu", "gelu", "sigmoid", "tanh", "elu", "leaky_relu", "mish"),
+    *("native_batch_norm", "_native_batch_norm_legit_no_training", "native_layer_norm", "mm", "addmm", "softplus"),
+    *("view", "_unsafe_view", "permute", "transpose", "clone", "_to_copy", "alias", "detach", "expand", "unsqueeze"),
+    *("squeeze", "bmm", "native_dropout", "prelu", "_prelu_kernel", "t", "contiguous"),
+}
+_AVERAGES = ("mean", "_adaptive_avg_pool2d", "adaptive_max_pool2d", "amax", "sum")
+
+
+def _axes(*settings: Any) -> Windows:
+    pairs = [(each, each) if isinstance(each, int) else (each[0], each[-1]) for each in settings]
+    rows, columns = zip(*pairs, strict=True)
+    return tuple(rows), tuple(columns)
+
+
+def _moved(before: Field, windows: Windows | None) -> Field | None:
+    if windows is None:
+        return None
+    rows, columns = (
+        span.through(kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+        for span, (kernel, stride, padding, dilation) in zip((before.rows, before.columns), windows, strict=True)
+    )
+    return replace(before, rows=rows, columns=columns)
+
+
+def _averaged(before: Field, tensor: Tensor, found: Tensor) -> Field | None:
+    """Behind an average of all cells, of blocks of them, or of channels."""
+    if tensor.dim() != 4:
+        return before
+    sides, cells = tensor.shape[-2:], found.shape[-2:] if found.dim() == 4 else (1, 1)
+    if sides == cells:
+        return before
+    spans = []
+    for span, side, count in zip((before.rows, before.columns), sides, cells, strict=True):
+        kernel = max(math.ceil((cell + 1) * side / count) - cell * side // count for cell in range(count))
+        spans.append(span.through(kernel=kernel, stride=max(1, side // count)))
+        if side % count and count > 1:
+            return None  # the cells are no longer at equal distances
+    rows, columns = spans
+    return Field(rows, columns, whole=before.whole or tuple(cells) == (1, 1))
+
+
+def _kept(reached: Sequence[Tensor], fields: Sequence[Field], found: Tensor) -> Field | None:
+    """Behind an operation cell by cell; a gate with one cell adds that it saw the whole film."""
+    wide = [
+        field
+        for tensor, field in zip(reached, fields, strict=True)
+        if tensor.dim() != 4 or tensor.shape[-2:] != (1, 1) or found.shape[-2:] == (1, 1)
+    ]
+    field = union(wide or fields)
+    return None if field is None else replace(field, whole=any(each.whole for each in fields))
+
+
+def _within(tracer: _Tracer, name: str, module: nn.Module, forward: Any, *args: Any, **kwargs: Any) -> Any:
+    """The module's own forward, noted."""
+    layer = not any(True for _ in module.children())
+    tracer.path.append((name, layer))
+    found = forward(*args, **kwargs)
+    tracer.path.pop()
+    if layer and not isinstance(module, nn.Identity):
+        own = sum(weights.numel() for weights in module.parameters())
+        shape = tuple(found.shape[1:])
+        field = tracer.field(found) if found.dim() == 4 else Field(whole=True)
+        tracer.layers.append(Layer(name, _kind(module), shape, own, field))
+    return found
+
+
+def _kind(module: nn.Module) -> str:
+    kind = _KINDS.get(type(module), type(module).__name__)
+    kernel, stride = getattr(module, "kernel_size", None), getattr(module, "stride", None)
+    if kernel is None:
+        return kind
+    (high, _, _, _), (wide, _, _, _) = _axes(kernel, stride or 1, 0, 1)
+    down = _axes(kernel, stride or 1, 0, 1)[0][1]
+    alone = ", each map alone" if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1 else ""
+    return f"{kind} {high} × {wide}{f', stride {down}' if down != 1 else ''}{alone}"
+
+
+def _stage(name: str, parts: Sequence[nn.Module], flow: Tensor, tracer: _Tracer) -> Stage:
+    """What has run since the last stage, as one."""
+    layers, tracer.layers = tuple(tracer.layers), []
+    field = tracer.field(flow) if flow.dim() == 4 else Field(whole=True)
+    own = sum(weights.numel() for part in parts for weights in part.parameters())
+    return Stage(name, tuple(flow.shape[1:]), own, field, layers)
+
+
+def _bare(network: Network) -> Network:
+    """A copy of the network's layers without the numbers in them, in evaluation mode."""
+    memory: dict[int, Any] = {
+        id(weights): nn.Parameter(torch.empty_like(weights, device="meta"), requires_grad=False)
+        for weights in network.parameters()
+    }
+    memory |= {id(buffer): torch.empty_like(buffer, device="meta") for buffer in network.buffers()}
+    return copy.deepcopy(network, memory).eval()
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
