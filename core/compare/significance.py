@@ -90,9 +90,9 @@ def delong(first: NDArray[np.floating], second: NDArray[np.floating], positive: 
     one, other = (float(each.mean()) for each in with_it)
     covariance = np.cov(with_it) / positives + np.cov(without) / negatives
     error = math.sqrt(max(0.0, float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])))
-    difference = one - other
+    difference = round(one - other, 12)
     if error <= 1e-12:
-        if abs(difference) <= 1e-12:
+        if not difference:
             return DeLong(n, positives, one, other, 0.0, 0.0, 0.0, 0.0, 1.0)
         return DeLong(n, positives, one, other, difference, reason="The areas do not vary from film to film.")
     reach = float(norm.ppf(0.975)) * error

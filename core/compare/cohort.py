@@ -1,0 +1,233 @@
+"""Two networks or more over a set of films: where they differ, film by film, the worst first."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence, Sized
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.compare.figures import Figures, figures
+from core.compare.maps import Agreement, agreement_matrix
+from core.compare.panel import Panel, answers, panel, plain
+from core.compare.row import Compared, Refused
+from core.compare.tile import Tile
+from core.compare.words import disagreement
+from core.errors import BadData, NoLungs, UnreadableFile
+from core.evaluate.intervals import REPEATS
+from core.evaluate.manifest import Row
+from core.evaluate.manifest import radiograph as film_of
+from core.models.classifier import Classifier
+from core.models.findings import present
+from core.types import Cleaning, Explanation, Radiograph
+from core.work import Work
+
+TOP = 10  # % of the film: the hottest part whose overlap counts
+
+
+@dataclass(frozen=True)
+class Case:
+    """One film that is to be compared; it is read when its turn comes.
+
+    open:    gives the film, or raises UnreadableFile or BadData with the sentence that stands in its place.
+    labels:  what is true of it; None where nobody says.
+    patient: films of one patient are one piece of evidence; the film's own name where nobody says.
+    """
+
+    name: str
+    open: Callable[[], Radiograph]
+    labels: tuple[str, ...] | None = None
+    patient: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What came of all films.
+
+    films:   most disagreement first.
+    refused: those that could not be read, in the order in which they came.
+    notes:   what is left out, one sentence each.
+    """
+
+    panel: Panel
+    films: tuple[Compared, ...]
+    refused: tuple[Refused, ...]
+    figures: Figures | None
+    notes: tuple[str, ...]
+
+    def card(self) -> dict[str, Any]:
+        """All of it as JSON; NaN is null."""
+        return {
+            "checkpoints": list(self.panel.names),
+            "findings": list(self.panel.findings),
+            "method": self.panel.method,
+            "layer": self.panel.layer,
+            "films": [film.card(self.panel.names, self.panel.findings) for film in self.films],
+            "refused": [{"name": each.name, "error": each.reason} for each in self.refused],
+            "figures": self.figures.card() if self.figures else None,
+            "notes": list(self.notes),
+        }
+
+
+def cases(rows: Sequence[Row]) -> list[Case]:
+    """The films of a manifest, with their labels and patients."""
+    return [Case(row.id, partial(film_of, row), row.labels, row.patient) for row in rows]
+
+
+def compare(
+    classifiers: Sequence[Classifier],
+    films: Iterable[Case],
+    *,
+    method: str = "grad-cam",
+    finding: str | None = None,
+    layer: str | None = None,
+    cleaning: Cleaning | None = None,
+    sentences: bool = False,
+    seen: Callable[[Radiograph, tuple[Tile, ...], Compared], None] | None = None,
+    repeats: int = REPEATS,
+    work: Work | None = None,
+) -> Comparison:
+    """All films, one after the other: only one is in memory at a time, with its few small maps.
+
+    finding:   whose maps are compared; None for the likeliest of each film, see `panel`.
+    sentences: whether each film's disagreement is put in words, too, for which its lungs are found.
+    seen:      called with each film, its tiles and what came of it, while the film is at hand.
+    repeats:   resamples behind each interval.
+    Raises:    as `panel`; Stopped as `work` says. A film that cannot be read, or has no lungs where the method needs
+               them, is refused in a sentence, and the others go on.
+    """
+    asked = panel(classifiers, method=method, finding=finding, layer=layer, cleaning=cleaning)
+    work = work or Work(limit=0)
+    if isinstance(films, Sized):
+        work.expect(asked.passes * len(films))
+    rows: list[Compared] = []
+    refused: list[Refused] = []
+    for case in films:
+        found = read(asked, case, sentences=sentences, seen=seen, work=work)
+        if isinstance(found, Refused):
+            refused.append(found)
+        else:
+            rows.append(found)
+    return gather(asked, rows, refused, repeats=repeats)
+
+
+def read(
+    panel: Panel,
+    case: Case,
+    *,
+    sentences: bool = False,
+    seen: Callable[[Radiograph, tuple[Tile, ...], Compared], None] | None = None,
+    work: Work | None = None,
+) -> Compared | Refused:
+    """What came of one film. Raises: Stopped as `work` says."""
+    begun = work.done if work else 0
+    try:
+        film = case.open()
+        tiles = answers(panel, film, work=work)
+    except (UnreadableFile, BadData, NoLungs) as error:
+        if work:
+            work.step(max(0, begun + panel.passes - work.done))
+        return Refused(case.name, str(error))
+    found = compared(panel, case, film, tiles, sentences=sentences)
+    if seen:
+        seen(film, tiles, found)
+    return found
+
+
+def gather(
+    panel: Panel, rows: Sequence[Compared], refused: Sequence[Refused] = (), *, repeats: int = REPEATS
+) -> Comparison:
+    """The films, most disagreement first, and the figures over all of them; None where there is no film."""
+    ordered = sorted(rows, key=lambda row: (-row.score, row.name))
+    found = figures(panel, ordered, repeats=repeats) if rows else None
+    return Comparison(
+        panel=panel,
+        films=tuple(ordered),
+        refused=tuple(refused),
+        figures=found,
+        notes=(*panel.notes, *(found.notes if found else ())),
+    )
+
+
+def compared(panel: Panel, case: Case, film: Radiograph, tiles: Sequence[Tile], *, sentences: bool = False) -> Compared:
+    """What the answers to one film have in common, and what not.
+
+    The score of disagreement, 0 to 1, is the mean of three: the share of pairs of networks that do not find the same,
+    the distance of their probabilities (`apart`), and 1 less the overlap of the hottest tenth of their maps
+    (intersection over union, of all pairs on average). A map that shows nothing overlaps with nothing, two that show
+    nothing wholly.
+    """
+    maps = [tile.explanation for tile in tiles]
+    matrix = agreement_matrix(film, maps, names=panel.names)
+    pairs = list(combinations(range(len(tiles)), 2))
+    agreements = tuple(matrix[i][j] for i, j in pairs)
+    own = list(zip(tiles, panel.own, strict=True))
+    likely = np.array([[tile.said.probability(name) for name in names] for tile, names in own])
+    one_each = not any(card.multi_label or len(card.findings) > len(panel.findings) for card in panel.checkpoints)
+    distance = apart(likely, one_each=one_each)
+    overlaps = [_overlap(each, maps[i], maps[j]) for each, (i, j) in zip(agreements, pairs, strict=True)]
+    found = tuple(_found(tile, names, panel.findings) for tile, names in own)
+    differ = float(np.mean([found[i] != found[j] for i, j in pairs]))
+    shown = panel.own[0].index(maps[0].finding)
+    return Compared(
+        name=case.name,
+        key=film.key,
+        patient=case.patient or case.name,
+        labels=_labels(case, panel),
+        finding=panel.findings[shown],
+        says=tuple(tile.says for tile in tiles),
+        found=found,
+        probabilities=tuple(tuple(float(value) for value in row) for row in likely),
+        agreements=agreements,
+        apart=distance,
+        score=(differ + distance + 1 - float(np.mean(overlaps))) / 3,
+        words=disagreement(film, tiles).text if sentences else "",
+    )
+
+
+def apart(likely: NDArray[np.float64], *, one_each: bool) -> float:
+    """How far the probabilities of several networks lie apart, from 0 (the same) to 1.
+
+    likely:   (C, F) probabilities of each network; one_each: whether each row adds up to 1.
+    Returns:  square root of the Jensen-Shannon divergence as a share of the largest there can be, of each network's
+              whole row; where rows are no distributions, of each finding by itself, on average.
+    Source:   Lin 1991, doi:10.1109/18.61115; its root is a distance: Endres and Schindelin 2003,
+              doi:10.1109/TIT.2003.813506.
+    """
+    if not one_each:
+        return float(np.mean([apart(np.stack([p, 1 - p], axis=1), one_each=True) for p in likely.T]))
+    between = _entropy(likely.mean(axis=0)) - np.mean([_entropy(row) for row in likely])
+    return math.sqrt(min(1.0, max(0.0, float(between)) / math.log(len(likely))))
+
+
+def _entropy(row: NDArray[np.float64]) -> float:
+    some = row[row > 0]
+    return float(-(some * np.log(some)).sum())
+
+
+def _overlap(agreement: Agreement, one: Explanation, other: Explanation) -> float:
+    found = agreement.overlap[TOP]
+    if not math.isnan(found):
+        return found
+    return float(not _shows(one) and not _shows(other))
+
+
+def _shows(map_: Explanation) -> bool:
+    return not map_.void and bool(map_.heat.max(initial=0.0) > 0)
+
+
+def _found(tile: Tile, own: Sequence[str], findings: Sequence[str]) -> tuple[str, ...]:
+    """Those of the common findings that the network finds: the likeliest, or all above their operating points."""
+    there = present(tile.said, tile.checkpoint) if tile.checkpoint.multi_label else (tile.said.likeliest[0],)
+    return tuple(name for name, called in zip(findings, own, strict=True) if called in there)
+
+
+def _labels(case: Case, panel: Panel) -> tuple[str, ...] | None:
+    """The case's labels by the names of the common findings; others, which nobody was asked after, as they are."""
+    if case.labels is None:
+        return None
+    known = {plain(name): name for name in panel.findings}
+    return tuple(known.get(plain(label), label) for label in case.labels)

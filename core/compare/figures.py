@@ -1,0 +1,216 @@
+"""Figures over a set of films that several networks read: how far they agree, and which is right more often."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.compare.panel import Panel
+from core.compare.readers import cohen, fleiss
+from core.compare.row import Compared
+from core.compare.significance import DeLong, McNemar, delong, mcnemar
+from core.evaluate.intervals import Estimate, bands, proportion
+
+MEANS = ("spearman", "pearson", "ssim", "overlap_5", "overlap_10", "overlap_20", "shared", "distance_px", "distance_mm")
+
+Numbers = NDArray[np.float64]
+Films = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two networks of a panel against each other.
+
+    flips:    share of the films of which they do not find the same.
+    kappa:    Cohen's, over what each says; None unless every network gives each film one finding.
+    kappas:   Cohen's by finding: found or not.
+    maps:     means of the figures of `core.compare.maps.Agreement`; n counts the films that have it.
+    right:    who is right about all common findings; None without labels.
+    rights:   the same by finding.
+    areas:    their areas under the ROC curve by finding.
+    """
+
+    first: str
+    second: str
+    flips: Estimate
+    kappa: Estimate | None
+    kappas: Mapping[str, Estimate]
+    maps: Mapping[str, Estimate]
+    right: McNemar | None = None
+    rights: Mapping[str, McNemar] = field(default_factory=dict)
+    areas: Mapping[str, DeLong] = field(default_factory=dict)
+
+    def card(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "first": self.first,
+            "second": self.second,
+            "flips": self.flips.card(),
+            "kappa": self.kappa.card() if self.kappa else None,
+            "kappa_by_finding": _cards(self.kappas),
+            "maps": _cards(self.maps),
+            "mcnemar": self.right.card() if self.right else None,
+            "mcnemar_by_finding": _cards(self.rights),
+            "delong_by_finding": _cards(self.areas),
+        }
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Over all films; intervals are over resampled patients.
+
+    n, patients, labelled: films, whose they are, and those with a label.
+    flips:   share of the films of which not all networks find the same.
+    pairs:   of networks, in the order of the panel.
+    fleiss:  Fleiss' kappa of three networks and more; None of two, or as `Pair.kappa`. fleisses: by finding.
+    notes:   what to know before the figures are believed.
+    """
+
+    n: int
+    patients: int
+    labelled: int
+    flips: Estimate
+    pairs: tuple[Pair, ...]
+    fleiss: Estimate | None
+    fleisses: Mapping[str, Estimate]
+    notes: tuple[str, ...]
+
+    def card(self) -> dict[str, Any]:
+        """As JSON: estimates and tests as objects, NaN as null."""
+        return {
+            "n": self.n,
+            "patients": self.patients,
+            "labelled": self.labelled,
+            "flips": self.flips.card(),
+            "pairs": [pair.card() for pair in self.pairs],
+            "fleiss": self.fleiss.card() if self.fleiss else None,
+            "fleiss_by_finding": _cards(self.fleisses),
+        }
+
+
+def figures(panel: Panel, rows: Sequence[Compared], *, repeats: int) -> Figures:
+    """All figures of the films; rows in any order, one or more."""
+    patients = np.array([row.patient for row in rows])
+    answers = _Answers(panel, rows)
+    several = len(panel.names) > 2
+    both = several and answers.one_each
+    names = list(combinations(range(len(panel.names)), 2))
+    pairs = tuple(_pair(panel, rows, answers, i, j, place, repeats) for place, (i, j) in enumerate(names))
+    return Figures(
+        n=len(rows),
+        patients=len(np.unique(patients)),
+        labelled=int(answers.labelled.sum()),
+        flips=proportion(np.array([row.flips for row in rows]), patients, repeats=repeats),
+        pairs=pairs,
+        fleiss=_fleiss(answers.said, len(panel.findings) + 1, patients, repeats) if both else None,
+        fleisses={
+            finding: _fleiss(answers.found[:, :, index].astype(np.intp), 2, patients, repeats)
+            for index, finding in enumerate(panel.findings)
+            if several
+        },
+        notes=tuple(_notes(answers, patients, pairs)),
+    )
+
+
+class _Answers:
+    """The rows as arrays: N films, C networks, F findings.
+
+    found:    (N, C, F) bool; likely: (N, C, F); truth: (N, F) bool, False where there is no label.
+    said:     (N, C) the finding that each network says, F for one that is not common.
+    labelled: (N,) bool.
+    """
+
+    def __init__(self, panel: Panel, rows: Sequence[Compared]) -> None:
+        findings = panel.findings
+        self.one_each = not any(card.multi_label for card in panel.checkpoints)
+        self.found = np.array([[[name in found for name in findings] for found in row.found] for row in rows])
+        self.likely = np.array([row.probabilities for row in rows])
+        self.truth = np.array([[name in (row.labels or ()) for name in findings] for row in rows])
+        self.said = np.where(self.found.any(axis=2), self.found.argmax(axis=2), len(findings))
+        self.labelled = np.array([row.labels is not None for row in rows])
+        self.strange = sorted({label for row in rows for label in row.labels or () if label not in findings})
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """(N,) the labelled films of which a network can be right: with one finding each, those that have one."""
+        return self.labelled & (self.truth.sum(axis=1) == 1) if self.one_each else self.labelled
+
+
+def _pair(panel: Panel, rows: Sequence[Compared], answers: _Answers, i: int, j: int, place: int, repeats: int) -> Pair:
+    patients = np.array([row.patient for row in rows])
+    findings = panel.findings
+    first, second = answers.found[:, i].astype(np.intp), answers.found[:, j].astype(np.intp)
+    told = [row.agreements[place].figures() for row in rows]
+    values = np.array([[each[name] for name in MEANS] for each in told])
+
+    def every(films: Films) -> Numbers:
+        kappas = [cohen(first[films, index], second[films, index], 2) for index in range(len(findings))]
+        both = cohen(answers.said[films, i], answers.said[films, j], len(findings) + 1)
+        return np.array([both, *kappas, *(_mean(values[films, index]) for index in range(len(MEANS)))])
+
+    drawn = list(zip(*bands(every, patients, repeats=repeats), strict=True))
+    counts = [len(rows)] * (1 + len(findings)) + [int((~np.isnan(column)).sum()) for column in values.T]
+    estimates = [
+        Estimate(float(value), float(low), float(high), n) for (value, low, high), n in zip(drawn, counts, strict=True)
+    ]
+    differ = (first != second).any(axis=1)
+    pair = Pair(
+        panel.names[i],
+        panel.names[j],
+        flips=proportion(differ, patients, repeats=repeats),
+        kappa=estimates[0] if answers.one_each else None,
+        kappas=dict(zip(findings, estimates[1 : 1 + len(findings)], strict=True)),
+        maps=dict(zip(MEANS, estimates[1 + len(findings) :], strict=True)),
+    )
+    return _judged(pair, findings, answers, i, j) if answers.labelled.any() else pair
+
+
+def _judged(pair: Pair, findings: Sequence[str], answers: _Answers, i: int, j: int) -> Pair:
+    """The pair with what labels tell of it."""
+    right = answers.found == answers.truth[:, None]  # (N, C, F)
+    whole = right.all(axis=2)[answers.judged]
+    known = right[answers.labelled]
+    truth, likely = answers.truth[answers.labelled], answers.likely[answers.labelled]
+    return replace(
+        pair,
+        right=mcnemar(whole[:, i], whole[:, j]),
+        rights={name: mcnemar(known[:, i, index], known[:, j, index]) for index, name in enumerate(findings)},
+        areas={
+            name: delong(likely[:, i, index], likely[:, j, index], truth[:, index])
+            for index, name in enumerate(findings)
+        },
+    )
+
+
+def _fleiss(said: NDArray[np.intp], categories: int, patients: NDArray[np.str_], repeats: int) -> Estimate:
+    drawn = bands(lambda films: np.array([fleiss(said[films], categories)]), patients, repeats=repeats)
+    value, low, high = (float(each[0]) for each in drawn)
+    return Estimate(value, low, high, len(said))
+
+
+def _notes(answers: _Answers, patients: NDArray[np.str_], pairs: Sequence[Pair]) -> list[str]:
+    notes = []
+    if answers.labelled.any():
+        tests = sum(len(pair.rights) + len(pair.areas) + 1 for pair in pairs)
+        notes.append(f"Each p value is that of one test; {tests} were made, so some are small by chance.")
+        if len(np.unique(patients)) < len(patients):
+            notes.append("Some patients have several films: intervals know that, p values do not and are too small.")
+        if answers.strange:
+            shown = ", ".join(answers.strange[:5]) + (", …" if len(answers.strange) > 5 else "")
+            notes.append(f"Labels that not all networks know count as none of the findings compared: {shown}.")
+    if answers.labelled.any() and not answers.labelled.all():
+        notes.append(f"{int((~answers.labelled).sum())} films have no label and count only where none is needed.")
+    return notes
+
+
+def _mean(values: Numbers) -> float:
+    had = values[~np.isnan(values)]
+    return float(had.mean()) if len(had) else math.nan
+
+
+def _cards(entries: "Mapping[str, Estimate] | Mapping[str, McNemar] | Mapping[str, DeLong]") -> dict[str, Any]:
+    return {name: entry.card() for name, entry in entries.items()}

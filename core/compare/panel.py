@@ -1,0 +1,175 @@
+"""Several networks that read the same films, and what of their answers can be compared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from core.compare.tile import Tile
+from core.errors import BadSetting
+from core.explain.method import methods
+from core.explain.run import Request, check, explain_many
+from core.models.classifier import Classifier
+from core.models.findings import words
+from core.registry import unknown
+from core.types import Checkpoint, Cleaning, Prediction, Radiograph
+from core.work import Work
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Who reads, and what is asked.
+
+    names:    (C,) what sentences and tables call the networks, each another name.
+    findings: (F,) those that all of them know, as the first one calls them.
+    own:      (C, F) the same as each one calls them.
+    finding:  whose maps are compared, one of `findings`; "" for the likeliest of each film.
+    layer:    of all networks; None for the last of each.
+    together: whether the maps of all findings come with one pass.
+    notes:    what is left out of the comparison, one sentence each.
+    """
+
+    classifiers: tuple[Classifier, ...]
+    names: tuple[str, ...]
+    findings: tuple[str, ...]
+    own: tuple[tuple[str, ...], ...]
+    finding: str
+    method: str
+    layer: str | None
+    settings: Mapping[str, Any]
+    cleaning: Cleaning
+    together: bool
+    notes: tuple[str, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "checkpoints", tuple(each.checkpoint for each in self.classifiers))
+
+    @property
+    def passes(self) -> int:
+        """Forward passes that a film takes, beside those of the method itself."""
+        return len(self.classifiers) * (1 if self.finding or self.together else 2)
+
+
+def panel(
+    classifiers: Sequence[Classifier],
+    *,
+    method: str = "grad-cam",
+    finding: str | None = None,
+    layer: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    cleaning: Cleaning | None = None,
+) -> Panel:
+    """The networks as readers of the same films, each asked alike; whatever cannot be had is refused before a film is.
+
+    finding: whose maps are compared; None for the one that is likeliest on each film, over all networks on average.
+             Findings are the same where their names are, whatever their case: "Pneumonia" is "pneumonia".
+    Raises:  BadSetting for fewer than two networks, for the same one twice, or where no finding is common to all;
+             UnknownName for a method, finding, layer or setting; Unfit where a network cannot serve the method.
+    """
+    cards = [each.checkpoint for each in classifiers]
+    if len(cards) < 2:
+        raise BadSetting("It takes two checkpoints or more to compare. Name another one.")
+    if len({card.key for card in cards}) < len(cards):
+        raise BadSetting(f"The checkpoints are {', '.join(card.name for card in cards)}; name each one once.")
+    own = [{plain(name): name for name in card.findings} for card in cards]
+    common = [key for key in own[0] if all(key in each for each in own)]
+    if not common:
+        known = "; ".join(f"{card.name} knows {', '.join(map(words, card.findings))}" for card in cards)
+        raise BadSetting(
+            f"The checkpoints have no finding in common: {known}. Choose some that share one, for their answers to be "
+            "compared."
+        )
+    findings = tuple(own[0][key] for key in common)
+    asked = _asked(finding, findings)
+    entry = methods[method]
+    parsed = entry.parse(settings or {})
+    for each, names in zip(classifiers, own, strict=True):
+        check(each, [Request(method, names[common[0]], layer, parsed)])
+    return Panel(
+        classifiers=tuple(classifiers),
+        names=_told_apart(cards),
+        findings=findings,
+        own=tuple(tuple(each[key] for key in common) for each in own),
+        finding=asked,
+        method=method,
+        layer=layer,
+        settings=parsed,
+        cleaning=cleaning or Cleaning(),
+        together=entry.cost == "shared" and entry.layered and all(_is_last(each, layer) for each in classifiers),
+        notes=tuple(_notes(cards, common)),
+    )
+
+
+def answers(panel: Panel, film: Radiograph, *, work: Work | None = None) -> tuple[Tile, ...]:
+    """What each network says of the film, with a map of the same finding of each.
+
+    Raises: as `core.explain.run.explain_many`.
+    """
+    wanted = panel.findings if panel.together and not panel.finding else (panel.finding,) if panel.finding else ()
+    if not wanted:
+        said = [each.predict(film, cleaning=panel.cleaning) for each in panel.classifiers]
+        if work:
+            work.step(len(said))
+        wanted = (_likeliest(panel, said),)
+    indices = [panel.findings.index(name) for name in wanted]
+    found = []
+    for classifier, own in zip(panel.classifiers, panel.own, strict=True):
+        requests = [Request(panel.method, own[index], panel.layer, panel.settings) for index in indices]
+        found.append(explain_many(classifier, film, requests, cleaning=panel.cleaning, work=work))
+        if work:
+            work.step()
+    shown = wanted.index(_likeliest(panel, [said for said, _ in found])) if len(wanted) > 1 else 0
+    return tuple(
+        Tile(name, card, said, maps[shown])
+        for name, card, (said, maps) in zip(panel.names, panel.checkpoints, found, strict=True)
+    )
+
+
+def plain(finding: str) -> str:
+    """The name by which findings of several networks, and labels, are taken for the same."""
+    return words(finding).casefold()
+
+
+def _likeliest(panel: Panel, said: Sequence[Prediction]) -> str:
+    """The finding with the highest probability on average."""
+    means = {
+        name: sum(each.probability(own[index]) for each, own in zip(said, panel.own, strict=True))
+        for index, name in enumerate(panel.findings)
+    }
+    return max(means, key=means.__getitem__)
+
+
+def _asked(finding: str | None, findings: Sequence[str]) -> str:
+    if finding is None:
+        return ""
+    known = {plain(name): name for name in findings}
+    if plain(finding) not in known:
+        raise unknown("finding common to all checkpoints", finding, list(findings))
+    return known[plain(finding)]
+
+
+def _is_last(classifier: Classifier, layer: str | None) -> bool:
+    with classifier.alone() as network:
+        return layer in (None, network.last_stage)
+
+
+def _told_apart(cards: Sequence[Checkpoint]) -> tuple[str, ...]:
+    """The checkpoints' names; where two have the same one, with the beginning of their key."""
+    double = {name for name, group in groupby(sorted(card.name for card in cards)) if len(list(group)) > 1}
+    return tuple(f"{card.name} {card.key[:6]}" if card.name in double else card.name for card in cards)
+
+
+def _notes(cards: Sequence[Checkpoint], common: Sequence[str]) -> list[str]:
+    notes = []
+    left_out = [(card.name, [words(name) for name in card.findings if plain(name) not in common]) for card in cards]
+    if any(names for _, names in left_out):
+        told = [f"{', '.join(names)} of {card}" for card, names in left_out if names]
+        notes.append(f"Compared on {', '.join(common)} alone; left out, since not all know it: {'; '.join(told)}.")
+    if len({card.multi_label for card in cards}) > 1:
+        single = [card.name for card in cards if not card.multi_label]
+        notes.append(
+            f"{' and '.join(single)} shares one probability among its findings, the others give each its own: the same "
+            "number does not mean the same."
+        )
+    return notes

@@ -1,0 +1,106 @@
+"""What came of one film that several networks read."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from core.compare.maps import TOP, Agreement
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A film that could not be compared, and why, in one sentence."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What several networks say of one film, in the order of the panel (C networks, F common findings).
+
+    key:           of the radiograph.
+    labels:        what is true, by the names of the common findings; None where nobody says.
+    finding:       whose maps were compared.
+    says:          (C,) what each network finds first, by its own name for it; "" where it finds nothing.
+    found:         (C,) which of the common findings each one finds.
+    probabilities: (C, F) of the common findings.
+    agreements:    of the maps, each pair of networks: (0, 1), (0, 2), ..., (1, 2), ...
+    apart:         how far the probabilities lie apart, 0 to 1: `core.compare.cohort.apart`.
+    score:         of the disagreement in all, 0 to 1: `core.compare.cohort.compared`.
+    words:         the disagreement in sentences; empty where they were not asked for.
+    """
+
+    name: str
+    key: str
+    patient: str
+    labels: tuple[str, ...] | None
+    finding: str
+    says: tuple[str, ...]
+    found: tuple[tuple[str, ...], ...]
+    probabilities: tuple[tuple[float, ...], ...]
+    agreements: tuple[Agreement, ...]
+    apart: float
+    score: float
+    words: str = ""
+
+    @property
+    def flips(self) -> bool:
+        """Whether the networks do not all find the same."""
+        return len(set(self.found)) > 1
+
+    def figure(self, name: str) -> float:
+        """A figure of `Agreement.figures`, over the pairs of networks that have it, on average; NaN where none has."""
+        had = [value for each in self.agreements if not math.isnan(value := each.figures()[name])]
+        return float(np.mean(had)) if had else math.nan
+
+    @property
+    def spearman(self) -> float:
+        return self.figure("spearman")
+
+    @property
+    def overlap(self) -> float:
+        """Of the hottest tenths of the maps."""
+        return self.figure("overlap_10")
+
+    def card(self, names: Sequence[str], findings: Sequence[str]) -> dict[str, Any]:
+        """As it stands in JSON; NaN is left for the writer."""
+        pairs = combinations(names, 2)
+        return {
+            "name": self.name,
+            "key": self.key,
+            "patient": self.patient,
+            "labels": None if self.labels is None else list(self.labels),
+            "disagreement": round(self.score, 4),
+            "apart": round(self.apart, 4),
+            "flips": self.flips,
+            "finding": self.finding,
+            "networks": {
+                name: {
+                    "says": says,
+                    "found": list(found),
+                    "probabilities": {each: round(value, 6) for each, value in zip(findings, likely, strict=True)},
+                }
+                for name, says, found, likely in zip(names, self.says, self.found, self.probabilities, strict=True)
+            },
+            "maps": [
+                {"first": first, "second": second}
+                | {name: rounded(value) for name, value in each.figures().items()}
+                | {"notes": list(each.notes)}
+                for (first, second), each in zip(pairs, self.agreements, strict=True)
+            ],
+            "words": self.words,
+        }
+
+
+# The figures of maps by which a table of films is told; the others are in the files.
+SHORT = ("spearman", f"overlap_{TOP[1]}", "distance_mm")
+
+
+def rounded(value: float) -> float | None:
+    """To four digits, null for NaN (JSON has none)."""
+    return None if math.isnan(value) else round(value, 4)
