@@ -12,6 +12,12 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from core.compare.cka import Likeness, cka
+from core.compare.maps import Agreement, agreement_matrix
+from core.compare.places import Places
+from core.compare.places import places as places_of
+from core.compare.tile import Tile
+from core.compare.words import Words, disagreement
 from core.explain.method import Value, methods
 from core.explain.run import Request, explain_many, total_passes
 from core.explain.unfit import stage_sizes as sizes_of
@@ -32,6 +38,8 @@ _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
     Radiograph: lambda radiograph: radiograph.key,
     Checkpoint: lambda checkpoint: checkpoint.key,
     Cleaning: repr,
+    Explanation: lambda explanation: explanation.key,
+    Tile: lambda tile: (tile.name, tile.checkpoint.key, tile.explanation.key, repr(tile.explanation.cleaning)),
 }
 _LAST_STAGE = "grad-cam"  # the map that costs no backward pass at the last stage
 WEIGHTS = checkpoints.SHIPPED  # the folder
@@ -248,3 +256,33 @@ def tried(checkpoint: Checkpoint) -> Asked[Misfits]:
 def predicted(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Asked[Maps]:
     """A place in the line for what the network, once it is ready, says; the last stage's maps come with it."""
     return _first(checkpoint, radiograph, cleaning)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)
+def agreements(
+    radiograph: Radiograph, maps: tuple[Explanation, ...], names: tuple[str, ...]
+) -> tuple[tuple[Agreement, ...], ...]:
+    """How far each of the maps agrees with each."""
+    return agreement_matrix(radiograph, maps, names=names)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)
+def told(radiograph: Radiograph, tiles: tuple[Tile, ...]) -> Words:
+    """Where the tiles agree and where not, in sentences."""
+    return disagreement(radiograph, tiles, ground=_places(radiograph, tiles[0].explanation.cleaning))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)
+def _places(radiograph: Radiograph, cleaning: Cleaning) -> Places:
+    return places_of(radiograph, cleaning)
+
+
+def alike(first: Checkpoint, second: Checkpoint, films: tuple[Radiograph, ...], cleaning: Cleaning) -> Asked[Likeness]:
+    """A place in the line for how alike the stages of two networks are, over the films, or the places of one."""
+    one, other = classifier(first), classifier(second)
+    key = ("alike", first.key, second.key, tuple(film.key for film in films), repr(cleaning))
+
+    def make(work: Work) -> Likeness:
+        return cka(one, other, films, cleaning=cleaning, total=len(films) if len(films) > 1 else None, work=work)
+
+    return _LINE.ask(key, make, slow=True)

@@ -60,6 +60,7 @@ class Board:
     pair:    places of the two tiles that are held against each other.
     peaks:   whether their difference is one of shares of each map's peak, where it need not be.
     figure:  the one that the table of all pairs shows, of core.compare.maps.TITLES.
+    alike:   keys of the pairs of checkpoints whose stages were asked to be compared.
     """
 
     preset: Preset | None = None
@@ -68,6 +69,7 @@ class Board:
     pair: tuple[int, int] = (0, 1)
     peaks: bool = False
     figure: str = "spearman"
+    alike: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass
