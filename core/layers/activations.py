@@ -1,0 +1,195 @@
+"""What every unit of a stage answers to one film, in what order to look at them, and where to find one of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.errors import BadSetting, OneCell
+from core.explain.evidence import Tape
+from core.explain.method import methods
+from core.image.prepare import prepare
+from core.models.architecture import Network
+from core.models.classifier import Classifier
+from core.registry import unknown
+from core.types import Checkpoint, Cleaning, Explanation, Heat, Placement, Radiograph, seal
+from core.work import Work
+
+Order = Literal["mean", "relevance", "difference", "index"]
+ORDERS: dict[Order, str] = {
+    "mean": "by how strongly they answer",
+    "relevance": "by how much they speak for the finding",
+    "difference": "by how far they are from what they usually answer",
+    "index": "by number",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Activations:
+    """All units of a stage on one film. A unit is one feature map, its channel.
+
+    maps:      (K, h, w) float32, read-only, in the stage's own units.
+    placement: where the maps lie on the film.
+    relevance: finding -> (K,) float32, activation × gradient of the logit, summed over the cells, in logits: by how
+               much the logit would fall without the unit if the rest of the network were linear.
+    """
+
+    radiograph: str
+    checkpoint: str
+    stage: str
+    maps: NDArray[np.float32]
+    placement: Placement
+    relevance: Mapping[str, NDArray[np.float32]]
+    cleaning: Cleaning = field(default_factory=Cleaning)
+
+    def __post_init__(self) -> None:
+        if self.maps.ndim != 3 or self.maps.dtype != np.float32:
+            raise ValueError(f"maps are {self.maps.dtype} {self.maps.shape}, expected (K, h, w) float32")
+        object.__setattr__(self, "maps", seal(self.maps))
+        object.__setattr__(self, "relevance", {name: seal(values) for name, values in self.relevance.items()})
+
+    @cached_property
+    def means(self) -> NDArray[np.float32]:
+        """(K,) each unit's mean over its cells."""
+        return np.asarray(seal(self.maps.mean(axis=(1, 2))))
+
+    @cached_property
+    def signed(self) -> bool:
+        """Whether a unit of the stage goes below zero; none does behind a ReLU."""
+        return bool(self.maps.min() < 0)
+
+
+def activations(
+    classifier: Classifier,
+    radiograph: Radiograph,
+    stage: str,
+    *,
+    findings: Sequence[str] = (),
+    cleaning: Cleaning | None = None,
+    work: Work | None = None,
+) -> Activations:
+    """All units of the stage in one forward pass; for the relevance one backward pass a finding besides.
+
+    Raises: UnknownName for a stage or finding that is not there; OneCell where the stage has one cell; Stopped.
+    """
+    card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
+    for finding in findings:
+        if finding not in card.findings:
+            raise unknown("finding", finding, list(card.findings))
+    with torch.inference_mode(False):
+        prepared = prepare(radiograph, card.input, cleaning)
+    with torch.inference_mode(False), classifier.alone(work) as network:
+        known_stage(card, network, stage)
+        images = prepared.image[None].to(classifier.device)
+        tape = Tape(network, images, grad_from=stage, wanted={card.findings.index(each): [stage] for each in findings})
+        features = tape.features(stage)
+        refuse_one_cell(card, stage, tuple(features.shape[1:]))
+        relevance = {
+            each: (features * tape.gradient(stage, card.findings.index(each)))[0].sum(dim=(1, 2)).cpu().numpy()
+            for each in findings
+        }
+    maps = features[0].cpu().numpy().copy()
+    return Activations(radiograph.key, card.key, stage, maps, prepared.placement, relevance, cleaning)
+
+
+def known_stage(card: Checkpoint, network: Network, stage: str) -> None:
+    """Raises: UnknownName for a stage that the network does not have."""
+    if stage not in network.stages:
+        raise unknown(f"layer of {card.architecture}", stage, list(network.stages))
+
+
+def refuse_one_cell(card: Checkpoint, stage: str, shape: Sequence[int]) -> None:
+    """Raises: OneCell where the maps (..., h, w) have no place on the film."""
+    if min(shape[-2:]) < 2:
+        raise OneCell(
+            f"{stage} of {card.name} gives {shape[-2]} × {shape[-1]} maps, which have no place on the film. "
+            "Choose an earlier layer."
+        )
+
+
+def scores(
+    found: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """(K,) what the units are ranked by, the largest first.
+
+    finding: for "relevance"; one that `found` was made for.
+    usual:   (K,) for "difference": the units' means over a reference set, from an atlas.
+    Raises:  BadSetting where what the order needs was not given.
+    """
+    if by == "mean":
+        return found.means
+    if by == "relevance":
+        if finding is None or finding not in found.relevance:
+            known = ", ".join(found.relevance) or "none"
+            raise BadSetting(f"The relevance for {finding!r} was not asked for, only that for: {known}. Ask for it.")
+        return found.relevance[finding]
+    if by == "difference":
+        if usual is None or usual.shape != found.means.shape:
+            raise BadSetting("What the units usually answer comes from an atlas of this network. Build or open one.")
+        apart: NDArray[np.float32] = np.abs(found.means - usual)
+        return apart
+    return np.arange(len(found.maps), 0, -1, dtype=np.float32)
+
+
+def ranked(
+    found: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
+) -> NDArray[np.intp]:
+    """(K,) the channels in order, equal ones by number; arguments and errors as `scores`."""
+    return np.argsort(-scores(found, by, finding=finding, usual=usual), kind="stable")
+
+
+def search(text: str, channels: int) -> tuple[int, ...]:
+    """The channels that somebody typed: "12", "3, 7" or "10-19", each once; all of them for an empty text.
+
+    Raises: BadSetting for what is no number, or a channel that is not there.
+    """
+    found: dict[int, None] = {}
+    for part in text.replace("–", "-").replace(";", ",").split(","):
+        ends = [end.strip() for end in part.split("-")]
+        if ends == [""]:
+            continue
+        if len(ends) > 2 or not all(end.isdecimal() for end in ends):
+            raise BadSetting(f"{part.strip()!r} is no channel. Type numbers and ranges, as in 3, 7, 10-19.")
+        low, high = int(ends[0]), int(ends[-1])
+        if not low <= high < channels:
+            raise BadSetting(f"{part.strip()!r} is not there; the layer has channels 0 to {channels - 1}.")
+        found |= dict.fromkeys(range(low, high + 1))
+    return tuple(found) or tuple(range(channels))
+
+
+def histogram(values: NDArray[np.float32], *, bins: int = 64) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """How often which activation occurs: (bins,) counts and (bins + 1,) edges, from the least to the greatest value."""
+    counts, edges = np.histogram(values, bins=bins)
+    return counts.astype(np.int64), edges.astype(np.float64)
+
+
+def shown(found: Activations, channel: int, *, finding: str = "") -> Explanation:
+    """One unit as a map that the viewer, the overlay and the exports take.
+
+    Raises: BadSetting for a channel that is not there.
+    """
+    (channel,) = search(str(channel), len(found.maps))
+    told = methods["layer-activation"]
+    heat: Heat = found.maps[channel].copy()
+    return Explanation(
+        radiograph=found.radiograph,
+        checkpoint=found.checkpoint,
+        heat=heat,
+        placement=found.placement,
+        signed=found.signed,
+        unit=told.unit,
+        method=told.name,
+        finding=finding,
+        layer=found.stage,
+        settings={"channel": channel},
+        seconds=0.0,
+        passes=(0, 0),
+        title=told.title,
+        cleaning=found.cleaning,
+        changed={"channel": channel},
+        void=not heat.any(),
+    )

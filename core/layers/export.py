@@ -1,0 +1,123 @@
+"""A stage's units as files: numbers to compute with, a table, and a sheet of pictures."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from core.layers.activations import Activations, ranked
+from core.overlay import DRAWN, NOTICE, figure, levels, palettes, table
+from core.types import Checkpoint, Radiograph
+
+_HOW = (
+    "maps (K, h, w) cover the network's square input. On the film: "
+    "core.image.prepare.enlarge(maps[k], Placement(*box, turn), tuple(film))."
+)
+_TILE, _GAP, _LINE = 96, 8, 16  # px
+_GROUND, _QUIET, _INK = (16, 16, 18), (150, 150, 156), (232, 232, 236)
+
+
+def activations_npz(radiograph: Radiograph, found: Activations, checkpoint: Checkpoint) -> bytes:
+    """All maps and what it takes to lay them over the film; the same film gives the same bytes.
+
+    Holds maps (K, h, w) float32, relevance (F, K) in logits for `findings`, box and turn that place them, film (H, W).
+    """
+    box = found.placement
+    file = io.BytesIO()
+    np.savez(
+        file,
+        maps=found.maps,
+        findings=np.array(list(found.relevance), np.str_),
+        relevance=np.array(list(found.relevance.values()), np.float32).reshape(-1, len(found.maps)),
+        box=np.array([box.x0, box.y0, box.x1, box.y1], np.float64),
+        turn=box.turn,
+        film=np.array(radiograph.pixels.shape),
+        name=radiograph.name,
+        stage=found.stage,
+        checkpoint=checkpoint.name,
+        checkpoint_key=found.checkpoint,
+        checkpoint_sha256=checkpoint.sha256,
+        radiograph_key=found.radiograph,
+        cleaning=json.dumps(asdict(found.cleaning), sort_keys=True),
+        how=_HOW,
+        notice=NOTICE,
+    )
+    return file.getvalue()
+
+
+def activations_csv(found: Activations, *, usual: NDArray[np.float32] | None = None) -> str:
+    """A row a unit: mean, least and greatest value, the cell of the greatest, and its relevance for each finding.
+
+    usual: (K,) as `ranked` has it; adds the column difference.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    findings = list(found.relevance)
+    extra = [] if usual is None else ["difference"]
+    rows.writerow(["channel", "mean", "least", "greatest", "row", "column", *extra, *(f"for {f}" for f in findings)])
+    for channel, heat in enumerate(found.maps):
+        row, column = np.unravel_index(int(heat.argmax()), heat.shape)
+        mean = found.means[channel]
+        told = [mean, heat.min(), heat.max(), int(row), int(column)]
+        told += [] if usual is None else [mean - usual[channel]]
+        rows.writerow([channel, *map(_cell, told), *(_cell(found.relevance[each][channel]) for each in findings)])
+    return text.getvalue()
+
+
+def sheet_png(
+    radiograph: Radiograph,
+    found: Activations,
+    checkpoint: Checkpoint,
+    *,
+    channels: Sequence[int] | None = None,
+    scale: Literal["common", "own"] = "common",
+) -> bytes:
+    """The maps side by side, each with its number and its greatest value; no pixel of the film.
+
+    channels: which, in which order; None for all, by mean.
+    scale:    one end of the colours for all maps, or each map's own.
+    """
+    chosen = list(ranked(found, "mean") if channels is None else channels)
+    columns = min(len(chosen), max(4, math.ceil(math.sqrt(1.6 * len(chosen)))))
+    rows = math.ceil(len(chosen) / columns)
+    width, height = columns * (_TILE + _GAP) + _GAP, rows * (_TILE + _LINE + _GAP) + 3 * _LINE + _GAP
+    sheet = Image.new("RGB", (width, height), _GROUND)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    title = f"{checkpoint.name} · {found.stage} · {len(chosen)} of {len(found.maps)} units · {scale} scale"
+    draw.text((_GAP, 6), title, fill=_INK, font=font)
+    common = max((float(np.abs(found.maps[channel]).max()) for channel in chosen), default=0.0)
+    for place, channel in enumerate(chosen):
+        x = _GAP + place % columns * (_TILE + _GAP)
+        y = 2 * _LINE + place // columns * (_TILE + _LINE + _GAP)
+        heat = found.maps[channel]
+        end = common if scale == "common" else float(np.abs(heat).max())
+        sheet.paste(_tile(found, channel, end), (x, y))
+        draw.text((x, y + _TILE + 2), str(channel), fill=_INK, font=font)
+        peak = figure(float(heat.max()))
+        draw.text((x + _TILE - draw.textlength(peak, font=font), y + _TILE + 2), peak, fill=_QUIET, font=font)
+    foot = f"{DRAWN} {NOTICE}" if radiograph.drawn else NOTICE
+    draw.text((_GAP, height - _LINE), foot, fill=_QUIET, font=font)
+    note, file = PngInfo(), io.BytesIO()
+    note.add_text("Description", f"{title}. {foot}")
+    sheet.save(file, "PNG", pnginfo=note)
+    return file.getvalue()
+
+
+def _tile(found: Activations, channel: int, end: float) -> Image.Image:
+    """The map as its own square cells, upright as the film."""
+    heat = np.rot90(found.maps[channel], -found.placement.turn)
+    level = levels(heat, signed=found.signed, scale=end) if end > 0 else np.zeros(heat.shape, np.uint8)
+    colours = table(palettes(signed=found.signed)[0])[level]
+    return Image.fromarray(colours).resize((_TILE, _TILE), Image.Resampling.NEAREST)
+
+
+def _cell(value: float | int) -> str:
+    return str(value) if isinstance(value, int) else f"{float(value):.7g}"
