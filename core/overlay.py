@@ -13,15 +13,15 @@ import base64
 import math
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from core.errors import BadSetting
 from core.image.prepare import enlarge
+from core.lettering import GROUND, INK, QUIET, colour_bar, paragraphs
 from core.types import FUSED, Explanation, Heat, Radiograph
 
 Rgb = NDArray[np.uint8]
@@ -37,7 +37,6 @@ _COARSE = 64  # cells a side, up to which a map's colours end at its peak
 _BAND = 128  # film rows blended at once: bounds the memory for a 15-megapixel film, and fits the cache
 _LEAST_WIDTH = 480  # px: a legend below a narrower film could not be read
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_GROUND, _QUIET, _INK = (16, 16, 18), (150, 150, 156), (232, 232, 236)
 
 
 def palettes(*, signed: bool) -> tuple[str, ...]:
@@ -229,8 +228,32 @@ def overlay(
             np.take(blend, level.astype(np.intp) * 256 + grey[band], axis=0, out=picture[band])
     if not legend:
         return picture
-    bar = None if missing else _bar(explanation, colours=colours, threshold=threshold)
-    return _with_legend(picture, radiograph, explanation, bar=bar, scale=scale, missing=missing)
+    bar = None if missing else (scale, colours, threshold)
+    return _with_legend(picture, radiograph, explanation, bar=bar, missing=missing)
+
+
+def legend_bar(
+    explanation: Explanation,
+    *,
+    scale: float,
+    width: int,
+    letter: int,
+    colours: str | None = None,
+    threshold: float = 0.0,
+) -> Image.Image:
+    """The colour bar of a map with its ends, and for signed maps its middle, in numbers with the unit.
+
+    What the threshold hides is dimmed. width, letter: px.
+    """
+    rgb = table(palette(colours, signed=explanation.signed))
+    shown = shares(signed=explanation.signed) >= threshold
+    bar = np.where(shown[:, None], rgb, rgb // 4).astype(np.uint8)
+    high = f"{figure(scale)} {explanation.unit}"
+    ends: tuple[str, ...] = ("0", high)
+    if explanation.signed:
+        bar[0] = bar[1]
+        ends = (figure(-scale), "0", high)
+    return colour_bar(bar[None], ends, width=width, letter=letter)
 
 
 def _blend(colours: str, *, signed: bool, opacity: float, threshold: float) -> Rgb:
@@ -240,89 +263,32 @@ def _blend(colours: str, *, signed: bool, opacity: float, threshold: float) -> R
     return cast(Rgb, np.floor(blend + 0.5).astype(np.uint8).reshape(65536, 3))
 
 
-def _bar(explanation: Explanation, *, colours: str, threshold: float) -> Rgb:
-    """(1, 256, 3): the colour map as the legend shows it; what the threshold hides is dimmed."""
-    shown = shares(signed=explanation.signed) >= threshold
-    bar = np.where(shown[:, None], table(colours), table(colours) // 4)
-    if explanation.signed:
-        bar[0] = bar[1]
-    return bar[None].astype(np.uint8)
-
-
 def _with_legend(
     picture: Rgb,
     radiograph: Radiograph,
     explanation: Explanation,
     *,
-    bar: Rgb | None,
-    scale: float,
+    bar: tuple[float, str, float] | None,
     missing: str | None,
 ) -> Rgb:
-    """The picture on black with bar, caption, name and notice below, in letters that grow with the film."""
+    """The picture on black with bar, caption, name and notice below, in letters that grow with the film.
+
+    bar: scale, colours and threshold of the colour bar; None for none.
+    """
     height, width = picture.shape[:2]
     total = max(width, _LEAST_WIDTH)
     letter = max(12, round(total / 56))
-    gap = letter // 2
-    font = _font(letter)
-    lines = [(missing or explanation.caveat, _INK), (caption(explanation), _INK), (radiograph.name, _QUIET)]
-    lines += [(DRAWN, _INK)] if radiograph.drawn else []
-    lines += [(NOTICE, _QUIET)]
-    wrapped = [(part, ink) for text, ink in lines for part in _wrap(text, font, total - 4 * gap)]
-    bar_height = 0 if bar is None else 3 * letter
-    strip = Image.new("RGB", (total, 2 * gap + bar_height + len(wrapped) * (letter + gap) + gap), _GROUND)
-    draw = ImageDraw.Draw(strip)
+    lines = [(missing or explanation.caveat, INK), (caption(explanation), INK), (radiograph.name, QUIET)]
+    lines += [(DRAWN, INK)] if radiograph.drawn else []
+    lines += [(NOTICE, QUIET)]
+    words = paragraphs(lines, width=total, letter=letter)
+    above = Image.new("RGB", (total, letter), GROUND)
     if bar is not None:
-        _draw_bar(strip, draw, bar, explanation, scale=scale, font=font, letter=letter)
-    top = 2 * gap + bar_height
-    for text, ink in wrapped:
-        draw.text((2 * gap, top), text, fill=ink, font=font)
-        top += letter + gap
-    whole = np.zeros((height + strip.height, total, 3), dtype=np.uint8)
+        scale, colours, threshold = bar
+        above = legend_bar(explanation, scale=scale, width=total, letter=letter, colours=colours, threshold=threshold)
+    whole = np.zeros((height + above.height + words.height, total, 3), dtype=np.uint8)
     left = (total - width) // 2
     whole[:height, left : left + width] = picture
-    whole[height:] = np.asarray(strip)
+    whole[height : height + above.height] = np.asarray(above)
+    whole[height + above.height :] = np.asarray(words)
     return whole
-
-
-def _draw_bar(
-    strip: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    bar: Rgb,
-    explanation: Explanation,
-    *,
-    scale: float,
-    font: ImageFont.FreeTypeFont,
-    letter: int,
-) -> None:
-    """The colour bar with its ends, and for signed maps its middle, in numbers with the unit."""
-    left, top = letter, letter
-    width = min(strip.width - 2 * letter, 26 * letter)
-    strip.paste(Image.fromarray(bar).resize((width, letter)), (left, top))
-    below = top + letter + letter // 4
-    low = -scale if explanation.signed else 0.0
-    draw.text((left, below), figure(low), fill=_INK, font=font)
-    if explanation.signed:
-        draw.text((left + width * 128 / 255, below), "0", fill=_INK, font=font, anchor="ma")
-    draw.text((left + width, below), f"{figure(scale)} {explanation.unit}", fill=_INK, font=font, anchor="ra")
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib carries: Pillow's own letters lack ×, − and every accent a file name may have."""
-    import matplotlib
-
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
-
-
-def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """The text in lines no wider than `width` px; a word that alone is wider is cut with an ellipsis."""
-    lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and font.getlength(longer) <= width:
-            lines[-1] = longer
-        else:
-            while font.getlength(word) > width and len(word) > 2:
-                word = word[:-2].rstrip("…") + "…"
-            lines.append(word)
-    return lines
