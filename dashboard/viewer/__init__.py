@@ -28,6 +28,8 @@ _CONTROLS = ("icons.js", "help.js", "tools.js", "legend.js", "keys.js", "pointer
 _STYLES = ("viewer.css", "tools.css", "help.css")
 
 _LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL")  # DICOM's view positions, and what makers write
+_AT_DETECTOR = "Pixel spacing is that at the detector"  # how reading says that distances are not the patient's
+_OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "H": "F", "F": "H"}
 
 
 def _script(*names: str) -> str:
@@ -165,17 +167,22 @@ def _film(radiograph: Radiograph) -> dict[str, Any]:
         "white": radiograph.white,
         "spacing": radiograph.spacing,
         "drawn": radiograph.drawn,
-        "windows": [],
+        "windows": radiograph.windows,
         "sides": _sides(radiograph),
-        "spacingNote": next((step for step in radiograph.steps if step.startswith("Pixel spacing")), ""),
+        "atDetector": any(step.startswith(_AT_DETECTOR) for step in radiograph.steps),
     }
 
 
-def _sides(radiograph: Radiograph) -> dict[str, Any] | None:
-    """What stands at the edges of the stored film; None where that is not the patient's right and left."""
-    if radiograph.view in _LATERAL:
-        return None
-    return {"left": "(R)", "right": "(L)", "top": "", "bottom": "", "told": False}
+def _sides(radiograph: Radiograph) -> dict[str, str] | None:
+    """The patient's side at each edge of the stored film, in brackets where it is only how frontal films are hung.
+
+    None where nothing is known: a lateral film whose file does not say how it lies.
+    """
+    if radiograph.orientation is None:
+        return None if radiograph.view in _LATERAL else {"left": "(R)", "top": "", "right": "(L)", "bottom": ""}
+    across, down = radiograph.orientation
+    letters = {"left": _OPPOSITE[across], "top": _OPPOSITE[down], "right": across, "bottom": down}
+    return {edge: letter if letter in "RLAP" else "" for edge, letter in letters.items()}
 
 
 def _address(radiograph: Radiograph) -> str:

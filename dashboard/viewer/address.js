@@ -63,6 +63,7 @@ function fromAddress({ key, width, height }) {
 function checked({ x = 0.5, y = 0.5, ...view }, width, height) {
   const safe = { ...view, x: clamp(x, 0, 1) * width, y: clamp(y, 0, 1) * height };
   if ("zoom" in view) safe.zoom = clamp(view.zoom, 0.01, 10_000);
+  if ("preset" in view && !(view.preset in PRESETS) && !/^file\d+$/.test(view.preset)) safe.preset = "custom";
   if ("turn" in view) safe.turn = clamp(Math.round(view.turn), 0, 3);
   if ("width" in view) safe.width = clamp(view.width, 1, 2 ** 17);
   if ("level" in view) safe.level = clamp(view.level, -(2 ** 17), 2 ** 17);

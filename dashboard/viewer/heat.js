@@ -23,48 +23,51 @@ function heatOf(entry) {
   return { ...entry, values, across: width, down: height };
 }
 
-// For positions start + i * step (film px), i < count: the cell before, the cell after (-1 outside), the share of the after.
-function weights(first, step, count, low, high, cells) {
-  const before = new Int32Array(count).fill(-1);
-  const after = new Int32Array(count).fill(-1);
+// Of the positions first + i * step (film px), i < count, those within the box and the film, i from `start` to `stop`:
+// the cell before, the cell after, and the share of the after.
+function weights(first, step, count, low, high, size, cells) {
+  const before = new Int32Array(count);
+  const after = new Int32Array(count);
   const share = new Float32Array(count);
+  let [start, stop] = [count, 0];
   for (let index = 0; index < count; index++) {
     const at = first + index * step;
-    if (at < low || at >= high) continue;
+    if (at < low || at >= high || at < 0 || at >= size) continue;
+    if (start === count) start = index;
+    stop = index + 1;
     const position = Math.min(Math.max(((at - low) / (high - low)) * cells - 0.5, 0), cells - 1);
     before[index] = Math.min(Math.floor(position), Math.max(cells - 2, 0));
     after[index] = Math.min(before[index] + 1, cells - 1);
     share[index] = position - before[index];
   }
-  return { before, after, share };
+  return { before, after, share, start, stop };
 }
 
-// Calls row(y, values) for every row of the grid; values are NaN outside the box and outside the film.
+// Calls row(y, values, start, stop) for every row of the grid: its values from `start` to `stop`, NaN beyond them, which
+// is outside the box or the film.
 function enlarged(heat, film, grid, row) {
   const [x0, y0, x1, y1] = heat.box;
-  const across = weights(grid.x, grid.step, grid.width, x0, x1, heat.across);
-  const down = weights(grid.y, grid.step, grid.height, y0, y1, heat.down);
+  const across = weights(grid.x, grid.step, grid.width, x0, x1, film.width, heat.across);
+  const down = weights(grid.y, grid.step, grid.height, y0, y1, film.height, heat.down);
+  const { before, after, share, start, stop } = across;
   const mixed = new Float32Array(heat.across);
-  const values = new Float32Array(grid.width);
+  const values = new Float32Array(grid.width).fill(NaN);
+  const nothing = new Float32Array(grid.width).fill(NaN);
   for (let y = 0; y < grid.height; y++) {
-    const at = grid.y + y * grid.step;
-    const here = down.before[y] >= 0 && at >= 0 && at < film.height;
-    if (here) {
-      const above = down.before[y] * heat.across;
-      const below = down.after[y] * heat.across;
-      const share = down.share[y];
-      for (let x = 0; x < heat.across; x++) {
-        mixed[x] = heat.values[above + x] * (1 - share) + heat.values[below + x] * share;
-      }
+    if (y < down.start || y >= down.stop) {
+      row(y, nothing, 0, 0);
+      continue;
     }
-    for (let x = 0; x < grid.width; x++) {
-      const position = grid.x + x * grid.step;
-      values[x] =
-        here && across.before[x] >= 0 && position >= 0 && position < film.width
-          ? mixed[across.before[x]] * (1 - across.share[x]) + mixed[across.after[x]] * across.share[x]
-          : NaN;
+    const above = down.before[y] * heat.across;
+    const below = down.after[y] * heat.across;
+    const low = down.share[y];
+    for (let x = 0; x < heat.across; x++) {
+      mixed[x] = heat.values[above + x] * (1 - low) + heat.values[below + x] * low;
     }
-    row(y, values);
+    for (let x = start; x < stop; x++) {
+      values[x] = mixed[before[x]] * (1 - share[x]) + mixed[after[x]] * share[x];
+    }
+    row(y, values, start, stop);
   }
 }
 
@@ -109,10 +112,12 @@ function drawHeat(context, sheet, heat, film, look, table, pane, place) {
     const factor = (heat.signed ? 127 : 255) / heat.scale;
     const middle = heat.signed ? 128.5 : 0.5;
     const least = heat.signed ? 1 : 0;
-    enlarged(heat, film, grid, (y, values) => {
-      for (let x = 0, to = y * stride; x < grid.width; x++, to++) {
-        const level = Math.floor(values[x] * factor + middle); // NaN stays NaN
-        pixels[to] = level === level ? words[level > 255 ? 255 : level < least ? least : level] : 0;
+    enlarged(heat, film, grid, (y, values, start, stop) => {
+      const line = y * stride;
+      pixels.fill(0, line, line + grid.width);
+      for (let x = start; x < stop; x++) {
+        const level = Math.floor(values[x] * factor + middle);
+        pixels[line + x] = words[level > 255 ? 255 : level < least ? least : level];
       }
     });
     sheet.close(grid.width, grid.height);

@@ -10,6 +10,7 @@ const KEYS = [
     ["R, Shift R", "turn by 90° right, left"],
     ["F", "mirror left to right"],
     ["0 or double click", "reset all of these"],
+    ["E", "full screen, and back"],
   ]],
   ["Pointer", [
     ["W, P, L", "left drag sets the window, pans, or measures a length"],

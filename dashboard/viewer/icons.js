@@ -12,6 +12,7 @@ const ICONS = {
   flip: '<path d="M10 2.5v15" stroke-dasharray="2 2"/><path d="M7.5 5.5v9h-5z"/><path d="M12.5 5.5v9h5z" fill="currentColor"/>',
   eye: '<path d="M2 10s3-5.5 8-5.5S18 10 18 10s-3 5.5-8 5.5S2 10 2 10z"/><circle cx="10" cy="10" r="2.4"/>',
   more: '<path d="M3.5 6h6M13.5 6h3M3.5 14h3M10.5 14h6"/><circle cx="11.5" cy="6" r="2"/><circle cx="8.5" cy="14" r="2"/>',
+  expand: '<path d="M11.5 8.5 17 3M12.5 3H17v4.5M8.5 11.5 3 17M7.5 17H3v-4.5"/>',
   help: '<path d="M7.4 7.6c0-1.5 1.2-2.5 2.7-2.5s2.6 1 2.6 2.4c0 1.9-2.6 2-2.6 4.1"/><path d="M10.1 14.8v.1"/>',
   before: '<path d="M12 5l-5 5 5 5"/>',
   after: '<path d="M8 5l5 5-5 5"/>',

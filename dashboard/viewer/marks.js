@@ -1,5 +1,4 @@
 // What is written over the film: the patient's sides, the cross of the pane that is pointed at, lengths.
-const SIDES = ["left", "top", "right", "bottom"]; // of the screen
 const ARM = 12; // CSS px, of the cross and of the ends of a length
 
 function drawMarks(viewer) {
@@ -49,10 +48,11 @@ function lengthMarkup(viewer, frame, { x0, y0, x1, y1 }) {
   return lineMarkup("length", `M${u0} ${v0}L${u1} ${v1}${end(u0, v0)}${end(u1, v1)}`);
 }
 
-// "123.4 mm"; px where the file gives no spacing, and that is said.
-function lengthWords({ x0, y0, x1, y1 }, { spacing }) {
+// "123.4 mm"; px where the file gives no spacing. It is said where the mm are not those of the patient.
+function lengthWords({ x0, y0, x1, y1 }, { spacing, atDetector }) {
   if (!spacing) return `${Math.round(Math.hypot(x1 - x0, y1 - y0))} px, spacing unknown`;
-  return `${Math.hypot((x1 - x0) * spacing[1], (y1 - y0) * spacing[0]).toFixed(1)} mm`;
+  const mm = Math.hypot((x1 - x0) * spacing[1], (y1 - y0) * spacing[0]).toFixed(1);
+  return `${mm} mm${atDetector ? " at the detector" : ""}`;
 }
 
 // One label a length and pane, each with a button that removes it. Nodes stay, so that focus does.
@@ -72,11 +72,10 @@ function drawLabels(viewer, frames, lengths) {
     const [u, v] = inPane({ viewer, frame }, (length.x0 + length.x1) / 2, (length.y0 + length.y1) / 2);
     const [width, height] = [frame.pane.width / viewer.unit, frame.pane.height / viewer.unit];
     label.hidden = u < 0 || u > width || v < 0 || v > height;
-    const left = Math.min(u + 8, width - 100) + frame.pane.left / viewer.unit;
+    write(label.firstChild, words);
+    const left = Math.min(u + 8, width - label.offsetWidth) + frame.pane.left / viewer.unit;
     const top = Math.min(v + 8, height - 30) + frame.pane.top / viewer.unit;
     label.style.transform = `translate(${left}px, ${top}px)`;
-    write(label.firstChild, words);
-    label.title = viewer.description.spacingNote;
     label.lastChild.dataset.index = index;
     label.lastChild.setAttribute("aria-label", `Remove length ${index + 1}, ${words}`);
   });
@@ -88,12 +87,8 @@ function drawSides(viewer) {
   const view = viewer.view();
   const words = changedWords(view);
   const { sides } = description;
-  const seen = sides ? edges(sides, view) : ["", "", "", ""];
-  SIDES.forEach((side, index) => {
-    const mark = parts.sides.children[index];
-    write(mark, seen[index]);
-    mark.classList.toggle("presumed", Boolean(sides) && !sides.told);
-  });
+  const seen = sides ? edges(sides, view) : ["", "", "", ""]; // left, top, right, bottom of the screen
+  seen.forEach((side, index) => write(parts.sides.children[index], side));
   parts.sides.classList.toggle("changed", Boolean(words));
   parts.badge.hidden = !words;
   write(parts.badge, words && words[0].toUpperCase() + words.slice(1));

@@ -21,6 +21,7 @@ const TOOLS = `
     </div>
     <label class="choice" data-part="greys"><select data-part="preset" aria-label="Window preset"></select></label>
     <div class="group last">
+      ${button("expand", "Full screen", "E", icon("expand"))}
       ${button("more", "More controls", "", icon("more"))}
       ${button("help", "Keys, mouse and touch", "?", icon("help"))}
     </div>
@@ -104,6 +105,7 @@ class Tools {
     for (const name of ["invert", "flip"]) this.press(name, viewer?.view()[name]);
     this.press("peek", viewer?.peeking || !look.shown);
     for (const name of [...MODES, "peek"]) this.find(name).disabled = !drawable;
+    this.find("expand").hidden = !document.fullscreenEnabled || root.classList.contains("alone");
     this.find("beside").hidden = Boolean(viewer?.data.compact);
     this.find("help").disabled = this.find("more").disabled = false;
     const filled = drawable && viewer.mode !== "contours";

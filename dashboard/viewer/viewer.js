@@ -285,6 +285,7 @@ class Viewer {
       after: () => step(1),
       fainter: () => (look.opacity = Math.max(0, look.opacity - 0.05)),
       stronger: () => (look.opacity = Math.min(1, look.opacity + 0.05)),
+      expand: () => (document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen?.()),
       help: () => openHelp(this.root),
       retry: () => this.fetch(),
     };

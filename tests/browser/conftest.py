@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -21,7 +22,7 @@ from core.browser import ARGUMENTS, chromium_path, missing
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 START_SECONDS = 90.0
-PATIENCE_MS = 60_000  # for whatever a test waits for: the machine may be training a network meanwhile
+PATIENCE_MS = 90_000  # for whatever a test waits for: the machine may be training a network meanwhile
 
 
 @contextmanager
@@ -117,6 +118,26 @@ def open_page(contexts: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     for page in pages:
         page.close()
     assert not errors, f"the page raised: {errors}"
+
+
+@pytest.fixture(scope="session")
+def viewers(browser: Any) -> Iterator[str]:
+    """The address of a page with nothing but viewers; asks for the browser first, so that no server starts in vain."""
+    with served(Path(__file__).parent / "viewer_page.py") as address:
+        yield address
+
+
+@pytest.fixture
+def show(viewers: str, open_page: Callable[..., Any]) -> Callable[..., Any]:
+    """`show(kind="turned", ...)`: that page once its first viewer has drawn."""
+
+    def shown(*, width: int = 1440, height: int = 1000, context: dict[str, Any] | None = None, **query: object) -> Any:
+        page = open_page(f"{viewers}/?{urlencode(query)}", width=width, height=height, **(context or {}))
+        page.wait_for_selector("[data-testid=viewer][data-ready]", timeout=PATIENCE_MS)
+        page.get_by_text("runs 1", exact=True).wait_for(timeout=PATIENCE_MS)
+        return page
+
+    return shown
 
 
 @pytest.fixture(scope="session")

@@ -1,49 +1,23 @@
 """The viewer in a real browser: what it draws, what it remembers, and what it does not send."""
 
-import base64
-import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.overlay import display, overlay
 from dashboard.viewer import viewer
-from tests.browser.conftest import served
+from tests.browser.viewer_hand import VIEWER, canvas, count_sent, cut, on_viewer, pressed, settled, slide
 from tests.browser.viewer_page import explanation, radiograph
 
 PAGE = Path(__file__).parent / "viewer_page.py"
 FILM = "0 1024 900"
-VIEWER = "[data-testid=viewer]"
-TIMEOUT_MS = 90_000  # for a machine that trains a network meanwhile
 RERUN_BYTES = 200_000
-
-
-@pytest.fixture(scope="module")
-def server(browser: Any) -> Iterator[str]:
-    """The harness page; asks for the browser first, so that no server starts in vain."""
-    with served(PAGE) as address:
-        yield address
-
-
-@pytest.fixture
-def show(server: str, open_page: Callable[..., Any]) -> Callable[..., Any]:
-    """`show(kind="turned", ...)`: the page once its first viewer has drawn."""
-
-    def shown(*, width: int = 1440, height: int = 1000, context: dict[str, Any] | None = None, **query: object) -> Any:
-        page = open_page(f"{server}/?{urlencode(query)}", width=width, height=height, **(context or {}))
-        page.wait_for_selector(f"{VIEWER}[data-ready]", timeout=TIMEOUT_MS)
-        page.get_by_text("runs 1", exact=True).wait_for(timeout=TIMEOUT_MS)
-        return page
-
-    return shown
 
 
 def two_edits() -> None:
@@ -61,46 +35,6 @@ def two_edits() -> None:
         viewer(film, key=film.key)
         manager = st.runtime.get_instance().media_file_mgr
         st.text(sorted(manager._storage._files_by_id))  # type: ignore[attr-defined]
-
-
-def on_viewer(page: Any, script: str, index: int = 0) -> Any:
-    """The value of a JavaScript expression over `viewer`, after everything asked for has been painted."""
-    return page.locator(VIEWER).nth(index).evaluate(f"(root) => {{ const viewer = root.viewer; return {script}; }}")
-
-
-def settled(page: Any) -> None:
-    """Two frames later."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-def canvas(page: Any, index: int = 0) -> NDArray[np.uint8]:
-    """(H, W, 3): what the film's canvas shows."""
-    settled(page)
-    address = on_viewer(page, 'viewer.canvas.toDataURL("image/png")', index)
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).convert("RGB"))
-
-
-def pressed(page: Any, key: str) -> None:
-    page.locator("[data-testid=film]").first.focus()
-    page.keyboard.press(key)
-
-
-def slide(page: Any, look: str, value: float) -> None:
-    page.locator(f'[data-look="{look}"]').first.evaluate(
-        "(input, value) => { input.value = value; input.dispatchEvent(new Event('input', { bubbles: true })); }", value
-    )
-
-
-def cut(page: Any, whole: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The part of the canvas that lies on the film, and the same part of `whole`, at one film px a canvas px."""
-    picture = canvas(page)
-    place = on_viewer(page, "({ ...viewer.view(), width: viewer.canvas.width, height: viewer.canvas.height })")
-    left = math.floor(place["width"] / 2 - place["x"] + 0.5)
-    top = math.floor(place["height"] / 2 - place["y"] + 0.5)
-    height, width = whole.shape[:2]
-    x0, y0 = max(left, 0), max(top, 0)
-    x1, y1 = min(left + width, picture.shape[1]), min(top + height, picture.shape[0])
-    return picture[y0:y1, x0:x1], whole[y0 - top : y1 - top, x0 - left : x1 - left]
 
 
 def test_a_page_with_viewers_runs_without_a_browser() -> None:
@@ -184,21 +118,15 @@ def test_at_reset_the_whole_film_is_seen_unstretched(show: Callable[..., Any]) -
 
 def test_nothing_but_a_change_of_film_or_map_goes_to_the_server(show: Callable[..., Any]) -> None:
     page = show(signed=0)
-    sent: list[int] = []
-    page.evaluate(
-        """() => {
-            window.sent = 0;
-            const send = WebSocket.prototype.send;
-            WebSocket.prototype.send = function (...rest) { window.sent += 1; return send.apply(this, rest); };
-        }"""
-    )
+    count_sent(page)
     before = canvas(page)
 
     slide(page, "opacity", 0.9)
     slide(page, "threshold", 0.2)
     page.locator('[data-part="colours"]').first.select_option("viridis")
     page.locator('[data-part="preset"]').first.select_option("percentile")
-    for act in ("contours", "beside", "heat", "invert", "closer", "farther", "pan", "window", "length", "turn", "flip", "loupe"):
+    acts = "contours beside heat invert closer farther pan window length turn flip loupe"
+    for act in acts.split():
         page.locator(f'.tools [data-act="{act}"]').first.click()
     box = page.locator("[data-testid=film]").first.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -209,20 +137,19 @@ def test_nothing_but_a_change_of_film_or_map_goes_to_the_server(show: Callable[.
     page.mouse.up()
     after = canvas(page)
     page.wait_for_timeout(500)
-    sent.append(page.evaluate("window.sent"))
 
     assert (before != after).any()
-    assert sent == [0]
+    assert page.evaluate("window.sent") == 0
     assert page.get_by_text("runs 1", exact=True).is_visible()
 
 
-def test_the_film_travels_once_and_a_change_of_stage_sends_the_map_only(server: str, open_page: Any) -> None:
+def test_the_film_travels_once_and_a_change_of_stage_sends_the_map_only(viewers: str, open_page: Any) -> None:
     page = open_page("about:blank")
     media: list[int] = []
     frames: list[int] = []
-    page.on("response", lambda reply: media.append(reply.status) if reply.url.startswith(f"{server}/media/") else None)
+    page.on("response", lambda reply: media.append(reply.status) if reply.url.startswith(f"{viewers}/media/") else None)
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: frames.append(len(data))))
-    page.goto(f"{server}/?viewers=2")
+    page.goto(f"{viewers}/?viewers=2")
     page.wait_for_selector(f"{VIEWER}[data-ready=heat]")
     page.get_by_text("runs 1", exact=True).wait_for()
     key = page.locator(VIEWER).first.get_attribute("data-heat-key")
@@ -359,7 +286,7 @@ def test_the_legend_says_what_is_shown_and_that_the_phantom_is_drawn(show: Calla
 
 
 def test_a_file_name_is_text_and_never_markup(
-    server: str, open_page: Callable[..., Any], tmp_path: Path, show: Callable[..., Any]
+    viewers: str, open_page: Callable[..., Any], tmp_path: Path, show: Callable[..., Any]
 ) -> None:
     name = "<img src=x onerror=alert(1)>.png"
     Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (256, 1))).save(tmp_path / name)
@@ -393,11 +320,11 @@ def test_a_click_on_a_small_map_asks_for_its_stage_once(show: Callable[..., Any]
     page.get_by_text("clicked None", exact=True).wait_for()
 
 
-def test_the_page_height_does_not_change_when_the_film_arrives(server: str, open_page: Callable[..., Any]) -> None:
+def test_the_page_height_does_not_change_when_the_film_arrives(viewers: str, open_page: Callable[..., Any]) -> None:
     page = open_page("about:blank")
     held: list[Any] = []
-    page.route(f"{server}/media/**", lambda route: held.append(route))
-    page.goto(server)
+    page.route(f"{viewers}/media/**", lambda route: held.append(route))
+    page.goto(viewers)
     page.get_by_text("Loading film").wait_for()
     page.get_by_text("runs 1", exact=True).wait_for()
     before = page.locator(VIEWER).bounding_box()
@@ -409,13 +336,13 @@ def test_the_page_height_does_not_change_when_the_film_arrives(server: str, open
     assert page.locator(VIEWER).bounding_box()["height"] == before["height"]
 
 
-def test_a_film_that_does_not_arrive_is_a_sentence_with_a_way_on(server: str, open_page: Callable[..., Any]) -> None:
+def test_a_film_that_does_not_arrive_is_a_sentence_with_a_way_on(viewers: str, open_page: Callable[..., Any]) -> None:
     page = open_page("about:blank")
-    page.route(f"{server}/media/**", lambda route: route.fulfill(status=404))
-    page.goto(server)
+    page.route(f"{viewers}/media/**", lambda route: route.fulfill(status=404))
+    page.goto(viewers)
     page.get_by_text("The film did not arrive: the server answered 404.").wait_for()
 
-    page.unroute(f"{server}/media/**")
+    page.unroute(f"{viewers}/media/**")
     page.get_by_role("button", name="Try again").click()
 
     page.wait_for_selector(f"{VIEWER}[data-ready=heat]")

@@ -1,14 +1,14 @@
-"""A page with nothing but viewers, for `test_viewer.py`; `?film=PATH` shows a file instead of the phantom."""
+"""Pages with nothing but viewers, for `test_viewer*.py`; `?film=PATH` shows a file instead of the phantom."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from core.image.phantom import draw
-from core.types import Explanation, Origin, Placement, Radiograph
+from core.image.read import read
+from core.types import Explanation, Placement, Radiograph
 from dashboard.viewer import controls, stage_strip, viewer
 
 SIZES = {"stage1": 56, "stage2": 28, "stage3": 14, "stage4": 7}
@@ -21,8 +21,7 @@ def radiograph(source: str) -> Radiograph:
         phantom = draw(seed=seed, height=height, width=width).radiograph
         rows = [phantom.pixels] * (copies[0] if copies else 1)
         return replace(phantom, pixels=np.concatenate([np.concatenate(rows)] * len(rows), axis=1))
-    pixels = np.asarray(Image.open(source).convert("L"))
-    return Radiograph(pixels=pixels, name=Path(source).name, black=0, white=255, origin=Origin("PNG", "L", 8))
+    return read(Path(source).read_bytes(), name=Path(source).name)
 
 
 @st.cache_resource(max_entries=4)
@@ -59,40 +58,52 @@ def explanation(film: Radiograph, layer: str, *, signed: bool = False, kind: str
     )
 
 
-def main() -> None:
-    """Draws what the address asks for."""
-    st.set_page_config(layout="wide")
-    source = st.query_params.get("film", "0 1024 900")
-    kind = st.query_params.get("kind", "blob")
-    signed = st.query_params.get("signed") == "1"
-    viewers = int(st.query_params.get("viewers", "1"))
-    height = int(st.query_params["height"]) if "height" in st.query_params else None
+def viewers() -> None:
+    """What the address asks for."""
+    asked = st.query_params
+    source = asked.get("film", "0 1024 900")
+    kind = asked.get("kind", "blob")
+    signed = asked.get("signed") == "1"
+    count = int(asked.get("viewers", "1"))
+    link = asked.get("link")
     st.session_state.runs = st.session_state.get("runs", 0) + 1
 
     film = remembered(st.selectbox("Film", [source, "1 700 800"]))
     layer = st.segmented_control("Stage", list(SIZES), default="stage4", key="stage") or "stage4"
+    if st.button("Ask for a finding"):
+        asked["finding"] = "covid"
     shown = [] if kind == "none" else [explanation(film, layer, signed=signed, kind=kind)]
-    if kind == "several":
+    if kind in ("several", "tiles"):  # to step through, or one a viewer
         shown = [explanation(film, each) for each in SIZES]
-    link = st.query_params.get("link")
     if link:
         controls(link, key="controls")
-    other = st.query_params.get("other") == "1"
-    columns = st.columns([3, 1] if viewers == 1 else min(viewers, 3))
-    for index in range(viewers):
+    columns = st.columns([3, 1] if count == 1 else min(count, 3))
+    for index in range(count):
+        other = asked.get("other") == "1" and index % 2 == 1
         with columns[index % len(columns)]:
             viewer(
-                remembered("1 700 800") if other and index % 2 else film,
-                shown if not other else [],
+                remembered("1 700 800") if other else film,
+                [] if other else shown[index % len(shown) :] if kind == "tiles" else shown,
                 key=f"viewer-{index}",
-                title=f"Tile {index + 1}" if viewers > 1 else "",
-                height=height,
+                title=f"Tile {index + 1}" if count > 1 else "",
+                height=int(asked["height"]) if "height" in asked else None,
                 link=link,
-                compact=st.query_params.get("compact") == "1",
+                compact=asked.get("compact") == "1",
             )
     clicked = stage_strip(film, [explanation(film, each, signed=signed) for each in SIZES], selected=layer, key="strip")
     st.text(f"clicked {clicked}")
     st.text(f"runs {st.session_state.runs}")
+
+
+def another() -> None:
+    """A page without any viewer."""
+    st.text("nothing to see")
+
+
+def main() -> None:
+    """The page of the address."""
+    st.set_page_config(layout="wide")
+    st.navigation([st.Page(viewers, default=True), st.Page(another)], position="top").run()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,80 @@
+"""The view in the page's address, in a real browser."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.browser.viewer_hand import VIEWER, count_sent, on_viewer, pressed, settled
+from tests.browser.viewer_page import radiograph
+
+STATE = "({ ...viewer.view(), ...window.lightbox.look, tool: 0 })"
+BEAT_MS = 700  # after which the address is written
+
+
+def rounded(state: dict[str, Any]) -> dict[str, Any]:
+    """As exact as an address is."""
+    return {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in state.items()}
+
+
+def test_an_address_restores_how_its_film_was_looked_at(show: Callable[..., Any], open_page: Any) -> None:
+    page = show(viewers=2)
+    assert "#" not in page.url
+    count_sent(page)
+    pressed(page, "+", "+", "ArrowLeft", "Shift+ArrowRight", "r", "f", "i", ".", "m")
+    page.wait_for_timeout(BEAT_MS)
+    address = page.url
+    state = on_viewer(page, STATE)
+
+    assert page.evaluate("window.sent") == 0
+    assert f"#view={radiograph('0 1024 900').key[:8]}~" in address
+    assert len(address.split("#")[1]) < 120
+    again = open_page(address)
+    again.wait_for_selector(f"{VIEWER}[data-ready=heat]")
+    settled(again)
+    assert rounded(on_viewer(again, STATE)) == rounded(state)
+    again.wait_for_timeout(BEAT_MS)
+    assert again.url == address
+
+    pressed(again, "0", ",", "o", "o")
+    again.get_by_role("button", name="Heat", exact=True).first.click()
+    again.wait_for_timeout(BEAT_MS)
+    assert "#" not in again.url  # nothing is left to say
+
+
+def test_a_view_waits_for_its_film_and_leaves_others_alone(viewers: str, open_page: Any) -> None:
+    key = radiograph("1 700 800").key
+    page = open_page(f"{viewers}/#view={key[:8]}~z2~x0.25~y0.5~t9~zz~xx~w-5~ofoo")  # some of it is nonsense
+    page.wait_for_selector(f"{VIEWER}[data-ready=heat]")
+    assert on_viewer(page, "viewer.view().zoom") == 1
+
+    page.locator("[data-testid=stSelectbox] input").click()
+    page.get_by_text("1 700 800", exact=True).last.click()
+    page.wait_for_selector(f"{VIEWER}[data-film-key='{key}']")
+    settled(page)
+    view = on_viewer(page, "viewer.view()")
+
+    assert (view["zoom"], view["x"], view["y"], view["turn"], view["width"]) == (2, 200, 350, 3, 1)
+    assert on_viewer(page, "window.lightbox.look.opacity") == 0.45
+
+
+def test_the_view_survives_a_change_of_query_and_of_page(show: Callable[..., Any]) -> None:
+    page = show()
+    pressed(page, "+", "f")
+    page.wait_for_timeout(BEAT_MS)
+    view = on_viewer(page, "viewer.view()")
+    words = page.url.split("#")[1]
+
+    page.get_by_role("button", name="Ask for a finding").click()
+    page.wait_for_url("**finding=covid**")
+    page.wait_for_timeout(BEAT_MS)
+    assert page.url.split("#")[1] == words
+    assert on_viewer(page, "viewer.view()") == view
+
+    page.get_by_role("link", name="another").click()
+    page.get_by_text("nothing to see").wait_for()
+    page.wait_for_timeout(BEAT_MS)
+    assert "view=" not in page.url
+    page.get_by_role("link", name="viewers").click()
+    page.wait_for_selector(f"{VIEWER}[data-ready=heat]")
+    page.wait_for_timeout(BEAT_MS)
+    assert page.url.split("#")[1] == words
+    assert on_viewer(page, "viewer.view()") == view

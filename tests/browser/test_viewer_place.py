@@ -1,0 +1,179 @@
+"""Turning, mirroring and measuring the film, with mouse, fingers and keys, in a real browser."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.overlay import display
+from tests.browser.viewer_hand import VIEWER, cut, drag, on_screen, on_viewer, pressed, settled
+from tests.browser.viewer_page import radiograph
+
+FILM = "0 1024 900"
+
+
+def sides(page: Any) -> list[str]:
+    """What stands at the left, top, right and bottom edge of the stage."""
+    return [str(text) for text in page.locator(".sides span").all_text_contents()]
+
+
+def test_a_turned_or_mirrored_film_keeps_its_pixels_and_says_so(show: Callable[..., Any]) -> None:
+    page = show(kind="none")
+    whole = display(radiograph(FILM))[:, :, None]
+    badge = page.locator("[data-testid=badge]")
+    assert badge.is_hidden()
+    assert sides(page) == ["(R)", "", "(L)", ""]
+
+    seen = []
+    for flip in (False, True):
+        for turn in range(4):
+            pressed(page, "1")  # a turned film fits otherwise
+            drawn, part = cut(page, whole, turn=turn, flip=flip)
+            assert min(part.shape[:2]) > 300
+            assert (drawn == part).all(), (turn, flip)
+            seen.append((badge.text_content(), sides(page).index("(R)")))
+            pressed(page, "r")
+        pressed(page, "f")
+        settled(page)
+
+    assert seen == [
+        ("", 0),
+        ("Turned 90° right", 1),
+        ("Turned upside down", 2),
+        ("Turned 90° left", 3),
+        ("Mirrored", 2),
+        ("Mirrored, turned 90° right", 3),
+        ("Mirrored, turned upside down", 0),
+        ("Mirrored, turned 90° left", 1),
+    ]
+    assert badge.is_hidden()  # mirrored twice
+    pressed(page, "f", "Shift+R", "0")
+    settled(page)
+    assert badge.is_hidden()
+
+
+def test_a_mirror_is_one_of_what_is_seen_even_where_the_film_is_turned(show: Callable[..., Any]) -> None:
+    page = show(kind="none")
+    pressed(page, "r")
+    settled(page)
+    point = on_screen(page, 100, 200)
+    box = page.locator("[data-testid=film]").bounding_box()
+
+    pressed(page, "f")
+    settled(page)
+    mirrored = on_screen(page, 100, 200)
+
+    assert mirrored[1] == pytest.approx(point[1], abs=1)
+    assert mirrored[0] - box["x"] == pytest.approx(box["x"] + box["width"] - point[0], abs=1)
+
+
+def test_lengths_are_in_mm_stay_with_their_film_and_can_be_removed(show: Callable[..., Any], tmp_path: Path) -> None:
+    Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (256, 1))).save(tmp_path / "grey.png")
+    page = show(film=str(tmp_path / "grey.png"))
+    labels = page.locator("[data-testid=lengths] span")
+
+    page.get_by_role("button", name="Measure a length").click()
+    drag(page, on_screen(page, 50, 60), on_screen(page, 90, 90))
+    assert labels.all_text_contents() == ["50 px, spacing unknown"]
+
+    page.locator("[data-testid=stSelectbox] input").click()
+    page.get_by_text("1 700 800", exact=True).last.click()
+    page.wait_for_selector(f"{VIEWER}[data-film-key='{radiograph('1 700 800').key}']")
+    assert labels.count() == 0
+    spacing = radiograph("1 700 800").spacing
+    assert spacing is not None
+    mm = math.hypot(300 * spacing[1], 200 * spacing[0])
+    drag(page, on_screen(page, 200, 200), on_screen(page, 500, 400))
+    drag(page, on_screen(page, 200, 500), on_screen(page, 300, 500))
+    assert float(labels.first.inner_text().removesuffix(" mm")) == pytest.approx(mm, rel=0.01)
+
+    drag(page, on_screen(page, 500, 400), on_screen(page, 200, 300))  # by its end
+    assert labels.count() == 2
+    assert float(labels.first.inner_text().removesuffix(" mm")) == pytest.approx(100 * spacing[0], rel=0.02)
+
+    page.get_by_text("stage2", exact=True).first.click()
+    page.get_by_text("runs 3", exact=True).wait_for()
+    settled(page)
+    assert labels.count() == 2
+    page.get_by_role("button", name="Remove length 1").click()
+    settled(page)
+    assert labels.count() == 1
+    page.get_by_role("button", name="Clear length").click()
+    settled(page)
+    assert labels.count() == 0
+
+
+def test_keys_alone_probe_and_measure(show: Callable[..., Any]) -> None:
+    page = show()
+    probe = page.locator("[data-testid=probe]")
+    spacing = radiograph(FILM).spacing
+    assert spacing is not None
+
+    pressed(page, "1", "c", "Enter", *["ArrowRight"] * 5, *["Shift+ArrowDown"] * 3, "Enter", "ArrowUp")
+    settled(page)
+
+    assert "heat" in probe.inner_text()
+    assert probe.get_attribute("aria-live") == "polite"
+    label = page.locator("[data-testid=lengths] span").inner_text()
+    assert float(label.removesuffix(" mm")) == pytest.approx(math.hypot(40 * spacing[1], 3 * spacing[0]), abs=0.06)
+    pressed(page, "Escape", "Delete")
+    settled(page)
+    assert probe.inner_text() == ""
+    assert page.locator("[data-testid=lengths] span").count() == 0
+
+
+def test_two_fingers_zoom_and_one_pans(show: Callable[..., Any]) -> None:
+    page = show(width=390, height=844, context={"has_touch": True, "is_mobile": True})
+    page.locator("[data-testid=film]").scroll_into_view_if_needed()
+    fingers = page.context.new_cdp_session(page)
+    x, y = on_screen(page, 400, 450)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": u, "y": v} for u, v in points]})
+
+    touch("touchStart", (x - 40, y))
+    touch("touchStart", (x - 40, y), (x + 40, y))
+    for spread in (50, 60, 70, 80):
+        touch("touchMove", (x - spread, y), (x + spread, y))
+    touch("touchEnd")
+    settled(page)
+    zoom = on_viewer(page, "viewer.view().zoom")
+    pinched = on_screen(page, 400, 450)
+    before = on_viewer(page, "viewer.view()")
+    touch("touchStart", (x, y))
+    for step in (10, 20, 30):
+        touch("touchMove", (x + step, y + step))
+    touch("touchEnd")
+    settled(page)
+    moved = on_screen(page, 400, 450)
+
+    assert zoom == pytest.approx(2, abs=0.05)
+    assert pinched == pytest.approx((x, y), abs=2)
+    assert moved == pytest.approx((pinched[0] + 30, pinched[1] + 30), abs=2)
+    assert {**on_viewer(page, "viewer.view()"), "x": 0, "y": 0} == {**before, "x": 0, "y": 0}  # the window is as it was
+
+
+def test_the_list_of_keys_is_a_dialog_that_gives_the_focus_back(show: Callable[..., Any], screenshots: Path) -> None:
+    page = show()
+    dialog = page.get_by_role("dialog", name="Keys, mouse and touch")
+
+    pressed(page, "?")
+    dialog.wait_for()
+    page.screenshot(path=screenshots / "viewer-keys.png")
+    assert page.evaluate("document.activeElement.shadowRoot.activeElement.textContent") == "Close"
+    assert "mirror left to right" in dialog.inner_text()
+    pressed_behind = on_viewer(page, "viewer.view().invert")
+    page.keyboard.press("i")  # keys are not the film's while it is open
+    assert on_viewer(page, "viewer.view().invert") == pressed_behind
+    page.keyboard.press("Escape")
+
+    assert dialog.count() == 0
+    assert on_viewer(page, "viewer.root.getRootNode().activeElement === viewer.canvas")
+    page.get_by_role("button", name="Keys, mouse and touch").click()
+    dialog.wait_for()
+    dialog.get_by_role("button", name="Close").click()
+    assert dialog.count() == 0

@@ -1,0 +1,74 @@
+"""What the viewer tells the browser of a film, without a browser."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.image.read import read
+from tests.image.test_dicom import dicom, ramp
+
+pytestmark = pytest.mark.filterwarnings("ignore:::pydicom")
+
+
+def page() -> None:
+    """A Streamlit script: the film of the session in a compact viewer of a link, with its controls."""
+    import streamlit as st
+
+    from dashboard.viewer import controls, viewer
+
+    controls("pair", key="bar")
+    viewer(st.session_state.film, key="film", link="pair", compact=True)
+
+
+def told(**film: Any) -> list[dict[str, Any]]:
+    """What each component of that page hands over, for a film with these facts."""
+    from core.types import Origin, Radiograph
+
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    app = AppTest.from_function(page, default_timeout=60)
+    app.session_state["film"] = Radiograph(
+        pixels=pixels, name="a", black=0, white=255, origin=Origin("DICOM", "MONOCHROME2", 8), **film
+    )
+    app.run()
+    assert not app.exception
+    return [json.loads(each.proto.json) for each in app.get("bidi_component")]
+
+
+def test_viewer_and_controls_are_of_one_link() -> None:
+    bar, viewer = told()
+
+    assert bar == {"link": "pair"}
+    assert (viewer["link"], viewer["compact"]) == ("pair", True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "sides"),
+    [
+        ({}, ["(R)", "", "(L)", ""]),  # how a frontal film is hung
+        ({"view": "LL"}, None),
+        ({"orientation": ("L", "F")}, ["R", "", "L", ""]),
+        ({"orientation": ("R", "F")}, ["L", "", "R", ""]),  # stored mirrored
+        ({"orientation": ("F", "R")}, ["", "L", "", "R"]),  # stored lying
+        ({"orientation": ("A", "F"), "view": "LL"}, ["P", "", "A", ""]),
+    ],
+)
+def test_the_patients_side_at_each_edge_is_the_files_where_it_says_so(
+    facts: dict[str, Any], sides: list[str] | None
+) -> None:
+    found = told(**facts)[1]["film"]["sides"]
+
+    assert (found and [found[edge] for edge in ("left", "top", "right", "bottom")]) == sides
+
+
+def test_the_files_further_windows_and_whose_millimetres_they_are_travel_along() -> None:
+    steps = read(dicom(ramp(), ImagerPixelSpacing=[0.2, 0.1]), name="a").steps
+
+    film = told(windows=(("HARDER", 10.5, 90.5),), spacing=(0.2, 0.1), steps=steps)[1]["film"]
+
+    assert film["windows"] == [["HARDER", 10.5, 90.5]]
+    assert film["spacing"] == [0.2, 0.1]
+    assert film["atDetector"]
+    assert not told(spacing=(0.2, 0.1))[1]["film"]["atDetector"]
