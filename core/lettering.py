@@ -48,18 +48,24 @@ def paragraphs(lines: Sequence[tuple[str, Ink]], *, width: int, letter: int) -> 
     return strip
 
 
-def colour_bar(colours: NDArray[np.uint8], ends: Sequence[str], *, width: int, letter: int) -> Image.Image:
-    """The colours (1, 256, 3) as a bar with a word at each end, or at either end and in the middle (at entry 128).
+def colour_bar(colours: NDArray[np.uint8], ends: Sequence[str], unit: str, *, width: int, letter: int) -> Image.Image:
+    """The colours (1, 256, 3) as a bar with a number at each end, or at either end and in the middle (at entry 128).
 
-    Returns: an image of the width, four letters high.
+    unit:    stands after the last number, or in a line of its own where it would touch another.
+    Returns: an image of the width, four letters high, or five and a half.
     """
-    strip = Image.new("RGB", (width, 4 * letter), GROUND)
-    draw = ImageDraw.Draw(strip)
     long = min(width - 2 * letter, 26 * letter)
+    room = long * 127 / 255 - letter if len(ends) > 2 else long - font(letter).getlength(ends[0]) - letter
+    last = f"{ends[-1]} {unit}"
+    apart = font(letter).getlength(last) > room
+    strip = Image.new("RGB", (width, 4 * letter + (3 * letter // 2 if apart else 0)), GROUND)
+    draw = ImageDraw.Draw(strip)
     strip.paste(Image.fromarray(colours).resize((long, letter)), (letter, letter))
     below = 2 * letter + letter // 4
     draw.text((letter, below), ends[0], fill=INK, font=font(letter))
     if len(ends) > 2:
         draw.text((letter + long * 128 / 255, below), ends[1], fill=INK, font=font(letter), anchor="ma")
-    draw.text((letter + long, below), ends[-1], fill=INK, font=font(letter), anchor="ra")
+    draw.text((letter + long, below), ends[-1] if apart else last, fill=INK, font=font(letter), anchor="ra")
+    if apart:
+        draw.text((letter + long, below + 3 * letter // 2), unit, fill=INK, font=font(letter), anchor="ra")
     return strip

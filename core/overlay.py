@@ -248,12 +248,11 @@ def legend_bar(
     rgb = table(palette(colours, signed=explanation.signed))
     shown = shares(signed=explanation.signed) >= threshold
     bar = np.where(shown[:, None], rgb, rgb // 4).astype(np.uint8)
-    high = f"{figure(scale)} {explanation.unit}"
-    ends: tuple[str, ...] = ("0", high)
+    ends: tuple[str, ...] = ("0", figure(scale))
     if explanation.signed:
         bar[0] = bar[1]
-        ends = (figure(-scale), "0", high)
-    return colour_bar(bar[None], ends, width=width, letter=letter)
+        ends = (figure(-scale), "0", figure(scale))
+    return colour_bar(bar[None], ends, explanation.unit, width=width, letter=letter)
 
 
 def _blend(colours: str, *, signed: bool, opacity: float, threshold: float) -> Rgb:

@@ -1,0 +1,196 @@
+"""Several maps of one film as files: a picture of the board, and a table of its figures."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from core.compare.grid import one_film
+from core.compare.maps import METHOD, TITLES, Agreement, agreement_matrix
+from core.compare.tile import Tile
+from core.compare.words import Words
+from core.lettering import GROUND, INK, QUIET, paragraphs
+from core.models.findings import words as plain_words
+from core.overlay import DRAWN, NOTICE, OPACITY, absence, caption, common_end, end, legend_bar, overlay
+from core.types import Explanation, Radiograph
+
+PANE = 480  # px, width of a tile
+_LETTER = 14  # px
+_GAP = 12  # px between tiles
+_TALLEST = 1.5  # of a tile's width: a longer film is drawn narrower
+_LIKELIEST = 4  # findings that are told of a network with many
+_COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
+COLUMNS = ("film", "first", "second", "checkpoint", "method", "finding", "layer", "figure", "value", "note")
+
+
+def board_png(
+    radiograph: Radiograph,
+    tiles: Sequence[Tile],
+    *,
+    difference: Explanation | None = None,
+    words: str = "",
+    common: bool = False,
+    opacity: float = OPACITY,
+    columns: int | None = None,
+) -> bytes:
+    """The board as a PNG file: each tile's map over the film with title, colour bar, probabilities and caveats.
+
+    difference: of two of the tiles, drawn after them.
+    words:      the disagreement in sentences, below all tiles.
+    common:     colours up to the largest value of all maps in one unit, not up to each map's own.
+    columns:    tiles side by side; by default as fit a screen.
+    Raises:     BadData if a map is not of this film; ValueError without a tile.
+    """
+    if not tiles:
+        raise ValueError("there is no tile to draw")
+    maps = [tile.explanation for tile in tiles]
+    one_film(radiograph, [*maps, *([difference] if difference else [])])
+    ends = _ends(maps) if common else {}
+    panes = [
+        _pane(radiograph, tile.explanation, _lines(tile), scale=ends.get(_kind(tile.explanation)), opacity=opacity)
+        for tile in tiles
+    ]
+    if difference:
+        panes.append(_pane(radiograph, difference, [("Difference", INK)], scale=None, opacity=opacity))
+    across = columns or _COLUMNS.get(len(panes), 4)
+    lines = [(words, INK)] if words else []
+    if ends:
+        lines += [("Colours are common to all maps in one unit.", QUIET)]
+    lines += [(radiograph.name, QUIET)] + ([(DRAWN, INK)] if radiograph.drawn else []) + [(NOTICE, QUIET)]
+    rows = [panes[start : start + across] for start in range(0, len(panes), across)]
+    width = min(across, len(panes)) * (PANE + _GAP) + _GAP
+    foot = paragraphs(lines, width=width, letter=_LETTER)
+    heights = [max(pane.height for pane in row) for row in rows]
+    whole = Image.new("RGB", (width, sum(heights) + _GAP * (len(rows) + 1) + foot.height), GROUND)
+    top = _GAP
+    for row, height in zip(rows, heights, strict=True):
+        for place, pane in enumerate(row):
+            whole.paste(pane, (_GAP + place * (PANE + _GAP), top))
+        top += height + _GAP
+    whole.paste(foot, (0, top))
+    return _saved(whole, radiograph, tiles, difference)
+
+
+def board_csv(radiograph: Radiograph, tiles: Sequence[Tile], *, words: Words | None = None) -> str:
+    """The figures of the board, one a line, with the COLUMNS.
+
+    Of a tile (first) its probabilities, the peak of its map, and where it looks, if `words` has that; of a pair of
+    tiles (first, second) the figures of their agreement. A value that cannot be had is empty, and the note says why.
+
+    Raises: BadData if a map is not of this film.
+    """
+    matrix = agreement_matrix(radiograph, [tile.explanation for tile in tiles], names=[tile.name for tile in tiles])
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(COLUMNS)
+    for index, tile in enumerate(tiles):
+        map_ = tile.explanation
+        own = [tile.checkpoint.name, map_.method, map_.finding, map_.layer or ""]
+        for figure, value, note in _of_tile(tile, words, index):
+            table.writerow([radiograph.name, tile.name, "", *own, figure, _cell(value), note])
+    for i, j in combinations(range(len(tiles)), 2):
+        for figure, value, note in _of_pair(matrix[i][j]):
+            table.writerow([radiograph.name, tiles[i].name, tiles[j].name, "", "", "", "", figure, _cell(value), note])
+    return out.getvalue()
+
+
+def _of_tile(tile: Tile, words: Words | None, index: int) -> list[tuple[str, float, str]]:
+    map_ = tile.explanation
+    rows = [
+        (f"probability of {name}", float(value), "")
+        for name, value in zip(tile.said.findings, tile.said.probabilities, strict=True)
+    ]
+    rows.append(("peak of the map", map_.peak, f"in {map_.unit}"))
+    if map_.caveat:
+        rows.append(("caveat", math.nan, map_.caveat))
+    if words:
+        gaze = words.gazes[index]
+        rows += [(f"share of the heat at {name}", share, "") for name, share in gaze.places]
+        rows.append(("share of the heat in the lungs", gaze.lungs, words.notes))
+    return rows
+
+
+def _of_pair(agreement: Agreement) -> list[tuple[str, float, str]]:
+    reason = " ".join(agreement.notes)
+    return [(TITLES[name], value, reason if math.isnan(value) else "") for name, value in agreement.figures().items()]
+
+
+def _cell(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
+def _kind(map_: Explanation) -> tuple[str, bool]:
+    """Maps of one kind can share their colours."""
+    return map_.unit, map_.signed
+
+
+def _ends(maps: Sequence[Explanation]) -> Mapping[tuple[str, bool], float]:
+    kinds = dict.fromkeys(map(_kind, maps))
+    ends = {kind: common_end([map_ for map_ in maps if _kind(map_) == kind]) for kind in kinds}
+    return {kind: found for kind, found in ends.items() if found is not None}
+
+
+def _lines(tile: Tile) -> list[tuple[str, tuple[int, int, int]]]:
+    """Title and probabilities."""
+    likely = sorted(zip(tile.said.findings, tile.said.probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
+    told = " · ".join(f"{plain_words(name)} {value:.2f}" for name, value in likely[:_LIKELIEST])
+    title = tile.title if tile.name == tile.checkpoint.name else f"{tile.name} · {tile.title}"
+    return [(title, INK), (told, INK)]
+
+
+def _pane(
+    radiograph: Radiograph,
+    map_: Explanation,
+    lines: list[tuple[str, tuple[int, int, int]]],
+    *,
+    scale: float | None,
+    opacity: float,
+) -> Image.Image:
+    """One tile, PANE px wide: title, film with map, colour bar, the rest of the lines, what must be said of the map."""
+    missing = absence(map_)
+    scale = scale or end(map_)
+    picture = Image.fromarray(overlay(radiograph, map_, opacity=opacity, scale=scale or None, legend=False))
+    shrink = min(PANE / picture.width, _TALLEST * PANE / picture.height)
+    size = (max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink)))
+    picture = picture.resize(size, Image.Resampling.BOX if shrink < 1 else Image.Resampling.BICUBIC)
+    black = Image.new("RGB", (PANE, picture.height))
+    black.paste(picture, ((PANE - picture.width) // 2, 0))
+    said = missing or map_.caveat
+    below = [*lines[1:], (caption(map_), QUIET), *([(said, INK)] if said else [])]
+    parts = [paragraphs(lines[:1], width=PANE, letter=_LETTER), black]
+    if not missing:
+        parts.append(legend_bar(map_, scale=scale, width=PANE, letter=_LETTER))
+    parts.append(paragraphs(below, width=PANE, letter=_LETTER))
+    return Image.fromarray(np.concatenate([np.asarray(part) for part in parts]))
+
+
+def _saved(whole: Image.Image, radiograph: Radiograph, tiles: Sequence[Tile], difference: Explanation | None) -> bytes:
+    made = {
+        "radiograph_key": radiograph.key,
+        "tiles": [
+            {
+                "name": tile.name,
+                "checkpoint": tile.checkpoint.name,
+                "checkpoint_key": tile.explanation.checkpoint,
+                "method": tile.explanation.method,
+                "finding": tile.explanation.finding,
+                "layer": tile.explanation.layer,
+                "settings": dict(tile.explanation.settings),
+                "caveat": tile.explanation.caveat,
+            }
+            for tile in tiles
+        ],
+        METHOD: difference.title if difference else None,
+    }
+    note = PngInfo()
+    note.add_text("Description", f"Maps of {radiograph.name} side by side. {NOTICE}")
+    note.add_text("Lightbox", json.dumps(made, sort_keys=True))
+    file = io.BytesIO()
+    whole.save(file, "PNG", compress_level=3, pnginfo=note)
+    return file.getvalue()
