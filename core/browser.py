@@ -39,11 +39,28 @@ _PATIENCE = 120  # s
 _LOOK = 2000  # ms that a person looks before the next film; what is slower than the overlay is done by then
 _SIDE = 2000  # px, of the uploaded film
 _UPLOAD = "input[type=file]"
+_LARGE = 2048  # px a side, of the film that is repainted
+_REPAINTS = 41
+# Milliseconds of each repaint after a change, until its pixels can be read back: nothing is left to be drawn later.
+_REPAINT = """([root], [change, times]) => Array.from({ length: times }, (_, turn) => {
+    const { viewer } = root;
+    const changes = {
+        window: () => (viewer.view().level += 1),
+        opacity: () => viewer.act(turn % 2 ? "fainter" : "stronger"),
+    };
+    const start = performance.now();
+    changes[change]();
+    viewer.paint();
+    viewer.context.getImageData(0, 0, 1, 1);
+    return performance.now() - start;
+})"""
 _KEY = "data-heat-key"  # on the viewer, once its heat is drawn: the key of the map
 
 
 def measure(*, uploads: int = 5) -> dict[str, Any]:
-    """Seconds to the first page and from upload to overlay, and the server's peak memory; `skipped` where it can't be.
+    """Seconds to the first page and from upload to overlay, milliseconds of a repaint, and the server's peak memory.
+
+    `skipped` stands in their place where nothing can be measured.
 
     uploads: films after the first one, which warms the server up; each is another phantom.
     """
@@ -62,6 +79,8 @@ def measure(*, uploads: int = 5) -> dict[str, Any]:
             page.wait_for_selector(_UPLOAD, state="attached")
             first = time.perf_counter() - start
             seconds = [_overlay_seconds(page, seed) for seed in range(uploads + 1)]
+            _overlay_seconds(page, 0, side=_LARGE)
+            repaints = {change: _repaint_milliseconds(page, change) for change in ("window", "opacity")}
             peak = _peak(server.pid)
         chromium.close()
     return {
@@ -74,19 +93,26 @@ def measure(*, uploads: int = 5) -> dict[str, Any]:
             "uploads": uploads,
             "aim": 1.5,
         },
+        f"repaint of a film of {_LARGE} x {_LARGE} px and 16 bits, ms": repaints | {"aim": 33},
         "film": f"phantom as 16-bit PNG of {_SIDE} x {_SIDE} px",
         "server's peak memory, MB": peak,
     }
 
 
-def _overlay_seconds(page: "Page", seed: int) -> float:
+def _repaint_milliseconds(page: "Page", change: str) -> dict[str, float]:
+    """How long a change of window or opacity takes to be on the canvas, without the server."""
+    taken = page.locator(f"[{_KEY}]").evaluate_all(_REPAINT, [change, _REPAINTS])
+    return {"median": round(statistics.median(taken), 1), "highest": round(max(taken), 1)}
+
+
+def _overlay_seconds(page: "Page", seed: int, *, side: int = _SIDE) -> float:
     """From handing the file over to heat of a map that was not there before."""
     # Selectors, not document.querySelector: these see into the component's shadow root.
     before = page.locator(f"[{_KEY}]").evaluate_all(f"all => all.map(viewer => viewer.getAttribute('{_KEY}'))")
     another = "".join(f':not([{_KEY}="{key}"])' for key in ["", *before])
     with tempfile.TemporaryDirectory() as folder:
-        film = Path(folder) / f"phantom-{seed}.png"
-        film.write_bytes(_png(seed))
+        film = Path(folder) / f"phantom-{side}-{seed}.png"
+        film.write_bytes(_png(seed, side))
         start = time.perf_counter()
         page.locator(_UPLOAD).first.set_input_files(film)
         page.wait_for_selector(f"[data-ready=heat][{_KEY}]{another}")
@@ -95,9 +121,9 @@ def _overlay_seconds(page: "Page", seed: int) -> float:
     return seconds
 
 
-def _png(seed: int) -> bytes:
+def _png(seed: int, side: int) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(draw(seed=seed, height=_SIDE, width=_SIDE).radiograph.pixels).save(file, "PNG", compress_level=1)
+    Image.fromarray(draw(seed=seed, height=side, width=side).radiograph.pixels).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
