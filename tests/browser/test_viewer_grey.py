@@ -36,9 +36,9 @@ def reference(data: bytes, **window: float) -> NDArray[np.float64]:
     [("MONOCHROME2", {}), ("MONOCHROME1", {"RescaleSlope": 2, "RescaleIntercept": -300})],
 )
 def test_greys_after_window_and_level_equal_pydicoms(
-    show: Callable[..., Any], tmp_path: Path, photometric: str, rescale: dict[str, float]
+    show: Callable[..., Any], tmp_path: Path, photometric: str, rescale: dict[str, Any]
 ) -> None:
-    windows = {"WindowCenter": [2100, 1200], "WindowWidth": [1801, 700]}
+    windows: dict[str, Any] = {"WindowCenter": [2100, 1200], "WindowWidth": [1801, 700]}
     data = dicom(ramp(side=300), photometric=photometric, **windows, **rescale)
     (tmp_path / "film.dcm").write_bytes(data)
     page = show(film=str(tmp_path / "film.dcm"), kind="none")
