@@ -4,6 +4,7 @@ UserError            shown as it is: what was found, what was expected, what to 
 ├── UnreadableFile   bytes that are no radiograph we can read
 ├── UnknownName      a name that is in no table; suggests the nearest
 ├── BadCheckpoint    weights or card that do not fit each other or us
+│   └── Unsafe       a file of weights that would run code, or take more room than it has, if it were opened
 ├── NoLungs          nothing on the film can be a pair of lungs
 ├── BadSetting       a setting outside its bounds
 ├── BadData          a training or evaluation set that lacks what is needed
@@ -31,6 +32,10 @@ class UnknownName(UserError, KeyError):
 
 class BadCheckpoint(UserError):
     """Weights or card do not fit each other or us."""
+
+
+class Unsafe(BadCheckpoint):
+    """The file would run code, or take more room than it has, if it were opened."""
 
 
 class NoLungs(UserError):

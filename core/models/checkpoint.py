@@ -18,13 +18,13 @@ from core.registry import unknown
 from core.types import Checkpoint, Input
 
 SHIPPED = Path(__file__).parents[2] / "weights"
-_OTHERS = {"lungs-unet"}  # networks of other kinds that lie there, too
+OTHERS = {"lungs-unet"}  # networks of other kinds that lie there, too
 
 
 def names(folder: Path = SHIPPED) -> list[str]:
     """The classifiers in the folder, by name: each .safetensors with a card beside it; the lung network is none."""
     cards = (card for card in folder.glob("*.json") if card.with_suffix(".safetensors").exists())
-    return sorted(card.stem for card in cards if card.stem not in _OTHERS)
+    return sorted(card.stem for card in cards if card.stem not in OTHERS)
 
 
 def read_card(name: str, folder: Path = SHIPPED) -> Checkpoint:

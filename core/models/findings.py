@@ -23,11 +23,51 @@ CHESTXRAY14 = (
     "Pleural_Thickening",
     "Hernia",
 )
+# Order of the outputs of torchxrayvision.models, spelled as there. Source: Cohen et al. 2022, arXiv:2111.00595.
+XRAYVISION18 = (
+    "Atelectasis",
+    "Consolidation",
+    "Infiltration",
+    "Pneumothorax",
+    "Edema",
+    "Emphysema",
+    "Fibrosis",
+    "Effusion",
+    "Pneumonia",
+    "Pleural_Thickening",
+    "Cardiomegaly",
+    "Nodule",
+    "Mass",
+    "Hernia",
+    "Lung Lesion",
+    "Fracture",
+    "Lung Opacity",
+    "Enlarged Cardiomediastinum",
+)
+# Order of the labels' table. Source: Irvin et al. 2019, arXiv:1901.07031.
+CHEXPERT14 = (
+    "No Finding",
+    "Enlarged Cardiomediastinum",
+    "Cardiomegaly",
+    "Lung Opacity",
+    "Lung Lesion",
+    "Edema",
+    "Consolidation",
+    "Pneumonia",
+    "Atelectasis",
+    "Pneumothorax",
+    "Pleural Effusion",
+    "Pleural Other",
+    "Fracture",
+    "Support Devices",
+)
 SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "cxr3": ("covid", "pneumonia", "normal"),
         "chestxray14": CHESTXRAY14,
         "chestxray15": (*CHESTXRAY14, "covid"),
+        "xrayvision18": XRAYVISION18,
+        "chexpert14": CHEXPERT14,
     }
 )
 EVEN = 0.5  # what counts as present where the card has no operating point

@@ -1,0 +1,117 @@
+"""What kind of file it is, by its first bytes and never by its name, and a refusal in a sentence of what is none."""
+
+import hashlib
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from core.errors import BadCheckpoint
+from core.models.importers.words import bytes_of, shown
+
+Kind = Literal["safetensors", "torch zip", "torch legacy", "pickle"]
+LARGEST = 4e9  # bytes; VGG-19 with its optimiser has 1.7
+_HEAD = 1024  # bytes that tell the kind
+_LONGEST_HEADER = 2**48  # bytes; beyond it the first eight are no length
+_LEGACY = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number with which torch.save began before 2020, pickled
+_WAY = "Give a .safetensors file, or a .pt or .pth that torch.save made of a state_dict."
+
+# What is often taken for a checkpoint -> what it begins with (in small letters, without space in front).
+_STRANGERS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
+    (
+        "a Git LFS pointer: the weights themselves were not fetched. Run git lfs pull where it came from",
+        lambda head: head.startswith(b"version https://git-lfs"),
+    ),
+    (
+        "a web page: the download brought a log-in or preview page in place of the file. Fetch the file itself",
+        lambda head: head.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")),
+    ),
+    (
+        "a tar archive: either several files, to be unpacked first, or a checkpoint of torch before 2017, which "
+        "cannot be opened without running what it holds",
+        lambda head: head[257:262] == b"ustar",
+    ),
+    (
+        "an HDF5 file, as Keras writes them. Only PyTorch networks can be imported",
+        lambda head: head.startswith(b"\x89hdf"),
+    ),
+    ("a NumPy file. Only PyTorch networks can be imported", lambda head: head.startswith(b"\x93numpy")),
+    ("compressed. Unpack it first", lambda head: head.startswith((b"\x1f\x8b", b"bzh", b"\xfd7zxz", b"7z\xbc\xaf"))),
+    ("a picture, not a network", lambda head: head.startswith((b"\x89png", b"\xff\xd8\xff", b"gif8"))),
+    ("a DICOM file, not a network", lambda head: head[128:132] == b"dicm"),
+)
+
+
+def kind(path: Path, name: str) -> Kind:
+    """What the file is, so far as its first bytes say.
+
+    name:   what messages call it.
+    Raises: BadCheckpoint where it is no file of weights, or is not there.
+    """
+    size = _size(path, name)
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith(b"PK\x03\x04"):
+        return "torch zip"
+    if head[2 : 2 + len(_LEGACY)] == _LEGACY:
+        return "torch legacy"
+    if _safetensors(head):
+        return "safetensors"
+    small = head.lower()
+    for what, fits in _STRANGERS:
+        if fits(small) or fits(small.lstrip()):
+            raise BadCheckpoint(f"{shown(name)} is {what}.")
+    if (head[:1] == b"\x80" and head[1:2] <= b"\x05") or _pickled_text(head):
+        return "pickle"
+    if _is_text(head):
+        raise BadCheckpoint(f"{shown(name)} is a text file ({bytes_of(size)}), not a network. {_WAY}")
+    raise BadCheckpoint(f"{shown(name)} is of no kind that is known here ({bytes_of(size)}). {_WAY}")
+
+
+def sha256(path: Path) -> str:
+    """Of the whole file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _size(path: Path, name: str) -> int:
+    """Bytes of the file, through a symbolic link if it is one."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        if path.is_symlink():
+            raise BadCheckpoint(
+                f"{shown(name)} is a symbolic link that leads nowhere. Give the file itself."
+            ) from error
+        raise BadCheckpoint(f"There is no file {shown(name)} ({error.strerror}). {_WAY}") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise BadCheckpoint(f"{shown(name)} is a folder. {_WAY}")
+    if not stat.S_ISREG(found.st_mode):
+        raise BadCheckpoint(f"{shown(name)} is a device or a pipe, not a file. {_WAY}")
+    if not found.st_size:
+        raise BadCheckpoint(f"{shown(name)} is empty: 0 bytes. Fetch it again.")
+    if found.st_size > LARGEST:
+        raise BadCheckpoint(
+            f"{shown(name)} has {bytes_of(found.st_size)}, more than any network that is known here with its optimiser "
+            f"({bytes_of(LARGEST)}). Save the weights alone."
+        )
+    return found.st_size
+
+
+def _safetensors(head: bytes) -> bool:
+    """A length, then a JSON object; of text the length would be astronomical."""
+    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _LONGEST_HEADER
+
+
+def _pickled_text(head: bytes) -> bool:
+    """Whether it begins as pickles of the oldest, textual protocol do: with a mark, or with what they import."""
+    first = head.split(b"\n", 1)[0]
+    return head[:1] == b"(" or (head[:1] == b"c" and first[1:].replace(b"_", b"").replace(b".", b"").isalnum())
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4 and b"\0" not in head  # cut in the middle of a letter
+    return "\0" not in text

@@ -1,0 +1,273 @@
+"""A checkpoint that somebody else trained: what was found in its file, what is proposed, and what it becomes."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from core.errors import BadCheckpoint, BadSetting
+from core.models.architecture import Network, known, originals
+from core.models.checkpoint import input_card
+from core.models.importers.file import Kind, sha256
+from core.models.importers.layout import Fit, fit
+from core.models.importers.normalisation import name_of, normalised
+from core.models.importers.proposal import propose
+from core.models.importers.tensors import read
+from core.models.importers.words import listed, shown
+from core.types import Checkpoint, Input
+
+MOST = 100  # findings
+SIZES = (32, 1024)  # px a side
+NOT_EVALUATED = "imported, not evaluated here"
+_LONGEST = 60  # characters of a finding's name
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a file holds, and what a person is asked to confirm. It keeps the weights: the file may go.
+
+    file, sha256, kind: of the file.
+    architecture: of a checkpoint made of it; `known` has it.
+    layout:      whose network it is, in words ("CheXNet (DenseNet-121)").
+    outputs:     scores that its last layer gives; those without a finding are left out.
+    channels:    of its first layer.
+    findings:    one for each score that is kept; empty where it knows none (a network of ImageNet).
+    named:       False where the findings' names are made up.
+    multi_label, input, thresholds: as in a Checkpoint.
+    stripped:    what stood before the layers' names, and under which name they lay in the file.
+    left_over:   names in the file that the network does not need.
+    notes:       what a reader has to know, a sentence each.
+    weights:     our names -> float32 tensors.
+    """
+
+    file: str
+    sha256: str
+    kind: Kind
+    architecture: str
+    layout: str
+    outputs: int
+    channels: Literal[1, 3]
+    findings: tuple[str, ...]
+    named: bool
+    multi_label: bool
+    input: Input
+    thresholds: Mapping[str, float]
+    stripped: tuple[str, ...]
+    left_over: tuple[str, ...]
+    notes: tuple[str, ...]
+    weights: Mapping[str, Tensor]
+
+    @property
+    def title(self) -> str:
+        """The network as the field writes it."""
+        return known(self.architecture).title
+
+    @property
+    def normalisation(self) -> str:
+        """The name of its grey values among NORMALISATIONS."""
+        return name_of(self.input)
+
+    def checkpoint(self, name: str) -> Checkpoint:
+        """What it becomes under that name; of weights that lie in no file yet."""
+        return Checkpoint(
+            name=name,
+            architecture=self.architecture,
+            findings=self.findings,
+            multi_label=self.multi_label,
+            input=self.input,
+            sha256=self.sha256,
+            thresholds=dict(self.thresholds),
+            told=self.card(),
+        )
+
+    def card(self) -> dict[str, Any]:
+        """The fields of its card, less name and digest; of what nobody measured here it says so."""
+        return {
+            "architecture": self.architecture,
+            "findings": list(self.findings),
+            "multi_label": self.multi_label,
+            "input": input_card(self.input),
+            "temperature": 1.0,
+            "thresholds": dict(self.thresholds),
+            "imported": {
+                "file": self.file,
+                "sha256": self.sha256,
+                "kind": self.kind,
+                "layout": self.layout,
+                "date": datetime.date.today().isoformat(),
+                "stripped": list(self.stripped),
+                "left_over": list(self.left_over),
+                "notes": list(self.notes),
+            },
+        }
+
+    def network(self) -> Network:
+        """The network with these weights, in evaluation mode. Raises: BadCheckpoint where it gives no numbers."""
+        with torch.device("meta"):
+            network = known(self.architecture).build(len(self.weights["head.linear.weight"]), self.channels)
+        network.load_state_dict(dict(self.weights), assign=True)
+        network = network.eval().requires_grad_(False)
+        self._try(network)
+        return network
+
+    def _try(self, network: Network) -> None:
+        side = self.input.size
+        with torch.inference_mode():
+            try:
+                logits = network(torch.zeros(1, self.channels, side, side))
+            except RuntimeError as error:  # torch's for shapes that do not fit
+                raise BadSetting(
+                    f"{self.title} takes no film of {side} px a side. Give a larger size; it was made for "
+                    f"{originals[self.architecture].size} px."
+                ) from error
+        if not logits.isfinite().all():
+            raise BadCheckpoint(f"{shown(self.file)} gives no number for an even film. The file is broken.")
+
+
+def inspect(path: Path, *, name: str | None = None) -> Found:
+    """What the file holds; nothing in it is run, and nothing is written.
+
+    name:   what messages call the file; its own name by default.
+    Raises: BadCheckpoint where it is no checkpoint that can be imported; Unsafe where it would run code or take more
+            room than it has. Each says why in a sentence.
+    """
+    name = name or path.name
+    contents = read(path, name)
+    tensors = contents.tensors
+    if "head.linear.weight" in tensors:
+        raise BadCheckpoint(
+            f"{shown(name)} is one of Lightbox's own. What it is stands in the card beside it: keep both in a folder, "
+            "and give that folder with --weights."
+        )
+    found = fit(tensors, name)
+    _refuse_bad_numbers(found, tensors, name)
+    proposal = propose(found, tensors, contents.names)
+    prefix = found.prefix.removesuffix(found.template.base)
+    return Found(
+        file=shown(name),
+        sha256=sha256(path),
+        kind=contents.kind,
+        architecture=found.template.name,
+        layout=proposal.layout,
+        outputs=found.outputs,
+        channels=1 if found.channels == 1 else 3,
+        findings=proposal.findings,
+        named=proposal.named,
+        multi_label=proposal.multi_label,
+        input=proposal.input,
+        thresholds=proposal.thresholds,
+        stripped=tuple(filter(None, (contents.place, prefix.rstrip(".")))),
+        left_over=tuple(map(shown, found.left_over)),
+        notes=proposal.notes,
+        weights=_converted(found, tensors, proposal.kept or tuple(range(found.outputs))),
+    )
+
+
+def corrected(
+    found: Found,
+    *,
+    findings: Sequence[str] | None = None,
+    multi_label: bool | None = None,
+    size: int | None = None,
+    normalisation: str | None = None,
+    square: Literal["stretch", "pad", "crop"] | None = None,
+    channels: int | None = None,
+) -> Found:
+    """The same with what a person knows better; None leaves a thing as it is.
+
+    findings: one for each score that is kept, in order; its operating point goes with its place.
+    square:   how the film becomes one: `fit` of Input.
+    channels: cannot be changed, only confirmed: the first layer takes what it takes.
+    Raises:   BadSetting, UnknownName where it cannot be.
+    """
+    if channels is not None and channels != found.channels:
+        raise BadSetting(
+            f"The first layer of {found.file} takes {found.channels} channel{'s' if found.channels > 1 else ''}, not "
+            f"{channels}: that stands in its weights and cannot be chosen."
+        )
+    if size is not None and not SIZES[0] <= size <= SIZES[1]:
+        raise BadSetting(f"The size is {size} px; it must lie between {SIZES[0]} and {SIZES[1]} px a side.")
+    input = replace(found.input, size=size or found.input.size, fit=square or found.input.fit)
+    if normalisation is not None:
+        input = normalised(input, normalisation)
+    wanted = found.findings if findings is None else named(found, findings)
+    points = [found.thresholds.get(finding) for finding in found.findings]
+    return replace(
+        found,
+        findings=wanted,
+        named=found.named or findings is not None,
+        multi_label=found.multi_label if multi_label is None else multi_label,
+        input=input,
+        thresholds={finding: point for finding, point in zip(wanted, points, strict=False) if point is not None},
+    )
+
+
+def named(found: Found, findings: Sequence[str]) -> tuple[str, ...]:
+    """The findings' names, cleaned of space around them. Raises: BadSetting where they cannot be those of the file."""
+    names = tuple(finding.strip() for finding in findings)
+    wanted = len(found.findings) or found.outputs
+    if len(names) != wanted:
+        raise BadSetting(
+            f"{len(names)} finding{'s are' if len(names) != 1 else ' is'} named, but {found.file} gives {wanted} "
+            f"score{'s' if wanted != 1 else ''}. Name one for each, in their order."
+        )
+    if wanted > MOST:
+        raise BadSetting(f"{found.file} gives {wanted:,} scores; at most {MOST} findings can be shown.")
+    if not all(names):
+        raise BadSetting("A finding has no name. Name one for each score, in their order.")
+    strange = [name for name in names if len(name) > _LONGEST or not name.isprintable() or "," in name]
+    if strange:
+        raise BadSetting(
+            f"{shown(strange[0])} cannot be a finding's name: up to {_LONGEST} characters on one line, without commas."
+        )
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise BadSetting(f"{shown(twice[0])} is named twice. Each score needs a name of its own.")
+    return names
+
+
+def _refuse_bad_numbers(found: Fit, tensors: Mapping[str, Tensor], name: str) -> None:
+    """Raises: BadCheckpoint where the weights are not floating-point, not numbers, or impossible."""
+    files = [file for ours, file in found.names.items() if not ours.endswith("num_batches_tracked")]
+    strange = [file for file in files if not _is_plain(tensors[file])]
+    if strange:
+        kinds = sorted({str(tensors[file].dtype).removeprefix("torch.") for file in strange})
+        raise BadCheckpoint(
+            f"{shown(name)} holds weights as {', '.join(kinds)} ({listed(strange)}): it was quantised or packed. Only "
+            "floating-point weights can be imported. Save them before that step."
+        )
+    broken = [file for file in files if not bool(tensors[file].isfinite().all())]
+    if broken:
+        raise BadCheckpoint(
+            f"{shown(name)} holds what is no number (NaN or infinite) in {listed(broken)}: its training went wrong, or "
+            "the file is broken."
+        )
+    negative = [file for file in files if file.endswith("running_var") and bool((tensors[file] < 0).any())]
+    if negative:
+        raise BadCheckpoint(f"{shown(name)} holds variances below zero in {listed(negative)}. The file is broken.")
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16) and (
+        tensor.layout == torch.strided and not tensor.is_quantized and tensor.device.type == "cpu"
+    )
+
+
+def _converted(found: Fit, tensors: Mapping[str, Tensor], kept: tuple[int, ...]) -> dict[str, Tensor]:
+    """Our names -> float32 tensors; of the last layer only the scores that are kept."""
+    with torch.device("meta"):
+        wanted = known(found.template.name).build(found.outputs, found.channels).state_dict()
+    last = [f"head.linear.{part}" for part in ("weight", "bias")]
+    converted: dict[str, Tensor] = {}
+    for ours, shape in wanted.items():
+        file = found.names.get(ours)
+        if file is None:  # a counter of batch norm, or the bias of a layer that has none
+            tensor = torch.zeros(shape.shape, dtype=shape.dtype)
+        else:
+            tensor = tensors[file].detach().to(shape.dtype, copy=True)
+        converted[ours] = (tensor[list(kept)] if ours in last else tensor).contiguous()
+    return converted

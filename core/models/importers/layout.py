@@ -1,0 +1,273 @@
+"""Which network a dictionary of tensors is of, by the names and shapes of its layers; nothing is guessed from one name.
+
+Each network that can be imported is built once on torch's meta device, which has shapes and no numbers. A file fits
+where under one prefix every layer of its features is there with the right shape and no other, and one linear layer (or
+the chain of them that this network has) is left for the findings.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from core.errors import BadCheckpoint
+from core.models.architecture import originals
+from core.models.importers.words import listed, shown, sized
+
+Shapes = Mapping[str, tuple[int, ...]]
+Spelling = Literal["as torchvision spells it", "numbered", "as torch did before 2018"]
+_COUNTER = ".num_batches_tracked"  # of batch norm; says nothing, and old files lack it
+_TRAINING_ONLY = "AuxLogits."  # Inception's second classifier
+THRESHOLDS = "op_threshs"  # TorchXRayVision's operating points
+# Parts of a training program that are saved beside its network and have no share in its answer.
+_BESIDE = re.compile(
+    r"(^|[._])(criterion|loss|losses|loss_fn|metrics?|acc|accuracy|auc|auroc|pos_weight|class_weights?)([._]|$)"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """One network as its authors name its layers.
+
+    trunk:   name below `base` -> shape, of the features; the first is the first convolution's.
+    base:    "features." where all of them stand under it, else "".
+    heads:   name of each linear or norm layer of the head, in order -> (weight's shape, whether it has a bias); the
+             last one's first side is 0: the number of findings, whatever it is.
+    ours:    their name -> our name, of every tensor.
+    numbers: first part of a name below `base` -> its place among the layers, for files that number them.
+    """
+
+    name: str
+    trunk: Shapes
+    base: str
+    heads: Mapping[str, tuple[int, ...]]
+    ours: Mapping[str, str]
+    numbers: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A dictionary that fits a template.
+
+    names:     our name -> their name in the file; counters of old files may be missing.
+    outputs:   F, scores that the last layer gives; channels: of the first.
+    prefix:    what stood before the names of the features.
+    spelling:  how their layers are named.
+    left_over: names in the file that the network does not need.
+    """
+
+    template: Template
+    names: Mapping[str, str]
+    outputs: int
+    channels: int
+    prefix: str
+    spelling: Spelling
+    left_over: tuple[str, ...]
+
+
+@cache
+def template(name: str) -> Template:
+    """Of an entry of `originals`."""
+    with torch.device("meta"):
+        layers = originals[name].make(num_classes=1)
+        theirs = layers.state_dict(keep_vars=True)
+        children = [child for child, _ in layers.named_children()]
+        below = (
+            [child for child, _ in layers.get_submodule("features").named_children()] if "features" in children else []
+        )
+        network = originals[name].wrap(layers)
+    known = {id(tensor): key for key, tensor in theirs.items()}
+    ours = {known[id(tensor)]: key for key, tensor in network.state_dict(keep_vars=True).items()}
+    ours = {key: ours[key] for key in theirs}  # in their order
+    base = "features." if below else ""
+    trunk = {key.removeprefix(base): tuple(theirs[key].shape) for key in ours if ours[key].startswith("features.")}
+    heads = {
+        key.removesuffix(".weight"): tuple(theirs[key].shape)
+        for key in ours
+        if ours[key].startswith("head.") and key.endswith(".weight")
+    }
+    last = next(reversed(heads))
+    heads[last] = (0, *heads[last][1:])
+    numbers = {child: str(place) for place, child in enumerate(below or children)}
+    return Template(name, trunk, base, heads, ours, numbers)
+
+
+def fit(tensors: Mapping[str, Tensor], name: str) -> Fit:
+    """The network that the tensors are of.
+
+    name:   of the file, for messages.
+    Raises: BadCheckpoint with what is missing, strange or of another shape in the nearest network.
+    """
+    shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    found = [trial for each in sorted(originals) for trial in _trials(template(each), shapes)]
+    whole = [trial for trial in found if not trial.wrong]
+    if len(whole) > 1:
+        prefixes = listed(
+            f"{originals[trial.template.name].title} under {trial.prefix or 'no prefix'}" for trial in whole
+        )
+        raise BadCheckpoint(
+            f"{shown(name)} holds {len(whole)} networks: {prefixes}. Save the one that is meant by itself."
+        )
+    if not whole:
+        raise BadCheckpoint(_nearest(found, shapes, name))
+    return _with_head(whole[0], shapes, name)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """How well the features of a template are found under a prefix.
+
+    names: name in the template, below `base` -> name in the file; those that are there with the right shape.
+    wrong: what keeps it from fitting, in words.
+    """
+
+    template: Template
+    prefix: str
+    spelling: Spelling
+    names: Mapping[str, str]
+    channels: int
+    wrong: tuple[str, ...]
+
+
+def _trials(template: Template, shapes: Shapes) -> list[_Trial]:
+    """Every prefix and spelling under which the first layer is found with its own shape; the nearest ones."""
+    spellings: dict[Spelling, list[str]] = {
+        "as torchvision spells it": list(template.trunk),
+        "numbered": [_numbered(key, template.numbers) for key in template.trunk],
+        "as torch did before 2018": [
+            re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)\.", r"\1.\2.", key) for key in template.trunk
+        ],
+    }
+    found: list[_Trial] = []
+    tried: list[list[str]] = []
+    wanted = next(iter(template.trunk.values()))
+    for spelling, names in spellings.items():
+        if names in tried:
+            continue
+        tried.append(names)
+        for key, shape in shapes.items():
+            alike = len(shape) == 4 and (shape[0], *shape[2:]) == (wanted[0], *wanted[2:])
+            if alike and (key == names[0] or key.endswith(f".{names[0]}")):
+                found.append(_trial(template, key.removesuffix(names[0]), spelling, names, shapes))
+    best = max((len(trial.names) for trial in found), default=0)
+    return [trial for trial in found if len(trial.names) == best or not trial.wrong]
+
+
+def _numbered(key: str, numbers: Mapping[str, str]) -> str:
+    layer, _, rest = key.partition(".")
+    return f"{numbers[layer]}.{rest}"
+
+
+def _trial(template: Template, prefix: str, spelling: Spelling, names: Sequence[str], shapes: Shapes) -> _Trial:
+    there: dict[str, str] = {}
+    wrong: list[str] = []
+    channels = shapes[prefix + names[0]][1]
+    for (key, wanted), spelled in zip(template.trunk.items(), names, strict=True):
+        file = prefix + spelled
+        shape = shapes.get(file)
+        if shape == wanted or (shape and spelled == names[0]):
+            there[key] = file
+        elif shape is not None:
+            wrong.append(f"{shown(file)} is {sized(shape)}, not {sized(wanted)}")
+        elif not key.endswith(_COUNTER):
+            wrong.append(f"{shown(file)} is missing")
+    taken = {prefix + spelled for spelled in names}
+    layers = tuple({f"{prefix}{spelled.partition('.')[0]}." for spelled in names})
+    wrong += [f"{shown(key)} is one layer too many" for key in shapes if key not in taken and key.startswith(layers)]
+    return _Trial(template, prefix, spelling, there, channels, tuple(wrong))
+
+
+def _with_head(trial: _Trial, shapes: Shapes, name: str) -> Fit:
+    """The fit with its last layers, found among what is left by shape, whatever they are called."""
+    title = originals[trial.template.name].title
+    if trial.channels not in (1, 3):
+        raise BadCheckpoint(
+            f"{shown(name)} is a {title} for {trial.channels} channels. A radiograph has one grey value a pixel: "
+            "networks for one channel or for three equal ones can be imported."
+        )
+    taken = set(trial.names.values())
+    parent = trial.prefix.removesuffix(trial.template.base)
+    rest = {key: shape for key, shape in shapes.items() if key not in taken and not _is_beside(key, shape, parent)}
+    heads = _heads(trial, rest, name, title)
+    names = {trial.template.ours[trial.template.base + key]: file for key, file in trial.names.items()}
+    names |= {
+        trial.template.ours[f"{theirs}.{part}"]: f"{file}.{part}"
+        for theirs, file in heads.items()
+        for part in ("weight", "bias")
+        if f"{file}.{part}" in shapes
+    }
+    used = set(names.values())
+    if more := [key for key in rest if key not in used]:
+        raise BadCheckpoint(
+            f"{shown(name)} has the features of a {title}, a last layer ({shown(list(heads.values())[-1])}), and more: "
+            f"{listed(f'{key} ({sized(shapes[key])})' for key in more)}. Without that it would answer otherwise. "
+            f"Importable is {_chain(trial.template)}; save that network by itself."
+        )
+    outputs = shapes[f"{list(heads.values())[-1]}.weight"][0]
+    left = tuple(key for key in shapes if key not in used)
+    return Fit(trial.template, names, outputs, trial.channels, trial.prefix, trial.spelling, left)
+
+
+def _is_beside(key: str, shape: Sequence[int], parent: str) -> bool:
+    """Whether it has no share in the answer: counters, thresholds, losses and what else training keeps."""
+    if key.endswith((_COUNTER, THRESHOLDS)) or key.removeprefix(parent).startswith(_TRAINING_ONLY):
+        return True
+    return not shape or bool(_BESIDE.search(key))
+
+
+def _heads(trial: _Trial, rest: Shapes, name: str, title: str) -> dict[str, str]:
+    """Name of each layer of the head in the template -> its name in the file."""
+    layers = {key.removesuffix(".weight"): shape for key, shape in rest.items() if key.endswith(".weight")}
+    found: dict[str, str] = {}
+    for theirs, wanted in trial.template.heads.items():
+        fitting = [
+            key
+            for key in sorted(layers, key=_natural)
+            if key not in found.values()
+            and len(layers[key]) == len(wanted)
+            and layers[key][1:] == wanted[1:]
+            and wanted[0] in (0, layers[key][0])
+        ]
+        last = wanted[0] == 0
+        if not fitting or (last and len(fitting) > 1):
+            there = listed(f"{key} ({sized(shape)})" for key, shape in layers.items()) or "nothing"
+            lacking = "more than one last layer" if fitting else f"no layer that takes its {wanted[-1]:,} features"
+            raise BadCheckpoint(
+                f"{shown(name)} has the features of a {title} and {lacking}; beside the features there is {there}. "
+                f"Importable is {_chain(trial.template)}."
+            )
+        found[theirs] = fitting[0]
+    return found
+
+
+def _chain(template: Template) -> str:
+    count = len(template.heads)
+    return (
+        "one linear layer from the features to the findings" if count == 1 else f"torchvision's head of {count} layers"
+    )
+
+
+def _nearest(found: Sequence[_Trial], shapes: Shapes, name: str) -> str:
+    """Why nothing fits, said of the network that comes nearest."""
+    best = max(found, key=lambda trial: (len(trial.names), -len(trial.wrong)), default=None)
+    if best is None or len(best.names) < max(4, len(best.template.trunk) // 10):
+        titles = ", ".join(sorted({originals[each].title for each in originals}))
+        return (
+            f"{shown(name)} is no network that is known here: it has {len(shapes):,} tensors, such as "
+            f"{listed(shapes)}. Known are {titles}, as torchvision names their layers."
+        )
+    more = f", and {len(best.wrong) - 3:,} more differences" if len(best.wrong) > 3 else ""
+    return (
+        f"{shown(name)} is nearest to {originals[best.template.name].title} "
+        f"({len(best.names):,} of {len(best.template.trunk):,} tensors of its features fit), but "
+        f"{'; '.join(best.wrong[:3])}{more}."
+    )
+
+
+def _natural(key: str) -> list[tuple[bool, int, str]]:
+    """Sorts classifier.10 behind classifier.9."""
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in key.split(".")]

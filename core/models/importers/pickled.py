@@ -1,0 +1,261 @@
+"""What a pickle would do if it were opened, found by following it without doing any of it.
+
+A pickle is a program for a small stack machine. Here it runs on stand-ins: what it names is written down and never
+imported, what it calls is never called, what it stores is only measured. torch.load(weights_only=True) then meets
+nothing that was not seen before, and nothing that would make it ask for more memory than the file has bytes.
+"""
+
+import pickletools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from core.errors import BadCheckpoint, Unsafe
+from core.models.importers.words import listed, shown
+
+_STEPS = 3_000_000  # of the stack machine; a thousand tensors with their optimiser take a tenth
+_DEEPEST = 32  # tuples in tuples; some thousand more and Python itself falls over when it hashes them
+_REBUILD = {"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"}
+# What a dictionary of weights names; all of it only puts tensors together.
+_HARMLESS = {
+    "collections.OrderedDict",
+    "builtins.set",
+    "__builtin__.set",
+    "torch.Size",
+    "torch._utils._rebuild_parameter",
+    *_REBUILD,
+}
+_STORAGES = {  # bytes an element
+    "ComplexDoubleStorage": 16,
+    "ComplexFloatStorage": 8,
+    "DoubleStorage": 8,
+    "LongStorage": 8,
+    "FloatStorage": 4,
+    "IntStorage": 4,
+    "HalfStorage": 2,
+    "BFloat16Storage": 2,
+    "ShortStorage": 2,
+    "CharStorage": 1,
+    "ByteStorage": 1,
+    "BoolStorage": 1,
+    "UntypedStorage": 1,
+}
+_TYPES = {"float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "device"}
+
+
+@dataclass(frozen=True)
+class _Name:
+    """Something that the pickle would import: "module.name"."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class _Tuple:
+    items: tuple[Any, ...]
+    depth: int
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """Memory that the file says to fill: `elements` of some bytes each."""
+
+    elements: int
+
+
+_MARK = object()
+_OTHER = object()  # any value of which nothing need be known
+
+
+@dataclass
+class Told:
+    """What one or several pickles of a file would do.
+
+    names:    what they would import, as "module.name", in order.
+    storages: key -> bytes that they say this stretch of memory has.
+    protocols: of pickle, in which they are written.
+    """
+
+    names: dict[str, None] = field(default_factory=dict)
+    storages: dict[str, int] = field(default_factory=dict)
+    protocols: set[int] = field(default_factory=set)
+
+    @property
+    def harmful(self) -> list[str]:
+        """Those of the names that do more than put tensors together."""
+        return [name for name in self.names if not _harmless(name)]
+
+
+class _Trap(Exception):
+    """What the pickle would do to the program that opens it, as the end of a sentence."""
+
+
+def follow(file: IO[bytes], told: Told, name: str) -> None:
+    """Follows one pickle from where the file stands to its end, and adds what it would do.
+
+    Raises: Unsafe where it would bring Python down or fill the memory; ValueError where it is no whole pickle.
+    """
+    machine = _Machine(told)
+    try:
+        for step, (operation, argument, _) in enumerate(pickletools.genops(file)):
+            if step > _STEPS:
+                raise _Trap(f"it has more than {_STEPS:,} steps, which no dictionary of weights has")
+            machine.do(operation.name, argument)
+    except _Trap as trap:
+        raise Unsafe(f"{shown(name)} was not opened: {trap}.") from trap
+    except (IndexError, KeyError) as error:
+        raise ValueError("a step of it lacks what it works on") from error
+
+
+def refuse_harmful(told: Told, name: str) -> None:
+    """Raises: Unsafe with what the file wanted to run, where that is more than to put tensors together."""
+    if not told.harmful:
+        return
+    if "torch._utils._rebuild_qtensor" in told.harmful:
+        raise BadCheckpoint(
+            f"{shown(name)} was quantised: its weights are whole numbers with scales. Only floating-point weights can "
+            "be imported. Save them before that step."
+        )
+    modules = [each for each in told.harmful if ".modules." in each or each.startswith("torchvision.models.")]
+    what = "a whole network as a Python program, not its weights" if modules else "more than weights"
+    raise Unsafe(
+        f"{shown(name)} holds {what}: to open it, Python would run {listed(told.harmful)}. Nothing was run. In the "
+        'program that made it, save the weights alone: torch.save(model.state_dict(), "weights.pt"), or safetensors.'
+    )
+
+
+def _harmless(name: str) -> bool:
+    module, _, last = name.rpartition(".")
+    if module in ("torch", "torch.cuda", "torch.storage") and last in _STORAGES:
+        return True
+    return name in _HARMLESS or (module == "torch" and last in _TYPES)
+
+
+class _Machine:
+    """The stack machine on stand-ins."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+
+    def do(self, name: str, argument: Any) -> None:
+        """One operation. Raises: IndexError, KeyError where the stack or the memo lacks what it needs."""
+        stack = self._stack
+        if name == "PROTO":
+            self._told.protocols.add(argument)
+        elif name == "GLOBAL":
+            stack.append(self._named(".".join(argument.split(" "))))
+        elif name == "INST":
+            self._to_mark()
+            stack.append(self._named(".".join(argument.split(" "))))
+        elif name == "STACK_GLOBAL":
+            last, module = stack.pop(), stack.pop()
+            known = isinstance(last, str) and isinstance(module, str)
+            stack.append(self._named(f"{module}.{last}" if known else "something that it names while it runs"))
+        elif name in ("EXT1", "EXT2", "EXT4"):
+            stack.append(self._named(f"copyreg extension {argument}"))
+        elif name in ("PERSID", "BINPERSID"):
+            stack.append(self._stored(argument if name == "PERSID" else stack.pop()))
+        elif name == "REDUCE":
+            arguments, function = stack.pop(), stack.pop()
+            stack.append(_called(function, arguments))
+        elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            self._memo[len(self._memo) if argument is None else argument] = stack[-1]
+        elif name in ("GET", "BINGET", "LONG_BINGET"):
+            stack.append(self._memo[argument])
+        elif name == "MARK":
+            stack.append(_MARK)
+        elif name == "DUP":
+            stack.append(stack[-1])
+        elif name in _TUPLES:
+            count = _TUPLES[name]
+            stack.append(_tuple(self._to_mark() if count is None else self._top(count)))
+        elif name in _OTHERS:
+            taken, to_mark, given = _OTHERS[name]
+            self._top(taken)
+            if to_mark:
+                self._to_mark()
+            stack.extend([_OTHER] * given)
+        else:
+            stack.append(argument if isinstance(argument, str | int) else _OTHER)  # a number, a string, bytes
+
+    def _top(self, count: int) -> list[Any]:
+        return [self._stack.pop() for _ in range(count)][::-1]
+
+    def _to_mark(self) -> list[Any]:
+        items = []
+        while (item := self._stack.pop()) is not _MARK:
+            items.append(item)
+        return items[::-1]
+
+    def _named(self, name: str) -> _Name:
+        self._told.names[name] = None
+        return _Name(name)
+
+    def _stored(self, wanted: Any) -> Any:
+        """The stretch of memory that a persistent id asks for: ("storage", type, key, place, elements, ...)."""
+        items = wanted.items if isinstance(wanted, _Tuple) else ()
+        if len(items) < 5 or items[0] != "storage" or not isinstance(items[1], _Name):
+            if items and items[0] == "module":
+                self._named("the program text of a whole network")
+                return _OTHER
+            return _OTHER  # an id of an older layout; torch knows or refuses it
+        size = _STORAGES.get(items[1].name.rpartition(".")[2], 8)
+        elements = items[4] if isinstance(items[4], int) else 0
+        if elements < 0:
+            raise _Trap("it asks for memory of less than nothing")
+        self._told.storages[str(items[2])] = elements * size
+        return _Storage(elements)
+
+
+_TUPLES: dict[str, int | None] = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3, "TUPLE": None}
+# Operation -> how many values it takes off the stack, whether it then clears it down to the mark, how many it puts on.
+# What stays on it beside these (a list that is appended to) stays as it was.
+_OTHERS: dict[str, tuple[int, bool, int]] = {
+    "FRAME": (0, False, 0),
+    "STOP": (1, False, 0),
+    "READONLY_BUFFER": (0, False, 0),
+    "POP": (1, False, 0),
+    "POP_MARK": (0, True, 0),
+    "APPEND": (1, False, 0),
+    "SETITEM": (2, False, 0),
+    "BUILD": (1, False, 0),
+    "APPENDS": (0, True, 0),
+    "SETITEMS": (0, True, 0),
+    "ADDITEMS": (0, True, 0),
+    "LIST": (0, True, 1),
+    "DICT": (0, True, 1),
+    "FROZENSET": (0, True, 1),
+    "OBJ": (0, True, 1),
+    "NEWOBJ": (2, False, 1),
+    "NEWOBJ_EX": (3, False, 1),
+}
+
+
+def _tuple(items: Sequence[Any]) -> _Tuple:
+    depth = 1 + max((item.depth for item in items if isinstance(item, _Tuple)), default=0)
+    if depth > _DEEPEST:
+        raise _Trap(f"it packs tuples into tuples more than {_DEEPEST} deep, to bring down the program that opens it")
+    return _Tuple(tuple(items), depth)
+
+
+def _called(function: Any, arguments: Any) -> Any:
+    """What a call gives; a tensor must fit into the memory that it names."""
+    items = arguments.items if isinstance(arguments, _Tuple) else ()
+    if not (isinstance(function, _Name) and function.name in _REBUILD and len(items) >= 4):
+        return _OTHER
+    storage, offset, size, stride = items[:4]
+    sizes, strides = (part.items if isinstance(part, _Tuple) else () for part in (size, stride))
+    whole = [each for each in (offset, *sizes, *strides) if not isinstance(each, int) or each < 0]
+    if whole or len(sizes) != len(strides) or not isinstance(storage, _Storage):
+        raise _Trap("it describes a tensor that cannot be")
+    count, end = 1, offset + 1
+    for length, step in zip(sizes, strides, strict=True):
+        count, end = count * length, end + (length - 1) * step
+    if count and max(count, end) > storage.elements:
+        raise _Trap(
+            f"it says that {storage.elements:,} numbers of the file make a tensor of {' × '.join(map(str, sizes))}, "
+            "which has more"
+        )
+    return _OTHER

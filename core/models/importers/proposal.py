@@ -1,0 +1,150 @@
+"""What is probably true of a network and does not stand in its tensors: findings, preprocessing, one label or several.
+
+All of it is a proposal, for a person to confirm or to correct, and for labelled films to test (core/evaluate/polarity).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from core.models.architecture import originals
+from core.models.findings import CHESTXRAY14, XRAYVISION18
+from core.models.importers.layout import THRESHOLDS, Fit
+from core.models.importers.normalisation import normalised
+from core.models.importers.words import listed
+from core.types import Input
+
+IMAGENET = 1000  # outputs
+_FEW = 4  # outputs, from two up to which a network more often gives one label a film than several
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a person is asked to confirm.
+
+    layout:      whose network it is, in words.
+    findings:    one for each output that is kept; empty where the network knows no finding.
+    kept:        which of the outputs these are.
+    named:       False where the names are made up ("finding 1").
+    multi_label: True for a sigmoid each, False for one softmax.
+    thresholds:  finding -> operating point that the file holds.
+    notes:       what a reader has to know, a sentence each.
+    """
+
+    layout: str
+    findings: tuple[str, ...]
+    kept: tuple[int, ...]
+    named: bool
+    multi_label: bool
+    input: Input
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def propose(fit: Fit, tensors: Mapping[str, Tensor], lists: Mapping[str, tuple[str, ...]]) -> Proposal:
+    """What the network probably is.
+
+    tensors: of the file.
+    lists:   lists of words that stood beside the weights; one as long as the outputs names the findings.
+    """
+    entry = originals[fit.template.name]
+    points = next((tensor for key, tensor in tensors.items() if key.rpartition(".")[2] == THRESHOLDS), None)
+    if points is not None and tuple(points.shape) != (fit.outputs,):
+        points = None
+    if fit.channels == 1 and (points is not None or fit.outputs == len(XRAYVISION18)):
+        return _xrayvision(fit, points)
+    plain = Input(size=entry.size, channels=1 if fit.channels == 1 else 3, filter="bilinear")
+    notes: list[str] = []
+    if fit.channels == 3 and entry.name == "inception-v3":
+        wanted = normalised(plain, "signed")
+        notes.append(
+            "torchvision's Inception-V3 turns ImageNet's grey values into -1 to 1 by itself: so they are here."
+        )
+    elif fit.channels == 3:
+        wanted = normalised(plain, "imagenet")
+    else:
+        wanted = normalised(plain, "unit")
+        notes.append(
+            "The file does not say which grey values it was trained on: black 0 and white 1 are a guess. "
+            "Labelled films can tell."
+        )
+    alike = {key: words for key, words in lists.items() if len(words) == fit.outputs and len(set(words)) == len(words)}
+    if alike:
+        key, words = next(iter(alike.items()))
+        notes.append(f"The findings stand in the file, under {key}.")
+        return _of(fit, entry.title, words, wanted, notes, named=True)
+    if fit.outputs == len(CHESTXRAY14):
+        notes.append(
+            "14 outputs are taken for the findings of ChestX-ray14 in their official order, as in CheXNet. CheXpert "
+            "has 14 labels, too (set chexpert14)."
+        )
+        old = fit.spelling == "as torch did before 2018"
+        chexnet = entry.name == "densenet121" and fit.channels == 3
+        layout = f"CheXNet ({entry.title}{', names of 2017' if old else ''})" if chexnet else entry.title
+        return _of(fit, layout, CHESTXRAY14, wanted, notes, named=True)
+    if fit.outputs == IMAGENET:
+        notes.append(
+            "Its 1,000 outputs are those of ImageNet: dogs, tools and vehicles. It knows no finding, and cannot be "
+            "kept as a classifier of radiographs before its last layer was trained anew."
+        )
+        return _of(fit, f"{entry.title} of ImageNet", (), wanted, notes, named=True)
+    notes.append("The file does not name its outputs. Name them in the order in which they were trained.")
+    return _of(fit, entry.title, _numbered(fit.outputs), wanted, notes, named=False)
+
+
+def _of(fit: Fit, layout: str, findings: tuple[str, ...], input: Input, notes: list[str], *, named: bool) -> Proposal:
+    several = not 1 < fit.outputs <= _FEW
+    if fit.outputs == 1:
+        notes.append("One output: how likely the finding is, by a sigmoid.")
+    elif fit.outputs not in (len(CHESTXRAY14), IMAGENET):
+        what = "several findings a film" if several else "one finding a film"
+        notes.append(f"Whether its outputs exclude each other does not stand in the file; {what} is a guess.")
+    return Proposal(layout, findings, tuple(range(len(findings))), named, several, input, {}, tuple(notes))
+
+
+def _xrayvision(fit: Fit, points: Tensor | None) -> Proposal:
+    """A network of TorchXRayVision: one channel, black -1024 and white 1024, a sigmoid each.
+
+    points: (F,) its operating points, NaN for outputs that were never trained; None where the file has none.
+
+    TorchXRayVision itself bends each probability p into op_norm(p), so that its operating point t lands on 0.5: p / 2t
+    below it, 1 - (1 - p) / 2(1 - t) above. Here p stays the network's own and t goes into the card: p reaches t exactly
+    where op_norm(p) reaches 0.5, and films are ranked alike. The logits, and so the maps, are the same in both.
+    Outputs without an operating point, which TorchXRayVision answers with 0.5 whatever the film, are left out.
+
+    Source: Cohen et al. 2022, arXiv:2111.00595; torchxrayvision.models.op_norm.
+    """
+    entry = originals[fit.template.name]
+    size = 512 if entry.name == "resnet50" else entry.size
+    wanted = normalised(Input(size=size, channels=1, filter="bilinear", fit="crop"), "xrayvision")
+    known = fit.outputs == len(XRAYVISION18)
+    names = XRAYVISION18 if known else _numbered(fit.outputs)
+    levels = [float(each) for each in points] if points is not None else []
+    kept = tuple(place for place in range(fit.outputs) if not levels or 0 < levels[place] < 1)
+    notes = []
+    if not levels:
+        notes.append(
+            "The file holds no operating points: a finding counts from 0.5 on, where TorchXRayVision has others."
+        )
+        notes.append("Outputs that were never trained, which some of its networks have, cannot be told apart.")
+    if len(kept) < fit.outputs:
+        untrained = listed(names[place] for place in range(fit.outputs) if place not in kept)
+        notes.append(
+            f"{fit.outputs - len(kept)} of {fit.outputs} outputs were never trained, and are left out: {untrained}."
+        )
+    findings = tuple(names[place] for place in kept)
+    return Proposal(
+        layout=f"TorchXRayVision ({entry.title})",
+        findings=findings,
+        kept=kept,
+        named=known,
+        multi_label=True,
+        input=wanted,
+        thresholds={names[place]: levels[place] for place in kept} if levels else {},
+        notes=tuple(notes),
+    )
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(f"finding {place}" for place in range(1, count + 1))

@@ -1,0 +1,79 @@
+"""safetensors: the table of contents is held against the file before anything else is read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from core.errors import BadCheckpoint, Unsafe
+from core.models.importers.words import broken, bytes_of, reason, shown
+
+_HEADER = 32e6  # bytes; of ten thousand tensors it has one million
+_TENSORS = 20_000
+
+
+def tensors(path: Path, name: str) -> dict[str, Tensor]:
+    """Name -> tensor of a safetensors file.
+
+    name:   what messages call it.
+    Raises: BadCheckpoint where table and file do not fit each other; Unsafe where it would fill the memory.
+    """
+    header = _header(path, name)
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {key: file.get_tensor(key) for key in header}
+    except (SafetensorError, OSError, ValueError, TypeError, MemoryError) as error:
+        raise BadCheckpoint(broken(name, error)) from error
+
+
+def _header(path: Path, name: str) -> list[str]:
+    """The names of the tensors, after the table of contents was found to fit the file."""
+    whole = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > whole - 8:
+            raise BadCheckpoint(
+                f"{shown(name)} says that its table of contents has {bytes_of(length)}, but the file has "
+                f"{bytes_of(whole)}: it was cut short, or made to mislead. Fetch it again."
+            )
+        if length > _HEADER:
+            raise Unsafe(f"{shown(name)} has a table of contents of {bytes_of(length)}; {bytes_of(_HEADER)} is plenty.")
+        text = file.read(length)
+    try:
+        table = json.loads(text, object_pairs_hook=_once)
+        entries = {key: entry for key, entry in table.items() if key != "__metadata__"}
+        spans = sorted((*entry["data_offsets"], key) for key, entry in entries.items())
+    except RecursionError as error:
+        raise Unsafe(
+            f"{shown(name)} has a table of contents nested without end, to bring down what reads it."
+        ) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BadCheckpoint(
+            f"{shown(name)} has a garbled table of contents ({reason(error)}). Fetch it again."
+        ) from error
+    if len(entries) > _TENSORS:
+        raise Unsafe(f"{shown(name)} lists {len(entries):,} tensors; no network that is known here has that many.")
+    end = 0
+    for start, stop, key in spans:
+        if start != end or stop < start:
+            raise BadCheckpoint(
+                f"{shown(name)} is broken, or was made to mislead: the tensor {shown(str(key))} overlaps another, or "
+                "leaves a gap before it. Fetch it again."
+            )
+        end = stop
+    if end != whole - 8 - length:
+        raise BadCheckpoint(
+            f"{shown(name)} should hold {bytes_of(end)} of tensors and holds {bytes_of(whole - 8 - length)}: it was "
+            "cut short, or something was appended. Fetch it again."
+        )
+    return list(entries)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose names are all different."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands in it twice")
+    return found

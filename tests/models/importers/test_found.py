@@ -1,0 +1,236 @@
+"""What is made of a real file: the same answers as its authors' own code, and proposals that a person can correct."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.errors import BadCheckpoint, BadSetting, UnknownName
+from core.image.prepare import prepare
+from core.models.findings import CHESTXRAY14, XRAYVISION18
+from core.models.importers import Found, corrected, inspect
+from core.models.importers.normalisation import NORMALISATIONS
+from core.types import Input, Radiograph
+from tests.models.importers.files import XRAYVISION_ALL, chexnet, made, prefixed, stored
+
+SIDE = 96  # px
+
+
+def _images(channels: int) -> Tensor:
+    return torch.randn(2, channels, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+
+
+def _same(found: Found, theirs: nn.Module) -> bool:
+    with torch.inference_mode():
+        expected = theirs(_images(found.channels))
+        said = found.network()(_images(found.channels))
+    return bool((said - expected).abs().max() <= 1e-5 * expected.abs().max())
+
+
+@pytest.fixture
+def densenet() -> nn.Module:
+    return made("densenet121", 14)
+
+
+def test_a_lightning_checkpoint_gives_its_network_and_says_what_was_stripped(
+    densenet: nn.Module, tmp_path: Path
+) -> None:
+    state = prefixed(densenet.state_dict(), "model.") | {"loss.weight": torch.ones(14)}
+    held = {"epoch": 3, "state_dict": state, "optimizer_states": [{"state": {}}], "hyper_parameters": {"lr": 1e-3}}
+    found = inspect(stored(held, tmp_path / "best.ckpt"))
+
+    assert (found.file, found.kind, found.architecture) == ("best.ckpt", "torch zip", "densenet121")
+    assert found.findings == CHESTXRAY14
+    assert found.multi_label
+    assert found.stripped == ("state_dict", "model")
+    assert found.left_over == ("loss.weight",)
+    assert (found.input.size, found.channels, found.normalisation) == (224, 3, "imagenet")
+    assert _same(found, densenet)
+
+
+@pytest.mark.parametrize("ending", ["model.pth.tar", "model.safetensors"])
+def test_chexnet_with_the_names_of_its_time_gives_the_same_answers(
+    densenet: nn.Module, ending: str, tmp_path: Path
+) -> None:
+    state = chexnet(densenet.state_dict())
+    held: dict[str, Any] = {"epoch": 1, "arch": "DenseNet121", "best_loss": 0.5, "state_dict": state}
+    plain = ending.endswith(".safetensors")
+    found = inspect(stored(state if plain else held, tmp_path / ending, legacy=not plain))
+
+    assert found.layout == "CheXNet (DenseNet-121, names of 2017)"
+    assert found.kind == ("safetensors" if plain else "torch legacy")
+    assert found.findings == CHESTXRAY14
+    assert found.stripped[-1] == "module.densenet121"
+    assert _same(found, densenet)
+
+
+@pytest.mark.parametrize("name", ["mobilenet-v3-small", "efficientnet-b0", "resnet18"])
+def test_half_precision_and_no_names_give_numbered_findings_and_a_question(name: str, tmp_path: Path) -> None:
+    theirs = copy.deepcopy(made(name, 3))
+    state = {
+        key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in theirs.state_dict().items()
+    }
+    found = inspect(stored(state, tmp_path / "w.safetensors"))
+
+    assert found.findings == ("finding 1", "finding 2", "finding 3")
+    assert not found.named
+    assert not found.multi_label
+    assert any("does not name its outputs" in note for note in found.notes)
+    theirs.load_state_dict({key: tensor.float() for key, tensor in state.items()})
+    assert _same(found, theirs)
+
+
+def test_findings_that_stand_in_the_file_are_taken(tmp_path: Path) -> None:
+    held = {"model": made("resnet18", 2).state_dict(), "classes": ["normal", "covid"], "labels": ["a", "b", "c"]}
+    found = inspect(stored(held, tmp_path / "w.pt"))
+
+    assert found.findings == ("normal", "covid")
+    assert found.named
+    assert "The findings stand in the file, under classes." in found.notes
+
+
+def test_a_network_of_imagenet_is_told_and_names_no_finding(tmp_path: Path) -> None:
+    found = inspect(stored(made("resnet18", 1000).state_dict(), tmp_path / "resnet18-f37072fd.pth"))
+
+    assert found.layout == "ResNet-18 of ImageNet"
+    assert found.findings == ()
+    assert any("It knows no finding" in note for note in found.notes)
+
+
+def test_inception_gets_the_grey_values_that_torchvision_makes_of_imagenets(tmp_path: Path) -> None:
+    found = inspect(stored(made("inception-v3", 2).state_dict(), tmp_path / "w.pt"))
+
+    assert (found.input.size, found.normalisation) == (299, "signed")
+
+
+def _xrayvision(tmp_path: Path, points: tuple[float, ...] | None) -> tuple[nn.Module, Found]:
+    theirs = made("densenet121", 18, channels=1)
+    state = dict(theirs.state_dict())
+    if points is not None:
+        state["op_threshs"] = torch.tensor(points)
+    return theirs, inspect(stored(state, tmp_path / "xrv.pt"))
+
+
+def test_xrayvision_is_known_by_one_channel_and_eighteen_findings(tmp_path: Path) -> None:
+    theirs, found = _xrayvision(tmp_path, XRAYVISION_ALL)
+
+    assert found.layout == "TorchXRayVision (DenseNet-121)"
+    assert found.findings == XRAYVISION18
+    assert (found.channels, found.input.size, found.input.fit, found.multi_label) == (1, 224, "crop", True)
+    assert found.thresholds == pytest.approx(dict(zip(XRAYVISION18, XRAYVISION_ALL, strict=True)))
+    assert _same(found, theirs)
+    renamed = corrected(found, findings=[f"f{place}" for place in range(18)])
+    assert renamed.thresholds["f3"] == pytest.approx(XRAYVISION_ALL[3])  # a point goes with its place
+
+
+def test_xrayvisions_black_and_white_become_its_own_range(tmp_path: Path, phantom: Radiograph) -> None:
+    _, found = _xrayvision(tmp_path, None)
+    prepared = prepare(phantom, found.input)
+
+    assert float(prepared.black) == -1024
+    assert float(prepared.white) == 1024
+    assert -1024 <= float(prepared.image.min()) < -900
+    assert 800 < float(prepared.image.max()) <= 1024
+    assert found.thresholds == {}
+    assert any("no operating points" in note for note in found.notes)
+
+
+def test_a_finding_counts_exactly_where_xrayvision_itself_puts_it_above_a_half() -> None:
+    """The card's operating point against torchxrayvision.models.op_norm, at every probability."""
+    likely = np.linspace(0.0005, 0.9995, 1999)
+
+    for point in XRAYVISION_ALL:
+        bent = np.where(likely < point, likely / (2 * point), 1 - (1 - likely) / (2 * (1 - point)))
+        assert ((likely >= point) == (bent >= 0.5)).all()
+        assert (np.diff(bent) > 0).all()
+
+
+def test_outputs_that_xrayvision_never_trained_are_left_out(tmp_path: Path) -> None:
+    points = tuple(float("nan") if place >= 14 else point for place, point in enumerate(XRAYVISION_ALL))  # as its "nih"
+    theirs, found = _xrayvision(tmp_path, points)
+
+    assert found.findings == XRAYVISION18[:14]
+    assert (found.outputs, len(found.thresholds)) == (18, 14)
+    assert any(note.startswith("4 of 18 outputs were never trained") for note in found.notes)
+    with torch.inference_mode():
+        assert torch.allclose(found.network()(_images(1)), theirs(_images(1))[:, :14], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    state = made("mobilenet-v3-small", 3).state_dict()
+    return inspect(stored(state, tmp_path_factory.mktemp("small") / "w.pt"))
+
+
+def test_a_person_corrects_findings_labels_size_and_grey_values(small: Found) -> None:
+    found = corrected(
+        small,
+        findings=[" covid", "pneumonia", "normal "],
+        multi_label=True,
+        size=160,
+        normalisation="xrayvision",
+        square="pad",
+        channels=3,
+    )
+
+    assert found.findings == ("covid", "pneumonia", "normal")
+    assert found.named
+    assert found.multi_label
+    wanted = Input(size=160, channels=3, filter="bilinear", fit="pad", low=-1024, high=1024, mean=(0.0,), std=(1.0,))
+    assert found.input == wanted
+    assert found.card()["input"]["low"] == -1024
+    assert corrected(small).card() == small.card()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"findings": ["a", "b"]}, "2 findings are named, but w.pt gives 3 scores"),
+        ({"findings": ["a", "b", "a"]}, "a is named twice"),
+        ({"findings": ["a", " ", "b"]}, "A finding has no name"),
+        ({"findings": ["a", "b\nc", "d"]}, r"b\?c cannot be a finding's name"),
+        ({"size": 16}, "must lie between 32 and 1024"),
+        ({"channels": 1}, "takes 3 channels, not 1"),
+    ],
+)
+def test_a_correction_that_cannot_be_is_refused(small: Found, wrong: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(BadSetting, match=sentence):
+        corrected(small, **wrong)
+
+
+def test_an_unknown_normalisation_lists_the_known(small: Found) -> None:
+    with pytest.raises(UnknownName, match=r"Did you mean 'imagenet'\?"):
+        corrected(small, normalisation="imagnet")
+
+
+@pytest.mark.parametrize("name", list(NORMALISATIONS))
+def test_every_normalisation_reaches_the_network_as_its_name_says(name: str, small: Found, phantom: Radiograph) -> None:
+    found = corrected(small, normalisation=name)
+    assert found.normalisation == name
+    prepared = prepare(phantom, found.input)
+    if name == "imagenet":
+        grey = prepare(phantom, corrected(small, normalisation="unit").input).image
+        assert torch.allclose(prepared.image[2], (grey[2] - 0.406) / 0.225, atol=1e-6)
+    elif name == "film":
+        assert abs(float(prepared.image.mean())) < 1e-4
+    else:
+        ends = NORMALISATIONS[name].low, NORMALISATIONS[name].high
+        assert (float(prepared.black[0]), float(prepared.white[0])) == ends
+
+
+def test_a_size_that_the_network_cannot_take_is_told(tmp_path: Path) -> None:
+    found = corrected(inspect(stored(made("inception-v3", 2).state_dict(), tmp_path / "w.pt")), size=64)
+
+    with pytest.raises(BadSetting, match="Inception-V3 takes no film of 64 px"):
+        found.network()
+
+
+def test_one_of_our_own_is_sent_to_its_card(tmp_path: Path) -> None:
+    state = {"features.conv0.weight": torch.zeros(1), "head.linear.weight": torch.zeros(1)}
+
+    with pytest.raises(BadCheckpoint, match="is one of Lightbox's own"):
+        inspect(stored(state, tmp_path / "densenet121-lungs.safetensors"))

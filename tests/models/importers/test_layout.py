@@ -1,0 +1,160 @@
+"""Which network a dictionary of tensors is of. Shapes suffice, so that all of them cost next to nothing."""
+
+import re
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.errors import BadCheckpoint
+from core.models.architecture import originals
+from core.models.importers.layout import fit, template
+from tests.models.importers.files import chexnet, prefixed, shapes_only
+
+PREFIXES = ("module.", "model.", "net.", "backbone.", "module.model.", "_orig_mod.", "my.wrapper.0.")
+
+
+def _meta(*shape: int) -> Tensor:
+    return torch.empty(shape, device="meta")
+
+
+@pytest.mark.parametrize(("name", "place"), [(name, place) for place, name in enumerate(originals)])
+def test_every_network_is_recognised_bare_and_under_a_prefix(name: str, place: int) -> None:
+    """Each prefix is tried on several networks."""
+    state = shapes_only(name, 7)
+
+    for prefix in ("", PREFIXES[place % len(PREFIXES)]):
+        found = fit(prefixed(state, prefix), "file")
+        assert (found.template.name, found.outputs, found.channels) == (name, 7, 3), prefix
+        assert found.prefix.removesuffix(found.template.base) == prefix
+        assert found.left_over == ()
+        assert set(found.names.values()) == set(prefixed(state, prefix))
+        assert set(found.names) == set(template(name).ours.values())
+
+
+@pytest.mark.parametrize("name", ["densenet169", "resnet34", "torchvision-vgg13", "inception-v3", "convnext-tiny"])
+def test_the_last_layer_is_found_by_its_shape_whatever_it_is_called_and_wherever_it_lies(name: str) -> None:
+    state = prefixed(shapes_only(name, 7), "backbone.")
+    last = next(reversed([key for key in state if key.endswith(".weight")])).removesuffix(".weight")
+    for head in ("head.linear2", "classifier.1", "fc"):
+        renamed = {key.replace(f"{last}.", f"{head}."): tensor for key, tensor in state.items()}
+        found = fit(renamed, "file")
+        assert (found.template.name, found.outputs) == (name, 7)
+        assert found.names["head.linear.weight"] == f"{head}.weight"
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet101", "densenet121", "inception-v3"])
+def test_layers_that_are_numbered_as_a_sequence_of_its_children_are_recognised(name: str) -> None:
+    """nn.Sequential(*list(resnet.children())[:-1]) and a linear layer: how half of all tutorials begin."""
+    numbers = template(name).numbers
+    base = template(name).base
+    state = {}
+    for key, tensor in shapes_only(name, 3).items():
+        below = key.removeprefix(base)
+        layer, _, rest = below.partition(".")
+        inside = key.startswith(base) and layer in numbers and layer not in ("fc", "classifier")
+        state[f"features.{numbers[layer]}.{rest}" if inside else key] = tensor
+
+    found = fit(state, "file")
+    assert (found.template.name, found.spelling, found.outputs) == (name, "numbered", 3)
+    assert found.left_over == ()
+
+
+def test_names_of_before_2018_are_recognised() -> None:
+    found = fit(chexnet(shapes_only("densenet121", 14)), "file")
+
+    assert (found.template.name, found.spelling) == ("densenet121", "as torch did before 2018")
+    assert found.prefix == "module.densenet121.features."
+    assert found.names["features.denseblock1.denselayer1.norm1.weight"].endswith("denselayer1.norm.1.weight")
+    assert found.names["head.linear.weight"] == "module.densenet121.classifier.0.weight"
+
+
+def test_one_channel_is_read_off_the_first_layer_and_four_are_refused() -> None:
+    state = shapes_only("resnet18", 2)
+
+    assert fit({**state, "conv1.weight": _meta(64, 1, 7, 7)}, "file").channels == 1
+    with pytest.raises(BadCheckpoint, match="is a ResNet-18 for 4 channels"):
+        fit({**state, "conv1.weight": _meta(64, 4, 7, 7)}, "file")
+
+
+def test_what_training_keeps_beside_a_network_is_left_over_and_named() -> None:
+    beside = {"criterion.pos_weight": _meta(7), "train_auc.thresholds": _meta(5, 5), "temperature": _meta()}
+    found = fit(prefixed(shapes_only("mobilenet-v2", 7), "net.") | beside, "file")
+
+    assert found.template.name == "mobilenet-v2"
+    assert found.left_over == tuple(beside)
+
+
+def test_the_second_classifier_of_inception_is_left_over() -> None:
+    with torch.device("meta"):
+        entry: Any = originals["inception-v3"].make
+        state = entry.func(num_classes=5, aux_logits=True, init_weights=False).state_dict()
+    found = fit(prefixed(state, "model."), "file")
+
+    assert (found.template.name, found.outputs) == ("inception-v3", 5)
+    assert found.left_over
+    assert all(key.startswith("model.AuxLogits.") for key in found.left_over)
+
+
+def _without(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {key: tensor for key, tensor in state.items() if part not in key}
+
+
+_RESNET = ("resnet18", 3)
+_LAST = {"fc.weight": _meta(512, 512), "fc.bias": _meta(512)}
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (
+            {"a.weight": _meta(3, 3), "b.weight": _meta(3)},
+            "is no network that is known here: it has 2 tensors, such as",
+        ),
+        (_without(shapes_only(*_RESNET), "layer4.1.bn2.running_var"), r"nearest to ResNet-18 .* is missing"),
+        (
+            shapes_only(*_RESNET) | {"layer1.0.conv1.weight": _meta(64, 64, 1, 1)},
+            "is 64 × 64 × 1 × 1, not 64 × 64 × 3 × 3",
+        ),
+        (
+            shapes_only(*_RESNET) | {"layer1.0.se.fc.weight": _meta(4, 64)},
+            "layer1.0.se.fc.weight is one layer too many",
+        ),
+        (
+            _without(shapes_only(*_RESNET), "fc."),
+            "no layer that takes its 512 features; beside the features there is nothing",
+        ),
+        (shapes_only(*_RESNET) | {"other.weight": _meta(5, 512)}, "more than one last layer; .* other"),
+        (
+            _without(shapes_only(*_RESNET), "fc.")
+            | {"head.0.weight": _meta(64, 512), "head.0.bias": _meta(64), "head.2.weight": _meta(3, 64)},
+            r"and more: head.2.weight \(3 × 64\). Without that it would answer otherwise",
+        ),
+        (
+            shapes_only(*_RESNET) | {"norm.weight": _meta(512), "norm.bias": _meta(512)},
+            r"and more: norm.weight \(512\)",
+        ),
+        (
+            prefixed(shapes_only(*_RESNET), "student.") | prefixed(shapes_only(*_RESNET), "teacher."),
+            "holds 2 networks: ResNet-18 under student., ResNet-18 under teacher.",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_what_is_wrong(state: dict[str, Tensor], sentence: str) -> None:
+    with pytest.raises(BadCheckpoint, match=sentence) as refused:
+        fit(state, "file.pt")
+
+    assert str(refused.value).startswith("file.pt ")
+    assert re.search(r"[.)]$", str(refused.value))
+
+
+def test_a_batch_norm_before_the_last_layer_is_no_left_over() -> None:
+    """It would change every answer, and its name looks harmless."""
+    with pytest.raises(BadCheckpoint, match=r"classifier\.0\.running_mean"):
+        fit(
+            _without(shapes_only("densenet121", 2), "classifier")
+            | {f"classifier.0.{part}": _meta(1024) for part in ("weight", "bias", "running_mean", "running_var")}
+            | {"classifier.1.weight": _meta(2, 1024), "classifier.1.bias": _meta(2)},
+            "file",
+        )
