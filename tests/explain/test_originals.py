@@ -1,0 +1,146 @@
+"""Maps of imported networks: equal to those computed by hand on their authors' own module, or refused with a reason.
+
+One network for each family of operations; those of ReLU and batch norm are in tests/explain/test_architectures.py.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.explain.method import methods
+from core.explain.run import Request, explain, explain_many
+from core.image.prepare import prepare
+from core.models import library
+from core.models.architecture import known
+from core.models.classifier import Classifier, load
+from core.models.importers import corrected, inspect
+from core.types import Checkpoint, Input, Radiograph
+from tests.explain.quick import FILM_SIZED, quick
+from tests.models.importers.files import made, stored
+
+SIDE = 64  # px
+FINDINGS = ("covid", "pneumonia", "normal")
+RULES = {"deeplift", "deeplift-shap", "guided-backprop", "deconvolution", "guided-grad-cam", "lrp"}
+# Network -> the operation for which methods that change the rules of layers have none.
+STRANGE = {
+    "mobilenet-v2": "hardtanh",  # ReLU6
+    "mobilenet-v3-small": "hardswish",
+    "efficientnet-b0": "silu",
+    "convnext-tiny": "permute",  # to the layer norm
+}
+
+
+def _classifier(name: str) -> Classifier:
+    """Untrained, but its batch norms have seen noise."""
+    torch.manual_seed(0)
+    network = known(name).build(3, 3)
+    with torch.no_grad():
+        network.train()(torch.randn(4, 3, SIDE, SIDE))
+    card = Checkpoint(name, name, FINDINGS, multi_label=True, input=Input(size=SIDE, channels=3), sha256="")
+    return Classifier(card, network.eval().requires_grad_(False))
+
+
+@pytest.fixture(scope="module", params=list(STRANGE))
+def strange(request: pytest.FixtureRequest) -> Classifier:
+    return _classifier(request.param)
+
+
+def test_methods_without_a_rule_for_its_operations_say_which(strange: Classifier) -> None:
+    with strange.alone() as network:
+        reasons = {name: methods[name].fits(network, network.last_stage) for name in RULES}
+
+    assert len(set(reasons.values())) == 1
+    wanted = f"the network uses {STRANGE[strange.checkpoint.name]}, for which the method has no rule."
+    assert reasons["lrp"].startswith(wanted)
+
+
+def test_every_other_method_gives_a_finite_map_of_the_right_shape(strange: Classifier, phantom: Radiograph) -> None:
+    if strange.checkpoint.name == "mobilenet-v2":
+        return  # of the others' operations it has none that they have not
+    with strange.alone() as network:
+        fitting = [name for name, method in methods.items() if not method.fits(network, network.last_stage)]
+    assert len(fitting) > 20
+    requests = [Request(name, "normal", settings=quick(name)) for name in fitting]
+
+    said, maps = explain_many(strange, phantom, requests)
+
+    assert np.array_equal(said.logits, strange.predict(phantom).logits)
+    for found in maps:
+        coarse = methods[found.method].layered and found.method not in FILM_SIZED
+        assert found.heat.shape == ((2, 2) if coarse else (SIDE, SIDE)), found.method
+        assert np.isfinite(found.heat).all(), found.method
+        assert found.signed or found.heat.min() >= 0, found.method
+
+
+@pytest.mark.parametrize("name", ["resnet34", "torchvision-vgg11"])
+def test_relevance_and_deeplift_add_up_where_they_are_offered(name: str, phantom: Radiograph) -> None:
+    """With a head of three layers and real biases, too."""
+    classifier = _classifier(name)
+    with classifier.alone() as network:
+        assert not [name for name in RULES if methods[name].fits(network, network.last_stage)]
+    with classifier.alone() as network, torch.inference_mode():
+        film = prepare(phantom, classifier.checkpoint.input)
+        black = float(network(film.black.expand_as(film.image)[None])[0, 1])
+        bias = float(network.head.get_parameter("linear.bias")[1])
+    said, (relevance, difference) = explain_many(
+        classifier, phantom, [Request("lrp", "pneumonia"), Request("deeplift", "pneumonia")]
+    )
+
+    size = float(np.abs(relevance.heat).sum())
+    assert abs(float(relevance.heat.sum()) - (said.logits[1] - bias)) < 1e-3 * size
+    assert abs(float(difference.heat.sum()) - (said.logits[1] - black)) < 1e-3 * float(np.abs(difference.heat).sum())
+
+
+def _by_hand(theirs: nn.Module, image: Tensor, stage: str, finding: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits, Grad-CAM before its last step at the module of that name, and saliency, in plain torch with a hook."""
+    kept: list[Tensor] = []
+
+    def keep(module: nn.Module, given: object, features: Tensor) -> Tensor:
+        kept.append(features)
+        features.retain_grad()
+        return features.clone()  # DenseNet goes on in place
+
+    hook = theirs.get_submodule(stage).register_forward_hook(keep)
+    image = image.clone().requires_grad_()
+    logits = theirs(image)
+    logits[0, finding].backward()
+    hook.remove()
+    features, slopes = kept[0].detach()[0], kept[0].grad
+    assert slopes is not None
+    assert image.grad is not None
+    weights = slopes[0].mean(dim=(1, 2))
+    return logits.detach()[0], torch.einsum("k,khw->hw", weights, features), image.grad[0].abs().amax(dim=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "ours"),
+    [
+        ("densenet121", "features.denseblock3", "stage 3"),
+        ("resnet18", "layer4", "stage 4"),
+        ("mobilenet-v3-small", "features", "stage 4"),
+        ("convnext-tiny", "features.5", "stage 3"),
+    ],
+)
+def test_maps_of_an_imported_file_equal_those_by_hand_on_its_authors_module(
+    name: str, theirs: str, ours: str, phantom: Radiograph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIGHTBOX_HOME", str(tmp_path))
+    module = made(name, 3)
+    found = corrected(inspect(stored(module.state_dict(), tmp_path / "w.pt")), findings=FINDINGS, size=SIDE)
+    card = library.save(found, "mine")
+    classifier = load("mine", library.folder())
+    image = prepare(phantom, card.input).image[None]
+    logits, cam, saliency = _by_hand(module, image, theirs, 1)
+
+    coarse = explain(classifier, phantom, finding="pneumonia", method="grad-cam", layer=ours, settings={"signed": True})
+    fine = explain(classifier, phantom, finding="pneumonia", method="saliency")
+    said = classifier.predict(phantom).logits
+
+    assert np.abs(said - logits.numpy()).max() <= 1e-5 * np.abs(said).max()
+    assert cam.any()
+    for mine, expected in ((coarse.heat, cam.numpy()), (fine.heat, saliency.numpy())):
+        assert mine.shape == expected.shape
+        assert np.abs(mine - expected).max() <= 1e-5 * np.abs(expected).max()
