@@ -24,7 +24,17 @@ from core.types import Explanation, Radiograph
 
 _HERE = Path(__file__).parent
 _SHARED = ("store.js", "transfer.js", "window.js", "frame.js", "film.js", "heat.js", "colours.js", "address.js")
-_CONTROLS = ("icons.js", "help.js", "tools.js", "legend.js", "keys.js", "pointer.js", "cross.js")
+_CONTROLS = (
+    "icons.js",
+    "help.js",
+    "tools.js",
+    "legend.js",
+    "acts.js",
+    "keys.js",
+    "pointer.js",
+    "lengths.js",
+    "cross.js",
+)
 _STYLES = ("viewer.css", "tools.css", "help.css")
 
 _LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL")  # DICOM's view positions, and what makers write

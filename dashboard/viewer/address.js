@@ -105,4 +105,5 @@ if (!store.addressed) {
   readAddress();
   addEventListener("hashchange", readAddress);
   setInterval(writeAddress, BEAT);
+  addEventListener("pointerdown", writeAddress, true); // somebody may be about to copy it
 }

@@ -11,14 +11,15 @@ function pointAway(viewer) {
   for (const each of linked(viewer)) each.pointed();
 }
 
-// {x, y, keyboard} in px of this viewer's own film; null where nobody points at its link, or beside its film.
+// {x, y, drawn} in px of this viewer's own film; null where nobody points at its link, or beside its film.
+// drawn: also where it is pointed at, as neither keys nor fingers leave a pointer on the screen.
 function crossOn(viewer) {
   const { cross } = store;
   if (!cross || !linked(viewer).includes(cross.viewer)) return null;
   const [mine, theirs] = [viewer.description, cross.viewer.description];
   const x = (cross.x / theirs.width) * mine.width;
   const y = (cross.y / theirs.height) * mine.height;
-  return x >= 0 && y >= 0 && x < mine.width && y < mine.height ? { x, y, keyboard: cross.keyboard } : null;
+  return x >= 0 && y >= 0 && x < mine.width && y < mine.height ? { x, y, drawn: cross.keyboard || cross.touch } : null;
 }
 
 // Grey value, heat, and place in px and mm.
@@ -55,17 +56,4 @@ function moveCross(viewer, dx, dy, size) {
   const { pane } = frame;
   const beyond = (at, low, room) => Math.min(at - low, 0) + Math.max(at - low - room, 0);
   panBy(viewer, -beyond(here.x, pane.left, pane.width), -beyond(here.y, pane.top, pane.height));
-}
-
-// Begins a length at the cross, or ends the one that was begun.
-function markLength(viewer) {
-  if (!store.cross?.keyboard || store.cross.viewer !== viewer) return;
-  const { x, y } = store.cross;
-  if (viewer.begun) {
-    dropSlip(viewer, { length: viewer.begun });
-    viewer.begun = null;
-  } else {
-    viewer.begun = { x0: x, y0: y, x1: x, y1: y };
-    lengthsOf(viewer.description).push(viewer.begun);
-  }
 }

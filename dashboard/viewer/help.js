@@ -59,7 +59,10 @@ function openHelp(root) {
       }
     }
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside the list
-    dialog.addEventListener("keydown", (event) => event.key === "?" && dialog.close());
+    dialog.addEventListener("keydown", (event) => {
+      event.stopPropagation(); // Streamlit's own keys rerun the page
+      if (event.key === "?") dialog.close();
+    });
   }
   dialog.showModal();
 }

@@ -1,8 +1,6 @@
-// Mouse and touch: what they do to the view of the film, and to what is measured on it.
+// Mouse and touch: what they do to the view of the film.
 const CLOSEST = 40; // canvas px a film px
 const STEP = 1.25; // zoom of one key or click
-const NEAR = { mouse: 9, pen: 14, touch: 24 }; // CSS px from the end of a length, to take hold of it
-const SHORTEST = 4; // CSS px: a length that is shorter was a slip
 
 // Zooms by `factor` and keeps the film point under canvas point (x, y) where it is.
 function zoomAt(viewer, factor, x, y) {
@@ -47,39 +45,6 @@ function windowBy(viewer, dx, dy) {
   view.level = Math.min(Math.max(view.level + dy * unit, 0), top);
   view.preset = "custom";
   viewer.changed();
-}
-
-// The hold on a length: an end of one that is near, or else a new one that begins here.
-function takeLength(viewer, at, near) {
-  const lengths = lengthsOf(viewer.description);
-  const frame = viewer.frameAt(at.x, at.y);
-  for (const length of lengths) {
-    for (const end of ["0", "1"]) {
-      const there = onCanvas(frame, length[`x${end}`], length[`y${end}`]);
-      if (Math.hypot(there.x - at.x, there.y - at.y) <= near * viewer.unit) return { length, end };
-    }
-  }
-  const { x, y } = withinFilm(viewer, onFilm(frame, at.x, at.y));
-  const length = { x0: x, y0: y, x1: x, y1: y };
-  lengths.push(length);
-  return { length, end: "1" };
-}
-
-function moveEnd(viewer, { length, end }, at) {
-  const { x, y } = withinFilm(viewer, onFilm(viewer.frameAt(at.x, at.y), at.x, at.y));
-  Object.assign(length, { [`x${end}`]: x, [`y${end}`]: y });
-  tell();
-}
-
-function withinFilm({ description: { width, height } }, { x, y }) {
-  return { x: Math.min(Math.max(x, 0), width), y: Math.min(Math.max(y, 0), height) };
-}
-
-function dropSlip(viewer, { length }) {
-  const lengths = lengthsOf(viewer.description);
-  const size = Math.hypot(length.x1 - length.x0, length.y1 - length.y0) * viewer.frames()[0].place.scale;
-  if (size < SHORTEST * viewer.unit) lengths.splice(lengths.indexOf(length), 1);
-  tell();
 }
 
 function listenToPointer(viewer) {

@@ -32,11 +32,6 @@ function untouched({ width, height, black, white }) {
   return { ...place, ...windowOf(black, white), preset: "film", invert: false };
 }
 
-function lengthsOf({ key }) {
-  if (!store.lengths.has(key)) store.lengths.set(key, []);
-  return store.lengths.get(key);
-}
-
 // The viewers that move with this one, itself among them: all of its link. Those of one film do so in any case, since
 // a film has one view.
 function linked(viewer) {
@@ -45,7 +40,7 @@ function linked(viewer) {
 
 // Makes linked viewers of other films show the same place, as shares of the film, and the same window, as a preset or
 // else as shares of the film's own.
-function lead(viewer) {
+function leadOthers(viewer) {
   store.touched = viewer;
   store.front = viewer.description;
   for (const other of linked(viewer)) if (other.description) follow(other, viewer);

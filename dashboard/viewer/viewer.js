@@ -157,7 +157,7 @@ class Viewer {
 
   // The view was changed here.
   changed() {
-    lead(this);
+    leadOthers(this);
     tell();
   }
 
@@ -240,64 +240,15 @@ class Viewer {
     tell();
   }
 
+  // Does what a control or key is called; see acts.js.
   act(name, pressed) {
-    const { look } = store;
-    const view = this.view();
-    const frame = this.frames()[0];
-    const middle = [frame.pane.width / 2, frame.pane.height / 2];
-    const lengths = lengthsOf(this.description);
-    const step = (by) => {
-      const at = this.heats.indexOf(this.heat) + by;
-      if (this.heats[at]) store.picked.set(this.key, this.heats[at].key);
-    };
-    const show = (mode) => Object.assign(look, { mode, shown: true });
-    const acts = {
-      window: () => (look.tool = "window"),
-      pan: () => (look.tool = "pan"),
-      length: () => (look.tool = "length"),
-      loupe: () => (look.loupe = !look.loupe),
-      cross: () => {
-        if (store.cross?.viewer === this && store.cross.keyboard) pointAway(this);
-        else moveCross(this, 0, 0, 0);
-        this.begun = null;
-      },
-      mark: () => markLength(this),
-      remove: () => lengths.splice(pressed.dataset.index, 1),
-      removeLast: () => lengths.pop(),
-      clear: () => lengths.splice(0),
-      closer: () => zoomAt(this, STEP, ...middle),
-      farther: () => zoomAt(this, 1 / STEP, ...middle),
-      single: () => zoomAt(this, 1 / frame.place.scale, ...middle),
-      reset: () => Object.assign(view, untouched(this.description)),
-      invert: () => (view.invert = !view.invert),
-      turn: () => turnView(view, 1),
-      turnBack: () => turnView(view, -1),
-      flip: () => flipView(view),
-      toggle: () => (look.shown = !look.shown),
-      mode: () => {
-        const modes = this.data.compact ? MODES.slice(0, 2) : MODES;
-        show(modes[(modes.indexOf(this.mode) + 1) % modes.length]);
-      },
-      heat: () => show("heat"),
-      contours: () => show("contours"),
-      beside: () => show("beside"),
-      before: () => step(-1),
-      after: () => step(1),
-      fainter: () => (look.opacity = Math.max(0, look.opacity - 0.05)),
-      stronger: () => (look.opacity = Math.min(1, look.opacity + 0.05)),
-      expand: () => (document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen?.()),
-      help: () => openHelp(this.root),
-      retry: () => this.fetch(),
-    };
+    const before = JSON.stringify(this.view());
+    const acts = actsOf(this, pressed);
     if (name in acts) acts[name]();
-    else this.preset(name);
-    this.changed();
-  }
-
-  // Sets the window that is called this.
-  preset(name) {
-    const found = this.film && presetWindow(name, this.film, this.description);
-    if (found) Object.assign(this.view(), found, { preset: name });
+    else setPreset(this, name);
+    store.touched = this;
+    if (JSON.stringify(this.view()) === before) tell();
+    else this.changed();
   }
 }
 

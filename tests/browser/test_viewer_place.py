@@ -120,7 +120,9 @@ def test_keys_alone_probe_and_measure(show: Callable[..., Any]) -> None:
     assert probe.get_attribute("aria-live") == "polite"
     label = page.locator("[data-testid=lengths] span").inner_text()
     assert float(label.removesuffix(" mm")) == pytest.approx(math.hypot(40 * spacing[1], 3 * spacing[0]), abs=0.06)
-    pressed(page, "Escape", "Delete")
+    pressed(page, "Enter", "Escape")  # begun and left: a slip
+    assert page.locator("[data-testid=lengths] span").count() == 1
+    pressed(page, "c", "Enter", "ArrowLeft", "Delete", "Enter", "Escape", "Delete")
     settled(page)
     assert probe.inner_text() == ""
     assert page.locator("[data-testid=lengths] span").count() == 0
@@ -177,3 +179,17 @@ def test_the_list_of_keys_is_a_dialog_that_gives_the_focus_back(show: Callable[.
     dialog.wait_for()
     dialog.get_by_role("button", name="Close").click()
     assert dialog.count() == 0
+
+
+def test_the_viewer_fills_the_screen_and_gives_it_back(show: Callable[..., Any]) -> None:
+    page = show()
+    height = page.locator("[data-testid=film]").bounding_box()["height"]
+
+    page.get_by_role("button", name="Full screen").click()
+    page.wait_for_function("document.fullscreenElement !== null")
+    settled(page)
+    filled = page.locator("[data-testid=film]").bounding_box()["height"]
+    pressed(page, "e")
+    page.wait_for_function("document.fullscreenElement === null")
+
+    assert filled > height + 100

@@ -1,0 +1,56 @@
+// What controls and keys do, by name; every other name is that of a window preset.
+function actsOf(viewer, pressed) {
+  const { look } = store;
+  const view = viewer.view();
+  const frame = viewer.frames()[0];
+  const middle = [frame.pane.width / 2, frame.pane.height / 2];
+  const lengths = lengthsOf(viewer.description);
+  const step = (by) => {
+    const at = viewer.heats.indexOf(viewer.heat) + by;
+    if (viewer.heats[at]) store.picked.set(viewer.key, viewer.heats[at].key);
+  };
+  const show = (mode) => Object.assign(look, { mode, shown: true });
+  return {
+    window: () => (look.tool = "window"),
+    pan: () => (look.tool = "pan"),
+    length: () => (look.tool = "length"),
+    loupe: () => (look.loupe = !look.loupe),
+    cross: () => {
+      if (store.cross?.viewer === viewer && store.cross.keyboard) pointAway(viewer);
+      else moveCross(viewer, 0, 0, 0);
+      endLength(viewer);
+    },
+    mark: () => markLength(viewer),
+    remove: () => lengths.splice(pressed.dataset.index, 1),
+    removeLast: () => lengths.pop() === viewer.begun && (viewer.begun = null),
+    clear: () => lengths.splice(0),
+    closer: () => zoomAt(viewer, STEP, ...middle),
+    farther: () => zoomAt(viewer, 1 / STEP, ...middle),
+    single: () => zoomAt(viewer, 1 / frame.place.scale, ...middle),
+    reset: () => Object.assign(view, untouched(viewer.description)),
+    invert: () => (view.invert = !view.invert),
+    turn: () => turnView(view, 1),
+    turnBack: () => turnView(view, -1),
+    flip: () => flipView(view),
+    toggle: () => (look.shown = !look.shown),
+    mode: () => {
+      const modes = viewer.data.compact ? MODES.slice(0, 2) : MODES;
+      show(modes[(modes.indexOf(viewer.mode) + 1) % modes.length]);
+    },
+    heat: () => show("heat"),
+    contours: () => show("contours"),
+    beside: () => show("beside"),
+    before: () => step(-1),
+    after: () => step(1),
+    fainter: () => (look.opacity = Math.max(0, look.opacity - 0.05)),
+    stronger: () => (look.opacity = Math.min(1, look.opacity + 0.05)),
+    expand: () => (document.fullscreenElement ? document.exitFullscreen() : viewer.root.requestFullscreen?.()),
+    help: () => openHelp(viewer.root),
+    retry: () => viewer.fetch(),
+  };
+}
+
+function setPreset(viewer, name) {
+  const found = viewer.film && presetWindow(name, viewer.film, viewer.description);
+  if (found) Object.assign(viewer.view(), found, { preset: name });
+}

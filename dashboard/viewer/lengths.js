@@ -1,0 +1,102 @@
+// Lengths: taken by pointer or keys, drawn, written, removed. They belong to the film.
+const NEAR = { mouse: 9, pen: 14, touch: 24 }; // CSS px from the end of a length, to take hold of it
+const SHORTEST = 4; // CSS px: a length that is shorter was a slip
+
+function lengthsOf({ key }) {
+  if (!store.lengths.has(key)) store.lengths.set(key, []);
+  return store.lengths.get(key);
+}
+
+// The hold on a length: an end of one that is near, or else a new one that begins here.
+function takeLength(viewer, at, near) {
+  const lengths = lengthsOf(viewer.description);
+  const pane = viewer.paneAt(at.x, at.y);
+  const frame = viewer.frames()[pane];
+  for (const length of lengths) {
+    for (const end of ["0", "1"]) {
+      const there = onCanvas(frame, length[`x${end}`], length[`y${end}`]);
+      if (Math.hypot(there.x - at.x, there.y - at.y) <= near * viewer.unit) return { length, end, pane };
+    }
+  }
+  const { x, y } = withinFilm(viewer, onFilm(frame, at.x, at.y));
+  const length = { x0: x, y0: y, x1: x, y1: y };
+  lengths.push(length);
+  return { length, end: "1", pane };
+}
+
+function moveEnd(viewer, { length, end, pane }, at) {
+  const { x, y } = withinFilm(viewer, onFilm(viewer.frames()[pane], at.x, at.y));
+  Object.assign(length, { [`x${end}`]: x, [`y${end}`]: y });
+  tell();
+}
+
+function withinFilm({ description: { width, height } }, { x, y }) {
+  return { x: Math.min(Math.max(x, 0), width), y: Math.min(Math.max(y, 0), height) };
+}
+
+function dropSlip(viewer, { length }) {
+  const lengths = lengthsOf(viewer.description);
+  const at = lengths.indexOf(length);
+  const size = Math.hypot(length.x1 - length.x0, length.y1 - length.y0) * viewer.frames()[0].place.scale;
+  if (at >= 0 && size < SHORTEST * viewer.unit) lengths.splice(at, 1);
+  tell();
+}
+
+// Begins a length at the cross, or ends the one that was begun.
+function markLength(viewer) {
+  if (!store.cross?.keyboard || store.cross.viewer !== viewer) return;
+  const { x, y } = store.cross;
+  if (endLength(viewer)) return;
+  viewer.begun = { x0: x, y0: y, x1: x, y1: y };
+  lengthsOf(viewer.description).push(viewer.begun);
+}
+
+// Whether a length was begun; it ends where it is.
+function endLength(viewer) {
+  const { begun } = viewer;
+  if (begun) dropSlip(viewer, { length: begun });
+  viewer.begun = null;
+  return Boolean(begun);
+}
+
+function lengthMarkup(viewer, frame, { x0, y0, x1, y1 }) {
+  const [u0, v0] = inPane({ viewer, frame }, x0, y0);
+  const [u1, v1] = inPane({ viewer, frame }, x1, y1);
+  const size = Math.hypot(u1 - u0, v1 - v0) || 1;
+  const [du, dv] = [(-(v1 - v0) / size) * (ARM / 2), ((u1 - u0) / size) * (ARM / 2)];
+  const end = (u, v) => `M${u - du} ${v - dv}L${u + du} ${v + dv}`;
+  return lineMarkup("length", `M${u0} ${v0}L${u1} ${v1}${end(u0, v0)}${end(u1, v1)}`);
+}
+
+// "123.4 mm"; px where the file gives no spacing. It is said where the mm are not those of the patient.
+function lengthWords({ x0, y0, x1, y1 }, { spacing, atDetector }) {
+  if (!spacing) return `${Math.round(Math.hypot(x1 - x0, y1 - y0))} px, spacing unknown`;
+  const mm = Math.hypot((x1 - x0) * spacing[1], (y1 - y0) * spacing[0]).toFixed(1);
+  return `${mm} mm${atDetector ? " at the detector" : ""}`;
+}
+
+// One label a length and pane, each with a button that removes it. Nodes stay, so that focus does.
+function drawLabels(viewer, frames, lengths) {
+  const { labels } = viewer.parts;
+  const places = frames.flatMap((frame) => lengths.map((length, index) => ({ frame, length, index })));
+  while (labels.children.length > places.length) labels.lastChild.remove();
+  while (labels.children.length < places.length) {
+    const label = labels.appendChild(document.createElement("div"));
+    label.append(document.createElement("span"), document.createElement("button"));
+    Object.assign(label.lastChild, { type: "button", textContent: "×" });
+    label.lastChild.dataset.act = "remove";
+  }
+  places.forEach(({ frame, length, index }, at) => {
+    const label = labels.children[at];
+    const words = lengthWords(length, viewer.description);
+    const [u, v] = inPane({ viewer, frame }, (length.x0 + length.x1) / 2, (length.y0 + length.y1) / 2);
+    const [width, height] = [frame.pane.width / viewer.unit, frame.pane.height / viewer.unit];
+    label.hidden = u < 0 || u > width || v < 0 || v > height;
+    write(label.firstChild, words);
+    const left = Math.min(u + 8, width - label.offsetWidth) + frame.pane.left / viewer.unit;
+    const top = Math.min(v + 8, height - 30) + frame.pane.top / viewer.unit;
+    label.style.transform = `translate(${left}px, ${top}px)`;
+    label.lastChild.dataset.index = index;
+    label.lastChild.setAttribute("aria-label", `Remove length ${index + 1}, ${words}`);
+  });
+}
