@@ -1,4 +1,4 @@
-"""The command line: `python -m core predict|explain|models|methods|evaluate|train|bench`.
+"""The command line: `python -m core predict|explain|compare|models|methods|evaluate|train|bench`.
 
 Each command stands in its own file of core/commands/; what it needs of the rest is imported when it runs, so that
 `--help` answers at once.
@@ -8,6 +8,7 @@ import click
 
 from core.commands.bench import bench
 from core.commands.catalogue import methods, models
+from core.commands.compare import compare
 from core.commands.evaluate import evaluate
 from core.commands.explain import explain
 from core.commands.predict import predict
@@ -29,7 +30,7 @@ def cli() -> None:
     """
 
 
-for command in (predict, explain, models, methods, evaluate, train, bench):
+for command in (predict, explain, compare, models, methods, evaluate, train, bench):
     cli.add_command(command)
 
 
