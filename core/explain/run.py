@@ -96,7 +96,7 @@ def explain_many(
         logits = tape.logits[0].cpu().numpy()
         said = prediction(classifier.checkpoint, radiograph, logits, time.perf_counter() - start)
         asked = _Asked(
-            classifier, radiograph, prepared, cleaning, said, work, budget, _lungs(radiograph, cleaning, prepared)
+            classifier, radiograph, prepared, cleaning, said, work, budget, lungs_seen(radiograph, cleaning, prepared)
         )
         explanations = []
         spent = (0, 0)  # the first map carries the shared forward pass, in passes and in seconds
@@ -284,8 +284,8 @@ def fused(heats: Sequence[Tensor]) -> Tensor:
     return torch.stack(enlarged).mean(dim=0)
 
 
-def _lungs(radiograph: Radiograph, cleaning: Cleaning, prepared: Prepared) -> Callable[[], NDArray[np.bool_]]:
-    """Finds the lungs when first asked, in the square that the network sees."""
+def lungs_seen(radiograph: Radiograph, cleaning: Cleaning, prepared: Prepared) -> Callable[[], NDArray[np.bool_]]:
+    """Finds the lungs when first asked, (S, S) bool in the square that the network sees; or raises NoLungs."""
 
     @cache
     def found() -> NDArray[np.bool_]:

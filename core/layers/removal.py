@@ -1,0 +1,206 @@
+"""How fast a finding's logit falls as units are switched off, by rank, and whether the ranking means anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from core.errors import BadData, BadSetting
+from core.evaluate.intervals import REPEATS, Estimate, bootstrap
+from core.evaluate.manifest import Row
+from core.evaluate.manifest import radiograph as film_of
+from core.explain import memory
+from core.explain.evidence import Tape
+from core.image.prepare import prepare
+from core.layers.activations import known_stage
+from core.layers.switch import Fill, Ranking, Usual
+from core.models.classifier import Classifier
+from core.registry import unknown
+from core.types import Cleaning, Radiograph, seal
+from core.work import Work
+
+RANKINGS: tuple[Ranking, ...] = ("relevance", "activation", "random")
+_POINTS = 24  # of a curve, closer together where few units are off
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The finding's logit while units are switched off in one order.
+
+    order:  (K,) the channels as they go.
+    counts: (M,) how many are off, ascending from 0.
+    logits: (M,) float32.
+    """
+
+    ranking: Ranking
+    order: NDArray[np.intp]
+    counts: NDArray[np.int64]
+    logits: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        for name in ("order", "counts", "logits"):
+            object.__setattr__(self, name, seal(getattr(self, name)))
+
+    @property
+    def area(self) -> float:
+        """Area under the curve over the share of units that are off: the mean logit on the way, in logits.
+
+        The lower, the earlier the order takes what matters. Source: Samek et al. 2017, arXiv:1509.06321, for units.
+        """
+        return float(np.trapezoid(self.logits, self.counts) / self.counts[-1])
+
+    def fall(self, count: int) -> float:
+        """By how much the logit is lower with the first `count` units off. Raises: ValueError between two points."""
+        if count not in self.counts:
+            raise ValueError(f"the curve has no point at {count} units, only at {self.counts.tolist()}")
+        return float(self.logits[0] - self.logits[self.counts.tolist().index(count)])
+
+
+def points(units: int) -> tuple[int, ...]:
+    """How many units are off at the points of a whole curve: 0, 1, 2, 3, ... to all of them."""
+    return tuple(sorted({0, units, *np.geomspace(1, units, _POINTS).round().astype(int).tolist()}))
+
+
+def curves(
+    classifier: Classifier,
+    radiograph: Radiograph,
+    finding: str,
+    *,
+    stage: str | None = None,
+    at: Sequence[int] = (),
+    fill: Fill = "zero",
+    usual: Usual | None = None,
+    seed: int = 0,
+    cleaning: Cleaning | None = None,
+    work: Work | None = None,
+) -> tuple[Curve, ...]:
+    """A curve for each of RANKINGS: by activation × gradient, by mean activation, at random.
+
+    stage:  None for the last one.
+    at:     how many units are off at points of the curves that are wanted beside those of `points`.
+    fill:   as in Switched; usual: as in `without`.
+    Raises: UnknownName for a finding or stage; BadSetting for more units than there are; Stopped as `work` says.
+    """
+    card, work = classifier.checkpoint, work or Work()
+    if finding not in card.findings:
+        raise unknown("finding", finding, list(card.findings))
+    place = card.findings.index(finding)
+    with torch.inference_mode(False):
+        prepared = prepare(radiograph, card.input, cleaning)
+    with torch.inference_mode(False), classifier.alone(work) as network:
+        stage = stage or network.last_stage
+        known_stage(card, network, stage)
+        images = prepared.image[None].to(classifier.device)
+        tape = Tape(network, images, grad_from=stage, wanted={place: [stage]})
+        maps, gradient = tape.features(stage), tape.gradient(stage, place)
+        orders = _orders(maps[0], gradient[0], seed)
+        off = np.array(sorted({*points(maps.shape[1]), *at}))
+        if off[-1] > maps.shape[1]:
+            raise BadSetting(f"{stage} has {maps.shape[1]} units, so {off[-1]} cannot be switched off. Ask for fewer.")
+        rest = _rest(maps, stage, fill, usual)
+        ranks = {name: np.argsort(order) for name, order in orders.items()}
+        masks = np.concatenate([ranks[name] >= off[1:, None] for name in RANKINGS])
+        logits = _logits(tape, stage, torch.from_numpy(masks), rest, work)[:, place].cpu().numpy()
+        intact = tape.logits[:, place].cpu().numpy()
+    parts = np.split(logits, len(RANKINGS))
+    return tuple(
+        Curve(name, orders[name], off.astype(np.int64), np.concatenate([intact, part]).astype(np.float32))
+        for name, part in zip(RANKINGS, parts, strict=True)
+    )
+
+
+def removal(
+    classifier: Classifier,
+    rows: Sequence[Row],
+    *,
+    top: int = 20,
+    stage: str | None = None,
+    fill: Fill = "zero",
+    usual: Usual | None = None,
+    repeats: int = REPEATS,
+    seed: int = 0,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """By how much switching off the top units lowers the logit of each film's likeliest finding, by each ranking.
+
+    The intervals are over resampled patients; the differences are paired, film by film.
+
+    Returns: n, patients, top, stage, fill; fall: ranking -> estimate, in logits; less: "relevance - activation" and
+             "relevance - random" -> estimate of the paired difference; area: the same of the curves' areas.
+    Raises:  BadData where there is no film; as `curves`.
+    """
+    if not rows:
+        raise BadData("There is no film to switch units off for. Choose another split.")
+    falls, areas = [], []
+    for number, row in enumerate(tqdm(rows, desc="switching units off", unit="film", disable=not progress)):
+        film = film_of(row)
+        finding = classifier.predict(film).likeliest[0]
+        found = curves(classifier, film, finding, stage=stage, at=[top], fill=fill, usual=usual, seed=seed + number)
+        falls.append([curve.fall(top) for curve in found])
+        areas.append([curve.area for curve in found])
+    patients = np.array([row.patient for row in rows])
+    with classifier.alone() as network:
+        stage = stage or network.last_stage
+    return {
+        "n": len(rows),
+        "patients": len(set(patients)),
+        "top": top,
+        "stage": stage,
+        "fill": fill,
+        "fall": {ranking: _mean(np.array(falls)[:, at], patients, repeats) for at, ranking in enumerate(RANKINGS)},
+        "less": _paired(np.array(falls), patients, repeats),
+        "area": {ranking: _mean(np.array(areas)[:, at], patients, repeats) for at, ranking in enumerate(RANKINGS)},
+        "area_less": _paired(np.array(areas), patients, repeats),
+    }
+
+
+def _orders(maps: Tensor, gradient: Tensor, seed: int) -> dict[Ranking, NDArray[np.intp]]:
+    """The units (K, h, w) in each order, the first to go first."""
+    relevance = (maps * gradient).sum(dim=(1, 2)).cpu().numpy()
+    return {
+        "relevance": np.argsort(-relevance, kind="stable"),
+        "activation": np.argsort(-maps.mean(dim=(1, 2)).cpu().numpy(), kind="stable"),
+        "random": np.random.default_rng(seed).permutation(len(maps)),
+    }
+
+
+def _rest(maps: Tensor, stage: str, fill: Fill, usual: Usual | None) -> Tensor:
+    """(1, K, 1, 1) what stands in the place of a unit that is off; maps (1, K, h, w)."""
+    if fill == "zero":
+        return torch.zeros_like(maps[:, :, :1, :1])
+    if usual is not None and stage in usual:
+        return torch.from_numpy(np.array(usual[stage], np.float32)).to(maps)[None, :, None, None]
+    return maps.mean(dim=(2, 3), keepdim=True)
+
+
+def _logits(tape: Tape, stage: str, kept: Tensor, rest: Tensor, work: Work) -> Tensor:
+    """(M, F) logits with only the units kept; kept (M, K) bool."""
+    maps = tape.features(stage)
+    size = memory.batch_size(tape.network, tape.images[0], graph=False)
+    work.expect(len(kept))
+    found = []
+    for start in range(0, len(kept), size):
+        mask = kept[start : start + size].to(maps.device)[:, :, None, None]
+        with torch.inference_mode():
+            found.append(tape.run(torch.where(mask, maps, rest), after=stage))
+        work.step(len(mask))  # outside: somebody else's gradients may be taken meanwhile
+    return torch.cat(found)
+
+
+def _paired(values: NDArray[np.float64], patients: NDArray[np.str_], repeats: int) -> dict[str, Any]:
+    """What the first ranking has more than each of the others, film by film; values (N, 3)."""
+    first = RANKINGS[0]
+    return {
+        f"{first} - {other}": _mean(values[:, 0] - values[:, at], patients, repeats)
+        for at, other in enumerate(RANKINGS[1:], start=1)
+    }
+
+
+def _mean(values: NDArray[np.float64], patients: NDArray[np.str_], repeats: int) -> dict[str, float | int | None]:
+    found: Estimate = bootstrap(lambda films: float(values[films].mean()), patients, repeats=repeats)
+    return found.card()

@@ -1,0 +1,245 @@
+"""Units switched off: what the network says, and where it looks, without them."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.errors import BadSetting
+from core.explain.evidence import Tape
+from core.explain.run import Request, explain_many, lungs_seen
+from core.image.prepare import prepare
+from core.layers.activations import activations, known_stage, ranked, refuse_one_cell
+from core.lungs import dilated
+from core.models.architecture import Network
+from core.models.classifier import Classifier, prediction
+from core.types import Cleaning, Explanation, Prediction, Radiograph, digest
+from core.work import Work
+
+Unit = tuple[str, int]  # stage and channel
+Fill = Literal["zero", "mean"]
+Ranking = Literal["relevance", "activation", "random"]
+Usual = Mapping[str, NDArray[np.float32]]  # stage -> (K,) means over a reference set, as an atlas has them
+_INSIDE = 0.5  # of a cell that lies in the lungs or their rim, from which on it counts as inside
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What is switched off.
+
+    units:   whole feature maps, (stage, channel) each.
+    outside: stages whose cells outside the lungs are switched off, in all feature maps.
+    fill:    what stands in their place: zero, or the unit's mean over a reference set; without one, over this film.
+    """
+
+    units: tuple[Unit, ...] = ()
+    outside: tuple[str, ...] = ()
+    fill: Fill = "zero"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*(stage for stage, _ in self.units), *self.outside]))
+
+    @property
+    def words(self) -> str:
+        """ "20 units of stage 4", "what lies outside the lungs at stage 3"."""
+        counts = {stage: sum(each == stage for each, _ in set(self.units)) for stage, _ in self.units}
+        parts = [f"{count} {'unit' if count == 1 else 'units'} of {stage}" for stage, count in counts.items()]
+        parts += [f"what lies outside the lungs at {stage}" for stage in self.outside]
+        return ", ".join(parts) or "nothing"
+
+
+@dataclass(frozen=True, eq=False)
+class Without:
+    """A film read with and without what was switched off.
+
+    before, after: what the network said; `after` has its own checkpoint key, so that no cache mixes them.
+    explanations:  the maps of the network without it, in the order of the requests.
+    told:          one sentence: what was put in its place.
+    """
+
+    before: Prediction
+    after: Prediction
+    explanations: tuple[Explanation, ...]
+    told: str
+
+
+def without(
+    classifier: Classifier,
+    radiograph: Radiograph,
+    switched: Switched,
+    requests: Sequence[Request] = (),
+    *,
+    usual: Usual | None = None,
+    cleaning: Cleaning | None = None,
+    work: Work | None = None,
+) -> Without:
+    """What the network says without some of its units, and any maps of that network.
+
+    usual:  the units' means, for the fill "mean"; None for those over this film.
+    Raises: UnknownName for a stage; BadSetting for a unit that is not there; NoLungs where they are needed; OneCell
+            where a single cell should lie outside of them; what `explain_many` raises; Stopped as `work` says.
+    """
+    start = time.perf_counter()
+    card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
+    with torch.inference_mode(False):
+        prepared = prepare(radiograph, card.input, cleaning)
+    with torch.inference_mode(False), classifier.alone(work) as network:
+        for stage in switched.stages:
+            known_stage(card, network, stage)
+        tape = Tape(network, prepared.image[None].to(classifier.device), grad_from=network.last_stage)
+        features = {stage: tape.features(stage)[0] for stage in switched.stages}
+        before = prediction(card, radiograph, tape.logits[0].cpu().numpy(), time.perf_counter() - start)
+    check(switched, {stage: len(maps) for stage, maps in features.items()})
+    means = _means(switched, features, usual)
+    inside: dict[str, Tensor] = {}
+    if switched.outside:
+        lungs = torch.from_numpy(dilated(lungs_seen(radiograph, cleaning, prepared)())).float()
+        for stage in switched.outside:
+            refuse_one_cell(card, stage, features[stage].shape)
+            high, wide = features[stage].shape[-2:]
+            inside[stage] = functional.adaptive_avg_pool2d(lungs[None], (high, wide))[0] >= _INSIDE
+    other = Classifier(
+        replace(
+            card,
+            name=f"{card.name} without {switched.words}",
+            sha256=digest(card.sha256, switched, *(mean.cpu().numpy() for mean in means.values())),
+        ),
+        ablated(network, switched, means=means, inside=inside),
+    )
+    # Behind a door of its own: nothing in a network changes while it runs, so two may share their weights.
+    after, explanations = explain_many(other, radiograph, requests, cleaning=cleaning, work=work)
+    return Without(before, after, explanations, _told(switched, usual))
+
+
+def ablated(
+    network: Network, switched: Switched, *, means: Mapping[str, Tensor], inside: Mapping[str, Tensor] | None = None
+) -> Network:
+    """The network without those units: its own layers, not copies, and between them what switches off.
+
+    A stage with something switched off ends behind it, so that maps of the stage show what is left.
+
+    means:  stage -> (K,) what stands in the place of its units; for every stage with something switched off.
+    inside: stage -> (h, w) bool, the cells that stay; for every stage of `switched.outside`.
+    """
+    ends = {child: stage for stage, child in network.stages.items()}
+    children: OrderedDict[str, nn.Module] = OrderedDict()
+    stages = {}
+    weights = next(network.parameters())
+    for child, module in network.features.named_children():
+        children[child] = module
+        stage = ends.get(child)
+        if stage is None:
+            continue
+        stages[stage] = child
+        channels = [channel for each, channel in switched.units if each == stage]
+        parts: list[tuple[str, nn.Module]] = []
+        if channels:
+            parts.append(("units", _without_units(channels, means[stage])))
+        if stage in switched.outside:
+            parts.append(("cells", _Inside((inside or {})[stage], means[stage])))
+        for name, part in parts:
+            stages[stage] = f"{child} without {name}"
+            children[stages[stage]] = part.to(weights)
+    return Network(nn.Sequential(children), stages, network.head).eval()
+
+
+def check(switched: Switched, widths: Mapping[str, int]) -> None:
+    """Raises: BadSetting for a unit that its stage does not have; widths: stage -> how many it has."""
+    for stage, channel in switched.units:
+        if not 0 <= channel < widths[stage]:
+            raise BadSetting(
+                f"{stage} has no unit {channel}; it has units 0 to {widths[stage] - 1}. Choose one of them."
+            )
+
+
+def top_units(
+    classifier: Classifier,
+    radiograph: Radiograph,
+    finding: str,
+    stage: str,
+    count: int,
+    *,
+    by: Ranking = "relevance",
+    seed: int = 0,
+    cleaning: Cleaning | None = None,
+) -> tuple[Unit, ...]:
+    """The first `count` units of the stage for the finding on this film, ready to be switched off.
+
+    Raises: as `activations`; BadSetting where the stage has fewer units.
+    """
+    found = activations(classifier, radiograph, stage, findings=[finding], cleaning=cleaning)
+    if not 0 < count <= len(found.maps):
+        raise BadSetting(
+            f"{stage} has {len(found.maps)} units; {count} were asked for. Ask for 1 to {len(found.maps)}."
+        )
+    if by == "random":
+        order = np.random.default_rng(seed).permutation(len(found.maps))
+    else:
+        order = ranked(found, "relevance" if by == "relevance" else "mean", finding=finding)
+    return tuple((stage, int(channel)) for channel in order[:count])
+
+
+class _Inside(nn.Module):
+    """Leaves the cells inside as they are and puts each unit's mean into the others.
+
+    Multiplications of their own, so that a method without a rule for them says so.
+    """
+
+    def __init__(self, inside: Tensor, mean: Tensor) -> None:
+        super().__init__()
+        kept = inside.float()[None, None]
+        self.register_buffer("kept", kept)
+        self.register_buffer("rest", (1 - kept) * mean[None, :, None, None])
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, K, h, w) to the same shape."""
+        return torch.add(torch.mul(features, self.kept), self.rest)  # type: ignore[arg-type]  # buffers are tensors
+
+
+def _without_units(channels: Sequence[int], mean: Tensor) -> nn.BatchNorm2d:
+    """Multiplies the units by nought and adds their mean (K,), all others by one; exact to the last bit.
+
+    A batch norm can do that, and every method has a rule for one.
+    """
+    layer = nn.BatchNorm2d(len(mean), eps=0.0)
+    chosen = torch.tensor(sorted(set(channels)))
+    with torch.no_grad():
+        layer.weight[chosen] = 0.0
+        layer.bias[chosen] = mean[chosen]
+    return layer.eval().requires_grad_(False)
+
+
+def _means(switched: Switched, features: Mapping[str, Tensor], usual: Usual | None) -> dict[str, Tensor]:
+    """Stage -> (K,) what is put in the place of its units."""
+    found = {}
+    for stage, maps in features.items():
+        if switched.fill == "zero":
+            found[stage] = torch.zeros(len(maps))
+        elif usual is not None and stage in usual:
+            found[stage] = torch.from_numpy(np.array(usual[stage], np.float32))
+        else:
+            found[stage] = maps.mean(dim=(1, 2)).float().cpu()
+    for stage, mean in found.items():
+        if len(mean) != len(features[stage]):
+            raise BadSetting(
+                f"The atlas has {len(mean)} units of {stage}, the network {len(features[stage])}. "
+                "Build it for this network."
+            )
+    return found
+
+
+def _told(switched: Switched, usual: Usual | None) -> str:
+    begin = f"Switched off: {switched.words}"
+    if switched.fill == "zero":
+        return f"{begin}, set to zero."
+    if usual is not None and set(switched.stages) <= set(usual):
+        return f"{begin}, set to their mean over the reference set."
+    return f"{begin}, set to their mean over this film, since there is no atlas to take it from."

@@ -1,0 +1,131 @@
+"""Units switched off: a planted one takes the finding with it, and every method works on what is left."""
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import BadSetting, NoLungs, OneCell, UnknownName
+from core.explain.method import methods
+from core.explain.run import Request, explain_many
+from core.layers.activations import activations
+from core.layers.switch import Switched, ablated, top_units, without
+from core.models.classifier import Classifier
+from core.types import Radiograph
+from tests.layers import planted
+
+FILM = planted.film(1, squares=[(9, 13)])
+
+
+def test_without_the_planted_unit_the_finding_is_gone() -> None:
+    network = planted.classifier()
+    for stage in ("stage 1", "stage 2"):
+        found = without(network, FILM, Switched(units=((stage, planted.UNIT),)))
+
+        assert found.before.likeliest[0] == "square"
+        assert found.after.likeliest[0] == "nothing"
+        assert found.after.logits.tolist() == [-1.0, 1.0]  # the last layer's biases
+
+
+def test_without_any_other_unit_nothing_changes_to_the_last_bit() -> None:
+    network = planted.classifier()
+    others = tuple(("stage 1", channel) for channel in range(planted.UNITS) if channel != planted.UNIT)
+    found = without(network, FILM, Switched(units=others))
+
+    assert np.array_equal(found.after.logits, found.before.logits)
+
+
+def test_the_most_relevant_unit_is_the_planted_one() -> None:
+    assert top_units(planted.classifier(), FILM, "square", "stage 1", 1) == (("stage 1", planted.UNIT),)
+    with pytest.raises(BadSetting, match=r"stage 1 has 5 units; 6 were asked for"):
+        top_units(planted.classifier(), FILM, "square", "stage 1", 6)
+
+
+def test_the_mean_is_that_of_the_film_or_of_the_reference_set_and_it_is_said_which() -> None:
+    network = planted.classifier()
+    switched = Switched(units=(("stage 2", planted.UNIT),), fill="mean")
+    own = without(network, FILM, switched)
+    usual = np.arange(planted.UNITS, dtype=np.float32)
+    other = without(network, FILM, switched, usual={"stage 2": usual})
+
+    assert own.after.logits == pytest.approx(own.before.logits, abs=1e-4)  # the head sees the mean alone
+    assert own.told == (
+        "Switched off: 1 unit of stage 2, set to their mean over this film, since there is no atlas to take it from."
+    )
+    assert other.after.logits[0] == planted.WEIGHT * planted.UNIT - 1
+    assert other.told.endswith("set to their mean over the reference set.")
+
+
+def test_what_was_switched_off_has_a_key_of_its_own(classifier: Classifier, phantom: Radiograph) -> None:
+    units = (("stage 2", 3),)
+    keys = {
+        without(classifier, phantom, Switched(units=units, fill=fill)).after.checkpoint for fill in ("zero", "mean")
+    }
+
+    assert len(keys | {classifier.checkpoint.key}) == 3
+
+
+@pytest.mark.parametrize("name", ["layer-cam", "guided-backprop", "layer-conductance"])
+def test_methods_work_without_a_unit(name: str, classifier: Classifier, phantom: Radiograph) -> None:
+    """One of each kind: of the shared passes, with rules of its own, along a path."""
+    settings = {"steps": 8} if name == "layer-conductance" else {}
+    units = tuple(("stage 3", channel) for channel in range(0, 1024, 2))
+    request = Request(name, "covid", "stage 3" if methods[name].layered else None, settings)
+    (found,) = without(classifier, phantom, Switched(units=units), [request]).explanations
+    _, (before,) = explain_many(classifier, phantom, [request])
+
+    assert found.heat.shape == before.heat.shape
+    assert np.abs(found.heat).max() > 0
+    assert not np.array_equal(found.heat, before.heat)
+
+
+def test_maps_of_a_stage_show_what_is_left_of_it(classifier: Classifier, phantom: Radiograph) -> None:
+    request = Request("layer-activation", "covid", "stage 3", {"channel": 7})
+    _, (before,) = explain_many(classifier, phantom, [request])
+    (after,) = without(classifier, phantom, Switched(units=(("stage 3", 7),)), [request]).explanations
+    (mean,) = without(classifier, phantom, Switched(units=(("stage 3", 7),), fill="mean"), [request]).explanations
+
+    assert np.abs(before.heat).min() > 0
+    assert (after.heat == 0).all()
+    assert mean.heat == pytest.approx(before.heat.mean(), rel=1e-5)
+
+
+def test_outside_the_lungs_cells_are_off_and_inside_they_are_as_they_were(
+    classifier: Classifier, phantom: Radiograph
+) -> None:
+    request = Request("layer-activation", "covid", "stage 1", {"channel": 70})
+    _, (before,) = explain_many(classifier, phantom, [request])
+    (after,) = without(classifier, phantom, Switched(outside=("stage 1",)), [request]).explanations
+
+    off = (after.heat == 0) & (before.heat != 0)
+    assert 0.2 < off.mean() < 0.8
+    assert np.array_equal(after.heat[~off], before.heat[~off])
+    assert off[0].all()
+    assert off[-1].all()
+
+
+def test_a_film_without_lungs_has_no_outside() -> None:
+    with pytest.raises(NoLungs, match="No lungs found"):
+        without(planted.classifier(), FILM, Switched(outside=("stage 1",)))
+
+
+def test_what_is_not_there_cannot_be_switched_off(
+    classifier: Classifier, one_cell: Classifier, phantom: Radiograph
+) -> None:
+    with pytest.raises(BadSetting, match=r"stage 2 has no unit 512; it has units 0 to 511"):
+        without(classifier, phantom, Switched(units=(("stage 2", 512),)))
+    with pytest.raises(UnknownName, match="no layer of densenet121 named 'stage 7'"):
+        without(classifier, phantom, Switched(units=(("stage 7", 0),)))
+    with pytest.raises(OneCell, match="1 × 1 maps"):
+        without(one_cell, phantom, Switched(outside=("stage 4",)))
+
+
+def test_the_network_itself_stays_as_it_is(classifier: Classifier, phantom: Radiograph) -> None:
+    before = activations(classifier, phantom, "stage 4").maps
+    with classifier.alone() as network:
+        modules = list(network.modules())
+        other = ablated(network, Switched(units=(("stem", 0),)), means={"stem": torch.zeros(64)})
+        assert list(network.modules()) == modules
+        shared = {id(weights) for weights in network.parameters()}
+
+    assert shared <= {id(weights) for weights in other.parameters()}
+    assert np.array_equal(activations(classifier, phantom, "stage 4").maps, before)
