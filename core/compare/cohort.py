@@ -184,7 +184,7 @@ def compared(panel: Panel, case: Case, film: Radiograph, tiles: Sequence[Tile], 
         agreements=agreements,
         apart=distance,
         score=(differ + distance + 1 - float(np.mean(overlaps))) / 3,
-        words=disagreement(film, tiles).text if sentences else "",
+        words=disagreement(film, tiles, matrix=matrix).text if sentences else "",
     )
 
 

@@ -5,7 +5,7 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations_with_replacement
 from typing import Literal
 
 import cv2
@@ -73,6 +73,9 @@ TITLES: Mapping[str, str] = {
 }
 
 
+Matrix = tuple[tuple[Agreement, ...], ...]
+
+
 def difference(
     radiograph: Radiograph,
     a: Explanation,
@@ -119,6 +122,7 @@ def difference(
         passes=(0, 0),
         title=f"{names[0]} − {names[1]}",
         cleaning=a.cleaning,
+        bfloat16=a.bfloat16 or b.bfloat16,
         caveat=void or " ".join(caveats),
         void=bool(void),
     )
@@ -157,7 +161,7 @@ def agreement(
 
 def agreement_matrix(
     radiograph: Radiograph, maps: Sequence[Explanation], *, names: Sequence[str] | None = None
-) -> tuple[tuple[Agreement, ...], ...]:
+) -> Matrix:
     """`agreement` of each map with each; cell (i, j) is that of maps i and j, the same object as (j, i).
 
     names:   of the maps; A, B, C, ... where there are none.
@@ -166,14 +170,19 @@ def agreement_matrix(
     one_film(radiograph, maps)
     names = names or lettered(len(maps))
     seen: dict[tuple[int, Area], _Seen] = {}
+
+    def on(k: int, common: Area) -> _Seen:
+        if (k, common) not in seen:
+            seen[k, common] = _Seen(maps[k], common)
+        return seen[k, common]
+
     found: dict[tuple[int, int], Agreement] = {}
-    for i, j in [*combinations(range(len(maps)), 2), *((i, i) for i in range(len(maps)))]:
+    for i, j in combinations_with_replacement(range(len(maps)), 2):
         common = area(radiograph, (maps[i].placement, maps[j].placement))
         if common is None:
             each = Agreement(notes=("The maps cover no common part of the film.",))
         else:
-            one, other = (seen.setdefault((k, common), _Seen(maps[k], common)) for k in (i, j))
-            each = _agreement(radiograph, common, one, other, (names[i], names[j]))
+            each = _agreement(radiograph, common, on(i, common), on(j, common), (names[i], names[j]))
         found[i, j] = found[j, i] = each
     return tuple(tuple(found[i, j] for j in range(len(maps))) for i in range(len(maps)))
 

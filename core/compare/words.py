@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from core.compare.maps import agreement_matrix
+from core.compare.maps import Matrix, agreement_matrix
 from core.compare.places import Gaze, Places, gaze, outside, places
 from core.compare.tile import Tile
 from core.explain.method import methods
@@ -41,13 +41,16 @@ class Words:
         return " ".join(part for part in (self.says, self.looks, self.shared, self.notes) if part)
 
 
-def disagreement(radiograph: Radiograph, tiles: Sequence[Tile], *, ground: Places | None = None) -> Words:
+def disagreement(
+    radiograph: Radiograph, tiles: Sequence[Tile], *, ground: Places | None = None, matrix: Matrix | None = None
+) -> Words:
     """Where the tiles agree and disagree, in sentences; the same tiles always give the same ones.
 
     "Both say pneumonia (0.81, 0.77). A looks at the right lower lung (62 % of its heat), B at the film's upper left
     corner, outside the lungs (48 %). Their maps share 12 % of the hottest tenth."
 
     ground: the film's places, where the caller has them already; found with the cleaning of the first map otherwise.
+    matrix: the agreement of the maps, where the caller has it already.
     Raises: BadData if a map is not of this film; ValueError without a tile.
     """
     if not tiles:
@@ -58,7 +61,7 @@ def disagreement(radiograph: Radiograph, tiles: Sequence[Tile], *, ground: Place
     return Words(
         says=_says(tiles),
         looks=_looks(tiles, gazes),
-        shared=_shared(radiograph, tiles),
+        shared=_shared(tiles, matrix or agreement_matrix(radiograph, [tile.explanation for tile in tiles])),
         notes=notes,
         gazes=gazes,
     )
@@ -163,8 +166,7 @@ def _explains(tile: Tile) -> bool:
     return method not in methods or methods[method].specific
 
 
-def _shared(radiograph: Radiograph, tiles: Sequence[Tile]) -> str:
-    matrix = agreement_matrix(radiograph, [tile.explanation for tile in tiles])
+def _shared(tiles: Sequence[Tile], matrix: Matrix) -> str:
     found = {
         (i, j): matrix[i][j].overlap[TOP]
         for i, j in combinations(range(len(tiles)), 2)
