@@ -191,6 +191,8 @@ class Viewer {
     if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas.width = width;
       this.canvas.height = height;
+      this.canvas.style.width = `${width / this.unit}px`; // whole px on screen too, or the browser would blur them
+      this.canvas.style.height = `${height / this.unit}px`;
     }
     this.context.fillStyle = "#000";
     this.context.fillRect(0, 0, width, height);
