@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compare.maps import TOP, Agreement
+from core.compare.maps import Agreement
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,6 @@ class Compared:
             ],
             "words": self.words,
         }
-
-
-# The figures of maps by which a table of films is told; the others are in the files.
-SHORT = ("spearman", f"overlap_{TOP[1]}", "distance_mm")
 
 
 def rounded(value: float) -> float | None:

@@ -186,6 +186,9 @@ def test_methods_of_the_film_ask_each_network_for_one_map() -> None:
 
     assert (asked.together, asked.passes) == (False, 4)
     assert {tile.explanation.finding for tile in tiles} == {"covid"}
+    work = Work(limit=0)
+    found = compare([A, B], SET, method="saliency", cleaning=WHOLE, repeats=10, work=work)
+    assert (len(found.films), work.done, work.total) == (3, 16, 16)
     assert panel([A, B], method="saliency", finding="covid").passes == 2
     assert panel([A, B]).passes == 2
 

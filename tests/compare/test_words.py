@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from core.compare.grid import whole
 from core.compare.places import Gaze, Places, gaze, places
 from core.compare.words import disagreement
 from core.errors import BadData
+from core.evaluate.manifest import mask
+from core.evaluate.manifest import radiograph as film_of
+from core.evaluate.manifest import read as read_manifest
 from core.image.marks import Mark
 from core.image.phantom import Phantom, draw
 from core.types import Cleaning, Explanation, Origin, Placement, Radiograph
@@ -301,3 +305,22 @@ def test_a_map_of_another_film_is_refused() -> None:
         gaze(ground(), other)
     with pytest.raises(ValueError, match="there is no tile"):
         disagreement(FILM, [])
+
+
+def test_on_real_films_the_outlined_lungs_are_called_by_the_patients_side(real_films: Path) -> None:
+    rows = [row for row in read_manifest(real_films) if row.split == "test" and row.lungs][:40:5]
+    called = []
+    for row in rows:
+        radiograph, lungs = film_of(row), mask(row, "lungs")
+        found = places(radiograph)
+        assert lungs is not None
+        half = lungs.shape[1] // 2
+        for side, columns in (("right", slice(0, half)), ("left", slice(half, None))):
+            heat = np.zeros(lungs.shape, np.float32)
+            heat[:, columns] = lungs[:, columns]
+            look = gaze(found, heat_map(radiograph, heat))
+            called.append((side in look.place, look.lungs))
+
+    assert len(called) == 16
+    assert all(right for right, _ in called)
+    assert min(lungs for _, lungs in called) > 0.75
