@@ -9,7 +9,6 @@ import click
 
 from core.commands import files, maps, options, settings
 from core.errors import BadSetting
-from core.types import FUSED
 
 if TYPE_CHECKING:
     from core.explain.method import Method
@@ -177,6 +176,8 @@ def explain(
 
 def _known(classifier: "Classifier", layers: tuple[str, ...]) -> None:
     """Raises: UnknownName for a layer that is not there, even where it stands beside "all"."""
+    from core.types import FUSED
+
     with classifier.alone() as network:
         stages = list(network.stages)
     named = [part.strip() for layer in layers if layer != "all" for part in layer.split(FUSED)]
