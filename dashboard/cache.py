@@ -3,8 +3,9 @@
 Values are sealed, so they are kept as they are (`cache_resource`): a hit costs a tenth of a millisecond, not a copy.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from core.compare import cohort
 from core.compare.cka import Likeness, cka
 from core.compare.maps import Agreement, agreement_matrix
+from core.compare.panel import Panel
 from core.compare.places import Places
 from core.compare.places import places as places_of
+from core.compare.row import Compared, Refused
 from core.compare.tile import Tile
 from core.compare.words import Words, disagreement
+from core.evaluate import chestxray14, manifest
 from core.explain.method import Value, methods
 from core.explain.run import Request, explain_many, total_passes
 from core.explain.unfit import stage_sizes as sizes_of
@@ -286,3 +291,15 @@ def alike(first: Checkpoint, second: Checkpoint, films: tuple[Radiograph, ...], 
         return cka(one, other, films, cleaning=cleaning, total=len(films) if len(films) > 1 else None, work=work)
 
     return _LINE.ask(key, make, slow=True)
+
+
+def compared(panel: Panel, case: cohort.Case, key: Hashable) -> Asked[Compared | Refused]:
+    """A place in the line for what several networks say of one film of many; key: what the answer depends on."""
+    make = partial(cohort.read, panel, case, sentences=True)
+    return _LINE.ask(("compared", key), lambda work: make(work=work), slow=True)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def table(path: Path, changed: float) -> tuple[manifest.Row, ...]:
+    """The films of a table, or of a folder that holds one, as it was then. Raises: BadData."""
+    return tuple(chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read(path))

@@ -1,12 +1,15 @@
 """What one person has on the light box; the only file that says st.session_state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core.compare.cohort import Case, Comparison
+from core.compare.panel import Panel
+from core.compare.row import Compared, Refused
 from core.explain.method import Value
 from core.types import Cleaning, Explanation, Radiograph
 
@@ -61,6 +64,7 @@ class Board:
     peaks:   whether their difference is one of shares of each map's peak, where it need not be.
     figure:  the one that the table of all pairs shows, of core.compare.maps.TITLES.
     alike:   keys of the pairs of checkpoints whose stages were asked to be compared.
+    many:    whether the page is about many films, not about the one that is looked at.
     """
 
     preset: Preset | None = None
@@ -70,6 +74,38 @@ class Board:
     peaks: bool = False
     figure: str = "spearman"
     alike: set[tuple[str, str]] = field(default_factory=set)
+    many: bool = False
+
+
+@dataclass
+class Survey:
+    """Models over many films, as one person has asked for it on the Compare page.
+
+    models:  names; empty for those of the board.
+    path:    folder or table on this machine. on_desk: whether the films on the desk are meant instead.
+    split:   of a table; empty for its test films.
+    most:    films, evenly spread over all there are.
+    doing:   what it is at: reading films, or the figures over those that were read; None while it rests.
+    asked:   of whom, and what, when it began last. total: films then.
+    done:    the films that were read since, and what came of each.
+    rows:    what was asked of a film -> what came of it; so that it can be stopped and taken up again.
+    cases:   radiograph key -> the film, to be opened again.
+    found:   what came of all films when it ended last.
+    """
+
+    models: tuple[str, ...] = ()
+    method: str = "grad-cam"
+    path: str = ""
+    on_desk: bool = True
+    split: str = ""
+    most: int = 100
+    doing: Literal["films", "figures"] | None = None
+    asked: Panel | None = None
+    total: int = 0
+    done: list[tuple[Case, Compared | Refused]] = field(default_factory=list)
+    rows: dict[Hashable, Compared | Refused] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    found: Comparison | None = None
 
 
 @dataclass
@@ -91,6 +127,7 @@ class Session:
     common:      whether all stages of a film, and all tiles of a board, are drawn on one scale.
     tiles:       the board of the Compare page; empty for the board that it begins with.
     board:       what else is chosen there.
+    survey:      models over many films.
     credits:     radiograph key -> whose film it is and under which licence, for public films.
     seen:        whether a film has been on the page; until then a skeleton keeps its place.
     problems:    sentences about files that could not be opened, until they are dismissed.
@@ -115,6 +152,7 @@ class Session:
     common: bool = False
     tiles: list[Tile] = field(default_factory=list)
     board: Board = field(default_factory=Board)
+    survey: Survey = field(default_factory=Survey)
     credits: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     address: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -1,0 +1,52 @@
+"""The films of a survey as a worklist: one is opened on the board, and from there the next."""
+
+import streamlit as st
+
+from core.compare.row import Compared
+from core.errors import UserError
+from dashboard.state import Tile, session
+
+
+def open_case(row: Compared) -> None:
+    """Puts the film on the desk and looks at it on the board, with the maps that were compared."""
+    here = session()
+    survey, asked = here.survey, here.survey.found.panel if here.survey.found else None
+    if asked is None:
+        return
+    if row.key not in here.radiographs:
+        try:
+            here.add(survey.cases[row.key].open())
+        except UserError as error:
+            here.problems[:] = [str(error)]
+            return
+    here.chosen = row.key
+    here.tiles = [Tile(card.name, asked.method, row.finding, asked.layer) for card in asked.checkpoints]
+    here.board.preset, here.board.pair, here.board.many = None, (0, 1), False
+    here.board.before.clear()
+
+
+def steps() -> None:
+    """Which film of the survey is looked at, and the ways to its neighbours; nothing for a film that is not in it."""
+    here = session()
+    rows = here.survey.found.films if here.survey.found else ()
+    place = next((place for place, row in enumerate(rows) if row.key == here.chosen), None)
+    if place is None:
+        return
+    with st.container(key="steps", horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        _step("Previous case", ":material/chevron_left:", rows[place - 1] if place else None)
+        told = f"Case {place + 1} of {len(rows)} · disagreement {rows[place].score:.2f}"
+        st.html(f'<span class="lb-number">{told}</span>', width="content")
+        _step("Next case", ":material/chevron_right:", rows[place + 1] if place + 1 < len(rows) else None)
+
+
+def _step(label: str, icon: str, row: Compared | None) -> None:
+    st.button(
+        "",
+        key=label,
+        icon=icon,
+        type="tertiary",
+        help=label,
+        disabled=row is None,
+        on_click=open_case if row else None,
+        args=(row,) if row else (),
+    )

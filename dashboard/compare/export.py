@@ -1,0 +1,62 @@
+"""The board as a picture and its figures as a table, made only when asked for."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+
+from core.compare.board import board_csv, board_png
+from core.compare.tile import Tile as Answered
+from core.types import Explanation, Radiograph
+from dashboard import cache
+from dashboard.compare import pair
+from dashboard.compare.board import Placed
+from dashboard.download import stem
+
+
+def downloads(radiograph: Radiograph, tiles: Sequence[Placed], *, common: bool) -> None:
+    """The buttons; those tiles count whose maps are there.
+
+    common: whether the maps are drawn on one scale.
+    """
+    answers = tuple(answer for placed in tiles if (answer := placed.answer))
+    chosen = pair.chosen(tiles)
+    one, other = (chosen[0].answer, chosen[1].answer) if chosen else (None, None)
+    difference = pair.difference_of(radiograph, one, other) if one and other else None
+
+    def download(label: str, make: Callable[[], bytes], ending: str, mime: str, help: str) -> None:
+        st.download_button(
+            label,
+            make,
+            f"{stem(radiograph)}-compared.{ending}",
+            mime,
+            help=help,
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+            disabled=not answers,
+        )
+
+    download(
+        "Board",
+        partial(_png, radiograph, answers, difference, common),
+        "png",
+        "image/png",
+        "All maps over the film in the standard look, with their colour bars, the sentences and the notice (PNG)",
+    )
+    download(
+        "Figures",
+        partial(_csv, radiograph, answers),
+        "csv",
+        "text/csv",
+        "Probabilities, where each map lies, and how far each two agree, one figure a line (CSV)",
+    )
+
+
+def _png(radiograph: Radiograph, answers: tuple[Answered, ...], difference: Explanation | None, common: bool) -> bytes:
+    words = cache.told(radiograph, answers).text
+    return board_png(radiograph, answers, difference=difference, words=words, common=common)
+
+
+def _csv(radiograph: Radiograph, answers: tuple[Answered, ...]) -> bytes:
+    return board_csv(radiograph, answers, words=cache.told(radiograph, answers)).encode()

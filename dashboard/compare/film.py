@@ -1,0 +1,92 @@
+"""The board of one film: presets, words, one bar of controls, the tiles, and what two of them differ in."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.overlay import absence, common_end
+from core.types import Radiograph
+from dashboard import draw, link, markup
+from dashboard.compare import agree, board, export, pair, presets, stages
+from dashboard.compare.board import Placed
+from dashboard.compare.tile import LINK, draw_tile
+from dashboard.state import Session, bind, session
+from dashboard.viewer import controls
+
+_WIDE = 350  # px: about the width of a pane on a desktop
+_TALL = (200, 440)  # px: of a film on a pane, least and most
+
+
+def part(radiograph: Radiograph) -> None:
+    """Everything about this film."""
+    tiles = board.look(radiograph)
+    scale, refused = _scale(tiles)
+    with st.container(key="compare", gap="small"):
+        _told(refused)
+        with st.container(key="board head", horizontal=True, vertical_alignment="center", gap="small"):
+            agree.words(radiograph, tiles)
+            with st.container(key="taken away", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
+                draw.switch("Same scale", session().common, _keep_common)
+                export.downloads(radiograph, tiles, common=scale is not None)
+                link.button()
+        with st.container(key="board controls"):
+            controls(LINK, key="compare controls")
+        with st.container(key="board"):
+            for placed in tiles:
+                draw_tile(radiograph, placed, tiles, height=_height(radiograph), scale=scale)
+            pair.draw_pair(radiograph, tiles, height=_height(radiograph))
+            agree.table(radiograph, tiles)
+        stages.section(radiograph, tiles)
+
+
+def tools() -> None:
+    """Presets, and the way to one more tile."""
+    key = bind("preset", board.preset())
+    st.pills(
+        "Boards",
+        presets.offered(),
+        key=key,
+        on_change=draw.kept,
+        args=(key, _choose),
+        label_visibility="collapsed",
+    )
+    st.button(
+        "Add a map",
+        icon=":material/add:",
+        type="tertiary",
+        help="One more tile, a copy of the last, to be changed",
+        on_click=board.add,
+        disabled=len(board.tiles()) >= presets.MOST,
+    )
+
+
+def _told(refused: str) -> None:
+    """What is on a preset's board, and why there is no common scale; in a place of its own, empty or not."""
+    now, place = board.preset(), st.empty()
+    if told := " ".join(part for part in (presets.about(now) if now else "", refused) if part):
+        place.html(markup.paragraph(told, quiet=True))
+
+
+def _scale(tiles: Sequence[Placed]) -> tuple[float | None, str]:
+    """The value at the end of all colour maps, and why there is none where one was wanted."""
+    if not session().common:
+        return None, ""
+    maps = [placed.explanation for placed in tiles if placed.explanation]
+    units = sorted({map_.unit for map_ in maps if absence(map_) is None})
+    if len(units) > 1:
+        return None, f"No common scale: the maps are in {', '.join(units)}. Each keeps its own."
+    return common_end(maps), ""
+
+
+def _height(radiograph: Radiograph) -> int:
+    height, width = radiograph.pixels.shape
+    return int(min(max(_WIDE * height / width, _TALL[0]), _TALL[1]))
+
+
+def _choose(here: Session, name: str | None) -> None:
+    if name:
+        board.choose(name)
+
+
+def _keep_common(here: Session, common: bool) -> None:
+    here.common = common

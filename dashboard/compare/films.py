@@ -1,0 +1,234 @@
+"""Two models or more over many films: which ones, how far it is, and what came of it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.compare.cohort import gather
+from core.compare.panel import Panel, panel, plain
+from core.compare.row import Compared, Refused
+from core.errors import UserError
+from core.explain.method import COSTS, methods
+from core.models.findings import words
+from dashboard import cache, draw, markup
+from dashboard.chooser import method_menu
+from dashboard.compare import board, results, sources
+from dashboard.compare.sources import Film
+from dashboard.state import Session, Survey, bind, session
+
+_EVERY = 0.2  # s between two looks at how far it is
+_TELLING = 3  # films after which the time that is left can be told
+_MOST = 2000  # films: their rows still fit into the page
+_SOURCES = {True: "Films on the desk", False: "A folder or table"}
+
+
+def part() -> None:
+    """What is asked, then progress or what came of it."""
+    survey = session().survey
+    if len(cache.names()) < 2:
+        st.html(markup.paragraph("It takes two models to compare. Import another one on the Models page."))
+        return
+    with st.container(key="many", gap="small"):
+        draw.title(
+            "Models over many films",
+            "Where they find something else, how far their answers and maps lie apart, and, with labels, who is right.",
+        )
+        _ask(survey)
+        if survey.doing:
+            with st.container(key="many busy", horizontal=True, vertical_alignment="center", gap="small"):
+                _going()
+                st.button("Cancel", key="cancel many", icon=":material/close:", type="tertiary", on_click=_stop)
+        elif survey.found is not None:
+            results.draw_results(survey.found)
+
+
+def _ask(survey: Survey) -> None:
+    here, models = session(), chosen_models()
+    with st.container(key="many asked", horizontal=True, gap="small"):
+        key = bind("models of many", list(models))
+        st.multiselect("Models", cache.names(), key=key, on_change=draw.kept, args=(key, _keep_models), width=420)
+        with st.container(key="many method", gap="xsmall", width="content"):
+            st.html('<span class="lb-label">Maps by</span>')
+            method_menu(methods[survey.method], {}, _keep_method, key="method of many")
+    with st.container(key="many films", horizontal=True, gap="small"):
+        key = bind("source of many", survey.on_desk or not sources.local())
+        st.segmented_control(
+            "Films",
+            [True, False] if sources.local() else [True],
+            key=key,
+            format_func=lambda desk: f"{_SOURCES[desk]} ({len(here.radiographs)})" if desk else _SOURCES[desk],
+            required=True,
+            on_change=draw.kept,
+            args=(key, _keep_source),
+        )
+        if not survey.on_desk:
+            _path(survey)
+    ready = len(models) >= 2 and (bool(survey.path) if not survey.on_desk else bool(here.radiographs))
+    with st.container(key="many start", horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            "Compare the films",
+            key="compare many",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=_start,
+            disabled=bool(survey.doing) or not ready,
+        )
+        st.html(markup.paragraph(_told(survey, len(models)), quiet=True))
+
+
+def _path(survey: Survey) -> None:
+    key = bind("path of many", survey.path)
+    st.text_input(
+        "Path on this machine",
+        key=key,
+        placeholder="/data/films, or /data/films.csv with the columns file and label",
+        on_change=draw.kept,
+        args=(key, _keep_path),
+        width=420,
+    )
+    with draw.shown():
+        if found := sources.splits(survey.path):
+            now = survey.split if survey.split in found else found[0]
+            draw.select("Split", found, now, _keep_split, at="many", width=130)
+    key = bind("most of many", survey.most)
+    st.number_input("Films at most", 1, _MOST, step=50, key=key, on_change=draw.kept, args=(key, _keep_most), width=150)
+
+
+def _told(survey: Survey, models: int) -> str:
+    """What is still needed, or what will be done."""
+    if models < 2:
+        return "Choose two models or more."
+    if survey.on_desk and not session().radiographs:
+        return "There is no film on the desk: add some, or name a folder."
+    if not survey.on_desk and not survey.path:
+        return "Name a folder of films, or a table with labels."
+    finding = session().finding
+    what = f"Maps of {words(finding)}" if finding else "Maps of the likeliest finding of each film"
+    cost = methods[survey.method].cost
+    slow = f" This method takes {COSTS[cost]} for each film and model." if methods[survey.method].slow else ""
+    return f"{what}; it can be stopped, and goes on where it was.{slow}"
+
+
+def chosen_models() -> tuple[str, ...]:
+    """Those that were picked; else the models of the board, if they are several; else the first two."""
+    names = cache.names()
+    picked = tuple(name for name in session().survey.models if name in names)
+    if picked:
+        return picked
+    on_board = tuple(dict.fromkeys(tile.checkpoint for tile in board.tiles() if tile.checkpoint in names))
+    return on_board if len(on_board) > 1 else tuple(names[:2])
+
+
+@st.fragment(parallel=True)
+def _going() -> None:
+    """Reads one film after the other, then makes the figures; ends with the run that began it."""
+    here, place = session(), st.empty()
+    survey = here.survey
+    try:
+        told = _read(survey, place) if survey.doing == "films" else _stopped(survey)
+        place.html(markup.progress(f"Figures over {len(survey.done)} films …", None))
+        _gather(survey, told)
+    except UserError as error:
+        here.problems[:] = [str(error)]
+    survey.doing = None
+    st.rerun()
+
+
+def _read(survey: Survey, place: DeltaGenerator) -> str:
+    """Asks for the films that nobody has asked for yet. Returns: which they are, in words; empty for the desk's."""
+    place.html(markup.progress("Looking for the films …", None))
+    told, films = "", sources.on_desk()
+    if not survey.on_desk:
+        films, told = sources.at_path(survey.path, split=survey.split, most=survey.most)
+    models = chosen_models()
+    networks = [cache.classifier(cache.card(name)) for name in models]
+    asked = survey.asked = panel(networks, method=survey.method, finding=_finding(models))
+    survey.done, survey.total = [], len(films)
+    begun, fresh = time.monotonic(), 0
+    for film in films:
+        key = _key(asked, film)
+        if key not in survey.rows:
+            text = _progress(survey, fresh, time.monotonic() - begun)
+            bar = markup.progress(f"{text}: {film.case.name}", len(survey.done) / len(films))
+            with cache.compared(replace(asked, cleaning=film.cleaning), film.case, key) as waited:
+                place.html(bar)
+                while not waited.wait(_EVERY):
+                    place.html(bar)
+            survey.rows[key] = waited.answer()
+            fresh += 1
+        survey.done.append((film.case, survey.rows[key]))
+    return f"{told[:1].upper()}{told[1:]}." if told else ""
+
+
+def _stopped(survey: Survey) -> str:
+    return f"Stopped after {len(survey.done)} of {survey.total} films; started again, it goes on from there."
+
+
+def _gather(survey: Survey, told: str) -> None:
+    if survey.asked is None or not survey.done:
+        return
+    read = [row for _, row in survey.done if isinstance(row, Compared)]
+    refused = [row for _, row in survey.done if isinstance(row, Refused)]
+    found = gather(survey.asked, read, refused)
+    survey.cases = {row.key: case for case, row in survey.done if isinstance(row, Compared)}
+    survey.found = replace(found, notes=(*([told] if told else []), *found.notes))
+
+
+def _key(asked: Panel, film: Film) -> tuple[object, ...]:
+    return tuple(card.key for card in asked.checkpoints), asked.method, asked.finding, repr(film.cleaning), film.key
+
+
+def _finding(models: Sequence[str]) -> str | None:
+    """That of the sidebar, where all of the models know it."""
+    wanted = session().finding
+    known = [{plain(name) for name in cache.card(model).findings} for model in models]
+    return wanted if wanted and all(plain(wanted) in each for each in known) else None
+
+
+def _progress(survey: Survey, fresh: int, seconds: float) -> str:
+    done = len(survey.done)
+    left = f", about {_duration(seconds / fresh * (survey.total - done))} left" if fresh >= _TELLING else ""
+    return f"{done} of {survey.total} films{left}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
+
+
+def _start() -> None:
+    here = session()
+    here.problems.clear()
+    here.survey.doing = "films"
+
+
+def _stop() -> None:
+    """Figures over what was read so far; a second click leaves them, too."""
+    survey = session().survey
+    survey.doing = "figures" if survey.doing == "films" and survey.done else None
+
+
+def _keep_models(here: Session, names: list[str]) -> None:
+    here.survey.models = tuple(names)
+
+
+def _keep_method(here: Session, name: str) -> None:
+    here.survey.method = name
+
+
+def _keep_source(here: Session, on_desk: bool) -> None:
+    here.survey.on_desk = on_desk
+
+
+def _keep_path(here: Session, path: str) -> None:
+    here.survey.path = path.strip()
+
+
+def _keep_split(here: Session, split: str) -> None:
+    here.survey.split = split
+
+
+def _keep_most(here: Session, most: int) -> None:
+    here.survey.most = most

@@ -1,0 +1,71 @@
+"""What a tile is: its name, which opens the menus that change it."""
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from core.errors import UserError
+from core.models.findings import words
+from core.types import FUSED
+from dashboard import cache, desk, draw
+from dashboard.chooser import method_menu
+from dashboard.compare import board
+from dashboard.compare.board import Field, Placed
+from dashboard.state import Session
+
+_AS_SIDEBAR = "as in the sidebar"
+_LAST = "the last"
+
+
+def menus(placed: Placed) -> None:
+    """Model, method, finding and stage, folded behind the tile's name."""
+    label = f"**{placed.letter}**  {draw.plain(placed.title)}"
+    with st.popover(label, key=f"menus {placed.place}", type="tertiary", width="stretch", wrap=False):
+        at, tile = f"tile {placed.place}", placed.tile
+        names = cache.names()
+        models = names if tile.checkpoint in names else [tile.checkpoint, *names]
+        draw.select("Model", models, tile.checkpoint, _keep(placed, "checkpoint"), at=at)
+        st.html('<span class="lb-label">Method</span>')
+        reasons = desk.refusals(placed.checkpoint) if placed.checkpoint and placed.prediction else {}
+        method_menu(placed.method, reasons, _keep(placed, "method"), key=f"method {at}")
+        if placed.checkpoint:
+            findings = [_AS_SIDEBAR, *placed.checkpoint.findings]
+            known = board.same(tile.finding, placed.checkpoint) if tile.finding else None
+            draw.select("Finding", findings, known or _AS_SIDEBAR, _keep(placed, "finding"), at=at, words=words)
+        if placed.sizes and placed.method.layered:
+            _stage(placed, dict(placed.sizes), at=at)
+
+
+def _stage(placed: Placed, sizes: dict[str, tuple[int, int]], *, at: str) -> None:
+    """The last one that fits, each single stage, and all that fit fused into one map."""
+    wanted = placed.tile.layer
+    fit = list(sizes) if not placed.checkpoint or placed.asked else _fitting(placed)
+    several = [FUSED.join(fit)] if len(fit) > 1 else []
+    own = [wanted] if wanted and wanted not in (*sizes, *several) else []
+
+    def said(stage: str) -> str:
+        if stage == _LAST:
+            return f"the last · {fit[-1]}" if fit else "the last"
+        if FUSED in stage:
+            return "all stages, fused" if stage in several else stage.replace(FUSED, " + ")
+        if stage not in sizes:
+            return f"{stage} · not in this model"
+        return f"{stage} · {sizes[stage][0]} × {sizes[stage][1]}" if stage in fit else f"{stage} · no map"
+
+    draw.select("Stage", [_LAST, *sizes, *several, *own], wanted or _LAST, _keep(placed, "layer"), at=at, words=said)
+
+
+def _fitting(placed: Placed) -> list[str]:
+    try:
+        return desk.fitting(placed.checkpoint, placed.method.name) if placed.checkpoint else []
+    except UserError:  # the tile itself says so
+        return []
+
+
+def _keep(placed: Placed, field: Field) -> Callable[[Session, str], None]:
+    return partial(_change, placed.place, field)
+
+
+def _change(place: int, field: Field, here: Session, value: str) -> None:
+    board.change(place, field, None if value in (_AS_SIDEBAR, _LAST) else value)

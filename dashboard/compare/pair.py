@@ -1,0 +1,138 @@
+"""Two chosen tiles against each other: their signed difference as a further pane, and how far they agree."""
+
+from collections.abc import Sequence
+from functools import partial
+from math import isnan
+
+import streamlit as st
+
+from core.compare.maps import OF_PEAKS, Agreement, Scale, difference
+from core.compare.tile import Tile as Answered
+from core.overlay import caption
+from core.types import Explanation, Radiograph
+from dashboard import cache, draw, markup
+from dashboard.compare.board import Placed
+from dashboard.compare.tile import LINK
+from dashboard.state import Session, bind, session
+from dashboard.viewer import viewer
+
+_ROWS = {  # of Agreement.figures: what is told under the difference, and how
+    "spearman": ("Rank correlation", "{:.2f}"),
+    "ssim": ("Structural similarity (SSIM)", "{:.2f}"),
+    "overlap_10": ("Overlap of the hottest 10 %", "{:.0%}"),
+    "shared": ("Heat in common", "{:.0%}"),
+}
+
+
+def chosen(tiles: Sequence[Placed]) -> tuple[Placed, Placed] | None:
+    """The two tiles that are held against each other; None on a board of one."""
+    if len(tiles) < 2:
+        return None
+    first, second = session().board.pair
+    fits = first != second and max(first, second) < len(tiles)
+    return (tiles[first], tiles[second]) if fits else (tiles[0], tiles[1])
+
+
+def draw_pair(radiograph: Radiograph, tiles: Sequence[Placed], *, height: int) -> None:
+    """The pane of the difference, with menus behind its name and figures below."""
+    pair = chosen(tiles)
+    if pair is None:
+        return
+    first, second = pair
+    one, other = first.answer, second.answer
+    map_ = difference_of(radiograph, one, other) if one and other else None
+    with st.container(key="tile difference", gap="xsmall"):
+        with st.container(key="head difference", horizontal=True, wrap=False, gap="xsmall"):
+            _menus(tiles, first, second, map_)
+        _pane(radiograph, first, second, map_, height=height)
+        with st.container(key="foot difference", gap="xsmall"):
+            if one and other:
+                _figures(radiograph, one, other)
+            else:
+                st.html(markup.paragraph("How far the maps agree is measured when both are there.", quiet=True))
+
+
+def difference_of(radiograph: Radiograph, one: Answered, other: Answered) -> Explanation:
+    """The signed difference of the two as the person wants it scaled."""
+    scale: Scale = "peak" if session().board.peaks else "raw"
+    names = (one.name, other.name)
+    return difference(radiograph, one.explanation, other.explanation, scale=scale, names=names)
+
+
+def _menus(tiles: Sequence[Placed], first: Placed, second: Placed, map_: Explanation | None) -> None:
+    label = f"**{first.letter} − {second.letter}**  where {first.letter} has more heat, and where {second.letter}"
+    with st.popover(label, key="menus difference", type="tertiary", width="stretch", wrap=False):
+        for name, side, now in (("First", 0, first), ("Second", 1, second)):
+            places = [placed.place for placed in tiles]
+            draw.select(
+                name,
+                places,
+                now.place,
+                partial(_choose, side, (first.place, second.place)),
+                at="difference",
+                words=lambda place: f"{tiles[place].letter} · {tiles[place].title}",
+            )
+        forced = map_ is not None and map_.unit == OF_PEAKS and not session().board.peaks
+        key = bind("peaks", session().board.peaks or forced)
+        st.toggle(
+            "Each map as a share of its own peak",
+            key=key,
+            on_change=draw.kept,
+            args=(key, _keep_peaks),
+            disabled=forced,
+            help="Compares where the maps are hot, not how hot. Maps of other units or sizes can only be compared so.",
+        )
+
+
+def _pane(radiograph: Radiograph, first: Placed, second: Placed, map_: Explanation | None, *, height: int) -> None:
+    if map_ is None:
+        missing = [placed.letter for placed in (first, second) if placed.missing]
+        note = f"{' and '.join(missing)} has no map." if missing else "It is drawn when both maps are there."
+        viewer(radiograph, key="pane difference", note=note, height=height, link=LINK, compact=True)
+        return
+    hidden = [placed.letter for placed in (first, second) if placed.hidden]
+    viewer(
+        radiograph,
+        [map_],
+        key="pane difference",
+        captions=[caption(map_)],
+        height=height,
+        withheld=f"Hidden as long as {' and '.join(hidden)} is." if hidden else "",
+        link=LINK,
+        compact=True,
+    )
+
+
+@st.fragment(parallel=True)
+def _figures(radiograph: Radiograph, one: Answered, other: Answered) -> None:
+    names = (one.name, other.name)
+    found = cache.agreements(radiograph, (one.explanation, other.explanation), names)[0][1]
+    pairs = [(title, said(found, name, form)) for name, (title, form) in _ROWS.items()]
+    pairs.append(("Between the maxima", distance(found)))
+    st.html(markup.facts([pair for pair in pairs if pair[1]]) + markup.paragraph(" ".join(found.notes), quiet=True))
+
+
+def said(found: Agreement, name: str, form: str) -> str:
+    """The figure in words; a dash where it cannot be had."""
+    value = found.figures()[name]
+    return "–" if isnan(value) else form.format(value).replace("-", "−").replace("%", " %")
+
+
+def distance(found: Agreement) -> str:
+    """In mm where the film's spacing is known, else in pixels; a dash where there is none."""
+    if not isnan(found.distance_mm):
+        return f"{found.distance_mm:.0f} mm"
+    return "–" if isnan(found.distance_px) else f"{found.distance_px:.0f} px"
+
+
+def _choose(side: int, pair: tuple[int, int], here: Session, place: int) -> None:
+    """The same tile twice has no difference: the other side then takes what this one had."""
+    changed = [*pair]
+    if place == pair[1 - side]:
+        changed[1 - side] = pair[side]
+    changed[side] = place
+    here.board.pair = (changed[0], changed[1])
+
+
+def _keep_peaks(here: Session, peaks: bool) -> None:
+    here.board.peaks = peaks

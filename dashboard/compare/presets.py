@@ -1,0 +1,88 @@
+"""Boards that answer a usual question with one click."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from core.errors import UserError
+from core.explain.method import methods
+from dashboard import cache, desk
+from dashboard.state import Tile, session
+
+MOST = 9  # tiles: more are no longer seen at one look
+PLAIN, LUNGS = "densenet121-plain", "densenet121-lungs"
+AGAINST, MODELS = "Plain against lungs", "One method, all models"
+STAGES, METHODS = "All stages", "All methods, one model"
+# One of each way to explain a network, the quick ones of its kind: all of them would be more than can be looked at.
+KINDS = ("grad-cam", "saliency", "smoothgrad", "integrated-gradients", "lrp", "occlusion")
+
+
+def offered() -> list[str]:
+    """The presets that can be had with the models that are there."""
+    names = cache.names()
+    found = [AGAINST] if {PLAIN, LUNGS} <= set(names) else []
+    return [*found, *([MODELS] if len(names) > 1 else []), STAGES, METHODS]
+
+
+def about(preset: str) -> str:
+    """What is on that board, where its name does not say all of it; else empty."""
+    if preset == METHODS:
+        return (
+            f"One method of each kind: {len(KINDS)} of {len(methods)}, chosen so that they come in seconds. "
+            "Any other can be put in a tile's place."
+        )
+    if preset == MODELS and len(cache.names()) > MOST:
+        return f"The first {MOST} of {len(cache.names())} models. Any other can be put in a tile's place."
+    return ""
+
+
+def tiles(preset: str, model: str) -> list[Tile]:
+    """The board of that name; model: that of the sidebar."""
+    return _BOARDS[preset](model)
+
+
+def beginning() -> list[Tile]:
+    """What is there before anything was chosen: two models on one film; with a single model, two methods of it."""
+    names = cache.names()
+    if {PLAIN, LUNGS} <= set(names):
+        return [Tile(PLAIN), Tile(LUNGS)]
+    if len(names) > 1:
+        return [Tile(name) for name in names[:2]]
+    return [Tile(name, method) for name in names for method in KINDS[:2]]
+
+
+def _against(model: str) -> list[Tile]:
+    return [Tile(PLAIN), Tile(LUNGS)]
+
+
+def _models(model: str) -> list[Tile]:
+    """The method of the Read page, at the last stage of every model."""
+    return [Tile(name, _method()) for name in cache.names()[:MOST]]
+
+
+def _stages(model: str) -> list[Tile]:
+    """The method of the Read page if it has stages and is quick, else Grad-CAM."""
+    method = methods[_method()]
+    name = method.name if method.layered and method.cost == "shared" else desk.DEFAULT
+    with suppress(UserError):  # a broken model: its one tile says so
+        return [Tile(model, name, layer=stage) for stage in desk.fitting(cache.card(model), name)][-MOST:]
+    return [Tile(model, name)]
+
+
+def _methods(model: str) -> list[Tile]:
+    refused: Mapping[str, str] = {}
+    with suppress(UserError):
+        refused = desk.refusals(cache.card(model))
+    return [Tile(model, name) for name in KINDS if not refused.get(name)]
+
+
+def _method() -> str:
+    wanted = session().method
+    return wanted if wanted in methods else desk.DEFAULT
+
+
+_BOARDS: Mapping[str, Callable[[str], list[Tile]]] = {
+    AGAINST: _against,
+    MODELS: _models,
+    STAGES: _stages,
+    METHODS: _methods,
+}

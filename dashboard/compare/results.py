@@ -1,0 +1,211 @@
+"""What came of models over many films: the films, most disagreement first, and the figures over all of them."""
+
+from collections.abc import Sequence
+from math import isnan
+from typing import Any
+
+import streamlit as st
+
+from core.commands.comparison import csv_of
+from core.compare.cohort import Comparison
+from core.compare.figures import Figures
+from core.compare.maps import TITLES, lettered
+from core.compare.row import Compared
+from core.compare.significance import FEWEST, DeLong, McNemar
+from core.evaluate.intervals import Estimate
+from core.models.findings import words
+from dashboard import draw, markup
+from dashboard.compare import agree, cases
+from dashboard.models import plots
+from dashboard.state import entered
+
+_TABLE = "films compared"  # key of the table
+_ROW = 35  # px
+_TALL = 12  # rows in sight
+_FEW = 50  # films, below which a figure is less telling than its interval
+_MAPS = ("overlap_10", "spearman", "ssim", "distance_mm")  # figures of maps that are told over all films
+
+
+def draw_results(found: Comparison) -> None:
+    """The sentence, the films, the figures."""
+    letters = dict(zip(lettered(len(found.panel.names)), found.panel.names, strict=True))
+    named = " · ".join(f"{letter} {name}" for letter, name in letters.items())
+    if found.figures is None:
+        st.html(markup.paragraph("None of the films could be compared."))
+    else:
+        with st.container(key="many head", horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(agree.box(_sentence(found.figures)))
+            st.download_button(
+                "All films",
+                lambda: csv_of(found).encode(),
+                "films-compared.csv",
+                "text/csv",
+                help="A line for each film with all figures (CSV)",
+                icon=":material/download:",
+                on_click="ignore",
+                type="tertiary",
+            )
+        draw.section("Films, most disagreement first", f"{named}. A click on a line opens the film.")
+        _films(found, list(letters))
+    if found.refused:
+        with st.expander(f"{len(found.refused)} films could not be compared", type="compact"):
+            st.html(markup.sentences(f"{each.name}: {each.reason}" for each in found.refused))
+    if found.figures is not None:
+        _agreement(found.figures, list(letters))
+        _right(found.figures, list(letters))
+    st.html(markup.sentences(found.notes))
+
+
+def _sentence(figures: Figures) -> str:
+    who = "the two models" if len(figures.pairs) == 1 else "not all models"
+    verb = "do not find" if len(figures.pairs) == 1 else "find"
+    low, high = (f"{100 * end:.0f}" for end in (figures.flips.low, figures.flips.high))
+    count = round(figures.flips.value * figures.n)
+    share = f"{figures.flips.value:.0%}".replace("%", " %")
+    return f"On {count} of {figures.n} films {who} {verb} the same: {share}, 95 % interval {low} to {high} %."
+
+
+def _films(found: Comparison, letters: Sequence[str]) -> None:
+    rows = found.films
+    labelled = any(row.labels is not None for row in rows)
+    in_mm = any(not isnan(row.figure("distance_mm")) for row in rows)
+    columns: dict[str, list[Any]] = {
+        "Film": [row.name for row in rows],
+        "Disagreement": [row.score for row in rows],
+    }
+    if labelled:
+        columns["Label"] = [words(", ".join(row.labels or ())) for row in rows]
+    for place, letter in enumerate(letters):
+        columns[f"{letter} says"] = [_says(found, row, place) for row in rows]
+    columns["Maps of"] = [words(row.finding) for row in rows]
+    columns["Overlap"] = [100 * row.overlap for row in rows]
+    columns["Correlation"] = [row.spearman for row in rows]
+    columns["Maxima apart"] = [row.figure("distance_mm" if in_mm else "distance_px") for row in rows]
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        columns,
+        key=_TABLE,
+        hide_index=True,
+        height=_ROW * (min(len(rows), _TALL) + 1) + 2,
+        on_select=lambda: _open(found),
+        selection_mode="single-cell",
+        alt="The films with what each model says of them, most disagreement first",
+        column_config={
+            "Disagreement": st.column_config.ProgressColumn(
+                min_value=0,
+                max_value=1,
+                format="%.2f",
+                color=plots.ACCENT,
+                help="Mean of three: whether they find the same, how far their probabilities lie apart, and how "
+                "little the hottest tenths of their maps overlap",
+            ),
+            "Overlap": number(format="%.0f %%", help="Of the hottest tenths of the maps"),
+            "Correlation": number(format="%.2f", help="Of the maps, by rank"),
+            "Maxima apart": number(format="%.0f mm" if in_mm else "%.0f px"),
+        },
+    )
+
+
+def _open(found: Comparison) -> None:
+    """The film of the line that was clicked, on the board."""
+    picked = entered(_TABLE).selection.cells
+    if picked:
+        cases.open_case(found.films[picked[0][0]])
+
+
+def _says(found: Comparison, row: Compared, place: int) -> str:
+    """ "covid 0.81"; without a number where the others do not know it; "nothing" where nothing is found."""
+    said, own = row.says[place], found.panel.own[place]
+    if said in own:
+        return f"{words(said)} {row.probabilities[place][own.index(said)]:.2f}"
+    return words(said) or "nothing"
+
+
+def _agreement(figures: Figures, letters: Sequence[str]) -> None:
+    """Flips, kappa and maps, a column for each pair of models."""
+    pairs, few = figures.pairs, figures.n < _FEW
+    names = _pairs(letters)
+
+    def line(title: str, found: Sequence[Estimate | None], *, per_cent: bool = False) -> list[str]:
+        return [title, *(_weighed(each, per_cent=per_cent, few=few) for each in found)]
+
+    rows = [line("Do not find the same", [pair.flips for pair in pairs], per_cent=True)]
+    if any(pair.kappa for pair in pairs):
+        rows.append(line("Cohen's kappa", [pair.kappa for pair in pairs]))
+    rows += [line(f"Kappa of {words(name)}", [pair.kappas[name] for pair in pairs]) for name in pairs[0].kappas]
+    for name in _MAPS:
+        if any(pair.maps[name].n for pair in pairs):
+            rows.append(line(f"Maps: {TITLES[name]}", [pair.maps[name] for pair in pairs]))
+    draw.section("How far they agree", f"{figures.n} films of {figures.patients} patients, 95 % intervals")
+    st.html(markup.table(["", *names], rows, caption=_fleiss(figures), label="How far the models agree"))
+
+
+def _fleiss(figures: Figures) -> str:
+    """Of three models and more."""
+    parts = [f"Fleiss' kappa of all {_weighed(figures.fleiss)}."] if figures.fleiss else []
+    parts += [f"Of {words(name)} {_weighed(each)}." for name, each in figures.fleisses.items()]
+    return " ".join(parts)
+
+
+def _right(figures: Figures, letters: Sequence[str]) -> None:
+    """McNemar's and DeLong's tests, where there are labels."""
+    for pair, name, (one, other) in zip(figures.pairs, _pairs(letters), _couples(letters), strict=True):
+        if pair.right is None:
+            continue
+        draw.section(f"Who is right: {name}", f"{figures.labelled} films with labels")
+        rights, areas = st.columns(2, gap="large")
+        with rights:
+            st.html(
+                markup.table(
+                    ["", f"only {one}", f"only {other}", "p"],
+                    [_mcnemar(words(key), each) for key, each in {"all findings": pair.right, **pair.rights}.items()],
+                    caption="Films on which only one of the two is right; p by McNemar's exact test.",
+                )
+            )
+        with areas:
+            st.html(
+                markup.table(
+                    ["AUC", one, other, "difference", "p"],
+                    [_delong(words(key), each) for key, each in pair.areas.items()],
+                    caption="Areas under the ROC curve, difference with its 95 % interval; p by DeLong's test. "
+                    f"It takes {FEWEST} films with the finding and {FEWEST} without.",
+                )
+            )
+
+
+def _mcnemar(title: str, test: McNemar) -> list[str]:
+    return [title, str(test.first_right), str(test.second_right), _p(test.p)]
+
+
+def _delong(title: str, test: DeLong) -> list[str]:
+    if test.reason:
+        return [title, "–", "–", "too few films" if isnan(test.first) else "–", "–"]
+    difference = f"{_signed(test.difference)} ({_signed(test.low)} to {_signed(test.high)})"
+    return [title, f"{test.first:.2f}", f"{test.second:.2f}", difference, _p(test.p)]
+
+
+def _signed(value: float) -> str:
+    return "0.00" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
+
+
+def _pairs(letters: Sequence[str]) -> list[str]:
+    return [f"{one} and {other}" for one, other in _couples(letters)]
+
+
+def _couples(letters: Sequence[str]) -> list[tuple[str, str]]:
+    return [(one, other) for place, one in enumerate(letters) for other in letters[place + 1 :]]
+
+
+def _weighed(figure: Estimate | None, *, per_cent: bool = False, few: bool = False) -> str:
+    """The figure with its interval; the interval first where there are few films."""
+    if figure is None or isnan(figure.value):
+        return "–"
+    form = "{:.0%}" if per_cent else "{:.0f}" if abs(figure.value) >= 10 else "{:.2f}"
+    value = form.format(figure.value)
+    interval = f"{form.format(figure.low)} to {form.format(figure.high)}" if not isnan(figure.low) else "no interval"
+    told = f"{interval} ({value})" if few else f"{value} ({interval})"
+    return told.replace("-", "−").replace("%", " %")
+
+
+def _p(value: float) -> str:
+    return "–" if isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,97 @@
+"""What a tile's model says of the film, beside what the first tile's model says."""
+
+from collections.abc import Sequence
+from html import escape
+
+from core.models.findings import present, words
+from core.types import Checkpoint, Prediction
+from dashboard import markup
+from dashboard.compare.board import Placed, same
+
+_FEW = 4  # findings that have a row; of more, those that matter
+
+
+def said(placed: Placed, board: Sequence[Placed]) -> str:
+    """A row a finding: name, bar with the operating point, probability, difference to the first tile; as HTML.
+
+    A tile of a model that another one before it is of has one line instead.
+    """
+    checkpoint, prediction = placed.checkpoint, placed.prediction
+    if checkpoint is None or prediction is None:
+        return ""
+    twin = next((each for each in board[: placed.place] if _alike(each, placed)), None)
+    if twin is not None:
+        told = f"{words(placed.finding)} {prediction.probability(placed.finding):.2f}" if placed.finding else ""
+        return markup.paragraph(f"The model of {twin.letter}" + (f": {told}." if told else "."), quiet=True)
+    first = next((each for each in board[: placed.place] if each.prediction is not None), None)
+    shown = _shown(checkpoint, prediction, placed.finding)
+    rows = "".join(_row(finding, placed, first) for finding in shown)
+    return f'<div class="lb-said">{rows}</div>' + markup.paragraph(_told(placed, first, len(shown)), quiet=True)
+
+
+def _alike(one: Placed, other: Placed) -> bool:
+    return bool(one.checkpoint and other.checkpoint and one.checkpoint.key == other.checkpoint.key)
+
+
+def _shown(checkpoint: Checkpoint, prediction: Prediction, asked: str) -> list[str]:
+    """All findings of a few; of many, the one that the map is of, those that are present, and the likeliest."""
+    if len(prediction.findings) <= _FEW:
+        return list(prediction.findings)
+    likely = sorted(prediction.findings, key=lambda finding: -prediction.probability(finding))
+    order = dict.fromkeys([*([asked] if asked else []), *present(prediction, checkpoint), *likely])
+    return list(order)[:_FEW]
+
+
+def _row(finding: str, placed: Placed, first: Placed | None) -> str:
+    checkpoint, prediction = placed.checkpoint, placed.prediction
+    if checkpoint is None or prediction is None:
+        return ""
+    probability, point = prediction.probability(finding), checkpoint.thresholds.get(finding)
+    mark = "" if point is None else f'<i class="lb-mark" style="left:{point:.1%}"></i>'
+    more, spoken = _difference(finding, probability, first)
+    name = words(finding)
+    label = ", ".join(part for part in (f"{name} {probability:.2f}", spoken) if part)
+    asked = " lb-asked" if finding == placed.finding else ""
+    bar = f'<b style="width:{probability:.1%};background:{markup.colour(finding)}"></b>'
+    return (
+        f'<div class="lb-row{asked}" role="img" aria-label="{escape(label)}">'
+        f'<span class="lb-name">{escape(name)}</span><span class="lb-track">{bar}{mark}</span>'
+        f'<span class="lb-number">{probability:.2f}</span><span class="lb-number lb-quiet">{escape(more)}</span></div>'
+    )
+
+
+def _difference(finding: str, probability: float, first: Placed | None) -> tuple[str, str]:
+    """To the first tile, as it is written and as it is read aloud; a dash where that model lacks the finding."""
+    if first is None or first.checkpoint is None or first.prediction is None:
+        return "", ""
+    known = same(finding, first.checkpoint)
+    if known is None:
+        return "–", f"not known to {first.letter}"
+    step = probability - first.prediction.probability(known)
+    if abs(step) < 0.005:
+        return "±0", f"as {first.letter}"
+    return f"{step:+.2f}".replace("-", "−"), f"{abs(step):.2f} {'more' if step > 0 else 'less'} than {first.letter}"
+
+
+def _told(placed: Placed, first: Placed | None, shown: int) -> str:
+    """What the rows leave out, in a line."""
+    checkpoint = placed.checkpoint
+    if checkpoint is None:
+        return ""
+    rest = len(checkpoint.findings) - shown
+    parts = [f"{rest} more findings."] if rest > 1 else ["1 more finding."] if rest else []
+    if first is not None and first.checkpoint is not None:
+        strange = [finding for finding in checkpoint.findings if same(finding, first.checkpoint) is None]
+        lacking = [finding for finding in first.checkpoint.findings if same(finding, checkpoint) is None]
+        if strange:
+            parts.append(f"{first.letter} does not know {_listed(strange)}.")
+        if lacking:
+            parts.append(f"Not known here: {_listed(lacking)}.")
+        if not strange and not lacking:
+            parts.append(f"Right: the difference to {first.letter}.")
+    return " ".join(parts)
+
+
+def _listed(findings: Sequence[str]) -> str:
+    named = ", ".join(words(finding) for finding in findings[:_FEW])
+    return f"{named} and {len(findings) - _FEW} others" if len(findings) > _FEW else named

@@ -1,0 +1,107 @@
+"""Which films are meant where it is many: those on the desk, or a folder or labelled table on this machine."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from core.commands import files
+from core.compare.cohort import Case, cases
+from core.errors import BadData
+from core.evaluate import chestxray14
+from core.evaluate.manifest import Row
+from core.types import Cleaning, Radiograph
+from dashboard import cache
+from dashboard.state import session
+
+_TEST = "test"  # the split that is meant where nobody says
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """One film of many; key: what an answer about it depends on."""
+
+    key: Hashable
+    case: Case
+    cleaning: Cleaning
+
+
+def local() -> bool:
+    """Whether the person sits at this machine: only then may they name a path on it."""
+    return st.context.ip_address is None
+
+
+def on_desk() -> list[Film]:
+    """The films on the desk, each with its own cleaning."""
+    here = session()
+    return [
+        Film((key, repr(here.cleaning(key))), Case(film.name, partial(_given, film)), here.cleaning(key))
+        for key, film in here.radiographs.items()
+    ]
+
+
+def splits(path: str) -> list[str]:
+    """Those of the table at this path; empty where there is none, or no table."""
+    place = Path(path).expanduser()
+    if not local() or not path or not _is_table(place):
+        return []
+    found = sorted({row.split for row in _rows(place) if row.split})
+    return sorted(found, key=lambda split: split != _TEST)
+
+
+def at_path(path: str, *, split: str, most: int) -> tuple[list[Film], str]:
+    """At most so many films of the folder or table, evenly spread; and in words which ones they are.
+
+    split: of a table; empty for its test films, or for all of one without splits.
+    Raises: BadData if nothing is there, or the table cannot be read.
+    """
+    if not local():
+        raise BadData("A path can only be named by who sits at the machine that Lightbox runs on. Upload the films.")
+    if not path:
+        raise BadData("Name the folder or the table that holds the films.")
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise BadData(f"There is no {place} on this machine. Name a folder of films, or a CSV table of them.")
+    found = _of_table(place, split or next(iter(splits(path)), "")) if _is_table(place) else _of_folder(place)
+    shown = _spread(found, most)
+    whole = f"{len(found)} films" + (f" of split {split or _TEST}" if _is_table(place) and splits(path) else "")
+    return shown, whole if len(shown) == len(found) else f"{len(shown)} of {whole}, evenly spread"
+
+
+def _is_table(place: Path) -> bool:
+    return place.suffix.lower() == ".csv" or (place / "cxr.csv").is_file() or chestxray14.lies_in(place)
+
+
+def _rows(place: Path) -> tuple[Row, ...]:
+    return cache.table(place, _stamp(place / "cxr.csv" if place.is_dir() else place))
+
+
+def _of_table(place: Path, split: str) -> list[Film]:
+    rows = [row for row in _rows(place) if not split or row.split == split]
+    return [
+        Film((str(row.file), _stamp(row.file), row.box, row.label), case, Cleaning())
+        for row, case in zip(rows, cases(rows), strict=True)
+    ]
+
+
+def _of_folder(place: Path) -> list[Film]:
+    names = files.paths([str(place)])
+    return [
+        Film((name, _stamp(Path(name))), Case(Path(name).name, partial(files.read_film, name)), Cleaning())
+        for name in names
+    ]
+
+
+def _stamp(file: Path) -> float:
+    return file.stat().st_mtime if file.exists() else 0.0
+
+
+def _spread(films: list[Film], most: int) -> list[Film]:
+    step = max(1.0, len(films) / most)
+    return [films[int(place * step)] for place in range(min(most, len(films)))]
+
+
+def _given(film: Radiograph) -> Radiograph:
+    return film

@@ -1,0 +1,106 @@
+"""How alike the stages of two networks are: asked for with a button, since it runs both."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.compare.cka import FEWEST, Likeness
+from core.types import Checkpoint, Cleaning, Radiograph
+from dashboard import cache, draw, markup, waiting
+from dashboard.compare.agree import shaded
+from dashboard.compare.board import Placed
+from dashboard.compare.pair import chosen
+from dashboard.line import Asked
+from dashboard.state import session
+
+_EVERY = 0.2  # s between two looks at how far it is
+_PATIENCE = 0.05  # s
+_ALIKE, _OTHER = 0.8, 0.5  # CKA from which the last stages are called alike, and below which they are not
+
+
+def section(radiograph: Radiograph, tiles: Sequence[Placed]) -> None:
+    """Nothing where the two chosen tiles are of one model, or one of them is not loaded."""
+    pair = chosen(tiles)
+    if pair is None or not (pair[0].prediction and pair[1].prediction):
+        st.empty()
+        return
+    first, second = pair[0].checkpoint, pair[1].checkpoint
+    if first is None or second is None or first.key == second.key:
+        st.empty()  # or what was told of two others would linger while a map is on its way
+        return
+    letters = (pair[0].letter, pair[1].letter)
+    with st.container(key="stages of two", gap="xsmall"):
+        draw.section(f"How alike the stages of {letters[0]} and {letters[1]} are", "linear CKA")
+        with draw.shown():
+            _answer(first, second, radiograph, letters)
+
+
+def _answer(first: Checkpoint, second: Checkpoint, radiograph: Radiograph, letters: tuple[str, str]) -> None:
+    films, cleaning = _films(radiograph)
+    name = (first.key, second.key)
+    if name not in session().board.alike:
+        st.html(markup.paragraph(_offer(len(films)), quiet=True))
+        st.button("Compare the stages", icon=":material/layers:", on_click=session().board.alike.add, args=(name,))
+        return
+    asked = cache.alike(first, second, films, cleaning)
+    if not asked.wait(_PATIENCE):
+        with st.container(key="stages busy", horizontal=True, vertical_alignment="center", gap="small"):
+            _coming(asked)
+            st.button(
+                "Cancel",
+                key="cancel stages",
+                icon=":material/close:",
+                type="tertiary",
+                on_click=session().board.alike.discard,
+                args=(name,),
+            )
+        return
+    asked.leave()
+    found = asked.answer()
+    rows = [f"{letters[0]} · {stage}" for stage in found.first]
+    columns = [f"{letters[1]} · {stage}" for stage in found.second]
+    values = [[float(value) for value in row] for row in found.values]
+    st.html(shaded(rows, columns, values, label="Linear CKA of the stages", shade=_share))
+    st.html(markup.paragraph(told(found, letters)))
+
+
+def told(found: Likeness, letters: tuple[str, str]) -> str:
+    """What the table says, in two sentences."""
+    last = float(found.values[-1, -1])
+    how = "hold much the same" if last >= _ALIKE else "hold different things" if last < _OTHER else "are half alike"
+    best = [int(row) for row in found.values.argmax(axis=1)]
+    same = sum(place == row for row, place in enumerate(best))
+    shared = f"{same} of {len(best)} stages of {letters[0]} are most like the stage of {letters[1]} at the same depth."
+    matching = shared if len(found.first) == len(found.second) else ""
+    return f"Over {found.over} the last stages {how} ({last:.2f}; 1 would be the same). {matching}".strip()
+
+
+@st.fragment(parallel=True)
+def _coming(asked: Asked[Likeness]) -> None:
+    with asked:
+        tell = waiting.tells(st.empty(), "Stages")
+        tell(asked)
+        while not asked.wait(_EVERY):
+            tell(asked)
+    st.rerun()
+
+
+def _films(radiograph: Radiograph) -> tuple[tuple[Radiograph, ...], Cleaning]:
+    """All films of the desk where they are enough, else the one that is looked at."""
+    here = session()
+    if len(here.radiographs) >= FEWEST:
+        return tuple(here.radiographs.values()), Cleaning()
+    return (radiograph,), here.cleaning(radiograph.key)
+
+
+def _offer(films: int) -> str:
+    if films >= FEWEST:
+        return f"Whether the two networks tell the {films} films on the desk apart in the same way, stage by stage."
+    return (
+        f"Whether the two networks cut this film up in the same way, stage by stage. With {FEWEST} films or more on "
+        "the desk it is measured over these."
+    )
+
+
+def _share(value: float) -> float:
+    return min(max(value, 0.0), 1.0)

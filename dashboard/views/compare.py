@@ -1,0 +1,51 @@
+"""Compare: maps of one film side by side, what two of them differ in, and models over many films."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import cache, desk, draw, welcome
+from dashboard.compare import cases, film, films
+from dashboard.models import overview
+from dashboard.state import Session, bind, session
+
+TITLE, ICON, ORDER = "Compare", ":material/compare:", 2
+_LOOKS = Path(__file__).parents[1] / "compare" / "compare.css"
+
+
+def page() -> None:
+    """The board of the film that is looked at, or models over many films."""
+    st.html(_LOOKS)
+    if not cache.names():
+        overview.none()
+        return
+    many, radiograph = session().board.many, desk.film()
+    with st.container(key="parts", horizontal=True, vertical_alignment="center", gap="small"):
+        key = bind("part of compare", many)
+        st.segmented_control(
+            "What is compared",
+            [False, True],
+            key=key,
+            format_func=lambda many: "Over many films" if many else "This film",
+            required=True,
+            on_change=draw.kept,
+            args=(key, _keep),
+            label_visibility="collapsed",
+        )
+        if radiograph is not None and not many:
+            film.tools()
+            cases.steps()
+    if many:
+        films.part()
+    elif radiograph is None:
+        welcome.draw()
+    else:
+        film.part(radiograph)
+
+
+def _keep(here: Session, many: bool) -> None:
+    here.board.many = many
+
+
+if __name__ == "__main__":
+    page()
