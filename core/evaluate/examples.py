@@ -1,0 +1,57 @@
+"""Labelled films that are held against a network: which of their labels can be, and a handful of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.errors import BadData
+from core.evaluate.manifest import NOTHING, Row
+
+
+def serving(rows: Sequence[Row], findings: Sequence[str]) -> list[str]:
+    """The labels that can be held against the scores, as `plain` writes them.
+
+    Raises: BadData where none can.
+    """
+    there = list(dict.fromkeys(label for row in rows for label in labels(row)))
+    known = [label for label in map(plain, findings) if label in there]
+    if known:
+        return known
+    if there and all(finding.startswith("finding ") for finding in findings):
+        return there
+    raise BadData(
+        f"No film has a label that the network knows. The films are labelled {', '.join(there[:5]) or 'not at all'}; "
+        f"the network knows {', '.join(findings[:5])}{', …' if len(findings) > 5 else ''}. Rename one or the other."
+    )
+
+
+def drawn(rows: Sequence[Row], wanted: Sequence[str], most: int, seed: int) -> list[Row]:
+    """Up to `most` of the rows, the labels taken in turn so that rare ones are there."""
+    chance = np.random.default_rng(seed)
+    shuffled = [rows[place] for place in chance.permutation(len(rows))]
+    if len(rows) <= most:
+        return shuffled
+    piles = [[row for row in shuffled if column in labels(row)] for column in wanted]
+    piles.append([row for row in shuffled if not set(wanted) & labels(row)])
+    found: dict[str, Row] = {}
+    turns = (row for turn in range(len(rows)) for pile in piles for row in pile[turn : turn + 1])
+    for row in turns:
+        if len(found) == most:
+            break
+        found[row.id] = row
+    return list(found.values())
+
+
+def labels(row: Row) -> set[str]:
+    """The film's labels as `plain` writes them."""
+    return {plain(label) for label in row.labels if label != NOTHING}
+
+
+def plain(label: str) -> str:
+    """Labels are spelled in many ways: Pleural_Thickening, pleural thickening."""
+    return label.replace("_", " ").strip().casefold()
+
+
+def spelled(rows: Sequence[Row], label: str) -> str:
+    """The label, one of `plain`'s, as the films have it."""
+    return next(each for row in rows for each in row.labels if plain(each) == label)

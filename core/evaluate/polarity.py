@@ -1,0 +1,242 @@
+"""Whether a network's findings, grey values and bright bone are what its card says, judged by films with labels.
+
+A checkpoint does not say in which order its scores stand, what black and white were to it, or whether bone was bright.
+A mistake in any of it gives a network that runs, answers, and is wrong. Labelled films show it: scores that rank films
+the wrong way round, another order of the findings or other grey values that rank them clearly better, or answers that
+are the same for every film.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from core.errors import BadData
+from core.evaluate import examples
+from core.evaluate.feeds import INVERTED, Scores, Tell, feeds, logits
+from core.evaluate.figures import FEWEST
+from core.evaluate.intervals import Estimate, bands
+from core.evaluate.manifest import Row
+from core.evaluate.roc import auc
+from core.models.classifier import Classifier, log_odds, probabilities
+from core.models.importers.normalisation import NORMALISATIONS
+from core.types import Checkpoint
+
+MOST = 80  # films that are looked at; each goes through the network once for each way of feeding it
+_REPEATS = 300
+_CLEARLY = 0.02  # of AUC: the lower end of what other grey values gain, from which on they are proposed
+_SAME = 0.01  # of probability: a spread over all films below which the answers are one answer
+_FEW = 3  # findings in a sentence
+
+Truth = NDArray[np.bool_]
+Patients = NDArray[np.str_]
+
+
+@dataclass(frozen=True, eq=False)
+class Polarity:
+    """What labelled films say of a network.
+
+    n:        films that were looked at; patients: whose they are.
+    areas:    finding -> area under its ROC curve as the card has it, with its 95 % interval over resampled patients;
+              of findings that FEWEST films have and FEWEST have not.
+    positives: finding -> films that have it.
+    feeds:    way of feeding the network -> the mean of these areas; the first is the card's own.
+    warnings: what looks wrong, a sentence each with its figures; empty where nothing does.
+    findings: the names of the scores in another order that fits clearly better; None where none does.
+    normalisation: name of other grey values that fit clearly better; None where none do.
+    """
+
+    n: int
+    patients: int
+    areas: Mapping[str, Estimate]
+    positives: Mapping[str, int]
+    feeds: Mapping[str, Estimate]
+    warnings: tuple[str, ...]
+    findings: tuple[str, ...] | None = None
+    normalisation: str | None = None
+
+    @property
+    def sentences(self) -> list[str]:
+        """The areas in one line, then each warning; or that nothing speaks against the card."""
+        areas = ", ".join(f"{finding} {_words(area, self.positives[finding])}" for finding, area in self.areas.items())
+        first = f"On {self.n} films of {self.patients} patients, area under the ROC curve: {areas}."
+        return [first, *(self.warnings or ["Nothing in them speaks against findings, grey values and bright bone."])]
+
+
+def polarity(
+    classifier: Classifier, rows: Sequence[Row], *, most: int = MOST, seed: int = 0, tell: Tell | None = None
+) -> Polarity:
+    """What the films say of the network; up to `most` of them, drawn so that each label has its share.
+
+    rows:   films with labels. Labels that the network does not know say nothing, unless it knows none of them and its
+            findings are numbered: then they name the scores.
+    tell:   hears (films done, films in all).
+    Raises: BadData where too few films have a label that serves.
+    """
+    card = classifier.checkpoint
+    labels = examples.serving(rows, card.findings)
+    chosen = examples.drawn(rows, labels, most, seed)
+    truth = np.array([[label in examples.labels(row) for label in labels] for row in chosen])
+    enough = [place for place, count in enumerate(truth.sum(axis=0)) if FEWEST <= count <= len(chosen) - FEWEST]
+    if not enough:
+        raise BadData(
+            f"Of {len(rows)} films, none of {', '.join(labels)} has {FEWEST} films with it and {FEWEST} without. "
+            "Give more labelled films."
+        )
+    labels, truth = [labels[place] for place in enough], truth[:, enough]
+    given = logits(classifier, chosen, feeds(card.input), tell)
+    own = next(iter(given.values()))
+    several = len(card.findings) > 1
+    scores = {
+        feed: log_odds(each, card.temperature, multi_label=card.multi_label) if several else each
+        for feed, each in given.items()
+    }
+    patients = np.array([row.patient for row in chosen])
+    known = [examples.plain(finding) for finding in card.findings]
+    if labels[0] not in known:
+        names = [examples.spelled(chosen, label) for label in labels]
+        return _named(card, names, truth, scores, patients)
+    likely = probabilities(own, card.temperature, multi_label=card.multi_label)
+    return _judged(card, [known.index(label) for label in labels], truth, scores, likely, patients)
+
+
+def _judged(
+    card: Checkpoint, places: list[int], truth: Truth, scores: Mapping[str, Scores], likely: Scores, patients: Patients
+) -> Polarity:
+    """places: of each column of the truth (N, L) among the findings; scores: way of feeding -> (N, F)."""
+    own, *others = scores
+    count = len(places)
+    scores = {feed: each[:, places] for feed, each in scores.items()}
+    asis, swap = list(range(count)), _best(scores[own], truth)
+    areas = _drawn(lambda films: _areas(scores[own][films], truth[films], asis), patients)
+
+    def means(order: list[int]) -> dict[str, Estimate]:
+        """Of each way of feeding; of all but the first also what it gains over that, under "+" and its name."""
+
+        def figures(films: NDArray[np.intp]) -> NDArray[np.float64]:
+            found = np.array([_areas(each[films], truth[films], order).mean() for each in scores.values()])
+            return np.concatenate([found, found[1:] - found[0]])
+
+        return dict(zip([*scores, *(f"+{feed}" for feed in others)], _drawn(figures, patients), strict=True))
+
+    plain, exchanged = means(asis), means(swap)
+    fed = max(plain[feed].value for feed in others)  # a network fed wrongly can look as if its findings were swapped
+    swapped = exchanged[own].low > plain[own].high and exchanged[own].value >= fed
+    judged = exchanged if swapped else plain
+    better = max(others, key=lambda feed: judged[f"+{feed}"].low)
+    clearly = judged[f"+{better}"].low > _CLEARLY
+    names = [card.findings[place] for place in places]
+    warnings = [
+        *_same_answers(card, likely),
+        *([_swapped(names, swap, plain[own], exchanged[own])] if swapped else _wrong_way(names, areas)),
+        *([_better(better, own, judged)] if clearly else []),
+    ]
+    order = list(card.findings)
+    for place, output in enumerate(swap):
+        order[places[output]] = names[place]
+    return Polarity(
+        n=len(truth),
+        patients=len(np.unique(patients)),
+        areas=dict(zip(names, areas, strict=True)),
+        positives=dict(zip(names, map(int, truth.sum(axis=0)), strict=True)),
+        feeds={feed: plain[feed] for feed in scores},
+        warnings=tuple(warnings),
+        findings=tuple(order) if swapped else None,
+        normalisation=better if clearly and better != INVERTED else None,
+    )
+
+
+def _named(
+    card: Checkpoint, names: list[str], truth: Truth, scores: Mapping[str, Scores], patients: Patients
+) -> Polarity:
+    """The films' labels as names of scores that have none: each where it fits best, if it fits better than chance."""
+    own = next(iter(scores))
+    said = scores[own]
+    fits = np.array(
+        [[auc(said[:, output], truth[:, place]) for place in range(len(names))] for output in range(said.shape[1])]
+    )
+    outputs, places = (list(map(int, each)) for each in linear_sum_assignment(-fits))
+    names, truth, said = [names[place] for place in places], truth[:, places], said[:, outputs]
+    asis = list(range(len(names)))
+    areas = _drawn(lambda films: _areas(said[films], truth[films], asis), patients)
+    (mean,) = _drawn(lambda films: _areas(said[films], truth[films], asis).mean(keepdims=True), patients)
+    sure = {output: name for output, name, area in zip(outputs, names, areas, strict=True) if area.low > 0.5}
+    told = ", ".join(f"{card.findings[output]} is {name}" for output, name in sorted(sure.items()))
+    unsure = [name for name in names if name not in sure.values()]
+    warnings = [f"The scores have no names. By these films, {told}."] * bool(sure)
+    warnings += [f"No score ranks films with {', '.join(unsure)} clearly better than chance."] * bool(unsure)
+    return Polarity(
+        n=len(truth),
+        patients=len(np.unique(patients)),
+        areas=dict(zip(names, areas, strict=True)),
+        positives=dict(zip(names, map(int, truth.sum(axis=0)), strict=True)),
+        feeds={own: mean},
+        warnings=tuple(warnings),
+        findings=tuple(sure.get(output, finding) for output, finding in enumerate(card.findings)) if sure else None,
+    )
+
+
+def _best(scores: Scores, truth: Truth) -> list[int]:
+    """For each finding, which of the scores fits it best if each is used once."""
+    count = truth.shape[1]
+    fits = np.array([[auc(scores[:, output], truth[:, place]) for output in range(count)] for place in range(count)])
+    return [int(output) for output in linear_sum_assignment(-fits)[1]]
+
+
+def _areas(scores: Scores, truth: Truth, outputs: Sequence[int]) -> NDArray[np.float64]:
+    """(L,) area of each finding by the score that `outputs` gives it."""
+    return np.array([auc(scores[:, output], truth[:, place]) for place, output in enumerate(outputs)])
+
+
+def _drawn(figures: Callable[[NDArray[np.intp]], NDArray[np.float64]], patients: Patients) -> list[Estimate]:
+    """Each of the figures with its interval over resampled patients."""
+    drawn = zip(*bands(figures, patients, repeats=_REPEATS), strict=True)
+    return [Estimate(float(value), float(low), float(high), len(patients)) for value, low, high in drawn]
+
+
+def _same_answers(card: Checkpoint, likely: Scores) -> list[str]:
+    spread = float((np.percentile(likely, 95, axis=0) - np.percentile(likely, 5, axis=0)).max())
+    if spread >= _SAME:
+        return []
+    middle = np.median(likely, axis=0)
+    always = ", ".join(f"{card.findings[place]} {middle[place]:.3f}" for place in np.argsort(-middle)[:_FEW])
+    return [
+        f"It says the same of every film: {always}, give or take {spread:.4f}. Its grey values are probably out of "
+        "range, or it is untrained."
+    ]
+
+
+def _swapped(names: Sequence[str], swap: Sequence[int], mean: Estimate, exchanged: Estimate) -> str:
+    moved = [f"{names[output]} is {names[place]}" for place, output in enumerate(swap) if place != output]
+    return (
+        f"The findings look swapped: in their order the mean area is {_words(mean)}, in another one "
+        f"{_words(exchanged)}. By that one, what is called {', '.join(moved)}."
+    )
+
+
+def _wrong_way(names: Sequence[str], areas: Sequence[Estimate]) -> list[str]:
+    wrong = [f"{name} {_words(area)}" for name, area in zip(names, areas, strict=True) if area.high < 0.5]
+    if not wrong:
+        return []
+    return [
+        f"Films are ranked the wrong way round for {', '.join(wrong)}: the score speaks against what it is called, "
+        "or is of something else."
+    ]
+
+
+def _better(better: str, own: str, means: Mapping[str, Estimate]) -> str:
+    gain = means[f"+{better}"]
+    figures = (
+        f"mean area {_words(means[better])} against {_words(means[own])}, "
+        f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"
+    )
+    if better == INVERTED:
+        return f"Films with bone dark are ranked better: {figures}. It was probably trained on inverted films."
+    return f"Other grey values fit better, {better} ({NORMALISATIONS[better].title}): {figures}."
+
+
+def _words(area: Estimate, positives: int | None = None) -> str:
+    films = "" if positives is None else f", {positives} of {area.n} films"
+    return f"{area.value:.2f} ({area.low:.2f}–{area.high:.2f}{films})"
