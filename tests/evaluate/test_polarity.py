@@ -11,6 +11,7 @@ from PIL import Image
 from torch import nn
 
 from core.errors import BadData
+from core.evaluate import polarity as judging
 from core.evaluate.examples import drawn
 from core.evaluate.feeds import INVERTED
 from core.evaluate.manifest import Row
@@ -25,14 +26,17 @@ THIRDS = ("left", "middle", "right")
 UNIT = normalised(Input(size=SIDE), "unit")
 
 
-def _network() -> Network:
-    """Grey values are clamped to 0..1 first, so that other ranges tell nothing: relu(x) - relu(x - 1)."""
+def _network(sign: float = 1.0) -> Network:
+    """Grey values are clamped to 0..1 first, so that other ranges tell nothing: relu(x) - relu(x - 1).
+
+    sign: -1 for a network that was trained on films with bone dark, and sees 1 - x.
+    """
     clamped = nn.Conv2d(1, 2, 1)
     last = nn.Linear(6, 3)
     own = 30 * torch.eye(3) - 10
     with torch.no_grad():
-        clamped.weight.fill_(1)
-        clamped.bias.copy_(torch.tensor([0.0, -1.0]))  # type: ignore[union-attr]  # it has one unless told not to
+        clamped.weight.fill_(sign)
+        clamped.bias.copy_(torch.tensor([0.0, -1.0]) + (sign < 0))  # type: ignore[union-attr]  # it has one unless told not to
         last.weight.copy_(torch.cat([own, -own], dim=1))
         last.bias.zero_()
     features = nn.Sequential(OrderedDict(clamped=clamped, relu=nn.ReLU()))
@@ -43,6 +47,11 @@ def _network() -> Network:
 def _classifier(**changed: Any) -> Classifier:
     card = Checkpoint("thirds", "by-hand", THIRDS, multi_label=False, input=UNIT, sha256="")
     return Classifier(replace(card, **changed), _network())
+
+
+@pytest.fixture(autouse=True)
+def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "_REPEATS", 60)
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +106,7 @@ def test_wrong_grey_values_are_told_with_those_that_fit(rows: list[Row]) -> None
 
 
 def test_films_with_bone_dark_are_told(rows: list[Row]) -> None:
-    dark = replace(UNIT, low=1.0, high=0.0)
-    found = polarity(_classifier(input=dark), rows)
+    found = polarity(Classifier(_classifier().checkpoint, _network(-1.0)), rows)
 
     assert found.feeds[INVERTED].value == 1
     assert found.warnings[0].startswith("Films are ranked the wrong way round for left ")
