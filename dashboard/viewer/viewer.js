@@ -121,7 +121,7 @@ class Viewer {
     const near = linked(this).filter(({ canvas }) => {
       return canvas && Math.abs(canvas.width - width) <= SAME && Math.abs(canvas.height - height) <= SAME;
     });
-    const least = (side) => Math.min(...near.map(({ canvas }) => canvas[side]));
+    const least = (side) => Math.min(this.canvas[side], ...near.map(({ canvas }) => canvas[side])); // closed, it is in no link
     return { width: least("width"), height: least("height") };
   }
 
