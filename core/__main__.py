@@ -1,4 +1,4 @@
-"""The command line: `python -m core predict|explain|compare|models|methods|evaluate|layers|train|bench`.
+"""The command line: `python -m core predict|explain|compare|models|methods|evaluate|layers|atlas|train|bench`.
 
 Each command stands in its own file of core/commands/; what it needs of the rest is imported when it runs, so that
 `--help` answers at once.
@@ -6,6 +6,7 @@ Each command stands in its own file of core/commands/; what it needs of the rest
 
 import click
 
+from core.commands.atlas import atlas
 from core.commands.bench import bench
 from core.commands.catalogue import methods, models
 from core.commands.compare import compare
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (predict, explain, compare, models, methods, evaluate, layers, train, bench):
+for command in (predict, explain, compare, models, methods, evaluate, layers, atlas, train, bench):
     cli.add_command(command)
 
 

@@ -1,0 +1,228 @@
+"""The atlas of a network's units: what each of them responds to in a set of films, read from one Parquet file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from core.errors import BadData, BadSetting
+from core.layers.field import Field, Span
+from core.layers.switch import Unit
+from core.registry import unknown
+from core.types import Checkpoint
+
+FILE = "atlas.parquet"
+FORMAT = 1
+_KEY = b"lightbox"
+_AGAIN = "Build it again with python -m core atlas and another --out."
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A film that excites a unit, and where.
+
+    film:        its name in the reference set.
+    value:       the unit's greatest activation there, or its relevance in logits.
+    row, column: the cell with the greatest one.
+    finding:     what the network said of the film; the relevance is for that.
+    """
+
+    film: str
+    value: float
+    row: int
+    column: int
+    finding: str
+
+
+@dataclass(frozen=True, eq=False)
+class UnitTold:
+    """What the atlas knows of one unit.
+
+    mean:          over all cells and films.
+    least, most:   of the films' greatest activations.
+    quantiles:     level -> of the films' greatest activations.
+    auc:           finding -> how well the film's greatest activation alone tells it, 0 to 1; NaN without labels.
+    speaks:        finding -> mean relevance in logits, above zero for the finding; NaN where no film was asked.
+    exciting, relevant: the films with the greatest activation and with the greatest relevance, best first.
+    """
+
+    stage: str
+    channel: int
+    mean: float
+    least: float
+    most: float
+    quantiles: Mapping[float, float]
+    auc: Mapping[str, float]
+    speaks: Mapping[str, float]
+    exciting: tuple[Seen, ...]
+    relevant: tuple[Seen, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """What a reference set says of every unit of every stage.
+
+    told:  the file's own account: checkpoint, sha256, findings, set, drawn, films, relevant (films with the relevance
+           of inner stages), sample (films behind quantiles and AUC), rank_error (of the quantiles, 95 %), skipped,
+           levels, top, size (px of the network's square), stages.
+    """
+
+    folder: Path
+    told: Mapping[str, Any]
+    table: pyarrow.Table
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        return tuple(self.told["findings"])
+
+    @property
+    def films(self) -> int:
+        return int(self.told["films"])
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return tuple(self.told["stages"])
+
+    def shape(self, stage: str) -> tuple[int, int, int]:
+        """(K, h, w) of the stage. Raises: UnknownName."""
+        high, wide, units = (self._stage(stage)["shape"][place] for place in (1, 2, 0))
+        return units, high, wide
+
+    def field(self, stage: str) -> Field | None:
+        """What a cell of the stage sees; None where that cannot be told. Raises: UnknownName."""
+        field = self._stage(stage)["field"]
+        return field and Field(Span(**field["rows"]), Span(**field["columns"]), field["whole"])
+
+    @cached_property
+    def usual(self) -> Mapping[str, NDArray[np.float32]]:
+        """Stage -> (K,) the units' means: what is put in their place when they are switched off."""
+        return {stage: self.column(stage, "mean").astype(np.float32) for stage in self.stages}
+
+    def column(self, stage: str, name: str) -> NDArray[np.float64]:
+        """(K, ...) one figure of all units of the stage; "auc" and "speaks" are (K, F). Raises: UnknownName."""
+        rows = self._rows(stage).column(name).to_pylist()
+        return np.array(rows, np.float64)
+
+    def unit(self, stage: str, channel: int) -> UnitTold:
+        """All of one unit. Raises: UnknownName for a stage; BadSetting for a unit that is not there."""
+        units = self.shape(stage)[0]
+        if not 0 <= channel < units:
+            raise BadSetting(f"{stage} has no unit {channel}; it has units 0 to {units - 1}. Choose one of them.")
+        (row,) = self._rows(stage).slice(channel, 1).to_pylist()
+        return UnitTold(
+            stage=stage,
+            channel=channel,
+            mean=row["mean"],
+            least=row["least"],
+            most=row["most"],
+            quantiles=dict(zip(self.told["levels"], row["quantiles"], strict=True)),
+            auc=dict(zip(self.findings, map(_number, row["auc"]), strict=True)),
+            speaks=dict(zip(self.findings, map(_number, row["speaks"]), strict=True)),
+            exciting=tuple(Seen(**each) for each in row["exciting"]),
+            relevant=tuple(Seen(**each) for each in row["relevant"]),
+        )
+
+    def ranked(
+        self, finding: str, *, by: Literal["auc", "speaks"] = "speaks", stage: str | None = None
+    ) -> tuple[Unit, ...]:
+        """The units that tell the finding best, or speak for it most, first; those without a figure last.
+
+        Raises: UnknownName for a finding or stage.
+        """
+        if finding not in self.findings:
+            raise unknown("finding", finding, list(self.findings))
+        place, found = self.findings.index(finding), []
+        for name in (stage,) if stage else self.stages:
+            figures = np.nan_to_num(self.column(name, by)[:, place], nan=-np.inf)
+            found += [(float(figure), (name, channel)) for channel, figure in enumerate(figures)]
+        return tuple(unit for _, unit in sorted(found, key=lambda each: -each[0]))
+
+    def _stage(self, stage: str) -> Mapping[str, Any]:
+        if stage not in self.told["stages"]:
+            raise unknown("stage in the atlas", stage, list(self.stages))
+        found: Mapping[str, Any] = self.told["stages"][stage]
+        return found
+
+    def _rows(self, stage: str) -> pyarrow.Table:
+        units = self.shape(stage)[0]
+        start = sum(self.shape(each)[0] for each in self.stages[: self.stages.index(stage)])
+        return self.table.slice(start, units)
+
+
+def read(path: Path, checkpoint: Checkpoint) -> Atlas:
+    """The atlas in the folder, or of that file.
+
+    Raises: BadData where there is none, it cannot be read, or it belongs to other weights.
+    """
+    file = path / FILE if path.is_dir() else path
+    told = account(file)
+    if told["sha256"] != checkpoint.sha256:
+        raise BadData(other_weights(file.parent, told, checkpoint))
+    return Atlas(file.parent, told, pyarrow.parquet.read_table(file))
+
+
+def account(file: Path) -> dict[str, Any]:
+    """What the file says of itself. Raises: BadData where it is no atlas, or one of another format."""
+    if not file.is_file():
+        raise BadData(f"There is no atlas {file}. Build one: python -m core atlas --data FOLDER --out {file.parent}.")
+    try:
+        told = json.loads((pyarrow.parquet.read_schema(file).metadata or {})[_KEY])
+    except (pyarrow.ArrowException, KeyError, ValueError) as error:
+        raise BadData(f"{file} is no atlas of Lightbox, or was cut short ({error}). {_AGAIN}") from error
+    if told.get("format") != FORMAT:
+        raise BadData(f"{file} is an atlas of format {told.get('format')}; this version reads {FORMAT}. {_AGAIN}")
+    found: dict[str, Any] = told
+    return found
+
+
+def other_weights(folder: Path, told: Mapping[str, Any], checkpoint: Checkpoint) -> str:
+    """The sentence about an atlas of another network."""
+    return (
+        f"The atlas in {folder} belongs to other weights ({told['checkpoint']}, SHA-256 {told['sha256'][:12]}…), not "
+        f"to {checkpoint.name} ({checkpoint.sha256[:12]}…); it was left as it is. Build one in another folder."
+    )
+
+
+def write(folder: Path, told: Mapping[str, Any], columns: Mapping[str, Any]) -> None:
+    """Stores an atlas, whole or not at all; columns: name -> a value a unit, stage by stage."""
+    films = pyarrow.list_(
+        pyarrow.struct(
+            {
+                "film": pyarrow.string(),
+                "value": pyarrow.float32(),
+                "row": pyarrow.int32(),
+                "column": pyarrow.int32(),
+                "finding": pyarrow.string(),
+            }
+        )
+    )
+    figures = pyarrow.list_(pyarrow.float32())
+    schema = pyarrow.schema(
+        {
+            "stage": pyarrow.string(),
+            "channel": pyarrow.int32(),
+            "mean": pyarrow.float32(),
+            "least": pyarrow.float32(),
+            "most": pyarrow.float32(),
+            "quantiles": figures,
+            "auc": figures,
+            "speaks": figures,
+            "exciting": films,
+            "relevant": films,
+        },
+        metadata={_KEY: json.dumps({"format": FORMAT, **told})},
+    )
+    part = folder / f"{FILE}.part"
+    pyarrow.parquet.write_table(pyarrow.table(dict(columns), schema=schema), part, compression="zstd")
+    part.replace(folder / FILE)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -1,0 +1,71 @@
+"""What the films of an atlas look like where a unit saw something: cut from pictures that lie beside it."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from core.errors import BadData
+from core.image.prepare import prepare
+from core.layers.atlas import Atlas, Seen
+from core.layers.reference import UNREADABLE, ReferenceSet
+from core.types import Checkpoint
+
+FOLDER = "pictures"
+_QUALITY = 85  # WebP's, of 100: a film of 224 px is 5 KB
+
+
+def store(atlas: Atlas, films: ReferenceSet, checkpoint: Checkpoint, *, progress: bool = False) -> int:
+    """Keeps one picture of each film that the atlas names, as the network saw it; returns how many lie there.
+
+    What is there already stays. Of persons' films these are persons' pixels: they belong where the films may lie.
+    """
+    folder = atlas.folder / FOLDER
+    folder.mkdir(exist_ok=True)
+    named = {seen.film for seen in _all(atlas)}
+    wanted = [film for film in films.films if film.name in named and not picture_file(atlas.folder, film.name).exists()]
+    for film in tqdm(wanted, desc="pictures", unit="film", disable=not progress):
+        try:
+            picture = prepare(film.open(), checkpoint.input).picture
+        except UNREADABLE:  # gone since the pass; its patches stay empty
+            continue
+        file = picture_file(atlas.folder, film.name)
+        Image.fromarray(picture).save(file.with_suffix(".part"), "WebP", quality=_QUALITY)
+        file.with_suffix(".part").replace(file)
+    return sum(picture_file(atlas.folder, name).exists() for name in named)
+
+
+def patch(atlas: Atlas, stage: str, seen: Seen) -> NDArray[np.uint8] | None:
+    """(h, w) uint8, what the cell saw of the film: its receptive field, cut at the film's edge; None without a picture.
+
+    Upright only where the network saw the film upright. A field as large as the film gives the whole film.
+    Raises: UnknownName for a stage; BadData where the picture cannot be read.
+    """
+    file, field, size = picture_file(atlas.folder, seen.film), atlas.field(stage), int(atlas.told["size"])
+    if not file.exists() or field is None:
+        return None
+    try:
+        with Image.open(file) as opened:
+            whole = np.asarray(opened.convert("L"))
+    except OSError as error:
+        raise BadData(f"{file} cannot be read ({error}). Remove it; --pictures makes it again.") from error
+    x0, y0, x1, y1 = (round(edge) for edge in field.box(seen.row, seen.column, size))
+    found: NDArray[np.uint8] = whole[y0:y1, x0:x1]
+    return found
+
+
+def picture_file(folder: Path, film: str) -> Path:
+    """Where the picture of the film lies: its name, made safe, and a digest that tells equal ones apart."""
+    safe = re.sub(r"[^A-Za-z0-9-]+", "-", film)[:40].strip("-")
+    return folder / FOLDER / f"{safe}-{hashlib.sha256(film.encode()).hexdigest()[:8]}.webp"
+
+
+def _all(atlas: Atlas) -> Iterator[Seen]:
+    for name in ("exciting", "relevant"):
+        for films in atlas.table.column(name).to_pylist():
+            yield from (Seen(**each) for each in films)

@@ -1,0 +1,128 @@
+"""The films that an atlas is made of: a table, a folder, or drawn ones."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import BadData, UnreadableFile
+from core.evaluate import chestxray14
+from core.evaluate.manifest import NOTHING, Row, radiograph
+from core.evaluate.manifest import read as read_manifest
+from core.image.phantom import Opacity, draw
+from core.image.read import read
+from core.image.signature import format_of
+from core.types import Radiograph
+
+_PHANTOM = 512  # px a side: more than any network sees
+_OPACITY = "opacity"  # the label of a phantom with one
+_PLACES = ((0.27, 0.37), (0.73, 0.37), (0.27, 0.57), (0.73, 0.55))  # of opacities: both lungs, high and low
+_HEAD = 512  # bytes; enough for every signature
+
+
+@dataclass(frozen=True)
+class Film:
+    """One film of the set.
+
+    name:   its id; for a film of a folder, its path in it.
+    open:   gives it, when its turn comes; raises UnreadableFile or BadData where it cannot.
+    labels: what is known of it; None where nothing is.
+    """
+
+    name: str
+    open: Callable[[], Radiograph]
+    labels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ReferenceSet:
+    """films in a fixed order; told: what they are, in words; drawn: no person's films."""
+
+    told: str
+    films: tuple[Film, ...]
+    drawn: bool = False
+
+
+def phantoms(count: int) -> ReferenceSet:
+    """Drawn chests, every other one with an opacity in a lung; the same ones each time."""
+
+    def drawn(seed: int) -> Radiograph:
+        return draw(seed=seed, height=_PHANTOM, width=_PHANTOM, opacity=_opacity(seed)).radiograph
+
+    films = tuple(
+        Film(f"phantom {seed}", lambda seed=seed: drawn(seed), (_OPACITY,) if _opacity(seed) else ())  # type: ignore[misc]
+        for seed in range(count)
+    )
+    return ReferenceSet(f"{count} drawn phantoms", films, drawn=True)
+
+
+def from_data(path: Path, *, split: str | None = None) -> ReferenceSet:
+    """The films of a table or of a folder with cxr.csv, with their labels; else every film below the folder.
+
+    split:  films of this split alone; only for tables.
+    Raises: BadData where there is none.
+    """
+    if path.is_dir() and not (path / "cxr.csv").exists() and not chestxray14.lies_in(path):
+        if split:
+            raise BadData(f"{path} has no table and so no split {split!r}. Leave --split out, or give a table.")
+        return _folder(path)
+    rows = chestxray14.table(path) if chestxray14.lies_in(path) else read_manifest(path)
+    chosen = [row for row in rows if split is None or row.split == split]
+    if not chosen:
+        known = ", ".join(sorted({row.split for row in rows if row.split})) or "none"
+        raise BadData(f"The table has no film in split {split!r}; its splits: {known}. Choose one of them.")
+    return from_rows(chosen, f"{path.name}{f', split {split}' if split else ''}")
+
+
+def from_rows(rows: Sequence[Row], told: str) -> ReferenceSet:
+    """The films of a manifest's rows."""
+    films = tuple(
+        Film(row.id, lambda row=row: radiograph(row), tuple(label for label in row.labels if label != NOTHING))  # type: ignore[misc]
+        for row in rows
+    )
+    return ReferenceSet(told, films)
+
+
+def some(films: ReferenceSet, count: int) -> ReferenceSet:
+    """So many films of the set, at random, the same ones each time; the whole set where it has no more."""
+    if count >= len(films.films):
+        return films
+    return ReferenceSet(f"{count} of {films.told}", shuffled(films.films)[:count], films.drawn)
+
+
+def shuffled(films: Sequence[Film], seed: int = 0) -> tuple[Film, ...]:
+    """The films in a random order that is the same each time, so that the first ones stand for all."""
+    return tuple(films[place] for place in np.random.default_rng(seed).permutation(len(films)))
+
+
+def _opacity(seed: int) -> Opacity | None:
+    """That of the phantom: none in even ones, and in the others at a place and of a size of its own."""
+    if seed % 2 == 0:
+        return None
+    chance = np.random.default_rng(seed)
+    x, y = _PLACES[seed // 2 % len(_PLACES)] + chance.uniform(-0.04, 0.04, 2)
+    return Opacity(float(x), float(y), radius=float(chance.uniform(0.05, 0.1)), strength=float(chance.uniform(0.5, 1)))
+
+
+def _folder(path: Path) -> ReferenceSet:
+    def opened(file: Path) -> Radiograph:
+        return read(file.read_bytes(), name=file.name)
+
+    files = [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts) and _is_film(file)
+    ]
+    if not files:
+        raise BadData(f"There is no radiograph in {path}. Give a folder that holds some, or a table of films.")
+    films = tuple(Film(str(file.relative_to(path)), lambda file=file: opened(file)) for file in files)  # type: ignore[misc]
+    return ReferenceSet(path.name, films)
+
+
+def _is_film(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return format_of(opened.read(_HEAD)) is not None
+
+
+UNREADABLE = (UnreadableFile, BadData, OSError)  # what opening a film may raise

@@ -1,0 +1,165 @@
+"""What a survey has counted: of bounded size, whatever the number of films."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from core.layers.plan import Plan
+from core.layers.reference import Film
+
+SAMPLE = 2000  # films behind quantiles and AUC
+LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+_NONE = -np.inf  # the value of a place among the best that no film has taken yet
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What some films gave: (N, U) each, of all stages one after another.
+
+    relevance: for the likeliest finding; NaN where it was not taken. last: (N, F, K) of the last stage, all findings.
+    likeliest: (N,).
+    """
+
+    mean: Array
+    greatest: Array
+    greatest_cell: Array
+    relevance: Array
+    relevance_cell: Array
+    last: Array
+    likeliest: Array
+    inner: bool
+
+
+@dataclass(eq=False)
+class Tally:
+    """What has been counted so far; U units of all stages one after another, F findings.
+
+    sums:    name -> array: mean (U,), speaks (U, F) and asked (S, F), the films behind it.
+    best:    name -> (U, top) of "value", "film", "cell", "finding", for "exciting_" and "relevant_".
+    maxima:  (SAMPLE, U) float32, the greatest activations of the first films; truth: (SAMPLE, F), 1, 0 or -1 (unknown).
+    seen:    films of the order that are done; films: those that could be read; followed: those with inner relevance.
+    """
+
+    arrays: dict[str, Array]
+    widths: tuple[int, ...]
+    seen: int = 0
+    films: int = 0
+    followed: int = 0
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def fresh(cls, drawn: Plan, findings: int, top: int, films: int) -> "Tally":
+        widths = tuple(stage.shape[0] for stage in drawn.stages)
+        units, sample = sum(widths), min(films, SAMPLE)
+        arrays: dict[str, Array] = {
+            "mean": np.zeros(units),
+            "least": np.full(units, np.inf, np.float32),
+            "most": np.full(units, -np.inf, np.float32),
+            "speaks": np.zeros((units, findings)),
+            "asked": np.zeros((len(widths), findings), np.int64),
+            "maxima": np.zeros((sample, units), np.float32),
+            "truth": np.full((sample, findings), -1, np.int8),
+        }
+        for name in ("exciting", "relevant"):
+            arrays[f"{name}_value"] = np.full((units, top), _NONE, np.float32)
+            for part in ("film", "cell", "finding"):
+                arrays[f"{name}_{part}"] = np.zeros((units, top), np.int32)
+        return cls(arrays, widths)
+
+    def add(self, found: "Found", films: Sequence[int], truth: Array) -> None:
+        """Counts some films; films: their places in the order; truth: (N, F)."""
+        a, many = self.arrays, len(films)
+        a["mean"] += found.mean.sum(axis=0, dtype=np.float64)
+        a["least"] = np.minimum(a["least"], found.greatest.min(axis=0))
+        a["most"] = np.maximum(a["most"], found.greatest.max(axis=0))
+        room = max(0, min(many, len(a["maxima"]) - self.films))
+        a["maxima"][self.films : self.films + room] = found.greatest[:room]
+        a["truth"][self.films : self.films + room] = truth[:room]
+        self._keep("exciting", found.greatest, found.greatest_cell, films, found.likeliest)
+        relevance = np.where(np.isnan(found.relevance), _NONE, found.relevance)
+        self._keep("relevant", relevance, found.relevance_cell, films, found.likeliest)
+        last = sum(self.widths[:-1])
+        a["speaks"][last:] += found.last.sum(axis=0, dtype=np.float64).T
+        a["asked"][-1] += many
+        if found.inner:
+            for film, finding in enumerate(found.likeliest):
+                a["speaks"][:last, finding] += found.relevance[film, :last]
+                a["asked"][:-1, finding] += 1
+            self.followed += many
+        self.films += many
+
+    def _keep(self, name: str, values: Array, cells: Array, films: Sequence[int], findings: Array) -> None:
+        """Takes the (N, U) values in among each unit's best; the earlier film first where two are equal."""
+        a, shape = self.arrays, values.shape
+        new = {
+            "value": values,
+            "film": np.broadcast_to(np.array(films)[:, None], shape),
+            "cell": cells,
+            "finding": np.broadcast_to(findings[:, None], shape),
+        }
+        both = {part: np.concatenate([a[f"{name}_{part}"], new[part].T], axis=1) for part in new}
+        first = np.argsort(-both["value"], axis=1, kind="stable")[:, : a[f"{name}_value"].shape[1]]
+        for part, each in both.items():
+            a[f"{name}_{part}"] = np.take_along_axis(each, first, axis=1).astype(a[f"{name}_{part}"].dtype)
+
+
+def columns(tally: Tally, drawn: Plan, order: Sequence[Film], findings: Sequence[str]) -> Mapping[str, Any]:
+    """The table's columns, a value a unit."""
+    a, sample = tally.arrays, min(tally.films, SAMPLE)
+    maxima, asked = a["maxima"][:sample], np.repeat(a["asked"], tally.widths, axis=0)
+    speaks = np.divide(a["speaks"], asked, out=np.full(asked.shape, np.nan), where=asked > 0)
+    across = np.repeat([stage.shape[2] for stage in drawn.stages], tally.widths)
+
+    def seen(name: str, above: float) -> list[list[dict[str, Any]]]:
+        return [
+            [
+                {
+                    "film": order[film].name,
+                    "value": float(value),
+                    "row": int(cell // wide),
+                    "column": int(cell % wide),
+                    "finding": findings[finding],
+                }
+                for value, film, cell, finding in zip(*(a[f"{name}_{part}"][unit] for part in parts), strict=True)
+                if value > above
+            ]
+            for unit, wide in enumerate(across)
+        ]
+
+    parts = ("value", "film", "cell", "finding")
+    return {
+        "stage": [stage.name for stage in drawn.stages for _ in range(stage.shape[0])],
+        "channel": [channel for stage in drawn.stages for channel in range(stage.shape[0])],
+        "mean": (a["mean"] / tally.films).astype(np.float32),
+        "least": a["least"],
+        "most": a["most"],
+        "quantiles": list(np.quantile(maxima, LEVELS, axis=0).T.astype(np.float32)),
+        "auc": list(aucs(maxima, a["truth"][:sample]).astype(np.float32)),
+        "speaks": list(speaks.astype(np.float32)),
+        "exciting": seen("exciting", _NONE),
+        "relevant": seen("relevant", 0.0),
+    }
+
+
+def aucs(maxima: Array, truth: Array) -> Array:
+    """(U, F) area under the ROC curve of each unit for each finding; NaN where one class is missing.
+
+    maxima: (N, U); truth: (N, F), 1, 0 or -1 for unknown. Source: as core.evaluate.roc.auc, by ranks.
+    """
+    found = np.full((maxima.shape[1], truth.shape[1]), np.nan)
+    labelled = truth[:, 0] >= 0  # a film's labels are known for all findings or for none
+    positive = truth[labelled] == 1
+    above, below = positive.sum(axis=0), (~positive).sum(axis=0)
+    told = (above > 0) & (below > 0)
+    if told.any():
+        for start in range(0, maxima.shape[1], 256):  # bounds the memory of the ranks
+            ranks = rankdata(maxima[labelled, start : start + 256], axis=0)
+            sums = ranks.T @ positive[:, told]
+            found[start : start + 256, told] = (sums - above[told] * (above[told] + 1) / 2) / (above * below)[told]
+    return found

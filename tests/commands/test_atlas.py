@@ -1,0 +1,73 @@
+"""`atlas`: of drawn chests and of a drawn table, resumed, refused, told."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from core.__main__ import cli
+from core.layers.atlas import read
+from core.models.architecture import architectures
+from core.models.checkpoint import input_card, read_card, write
+from core.types import Input
+from tests.evaluate import drawn
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two untrained small CNNs, "one" and "other"."""
+    folder = tmp_path_factory.mktemp("small")
+    card = {"architecture": "small-cnn", "findings": ["pneumonia", "normal"], "multi_label": False}
+    card |= {"input": input_card(Input(size=32)), "temperature": 1.0}
+    for name in ("one", "other"):
+        write(architectures["small-cnn"].build(2, 1).eval(), card, name, folder)
+    return folder
+
+
+def _atlas(folder: Path, name: str, *given: object) -> Result:
+    return CliRunner().invoke(cli, ["atlas", "--checkpoint", name, "--weights", str(folder), *map(str, given)])
+
+
+def test_phantoms_give_an_atlas_with_pictures(small: Path, tmp_path: Path) -> None:
+    told = _atlas(small, "one", "--phantoms", 3, "--pictures", "--out", tmp_path / "atlas")
+
+    assert told.exit_code == 0, told.output
+    assert "one over 3 films (3 drawn phantoms), 480 units." in told.stdout
+    assert "3 pictures." in told.stdout
+    found = read(tmp_path / "atlas", read_card("one", small))
+    assert found.told["drawn"]
+    assert len(list((tmp_path / "atlas" / "pictures").iterdir())) == 3
+    assert "-" in told.stdout.splitlines()[-1]  # phantoms have none of the labels, so no AUC
+
+
+def test_a_table_gives_areas_and_one_line_for_programs(small: Path, tmp_path: Path) -> None:
+    manifest = drawn.write(tmp_path, 6)
+    given = ("--data", manifest, "--split", "val", "--every", 1, "--out", tmp_path / "atlas", "--json")
+    told = _atlas(small, "one", *given)
+
+    assert told.exit_code == 0, told.output
+    line = json.loads(told.stdout.splitlines()[-1])
+    assert (line["films"], line["relevant"], line["pictures"]) == (4, 4, None)
+    assert line["set"] == "films.csv, split val"
+    assert not (tmp_path / "atlas" / "pictures").exists()
+    found = read(tmp_path / "atlas", read_card("one", small))
+    assert 0.5 <= found.unit(*found.ranked("pneumonia", by="auc")[0]).auc["pneumonia"] <= 1
+
+
+def test_an_atlas_of_other_weights_is_left_as_it_is(small: Path, tmp_path: Path) -> None:
+    _atlas(small, "one", "--phantoms", 2, "--out", tmp_path)
+    before = (tmp_path / "atlas.parquet").read_bytes()
+    told = _atlas(small, "other", "--phantoms", 2, "--out", tmp_path)
+
+    assert told.exit_code == 1
+    assert "belongs to other weights (one, SHA-256 " in told.output
+    assert (tmp_path / "atlas.parquet").read_bytes() == before
+
+
+def test_films_come_from_one_place(small: Path, tmp_path: Path) -> None:
+    for given in ((), ("--phantoms", 2, "--data", tmp_path)):
+        told = _atlas(small, "one", *given, "--out", tmp_path / "atlas")
+
+        assert told.exit_code == 1
+        assert "give --data DIR, or --phantoms N, and not both" in told.output

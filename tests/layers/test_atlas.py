@@ -1,0 +1,266 @@
+"""The atlas: of a planted unit, by hand, resumed, of other weights."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import BadData, BadSetting, Stopped, UnknownName, UnreadableFile
+from core.image.prepare import prepare
+from core.layers import atlas as atlases
+from core.layers import survey, tally
+from core.layers.activations import activations
+from core.layers.atlas import Atlas, read
+from core.layers.patches import patch, store
+from core.layers.reference import Film, ReferenceSet, from_data, phantoms, some
+from core.layers.survey import build
+from core.models.classifier import Classifier
+from core.types import Radiograph
+from core.work import Work
+from tests.evaluate import drawn
+from tests.layers import planted
+
+_CORNERS = ((9, 13), (3, 3), (21, 25), (15, 5))
+
+
+def _films(count: int = 20) -> ReferenceSet:
+    """Every fifth film has a square, two where its number is ten."""
+    return ReferenceSet("squares", tuple(_film(number) for number in range(count)))
+
+
+def _film(number: int) -> Film:
+    if number % 5:
+        return Film(f"film {number}", lambda: planted.film(number), ("nothing",))
+    squares = [_CORNERS[number // 5 % 4]] + ([(27, 3)] if number == 10 else [])
+    return Film(f"film {number}", lambda: planted.film(number, squares=squares), ("square",))
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
+    return build(planted.classifier(), _films(), tmp_path_factory.mktemp("atlas"), top=3, every=1)
+
+
+def test_the_planted_unit_comes_first_for_its_finding(atlas: Atlas) -> None:
+    for stage in ("stage 1", "stage 2"):
+        assert atlas.ranked("square", stage=stage)[0] == (stage, planted.UNIT)
+        assert atlas.ranked("square", by="auc", stage=stage)[0] == (stage, planted.UNIT)
+        unit = atlas.unit(stage, planted.UNIT)
+        assert unit.auc == {"square": 1.0, "nothing": 0.0}
+        gain = planted.WEIGHT / 4 / 256  # a square's, in logits; five lie on four films
+        assert unit.speaks["square"] == pytest.approx(gain * 5 / (20 if stage == "stage 2" else 4))
+        assert all(atlas.unit(stage, other).speaks["square"] == 0 for other in range(5) if other != planted.UNIT)
+
+
+def test_its_films_are_those_with_the_pattern_and_the_place_is_where_it_lies(atlas: Atlas) -> None:
+    unit = atlas.unit("stage 1", planted.UNIT)
+
+    assert len(unit.exciting) == 3
+    for seen in (*unit.exciting, *unit.relevant):
+        number = int(seen.film.split()[1])
+        assert number % 5 == 0
+        assert seen.finding == "square"
+        corners = {_CORNERS[number // 5 % 4], (27, 3)}
+        assert ((seen.row * 2 - 1), (seen.column * 2 - 1)) in corners  # stride 2, padding 1
+    assert [seen.value for seen in unit.exciting] == sorted((seen.value for seen in unit.exciting), reverse=True)
+    assert unit.relevant[0].film == "film 10"  # two squares
+
+
+def test_the_figures_of_a_unit_are_those_of_its_activations(atlas: Atlas) -> None:
+    network = planted.classifier()
+    found = [activations(network, film.open(), "stage 1", findings=["square"]) for film in _films().films]
+    maxima = np.array([each.maps[0].max() for each in found])
+    unit = atlas.unit("stage 1", 0)
+
+    assert unit.mean == pytest.approx(np.mean([each.means[0] for each in found]), rel=1e-5)
+    assert atlas.usual["stage 1"][0] == np.float32(unit.mean)
+    assert (unit.least, unit.most) == (maxima.min(), maxima.max())
+    assert unit.quantiles == pytest.approx({level: np.quantile(maxima, level) for level in tally.LEVELS}, rel=1e-5)
+    order = np.argsort(-maxima)[:3]
+    assert [seen.film for seen in unit.exciting] == [f"film {number}" for number in order]
+
+
+def test_what_the_file_says_of_itself(atlas: Atlas) -> None:
+    told = atlas.told
+
+    assert (told["checkpoint"], told["films"], told["relevant"], told["sample"]) == ("planted", 20, 20, 20)
+    assert (told["rank_error"], told["skipped"], told["drawn"], told["size"]) == (0, 0, False, 32)
+    assert (atlas.stages, atlas.shape("stage 1")) == (("stage 1", "stage 2"), (5, 16, 16))
+    field = atlas.field("stage 2")
+    assert field is not None
+    assert (field.rows.size, field.rows.jump) == (6, 4)
+
+
+def test_a_killed_pass_goes_on_and_ends_with_the_same_atlas(atlas: Atlas, tmp_path: Path) -> None:
+    work = Work(tell=lambda done, total: work.cancel() if done >= 8 else None)
+    with pytest.raises(Stopped, match="cancelled"):
+        build(planted.classifier(), _films(), tmp_path, top=3, every=1, work=work)
+    assert [file.name for file in tmp_path.iterdir()] == ["atlas.part.npz"]
+
+    opened: list[str] = []
+
+    def counted(film: Film) -> Film:
+        def open_it() -> Radiograph:
+            opened.append(film.name)
+            return film.open()
+
+        return replace(film, open=open_it)
+
+    films = ReferenceSet("squares", tuple(map(counted, _films().films)))
+    found = build(planted.classifier(), films, tmp_path, top=3, every=1, save_every=0)
+
+    assert len(opened) == 20 - 8  # one block was done
+    assert found.table.equals(atlas.table)
+    assert found.told == atlas.told
+    assert [file.name for file in tmp_path.iterdir()] == ["atlas.parquet"]
+    build(planted.classifier(), films, tmp_path, top=3, every=1)
+    assert len(opened) == 12  # it was there already
+
+
+def test_the_inner_stages_relevance_can_rest_on_fewer_films(atlas: Atlas, tmp_path: Path) -> None:
+    found = build(planted.classifier(), _films(), tmp_path / "half", top=3, every=2)
+    none = build(planted.classifier(), _films(), tmp_path / "none", top=3, every=0)
+
+    assert (found.told["relevant"], none.told["relevant"]) == (12, 0)  # the first and the third block, of 8 and 4
+    assert none.unit("stage 1", planted.UNIT).relevant == ()
+    assert np.isnan(none.unit("stage 1", planted.UNIT).speaks["square"])
+    for each in (found, none):
+        assert each.unit("stage 2", planted.UNIT).speaks == pytest.approx(atlas.unit("stage 2", planted.UNIT).speaks)
+
+
+def test_an_atlas_of_other_weights_is_refused_and_left_as_it_is(atlas: Atlas) -> None:
+    other = Classifier(replace(planted.classifier().checkpoint, name="another", sha256="f" * 64), planted.network())
+    before = (atlas.folder / atlases.FILE).read_bytes()
+    sentence = r"belongs to other weights \(planted, SHA-256 planted…\), not to another \(ffffffffffff…\)"
+
+    with pytest.raises(BadData, match=sentence):
+        read(atlas.folder, other.checkpoint)
+    with pytest.raises(BadData, match=sentence):
+        build(other, _films(), atlas.folder, top=3, every=1)
+    with pytest.raises(BadData, match=r"over other films or with other settings"):
+        build(planted.classifier(), _films(15), atlas.folder, top=3, every=1)
+    assert (atlas.folder / atlases.FILE).read_bytes() == before
+
+
+def test_a_state_of_other_weights_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    work = Work(tell=lambda done, total: work.cancel() if done >= 8 else None)
+    with pytest.raises(Stopped, match="cancelled"):
+        build(planted.classifier(), _films(), tmp_path, work=work)
+    before = (tmp_path / "atlas.part.npz").read_bytes()
+    other = Classifier(replace(planted.classifier().checkpoint, sha256="other"), planted.network())
+
+    with pytest.raises(BadData, match="belongs to other weights"):
+        build(other, _films(), tmp_path)
+    assert (tmp_path / "atlas.part.npz").read_bytes() == before
+
+
+def test_what_is_no_atlas_is_told(tmp_path: Path) -> None:
+    card = planted.classifier().checkpoint
+    with pytest.raises(BadData, match=r"There is no atlas .*atlas.parquet. Build one"):
+        read(tmp_path, card)
+    (tmp_path / "atlas.parquet").write_bytes(b"PAR1 but no more")
+    with pytest.raises(BadData, match=r"is no atlas of Lightbox, or was cut short"):
+        read(tmp_path, card)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "atlas.part.npz").write_bytes(b"no zip")
+    with pytest.raises(BadData, match=r"is no state of an atlas"):
+        build(planted.classifier(), _films(), tmp_path / "state")
+
+
+def test_a_unit_stage_or_finding_that_is_not_there_is_told(atlas: Atlas) -> None:
+    with pytest.raises(BadSetting, match="stage 1 has no unit 5; it has units 0 to 4"):
+        atlas.unit("stage 1", 5)
+    with pytest.raises(UnknownName, match="no stage in the atlas named 'stage 3'"):
+        atlas.unit("stage 3", 0)
+    with pytest.raises(UnknownName, match=r"no finding named 'sqare'. Did you mean 'square'"):
+        atlas.ranked("sqare")
+
+
+def test_films_that_cannot_be_read_are_passed_over_and_named(tmp_path: Path) -> None:
+    def broken() -> Radiograph:
+        raise UnreadableFile("It is cut short.")
+
+    films = ReferenceSet("some", (*_films(5).films, Film("broken", broken, ("square",))))
+    found = build(planted.classifier(), films, tmp_path / "some")
+    assert (found.films, found.told["skipped_first"]) == (5, [["broken", "It is cut short."]])
+
+    with pytest.raises(BadData, match="None of the 1 films can be read; broken: It is cut short"):
+        build(planted.classifier(), ReferenceSet("one", films.films[-1:]), tmp_path / "none")
+
+
+def test_beyond_the_sample_quantiles_rest_on_the_first_films_and_the_error_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tally, "SAMPLE", 8)
+    monkeypatch.setattr(survey, "SAMPLE", 8)
+    found = build(planted.classifier(), _films(), tmp_path)
+
+    assert (found.films, found.told["sample"]) == (20, 8)
+    assert found.told["rank_error"] == pytest.approx(np.sqrt(np.log(40) / 16))
+
+
+def test_relevance_is_activation_times_gradient_at_every_stage(classifier: Classifier, phantom: Radiograph) -> None:
+    image = prepare(phantom, classifier.checkpoint.input).image[None]
+    finding = classifier.predict(phantom).likeliest[0]
+    with classifier.alone() as network:
+        found = survey.answers(network, image, inner=True)
+
+    start = 0
+    for stage in ("stem", "stage 1", "stage 2", "stage 3", "stage 4"):
+        expected = activations(classifier, phantom, stage, findings=[finding])
+        units = slice(start, start + len(expected.maps))
+        assert found.relevance[0, units] == pytest.approx(expected.relevance[finding], rel=1e-3, abs=1e-5)
+        assert found.mean[0, units] == pytest.approx(expected.means, rel=1e-4, abs=1e-6)
+        start = units.stop
+    assert found.last[0, found.likeliest[0]] == pytest.approx(found.relevance[0, -1024:])
+
+
+def test_pictures_give_the_patch_inside_the_receptive_field(atlas: Atlas) -> None:
+    unit = atlas.unit("stage 1", planted.UNIT)
+    assert patch(atlas, "stage 1", unit.exciting[0]) is None
+
+    kept = store(atlas, _films(), planted.classifier().checkpoint)
+
+    assert kept == len(list((atlas.folder / "pictures").iterdir())) > 3
+    for seen in unit.exciting:
+        found = patch(atlas, "stage 1", seen)
+        assert found is not None
+        assert found.shape == (4, 4)
+        assert found.min() > 200  # the square, through lossy WebP
+    deep = patch(atlas, "stage 2", atlas.unit("stage 2", planted.UNIT).exciting[0])
+    assert deep is not None
+    assert deep.shape == (6, 6)
+
+
+def test_phantoms_are_the_same_each_time_and_every_other_has_an_opacity() -> None:
+    films = phantoms(6)
+    first = films.films[1].open()
+
+    assert films.drawn
+    assert [film.labels for film in films.films] == [(), ("opacity",)] * 3
+    assert first.key == phantoms(2).films[1].open().key
+    assert first.drawn
+
+
+def test_a_table_brings_labels_and_a_folder_none(tmp_path: Path) -> None:
+    manifest = drawn.write(tmp_path, 4)
+    table = from_data(manifest)
+    assert {label for film in table.films for label in film.labels or ()} <= {"covid", "pneumonia", "normal"}
+    with pytest.raises(BadData, match="no film in split 'tset'; its splits: "):
+        from_data(manifest, split="tset")
+    folder = from_data(tmp_path)
+    assert len(folder.films) >= 4
+    assert all(film.labels is None for film in folder.films)
+    assert some(folder, 2).told == f"2 of {tmp_path.name}"
+    with pytest.raises(BadData, match="has no table and so no split"):
+        from_data(tmp_path, split="test")
+
+
+def test_labels_that_nobody_knows_give_no_area() -> None:
+    maxima, truth = torch.rand(4, 2).numpy(), np.array([[1, 0], [0, 0], [-1, -1], [1, 0]])
+    found = tally.aucs(maxima, truth)
+
+    order = maxima[[0, 3]][:, None] > maxima[1]
+    assert found[:, 0].tolist() == order[:, 0].mean(axis=0).tolist()
+    assert np.isnan(found[:, 1]).all()
