@@ -3,6 +3,7 @@
 Values are sealed, so they are kept as they are (`cache_resource`): a hit costs a tenth of a millisecond, not a copy.
 """
 
+import io
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -220,13 +221,15 @@ def quality(radiograph: Radiograph) -> tuple[Check, ...]:
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)
-def thumbnail(radiograph: Radiograph) -> Image.Image:
-    """The whole film, small, through its own black and white."""
+def thumbnail(radiograph: Radiograph) -> bytes:
+    """The whole film, small, through its own black and white; a PNG file."""
     height, width = radiograph.pixels.shape
     small = Image.fromarray(display(radiograph))
     share = THUMBNAIL / max(height, width)
     size = max(1, round(width * share)), max(1, round(height * share))
-    return small.resize(size, Image.Resampling.BOX)
+    file = io.BytesIO()
+    small.resize(size, Image.Resampling.BOX).save(file, "PNG")
+    return file.getvalue()
 
 
 @st.cache_resource(max_entries=128, show_spinner=False, hash_funcs=_KEYS)

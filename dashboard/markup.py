@@ -1,5 +1,6 @@
 """Pieces of HTML: small, escaped, in the colours of whichever theme is on. `look.css` gives them their looks."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import quote
@@ -31,6 +32,11 @@ def colour(finding: str) -> str:
     if name in _SHARED:
         return _NEUTRAL
     return _FIXED.get(name) or _OTHERS[int(digest(name), 16) % len(_OTHERS)]
+
+
+def thumbnail(png: bytes, name: str) -> str:
+    """The film in small; no picture of Streamlit's, which would offer its few pixels on the full screen."""
+    return f'<img src="data:image/png;base64,{b64encode(png).decode()}" alt="Thumbnail of {escape(name)}">'
 
 
 def icon(name: str) -> str:

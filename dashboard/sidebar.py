@@ -62,7 +62,7 @@ def _case(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
         gap="small",
         wrap=False,
     ):
-        st.image(cache.thumbnail(radiograph), width=48, alt=f"Thumbnail of {radiograph.name}")
+        st.html(markup.thumbnail(cache.thumbnail(radiograph), radiograph.name), width="content")
         with st.container(gap=None):
             st.button(
                 draw.plain(radiograph.name),
