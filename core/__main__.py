@@ -1,4 +1,4 @@
-"""The command line: `python -m core predict|explain|compare|models|methods|evaluate|layers|atlas|train|bench`.
+"""The command line: `python -m core predict|explain|compare|import|models|methods|evaluate|layers|atlas|train|bench`.
 
 Each command stands in its own file of core/commands/; what it needs of the rest is imported when it runs, so that
 `--help` answers at once.
@@ -12,6 +12,7 @@ from core.commands.catalogue import methods, models
 from core.commands.compare import compare
 from core.commands.evaluate import evaluate
 from core.commands.explain import explain
+from core.commands.importing import importing
 from core.commands.layers import layers
 from core.commands.predict import predict
 from core.commands.train import train
@@ -32,7 +33,7 @@ def cli() -> None:
     """
 
 
-for command in (predict, explain, compare, models, methods, evaluate, layers, atlas, train, bench):
+for command in (predict, explain, compare, importing, models, methods, evaluate, layers, atlas, train, bench):
     cli.add_command(command)
 
 

@@ -1,6 +1,7 @@
 """What many tests need: a small real network behind the real door, and the folder of real radiographs."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ from core.models.classifier import Classifier, load
 from core.types import Input, Radiograph
 
 FINDINGS = ("covid", "pneumonia", "normal")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a person keeps on this machine is out of reach of tests, and they of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIGHTBOX_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -21,26 +21,36 @@ _README = Path(__file__).parents[2] / "README.md"
 
 @click.command(short_help="The checkpoints, with their figures.")
 @options.weights
+@click.option("--rename", nargs=2, metavar="NAME NEW", help="Give one of your own another name.")
+@click.option("--remove", metavar="NAME", help="Delete one of your own.")
 @options.as_json
 @options.told
-def models(weights: Path | None, as_json: bool) -> None:
+def models(weights: Path | None, rename: tuple[str, str] | None, remove: str | None, as_json: bool) -> None:
     """The checkpoints, each with the figures of its card: inside and on another source side by side.
+
+    Those that come with Lightbox stand first, then your own, which `import` brought.
 
     \b
     Examples:
       python -m core models
       python -m core models --json
       python -m core models --weights runs/out
+      python -m core models --rename chexnet chexnet-2017
+      python -m core models --remove chexnet-2017
     """
     from core.models import checkpoint as checkpoints
+    from core.models import library
 
-    folder = weights or checkpoints.SHIPPED
-    names = checkpoints.names(folder)
+    if rename or remove:
+        _change(rename, remove, as_json)
+        return
+    names = checkpoints.names(weights) if weights else library.names()
     if not names:
-        click.echo(f"There is no checkpoint in {folder}.", err=True)
+        click.echo(f"There is no checkpoint in {weights or checkpoints.SHIPPED}.", err=True)
     bad = False
     rows = [["name", "architecture", "AUC inside", "AUC other source", "accuracy", "heat in lungs", "size", "date"]]
     for name in names:
+        folder = weights or library.place(name)
         try:
             card = checkpoints.read_card(name, folder)
         except BadCheckpoint as error:
@@ -54,6 +64,20 @@ def models(weights: Path | None, as_json: bool) -> None:
         click.echo(options.table(rows))
     if bad:
         raise SystemExit(1)
+
+
+def _change(rename: tuple[str, str] | None, remove: str | None, as_json: bool) -> None:
+    from core.models import library
+
+    done: list[tuple[dict[str, str], str]] = []
+    if rename:
+        library.rename(*rename)
+        done.append(({"renamed": rename[0], "name": rename[1]}, f"{rename[0]} is now {rename[1]}."))
+    if remove:
+        library.remove(remove)
+        done.append(({"removed": remove}, f"{remove} is removed."))
+    for record, sentence in done:
+        click.echo(options.line(record) if as_json else sentence)
 
 
 @click.command(short_help="The attribution methods, with their settings.")
@@ -144,6 +168,7 @@ def _card(card: "Checkpoint") -> dict[str, Any]:
         "temperature": card.temperature,
         "thresholds": dict(card.thresholds),
         "metrics": dict(card.metrics),
+        "imported": card.told.get("imported"),
         "sha256": card.sha256,
         "key": card.key,
     }
@@ -160,7 +185,7 @@ def _row(card: "Checkpoint", folder: Path) -> list[str]:
     return [
         told.name,
         told.architecture,
-        words(told.inside),
+        told.note or words(told.inside),
         other,
         words(told.accuracy),
         lungs,

@@ -23,7 +23,7 @@ weights = click.option(
     "--weights",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Where checkpoints lie.  [default: those that come with Lightbox]",
+    help="Where checkpoints lie.  [default: those that come with Lightbox, and your own]",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
 
@@ -78,13 +78,13 @@ def cleaning(command: Command) -> Command:
 def classifier(name: str | None, folder: Path | None) -> "Classifier":
     """The named checkpoint, or the first one; with its weights. Raises: UnknownName, BadCheckpoint."""
     from core.models import checkpoint as checkpoints
+    from core.models import library
     from core.models.classifier import load
 
-    folder = folder or checkpoints.SHIPPED
-    names = checkpoints.names(folder)
+    names = checkpoints.names(folder) if folder else library.names()
     if not names:
         raise BadCheckpoint(
-            f"There is no checkpoint in {folder}. Give another folder with --weights, "
+            f"There is no checkpoint in {folder or checkpoints.SHIPPED}. Give another folder with --weights, "
             "or train one: python -m core train --data FOLDER --name NAME."
         )
     return load(name or names[0], folder)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from core.image.prepare import prepare
 from core.models import checkpoint as checkpoints
+from core.models import library
 from core.models.architecture import Network
 from core.models.device import best, settled
 from core.types import Checkpoint, Cleaning, Prediction, Radiograph
@@ -127,11 +128,13 @@ class Classifier:
         return prediction(self.checkpoint, radiograph, logits, time.perf_counter() - start)
 
 
-def load(name: str, folder: Path = checkpoints.SHIPPED, *, device: torch.device | None = None) -> Classifier:
+def load(name: str, folder: Path | None = None, *, device: torch.device | None = None) -> Classifier:
     """The named checkpoint with its weights, on a GPU where there is one unless told otherwise.
 
+    folder: where it lies; None for those that come with Lightbox and a person's own.
     Raises: UnknownName where there is none; BadCheckpoint where file, card and architecture do not fit.
     """
+    folder = folder or library.place(name)
     card = checkpoints.read_card(name, folder)
     return Classifier(card, settled(checkpoints.read_network(card, folder), device or best()))
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.models.architecture import architectures
+from core.models.architecture import Architecture, Original, architectures, originals
 from core.types import Checkpoint
 
 Estimate = Mapping[str, Any]  # "value", "low", "high" (95 % interval), "n" films; as it stands in a card
+NOT_EVALUATED = "imported, not evaluated here"
 FEW = 50  # films; below it the interval says more than the value
 
 
@@ -24,6 +25,7 @@ class Summary:
     lungs:    share of Grad-CAM inside the lungs.
     megabytes: of the weights; NaN where they are not there.
     date:     of the training, as the card says it; empty where it does not.
+    note:     why there are no figures, where that is known: of an imported checkpoint nobody here measured any.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Summary:
     lungs: Estimate | None
     megabytes: float
     date: str
+    note: str = ""
 
 
 def summary(card: Checkpoint, folder: Path) -> Summary:
@@ -55,12 +58,14 @@ def summary(card: Checkpoint, folder: Path) -> Summary:
         lungs=measured(card.metrics.get("lungs", {}).get("lung_ratio")),
         megabytes=weights.stat().st_size / 1e6 if weights.exists() else float("nan"),
         date=str(card.told.get("date") or card.trained_on.get("date") or "")[:10],
+        note=NOT_EVALUATED if card.told.get("imported") and not test else "",
     )
 
 
 def title(card: Checkpoint) -> str:
     """The architecture as the field writes it; its bare name where this version does not know it."""
-    return architectures[card.architecture].title if card.architecture in architectures else card.architecture
+    entries: Mapping[str, Architecture | Original] = architectures if card.architecture in architectures else originals
+    return entries[card.architecture].title if card.architecture in entries else card.architecture
 
 
 def measured(figure: Any, *, n: int | None = None) -> Estimate | None:

@@ -2,14 +2,23 @@
 
 import hashlib
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from core.errors import BadCheckpoint
 from core.models.importers.words import bytes_of, shown
 
 Kind = Literal["safetensors", "torch zip", "torch legacy", "pickle"]
+KINDS: Mapping[Kind, str] = MappingProxyType(
+    {
+        "safetensors": "safetensors",
+        "torch zip": "PyTorch",
+        "torch legacy": "PyTorch of before 2020",
+        "pickle": "a Python pickle",
+    }
+)
 LARGEST = 4e9  # bytes; VGG-19 with its optimiser has 1.7
 _HEAD = 1024  # bytes that tell the kind
 _LONGEST_HEADER = 2**48  # bytes; beyond it the first eight are no length

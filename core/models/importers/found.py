@@ -22,7 +22,6 @@ from core.types import Checkpoint, Input
 
 MOST = 100  # findings
 SIZES = (32, 1024)  # px a side
-NOT_EVALUATED = "imported, not evaluated here"
 _LONGEST = 60  # characters of a finding's name
 
 

@@ -1,0 +1,182 @@
+"""`import`: a checkpoint that somebody else trained, looked into without running it, and kept."""
+
+import shlex
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from core.commands import options
+
+if TYPE_CHECKING:
+    from core.evaluate.polarity import Polarity
+    from core.models.importers import Found
+
+_WIDE = 96  # characters
+
+
+@click.command("import", short_help="Bring a checkpoint that others trained.")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--name", metavar="NAME", help="Keep it under this name; without it, only what was found is shown.")
+@click.option("--findings", metavar="A,B,...", help="One for each score, in order; or a set: chestxray14, chexpert14.")
+@click.option("--multi-label/--single-label", default=None, help="Several findings a film (sigmoid), or one (softmax).")
+@click.option("--size", type=int, metavar="PX", help="Side of the square that it is fed.")
+@click.option("--normalisation", metavar="NAME", help="Grey values: imagenet, unit, signed, xrayvision, bytes or film.")
+@click.option("--square", type=click.Choice(["stretch", "pad", "crop"]), help="How a film becomes one.")
+@click.option(
+    "--channels", type=click.Choice(["1", "3"]), help="Refuse the file if its first layer takes another number."
+)
+@click.option(
+    "--examples",
+    type=click.Path(path_type=Path),
+    metavar="MANIFEST.csv",
+    help="Labelled films that test findings, grey values and polarity; a folder with cxr.csv will do.",
+)
+@options.as_json
+@options.told
+def importing(
+    path: Path,
+    name: str | None,
+    findings: str | None,
+    multi_label: bool | None,
+    size: int | None,
+    normalisation: str | None,
+    square: Literal["stretch", "pad", "crop"] | None,
+    channels: str | None,
+    examples: Path | None,
+    as_json: bool,
+) -> None:
+    """Look into a checkpoint that somebody else trained, and keep it with --name.
+
+    FILE is .safetensors, or a .pt, .pth or .ckpt of torch.save that holds a state_dict, plain or as training programs
+    keep it. Nothing in it is run: a file that would is refused with what it wanted to run. The network is told by the
+    names and shapes of its layers (torchvision's families, TorchXRayVision, CheXNet); what does not stand in the file
+    is proposed, and corrected by the options. Kept are your own checkpoints in the folder that LIGHTBOX_HOME names, or
+    where the system has programs keep what is a user's; `models --rename` and `models --remove` change them.
+
+    \b
+    Examples:
+      python -m core import model.pth.tar
+      python -m core import best.ckpt --name ours --findings normal,covid --single-label
+      python -m core import xrv.safetensors --name xrv --examples films.csv
+      python -m core import best.ckpt --examples ../shared/cxr --json
+    """
+    from core.models import library
+    from core.models.findings import parse
+    from core.models.importers import corrected, inspect
+
+    if name is not None:
+        library.refuse_name(name)  # before a large file is read
+    found = corrected(
+        inspect(path),
+        findings=parse(findings) if findings else None,
+        multi_label=multi_label,
+        size=size,
+        normalisation=normalisation,
+        square=square,
+        channels=int(channels) if channels else None,
+    )
+    if not as_json:
+        click.echo(_told(found))
+    judged = _judged(found, examples) if examples else None
+    if judged and not as_json:
+        click.echo("\n".join(["", *_wrapped(judged)]))
+    kept = library.save(found, name) if name else None
+    if as_json:
+        click.echo(options.line(_record(found, judged, name if kept else None)))
+    elif kept:
+        click.echo(f"\nKept as {kept.name} in {library.folder()}. Nobody has evaluated it here yet:")
+        click.echo(f"python -m core evaluate MANIFEST.csv --checkpoint {kept.name}")
+    else:
+        click.echo(f"\nNothing is kept yet. Add --name {library.proposed(found.file)}, and what has to be corrected.")
+
+
+def _judged(found: "Found", examples: Path) -> "Polarity":
+    from tqdm import tqdm
+
+    from core.evaluate.manifest import read
+    from core.evaluate.polarity import polarity
+    from core.models.classifier import Classifier
+
+    rows = read(examples)
+    classifier = Classifier(found.checkpoint("imported"), found.network())
+    with tqdm(desc="looking at labelled films", unit="film", disable=None) as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return polarity(classifier, rows, tell=tell)
+
+
+def _told(found: "Found") -> str:
+    from core.models.importers.file import KINDS
+    from core.models.importers.normalisation import NORMALISATIONS
+
+    squares = {"stretch": "stretched to a square", "pad": "padded to a square", "crop": "cropped to a square"}
+    grey = NORMALISATIONS[found.normalisation].title if found.normalisation in NORMALISATIONS else "its own"
+    kept = f", {len(found.findings)} of them kept" if 0 < len(found.findings) < found.outputs else ""
+    lines = [
+        ("network", f"{found.title}, {_count(found.channels, 'channel')}, {_count(found.outputs, 'score')}{kept}"),
+        ("findings", ", ".join(found.findings) or "none: it knows no finding"),
+        ("", "made-up names: the file has none" if not found.named else ""),
+        ("answers", "" if not found.findings else "several a film, or none" if found.multi_label else "one a film"),
+        ("film", f"{found.input.size} px, {squares[found.input.fit]}"),
+        ("grey values", f"{found.normalisation}: {grey}"),
+        ("thresholds", f"{_count(len(found.thresholds), 'operating point')} in the file" if found.thresholds else ""),
+        ("stripped", ", ".join(found.stripped)),
+        ("left over", _few(found.left_over)),
+        ("file", f"{KINDS[found.kind]}, SHA-256 {found.sha256[:16]}…"),
+    ]
+    shown = [
+        textwrap.fill(text, _WIDE, initial_indent=f"  {label:13}", subsequent_indent=" " * 15)
+        for label, text in lines
+        if text
+    ]
+    notes = [textwrap.fill(note, _WIDE, initial_indent="  ! ", subsequent_indent="    ") for note in found.notes]
+    return "\n".join([f"{found.file}: {found.layout}", *shown, *notes])
+
+
+def _wrapped(judged: "Polarity") -> list[str]:
+    marks = ["  ", *(["  ! "] * len(judged.warnings) or ["  "])]
+    lines = [
+        textwrap.fill(sentence, _WIDE, initial_indent=mark, subsequent_indent=" " * len(mark))
+        for mark, sentence in zip(marks, judged.sentences, strict=True)
+    ]
+    if judged.findings:
+        lines.append(f"  To take that order: --findings {shlex.quote(','.join(judged.findings))}")
+    if judged.normalisation:
+        lines.append(f"  To take those grey values: --normalisation {judged.normalisation}")
+    return lines
+
+
+def _record(found: "Found", judged: "Polarity | None", name: str | None) -> dict[str, Any]:
+    """name: under which it was kept; None where it was not."""
+    return {
+        "file": found.file,
+        "layout": found.layout,
+        "kept": name,
+        "outputs": found.outputs,
+        "named": found.named,
+        "normalisation": found.normalisation,
+        **found.card(),
+        "polarity": judged
+        and {
+            "n": judged.n,
+            "patients": judged.patients,
+            "auc": {finding: area.card() for finding, area in judged.areas.items()},
+            "feeds": {feed: area.card() for feed, area in judged.feeds.items()},
+            "warnings": list(judged.warnings),
+            "findings": list(judged.findings) if judged.findings else None,
+            "normalisation": judged.normalisation,
+        },
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

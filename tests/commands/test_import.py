@@ -1,0 +1,130 @@
+"""`import`, and what the other commands make of an imported checkpoint."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from core.__main__ import cli
+from core.evaluate import polarity as judging
+from core.models import library
+from core.types import Radiograph
+from tests.evaluate import drawn
+from tests.models.importers.files import made, prefixed, stored
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LIGHTBOX_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    state = prefixed(made("mobilenet-v3-small", 2).state_dict(), "net.")
+    return stored({"state_dict": state | {"net.loss.weight": torch.ones(2)}, "epoch": 7}, tmp_path / "best.ckpt")
+
+
+def _core(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, list(map(str, arguments)))
+
+
+def _records(told: Result) -> list[dict[str, Any]]:
+    assert told.exit_code == 0, told.output
+    return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+def test_what_was_found_is_told_and_nothing_is_kept_without_a_name(file: Path, home: Path) -> None:
+    told = _core("import", file)
+
+    assert told.exit_code == 0
+    assert told.stdout.startswith("best.ckpt: MobileNet-V3, small\n")
+    for line in (
+        "network      MobileNet-V3, small, 3 channels, 2 scores",
+        "findings     finding 1, finding 2",
+        "stripped     state_dict, net",
+        "left over    net.loss.weight",
+        "grey values  imagenet: ",
+        "Nothing is kept yet. Add --name best",
+    ):
+        assert line in told.stdout
+    assert not home.exists()
+
+
+def test_what_is_corrected_and_named_is_kept_and_every_command_sees_it(
+    file: Path, phantom: Radiograph, tmp_path: Path
+) -> None:
+    [record] = _records(
+        _core("import", file, "--name", "mine", "--findings", "covid,normal", "--multi-label", "--size", 64, "--json")
+    )
+    assert (record["kept"], record["findings"], record["multi_label"]) == ("mine", ["covid", "normal"], True)
+    assert record["input"]["size"] == 64
+    assert record["imported"]["left_over"] == ["net.loss.weight"]
+    assert record["polarity"] is None
+
+    listed = _core("models").stdout.splitlines()
+    assert listed[-1].startswith("mine ")
+    assert "imported, not evaluated here" in listed[-1]
+    assert _records(_core("models", "--json"))[-1]["imported"]["file"] == "best.ckpt"
+    Image.fromarray(phantom.pixels).save(tmp_path / "film.png")
+    [said] = _records(_core("predict", tmp_path / "film.png", "--checkpoint", "mine", "--json"))
+    assert said["checkpoint"] == "mine"
+    assert set(said["probabilities"]) == {"covid", "normal"}
+    explained = _core("explain", tmp_path / "film.png", "--checkpoint", "mine", "--finding", "covid", "--out", tmp_path)
+    assert explained.exit_code == 0, explained.output
+    assert list(tmp_path.glob("*.npz"))
+
+
+def test_labelled_films_judge_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "_REPEATS", 10)
+    state = made("mobilenet-v3-small", 2).state_dict()
+    (tmp_path / "films").mkdir()
+    manifest = drawn.write(tmp_path / "films", 20)
+    file = stored(state, tmp_path / "w.pt")
+    command = ["import", file, "--findings", "pneumonia,normal", "--size", 64, "--examples", manifest]
+
+    [record] = _records(_core(*command, "--json"))
+    assert record["polarity"]["n"] == 20
+    assert set(record["polarity"]["auc"]) == {"pneumonia", "normal"}
+    assert record["polarity"]["feeds"]["imagenet"]["n"] == 20
+    assert "On 20 films of 10 patients" in _core(*command).stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["--name", "../x"], "cannot be the name of a checkpoint"),
+        (["--findings", "a"], "1 finding is named, but best.ckpt gives 2 scores"),
+        (["--channels", "1"], "takes 3 channels, not 1"),
+        (["--normalisation", "imagnet"], "Did you mean 'imagenet'?"),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence_and_keeps_nothing(
+    given: list[str], sentence: str, file: Path, home: Path
+) -> None:
+    told = _core("import", file, "--name", "mine", *given)
+
+    assert told.exit_code == 1
+    assert told.stderr.startswith("Error: ")
+    assert sentence in told.stderr
+    assert not home.exists()
+
+
+def test_a_bad_name_is_told_before_the_file_is_read(home: Path) -> None:
+    told = _core("import", "gone.pt", "--name", ".x")
+
+    assert "cannot be the name of a checkpoint" in told.stderr
+
+
+def test_ones_own_are_renamed_and_removed(file: Path) -> None:
+    _core("import", file, "--name", "mine")
+
+    assert _core("models", "--rename", "mine", "ours").stdout == "mine is now ours.\n"
+    assert library.own() == ["ours"]
+    assert _records(_core("models", "--remove", "ours", "--json")) == [{"removed": "ours"}]
+    assert library.own() == []
+    assert "comes with Lightbox" in _core("models", "--remove", "small-cnn").stderr
