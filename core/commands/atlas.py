@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--top", default=8, show_default=True, type=click.IntRange(1, 100), help="Films kept for each unit.")
 @click.option(
     "--every",
-    default=4,
+    default=8,
     show_default=True,
     type=click.IntRange(0),
     metavar="N",

@@ -121,8 +121,12 @@ def _folder(path: Path) -> ReferenceSet:
 
 
 def _is_film(file: Path) -> bool:
-    with file.open("rb") as opened:
-        return format_of(opened.read(_HEAD)) is not None
+    """Whether the file is a picture or DICOM by its first bytes; one that cannot be opened is told in its turn."""
+    try:
+        with file.open("rb") as opened:
+            return format_of(opened.read(_HEAD)) is not None
+    except OSError:
+        return True
 
 
 UNREADABLE = (UnreadableFile, BadData, OSError)  # what opening a film may raise

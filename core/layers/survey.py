@@ -34,7 +34,7 @@ from core.types import Checkpoint, digest
 from core.work import Work
 
 TOP = 8  # films kept a unit
-EVERY = 4  # one block in so many is followed back to the inner stages
+EVERY = 8  # one block in so many is followed back to the inner stages: a backward pass costs two forward ones
 _BLOCK = 8  # films
 _STATE = "atlas.part.npz"
 

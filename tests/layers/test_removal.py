@@ -1,12 +1,14 @@
 """The logit while units are switched off, and the comparison of rankings."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from core.errors import BadData, BadSetting, Stopped
 from core.evaluate import manifest
 from core.layers.removal import RANKINGS, Curve, curves, points, removal
-from core.models.classifier import Classifier
+from core.models.classifier import Classifier, load
 from core.types import Radiograph
 from core.work import Work
 from tests.evaluate import drawn
@@ -92,3 +94,12 @@ def test_rankings_are_compared_film_by_film(classifier: Classifier, tmp_path_fac
         assert 0 < paired["low"] <= paired["value"] <= paired["high"]
     with pytest.raises(BadData, match="no film to switch units off for"):
         removal(classifier, [])
+
+
+def test_on_real_films_relevance_falls_faster_than_activation_and_chance(real_films: Path) -> None:
+    """Four films at an inner stage, where nothing is so by construction; 50 films gave 0.63, 0.03 and 0.01 logits."""
+    rows = [row for row in manifest.read(real_films) if row.split == "test"][:4]
+    found = removal(load("densenet121-lungs"), rows, stage="stage 3", top=20, repeats=10)
+
+    for paired in found["less"].values():
+        assert paired["value"] > 0.2

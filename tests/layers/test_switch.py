@@ -1,5 +1,7 @@
 """Units switched off: a planted one takes the finding with it, and every method works on what is left."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -129,3 +131,18 @@ def test_the_network_itself_stays_as_it_is(classifier: Classifier, phantom: Radi
 
     assert shared <= {id(weights) for weights in other.parameters()}
     assert np.array_equal(activations(classifier, phantom, "stage 4").maps, before)
+
+
+def test_two_people_may_read_with_and_without_the_unit_at_once() -> None:
+    network = planted.classifier()
+    off = Switched(units=(("stage 1", planted.UNIT),))
+
+    def ask(number: int) -> str:
+        if number % 2:
+            return without(network, FILM, off).after.likeliest[0]
+        return network.predict(FILM).likeliest[0]
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(ask, range(40)))
+
+    assert said == ["square", "nothing"] * 20
