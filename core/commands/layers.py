@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 @click.group(short_help="A network's plan, and what its units are worth.")
 def layers() -> None:
-    """What a network is made of, and what it says without some of its units."""
+    """What a network is made of, and what it says without some of its units.
+
+    \b
+    Examples:
+      python -m core layers plan --checkpoint densenet121-lungs --all
+      python -m core layers removal ../shared/cxr --stage "stage 3" --top 20
+    """
 
 
 @layers.command("plan")

@@ -110,10 +110,11 @@ def _survey(classifier: Classifier, block: Sequence[Film], tally: Tally, work: W
         tally.skipped += tuple(skipped)
         return
     with torch.inference_mode(False), classifier.alone(work) as network:
-        size = memory.batch_size(network, images[0], graph=inner)
+        prepared = torch.stack(images).to(classifier.device)
+        size = memory.batch_size(network, prepared[0], graph=inner)
         for start in range(0, len(images), size):
             part = slice(start, start + size)
-            found = answers(network, torch.stack(images[part]).to(classifier.device), inner=inner)
+            found = answers(network, prepared[part], inner=inner)
             tally.add(found, [tally.seen + place for place in places[part]], truth[places[part]])
         tally.skipped += tuple(skipped)
 
