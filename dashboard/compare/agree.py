@@ -55,7 +55,7 @@ def table(radiograph: Radiograph, tiles: Sequence[Placed]) -> None:
     if len(tiles) < 3 or len(found) < 2:
         st.empty()  # or the table of another board would linger while a map is on its way
         return
-    with st.container(key="pairs", gap="xsmall"):
+    with st.container(key="pairs of all", gap="xsmall"):
         with st.container(key="pairs head", horizontal=True, vertical_alignment="center", gap="small"):
             draw.section("How far the maps agree")
             offered = [name for name in TITLES if name != "distance_mm" or radiograph.spacing]

@@ -35,8 +35,9 @@ def part(radiograph: Radiograph) -> None:
             for placed in tiles:
                 draw_tile(radiograph, placed, tiles, height=_height(radiograph), scale=scale)
             pair.draw_pair(radiograph, tiles, height=_height(radiograph))
-            agree.table(radiograph, tiles)
-        stages.section(radiograph, tiles)
+            with st.container(key="pairs", gap="medium"):
+                agree.table(radiograph, tiles)
+                stages.section(radiograph, tiles)
 
 
 def tools() -> None:

@@ -40,7 +40,7 @@ def part() -> None:
         if survey.doing:
             with st.container(key="many busy", horizontal=True, vertical_alignment="center", gap="small"):
                 _going()
-                st.button("Cancel", key="cancel many", icon=":material/close:", type="tertiary", on_click=_stop)
+                st.button("Cancel", key="cancel many", icon=":material/close:", type="tertiary", on_click=stop)
         elif survey.found is not None:
             results.draw_results(survey.found)
 
@@ -54,7 +54,7 @@ def _ask(survey: Survey) -> None:
             st.html('<span class="lb-label">Maps by</span>')
             method_menu(methods[survey.method], {}, _keep_method, key="method of many")
     with st.container(key="many films", horizontal=True, gap="small"):
-        key = bind("source of many", survey.on_desk or not sources.local())
+        key = bind("source of many", _on_desk(survey))
         st.segmented_control(
             "Films",
             [True, False] if sources.local() else [True],
@@ -64,9 +64,9 @@ def _ask(survey: Survey) -> None:
             on_change=draw.kept,
             args=(key, _keep_source),
         )
-        if not survey.on_desk:
+        if not _on_desk(survey):
             _path(survey)
-    ready = len(models) >= 2 and (bool(survey.path) if not survey.on_desk else bool(here.radiographs))
+    ready = len(models) >= 2 and bool(here.radiographs if _on_desk(survey) else survey.path)
     with st.container(key="many start", horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Compare the films",
@@ -101,15 +101,19 @@ def _told(survey: Survey, models: int) -> str:
     """What is still needed, or what will be done."""
     if models < 2:
         return "Choose two models or more."
-    if survey.on_desk and not session().radiographs:
+    if _on_desk(survey) and not session().radiographs:
         return "There is no film on the desk: add some, or name a folder."
-    if not survey.on_desk and not survey.path:
+    if not _on_desk(survey) and not survey.path:
         return "Name a folder of films, or a table with labels."
     finding = session().finding
     what = f"Maps of {words(finding)}" if finding else "Maps of the likeliest finding of each film"
     cost = methods[survey.method].cost
     slow = f" This method takes {COSTS[cost]} for each film and model." if methods[survey.method].slow else ""
     return f"{what}; it can be stopped, and goes on where it was.{slow}"
+
+
+def _on_desk(survey: Survey) -> bool:
+    return survey.on_desk or not sources.local()
 
 
 def chosen_models() -> tuple[str, ...]:
@@ -141,7 +145,7 @@ def _read(survey: Survey, place: DeltaGenerator) -> str:
     """Asks for the films that nobody has asked for yet. Returns: which they are, in words; empty for the desk's."""
     place.html(markup.progress("Looking for the films …", None))
     told, films = "", sources.on_desk()
-    if not survey.on_desk:
+    if not _on_desk(survey):
         films, told = sources.at_path(survey.path, split=survey.split, most=survey.most)
     models = chosen_models()
     networks = [cache.classifier(cache.card(name)) for name in models]
@@ -204,7 +208,7 @@ def _start() -> None:
     here.survey.doing = "films"
 
 
-def _stop() -> None:
+def stop() -> None:
     """Figures over what was read so far; a second click leaves them, too."""
     survey = session().survey
     survey.doing = "figures" if survey.doing == "films" and survey.done else None

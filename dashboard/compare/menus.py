@@ -26,9 +26,10 @@ def menus(placed: Placed) -> None:
         names = cache.names()
         models = names if tile.checkpoint in names else [tile.checkpoint, *names]
         draw.select("Model", models, tile.checkpoint, _keep(placed, "checkpoint"), at=at)
-        st.html('<span class="lb-label">Method</span>')
-        reasons = desk.refusals(placed.checkpoint) if placed.checkpoint and placed.prediction else {}
-        method_menu(placed.method, reasons, _keep(placed, "method"), key=f"method {at}")
+        with st.container(key=f"menu {at}", gap=None):
+            st.html('<span class="lb-label">Method</span>')
+            reasons = desk.refusals(placed.checkpoint) if placed.checkpoint and placed.prediction else {}
+            method_menu(placed.method, reasons, _keep(placed, "method"), key=f"method {at}")
         if placed.checkpoint:
             findings = [_AS_SIDEBAR, *placed.checkpoint.findings]
             known = board.same(tile.finding, placed.checkpoint) if tile.finding else None

@@ -16,6 +16,7 @@ from core.types import Cleaning, Radiograph
 from dashboard import cache
 from dashboard.state import session
 
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")  # headers that a proxy adds
 _TEST = "test"  # the split that is meant where nobody says
 
 
@@ -29,8 +30,8 @@ class Film:
 
 
 def local() -> bool:
-    """Whether the person sits at this machine: only then may they name a path on it."""
-    return st.context.ip_address is None
+    """Whether the person sits at this machine: only then may they name a path on it. Behind a proxy nobody does."""
+    return st.context.ip_address is None and not any(name in st.context.headers for name in _FORWARDED)
 
 
 def on_desk() -> list[Film]:

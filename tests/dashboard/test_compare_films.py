@@ -1,0 +1,190 @@
+"""Models over many films: from a table with labels to a case on the board."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from core.image.phantom import draw
+from dashboard import cache
+from dashboard.compare import cases, films, sources
+from dashboard.state import Tile
+from tests.dashboard.conftest import Desk, encoded
+from tests.dashboard.small_models import opened, put
+
+LABELS = ("normal", "covid", "pneumonia", "covid", "normal", "covid")
+
+
+@pytest.fixture(scope="session")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two networks of one architecture that know the same findings."""
+    folder = tmp_path_factory.mktemp("two")
+    put(folder, {"first": 1, "second": 2})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of drawn films, the first four of them the test split; beside them a file that is no film."""
+    folder = tmp_path_factory.mktemp("films")
+    with (folder / "table.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "label", "split"])
+        for seed, label in enumerate(LABELS):
+            film = draw(seed=seed, height=160, width=130).radiograph
+            (folder / f"film-{seed}.png").write_bytes(encoded(film))
+            writer.writerow([f"film-{seed}.png", label, "test" if seed < 4 else "train"])
+    (folder / "broken.png").write_bytes(b"no film")
+    return folder / "table.csv"
+
+
+@pytest.fixture
+def page(two: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The Compare page, on the part about many films."""
+    monkeypatch.setattr(sources, "local", lambda: True)
+    desk = opened(two, monkeypatch)
+    desk.session.board.many = True
+    return desk.run()
+
+
+@contextmanager
+def at(desk: Desk) -> Iterator[None]:
+    """What is called here is called in this person's session."""
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (cases, films, sources):
+            patched.setattr(module, "session", lambda: desk.session)
+        yield
+
+
+def over(desk: Desk, path: Path) -> Desk:
+    """Compares the models over the films at that path."""
+    desk.session.survey.on_desk = False
+    desk.session.survey.path = str(path)
+    return desk.run().press("Compare the films")
+
+
+def test_a_table_with_labels_says_who_is_right(page: Desk, table: Path) -> None:
+    over(page, table)
+
+    found = page.session.survey.found
+    assert found
+    assert sorted(row.name for row in found.films) == [f"film-{seed}.png" for seed in range(4)]
+    assert [row.score for row in found.films] == sorted((row.score for row in found.films), reverse=True)
+    assert "4 films of split test" in page.html.lower()
+    assert "p by McNemar" in page.html
+    assert "p by DeLong" in page.html
+    assert "Kappa of covid" in page.html
+    columns = list(page.app.main.dataframe[0].value.columns)
+    assert columns[:5] == ["Film", "Disagreement", "Label", "A says", "B says"]
+    assert not page.errors
+
+
+def test_a_folder_has_no_labels_and_what_is_no_film_is_told(page: Desk, table: Path) -> None:
+    over(page, table.parent)
+
+    found = page.session.survey.found
+    assert found
+    assert len(found.films) == 6
+    assert [each.name for each in found.refused] == ["broken.png"]
+    assert "broken.png: " in page.html
+    assert "McNemar" not in page.html
+
+
+def test_a_case_opens_on_the_board_and_from_there_the_next(page: Desk, table: Path) -> None:
+    over(page, table)
+    found = page.session.survey.found
+    assert found
+    with at(page):
+        cases.open_case(found.films[0])
+    page.run()
+
+    assert page.session.chosen == found.films[0].key
+    finding = found.films[0].finding
+    assert page.session.tiles == [Tile("first", finding=finding), Tile("second", finding=finding)]
+    assert "Case 1 of 4 · disagreement" in page.html
+    assert page.component("pane difference")
+    page.press("", help="Next case")
+    assert page.session.chosen == found.films[1].key
+    assert "Case 2 of 4" in page.html
+    assert found.films[1].name in page.films
+
+
+def test_what_was_asked_before_is_not_asked_again(page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    over(page, table)
+    monkeypatch.setattr(cache, "compared", None)
+    page.press("Compare the films")
+
+    assert len(page.session.survey.done) == 4
+    assert not page.app.exception
+
+
+def test_stopped_it_tells_of_the_films_that_were_read(page: Desk, table: Path) -> None:
+    over(page, table)
+    survey = page.session.survey
+    survey.done, survey.doing = survey.done[:3], "films"
+    with at(page):
+        films.stop()
+    page.run()
+
+    assert survey.found
+    assert len(survey.found.films) == 3
+    assert "Stopped after 3 of 4 films" in page.html
+    assert survey.doing is None
+
+
+def test_the_films_on_the_desk_are_compared_as_they_are_cleaned(page: Desk) -> None:
+    page.session.clean(page.session.chosen or "", turn=2)
+    page.press("Compare the films")
+
+    found = page.session.survey.found
+    assert found
+    assert [row.key for row in found.films] == [page.session.chosen]
+    key = next(iter(page.session.survey.rows))
+    assert "turn=2" in str(key)
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [("/no/such/folder", "There is no /no/such/folder on this machine."), ("~", "There is no radiograph in")],
+)
+def test_a_path_without_films_is_one_sentence(
+    page: Desk, path: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    over(page, Path(path))
+
+    assert any(error.startswith(sentence) for error in page.errors), page.errors
+    assert page.session.survey.doing is None
+
+
+def test_who_is_not_at_this_machine_cannot_name_a_path_on_it(
+    page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "local", lambda: False)
+    page.session.survey.on_desk = False
+    page.session.survey.path = str(table)
+    page.run()
+    assert not page.app.main.text_input
+
+    page.session.survey.doing = "films"
+    page.run()
+    found = page.session.survey.found
+    assert found is None or not any(row.labels for row in found.films)
+
+
+def test_one_model_has_nothing_to_be_compared_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, {"alone": 1})
+    desk = opened(tmp_path, monkeypatch)
+    desk.session.board.many = True
+
+    assert "It takes two models to compare." in desk.run().html
+
+
+def test_at_most_so_many_films_are_taken_evenly_from_all(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "local", lambda: True)
+    found, told = sources.at_path(str(table.parent), split="", most=3)
+
+    assert [film.case.name for film in found] == ["broken.png", "film-1.png", "film-3.png"]
+    assert told == "3 of 7 films, evenly spread"
