@@ -33,7 +33,7 @@ def steps() -> None:
     if place is None:
         return
     with st.container(key="steps", horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        _step("Previous case", ":material/chevron_left:", rows[place - 1] if place else None)
+        _step("Case before", ":material/chevron_left:", rows[place - 1] if place else None)
         told = f"Case {place + 1} of {len(rows)} · disagreement {rows[place].score:.2f}"
         st.html(f'<span class="lb-number">{told}</span>', width="content")
         _step("Next case", ":material/chevron_right:", rows[place + 1] if place + 1 < len(rows) else None)
@@ -41,11 +41,9 @@ def steps() -> None:
 
 def _step(label: str, icon: str, row: Compared | None) -> None:
     st.button(
-        "",
-        key=label,
+        label,
         icon=icon,
         type="tertiary",
-        help=label,
         disabled=row is None,
         on_click=open_case if row else None,
         args=(row,) if row else (),

@@ -25,14 +25,14 @@ def small(seed: int, findings: int = len(FINDINGS)) -> Network:
     return fresh.eval().requires_grad_(False)
 
 
-def put(folder: Path, seeds: Mapping[str, int], findings: tuple[str, ...] = FINDINGS) -> None:
-    """Checkpoints of that name in the folder."""
+def put(folder: Path, seeds: Mapping[str, int], findings: tuple[str, ...] = FINDINGS, *, size: int = 64) -> None:
+    """Checkpoints of these names in the folder; size: of their input, in px."""
     for name, seed in seeds.items():
         card = {
             "architecture": "small-cnn",
             "findings": list(findings),
             "multi_label": False,
-            "input": input_card(Input(size=64)),
+            "input": input_card(Input(size=size)),
             "temperature": 1.0,
         }
         write(small(seed, len(findings)), card, name, folder)

@@ -1,0 +1,17 @@
+"""The Compare page alone with the phantom on it, on the networks of LIGHTBOX_CARDS; for `test_compare.py`."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import cache, draw, intake
+from dashboard.state import session
+from dashboard.views.compare import page
+
+cache.WEIGHTS = Path(os.environ["LIGHTBOX_CARDS"])
+st.set_page_config(layout="wide")
+draw.look()
+if not session().radiographs:
+    intake.open_phantom()
+page()

@@ -1,0 +1,184 @@
+"""The Compare page in a real browser: panes that move together, presets, files, cases of many films."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.compare.board import COLUMNS
+from core.image.phantom import draw
+from dashboard.compare import presets
+from tests.browser.conftest import PATIENCE_MS, served
+from tests.dashboard.conftest import encoded
+from tests.dashboard.small_models import put
+
+PAGE = Path(__file__).parent / "compare_page.py"
+QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
+PANE = "[data-testid=viewer]"
+FILM = f"{PANE} canvas[data-testid=film]"
+ROW_PX = 35  # of the table of films
+SETTLE_MS = 500
+
+
+@pytest.fixture(scope="module")
+def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page on two small networks; asks for the browser first, so that no server starts in vain."""
+    folder = tmp_path_factory.mktemp("two")
+    put(folder, {"first": 1, "second": 2}, size=128)
+    with served(PAGE, LIGHTBOX_CARDS=str(folder), LIGHTBOX_HOME=str(folder / "nobody")) as address:
+        yield address
+
+
+@pytest.fixture
+def visit(server: str, open_page: Callable[..., Any]) -> Callable[..., Any]:
+    """`visit(width=1440)`: the page once all maps are there."""
+
+    def visited(*, width: int = 1440, height: int = 900) -> Any:
+        page = open_page(server, width=width, height=height)
+        page.locator(f"{PANE}[data-ready=heat]").nth(2).wait_for(timeout=PATIENCE_MS)
+        settle(page)
+        return page
+
+    return visited
+
+
+def settle(page: Any) -> None:
+    page.wait_for_timeout(SETTLE_MS)
+    page.wait_for_selector(QUIET, timeout=PATIENCE_MS, state="attached")
+    page.wait_for_timeout(SETTLE_MS)
+
+
+def pixels(page: Any) -> list[str]:
+    """What each pane shows, to the last bit."""
+    found: list[str] = page.locator(FILM).evaluate_all("(canvases) => canvases.map((each) => each.toDataURL())")
+    return found
+
+
+def menu(page: Any, place: int | str) -> Any:
+    """Opens the menus of a tile."""
+    page.locator(f".st-key-menus-{place} button").first.click()
+    return page.locator("[data-testid=stPopoverBody]")
+
+
+def test_linked_panes_show_the_same_pixels_after_zoom_and_a_change_of_model(visit: Callable[..., Any]) -> None:
+    page = visit()
+    whole = pixels(page)
+    assert len(set(whole)) == 3, "three maps look alike"
+    page.locator(FILM).nth(1).hover()
+    page.mouse.wheel(0, -600)
+    page.keyboard.press("o")
+    page.wait_for_timeout(SETTLE_MS)
+    bare = pixels(page)
+    assert len(set(bare)) == 1
+    assert bare[0] not in whole
+
+    body = menu(page, 1)
+    body.get_by_role("combobox").first.click()
+    page.get_by_role("option", name="first").click()
+    page.locator(".st-key-menus-1 button", has_text="first").wait_for(timeout=PATIENCE_MS)
+    settle(page)
+    assert pixels(page) == bare
+
+
+def test_a_preset_fills_the_board_and_all_panes_have_their_map(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.get_by_text(presets.STAGES).click()
+    page.locator(f"{PANE}[data-ready=heat]").nth(4).wait_for(timeout=PATIENCE_MS)
+    settle(page)
+
+    names = page.locator("[class*=st-key-menus-] button").all_inner_texts()
+    assert [name.split(" · ")[-1].split("\n")[0] for name in names[:4]] == [f"stage {stage}" for stage in range(1, 5)]
+    tops = [round(page.locator(FILM).nth(place).bounding_box()["y"]) for place in range(3)]
+    assert len(set(tops)) == 1, f"the panes of a row do not stand on one line: {tops}"
+    assert page.locator(".lb-pairs td").count() == 16
+
+
+def test_the_difference_is_drawn_with_zero_in_the_middle_and_follows_the_pair(visit: Callable[..., Any]) -> None:
+    page = visit()
+    caption = page.locator("[data-testid=caption]").nth(2)
+    assert " · A − B · " in caption.inner_text()
+    before = pixels(page)[2]
+
+    body = menu(page, "difference")
+    body.get_by_role("combobox").first.click()
+    page.get_by_role("option", name="B · second").click()
+    page.locator(".st-key-menus-difference button", has_text="B − A").wait_for(timeout=PATIENCE_MS)
+    settle(page)
+    assert " · B − A · " in caption.inner_text()
+    assert pixels(page)[2] != before
+
+
+def test_the_board_and_its_figures_can_be_taken_away(visit: Callable[..., Any], tmp_path: Path) -> None:
+    page = visit()
+    for name, ending in (("Board", "png"), ("Figures", "csv")):
+        with page.expect_download(timeout=PATIENCE_MS) as download:
+            page.get_by_role("button", name=name).click()
+        assert download.value.suggested_filename.endswith(f"-compared.{ending}")
+        download.value.save_as(tmp_path / f"board.{ending}")
+
+    board = np.asarray(Image.open(tmp_path / "board.png").convert("RGB"))
+    assert board.shape[1] > 3 * 480
+    assert (board.max(axis=2) > board.min(axis=2) + 40).any(), "no colour in the picture"
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "board.csv").read_text("utf-8"))))
+    assert tuple(rows[0]) == COLUMNS
+    assert {row["first"] for row in rows} == {"A", "B"}
+    assert {row["second"] for row in rows} == {"", "B"}
+
+
+def test_a_slow_map_says_how_far_it_is_in_its_tile_and_is_given_up(visit: Callable[..., Any]) -> None:
+    page = visit()
+    before = pixels(page)
+    body = menu(page, 1)
+    body.locator("[data-testid=method-menu] .closed").click()
+    page.locator("[data-testid=method-menu] input:visible").fill("RISE")
+    page.locator("[data-testid=method-menu] [data-method=rise]:visible").click()
+    page.locator(".st-key-state-1 .lb-progress").get_by_text("of 1000 network passes").wait_for(timeout=PATIENCE_MS)
+    assert "still the map before" in page.locator("[data-testid=caption]").nth(1).inner_text()
+    page.keyboard.press("Escape")
+    page.locator(".st-key-state-1").get_by_role("button", name="Cancel").click()
+    page.locator(".st-key-menus-1 button", has_text="Grad-CAM").wait_for(timeout=PATIENCE_MS)
+    settle(page)
+
+    assert pixels(page) == before
+
+
+def test_on_a_phone_the_panes_stand_one_below_the_other_and_nothing_sticks_out(visit: Callable[..., Any]) -> None:
+    page = visit(width=390, height=844)
+    boxes = [page.locator(FILM).nth(place).bounding_box() for place in range(3)]
+
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    assert [round(box["x"]) for box in boxes] == [round(boxes[0]["x"])] * 3
+    assert boxes[0]["y"] < boxes[1]["y"] < boxes[2]["y"]
+    controls = page.locator("[data-testid=controls]").bounding_box()
+    assert boxes[0]["y"] < 844 / 2 + 100
+    assert controls["y"] > boxes[2]["y"]
+
+
+def test_a_click_on_a_line_opens_the_case_in_linked_panes(visit: Callable[..., Any], tmp_path: Path) -> None:
+    for seed in range(3):
+        (tmp_path / f"film-{seed}.png").write_bytes(encoded(draw(seed=seed, height=160, width=130).radiograph))
+    page = visit()
+    page.get_by_text("Over many films").click()
+    page.get_by_text("A folder or table").click()
+    page.get_by_label("Path on this machine").fill(str(tmp_path))
+    page.keyboard.press("Enter")
+    settle(page)
+    page.get_by_role("button", name="Compare the films").click()
+    table = page.locator("[data-testid=stDataFrame]")
+    table.wait_for(timeout=PATIENCE_MS)
+    settle(page)
+
+    page.mouse.click(table.bounding_box()["x"] + 60, table.bounding_box()["y"] + 1.5 * ROW_PX)
+    page.get_by_text("Case 1 of 3").wait_for(timeout=PATIENCE_MS)
+    page.locator(f"{PANE}[data-ready=heat]").nth(2).wait_for(timeout=PATIENCE_MS)
+    keys = {page.locator(PANE).nth(place).get_attribute("data-film-key") for place in range(3)}
+    assert len(keys) == 1
+    page.get_by_role("button", name="Next case").click()
+    page.get_by_text("Case 2 of 3").wait_for(timeout=PATIENCE_MS)
+    settle(page)
+    assert page.locator(PANE).first.get_attribute("data-film-key") not in keys
