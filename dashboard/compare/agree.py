@@ -25,7 +25,7 @@ def words(radiograph: Radiograph, tiles: Sequence[Placed]) -> None:
     pair = chosen(tiles)
     told = tiles if len(tiles) <= _FEW or pair is None else pair
     answers = [placed.answer for placed in told]
-    with st.container(key="told"):
+    with st.container(key=f"told of {len(told)}"):
         found = [answer for answer in answers if answer]
         if len(found) < len(answers) or not found:
             broken = " ".join(f"{placed.letter} has no map." for placed in told if placed.missing)

@@ -1,11 +1,12 @@
 """What a tile is: its name, which opens the menus that change it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 
 import streamlit as st
 
 from core.errors import UserError
+from core.explain.method import methods
 from core.models.findings import words
 from core.types import FUSED
 from dashboard import cache, desk, draw
@@ -25,15 +26,16 @@ def menus(placed: Placed) -> None:
         at, tile = f"tile {placed.place}", placed.tile
         names = cache.names()
         models = names if tile.checkpoint in names else [tile.checkpoint, *names]
-        draw.select("Model", models, tile.checkpoint, _keep(placed, "checkpoint"), at=at)
+        draw.select("Model", models, tile.checkpoint, _keep(placed, "checkpoint", models), at=at)
         with st.container(key=f"menu {at}", gap=None):
             st.html('<span class="lb-label">Method</span>')
             reasons = desk.refusals(placed.checkpoint) if placed.checkpoint and placed.prediction else {}
-            method_menu(placed.method, reasons, _keep(placed, "method"), key=f"method {at}")
+            method_menu(placed.method, reasons, _keep(placed, "method", methods), key=f"method {at}")
         if placed.checkpoint:
             findings = [_AS_SIDEBAR, *placed.checkpoint.findings]
             known = board.same(tile.finding, placed.checkpoint) if tile.finding else None
-            draw.select("Finding", findings, known or _AS_SIDEBAR, _keep(placed, "finding"), at=at, words=words)
+            keep = _keep(placed, "finding", findings)
+            draw.select("Finding", findings, known or _AS_SIDEBAR, keep, at=at, words=words)
         if placed.sizes and placed.method.layered:
             _stage(placed, dict(placed.sizes), at=at)
 
@@ -54,7 +56,8 @@ def _stage(placed: Placed, sizes: dict[str, tuple[int, int]], *, at: str) -> Non
             return f"{stage} · not in this model"
         return f"{stage} · {sizes[stage][0]} × {sizes[stage][1]}" if stage in fit else f"{stage} · no map"
 
-    draw.select("Stage", [_LAST, *sizes, *several, *own], wanted or _LAST, _keep(placed, "layer"), at=at, words=said)
+    stages = [_LAST, *sizes, *several, *own]
+    draw.select("Stage", stages, wanted or _LAST, _keep(placed, "layer", stages), at=at, words=said)
 
 
 def _fitting(placed: Placed) -> list[str]:
@@ -64,9 +67,10 @@ def _fitting(placed: Placed) -> list[str]:
         return []
 
 
-def _keep(placed: Placed, field: Field) -> Callable[[Session, str], None]:
-    return partial(_change, placed.place, field)
+def _keep(placed: Placed, field: Field, known: Container[str]) -> Callable[[Session, str], None]:
+    return partial(_change, placed.place, field, known)
 
 
-def _change(place: int, field: Field, here: Session, value: str) -> None:
-    board.change(place, field, None if value in (_AS_SIDEBAR, _LAST) else value)
+def _change(place: int, field: Field, known: Container[str], here: Session, value: str) -> None:
+    if value in known:  # or it is a line of the menu as it was for another model
+        board.change(place, field, None if value in (_AS_SIDEBAR, _LAST) else value)

@@ -125,8 +125,10 @@ def distance(found: Agreement) -> str:
     return "–" if isnan(found.distance_px) else f"{found.distance_px:.0f} px"
 
 
-def _choose(side: int, pair: tuple[int, int], here: Session, place: int) -> None:
+def _choose(side: int, pair: tuple[int, int], here: Session, place: int | str) -> None:
     """The same tile twice has no difference: the other side then takes what this one had."""
+    if not isinstance(place, int):
+        return  # a line of the menu as it was before the tiles changed their names
     changed = [*pair]
     if place == pair[1 - side]:
         changed[1 - side] = pair[side]
