@@ -33,6 +33,7 @@ from core.image import phantom
 from core.image.prepare import prepare
 from core.image.quality import Check, inspect
 from core.models import checkpoint as checkpoints
+from core.models import library
 from core.models.classifier import Classifier, load
 from core.overlay import display
 from core.trust.measure import Figure, assess
@@ -48,7 +49,7 @@ _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
     Tile: lambda tile: (tile.name, tile.checkpoint.key, tile.explanation.key, repr(tile.explanation.cleaning)),
 }
 _LAST_STAGE = "grad-cam"  # the map that costs no backward pass at the last stage
-WEIGHTS = checkpoints.SHIPPED  # the folder
+WEIGHTS = checkpoints.SHIPPED  # the folder of those that come with Lightbox
 _LINE = Line(room=2048)  # all that people ask of networks; an answer is some hundred kilobytes at most
 THUMBNAIL = 112  # px, the long side: twice what is shown, for dense screens
 
@@ -59,14 +60,24 @@ Tell = Callable[[Asked[Any]], None]  # says on the page that somebody waits
 
 
 def names() -> list[str]:
-    """The checkpoints that are there, by name."""
-    return checkpoints.names(WEIGHTS)
+    """The checkpoints that are there, by name: those that come with Lightbox, then this person's own."""
+    return library.names(WEIGHTS)
+
+
+def own() -> list[str]:
+    """Those of them that are this person's own, and can be changed."""
+    return library.own()
+
+
+def folder(name: str) -> Path:
+    """Where the checkpoint lies. Raises: UnknownName."""
+    return library.place(name, WEIGHTS)
 
 
 def card(name: str) -> Checkpoint:
     """The card of the checkpoint as the file is now. Raises: UnknownName, BadCheckpoint."""
-    path = WEIGHTS / f"{name}.json"
-    return _card(name, WEIGHTS, path.stat().st_mtime_ns if path.exists() else 0)
+    path = folder(name) / f"{name}.json"
+    return _card(name, path.parent, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -76,7 +87,7 @@ def _card(name: str, folder: Path, changed: int) -> Checkpoint:
 
 def classifier(checkpoint: Checkpoint) -> Classifier:
     """The network behind its door, loaded once. Raises: BadCheckpoint."""
-    return _loaded(checkpoint.name, WEIGHTS, checkpoint.key)
+    return _loaded(checkpoint.name, folder(checkpoint.name), checkpoint.key)
 
 
 @st.cache_resource(max_entries=10, show_spinner=False)  # a board of nine models, and the one beside it
@@ -246,7 +257,7 @@ def drawn(seed: int) -> Radiograph:
 
 def weights_path(checkpoint: Checkpoint) -> Path:
     """Where the weights of the checkpoint lie."""
-    return WEIGHTS / f"{checkpoint.name}.safetensors"
+    return folder(checkpoint.name) / f"{checkpoint.name}.safetensors"
 
 
 def ready(checkpoint: Checkpoint) -> Asked[Mapping[str, tuple[int, int]]]:

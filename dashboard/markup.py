@@ -175,7 +175,12 @@ def estimate(figure: Estimate | None) -> str:
 
 def unmeasured() -> str:
     """What stands in place of a figure that the card lacks."""
-    return '<span class="lb-missing">not measured</span>'
+    return missing("not measured")
+
+
+def missing(why: str) -> str:
+    """Why a figure is not there."""
+    return f'<span class="lb-missing">{escape(why)}</span>'
 
 
 def tiles(cells: Iterable[tuple[str, str]]) -> str:

@@ -10,7 +10,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from core.compare.cohort import Case, Comparison
 from core.compare.panel import Panel
 from core.compare.row import Compared, Refused
+from core.evaluate.polarity import Polarity
 from core.explain.method import Value
+from core.models.importers import Found
 from core.types import Cleaning, Explanation, Radiograph
 
 if TYPE_CHECKING:
@@ -109,6 +111,22 @@ class Survey:
 
 
 @dataclass
+class Coming:
+    """A checkpoint that somebody brings on the Models page.
+
+    found:   what its file holds, as far as it was corrected; None while no file was given.
+    judged:  what labelled films said of it, and the key of what they were asked about.
+    problem: why the last file could not be looked into; empty where it could.
+    round:   counts what changed the fields from outside, so that they show it.
+    """
+
+    found: Found | None = None
+    judged: tuple[str, Polarity] | None = None
+    problem: str = ""
+    round: int = 0
+
+
+@dataclass
 class Session:
     """The choices of one person, kept across pages.
 
@@ -116,6 +134,7 @@ class Session:
     chosen:      key of the film that is looked at; None while there is none.
     checkpoint:  name; None for the first there is.
     opened:      name of the checkpoint whose card is open on the Models page; None while all are listed.
+    coming:      the checkpoint that is being brought; None while nobody brings one.
     finding:     None to follow the likeliest of each film.
     layer:       stage name, or several joined by "+" for one map of them; None for the last.
     settings:    method name -> setting -> value, where it is not the default.
@@ -131,7 +150,8 @@ class Session:
     credits:     radiograph key -> whose film it is and under which licence, for public films.
     seen:        whether a film has been on the page; until then a skeleton keeps its place.
     problems:    sentences about files that could not be opened, until they are dismissed.
-    address:     what the address of the page said when it was last read or written (dashboard.link).
+    opened_by:   what the address asked for with which this session began; None before it was read (dashboard.link).
+    address:     what the address of the page says now.
     wanted:      key of the film that a link asks for, as long as it is not on the desk.
     batch:       counts what was added, so that the uploader starts empty each time.
     """
@@ -140,6 +160,7 @@ class Session:
     chosen: str | None = None
     checkpoint: str | None = None
     opened: str | None = None
+    coming: Coming | None = None
     finding: str | None = None
     method: str = "grad-cam"
     layer: str | None = None
@@ -155,6 +176,7 @@ class Session:
     survey: Survey = field(default_factory=Survey)
     credits: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    opened_by: Mapping[str, Sequence[str]] | None = None
     address: Mapping[str, Sequence[str]] = field(default_factory=dict)
     wanted: str | None = None
     batch: int = 0

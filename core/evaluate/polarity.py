@@ -133,6 +133,11 @@ def _judged(
         *([_swapped(names, swap, plain[own], exchanged[own])] if swapped else _wrong_way(names, areas)),
         *([_better(better, own, judged)] if clearly else []),
     ]
+    if not warnings and plain[own].low <= 0.5:
+        warnings = [
+            f"It ranks these films no better than chance does (mean area {_words(plain[own])}): it may be untrained, "
+            "or made for other films."
+        ]
     order = list(card.findings)
     for place, output in enumerate(swap):
         order[places[output]] = names[place]

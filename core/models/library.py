@@ -6,7 +6,11 @@ A person's own lie in the folder that LIGHTBOX_HOME names, or where the system k
 import json
 import os
 import re
+import shutil
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -23,6 +27,7 @@ HOME = "LIGHTBOX_HOME"  # environment variable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OF_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that it keeps for devices
 _INCOMING = ".incoming-"  # begins the name of a folder in which a checkpoint is put together
+_STALE = 86_400  # s
 
 
 def home() -> Path:
@@ -68,10 +73,24 @@ def save(found: Found, name: str, *, shipped: Path = checkpoints.SHIPPED) -> Che
             "anew on films, and import that."
         )
     network = found.network()
+    with incoming() as place:
+        return _kept(network, found, name, place)
+
+
+@contextmanager
+def incoming() -> Iterator[Path]:
+    """An empty folder beside this person's own checkpoints, for as long as the block lasts: what comes in lies there
+    and nowhere else. One that a program left when it was killed goes with the next, after a day.
+
+    Raises: BadCheckpoint where what comes in cannot be written.
+    """
     try:
         folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_INCOMING, dir=folder()) as incoming:
-            return _kept(network, found, name, Path(incoming))
+        for old in folder().glob(f"{_INCOMING}*"):
+            if time.time() - old.stat().st_mtime > _STALE:
+                shutil.rmtree(old, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=_INCOMING, dir=folder()) as place:
+            yield Path(place)
     except (OSError, SafetensorError) as error:
         raise BadCheckpoint(f"{folder()} cannot be written ({error}). Nothing was kept.") from error
 
@@ -134,16 +153,16 @@ def proposed(file: str, shipped: Path = checkpoints.SHIPPED) -> str:
     return plain
 
 
-def _kept(network: Network, found: Found, name: str, incoming: Path) -> Checkpoint:
+def _kept(network: Network, found: Found, name: str, place: Path) -> Checkpoint:
     """The checkpoint, moved to its place once it was found to read back as it was written."""
-    written = checkpoints.write(network, found.card(), name, incoming, exact=True)
-    checkpoints.read_network(written, incoming)
+    written = checkpoints.write(network, found.card(), name, place, exact=True)
+    checkpoints.read_network(written, place)
     card, weights = _paths(name)
     try:
-        _write_new(card, (incoming / card.name).read_text(encoding="utf-8"))
+        _write_new(card, (place / card.name).read_text(encoding="utf-8"))
     except FileExistsError as error:
         raise BadSetting(f"There is a checkpoint named {name!r} already. Choose another name.") from error
-    (incoming / weights.name).replace(weights)
+    (place / weights.name).replace(weights)
     return checkpoints.read_card(name, folder())
 
 

@@ -36,14 +36,21 @@ def links() -> None:
 
 def back() -> None:
     """The way back to the list of all."""
-    st.button("All models", icon=":material/arrow_back:", type="tertiary", on_click=_close)
+    st.button("All models", icon=":material/arrow_back:", type="tertiary", on_click=close)
+
+
+def show(name: str) -> None:
+    """Opens the card of that checkpoint, and makes it the model of the sidebar."""
+    here = session()
+    here.opened = here.checkpoint = st.query_params[_NAME] = name
+
+
+def close() -> None:
+    """Closes the card that is open, and what is being brought."""
+    here = session()
+    here.opened = here.coming = None
+    st.query_params.pop(_NAME, None)
 
 
 def _open() -> None:
-    here = session()
-    here.opened = here.checkpoint = st.query_params[_NAME] = entered(_KEY).opened
-
-
-def _close() -> None:
-    session().opened = None
-    st.query_params.pop(_NAME, None)
+    show(entered(_KEY).opened)

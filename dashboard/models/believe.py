@@ -13,7 +13,7 @@ import streamlit as st
 from core.models.summary import FEW, Estimate, measured, title, words
 from core.types import Checkpoint
 from dashboard import cache, markup
-from dashboard.models import export, plots
+from dashboard.models import export, own, plots
 from dashboard.models.axes import NEUTRAL
 from dashboard.models.plots import Mark
 
@@ -228,12 +228,20 @@ def _availability(card: Checkpoint) -> None:
     weights = cache.weights_path(card)
     size = f", {weights.stat().st_size / 1e6:.1f} MB" if weights.exists() else ""
     licence = card.told.get("licence") or "not stated"
+    shipped = weights.parent == cache.WEIGHTS
     pairs = [
-        ("Weights", f"weights/{card.name}.safetensors{size}"),
+        ("Weights", f"{f'weights/{weights.name}' if shipped else weights}{size}"),
         ("SHA-256", card.sha256),
         ("Licence", str(licence)),
         ("Architecture", f"{title(card)}, core/models"),
     ]
+    evaluate = f"python -m core evaluate MANIFEST.csv --checkpoint {card.name}"
+    if card.told.get("imported"):
+        with export.section("Availability", "what was imported, and how to judge it"):
+            told = markup.paragraph("Evaluate it on films of your own:", quiet=True)
+            st.html(markup.facts([*pairs, *own.origin(card)]) + told)
+            st.code(evaluate, language="bash", wrap_lines=True)
+        return
     recipe = cache.WEIGHTS / "recipes" / f"{card.name}.toml"
     how = f"--recipe weights/recipes/{recipe.name}" if recipe.exists() else f"--architecture {card.architecture}"
     with export.section("Availability", "everything needed to have it, judge it and make it again"):
@@ -241,8 +249,7 @@ def _availability(card: Checkpoint) -> None:
             markup.facts(pairs) + markup.paragraph("Train it again, and evaluate it on films of your own:", quiet=True)
         )
         st.code(
-            f"python -m core train --data DIR {how} --name {card.name}\n"
-            f"python -m core evaluate MANIFEST.csv --checkpoint {card.name}",
+            f"python -m core train --data DIR {how} --name {card.name}\n{evaluate}",
             language="bash",
             wrap_lines=True,
         )

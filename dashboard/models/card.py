@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from core.models.findings import words
 from core.models.summary import apart, summary, title
 from core.types import Checkpoint
 from dashboard import cache, draw, markup
-from dashboard.models import believe, measured, purpose, training
+from dashboard.models import believe, measured, own, purpose, training
 
 _PARTS: Mapping[str, Callable[[Checkpoint], None]] = {
     "Before you believe it": believe.part,
@@ -17,11 +18,16 @@ _PARTS: Mapping[str, Callable[[Checkpoint], None]] = {
 }
 
 _IN_SIGHT = 2  # warnings
+_FEW = 6  # findings that are named in the line below the title
 
 
 def page(card: Checkpoint) -> None:
     """The whole card; the part that is open stands in the address."""
-    draw.title(card.name, _line(card))
+    with st.container(horizontal=True, vertical_alignment="center", key="card head"):
+        with st.container():
+            draw.title(card.name, _line(card))
+        if card.name in cache.own():
+            own.changes(card.name)
     _key_figures(card)
     _warnings(card)
     for tab, draw_part in zip(st.tabs(list(_PARTS), key="part", bind="query-params"), _PARTS.values(), strict=True):
@@ -31,21 +37,24 @@ def page(card: Checkpoint) -> None:
 
 
 def _line(card: Checkpoint) -> str:
-    one = summary(card, cache.WEIGHTS)
-    parts = [title(card), f"{card.input.size} × {card.input.size} px", ", ".join(card.findings), one.date]
+    one = summary(card, cache.folder(card.name))
+    count = len(card.findings)
+    findings = ", ".join(map(words, card.findings)) if count <= _FEW else f"{count} findings"
+    parts = [title(card), f"{card.input.size} × {card.input.size} px", findings, one.date]
     return " · ".join(part for part in parts if part)
 
 
 def _key_figures(card: Checkpoint) -> None:
     """Inside and other source side by side, never one alone."""
-    one = summary(card, cache.WEIGHTS)
+    one = summary(card, cache.folder(card.name))
     missing = markup.unmeasured()
+    nothing = markup.missing(one.note) if one.note else missing
     area = card.metrics.get("lungs", {}).get("lung_area")
     covered = f"an even map would have {area['value']:.2f}" if area else ""
     st.html(
         markup.tiles(
             [
-                ("Macro AUC, inside", markup.estimate(one.inside) if one.inside else missing),
+                ("Macro AUC, inside", markup.estimate(one.inside) if one.inside else nothing),
                 (
                     "Macro AUC, other source",
                     markup.estimate(one.other) + markup.below(apart(one)) if one.other else missing,
@@ -65,7 +74,8 @@ def _warnings(card: Checkpoint) -> None:
     test = card.metrics.get("test", {})
     warnings = [*card.metrics.get("warnings", []), *test.get("warnings", [])]
     if not test:
-        warnings.append("Its card holds no figures of a test. Evaluate it before you believe it.")
+        origin = "It was imported and not evaluated here. " if card.told.get("imported") else ""
+        warnings.append(f"{origin}Its card holds no figures of a test. Evaluate it before you believe it.")
     if warnings:
         st.warning("  \n".join(map(draw.plain, warnings[:_IN_SIGHT])), icon=":material/warning:")
     if rest := warnings[_IN_SIGHT:]:

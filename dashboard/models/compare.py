@@ -39,7 +39,7 @@ def section(cards: Sequence[Checkpoint]) -> None:
 
 def figures(card: Checkpoint) -> dict[str, Estimate | None]:
     """What is compared, in its order; None where the card lacks it."""
-    line = summary(card, cache.WEIGHTS)
+    line = summary(card, cache.folder(card.name))
     lungs = card.metrics.get("lungs", {})
     adults = {
         f"AUC, {_lower(short_name(each))}": measured(each.get("macro_auc"), n=each.get("n"))

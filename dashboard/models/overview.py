@@ -17,13 +17,13 @@ _HEAD = ["Model", "Macro AUC, inside", "Macro AUC, other source", "Accuracy, ins
 def none() -> None:
     """No weights: what to do."""
     draw.title("Models", "There is no model in weights/ yet.")
-    st.html(markup.paragraph("Train one, or restore the folder from the repository:"))
+    st.html(markup.paragraph("Add one that others trained, train one, or restore the folder from the repository:"))
     st.code("python -m core train", language="bash")
 
 
 def table(cards: Sequence[Checkpoint]) -> None:
     """One line a checkpoint: what it is, how well it does inside and elsewhere, where it looks."""
-    lines = [summary(card, cache.WEIGHTS) for card in cards]
+    lines = [summary(card, cache.folder(card.name)) for card in cards]
     with export.titled("Checkpoints", [_exported(line) for line in lines], name="checkpoints"):
         st.html(
             markup.sheet(
@@ -44,7 +44,7 @@ def _cells(line: Summary) -> list[str]:
     other = markup.estimate(line.other) if line.other else markup.unmeasured()
     return [
         markup.stacked(line.name, line.architecture, link=line.name),
-        markup.estimate(line.inside),
+        markup.missing(line.note) if line.note else markup.estimate(line.inside),
         other if line.other is None else other + markup.below(apart(line)),
         markup.estimate(line.accuracy),
         markup.estimate(line.lungs) if line.lungs else markup.unmeasured(),

@@ -134,6 +134,8 @@ def test_a_network_that_knows_nothing_gets_no_other_order(rows: list[Row]) -> No
 
     assert found.findings is None
     assert found.normalisation is None
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith("It ranks these films no better than chance does (mean area 0.")
 
 
 def test_labels_are_the_same_however_they_are_spelled(rows: list[Row]) -> None:

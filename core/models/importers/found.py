@@ -22,6 +22,7 @@ from core.types import Checkpoint, Input
 
 MOST = 100  # findings
 SIZES = (32, 1024)  # px a side
+Square = Literal["stretch", "pad", "crop"]
 _LONGEST = 60  # characters of a finding's name
 
 
@@ -173,7 +174,7 @@ def corrected(
     multi_label: bool | None = None,
     size: int | None = None,
     normalisation: str | None = None,
-    square: Literal["stretch", "pad", "crop"] | None = None,
+    square: Square | None = None,
     channels: int | None = None,
 ) -> Found:
     """The same with what a person knows better; None leaves a thing as it is.

@@ -1,0 +1,261 @@
+"""Bringing a checkpoint that somebody else trained: a file, what was found in it, corrections, a test, and kept."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from core.errors import UserError
+from core.evaluate.manifest import read
+from core.evaluate.polarity import Polarity, polarity
+from core.models import library
+from core.models.architecture import originals
+from core.models.classifier import Classifier
+from core.models.findings import SETS
+from core.models.importers import Found, corrected, inspect
+from core.models.importers.file import KINDS
+from core.models.importers.found import SIZES, Square
+from core.models.importers.normalisation import NORMALISATIONS
+from dashboard import cache, draw, markup
+from dashboard.models import address, export
+from dashboard.state import Coming, session
+
+_SQUARES: Mapping[Square, str] = {
+    "stretch": "stretching it",
+    "pad": "padding it with black",
+    "crop": "cutting out its middle",
+}
+_LARGEST = 2000  # MB; VGG-19 with its optimiser has 1,700
+_SEVERAL, _ONE = "several findings, or none", "exactly one finding"
+_AS_WRITTEN = "as written"
+
+
+def button() -> None:
+    """The way in, beside the list of all."""
+    st.button("Add a checkpoint", icon=":material/add:", type="primary", on_click=_begin)
+
+
+def page(here: Coming) -> None:
+    """A file first; once one was looked into, what was found and what to keep of it."""
+    address.back()
+    if here.found is None:
+        _file(here)
+    else:
+        _found(here, here.found)
+
+
+def _begin() -> None:
+    session().coming = Coming()
+
+
+def _file(here: Coming) -> None:
+    draw.title(
+        "Add a checkpoint",
+        f"A network that others trained. Nothing in its file is run, and nothing leaves this machine: it will lie in "
+        f"{library.folder()}.",
+    )
+    with st.container(key="bring", gap="medium"):
+        if here.problem:
+            draw.problem(here.problem)
+        dropped = st.file_uploader(
+            "Drop the file: .safetensors, or a .pt, .pth or .ckpt that holds a state_dict",
+            key=f"weights {here.round}",
+            max_upload_size=_LARGEST,
+        )
+        with st.form("path", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+            path = st.text_input("Or its path on this machine", placeholder="/home/me/best.ckpt").strip()
+            asked = st.form_submit_button("Look into it")
+        with st.expander("Which networks are known", type="compact"):
+            titles = "; ".join(sorted(entry.title for entry in originals.values()))
+            st.html(
+                markup.paragraph(
+                    "TorchXRayVision's DenseNet and ResNet, CheXNet, and these, with their layers named as torchvision "
+                    f"names them, whatever stands before: {titles}."
+                )
+            )
+    if dropped is not None:
+        _look(here, lambda: _uploaded(dropped))
+    elif asked and path:
+        _look(here, lambda: inspect(Path(path).expanduser()))
+
+
+def _look(here: Coming, into: Callable[[], Found]) -> None:
+    """Keeps what was found, or why nothing was; the uploaded bytes are let go of either way."""
+    with st.spinner("Looking into it"):
+        here.found, here.problem = None, ""
+        try:
+            here.found = into()
+        except UserError as error:
+            here.problem = str(error)
+    here.judged = None
+    here.round += 1
+    st.rerun()
+
+
+def _uploaded(dropped: UploadedFile) -> Found:
+    with library.incoming() as place:
+        path = place / "upload"
+        with path.open("wb") as file:
+            shutil.copyfileobj(dropped, file)
+        return inspect(path, name=dropped.name)
+
+
+def _found(here: Coming, found: Found) -> None:
+    draw.title(found.file, f"{found.layout}. Is this right? What does not stand in the file is a guess.")
+    told, asked = st.columns([1, 1], gap="large")
+    with asked:
+        name, wanted = _fields(here, found)
+        _keep(here, wanted, name)
+    with told:
+        _told(found)
+        if wanted is not None and wanted.findings:
+            _examples(here, wanted)
+
+
+def _told(found: Found) -> None:
+    left = len(found.findings)
+    scores = f"{found.outputs:,}" + (f", of which {left} are kept" if 0 < left < found.outputs else "")
+    pairs = [
+        ("Network", found.title),
+        ("Channels", "one" if found.channels == 1 else "three equal ones"),
+        ("Scores", scores),
+        ("Operating points", f"{len(found.thresholds)}, in the file" if found.thresholds else "none in the file"),
+        ("File", f"{KINDS[found.kind]}, SHA-256 {found.sha256[:16]}…"),
+        ("Stripped", ", ".join(found.stripped)),
+        ("Left over", ", ".join(found.left_over[:6]) + (", …" if len(found.left_over) > 6 else "")),
+    ]
+    with export.section("What was found"):
+        st.html(
+            markup.facts([(label, value) for label, value in pairs if value])
+            + "".join(markup.remark("note", "", "", note) for note in found.notes)
+        )
+
+
+def _fields(here: Coming, found: Found) -> tuple[str, Found | None]:
+    """The name, and what was found as the fields have it; None where that cannot be, which is told."""
+    at = f"coming {here.round}"
+    with export.section("What to keep"):
+        name = st.text_input("Name", library.proposed(found.file, cache.WEIGHTS), key=f"name {at}", max_chars=64)
+        findings = _findings(found, at)
+        films = st.radio(
+            "A film may have",
+            [_SEVERAL, _ONE],
+            index=0 if found.multi_label else 1,
+            key=f"films {at}",
+            horizontal=True,
+            help="Several: each score by its own sigmoid. Exactly one: all of them share one softmax.",
+        )
+        size, square = st.columns(2)
+        with size:
+            side = st.number_input("Side of the film, px", *SIZES, found.input.size, key=f"size {at}")
+        with square:
+            fit = st.selectbox(
+                "Made square by",
+                list(_SQUARES),
+                list(_SQUARES).index(found.input.fit),
+                format_func=lambda each: _SQUARES[each],
+                key=f"square {at}",
+            )
+        greys = list(NORMALISATIONS)
+        grey = st.selectbox(
+            "Grey values",
+            greys,
+            greys.index(found.normalisation) if found.normalisation in greys else 0,
+            format_func=lambda each: NORMALISATIONS[each].title,
+            key=f"grey {at}",
+            help="What the film's black and white become before the first layer; as in its training.",
+        )
+    wanted = None
+    with draw.shown():
+        wanted = corrected(
+            found,
+            findings=findings if found.findings else None,
+            multi_label=films == _SEVERAL,
+            size=int(side),
+            normalisation=grey,
+            square=fit,
+        )
+    return name.strip(), wanted
+
+
+def _findings(found: Found, at: str) -> list[str]:
+    """A field with a line for each score; a set of as many fills it."""
+    count = len(found.findings)
+    if not count:
+        return []
+    sets = [each for each, names in SETS.items() if len(names) == count]
+    start = list(found.findings)
+    if sets:
+        chosen = st.selectbox(
+            "Findings", [_AS_WRITTEN, *sets], key=f"set {at}", help="A known list of as many findings."
+        )
+        start = list(SETS[chosen]) if chosen != _AS_WRITTEN else start
+        at = f"{at} {chosen}"
+    text = st.text_area(
+        f"Findings, one a line, in the order of the {count} scores" if count > 1 else "Finding",
+        "\n".join(start),
+        key=f"findings {at}",
+        height=min(320, 60 + 24 * count),
+        label_visibility="collapsed" if sets else "visible",
+    )
+    return text.strip("\n").split("\n")
+
+
+def _keep(here: Coming, wanted: Found | None, name: str) -> None:
+    """The button, without a callback: that would get the name of the run before, if it was typed just now."""
+    pressed = st.button("Keep it", type="primary", disabled=wanted is None or not wanted.findings)
+    if not pressed or wanted is None:
+        return
+    with st.spinner("Keeping it"), draw.shown():
+        card = library.save(wanted, name, shipped=cache.WEIGHTS)
+        session().coming = None
+        address.show(card.name)
+        st.rerun()  # the sidebar is drawn before the page
+
+
+def _examples(here: Coming, wanted: Found) -> None:
+    """Labelled films say whether findings, grey values and polarity can be right; what they say can be taken over."""
+    with export.section("Test it with labelled films", "findings swapped? grey values wrong? bone dark?"):
+        with st.form("examples", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+            path = st.text_input(
+                "Table with the columns file and label, or a folder with cxr.csv",
+                os.environ.get("LIGHTBOX_DATA", ""),
+                placeholder="/data/films.csv",
+            ).strip()
+            asked = st.form_submit_button("Test")
+        key = wanted.checkpoint("").key
+        if asked and path:
+            with draw.shown():
+                here.judged = key, _asked(wanted, Path(path).expanduser())
+        if here.judged and here.judged[0] == key:
+            _judged(here, wanted, here.judged[1])
+
+
+def _asked(wanted: Found, path: Path) -> Polarity:
+    bar = st.progress(0.0, text="Looking at labelled films")
+
+    def tell(done: int, total: int) -> None:
+        bar.progress(done / total, text=f"{done} of {total} labelled films")
+
+    found = polarity(Classifier(wanted.checkpoint("imported"), wanted.network()), read(path), tell=tell)
+    bar.empty()
+    return found
+
+
+def _judged(here: Coming, wanted: Found, found: Polarity) -> None:
+    first, *rest = found.sentences
+    level = "warning" if found.warnings else "ok"
+    st.html(markup.paragraph(first) + "".join(markup.remark(level, "", "", sentence) for sentence in rest))
+    with st.container(horizontal=True):
+        if found.findings:
+            st.button("Take that order of findings", on_click=_take, args=(here, wanted, found.findings, None))
+        if found.normalisation:
+            st.button("Take those grey values", on_click=_take, args=(here, wanted, None, found.normalisation))
+
+
+def _take(here: Coming, wanted: Found, findings: tuple[str, ...] | None, normalisation: str | None) -> None:
+    here.found = corrected(wanted, findings=findings, normalisation=normalisation)
+    here.round += 1

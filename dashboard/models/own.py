@@ -1,0 +1,61 @@
+"""What is special about a person's own checkpoints: where they came from, and that they can be renamed and removed."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.errors import UserError
+from core.models import library
+from core.types import Checkpoint
+from dashboard import cache, markup
+from dashboard.models import address
+from dashboard.state import bind, entered, session
+
+
+def origin(card: Checkpoint) -> list[tuple[str, str]]:
+    """What stands in its card of the file that it was made of."""
+    told = card.told.get("imported") or {}
+    pairs = [
+        (
+            "Imported",
+            " on ".join(filter(None, (f"from {told['file']}" if told.get("file") else "", told.get("date", "")))),
+        ),
+        ("Recognised as", str(told.get("layout", ""))),
+        ("SHA-256 of that file", str(told.get("sha256", ""))),
+        ("Stripped", ", ".join(map(str, told.get("stripped", ())))),
+        ("Left over", ", ".join(map(str, told.get("left_over", ())))),
+        *(("Note", str(note)) for note in told.get("notes", ())),
+    ]
+    return [(name, value) for name, value in pairs if value]
+
+
+def changes(name: str) -> None:
+    """A small menu: another name, or away with it."""
+    with st.popover("Rename or remove", icon=":material/edit:"):
+        key = bind("new name", name)
+        st.text_input("Name", key=key, max_chars=64)
+        st.button("Rename", on_click=_rename, args=(name, key), width="stretch")
+        st.html(markup.paragraph("Removing deletes weights and card here. The file they came from stays.", quiet=True))
+        st.button("Remove for good", icon=":material/delete:", on_click=_remove, args=(name,), width="stretch")
+
+
+def _rename(name: str, key: str) -> None:
+    _change(lambda: address.show(library.rename(name, entered(key).strip(), shipped=cache.WEIGHTS).name))
+
+
+def _remove(name: str) -> None:
+    def away() -> None:
+        library.remove(name, shipped=cache.WEIGHTS)
+        address.close()
+        session().checkpoint = None
+
+    _change(away)
+
+
+def _change(change: Callable[[], None]) -> None:
+    """A name that cannot be is told above the page, and everything stays as it was."""
+    session().problems.clear()
+    try:
+        change()
+    except UserError as error:
+        session().problems.append(str(error))

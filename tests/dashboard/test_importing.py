@@ -1,0 +1,176 @@
+"""Bringing a checkpoint on the Models page: found, corrected, tested, kept, read with, renamed, removed."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from core.evaluate import polarity as judging
+from core.models import library
+from dashboard import cache
+from tests.dashboard.conftest import Desk
+from tests.evaluate import drawn
+from tests.models.importers.files import made, prefixed, stored
+
+
+class Models(Desk):
+    """A person on the Models page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.app.switch_page("views/models.py")
+        self.run()
+
+    def bring(self, name: str, data: bytes) -> "Models":
+        """Drops a file on the page's own uploader."""
+        self.app.main.file_uploader[0].set_value([(name, data, "")])
+        self.run()
+        return self
+
+    def enter(self, label: str, value: str) -> "Models":
+        """Writes into the field, of one line or of several, whose name begins so."""
+        fields: list[Any] = [*self.app.main.text_input, *self.app.main.text_area]
+        found = [field for field in fields if field.label.startswith(label)]
+        assert found, f"no field {label!r} among {[field.label for field in fields]}"
+        found[0].set_value(value)
+        return self
+
+    @property
+    def headings(self) -> list[str]:
+        return [part.split("</h1>")[0] for part in self.html.split('<h1 class="lb-page">')[1:]]
+
+
+@pytest.fixture(autouse=True)
+def home(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(cache, "WEIGHTS", weights)
+    monkeypatch.setenv("LIGHTBOX_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("LIGHTBOX_DATA", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> bytes:
+    file = io.BytesIO()
+    torch.save({"state_dict": prefixed(made("mobilenet-v3-small", 3).state_dict(), "model.")}, file)
+    return file.getvalue()
+
+
+def test_a_file_is_brought_corrected_kept_and_read_with(checkpoint: bytes, home: Path) -> None:
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    assert page.headings == ["Add a checkpoint"]
+    page.bring("my best.ckpt", checkpoint)
+
+    assert page.headings == ["my best.ckpt"]
+    assert "state_dict, model" in page.html
+    assert "does not name its outputs" in page.html
+    assert not list(home.rglob("*.*"))  # nothing is kept before it is asked for
+    page.enter("Name", "mine").enter("Findings", "covid\npneumonia\nnormal").run()
+    page.number("Side of the film, px", 64)
+    page.press("Keep it")
+
+    assert sorted(path.name for path in library.folder().iterdir()) == ["mine.json", "mine.safetensors"]
+    assert page.headings == ["mine"]
+    assert "imported, not evaluated here" in page.html
+    assert page.app.query_params["checkpoint"] == "mine"
+    assert page.menu("Model", main=False).value == "mine"
+    page.app.switch_page("views/read.py")
+    page.run().press("Phantom")
+    assert set(page.bars) == {"covid", "pneumonia", "normal"}
+    assert page.errors == []
+
+
+def test_a_file_that_would_run_code_is_told_and_leaves_nothing(home: Path, checkpoint: bytes) -> None:
+    file = io.BytesIO()
+    torch.save({"x": torch.nn.Linear(1, 1)}, file)
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    page.bring("evil.pt", file.getvalue())
+
+    assert len(page.errors) == 1
+    assert page.errors[0].startswith("evil.pt holds a whole network as a Python program")
+    assert list(library.folder().iterdir()) == []
+    page.bring("best.ckpt", checkpoint)  # the page goes on
+    assert page.headings == ["best.ckpt"]
+    assert page.errors == []
+
+
+def test_a_path_on_this_machine_serves_as_well_and_the_way_back_forgets_it(tmp_path: Path) -> None:
+    path = stored(made("mobilenet-v3-small", 3).state_dict(), tmp_path / "w.safetensors")
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    page.enter("Or its path", str(path)).press("Look into it")
+    assert page.headings == ["w.safetensors"]
+
+    page.press("All models")
+    assert page.headings == ["Models"]
+    assert path.exists()
+    page.press("Add a checkpoint")
+    assert page.headings == ["Add a checkpoint"]
+
+
+def test_a_name_that_is_taken_or_a_line_too_few_is_told_in_its_place(checkpoint: bytes) -> None:
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    page.bring("untrained.pt", checkpoint)
+    assert next(field.value for field in page.app.text_input if field.label == "Name") == "untrained-2"
+
+    page.enter("Name", "untrained").press("Keep it")
+    assert page.errors == ["There is a checkpoint named 'untrained' already. Choose another name."]
+    page.enter("Findings", "covid\nnormal").run()
+    assert any("2 findings are named, but untrained.pt gives 3 scores" in error for error in page.errors)
+    keep = next(each for each in page.app.button if each.label == "Keep it")
+    assert keep.disabled
+    assert not library.own()
+
+
+def test_a_network_of_imagenet_cannot_be_kept(tmp_path: Path) -> None:
+    path = stored(made("resnet18", 1000).state_dict(), tmp_path / "w.pt")
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    page.enter("Or its path", str(path)).press("Look into it")
+
+    assert "It knows no finding" in page.html
+    assert next(each for each in page.app.button if each.label == "Keep it").disabled
+
+
+def test_labelled_films_judge_it_as_it_stands_in_the_fields(
+    checkpoint: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "_REPEATS", 10)
+    (tmp_path / "films").mkdir()
+    manifest = drawn.write(tmp_path / "films", 20)
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    page.bring("best.ckpt", checkpoint)
+    page.number("Side of the film, px", 64)
+
+    page.enter("Table with the columns", str(tmp_path / "gone.csv")).press("Test")
+    assert any("There is no gone.csv" in error for error in page.errors)
+    page.enter("Table with the columns", str(manifest)).press("Test")
+    assert "On 20 films of 10 patients, area under the ROC curve: " in page.html
+    page.number("Side of the film, px", 96)
+    assert "area under the ROC curve" not in page.html  # that was said of another size
+
+
+def test_ones_own_is_renamed_and_removed_on_its_card_and_a_shipped_one_is_not(
+    checkpoint: bytes, tmp_path: Path
+) -> None:
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    page.bring("best.ckpt", checkpoint).press("Keep it")
+    assert library.own() == ["best"]
+
+    page.enter("Name", "../best").press("Rename")
+    assert any("cannot be the name of a checkpoint" in error for error in page.errors)
+    page.enter("Name", "better").press("Rename")
+    assert (library.own(), page.headings) == (["better"], ["better"])
+    page.press("Remove for good")
+    assert (library.own(), page.headings) == ([], ["Models"])
+    assert page.menu("Model", main=False).value == "untrained"
+    page.app.query_params["checkpoint"] = "untrained"
+    page.run()
+    assert page.headings == ["untrained"]
+    assert "Rename" not in [each.label for each in page.app.button]
