@@ -6,6 +6,7 @@ export default function ({ parentElement }) {
   button.textContent = IDLE;
   button.title = "Copy the address of this view. It holds no film and no name: the other person adds the same file.";
   button.onclick = async () => {
+    window.lightboxAddress?.write();
     try {
       await navigator.clipboard.writeText(location.href);
       button.textContent = "Copied";

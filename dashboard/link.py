@@ -1,7 +1,10 @@
 """What is looked at stands in the address of the page, so that it can be sent to somebody; opening it shows the same.
 
 The film never does, nor its name, which may be a patient's: only its key, a digest of its content. Zoom, window and
-colours are added by the viewer itself.
+colours are added by the viewer itself, behind the #.
+
+Streamlit reads the address and does not write it: what a run sets in `st.query_params` while the page changes ends up
+behind the path of the page before (streamlit 1.67). The browser puts it there instead, whenever it is not there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -22,49 +26,45 @@ _OURS = ("film", "model", "weights", "finding", "method", "stage", "set", "clean
 _DIGITS = 8  # of a digest, as the foot of the page shows them
 _BETWEEN = "~"  # the parts of a tile
 _COMMON = "common"
+_HERE = Path(__file__).parent
+_written = st.components.v2.component("lightbox.address", js=(_HERE / "address.js").read_text(encoding="utf-8"))
 _copy = st.components.v2.component(
     "lightbox.link",
     html='<button type="button" class="link"></button>',
-    css=(Path(__file__).parent / "link.css").read_text(encoding="utf-8"),
-    js=(Path(__file__).parent / "link.js").read_text(encoding="utf-8"),
+    css=(_HERE / "link.css").read_text(encoding="utf-8"),
+    js=(_HERE / "link.js").read_text(encoding="utf-8"),
 )
 
 Address = Mapping[str, Sequence[str]]
 
 
 def follow() -> None:
-    """Shows what the address asks for, where that is not what this session wrote there: a link, or the way back.
+    """Shows what the address asks for with which the page was opened.
 
     What cannot be had is told in one sentence; the rest of the link counts all the same.
     """
     here = session()
-    asked = _address()
-    if not asked or asked == here.address:
+    asked = {name: st.query_params.get_all(name) for name in _OURS if name in st.query_params}
+    if here.opened_by is not None:
         return
-    here.address = asked
+    here.opened_by = asked
     here.problems[:] = [problem for part in (_model, _question, _tiles, _film) for problem in part(here, asked)]
 
 
 def write() -> None:
     """Puts what is looked at into the address."""
     here = session()
-    wanted = _told(here)
-    if not wanted and here.wanted is not None:
-        return  # a link waits for its film: the address stays as it was sent
-    if wanted != _address():
-        others = {name: st.query_params.get_all(name) for name in st.query_params if name not in _OURS}
-        st.query_params.from_dict(others | wanted)
-    here.address = wanted
+    here.address = _told(here)
+    if here.wanted is not None and not here.address:
+        here.address = here.opened_by or {}  # a link waits for its film: the address stays as it was sent
+    with st.container(key="address"):
+        _written(key="the address", data={"query": urlencode(here.address, doseq=True), "ours": list(_OURS)})
 
 
 def button() -> None:
     """Copies the address of what is on the page."""
     with st.container(key="link", width="content"):
         _copy(key="copy link")
-
-
-def _address() -> dict[str, list[str]]:
-    return {name: st.query_params.get_all(name) for name in _OURS if name in st.query_params}
 
 
 def _told(here: Session) -> dict[str, list[str]]:

@@ -19,9 +19,7 @@ def _opened(small_weights: object, **asked: str | list[str]) -> Desk:
 
 
 def _address(desk: Desk) -> dict[str, list[str]]:
-    return {
-        name: [values] if isinstance(values, str) else list(values) for name, values in desk.app.query_params.items()
-    }
+    return {name: list(values) for name, values in desk.session.address.items()}
 
 
 def test_an_empty_desk_has_a_bare_address(desk: Desk) -> None:
