@@ -62,7 +62,7 @@ class Board:
     preset:  that the tiles were made by; None where none made them.
     before:  place of a tile -> the tile and the last map that was there: what a cancelled request goes back to.
     awaited: the places in the line for the maps that are on their way.
-    pair:    places of the two tiles that are held against each other.
+    pair:    places of the two tiles that are held against each other; None for the first two that have a map.
     peaks:   whether their difference is one of shares of each map's peak, where it need not be.
     figure:  the one that the table of all pairs shows, of core.compare.maps.TITLES.
     alike:   keys of the pairs of checkpoints whose stages were asked to be compared.
@@ -72,7 +72,7 @@ class Board:
     preset: Preset | None = None
     before: dict[int, tuple[Tile, Explanation]] = field(default_factory=dict)
     awaited: "list[Asked[Any]]" = field(default_factory=list)
-    pair: tuple[int, int] = (0, 1)
+    pair: tuple[int, int] | None = None
     peaks: bool = False
     figure: str = "spearman"
     alike: set[tuple[str, str]] = field(default_factory=set)

@@ -126,8 +126,8 @@ def remove(place: int) -> None:
     made = list(tiles())
     _keep(made[:place] + made[place + 1 :])
     here.board.before = {each - (each > place): known for each, known in here.board.before.items() if each != place}
-    pair = [each - (each > place) for each in here.board.pair if each != place]
-    here.board.pair = (pair[0], pair[1]) if len(pair) == 2 else (0, 1)
+    pair = [each - (each > place) for each in here.board.pair or () if each != place]
+    here.board.pair = (pair[0], pair[1]) if len(pair) == 2 else None
 
 
 def change(place: int, field: Field, value: Any) -> None:
@@ -276,7 +276,7 @@ def _keep(made: list[Tile]) -> None:
 def _forget() -> None:
     here = session()
     here.board.before.clear()
-    here.board.pair = (0, 1)
+    here.board.pair = None
 
 
 def _leave(asked: Sequence[Asked[Any]]) -> None:

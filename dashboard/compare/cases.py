@@ -21,7 +21,7 @@ def open_case(row: Compared) -> None:
             return
     here.chosen = row.key
     here.tiles = [Tile(card.name, asked.method, row.finding, asked.layer) for card in asked.checkpoints]
-    here.board.preset, here.board.pair, here.board.many = None, (0, 1), False
+    here.board.preset, here.board.pair, here.board.many = None, None, False
     here.board.before.clear()
 
 

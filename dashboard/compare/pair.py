@@ -28,9 +28,11 @@ def chosen(tiles: Sequence[Placed]) -> tuple[Placed, Placed] | None:
     """The two tiles that are held against each other; None on a board of one."""
     if len(tiles) < 2:
         return None
-    first, second = session().board.pair
-    fits = first != second and max(first, second) < len(tiles)
-    return (tiles[first], tiles[second]) if fits else (tiles[0], tiles[1])
+    picked = session().board.pair
+    if picked and picked[0] != picked[1] and max(picked) < len(tiles):
+        return tiles[picked[0]], tiles[picked[1]]
+    first, second, *_ = sorted(tiles, key=lambda placed: bool(placed.missing))  # those without a map last
+    return first, second
 
 
 def draw_pair(radiograph: Radiograph, tiles: Sequence[Placed], *, height: int) -> None:

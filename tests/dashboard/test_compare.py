@@ -182,6 +182,9 @@ def test_a_broken_model_is_one_sentence_in_its_tile(tmp_path: Path, monkeypatch:
     assert [bool(tile.explanation) for tile in tiles] == [True, False, True]
     assert "second.safetensors has SHA-256" in tiles[1].missing
     assert not desk.errors
+    with at(desk):
+        assert [tile.letter for tile in pair.chosen(tiles) or ()] == ["A", "C"]
+    desk.choose("Second", 1)
     assert "B has no map." in desk.html
 
 
