@@ -1,6 +1,5 @@
 """Bringing a checkpoint that somebody else trained: a file, what was found in it, corrections, a test, and kept."""
 
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,18 +8,15 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.errors import UserError
-from core.evaluate.manifest import read
-from core.evaluate.polarity import Polarity, polarity
 from core.models import library
 from core.models.architecture import originals
-from core.models.classifier import Classifier
 from core.models.findings import SETS
 from core.models.importers import Found, corrected, inspect
 from core.models.importers.file import KINDS
 from core.models.importers.found import SIZES, Square
 from core.models.importers.normalisation import NORMALISATIONS
 from dashboard import cache, draw, markup
-from dashboard.models import address, export
+from dashboard.models import address, export, labelled
 from dashboard.state import Coming, session
 
 _SQUARES: Mapping[Square, str] = {
@@ -106,13 +102,19 @@ def _uploaded(dropped: UploadedFile) -> Found:
 def _found(here: Coming, found: Found) -> None:
     draw.title(found.file, f"{found.layout}. Is this right? What does not stand in the file is a guess.")
     told, asked = st.columns([1, 1], gap="large")
+    wanted = None
     with asked:
-        name, wanted = _fields(here, found)
-        _keep(here, wanted, name)
+        if found.findings:
+            name, wanted = _fields(here, found)
+            _keep(here, wanted, name)
+        else:
+            with export.section("What to keep"):
+                st.html(markup.paragraph("Nothing as it is. Train its last layer on films, and bring the result."))
+            _another(here)
     with told:
         _told(found)
-        if wanted is not None and wanted.findings:
-            _examples(here, wanted)
+        if wanted is not None:
+            labelled.section(here, wanted)
 
 
 def _told(found: Found) -> None:
@@ -128,10 +130,8 @@ def _told(found: Found) -> None:
         ("Left over", ", ".join(found.left_over[:6]) + (", …" if len(found.left_over) > 6 else "")),
     ]
     with export.section("What was found"):
-        st.html(
-            markup.facts([(label, value) for label, value in pairs if value])
-            + "".join(markup.remark("note", "", "", note) for note in found.notes)
-        )
+        st.html(markup.facts([(label, value) for label, value in pairs if value]))
+        st.html("".join(markup.remark("note", "", "", note) for note in found.notes))
 
 
 def _fields(here: Coming, found: Found) -> tuple[str, Found | None]:
@@ -172,7 +172,7 @@ def _fields(here: Coming, found: Found) -> tuple[str, Found | None]:
     with draw.shown():
         wanted = corrected(
             found,
-            findings=findings if found.findings else None,
+            findings=findings,
             multi_label=films == _SEVERAL,
             size=int(side),
             normalisation=grey,
@@ -184,8 +184,6 @@ def _fields(here: Coming, found: Found) -> tuple[str, Found | None]:
 def _findings(found: Found, at: str) -> list[str]:
     """A field with a line for each score; a set of as many fills it."""
     count = len(found.findings)
-    if not count:
-        return []
     sets = [each for each, names in SETS.items() if len(names) == count]
     start = list(found.findings)
     if sets:
@@ -206,7 +204,9 @@ def _findings(found: Found, at: str) -> list[str]:
 
 def _keep(here: Coming, wanted: Found | None, name: str) -> None:
     """The button, without a callback: that would get the name of the run before, if it was typed just now."""
-    pressed = st.button("Keep it", type="primary", disabled=wanted is None or not wanted.findings)
+    with st.container(horizontal=True):
+        pressed = st.button("Keep it", type="primary", disabled=wanted is None)
+        _another(here)
     if not pressed or wanted is None:
         return
     with st.spinner("Keeping it"), draw.shown():
@@ -216,46 +216,10 @@ def _keep(here: Coming, wanted: Found | None, name: str) -> None:
         st.rerun()  # the sidebar is drawn before the page
 
 
-def _examples(here: Coming, wanted: Found) -> None:
-    """Labelled films say whether findings, grey values and polarity can be right; what they say can be taken over."""
-    with export.section("Test it with labelled films", "findings swapped? grey values wrong? bone dark?"):
-        with st.form("examples", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-            path = st.text_input(
-                "Table with the columns file and label, or a folder with cxr.csv",
-                os.environ.get("LIGHTBOX_DATA", ""),
-                placeholder="/data/films.csv",
-            ).strip()
-            asked = st.form_submit_button("Test")
-        key = wanted.checkpoint("").key
-        if asked and path:
-            with draw.shown():
-                here.judged = key, _asked(wanted, Path(path).expanduser())
-        if here.judged and here.judged[0] == key:
-            _judged(here, wanted, here.judged[1])
+def _another(here: Coming) -> None:
+    st.button("Another file", on_click=_forget, args=(here,))
 
 
-def _asked(wanted: Found, path: Path) -> Polarity:
-    bar = st.progress(0.0, text="Looking at labelled films")
-
-    def tell(done: int, total: int) -> None:
-        bar.progress(done / total, text=f"{done} of {total} labelled films")
-
-    found = polarity(Classifier(wanted.checkpoint("imported"), wanted.network()), read(path), tell=tell)
-    bar.empty()
-    return found
-
-
-def _judged(here: Coming, wanted: Found, found: Polarity) -> None:
-    first, *rest = found.sentences
-    level = "warning" if found.warnings else "ok"
-    st.html(markup.paragraph(first) + "".join(markup.remark(level, "", "", sentence) for sentence in rest))
-    with st.container(horizontal=True):
-        if found.findings:
-            st.button("Take that order of findings", on_click=_take, args=(here, wanted, found.findings, None))
-        if found.normalisation:
-            st.button("Take those grey values", on_click=_take, args=(here, wanted, None, found.normalisation))
-
-
-def _take(here: Coming, wanted: Found, findings: tuple[str, ...] | None, normalisation: str | None) -> None:
-    here.found = corrected(wanted, findings=findings, normalisation=normalisation)
+def _forget(here: Coming) -> None:
+    here.found = None
     here.round += 1

@@ -13,7 +13,7 @@ from core.errors import BadCheckpoint, BadSetting
 from core.models.architecture import Network, known, originals
 from core.models.checkpoint import input_card
 from core.models.importers.file import Kind, sha256
-from core.models.importers.layout import Fit, fit
+from core.models.importers.layout import THRESHOLDS, Fit, fit
 from core.models.importers.normalisation import name_of, normalised
 from core.models.importers.proposal import propose
 from core.models.importers.tensors import read
@@ -161,7 +161,9 @@ def inspect(path: Path, *, name: str | None = None) -> Found:
         input=proposal.input,
         thresholds=proposal.thresholds,
         stripped=tuple(filter(None, (contents.place, prefix.rstrip(".")))),
-        left_over=tuple(map(shown, found.left_over)),
+        left_over=tuple(
+            shown(key) for key in found.left_over if not (proposal.thresholds and key.endswith(THRESHOLDS))
+        ),
         notes=proposal.notes,
         weights=_converted(found, tensors, proposal.kept or tuple(range(found.outputs))),
     )

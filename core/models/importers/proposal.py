@@ -131,7 +131,7 @@ def _xrayvision(fit: Fit, points: Tensor | None) -> Proposal:
     if len(kept) < fit.outputs:
         untrained = listed(names[place] for place in range(fit.outputs) if place not in kept)
         notes.append(
-            f"{fit.outputs - len(kept)} of {fit.outputs} outputs were never trained, and are left out: {untrained}."
+            f"Left out, for they were never trained: {fit.outputs - len(kept)} of {fit.outputs} outputs ({untrained})."
         )
     findings = tuple(names[place] for place in kept)
     return Proposal(

@@ -122,6 +122,7 @@ def test_xrayvision_is_known_by_one_channel_and_eighteen_findings(tmp_path: Path
     assert found.findings == XRAYVISION18
     assert (found.channels, found.input.size, found.input.fit, found.multi_label) == (1, 224, "crop", True)
     assert found.thresholds == pytest.approx(dict(zip(XRAYVISION18, XRAYVISION_ALL, strict=True)))
+    assert found.left_over == ()
     assert _same(found, theirs)
     renamed = corrected(found, findings=[f"f{place}" for place in range(18)])
     assert renamed.thresholds["f3"] == pytest.approx(XRAYVISION_ALL[3])  # a point goes with its place
@@ -155,7 +156,9 @@ def test_outputs_that_xrayvision_never_trained_are_left_out(tmp_path: Path) -> N
 
     assert found.findings == XRAYVISION18[:14]
     assert (found.outputs, len(found.thresholds)) == (18, 14)
-    assert any(note.startswith("4 of 18 outputs were never trained") for note in found.notes)
+    assert any(
+        note.startswith("Left out, for they were never trained: 4 of 18 outputs (Lung Lesion") for note in found.notes
+    )
     with torch.inference_mode():
         assert torch.allclose(found.network()(_images(1)), theirs(_images(1))[:, :14], atol=1e-5)
 
