@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.compare.cohort import gather
+from core.compare.cohort import Case, gather
 from core.compare.panel import Panel, panel, plain
 from core.compare.row import Compared, Refused
 from core.errors import UserError
@@ -38,11 +38,16 @@ def part() -> None:
         )
         _ask(survey)
         if survey.doing:
-            with st.container(key="many busy", horizontal=True, vertical_alignment="center", gap="small"):
-                _going()
-                st.button("Cancel", key="cancel many", icon=":material/close:", type="tertiary", on_click=stop)
+            busy()
         elif survey.found is not None:
             results.draw_results(survey.found)
+
+
+def busy() -> None:
+    """How far it is, and the way out; on whichever part of the page the person is, since it goes on there."""
+    with st.container(key="many busy", horizontal=True, vertical_alignment="center", gap="small"):
+        _going()
+        st.button("Cancel", key="cancel many", icon=":material/close:", type="tertiary", on_click=stop)
 
 
 def _ask(survey: Survey) -> None:
@@ -150,20 +155,21 @@ def _read(survey: Survey, place: DeltaGenerator) -> str:
     models = chosen_models()
     networks = [cache.classifier(cache.card(name)) for name in models]
     asked = survey.asked = panel(networks, method=survey.method, finding=_finding(models))
-    survey.done, survey.total = [], len(films)
+    done: list[tuple[Case, Compared | Refused]] = []  # of this run alone: another may still be at its last film
+    survey.done, survey.total = done, len(films)
     begun, fresh = time.monotonic(), 0
     for film in films:
         key = _key(asked, film)
         if key not in survey.rows:
-            text = _progress(survey, fresh, time.monotonic() - begun)
-            bar = markup.progress(f"{text}: {film.case.name}", len(survey.done) / len(films))
+            text = _progress(len(done), len(films), fresh, time.monotonic() - begun)
+            bar = markup.progress(f"{text}: {film.case.name}", len(done) / len(films))
             with cache.compared(replace(asked, cleaning=film.cleaning), film.case, key) as waited:
                 place.html(bar)
                 while not waited.wait(_EVERY):
                     place.html(bar)
             survey.rows[key] = waited.answer()
             fresh += 1
-        survey.done.append((film.case, survey.rows[key]))
+        done.append((film.case, survey.rows[key]))
     return f"{told[:1].upper()}{told[1:]}." if told else ""
 
 
@@ -192,10 +198,9 @@ def _finding(models: Sequence[str]) -> str | None:
     return wanted if wanted and all(plain(wanted) in each for each in known) else None
 
 
-def _progress(survey: Survey, fresh: int, seconds: float) -> str:
-    done = len(survey.done)
-    left = f", about {_duration(seconds / fresh * (survey.total - done))} left" if fresh >= _TELLING else ""
-    return f"{done} of {survey.total} films{left}"
+def _progress(done: int, total: int, fresh: int, seconds: float) -> str:
+    left = f", about {_duration(seconds / fresh * (total - done))} left" if fresh >= _TELLING else ""
+    return f"{done} of {total} films{left}"
 
 
 def _duration(seconds: float) -> str:

@@ -68,7 +68,6 @@ def _sentence(figures: Figures) -> str:
 def _films(found: Comparison, letters: Sequence[str]) -> None:
     rows = found.films
     labelled = any(row.labels is not None for row in rows)
-    in_mm = any(not isnan(row.figure("distance_mm")) for row in rows)
     columns: dict[str, list[Any]] = {
         "Film": [row.name for row in rows],
         "Disagreement": [row.score for row in rows],
@@ -80,7 +79,7 @@ def _films(found: Comparison, letters: Sequence[str]) -> None:
     columns["Maps of"] = [words(row.finding) for row in rows]
     columns["Overlap"] = [100 * row.overlap for row in rows]
     columns["Correlation"] = [row.spearman for row in rows]
-    columns["Maxima apart"] = [row.figure("distance_mm" if in_mm else "distance_px") for row in rows]
+    unit, columns["Maxima apart"] = _distances(rows)
     number = st.column_config.NumberColumn
     st.dataframe(
         columns,
@@ -89,6 +88,7 @@ def _films(found: Comparison, letters: Sequence[str]) -> None:
         height=_ROW * (min(len(rows), _TALL) + 1) + 2,
         on_select=lambda: _open(found),
         selection_mode="single-cell",
+        placeholder="–",
         alt="The films with what each model says of them, most disagreement first",
         column_config={
             "Disagreement": st.column_config.ProgressColumn(
@@ -101,9 +101,22 @@ def _films(found: Comparison, letters: Sequence[str]) -> None:
             ),
             "Overlap": number(format="%.0f %%", help="Of the hottest tenths of the maps"),
             "Correlation": number(format="%.2f", help="Of the maps, by rank"),
-            "Maxima apart": number(format="%.0f mm" if in_mm else "%.0f px"),
-        },
+        }
+        | ({"Maxima apart": number(format=f"%.0f {unit}")} if unit else {}),
     )
+
+
+def _distances(rows: Sequence[Compared]) -> tuple[str, list[Any]]:
+    """Their unit, and the numbers; in words with no common unit where only some films have a known spacing."""
+    known = [not isnan(row.figure("distance_mm")) for row in rows if not isnan(row.figure("distance_px"))]
+    if all(known) or not any(known):
+        unit = "mm" if any(known) else "px"
+        return unit, [row.figure(f"distance_{unit}") for row in rows]
+    return "", [_distance(row.figure("distance_mm"), row.figure("distance_px")) for row in rows]
+
+
+def _distance(mm: float, px: float) -> str:
+    return f"{mm:.0f} mm" if not isnan(mm) else "" if isnan(px) else f"{px:.0f} px"
 
 
 def _open(found: Comparison) -> None:
@@ -126,8 +139,12 @@ def _agreement(figures: Figures, letters: Sequence[str]) -> None:
     pairs, few = figures.pairs, figures.n < _FEW
     names = _pairs(letters)
 
+    def cell(each: Estimate | None, *, per_cent: bool) -> str:
+        fewer = each is not None and each.n < figures.n
+        return _weighed(each, per_cent=per_cent, few=few) + (f", {each.n} films" if each and fewer else "")
+
     def line(title: str, found: Sequence[Estimate | None], *, per_cent: bool = False) -> list[str]:
-        return [title, *(_weighed(each, per_cent=per_cent, few=few) for each in found)]
+        return [title, *(cell(each, per_cent=per_cent) for each in found)]
 
     rows = [line("Do not find the same", [pair.flips for pair in pairs], per_cent=True)]
     if any(pair.kappa for pair in pairs):
@@ -136,7 +153,8 @@ def _agreement(figures: Figures, letters: Sequence[str]) -> None:
     for name in _MAPS:
         if any(pair.maps[name].n for pair in pairs):
             rows.append(line(f"Maps: {TITLES[name]}", [pair.maps[name] for pair in pairs]))
-    draw.section("How far they agree", f"{figures.n} films of {figures.patients} patients, 95 % intervals")
+    people = f" of {figures.patients} patients" if figures.patients < figures.n else ""
+    draw.section("How far they agree", f"{figures.n} films{people}, 95 % intervals")
     st.html(markup.table(["", *names], rows, caption=_fleiss(figures), label="How far the models agree"))
 
 

@@ -53,7 +53,7 @@ def splits(path: str) -> list[str]:
 
 
 def at_path(path: str, *, split: str, most: int) -> tuple[list[Film], str]:
-    """At most so many films of the folder or table, evenly spread; and in words which ones they are.
+    """At most so many films of the folder or table, evenly spread; and in words which ones, where it is not all.
 
     split: of a table; empty for its test films, or for all of one without splits.
     Raises: BadData if nothing is there, or the table cannot be read.
@@ -67,8 +67,10 @@ def at_path(path: str, *, split: str, most: int) -> tuple[list[Film], str]:
         raise BadData(f"There is no {place} on this machine. Name a folder of films, or a CSV table of them.")
     found = _of_table(place, split or next(iter(splits(path)), "")) if _is_table(place) else _of_folder(place)
     shown = _spread(found, most)
-    whole = f"{len(found)} films" + (f" of split {split or _TEST}" if _is_table(place) and splits(path) else "")
-    return shown, whole if len(shown) == len(found) else f"{len(shown)} of {whole}, evenly spread"
+    of = f" of split {split or _TEST}" if _is_table(place) and splits(path) else ""
+    if len(shown) == len(found):
+        return shown, f"{len(found)} films{of}" if of else ""
+    return shown, f"{len(shown)} of {len(found)} films{of}, evenly spread"
 
 
 def _is_table(place: Path) -> bool:

@@ -35,9 +35,18 @@ def page() -> None:
         if radiograph is not None and not many:
             film.tools()
             cases.steps()
+    # Each part has a place of its own: what is not shown is cleared at once, not when this run ends.
+    if session().survey.doing and not many:
+        films.busy()
+    else:
+        st.empty()
     if many:
         films.part()
-    elif radiograph is None:
+    else:
+        st.empty()
+    if many:
+        return
+    if radiograph is None:
         welcome.draw()
     else:
         film.part(radiograph)
