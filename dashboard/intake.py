@@ -14,6 +14,7 @@ from dashboard import cache
 from dashboard.state import bind, entered, session
 
 PHANTOM = 0  # seed
+_LARGEST = 200  # MB a film
 
 
 def files(label: str, *, at: str) -> None:
@@ -23,6 +24,7 @@ def files(label: str, *, at: str) -> None:
         label,
         accept_multiple_files=True,
         key=f"files {at} {here.batch}",
+        max_upload_size=_LARGEST,
     )
     if not dropped:
         return

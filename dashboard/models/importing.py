@@ -24,7 +24,7 @@ _SQUARES: Mapping[Square, str] = {
     "pad": "padding it with black",
     "crop": "cutting out its middle",
 }
-_LARGEST = 2000  # MB; VGG-19 with its optimiser has 1,700
+_LARGEST = 2000  # MB; VGG-19 with its optimiser has 1,700. The server takes no more (.streamlit/config.toml)
 _SEVERAL, _ONE = "several findings, or none", "exactly one finding"
 _AS_WRITTEN = "as written"
 
