@@ -36,3 +36,11 @@ def test_entries_of_a_package_are_found_without_importing_them_by_hand() -> None
     from core.explain.method import methods
 
     assert {"grad-cam", "saliency", "layer-activation", "integrated-gradients", "guided-backprop"} <= set(methods)
+
+
+def test_the_modules_of_a_package_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.explain.method import methods
+
+    assert len(methods) > 1
+    monkeypatch.setattr("pkgutil.iter_modules", None)
+    assert "grad-cam" in methods
