@@ -42,7 +42,7 @@ from core.work import Work
 from dashboard.line import Asked, Line
 
 _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
-    Radiograph: lambda radiograph: radiograph.key,
+    Radiograph: lambda radiograph: (radiograph.key, radiograph.orientation),  # sides are named by the latter
     Checkpoint: lambda checkpoint: checkpoint.key,
     Cleaning: repr,
     Explanation: lambda explanation: explanation.key,

@@ -33,7 +33,8 @@ class Places:
     """Where what is on one film, on a grid of `core.compare.grid.SIDE` cells along its long side.
 
     names:  (n,) "the right lower lung", "the heart and mediastinum", "the film's upper left corner", ...; right and
-            left are the patient's, except of the film's edges, which are named as they are seen.
+            left are the patient's, as the file says or else as frontal films are hung, except of the film's edges,
+            which are named as they are stored.
     labels: (h, w) which of them each cell belongs to, 0 to n - 1.
     lungs:  (n,) whether it is a part of the lungs; their outline and a rim of `core.lungs.MARGIN` around it.
     reason: why there are no lungs among them; empty where there are.
@@ -95,8 +96,9 @@ def places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> Places:
     except NoLungs as error:
         names, labels = _named(_thirds(canvas.rows, canvas.columns))
         return Places(radiograph, names, labels, np.zeros(len(names), bool), str(error))
-    anatomy = _anatomy(np.rot90(placed(outline, lies, canvas) > 0.5, cleaning.turn))
-    layers = {name: np.rot90(mask, -cleaning.turn) for name, mask in anatomy.items()}
+    upright = np.rot90(placed(outline, lies, canvas) > 0.5, cleaning.turn)
+    hung = slice(None, None, -1 if _mirrored(radiograph, cleaning.turn) else 1)  # as frontal films are
+    layers = {name: np.rot90(mask[:, hung], -cleaning.turn) for name, mask in _anatomy(upright[:, hung]).items()}
     box = film_box(radiograph) if cleaning.crop_borders else (0, 0, *radiograph.pixels.shape[::-1])
     edges = _edges(canvas.rows, canvas.columns, [edge / canvas.pitch[0] for edge in box])
     inside = {name: mask for name, mask in layers.items() if not outside(name)}
@@ -132,6 +134,16 @@ def gaze(places: Places, explanation: Explanation) -> Gaze:
 def outside(name: str) -> bool:
     """Whether the place is known to lie outside the lungs and the heart, and so its words should say it."""
     return name.endswith(_BEYOND)
+
+
+def _mirrored(radiograph: Radiograph, turn: int) -> bool:
+    """Whether the file says that the patient's right is on the right of the film, once it is upright.
+
+    turn: quarters counter-clockwise that make it so.
+    """
+    if radiograph.orientation is None:
+        return False
+    return radiograph.orientation[turn % 2] == ("R", "R", "L", "L")[turn % 4]
 
 
 def _is_lung(name: str) -> bool:

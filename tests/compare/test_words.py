@@ -134,7 +134,7 @@ def test_maps_of_something_else_than_what_is_said_are_named() -> None:
     )
 
 
-def test_one_network_is_told_once() -> None:
+def test_one_network_is_lyingonce() -> None:
     tiles = [tile(name, quarters(1, 0, 0, 0), SURE, checkpoint="plain") for name in ("A", "B", "C")]
 
     assert disagreement(FILM, tiles, ground=ground()).text == (
@@ -165,7 +165,7 @@ def test_a_multi_label_network_that_finds_nothing_says_so() -> None:
     )
 
 
-def test_a_map_that_shows_nothing_is_told_and_compared_with_none() -> None:
+def test_a_map_that_shows_nothing_is_lyingand_compared_with_none() -> None:
     void = dataclasses.replace(quarters(1, 0, 0, 0), void=True, caveat="Nothing.")
     flat = heat_map(FILM, np.zeros((7, 7)), finding="pneumonia")
     text = told(("A", void, SURE), ("B", quarters(1, 0, 0, 0), ALSO))
@@ -276,6 +276,22 @@ def test_a_film_that_lies_on_its_side_has_the_same_places_of_the_body(chest: Pha
     found = gaze(places(lying, Cleaning(turn=1)), map_)
 
     assert found.place == "the right upper lung"
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turn", "side"),
+    [(("L", "F"), 0, "right"), (("R", "F"), 0, "left"), (("H", "L"), 1, "right"), (("H", "R"), 1, "left")],
+)
+def test_right_and_left_are_those_that_the_file_tells(
+    chest: Phantom, orientation: tuple[str, str], turn: int, side: str
+) -> None:
+    stored = np.rot90(chest.radiograph.pixels, -turn)
+    lying = dataclasses.replace(chest.radiograph, pixels=stored, orientation=orientation)
+    heat = np.zeros((20, 20), np.float32)
+    heat[8, 5] = 1  # in the lung on the left of the screen
+    map_ = heat_map(lying, np.rot90(heat, -turn))
+
+    assert gaze(places(lying, Cleaning(turn=turn)), map_).place == f"the {side} middle lung"
 
 
 def test_without_lungs_the_film_alone_gives_the_places() -> None:
