@@ -53,7 +53,7 @@ def board_png(
     one_film(radiograph, [*maps, *([difference] if difference else [])])
     ends = _ends(maps) if common else {}
     panes = [
-        _pane(radiograph, tile.explanation, _lines(tile), scale=ends.get(_kind(tile.explanation)), opacity=opacity)
+        _pane(radiograph, tile.explanation, _lines(tile), scale=ends.get(tile.explanation.unit), opacity=opacity)
         for tile in tiles
     ]
     if difference:
@@ -125,15 +125,11 @@ def _cell(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.6g}"
 
 
-def _kind(map_: Explanation) -> tuple[str, bool]:
-    """Maps of one kind can share their colours."""
-    return map_.unit, map_.signed
-
-
-def _ends(maps: Sequence[Explanation]) -> Mapping[tuple[str, bool], float]:
-    kinds = dict.fromkeys(map(_kind, maps))
-    ends = {kind: common_end([map_ for map_ in maps if _kind(map_) == kind]) for kind in kinds}
-    return {kind: found for kind, found in ends.items() if found is not None}
+def _ends(maps: Sequence[Explanation]) -> Mapping[str, float]:
+    """Unit -> the value at the end of its maps' colours; without those of which none is drawn."""
+    units = dict.fromkeys(map_.unit for map_ in maps)
+    ends = {unit: common_end([map_ for map_ in maps if map_.unit == unit]) for unit in units}
+    return {unit: found for unit, found in ends.items() if found is not None}
 
 
 def _lines(tile: Tile) -> list[tuple[str, tuple[int, int, int]]]:

@@ -63,6 +63,13 @@ def test_on_a_common_scale_the_weaker_map_is_weaker() -> None:
     assert not np.array_equal(pane(own, 0), pane(common, 0))
 
 
+def test_signed_and_rectified_maps_of_one_unit_share_a_common_scale() -> None:
+    signed = dataclasses.replace(B, signed=True)
+    board = picture(board_png(FILM, tiles(A, signed), common=True))
+
+    assert np.array_equal(pane(board, 0), overlay(FILM, A, scale=150, legend=False))
+
+
 def test_maps_in_other_units_keep_scales_of_their_own() -> None:
     other = dataclasses.replace(B, unit="activation")
     board = picture(board_png(FILM, tiles(A, other), common=True))
