@@ -38,7 +38,7 @@ function differences(letters, now, usual) {
 function parsed(hash) {
   const text = hash.slice(1).split("&").find((part) => part.startsWith("view="))?.slice(5);
   if (!text) return null;
-  const [film, ...words] = decodeURIComponent(text).split("~");
+  const [film, ...words] = unquoted(text).split("~");
   const found = { film, view: {}, look: {} };
   for (const word of words) {
     for (const [letters, into] of [[BY_LETTER, found.view], [LOOK_BY_LETTER, found.look]]) {
@@ -49,6 +49,15 @@ function parsed(hash) {
     }
   }
   return found;
+}
+
+// As it was before a mail program or a browser put percent signs into it; as it is where these say nothing.
+function unquoted(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 // What the address that was opened says of the view of this film, once.

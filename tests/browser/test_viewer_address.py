@@ -42,7 +42,7 @@ def test_an_address_restores_how_its_film_was_looked_at(show: Callable[..., Any]
 
 def test_a_view_waits_for_its_film_and_leaves_others_alone(viewers: str, open_page: Any) -> None:
     key = radiograph("1 700 800").key
-    page = open_page(f"{viewers}/#view={key[:8]}~z2~x0.25~y0.5~t9~zz~xx~w-5~ofoo")  # some of it is nonsense
+    page = open_page(f"{viewers}/#view={key[:8]}~z2~x0.25~y0.5~t9~zz~xx~w-5~ofoo~%")  # some of it is nonsense
     page.wait_for_selector(f"{VIEWER}[data-ready=heat]")
     assert on_viewer(page, "viewer.view().zoom") == 1
 
