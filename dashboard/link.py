@@ -20,6 +20,7 @@ from core.errors import BadCheckpoint, UserError
 from core.explain.method import Value, methods
 from core.types import Cleaning
 from dashboard import cache, desk, intake
+from dashboard.compare.presets import MOST
 from dashboard.state import Session, Tile, session
 
 _OURS = ("film", "model", "weights", "finding", "method", "stage", "set", "clean", "scale", "tile")
@@ -134,11 +135,13 @@ def _settings(method: str, asked: Sequence[str]) -> dict[str, Value]:
 
 
 def _tiles(here: Session, asked: Address) -> list[str]:
-    """The board; a tile of a model or a method that is not here is left out and told."""
+    """The board; a tile of a model or a method that is not here, or for which it has no room, is left out and told."""
     if "tile" not in asked:
         return []
     problems, tiles = [], []
-    for text in asked["tile"]:
+    if len(asked["tile"]) > MOST:
+        problems.append(f"The link asks for {len(asked['tile'])} tiles; the first {MOST} are shown.")
+    for text in asked["tile"][:MOST]:
         checkpoint, method, finding, layer = [*text.split(_BETWEEN), "", "", ""][:4]
         if checkpoint not in cache.names() or method not in methods:
             problems.append(

@@ -111,3 +111,10 @@ def test_the_board_of_the_compare_page_stands_in_the_address(small_weights: obje
         ("saliency", None, None),
     ]
     assert _address(desk)["tile"] == tiles
+
+
+def test_a_link_fills_no_more_than_one_board(small_weights: object) -> None:
+    desk = _opened(small_weights, tile=["untrained~saliency~~"] * 200)
+
+    assert len(desk.session.tiles) == 9
+    assert "asks for 200 tiles; the first 9 are shown" in "".join(desk.errors)
