@@ -12,7 +12,7 @@ from dashboard.compare import board
 from dashboard.compare.board import Placed
 from dashboard.compare.menus import menus
 from dashboard.compare.said import said
-from dashboard.state import Session, bind
+from dashboard.state import Session, bind, breathe
 from dashboard.viewer import viewer
 
 LINK = "compare"  # between all panes of the board
@@ -97,10 +97,11 @@ def _coming(radiograph: Radiograph, placed: Placed) -> None:
     place = st.empty()
     while placed.asked:
         with placed.asked:
-            tell = waiting.tells(place, placed.doing)
-            tell(placed.asked)
-            while not placed.asked.wait(_EVERY):
-                tell(placed.asked)
+            tell, before = waiting.tells(place, placed.doing), ""
+            while not before or not placed.asked.wait(_EVERY):
+                breathe()
+                if before != (before := waiting.words(placed.asked, placed.doing)):
+                    tell(placed.asked)  # nine tiles that wait would else keep the server busy
         placed = board.look_again(radiograph, placed.place)
     st.rerun()
 
