@@ -78,10 +78,10 @@ def importing(
         channels=int(channels) if channels else None,
     )
     if not as_json:
-        click.echo(_told(found))
+        click.echo(_found(found))
     judged = _judged(found, examples) if examples else None
     if judged and not as_json:
-        click.echo("\n".join(["", *_wrapped(judged)]))
+        click.echo("\n".join(["", *told(judged)]))
     kept = library.save(found, name) if name else None
     if as_json:
         click.echo(options.line(_record(found, judged, name if kept else None)))
@@ -110,7 +110,7 @@ def _judged(found: "Found", examples: Path) -> "Polarity":
         return polarity(classifier, rows, tell=tell)
 
 
-def _told(found: "Found") -> str:
+def _found(found: "Found") -> str:
     from core.models.importers.file import KINDS
     from core.models.importers.normalisation import NORMALISATIONS
 
@@ -138,11 +138,13 @@ def _told(found: "Found") -> str:
     return "\n".join([f"{found.file}: {found.layout}", *shown, *notes])
 
 
-def _wrapped(judged: "Polarity") -> list[str]:
+def told(judged: "Polarity") -> list[str]:
+    """The lines that say what labelled films said, and by which options that is taken over."""
     marks = ["  ", *(["  ! "] * len(judged.warnings) or ["  "])]
     lines = [
-        textwrap.fill(sentence, _WIDE, initial_indent=mark, subsequent_indent=" " * len(mark))
-        for mark, sentence in zip(marks, judged.sentences, strict=True)
+        line
+        for sentence, mark in zip(judged.sentences, marks, strict=True)
+        for line in textwrap.wrap(sentence, _WIDE, initial_indent=mark, subsequent_indent=" " * len(mark))
     ]
     if judged.findings:
         lines.append(f"  To take that order: --findings {shlex.quote(','.join(judged.findings))}")

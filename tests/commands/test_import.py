@@ -10,11 +10,13 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from core.__main__ import cli
+from core.commands.importing import told
 from core.evaluate import polarity as judging
+from core.evaluate.intervals import Estimate
+from core.evaluate.polarity import Polarity
 from core.models import library
 from core.types import Radiograph
-from tests.evaluate import drawn
-from tests.models.importers.files import made, prefixed, stored
+from tests.models.importers.files import labelled, made, prefixed, stored
 
 
 @pytest.fixture(autouse=True)
@@ -82,16 +84,36 @@ def test_what_is_corrected_and_named_is_kept_and_every_command_sees_it(
 def test_labelled_films_judge_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "_REPEATS", 10)
     state = made("mobilenet-v3-small", 2).state_dict()
-    (tmp_path / "films").mkdir()
-    manifest = drawn.write(tmp_path / "films", 20)
+    manifest = labelled(tmp_path, 12)
     file = stored(state, tmp_path / "w.pt")
     command = ["import", file, "--findings", "pneumonia,normal", "--size", 64, "--examples", manifest]
 
     [record] = _records(_core(*command, "--json"))
-    assert record["polarity"]["n"] == 20
+    assert record["polarity"]["n"] == 12
     assert set(record["polarity"]["auc"]) == {"pneumonia", "normal"}
-    assert record["polarity"]["feeds"]["imagenet"]["n"] == 20
-    assert "On 20 films of 10 patients" in _core(*command).stdout
+    assert record["polarity"]["feeds"]["imagenet"]["n"] == 12
+
+
+def test_what_labelled_films_say_is_told_with_the_options_that_take_it_over() -> None:
+    area = Estimate(0.2, 0.1, 0.3, 12)
+    judged = Polarity(
+        n=12,
+        patients=6,
+        areas={"Lung Opacity": area},
+        positives={"Lung Opacity": 5},
+        feeds={"unit": area},
+        warnings=("The findings look swapped.",),
+        findings=("normal", "Lung Opacity"),
+        normalisation="unit",
+    )
+
+    assert told(judged) == [
+        "  On 12 films of 6 patients, area under the ROC curve: Lung Opacity 0.20 (0.10–0.30, 5 of 12",
+        "  films).",
+        "  ! The findings look swapped.",
+        "  To take that order: --findings 'normal,Lung Opacity'",
+        "  To take those grey values: --normalisation unit",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ from core.evaluate import polarity as judging
 from core.models import library
 from dashboard import cache
 from tests.dashboard.conftest import Desk
-from tests.evaluate import drawn
-from tests.models.importers.files import made, prefixed, stored
+from tests.models.importers.files import labelled, made, prefixed, stored
 
 
 class Models(Desk):
@@ -142,8 +141,7 @@ def test_labelled_films_judge_it_as_it_stands_in_the_fields(
     checkpoint: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(judging, "_REPEATS", 10)
-    (tmp_path / "films").mkdir()
-    manifest = drawn.write(tmp_path / "films", 20)
+    manifest = labelled(tmp_path, 12)
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
     page.bring("best.ckpt", checkpoint)
@@ -152,7 +150,7 @@ def test_labelled_films_judge_it_as_it_stands_in_the_fields(
     page.enter("Table with the columns", str(tmp_path / "gone.csv")).press("Test")
     assert any("There is no gone.csv" in error for error in page.errors)
     page.enter("Table with the columns", str(manifest)).press("Test")
-    assert "On 20 films of 10 patients, area under the ROC curve: " in page.html
+    assert "On 12 films of 6 patients, area under the ROC curve: " in page.html
     page.number("Side of the film, px", 96)
     assert "area under the ROC curve" not in page.html  # that was said of another size
 

@@ -16,8 +16,9 @@ from core.errors import UnknownName
 from core.models.architecture import Network, architectures, known, originals
 from core.models.checkpoint import half, input_card, read_network, write
 from core.types import Input
+from tests.models.importers.files import filled
 
-SIDE = 96  # px
+SIDE = 80  # px; Inception-V3 takes 75 or more
 _ACTIVE = nn.ReLU | nn.ReLU6 | nn.Hardswish | nn.Hardsigmoid | nn.SiLU | nn.GELU | nn.Sigmoid
 
 
@@ -34,25 +35,6 @@ class InPlace(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's ow
         return function(*args, **(kwargs or {}))
 
 
-def _filled(layers: nn.Module) -> nn.Module:
-    """Weights that keep the signal's size, repeated from few: each layer's own way takes seconds for VGG."""
-    few = torch.rand(1_000_003, generator=torch.Generator().manual_seed(0))  # a prime: rows of a layer differ
-    layers = layers.to_empty(device="cpu")
-    with torch.no_grad():
-        for name, tensor in layers.state_dict(keep_vars=True).items():
-            if not tensor.is_floating_point():
-                tensor.zero_()
-                continue
-            chance = few.repeat(1 + tensor.numel() // len(few))[: tensor.numel()].view(tensor.shape)
-            if tensor.ndim > 1:
-                tensor.copy_(chance).sub_(0.5).mul_(2 * (6 / tensor[0].numel()) ** 0.5)
-            elif name.endswith(("running_var", "weight")):
-                tensor.copy_(chance).add_(0.5)
-            else:
-                tensor.copy_(chance).sub_(0.5).mul_(0.2)
-    return layers.eval().requires_grad_(False)
-
-
 @pytest.fixture(scope="module", params=list(originals))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -60,10 +42,16 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def pair(name: str) -> tuple[Tensor, Network]:
-    """What the authors' module says of two images, and ours, which took its layers over."""
+    """What the authors' module says of two images, and ours, which took its layers over.
+
+    VGG's fully connected layers, half a gigabyte, are narrowed: what is held is how they are put together.
+    """
     with torch.device("meta"):
-        layers = originals[name].make(num_classes=3)
-    theirs = _filled(layers)
+        layers: Any = originals[name].make(num_classes=3)
+        if "vgg" in name:
+            for place, shape in ((0, (512 * 49, 32)), (3, (32, 32)), (6, (32, 3))):
+                layers.classifier[place] = nn.Linear(*shape)
+    theirs = filled(layers)
     with torch.inference_mode():
         said = theirs(_images())  # first: wrapping takes the layers apart
     return said, originals[name].wrap(theirs).eval()
@@ -81,7 +69,7 @@ def test_it_says_what_its_authors_module_says_and_is_head_of_features(pair: tupl
 
     assert mode.found == []
     assert said.shape == (2, 3)
-    assert (said[0] - said[1]).abs().max() > 1e-3 * said.abs().max()
+    assert (said[0] - said[1]).abs().max() > 1e-4 * said.abs().max()
     assert (logits - said).abs().max() <= 1e-5 * said.abs().max()
     assert torch.equal(logits, network.head(network.features(_images())))
 
@@ -118,12 +106,9 @@ def test_every_activation_is_a_module_that_runs_once(pair: tuple[Tensor, Network
     assert sorted(map(id, calls)) == sorted(map(id, modules))
 
 
-def test_it_is_built_for_one_channel_with_another_first_layer_and_the_same_rest(
-    name: str, pair: tuple[Tensor, Network]
-) -> None:
-    three = pair[1].state_dict()
+def test_it_is_built_for_one_channel_with_another_first_layer_and_the_same_rest(name: str) -> None:
     with torch.device("meta"):
-        one = known(name).build(3, 1).state_dict()
+        one, three = (known(name).build(3, channels).state_dict() for channels in (1, 3))
 
     assert list(one) == list(three)
     differing = [(one[key].shape, three[key].shape) for key in three if one[key].shape != three[key].shape]

@@ -6,7 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -34,6 +36,25 @@ def made(name: str, outputs: int, *, channels: int = 3) -> nn.Module:
         layers.set_submodule(first, fresh)
     with torch.no_grad():
         layers.train()(torch.randn(4, channels, 96, 96))
+    return layers.eval().requires_grad_(False)
+
+
+def filled(layers: nn.Module) -> nn.Module:
+    """Weights that keep the signal's size, repeated from few: each layer's own way takes seconds for VGG."""
+    few = torch.rand(1_000_003, generator=torch.Generator().manual_seed(0))  # a prime: rows of a layer differ
+    layers = layers.to_empty(device="cpu")
+    with torch.no_grad():
+        for name, tensor in layers.state_dict(keep_vars=True).items():
+            if not tensor.is_floating_point():
+                tensor.zero_()
+                continue
+            chance = few.repeat(1 + tensor.numel() // len(few))[: tensor.numel()].view(tensor.shape)
+            if tensor.ndim > 1:
+                tensor.copy_(chance).sub_(0.5).mul_(2 * (6 / tensor[0].numel()) ** 0.5)
+            elif name.endswith(("running_var", "weight")):
+                tensor.copy_(chance).add_(0.5)
+            else:
+                tensor.copy_(chance).sub_(0.5).mul_(0.2)
     return layers.eval().requires_grad_(False)
 
 
@@ -71,3 +92,15 @@ def stored(state: Mapping[str, Any], path: Path, *, legacy: bool = False) -> Pat
     else:
         torch.save(dict(state), path, _use_new_zipfile_serialization=not legacy)
     return path
+
+
+def labelled(folder: Path, films: int) -> Path:
+    """A manifest of films that are nothing but grain, pneumonia and normal by turns, two films a patient."""
+    chance = np.random.default_rng(0)
+    lines = ["file,label,patient"]
+    for number in range(films):
+        grey = chance.normal(120, 30, (64, 64)).clip(20, 230).astype(np.uint8)
+        Image.fromarray(grey).save(folder / f"{number}.png")
+        lines.append(f"{number}.png,{('pneumonia', 'normal')[number % 2]},p{number // 2}")
+    (folder / "films.csv").write_text("\n".join(lines), encoding="utf-8")
+    return folder / "films.csv"
