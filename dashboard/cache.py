@@ -46,7 +46,7 @@ _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
     Checkpoint: lambda checkpoint: checkpoint.key,
     Cleaning: repr,
     Explanation: lambda explanation: explanation.key,
-    Tile: lambda tile: (tile.name, tile.checkpoint.key, tile.explanation.key, repr(tile.explanation.cleaning)),
+    Tile: lambda tile: (tile.name, named(tile.checkpoint), tile.explanation.key, repr(tile.explanation.cleaning)),
 }
 _LAST_STAGE = "grad-cam"  # the map that costs no backward pass at the last stage
 WEIGHTS = checkpoints.SHIPPED  # the folder of those that come with Lightbox
@@ -57,6 +57,11 @@ Settings = tuple[tuple[str, Value], ...]
 Maps = tuple[Prediction, tuple[Explanation, ...]]  # what one call of the engine gave
 Misfits = Mapping[str, Mapping[str | None, str]]  # method -> stage -> why the network cannot serve it
 Tell = Callable[[Asked[Any]], None]  # says on the page that somebody waits
+
+
+def named(checkpoint: Checkpoint) -> tuple[object, ...]:
+    """What sentences about a network depend on beside its answers: its name and its operating points."""
+    return checkpoint.key, checkpoint.name, tuple(sorted(checkpoint.thresholds.items()))
 
 
 def names() -> list[str]:
@@ -296,13 +301,16 @@ def _places(radiograph: Radiograph, cleaning: Cleaning) -> Places:
     return places_of(radiograph, cleaning)
 
 
-def alike(first: Checkpoint, second: Checkpoint, films: tuple[Radiograph, ...], cleaning: Cleaning) -> Asked[Likeness]:
+def alike(
+    first: Checkpoint, second: Checkpoint, films: tuple[Radiograph, ...], cleanings: tuple[Cleaning, ...]
+) -> Asked[Likeness]:
     """A place in the line for how alike the stages of two networks are, over the films, or the places of one."""
     one, other = classifier(first), classifier(second)
-    key = ("alike", first.key, second.key, tuple(film.key for film in films), repr(cleaning))
+    key = ("alike", first.key, second.key, tuple(film.key for film in films), repr(cleanings))
+    by_film = {film.key: cleaning for film, cleaning in zip(films, cleanings, strict=True)}
 
     def make(work: Work) -> Likeness:
-        return cka(one, other, films, cleaning=cleaning, total=len(films) if len(films) > 1 else None, work=work)
+        return cka(one, other, films, cleaning=by_film, total=len(films) if len(films) > 1 else None, work=work)
 
     return _LINE.ask(key, make, slow=True)
 

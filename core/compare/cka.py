@@ -1,6 +1,6 @@
 """How alike the stages of two networks are, whatever their widths: centred kernel alignment."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -54,7 +54,7 @@ def cka(
     second: Classifier,
     films: Iterable[Radiograph],
     *,
-    cleaning: Cleaning | None = None,
+    cleaning: Cleaning | Mapping[str, Cleaning] | None = None,
     total: int | None = None,
     work: Work | None = None,
 ) -> Likeness:
@@ -65,6 +65,7 @@ def cka(
     Over one film each of 14 × 14 places, laid over what both networks see of it, is a sample of K channels: that says
     how alike the stages cut this film up, not how alike they tell films apart.
 
+    cleaning: of all films, or of each by its key.
     total:   films to come, where it is known, for the progress.
     Raises:  BadData for no film, or for two or three: too few for films, and places are asked for with one.
              Stopped as `work` says.
@@ -84,7 +85,7 @@ def cka(
         )
     with torch.inference_mode(False):  # the caller may be in it, and the tape keeps a graph
         if len(ahead) == 1:
-            return _of_one(first, second, ahead[0], cleaning, work)
+            return _of_one(first, second, ahead[0], _of(ahead[0], cleaning), work)
         return _of_many(first, second, chain(ahead, coming), cleaning, total, work)
 
 
@@ -92,12 +93,14 @@ def _of_many(
     first: Classifier,
     second: Classifier,
     films: Iterable[Radiograph],
-    cleaning: Cleaning | None,
+    cleaning: Cleaning | Mapping[str, Cleaning] | None,
     total: int | None,
     work: Work,
 ) -> Likeness:
     networks = (first, second)
-    images = (tuple(prepare(film, each.checkpoint.input, cleaning).image for each in networks) for film in films)
+    images = (
+        tuple(prepare(film, each.checkpoint.input, _of(film, cleaning)).image for each in networks) for film in films
+    )
     start = next(images)
     size = min(_batch(each, image) for each, image in zip(networks, start, strict=True))
     if total:
@@ -113,6 +116,10 @@ def _of_many(
         products = products + _products(*both)
         count += len(batch)
     return _likeness(first, second, products, f"{count} films", count)
+
+
+def _of(film: Radiograph, cleaning: Cleaning | Mapping[str, Cleaning] | None) -> Cleaning | None:
+    return cleaning.get(film.key) if isinstance(cleaning, Mapping) else cleaning
 
 
 def _of_one(first: Classifier, second: Classifier, film: Radiograph, cleaning: Cleaning | None, work: Work) -> Likeness:

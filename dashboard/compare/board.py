@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from core.compare.maps import lettered
+from core.compare.panel import plain
 from core.compare.tile import Tile as Answered
 from core.errors import Unfit, UnknownName, UserError
 from core.explain.method import Method, methods
@@ -177,7 +178,7 @@ def look_again(radiograph: Radiograph, place: int) -> Placed:
 
 def same(finding: str, checkpoint: Checkpoint) -> str | None:
     """What this network calls the finding ("Pneumonia" for "pneumonia"); None where it does not know it."""
-    return next((each for each in checkpoint.findings if _folded(each) == _folded(finding)), None)
+    return next((each for each in checkpoint.findings if plain(each) == plain(finding)), None)
 
 
 def _placed(radiograph: Radiograph, place: int, wanted: Sequence[Tile]) -> Placed:
@@ -282,7 +283,3 @@ def _forget() -> None:
 def _leave(asked: Sequence[Asked[Any]]) -> None:
     for each in asked:
         each.leave()
-
-
-def _folded(finding: str) -> str:
-    return finding.replace("_", " ").lower()

@@ -15,10 +15,14 @@ def open_case(row: Compared) -> None:
         return
     if row.key not in here.radiographs:
         try:
-            here.add(survey.cases[row.key].open())
+            film = survey.cases[row.key].open()
         except UserError as error:
             here.problems[:] = [str(error)]
             return
+        if film.key != row.key:
+            here.problems[:] = [f"{row.name} is another film now than when it was compared. Compare the films again."]
+            return
+        here.add(film)
     here.chosen = row.key
     here.tiles = [Tile(card.name, asked.method, row.finding, asked.layer) for card in asked.checkpoints]
     here.board.preset, here.board.pair, here.board.many = None, None, False

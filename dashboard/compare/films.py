@@ -13,7 +13,7 @@ from core.compare.row import Compared, Refused
 from core.errors import UserError
 from core.explain.method import COSTS, methods
 from core.models.findings import words
-from dashboard import cache, draw, markup
+from dashboard import cache, draw, markup, paths
 from dashboard.chooser import method_menu
 from dashboard.compare import board, results, sources
 from dashboard.compare.sources import Film
@@ -62,7 +62,7 @@ def _ask(survey: Survey) -> None:
         key = bind("source of many", _on_desk(survey))
         st.segmented_control(
             "Films",
-            [True, False] if sources.local() else [True],
+            [True, False] if paths.local() else [True],
             key=key,
             format_func=lambda desk: f"{_SOURCES[desk]} ({len(here.radiographs)})" if desk else _SOURCES[desk],
             required=True,
@@ -118,7 +118,7 @@ def _told(survey: Survey, models: int) -> str:
 
 
 def _on_desk(survey: Survey) -> bool:
-    return survey.on_desk or not sources.local()
+    return survey.on_desk or not paths.local()
 
 
 def chosen_models() -> tuple[str, ...]:
@@ -169,7 +169,7 @@ def _read(survey: Survey, place: DeltaGenerator) -> str:
                     place.html(bar)
             survey.rows[key] = waited.answer()
             fresh += 1
-        done.append((film.case, survey.rows[key]))
+        done.append((film.case, _named(survey.rows[key], film.case)))
     return f"{told[:1].upper()}{told[1:]}." if told else ""
 
 
@@ -188,7 +188,21 @@ def _gather(survey: Survey, told: str) -> None:
 
 
 def _key(asked: Panel, film: Film) -> tuple[object, ...]:
-    return tuple(card.key for card in asked.checkpoints), asked.method, asked.finding, repr(film.cleaning), film.key
+    return (
+        tuple(map(cache.named, asked.checkpoints)),
+        asked.method,
+        asked.finding,
+        asked.layer,
+        repr(film.cleaning),
+        film.key,
+    )
+
+
+def _named(row: Compared | Refused, case: Case) -> Compared | Refused:
+    """The answer under this person's own name for the film: the same film may have another one with somebody else."""
+    if isinstance(row, Refused):
+        return replace(row, name=case.name)
+    return replace(row, name=case.name, patient=case.patient or case.name)
 
 
 def _finding(models: Sequence[str]) -> str | None:

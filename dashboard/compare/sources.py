@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import streamlit as st
-
 from core.commands import files
 from core.compare.cohort import Case, cases
 from core.errors import BadData
 from core.evaluate import chestxray14
 from core.evaluate.manifest import Row
 from core.types import Cleaning, Radiograph
-from dashboard import cache
+from dashboard import cache, paths
 from dashboard.state import session
 
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")  # headers that a proxy adds
 _TEST = "test"  # the split that is meant where nobody says
 
 
@@ -29,24 +26,18 @@ class Film:
     cleaning: Cleaning
 
 
-def local() -> bool:
-    """Whether the person sits at this machine: only then may they name a path on it. Behind a proxy nobody does."""
-    return st.context.ip_address is None and not any(name in st.context.headers for name in _FORWARDED)
-
-
 def on_desk() -> list[Film]:
     """The films on the desk, each with its own cleaning."""
     here = session()
     return [
-        Film((key, repr(here.cleaning(key))), Case(film.name, partial(_given, film)), here.cleaning(key))
+        Film((key, repr(here.cleaning(key))), Case(film.name, partial(_given, film), patient=key), here.cleaning(key))
         for key, film in here.radiographs.items()
     ]
 
 
 def splits(path: str) -> list[str]:
-    """Those of the table at this path; empty where there is none, or no table."""
-    place = Path(path).expanduser()
-    if not local() or not path or not _is_table(place):
+    """Those of the table at this path; empty where there is none, or no table. Raises: BadData for what is no path."""
+    if not path or not paths.local() or not _is_table(place := paths.typed(path)):
         return []
     found = sorted({row.split for row in _rows(place) if row.split})
     return sorted(found, key=lambda split: split != _TEST)
@@ -58,11 +49,9 @@ def at_path(path: str, *, split: str, most: int) -> tuple[list[Film], str]:
     split: of a table; empty for its test films, or for all of one without splits.
     Raises: BadData if nothing is there, or the table cannot be read.
     """
-    if not local():
-        raise BadData("A path can only be named by who sits at the machine that Lightbox runs on. Upload the films.")
     if not path:
         raise BadData("Name the folder or the table that holds the films.")
-    place = Path(path).expanduser()
+    place = paths.typed(path)
     if not place.exists():
         raise BadData(f"There is no {place} on this machine. Name a folder of films, or a CSV table of them.")
     found = _of_table(place, split or next(iter(splits(path)), "")) if _is_table(place) else _of_folder(place)
@@ -78,7 +67,8 @@ def _is_table(place: Path) -> bool:
 
 
 def _rows(place: Path) -> tuple[Row, ...]:
-    return cache.table(place, _stamp(place / "cxr.csv" if place.is_dir() else place))
+    tables = sorted(place.glob("*.csv")) if place.is_dir() else [place]
+    return cache.table(place, max(map(_stamp, tables), default=0.0))
 
 
 def _of_table(place: Path, split: str) -> list[Film]:
@@ -90,11 +80,10 @@ def _of_table(place: Path, split: str) -> list[Film]:
 
 
 def _of_folder(place: Path) -> list[Film]:
-    names = files.paths([str(place)])
-    return [
-        Film((name, _stamp(Path(name))), Case(Path(name).name, partial(files.read_film, name)), Cleaning())
-        for name in names
-    ]
+    """Each film is a patient of its own: nothing says otherwise, and films of two folders may share a name."""
+    paths = files.paths([str(place)])
+    opened = [Case(Path(path).name, partial(files.read_film, path), patient=path) for path in paths]
+    return [Film((path, _stamp(Path(path))), case, Cleaning()) for path, case in zip(paths, opened, strict=True)]
 
 
 def _stamp(file: Path) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.compare.cka import FEWEST, Likeness
-from core.types import Checkpoint, Cleaning, Radiograph
+from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, waiting
 from dashboard.compare.agree import shaded
 from dashboard.compare.board import Placed
@@ -36,13 +36,13 @@ def section(radiograph: Radiograph, tiles: Sequence[Placed]) -> None:
 
 
 def _answer(first: Checkpoint, second: Checkpoint, radiograph: Radiograph, letters: tuple[str, str]) -> None:
-    films, cleaning = _films(radiograph)
+    films = _films(radiograph)
     name = (first.key, second.key)
     if name not in session().board.alike:
         st.html(markup.paragraph(_offer(len(films)), quiet=True))
         st.button("Compare the stages", icon=":material/layers:", on_click=session().board.alike.add, args=(name,))
         return
-    asked = cache.alike(first, second, films, cleaning)
+    asked = cache.alike(first, second, films, tuple(session().cleaning(film.key) for film in films))
     if not asked.wait(_PATIENCE):
         with st.container(key="stages busy", horizontal=True, vertical_alignment="center", gap="small"):
             _coming(asked)
@@ -85,12 +85,12 @@ def _coming(asked: Asked[Likeness]) -> None:
     st.rerun()
 
 
-def _films(radiograph: Radiograph) -> tuple[tuple[Radiograph, ...], Cleaning]:
+def _films(radiograph: Radiograph) -> tuple[Radiograph, ...]:
     """All films of the desk where they are enough, else the one that is looked at."""
     here = session()
     if len(here.radiographs) >= FEWEST:
-        return tuple(here.radiographs.values()), Cleaning()
-    return (radiograph,), here.cleaning(radiograph.key)
+        return tuple(here.radiographs.values())
+    return (radiograph,)
 
 
 def _offer(films: int) -> str:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -15,7 +15,7 @@ from core.models.importers import Found, corrected, inspect
 from core.models.importers.file import KINDS
 from core.models.importers.found import SIZES, Square
 from core.models.importers.normalisation import NORMALISATIONS
-from dashboard import cache, draw, markup
+from dashboard import cache, draw, markup, paths
 from dashboard.models import address, export, labelled
 from dashboard.state import Coming, session
 
@@ -61,9 +61,7 @@ def _file(here: Coming) -> None:
             key=f"weights {here.round}",
             max_upload_size=_LARGEST,
         )
-        with st.form("path", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-            path = st.text_input("Or its path on this machine", placeholder="/home/me/best.ckpt").strip()
-            asked = st.form_submit_button("Look into it")
+        path, asked = _path() if paths.local() else ("", False)
         with st.expander("Which networks are known", type="compact"):
             titles = "; ".join(sorted(entry.title for entry in originals.values()))
             st.html(
@@ -75,7 +73,14 @@ def _file(here: Coming) -> None:
     if dropped is not None:
         _look(here, lambda: _uploaded(dropped))
     elif asked and path:
-        _look(here, lambda: inspect(Path(path).expanduser()))
+        _look(here, lambda: inspect(paths.typed(path)))
+
+
+def _path() -> tuple[str, bool]:
+    """What was typed, and whether it is to be looked into."""
+    with st.form("path", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        path = st.text_input("Or its path on this machine", placeholder="/home/me/best.ckpt").strip()
+        return path, st.form_submit_button("Look into it")
 
 
 def _look(here: Coming, into: Callable[[], Found]) -> None:
@@ -210,7 +215,8 @@ def _keep(here: Coming, wanted: Found | None, name: str) -> None:
     if not pressed or wanted is None:
         return
     with st.spinner("Keeping it"), draw.shown():
-        card = library.save(wanted, name, shipped=cache.WEIGHTS)
+        judged = replace(wanted, judged=labelled.said(here, wanted))
+        card = library.save(judged, name, shipped=cache.WEIGHTS)
         session().coming = None
         address.show(card.name)
         st.rerun()  # the sidebar is drawn before the page

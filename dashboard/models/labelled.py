@@ -5,17 +5,22 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.evaluate.manifest import read
+from core.evaluate.examples import read
 from core.evaluate.polarity import Polarity, polarity
 from core.models.classifier import Classifier
 from core.models.importers import Found, corrected
-from dashboard import draw, markup
+from dashboard import draw, markup, paths
 from dashboard.models import export
 from dashboard.state import Coming
 
 
 def section(here: Coming, wanted: Found) -> None:
-    """Labelled films say whether findings, grey values and polarity can be right; what they say can be taken over."""
+    """Labelled films say whether findings, grey values and polarity can be right; what they say can be taken over.
+
+    They lie on this machine: nothing for somebody who does not sit at it.
+    """
+    if not paths.local():
+        return
     with export.section("Test it with labelled films", "findings swapped? grey values wrong? bone dark?"):
         with st.form("examples", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
             path = st.text_input(
@@ -27,9 +32,16 @@ def section(here: Coming, wanted: Found) -> None:
         key = wanted.checkpoint("").key
         if asked and path:
             with draw.shown():
-                here.judged = key, _asked(wanted, Path(path).expanduser())
+                here.judged = key, _asked(wanted, paths.typed(path))
         if here.judged and here.judged[0] == key:
             _judged(here, wanted, here.judged[1])
+
+
+def said(here: Coming, wanted: Found) -> tuple[str, ...]:
+    """What labelled films said of exactly this; empty where none were asked."""
+    if here.judged is None or here.judged[0] != wanted.checkpoint("").key:
+        return ()
+    return tuple(here.judged[1].sentences)
 
 
 def _asked(wanted: Found, path: Path) -> Polarity:

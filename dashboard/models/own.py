@@ -7,7 +7,7 @@ import streamlit as st
 from core.errors import UserError
 from core.models import library
 from core.types import Checkpoint
-from dashboard import cache, markup
+from dashboard import cache, markup, paths
 from dashboard.models import address
 from dashboard.state import bind, entered, session
 
@@ -25,12 +25,15 @@ def origin(card: Checkpoint) -> list[tuple[str, str]]:
         ("Stripped", ", ".join(map(str, told.get("stripped", ())))),
         ("Left over", ", ".join(map(str, told.get("left_over", ())))),
         *(("Note", str(note)) for note in told.get("notes", ())),
+        *(("Labelled films", str(sentence)) for sentence in told.get("judged", ())),
     ]
     return [(name, value) for name, value in pairs if value]
 
 
 def changes(name: str) -> None:
-    """A small menu: another name, or away with it."""
+    """A small menu: another name, or away with it; for who sits at this machine."""
+    if not paths.local():
+        return
     with st.popover("Rename or remove", icon=":material/edit:"):
         key = bind("new name", name)
         st.text_input("Name", key=key, max_chars=64)

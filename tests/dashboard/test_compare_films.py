@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.image.phantom import draw
-from dashboard import cache
+from dashboard import cache, paths
 from dashboard.compare import cases, films, sources
 from dashboard.state import Tile
 from tests.dashboard.conftest import Desk, encoded
@@ -43,7 +43,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(two: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """The Compare page, on the part about many films."""
-    monkeypatch.setattr(sources, "local", lambda: True)
+    monkeypatch.setattr(paths, "local", lambda: True)
     desk = opened(two, monkeypatch)
     desk.session.board.many = True
     return desk.run()
@@ -162,7 +162,7 @@ def test_a_path_without_films_is_one_sentence(
 def test_who_is_not_at_this_machine_cannot_name_a_path_on_it(
     page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "local", lambda: False)
+    monkeypatch.setattr(paths, "local", lambda: False)
     page.session.survey.on_desk = False
     page.session.survey.path = str(table)
     page.run()
@@ -183,8 +183,40 @@ def test_one_model_has_nothing_to_be_compared_with(tmp_path: Path, monkeypatch: 
 
 
 def test_at_most_so_many_films_are_taken_evenly_from_all(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "local", lambda: True)
+    monkeypatch.setattr(paths, "local", lambda: True)
     found, told = sources.at_path(str(table.parent), split="", most=3)
 
     assert [film.case.name for film in found] == ["broken.png", "film-1.png", "film-3.png"]
     assert told == "3 of 7 films, evenly spread"
+
+
+def test_a_film_keeps_the_name_that_each_person_has_for_it(
+    page: Desk, two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encoded(draw(seed=20, height=160, width=130).radiograph)
+    page.drop(("Mueller-Hans-1950.png", data)).press("Compare the films")
+    other = opened(two, monkeypatch)
+    other.session.board.many = True
+    other.run().drop(("public.png", data)).press("Compare the films")
+
+    assert other.session.survey.found
+    assert "public.png" in [row.name for row in other.session.survey.found.films]
+    assert "Mueller" not in str(other.session.survey.found.films) + other.html
+
+
+def test_a_film_that_changed_on_disk_is_told_and_not_opened_as_the_old_one(
+    page: Desk, table: Path, tmp_path: Path
+) -> None:
+    for seed in range(2):
+        (tmp_path / f"{seed}.png").write_bytes((table.parent / f"film-{seed}.png").read_bytes())
+    over(page, tmp_path)
+    assert page.session.survey.found
+    row = page.session.survey.found.films[0]
+    (tmp_path / row.name).write_bytes((table.parent / "film-5.png").read_bytes())
+
+    with at(page):
+        cases.open_case(row)
+    page.run()
+
+    assert "is another film now than when it was compared" in "".join(page.errors)
+    assert row.key not in page.session.radiographs

@@ -1,0 +1,43 @@
+"""Paths on the machine that Lightbox runs on: who may name one, and what one names."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import BadData
+
+_FORWARDED = (  # headers that proxies add
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-Ip",
+    "Cf-Connecting-Ip",
+)
+_SHARED = "LIGHTBOX_SHARED"  # set: others use this server, too, whatever their requests look like
+
+
+def local() -> bool:
+    """Whether the person sits at this machine: only then may they name a path on it, or remove a model of it."""
+    if os.environ.get(_SHARED):
+        return False
+    return st.context.ip_address is None and not any(name in st.context.headers for name in _FORWARDED)
+
+
+def typed(text: str) -> Path:
+    """The path that somebody typed.
+
+    Raises: BadData where they do not sit at this machine, or it is no path that this machine can have.
+    """
+    if not local():
+        raise BadData("A path can only be named by who sits at the machine that Lightbox runs on. Upload the file.")
+    try:
+        path = Path(text).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    except (RuntimeError, ValueError, OSError) as error:  # nobody of that name, a zero byte, too long
+        raise BadData(f"{text[:80]!r} is no path on this machine ({error}). Check how it is spelt.") from error
+    return path
