@@ -2,6 +2,7 @@
 
 import shlex
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -82,6 +83,8 @@ def importing(
     judged = _judged(found, examples) if examples else None
     if judged and not as_json:
         click.echo("\n".join(["", *told(judged)]))
+    if judged:
+        found = replace(found, judged=tuple(judged.sentences))
     kept = library.save(found, name) if name else None
     if as_json:
         click.echo(options.line(_record(found, judged, name if kept else None)))
@@ -95,7 +98,7 @@ def importing(
 def _judged(found: "Found", examples: Path) -> "Polarity":
     from tqdm import tqdm
 
-    from core.evaluate.manifest import read
+    from core.evaluate.examples import read
     from core.evaluate.polarity import polarity
     from core.models.classifier import Classifier
 

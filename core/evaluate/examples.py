@@ -1,11 +1,18 @@
 """Labelled films that are held against a network: which of their labels can be, and a handful of them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from core.errors import BadData
+from core.evaluate import chestxray14, manifest
 from core.evaluate.manifest import NOTHING, Row
+
+
+def read(path: Path) -> list[Row]:
+    """The films of a manifest, of a folder with cxr.csv, or of ChestX-ray14 as it is downloaded. Raises: BadData."""
+    return chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read(path)
 
 
 def serving(rows: Sequence[Row], findings: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from core.commands.importing import told
 from core.evaluate import polarity as judging
 from core.evaluate.intervals import Estimate
 from core.evaluate.polarity import Polarity
+from core.models import checkpoint as checkpoints
 from core.models import library
 from core.types import Radiograph
 from tests.models.importers.files import labelled, made, prefixed, stored
@@ -88,8 +89,10 @@ def test_labelled_films_judge_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     file = stored(state, tmp_path / "w.pt")
     command = ["import", file, "--findings", "pneumonia,normal", "--size", 64, "--examples", manifest]
 
-    [record] = _records(_core(*command, "--json"))
+    [record] = _records(_core(*command, "--name", "judged", "--json"))
     assert record["polarity"]["n"] == 12
+    kept = checkpoints.read_card("judged", library.folder()).told["imported"]["judged"]
+    assert kept[0].startswith("On 12 films of 6 patients, area under the ROC curve: ")
     assert set(record["polarity"]["auc"]) == {"pneumonia", "normal"}
     assert record["polarity"]["feeds"]["imagenet"]["n"] == 12
 

@@ -9,7 +9,7 @@ import torch
 
 from core.evaluate import polarity as judging
 from core.models import library
-from dashboard import cache
+from dashboard import cache, paths
 from tests.dashboard.conftest import Desk
 from tests.models.importers.files import labelled, made, prefixed, stored
 
@@ -46,6 +46,7 @@ def home(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.setattr(cache, "WEIGHTS", weights)
     monkeypatch.setenv("LIGHTBOX_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("LIGHTBOX_DATA", raising=False)
+    monkeypatch.setattr(paths, "local", lambda: True)
     return tmp_path / "home"
 
 
@@ -153,6 +154,8 @@ def test_labelled_films_judge_it_as_it_stands_in_the_fields(
     assert "On 12 films of 6 patients, area under the ROC curve: " in page.html
     page.number("Side of the film, px", 96)
     assert "area under the ROC curve" not in page.html  # that was said of another size
+    page.number("Side of the film, px", 64).press("Keep it")
+    assert "On 12 films of 6 patients, area under the ROC curve: " in page.html  # on its card
 
 
 def test_ones_own_is_renamed_and_removed_on_its_card_and_a_shipped_one_is_not(
@@ -173,4 +176,19 @@ def test_ones_own_is_renamed_and_removed_on_its_card_and_a_shipped_one_is_not(
     page.app.query_params["checkpoint"] = "untrained"
     page.run()
     assert page.headings == ["untrained"]
+    assert "Rename" not in [each.label for each in page.app.button]
+
+
+def test_who_does_not_sit_at_this_machine_names_no_path_on_it_and_changes_no_model(
+    checkpoint: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "local", lambda: False)
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    assert not page.app.main.text_input
+    page.bring("best.ckpt", checkpoint)
+
+    assert "Test it with labelled films" not in page.html
+    page.press("Keep it")
+    assert page.headings == ["best"]
     assert "Rename" not in [each.label for each in page.app.button]

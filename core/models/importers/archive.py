@@ -15,6 +15,18 @@ from core.models.importers.words import broken, bytes_of, listed, shown
 _ENTRIES = 20_000  # files in an archive of torch.save; one a tensor
 _PICKLE = 64e6  # bytes of the pickle in it
 
+# RuntimeError is zipfile's word for an encrypted entry, MemoryError what a string of a claimed length ends in.
+_BROKEN = (
+    ValueError,
+    OverflowError,
+    EOFError,
+    OSError,
+    struct.error,
+    zipfile.BadZipFile,
+    RuntimeError,
+    MemoryError,
+)
+
 
 def told(file: BinaryIO, what: Kind, name: str) -> Told:
     """What opening the file would do.
@@ -27,7 +39,7 @@ def told(file: BinaryIO, what: Kind, name: str) -> Told:
             _follow_archive(file, found, name)
         else:
             _follow_all(file, what, found, name)
-    except (ValueError, OverflowError, EOFError, OSError, struct.error, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         if found.harmful:
             return found  # what was seen before it broke off is enough
         if what == "pickle":  # by its first letter alone

@@ -1,6 +1,7 @@
 """What kind of file it is, by its first bytes and never by its name, and a refusal in a sentence of what is none."""
 
 import hashlib
+import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -58,8 +59,11 @@ def kind(path: Path, name: str) -> Kind:
     Raises: BadCheckpoint where it is no file of weights, or is not there.
     """
     size = _size(path, name)
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise BadCheckpoint(f"{shown(name)} cannot be opened ({error.strerror}). Check who may read it.") from error
     if head.startswith(b"PK\x03\x04"):
         return "torch zip"
     if head[2 : 2 + len(_LEGACY)] == _LEGACY:
@@ -87,12 +91,13 @@ def _size(path: Path, name: str) -> int:
     """Bytes of the file, through a symbolic link if it is one."""
     try:
         found = path.stat()
-    except OSError as error:
-        if path.is_symlink():
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        if os.path.islink(path):
             raise BadCheckpoint(
                 f"{shown(name)} is a symbolic link that leads nowhere. Give the file itself."
             ) from error
-        raise BadCheckpoint(f"There is no file {shown(name)} ({error.strerror}). {_WAY}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadCheckpoint(f"There is no file {shown(name)} ({reason}). {_WAY}") from error
     if stat.S_ISDIR(found.st_mode):
         raise BadCheckpoint(f"{shown(name)} is a folder. {_WAY}")
     if not stat.S_ISREG(found.st_mode):

@@ -15,15 +15,13 @@ from core.models.checkpoint import input_card
 from core.models.importers.file import Kind, sha256
 from core.models.importers.layout import THRESHOLDS, Fit, fit
 from core.models.importers.normalisation import name_of, normalised
-from core.models.importers.proposal import propose
+from core.models.importers.proposal import LONGEST, MOST, is_name, propose
 from core.models.importers.tensors import read
 from core.models.importers.words import listed, shown
 from core.types import Checkpoint, Input
 
-MOST = 100  # findings
 SIZES = (32, 1024)  # px a side
 Square = Literal["stretch", "pad", "crop"]
-_LONGEST = 60  # characters of a finding's name
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +40,7 @@ class Found:
     left_over:   names in the file that the network does not need.
     notes:       what a reader has to know, a sentence each.
     weights:     our names -> float32 tensors.
+    judged:      what labelled films said of it as it stands here, a sentence each; empty where none were asked.
     """
 
     file: str
@@ -60,6 +59,7 @@ class Found:
     left_over: tuple[str, ...]
     notes: tuple[str, ...]
     weights: Mapping[str, Tensor]
+    judged: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -102,6 +102,7 @@ class Found:
                 "stripped": list(self.stripped),
                 "left_over": list(self.left_over),
                 "notes": list(self.notes),
+                "judged": list(self.judged),
             },
         }
 
@@ -136,7 +137,11 @@ def inspect(path: Path, *, name: str | None = None) -> Found:
             room than it has. Each says why in a sentence.
     """
     name = name or path.name
+    before = _identity(path)
     contents = read(path, name)
+    digest = sha256(path)
+    if _identity(path) != before:
+        raise BadCheckpoint(f"{shown(name)} was changed while it was read. Try again when nothing writes to it.")
     tensors = contents.tensors
     if "head.linear.weight" in tensors:
         raise BadCheckpoint(
@@ -149,7 +154,7 @@ def inspect(path: Path, *, name: str | None = None) -> Found:
     prefix = found.prefix.removesuffix(found.template.base)
     return Found(
         file=shown(name),
-        sha256=sha256(path),
+        sha256=digest,
         kind=contents.kind,
         architecture=found.template.name,
         layout=proposal.layout,
@@ -167,6 +172,15 @@ def inspect(path: Path, *, name: str | None = None) -> Found:
         notes=proposal.notes,
         weights=_converted(found, tensors, proposal.kept or tuple(range(found.outputs))),
     )
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """What tells a file from another one in its place; empty where there is none, which is told when it is read."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def corrected(
@@ -197,12 +211,19 @@ def corrected(
     if normalisation is not None:
         input = normalised(input, normalisation)
     wanted = found.findings if findings is None else named(found, findings)
+    several = found.multi_label if multi_label is None else multi_label
+    if len(wanted) == 1 and not several:
+        raise BadSetting(
+            f"{found.file} gives one score, which alone would always be certain. It is a finding that is there or not: "
+            "several findings a film, or none."
+        )
     points = [found.thresholds.get(finding) for finding in found.findings]
     return replace(
         found,
+        judged=(),
         findings=wanted,
         named=found.named or findings is not None,
-        multi_label=found.multi_label if multi_label is None else multi_label,
+        multi_label=several,
         input=input,
         thresholds={finding: point for finding, point in zip(wanted, points, strict=False) if point is not None},
     )
@@ -221,10 +242,10 @@ def named(found: Found, findings: Sequence[str]) -> tuple[str, ...]:
         raise BadSetting(f"{found.file} gives {wanted:,} scores; at most {MOST} findings can be shown.")
     if not all(names):
         raise BadSetting("A finding has no name. Name one for each score, in their order.")
-    strange = [name for name in names if len(name) > _LONGEST or not name.isprintable() or "," in name]
+    strange = [name for name in names if not is_name(name)]
     if strange:
         raise BadSetting(
-            f"{shown(strange[0])} cannot be a finding's name: up to {_LONGEST} characters on one line, without commas."
+            f"{shown(strange[0])} cannot be a finding's name: up to {LONGEST} characters on one line, without commas."
         )
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:

@@ -20,6 +20,7 @@ from core.models.importers.words import listed, shown, sized
 
 Shapes = Mapping[str, tuple[int, ...]]
 Spelling = Literal["as torchvision spells it", "numbered", "as torch did before 2018"]
+_NETWORKS = 16  # that a file may hold before the rest is not looked at: one can be imported anyway
 _COUNTER = ".num_batches_tracked"  # of batch norm; says nothing, and old files lack it
 _TRAINING_ONLY = "AuxLogits."  # Inception's second classifier
 THRESHOLDS = "op_threshs"  # TorchXRayVision's operating points
@@ -149,10 +150,14 @@ def _trials(template: Template, shapes: Shapes) -> list[_Trial]:
         if names in tried:
             continue
         tried.append(names)
-        for key, shape in shapes.items():
-            alike = len(shape) == 4 and (shape[0], *shape[2:]) == (wanted[0], *wanted[2:])
-            if alike and (key == names[0] or key.endswith(f".{names[0]}")):
-                found.append(_trial(template, key.removesuffix(names[0]), spelling, names, shapes))
+        starts = [
+            key
+            for key, shape in shapes.items()
+            if len(shape) == 4 and (shape[0], *shape[2:]) == (wanted[0], *wanted[2:])
+            if key == names[0] or key.endswith(f".{names[0]}")
+        ]
+        for key in starts[:_NETWORKS]:
+            found.append(_trial(template, key.removesuffix(names[0]), spelling, names, shapes))
     best = max((len(trial.names) for trial in found), default=0)
     return [trial for trial in found if len(trial.names) == best or not trial.wrong]
 
@@ -270,4 +275,5 @@ def _nearest(found: Sequence[_Trial], shapes: Shapes, name: str) -> str:
 
 def _natural(key: str) -> list[tuple[bool, int, str]]:
     """Sorts classifier.10 behind classifier.9."""
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in key.split(".")]
+    numbers = [int(part) if part.isdecimal() and len(part) < 10 else 0 for part in key.split(".")]
+    return [(part.isdecimal(), number, part) for part, number in zip(key.split("."), numbers, strict=True)]

@@ -14,6 +14,7 @@ from core.errors import BadCheckpoint, Unsafe
 from core.models.importers.words import listed, shown
 
 _STEPS = 3_000_000  # of the stack machine; a thousand tensors with their optimiser take a tenth
+_LARGEST = 2**63 - 1  # what torch can count; longer numbers only serve to keep Python busy
 _DEEPEST = 32  # tuples in tuples; some thousand more and Python itself falls over when it hashes them
 _REBUILD = {"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"}
 # What a dictionary of weights names; all of it only puts tensors together.
@@ -203,8 +204,8 @@ class _Machine:
             return _OTHER  # an id of an older layout; torch knows or refuses it
         size = _STORAGES.get(items[1].name.rpartition(".")[2], 8)
         elements = items[4] if isinstance(items[4], int) else 0
-        if elements < 0:
-            raise _Trap("it asks for memory of less than nothing")
+        if not 0 <= elements <= _LARGEST:
+            raise _Trap("it asks for memory of less than nothing, or of more than there is anywhere")
         self._told.storages[str(items[2])] = elements * size
         return _Storage(elements)
 
@@ -247,8 +248,8 @@ def _called(function: Any, arguments: Any) -> Any:
         return _OTHER
     storage, offset, size, stride = items[:4]
     sizes, strides = (part.items if isinstance(part, _Tuple) else () for part in (size, stride))
-    whole = [each for each in (offset, *sizes, *strides) if not isinstance(each, int) or each < 0]
-    if whole or len(sizes) != len(strides) or not isinstance(storage, _Storage):
+    strange = [each for each in (offset, *sizes, *strides) if not isinstance(each, int) or not 0 <= each <= _LARGEST]
+    if strange or len(sizes) != len(strides) or not isinstance(storage, _Storage):
         raise _Trap("it describes a tensor that cannot be")
     count, end = 1, offset + 1
     for length, step in zip(sizes, strides, strict=True):

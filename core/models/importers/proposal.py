@@ -16,6 +16,8 @@ from core.models.importers.words import listed
 from core.types import Input
 
 IMAGENET = 1000  # outputs
+MOST = 100  # findings that can be shown
+LONGEST = 60  # characters of a finding's name
 _FEW = 4  # outputs, from two up to which a network more often gives one label a film than several
 
 
@@ -69,7 +71,11 @@ def propose(fit: Fit, tensors: Mapping[str, Tensor], lists: Mapping[str, tuple[s
             "The file does not say which grey values it was trained on: black 0 and white 1 are a guess. "
             "Labelled films can tell."
         )
-    alike = {key: words for key, words in lists.items() if len(words) == fit.outputs and len(set(words)) == len(words)}
+    alike = {
+        key: words
+        for key, words in lists.items()
+        if len(words) == fit.outputs == len(set(words)) <= MOST and all(map(is_name, words))
+    }
     if alike:
         key, words = next(iter(alike.items()))
         notes.append(f"The findings stand in the file, under {key}.")
@@ -91,6 +97,11 @@ def propose(fit: Fit, tensors: Mapping[str, Tensor], lists: Mapping[str, tuple[s
         return _of(fit, f"{entry.title} of ImageNet", (), wanted, notes, named=True)
     notes.append("The file does not name its outputs. Name them in the order in which they were trained.")
     return _of(fit, entry.title, _numbered(fit.outputs), wanted, notes, named=False)
+
+
+def is_name(finding: str) -> bool:
+    """Whether a finding can be called so: on screens, in tables and between commas."""
+    return 0 < len(finding.strip()) <= LONGEST and finding.isprintable() and "," not in finding
 
 
 def _of(fit: Fit, layout: str, findings: tuple[str, ...], input: Input, notes: list[str], *, named: bool) -> Proposal:

@@ -1,6 +1,7 @@
 """safetensors: the table of contents is held against the file before anything else is read."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def _header(path: Path, name: str) -> list[str]:
     try:
         table = json.loads(text, object_pairs_hook=_once)
         entries = {key: entry for key, entry in table.items() if key != "__metadata__"}
-        spans = sorted((*entry["data_offsets"], key) for key, entry in entries.items())
+        spans = sorted((*_span(entry), key) for key, entry in entries.items())
     except RecursionError as error:
         raise Unsafe(
             f"{shown(name)} has a table of contents nested without end, to bring down what reads it."
@@ -69,6 +70,13 @@ def _header(path: Path, name: str) -> list[str]:
             "cut short, or something was appended. Fetch it again."
         )
     return list(entries)
+
+
+def _span(entry: Mapping[str, Any]) -> tuple[int, int]:
+    start, stop = entry["data_offsets"]
+    if type(start) is not int or type(stop) is not int:
+        raise TypeError("data_offsets must be two whole numbers")
+    return start, stop
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

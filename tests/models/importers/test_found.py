@@ -93,6 +93,24 @@ def test_findings_that_stand_in_the_file_are_taken(tmp_path: Path) -> None:
     assert "The findings stand in the file, under classes." in found.notes
 
 
+@pytest.mark.parametrize(
+    "words", [["covid", "a" * 61], ["covid", "x\ny"], ["a,b", "c"], ["covid", "covid"], ["covid", " "]]
+)
+def test_findings_in_the_file_that_cannot_be_names_are_not_taken(words: list[str], tmp_path: Path) -> None:
+    held = {"model": made("resnet18", 2).state_dict(), "classes": words}
+
+    assert inspect(stored(held, tmp_path / "w.pt")).findings == ("finding 1", "finding 2")
+
+
+def test_a_network_of_one_score_is_a_finding_that_is_there_or_not(tmp_path: Path) -> None:
+    found = inspect(stored(made("mobilenet-v3-small", 1).state_dict(), tmp_path / "w.pt"))
+
+    assert (found.findings, found.multi_label) == (("finding 1",), True)
+    assert corrected(found, findings=["pneumonia"]).findings == ("pneumonia",)
+    with pytest.raises(BadSetting, match="gives one score, which alone would always be certain"):
+        corrected(found, multi_label=False)
+
+
 def test_a_network_of_imagenet_is_told_and_names_no_finding(tmp_path: Path) -> None:
     found = inspect(stored(made("resnet18", 1000).state_dict(), tmp_path / "resnet18-f37072fd.pth"))
 
