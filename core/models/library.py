@@ -106,7 +106,11 @@ def rename(name: str, new: str, *, shipped: Path = checkpoints.SHIPPED) -> Check
     try:
         told = json.loads(card.read_text(encoding="utf-8")) | {"name": new}
         _write_new(new_card, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
-        weights.rename(new_weights)  # from here on the new one is listed, and the old one is not
+        try:
+            weights.rename(new_weights)  # from here on the new one is listed, and the old one is not
+        except OSError:
+            new_card.unlink(missing_ok=True)
+            raise
         card.unlink()
     except (OSError, ValueError) as error:
         raise BadCheckpoint(f"{name} cannot be renamed ({error}).") from error
@@ -162,7 +166,11 @@ def _kept(network: Network, found: Found, name: str, place: Path) -> Checkpoint:
         _write_new(card, (place / card.name).read_text(encoding="utf-8"))
     except FileExistsError as error:
         raise BadSetting(f"There is a checkpoint named {name!r} already. Choose another name.") from error
-    (place / weights.name).replace(weights)
+    try:
+        (place / weights.name).replace(weights)
+    except OSError:
+        card.unlink(missing_ok=True)  # a card alone would take the name
+        raise
     return checkpoints.read_card(name, folder())
 
 

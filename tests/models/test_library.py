@@ -1,6 +1,7 @@
 """A person's own checkpoints: kept, listed beside those that come with Lightbox, renamed, removed."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,26 @@ def test_a_free_name_is_proposed_from_the_files(file: str, name: str, weights: P
 
     assert found == name
     library.refuse_name(found, weights)
+
+
+@pytest.mark.parametrize("change", ["replace", "rename"])
+def test_a_step_that_fails_leaves_no_card_behind(
+    found: Found, home: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if change == "rename":
+        library.save(found, "mine")
+    before = sorted(path.name for path in home.rglob("*.json"))
+
+    moved: Callable[[Path, Path], Path] = getattr(Path, change)
+
+    def full(path: Path, target: Path) -> Path:
+        if target.parent == library.folder():
+            raise OSError("no space left on device")
+        return moved(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, change, full)
+        with pytest.raises(BadCheckpoint, match="no space left"):
+            library.rename("mine", "yours") if change == "rename" else library.save(found, "mine")
+
+    assert sorted(path.name for path in home.rglob("*.json")) == before

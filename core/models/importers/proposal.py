@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from core.errors import BadCheckpoint
 from core.models.architecture import originals
 from core.models.findings import CHESTXRAY14, XRAYVISION18
 from core.models.importers.layout import THRESHOLDS, Fit
@@ -131,8 +132,13 @@ def _xrayvision(fit: Fit, points: Tensor | None) -> Proposal:
     wanted = normalised(Input(size=size, channels=1, filter="bilinear", fit="crop"), "xrayvision")
     known = fit.outputs == len(XRAYVISION18)
     names = XRAYVISION18 if known else _numbered(fit.outputs)
-    levels = [float(each) for each in points] if points is not None else []
+    levels = points.double().real.tolist() if points is not None and not points.is_complex() else []
     kept = tuple(place for place in range(fit.outputs) if not levels or 0 < levels[place] < 1)
+    if not kept:
+        raise BadCheckpoint(
+            "None of the network's outputs has an operating point between 0 and 1: TorchXRayVision never trained one. "
+            "Give a file of trained weights."
+        )
     notes = []
     if not levels:
         notes.append(

@@ -255,3 +255,8 @@ def test_one_of_our_own_is_sent_to_its_card(tmp_path: Path) -> None:
 
     with pytest.raises(BadCheckpoint, match="is one of Lightbox's own"):
         inspect(stored(state, tmp_path / "densenet121-lungs.safetensors"))
+
+
+def test_a_network_of_which_xrayvision_trained_no_output_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadCheckpoint, match="None of the network's outputs has an operating point"):
+        _xrayvision(tmp_path, (float("nan"),) * 18)
