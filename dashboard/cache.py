@@ -111,17 +111,20 @@ def unfit(checkpoint: Checkpoint, method: str) -> Mapping[str | None, str]:
     """Stage (None for methods of the input) -> why this network cannot serve the method there; "" where it can."""
     if method == _LAST_STAGE:  # serves every network: the first look waits for nothing
         return {stage: unplaced(size) for stage, size in stage_sizes(checkpoint).items()}
-    return _tried(checkpoint).result()[method]
+    return tried(checkpoint).result()[method]
 
 
 def all_unfit(checkpoint: Checkpoint) -> Misfits:
     """`unfit` of every method; empty as long as that is not known. Some have to be tried on the network."""
-    tried = _tried(checkpoint)
-    return tried.answer() if tried.wait(0) else {}
+    trial = tried(checkpoint)
+    return trial.answer() if trial.wait(0) else {}
 
 
-def _tried(checkpoint: Checkpoint) -> Asked[Misfits]:
-    """Nobody gives up this place in the line, so that the trial is made for certain, and once."""
+def tried(checkpoint: Checkpoint) -> Asked[Misfits]:
+    """A place in the line for what the network cannot serve.
+
+    Nobody gives it up, so that the trial is made for certain, and once.
+    """
     here = classifier(checkpoint)
     return _LINE.ask(("unfit", checkpoint.key), lambda work: misfits(here, work))
 
@@ -141,7 +144,7 @@ def predict(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, *, tell: Tell | None = None
 ) -> Prediction:
     """What the network says; from the same pass as the first maps."""
-    return _first(checkpoint, radiograph, cleaning).result(tell)[0]
+    return predicted(checkpoint, radiograph, cleaning).result(tell)[0]
 
 
 def explain(
@@ -161,7 +164,7 @@ def explain(
     entry = methods[method]
     plain = entry.parse(dict(settings)) == entry.parse({})
     if method == _LAST_STAGE and plain and layer == list(stage_sizes(checkpoint))[-1]:
-        return _first(checkpoint, radiograph, cleaning)
+        return predicted(checkpoint, radiograph, cleaning)
     if layer is None or FUSED in layer or entry.cost != "shared" or not plain:
         # alone: a setting that fits one stage need not fit the others, and a slow map is made only where it is wanted
         return _many(checkpoint, radiograph, cleaning, (finding,), method, (layer,), settings)
@@ -188,7 +191,7 @@ def stages(
     return _many(checkpoint, radiograph, cleaning, (finding,), method, layers, settings)
 
 
-def _first(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Asked[Maps]:
+def predicted(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Asked[Maps]:
     """One forward pass: the prediction and the last stage's map for every finding; what the first look needs."""
     last = list(stage_sizes(checkpoint))[-1]
     return _many(checkpoint, radiograph, cleaning, checkpoint.findings, _LAST_STAGE, (last,), ())
@@ -270,16 +273,6 @@ def ready(checkpoint: Checkpoint) -> Asked[Mapping[str, tuple[int, int]]]:
     path = weights_path(checkpoint)
     changed = path.stat().st_mtime_ns if path.exists() else 0
     return _LINE.ask(("sizes", checkpoint.key, changed), lambda work: sizes_of(classifier(checkpoint), work))
-
-
-def tried(checkpoint: Checkpoint) -> Asked[Misfits]:
-    """A place in the line for what the network, once it is ready, cannot serve."""
-    return _tried(checkpoint)
-
-
-def predicted(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Asked[Maps]:
-    """A place in the line for what the network, once it is ready, says; the last stage's maps come with it."""
-    return _first(checkpoint, radiograph, cleaning)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)

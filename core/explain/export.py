@@ -3,13 +3,14 @@
 import io
 import json
 from dataclasses import asdict
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from core.overlay import NOTICE, OPACITY, overlay
-from core.types import Checkpoint, Explanation, Prediction, Radiograph
+from core.types import Checkpoint, Cleaning, Explanation, Placement, Prediction, Radiograph
 
 _HOW = (
     "heat (h, w) covers the network's square input. On the film: "
@@ -63,15 +64,11 @@ def map_npz(radiograph: Radiograph, explanation: Explanation, checkpoint: Checkp
     Holds heat (h, w) float32 in `unit`; box (x0, y0, x1, y1 in pixels of the film) and turn that place it; film
     (H, W); how it was made; what the network said. `numpy.load` reads it without pickle.
     """
-    box = explanation.placement
     file = io.BytesIO()
     np.savez(
         file,
         heat=explanation.heat,
-        box=np.array([box.x0, box.y0, box.x1, box.y1], np.float64),
-        turn=box.turn,
-        film=np.array(radiograph.pixels.shape),
-        name=radiograph.name,
+        **origin(radiograph, explanation, checkpoint),
         signed=explanation.signed,
         precision=precision(explanation),
         caveat=explanation.caveat,
@@ -82,12 +79,36 @@ def map_npz(radiograph: Radiograph, explanation: Explanation, checkpoint: Checkp
         finding=explanation.finding,
         probability=prediction.probability(explanation.finding),
         layer=explanation.layer or "",
-        checkpoint=checkpoint.name,
-        checkpoint_key=explanation.checkpoint,
-        checkpoint_sha256=checkpoint.sha256,
-        radiograph_key=explanation.radiograph,
-        cleaning=json.dumps(asdict(explanation.cleaning), sort_keys=True),
         how=_HOW,
-        notice=NOTICE,
     )
     return file.getvalue()
+
+
+class Raw(Protocol):
+    """Maps with their place: an Explanation, or a stage's activations."""
+
+    @property
+    def radiograph(self) -> str: ...
+    @property
+    def checkpoint(self) -> str: ...
+    @property
+    def placement(self) -> Placement: ...
+    @property
+    def cleaning(self) -> Cleaning: ...
+
+
+def origin(radiograph: Radiograph, maps: Raw, checkpoint: Checkpoint) -> dict[str, Any]:
+    """What every file of raw maps says: where they lie on which film, and which network made them of what."""
+    box = maps.placement
+    return {
+        "box": np.array([box.x0, box.y0, box.x1, box.y1], np.float64),
+        "turn": box.turn,
+        "film": np.array(radiograph.pixels.shape),
+        "name": radiograph.name,
+        "checkpoint": checkpoint.name,
+        "checkpoint_key": maps.checkpoint,
+        "checkpoint_sha256": checkpoint.sha256,
+        "radiograph_key": maps.radiograph,
+        "cleaning": json.dumps(asdict(maps.cleaning), sort_keys=True),
+        "notice": NOTICE,
+    }

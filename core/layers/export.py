@@ -2,10 +2,8 @@
 
 import csv
 import io
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Literal
 
 import numpy as np
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from core.explain.export import origin
 from core.layers.activations import Activations, ranked
 from core.overlay import DRAWN, NOTICE, figure, levels, palettes, table
 from core.types import Checkpoint, Radiograph
@@ -30,25 +29,15 @@ def activations_npz(radiograph: Radiograph, found: Activations, checkpoint: Chec
 
     Holds maps (K, h, w) float32, relevance (F, K) in logits for `findings`, box and turn that place them, film (H, W).
     """
-    box = found.placement
     file = io.BytesIO()
     np.savez(
         file,
         maps=found.maps,
         findings=np.array(list(found.relevance), np.str_),
         relevance=np.array(list(found.relevance.values()), np.float32).reshape(-1, len(found.maps)),
-        box=np.array([box.x0, box.y0, box.x1, box.y1], np.float64),
-        turn=box.turn,
-        film=np.array(radiograph.pixels.shape),
-        name=radiograph.name,
+        **origin(radiograph, found, checkpoint),
         stage=found.stage,
-        checkpoint=checkpoint.name,
-        checkpoint_key=found.checkpoint,
-        checkpoint_sha256=checkpoint.sha256,
-        radiograph_key=found.radiograph,
-        cleaning=json.dumps(asdict(found.cleaning), sort_keys=True),
         how=_HOW,
-        notice=NOTICE,
     )
     return file.getvalue()
 

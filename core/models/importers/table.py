@@ -12,7 +12,7 @@ from core.errors import BadCheckpoint, Unsafe
 from core.models.importers.words import broken, bytes_of, reason, shown
 
 _HEADER = 32e6  # bytes; of ten thousand tensors it has one million
-_TENSORS = 20_000
+TENSORS = 20_000  # in a file; no network that is known here has as many
 
 
 def tensors(path: Path, name: str) -> dict[str, Tensor]:
@@ -54,7 +54,7 @@ def _header(path: Path, name: str) -> list[str]:
         raise BadCheckpoint(
             f"{shown(name)} has a garbled table of contents ({reason(error)}). Fetch it again."
         ) from error
-    if len(entries) > _TENSORS:
+    if len(entries) > TENSORS:
         raise Unsafe(f"{shown(name)} lists {len(entries):,} tensors; no network that is known here has that many.")
     end = 0
     for start, stop, key in spans:

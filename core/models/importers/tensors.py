@@ -16,7 +16,6 @@ from core.models.importers.file import Kind, kind
 from core.models.importers.pickled import refuse_harmful
 from core.models.importers.words import broken, listed, reason, shown
 
-_TENSORS = 20_000
 # Where training programs keep the weights in what they save, the likeliest first.
 _PLACES = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params", "module")
 _LISTS = ("findings", "pathologies", "class_names", "classes", "labels", "label_names", "targets")
@@ -106,7 +105,7 @@ def _contents(held: Any, what: Kind, name: str) -> Contents:
 
 def _tensors(held: Any) -> dict[str, Tensor]:
     """The tensors by name of a dictionary that has at least two; empty for anything else."""
-    if not isinstance(held, Mapping) or len(held) > _TENSORS:
+    if not isinstance(held, Mapping) or len(held) > table.TENSORS:
         return {}
     found = {key: value for key, value in held.items() if isinstance(key, str) and isinstance(value, Tensor)}
     return found if len(found) > 1 else {}
