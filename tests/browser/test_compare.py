@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import TimeoutError as Late
+from playwright.sync_api import expect
 
 from core.compare.board import COLUMNS
 from core.image.phantom import draw
@@ -31,7 +32,7 @@ SETTLE_MS = 500
 def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page on two small networks; asks for the browser first, so that no server starts in vain."""
     folder = tmp_path_factory.mktemp("two")
-    put(folder, {"first": 1, "second": 2}, size=128)
+    put(folder, {"first": 2, "second": 5}, size=128)  # each has heat for each finding at each stage
     with served(PAGE, LIGHTBOX_CARDS=str(folder), LIGHTBOX_HOME=str(folder / "nobody")) as address:
         yield address
 
@@ -95,7 +96,8 @@ def test_a_preset_fills_the_board_and_all_panes_have_their_map(visit: Callable[.
         with suppress(Late):
             fifth.wait_for(timeout=PATIENCE_MS / 3)
             break
-    page.locator(f"{PANE}[data-ready=heat]").nth(4).wait_for(timeout=PATIENCE_MS)
+    for panes in (PANE, f"{PANE}[data-ready=heat]"):  # those of the board before go one after the other
+        expect(page.locator(panes)).to_have_count(5, timeout=PATIENCE_MS)
     settle(page)
 
     names = page.locator("[class*=st-key-menus-] button").all_inner_texts()
