@@ -12,6 +12,8 @@ from core.compare.panel import Panel
 from core.compare.row import Compared, Refused
 from core.evaluate.polarity import Polarity
 from core.explain.method import Value
+from core.layers.activations import Order
+from core.layers.switch import Fill, Unit
 from core.models.importers import Found
 from core.types import Cleaning, Explanation, Radiograph
 
@@ -111,6 +113,29 @@ class Survey:
 
 
 @dataclass
+class Layers:
+    """What one person looks at on the Layers page.
+
+    part:    name of the part that is open (dashboard.layers).
+    stage:   name; None for the last one that has maps.
+    channel: of the unit that is looked at; None for the first in the order.
+    order:   of the units. search: what was typed to find some of them. sheet: the page of them, from 0.
+    off:     (stage, channel) of the units that are switched off. outside: stages whose cells outside the lungs are.
+    fill:    what stands in their place.
+    """
+
+    part: str = "units"
+    stage: str | None = None
+    channel: int | None = None
+    order: Order = "relevance"
+    search: str = ""
+    sheet: int = 0
+    off: tuple[Unit, ...] = ()
+    outside: tuple[str, ...] = ()
+    fill: Fill = "zero"
+
+
+@dataclass
 class Coming:
     """A checkpoint that somebody brings on the Models page.
 
@@ -147,6 +172,7 @@ class Session:
     tiles:       the board of the Compare page; empty for the board that it begins with.
     board:       what else is chosen there.
     survey:      models over many films.
+    layers:      what is looked at on the Layers page.
     credits:     radiograph key -> whose film it is and under which licence, for public films.
     seen:        whether a film has been on the page; until then a skeleton keeps its place.
     problems:    sentences about files that could not be opened, until they are dismissed.
@@ -174,6 +200,7 @@ class Session:
     tiles: list[Tile] = field(default_factory=list)
     board: Board = field(default_factory=Board)
     survey: Survey = field(default_factory=Survey)
+    layers: Layers = field(default_factory=Layers)
     credits: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     opened_by: Mapping[str, Sequence[str]] | None = None

@@ -1,0 +1,54 @@
+"""Layers: what every unit of the network answers to one film, what for, and what the network says without it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import cache, desk, draw, welcome
+from dashboard.layers import parts
+from dashboard.models import overview
+from dashboard.state import Session, bind, session
+
+TITLE, ICON, ORDER = "Layers", ":material/layers:", 3
+_LOOKS = Path(__file__).parents[1] / "layers" / "layers.css"
+
+
+def page() -> None:
+    """One part of the page for the film that is looked at."""
+    st.html(_LOOKS)
+    if not cache.names():
+        overview.none()
+        return
+    radiograph, card = desk.film(), desk.model()
+    if radiograph is None:
+        welcome.draw()
+        return
+    if card is None:
+        return  # the frame has said why
+    known = {part.name: part for part in parts()}
+    chosen = known.get(session().layers.part) or next(iter(known.values()))
+    with st.container(key="parts", horizontal=True, vertical_alignment="center", gap="small"):
+        key = bind("part of layers", chosen.name)
+        st.segmented_control(
+            "What is looked at",
+            list(known),
+            key=key,
+            format_func=lambda name: known[name].title,
+            required=True,
+            on_change=draw.kept,
+            args=(key, _keep),
+            label_visibility="collapsed",
+        )
+    for part in known.values():  # each has a place of its own: what is not shown is cleared at once
+        place = st.empty()
+        if part is chosen:
+            with draw.shown(), place.container(key=f"layers {part.name}"):
+                part.draw(radiograph, card)
+
+
+def _keep(here: Session, part: str) -> None:
+    here.layers.part = part
+
+
+if __name__ == "__main__":
+    page()
