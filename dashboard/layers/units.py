@@ -10,8 +10,9 @@ TITLE, ORDER = "Units", 1
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
     """The stage that is looked at."""
     sizes = cache.stage_sizes(card)
-    stage = session().layers.stage
-    draw.select("Stage", list(sizes), stage if stage in sizes else list(sizes)[-1], _keep, at="layers")
+    wanted = session().layers.stage
+    stage = wanted if wanted and wanted in sizes else list(sizes)[-1]
+    draw.select("Stage", list(sizes), stage, _keep, at="layers")
 
 
 def _keep(here: Session, stage: str) -> None:
