@@ -25,6 +25,7 @@ from core.evaluate.manifest import Row, known, radiograph, truth
 from core.evaluate.roc import operating_point
 from core.evaluate.run import logits, refuse_one_class, report
 from core.models import checkpoint as checkpoints
+from core.models import library
 from core.models.architecture import Network
 from core.models.classifier import load, probabilities
 from core.train import folds, log, ranks
@@ -170,11 +171,11 @@ def _films(recipe: Recipe, rows: Sequence[Row], split: str | None) -> Films:
 
 
 def _start(recipe: Recipe, out: Path) -> tuple[Checkpoint, Network] | None:
-    """The checkpoint that the recipe starts from, from `out` or from those shipped; made for other findings, without
-    its head: the new one begins at random even where it has as many outputs."""
+    """The checkpoint that the recipe starts from: from `out`, those shipped or this person's own; made for other
+    findings, without its head: the new one begins at random even where it has as many outputs."""
     if not recipe.start:
         return None
-    folder = out if recipe.start in checkpoints.names(out) else checkpoints.SHIPPED
+    folder = library.place(recipe.start, out if recipe.start in checkpoints.names(out) else checkpoints.SHIPPED)
     card = checkpoints.read_card(recipe.start, folder)
     network = checkpoints.read_network(card, folder)
     if card.findings != recipe.findings:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from core.errors import BadCheckpoint, BadData, BadSetting, UnknownName
+from core.models import library
 from core.models.architecture import Network, architectures
 from core.models.checkpoint import input_card, read_card, read_network, write
 from core.models.findings import CHESTXRAY14
@@ -203,6 +204,23 @@ def test_a_start_gives_its_weights_and_its_head_where_the_findings_are_the_same(
             assert torch.equal(other[name], weights), name
     assert torch.equal(other["head.linear.weight"], fresh["head.linear.weight"])
     assert not torch.equal(other["head.linear.weight"], stored["head.linear.weight"])
+
+
+def test_a_start_may_be_a_checkpoint_of_ones_own(
+    data: Path, copy: Path, tmp_path: Path, untrained: list[Mapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(library.HOME, str(tmp_path / "home"))
+    library.folder().mkdir(parents=True)
+    for file in copy.glob("tiny.*"):
+        (library.folder() / file.name.replace("tiny", "mine")).write_bytes(file.read_bytes())
+
+    with pytest.raises(Asked):
+        train(data, name="next", recipe=replace(TINY, start="mine"), runs=tmp_path / "runs", out=tmp_path)
+    stored = read_network(read_card("tiny", copy), copy).state_dict()
+    begun = untrained[-1]["start"].state_dict()
+    assert all(torch.equal(begun[name], weights) for name, weights in stored.items())
+    with pytest.raises(UnknownName, match="no checkpoint named 'nobodys'.*mine"):
+        train(data, name="next", recipe=replace(TINY, start="nobodys"), runs=tmp_path / "runs", out=tmp_path)
 
 
 def test_a_start_of_other_layers_is_refused(data: Path, copy: Path) -> None:
