@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.compare import cohort
@@ -32,12 +33,16 @@ from core.explain.unfit import unplaced
 from core.image import phantom
 from core.image.prepare import prepare
 from core.image.quality import Check, inspect
+from core.layers.activations import Activations
+from core.layers.activations import activations as activations_of
+from core.layers.plan import Plan
+from core.layers.plan import plan as plan_of
 from core.models import checkpoint as checkpoints
 from core.models import library
 from core.models.classifier import Classifier, load
 from core.overlay import display
 from core.trust.measure import Figure, assess
-from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Prediction, Radiograph
+from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph
 from core.work import Work
 from dashboard.line import Asked, Line
 
@@ -50,7 +55,8 @@ _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
 }
 _LAST_STAGE = "grad-cam"  # the map that costs no backward pass at the last stage
 WEIGHTS = checkpoints.SHIPPED  # the folder of those that come with Lightbox
-_LINE = Line(room=2048)  # all that people ask of networks; an answer is some hundred kilobytes at most
+_LINE = Line(room=2048)  # all that people ask of networks; an answer is some hundred kilobytes, or counts as several
+_USUAL = 300_000  # bytes of an answer that counts as one
 THUMBNAIL = 112  # px, the long side: twice what is shown, for dense screens
 
 Settings = tuple[tuple[str, Value], ...]
@@ -217,6 +223,50 @@ def _many(
 
     key = (checkpoint.key, radiograph.key, repr(cleaning), findings, method, layers, settings)
     return _LINE.ask(("maps", *key), make, slow=methods[method].slow)
+
+
+def plan(checkpoint: Checkpoint) -> Asked[Plan]:
+    """A place in the line for the network's stages and layers. Raises: BadCheckpoint."""
+    here = classifier(checkpoint)
+
+    def make(work: Work) -> Plan:
+        with here.alone(work) as network:
+            return plan_of(network, size=checkpoint.input.size, channels=checkpoint.input.channels)
+
+    return _LINE.ask(("plan", checkpoint.key), make)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)
+def placement(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Placement:
+    """Where the network's square lies on the film."""
+    return prepare(radiograph, checkpoint.input, cleaning).placement
+
+
+def activations(
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, finding: str
+) -> Asked[Activations]:
+    """A place in the line for what every unit of the stage answers, with the relevance for this finding."""
+    here = classifier(checkpoint)
+    key = ("activations", checkpoint.key, radiograph.key, repr(cleaning), stage, finding)
+
+    def make(work: Work) -> Activations:
+        return activations_of(here, radiograph, stage, findings=[finding], cleaning=cleaning, work=work)
+
+    return _LINE.ask(key, make, size=lambda found: 1 + found.maps.nbytes // _USUAL)
+
+
+def relevance(
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str
+) -> Asked[Mapping[str, NDArray[np.float32]]]:
+    """A place in the line for finding -> (K,) the relevance of the stage's units, for all findings."""
+    here = classifier(checkpoint)
+    key = ("relevance", checkpoint.key, radiograph.key, repr(cleaning), stage)
+
+    def make(work: Work) -> Mapping[str, NDArray[np.float32]]:
+        findings = checkpoint.findings
+        return activations_of(here, radiograph, stage, findings=findings, cleaning=cleaning, work=work).relevance
+
+    return _LINE.ask(key, make)
 
 
 def trust(

@@ -64,6 +64,12 @@ class Chosen:
         return revealable(map_) not in session().revealed
 
 
+def asked_finding(prediction: Prediction, checkpoint: Checkpoint) -> str:
+    """The finding of the sidebar, or the likeliest where none is chosen that this model knows."""
+    wanted = session().finding
+    return wanted if wanted in checkpoint.findings else leading(prediction, checkpoint)
+
+
 def revealable(map_: Explanation) -> tuple[str, ...]:
     """What the reader waves aside: this caveat, of this film, model and finding; another one hides the map again."""
     return map_.radiograph, map_.checkpoint, map_.finding, map_.caveat
@@ -116,7 +122,7 @@ def _question(radiograph: Radiograph, checkpoint: Checkpoint, tell: cache.Tell |
     here = session()
     cleaning = here.cleaning(radiograph.key)
     prediction = cache.predict(checkpoint, radiograph, cleaning, tell=tell)
-    finding = here.finding if here.finding in checkpoint.findings else leading(prediction, checkpoint)
+    finding = asked_finding(prediction, checkpoint)
     method, instead = methods[here.method if here.method in methods else DEFAULT], ""
     if reason := _nowhere(cache.unfit(checkpoint, method.name)):
         instead = f"{method.title} cannot be had of {checkpoint.name}: {reason} This is {methods[DEFAULT].title}."

@@ -36,11 +36,13 @@ class _Refusal:
 
 
 class _Job:
-    """One question on its way. `waiting` counts those who want the answer."""
+    """One question on its way. `waiting` counts those who want the answer; `places` it takes among those kept."""
 
-    def __init__(self, key: Hashable, *, slow: bool) -> None:
+    def __init__(self, key: Hashable, *, slow: bool, size: Callable[[Any], int] | None = None) -> None:
         self.key = key
         self.slow = slow
+        self.size = size
+        self.places = 1
         self.work: Work | None = None  # made when its turn comes: its time limit is not spent in the line
         self.begun = 0.0
         self.waiting = 0
@@ -134,7 +136,7 @@ class Line:
     Streamlit runs each script in a new thread, and a forward pass in a new thread takes twice as long (70 against 34 ms
     on two cores): torch builds its team of workers anew. All networks therefore run in this one.
 
-    room: how many answers are kept; the least recently asked for goes first.
+    room: how many answers are kept, large ones counted as several; the least recently asked for goes first.
     """
 
     def __init__(self, *, room: int) -> None:
@@ -146,17 +148,25 @@ class Line:
         self._quick: deque[_Question] = deque()
         self._slow: deque[_Question] = deque()
 
-    def ask(self, key: Hashable, make: Callable[[Work], Answer], *, slow: bool = False) -> Asked[Answer]:
+    def ask(
+        self,
+        key: Hashable,
+        make: Callable[[Work], Answer],
+        *,
+        slow: bool = False,
+        size: Callable[[Answer], int] | None = None,
+    ) -> Asked[Answer]:
         """A place in the line: that of an equal question, if there is one, else a new one at its end.
 
         key:  what the answer depends on.
         make: gives the answer; reports to the Work and is ended by it. A UserError of its is an answer, too.
         slow: whether it takes many batches; then it leaves nothing on a network when one of them ends.
+        size: as how many the answer counts among those that are kept; None for one.
         """
         with self._inside:
             job = self._done.get(key) or self._jobs.get(key)
             if job is None:
-                job = self._jobs[key] = _Job(key, slow=slow)
+                job = self._jobs[key] = _Job(key, slow=slow, size=size)
                 (self._slow if slow else self._quick).append((job, make))
                 self._worker.submit(self._work_on_next)
             elif key in self._done:
@@ -221,6 +231,7 @@ class Line:
         keep = False
         try:
             found = make(work)
+            job.places = job.size(found) if job.size else 1
             keep = True
         except UserError as error:
             found = _Refusal(type(error), str(error))
@@ -236,5 +247,5 @@ class Line:
             del self._jobs[job.key]
             if keep:
                 self._done[job.key] = job
-                if len(self._done) > self._room:
+                while len(self._done) > 1 and sum(each.places for each in self._done.values()) > self._room:
                     self._done.popitem(last=False)

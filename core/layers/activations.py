@@ -15,6 +15,7 @@ from core.explain.method import methods
 from core.image.prepare import prepare
 from core.models.architecture import Network
 from core.models.classifier import Classifier
+from core.overlay import end
 from core.registry import unknown
 from core.types import Checkpoint, Cleaning, Explanation, Heat, Placement, Radiograph, seal
 from core.work import Work
@@ -62,6 +63,12 @@ class Activations:
         """Whether a unit of the stage goes below zero; none does behind a ReLU."""
         return bool(self.maps.min() < 0)
 
+    @cached_property
+    def ends(self) -> NDArray[np.float32]:
+        """(K,) where the colours of each unit's map end (core.overlay.end); zero for one that is silent."""
+        found = [end(shown(self, channel)) for channel in range(len(self.maps))]
+        return np.asarray(seal(np.array(found, np.float32)))
+
 
 def activations(
     classifier: Classifier,
@@ -85,13 +92,16 @@ def activations(
     with torch.inference_mode(False), classifier.alone(work) as network:
         known_stage(card, network, stage)
         images = prepared.image[None].to(classifier.device)
+        work.expect(1 + len(findings))
         tape = Tape(network, images, grad_from=stage, wanted={card.findings.index(each): [stage] for each in findings})
         features = tape.features(stage)
         refuse_one_cell(card, stage, tuple(features.shape[1:]))
-        relevance = {
-            each: (features * tape.gradient(stage, card.findings.index(each)))[0].sum(dim=(1, 2)).cpu().numpy()
-            for each in findings
-        }
+        work.step()
+        relevance = {}
+        for each in findings:
+            gradient = tape.gradient(stage, card.findings.index(each))
+            relevance[each] = (features * gradient)[0].sum(dim=(1, 2)).cpu().numpy()
+            work.step()
     maps = features[0].cpu().numpy().copy()
     return Activations(radiograph.key, card.key, stage, maps, prepared.placement, relevance, cleaning)
 

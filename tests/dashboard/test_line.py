@@ -224,3 +224,17 @@ def test_a_slow_question_counts_the_quick_ones_that_will_pass_it(line: Line) -> 
     assert [each.before for each in (running, *quick, slow)] == [0, 1, 2, 3]
     go.set()
     assert slow.result() == "done"
+
+
+def test_a_large_answer_takes_the_room_of_several(line: Line) -> None:
+    made: list[str] = []
+
+    def ask(name: str, places: int) -> None:
+        line.ask(name, lambda work: made.append(name), size=lambda found: places).result()
+
+    ask("small", 1)
+    ask("large", 2)  # alone fills the room of two
+    ask("large", 2)
+    ask("small", 1)
+
+    assert made == ["small", "large", "small"]
