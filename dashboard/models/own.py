@@ -9,7 +9,7 @@ from core.models import library
 from core.types import Checkpoint
 from dashboard import cache, markup, paths
 from dashboard.models import address
-from dashboard.state import bind, entered, session
+from dashboard.state import entered, session
 
 
 def origin(card: Checkpoint) -> list[tuple[str, str]]:
@@ -35,8 +35,8 @@ def changes(name: str) -> None:
     if not paths.local():
         return
     with st.popover("Rename or remove", icon=":material/edit:"):
-        key = bind("new name", name)
-        st.text_input("Name", key=key, max_chars=64)
+        key = f"new name of {name}"  # not bound: what is typed has to outlive the run that leaving the field causes
+        st.text_input("Name", name, key=key, max_chars=64)
         st.button("Rename", on_click=_rename, args=(name, key), width="stretch")
         st.html(markup.paragraph("Removing deletes weights and card here. The file they came from stays.", quiet=True))
         st.button("Remove for good", icon=":material/delete:", on_click=_remove, args=(name,), width="stretch")

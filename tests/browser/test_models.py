@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from playwright.sync_api import expect
 
 from core.models.checkpoint import input_card
 from core.types import Input
 from tests.browser.conftest import PATIENCE_MS, served
 from tests.dashboard.full_card import FINDINGS, full_card
+from tests.models.importers.files import made, prefixed
 
 PAGE = Path(__file__).parent / "models_page.py"
 QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
@@ -35,7 +38,7 @@ def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     for seed, name in enumerate(NAMES):
         (folder / f"{name}.json").write_text(json.dumps(full_card(bare, seed=seed)), "utf-8")
         (folder / f"{name}.safetensors").write_bytes(b"")
-    with served(PAGE, LIGHTBOX_CARDS=str(folder)) as address:
+    with served(PAGE, LIGHTBOX_CARDS=str(folder), LIGHTBOX_HOME=str(folder / "home")) as address:
         yield address
 
 
@@ -90,3 +93,45 @@ def test_on_a_phone_nothing_sticks_out(server: str, open_page: Callable[..., Any
     settle(page)
 
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+
+
+def test_a_checkpoint_is_dropped_named_kept_renamed_and_removed(
+    server: str, open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "best.ckpt"
+    torch.save({"state_dict": prefixed(made("mobilenet-v3-small", 2).state_dict(), "model.")}, file)
+    page = open_page(server)
+    page.get_by_role("button", name="Add a checkpoint").click()
+    page.get_by_role("heading", name="Add a checkpoint").wait_for(timeout=PATIENCE_MS)
+    settle(page)
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("heading", name="best.ckpt").wait_for(timeout=PATIENCE_MS)
+    settle(page)
+    fill(page, "Name", "ours")
+    fill(page, "Findings", "covid\nnormal")
+    page.get_by_role("button", name="Keep it").click()
+
+    page.get_by_role("heading", name="ours").wait_for(timeout=PATIENCE_MS)
+    assert page.url.endswith("?checkpoint=ours")
+    settle(page)
+    page.get_by_role("button", name="Rename or remove").click()
+    fill(page, "Name", "theirs")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    page.get_by_role("heading", name="theirs").wait_for(timeout=PATIENCE_MS)
+    settle(page)
+    page.keyboard.press("Escape")  # the menu stays open
+    page.get_by_role("button", name="Remove for good").wait_for(timeout=PATIENCE_MS, state="hidden")
+    page.get_by_role("button", name="Rename or remove").click()
+    page.get_by_role("button", name="Remove for good").click()
+    page.get_by_role("heading", name="Models", exact=True).wait_for(timeout=PATIENCE_MS)
+    expect(page.locator("tr[data-checkpoint]")).to_have_count(len(NAMES), timeout=PATIENCE_MS)
+
+
+def fill(page: Any, label: str, text: str) -> None:
+    """Writes into the field and leaves it, and waits until the page has taken it."""
+    field = page.get_by_role("textbox", name=label).first
+    field.fill(text)
+    field.blur()
+    page.wait_for_timeout(500)  # until the run begins that this causes
+    settle(page)
+    assert field.input_value() == text
