@@ -1,0 +1,346 @@
+"""What each stage already knows: a linear classifier on its averaged units tells the findings of films it never saw.
+
+The further down the network such a probe does as well as at the end, the earlier the decision is made. A probe says
+what can be read off a stage, not that the network reads it: what a stage holds of the film's source counts, too.
+
+Source: Alain and Bengio 2016, arXiv:1610.01644.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.errors import BadData
+from core.evaluate.answers import answers
+from core.evaluate.confusion import balanced_accuracy
+from core.evaluate.examples import plain
+from core.evaluate.intervals import REPEATS, Estimate, bands
+from core.evaluate.roc import auc
+from core.explain import memory
+from core.explain.evidence import Tape
+from core.image.prepare import prepare
+from core.layers.labelled import Labelled, LabelledSet, classes_of, majority, turns_of
+from core.layers.linear import Line, fit
+from core.layers.reference import UNREADABLE
+from core.models.classifier import Classifier
+from core.models.findings import words as plain_words
+from core.types import Checkpoint, Cleaning, Radiograph
+from core.work import Work
+
+_BLOCK = 8  # films
+_FIGURES = ("balanced", "auc", "accuracy", "agrees")
+
+Truth = NDArray[np.bool_]
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What can be read off one stage, on films that were not learned from.
+
+    balanced: accuracy as if each finding had equally many films; auc: mean over the findings; accuracy: plain.
+    agrees:   share of answers that are the network's own; None where it does not know these findings.
+    line:     the probe itself, for further films.
+    """
+
+    stage: str
+    units: int
+    balanced: Estimate
+    auc: Estimate
+    accuracy: Estimate
+    agrees: Estimate | None
+    line: Line
+
+
+@dataclass(frozen=True, eq=False)
+class Probes:
+    """A probe for each stage of one network.
+
+    classes:   what the probes tell apart; exclusive: whether a film has exactly one of them.
+    told:      which films; drawn: whether nobody's. divided: in words, which were learned from and which asked.
+    films, patients: that were asked.
+    chance:    balanced accuracy of guessing; majority: accuracy of always saying the commonest.
+    network:   name of a figure (balanced, auc, accuracy) -> the network's own on the same films; empty where it does
+               not know these findings.
+    learned:   keys of the films that the lines have seen.
+    held:      key of a film that was asked in its turn -> (S, C) what the probes said then, without its patient.
+    skipped:   films that could not be read, or whose label too few share.
+    """
+
+    checkpoint: str
+    classes: tuple[str, ...]
+    exclusive: bool
+    told: str
+    drawn: bool
+    divided: str
+    films: int
+    patients: int
+    chance: float
+    majority: float
+    stages: tuple[Probe, ...]
+    network: Mapping[str, Estimate] = field(default_factory=dict)
+    learned: frozenset[str] = frozenset()
+    held: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    skipped: int = 0
+
+    def probe(self, stage: str) -> Probe:
+        """Raises: KeyError if there is none of this name."""
+        return {probe.stage: probe for probe in self.stages}[stage]
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What the network gave for N films: stage -> (N, K) averaged units; logits (N, F); the films' keys."""
+
+    films: tuple[Labelled, ...]
+    units: Mapping[str, NDArray[np.float32]]
+    logits: NDArray[np.float32]
+    keys: tuple[str, ...]
+
+
+def probes(
+    classifier: Classifier, films: LabelledSet, *, repeats: int = REPEATS, seed: int = 0, work: Work | None = None
+) -> Probes:
+    """A probe for every stage, from one pass over the films.
+
+    Where the set is divided the probes learn from one part and are asked about the other; else in turns, over folds
+    that keep the films of a patient together. Intervals are over resampled patients of those that were asked.
+
+    Raises: BadData where too few films have a finding, or have not; Stopped as `work` says.
+    """
+    work = work or Work(limit=0)
+    read, skipped = _read(classifier, films, work)
+    classes, exclusive, kept = classes_of(read.films, classifier.checkpoint.findings)
+    labels = [read.films[place].labels for place in kept]
+    truth = np.array([[name in map(plain, each) for name in map(plain, classes)] for each in labels])
+    patients = np.array([read.films[place].patient for place in kept])
+    divided, turns = turns_of([read.films[place].held for place in kept], truth, patients, seed, exclusive=exclusive)
+    asked = np.sort(np.concatenate([held for _, held in turns]))
+    said = np.zeros((len(read.units), len(kept), len(classes)), np.float32)
+    lines = []
+    for place, units in enumerate(read.units.values()):
+        own = units[kept]
+        for learned, held in turns:
+            line = fit(own[learned], truth[learned], exclusive=exclusive)
+            said[place, held] = line.says(own[held])
+        lines.append(line if len(turns) == 1 else fit(own, truth, exclusive=exclusive))
+        _let_others(classifier, work)
+    network = _network(classifier.checkpoint, read.logits[kept], classes, exclusive=exclusive)
+    estimates = _estimates(said[:, asked], truth[asked], patients[asked], network, asked, repeats, exclusive=exclusive)
+    keys = [read.keys[place] for place in kept]
+    learned = turns[0][0] if len(turns) == 1 else np.arange(len(kept))
+    return Probes(
+        checkpoint=classifier.checkpoint.key,
+        classes=classes,
+        exclusive=exclusive,
+        told=films.told,
+        drawn=films.drawn,
+        divided=divided,
+        films=len(asked),
+        patients=len(set(patients[asked])),
+        chance=1 / len(classes) if exclusive else 0.5,
+        majority=majority(truth, turns, exclusive=exclusive),
+        stages=tuple(
+            Probe(
+                stage,
+                units.shape[1],
+                figures["balanced"],
+                figures["auc"],
+                figures["accuracy"],
+                figures["agrees"] if network else None,
+                line,
+            )
+            for (stage, units), line, figures in zip(read.units.items(), lines, estimates, strict=False)
+        ),
+        network={name: found for name, found in estimates[-1].items() if name != "agrees"} if network else {},
+        learned=frozenset(keys[place] for place in learned),
+        held={keys[place]: said[:, place] for place in asked},
+        skipped=skipped + len(read.films) - len(kept),
+    )
+
+
+def averaged(
+    classifier: Classifier, radiograph: Radiograph, *, cleaning: Cleaning | None = None, work: Work | None = None
+) -> Mapping[str, NDArray[np.float32]]:
+    """Stage -> (K,) its units on one film, each averaged over its cells; what a probe reads."""
+    with torch.inference_mode(False):
+        image = prepare(radiograph, classifier.checkpoint.input, cleaning).image[None]
+    with torch.inference_mode(False), classifier.alone(work) as network:
+        tape = Tape(network, image.to(classifier.device), grad_from=network.last_stage)
+        return {stage: tape.features(stage)[0].mean(dim=(1, 2)).cpu().numpy() for stage in network.stages}
+
+
+def said(found: Probes, radiograph: Radiograph, units: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """(S, C) probability of each class by each stage's probe, without the film's own patient where it was asked."""
+    if radiograph.key in found.held:
+        return found.held[radiograph.key]
+    return np.stack([probe.line.says(units[probe.stage][None])[0] for probe in found.stages])
+
+
+def earliest(found: Probes) -> str:
+    """The first stage whose probe does as well as the best: within half its interval of balanced accuracy."""
+    best = max(found.stages, key=lambda probe: probe.balanced.value)
+    slack = (best.balanced.high - best.balanced.low) / 2
+    return next(probe.stage for probe in found.stages if probe.balanced.value >= best.balanced.value - slack)
+
+
+def words(found: Probes) -> tuple[str, ...]:
+    """What the probes say of the network, in sentences."""
+    first, last = found.stages[0], found.stages[-1]
+    of = f"{found.films} films of {found.patients} patients"
+    sentences = [
+        f"On {of} a straight line through the averaged units is right for {_share(first.balanced)} at {first.stage} "
+        f"and {_share(last.balanced)} at {last.stage} (balanced accuracy; chance {found.chance:.2f})."
+    ]
+    stage = earliest(found)
+    if stage == last.stage:
+        sentences.append(f"The decision is not there before {stage}: each stage before it knows clearly less.")
+    else:
+        sentences.append(f"From {stage} on the probes do about as well as they ever do: so early it can be decided.")
+    if found.drawn:
+        sentences.append("These are drawn phantoms, which are easy: what holds for them need not hold for real films.")
+    else:
+        sentences.append(
+            "What a probe reads need not be disease: films of different sources differ in ways that the first stages "
+            "see, too."
+        )
+    return tuple(sentences)
+
+
+def turn(said: NDArray[np.float32], found: Probes) -> str:
+    """Where on one film the answer of the probes (S, C) becomes what it is at the end, in a sentence."""
+    stages = [probe.stage for probe in found.stages]
+    answers = [_answer(row, found) for row in said]
+    last = answers[-1]
+    changed = max((place + 1 for place, answer in enumerate(answers) if answer != last), default=0)
+    if changed == 0:
+        return f"On this film every stage's probe says {last}."
+    before = answers[changed - 1]
+    return f"On this film the probes say {last} from {stages[changed]} on; at {stages[changed - 1]} it was {before}."
+
+
+def _answer(row: NDArray[np.float32], found: Probes) -> str:
+    taken = _found(row[None], exclusive=found.exclusive)[0]
+    return " and ".join(plain_words(name) for name, there in zip(found.classes, taken, strict=True) if there) or (
+        f"no {plain_words(found.classes[0])}" if len(found.classes) == 1 else "nothing"
+    )
+
+
+def _share(figure: Estimate) -> str:
+    return f"{figure.value:.2f}, 95 % interval {figure.low:.2f} to {figure.high:.2f},"
+
+
+def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read, int]:
+    """The averaged units of all films that can be opened, and how many could not."""
+    good: list[Labelled] = []
+    keys: list[str] = []
+    parts: list[tuple[NDArray[np.float32], ...]] = []
+    coming = iter(films.films)
+    work.expect(len(films.films))
+    while block := list(itertools.islice(coming, _BLOCK)):
+        images = []
+        for film in block:
+            try:
+                radiograph = film.open()
+            except UNREADABLE:
+                continue
+            images.append(prepare(radiograph, classifier.checkpoint.input).image)
+            good.append(film)
+            keys.append(radiograph.key)
+        parts += _passed(classifier, images, work, of=len(block))
+    if not good:
+        raise BadData(f"None of the {len(films.films)} films ({films.told}) can be read. Give others.")
+    logits, *units = (np.concatenate(part) for part in zip(*parts, strict=True))
+    with classifier.alone(work) as network:
+        stages = tuple(network.stages)
+    read = _Read(tuple(good), dict(zip(stages, units, strict=True)), logits, tuple(keys))
+    return read, len(films.films) - len(good)
+
+
+def _passed(
+    classifier: Classifier, images: Sequence[Tensor], work: Work, *, of: int
+) -> list[tuple[NDArray[np.float32], ...]]:
+    """For each batch of the images the logits (n, F) and the averaged units (n, K) of every stage; of: films tried."""
+    found = []
+    with torch.inference_mode(False), classifier.alone(work) as network:
+        size = memory.batch_size(network, images[0], graph=False) if images else 1
+        for start in range(0, len(images), size):
+            batch = torch.stack(list(images[start : start + size])).to(classifier.device)
+            tape = Tape(network, batch, grad_from=network.last_stage)
+            units = (tape.features(stage).mean(dim=(2, 3)) for stage in network.stages)
+            found.append(tuple(each.cpu().numpy() for each in (tape.logits, *units)))
+            del tape  # others are let in below: nothing may be left on the network
+        work.step(of)
+    return found
+
+
+def _let_others(classifier: Classifier, work: Work) -> None:
+    """Whoever waits for the network gets it between two fits, which may take seconds. Raises: Stopped."""
+    work.total += 1
+    with classifier.alone(work):
+        work.step()
+
+
+def _network(
+    card: Checkpoint, logits: NDArray[np.float32], classes: Sequence[str], *, exclusive: bool
+) -> tuple[NDArray[np.float32], Truth] | None:
+    """(N, C) what the network itself says of the classes, and which it finds; None where it does not know them."""
+    if not set(classes) <= set(card.findings):
+        return None
+    nothing = np.zeros(logits.shape, np.bool_)
+    whole = answers(card, logits, nothing, np.array([""] * len(logits)))
+    places = [card.findings.index(name) for name in classes]
+    likely = whole.likely[:, places]
+    return likely, _found(likely, exclusive=True) if exclusive else whole.said[:, places]
+
+
+def _found(likely: NDArray[np.float32], *, exclusive: bool) -> Truth:
+    """(N, C) the likeliest class of each film, or all that are likelier than not."""
+    if not exclusive:
+        return np.asarray(likely >= 0.5)
+    return np.asarray(np.eye(likely.shape[1], dtype=np.bool_)[likely.argmax(axis=1)])
+
+
+def _estimates(
+    said: NDArray[np.float32],
+    truth: Truth,
+    patients: NDArray[np.str_],
+    network: tuple[NDArray[np.float32], Truth] | None,
+    asked: NDArray[np.intp],
+    repeats: int,
+    *,
+    exclusive: bool,
+) -> list[dict[str, Estimate]]:
+    """For each stage (S, N, C), and last for the network, name of a figure -> estimate; of the same resamples."""
+    likely = [*said, *([network[0][asked]] if network else [])]
+    found = [_found(each, exclusive=exclusive) for each in said]
+    if network:
+        found.append(network[1][asked])
+
+    def figures(films: NDArray[np.intp]) -> Numbers:
+        rows = []
+        for each, own in zip(likely, found, strict=True):
+            right = truth[films] == own[films]
+            areas = [auc(each[films, place], truth[films, place]) for place in range(truth.shape[1])]
+            same = found[-1][films] == own[films]
+            rows += [
+                balanced_accuracy(own[films], truth[films], multi_label=not exclusive),
+                float(np.mean(areas)),
+                float(right.all(axis=1).mean() if exclusive else right.mean()),
+                float(same.all(axis=1).mean() if exclusive else same.mean()),
+            ]
+        return np.array(rows)
+
+    value, low, high = (part.reshape(len(likely), len(_FIGURES)) for part in bands(figures, patients, repeats=repeats))
+    return [
+        {
+            name: Estimate(float(value[row, at]), float(low[row, at]), float(high[row, at]), len(patients))
+            for at, name in enumerate(_FIGURES)
+        }
+        for row in range(len(likely))
+    ]

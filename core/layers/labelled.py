@@ -1,0 +1,161 @@
+"""Films whose label is known, divided so that no patient is on both sides: some to learn from, some to be asked."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadData
+from core.evaluate import chestxray14
+from core.evaluate.examples import plain
+from core.evaluate.examples import read as read_table
+from core.evaluate.manifest import NOTHING, Row, radiograph, refuse_split_patients
+from core.layers import reference
+from core.layers.linear import Places, Truth, folds
+from core.types import Radiograph
+
+FEWEST = 5  # films with a finding and without it, of those that are learned from and of those that are asked
+_HELD = ("test", "val")  # the splits that are asked, the first that there is; the films of _FIT are learned from
+_FIT = "train"
+_SHARE = 2 / 3  # of a limited number of films that are learned from
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One film.
+
+    open:    gives it, when its turn comes; raises UnreadableFile or BadData where it cannot.
+    labels:  what it shows; empty for nothing.
+    patient: whose it is.
+    held:    whether it is only asked, never learned from; None where nobody has divided the set.
+    """
+
+    name: str
+    open: Callable[[], Radiograph]
+    labels: tuple[str, ...]
+    patient: str
+    held: bool | None = None
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """films; told: what they are, in words; drawn: no person's films."""
+
+    told: str
+    films: tuple[Labelled, ...]
+    drawn: bool = False
+
+
+def phantoms(count: int) -> LabelledSet:
+    """Drawn chests, every other one with an opacity; not divided."""
+    found = reference.phantoms(count)
+    films = tuple(Labelled(film.name, film.open, film.labels or (), film.name) for film in found.films)
+    return LabelledSet(found.told, films, drawn=True)
+
+
+def from_data(path: Path, *, split: str | None = None, limit: int | None = None) -> LabelledSet:
+    """The films of a table, or of a folder that holds one.
+
+    split:  whose films are asked; None for test, or else val. The films of "train" are learned from, if it is another.
+    limit:  so many films in all, at random, the same ones each time.
+    Raises: BadData where there is no table, or the table has no such split.
+    """
+    if path.is_dir() and not (path / "cxr.csv").exists() and not chestxray14.lies_in(path):
+        raise BadData(
+            f"{path} has no table, and films without labels teach nothing. Give a CSV table with the columns file and "
+            "label, or a folder that holds cxr.csv."
+        )
+    return from_rows(read_table(path), path.name, split=split, limit=limit)
+
+
+def from_rows(rows: Sequence[Row], told: str, *, split: str | None = None, limit: int | None = None) -> LabelledSet:
+    """As `from_data`, of rows that are read already."""
+    refuse_split_patients(rows)
+    there = sorted({row.split for row in rows if row.split})
+    if split is not None and split not in there:
+        known = f"its splits: {', '.join(there)}" if there else "it has no column split"
+        raise BadData(f"The table has no film in split {split!r}; {known}. Choose one of these, or none.")
+    asked = split or next((name for name in _HELD if name in there), None)
+    if asked is None or asked == _FIT or _FIT not in there:
+        one = [row for row in rows if asked is None or row.split == asked]
+        return LabelledSet(f"{told}{f', split {asked}' if asked else ''}", _films(_some(one, limit), None))
+    fit = _some([row for row in rows if row.split == _FIT], limit and round(limit * _SHARE))
+    held = _some([row for row in rows if row.split == asked], limit and max(1, limit - len(fit)))
+    return LabelledSet(f"{told}, splits {_FIT} and {asked}", (*_films(fit, False), *_films(held, True)))
+
+
+def classes_of(films: Sequence[Labelled], findings: Sequence[str]) -> tuple[tuple[str, ...], bool, Places]:
+    """What is told apart, whether each film has exactly one of it, and the places of the films that count.
+
+    Labels that too few films have, or all, are no classes: FEWEST with and without, on either side of a divided set.
+    findings: those of the network, whose spelling and order they take.
+    Raises:   BadData where nothing is left to tell apart.
+    """
+    sides = [[film for film in films if film.held is side] for side in dict.fromkeys(film.held for film in films)]
+    counts = [Counter(label for film in side for label in {*map(plain, film.labels)}) for side in sides]
+    spelled = {plain(label): label for film in films for label in film.labels} | {
+        plain(finding): finding for finding in findings if any(plain(finding) in count for count in counts)
+    }
+    exclusive = all(len({*map(plain, film.labels)}) == 1 for film in films) and len(spelled) > 1
+    good = [
+        label
+        for label in spelled
+        if all(FEWEST <= count[label] <= len(side) - FEWEST for count, side in zip(counts, sides, strict=True))
+    ]
+    own = [plain(finding) for finding in findings]
+    good.sort(key=lambda label: (own.index(label) if label in own else len(own), label))
+    if not good or (exclusive and len(good) < 2):
+        common = Counter(label for film in films for label in film.labels).most_common(5)
+        known = ", ".join(f"{label} on {count}" for label, count in common) or "none"
+        raise BadData(
+            f"A probe needs {FEWEST} films with a finding and {FEWEST} without, to learn from and to be "
+            f"asked; the labels of these {len(films)} films: {known}. Give more films, or a table with labels."
+        )
+    kept = [place for place, film in enumerate(films) if not exclusive or plain(film.labels[0]) in good]
+    return tuple(spelled[label] for label in good), exclusive, np.array(kept)
+
+
+def turns_of(
+    held: Sequence[bool | None], truth: Truth, patients: NDArray[np.str_], seed: int, *, exclusive: bool
+) -> tuple[str, list[tuple[Places, Places]]]:
+    """In words how the films are divided; then (learned, asked) places of each turn."""
+    if None not in held:
+        asked = np.array(held, bool)
+        learned, other = np.flatnonzero(~asked), np.flatnonzero(asked)
+        return f"fitted on {len(learned)} films, asked about {len(other)} of other patients", [(learned, other)]
+    turns = folds(truth, patients, seed=seed, exclusive=exclusive)
+    return f"{len(turns)} turns, each asked about films of patients that the others did not hold", turns
+
+
+def majority(truth: Truth, turns: Sequence[tuple[Places, Places]], *, exclusive: bool) -> float:
+    """Accuracy of always saying what is commonest among the films that were learned from."""
+    right = []
+    for learned, asked in turns:
+        if exclusive:
+            right.append(truth[asked, truth[learned].sum(axis=0).argmax()])
+        else:
+            right.append((truth[asked] == (truth[learned].mean(axis=0) > 0.5)).mean(axis=1))
+    return float(np.concatenate(right).mean())
+
+
+def _films(rows: Sequence[Row], held: bool | None) -> tuple[Labelled, ...]:
+    return tuple(
+        Labelled(
+            row.id,
+            lambda row=row: radiograph(row),  # type: ignore[misc]  # of its own turn of the loop
+            tuple(label for label in row.labels if label != NOTHING),
+            row.patient,
+            held,
+        )
+        for row in rows
+    )
+
+
+def _some(rows: Sequence[Row], count: int | None) -> list[Row]:
+    """So many of the rows, at random, the same ones each time; all where there are no more."""
+    if count is None or count >= len(rows):
+        return list(rows)
+    return [rows[place] for place in sorted(np.random.default_rng(0).permutation(len(rows))[:count])]

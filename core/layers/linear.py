@@ -1,0 +1,91 @@
+"""A linear classifier on a stage's averaged units, and the folds in which it is asked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadData
+from core.types import seal
+
+_FOLDS = 5
+_NEVER = -50.0  # log odds of a class that no film had of those that were learned from
+_STEPS = 5000
+
+Places = NDArray[np.intp]
+Truth = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """weights (C, K) and bias (C,) of C classes over K units; exclusive: whether the probabilities add up to 1."""
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    exclusive: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", seal(self.weights))
+        object.__setattr__(self, "bias", seal(self.bias))
+
+    def says(self, units: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, C) probabilities for units (N, K); as if the classes were equally common."""
+        from scipy.special import expit, softmax
+
+        logits = units.astype(np.float64) @ self.weights.T + self.bias
+        found = softmax(logits, axis=1) if self.exclusive else expit(logits)
+        return np.asarray(found, np.float32)
+
+
+def fit(units: NDArray[np.float32], truth: Truth, *, exclusive: bool) -> Line:
+    """A logistic regression on standardised units (N, K) for the classes (N, C), rare ones weighed up.
+
+    exclusive: one for all classes, else one for each. L2 as scikit-learn has it by itself (C = 1).
+    """
+    from sklearn.preprocessing import StandardScaler  # half a second to import
+
+    scaler = StandardScaler().fit(units)
+    scaled = scaler.transform(units)
+    if exclusive:
+        weights, bias = _solved(scaled, truth.argmax(axis=1), truth.shape[1])
+    else:
+        both = [_solved(scaled, column.astype(np.intp), 2) for column in truth.T]
+        weights = np.stack([pair[1] - pair[0] for pair, _ in both])
+        bias = np.array([offset[1] - offset[0] for _, offset in both])
+    weights = weights / scaler.scale_
+    return Line(weights.astype(np.float32), (bias - weights @ scaler.mean_).astype(np.float32), exclusive)
+
+
+def folds(truth: Truth, patients: NDArray[np.str_], *, seed: int, exclusive: bool) -> list[tuple[Places, Places]]:
+    """(learned, asked) places of each fold; no patient is on both sides, and the classes are about as common in each.
+
+    Raises: BadData where a class is of one patient alone.
+    """
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    people = [len(set(patients[column])) for column in truth.T]
+    count = min(_FOLDS, *people, len(set(patients)))
+    if count < 2:
+        raise BadData("All films with one of the findings are of one patient, so they cannot be divided. Give others.")
+    if exclusive or truth.shape[1] == 1:
+        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    else:
+        splitter = GroupKFold(count, shuffle=True, random_state=seed)
+    kinds = truth.argmax(axis=1) if exclusive else truth[:, 0]
+    return [(learned, asked) for learned, asked in splitter.split(truth, kinds, groups=patients)]
+
+
+def _solved(scaled: NDArray[np.float64], kinds: Places, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(count, K) weights and (count,) bias for kinds 0 to count - 1; one that no film has is never said."""
+    from sklearn.linear_model import LogisticRegression
+
+    weights, bias = np.zeros((count, scaled.shape[1])), np.full(count, _NEVER)
+    there = np.unique(kinds)
+    if len(there) == 1:
+        bias[there] = 0.0
+        return weights, bias
+    model = LogisticRegression(class_weight="balanced", max_iter=_STEPS).fit(scaled, kinds)
+    bias[there] = 0.0
+    own = there[1:] if len(there) == 2 else there
+    weights[own], bias[own] = model.coef_, model.intercept_
+    return weights, bias

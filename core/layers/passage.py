@@ -1,0 +1,133 @@
+"""What of a finding passes through each stage on one film: how much speaks for it, how much against, on how few units.
+
+Relevance of a unit: activation × gradient of the logit, summed over its cells, in logits; by so much the logit would
+fall without the unit if the rest of the network were linear (Shrikumar et al. 2016, arXiv:1605.01713). Where the
+network can be followed by layer-wise relevance propagation (core.explain.relevance), the same is told of that: it deals
+out the logit without a rest, so the sums of all stages are alike and only who carries them changes.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core.explain.evidence import Tape
+from core.explain.flow import Flow
+from core.explain.method import methods
+from core.explain.relevance import Relevance
+from core.image.prepare import prepare
+from core.models.architecture import Network
+from core.models.classifier import Classifier
+from core.registry import unknown
+from core.types import Cleaning, Radiograph
+from core.work import Work
+
+CARRIED = 0.8  # of what speaks for the finding: how few units carry it
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Relevance of K units, in logits.
+
+    speaks, against: the sum of the units above zero, and of those below (<= 0).
+    carriers: the fewest units that together have CARRIED of what speaks for the finding; 0 where nothing does.
+    """
+
+    speaks: float
+    against: float
+    carriers: int
+    units: int
+
+    @property
+    def share(self) -> float:
+        """Carriers as a share of all units."""
+        return self.carriers / self.units
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One stage: what activation × gradient says of it, and what LRP does; None where the network cannot serve that."""
+
+    stage: str
+    gradient: Carried
+    lrp: Carried | None
+
+
+def passages(
+    classifier: Classifier,
+    radiograph: Radiograph,
+    finding: str,
+    *,
+    cleaning: Cleaning | None = None,
+    work: Work | None = None,
+) -> tuple[tuple[Passage, ...], str]:
+    """Every stage of the network, and why LRP is not told; "" where it is.
+
+    One forward and one backward pass; LRP takes three and two more.
+    Raises: UnknownName for the finding; Stopped.
+    """
+    card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
+    if finding not in card.findings:
+        raise unknown("finding", finding, list(card.findings))
+    place = card.findings.index(finding)
+    with torch.inference_mode(False):
+        prepared = prepare(radiograph, card.input, cleaning)
+    with torch.inference_mode(False), classifier.alone(work) as network:
+        images = prepared.image[None].to(classifier.device)
+        first, *_ = stages = list(network.stages)
+        tape = Tape(network, images, grad_from=first, wanted={place: stages})
+        plain = {
+            stage: carried((tape.features(stage) * tape.gradient(stage, place))[0].sum(dim=(1, 2)).cpu().numpy())
+            for stage in stages
+        }
+        why = methods["lrp"].fits(network, None)
+        dealt = {} if why else _dealt(network, images, place, prepared.black.to(images), prepared.white.to(images))
+    return tuple(Passage(stage, plain[stage], dealt.get(stage)) for stage in stages), why
+
+
+def carried(relevance: NDArray[np.floating]) -> Carried:
+    """The relevance (K,) of units in three numbers."""
+    values = relevance.astype(np.float64)
+    above = np.sort(values[values > 0])[::-1]
+    speaks = float(above.sum())
+    carriers = int(np.searchsorted(above.cumsum(), CARRIED * speaks - 1e-9 * speaks)) + 1 if speaks else 0
+    return Carried(speaks, float(values[values < 0].sum()), carriers, len(values))
+
+
+def _dealt(network: Network, images: Tensor, finding: int, black: Tensor, white: Tensor) -> dict[str, Carried]:
+    """Stage -> the relevance that LRP brings to its units."""
+    noted = {stage: _Note() for stage in network.stages}
+    with torch.no_grad():
+        Relevance(_noting(network, noted), images, black, white).of(finding)
+    return {stage: carried(note.relevance.cpu().numpy()) for stage, note in noted.items()}
+
+
+class _Note(nn.Module):
+    """Passes on what flows, and notes the relevance (K,) that comes back through it."""
+
+    relevance: Tensor
+
+    def forward(self, flow: Flow) -> Flow:
+        pushes: Sequence[Tensor] = flow.parts[1:]
+        self.relevance = torch.zeros(pushes[0].shape[1], dtype=pushes[0].dtype, device=pushes[0].device)
+        for push in pushes:
+            push.register_hook(self._back)  # type: ignore[no-untyped-call]  # of a tensor of this pass alone
+        return flow
+
+    def _back(self, relevance: Tensor) -> None:
+        self.relevance = self.relevance + relevance.detach()[0].sum(dim=(1, 2))
+
+
+def _noting(network: Network, noted: dict[str, _Note]) -> Network:
+    """The network's own layers, not copies, with a note behind each stage."""
+    ends = {child: stage for stage, child in network.stages.items()}
+    children: OrderedDict[str, nn.Module] = OrderedDict()
+    for child, module in network.features.named_children():
+        children[child] = module
+        if stage := ends.get(child):
+            children[f"{child} noted"] = noted[stage]
+    return Network(nn.Sequential(children), network.stages, network.head).eval()

@@ -1,0 +1,182 @@
+"""Probes of stages: they find what a stage holds, no more, and never learn from the patient they are asked about."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import BadData, Stopped, UnreadableFile
+from core.layers import labelled
+from core.layers.decision import averaged, earliest, probes, said, words
+from core.layers.labelled import Labelled, LabelledSet
+from core.models.classifier import Classifier
+from core.types import Radiograph
+from core.work import Work
+from tests.layers import planted
+
+_PLACES = ((9, 13), (5, 21), (17, 9), (21, 17))  # of squares that one window of stage 1 holds whole
+
+
+def _film(number: int, *, square: bool) -> Radiograph:
+    return planted.film(number, squares=[_PLACES[number % len(_PLACES)]] if square else [])
+
+
+def _set(films: int, label: Callable[[int], Sequence[str]], **given: object) -> LabelledSet:
+    """Every other film has a square; each is of a patient of its own."""
+    made = tuple(
+        Labelled(
+            f"film {number}",
+            lambda number=number: _film(number, square=number % 2 == 0),  # type: ignore[misc]
+            tuple(label(number)),
+            f"patient {number}",
+        )
+        for number in range(films)
+    )
+    return LabelledSet("planted films", tuple(replace(film, **given) for film in made))  # type: ignore[arg-type]
+
+
+def _true(number: int) -> tuple[str]:
+    return ("square",) if number % 2 == 0 else ("nothing",)
+
+
+def test_a_pattern_that_the_first_stage_holds_is_read_off_there() -> None:
+    found = probes(planted.classifier(), _set(40, _true), repeats=50)
+
+    assert found.classes == ("square", "nothing")
+    assert found.exclusive
+    assert (found.films, found.patients, found.chance, found.majority) == (40, 40, 0.5, 0.5)
+    assert [probe.stage for probe in found.stages] == ["stage 1", "stage 2"]
+    for probe in found.stages:
+        assert (probe.balanced.value, probe.auc.value, probe.units) == (1.0, 1.0, planted.UNITS)
+        assert probe.agrees
+        assert probe.agrees.value == 1.0
+    assert found.network["balanced"].value == 1.0
+    assert earliest(found) == "stage 1"
+
+
+def test_what_a_later_stage_has_lost_its_probe_cannot_find() -> None:
+    network = planted.network()
+    with torch.no_grad():
+        network.features.get_submodule("conv2").weight.zero_()  # type: ignore[operator]
+    found = probes(Classifier(planted.classifier().checkpoint, network), _set(40, _true), repeats=50)
+
+    assert found.probe("stage 1").balanced.value == 1.0
+    assert found.probe("stage 2").balanced.value == found.probe("stage 2").auc.value == found.chance
+    assert found.network["balanced"].value == 0.5
+
+
+def test_of_a_random_label_a_probe_knows_nothing() -> None:
+    drawn = np.random.default_rng(1).integers(0, 2, 80)
+    found = probes(planted.classifier(), _set(80, lambda number: ("a", "b")[drawn[number] :][:1]), repeats=300)
+
+    assert found.classes == ("a", "b")
+    assert not found.network
+    for probe in found.stages:
+        assert probe.agrees is None
+        assert probe.balanced.low <= found.chance <= probe.balanced.high
+        assert probe.auc.low <= 0.5 <= probe.auc.high
+
+
+def test_films_of_one_patient_are_never_on_both_sides() -> None:
+    """Four copies of each patient's film share its label, which is drawn: who learned from one would know the rest."""
+    drawn = np.random.default_rng(5).integers(0, 2, 30)
+    films = tuple(
+        Labelled(
+            f"{patient} {copy}",
+            lambda patient=patient: planted.film(patient),  # type: ignore[misc]
+            ("a", "b")[drawn[patient] :][:1],
+            f"patient {patient}",
+        )
+        for patient in range(30)
+        for copy in range(4)
+    )
+    found = probes(planted.classifier(), LabelledSet("copies", films), repeats=100)
+
+    assert (found.films, found.patients) == (120, 30)
+    for probe in found.stages:
+        assert probe.auc.low <= 0.5 <= probe.auc.high
+        assert probe.auc.high - probe.auc.low > 0.2  # of 30 patients, not of 120 films
+
+
+def test_a_divided_set_learns_from_one_part_and_is_asked_about_the_other() -> None:
+    whole = _set(60, _true)
+    divided = replace(whole, films=tuple(replace(film, held=place >= 40) for place, film in enumerate(whole.films)))
+    found = probes(planted.classifier(), divided, repeats=20)
+
+    assert found.divided == "fitted on 40 films, asked about 20 of other patients"
+    assert found.films == 20
+    assert len(found.learned) == 40
+    assert _film(3, square=False).key in found.learned
+    assert set(found.held) == {_film(number, square=number % 2 == 0).key for number in range(40, 60)}
+
+
+def test_a_film_is_told_by_the_probe_of_each_stage() -> None:
+    network = planted.classifier()
+    found = probes(network, _set(40, _true), repeats=10)
+    for film, square in ((_film(100, square=True), True), (_film(101, square=False), False)):
+        told = said(found, film, averaged(network, film))
+
+        assert told.shape == (2, 2)
+        assert told.sum(axis=1) == pytest.approx([1, 1])
+        assert ((told[:, 0] > 0.5) == square).all()
+    known = _film(6, square=True)
+    assert said(found, known, averaged(network, known)) is found.held[known.key]
+
+
+def test_several_findings_on_a_film_have_a_probe_each() -> None:
+    def labels(number: int) -> tuple[str, ...]:
+        return (*(["square"] if number % 2 == 0 else []), *(["late"] if number % 3 == 0 else []))
+
+    found = probes(planted.classifier(), _set(60, labels), repeats=20)
+
+    assert not found.exclusive
+    assert found.classes == ("square", "late")
+    assert found.chance == 0.5
+    film = _film(100, square=True)
+    assert said(found, film, averaged(planted.classifier(), film))[0, 0] > 0.5
+
+
+def test_phantoms_are_told_to_be_easy_and_tables_are_divided_as_they_say() -> None:
+    drawn = labelled.phantoms(6)
+
+    assert drawn.drawn
+    assert [film.labels for film in drawn.films] == [(), ("opacity",)] * 3
+    assert {film.held for film in drawn.films} == {None}
+
+
+def test_the_words_say_where_it_is_decided() -> None:
+    found = probes(planted.classifier(), _set(40, _true), repeats=20)
+
+    first, second, *_ = words(found)
+    assert "40 films of 40 patients" in first
+    assert "chance 0.50" in first
+    assert "stage 1" in second
+
+
+def test_too_few_films_or_none_that_can_be_read_are_told() -> None:
+    def broken() -> Radiograph:
+        raise UnreadableFile("no film")
+
+    with pytest.raises(BadData, match=r"5 films with a finding and 5 without.*square on 4, nothing on 4"):
+        probes(planted.classifier(), _set(8, _true))
+    with pytest.raises(BadData, match="None of the 3 films"):
+        probes(planted.classifier(), _set(3, _true, open=broken))
+    some = _set(30, _true)
+    mixed = replace(some, films=(*some.films, replace(some.films[0], open=broken)))
+    assert probes(planted.classifier(), mixed, repeats=10).skipped == 1
+    alone = _set(30, _true, patient="one")
+    with pytest.raises(BadData, match="of one patient"):
+        probes(planted.classifier(), alone)
+
+
+def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:
+    told: list[tuple[int, int]] = []
+    probes(planted.classifier(), _set(20, _true), repeats=10, work=Work(tell=lambda *done: told.append(done)))
+    assert told[-1][0] == told[-1][1] == 20 + 2  # films, and a fit for each stage
+
+    work = Work()
+    work.cancel()
+    with pytest.raises(Stopped, match="cancelled"):
+        probes(planted.classifier(), _set(20, _true), work=work)

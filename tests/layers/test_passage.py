@@ -1,0 +1,73 @@
+"""What passes through a stage: on a planted network all of it, on one unit; LRP loses nothing between two stages."""
+
+import numpy as np
+import pytest
+
+from core.errors import UnknownName
+from core.layers.activations import activations
+from core.layers.passage import Carried, carried, passages
+from core.models.classifier import Classifier
+from core.types import Radiograph
+from tests.layers import planted
+
+FILM = planted.film(1, squares=[(9, 13)])
+
+
+def test_one_unit_carries_the_planted_finding_through_every_stage() -> None:
+    network = planted.classifier()
+    found, why = passages(network, FILM, "square")
+    logit = float(network.predict(FILM).logits[0])
+
+    assert why == ""
+    assert [each.stage for each in found] == ["stage 1", "stage 2"]
+    for each in found:
+        assert each.gradient.speaks == pytest.approx(logit + 1, rel=1e-4)  # less the last layer's bias
+        assert each.gradient.against == 0
+        assert (each.gradient.carriers, each.gradient.units) == (1, planted.UNITS)
+        assert each.lrp
+        assert each.lrp.carriers == 1
+        assert each.lrp.speaks == pytest.approx(logit + 1, rel=1e-3)
+
+
+def test_activation_times_gradient_is_that_of_the_units(classifier: Classifier, phantom: Radiograph) -> None:
+    found, _ = passages(classifier, phantom, "covid")
+    for each in found:
+        units = activations(classifier, phantom, each.stage, findings=["covid"]).relevance["covid"]
+
+        assert each.gradient.speaks == pytest.approx(float(units[units > 0].sum()), rel=1e-4)
+        assert each.gradient.against == pytest.approx(float(units[units < 0].sum()), rel=1e-4)
+
+
+def test_what_lrp_deals_out_is_the_same_at_every_stage(classifier: Classifier, phantom: Radiograph) -> None:
+    found, why = passages(classifier, phantom, "covid")
+
+    assert why == ""
+    sums = [each.lrp.speaks + each.lrp.against for each in found if each.lrp]
+    assert sums == pytest.approx([sums[-1]] * 5, abs=1e-3)
+    assert found[-1].lrp
+    assert found[-1].lrp.speaks == pytest.approx(found[-1].gradient.speaks, rel=1e-3)  # a linear head: both are exact
+
+
+def test_a_network_that_lrp_cannot_follow_says_so(
+    classifier: Classifier, phantom: Radiograph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.explain import flow
+
+    with classifier.alone() as network:
+        monkeypatch.setitem(flow._REASONS, network, {"lrp": "it has no rule."})
+    found, why = passages(classifier, phantom, "covid")
+
+    assert why == "it has no rule."
+    assert all(each.lrp is None for each in found)
+
+
+def test_carriers_are_the_fewest_units_with_four_fifths() -> None:
+    assert carried(np.array([5.0, 3.0, 2.0, -4.0])) == Carried(10.0, -4.0, 2, 4)
+    assert carried(np.array([1.0, 1.0, 1.0, 1.0, 1.0])).carriers == 4
+    assert carried(np.array([-1.0, 0.0])) == Carried(0.0, -1.0, 0, 2)
+    assert carried(np.array([8.0, 1.0, 1.0, 0.0])).share == 0.25
+
+
+def test_a_finding_that_is_not_there_is_told() -> None:
+    with pytest.raises(UnknownName, match="no finding named 'squire'"):
+        passages(planted.classifier(), FILM, "squire")
