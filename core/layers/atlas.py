@@ -19,7 +19,7 @@ from core.registry import unknown
 from core.types import Checkpoint
 
 FILE = "atlas.parquet"
-FORMAT = 1
+FORMAT = 2  # 1 had no nearest units
 _KEY = b"lightbox"
 _AGAIN = "Build it again with python -m core atlas and another --out."
 
@@ -41,6 +41,15 @@ class Seen:
     finding: str
 
 
+@dataclass(frozen=True)
+class Near:
+    """A unit that rises and falls with another over the films, and their correlation, above 0 to 1."""
+
+    stage: str
+    channel: int
+    correlation: float
+
+
 @dataclass(frozen=True, eq=False)
 class UnitTold:
     """What the atlas knows of one unit.
@@ -51,6 +60,7 @@ class UnitTold:
     auc:           finding -> how well the film's greatest activation alone tells it, 0 to 1; NaN without labels.
     speaks:        finding -> mean relevance in logits, above zero for the finding; NaN where no film was asked.
     exciting, relevant: the films with the greatest activation and with the greatest relevance, best first.
+    nearest:       the most correlated units of all stages, by the films' greatest activations; none of a constant unit.
     """
 
     stage: str
@@ -63,6 +73,7 @@ class UnitTold:
     speaks: Mapping[str, float]
     exciting: tuple[Seen, ...]
     relevant: tuple[Seen, ...]
+    nearest: tuple[Near, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +138,7 @@ class Atlas:
             speaks=dict(zip(self.findings, map(_number, row["speaks"]), strict=True)),
             exciting=tuple(Seen(**each) for each in row["exciting"]),
             relevant=tuple(Seen(**each) for each in row["relevant"]),
+            nearest=tuple(Near(**each) for each in row["nearest"]),
         )
 
     def ranked(
@@ -203,6 +215,7 @@ def write(folder: Path, told: Mapping[str, Any], columns: Mapping[str, Any]) -> 
             }
         )
     )
+    near = {"stage": pyarrow.string(), "channel": pyarrow.int32(), "correlation": pyarrow.float32()}
     figures = pyarrow.list_(pyarrow.float32())
     schema = pyarrow.schema(
         {
@@ -216,6 +229,7 @@ def write(folder: Path, told: Mapping[str, Any], columns: Mapping[str, Any]) -> 
             "speaks": figures,
             "exciting": films,
             "relevant": films,
+            "nearest": pyarrow.list_(pyarrow.struct(near)),
         },
         metadata={_KEY: json.dumps({"format": FORMAT, **told})},
     )

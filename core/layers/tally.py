@@ -11,8 +11,11 @@ from scipy.stats import rankdata
 from core.layers.plan import Plan
 from core.layers.reference import Film
 
-SAMPLE = 2000  # films behind quantiles and AUC
+SAMPLE = 2000  # films behind quantiles, AUC and nearest units
+NEAREST = 8  # units kept beside each
+FEWEST = 10  # films below which a correlation says nothing
 LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+_BLOCK = 256  # units at once: bounds the memory of ranks and correlations
 _NONE = -np.inf  # the value of a place among the best that no film has taken yet
 
 Array = NDArray[Any]
@@ -144,6 +147,7 @@ def columns(tally: Tally, drawn: Plan, order: Sequence[Film], findings: Sequence
         "speaks": list(speaks.astype(np.float32)),
         "exciting": seen("exciting", _NONE),
         "relevant": seen("relevant", 0.0),
+        "nearest": _named(nearest(maxima), drawn),
     }
 
 
@@ -158,8 +162,51 @@ def aucs(maxima: Array, truth: Array) -> Array:
     above, below = positive.sum(axis=0), (~positive).sum(axis=0)
     told = (above > 0) & (below > 0)
     if told.any():
-        for start in range(0, maxima.shape[1], 256):  # bounds the memory of the ranks
-            ranks = rankdata(maxima[labelled, start : start + 256], axis=0)
+        for start in range(0, maxima.shape[1], _BLOCK):
+            ranks = rankdata(maxima[labelled, start : start + _BLOCK], axis=0)
             sums = ranks.T @ positive[:, told]
-            found[start : start + 256, told] = (sums - above[told] * (above[told] + 1) / 2) / (above * below)[told]
+            found[start : start + _BLOCK, told] = (sums - above[told] * (above[told] + 1) / 2) / (above * below)[told]
     return found
+
+
+def nearest(maxima: Array, count: int = NEAREST) -> tuple[Array, Array]:
+    """The units that rise and fall with each over the films, of all stages: what a unit becomes further on, and what it
+    is made of, lies in other stages.
+
+    maxima:  (N, U) greatest activations.
+    Returns: (U, count) which units, the most correlated first, and (U, count) Pearson's correlation; NaN where no unit
+             is left that rises with it, as for one that is the same on all films, and with fewer than FEWEST films.
+    """
+    films, units = maxima.shape
+    which, how = np.zeros((units, count), np.int64), np.full((units, count), np.nan)
+    if films < FEWEST:
+        return which, how
+    alike = np.zeros((films, units), np.float32)  # of length 1, and 0 for constant units
+    for start in range(0, units, _BLOCK):
+        part = maxima[:, start : start + _BLOCK].astype(np.float64)
+        varies = np.ptp(part, axis=0) > 0
+        part -= part.mean(axis=0)
+        length = np.linalg.norm(part, axis=0)
+        alike[:, start : start + _BLOCK] = np.divide(part, length, out=np.zeros_like(part), where=varies)
+    kept = min(count, units - 1)
+    for start in range(0, units, _BLOCK):
+        found = alike[:, start : start + _BLOCK].T @ alike
+        found[np.arange(len(found)), start + np.arange(len(found))] = _NONE  # itself
+        order = np.argsort(-found, axis=1, kind="stable")[:, :kept]
+        values = np.take_along_axis(found, order, axis=1).astype(np.float64)
+        which[start : start + len(found), :kept] = order
+        how[start : start + len(found), :kept] = np.where(values > 0, values.clip(max=1), np.nan)
+    return which, how
+
+
+def _named(found: tuple[Array, Array], drawn: Plan) -> list[list[dict[str, Any]]]:
+    """The nearest units of each, by stage and channel."""
+    names = [(stage.name, channel) for stage in drawn.stages for channel in range(stage.shape[0])]
+    return [
+        [
+            {"stage": names[unit][0], "channel": names[unit][1], "correlation": float(value)}
+            for unit, value in zip(units, values, strict=True)
+            if value == value
+        ]
+        for units, values in zip(*found, strict=True)
+    ]

@@ -12,7 +12,7 @@ from core.image.prepare import prepare
 from core.layers import atlas as atlases
 from core.layers import survey, tally
 from core.layers.activations import activations
-from core.layers.atlas import Atlas, read
+from core.layers.atlas import Atlas, Near, read
 from core.layers.patches import patch, store
 from core.layers.reference import Film, ReferenceSet, from_data, phantoms, some
 from core.layers.survey import build
@@ -264,3 +264,54 @@ def test_labels_that_nobody_knows_give_no_area() -> None:
     order = maxima[[0, 3]][:, None] > maxima[1]
     assert found[:, 0].tolist() == order[:, 0].mean(axis=0).tolist()
     assert np.isnan(found[:, 1]).all()
+
+
+def test_the_nearest_units_are_those_of_numpys_correlations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "_BLOCK", 4)  # several blocks, the last one not full
+    chance = np.random.default_rng(0)
+    maxima = (chance.normal(size=(60, 3)) @ chance.normal(size=(3, 19)) + chance.normal(size=(60, 19))).astype(
+        np.float32
+    )
+    expected = np.corrcoef(maxima, rowvar=False)
+    np.fill_diagonal(expected, -np.inf)
+
+    which, how = tally.nearest(maxima, 5)
+
+    order = np.argsort(-expected, axis=1)[:, :5]
+    values = np.take_along_axis(expected, order, axis=1)
+    assert np.array_equal(np.where(values > 0, which, 0), np.where(values > 0, order, 0))
+    assert how == pytest.approx(np.where(values > 0, values, np.nan), abs=1e-6, nan_ok=True)
+    assert (values > 0).sum() > 60
+
+
+def test_a_constant_unit_is_near_none_and_none_to_it() -> None:
+    maxima = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    maxima[:, 1] = 0.3
+    which, how = tally.nearest(maxima)
+
+    assert np.isnan(how[1]).all()
+    assert not (which[~np.isnan(how)] == 1).any()
+
+
+def test_few_films_make_no_unit_near_another() -> None:
+    assert np.isnan(tally.nearest(np.eye(9, 3, dtype=np.float32))[1]).all()
+
+
+def test_the_planted_unit_is_nearest_to_itself_in_the_next_stage(atlas: Atlas) -> None:
+    here, there = atlas.unit("stage 1", planted.UNIT), atlas.unit("stage 2", planted.UNIT)
+
+    assert here.nearest[0].stage == "stage 2"
+    assert here.nearest[0].channel == planted.UNIT
+    assert there.nearest[0] == Near("stage 1", planted.UNIT, here.nearest[0].correlation)
+    assert here.nearest[0].correlation > 0.9
+
+
+def test_an_atlas_without_nearest_units_has_to_be_built_again(
+    atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atlases, "FORMAT", 1)
+    build(planted.classifier(), _films(), tmp_path)
+    monkeypatch.undo()
+
+    with pytest.raises(BadData, match=r"is an atlas of format 1; this version reads 2. Build it again with python"):
+        read(tmp_path, planted.classifier().checkpoint)

@@ -1,0 +1,39 @@
+"""Where atlases lie: those that come with Lightbox, of drawn chests, and a person's own, of their films."""
+
+from pathlib import Path
+
+from core.layers import atlas as atlases
+from core.layers.atlas import Atlas
+from core.layers.reference import ReferenceSet
+from core.models import checkpoint as checkpoints
+from core.models import library
+from core.types import Checkpoint, digest
+
+_NAME = 16  # digits of the weights' digest that name a folder
+
+
+def own(card: Checkpoint) -> Path:
+    """The folder of this person's atlases of these weights; it need not be there."""
+    return library.home() / "atlases" / card.sha256[:_NAME]
+
+
+def room(card: Checkpoint, films: ReferenceSet) -> Path:
+    """Where this person's atlas of these films lies, or will; other films have another place."""
+    return own(card) / digest([(film.name, film.labels) for film in films.films])
+
+
+def place(card: Checkpoint, shipped: Path = checkpoints.SHIPPED) -> Path | None:
+    """The folder of the atlas that is used: this person's newest, else the one that comes with Lightbox, else None."""
+    made = [file for file in own(card).glob(f"*/{atlases.FILE}") if file.is_file()]
+    if made:
+        return max(made, key=lambda file: file.stat().st_mtime).parent
+    given = shipped / "atlases" / card.name
+    if (given / atlases.FILE).is_file() and atlases.account(given / atlases.FILE)["sha256"] == card.sha256:
+        return given
+    return None
+
+
+def find(card: Checkpoint, shipped: Path = checkpoints.SHIPPED) -> Atlas | None:
+    """That atlas. Raises: BadData where it cannot be read."""
+    folder = place(card, shipped)
+    return atlases.read(folder, card) if folder else None
