@@ -8,6 +8,8 @@ import click
 from core.commands import options
 from core.commands.evaluate import chosen
 from core.commands.figures import weighed
+from core.commands.stages import stages
+from core.commands.without import without
 
 if TYPE_CHECKING:
     from core.layers.field import Field
@@ -22,7 +24,13 @@ def layers() -> None:
     Examples:
       python -m core layers plan --checkpoint densenet121-lungs --all
       python -m core layers removal ../shared/cxr --stage "stage 3" --top 20
+      python -m core layers without film.dcm --top 20
+      python -m core layers stages film.dcm --data ../shared/cxr --limit 600
     """
+
+
+for command in (without, stages):
+    layers.add_command(command)
 
 
 @layers.command("plan")

@@ -28,7 +28,6 @@ from core.layers.labelled import Labelled, LabelledSet, classes_of, majority, tu
 from core.layers.linear import Line, fit
 from core.layers.reference import UNREADABLE
 from core.models.classifier import Classifier
-from core.models.findings import words as plain_words
 from core.types import Checkpoint, Cleaning, Radiograph
 from core.work import Work
 
@@ -175,64 +174,16 @@ def averaged(
         return {stage: tape.features(stage)[0].mean(dim=(1, 2)).cpu().numpy() for stage in network.stages}
 
 
+def fits(found: Probes, radiograph: Radiograph) -> bool:
+    """Whether the probes can be asked about the film: those of drawn films know nothing of real ones."""
+    return not found.drawn or radiograph.drawn
+
+
 def said(found: Probes, radiograph: Radiograph, units: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
     """(S, C) probability of each class by each stage's probe, without the film's own patient where it was asked."""
     if radiograph.key in found.held:
         return found.held[radiograph.key]
     return np.stack([probe.line.says(units[probe.stage][None])[0] for probe in found.stages])
-
-
-def earliest(found: Probes) -> str:
-    """The first stage whose probe does as well as the best: within half its interval of balanced accuracy."""
-    best = max(found.stages, key=lambda probe: probe.balanced.value)
-    slack = (best.balanced.high - best.balanced.low) / 2
-    return next(probe.stage for probe in found.stages if probe.balanced.value >= best.balanced.value - slack)
-
-
-def words(found: Probes) -> tuple[str, ...]:
-    """What the probes say of the network, in sentences."""
-    first, last = found.stages[0], found.stages[-1]
-    of = f"{found.films} films of {found.patients} patients"
-    sentences = [
-        f"On {of} a straight line through the averaged units is right for {_share(first.balanced)} at {first.stage} "
-        f"and {_share(last.balanced)} at {last.stage} (balanced accuracy; chance {found.chance:.2f})."
-    ]
-    stage = earliest(found)
-    if stage == last.stage:
-        sentences.append(f"The decision is not there before {stage}: each stage before it knows clearly less.")
-    else:
-        sentences.append(f"From {stage} on the probes do about as well as they ever do: so early it can be decided.")
-    if found.drawn:
-        sentences.append("These are drawn phantoms, which are easy: what holds for them need not hold for real films.")
-    else:
-        sentences.append(
-            "What a probe reads need not be disease: films of different sources differ in ways that the first stages "
-            "see, too."
-        )
-    return tuple(sentences)
-
-
-def turn(said: NDArray[np.float32], found: Probes) -> str:
-    """Where on one film the answer of the probes (S, C) becomes what it is at the end, in a sentence."""
-    stages = [probe.stage for probe in found.stages]
-    answers = [_answer(row, found) for row in said]
-    last = answers[-1]
-    changed = max((place + 1 for place, answer in enumerate(answers) if answer != last), default=0)
-    if changed == 0:
-        return f"On this film every stage's probe says {last}."
-    before = answers[changed - 1]
-    return f"On this film the probes say {last} from {stages[changed]} on; at {stages[changed - 1]} it was {before}."
-
-
-def _answer(row: NDArray[np.float32], found: Probes) -> str:
-    taken = _found(row[None], exclusive=found.exclusive)[0]
-    return " and ".join(plain_words(name) for name, there in zip(found.classes, taken, strict=True) if there) or (
-        f"no {plain_words(found.classes[0])}" if len(found.classes) == 1 else "nothing"
-    )
-
-
-def _share(figure: Estimate) -> str:
-    return f"{figure.value:.2f}, 95 % interval {figure.low:.2f} to {figure.high:.2f},"
 
 
 def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read, int]:
@@ -296,10 +247,10 @@ def _network(
     whole = answers(card, logits, nothing, np.array([""] * len(logits)))
     places = [card.findings.index(name) for name in classes]
     likely = whole.likely[:, places]
-    return likely, _found(likely, exclusive=True) if exclusive else whole.said[:, places]
+    return likely, taken(likely, exclusive=True) if exclusive else whole.said[:, places]
 
 
-def _found(likely: NDArray[np.float32], *, exclusive: bool) -> Truth:
+def taken(likely: NDArray[np.float32], *, exclusive: bool) -> Truth:
     """(N, C) the likeliest class of each film, or all that are likelier than not."""
     if not exclusive:
         return np.asarray(likely >= 0.5)
@@ -318,7 +269,7 @@ def _estimates(
 ) -> list[dict[str, Estimate]]:
     """For each stage (S, N, C), and last for the network, name of a figure -> estimate; of the same resamples."""
     likely = [*said, *([network[0][asked]] if network else [])]
-    found = [_found(each, exclusive=exclusive) for each in said]
+    found = [taken(each, exclusive=exclusive) for each in said]
     if network:
         found.append(network[1][asked])
 

@@ -16,7 +16,7 @@ from core.errors import BadSetting
 from core.explain.evidence import Tape
 from core.explain.run import Request, explain_many, lungs_seen
 from core.image.prepare import prepare
-from core.layers.activations import activations, known_stage, ranked, refuse_one_cell
+from core.layers.activations import Activations, activations, known_stage, ranked, refuse_one_cell
 from core.lungs import dilated
 from core.models.architecture import Network
 from core.models.classifier import Classifier, prediction
@@ -173,18 +173,27 @@ def top_units(
 ) -> tuple[Unit, ...]:
     """The first `count` units of the stage for the finding on this film, ready to be switched off.
 
-    Raises: as `activations`; BadSetting where the stage has fewer units.
+    Raises: as `activations`, and as `top`.
     """
     found = activations(classifier, radiograph, stage, findings=[finding], cleaning=cleaning)
+    return top(found, finding, count, by=by, seed=seed)
+
+
+def top(found: Activations, finding: str, count: int, *, by: Ranking = "relevance", seed: int = 0) -> tuple[Unit, ...]:
+    """The first `count` units of what a stage answers, in one of three orders; the same as those of a removal curve.
+
+    finding: for "relevance"; one that `found` was made for. seed: for "random".
+    Raises:  BadSetting where the stage has fewer units.
+    """
     if not 0 < count <= len(found.maps):
         raise BadSetting(
-            f"{stage} has {len(found.maps)} units; {count} were asked for. Ask for 1 to {len(found.maps)}."
+            f"{found.stage} has {len(found.maps)} units; {count} were asked for. Ask for 1 to {len(found.maps)}."
         )
     if by == "random":
         order = np.random.default_rng(seed).permutation(len(found.maps))
     else:
         order = ranked(found, "relevance" if by == "relevance" else "mean", finding=finding)
-    return tuple((stage, int(channel)) for channel in order[:count])
+    return tuple((found.stage, int(channel)) for channel in order[:count])
 
 
 class _Inside(nn.Module):

@@ -9,8 +9,9 @@ import torch
 
 from core.errors import BadData, Stopped, UnreadableFile
 from core.layers import labelled
-from core.layers.decision import averaged, earliest, probes, said, words
+from core.layers.decision import averaged, probes, said
 from core.layers.labelled import Labelled, LabelledSet
+from core.layers.verdict import earliest, turn, words
 from core.models.classifier import Classifier
 from core.types import Radiograph
 from core.work import Work
@@ -152,7 +153,17 @@ def test_the_words_say_where_it_is_decided() -> None:
     first, second, *_ = words(found)
     assert "40 films of 40 patients" in first
     assert "chance 0.50" in first
-    assert "stage 1" in second
+    assert second.startswith("From stage 1 on")
+
+
+def test_the_words_of_a_film_say_where_the_answer_turns() -> None:
+    found = probes(planted.classifier(), _set(40, _true), repeats=10)
+    square, nothing = np.array([0.9, 0.1], np.float32), np.array([0.2, 0.8], np.float32)
+
+    assert turn(np.stack([square, square]), found) == "On this film every stage's probe says square."
+    assert turn(np.stack([nothing, square]), found) == (
+        "On this film the probes say square from stage 2 on; at stage 1 it was nothing."
+    )
 
 
 def test_too_few_films_or_none_that_can_be_read_are_told() -> None:

@@ -1,6 +1,7 @@
 """Units switched off: a planted one takes the finding with it, and every method works on what is left."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from core.errors import BadSetting, NoLungs, OneCell, UnknownName
 from core.explain.method import methods
 from core.explain.run import Request, explain_many
 from core.layers.activations import activations
-from core.layers.switch import Switched, ablated, top_units, without
+from core.layers.outcome import changes, runs, sentence
+from core.layers.removal import curves
+from core.layers.switch import Switched, ablated, top, top_units, without
 from core.models.classifier import Classifier
 from core.types import Radiograph
 from tests.layers import planted
@@ -146,3 +149,54 @@ def test_two_people_may_read_with_and_without_the_unit_at_once() -> None:
         said = list(pool.map(ask, range(40)))
 
     assert said == ["square", "nothing"] * 20
+
+
+def test_top_units_are_those_that_a_curve_takes_first(classifier: Classifier, phantom: Radiograph) -> None:
+    curves_of = {curve.ranking: curve for curve in curves(classifier, phantom, "covid", stage="stage 4", seed=7)}
+    found = activations(classifier, phantom, "stage 4", findings=["covid"])
+    for by, curve in curves_of.items():
+        units = top(found, "covid", 20, by=by, seed=7)
+
+        assert units == top_units(classifier, phantom, "covid", "stage 4", 20, by=by, seed=7)
+        assert units == tuple(("stage 4", int(channel)) for channel in curve.order[:20])
+
+
+def test_a_sentence_says_what_became_of_the_answer() -> None:
+    network, card = planted.classifier(), planted.classifier().checkpoint
+    gone, other = Switched((("stage 2", planted.UNIT),)), Switched((("stage 2", 0), ("stage 2", 1)))
+    without_it, without_others = without(network, FILM, gone), without(network, FILM, other)
+
+    assert sentence(without_it, gone, "square", card) == (
+        "Without 1 unit of stage 2, square falls from 0.87 to 0.12; the network now says nothing."
+    )
+    assert sentence(without_others, other, "square", card) == (
+        "Without 2 units of stage 2, square stays at 0.87; the network still says square."
+    )
+    square, nothing = changes(without_it)
+    assert square.logit == pytest.approx(-1 - float(without_it.before.logits[0]))
+    assert square.points == pytest.approx(100 * (square.after - square.before))
+    assert nothing.after > nothing.before
+    assert nothing.logit == 0
+
+
+def test_a_network_of_many_findings_finds_some_or_nothing() -> None:
+    network = planted.classifier()
+    card = replace(network.checkpoint, multi_label=True)
+    with network.alone() as layers:
+        several = Classifier(card, layers)
+    switched = Switched((("stage 2", planted.UNIT),))
+
+    assert sentence(without(several, FILM, switched), switched, "square", card).endswith(
+        "the network now finds nothing."
+    )
+
+
+def test_neighbours_have_one_name_and_too_many_names_become_one_a_stage() -> None:
+    units = [("a", 3), ("a", 10), ("a", 12), ("a", 11), ("b", 0), ("a", 3)]
+
+    assert runs(units, most=5) == {
+        "a · 3": (("a", 3),),
+        "a · 10–12": (("a", 10), ("a", 11), ("a", 12)),
+        "b · 0": (("b", 0),),
+    }
+    assert list(runs(units, most=2)) == ["a · 4 units", "b · 1 unit"]

@@ -1,0 +1,136 @@
+"""`layers without` and `layers stages`: one film with and without units, and stage by stage."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from core.__main__ import cli
+from core.types import Radiograph
+from tests.evaluate import drawn
+
+
+@pytest.fixture
+def film(phantom: Radiograph, tmp_path: Path) -> Path:
+    path = tmp_path / "film.png"
+    Image.fromarray(phantom.pixels).save(path)
+    return path
+
+
+def _layers(weights: Path, *given: object) -> Result:
+    return CliRunner().invoke(cli, ["layers", *map(str, given), "--weights", str(weights)])
+
+
+def test_a_film_is_told_with_and_without_the_top_units(weights: Path, film: Path, tmp_path: Path) -> None:
+    told = _layers(weights, "without", film, "--top", 20, "--finding", "covid", "--out", tmp_path / "out", "--json")
+
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    assert len(found["units"]) == 20
+    assert {unit[0] for unit in found["units"]} == {"stage 4"}
+    covid = found["findings"]["covid"]
+    assert covid["logit"] < 0  # the head is linear: the most relevant units hold it up
+    assert covid["points"] == pytest.approx(100 * (covid["after"] - covid["before"]), abs=1e-3)
+    assert found["sentence"].startswith("Without 20 units of stage 4, covid falls")
+    assert [Path(name).name.split(".")[-2] for name in found["written"]] == ["with", "without"]
+    assert all(Path(name).read_bytes()[:4] == b"\x89PNG" for name in found["written"])
+
+
+def test_typed_units_and_the_outside_of_the_lungs_can_be_off_at_once(weights: Path, film: Path) -> None:
+    given = ("without", film, "--stage", "stage 2", "--units", "3, 7, 10-19", "--outside", "--fill", "mean")
+    told = _layers(weights, *given)
+
+    assert told.exit_code == 0, told.output
+    assert "Without 12 units of stage 2, what lies outside the lungs at stage 2, " in told.stdout
+    assert "set to their mean over this film" in told.stdout
+    assert told.stdout.splitlines()[4].split() == ["with", "without", "points", "logit"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ((), "Nothing is to be switched off"),
+        (("--units", " , "), "Nothing is to be switched off"),
+        (("--units", "3", "--top", "2"), "both name units"),
+        (("--units", "1024"), "has channels 0 to 1023"),
+        (("--units", "x"), "'x' is no channel"),
+        (("--top", "2000"), "2000 were asked for"),
+        (("--top", "2", "--stage", "stage 9"), "no layer of densenet121 named 'stage 9'"),
+        (("--top", "2", "--finding", "flu"), "no finding named 'flu'"),
+    ],
+)
+def test_bad_input_is_one_sentence(given: tuple[str, ...], sentence: str, weights: Path, film: Path) -> None:
+    told = _layers(weights, "without", film, *given)
+
+    assert told.exit_code == 1
+    assert sentence in told.output
+    assert "Traceback" not in told.output
+
+
+def test_a_film_without_lungs_has_no_outside(weights: Path, tmp_path: Path) -> None:
+    path = tmp_path / "even.png"
+    Image.linear_gradient("L").save(path)
+    told = _layers(weights, "without", path, "--outside")
+
+    assert told.exit_code == 1
+    assert "No lungs found" in told.output
+
+
+def test_files_in_the_way_stay_as_they_are(weights: Path, film: Path, tmp_path: Path) -> None:
+    given = ("without", film, "--top", 5, "--out", tmp_path / "out", "--json")
+    first = json.loads(_layers(weights, *given).stdout)["written"][0]
+    Path(first).write_bytes(b"mine")
+    told = _layers(weights, *given)
+
+    assert told.exit_code == 1
+    assert "nothing was written" in told.output
+    assert Path(first).read_bytes() == b"mine"
+
+
+def test_every_stage_is_a_row_and_a_column_of_the_picture(weights: Path, film: Path, tmp_path: Path) -> None:
+    told = _layers(weights, "stages", film, "--out", tmp_path / "strip.png")
+
+    assert told.exit_code == 0, told.output
+    rows = told.stdout.splitlines()
+    assert [row.split("  ")[0] for row in rows[3:8]] == ["stem", "stage 1", "stage 2", "stage 3", "stage 4"]
+    with Image.open(tmp_path / "strip.png") as picture:
+        assert picture.width == 5 * 480 + 6 * 12  # px: a tile for each stage, and the gaps
+
+
+def test_probes_of_a_table_are_asked_about_patients_they_never_saw(weights: Path, film: Path, tmp_path: Path) -> None:
+    manifest = drawn.write(tmp_path, 16)
+    told = _layers(weights, "stages", film, "--data", manifest, "--resamples", 20, "--json")
+
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    assert found["probes"]["classes"] == ["pneumonia", "normal"]
+    assert found["probes"]["films"] == 12  # those of the split test
+    assert found["probes"]["patients"] == 6
+    for stage in found["stages"].values():
+        probe = stage["probe"]
+        assert probe["balanced"]["low"] <= probe["balanced"]["value"] <= probe["balanced"]["high"]
+        assert sum(probe["says"].values()) == pytest.approx(1, abs=1e-5)
+        assert probe["agrees"]["n"] == 12
+        assert stage["gradient"]["carriers"] > 0
+
+
+def test_probes_of_phantoms_are_not_asked_about_a_film_that_is_none(weights: Path, film: Path) -> None:
+    told = _layers(weights, "stages", film, "--phantoms", 10, "--resamples", 10)
+
+    assert told.exit_code == 0, told.output
+    assert "drawn phantoms, which are easy" in told.stdout
+    assert "On this film" not in told.stdout
+
+
+def test_probes_need_labels(weights: Path, film: Path, tmp_path: Path) -> None:
+    for given, sentence in (
+        (("--data", tmp_path), "has no table, and films without labels teach nothing"),
+        (("--data", tmp_path, "--phantoms", 3), "Give one of them"),
+        (("--phantoms", 1), "5 films with a finding and 5 without"),
+    ):
+        told = _layers(weights, "stages", film, *given)
+
+        assert told.exit_code == 1
+        assert sentence in told.output
