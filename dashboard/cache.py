@@ -33,16 +33,31 @@ from core.explain.unfit import unplaced
 from core.image import phantom
 from core.image.prepare import prepare
 from core.image.quality import Check, inspect
+from core.layers import atlas as atlases
+from core.layers import patches, reference, shelf, survey
 from core.layers.activations import Activations
 from core.layers.activations import activations as activations_of
+from core.layers.decision import Probes
+from core.layers.decision import averaged as averaged_of
+from core.layers.decision import probes as probes_of
+from core.layers.labelled import LabelledSet
+from core.layers.passage import Passage
+from core.layers.passage import passages as passages_of
 from core.layers.plan import Plan
 from core.layers.plan import plan as plan_of
+from core.layers.preferred import Preferred, Prior
+from core.layers.preferred import preferred as preferred_of
+from core.layers.removal import Curve, curves
+from core.layers.switch import Fill, Switched, Usual, Without
+from core.layers.switch import without as without_of
+from core.layers.unit_maps import Kind
+from core.layers.unit_maps import unit_map as unit_map_of
 from core.models import checkpoint as checkpoints
 from core.models import library
 from core.models.classifier import Classifier, load
 from core.overlay import display
 from core.trust.measure import Figure, assess
-from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph
+from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph, digest
 from core.work import Work
 from dashboard.line import Asked, Line
 
@@ -58,6 +73,7 @@ WEIGHTS = checkpoints.SHIPPED  # the folder of those that come with Lightbox
 _LINE = Line(room=2048)  # all that people ask of networks; an answer is some hundred kilobytes, or counts as several
 _USUAL = 300_000  # bytes of an answer that counts as one
 THUMBNAIL = 112  # px, the long side: twice what is shown, for dense screens
+PATCH = 160  # px a side, as dense
 
 Settings = tuple[tuple[str, Value], ...]
 Maps = tuple[Prediction, tuple[Explanation, ...]]  # what one call of the engine gave
@@ -198,9 +214,13 @@ def stages(
 
 
 def predicted(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Asked[Maps]:
-    """One forward pass: the prediction and the last stage's map for every finding; what the first look needs."""
-    last = list(stage_sizes(checkpoint))[-1]
-    return _many(checkpoint, radiograph, cleaning, checkpoint.findings, _LAST_STAGE, (last,), ())
+    """One forward pass: the prediction and the last stage's map for every finding; what the first look needs.
+
+    No map where the last stage has a single cell.
+    """
+    last, size = list(stage_sizes(checkpoint).items())[-1]
+    layers = () if unplaced(size) else (last,)
+    return _many(checkpoint, radiograph, cleaning, checkpoint.findings, _LAST_STAGE, layers, ())
 
 
 def _many(
@@ -368,3 +388,141 @@ def compared(panel: Panel, case: cohort.Case, key: Hashable) -> Asked[Compared |
 def table(path: Path, changed: float) -> tuple[manifest.Row, ...]:
     """The films of a table, or of a folder that holds one, as it was then. Raises: BadData."""
     return tuple(chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read(path))
+
+
+def atlas(checkpoint: Checkpoint) -> atlases.Atlas | None:
+    """What a reference set says of every unit: this person's newest, else that of drawn chests; None without either.
+
+    Raises: BadData for one that cannot be read.
+    """
+    folder = shelf.place(checkpoint, WEIGHTS)
+    return _atlas(checkpoint, folder, (folder / atlases.FILE).stat().st_mtime_ns) if folder else None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_KEYS)
+def _atlas(checkpoint: Checkpoint, folder: Path, changed: int) -> atlases.Atlas:
+    return atlases.read(folder, checkpoint)
+
+
+def gathered(
+    checkpoint: Checkpoint, path: Path, *, split: str, most: int, pictures: bool, begun: float
+) -> Asked[atlases.Atlas]:
+    """A place in the line for an atlas of a person's own films; a stopped one goes on where it was.
+
+    begun: when it was asked for: the films may have changed since another time.
+    """
+    here = classifier(checkpoint)
+
+    def make(work: Work) -> atlases.Atlas:
+        films = reference.some(reference.from_data(path, split=split or None), most)
+        every = survey.spread(len(films.films))
+        found = survey.build(here, films, shelf.room(checkpoint, films), every=every, work=work)
+        if pictures:
+            patches.store(found, films, checkpoint, work=work)
+        return found
+
+    key = ("atlas", checkpoint.key, checkpoint.sha256, path, split, most, pictures, begun)
+    return _LINE.ask(key, make, slow=True)
+
+
+def unit_map(
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, channel: int, kind: Kind
+) -> Asked[Explanation]:
+    """A place in the line for one unit followed back to the film."""
+    here = classifier(checkpoint)
+    key = ("unit map", checkpoint.key, radiograph.key, repr(cleaning), stage, channel, kind)
+
+    def make(work: Work) -> Explanation:
+        return unit_map_of(here, radiograph, stage, channel, kind, cleaning=cleaning, work=work)
+
+    return _LINE.ask(key, make)
+
+
+def preferred(checkpoint: Checkpoint, stage: str, channel: int, prior: Prior) -> Asked[Preferred]:
+    """A place in the line for the picture that excites a unit most."""
+    here = classifier(checkpoint)
+    key = ("preferred", checkpoint.key, stage, channel, prior)
+    return _LINE.ask(key, lambda work: preferred_of(here, stage, channel, prior=prior, work=work), slow=True)
+
+
+def without(
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, switched: Switched, request: Request | None
+) -> Asked[Without]:
+    """A place in the line for what the network says without some units; with a request also for that map of it."""
+    here, usual = classifier(checkpoint), _usual(checkpoint, switched.fill)
+    settings = tuple(request.settings.items()) if request else ()
+    asked = (request.method, request.finding, request.layer, settings) if request else ()
+    key = ("without", checkpoint.key, radiograph.key, repr(cleaning), switched, _source(usual), asked)
+
+    def make(work: Work) -> Without:
+        requests = [request] if request else []
+        return without_of(here, radiograph, switched, requests, usual=usual, cleaning=cleaning, work=work)
+
+    return _LINE.ask(key, make, slow=bool(request) and methods[request.method].slow)
+
+
+def removal(
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str, stage: str, fill: Fill
+) -> Asked[tuple[Curve, ...]]:
+    """A place in the line for how fast the finding falls as units of the stage are switched off."""
+    here, usual = classifier(checkpoint), _usual(checkpoint, fill)
+    key = ("removal", checkpoint.key, radiograph.key, repr(cleaning), finding, stage, fill, _source(usual))
+
+    def make(work: Work) -> tuple[Curve, ...]:
+        return curves(here, radiograph, finding, stage=stage, fill=fill, usual=usual, cleaning=cleaning, work=work)
+
+    return _LINE.ask(key, make, slow=True)
+
+
+def _usual(checkpoint: Checkpoint, fill: Fill) -> Usual | None:
+    """The units' means over the films of the atlas, where they are wanted and there is one."""
+    found = atlas(checkpoint) if fill == "mean" else None
+    return found.usual if found else None
+
+
+def _source(usual: Usual | None) -> str:
+    return digest(*usual.values()) if usual else ""
+
+
+def passages(
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str
+) -> Asked[tuple[tuple[Passage, ...], str]]:
+    """A place in the line for what of the finding passes through each stage, and why LRP is not told."""
+    here = classifier(checkpoint)
+    key = ("passages", checkpoint.key, radiograph.key, repr(cleaning), finding)
+    return _LINE.ask(key, lambda work: passages_of(here, radiograph, finding, cleaning=cleaning, work=work))
+
+
+def probes(checkpoint: Checkpoint, source: Hashable, films: Callable[[], LabelledSet]) -> Asked[Probes]:
+    """A place in the line for a probe of each stage; source: what the films depend on. Raises: BadData."""
+    here = classifier(checkpoint)
+    return _LINE.ask(
+        ("probes", checkpoint.key, source), lambda work: probes_of(here, films(), work=work), slow=True
+    )
+
+
+def averaged(
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning
+) -> Asked[Mapping[str, NDArray[np.float32]]]:
+    """A place in the line for what the probes read of a film."""
+    here = classifier(checkpoint)
+    key = ("averaged", checkpoint.key, radiograph.key, repr(cleaning))
+    return _LINE.ask(key, lambda work: averaged_of(here, radiograph, cleaning=cleaning, work=work))
+
+
+def patch(atlas: atlases.Atlas, stage: str, seen: atlases.Seen) -> bytes | None:
+    """What the unit saw of a film of the atlas, a small WebP file; None where no picture of the film was kept."""
+    kept = patches.picture_file(atlas.folder, seen.film).exists()
+    told = (str(atlas.folder), atlas.told["signature"], stage, seen.film, seen.row, seen.column)
+    return _patch(told, atlas, seen) if kept else None
+
+
+@st.cache_resource(max_entries=2048, show_spinner=False)
+def _patch(told: tuple[str, str, str, str, int, int], _atlas: atlases.Atlas, _seen: atlases.Seen) -> bytes | None:
+    found = patches.patch(_atlas, told[2], _seen)
+    if found is None:
+        return None
+    file = io.BytesIO()
+    side = Image.Resampling.NEAREST if max(found.shape) < PATCH // 2 else Image.Resampling.LANCZOS
+    Image.fromarray(found).resize((PATCH, PATCH), side).save(file, "WebP", quality=80)
+    return file.getvalue()

@@ -13,7 +13,9 @@ from core.compare.row import Compared, Refused
 from core.evaluate.polarity import Polarity
 from core.explain.method import Value
 from core.layers.activations import Order
-from core.layers.switch import Fill, Unit
+from core.layers.preferred import Prior
+from core.layers.switch import Fill, Ranking, Unit
+from core.layers.unit_maps import Kind
 from core.models.importers import Found
 from core.types import Cleaning, Explanation, Radiograph
 
@@ -113,15 +115,86 @@ class Survey:
 
 
 @dataclass
+class OneUnit:
+    """What is asked of one unit on the Layers page, beside its map.
+
+    kind:   how it is followed back to the film.
+    prior:  what its preferred picture starts from.
+    wanted: (checkpoint key, stage, channel, prior) of the preferred pictures that were asked for.
+    """
+
+    kind: Kind = "guided-backprop"
+    prior: Prior = "chest"
+    wanted: set[tuple[str, str, int, str]] = field(default_factory=set)
+
+
+@dataclass
+class Gathering:
+    """An atlas of a person's own films, as they ask for it on the Layers page.
+
+    path:     folder or table on this machine. split: of a table; empty for all its films.
+    most:     films, at random. pictures: whether a small picture of the films that are named is kept.
+    begun:    s since 1970, when it was asked for; None while nothing is built.
+    told:     what came of it last, in a sentence. wrong: whether that is a problem.
+    """
+
+    path: str = ""
+    split: str = ""
+    most: int = 200
+    pictures: bool = True
+    begun: float | None = None
+    told: str = ""
+    wrong: bool = False
+
+
+@dataclass
+class Removing:
+    """How units are chosen to be switched off on the Layers page.
+
+    top:    so many, in the order `by`. typed: numbers that were typed and are still to be read.
+    wanted: whether the top ones are to be switched off as soon as it is known which they are.
+    drawn:  (checkpoint key, radiograph key, finding, stage) whose curve was asked for.
+    before: (off, outside, fill) of `Layers` when it was last answered: what a cancelled request goes back to.
+    """
+
+    top: int = 20
+    by: Ranking = "relevance"
+    typed: str = ""
+    wanted: bool = False
+    drawn: set[tuple[str, str, str, str]] = field(default_factory=set)
+    before: tuple[tuple[Unit, ...], tuple[str, ...], Fill] = ((), (), "zero")
+
+
+@dataclass
+class Probing:
+    """The films that the probes of stages learn from, as a person asks for them on the Layers page.
+
+    drawn: how many phantoms; path, split, most: of a table on this machine; split "" for its test films.
+    on_path: whether the table is meant.
+    asked: what was asked for; None while nothing was.
+    """
+
+    on_path: bool = False
+    drawn: int = 40
+    path: str = ""
+    split: str = ""
+    most: int = 300
+    asked: Hashable | None = None
+
+
+@dataclass
 class Layers:
     """What one person looks at on the Layers page.
 
     part:    name of the part that is open (dashboard.layers).
     stage:   name; None for the last one that has maps.
     channel: of the unit that is looked at; None for the first in the order.
-    order:   of the units. search: what was typed to find some of them. sheet: the page of them, from 0.
+    order:   of the units. search: what was typed to find some of them.
+    sheet:   the page of them, from 0; None for the one with the unit that is looked at.
     off:     (stage, channel) of the units that are switched off. outside: stages whose cells outside the lungs are.
-    fill:    what stands in their place.
+    fill:    what stands in their place. removing: how they are chosen.
+    probing: the films that the probes of stages learn from.
+    unit:    what is asked of the unit. atlas: the one that is built of the person's own films.
     """
 
     part: str = "units"
@@ -129,10 +202,14 @@ class Layers:
     channel: int | None = None
     order: Order = "relevance"
     search: str = ""
-    sheet: int = 0
+    sheet: int | None = None
     off: tuple[Unit, ...] = ()
     outside: tuple[str, ...] = ()
     fill: Fill = "zero"
+    removing: Removing = field(default_factory=Removing)
+    probing: Probing = field(default_factory=Probing)
+    unit: OneUnit = field(default_factory=OneUnit)
+    atlas: Gathering = field(default_factory=Gathering)
 
 
 @dataclass

@@ -75,6 +75,13 @@ class UnitTold:
     relevant: tuple[Seen, ...]
     nearest: tuple[Near, ...]
 
+    def share(self, value: float) -> float:
+        """The share of the reference films, 0 to 1, whose greatest activation is smaller; linear between quantiles."""
+        if value > self.most:
+            return 1.0
+        places = [0.0, *self.quantiles, 1.0]
+        return float(np.interp(value, [self.least, *self.quantiles.values(), self.most], places))
+
 
 @dataclass(frozen=True, eq=False)
 class Atlas:

@@ -15,21 +15,33 @@ from core.image.prepare import prepare
 from core.layers.atlas import Atlas, Seen
 from core.layers.reference import UNREADABLE, ReferenceSet
 from core.types import Checkpoint
+from core.work import Work
 
 FOLDER = "pictures"
 _QUALITY = 85  # WebP's, of 100: a film of 224 px is 5 KB
 
 
-def store(atlas: Atlas, films: ReferenceSet, checkpoint: Checkpoint, *, progress: bool = False) -> int:
+def store(
+    atlas: Atlas,
+    films: ReferenceSet,
+    checkpoint: Checkpoint,
+    *,
+    work: Work | None = None,
+    progress: bool = False,
+) -> int:
     """Keeps one picture of each film that the atlas names, as the network saw it; returns how many lie there.
 
     What is there already stays. Of persons' films these are persons' pixels: they belong where the films may lie.
+    Raises: Stopped as `work` says; what was kept until then stays.
     """
+    work = work or Work(limit=0)
     folder = atlas.folder / FOLDER
     folder.mkdir(exist_ok=True)
     named = {seen.film for seen in _all(atlas)}
     wanted = [film for film in films.films if film.name in named and not picture_file(atlas.folder, film.name).exists()]
+    work.expect(len(wanted))
     for film in tqdm(wanted, desc="pictures", unit="film", disable=not progress):
+        work.step()
         try:
             picture = prepare(film.open(), checkpoint.input).picture
         except UNREADABLE:  # gone since the pass; its patches stay empty
@@ -57,6 +69,20 @@ def patch(atlas: Atlas, stage: str, seen: Seen) -> NDArray[np.uint8] | None:
     x0, y0, x1, y1 = (round(edge) for edge in field.box(seen.row, seen.column, size))
     found: NDArray[np.uint8] = whole[y0:y1, x0:x1]
     return found
+
+
+def spot(atlas: Atlas, stage: str, seen: Seen) -> tuple[float, float]:
+    """Where the middle of the cell's field lies in its patch: shares of its width and height, 0 to 1.
+
+    Raises: UnknownName for a stage.
+    """
+    field, size = atlas.field(stage), int(atlas.told["size"])
+    if field is None:
+        return 0.5, 0.5
+    x0, y0, x1, y1 = field.box(seen.row, seen.column, size)
+    across = (field.columns.centre(seen.column) - x0) / (x1 - x0)
+    down = (field.rows.centre(seen.row) - y0) / (y1 - y0)
+    return min(max(across, 0.0), 1.0), min(max(down, 0.0), 1.0)
 
 
 def picture_file(folder: Path, film: str) -> Path:

@@ -35,6 +35,7 @@ from core.work import Work
 
 TOP = 8  # films kept a unit
 EVERY = 8  # one block in so many is followed back to the inner stages: a backward pass costs two forward ones
+FOLLOWED = 200  # films whose relevance is enough for a word on the inner stages
 _BLOCK = 8  # films
 _STATE = "atlas.part.npz"
 
@@ -90,6 +91,11 @@ def build(
     atlases.write(folder, told, columns(tally, drawn, order, card.findings))
     (folder / _STATE).unlink(missing_ok=True)
     return atlases.read(folder, card)
+
+
+def spread(films: int) -> int:
+    """`every` for a set of so many films: about FOLLOWED of them are followed back, all of a small set."""
+    return max(1, films // FOLLOWED)
 
 
 def _survey(classifier: Classifier, block: Sequence[Film], tally: Tally, work: Work, *, inner: bool) -> None:

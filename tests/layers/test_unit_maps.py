@@ -60,9 +60,7 @@ def _maps(network: Network, stage: str) -> torch.Tensor:
     return flow[0]
 
 
-def test_the_map_is_placed_on_the_film_and_says_which_cell_it_is_of(
-    classifier: Classifier, phantom: Radiograph
-) -> None:
+def test_the_map_lies_on_the_film_and_says_which_cell_it_is_of(classifier: Classifier, phantom: Radiograph) -> None:
     maps = activations(classifier, phantom, "stage 3").maps
     channel = int(maps.max(axis=(1, 2)).argmax())
     row, column = divmod(int(maps[channel].argmax()), maps.shape[2])

@@ -1,0 +1,140 @@
+"""One unit followed back to the film, and the picture that it wants to see."""
+
+from typing import get_args
+
+import streamlit as st
+
+from core.layers.preferred import Preferred, Prior
+from core.layers.unit_maps import KINDS, Kind
+from core.overlay import caption, figure
+from core.types import Checkpoint, Radiograph
+from dashboard import cache, draw, markup, waiting
+from dashboard.line import Asked
+from dashboard.state import Session, bind, session
+from dashboard.viewer import viewer
+
+_TALL = 320  # px, of the film
+_EVERY = 0.2  # s between two looks at how far it is
+_PATIENCE = 0.05  # s for which the page waits for what should be there
+_PRIORS: dict[Prior, str] = {"chest": "near a mean chest", "free": "free"}
+
+Wanted = tuple[str, str, int, str]  # checkpoint key, stage, channel, prior
+
+
+def followed(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) -> None:
+    """The choice of how, and the map of it over the film."""
+    one = session().layers.unit
+    draw.section("Back to the pixels", "of its strongest cell on this film")
+    key = bind("unit followed by", one.kind)
+    st.segmented_control(
+        "Followed back by",
+        list(KINDS),
+        key=key,
+        format_func=lambda kind: KINDS[kind].title,
+        required=True,
+        on_change=draw.kept,
+        args=(key, _keep_kind),
+        label_visibility="collapsed",
+    )
+    _map(radiograph, card, stage, channel, one.kind)
+    told = KINDS[one.kind]
+    st.html(markup.paragraph(told.plain) + markup.paragraph(f"How it misleads: {told.misleads}", quiet=True))
+
+
+@st.fragment(parallel=True)
+def _map(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int, kind: Kind) -> None:
+    """The viewer with the map, once that is there."""
+    note = st.empty()
+    with draw.shown():
+        asked = cache.unit_map(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
+        with st.skeleton(height=_TALL):
+            found = asked.result(waiting.tells(note, KINDS[kind].title))
+        note.empty()
+        viewer(radiograph, [found], key="unit followed", captions=[caption(found)], height=_TALL, compact=True)
+
+
+def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: float | None) -> None:
+    """The picture that excites the unit most, drawn where somebody asks for it.
+
+    here: its greatest activation on this film. most: over the reference films; None without any.
+    """
+    one = session().layers.unit
+    draw.section("Preferred picture", "drawn by optimisation")
+    st.html(
+        markup.paragraph(
+            "What the unit would most like to see: a picture is changed in small steps until the unit answers as "
+            "strongly as it can. It is nobody's film."
+        )
+    )
+    wanted: Wanted = (card.key, stage, channel, one.prior)
+    asked = cache.preferred(card, stage, channel, one.prior) if wanted in one.wanted else None
+    done = asked is not None and asked.wait(_PATIENCE)
+    with st.container(key="preferred asked", horizontal=True, vertical_alignment="center", gap="small"):
+        key = bind("prior of the preferred picture", one.prior)
+        st.segmented_control(
+            "Starts from",
+            list(get_args(Prior)),
+            key=key,
+            format_func=_PRIORS.__getitem__,
+            required=True,
+            on_change=draw.kept,
+            args=(key, _keep_prior),
+            label_visibility="collapsed",
+        )
+        if asked is None:
+            st.button("Draw it", key="draw preferred", icon=":material/draw:", on_click=one.wanted.add, args=(wanted,))
+        elif not done:
+            st.button(
+                "Cancel",
+                key="cancel preferred",
+                icon=":material/close:",
+                type="tertiary",
+                on_click=one.wanted.discard,
+                args=(wanted,),
+            )
+    if asked is None:
+        return
+    if not done:
+        _drawing(asked)
+        return
+    asked.leave()
+    with draw.shown():
+        _drawn(asked.answer(), here, most)
+
+
+@st.fragment(parallel=True)
+def _drawing(asked: Asked[Preferred]) -> None:
+    """How far it is; ends with the run that began it, or with the picture."""
+    place = st.empty()
+    with asked:
+        while not asked.wait(_EVERY):
+            done, total = asked.passes
+            left = asked.seconds_left
+            text = f"Step {done} of {total}" + (f", about {max(1, round(left))} s left" if left else "")
+            said = text if total else waiting.words(asked, "Picture")
+            place.html(markup.progress(said, done / total if total else None))
+    st.rerun()
+
+
+def _drawn(found: Preferred, here: float, most: float | None) -> None:
+    """The picture, and how strongly the unit answers to it."""
+    with st.container(key="preferred picture"):
+        st.image(found.picture, width="stretch", caption=f"Unit {found.channel} of {found.stage}: drawn, not a film.")
+    pairs = [
+        ("Its answer to this", f"{figure(found.after)}, from {figure(found.before)} at the start"),
+        ("On this film", figure(here)),
+    ]
+    pairs += [("Reference films", f"{figure(most)} at most")] if most is not None else []
+    pairs += [("Made", f"{found.told[:1].upper()}{found.told[1:]} {found.seconds:.0f} s.")]
+    st.html(markup.facts(pairs))
+    if found.after <= max(here, most or here):
+        text = "It does not beat the best film: what it wants to see may need the whole of one, in its place."
+        st.html(markup.paragraph(text, quiet=True))
+
+
+def _keep_kind(here: Session, kind: Kind) -> None:
+    here.layers.unit.kind = kind
+
+
+def _keep_prior(here: Session, prior: Prior) -> None:
+    here.layers.unit.prior = prior
