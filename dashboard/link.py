@@ -18,12 +18,17 @@ import streamlit as st
 
 from core.errors import BadCheckpoint, UserError
 from core.explain.method import Value, methods
+from core.layers.activations import ORDERS
 from core.types import Cleaning
 from dashboard import cache, desk, intake
 from dashboard.compare.presets import MOST
-from dashboard.state import Session, Tile, session
+from dashboard.layers import parts
+from dashboard.state import Layers, Session, Tile, session
 
-_OURS = ("film", "model", "weights", "finding", "method", "stage", "set", "clean", "scale", "tile")
+_OURS = (
+    *("film", "model", "weights", "finding", "method", "stage", "set", "clean", "scale", "tile"),
+    *("part", "layer", "unit", "order"),  # of the Layers page
+)
 _DIGITS = 8  # of a digest, as the foot of the page shows them
 _BETWEEN = "~"  # the parts of a tile
 _COMMON = "common"
@@ -49,7 +54,9 @@ def follow() -> None:
     if here.opened_by is not None:
         return
     here.opened_by = asked
-    here.problems[:] = [problem for part in (_model, _question, _tiles, _film) for problem in part(here, asked)]
+    here.problems[:] = [
+        problem for part in (_model, _question, _tiles, _layers, _film) for problem in part(here, asked)
+    ]
 
 
 def write() -> None:
@@ -88,6 +95,13 @@ def _told(here: Session) -> dict[str, list[str]]:
         "tile": [
             _BETWEEN.join((tile.checkpoint, tile.method, tile.finding or "", tile.layer or "")) for tile in here.tiles
         ],
+    }
+    now, fresh = here.layers, Layers()
+    told |= {
+        "part": [now.part] if now.part != fresh.part else [],
+        "layer": [now.stage] if now.stage else [],
+        "unit": [str(now.channel)] if now.channel is not None else [],
+        "order": [now.order] if now.order != fresh.order else [],
     }
     return {name: values for name, values in told.items() if values}
 
@@ -150,6 +164,24 @@ def _tiles(here: Session, asked: Address) -> list[str]:
             continue
         tiles.append(Tile(checkpoint, method, finding or None, layer or None))
     here.tiles = tiles
+    return problems
+
+
+def _layers(here: Session, asked: Address) -> list[str]:
+    """What is looked at on the Layers page; a layer or unit that the network lacks is told there."""
+    names = [part.name for part in parts()]
+    problems = []
+    if (part := _one(asked, "part")) in names:
+        here.layers.part = part
+    elif part is not None:
+        problems.append(f"The link asks for the part {part!r} of the Layers page, which is not here.")
+    here.layers.stage = _one(asked, "layer")
+    unit, order = _one(asked, "unit"), _one(asked, "order")
+    if unit is not None and unit.isascii() and unit.isdecimal() and len(unit) <= _DIGITS:
+        here.layers.channel = int(unit)
+    elif unit is not None:
+        problems.append(f"The link asks for the unit {unit[:20]!r}, which is no number of one. The first is shown.")
+    here.layers.order = next((each for each in ORDERS if each == order), here.layers.order)
     return problems
 
 

@@ -1,19 +1,98 @@
 """Units: the network's stages, what each unit of one answers to this film, and one unit in full."""
 
+from pathlib import Path
+
+import streamlit as st
+
+from core.models.findings import words
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw
-from dashboard.state import Session, session
+from dashboard import cache, desk, draw, link, markup, waiting
+from dashboard.layers import look as looks
+from dashboard.layers.chosen import figures, picture
+from dashboard.layers.grid import grid
+from dashboard.layers.look import Look
+from dashboard.layers.network import network
+from dashboard.layers.take import downloads
+from dashboard.state import Session, bind, session
 
 TITLE, ORDER = "Units", 1
+_UNIT = "Each is a detector; its map shows where on this film it answers."
+_LOOKS = Path(__file__).parent / "units.css"
 
 
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
-    """The stage that is looked at."""
-    sizes = cache.stage_sizes(card)
-    wanted = session().layers.stage
-    stage = wanted if wanted and wanted in sizes else list(sizes)[-1]
-    draw.select("Stage", list(sizes), stage, _keep, at="layers")
+    """The network, the units of the stage that is looked at, and the one that is chosen."""
+    st.html(_LOOKS)
+    place = st.empty()
+    with st.container(key="units"):
+        plan = cache.plan(card).result(waiting.tells(place, "Network"))
+        place.empty()
+        cleaning = session().cleaning(radiograph.key)
+        stage, told = looks.stage_of(plan, card)
+        left, middle, right = st.columns([1.05, 2.35, 2.2], gap="medium")
+        with left, st.container(key="network"):
+            where = cache.placement(card, radiograph, cleaning)
+            network(plan, card, radiograph, where, chosen=stage, keep=looks.keep_stage)
+        note = middle.empty()
+        with draw.shown():
+            prediction = cache.predict(card, radiograph, cleaning, tell=waiting.tells(note, "Prediction"))
+            finding = desk.asked_finding(prediction, card)
+            asked = cache.activations(card, radiograph, cleaning, stage, finding)
+            found = asked.result(waiting.tells(note, f"Units of {stage}"))
+            note.empty()
+            look = looks.look(radiograph, card, finding, found, told=told)
+            with right, st.container(key="unit", gap="small"):
+                picture(look)  # first: what was clicked for
+            with middle, st.container(key="listed", gap="small"):
+                _listed(look)
+                figures(look)
 
 
-def _keep(here: Session, stage: str) -> None:
-    here.layers.stage = stage
+def _listed(look: Look) -> None:
+    """The units in order, a page of them, and the ways to find others."""
+    high, wide = look.found.maps.shape[1:]
+    draw.section(f"Units of {look.found.stage}", f"{len(look.found.maps)} maps of {high} × {wide} on this film")
+    st.html(markup.paragraph(_UNIT, quiet=True))
+    with st.container(key="order", horizontal=True, vertical_alignment="bottom", gap="small", wrap=False):
+        names = {**looks.orders(None), "relevance": f"by how much they speak for {words(look.finding)}"}
+        draw.select(
+            "Order", list(names), look.order, looks.keep_order, at="units", words=names.__getitem__, hidden=True
+        )
+        key = bind("search for units", session().layers.search)
+        st.text_input(
+            "Find",
+            key=key,
+            placeholder="Find 3, 7, 10-19",
+            label_visibility="collapsed",
+            on_change=draw.kept,
+            args=(key, looks.keep_search),
+            width=130,
+        )
+    if look.told:
+        st.html(markup.status(look.told, level="note"))
+    grid(
+        look.radiograph,
+        look.found,
+        look.page,
+        figures=[look.figure(channel) for channel in look.page],
+        told=[look.words(channel) for channel in look.page],
+        chosen=look.channel,
+        off=[channel for stage, channel in session().layers.off if stage == look.found.stage],
+        common=session().common,
+        keep=looks.keep_channel,
+        sheet=look.sheet,
+        sheets=look.sheets,
+        between=look.between,
+        turn=looks.keep_sheet,
+        key="units of the stage",
+    )
+    with st.container(key="units taken away", horizontal=True, vertical_alignment="center", gap="small"):
+        draw.switch(
+            "Same scale", session().common, _keep_common, help="Draws the maps of all units on one colour scale."
+        )
+        downloads(look)
+        link.button()
+
+
+def _keep_common(here: Session, common: bool) -> None:
+    here.common = common

@@ -23,7 +23,7 @@ from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, end, 
 from core.types import Explanation, Radiograph
 
 _HERE = Path(__file__).parent
-_SHARED = ("store.js", "transfer.js", "window.js", "frame.js", "film.js", "heat.js", "colours.js", "address.js")
+SHARED = ("store.js", "transfer.js", "window.js", "frame.js", "film.js", "heat.js", "colours.js", "address.js")
 _CONTROLS = (
     "icons.js",
     "help.js",
@@ -42,28 +42,28 @@ _AT_DETECTOR = "Pixel spacing is that at the detector"  # how reading says that 
 _OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "H": "F", "F": "H"}
 
 
-def _script(*names: str) -> str:
+def script(*names: str, folder: Path = _HERE) -> str:
     """The plain files as one module: a component's script can't import its neighbours."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
 _viewer = st.components.v2.component(
     "lightbox.viewer",
     html='<div class="viewer" data-testid="viewer"></div>',
-    css=_script(*_STYLES),
-    js=_script(*_SHARED, *_CONTROLS, "contours.js", "marks.js", "loupe.js", "viewer.js"),
+    css=script(*_STYLES),
+    js=script(*SHARED, *_CONTROLS, "contours.js", "marks.js", "loupe.js", "viewer.js"),
 )
 _controls = st.components.v2.component(
     "lightbox.controls",
     html='<div class="viewer" data-testid="controls"></div>',
-    css=_script(*_STYLES),
-    js=_script(*_SHARED, *_CONTROLS, "bar.js"),
+    css=script(*_STYLES),
+    js=script(*SHARED, *_CONTROLS, "bar.js"),
 )
 _strip = st.components.v2.component(
     "lightbox.stage_strip",
     html='<div class="strip" data-testid="stage-strip"></div>',
-    css=_script("strip.css"),
-    js=_script(*_SHARED, "strip.js"),
+    css=script("strip.css"),
+    js=script(*SHARED, "small.js", "strip.js"),
 )
 
 
@@ -105,7 +105,7 @@ def viewer(
         key=key,
         data={
             "viewer": key,
-            "film": _film(radiograph),
+            "film": film_data(radiograph),
             "maps": [entry | {"caption": text} for entry, text in zip(maps, words, strict=True)],
             "tables": {name: table_text(name) for name in SEQUENTIAL + DIVERGING},
             "sequential": SEQUENTIAL,
@@ -148,7 +148,7 @@ def stage_strip(
     result = _strip(
         key=key,
         data={
-            "film": _film(radiograph),
+            "film": film_data(radiograph),
             "maps": [_map(radiograph, explanation, scale=scale, withheld=withheld) for explanation in explanations],
             "common": scale is not None,
             "tables": {name: table_text(name) for name in SEQUENTIAL + DIVERGING},
@@ -163,7 +163,7 @@ def stage_strip(
     return chosen
 
 
-def _film(radiograph: Radiograph) -> dict[str, Any]:
+def film_data(radiograph: Radiograph) -> dict[str, Any]:
     """What the browser must know of the film, and where it fetches the pixels: rows, little-endian, uncompressed."""
     height, width = radiograph.pixels.shape
     return {

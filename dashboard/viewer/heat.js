@@ -10,7 +10,10 @@ function decoded(text) {
 
 // The map as it came, with its values turned back upright.
 function heatOf(entry) {
-  let values = new Float32Array(decoded(entry.heat).buffer);
+  return uprightHeat(entry, new Float32Array(decoded(entry.heat).buffer));
+}
+
+function uprightHeat(entry, values) {
   let { width, height } = entry;
   for (let turn = 0; turn < entry.turn; turn++) {
     const turned = new Float32Array(values.length); // a quarter turn clockwise

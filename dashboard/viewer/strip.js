@@ -37,7 +37,7 @@ class Strip {
       label.textContent = `${layer} · ${entry.height} × ${entry.width}`;
       canvas.style.width = `${width}px`;
       canvas.style.height = `${TALL}px`;
-      return { canvas, width, heat: heatOf(entry), film: new Sheet(), sheet: new Sheet() };
+      return { canvas, width, height: TALL, heat: heatOf(entry), film: new Sheet(), sheet: new Sheet() };
     });
     while (this.row.children.length > data.maps.length) this.row.lastChild.remove();
     delete this.root.dataset.ready;
@@ -54,24 +54,7 @@ class Strip {
   paint() {
     this.waiting = null;
     if (this.film?.key !== this.data.film.key) return;
-    const unit = window.devicePixelRatio || 1;
-    const view = { ...viewOf(this.data.film), zoom: 1, x: this.film.width / 2, y: this.film.height / 2 };
-    for (const { canvas, width, heat, film, sheet } of this.tiles) {
-      const pane = { left: 0, top: 0, width: Math.round(width * unit), height: Math.round(TALL * unit) };
-      if (canvas.width !== pane.width || canvas.height !== pane.height) {
-        canvas.width = pane.width;
-        canvas.height = pane.height;
-      }
-      const context = canvas.getContext("2d");
-      const { upright, place, matrix } = frameOf(view, this.film, pane);
-      context.setTransform(1, 0, 0, 1, 0, 0);
-      context.clearRect(0, 0, pane.width, pane.height);
-      context.setTransform(...matrix);
-      drawFilm(context, film, this.film, view, upright, place);
-      if (heat.absence || !store.look.shown) continue;
-      const look = { opacity: Math.max(store.look.opacity, 0.6), threshold: store.look.threshold };
-      drawHeat(context, sheet, heat, this.film, look, tableOf(this.tables, this.data, heat.signed), upright, place);
-    }
+    paintSmall(this.tiles, this.film, this.tables, this.data);
     this.root.dataset.ready = "heat";
   }
 }

@@ -87,6 +87,9 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
         ({"method": "smoothgrad", "set": "samples:-4"}, "samples is -4; it must lie between"),
         ({"method": "smoothgrad", "set": "colour:red"}, "no setting of smoothgrad named 'colour'"),
         ({"film": KEY}, "about a film that is not here"),
+        ({"part": "cellar"}, "The link asks for the part 'cellar' of the Layers page, which is not here"),
+        ({"unit": "-3"}, "The link asks for the unit '-3', which is no number of one. The first is shown"),
+        ({"unit": "9" * 5000}, "The link asks for the unit '99999999999999999999', which is no number"),
         ({"tile": "gone~grad-cam~~"}, "A tile of the link is of 'gone' with 'grad-cam', which is not here"),
     ],
 )
@@ -118,3 +121,25 @@ def test_a_link_fills_no_more_than_one_board(small_weights: object) -> None:
 
     assert len(desk.session.tiles) == 9
     assert "asks for 200 tiles; the first 9 are shown" in "".join(desk.errors)
+
+
+def test_opening_the_address_of_a_unit_shows_the_same_unit(small_weights: object) -> None:
+    sent = {"film": cache.drawn(0).key, "model": "untrained", "layer": "stage 2", "unit": "7", "order": "mean"}
+
+    desk = _opened(small_weights, **sent)
+    here = desk.session.layers
+
+    assert (here.stage, here.channel, here.order) == ("stage 2", 7, "mean")
+    assert {name: _address(desk)[name] for name in ("layer", "unit", "order")} == {
+        "layer": ["stage 2"],
+        "unit": ["7"],
+        "order": ["mean"],
+    }
+    assert not desk.errors
+
+
+def test_an_order_that_is_not_there_leaves_the_usual_one(small_weights: object) -> None:
+    desk = _opened(small_weights, order="beauty", layer="stage 2")
+
+    assert desk.session.layers.order == "relevance"
+    assert not desk.errors

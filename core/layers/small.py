@@ -1,0 +1,32 @@
+"""Maps of units the size of a stamp: one small block for a page of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from core.layers.activations import Activations
+from core.overlay import levels
+
+MOST = 96  # cells a side; a stamp shows no more
+
+
+def stamps(found: Activations, channels: Sequence[int], *, most: int = MOST) -> NDArray[np.uint8]:
+    """(N, h, w) where each cell lies in the colour map (core.overlay.levels), each unit up to its own `ends`.
+
+    most: cells a side; finer maps are averaged down to it.
+    """
+    maps = found.maps[list(channels)]
+    size = tuple(min(side, most) for side in maps.shape[1:])
+    if size != maps.shape[1:]:
+        maps = functional.adaptive_avg_pool2d(torch.from_numpy(maps), size).numpy()
+    ends = found.ends[list(channels)]
+    drawn = np.zeros(maps.shape, np.uint8)
+    for place, (heat, end) in enumerate(zip(maps, ends, strict=True)):
+        if end > 0:
+            drawn[place] = levels(heat, signed=found.signed, scale=float(end))
+        elif found.signed:
+            drawn[place] = 128
+    return drawn

@@ -1,0 +1,248 @@
+"""The Units part of the Layers page: stages, their units in order, one unit in full, and what can be taken away."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.layers.activations import activations, ranked
+from core.layers.field import Field, Span
+from core.layers.small import stamps
+from core.models.classifier import load
+from core.types import Placement, Radiograph
+from dashboard import cache
+from dashboard.layers import look as looks
+from dashboard.layers import network, take
+from dashboard.layers.chosen import signed_bars
+from tests.dashboard.conftest import Desk
+from tests.dashboard.small_models import put
+
+PAGE = "views/layers.py"
+
+
+@pytest.fixture
+def layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The page with the phantom on a small network of 4 stages for films of 64 px."""
+    put(tmp_path, {"small": 3})
+    return opened(tmp_path, monkeypatch)
+
+
+def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(cache, "WEIGHTS", folder)
+    monkeypatch.setenv("LIGHTBOX_HOME", str(folder / "nobody"))
+    monkeypatch.delenv("LIGHTBOX_DATA", raising=False)
+    desk = Desk()
+    desk.app.switch_page(PAGE)
+    return desk.run().press("Phantom")
+
+
+def told(desk: Desk, key: str) -> dict[str, Any]:
+    """What the component of this key was given to draw."""
+    found = [each.proto for each in desk.app.get("bidi_component") if key in str(each.proto.id)]
+    assert found, f"no component {key!r}"
+    data: dict[str, Any] = json.loads(found[0].json)
+    return data
+
+
+def units(desk: Desk) -> list[int]:
+    return [unit["channel"] for unit in told(desk, "units of the stage")["units"]]
+
+
+def film(desk: Desk) -> Radiograph:
+    return desk.session.radiographs[str(desk.session.chosen)]
+
+
+def test_the_page_opens_with_the_last_stage_and_its_units_by_relevance_for_the_finding(layers: Desk) -> None:
+    layers.choose("Finding", "covid", main=False)
+    classifier = load("small", cache.WEIGHTS)
+    with classifier.alone() as net:
+        last = net.last_stage
+    found = activations(classifier, film(layers), last, findings=["covid"])
+
+    assert told(layers, "map of the network")["chosen"] == last
+    assert units(layers) == ranked(found, "relevance", finding="covid").tolist()[: looks.SHEET]
+    assert f"Unit {units(layers)[0]}<" in layers.html
+    assert not layers.errors
+
+
+def test_another_stage_begins_with_its_own_first_unit(layers: Desk) -> None:
+    layers.session.layers.channel = 5
+    looks.keep_stage(layers.session, "stage 1")
+    layers.run()
+
+    assert told(layers, "map of the network")["chosen"] == "stage 1"
+    assert told(layers, "units of the stage")["label"] == "Units of stage 1"
+    assert told(layers, "units of the stage")["chosen"] == units(layers)[0]
+
+
+def test_units_are_ordered_searched_and_paged(layers: Desk) -> None:
+    layers.choose("Order", "index")
+    assert units(layers) == list(range(24))
+
+    looks.keep_sheet(layers.session, 1)
+    layers.run()
+    assert units(layers)[0] == 24
+
+    layers.app.text_input[0].set_value("3, 30-32")
+    layers.run()
+    assert units(layers) == [3, 30, 31, 32]
+    assert told(layers, "units of the stage")["between"] == "1–4 of 4"
+
+
+def test_a_search_for_what_is_not_there_is_told_and_shows_all(layers: Desk) -> None:
+    layers.app.text_input[0].set_value("seven")
+    layers.run()
+
+    assert "&#x27;seven&#x27; is no channel" in layers.html
+    assert "All are shown" in layers.html
+    assert len(units(layers)) == looks.SHEET
+
+
+def test_a_number_that_is_searched_for_is_the_unit_that_is_looked_at(layers: Desk) -> None:
+    layers.app.text_input[0].set_value("17")
+    layers.run()
+
+    assert units(layers) == [17]
+    assert told(layers, "units of the stage")["chosen"] == 17
+
+
+def test_the_page_of_the_grid_is_that_of_the_unit_that_a_link_asks_for(layers: Desk) -> None:
+    layers.session.layers.channel, layers.session.layers.order = 40, "index"
+    layers.run()
+
+    assert units(layers) == list(range(24, 48))
+
+
+@pytest.mark.parametrize(
+    ("stage", "channel", "sentence"),
+    [
+        ("cellar", None, "small has no layer &#x27;cellar&#x27;; its stage"),
+        ("stage 1", 4000, "stage 1 has no unit 4000; it has units 0 to"),
+    ],
+)
+def test_what_a_network_lacks_is_told_in_one_sentence(
+    layers: Desk, stage: str, channel: int | None, sentence: str
+) -> None:
+    layers.session.layers.stage, layers.session.layers.channel = stage, channel
+    layers.run()
+
+    assert sentence in layers.html
+    assert len(units(layers)) > 1
+
+
+def test_the_chosen_unit_is_drawn_large_with_its_own_numbers(layers: Desk) -> None:
+    looks.keep_channel(layers.session, 11)
+    layers.run()
+    stage = told(layers, "map of the network")["chosen"]
+    found = activations(load("small", cache.WEIGHTS), film(layers), stage)
+    drawn = told(layers, "chosen unit")["maps"][0]
+
+    assert (drawn["width"], drawn["height"]) == found.maps.shape[:0:-1]
+    assert drawn["peak"] == pytest.approx(float(np.abs(found.maps[11]).max()))
+    assert "channel 11" in drawn["caption"]
+    assert "For and against" in layers.html
+    assert layers.html.count('class="lb-signed') == 3
+
+
+def test_a_unit_is_switched_off_and_on_again(layers: Desk) -> None:
+    looks.keep_stage(layers.session, "stage 1")
+    looks.keep_channel(layers.session, 2)
+    layers.run().toggle("Switch it off")
+
+    assert layers.session.layers.off == (("stage 1", 2),)
+    marked = {unit["channel"]: unit["off"] for unit in told(layers, "units of the stage")["units"]}
+    assert [channel for channel, off in marked.items() if off] == [2] * (2 in marked)
+
+    assert layers.toggle("Switch it off").session.layers.off == ()
+
+
+def test_the_common_scale_is_that_of_the_strongest_unit(layers: Desk) -> None:
+    assert told(layers, "units of the stage")["common"] is None
+    layers.toggle("Same scale")
+    data = told(layers, "units of the stage")
+
+    assert data["common"] >= max(unit["end"] for unit in data["units"])
+    assert told(layers, "chosen unit")["maps"][0]["scale"] == pytest.approx(data["common"])
+
+
+def test_a_stage_of_one_cell_says_so_and_the_others_have_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, {"small": 3}, size=16)
+    desk = opened(tmp_path, monkeypatch)
+    assert told(desk, "map of the network")["chosen"] == "stage 3"
+    assert len(units(desk)) == looks.SHEET
+    assert not desk.errors
+
+    looks.keep_stage(desk.session, "stage 4")
+    desk.run()
+    assert desk.errors == [
+        "stage 4 of small gives 1 × 1 maps, which have no place on the film. Choose an earlier layer."
+    ]
+    assert told(desk, "map of the network")["chosen"] == "stage 4"
+
+
+def test_the_network_map_says_what_each_stage_gives_and_what_a_cell_sees(layers: Desk) -> None:
+    data = told(layers, "map of the network")
+    first = data["stages"][0]
+
+    assert first["shape"] == f"{first['size'][0]} units, {first['size'][1]} × {first['size'][2]}"
+    assert first["sees"].startswith("a cell sees ")
+    assert next(kind for _, _, kind, _, _ in first["layers"]).startswith("convolution")
+    assert data["head"]["shape"] == "3 findings"
+
+
+def test_what_a_cell_sees_is_in_millimetres_where_the_film_says_its_spacing() -> None:
+    field = Field(Span(0, 2, 10), Span(0, 2, 20))
+    box = Placement(0, 0, 200, 400)  # the square of 100 px covers 200 × 400 px of film
+
+    assert network.seen(field, 100, box, None) == "a cell sees 10 × 20 px"
+    assert network.seen(field, 100, box, (0.5, 0.25)) == "a cell sees 10 × 20 px · 20 × 10 mm"
+    assert network.seen(Field(Span(0, 2, 100), Span(0, 2, 120)), 100, box, None) == "a cell sees the whole film"
+    assert network.seen(None, 100, box, None) == "what a cell sees cannot be told"
+
+
+def test_parameters_are_counted_in_three_digits() -> None:
+    assert [network.count(number) for number in (0, 512, 3256, 6_953_856)] == ["0", "512", "3.26 k", "6.95 M"]
+
+
+def test_bars_lead_from_the_middle_and_the_longest_fills_its_half() -> None:
+    relevance = {"covid": np.array([0.5], np.float32), "normal": np.array([-0.25], np.float32)}
+    html = signed_bars(relevance, 0, "covid")
+
+    assert 'aria-label="covid +0.5 logits"' in html
+    assert "left:50%;width:50.0%" in html
+    assert "right:50%;width:25.0%" in html
+
+
+def test_small_maps_are_levels_of_each_units_own_scale(layers: Desk) -> None:
+    found = activations(load("small", cache.WEIGHTS), film(layers), "stage 1")
+    whole, fewer = stamps(found, [4, 2]), stamps(found, [4], most=8)
+
+    assert whole.dtype == np.uint8
+    assert whole[0].max() == whole[1].max() == 255
+    assert np.array_equal(whole[0] == 255, found.maps[4] == found.maps[4].max())
+    assert fewer.shape == (1, 8, 8)
+
+
+def test_maps_table_and_sheet_can_be_taken_away(layers: Desk) -> None:
+    assert [each.label for each in layers.app.main.download_button][:3] == ["Maps", "Table", "Sheet"]
+
+    classifier = load("small", cache.WEIGHTS)
+    card, radiograph = cache.card("small"), film(layers)
+    found = activations(classifier, radiograph, "stage 1", findings=["covid"])
+    look = looks.Look(
+        radiograph, card, "covid", found, "mean", found.means, np.arange(1, len(found.maps) + 1), (3, 1), 0, 3
+    )
+    cleaning = layers.session.cleaning(radiograph.key)
+
+    rows = list(csv.reader(io.StringIO(take.as_csv(look, cleaning, None).decode())))
+    assert [cell for cell in rows[0] if cell.startswith("for ")] == ["for covid", "for pneumonia", "for normal"]
+    assert len(rows) == 1 + len(found.maps)
+    with np.load(io.BytesIO(take.as_npz(look, cleaning))) as file:
+        assert file["relevance"].shape == (3, len(found.maps))
+    sheet = Image.open(io.BytesIO(take.as_png(look, common=False)))
+    assert "2 of" in sheet.info["Description"]
