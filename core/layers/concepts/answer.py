@@ -1,0 +1,128 @@
+"""What came of testing a concept, in figures and in one plain sentence."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from core.evaluate.intervals import Estimate
+from core.models.findings import words
+from core.types import seal
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """One concept at one stage for one finding.
+
+    concept:  its name; title: in words; made: whether it was drawn into films, or shown by examples.
+    scores, random: (R,) TCAV scores, 0 to 1, of the concept's directions and of random ones.
+    rises:    (R,) logits: by how much the score rises, to first order and on average, where a film moves along the
+              direction as far as films with and without the concept lie apart.
+    accuracies: (R,) of `held` pairs of held-out films, one with and one without, the share that the concept's
+              directions put in the right order.
+    p:        of Welch's two-sided t test between scores and random, not corrected; tests: how many were made with it.
+    effect:   what really becomes of the logit where the concept is drawn in, in logits, paired; None for examples.
+    films:    with the concept.
+    """
+
+    concept: str
+    title: str
+    made: bool
+    stage: str
+    finding: str
+    scores: NDArray[np.float64]
+    random: NDArray[np.float64]
+    rises: NDArray[np.float64]
+    accuracies: NDArray[np.float64]
+    held: int
+    p: float
+    tests: int
+    effect: Estimate | None
+    films: int
+
+    def __post_init__(self) -> None:
+        for name in ("scores", "random", "rises", "accuracies"):
+            object.__setattr__(self, name, seal(getattr(self, name)))
+
+    @property
+    def score(self) -> float:
+        return float(self.scores.mean())
+
+    @property
+    def rise(self) -> float:
+        """Logits."""
+        return float(self.rises.mean())
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.accuracies.mean())
+
+    @cached_property
+    def told_apart(self) -> bool:
+        """Whether held-out pairs are put in order better than by guessing (binomial test, 5 %)."""
+        right = round(self.accuracy * self.held)
+        return bool(binomtest(right, self.held, alternative="greater").pvalue < ALPHA)
+
+    @property
+    def corrected(self) -> float:
+        """p times the number of tests, 1 at most (Bonferroni)."""
+        return min(1.0, self.p * self.tests)
+
+    @property
+    def sensitive(self) -> bool:
+        return self.told_apart and self.corrected < ALPHA
+
+    @property
+    def verdict(self) -> str:
+        """ "sensitive", "not sensitive" or "no direction"."""
+        if not self.told_apart:
+            return "no direction"
+        return "sensitive" if self.sensitive else "not sensitive"
+
+    @property
+    def sentence(self) -> str:
+        """What came out, in one plain sentence."""
+        what = self.title.lower()
+        if not self.told_apart:
+            return (
+                f"At {self.stage} films with and without “{what}” cannot be told apart ({_share(self.accuracy)} of "
+                "held-out pairs right, guessing gives 50 %): it has no direction there."
+            )
+        rises = (
+            f"towards “{what}” the score for {words(self.finding)} rises on {_share(self.score)} of the films, along "
+            f"random directions on {_share(float(self.random.mean()))}"
+        )
+        of = f", corrected for {self.tests} questions" if self.tests > 1 else ""
+        if self.sensitive:
+            return f"Sensitive at {self.stage}: {rises} ({_p(self.corrected)}{of})."
+        return f"Not sensitive at {self.stage}: {rises}, which can be chance ({_p(self.corrected)}{of})."
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """All that was asked at once.
+
+    told: which films, in words; drawn: whether they are nobody's. films: how many were read.
+    answers: concept by concept, finding by finding, stage by stage.
+    skipped: (film, why) of those that could not be read.
+    """
+
+    checkpoint: str
+    told: str
+    drawn: bool
+    films: int
+    runs: int
+    answers: tuple[Answer, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"

@@ -1,0 +1,168 @@
+"""What the stages of a network answer to films with and without concepts: all that the test needs, taken once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from core.errors import BadData, NoLungs
+from core.explain import memory
+from core.explain.evidence import Tape, earliest
+from core.image.prepare import prepare
+from core.layers.concepts.made import concepts as made
+from core.layers.reference import UNREADABLE, Film, ReferenceSet
+from core.models.classifier import Classifier
+from core.work import Work
+
+Array = NDArray[np.float32]
+_BLOCK = 8  # films that are open at once
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """N films, seen by a network.
+
+    means:    stage -> (N, K) each unit's mean over its cells.
+    logits:   (N, F).
+    pushes:   (stage, finding) -> (N, K) gradient of the logit, summed over the cells: by how much it rises, to first
+              order, where the unit rises by one everywhere; empty where none was asked for.
+    places:   (N,) which of the set's films they are; fewer than the set where some could not be read or changed.
+    """
+
+    means: Mapping[str, Array]
+    logits: Array
+    pushes: Mapping[tuple[str, str], Array]
+    places: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class AllTaken:
+    """The films as they are; concept -> the films with it; the person's own examples, if any; who was left out."""
+
+    plain: Taken
+    changed: Mapping[str, Taken]
+    examples: Taken | None
+    skipped: tuple[tuple[str, str], ...]
+
+
+class _Gathered:
+    """Blocks of answers to one kind of film."""
+
+    def __init__(self) -> None:
+        self.means: dict[str, list[Array]] = {}
+        self.pushes: dict[tuple[str, str], list[Array]] = {}
+        self.logits: list[Array] = []
+        self.places: list[int] = []
+
+    def whole(self) -> Taken:
+        return Taken(
+            {stage: np.concatenate(parts) for stage, parts in self.means.items()},
+            np.concatenate(self.logits) if self.logits else np.zeros((0, 0), np.float32),
+            {key: np.concatenate(parts) for key, parts in self.pushes.items()},
+            np.array(self.places, np.intp),
+        )
+
+
+def take(
+    classifier: Classifier,
+    films: ReferenceSet,
+    names: Sequence[str],
+    *,
+    stages: Sequence[str],
+    findings: Sequence[str],
+    examples: ReferenceSet | None = None,
+    seed: int = 0,
+    work: Work | None = None,
+    progress: bool = False,
+) -> AllTaken:
+    """Opens each film once, changes it by each concept, and asks the network; a backward pass a finding for the films
+    as they are. A few films are held at a time.
+
+    Raises: UnknownName for a concept; Stopped as `work` says.
+    """
+    changes, work = {name: made[name] for name in names}, work or Work(limit=0)
+    plain, own = _Gathered(), _Gathered()
+    changed = {name: _Gathered() for name in names}
+    skipped: list[tuple[str, str]] = []
+    shown = examples.films if examples else ()
+    work.expect(len(films.films) * (1 + len(names)) + len(shown))
+    with tqdm(total=len(films.films) + len(shown), desc="concepts", unit="film", disable=not progress) as bar:
+        for block in _blocks(films.films):
+            images: dict[str, list[tuple[int, Tensor]]] = {name: [] for name in ("", *names)}
+            for place, film in block:
+                work.step(0)
+                try:
+                    radiograph = film.open()
+                except UNREADABLE as error:
+                    skipped.append((film.name, str(error)))
+                    continue
+                images[""].append((place, prepare(radiograph, classifier.checkpoint.input).image))
+                for name, each in changes.items():
+                    try:
+                        other = each.on(radiograph, seed=seed)
+                    except NoLungs:  # the concept lies in them: this film does without
+                        continue
+                    images[name].append((place, prepare(other, classifier.checkpoint.input).image))
+                bar.update()
+            _ask(classifier, images[""], plain, stages, findings, work)
+            for name in names:
+                _ask(classifier, images[name], changed[name], stages, (), work)
+        for block in _blocks(shown):
+            opened = []
+            for place, film in block:
+                try:
+                    opened.append((place, prepare(film.open(), classifier.checkpoint.input).image))
+                except UNREADABLE as error:
+                    skipped.append((film.name, str(error)))
+                bar.update()
+            _ask(classifier, opened, own, stages, (), work)
+    if not plain.places:
+        first = skipped[0] if skipped else ("none", "the set is empty.")
+        raise BadData(f"None of the {len(films.films)} films can be read; {first[0]}: {first[1]} Give others.")
+    return AllTaken(
+        plain.whole(),
+        {name: each.whole() for name, each in changed.items()},
+        own.whole() if examples else None,
+        tuple(skipped),
+    )
+
+
+def _blocks(films: Sequence[Film]) -> Iterator[list[tuple[int, Film]]]:
+    numbered = list(enumerate(films))
+    for start in range(0, len(numbered), _BLOCK):
+        yield numbered[start : start + _BLOCK]
+
+
+def _ask(
+    classifier: Classifier,
+    images: Sequence[tuple[int, Tensor]],
+    gathered: _Gathered,
+    stages: Sequence[str],
+    findings: Sequence[str],
+    work: Work,
+) -> None:
+    """Adds what the stages answer to the images, in batches that others may come between."""
+    if not images:
+        return
+    prepared = torch.stack([image for _, image in images]).to(classifier.device)
+    card = classifier.checkpoint
+    with torch.inference_mode(False), classifier.alone(work) as network:
+        size = memory.batch_size(network, prepared[0], graph=bool(findings))
+        wanted = {card.findings.index(each): list(stages) for each in findings}
+        source = earliest(stages, network.stages) if findings else network.last_stage
+        for start in range(0, len(prepared), size):
+            tape = Tape(network, prepared[start : start + size], grad_from=source, wanted=wanted)
+            gathered.logits.append(tape.logits.cpu().numpy())
+            for stage in stages:
+                gathered.means.setdefault(stage, []).append(tape.features(stage).mean(dim=(2, 3)).cpu().numpy())
+                for finding in findings:
+                    push = tape.gradient(stage, card.findings.index(finding)).sum(dim=(2, 3))
+                    gathered.pushes.setdefault((stage, finding), []).append(push.cpu().numpy())
+            done = len(tape.images)
+            del tape
+            work.step(done)
+    gathered.places += [place for place, _ in images]

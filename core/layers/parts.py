@@ -1,0 +1,220 @@
+"""A stage's maps taken apart into a handful of parts: where each lies on the film, and what it counts for.
+
+Non-negative matrix factorisation writes what each cell answers as a sum of few patterns of units, each with a weight of
+zero or more; cells that share a pattern form a region.
+
+Source: Olah et al. 2018, doi:10.23915/distill.00010 (The Building Blocks of Interpretability); Collins et al. 2018,
+arXiv:1806.10206 (Deep Feature Factorization); Lee and Seung 1999, doi:10.1038/44565.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.decomposition import NMF
+
+from core.errors import BadSetting, Unfit
+from core.explain.evidence import Tape
+from core.image.prepare import prepare
+from core.layers.activations import known_stage, refuse_one_cell
+from core.models.classifier import Classifier
+from core.registry import unknown
+from core.types import Checkpoint, Cleaning, Explanation, Placement, Radiograph, seal
+from core.work import Work
+
+FEWEST, MOST = 3, 8
+USUAL = 5
+_STEPS = 2000
+_TOLERANCE = 1e-3  # of the fall of the error in one step, by that of the first; 1e-4 moves no region and takes thrice
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The parts of a stage on one film, the largest first.
+
+    maps:      (P, h, w) float32, 0 or more: how strongly each cell shows the part; in the stage's units, since each
+               pattern has length 1.
+    patterns:  (P, K) float32, 0 or more, of length 1: the units that make the part.
+    placement: where the maps lie on the film.
+    relevance: finding -> (P,) logits: by how much the logit would fall, to first order, without the part.
+    rest:      finding -> the same for what is in no part.
+    explained: share of the maps' variance, over the cells of all films, that the parts together account for, 0 to 1.
+    clipped:   share of the stage's activation (sum of squares) that lies below zero and was left out, 0 to 1.
+    films:     how many were taken apart together.
+    """
+
+    radiograph: str
+    checkpoint: str
+    stage: str
+    maps: NDArray[np.float32]
+    patterns: NDArray[np.float32]
+    placement: Placement
+    relevance: Mapping[str, NDArray[np.float32]]
+    rest: Mapping[str, float]
+    explained: float
+    clipped: float
+    films: int
+    seconds: float
+    passes: tuple[int, int]
+    cleaning: Cleaning = field(default_factory=Cleaning)
+
+    def __post_init__(self) -> None:
+        for name in ("maps", "patterns"):
+            object.__setattr__(self, name, seal(getattr(self, name)))
+        object.__setattr__(self, "relevance", {name: seal(values) for name, values in self.relevance.items()})
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    @cached_property
+    def strongest(self) -> NDArray[np.intp]:
+        """(h, w) the part that each cell shows most."""
+        return np.asarray(seal(self.maps.argmax(axis=0)))
+
+    @cached_property
+    def areas(self) -> NDArray[np.float64]:
+        """(P,) the share of the cells that show each part most; what shows none counts for none."""
+        shown = self.maps.max(axis=0) > 0
+        return np.asarray(seal(np.array([((self.strongest == part) & shown).mean() for part in range(len(self))])))
+
+    def units(self, part: int, count: int = 3) -> tuple[tuple[int, float], ...]:
+        """The channels that make the part, the strongest first, each with its share of the pattern's squares."""
+        order = np.argsort(-self.patterns[part], kind="stable")[:count]
+        return tuple((int(channel), float(self.patterns[part, channel] ** 2)) for channel in order)
+
+
+def parts(
+    classifier: Classifier,
+    radiograph: Radiograph,
+    stage: str,
+    *,
+    count: int = USUAL,
+    findings: Sequence[str] = (),
+    others: Sequence[Radiograph] = (),
+    seed: int = 0,
+    cleaning: Cleaning | None = None,
+    work: Work | None = None,
+) -> Parts:
+    """The maps of the stage on this film as `count` parts; one forward pass a film, a backward pass a finding.
+
+    Of a stage whose units go below zero only what lies above is taken apart; `clipped` says how much was left out.
+
+    others: further films that are taken apart together with this one, so that a part is the same thing on all of them.
+    Raises: BadSetting for a count outside of 3 to 8, or more than the stage has; UnknownName for a stage or finding;
+            OneCell where the stage has one cell; Unfit where no unit answers; Stopped as `work` says.
+    """
+    start, card, cleaning, work = time.perf_counter(), classifier.checkpoint, cleaning or Cleaning(), work or Work()
+    if not FEWEST <= count <= MOST:
+        raise BadSetting(f"{count} parts were asked for. Ask for {FEWEST} to {MOST}.")
+    for finding in findings:
+        if finding not in card.findings:
+            raise unknown("finding", finding, list(card.findings))
+    work.expect(1 + len(others))
+    with torch.inference_mode(False):
+        prepared = prepare(radiograph, card.input, cleaning)
+        further = [prepare(other, card.input).image for other in others if other.key != radiograph.key]
+    with torch.inference_mode(False), classifier.alone(work) as network:
+        known_stage(card, network, stage)
+        images = prepared.image[None].to(classifier.device)
+        tape = Tape(network, images, grad_from=stage, wanted={card.findings.index(each): [stage] for each in findings})
+        refuse_one_cell(card, stage, tape.features(stage).shape)
+        maps = tape.features(stage)[0].cpu().numpy().copy()
+        gradients = {each: tape.gradient(stage, card.findings.index(each))[0].cpu().numpy() for each in findings}
+        passes = tape.forwards + len(further), tape.backwards
+        all_maps = [maps]
+        del tape
+        work.step(1)
+        for image in further:
+            other_tape = Tape(network, image[None].to(classifier.device), grad_from=network.last_stage)
+            all_maps.append(other_tape.features(stage)[0].cpu().numpy().copy())
+            del other_tape
+            work.step(1)
+    cells = np.concatenate([_cells(each) for each in all_maps])  # (all cells, K)
+    weights, patterns = _factorised(cells, count, card, stage, seed)
+    here = weights[: maps[0].size]
+    order = np.argsort(-weights.sum(axis=0), kind="stable")
+    placed = np.ascontiguousarray(here.T[order].reshape(count, *maps.shape[1:]), np.float32)
+    kept = np.ascontiguousarray(patterns[order], np.float32)
+    relevance = {
+        each: np.einsum("pk,pc,kc->p", kept, placed.reshape(count, -1), gradient.reshape(len(gradient), -1))
+        for each, gradient in gradients.items()
+    }
+    return Parts(
+        radiograph=radiograph.key,
+        checkpoint=card.key,
+        stage=stage,
+        maps=placed,
+        patterns=kept,
+        placement=prepared.placement,
+        relevance={each: values.astype(np.float32) for each, values in relevance.items()},
+        rest={each: float((maps * gradients[each]).sum() - values.sum()) for each, values in relevance.items()},
+        explained=_explained(cells, weights @ patterns),
+        clipped=_clipped(all_maps),
+        films=len(all_maps),
+        seconds=time.perf_counter() - start,
+        passes=passes,
+        cleaning=cleaning,
+    )
+
+
+def shown(found: Parts, part: int, *, finding: str = "") -> Explanation:
+    """One part as a map that the viewer, the overlay and the exports take. Raises: BadSetting for one not there."""
+    if not 0 <= part < len(found):
+        raise BadSetting(f"There is no part {part + 1}; there are {len(found)}. Choose one of them.")
+    return Explanation(
+        radiograph=found.radiograph,
+        checkpoint=found.checkpoint,
+        heat=found.maps[part].copy(),
+        placement=found.placement,
+        signed=False,
+        unit="activation",
+        method="parts",
+        finding=finding,
+        layer=found.stage,
+        settings={"part": part + 1, "parts": len(found)},
+        seconds=found.seconds,
+        passes=found.passes,
+        title=f"Part {part + 1} of {len(found)}",
+        cleaning=found.cleaning,
+        void=not found.maps[part].any(),
+    )
+
+
+def _cells(maps: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(h·w, K) of (K, h, w), nothing below zero; in float64, so that the same film gives the same regions."""
+    return np.maximum(maps.reshape(len(maps), -1).T, 0).astype(np.float64)
+
+
+def _factorised(
+    cells: NDArray[np.float64], count: int, card: Checkpoint, stage: str, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(cells, P) weights and (P, K) patterns of length 1."""
+    if not cells.any():
+        raise Unfit(
+            f"No unit of {stage} of {card.name} answers to this film, so there are no parts. Choose another stage."
+        )
+    if count > min(cells.shape):
+        raise BadSetting(
+            f"{stage} of {card.name} has {cells.shape[1]} units in {cells.shape[0]} cells, so it has no {count} parts. "
+            "Ask for fewer, or choose another stage."
+        )
+    scale = cells.max()
+    model = NMF(count, init="nndsvda", random_state=seed, max_iter=_STEPS, tol=_TOLERANCE)
+    weights = model.fit_transform(cells / scale) * scale
+    lengths = np.linalg.norm(model.components_, axis=1)
+    return weights * lengths, model.components_ / np.maximum(lengths, np.finfo(np.float64).tiny)[:, None]
+
+
+def _explained(cells: NDArray[np.float64], made: NDArray[np.float64]) -> float:
+    varies = float(((cells - cells.mean(axis=0)) ** 2).sum())
+    return 1 - float(((cells - made) ** 2).sum()) / varies if varies else 1.0
+
+
+def _clipped(maps: Sequence[NDArray[np.float32]]) -> float:
+    whole = sum(float((each.astype(np.float64) ** 2).sum()) for each in maps)
+    below = sum(float((np.minimum(each, 0).astype(np.float64) ** 2).sum()) for each in maps)
+    return below / whole if whole else 0.0

@@ -1,0 +1,284 @@
+"""Concepts made on the spot, and whether a network's score hangs on them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import LayerGradientXActivation
+from captum.concept import TCAV, Classifier, Concept
+from numpy.typing import NDArray
+
+from core.errors import BadData, BadSetting, Stopped, UnknownName
+from core.explain.evidence import Tape
+from core.image.phantom import draw
+from core.image.prepare import prepare, windowed
+from core.layers.concepts.answer import Sensitivity
+from core.layers.concepts.made import Made, concepts
+from core.layers.concepts.taken import take
+from core.layers.concepts.tcav import sensitivity, share_above_zero, way, welch
+from core.layers.reference import Film, ReferenceSet, from_data, some
+from core.lungs import segment
+from core.models.classifier import load
+from core.types import Heat, Origin, Radiograph
+from core.work import Work
+from tests.layers import planted
+
+FILM = draw(seed=3, height=300, width=260).radiograph
+
+
+def _films(count: int, *, squares: bool = False) -> ReferenceSet:
+    """Noise, every other film with a square; or with two more of them in each."""
+
+    def drawn(number: int) -> Radiograph:
+        chance = np.random.default_rng([7, number])
+        many = (number % 2) + (2 if squares else 0)
+        return planted.film(number + 1000 * squares, squares=[tuple(chance.integers(2, 26, 2)) for _ in range(many)])
+
+    return ReferenceSet("noise", tuple(Film(f"film {n}", partial(drawn, n)) for n in range(count)))
+
+
+def _square(film: Radiograph, chance: np.random.Generator) -> Heat:
+    """A white square is drawn in."""
+    grey = windowed(film.pixels, film.black, film.white)
+    y, x = chance.integers(2, 26, 2)
+    grey[y : y + 4, x : x + 4] = 1
+    return grey
+
+
+def _darker(film: Radiograph, chance: np.random.Generator) -> Heat:
+    """All of the film is darker."""
+    grey = windowed(film.pixels, film.black, film.white)
+    return np.where(grey < 0.5, grey * np.float32(0.7), grey)
+
+
+def _nothing(film: Radiograph, chance: np.random.Generator) -> Heat:
+    """Nothing is changed."""
+    return windowed(film.pixels, film.black, film.white)
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Concepts that the planted network knows or not."""
+    made = {
+        name: Made(name, name.title(), "", change)
+        for name, change in {"square": _square, "darker": _darker, "nothing": _nothing}.items()
+    }
+    assert len(concepts)  # all modules are imported
+    monkeypatch.setattr(concepts, "_registered", made)
+
+
+@pytest.mark.parametrize("name", list(concepts))
+def test_a_concept_is_drawn_as_deep_as_the_film_and_the_same_each_time(name: str) -> None:
+    small = replace(FILM, pixels=(FILM.pixels >> 4).astype(np.uint8), white=255, origin=Origin("PNG", "L", 8))
+    for film in (FILM, small):
+        changed = concepts[name].on(film)
+        assert (changed.pixels.dtype, changed.pixels.shape) == (film.pixels.dtype, film.pixels.shape)
+        assert (changed.black, changed.white, changed.spacing, changed.view) == (
+            film.black,
+            film.white,
+            film.spacing,
+            film.view,
+        )
+        assert changed.drawn == film.drawn
+        assert not changed.pixels.flags.writeable
+        assert changed.pixels.max() <= max(film.white, film.pixels.max())
+        assert concepts[name].on(film).key == changed.key != film.key
+        assert concepts[name].on(film, seed=1).key != changed.key
+        assert concepts[name].title in changed.name
+    assert concepts[name].plain.endswith(".")
+
+
+@pytest.mark.parametrize("name", ["side-marker", "burnt-in-text", "pacemaker", "opacity"])
+def test_what_is_drawn_in_leaves_the_rest_of_the_film_as_it_was(name: str) -> None:
+    changed = concepts[name].on(FILM).pixels != FILM.pixels
+
+    assert 0.0005 < changed.mean() < 0.2
+
+
+def test_an_opacity_lies_in_a_lung_and_brightens_it() -> None:
+    inside = segment(FILM)
+    for seed in range(4):
+        rise = concepts["opacity"].on(FILM, seed=seed).pixels.astype(int) - FILM.pixels
+        assert rise.min() >= 0
+        assert rise[inside].sum() > 0.9 * rise.sum()
+
+
+def test_a_marker_stands_at_the_side_that_it_names() -> None:
+    sides = set()
+    for seed in range(8):
+        rows, columns = np.nonzero(concepts["side-marker"].on(FILM, seed=seed).pixels != FILM.pixels)
+        assert rows.max() < 0.25 * FILM.pixels.shape[0]
+        sides.add(columns.mean() < FILM.pixels.shape[1] / 2)
+    assert sides == {True, False}
+
+
+def test_values_beyond_the_window_stay_where_nothing_is_drawn() -> None:
+    film = replace(FILM, black=1000.0, white=3000.0)
+    changed = concepts["side-marker"].on(film)
+
+    assert changed.pixels.min() == film.pixels.min() < 1000
+
+
+@pytest.mark.usefixtures("known")
+def test_the_planted_concept_is_found_and_others_are_not() -> None:
+    found = sensitivity(planted.classifier(), _films(40), ["square", "darker", "nothing"])
+    by = {(each.concept, each.finding, each.stage): each for each in found.answers}
+
+    for stage in ("stage 1", "stage 2"):
+        square = by["square", "square", stage]
+        assert square.sensitive
+        assert square.p < 0.01
+        assert square.accuracy == 1.0
+        assert square.effect
+        assert square.effect.low > 1
+        if stage == "stage 2":  # before it a ReLU stands, shut where a film has no square
+            assert square.score == 1.0
+            assert square.rise == pytest.approx(square.effect.value, rel=0.25)
+        assert "Sensitive at" in square.sentence
+        darker = by["darker", "square", stage]
+        assert darker.told_apart
+        assert not darker.sensitive
+        assert darker.score == 0.5  # the unit that counts does not hear of it, for or against
+        nothing = by["nothing", "square", stage]
+        assert nothing.verdict == "no direction"
+        assert "cannot be told apart" in nothing.sentence
+        assert not by["square", "nothing", stage].sensitive
+    assert (found.films, found.told, len(found.answers)) == (40, "noise", 3 * 2 * 2)
+    assert {each.tests for each in found.answers} == {12}
+
+
+@pytest.mark.usefixtures("known")
+def test_a_folder_of_examples_is_a_concept_too() -> None:
+    found = sensitivity(planted.classifier(), _films(40), examples=_films(24, squares=True), findings=["square"])
+
+    assert [each.verdict for each in found.answers] == ["sensitive", "sensitive"]
+    assert {(each.made, each.effect, each.films) for each in found.answers} == {(False, None, 24)}
+
+
+def test_examples_that_are_like_all_others_have_no_direction() -> None:
+    both = _films(80).films
+    first, second = ReferenceSet("some", both[:40]), ReferenceSet("like them", both[40:])
+    found = sensitivity(planted.classifier(), first, examples=second, findings=["square"])
+
+    assert [each.verdict for each in found.answers] == ["no direction"] * 2
+
+
+class _Given(Classifier):  # type: ignore[misc]
+    """Captum's classifier with a direction that is known already."""
+
+    def __init__(self, direction: NDArray[np.float64], cells: int) -> None:
+        self._weights = torch.from_numpy(np.repeat(direction, cells)).float()
+
+    def train_and_eval(self, dataloader: Any, **kwargs: Any) -> dict[str, float]:
+        self.seen = sum(len(labels) for _, labels in dataloader)
+        return {"accs": 1.0}
+
+    def weights(self) -> torch.Tensor:
+        return torch.stack([self._weights, -self._weights])
+
+    def classes(self) -> list[int]:
+        return [0, 1]
+
+
+def _given(film: Radiograph) -> Radiograph:
+    return film
+
+
+def _batches(images: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    return [image[None] for image in images]
+
+
+def test_captum_gives_the_same_scores_for_the_same_directions(classifier: Any, tmp_path: Path) -> None:
+    stage = "stage 3"
+    films = [draw(seed=seed, height=128, width=128).radiograph for seed in range(12)]
+    drawn = ReferenceSet("drawn", tuple(Film(film.name, partial(_given, film)) for film in films))
+    taken = take(classifier, drawn, ["over-exposed"], stages=[stage], findings=["pneumonia"])
+    towards = way(taken.changed["over-exposed"].means[stage], taken.plain.means[stage]).direction
+    pushes = taken.plain.pushes[stage, "pneumonia"]
+    images = [prepare(film, classifier.checkpoint.input).image for film in films]
+    mean = pushes.mean(axis=0).astype(np.float64)
+    mixed = pushes[0] - mean * (pushes[0] @ mean) / (mean @ mean)  # for some films, against others
+    for direction in (towards, mixed):
+        with classifier.alone() as network:
+            cells = Tape(network, images[0][None], grad_from=network.last_stage).features(stage)[0, 0].numel()
+            given = _Given(direction, cells)
+            name = f"features.{network.stages[stage]}"
+            gradient = LayerGradientXActivation(network, None, multiply_by_inputs=False)
+            theirs = TCAV(network, [name], classifier=given, layer_attr_method=gradient, save_path=str(tmp_path))
+            sets = [[Concept(0, "with", _batches(images[:4])), Concept(1, "without", _batches(images[4:8]))]]
+            found = theirs.interpret(torch.stack(images), sets, target=1)["0-1"][name]
+        assert given.seen == 8
+        assert found["sign_count"][0].item() == pytest.approx(share_above_zero(pushes @ direction))
+        assert found["magnitude"][0].item() == pytest.approx((pushes @ direction).mean(), rel=1e-3, abs=1e-6)
+        for saved in tmp_path.rglob("*.pkl"):
+            saved.unlink()  # or it would read the direction from there
+    assert 0 < found["sign_count"][0].item() < 1  # or the comparison would say little
+
+
+def test_the_test_is_welchs_and_has_an_answer_where_nothing_varies() -> None:
+    same, other = np.full(20, 1.0), np.full(20, 0.5)
+    varied = np.random.default_rng(0).uniform(size=20)
+
+    assert welch(same, same) == 1.0
+    assert welch(same, other) < 1e-10
+    assert welch(same, varied) < 1e-5
+    assert welch(varied, varied[::-1]) == pytest.approx(1.0)
+
+
+def test_what_is_neither_for_nor_against_counts_half() -> None:
+    assert share_above_zero(np.array([1.0, 0.0, -1.0, 2.0])) == 0.625
+
+
+@pytest.mark.usefixtures("known")
+def test_bad_questions_are_told_in_one_sentence() -> None:
+    here = planted.classifier()
+    with pytest.raises(BadData, match="noise: 19 films, but the test takes 20 or more"):
+        sensitivity(here, _films(19), ["square"])
+    with pytest.raises(BadData, match="9 examples, but the test takes 10"):
+        sensitivity(here, _films(20), examples=_films(9))
+    with pytest.raises(UnknownName, match=r"no concept named 'squares'. Did you mean 'square'"):
+        sensitivity(here, _films(20), ["squares"])
+    with pytest.raises(UnknownName, match="no layer of by hand named 'stage 9'"):
+        sensitivity(here, _films(20), ["square"], stages=["stage 9"])
+    with pytest.raises(UnknownName, match="no finding named 'squre'"):
+        sensitivity(here, _films(20), ["square"], findings=["squre"])
+    with pytest.raises(BadSetting, match="No concept was given"):
+        sensitivity(here, _films(20))
+    with pytest.raises(BadSetting, match="two runs or more, not 1"):
+        sensitivity(here, _films(20), ["square"], runs=1)
+
+
+@pytest.mark.usefixtures("known")
+def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:
+    told: list[tuple[int, int]] = []
+    work = Work(tell=lambda done, total: told.append((done, total)))
+    sensitivity(planted.classifier(), _films(20), ["square"], work=work)
+    assert told[-1] == (40, 40)
+
+    work.cancel()
+    with pytest.raises(Stopped, match="cancelled"):
+        sensitivity(planted.classifier(), _films(20), ["square"], work=work)
+
+
+@pytest.mark.usefixtures("known")
+def test_films_that_cannot_be_read_are_told_and_left_out() -> None:
+    def broken() -> Radiograph:
+        raise BadData("It is broken.")
+
+    films = ReferenceSet("noise", (Film("bad", broken), *_films(20).films))
+    found = sensitivity(planted.classifier(), films, ["square"], findings=["square"])
+
+    assert (found.films, found.skipped) == (20, (("bad", "It is broken."),))
+    assert found.answers[0].sensitive
+
+
+def test_on_real_films_every_stage_notices_a_pacemaker(real_films: Path) -> None:
+    films = some(from_data(real_films, split="test"), 20)
+    found: Sensitivity = sensitivity(load("small-cnn"), films, ["pacemaker"], findings=["covid"])
+
+    assert all(each.told_apart for each in found.answers)
