@@ -12,17 +12,18 @@ so that weak heat leaves the film visible, and everything from half of the scale
 import base64
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 
 from core.errors import BadSetting
 from core.image.prepare import enlarge
 from core.lettering import GROUND, INK, QUIET, colour_bar, paragraphs
-from core.types import FUSED, Explanation, Heat, Radiograph
+from core.types import FUSED, Explanation, Heat, Placement, Radiograph
 
 Rgb = NDArray[np.uint8]
 
@@ -30,9 +31,12 @@ OPACITY = 0.45
 SEQUENTIAL = ("inferno", "viridis", "cividis", "magma")
 # Dark in the middle, so that they read over a dark film; blue or green against, orange, red or purple for the finding.
 DIVERGING = ("managua_r", "berlin", "vanimo_r")
+# Okabe and Ito 2008: told apart by all kinds of colour vision; for regions, which have no order.
+REGIONS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2", "#ffffff")
 NOTICE = "For research and teaching. Not for diagnosis."
 DRAWN = "Drawn phantom, not a person's film."
 
+_REGION = 0.55  # opacity of a region where its part is strongest
 _COARSE = 64  # cells a side, up to which a map's colours end at its peak
 _BAND = 128  # film rows blended at once: bounds the memory for a 15-megapixel film, and fits the cache
 _LEAST_WIDTH = 480  # px: a legend below a narrower film could not be read
@@ -230,6 +234,70 @@ def overlay(
         return picture
     bar = None if missing else (scale, colours, threshold)
     return _with_legend(picture, radiograph, explanation, bar=bar, missing=missing)
+
+
+def regions(
+    radiograph: Radiograph,
+    maps: NDArray[np.float32],
+    placement: Placement,
+    *,
+    words: Sequence[str] = (),
+    title: str = "",
+    longest: int | None = None,
+) -> Rgb:
+    """Parts as coloured regions over the radiograph: each pixel in the colour of its strongest part, as opaque as that
+    part is there, by its own maximum; below it, with words, a legend.
+
+    maps:    (P, h, w), 0 or more, of 8 parts at most.
+    words:   one a part; none for no legend.
+    longest: px, the picture's long side where the film is larger.
+    Returns: (H', W', 3) uint8.
+    Raises:  ValueError for more parts than colours, or not one word a part.
+    """
+    if len(maps) > len(REGIONS) or (words and len(words) != len(maps)):
+        raise ValueError(f"there are {len(maps)} parts, {len(REGIONS)} colours and {len(words)} words")
+    grey = display(radiograph)
+    height, width = grey.shape
+    shrunk = min(1.0, (longest or max(grey.shape)) / max(grey.shape))
+    if shrunk < 1:
+        size = max(1, round(width * shrunk)), max(1, round(height * shrunk))
+        grey = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
+        across, down = size[0] / width, size[1] / height
+        placement = replace(
+            placement,
+            x0=placement.x0 * across,
+            x1=placement.x1 * across,
+            y0=placement.y0 * down,
+            y1=placement.y1 * down,
+        )
+    best, part = np.zeros(grey.shape, np.float32), np.zeros(grey.shape, np.intp)
+    for number, heat in enumerate(maps):
+        there = np.nan_to_num(enlarge(heat, placement, (grey.shape[0], grey.shape[1])), nan=0.0)
+        wins = there > best
+        best[wins], part[wins] = there[wins], number
+    peaks = np.maximum(maps.max(axis=(1, 2)), np.finfo(np.float32).tiny)
+    alpha = (_REGION * np.sqrt(np.clip(best / peaks[part], 0, 1)))[:, :, None]
+    colours = np.array([ImageColor.getrgb(each) for each in REGIONS], np.float32)
+    picture = np.floor(grey[:, :, None] * (1 - alpha) + colours[part] * alpha + 0.5).astype(np.uint8)
+    return _with_regions(picture, radiograph, words, title) if words else picture
+
+
+def _with_regions(picture: Rgb, radiograph: Radiograph, words: Sequence[str], title: str) -> Rgb:
+    """The picture on black with a line a part below, in its colour."""
+    height, width = picture.shape[:2]
+    total = max(width, _LEAST_WIDTH)
+    letter = max(12, round(total / 56))
+    lines = [(title, INK)]
+    for said, colour in zip(words, REGIONS, strict=False):
+        red, green, blue = ImageColor.getrgb(colour)[:3]
+        lines.append((f"■ {said}", (red, green, blue)))
+    lines += [(radiograph.name, QUIET)] + ([(DRAWN, INK)] if radiograph.drawn else []) + [(NOTICE, QUIET)]
+    below = paragraphs(lines, width=total, letter=letter)
+    whole = np.zeros((height + below.height, total, 3), np.uint8)
+    left = (total - width) // 2
+    whole[:height, left : left + width] = picture
+    whole[height:] = np.asarray(below)
+    return whole
 
 
 def legend_bar(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands import options
+from core.commands.concepts import concepts, parts
 from core.commands.evaluate import chosen
 from core.commands.figures import weighed
 from core.commands.stages import stages
@@ -26,10 +27,12 @@ def layers() -> None:
       python -m core layers removal ../shared/cxr --stage "stage 3" --top 20
       python -m core layers without film.dcm --top 20
       python -m core layers stages film.dcm --data ../shared/cxr --limit 600
+      python -m core layers concepts --phantoms 40 --concept side-marker
+      python -m core layers parts film.dcm --count 5 --out parts.png
     """
 
 
-for command in (without, stages):
+for command in (without, stages, concepts, parts):
     layers.add_command(command)
 
 

@@ -1,7 +1,10 @@
 """What came of testing a concept, in figures and in one plain sentence."""
 
+import csv
+import io
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +104,31 @@ class Answer:
             return f"Sensitive at {self.stage}: {rises} ({_p(self.corrected)}{of})."
         return f"Not sensitive at {self.stage}: {rises}, which can be chance ({_p(self.corrected)}{of})."
 
+    def record(self) -> dict[str, Any]:
+        """As a line for programs and tables."""
+        change = self.effect
+        return {
+            "concept": self.concept,
+            "made": self.made,
+            "stage": self.stage,
+            "finding": self.finding,
+            "score": self.score,
+            "score_at_random": float(self.random.mean()),
+            "p": self.p,
+            "p_corrected": self.corrected,
+            "tests": self.tests,
+            "told_apart": self.told_apart,
+            "accuracy": self.accuracy,
+            "held_out_pairs": self.held,
+            "rise_logits": self.rise,
+            "change_logits": change.value if change else None,
+            "change_low": change.low if change else None,
+            "change_high": change.high if change else None,
+            "films": self.films,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
@@ -118,6 +146,14 @@ class Sensitivity:
     runs: int
     answers: tuple[Answer, ...]
     skipped: tuple[tuple[str, str], ...]
+
+    def csv(self) -> str:
+        """A line an answer."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, ["checkpoint", "set", *self.answers[0].record()], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"checkpoint": self.checkpoint, "set": self.told, **each.record()} for each in self.answers)
+        return text.getvalue()
 
 
 def _share(value: float) -> str:
