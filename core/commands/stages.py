@@ -166,6 +166,7 @@ def _probe(found: "Probe") -> dict[str, Any]:
         "balanced": found.balanced.card(),
         "auc": found.auc.card(),
         "accuracy": found.accuracy.card(),
+        "behind": found.behind.card(),
         "agrees": found.agrees.card() if found.agrees else None,
     }
 

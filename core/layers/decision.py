@@ -32,7 +32,7 @@ from core.types import Checkpoint, Cleaning, Radiograph
 from core.work import Work
 
 _BLOCK = 8  # films
-_FIGURES = ("balanced", "auc", "accuracy", "agrees")
+_FIGURES = ("balanced", "auc", "accuracy", "agrees", "behind")
 
 Truth = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
@@ -43,6 +43,7 @@ class Probe:
     """What can be read off one stage, on films that were not learned from.
 
     balanced: accuracy as if each finding had equally many films; auc: mean over the findings; accuracy: plain.
+    behind:   by how much the last stage's balanced accuracy is higher, film by film.
     agrees:   share of answers that are the network's own; None where it does not know these findings.
     line:     the probe itself, for further films.
     """
@@ -52,6 +53,7 @@ class Probe:
     balanced: Estimate
     auc: Estimate
     accuracy: Estimate
+    behind: Estimate
     agrees: Estimate | None
     line: Line
 
@@ -151,12 +153,15 @@ def probes(
                 figures["balanced"],
                 figures["auc"],
                 figures["accuracy"],
+                figures["behind"],
                 figures["agrees"] if network else None,
                 line,
             )
             for (stage, units), line, figures in zip(read.units.items(), lines, estimates, strict=False)
         ),
-        network={name: found for name, found in estimates[-1].items() if name != "agrees"} if network else {},
+        network={name: found for name, found in estimates[-1].items() if name in ("balanced", "auc", "accuracy")}
+        if network
+        else {},
         learned=frozenset(keys[place] for place in learned),
         held={keys[place]: said[:, place] for place in asked},
         skipped=skipped + len(read.films) - len(kept),
@@ -274,16 +279,19 @@ def _estimates(
         found.append(network[1][asked])
 
     def figures(films: NDArray[np.intp]) -> Numbers:
-        rows = []
+        rows: list[float] = []
+        last = balanced_accuracy(found[len(said) - 1][films], truth[films], multi_label=not exclusive)
         for each, own in zip(likely, found, strict=True):
+            balanced = balanced_accuracy(own[films], truth[films], multi_label=not exclusive)
             right = truth[films] == own[films]
             areas = [auc(each[films, place], truth[films, place]) for place in range(truth.shape[1])]
             same = found[-1][films] == own[films]
             rows += [
-                balanced_accuracy(own[films], truth[films], multi_label=not exclusive),
+                balanced,
                 float(np.mean(areas)),
                 float(right.all(axis=1).mean() if exclusive else right.mean()),
                 float(same.all(axis=1).mean() if exclusive else same.mean()),
+                last - balanced,
             ]
         return np.array(rows)
 

@@ -7,27 +7,33 @@ from core.evaluate.intervals import Estimate
 from core.layers.decision import Probes, taken
 from core.models.findings import words as plain_words
 
+FEW = 50  # films, below which a probe that does as well at once proves little
+
 
 def earliest(found: Probes) -> str:
-    """The first stage whose probe does as well as the best: within half its interval of balanced accuracy."""
-    best = max(found.stages, key=lambda probe: probe.balanced.value)
-    slack = (best.balanced.high - best.balanced.low) / 2
-    return next(probe.stage for probe in found.stages if probe.balanced.value >= best.balanced.value - slack)
+    """The first stage whose probe the last one's is not clearly better than: the interval of the difference holds 0."""
+    return next(probe.stage for probe in found.stages if not probe.behind.low > 0)
 
 
 def words(found: Probes) -> tuple[str, ...]:
     """What the probes say of the network, in sentences."""
     first, last = found.stages[0], found.stages[-1]
-    of = f"{found.films} films of {found.patients} patients"
     sentences = [
-        f"On {of} a straight line through the averaged units is right for {_share(first.balanced)} at {first.stage} "
-        f"and {_share(last.balanced)} at {last.stage} (balanced accuracy; chance {found.chance:.2f})."
+        f"On {found.films} films of {found.patients} patients the balanced accuracy is {_weighed(first.balanced)} at "
+        f"{first.stage} and {_weighed(last.balanced)} at {last.stage}; chance {found.chance:.2f}."
     ]
     stage = earliest(found)
-    if stage == last.stage:
-        sentences.append(f"The decision is not there before {stage}: each stage before it knows clearly less.")
+    if found.films < FEW and stage == first.stage:
+        sentences.append(f"{found.films} films are too few to tell the stages apart: give more.")
+    elif stage == last.stage:
+        sentences.append(
+            f"The decision is not there before {stage}: a probe of each stage before it does clearly worse."
+        )
     else:
-        sentences.append(f"From {stage} on the probes do about as well as they ever do: so early it can be decided.")
+        sentences.append(
+            f"From {stage} on a probe does as well as at {last.stage}, as far as these films can tell: so early can it "
+            "be decided."
+        )
     if found.drawn:
         sentences.append("These are drawn phantoms, which are easy: what holds for them need not hold for real films.")
     else:
@@ -57,5 +63,5 @@ def _answer(row: NDArray[np.float32], found: Probes) -> str:
     )
 
 
-def _share(figure: Estimate) -> str:
-    return f"{figure.value:.2f}, 95 % interval {figure.low:.2f} to {figure.high:.2f},"
+def _weighed(figure: Estimate) -> str:
+    return f"{figure.value:.2f} (95 % interval {figure.low:.2f} to {figure.high:.2f})"

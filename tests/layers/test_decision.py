@@ -153,7 +153,8 @@ def test_the_words_say_where_it_is_decided() -> None:
     first, second, *_ = words(found)
     assert "40 films of 40 patients" in first
     assert "chance 0.50" in first
-    assert second.startswith("From stage 1 on")
+    assert second == "40 films are too few to tell the stages apart: give more."
+    assert words(replace(found, films=400))[1].startswith("From stage 1 on a probe does as well as at stage 2")
 
 
 def test_the_words_of_a_film_say_where_the_answer_turns() -> None:

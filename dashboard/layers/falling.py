@@ -1,0 +1,163 @@
+"""How fast the finding falls as units of a stage are switched off, by three orders; a click says how many go."""
+
+from collections.abc import Sequence
+from math import log10
+from typing import Any
+
+import streamlit as st
+
+from core.layers.plan import Plan
+from core.layers.removal import Curve, points
+from core.layers.switch import Ranking
+from core.models.findings import words
+from dashboard import cache, draw, markup, waiting
+from dashboard.desk import Chosen
+from dashboard.layers import off
+from dashboard.line import Asked
+from dashboard.models import axes
+from dashboard.models.plots import ACCENT
+from dashboard.state import Session, bind, entered, session
+
+_CHART = "curve of units"
+_TALL = 300  # px
+_EVERY = 0.2  # s between two looks at how far it is
+_PATIENCE = 0.3  # s
+_TICKS = (0, 1, 3, 10, 30, 100, 300, 1000, 3000)
+_NAMES: dict[Ranking, str] = {
+    "relevance": "most relevant first",
+    "activation": "strongest first",
+    "random": "at random",
+}
+_LOOKS: dict[Ranking, tuple[str, str]] = {  # colour and dash
+    "relevance": (ACCENT, "solid"),
+    "activation": (axes.NEUTRAL, "solid"),
+    "random": (axes.NEUTRAL, "dot"),
+}
+
+
+def section(chosen: Chosen, plan: Plan, stage: str) -> None:
+    """The curve: at the last stage at once, at others when it is asked for, since it runs the rest of the network."""
+    last = plan.stages[-1].name == stage
+    draw.section(f"How fast {words(chosen.finding)} falls", f"units of {stage}, on this film")
+    asked_for, key = session().layers.removing.drawn, _key(chosen, stage)
+    with draw.shown():
+        if not last and key not in asked_for:
+            passes = 3 * (len(points(plan.stage(stage).shape[0])) - 1)
+            told = f"The rest of the network runs {passes} times, with fewer units each time."
+            st.html(markup.paragraph(told, quiet=True))
+            st.button("Draw the curve", icon=":material/show_chart:", on_click=asked_for.add, args=(key,))
+            return
+        fill = session().layers.fill
+        asked = cache.removal(chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding, stage, fill)
+        if not asked.wait(_PATIENCE):
+            with st.container(key="curve busy", horizontal=True, vertical_alignment="center", gap="small"):
+                _coming(asked)
+                if not last:
+                    st.button(
+                        "Cancel",
+                        key="cancel curve",
+                        icon=":material/close:",
+                        type="tertiary",
+                        on_click=asked_for.discard,
+                        args=(key,),
+                    )
+            return
+        asked.leave()
+        _drawn(asked.answer(), stage)
+
+
+@st.fragment
+def _drawn(curves: Sequence[Curve], stage: str) -> None:
+    """The plot and, below it, how many units that makes."""
+    removing = session().layers.removing
+    counts = [int(count) for count in curves[0].counts[1:]]
+    now = min(counts, key=lambda count: abs(count - removing.top))
+    st.plotly_chart(
+        plot(curves, now),
+        key=_CHART,
+        on_select=_picked,
+        selection_mode="points",
+        config={"displayModeBar": False},
+        theme="streamlit",
+    )
+    with st.container(key="curve chosen", horizontal=True, vertical_alignment="bottom", gap="small"):
+        key = bind("top on the curve", now)
+        st.select_slider("Units switched off", counts, key=key, on_change=draw.kept, args=(key, _keep_top))
+        curve = next(curve for curve in curves if curve.ranking == removing.by)
+        units = tuple((stage, int(channel)) for channel in curve.order[:now])
+        if st.button(f"Switch off these {now}", key="switch off these", on_click=off.instead, args=(stage, units)):
+            st.rerun()
+    st.html(markup.paragraph(told(curves, now), quiet=True))
+
+
+def told(curves: Sequence[Curve], count: int) -> str:
+    """What so many units cost in each order, and the areas, in sentences."""
+    falls = ", ".join(f"{_signed(-curve.fall(count))} {_NAMES[curve.ranking]}" for curve in curves)
+    areas = ", ".join(f"{_signed(curve.area)} {_NAMES[curve.ranking]}" for curve in curves)
+    return (
+        f"{count} units off change the logit by {falls}. Mean logit on the way to all units (area under the curve; the "
+        f"lower, the earlier an order takes what matters): {areas}."
+    )
+
+
+def plot(curves: Sequence[Curve], now: int) -> axes.Plot:
+    """The logit against the number of units that are off, few units spread wide; a line at `now`."""
+    most = int(curves[0].counts[-1])
+    traces: list[dict[str, Any]] = []
+    for curve in curves:
+        colour, dash = _LOOKS[curve.ranking]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": _NAMES[curve.ranking],
+                "x": [_place(count) for count in curve.counts.tolist()],
+                "y": curve.logits.tolist(),
+                "customdata": curve.counts.tolist(),
+                "line": {"color": colour, "width": 2, "dash": dash},
+                "marker": {"size": 6, "color": colour},
+                "hovertemplate": f"%{{customdata}} off, {_NAMES[curve.ranking]}<br>logit %{{y:.2f}}<extra></extra>",
+            }
+        )
+    ticks = [tick for tick in _TICKS if tick <= most]
+    x = axes.axis("Units switched off", ends=[-0.05, _place(most) + 0.05], grid=False)
+    x |= {"tickvals": [_place(tick) for tick in ticks], "ticktext": [str(tick) for tick in ticks]}
+    layout = axes.layout(x=x, y=axes.axis("Logit"), height=_TALL)
+    layout["margin"]["r"] = 16  # room for the last number
+    return {"data": traces, "layout": layout | {"shapes": [axes.upright(_place(now))]}}
+
+
+@st.fragment(parallel=True)
+def _coming(asked: Asked[tuple[Curve, ...]]) -> None:
+    with asked:
+        tell = waiting.tells(st.empty(), "Curve")
+        tell(asked)
+        while not asked.wait(_EVERY):
+            tell(asked)
+    st.rerun()
+
+
+def _place(count: int) -> float:
+    """Where so many units lie on the axis: as a logarithm, that has room for none."""
+    return log10(1 + count)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _key(chosen: Chosen, stage: str) -> tuple[str, str, str, str]:
+    return chosen.checkpoint.key, chosen.radiograph.key, chosen.finding, stage
+
+
+def _picked() -> None:
+    """A click on a point chooses as many units, and the order of that curve."""
+    picked = entered(_CHART).selection.points
+    if picked and picked[0]["customdata"]:
+        found = picked[0]["customdata"]
+        session().layers.removing.top = int(found[0] if isinstance(found, list) else found)
+        session().layers.removing.by = list(_NAMES)[picked[0]["curve_number"]]
+
+
+def _keep_top(here: Session, count: int) -> None:
+    here.layers.removing.top = count

@@ -1,0 +1,303 @@
+"""How early is the decision made: linear probes of every stage, over labelled films or drawn ones."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.evaluate.intervals import Estimate
+from core.layers import labelled
+from core.layers.decision import Probes, fits, said
+from core.layers.labelled import LabelledSet
+from core.layers.verdict import turn, words
+from core.models.findings import words as plain
+from core.types import Checkpoint, Radiograph
+from dashboard import cache, draw, markup, paths, waiting
+from dashboard.compare import sources
+from dashboard.compare.agree import box
+from dashboard.line import Asked
+from dashboard.models import axes
+from dashboard.models.plots import ACCENT
+from dashboard.state import Probing, Session, bind, session
+
+_ABOUT = (
+    "A probe is a straight line through what the units of one stage answer on average. If it tells the findings of "
+    "films apart that it never saw, the stage already holds what is needed for that (Alain and Bengio 2016, "
+    "arXiv:1610.01644)."
+)
+_SOURCES = {False: "Drawn phantoms", True: "A table of labelled films"}
+_MOST = 2000  # films
+_EVERY = 0.2  # s between two looks at how far it is
+_PATIENCE = 0.3  # s
+_TALL = 320  # px
+
+
+def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
+    """What is asked, then progress or what came of it."""
+    here = session().layers.probing
+    with st.container(key="probes", gap="small"):
+        draw.section("How early is the decision made", "linear probes of every stage")
+        st.html(markup.paragraph(_ABOUT, quiet=True))
+        _ask(here)
+        if not here.asked:
+            return
+        with draw.shown():
+            source, films = _films(here)
+            asked = cache.probes(card, source, films)
+            if not asked.wait(_PATIENCE):
+                with st.container(key="probes busy", horizontal=True, vertical_alignment="center", gap="small"):
+                    _coming(asked)
+                    st.button("Cancel", key="cancel probes", icon=":material/close:", type="tertiary", on_click=_cancel)
+                return
+            asked.leave()
+            _found(asked.answer(), radiograph, card)
+
+
+def _ask(here: Probing) -> None:
+    with st.container(key="probes asked", horizontal=True, vertical_alignment="bottom", gap="small"):
+        key = bind("source of probes", _on_path(here))
+        st.segmented_control(
+            "Films to learn from",
+            [False, True] if paths.local() else [False],
+            key=key,
+            format_func=_SOURCES.__getitem__,
+            required=True,
+            on_change=draw.kept,
+            args=(key, _keep_source),
+        )
+        if _on_path(here):
+            _path(here)
+        else:
+            key = bind("phantoms of probes", here.drawn)
+            st.number_input(
+                "Phantoms, every other with an opacity",
+                10,
+                400,
+                step=10,
+                key=key,
+                on_change=draw.kept,
+                args=(key, _keep_drawn),
+                width=270,
+            )
+        st.button(
+            "Ask the probes",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=_start,
+            disabled=_on_path(here) and not here.path,
+        )
+
+
+def _path(here: Probing) -> None:
+    key = bind("path of probes", here.path)
+    st.text_input(
+        "Table on this machine",
+        key=key,
+        placeholder="/data/films.csv with the columns file and label, or a folder with cxr.csv",
+        on_change=draw.kept,
+        args=(key, _keep_path),
+        width=360,
+    )
+    with draw.shown():
+        if found := sources.splits(here.path):
+            now = here.split if here.split in found else found[0]
+            draw.select("Asked about", found, now, _keep_split, at="probes", width=130)
+    key = bind("most of probes", here.most)
+    st.number_input(
+        "Films at most", 20, _MOST, step=50, key=key, on_change=draw.kept, args=(key, _keep_most), width=150
+    )
+
+
+def _films(here: Probing) -> tuple[Hashable, Callable[[], LabelledSet]]:
+    """What the answer depends on, and the films when their turn comes. Raises: BadData for what is no path."""
+    if not _on_path(here):
+        count = here.drawn
+        return ("phantoms", count), lambda: labelled.phantoms(count)
+    place, split, most = paths.typed(here.path), here.split or None, here.most
+    changed = place.stat().st_mtime if place.exists() else 0.0
+    return (
+        (str(place), changed, split, most),
+        lambda: labelled.from_data(place, split=split, limit=most),
+    )
+
+
+def _found(found: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
+    """Sentences, the curve over the stages, and what the probes say of this film."""
+    told, *more = words(found)
+    st.html(box(more[0], told))
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        draw.section("What can be read off each stage", f"{found.films} films, 95 % intervals")
+        st.plotly_chart(plot(found), key="curve of probes", config={"displayModeBar": False}, theme="streamlit")
+    with right:
+        _film(found, radiograph, card)
+    with st.expander("All figures", type="compact"):
+        st.html(_table(found))
+    seen = (
+        f" {found.skipped} films were left out: unreadable, or of a label that too few have." if found.skipped else ""
+    )
+    about = f"Films: {found.told}: {found.divided}. {' '.join(more[1:])}{seen}"
+    st.html(markup.paragraph(about, quiet=True))
+
+
+def _film(found: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
+    """What each stage's probe says of the film that is looked at."""
+    draw.section("What they say of this film", "by stage")
+    if not fits(found, radiograph):
+        st.html(markup.paragraph("Probes that learned from drawn phantoms cannot be asked about a real film."))
+        return
+    units = cache.averaged(card, radiograph, session().cleaning(radiograph.key)).result()
+    answers = said(found, radiograph, units)
+    st.plotly_chart(by_stage(found, answers), key="film by stage", config={"displayModeBar": False}, theme="streamlit")
+    st.html(markup.paragraph(turn(answers, found)))
+    if radiograph.key in found.learned and radiograph.key not in found.held:
+        st.html(markup.paragraph("The probes learned from this very film, so they know its answer.", quiet=True))
+
+
+def plot(found: Probes) -> axes.Plot:
+    """Balanced accuracy and AUC of each stage with their intervals; chance, and what the network itself reaches."""
+    stages = [probe.stage for probe in found.stages]
+    traces = [
+        _series("balanced accuracy", stages, [probe.balanced for probe in found.stages], ACCENT, "solid", -0.04),
+        _series("AUC", stages, [probe.auc for probe in found.stages], axes.NEUTRAL, "dot", 0.04),
+    ]
+    agrees = [probe.agrees for probe in found.stages if probe.agrees]
+    if agrees:
+        traces.append(_series("agrees with the network", stages, agrees, "#e69f00", "dash", 0.0))
+    last = len(stages) - 0.6
+    shapes = [axes.segment((-0.4, found.chance), (last, found.chance), dash="dot")]
+    notes = [_note(found.chance, f"chance {found.chance:.2f}")]
+    if found.network:
+        own = found.network["balanced"].value
+        shapes.append(axes.segment((-0.4, own), (last, own), dash="dash"))
+        notes.append(_note(own, f"the network {own:.2f}"))
+    x = axes.axis("", ends=[-0.4, last], grid=False) | {"tickvals": list(range(len(stages))), "ticktext": stages}
+    low = min(0.3, found.chance - 0.05, *(probe.balanced.low for probe in found.stages))
+    layout = axes.layout(x=x, y=axes.axis("", ends=[low, 1.02]), height=_TALL)
+    layout["margin"]["r"] = 96  # room for the notes
+    return {"data": traces, "layout": layout | {"shapes": shapes, "annotations": notes}}
+
+
+def by_stage(found: Probes, answers: NDArray[np.float32]) -> axes.Plot:
+    """The probability of each class by the probe of each stage; answers (S, C)."""
+    stages = [probe.stage for probe in found.stages]
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": plain(name),
+            "x": list(range(len(stages))),
+            "y": answers[:, place].tolist(),
+            "line": {"color": markup.colour(name), "width": 2},
+            "marker": {"color": markup.colour(name), "size": 8},
+            "hovertemplate": f"{plain(name)} %{{y:.2f}}<extra></extra>",
+        }
+        for place, name in enumerate(found.classes)
+    ]
+    x = axes.axis("", ends=[-0.4, len(stages) - 0.6], grid=False)
+    x |= {"tickvals": list(range(len(stages))), "ticktext": stages}
+    return {"data": traces, "layout": axes.layout(x=x, y=axes.axis("", ends=[0, 1.04]), height=_TALL)}
+
+
+def _series(
+    name: str, stages: Sequence[str], figures: Sequence[Estimate], colour: str, dash: str, apart: float
+) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": name,
+        "x": [place + apart for place in range(len(stages))],
+        "y": [figure.value for figure in figures],
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [figure.high - figure.value for figure in figures],
+            "arrayminus": [figure.value - figure.low for figure in figures],
+            "color": colour,
+            "thickness": 2,
+            "width": 0,
+        },
+        "line": {"color": colour, "width": 2, "dash": dash},
+        "marker": {"color": colour, "size": 8},
+        "hovertemplate": f"{name} %{{y:.2f}}<extra></extra>",
+    }
+
+
+def _note(y: float, text: str) -> axes.Plot:
+    """Quiet words right of the plot, at the height of a line."""
+    return axes.note(1.01, text) | {"xref": "paper", "y": y, "yref": "y", "yanchor": "middle"}
+
+
+def _table(found: Probes) -> str:
+    rows = [
+        [
+            probe.stage,
+            str(probe.units),
+            _weighed(probe.balanced),
+            _weighed(probe.auc),
+            _weighed(probe.accuracy),
+            _weighed(probe.agrees) if probe.agrees else "–",
+        ]
+        for probe in found.stages
+    ]
+    if found.network:
+        own = found.network
+        rows.append(
+            ["the network", "", *(_weighed(own[name]) for name in ("balanced", "auc", "accuracy")), ""],
+        )
+    rows.append(["chance", "", f"{found.chance:.2f}", "0.50", f"{found.majority:.2f} (always the commonest)", ""])
+    return markup.table(
+        ["", "units", "balanced accuracy", "AUC", "accuracy", "agrees with the network"],
+        rows,
+        caption=f"{found.films} films of {found.patients} patients, 95 % intervals over resampled patients.",
+        label="Linear probes by stage",
+    )
+
+
+def _weighed(figure: Estimate) -> str:
+    return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
+
+
+@st.fragment(parallel=True)
+def _coming(asked: Asked[Probes]) -> None:
+    with asked:
+        tell = waiting.tells(st.empty(), "Probes")
+        tell(asked)
+        while not asked.wait(_EVERY):
+            tell(asked)
+    st.rerun()
+
+
+def _on_path(here: Probing) -> bool:
+    return here.on_path and paths.local()
+
+
+def _start() -> None:
+    here = session().layers.probing
+    here.asked = True
+
+
+def _cancel() -> None:
+    session().layers.probing.asked = False
+
+
+def _keep_source(here: Session, on_path: bool) -> None:
+    here.layers.probing.on_path, here.layers.probing.asked = on_path, False
+
+
+def _keep_drawn(here: Session, count: int) -> None:
+    here.layers.probing.drawn, here.layers.probing.asked = count, False
+
+
+def _keep_path(here: Session, path: str) -> None:
+    here.layers.probing.path, here.layers.probing.asked = path.strip(), False
+
+
+def _keep_split(here: Session, split: str) -> None:
+    here.layers.probing.split, here.layers.probing.asked = split, False
+
+
+def _keep_most(here: Session, most: int) -> None:
+    here.layers.probing.most, here.layers.probing.asked = most, False

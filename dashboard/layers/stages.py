@@ -1,0 +1,134 @@
+"""Stage by stage: where each stage speaks for the finding, on how few units, and how early the decision is made."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from core.layers.passage import CARRIED, Carried, Passage
+from core.models.findings import words
+from core.types import Checkpoint, Explanation, Radiograph
+from dashboard import cache, desk, draw, markup, waiting
+from dashboard.layers import probing
+from dashboard.state import session
+from dashboard.viewer import controls, viewer
+
+TITLE, ORDER = "Stage by stage", 4
+_LINK = "stages"  # between the panes
+_LOOKS = Path(__file__).parent / "stages.css"
+_CAM, _RELEVANCE = "grad-cam", "hires-cam"
+_WIDE = 205  # px: about the width of a pane on a desktop
+_TALL = (120, 230)  # px: of a film on a pane, least and most
+
+Maps = Mapping[str | None, Explanation]
+
+
+def part(radiograph: Radiograph, card: Checkpoint) -> None:
+    """A column a stage, and below them what linear probes read off each."""
+    st.html(_LOOKS)
+    with st.container(key="by stage", gap="small"):
+        place = st.empty()
+        cleaning = session().cleaning(radiograph.key)
+        prediction = cache.predict(card, radiograph, cleaning, tell=waiting.tells(place, "Prediction"))
+        place.empty()
+        finding = desk.asked_finding(prediction, card)
+        draw.section(
+            f"From the film to {words(finding)} {prediction.probability(finding):.2f}",
+            "upper row: Grad-CAM; lower row: activation × gradient, every cell by its own weight",
+        )
+        _strip(radiograph, card, finding)
+        probing.section(radiograph, card, finding)
+
+
+@st.fragment(parallel=True)
+def _strip(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
+    """The columns, when they are there."""
+    cleaning, note = session().cleaning(radiograph.key), st.empty()
+    with draw.shown():
+        tell = waiting.tells(note, "Stages")
+        with st.skeleton(height=560):
+            asked = (card, radiograph, cleaning)
+            cams = cache.stages(*asked, finding=finding, method=_CAM).result(tell)[1]
+            signed = (("signed", True),)
+            relevant = cache.stages(*asked, finding=finding, method=_RELEVANCE, settings=signed).result(tell)[1]
+            found, why = cache.passages(*asked, finding).result(tell)
+        note.empty()
+        by_cam, by_relevance = ({map_.layer: map_ for map_ in maps} for maps in (cams, relevant))
+        with st.container(key="strip of stages"):
+            for each in found:
+                _column(radiograph, each, by_cam, by_relevance)
+        with st.container(key="controls of stages"):
+            controls(_LINK, key="controls stages")
+        st.html(markup.paragraph(_told(found, finding, why), quiet=True))
+
+
+def _column(radiograph: Radiograph, each: Passage, cams: Maps, relevant: Maps) -> None:
+    with st.container(key=f"column {each.stage}", gap="xsmall"):
+        st.button(
+            each.stage,
+            key=f"units of {each.stage}",
+            type="tertiary",
+            icon=":material/grid_view:",
+            help="Its units one by one",
+            on_click=_open,
+            args=(each.stage,),
+        )
+        for name, maps in (("cam", cams), ("relevance", relevant)):
+            map_ = maps.get(each.stage)
+            _pane(radiograph, map_, f"{name} {each.stage}")
+        st.html(_figures(each))
+
+
+def _pane(radiograph: Radiograph, map_: Explanation | None, key: str) -> None:
+    high, wide = radiograph.pixels.shape
+    viewer(
+        radiograph,
+        [map_] if map_ else [],
+        key=f"pane {key}",
+        captions=[f"{map_.heat.shape[0]} × {map_.heat.shape[1]}"] if map_ else [],
+        height=int(min(max(_WIDE * high / wide, _TALL[0]), _TALL[1])),
+        note="Its single cell has no place on the film.",
+        link=_LINK,
+        compact=True,
+    )
+
+
+def _figures(each: Passage) -> str:
+    """For, against and the carriers of one stage, as HTML."""
+    own = each.gradient
+    rows = [
+        ("for it", f"{own.speaks:.2f}"),
+        ("against", f"{own.against:.2f}".replace("-", "−")),
+        (f"{CARRIED:.0%} on".replace("%", " %"), _units(own)),
+    ]
+    if each.lrp:
+        rows.append(("by LRP on", _units(each.lrp)))
+    return markup.facts(rows)
+
+
+def _units(found: Carried) -> str:
+    return f"{found.carriers} of {found.units}"
+
+
+def _told(found: tuple[Passage, ...], finding: str, why: str) -> str:
+    """How to read the columns."""
+    first, last = found[0].gradient, found[-1].gradient
+    few = (
+        f"{CARRIED:.0%} of what speaks for {words(finding)} is carried by {_units(first)} units of {found[0].stage} "
+        f"and by {_units(last)} of {found[-1].stage}."
+    ).replace("%", " %")
+    lrp = (
+        f"Layer-wise relevance propagation cannot be had: {why}"
+        if why
+        else "LRP deals the whole score out again at every stage; what speaks for and against adds up to the same."
+    )
+    return (
+        f"For and against: activation × gradient of all units, in logits. {few} {lrp} Each map is on its own scale; at "
+        "early stages gradients are noisy."
+    )
+
+
+def _open(stage: str) -> None:
+    """The units of that stage."""
+    here = session().layers
+    here.part, here.stage, here.channel = "units", stage, None

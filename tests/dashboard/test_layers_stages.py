@@ -1,0 +1,108 @@
+"""The Layers page, stage by stage: the strip at once, the probes when they are asked."""
+
+from pathlib import Path
+
+import pytest
+
+from core.image.phantom import draw
+from dashboard import cache, paths
+from tests.dashboard.conftest import Desk, encoded
+from tests.dashboard.small_models import put
+from tests.evaluate import drawn
+
+
+@pytest.fixture(scope="session")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("one")
+    put(folder, {"small": 1})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn films, labelled normal and pneumonia, of two splits, none of which is called train."""
+    return drawn.write(tmp_path_factory.mktemp("films"), 24)
+
+
+@pytest.fixture
+def page(one: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The part with a small film on the desk, at the machine that Lightbox runs on."""
+    monkeypatch.setattr(cache, "WEIGHTS", one)
+    monkeypatch.setattr(paths, "local", lambda: True)
+    monkeypatch.setenv("LIGHTBOX_HOME", str(one / "nobody"))
+    monkeypatch.delenv("LIGHTBOX_DATA", raising=False)
+    desk = Desk()
+    desk.app.switch_page("views/layers.py")
+    desk.run().drop(("film.png", encoded(draw(seed=3, height=160, width=130).radiograph)))
+    desk.session.layers.part = "stages"
+    return desk.run()
+
+
+def _over(desk: Desk, path: Path) -> Desk:
+    desk.session.layers.probing.on_path = True
+    desk.session.layers.probing.path = str(path)
+    return desk.run().press("Ask the probes")
+
+
+def test_every_stage_has_two_maps_and_its_figures_at_once(page: Desk) -> None:
+    for stage in ("stage 1", "stage 2", "stage 3", "stage 4"):
+        assert page.component(f"pane cam {stage}")
+        assert page.component(f"pane relevance {stage}")
+    assert page.html.count("80 % on") >= 4
+    assert page.html.count("by LRP on") == 4
+    assert "LRP deals the whole score out again" in page.html
+    assert "How early is the decision made" in page.html
+    assert "All figures" not in [each.label for each in page.app.expander]
+    assert not page.errors
+
+
+def test_a_stage_opens_its_units(page: Desk) -> None:
+    page.press("stage 2")
+
+    assert (page.session.layers.part, page.session.layers.stage) == ("units", "stage 2")
+
+
+def test_probes_of_a_table_say_how_early_it_is_decided(page: Desk, table: Path) -> None:
+    _over(page, table)
+
+    assert "20 films of 10 patients" in page.html
+    assert "agrees with the network" in page.html
+    assert "always the commonest" in page.html
+    assert "What they say of this film" in page.html
+    assert "On this film" in page.html
+    assert "need not be disease" in page.html
+    assert not page.errors
+
+
+def test_what_is_changed_is_asked_for_anew(page: Desk, table: Path) -> None:
+    _over(page, table)
+    page.number("Films at most", 40)
+
+    assert not page.session.layers.probing.asked
+    assert "20 films of 10 patients" not in page.html
+
+
+def test_phantoms_are_asked_without_any_data_and_told_to_be_easy(page: Desk) -> None:
+    page.number("Phantoms, every other with an opacity", 10).press("Ask the probes")
+
+    assert "drawn phantoms, which are easy" in page.html
+    assert "cannot be asked about a real film" in page.html
+    assert not page.errors
+
+
+def test_a_table_that_is_not_there_is_told_in_one_sentence(page: Desk, tmp_path: Path) -> None:
+    _over(page, tmp_path)
+    assert any("has no table, and films without labels teach nothing" in error for error in page.errors)
+    _over(page, tmp_path / "nothing.csv")
+    assert any("There is no nothing.csv" in error for error in page.errors)
+
+
+def test_who_does_not_sit_at_the_machine_is_offered_phantoms_alone(
+    page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.session.layers.probing.on_path = True
+    monkeypatch.setattr(paths, "local", lambda: False)
+    page.run()
+
+    assert "Table on this machine" not in [each.label for each in page.app.text_input]
+    assert "Phantoms, every other with an opacity" in [each.label for each in page.app.number_input]

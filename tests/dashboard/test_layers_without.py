@@ -1,0 +1,196 @@
+"""The Layers page, without units: what is switched off, what that does, and how it is taken back."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.layers import removal
+from core.layers.switch import top_units
+from core.models.classifier import load
+from dashboard import cache
+from dashboard.layers import falling
+from tests.dashboard.conftest import Desk
+from tests.dashboard.small_models import put
+
+STAGE = "stage 4"  # of the small network: the last, with 256 units
+
+
+@pytest.fixture(scope="session")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("one")
+    put(folder, {"small": 1})
+    return folder
+
+
+@pytest.fixture
+def page(one: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The part with the phantom on the desk."""
+    monkeypatch.setattr(cache, "WEIGHTS", one)
+    monkeypatch.setenv("LIGHTBOX_HOME", str(one / "nobody"))
+    monkeypatch.delenv("LIGHTBOX_DATA", raising=False)
+    desk = Desk()
+    desk.app.switch_page("views/layers.py")
+    desk.run().press("Phantom")
+    desk.session.layers.part = "without"
+    return desk.run()
+
+
+def _off(desk: Desk) -> list[str]:
+    found: list[str] = next(each for each in desk.app.multiselect if each.label == "Switched off").value
+    return found
+
+
+def _left(desk: Desk) -> list[tuple[str, int]]:
+    return list(desk.session.layers.off)
+
+
+def _type(desk: Desk, text: str) -> Desk:
+    next(each for each in desk.app.text_input if each.label == "By number").set_value(text)
+    return desk.run()
+
+
+def _told(desk: Desk) -> str:
+    return desk.html.split('<p class="lb-told')[1].split("</p>")[0]
+
+
+def test_with_all_units_on_it_says_so_and_offers_the_ways(page: Desk) -> None:
+    assert "With all units on" in _told(page)
+    assert "All that lies outside the lungs: is the answer made of lung" in page.html
+    assert page.component("pane With all units")
+    assert not page.component("pane Without them")
+    assert _off(page) == []
+    assert not page.errors
+
+
+def test_the_top_units_go_and_the_answer_and_the_map_with_them(page: Desk, one: Path) -> None:
+    (film,) = page.session.radiographs.values()
+    page.choose("Finding", "covid", main=False).press("Switch off 20 for covid")
+
+    expected = top_units(load("small", one), film, "covid", STAGE, 20)
+    assert set(page.session.layers.off) == set(expected)
+    assert _told(page).startswith('" role="status"><span>Without 20 units of stage 4, covid ')
+    assert "set to zero" in _told(page)
+    for pane in ("With all units", "Without them", "What they had added"):
+        assert page.component(f"pane {pane}")
+    assert "points</span>" in page.html
+    assert not page.errors
+
+
+def test_typed_units_come_to_those_that_are_off_and_each_can_be_taken_back(page: Desk) -> None:
+    _type(page, "3, 10-12")
+    _type(page, "7")
+    assert _off(page) == ["stage 4 · 3", "stage 4 · 7", "stage 4 · 10–12"]
+
+    next(each for each in page.app.multiselect).set_value(["stage 4 · 3", "stage 4 · 7"])
+    page.run()
+    assert _left(page) == [(STAGE, 3), (STAGE, 7)]
+    page.press("Switch all on again")
+    assert _left(page) == []
+    assert "With all units on" in _told(page)
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"), [("256", "has channels 0 to 255"), ("3, x", "'x' is no channel"), ("9-3", "is not there")]
+)
+def test_a_number_that_is_no_unit_is_told_and_nothing_changes(typed: str, sentence: str, page: Desk) -> None:
+    _type(page, "5")
+    _type(page, typed)
+
+    assert [sentence in error for error in page.errors] == [True]
+    assert _left(page) == [(STAGE, 5)]
+    page.run()
+    assert not page.errors
+
+
+def test_all_outside_the_lungs_is_off_at_the_stage(page: Desk) -> None:
+    page.choose("Stage", "stage 2").toggle("All outside the lungs")
+
+    assert list(page.session.layers.outside) == ["stage 2"]
+    assert _off(page) == ["stage 2 · outside the lungs"]
+    assert "Without what lies outside the lungs at stage 2, " in _told(page)
+    page.toggle("All outside the lungs")
+    assert list(page.session.layers.outside) == []
+
+
+def test_a_film_without_lungs_is_told_and_can_be_switched_on_again(page: Desk) -> None:
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (200, 1))).save(file, "PNG")
+    page.drop(("even.png", file.getvalue())).toggle("All outside the lungs")
+
+    assert any("No lungs found" in error for error in page.errors)
+    page.press("Switch all on again")
+    assert not page.errors
+
+
+def test_the_mean_of_the_film_stands_in_where_there_is_no_atlas(page: Desk) -> None:
+    _type(page, "3")
+    choice: Any = next(each for each in page.app.get("button_group") if getattr(each, "label", "") == "In their place")
+    choice.set_value("mean")
+    page.run()
+
+    assert page.session.layers.fill == "mean"
+    assert "their mean over this film" in _told(page)
+
+
+def test_units_of_another_network_are_told_and_can_be_switched_on_again(page: Desk) -> None:
+    page.session.layers.off = (("stage 9", 1), (STAGE, 4000))
+    page.run()
+
+    assert any("named 'stage 9'" in error for error in page.errors)
+    page.press("Switch all on again")
+    assert not page.errors
+
+
+def test_the_curve_says_what_so_many_units_cost_and_its_slider_switches_them_off(page: Desk, one: Path) -> None:
+    page.choose("Finding", "covid", main=False)
+    film = next(iter(page.session.radiographs.values()))
+    found = removal.curves(load("small", one), film, "covid", stage=STAGE)
+
+    assert "How fast covid falls" in page.html
+    assert "most relevant first" in page.html
+    slider = next(each for each in page.app.select_slider if each.label == "Units switched off")
+    count = int(found[0].counts[4])
+    slider.set_value(count)
+    page.run().press(f"Switch off these {count}")
+    assert page.session.layers.off == tuple((STAGE, int(channel)) for channel in found[0].order[:count])
+
+
+def test_at_inner_stages_the_curve_waits_until_it_is_asked_for(page: Desk) -> None:
+    page.choose("Stage", "stage 1")
+    assert "The rest of the network runs" in page.html
+    page.press("Draw the curve")
+
+    assert "units off change the logit by" in page.html
+    assert not page.errors
+
+
+def test_the_plot_spreads_the_first_units_wide_and_marks_how_many(page: Desk, one: Path) -> None:
+    film = next(iter(page.session.radiographs.values()))
+    found = removal.curves(load("small", one), film, "covid", stage=STAGE)
+    drawn: dict[str, Any] = falling.plot(found, 20)
+
+    assert [trace["name"] for trace in drawn["data"]] == ["most relevant first", "strongest first", "at random"]
+    for trace, curve in zip(drawn["data"], found, strict=True):
+        assert trace["customdata"] == curve.counts.tolist()
+        assert trace["y"] == curve.logits.tolist()
+        assert 10 ** trace["x"][1] == pytest.approx(2)  # none and one apart as far as one and three
+    assert drawn["layout"]["shapes"][0]["x0"] == pytest.approx(np.log10(21))
+
+
+def test_a_request_that_is_cancelled_goes_back_to_what_was_off(page: Desk) -> None:
+    _type(page, "3")
+    with pytest.MonkeyPatch.context() as patched:
+        from dashboard.layers import off
+
+        patched.setattr(off, "session", lambda: page.session)
+        page.session.layers.off = ((STAGE, 3), (STAGE, 4))
+        off.back()
+        assert _left(page) == [(STAGE, 3)]
+        off.back()  # just that cannot be had: all on
+        assert _left(page) == []
