@@ -46,14 +46,15 @@ OBJECTIVES: dict[Objective, str] = {"mean": "all its cells", "centre": "the cell
 DECAY = 1.66
 SIDE = {"free": 128, "chest": 192}  # px at most; a free picture has no place to keep to, a chest is seen whole
 STEPS = {"free": 128, "chest": 72}
-_RATE = 0.05  # of Adam, in units of the logit of grey
-_START = 0.1  # logits of grey: deviation of the noise that a free picture starts from
-_NEAR = 0.08  # of the grey scale: root mean square by which a picture may leave the mean chest
+# A free picture has no places: one cell gives one clean pattern. In a chest the unit may choose where.
+AIM: dict[Prior, Objective] = {"free": "centre", "chest": "mean"}
+_RATE = 0.1  # of Adam, in units of a coefficient's noise
+_START = 0.1  # of that noise: what a free picture starts from
 _CONTRAST = 1.1  # logits of grey: deviation of a free picture, which then has that of a film (0.22 of the grey scale)
-_SMOOTH = 0.1  # what the total variation of a film weighs against the activation, this one as a share of what it is
-_FILM = 0.04  # total variation of the mean real radiograph at 224 px, of the grey scale a pixel
-_SHIFT, _TURN, _SCALE = 1 / 16, 7.0, 0.08  # share of the side, degrees, share: the most that a step moves the picture
-_REDIRECTED = 24  # steps in which a silent unit's gradient may pass ReLUs that are shut
+_NEAR = 0.08  # of the grey scale: root mean square by which a picture may leave the mean chest
+_SMOOTH = 0.1  # length of the step against total variation, as a share of that towards the activation
+_SHIFT = 1 / 16  # of the side: the most that a step moves the picture, and half a cell at most: it knows no finer place
+_TURN, _SCALE = 7.0, 0.08  # degrees and share, at most
 _CHESTS = 12  # drawn chests in the mean
 _CHEST = 256  # px a side of each
 
@@ -67,11 +68,11 @@ class Settings:
     size:      px a side.
     """
 
-    prior: Prior = "free"
-    objective: Objective = "mean"
-    steps: int = STEPS["free"]
-    size: int = SIDE["free"]
-    seed: int = 0
+    prior: Prior
+    objective: Objective
+    steps: int
+    size: int
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +114,7 @@ def preferred(
     channel: int,
     *,
     prior: Prior = "free",
-    objective: Objective = "mean",
+    objective: Objective | None = None,
     steps: int | None = None,
     size: int | None = None,
     seed: int = 0,
@@ -121,16 +122,17 @@ def preferred(
 ) -> Preferred:
     """The picture that excites the unit most.
 
-    steps:  None for what the prior needs. size: px a side, None for the network's own, at most SIDE.
+    objective: None for that of AIM. steps: None for those of STEPS. size: px a side, None for the network's own, at most
+            that of SIDE.
     Raises: UnknownName for a stage; BadSetting for a unit, prior, number or size that is not there; Stopped as `work`
             says.
     """
     start, work, card = time.perf_counter(), work or Work(), classifier.checkpoint
-    if prior not in PRIORS or objective not in OBJECTIVES:
+    if prior not in PRIORS or objective not in (None, *OBJECTIVES):
         raise BadSetting(f"{prior!r} and {objective!r}: the prior is free or chest, the objective mean or centre.")
     made = Settings(
         prior,
-        objective,
+        objective or AIM[prior],
         STEPS[prior] if steps is None else steps,
         min(card.input.size, SIDE[prior]) if size is None else size,
         seed,
@@ -188,7 +190,7 @@ class _Canvas:
             chest = torch.from_numpy(mean_chest(side)).to(device)
             self._ground = chest.clamp(0.01, 0.99).logit()[None, None]
         self._side = side
-        self._optimiser = torch.optim.Adam([self._coefficients], lr=_RATE)
+        self._optimiser = torch.optim.Adam([self._coefficients], lr=_RATE, betas=(0.9, 0.99))
 
     def grey(self) -> Tensor:
         """(1, 1, S, S), 0 black to 1 white."""
@@ -205,9 +207,10 @@ class _Canvas:
         length = apart.square().mean().add(1e-12).sqrt()
         return (ground + apart * (_NEAR / length).clamp(max=1)).clamp(0, 1)
 
-    def step(self, loss: Tensor) -> None:
-        """One step of the optimiser."""
-        (self._coefficients.grad,) = torch.autograd.grad(loss, [self._coefficients])
+    def step(self, loss: Tensor, rough: Tensor) -> None:
+        """One step of the optimiser, by the directions of both alone: so one weight suits units of any size."""
+        down, smooth = (torch.autograd.grad(each, [self._coefficients], retain_graph=True)[0] for each in (loss, rough))
+        self._coefficients.grad = _direction(down) + _SMOOTH * _direction(smooth)
         self._optimiser.step()
 
 
@@ -217,12 +220,14 @@ class _Unit:
     def __init__(self, network: Network, card: Input, stage: str, channel: int, objective: Objective) -> None:
         self._network, self._card, self._stage, self._channel = network, card, stage, channel
         self._middle = objective == "centre"
+        self.cell = 1.0  # px, once a map was made
 
     def map(self, grey: Tensor, *, redirected: bool = False) -> Tensor:
         """(h, w) the unit's map. Raises: BadSetting where the stage has no such unit."""
         images = _normalised(grey, self._card)
         maps = _open(self._network, images, self._stage) if redirected else reached(self._network, images, self._stage)
         known_channel(maps, self._stage, self._channel)
+        self.cell = grey.shape[-1] / maps.shape[-1]
         return maps[0, self._channel]
 
     def greatest(self, grey: Tensor) -> float:
@@ -237,29 +242,35 @@ class _Unit:
 def _climbed(canvas: _Canvas, unit: _Unit, made: Settings, work: Work) -> list[float]:
     """Takes the steps. Returns: the objective before each."""
     chance, curve = torch.Generator().manual_seed(made.seed + 1), []
-    for number in range(made.steps):
+    for _ in range(made.steps):
         grey = canvas.grey()
-        moved = _moved(grey, chance)
-        answer = unit.objective(moved)
-        if number < _REDIRECTED and float(answer.detach()) <= 0:
-            answer = unit.objective(moved, redirected=True)
-        curve.append(float(answer.detach()))
-        # As a share of what it is, so that one weight suits units of any size.
-        gain = answer / answer.detach().abs().clamp(min=1e-6)
-        canvas.step(_SMOOTH * _variation(grey) / _FILM - gain)
-        del grey, moved, answer, gain  # others are let in now: no graph may be left
+        moved = _moved(grey, chance, cell=unit.cell)
+        loss = -unit.objective(moved)
+        if float(loss.detach()) >= 0:
+            loss = -unit.objective(moved, redirected=True)
+        curve.append(-float(loss.detach()))
+        canvas.step(loss, _variation(grey))
+        del grey, moved, loss  # others are let in now: no graph may be left
         work.step()
     return curve
 
 
-def _moved(grey: Tensor, chance: torch.Generator) -> Tensor:
-    """The picture shifted, turned and scaled a little; what comes in at the rim is its mirror image."""
+def _moved(grey: Tensor, chance: torch.Generator, *, cell: float) -> Tensor:
+    """The picture shifted, turned and scaled a little; what comes in at the rim is its mirror image.
+
+    cell: px from one cell of the unit to the next.
+    """
     x, y, turn, scale = (2 * torch.rand(4, generator=chance) - 1).tolist()
+    shift = 2 * min(_SHIFT, cell / 2 / grey.shape[-1])  # affine_grid counts a side as 2
     angle, size = math.radians(_TURN * turn), 1 + _SCALE * scale
     cos, sin = math.cos(angle) / size, math.sin(angle) / size
-    theta = grey.new_tensor([[cos, -sin, 2 * _SHIFT * x], [sin, cos, 2 * _SHIFT * y]])[None]
+    theta = grey.new_tensor([[cos, -sin, shift * x], [sin, cos, shift * y]])[None]
     places = functional.affine_grid(theta, list(grey.shape), align_corners=False)
     return functional.grid_sample(grey, places, padding_mode="reflection", align_corners=False)
+
+
+def _direction(gradient: Tensor) -> Tensor:
+    return gradient / gradient.norm().clamp(min=1e-20)
 
 
 def _variation(grey: Tensor) -> Tensor:
@@ -277,7 +288,7 @@ def _normalised(grey: Tensor, card: Input) -> Tensor:
 
 
 class _Redirected(Function):
-    """ReLU through whose shut side a gradient passes that would open it: a silent unit has no other way out."""
+    """ReLU through whose shut side the gradient of a loss passes if it opens it: a silent unit has no other way out."""
 
     @staticmethod
     def forward(context: Any, values: Tensor) -> Tensor:
@@ -287,7 +298,7 @@ class _Redirected(Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor]:
         (gradient,) = gradients
-        return (gradient * ((context.saved_tensors[0] > 0) | (gradient > 0)),)
+        return (gradient * ((context.saved_tensors[0] > 0) | (gradient < 0)),)
 
 
 def _relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
