@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from core.errors import BadSetting, OneCell
 from core.explain.evidence import Tape
 from core.explain.method import methods
 from core.image.prepare import prepare
+from core.layers.inner import inner
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.overlay import end
@@ -81,7 +82,9 @@ def activations(
 ) -> Activations:
     """All units of the stage in one forward pass; for the relevance one backward pass a finding besides.
 
-    Raises: UnknownName for a stage or finding that is not there; OneCell where the stage has one cell; Stopped.
+    stage:  or any layer within one, by its path in the network (core.layers.plan).
+    Raises: UnknownName for a stage or finding that is not there; OneCell where the stage has one cell; Unfit for a
+            layer that has no maps, or runs more than once; Stopped.
     """
     card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
     for finding in findings:
@@ -90,16 +93,20 @@ def activations(
     with torch.inference_mode(False):
         prepared = prepare(radiograph, card.input, cleaning)
     with torch.inference_mode(False), classifier.alone(work) as network:
-        known_stage(card, network, stage)
         images = prepared.image[None].to(classifier.device)
         work.expect(1 + len(findings))
-        tape = Tape(network, images, grad_from=stage, wanted={card.findings.index(each): [stage] for each in findings})
-        features = tape.features(stage)
+        if "." in stage and stage in dict(network.named_modules()):
+            features, gradient_of = inner(network, stage, images)
+        else:
+            known_stage(card, network, stage)
+            wanted = {card.findings.index(each): [stage] for each in findings}
+            tape = Tape(network, images, grad_from=stage, wanted=wanted)
+            features, gradient_of = tape.features(stage), partial(tape.gradient, stage)
         refuse_one_cell(card, stage, tuple(features.shape[1:]))
         work.step()
         relevance = {}
         for each in findings:
-            gradient = tape.gradient(stage, card.findings.index(each))
+            gradient = gradient_of(card.findings.index(each))
             relevance[each] = (features * gradient)[0].sum(dim=(1, 2)).cpu().numpy()
             work.step()
     maps = features[0].cpu().numpy().copy()

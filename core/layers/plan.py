@@ -8,8 +8,10 @@ gates need no word from the network. The network itself is only read.
 import copy
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -75,6 +77,20 @@ class Plan:
     @property
     def parameters(self) -> int:
         return sum(stage.parameters for stage in (*self.stages, self.head))
+
+    @cached_property
+    def within(self) -> Mapping[str, Layer]:
+        """Name -> the layers whose units can be looked at (core.layers.inner): they give maps, and run once a pass."""
+        layers = [layer for stage in (*self.stages, self.head) for layer in stage.layers]
+        often = Counter(layer.name for layer in layers)
+        return {
+            layer.name: layer
+            for layer in layers
+            if often[layer.name] == 1
+            and layer.kind not in _JOINS.values()
+            and len(layer.shape) == 3
+            and min(layer.shape[1:]) > 1
+        }
 
     def stage(self, name: str) -> Stage:
         """Raises: KeyError if there is none of this name."""

@@ -33,7 +33,15 @@ def picture(look: Look) -> None:
     explanation = shown(look.found, look.channel)
     with st.container(key="unit head", horizontal=True, vertical_alignment="center", gap="small"):
         draw.section(f"Unit {look.channel}", f"of {look.found.stage}")
-        _switch(look)
+        if not look.inner:
+            _switch(look)
+    if count := len(session().layers.off):
+        st.button(
+            f"{count} {'unit is' if count == 1 else 'units are'} off: see what changes",
+            icon=":material/arrow_forward:",
+            type="tertiary",
+            on_click=_without,
+        )
     scale = float(look.found.ends.max()) if session().common else None
     viewer(
         look.radiograph, [explanation], key="chosen unit", captions=[caption(explanation)], scale=scale, height=_TALL
@@ -78,16 +86,19 @@ def _facts(look: Look) -> list[tuple[str, str]]:
     ]
 
 
+def _without() -> None:
+    session().layers.part = "without"
+
+
 def _switch(look: Look) -> None:
-    """Takes the unit out of the network, as far as this person's page "without" is concerned."""
+    """Takes the unit out of the network that the part "without" asks."""
     unit = (look.found.stage, look.channel)
     off = session().layers.off
     draw.switch(
         "Switch it off",
         unit in off,
         partial(_keep_off, unit),
-        help="Sets its map to nought, or to its mean; what the network then says stands in the part on units that are "
-        "switched off.",
+        help="Sets its map to nought, or to its mean; what the network then says stands under Without units.",
     )
 
 

@@ -39,6 +39,11 @@ class Look:
     told: str = ""
 
     @property
+    def inner(self) -> bool:
+        """Whether this is a layer within a stage: it has a path in the network, and no page of its own in an atlas."""
+        return "." in self.found.stage
+
+    @property
     def sheets(self) -> int:
         return -(-len(self.listed) // SHEET)
 
@@ -65,11 +70,11 @@ class Look:
 
 
 def stage_of(plan: Plan, card: Checkpoint) -> tuple[str, str]:
-    """The stage that is looked at, by default the last with maps; and what to say if another was asked for."""
+    """The stage or layer that is looked at, by default the last stage with maps; what to say if another was wanted."""
     names = [stage.name for stage in plan.stages]
     wanted = session().layers.stage
-    if wanted in names:
-        return wanted, ""
+    if wanted in names or wanted in plan.within:
+        return str(wanted), ""
     last = next(stage.name for stage in reversed(plan.stages) if stage is plan.stages[0] or min(stage.shape[-2:]) > 1)
     told = f"{card.name} has no layer {wanted!r}; its {last} is shown." if wanted else ""
     return last, told

@@ -61,10 +61,12 @@ class NetworkMap {
     fold.type = "button";
     const show = () => {
       const open = this.open === stage.name;
+      const fresh = open && !list.children.length;
       fold.setAttribute("aria-expanded", String(open));
       fold.setAttribute("aria-label", `Layers of ${stage.name}`);
       list.hidden = !open;
-      if (open && !list.children.length) list.append(...stage.layers.map((layer) => this.layer(layer)));
+      if (fresh) list.append(...stage.layers.map((layer) => this.layer(layer)));
+      if (fresh) this.press(list, this.marked);
     };
     fold.onclick = () => {
       this.open = this.open === stage.name ? null : stage.name;
@@ -75,17 +77,34 @@ class NetworkMap {
     return [fold, list];
   }
 
-  layer([short, name, kind, shape, own]) {
-    const line = made("li", "layer");
+  layer([short, name, kind, shape, own, asked]) {
+    const item = made("li", "");
+    const line = made(asked ? "button" : "div", "layer");
     line.title = name;
+    if (asked) {
+      line.type = "button";
+      line.dataset.layer = name;
+      line.onclick = () => {
+        this.mark(name);
+        this.choose(name);
+      };
+    }
+    item.append(line);
     line.append(made("b", "", kind), made("span", "", shape), made("span", "quiet", [short, own].filter(Boolean).join(" · ")));
-    return line;
+    return item;
+  }
+
+  press(root, chosen) {
+    for (const line of root.querySelectorAll("button.layer")) {
+      line.setAttribute("aria-pressed", String(line.dataset.layer === chosen));
+    }
   }
 
   mark(chosen) {
     for (const item of this.items) {
       item.firstChild.setAttribute("aria-pressed", String(item.dataset.stage === chosen));
     }
+    this.press(this.root, chosen);
     if (this.marked !== chosen && matchMedia("(max-width: 640px)").matches) {
       const item = this.items.find((each) => each.dataset.stage === chosen);
       if (item) this.root.scrollTo({ left: item.offsetLeft - 24 });

@@ -1,6 +1,6 @@
 """The network as a column of stages: what each gives, what a cell of it sees, and the layers in it, unfolded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def network(
     chosen: str,
     keep: Callable[[Session, str], None],
 ) -> None:
-    """Draw the map of the network; stages unfold in the browser, and `keep` is handed the one that is clicked.
+    """Draw the map of the network; stages unfold in the browser, `keep` is handed the stage or layer that is clicked.
 
     placement: of the network's square on the film, for what a cell sees in mm.
     """
@@ -44,8 +44,8 @@ def network(
         data={
             "name": card.key,
             "film": f"{plan.size} × {plan.size} px",
-            "stages": [_entry(stage, sees(stage.field)) for stage in plan.stages],
-            "head": {**_entry(plan.head, ""), "shape": f"{len(card.findings)} findings"},
+            "stages": [_entry(stage, sees(stage.field), plan.within) for stage in plan.stages],
+            "head": {**_entry(plan.head, "", ()), "shape": f"{len(card.findings)} findings"},
             "chosen": chosen,
         },
         on_chosen_change=lambda: _picked(key, keep),
@@ -80,22 +80,22 @@ def given(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape)) + " values"
 
 
-def _entry(stage: Stage, sees: str) -> dict[str, Any]:
+def _entry(stage: Stage, sees: str, asked: Collection[str]) -> dict[str, Any]:
     return {
         "name": stage.name,
         "shape": given(stage.shape),
         "size": list(stage.shape),
         "parameters": count(stage.parameters),
         "sees": sees,
-        "layers": [_line(layer) for layer in stage.layers],
+        "layers": [_line(layer, layer.name in asked) for layer in stage.layers],
     }
 
 
-def _line(layer: Layer) -> list[str]:
-    """Its name, short and in full; its kind, shape and parameters."""
+def _line(layer: Layer, asked: bool) -> list[str | bool]:
+    """Its name, short and in full; its kind, shape and parameters; whether its units can be asked for."""
     own = f"{count(layer.parameters)} parameters" if layer.parameters else ""
     shape = " × ".join(map(str, layer.shape))
-    return [layer.name.split(".", 1)[-1], layer.name, layer.kind, shape, own]
+    return [layer.name.split(".", 1)[-1], layer.name, layer.kind, shape, own, asked]
 
 
 def _picked(key: str, keep: Callable[[Session, str], None]) -> None:

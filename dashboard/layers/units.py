@@ -1,13 +1,18 @@
 """Units: the network's stages, what each unit of one answers to this film, and one unit in full."""
 
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
+from core.errors import BadData
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, desk, draw, link, markup, waiting
 from dashboard.layers import look as looks
+from dashboard.layers import unit
 from dashboard.layers.chosen import figures, picture
 from dashboard.layers.grid import grid
 from dashboard.layers.look import Look
@@ -17,6 +22,10 @@ from dashboard.state import Session, bind, session
 
 TITLE, ORDER = "Units", 1
 _UNIT = "Each is a detector; its map shows where on this film it answers."
+_INNER = (
+    "This layer lies within a stage. What a unit answers to in other films, what excites it and what is said without "
+    "it is known of the stages' own units: click a stage."
+)
 _LOOKS = Path(__file__).parent / "units.css"
 
 
@@ -40,21 +49,36 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             asked = cache.activations(card, radiograph, cleaning, stage, finding)
             found = asked.result(waiting.tells(note, f"Units of {stage}"))
             note.empty()
-            look = looks.look(radiograph, card, finding, found, told=told)
+            usual = _usual(card, stage)
+            look = looks.look(radiograph, card, finding, found, usual=usual, told=told)
             with right, st.container(key="unit", gap="small"):
                 picture(look)  # first: what was clicked for
             with middle, st.container(key="listed", gap="small"):
-                _listed(look)
+                _listed(look, usual)
+            with middle, st.container(key="figures", gap="small"):
                 figures(look)
+            with right, st.container(key="beside"):
+                if look.inner:
+                    st.html(markup.paragraph(_INNER, quiet=True))
+                else:
+                    unit.told(radiograph, card, stage, look.channel)
 
 
-def _listed(look: Look) -> None:
+def _usual(card: Checkpoint, stage: str) -> NDArray[np.float32] | None:
+    """What the stage's units answer on average, where there is an atlas; why one cannot be read is told below."""
+    with suppress(BadData):
+        atlas = cache.atlas(card)
+        return atlas.usual.get(stage) if atlas else None
+    return None
+
+
+def _listed(look: Look, usual: NDArray[np.float32] | None) -> None:
     """The units in order, a page of them, and the ways to find others."""
     high, wide = look.found.maps.shape[1:]
     draw.section(f"Units of {look.found.stage}", f"{len(look.found.maps)} maps of {high} × {wide} on this film")
     st.html(markup.paragraph(_UNIT, quiet=True))
     with st.container(key="order", horizontal=True, vertical_alignment="bottom", gap="small", wrap=False):
-        names = {**looks.orders(None), "relevance": f"by how much they speak for {words(look.finding)}"}
+        names = {**looks.orders(usual), "relevance": f"by how much they speak for {words(look.finding)}"}
         draw.select(
             "Order", list(names), look.order, looks.keep_order, at="units", words=names.__getitem__, hidden=True
         )
@@ -90,7 +114,7 @@ def _listed(look: Look) -> None:
         draw.switch(
             "Same scale", session().common, _keep_common, help="Draws the maps of all units on one colour scale."
         )
-        downloads(look)
+        downloads(look, usual=usual)
         link.button()
 
 

@@ -191,8 +191,21 @@ def test_the_network_map_says_what_each_stage_gives_and_what_a_cell_sees(layers:
 
     assert first["shape"] == f"{first['size'][0]} units, {first['size'][1]} × {first['size'][2]}"
     assert first["sees"].startswith("a cell sees ")
-    assert next(kind for _, _, kind, _, _ in first["layers"]).startswith("convolution")
+    assert first["layers"][0][2].startswith("convolution")
     assert data["head"]["shape"] == "3 findings"
+
+
+def test_a_layer_within_a_stage_has_units_but_cannot_be_switched_off(layers: Desk) -> None:
+    looks.keep_stage(layers.session, "features.norm2")
+    layers.run()
+    found = activations(load("small", cache.WEIGHTS), film(layers), "features.norm2")
+
+    assert told(layers, "map of the network")["chosen"] == "features.norm2"
+    assert len(units(layers)) == looks.SHEET
+    assert told(layers, "units of the stage")["signed"] == found.signed
+    assert "Switch it off" not in [each.label for each in layers.app.toggle]
+    assert "This layer lies within a stage" in layers.html
+    assert not layers.errors
 
 
 def test_what_a_cell_sees_is_in_millimetres_where_the_film_says_its_spacing() -> None:

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from captum.attr import LayerActivation
+from captum.attr import LayerActivation, LayerGradientXActivation
 from PIL import Image
 
-from core.errors import BadSetting, OneCell, UnknownName
+from core.errors import BadSetting, OneCell, Unfit, UnknownName
 from core.image.prepare import prepare
 from core.layers.activations import Activations, activations, histogram, ranked, search, shown
 from core.layers.export import activations_csv, activations_npz, sheet_png
@@ -35,6 +35,41 @@ def test_activations_equal_captums_bit_for_bit(classifier: Classifier, phantom: 
     for findings in ((), ("covid",)):
         found = activations(classifier, phantom, stage, findings=findings)
         assert np.array_equal(found.maps, reference[0].detach().numpy())
+
+
+@pytest.mark.parametrize("layer", ["features.conv0", "features.denseblock2.denselayer3.conv1", "features.transition3"])
+def test_a_layer_within_a_stage_equals_captums_bit_for_bit(
+    classifier: Classifier, phantom: Radiograph, layer: str
+) -> None:
+    image = prepare(phantom, classifier.checkpoint.input).image[None]
+    with classifier.alone() as network:
+        module = network.get_submodule(layer)
+        reference = LayerActivation(network, module).attribute(image)
+        slopes = LayerGradientXActivation(network, module).attribute(image, target=0)
+
+    found = activations(classifier, phantom, layer, findings=["covid"])
+
+    assert np.array_equal(found.maps, reference[0].detach().numpy())
+    assert found.relevance["covid"] == pytest.approx(slopes[0].detach().sum(dim=(1, 2)).numpy(), abs=1e-5)
+    with classifier.alone() as network:
+        assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_the_output_of_a_stage_is_that_of_the_layer_that_ends_it(classifier: Classifier, phantom: Radiograph) -> None:
+    with classifier.alone() as network:
+        layer = f"features.{network.stages['stage 3']}"
+    at_stage = activations(classifier, phantom, "stage 3", findings=["covid"])
+    at_layer = activations(classifier, phantom, layer, findings=["covid"])
+
+    assert np.array_equal(at_stage.maps, at_layer.maps)
+    assert np.allclose(at_stage.relevance["covid"], at_layer.relevance["covid"], atol=1e-6)
+
+
+def test_a_layer_without_maps_says_so(classifier: Classifier, phantom: Radiograph) -> None:
+    with pytest.raises(Unfit, match=r"head.linear gives no maps.* Choose an earlier layer"):
+        activations(classifier, phantom, "head.linear")
+    with pytest.raises(UnknownName, match=r"named 'features\.nothing'"):
+        activations(classifier, phantom, "features.nothing")
 
 
 def test_relevance_at_the_last_stage_adds_up_to_the_logit_less_its_bias(

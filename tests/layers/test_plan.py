@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from core.errors import Unfit
 from core.image.prepare import prepare
 from core.layers.field import Field, Span, millimetres, on_film, union
+from core.layers.inner import inner
 from core.layers.plan import plan
 from core.models.architecture import Network, known
 from core.types import Cleaning, Input, Origin, Placement, Radiograph
@@ -144,6 +145,20 @@ def test_a_film_of_a_size_that_the_network_cannot_take_is_refused() -> None:
         network = known("inception-v3").build(3, 1)
     with pytest.raises(Unfit, match=r"takes no film of 40 px with 1 channels \("):
         plan(network, size=40, channels=1)
+
+
+@pytest.mark.parametrize("name", [*KINDS, *OTHERS])
+def test_the_layers_within_stages_give_maps_of_the_planned_shape_once(name: str) -> None:
+    network = known(name).build(2, 1).eval().requires_grad_(False)
+    within = plan(network, size=SIDE, channels=1).within
+    images = torch.zeros(1, 1, SIDE, SIDE)
+    chosen = list(within)[:: max(1, len(within) // 4)]
+
+    assert len(within) > 5
+    assert set(within) <= set(dict(network.named_modules()))
+    for layer in chosen:
+        features, _ = inner(network, layer, images)
+        assert tuple(features.shape[1:]) == within[layer].shape
 
 
 def test_windows_add_up_by_hand() -> None:

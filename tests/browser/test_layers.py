@@ -1,0 +1,181 @@
+"""The Layers page in a real browser: from the network to one of its units, which is switched off and sent on."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import TimeoutError as Late
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PATIENCE_MS, served
+from tests.dashboard.small_models import put
+
+PAGE = Path(__file__).parent / "layers_page.py"
+QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
+GRID = "[data-testid=units]"
+UNITS = f"{GRID} .unit"
+CHOSEN = f"{GRID} .unit[aria-selected=true]"
+PANE = ".st-key-unit [data-testid=viewer]"
+CAPTION = f"{PANE} [data-testid=caption]"
+SETTLE_MS = 500
+
+
+@pytest.fixture(scope="module")
+def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page on a small network; asks for the browser first, so that no server starts in vain."""
+    folder = tmp_path_factory.mktemp("one")
+    put(folder, {"small": 2}, size=128)
+    with served(PAGE, LIGHTBOX_CARDS=str(folder), LIGHTBOX_HOME=str(folder / "nobody")) as address:
+        yield address
+
+
+@pytest.fixture
+def visit(server: str, open_page: Callable[..., Any]) -> Callable[..., Any]:
+    """`visit("?unit=3", width=390)`: the page once its units are drawn."""
+
+    def visited(query: str = "", *, width: int = 1440, height: int = 900) -> Any:
+        page = open_page(f"{server}/{query}", width=width, height=height)
+        page.locator(f"{GRID}[data-ready=heat]").wait_for(timeout=PATIENCE_MS)
+        page.locator(f"{PANE}[data-ready=heat]").wait_for(timeout=PATIENCE_MS)
+        settle(page)
+        return page
+
+    return visited
+
+
+def settle(page: Any) -> None:
+    page.wait_for_timeout(SETTLE_MS)
+    page.wait_for_selector(QUIET, timeout=PATIENCE_MS, state="attached")
+    page.wait_for_timeout(SETTLE_MS)
+
+
+def stage(page: Any, name: str) -> None:
+    """Clicks a stage of the network, and waits for its units."""
+    units = page.locator(f"{GRID} [aria-label='Units of {name}']")
+    for _ in range(3):  # on a busy machine a click can fall between two drawings
+        page.locator(f"[data-testid=network] [data-stage='{name}'] button.body").click()
+        with suppress(Late):
+            units.wait_for(timeout=PATIENCE_MS / 3)
+            break
+    units.wait_for(timeout=PATIENCE_MS)
+    settle(page)
+
+
+def shows(page: Any, channel: str | int) -> None:
+    """Waits for the large map of this unit."""
+    expect(page.locator(CAPTION)).to_contain_text(f"channel {channel} ·", timeout=PATIENCE_MS)
+    expect(page.locator(CHOSEN)).to_have_attribute("data-channel", str(channel), timeout=PATIENCE_MS)
+
+
+def picture(page: Any, place: int) -> str:
+    """What a small map shows, to the last bit."""
+    drawn: str = page.locator(f"{UNITS} canvas").nth(place).evaluate("(canvas) => canvas.toDataURL()")
+    return drawn
+
+
+def test_a_person_walks_from_the_network_to_a_unit_and_sends_it_to_another(visit: Callable[..., Any]) -> None:
+    page = visit()
+    expect(page.locator(UNITS)).to_have_count(24, timeout=PATIENCE_MS)
+    assert len({picture(page, place) for place in range(6)}) > 1, "all maps look alike"
+
+    stage(page, "stage 2")
+    first = page.locator(UNITS).first.get_attribute("data-channel")
+    page.get_by_role("button", name="Next page of units").click()
+    expect(page.locator(f"{GRID} .between")).to_contain_text("25–48 of 64", timeout=PATIENCE_MS)
+    assert page.locator(UNITS).first.get_attribute("data-channel") != first
+
+    page.get_by_placeholder("Find 3, 7, 10-19").fill("5, 20-22")
+    page.keyboard.press("Enter")
+    expect(page.locator(UNITS)).to_have_count(4, timeout=PATIENCE_MS)
+    settle(page)
+    before = page.locator(f"{PANE} canvas[data-testid=film]").evaluate("(canvas) => canvas.toDataURL()")
+    channel = page.locator(UNITS).last.get_attribute("data-channel")  # the first is shown already
+    unit = page.locator(f"{UNITS}[data-channel='{channel}']")
+    unit.click()
+    shows(page, channel)
+    settle(page)
+    assert page.locator(f"{PANE} canvas[data-testid=film]").evaluate("(canvas) => canvas.toDataURL()") != before
+
+    page.locator(".st-key-unit-head label").click()
+    expect(unit).to_have_attribute("data-off", "true", timeout=PATIENCE_MS)
+    page.get_by_text("1 unit is off").wait_for(timeout=PATIENCE_MS)
+    page.locator(".st-key-unit-head label").click()
+    expect(unit).to_have_attribute("data-off", "false", timeout=PATIENCE_MS)
+
+    page.wait_for_function(f"location.search.includes('unit={channel}')", timeout=PATIENCE_MS)
+    other = visit("?" + page.evaluate("location.search.slice(1)"))
+    shows(other, channel)
+    expect(other.locator(f"{GRID} .list")).to_have_attribute("aria-label", "Units of stage 2", timeout=PATIENCE_MS)
+
+
+def test_the_grid_is_walked_with_the_keyboard(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.locator(CHOSEN).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    place = page.locator(UNITS).evaluate_all("(units) => units.indexOf(units[0].getRootNode().activeElement)")
+    assert place == 7  # one to the right, and one row of six down
+    channel = page.locator(UNITS).nth(7).get_attribute("data-channel")
+    page.keyboard.press("Enter")
+    shows(page, channel)
+    settle(page)
+
+    page.keyboard.press("PageDown")
+    expect(page.locator(f"{GRID} .between")).to_contain_text("25–48", timeout=PATIENCE_MS)
+
+
+def test_a_stage_unfolds_into_its_layers_which_have_units_of_their_own(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.get_by_role("button", name="Layers of stage 1").click()
+
+    layers = page.locator("[data-testid=network] [data-stage='stage 1'] .layer")
+    expect(layers.first).to_be_visible(timeout=PATIENCE_MS)
+    assert any("convolution" in text for text in layers.all_inner_texts())
+    page.locator("[data-layer='features.norm1']").click()
+    page.locator(f"{GRID} [aria-label='Units of features.norm1']").wait_for(timeout=PATIENCE_MS)
+    expect(page.locator("[data-layer='features.norm1']")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".st-key-unit-head label")).to_have_count(0, timeout=PATIENCE_MS)
+    settle(page)
+    page.get_by_role("button", name="Layers of stage 1").click()
+    expect(layers.first).to_be_hidden(timeout=PATIENCE_MS)
+
+
+def test_one_scale_for_all_dims_the_weaker_units(visit: Callable[..., Any]) -> None:
+    page = visit("?order=mean")
+    last = picture(page, 23)
+    page.get_by_text("Same scale").click()
+    page.wait_for_function(
+        "([root, before]) => root.querySelectorAll('canvas')[23].toDataURL() !== before",
+        arg=[page.locator(f"{GRID} .list").element_handle(), last],
+        timeout=PATIENCE_MS,
+    )
+
+
+def test_the_maps_of_a_stage_can_be_taken_away(visit: Callable[..., Any], tmp_path: Path) -> None:
+    page = visit()
+    for name, ending in (("Maps", "npz"), ("Table", "csv"), ("Sheet", "png")):
+        with page.expect_download(timeout=PATIENCE_MS) as download:
+            page.locator(".st-key-units-taken-away").get_by_role("button", name=name).click()
+        assert download.value.suggested_filename.endswith(f"-stage_4.{ending}")
+        download.value.save_as(tmp_path / f"units.{ending}")
+
+    with np.load(io.BytesIO((tmp_path / "units.npz").read_bytes())) as file:
+        assert file["maps"].shape[0] == 256
+        assert file["relevance"].shape == (3, 256)
+
+
+def test_on_a_phone_the_network_is_a_row_and_the_unit_comes_after_its_grid(visit: Callable[..., Any]) -> None:
+    page = visit(width=390, height=844)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+
+    tops = [
+        page.locator(each).bounding_box()["y"]
+        for each in ("[data-testid=network]", GRID, PANE, ".st-key-figures", ".st-key-beside")
+    ]
+    assert tops == sorted(tops)
+    row = page.locator("[data-testid=network] .stage")
+    assert row.nth(0).bounding_box()["y"] == row.nth(3).bounding_box()["y"]
