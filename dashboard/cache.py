@@ -24,6 +24,7 @@ from core.compare.places import places as places_of
 from core.compare.row import Compared, Refused
 from core.compare.tile import Tile
 from core.compare.words import Words, disagreement
+from core.errors import NoLungs
 from core.evaluate import chestxray14, manifest
 from core.explain.method import Value, methods
 from core.explain.run import Request, explain_many, total_passes
@@ -37,10 +38,15 @@ from core.layers import atlas as atlases
 from core.layers import patches, reference, shelf, survey
 from core.layers.activations import Activations
 from core.layers.activations import activations as activations_of
+from core.layers.concepts.answer import Sensitivity
+from core.layers.concepts.made import concepts
+from core.layers.concepts.tcav import sensitivity as sensitivity_of
 from core.layers.decision import Probes
 from core.layers.decision import averaged as averaged_of
 from core.layers.decision import probes as probes_of
 from core.layers.labelled import LabelledSet
+from core.layers.parts import Parts
+from core.layers.parts import parts as parts_of
 from core.layers.passage import Passage
 from core.layers.passage import passages as passages_of
 from core.layers.plan import Plan
@@ -55,7 +61,7 @@ from core.layers.unit_maps import unit_map as unit_map_of
 from core.models import checkpoint as checkpoints
 from core.models import library
 from core.models.classifier import Classifier, load
-from core.overlay import display
+from core.overlay import display, regions
 from core.trust.measure import Figure, assess
 from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph, digest
 from core.work import Work
@@ -68,6 +74,8 @@ _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
     Explanation: lambda explanation: explanation.key,
     Tile: lambda tile: (tile.name, named(tile.checkpoint), tile.explanation.key, repr(tile.explanation.cleaning)),
 }
+REGIONS = 1200  # px, the long side of a picture of regions
+EXAMPLE = 360  # px, the long side of a film with a concept: twice what is shown
 _LAST_STAGE = "grad-cam"  # the map that costs no backward pass at the last stage
 WEIGHTS = checkpoints.SHIPPED  # the folder of those that come with Lightbox
 _LINE = Line(room=2048)  # all that people ask of networks; an answer is some hundred kilobytes, or counts as several
@@ -458,7 +466,7 @@ def without(
         requests = [request] if request else []
         return without_of(here, radiograph, switched, requests, usual=usual, cleaning=cleaning, work=work)
 
-    return _LINE.ask(key, make, slow=bool(request) and methods[request.method].slow)
+    return _LINE.ask(key, make, slow=request is not None and methods[request.method].slow)
 
 
 def removal(
@@ -496,9 +504,7 @@ def passages(
 def probes(checkpoint: Checkpoint, source: Hashable, films: Callable[[], LabelledSet]) -> Asked[Probes]:
     """A place in the line for a probe of each stage; source: what the films depend on. Raises: BadData."""
     here = classifier(checkpoint)
-    return _LINE.ask(
-        ("probes", checkpoint.key, source), lambda work: probes_of(here, films(), work=work), slow=True
-    )
+    return _LINE.ask(("probes", checkpoint.key, source), lambda work: probes_of(here, films(), work=work), slow=True)
 
 
 def averaged(
@@ -525,4 +531,56 @@ def _patch(told: tuple[str, str, str, str, int, int], _atlas: atlases.Atlas, _se
     file = io.BytesIO()
     side = Image.Resampling.NEAREST if max(found.shape) < PATCH // 2 else Image.Resampling.LANCZOS
     Image.fromarray(found).resize((PATCH, PATCH), side).save(file, "WebP", quality=80)
+    return file.getvalue()
+
+
+def parts(
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, count: int
+) -> Asked[tuple[Parts, bytes]]:
+    """A place in the line for the stage's maps as parts, for all findings, and a picture of them, a WebP file."""
+    here = classifier(checkpoint)
+
+    def make(work: Work) -> tuple[Parts, bytes]:
+        wanted = checkpoint.findings
+        found = parts_of(here, radiograph, stage, count=count, findings=wanted, cleaning=cleaning, work=work)
+        return found, _webp(regions(radiograph, found.maps, found.placement, longest=REGIONS))
+
+    return _LINE.ask(("parts", checkpoint.key, radiograph.key, repr(cleaning), stage, count), make)
+
+
+def sensitivity(
+    checkpoint: Checkpoint,
+    source: Hashable,
+    films: Callable[[], reference.ReferenceSet],
+    names: tuple[str, ...],
+    *,
+    stages: tuple[str, ...],
+    finding: str,
+    examples: Callable[[], reference.ReferenceSet] | None = None,
+) -> Asked[Sensitivity]:
+    """A place in the line for whether the finding hangs on the concepts; source: what films and examples depend on."""
+    here = classifier(checkpoint)
+
+    def make(work: Work) -> Sensitivity:
+        shown = examples() if examples else None
+        return sensitivity_of(here, films(), names, examples=shown, stages=stages, findings=(finding,), work=work)
+
+    return _LINE.ask(("sensitivity", checkpoint.key, source, names, stages, finding), make, slow=True)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)
+def with_concept(radiograph: Radiograph, name: str, seed: int) -> bytes | str:
+    """The film with the concept, small, a WebP file; or why it cannot be made on this film."""
+    try:
+        changed = concepts[name].on(radiograph, seed=seed)
+    except NoLungs as error:
+        return str(error)
+    small = Image.fromarray(display(changed))
+    small.thumbnail((EXAMPLE, EXAMPLE))
+    return _webp(np.asarray(small))
+
+
+def _webp(picture: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "WebP", quality=88)
     return file.getvalue()

@@ -171,7 +171,7 @@ class Probing:
 
     drawn: how many phantoms; path, split, most: of a table on this machine; split "" for its test films.
     on_path: whether the table is meant.
-    asked: what was asked for; None while nothing was.
+    asked: whether they are to learn from these; what is changed is asked for anew.
     """
 
     on_path: bool = False
@@ -179,7 +179,30 @@ class Probing:
     path: str = ""
     split: str = ""
     most: int = 300
-    asked: Hashable | None = None
+    asked: bool = False
+
+
+@dataclass
+class Concepts:
+    """What one person asks about concepts on the Layers page.
+
+    count:  parts of the film; part: the one that is looked at alone, from 0; None for all.
+    names:  of the concepts that are tested; stages: at which; empty for the last two.
+    source: of the films; drawn: how many phantoms; path, most: of a folder or table on this machine.
+    examples: folder on this machine with films that show a concept; empty for none.
+    asked:  whether they are tested; what is changed is asked for anew.
+    """
+
+    count: int = 5
+    part: int | None = None
+    names: tuple[str, ...] = ("side-marker", "opacity")
+    stages: tuple[str, ...] = ()
+    source: Literal["phantoms", "desk", "path"] = "phantoms"
+    drawn: int = 30
+    path: str = ""
+    most: int = 60
+    examples: str = ""
+    asked: bool = False
 
 
 @dataclass
@@ -193,7 +216,7 @@ class Layers:
     sheet:   the page of them, from 0; None for the one with the unit that is looked at.
     off:     (stage, channel) of the units that are switched off. outside: stages whose cells outside the lungs are.
     fill:    what stands in their place. removing: how they are chosen.
-    probing: the films that the probes of stages learn from.
+    probing: the films that the probes of stages learn from. concepts: the parts of the film, and what is tested.
     unit:    what is asked of the unit. atlas: the one that is built of the person's own films.
     """
 
@@ -208,6 +231,7 @@ class Layers:
     fill: Fill = "zero"
     removing: Removing = field(default_factory=Removing)
     probing: Probing = field(default_factory=Probing)
+    concepts: Concepts = field(default_factory=Concepts)
     unit: OneUnit = field(default_factory=OneUnit)
     atlas: Gathering = field(default_factory=Gathering)
 

@@ -156,14 +156,13 @@ def parts(
 
 def _told(found: "Sensitivity") -> str:
     head = f"{found.checkpoint}, {found.films} films ({found.told}), {found.runs} directions of each concept\n"
-    rows = [["", "stage", "finding", "TCAV", "at random", "p", "told apart", "what really changes, logits", ""]]
+    rows = [["", "stage", "finding", "TCAV", "at random", "p", "told apart", "", "what really changes"]]
     rows += [_row(each) for each in found.answers]
     first = [each.sentence for each in found.answers if each.sensitive][:1] or [found.answers[0].sentence]
     return "\n".join([head, options.table(rows), "", *first])
 
 
 def _row(answer: "Answer") -> list[str]:
-    change = answer.effect
     return [
         answer.title,
         answer.stage,
@@ -172,8 +171,8 @@ def _row(answer: "Answer") -> list[str]:
         f"{answer.random.mean():.2f}",
         f"{answer.corrected:.3f}",
         f"{answer.accuracy:.2f}",
-        f"{change.value:+.2f} ({change.low:+.2f} to {change.high:+.2f})" if change else "",
         answer.verdict,
+        answer.moved,
     ]
 
 

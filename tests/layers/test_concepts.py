@@ -14,6 +14,7 @@ from captum.concept import TCAV, Classifier, Concept
 from numpy.typing import NDArray
 
 from core.errors import BadData, BadSetting, Stopped, UnknownName
+from core.evaluate.intervals import Estimate
 from core.explain.evidence import Tape
 from core.image.phantom import draw
 from core.image.prepare import prepare, windowed
@@ -140,7 +141,9 @@ def test_the_planted_concept_is_found_and_others_are_not() -> None:
         if stage == "stage 2":  # before it a ReLU stands, shut where a film has no square
             assert square.score == 1.0
             assert square.rise == pytest.approx(square.effect.value, rel=0.25)
-        assert "Sensitive at" in square.sentence
+        assert square.sentence.startswith(f"Sensitive at {stage}: towards “square”")
+        assert f"really moves the score by {square.moved}." in square.sentence
+        assert (square.slight, square.contradicted) == (False, False)
         edge = by["edge", "square", stage]
         assert edge.told_apart
         assert not edge.sensitive
@@ -219,6 +222,21 @@ def test_captum_gives_the_same_scores_for_the_same_directions(classifier: Any, t
         for saved in tmp_path.rglob("*.pkl"):
             saved.unlink()  # or it would read the direction from there
     assert 0 < found["sign_count"][0].item() < 1  # or the comparison would say little
+
+
+@pytest.mark.usefixtures("known")
+def test_what_really_happens_is_held_against_the_test() -> None:
+    (found,) = sensitivity(
+        planted.classifier(), _films(20), ["square"], findings=["square"], stages=["stage 2"]
+    ).answers
+    little = replace(found, effect=Estimate(-0.003, -0.004, -0.002, 20))
+    unknown = replace(found, effect=None)
+
+    assert (found.verdict, little.verdict, unknown.verdict) == ("sensitive", "hardly", "sensitive")
+    assert (found.contradicted, little.contradicted, unknown.contradicted) == (False, True, False)
+    assert little.sentence.endswith("by −0.003 logits (−0.004 to −0.002), the other way, next to nothing.")
+    assert unknown.moved == ""
+    assert found.record()["verdict"] == "sensitive"
 
 
 def test_the_test_is_welchs_and_has_an_answer_where_nothing_varies() -> None:

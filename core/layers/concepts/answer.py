@@ -1,4 +1,4 @@
-"""What came of testing a concept, in figures and in one plain sentence."""
+"""What came of testing a concept, in figures and in plain words."""
 
 import csv
 import io
@@ -15,6 +15,7 @@ from core.models.findings import words
 from core.types import seal
 
 ALPHA = 0.05
+SLIGHT = 0.05  # logits: at most 1.25 points of probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,15 +81,37 @@ class Answer:
         return self.told_apart and self.corrected < ALPHA
 
     @property
+    def slight(self) -> bool:
+        """Whether drawing the concept in really moves the logit by next to nothing, whatever the test says."""
+        return self.effect is not None and max(abs(self.effect.low), abs(self.effect.high)) < SLIGHT
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the score rises where the logit really falls, or the other way round."""
+        if self.effect is None or self.effect.low <= 0 <= self.effect.high:
+            return False
+        return (self.score > float(self.random.mean())) != (self.effect.value > 0)
+
+    @property
     def verdict(self) -> str:
-        """ "sensitive", "not sensitive" or "no direction"."""
+        """ "sensitive", "hardly" (sensitive, but to next to nothing), "not sensitive" or "no direction"."""
         if not self.told_apart:
             return "no direction"
-        return "sensitive" if self.sensitive else "not sensitive"
+        return ("hardly" if self.slight else "sensitive") if self.sensitive else "not sensitive"
+
+    @property
+    def moved(self) -> str:
+        """ "+0.22 logits (+0.14 to +0.30)"; empty where nobody knows."""
+        change = self.effect
+        if change is None:
+            return ""
+        digits = 3 if self.slight else 2
+        value, low, high = (f"{each:+.{digits}f}".replace("-", "−") for each in (change.value, change.low, change.high))
+        return f"{value} logits ({low} to {high})"
 
     @property
     def sentence(self) -> str:
-        """What came out, in one plain sentence."""
+        """What came out, in plain words."""
         what = self.title.lower()
         if not self.told_apart:
             return (
@@ -100,9 +123,14 @@ class Answer:
             f"random directions on {_share(float(self.random.mean()))}"
         )
         of = f", corrected for {self.tests} questions" if self.tests > 1 else ""
+        really = ""
+        if self.effect:
+            other = ", the other way" if self.contradicted and self.sensitive else ""
+            little = ", next to nothing" if self.slight else ""
+            really = f" Drawn in, it really moves the score by {self.moved}{other}{little}."
         if self.sensitive:
-            return f"Sensitive at {self.stage}: {rises} ({_p(self.corrected)}{of})."
-        return f"Not sensitive at {self.stage}: {rises}, which can be chance ({_p(self.corrected)}{of})."
+            return f"Sensitive at {self.stage}: {rises} ({_p(self.corrected)}{of}).{really}"
+        return f"Not sensitive at {self.stage}: {rises}, which can be chance ({_p(self.corrected)}{of}).{really}"
 
     def record(self) -> dict[str, Any]:
         """As a line for programs and tables."""
@@ -125,6 +153,7 @@ class Answer:
             "change_low": change.low if change else None,
             "change_high": change.high if change else None,
             "films": self.films,
+            "contradicted": self.contradicted,
             "verdict": self.verdict,
             "sentence": self.sentence,
         }

@@ -15,7 +15,7 @@ directions Captum's TCAV gives the same scores (a test holds that).
 The classifier is that of the nearest mean, whose normal leads from the mean without the concept to the mean with it,
 and a film with the concept is held against the same film without. Measured on DenseNet-121: with 40 radiographs, half
 of them with a side marker or an opacity, a logistic regression put 45 to 58 % of the held-out ones right, at any stage;
-held against their own films, the means tell 82 to 100 %. And the normal of a logistic regression need not lead where
+held against their own films, the means tell 79 to 100 %. And the normal of a logistic regression need not lead where
 the concept leads (Pahde et al. 2022, arXiv:2202.03482). Where drawing a concept in really moved a logit (30 of 54
 cases, two networks, radiographs and phantoms), the TCAV score was on its side in 30 of 30 at the last stage, with a
 logistic regression in 24; at stage 3 in 22, at stages 1 and 2 in 17 and 16, at the stem in 9: before the last stages a

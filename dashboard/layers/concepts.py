@@ -1,0 +1,130 @@
+"""Concepts: the parts that a stage sees on this film, and whether the network's score hangs on a concept."""
+
+from base64 import b64encode
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from core.layers.parts import FEWEST, MOST, Parts, shown
+from core.models.findings import words
+from core.overlay import REGIONS, caption
+from core.types import Checkpoint, Radiograph
+from dashboard import cache, desk, draw, markup, waiting
+from dashboard.layers import sensitive
+from dashboard.state import Session, bind, session
+from dashboard.viewer import viewer
+
+TITLE, ORDER = "Concepts", 3
+_ALL = -1  # in place of a part
+_TALL = 560  # px, of the film
+_LOOKS = Path(__file__).parent / "concepts.css"
+_ABOUT = (
+    "Places where the same feature maps answer together have one colour (non-negative matrix factorisation): what the "
+    "stage sees as one thing. A part has no name of its own, and nobody told the network about organs."
+)
+
+
+def part(radiograph: Radiograph, card: Checkpoint) -> None:
+    """The parts of this film above, the test of concepts below."""
+    st.html(_LOOKS)
+    with st.container(key="concepts", gap="small"):
+        place = st.empty()
+        cleaning = session().cleaning(radiograph.key)
+        prediction = cache.predict(card, radiograph, cleaning, tell=waiting.tells(place, "Prediction"))
+        place.empty()
+        finding = desk.asked_finding(prediction, card)
+        sizes = cache.stage_sizes(card)
+        wanted = session().layers.stage
+        stage = wanted if wanted is not None and wanted in sizes else list(sizes)[-1]
+        draw.section("Parts of this film", f"what {stage} sees as one thing; what each counts for, in logits")
+        with st.container(key="parts asked", horizontal=True, vertical_alignment="bottom", gap="medium"):
+            draw.select("Stage", list(sizes), stage, _keep_stage, at="parts", width=180)
+            key = bind("count of parts", session().layers.concepts.count)
+            st.slider("Number of parts", FEWEST, MOST, key=key, on_change=draw.kept, args=(key, _keep_count), width=220)
+        _parts(radiograph, card, stage, session().layers.concepts.count, finding)
+        sensitive.section(radiograph, card, finding)
+
+
+@st.fragment(parallel=True)
+def _parts(radiograph: Radiograph, card: Checkpoint, stage: str, count: int, finding: str) -> None:
+    """The regions, when they are there, beside what each is worth."""
+    cleaning, note = session().cleaning(radiograph.key), st.empty()
+    with draw.shown():
+        with st.skeleton(height=480):
+            asked = cache.parts(card, radiograph, cleaning, stage, count)
+            found, picture = asked.result(waiting.tells(note, "Parts"))
+        note.empty()
+        _drawn(radiograph, found, picture, finding)
+
+
+@st.fragment
+def _drawn(radiograph: Radiograph, found: Parts, picture: bytes, finding: str) -> None:
+    """All regions, or one part in the viewer, and the legend, which says which."""
+    here = session().layers.concepts
+    alone = here.part if here.part is not None and here.part < len(found) else None
+    film, legend = st.columns([1.7, 1], gap="large")
+    with legend:
+        key = bind("part alone", _ALL if alone is None else alone)
+        st.pills(
+            "Shown",
+            [_ALL, *range(len(found))],
+            key=key,
+            format_func=lambda part: "All" if part == _ALL else f"Part {part + 1}",
+            required=True,
+            on_change=draw.kept,
+            args=(key, _keep_part),
+            label_visibility="collapsed",
+        )
+        st.html(legend_of(found, finding, alone))
+        st.html(markup.paragraph(found.sentence) + markup.paragraph(_ABOUT, quiet=True))
+    with film:
+        if alone is None:
+            st.html(_picture(picture, radiograph.name, len(found)))
+        else:
+            map_ = shown(found, alone, finding=finding)
+            viewer(radiograph, [map_], key="part of the film", captions=[caption(map_)], height=_TALL, compact=True)
+
+
+def legend_of(found: Parts, finding: str, alone: int | None) -> str:
+    """A row a part: its colour, how much of the film it takes, what it counts for the finding, its units."""
+    rows = []
+    for part in range(len(found)):
+        units = ", ".join(str(channel) for channel, _ in found.units(part))
+        there = " lb-asked" if part == alone else ""
+        rows.append(
+            f'<tr class="lb-part{there}"><th scope="row"><i style="background:{REGIONS[part]}"></i>Part {part + 1}</th>'
+            f"<td>{100 * found.areas[part]:.0f} %</td><td>{_signed(float(found.relevance[finding][part]))}</td>"
+            f'<td class="lb-quiet">{escape(units)}</td></tr>'
+        )
+    rows.append(
+        f'<tr class="lb-quiet"><th scope="row"><i></i>In no part</th><td></td><td>{_signed(found.rest[finding])}</td>'
+        "<td></td></tr>"
+    )
+    head = ("", "of the film", f"for {words(finding)}", "units")
+    columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
+    return (
+        '<div class="lb-scroll"><table class="lb-table lb-parts" aria-label="Parts of this film"><thead><tr>'
+        f"{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _picture(picture: bytes, name: str, count: int) -> str:
+    said = f"{name} with {count} coloured regions"
+    return f'<img class="lb-regions" src="data:image/webp;base64,{b64encode(picture).decode()}" alt="{escape(said)}">'
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _keep_stage(here: Session, stage: str) -> None:
+    here.layers.stage = stage
+
+
+def _keep_count(here: Session, count: int) -> None:
+    here.layers.concepts.count = count
+
+
+def _keep_part(here: Session, part: int) -> None:
+    here.layers.concepts.part = None if part == _ALL else part

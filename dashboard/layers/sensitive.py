@@ -1,0 +1,290 @@
+"""Whether the network's score for the finding hangs on a concept: what is asked, what was drawn, what came of it."""
+
+from base64 import b64encode
+from collections.abc import Callable, Hashable
+from functools import partial
+from html import escape
+
+import streamlit as st
+
+from core.layers import reference
+from core.layers.concepts.answer import Answer, Sensitivity
+from core.layers.concepts.made import concepts as made
+from core.layers.concepts.tcav import FEWEST
+from core.layers.reference import Film, ReferenceSet
+from core.models.findings import words
+from core.types import Checkpoint, Radiograph
+from dashboard import cache, draw, markup, paths, waiting
+from dashboard.line import Asked
+from dashboard.state import Concepts, Session, bind, session
+
+_ABOUT = (
+    "The concept is drawn into each film. Half of the films show which way that moves what a stage answers, the other "
+    "half whether it can be told there. On how many films does the score rise that way, and is it more or fewer than "
+    "along ways between films picked at random (TCAV)? How the score really moved stands beside it: before the last "
+    "two stages the test often says little of that."
+)
+_SOURCES = {"phantoms": "Drawn phantoms", "desk": "Films on the desk", "path": "A folder or table"}
+_MARKS = {"sensitive": "warning", "hardly": "info", "not sensitive": "check_circle", "no direction": "remove"}
+_SHOWN = 3  # films with the concept
+_MOST = 1000  # films
+_EVERY = 0.2  # s between two looks at how far it is
+_PATIENCE = 0.3  # s
+
+
+def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
+    """What is asked, then progress or what came of it."""
+    here = session().layers.concepts
+    stages = list(cache.stage_sizes(card))
+    chosen = tuple(stage for stage in stages if stage in here.stages) or tuple(stages[-2:])
+    with st.container(key="sensitive", gap="small"):
+        draw.section(f"Is {words(finding)} sensitive to …", "concepts drawn into films (TCAV)")
+        st.html(markup.paragraph(_ABOUT, quiet=True))
+        _ask(here, stages, chosen)
+        _examples(radiograph, here)
+        if not here.asked or not (here.names or here.examples):
+            return
+        with draw.shown():
+            source, films, examples = _films(here)
+            asked = cache.sensitivity(
+                card, source, films, here.names, stages=chosen, finding=finding, examples=examples
+            )
+            if not asked.wait(_PATIENCE):
+                with st.container(key="sensitive busy", horizontal=True, vertical_alignment="center", gap="small"):
+                    _coming(asked)
+                    st.button("Cancel", key="cancel concepts", icon=":material/close:", type="tertiary", on_click=_stop)
+                return
+            asked.leave()
+            _found(asked.answer(), finding)
+
+
+def _ask(here: Concepts, stages: list[str], chosen: tuple[str, ...]) -> None:
+    with st.container(key="concepts chosen", horizontal=True, vertical_alignment="top", gap="large"):
+        key = bind("concepts tested", list(here.names))
+        st.pills(
+            "Concepts",
+            list(made),
+            selection_mode="multi",
+            key=key,
+            format_func=lambda name: made[name].title,
+            on_change=draw.kept,
+            args=(key, _keep_names),
+            width="content",
+        )
+        key = bind("stages tested", list(chosen))
+        st.pills(
+            "Stages",
+            stages,
+            selection_mode="multi",
+            key=key,
+            on_change=draw.kept,
+            args=(key, _keep_stages),
+            width="content",
+        )
+    with st.container(key="concepts films", horizontal=True, vertical_alignment="bottom", gap="small"):
+        key = bind("source of concepts", _source(here))
+        st.segmented_control(
+            "Films",
+            list(_SOURCES) if paths.local() else ["phantoms", "desk"],
+            key=key,
+            format_func=lambda each: _SOURCES[each] + (f" ({len(session().radiographs)})" if each == "desk" else ""),
+            required=True,
+            on_change=draw.kept,
+            args=(key, _keep_source),
+        )
+        _which(here)
+        st.button(
+            "Test the concepts",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=_start,
+            disabled=not (here.names or here.examples) or not _ready(here),
+        )
+    if _source(here) == "phantoms":
+        st.html(
+            markup.paragraph("Phantoms are nobody's films: a network may answer to real ones otherwise.", quiet=True)
+        )
+    elif not _ready(here):
+        needed = f"The test takes {FEWEST} films or more." if here.source == "desk" else "Name the folder or the table."
+        st.html(markup.paragraph(needed, quiet=True))
+
+
+def _which(here: Concepts) -> None:
+    if _source(here) == "phantoms":
+        key = bind("phantoms of concepts", here.drawn)
+        st.number_input(
+            "Phantoms", FEWEST, 400, step=20, key=key, on_change=draw.kept, args=(key, _keep_drawn), width=130
+        )
+        return
+    if _source(here) == "path":
+        key = bind("path of concepts", here.path)
+        st.text_input(
+            "Path on this machine",
+            key=key,
+            placeholder="/data/films, or a table of them",
+            on_change=draw.kept,
+            args=(key, _keep_path),
+            width=260,
+        )
+        key = bind("most of concepts", here.most)
+        st.number_input(
+            "Films at most", FEWEST, _MOST, step=20, key=key, on_change=draw.kept, args=(key, _keep_most), width=130
+        )
+    if paths.local():
+        key = bind("examples of concepts", here.examples)
+        st.text_input(
+            "Folder with examples of your own concept",
+            key=key,
+            placeholder="none",
+            on_change=draw.kept,
+            args=(key, _keep_examples),
+            width=260,
+        )
+
+
+def _examples(radiograph: Radiograph, here: Concepts) -> None:
+    """This film with each concept, small, so that a person sees what is tested."""
+    if not here.names:
+        return
+    parts = []
+    for name in here.names:
+        pictures = ""
+        for seed in range(_SHOWN):
+            found = cache.with_concept(radiograph, name, seed)
+            if isinstance(found, str):
+                pictures = markup.paragraph(found, quiet=True)
+                break
+            said = escape(f"{radiograph.name} with {made[name].title.lower()}")
+            pictures += f'<img src="data:image/webp;base64,{b64encode(found).decode()}" alt="{said}">'
+        about = f"<figcaption><b>{escape(made[name].title)}</b> <span>{escape(made[name].plain)}</span></figcaption>"
+        parts.append(f'<figure><div class="lb-films">{pictures}</div>{about}</figure>')
+    st.html(f'<div class="lb-concepts">{"".join(parts)}</div>')
+
+
+def _films(
+    here: Concepts,
+) -> tuple[Hashable, Callable[[], ReferenceSet], Callable[[], ReferenceSet] | None]:
+    """What the answer depends on; the films, and the examples, when their turn comes. Raises: BadData for no path."""
+    shown, named = None, ""
+    if here.examples and paths.local() and _source(here) != "phantoms":
+        place = paths.typed(here.examples)
+        shown, named = partial(reference.from_data, place), str(place)
+    if _source(here) == "phantoms":
+        return ("phantoms", here.drawn), partial(reference.phantoms, here.drawn), None
+    if _source(here) == "desk":
+        films = tuple(Film(film.name, partial(_given, film)) for film in session().radiographs.values())
+        return (("desk", *session().radiographs), named), partial(_set, films), shown
+    place, most = paths.typed(here.path), here.most
+    changed = place.stat().st_mtime if place.exists() else 0.0
+    return (str(place), changed, most, named), lambda: reference.some(reference.from_data(place), most), shown
+
+
+def _found(found: Sensitivity, finding: str) -> None:
+    """The table, a sentence for each line, and the figures as a file."""
+    with st.container(key="sensitive head", horizontal=True, vertical_alignment="center", gap="small"):
+        drawn = " of nobody" if found.drawn else ""
+        draw.section(f"What {words(finding)} is sensitive to", f"{found.films} films{drawn}: {found.told}")
+        st.download_button(
+            "All figures",
+            found.csv,
+            "concepts.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+        )
+    st.html(table(found))
+    st.html(markup.sentences(each.sentence for each in found.answers))
+    if found.skipped:
+        with st.expander(f"{len(found.skipped)} films could not be read", type="compact"):
+            st.html(markup.sentences(f"{name}: {reason}" for name, reason in found.skipped))
+
+
+def table(found: Sensitivity) -> str:
+    """A row for each concept and stage, as HTML."""
+    head = ("Concept", "Stage", "", "Score rises on", "at random on", "p", "Told apart", "The score really moved by")
+    columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
+    rows = "".join(_row(each) for each in found.answers)
+    return (
+        '<div class="lb-scroll" tabindex="0"><table class="lb-table lb-tested" aria-label="Concepts tested"><thead><tr>'
+        f"{columns}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(each: Answer) -> str:
+    kind, icon = each.verdict.split()[0], markup.icon(_MARKS[each.verdict])
+    mark = f'<span class="lb-verdict lb-{kind}">{icon}{each.verdict}</span>'
+    chance = 100 * float(each.random.mean())
+    cells = [
+        escape(each.stage),
+        mark,
+        f"{100 * each.score:.0f} % of films",
+        f"{chance:.0f} %",
+        "< 0.001" if each.corrected < 0.001 else f"{each.corrected:.3f}",
+        f"{100 * each.accuracy:.0f} %",
+        f"{each.moved}{', the other way' if each.contradicted and each.sensitive else ''}" or "not known",
+    ]
+    return f'<tr><th scope="row">{escape(each.title)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+
+
+@st.fragment(parallel=True)
+def _coming(asked: Asked[Sensitivity]) -> None:
+    with asked:
+        tell = waiting.tells(st.empty(), "Concepts")
+        tell(asked)
+        while not asked.wait(_EVERY):
+            tell(asked)
+    st.rerun()
+
+
+def _source(here: Concepts) -> str:
+    return here.source if paths.local() or here.source != "path" else "phantoms"
+
+
+def _ready(here: Concepts) -> bool:
+    enough = {"phantoms": True, "desk": len(session().radiographs) >= FEWEST, "path": bool(here.path)}
+    return enough[_source(here)]
+
+
+def _given(film: Radiograph) -> Radiograph:
+    return film
+
+
+def _set(films: tuple[Film, ...]) -> ReferenceSet:
+    return ReferenceSet("the films on the desk", films)
+
+
+def _start() -> None:
+    session().layers.concepts.asked = True
+
+
+def _stop() -> None:
+    session().layers.concepts.asked = False
+
+
+def _keep_names(here: Session, names: list[str]) -> None:
+    here.layers.concepts.names = tuple(name for name in made if name in names)
+
+
+def _keep_stages(here: Session, stages: list[str]) -> None:
+    here.layers.concepts.stages = tuple(stages)
+
+
+def _keep_source(here: Session, source: str) -> None:
+    here.layers.concepts.source = "path" if source == "path" else "desk" if source == "desk" else "phantoms"
+
+
+def _keep_drawn(here: Session, count: int) -> None:
+    here.layers.concepts.drawn = count
+
+
+def _keep_path(here: Session, path: str) -> None:
+    here.layers.concepts.path = path.strip()
+
+
+def _keep_most(here: Session, most: int) -> None:
+    here.layers.concepts.most = most
+
+
+def _keep_examples(here: Session, path: str) -> None:
+    here.layers.concepts.examples = path.strip()
