@@ -10,6 +10,7 @@ from core.commands.concepts import concepts, parts
 from core.commands.evaluate import chosen
 from core.commands.figures import weighed
 from core.commands.stages import stages
+from core.commands.unit import unit
 from core.commands.without import without
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def layers() -> None:
     Examples:
       python -m core layers plan --checkpoint densenet121-lungs --all
       python -m core layers removal ../shared/cxr --stage "stage 3" --top 20
+      python -m core layers unit --channel 12 --film film.dcm --out build/unit
       python -m core layers without film.dcm --top 20
       python -m core layers stages film.dcm --data ../shared/cxr --limit 600
       python -m core layers concepts --phantoms 40 --concept side-marker
@@ -32,7 +34,7 @@ def layers() -> None:
     """
 
 
-for command in (without, stages, concepts, parts):
+for command in (unit, without, stages, concepts, parts):
     layers.add_command(command)
 
 

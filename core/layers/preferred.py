@@ -122,8 +122,8 @@ def preferred(
 ) -> Preferred:
     """The picture that excites the unit most.
 
-    objective: None for that of AIM. steps: None for those of STEPS. size: px a side, None for the network's own, at most
-            that of SIDE.
+    objective: None for that of AIM. steps: None for those of STEPS.
+    size:   px a side; None for the network's own, at most that of SIDE.
     Raises: UnknownName for a stage; BadSetting for a unit, prior, number or size that is not there; Stopped as `work`
             says.
     """
@@ -266,11 +266,13 @@ def _moved(grey: Tensor, chance: torch.Generator, *, cell: float) -> Tensor:
     cos, sin = math.cos(angle) / size, math.sin(angle) / size
     theta = grey.new_tensor([[cos, -sin, shift * x], [sin, cos, shift * y]])[None]
     places = functional.affine_grid(theta, list(grey.shape), align_corners=False)
-    return functional.grid_sample(grey, places, padding_mode="reflection", align_corners=False)
+    found: Tensor = functional.grid_sample(grey, places, padding_mode="reflection", align_corners=False)
+    return found
 
 
 def _direction(gradient: Tensor) -> Tensor:
-    return gradient / gradient.norm().clamp(min=1e-20)
+    found: Tensor = gradient / torch.linalg.vector_norm(gradient).clamp(min=1e-20)
+    return found
 
 
 def _variation(grey: Tensor) -> Tensor:

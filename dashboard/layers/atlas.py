@@ -79,7 +79,6 @@ def _now(card: Checkpoint) -> None:
 def _facts(found: Atlas) -> list[tuple[str, str]]:
     told = found.told
     facts = [
-        ("Films", f"{told['films']} ({told['set']})"),
         ("Units", f"{found.table.num_rows} of {len(found.stages)} stages"),
         ("Relevance", f"of inner stages on {told['relevant']} films, each for what the network says of it"),
     ]
@@ -126,8 +125,8 @@ def _ask(asked: Gathering, *, busy: bool) -> None:
         "Keep a small picture of each film that is named",
         asked.pictures,
         _keep_pictures,
-        help="So that the page can show what a unit saw. Of persons' films these are persons' pixels: they stay in your "
-        "own folder on this machine, and go nowhere else.",
+        help="So that the page can show what a unit saw. Of persons' films these are persons' pixels: they stay in "
+        "your own folder on this machine, and go nowhere else.",
     )
 
 

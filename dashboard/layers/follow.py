@@ -81,10 +81,13 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
             args=(key, _keep_prior),
             label_visibility="collapsed",
         )
+        place = st.empty()  # or the other button would linger until this run ends
         if asked is None:
-            st.button("Draw it", key="draw preferred", icon=":material/draw:", on_click=one.wanted.add, args=(wanted,))
+            place.button(
+                "Draw it", key="draw preferred", icon=":material/draw:", on_click=one.wanted.add, args=(wanted,)
+            )
         elif not done:
-            st.button(
+            place.button(
                 "Cancel",
                 key="cancel preferred",
                 icon=":material/close:",

@@ -117,7 +117,7 @@ def test_the_mean_chest_is_that_of_drawn_ones() -> None:
     chest = mean_chest(64)
     film = prepare(phantoms(1).films[0].open(), Input(size=64)).picture
 
-    assert (chest.shape, chest.dtype) == ((64, 64), np.float32)
+    assert chest.shape == (64, 64)
     assert 0 <= chest.min() < chest.max() <= 1
     assert np.corrcoef(chest.ravel(), film.ravel())[0, 1] > 0.8
 
