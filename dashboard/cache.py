@@ -568,16 +568,21 @@ def sensitivity(
     return _LINE.ask(("sensitivity", checkpoint.key, source, names, stages, finding), make, slow=True)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)
-def with_concept(radiograph: Radiograph, name: str, seed: int) -> bytes | str:
-    """The film with the concept, small, a WebP file; or why it cannot be made on this film."""
-    try:
-        changed = concepts[name].on(radiograph, seed=seed)
-    except NoLungs as error:
-        return str(error)
-    small = Image.fromarray(display(changed))
-    small.thumbnail((EXAMPLE, EXAMPLE))
-    return _webp(np.asarray(small))
+def with_concept(radiograph: Radiograph, name: str, seeds: tuple[int, ...]) -> Asked[tuple[tuple[bytes, ...], str]]:
+    """A place in the line for the film with the concept, small WebP files; or none, and why it cannot have it."""
+
+    def make(work: Work) -> tuple[tuple[bytes, ...], str]:
+        pictures = []
+        for seed in seeds:
+            try:
+                small = Image.fromarray(display(concepts[name].on(radiograph, seed=seed)))
+            except NoLungs as error:
+                return (), str(error)
+            small.thumbnail((EXAMPLE, EXAMPLE))
+            pictures.append(_webp(np.asarray(small)))
+        return tuple(pictures), ""
+
+    return _LINE.ask(("with concept", radiograph.key, name, seeds), make)
 
 
 def _webp(picture: NDArray[np.uint8]) -> bytes:

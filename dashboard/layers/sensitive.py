@@ -41,7 +41,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
         draw.section(f"Is {words(finding)} sensitive to …", "concepts drawn into films (TCAV)")
         st.html(markup.paragraph(_ABOUT, quiet=True))
         _ask(here, stages, chosen)
-        _examples(radiograph, here)
+        _examples(radiograph, here.names)
         if not here.asked or not (here.names or here.examples):
             return
         with draw.shown():
@@ -142,23 +142,22 @@ def _which(here: Concepts) -> None:
         )
 
 
-def _examples(radiograph: Radiograph, here: Concepts) -> None:
-    """This film with each concept, small, so that a person sees what is tested."""
-    if not here.names:
-        return
+@st.fragment(parallel=True)
+def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
+    """This film with each concept, small, so that a person sees what is tested; drawn when they are there."""
+    place = st.empty()
     parts = []
-    for name in here.names:
-        pictures = ""
-        for seed in range(_SHOWN):
-            found = cache.with_concept(radiograph, name, seed)
-            if isinstance(found, str):
-                pictures = markup.paragraph(found, quiet=True)
-                break
-            said = escape(f"{radiograph.name} with {made[name].title.lower()}")
-            pictures += f'<img src="data:image/webp;base64,{b64encode(found).decode()}" alt="{said}">'
+    for name in names:
+        asked = cache.with_concept(radiograph, name, tuple(range(_SHOWN)))
+        found, why = asked.result(waiting.tells(place, "Films"))
+        said = escape(f"{radiograph.name} with {made[name].title.lower()}")
+        pictures = "".join(
+            f'<img src="data:image/webp;base64,{b64encode(each).decode()}" alt="{said}">' for each in found
+        )
+        pictures += markup.paragraph(why, quiet=True) if why else ""
         about = f"<figcaption><b>{escape(made[name].title)}</b> <span>{escape(made[name].plain)}</span></figcaption>"
         parts.append(f'<figure><div class="lb-films">{pictures}</div>{about}</figure>')
-    st.html(f'<div class="lb-concepts">{"".join(parts)}</div>')
+    place.html(f'<div class="lb-concepts">{"".join(parts)}</div>')
 
 
 def _films(

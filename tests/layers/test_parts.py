@@ -5,6 +5,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
+from PIL import ImageColor
 from torch import nn
 
 from core.errors import BadSetting, OneCell, Stopped, Unfit, UnknownName
@@ -12,6 +13,7 @@ from core.layers.activations import activations
 from core.layers.parts import parts, shown
 from core.models.architecture import Network
 from core.models.classifier import Classifier
+from core.overlay import REGIONS, regions
 from core.types import Checkpoint, Input, Origin, Radiograph
 from core.work import Work
 
@@ -117,6 +119,28 @@ def test_of_signed_units_only_what_lies_above_zero_is_taken_apart() -> None:
 
     assert (found.patterns[:, 5] == 0).all()
     assert found.clipped == pytest.approx(4 / 15, abs=0.01)  # unit 5 has 4 of the 1 + 4 of each of three stripes
+
+
+def test_the_regions_are_drawn_in_the_colours_of_their_parts() -> None:
+    film = _film()
+    found = parts(_network(), film, "only", count=3)
+    picture = regions(film, found.maps, found.placement)
+    small = regions(film, found.maps, found.placement, longest=12)
+    told = regions(film, found.maps, found.placement, words=found.words(), title=found.title("banded"))
+
+    grey = film.pixels.astype(float)
+    for stripe in range(3):
+        part = int(found.strongest[5, 4 * stripe + 1])
+        colour = np.array(ImageColor.getrgb(REGIONS[part]), float)
+        expected = 0.45 * grey[12, 8 * stripe + 3] + 0.55 * colour
+        assert picture[12, 8 * stripe + 3] == pytest.approx(expected, abs=2)
+    assert (picture.shape, small.shape) == ((SIDE, SIDE, 3), (12, 12, 3))
+    assert told.shape[0] > SIDE
+    assert told.shape[1] == 480
+    with pytest.raises(ValueError, match="9 parts, 8 colours"):
+        regions(film, np.ones((9, 2, 2), np.float32), found.placement)
+    with pytest.raises(ValueError, match="and 1 words"):
+        regions(film, found.maps, found.placement, words=["one"])
 
 
 def test_a_part_is_a_map_that_lies_on_the_film(classifier: Classifier, phantom: Radiograph) -> None:

@@ -129,7 +129,8 @@ class Answer:
             little = ", next to nothing" if self.slight else ""
             really = f" Drawn in, it really moves the score by {self.moved}{other}{little}."
         if self.sensitive:
-            return f"Sensitive at {self.stage}: {rises} ({_p(self.corrected)}{of}).{really}"
+            kind = "Hardly sensitive" if self.slight else "Sensitive"
+            return f"{kind} at {self.stage}: {rises} ({_p(self.corrected)}{of}).{really}"
         return f"Not sensitive at {self.stage}: {rises}, which can be chance ({_p(self.corrected)}{of}).{really}"
 
     def record(self) -> dict[str, Any]:
