@@ -113,7 +113,7 @@ def _which(here: Concepts) -> None:
     if _source(here) == "phantoms":
         key = bind("phantoms of concepts", here.drawn)
         st.number_input(
-            "Phantoms", FEWEST, 400, step=20, key=key, on_change=draw.kept, args=(key, _keep_drawn), width=130
+            "Phantoms", FEWEST, 400, step=10, key=key, on_change=draw.kept, args=(key, _keep_drawn), width=130
         )
         return
     if _source(here) == "path":
