@@ -16,26 +16,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import BadData
-from core.evaluate.answers import answers
-from core.evaluate.confusion import balanced_accuracy
 from core.evaluate.examples import plain
-from core.evaluate.intervals import REPEATS, Estimate, bands
-from core.evaluate.roc import auc
+from core.evaluate.intervals import REPEATS, Estimate
 from core.explain import memory
 from core.explain.evidence import Tape
 from core.image.prepare import prepare
 from core.layers.labelled import Labelled, LabelledSet, classes_of, majority, turns_of
 from core.layers.linear import Line, fit
 from core.layers.reference import UNREADABLE
+from core.layers.scored import estimates, network_said
 from core.models.classifier import Classifier
-from core.types import Checkpoint, Cleaning, Radiograph
+from core.types import Cleaning, Radiograph
 from core.work import Work
 
 _BLOCK = 8  # films
-_FIGURES = ("balanced", "auc", "accuracy", "agrees", "behind")
-
-Truth = NDArray[np.bool_]
-Numbers = NDArray[np.float64]
+_RESAMPLES = 100  # after which others are let in
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,10 +124,18 @@ def probes(
         for learned, held in turns:
             line = fit(own[learned], truth[learned], exclusive=exclusive)
             said[place, held] = line.says(own[held])
+            _let_others(classifier, work)
         lines.append(line if len(turns) == 1 else fit(own, truth, exclusive=exclusive))
-        _let_others(classifier, work)
-    network = _network(classifier.checkpoint, read.logits[kept], classes, exclusive=exclusive)
-    estimates = _estimates(said[:, asked], truth[asked], patients[asked], network, asked, repeats, exclusive=exclusive)
+    network = network_said(classifier.checkpoint, read.logits[kept], classes, exclusive=exclusive)
+    counted = itertools.count(1)
+
+    def pause() -> None:
+        if not next(counted) % _RESAMPLES:
+            _let_others(classifier, work)
+
+    figures_of = estimates(
+        said[:, asked], truth[asked], patients[asked], network, asked, repeats, pause, exclusive=exclusive
+    )
     keys = [read.keys[place] for place in kept]
     learned = turns[0][0] if len(turns) == 1 else np.arange(len(kept))
     return Probes(
@@ -157,9 +160,9 @@ def probes(
                 figures["agrees"] if network else None,
                 line,
             )
-            for (stage, units), line, figures in zip(read.units.items(), lines, estimates, strict=False)
+            for (stage, units), line, figures in zip(read.units.items(), lines, figures_of, strict=False)
         ),
-        network={name: found for name, found in estimates[-1].items() if name in ("balanced", "auc", "accuracy")}
+        network={name: found for name, found in figures_of[-1].items() if name in ("balanced", "auc", "accuracy")}
         if network
         else {},
         learned=frozenset(keys[place] for place in learned),
@@ -201,6 +204,7 @@ def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read
     while block := list(itertools.islice(coming, _BLOCK)):
         images = []
         for film in block:
+            _let_others(classifier, work, announced=True)  # a drawn film takes half a second
             try:
                 radiograph = film.open()
             except UNREADABLE:
@@ -208,7 +212,7 @@ def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read
             images.append(prepare(radiograph, classifier.checkpoint.input).image)
             good.append(film)
             keys.append(radiograph.key)
-        parts += _passed(classifier, images, work, of=len(block))
+        parts += _passed(classifier, images, work)
     if not good:
         raise BadData(f"None of the {len(films.films)} films ({films.told}) can be read. Give others.")
     logits, *units = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -218,10 +222,8 @@ def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read
     return read, len(films.films) - len(good)
 
 
-def _passed(
-    classifier: Classifier, images: Sequence[Tensor], work: Work, *, of: int
-) -> list[tuple[NDArray[np.float32], ...]]:
-    """For each batch of the images the logits (n, F) and the averaged units (n, K) of every stage; of: films tried."""
+def _passed(classifier: Classifier, images: Sequence[Tensor], work: Work) -> list[tuple[NDArray[np.float32], ...]]:
+    """For each batch of the images the logits (n, F) and the averaged units (n, K) of every stage."""
     found = []
     with torch.inference_mode(False), classifier.alone(work) as network:
         size = memory.batch_size(network, images[0], graph=False) if images else 1
@@ -230,76 +232,11 @@ def _passed(
             tape = Tape(network, batch, grad_from=network.last_stage)
             units = (tape.features(stage).mean(dim=(2, 3)) for stage in network.stages)
             found.append(tuple(each.cpu().numpy() for each in (tape.logits, *units)))
-            del tape  # others are let in below: nothing may be left on the network
-        work.step(of)
     return found
 
 
-def _let_others(classifier: Classifier, work: Work) -> None:
-    """Whoever waits for the network gets it between two fits, which may take seconds. Raises: Stopped."""
-    work.total += 1
+def _let_others(classifier: Classifier, work: Work, *, announced: bool = False) -> None:
+    """Whoever waits for the network gets it before the next step, which may take seconds. Raises: Stopped."""
+    work.total += not announced
     with classifier.alone(work):
         work.step()
-
-
-def _network(
-    card: Checkpoint, logits: NDArray[np.float32], classes: Sequence[str], *, exclusive: bool
-) -> tuple[NDArray[np.float32], Truth] | None:
-    """(N, C) what the network itself says of the classes, and which it finds; None where it does not know them."""
-    if not set(classes) <= set(card.findings):
-        return None
-    nothing = np.zeros(logits.shape, np.bool_)
-    whole = answers(card, logits, nothing, np.array([""] * len(logits)))
-    places = [card.findings.index(name) for name in classes]
-    likely = whole.likely[:, places]
-    return likely, taken(likely, exclusive=True) if exclusive else whole.said[:, places]
-
-
-def taken(likely: NDArray[np.float32], *, exclusive: bool) -> Truth:
-    """(N, C) the likeliest class of each film, or all that are likelier than not."""
-    if not exclusive:
-        return np.asarray(likely >= 0.5)
-    return np.asarray(np.eye(likely.shape[1], dtype=np.bool_)[likely.argmax(axis=1)])
-
-
-def _estimates(
-    said: NDArray[np.float32],
-    truth: Truth,
-    patients: NDArray[np.str_],
-    network: tuple[NDArray[np.float32], Truth] | None,
-    asked: NDArray[np.intp],
-    repeats: int,
-    *,
-    exclusive: bool,
-) -> list[dict[str, Estimate]]:
-    """For each stage (S, N, C), and last for the network, name of a figure -> estimate; of the same resamples."""
-    likely = [*said, *([network[0][asked]] if network else [])]
-    found = [taken(each, exclusive=exclusive) for each in said]
-    if network:
-        found.append(network[1][asked])
-
-    def figures(films: NDArray[np.intp]) -> Numbers:
-        rows: list[float] = []
-        last = balanced_accuracy(found[len(said) - 1][films], truth[films], multi_label=not exclusive)
-        for each, own in zip(likely, found, strict=True):
-            balanced = balanced_accuracy(own[films], truth[films], multi_label=not exclusive)
-            right = truth[films] == own[films]
-            areas = [auc(each[films, place], truth[films, place]) for place in range(truth.shape[1])]
-            same = found[-1][films] == own[films]
-            rows += [
-                balanced,
-                float(np.mean(areas)),
-                float(right.all(axis=1).mean() if exclusive else right.mean()),
-                float(same.all(axis=1).mean() if exclusive else same.mean()),
-                last - balanced,
-            ]
-        return np.array(rows)
-
-    value, low, high = (part.reshape(len(likely), len(_FIGURES)) for part in bands(figures, patients, repeats=repeats))
-    return [
-        {
-            name: Estimate(float(value[row, at]), float(low[row, at]), float(high[row, at]), len(patients))
-            for at, name in enumerate(_FIGURES)
-        }
-        for row in range(len(likely))
-    ]

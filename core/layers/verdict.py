@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.evaluate.intervals import Estimate
-from core.layers.decision import Probes, taken
+from core.layers.decision import Probes
+from core.layers.scored import taken
 from core.models.findings import words as plain_words
 
 FEW = 50  # films, below which a probe that does as well at once proves little

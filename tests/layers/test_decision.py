@@ -186,7 +186,7 @@ def test_too_few_films_or_none_that_can_be_read_are_told() -> None:
 def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:
     told: list[tuple[int, int]] = []
     probes(planted.classifier(), _set(20, _true), repeats=10, work=Work(tell=lambda *done: told.append(done)))
-    assert told[-1][0] == told[-1][1] == 20 + 2  # films, and a fit for each stage
+    assert told[-1][0] == told[-1][1] == 20 + 2 * 5  # films, and a fit for each fold of each stage
 
     work = Work()
     work.cancel()

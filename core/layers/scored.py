@@ -1,0 +1,82 @@
+"""How right the probes of all stages are, and the network itself, on the same films and the same resamples."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.evaluate.answers import answers
+from core.evaluate.confusion import balanced_accuracy
+from core.evaluate.intervals import Estimate, bands
+from core.evaluate.roc import auc
+from core.layers.linear import Truth
+from core.types import Checkpoint
+
+FIGURES = ("balanced", "auc", "accuracy", "agrees", "behind")
+
+Numbers = NDArray[np.float64]
+
+
+def network_said(
+    card: Checkpoint, logits: NDArray[np.float32], classes: Sequence[str], *, exclusive: bool
+) -> tuple[NDArray[np.float32], Truth] | None:
+    """(N, C) what the network itself says of the classes, and which it finds; None where it does not know them."""
+    if not set(classes) <= set(card.findings):
+        return None
+    nothing = np.zeros(logits.shape, np.bool_)
+    whole = answers(card, logits, nothing, np.array([""] * len(logits)))
+    places = [card.findings.index(name) for name in classes]
+    likely = whole.likely[:, places]
+    return likely, taken(likely, exclusive=True) if exclusive else whole.said[:, places]
+
+
+def taken(likely: NDArray[np.float32], *, exclusive: bool) -> Truth:
+    """(N, C) the likeliest class of each film, or all that are likelier than not."""
+    if not exclusive:
+        return np.asarray(likely >= 0.5)
+    return np.asarray(np.eye(likely.shape[1], dtype=np.bool_)[likely.argmax(axis=1)])
+
+
+def estimates(
+    said: NDArray[np.float32],
+    truth: Truth,
+    patients: NDArray[np.str_],
+    network: tuple[NDArray[np.float32], Truth] | None,
+    asked: NDArray[np.intp],
+    repeats: int,
+    pause: Callable[[], None],
+    *,
+    exclusive: bool,
+) -> list[dict[str, Estimate]]:
+    """For each stage (S, N, C), and last for the network, name of a figure -> estimate; of the same resamples."""
+    likely = [*said, *([network[0][asked]] if network else [])]
+    found = [taken(each, exclusive=exclusive) for each in said]
+    if network:
+        found.append(network[1][asked])
+
+    def figures(films: NDArray[np.intp]) -> Numbers:
+        pause()
+        rows: list[float] = []
+        last = balanced_accuracy(found[len(said) - 1][films], truth[films], multi_label=not exclusive)
+        for each, own in zip(likely, found, strict=True):
+            balanced = balanced_accuracy(own[films], truth[films], multi_label=not exclusive)
+            right = truth[films] == own[films]
+            areas = [auc(each[films, place], truth[films, place]) for place in range(truth.shape[1])]
+            same = found[-1][films] == own[films]
+            rows += [
+                balanced,
+                float(np.mean(areas)),
+                float(right.all(axis=1).mean() if exclusive else right.mean()),
+                float(same.all(axis=1).mean() if exclusive else same.mean()),
+                last - balanced,
+            ]
+        return np.array(rows)
+
+    value, low, high = (part.reshape(len(likely), len(FIGURES)) for part in bands(figures, patients, repeats=repeats))
+    return [
+        {
+            name: Estimate(float(value[row, at]), float(low[row, at]), float(high[row, at]), len(patients))
+            for at, name in enumerate(FIGURES)
+        }
+        for row in range(len(likely))
+    ]
