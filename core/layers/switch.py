@@ -210,7 +210,10 @@ class _Inside(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, K, h, w) to the same shape."""
-        return torch.add(torch.mul(features, self.kept), self.rest)  # type: ignore[arg-type]  # buffers are tensors
+        kept, rest = (self.get_buffer(name) for name in ("kept", "rest"))
+        if isinstance(features, Tensor) and features.shape[-2:] != kept.shape[-2:]:  # a method is tried on another size
+            kept, rest = (functional.interpolate(each, features.shape[-2:]) for each in (kept, rest))
+        return torch.add(torch.mul(features, kept), rest)
 
 
 def _without_units(channels: Sequence[int], mean: Tensor) -> nn.BatchNorm2d:

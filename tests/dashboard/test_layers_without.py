@@ -194,3 +194,12 @@ def test_a_request_that_is_cancelled_goes_back_to_what_was_off(page: Desk) -> No
         assert _left(page) == [(STAGE, 3)]
         off.back()  # just that cannot be had: all on
         assert _left(page) == []
+
+
+def test_a_method_without_a_rule_for_it_leaves_the_figures_and_says_why(page: Desk) -> None:
+    page.method("lrp").toggle("All outside the lungs")
+
+    assert "Without what lies outside the lungs at stage 4, " in _told(page)
+    panes = [str(each.proto) for each in page.app.get("bidi_component") if "pane Without them" in str(each.proto)]
+    assert ["for which the method has no rule" in pane for pane in panes] == [True]
+    assert not page.errors

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import BadSetting, NoLungs, OneCell, UnknownName
+from core.errors import BadSetting, NoLungs, OneCell, Unfit, UnknownName
 from core.explain.method import methods
 from core.explain.run import Request, explain_many
 from core.layers.activations import activations
@@ -106,6 +106,11 @@ def test_outside_the_lungs_cells_are_off_and_inside_they_are_as_they_were(
     assert np.array_equal(after.heat[~off], before.heat[~off])
     assert off[0].all()
     assert off[-1].all()
+
+
+def test_a_method_without_a_rule_for_the_outside_says_so(phantom: Radiograph) -> None:
+    with pytest.raises(Unfit, match="the network uses mul, for which the method has no rule"):
+        without(planted.classifier(), phantom, Switched(outside=("stage 1",)), [Request("lrp", "square")])
 
 
 def test_a_film_without_lungs_has_no_outside() -> None:
