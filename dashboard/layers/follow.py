@@ -81,18 +81,12 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
             args=(key, _keep_prior),
             label_visibility="collapsed",
         )
-        place = st.empty()  # or the other button would linger until this run ends
-        if asked is None:
-            place.button(
-                "Draw it", key="draw preferred", icon=":material/draw:", on_click=one.wanted.add, args=(wanted,)
-            )
-        elif not done:
-            place.button(
-                "Cancel",
-                key="cancel preferred",
-                icon=":material/close:",
-                type="tertiary",
-                on_click=one.wanted.discard,
+        if not done:  # one button of two names: another one would linger beside it until the run ends
+            st.button(
+                "Cancel" if asked else "Draw it",
+                key="draw preferred",
+                icon=":material/close:" if asked else ":material/draw:",
+                on_click=one.wanted.discard if asked else one.wanted.add,
                 args=(wanted,),
             )
     if asked is None:
@@ -128,7 +122,7 @@ def _drawn(found: Preferred, here: float, most: float | None) -> None:
         ("On this film", figure(here)),
     ]
     pairs += [("Reference films", f"{figure(most)} at most")] if most is not None else []
-    pairs += [("Made", f"{found.told[:1].upper()}{found.told[1:]} {found.seconds:.0f} s.")]
+    pairs += [("Made in", f"{found.seconds:.0f} s: {found.told}")]
     st.html(markup.facts(pairs))
     if found.after <= max(here, most or here):
         text = "It does not beat the best film: what it wants to see may need the whole of one, in its place."

@@ -93,7 +93,10 @@ def _figures(atlas: Atlas, unit: UnitTold, greatest: float, asked: str) -> None:
     ]
     caption = "Counts: how far it moves the finding's logit, on average over the films (weight × activation)."
     if known:
-        caption += " Alone: AUC of its greatest answer by itself, on films whose findings are known; 0.5 is chance."
+        caption += (
+            f" Alone: AUC of its greatest answer by itself, on those of {atlas.told['sample']} films whose findings "
+            "are known; 0.5 is chance."
+        )
     head = ["", "counts", *(["alone"] if known else [])]
     st.html(markup.table(head, rows, caption=caption, label="What the unit counts for each finding"))
 
