@@ -20,8 +20,10 @@ def page() -> None:
         overview.none()
         return
     radiograph, card = desk.film(), desk.model()
+    front = st.empty()  # cleared at once when a film comes, where another container would linger until the run ends
     if radiograph is None:
-        welcome.draw()
+        with front.container():
+            welcome.draw()
         return
     if card is None:
         return  # the frame has said why
