@@ -16,7 +16,7 @@ from core.errors import BadSetting
 from core.explain.evidence import Tape
 from core.explain.run import Request, explain_many, lungs_seen
 from core.image.prepare import prepare
-from core.layers.activations import Activations, activations, known_stage, ranked, refuse_one_cell
+from core.layers.activations import Activations, known_stage, ranked, refuse_one_cell
 from core.lungs import dilated
 from core.models.architecture import Network
 from core.models.classifier import Classifier, prediction
@@ -158,25 +158,6 @@ def check(switched: Switched, widths: Mapping[str, int]) -> None:
             raise BadSetting(
                 f"{stage} has no unit {channel}; it has units 0 to {widths[stage] - 1}. Choose one of them."
             )
-
-
-def top_units(
-    classifier: Classifier,
-    radiograph: Radiograph,
-    finding: str,
-    stage: str,
-    count: int,
-    *,
-    by: Ranking = "relevance",
-    seed: int = 0,
-    cleaning: Cleaning | None = None,
-) -> tuple[Unit, ...]:
-    """The first `count` units of the stage for the finding on this film, ready to be switched off.
-
-    Raises: as `activations`, and as `top`.
-    """
-    found = activations(classifier, radiograph, stage, findings=[finding], cleaning=cleaning)
-    return top(found, finding, count, by=by, seed=seed)
 
 
 def top(found: Activations, finding: str, count: int, *, by: Ranking = "relevance", seed: int = 0) -> tuple[Unit, ...]:

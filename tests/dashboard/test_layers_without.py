@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from core.layers import removal
-from core.layers.switch import top_units
+from core.layers.activations import activations
+from core.layers.switch import top
 from core.models.classifier import load
 from dashboard import cache
 from dashboard.layers import falling
@@ -68,7 +69,7 @@ def test_the_top_units_go_and_the_answer_and_the_map_with_them(page: Desk, one: 
     (film,) = page.session.radiographs.values()
     page.choose("Finding", "covid", main=False).press("Switch off 20 for covid")
 
-    expected = top_units(load("small", one), film, "covid", STAGE, 20)
+    expected = top(activations(load("small", one), film, STAGE, findings=["covid"]), "covid", 20)
     assert set(page.session.layers.off) == set(expected)
     assert _told(page).startswith('" role="status"><span>Without 20 units of stage 4, covid ')
     assert "set to zero" in _told(page)

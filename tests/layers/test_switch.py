@@ -13,7 +13,7 @@ from core.explain.run import Request, explain_many
 from core.layers.activations import activations
 from core.layers.outcome import changes, runs, sentence
 from core.layers.removal import curves
-from core.layers.switch import Switched, ablated, top, top_units, without
+from core.layers.switch import Switched, ablated, top, without
 from core.models.classifier import Classifier
 from core.types import Radiograph
 from tests.layers import planted
@@ -40,9 +40,10 @@ def test_without_any_other_unit_nothing_changes_to_the_last_bit() -> None:
 
 
 def test_the_most_relevant_unit_is_the_planted_one() -> None:
-    assert top_units(planted.classifier(), FILM, "square", "stage 1", 1) == (("stage 1", planted.UNIT),)
+    found = activations(planted.classifier(), FILM, "stage 1", findings=["square"])
+    assert top(found, "square", 1) == (("stage 1", planted.UNIT),)
     with pytest.raises(BadSetting, match=r"stage 1 has 5 units; 6 were asked for"):
-        top_units(planted.classifier(), FILM, "square", "stage 1", 6)
+        top(found, "square", 6)
 
 
 def test_the_mean_is_that_of_the_film_or_of_the_reference_set_and_it_is_said_which() -> None:
@@ -162,7 +163,6 @@ def test_top_units_are_those_that_a_curve_takes_first(classifier: Classifier, ph
     for by, curve in curves_of.items():
         units = top(found, "covid", 20, by=by, seed=7)
 
-        assert units == top_units(classifier, phantom, "covid", "stage 4", 20, by=by, seed=7)
         assert units == tuple(("stage 4", int(channel)) for channel in curve.order[:20])
 
 

@@ -219,7 +219,7 @@ def test_a_start_may_be_a_checkpoint_of_ones_own(
     stored = read_network(read_card("tiny", copy), copy).state_dict()
     begun = untrained[-1]["start"].state_dict()
     assert all(torch.equal(begun[name], weights) for name, weights in stored.items())
-    with pytest.raises(UnknownName, match="no checkpoint named 'nobodys'.*mine"):
+    with pytest.raises(UnknownName, match=r"no checkpoint named 'nobodys'.*mine"):
         train(data, name="next", recipe=replace(TINY, start="nobodys"), runs=tmp_path / "runs", out=tmp_path)
 
 
