@@ -179,3 +179,39 @@ def test_on_a_phone_the_network_is_a_row_and_the_unit_comes_after_its_grid(visit
     assert tops == sorted(tops)
     row = page.locator("[data-testid=network] .stage")
     assert row.nth(0).bounding_box()["y"] == row.nth(3).bounding_box()["y"]
+
+
+def test_the_walk_goes_on_from_the_unit_to_the_finding_and_through_all_parts(visit: Callable[..., Any]) -> None:
+    page = visit("?unit=7")
+    page.locator(".st-key-unit-followed [data-testid=viewer][data-ready=heat]").wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("Deconvolution", exact=True).click()
+    followed = page.locator(".st-key-unit-followed [data-testid=caption]")
+    expect(followed).to_contain_text("Deconvolution", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Draw it").click()
+    picture_of = page.locator(".st-key-preferred-picture img")
+    picture_of.wait_for(timeout=PATIENCE_MS)
+    settle(page)
+
+    page.locator(".st-key-unit-head label").click()
+    page.get_by_text("1 unit is off").click()
+    panes = page.locator(".st-key-without-panes [data-testid=viewer]")
+    expect(panes).to_have_count(3, timeout=PATIENCE_MS)
+    said = page.locator(".st-key-without .lb-told")
+    expect(said).to_contain_text("Without 1 unit of stage 4", timeout=PATIENCE_MS)
+    settle(page)
+    page.get_by_role("button", name="Switch off 20 for").click()
+    expect(said).to_contain_text("Without 20 units of stage 4", timeout=PATIENCE_MS)
+    page.locator(".st-key-falling .main-svg").first.wait_for(timeout=PATIENCE_MS)
+    settle(page)
+
+    page.get_by_text("Stage by stage", exact=True).click()
+    columns = page.locator(".st-key-strip-of-stages [data-testid=viewer][data-ready=heat]")
+    expect(columns).to_have_count(2 * 4, timeout=PATIENCE_MS)
+    settle(page)
+
+    page.get_by_text("Concepts", exact=True).click()
+    page.get_by_text("of how the maps vary").wait_for(timeout=PATIENCE_MS)
+    settle(page)
+    page.get_by_text("Atlas", exact=True).click()
+    page.get_by_role("button", name="Build").first.wait_for(timeout=PATIENCE_MS)
+    assert not page.get_by_test_id("stAlert").count()
