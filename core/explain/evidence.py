@@ -267,11 +267,20 @@ class Evidence:
 def behind(network: Network, source: str) -> Iterator[tuple[str | None, nn.Module]]:
     """The parts of the features that run after "images" or a stage, each with the stage that it ends, if it does."""
     stages = {child: stage for stage, child in network.stages.items()}
-    reached = source == IMAGES
+    past = source == IMAGES
     for child, module in network.features.named_children():
-        if reached:
+        if past:
             yield stages.get(child), module
-        reached = reached or stages.get(child) == source
+        past = past or stages.get(child) == source
+
+
+def reached(network: Network, images: Tensor, stage: str) -> Tensor:
+    """(N, K, h, w) of the stage, and no layer behind it is run."""
+    for name, module in behind(network, IMAGES):
+        images = module(images)
+        if name == stage:
+            break
+    return images
 
 
 def earliest(sources: Sequence[str], stages: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from core.errors import BadSetting
 from core.explain.activation import one
-from core.explain.evidence import IMAGES, Evidence, behind
+from core.explain.evidence import Evidence, reached
 from core.explain.method import Bounds, method
 from core.explain.path import Baseline
 from core.explain.reference import Reference, like, reference
@@ -124,7 +124,7 @@ def neuron_gradient(
     def gradient() -> Tensor:
         image = evidence.image[None].clone().requires_grad_()
         with torch.enable_grad():
-            excited = _output(evidence, image)[0][unit]
+            excited = reached(evidence.network, image, evidence.stage)[0][unit]
         (found,) = torch.autograd.grad(excited, image)
         evidence.ran(forwards=1, backwards=1)
         return found.sum(dim=1)
@@ -152,16 +152,8 @@ class _Path:
         if evidence.stage == evidence.network.last_stage:
             evidence.ran(forwards=stop - start, backwards=0)  # of earlier stages, the way on to the logits is counted
         with torch.no_grad():
-            return _output(evidence, self._start + places * (evidence.image - self._start))
-
-
-def _output(evidence: Evidence, images: Tensor) -> Tensor:
-    """(N, K, h, w) of the stage, for other images."""
-    for stage, module in behind(evidence.network, IMAGES):
-        images = module(images)
-        if stage == evidence.stage:
-            break
-    return images
+            images = self._start + places * (evidence.image - self._start)
+            return reached(evidence.network, images, evidence.stage)
 
 
 def _one_or_all(found: Tensor, channel: int, stage: str) -> Tensor:

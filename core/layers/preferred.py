@@ -23,11 +23,12 @@ from torch.autograd import Function
 from torch.nn import functional
 
 from core.errors import BadSetting
+from core.explain.evidence import reached
 from core.explain.flow import LINEAR, Flow, NoRule, Rule, each
 from core.image.phantom import draw
 from core.image.prepare import prepare
 from core.layers.activations import known_stage
-from core.layers.unit_maps import flowed, known_channel, reached
+from core.layers.unit_maps import flowed, known_channel
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.types import Input, seal

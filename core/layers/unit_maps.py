@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.errors import BadSetting, Unfit
-from core.explain.evidence import IMAGES, behind
+from core.explain.evidence import reached
 from core.explain.flow import Flow, NoRule, Rule
 from core.explain.guided import DECONVOLUTION, GUIDED
 from core.image.prepare import prepare
@@ -133,17 +133,6 @@ def followed(
         value = unit[row, column] if of == "greatest" else unit.mean()
         (found,) = torch.autograd.grad(value, root)
     return found, (row, column) if of == "greatest" else None
-
-
-def reached(network: Network, images: Tensor, stage: str) -> Tensor:
-    """(N, K, h, w) of the stage, and no layer behind it is run."""
-    flow: Any = images
-    for name, module in behind(network, IMAGES):
-        flow = module(flow)
-        if name == stage:
-            break
-    found: Tensor = flow
-    return found
 
 
 def flowed(network: Network, rules: Mapping[str, Rule], images: Tensor, stage: str) -> Tensor:
