@@ -80,7 +80,10 @@ class UnitTold:
         if value > self.most:
             return 1.0
         places = [0.0, *self.quantiles, 1.0]
-        return float(np.interp(value, [self.least, *self.quantiles.values(), self.most], places))
+        levels = [self.least, *self.quantiles.values(), self.most]
+        if value in levels:  # the first of equal ones: films with the very same activation are not smaller
+            return places[levels.index(value)]
+        return float(np.interp(value, levels, places))
 
 
 @dataclass(frozen=True, eq=False)

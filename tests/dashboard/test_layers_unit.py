@@ -63,7 +63,11 @@ def test_a_unit_is_told_by_the_atlas_and_the_page_says_of_which_films(layers: De
     assert "Over 12 drawn phantoms: no patient&#x27;s film, and no radiograph." in layers.html
     share = unit.share(greatest)
     expected = (
-        "more than on any" if share >= 1 else "less than on any" if greatest < unit.least else f"about {share:.0%}"
+        "more than on any"
+        if greatest > unit.most
+        else "less than on any"
+        if greatest < unit.least
+        else f"about {share:.0%}"
     )
     assert expected in layers.html
     assert layers.html.count('<span class="lb-patch">') == len(unit.exciting) + len(unit.relevant)

@@ -12,7 +12,7 @@ from core.image.prepare import prepare
 from core.layers import atlas as atlases
 from core.layers import survey, tally
 from core.layers.activations import activations
-from core.layers.atlas import Atlas, Near, read
+from core.layers.atlas import Atlas, Near, UnitTold, read
 from core.layers.patches import patch, store
 from core.layers.reference import Film, ReferenceSet, from_data, phantoms, some
 from core.layers.survey import build
@@ -314,3 +314,13 @@ def test_an_atlas_without_nearest_units_has_to_be_built_again(
 
     with pytest.raises(BadData, match=r"is an atlas of format 1; this version reads 2. Build it again with python"):
         read(tmp_path, planted.classifier().checkpoint)
+
+
+def test_films_with_the_same_activation_are_not_smaller() -> None:
+    silent = UnitTold("stage 1", 0, 0.1, 0.0, 2.0, {0.25: 0.0, 0.5: 0.0, 0.75: 1.0}, {}, {}, (), (), ())
+    always = replace(silent, most=0.0, quantiles={0.25: 0.0, 0.5: 0.0, 0.75: 0.0})
+    full = replace(silent, quantiles={0.25: 1.0, 0.5: 2.0, 0.75: 2.0})
+
+    assert [silent.share(value) for value in (-1.0, 0.0, 0.5, 1.0, 2.0, 3.0)] == [0.0, 0.0, 0.625, 0.75, 1.0, 1.0]
+    assert [always.share(value) for value in (0.0, 0.1)] == [0.0, 1.0]
+    assert full.share(2.0) == 0.5  # half of the films answer as much
