@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,23 @@ def each(
                 bad |= "error" in record
     if bad:
         raise SystemExit(1)
+
+
+def write(made: Mapping[Path, bytes]) -> list[str]:
+    """Writes the files, folders and all, and gives their names; those that are there with the same content stay.
+
+    Raises: BadData where one is there with other content, before any is written; or where one cannot be written.
+    """
+    try:
+        for file, data in made.items():
+            if file.exists() and file.read_bytes() != data:
+                raise BadData(f"{file} is there with other content; nothing was written. Choose another --out.")
+        for file, data in made.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+    except OSError as error:
+        raise BadData(f"{error.filename or file} cannot be written ({error.strerror}). Give another --out.") from error
+    return [str(file) for file in made]
 
 
 def paths(given: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ import click
 
 from core.commands import files, maps, options
 from core.commands.figures import weighed
-from core.errors import BadData, BadSetting
+from core.errors import BadSetting
 
 if TYPE_CHECKING:
     from core.layers.decision import Probe, Probes
@@ -138,18 +138,14 @@ def _in_lungs(
 def _written(
     out: Path, radiograph: "Radiograph", card: "Checkpoint", said: "Prediction", maps: "Sequence[Explanation]"
 ) -> str:
-    """One picture, a column a stage. Raises: BadData where another one is in the way."""
+    """One picture, a column a stage. Raises: BadData as `files.write`."""
     from core.compare.board import board_png
     from core.compare.tile import Tile
 
     picture = board_png(
         radiograph, [Tile(card.name, card, said, map_) for map_ in maps], columns=max(1, len(maps) // 2)
     )
-    if out.exists() and out.read_bytes() != picture:
-        raise BadData(f"{out} is there with other content; nothing was written. Choose another --out.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(picture)
-    return str(out)
+    return files.write({out: picture})[0]
 
 
 def _carried(found: "Carried") -> dict[str, float | int]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands import files, maps, options
-from core.errors import BadData, BadSetting
+from core.errors import BadSetting
+from core.registry import unknown
 
 if TYPE_CHECKING:
     from core.layers.switch import Switched, Without
@@ -79,6 +80,8 @@ def without(
     usual = atlases.read(atlas, card).usual if atlas else None
     radiograph = files.read_film(film)
     finding = finding or leading(classifier.predict(radiograph), card)
+    if finding not in card.findings:
+        raise unknown("finding", finding, list(card.findings))
     switched = _switched(classifier, radiograph, finding, stage, units, top, by, seed, outside=outside, fill=fill)
     found = without_of(classifier, radiograph, switched, usual=usual)
     written = _written(out, film, classifier, radiograph, switched, finding, usual) if out else []
@@ -140,7 +143,7 @@ def _written(
     finding: str,
     usual: Any,
 ) -> list[str]:
-    """Overlays with and without the units, in colours of one scale. Raises: BadData where others are in the way."""
+    """Overlays with and without the units, in colours of one scale. Raises: BadData as `files.write`."""
     from core.explain.export import overlay_png
     from core.explain.run import Request, explain_many
     from core.layers.switch import without as without_of
@@ -154,13 +157,7 @@ def _written(
         out / f"{maps.stem(film, map_)}.{name}.png": overlay_png(radiograph, map_, scale=scale)
         for name, map_ in (("with", before), ("without", after))
     }
-    for file, data in made.items():
-        if file.exists() and file.read_bytes() != data:
-            raise BadData(f"{file} is there with other content; nothing was written. Choose another --out.")
-    out.mkdir(parents=True, exist_ok=True)
-    for file, data in made.items():
-        file.write_bytes(data)
-    return [str(file) for file in made]
+    return files.write(made)
 
 
 def _record(change: Any) -> dict[str, float]:

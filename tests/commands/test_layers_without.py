@@ -59,6 +59,7 @@ def test_typed_units_and_the_outside_of_the_lungs_can_be_off_at_once(weights: Pa
         (("--top", "2000"), "2000 were asked for"),
         (("--top", "2", "--stage", "stage 9"), "no layer of densenet121 named 'stage 9'"),
         (("--top", "2", "--finding", "flu"), "no finding named 'flu'"),
+        (("--outside", "--finding", "flu"), "no finding named 'flu'"),
     ],
 )
 def test_bad_input_is_one_sentence(given: tuple[str, ...], sentence: str, weights: Path, film: Path) -> None:
@@ -87,6 +88,15 @@ def test_files_in_the_way_stay_as_they_are(weights: Path, film: Path, tmp_path: 
     assert told.exit_code == 1
     assert "nothing was written" in told.output
     assert Path(first).read_bytes() == b"mine"
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(weights: Path, film: Path) -> None:
+    for given in (("without", "--top", 5, "--out", film / "out"), ("stages", "--out", film / "out.png")):
+        told = _layers(weights, given[0], film, *given[1:])
+
+        assert told.exit_code == 1
+        assert "cannot be written (" in told.output
+        assert "Traceback" not in told.output
 
 
 def test_every_stage_is_a_row_and_a_column_of_the_picture(weights: Path, film: Path, tmp_path: Path) -> None:
