@@ -12,8 +12,14 @@ FEW = 50  # films, below which a probe that does as well at once proves little
 
 
 def earliest(found: Probes) -> str:
-    """The first stage whose probe the last one's is not clearly better than: the interval of the difference holds 0."""
-    return next(probe.stage for probe in found.stages if not probe.behind.low > 0)
+    """The first stage from which on no probe is clearly worse than the last one's: the interval of the difference
+    holds 0, and can be had."""
+    stage = found.stages[-1].stage
+    for probe in reversed(found.stages):
+        if not probe.behind.low <= 0:
+            break
+        stage = probe.stage
+    return stage
 
 
 def words(found: Probes) -> tuple[str, ...]:
@@ -24,11 +30,13 @@ def words(found: Probes) -> tuple[str, ...]:
         f"{first.stage} and {_weighed(last.balanced)} at {last.stage}; chance {found.chance:.2f}."
     ]
     stage = earliest(found)
-    if found.films < FEW and stage == first.stage:
+    if not last.balanced.low > found.chance:
+        sentences.append(_guessed(found))
+    elif found.films < FEW and stage == first.stage:
         sentences.append(f"{found.films} films are too few to tell the stages apart: give more.")
     elif stage == last.stage:
         sentences.append(
-            f"The decision is not there before {stage}: a probe of each stage before it does clearly worse."
+            f"The decision is not there before {stage}: a probe of the stage before it does clearly worse."
         )
     else:
         sentences.append(
@@ -43,6 +51,16 @@ def words(found: Probes) -> tuple[str, ...]:
             "see, too."
         )
     return tuple(sentences)
+
+
+def _guessed(found: Probes) -> str:
+    """Where the last stage's probe only guesses there is no decision to look for."""
+    films = f"as far as these {found.films} films can tell"
+    better = [probe.stage for probe in found.stages if probe.balanced.low > found.chance]
+    if not better:
+        return f"No stage's probe does better than guessing, {films}."
+    last = found.stages[-1].stage
+    return f"At {last} a probe does no better than guessing, {films}; at {better[-1]} it does, and {last} has lost it."
 
 
 def turn(said: NDArray[np.float32], found: Probes) -> str:

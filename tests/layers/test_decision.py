@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from core.errors import BadData, Stopped, UnreadableFile
+from core.evaluate.intervals import Estimate
 from core.layers import labelled
 from core.layers.decision import averaged, probes, said
 from core.layers.labelled import Labelled, LabelledSet
@@ -155,6 +156,30 @@ def test_the_words_say_where_it_is_decided() -> None:
     assert "chance 0.50" in first
     assert second == "40 films are too few to tell the stages apart: give more."
     assert words(replace(found, films=400))[1].startswith("From stage 1 on a probe does as well as at stage 2")
+
+
+def test_a_stage_that_does_as_well_by_chance_before_one_that_does_not_is_not_the_earliest() -> None:
+    found = probes(planted.classifier(), _set(40, _true), repeats=20)
+    first, last = found.stages
+    as_well, worse, unknown = (Estimate(0.1, low, 0.2, 40) for low in (-0.1, 0.05, float("nan")))
+
+    for later, stage in ((as_well, "first"), (worse, "last"), (unknown, "last")):
+        stages = (replace(first, stage="first"), replace(first, behind=later), replace(last, stage="last"))
+        assert earliest(replace(found, stages=stages)) == stage
+
+
+def test_where_the_last_probe_guesses_no_decision_is_told() -> None:
+    found = probes(planted.classifier(), _set(40, _true), repeats=20)
+    guess = Estimate(0.52, 0.4, 0.6, 40)
+    first, last = (replace(probe, balanced=guess) for probe in found.stages)
+
+    assert words(replace(found, films=400, stages=(first, last)))[1] == (
+        "No stage's probe does better than guessing, as far as these 400 films can tell."
+    )
+    assert words(replace(found, films=400, stages=(found.stages[0], last)))[1] == (
+        "At stage 2 a probe does no better than guessing, as far as these 400 films can tell; at stage 1 it does, and "
+        "stage 2 has lost it."
+    )
 
 
 def test_the_words_of_a_film_say_where_the_answer_turns() -> None:
