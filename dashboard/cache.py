@@ -65,6 +65,7 @@ from core.overlay import display, regions
 from core.trust.measure import Figure, assess
 from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph, digest
 from core.work import Work
+from dashboard import paths
 from dashboard.line import Asked, Line
 
 _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
@@ -401,9 +402,10 @@ def table(path: Path, changed: float) -> tuple[manifest.Row, ...]:
 def atlas(checkpoint: Checkpoint) -> atlases.Atlas | None:
     """What a reference set says of every unit: this person's newest, else that of drawn chests; None without either.
 
+    Who does not sit at this machine gets the latter: the films of the first are not theirs to see.
     Raises: BadData for one that cannot be read.
     """
-    folder = shelf.place(checkpoint, WEIGHTS)
+    folder = shelf.place(checkpoint, WEIGHTS, mine=paths.local())
     return _atlas(checkpoint, folder, (folder / atlases.FILE).stat().st_mtime_ns) if folder else None
 
 

@@ -134,7 +134,7 @@ class Gathering:
 
     path:     folder or table on this machine. split: of a table; empty for all its films.
     most:     films, at random. pictures: whether a small picture of the films that are named is kept.
-    begun:    s since 1970, when it was asked for; None while nothing is built.
+    begun:    s since 1970, when it was asked for; None while nothing is built. network: key of whose it is.
     told:     what came of it last, in a sentence. wrong: whether that is a problem.
     """
 
@@ -143,6 +143,7 @@ class Gathering:
     most: int = 200
     pictures: bool = True
     begun: float | None = None
+    network: str = ""
     told: str = ""
     wrong: bool = False
 
@@ -210,6 +211,7 @@ class Layers:
     """What one person looks at on the Layers page.
 
     part:    name of the part that is open (dashboard.layers).
+    network: key of the checkpoint that the units are of; None before the page was first drawn.
     stage:   name; None for the last one that has maps.
     channel: of the unit that is looked at; None for the first in the order.
     order:   of the units. search: what was typed to find some of them.
@@ -221,6 +223,7 @@ class Layers:
     """
 
     part: str = "units"
+    network: str | None = None
     stage: str | None = None
     channel: int | None = None
     order: Order = "relevance"
@@ -234,6 +237,14 @@ class Layers:
     concepts: Concepts = field(default_factory=Concepts)
     unit: OneUnit = field(default_factory=OneUnit)
     atlas: Gathering = field(default_factory=Gathering)
+
+    def turn_to(self, network: str) -> None:
+        """Forgets which units were chosen of another network: equal numbers say nothing there."""
+        if self.network not in (None, network):
+            self.channel, self.search, self.sheet = None, "", None
+            self.off, self.outside = (), ()
+            self.removing.before, self.removing.wanted = ((), (), self.fill), False
+        self.network = network
 
 
 @dataclass

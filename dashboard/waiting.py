@@ -1,13 +1,16 @@
 """How a page says that somebody waits for the networks, and how far their request is."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.errors import Stopped, UserError
 from dashboard import cache, desk, markup
 from dashboard.desk import Chosen
 from dashboard.line import Asked
+from dashboard.state import session
 
 _EVERY = 0.2  # s between two looks at how far it is; also how soon a click elsewhere ends the waiting
 
@@ -30,6 +33,24 @@ def coming(chosen: Chosen) -> None:
             _write(place, asked, chosen.method.title)
     desk.arrived(chosen)
     st.rerun()
+
+
+def follow(asked: Asked[Any], place: DeltaGenerator, name: str, withdraw: Callable[[], None]) -> None:
+    """Says how far the request is until it has ended; then the page can be drawn with what came of it.
+
+    withdraw: takes the wish back where the time limit ended it, which is told; or the page would ask anew for ever.
+    """
+    with asked:
+        _write(place, asked, name)
+        while not asked.wait(_EVERY):
+            _write(place, asked, name)
+        try:
+            asked.answer()
+        except Stopped as error:
+            withdraw()
+            session().problems.append(str(error))
+        except UserError:
+            return  # told where its answer would stand
 
 
 def words(asked: Asked[Any], name: str) -> str:

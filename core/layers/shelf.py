@@ -22,9 +22,12 @@ def room(card: Checkpoint, films: ReferenceSet) -> Path:
     return own(card) / digest([(film.name, film.labels) for film in films.films])
 
 
-def place(card: Checkpoint, shipped: Path = checkpoints.SHIPPED) -> Path | None:
-    """The folder of the atlas that is used: this person's newest, else the one that comes with Lightbox, else None."""
-    made = [file for file in own(card).glob(f"*/{atlases.FILE}") if file.is_file()]
+def place(card: Checkpoint, shipped: Path = checkpoints.SHIPPED, *, mine: bool = True) -> Path | None:
+    """The folder of the atlas that is used: this person's newest, else the one that comes with Lightbox, else None.
+
+    mine: whether the first may be: it names films, and shows them.
+    """
+    made = [file for file in own(card).glob(f"*/{atlases.FILE}") if mine and file.is_file()]
     if made:
         return max(made, key=lambda file: file.stat().st_mtime).parent
     given = shipped / "atlases" / card.name

@@ -41,7 +41,7 @@ def section(card: Checkpoint) -> None:
             "each unit alone finds each finding."
         )
     )
-    busy = asked.begun is not None
+    busy = asked.begun is not None and asked.network == card.key
     _ask(asked, busy=busy)
     with st.container(key="atlas start", horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -51,7 +51,7 @@ def section(card: Checkpoint) -> None:
             icon=":material/play_arrow:",
             disabled=busy or not asked.path,
             on_click=_start,
-            args=(asked,),
+            args=(asked, card.key),
         )
         if busy:
             _going(card, asked)
@@ -82,10 +82,10 @@ def _facts(found: Atlas) -> list[tuple[str, str]]:
         ("Units", f"{found.table.num_rows} of {len(found.stages)} stages"),
         ("Relevance", f"of inner stages on {told['relevant']} films, each for what the network says of it"),
     ]
-    if told["skipped"]:
+    if told["skipped"] and paths.local():
         name, reason = told["skipped_first"][0]
         facts.append(("Not read", f"{told['skipped']} films; {name}: {reason}"))
-    if not told["drawn"]:
+    if not told["drawn"] and paths.local():
         facts.append(("Kept in", str(found.folder)))
     return facts
 
@@ -177,8 +177,8 @@ def _duration(seconds: float) -> str:
     return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
-def _start(asked: Gathering) -> None:
-    asked.begun, asked.told = time.time(), ""
+def _start(asked: Gathering, network: str) -> None:
+    asked.begun, asked.network, asked.told = time.time(), network, ""
 
 
 def _stop(asked: Gathering) -> None:

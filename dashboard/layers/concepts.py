@@ -12,6 +12,7 @@ from core.overlay import REGIONS, caption
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, desk, draw, markup, waiting
 from dashboard.layers import sensitive
+from dashboard.layers.look import keep_stage
 from dashboard.state import Session, bind, session
 from dashboard.viewer import viewer
 
@@ -39,7 +40,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
         stage = wanted if wanted is not None and wanted in sizes else list(sizes)[-1]
         draw.section("Parts of this film", f"what {stage} sees as one thing; what each counts for, in logits")
         with st.container(key="parts asked", horizontal=True, vertical_alignment="bottom", gap="medium"):
-            draw.select("Stage", list(sizes), stage, _keep_stage, at="parts", width=180)
+            draw.select("Stage", list(sizes), stage, keep_stage, at="parts", width=180)
             key = bind("count of parts", session().layers.concepts.count)
             st.slider("Number of parts", FEWEST, MOST, key=key, on_change=draw.kept, args=(key, _keep_count), width=220)
         _parts(radiograph, card, stage, session().layers.concepts.count, finding)
@@ -116,10 +117,6 @@ def _picture(picture: bytes, name: str, count: int) -> str:
 
 def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
-
-
-def _keep_stage(here: Session, stage: str) -> None:
-    here.layers.stage = stage
 
 
 def _keep_count(here: Session, count: int) -> None:

@@ -1,6 +1,7 @@
 """How fast the finding falls as units of a stage are switched off, by three orders; a click says how many go."""
 
 from collections.abc import Sequence
+from functools import partial
 from math import log10
 from typing import Any
 
@@ -20,7 +21,6 @@ from dashboard.state import Session, bind, entered, session
 
 _CHART = "curve of units"
 _TALL = 300  # px
-_EVERY = 0.2  # s between two looks at how far it is
 _PATIENCE = 0.3  # s
 _TICKS = (0, 1, 3, 10, 30, 100, 300, 1000, 3000)
 _NAMES: dict[Ranking, str] = {
@@ -51,7 +51,7 @@ def section(chosen: Chosen, plan: Plan, stage: str) -> None:
         asked = cache.removal(chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding, stage, fill)
         if not asked.wait(_PATIENCE):
             with st.container(key="curve busy", horizontal=True, vertical_alignment="center", gap="small"):
-                _coming(asked)
+                _coming(asked, key)
                 if not last:
                     st.button(
                         "Cancel",
@@ -128,12 +128,9 @@ def plot(curves: Sequence[Curve], now: int) -> axes.Plot:
 
 
 @st.fragment(parallel=True)
-def _coming(asked: Asked[tuple[Curve, ...]]) -> None:
-    with asked:
-        tell = waiting.tells(st.empty(), "Curve")
-        tell(asked)
-        while not asked.wait(_EVERY):
-            tell(asked)
+def _coming(asked: Asked[tuple[Curve, ...]], key: tuple[str, str, str, str]) -> None:
+    drawn = session().layers.removing.drawn
+    waiting.follow(asked, st.empty(), "Curve", partial(drawn.discard, key))
     st.rerun()
 
 

@@ -1,5 +1,7 @@
 """One unit followed back to the film, and the picture that it wants to see."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import get_args
 
 import streamlit as st
@@ -14,7 +16,6 @@ from dashboard.state import Session, bind, session
 from dashboard.viewer import viewer
 
 _TALL = 320  # px, of the film
-_EVERY = 0.2  # s between two looks at how far it is
 _PATIENCE = 0.05  # s for which the page waits for what should be there
 _PRIORS: dict[Prior, str] = {"chest": "near a mean chest", "free": "free"}
 
@@ -92,7 +93,7 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
     if asked is None:
         return
     if not done:
-        _drawing(asked)
+        _drawing(asked, partial(one.wanted.discard, wanted))
         return
     asked.leave()
     with draw.shown():
@@ -100,16 +101,9 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
 
 
 @st.fragment(parallel=True)
-def _drawing(asked: Asked[Preferred]) -> None:
+def _drawing(asked: Asked[Preferred], withdraw: Callable[[], None]) -> None:
     """How far it is; ends with the run that began it, or with the picture."""
-    place = st.empty()
-    with asked:
-        while not asked.wait(_EVERY):
-            done, total = asked.passes
-            left = asked.seconds_left
-            text = f"Step {done} of {total}" + (f", about {max(1, round(left))} s left" if left else "")
-            said = text if total else waiting.words(asked, "Picture")
-            place.html(markup.progress(said, done / total if total else None))
+    waiting.follow(asked, st.empty(), "Picture", withdraw)
     st.rerun()
 
 

@@ -69,12 +69,18 @@ class Look:
         return f"Unit {channel}: {self.figure(channel)}{rank}"
 
 
-def stage_of(plan: Plan, card: Checkpoint) -> tuple[str, str]:
-    """The stage or layer that is looked at, by default the last stage with maps; what to say if another was wanted."""
+def stage_of(plan: Plan, card: Checkpoint, *, inner: bool = True) -> tuple[str, str]:
+    """The stage or layer that is looked at, by default the last stage with maps; what to say if another was wanted.
+
+    inner: whether it may be a layer within a stage; else the stage that holds it is looked at.
+    """
     names = [stage.name for stage in plan.stages]
     wanted = session().layers.stage
-    if wanted in names or wanted in plan.within:
+    if wanted in names or (inner and wanted in plan.within):
         return str(wanted), ""
+    for stage in plan.stages:
+        if wanted in [layer.name for layer in stage.layers]:
+            return stage.name, f"Only whole stages can do without units: this is {stage.name}, which holds {wanted}."
     last = next(stage.name for stage in reversed(plan.stages) if stage is plan.stages[0] or min(stage.shape[-2:]) > 1)
     told = f"{card.name} has no layer {wanted!r}; its {last} is shown." if wanted else ""
     return last, told

@@ -12,6 +12,7 @@ from core.layers.switch import Fill, Ranking, Switched, Unit, top
 from core.models.findings import words
 from dashboard import cache, draw, waiting
 from dashboard.desk import Chosen
+from dashboard.layers.look import keep_stage
 from dashboard.state import Session, bind, entered, session
 
 RANKINGS: dict[Ranking, str] = {
@@ -34,7 +35,7 @@ def controls(chosen: Chosen, plan: Plan, stage: str) -> None:
     here, units = session().layers, plan.stage(stage).shape[0]
     with st.container(key="off asked", horizontal=True, vertical_alignment="bottom", gap="small"):
         names = [each.name for each in plan.stages]
-        draw.select("Stage", names, stage, _keep_stage, at="off", width=120)
+        draw.select("Stage", names, stage, keep_stage, at="off", width=120)
         key = bind("top of off", min(here.removing.top, units))
         st.number_input(f"Units, of {units}", 1, units, key=key, on_change=draw.kept, args=(key, _keep_top), width=120)
         rankings: list[Ranking] = list(RANKINGS)
@@ -49,7 +50,13 @@ def controls(chosen: Chosen, plan: Plan, stage: str) -> None:
         )
         key = bind("typed of off", here.removing.typed)
         st.text_input(
-            "By number", key=key, placeholder="3, 7, 10-19", on_change=draw.kept, args=(key, _keep_typed), width=130
+            "By number",
+            key=key,
+            placeholder="3, 7, 10-19",
+            max_chars=200,
+            on_change=draw.kept,
+            args=(key, _keep_typed),
+            width=130,
         )
         key = bind("outside of off", stage in here.outside)
         st.toggle(
@@ -142,10 +149,6 @@ def back() -> None:
     here = session().layers
     now = (here.off, here.outside, here.fill)
     here.off, here.outside, here.fill = here.removing.before if here.removing.before != now else ((), (), here.fill)
-
-
-def _keep_stage(here: Session, stage: str) -> None:
-    here.layers.stage, here.layers.channel = stage, None
 
 
 def _keep_top(here: Session, count: int) -> None:

@@ -29,7 +29,6 @@ _ABOUT = (
 )
 _SOURCES = {False: "Drawn phantoms", True: "A table of labelled films"}
 _MOST = 2000  # films
-_EVERY = 0.2  # s between two looks at how far it is
 _PATIENCE = 0.3  # s
 _TALL = 320  # px
 
@@ -262,11 +261,7 @@ def _weighed(figure: Estimate) -> str:
 
 @st.fragment(parallel=True)
 def _coming(asked: Asked[Probes]) -> None:
-    with asked:
-        tell = waiting.tells(st.empty(), "Probes")
-        tell(asked)
-        while not asked.wait(_EVERY):
-            tell(asked)
+    waiting.follow(asked, st.empty(), "Probes", _cancel)
     st.rerun()
 
 

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Callable, Hashable
 from functools import partial
 from html import escape
+from pathlib import Path
 
 import streamlit as st
 
@@ -20,15 +21,14 @@ from dashboard.state import Concepts, Session, bind, session
 
 _ABOUT = (
     "The concept is drawn into each film. Half of the films show which way that moves what a stage answers, the other "
-    "half whether it can be told there. On how many films does the score rise that way, and is it more or fewer than "
-    "along ways between films picked at random (TCAV)? How the score really moved stands beside it: before the last "
+    "half whether it can be told there. On how many films does the score rise that way (TCAV)? And does it change "
+    "more steeply than along ways between films picked at random (p)? How the score really moved stands beside it: before the last "
     "two stages the test often says little of that."
 )
 _SOURCES = {"phantoms": "Drawn phantoms", "desk": "Films on the desk", "path": "A folder or table"}
 _MARKS = {"sensitive": "warning", "hardly": "info", "not sensitive": "check_circle", "no direction": "remove"}
 _SHOWN = 3  # films with the concept
 _MOST = 1000  # films
-_EVERY = 0.2  # s between two looks at how far it is
 _PATIENCE = 0.3  # s
 
 
@@ -42,7 +42,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
         st.html(markup.paragraph(_ABOUT, quiet=True))
         _ask(here, stages, chosen)
         _examples(radiograph, here.names)
-        if not here.asked or not (here.names or here.examples):
+        if not here.asked or not _ready(here) or not (here.names or here.examples):
             return
         with draw.shown():
             source, films, examples = _films(here)
@@ -164,18 +164,17 @@ def _films(
     here: Concepts,
 ) -> tuple[Hashable, Callable[[], ReferenceSet], Callable[[], ReferenceSet] | None]:
     """What the answer depends on; the films, and the examples, when their turn comes. Raises: BadData for no path."""
-    shown, named = None, ""
+    shown, named = None, None
     if here.examples and paths.local() and _source(here) != "phantoms":
         place = paths.typed(here.examples)
-        shown, named = partial(reference.from_data, place), str(place)
+        shown, named = partial(reference.from_data, place), (str(place), _changed(place))
     if _source(here) == "phantoms":
         return ("phantoms", here.drawn), partial(reference.phantoms, here.drawn), None
     if _source(here) == "desk":
         films = tuple(Film(film.name, partial(_given, film)) for film in session().radiographs.values())
         return (("desk", *session().radiographs), named), partial(_set, films), shown
     place, most = paths.typed(here.path), here.most
-    changed = place.stat().st_mtime if place.exists() else 0.0
-    return (str(place), changed, most, named), lambda: reference.some(reference.from_data(place), most), shown
+    return (str(place), _changed(place), most, named), lambda: reference.some(reference.from_data(place), most), shown
 
 
 def _found(found: Sensitivity, finding: str) -> None:
@@ -228,11 +227,7 @@ def _row(each: Answer) -> str:
 
 @st.fragment(parallel=True)
 def _coming(asked: Asked[Sensitivity]) -> None:
-    with asked:
-        tell = waiting.tells(st.empty(), "Concepts")
-        tell(asked)
-        while not asked.wait(_EVERY):
-            tell(asked)
+    waiting.follow(asked, st.empty(), "Concepts", _stop)
     st.rerun()
 
 
@@ -243,6 +238,10 @@ def _source(here: Concepts) -> str:
 def _ready(here: Concepts) -> bool:
     enough = {"phantoms": True, "desk": len(session().radiographs) >= FEWEST, "path": bool(here.path)}
     return enough[_source(here)]
+
+
+def _changed(place: Path) -> float:
+    return place.stat().st_mtime if place.exists() else 0.0
 
 
 def _given(film: Radiograph) -> Radiograph:
@@ -271,6 +270,7 @@ def _keep_stages(here: Session, stages: list[str]) -> None:
 
 def _keep_source(here: Session, source: str) -> None:
     here.layers.concepts.source = "path" if source == "path" else "desk" if source == "desk" else "phantoms"
+    here.layers.concepts.asked = False
 
 
 def _keep_drawn(here: Session, count: int) -> None:
@@ -278,7 +278,7 @@ def _keep_drawn(here: Session, count: int) -> None:
 
 
 def _keep_path(here: Session, path: str) -> None:
-    here.layers.concepts.path = path.strip()
+    here.layers.concepts.path, here.layers.concepts.asked = path.strip(), False
 
 
 def _keep_most(here: Session, most: int) -> None:
@@ -286,4 +286,4 @@ def _keep_most(here: Session, most: int) -> None:
 
 
 def _keep_examples(here: Session, path: str) -> None:
-    here.layers.concepts.examples = path.strip()
+    here.layers.concepts.examples, here.layers.concepts.asked = path.strip(), False

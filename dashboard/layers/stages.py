@@ -10,6 +10,7 @@ from core.models.findings import words
 from core.types import Checkpoint, Explanation, Radiograph
 from dashboard import cache, desk, draw, markup, waiting
 from dashboard.layers import probing
+from dashboard.layers.look import keep_stage
 from dashboard.state import session
 from dashboard.viewer import controls, viewer
 
@@ -131,4 +132,5 @@ def _told(found: tuple[Passage, ...], finding: str, why: str) -> str:
 def _open(stage: str) -> None:
     """The units of that stage."""
     here = session().layers
-    here.part, here.stage, here.channel = "units", stage, None
+    here.part = "units"
+    keep_stage(session(), stage)

@@ -87,6 +87,7 @@ def _listed(look: Look, usual: NDArray[np.float32] | None) -> None:
             "Find",
             key=key,
             placeholder="Find 3, 7, 10-19",
+            max_chars=200,
             label_visibility="collapsed",
             on_change=draw.kept,
             args=(key, looks.keep_search),

@@ -1,6 +1,8 @@
 """Without units: what the network says of this film, and where it looks, when some of its units are switched off."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -32,7 +34,6 @@ _WAYS = (
     "As many drawn at random: what any loss of units would do.",
 )
 _PATIENCE = 0.5  # s for which the page waits without a word
-_EVERY = 0.2  # s between two looks at how far it is
 _WIDE = 390  # px: about the width of a pane on a desktop
 _TALL = (220, 420)  # px: of a film on a pane, least and most
 
@@ -54,7 +55,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     plan = cache.plan(card).result(waiting.tells(place, "Network"))
     chosen = desk.chosen(radiograph, card, tell=waiting.tells(place, "Prediction"))
     place.empty()
-    stage, told = stage_of(plan, card)
+    stage, told = stage_of(plan, card, inner=False)
     with st.container(key="without", gap="small"):
         off.take(chosen, plan, stage)
         off.controls(chosen, plan, stage)
@@ -63,8 +64,11 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
         off.listed()
         switched = off.switched()
         answer = _Answer()
-        with draw.shown():
+        try:
             answer = _answer(chosen, switched) if switched.stages else answer
+        except UserError as error:  # told above; the pane says that nothing comes
+            draw.problem(str(error))
+            answer = _Answer(missing="There is no map without them.")
         _said(chosen, switched, answer)
         with st.container(key="without panes"):
             _panes(chosen, answer, bare=not switched.stages)
@@ -109,14 +113,14 @@ def _said(chosen: Chosen, switched: Switched, answer: _Answer) -> None:
             told = sentence(answer.found, switched, chosen.finding, chosen.checkpoint)
             st.html(box(told, answer.found.told))
         if waited := answer.asked or chosen.asked:
-            _coming(waited, "The map without them" if answer.found else chosen.method.title)
+            withdraw = off.back if answer.asked else partial(desk.cancel, chosen.radiograph, chosen.checkpoint)
+            _coming(waited, "The map without them" if answer.found else chosen.method.title, withdraw)
             st.button(
                 "Cancel",
                 key="cancel without",
                 icon=":material/close:",
                 type="tertiary",
-                on_click=off.back if answer.asked else desk.cancel,
-                args=() if answer.asked else (chosen.radiograph, chosen.checkpoint),
+                on_click=withdraw,
             )
 
 
@@ -192,10 +196,6 @@ def _signed(value: float, digits: int) -> str:
 
 
 @st.fragment(parallel=True)
-def _coming(asked: Asked[Without] | Asked[cache.Maps], name: str) -> None:
-    with asked:
-        tell = waiting.tells(st.empty(), name)
-        tell(asked)
-        while not asked.wait(_EVERY):
-            tell(asked)
+def _coming(asked: Asked[Without] | Asked[cache.Maps], name: str, withdraw: Callable[[], None]) -> None:
+    waiting.follow(asked, st.empty(), name, withdraw)
     st.rerun()

@@ -27,6 +27,7 @@ def page() -> None:
         return
     if card is None:
         return  # the frame has said why
+    session().layers.turn_to(card.key)
     known = {part.name: part for part in parts()}
     chosen = known.get(session().layers.part) or next(iter(known.values()))
     with st.container(key="parts", horizontal=True, vertical_alignment="center", gap="small"):
@@ -41,11 +42,9 @@ def page() -> None:
             args=(key, _keep),
             label_visibility="collapsed",
         )
-    for part in known.values():  # each has a place of its own: what is not shown is cleared at once
-        place = st.empty()
-        if part is chosen:
-            with draw.shown(), place.container(key=f"layers {part.name}"):
-                part.draw(radiograph, card)
+    places = {name: st.empty() for name in known}  # each has its own: what is not shown is cleared at once
+    with draw.shown(), places[chosen.name].container(key=f"layers {chosen.name}"):
+        chosen.draw(radiograph, card)
 
 
 def _keep(here: Session, part: str) -> None:

@@ -119,7 +119,7 @@ def test_a_preferred_picture_is_drawn_where_it_is_asked_for(layers: Desk, monkey
 def test_a_picture_that_is_no_longer_wanted_can_be_asked_for_again(
     layers: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "_drawing", lambda asked: asked.leave())  # the run would wait for it
+    monkeypatch.setattr(follow, "_drawing", lambda asked, withdraw: asked.leave())  # the run would wait for it
     monkeypatch.setitem(STEPS, "free", 2000)
     layers.session.layers.unit.prior, layers.session.layers.channel = "free", 6  # nobody has asked for it yet
     layers.run().press("Draw it")

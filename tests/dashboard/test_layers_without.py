@@ -1,17 +1,22 @@
 """The Layers page, without units: what is switched off, what that does, and how it is taken back."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from core.errors import Stopped
 from core.layers import removal
 from core.layers.activations import activations
+from core.layers.plan import plan
 from core.layers.switch import top
 from core.models.classifier import load
+from core.work import Work
 from dashboard import cache
 from dashboard.layers import falling
+from dashboard.line import Asked, Line
 from tests.dashboard.conftest import Desk
 from tests.dashboard.small_models import put
 
@@ -204,3 +209,51 @@ def test_a_method_without_a_rule_for_it_leaves_the_figures_and_says_why(page: De
     panes = [str(each.proto) for each in page.app.get("bidi_component") if "pane Without them" in str(each.proto)]
     assert ["for which the method has no rule" in pane for pane in panes] == [True]
     assert not page.errors
+
+
+def test_a_layer_within_a_stage_cannot_be_without_units_so_its_stage_is_looked_at(page: Desk) -> None:
+    with load("small", cache.WEIGHTS).alone() as network:
+        drawn = plan(network, size=64, channels=1)
+    inner = next(layer.name for layer in drawn.stage("stage 2").layers)
+    page.session.layers.stage = inner
+    page.run()
+
+    assert not page.errors
+    assert f"this is stage 2, which holds {inner}." in page.html
+    assert page.menu("Stage").value == "stage 2"
+
+
+def test_what_is_off_belongs_to_its_network(page: Desk) -> None:
+    _type(page, "3, 7")
+    here = page.session.layers
+    assert here.off
+    here.network = "another"
+    page.run()
+
+    assert (here.off, here.outside, here.removing.before[0]) == ((), (), ())
+    assert "With all units on" in _told(page)
+
+
+def test_what_its_time_limit_ended_is_told_once_and_not_asked_again(
+    page: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def ended(*question: object) -> Asked[Any]:
+        asked.append(question)
+        line = Line(room=8)
+
+        def stop(work: Work) -> None:
+            time.sleep(1.0)
+            raise Stopped("It took longer than 600 s. Ask for less.")
+
+        return line.ask(("ended", len(asked)), stop)
+
+    page.session.layers.stage = "stage 2"
+    page.run()
+    monkeypatch.setattr(cache, "removal", ended)
+    page.press("Draw the curve")
+
+    assert page.session.problems == ["It took longer than 600 s. Ask for less."]
+    assert len(asked) == 1
+    assert not page.session.layers.removing.drawn
