@@ -113,8 +113,8 @@ def without(
             sha256=digest(card.sha256, switched, *(mean.cpu().numpy() for mean in means.values())),
         ),
         ablated(network, switched, means=means, inside=inside),
+        door=classifier.door,  # the layers are shared: hooks, and weights swapped while memory is counted, would meet
     )
-    # Behind a door of its own: nothing in a network changes while it runs, so two may share their weights.
     after, explanations = explain_many(other, radiograph, requests, cleaning=cleaning, work=work)
     return Without(before, after, explanations, _told(switched, usual))
 

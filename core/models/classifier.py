@@ -95,10 +95,11 @@ class Classifier:
     as well. `core bench` repeats it ("two replicas").
     """
 
-    def __init__(self, checkpoint: Checkpoint, network: Network) -> None:
+    def __init__(self, checkpoint: Checkpoint, network: Network, *, door: Door | None = None) -> None:
+        """door: of another classifier whose layers the network shares; None for one of its own."""
         self.checkpoint = checkpoint
+        self.door = door or Door()
         self._network = network
-        self._door = Door()
 
     @property
     def device(self) -> torch.device:
@@ -112,7 +113,7 @@ class Classifier:
         Whoever came first is served first; the block must leave nothing on the network when it calls `work.step`, since
         others may come in between. Raises: Stopped as `work` says, while it waits.
         """
-        with self._door.through(work or Work()):
+        with self.door.through(work or Work()):
             yield self._network
 
     def logits(self, images: Tensor) -> NDArray[np.float32]:

@@ -1,6 +1,8 @@
 """Units switched off: a planted one takes the finding with it, and every method works on what is left."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +16,9 @@ from core.layers.activations import activations
 from core.layers.outcome import changes, runs, sentence
 from core.layers.removal import curves
 from core.layers.switch import Switched, ablated, top, without
-from core.models.classifier import Classifier
+from core.models.classifier import Classifier, Door
 from core.types import Radiograph
+from core.work import Work
 from tests.layers import planted
 
 FILM = planted.film(1, squares=[(9, 13)])
@@ -155,6 +158,25 @@ def test_two_people_may_read_with_and_without_the_unit_at_once() -> None:
         said = list(pool.map(ask, range(40)))
 
     assert said == ["square", "nothing"] * 20
+
+
+def test_the_network_without_a_unit_waits_at_the_door_of_the_whole_one() -> None:
+    class Counted(Door):
+        came = 0
+
+        @contextmanager
+        def through(self, work: Work) -> Iterator[None]:
+            self.came += 1
+            with super().through(work):
+                yield
+
+    known = planted.classifier()
+    with known.alone() as network:
+        door = Counted()
+        off = Switched(units=(("stage 1", planted.UNIT),))
+        without(Classifier(known.checkpoint, network, door=door), FILM, off, [Request("grad-cam", "square")])
+
+    assert door.came >= 2  # for the whole network, and for the one without
 
 
 def test_top_units_are_those_that_a_curve_takes_first(classifier: Classifier, phantom: Radiograph) -> None:
