@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.commands import options
+from core.commands import files, options
 
 if TYPE_CHECKING:
     from core.layers.concepts.answer import Answer, Sensitivity
@@ -128,11 +128,10 @@ def parts(
       python -m core layers parts film.png --checkpoint densenet121-lungs --stage "stage 4" --count 5 --out parts.png
       python -m core layers parts film.png --finding covid --json
     """
-    from core.commands.files import read_film
     from core.layers.parts import parts as parts_of
     from core.overlay import regions
 
-    classifier, radiograph = options.classifier(checkpoint, weights), read_film(film)
+    classifier, radiograph = options.classifier(checkpoint, weights), files.read_film(film)
     card = classifier.checkpoint
     with classifier.alone() as network:
         stage = stage or network.last_stage
@@ -142,15 +141,13 @@ def parts(
         stage,
         count=count,
         findings=findings or card.findings,
-        others=[read_film(other) for other in others],
+        others=[files.read_film(other) for other in others],
         seed=seed,
         cleaning=cleaning,
     )
     if out is not None:
-        from PIL import Image
-
         picture = regions(radiograph, found.maps, found.placement, words=found.words(), title=found.title(card.name))
-        Image.fromarray(picture).save(out, "PNG")
+        files.write({out: files.png(picture)})
     click.echo(options.line({"path": film, "checkpoint": card.name, **found.record()}) if as_json else _made(found))
 
 

@@ -1,6 +1,7 @@
 """The files that a command was given: folders walked, each read, looked at and told, the bad ones too."""
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -51,6 +52,15 @@ def each(
                 bad |= "error" in record
     if bad:
         raise SystemExit(1)
+
+
+def png(picture: Any) -> bytes:
+    """The picture, (H, W) or (H, W, 3) uint8, as a PNG file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
 
 
 def write(made: Mapping[Path, bytes]) -> list[str]:

@@ -1,5 +1,6 @@
 """`layers unit`: all that is told of one unit, as figures and as pictures."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands import files, options
-from core.errors import BadData
 
 if TYPE_CHECKING:
     from core.layers.atlas import Atlas, UnitTold
@@ -86,9 +86,9 @@ def unit(
     if steps != 0:
         found = preferred(classifier, stage, channel, prior=prior, steps=steps, seed=seed)
         record |= {"preferred": _of_preferred(found)}
-        pictures["preferred"] = _png(found.picture)
+        pictures["preferred"] = files.png(found.picture)
     if out is not None:
-        record["files"] = _written(out, pictures)
+        record["files"] = _written(out, stage, channel, pictures)
     click.echo(options.line(record) if as_json else _text(record))
 
 
@@ -139,7 +139,7 @@ def _patches(known: "Atlas", told: "UnitTold") -> dict[str, bytes]:
         for place, seen in enumerate(films, start=1):
             cut = patch(known, told.stage, seen)
             if cut is not None:
-                found[f"{kind}-{place}"] = _png(cut)
+                found[f"{kind}-{place}"] = files.png(cut)
     return found
 
 
@@ -176,24 +176,10 @@ def _of_preferred(found: "Preferred") -> dict[str, Any]:
     }
 
 
-def _png(picture: Any) -> bytes:
-    import io
-
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return file.getvalue()
-
-
-def _written(out: Path, pictures: Mapping[str, bytes]) -> list[str]:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, data in pictures.items():
-            (out / f"{name}.png").write_bytes(data)
-    except OSError as error:
-        raise BadData(f"{out} cannot be written ({error.strerror}). Give another --out.") from error
-    return [str(out / f"{name}.png") for name in pictures]
+def _written(out: Path, stage: str, channel: int, pictures: Mapping[str, bytes]) -> list[str]:
+    """ "stage-4.12.map.png" and the like. Raises: BadData as `files.write`."""
+    safe = re.sub(r"[^\w+-]+", "-", stage)
+    return files.write({out / f"{safe}.{channel}.{name}.png": data for name, data in pictures.items()})
 
 
 def _text(record: Mapping[str, Any]) -> str:

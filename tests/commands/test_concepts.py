@@ -91,7 +91,7 @@ def test_bad_questions_are_told_in_one_sentence(weights: Path, given: tuple[obje
 
 
 def test_the_parts_are_a_table_and_a_picture(weights: Path, films: Path, tmp_path: Path) -> None:
-    out = tmp_path / "parts.png"
+    out = tmp_path / "new" / "parts.png"
     told = _layers(
         weights, "parts", films / "film-1.png", "--stage", "stage 3", "--count", 3, "--out", out, "--finding", "covid"
     )
@@ -102,6 +102,16 @@ def test_the_parts_are_a_table_and_a_picture(weights: Path, films: Path, tmp_pat
     with Image.open(out) as picture:
         assert picture.size[0] == 480  # a small film's legend could not be read
         assert len(picture.getcolors(2**20) or ()) > 100
+
+
+def test_a_picture_of_parts_replaces_no_other_file(weights: Path, films: Path, tmp_path: Path) -> None:
+    out = tmp_path / "parts.png"
+    out.write_bytes(b"mine")
+    told = _layers(weights, "parts", films / "film-1.png", "--stage", "stage 3", "--count", 3, "--out", out)
+
+    assert told.exit_code == 1
+    assert "is there with other content; nothing was written" in told.output
+    assert out.read_bytes() == b"mine"
 
 
 def test_the_parts_are_a_line_for_programs(weights: Path, films: Path) -> None:

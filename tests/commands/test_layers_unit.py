@@ -48,14 +48,27 @@ def test_all_that_is_told_of_a_unit_is_one_line_and_pictures(small: Path, film: 
     assert len(record["exciting"]) == len(record["nearest"]) == 8
     assert (record["preferred"]["steps"], record["preferred"]["prior"]) == (4, "free")
     assert len(record["preferred"]["curve"]) == 4
-    names = {Path(name).stem for name in record["files"]}
+    names = {Path(name).stem.removeprefix("stage-2.5.") for name in record["files"]}
     assert {"map", "deconvolution", "guided-backprop", "neuron-gradient", "preferred", "exciting-1"} <= names
     sizes = {}
     for name in record["files"]:
         with Image.open(name) as picture:
-            sizes[Path(name).stem] = np.asarray(picture).shape
+            sizes[Path(name).stem.removeprefix("stage-2.5.")] = np.asarray(picture).shape
     assert sizes["preferred"] == (64, 64)
     assert sizes["map"][2] == sizes["deconvolution"][2] == 3
+
+
+def test_units_have_files_of_their_own_and_files_in_the_way_stay(small: Path, tmp_path: Path) -> None:
+    given = ("--stage", "stage 2", "--steps", 0, "--out", tmp_path / "new" / "units", "--json")
+    written = [json.loads(_unit(small, "one", *given, "--channel", channel).stdout)["files"] for channel in (5, 5, 6)]
+
+    assert written[0] == written[1]
+    assert not set(written[0]) & set(written[2])
+    Path(written[0][-1]).write_bytes(b"mine")
+    told = _unit(small, "one", *given, "--channel", 5)
+    assert told.exit_code == 1
+    assert "is there with other content; nothing was written" in told.output
+    assert Path(written[0][-1]).read_bytes() == b"mine"
 
 
 def test_the_figures_of_the_film_are_those_of_its_activations(small: Path, film: Path) -> None:
