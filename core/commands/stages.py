@@ -64,7 +64,7 @@ def stages(
     from core.layers import labelled
     from core.layers.decision import averaged, fits, probes, said
     from core.layers.passage import passages
-    from core.layers.verdict import turn, words
+    from core.layers.verdict import LEARNED, turn, words
     from core.models.findings import leading
     from core.work import Work
 
@@ -101,9 +101,9 @@ def stages(
         with maps.bar("probes", shown=True) as tell:
             asked = probes(classifier, films, repeats=resamples, work=Work(limit=0, tell=tell))
         answers = said(asked, radiograph, averaged(classifier, radiograph)) if fits(asked, radiograph) else None
-        record["probes"] = _probes(asked) | {
-            "told": [*words(asked), *([] if answers is None else [turn(answers, asked)])]
-        }
+        learned = radiograph.key in asked.learned and radiograph.key not in asked.held
+        of_film = [] if answers is None else [turn(answers, asked), *([LEARNED] if learned else [])]
+        record["probes"] = _probes(asked) | {"learned": learned, "told": [*words(asked), *of_film]}
         for place, probe in enumerate(asked.stages):
             says = None if answers is None else dict(zip(asked.classes, answers[place].tolist(), strict=True))
             record["stages"][probe.stage]["probe"] = _probe(probe) | {"says": says}

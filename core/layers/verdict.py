@@ -8,6 +8,7 @@ from core.layers.decision import Probes
 from core.layers.scored import taken
 from core.models.findings import words as plain_words
 
+LEARNED = "The probes learned from this very film, so they know its answer."
 FEW = 50  # films, below which a probe that does as well at once proves little
 
 

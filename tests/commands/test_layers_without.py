@@ -1,5 +1,6 @@
 """`layers without` and `layers stages`: one film with and without units, and stage by stage."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -124,6 +125,23 @@ def test_probes_of_a_table_are_asked_about_patients_they_never_saw(weights: Path
         assert sum(probe["says"].values()) == pytest.approx(1, abs=1e-5)
         assert probe["agrees"]["n"] == 12
         assert stage["gradient"]["carriers"] > 0
+
+
+def test_a_film_that_the_probes_learned_from_is_told_so(weights: Path, tmp_path: Path) -> None:
+    manifest = drawn.write(tmp_path, 20)
+    head, *rows = csv.reader(manifest.read_text().splitlines())
+    for place, row in enumerate(rows):
+        row[head.index("split")] = "train" if place < 10 else "test"
+        row[head.index("box")] = ""  # else the film of the table is a cut-out of the file
+    with manifest.open("w", newline="") as out:
+        csv.writer(out).writerows([head, *rows])
+
+    for film, learned in (("0-film.png", True), ("19-film.png", False)):
+        told = _layers(weights, "stages", tmp_path / film, "--data", manifest, "--resamples", 20, "--json")
+        assert told.exit_code == 0, told.output
+        probes = json.loads(told.stdout)["probes"]
+        assert probes["learned"] is learned
+        assert any("learned from this very film" in sentence for sentence in probes["told"]) is learned
 
 
 def test_probes_of_phantoms_are_not_asked_about_a_film_that_is_none(weights: Path, film: Path) -> None:
