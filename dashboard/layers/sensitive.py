@@ -22,8 +22,8 @@ from dashboard.state import Concepts, Session, bind, session
 _ABOUT = (
     "The concept is drawn into each film. Half of the films show which way that moves what a stage answers, the other "
     "half whether it can be told there. On how many films does the score rise that way (TCAV)? And does it change "
-    "more steeply than along ways between films picked at random (p)? How the score really moved stands beside it: before the last "
-    "two stages the test often says little of that."
+    "more steeply than along ways between films picked at random (p)? How the score really moved stands beside "
+    "it: before the last two stages the test often says little of that."
 )
 _SOURCES = {"phantoms": "Drawn phantoms", "desk": "Films on the desk", "path": "A folder or table"}
 _MARKS = {"sensitive": "warning", "hardly": "info", "not sensitive": "check_circle", "no direction": "remove"}

@@ -28,7 +28,8 @@ class Answer:
               direction as far as films with and without the concept lie apart.
     accuracies: (R,) of `held` pairs of held-out films, one with and one without, the share that the concept's
               directions put in the right order.
-    p:        of Welch's two-sided t test between scores and random, not corrected; tests: how many were made with it.
+    p:        share of some ten thousand random directions along which the score changes, on the films' average, as
+              steeply as along the concept's, up or down; not corrected. tests: how many were made with it.
     effect:   what really becomes of the logit where the concept is drawn in, in logits, paired; None for examples.
     films:    with the concept.
     """
@@ -87,10 +88,10 @@ class Answer:
 
     @property
     def contradicted(self) -> bool:
-        """Whether the score rises where the logit really falls, or the other way round."""
+        """Whether the score rises, on average, where the logit really falls, or the other way round."""
         if self.effect is None or self.effect.low <= 0 <= self.effect.high:
             return False
-        return (self.score > float(self.random.mean())) != (self.effect.value > 0)
+        return (self.rise > 0) != (self.effect.value > 0)
 
     @property
     def verdict(self) -> str:
@@ -130,8 +131,10 @@ class Answer:
             really = f" Drawn in, it really moves the score by {self.moved}{other}{little}."
         if self.sensitive:
             kind = "Hardly sensitive" if self.slight else "Sensitive"
-            return f"{kind} at {self.stage}: {rises} ({_p(self.corrected)}{of}).{really}"
-        return f"Not sensitive at {self.stage}: {rises}, which can be chance ({_p(self.corrected)}{of}).{really}"
+            steep = f"hardly any of them is as steep ({_p(self.corrected)}{of})"
+            return f"{kind} at {self.stage}: {rises}; {steep}.{really}"
+        steep = f"enough of them are as steep for it to be chance ({_p(self.corrected)}{of})"
+        return f"Not sensitive at {self.stage}: {rises}; {steep}.{really}"
 
     def record(self) -> dict[str, Any]:
         """As a line for programs and tables."""
