@@ -26,7 +26,7 @@ _ABOUT = (
     "it: before the last two stages the test often says little of that."
 )
 _SOURCES = {"phantoms": "Drawn phantoms", "desk": "Films on the desk", "path": "A folder or table"}
-_MARKS = {"sensitive": "warning", "hardly": "info", "not sensitive": "check_circle", "no direction": "remove"}
+_MARKS = {"sensitive": "warning", "hardly": "info", "not shown": "help", "no direction": "remove"}
 _SHOWN = 3  # films with the concept
 _MOST = 1000  # films
 _PATIENCE = 0.3  # s

@@ -145,7 +145,7 @@ def test_the_planted_concept_is_found_and_others_are_not() -> None:
     assert f"really moves the score by {square.moved}." in square.sentence
     assert (square.slight, square.contradicted) == (False, False)
     # before stage 2 a ReLU stands, shut where a film has no square: to first order nothing gets through
-    assert by["square", "square", "stage 1"].verdict == "not sensitive"
+    assert by["square", "square", "stage 1"].verdict == "not shown"
     for stage in ("stage 1", "stage 2"):
         edge = by["edge", "square", stage]
         assert edge.told_apart
@@ -163,7 +163,7 @@ def test_the_planted_concept_is_found_and_others_are_not() -> None:
 def test_a_folder_of_examples_is_a_concept_too() -> None:
     found = sensitivity(planted.classifier(), _films(40), examples=_films(24, squares=2), findings=["square"])
 
-    assert [each.verdict for each in found.answers] == ["not sensitive", "sensitive"]
+    assert [each.verdict for each in found.answers] == ["not shown", "sensitive"]
     assert {(each.made, each.effect, each.films) for each in found.answers} == {(False, None, 24)}
 
 
@@ -248,7 +248,7 @@ def test_a_concept_that_half_of_the_films_show_already_is_no_steeper_than_their_
         planted.classifier(), _films(40, every=2), ["square"], findings=["square"], stages=["stage 2"]
     ).answers
 
-    assert (found.score, found.verdict) == (1.0, "not sensitive")
+    assert (found.score, found.verdict) == (1.0, "not shown")
     assert "chance" in found.sentence
 
 

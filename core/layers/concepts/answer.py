@@ -95,10 +95,10 @@ class Answer:
 
     @property
     def verdict(self) -> str:
-        """ "sensitive", "hardly" (sensitive, but to next to nothing), "not sensitive" or "no direction"."""
+        """ "sensitive", "hardly" (sensitive, but to next to nothing), "not shown" or "no direction"."""
         if not self.told_apart:
             return "no direction"
-        return ("hardly" if self.slight else "sensitive") if self.sensitive else "not sensitive"
+        return ("hardly" if self.slight else "sensitive") if self.sensitive else "not shown"
 
     @property
     def moved(self) -> str:
@@ -134,7 +134,7 @@ class Answer:
             steep = f"hardly any of them is as steep ({_p(self.corrected)}{of})"
             return f"{kind} at {self.stage}: {rises}; {steep}.{really}"
         steep = f"enough of them are as steep for it to be chance ({_p(self.corrected)}{of})"
-        return f"Not sensitive at {self.stage}: {rises}; {steep}.{really}"
+        return f"Not shown to be sensitive at {self.stage}: {rises}; {steep}.{really}"
 
     def record(self) -> dict[str, Any]:
         """As a line for programs and tables."""

@@ -15,7 +15,7 @@ they stand for the ways in which these films differ anyhow, N − 1 at most for 
 varies most between them; no more is claimed than that a concept is steeper than those. A concept that
 itself makes most of the difference between the films will hardly pass, since they are copies of it. Measured on
 DenseNet-121 with 40 radiographs: an opacity drawn in raised covid by 0.32 logits, yet at the last stage 29 % of the
-random directions were as steep. So "not sensitive" is no proof that the concept does not count.
+random directions were as steep. So "not shown" is no proof that the concept does not count.
 
 Why not Captum's TCAV itself: it hooks the network by layer name for as long as everything takes, minutes in which the
 door would stay shut; it keeps each film's activations and the CAVs as files; its classifier sees each cell of each map
