@@ -1,6 +1,7 @@
 """The bench: that it runs and tells what it should; how fast this machine is is nobody's failure."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,9 +36,10 @@ def test_the_command_prints_every_figure_as_json(weights: Path) -> None:
     found: dict[str, Any] = json.loads(told.stdout)
     assert {*run.AT_MOST, *run.AT_LEAST, maps.ALL_BFLOAT16} == set(found["ratios"])
     assert found["skipped"] == {}
-    assert all(ratio > 0 for ratio in found["ratios"].values())
+    assert all(math.isfinite(ratio) for ratio in found["ratios"].values())  # of one round on a busy machine: any number
+    assert found["ratios"][maps.LAST] > 0
     assert all(found["details"][key]["ms"] > 0 for key in run.AT_MOST)
-    assert found["peers"][maps.LAST]["captum"] > found["ratios"][maps.LAST]
+    assert all(ratio > 0 for ratio in found["peers"][maps.LAST].values())
     assert set(found["peers"][maps.LAST]) == {"captum", "torch-cam", "pytorch-grad-cam"}
     assert {"cpu", "cores", "threads", "torch", "captum"} <= set(found["machine"])
     assert found["machine"]["network"] == "untrained"
