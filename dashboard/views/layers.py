@@ -42,8 +42,10 @@ def page() -> None:
             args=(key, _keep),
             label_visibility="collapsed",
         )
-    places = {name: st.empty() for name in known}  # each has its own: what is not shown is cleared at once
-    with draw.shown(), places[chosen.name].container(key=f"layers {chosen.name}"):
+    # Each part has a place of its own: what is not shown is cleared at once. Only that: a place that is emptied first
+    # and filled then loses what stands in the browser alone, as which stage is unfolded and where the focus is.
+    places = {name: st.container(key=f"layers {name}") if name == chosen.name else st.empty() for name in known}
+    with draw.shown(), places[chosen.name]:
         chosen.draw(radiograph, card)
 
 

@@ -1,6 +1,9 @@
 """The Layers page alone with its address, the phantom on it, on the networks of LIGHTBOX_CARDS (`test_layers.py`)."""
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -9,6 +12,17 @@ from dashboard import cache, draw, intake, link
 from dashboard.state import session
 from dashboard.views.layers import page
 
+_SLOW = 0.05  # s before each section: a browser then draws what was sent before it, as on a busy machine
+if draw.shown.__module__ == draw.__name__:  # this script runs again for each click, and its modules stay
+    _shown = draw.shown
+
+    @contextmanager
+    def _slowly() -> Iterator[None]:
+        time.sleep(_SLOW)
+        with _shown():
+            yield
+
+    draw.shown = _slowly
 cache.WEIGHTS = Path(os.environ["LIGHTBOX_CARDS"])
 st.set_page_config(layout="wide")
 draw.look()

@@ -144,6 +144,18 @@ def test_a_stage_unfolds_into_its_layers_which_have_units_of_their_own(visit: Ca
     expect(layers.first).to_be_hidden(timeout=PATIENCE_MS)
 
 
+def test_another_unit_leaves_what_stands_on_the_page_in_its_place(visit: Callable[..., Any]) -> None:
+    page = visit()
+    standing = ["[data-testid=network]", GRID, PANE]
+    kept = [page.locator(each).element_handle() for each in standing]
+    unit = page.locator(UNITS).nth(5)
+    channel = unit.get_attribute("data-channel")
+    unit.click()
+    shows(page, channel)
+    settle(page)
+    assert [each.evaluate("(element) => element.isConnected") for each in kept] == [True, True, True]
+
+
 def test_one_scale_for_all_dims_the_weaker_units(visit: Callable[..., Any]) -> None:
     page = visit("?order=mean")
     last = picture(page, 23)
