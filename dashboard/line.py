@@ -113,6 +113,10 @@ class Asked(Generic[Answer]):
                     tell(self)
             return self.answer()
 
+    def again(self) -> "Asked[Answer]":
+        """A second place for the same answer: for what goes on waiting when this one has been given up."""
+        return self._line.join(self._job)
+
     def leave(self, *, grace: float = 0.0) -> None:
         """No longer waits; any number of times. When nobody does for `grace` seconds, the work is ended."""
         self._line.leave(self._job, counted=not self._left, grace=grace)
@@ -171,6 +175,12 @@ class Line:
                 self._worker.submit(self._work_on_next)
             elif key in self._done:
                 self._done.move_to_end(key)
+            job.waiting += 1
+        return Asked(self, job)
+
+    def join(self, job: _Job) -> Asked[Any]:
+        """One more who waits for the same answer."""
+        with self._inside:
             job.waiting += 1
         return Asked(self, job)
 

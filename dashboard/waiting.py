@@ -12,6 +12,7 @@ from dashboard.desk import Chosen
 from dashboard.line import Asked
 from dashboard.state import session
 
+_PATIENCE = 0.3  # s for which a page waits without a word for what may be quick
 _EVERY = 0.2  # s between two looks at how far it is; also how soon a click elsewhere ends the waiting
 
 
@@ -35,12 +36,40 @@ def coming(chosen: Chosen) -> None:
     st.rerun()
 
 
+def arrived(
+    asked: Asked[Any], name: str, *, key: str, withdraw: Callable[[], None] | None, patience: float = _PATIENCE
+) -> bool:
+    """Whether the answer is there. If not, a row says how far it is, and the page is drawn again when it has come.
+
+    What is drawn with the answer belongs in one container right after this: while the answer is on its way that place
+    is cleared, or the figures of an earlier question would linger in it.
+    name:     what comes, for people. key: of the row.
+    withdraw: ends the wish, as the row's Cancel does; None where it cannot be withdrawn.
+    """
+    if asked.wait(patience):
+        st.empty()
+        return True
+    with st.container(key=f"{key} busy", horizontal=True, vertical_alignment="center", gap="small"):
+        following(asked, name, withdraw or _nothing)
+        if withdraw:
+            st.button("Cancel", key=f"cancel {key}", icon=":material/close:", type="tertiary", on_click=withdraw)
+    st.empty()
+    return False
+
+
+@st.fragment(parallel=True)
+def following(asked: Asked[Any], name: str, withdraw: Callable[[], None]) -> None:
+    """How far it is, until the page is drawn with what came of it. Ends with the run that began it."""
+    follow(asked, st.empty(), name, withdraw)
+    st.rerun()
+
+
 def follow(asked: Asked[Any], place: DeltaGenerator, name: str, withdraw: Callable[[], None]) -> None:
     """Says how far the request is until it has ended; then the page can be drawn with what came of it.
 
     withdraw: takes the wish back where the time limit ended it, which is told; or the page would ask anew for ever.
     """
-    with asked:
+    with asked.again() as asked:  # a place of its own: the run that asked gives up its place whatever becomes of this
         _write(place, asked, name)
         while not asked.wait(_EVERY):
             _write(place, asked, name)
@@ -66,6 +95,10 @@ def words(asked: Asked[Any], name: str) -> str:
         more = f"it would take {_duration(left)} more, past its time limit: cancel it and ask for less"
         return f"{name}: {done} of {total} network passes; {more}"
     return f"{name}: {done} of {total} network passes" + (f", about {_duration(left)} left" if left else "")
+
+
+def _nothing() -> None:
+    """The wish stands."""
 
 
 def _duration(seconds: float) -> str:

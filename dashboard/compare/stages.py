@@ -1,6 +1,7 @@
 """How alike the stages of two networks are: asked for with a button, since it runs both."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -10,10 +11,8 @@ from dashboard import cache, draw, markup, waiting
 from dashboard.compare.agree import shaded
 from dashboard.compare.board import Placed
 from dashboard.compare.pair import chosen
-from dashboard.line import Asked
 from dashboard.state import session
 
-_EVERY = 0.2  # s between two looks at how far it is
 _PATIENCE = 0.05  # s
 _ALIKE, _OTHER = 0.8, 0.5  # CKA from which the last stages are called alike, and below which they are not
 
@@ -42,21 +41,15 @@ def _answer(first: Checkpoint, second: Checkpoint, radiograph: Radiograph, lette
         st.html(markup.paragraph(_offer(len(films)), quiet=True))
         st.button("Compare the stages", icon=":material/layers:", on_click=session().board.alike.add, args=(name,))
         return
-    asked = cache.alike(first, second, films, tuple(session().cleaning(film.key) for film in films))
-    if not asked.wait(_PATIENCE):
-        with st.container(key="stages busy", horizontal=True, vertical_alignment="center", gap="small"):
-            _coming(asked)
-            st.button(
-                "Cancel",
-                key="cancel stages",
-                icon=":material/close:",
-                type="tertiary",
-                on_click=session().board.alike.discard,
-                args=(name,),
-            )
-        return
-    asked.leave()
-    found = asked.answer()
+    withdraw = partial(session().board.alike.discard, name)
+    with cache.alike(first, second, films, tuple(session().cleaning(film.key) for film in films)) as asked:
+        if waiting.arrived(asked, "Stages", key="stages", withdraw=withdraw, patience=_PATIENCE):
+            with st.container(key="stages found", gap="xsmall"):
+                _found(asked.answer(), letters)
+
+
+def _found(found: Likeness, letters: tuple[str, str]) -> None:
+    """The stages of one against those of the other, and what that says."""
     rows = [f"{letters[0]} · {stage}" for stage in found.first]
     columns = [f"{letters[1]} · {stage}" for stage in found.second]
     values = [[float(value) for value in row] for row in found.values]
@@ -73,16 +66,6 @@ def told(found: Likeness, letters: tuple[str, str]) -> str:
     shared = f"{same} of {len(best)} stages of {letters[0]} are most like the stage of {letters[1]} at the same depth."
     matching = shared if len(found.first) == len(found.second) else ""
     return f"Over {found.over} the last stages {how} ({last:.2f}; 1 would be the same). {matching}".strip()
-
-
-@st.fragment(parallel=True)
-def _coming(asked: Asked[Likeness]) -> None:
-    with asked:
-        tell = waiting.tells(st.empty(), "Stages")
-        tell(asked)
-        while not asked.wait(_EVERY):
-            tell(asked)
-    st.rerun()
 
 
 def _films(radiograph: Radiograph) -> tuple[Radiograph, ...]:

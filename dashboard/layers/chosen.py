@@ -108,12 +108,12 @@ def _keep_off(unit: tuple[str, int], here: Session, off: bool) -> None:
 
 def _relevance(look: Look) -> None:
     """A bar for each finding, once the backward passes for all of them are done."""
-    asked = cache.relevance(look.card, look.radiograph, session().cleaning(look.radiograph.key), look.found.stage)
-    if asked.wait(_PATIENCE):
-        asked.leave()
-        st.html(signed_bars(asked.answer(), look.channel, look.finding))
-    else:
-        _coming(look, asked)
+    cleaning = session().cleaning(look.radiograph.key)
+    with cache.relevance(look.card, look.radiograph, cleaning, look.found.stage) as asked:
+        if asked.wait(_PATIENCE):
+            st.html(signed_bars(asked.answer(), look.channel, look.finding))
+        else:
+            _coming(look, asked)
 
 
 @st.fragment(parallel=True)
@@ -121,7 +121,7 @@ def _coming(look: Look, asked: Asked[Relevance]) -> None:
     with draw.shown():
         note = st.empty()
         with st.skeleton(height=26 * len(look.card.findings)):
-            found = asked.result(waiting.tells(note, "Relevance"))
+            found = asked.again().result(waiting.tells(note, "Relevance"))
         note.empty()
         st.html(signed_bars(found, look.channel, look.finding))
 

@@ -14,14 +14,12 @@ from core.models.findings import words
 from dashboard import cache, draw, markup, waiting
 from dashboard.desk import Chosen
 from dashboard.layers import off
-from dashboard.line import Asked
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
 from dashboard.state import Session, bind, entered, session
 
 _CHART = "curve of units"
 _TALL = 300  # px
-_PATIENCE = 0.3  # s
 _TICKS = (0, 1, 3, 10, 30, 100, 300, 1000, 3000)
 _NAMES: dict[Ranking, str] = {
     "relevance": "most relevant first",
@@ -48,22 +46,11 @@ def section(chosen: Chosen, plan: Plan, stage: str) -> None:
             st.button("Draw the curve", icon=":material/show_chart:", on_click=asked_for.add, args=(key,))
             return
         fill = session().layers.fill
-        asked = cache.removal(chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding, stage, fill)
-        if not asked.wait(_PATIENCE):
-            with st.container(key="curve busy", horizontal=True, vertical_alignment="center", gap="small"):
-                _coming(asked, key)
-                if not last:
-                    st.button(
-                        "Cancel",
-                        key="cancel curve",
-                        icon=":material/close:",
-                        type="tertiary",
-                        on_click=asked_for.discard,
-                        args=(key,),
-                    )
-            return
-        asked.leave()
-        _drawn(asked.answer(), stage)
+        withdraw = None if last else partial(asked_for.discard, key)
+        with cache.removal(chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding, stage, fill) as asked:
+            if waiting.arrived(asked, "Curve", key="curve", withdraw=withdraw):
+                with st.container(key="curve found", gap="xsmall"):
+                    _drawn(asked.answer(), stage)
 
 
 @st.fragment
@@ -125,13 +112,6 @@ def plot(curves: Sequence[Curve], now: int) -> axes.Plot:
     layout = axes.layout(x=x, y=axes.axis("Logit"), height=_TALL)
     layout["margin"]["r"] = 16  # room for the last number
     return {"data": traces, "layout": layout | {"shapes": [axes.upright(_place(now))]}}
-
-
-@st.fragment(parallel=True)
-def _coming(asked: Asked[tuple[Curve, ...]], key: tuple[str, str, str, str]) -> None:
-    drawn = session().layers.removing.drawn
-    waiting.follow(asked, st.empty(), "Curve", partial(drawn.discard, key))
-    st.rerun()
 
 
 def _place(count: int) -> float:

@@ -1,6 +1,5 @@
 """One unit followed back to the film, and the picture that it wants to see."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import get_args
 
@@ -11,7 +10,6 @@ from core.layers.unit_maps import KINDS, Kind
 from core.overlay import caption, figure
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, waiting
-from dashboard.line import Asked
 from dashboard.state import Session, bind, session
 from dashboard.viewer import viewer
 
@@ -92,19 +90,11 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
             )
     if asked is None:
         return
-    if not done:
-        _drawing(asked, partial(one.wanted.discard, wanted))
-        return
-    asked.leave()
-    with draw.shown():
-        _drawn(asked.answer(), here, most)
-
-
-@st.fragment(parallel=True)
-def _drawing(asked: Asked[Preferred], withdraw: Callable[[], None]) -> None:
-    """How far it is; ends with the run that began it, or with the picture."""
-    waiting.follow(asked, st.empty(), "Picture", withdraw)
-    st.rerun()
+    with asked, draw.shown():
+        if done:
+            _drawn(asked.answer(), here, most)
+        else:
+            waiting.following(asked, "Picture", partial(one.wanted.discard, wanted))
 
 
 def _drawn(found: Preferred, here: float, most: float | None) -> None:

@@ -17,7 +17,6 @@ from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, waiting
 from dashboard.compare import sources
 from dashboard.compare.agree import box
-from dashboard.line import Asked
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
 from dashboard.state import Probing, Session, bind, session
@@ -29,7 +28,6 @@ _ABOUT = (
 )
 _SOURCES = {False: "Drawn phantoms", True: "A table of labelled films"}
 _MOST = 2000  # films
-_PATIENCE = 0.3  # s
 _TALL = 320  # px
 
 
@@ -44,14 +42,10 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
             return
         with draw.shown():
             source, films = _films(here)
-            asked = cache.probes(card, source, films)
-            if not asked.wait(_PATIENCE):
-                with st.container(key="probes busy", horizontal=True, vertical_alignment="center", gap="small"):
-                    _coming(asked)
-                    st.button("Cancel", key="cancel probes", icon=":material/close:", type="tertiary", on_click=_cancel)
-                return
-            asked.leave()
-            _found(asked.answer(), radiograph, card)
+            with cache.probes(card, source, films) as asked:
+                if waiting.arrived(asked, "Probes", key="probes", withdraw=_cancel):
+                    with st.container(key="probes found", gap="small"):
+                        _found(asked.answer(), radiograph, card)
 
 
 def _ask(here: Probing) -> None:
@@ -257,12 +251,6 @@ def _table(found: Probes) -> str:
 
 def _weighed(figure: Estimate) -> str:
     return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
-
-
-@st.fragment(parallel=True)
-def _coming(asked: Asked[Probes]) -> None:
-    waiting.follow(asked, st.empty(), "Probes", _cancel)
-    st.rerun()
 
 
 def _on_path(here: Probing) -> bool:

@@ -16,7 +16,6 @@ from core.layers.reference import Film, ReferenceSet
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, waiting
-from dashboard.line import Asked
 from dashboard.state import Concepts, Session, bind, session
 
 _ABOUT = (
@@ -29,7 +28,6 @@ _SOURCES = {"phantoms": "Drawn phantoms", "desk": "Films on the desk", "path": "
 _MARKS = {"sensitive": "warning", "hardly": "info", "not shown": "help", "no direction": "remove"}
 _SHOWN = 3  # films with the concept
 _MOST = 1000  # films
-_PATIENCE = 0.3  # s
 
 
 def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
@@ -46,16 +44,12 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
             return
         with draw.shown():
             source, films, examples = _films(here)
-            asked = cache.sensitivity(
+            with cache.sensitivity(
                 card, source, films, here.names, stages=chosen, finding=finding, examples=examples
-            )
-            if not asked.wait(_PATIENCE):
-                with st.container(key="sensitive busy", horizontal=True, vertical_alignment="center", gap="small"):
-                    _coming(asked)
-                    st.button("Cancel", key="cancel concepts", icon=":material/close:", type="tertiary", on_click=_stop)
-                return
-            asked.leave()
-            _found(asked.answer(), finding)
+            ) as asked:
+                if waiting.arrived(asked, "Concepts", key="sensitive", withdraw=_stop):
+                    with st.container(key="sensitive found", gap="small"):
+                        _found(asked.answer(), finding)
 
 
 def _ask(here: Concepts, stages: list[str], chosen: tuple[str, ...]) -> None:
@@ -223,12 +217,6 @@ def _row(each: Answer) -> str:
         f"{each.moved}{', the other way' if each.contradicted and each.sensitive else ''}" or "not known",
     ]
     return f'<tr><th scope="row">{escape(each.title)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-
-
-@st.fragment(parallel=True)
-def _coming(asked: Asked[Sensitivity]) -> None:
-    waiting.follow(asked, st.empty(), "Concepts", _stop)
-    st.rerun()
 
 
 def _source(here: Concepts) -> str:

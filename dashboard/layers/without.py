@@ -1,6 +1,5 @@
 """Without units: what the network says of this film, and where it looks, when some of its units are switched off."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -82,20 +81,19 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 def _answer(chosen: Chosen, switched: Switched) -> _Answer:
     """As much as is there within a moment. Raises: UserError where the figures cannot be had."""
     about = (chosen.checkpoint, chosen.radiograph, chosen.cleaning, switched)
-    asked = cache.without(*about, None)
-    if not asked.wait(_PATIENCE):
-        return _Answer(asked=asked)
-    asked.leave()
-    found = asked.answer()
-    mapped = cache.without(*about, Request(chosen.method.name, chosen.finding, chosen.layer, dict(chosen.settings)))
-    if not mapped.wait(_PATIENCE):
-        return _Answer(found, asked=mapped)
-    mapped.leave()
-    off.remember()
-    try:
-        return _Answer(found, mapped.answer().explanations[0])
-    except UserError as error:  # the network without the units cannot serve this method; the figures stand
-        return _Answer(found, missing=str(error))
+    with cache.without(*about, None) as asked:
+        if not asked.wait(_PATIENCE):
+            return _Answer(asked=asked)
+        found = asked.answer()
+    map_ = Request(chosen.method.name, chosen.finding, chosen.layer, dict(chosen.settings))
+    with cache.without(*about, map_) as asked:
+        if not asked.wait(_PATIENCE):
+            return _Answer(found, asked=asked)
+        off.remember()
+        try:
+            return _Answer(found, asked.answer().explanations[0])
+        except UserError as error:  # the network without the units cannot serve this method; the figures stand
+            return _Answer(found, missing=str(error))
 
 
 def _said(chosen: Chosen, switched: Switched, answer: _Answer) -> None:
@@ -114,7 +112,7 @@ def _said(chosen: Chosen, switched: Switched, answer: _Answer) -> None:
             st.html(box(told, answer.found.told))
         if waited := answer.asked or chosen.asked:
             withdraw = off.back if answer.asked else partial(desk.cancel, chosen.radiograph, chosen.checkpoint)
-            _coming(waited, "The map without them" if answer.found else chosen.method.title, withdraw)
+            waiting.following(waited, "The map without them" if answer.found else chosen.method.title, withdraw)
             st.button(
                 "Cancel",
                 key="cancel without",
@@ -193,9 +191,3 @@ def _shifted(change: Change, *, asked: bool) -> str:
 
 def _signed(value: float, digits: int) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
-
-
-@st.fragment(parallel=True)
-def _coming(asked: Asked[Without] | Asked[cache.Maps], name: str, withdraw: Callable[[], None]) -> None:
-    waiting.follow(asked, st.empty(), name, withdraw)
-    st.rerun()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+import dashboard.line
 from core.errors import NoLungs, Stopped
 from core.models.classifier import Door
 from core.work import Work
@@ -90,6 +91,40 @@ def test_a_click_elsewhere_on_the_page_that_asks_again_at_once_ends_nothing(line
 
     assert len(made) == 1
     assert not made[0].cancelled
+
+
+def test_what_goes_on_waiting_has_a_place_of_its_own(line: Line) -> None:
+    go, made = threading.Event(), []
+
+    def make(work: Work) -> str:
+        made.append(work)
+        return until(work, go)
+
+    asked = line.ask("map", make)  # by a run of the page
+    other = asked.again()  # in a part of it that goes on by itself
+    assert not other.wait(0.05)
+    asked.leave()
+    go.set()
+
+    assert other.result() == "done"
+    assert not made[0].cancelled
+
+
+def test_a_part_of_the_page_that_never_began_leaves_no_work_behind(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard.line, "_GRACE", 0.05)
+    ended = threading.Event()
+
+    def make(work: Work) -> str:
+        try:
+            return until(work, threading.Event())
+        except Stopped:
+            ended.set()
+            raise
+
+    with line.ask("map", make) as asked:  # the run that ends before it has handed on its wish
+        assert not asked.wait(0.02)
+
+    assert ended.wait(SOON)
 
 
 def test_whoever_came_first_is_served_first_and_the_others_know_their_place(line: Line) -> None:
