@@ -48,7 +48,7 @@ def concepts(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Whether a finding's score is sensitive to a concept at a stage, against random directions (TCAV).
+    """Whether a finding's score is sensitive to a concept at a stage, against chance (TCAV).
 
     The concepts are drawn into the films: a side marker, burnt-in text, a pacemaker, an opacity in a lung, too much
     exposure, a film lying askew. A folder of examples shows one of your own. Beside each score stands by how much the
@@ -153,9 +153,9 @@ def parts(
 
 def _told(found: "Sensitivity") -> str:
     head = f"{found.checkpoint}, {found.films} films ({found.told}), {found.runs} directions of each concept\n"
-    rows = [["", "stage", "finding", "TCAV", "at random", "p", "told apart", "", "what really changes"]]
+    rows = [["", "stage", "finding", "TCAV", "at random", "p", "steeper than", "told apart", "", "what really changes"]]
     rows += [_row(each) for each in found.answers]
-    first = [each.sentence for each in found.answers if each.sensitive][:1] or [found.answers[0].sentence]
+    first = [each.sentence for each in found.answers if each.verdict == "sensitive"][:1] or [found.answers[0].sentence]
     return "\n".join([head, options.table(rows), "", *first])
 
 
@@ -167,6 +167,7 @@ def _row(answer: "Answer") -> list[str]:
         f"{answer.score:.2f}",
         f"{answer.random.mean():.2f}",
         f"{answer.corrected:.3f}",
+        f"{100 * answer.steeper:.0f} %",
         f"{answer.accuracy:.2f}",
         answer.verdict,
         answer.moved,

@@ -1,7 +1,7 @@
 """The films that an atlas is made of: a table, a folder, or drawn ones."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +28,13 @@ class Film:
     name:   its id; for a film of a folder, its path in it.
     open:   gives it, when its turn comes; raises UnreadableFile or BadData where it cannot.
     labels: what is known of it; None where nothing is.
+    patient: whose it is; empty where nobody knows.
     """
 
     name: str
     open: Callable[[], Radiograph]
     labels: tuple[str, ...] | None = None
+    patient: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,12 @@ def from_data(path: Path, *, split: str | None = None) -> ReferenceSet:
 def from_rows(rows: Sequence[Row], told: str) -> ReferenceSet:
     """The films of a manifest's rows."""
     films = tuple(
-        Film(row.id, lambda row=row: radiograph(row), tuple(label for label in row.labels if label != NOTHING))  # type: ignore[misc]
+        Film(
+            row.id,
+            lambda row=row: radiograph(row),  # type: ignore[misc]
+            tuple(label for label in row.labels if label != NOTHING),
+            row.patient,
+        )
         for row in rows
     )
     return ReferenceSet(told, films)
@@ -89,6 +96,14 @@ def some(films: ReferenceSet, count: int) -> ReferenceSet:
     if count >= len(films.films):
         return films
     return ReferenceSet(f"{count} of {films.told}", shuffled(films.films)[:count], films.drawn)
+
+
+def one_each(films: ReferenceSet) -> ReferenceSet:
+    """The first film of each patient: others of the same person are no further evidence."""
+    first: dict[str | int, Film] = {}
+    for place, film in enumerate(films.films):
+        first.setdefault(film.patient or place, film)
+    return replace(films, films=tuple(first.values()))
 
 
 def shuffled(films: Sequence[Film], seed: int = 0) -> tuple[Film, ...]:

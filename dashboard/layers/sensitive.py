@@ -20,12 +20,18 @@ from dashboard.state import Concepts, Session, bind, session
 
 _ABOUT = (
     "The concept is drawn into each film. Half of the films show which way that moves what a stage answers, the other "
-    "half whether it can be told there. On how many films does the score rise that way (TCAV)? And does it change "
-    "more steeply than along ways between films picked at random (p)? How the score really moved stands beside "
-    "it: before the last two stages the test often says little of that."
+    "half whether it can be told there. On how many films does the score rise that way (TCAV)? How often does chance "
+    "go as far, when the films with and without it are swapped at random (p)? How the score really moved has the last "
+    "word: what it does not bear out is not confirmed."
 )
 _SOURCES = {"phantoms": "Drawn phantoms", "desk": "Films on the desk", "path": "A folder or table"}
-_MARKS = {"sensitive": "warning", "hardly": "info", "not shown": "help", "no direction": "remove"}
+_MARKS = {
+    "sensitive": "warning",
+    "hardly": "info",
+    "not confirmed": "rule",
+    "not shown": "help",
+    "no direction": "remove",
+}
 _SHOWN = 3  # films with the concept
 _MOST = 1000  # films
 
@@ -194,7 +200,17 @@ def _found(found: Sensitivity, finding: str) -> None:
 
 def table(found: Sensitivity) -> str:
     """A row for each concept and stage, as HTML."""
-    head = ("Concept", "Stage", "", "Score rises on", "at random on", "p", "Told apart", "The score really moved by")
+    head = (
+        "Concept",
+        "Stage",
+        "",
+        "Score rises on",
+        "at random on",
+        "p",
+        "Steeper than",
+        "Told apart",
+        "The score really moved by",
+    )
     columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
     rows = "".join(_row(each) for each in found.answers)
     return (
@@ -213,8 +229,9 @@ def _row(each: Answer) -> str:
         f"{100 * each.score:.0f} % of films",
         f"{chance:.0f} %",
         "< 0.001" if each.corrected < 0.001 else f"{each.corrected:.3f}",
+        f"{100 * each.steeper:.0f} % of ways",
         f"{100 * each.accuracy:.0f} %",
-        f"{each.moved}{', the other way' if each.contradicted and each.sensitive else ''}" or "not known",
+        f"{each.moved}{', the other way' if each.contradicted and each.shown else ''}" or "not known",
     ]
     return f'<tr><th scope="row">{escape(each.title)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 

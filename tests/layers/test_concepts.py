@@ -21,8 +21,18 @@ from core.image.prepare import prepare, windowed
 from core.layers.concepts.answer import Answer, Sensitivity
 from core.layers.concepts.made import Made, concepts
 from core.layers.concepts.taken import Taken, take
-from core.layers.concepts.tcav import Shown, answered, chance_of, sensitivity, share_above_zero, slope, way
-from core.layers.reference import Film, ReferenceSet, from_data, some
+from core.layers.concepts.tcav import (
+    Shown,
+    answered,
+    chance_of,
+    dealt_anew,
+    sensitivity,
+    share_above_zero,
+    slope,
+    swapped,
+    way,
+)
+from core.layers.reference import Film, ReferenceSet, from_data, one_each, some
 from core.lungs import segment
 from core.models.classifier import load
 from core.types import Heat, Origin, Radiograph
@@ -134,7 +144,7 @@ def test_the_planted_concept_is_found_and_others_are_not() -> None:
     by = {(each.concept, each.finding, each.stage): each for each in found.answers}
 
     square = by["square", "square", "stage 2"]
-    assert square.sensitive
+    assert square.verdict == "sensitive"
     assert square.p < 0.01
     assert square.accuracy == 1.0
     assert square.score == 1.0
@@ -154,7 +164,7 @@ def test_the_planted_concept_is_found_and_others_are_not() -> None:
         nothing = by["nothing", "square", stage]
         assert nothing.verdict == "no direction"
         assert "cannot be told apart" in nothing.sentence
-        assert not by["square", "nothing", stage].sensitive
+        assert not by["square", "nothing", stage].shown
     assert (found.films, found.told, len(found.answers)) == (40, "noise", 3 * 2 * 2)
     assert {each.tests for each in found.answers} == {12}
 
@@ -235,46 +245,81 @@ def test_what_really_happens_is_held_against_the_test() -> None:
     little = replace(found, effect=Estimate(-0.003, -0.004, -0.002, 20))
     unknown = replace(found, effect=None)
 
+    against = replace(found, effect=Estimate(-0.3, -0.4, -0.2, 20))
+    undecided = replace(found, effect=Estimate(0.3, -0.4, 1.0, 20))
+
     assert (found.verdict, little.verdict, unknown.verdict) == ("sensitive", "hardly", "sensitive")
-    assert (found.contradicted, little.contradicted, unknown.contradicted) == (False, True, False)
-    assert little.sentence.endswith("by −0.003 logits (−0.004 to −0.002), the other way, next to nothing.")
+    assert (against.verdict, undecided.verdict) == ("not confirmed", "not confirmed")
+    assert [each.contradicted for each in (found, little, unknown, against, undecided)] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert little.sentence.endswith("by −0.003 logits (−0.004 to −0.002), next to nothing, the other way.")
+    assert against.sentence.startswith("Not confirmed at stage 2: ")
+    assert undecided.sentence.endswith("by +0.30 logits (−0.40 to +1.00), which may be none.")
     assert unknown.moved == ""
     assert found.record()["verdict"] == "sensitive"
 
 
 @pytest.mark.usefixtures("known")
-def test_a_concept_that_half_of_the_films_show_already_is_no_steeper_than_their_differences() -> None:
+def test_a_concept_that_half_of_the_films_show_already_is_found_though_no_steeper_than_their_differences() -> None:
     (found,) = sensitivity(
         planted.classifier(), _films(40, every=2), ["square"], findings=["square"], stages=["stage 2"]
     ).answers
 
-    assert (found.score, found.verdict) == (1.0, "not shown")
-    assert "chance" in found.sentence
+    assert (found.score, found.verdict) == (1.0, "sensitive")
+    assert found.steeper < 0.95
 
 
 def _shifted(seed: int, *, along: float, varied: float) -> Answer:
-    """Forty films of 128 units, each with a shift that is plain to see; partly along the mean gradient."""
+    """Forty films of 128 units, each with a shift plain to see: across the mean gradient, and partly along it."""
     chance, still = np.random.default_rng([5, seed]), np.zeros((40, 1), np.float32)
     means, gradient, shift = chance.normal(size=(40, 128)), chance.normal(size=128), chance.normal(size=128)
-    push = gradient + varied * chance.normal(size=(40, 128))
+    push = (gradient + varied * chance.normal(size=(40, 128))).astype(np.float32)
+    mean = push.mean(axis=0, dtype=np.float64)
+    shift -= mean * (shift @ mean) / (mean @ mean)
     other = means + (shift + along * gradient) / 4 + 0.3 * chance.normal(size=(40, 128))
-    plain = Taken({"head": means.astype(np.float32)}, still, {("head", "it"): push.astype(np.float32)}, np.arange(40))
+    plain = Taken({"head": means.astype(np.float32)}, still, {("head", "it"): push}, np.arange(40))
     changed = Taken({"head": other.astype(np.float32)}, still, {}, np.arange(40))
     (found,) = answered(plain, [Shown("shift", "Shift", changed, made=True)], ["head"], ["it"], ["it"], seed=seed)
     return found
 
 
 @pytest.mark.parametrize("varied", [0.0, 2.0])
-def test_what_is_seen_but_does_not_count_is_seldom_called_sensitive(varied: float) -> None:
+def test_what_is_seen_but_does_not_count_is_seldom_found(varied: float) -> None:
     found = [_shifted(seed, along=0, varied=varied) for seed in range(200)]
 
     assert all(each.told_apart for each in found)
-    assert np.mean([each.sensitive for each in found]) < 0.12
+    assert np.mean([each.shown for each in found]) < 0.12
     assert np.mean([each.p < 0.5 for each in found]) == pytest.approx(0.5, abs=0.12)
 
 
-def test_what_counts_is_called_sensitive() -> None:
+def test_what_counts_is_found() -> None:
     assert all(_shifted(seed, along=1, varied=2).p < 0.01 for seed in range(5))
+
+
+def test_chance_goes_as_far_as_swapping_and_dealing_can() -> None:
+    chance = np.random.default_rng(1)
+    changes = np.array([1.0, 2.0, 4.0])  # eight ways to swap: 7, 5, 3 and 1 thirds, up and down
+    far = swapped(changes, 4000, chance)
+    assert sorted(set(np.round(3 * far).astype(int))) == [1, 3, 5, 7]
+    assert np.mean(far > 2) == pytest.approx(0.25, abs=0.03)
+
+    apart = dealt_anew(np.array([4.0]), np.array([1.0, 1.0, 1.0]), 4000, chance)
+    assert sorted(set(np.round(apart, 6))) == [1.0, 3.0]
+    assert np.mean(apart > 2) == pytest.approx(0.25, abs=0.03)
+
+
+def test_one_film_a_patient_is_taken() -> None:
+    films = tuple(
+        Film(str(place), partial(_given, FILM), patient=patient)
+        for place, patient in enumerate(("a", "b", "a", "", ""))
+    )
+
+    assert [film.name for film in one_each(ReferenceSet("some", films)).films] == ["0", "1", "3", "4"]
 
 
 def test_how_steep_a_way_is_does_not_hang_on_its_length() -> None:
@@ -329,7 +374,7 @@ def test_films_that_cannot_be_read_are_told_and_left_out() -> None:
     found = sensitivity(planted.classifier(), films, ["square"], findings=["square"], stages=["stage 2"])
 
     assert (found.films, found.skipped) == (20, (("bad", "It is broken."),))
-    assert found.answers[0].sensitive
+    assert found.answers[0].verdict == "sensitive"
 
 
 def test_on_real_films_every_stage_notices_a_pacemaker(real_films: Path) -> None:

@@ -16,6 +16,12 @@ from core.types import seal
 
 ALPHA = 0.05
 SLIGHT = 0.05  # logits: at most 1.25 points of probability
+_BEGINS = {
+    "sensitive": "Sensitive",
+    "hardly": "Hardly sensitive",
+    "not confirmed": "Not confirmed",
+    "not shown": "Not shown to be sensitive",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +30,13 @@ class Answer:
 
     concept:  its name; title: in words; made: whether it was drawn into films, or shown by examples.
     scores, random: (R,) TCAV scores, 0 to 1, of the concept's directions and of random ones.
-    rises:    (R,) logits: by how much the score rises, to first order and on average, where a film moves along the
-              direction as far as films with and without the concept lie apart.
+    rise:     logits: by how much the score rises, to first order and on average, where a film moves as far as films
+              with and without the concept lie apart.
     accuracies: (R,) of `held` pairs of held-out films, one with and one without, the share that the concept's
               directions put in the right order.
-    p:        share of some ten thousand random directions along which the score changes, on the films' average, as
-              steeply as along the concept's, up or down; not corrected. tests: how many were made with it.
+    p:        how often the score moves as far, up or down, when with and without are swapped at random; not corrected.
+              tests: how many were made with it.
+    steeper:  share of the directions between random halves of the films along which it changes less steeply, 0 to 1.
     effect:   what really becomes of the logit where the concept is drawn in, in logits, paired; None for examples.
     films:    with the concept.
     """
@@ -41,26 +48,22 @@ class Answer:
     finding: str
     scores: NDArray[np.float64]
     random: NDArray[np.float64]
-    rises: NDArray[np.float64]
+    rise: float
     accuracies: NDArray[np.float64]
     held: int
     p: float
+    steeper: float
     tests: int
     effect: Estimate | None
     films: int
 
     def __post_init__(self) -> None:
-        for name in ("scores", "random", "rises", "accuracies"):
+        for name in ("scores", "random", "accuracies"):
             object.__setattr__(self, name, seal(getattr(self, name)))
 
     @property
     def score(self) -> float:
         return float(self.scores.mean())
-
-    @property
-    def rise(self) -> float:
-        """Logits."""
-        return float(self.rises.mean())
 
     @property
     def accuracy(self) -> float:
@@ -78,7 +81,8 @@ class Answer:
         return min(1.0, self.p * self.tests)
 
     @property
-    def sensitive(self) -> bool:
+    def shown(self) -> bool:
+        """Whether the test finds it: told apart, and further than chance goes."""
         return self.told_apart and self.corrected < ALPHA
 
     @property
@@ -87,18 +91,29 @@ class Answer:
         return self.effect is not None and max(abs(self.effect.low), abs(self.effect.high)) < SLIGHT
 
     @property
+    def undecided(self) -> bool:
+        """Whether the logit may really rise as well as fall; False where nobody knows."""
+        return self.effect is not None and self.effect.low <= 0 <= self.effect.high
+
+    @property
     def contradicted(self) -> bool:
         """Whether the score rises, on average, where the logit really falls, or the other way round."""
-        if self.effect is None or self.effect.low <= 0 <= self.effect.high:
-            return False
-        return (self.rise > 0) != (self.effect.value > 0)
+        return self.effect is not None and not self.undecided and (self.rise > 0) != (self.effect.value > 0)
 
     @property
     def verdict(self) -> str:
-        """ "sensitive", "hardly" (sensitive, but to next to nothing), "not shown" or "no direction"."""
+        """What the test and the real change say together, in a word or two.
+
+        "sensitive"; "hardly", where the logit really moves by next to nothing; "not confirmed", where it may as well
+        not move, or moves the other way; "not shown" by the test; "no direction", where nothing is told apart.
+        """
         if not self.told_apart:
             return "no direction"
-        return ("hardly" if self.slight else "sensitive") if self.sensitive else "not shown"
+        if not self.shown:
+            return "not shown"
+        if self.slight:
+            return "hardly"
+        return "not confirmed" if self.undecided or self.contradicted else "sensitive"
 
     @property
     def moved(self) -> str:
@@ -124,17 +139,23 @@ class Answer:
             f"random directions on {_share(float(self.random.mean()))}"
         )
         of = f", corrected for {self.tests} questions" if self.tests > 1 else ""
-        really = ""
-        if self.effect:
-            other = ", the other way" if self.contradicted and self.sensitive else ""
-            little = ", next to nothing" if self.slight else ""
-            really = f" Drawn in, it really moves the score by {self.moved}{other}{little}."
-        if self.sensitive:
-            kind = "Hardly sensitive" if self.slight else "Sensitive"
-            steep = f"hardly any of them is as steep ({_p(self.corrected)}{of})"
-            return f"{kind} at {self.stage}: {rises}; {steep}.{really}"
-        steep = f"enough of them are as steep for it to be chance ({_p(self.corrected)}{of})"
-        return f"Not shown to be sensitive at {self.stage}: {rises}; {steep}.{really}"
+        really = f" Drawn in, it really moves the score by {self.moved}{self._against}." if self.effect else ""
+        if self.shown:
+            steeper = f"steeper than {_share(self.steeper)} of the ways between random halves of the films"
+            text = f"{rises}; {steeper}. Chance seldom goes as far ({_p(self.corrected)}{of}).{really}"
+            return f"{_BEGINS[self.verdict]} at {self.stage}: {text}"
+        far = f"chance goes as far often enough ({_p(self.corrected)}{of})"
+        return f"{_BEGINS[self.verdict]} at {self.stage}: {rises}; {far}.{really}"
+
+    @property
+    def _against(self) -> str:
+        """What the real change says against the test, if that found something."""
+        parts = [", next to nothing"] if self.slight else []
+        if self.shown and self.contradicted:
+            parts.append(", the other way")
+        elif self.shown and self.undecided and not self.slight:
+            parts.append(", which may be none")
+        return "".join(parts)
 
     def record(self) -> dict[str, Any]:
         """As a line for programs and tables."""
@@ -148,6 +169,7 @@ class Answer:
             "score_at_random": float(self.random.mean()),
             "p": self.p,
             "p_corrected": self.corrected,
+            "steeper_than": self.steeper,
             "tests": self.tests,
             "told_apart": self.told_apart,
             "accuracy": self.accuracy,
