@@ -152,8 +152,9 @@ class Gathering:
 class Removing:
     """How units are chosen to be switched off on the Layers page.
 
-    top:    so many, in the order `by`. typed: numbers that were typed and are still to be read.
+    top:    so many, in the order `by`. typed: what stands in the field for their numbers.
     wanted: whether the top ones are to be switched off as soon as it is known which they are.
+    named:  whether those that are typed are. wrong: why what was asked for last cannot be; empty where it can.
     drawn:  (checkpoint key, radiograph key, finding, stage) whose curve was asked for.
     before: (off, outside, fill) of `Layers` when it was last answered: what a cancelled request goes back to.
     """
@@ -162,6 +163,8 @@ class Removing:
     by: Ranking = "relevance"
     typed: str = ""
     wanted: bool = False
+    named: bool = False
+    wrong: str = ""
     drawn: set[tuple[str, str, str, str]] = field(default_factory=set)
     before: tuple[tuple[Unit, ...], tuple[str, ...], Fill] = ((), (), "zero")
 
@@ -244,6 +247,7 @@ class Layers:
             self.channel, self.search, self.sheet = None, "", None
             self.off, self.outside = (), ()
             self.removing.before, self.removing.wanted = ((), (), self.fill), False
+            self.removing.typed, self.removing.named, self.removing.wrong = "", False, ""
         self.network = network
 
 

@@ -16,7 +16,7 @@ from dashboard.desk import Chosen
 from dashboard.layers import off
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
-from dashboard.state import Session, bind, entered, session
+from dashboard.state import bind, entered, session
 
 _CHART = "curve of units"
 _TALL = 300  # px
@@ -53,12 +53,11 @@ def section(chosen: Chosen, plan: Plan, stage: str) -> None:
                     _drawn(asked.answer(), stage)
 
 
-@st.fragment
 def _drawn(curves: Sequence[Curve], stage: str) -> None:
-    """The plot and, below it, how many units that makes."""
+    """The plot and, below it, how many units that makes: as many as the field above the films says."""
     removing = session().layers.removing
-    counts = [int(count) for count in curves[0].counts[1:]]
-    now = min(counts, key=lambda count: abs(count - removing.top))
+    measured = curves[0].counts[1:].tolist()
+    now = min(removing.top, measured[-1])
     st.plotly_chart(
         plot(curves, now),
         key=_CHART,
@@ -69,20 +68,21 @@ def _drawn(curves: Sequence[Curve], stage: str) -> None:
     )
     with st.container(key="curve chosen", horizontal=True, vertical_alignment="bottom", gap="small"):
         key = bind("top on the curve", now)
-        st.select_slider("Units switched off", counts, key=key, on_change=draw.kept, args=(key, _keep_top))
+        counts = sorted({*measured, now})
+        st.select_slider("Units switched off", counts, key=key, on_change=draw.kept, args=(key, off.keep_top))
         curve = next(curve for curve in curves if curve.ranking == removing.by)
         units = tuple((stage, int(channel)) for channel in curve.order[:now])
-        if st.button(f"Switch off these {now}", key="switch off these", on_click=off.instead, args=(stage, units)):
-            st.rerun()
+        st.button(f"Switch off these {now}", key="switch off these", on_click=off.instead, args=(stage, units))
     st.html(markup.paragraph(told(curves, now), quiet=True))
 
 
 def told(curves: Sequence[Curve], count: int) -> str:
-    """What so many units cost in each order, and the areas, in sentences."""
-    falls = ", ".join(f"{_signed(-curve.fall(count))} {_NAMES[curve.ranking]}" for curve in curves)
+    """What so many units cost in each order, or as many as were tried that come next to it, and the areas."""
+    near = min(curves[0].counts[1:].tolist(), key=lambda tried: abs(tried - count))
+    falls = ", ".join(f"{_signed(-curve.fall(near))} {_NAMES[curve.ranking]}" for curve in curves)
     areas = ", ".join(f"{_signed(curve.area)} {_NAMES[curve.ranking]}" for curve in curves)
     return (
-        f"{count} units off change the logit by {falls}. Mean logit on the way to all units (area under the curve; the "
+        f"With {near} off the logit changes by {falls}. Mean logit on the way to all units (area under the curve; the "
         f"lower, the earlier an order takes what matters): {areas}."
     )
 
@@ -134,7 +134,3 @@ def _picked() -> None:
         found = picked[0]["customdata"]
         session().layers.removing.top = int(found[0] if isinstance(found, list) else found)
         session().layers.removing.by = list(_NAMES)[picked[0]["curve_number"]]
-
-
-def _keep_top(here: Session, count: int) -> None:
-    here.layers.removing.top = count

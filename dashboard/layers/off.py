@@ -31,13 +31,13 @@ def switched() -> Switched:
 
 
 def controls(chosen: Chosen, plan: Plan, stage: str) -> None:
-    """Four ways to switch something off at the stage."""
+    """Four ways to switch something off at the stage, and why the last wish cannot be had."""
     here, units = session().layers, plan.stage(stage).shape[0]
     with st.container(key="off asked", horizontal=True, vertical_alignment="bottom", gap="small"):
         names = [each.name for each in plan.stages]
-        draw.select("Stage", names, stage, keep_stage, at="off", width=120)
+        draw.select("Stage", names, stage, _keep_stage, at="off", width=120)
         key = bind("top of off", min(here.removing.top, units))
-        st.number_input(f"Units, of {units}", 1, units, key=key, on_change=draw.kept, args=(key, _keep_top), width=120)
+        st.number_input(f"Units, of {units}", 1, units, key=key, on_change=draw.kept, args=(key, keep_top), width=120)
         rankings: list[Ranking] = list(RANKINGS)
         draw.select("Which", rankings, here.removing.by, _keep_by, at="off", words=RANKINGS.__getitem__, width=205)
         st.button(
@@ -66,6 +66,10 @@ def controls(chosen: Chosen, plan: Plan, stage: str) -> None:
             on_change=_flip_outside,
             args=(stage,),
         )
+    place = st.empty()  # always there, so that what follows keeps its place on the page
+    if here.removing.wrong:
+        with place:
+            draw.problem(here.removing.wrong)
 
 
 def listed() -> None:
@@ -105,21 +109,21 @@ def listed() -> None:
 
 
 def take(chosen: Chosen, plan: Plan, stage: str) -> None:
-    """Switches off what was asked for in the last run. What cannot be is told in one sentence, and nothing changes."""
-    removing = session().layers.removing
+    """Switches off what was asked for in the last run. What cannot be is kept as a sentence, and nothing changes."""
+    removing, place = session().layers.removing, st.empty()
     try:
-        if removing.typed:
+        if removing.named:
             numbers = search(removing.typed, plan.stage(stage).shape[0])
             put([*session().layers.off, *((stage, channel) for channel in numbers)])
+            removing.typed = ""
         if removing.wanted:
-            place = st.empty()
             asked = cache.activations(chosen.checkpoint, chosen.radiograph, chosen.cleaning, stage, chosen.finding)
             found = asked.result(waiting.tells(place, f"Units of {stage}"))
             place.empty()
             instead(stage, top(found, chosen.finding, min(removing.top, len(found.maps)), by=removing.by))
     except UserError as error:
-        draw.problem(str(error))
-    removing.typed, removing.wanted = "", False
+        removing.wrong = str(error)
+    removing.named, removing.wanted = False, False
 
 
 def instead(stage: str, units: tuple[Unit, ...]) -> None:
@@ -151,7 +155,13 @@ def back() -> None:
     here.off, here.outside, here.fill = here.removing.before if here.removing.before != now else ((), (), here.fill)
 
 
-def _keep_top(here: Session, count: int) -> None:
+def _keep_stage(here: Session, stage: str) -> None:
+    keep_stage(here, stage)
+    here.layers.removing.wrong = ""  # it was about the units of another one
+
+
+def keep_top(here: Session, count: int) -> None:
+    """So many units are meant, here and on the curve."""
     here.layers.removing.top = count
 
 
@@ -160,11 +170,13 @@ def _keep_by(here: Session, by: Ranking) -> None:
 
 
 def _want_top() -> None:
-    session().layers.removing.wanted = True
+    removing = session().layers.removing
+    removing.wanted, removing.wrong = True, ""
 
 
 def _keep_typed(here: Session, typed: str) -> None:
-    here.layers.removing.typed = typed.strip()
+    removing = here.layers.removing
+    removing.typed, removing.named, removing.wrong = typed.strip(), bool(typed.strip()), ""
 
 
 def _flip_outside(stage: str) -> None:

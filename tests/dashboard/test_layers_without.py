@@ -57,6 +57,10 @@ def _type(desk: Desk, text: str) -> Desk:
     return desk.run()
 
 
+def _typed(desk: Desk) -> str:
+    return str(next(each for each in desk.app.text_input if each.label == "By number").value)
+
+
 def _told(desk: Desk) -> str:
     return desk.html.split('<p class="lb-told')[1].split("</p>")[0]
 
@@ -100,13 +104,30 @@ def test_typed_units_come_to_those_that_are_off_and_each_can_be_taken_back(page:
 @pytest.mark.parametrize(
     ("typed", "sentence"), [("256", "has channels 0 to 255"), ("3, x", "'x' is no channel"), ("9-3", "is not there")]
 )
-def test_a_number_that_is_no_unit_is_told_and_nothing_changes(typed: str, sentence: str, page: Desk) -> None:
+def test_a_number_that_is_no_unit_stays_to_be_mended_and_nothing_changes(typed: str, sentence: str, page: Desk) -> None:
     _type(page, "5")
     _type(page, typed)
+    for _ in range(2):  # a map that arrives draws the page again
+        assert [sentence in error for error in page.errors] == [True]
+        assert _typed(page) == typed
+        assert _left(page) == [(STAGE, 5)]
+        page.run()
 
-    assert [sentence in error for error in page.errors] == [True]
-    assert _left(page) == [(STAGE, 5)]
-    page.run()
+    _type(page, "7")
+
+    assert _left(page) == [(STAGE, 5), (STAGE, 7)]
+    assert _typed(page) == ""
+    assert not page.errors
+
+
+def test_what_was_wrong_at_one_stage_is_not_switched_off_at_another(page: Desk) -> None:
+    page.choose("Stage", "stage 1")
+    _type(page, "200")
+    assert page.errors
+    page.choose("Stage", STAGE)  # which has a unit of that number
+
+    assert _left(page) == []
+    assert _typed(page) == "200"
     assert not page.errors
 
 
@@ -160,11 +181,35 @@ def test_the_curve_says_what_so_many_units_cost_and_its_slider_switches_them_off
 
     assert "How fast covid falls" in page.html
     assert "most relevant first" in page.html
-    slider = next(each for each in page.app.select_slider if each.label == "Units switched off")
     count = int(found[0].counts[4])
-    slider.set_value(count)
+    page.app.select_slider[0].set_value(count)
     page.run().press(f"Switch off these {count}")
     assert page.session.layers.off == tuple((STAGE, int(channel)) for channel in found[0].order[:count])
+
+
+def test_the_slider_of_the_curve_and_the_field_above_the_films_say_the_same(page: Desk, one: Path) -> None:
+    film = next(iter(page.session.radiographs.values()))
+    tried = removal.curves(load("small", one), film, "covid", stage=STAGE)[0].counts.tolist()
+    assert 21 not in tried
+
+    page.number("Units, of 256", 21)
+    assert page.app.select_slider[0].value == 21
+    assert "Switch off these 21" in [each.label for each in page.app.button]
+    near = min(tried, key=lambda count: abs(count - 21))
+    assert f"With {near} off the logit changes by" in page.html  # what was measured, not what lies between
+
+    page.app.select_slider[0].set_value(tried[5])
+    page.run()
+    field = next(each for each in page.app.number_input if each.label == "Units, of 256")
+    assert (page.session.layers.removing.top, field.value) == (tried[5], tried[5])
+    assert any(each.label.startswith(f"Switch off {tried[5]} for") for each in page.app.button)
+
+
+def test_a_stage_of_fewer_units_takes_all_of_them(page: Desk) -> None:
+    page.number("Units, of 256", 256).choose("Stage", "stage 1").press("Draw the curve")
+
+    count = page.app.select_slider[0].value
+    assert next(each for each in page.app.number_input if each.label == f"Units, of {count}").value == count
 
 
 def test_at_inner_stages_the_curve_waits_until_it_is_asked_for(page: Desk) -> None:
@@ -172,7 +217,7 @@ def test_at_inner_stages_the_curve_waits_until_it_is_asked_for(page: Desk) -> No
     assert "The rest of the network runs" in page.html
     page.press("Draw the curve")
 
-    assert "units off change the logit by" in page.html
+    assert "off the logit changes by" in page.html
     assert not page.errors
 
 
