@@ -7,7 +7,6 @@ import click
 
 from core.commands import files, maps, options
 from core.errors import BadSetting
-from core.registry import unknown
 
 if TYPE_CHECKING:
     from core.layers.switch import Switched, Without
@@ -73,15 +72,14 @@ def without(
     from core.layers import atlas as atlases
     from core.layers.outcome import changes, sentence
     from core.layers.switch import without as without_of
-    from core.models.findings import leading
+    from core.models.findings import leading, place_of
 
     classifier = options.classifier(checkpoint, weights)
     card = classifier.checkpoint
     usual = atlases.read(atlas, card).usual if atlas else None
     radiograph = files.read_film(film)
     finding = finding or leading(classifier.predict(radiograph), card)
-    if finding not in card.findings:
-        raise unknown("finding", finding, list(card.findings))
+    place_of(card.findings, finding)  # or it is refused at once
     switched = _switched(classifier, radiograph, finding, stage, units, top, by, seed, outside=outside, fill=fill)
     found = without_of(classifier, radiograph, switched, usual=usual)
     written = _written(out, film, classifier, radiograph, switched, finding, usual) if out else []

@@ -21,6 +21,7 @@ from core.explain.method import Method, methods
 from core.image.prepare import Prepared, enlarge, prepare
 from core.models.architecture import Network
 from core.models.classifier import Classifier, prediction
+from core.models.findings import place_of
 from core.registry import unknown
 from core.types import FUSED, Cleaning, Explanation, Placement, Prediction, Radiograph
 from core.work import Work
@@ -155,8 +156,7 @@ def _plans(requests: Sequence[Request], classifier: Classifier, network: Network
 def _plan(request: Request, classifier: Classifier, network: Network) -> _Plan:
     method = methods[request.method]
     findings = classifier.checkpoint.findings
-    if request.finding not in findings:
-        raise unknown("finding", request.finding, list(findings))
+    place = place_of(findings, request.finding)
     settings = method.parse(request.settings)
     layers: tuple[str, ...] = ()
     named = () if request.layer is None else tuple(part.strip() for part in request.layer.split(FUSED))
@@ -171,7 +171,7 @@ def _plan(request: Request, classifier: Classifier, network: Network) -> _Plan:
         if reason := method.fits(network, stage):
             at = f" at {stage}" if stage else ""
             raise Unfit(f"{method.title} cannot be had of {classifier.checkpoint.name}{at}: {reason}")
-    return _Plan(request, method, findings.index(request.finding), layers, settings)
+    return _Plan(request, method, place, layers, settings)
 
 
 def _sources(plan: _Plan) -> list[str]:

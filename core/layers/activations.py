@@ -16,6 +16,7 @@ from core.image.prepare import prepare
 from core.layers.inner import inner
 from core.models.architecture import Network
 from core.models.classifier import Classifier
+from core.models.findings import place_of
 from core.overlay import end
 from core.registry import unknown
 from core.types import Checkpoint, Cleaning, Explanation, Heat, Placement, Radiograph, seal
@@ -87,9 +88,7 @@ def activations(
             layer that has no maps, or runs more than once; Stopped.
     """
     card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
-    for finding in findings:
-        if finding not in card.findings:
-            raise unknown("finding", finding, list(card.findings))
+    places = {finding: place_of(card.findings, finding) for finding in findings}
     with torch.inference_mode(False):
         prepared = prepare(radiograph, card.input, cleaning)
     with torch.inference_mode(False), classifier.alone(work) as network:
@@ -99,15 +98,13 @@ def activations(
             features, gradient_of = inner(network, stage, images)
         else:
             known_stage(card, network, stage)
-            wanted = {card.findings.index(each): [stage] for each in findings}
-            tape = Tape(network, images, grad_from=stage, wanted=wanted)
+            tape = Tape(network, images, grad_from=stage, wanted={place: [stage] for place in places.values()})
             features, gradient_of = tape.features(stage), partial(tape.gradient, stage)
         refuse_one_cell(card, stage, tuple(features.shape[1:]))
         work.step()
         relevance = {}
-        for each in findings:
-            gradient = gradient_of(card.findings.index(each))
-            relevance[each] = (features * gradient)[0].sum(dim=(1, 2)).cpu().numpy()
+        for finding, place in places.items():
+            relevance[finding] = (features * gradient_of(place))[0].sum(dim=(1, 2)).cpu().numpy()
             work.step()
     maps = features[0].cpu().numpy().copy()
     return Activations(radiograph.key, card.key, stage, maps, prepared.placement, relevance, cleaning)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from core.errors import BadData, BadSetting
 from core.layers.field import Field, Span
 from core.layers.switch import Unit
+from core.models.findings import place_of
 from core.registry import unknown
 from core.types import Checkpoint
 
@@ -158,9 +159,7 @@ class Atlas:
 
         Raises: UnknownName for a finding or stage.
         """
-        if finding not in self.findings:
-            raise unknown("finding", finding, list(self.findings))
-        place, found = self.findings.index(finding), []
+        place, found = place_of(self.findings, finding), []
         for name in (stage,) if stage else self.stages:
             figures = np.nan_to_num(self.column(name, by)[:, place], nan=-np.inf)
             found += [(float(figure), (name, channel)) for channel, figure in enumerate(figures)]

@@ -23,7 +23,7 @@ from core.explain.evidence import Tape
 from core.image.prepare import prepare
 from core.layers.activations import known_stage, refuse_one_cell
 from core.models.classifier import Classifier
-from core.registry import unknown
+from core.models.findings import place_of
 from core.types import Checkpoint, Cleaning, Explanation, Placement, Radiograph, seal
 from core.work import Work
 
@@ -154,9 +154,7 @@ def parts(
     start, card, cleaning, work = time.perf_counter(), classifier.checkpoint, cleaning or Cleaning(), work or Work()
     if not FEWEST <= count <= MOST:
         raise BadSetting(f"{count} parts were asked for. Ask for {FEWEST} to {MOST}.")
-    for finding in findings:
-        if finding not in card.findings:
-            raise unknown("finding", finding, list(card.findings))
+    places = {finding: place_of(card.findings, finding) for finding in findings}
     work.expect(1 + len(others))
     with torch.inference_mode(False):
         prepared = prepare(radiograph, card.input, cleaning)
@@ -164,10 +162,10 @@ def parts(
     with torch.inference_mode(False), classifier.alone(work) as network:
         known_stage(card, network, stage)
         images = prepared.image[None].to(classifier.device)
-        tape = Tape(network, images, grad_from=stage, wanted={card.findings.index(each): [stage] for each in findings})
+        tape = Tape(network, images, grad_from=stage, wanted={place: [stage] for place in places.values()})
         refuse_one_cell(card, stage, tape.features(stage).shape)
         maps = tape.features(stage)[0].cpu().numpy().copy()
-        gradients = {each: tape.gradient(stage, card.findings.index(each))[0].cpu().numpy() for each in findings}
+        gradients = {each: tape.gradient(stage, place)[0].cpu().numpy() for each, place in places.items()}
         passes = tape.forwards + len(further), tape.backwards
         all_maps = [maps]
         del tape

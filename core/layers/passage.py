@@ -22,7 +22,7 @@ from core.explain.relevance import Relevance
 from core.image.prepare import prepare
 from core.models.architecture import Network
 from core.models.classifier import Classifier
-from core.registry import unknown
+from core.models.findings import place_of
 from core.types import Cleaning, Radiograph
 from core.work import Work
 
@@ -71,9 +71,7 @@ def passages(
     Raises: UnknownName for the finding; Stopped.
     """
     card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
-    if finding not in card.findings:
-        raise unknown("finding", finding, list(card.findings))
-    place = card.findings.index(finding)
+    place = place_of(card.findings, finding)
     with torch.inference_mode(False):
         prepared = prepare(radiograph, card.input, cleaning)
     with torch.inference_mode(False), classifier.alone(work) as network:

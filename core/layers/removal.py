@@ -20,7 +20,7 @@ from core.image.prepare import prepare
 from core.layers.activations import known_stage
 from core.layers.switch import Fill, Ranking, Usual
 from core.models.classifier import Classifier
-from core.registry import unknown
+from core.models.findings import place_of
 from core.types import Cleaning, Radiograph, seal
 from core.work import Work
 
@@ -87,9 +87,7 @@ def curves(
     Raises: UnknownName for a finding or stage; BadSetting for more units than there are; Stopped as `work` says.
     """
     card, work = classifier.checkpoint, work or Work()
-    if finding not in card.findings:
-        raise unknown("finding", finding, list(card.findings))
-    place = card.findings.index(finding)
+    place = place_of(card.findings, finding)
     with torch.inference_mode(False):
         prepared = prepare(radiograph, card.input, cleaning)
     with torch.inference_mode(False), classifier.alone(work) as network:

@@ -1,9 +1,10 @@
 """Named sets of findings, and which of its findings a network calls present."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from core.errors import BadSetting
+from core.registry import unknown
 from core.types import Checkpoint, Prediction
 
 # Official spelling and order. Source: Wang et al. 2017, arXiv:1705.02315.
@@ -71,6 +72,13 @@ SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 EVEN = 0.5  # what counts as present where the card has no operating point
+
+
+def place_of(findings: Sequence[str], name: str) -> int:
+    """Where the finding stands among these. Raises: UnknownName."""
+    if name not in findings:
+        raise unknown("finding", name, list(findings))
+    return findings.index(name)
 
 
 def parse(text: str) -> tuple[str, ...]:

@@ -26,6 +26,15 @@ def until(work: Work, go: threading.Event) -> str:
     return "done"
 
 
+def until_ended(work: Work, ended: threading.Event) -> str:
+    """Passes that go on until somebody ends them, which sets `ended`."""
+    try:
+        return until(work, threading.Event())
+    except Stopped:
+        ended.set()
+        raise
+
+
 @pytest.fixture
 def line() -> Line:
     return Line(room=2)
@@ -60,15 +69,7 @@ def test_who_leaves_takes_nothing_from_another_who_waits(line: Line) -> None:
 
 def test_work_that_nobody_waits_for_is_ended_and_can_be_asked_for_again(line: Line) -> None:
     ended = threading.Event()
-
-    def make(work: Work) -> str:
-        try:
-            return until(work, threading.Event())
-        except Stopped:
-            ended.set()
-            raise
-
-    asked = line.ask("map", make)
+    asked = line.ask("map", lambda work: until_ended(work, ended))
     assert not asked.wait(0.05)
     asked.leave()
 
@@ -113,15 +114,7 @@ def test_what_goes_on_waiting_has_a_place_of_its_own(line: Line) -> None:
 def test_a_part_of_the_page_that_never_began_leaves_no_work_behind(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard.line, "_GRACE", 0.05)
     ended = threading.Event()
-
-    def make(work: Work) -> str:
-        try:
-            return until(work, threading.Event())
-        except Stopped:
-            ended.set()
-            raise
-
-    with line.ask("map", make) as asked:  # the run that ends before it has handed on its wish
+    with line.ask("map", lambda work: until_ended(work, ended)) as asked:  # a run that ends before it hands it on
         assert not asked.wait(0.02)
 
     assert ended.wait(SOON)
