@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.errors import BadCheckpoint, UserError
+from core.errors import BadCheckpoint, BadSetting, UserError
 from core.explain.method import Value, methods
-from core.layers.activations import ORDERS
+from core.layers.activations import ORDERS, search
+from core.layers.outcome import runs
+from core.layers.switch import Fill, Unit
 from core.types import Cleaning
 from dashboard import cache, desk, intake
 from dashboard.compare.presets import MOST
@@ -27,11 +29,15 @@ from dashboard.state import Layers, Session, Tile, session
 
 _OURS = (
     *("film", "model", "weights", "finding", "method", "stage", "set", "clean", "scale", "tile"),
-    *("part", "layer", "unit", "order"),  # of the Layers page
+    *("part", "layer", "unit", "order", "off", "outside", "fill"),  # of the Layers page
 )
 _DIGITS = 8  # of a digest, as the foot of the page shows them
 _BETWEEN = "~"  # the parts of a tile
 _COMMON = "common"
+_ROOM = 1500  # characters for the units that are off: browsers and mail take an address of about 2,000
+_STAGES = 32  # where something is off, as many as a link is read for
+_UNITS = 8192  # of a stage
+_TOO_MANY = "too many"  # in the place of the units that have no room
 _HERE = Path(__file__).parent
 _written = st.components.v2.component("lightbox.address", js=(_HERE / "address.js").read_text(encoding="utf-8"))
 _copy = st.components.v2.component(
@@ -102,8 +108,21 @@ def _told(here: Session) -> dict[str, list[str]]:
         "layer": [now.stage] if now.stage else [],
         "unit": [str(now.channel)] if now.channel is not None else [],
         "order": [now.order] if now.order != fresh.order else [],
+        "off": _off(now.off),
+        "outside": list(now.outside),
+        "fill": [now.fill] if now.fill != fresh.fill else [],
     }
     return {name: values for name, values in told.items() if values}
+
+
+def _off(units: Sequence[Unit]) -> list[str]:
+    """ "stage 4:3,7,10-19", an entry a stage; where they have no room, that there are too many."""
+    found: dict[str, list[str]] = {}
+    for run in runs(units, most=len(units)).values():
+        (stage, first), (_, last) = run[0], run[-1]
+        found.setdefault(stage, []).append(f"{first}-{last}" if last > first else f"{first}")
+    entries = [f"{stage}:{','.join(spans)}" for stage, spans in found.items()]
+    return entries if len(entries) <= _STAGES and sum(map(len, entries)) <= _ROOM else [_TOO_MANY]
 
 
 def _one(asked: Address, name: str) -> str | None:
@@ -182,7 +201,41 @@ def _layers(here: Session, asked: Address) -> list[str]:
     elif unit is not None:
         problems.append(f"The link asks for the unit {unit[:20]!r}, which is no number of one. The first is shown.")
     here.layers.order = next((each for each in ORDERS if each == order), here.layers.order)
+    return problems + _switched(here.layers, asked)
+
+
+def _switched(here: Layers, asked: Address) -> list[str]:
+    """What is off; units and stages that the network lacks are told on the page."""
+    problems, units, entries = [], [], asked.get("off", ())
+    if _TOO_MANY in entries:
+        problems.append("More units were off than a link has room for. They are on here.")
+    elif len(entries) > _STAGES or sum(map(len, entries)) > _ROOM:
+        problems.append("The link switches more units off than a link has room for. They stay on.")
+    else:
+        for entry in entries:
+            try:
+                units += _units(entry)
+            except BadSetting:
+                told = "which is no list of units as in 'stage 4:3,7,10-19'. They stay on."
+                problems.append(f"The link switches off {entry[:40]!r}, {told}")
+    here.off = tuple(dict.fromkeys(units))
+    here.outside = tuple(dict.fromkeys(asked.get("outside", ())))[:_STAGES]
+    fill = _one(asked, "fill")
+    fills: tuple[Fill, ...] = get_args(Fill)
+    here.fill = next((each for each in fills if each == fill), here.fill)
+    if fill not in (None, *fills):
+        problems.append(
+            f"The link puts {str(fill)[:20]!r} in the place of units, which is not known. It is {here.fill}."
+        )
     return problems
+
+
+def _units(entry: str) -> list[Unit]:
+    """Those of an entry of `_off`. Raises: BadSetting."""
+    stage, _, numbers = entry.rpartition(":")
+    if not stage or not numbers.strip(" ,;"):
+        raise BadSetting(f"{entry!r} names no units.")
+    return [(stage, channel) for channel in search(numbers, _UNITS)]
 
 
 def _film(here: Session, asked: Address) -> list[str]:

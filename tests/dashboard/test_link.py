@@ -90,6 +90,14 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
         ({"part": "cellar"}, "The link asks for the part 'cellar' of the Layers page, which is not here"),
         ({"unit": "-3"}, "The link asks for the unit '-3', which is no number of one. The first is shown"),
         ({"unit": "9" * 5000}, "The link asks for the unit '99999999999999999999', which is no number"),
+        ({"off": "stage 4"}, "The link switches off 'stage 4', which is no list of units as in 'stage 4:3,7,10-19'."),
+        ({"off": "stage 4:"}, "The link switches off 'stage 4:', which is no list of units"),
+        ({"off": "stage 4:,"}, "The link switches off 'stage 4:,', which is no list of units"),
+        ({"off": "stage 4:3,x"}, "The link switches off 'stage 4:3,x', which is no list of units"),
+        ({"off": "stage 4:0-99999999"}, "which is no list of units as in 'stage 4:3,7,10-19'. They stay on."),
+        ({"off": "stage 4:" + "9" * 5000}, "The link switches more units off than a link has room for"),
+        ({"off": "too many"}, "More units were off than a link has room for. They are on here."),
+        ({"fill": "concrete"}, "The link puts 'concrete' in the place of units, which is not known. It is zero."),
         ({"tile": "gone~grad-cam~~"}, "A tile of the link is of 'gone' with 'grad-cam', which is not here"),
     ],
 )
@@ -142,4 +150,53 @@ def test_an_order_that_is_not_there_leaves_the_usual_one(small_weights: object) 
     desk = _opened(small_weights, order="beauty", layer="stage 2")
 
     assert desk.session.layers.order == "relevance"
+    assert not desk.errors
+
+
+def test_opening_the_address_of_a_network_without_units_shows_the_same(desk: Desk, small_weights: object) -> None:
+    desk.press("Open the phantom")
+    here = desk.session.layers
+    here.off = (("stage 4", 7), ("stage 4", 3), ("stage 2", 12), *(("stage 4", channel) for channel in range(10, 20)))
+    here.outside, here.fill = ("stage 3",), "mean"
+    desk.run()
+    sent = _address(desk)
+    assert {name: sent[name] for name in ("off", "outside", "fill")} == {
+        "off": ["stage 4:3,7,10-19", "stage 2:12"],
+        "outside": ["stage 3"],
+        "fill": ["mean"],
+    }
+
+    other = _opened(small_weights, **sent)
+
+    opened = other.session.layers
+    assert (set(opened.off), opened.outside, opened.fill) == (set(here.off), ("stage 3",), "mean")
+    assert _address(other) == sent
+    assert not other.errors
+
+
+def test_more_units_than_a_link_has_room_for_are_not_half_of_them(desk: Desk) -> None:
+    desk.press("Open the phantom").session.layers.off = tuple(("stage 4", channel) for channel in range(0, 1024, 2))
+    desk.run()
+    assert _address(desk)["off"] == ["too many"]
+
+    desk.session.layers.off = tuple(("stage 4", channel) for channel in range(1024))
+    desk.run()
+    assert _address(desk)["off"] == ["stage 4:0-1023"]
+
+
+def test_what_a_link_cannot_switch_off_costs_nothing_else_of_it(small_weights: object) -> None:
+    desk = _opened(small_weights, film=cache.drawn(0).key, off=["stage 4:x", "stage 2:5"], outside="stage 1", unit="3")
+
+    here = desk.session.layers
+    assert (here.off, here.outside, here.channel) == ((("stage 2", 5),), ("stage 1",), 3)
+    assert len(desk.errors) == 1
+
+
+def test_units_of_a_link_that_the_network_lacks_are_told_on_the_page(small_weights: object) -> None:
+    desk = _opened(small_weights, film=cache.drawn(0).key, part="without", off=["stage 4:8000"])
+    desk.app.switch_page("views/layers.py")
+    desk.run()
+
+    assert any("8000" in error for error in desk.errors)
+    desk.press("Switch all on again")
     assert not desk.errors
