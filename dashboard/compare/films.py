@@ -17,6 +17,7 @@ from dashboard import cache, draw, markup, paths
 from dashboard.chooser import method_menu
 from dashboard.compare import board, results, sources
 from dashboard.compare.sources import Film
+from dashboard.naming import naming
 from dashboard.state import Session, Survey, bind, session
 
 _EVERY = 0.2  # s between two looks at how far it is
@@ -70,7 +71,14 @@ def _ask(survey: Survey) -> None:
             args=(key, _keep_source),
         )
         if not _on_desk(survey):
-            _path(survey)
+            naming(
+                survey,
+                at="many",
+                label="Path on this machine",
+                hint="/data/films, or /data/films.csv with the columns file and label",
+                width=420,
+                most=_MOST,
+            )
     ready = len(models) >= 2 and bool(here.radiographs if _on_desk(survey) else survey.path)
     with st.container(key="many start", horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -82,24 +90,6 @@ def _ask(survey: Survey) -> None:
             disabled=bool(survey.doing) or not ready,
         )
         st.html(markup.paragraph(_told(survey, len(models)), quiet=True))
-
-
-def _path(survey: Survey) -> None:
-    key = bind("path of many", survey.path)
-    st.text_input(
-        "Path on this machine",
-        key=key,
-        placeholder="/data/films, or /data/films.csv with the columns file and label",
-        on_change=draw.kept,
-        args=(key, _keep_path),
-        width=420,
-    )
-    with draw.shown():
-        if found := sources.splits(survey.path):
-            now = survey.split if survey.split in found else found[0]
-            draw.select("Split", found, now, _keep_split, at="many", width=130)
-    key = bind("most of many", survey.most)
-    st.number_input("Films at most", 1, _MOST, step=50, key=key, on_change=draw.kept, args=(key, _keep_most), width=150)
 
 
 def _told(survey: Survey, models: int) -> str:
@@ -243,15 +233,3 @@ def _keep_method(here: Session, name: str) -> None:
 
 def _keep_source(here: Session, on_desk: bool) -> None:
     here.survey.on_desk = on_desk
-
-
-def _keep_path(here: Session, path: str) -> None:
-    here.survey.path = path.strip()
-
-
-def _keep_split(here: Session, split: str) -> None:
-    here.survey.split = split
-
-
-def _keep_most(here: Session, most: int) -> None:
-    here.survey.most = most

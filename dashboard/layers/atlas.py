@@ -1,6 +1,7 @@
 """Atlas: which films the units are told by, and one of the person's own films, built where they name a folder."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -10,9 +11,9 @@ from core.errors import BadData, Stopped, UserError
 from core.layers.atlas import Atlas
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths
-from dashboard.compare import sources
 from dashboard.layers.unit import set_of
-from dashboard.state import Gathering, Session, bind, session
+from dashboard.naming import naming
+from dashboard.state import Gathering, Session, session
 
 TITLE, ORDER = "Atlas", 6
 _EVERY = 0.2  # s between two looks at how far it is
@@ -92,34 +93,16 @@ def _facts(found: Atlas) -> list[tuple[str, str]]:
 
 def _ask(asked: Gathering, *, busy: bool) -> None:
     with st.container(key="atlas films", horizontal=True, vertical_alignment="bottom", gap="small"):
-        key = bind("path of the atlas", asked.path)
-        st.text_input(
-            "Folder or table on this machine",
-            key=key,
-            placeholder="/data/films, or /data/films.csv with the columns file and label",
-            on_change=draw.kept,
-            args=(key, _keep_path),
-            disabled=busy,
+        naming(
+            asked,
+            at="the atlas",
+            label="Folder or table on this machine",
+            hint="/data/films, or /data/films.csv with the columns file and label",
             width=420,
-        )
-        with draw.shown():
-            if found := sources.splits(asked.path):
-                options = ["", *found]
-                now = asked.split if asked.split in found else ""
-                draw.select(
-                    "Split", options, now, _keep_split, at="atlas", words=lambda split: split or "all", width=130
-                )
-        key = bind("films of the atlas", asked.most)
-        st.number_input(
-            "Films at most",
-            1,
-            _MOST,
-            step=50,
-            key=key,
-            on_change=draw.kept,
-            args=(key, _keep_most),
+            most=_MOST,
+            whole=True,
             disabled=busy,
-            width=150,
+            anew=partial(_forget, asked),
         )
     draw.switch(
         "Keep a small picture of each film that is named",
@@ -186,16 +169,9 @@ def _stop(asked: Gathering) -> None:
     asked.told = "Stopped. What was read is kept: built again with the same films, it goes on from there."
 
 
-def _keep_path(here: Session, path: str) -> None:
-    here.layers.atlas.path, here.layers.atlas.told = path.strip(), ""
-
-
-def _keep_split(here: Session, split: str) -> None:
-    here.layers.atlas.split = split
-
-
-def _keep_most(here: Session, most: int) -> None:
-    here.layers.atlas.most = most
+def _forget(asked: Gathering) -> None:
+    """What came of it last was of other films."""
+    asked.told = ""
 
 
 def _keep_pictures(here: Session, pictures: bool) -> None:

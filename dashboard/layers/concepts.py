@@ -10,9 +10,9 @@ from core.layers.parts import FEWEST, MOST, Parts, shown
 from core.models.findings import words
 from core.overlay import REGIONS, caption
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, desk, draw, markup, waiting
+from dashboard import cache, draw, markup, waiting
 from dashboard.layers import sensitive
-from dashboard.layers.look import keep_stage
+from dashboard.layers.look import keep_stage, said
 from dashboard.state import Session, bind, session
 from dashboard.viewer import viewer
 
@@ -30,11 +30,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     """The parts of this film above, the test of concepts below."""
     st.html(_LOOKS)
     with st.container(key="concepts", gap="small"):
-        place = st.empty()
-        cleaning = session().cleaning(radiograph.key)
-        prediction = cache.predict(card, radiograph, cleaning, tell=waiting.tells(place, "Prediction"))
-        place.empty()
-        finding = desk.asked_finding(prediction, card)
+        _, finding = said(radiograph, card)
         sizes = cache.stage_sizes(card)
         wanted = session().layers.stage
         stage = wanted if wanted is not None and wanted in sizes else list(sizes)[-1]

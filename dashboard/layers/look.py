@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+import streamlit as st
 from numpy.typing import NDArray
 
 from core.errors import BadSetting
 from core.layers.activations import ORDERS, Activations, Order, ranked, scores, search
 from core.layers.plan import Plan
 from core.overlay import figure
-from core.types import Checkpoint, Radiograph
+from core.types import Checkpoint, Prediction, Radiograph
+from dashboard import cache, desk, waiting
 from dashboard.state import Session, session
 
 SHEET = 24  # units a page
@@ -67,6 +69,15 @@ class Look:
         """What is said of a unit to who points at it."""
         rank = "" if self.order == "index" else f", {self.places[channel]} of {len(self.values)} {ORDERS[self.order]}"
         return f"Unit {channel}: {self.figure(channel)}{rank}"
+
+
+def said(radiograph: Radiograph, card: Checkpoint) -> tuple[Prediction, str]:
+    """What the network says of the film, and the finding that is asked; says in its place that it is on its way."""
+    place = st.empty()
+    cleaning = session().cleaning(radiograph.key)
+    prediction = cache.predict(card, radiograph, cleaning, tell=waiting.tells(place, "Prediction"))
+    place.empty()
+    return prediction, desk.asked_finding(prediction, card)
 
 
 def stage_of(plan: Plan, card: Checkpoint, *, inner: bool = True) -> tuple[str, str]:

@@ -11,14 +11,14 @@ from core.evaluate.intervals import Estimate
 from core.layers import labelled
 from core.layers.decision import Probes, fits, said
 from core.layers.labelled import LabelledSet
-from core.layers.verdict import turn, words
+from core.layers.verdict import LEARNED, turn, words
 from core.models.findings import words as plain
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, waiting
-from dashboard.compare import sources
 from dashboard.compare.agree import box
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
+from dashboard.naming import naming
 from dashboard.state import Probing, Session, bind, session
 
 _ABOUT = (
@@ -61,7 +61,17 @@ def _ask(here: Probing) -> None:
             args=(key, _keep_source),
         )
         if _on_path(here):
-            _path(here)
+            naming(
+                here,
+                at="probes",
+                label="Table on this machine",
+                hint="/data/films.csv with the columns file and label, or a folder with cxr.csv",
+                width=360,
+                least=20,
+                most=_MOST,
+                split="Asked about",
+                anew=_cancel,
+            )
         else:
             key = bind("phantoms of probes", here.drawn)
             st.number_input(
@@ -81,26 +91,6 @@ def _ask(here: Probing) -> None:
             on_click=_start,
             disabled=_on_path(here) and not here.path,
         )
-
-
-def _path(here: Probing) -> None:
-    key = bind("path of probes", here.path)
-    st.text_input(
-        "Table on this machine",
-        key=key,
-        placeholder="/data/films.csv with the columns file and label, or a folder with cxr.csv",
-        on_change=draw.kept,
-        args=(key, _keep_path),
-        width=360,
-    )
-    with draw.shown():
-        if found := sources.splits(here.path):
-            now = here.split if here.split in found else found[0]
-            draw.select("Asked about", found, now, _keep_split, at="probes", width=130)
-    key = bind("most of probes", here.most)
-    st.number_input(
-        "Films at most", 20, _MOST, step=50, key=key, on_change=draw.kept, args=(key, _keep_most), width=150
-    )
 
 
 def _films(here: Probing) -> tuple[Hashable, Callable[[], LabelledSet]]:
@@ -146,7 +136,7 @@ def _film(found: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
     st.plotly_chart(by_stage(found, answers), key="film by stage", config={"displayModeBar": False}, theme="streamlit")
     st.html(markup.paragraph(turn(answers, found)))
     if radiograph.key in found.learned and radiograph.key not in found.held:
-        st.html(markup.paragraph("The probes learned from this very film, so they know its answer.", quiet=True))
+        st.html(markup.paragraph(LEARNED, quiet=True))
 
 
 def plot(found: Probes) -> axes.Plot:
@@ -272,15 +262,3 @@ def _keep_source(here: Session, on_path: bool) -> None:
 
 def _keep_drawn(here: Session, count: int) -> None:
     here.layers.probing.drawn, here.layers.probing.asked = count, False
-
-
-def _keep_path(here: Session, path: str) -> None:
-    here.layers.probing.path, here.layers.probing.asked = path.strip(), False
-
-
-def _keep_split(here: Session, split: str) -> None:
-    here.layers.probing.split, here.layers.probing.asked = split, False
-
-
-def _keep_most(here: Session, most: int) -> None:
-    here.layers.probing.most, here.layers.probing.asked = most, False

@@ -8,9 +8,9 @@ import streamlit as st
 from core.layers.passage import CARRIED, Carried, Passage
 from core.models.findings import words
 from core.types import Checkpoint, Explanation, Radiograph
-from dashboard import cache, desk, draw, markup, waiting
+from dashboard import cache, draw, markup, waiting
 from dashboard.layers import probing
-from dashboard.layers.look import keep_stage
+from dashboard.layers.look import keep_stage, said
 from dashboard.state import session
 from dashboard.viewer import controls, viewer
 
@@ -28,11 +28,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     """A column a stage, and below them what linear probes read off each."""
     st.html(_LOOKS)
     with st.container(key="by stage", gap="small"):
-        place = st.empty()
-        cleaning = session().cleaning(radiograph.key)
-        prediction = cache.predict(card, radiograph, cleaning, tell=waiting.tells(place, "Prediction"))
-        place.empty()
-        finding = desk.asked_finding(prediction, card)
+        prediction, finding = said(radiograph, card)
         draw.section(
             f"From the film to {words(finding)} {prediction.probability(finding):.2f}",
             "upper row: Grad-CAM; lower row: activation × gradient, every cell by its own weight",
