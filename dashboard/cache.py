@@ -67,6 +67,7 @@ from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Placeme
 from core.work import Work
 from dashboard import paths
 from dashboard.line import Asked, Line
+from dashboard.state import session
 
 _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
     Radiograph: lambda radiograph: (radiograph.key, radiograph.orientation),  # sides are named by the latter
@@ -400,13 +401,21 @@ def table(path: Path, changed: float) -> tuple[manifest.Row, ...]:
 
 
 def atlas(checkpoint: Checkpoint) -> atlases.Atlas | None:
-    """What a reference set says of every unit: this person's newest, else that of drawn chests; None without either.
+    """What a reference set says of every unit: the one that was chosen, else the first there is; None without any.
 
-    Who does not sit at this machine gets the latter: the films of the first are not theirs to see.
     Raises: BadData for one that cannot be read.
     """
-    folder = shelf.place(checkpoint, WEIGHTS, mine=paths.local())
+    wanted, known = session().layers.atlas.used.get(checkpoint.key), atlas_folders(checkpoint)
+    folder = wanted if wanted in known else next(iter(known), None)
     return _atlas(checkpoint, folder, (folder / atlases.FILE).stat().st_mtime_ns) if folder else None
+
+
+def atlas_folders(checkpoint: Checkpoint) -> tuple[Path, ...]:
+    """Where its atlases lie: this person's, the newest first, then that of drawn chests.
+
+    Who does not sit at this machine gets the latter: the films of the first are not theirs to see.
+    """
+    return tuple(shelf.places(checkpoint, WEIGHTS, mine=paths.local()))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_KEYS)

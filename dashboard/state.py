@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
@@ -136,6 +137,7 @@ class Gathering:
     most:     films, at random. pictures: whether a small picture of the films that are named is kept.
     begun:    s since 1970, when it was asked for; None while nothing is built. network: key of whose it is.
     told:     what came of it last, in a sentence. wrong: whether that is a problem.
+    used:     network key -> folder of the atlas that tells its units, where one was chosen of several.
     """
 
     path: str = ""
@@ -146,6 +148,7 @@ class Gathering:
     network: str = ""
     told: str = ""
     wrong: bool = False
+    used: dict[str, Path] = field(default_factory=dict)
 
 
 @dataclass

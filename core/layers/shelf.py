@@ -1,5 +1,6 @@
 """Where atlases lie: those that come with Lightbox, of drawn chests, and a person's own, of their films."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from core.layers import atlas as atlases
@@ -22,18 +23,21 @@ def room(card: Checkpoint, films: ReferenceSet) -> Path:
     return own(card) / digest([(film.name, film.labels) for film in films.films])
 
 
-def place(card: Checkpoint, shipped: Path = checkpoints.SHIPPED, *, mine: bool = True) -> Path | None:
-    """The folder of the atlas that is used: this person's newest, else the one that comes with Lightbox, else None.
+def places(card: Checkpoint, shipped: Path = checkpoints.SHIPPED, *, mine: bool = True) -> Iterator[Path]:
+    """The folders of the atlases of these weights: this person's, the newest first, then the one of Lightbox.
 
-    mine: whether the first may be: it names films, and shows them.
+    mine: whether the first may be among them: they name films, and show them.
     """
     made = [file for file in own(card).glob(f"*/{atlases.FILE}") if mine and file.is_file()]
-    if made:
-        return max(made, key=lambda file: file.stat().st_mtime).parent
+    yield from (file.parent for file in sorted(made, key=lambda file: file.stat().st_mtime, reverse=True))
     given = shipped / "atlases" / card.name
     if (given / atlases.FILE).is_file() and atlases.account(given / atlases.FILE)["sha256"] == card.sha256:
-        return given
-    return None
+        yield given
+
+
+def place(card: Checkpoint, shipped: Path = checkpoints.SHIPPED, *, mine: bool = True) -> Path | None:
+    """The first of them, which is used where none is chosen; None where there is none."""
+    return next(places(card, shipped, mine=mine), None)
 
 
 def find(card: Checkpoint, shipped: Path = checkpoints.SHIPPED) -> Atlas | None:

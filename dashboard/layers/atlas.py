@@ -1,6 +1,7 @@
 """Atlas: which films the units are told by, and one of the person's own films, built where they name a folder."""
 
 import time
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import BadData, Stopped, UserError
+from core.layers import atlas as atlases
 from core.layers.atlas import Atlas
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths
@@ -69,12 +71,43 @@ def section(card: Checkpoint) -> None:
 
 
 def _now(card: Checkpoint) -> None:
-    found = cache.atlas(card)
     draw.title("Atlas", "What the units answer to many films: how strongly, to which ones, and for what it counts.")
+    _choose(card)
+    found = cache.atlas(card)
     if found is None:
         st.html(markup.paragraph(f"There is none of {card.name} yet."))
         return
     st.html(markup.paragraph(set_of(found)) + markup.facts(_facts(found)))
+
+
+def _choose(card: Checkpoint) -> None:
+    """Which one tells the units, where there are several."""
+    known, used = cache.atlas_folders(card), session().layers.atlas.used
+    place = st.empty()
+    if len(known) < 2:
+        return
+
+    def keep(here: Session, folder: Path) -> None:
+        used[card.key] = folder
+
+    now = used.get(card.key)
+    with place.container():
+        draw.select(
+            "The units are told by", known, now if now in known else known[0], keep, at="atlas", words=_named, width=420
+        )
+
+
+def _named(folder: Path) -> str:
+    """Of which films the atlas is, and since when it is there."""
+    file = folder / atlases.FILE
+    try:
+        told = atlases.account(file)
+    except BadData:
+        return f"{folder.name}, which cannot be read"
+    if told["drawn"]:
+        return f"{told['set']}, of Lightbox"
+    built = datetime.fromtimestamp(file.stat().st_mtime)
+    return f"{told['set']}: {told['films']} films, {built:%-d %b %Y, %H:%M}"
 
 
 def _facts(found: Atlas) -> list[tuple[str, str]]:
@@ -123,6 +156,7 @@ def _going(card: Checkpoint, asked: Gathering) -> None:
     try:
         found = _built(card, asked, begun, place)
         asked.told, asked.wrong = f"Done: {found.films} films. The units are now told by them.", False
+        asked.used[card.key] = found.folder
     except UserError as error:
         asked.told, asked.wrong = str(error), True
     asked.begun = None

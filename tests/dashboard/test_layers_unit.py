@@ -169,6 +169,49 @@ def test_an_atlas_of_ones_own_films_is_built_and_used_at_once(
     assert not layers.errors
 
 
+def test_which_of_several_atlases_tells_the_units_can_be_chosen(
+    layers: Desk, shipped: Path, phantom: Radiograph, tmp_path: Path
+) -> None:
+    layers.session.layers.part = "atlas"
+    assert "The units are told by" not in layers.run().labels()
+    for name, count in (("first", 12), ("second", 8)):
+        layers.session.layers.atlas.path = str(_folder(tmp_path / name, phantom, count))
+        _settled(layers.run().press("Build the atlas"))
+    menu = layers.menu("The units are told by")
+    assert [each.split(":")[0] for each in menu.options] == ["second", "first", "12 drawn phantoms, of Lightbox"]
+    assert "Over 8 films of your own (second)." in layers.html
+
+    _, first, drawn = cache.atlas_folders(load("small", shipped).checkpoint)
+    layers.choose("The units are told by", first)
+    assert "Over 12 films of your own (first)." in layers.html
+    layers.choose("The units are told by", drawn)
+    layers.session.layers.part = "units"
+    assert "Over 12 drawn phantoms" in layers.run().html
+
+    layers.session.layers.part = "atlas"
+    _settled(layers.run().press("Build the atlas"))  # of the second folder, once more: it tells them from then on
+    assert "Over 8 films of your own (second)." in layers.html
+    assert not layers.errors
+
+
+def test_of_several_atlases_a_broken_one_can_be_left(
+    layers: Desk, shipped: Path, phantom: Radiograph, tmp_path: Path
+) -> None:
+    card = load("small", shipped).checkpoint
+    place = shelf.own(card) / "broken"
+    place.mkdir(parents=True)
+    (place / atlases.FILE).write_bytes(b"PAR1 but no more")
+    layers.session.layers.part = "atlas"
+    layers.run()
+    assert [error for error in layers.errors if "is no atlas of Lightbox, or was cut short" in error]
+    assert layers.menu("The units are told by").options[0] == "broken, which cannot be read"
+
+    layers.choose("The units are told by", cache.atlas_folders(card)[1])
+
+    assert "Over 12 drawn phantoms" in layers.html
+    assert not layers.errors
+
+
 def test_a_folder_without_films_is_one_sentence_and_the_old_atlas_stays(
     layers: Desk, shipped: Path, tmp_path: Path
 ) -> None:
