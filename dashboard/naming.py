@@ -35,8 +35,10 @@ def naming(
     whole: bool = False,
     disabled: bool = False,
     anew: Callable[[], None] = _nothing,
-) -> None:
+) -> bool:
     """Shows what is named, and keeps what is entered; a menu of splits stands there where the table has some.
+
+    Returns: False where it is no table or path that can be read, which has been told.
 
     at:    the place, where there are several such fields. width: of the path, in px.
     split: name of that menu. whole: whether all of a table can be meant, as "".
@@ -59,11 +61,13 @@ def naming(
     st.text_input(
         label, key=key, placeholder=hint, on_change=draw.kept, args=(key, keep_path), disabled=disabled, width=width
     )
+    readable = False
     with draw.shown():
         if found := sources.splits(asked.path):
             found = ["", *found] if whole else found
             now = asked.split if asked.split in found else found[0]
             draw.select(split, found, now, keep_split, at=at, words=lambda name: name or "all", width=130)
+        readable = True
     key = bind(f"most of {at}", asked.most)
     st.number_input(
         "Films at most",
@@ -76,3 +80,4 @@ def naming(
         disabled=disabled,
         width=150,
     )
+    return readable

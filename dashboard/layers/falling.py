@@ -42,8 +42,10 @@ def section(chosen: Chosen, plan: Plan, stage: str) -> None:
         if not last and key not in asked_for:
             passes = 3 * (len(points(plan.stage(stage).shape[0])) - 1)
             told = f"The rest of the network runs {passes} times, with fewer units each time."
-            st.html(markup.paragraph(told, quiet=True))
-            st.button("Draw the curve", icon=":material/show_chart:", on_click=asked_for.add, args=(key,))
+            with st.container(key="curve offered", gap="small"):  # the busy row takes its place, button and all
+                st.html(markup.paragraph(told, quiet=True))
+                st.button("Draw the curve", icon=":material/show_chart:", on_click=asked_for.add, args=(key,))
+            st.empty()  # or the curve of another stage would
             return
         fill = session().layers.fill
         withdraw = None if last else partial(asked_for.discard, key)

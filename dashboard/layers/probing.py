@@ -37,8 +37,8 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     with st.container(key="probes", gap="small"):
         draw.section("How early is the decision made", "linear probes of every stage")
         st.html(markup.paragraph(_ABOUT, quiet=True))
-        _ask(here)
-        if not here.asked:
+        readable = _ask(here)
+        if not here.asked or not readable:
             return
         with draw.shown():
             source, films = _films(here)
@@ -48,7 +48,9 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
                         _found(asked.answer(), radiograph, card)
 
 
-def _ask(here: Probing) -> None:
+def _ask(here: Probing) -> bool:
+    """Whether there can be an answer; where the table cannot be read, its field has said so."""
+    readable = True
     with st.container(key="probes asked", horizontal=True, vertical_alignment="bottom", gap="small"):
         key = bind("source of probes", _on_path(here))
         st.segmented_control(
@@ -61,7 +63,7 @@ def _ask(here: Probing) -> None:
             args=(key, _keep_source),
         )
         if _on_path(here):
-            naming(
+            readable = naming(
                 here,
                 at="probes",
                 label="Table on this machine",
@@ -91,6 +93,7 @@ def _ask(here: Probing) -> None:
             on_click=_start,
             disabled=_on_path(here) and not here.path,
         )
+    return readable
 
 
 def _films(here: Probing) -> tuple[Hashable, Callable[[], LabelledSet]]:

@@ -99,7 +99,7 @@ def _figures(each: Passage) -> str:
         (f"{CARRIED:.0%} on".replace("%", " %"), _units(own)),
     ]
     if each.lrp:
-        rows.append(("by LRP on", _units(each.lrp)))
+        rows.append(("by LRP on", _units(each.lrp) if each.lrp.carriers else "none"))
     return markup.facts(rows)
 
 

@@ -104,7 +104,7 @@ def _figures(atlas: Atlas, unit: UnitTold, greatest: float, asked: str) -> None:
 def _compared(unit: UnitTold, greatest: float) -> str:
     share = unit.share(greatest)
     than = "more than on any" if greatest > unit.most else "less than on any" if greatest < unit.least else ""
-    than = than or f"more than on about {share:.0%} of the"
+    than = than or f"more than on about {100 * share:.0f} % of the"
     span = f"{figure(unit.least)} to {figure(unit.most)}"
     return f"On this film its greatest answer is {figure(greatest)}: {than} reference films ({span})."
 

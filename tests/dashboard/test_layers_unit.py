@@ -66,7 +66,7 @@ def test_a_unit_is_told_by_the_atlas_and_the_page_says_of_which_films(layers: De
         if greatest > unit.most
         else "less than on any"
         if greatest < unit.least
-        else f"about {share:.0%}"
+        else f"about {100 * share:.0f} %"
     )
     assert expected in layers.html
     assert layers.html.count('<span class="lb-patch">') == len(unit.exciting) + len(unit.relevant)
