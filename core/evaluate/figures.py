@@ -93,8 +93,9 @@ def _summary(answers: Answers, repeats: int) -> dict[str, Any]:
             ]
         )
 
-    estimates = _estimates(bands(errors, answers.patients, repeats=repeats), len(answers))
     names = ("balanced_accuracy", "ece", "ece_before", "brier")
+    drawn = bands(errors, answers.patients, repeats=repeats, biased=(names.index("ece"), names.index("ece_before")))
+    estimates = _estimates(drawn, len(answers))
     return {
         **_size(answers),
         "accuracy": _accuracy(answers, repeats).card(),

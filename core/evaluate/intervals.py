@@ -1,6 +1,6 @@
 """95 % intervals: over resampled patients, since films of one patient are no independent evidence; or Wilson's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -48,10 +48,14 @@ def bands(
     *,
     repeats: int = REPEATS,
     seed: int = 0,
+    biased: Sequence[int] = (),
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Many figures of the same resamples at once.
 
     figures: indices (n,) of films to (M,) numbers; a NaN is left out for its own figure only.
+    biased:  those of the figures, never below nought, that resamples overstate: a film drawn twice makes a bin noisier
+             and its calibration error greater. Their intervals are moved down by as much as the resamples lie above
+             the value on average (Efron and Tibshirani 1993, section 10.2), or they might not even hold it.
     Returns: value, low, high, each (M,); low and high NaN where no resample had a number.
     """
     chance = np.random.default_rng(seed)
@@ -64,7 +68,11 @@ def bands(
     had = ~np.isnan(drawn).all(axis=0)
     if had.any():
         low[had], high[had] = np.nanpercentile(drawn[:, had], _TAILS, axis=0)
-    return figures(np.arange(len(patients))), low, high
+    value = figures(np.arange(len(patients)))
+    for index in biased:
+        above = drawn[:, index].mean() - value[index]
+        low[index], high[index] = max(low[index] - above, 0.0), high[index] - above
+    return value, low, high
 
 
 def proportion(hits: NDArray[np.bool_], patients: NDArray[np.str_], *, repeats: int = REPEATS) -> Estimate:

@@ -226,6 +226,22 @@ def test_many_figures_of_one_resample_are_those_of_each_alone() -> None:
     assert tuple(float(part[1]) for part in drawn) == (alone.value, alone.low, alone.high)
 
 
+def test_an_interval_of_the_calibration_error_holds_it_where_resamples_overstate_it() -> None:
+    chance = np.random.default_rng(2)
+    patients = np.arange(300).astype(str)
+    for _ in range(20):
+        confidence = chance.uniform(0.4, 1, 300)
+        right = chance.uniform(size=300) < confidence  # well calibrated: all that is left is chance
+
+        def error(films: NDArray[np.intp]) -> NDArray[np.float64]:
+            return np.array([expected_calibration_error(confidence[films], right[films])])  # noqa: B023
+
+        plain = bands(error, patients, repeats=200)
+        value, low, high = (float(part[0]) for part in bands(error, patients, repeats=200, biased=(0,)))
+        assert 0 <= low < value < high < plain[2][0]
+        assert value == plain[0][0]
+
+
 def test_a_figure_that_no_resample_has_is_null_in_the_card() -> None:
     found = bootstrap(lambda films: float("nan"), np.array(["a", "b"]), repeats=5)
 

@@ -1,6 +1,8 @@
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -86,3 +88,23 @@ def test_shipped_checkpoints_load_and_beat_chance(name: str) -> None:
     for finding, area in checkpoint.metrics["test"]["auc"].items():
         assert finding in checkpoint.findings
         assert area["low"] > 0.5, f"{finding} does not clearly beat chance"
+
+
+def _estimates(part: Any) -> Iterator[dict[str, Any]]:
+    """Every figure with an interval in a card."""
+    if isinstance(part, dict):
+        if {"value", "low", "high"} <= set(part) and part["low"] is not None:
+            yield part
+        for each in part.values():
+            yield from _estimates(each)
+    elif isinstance(part, list):
+        for each in part:
+            yield from _estimates(each)
+
+
+@pytest.mark.parametrize("card", sorted(SHIPPED.glob("*.json")), ids=lambda card: card.stem)
+def test_each_figure_of_a_shipped_card_lies_in_its_interval(card: Path) -> None:
+    found = list(_estimates(json.loads(card.read_text())))
+
+    assert found
+    assert [each for each in found if not each["low"] <= each["value"] <= each["high"]] == []
