@@ -44,15 +44,15 @@ class Summary:
 def summary(card: Checkpoint, folder: Path) -> Summary:
     """The line of this card, whose weights lie in the folder."""
     test = card.metrics.get("test", {})
-    others = [each for each in card.metrics.get("other_source", []) if measured(each.get("macro_auc"))]
-    lowest: Mapping[str, Any] = min(others, key=lambda each: float(each["macro_auc"]["value"]), default={})
+    others = sources(card)
+    lowest = min(others, key=lambda source: float(others[source]["value"]), default="")
     weights = folder / f"{card.name}.safetensors"
     return Summary(
         name=card.name,
         architecture=title(card),
         inside=measured(test.get("macro_auc"), n=test.get("n")),
-        other=measured(lowest.get("macro_auc"), n=lowest.get("n")),
-        source=str(lowest.get("source", "")),
+        other=others.get(lowest),
+        source=lowest,
         sources=len(others),
         accuracy=measured(test.get("accuracy"), n=test.get("n")),
         lungs=measured(card.metrics.get("lungs", {}).get("lung_ratio")),
@@ -60,6 +60,15 @@ def summary(card: Checkpoint, folder: Path) -> Summary:
         date=str(card.told.get("date") or card.trained_on.get("date") or "")[:10],
         note=NOT_EVALUATED if card.told.get("imported") and not test else "",
     )
+
+
+def sources(card: Checkpoint) -> dict[str, Estimate]:
+    """Source -> macro AUC on its films, of a network trained without it; left out are sources that lack one."""
+    found = {
+        str(each["source"]): measured(each.get("macro_auc"), n=each.get("n"))
+        for each in card.metrics.get("other_source", [])
+    }
+    return {source: figure for source, figure in found.items() if figure}
 
 
 def title(card: Checkpoint) -> str:

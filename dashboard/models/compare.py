@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.models.summary import Estimate, measured, summary, words
+from core.models.summary import Estimate, measured, sources, summary, words
 from core.types import Checkpoint
 from dashboard import cache, draw, markup
 from dashboard.models import export, plots
@@ -15,6 +15,7 @@ from dashboard.models.plots import Mark
 _FIRST, _SECOND = "densenet121-plain", "densenet121-lungs"
 _OUT, _ONLY, _HEAT = "AUC, lungs blacked out", "AUC, only the lungs left", "Grad-CAM inside the lungs"
 _INSIDE = "AUC, inside"
+_Row = tuple[str, Estimate | None, Estimate | None]  # what is compared, and the figure of either card
 
 
 def section(cards: Sequence[Checkpoint]) -> None:
@@ -37,8 +38,26 @@ def section(cards: Sequence[Checkpoint]) -> None:
     _both(known[left], known[right])
 
 
-def figures(card: Checkpoint) -> dict[str, Estimate | None]:
-    """What is compared, in its order; None where the card lacks it."""
+def rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
+    """What is compared, in its order, with the figure of either card; None where it lacks it.
+
+    A source has a row only where both cards have it, of as many films.
+    """
+    one, two = _figures(first), _figures(second)
+    longer, shorter = (one, two) if len(one) >= len(two) else (two, one)
+    names = [*(name for name in longer if name != _HEAT), *(name for name in shorter if name not in longer), _HEAT]
+    found = [(name, one.get(name), two.get(name)) for name in names]
+    left, right = sources(first), sources(second)
+    both = [
+        (f"AUC, {source} left out", figure, right[source])
+        for source, figure in left.items()
+        if source in right and figure["n"] == right[source]["n"]
+    ]
+    return [*found[:1], *both, *found[1:]]
+
+
+def _figures(card: Checkpoint) -> dict[str, Estimate | None]:
+    """What a card says by itself of the films of its test."""
     line = summary(card, cache.folder(card.name))
     lungs = card.metrics.get("lungs", {})
     adults = {
@@ -48,7 +67,6 @@ def figures(card: Checkpoint) -> dict[str, Estimate | None]:
     }
     return {
         _INSIDE: line.inside,
-        "AUC, other source": line.other,
         **adults,
         "AUC, films with a lung outline": measured(lungs.get("whole", {}).get("macro_auc")),
         _OUT: measured(lungs.get("lungs_out", {}).get("macro_auc")),
@@ -81,27 +99,28 @@ def told(first: str, one: Mapping[str, Estimate | None], second: str, two: Mappi
 
 
 def _both(first: Checkpoint, second: Checkpoint) -> None:
-    one, two = figures(first), figures(second)
-    longer, shorter = (one, two) if len(one) >= len(two) else (two, one)
-    rows = [*(row for row in longer if row != _HEAT), *(row for row in shorter if row not in longer), _HEAT]
-    marks = []
-    for row in rows:
-        for card, found, colour, symbol in (
-            (first, one, NEUTRAL, "diamond"),
-            (second, two, plots.ACCENT, "circle"),
-        ):
-            figure = found.get(row)
-            if figure:
-                marks.append(Mark(row, figure, colour, card.name, symbol, even=_even(card, row)))
+    compared = rows(first, second)
+    one = {name: figure for name, figure, _ in compared}
+    two = {name: figure for name, _, figure in compared}
+    marks = [
+        Mark(name, figure, colour, card.name, symbol, even=_even(card, name))
+        for name in one
+        for card, figure, colour, symbol in (
+            (first, one[name], NEUTRAL, "diamond"),
+            (second, two[name], plots.ACCENT, "circle"),
+        )
+        if figure
+    ]
     exported = [
         {
-            "figure": row,
-            **export.columns(one.get(row), f"{first.name}_"),
-            **export.columns(two.get(row), f"{second.name}_"),
+            "figure": name,
+            **export.columns(left, f"{first.name}_"),
+            **export.columns(right, f"{second.name}_"),
         }
-        for row in rows
+        for name, left, right in compared
     ]
-    with export.titled("Same films, different reasons", exported, name=f"{first.name} against {second.name}"):
+    heading = "Same films, different reasons" if same_films(compared) else "Not all on the same films: their n differ"
+    with export.titled(heading, exported, name=f"{first.name} against {second.name}"):
         picture, numbers = st.columns([1, 1], gap="large")
         with picture:
             if marks:
@@ -114,11 +133,16 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
             st.html(
                 markup.table(
                     ["", first.name, second.name],
-                    [[row, _cell(one.get(row)), _cell(two.get(row))] for row in rows],
+                    [[name, _cell(left), _cell(right)] for name, left, right in compared],
                     caption="95 % intervals; with fewer than 50 films the interval comes first.",
                 )
                 + "".join(map(markup.paragraph, told(first.name, one, second.name, two)))
             )
+
+
+def same_films(compared: Sequence[_Row]) -> bool:
+    """Whether both cards' areas are of as many films, row by row; of some films there is no heat, of whichever card."""
+    return all(left["n"] == right["n"] for name, left, right in compared if left and right and name != _HEAT)
 
 
 def _even(card: Checkpoint, row: str) -> float | None:

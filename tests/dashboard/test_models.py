@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.models.checkpoint import input_card
-from core.types import Input
+from core.models.checkpoint import SHIPPED, input_card, read_card
+from core.types import Checkpoint, Input
 from dashboard import cache
 from dashboard.models import compare, export, measured, plots, trainings
 from dashboard.models.plots import Mark
@@ -203,6 +203,58 @@ def test_unfolded_trainings_draw_the_curves_of_the_latest_run(tmp_path: Path) ->
 
     assert "Epoch 3 of 10 done" in page.html
     assert len(page.plots) == 3
+
+
+def test_each_row_of_the_comparison_names_one_set_of_films_for_both_sides() -> None:
+    def card(name: str, *found: tuple[str, float, int]) -> Checkpoint:
+        others = [
+            {"source": source, "n": n, "macro_auc": {"value": value, "low": None, "high": None, "n": n}}
+            for source, value, n in found
+        ]
+        return Checkpoint(name, "densenet121", FINDINGS, False, Input(64), "0" * 64, metrics={"other_source": others})
+
+    first = card("bare", ("nih", 0.59, 505), ("ieee8023", 0.55, 398), ("one", 0.5, 30), ("grown", 0.7, 40))
+    second = card(
+        "densenet121-plain", ("grown", 0.6, 41), ("ieee8023", 0.61, 398), ("nih", 0.52, 505), ("two", 0.4, 30)
+    )
+    found = [
+        (name, left["value"], right["value"], left["n"], right["n"])
+        for name, left, right in compare.rows(first, second)
+        if left and right
+    ]
+
+    # The lowest of the first is "one", of the second "two"; "grown" has one film more for the second.
+    assert found == [("AUC, nih left out", 0.59, 0.52, 505, 505), ("AUC, ieee8023 left out", 0.55, 0.61, 398, 398)]
+    assert [name for name, *_ in compare.rows(first, second) if name.endswith("left out")] == [
+        each[0] for each in found
+    ]
+
+
+def test_the_shipped_twins_are_compared_on_the_same_films_and_each_source_is_that_of_their_cards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cache, "WEIGHTS", SHIPPED)
+    plain, lungs = (read_card(f"densenet121-{name}", SHIPPED) for name in ("plain", "lungs"))
+    compared = compare.rows(plain, lungs)
+
+    assert compare.same_films(compared)
+    for name, *sides in compared:
+        if name.endswith(" left out"):
+            source = name.removeprefix("AUC, ").removesuffix(" left out")
+            for card, figure in zip((plain, lungs), sides, strict=True):
+                assert figure is not None
+                [there] = [each for each in card.metrics["other_source"] if each["source"] == source]
+                assert figure["value"] == there["macro_auc"]["value"]
+    assert sum(name.endswith(" left out") for name, _, _ in compared) == 3
+
+
+def test_a_comparison_says_when_not_all_of_it_is_on_the_same_films() -> None:
+    def figure(n: int) -> dict[str, Any]:
+        return {"value": 0.9, "low": None, "high": None, "n": n}
+
+    heat = ("Grad-CAM inside the lungs", figure(785), figure(782))
+    assert compare.same_films([("AUC, inside", figure(799), figure(799)), ("AUC, adults", figure(78), None), heat])
+    assert not compare.same_films([("AUC, inside", figure(799), figure(44)), heat])
 
 
 def test_two_models_are_told_apart_in_sentences_that_name_what_is_missing() -> None:
