@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.commands import options
+from core.commands import files, options
 from core.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def atlas(
 
     if (data is None) == (phantoms is None):
         raise BadSetting("An atlas needs films: give --data DIR, or --phantoms N, and not both.")
+    files.refuse_out(out)
     classifier = options.classifier(checkpoint, weights)
     films = reference.phantoms(phantoms) if phantoms else reference.from_data(data or Path(), split=split)
     films = reference.some(films, limit) if limit else films

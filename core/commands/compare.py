@@ -106,6 +106,7 @@ def compare(
     if len(checkpoints) < 2:
         raise BadSetting("It takes two networks or more: give --checkpoint NAME twice. `models` lists them.")
     _refuse_to_overwrite(table, force)
+    files.refuse_out(out)
     cases = _cases(given, split)
     networks = [options.classifier(name, weights) for name in checkpoints]
     boards = _Boards(out, force) if out else None

@@ -1,5 +1,6 @@
 """`layers concepts` and `layers parts`: what a network's score hangs on, and what a stage's maps are made of."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,7 @@ def parts(
     from core.layers.parts import parts as parts_of
     from core.overlay import regions
 
+    files.refuse_out(out, picture=True)
     classifier, radiograph = options.classifier(checkpoint, weights), files.read_film(film)
     card = classifier.checkpoint
     with classifier.alone() as network:
@@ -145,10 +147,12 @@ def parts(
         seed=seed,
         cleaning=cleaning,
     )
+    made = {}
     if out is not None:
         picture = regions(radiograph, found.maps, found.placement, words=found.words(), title=found.title(card.name))
-        files.write({out: files.png(picture)})
-    click.echo(options.line({"path": film, "checkpoint": card.name, **found.record()}) if as_json else _made(found))
+        made[out] = files.png(picture)
+    record = {"path": film, "checkpoint": card.name, **found.record()}
+    files.hand_over(record, made, show=None if as_json else partial(_made, found))
 
 
 def _told(found: "Sensitivity") -> str:
@@ -174,7 +178,7 @@ def _row(answer: "Answer") -> list[str]:
     ]
 
 
-def _made(found: "Parts") -> str:
+def _made(found: "Parts", record: "files.Record") -> str:
     findings = list(found.relevance)
     rows = [["", "of the film", "units", *(f"{finding}, logits" for finding in findings)]]
     for part in range(len(found)):
@@ -182,4 +186,4 @@ def _made(found: "Parts") -> str:
         counts: list[Any] = [f"{found.relevance[finding][part]:+.2f}" for finding in findings]
         rows.append([f"part {part + 1}", f"{100 * found.areas[part]:.0f} %", units, *counts])
     rows.append(["the rest", "", "", *(f"{found.rest[finding]:+.2f}" for finding in findings)])
-    return f"{options.table(rows)}\n\n{found.sentence}"
+    return "\n\n".join([options.table(rows), found.sentence, *record["written"]])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.commands import options
+from core.commands import files, options
 
 if TYPE_CHECKING:
     from core.evaluate.manifest import Row
@@ -66,6 +66,7 @@ def evaluate(
     from core.explain.method import methods
 
     if out:
+        files.refuse_out(out)
         export.refuse_to_overwrite(out)
     method = methods[method].name  # an unknown one is told before any film is read
     classifier = options.classifier(checkpoint, weights)
@@ -82,9 +83,9 @@ def evaluate(
         "split": split,
         **report(classifier, rows, method=method, lungs=lungs, others=others, scores=scores, repeats=resamples),
     }
+    click.echo(options.line(found) if as_json else figures.told(found))
     if out:
         export.write(out, found, card, rows, scores, manifest if manifest.is_dir() else manifest.parent)
-    click.echo(options.line(found) if as_json else figures.told(found))
 
 
 def chosen(table: "list[Row]", split: str | None) -> "tuple[str | None, list[Row], list[Row]]":

@@ -142,6 +142,7 @@ def explain(
     from core.overlay import palette
     from core.work import Work
 
+    files.refuse_out(out)
     chosen = [methods[name] for name in dict.fromkeys(chosen_methods)]
     own = [option for parameter in explain.params for option in parameter.opts]
     wanted, entered = settings.parted(given, pairs, chosen, own)

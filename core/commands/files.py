@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands.options import line
-from core.errors import BadData, UnreadableFile
+from core.errors import BadData, BadSetting, UnreadableFile
 
 if TYPE_CHECKING:
     from core.types import Radiograph
@@ -78,6 +78,39 @@ def write(made: Mapping[Path, bytes]) -> list[str]:
     except OSError as error:
         raise BadData(f"{error.filename or file} cannot be written ({error.strerror}). Give another --out.") from error
     return [str(file) for file in made]
+
+
+def refuse_out(out: Path | None, *, picture: bool = False) -> None:
+    """Before anything is computed. Raises: BadData where it is certain that `out` cannot be written; None never is.
+
+    picture: `out` is the name of one. Raises: BadSetting where that does not end in .png.
+    """
+    if out is None:
+        return
+    if picture and out.suffix.lower() != ".png":
+        raise BadSetting(f"The picture is a PNG file, but --out is {out.name}. Give a name that ends in .png.")
+    above = out.parent if picture else out
+    there = next((folder for folder in (above, *above.parents) if os.path.exists(folder)), above)
+    if not os.path.isdir(there):
+        raise BadData(f"{out} cannot be written ({there} is no folder). Give another --out.")
+    if not os.access(there, os.W_OK):
+        raise BadData(f"{out} cannot be written (you may not write in {there}). Give another --out.")
+
+
+def hand_over(
+    record: Record, made: Mapping[Path, bytes], *, show: Callable[[Record], str] | None, under: str = "written"
+) -> None:
+    """Writes the files and prints the record with their names; it is printed, too, where they cannot be written.
+
+    show:   the record as text for people; None for a JSON line.
+    under:  where their names stand in it.
+    Raises: BadData as `write`, once the record is printed.
+    """
+    record = {**record, under: []}
+    try:
+        record[under] = write(made)
+    finally:
+        click.echo(show(record) if show else line(record))
 
 
 def paths(given: Sequence[str]) -> list[str]:

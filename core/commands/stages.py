@@ -70,6 +70,7 @@ def stages(
 
     if data and phantoms:
         raise BadSetting("The probes learn from --data or from --phantoms. Give one of them.")
+    files.refuse_out(out, picture=True)
     classifier = options.classifier(checkpoint, weights)
     card = classifier.checkpoint
     radiograph = files.read_film(film)
@@ -92,8 +93,7 @@ def stages(
             for each in found
         },
     }
-    if out:
-        record["written"] = _written(out, radiograph, card, prediction, [*cams, *relevant])
+    made = {out: _strip(radiograph, card, prediction, [*cams, *relevant])} if out else {}
     if data or phantoms:
         films = (
             labelled.phantoms(phantoms) if phantoms else labelled.from_data(data or Path(), split=split, limit=limit)
@@ -107,7 +107,7 @@ def stages(
         for place, probe in enumerate(asked.stages):
             says = None if answers is None else dict(zip(asked.classes, answers[place].tolist(), strict=True))
             record["stages"][probe.stage]["probe"] = _probe(probe) | {"says": says}
-    click.echo(options.line(record) if as_json else _told(record))
+    files.hand_over(record, made, show=None if as_json else _told)
 
 
 def _maps(
@@ -135,17 +135,12 @@ def _in_lungs(
     return {map_.layer: rule(Question(classifier, radiograph, map_, Cleaning())).value for map_ in maps}
 
 
-def _written(
-    out: Path, radiograph: "Radiograph", card: "Checkpoint", said: "Prediction", maps: "Sequence[Explanation]"
-) -> str:
-    """One picture, a column a stage. Raises: BadData as `files.write`."""
+def _strip(radiograph: "Radiograph", card: "Checkpoint", said: "Prediction", maps: "Sequence[Explanation]") -> bytes:
+    """One PNG picture, a column a stage."""
     from core.compare.board import board_png
     from core.compare.tile import Tile
 
-    picture = board_png(
-        radiograph, [Tile(card.name, card, said, map_) for map_ in maps], columns=max(1, len(maps) // 2)
-    )
-    return files.write({out: picture})[0]
+    return board_png(radiograph, [Tile(card.name, card, said, map_) for map_ in maps], columns=max(1, len(maps) // 2))
 
 
 def _carried(found: "Carried") -> dict[str, float | int]:
@@ -200,7 +195,7 @@ def _told(record: dict[str, Any]) -> str:
     parts = [head, options.table(rows), f"LRP cannot be had: {record['lrp']}" if record["lrp"] else ""]
     if "probes" in record:
         parts.append(_probed(record))
-    return "\n\n".join(part for part in [*parts, record.get("written", "")] if part)
+    return "\n\n".join(part for part in [*parts, *record["written"]] if part)
 
 
 def _probed(record: dict[str, Any]) -> str:

@@ -69,6 +69,7 @@ def unit(
     """
     from core.layers.preferred import preferred
 
+    files.refuse_out(out)
     classifier = options.classifier(checkpoint, weights)
     card = classifier.checkpoint
     stage = _checked(classifier, stage, channel)
@@ -87,9 +88,8 @@ def unit(
         found = preferred(classifier, stage, channel, prior=prior, steps=steps, seed=seed)
         record |= {"preferred": _of_preferred(found)}
         pictures["preferred"] = files.png(found.picture)
-    if out is not None:
-        record["files"] = _written(out, stage, channel, pictures)
-    click.echo(options.line(record) if as_json else _text(record))
+    made = _named(out, stage, channel, pictures) if out else {}
+    files.hand_over(record, made, show=None if as_json else _text, under="files")
 
 
 def _checked(classifier: "Classifier", stage: str | None, channel: int) -> str:
@@ -176,10 +176,10 @@ def _of_preferred(found: "Preferred") -> dict[str, Any]:
     }
 
 
-def _written(out: Path, stage: str, channel: int, pictures: Mapping[str, bytes]) -> list[str]:
-    """ "stage-4.12.map.png" and the like. Raises: BadData as `files.write`."""
+def _named(out: Path, stage: str, channel: int, pictures: Mapping[str, bytes]) -> dict[Path, bytes]:
+    """ "stage-4.12.map.png" and the like."""
     safe = re.sub(r"[^\w+-]+", "-", stage)
-    return files.write({out / f"{safe}.{channel}.{name}.png": data for name, data in pictures.items()})
+    return {out / f"{safe}.{channel}.{name}.png": data for name, data in pictures.items()}
 
 
 def _text(record: Mapping[str, Any]) -> str:
@@ -210,7 +210,7 @@ def _text(record: Mapping[str, Any]) -> str:
         lines.append(
             f"Preferred picture: {made['before']:.3g} at the start, {made['after']:.3g} reached. {made['told']}"
         )
-    lines += record.get("files", [])
+    lines += record["files"]
     return "\n".join(lines)
 
 

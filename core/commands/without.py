@@ -1,5 +1,6 @@
 """`layers without`: what a network says of one film without some of its units."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,7 @@ def without(
     from core.layers.switch import without as without_of
     from core.models.findings import leading, place_of
 
+    files.refuse_out(out)
     classifier = options.classifier(checkpoint, weights)
     card = classifier.checkpoint
     usual = atlases.read(atlas, card).usual if atlas else None
@@ -82,7 +84,7 @@ def without(
     place_of(card.findings, finding)  # or it is refused at once
     switched = _switched(classifier, radiograph, finding, stage, units, top, by, seed, outside=outside, fill=fill)
     found = without_of(classifier, radiograph, switched, usual=usual)
-    written = _written(out, film, classifier, radiograph, switched, finding, usual) if out else []
+    made = _pictures(out, film, classifier, radiograph, switched, finding, usual) if out else {}
     record = {
         "path": film,
         "checkpoint": card.name,
@@ -93,9 +95,8 @@ def without(
         "findings": {each.finding: _record(each) for each in changes(found)},
         "told": found.told,
         "sentence": sentence(found, switched, finding, card),
-        "written": written,
     }
-    click.echo(options.line(record) if as_json else _told(record, found))
+    files.hand_over(record, made, show=None if as_json else partial(_told, found=found))
 
 
 def _switched(
@@ -132,7 +133,7 @@ def _switched(
     return Switched(chosen, (stage,) if outside else (), fill)
 
 
-def _written(
+def _pictures(
     out: Path,
     film: str,
     classifier: "Classifier",
@@ -140,8 +141,8 @@ def _written(
     switched: "Switched",
     finding: str,
     usual: Any,
-) -> list[str]:
-    """Overlays with and without the units, in colours of one scale. Raises: BadData as `files.write`."""
+) -> dict[Path, bytes]:
+    """Overlays with and without the units, in colours of one scale."""
     from core.explain.export import overlay_png
     from core.explain.run import Request, explain_many
     from core.layers.switch import without as without_of
@@ -151,11 +152,10 @@ def _written(
     (before,) = explain_many(classifier, radiograph, [request])[1]
     (after,) = without_of(classifier, radiograph, switched, [request], usual=usual).explanations
     scale = common_end([before, after])
-    made = {
+    return {
         out / f"{maps.stem(film, map_)}.{name}.png": overlay_png(radiograph, map_, scale=scale)
         for name, map_ in (("with", before), ("without", after))
     }
-    return files.write(made)
 
 
 def _record(change: Any) -> dict[str, float]:

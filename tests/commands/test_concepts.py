@@ -99,6 +99,7 @@ def test_the_parts_are_a_table_and_a_picture(weights: Path, films: Path, tmp_pat
     assert told.exit_code == 0, told.output
     assert [line.split("  ")[0] for line in told.stdout.splitlines()[1:5]] == ["part 1", "part 2", "part 3", "the rest"]
     assert "of how the maps vary" in told.stdout
+    assert told.stdout.splitlines()[-1] == str(out)
     with Image.open(out) as picture:
         assert picture.size[0] == 480  # a small film's legend could not be read
         assert len(picture.getcolors(2**20) or ()) > 100
@@ -110,8 +111,16 @@ def test_a_picture_of_parts_replaces_no_other_file(weights: Path, films: Path, t
     told = _layers(weights, "parts", films / "film-1.png", "--stage", "stage 3", "--count", 3, "--out", out)
 
     assert told.exit_code == 1
-    assert "is there with other content; nothing was written" in told.output
+    assert "of how the maps vary" in told.stdout  # what was computed is told all the same
+    assert "is there with other content; nothing was written" in told.stderr
     assert out.read_bytes() == b"mine"
+
+
+def test_a_picture_of_parts_is_a_png_file(weights: Path, films: Path, tmp_path: Path) -> None:
+    told = _layers(weights, "parts", films / "film-1.png", "--out", tmp_path / "parts.txt")
+
+    assert told.exit_code == 1
+    assert told.output == "Error: The picture is a PNG file, but --out is parts.txt. Give a name that ends in .png.\n"
 
 
 def test_the_parts_are_a_line_for_programs(weights: Path, films: Path) -> None:

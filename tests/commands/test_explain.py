@@ -267,3 +267,10 @@ def test_a_film_without_lungs_is_told_and_the_others_go_on(weights: Path, tmp_pa
     assert told.exit_code == 1
     assert "No lungs found on a.png" in bad["error"]
     assert Path(good["map"]).exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_any_map_is(weights: Path, film: Path) -> None:
+    told = explain(weights, str(film), "--out", str(film / "maps"))
+
+    assert told.exit_code == 1
+    assert told.output == f"Error: {film / 'maps'} cannot be written ({film} is no folder). Give another --out.\n"

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from core.commands import files
-from core.errors import BadData
+from core.errors import BadData, BadSetting
 from core.types import Radiograph
 
 
@@ -92,6 +93,32 @@ def test_many_films_get_a_bar_on_stderr_and_nothing_of_it_on_stdout(
 
     assert ("looking: 100%" in screen.getvalue()) is bar
     assert [json.loads(line)["path"] for line in capsys.readouterr().out.splitlines()] == names
+
+
+def test_a_folder_that_can_be_written_is_not_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for out in (tmp_path, tmp_path / "new" / "units", Path("here"), None):
+        files.refuse_out(out)
+    for out in (tmp_path / "new" / "parts.png", Path("PARTS.PNG")):
+        files.refuse_out(out, picture=True)
+
+
+def test_what_can_never_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    inside = Path(film(tmp_path / "film.png")) / "new"
+    with pytest.raises(BadData, match=r"cannot be written \(.*film\.png is no folder\)\. Give another --out\."):
+        files.refuse_out(inside / "units")
+    with pytest.raises(BadData, match=r"film\.png is no folder"):
+        files.refuse_out(inside / "parts.png", picture=True)
+    with pytest.raises(BadSetting, match=r"is a PNG file, but --out is parts\.txt\. Give a name that ends in \.png\."):
+        files.refuse_out(tmp_path / "parts.txt", picture=True)
+
+
+def test_a_folder_that_may_not_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    if os.access(tmp_path, os.W_OK):
+        pytest.skip("who may write anywhere is refused nowhere")
+    with pytest.raises(BadData, match=r"units cannot be written \(you may not write in "):
+        files.refuse_out(tmp_path / "new" / "units")
 
 
 def test_without_a_terminal_there_is_no_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,7 +87,8 @@ def test_files_in_the_way_stay_as_they_are(weights: Path, film: Path, tmp_path: 
     told = _layers(weights, *given)
 
     assert told.exit_code == 1
-    assert "nothing was written" in told.output
+    assert json.loads(told.stdout)["sentence"].startswith("Without 5 units of stage 4")
+    assert "nothing was written" in told.stderr
     assert Path(first).read_bytes() == b"mine"
 
 
@@ -96,8 +97,21 @@ def test_a_file_that_cannot_be_written_is_one_sentence(weights: Path, film: Path
         told = _layers(weights, given[0], film, *given[1:])
 
         assert told.exit_code == 1
-        assert "cannot be written (" in told.output
-        assert "Traceback" not in told.output
+        assert f"cannot be written ({film} is no folder)" in told.output
+        assert len(told.output.splitlines()) == 1
+
+
+def test_a_picture_of_the_stages_in_the_way_stays_and_the_figures_are_told(
+    weights: Path, film: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "strip.png"
+    out.write_bytes(b"mine")
+    told = _layers(weights, "stages", film, "--out", out, "--json")
+
+    assert told.exit_code == 1
+    assert json.loads(told.stdout)["stages"]["stage 4"]["gradient"]["speaks"] > 0
+    assert "nothing was written" in told.stderr
+    assert out.read_bytes() == b"mine"
 
 
 def test_every_stage_is_a_row_and_a_column_of_the_picture(weights: Path, film: Path, tmp_path: Path) -> None:
