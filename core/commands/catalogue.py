@@ -14,6 +14,7 @@ from core.errors import BadCheckpoint
 if TYPE_CHECKING:
     from core.explain.method import Method, Setting
     from core.models.classifier import Classifier
+    from core.models.summary import Summary
     from core.types import Checkpoint
 
 _README = Path(__file__).parents[2] / "README.md"
@@ -26,8 +27,9 @@ _README = Path(__file__).parents[2] / "README.md"
 @options.as_json
 @options.told
 def models(weights: Path | None, rename: tuple[str, str] | None, remove: str | None, as_json: bool) -> None:
-    """The checkpoints, each with the figures of its card: inside and on another source side by side.
+    """The checkpoints, each with the figures of its card: inside and on a source left out side by side.
 
+    The figure on a source left out is of another network, trained anew without that source, since the weights saw it.
     Those that come with Lightbox stand first, then your own, which `import` brought.
 
     \b
@@ -40,6 +42,7 @@ def models(weights: Path | None, rename: tuple[str, str] | None, remove: str | N
     """
     from core.models import checkpoint as checkpoints
     from core.models import library
+    from core.models.summary import summary
 
     if rename or remove:
         _change(rename, remove, as_json)
@@ -47,8 +50,8 @@ def models(weights: Path | None, rename: tuple[str, str] | None, remove: str | N
     names = checkpoints.names(weights) if weights else library.names()
     if not names:
         click.echo(f"There is no checkpoint in {weights or checkpoints.SHIPPED}.", err=True)
-    bad = False
-    rows = [["name", "architecture", "AUC inside", "AUC other source", "accuracy", "heat in lungs", "size", "date"]]
+    bad, left_out = False, dict[str, None]()
+    rows = [["name", "architecture", "AUC inside", "AUC source left out*", "accuracy", "heat in lungs", "size", "date"]]
     for name in names:
         folder = weights or library.place(name)
         try:
@@ -59,9 +62,14 @@ def models(weights: Path | None, rename: tuple[str, str] | None, remove: str | N
             continue
         if as_json:
             click.echo(options.line(_card(card)))
-        rows.append(_row(card, folder))
+        line = summary(card, folder)
+        rows.append(_row(line))
+        if line.other:
+            left_out[f"* Not of these weights, which saw that source: of {line.anew}."] = None
     if len(rows) > 1 and not as_json:
         click.echo(options.table(rows))
+        for sentence in left_out:
+            click.echo(sentence)
     if bad:
         raise SystemExit(1)
 
@@ -174,11 +182,10 @@ def _card(card: "Checkpoint") -> dict[str, Any]:
     }
 
 
-def _row(card: "Checkpoint", folder: Path) -> list[str]:
+def _row(told: "Summary") -> list[str]:
     """The columns of the Models page; the interval first where there are few films."""
-    from core.models.summary import apart, summary, words
+    from core.models.summary import apart, words
 
-    told = summary(card, folder)
     other = f"{words(told.other)} {apart(told)}" if told.other else apart(told)
     size = "-" if isnan(told.megabytes) else f"{told.megabytes:.0f} MB"
     lungs = words(told.lungs) if told.lungs else "not measured"

@@ -19,8 +19,9 @@ class Summary:
 
     architecture: as the field writes it ("DenseNet-121").
     inside:   macro AUC on the test split of the sources that it was trained on.
-    other:    macro AUC on a source that training never saw: the lowest one, where there are several.
+    other:    macro AUC of another network, trained anew without a source, on it: the lowest, where there are several.
     source:   the name of that source; `sources` is how many were tried.
+    anew:     what network `other` is of, in words: not of these weights, which saw that source.
     accuracy: inside.
     lungs:    share of Grad-CAM inside the lungs.
     megabytes: of the weights; NaN where they are not there.
@@ -34,6 +35,7 @@ class Summary:
     other: Estimate | None
     source: str
     sources: int
+    anew: str
     accuracy: Estimate | None
     lungs: Estimate | None
     megabytes: float
@@ -54,6 +56,7 @@ def summary(card: Checkpoint, folder: Path) -> Summary:
         other=others.get(lowest),
         source=lowest,
         sources=len(others),
+        anew=anew(card),
         accuracy=measured(test.get("accuracy"), n=test.get("n")),
         lungs=measured(card.metrics.get("lungs", {}).get("lung_ratio")),
         megabytes=weights.stat().st_size / 1e6 if weights.exists() else float("nan"),
@@ -102,6 +105,14 @@ def words(figure: Estimate | None) -> str:
     """0.97 (0.96–0.98, n = 799); with FEW films 0.61–0.90 (0.77, n = 44)."""
     first, rest = halves(figure)
     return f"{first} ({rest})" if rest else first
+
+
+def anew(card: Checkpoint) -> str:
+    """What network the figures on other sources are of: "another network, trained without it for 4 epochs at 64 px"."""
+    recipe = card.metrics.get("other_source_recipe") or {}
+    epochs, sizes = recipe.get("epochs") or (), recipe.get("sizes") or ()
+    long = f" for {sum(epochs)} epochs" if epochs else ""
+    return f"another network, trained without it{long}{f' at {max(sizes)} px' if sizes else ''}"
 
 
 def apart(row: Summary) -> str:

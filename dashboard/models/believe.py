@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.models.summary import FEW, Estimate, measured, title, words
+from core.models.summary import FEW, Estimate, anew, measured, title, words
 from core.types import Checkpoint
 from dashboard import cache, markup
 from dashboard.models import export, own, plots
@@ -111,10 +111,10 @@ def leakage(card: Checkpoint) -> list[str]:
 
 def _robustness(card: Checkpoint) -> None:
     marks = robustness(card)
-    aside = "the same model on other films"
+    aside = "on other films; of other networks where a source was left out"
     if len(marks) < 2:
         with export.section("Robustness", aside):
-            missing = "Not measured on another source, on groups, or with the lungs blacked out."
+            missing = "Not measured without a source, on groups, or with the lungs blacked out."
             st.html(markup.paragraph(missing, quiet=True))
         return
     rows = [{"films": mark.row, **export.columns(mark.figure, "macro_auc_")} for mark in marks]
@@ -132,11 +132,10 @@ def _notes(card: Checkpoint) -> list[str]:
     """How the figures on other films are to be read."""
     found = lines(card.metrics.get("other_source_note"))
     if not card.metrics.get("other_source"):
-        found.append("Another source was not measured: nothing here says how it does at another hospital.")
-    elif not found:
-        recipe = card.metrics.get("other_source_recipe") or {}
-        short = f", in {sum(recipe['epochs'])} epochs" if recipe.get("epochs") else ""
-        found.append(f"Other source: of a network trained anew without that source{short}; not of these very weights.")
+        found.append("No source was left out: nothing here says how it does at another hospital.")
+    else:
+        told = f"Left out: not of these weights, which saw that source, but of {anew(card)}."
+        found.insert(0, f"{told} It says how far such a training carries to another hospital.")
     if measured(card.metrics.get("lungs", {}).get("lungs_out", {}).get("macro_auc")):
         found.append("What it still tells with the lungs blacked out, it cannot have from the lungs.")
     return found
@@ -149,7 +148,7 @@ def _elsewhere(card: Checkpoint) -> None:
         return
     fields = {"Macro AUC": "macro_auc", "Accuracy": "accuracy"}
     exported = [
-        {"source": each["source"], "n": each.get("n", "")}
+        {"source_left_out": each["source"], "of": anew(card), "n": each.get("n", "")}
         | {
             key: value
             for field in fields.values()
@@ -166,7 +165,7 @@ def _elsewhere(card: Checkpoint) -> None:
         for each in others
     ]
     with export.titled(
-        "Source by source", exported, name=f"{card.name} other sources", aside="each left out of training"
+        "Source by source", exported, name=f"{card.name} sources left out", aside="each of another network, without it"
     ):
         st.html(
             markup.table(
@@ -176,7 +175,7 @@ def _elsewhere(card: Checkpoint) -> None:
 
 
 def robustness(card: Checkpoint) -> list[Mark]:
-    """Macro AUC inside, on each other source, without and with nothing but the lungs, and in the groups that matter.
+    """Macro AUC inside, with a source left out, without and with nothing but the lungs, and in the groups that matter.
 
     Age bands, sex and view are left to the table of groups.
     """
@@ -185,7 +184,7 @@ def robustness(card: Checkpoint) -> list[Mark]:
         ("Inside, all test films", measured(test.get("macro_auc"), n=test.get("n")), plots.ACCENT)
     ]
     found += [
-        (f"Other source: {each['source']}", measured(each.get("macro_auc"), n=each.get("n")), plots.ACCENT)
+        (f"{each['source']} left out, another network", measured(each.get("macro_auc"), n=each.get("n")), plots.ACCENT)
         for each in card.metrics.get("other_source", [])
     ]
     found += [(name, measured(lungs.get(field, {}).get("macro_auc")), plots.ACCENT) for name, field in _LUNGS.items()]

@@ -45,7 +45,7 @@ def _line(card: Checkpoint) -> str:
 
 
 def _key_figures(card: Checkpoint) -> None:
-    """Inside and other source side by side, never one alone."""
+    """Inside and a source left out side by side, never one alone."""
     one = summary(card, cache.folder(card.name))
     missing = markup.unmeasured()
     nothing = markup.missing(one.note) if one.note else missing
@@ -56,8 +56,10 @@ def _key_figures(card: Checkpoint) -> None:
             [
                 ("Macro AUC, inside", markup.estimate(one.inside) if one.inside else nothing),
                 (
-                    "Macro AUC, other source",
-                    markup.estimate(one.other) + markup.below(apart(one)) if one.other else missing,
+                    "Macro AUC, source left out",
+                    markup.estimate(one.other) + markup.below(apart(one)) + markup.below(one.anew)
+                    if one.other
+                    else missing,
                 ),
                 ("Accuracy, inside", markup.estimate(one.accuracy) if one.accuracy else missing),
                 (

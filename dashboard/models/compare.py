@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.models.summary import Estimate, measured, sources, summary, words
+from core.models.summary import Estimate, anew, measured, sources, summary, words
 from core.types import Checkpoint
 from dashboard import cache, draw, markup
 from dashboard.models import export, plots
@@ -14,7 +14,7 @@ from dashboard.models.plots import Mark
 
 _FIRST, _SECOND = "densenet121-plain", "densenet121-lungs"
 _OUT, _ONLY, _HEAT = "AUC, lungs blacked out", "AUC, only the lungs left", "Grad-CAM inside the lungs"
-_INSIDE = "AUC, inside"
+_INSIDE, _LEFT_OUT = "AUC, inside", " left out (another network)"
 _Row = tuple[str, Estimate | None, Estimate | None]  # what is compared, and the figure of either card
 
 
@@ -49,7 +49,7 @@ def rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
     found = [(name, one.get(name), two.get(name)) for name in names]
     left, right = sources(first), sources(second)
     both = [
-        (f"AUC, {source} left out", figure, right[source])
+        (f"AUC, {source}{_LEFT_OUT}", figure, right[source])
         for source, figure in left.items()
         if source in right and figure["n"] == right[source]["n"]
     ]
@@ -130,11 +130,13 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
                     alt="; ".join(f"{mark.series}, {mark.row}: {words(mark.figure)}" for mark in marks),
                 )
         with numbers:
+            caption = "95 % intervals; with fewer than 50 films the interval comes first."
             st.html(
                 markup.table(
                     ["", first.name, second.name],
                     [[name, _cell(left), _cell(right)] for name, left, right in compared],
-                    caption="95 % intervals; with fewer than 50 films the interval comes first.",
+                    caption=f"{caption} {_strangers(first, second, compared)}".strip(),
+                    label=f"{first.name} against {second.name}",
                 )
                 + "".join(map(markup.paragraph, told(first.name, one, second.name, two)))
             )
@@ -143,6 +145,15 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
 def same_films(compared: Sequence[_Row]) -> bool:
     """Whether both cards' areas are of as many films, row by row; of some films there is no heat, of whichever card."""
     return all(left["n"] == right["n"] for name, left, right in compared if left and right and name != _HEAT)
+
+
+def _strangers(first: Checkpoint, second: Checkpoint, compared: Sequence[_Row]) -> str:
+    """Whose the figures on a source left out are; empty where there are none."""
+    if not any(name.endswith(_LEFT_OUT) for name, *_ in compared):
+        return ""
+    one, two = anew(first), anew(second)
+    told = f"{one}, by the recipe of each" if one == two else f"{one} ({first.name}); {two} ({second.name})"
+    return f"Left out: of {told}."
 
 
 def _even(card: Checkpoint, row: str) -> float | None:

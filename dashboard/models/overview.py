@@ -11,7 +11,15 @@ from core.types import Checkpoint
 from dashboard import cache, draw, markup
 from dashboard.models import export
 
-_HEAD = ["Model", "Macro AUC, inside", "Macro AUC, other source", "Accuracy, inside", "Heat in lungs", "Size", "Date"]
+_HEAD = [
+    "Model",
+    "Macro AUC, inside",
+    "Macro AUC, source left out",
+    "Accuracy, inside",
+    "Heat in lungs",
+    "Size",
+    "Date",
+]
 
 
 def none() -> None:
@@ -32,9 +40,10 @@ def table(cards: Sequence[Checkpoint]) -> None:
                 label="All checkpoints; a row opens its card",
             )
             + markup.paragraph(
-                "Inside: test films of patients that training never saw, from sources that it did see. Other source: "
-                "films of a source that it never saw; the lowest, where several were tried. 95 % intervals; with fewer "
-                "than 50 films the interval comes first.",
+                "Inside: test films of patients that training never saw, from sources that it did see. Source left "
+                "out: not of these weights, which saw all their sources, but of another network, trained anew and "
+                "shortly without that source, on its films; the lowest, where several were left out. 95 % intervals; "
+                "with fewer than 50 films the interval comes first.",
                 quiet=True,
             )
         )
@@ -45,7 +54,7 @@ def _cells(line: Summary) -> list[str]:
     return [
         markup.stacked(line.name, line.architecture, link=line.name),
         markup.missing(line.note) if line.note else markup.estimate(line.inside),
-        other if line.other is None else other + markup.below(apart(line)),
+        other if line.other is None else other + markup.below(apart(line)) + markup.below(line.anew),
         markup.estimate(line.accuracy),
         markup.estimate(line.lungs) if line.lungs else markup.unmeasured(),
         markup.stacked("–" if isnan(line.megabytes) else f"{line.megabytes:.0f} MB", ""),
@@ -56,7 +65,7 @@ def _cells(line: Summary) -> list[str]:
 def _exported(line: Summary) -> dict[str, Any]:
     figures: list[tuple[str, Estimate | None]] = [
         ("macro_auc_inside_", line.inside),
-        ("macro_auc_other_source_", line.other),
+        ("macro_auc_source_left_out_", line.other),
         ("accuracy_inside_", line.accuracy),
         ("heat_in_lungs_", line.lungs),
     ]
@@ -64,4 +73,5 @@ def _exported(line: Summary) -> dict[str, Any]:
     for prefix, figure in figures:
         row |= export.columns(figure, prefix)
     size = "" if isnan(line.megabytes) else round(line.megabytes, 1)
-    return row | {"other_source": line.source, "megabytes": size, "date": line.date}
+    left_out = {"source_left_out": line.source, "source_left_out_is_of": line.anew if line.other else ""}
+    return row | left_out | {"megabytes": size, "date": line.date}

@@ -22,7 +22,7 @@ def copied(weights: Path, folder: Path, name: str = "copy") -> Path:
     return folder
 
 
-def test_models_shows_inside_and_other_source_side_by_side(weights: Path, tmp_path: Path) -> None:
+def test_models_shows_inside_and_a_source_left_out_side_by_side(weights: Path, tmp_path: Path) -> None:
     metrics = {
         "test": {"n": 120, "macro_auc": ESTIMATE, "accuracy": ESTIMATE},
         "other_source": [
@@ -30,6 +30,7 @@ def test_models_shows_inside_and_other_source_side_by_side(weights: Path, tmp_pa
             {"source": "a", "n": 44, "macro_auc": {"value": 0.77, "low": 0.61, "high": 0.9, "n": 44}},
             {"source": "c", "n": 30, "macro_auc": None},
         ],
+        "other_source_recipe": {"epochs": [3, 1], "sizes": [64]},
     }
     complete("copy", {"metrics": metrics, "date": "2026-11-20"}, copied(weights, tmp_path))
     told = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path)])
@@ -39,6 +40,9 @@ def test_models_shows_inside_and_other_source_side_by_side(weights: Path, tmp_pa
         "copy  DenseNet-121  0.90 (0.80–0.95, n = 120)  0.61–0.90 (0.77, n = 44) a, the lowest of 2  "
     )
     assert re.split(" {2,}", row)[4:] == ["0.90 (0.80–0.95, n = 120)", "not measured", "0 MB", "2026-11-20"]
+    assert told.stdout.splitlines()[2:] == [
+        "* Not of these weights, which saw that source: of another network, trained without it for 4 epochs at 64 px."
+    ]
 
 
 def test_models_says_what_was_not_measured(weights: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ BARE = {
     "temperature": 1.0,
     "sha256": "ab" * 32,
 }
+LEFT_OUT = " left out (another network)"
 PARTS = ("Before you believe it", "Purpose and data", "Figures", "Training")
 
 
@@ -77,17 +78,36 @@ def _only_these(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(trainings, "RUNS", tmp_path)
 
 
-def test_the_list_puts_inside_and_other_source_side_by_side_and_compares_plain_with_lungs() -> None:
+def test_the_list_puts_inside_and_a_source_left_out_side_by_side_and_compares_plain_with_lungs() -> None:
     page = Page()
 
     assert page.html.count("<tr data-checkpoint=") == 3
     row = page.html.split('<tr data-checkpoint="bare">')[1].split("</tr>")[0]
-    assert row.count("not measured") == 2  # other source, lungs
+    assert row.count("not measured") == 2  # source left out, lungs
     assert "Plain against lungs" in page.html
     assert len(page.plots) == 1
     assert {trace["name"] for trace in page.plots[0]["data"]} == {"densenet121-plain", "densenet121-lungs"}
     assert "With the lungs blacked out" in page.html
     assert page.downloads == 2
+
+
+def test_a_figure_on_a_source_left_out_is_said_to_be_of_another_network_wherever_it_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cache, "WEIGHTS", SHIPPED)
+    network = "another network, trained without it for 4 epochs at 64 px"
+    listed = Page().html
+    row, table = listed.split('<tr data-checkpoint="densenet121-plain">')[1].split("</tr>", 1)
+    card = Page(checkpoint="densenet121-plain")
+
+    assert network in row
+    assert "Source left out: not of these weights" in table
+    assert f"Left out: of {network}" in table  # below the comparison
+    assert "source that it never saw" not in listed
+    assert card.html.count(network) == 2  # the head, and below the robustness
+    assert "the same model on other films" not in card.html
+    rows = [note["text"] for note in card.plots[0]["layout"]["annotations"]]
+    assert "ieee8023 left out, another network" in rows
 
 
 def test_the_address_opens_a_card_and_the_way_back_leads_to_the_list() -> None:
@@ -224,10 +244,11 @@ def test_each_row_of_the_comparison_names_one_set_of_films_for_both_sides() -> N
     ]
 
     # The lowest of the first is "one", of the second "two"; "grown" has one film more for the second.
-    assert found == [("AUC, nih left out", 0.59, 0.52, 505, 505), ("AUC, ieee8023 left out", 0.55, 0.61, 398, 398)]
-    assert [name for name, *_ in compare.rows(first, second) if name.endswith("left out")] == [
-        each[0] for each in found
+    assert found == [
+        ("AUC, nih left out (another network)", 0.59, 0.52, 505, 505),
+        ("AUC, ieee8023 left out (another network)", 0.55, 0.61, 398, 398),
     ]
+    assert [name for name, *_ in compare.rows(first, second) if LEFT_OUT in name] == [each[0] for each in found]
 
 
 def test_the_shipped_twins_are_compared_on_the_same_films_and_each_source_is_that_of_their_cards(
@@ -239,13 +260,13 @@ def test_the_shipped_twins_are_compared_on_the_same_films_and_each_source_is_tha
 
     assert compare.same_films(compared)
     for name, *sides in compared:
-        if name.endswith(" left out"):
-            source = name.removeprefix("AUC, ").removesuffix(" left out")
+        if LEFT_OUT in name:
+            source = name.removeprefix("AUC, ").removesuffix(LEFT_OUT)
             for card, figure in zip((plain, lungs), sides, strict=True):
                 assert figure is not None
                 [there] = [each for each in card.metrics["other_source"] if each["source"] == source]
                 assert figure["value"] == there["macro_auc"]["value"]
-    assert sum(name.endswith(" left out") for name, _, _ in compared) == 3
+    assert sum(LEFT_OUT in name for name, _, _ in compared) == 3
 
 
 def test_a_comparison_says_when_not_all_of_it_is_on_the_same_films() -> None:

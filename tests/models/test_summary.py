@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.models.summary import apart, halves, measured, summary, words
+from core.models.summary import anew, apart, halves, measured, summary, words
 from core.types import Checkpoint, Input
 
 
@@ -51,3 +51,10 @@ def test_a_card_without_figures_says_not_measured(tmp_path: Path) -> None:
 
     assert (line.inside, line.other, line.lungs, line.date) == (None, None, None, "")
     assert apart(line) == "not measured"
+
+
+def test_figures_on_a_source_left_out_are_of_another_network_and_its_recipe_is_told_where_known() -> None:
+    told = {"epochs": [3, 1], "sizes": [64, 112]}
+
+    assert anew(card(other_source_recipe=told)) == "another network, trained without it for 4 epochs at 112 px"
+    assert anew(card(other_source_recipe=None)) == anew(card()) == "another network, trained without it"
