@@ -36,7 +36,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Of the preferred picture.",
 )
-@click.option("--steps", type=click.IntRange(0), metavar="N", help="Behind the preferred picture; 0 for none.")
+@click.option(
+    "--steps",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Behind the preferred picture; 0 for none.  [default: 128 by the free prior, 72 by that of a chest; none "
+    "without --out]",
+)
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Of the preferred picture.")
 @click.option(
     "--out",
@@ -63,9 +69,9 @@ def unit(
 
     \b
     Examples:
-      python -m core layers unit --stage "stage 4" --channel 12 --steps 0
+      python -m core layers unit --stage "stage 4" --channel 12
       python -m core layers unit --checkpoint densenet121-lungs --channel 12 --film film.png --out build/unit
-      python -m core layers unit --channel 12 --atlas build/atlas --prior free --json
+      python -m core layers unit --channel 12 --atlas build/atlas --prior free --steps 64 --json
     """
     from core.layers.preferred import preferred
 
@@ -84,7 +90,7 @@ def unit(
         figures, maps = _of_film(classifier, files.read_film(film), stage, channel, told)
         record |= {"film": figures}
         pictures |= maps
-    if steps != 0:
+    if steps or (steps is None and out):  # it takes longer than all the rest, and is no use unseen
         found = preferred(classifier, stage, channel, prior=prior, steps=steps, seed=seed)
         record |= {"preferred": _of_preferred(found)}
         pictures["preferred"] = files.png(found.picture)
@@ -190,7 +196,8 @@ def _text(record: Mapping[str, Any]) -> str:
         lines.append(f"On {film['name']}: mean {film['mean']:.3g}, greatest {film['greatest']:.3g}{above}.")
         lines += film["refused"]
     if known := record.get("atlas"):
-        lines.append(f"Over {known['set']}: mean {record['mean']:.3g}, {record['least']:.3g} to {record['most']:.3g}.")
+        span = f"{record['least']:.3g} to {record['most']:.3g}"
+        lines.append(f"Over {known['set']}: mean {record['mean']:.3g}; greatest answer of a film {span}.")
         rows = [["", "counts, logits", "AUC alone"]]
         rows += [
             [finding, _number(value, "+.3g"), _number(record["auc"][finding], ".3f")]

@@ -1,6 +1,7 @@
 """`layers unit`: figures, pictures, and what is not there."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from core.__main__ import cli
 from core.layers.activations import activations
+from core.layers.preferred import STEPS
 from core.models.classifier import load
 from core.types import Radiograph
 from tests.dashboard import small_models
@@ -92,9 +94,28 @@ def test_people_get_sentences(small: Path, film: Path) -> None:
 
     assert told.exit_code == 0, told.output
     assert told.stdout.startswith("Unit 5 of stage 2, one\nOn film.png: mean ")
-    assert "Over 12 drawn phantoms: mean " in told.stdout
+    assert re.search(r"Over 12 drawn phantoms: mean \S+; greatest answer of a film \S+ to \S+\.\n", told.stdout)
     assert "Units like it: stage " in told.stdout
     assert "2 steps, from a drawn mean chest, and near it" in told.stdout
+
+
+def test_the_preferred_picture_is_made_where_it_is_kept_or_asked_for(small: Path, tmp_path: Path) -> None:
+    given = ("--stage", "stage 2", "--channel", 5)
+    unseen, asked, kept = (
+        json.loads(_unit(small, "one", *given, *more, "--json").stdout)
+        for more in ((), ("--steps", 2), ("--out", tmp_path))
+    )
+
+    assert "preferred" not in unseen
+    assert asked["preferred"]["steps"] == 2
+    assert kept["preferred"]["steps"] == STEPS["chest"]
+    assert str(tmp_path / "stage-2.5.preferred.png") in kept["files"]
+
+
+def test_the_help_names_the_usual_steps() -> None:
+    told = " ".join(CliRunner().invoke(cli, ["layers", "unit", "--help"]).output.split())
+
+    assert f"{STEPS['free']} by the free prior, {STEPS['chest']} by that of a chest; none without --out" in told
 
 
 def test_without_an_atlas_the_rest_is_told(small: Path) -> None:
