@@ -245,12 +245,13 @@ class Layers:
     atlas: Gathering = field(default_factory=Gathering)
 
     def turn_to(self, network: str) -> None:
-        """Forgets which units were chosen of another network: equal numbers say nothing there."""
+        """Forgets which units were chosen of another network, where equal numbers say nothing, and what takes long."""
         if self.network not in (None, network):
             self.channel, self.search, self.sheet = None, "", None
             self.off, self.outside = (), ()
             self.removing.before, self.removing.wanted = ((), (), self.fill), False
             self.removing.typed, self.removing.named, self.removing.wrong = "", False, ""
+            self.concepts.asked = self.probing.asked = False
         self.network = network
 
 
@@ -261,13 +262,20 @@ class Coming:
     found:   what its file holds, as far as it was corrected; None while no file was given.
     judged:  what labelled films said of it, and the key of what they were asked about.
     problem: why the last file could not be looked into; empty where it could.
-    round:   counts what changed the fields from outside, so that they show it.
+    round:   counts the files that were given, so that the place for them is empty again.
+    entered: field -> what the person entered in it; of the others what was found is shown.
     """
 
     found: Found | None = None
     judged: tuple[str, Polarity] | None = None
     problem: str = ""
     round: int = 0
+    entered: dict[str, Value] = field(default_factory=dict)
+
+    def take(self, found: Found) -> None:
+        """What was found becomes that, and all fields but the name show it."""
+        self.found = found
+        self.entered = {name: value for name, value in self.entered.items() if name == "name"}
 
 
 @dataclass

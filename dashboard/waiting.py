@@ -1,6 +1,7 @@
 """How a page says that somebody waits for the networks, and how far their request is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import streamlit as st
@@ -34,6 +35,31 @@ def coming(chosen: Chosen) -> None:
             _write(place, asked, chosen.method.title)
     desk.arrived(chosen)
     st.rerun()
+
+
+@contextmanager
+def room(*asked: Asked[Any], name: str, key: str, height: int) -> Iterator[tuple[Any, ...]]:
+    """The answers, in the place where they are drawn: what stood there stays until it is drawn over, but goes where the
+    answers take longer than a moment, or it would be taken for them.
+
+    name:   what comes, for people. key: of the place. height: of the shape that is shown meanwhile, px.
+    Raises: the UserError that an answer turned out to be; the place is then cleared.
+    """
+    note = st.empty()
+    with ExitStack() as places:
+        for each in asked:
+            places.enter_context(each)
+        if all([each.wait(_PATIENCE / len(asked)) for each in asked]):
+            place = st.container(key=key)
+            answers = tuple(each.answer() for each in asked)
+        else:
+            slot = st.empty()
+            with slot, st.skeleton(height=height):
+                answers = tuple(each.result(tells(note, name)) for each in asked)
+            place = slot.container(key=key)
+        note.empty()
+    with place:
+        yield answers
 
 
 def arrived(

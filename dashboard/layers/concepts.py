@@ -46,12 +46,8 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 @st.fragment(parallel=True)
 def _parts(radiograph: Radiograph, card: Checkpoint, stage: str, count: int, finding: str) -> None:
     """The regions, when they are there, beside what each is worth."""
-    cleaning, note = session().cleaning(radiograph.key), st.empty()
-    with draw.shown():
-        with st.skeleton(height=480):
-            asked = cache.parts(card, radiograph, cleaning, stage, count)
-            found, picture = asked.result(waiting.tells(note, "Parts"))
-        note.empty()
+    asked = cache.parts(card, radiograph, session().cleaning(radiograph.key), stage, count)
+    with draw.shown(), waiting.room(asked, name="Parts", key="parts found", height=480) as ((found, picture),):
         _drawn(radiograph, found, picture, finding)
 
 

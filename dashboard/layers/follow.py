@@ -43,12 +43,8 @@ def followed(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int)
 @st.fragment(parallel=True)
 def _map(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int, kind: Kind) -> None:
     """The viewer with the map, once that is there."""
-    note = st.empty()
-    with draw.shown():
-        asked = cache.unit_map(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
-        with st.skeleton(height=_TALL):
-            found = asked.result(waiting.tells(note, KINDS[kind].title))
-        note.empty()
+    asked = cache.unit_map(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
+    with draw.shown(), waiting.room(asked, name=KINDS[kind].title, key="followed", height=_TALL) as (found,):
         viewer(radiograph, [found], key="unit followed", captions=[caption(found)], height=_TALL, compact=True)
 
 

@@ -151,7 +151,7 @@ def plot(found: Probes) -> axes.Plot:
     ]
     agrees = [probe.agrees for probe in found.stages if probe.agrees]
     if agrees:
-        traces.append(_series("agrees with the network", stages, agrees, "#e69f00", "dash", 0.0))
+        traces.append(_series("agrees with the network", stages, agrees, "#cc79a7", "dash", 0.0))
     last = len(stages) - 0.6
     shapes = [axes.segment((-0.4, found.chance), (last, found.chance), dash="dot")]
     notes = [_note(found.chance, f"chance {found.chance:.2f}")]

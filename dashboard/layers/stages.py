@@ -40,17 +40,15 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 @st.fragment(parallel=True)
 def _strip(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     """The columns, when they are there."""
-    cleaning, note = session().cleaning(radiograph.key), st.empty()
-    with draw.shown():
-        tell = waiting.tells(note, "Stages")
-        with st.skeleton(height=560):
-            asked = (card, radiograph, cleaning)
-            cams = cache.stages(*asked, finding=finding, method=_CAM).result(tell)[1]
-            signed = (("signed", True),)
-            relevant = cache.stages(*asked, finding=finding, method=_RELEVANCE, settings=signed).result(tell)[1]
-            found, why = cache.passages(*asked, finding).result(tell)
-        note.empty()
-        by_cam, by_relevance = ({map_.layer: map_ for map_ in maps} for maps in (cams, relevant))
+    about = (card, radiograph, session().cleaning(radiograph.key))
+    asked = (
+        cache.stages(*about, finding=finding, method=_CAM),
+        cache.stages(*about, finding=finding, method=_RELEVANCE, settings=(("signed", True),)),
+        cache.passages(*about, finding),
+    )
+    with draw.shown(), waiting.room(*asked, name="Stages", key="stages found", height=560) as (cams, relevant, passed):
+        by_cam, by_relevance = ({map_.layer: map_ for map_ in maps} for maps in (cams[1], relevant[1]))
+        found, why = passed
         with st.container(key="strip of stages"):
             for each in found:
                 _column(radiograph, each, by_cam, by_relevance)

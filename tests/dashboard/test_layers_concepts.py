@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.image.phantom import draw
+from core.overlay import REGIONS
 from dashboard import cache, paths
 from dashboard.layers import sensitive
 from tests.dashboard.conftest import Desk, encoded
@@ -77,7 +78,7 @@ def test_one_part_alone_is_a_map_in_the_viewer(page: Desk) -> None:
 
     assert page.component("part of the film")
     assert 'class="lb-regions"' not in page.html
-    assert 'class="lb-part lb-asked"><th scope="row"><i style="background:#56b4e9"></i>Part 2' in page.html
+    assert f'class="lb-part lb-asked"><th scope="row"><i style="background:{REGIONS[1]}"></i>Part 2' in page.html
 
 
 def test_the_number_of_parts_and_the_stage_are_kept(page: Desk) -> None:
