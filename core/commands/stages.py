@@ -1,6 +1,7 @@
 """`layers stages`: what each stage of a network makes of one film, and what it knows of many."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def stages(
     """
     from core.layers import labelled
     from core.layers.decision import averaged, fits, probes, said
-    from core.layers.passage import passages
+    from core.layers.passage import passages, units_told, unspoken
     from core.layers.verdict import LEARNED, turn, words
     from core.models.findings import leading
     from core.work import Work
@@ -84,6 +85,7 @@ def stages(
         "finding": finding,
         "probability": round(prediction.probability(finding), 6),
         "lrp": why or None,
+        "unspoken": list(unspoken(found, finding)),
         "stages": {
             each.stage: {
                 "gradient": _carried(each.gradient),
@@ -107,7 +109,8 @@ def stages(
         for place, probe in enumerate(asked.stages):
             says = None if answers is None else dict(zip(asked.classes, answers[place].tolist(), strict=True))
             record["stages"][probe.stage]["probe"] = _probe(probe) | {"says": says}
-    files.hand_over(record, made, show=None if as_json else _told)
+    carriers = {each.stage: [units_told(each.gradient), units_told(each.lrp) if each.lrp else "-"] for each in found}
+    files.hand_over(record, made, show=None if as_json else partial(_told, carriers=carriers))
 
 
 def _maps(
@@ -177,22 +180,27 @@ def _probes(found: "Probes") -> dict[str, Any]:
     }
 
 
-def _told(record: dict[str, Any]) -> str:
+def _told(record: dict[str, Any], carriers: Mapping[str, Sequence[str]]) -> str:
+    """The record for people; carriers: stage -> cells by activation × gradient and by LRP."""
     head = f"{record['path']}: {record['finding']} {record['probability']:.3f} by {record['checkpoint']}"
     rows = [["", "for, logits", "against", "units with 80 %", "by LRP", "Grad-CAM in lungs"]]
     for stage, each in record["stages"].items():
-        own, lrp, lungs = each["gradient"], each["lrp"], each["lungs"]
+        own, lungs = each["gradient"], each["lungs"]
         rows.append(
             [
                 stage,
                 f"{own['speaks']:.2f}",
                 f"{own['against']:.2f}",
-                f"{own['carriers']} of {own['units']}",
-                f"{lrp['carriers']} of {lrp['units']}" if lrp else "-",
+                *carriers[stage],
                 f"{lungs:.0%}" if lungs is not None and lungs == lungs else "-",
             ]
         )
-    parts = [head, options.table(rows), f"LRP cannot be had: {record['lrp']}" if record["lrp"] else ""]
+    parts = [
+        head,
+        options.table(rows),
+        *record["unspoken"],
+        f"LRP cannot be had: {record['lrp']}" if record["lrp"] else "",
+    ]
     if "probes" in record:
         parts.append(_probed(record))
     return "\n\n".join(part for part in [*parts, *record["written"]] if part)

@@ -96,6 +96,26 @@ def carried(relevance: NDArray[np.floating]) -> Carried:
     return Carried(speaks, float(values[values < 0].sum()), carriers, len(values))
 
 
+def units_told(found: Carried) -> str:
+    """ "28 of 1024", the carriers; "none" where no unit speaks for the finding, so that there is nothing to carry."""
+    return f"{found.carriers} of {found.units}" if found.carriers else "none"
+
+
+def unspoken(found: Sequence[Passage], finding: str) -> tuple[str, ...]:
+    """Why "none" stands at some stages: a sentence for activation × gradient, one for LRP, each where it applies."""
+    gradient = {each.stage: each.gradient for each in found}
+    lrp = {each.stage: each.lrp for each in found if each.lrp}
+    told = []
+    for rule, of_stage in (("activation × gradient", gradient), ("LRP", lrp)):
+        stages = [stage for stage, carried in of_stage.items() if not carried.carriers]
+        if stages:
+            told.append(
+                f"None: by {rule} no unit of {', '.join(stages)} has a relevance above zero, so nothing there speaks "
+                f"for {finding} and no unit can carry {100 * CARRIED:.0f} % of it."
+            )
+    return tuple(told)
+
+
 def _dealt(network: Network, images: Tensor, finding: int, black: Tensor, white: Tensor) -> dict[str, Carried]:
     """Stage -> the relevance that LRP brings to its units."""
     noted = {stage: _Note() for stage in network.stages}

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from core.errors import UnknownName
 from core.layers.activations import activations
-from core.layers.passage import Carried, carried, passages
+from core.layers.passage import Carried, Passage, carried, passages, units_told, unspoken
 from core.models.classifier import Classifier
 from core.types import Radiograph
 from tests.layers import planted
@@ -66,6 +67,34 @@ def test_carriers_are_the_fewest_units_with_four_fifths() -> None:
     assert carried(np.array([1.0, 1.0, 1.0, 1.0, 1.0])).carriers == 4
     assert carried(np.array([-1.0, 0.0])) == Carried(0.0, -1.0, 0, 2)
     assert carried(np.array([8.0, 1.0, 1.0, 0.0])).share == 0.25
+
+
+def test_where_no_unit_speaks_for_the_finding_none_carries_it_and_a_sentence_says_why() -> None:
+    some, none = Carried(10.0, -4.0, 2, 4), Carried(0.0, -1.0, 0, 2)
+    found = [Passage("stem", some, none), Passage("stage 1", some, none), Passage("stage 2", some, some)]
+
+    assert [units_told(some), units_told(none)] == ["2 of 4", "none"]
+    assert unspoken(found, "covid") == (
+        "None: by LRP no unit of stem, stage 1 has a relevance above zero, so nothing there speaks for covid and no "
+        "unit can carry 80 % of it.",
+    )
+    assert unspoken(found[2:], "covid") == ()
+    assert unspoken([Passage("stage 1", none, None)], "covid")[0].startswith(
+        "None: by activation × gradient no unit of stage 1 has"
+    )
+
+
+def test_a_finding_that_the_score_speaks_against_is_carried_by_no_unit() -> None:
+    """The head's weight turned over: all relevance of the planted unit is below zero, by both rules."""
+    network = planted.classifier()
+    with network.alone() as inner, torch.no_grad():
+        for layer in inner.head.modules():
+            if isinstance(layer, torch.nn.Linear):
+                layer.weight.neg_()
+    found, _ = passages(network, FILM, "square")
+
+    assert [units_told(each.gradient) for each in found] == ["none", "none"]
+    assert len(unspoken(found, "square")) == 2
 
 
 def test_a_finding_that_is_not_there_is_told() -> None:
