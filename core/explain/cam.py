@@ -35,13 +35,13 @@ def last_layer(network: Network) -> nn.Linear | None:
 
 
 def _pooled_and_linear(network: Network, stage: str | None) -> str:
+    if last_layer(network) is None:  # first: the last stage must not be recommended where it is refused, too
+        return "its head is not global average pooling and one linear layer. Choose Grad-CAM, which serves any head."
     if stage not in (None, network.last_stage):
         return (
             f"it reads its weights off the layer after {network.last_stage}. Choose that, or Grad-CAM, which gives the "
             "same map there and serves every layer."
         )
-    if last_layer(network) is None:
-        return "its head is not global average pooling and one linear layer. Choose Grad-CAM, which serves any head."
     return ""
 
 

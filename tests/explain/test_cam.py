@@ -241,8 +241,9 @@ def test_cam_needs_no_gradient_and_names_where_it_can_be_had(classifier: Classif
 
     card = Checkpoint("two layers", "small-cnn", ("covid",), True, Input(size=64), sha256="")
     other = Classifier(card, architectures["small-cnn"].build(1, 1).eval())
-    with pytest.raises(Unfit, match=r"not global average pooling and one linear layer\. Choose Grad-CAM"):
-        explain(other, phantom, finding="covid", method="cam")
+    for stage in (None, "stage 1", "stage 4"):  # the last stage is not recommended where it is refused, too
+        with pytest.raises(Unfit, match=r"not global average pooling and one linear layer\. Choose Grad-CAM"):
+            explain(other, phantom, finding="covid", method="cam", layer=stage)
 
 
 def test_cam_passes_over_dropout_in_the_head() -> None:
