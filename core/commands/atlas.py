@@ -91,7 +91,8 @@ def _told(found: "Atlas", kept: int | None) -> str:
         lines.append(f"{kept} pictures.")
     if told["skipped"]:
         name, reason = told["skipped_first"][0]
-        lines.append(f"{told['skipped']} films could not be read; {name}: {reason}")
+        films = "film" if told["skipped"] == 1 else "films"
+        lines.append(f"{told['skipped']} {films} could not be read; {name}: {reason}")
     rows = [["", "speaks most for it", "tells it best", "AUC"]]
     for finding in found.findings:
         most, best = found.ranked(finding)[0], found.ranked(finding, by="auc")[0]

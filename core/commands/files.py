@@ -161,6 +161,10 @@ def read_film(name: str) -> "Radiograph":
     except FileNotFoundError as error:
         raise UnreadableFile(f"There is no file {click.format_filename(name)}.") from error
     except OSError as error:
+        if Path(name).is_dir():
+            raise UnreadableFile(
+                f"{click.format_filename(name)} is a folder, but one film was expected. Give a file in it."
+            ) from error
         raise UnreadableFile(f"{click.format_filename(name)} cannot be opened: {error.strerror}.") from error
     return read(data, name=click.format_filename(name, shorten=True))
 

@@ -18,6 +18,7 @@ from core.explain import memory
 from core.explain.evidence import Tape
 from core.image.prepare import prepare
 from core.layers.activations import known_stage
+from core.layers.plan import plan
 from core.layers.switch import Fill, Ranking, Usual
 from core.models.classifier import Classifier
 from core.models.findings import place_of
@@ -98,8 +99,7 @@ def curves(
         maps, gradient = tape.features(stage), tape.gradient(stage, place)
         orders = _orders(maps[0], gradient[0], seed)
         off = np.array(sorted({*points(maps.shape[1]), *at}))
-        if off[-1] > maps.shape[1]:
-            raise BadSetting(f"{stage} has {maps.shape[1]} units, so {off[-1]} cannot be switched off. Ask for fewer.")
+        _refuse_more(off[-1], stage, maps.shape[1])
         rest = _rest(maps, stage, fill, usual)
         ranks = {name: np.argsort(order) for name, order in orders.items()}
         masks = np.concatenate([ranks[name] >= off[1:, None] for name in RANKINGS])
@@ -134,6 +134,12 @@ def removal(
     """
     if not rows:
         raise BadData("There is no film to switch units off for. Choose another split.")
+    card = classifier.checkpoint
+    with classifier.alone() as network:
+        stage = stage or network.last_stage
+        known_stage(card, network, stage)
+        units = plan(network, size=card.input.size, channels=card.input.channels).stage(stage).shape[0]
+    _refuse_more(top, stage, units)  # before any film is read
     falls, areas = [], []
     for number, row in enumerate(tqdm(rows, desc="switching units off", unit="film", disable=not progress)):
         film = film_of(row)
@@ -142,8 +148,6 @@ def removal(
         falls.append([curve.fall(top) for curve in found])
         areas.append([curve.area for curve in found])
     patients = np.array([row.patient for row in rows])
-    with classifier.alone() as network:
-        stage = stage or network.last_stage
     return {
         "n": len(rows),
         "patients": len(set(patients)),
@@ -155,6 +159,11 @@ def removal(
         "area": {ranking: _mean(np.array(areas)[:, at], patients, repeats) for at, ranking in enumerate(RANKINGS)},
         "area_less": _paired(np.array(areas), patients, repeats),
     }
+
+
+def _refuse_more(count: int, stage: str, units: int) -> None:
+    if count > units:
+        raise BadSetting(f"{stage} has {units} units, so {count} cannot be switched off. Ask for fewer.")
 
 
 def _orders(maps: Tensor, gradient: Tensor, seed: int) -> dict[Ranking, NDArray[np.intp]]:

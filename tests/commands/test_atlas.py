@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from core.__main__ import cli
+from core.image.phantom import draw
 from core.layers.atlas import read
 from core.models.architecture import architectures
 from core.models.checkpoint import input_card, read_card, write
@@ -63,6 +65,21 @@ def test_an_atlas_of_other_weights_is_left_as_it_is(small: Path, tmp_path: Path)
     assert told.exit_code == 1
     assert "belongs to other weights (one, SHA-256 " in told.output
     assert (tmp_path / "atlas.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize(("bad", "words"), [(1, "1 film could not be read; "), (2, "2 films could not be read; ")])
+def test_films_that_cannot_be_read_are_counted(small: Path, tmp_path: Path, bad: int, words: str) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for seed in range(4):
+        file = folder / f"{seed}.png"
+        Image.fromarray(draw(seed=seed, height=64, width=64).radiograph.pixels).save(file)
+        if seed < bad:
+            file.write_bytes(file.read_bytes()[:60])
+    told = _atlas(small, "one", "--data", folder, "--out", tmp_path / "atlas")
+
+    assert told.exit_code == 0, told.output
+    assert words in told.stdout
 
 
 def test_films_come_from_one_place(small: Path, tmp_path: Path) -> None:

@@ -70,11 +70,14 @@ def test_a_bad_file_is_told_in_its_place_and_the_others_go_on(
     assert last == {"path": good, "height": 40}
 
 
-def test_a_folder_that_cannot_be_opened_as_a_file_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_in_place_of_a_film_is_told_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         files.each([str(tmp_path)], shape, show=None, doing="looking")
 
-    assert "cannot be opened: Is a directory" in json.loads(capsys.readouterr().out)["error"]
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert told == f"{tmp_path} is a folder, but one film was expected. Give a file in it."
 
 
 class Terminal(io.StringIO):

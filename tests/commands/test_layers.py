@@ -57,6 +57,14 @@ def test_the_worth_of_units_is_a_table_or_a_line(weights: Path, tmp_path: Path) 
     assert set(found["less"]) == {"relevance - activation", "relevance - random"}
 
 
+def test_more_units_than_there_are_are_refused_before_any_film_is_read(weights: Path, tmp_path: Path) -> None:
+    manifest = drawn.write(tmp_path, 8)
+    told = _layers(weights, "removal", manifest, "--top", 5000)
+
+    assert told.exit_code == 1
+    assert told.output == "Error: stage 4 has 1024 units, so 5000 cannot be switched off. Ask for fewer.\n"
+
+
 def test_a_stage_that_is_not_there_is_told(weights: Path, tmp_path: Path) -> None:
     told = _layers(weights, "removal", drawn.write(tmp_path, 8), "--stage", "stage 5", "--limit", 1)
 
