@@ -65,6 +65,15 @@ def test_every_make_target_named_is_there() -> None:
     assert set(re.findall(r"`make ([a-z]+)`", README)) <= targets
 
 
+def test_the_way_without_make_installs_what_make_installs() -> None:
+    """Everything but the Makefile's switches that only make it quiet."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    wanted = re.findall(r"pip install --quiet --disable-pip-version-check (.+)", makefile)
+
+    assert len(wanted) == 2
+    assert re.findall(r"pip install (.+)", README)[:2] == wanted
+
+
 def test_every_command_named_is_there() -> None:
     from core.__main__ import cli
 
