@@ -65,6 +65,10 @@ def from_data(path: Path, *, split: str | None = None) -> ReferenceSet:
     split:  films of this split alone; only for tables.
     Raises: BadData where there is none.
     """
+    if path.suffix.lower() != ".csv" and not path.exists():
+        raise BadData(
+            f"There is no folder {path}. Give one that holds films, or a CSV table with the columns file and label."
+        )
     if path.is_dir() and not (path / "cxr.csv").exists() and not chestxray14.lies_in(path):
         if split:
             raise BadData(f"{path} has no table and so no split {split!r}. Leave --split out, or give a table.")

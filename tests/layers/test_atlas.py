@@ -255,6 +255,10 @@ def test_a_table_brings_labels_and_a_folder_none(tmp_path: Path) -> None:
     assert some(folder, 2).told == f"2 of {tmp_path.name}"
     with pytest.raises(BadData, match="has no table and so no split"):
         from_data(tmp_path, split="test")
+    with pytest.raises(BadData, match=r"There is no folder .*nope\. Give one that holds films, or a CSV table"):
+        from_data(tmp_path / "nope")
+    with pytest.raises(BadData, match=r"There is no nope\.csv in "):
+        from_data(tmp_path / "nope.csv")
 
 
 def test_labels_that_nobody_knows_give_no_area() -> None:
