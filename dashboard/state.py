@@ -270,7 +270,7 @@ class Coming:
     judged: tuple[str, Polarity] | None = None
     problem: str = ""
     round: int = 0
-    entered: dict[str, Value] = field(default_factory=dict)
+    entered: dict[str, Any] = field(default_factory=dict)
 
     def take(self, found: Found) -> None:
         """What was found becomes that, and all fields but the name show it."""

@@ -1,8 +1,10 @@
 """Bringing a checkpoint that somebody else trained: a file, what was found in it, corrections, a test, and kept."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -15,9 +17,10 @@ from core.models.importers import Found, corrected, inspect
 from core.models.importers.file import KINDS
 from core.models.importers.found import SIZES, Square
 from core.models.importers.normalisation import NORMALISATIONS
+from core.models.importers.proposal import MOST
 from dashboard import cache, draw, markup, paths
 from dashboard.models import address, export, labelled
-from dashboard.state import Coming, session
+from dashboard.state import Coming, Session, bind, session
 
 _SQUARES: Mapping[Square, str] = {
     "stretch": "stretching it",
@@ -54,8 +57,7 @@ def _file(here: Coming) -> None:
         f"{library.folder()}.",
     )
     with st.container(key="bring", gap="medium"):
-        if here.problem:
-            draw.problem(here.problem)
+        problem = st.empty()
         dropped = st.file_uploader(
             "Drop the file: .safetensors, or a .pt, .pth or .ckpt that holds a state_dict",
             key=f"weights {here.round}",
@@ -74,6 +76,9 @@ def _file(here: Coming) -> None:
         _look(here, lambda: _uploaded(dropped))
     elif asked and path:
         _look(here, lambda: inspect(paths.typed(path)))
+    elif here.problem:  # of the file before; while another one is looked into its place is empty
+        with problem:
+            draw.problem(here.problem)
 
 
 def _path() -> tuple[str, bool]:
@@ -86,7 +91,7 @@ def _path() -> tuple[str, bool]:
 def _look(here: Coming, into: Callable[[], Found]) -> None:
     """Keeps what was found, or why nothing was; the uploaded bytes are let go of either way."""
     with st.spinner("Looking into it"):
-        here.found, here.problem = None, ""
+        here.found, here.problem, here.entered = None, "", {}
         try:
             here.found = into()
         except UserError as error:
@@ -117,12 +122,12 @@ def _found(here: Coming, found: Found) -> None:
                 st.html(markup.paragraph("Nothing as it is. Train its last layer on films, and bring the result."))
             _another(here)
     with told:
-        _told(found)
+        _told(found, (wanted or found).notes)
         if wanted is not None:
             labelled.section(here, wanted)
 
 
-def _told(found: Found) -> None:
+def _told(found: Found, notes: Sequence[str]) -> None:
     left = len(found.findings)
     scores = f"{found.outputs:,}" + (f", of which {left} are kept" if 0 < left < found.outputs else "")
     pairs = [
@@ -136,41 +141,45 @@ def _told(found: Found) -> None:
     ]
     with export.section("What was found"):
         st.html(markup.facts([(label, value) for label, value in pairs if value]))
-        st.html("".join(markup.remark("note", "", "", note) for note in found.notes))
+        for note in notes:
+            st.html(markup.remark("note", "", "", note))
 
 
 def _fields(here: Coming, found: Found) -> tuple[str, Found | None]:
-    """The name, and what was found as the fields have it; None where that cannot be, which is told."""
-    at = f"coming {here.round}"
+    """The name, and what was found as the fields have it; None where that cannot be, which is told.
+
+    What nobody touched stays a guess, and is told as one.
+    """
+    entered = here.entered
     with export.section("What to keep"):
-        name = st.text_input("Name", library.proposed(found.file, cache.WEIGHTS), key=f"name {at}", max_chars=64)
-        findings = _findings(found, at)
+        key, keep = _bound("name", entered.get("name", library.proposed(found.file, cache.WEIGHTS)))
+        name = st.text_input("Name", key=key, max_chars=64, on_change=draw.kept, args=(key, keep))
+        findings = _findings(here, found)
+        key, keep = _bound("films", entered.get("films", _SEVERAL if found.multi_label else _ONE))
         films = st.radio(
             "A film may have",
             [_SEVERAL, _ONE],
-            index=0 if found.multi_label else 1,
-            key=f"films {at}",
+            key=key,
             horizontal=True,
             help="Several: each score by its own sigmoid. Exactly one: all of them share one softmax.",
+            on_change=draw.kept,
+            args=(key, keep),
         )
-        size, square = st.columns(2)
+        size, fit = st.columns(2)
         with size:
-            side = st.number_input("Side of the film, px", *SIZES, found.input.size, key=f"size {at}")
-        with square:
-            fit = st.selectbox(
-                "Made square by",
-                list(_SQUARES),
-                list(_SQUARES).index(found.input.fit),
-                format_func=lambda each: _SQUARES[each],
-                key=f"square {at}",
-            )
-        greys = list(NORMALISATIONS)
-        grey = st.selectbox(
+            key, keep = _bound("size", entered.get("size", found.input.size))
+            side = st.number_input("Side of the film, px", *SIZES, key=key, on_change=draw.kept, args=(key, keep))
+        with fit:
+            square = entered.get("square", found.input.fit)
+            draw.select("Made square by", list(_SQUARES), square, _keeper("square"), at="coming", words=_square)
+        grey = entered.get("grey", found.normalisation)
+        draw.select(
             "Grey values",
-            greys,
-            greys.index(found.normalisation) if found.normalisation in greys else 0,
-            format_func=lambda each: NORMALISATIONS[each].title,
-            key=f"grey {at}",
+            list(NORMALISATIONS),
+            grey,
+            _keeper("grey"),
+            at="coming",
+            words=lambda each: NORMALISATIONS[each].title,
             help="What the film's black and white become before the first layer; as in its training.",
         )
     wanted = None
@@ -178,33 +187,59 @@ def _fields(here: Coming, found: Found) -> tuple[str, Found | None]:
         wanted = corrected(
             found,
             findings=findings,
-            multi_label=films == _SEVERAL,
+            multi_label=films == _SEVERAL if "films" in entered else None,
             size=int(side),
-            normalisation=grey,
-            square=fit,
+            normalisation=grey if "grey" in entered else None,
+            square=square,
         )
     return name.strip(), wanted
 
 
-def _findings(found: Found, at: str) -> list[str]:
-    """A field with a line for each score; a set of as many fills it."""
-    count = len(found.findings)
+def _findings(here: Coming, found: Found) -> list[str] | None:
+    """A field with a line for each score; a set of as many fills it. None where it is as it was found."""
+    count, entered = len(found.findings), here.entered
     sets = [each for each, names in SETS.items() if len(names) == count]
-    start = list(found.findings)
     if sets:
-        chosen = st.selectbox(
-            "Findings", [_AS_WRITTEN, *sets], key=f"set {at}", help="A known list of as many findings."
-        )
-        start = list(SETS[chosen]) if chosen != _AS_WRITTEN else start
-        at = f"{at} {chosen}"
+        chosen = entered.get("set", _AS_WRITTEN)
+        about = "A known list of as many findings."
+        draw.select("Findings", [_AS_WRITTEN, *sets], chosen, _keep_set, at="coming", help=about)
+    key, keep = _bound("findings", entered.get("findings", "\n".join(found.findings)))
     text = st.text_area(
         f"Findings, one a line, in the order of the {count} scores" if count > 1 else "Finding",
-        "\n".join(start),
-        key=f"findings {at}",
+        key=key,
         height=min(320, 60 + 24 * count),
         label_visibility="collapsed" if sets else "visible",
+        on_change=draw.kept,
+        args=(key, keep),
     )
-    return text.strip("\n").split("\n")
+    return text.strip("\n").split("\n") if "findings" in entered or count > MOST else None
+
+
+def _bound(field: str, value: object) -> tuple[str, Callable[[Session, Any], None]]:
+    """The key of a widget that shows the value, and what keeps what is entered in it: the session, since Streamlit
+    forgets it while the person looks at another page."""
+    return bind(f"coming {field}", value), _keeper(field)
+
+
+def _keeper(field: str) -> Callable[[Session, Any], None]:
+    return partial(_enter, field)
+
+
+def _enter(field: str, here: Session, value: Any) -> None:
+    if here.coming:
+        here.coming.entered[field] = value
+
+
+def _keep_set(here: Session, name: str) -> None:
+    """The set, written into the field below."""
+    if here.coming:
+        here.coming.entered |= {"set": name, "findings": "\n".join(SETS.get(name, ()))}
+        if name not in SETS:
+            del here.coming.entered["findings"]
+
+
+def _square(name: Square) -> str:
+    return _SQUARES[name]
 
 
 def _keep(here: Coming, wanted: Found | None, name: str) -> None:

@@ -67,5 +67,4 @@ def _judged(here: Coming, wanted: Found, found: Polarity) -> None:
 
 
 def _take(here: Coming, wanted: Found, findings: tuple[str, ...] | None, normalisation: str | None) -> None:
-    here.found = corrected(wanted, findings=findings, normalisation=normalisation)
-    here.round += 1
+    here.take(corrected(wanted, findings=findings, normalisation=normalisation))

@@ -69,7 +69,7 @@ def test_what_is_corrected_and_named_is_kept_and_every_command_sees_it(
     assert record["imported"]["left_over"] == ["net.loss.weight"]
     assert record["polarity"] is None
 
-    listed = _core("models").stdout.splitlines()
+    listed = [line for line in _core("models").stdout.splitlines() if not line.startswith("* ")]
     assert listed[-1].startswith("mine ")
     assert "imported, not evaluated here" in listed[-1]
     assert _records(_core("models", "--json"))[-1]["imported"]["file"] == "best.ckpt"
@@ -153,3 +153,13 @@ def test_ones_own_are_renamed_and_removed(file: Path) -> None:
     assert _records(_core("models", "--remove", "ours", "--json")) == [{"removed": "ours"}]
     assert library.own() == []
     assert "comes with Lightbox" in _core("models", "--remove", "small-cnn").stderr
+
+
+def test_what_was_just_answered_is_not_asked_again(file: Path) -> None:
+    asked = _core("import", file).stdout
+    answered = _core("import", file, "--findings", "covid,normal", "--single-label", "--size", 64, "--name", "r18")
+
+    assert "does not name its outputs" in asked
+    assert "one finding a film is a guess" in " ".join(asked.split())
+    assert answered.exit_code == 0
+    assert "  ! " not in answered.stdout

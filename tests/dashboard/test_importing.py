@@ -1,6 +1,7 @@
 """Bringing a checkpoint on the Models page: found, corrected, tested, kept, read with, renamed, removed."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 
 from core.evaluate import polarity as judging
 from core.models import library
-from dashboard import cache, paths
+from core.models.findings import CHESTXRAY14, CHEXPERT14
+from dashboard import cache, draw, paths
 from tests.dashboard.conftest import Desk
 from tests.models.importers.files import labelled, made, prefixed, stored
 
@@ -192,3 +194,79 @@ def test_who_does_not_sit_at_this_machine_names_no_path_on_it_and_changes_no_mod
     page.press("Keep it")
     assert page.headings == ["best"]
     assert "Rename" not in [each.label for each in page.app.button]
+
+
+def test_what_was_entered_is_there_again_after_a_look_at_another_page(checkpoint: bytes) -> None:
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    page.bring("best.ckpt", checkpoint)
+    page.enter("Name", "mine").enter("Findings", "covid\npneumonia\nnormal").run()
+    page.number("Side of the film, px", 64)
+    page.app.radio[0].set_value("several findings, or none")
+    page.run()
+    page.choose("Made square by", "pad")
+    page.choose("Grey values", "unit")
+
+    page.app.switch_page("views/read.py")
+    page.run()
+    page.app.switch_page("views/models.py")
+    page.run()
+
+    assert page.headings == ["best.ckpt"]
+    [findings] = page.app.main.text_area
+    assert findings.value == "covid\npneumonia\nnormal"
+    page.press("Keep it")
+    card = library.place("mine", cache.WEIGHTS) / "mine.json"
+    told = json.loads(card.read_text("utf-8"))
+    assert (told["findings"], told["multi_label"]) == (["covid", "pneumonia", "normal"], True)
+    assert (told["input"]["size"], told["input"]["fit"]) == (64, "pad")
+    assert told["imported"]["notes"] == []
+
+
+def test_a_guess_goes_when_it_is_answered(checkpoint: bytes) -> None:
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    page.bring("best.ckpt", checkpoint)
+    assert "does not name its outputs" in page.html
+    assert "one finding a film is a guess" in page.html
+
+    page.enter("Findings", "covid\npneumonia\nnormal").run()
+    assert "does not name its outputs" not in page.html
+    page.app.radio[0].set_value("several findings, or none")
+    page.run()
+    assert "is a guess." not in page.html.split("What was found")[1]
+
+
+def test_a_set_of_findings_fills_the_field_and_as_written_brings_back_what_was_found(tmp_path: Path) -> None:
+    path = stored(made("resnet18", 14).state_dict(), tmp_path / "w.pt")
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    page.enter("Or its path", str(path)).press("Look into it")
+
+    page.choose("Findings", "chexpert14")
+    assert page.app.main.text_area[0].value == "\n".join(CHEXPERT14)
+    assert "14 outputs are taken for" not in page.html
+    page.choose("Findings", "as written")
+    assert page.app.main.text_area[0].value == "\n".join(CHESTXRAY14)
+    assert "14 outputs are taken for" in page.html
+
+
+def test_why_a_file_was_refused_goes_while_the_next_one_is_looked_into(
+    checkpoint: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+    page.bring("evil.pt", b"no checkpoint")
+    assert len(page.errors) == 1
+    told: list[str] = []
+    problem = draw.problem
+
+    def heard(sentence: str) -> None:
+        told.append(sentence)
+        problem(sentence)
+
+    monkeypatch.setattr(draw, "problem", heard)
+    page.bring("best.ckpt", checkpoint)
+
+    assert page.headings == ["best.ckpt"]
+    assert told == []  # nor in the run that looked into it

@@ -38,7 +38,8 @@ class Found:
     multi_label, input, thresholds: as in a Checkpoint.
     stripped:    what stood before the layers' names, and under which name they lay in the file.
     left_over:   names in the file that the network does not need.
-    notes:       what a reader has to know, a sentence each.
+    facts:       what a reader has to know, a sentence each.
+    guesses:     as in a Proposal; those that a person answered are gone.
     weights:     our names -> float32 tensors.
     judged:      what labelled films said of it as it stands here, a sentence each; empty where none were asked.
     """
@@ -57,9 +58,15 @@ class Found:
     thresholds: Mapping[str, float]
     stripped: tuple[str, ...]
     left_over: tuple[str, ...]
-    notes: tuple[str, ...]
+    facts: tuple[str, ...]
+    guesses: Mapping[str, str]
     weights: Mapping[str, Tensor]
     judged: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know, and what is still a guess, a sentence each."""
+        return (*self.facts, *self.guesses.values())
 
     @property
     def title(self) -> str:
@@ -169,7 +176,8 @@ def inspect(path: Path, *, name: str | None = None) -> Found:
         left_over=tuple(
             shown(key) for key in found.left_over if not (proposal.thresholds and key.endswith(THRESHOLDS))
         ),
-        notes=proposal.notes,
+        facts=proposal.notes,
+        guesses=proposal.guesses,
         weights=_converted(found, tensors, proposal.kept or tuple(range(found.outputs))),
     )
 
@@ -217,12 +225,14 @@ def corrected(
             f"{found.file} gives one score, which alone would always be certain. It is a finding that is there or not: "
             "several findings a film, or none."
         )
+    given = {"findings": findings, "multi_label": multi_label, "normalisation": normalisation}
     points = [found.thresholds.get(finding) for finding in found.findings]
     return replace(
         found,
         judged=(),
         findings=wanted,
         named=found.named or findings is not None,
+        guesses={about: told for about, told in found.guesses.items() if given[about] is None},
         multi_label=several,
         input=input,
         thresholds={finding: point for finding, point in zip(wanted, points, strict=False) if point is not None},

@@ -33,6 +33,8 @@ class Proposal:
     multi_label: True for a sigmoid each, False for one softmax.
     thresholds:  finding -> operating point that the file holds.
     notes:       what a reader has to know, a sentence each.
+    guesses:     of what is a mere guess, by the name of the correction that answers it (found.corrected), a sentence
+                 each.
     """
 
     layout: str
@@ -43,6 +45,7 @@ class Proposal:
     input: Input
     thresholds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    guesses: Mapping[str, str] = field(default_factory=dict)
 
 
 def propose(fit: Fit, tensors: Mapping[str, Tensor], lists: Mapping[str, tuple[str, ...]]) -> Proposal:
@@ -59,6 +62,7 @@ def propose(fit: Fit, tensors: Mapping[str, Tensor], lists: Mapping[str, tuple[s
         return _xrayvision(fit, points)
     plain = Input(size=entry.size, channels=1 if fit.channels == 1 else 3, filter="bilinear")
     notes: list[str] = []
+    guesses: dict[str, str] = {}
     if fit.channels == 3 and entry.name == "inception-v3":
         wanted = normalised(plain, "signed")
         notes.append(
@@ -68,7 +72,7 @@ def propose(fit: Fit, tensors: Mapping[str, Tensor], lists: Mapping[str, tuple[s
         wanted = normalised(plain, "imagenet")
     else:
         wanted = normalised(plain, "unit")
-        notes.append(
+        guesses["normalisation"] = (
             "The file does not say which grey values it was trained on: black 0 and white 1 are a guess. "
             "Labelled films can tell."
         )
@@ -80,24 +84,24 @@ def propose(fit: Fit, tensors: Mapping[str, Tensor], lists: Mapping[str, tuple[s
     if alike:
         key, words = next(iter(alike.items()))
         notes.append(f"The findings stand in the file, under {key}.")
-        return _of(fit, entry.title, words, wanted, notes, named=True)
+        return _of(fit, entry.title, words, wanted, notes, guesses, named=True)
     if fit.outputs == len(CHESTXRAY14):
-        notes.append(
+        guesses["findings"] = (
             "14 outputs are taken for the findings of ChestX-ray14 in their official order, as in CheXNet. CheXpert "
             "has 14 labels, too (set chexpert14)."
         )
         old = fit.spelling == "as torch did before 2018"
         chexnet = entry.name == "densenet121" and fit.channels == 3
         layout = f"CheXNet ({entry.title}{', names of 2017' if old else ''})" if chexnet else entry.title
-        return _of(fit, layout, CHESTXRAY14, wanted, notes, named=True)
+        return _of(fit, layout, CHESTXRAY14, wanted, notes, guesses, named=True)
     if fit.outputs == IMAGENET:
         notes.append(
             "Its 1,000 outputs are those of ImageNet: dogs, tools and vehicles. It knows no finding, and cannot be "
             "kept as a classifier of radiographs before its last layer was trained anew."
         )
-        return _of(fit, f"{entry.title} of ImageNet", (), wanted, notes, named=True)
-    notes.append("The file does not name its outputs. Name them in the order in which they were trained.")
-    return _of(fit, entry.title, _numbered(fit.outputs), wanted, notes, named=False)
+        return _of(fit, f"{entry.title} of ImageNet", (), wanted, notes, guesses, named=True)
+    guesses["findings"] = "The file does not name its outputs. Name them in the order in which they were trained."
+    return _of(fit, entry.title, _numbered(fit.outputs), wanted, notes, guesses, named=False)
 
 
 def is_name(finding: str) -> bool:
@@ -105,14 +109,25 @@ def is_name(finding: str) -> bool:
     return 0 < len(finding.strip()) <= LONGEST and finding.isprintable() and "," not in finding
 
 
-def _of(fit: Fit, layout: str, findings: tuple[str, ...], input: Input, notes: list[str], *, named: bool) -> Proposal:
+def _of(
+    fit: Fit,
+    layout: str,
+    findings: tuple[str, ...],
+    input: Input,
+    notes: list[str],
+    guesses: dict[str, str],
+    *,
+    named: bool,
+) -> Proposal:
     several = not 1 < fit.outputs <= _FEW
     if fit.outputs == 1:
         notes.append("One output: how likely the finding is, by a sigmoid.")
     elif fit.outputs not in (len(CHESTXRAY14), IMAGENET):
         what = "several findings a film" if several else "one finding a film"
-        notes.append(f"Whether its outputs exclude each other does not stand in the file; {what} is a guess.")
-    return Proposal(layout, findings, tuple(range(len(findings))), named, several, input, {}, tuple(notes))
+        told = f"Whether its outputs exclude each other does not stand in the file; {what} is a guess."
+        guesses["multi_label"] = told
+    kept = tuple(range(len(findings)))
+    return Proposal(layout, findings, kept, named, several, input, notes=tuple(notes), guesses=guesses)
 
 
 def _xrayvision(fit: Fit, points: Tensor | None) -> Proposal:

@@ -260,3 +260,26 @@ def test_one_of_our_own_is_sent_to_its_card(tmp_path: Path) -> None:
 def test_a_network_of_which_xrayvision_trained_no_output_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadCheckpoint, match="None of the network's outputs has an operating point"):
         _xrayvision(tmp_path, (float("nan"),) * 18)
+
+
+def test_what_a_person_answered_is_no_guess_any_more_and_the_rest_stays_one(tmp_path: Path) -> None:
+    found = inspect(stored(made("resnet18", 3).state_dict(), tmp_path / "r18.pth"))
+    unnamed, guessed = found.notes
+
+    assert unnamed.startswith("The file does not name its outputs.")
+    assert guessed.endswith("one finding a film is a guess.")
+    assert corrected(found, findings=["covid", "pneumonia", "normal"], size=64).notes == (guessed,)
+    assert corrected(found, multi_label=False).notes == (unnamed,)
+    answered = corrected(found, findings=["covid", "pneumonia", "normal"], multi_label=True)
+    assert answered.notes == ()
+    assert answered.card()["imported"]["notes"] == []
+
+
+def test_fourteen_outputs_and_grey_values_are_guesses_until_they_are_given(tmp_path: Path) -> None:
+    found = inspect(stored(made("densenet121", 14, channels=1).state_dict(), tmp_path / "w.pth"))
+    fourteen, greys = sorted(found.notes)
+
+    assert fourteen.startswith("14 outputs are taken for")
+    assert greys.startswith("The file does not say which grey values")
+    assert corrected(found, findings=CHESTXRAY14).notes == (greys,)
+    assert corrected(found, normalisation="unit").notes == (fourteen,)
