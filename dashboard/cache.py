@@ -364,9 +364,9 @@ def agreements(
 
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)
-def told(radiograph: Radiograph, tiles: tuple[Tile, ...]) -> Words:
-    """Where the tiles agree and where not, in sentences."""
-    return disagreement(radiograph, tiles, ground=_places(radiograph, tiles[0].explanation.cleaning))
+def told(radiograph: Radiograph, tiles: tuple[Tile, ...], named: bool = False) -> Words:
+    """Where the tiles agree and where not, in sentences; named: as in `disagreement`."""
+    return disagreement(radiograph, tiles, ground=_places(radiograph, tiles[0].explanation.cleaning), named=named)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)

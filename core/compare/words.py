@@ -42,7 +42,12 @@ class Words:
 
 
 def disagreement(
-    radiograph: Radiograph, tiles: Sequence[Tile], *, ground: Places | None = None, matrix: Matrix | None = None
+    radiograph: Radiograph,
+    tiles: Sequence[Tile],
+    *,
+    ground: Places | None = None,
+    matrix: Matrix | None = None,
+    named: bool = False,
 ) -> Words:
     """Where the tiles agree and disagree, in sentences; the same tiles always give the same ones.
 
@@ -51,6 +56,7 @@ def disagreement(
 
     ground: the film's places, where the caller has them already; found with the cleaning of the first map otherwise.
     matrix: the agreement of the maps, where the caller has it already.
+    named:  whether each tile is called by its name throughout: "both" would mislead where others are in sight.
     Raises: BadData if a map is not of this film; ValueError without a tile.
     """
     if not tiles:
@@ -59,16 +65,22 @@ def disagreement(
     gazes = tuple(gaze(ground, tile.explanation) for tile in tiles)
     notes = "No lungs were found on this film, so places are named by the film alone." if ground.reason else ""
     return Words(
-        says=_says(tiles),
-        looks=_looks(tiles, gazes),
+        says=headline(tiles, named=named),
+        looks=_looks(tiles, gazes, named),
         shared=_shared(tiles, matrix or agreement_matrix(radiograph, [tile.explanation for tile in tiles])),
         notes=notes,
         gazes=gazes,
     )
 
 
-def _says(tiles: Sequence[Tile]) -> str:
-    """What is found, and what the maps are of where that is something else."""
+def headline(tiles: Sequence[Tile], *, told: Sequence[Tile] = (), named: bool = False) -> str:
+    """What the networks of all tiles find, and what the maps are of where that is something else.
+
+    "A, B and C say covid (0.78, 0.92, 0.70), D says normal (0.61)."
+
+    told:  some of the tiles, where maps of different findings are told of these alone; of all by default.
+    named: as in `disagreement`.
+    """
     if len({tile.checkpoint.key for tile in tiles}) == 1:
         who = ["The network"]
         tiles_told: Sequence[Tile] = tiles[:1]
@@ -79,11 +91,11 @@ def _says(tiles: Sequence[Tile]) -> str:
         groups.setdefault(tile.says, []).append(index)
     parts = []
     for said, members in groups.items():
-        subject = _subject([who[index] for index in members], of=len(who))
+        subject = _subject([who[index] for index in members], of=0 if named else len(who))
         verb = ("says" if said else "finds") if len(members) == 1 else ("say" if said else "find")
         parts.append(f"{subject} {verb} {_found(said, [tiles_told[index] for index in members])}")
     sentence = f"{_joined(parts)}."
-    return f"{sentence} {_explained(tiles)}".strip()
+    return f"{sentence} {_explained(tiles, told or tiles)}".strip()
 
 
 def _found(said: str, tiles: Sequence[Tile]) -> str:
@@ -93,10 +105,10 @@ def _found(said: str, tiles: Sequence[Tile]) -> str:
     return f"nothing (likeliest: {', '.join(likeliest)})"
 
 
-def _explained(tiles: Sequence[Tile]) -> str:
-    """What the maps are of; empty where it is what the networks say."""
+def _explained(tiles: Sequence[Tile], some: Sequence[Tile]) -> str:
+    """What the maps are of, those of some tiles alone where they differ; empty where it is what the networks say."""
     asked = [tile.explanation.finding for tile in tiles]
-    if all(tile.says == finding for tile, finding in zip(tiles, asked, strict=True)):
+    if all(tile.says == tile.explanation.finding for tile in (tiles if len(set(asked)) == 1 else some)):
         return ""
     if len(set(asked)) == 1:
         same = len({tile.checkpoint.key for tile in tiles}) == 1
@@ -105,12 +117,12 @@ def _explained(tiles: Sequence[Tile]) -> str:
         return f"{what} of {words(asked[0])} ({likely})."
     told = [
         f"{tile.name}'s {'map is ' if index == 0 else ''}of {words(finding)} ({_probability(tile, finding)})"
-        for index, (tile, finding) in enumerate(zip(tiles, asked, strict=True))
+        for index, (tile, finding) in enumerate((tile, tile.explanation.finding) for tile in some)
     ]
     return f"{_joined(told)}."
 
 
-def _looks(tiles: Sequence[Tile], gazes: Sequence[Gaze]) -> str:
+def _looks(tiles: Sequence[Tile], gazes: Sequence[Gaze], named: bool) -> str:
     plain = [
         _explains(tile) and len(_told(found)) == 1 and not found.even for tile, found in zip(tiles, gazes, strict=True)
     ]
@@ -118,7 +130,7 @@ def _looks(tiles: Sequence[Tile], gazes: Sequence[Gaze]) -> str:
     if len(tiles) > 1 and len(told) == 1 and all(plain) and not any(math.isnan(found.share) for found in gazes):
         shares = _listed([_percent(found.share) for found in gazes])
         at = "most at" if min(found.share for found in gazes) < _MOST else "at"
-        who = _subject([tile.name for tile in tiles], of=len(tiles))
+        who = _subject([tile.name for tile in tiles], of=0 if named else len(tiles))
         return f"{who} look {at} {told.pop()} ({shares} of their heat)."
     clauses: list[str] = []
     before = ""

@@ -9,19 +9,20 @@ import streamlit as st
 
 from core.compare.maps import TITLES
 from core.compare.tile import Tile as Answered
+from core.compare.words import headline
 from core.types import Radiograph
 from dashboard import cache, draw, markup
 from dashboard.compare.board import Placed
 from dashboard.compare.pair import chosen
 from dashboard.state import Session, session
 
-_FEW = 3  # tiles that one sentence can tell of; of more it tells of the chosen two
+_FEW = 3  # tiles of whose maps one sentence can tell; of more it tells of the chosen two
 _LESS = ("distance_px", "distance_mm")  # figures of which less means more alike
 _SHADE = 0.55  # of the accent, behind a figure of 1
 
 
 def words(radiograph: Radiograph, tiles: Sequence[Placed]) -> None:
-    """What the networks say and where the maps look, highlighted; its room is kept until the maps are there."""
+    """What all networks say and where the maps look, highlighted; its room is kept until the maps are there."""
     pair = chosen(tiles)
     told = tiles if len(tiles) <= _FEW or pair is None else pair
     answers = [placed.answer for placed in told]
@@ -32,14 +33,16 @@ def words(radiograph: Radiograph, tiles: Sequence[Placed]) -> None:
             coming = any(placed.asked for placed in told)
             st.html(box(broken or "Where the maps agree is told when they are there." * coming, quiet=True))
         else:
-            _words(radiograph, tuple(found))
+            _words(radiograph, tuple(found), tuple(placed.answer for placed in tiles if placed.answer))
 
 
 @st.fragment(parallel=True)
-def _words(radiograph: Radiograph, answers: tuple[Answered, ...]) -> None:
+def _words(radiograph: Radiograph, answers: tuple[Answered, ...], board: tuple[Answered, ...]) -> None:
+    some = len(answers) < len(board)
     with draw.shown():
-        found = cache.told(radiograph, answers)
-        st.html(box(found.says, found.looks, f"{found.shared} {found.notes}".strip()))
+        found = cache.told(radiograph, answers, named=some)
+        says = headline(board, told=answers) if some else found.says
+        st.html(box(says, found.looks, f"{found.shared} {found.notes}".strip()))
 
 
 def box(*parts: str, quiet: bool = False) -> str:

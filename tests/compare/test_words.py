@@ -10,7 +10,7 @@ import pytest
 
 from core.compare.grid import whole
 from core.compare.places import Gaze, Places, gaze, places
-from core.compare.words import disagreement
+from core.compare.words import disagreement, headline
 from core.errors import BadData
 from core.evaluate.manifest import mask
 from core.evaluate.manifest import radiograph as film_of
@@ -340,3 +340,27 @@ def test_on_real_films_the_outlined_lungs_are_called_by_the_patients_side(real_f
     assert len(called) == 16
     assert all(right for right, _ in called)
     assert min(lungs for _, lungs in called) > 0.75
+
+
+def test_of_many_tiles_it_is_said_who_finds_what_and_two_of_them_are_called_by_name() -> None:
+    map_ = quarters(1, 0, 0, 0)
+    normal = {"pneumonia": 0.1, "covid": 0.05, "normal": 0.85}
+    said = {"A": SURE, "B": ALSO, "C": SURE, "D": ALSO, "E": normal}
+    five = [tile(name, map_, dict(likely)) for name, likely in said.items()]
+
+    assert headline(five, told=five[:2]) == (
+        "A, B, C and D say pneumonia (0.81, 0.77, 0.81, 0.77), E says normal (0.85). "
+        "The maps are of pneumonia (0.81, 0.77, 0.81, 0.77, 0.10)."
+    )
+    assert headline(five[:4], told=five[:2]) == "All say pneumonia (0.81, 0.77, 0.81, 0.77)."
+    looks = disagreement(FILM, five[:2], ground=ground(), named=True).looks
+    assert looks == "A and B look at the right lower lung (100 % and 100 % of their heat)."
+
+
+def test_of_many_tiles_with_maps_of_what_each_finds_nothing_is_said_of_the_maps() -> None:
+    a, e = quarters(1, 0, 0, 0), dataclasses.replace(quarters(1, 0, 0, 0), finding="covid")
+    four = [tile(name, a, dict(SURE)) for name in "ABC"] + [tile("E", e, dict(OTHER))]
+
+    assert headline(four, told=four[:2]) == "A, B and C say pneumonia (0.81, 0.81, 0.81), E says covid (0.70)."
+    crossed = [*four[:3], tile("E", e, dict(SURE))]
+    assert headline(crossed, told=crossed[2:]).endswith("C's map is of pneumonia (0.81), E's of covid (0.19).")
