@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from core.compare.figures import Pair
     from core.compare.panel import Panel
     from core.compare.row import Compared
+    from core.evaluate.intervals import Estimate
 
 _LONGEST = 40  # characters of a film's name in the table
 _WORDS = 5  # films of which sentences are printed
@@ -116,8 +117,8 @@ def _figures(found: "Comparison") -> str:
     if len(found.panel.names) > 2:
         rows.append(["not all find the same", weighed(whole.flips.card()), str(whole.n)])
         if whole.fleiss:
-            rows.append(["Fleiss' kappa", weighed(whole.fleiss.card()), str(whole.n)])
-        rows += [[f"  of {finding}", weighed(each.card()), str(each.n)] for finding, each in whole.fleisses.items()]
+            rows.append(["Fleiss' kappa", _kappa(whole.fleiss), str(whole.n)])
+        rows += [[f"  of {finding}", _kappa(each), str(each.n)] for finding, each in whole.fleisses.items()]
     parts = [people + (f", {whole.labelled} with labels" if whole.labelled else "")]
     parts += [options.table(rows)] if len(rows) > 1 else []
     return "\n\n".join([*parts, *(_pair(pair) for pair in whole.pairs)])
@@ -128,12 +129,12 @@ def _pair(pair: "Pair") -> str:
     names = [f"{pair.first} and {pair.second}", "do not find the same"]
     kappas = {"Cohen's kappa": pair.kappa} if pair.kappa else {}
     kappas |= {f"  of {finding}": each for finding, each in pair.kappas.items()}
-    kappas |= {title: pair.maps[name] for name, title in _MAPS.items()}
+    maps = {title: pair.maps[name] for name, title in _MAPS.items()}
     if pair.maps["distance_mm"].n:
-        kappas["distance of the maxima, mm"] = pair.maps["distance_mm"]
-    for title, each in kappas.items():
-        names.append(title)
-        rows.append([weighed(each.card()), str(each.n)])
+        maps["distance of the maxima, mm"] = pair.maps["distance_mm"]
+    names += [*kappas, *maps]
+    rows += [[_kappa(each), str(each.n)] for each in kappas.values()]
+    rows += [[weighed(each.card()), str(each.n)] for each in maps.values()]
     return "\n\n".join(
         part
         for part in (
@@ -143,6 +144,14 @@ def _pair(pair: "Pair") -> str:
         )
         if part
     )
+
+
+def _kappa(kappa: "Estimate") -> str:
+    """With its interval, or why there is none."""
+    from core.compare.figures import without_interval
+
+    why = without_interval(kappa)
+    return f"{kappa.value:.3f} ({why})" if why else weighed(kappa.card())
 
 
 def _rights(pair: "Pair") -> str:

@@ -63,6 +63,8 @@ class Pair:
 class Figures:
     """Over all films; intervals are over resampled patients.
 
+    Of a kappa that all resamples have alike there is no interval: low and high are NaN.
+
     n, patients, labelled: films, whose they are, and those with a label.
     flips:   share of the films of which not all networks find the same.
     pairs:   of networks, in the order of the panel.
@@ -157,6 +159,7 @@ def _pair(panel: Panel, rows: Sequence[Compared], answers: _Answers, i: int, j: 
     estimates = [
         Estimate(float(value), float(low), float(high), n) for (value, low, high), n in zip(drawn, counts, strict=True)
     ]
+    estimates[: 1 + len(findings)] = map(_unsure, estimates[: 1 + len(findings)])
     differ = (first != second).any(axis=1)
     pair = Pair(
         panel.names[i],
@@ -189,7 +192,19 @@ def _judged(pair: Pair, findings: Sequence[str], answers: _Answers, i: int, j: i
 def _fleiss(said: NDArray[np.intp], categories: int, patients: NDArray[np.str_], repeats: int) -> Estimate:
     drawn = bands(lambda films: np.array([fleiss(said[films], categories)]), patients, repeats=repeats)
     value, low, high = (float(each[0]) for each in drawn)
-    return Estimate(value, low, high, len(said))
+    return _unsure(Estimate(value, low, high, len(said)))
+
+
+def _unsure(kappa: Estimate) -> Estimate:
+    """Without its interval where all resamples give the same: one of no width would claim that this is certain."""
+    return replace(kappa, low=math.nan, high=math.nan) if math.isclose(kappa.low, kappa.high, abs_tol=1e-9) else kappa
+
+
+def without_interval(kappa: Estimate) -> str:
+    """Why a kappa has no interval, in words; empty where it has one, or is itself unknown."""
+    if math.isnan(kappa.value) or not math.isnan(kappa.low):
+        return ""
+    return f"{'all agree; ' if math.isclose(kappa.value, 1) else ''}no interval can be had"
 
 
 def _notes(answers: _Answers, patients: NDArray[np.str_], pairs: Sequence[Pair]) -> list[str]:

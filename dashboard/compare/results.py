@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.commands.comparison import csv_of
 from core.compare.cohort import Comparison
-from core.compare.figures import Figures
+from core.compare.figures import Figures, without_interval
 from core.compare.maps import TITLES, lettered
 from core.compare.row import Compared
 from core.compare.significance import FEWEST, DeLong, McNemar
@@ -220,7 +220,9 @@ def _weighed(figure: Estimate | None, *, per_cent: bool = False, few: bool = Fal
         return "–"
     form = "{:.0%}" if per_cent else "{:.0f}" if abs(figure.value) >= 10 else "{:.2f}"
     value = form.format(figure.value)
-    interval = f"{form.format(figure.low)} to {form.format(figure.high)}" if not isnan(figure.low) else "no interval"
+    interval = f"{form.format(figure.low)} to {form.format(figure.high)}" if not isnan(figure.low) else ""
+    if not interval:
+        return f"{value} ({without_interval(figure)})".replace("-", "−")
     told = f"{interval} ({value})" if few else f"{value} ({interval})"
     return told.replace("-", "−").replace("%", " %")
 

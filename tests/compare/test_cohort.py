@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from torch import nn
 
+from core.commands.comparison import told
 from core.compare.cohort import Case, apart, cases, compare, gather, read
+from core.compare.figures import without_interval
 from core.compare.panel import answers, panel
 from core.compare.row import Compared
 from core.compare.tile import Tile
 from core.errors import BadData, BadSetting, Stopped, Unfit, UnknownName, UnreadableFile
+from core.evaluate.intervals import Estimate
 from core.evaluate.manifest import read as read_manifest
 from core.types import Cleaning, Origin, Radiograph
 from core.work import Work
@@ -328,3 +331,23 @@ def test_labels_are_matched_whatever_their_case() -> None:
 
     assert isinstance(row, Compared)
     assert row.labels == ("covid", "other")
+
+
+def test_networks_that_agree_on_all_films_have_a_kappa_and_no_interval() -> None:
+    films = [case(f"{n}", 250 - n, 10) for n in range(6)] + [case(f"{6 + n}", 10, 250 - n) for n in range(6)]
+    twin = known.classifier("twin", {"covid": (8.0, 0.0), "normal": (0.0, 8.0)})
+    found = compare([A, twin, C], films, cleaning=WHOLE, repeats=20)
+
+    assert found.figures is not None
+    same, other, _ = found.figures.pairs
+    assert same.kappa is not None
+    assert (same.kappa.value, without_interval(same.kappa)) == (1, "all agree; no interval can be had")
+    assert same.kappa.card() == {"value": 1.0, "low": None, "high": None, "n": 12}
+    assert without_interval(same.kappas["covid"]) == "all agree; no interval can be had"
+    assert other.kappa is not None
+    assert without_interval(other.kappa) == ""  # C says the opposite, and how often chance does hangs on the films
+    assert without_interval(Estimate(0, math.nan, math.nan, 12)) == "no interval can be had"
+    assert found.figures.fleiss is not None
+    [kappa, *_] = [line for line in told(found, 0).splitlines() if line.startswith("Cohen's kappa")]
+    assert "1.000 (all agree; no interval can be had)" in kappa
+    assert without_interval(Estimate(0.5, 0.2, 0.8, 12)) == ""
