@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.layers.passage import CARRIED, Carried, Passage
+from core.layers.passage import CARRIED, Passage, units_told, unspoken
 from core.models.findings import words
 from core.types import Checkpoint, Explanation, Radiograph
 from dashboard import cache, draw, markup, waiting
@@ -94,32 +94,29 @@ def _figures(each: Passage) -> str:
     rows = [
         ("for it", f"{own.speaks:.2f}"),
         ("against", f"{own.against:.2f}".replace("-", "−")),
-        (f"{CARRIED:.0%} on".replace("%", " %"), _units(own)),
+        (f"{CARRIED:.0%} on".replace("%", " %"), units_told(own)),
     ]
     if each.lrp:
-        rows.append(("by LRP on", _units(each.lrp) if each.lrp.carriers else "none"))
+        rows.append(("by LRP on", units_told(each.lrp)))
     return markup.facts(rows)
-
-
-def _units(found: Carried) -> str:
-    return f"{found.carriers} of {found.units}"
 
 
 def _told(found: tuple[Passage, ...], finding: str, why: str) -> str:
     """How to read the columns."""
     first, last = found[0].gradient, found[-1].gradient
     few = (
-        f"{CARRIED:.0%} of what speaks for {words(finding)} is carried by {_units(first)} units of {found[0].stage} "
-        f"and by {_units(last)} of {found[-1].stage}."
-    ).replace("%", " %")
+        f"{100 * CARRIED:.0f} % of what speaks for {words(finding)} is carried by {units_told(first)} units of "
+        f"{found[0].stage} and by {units_told(last)} of {found[-1].stage}."
+    )
     lrp = (
         f"Layer-wise relevance propagation cannot be had: {why}"
         if why
         else "LRP deals the whole score out again at every stage; what speaks for and against adds up to the same."
     )
+    none = "".join(f" {each}" for each in unspoken(found, words(finding)))
     return (
-        f"For and against: activation × gradient of all units, in logits. {few} {lrp} Each map is on its own scale; at "
-        "early stages gradients are noisy."
+        f"For and against: activation × gradient of all units, in logits. {few} {lrp}{none} Each map is on its own "
+        "scale; at early stages gradients are noisy."
     )
 
 
