@@ -14,7 +14,7 @@ from dashboard.models.plots import Mark
 
 _FIRST, _SECOND = "densenet121-plain", "densenet121-lungs"
 _OUT, _ONLY, _HEAT = "AUC, lungs blacked out", "AUC, only the lungs left", "Grad-CAM inside the lungs"
-_INSIDE, _LEFT_OUT = "AUC, inside", " left out (another network)"
+_INSIDE, _LEFT_OUT = "AUC, inside", " left out *"
 _Row = tuple[str, Estimate | None, Estimate | None]  # what is compared, and the figure of either card
 
 
@@ -113,7 +113,7 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
     ]
     exported = [
         {
-            "figure": name,
+            "figure": name.replace(_LEFT_OUT, " left out (another network)"),  # a table has no footnote
             **export.columns(left, f"{first.name}_"),
             **export.columns(right, f"{second.name}_"),
         }
@@ -125,7 +125,7 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
         with picture:
             if marks:
                 export.chart(
-                    plots.intervals(marks, quantity="Ticks: chance, or the share that an even map would have"),
+                    plots.intervals(marks, quantity="Ticks: chance, or the share of an even map. * another network"),
                     name=f"{first.name} against {second.name}",
                     alt="; ".join(f"{mark.series}, {mark.row}: {words(mark.figure)}" for mark in marks),
                 )
@@ -153,7 +153,7 @@ def _strangers(first: Checkpoint, second: Checkpoint, compared: Sequence[_Row]) 
         return ""
     one, two = anew(first), anew(second)
     told = f"{one}, by the recipe of each" if one == two else f"{one} ({first.name}); {two} ({second.name})"
-    return f"Left out: of {told}."
+    return f"* Left out: of {told}."
 
 
 def _even(card: Checkpoint, row: str) -> float | None:

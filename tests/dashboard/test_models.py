@@ -27,7 +27,7 @@ BARE = {
     "temperature": 1.0,
     "sha256": "ab" * 32,
 }
-LEFT_OUT = " left out (another network)"
+LEFT_OUT = " left out *"
 PARTS = ("Before you believe it", "Purpose and data", "Figures", "Training")
 
 
@@ -245,8 +245,8 @@ def test_each_row_of_the_comparison_names_one_set_of_films_for_both_sides() -> N
 
     # The lowest of the first is "one", of the second "two"; "grown" has one film more for the second.
     assert found == [
-        ("AUC, nih left out (another network)", 0.59, 0.52, 505, 505),
-        ("AUC, ieee8023 left out (another network)", 0.55, 0.61, 398, 398),
+        ("AUC, nih left out *", 0.59, 0.52, 505, 505),
+        ("AUC, ieee8023 left out *", 0.55, 0.61, 398, 398),
     ]
     assert [name for name, *_ in compare.rows(first, second) if LEFT_OUT in name] == [each[0] for each in found]
 
