@@ -57,6 +57,11 @@ def densenet121_s16(findings: int, channels: int) -> Network:
 
     It has densenet121's parameters under the same names, so each takes the other's weights; a forward has 11 % more
     multiplications (3.07 against 2.75 billion at 224 px).
+
+    More of its Grad-CAM lies in the lungs at the same AUC, so the shipped twins have it. densenet121-plain trained on
+    for 75 steps with and without that pooling, 400 test films: macro AUC 0.973 at stride 16, 0.975 at stride 32; in the
+    dilated lungs 0.74 (0.73 to 0.75) against 0.69 (0.67 to 0.70), 170 films with a mask. Begun at stride 16, so stride
+    32 had only those steps to settle.
     """
     network = densenet121(findings, channels)
     network.features.get_submodule("transition3").pool = nn.Identity()
