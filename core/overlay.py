@@ -31,9 +31,9 @@ OPACITY = 0.45
 SEQUENTIAL = ("inferno", "viridis", "cividis", "magma")
 # Dark in the middle, so that they read over a dark film; blue or green against, orange, red or purple for the finding.
 DIVERGING = ("managua_r", "berlin", "vanimo_r")
-# Okabe and Ito 2008, and Tol's wine (white would hide the film): told apart by all kinds of colour vision. A region is
+# Okabe and Ito 2008: told apart by all kinds of colour vision; and a mint, where white would hide the film. A region is
 # no finding: the colours that stand for covid, pneumonia and normal everywhere come last.
-REGIONS = ("#cc79a7", "#f0e442", "#0072b2", "#d55e00", "#882255", "#56b4e9", "#009e73", "#e69f00")
+REGIONS = ("#cc79a7", "#f0e442", "#0072b2", "#d55e00", "#aaffc3", "#56b4e9", "#009e73", "#e69f00")
 NOTICE = "For research and teaching. Not for diagnosis."
 DRAWN = "Drawn phantom, not a person's film."
 
