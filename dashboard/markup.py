@@ -26,6 +26,11 @@ _SHARED = {finding.lower() for finding in CHESTXRAY14} - _FIXED.keys()
 _ICONS = {"ok": "check_circle", "note": "info", "warning": "warning"}
 
 
+def signed(value: float, digits: int = 2) -> str:
+    """The number with its sign: "+0.25", "−0.25"."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
 def colour(finding: str) -> str:
     """The finding's own colour; the same for the same name, whatever the model."""
     name = finding.lower()

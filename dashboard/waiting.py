@@ -50,14 +50,16 @@ def room(*asked: Asked[Any], name: str, key: str, height: int) -> Iterator[tuple
         for each in asked:
             places.enter_context(each)
         if all([each.wait(_PATIENCE / len(asked)) for each in asked]):
-            place = st.container(key=key)
             answers = tuple(each.answer() for each in asked)
+            place = st.container(key=key)
         else:
             slot = st.empty()
-            with slot, st.skeleton(height=height):
-                answers = tuple(each.result(tells(note, name)) for each in asked)
+            try:
+                with slot, st.skeleton(height=height):
+                    answers = tuple(each.result(tells(note, name)) for each in asked)
+            finally:
+                note.empty()
             place = slot.container(key=key)
-        note.empty()
     with place:
         yield answers
 
@@ -76,7 +78,7 @@ def arrived(
         st.empty()
         return True
     with st.container(key=f"{key} busy", horizontal=True, vertical_alignment="center", gap="small"):
-        following(asked, name, withdraw or _nothing)
+        following(asked, name, withdraw)
         if withdraw:
             st.button("Cancel", key=f"cancel {key}", icon=":material/close:", type="tertiary", on_click=withdraw)
     st.empty()
@@ -84,17 +86,12 @@ def arrived(
 
 
 @st.fragment(parallel=True)
-def following(asked: Asked[Any], name: str, withdraw: Callable[[], None]) -> None:
-    """How far it is, until the page is drawn with what came of it. Ends with the run that began it."""
-    follow(asked, st.empty(), name, withdraw)
-    st.rerun()
-
-
-def follow(asked: Asked[Any], place: DeltaGenerator, name: str, withdraw: Callable[[], None]) -> None:
-    """Says how far the request is until it has ended; then the page can be drawn with what came of it.
+def following(asked: Asked[Any], name: str, withdraw: Callable[[], None] | None) -> None:
+    """How far it is, until the page is drawn with what came of it. Ends with the run that began it.
 
     withdraw: takes the wish back where the time limit ended it, which is told; or the page would ask anew for ever.
     """
+    place = st.empty()
     with asked.again() as asked:  # a place of its own: the run that asked gives up its place whatever becomes of this
         _write(place, asked, name)
         while not asked.wait(_EVERY):
@@ -102,10 +99,12 @@ def follow(asked: Asked[Any], place: DeltaGenerator, name: str, withdraw: Callab
         try:
             asked.answer()
         except Stopped as error:
-            withdraw()
+            if withdraw:
+                withdraw()
             session().problems.append(str(error))
         except UserError:
-            return  # told where its answer would stand
+            pass  # told where its answer would stand
+    st.rerun()
 
 
 def words(asked: Asked[Any], name: str) -> str:
@@ -121,10 +120,6 @@ def words(asked: Asked[Any], name: str) -> str:
         more = f"it would take {_duration(left)} more, past its time limit: cancel it and ask for less"
         return f"{name}: {done} of {total} network passes; {more}"
     return f"{name}: {done} of {total} network passes" + (f", about {_duration(left)} left" if left else "")
-
-
-def _nothing() -> None:
-    """The wish stands."""
 
 
 def _duration(seconds: float) -> str:

@@ -203,7 +203,7 @@ def _delong(title: str, test: DeLong) -> list[str]:
 
 
 def _signed(value: float) -> str:
-    return "0.00" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
+    return "0.00" if abs(value) < 0.005 else markup.signed(value)
 
 
 def _pairs(letters: Sequence[str]) -> list[str]:

@@ -70,7 +70,7 @@ def _difference(finding: str, probability: float, first: Placed | None) -> tuple
     step = probability - first.prediction.probability(known)
     if abs(step) < 0.005:
         return "±0", f"as {first.letter}"
-    return f"{step:+.2f}".replace("-", "−"), f"{abs(step):.2f} {'more' if step > 0 else 'less'} than {first.letter}"
+    return markup.signed(step), f"{abs(step):.2f} {'more' if step > 0 else 'less'} than {first.letter}"
 
 
 def _told(placed: Placed, first: Placed | None, shown: int) -> str:

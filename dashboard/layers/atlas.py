@@ -83,18 +83,17 @@ def _now(card: Checkpoint) -> None:
 def _choose(card: Checkpoint) -> None:
     """Which one tells the units, where there are several."""
     known, used = cache.atlas_folders(card), session().layers.atlas.used
-    place = st.empty()
     if len(known) < 2:
+        st.empty()  # the menu's place, so that what follows keeps its own
         return
 
     def keep(here: Session, folder: Path) -> None:
         used[card.key] = folder
 
     now = used.get(card.key)
-    with place.container():
-        draw.select(
-            "The units are told by", known, now if now in known else known[0], keep, at="atlas", words=_named, width=420
-        )
+    draw.select(
+        "The units are told by", known, now if now in known else known[0], keep, at="atlas", words=_named, width=420
+    )
 
 
 def _named(folder: Path) -> str:

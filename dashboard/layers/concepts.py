@@ -87,13 +87,11 @@ def legend_of(found: Parts, finding: str, alone: int | None) -> str:
         there = " lb-asked" if part == alone else ""
         rows.append(
             f'<tr class="lb-part{there}"><th scope="row"><i style="background:{REGIONS[part]}"></i>Part {part + 1}</th>'
-            f"<td>{100 * found.areas[part]:.0f} %</td><td>{_signed(float(found.relevance[finding][part]))}</td>"
+            f"<td>{100 * found.areas[part]:.0f} %</td><td>{markup.signed(float(found.relevance[finding][part]))}</td>"
             f'<td class="lb-quiet">{escape(units)}</td></tr>'
         )
-    rows.append(
-        f'<tr class="lb-quiet"><th scope="row"><i></i>In no part</th><td></td><td>{_signed(found.rest[finding])}</td>'
-        "<td></td></tr>"
-    )
+    rest = markup.signed(found.rest[finding])
+    rows.append(f'<tr class="lb-quiet"><th scope="row"><i></i>In no part</th><td></td><td>{rest}</td><td></td></tr>')
     head = ("", "of the film", f"for {words(finding)}", "units")
     columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
     return (
@@ -105,10 +103,6 @@ def legend_of(found: Parts, finding: str, alone: int | None) -> str:
 def _picture(picture: bytes, name: str, count: int) -> str:
     said = f"{name} with {count} coloured regions"
     return f'<img class="lb-regions" src="data:image/webp;base64,{b64encode(picture).decode()}" alt="{escape(said)}">'
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
 
 
 def _keep_count(here: Session, count: int) -> None:

@@ -81,8 +81,8 @@ def _drawn(curves: Sequence[Curve], stage: str) -> None:
 def told(curves: Sequence[Curve], count: int) -> str:
     """What so many units cost in each order, or as many as were tried that come next to it, and the areas."""
     near = min(curves[0].counts[1:].tolist(), key=lambda tried: abs(tried - count))
-    falls = ", ".join(f"{_signed(-curve.fall(near))} {_NAMES[curve.ranking]}" for curve in curves)
-    areas = ", ".join(f"{_signed(curve.area)} {_NAMES[curve.ranking]}" for curve in curves)
+    falls = ", ".join(f"{markup.signed(-curve.fall(near))} {_NAMES[curve.ranking]}" for curve in curves)
+    areas = ", ".join(f"{markup.signed(curve.area)} {_NAMES[curve.ranking]}" for curve in curves)
     return (
         f"With {near} off the logit changes by {falls}. Mean logit on the way to all units (area under the curve; the "
         f"lower, the earlier an order takes what matters): {areas}."
@@ -119,10 +119,6 @@ def plot(curves: Sequence[Curve], now: int) -> axes.Plot:
 def _place(count: int) -> float:
     """Where so many units lie on the axis: as a logarithm, that has room for none."""
     return log10(1 + count)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
 
 
 def _key(chosen: Chosen, stage: str) -> tuple[str, str, str, str]:

@@ -176,7 +176,7 @@ def _figures(chosen: Chosen, answer: _Answer) -> None:
 
 def _shifted(change: Change, *, asked: bool) -> str:
     """One finding with and without the units: two bars, and in numbers what changed; as HTML."""
-    name, points, logit = words(change.finding), _signed(change.points, 1), _signed(change.logit, 2)
+    name, points, logit = words(change.finding), markup.signed(change.points, 1), markup.signed(change.logit, 2)
     spoken = f"{name} {change.before:.2f}, without {change.after:.2f}, {points} points, logit {logit}"
     hue = markup.colour(change.finding)
     return (
@@ -187,7 +187,3 @@ def _shifted(change: Change, *, asked: bool) -> str:
         f'<span class="lb-track"><b style="width:{change.before:.1%};background:{hue};opacity:0.4"></b></span>'
         f'<span class="lb-track"><b style="width:{change.after:.1%};background:{hue}"></b></span></div>'
     )
-
-
-def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")
