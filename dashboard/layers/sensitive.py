@@ -21,8 +21,9 @@ from dashboard.state import Concepts, Session, bind, session
 _ABOUT = (
     "The concept is drawn into each film. Half of the films show which way that moves what a stage answers, the other "
     "half whether it can be told there. On how many films does the score rise that way (TCAV)? How often does chance "
-    "go as far, when the films with and without it are swapped at random (p)? How the score really moved has the last "
-    "word: what it does not bear out is not confirmed."
+    "go as far, when the films with and without it are swapped at random (p)? Of how many ways between random halves "
+    "of the films is it steeper? How the score really moved has the last word: what it does not bear out is not "
+    "confirmed."
 )
 _SOURCES = {"phantoms": "Drawn phantoms", "desk": "Films on the desk", "path": "A folder or table"}
 _MARKS = {
