@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, desk, draw, link, sidebar
+from dashboard import cache, draw, link, selection, sidebar
 from dashboard.views import pages
 
 _HERE = Path(__file__).parent
@@ -18,7 +18,7 @@ chosen_page = st.navigation(
 )
 
 link.follow()
-model = desk.model()
+model = selection.model()
 with st.sidebar:
     sidebar.ways_in()
     place = st.container(key="films")
@@ -27,12 +27,12 @@ with st.bottom:
     draw.foot(model)
 draw.problems()
 with draw.shown():
-    desk.card()
+    selection.card()
 with draw.shown():
     chosen_page.run()
 with place:
     sidebar.strip(model)
 link.write()
-if model is not None and desk.film() is None:
+if model is not None and selection.film() is None:
     with draw.shown():
         cache.classifier(model)  # warm before the first film comes

@@ -66,7 +66,7 @@ from core.trust.measure import Figure, assess
 from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph, digest
 from core.work import Work
 from dashboard import paths
-from dashboard.line import Asked, Line
+from dashboard.request_queue import Asked, Line
 from dashboard.state import session
 
 _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {

@@ -27,7 +27,7 @@ _FEW = 6  # findings that have a bar of two lines each; more get one line
 
 def look() -> None:
     """The styles and the theme; first on the page, so that nothing is drawn without them."""
-    st.html(_HERE / "look.css")
+    st.html(_HERE / "styles.css")
     st.html(_HERE / "dark.html", unsafe_allow_javascript=True)
 
 

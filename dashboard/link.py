@@ -22,7 +22,7 @@ from core.layers.activations import ORDERS, search
 from core.layers.outcome import runs
 from core.layers.switch import Fill, Unit
 from core.types import Cleaning
-from dashboard import cache, desk, intake
+from dashboard import cache, film_upload, selection
 from dashboard.compare.presets import MOST
 from dashboard.layers import parts
 from dashboard.state import Layers, Session, Tile, session
@@ -83,7 +83,7 @@ def button() -> None:
 
 def _told(here: Session) -> dict[str, list[str]]:
     """What the address should say; nothing as long as there is no film."""
-    radiograph, name = desk.film(), desk.model_name()
+    radiograph, name = selection.film(), selection.model_name()
     if radiograph is None or name is None:
         return {}
     told: dict[str, list[str]] = {"film": [radiograph.key], "model": [name]}
@@ -151,7 +151,9 @@ def _question(here: Session, asked: Address) -> list[str]:
     if name is None:
         return []
     if name not in methods:
-        return [f"The link asks for the method {name!r}, which is not here. {methods[desk.DEFAULT].title} is shown."]
+        return [
+            f"The link asks for the method {name!r}, which is not here. {methods[selection.DEFAULT].title} is shown."
+        ]
     here.method = name
     try:
         settings = _settings(name, asked.get("set", ()))
@@ -245,8 +247,8 @@ def _film(here: Session, asked: Address) -> list[str]:
         return []
     cleaning = dict(entry.split(":", 1) for entry in asked.get("clean", ()) if ":" in entry)
     here.cleanings[key] = _cleaning(cleaning)
-    if key not in here.radiographs and key == cache.drawn(intake.PHANTOM).key:
-        here.add(cache.drawn(intake.PHANTOM))
+    if key not in here.radiographs and key == cache.drawn(film_upload.PHANTOM).key:
+        here.add(cache.drawn(film_upload.PHANTOM))
     if key in here.radiographs:
         here.chosen, here.wanted = key, None
         return []

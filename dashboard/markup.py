@@ -1,4 +1,4 @@
-"""Pieces of HTML: small, escaped, in the colours of whichever theme is on. `look.css` gives them their looks."""
+"""Pieces of HTML: small, escaped, in the colours of whichever theme is on. `styles.css` gives them their looks."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ import streamlit as st
 from core.errors import UserError
 from core.models.findings import present, words
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, desk, draw, intake, markup
+from dashboard import cache, draw, film_upload, markup, selection
 from dashboard.state import Session, session
 
 _LIKELIEST = "likeliest"
@@ -17,15 +17,15 @@ _ROOM = 5  # films before the strip scrolls
 
 def ways_in() -> None:
     """Files, the phantom, examples."""
-    intake.files("Add radiographs", at="sidebar")
+    film_upload.files("Add radiographs", at="sidebar")
     with st.container(key="ways in", horizontal=True, wrap=False, gap="small"):
-        intake.phantom_button(at="sidebar", primary=False)
-        intake.examples_menu()
+        film_upload.phantom_button(at="sidebar", primary=False)
+        film_upload.examples_menu()
 
 
 def questions(checkpoint: Checkpoint | None) -> None:
     """Which model is asked, and about which finding; the same on all pages."""
-    name = desk.model_name()
+    name = selection.model_name()
     if name is None:
         st.html(markup.paragraph("No model in weights/. Train one with python -m core train, or restore the folder."))
         return

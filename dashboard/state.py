@@ -21,7 +21,7 @@ from core.models.importers import Found
 from core.types import Cleaning, Explanation, Radiograph
 
 if TYPE_CHECKING:
-    from dashboard.line import Asked  # which imports this file
+    from dashboard.request_queue import Asked  # which imports this file
 
 _SESSION = "lightbox"
 
@@ -294,7 +294,7 @@ class Session:
     shown:       the last map that was on the page; stays in sight while another one is on its way.
     waiting:     the place in the line for the map that is on its way.
     told:        (radiograph key, sentence) on a question that could not be answered, until the next one.
-    revealed:    caveats in spite of which maps are drawn (dashboard.desk.revealable).
+    revealed:    caveats in spite of which maps are drawn (dashboard.selection.revealable).
     common:      whether all stages of a film, and all tiles of a board, are drawn on one scale.
     tiles:       the board of the Compare page; empty for the board that it begins with.
     board:       what else is chosen there.

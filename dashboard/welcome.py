@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import intake
+from dashboard import film_upload
 
 
 def draw() -> None:
@@ -13,5 +13,5 @@ def draw() -> None:
             "You will see what the classifier says of it, where it looked, and how far that map can be trusted. "
             "Your files stay on this machine. The phantom is a drawn chest: nobody's film, safe to show."
         )
-        intake.phantom_button(at="welcome", primary=True)
-        intake.files("Or drop your own here: DICOM, PNG, JPEG or TIFF, several at once", at="welcome")
+        film_upload.phantom_button(at="welcome", primary=True)
+        film_upload.files("Or drop your own here: DICOM, PNG, JPEG or TIFF, several at once", at="welcome")

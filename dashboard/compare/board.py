@@ -13,9 +13,9 @@ from core.errors import Unfit, UnknownName, UserError
 from core.explain.method import Method, methods
 from core.models.findings import leading, words
 from core.types import FUSED, Checkpoint, Explanation, Prediction, Radiograph
-from dashboard import cache, desk
+from dashboard import cache, selection
 from dashboard.compare import presets
-from dashboard.line import Asked
+from dashboard.request_queue import Asked
 from dashboard.state import Preset, Tile, session
 
 _PATIENCE = 0.5  # s for which a page that was just asked for waits without a word
@@ -75,7 +75,7 @@ class Placed:
         map_ = self.explanation
         if map_ is None or map_.void or not map_.caveat:
             return False
-        return desk.revealable(map_) not in session().revealed
+        return selection.revealable(map_) not in session().revealed
 
 
 class _NotYet(Exception):
@@ -89,7 +89,7 @@ class _NotYet(Exception):
 
 def tiles() -> list[Tile]:
     """The board: what the person made of it, or a preset, which follows the model of the sidebar."""
-    here, model = session(), desk.model_name()
+    here, model = session(), selection.model_name()
     made = here.board.preset
     if made and model and made.model != model and tuple(here.tiles) == made.tiles:
         here.tiles = presets.tiles(made.name, model)
@@ -184,7 +184,7 @@ def same(finding: str, checkpoint: Checkpoint) -> str | None:
 def _placed(radiograph: Radiograph, place: int, wanted: Sequence[Tile]) -> Placed:
     """The tile, as far as it is known; a UserError is its answer, too."""
     tile = wanted[place]
-    found = Placed(place, lettered(len(wanted))[place], tile, methods.get(tile.method) or methods[desk.DEFAULT])
+    found = Placed(place, lettered(len(wanted))[place], tile, methods.get(tile.method) or methods[selection.DEFAULT])
     cleaning = session().cleaning(radiograph.key)
     try:
         checkpoint = cache.card(tile.checkpoint)
@@ -196,7 +196,7 @@ def _placed(radiograph: Radiograph, place: int, wanted: Sequence[Tile]) -> Place
         found = replace(found, prediction=prediction)
         finding, instead = _finding(radiograph, tile, checkpoint, prediction, wanted)
         found = replace(found, finding=finding, instead=instead)
-        if method.name != desk.DEFAULT:
+        if method.name != selection.DEFAULT:
             _got(cache.tried(checkpoint), f"What {name} can be asked")
         layer = _layer(checkpoint, method, tile.layer, list(sizes))
         found = replace(found, layer=layer)

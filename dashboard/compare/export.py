@@ -9,9 +9,9 @@ from core.compare.board import board_csv, board_png
 from core.compare.tile import Tile as Answered
 from core.types import Explanation, Radiograph
 from dashboard import cache
-from dashboard.compare import pair
+from dashboard.compare import tile_pair
 from dashboard.compare.board import Placed
-from dashboard.download import stem
+from dashboard.file_names import stem
 
 
 def downloads(radiograph: Radiograph, tiles: Sequence[Placed], *, common: bool) -> None:
@@ -20,9 +20,9 @@ def downloads(radiograph: Radiograph, tiles: Sequence[Placed], *, common: bool) 
     common: whether the maps are drawn on one scale.
     """
     answers = tuple(answer for placed in tiles if (answer := placed.answer))
-    chosen = pair.chosen(tiles)
+    chosen = tile_pair.chosen(tiles)
     one, other = (chosen[0].answer, chosen[1].answer) if chosen else (None, None)
-    difference = pair.difference_of(radiograph, one, other) if one and other else None
+    difference = tile_pair.difference_of(radiograph, one, other) if one and other else None
 
     def download(label: str, make: Callable[[], bytes], ending: str, mime: str, help: str) -> None:
         st.download_button(

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from core.errors import UserError
 from core.explain.method import methods
-from dashboard import cache, desk
+from dashboard import cache, selection
 from dashboard.state import Tile, session
 
 MOST = 9  # tiles: more are no longer seen at one look
@@ -62,22 +62,22 @@ def _models(model: str) -> list[Tile]:
 def _stages(model: str) -> list[Tile]:
     """The method of the Read page if it has stages and is quick, else Grad-CAM."""
     method = methods[_method()]
-    name = method.name if method.layered and method.cost == "shared" else desk.DEFAULT
+    name = method.name if method.layered and method.cost == "shared" else selection.DEFAULT
     with suppress(UserError):  # a broken model: its one tile says so
-        return [Tile(model, name, layer=stage) for stage in desk.fitting(cache.card(model), name)][-MOST:]
+        return [Tile(model, name, layer=stage) for stage in selection.fitting(cache.card(model), name)][-MOST:]
     return [Tile(model, name)]
 
 
 def _methods(model: str) -> list[Tile]:
     refused: Mapping[str, str] = {}
     with suppress(UserError):
-        refused = desk.refusals(cache.card(model))
+        refused = selection.refusals(cache.card(model))
     return [Tile(model, name) for name in KINDS if not refused.get(name)]
 
 
 def _method() -> str:
     wanted = session().method
-    return wanted if wanted in methods else desk.DEFAULT
+    return wanted if wanted in methods else selection.DEFAULT
 
 
 _BOARDS: Mapping[str, Callable[[str], list[Tile]]] = {

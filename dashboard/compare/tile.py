@@ -7,11 +7,11 @@ import streamlit as st
 
 from core.overlay import caption
 from core.types import Radiograph
-from dashboard import desk, draw, markup, waiting
+from dashboard import draw, markup, progress, selection
 from dashboard.compare import board
 from dashboard.compare.board import Placed
-from dashboard.compare.menus import menus
-from dashboard.compare.said import said
+from dashboard.compare.tile_menus import menus
+from dashboard.compare.tile_probabilities import said
 from dashboard.state import Session, bind, breathe
 from dashboard.viewer import viewer
 
@@ -81,7 +81,7 @@ def _status(radiograph: Radiograph, placed: Placed) -> None:
         elif map_ and map_.caveat and not map_.void:
             st.html(markup.status(map_.caveat, level="warning"))
             key = bind(f"reveal {placed.place}", not placed.hidden)
-            keep = partial(_reveal, desk.revealable(map_))
+            keep = partial(_reveal, selection.revealable(map_))
             st.toggle("Show it all the same", key=key, on_change=draw.kept, args=(key, keep))
         elif placed.instead:
             st.html(markup.status(placed.instead, level="note"))
@@ -97,10 +97,10 @@ def _coming(radiograph: Radiograph, placed: Placed) -> None:
     place = st.empty()
     while placed.asked:
         with placed.asked:
-            tell, before = waiting.tells(place, placed.doing), ""
+            tell, before = progress.tells(place, placed.doing), ""
             while not before or not placed.asked.wait(_EVERY):
                 breathe()
-                if before != (before := waiting.words(placed.asked, placed.doing)):
+                if before != (before := progress.words(placed.asked, placed.doing)):
                     tell(placed.asked)  # nine tiles that wait would else keep the server busy
         placed = board.look_again(radiograph, placed.place)
     st.rerun()

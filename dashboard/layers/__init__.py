@@ -1,4 +1,4 @@
-"""The parts of the Layers page, found by looking into this folder: files with TITLE, ORDER and part(film, card)."""
+"""The parts of the Layers page, found by looking into this folder: files with NAME, TITLE, ORDER and part()."""
 
 import importlib
 import pkgutil
@@ -10,7 +10,7 @@ from core.types import Checkpoint, Radiograph
 
 @dataclass(frozen=True)
 class Part:
-    """name: of its file, which stands in the address. draw: it, for this film and this network."""
+    """name: in the address of the page, so it never changes. draw: draws it for this film and this network."""
 
     name: str
     title: str
@@ -20,11 +20,8 @@ class Part:
 
 def parts() -> list[Part]:
     """All parts in their order; a file without a TITLE serves others."""
-    names = [found.name for found in pkgutil.iter_modules(__path__)]
-    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
+    modules = [importlib.import_module(f"{__name__}.{file.name}") for file in pkgutil.iter_modules(__path__)]
     found = [
-        Part(name, module.TITLE, module.ORDER, module.part)
-        for name, module in modules.items()
-        if hasattr(module, "TITLE")
+        Part(module.NAME, module.TITLE, module.ORDER, module.part) for module in modules if hasattr(module, "TITLE")
     ]
     return sorted(found, key=lambda part: part.order)

@@ -13,11 +13,11 @@ from core.layers import atlas as atlases
 from core.layers.atlas import Atlas
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths
-from dashboard.layers.unit import set_of
-from dashboard.naming import naming
+from dashboard.film_source import naming
+from dashboard.layers.unit_details import set_of
 from dashboard.state import Gathering, Session, session
 
-TITLE, ORDER = "Atlas", 6
+NAME, TITLE, ORDER = "atlas", "Atlas", 6
 _EVERY = 0.2  # s between two looks at how far it is
 _MOST = 20_000  # films: quantiles rest on 2,000 of them at most
 

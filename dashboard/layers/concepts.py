@@ -10,13 +10,13 @@ from core.layers.parts import FEWEST, MOST, Parts, shown
 from core.models.findings import words
 from core.overlay import REGIONS, caption
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, waiting
-from dashboard.layers import sensitive
-from dashboard.layers.look import keep_stage, said
+from dashboard import cache, draw, markup, progress
+from dashboard.layers import tcav
+from dashboard.layers.unit_selection import keep_stage, said
 from dashboard.state import Session, bind, session
 from dashboard.viewer import viewer
 
-TITLE, ORDER = "Concepts", 3
+NAME, TITLE, ORDER = "concepts", "Concepts", 3
 _ALL = -1  # in place of a part
 _TALL = 560  # px, of the film
 _LOOKS = Path(__file__).parent / "concepts.css"
@@ -40,14 +40,14 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             key = bind("count of parts", session().layers.concepts.count)
             st.slider("Number of parts", FEWEST, MOST, key=key, on_change=draw.kept, args=(key, _keep_count), width=220)
         _parts(radiograph, card, stage, session().layers.concepts.count, finding)
-        sensitive.section(radiograph, card, finding)
+        tcav.section(radiograph, card, finding)
 
 
 @st.fragment(parallel=True)
 def _parts(radiograph: Radiograph, card: Checkpoint, stage: str, count: int, finding: str) -> None:
     """The regions, when they are there, beside what each is worth."""
     asked = cache.parts(card, radiograph, session().cleaning(radiograph.key), stage, count)
-    with draw.shown(), waiting.room(asked, name="Parts", key="parts found", height=480) as ((found, picture),):
+    with draw.shown(), progress.room(asked, name="Parts", key="parts found", height=480) as ((found, picture),):
         _drawn(radiograph, found, picture, finding)
 
 

@@ -8,13 +8,13 @@ import streamlit as st
 from core.layers.passage import CARRIED, Passage, units_told, unspoken
 from core.models.findings import words
 from core.types import Checkpoint, Explanation, Radiograph
-from dashboard import cache, draw, markup, waiting
-from dashboard.layers import probing
-from dashboard.layers.look import keep_stage, said
+from dashboard import cache, draw, markup, progress
+from dashboard.layers import linear_probes
+from dashboard.layers.unit_selection import keep_stage, said
 from dashboard.state import session
 from dashboard.viewer import controls, viewer
 
-TITLE, ORDER = "Stage by stage", 4
+NAME, TITLE, ORDER = "stages", "Stage by stage", 4
 _LINK = "stages"  # between the panes
 _LOOKS = Path(__file__).parent / "stages.css"
 _CAM, _RELEVANCE = "grad-cam", "hires-cam"
@@ -34,7 +34,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             "upper row: Grad-CAM; lower row: activation × gradient, every cell by its own weight",
         )
         _strip(radiograph, card, finding)
-        probing.section(radiograph, card, finding)
+        linear_probes.section(radiograph, card, finding)
 
 
 @st.fragment(parallel=True)
@@ -46,7 +46,7 @@ def _strip(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
         cache.stages(*about, finding=finding, method=_RELEVANCE, settings=(("signed", True),)),
         cache.passages(*about, finding),
     )
-    with draw.shown(), waiting.room(*asked, name="Stages", key="stages found", height=560) as (cams, relevant, passed):
+    with draw.shown(), progress.room(*asked, name="Stages", key="stages found", height=560) as (cams, relevant, passed):
         by_cam, by_relevance = ({map_.layer: map_ for map_ in maps} for maps in (cams[1], relevant[1]))
         found, why = passed
         with st.container(key="strip of stages"):

@@ -8,12 +8,12 @@ from core.models.findings import words
 from core.models.summary import apart, summary, title
 from core.types import Checkpoint
 from dashboard import cache, draw, markup
-from dashboard.models import believe, measured, own, purpose, training
+from dashboard.models import limitations, own_models, performance, purpose, training
 
 _PARTS: Mapping[str, Callable[[Checkpoint], None]] = {
-    "Before you believe it": believe.part,
+    "Before you believe it": limitations.part,
     "Purpose and data": purpose.part,
-    "Figures": measured.part,
+    "Figures": performance.part,
     "Training": training.part,
 }
 
@@ -27,7 +27,7 @@ def page(card: Checkpoint) -> None:
         with st.container():
             draw.title(card.name, _line(card))
         if card.name in cache.own():
-            own.changes(card.name)
+            own_models.changes(card.name)
     _key_figures(card)
     _warnings(card)
     for tab, draw_part in zip(st.tabs(list(_PARTS), key="part", bind="query-params"), _PARTS.values(), strict=True):

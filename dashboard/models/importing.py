@@ -19,7 +19,7 @@ from core.models.importers.found import SIZES, Square
 from core.models.importers.normalisation import NORMALISATIONS
 from core.models.importers.proposal import MOST
 from dashboard import cache, draw, markup, paths
-from dashboard.models import address, export, labelled
+from dashboard.models import card_address, export, label_check
 from dashboard.state import Coming, Session, bind, session
 
 _SQUARES: Mapping[Square, str] = {
@@ -39,7 +39,7 @@ def button() -> None:
 
 def page(here: Coming) -> None:
     """A file first; once one was looked into, what was found and what to keep of it."""
-    address.back()
+    card_address.back()
     if here.found is None:
         _file(here)
     else:
@@ -124,7 +124,7 @@ def _found(here: Coming, found: Found) -> None:
     with told:
         _told(found, (wanted or found).notes)
         if wanted is not None:
-            labelled.section(here, wanted)
+            label_check.section(here, wanted)
 
 
 def _told(found: Found, notes: Sequence[str]) -> None:
@@ -250,10 +250,10 @@ def _keep(here: Coming, wanted: Found | None, name: str) -> None:
     if not pressed or wanted is None:
         return
     with st.spinner("Keeping it"), draw.shown():
-        judged = replace(wanted, judged=labelled.said(here, wanted))
+        judged = replace(wanted, judged=label_check.said(here, wanted))
         card = library.save(judged, name, shipped=cache.WEIGHTS)
         session().coming = None
-        address.show(card.name)
+        card_address.show(card.name)
         st.rerun()  # the sidebar is drawn before the page
 
 

@@ -9,7 +9,7 @@ from core.overlay import NOTICE
 from core.types import Checkpoint
 from dashboard import markup
 from dashboard.models import export, plots
-from dashboard.models.believe import lines, unsaid
+from dashboard.models.limitations import lines, unsaid
 
 
 def part(card: Checkpoint) -> None:

@@ -9,7 +9,7 @@ from core.types import Checkpoint
 from dashboard import markup
 from dashboard.models import export, plots
 from dashboard.models.axes import NEUTRAL
-from dashboard.models.believe import unsaid
+from dashboard.models.limitations import unsaid
 
 Epoch = Mapping[str, Any]  # a line of a training's log.jsonl
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, desk, draw, welcome
-from dashboard.compare import cases, film, films
+from dashboard import cache, draw, selection, welcome
+from dashboard.compare import film_set, single_film, worklist
 from dashboard.models import overview
 from dashboard.state import Session, bind, session
 
@@ -19,7 +19,7 @@ def page() -> None:
     if not cache.names():
         overview.none()
         return
-    many, radiograph = session().board.many, desk.film()
+    many, radiograph = session().board.many, selection.film()
     with st.container(key="parts", horizontal=True, vertical_alignment="center", gap="small"):
         key = bind("part of compare", many)
         st.segmented_control(
@@ -33,15 +33,15 @@ def page() -> None:
             label_visibility="collapsed",
         )
         if radiograph is not None and not many:
-            film.tools()
-            cases.steps()
+            single_film.tools()
+            worklist.steps()
     # Each part has a place of its own: what is not shown is cleared at once, not when this run ends.
     if session().survey.doing and not many:
-        films.busy()
+        film_set.busy()
     else:
         st.empty()
     if many:
-        films.part()
+        film_set.part()
     else:
         st.empty()
     if many:
@@ -49,7 +49,7 @@ def page() -> None:
     if radiograph is None:
         welcome.draw()
     else:
-        film.part(radiograph)
+        single_film.part(radiograph)
 
 
 def _keep(here: Session, many: bool) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, desk, draw, welcome
+from dashboard import cache, draw, selection, welcome
 from dashboard.layers import parts
 from dashboard.models import overview
 from dashboard.state import Session, bind, session
@@ -19,7 +19,7 @@ def page() -> None:
     if not cache.names():
         overview.none()
         return
-    radiograph, card = desk.film(), desk.model()
+    radiograph, card = selection.film(), selection.model()
     front = st.empty()  # cleared at once when a film comes, where another container would linger until the run ends
     if radiograph is None:
         with front.container():

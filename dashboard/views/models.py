@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import cache, draw
-from dashboard.models import address, card, compare, importing, overview, trainings
+from dashboard.models import card, card_address, comparison, importing, overview, running_trainings
 from dashboard.state import session
 
 TITLE, ICON, ORDER = "Models", ":material/model_training:", 6
@@ -11,9 +11,9 @@ TITLE, ICON, ORDER = "Models", ":material/model_training:", 6
 
 def page() -> None:
     """The card that the address names; without one, all checkpoints in a table, two compared, and the trainings."""
-    opened = address.opened()
+    opened = card_address.opened()
     if opened is not None:
-        address.back()
+        card_address.back()
         with draw.shown(), st.container(key="card"):
             card.page(cache.card(opened))
             return
@@ -35,9 +35,9 @@ def page() -> None:
                 )
             importing.button()
         overview.table(cards)
-        address.links()
-        compare.section(cards)
-    trainings.section()
+        card_address.links()
+        comparison.section(cards)
+    running_trainings.section()
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ import streamlit as st
 
 from core.models.findings import words
 from core.overlay import caption, common_end
-from dashboard import cache, desk, draw, film, markup, waiting, welcome
-from dashboard.desk import Chosen
-from dashboard.question import sentence
+from dashboard import cache, draw, film_panel, markup, progress, selection, welcome
+from dashboard.map_controls import sentence
+from dashboard.map_status import status
+from dashboard.selection import Chosen
 from dashboard.state import Session, session
-from dashboard.status import status
 from dashboard.viewer import stage_strip, viewer
 
 TITLE, ICON, ORDER = "Read", ":material/radiology:", 1
@@ -16,7 +16,7 @@ TITLE, ICON, ORDER = "Read", ":material/radiology:", 1
 
 def page() -> None:
     """The film and its map first; what takes longer comes beside and below it, each in its own place."""
-    radiograph, model, chosen = desk.film(), desk.model(), None
+    radiograph, model, chosen = selection.film(), selection.model(), None
     front = st.empty()  # cleared at once when a film comes, where another container would linger until the run ends
     if radiograph is None:
         with front.container():
@@ -25,12 +25,12 @@ def page() -> None:
     if not session().seen:
         front.skeleton(height=640)
     with draw.shown():
-        chosen = desk.chosen(radiograph, model, tell=waiting.tells(front, "Prediction")) if model else None
+        chosen = selection.chosen(radiograph, model, tell=progress.tells(front, "Prediction")) if model else None
     front.empty()
     session().seen = True
     if chosen is None:
         viewer(radiograph, key="read")
-        film.about(radiograph)
+        film_panel.about(radiograph)
         return
     with st.container(key="reading"):
         with st.container(key="asked", gap="xsmall"):
@@ -48,8 +48,8 @@ def page() -> None:
             draw.probabilities(chosen.prediction, chosen.checkpoint, asked=chosen.finding)
             draw.section("How far to trust the map")
             _trust(chosen)
-            film.about(radiograph, warned=warned)
-            film.cleaning(radiograph, chosen.checkpoint)
+            film_panel.about(radiograph, warned=warned)
+            film_panel.cleaning(radiograph, chosen.checkpoint)
 
 
 def _picture(chosen: Chosen) -> None:
@@ -69,7 +69,7 @@ def _stages(chosen: Chosen, *, common: bool) -> None:
     with draw.shown():
         note = st.empty()
         with st.skeleton(height=170):
-            maps = desk.stages(chosen).result(waiting.tells(note, "Small maps"))[1]
+            maps = selection.stages(chosen).result(progress.tells(note, "Small maps"))[1]
         note.empty()
         with st.container(key="stages head", horizontal=True, vertical_alignment="center", gap="small"):
             scale = "all on one scale" if common else "each on its own scale"
@@ -86,7 +86,7 @@ def _stages(chosen: Chosen, *, common: bool) -> None:
             withheld="Hidden because of its caveat." if chosen.hidden else "",
         )
         if clicked and clicked != chosen.layer:
-            desk.look_at(clicked)
+            selection.look_at(clicked)
             st.rerun()
 
 
@@ -103,7 +103,11 @@ def _trust(chosen: Chosen) -> None:
     with draw.shown(), place.container():
         with st.skeleton(height=110):
             figures = cache.trust(
-                chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, tell=waiting.tells(note, "Measures")
+                chosen.checkpoint,
+                chosen.radiograph,
+                explanation,
+                chosen.cleaning,
+                tell=progress.tells(note, "Measures"),
             )
         note.empty()
         draw.figures(figures)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, intake
+from dashboard import cache, draw, film_upload
 from dashboard.state import session
 from dashboard.views.compare import page
 
@@ -13,5 +13,5 @@ cache.WEIGHTS = Path(os.environ["LIGHTBOX_CARDS"])
 st.set_page_config(layout="wide")
 draw.look()
 if not session().radiographs:
-    intake.open_phantom()
+    film_upload.open_phantom()
 page()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, intake, link
+from dashboard import cache, draw, film_upload, link
 from dashboard.state import session
 from dashboard.views.layers import page
 
@@ -28,6 +28,6 @@ st.set_page_config(layout="wide")
 draw.look()
 link.follow()
 if not session().radiographs:
-    intake.open_phantom()
+    film_upload.open_phantom()
 page()
 link.write()

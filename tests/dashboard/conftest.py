@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
 from core.types import Radiograph
-from dashboard import cache, question
+from dashboard import cache, map_controls
 from dashboard.state import Session
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
@@ -47,7 +47,7 @@ class Desk:
 
     def method(self, name: str) -> "Desk":
         """Picks a method; its menu lives in the browser, so this is what its answer does."""
-        question.keep_method(self.session, name)
+        map_controls.keep_method(self.session, name)
         return self.run()
 
     @property

@@ -10,10 +10,10 @@ from core.compare.maps import TITLES
 from core.explain.method import methods
 from core.models.checkpoint import input_card, write
 from core.types import Explanation, Input, Radiograph
-from dashboard import cache, question
-from dashboard import desk as desk_of_session
-from dashboard.compare import board, pair, presets
-from dashboard.compare.said import said
+from dashboard import cache, map_controls
+from dashboard import selection as desk_of_session
+from dashboard.compare import board, presets, tile_pair
+from dashboard.compare.tile_probabilities import said
 from dashboard.state import Preset, Tile
 from tests.conftest import FINDINGS
 from tests.dashboard.conftest import Desk
@@ -93,7 +93,7 @@ def test_all_methods_are_one_of_each_kind_and_the_page_says_so(page: Desk) -> No
 
 
 def test_one_method_on_all_models_takes_the_method_of_the_read_page(page: Desk) -> None:
-    question.keep_method(page.session, "saliency")
+    map_controls.keep_method(page.session, "saliency")
     board_of(page, presets.MODELS)
 
     assert page.session.tiles == [Tile("first", "saliency"), Tile("second", "saliency")]
@@ -183,7 +183,7 @@ def test_a_broken_model_is_one_sentence_in_its_tile(tmp_path: Path, monkeypatch:
     assert "second.safetensors has SHA-256" in tiles[1].missing
     assert not desk.errors
     with at(desk):
-        assert [tile.letter for tile in pair.chosen(tiles) or ()] == ["A", "C"]
+        assert [tile.letter for tile in tile_pair.chosen(tiles) or ()] == ["A", "C"]
     desk.choose("Second", 1)
     assert "B has no map." in desk.html
 
@@ -286,7 +286,7 @@ def board_of(desk: Desk, preset: str) -> Desk:
 def at(desk: Desk) -> Iterator[Radiograph]:
     """What is called here is called in this person's session; gives the film that is looked at."""
     with pytest.MonkeyPatch.context() as patched:
-        for module in (board, pair, presets, desk_of_session):
+        for module in (board, tile_pair, presets, desk_of_session):
             patched.setattr(module, "session", lambda: desk.session)
         yield desk.session.radiographs[desk.session.chosen or ""]
 
@@ -312,4 +312,4 @@ def difference(desk: Desk) -> Explanation:
     assert one
     assert other
     with at(desk) as film:
-        return pair.difference_of(film, one, other)
+        return tile_pair.difference_of(film, one, other)

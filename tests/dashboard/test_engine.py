@@ -12,9 +12,9 @@ from core.models.architecture import Network
 from core.models.checkpoint import write
 from core.types import FUSED
 from core.work import Work
-from dashboard import cache, line
+from dashboard import cache, request_queue
 from dashboard.chooser import families
-from dashboard.question import tick
+from dashboard.map_controls import tick
 from tests.dashboard.conftest import Desk
 
 CARD = ("architecture", "findings", "multi_label", "input", "temperature", "thresholds")
@@ -84,7 +84,7 @@ def test_what_takes_too_long_is_told_and_the_page_goes_back_to_what_it_showed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.press("Open the phantom").choose("Stage", "stage 3")
-    monkeypatch.setattr(line, "Work", functools.partial(Work, limit=0.2))
+    monkeypatch.setattr(request_queue, "Work", functools.partial(Work, limit=0.2))
     desk.method("rise")
 
     assert "longer than the limit of 0.2 s" in desk.status

@@ -16,9 +16,9 @@ from core.layers.small import stamps
 from core.models.classifier import load
 from core.types import Placement, Radiograph
 from dashboard import cache
-from dashboard.layers import look as looks
-from dashboard.layers import network, take
-from dashboard.layers.chosen import signed_bars
+from dashboard.layers import export, network
+from dashboard.layers import unit_selection as looks
+from dashboard.layers.unit_panel import signed_bars
 from tests.dashboard.conftest import Desk
 from tests.dashboard.small_models import put
 
@@ -252,10 +252,10 @@ def test_maps_table_and_sheet_can_be_taken_away(layers: Desk) -> None:
     )
     cleaning = layers.session.cleaning(radiograph.key)
 
-    rows = list(csv.reader(io.StringIO(take.as_csv(look, cleaning, None).decode())))
+    rows = list(csv.reader(io.StringIO(export.as_csv(look, cleaning, None).decode())))
     assert [cell for cell in rows[0] if cell.startswith("for ")] == ["for covid", "for pneumonia", "for normal"]
     assert len(rows) == 1 + len(found.maps)
-    with np.load(io.BytesIO(take.as_npz(look, cleaning))) as file:
+    with np.load(io.BytesIO(export.as_npz(look, cleaning))) as file:
         assert file["relevance"].shape == (3, len(found.maps))
-    sheet = Image.open(io.BytesIO(take.as_png(look, common=False)))
+    sheet = Image.open(io.BytesIO(export.as_png(look, common=False)))
     assert "2 of" in sheet.info["Description"]

@@ -9,7 +9,7 @@ import pytest
 from core.image.phantom import draw
 from core.overlay import REGIONS
 from dashboard import cache, paths
-from dashboard.layers import sensitive
+from dashboard.layers import tcav
 from tests.dashboard.conftest import Desk, encoded
 from tests.dashboard.small_models import put
 
@@ -53,7 +53,7 @@ def page(one: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 def _at(desk: Desk) -> Iterator[None]:
     """What is called here is called in this person's session."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sensitive, "session", lambda: desk.session)
+        patched.setattr(tcav, "session", lambda: desk.session)
         yield
 
 
@@ -140,7 +140,7 @@ def test_few_films_on_the_desk_cannot_be_tested(page: Desk) -> None:
 def test_cancel_takes_the_question_back(page: Desk) -> None:
     page.session.layers.concepts.asked = True
     with _at(page):
-        sensitive._stop()
+        tcav._stop()
 
     assert not page.session.layers.concepts.asked
 

@@ -18,7 +18,7 @@ from core.layers.reference import phantoms
 from core.layers.survey import build
 from core.models.classifier import load
 from core.types import Radiograph
-from dashboard import cache, paths, waiting
+from dashboard import cache, paths, progress
 from dashboard.layers.atlas import TITLE
 from tests.dashboard.conftest import Desk
 from tests.dashboard.small_models import put
@@ -118,7 +118,7 @@ def test_a_preferred_picture_is_drawn_where_it_is_asked_for(layers: Desk, monkey
 def test_a_picture_that_is_no_longer_wanted_can_be_asked_for_again(
     layers: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "following", lambda asked, name, withdraw: None)  # the run would wait for it
+    monkeypatch.setattr(progress, "following", lambda asked, name, withdraw: None)  # the run would wait for it
     monkeypatch.setitem(STEPS, "free", 2000)
     layers.session.layers.unit.prior, layers.session.layers.channel = "free", 6  # nobody has asked for it yet
     layers.run().press("Draw it")

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core.models.checkpoint import SHIPPED, input_card, read_card
 from core.types import Checkpoint, Input
 from dashboard import cache
-from dashboard.models import compare, export, measured, plots, trainings
+from dashboard.models import comparison, export, performance, plots, running_trainings
 from dashboard.models.plots import Mark
 from tests.dashboard.conftest import SECONDS
 from tests.dashboard.full_card import FINDINGS, epochs, full_card
@@ -75,7 +75,7 @@ class Page:
 @pytest.fixture(autouse=True)
 def _only_these(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "WEIGHTS", cards)
-    monkeypatch.setattr(trainings, "RUNS", tmp_path)
+    monkeypatch.setattr(running_trainings, "RUNS", tmp_path)
 
 
 def test_the_list_puts_inside_and_a_source_left_out_side_by_side_and_compares_plain_with_lungs() -> None:
@@ -199,15 +199,15 @@ def test_a_training_is_followed_while_it_runs_and_a_half_written_line_is_passed_
     lines = "".join(json.dumps(epoch) + "\n" for epoch in epochs(3, of=10))
     log.write_text(lines + '{"epoch": 4, "of"', "utf-8")
 
-    (run,) = trainings.runs(tmp_path)
+    (run,) = running_trainings.runs(tmp_path)
 
     assert (run.name, len(run.epochs), run.total, run.running) == ("young", 3, 10, True)
-    assert trainings.state(run) == "Epoch 3 of 10 done, 3 min so far, about 7 min to go at this pace."
+    assert running_trainings.state(run) == "Epoch 3 of 10 done, 3 min so far, about 7 min to go at this pace."
     os.utime(log, (0, 0))
-    (old,) = trainings.runs(tmp_path)
-    assert trainings.state(old).startswith("Stopped after epoch 3 of 10")
+    (old,) = running_trainings.runs(tmp_path)
+    assert running_trainings.state(old).startswith("Stopped after epoch 3 of 10")
     log.write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs(10, of=10)), "utf-8")
-    assert trainings.state(trainings.runs(tmp_path)[0]) == "Finished: 10 epochs in 10 min."
+    assert running_trainings.state(running_trainings.runs(tmp_path)[0]) == "Finished: 10 epochs in 10 min."
 
 
 def test_unfolded_trainings_draw_the_curves_of_the_latest_run(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_each_row_of_the_comparison_names_one_set_of_films_for_both_sides() -> N
     )
     found = [
         (name, left["value"], right["value"], left["n"], right["n"])
-        for name, left, right in compare.rows(first, second)
+        for name, left, right in comparison.rows(first, second)
         if left and right
     ]
 
@@ -248,7 +248,7 @@ def test_each_row_of_the_comparison_names_one_set_of_films_for_both_sides() -> N
         ("AUC, nih left out *", 0.59, 0.52, 505, 505),
         ("AUC, ieee8023 left out *", 0.55, 0.61, 398, 398),
     ]
-    assert [name for name, *_ in compare.rows(first, second) if LEFT_OUT in name] == [each[0] for each in found]
+    assert [name for name, *_ in comparison.rows(first, second) if LEFT_OUT in name] == [each[0] for each in found]
 
 
 def test_the_shipped_twins_are_compared_on_the_same_films_and_each_source_is_that_of_their_cards(
@@ -256,9 +256,9 @@ def test_the_shipped_twins_are_compared_on_the_same_films_and_each_source_is_tha
 ) -> None:
     monkeypatch.setattr(cache, "WEIGHTS", SHIPPED)
     plain, lungs = (read_card(f"densenet121-{name}", SHIPPED) for name in ("plain", "lungs"))
-    compared = compare.rows(plain, lungs)
+    compared = comparison.rows(plain, lungs)
 
-    assert compare.same_films(compared)
+    assert comparison.same_films(compared)
     for name, *sides in compared:
         if LEFT_OUT in name:
             source = name.removeprefix("AUC, ").removesuffix(LEFT_OUT)
@@ -274,15 +274,15 @@ def test_a_comparison_says_when_not_all_of_it_is_on_the_same_films() -> None:
         return {"value": 0.9, "low": None, "high": None, "n": n}
 
     heat = ("Grad-CAM inside the lungs", figure(785), figure(782))
-    assert compare.same_films([("AUC, inside", figure(799), figure(799)), ("AUC, adults", figure(78), None), heat])
-    assert not compare.same_films([("AUC, inside", figure(799), figure(44)), heat])
+    assert comparison.same_films([("AUC, inside", figure(799), figure(799)), ("AUC, adults", figure(78), None), heat])
+    assert not comparison.same_films([("AUC, inside", figure(799), figure(44)), heat])
 
 
 def test_two_models_are_told_apart_in_sentences_that_name_what_is_missing() -> None:
     def figure(value: float) -> dict[str, Any]:
         return {"value": value, "low": value - 0.02, "high": value + 0.02, "n": 100}
 
-    inside, out, only, heat = compare.told(
+    inside, out, only, heat = comparison.told(
         "plain",
         {"AUC, inside": figure(0.97), "AUC, lungs blacked out": figure(0.9)},
         "lungs",
@@ -320,11 +320,11 @@ def test_a_confusion_plot_has_counts_and_shares_of_the_row_and_an_empty_row_divi
 def test_curves_stored_as_columns_and_as_points_are_the_same() -> None:
     columns = {"fpr": [0, 1], "tpr": [0.5, 1], "low": [0.4, 0.9], "high": [0.6, 1]}
 
-    assert measured.points(columns) == [
+    assert performance.points(columns) == [
         {"x": 0, "y": 0.5, "low": 0.4, "high": 0.6},
         {"x": 1, "y": 1, "low": 0.9, "high": 1},
     ]
-    assert measured.points(measured.points(columns)) == measured.points(columns)
+    assert performance.points(performance.points(columns)) == performance.points(columns)
 
 
 def test_the_csv_of_a_part_has_a_column_for_every_field_and_unrounded_figures() -> None:

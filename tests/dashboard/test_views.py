@@ -24,7 +24,7 @@ def test_a_page_runs_alone_without_a_film(view: View) -> None:
 @pytest.mark.usefixtures("small_weights")
 def test_a_page_runs_alone_with_a_film(view: View) -> None:
     name = view.file.stem
-    script = f"from dashboard import intake\nfrom dashboard.views import {name}\nintake.open_phantom()\n{name}.page()"
+    script = f"from dashboard import film_upload\nfrom dashboard.views import {name}\nfilm_upload.open_phantom()\n{name}.page()"
     app = AppTest.from_string(script, default_timeout=SECONDS).run()
 
     assert not app.exception

@@ -13,7 +13,7 @@ import streamlit as st
 from core.models.summary import FEW, Estimate, anew, measured, title, words
 from core.types import Checkpoint
 from dashboard import cache, markup
-from dashboard.models import export, own, plots
+from dashboard.models import export, own_models, plots
 from dashboard.models.axes import NEUTRAL
 from dashboard.models.plots import Mark
 
@@ -238,7 +238,7 @@ def _availability(card: Checkpoint) -> None:
     if card.told.get("imported"):
         with export.section("Availability", "what was imported, and how to judge it"):
             told = markup.paragraph("Evaluate it on films of your own:", quiet=True)
-            st.html(markup.facts([*pairs, *own.origin(card)]) + told)
+            st.html(markup.facts([*pairs, *own_models.origin(card)]) + told)
             st.code(evaluate, language="bash", wrap_lines=True)
         return
     recipe = cache.WEIGHTS / "recipes" / f"{card.name}.toml"

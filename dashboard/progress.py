@@ -8,9 +8,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import Stopped, UserError
-from dashboard import cache, desk, markup
-from dashboard.desk import Chosen
-from dashboard.line import Asked
+from dashboard import cache, markup, selection
+from dashboard.request_queue import Asked
+from dashboard.selection import Chosen
 from dashboard.state import session
 
 _PATIENCE = 0.3  # s for which a page waits without a word for what may be quick
@@ -33,7 +33,7 @@ def coming(chosen: Chosen) -> None:
         _write(place, asked, chosen.method.title)
         while not asked.wait(_EVERY):
             _write(place, asked, chosen.method.title)
-    desk.arrived(chosen)
+    selection.arrived(chosen)
     st.rerun()
 
 

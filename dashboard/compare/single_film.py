@@ -7,7 +7,7 @@ import streamlit as st
 from core.overlay import absence, common_end
 from core.types import Radiograph
 from dashboard import draw, link, markup
-from dashboard.compare import agree, board, export, pair, presets, stages
+from dashboard.compare import agreement, board, export, presets, stage_similarity, tile_pair
 from dashboard.compare.board import Placed
 from dashboard.compare.tile import LINK, draw_tile
 from dashboard.state import Session, bind, session
@@ -24,7 +24,7 @@ def part(radiograph: Radiograph) -> None:
     with st.container(key="compare", gap="small"):
         _told(refused)
         with st.container(key="board head", horizontal=True, vertical_alignment="center", gap="small"):
-            agree.words(radiograph, tiles)
+            agreement.words(radiograph, tiles)
             with st.container(key="taken away", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
                 draw.switch("Same scale", session().common, _keep_common)
                 export.downloads(radiograph, tiles, common=scale is not None)
@@ -34,10 +34,10 @@ def part(radiograph: Radiograph) -> None:
         with st.container(key="board"):
             for placed in tiles:
                 draw_tile(radiograph, placed, tiles, height=_height(radiograph), scale=scale)
-            pair.draw_pair(radiograph, tiles, height=_height(radiograph))
+            tile_pair.draw_pair(radiograph, tiles, height=_height(radiograph))
             with st.container(key="pairs", gap="medium"):
-                agree.table(radiograph, tiles)
-                stages.section(radiograph, tiles)
+                agreement.table(radiograph, tiles)
+                stage_similarity.section(radiograph, tiles)
 
 
 def tools() -> None:

@@ -10,9 +10,9 @@ from core.layers.outcome import runs
 from core.layers.plan import Plan
 from core.layers.switch import Fill, Ranking, Switched, Unit, top
 from core.models.findings import words
-from dashboard import cache, draw, waiting
-from dashboard.desk import Chosen
-from dashboard.layers.look import keep_stage
+from dashboard import cache, draw, progress
+from dashboard.layers.unit_selection import keep_stage
+from dashboard.selection import Chosen
 from dashboard.state import Session, bind, entered, session
 
 RANKINGS: dict[Ranking, str] = {
@@ -118,7 +118,7 @@ def take(chosen: Chosen, plan: Plan, stage: str) -> None:
             removing.typed = ""
         if removing.wanted:
             asked = cache.activations(chosen.checkpoint, chosen.radiograph, chosen.cleaning, stage, chosen.finding)
-            found = asked.result(waiting.tells(place, f"Units of {stage}"))
+            found = asked.result(progress.tells(place, f"Units of {stage}"))
             place.empty()
             instead(stage, top(found, chosen.finding, min(removing.top, len(found.maps)), by=removing.by))
     except UserError as error:

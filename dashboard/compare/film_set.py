@@ -15,9 +15,9 @@ from core.explain.method import COSTS, methods
 from core.models.findings import words
 from dashboard import cache, draw, markup, paths
 from dashboard.chooser import method_menu
-from dashboard.compare import board, results, sources
+from dashboard.compare import board, film_set_results, sources
 from dashboard.compare.sources import Film
-from dashboard.naming import naming
+from dashboard.film_source import naming
 from dashboard.state import Session, Survey, bind, session
 
 _EVERY = 0.2  # s between two looks at how far it is
@@ -41,7 +41,7 @@ def part() -> None:
         if survey.doing:
             busy()
         elif survey.found is not None:
-            results.draw_results(survey.found)
+            film_set_results.draw_results(survey.found)
 
 
 def busy() -> None:

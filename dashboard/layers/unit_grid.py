@@ -18,8 +18,8 @@ _HERE = Path(__file__).parent
 _grid = st.components.v2.component(
     "lightbox.units",
     html='<div class="units" data-testid="units"></div>',
-    css=script("grid.css", folder=_HERE),
-    js=script(*SHARED, "small.js") + "\n" + script("grid.js", folder=_HERE),
+    css=script("unit_grid.css", folder=_HERE),
+    js=script(*SHARED, "small.js") + "\n" + script("unit_grid.js", folder=_HERE),
 )
 
 

@@ -9,7 +9,7 @@ from core.models.summary import measured, words
 from core.types import Checkpoint
 from dashboard import markup
 from dashboard.models import export, plots
-from dashboard.models.believe import group_name, groups
+from dashboard.models.limitations import group_name, groups
 
 
 def part(card: Checkpoint) -> None:

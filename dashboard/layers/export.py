@@ -12,8 +12,8 @@ from core.layers.activations import Activations
 from core.layers.export import activations_csv, activations_npz, sheet_png
 from core.types import Cleaning
 from dashboard import cache
-from dashboard.download import stem
-from dashboard.layers.look import Look
+from dashboard.file_names import stem
+from dashboard.layers.unit_selection import Look
 from dashboard.state import session
 
 

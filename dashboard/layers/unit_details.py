@@ -12,12 +12,12 @@ from core.layers.patches import spot
 from core.models.findings import words
 from core.overlay import figure
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, desk, draw, markup, waiting
-from dashboard.layers import follow
-from dashboard.layers import look as looks
+from dashboard import cache, draw, markup, progress, selection
+from dashboard.layers import unit_attribution
+from dashboard.layers import unit_selection as looks
 from dashboard.state import Session, session
 
-_LOOKS = Path(__file__).parent / "unit.css"
+_LOOKS = Path(__file__).parent / "unit_details.css"
 _ATLAS = "atlas"  # name of the part of the page where one is built
 
 
@@ -27,10 +27,10 @@ def told(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) -> 
     cleaning = session().cleaning(radiograph.key)
     with st.container(key="unit told", gap="small"):
         note = st.empty()
-        prediction = cache.predict(card, radiograph, cleaning, tell=waiting.tells(note, "Prediction"))
-        finding = desk.asked_finding(prediction, card)
+        prediction = cache.predict(card, radiograph, cleaning, tell=progress.tells(note, "Prediction"))
+        finding = selection.asked_finding(prediction, card)
         asked = cache.activations(card, radiograph, cleaning, stage, finding)
-        greatest = float(asked.result(waiting.tells(note, f"Units of {stage}")).maps[channel].max())
+        greatest = float(asked.result(progress.tells(note, f"Units of {stage}")).maps[channel].max())
         note.empty()
         most = None
         with draw.shown():
@@ -43,8 +43,8 @@ def told(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) -> 
                 _figures(atlas, unit, greatest, finding)
                 _films(atlas, unit)
                 _nearest(unit.nearest)
-        follow.followed(radiograph, card, stage, channel)
-        follow.preferred(card, stage, channel, here=greatest, most=most)
+        unit_attribution.followed(radiograph, card, stage, channel)
+        unit_attribution.preferred(card, stage, channel, here=greatest, most=most)
 
 
 def set_of(atlas: Atlas) -> str:

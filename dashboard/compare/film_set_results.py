@@ -15,7 +15,7 @@ from core.compare.significance import FEWEST, DeLong, McNemar
 from core.evaluate.intervals import Estimate
 from core.models.findings import words
 from dashboard import draw, markup
-from dashboard.compare import agree, cases
+from dashboard.compare import agreement, worklist
 from dashboard.models import plots
 from dashboard.state import entered
 
@@ -34,7 +34,7 @@ def draw_results(found: Comparison) -> None:
         st.html(markup.paragraph("None of the films could be compared."))
     else:
         with st.container(key="many head", horizontal=True, vertical_alignment="center", gap="small"):
-            st.html(agree.box(_sentence(found.figures)))
+            st.html(agreement.box(_sentence(found.figures)))
             st.download_button(
                 "All films",
                 lambda: csv_of(found).encode(),
@@ -123,7 +123,7 @@ def _open(found: Comparison) -> None:
     """The film of the line that was clicked, on the board."""
     picked = entered(_TABLE).selection.cells
     if picked:
-        cases.open_case(found.films[picked[0][0]])
+        worklist.open_case(found.films[picked[0][0]])
 
 
 def _says(found: Comparison, row: Compared, place: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from core.image.phantom import draw
 from dashboard import cache, paths
-from dashboard.compare import cases, films, sources
+from dashboard.compare import film_set, sources, worklist
 from dashboard.state import Tile
 from tests.dashboard.conftest import Desk, encoded
 from tests.dashboard.small_models import opened, put
@@ -53,7 +53,7 @@ def page(two: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 def at(desk: Desk) -> Iterator[None]:
     """What is called here is called in this person's session."""
     with pytest.MonkeyPatch.context() as patched:
-        for module in (cases, films, sources):
+        for module in (worklist, film_set, sources):
             patched.setattr(module, "session", lambda: desk.session)
         yield
 
@@ -97,7 +97,7 @@ def test_a_case_opens_on_the_board_and_from_there_the_next(page: Desk, table: Pa
     found = page.session.survey.found
     assert found
     with at(page):
-        cases.open_case(found.films[0])
+        worklist.open_case(found.films[0])
     page.run()
 
     assert page.session.chosen == found.films[0].key
@@ -125,7 +125,7 @@ def test_stopped_it_tells_of_the_films_that_were_read(page: Desk, table: Path) -
     survey = page.session.survey
     survey.done, survey.doing = survey.done[:3], "films"
     with at(page):
-        films.stop()
+        film_set.stop()
     page.run()
 
     assert survey.found
@@ -215,7 +215,7 @@ def test_a_film_that_changed_on_disk_is_told_and_not_opened_as_the_old_one(
     (tmp_path / row.name).write_bytes((table.parent / "film-5.png").read_bytes())
 
     with at(page):
-        cases.open_case(row)
+        worklist.open_case(row)
     page.run()
 
     assert "is another film now than when it was compared" in "".join(page.errors)

@@ -9,7 +9,7 @@ from core.layers.preferred import Preferred, Prior
 from core.layers.unit_maps import KINDS, Kind
 from core.overlay import caption, figure
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, waiting
+from dashboard import cache, draw, markup, progress
 from dashboard.state import Session, bind, session
 from dashboard.viewer import viewer
 
@@ -44,7 +44,7 @@ def followed(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int)
 def _map(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int, kind: Kind) -> None:
     """The viewer with the map, once that is there."""
     asked = cache.unit_map(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
-    with draw.shown(), waiting.room(asked, name=KINDS[kind].title, key="followed", height=_TALL) as (found,):
+    with draw.shown(), progress.room(asked, name=KINDS[kind].title, key="followed", height=_TALL) as (found,):
         viewer(radiograph, [found], key="unit followed", captions=[caption(found)], height=_TALL, compact=True)
 
 
@@ -90,7 +90,7 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
         if done:
             _drawn(asked.answer(), here, most)
         else:
-            waiting.following(asked, "Picture", partial(one.wanted.discard, wanted))
+            progress.following(asked, "Picture", partial(one.wanted.discard, wanted))
 
 
 def _drawn(found: Preferred, here: float, most: float | None) -> None:

@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 from core.errors import BadData
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, desk, draw, link, markup, waiting
-from dashboard.layers import look as looks
-from dashboard.layers import unit
-from dashboard.layers.chosen import figures, picture
-from dashboard.layers.grid import grid
-from dashboard.layers.look import Look
+from dashboard import cache, draw, link, markup, progress, selection
+from dashboard.layers import unit_details
+from dashboard.layers import unit_selection as looks
+from dashboard.layers.export import downloads
 from dashboard.layers.network import network
-from dashboard.layers.take import downloads
+from dashboard.layers.unit_grid import grid
+from dashboard.layers.unit_panel import figures, picture
+from dashboard.layers.unit_selection import Look
 from dashboard.state import Session, bind, session
 
-TITLE, ORDER = "Units", 1
+NAME, TITLE, ORDER = "units", "Units", 1
 _UNIT = "Each is a detector; its map shows where on this film it answers."
 _INNER = (
     "This layer lies within a stage. What a unit answers to in other films, what excites it and what is said without "
     "it is known of the stages' own units: click a stage."
 )
-_LOOKS = Path(__file__).parent / "units.css"
+_LOOKS = Path(__file__).parent / "unit_browser.css"
 
 
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
@@ -34,7 +34,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     st.html(_LOOKS)
     place = st.empty()
     with st.container(key="units"):
-        plan = cache.plan(card).result(waiting.tells(place, "Network"))
+        plan = cache.plan(card).result(progress.tells(place, "Network"))
         place.empty()
         cleaning = session().cleaning(radiograph.key)
         stage, told = looks.stage_of(plan, card)
@@ -44,10 +44,10 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             network(plan, card, radiograph, where, chosen=stage, keep=looks.keep_stage)
         note = middle.empty()
         with draw.shown():
-            prediction = cache.predict(card, radiograph, cleaning, tell=waiting.tells(note, "Prediction"))
-            finding = desk.asked_finding(prediction, card)
+            prediction = cache.predict(card, radiograph, cleaning, tell=progress.tells(note, "Prediction"))
+            finding = selection.asked_finding(prediction, card)
             asked = cache.activations(card, radiograph, cleaning, stage, finding)
-            found = asked.result(waiting.tells(note, f"Units of {stage}"))
+            found = asked.result(progress.tells(note, f"Units of {stage}"))
             note.empty()
             usual = _usual(card, stage)
             look = looks.look(radiograph, card, finding, found, usual=usual, told=told)
@@ -61,7 +61,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
                 if look.inner:
                     st.html(markup.paragraph(_INNER, quiet=True))
                 else:
-                    unit.told(radiograph, card, stage, look.channel)
+                    unit_details.told(radiograph, card, stage, look.channel)
 
 
 def _usual(card: Checkpoint, stage: str) -> NDArray[np.float32] | None:

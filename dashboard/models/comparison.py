@@ -9,7 +9,7 @@ from core.types import Checkpoint
 from dashboard import cache, draw, markup
 from dashboard.models import export, plots
 from dashboard.models.axes import NEUTRAL
-from dashboard.models.believe import groups, short_name
+from dashboard.models.limitations import groups, short_name
 from dashboard.models.plots import Mark
 
 _FIRST, _SECOND = "densenet121-plain", "densenet121-lungs"

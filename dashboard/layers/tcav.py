@@ -15,7 +15,7 @@ from core.layers.concepts.tcav import FEWEST
 from core.layers.reference import Film, ReferenceSet
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, paths, waiting
+from dashboard import cache, draw, markup, paths, progress
 from dashboard.state import Concepts, Session, bind, session
 
 _ABOUT = (
@@ -54,7 +54,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
             with cache.sensitivity(
                 card, source, films, here.names, stages=chosen, finding=finding, examples=examples
             ) as asked:
-                if waiting.arrived(asked, "Concepts", key="sensitive", withdraw=_stop):
+                if progress.arrived(asked, "Concepts", key="sensitive", withdraw=_stop):
                     with st.container(key="sensitive found", gap="small"):
                         _found(asked.answer(), finding)
 
@@ -150,7 +150,7 @@ def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
     parts = []
     for name in names:
         asked = cache.with_concept(radiograph, name, tuple(range(_SHOWN)))
-        found, why = asked.result(waiting.tells(place, "Films"))
+        found, why = asked.result(progress.tells(place, "Films"))
         said = escape(f"{radiograph.name} with {made[name].title.lower()}")
         pictures = "".join(
             f'<img src="data:image/webp;base64,{b64encode(each).decode()}" alt="{said}">' for each in found

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from core.layers.activations import histogram, shown
 from core.models.findings import words
 from core.overlay import caption, figure
-from dashboard import cache, draw, markup, waiting
-from dashboard.layers import look as looks
-from dashboard.layers.look import Look
-from dashboard.line import Asked
+from dashboard import cache, draw, markup, progress
+from dashboard.layers import unit_selection as looks
+from dashboard.layers.unit_selection import Look
 from dashboard.models import axes
 from dashboard.models.axes import Plot
 from dashboard.models.plots import ACCENT
+from dashboard.request_queue import Asked
 from dashboard.state import Session, session
 from dashboard.viewer import viewer
 
@@ -121,7 +121,7 @@ def _coming(look: Look, asked: Asked[Relevance]) -> None:
     with draw.shown():
         note = st.empty()
         with st.skeleton(height=26 * len(look.card.findings)):
-            found = asked.again().result(waiting.tells(note, "Relevance"))
+            found = asked.again().result(progress.tells(note, "Relevance"))
         note.empty()
         st.html(signed_bars(found, look.channel, look.finding))
 

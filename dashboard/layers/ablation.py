@@ -15,17 +15,17 @@ from core.layers.switch import Switched, Without
 from core.models.findings import words
 from core.overlay import caption, common_end
 from core.types import Checkpoint, Explanation, Radiograph
-from dashboard import cache, desk, draw, markup, waiting
-from dashboard.compare.agree import box
-from dashboard.desk import Chosen
-from dashboard.layers import falling, off
-from dashboard.layers.look import stage_of
-from dashboard.line import Asked
+from dashboard import cache, draw, markup, progress, selection
+from dashboard.compare.agreement import box
+from dashboard.layers import ablation_controls, ablation_curve
+from dashboard.layers.unit_selection import stage_of
+from dashboard.request_queue import Asked
+from dashboard.selection import Chosen
 from dashboard.viewer import controls, viewer
 
-TITLE, ORDER = "Without units", 2
+NAME, TITLE, ORDER = "without", "Without units", 2
 _LINK = "without"  # between the panes
-_LOOKS = Path(__file__).parent / "without.css"
+_LOOKS = Path(__file__).parent / "ablation.css"
 _WAYS = (
     "The units that speak most for the finding: does the answer stand on a few, or on many?",
     "Units by number, as in 3, 7, 10-19; the Units part shows what each of them responds to.",
@@ -51,17 +51,17 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     """What is off, what that does to the answer and to the map, and how fast the finding falls."""
     st.html(_LOOKS)
     place = st.empty()
-    plan = cache.plan(card).result(waiting.tells(place, "Network"))
-    chosen = desk.chosen(radiograph, card, tell=waiting.tells(place, "Prediction"))
+    plan = cache.plan(card).result(progress.tells(place, "Network"))
+    chosen = selection.chosen(radiograph, card, tell=progress.tells(place, "Prediction"))
     place.empty()
     stage, told = stage_of(plan, card, inner=False)
     with st.container(key="without", gap="small"):
-        off.take(chosen, plan, stage)
-        off.controls(chosen, plan, stage)
+        ablation_controls.take(chosen, plan, stage)
+        ablation_controls.controls(chosen, plan, stage)
         if told:
             st.html(markup.status(told, level="note"))
-        off.listed()
-        switched = off.switched()
+        ablation_controls.listed()
+        switched = ablation_controls.switched()
         answer = _Answer()
         try:
             answer = _answer(chosen, switched) if switched.stages else answer
@@ -75,7 +75,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
         with figures:
             _figures(chosen, answer)
         with curve, st.container(key="falling", gap="xsmall"):
-            falling.section(chosen, plan, stage)
+            ablation_curve.section(chosen, plan, stage)
 
 
 def _answer(chosen: Chosen, switched: Switched) -> _Answer:
@@ -89,7 +89,7 @@ def _answer(chosen: Chosen, switched: Switched) -> _Answer:
     with cache.without(*about, map_) as asked:
         if not asked.wait(_PATIENCE):
             return _Answer(found, asked=asked)
-        off.remember()
+        ablation_controls.remember()
         try:
             return _Answer(found, asked.answer().explanations[0])
         except UserError as error:  # the network without the units cannot serve this method; the figures stand
@@ -111,8 +111,12 @@ def _said(chosen: Chosen, switched: Switched, answer: _Answer) -> None:
             told = sentence(answer.found, switched, chosen.finding, chosen.checkpoint)
             st.html(box(told, answer.found.told))
         if waited := answer.asked or chosen.asked:
-            withdraw = off.back if answer.asked else partial(desk.cancel, chosen.radiograph, chosen.checkpoint)
-            waiting.following(waited, "The map without them" if answer.found else chosen.method.title, withdraw)
+            withdraw = (
+                ablation_controls.back
+                if answer.asked
+                else partial(selection.cancel, chosen.radiograph, chosen.checkpoint)
+            )
+            progress.following(waited, "The map without them" if answer.found else chosen.method.title, withdraw)
             st.button(
                 "Cancel",
                 key="cancel without",

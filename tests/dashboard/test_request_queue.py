@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
-import dashboard.line
+import dashboard.request_queue
 from core.errors import NoLungs, Stopped
 from core.models.classifier import Door
 from core.work import Work
-from dashboard.line import Line
+from dashboard.request_queue import Line
 
 SOON = 5.0  # s: what takes longer here hangs
 
@@ -112,7 +112,7 @@ def test_what_goes_on_waiting_has_a_place_of_its_own(line: Line) -> None:
 
 
 def test_a_part_of_the_page_that_never_began_leaves_no_work_behind(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dashboard.line, "_GRACE", 0.05)
+    monkeypatch.setattr(dashboard.request_queue, "_GRACE", 0.05)
     ended = threading.Event()
     with line.ask("map", lambda work: until_ended(work, ended)) as asked:  # a run that ends before it hands it on
         assert not asked.wait(0.02)

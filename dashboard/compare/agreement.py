@@ -13,7 +13,7 @@ from core.compare.words import headline
 from core.types import Radiograph
 from dashboard import cache, draw, markup
 from dashboard.compare.board import Placed
-from dashboard.compare.pair import chosen
+from dashboard.compare.tile_pair import chosen
 from dashboard.state import Session, session
 
 _FEW = 3  # tiles of whose maps one sentence can tell; of more it tells of the chosen two

@@ -11,10 +11,10 @@ from core.explain.export import map_npz, overlay_png
 from core.explain.method import Setting, Value
 from core.models.findings import words
 from core.types import FUSED, Explanation
-from dashboard import cache, desk, draw
+from dashboard import cache, draw, selection
 from dashboard.chooser import method_menu
-from dashboard.desk import Chosen
-from dashboard.download import file_name
+from dashboard.file_names import file_name
+from dashboard.selection import Chosen
 from dashboard.state import Session, bind, session
 
 _WIDE = 1000  # whole numbers between the bounds of a setting from which a slider can no longer be aimed
@@ -38,7 +38,7 @@ def sentence(chosen: Chosen) -> None:
             width=max(150, 60 + 8 * max(map(len, findings))),  # px: the longest name is not cut
         )
         st.markdown("with", width="content")
-        method_menu(chosen.method, desk.refusals(chosen.checkpoint), keep_method, key="method menu")
+        method_menu(chosen.method, selection.refusals(chosen.checkpoint), keep_method, key="method menu")
         if chosen.layer is None:
             for _ in range(2):
                 st.empty()  # or the menu of another method would linger while this one is on its way
@@ -51,7 +51,7 @@ def sentence(chosen: Chosen) -> None:
 def _stage(chosen: Chosen, layer: str) -> None:
     """The single stages, and all that can have a map fused into one."""
     sizes = cache.stage_sizes(chosen.checkpoint)
-    fit = desk.fitting(chosen.checkpoint, chosen.method.name)
+    fit = selection.fitting(chosen.checkpoint, chosen.method.name)
     unfit = cache.unfit(chosen.checkpoint, chosen.method.name)
     fused = FUSED.join(fit)
 

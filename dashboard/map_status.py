@@ -4,9 +4,9 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import desk, draw, link, markup, waiting
-from dashboard.desk import Chosen
-from dashboard.question import downloads
+from dashboard import draw, link, markup, progress, selection
+from dashboard.map_controls import downloads
+from dashboard.selection import Chosen
 from dashboard.state import Session, session
 
 
@@ -21,12 +21,12 @@ def status(chosen: Chosen) -> None:
 
 def _about(chosen: Chosen) -> None:
     if chosen.asked:
-        waiting.coming(chosen)
+        progress.coming(chosen)
         st.button(
             "Cancel",
             icon=":material/close:",
             type="tertiary",
-            on_click=desk.cancel,
+            on_click=selection.cancel,
             args=(chosen.radiograph, chosen.checkpoint),
         )
     elif told := session().refused or chosen.instead:
@@ -35,7 +35,7 @@ def _about(chosen: Chosen) -> None:
         st.html(markup.status(chosen.missing, level="warning"))
     elif chosen.explanation and chosen.explanation.caveat and not chosen.explanation.void:
         st.html(markup.status(chosen.explanation.caveat, level="warning"))
-        keep = partial(_reveal, desk.revealable(chosen.explanation))
+        keep = partial(_reveal, selection.revealable(chosen.explanation))
         draw.switch("Show it all the same", not chosen.hidden, keep)
     else:
         st.html(markup.status(chosen.method.plain))

@@ -7,10 +7,10 @@ import streamlit as st
 
 from core.compare.cka import FEWEST, Likeness
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, waiting
-from dashboard.compare.agree import shaded
+from dashboard import cache, draw, markup, progress
+from dashboard.compare.agreement import shaded
 from dashboard.compare.board import Placed
-from dashboard.compare.pair import chosen
+from dashboard.compare.tile_pair import chosen
 from dashboard.state import session
 
 _PATIENCE = 0.05  # s
@@ -43,7 +43,7 @@ def _answer(first: Checkpoint, second: Checkpoint, radiograph: Radiograph, lette
         return
     withdraw = partial(session().board.alike.discard, name)
     with cache.alike(first, second, films, tuple(session().cleaning(film.key) for film in films)) as asked:
-        if waiting.arrived(asked, "Stages", key="stages", withdraw=withdraw, patience=_PATIENCE):
+        if progress.arrived(asked, "Stages", key="stages", withdraw=withdraw, patience=_PATIENCE):
             with st.container(key="stages found", gap="xsmall"):
                 _found(asked.answer(), letters)
 

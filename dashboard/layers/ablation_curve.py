@@ -11,11 +11,11 @@ from core.layers.plan import Plan
 from core.layers.removal import Curve, points
 from core.layers.switch import Ranking
 from core.models.findings import words
-from dashboard import cache, draw, markup, waiting
-from dashboard.desk import Chosen
-from dashboard.layers import off
+from dashboard import cache, draw, markup, progress
+from dashboard.layers import ablation_controls
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
+from dashboard.selection import Chosen
 from dashboard.state import bind, entered, session
 
 _CHART = "curve of units"
@@ -50,7 +50,7 @@ def section(chosen: Chosen, plan: Plan, stage: str) -> None:
         fill = session().layers.fill
         withdraw = None if last else partial(asked_for.discard, key)
         with cache.removal(chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding, stage, fill) as asked:
-            if waiting.arrived(asked, "Curve", key="curve", withdraw=withdraw):
+            if progress.arrived(asked, "Curve", key="curve", withdraw=withdraw):
                 with st.container(key="curve found", gap="xsmall"):
                     _drawn(asked.answer(), stage)
 
@@ -71,10 +71,14 @@ def _drawn(curves: Sequence[Curve], stage: str) -> None:
     with st.container(key="curve chosen", horizontal=True, vertical_alignment="bottom", gap="small"):
         key = bind("top on the curve", now)
         counts = sorted({*measured, now})
-        st.select_slider("Units switched off", counts, key=key, on_change=draw.kept, args=(key, off.keep_top))
+        st.select_slider(
+            "Units switched off", counts, key=key, on_change=draw.kept, args=(key, ablation_controls.keep_top)
+        )
         curve = next(curve for curve in curves if curve.ranking == removing.by)
         units = tuple((stage, int(channel)) for channel in curve.order[:now])
-        st.button(f"Switch off these {now}", key="switch off these", on_click=off.instead, args=(stage, units))
+        st.button(
+            f"Switch off these {now}", key="switch off these", on_click=ablation_controls.instead, args=(stage, units)
+        )
     st.html(markup.paragraph(told(curves, now), quiet=True))
 
 

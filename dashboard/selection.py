@@ -10,7 +10,7 @@ from core.models.findings import leading
 from core.overlay import common_end
 from core.types import FUSED, Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from dashboard import cache
-from dashboard.line import Asked
+from dashboard.request_queue import Asked
 from dashboard.state import Session, Shown, session
 
 DEFAULT = "grad-cam"  # what is shown where another method cannot be

@@ -1,7 +1,7 @@
 from core.explain.run import explain
 from core.models.classifier import Classifier
 from core.types import Radiograph
-from dashboard.download import file_name
+from dashboard.file_names import file_name
 
 
 def test_a_file_name_is_safe_and_says_what_is_in_the_file(classifier: Classifier, phantom: Radiograph) -> None:

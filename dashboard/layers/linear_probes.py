@@ -14,11 +14,11 @@ from core.layers.labelled import LabelledSet
 from core.layers.verdict import LEARNED, turn, words
 from core.models.findings import words as plain
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, paths, waiting
-from dashboard.compare.agree import box
+from dashboard import cache, draw, markup, paths, progress
+from dashboard.compare.agreement import box
+from dashboard.film_source import naming
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
-from dashboard.naming import naming
 from dashboard.state import Probing, Session, bind, session
 
 _ABOUT = (
@@ -43,7 +43,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
         with draw.shown():
             source, films = _films(here)
             with cache.probes(card, source, films) as asked:
-                if waiting.arrived(asked, "Probes", key="probes", withdraw=_cancel):
+                if progress.arrived(asked, "Probes", key="probes", withdraw=_cancel):
                     with st.container(key="probes found", gap="small"):
                         _found(asked.answer(), radiograph, card)
 

@@ -15,8 +15,8 @@ from core.layers.switch import top
 from core.models.classifier import load
 from core.work import Work
 from dashboard import cache
-from dashboard.layers import falling
-from dashboard.line import Asked, Line
+from dashboard.layers import ablation_curve
+from dashboard.request_queue import Asked, Line
 from tests.dashboard.conftest import Desk
 from tests.dashboard.small_models import put
 
@@ -224,7 +224,7 @@ def test_at_inner_stages_the_curve_waits_until_it_is_asked_for(page: Desk) -> No
 def test_the_plot_spreads_the_first_units_wide_and_marks_how_many(page: Desk, one: Path) -> None:
     film = next(iter(page.session.radiographs.values()))
     found = removal.curves(load("small", one), film, "covid", stage=STAGE)
-    drawn: dict[str, Any] = falling.plot(found, 20)
+    drawn: dict[str, Any] = ablation_curve.plot(found, 20)
 
     assert [trace["name"] for trace in drawn["data"]] == ["most relevant first", "strongest first", "at random"]
     for trace, curve in zip(drawn["data"], found, strict=True):
@@ -237,13 +237,13 @@ def test_the_plot_spreads_the_first_units_wide_and_marks_how_many(page: Desk, on
 def test_a_request_that_is_cancelled_goes_back_to_what_was_off(page: Desk) -> None:
     _type(page, "3")
     with pytest.MonkeyPatch.context() as patched:
-        from dashboard.layers import off
+        from dashboard.layers import ablation_controls
 
-        patched.setattr(off, "session", lambda: page.session)
+        patched.setattr(ablation_controls, "session", lambda: page.session)
         page.session.layers.off = ((STAGE, 3), (STAGE, 4))
-        off.back()
+        ablation_controls.back()
         assert _left(page) == [(STAGE, 3)]
-        off.back()  # just that cannot be had: all on
+        ablation_controls.back()  # just that cannot be had: all on
         assert _left(page) == []
 
 

@@ -8,7 +8,7 @@ from core.errors import UserError
 from core.models import library
 from core.types import Checkpoint
 from dashboard import cache, markup, paths
-from dashboard.models import address
+from dashboard.models import card_address
 from dashboard.state import entered, session
 
 
@@ -43,13 +43,13 @@ def changes(name: str) -> None:
 
 
 def _rename(name: str, key: str) -> None:
-    _change(lambda: address.show(library.rename(name, entered(key).strip(), shipped=cache.WEIGHTS).name))
+    _change(lambda: card_address.show(library.rename(name, entered(key).strip(), shipped=cache.WEIGHTS).name))
 
 
 def _remove(name: str) -> None:
     def away() -> None:
         library.remove(name, shipped=cache.WEIGHTS)
-        address.close()
+        card_address.close()
         session().checkpoint = None
 
     _change(away)

@@ -11,7 +11,7 @@ from core.layers.activations import ORDERS, Activations, Order, ranked, scores, 
 from core.layers.plan import Plan
 from core.overlay import figure
 from core.types import Checkpoint, Prediction, Radiograph
-from dashboard import cache, desk, waiting
+from dashboard import cache, progress, selection
 from dashboard.state import Session, session
 
 SHEET = 24  # units a page
@@ -75,9 +75,9 @@ def said(radiograph: Radiograph, card: Checkpoint) -> tuple[Prediction, str]:
     """What the network says of the film, and the finding that is asked; says in its place that it is on its way."""
     place = st.empty()
     cleaning = session().cleaning(radiograph.key)
-    prediction = cache.predict(card, radiograph, cleaning, tell=waiting.tells(place, "Prediction"))
+    prediction = cache.predict(card, radiograph, cleaning, tell=progress.tells(place, "Prediction"))
     place.empty()
-    return prediction, desk.asked_finding(prediction, card)
+    return prediction, selection.asked_finding(prediction, card)
 
 
 def stage_of(plan: Plan, card: Checkpoint, *, inner: bool = True) -> tuple[str, str]:

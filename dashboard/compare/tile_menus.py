@@ -9,7 +9,7 @@ from core.errors import UserError
 from core.explain.method import methods
 from core.models.findings import words
 from core.types import FUSED
-from dashboard import cache, desk, draw
+from dashboard import cache, draw, selection
 from dashboard.chooser import method_menu
 from dashboard.compare import board
 from dashboard.compare.board import Field, Placed
@@ -29,7 +29,7 @@ def menus(placed: Placed) -> None:
         draw.select("Model", models, tile.checkpoint, _keep(placed, "checkpoint", models), at=at)
         with st.container(key=f"menu {at}", gap=None):
             st.html('<span class="lb-label">Method</span>')
-            reasons = desk.refusals(placed.checkpoint) if placed.checkpoint and placed.prediction else {}
+            reasons = selection.refusals(placed.checkpoint) if placed.checkpoint and placed.prediction else {}
             method_menu(placed.method, reasons, _keep(placed, "method", methods), key=f"method {at}")
         if placed.checkpoint:
             findings = [_AS_SIDEBAR, *placed.checkpoint.findings]
@@ -62,7 +62,7 @@ def _stage(placed: Placed, sizes: dict[str, tuple[int, int]], *, at: str) -> Non
 
 def _fitting(placed: Placed) -> list[str]:
     try:
-        return desk.fitting(placed.checkpoint, placed.method.name) if placed.checkpoint else []
+        return selection.fitting(placed.checkpoint, placed.method.name) if placed.checkpoint else []
     except UserError:  # the tile itself says so
         return []
 
