@@ -102,13 +102,8 @@ def _trust(chosen: Chosen) -> None:
         return
     with draw.shown(), place.container():
         with st.skeleton(height=110):
-            figures = cache.trust(
-                chosen.checkpoint,
-                chosen.radiograph,
-                explanation,
-                chosen.cleaning,
-                tell=progress.tells(note, "Measures"),
-            )
+            tell = progress.tells(note, "Measures")
+            figures = cache.trust(chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, tell=tell)
         note.empty()
         draw.figures(figures)
 

@@ -24,7 +24,12 @@ def test_a_page_runs_alone_without_a_film(view: View) -> None:
 @pytest.mark.usefixtures("small_weights")
 def test_a_page_runs_alone_with_a_film(view: View) -> None:
     name = view.file.stem
-    script = f"from dashboard import film_upload\nfrom dashboard.views import {name}\nfilm_upload.open_phantom()\n{name}.page()"
+    script = f"""
+from dashboard import film_upload
+from dashboard.views import {name}
+
+film_upload.open_phantom()
+{name}.page()"""
     app = AppTest.from_string(script, default_timeout=SECONDS).run()
 
     assert not app.exception
