@@ -66,7 +66,7 @@ from core.trust.measure import Figure, assess
 from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph, digest
 from core.work import Work
 from dashboard import paths
-from dashboard.request_queue import Asked, Line
+from dashboard.request_queue import QueuedRequest, RequestQueue
 from dashboard.state import session
 
 _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
@@ -80,7 +80,9 @@ REGIONS = 1200  # px, the long side of a picture of regions
 EXAMPLE = 360  # px, the long side of a film with a concept: twice what is shown
 _LAST_STAGE = "grad-cam"  # the map that costs no backward pass at the last stage
 WEIGHTS = checkpoints.SHIPPED  # the folder of those that come with Lightbox
-_LINE = Line(room=2048)  # all that people ask of networks; an answer is some hundred kilobytes, or counts as several
+_QUEUE = RequestQueue(
+    room=2048
+)  # all that people ask of networks; an answer is some hundred kilobytes, or counts as several
 _USUAL = 300_000  # bytes of an answer that counts as one
 THUMBNAIL = 112  # px, the long side: twice what is shown, for dense screens
 PATCH = 160  # px a side, as dense
@@ -88,7 +90,7 @@ PATCH = 160  # px a side, as dense
 Settings = tuple[tuple[str, Value], ...]
 Maps = tuple[Prediction, tuple[Explanation, ...]]  # what one call of the engine gave
 Misfits = Mapping[str, Mapping[str | None, str]]  # method -> stage -> why the network cannot serve it
-Tell = Callable[[Asked[Any]], None]  # says on the page that somebody waits
+ReportProgress = Callable[[QueuedRequest[Any]], None]  # says on the page that somebody waits
 
 
 def named(checkpoint: Checkpoint) -> tuple[object, ...]:
@@ -130,7 +132,7 @@ def classifier(checkpoint: Checkpoint) -> Classifier:
 @st.cache_resource(max_entries=10, show_spinner=False)  # a board of nine models, and the one beside it
 def _loaded(name: str, folder: Path, key: str) -> Classifier:
     found = load(name, folder)
-    _LINE.ask(("warm up", key), lambda work: _warm_up(found))
+    _QUEUE.ask(("warm up", key), lambda work: _warm_up(found))
     return found
 
 
@@ -152,13 +154,13 @@ def all_unfit(checkpoint: Checkpoint) -> Misfits:
     return trial.answer() if trial.wait(0) else {}
 
 
-def tried(checkpoint: Checkpoint) -> Asked[Misfits]:
+def tried(checkpoint: Checkpoint) -> QueuedRequest[Misfits]:
     """A place in the line for what the network cannot serve.
 
     Nobody gives it up, so that the trial is made for certain, and once.
     """
     here = classifier(checkpoint)
-    return _LINE.ask(("unfit", checkpoint.key), lambda work: misfits(here, work))
+    return _QUEUE.ask(("unfit", checkpoint.key), lambda work: misfits(here, work))
 
 
 def _warm_up(classifier: Classifier) -> None:
@@ -173,7 +175,7 @@ def _warm_up(classifier: Classifier) -> None:
 
 
 def predict(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, *, tell: Tell | None = None
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, *, tell: ReportProgress | None = None
 ) -> Prediction:
     """What the network says; from the same pass as the first maps."""
     return predicted(checkpoint, radiograph, cleaning).result(tell)[0]
@@ -188,7 +190,7 @@ def explain(
     method: str,
     layer: str | None,
     settings: Settings = (),
-) -> Asked[Maps]:
+) -> QueuedRequest[Maps]:
     """A place in the line for the map; it comes with those that share its passes. `picked` finds it among them.
 
     layer: None for methods that explain the input; several stages joined by "+" for one map of them.
@@ -217,13 +219,13 @@ def stages(
     finding: str,
     method: str,
     settings: Settings = (),
-) -> Asked[Maps]:
+) -> QueuedRequest[Maps]:
     """One map for each stage that can have one, from one forward and at most one backward pass."""
     layers = tuple(stage for stage, reason in unfit(checkpoint, method).items() if not reason)
     return _many(checkpoint, radiograph, cleaning, (finding,), method, layers, settings)
 
 
-def predicted(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Asked[Maps]:
+def predicted(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> QueuedRequest[Maps]:
     """One forward pass: the prediction and the last stage's map for every finding; what the first look needs.
 
     No map where the last stage has a single cell.
@@ -241,7 +243,7 @@ def _many(
     method: str,
     layers: tuple[str | None, ...],
     settings: Settings,
-) -> Asked[Maps]:
+) -> QueuedRequest[Maps]:
     here = classifier(checkpoint)
 
     plain = methods[method].parse({})
@@ -252,10 +254,10 @@ def _many(
         return explain_many(here, radiograph, requests, cleaning=cleaning, work=work)
 
     key = (checkpoint.key, radiograph.key, repr(cleaning), findings, method, layers, settings)
-    return _LINE.ask(("maps", *key), make, slow=methods[method].slow)
+    return _QUEUE.ask(("maps", *key), make, slow=methods[method].slow)
 
 
-def plan(checkpoint: Checkpoint) -> Asked[Plan]:
+def plan(checkpoint: Checkpoint) -> QueuedRequest[Plan]:
     """A place in the line for the network's stages and layers. Raises: BadCheckpoint."""
     here = classifier(checkpoint)
 
@@ -263,7 +265,7 @@ def plan(checkpoint: Checkpoint) -> Asked[Plan]:
         with here.alone(work) as network:
             return plan_of(network, size=checkpoint.input.size, channels=checkpoint.input.channels)
 
-    return _LINE.ask(("plan", checkpoint.key), make)
+    return _QUEUE.ask(("plan", checkpoint.key), make)
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)
@@ -274,7 +276,7 @@ def placement(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning
 
 def activations(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, finding: str
-) -> Asked[Activations]:
+) -> QueuedRequest[Activations]:
     """A place in the line for what every unit of the stage answers, with the relevance for this finding."""
     here = classifier(checkpoint)
     key = ("activations", checkpoint.key, radiograph.key, repr(cleaning), stage, finding)
@@ -282,12 +284,12 @@ def activations(
     def make(work: Work) -> Activations:
         return activations_of(here, radiograph, stage, findings=[finding], cleaning=cleaning, work=work)
 
-    return _LINE.ask(key, make, size=lambda found: 1 + found.maps.nbytes // _USUAL)
+    return _QUEUE.ask(key, make, size=lambda found: 1 + found.maps.nbytes // _USUAL)
 
 
 def relevance(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str
-) -> Asked[Mapping[str, NDArray[np.float32]]]:
+) -> QueuedRequest[Mapping[str, NDArray[np.float32]]]:
     """A place in the line for finding -> (K,) the relevance of the stage's units, for all findings."""
     here = classifier(checkpoint)
     key = ("relevance", checkpoint.key, radiograph.key, repr(cleaning), stage)
@@ -296,7 +298,7 @@ def relevance(
         findings = checkpoint.findings
         return activations_of(here, radiograph, stage, findings=findings, cleaning=cleaning, work=work).relevance
 
-    return _LINE.ask(key, make)
+    return _QUEUE.ask(key, make)
 
 
 def trust(
@@ -305,12 +307,12 @@ def trust(
     explanation: Explanation,
     cleaning: Cleaning,
     *,
-    tell: Tell | None = None,
+    tell: ReportProgress | None = None,
 ) -> tuple[Figure, ...]:
     """How far the map can be believed, one figure a measure."""
     here = classifier(checkpoint)
     key = ("trust", checkpoint.key, radiograph.key, explanation.key, repr(cleaning))
-    return _LINE.ask(key, lambda work: assess(here, radiograph, explanation, cleaning=cleaning)).result(tell)
+    return _QUEUE.ask(key, lambda work: assess(here, radiograph, explanation, cleaning=cleaning)).result(tell)
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)
@@ -348,11 +350,11 @@ def weights_path(checkpoint: Checkpoint) -> Path:
     return folder(checkpoint.name) / f"{checkpoint.name}.safetensors"
 
 
-def ready(checkpoint: Checkpoint) -> Asked[Mapping[str, tuple[int, int]]]:
+def ready(checkpoint: Checkpoint) -> QueuedRequest[Mapping[str, tuple[int, int]]]:
     """A place in the line for the network and its `stage_sizes`. A broken file is tried again when it changes."""
     path = weights_path(checkpoint)
     changed = path.stat().st_mtime_ns if path.exists() else 0
-    return _LINE.ask(("sizes", checkpoint.key, changed), lambda work: sizes_of(classifier(checkpoint), work))
+    return _QUEUE.ask(("sizes", checkpoint.key, changed), lambda work: sizes_of(classifier(checkpoint), work))
 
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)
@@ -376,7 +378,7 @@ def _places(radiograph: Radiograph, cleaning: Cleaning) -> Places:
 
 def alike(
     first: Checkpoint, second: Checkpoint, films: tuple[Radiograph, ...], cleanings: tuple[Cleaning, ...]
-) -> Asked[Likeness]:
+) -> QueuedRequest[Likeness]:
     """A place in the line for how alike the stages of two networks are, over the films, or the places of one."""
     one, other = classifier(first), classifier(second)
     key = ("alike", first.key, second.key, tuple(film.key for film in films), repr(cleanings))
@@ -385,13 +387,13 @@ def alike(
     def make(work: Work) -> Likeness:
         return cka(one, other, films, cleaning=by_film, total=len(films) if len(films) > 1 else None, work=work)
 
-    return _LINE.ask(key, make, slow=True)
+    return _QUEUE.ask(key, make, slow=True)
 
 
-def compared(panel: Panel, case: cohort.Case, key: Hashable) -> Asked[Compared | Refused]:
+def compared(panel: Panel, case: cohort.Case, key: Hashable) -> QueuedRequest[Compared | Refused]:
     """A place in the line for what several networks say of one film of many; key: what the answer depends on."""
     make = partial(cohort.read, panel, case, sentences=True)
-    return _LINE.ask(("compared", key), lambda work: make(work=work), slow=True)
+    return _QUEUE.ask(("compared", key), lambda work: make(work=work), slow=True)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -425,7 +427,7 @@ def _atlas(checkpoint: Checkpoint, folder: Path, changed: int) -> atlases.Atlas:
 
 def gathered(
     checkpoint: Checkpoint, path: Path, *, split: str, most: int, pictures: bool, begun: float
-) -> Asked[atlases.Atlas]:
+) -> QueuedRequest[atlases.Atlas]:
     """A place in the line for an atlas of a person's own films; a stopped one goes on where it was.
 
     begun: when it was asked for: the films may have changed since another time.
@@ -441,12 +443,12 @@ def gathered(
         return found
 
     key = ("atlas", checkpoint.key, checkpoint.sha256, path, split, most, pictures, begun)
-    return _LINE.ask(key, make, slow=True)
+    return _QUEUE.ask(key, make, slow=True)
 
 
 def unit_map(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, channel: int, kind: Kind
-) -> Asked[Explanation]:
+) -> QueuedRequest[Explanation]:
     """A place in the line for one unit followed back to the film."""
     here = classifier(checkpoint)
     key = ("unit map", checkpoint.key, radiograph.key, repr(cleaning), stage, channel, kind)
@@ -454,19 +456,19 @@ def unit_map(
     def make(work: Work) -> Explanation:
         return unit_map_of(here, radiograph, stage, channel, kind, cleaning=cleaning, work=work)
 
-    return _LINE.ask(key, make)
+    return _QUEUE.ask(key, make)
 
 
-def preferred(checkpoint: Checkpoint, stage: str, channel: int, prior: Prior) -> Asked[Preferred]:
+def preferred(checkpoint: Checkpoint, stage: str, channel: int, prior: Prior) -> QueuedRequest[Preferred]:
     """A place in the line for the picture that excites a unit most."""
     here = classifier(checkpoint)
     key = ("preferred", checkpoint.key, stage, channel, prior)
-    return _LINE.ask(key, lambda work: preferred_of(here, stage, channel, prior=prior, work=work), slow=True)
+    return _QUEUE.ask(key, lambda work: preferred_of(here, stage, channel, prior=prior, work=work), slow=True)
 
 
 def without(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, switched: Switched, request: Request | None
-) -> Asked[Without]:
+) -> QueuedRequest[Without]:
     """A place in the line for what the network says without some units; with a request also for that map of it."""
     here, usual = classifier(checkpoint), _usual(checkpoint, switched.fill)
     settings = tuple(request.settings.items()) if request else ()
@@ -477,12 +479,12 @@ def without(
         requests = [request] if request else []
         return without_of(here, radiograph, switched, requests, usual=usual, cleaning=cleaning, work=work)
 
-    return _LINE.ask(key, make, slow=request is not None and methods[request.method].slow)
+    return _QUEUE.ask(key, make, slow=request is not None and methods[request.method].slow)
 
 
 def removal(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str, stage: str, fill: Fill
-) -> Asked[tuple[Curve, ...]]:
+) -> QueuedRequest[tuple[Curve, ...]]:
     """A place in the line for how fast the finding falls as units of the stage are switched off."""
     here, usual = classifier(checkpoint), _usual(checkpoint, fill)
     key = ("removal", checkpoint.key, radiograph.key, repr(cleaning), finding, stage, fill, _source(usual))
@@ -490,7 +492,7 @@ def removal(
     def make(work: Work) -> tuple[Curve, ...]:
         return curves(here, radiograph, finding, stage=stage, fill=fill, usual=usual, cleaning=cleaning, work=work)
 
-    return _LINE.ask(key, make, slow=True)
+    return _QUEUE.ask(key, make, slow=True)
 
 
 def _usual(checkpoint: Checkpoint, fill: Fill) -> Usual | None:
@@ -505,26 +507,26 @@ def _source(usual: Usual | None) -> str:
 
 def passages(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str
-) -> Asked[tuple[tuple[Passage, ...], str]]:
+) -> QueuedRequest[tuple[tuple[Passage, ...], str]]:
     """A place in the line for what of the finding passes through each stage, and why LRP is not told."""
     here = classifier(checkpoint)
     key = ("passages", checkpoint.key, radiograph.key, repr(cleaning), finding)
-    return _LINE.ask(key, lambda work: passages_of(here, radiograph, finding, cleaning=cleaning, work=work))
+    return _QUEUE.ask(key, lambda work: passages_of(here, radiograph, finding, cleaning=cleaning, work=work))
 
 
-def probes(checkpoint: Checkpoint, source: Hashable, films: Callable[[], LabelledSet]) -> Asked[Probes]:
+def probes(checkpoint: Checkpoint, source: Hashable, films: Callable[[], LabelledSet]) -> QueuedRequest[Probes]:
     """A place in the line for a probe of each stage; source: what the films depend on. Raises: BadData."""
     here = classifier(checkpoint)
-    return _LINE.ask(("probes", checkpoint.key, source), lambda work: probes_of(here, films(), work=work), slow=True)
+    return _QUEUE.ask(("probes", checkpoint.key, source), lambda work: probes_of(here, films(), work=work), slow=True)
 
 
 def averaged(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning
-) -> Asked[Mapping[str, NDArray[np.float32]]]:
+) -> QueuedRequest[Mapping[str, NDArray[np.float32]]]:
     """A place in the line for what the probes read of a film."""
     here = classifier(checkpoint)
     key = ("averaged", checkpoint.key, radiograph.key, repr(cleaning))
-    return _LINE.ask(key, lambda work: averaged_of(here, radiograph, cleaning=cleaning, work=work))
+    return _QUEUE.ask(key, lambda work: averaged_of(here, radiograph, cleaning=cleaning, work=work))
 
 
 def patch(atlas: atlases.Atlas, stage: str, seen: atlases.Seen) -> bytes | None:
@@ -547,7 +549,7 @@ def _patch(told: tuple[str, str, str, str, int, int], _atlas: atlases.Atlas, _se
 
 def parts(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, count: int
-) -> Asked[tuple[Parts, bytes]]:
+) -> QueuedRequest[tuple[Parts, bytes]]:
     """A place in the line for the stage's maps as parts, for all findings, and a picture of them, a WebP file."""
     here = classifier(checkpoint)
 
@@ -556,7 +558,7 @@ def parts(
         found = parts_of(here, radiograph, stage, count=count, findings=wanted, cleaning=cleaning, work=work)
         return found, _webp(regions(radiograph, found.maps, found.placement, longest=REGIONS))
 
-    return _LINE.ask(("parts", checkpoint.key, radiograph.key, repr(cleaning), stage, count), make)
+    return _QUEUE.ask(("parts", checkpoint.key, radiograph.key, repr(cleaning), stage, count), make)
 
 
 def sensitivity(
@@ -568,7 +570,7 @@ def sensitivity(
     stages: tuple[str, ...],
     finding: str,
     examples: Callable[[], reference.ReferenceSet] | None = None,
-) -> Asked[Sensitivity]:
+) -> QueuedRequest[Sensitivity]:
     """A place in the line for whether the finding hangs on the concepts; source: what films and examples depend on."""
     here = classifier(checkpoint)
 
@@ -576,10 +578,12 @@ def sensitivity(
         shown = examples() if examples else None
         return sensitivity_of(here, films(), names, examples=shown, stages=stages, findings=(finding,), work=work)
 
-    return _LINE.ask(("sensitivity", checkpoint.key, source, names, stages, finding), make, slow=True)
+    return _QUEUE.ask(("sensitivity", checkpoint.key, source, names, stages, finding), make, slow=True)
 
 
-def with_concept(radiograph: Radiograph, name: str, seeds: tuple[int, ...]) -> Asked[tuple[tuple[bytes, ...], str]]:
+def with_concept(
+    radiograph: Radiograph, name: str, seeds: tuple[int, ...]
+) -> QueuedRequest[tuple[tuple[bytes, ...], str]]:
     """A place in the line for the film with the concept, small WebP files; or none, and why it cannot have it."""
 
     def make(work: Work) -> tuple[tuple[bytes, ...], str]:
@@ -593,7 +597,7 @@ def with_concept(radiograph: Radiograph, name: str, seeds: tuple[int, ...]) -> A
             pictures.append(_webp(np.asarray(small)))
         return tuple(pictures), ""
 
-    return _LINE.ask(("with concept", radiograph.key, name, seeds), make)
+    return _QUEUE.ask(("with concept", radiograph.key, name, seeds), make)
 
 
 def _webp(picture: NDArray[np.uint8]) -> bytes:

@@ -23,7 +23,7 @@ def files(label: str, *, at: str) -> None:
     dropped = st.file_uploader(
         label,
         accept_multiple_files=True,
-        key=f"files {at} {here.batch}",
+        key=f"files {at} {here.upload_round}",
         max_upload_size=_LARGEST,
     )
     if not dropped:
@@ -35,7 +35,7 @@ def files(label: str, *, at: str) -> None:
         bar.progress(done / len(dropped), text=f"Reading {file.name} ({done + 1} of {len(dropped)})")
         found.append(_read(file.getvalue(), file.name))
     _show(*found)
-    here.batch += 1
+    here.upload_round += 1
     st.rerun()
 
 
@@ -140,6 +140,6 @@ def _show(*radiographs: Radiograph | None) -> None:
     """The first of them that could be read is looked at; with none of them the page stays where it was."""
     readable = [radiograph.key for radiograph in radiographs if radiograph]
     here = session()
-    here.chosen = readable[0] if readable else here.chosen
-    if here.wanted in readable:  # the film of the link by which the page was opened
-        here.chosen, here.wanted = here.wanted, None
+    here.film_key = readable[0] if readable else here.film_key
+    if here.linked_film in readable:  # the film of the link by which the page was opened
+        here.film_key, here.linked_film = here.linked_film, None

@@ -25,7 +25,7 @@ from core.types import Cleaning
 from dashboard import cache, film_upload, selection
 from dashboard.compare.presets import MOST
 from dashboard.layers import parts
-from dashboard.state import Layers, Session, Tile, session
+from dashboard.state import LayersState, Session, TileRequest, session
 
 _OURS = (
     *("film", "model", "weights", "finding", "method", "stage", "set", "clean", "scale", "tile"),
@@ -57,9 +57,9 @@ def follow() -> None:
     """
     here = session()
     asked = {name: st.query_params.get_all(name) for name in _OURS if name in st.query_params}
-    if here.opened_by is not None:
+    if here.opening_address is not None:
         return
-    here.opened_by = asked
+    here.opening_address = asked
     here.problems[:] = [
         problem for part in (_model, _question, _tiles, _layers, _film) for problem in part(here, asked)
     ]
@@ -69,8 +69,8 @@ def write() -> None:
     """Puts what is looked at into the address."""
     here = session()
     here.address = _told(here)
-    if here.wanted is not None and not here.address:
-        here.address = here.opened_by or {}  # a link waits for its film: the address stays as it was sent
+    if here.linked_film is not None and not here.address:
+        here.address = here.opening_address or {}  # a link waits for its film: the address stays as it was sent
     with st.container(key="address"):
         _written(key="the address", data={"query": urlencode(here.address, doseq=True), "ours": list(_OURS)})
 
@@ -97,12 +97,12 @@ def _told(here: Session) -> dict[str, list[str]]:
         "stage": [here.layer] if here.layer else [],
         "set": [f"{name}:{value}" for name, value in here.settings.get(here.method, {}).items()],
         "clean": [f"{name}:{value}" for name, value in cleaning.items() if value != usual[name]],
-        "scale": [_COMMON] if here.common else [],
+        "scale": [_COMMON] if here.common_scale else [],
         "tile": [
             _BETWEEN.join((tile.checkpoint, tile.method, tile.finding or "", tile.layer or "")) for tile in here.tiles
         ],
     }
-    now, fresh = here.layers, Layers()
+    now, fresh = here.layers, LayersState()
     told |= {
         "part": [now.part] if now.part != fresh.part else [],
         "layer": [now.stage] if now.stage else [],
@@ -146,7 +146,7 @@ def _model(here: Session, asked: Address) -> list[str]:
 def _question(here: Session, asked: Address) -> list[str]:
     here.finding = _one(asked, "finding")
     here.layer = _one(asked, "stage")
-    here.common = _one(asked, "scale") == _COMMON
+    here.common_scale = _one(asked, "scale") == _COMMON
     name = _one(asked, "method")
     if name is None:
         return []
@@ -183,7 +183,7 @@ def _tiles(here: Session, asked: Address) -> list[str]:
                 f"A tile of the link is of {checkpoint!r} with {method!r}, which is not here. It is left out."
             )
             continue
-        tiles.append(Tile(checkpoint, method, finding or None, layer or None))
+        tiles.append(TileRequest(checkpoint, method, finding or None, layer or None))
     here.tiles = tiles
     return problems
 
@@ -206,7 +206,7 @@ def _layers(here: Session, asked: Address) -> list[str]:
     return problems + _switched(here.layers, asked)
 
 
-def _switched(here: Layers, asked: Address) -> list[str]:
+def _switched(here: LayersState, asked: Address) -> list[str]:
     """What is off; units and stages that the network lacks are told on the page."""
     problems, units, entries = [], [], asked.get("off", ())
     if _TOO_MANY in entries:
@@ -250,9 +250,9 @@ def _film(here: Session, asked: Address) -> list[str]:
     if key not in here.radiographs and key == cache.drawn(film_upload.PHANTOM).key:
         here.add(cache.drawn(film_upload.PHANTOM))
     if key in here.radiographs:
-        here.chosen, here.wanted = key, None
+        here.film_key, here.linked_film = key, None
         return []
-    here.wanted = key
+    here.linked_film = key
     return [
         f"The link is about a film that is not here (key {key[:_DIGITS]}…). Add the same file to see what was sent."
     ]

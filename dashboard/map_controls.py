@@ -14,7 +14,7 @@ from core.types import FUSED, Explanation
 from dashboard import cache, draw, selection
 from dashboard.chooser import method_menu
 from dashboard.file_names import file_name
-from dashboard.selection import Chosen
+from dashboard.selection import MapView
 from dashboard.state import Session, bind, session
 
 _WIDE = 1000  # whole numbers between the bounds of a setting from which a slider can no longer be aimed
@@ -22,7 +22,7 @@ _FEWEST, _MOST = 30, 250  # places of a slider of real numbers
 _EXACT = 1e-6  # of a step: what rounding may leave
 
 
-def sentence(chosen: Chosen) -> None:
+def sentence(chosen: MapView) -> None:
     """Where the model looked for [finding] with [method] at [stage]."""
     with st.container(key="sentence", horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("Where the model looked for", width="content")
@@ -48,7 +48,7 @@ def sentence(chosen: Chosen) -> None:
         _settings(chosen)
 
 
-def _stage(chosen: Chosen, layer: str) -> None:
+def _stage(chosen: MapView, layer: str) -> None:
     """The single stages, and all that can have a map fused into one."""
     sizes = cache.stage_sizes(chosen.checkpoint)
     fit = selection.fitting(chosen.checkpoint, chosen.method.name)
@@ -74,7 +74,7 @@ def _stage(chosen: Chosen, layer: str) -> None:
     )
 
 
-def _settings(chosen: Chosen) -> None:
+def _settings(chosen: MapView) -> None:
     """The method's settings as its registry entry lists them, folded away; nothing where it has none."""
     method = chosen.method
     if not method.settings:
@@ -129,7 +129,7 @@ def tick(low: float, high: float, default: float) -> float | None:
     return None
 
 
-def downloads(chosen: Chosen) -> None:
+def downloads(chosen: MapView) -> None:
     """The overlay as a picture and the map as numbers; made only when asked for, once the map is there."""
     map_ = chosen.answered
     place = st.container(key="downloads", horizontal=True, gap="small", wrap=False, width="content")

@@ -6,11 +6,11 @@ import streamlit as st
 
 from dashboard import draw, link, markup, progress, selection
 from dashboard.map_controls import downloads
-from dashboard.selection import Chosen
+from dashboard.selection import MapView
 from dashboard.state import Session, session
 
 
-def status(chosen: Chosen) -> None:
+def status(chosen: MapView) -> None:
     """Progress and a way out while the map is on its way; else what went wrong; else a caveat; else what it shows."""
     with st.container(key="status", horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(key="about", horizontal=True, vertical_alignment="center", gap="small"):
@@ -19,7 +19,7 @@ def status(chosen: Chosen) -> None:
         link.button()
 
 
-def _about(chosen: Chosen) -> None:
+def _about(chosen: MapView) -> None:
     if chosen.asked:
         progress.coming(chosen)
         st.button(
@@ -29,7 +29,7 @@ def _about(chosen: Chosen) -> None:
             on_click=selection.cancel,
             args=(chosen.radiograph, chosen.checkpoint),
         )
-    elif told := session().refused or chosen.instead:
+    elif told := session().refusal or chosen.instead:
         st.html(markup.status(told, level="warning"))
     elif chosen.missing:
         st.html(markup.status(chosen.missing, level="warning"))
@@ -42,4 +42,4 @@ def _about(chosen: Chosen) -> None:
 
 
 def _reveal(caveat: tuple[str, ...], here: Session, shown: bool) -> None:
-    (here.revealed.add if shown else here.revealed.discard)(caveat)
+    (here.revealed_maps.add if shown else here.revealed_maps.discard)(caveat)

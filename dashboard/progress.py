@@ -9,21 +9,21 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import Stopped, UserError
 from dashboard import cache, markup, selection
-from dashboard.request_queue import Asked
-from dashboard.selection import Chosen
+from dashboard.request_queue import QueuedRequest
+from dashboard.selection import MapView
 from dashboard.state import session
 
 _PATIENCE = 0.3  # s for which a page waits without a word for what may be quick
 _EVERY = 0.2  # s between two looks at how far it is; also how soon a click elsewhere ends the waiting
 
 
-def tells(place: DeltaGenerator, name: str) -> cache.Tell:
+def tells(place: DeltaGenerator, name: str) -> cache.ReportProgress:
     """Writes at `place` how far the request is; `name` is what comes of it."""
     return lambda asked: _write(place, asked, name)
 
 
 @st.fragment(parallel=True)
-def coming(chosen: Chosen) -> None:
+def coming(chosen: MapView) -> None:
     """How far the map is, until it is there and the page is drawn with it. Ends with the run that began it."""
     asked = chosen.asked
     if asked is None:
@@ -38,7 +38,7 @@ def coming(chosen: Chosen) -> None:
 
 
 @contextmanager
-def room(*asked: Asked[Any], name: str, key: str, height: int) -> Iterator[tuple[Any, ...]]:
+def room(*asked: QueuedRequest[Any], name: str, key: str, height: int) -> Iterator[tuple[Any, ...]]:
     """The answers, in the place where they are drawn: what stood there stays until it is drawn over, but goes where the
     answers take longer than a moment, or it would be taken for them.
 
@@ -65,7 +65,7 @@ def room(*asked: Asked[Any], name: str, key: str, height: int) -> Iterator[tuple
 
 
 def arrived(
-    asked: Asked[Any], name: str, *, key: str, withdraw: Callable[[], None] | None, patience: float = _PATIENCE
+    asked: QueuedRequest[Any], name: str, *, key: str, withdraw: Callable[[], None] | None, patience: float = _PATIENCE
 ) -> bool:
     """Whether the answer is there. If not, a row says how far it is, and the page is drawn again when it has come.
 
@@ -86,7 +86,7 @@ def arrived(
 
 
 @st.fragment(parallel=True)
-def following(asked: Asked[Any], name: str, withdraw: Callable[[], None] | None) -> None:
+def following(asked: QueuedRequest[Any], name: str, withdraw: Callable[[], None] | None) -> None:
     """How far it is, until the page is drawn with what came of it. Ends with the run that began it.
 
     withdraw: takes the wish back where the time limit ended it, which is told; or the page would ask anew for ever.
@@ -107,7 +107,7 @@ def following(asked: Asked[Any], name: str, withdraw: Callable[[], None] | None)
     st.rerun()
 
 
-def words(asked: Asked[Any], name: str) -> str:
+def words(asked: QueuedRequest[Any], name: str) -> str:
     """How far the request is, in words."""
     done, total = asked.passes
     if asked.before:
@@ -126,6 +126,6 @@ def _duration(seconds: float) -> str:
     return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
-def _write(place: DeltaGenerator, asked: Asked[Any], name: str) -> None:
+def _write(place: DeltaGenerator, asked: QueuedRequest[Any], name: str) -> None:
     done, total = asked.passes
     place.html(markup.progress(words(asked, name), done / total if total else None))

@@ -52,10 +52,10 @@ class _Job:
 _Question = tuple[_Job, Callable[[Work], Any]]
 
 
-class Asked(Generic[Answer]):
+class QueuedRequest(Generic[Answer]):
     """One person's place in the line; as a context manager it is given up at the end."""
 
-    def __init__(self, line: "Line", job: _Job) -> None:
+    def __init__(self, line: "RequestQueue", job: _Job) -> None:
         self._line = line
         self._job = job
         self._left = False
@@ -100,7 +100,7 @@ class Asked(Generic[Answer]):
         answer: Answer = found
         return answer
 
-    def result(self, tell: "Callable[[Asked[Answer]], None] | None" = None) -> Answer:
+    def result(self, tell: "Callable[[QueuedRequest[Answer]], None] | None" = None) -> Answer:
         """Waits for the answer; Streamlit may end the run meanwhile, which gives the place up.
 
         tell: called again and again while it takes longer than a moment, to say so on the page.
@@ -113,7 +113,7 @@ class Asked(Generic[Answer]):
                     tell(self)
             return self.answer()
 
-    def again(self) -> "Asked[Answer]":
+    def again(self) -> "QueuedRequest[Answer]":
         """A second place for the same answer: for what goes on waiting when this one has been given up."""
         return self._line.join(self._job)
 
@@ -122,7 +122,7 @@ class Asked(Generic[Answer]):
         self._line.leave(self._job, counted=not self._left, grace=grace)
         self._left = True
 
-    def __enter__(self) -> "Asked[Answer]":
+    def __enter__(self) -> "QueuedRequest[Answer]":
         return self
 
     def __exit__(
@@ -131,7 +131,7 @@ class Asked(Generic[Answer]):
         self.leave(grace=_GRACE)
 
 
-class Line:
+class RequestQueue:
     """Questions to the networks, answered one at a time in one thread: the quick ones first, in order of arrival.
 
     A slow question that is being worked on lets the quick ones pass after each batch: who opens a film does not wait
@@ -159,7 +159,7 @@ class Line:
         *,
         slow: bool = False,
         size: Callable[[Answer], int] | None = None,
-    ) -> Asked[Answer]:
+    ) -> QueuedRequest[Answer]:
         """A place in the line: that of an equal question, if there is one, else a new one at its end.
 
         key:  what the answer depends on.
@@ -176,13 +176,13 @@ class Line:
             elif key in self._done:
                 self._done.move_to_end(key)
             job.waiting += 1
-        return Asked(self, job)
+        return QueuedRequest(self, job)
 
-    def join(self, job: _Job) -> Asked[Any]:
+    def join(self, job: _Job) -> QueuedRequest[Any]:
         """One more who waits for the same answer."""
         with self._inside:
             job.waiting += 1
-        return Asked(self, job)
+        return QueuedRequest(self, job)
 
     def before(self, job: _Job) -> int:
         with self._inside:

@@ -10,8 +10,8 @@ from core.models.findings import leading
 from core.overlay import common_end
 from core.types import FUSED, Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from dashboard import cache
-from dashboard.request_queue import Asked
-from dashboard.state import Session, Shown, session
+from dashboard.request_queue import QueuedRequest
+from dashboard.state import LastMap, Session, session
 
 DEFAULT = "grad-cam"  # what is shown where another method cannot be
 _UNIT = ("channel", "row", "column")  # settings that name a unit of the stage
@@ -21,7 +21,7 @@ _IMPATIENCE = 0.05  # s, for one that is slow by what its entry says
 
 
 @dataclass(frozen=True, eq=False)
-class Chosen:
+class MapView:
     """One film, one model, one question, and what is there of the answer.
 
     layer:   stage name, or several joined by "+"; None for methods that explain the input.
@@ -44,7 +44,7 @@ class Chosen:
     settings: Mapping[str, Value]
     instead: str = ""
     explanation: Explanation | None = None
-    asked: Asked[cache.Maps] | None = None
+    asked: QueuedRequest[cache.Maps] | None = None
     passes: tuple[int, int] = (0, 0)
     maps: int = 0
     missing: str = ""
@@ -61,7 +61,7 @@ class Chosen:
         map_ = self.explanation
         if map_ is None or map_.void or not map_.caveat:
             return False
-        return revealable(map_) not in session().revealed
+        return revealable(map_) not in session().revealed_maps
 
 
 def asked_finding(prediction: Prediction, checkpoint: Checkpoint) -> str:
@@ -78,7 +78,7 @@ def revealable(map_: Explanation) -> tuple[str, ...]:
 def film() -> Radiograph | None:
     """The radiograph that is looked at; None on an empty desk."""
     here = session()
-    return here.radiographs[here.chosen] if here.chosen else None
+    return here.radiographs[here.film_key] if here.film_key else None
 
 
 def model_name() -> str | None:
@@ -101,7 +101,7 @@ def model() -> Checkpoint | None:
     return None
 
 
-def chosen(radiograph: Radiograph, checkpoint: Checkpoint, *, tell: cache.Tell | None = None) -> Chosen:
+def chosen(radiograph: Radiograph, checkpoint: Checkpoint, *, tell: cache.ReportProgress | None = None) -> MapView:
     """What the session asks, with the answer if it is there; a choice that this model does not know falls back to its
     default. A setting that turns out wrong is told, and the question is again what it was.
 
@@ -113,12 +113,12 @@ def chosen(radiograph: Radiograph, checkpoint: Checkpoint, *, tell: cache.Tell |
         here = session()
         here.settings.pop(here.method, None)
         back(radiograph, checkpoint)
-        here.common = False  # what fits this stage need not fit all
+        here.common_scale = False  # what fits this stage need not fit all
         here.refuse(f"{error} {_BACK}")
         return _answered(_question(radiograph, checkpoint, tell))
 
 
-def _question(radiograph: Radiograph, checkpoint: Checkpoint, tell: cache.Tell | None) -> Chosen:
+def _question(radiograph: Radiograph, checkpoint: Checkpoint, tell: cache.ReportProgress | None) -> MapView:
     here = session()
     cleaning = here.cleaning(radiograph.key)
     prediction = cache.predict(checkpoint, radiograph, cleaning, tell=tell)
@@ -129,18 +129,18 @@ def _question(radiograph: Radiograph, checkpoint: Checkpoint, tell: cache.Tell |
         method = methods[DEFAULT]
     layer = _layer(here.layer, fitting(checkpoint, method.name)) if method.layered else None
     settings = method.parse(here.settings.get(method.name, {}))
-    return Chosen(radiograph, checkpoint, cleaning, prediction, finding, method, layer, settings, instead)
+    return MapView(radiograph, checkpoint, cleaning, prediction, finding, method, layer, settings, instead)
 
 
-def _answered(question: Chosen) -> Chosen:
+def _answered(question: MapView) -> MapView:
     """The question with its map, or with its place in the line and the map that was there before."""
     here = session()
     asked = _ask(question)
-    before, here.waiting = here.waiting, asked
+    before, here.pending_map = here.pending_map, asked
     if before:
         before.leave()  # asked again, the new place already counts
     if not asked.wait(_PATIENCE if question.method.cost == "shared" else _IMPATIENCE):
-        last = here.shown.explanation if here.shown else None
+        last = here.last_map.explanation if here.last_map else None
         known = last and (last.radiograph, last.checkpoint) == (question.radiograph.key, question.checkpoint.key)
         return replace(question, asked=asked, explanation=last if known else None)
     asked.leave()
@@ -151,13 +151,13 @@ def _answered(question: Chosen) -> Chosen:
     except UserError as error:  # of this film or this network: no lungs, no such map
         return replace(question, missing=str(error))
     explanation, passes, count = cache.picked(maps, finding=question.finding, layer=question.layer)
-    here.shown = Shown(explanation, question.method.name, question.layer, dict(question.settings))
-    scale = common_end(maps[1]) if here.common and len(maps[1]) > 1 and one_pass(question) else None
+    here.last_map = LastMap(explanation, question.method.name, question.layer, dict(question.settings))
+    scale = common_end(maps[1]) if here.common_scale and len(maps[1]) > 1 and one_pass(question) else None
     return replace(question, explanation=explanation, passes=passes, maps=count, scale=scale)
 
 
-def _ask(question: Chosen) -> Asked[cache.Maps]:
-    if session().common and one_pass(question):
+def _ask(question: MapView) -> QueuedRequest[cache.Maps]:
+    if session().common_scale and one_pass(question):
         return stages(question)
     return cache.explain(
         question.checkpoint,
@@ -170,13 +170,13 @@ def _ask(question: Chosen) -> Asked[cache.Maps]:
     )
 
 
-def one_pass(question: Chosen) -> bool:
+def one_pass(question: MapView) -> bool:
     """Whether the maps of all single stages come together with this one, for the price of one."""
     layer = question.layer
     return layer is not None and FUSED not in layer and strip_method(question) is question.method
 
 
-def strip_method(chosen: Chosen) -> Method:
+def strip_method(chosen: MapView) -> Method:
     """What the small maps of all stages are made with: the chosen method, or Grad-CAM where that one explains only the
     input, would take as long again for every stage, or is asked for a unit that other stages need not have."""
     method = chosen.method
@@ -185,7 +185,7 @@ def strip_method(chosen: Chosen) -> Method:
     return method if method.layered and method.cost == "shared" and same else methods[DEFAULT]
 
 
-def stages(chosen: Chosen) -> Asked[cache.Maps]:
+def stages(chosen: MapView) -> QueuedRequest[cache.Maps]:
     """A place in the line for one map a stage, made with `strip_method`."""
     method = strip_method(chosen)
     settings = tuple(chosen.settings.items()) if method is chosen.method else ()
@@ -233,7 +233,7 @@ def look_at(stage: str) -> None:
 def back(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
     """The question is again that of the last map that was on the page; or the default, where none was."""
     here = session()
-    last = here.shown
+    last = here.last_map
     if last and (last.explanation.radiograph, last.explanation.checkpoint) == (radiograph.key, checkpoint.key):
         here.method = last.method
         here.layer = last.layer or here.layer
@@ -244,7 +244,7 @@ def back(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
         here.method, here.layer = DEFAULT, None
 
 
-def arrived(chosen: Chosen) -> None:
+def arrived(chosen: MapView) -> None:
     """What the page does with a question whose time is up before it is drawn again: the same as `chosen` does."""
     if chosen.asked is None:
         return
@@ -260,7 +260,7 @@ def arrived(chosen: Chosen) -> None:
 def cancel(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
     """Gives up the map that is on its way and goes back to the one before."""
     here: Session = session()
-    if here.waiting:
-        here.waiting.leave()
-        here.waiting = None
+    if here.pending_map:
+        here.pending_map.leave()
+        here.pending_map = None
     back(radiograph, checkpoint)

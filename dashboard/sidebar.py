@@ -54,7 +54,7 @@ def strip(checkpoint: Checkpoint | None) -> None:
 def _case(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
     here = session()
     key = radiograph.key
-    chosen = key == here.chosen
+    chosen = key == here.film_key
     with st.container(
         key="case-chosen" if chosen else f"case-{key}",
         horizontal=True,
@@ -106,7 +106,7 @@ def _written(finding: str) -> str:
 
 
 def _look(key: str) -> None:
-    session().chosen = key
+    session().film_key = key
     session().refuse("")
 
 

@@ -21,13 +21,13 @@ from core.models.importers import Found
 from core.types import Cleaning, Explanation, Radiograph
 
 if TYPE_CHECKING:
-    from dashboard.request_queue import Asked  # which imports this file
+    from dashboard.request_queue import QueuedRequest  # which imports this file
 
 _SESSION = "lightbox"
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class LastMap:
     """The last map that was on the page, and the choices that asked for it: what a cancelled request goes back to."""
 
     explanation: Explanation
@@ -37,7 +37,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Tile:
+class TileRequest:
     """One map on the Compare page; it is of the film that is looked at.
 
     checkpoint: name.
@@ -57,11 +57,11 @@ class Preset:
 
     name: str
     model: str
-    tiles: tuple[Tile, ...]
+    tiles: tuple[TileRequest, ...]
 
 
 @dataclass
-class Board:
+class BoardState:
     """What one person has on the Compare page besides its tiles.
 
     preset:  that the tiles were made by; None where none made them.
@@ -75,8 +75,8 @@ class Board:
     """
 
     preset: Preset | None = None
-    before: dict[int, tuple[Tile, Explanation]] = field(default_factory=dict)
-    awaited: "list[Asked[Any]]" = field(default_factory=list)
+    before: dict[int, tuple[TileRequest, Explanation]] = field(default_factory=dict)
+    awaited: "list[QueuedRequest[Any]]" = field(default_factory=list)
     pair: tuple[int, int] | None = None
     peaks: bool = False
     figure: str = "spearman"
@@ -85,7 +85,7 @@ class Board:
 
 
 @dataclass
-class Survey:
+class FilmSetRun:
     """Models over many films, as one person has asked for it on the Compare page.
 
     models:  names; empty for those of the board.
@@ -116,7 +116,7 @@ class Survey:
 
 
 @dataclass
-class OneUnit:
+class UnitOptions:
     """What is asked of one unit on the Layers page, beside its map.
 
     kind:   how it is followed back to the film.
@@ -130,7 +130,7 @@ class OneUnit:
 
 
 @dataclass
-class Gathering:
+class AtlasBuild:
     """An atlas of a person's own films, as they ask for it on the Layers page.
 
     path:     folder or table on this machine. split: of a table; empty for all its films.
@@ -152,7 +152,7 @@ class Gathering:
 
 
 @dataclass
-class Removing:
+class AblationChoice:
     """How units are chosen to be switched off on the Layers page.
 
     top:    so many, in the order `by`. typed: what stands in the field for their numbers.
@@ -173,7 +173,7 @@ class Removing:
 
 
 @dataclass
-class Probing:
+class ProbeFilms:
     """The films that the probes of stages learn from, as a person asks for them on the Layers page.
 
     drawn: how many phantoms; path, split, most: of a table on this machine; split "" for its test films.
@@ -190,7 +190,7 @@ class Probing:
 
 
 @dataclass
-class Concepts:
+class ConceptTest:
     """What one person asks about concepts on the Layers page.
 
     count:  parts of the film; part: the one that is looked at alone, from 0; None for all.
@@ -213,7 +213,7 @@ class Concepts:
 
 
 @dataclass
-class Layers:
+class LayersState:
     """What one person looks at on the Layers page.
 
     part:    name of the part that is open (dashboard.layers).
@@ -238,11 +238,11 @@ class Layers:
     off: tuple[Unit, ...] = ()
     outside: tuple[str, ...] = ()
     fill: Fill = "zero"
-    removing: Removing = field(default_factory=Removing)
-    probing: Probing = field(default_factory=Probing)
-    concepts: Concepts = field(default_factory=Concepts)
-    unit: OneUnit = field(default_factory=OneUnit)
-    atlas: Gathering = field(default_factory=Gathering)
+    removing: AblationChoice = field(default_factory=AblationChoice)
+    probing: ProbeFilms = field(default_factory=ProbeFilms)
+    concepts: ConceptTest = field(default_factory=ConceptTest)
+    unit: UnitOptions = field(default_factory=UnitOptions)
+    atlas: AtlasBuild = field(default_factory=AtlasBuild)
 
     def turn_to(self, network: str) -> None:
         """Forgets which units were chosen of another network, where equal numbers say nothing, and what takes long."""
@@ -256,7 +256,7 @@ class Layers:
 
 
 @dataclass
-class Coming:
+class ModelImport:
     """A checkpoint that somebody brings on the Models page.
 
     found:   what its file holds, as far as it was corrected; None while no file was given.
@@ -282,59 +282,59 @@ class Coming:
 class Session:
     """The choices of one person, kept across pages.
 
-    radiographs: by key, in the order in which they were added.
-    chosen:      key of the film that is looked at; None while there is none.
-    checkpoint:  name; None for the first there is.
-    opened:      name of the checkpoint whose card is open on the Models page; None while all are listed.
-    coming:      the checkpoint that is being brought; None while nobody brings one.
-    finding:     None to follow the likeliest of each film.
-    layer:       stage name, or several joined by "+" for one map of them; None for the last.
-    settings:    method name -> setting -> value, where it is not the default.
-    cleanings:   radiograph key -> what is done to it before the network reads it, where it is not the default.
-    shown:       the last map that was on the page; stays in sight while another one is on its way.
-    waiting:     the place in the line for the map that is on its way.
-    told:        (radiograph key, sentence) on a question that could not be answered, until the next one.
-    revealed:    caveats in spite of which maps are drawn (dashboard.selection.revealable).
-    common:      whether all stages of a film, and all tiles of a board, are drawn on one scale.
-    tiles:       the board of the Compare page; empty for the board that it begins with.
-    board:       what else is chosen there.
-    survey:      models over many films.
-    layers:      what is looked at on the Layers page.
-    credits:     radiograph key -> whose film it is and under which licence, for public films.
-    seen:        whether a film has been on the page; until then a skeleton keeps its place.
-    problems:    sentences about files that could not be opened, until they are dismissed.
-    opened_by:   what the address asked for with which this session began; None before it was read (dashboard.link).
-    address:     what the address of the page says now.
-    wanted:      key of the film that a link asks for, as long as it is not on the desk.
-    batch:       counts what was added, so that the uploader starts empty each time.
+    radiographs:     by key, in the order in which they were added.
+    film_key:        key of the film that is looked at; None while there is none.
+    checkpoint:      name; None for the first there is.
+    opened_card:     name of the checkpoint whose card is open on the Models page; None while all are listed.
+    model_import:    the checkpoint that is being brought; None while nobody brings one.
+    finding:         None to follow the likeliest of each film.
+    layer:           stage name, or several joined by "+" for one map of them; None for the last.
+    settings:        method name -> setting -> value, where it is not the default.
+    cleanings:       radiograph key -> what is done to it before the network reads it, where it is not the default.
+    last_map:        the last map that was on the page; stays in sight while another one is on its way.
+    pending_map:     the place in the line for the map that is on its way.
+    last_refusal:    (radiograph key, sentence) on a question that could not be answered, until the next one.
+    revealed_maps:   caveats in spite of which maps are drawn (dashboard.selection.revealable).
+    common_scale:    whether all stages of a film, and all tiles of a board, are drawn on one scale.
+    tiles:           the board of the Compare page; empty for the board that it begins with.
+    board:           what else is chosen there.
+    film_set:        models over many films.
+    layers:          what is looked at on the Layers page.
+    credits:         radiograph key -> whose film it is and under which licence, for public films.
+    film_drawn:      whether a film has been on the page; until then a skeleton keeps its place.
+    problems:        sentences about files that could not be opened, until they are dismissed.
+    opening_address: the address with which this session began; None before it was read (dashboard.link).
+    address:         what the address of the page says now.
+    linked_film:     key of the film that a link asks for, as long as it is not on the desk.
+    upload_round:    counts what was added, so that the uploader starts empty each time.
     """
 
     radiographs: dict[str, Radiograph] = field(default_factory=dict)
-    chosen: str | None = None
+    film_key: str | None = None
     checkpoint: str | None = None
-    opened: str | None = None
-    coming: Coming | None = None
+    opened_card: str | None = None
+    model_import: ModelImport | None = None
     finding: str | None = None
     method: str = "grad-cam"
     layer: str | None = None
     settings: dict[str, dict[str, Value]] = field(default_factory=dict)
     cleanings: dict[str, Cleaning] = field(default_factory=dict)
-    shown: Shown | None = None
-    waiting: "Asked[Any] | None" = None
-    told: tuple[str, str] = ("", "")
-    revealed: set[tuple[str, ...]] = field(default_factory=set)
-    common: bool = False
-    tiles: list[Tile] = field(default_factory=list)
-    board: Board = field(default_factory=Board)
-    survey: Survey = field(default_factory=Survey)
-    layers: Layers = field(default_factory=Layers)
+    last_map: LastMap | None = None
+    pending_map: "QueuedRequest[Any] | None" = None
+    last_refusal: tuple[str, str] = ("", "")
+    revealed_maps: set[tuple[str, ...]] = field(default_factory=set)
+    common_scale: bool = False
+    tiles: list[TileRequest] = field(default_factory=list)
+    board: BoardState = field(default_factory=BoardState)
+    film_set: FilmSetRun = field(default_factory=FilmSetRun)
+    layers: LayersState = field(default_factory=LayersState)
     credits: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    opened_by: Mapping[str, Sequence[str]] | None = None
+    opening_address: Mapping[str, Sequence[str]] | None = None
     address: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    wanted: str | None = None
-    batch: int = 0
-    seen: bool = False
+    linked_film: str | None = None
+    upload_round: int = 0
+    film_drawn: bool = False
 
     def add(self, radiograph: Radiograph) -> None:
         """Puts the film last in the strip; a film that is there already stays where it is."""
@@ -346,18 +346,18 @@ class Session:
         place = keys.index(key)
         del self.radiographs[key]
         self.cleanings.pop(key, None)
-        if self.chosen == key:
+        if self.film_key == key:
             rest = keys[place + 1 :] + keys[:place][::-1]
-            self.chosen = rest[0] if rest else None
-            self.seen = bool(rest)
+            self.film_key = rest[0] if rest else None
+            self.film_drawn = bool(rest)
 
     def clear(self) -> None:
         """Takes all films away; model, finding and method stay chosen."""
         self.radiographs.clear()
         self.cleanings.clear()
         self.problems.clear()
-        self.chosen = None
-        self.seen = False
+        self.film_key = None
+        self.film_drawn = False
 
     def cleaning(self, key: str) -> Cleaning:
         """What is done to this film before the network reads it."""
@@ -365,13 +365,13 @@ class Session:
 
     def refuse(self, sentence: str) -> None:
         """Says of the question that is asked now why it cannot be answered."""
-        self.told = (self.chosen or "", sentence)
+        self.last_refusal = (self.film_key or "", sentence)
 
     @property
-    def refused(self) -> str:
+    def refusal(self) -> str:
         """That sentence, as long as the film is looked at; empty where there is none."""
-        key, sentence = self.told
-        return sentence if key == (self.chosen or "") else ""
+        key, sentence = self.last_refusal
+        return sentence if key == (self.film_key or "") else ""
 
     def clean(self, key: str, **changed: Any) -> None:
         """Changes one switch of `cleaning` for this film."""

@@ -8,11 +8,11 @@ from math import isnan
 import streamlit as st
 
 from core.compare.maps import TITLES
-from core.compare.tile import Tile as Answered
+from core.compare.tile import Tile
 from core.compare.words import headline
 from core.types import Radiograph
 from dashboard import cache, draw, markup
-from dashboard.compare.board import Placed
+from dashboard.compare.board import BoardTile
 from dashboard.compare.tile_pair import chosen
 from dashboard.state import Session, session
 
@@ -21,7 +21,7 @@ _LESS = ("distance_px", "distance_mm")  # figures of which less means more alike
 _SHADE = 0.55  # of the accent, behind a figure of 1
 
 
-def words(radiograph: Radiograph, tiles: Sequence[Placed]) -> None:
+def words(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
     """What all networks say and where the maps look, highlighted; its room is kept until the maps are there."""
     pair = chosen(tiles)
     told = tiles if len(tiles) <= _FEW or pair is None else pair
@@ -37,7 +37,7 @@ def words(radiograph: Radiograph, tiles: Sequence[Placed]) -> None:
 
 
 @st.fragment(parallel=True)
-def _words(radiograph: Radiograph, answers: tuple[Answered, ...], board: tuple[Answered, ...]) -> None:
+def _words(radiograph: Radiograph, answers: tuple[Tile, ...], board: tuple[Tile, ...]) -> None:
     some = len(answers) < len(board)
     with draw.shown():
         found = cache.told(radiograph, answers, named=some)
@@ -51,7 +51,7 @@ def box(*parts: str, quiet: bool = False) -> str:
     return f'<p class="lb-told{" lb-quiet" if quiet else ""}" role="status">{lines}</p>'
 
 
-def table(radiograph: Radiograph, tiles: Sequence[Placed]) -> None:
+def table(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
     """One figure for every pair of tiles; nothing on a board of two, whose one pair is told beside it."""
     answers = [placed.answer for placed in tiles]
     found = [answer for answer in answers if answer]
@@ -69,7 +69,7 @@ def table(radiograph: Radiograph, tiles: Sequence[Placed]) -> None:
 
 
 @st.fragment(parallel=True)
-def _table(radiograph: Radiograph, answers: tuple[Answered, ...], figure: str) -> None:
+def _table(radiograph: Radiograph, answers: tuple[Tile, ...], figure: str) -> None:
     names = tuple(answer.name for answer in answers)
     with draw.shown():
         matrix = cache.agreements(radiograph, tuple(answer.explanation for answer in answers), names)

@@ -8,15 +8,15 @@ from typing import Any, Literal, TypeVar
 
 from core.compare.maps import lettered
 from core.compare.panel import plain
-from core.compare.tile import Tile as Answered
+from core.compare.tile import Tile
 from core.errors import Unfit, UnknownName, UserError
 from core.explain.method import Method, methods
 from core.models.findings import leading, words
 from core.types import FUSED, Checkpoint, Explanation, Prediction, Radiograph
 from dashboard import cache, selection
 from dashboard.compare import presets
-from dashboard.request_queue import Asked
-from dashboard.state import Preset, Tile, session
+from dashboard.request_queue import QueuedRequest
+from dashboard.state import Preset, TileRequest, session
 
 _PATIENCE = 0.5  # s for which a page that was just asked for waits without a word
 
@@ -25,7 +25,7 @@ Field = Literal["checkpoint", "method", "finding", "layer"]  # of a tile
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class BoardTile:
     """One tile of the board and what is there of its answer.
 
     letter:  what the page calls it: A, B, C, ...
@@ -41,7 +41,7 @@ class Placed:
 
     place: int
     letter: str
-    tile: Tile
+    tile: TileRequest
     method: Method
     checkpoint: Checkpoint | None = None
     sizes: Mapping[str, tuple[int, int]] | None = None
@@ -49,7 +49,7 @@ class Placed:
     layer: str | None = None
     prediction: Prediction | None = None
     explanation: Explanation | None = None
-    asked: Asked[Any] | None = None
+    asked: QueuedRequest[Any] | None = None
     doing: str = ""
     instead: str = ""
     missing: str = ""
@@ -63,11 +63,11 @@ class Placed:
         return " · ".join(part for part in parts if part)
 
     @property
-    def answer(self) -> Answered | None:
+    def answer(self) -> Tile | None:
         """The tile as it is compared with others, once all of it is there."""
         if self.asked or not (self.checkpoint and self.prediction and self.explanation):
             return None
-        return Answered(self.letter, self.checkpoint, self.prediction, self.explanation)
+        return Tile(self.letter, self.checkpoint, self.prediction, self.explanation)
 
     @property
     def hidden(self) -> bool:
@@ -75,19 +75,19 @@ class Placed:
         map_ = self.explanation
         if map_ is None or map_.void or not map_.caveat:
             return False
-        return selection.revealable(map_) not in session().revealed
+        return selection.revealable(map_) not in session().revealed_maps
 
 
 class _NotYet(Exception):
     """What has to be known first is still on its way."""
 
-    def __init__(self, asked: Asked[Any], doing: str) -> None:
+    def __init__(self, asked: QueuedRequest[Any], doing: str) -> None:
         super().__init__(doing)
         self.asked = asked
         self.doing = doing
 
 
-def tiles() -> list[Tile]:
+def tiles() -> list[TileRequest]:
     """The board: what the person made of it, or a preset, which follows the model of the sidebar."""
     here, model = session(), selection.model_name()
     made = here.board.preset
@@ -149,7 +149,7 @@ def cancel(place: int) -> None:
         remove(place)
 
 
-def look(radiograph: Radiograph) -> list[Placed]:
+def look(radiograph: Radiograph) -> list[BoardTile]:
     """Every tile with as much of its answer as is there within a moment; the rest is asked for."""
     here = session()
     wanted = tiles()
@@ -171,7 +171,7 @@ def look(radiograph: Radiograph) -> list[Placed]:
     return board
 
 
-def look_again(radiograph: Radiograph, place: int) -> Placed:
+def look_again(radiograph: Radiograph, place: int) -> BoardTile:
     """That tile as it is now."""
     return _placed(radiograph, place, tiles())
 
@@ -181,10 +181,10 @@ def same(finding: str, checkpoint: Checkpoint) -> str | None:
     return next((each for each in checkpoint.findings if plain(each) == plain(finding)), None)
 
 
-def _placed(radiograph: Radiograph, place: int, wanted: Sequence[Tile]) -> Placed:
+def _placed(radiograph: Radiograph, place: int, wanted: Sequence[TileRequest]) -> BoardTile:
     """The tile, as far as it is known; a UserError is its answer, too."""
     tile = wanted[place]
-    found = Placed(place, lettered(len(wanted))[place], tile, methods.get(tile.method) or methods[selection.DEFAULT])
+    found = BoardTile(place, lettered(len(wanted))[place], tile, methods.get(tile.method) or methods[selection.DEFAULT])
     cleaning = session().cleaning(radiograph.key)
     try:
         checkpoint = cache.card(tile.checkpoint)
@@ -209,7 +209,7 @@ def _placed(radiograph: Radiograph, place: int, wanted: Sequence[Tile]) -> Place
         return replace(found, missing=str(error))
 
 
-def _got(asked: Asked[Answer], doing: str) -> Answer:
+def _got(asked: QueuedRequest[Answer], doing: str) -> Answer:
     """The answer if it is there. Raises: the UserError that it is; _NotYet while it is on its way."""
     if not asked.wait(0):
         raise _NotYet(asked, doing)
@@ -218,7 +218,11 @@ def _got(asked: Asked[Answer], doing: str) -> Answer:
 
 
 def _finding(
-    radiograph: Radiograph, tile: Tile, checkpoint: Checkpoint, prediction: Prediction, wanted: Sequence[Tile]
+    radiograph: Radiograph,
+    tile: TileRequest,
+    checkpoint: Checkpoint,
+    prediction: Prediction,
+    wanted: Sequence[TileRequest],
 ) -> tuple[str, str]:
     """That of the tile; else that of the sidebar; else the one that the first tile's model finds first, so that all
     maps are of one finding; and where this network knows none of these, the one that it finds first itself.
@@ -231,7 +235,7 @@ def _finding(
     return known or own, "" if known else f"{checkpoint.name} does not know {words(asked)}; its map is of {words(own)}."
 
 
-def _first_finding(radiograph: Radiograph, checkpoint: Checkpoint, wanted: Sequence[Tile]) -> str | None:
+def _first_finding(radiograph: Radiograph, checkpoint: Checkpoint, wanted: Sequence[TileRequest]) -> str | None:
     """What the first tile's model finds first; None where that is this model, or a broken one."""
     with suppress(UserError):  # the first tile says so
         first = cache.card(wanted[0].checkpoint)
@@ -261,14 +265,14 @@ def _layer(checkpoint: Checkpoint, method: Method, wanted: str | None, stages: l
     return FUSED.join(stage for stage in stages if stage in named)
 
 
-def _before(placed: Placed, radiograph: Radiograph) -> Explanation | None:
+def _before(placed: BoardTile, radiograph: Radiograph) -> Explanation | None:
     """The last map of this tile, if it is of this film and this model."""
     tile, map_ = session().board.before.get(placed.place, (placed.tile, None))
     alike = map_ is not None and map_.radiograph == radiograph.key and tile.checkpoint == placed.tile.checkpoint
     return map_ if alike else None
 
 
-def _keep(made: list[Tile]) -> None:
+def _keep(made: list[TileRequest]) -> None:
     here = session()
     here.tiles = made
     here.board.preset = None
@@ -280,6 +284,6 @@ def _forget() -> None:
     here.board.pair = None
 
 
-def _leave(asked: Sequence[Asked[Any]]) -> None:
+def _leave(asked: Sequence[QueuedRequest[Any]]) -> None:
     for each in asked:
         each.leave()

@@ -6,15 +6,15 @@ from functools import partial
 import streamlit as st
 
 from core.compare.board import board_csv, board_png
-from core.compare.tile import Tile as Answered
+from core.compare.tile import Tile
 from core.types import Explanation, Radiograph
 from dashboard import cache
 from dashboard.compare import tile_pair
-from dashboard.compare.board import Placed
+from dashboard.compare.board import BoardTile
 from dashboard.file_names import stem
 
 
-def downloads(radiograph: Radiograph, tiles: Sequence[Placed], *, common: bool) -> None:
+def downloads(radiograph: Radiograph, tiles: Sequence[BoardTile], *, common: bool) -> None:
     """The buttons; those tiles count whose maps are there.
 
     common: whether the maps are drawn on one scale.
@@ -53,10 +53,10 @@ def downloads(radiograph: Radiograph, tiles: Sequence[Placed], *, common: bool) 
     )
 
 
-def _png(radiograph: Radiograph, answers: tuple[Answered, ...], difference: Explanation | None, common: bool) -> bytes:
+def _png(radiograph: Radiograph, answers: tuple[Tile, ...], difference: Explanation | None, common: bool) -> bytes:
     words = cache.told(radiograph, answers).text
     return board_png(radiograph, answers, difference=difference, words=words, common=common)
 
 
-def _csv(radiograph: Radiograph, answers: tuple[Answered, ...]) -> bytes:
+def _csv(radiograph: Radiograph, answers: tuple[Tile, ...]) -> bytes:
     return board_csv(radiograph, answers, words=cache.told(radiograph, answers)).encode()

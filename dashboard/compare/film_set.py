@@ -16,9 +16,9 @@ from core.models.findings import words
 from dashboard import cache, draw, markup, paths
 from dashboard.chooser import method_menu
 from dashboard.compare import board, film_set_results, sources
-from dashboard.compare.sources import Film
+from dashboard.compare.sources import SourceFilm
 from dashboard.film_source import naming
-from dashboard.state import Session, Survey, bind, session
+from dashboard.state import FilmSetRun, Session, bind, session
 
 _EVERY = 0.2  # s between two looks at how far it is
 _TELLING = 3  # films after which the time that is left can be told
@@ -28,7 +28,7 @@ _SOURCES = {True: "Films on the desk", False: "A folder or table"}
 
 def part() -> None:
     """What is asked, then progress or what came of it."""
-    survey = session().survey
+    survey = session().film_set
     if len(cache.names()) < 2:
         st.html(markup.paragraph("It takes two models to compare. Import another one on the Models page."))
         return
@@ -51,7 +51,7 @@ def busy() -> None:
         st.button("Cancel", key="cancel many", icon=":material/close:", type="tertiary", on_click=stop)
 
 
-def _ask(survey: Survey) -> None:
+def _ask(survey: FilmSetRun) -> None:
     here, models = session(), chosen_models()
     with st.container(key="many asked", horizontal=True, gap="small"):
         key = bind("models of many", list(models))
@@ -92,7 +92,7 @@ def _ask(survey: Survey) -> None:
         st.html(markup.paragraph(_told(survey, len(models)), quiet=True))
 
 
-def _told(survey: Survey, models: int) -> str:
+def _told(survey: FilmSetRun, models: int) -> str:
     """What is still needed, or what will be done."""
     if models < 2:
         return "Choose two models or more."
@@ -107,14 +107,14 @@ def _told(survey: Survey, models: int) -> str:
     return f"{what}; it can be stopped, and goes on where it was.{slow}"
 
 
-def _on_desk(survey: Survey) -> bool:
+def _on_desk(survey: FilmSetRun) -> bool:
     return survey.on_desk or not paths.local()
 
 
 def chosen_models() -> tuple[str, ...]:
     """Those that were picked; else the models of the board, if they are several; else the first two."""
     names = cache.names()
-    picked = tuple(name for name in session().survey.models if name in names)
+    picked = tuple(name for name in session().film_set.models if name in names)
     if picked:
         return picked
     on_board = tuple(dict.fromkeys(tile.checkpoint for tile in board.tiles() if tile.checkpoint in names))
@@ -125,7 +125,7 @@ def chosen_models() -> tuple[str, ...]:
 def _going() -> None:
     """Reads one film after the other, then makes the figures; ends with the run that began it."""
     here, place = session(), st.empty()
-    survey = here.survey
+    survey = here.film_set
     try:
         told = _read(survey, place) if survey.doing == "films" else _stopped(survey)
         place.html(markup.progress(f"Figures over {len(survey.done)} films …", None))
@@ -136,7 +136,7 @@ def _going() -> None:
     st.rerun()
 
 
-def _read(survey: Survey, place: DeltaGenerator) -> str:
+def _read(survey: FilmSetRun, place: DeltaGenerator) -> str:
     """Asks for the films that nobody has asked for yet. Returns: which they are, in words; empty for the desk's."""
     place.html(markup.progress("Looking for the films …", None))
     told, films = "", sources.on_desk()
@@ -163,11 +163,11 @@ def _read(survey: Survey, place: DeltaGenerator) -> str:
     return f"{told[:1].upper()}{told[1:]}." if told else ""
 
 
-def _stopped(survey: Survey) -> str:
+def _stopped(survey: FilmSetRun) -> str:
     return f"Stopped after {len(survey.done)} of {survey.total} films; started again, it goes on from there."
 
 
-def _gather(survey: Survey, told: str) -> None:
+def _gather(survey: FilmSetRun, told: str) -> None:
     if survey.asked is None or not survey.done:
         return
     read = [row for _, row in survey.done if isinstance(row, Compared)]
@@ -177,7 +177,7 @@ def _gather(survey: Survey, told: str) -> None:
     survey.found = replace(found, notes=(*([told] if told else []), *found.notes))
 
 
-def _key(asked: Panel, film: Film) -> tuple[object, ...]:
+def _key(asked: Panel, film: SourceFilm) -> tuple[object, ...]:
     return (
         tuple(map(cache.named, asked.checkpoints)),
         asked.method,
@@ -214,22 +214,22 @@ def _duration(seconds: float) -> str:
 def _start() -> None:
     here = session()
     here.problems.clear()
-    here.survey.doing = "films"
+    here.film_set.doing = "films"
 
 
 def stop() -> None:
     """Figures over what was read so far; a second click leaves them, too."""
-    survey = session().survey
+    survey = session().film_set
     survey.doing = "figures" if survey.doing == "films" and survey.done else None
 
 
 def _keep_models(here: Session, names: list[str]) -> None:
-    here.survey.models = tuple(names)
+    here.film_set.models = tuple(names)
 
 
 def _keep_method(here: Session, name: str) -> None:
-    here.survey.method = name
+    here.film_set.method = name
 
 
 def _keep_source(here: Session, on_desk: bool) -> None:
-    here.survey.on_desk = on_desk
+    here.film_set.on_desk = on_desk

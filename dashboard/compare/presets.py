@@ -6,7 +6,7 @@ from contextlib import suppress
 from core.errors import UserError
 from core.explain.method import methods
 from dashboard import cache, selection
-from dashboard.state import Tile, session
+from dashboard.state import TileRequest, session
 
 MOST = 9  # tiles: more are no longer seen at one look
 PLAIN, LUNGS = "densenet121-plain", "densenet121-lungs"
@@ -35,44 +35,44 @@ def about(preset: str) -> str:
     return ""
 
 
-def tiles(preset: str, model: str) -> list[Tile]:
+def tiles(preset: str, model: str) -> list[TileRequest]:
     """The board of that name; model: that of the sidebar."""
     return _BOARDS[preset](model)
 
 
-def beginning() -> list[Tile]:
+def beginning() -> list[TileRequest]:
     """What is there before anything was chosen: two models on one film; with a single model, two methods of it."""
     names = cache.names()
     if {PLAIN, LUNGS} <= set(names):
-        return [Tile(PLAIN), Tile(LUNGS)]
+        return [TileRequest(PLAIN), TileRequest(LUNGS)]
     if len(names) > 1:
-        return [Tile(name) for name in names[:2]]
-    return [Tile(name, method) for name in names for method in KINDS[:2]]
+        return [TileRequest(name) for name in names[:2]]
+    return [TileRequest(name, method) for name in names for method in KINDS[:2]]
 
 
-def _against(model: str) -> list[Tile]:
-    return [Tile(PLAIN), Tile(LUNGS)]
+def _against(model: str) -> list[TileRequest]:
+    return [TileRequest(PLAIN), TileRequest(LUNGS)]
 
 
-def _models(model: str) -> list[Tile]:
+def _models(model: str) -> list[TileRequest]:
     """The method of the Read page, at the last stage of every model."""
-    return [Tile(name, _method()) for name in cache.names()[:MOST]]
+    return [TileRequest(name, _method()) for name in cache.names()[:MOST]]
 
 
-def _stages(model: str) -> list[Tile]:
+def _stages(model: str) -> list[TileRequest]:
     """The method of the Read page if it has stages and is quick, else Grad-CAM."""
     method = methods[_method()]
     name = method.name if method.layered and method.cost == "shared" else selection.DEFAULT
     with suppress(UserError):  # a broken model: its one tile says so
-        return [Tile(model, name, layer=stage) for stage in selection.fitting(cache.card(model), name)][-MOST:]
-    return [Tile(model, name)]
+        return [TileRequest(model, name, layer=stage) for stage in selection.fitting(cache.card(model), name)][-MOST:]
+    return [TileRequest(model, name)]
 
 
-def _methods(model: str) -> list[Tile]:
+def _methods(model: str) -> list[TileRequest]:
     refused: Mapping[str, str] = {}
     with suppress(UserError):
         refused = selection.refusals(cache.card(model))
-    return [Tile(model, name) for name in KINDS if not refused.get(name)]
+    return [TileRequest(model, name) for name in KINDS if not refused.get(name)]
 
 
 def _method() -> str:
@@ -80,7 +80,7 @@ def _method() -> str:
     return wanted if wanted in methods else selection.DEFAULT
 
 
-_BOARDS: Mapping[str, Callable[[str], list[Tile]]] = {
+_BOARDS: Mapping[str, Callable[[str], list[TileRequest]]] = {
     AGAINST: _against,
     MODELS: _models,
     STAGES: _stages,

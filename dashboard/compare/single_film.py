@@ -8,7 +8,7 @@ from core.overlay import absence, common_end
 from core.types import Radiograph
 from dashboard import draw, link, markup
 from dashboard.compare import agreement, board, export, presets, stage_similarity, tile_pair
-from dashboard.compare.board import Placed
+from dashboard.compare.board import BoardTile
 from dashboard.compare.tile import LINK, draw_tile
 from dashboard.state import Session, bind, session
 from dashboard.viewer import controls
@@ -26,7 +26,7 @@ def part(radiograph: Radiograph) -> None:
         with st.container(key="board head", horizontal=True, vertical_alignment="center", gap="small"):
             agreement.words(radiograph, tiles)
             with st.container(key="taken away", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
-                draw.switch("Same scale", session().common, _keep_common)
+                draw.switch("Same scale", session().common_scale, _keep_common)
                 export.downloads(radiograph, tiles, common=scale is not None)
                 link.button()
         with st.container(key="board controls"):
@@ -68,9 +68,9 @@ def _told(refused: str) -> None:
         place.html(markup.paragraph(told, quiet=True))
 
 
-def _scale(tiles: Sequence[Placed]) -> tuple[float | None, str]:
+def _scale(tiles: Sequence[BoardTile]) -> tuple[float | None, str]:
     """The value at the end of all colour maps, and why there is none where one was wanted."""
-    if not session().common:
+    if not session().common_scale:
         return None, ""
     maps = [placed.explanation for placed in tiles if placed.explanation]
     units = sorted({map_.unit for map_ in maps if absence(map_) is None})
@@ -90,4 +90,4 @@ def _choose(here: Session, name: str | None) -> None:
 
 
 def _keep_common(here: Session, common: bool) -> None:
-    here.common = common
+    here.common_scale = common

@@ -18,7 +18,7 @@ _TEST = "test"  # the split that is meant where nobody says
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
+class SourceFilm:
     """One film of many; key: what an answer about it depends on."""
 
     key: Hashable
@@ -26,11 +26,13 @@ class Film:
     cleaning: Cleaning
 
 
-def on_desk() -> list[Film]:
+def on_desk() -> list[SourceFilm]:
     """The films on the desk, each with its own cleaning."""
     here = session()
     return [
-        Film((key, repr(here.cleaning(key))), Case(film.name, partial(_given, film), patient=key), here.cleaning(key))
+        SourceFilm(
+            (key, repr(here.cleaning(key))), Case(film.name, partial(_given, film), patient=key), here.cleaning(key)
+        )
         for key, film in here.radiographs.items()
     ]
 
@@ -43,7 +45,7 @@ def splits(path: str) -> list[str]:
     return sorted(found, key=lambda split: split != _TEST)
 
 
-def at_path(path: str, *, split: str, most: int) -> tuple[list[Film], str]:
+def at_path(path: str, *, split: str, most: int) -> tuple[list[SourceFilm], str]:
     """At most so many films of the folder or table, evenly spread; and in words which ones, where it is not all.
 
     split: of a table; empty for its test films, or for all of one without splits.
@@ -71,26 +73,26 @@ def _rows(place: Path) -> tuple[Row, ...]:
     return cache.table(place, max(map(_stamp, tables), default=0.0))
 
 
-def _of_table(place: Path, split: str) -> list[Film]:
+def _of_table(place: Path, split: str) -> list[SourceFilm]:
     rows = [row for row in _rows(place) if not split or row.split == split]
     return [
-        Film((str(row.file), _stamp(row.file), row.box, row.label), case, Cleaning())
+        SourceFilm((str(row.file), _stamp(row.file), row.box, row.label), case, Cleaning())
         for row, case in zip(rows, cases(rows), strict=True)
     ]
 
 
-def _of_folder(place: Path) -> list[Film]:
+def _of_folder(place: Path) -> list[SourceFilm]:
     """Each film is a patient of its own: nothing says otherwise, and films of two folders may share a name."""
     paths = files.paths([str(place)])
     opened = [Case(Path(path).name, partial(files.read_film, path), patient=path) for path in paths]
-    return [Film((path, _stamp(Path(path))), case, Cleaning()) for path, case in zip(paths, opened, strict=True)]
+    return [SourceFilm((path, _stamp(Path(path))), case, Cleaning()) for path, case in zip(paths, opened, strict=True)]
 
 
 def _stamp(file: Path) -> float:
     return file.stat().st_mtime if file.exists() else 0.0
 
 
-def _spread(films: list[Film], most: int) -> list[Film]:
+def _spread(films: list[SourceFilm], most: int) -> list[SourceFilm]:
     step = max(1.0, len(films) / most)
     return [films[int(place * step)] for place in range(min(most, len(films)))]
 

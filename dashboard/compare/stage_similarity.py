@@ -9,7 +9,7 @@ from core.compare.cka import FEWEST, Likeness
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, progress
 from dashboard.compare.agreement import shaded
-from dashboard.compare.board import Placed
+from dashboard.compare.board import BoardTile
 from dashboard.compare.tile_pair import chosen
 from dashboard.state import session
 
@@ -17,7 +17,7 @@ _PATIENCE = 0.05  # s
 _ALIKE, _OTHER = 0.8, 0.5  # CKA from which the last stages are called alike, and below which they are not
 
 
-def section(radiograph: Radiograph, tiles: Sequence[Placed]) -> None:
+def section(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
     """Nothing where the two chosen tiles are of one model, or one of them is not loaded."""
     pair = chosen(tiles)
     if pair is None or not (pair[0].prediction and pair[1].prediction):

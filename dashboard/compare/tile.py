@@ -9,7 +9,7 @@ from core.overlay import caption
 from core.types import Radiograph
 from dashboard import draw, markup, progress, selection
 from dashboard.compare import board
-from dashboard.compare.board import Placed
+from dashboard.compare.board import BoardTile
 from dashboard.compare.tile_menus import menus
 from dashboard.compare.tile_probabilities import said
 from dashboard.state import Session, bind, breathe
@@ -20,7 +20,7 @@ _EVERY = 0.2  # s between two looks at how far it is
 
 
 def draw_tile(
-    radiograph: Radiograph, placed: Placed, tiles: Sequence[Placed], *, height: int, scale: float | None
+    radiograph: Radiograph, placed: BoardTile, tiles: Sequence[BoardTile], *, height: int, scale: float | None
 ) -> None:
     """The whole tile; `scale` is the common one, None for the map's own."""
     with st.container(key=f"tile {placed.place}", gap="xsmall"):
@@ -42,7 +42,7 @@ def draw_tile(
             _status(radiograph, placed)
 
 
-def _pane(radiograph: Radiograph, placed: Placed, *, height: int, scale: float | None) -> None:
+def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: float | None) -> None:
     explanation, key = placed.explanation, f"pane {placed.place}"
     if explanation is None:
         note = placed.missing or "The map is on its way."
@@ -63,7 +63,7 @@ def _pane(radiograph: Radiograph, placed: Placed, *, height: int, scale: float |
     )
 
 
-def _status(radiograph: Radiograph, placed: Placed) -> None:
+def _status(radiograph: Radiograph, placed: BoardTile) -> None:
     """Progress and a way out while the map is on its way; else what must be known of it."""
     with st.container(key=f"state {placed.place}", horizontal=True, vertical_alignment="center", gap="small"):
         map_ = placed.explanation
@@ -92,7 +92,7 @@ def _status(radiograph: Radiograph, placed: Placed) -> None:
 
 
 @st.fragment(parallel=True)
-def _coming(radiograph: Radiograph, placed: Placed) -> None:
+def _coming(radiograph: Radiograph, placed: BoardTile) -> None:
     """How far the map is, until it is there and the board is drawn with it. Ends with the run that began it."""
     place = st.empty()
     while placed.asked:
@@ -107,4 +107,4 @@ def _coming(radiograph: Radiograph, placed: Placed) -> None:
 
 
 def _reveal(caveat: tuple[str, ...], here: Session, shown: bool) -> None:
-    (here.revealed.add if shown else here.revealed.discard)(caveat)
+    (here.revealed_maps.add if shown else here.revealed_maps.discard)(caveat)

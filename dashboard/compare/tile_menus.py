@@ -12,14 +12,14 @@ from core.types import FUSED
 from dashboard import cache, draw, selection
 from dashboard.chooser import method_menu
 from dashboard.compare import board
-from dashboard.compare.board import Field, Placed
+from dashboard.compare.board import BoardTile, Field
 from dashboard.state import Session
 
 _AS_SIDEBAR = "as in the sidebar"
 _LAST = "the last"
 
 
-def menus(placed: Placed) -> None:
+def menus(placed: BoardTile) -> None:
     """Model, method, finding and stage, folded behind the tile's name."""
     label = f"**{placed.letter}**  {draw.plain(placed.title)}"
     with st.popover(label, key=f"menus {placed.place}", type="tertiary", width="stretch", wrap=False):
@@ -40,7 +40,7 @@ def menus(placed: Placed) -> None:
             _stage(placed, dict(placed.sizes), at=at)
 
 
-def _stage(placed: Placed, sizes: dict[str, tuple[int, int]], *, at: str) -> None:
+def _stage(placed: BoardTile, sizes: dict[str, tuple[int, int]], *, at: str) -> None:
     """The last one that fits, each single stage, and all that fit fused into one map."""
     wanted = placed.tile.layer
     fit = list(sizes) if not placed.checkpoint or placed.asked else _fitting(placed)
@@ -60,14 +60,14 @@ def _stage(placed: Placed, sizes: dict[str, tuple[int, int]], *, at: str) -> Non
     draw.select("Stage", stages, wanted or _LAST, _keep(placed, "layer", stages), at=at, words=said)
 
 
-def _fitting(placed: Placed) -> list[str]:
+def _fitting(placed: BoardTile) -> list[str]:
     try:
         return selection.fitting(placed.checkpoint, placed.method.name) if placed.checkpoint else []
     except UserError:  # the tile itself says so
         return []
 
 
-def _keep(placed: Placed, field: Field, known: Container[str]) -> Callable[[Session, str], None]:
+def _keep(placed: BoardTile, field: Field, known: Container[str]) -> Callable[[Session, str], None]:
     return partial(_change, placed.place, field, known)
 
 

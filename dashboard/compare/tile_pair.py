@@ -7,11 +7,11 @@ from math import isnan
 import streamlit as st
 
 from core.compare.maps import OF_PEAKS, Agreement, Scale, difference
-from core.compare.tile import Tile as Answered
+from core.compare.tile import Tile
 from core.overlay import caption
 from core.types import Explanation, Radiograph
 from dashboard import cache, draw, markup
-from dashboard.compare.board import Placed
+from dashboard.compare.board import BoardTile
 from dashboard.compare.tile import LINK
 from dashboard.state import Session, bind, session
 from dashboard.viewer import viewer
@@ -24,7 +24,7 @@ _ROWS = {  # of Agreement.figures: what is told under the difference, and how
 }
 
 
-def chosen(tiles: Sequence[Placed]) -> tuple[Placed, Placed] | None:
+def chosen(tiles: Sequence[BoardTile]) -> tuple[BoardTile, BoardTile] | None:
     """The two tiles that are held against each other; None on a board of one."""
     if len(tiles) < 2:
         return None
@@ -35,7 +35,7 @@ def chosen(tiles: Sequence[Placed]) -> tuple[Placed, Placed] | None:
     return first, second
 
 
-def draw_pair(radiograph: Radiograph, tiles: Sequence[Placed], *, height: int) -> None:
+def draw_pair(radiograph: Radiograph, tiles: Sequence[BoardTile], *, height: int) -> None:
     """The pane of the difference, with menus behind its name and figures below."""
     pair = chosen(tiles)
     if pair is None:
@@ -54,14 +54,14 @@ def draw_pair(radiograph: Radiograph, tiles: Sequence[Placed], *, height: int) -
                 st.html(markup.paragraph("How far the maps agree is measured when both are there.", quiet=True))
 
 
-def difference_of(radiograph: Radiograph, one: Answered, other: Answered) -> Explanation:
+def difference_of(radiograph: Radiograph, one: Tile, other: Tile) -> Explanation:
     """The signed difference of the two as the person wants it scaled."""
     scale: Scale = "peak" if session().board.peaks else "raw"
     names = (one.name, other.name)
     return difference(radiograph, one.explanation, other.explanation, scale=scale, names=names)
 
 
-def _menus(tiles: Sequence[Placed], first: Placed, second: Placed, map_: Explanation | None) -> None:
+def _menus(tiles: Sequence[BoardTile], first: BoardTile, second: BoardTile, map_: Explanation | None) -> None:
     label = f"**{first.letter} − {second.letter}**  where {first.letter} has more heat, and where {second.letter}"
     with st.popover(label, key="menus difference", type="tertiary", width="stretch", wrap=False):
         for name, side, now in (("First", 0, first), ("Second", 1, second)):
@@ -86,7 +86,9 @@ def _menus(tiles: Sequence[Placed], first: Placed, second: Placed, map_: Explana
         )
 
 
-def _pane(radiograph: Radiograph, first: Placed, second: Placed, map_: Explanation | None, *, height: int) -> None:
+def _pane(
+    radiograph: Radiograph, first: BoardTile, second: BoardTile, map_: Explanation | None, *, height: int
+) -> None:
     if map_ is None:
         missing = [placed.letter for placed in (first, second) if placed.missing]
         note = f"{' and '.join(missing)} has no map." if missing else "It is drawn when both maps are there."
@@ -106,7 +108,7 @@ def _pane(radiograph: Radiograph, first: Placed, second: Placed, map_: Explanati
 
 
 @st.fragment(parallel=True)
-def _figures(radiograph: Radiograph, one: Answered, other: Answered) -> None:
+def _figures(radiograph: Radiograph, one: Tile, other: Tile) -> None:
     names = (one.name, other.name)
     found = cache.agreements(radiograph, (one.explanation, other.explanation), names)[0][1]
     pairs = [(title, said(found, name, form)) for name, (title, form) in _ROWS.items()]

@@ -6,12 +6,12 @@ from html import escape
 from core.models.findings import present, words
 from core.types import Checkpoint, Prediction
 from dashboard import markup
-from dashboard.compare.board import Placed, same
+from dashboard.compare.board import BoardTile, same
 
 _FEW = 4  # findings that have a row; of more, those that matter
 
 
-def said(placed: Placed, board: Sequence[Placed]) -> str:
+def said(placed: BoardTile, board: Sequence[BoardTile]) -> str:
     """A row a finding: name, bar with the operating point, probability, difference to the first tile; as HTML.
 
     A tile of a model that another one before it is of has one line instead.
@@ -29,7 +29,7 @@ def said(placed: Placed, board: Sequence[Placed]) -> str:
     return f'<div class="lb-said">{rows}</div>' + markup.paragraph(_told(placed, first, len(shown)), quiet=True)
 
 
-def _alike(one: Placed, other: Placed) -> bool:
+def _alike(one: BoardTile, other: BoardTile) -> bool:
     return bool(one.checkpoint and other.checkpoint and one.checkpoint.key == other.checkpoint.key)
 
 
@@ -42,7 +42,7 @@ def _shown(checkpoint: Checkpoint, prediction: Prediction, asked: str) -> list[s
     return list(order)[:_FEW]
 
 
-def _row(finding: str, placed: Placed, first: Placed | None) -> str:
+def _row(finding: str, placed: BoardTile, first: BoardTile | None) -> str:
     checkpoint, prediction = placed.checkpoint, placed.prediction
     if checkpoint is None or prediction is None:
         return ""
@@ -60,7 +60,7 @@ def _row(finding: str, placed: Placed, first: Placed | None) -> str:
     )
 
 
-def _difference(finding: str, probability: float, first: Placed | None) -> tuple[str, str]:
+def _difference(finding: str, probability: float, first: BoardTile | None) -> tuple[str, str]:
     """To the first tile, as it is written and as it is read aloud; a dash where that model lacks the finding."""
     if first is None or first.checkpoint is None or first.prediction is None:
         return "", ""
@@ -73,7 +73,7 @@ def _difference(finding: str, probability: float, first: Placed | None) -> tuple
     return markup.signed(step), f"{abs(step):.2f} {'more' if step > 0 else 'less'} than {first.letter}"
 
 
-def _told(placed: Placed, first: Placed | None, shown: int) -> str:
+def _told(placed: BoardTile, first: BoardTile | None, shown: int) -> str:
     """What the rows leave out, in a line."""
     checkpoint = placed.checkpoint
     if checkpoint is None:

@@ -4,13 +4,13 @@ import streamlit as st
 
 from core.compare.row import Compared
 from core.errors import UserError
-from dashboard.state import Tile, session
+from dashboard.state import TileRequest, session
 
 
 def open_case(row: Compared) -> None:
     """Puts the film on the desk and looks at it on the board, with the maps that were compared."""
     here = session()
-    survey, asked = here.survey, here.survey.found.panel if here.survey.found else None
+    survey, asked = here.film_set, here.film_set.found.panel if here.film_set.found else None
     if asked is None:
         return
     if row.key not in here.radiographs:
@@ -23,8 +23,8 @@ def open_case(row: Compared) -> None:
             here.problems[:] = [f"{row.name} is another film now than when it was compared. Compare the films again."]
             return
         here.add(film)
-    here.chosen = row.key
-    here.tiles = [Tile(card.name, asked.method, row.finding, asked.layer) for card in asked.checkpoints]
+    here.film_key = row.key
+    here.tiles = [TileRequest(card.name, asked.method, row.finding, asked.layer) for card in asked.checkpoints]
     here.board.preset, here.board.pair, here.board.many = None, None, False
     here.board.before.clear()
 
@@ -32,8 +32,8 @@ def open_case(row: Compared) -> None:
 def steps() -> None:
     """Which film of the survey is looked at, and the ways to its neighbours; nothing for a film that is not in it."""
     here = session()
-    rows = here.survey.found.films if here.survey.found else ()
-    place = next((place for place, row in enumerate(rows) if row.key == here.chosen), None)
+    rows = here.film_set.found.films if here.film_set.found else ()
+    place = next((place for place, row in enumerate(rows) if row.key == here.film_key), None)
     if place is None:
         return
     with st.container(key="steps", horizontal=True, vertical_alignment="center", gap="small", width="content"):

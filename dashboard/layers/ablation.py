@@ -19,8 +19,8 @@ from dashboard import cache, draw, markup, progress, selection
 from dashboard.compare.agreement import box
 from dashboard.layers import ablation_controls, ablation_curve
 from dashboard.layers.unit_selection import stage_of
-from dashboard.request_queue import Asked
-from dashboard.selection import Chosen
+from dashboard.request_queue import QueuedRequest
+from dashboard.selection import MapView
 from dashboard.viewer import controls, viewer
 
 NAME, TITLE, ORDER = "without", "Without units", 2
@@ -44,7 +44,7 @@ class _Answer:
     found: Without | None = None
     map_: Explanation | None = None
     missing: str = ""
-    asked: Asked[Without] | None = None
+    asked: QueuedRequest[Without] | None = None
 
 
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
@@ -78,7 +78,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             ablation_curve.section(chosen, plan, stage)
 
 
-def _answer(chosen: Chosen, switched: Switched) -> _Answer:
+def _answer(chosen: MapView, switched: Switched) -> _Answer:
     """As much as is there within a moment. Raises: UserError where the figures cannot be had."""
     about = (chosen.checkpoint, chosen.radiograph, chosen.cleaning, switched)
     with cache.without(*about, None) as asked:
@@ -96,7 +96,7 @@ def _answer(chosen: Chosen, switched: Switched) -> _Answer:
             return _Answer(found, missing=str(error))
 
 
-def _said(chosen: Chosen, switched: Switched, answer: _Answer) -> None:
+def _said(chosen: MapView, switched: Switched, answer: _Answer) -> None:
     """One sentence; progress and a way out while something is on its way."""
     with st.container(key="without said", horizontal=True, vertical_alignment="center", gap="small"):
         if not switched.stages:
@@ -126,7 +126,7 @@ def _said(chosen: Chosen, switched: Switched, answer: _Answer) -> None:
             )
 
 
-def _panes(chosen: Chosen, answer: _Answer, *, bare: bool) -> None:
+def _panes(chosen: MapView, answer: _Answer, *, bare: bool) -> None:
     """The map with and without the units in colours of one scale, and their difference; linked."""
     before, after = chosen.answered, answer.map_
     scale = common_end([before, after]) if before and after else None
@@ -144,7 +144,7 @@ def _panes(chosen: Chosen, answer: _Answer, *, bare: bool) -> None:
         controls(_LINK, key="controls without")
 
 
-def _pane(chosen: Chosen, map_: Explanation | None, title: str, missing: str, scale: float | None) -> None:
+def _pane(chosen: MapView, map_: Explanation | None, title: str, missing: str, scale: float | None) -> None:
     high, wide = chosen.radiograph.pixels.shape
     withheld = "Hidden because of its caveat. It can be shown on the Read page." if chosen.hidden else ""
     viewer(
@@ -162,7 +162,7 @@ def _pane(chosen: Chosen, map_: Explanation | None, title: str, missing: str, sc
     )
 
 
-def _figures(chosen: Chosen, answer: _Answer) -> None:
+def _figures(chosen: MapView, answer: _Answer) -> None:
     """Every finding before and after."""
     draw.section("What it says", "with and without" if answer.found else "")
     if answer.found is None:

@@ -12,7 +12,7 @@ from core.layers.switch import Fill, Ranking, Switched, Unit, top
 from core.models.findings import words
 from dashboard import cache, draw, progress
 from dashboard.layers.unit_selection import keep_stage
-from dashboard.selection import Chosen
+from dashboard.selection import MapView
 from dashboard.state import Session, bind, entered, session
 
 RANKINGS: dict[Ranking, str] = {
@@ -30,7 +30,7 @@ def switched() -> Switched:
     return Switched(tuple(sorted(set(here.off))), here.outside, here.fill)
 
 
-def controls(chosen: Chosen, plan: Plan, stage: str) -> None:
+def controls(chosen: MapView, plan: Plan, stage: str) -> None:
     """Four ways to switch something off at the stage, and why the last wish cannot be had."""
     here, units = session().layers, plan.stage(stage).shape[0]
     with st.container(key="off asked", horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -108,7 +108,7 @@ def listed() -> None:
         )
 
 
-def take(chosen: Chosen, plan: Plan, stage: str) -> None:
+def take(chosen: MapView, plan: Plan, stage: str) -> None:
     """Switches off what was asked for in the last run. What cannot be is kept as a sentence, and nothing changes."""
     removing, place = session().layers.removing, st.empty()
     try:

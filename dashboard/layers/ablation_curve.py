@@ -15,7 +15,7 @@ from dashboard import cache, draw, markup, progress
 from dashboard.layers import ablation_controls
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
-from dashboard.selection import Chosen
+from dashboard.selection import MapView
 from dashboard.state import bind, entered, session
 
 _CHART = "curve of units"
@@ -33,7 +33,7 @@ _LOOKS: dict[Ranking, tuple[str, str]] = {  # colour and dash
 }
 
 
-def section(chosen: Chosen, plan: Plan, stage: str) -> None:
+def section(chosen: MapView, plan: Plan, stage: str) -> None:
     """The curve: at the last stage at once, at others when it is asked for, since it runs the rest of the network."""
     last = plan.stages[-1].name == stage
     draw.section(f"How fast {words(chosen.finding)} falls", f"units of {stage}, on this film")
@@ -125,7 +125,7 @@ def _place(count: int) -> float:
     return log10(1 + count)
 
 
-def _key(chosen: Chosen, stage: str) -> tuple[str, str, str, str]:
+def _key(chosen: MapView, stage: str) -> tuple[str, str, str, str]:
     return chosen.checkpoint.key, chosen.radiograph.key, chosen.finding, stage
 
 

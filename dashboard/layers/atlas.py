@@ -15,7 +15,7 @@ from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths
 from dashboard.film_source import naming
 from dashboard.layers.unit_details import set_of
-from dashboard.state import Gathering, Session, session
+from dashboard.state import AtlasBuild, Session, session
 
 NAME, TITLE, ORDER = "atlas", "Atlas", 6
 _EVERY = 0.2  # s between two looks at how far it is
@@ -123,7 +123,7 @@ def _facts(found: Atlas) -> list[tuple[str, str]]:
     return facts
 
 
-def _ask(asked: Gathering, *, busy: bool) -> None:
+def _ask(asked: AtlasBuild, *, busy: bool) -> None:
     with st.container(key="atlas films", horizontal=True, vertical_alignment="bottom", gap="small"):
         naming(
             asked,
@@ -146,7 +146,7 @@ def _ask(asked: Gathering, *, busy: bool) -> None:
 
 
 @st.fragment(parallel=True)
-def _going(card: Checkpoint, asked: Gathering) -> None:
+def _going(card: Checkpoint, asked: AtlasBuild) -> None:
     """How far it is, until the atlas is there; ends with the run that began it."""
     place = st.empty()
     begun = asked.begun
@@ -162,7 +162,7 @@ def _going(card: Checkpoint, asked: Gathering) -> None:
     st.rerun()
 
 
-def _built(card: Checkpoint, asked: Gathering, begun: float, place: DeltaGenerator) -> Atlas:
+def _built(card: Checkpoint, asked: AtlasBuild, begun: float, place: DeltaGenerator) -> Atlas:
     """The atlas, in as many turns of the line as it takes: one ends a long question, and its state is on disk."""
     path = _folder(asked.path)
     while True:
@@ -193,16 +193,16 @@ def _duration(seconds: float) -> str:
     return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
-def _start(asked: Gathering, network: str) -> None:
+def _start(asked: AtlasBuild, network: str) -> None:
     asked.begun, asked.network, asked.told = time.time(), network, ""
 
 
-def _stop(asked: Gathering) -> None:
+def _stop(asked: AtlasBuild) -> None:
     asked.begun, asked.wrong = None, False
     asked.told = "Stopped. What was read is kept: built again with the same films, it goes on from there."
 
 
-def _forget(asked: Gathering) -> None:
+def _forget(asked: AtlasBuild) -> None:
     """What came of it last was of other films."""
     asked.told = ""
 

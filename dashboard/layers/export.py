@@ -13,16 +13,16 @@ from core.layers.export import activations_csv, activations_npz, sheet_png
 from core.types import Cleaning
 from dashboard import cache
 from dashboard.file_names import stem
-from dashboard.layers.unit_selection import Look
+from dashboard.layers.unit_selection import UnitSelection
 from dashboard.state import session
 
 
-def downloads(look: Look, *, usual: NDArray[np.float32] | None = None) -> None:
+def downloads(look: UnitSelection, *, usual: NDArray[np.float32] | None = None) -> None:
     """All maps as numbers, a table of all units, and the listed ones as a sheet of pictures.
 
     usual: as in `look`; adds a column to the table.
     """
-    cleaning, common = session().cleaning(look.radiograph.key), session().common
+    cleaning, common = session().cleaning(look.radiograph.key), session().common_scale
     name = f"{stem(look.radiograph)}-{look.found.stage.replace(' ', '_')}"
 
     def download(label: str, make: Callable[[], bytes], ending: str, mime: str, help: str) -> None:
@@ -60,22 +60,22 @@ def downloads(look: Look, *, usual: NDArray[np.float32] | None = None) -> None:
     )
 
 
-def _whole(look: Look, cleaning: Cleaning) -> Activations:
+def _whole(look: UnitSelection, cleaning: Cleaning) -> Activations:
     """With the relevance for all findings, not only for the one that is asked."""
     relevance = cache.relevance(look.card, look.radiograph, cleaning, look.found.stage).result()
     return replace(look.found, relevance=relevance)
 
 
-def as_npz(look: Look, cleaning: Cleaning) -> bytes:
+def as_npz(look: UnitSelection, cleaning: Cleaning) -> bytes:
     """As core.layers.export.activations_npz, for all findings."""
     return activations_npz(look.radiograph, _whole(look, cleaning), look.card)
 
 
-def as_csv(look: Look, cleaning: Cleaning, usual: NDArray[np.float32] | None) -> bytes:
+def as_csv(look: UnitSelection, cleaning: Cleaning, usual: NDArray[np.float32] | None) -> bytes:
     """As core.layers.export.activations_csv, for all findings."""
     return activations_csv(_whole(look, cleaning), usual=usual).encode()
 
 
-def as_png(look: Look, *, common: bool) -> bytes:
+def as_png(look: UnitSelection, *, common: bool) -> bytes:
     """As core.layers.export.sheet_png, of the listed units."""
     return sheet_png(look.radiograph, look.found, look.card, channels=look.listed, scale="common" if common else "own")

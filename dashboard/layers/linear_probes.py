@@ -19,7 +19,7 @@ from dashboard.compare.agreement import box
 from dashboard.film_source import naming
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
-from dashboard.state import Probing, Session, bind, session
+from dashboard.state import ProbeFilms, Session, bind, session
 
 _ABOUT = (
     "A probe is a straight line through what the units of one stage answer on average. If it tells the findings of "
@@ -48,7 +48,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
                         _found(asked.answer(), radiograph, card)
 
 
-def _ask(here: Probing) -> bool:
+def _ask(here: ProbeFilms) -> bool:
     """Whether there can be an answer; where the table cannot be read, its field has said so."""
     readable = True
     with st.container(key="probes asked", horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -96,7 +96,7 @@ def _ask(here: Probing) -> bool:
     return readable
 
 
-def _films(here: Probing) -> tuple[Hashable, Callable[[], LabelledSet]]:
+def _films(here: ProbeFilms) -> tuple[Hashable, Callable[[], LabelledSet]]:
     """What the answer depends on, and the films when their turn comes. Raises: BadData for what is no path."""
     if not _on_path(here):
         count = here.drawn
@@ -246,7 +246,7 @@ def _weighed(figure: Estimate) -> str:
     return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
 
 
-def _on_path(here: Probing) -> bool:
+def _on_path(here: ProbeFilms) -> bool:
     return here.on_path and paths.local()
 
 

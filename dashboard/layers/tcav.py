@@ -16,7 +16,7 @@ from core.layers.reference import Film, ReferenceSet
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, progress
-from dashboard.state import Concepts, Session, bind, session
+from dashboard.state import ConceptTest, Session, bind, session
 
 _ABOUT = (
     "The concept is drawn into each film. Half of the films show which way that moves what a stage answers, the other "
@@ -59,7 +59,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
                         _found(asked.answer(), finding)
 
 
-def _ask(here: Concepts, stages: list[str], chosen: tuple[str, ...]) -> None:
+def _ask(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> None:
     with st.container(key="concepts chosen", horizontal=True, vertical_alignment="top", gap="large"):
         key = bind("concepts tested", list(here.names))
         st.pills(
@@ -110,7 +110,7 @@ def _ask(here: Concepts, stages: list[str], chosen: tuple[str, ...]) -> None:
         st.html(markup.paragraph(needed, quiet=True))
 
 
-def _which(here: Concepts) -> None:
+def _which(here: ConceptTest) -> None:
     if _source(here) == "phantoms":
         key = bind("phantoms of concepts", here.drawn)
         st.number_input(
@@ -162,7 +162,7 @@ def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
 
 
 def _films(
-    here: Concepts,
+    here: ConceptTest,
 ) -> tuple[Hashable, Callable[[], ReferenceSet], Callable[[], ReferenceSet] | None]:
     """What the answer depends on; the films, and the examples, when their turn comes. Raises: BadData for no path."""
     shown, named = None, None
@@ -237,11 +237,11 @@ def _row(each: Answer) -> str:
     return f'<tr><th scope="row">{escape(each.title)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
 
-def _source(here: Concepts) -> str:
+def _source(here: ConceptTest) -> str:
     return here.source if paths.local() or here.source != "path" else "phantoms"
 
 
-def _ready(here: Concepts) -> bool:
+def _ready(here: ConceptTest) -> bool:
     enough = {"phantoms": True, "desk": len(session().radiographs) >= FEWEST, "path": bool(here.path)}
     return enough[_source(here)]
 

@@ -17,7 +17,7 @@ from dashboard.layers.export import downloads
 from dashboard.layers.network import network
 from dashboard.layers.unit_grid import grid
 from dashboard.layers.unit_panel import figures, picture
-from dashboard.layers.unit_selection import Look
+from dashboard.layers.unit_selection import UnitSelection
 from dashboard.state import Session, bind, session
 
 NAME, TITLE, ORDER = "units", "Units", 1
@@ -72,7 +72,7 @@ def _usual(card: Checkpoint, stage: str) -> NDArray[np.float32] | None:
     return None
 
 
-def _listed(look: Look, usual: NDArray[np.float32] | None) -> None:
+def _listed(look: UnitSelection, usual: NDArray[np.float32] | None) -> None:
     """The units in order, a page of them, and the ways to find others."""
     high, wide = look.found.maps.shape[1:]
     draw.section(f"Units of {look.found.stage}", f"{len(look.found.maps)} maps of {high} × {wide} on this film")
@@ -103,7 +103,7 @@ def _listed(look: Look, usual: NDArray[np.float32] | None) -> None:
         told=[look.words(channel) for channel in look.page],
         chosen=look.channel,
         off=[channel for stage, channel in session().layers.off if stage == look.found.stage],
-        common=session().common,
+        common=session().common_scale,
         keep=looks.keep_channel,
         sheet=look.sheet,
         sheets=look.sheets,
@@ -113,11 +113,11 @@ def _listed(look: Look, usual: NDArray[np.float32] | None) -> None:
     )
     with st.container(key="units taken away", horizontal=True, vertical_alignment="center", gap="small"):
         draw.switch(
-            "Same scale", session().common, _keep_common, help="Draws the maps of all units on one colour scale."
+            "Same scale", session().common_scale, _keep_common, help="Draws the maps of all units on one colour scale."
         )
         downloads(look, usual=usual)
         link.button()
 
 
 def _keep_common(here: Session, common: bool) -> None:
-    here.common = common
+    here.common_scale = common

@@ -13,11 +13,11 @@ from core.models.findings import words
 from core.overlay import caption, figure
 from dashboard import cache, draw, markup, progress
 from dashboard.layers import unit_selection as looks
-from dashboard.layers.unit_selection import Look
+from dashboard.layers.unit_selection import UnitSelection
 from dashboard.models import axes
 from dashboard.models.axes import Plot
 from dashboard.models.plots import ACCENT
-from dashboard.request_queue import Asked
+from dashboard.request_queue import QueuedRequest
 from dashboard.state import Session, session
 from dashboard.viewer import viewer
 
@@ -28,7 +28,7 @@ _PATIENCE = 0.05  # s for which the page waits for what should be there
 Relevance = Mapping[str, NDArray[np.float32]]
 
 
-def picture(look: Look) -> None:
+def picture(look: UnitSelection) -> None:
     """Its map over the film, and the switch."""
     explanation = shown(look.found, look.channel)
     with st.container(key="unit head", horizontal=True, vertical_alignment="center", gap="small"):
@@ -42,13 +42,13 @@ def picture(look: Look) -> None:
             type="tertiary",
             on_click=_without,
         )
-    scale = float(look.found.ends.max()) if session().common else None
+    scale = float(look.found.ends.max()) if session().common_scale else None
     viewer(
         look.radiograph, [explanation], key="chosen unit", captions=[caption(explanation)], scale=scale, height=_TALL
     )
 
 
-def figures(look: Look) -> None:
+def figures(look: UnitSelection) -> None:
     """What it counts for each finding, and how strongly it answers."""
     draw.section(f"Unit {look.channel}", f"of {look.found.stage}, on this film")
     st.html(markup.facts(_facts(look)))
@@ -71,7 +71,7 @@ def _title(text: str, aside: str) -> str:
     return f'<p class="lb-small-title">{escape(text)} <span class="lb-quiet">{escape(aside)}</span></p>'
 
 
-def _facts(look: Look) -> list[tuple[str, str]]:
+def _facts(look: UnitSelection) -> list[tuple[str, str]]:
     found, channel = look.found, look.channel
     relevance, count = found.relevance[look.finding], len(found.maps)
 
@@ -90,7 +90,7 @@ def _without() -> None:
     session().layers.part = "without"
 
 
-def _switch(look: Look) -> None:
+def _switch(look: UnitSelection) -> None:
     """Takes the unit out of the network that the part "without" asks."""
     unit = (look.found.stage, look.channel)
     off = session().layers.off
@@ -106,7 +106,7 @@ def _keep_off(unit: tuple[str, int], here: Session, off: bool) -> None:
     looks.switch(here, unit, off)
 
 
-def _relevance(look: Look) -> None:
+def _relevance(look: UnitSelection) -> None:
     """A bar for each finding, once the backward passes for all of them are done."""
     cleaning = session().cleaning(look.radiograph.key)
     with cache.relevance(look.card, look.radiograph, cleaning, look.found.stage) as asked:
@@ -117,7 +117,7 @@ def _relevance(look: Look) -> None:
 
 
 @st.fragment(parallel=True)
-def _coming(look: Look, asked: Asked[Relevance]) -> None:
+def _coming(look: UnitSelection, asked: QueuedRequest[Relevance]) -> None:
     with draw.shown():
         note = st.empty()
         with st.skeleton(height=26 * len(look.card.findings)):

@@ -18,7 +18,7 @@ SHEET = 24  # units a page
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class UnitSelection:
     """One page of a stage's units, and the one of them that is looked at.
 
     order:   what the units are ranked by. values: (K,) their figure in it. places: (K,) their place, from 1.
@@ -110,7 +110,7 @@ def look(
     *,
     usual: NDArray[np.float32] | None = None,
     told: str = "",
-) -> Look:
+) -> UnitSelection:
     """What the session asks of these activations; a choice that is not there falls back, and is told.
 
     usual: (K,) what the units answer on average over a reference set, where there is an atlas.
@@ -134,7 +134,7 @@ def look(
     places = np.empty(count, np.intp)
     places[ranking] = np.arange(1, count + 1)
     values = scores(found, order, finding=finding, usual=usual)
-    return Look(
+    return UnitSelection(
         radiograph,
         card,
         finding,

@@ -18,14 +18,14 @@ def opened() -> str | None:
     """The checkpoint of the address, None for the list of all; it and the sidebar's model follow each other."""
     here = session()
     asked = st.query_params.get(_NAME)
-    if asked != here.opened:  # a link, or the browser's way back
-        here.opened = asked
+    if asked != here.opened_card:  # a link, or the browser's way back
+        here.opened_card = asked
         if asked in cache.names() and asked != here.checkpoint:
             here.checkpoint = asked
             st.rerun()  # the sidebar is drawn before the page
     elif asked in cache.names() and here.checkpoint not in (None, asked):
-        st.query_params[_NAME] = here.opened = here.checkpoint
-    return here.opened
+        st.query_params[_NAME] = here.opened_card = here.checkpoint
+    return here.opened_card
 
 
 def links() -> None:
@@ -42,13 +42,13 @@ def back() -> None:
 def show(name: str) -> None:
     """Opens the card of that checkpoint, and makes it the model of the sidebar."""
     here = session()
-    here.opened = here.checkpoint = st.query_params[_NAME] = name
+    here.opened_card = here.checkpoint = st.query_params[_NAME] = name
 
 
 def close() -> None:
     """Closes the card that is open, and what is being brought."""
     here = session()
-    here.opened = here.coming = None
+    here.opened_card = here.model_import = None
     st.query_params.pop(_NAME, None)
 
 

@@ -20,7 +20,7 @@ from core.models.importers.normalisation import NORMALISATIONS
 from core.models.importers.proposal import MOST
 from dashboard import cache, draw, markup, paths
 from dashboard.models import card_address, export, label_check
-from dashboard.state import Coming, Session, bind, session
+from dashboard.state import ModelImport, Session, bind, session
 
 _SQUARES: Mapping[Square, str] = {
     "stretch": "stretching it",
@@ -37,7 +37,7 @@ def button() -> None:
     st.button("Add a checkpoint", icon=":material/add:", type="primary", on_click=_begin)
 
 
-def page(here: Coming) -> None:
+def page(here: ModelImport) -> None:
     """A file first; once one was looked into, what was found and what to keep of it."""
     card_address.back()
     if here.found is None:
@@ -47,10 +47,10 @@ def page(here: Coming) -> None:
 
 
 def _begin() -> None:
-    session().coming = Coming()
+    session().model_import = ModelImport()
 
 
-def _file(here: Coming) -> None:
+def _file(here: ModelImport) -> None:
     draw.title(
         "Add a checkpoint",
         f"A network that others trained. Nothing in its file is run, and nothing leaves this machine: it will lie in "
@@ -88,7 +88,7 @@ def _path() -> tuple[str, bool]:
         return path, st.form_submit_button("Look into it")
 
 
-def _look(here: Coming, into: Callable[[], Found]) -> None:
+def _look(here: ModelImport, into: Callable[[], Found]) -> None:
     """Keeps what was found, or why nothing was; the uploaded bytes are let go of either way."""
     with st.spinner("Looking into it"):
         here.found, here.problem, here.entered = None, "", {}
@@ -109,7 +109,7 @@ def _uploaded(dropped: UploadedFile) -> Found:
         return inspect(path, name=dropped.name)
 
 
-def _found(here: Coming, found: Found) -> None:
+def _found(here: ModelImport, found: Found) -> None:
     draw.title(found.file, f"{found.layout}. Is this right? What does not stand in the file is a guess.")
     told, asked = st.columns([1, 1], gap="large")
     wanted = None
@@ -145,7 +145,7 @@ def _told(found: Found, notes: Sequence[str]) -> None:
             st.html(markup.remark("note", "", "", note))
 
 
-def _fields(here: Coming, found: Found) -> tuple[str, Found | None]:
+def _fields(here: ModelImport, found: Found) -> tuple[str, Found | None]:
     """The name, and what was found as the fields have it; None where that cannot be, which is told.
 
     What nobody touched stays a guess, and is told as one.
@@ -195,7 +195,7 @@ def _fields(here: Coming, found: Found) -> tuple[str, Found | None]:
     return name.strip(), wanted
 
 
-def _findings(here: Coming, found: Found) -> list[str] | None:
+def _findings(here: ModelImport, found: Found) -> list[str] | None:
     """A field with a line for each score; a set of as many fills it. None where it is as it was found."""
     count, entered = len(found.findings), here.entered
     sets = [each for each, names in SETS.items() if len(names) == count]
@@ -226,23 +226,23 @@ def _keeper(field: str) -> Callable[[Session, Any], None]:
 
 
 def _enter(field: str, here: Session, value: Any) -> None:
-    if here.coming:
-        here.coming.entered[field] = value
+    if here.model_import:
+        here.model_import.entered[field] = value
 
 
 def _keep_set(here: Session, name: str) -> None:
     """The set, written into the field below."""
-    if here.coming:
-        here.coming.entered |= {"set": name, "findings": "\n".join(SETS.get(name, ()))}
+    if here.model_import:
+        here.model_import.entered |= {"set": name, "findings": "\n".join(SETS.get(name, ()))}
         if name not in SETS:
-            del here.coming.entered["findings"]
+            del here.model_import.entered["findings"]
 
 
 def _square(name: Square) -> str:
     return _SQUARES[name]
 
 
-def _keep(here: Coming, wanted: Found | None, name: str) -> None:
+def _keep(here: ModelImport, wanted: Found | None, name: str) -> None:
     """The button, without a callback: that would get the name of the run before, if it was typed just now."""
     with st.container(horizontal=True):
         pressed = st.button("Keep it", type="primary", disabled=wanted is None)
@@ -252,15 +252,15 @@ def _keep(here: Coming, wanted: Found | None, name: str) -> None:
     with st.spinner("Keeping it"), draw.shown():
         judged = replace(wanted, judged=label_check.said(here, wanted))
         card = library.save(judged, name, shipped=cache.WEIGHTS)
-        session().coming = None
+        session().model_import = None
         card_address.show(card.name)
         st.rerun()  # the sidebar is drawn before the page
 
 
-def _another(here: Coming) -> None:
+def _another(here: ModelImport) -> None:
     st.button("Another file", on_click=_forget, args=(here,))
 
 
-def _forget(here: Coming) -> None:
+def _forget(here: ModelImport) -> None:
     here.found = None
     here.round += 1

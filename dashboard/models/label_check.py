@@ -11,10 +11,10 @@ from core.models.classifier import Classifier
 from core.models.importers import Found, corrected
 from dashboard import draw, markup, paths
 from dashboard.models import export
-from dashboard.state import Coming
+from dashboard.state import ModelImport
 
 
-def section(here: Coming, wanted: Found) -> None:
+def section(here: ModelImport, wanted: Found) -> None:
     """Labelled films say whether findings, grey values and polarity can be right; what they say can be taken over.
 
     They lie on this machine: nothing for somebody who does not sit at it.
@@ -37,7 +37,7 @@ def section(here: Coming, wanted: Found) -> None:
             _judged(here, wanted, here.judged[1])
 
 
-def said(here: Coming, wanted: Found) -> tuple[str, ...]:
+def said(here: ModelImport, wanted: Found) -> tuple[str, ...]:
     """What labelled films said of exactly this; empty where none were asked."""
     if here.judged is None or here.judged[0] != wanted.checkpoint("").key:
         return ()
@@ -55,7 +55,7 @@ def _asked(wanted: Found, path: Path) -> Polarity:
     return found
 
 
-def _judged(here: Coming, wanted: Found, found: Polarity) -> None:
+def _judged(here: ModelImport, wanted: Found, found: Polarity) -> None:
     first, *rest = found.sentences
     level = "warning" if found.warnings else "ok"
     st.html(markup.paragraph(first) + "".join(markup.remark(level, "", "", sentence) for sentence in rest))
@@ -66,5 +66,5 @@ def _judged(here: Coming, wanted: Found, found: Polarity) -> None:
             st.button("Take those grey values", on_click=_take, args=(here, wanted, None, found.normalisation))
 
 
-def _take(here: Coming, wanted: Found, findings: tuple[str, ...] | None, normalisation: str | None) -> None:
+def _take(here: ModelImport, wanted: Found, findings: tuple[str, ...] | None, normalisation: str | None) -> None:
     here.take(corrected(wanted, findings=findings, normalisation=normalisation))

@@ -17,7 +17,7 @@ def page() -> None:
         with draw.shown(), st.container(key="card"):
             card.page(cache.card(opened))
             return
-    if coming := session().coming:
+    if coming := session().model_import:
         importing.page(coming)
         return
     cards = []

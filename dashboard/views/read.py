@@ -7,7 +7,7 @@ from core.overlay import caption, common_end
 from dashboard import cache, draw, film_panel, markup, progress, selection, welcome
 from dashboard.map_controls import sentence
 from dashboard.map_status import status
-from dashboard.selection import Chosen
+from dashboard.selection import MapView
 from dashboard.state import Session, session
 from dashboard.viewer import stage_strip, viewer
 
@@ -22,12 +22,12 @@ def page() -> None:
         with front.container():
             welcome.draw()
         return
-    if not session().seen:
+    if not session().film_drawn:
         front.skeleton(height=640)
     with draw.shown():
         chosen = selection.chosen(radiograph, model, tell=progress.tells(front, "Prediction")) if model else None
     front.empty()
-    session().seen = True
+    session().film_drawn = True
     if chosen is None:
         viewer(radiograph, key="read")
         film_panel.about(radiograph)
@@ -40,7 +40,7 @@ def page() -> None:
         with picture:
             _picture(chosen)
             with st.container(key="below"):
-                _stages(chosen, common=session().common)
+                _stages(chosen, common=session().common_scale)
                 draw.about_map(chosen.method, chosen.answered, passes=chosen.passes, maps=chosen.maps)
         with words, st.container(key="words", gap="small"):
             warned = st.container(key="warned")
@@ -52,7 +52,7 @@ def page() -> None:
             film_panel.cleaning(radiograph, chosen.checkpoint)
 
 
-def _picture(chosen: Chosen) -> None:
+def _picture(chosen: MapView) -> None:
     """The film with the map; with the one before it until it is there; bare, with a sentence, where there is none."""
     explanation = chosen.explanation
     if explanation is None:
@@ -64,7 +64,7 @@ def _picture(chosen: Chosen) -> None:
 
 
 @st.fragment(parallel=True)
-def _stages(chosen: Chosen, *, common: bool) -> None:
+def _stages(chosen: MapView, *, common: bool) -> None:
     """All stages in one row, drawn when they are there; a click asks for that one."""
     with draw.shown():
         note = st.empty()
@@ -75,7 +75,7 @@ def _stages(chosen: Chosen, *, common: bool) -> None:
             scale = "all on one scale" if common else "each on its own scale"
             draw.section("All stages", f"{maps[0].title} for {words(chosen.finding)}, {scale}")
             draw.switch("Same scale", common, _keep_common, help="Draws the maps of all stages on one colour scale.")
-        if session().common != common:
+        if session().common_scale != common:
             st.rerun()
         clicked = stage_strip(
             chosen.radiograph,
@@ -91,7 +91,7 @@ def _stages(chosen: Chosen, *, common: bool) -> None:
 
 
 @st.fragment(parallel=True)
-def _trust(chosen: Chosen) -> None:
+def _trust(chosen: MapView) -> None:
     """The measures, drawn when they are there."""
     explanation = chosen.answered
     note, place = st.empty(), st.empty()
@@ -109,7 +109,7 @@ def _trust(chosen: Chosen) -> None:
 
 
 def _keep_common(here: Session, common: bool) -> None:
-    here.common = common
+    here.common_scale = common
 
 
 if __name__ == "__main__":

@@ -10,11 +10,10 @@ from core.compare.maps import TITLES
 from core.explain.method import methods
 from core.models.checkpoint import input_card, write
 from core.types import Explanation, Input, Radiograph
-from dashboard import cache, map_controls
-from dashboard import selection as desk_of_session
+from dashboard import cache, map_controls, selection
 from dashboard.compare import board, presets, tile_pair
 from dashboard.compare.tile_probabilities import said
-from dashboard.state import Preset, Tile
+from dashboard.state import Preset, TileRequest
 from tests.conftest import FINDINGS
 from tests.dashboard.conftest import Desk
 from tests.dashboard.small_models import PAGE, opened, put, small
@@ -96,7 +95,7 @@ def test_one_method_on_all_models_takes_the_method_of_the_read_page(page: Desk) 
     map_controls.keep_method(page.session, "saliency")
     board_of(page, presets.MODELS)
 
-    assert page.session.tiles == [Tile("first", "saliency"), Tile("second", "saliency")]
+    assert page.session.tiles == [TileRequest("first", "saliency"), TileRequest("second", "saliency")]
 
 
 def test_a_preset_follows_the_model_of_the_sidebar_until_a_tile_is_changed(page: Desk) -> None:
@@ -111,25 +110,25 @@ def test_a_preset_follows_the_model_of_the_sidebar_until_a_tile_is_changed(page:
 
 def test_a_tile_is_added_changed_and_taken_away(page: Desk) -> None:
     page.press("Add a map")
-    assert page.session.tiles == [Tile("first"), Tile("second"), Tile("second")]
+    assert page.session.tiles == [TileRequest("first"), TileRequest("second"), TileRequest("second")]
     menus = [each for each in page.app.main.selectbox if each.label == "Stage"]
     menus[2].set_value("stage 2")
     page.run()
-    assert page.session.tiles[2] == Tile("second", layer="stage 2")
+    assert page.session.tiles[2] == TileRequest("second", layer="stage 2")
     assert "C second · Grad-CAM · stage 2" in titles(page)[2]
 
     page.session.board.pair = (2, 1)
     page.press("", help="Take A off the board")
-    assert page.session.tiles == [Tile("second"), Tile("second", layer="stage 2")]
+    assert page.session.tiles == [TileRequest("second"), TileRequest("second", layer="stage 2")]
     assert page.session.board.pair == (1, 0)
 
 
 def test_the_last_tile_stays_and_there_are_nine_at_most(page: Desk) -> None:
-    page.session.tiles = [Tile("first")] * presets.MOST
+    page.session.tiles = [TileRequest("first")] * presets.MOST
     page.run()
     assert next(each for each in page.app.button if each.label == "Add a map").disabled
 
-    page.session.tiles = [Tile("first")]
+    page.session.tiles = [TileRequest("first")]
     page.run()
     assert next(each for each in page.app.button if each.help == "Take A off the board").disabled
     assert not page.component("pane difference")
@@ -175,7 +174,7 @@ def test_a_broken_model_is_one_sentence_in_its_tile(tmp_path: Path, monkeypatch:
     path = tmp_path / "second.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     desk = opened(tmp_path, monkeypatch)
-    desk.session.tiles = [Tile("first"), Tile("second"), Tile("third")]
+    desk.session.tiles = [TileRequest("first"), TileRequest("second"), TileRequest("third")]
     desk.run()
 
     tiles = look(desk)
@@ -191,13 +190,16 @@ def test_a_broken_model_is_one_sentence_in_its_tile(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("tile", "sentence"),
     [
-        (Tile("first", "cam"), "CAM cannot be had of first: "),
-        (Tile("first", "grad-cam", layer="stem"), "first has no stem; it has stage 1, stage 2, stage 3, stage 4."),
-        (Tile("nobody"), "There is no checkpoint named 'nobody'."),
+        (TileRequest("first", "cam"), "CAM cannot be had of first: "),
+        (
+            TileRequest("first", "grad-cam", layer="stem"),
+            "first has no stem; it has stage 1, stage 2, stage 3, stage 4.",
+        ),
+        (TileRequest("nobody"), "There is no checkpoint named 'nobody'."),
     ],
 )
-def test_what_a_model_cannot_serve_is_one_sentence_in_its_tile(page: Desk, tile: Tile, sentence: str) -> None:
-    page.session.tiles = [Tile("first"), tile]
+def test_what_a_model_cannot_serve_is_one_sentence_in_its_tile(page: Desk, tile: TileRequest, sentence: str) -> None:
+    page.session.tiles = [TileRequest("first"), tile]
     page.run()
 
     assert sentence.lower() in look(page)[1].missing.lower()
@@ -206,10 +208,10 @@ def test_what_a_model_cannot_serve_is_one_sentence_in_its_tile(page: Desk, tile:
 
 def test_maps_of_other_units_have_no_common_scale_and_the_page_says_why(page: Desk) -> None:
     page.toggle("Same scale")
-    assert page.session.common
+    assert page.session.common_scale
     assert "No common scale" not in page.html
 
-    page.session.tiles = [Tile("first"), Tile("first", "saliency")]
+    page.session.tiles = [TileRequest("first"), TileRequest("first", "saliency")]
     page.run()
     assert "No common scale: the maps are in logits a cell, logits a grey-level deviation." in page.html
 
@@ -244,7 +246,7 @@ def test_the_difference_is_one_of_shares_where_units_differ_and_says_so(page: De
     assert difference(page).unit == "share of each map's peak"
 
     page.session.board.peaks = False
-    page.session.tiles = [Tile("first"), Tile("first", "saliency")]
+    page.session.tiles = [TileRequest("first"), TileRequest("first", "saliency")]
     page.run()
     assert difference(page).unit == "share of each map's peak"
     forced = next(each for each in page.app.toggle if each.label.startswith("Each map"))
@@ -260,20 +262,20 @@ def test_the_stages_of_two_models_are_compared_when_asked_for(page: Desk) -> Non
     assert "A · stage 1" in table
     assert "the 196 places of one film" in page.html
 
-    page.session.tiles = [Tile("first"), Tile("first", "saliency")]
+    page.session.tiles = [TileRequest("first"), TileRequest("first", "saliency")]
     assert "Linear CKA" not in page.run().html
 
 
 def test_giving_up_a_map_goes_back_to_the_one_before_and_a_tile_without_one_goes(page: Desk) -> None:
-    page.session.tiles = [Tile("first"), Tile("second", "saliency")]
+    page.session.tiles = [TileRequest("first"), TileRequest("second", "saliency")]
     page.run()
     with at(page):
         board.change(1, "method", "rise")
         board.cancel(1)
-        assert page.session.tiles == [Tile("first"), Tile("second", "saliency")]
+        assert page.session.tiles == [TileRequest("first"), TileRequest("second", "saliency")]
         board.add()
         board.cancel(2)
-        assert page.session.tiles == [Tile("first"), Tile("second", "saliency")]
+        assert page.session.tiles == [TileRequest("first"), TileRequest("second", "saliency")]
 
 
 def board_of(desk: Desk, preset: str) -> Desk:
@@ -286,12 +288,12 @@ def board_of(desk: Desk, preset: str) -> Desk:
 def at(desk: Desk) -> Iterator[Radiograph]:
     """What is called here is called in this person's session; gives the film that is looked at."""
     with pytest.MonkeyPatch.context() as patched:
-        for module in (board, tile_pair, presets, desk_of_session):
+        for module in (board, tile_pair, presets, selection):
             patched.setattr(module, "session", lambda: desk.session)
-        yield desk.session.radiographs[desk.session.chosen or ""]
+        yield desk.session.radiographs[desk.session.film_key or ""]
 
 
-def look(desk: Desk) -> list[board.Placed]:
+def look(desk: Desk) -> list[board.BoardTile]:
     """The tiles as the page has them."""
     with at(desk) as film:
         return board.look(film)

@@ -10,7 +10,7 @@ import pytest
 from core.image.phantom import draw
 from dashboard import cache, paths
 from dashboard.compare import film_set, sources, worklist
-from dashboard.state import Tile
+from dashboard.state import TileRequest
 from tests.dashboard.conftest import Desk, encoded
 from tests.dashboard.small_models import opened, put
 
@@ -60,15 +60,15 @@ def at(desk: Desk) -> Iterator[None]:
 
 def over(desk: Desk, path: Path) -> Desk:
     """Compares the models over the films at that path."""
-    desk.session.survey.on_desk = False
-    desk.session.survey.path = str(path)
+    desk.session.film_set.on_desk = False
+    desk.session.film_set.path = str(path)
     return desk.run().press("Compare the films")
 
 
 def test_a_table_with_labels_says_who_is_right(page: Desk, table: Path) -> None:
     over(page, table)
 
-    found = page.session.survey.found
+    found = page.session.film_set.found
     assert found
     assert sorted(row.name for row in found.films) == [f"film-{seed}.png" for seed in range(4)]
     assert [row.score for row in found.films] == sorted((row.score for row in found.films), reverse=True)
@@ -84,7 +84,7 @@ def test_a_table_with_labels_says_who_is_right(page: Desk, table: Path) -> None:
 def test_a_folder_has_no_labels_and_what_is_no_film_is_told(page: Desk, table: Path) -> None:
     over(page, table.parent)
 
-    found = page.session.survey.found
+    found = page.session.film_set.found
     assert found
     assert len(found.films) == 6
     assert [each.name for each in found.refused] == ["broken.png"]
@@ -94,19 +94,19 @@ def test_a_folder_has_no_labels_and_what_is_no_film_is_told(page: Desk, table: P
 
 def test_a_case_opens_on_the_board_and_from_there_the_next(page: Desk, table: Path) -> None:
     over(page, table)
-    found = page.session.survey.found
+    found = page.session.film_set.found
     assert found
     with at(page):
         worklist.open_case(found.films[0])
     page.run()
 
-    assert page.session.chosen == found.films[0].key
+    assert page.session.film_key == found.films[0].key
     finding = found.films[0].finding
-    assert page.session.tiles == [Tile("first", finding=finding), Tile("second", finding=finding)]
+    assert page.session.tiles == [TileRequest("first", finding=finding), TileRequest("second", finding=finding)]
     assert "Case 1 of 4 · disagreement" in page.html
     assert page.component("pane difference")
     page.press("Next case")
-    assert page.session.chosen == found.films[1].key
+    assert page.session.film_key == found.films[1].key
     assert "Case 2 of 4" in page.html
     assert found.films[1].name in page.films
 
@@ -116,13 +116,13 @@ def test_what_was_asked_before_is_not_asked_again(page: Desk, table: Path, monke
     monkeypatch.setattr(cache, "compared", None)
     page.press("Compare the films")
 
-    assert len(page.session.survey.done) == 4
+    assert len(page.session.film_set.done) == 4
     assert not page.app.exception
 
 
 def test_stopped_it_tells_of_the_films_that_were_read(page: Desk, table: Path) -> None:
     over(page, table)
-    survey = page.session.survey
+    survey = page.session.film_set
     survey.done, survey.doing = survey.done[:3], "films"
     with at(page):
         film_set.stop()
@@ -135,13 +135,13 @@ def test_stopped_it_tells_of_the_films_that_were_read(page: Desk, table: Path) -
 
 
 def test_the_films_on_the_desk_are_compared_as_they_are_cleaned(page: Desk) -> None:
-    page.session.clean(page.session.chosen or "", turn=2)
+    page.session.clean(page.session.film_key or "", turn=2)
     page.press("Compare the films")
 
-    found = page.session.survey.found
+    found = page.session.film_set.found
     assert found
-    assert [row.key for row in found.films] == [page.session.chosen]
-    key = next(iter(page.session.survey.rows))
+    assert [row.key for row in found.films] == [page.session.film_key]
+    key = next(iter(page.session.film_set.rows))
     assert "turn=2" in str(key)
 
 
@@ -156,21 +156,21 @@ def test_a_path_without_films_is_one_sentence(
     over(page, Path(path))
 
     assert any(error.startswith(sentence) for error in page.errors), page.errors
-    assert page.session.survey.doing is None
+    assert page.session.film_set.doing is None
 
 
 def test_who_is_not_at_this_machine_cannot_name_a_path_on_it(
     page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paths, "local", lambda: False)
-    page.session.survey.on_desk = False
-    page.session.survey.path = str(table)
+    page.session.film_set.on_desk = False
+    page.session.film_set.path = str(table)
     page.run()
     assert not page.app.main.text_input
 
-    page.session.survey.doing = "films"
+    page.session.film_set.doing = "films"
     page.run()
-    found = page.session.survey.found
+    found = page.session.film_set.found
     assert found is None or not any(row.labels for row in found.films)
 
 
@@ -199,9 +199,9 @@ def test_a_film_keeps_the_name_that_each_person_has_for_it(
     other.session.board.many = True
     other.run().drop(("public.png", data)).press("Compare the films")
 
-    assert other.session.survey.found
-    assert "public.png" in [row.name for row in other.session.survey.found.films]
-    assert "Mueller" not in str(other.session.survey.found.films) + other.html
+    assert other.session.film_set.found
+    assert "public.png" in [row.name for row in other.session.film_set.found.films]
+    assert "Mueller" not in str(other.session.film_set.found.films) + other.html
 
 
 def test_a_film_that_changed_on_disk_is_told_and_not_opened_as_the_old_one(
@@ -210,8 +210,8 @@ def test_a_film_that_changed_on_disk_is_told_and_not_opened_as_the_old_one(
     for seed in range(2):
         (tmp_path / f"{seed}.png").write_bytes((table.parent / f"film-{seed}.png").read_bytes())
     over(page, tmp_path)
-    assert page.session.survey.found
-    row = page.session.survey.found.films[0]
+    assert page.session.film_set.found
+    row = page.session.film_set.found.films[0]
     (tmp_path / row.name).write_bytes((table.parent / "film-5.png").read_bytes())
 
     with at(page):

@@ -68,16 +68,16 @@ def test_a_slow_method_ends_in_its_map(desk: Desk) -> None:
     assert 'class="lb-progress"' not in desk.html
     assert "64 × 64 values" in desk.html
     assert desk.status == methods["integrated-gradients"].plain
-    assert desk.session.shown is not None
-    assert desk.session.shown.method == "integrated-gradients"
+    assert desk.session.last_map is not None
+    assert desk.session.last_map.method == "integrated-gradients"
 
 
 def test_a_slow_method_that_has_stages_is_asked_at_one_and_the_small_maps_are_grad_cams(desk: Desk) -> None:
     desk.press("Open the phantom").method("score-cam")
 
     assert "Grad-CAM for" in desk.html
-    assert desk.session.shown is not None
-    assert desk.session.shown.explanation.method == "score-cam"
+    assert desk.session.last_map is not None
+    assert desk.session.last_map.explanation.method == "score-cam"
 
 
 def test_what_takes_too_long_is_told_and_the_page_goes_back_to_what_it_showed(
@@ -121,8 +121,8 @@ def test_a_method_that_the_network_cannot_serve_gives_way_to_grad_cam_with_the_r
     desk.press("Open the phantom").method("cam")
 
     assert "CAM cannot be had of untrained: it has no such layer." in desk.status
-    assert desk.session.shown is not None
-    assert desk.session.shown.explanation.method == "grad-cam"
+    assert desk.session.last_map is not None
+    assert desk.session.last_map.explanation.method == "grad-cam"
 
 
 def test_a_map_with_a_caveat_is_hidden_until_it_is_asked_for_and_only_for_that_finding(sure_of_normal: Desk) -> None:
@@ -153,7 +153,7 @@ def test_all_stages_can_share_one_scale(desk: Desk) -> None:
     desk.toggle("Same scale")
 
     assert "all on one scale" in desk.html
-    assert desk.session.common
+    assert desk.session.common_scale
 
 
 def test_a_unit_of_one_stage_is_not_asked_of_the_others(desk: Desk) -> None:
@@ -161,8 +161,8 @@ def test_a_unit_of_one_stage_is_not_asked_of_the_others(desk: Desk) -> None:
     desk.session.settings["layer-activation"] = {"channel": 500}
     desk.method("layer-activation")
 
-    assert desk.session.shown is not None
-    assert (desk.session.shown.method, desk.session.shown.settings["channel"]) == ("layer-activation", 500)
+    assert desk.session.last_map is not None
+    assert (desk.session.last_map.method, desk.session.last_map.settings["channel"]) == ("layer-activation", 500)
     assert "stem has feature maps" not in desk.html
     assert "Finding" in desk.labels()
 

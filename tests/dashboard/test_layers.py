@@ -54,7 +54,7 @@ def units(desk: Desk) -> list[int]:
 
 
 def film(desk: Desk) -> Radiograph:
-    return desk.session.radiographs[str(desk.session.chosen)]
+    return desk.session.radiographs[str(desk.session.film_key)]
 
 
 def test_the_page_opens_with_the_last_stage_and_its_units_by_relevance_for_the_finding(layers: Desk) -> None:
@@ -247,7 +247,7 @@ def test_maps_table_and_sheet_can_be_taken_away(layers: Desk) -> None:
     classifier = load("small", cache.WEIGHTS)
     card, radiograph = cache.card("small"), film(layers)
     found = activations(classifier, radiograph, "stage 1", findings=["covid"])
-    look = looks.Look(
+    look = looks.UnitSelection(
         radiograph, card, "covid", found, "mean", found.means, np.arange(1, len(found.maps) + 1), (3, 1), 0, 3
     )
     cleaning = layers.session.cleaning(radiograph.key)

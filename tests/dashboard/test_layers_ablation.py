@@ -16,7 +16,7 @@ from core.models.classifier import load
 from core.work import Work
 from dashboard import cache
 from dashboard.layers import ablation_curve
-from dashboard.request_queue import Asked, Line
+from dashboard.request_queue import QueuedRequest, RequestQueue
 from tests.dashboard.conftest import Desk
 from tests.dashboard.small_models import put
 
@@ -284,9 +284,9 @@ def test_what_its_time_limit_ended_is_told_once_and_not_asked_again(
 ) -> None:
     asked: list[object] = []
 
-    def ended(*question: object) -> Asked[Any]:
+    def ended(*question: object) -> QueuedRequest[Any]:
         asked.append(question)
-        line = Line(room=8)
+        line = RequestQueue(room=8)
 
         def stop(work: Work) -> None:
             time.sleep(1.0)

@@ -56,7 +56,7 @@ def test_a_unit_is_told_by_the_atlas_and_the_page_says_of_which_films(layers: De
     classifier = load("small", shipped)
     known = atlases.read(shipped / "atlases" / "small", classifier.checkpoint)
     unit = known.unit(STAGE, 5)
-    film = layers.session.radiographs[str(layers.session.chosen)]
+    film = layers.session.radiographs[str(layers.session.film_key)]
     greatest = float(activations(classifier, film, STAGE).maps[5].max())
 
     assert "Over 12 drawn phantoms: no patient&#x27;s film, and no radiograph." in layers.html

@@ -54,7 +54,7 @@ def test_opening_the_address_of_a_view_shows_the_same(desk: Desk, small_weights:
     assert other.asked == "covid"
     assert other.menu("Stage").value == "stage 2"
     assert other.session.cleaning(cache.drawn(0).key).invert
-    assert other.session.common
+    assert other.session.common_scale
     assert _address(other) == sent
     assert not other.errors
 
@@ -73,7 +73,7 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
 
     desk.drop(("other.png", other), ("one.png", one))
 
-    assert desk.session.chosen == film.key
+    assert desk.session.film_key == film.key
     assert desk.asked == "normal"
     assert desk.session.method == "saliency"
 

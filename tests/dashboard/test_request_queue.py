@@ -13,7 +13,7 @@ import dashboard.request_queue
 from core.errors import NoLungs, Stopped
 from core.models.classifier import Door
 from core.work import Work
-from dashboard.request_queue import Line
+from dashboard.request_queue import RequestQueue
 
 SOON = 5.0  # s: what takes longer here hangs
 
@@ -36,11 +36,11 @@ def until_ended(work: Work, ended: threading.Event) -> str:
 
 
 @pytest.fixture
-def line() -> Line:
-    return Line(room=2)
+def line() -> RequestQueue:
+    return RequestQueue(room=2)
 
 
-def test_two_who_ask_the_same_wait_for_one_computation(line: Line) -> None:
+def test_two_who_ask_the_same_wait_for_one_computation(line: RequestQueue) -> None:
     go, made = threading.Event(), []
 
     def make(work: Work) -> str:
@@ -55,7 +55,7 @@ def test_two_who_ask_the_same_wait_for_one_computation(line: Line) -> None:
     assert len(made) == 1
 
 
-def test_who_leaves_takes_nothing_from_another_who_waits(line: Line) -> None:
+def test_who_leaves_takes_nothing_from_another_who_waits(line: RequestQueue) -> None:
     go = threading.Event()
     first, second = (line.ask("map", lambda work: until(work, go)) for _ in range(2))
 
@@ -67,7 +67,7 @@ def test_who_leaves_takes_nothing_from_another_who_waits(line: Line) -> None:
     assert second.result() == "done"
 
 
-def test_work_that_nobody_waits_for_is_ended_and_can_be_asked_for_again(line: Line) -> None:
+def test_work_that_nobody_waits_for_is_ended_and_can_be_asked_for_again(line: RequestQueue) -> None:
     ended = threading.Event()
     asked = line.ask("map", lambda work: until_ended(work, ended))
     assert not asked.wait(0.05)
@@ -77,7 +77,7 @@ def test_work_that_nobody_waits_for_is_ended_and_can_be_asked_for_again(line: Li
     assert line.ask("map", lambda work: "another").result() == "another"
 
 
-def test_a_click_elsewhere_on_the_page_that_asks_again_at_once_ends_nothing(line: Line) -> None:
+def test_a_click_elsewhere_on_the_page_that_asks_again_at_once_ends_nothing(line: RequestQueue) -> None:
     go, made = threading.Event(), []
 
     def make(work: Work) -> str:
@@ -94,7 +94,7 @@ def test_a_click_elsewhere_on_the_page_that_asks_again_at_once_ends_nothing(line
     assert not made[0].cancelled
 
 
-def test_what_goes_on_waiting_has_a_place_of_its_own(line: Line) -> None:
+def test_what_goes_on_waiting_has_a_place_of_its_own(line: RequestQueue) -> None:
     go, made = threading.Event(), []
 
     def make(work: Work) -> str:
@@ -111,7 +111,9 @@ def test_what_goes_on_waiting_has_a_place_of_its_own(line: Line) -> None:
     assert not made[0].cancelled
 
 
-def test_a_part_of_the_page_that_never_began_leaves_no_work_behind(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_of_the_page_that_never_began_leaves_no_work_behind(
+    line: RequestQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dashboard.request_queue, "_GRACE", 0.05)
     ended = threading.Event()
     with line.ask("map", lambda work: until_ended(work, ended)) as asked:  # a run that ends before it hands it on
@@ -120,7 +122,7 @@ def test_a_part_of_the_page_that_never_began_leaves_no_work_behind(line: Line, m
     assert ended.wait(SOON)
 
 
-def test_whoever_came_first_is_served_first_and_the_others_know_their_place(line: Line) -> None:
+def test_whoever_came_first_is_served_first_and_the_others_know_their_place(line: RequestQueue) -> None:
     go, order = threading.Event(), []
 
     def named(name: str) -> Callable[[Work], str]:
@@ -142,7 +144,7 @@ def test_whoever_came_first_is_served_first_and_the_others_know_their_place(line
     assert order == ["a", "c"]
 
 
-def test_progress_is_that_of_the_work(line: Line) -> None:
+def test_progress_is_that_of_the_work(line: RequestQueue) -> None:
     go, half = threading.Event(), threading.Event()
 
     def make(work: Work) -> str:
@@ -159,7 +161,7 @@ def test_progress_is_that_of_the_work(line: Line) -> None:
     assert asked.result() == "done"
 
 
-def test_a_sentence_reaches_everybody_and_is_kept_and_a_stop_is_not(line: Line) -> None:
+def test_a_sentence_reaches_everybody_and_is_kept_and_a_stop_is_not(line: RequestQueue) -> None:
     made = []
 
     def refuse(work: Work) -> str:
@@ -178,7 +180,7 @@ def test_a_sentence_reaches_everybody_and_is_kept_and_a_stop_is_not(line: Line) 
         assert len(made) == (1 if kind is NoLungs else 2)
 
 
-def test_the_least_recently_asked_answer_goes_first_and_what_made_it_is_not_kept(line: Line) -> None:
+def test_the_least_recently_asked_answer_goes_first_and_what_made_it_is_not_kept(line: RequestQueue) -> None:
     class Film:
         pass
 
@@ -206,7 +208,7 @@ def test_the_least_recently_asked_answer_goes_first_and_what_made_it_is_not_kept
     assert not any(film() for film in films)
 
 
-def test_a_quick_question_passes_a_slow_one_between_two_batches(line: Line) -> None:
+def test_a_quick_question_passes_a_slow_one_between_two_batches(line: RequestQueue) -> None:
     door, go, order = Door(), threading.Event(), []
 
     def masks(work: Work) -> str:
@@ -233,7 +235,7 @@ def test_a_quick_question_passes_a_slow_one_between_two_batches(line: Line) -> N
     assert order == ["film", "masks", "masks"]
 
 
-def test_what_breaks_reaches_who_asked_and_the_line_goes_on(line: Line) -> None:
+def test_what_breaks_reaches_who_asked_and_the_line_goes_on(line: RequestQueue) -> None:
     def broken(work: Work) -> str:
         raise ValueError("shape (2, 3)")
 
@@ -242,7 +244,7 @@ def test_what_breaks_reaches_who_asked_and_the_line_goes_on(line: Line) -> None:
     assert line.ask("next", lambda work: "done").result() == "done"
 
 
-def test_a_slow_question_counts_the_quick_ones_that_will_pass_it(line: Line) -> None:
+def test_a_slow_question_counts_the_quick_ones_that_will_pass_it(line: RequestQueue) -> None:
     go = threading.Event()
     running = line.ask("running", lambda work: until(work, go))
     assert not running.wait(0.05)
@@ -254,7 +256,7 @@ def test_a_slow_question_counts_the_quick_ones_that_will_pass_it(line: Line) -> 
     assert slow.result() == "done"
 
 
-def test_a_large_answer_takes_the_room_of_several(line: Line) -> None:
+def test_a_large_answer_takes_the_room_of_several(line: RequestQueue) -> None:
     made: list[str] = []
 
     def ask(name: str, places: int) -> None:

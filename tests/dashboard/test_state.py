@@ -13,14 +13,14 @@ def test_after_a_removed_film_the_next_is_looked_at_and_after_the_last_the_one_b
     session = Session()
     for film in (first, second, third):
         session.add(film)
-    session.chosen = second.key
+    session.film_key = second.key
 
     session.remove(second.key)
-    assert session.chosen == third.key
+    assert session.film_key == third.key
     session.remove(third.key)
-    assert session.chosen == first.key
+    assert session.film_key == first.key
     session.remove(first.key)
-    assert session.chosen is None
+    assert session.film_key is None
 
 
 def test_removing_another_film_leaves_the_chosen_one(phantom: Radiograph) -> None:
@@ -28,11 +28,11 @@ def test_removing_another_film_leaves_the_chosen_one(phantom: Radiograph) -> Non
     session = Session()
     session.add(first)
     session.add(second)
-    session.chosen = first.key
+    session.film_key = first.key
 
     session.remove(second.key)
 
-    assert session.chosen == first.key
+    assert session.film_key == first.key
 
 
 def test_cleaning_belongs_to_one_film_and_leaves_with_it(phantom: Radiograph) -> None:
@@ -44,7 +44,7 @@ def test_cleaning_belongs_to_one_film_and_leaves_with_it(phantom: Radiograph) ->
 
     assert session.cleaning(first.key) == Cleaning(invert=True, turn=2)
     assert session.cleaning(second.key) == Cleaning()
-    session.chosen = first.key
+    session.film_key = first.key
     session.remove(first.key)
     assert session.cleaning(first.key) == Cleaning()
 
@@ -52,9 +52,9 @@ def test_cleaning_belongs_to_one_film_and_leaves_with_it(phantom: Radiograph) ->
 def test_clearing_keeps_the_question(phantom: Radiograph) -> None:
     session = Session(finding="covid", method="saliency")
     session.add(phantom)
-    session.chosen = phantom.key
+    session.film_key = phantom.key
 
     session.clear()
 
-    assert (len(session.radiographs), session.chosen or "nothing") == (0, "nothing")
+    assert (len(session.radiographs), session.film_key or "nothing") == (0, "nothing")
     assert (session.finding, session.method) == ("covid", "saliency")
