@@ -10,6 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core.card import ImportRecord, Metrics, Text, TrainedOn
+from core.codec import raw
+
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Heat = NDArray[np.float32]
 FUSED = "+"  # between the stages of a map that is fused from several
@@ -168,9 +171,11 @@ class Checkpoint:
     multi_label: True for independent sigmoids, False for one softmax.
     temperature: logits are divided by it before softmax or sigmoid.
     thresholds:  finding -> probability from which it counts as found (operating point); empty where none was set.
-    metrics, trained_on: the card's own figures, as stored.
-    told:        the whole card as stored: known failures, licence, intended use, date and what else it says.
     sha256:      of the weights file.
+    trained_on, metrics: films, recipe and figures.
+    intended_use, licence, known_failures: one sentence or several; date: of the training.
+    imported:    of a checkpoint that others trained.
+    raw:         the card as stored, with what no field has (core.codec).
     """
 
     name: str
@@ -181,9 +186,14 @@ class Checkpoint:
     sha256: str
     temperature: float = 1.0
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    trained_on: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    told: Mapping[str, Any] = field(default_factory=dict)
+    trained_on: TrainedOn = field(default_factory=TrainedOn)
+    metrics: Metrics = field(default_factory=Metrics)
+    intended_use: Text = ()
+    licence: Text = ()
+    known_failures: Text = ()
+    date: str = ""
+    imported: ImportRecord | None = None
+    raw: Mapping[str, Any] = raw()
 
     @cached_property
     def key(self) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import quote
 
+from core.estimate import Estimate, value_and_interval
 from core.models.findings import CHESTXRAY14, words
-from core.models.summary import Estimate, halves
 from core.types import digest
 
 # Okabe and Ito 2008: told apart by all kinds of colour vision. A finding has the same colour on every page. Their eight
@@ -175,7 +175,7 @@ def below(text: str) -> str:
 
 def estimate(figure: Estimate | None) -> str:
     """A figure in a cell: the value, below it interval and n; the interval first where there are few films."""
-    return stacked(*halves(figure))
+    return stacked(*value_and_interval(figure))
 
 
 def unmeasured() -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from core.codec import dump
 from core.commands import options, settings
 from core.errors import BadCheckpoint
 
@@ -64,8 +65,8 @@ def models(weights: Path | None, rename: tuple[str, str] | None, remove: str | N
             click.echo(options.line(_card(card)))
         line = summary(card, folder)
         rows.append(_row(line))
-        if line.other:
-            left_out[f"* Not of these weights, which saw that source: of {line.anew}."] = None
+        if line.held_out:
+            left_out[f"* Not of these weights, which saw that source: of {line.retrained}."] = None
     if len(rows) > 1 and not as_json:
         click.echo(options.table(rows))
         for sentence in left_out:
@@ -175,8 +176,8 @@ def _card(card: "Checkpoint") -> dict[str, Any]:
         "input": {"size": card.input.size, "channels": card.input.channels},
         "temperature": card.temperature,
         "thresholds": dict(card.thresholds),
-        "metrics": dict(card.metrics),
-        "imported": card.told.get("imported"),
+        "metrics": dump(card.metrics),
+        "imported": dump(card.imported),
         "sha256": card.sha256,
         "key": card.key,
     }
@@ -184,17 +185,19 @@ def _card(card: "Checkpoint") -> dict[str, Any]:
 
 def _row(told: "Summary") -> list[str]:
     """The columns of the Models page; the interval first where there are few films."""
-    from core.models.summary import apart, words
+    from core.estimate import estimate_text
+    from core.models.summary import held_out_source
 
-    other = f"{words(told.other)} {apart(told)}" if told.other else apart(told)
+    source = held_out_source(told)
+    other = f"{estimate_text(told.held_out)} {source}" if told.held_out else source
     size = "-" if isnan(told.megabytes) else f"{told.megabytes:.0f} MB"
-    lungs = words(told.lungs) if told.lungs else "not measured"
+    lungs = estimate_text(told.lungs) if told.lungs else "not measured"
     return [
         told.name,
         told.architecture,
-        told.note or words(told.inside),
+        told.note or estimate_text(told.internal),
         other,
-        words(told.accuracy),
+        estimate_text(told.accuracy),
         lungs,
         size,
         told.date or "-",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.compare.figures import Pair
     from core.compare.panel import Panel
     from core.compare.row import Compared
-    from core.evaluate.intervals import Estimate
+    from core.estimate import Estimate
 
 _LONGEST = 40  # characters of a film's name in the table
 _WORDS = 5  # films of which sentences are printed

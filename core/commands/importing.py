@@ -158,6 +158,8 @@ def told(judged: "Polarity") -> list[str]:
 
 def _record(found: "Found", judged: "Polarity | None", name: str | None) -> dict[str, Any]:
     """name: under which it was kept; None where it was not."""
+    from core.models.checkpoint import card_json
+
     return {
         "file": found.file,
         "layout": found.layout,
@@ -165,7 +167,7 @@ def _record(found: "Found", judged: "Polarity | None", name: str | None) -> dict
         "outputs": found.outputs,
         "named": found.named,
         "normalisation": found.normalisation,
-        **found.card(),
+        **{field: value for field, value in card_json(found.checkpoint("")).items() if field not in ("name", "sha256")},
         "polarity": judged
         and {
             "n": judged.n,

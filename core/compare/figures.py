@@ -13,7 +13,8 @@ from core.compare.panel import Panel
 from core.compare.readers import cohen, fleiss
 from core.compare.row import Compared
 from core.compare.significance import DeLong, McNemar, delong, mcnemar
-from core.evaluate.intervals import Estimate, bands, proportion
+from core.estimate import Estimate
+from core.evaluate.intervals import bands, proportion
 
 MEANS = ("spearman", "pearson", "ssim", "overlap_5", "overlap_10", "overlap_20", "shared", "distance_px", "distance_mm")
 

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.estimate import Estimate
 from core.evaluate.answers import Answers
 from core.evaluate.calibration import brier, expected_calibration_error, reliability, stated
 from core.evaluate.confusion import balanced_accuracy, confusion
-from core.evaluate.intervals import REPEATS, Estimate, bands, proportion
+from core.evaluate.intervals import REPEATS, bands, proportion
 from core.evaluate.roc import FALSE_RATES, RECALLS, auc, precisions, true_rates
 
 FEWEST = 5  # films with and without a finding; with fewer an area under the curve says nothing

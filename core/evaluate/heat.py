@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core.errors import NoLungs, OneCell
-from core.evaluate.intervals import REPEATS, Estimate, bootstrap, proportion
+from core.estimate import Estimate
+from core.evaluate.intervals import REPEATS, bootstrap, proportion
 from core.evaluate.manifest import Row, mask, radiograph
 from core.explain.method import methods
 from core.explain.run import Request, explain_many

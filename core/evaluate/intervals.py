@@ -1,28 +1,15 @@
 """95 % intervals: over resampled patients, since films of one patient are no independent evidence; or Wilson's."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from core.estimate import Estimate
+
 REPEATS = 1000
 _TAILS = (2.5, 97.5)  # per cent
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its 95 % interval, NaN where it can't be had; n: the films it rests on."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    def card(self) -> dict[str, float | int | None]:
-        """As it stands in a card: rounded to four digits, null for NaN (JSON has none)."""
-        return {name: _strict(value) for name, value in asdict(self).items()}
 
 
 def bootstrap(
@@ -94,9 +81,3 @@ def _spans(starts: NDArray[np.intp], lengths: NDArray[np.intp], chosen: NDArray[
     sizes = lengths[chosen]
     before = np.cumsum(sizes) - sizes
     return np.repeat(starts[chosen] - before, sizes) + np.arange(int(sizes.sum()))
-
-
-def _strict(value: float | int) -> float | int | None:
-    if isinstance(value, int):
-        return value
-    return None if np.isnan(value) else round(value, 4)

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from core.errors import BadData
+from core.estimate import Estimate
 from core.evaluate import examples
 from core.evaluate.feeds import INVERTED, Scores, Tell, feeds, logits
 from core.evaluate.figures import FEWEST
-from core.evaluate.intervals import Estimate, bands
+from core.evaluate.intervals import bands
 from core.evaluate.manifest import Row
 from core.evaluate.roc import auc
 from core.models.classifier import Classifier, log_odds, probabilities

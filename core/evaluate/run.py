@@ -71,7 +71,7 @@ def report(
     refuse_one_class(labels, checkpoint.findings)
     if scores is None:
         scores = logits(classifier, map(radiograph, rows), progress="predicting", total=len(rows))
-    copies = leakage(rows, others, trained_on=checkpoint.trained_on.get("digests", "").split())
+    copies = leakage(rows, others, trained_on=checkpoint.trained_on.digests.split())
     patients = np.array([row.patient for row in rows])
     said = answers(checkpoint, scores, labels, patients)
     everything = figures(said, repeats=repeats)

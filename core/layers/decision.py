@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import BadData
+from core.estimate import Estimate
 from core.evaluate.examples import plain
-from core.evaluate.intervals import REPEATS, Estimate
+from core.evaluate.intervals import REPEATS
 from core.explain import memory
 from core.explain.evidence import Tape
 from core.image.prepare import prepare

@@ -11,7 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core.errors import BadData, BadSetting
-from core.evaluate.intervals import REPEATS, Estimate, bootstrap
+from core.estimate import Estimate
+from core.evaluate.intervals import REPEATS, bootstrap
 from core.evaluate.manifest import Row
 from core.evaluate.manifest import radiograph as film_of
 from core.explain import memory

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from core.estimate import Estimate
 from core.evaluate.answers import answers
 from core.evaluate.confusion import balanced_accuracy
-from core.evaluate.intervals import Estimate, bands
+from core.evaluate.intervals import bands
 from core.evaluate.roc import auc
 from core.layers.linear import Truth
 from core.types import Checkpoint

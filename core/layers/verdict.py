@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluate.intervals import Estimate
+from core.estimate import Estimate
 from core.layers.decision import Probes
 from core.layers.scored import taken
 from core.models.findings import words as plain_words

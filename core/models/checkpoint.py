@@ -3,6 +3,8 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from core.codec import dump, parse
 from core.errors import BadCheckpoint
 from core.models.architecture import Network, known
 from core.registry import unknown
@@ -36,24 +39,11 @@ def read_card(name: str, folder: Path = SHIPPED) -> Checkpoint:
         raise unknown("checkpoint", name, names(folder))
     path = folder / f"{name}.json"
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        return Checkpoint(
-            name=name,
-            architecture=card["architecture"],
-            findings=tuple(card["findings"]),
-            multi_label=bool(card["multi_label"]),
-            input=_input(card["input"]),
-            sha256=card["sha256"],
-            temperature=float(card["temperature"]),
-            thresholds=card.get("thresholds", {}),
-            trained_on=card.get("trained_on", {}),
-            metrics=card.get("metrics", {}),
-            told=card,
-        )
+        return _parsed(json.loads(path.read_text(encoding="utf-8")), name)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadCheckpoint(f"The card {path.name} is not JSON ({error}). Restore it or train again.") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadCheckpoint(f"The card {path.name} lacks or garbles {error}. Restore it or train again.") from error
+    except ValueError as error:
+        raise BadCheckpoint(f"The card {path.name} is wrong at {error}. Restore it or train again.") from error
 
 
 def read_network(checkpoint: Checkpoint, folder: Path = SHIPPED) -> Network:
@@ -92,15 +82,17 @@ def fill(network: nn.Module, data: bytes, otherwise: str) -> None:
 
 
 def write(
-    network: Network, card: dict[str, Any], name: str, folder: Path = SHIPPED, *, exact: bool = False
+    network: Network, card: Checkpoint | Mapping[str, Any], name: str, folder: Path = SHIPPED, *, exact: bool = False
 ) -> Checkpoint:
     """Stores the weights in float16 with their card; returns what a reader of the card gets.
 
-    card:  the fields of Checkpoint, less name and sha256, plus any others worth keeping.
+    card:  name and sha256 in it do not count; as a mapping, the JSON of a Checkpoint with any further fields.
     exact: in float32 instead: for weights that we did not train, which may lie beyond float16 (variances of films in
            the range of thousands do) and whose answers must stay what they are.
     """
-    store(network, card, name, folder, exact=exact)
+    fields = dict(card) if isinstance(card, Mapping) else card_json(card)
+    _parsed({**fields, "sha256": ""}, name)  # before anything is written
+    store(network, fields, name, folder, exact=exact)
     return read_card(name, folder)
 
 
@@ -111,11 +103,12 @@ def store(network: nn.Module, card: dict[str, Any], name: str, folder: Path = SH
     save_file(stored(network) if exact else half(network), path.with_suffix(".part"))
     sha256 = hashlib.sha256(path.with_suffix(".part").read_bytes()).hexdigest()
     path.with_suffix(".part").replace(path)
-    _write_card(path.with_suffix(".json"), {"name": name, **card, "sha256": sha256})
+    _write_card(path.with_suffix(".json"), {**card, "name": name, "sha256": sha256})
 
 
 def complete(name: str, fields: dict[str, Any], folder: Path = SHIPPED) -> Checkpoint:
-    """Sets fields of a stored card; the weights stay as they are."""
+    """Sets fields of a classifier's stored card; the weights stay as they are. Raises: ValueError for a wrong field."""
+    _parsed(dump(read_card(name, folder)) | fields, name)  # before anything is written
     amend(name, fields, folder)
     return read_card(name, folder)
 
@@ -146,11 +139,19 @@ def stored(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
 
 
+def card_json(card: Checkpoint) -> dict[str, Any]:
+    """The card as JSON; temperature and operating points stand in it even where they are the default."""
+    fields: dict[str, Any] = dump(card)
+    return fields | {"temperature": card.temperature, "thresholds": dict(card.thresholds)}
+
+
 def input_card(input: Input) -> dict[str, Any]:
     """The preprocessing as it stands in the card."""
     return dataclasses.asdict(input)
 
 
-def _input(card: dict[str, Any]) -> Input:
-    fields: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in card.items()}
-    return Input(**fields)
+def _parsed(card: dict[str, Any], name: str) -> Checkpoint:
+    """Raises: ValueError that names the first field which is missing or of another type."""
+    if "temperature" not in card:  # 1 would pass for calibrated
+        raise ValueError("`temperature`, which is missing")
+    return replace(parse(Checkpoint, {"name": name, **card}), name=name)

@@ -159,7 +159,7 @@ def proposed(file: str, shipped: Path = checkpoints.SHIPPED) -> str:
 
 def _kept(network: Network, found: Found, name: str, place: Path) -> Checkpoint:
     """The checkpoint, moved to its place once it was found to read back as it was written."""
-    written = checkpoints.write(network, found.card(), name, place, exact=True)
+    written = checkpoints.write(network, found.checkpoint(name), name, place, exact=True)
     checkpoints.read_network(written, place)
     card, weights = _paths(name)
     try:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from core.codec import dump
 from core.errors import BadData, BadSetting
 from core.evaluate.answers import answers
 from core.evaluate.blackout import blackout
@@ -225,7 +226,7 @@ def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: Checkpoint | 
         "python": platform.python_version(),
     }
     if start is not None:
-        before = start.trained_on
+        before = dump(start.trained_on)
         told["started_from"] = {
             "name": start.name,
             "sha256": start.sha256,

@@ -12,7 +12,7 @@ from core.compare.figures import Figures, without_interval
 from core.compare.maps import TITLES, lettered
 from core.compare.row import Compared
 from core.compare.significance import FEWEST, DeLong, McNemar
-from core.evaluate.intervals import Estimate
+from core.estimate import Estimate
 from core.models.findings import words
 from dashboard import draw, markup
 from dashboard.compare import agreement, worklist

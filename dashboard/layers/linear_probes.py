@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.evaluate.intervals import Estimate
+from core.estimate import Estimate
 from core.layers import labelled
 from core.layers.decision import Probes, fits, said
 from core.layers.labelled import LabelledSet

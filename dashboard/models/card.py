@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from core.estimate import available
 from core.models.findings import words
-from core.models.summary import apart, summary, title
+from core.models.summary import architecture_title, held_out_source, summary
 from core.types import Checkpoint
 from dashboard import cache, draw, markup
 from dashboard.models import limitations, own_models, performance, purpose, training
@@ -40,7 +41,7 @@ def _line(card: Checkpoint) -> str:
     one = summary(card, cache.folder(card.name))
     count = len(card.findings)
     findings = ", ".join(map(words, card.findings)) if count <= _FEW else f"{count} findings"
-    parts = [title(card), f"{card.input.size} × {card.input.size} px", findings, one.date]
+    parts = [architecture_title(card), f"{card.input.size} × {card.input.size} px", findings, one.date]
     return " · ".join(part for part in parts if part)
 
 
@@ -49,16 +50,16 @@ def _key_figures(card: Checkpoint) -> None:
     one = summary(card, cache.folder(card.name))
     missing = markup.unmeasured()
     nothing = markup.missing(one.note) if one.note else missing
-    area = card.metrics.get("lungs", {}).get("lung_area")
-    covered = f"an even map would have {area['value']:.2f}" if area else ""
+    area = available(card.metrics.lungs.lung_area) if card.metrics.lungs else None
+    covered = f"an even map would have {area.value:.2f}" if area else ""
     st.html(
         markup.tiles(
             [
-                ("Macro AUC, inside", markup.estimate(one.inside) if one.inside else nothing),
+                ("Macro AUC, inside", markup.estimate(one.internal) if one.internal else nothing),
                 (
                     "Macro AUC, source left out",
-                    markup.estimate(one.other) + markup.below(apart(one)) + markup.below(one.anew)
-                    if one.other
+                    markup.estimate(one.held_out) + markup.below(held_out_source(one)) + markup.below(one.retrained)
+                    if one.held_out
                     else missing,
                 ),
                 ("Accuracy, inside", markup.estimate(one.accuracy) if one.accuracy else missing),
@@ -73,10 +74,10 @@ def _key_figures(card: Checkpoint) -> None:
 
 def _warnings(card: Checkpoint) -> None:
     """The first ones in sight, the others folded away."""
-    test = card.metrics.get("test", {})
-    warnings = [*card.metrics.get("warnings", []), *test.get("warnings", [])]
+    test = card.metrics.test
+    warnings = list(test.warnings) if test else []
     if not test:
-        origin = "It was imported and not evaluated here. " if card.told.get("imported") else ""
+        origin = "It was imported and not evaluated here. " if card.imported else ""
         warnings.append(f"{origin}Its card holds no figures of a test. Evaluate it before you believe it.")
     if warnings:
         st.warning("  \n".join(map(draw.plain, warnings[:_IN_SIGHT])), icon=":material/warning:")

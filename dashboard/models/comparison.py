@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.models.summary import Estimate, anew, measured, sources, summary, words
+from core.card import LungFigures, SubsetFigures
+from core.estimate import Estimate, available, estimate_text
+from core.models.summary import held_out, retrained, summary
 from core.types import Checkpoint
 from dashboard import cache, draw, markup
 from dashboard.models import export, plots
@@ -47,11 +49,11 @@ def rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
     longer, shorter = (one, two) if len(one) >= len(two) else (two, one)
     names = [*(name for name in longer if name != _HEAT), *(name for name in shorter if name not in longer), _HEAT]
     found = [(name, one.get(name), two.get(name)) for name in names]
-    left, right = sources(first), sources(second)
+    left, right = held_out(first), held_out(second)
     both = [
         (f"AUC, {source}{_LEFT_OUT}", figure, right[source])
         for source, figure in left.items()
-        if source in right and figure["n"] == right[source]["n"]
+        if source in right and figure.n == right[source].n
     ]
     return [*found[:1], *both, *found[1:]]
 
@@ -59,20 +61,24 @@ def rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
 def _figures(card: Checkpoint) -> dict[str, Estimate | None]:
     """What a card says by itself of the films of its test."""
     line = summary(card, cache.folder(card.name))
-    lungs = card.metrics.get("lungs", {})
+    lungs = card.metrics.lungs or LungFigures()
     adults = {
-        f"AUC, {_lower(short_name(each))}": measured(each.get("macro_auc"), n=each.get("n"))
+        f"AUC, {_lower(short_name(each))}": available(each.macro_auc)
         for each in groups(card)
-        if "adult" in each["name"].lower()
+        if "adult" in each.name.lower()
     }
     return {
-        _INSIDE: line.inside,
+        _INSIDE: line.internal,
         **adults,
-        "AUC, films with a lung outline": measured(lungs.get("whole", {}).get("macro_auc")),
-        _OUT: measured(lungs.get("lungs_out", {}).get("macro_auc")),
-        _ONLY: measured(lungs.get("lungs_only", {}).get("macro_auc")),
+        "AUC, films with a lung outline": _macro_auc(lungs.whole),
+        _OUT: _macro_auc(lungs.lungs_out),
+        _ONLY: _macro_auc(lungs.lungs_only),
         _HEAT: line.lungs,
     }
+
+
+def _macro_auc(films: SubsetFigures | None) -> Estimate | None:
+    return available(films.macro_auc) if films else None
 
 
 def told(first: str, one: Mapping[str, Estimate | None], second: str, two: Mapping[str, Estimate | None]) -> list[str]:
@@ -91,7 +97,7 @@ def told(first: str, one: Mapping[str, Estimate | None], second: str, two: Mappi
         left, right = one.get(row), two.get(row)
         if left and right:
             close = "; their intervals overlap" if _overlap(left, right) else "; their intervals are apart"
-            sentences.append(f"{begin}: {first} {left['value']:.2f}, {second} {right['value']:.2f}{close}.{end}")
+            sentences.append(f"{begin}: {first} {left.value:.2f}, {second} {right.value:.2f}{close}.{end}")
         else:
             lacking = " and ".join(name for name, figure in ((first, left), (second, right)) if not figure)
             sentences.append(f"{begin}: not measured for {lacking}.")
@@ -127,7 +133,7 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
                 export.chart(
                     plots.intervals(marks, quantity="Ticks: chance, or the share of an even map. * another network"),
                     name=f"{first.name} against {second.name}",
-                    alt="; ".join(f"{mark.series}, {mark.row}: {words(mark.figure)}" for mark in marks),
+                    alt="; ".join(f"{mark.series}, {mark.row}: {estimate_text(mark.figure)}" for mark in marks),
                 )
         with numbers:
             caption = "95 % intervals; with fewer than 50 films the interval comes first."
@@ -144,22 +150,24 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
 
 def same_films(compared: Sequence[_Row]) -> bool:
     """Whether both cards' areas are of as many films, row by row; of some films there is no heat, of whichever card."""
-    return all(left["n"] == right["n"] for name, left, right in compared if left and right and name != _HEAT)
+    return all(left.n == right.n for name, left, right in compared if left and right and name != _HEAT)
 
 
 def _strangers(first: Checkpoint, second: Checkpoint, compared: Sequence[_Row]) -> str:
     """Whose the figures on a source left out are; empty where there are none."""
     if not any(name.endswith(_LEFT_OUT) for name, *_ in compared):
         return ""
-    one, two = anew(first), anew(second)
+    one, two = retrained(first), retrained(second)
     told = f"{one}, by the recipe of each" if one == two else f"{one} ({first.name}); {two} ({second.name})"
     return f"* Left out: of {told}."
 
 
 def _even(card: Checkpoint, row: str) -> float | None:
     """Chance; of the heat, the share that an even map would have."""
-    area = measured(card.metrics.get("lungs", {}).get("lung_area"))
-    return 0.5 if row != _HEAT else float(area["value"]) if area else None
+    if row != _HEAT:
+        return 0.5
+    area = available(card.metrics.lungs.lung_area) if card.metrics.lungs else None
+    return area.value if area else None
 
 
 def _lower(name: str) -> str:
@@ -168,11 +176,10 @@ def _lower(name: str) -> str:
 
 
 def _cell(figure: Estimate | None) -> str:
-    return words(figure) if figure else "not measured"
+    return estimate_text(figure) if figure else "not measured"
 
 
 def _overlap(left: Estimate, right: Estimate) -> bool:
-    ends = [left["low"], left["high"], right["low"], right["high"]]
-    if any(end is None for end in ends):
-        return bool(left["value"] == right["value"])
-    return bool(left["low"] <= right["high"] and right["low"] <= left["high"])
+    if not (left.has_interval and right.has_interval):
+        return left.value == right.value
+    return left.low <= right.high and right.low <= left.high

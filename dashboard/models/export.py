@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.models.summary import Estimate
+from core.estimate import Estimate
 from dashboard import markup
 from dashboard.models.axes import Plot
 
@@ -78,7 +78,8 @@ def text(rows: Rows) -> str:
 
 def columns(figure: Estimate | None, prefix: str = "") -> dict[str, Any]:
     """The figure as columns: value, low, high, n; empty where there is none."""
-    return {f"{prefix}{part}": "" if figure is None else figure.get(part) for part in ("value", "low", "high", "n")}
+    parts = {name: "" if figure is None else getattr(figure, name) for name in ("value", "low", "high", "n")}
+    return {f"{prefix}{name}": "" if value != value else value for name, value in parts.items()}  # NaN has no digits
 
 
 def file_name(name: str) -> str:

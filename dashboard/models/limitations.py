@@ -5,23 +5,17 @@ doi:10.1148/ryai.240300.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
-from core.models.summary import FEW, Estimate, anew, measured, title, words
+from core.card import LungFigures, SubsetFigures, Text
+from core.estimate import FEW, Estimate, available, estimate_text
+from core.models.summary import architecture_title, retrained
 from core.types import Checkpoint
 from dashboard import cache, markup
 from dashboard.models import export, own_models, plots
 from dashboard.models.axes import NEUTRAL
 from dashboard.models.plots import Mark
-
-_LUNGS = {
-    "Films with a lung outline, whole": "whole",
-    "The same, lungs blacked out": "lungs_out",
-    "The same, only the lungs left": "lungs_only",
-}
 
 
 def part(card: Checkpoint) -> None:
@@ -33,11 +27,11 @@ def part(card: Checkpoint) -> None:
     _availability(card)
 
 
-def lines(told: Any) -> list[str]:
-    """A card's sentence or sentences as a list; empty where it says nothing."""
-    if not told:
-        return []
-    return [str(each) for each in told] if isinstance(told, list | tuple) else [str(told)]
+def lines(text: Text) -> list[str]:
+    """A card's sentence or sentences as a list; empty where it has none."""
+    if isinstance(text, str):
+        return [text] if text else []
+    return list(text)
 
 
 def unsaid(what: str) -> str:
@@ -47,8 +41,8 @@ def unsaid(what: str) -> str:
 
 def confused(card: Checkpoint, *, most: int = 3) -> list[str]:
     """The commonest mistakes in words, by the share of the films that they befall."""
-    counts = card.metrics.get("test", {}).get("confusion")
-    if not isinstance(counts, list):  # a multi-label card counts each finding by itself
+    counts = card.metrics.test.confusion if card.metrics.test else None
+    if not isinstance(counts, tuple):  # a multi-label card counts each finding by itself
         return []
     mistakes = [
         (count / sum(row), count, sum(row), card.findings[line], card.findings[column])
@@ -63,20 +57,20 @@ def confused(card: Checkpoint, *, most: int = 3) -> list[str]:
 
 
 def _annotation(card: Checkpoint) -> None:
-    told = lines(card.trained_on.get("annotation"))
+    told = lines(card.trained_on.annotation)
     with export.section("Annotation quality", "who labelled the films, and how well"):
         st.html("".join(map(markup.paragraph, told)) or unsaid("who labelled its films, and how well"))
 
 
 def _numbers(card: Checkpoint) -> None:
-    counts = card.trained_on.get("counts", [])
+    counts = card.trained_on.counts
     if not counts:
         with export.section("Sample size"):
             st.html(unsaid("how many films it was trained on"))
         return
     films: Counter[tuple[str, str]] = Counter()
     for row in counts:
-        films[row["finding"], row["split"]] += row["n"]
+        films[row.finding, row.split] += row.n
     splits = [split for split in ("train", "val", "test") if any(key[1] == split for key in films)]
     rows = [[finding, *(f"{films[finding, split]:,}" for split in splits)] for finding in card.findings]
     rows.append(["all", *(f"{sum(films[each, split] for each in card.findings):,}" for split in splits)])
@@ -88,7 +82,7 @@ def _numbers(card: Checkpoint) -> None:
     with export.titled(
         "Sample size", exported, name=f"{card.name} sample size", aside="films; no patient in two splits"
     ):
-        small = [group_name(each) for each in groups(card) if each.get("n", FEW) < FEW]
+        small = [group_name(each) for each in groups(card) if each.n < FEW]
         few = f"Groups of fewer than {FEW} test films: {', '.join(small)}. Read their intervals, not their values."
         st.html(
             markup.table(["Finding", *map(_split, splits)], rows, caption="", label="Films by finding and split")
@@ -99,13 +93,12 @@ def _numbers(card: Checkpoint) -> None:
 
 def leakage(card: Checkpoint) -> list[str]:
     """What the leakage check found, in a sentence; nothing where it was not made."""
-    found = card.metrics.get("test", {}).get("leakage") or card.metrics.get("leakage")
+    found = card.metrics.test.leakage if card.metrics.test else None
     if not found:
         return []
-    across = [found.get(kind, {}).get("across", 0) for kind in ("identical", "near_duplicates")]
     return [
-        f"Leakage check, test films against the {found.get('others', 0):,} others: {across[0]} identical pairs, "
-        f"{across[1]} near-duplicates, {found.get('patients', {}).get('n', 0)} patients on both sides."
+        f"Leakage check, test films against the {found.others:,} others: {found.identical.across} identical pairs, "
+        f"{found.near_duplicates.across} near-duplicates, {found.patients.n} patients on both sides."
     ]
 
 
@@ -122,7 +115,7 @@ def _robustness(card: Checkpoint) -> None:
         export.chart(
             plots.intervals(marks, quantity="Macro AUC; the ticks at 0.5 are chance"),
             name=f"{card.name} robustness",
-            alt="; ".join(f"{mark.row}: macro AUC {words(mark.figure)}" for mark in marks),
+            alt="; ".join(f"{mark.row}: macro AUC {estimate_text(mark.figure)}" for mark in marks),
         )
         st.html("".join(markup.paragraph(note, quiet=True) for note in _notes(card)))
     _elsewhere(card)
@@ -130,46 +123,40 @@ def _robustness(card: Checkpoint) -> None:
 
 def _notes(card: Checkpoint) -> list[str]:
     """How the figures on other films are to be read."""
-    found = lines(card.metrics.get("other_source_note"))
-    if not card.metrics.get("other_source"):
+    found = []
+    if not card.metrics.other_source:
         found.append("No source was left out: nothing here says how it does at another hospital.")
     else:
-        told = f"Left out: not of these weights, which saw that source, but of {anew(card)}."
-        found.insert(0, f"{told} It says how far such a training carries to another hospital.")
-    if measured(card.metrics.get("lungs", {}).get("lungs_out", {}).get("macro_auc")):
+        told = f"Left out: not of these weights, which saw that source, but of {retrained(card)}."
+        found.append(f"{told} It says how far such a training carries to another hospital.")
+    lungs = card.metrics.lungs
+    if lungs and lungs.lungs_out and available(lungs.lungs_out.macro_auc):
         found.append("What it still tells with the lungs blacked out, it cannot have from the lungs.")
     return found
 
 
 def _elsewhere(card: Checkpoint) -> None:
     """Each source that was left out; one with a single finding has an accuracy and no AUC."""
-    others = card.metrics.get("other_source", [])
+    others = card.metrics.other_source
     if not others:
         return
-    fields = {"Macro AUC": "macro_auc", "Accuracy": "accuracy"}
     exported = [
-        {"source_left_out": each["source"], "of": anew(card), "n": each.get("n", "")}
-        | {
-            key: value
-            for field in fields.values()
-            for key, value in export.columns(each.get(field), f"{field}_").items()
-        }
+        {"source_left_out": each.source, "of": retrained(card), "n": each.n}
+        | export.columns(each.macro_auc, "macro_auc_")
+        | export.columns(each.accuracy, "accuracy_")
         for each in others
     ]
     rows = [
-        [
-            each["source"],
-            f"{each['n']:,}",
-            *(words(measured(each.get(field), n=each["n"])) for field in fields.values()),
-        ]
-        for each in others
+        [each.source, f"{each.n:,}", estimate_text(each.macro_auc), estimate_text(each.accuracy)] for each in others
     ]
     with export.titled(
         "Source by source", exported, name=f"{card.name} sources left out", aside="each of another network, without it"
     ):
         st.html(
             markup.table(
-                ["Source left out", "Films", *fields], rows, caption="A dash: only one finding comes from there."
+                ["Source left out", "Films", "Macro AUC", "Accuracy"],
+                rows,
+                caption="A dash: only one finding comes from there.",
             )
         )
 
@@ -179,42 +166,44 @@ def robustness(card: Checkpoint) -> list[Mark]:
 
     Age bands, sex and view are left to the table of groups.
     """
-    test, lungs = card.metrics.get("test", {}), card.metrics.get("lungs", {})
+    test, lungs = card.metrics.test, card.metrics.lungs or LungFigures()
     found: list[tuple[str, Estimate | None, str]] = [
-        ("Inside, all test films", measured(test.get("macro_auc"), n=test.get("n")), plots.ACCENT)
+        ("Inside, all test films", test.macro_auc if test else None, plots.ACCENT)
     ]
     found += [
-        (f"{each['source']} left out, another network", measured(each.get("macro_auc"), n=each.get("n")), plots.ACCENT)
-        for each in card.metrics.get("other_source", [])
+        (f"{each.source} left out, another network", each.macro_auc, plots.ACCENT) for each in card.metrics.other_source
     ]
-    found += [(name, measured(lungs.get(field, {}).get("macro_auc")), plots.ACCENT) for name, field in _LUNGS.items()]
     found += [
-        (short_name(each), measured(each.get("macro_auc"), n=each.get("n")), NEUTRAL)
-        for each in groups(card)
-        if each.get("by") not in ("age", "sex", "view")
+        (name, films.macro_auc if films else None, plots.ACCENT)
+        for name, films in (
+            ("Films with a lung outline, whole", lungs.whole),
+            ("The same, lungs blacked out", lungs.lungs_out),
+            ("The same, only the lungs left", lungs.lungs_only),
+        )
     ]
-    return [Mark(name, figure, colour) for name, figure, colour in found if figure]
+    found += [
+        (short_name(each), each.macro_auc, NEUTRAL) for each in groups(card) if each.by not in ("age", "sex", "view")
+    ]
+    return [Mark(name, figure, colour) for name, figure, colour in found if figure and available(figure)]
 
 
-def groups(card: Checkpoint) -> Sequence[Mapping[str, Any]]:
-    """The parts of the test films that the card tells apart."""
-    found: Sequence[Mapping[str, Any]] = card.metrics.get("groups") or card.metrics.get("test", {}).get("groups", [])
-    return found
+def groups(card: Checkpoint) -> tuple[SubsetFigures, ...]:
+    """The groups of test films for which the card has figures."""
+    return card.metrics.test.groups if card.metrics.test else ()
 
 
-def group_name(group: Mapping[str, Any]) -> str:
-    """What the group is: "Source nih", "Age 18-39"; the whole name where it speaks for itself."""
-    by = str(group.get("by") or "shortcut")
-    return str(group["name"]) if by == "shortcut" else f"{by.capitalize()} {group['name']}"
+def group_name(group: SubsetFigures) -> str:
+    """What the group is: "Source nih", "Age 18-39"; the name alone where it needs no more."""
+    return group.name if group.by in ("", "shortcut") else f"{group.by.capitalize()} {group.name}"
 
 
-def short_name(group: Mapping[str, Any]) -> str:
+def short_name(group: SubsetFigures) -> str:
     """As `group_name`, without what stands in brackets; the table of groups has it."""
     return group_name(group).split(" (")[0]
 
 
 def _failures(card: Checkpoint) -> None:
-    known = lines(card.told.get("known_failures"))
+    known = lines(card.known_failures)
     told = markup.sentences(known) if known else unsaid("where it is known to fail")
     mistakes = confused(card)
     if mistakes:
@@ -226,19 +215,18 @@ def _failures(card: Checkpoint) -> None:
 def _availability(card: Checkpoint) -> None:
     weights = cache.weights_path(card)
     size = f", {weights.stat().st_size / 1e6:.1f} MB" if weights.exists() else ""
-    licence = card.told.get("licence") or "not stated"
     shipped = weights.parent == cache.WEIGHTS
     pairs = [
         ("Weights", f"{f'weights/{weights.name}' if shipped else weights}{size}"),
         ("SHA-256", card.sha256),
-        ("Licence", str(licence)),
-        ("Architecture", f"{title(card)}, core/models"),
+        ("Licence", " ".join(lines(card.licence)) or "not stated"),
+        ("Architecture", f"{architecture_title(card)}, core/models"),
     ]
     evaluate = f"python -m core evaluate MANIFEST.csv --checkpoint {card.name}"
-    if card.told.get("imported"):
+    if card.imported:
         with export.section("Availability", "what was imported, and how to judge it"):
             told = markup.paragraph("Evaluate it on films of your own:", quiet=True)
-            st.html(markup.facts([*pairs, *own_models.origin(card)]) + told)
+            st.html(markup.facts([*pairs, *own_models.origin(card.imported)]) + told)
             st.code(evaluate, language="bash", wrap_lines=True)
         return
     recipe = cache.WEIGHTS / "recipes" / f"{card.name}.toml"

@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.models.summary import Estimate, Summary, apart, summary
+from core.estimate import Estimate
+from core.models.summary import Summary, held_out_source, summary
 from core.types import Checkpoint
 from dashboard import cache, draw, markup
 from dashboard.models import export
@@ -50,11 +51,11 @@ def table(cards: Sequence[Checkpoint]) -> None:
 
 
 def _cells(line: Summary) -> list[str]:
-    other = markup.estimate(line.other) if line.other else markup.unmeasured()
+    source = markup.below(held_out_source(line)) + markup.below(line.retrained)
     return [
         markup.stacked(line.name, line.architecture, link=line.name),
-        markup.missing(line.note) if line.note else markup.estimate(line.inside),
-        other if line.other is None else other + markup.below(apart(line)) + markup.below(line.anew),
+        markup.missing(line.note) if line.note else markup.estimate(line.internal),
+        markup.estimate(line.held_out) + source if line.held_out else markup.unmeasured(),
         markup.estimate(line.accuracy),
         markup.estimate(line.lungs) if line.lungs else markup.unmeasured(),
         markup.stacked("–" if isnan(line.megabytes) else f"{line.megabytes:.0f} MB", ""),
@@ -64,8 +65,8 @@ def _cells(line: Summary) -> list[str]:
 
 def _exported(line: Summary) -> dict[str, Any]:
     figures: list[tuple[str, Estimate | None]] = [
-        ("macro_auc_inside_", line.inside),
-        ("macro_auc_source_left_out_", line.other),
+        ("macro_auc_inside_", line.internal),
+        ("macro_auc_source_left_out_", line.held_out),
         ("accuracy_inside_", line.accuracy),
         ("heat_in_lungs_", line.lungs),
     ]
@@ -73,5 +74,5 @@ def _exported(line: Summary) -> dict[str, Any]:
     for prefix, figure in figures:
         row |= export.columns(figure, prefix)
     size = "" if isnan(line.megabytes) else round(line.megabytes, 1)
-    left_out = {"source_left_out": line.source, "source_left_out_is_of": line.anew if line.other else ""}
+    left_out = {"source_left_out": line.source, "source_left_out_is_of": line.retrained if line.held_out else ""}
     return row | left_out | {"megabytes": size, "date": line.date}

@@ -4,28 +4,24 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from core.card import ImportRecord
 from core.errors import UserError
 from core.models import library
-from core.types import Checkpoint
 from dashboard import cache, markup, paths
 from dashboard.models import card_address
 from dashboard.state import entered, session
 
 
-def origin(card: Checkpoint) -> list[tuple[str, str]]:
-    """What stands in its card of the file that it was made of."""
-    told = card.told.get("imported") or {}
+def origin(record: ImportRecord) -> list[tuple[str, str]]:
+    """The file that it was made of, as label and value."""
     pairs = [
-        (
-            "Imported",
-            " on ".join(filter(None, (f"from {told['file']}" if told.get("file") else "", told.get("date", "")))),
-        ),
-        ("Recognised as", str(told.get("layout", ""))),
-        ("SHA-256 of that file", str(told.get("sha256", ""))),
-        ("Stripped", ", ".join(map(str, told.get("stripped", ())))),
-        ("Left over", ", ".join(map(str, told.get("left_over", ())))),
-        *(("Note", str(note)) for note in told.get("notes", ())),
-        *(("Labelled films", str(sentence)) for sentence in told.get("judged", ())),
+        ("Imported", " on ".join(filter(None, (f"from {record.file}" if record.file else "", record.date)))),
+        ("Recognised as", record.layout),
+        ("SHA-256 of that file", record.sha256),
+        ("Stripped", ", ".join(record.stripped)),
+        ("Left over", ", ".join(record.left_over)),
+        *(("Note", note) for note in record.notes),
+        *(("Labelled films", sentence) for sentence in record.label_check),
     ]
     return [(name, value) for name, value in pairs if value]
 

@@ -1,64 +1,62 @@
 """The figures of the test split: ranking, operating points, mistakes, calibration, groups."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
-from core.models.summary import measured, words
+from core.card import Counts, SubsetFigures, TestFigures
+from core.codec import dump
+from core.estimate import available, estimate_text
 from core.types import Checkpoint
 from dashboard import markup
 from dashboard.models import export, plots
 from dashboard.models.limitations import group_name, groups
+from dashboard.models.plots import Curve
 
 
 def part(card: Checkpoint) -> None:
     """Every figure with its n and 95 % interval; a card without a test says so above."""
-    test = card.metrics.get("test", {})
-    if not test:
+    test = card.metrics.test
+    if test is None:
         st.html(markup.paragraph("There is nothing to draw: its card holds no figures of a test.", quiet=True))
         return
     left, right = st.columns(2, gap="large")
     with left:
-        _ranking(card, "roc")
+        _ranking(card, test, roc=True)
     with right:
-        _ranking(card, "pr")
-    _operating(card)
+        _ranking(card, test, roc=False)
+    _operating(card, test)
     left, right = st.columns(2, gap="large")
     with left:
-        _confusion(card)
+        _confusion(card, test.confusion)
     with right:
-        _reliability(card)
+        _reliability(card, test)
     _groups(card)
 
 
-def _films(test: Any) -> str:
-    return f"{test['n']:,} test films of {test.get('patients', test['n']):,} patients" if "n" in test else ""
+def _films(test: TestFigures) -> str:
+    if test.n is None:
+        return ""
+    return f"{test.n:,} test films of {test.n if test.patients is None else test.patients:,} patients"
 
 
-def _ranking(card: Checkpoint, kind: str) -> None:
-    test = card.metrics["test"]
-    roc = kind == "roc"
-    title, field, short = ("ROC", "auc", "AUC") if roc else ("Precision and recall", "average_precision", "AP")
-    figures = {
-        finding: f"{short} {words(found)}"
-        for finding in card.findings
-        if (found := measured(test.get(field, {}).get(finding), n=test.get("n")))
-    }
+def _ranking(card: Checkpoint, test: TestFigures, *, roc: bool) -> None:
+    """The ROC, or precision and recall."""
+    curves = curves_of(test, roc=roc)
+    areas = test.auc if roc else test.average_precision
+    title, short, kind = ("ROC", "AUC", "roc") if roc else ("Precision and recall", "AP", "pr")
     axes = ("1 − specificity", "Sensitivity") if roc else ("Recall (sensitivity)", "Precision")
-    stored = test.get(kind) or test.get("precision_recall" if kind == "pr" else kind) or {}
-    curves = {finding: points(stored[finding]) for finding in card.findings if stored.get(finding)}
+    figures = {
+        finding: f"{short} {estimate_text(areas[finding])}"
+        for finding in card.findings
+        if available(areas.get(finding))
+    }
+    curves = {finding: curves[finding] for finding in card.findings if finding in curves}
     exported = [
-        {
-            "finding": finding,
-            axes[0]: point["x"],
-            axes[1]: point["y"],
-            "low": point.get("low"),
-            "high": point.get("high"),
-        }
+        {"finding": finding, axes[0]: x, axes[1]: y, "low": low, "high": high}
         for finding, curve in curves.items()
-        for point in curve
-    ] or [{"finding": finding, **export.columns(test[field][finding])} for finding in figures]
+        for x, y, low, high in zip(curve.x, curve.y, curve.low, curve.high, strict=True)
+    ] or [{"finding": finding, **export.columns(areas[finding])} for finding in figures]
     if not exported:
         with export.section(title):
             st.html(markup.paragraph("The card holds no such curve.", quiet=True))
@@ -68,62 +66,66 @@ def _ranking(card: Checkpoint, kind: str) -> None:
             st.html(markup.facts(figures.items()) + markup.paragraph("The card holds no such curve.", quiet=True))
             return
         export.chart(
-            plots.ranking(curves, figures, _points(card) if roc else {}, x=axes[0], y=axes[1], diagonal=roc),
+            plots.ranking(curves, figures, _points(card, test) if roc else {}, x=axes[0], y=axes[1], diagonal=roc),
             name=f"{card.name} {kind}",
             alt="; ".join(f"{finding}: {figure}" for finding, figure in figures.items()),
         )
 
 
-def points(curve: Any) -> list[dict[str, float]]:
-    """A curve of a card as points {x, y, low, high}, whether it was stored as such or as columns (x and y first)."""
-    if not isinstance(curve, Mapping):
-        return list(curve)
-    names = ["x", "y", *list(curve)[2:]]
-    return [dict(zip(names, values, strict=True)) for values in zip(*curve.values(), strict=True)]
+def curves_of(test: TestFigures, *, roc: bool) -> dict[str, Curve]:
+    """Finding -> its ROC curve, or its curve of precision over recall."""
+    if roc:
+        return {finding: Curve(each.fpr, each.tpr, each.low, each.high) for finding, each in test.roc.items()}
+    return {
+        finding: Curve(each.recall, each.precision, each.low, each.high)
+        for finding, each in test.precision_recall.items()
+    }
 
 
-def _points(card: Checkpoint) -> dict[str, tuple[float, float]]:
+def _points(card: Checkpoint, test: TestFigures) -> dict[str, tuple[float, float]]:
     """Finding -> (1 - specificity, sensitivity) at its operating point."""
-    test = card.metrics["test"]
     found = {}
     for finding in card.findings:
-        sensitivity = measured(test.get("sensitivity", {}).get(finding))
-        specificity = measured(test.get("specificity", {}).get(finding))
+        sensitivity, specificity = available(test.sensitivity.get(finding)), available(test.specificity.get(finding))
         if sensitivity and specificity:
-            found[finding] = (1 - float(specificity["value"]), float(sensitivity["value"]))
+            found[finding] = (1 - specificity.value, sensitivity.value)
     return found
 
 
-def _operating(card: Checkpoint) -> None:
-    test = card.metrics["test"]
-    fields = ("sensitivity", "specificity", "auc", "average_precision")
-    figures = {
-        finding: {field: measured(test.get(field, {}).get(finding), n=test.get("n")) for field in fields}
-        for finding in card.findings
+def _operating(card: Checkpoint, test: TestFigures) -> None:
+    columns = {
+        "sensitivity": test.sensitivity,
+        "specificity": test.specificity,
+        "auc": test.auc,
+        "average_precision": test.average_precision,
     }
     exported = [
         {"finding": finding, "threshold": card.thresholds.get(finding, "")}
-        | {key: value for field in fields for key, value in export.columns(found[field], f"{field}_").items()}
-        for finding, found in figures.items()
+        | {
+            key: value
+            for field, figures in columns.items()
+            for key, value in export.columns(available(figures.get(finding)), f"{field}_").items()
+        }
+        for finding in card.findings
     ]
     with export.titled("Operating points", exported, name=f"{card.name} operating points", aside="the diamonds above"):
         rows = [
             [
                 finding,
                 f"{card.thresholds[finding]:.2f}" if finding in card.thresholds else "–",
-                words(found["sensitivity"]),
-                words(found["specificity"]),
+                estimate_text(test.sensitivity.get(finding)),
+                estimate_text(test.specificity.get(finding)),
             ]
-            for finding, found in figures.items()
+            for finding in card.findings
         ]
         overall = ", ".join(
-            f"{name} {words(found)}"
-            for name, field in (
-                ("accuracy", "accuracy"),
-                ("balanced accuracy", "balanced_accuracy"),
-                ("Brier score", "brier"),
+            f"{name} {estimate_text(figure)}"
+            for name, figure in (
+                ("accuracy", test.accuracy),
+                ("balanced accuracy", test.balanced_accuracy),
+                ("Brier score", test.brier),
             )
-            if (found := measured(test.get(field), n=test.get("n")))
+            if available(figure)
         )
         caption = "A finding counts as found from this probability. 95 % intervals."
         st.html(
@@ -135,8 +137,7 @@ def _operating(card: Checkpoint) -> None:
         )
 
 
-def _confusion(card: Checkpoint) -> None:
-    counts = card.metrics["test"].get("confusion")
+def _confusion(card: Checkpoint, counts: Counts | Mapping[str, Counts] | None) -> None:
     title, name = "What it takes for what", f"{card.name} confusion"
     if not counts:
         with export.section(title):
@@ -160,7 +161,7 @@ def _confusion(card: Checkpoint) -> None:
         )
 
 
-def _by_finding(counts: Mapping[str, Sequence[Sequence[int]]], title: str, name: str) -> None:
+def _by_finding(counts: Mapping[str, Counts], title: str, name: str) -> None:
     """A multi-label model: each finding by itself."""
     head = ["finding", "there, found", "there, missed", "not there, found", "neither"]
     rows = [[finding, yes[1], yes[0], no[1], no[0]] for finding, (no, yes) in counts.items()]
@@ -172,13 +173,13 @@ def _by_finding(counts: Mapping[str, Sequence[Sequence[int]]], title: str, name:
         )
 
 
-def _reliability(card: Checkpoint) -> None:
-    test = card.metrics["test"]
-    bins = {name: found for name in ("before", "after") if (found := (test.get("reliability") or {}).get(name))}
+def _reliability(card: Checkpoint, test: TestFigures) -> None:
+    stored = {"before": test.reliability.before, "after": test.reliability.after}
+    bins = {name: found for name, found in stored.items() if found}
     errors = {
-        name: words(found)
-        for name, field in (("before temperature", "ece_before"), ("after", "ece"))
-        if (found := measured(test.get(field), n=test.get("n")))
+        name: estimate_text(figure)
+        for name, figure in (("before temperature", test.ece_before), ("after", test.ece))
+        if available(figure)
     }
     told = (
         "Calibration error: " + ", ".join(f"{name} {figure}" for name, figure in errors.items()) + "." if errors else ""
@@ -187,7 +188,7 @@ def _reliability(card: Checkpoint) -> None:
         with export.section("Whether its probabilities come true"):
             st.html(markup.paragraph(told or "The card does not say.", quiet=True))
         return
-    exported = [{"temperature": name, **each} for name, found in bins.items() for each in found]
+    exported = [{"temperature": name, **dump(each)} for name, found in bins.items() for each in found]
     with export.titled("Whether its probabilities come true", exported, name=f"{card.name} reliability"):
         export.chart(
             plots.reliability(bins),
@@ -205,34 +206,23 @@ def _groups(card: Checkpoint) -> None:
         with export.section("By group"):
             st.html(markup.paragraph("Groups were not measured: one figure for all can hide a failure.", quiet=True))
         return
-    fields = [("Macro AUC", "macro_auc"), ("Accuracy", "accuracy")]
     exported = [
-        {"by": each.get("by", ""), "group": each["name"], "n": each.get("n", ""), "patients": each.get("patients", "")}
-        | {
-            key: value
-            for _, field in fields
-            for key, value in export.columns(measured(each.get(field)), f"{field}_").items()
-        }
+        {"by": each.by, "group": each.name, "n": each.n, "patients": "" if each.patients is None else each.patients}
+        | export.columns(available(each.macro_auc), "macro_auc_")
+        | export.columns(available(each.accuracy), "accuracy_")
         | {
             key: value
             for finding in card.findings
-            for key, value in export.columns(measured(each.get("auc", {}).get(finding)), f"auc_{finding}_").items()
+            for key, value in export.columns(available(each.auc.get(finding)), f"auc_{finding}_").items()
         }
         for each in parts
     ]
     with export.titled("By group", exported, name=f"{card.name} groups", aside="one figure for all can hide a failure"):
-        head = ["Group", "Films", *(name for name, _ in fields), *(f"AUC {finding}" for finding in card.findings)]
-        rows = [
-            [
-                group_name(each),
-                f"{each['n']:,}" if "n" in each else "–",
-                *(_cell(each.get(field), each) for _, field in fields),
-                *(_cell(each.get("auc", {}).get(finding), each) for finding in card.findings),
-            ]
-            for each in parts
-        ]
+        head = ["Group", "Films", "Macro AUC", "Accuracy", *(f"AUC {finding}" for finding in card.findings)]
+        rows = [_group_row(each, card.findings) for each in parts]
         st.html(markup.table(head, rows, caption="A dash: too few films of both kinds in this group. 95 % intervals."))
 
 
-def _cell(figure: Any, group: Any) -> str:
-    return words(measured(figure, n=group.get("n")))
+def _group_row(group: SubsetFigures, findings: Sequence[str]) -> list[str]:
+    figures = [group.macro_auc, group.accuracy, *(group.auc.get(finding) for finding in findings)]
+    return [group_name(group), f"{group.n:,}", *map(estimate_text, figures)]

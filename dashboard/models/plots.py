@@ -6,7 +6,8 @@ from math import sqrt
 from textwrap import wrap
 from typing import Any
 
-from core.models.summary import Estimate, words
+from core.card import Counts, ReliabilityBin
+from core.estimate import Estimate, estimate_text
 from dashboard import markup
 from dashboard.models import axes
 from dashboard.models.axes import NEUTRAL, Plot
@@ -34,6 +35,16 @@ class Mark:
     even: float | None = 0.5
 
 
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Columns of equal length, 0 to 1: a curve and its 95 % band."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
 def intervals(marks: Sequence[Mark], *, quantity: str) -> Plot:
     """One row a name: above the line what it is and its figure, on the line the value and its 95 % interval.
 
@@ -41,7 +52,7 @@ def intervals(marks: Sequence[Mark], *, quantity: str) -> Plot:
     """
     rows = list(dict.fromkeys(mark.row for mark in marks))
     series = list(dict.fromkeys(mark.series for mark in marks))
-    ends = [float(mark.figure["value" if mark.figure["low"] is None else "low"]) for mark in marks]
+    ends = [mark.figure.low if mark.figure.has_interval else mark.figure.value for mark in marks]
     left = min(0.44, *ends, *(mark.even for mark in marks if mark.even is not None)) - 0.04
     traces: list[dict[str, Any]] = []
     for mark in marks:
@@ -51,7 +62,9 @@ def intervals(marks: Sequence[Mark], *, quantity: str) -> Plot:
         traces.append(trace | {"showlegend": bool(mark.series) and first})
     labels = [axes.label(0, -place, "<br>".join(wrap(row, _WIDE)), anchor="left") for place, row in enumerate(rows)]
     if len(series) == 1:
-        labels += [axes.label(1, -place, words(mark.figure), anchor="right") for place, mark in enumerate(marks)]
+        labels += [
+            axes.label(1, -place, estimate_text(mark.figure), anchor="right") for place, mark in enumerate(marks)
+        ]
     ticks = {mark.row: mark.even for mark in marks if mark.even is not None}
     shapes = [axes.rule(-place) for place in range(len(rows))]
     shapes += [
@@ -67,7 +80,7 @@ def intervals(marks: Sequence[Mark], *, quantity: str) -> Plot:
 
 
 def ranking(
-    curves: Mapping[str, Sequence[Mapping[str, float]]],
+    curves: Mapping[str, Curve],
     figures: Mapping[str, str],
     points: Mapping[str, tuple[float, float]],
     *,
@@ -77,7 +90,7 @@ def ranking(
 ) -> Plot:
     """ROC or PR curves with their 95 % bands; a diamond at the operating point.
 
-    curves: finding -> points {x, y, low, high}, all 0 to 1; figures: finding -> what the legend says of it.
+    figures: finding -> its figure in the legend.
     points: finding -> (x, y) of its operating point.
     """
     traces: list[dict[str, Any]] = []
@@ -93,7 +106,7 @@ def ranking(
     return {"data": traces, "layout": layout}
 
 
-def confusion(findings: Sequence[str], counts: Sequence[Sequence[int]]) -> Plot:
+def confusion(findings: Sequence[str], counts: Counts) -> Plot:
     """Counts and row per cent; rows: what the film is, columns: what the model finds likeliest."""
     shares = [[count / (sum(row) or 1) for count in row] for row in counts]
     cells = [
@@ -129,27 +142,27 @@ def confusion(findings: Sequence[str], counts: Sequence[Sequence[int]]) -> Plot:
     return {"data": [heat], "layout": layout | {"annotations": cells}}
 
 
-def reliability(bins: Mapping[str, Sequence[Mapping[str, float]]]) -> Plot:
+def reliability(bins: Mapping[str, Sequence[ReliabilityBin]]) -> Plot:
     """What came true against what was said, before and after temperature; larger discs hold more films."""
     looks = {"before": (NEUTRAL, "circle-open", "dot"), "after": (ACCENT, "circle", "solid")}
-    most = max((float(each["n"]) for found in bins.values() for each in found), default=1.0)
+    most = max((each.n for found in bins.values() for each in found), default=1)
     traces = []
     for name, found in bins.items():
         colour, symbol, dash = looks[name]
-        filled = [each for each in found if each.get("n")]
+        filled = [each for each in found if each.n]
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
                 "name": f"{name} temperature",
-                "x": [each["confidence"] for each in filled],
-                "y": [each["accuracy"] for each in filled],
-                "customdata": [each["n"] for each in filled],
+                "x": [each.confidence for each in filled],
+                "y": [each.accuracy for each in filled],
+                "customdata": [each.n for each in filled],
                 "line": {"color": colour, "width": 1.5, "dash": dash},
                 "marker": {
                     "symbol": symbol,
                     "color": colour,
-                    "size": [6 + 16 * sqrt(float(each["n"]) / most) for each in filled],
+                    "size": [6 + 16 * sqrt(each.n / most) for each in filled],
                     "opacity": 0.85,
                 },
                 "hovertemplate": "said %{x:.2f}, came true %{y:.2f}, %{customdata} films<extra></extra>",
@@ -241,8 +254,9 @@ def curves(
 
 
 def _mark(mark: Mark, *, y: float, quantity: str) -> dict[str, Any]:
-    value = float(mark.figure["value"])
-    low, high = (value if mark.figure[end] is None else float(mark.figure[end]) for end in ("low", "high"))
+    figure = mark.figure
+    value = figure.value
+    low, high = (figure.low, figure.high) if figure.has_interval else (value, value)
     return {
         "type": "scatter",
         "mode": "markers",
@@ -260,32 +274,27 @@ def _mark(mark: Mark, *, y: float, quantity: str) -> dict[str, Any]:
         },
         "marker": {"color": mark.colour, "size": 12, "symbol": mark.symbol},
         "hovertemplate": f"{' · '.join(filter(None, (mark.row, mark.series)))}<br>"
-        f"{quantity} {words(mark.figure)}<extra></extra>",
+        f"{quantity} {estimate_text(mark.figure)}<extra></extra>",
     }
 
 
-def _curve(finding: str, curve: Sequence[Mapping[str, float]], *, name: str) -> list[dict[str, Any]]:
-    along = [point["x"] for point in curve]
+def _curve(finding: str, curve: Curve, *, name: str) -> list[dict[str, Any]]:
     hue = markup.colour(finding)
     line = {
         "type": "scatter",
         "mode": "lines",
         "name": name,
         "legendgroup": finding,
-        "x": along,
-        "y": [point["y"] for point in curve],
+        "x": curve.x,
+        "y": curve.y,
         "line": {"color": hue, "width": 2},
         "hovertemplate": f"%{{x:.2f}}, %{{y:.2f}}<extra>{finding}</extra>",
     }
-    banded = [point for point in curve if point.get("low") is not None and point.get("high") is not None]
-    if not banded:
-        return [line]
-    there = [point["x"] for point in banded]
     band = {
         "type": "scatter",
         "mode": "lines",
-        "x": there + there[::-1],
-        "y": [point["high"] for point in banded] + [point["low"] for point in banded][::-1],
+        "x": curve.x + curve.x[::-1],
+        "y": curve.high + curve.low[::-1],
         "fill": "toself",
         "fillcolor": axes.faint(hue),
         "line": {"width": 0, "color": hue},

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from core.codec import dump
 from core.overlay import NOTICE
 from core.types import Checkpoint
 from dashboard import markup
@@ -14,7 +15,7 @@ from dashboard.models.limitations import lines, unsaid
 
 def part(card: Checkpoint) -> None:
     """Intended use, then the films by source, finding and split."""
-    told = lines(card.told.get("intended_use"))
+    told = lines(card.intended_use)
     with export.section("Intended use"):
         st.html("".join(map(markup.paragraph, [*told, NOTICE])))
     _data(card)
@@ -22,18 +23,18 @@ def part(card: Checkpoint) -> None:
 
 def _data(card: Checkpoint) -> None:
     told = card.trained_on
-    counts = told.get("counts", [])
+    counts = told.counts
     if not counts:
         with export.section("Films that it was trained on"):
-            st.html("".join(map(markup.paragraph, lines(told.get("data")))) + unsaid("how many films came from where"))
+            st.html("".join(map(markup.paragraph, lines(told.data))) + unsaid("how many films came from where"))
         return
     films: Counter[tuple[str, str, str]] = Counter()
     for row in counts:
-        films[row["source"], row["finding"], row["split"]] += row["n"]
+        films[row.source, row.finding, row.split] += row.n
     training = {(source, finding): n for (source, finding, split), n in films.items() if split == "train"}
     names = sorted({source for source, _, _ in films})
-    with export.titled("Films that it was trained on", counts, name=f"{card.name} films"):
-        st.html("".join(map(markup.paragraph, lines(told.get("data")))))
+    with export.titled("Films that it was trained on", [dump(each) for each in counts], name=f"{card.name} films"):
+        st.html("".join(map(markup.paragraph, lines(told.data))))
         export.chart(
             plots.sources(training, card.findings),
             name=f"{card.name} films",
@@ -48,7 +49,7 @@ def _data(card: Checkpoint) -> None:
                 "the network can learn the source in place of the disease.",
             )
         )
-        licence = lines(told.get("licence"))
+        licence = lines(told.licence)
         if licence:
             st.html(markup.facts([("Licence of the films", " ".join(licence))]))
 

@@ -3,10 +3,11 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
+from core.card import Epoch
+from core.codec import parse
 from core.train import log
 from dashboard import markup
 from dashboard.models.training import curves, duration
@@ -21,18 +22,18 @@ class Run:
     """One training: its name, the whole lines of its log, and how many seconds ago the last came."""
 
     name: str
-    epochs: tuple[dict[str, Any], ...]
+    epochs: tuple[Epoch, ...]
     silent: float
 
     @property
     def total(self) -> int:
         """Epochs that it is to have; what it has where the log does not say."""
-        return int(self.epochs[-1].get("of", len(self.epochs)))
+        return self.epochs[-1].of or len(self.epochs)
 
     @property
     def running(self) -> bool:
         """Whether more is to come, and the last line is not too old for that."""
-        pace = float(self.epochs[-1].get("seconds", 60))
+        pace = self.epochs[-1].seconds or 60
         return len(self.epochs) < self.total and self.silent < max(120.0, _PATIENCE * pace)
 
 
@@ -50,19 +51,22 @@ def section() -> None:
 def runs(folder: Path) -> list[Run]:
     """Every run of the folder with at least one epoch behind it, the latest first."""
     logs = sorted(folder.glob("*/log.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
-    found = [Run(path.parent.name, tuple(log.read(path)), time.time() - path.stat().st_mtime) for path in logs]
+    found = [
+        Run(path.parent.name, tuple(parse(Epoch, line) for line in log.read(path)), time.time() - path.stat().st_mtime)
+        for path in logs
+    ]
     return [run for run in found if run.epochs]
 
 
 def state(run: Run) -> str:
     """How far it is, in a sentence."""
     done, total = len(run.epochs), run.total
-    spent = duration(sum(float(epoch.get("seconds", 0)) for epoch in run.epochs))
+    spent = duration(sum(epoch.seconds for epoch in run.epochs))
     if done >= total:
         return f"Finished: {done} epochs in {spent}."
     if not run.running:
         return f"Stopped after epoch {done} of {total}, {spent}. If it was killed, the same command goes on from there."
-    left = (total - done) * float(run.epochs[-1].get("seconds", 0))
+    left = (total - done) * run.epochs[-1].seconds
     return f"Epoch {done} of {total} done, {spent} so far, about {duration(left)} to go at this pace."
 
 

@@ -5,36 +5,30 @@ from typing import Any
 
 import streamlit as st
 
+from core.card import EarlierTraining, Epoch
+from core.codec import dump
 from core.types import Checkpoint
 from dashboard import markup
 from dashboard.models import export, plots
 from dashboard.models.axes import NEUTRAL
 from dashboard.models.limitations import unsaid
 
-Epoch = Mapping[str, Any]  # a line of a training's log.jsonl
-
 
 def part(card: Checkpoint) -> None:
     """Curves first, then everything that is needed to do it again."""
     told = card.trained_on
-    before = told.get("started_from") or {}
-    epochs = [*before.get("epochs", []), *told.get("epochs", [])]
+    before = told.started_from or EarlierTraining()
+    epochs = [*before.epochs, *told.epochs]
     if epochs:
-        start = (len(before["epochs"]) + 1, str(before.get("name", ""))) if before.get("epochs") else None
+        start = (len(before.epochs) + 1, before.name) if before.epochs else None
         curves(epochs, name=card.name, start=start)
     else:
         with export.section("Training curves"):
             st.html(unsaid("how its training went"))
-    pairs = [
-        (_title(name), _words(value)) for name, value in told.get("recipe", {}).items() if value not in ("", [], None)
-    ]
-    pairs += [("Started from", str(before["name"]))] if before.get("name") else []
-    pairs += (
-        [("Trained for", duration(float(told["seconds"]) + float(before.get("seconds", 0))))]
-        if "seconds" in told
-        else []
-    )
-    pairs += [("On", str(told["hardware"]))] if "hardware" in told else []
+    pairs = [(_title(name), _words(value)) for name, value in told.recipe.items() if value not in ("", [], None)]
+    pairs += [("Started from", before.name)] if before.name else []
+    pairs += [("Trained for", duration(told.seconds + before.seconds))] if told.seconds is not None else []
+    pairs += [("On", told.hardware)] if told.hardware else []
     with export.section("Recipe"):
         st.html(markup.facts(pairs) if pairs else unsaid("how it was trained"))
     _preprocessing(card)
@@ -64,7 +58,7 @@ def curves(epochs: Sequence[Epoch], *, name: str, start: tuple[int, str] | None 
     """
     order = list(range(1, len(epochs) + 1))
     marks = _marks(epochs)
-    losses = _lines(epochs, {"training": "loss", "validation": "val_loss"})
+    losses = _lines({"training": [epoch.loss for epoch in epochs], "validation": [epoch.val_loss for epoch in epochs]})
     figures = _figures(epochs)
     hues = {"training": NEUTRAL, "validation": plots.ACCENT, "accuracy": NEUTRAL, "Dice": plots.ACCENT}
     hues |= {finding: markup.colour(finding) for finding in figures if finding not in hues}
@@ -97,18 +91,17 @@ def duration(seconds: float) -> str:
 
 
 def _figures(epochs: Sequence[Epoch]) -> dict[str, list[float | None]]:
-    findings = list(dict.fromkeys(finding for epoch in epochs for finding in epoch.get("val_auc") or {}))
-    areas = {finding: [(epoch.get("val_auc") or {}).get(finding) for epoch in epochs] for finding in findings}
+    findings = list(dict.fromkeys(finding for epoch in epochs for finding in epoch.val_auc or {}))
+    areas = {finding: [(epoch.val_auc or {}).get(finding) for epoch in epochs] for finding in findings}
     named = {f"AUC {finding}" if finding == "accuracy" else finding: values for finding, values in areas.items()}
-    return named | _lines(epochs, {"accuracy": "val_accuracy", "Dice": "val_dice"})
+    return named | _lines(
+        {"accuracy": [epoch.val_accuracy for epoch in epochs], "Dice": [epoch.val_dice for epoch in epochs]}
+    )
 
 
-def _lines(epochs: Sequence[Epoch], fields: Mapping[str, str]) -> dict[str, list[float | None]]:
-    return {
-        name: [epoch.get(field) for epoch in epochs]
-        for name, field in fields.items()
-        if any(epoch.get(field) is not None for epoch in epochs)
-    }
+def _lines(columns: Mapping[str, list[float | None]]) -> dict[str, list[float | None]]:
+    """Those that have a value in some epoch."""
+    return {name: values for name, values in columns.items() if any(value is not None for value in values)}
 
 
 def _marks(epochs: Sequence[Epoch]) -> dict[int, str]:
@@ -116,17 +109,18 @@ def _marks(epochs: Sequence[Epoch]) -> dict[int, str]:
     found: dict[int, str] = {}
     size = None
     for place, epoch in enumerate(epochs, start=1):
-        if epoch.get("size") not in (None, size):
-            size = epoch["size"]
+        if epoch.size not in (None, size):
+            size = epoch.size
             found[place] = f"{size} px"
     return found
 
 
 def _flat(place: int, epoch: Epoch) -> dict[str, Any]:
-    plain = {name: value for name, value in epoch.items() if not isinstance(value, Mapping)}
+    fields: dict[str, Any] = dump(epoch)
+    plain = {name: value for name, value in fields.items() if not isinstance(value, Mapping)}
     nested = {
         f"{name}_{part}": figure
-        for name, value in epoch.items()
+        for name, value in fields.items()
         if isinstance(value, Mapping)
         for part, figure in value.items()
     }

@@ -11,8 +11,8 @@ from PIL import Image
 
 from core.__main__ import cli
 from core.commands.importing import told
+from core.estimate import Estimate
 from core.evaluate import polarity as judging
-from core.evaluate.intervals import Estimate
 from core.evaluate.polarity import Polarity
 from core.models import checkpoint as checkpoints
 from core.models import library
@@ -91,8 +91,9 @@ def test_labelled_films_judge_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     [record] = _records(_core(*command, "--name", "judged", "--json"))
     assert record["polarity"]["n"] == 12
-    kept = checkpoints.read_card("judged", library.folder()).told["imported"]["judged"]
-    assert kept[0].startswith("On 12 films of 6 patients, area under the ROC curve: ")
+    kept = checkpoints.read_card("judged", library.folder()).imported
+    assert kept is not None
+    assert kept.label_check[0].startswith("On 12 films of 6 patients, area under the ROC curve: ")
     assert set(record["polarity"]["auc"]) == {"pneumonia", "normal"}
     assert record["polarity"]["feeds"]["imagenet"]["n"] == 12
 

@@ -17,7 +17,7 @@ from core.compare.panel import answers, panel
 from core.compare.row import Compared
 from core.compare.tile import Tile
 from core.errors import BadData, BadSetting, Stopped, Unfit, UnknownName, UnreadableFile
-from core.evaluate.intervals import Estimate
+from core.estimate import Estimate
 from core.evaluate.manifest import read as read_manifest
 from core.types import Cleaning, Origin, Radiograph
 from core.work import Work

@@ -45,6 +45,7 @@ def full_card(card: dict[str, Any], *, skill: float = 1.6, seed: int = 0) -> dic
         "metrics": {
             "test": {
                 **test(scores, labels),
+                "warnings": ["The source alone predicts most labels.", "Adults: worse.", "Bedside films: worse."],
                 "leakage": {
                     "films": FILMS,
                     "others": 3348,
@@ -68,15 +69,13 @@ def full_card(card: dict[str, Any], *, skill: float = 1.6, seed: int = 0) -> dic
                 {"source": "nih", "n": 44, "patients": 44, "findings": list(FINDINGS), **short(small[1], small[0])},
                 {"source": "archive of one kind", "n": 30, "patients": 30, "findings": ["covid"], "macro_auc": None},
             ],
-            "other_source_note": "Each from a shorter training that never saw that source.",
             "lungs": {
                 "lung_ratio": figure(lambda films: float(scores[films].max(axis=1).mean()), FILMS),
                 "lung_area": {"value": 0.38, "low": 0.37, "high": 0.39, "n": FILMS},
-                "whole": short(scores, labels),
-                "lungs_out": short(blind[1], blind[0]),
-                "lungs_only": short(scores, labels),
+                "whole": {"n": FILMS, **short(scores, labels)},
+                "lungs_out": {"n": FILMS, **short(blind[1], blind[0])},
+                "lungs_only": {"n": FILMS, **short(scores, labels)},
             },
-            "warnings": ["The source alone predicts most labels.", "Adults: worse.", "Bedside films: worse."],
         },
     }
 
@@ -138,7 +137,9 @@ def test(scores: Scores, labels: Labels) -> dict[str, Any]:
         "ece": figure(lambda films: float(abs(sure[films].mean() - right[films].mean())), FILMS),
         "reliability": {"before": bins(sure**0.5, right), "after": bins(sure, right)},
         "roc": {finding: curve(labels == index, scores[:, index], "roc") for index, finding in enumerate(FINDINGS)},
-        "pr": {finding: curve(labels == index, scores[:, index], "pr") for index, finding in enumerate(FINDINGS)},
+        "precision_recall": {
+            finding: curve(labels == index, scores[:, index], "pr") for index, finding in enumerate(FINDINGS)
+        },
     }
 
 
@@ -146,14 +147,21 @@ def bins(sure: Scores, right: NDArray[np.bool_]) -> list[dict[str, Any]]:
     """Reliability in five bins."""
     accuracy, confidence = calibration_curve(right, sure, n_bins=5)
     edges = np.linspace(0, 1, 6)
-    counts = [int(count) for count in np.histogram(sure, edges)[0] if count]
+    sizes = np.histogram(sure, edges)[0]
+    counts, starts = [int(count) for count in sizes if count], [float(low) for low in edges[:-1][sizes > 0]]
     return [
-        {"confidence": round(float(said), 4), "accuracy": round(float(true), 4), "n": count}
-        for said, true, count in zip(confidence, accuracy, counts, strict=True)
+        {
+            "low": low,
+            "high": low + 0.2,
+            "confidence": round(float(said), 4),
+            "accuracy": round(float(true), 4),
+            "n": count,
+        }
+        for low, said, true, count in zip(starts, confidence, accuracy, counts, strict=True)
     ]
 
 
-def curve(truth: NDArray[np.bool_], scores: Scores, kind: str) -> list[dict[str, float]]:
+def curve(truth: NDArray[np.bool_], scores: Scores, kind: str) -> dict[str, list[float]]:
     """A ROC or PR curve on 21 points with its band over resampled films."""
 
     def heights(films: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -167,10 +175,11 @@ def curve(truth: NDArray[np.bool_], scores: Scores, kind: str) -> list[dict[str,
     again = [heights(chance.integers(0, len(truth), len(truth))) for _ in range(_REPEATS)]
     low, high = np.percentile(again, (2.5, 97.5), axis=0)
     middle = heights(np.arange(len(truth)))
-    return [
-        {"x": float(x), "y": float(y), "low": float(bottom), "high": float(top)}
-        for x, y, bottom, top in zip(_GRID, middle, low, high, strict=True)
-    ]
+    across, up = ("fpr", "tpr") if kind == "roc" else ("recall", "precision")
+    return {
+        name: [float(value) for value in column]
+        for name, column in zip((across, up, "low", "high"), (_GRID, middle, low, high), strict=True)
+    }
 
 
 def epochs(count: int, *, of: int, size: int = 112) -> list[dict[str, Any]]:

@@ -1,3 +1,4 @@
+from core.estimate import Estimate
 from dashboard import markup
 
 
@@ -41,8 +42,8 @@ def test_a_row_of_the_table_of_checkpoints_links_to_its_card() -> None:
 
 
 def test_a_figure_on_few_films_begins_with_its_interval() -> None:
-    few = markup.estimate({"value": 0.77, "low": 0.61, "high": 0.9, "n": 44})
-    many = markup.estimate({"value": 0.77, "low": 0.61, "high": 0.9, "n": 50})
+    few = markup.estimate(Estimate(0.77, 0.61, 0.9, 44))
+    many = markup.estimate(Estimate(0.77, 0.61, 0.9, 50))
 
     assert few.index("0.61–0.90") < few.index("0.77")
     assert many.index("0.77") < many.index("0.61–0.90")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.card import Metrics, SubsetFigures
+from core.estimate import Estimate
 from core.models.checkpoint import SHIPPED, input_card, read_card
 from core.types import Checkpoint, Input
 from dashboard import cache
-from dashboard.models import comparison, export, performance, plots, running_trainings
+from dashboard.models import comparison, export, plots, running_trainings
 from dashboard.models.plots import Mark
 from tests.dashboard.conftest import SECONDS
 from tests.dashboard.full_card import FINDINGS, epochs, full_card
@@ -43,6 +46,10 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.json").write_text(json.dumps(card), "utf-8")
         (folder / f"{name}.safetensors").write_bytes(b"")
     return folder
+
+
+def estimate(value: float, n: int) -> Estimate:
+    return Estimate(value, math.nan, math.nan, n)
 
 
 class Page:
@@ -227,18 +234,17 @@ def test_unfolded_trainings_draw_the_curves_of_the_latest_run(tmp_path: Path) ->
 
 def test_each_row_of_the_comparison_names_one_set_of_films_for_both_sides() -> None:
     def card(name: str, *found: tuple[str, float, int]) -> Checkpoint:
-        others = [
-            {"source": source, "n": n, "macro_auc": {"value": value, "low": None, "high": None, "n": n}}
-            for source, value, n in found
-        ]
-        return Checkpoint(name, "densenet121", FINDINGS, False, Input(64), "0" * 64, metrics={"other_source": others})
+        others = tuple(SubsetFigures(n, source=source, macro_auc=estimate(value, n)) for source, value, n in found)
+        return Checkpoint(
+            name, "densenet121", FINDINGS, False, Input(64), "0" * 64, metrics=Metrics(other_source=others)
+        )
 
     first = card("bare", ("nih", 0.59, 505), ("ieee8023", 0.55, 398), ("one", 0.5, 30), ("grown", 0.7, 40))
     second = card(
         "densenet121-plain", ("grown", 0.6, 41), ("ieee8023", 0.61, 398), ("nih", 0.52, 505), ("two", 0.4, 30)
     )
     found = [
-        (name, left["value"], right["value"], left["n"], right["n"])
+        (name, left.value, right.value, left.n, right.n)
         for name, left, right in comparison.rows(first, second)
         if left and right
     ]
@@ -264,23 +270,21 @@ def test_the_shipped_twins_are_compared_on_the_same_films_and_each_source_is_tha
             source = name.removeprefix("AUC, ").removesuffix(LEFT_OUT)
             for card, figure in zip((plain, lungs), sides, strict=True):
                 assert figure is not None
-                [there] = [each for each in card.metrics["other_source"] if each["source"] == source]
-                assert figure["value"] == there["macro_auc"]["value"]
+                [films] = [each for each in card.metrics.other_source if each.source == source]
+                assert figure == films.macro_auc
     assert sum(LEFT_OUT in name for name, _, _ in compared) == 3
 
 
 def test_a_comparison_says_when_not_all_of_it_is_on_the_same_films() -> None:
-    def figure(n: int) -> dict[str, Any]:
-        return {"value": 0.9, "low": None, "high": None, "n": n}
-
-    heat = ("Grad-CAM inside the lungs", figure(785), figure(782))
-    assert comparison.same_films([("AUC, inside", figure(799), figure(799)), ("AUC, adults", figure(78), None), heat])
-    assert not comparison.same_films([("AUC, inside", figure(799), figure(44)), heat])
+    heat = ("Grad-CAM inside the lungs", estimate(0.9, 785), estimate(0.9, 782))
+    adults = ("AUC, adults", estimate(0.9, 78), None)
+    assert comparison.same_films([("AUC, inside", estimate(0.9, 799), estimate(0.9, 799)), adults, heat])
+    assert not comparison.same_films([("AUC, inside", estimate(0.9, 799), estimate(0.9, 44)), heat])
 
 
 def test_two_models_are_told_apart_in_sentences_that_name_what_is_missing() -> None:
-    def figure(value: float) -> dict[str, Any]:
-        return {"value": value, "low": value - 0.02, "high": value + 0.02, "n": 100}
+    def figure(value: float) -> Estimate:
+        return Estimate(value, value - 0.02, value + 0.02, 100)
 
     inside, out, only, heat = comparison.told(
         "plain",
@@ -296,7 +300,7 @@ def test_two_models_are_told_apart_in_sentences_that_name_what_is_missing() -> N
 
 
 def test_a_plot_of_intervals_writes_each_figure_and_marks_chance() -> None:
-    plot = plots.intervals([Mark("a", {"value": 0.8, "low": 0.7, "high": 0.85, "n": 30})], quantity="AUC")
+    plot = plots.intervals([Mark("a", Estimate(0.8, 0.7, 0.85, 30))], quantity="AUC")
 
     (trace,) = plot["data"]
     assert trace["x"] == [0.8]
@@ -307,7 +311,7 @@ def test_a_plot_of_intervals_writes_each_figure_and_marks_chance() -> None:
 
 
 def test_a_confusion_plot_has_counts_and_shares_of_the_row_and_an_empty_row_divides_by_nothing() -> None:
-    plot = plots.confusion(["a", "b"], [[3, 1], [0, 0]])
+    plot = plots.confusion(["a", "b"], ((3, 1), (0, 0)))
 
     assert [cell["text"] for cell in plot["layout"]["annotations"]] == [
         "<b>3</b><br>75%",
@@ -317,20 +321,18 @@ def test_a_confusion_plot_has_counts_and_shares_of_the_row_and_an_empty_row_divi
     ]
 
 
-def test_curves_stored_as_columns_and_as_points_are_the_same() -> None:
-    columns = {"fpr": [0, 1], "tpr": [0.5, 1], "low": [0.4, 0.9], "high": [0.6, 1]}
+def test_a_curve_is_drawn_with_its_band_there_and_back() -> None:
+    curve = plots.Curve((0, 1), (0.5, 1), (0.4, 0.9), (0.6, 1))
 
-    assert performance.points(columns) == [
-        {"x": 0, "y": 0.5, "low": 0.4, "high": 0.6},
-        {"x": 1, "y": 1, "low": 0.9, "high": 1},
-    ]
-    assert performance.points(performance.points(columns)) == performance.points(columns)
+    band, line = plots.ranking({"covid": curve}, {}, {}, x="", y="", diagonal=False)["data"]
+    assert (line["x"], line["y"]) == ((0, 1), (0.5, 1))
+    assert (band["x"], band["y"]) == ((0, 1, 1, 0), (0.6, 1, 0.9, 0.4))
 
 
 def test_the_csv_of_a_part_has_a_column_for_every_field_and_unrounded_figures() -> None:
-    rows = [{"group": "a, b", **export.columns({"value": 0.12345, "low": 0.1, "high": 0.2, "n": 7})}, {"more": 1}]
+    rows = [{"group": "a, b", **export.columns(Estimate(0.12345, 0.1, math.nan, 7))}, {"more": 1}]
 
     read = list(csv.DictReader(io.StringIO(export.text(rows))))
 
-    assert read[0] == {"group": "a, b", "value": "0.12345", "low": "0.1", "high": "0.2", "n": "7", "more": ""}
+    assert read[0] == {"group": "a, b", "value": "0.12345", "low": "0.1", "high": "", "n": "7", "more": ""}
     assert read[1]["more"] == "1"

@@ -16,11 +16,12 @@ from sklearn.metrics import (
     roc_curve,
 )
 
+from core.estimate import Estimate
 from core.evaluate.answers import Answers, answers
 from core.evaluate.calibration import brier, expected_calibration_error, reliability, stated, temperature
 from core.evaluate.confusion import balanced_accuracy, confusion, sensitivity, specificity
 from core.evaluate.figures import figures
-from core.evaluate.intervals import Estimate, bands, bootstrap, proportion
+from core.evaluate.intervals import bands, bootstrap, proportion
 from core.evaluate.roc import FALSE_RATES, auc, operating_point, precisions, true_rates
 from core.evaluate.run import logits
 from core.models.classifier import Classifier, probabilities

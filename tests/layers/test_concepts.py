@@ -14,7 +14,7 @@ from captum.concept import TCAV, Classifier, Concept
 from numpy.typing import NDArray
 
 from core.errors import BadData, BadSetting, Stopped, UnknownName
-from core.evaluate.intervals import Estimate
+from core.estimate import Estimate
 from core.explain.evidence import Tape
 from core.image.phantom import draw
 from core.image.prepare import prepare, windowed

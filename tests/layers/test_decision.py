@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core.errors import BadData, Stopped, UnreadableFile
-from core.evaluate.intervals import Estimate
+from core.estimate import Estimate
 from core.layers import labelled
 from core.layers.decision import averaged, probes, said
 from core.layers.labelled import Labelled, LabelledSet

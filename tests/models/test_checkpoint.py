@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from core.codec import dump
 from core.errors import BadCheckpoint, UnknownName
 from core.models.architecture import Network
-from core.models.checkpoint import SHIPPED, names, read_card, read_network
+from core.models.checkpoint import SHIPPED, complete, names, read_card, read_network
 
 
 @pytest.fixture
@@ -85,9 +86,46 @@ def test_shipped_checkpoints_load_and_beat_chance(name: str) -> None:
     assert sum(weights.numel() for weights in network.parameters()) > 1e4
     assert checkpoint.temperature > 0
     assert set(checkpoint.thresholds) == set(checkpoint.findings)
-    for finding, area in checkpoint.metrics["test"]["auc"].items():
+    assert checkpoint.metrics.test is not None
+    for finding, area in checkpoint.metrics.test.auc.items():
         assert finding in checkpoint.findings
-        assert area["low"] > 0.5, f"{finding} does not clearly beat chance"
+        assert area.low > 0.5, f"{finding} does not clearly beat chance"
+
+
+@pytest.mark.parametrize("name", names(SHIPPED))
+def test_a_shipped_card_is_parsed_and_written_byte_for_byte(name: str) -> None:
+    text = (SHIPPED / f"{name}.json").read_text(encoding="utf-8")
+
+    assert json.dumps(dump(read_card(name)), indent=1, ensure_ascii=False) + "\n" == text
+
+
+def test_a_further_field_anywhere_in_a_card_survives_a_change_of_another(copy: Path) -> None:
+    figure = {"value": 0.9, "low": None, "high": None, "n": 12, "resamples": 100}
+    test = {"n": 12, "macro_auc": figure, "groups": [{"by": "sex", "name": "F", "n": 7, "ece": figure}], "later": {}}
+    complete("untrained", {"metrics": {"test": test, "hospitals": [1]}, "doi": "10.1/1"}, copy)
+
+    card = complete("untrained", {"temperature": 1.5}, copy)
+
+    stored = json.loads((copy / "untrained.json").read_text())
+    assert stored == dump(card)
+    assert (stored["metrics"], stored["doi"]) == ({"test": test, "hospitals": [1]}, "10.1/1")
+    assert card.temperature == 1.5
+
+
+def test_a_field_of_the_wrong_type_is_named_and_nothing_is_written(copy: Path) -> None:
+    before = (copy / "untrained.json").read_bytes()
+
+    with pytest.raises(ValueError, match=r"`metrics\.test\.macro_auc\.n`, which is missing"):
+        complete("untrained", {"metrics": {"test": {"macro_auc": {"value": 1, "low": 1, "high": 1}}}}, copy)
+    assert (copy / "untrained.json").read_bytes() == before
+
+
+def test_a_card_with_an_unknown_way_of_preprocessing_is_refused(copy: Path) -> None:
+    card = json.loads((copy / "untrained.json").read_text())
+    (copy / "untrained.json").write_text(json.dumps(card | {"input": card["input"] | {"gamma": 2}}))
+
+    with pytest.raises(BadCheckpoint, match=r"`input\.gamma`, which this version does not know"):
+        read_card("untrained", copy)
 
 
 def _estimates(part: Any) -> Iterator[dict[str, Any]]:

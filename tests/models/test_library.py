@@ -47,8 +47,9 @@ def test_what_is_saved_is_there_after_a_restart_with_its_exact_weights(found: Fo
     classifier = load("mine")
     assert classifier.checkpoint.key == card.key
     assert (card.findings, card.multi_label, card.input.size) == (FINDINGS, False, 64)
-    assert card.told["imported"]["file"] == "best.pt"
-    assert card.metrics == {}
+    assert card.imported is not None
+    assert card.imported.file == "best.pt"
+    assert card.metrics.test is None
     with classifier.alone() as network:
         state = network.state_dict()
     assert all(torch.equal(state[name], value) for name, value in found.weights.items())

@@ -1,60 +1,42 @@
 """A checkpoint in one line."""
 
+from math import nan
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from core.models.summary import anew, apart, halves, measured, summary, words
+from core.card import Metrics, Schedule, SubsetFigures
+from core.estimate import Estimate
+from core.models.summary import held_out_source, retrained, summary
 from core.types import Checkpoint, Input
 
 
-def card(**told: Any) -> Checkpoint:
-    return Checkpoint("a", "densenet121", ("covid",), False, Input(64), "0" * 64, metrics=told)
+def card(metrics: Metrics) -> Checkpoint:
+    return Checkpoint("a", "densenet121", ("covid",), False, Input(64), "0" * 64, metrics=metrics)
 
 
-def estimate(value: float, n: int | None = 100) -> dict[str, Any]:
-    return {"value": value, "low": value - 0.1, "high": value + 0.05, "n": n}
+def without(source: str, value: float | None) -> SubsetFigures:
+    figure = None if value is None else Estimate(value, value - 0.1, value + 0.05, 100)
+    return SubsetFigures(n=100, source=source, macro_auc=figure)
 
 
-def test_the_interval_comes_first_below_fifty_films() -> None:
-    assert words(estimate(0.8, 49)) == "0.70–0.85 (0.80, n = 49)"
-    assert words(estimate(0.8, 50)) == "0.80 (0.70–0.85, n = 50)"
-    assert halves(estimate(0.8, None)) == ("0.80", "0.70–0.85")
+def test_of_several_held_out_sources_the_lowest_counts_and_those_without_an_area_do_not(tmp_path: Path) -> None:
+    sources = (without("a", 0.9), without("b", 0.7), without("c", None), without("d", nan))
+    line = summary(card(Metrics(other_source=sources)), tmp_path)
 
-
-@pytest.mark.parametrize("figure", [None, {}, {"value": None, "low": None, "high": None, "n": 3}])
-def test_a_figure_that_could_not_be_had_is_a_dash(figure: Any) -> None:
-    assert measured(figure) is None
-    assert words(measured(figure)) == "–"
-
-
-def test_a_figure_without_an_interval_shows_none() -> None:
-    assert words({"value": 0.8, "low": None, "high": None, "n": 10}) == "0.80 (n = 10)"
-
-
-def test_of_several_other_sources_the_lowest_counts_and_those_without_an_area_do_not(tmp_path: Path) -> None:
-    others = [
-        {"source": "a", "macro_auc": estimate(0.9)},
-        {"source": "b", "macro_auc": estimate(0.7)},
-        {"source": "c", "macro_auc": None},
-    ]
-    line = summary(card(other_source=others), tmp_path)
-
-    assert line.other is not None
-    assert line.other["value"] == 0.7
-    assert apart(line) == "b, the lowest of 2"
+    assert line.held_out is not None
+    assert line.held_out.value == 0.7
+    assert held_out_source(line) == "b, the lowest of 2"
 
 
 def test_a_card_without_figures_says_not_measured(tmp_path: Path) -> None:
-    line = summary(card(), tmp_path)
+    line = summary(card(Metrics()), tmp_path)
 
-    assert (line.inside, line.other, line.lungs, line.date) == (None, None, None, "")
-    assert apart(line) == "not measured"
+    assert (line.internal, line.held_out, line.lungs, line.date) == (None, None, None, "")
+    assert held_out_source(line) == "not measured"
 
 
-def test_figures_on_a_source_left_out_are_of_another_network_and_its_recipe_is_told_where_known() -> None:
-    told = {"epochs": [3, 1], "sizes": [64, 112]}
+def test_held_out_figures_are_of_another_network_and_its_schedule_is_named_where_known() -> None:
+    schedule = Schedule(epochs=(3, 1), sizes=(64, 112))
 
-    assert anew(card(other_source_recipe=told)) == "another network, trained without it for 4 epochs at 112 px"
-    assert anew(card(other_source_recipe=None)) == anew(card()) == "another network, trained without it"
+    words = "another network, trained without it"
+    assert retrained(card(Metrics(other_source_recipe=schedule))) == f"{words} for 4 epochs at 112 px"
+    assert retrained(card(Metrics())) == words

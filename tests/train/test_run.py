@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from core.codec import dump
 from core.errors import BadCheckpoint, BadData, BadSetting, UnknownName
 from core.models import library
 from core.models.architecture import Network, architectures
@@ -65,18 +66,23 @@ def test_training_ends_in_a_checkpoint_with_an_honest_card(made: tuple[Checkpoin
 
     assert card.findings == ("pneumonia", "normal")
     assert card.input == Input(size=32)
-    assert card.metrics["test"]["n"] == 12
-    assert set(card.metrics["test"]["auc"]["normal"]) >= {"value", "low", "high", "positives"}
-    assert card.metrics["lungs"]["lung_ratio"]["n"] + card.metrics["lungs"]["heat"]["flat"] == 12
-    assert card.metrics["lungs"]["whole"]["n"] + card.metrics["lungs"]["refused"] == 12
-    assert [card.trained_on[split] for split in ("train", "val", "test")] == [12, 8, 12]
-    assert sum(line["n"] for line in card.trained_on["counts"]) == 32
-    assert card.trained_on["counts"][0] == {"source": "a", "finding": "normal", "split": "test", "n": 3}
-    assert [record["size"] for record in card.trained_on["epochs"]] == [16, 32]
-    assert card.trained_on["recipe"] == json.loads(json.dumps(asdict(TINY)))
+    test, lungs, films = card.metrics.test, card.metrics.lungs, card.trained_on
+    assert test is not None
+    assert lungs is not None
+    assert lungs.lung_ratio is not None
+    assert lungs.whole is not None
+    assert test.n == 12
+    assert set(test.auc["normal"].raw) >= {"value", "low", "high", "positives"}
+    assert lungs.lung_ratio.n + lungs.raw["heat"]["flat"] == 12
+    assert lungs.whole.n + lungs.raw["refused"] == 12
+    assert [films.raw[split] for split in ("train", "val", "test")] == [12, 8, 12]
+    assert sum(count.n for count in films.counts) == 32
+    assert dump(films.counts[0]) == {"source": "a", "finding": "normal", "split": "test", "n": 3}
+    assert [epoch.size for epoch in films.epochs] == [16, 32]
+    assert films.recipe == json.loads(json.dumps(asdict(TINY)))
     assert set(card.thresholds) == {"pneumonia", "normal"}
     assert card.temperature > 0
-    assert (card.told["licence"], card.trained_on["data"]) == ("none", "drawn films")
+    assert (card.licence, films.data) == ("none", "drawn films")
     assert {path.suffix for path in folder.iterdir() if path.is_file()} == {".json", ".safetensors"}
 
 
@@ -96,7 +102,7 @@ def test_a_finished_run_is_not_trained_again(
     assert again is not None
     assert untrained == []
     assert again.sha256 == made[0].sha256
-    assert again.metrics == made[0].metrics
+    assert dump(again.metrics) == dump(made[0].metrics)
 
 
 def _changed(data: Path, folder: Path, change: Callable[[dict[str, str]], dict[str, str]]) -> Path:
@@ -145,8 +151,9 @@ def test_fourteen_findings_of_chestxray14_give_fourteen_sigmoids(tmp_path: Path)
     assert card is not None
     assert card.findings == CHESTXRAY14
     assert card.multi_label
-    assert card.metrics["test"]["n"] == 2
-    assert {line["finding"] for line in card.trained_on["counts"] if line["split"] == "test"} == {
+    assert card.metrics.test is not None
+    assert card.metrics.test.n == 2
+    assert {count.finding for count in card.trained_on.counts if count.split == "test"} == {
         "Pleural_Thickening",
         "Mass",
         "Effusion",
@@ -161,7 +168,7 @@ def test_folds_are_added_to_the_card(data: Path, copy: Path) -> None:
     by_source = across(data, name="tiny", recipe=recipe, by="source", runs=copy / "runs", out=copy)
     by_patient = across(data, name="tiny", recipe=recipe, by="2", runs=copy / "runs", out=copy)
 
-    metrics = read_card("tiny", copy).metrics
+    metrics = dump(read_card("tiny", copy).metrics)
     assert metrics["other_source"] == by_source
     assert metrics["folds"] == by_patient
     assert metrics["test"]["n"] == 12  # what stood there stays
@@ -277,8 +284,8 @@ def test_frozen_features_give_a_checkpoint_that_says_where_it_started(
     card = train(data, name="head", recipe=recipe, runs=tmp_path / "runs", out=tmp_path)
 
     assert card is not None
-    assert card.trained_on["started_from"] == {"name": "start", "sha256": before.sha256, "seconds": 7}
-    assert len(card.trained_on["epochs"]) == 3
+    assert dump(card.trained_on.started_from) == {"name": "start", "sha256": before.sha256, "seconds": 7}
+    assert len(card.trained_on.epochs) == 3
     old, new = (read_network(read_card(name, tmp_path), tmp_path).features for name in ("start", "head"))
     for name, weights in old.state_dict().items():
         assert torch.equal(weights, new.state_dict()[name]), name

@@ -70,13 +70,14 @@ def test_two_processes_make_one_checkpoint_and_then_its_folds(data: Path, tmp_pa
     _torchrun(tmp_path, *arguments)
 
     card = read_card("two", tmp_path)
-    assert card.metrics["test"]["n"] == 12
-    assert [record["epoch"] for record in card.trained_on["epochs"]] == [1, 2, 3]
+    assert card.metrics.test is not None
+    assert card.metrics.test.n == 12
+    assert [record.epoch for record in card.trained_on.epochs] == [1, 2, 3]
     assert len((tmp_path / "two" / "log.jsonl").read_text().splitlines()) == 3
     assert _equal(tmp_path, "two")
 
     _torchrun(tmp_path, *arguments, "--folds", "source", "--patience", "1")
-    assert [fold["source"] for fold in read_card("two", tmp_path).metrics["other_source"]] == ["a", "b"]
+    assert [fold.source for fold in read_card("two", tmp_path).metrics.other_source] == ["a", "b"]
     for source in ("a", "b"):
         assert 1 <= len(log.read(tmp_path / "two" / source / "log.jsonl")) <= 3
         assert _equal(tmp_path, source)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from core.evaluate.intervals import Estimate
+from core.estimate import Estimate
 from core.models.findings import words
 from core.types import seal
 

@@ -51,7 +51,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from core.errors import BadData, BadSetting
-from core.evaluate.intervals import Estimate
+from core.estimate import Estimate
 from core.layers.activations import known_stage
 from core.layers.concepts.answer import Answer, Sensitivity
 from core.layers.concepts.made import concepts as made

@@ -4,14 +4,14 @@ import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from core.card import ImportRecord
 from core.errors import BadCheckpoint, BadSetting
 from core.models.architecture import Network, known, originals
-from core.models.checkpoint import input_card
 from core.models.importers.file import Kind, sha256
 from core.models.importers.layout import THRESHOLDS, Fit, fit
 from core.models.importers.normalisation import name_of, normalised
@@ -88,30 +88,18 @@ class Found:
             input=self.input,
             sha256=self.sha256,
             thresholds=dict(self.thresholds),
-            told=self.card(),
+            imported=ImportRecord(
+                file=self.file,
+                sha256=self.sha256,
+                kind=self.kind,
+                layout=self.layout,
+                date=datetime.date.today().isoformat(),
+                stripped=self.stripped,
+                left_over=self.left_over,
+                notes=self.notes,
+                label_check=self.judged,
+            ),
         )
-
-    def card(self) -> dict[str, Any]:
-        """The fields of its card, less name and digest; of what nobody measured here it says so."""
-        return {
-            "architecture": self.architecture,
-            "findings": list(self.findings),
-            "multi_label": self.multi_label,
-            "input": input_card(self.input),
-            "temperature": 1.0,
-            "thresholds": dict(self.thresholds),
-            "imported": {
-                "file": self.file,
-                "sha256": self.sha256,
-                "kind": self.kind,
-                "layout": self.layout,
-                "date": datetime.date.today().isoformat(),
-                "stripped": list(self.stripped),
-                "left_over": list(self.left_over),
-                "notes": list(self.notes),
-                "judged": list(self.judged),
-            },
-        }
 
     def network(self) -> Network:
         """The network with these weights, in evaluation mode. Raises: BadCheckpoint where it gives no numbers."""

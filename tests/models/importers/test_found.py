@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from core.errors import BadCheckpoint, BadSetting, UnknownName
 from core.image.prepare import prepare
+from core.models.checkpoint import card_json
 from core.models.findings import CHESTXRAY14, XRAYVISION18
 from core.models.importers import Found, corrected, inspect
 from core.models.importers.normalisation import NORMALISATIONS
@@ -203,8 +204,8 @@ def test_a_person_corrects_findings_labels_size_and_grey_values(small: Found) ->
     assert found.multi_label
     wanted = Input(size=160, channels=3, filter="bilinear", fit="pad", low=-1024, high=1024, mean=(0.0,), std=(1.0,))
     assert found.input == wanted
-    assert found.card()["input"]["low"] == -1024
-    assert corrected(small).card() == small.card()
+    assert card_json(found.checkpoint(""))["input"]["low"] == -1024
+    assert card_json(corrected(small).checkpoint("")) == card_json(small.checkpoint(""))
 
 
 @pytest.mark.parametrize(
@@ -272,7 +273,7 @@ def test_what_a_person_answered_is_no_guess_any_more_and_the_rest_stays_one(tmp_
     assert corrected(found, multi_label=False).notes == (unnamed,)
     answered = corrected(found, findings=["covid", "pneumonia", "normal"], multi_label=True)
     assert answered.notes == ()
-    assert answered.card()["imported"]["notes"] == []
+    assert card_json(answered.checkpoint(""))["imported"]["notes"] == []
 
 
 def test_fourteen_outputs_and_grey_values_are_guesses_until_they_are_given(tmp_path: Path) -> None:
