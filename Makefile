@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 PORT ?= 8501
 
-.PHONY: app test check bench setup clean
+.PHONY: app test check bench load setup clean
 
 app: setup  ## start the dashboard on localhost and print its address
 	$(PY) -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -20,6 +20,9 @@ check: setup  ## style, types, import direction; every warning is an error
 
 bench: setup  ## JSON: costs as multiples of one bare forward pass
 	$(PY) -m core bench --training
+
+load: setup  ## what 20 people at once wait for, and what one film costs the server
+	$(PY) -m tests.load 20 3
 
 setup: .venv/ready
 

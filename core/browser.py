@@ -74,7 +74,7 @@ def measure(*, uploads: int = 5) -> dict[str, Any]:
         page = chromium.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(1000 * _PATIENCE)
         start = time.perf_counter()
-        with _server() as (server, address):
+        with served() as (server, address):
             page.goto(address)
             page.wait_for_selector(_UPLOAD, state="attached")
             first = time.perf_counter() - start
@@ -128,7 +128,7 @@ def _png(seed: int, side: int) -> bytes:
 
 
 @contextmanager
-def _server() -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+def served() -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
     """The dashboard on a free port of this machine, stopped at the end. Raises: Unreachable if it does not start."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, link, selection, sidebar
+from dashboard import cache, draw, link, memory, selection, sidebar
 from dashboard.views import pages
 
+memory.freeze_once("imports")
 _HERE = Path(__file__).parent
 
 st.set_page_config(page_title="Lightbox", page_icon=_HERE / "icon.svg", layout="wide")
@@ -36,3 +37,4 @@ link.write()
 if model is not None and selection.film() is None:
     with draw.shown():
         cache.classifier(model)  # warm before the first film comes
+memory.freeze_once((chosen_page.title, selection.film() is None))

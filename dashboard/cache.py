@@ -6,7 +6,7 @@ Values are sealed, so they are kept as they are (`cache_resource`): a hit costs 
 import io
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ from core.overlay import display, regions
 from core.trust.measure import Figure, assess
 from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph, digest
 from core.work import Work
-from dashboard import paths
+from dashboard import memory, paths
 from dashboard.request_queue import QueuedRequest, RequestQueue
 from dashboard.state import session
 
@@ -100,17 +100,30 @@ def named(checkpoint: Checkpoint) -> tuple[object, ...]:
 
 def names() -> list[str]:
     """The checkpoints that are there, by name: those that come with Lightbox, then this person's own."""
-    return library.names(WEIGHTS)
+    shipped = _names_in(WEIGHTS)
+    return [*shipped, *(name for name in own() if name not in shipped)]
 
 
 def own() -> list[str]:
     """Those of them that are this person's own, and can be changed."""
-    return library.own()
+    return list(_names_in(library.folder()))
 
 
 def folder(name: str) -> Path:
     """Where the checkpoint lies. Raises: UnknownName."""
+    if name in _names_in(WEIGHTS):
+        return WEIGHTS
     return library.place(name, WEIGHTS)
+
+
+def _names_in(folder: Path) -> tuple[str, ...]:
+    """Those of one folder, listed again when a file has been added, renamed or removed: a page asks dozens of times."""
+    return _listing(folder, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+
+
+@lru_cache(maxsize=16)
+def _listing(folder: Path, changed: int) -> tuple[str, ...]:
+    return tuple(checkpoints.names(folder))
 
 
 def card(name: str) -> Checkpoint:
@@ -172,6 +185,7 @@ def _warm_up(classifier: Classifier) -> None:
     _, maps = explain_many(classifier, film, requests)
     assess(classifier, film, maps[-1])
     inspect(film)
+    memory.freeze_once(classifier.checkpoint.key)
 
 
 def predict(

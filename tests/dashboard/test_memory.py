@@ -1,0 +1,42 @@
+"""Objects are frozen at a few moments, and what sessions leave behind is freed all the same."""
+
+import gc
+import weakref
+
+import pytest
+
+from dashboard import memory
+from tests.dashboard.conftest import Desk
+
+
+@pytest.fixture(autouse=True)
+def thawed() -> None:
+    memory._moments.clear()
+    gc.unfreeze()
+
+
+def test_a_moment_freezes_once() -> None:
+    memory.freeze_once("imports")
+    frozen = gc.get_freeze_count()
+    later = [[] for _ in range(1000)]  # type: ignore[var-annotated]
+    memory.freeze_once("imports")
+
+    assert gc.get_freeze_count() <= frozen
+    assert len(later) == 1000
+    memory.freeze_once("another")
+    assert gc.get_freeze_count() > frozen
+
+
+@pytest.mark.usefixtures("small_weights")
+def test_what_sessions_leave_behind_is_freed_and_pages_freeze_nothing_more() -> None:
+    sessions, counts = [], []
+    for _ in range(4):
+        desk = Desk().run().press("Open the phantom")
+        sessions.append(weakref.ref(desk.session))
+        counts.append(gc.get_freeze_count())
+        del desk
+        gc.collect()
+
+    assert [session() for session in sessions[1:]] == [None] * 3
+    assert counts[0] > 10_000
+    assert counts[3] <= counts[1]
