@@ -60,7 +60,7 @@ def test_a_mixed_lot_through_a_pipe_gives_a_line_each_and_exit_code_1(
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [Path(record["path"]).name for record in told] == ["1.png", "2.png", "3.jpg", "4.tif"]
     assert ["error" in record for record in told] == [False, True, False, False]
-    assert done.stderr == "1 file passed over: no picture, no DICOM.\n"
+    assert done.stderr == "Skipped 1 file: not a picture or DICOM.\n"
     assert done.returncode == 1
 
 

@@ -6,14 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from core.__main__ import cli
 from core.errors import BadData
-from core.explain import table
 from core.explain.method import methods
+from core.markdown import replace_section
 from core.models.architecture import architectures
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "dashboard" / "guide").glob("*.md"))]
+DOCUMENTATION = "\n".join([README, *GUIDE])
 
 
 def test_the_python_example_runs() -> None:
@@ -35,28 +39,27 @@ def test_the_python_example_runs() -> None:
     assert "logits from an even grey to this film, passes: (9, 8)" in done.stdout
 
 
-def test_the_table_of_methods_is_the_registry() -> None:
-    """Where it is not: python -m core methods --readme."""
-    begin, end = README.index(table.BEGIN), README.index(table.END) + len(table.END)
+def test_every_generated_table_is_up_to_date() -> None:
+    """Where one is not: python -m core readme."""
+    check = CliRunner().invoke(cli, ["readme", "--check"])
 
-    assert README[begin:end] == table.markdown()
-    assert all(f"| `{method.name}` | {method.plain} |" in README for method in methods.values())
+    assert check.exit_code == 0, check.stdout
 
 
-def test_the_table_is_written_between_its_markers_and_nowhere_else(tmp_path: Path) -> None:
+def test_the_documentation_has_every_method_and_architecture() -> None:
+    assert all(f"| `{method.name}` | {method.plain} |" in DOCUMENTATION for method in methods.values())
+    assert all(f"| `{each.name}` | {each.title} | {each.source} |" in DOCUMENTATION for each in architectures.values())
+
+
+def test_a_section_is_replaced_between_its_markers_and_nowhere_else(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
-    path.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n", encoding="utf-8")
-    table.into_readme(path)
-    assert path.read_text(encoding="utf-8") == f"before\n{table.markdown()}\nafter\n"
+    path.write_text("before\n<!-- methods -->\nold\n<!-- /methods -->\nafter\n", encoding="utf-8")
+    replace_section(path, "methods", "new")
+    assert path.read_text(encoding="utf-8") == "before\n<!-- methods -->\n\nnew\n\n<!-- /methods -->\nafter\n"
 
     path.write_text("no place", encoding="utf-8")
     with pytest.raises(BadData, match=r"README\.md has no place for the table"):
-        table.into_readme(path)
-
-
-def test_every_architecture_has_its_row() -> None:
-    for entry in architectures.values():
-        assert f"| `{entry.name}` | {entry.title} | {entry.source} |" in README
+        replace_section(path, "methods", "new")
 
 
 def test_every_make_target_named_is_there() -> None:
@@ -75,9 +78,7 @@ def test_the_way_without_make_installs_what_make_installs() -> None:
 
 
 def test_every_command_named_is_there() -> None:
-    from core.__main__ import cli
-
-    named = set(re.findall(r"-m core ([a-z]+)", README))
+    named = set(re.findall(r"-m core ([a-z]+)", DOCUMENTATION))
 
     assert {"predict", "explain", "models"} <= named
     assert named <= set(cli.commands)

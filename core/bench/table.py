@@ -1,13 +1,11 @@
 """The figures of the bench as people read them: a table for the terminal, another for the README."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from core import readme
 from core.bench import maps
+from core.markdown import markdown_table
 
-BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 _NONE = "–"
 _PEERS = {maps.CAPTUM: "Captum", maps.TORCH_CAM: "torch-cam", maps.GRAD_CAM: "pytorch-grad-cam"}
 _ROWS = {
@@ -49,13 +47,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
 
 
 def markdown(found: Mapping[str, Any]) -> str:
-    """The README's part between its markers."""
-    return f"{BEGIN}\n{readme.table(rows(found))}\n\n" + "\n".join(lines(found)) + f"\n{END}"
-
-
-def into_readme(found: Mapping[str, Any], path: Path) -> None:
-    """Rewrites what stands between the markers. Raises: BadData where they are not there once each, in order."""
-    readme.rewrite(path, BEGIN, markdown(found), END)
+    """The body of the README's section `bench`."""
+    return f"{markdown_table(rows(found))}\n\n" + "\n".join(lines(found))
 
 
 def _target(found: Mapping[str, Any], key: str) -> str:

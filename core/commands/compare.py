@@ -1,4 +1,4 @@
-"""`compare`: where two networks or more differ, over films or a labelled table of them."""
+"""`compare`: where two or more models differ, over films or a labelled table of them."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.commands import comparison, files, maps, options
+from core.commands import comparison_report, files, map_files, options
+from core.commands.registry import command
 from core.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -17,55 +18,63 @@ if TYPE_CHECKING:
     from core.compare.tile import Tile
     from core.types import Cleaning, Radiograph
 
-_MANY = 3  # films from which on a bar is worth its line
+_MANY = 3  # films; a progress bar is shown for more
 
 
-@click.command(short_help="Where two networks or more differ, film by film.")
-@click.argument("given", metavar="FILE...", nargs=-1, required=True)
+@command("compare", short_help="Compare two or more models, film by film.")
+@click.argument("arguments", metavar="FILE...", nargs=-1, required=True)
 @click.option(
     "--checkpoint",
     "checkpoints",
     multiple=True,
     metavar="NAME",
-    help="Which network; `models` lists them. Give it twice or more.",
+    help="Model to compare; `models` lists them. Give it at least twice.",
 )
 @options.weights
 @click.option(
-    "--split", metavar="NAME", help="Of a table: films of this split.  [default: test where there are splits]"
+    "--split", metavar="NAME", help="Only films of this split of the table.  [default: test, if the table has splits]"
 )
-@click.option("--finding", metavar="NAME", help="Whose maps are compared.  [default: the likeliest of each film]")
-@click.option("--method", default="grad-cam", show_default=True, metavar="NAME", help="`methods` lists them.")
-@click.option("--layer", metavar="NAME", help="A stage that all networks have.  [default: the last of each]")
+@click.option(
+    "--finding", metavar="NAME", help="Finding whose maps are compared.  [default: the most likely one of each film]"
+)
+@click.option(
+    "--method", default="grad-cam", show_default=True, metavar="NAME", help="Attribution method; `methods` lists them."
+)
+@click.option("--layer", metavar="NAME", help="Stage that all models have.  [default: the last one of each]")
 @click.option(
     "--top",
     default=20,
     show_default=True,
     type=click.IntRange(0),
     metavar="N",
-    help="Films in the table, most disagreement first; 0 for all. JSON and CSV hold all.",
+    help="Films to list, most disagreement first; 0 for all. JSON and CSV always hold all.",
 )
 @click.option(
-    "--resamples", default=1000, show_default=True, type=click.IntRange(10), metavar="N", help="Behind each interval."
+    "--resamples",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(10),
+    metavar="N",
+    help="Bootstrap resamples per interval.",
 )
 @click.option(
     "--csv",
     "table",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="OUT.csv",
-    help="Also write a line for each film there.",
+    help="Also write a table with one row per film.",
 )
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Also write a picture of each film with all maps side by side there.",
+    help="Also write a picture per film with all maps side by side.",
 )
-@click.option("--force", is_flag=True, help="Replace files that are there already.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @options.cleaning
-@options.told
 def compare(
-    given: tuple[str, ...],
+    arguments: tuple[str, ...],
     checkpoints: tuple[str, ...],
     weights: Path | None,
     split: str | None,
@@ -80,12 +89,12 @@ def compare(
     as_json: bool,
     cleaning: "Cleaning",
 ) -> None:
-    """What each network says of each film, where each one looked, and how far that is apart, the worst film first.
+    """What each model predicts for each film, where each one looks, and how much they differ; most disagreement first.
 
-    FILE is a DICOM, PNG, JPEG, TIFF, WebP or BMP file, a folder of them, - for standard input, or a table as
-    `evaluate` takes it (MANIFEST.csv, a folder with cxr.csv), whose labels then say who is right. All networks are
-    asked for the same finding; only findings that all of them know are compared. A bad file is told and the others go
-    on; the exit code is then 1.
+    FILE is a DICOM, PNG, JPEG, TIFF, WebP or BMP file, a folder of them, - for standard input, or a table as for
+    `evaluate` (MANIFEST.csv, a folder with cxr.csv), whose labels then show which model is right. All maps of a film
+    explain the same finding; only findings that all models know are compared. A file that cannot be read is reported
+    and the others continue; the exit code is then 1.
 
     \b
     Examples:
@@ -93,25 +102,26 @@ def compare(
       python -m core compare films/ --checkpoint densenet121-plain --checkpoint small-cnn --finding covid
       python -m core compare ../shared/cxr --checkpoint densenet121-plain --checkpoint densenet121-lungs --csv out.csv
 
-    Disagreement, 0 to 1, is the mean of three: whether they find the same, how far their probabilities lie apart, and
-    1 less the overlap of the hottest tenth of their maps. Over all films: flips, kappa, agreement of the maps; with
-    labels McNemar's test (who is right where the other is wrong) and DeLong's (areas under the ROC curve). Intervals
-    are over resampled patients.
+    Disagreement, 0 to 1, is the mean of three: whether the top findings differ, the difference of the probabilities,
+    and 1 minus the overlap of the hottest tenth of the maps. Over all films: flips, kappa, agreement of the maps; with
+    labels also McNemar's test (which model is right where the other is wrong) and DeLong's (areas under the ROC curve).
+    Intervals are bootstrapped over patients.
     """
-    from core.compare.cohort import compare as compared
+    from core.compare.cohort import compare as compare_models
+    from core.compare.export import films_csv
     from core.explain.method import methods
     from core.work import Work
 
-    method = methods[method].name  # an unknown one is told before any network is read
+    method = methods[method].name  # refuses an unknown name before any model is read
     if len(checkpoints) < 2:
-        raise BadSetting("It takes two networks or more: give --checkpoint NAME twice. `models` lists them.")
+        raise BadSetting("A comparison needs two or more models: give --checkpoint NAME twice. `models` lists them.")
     _refuse_to_overwrite(table, force)
     files.refuse_out(out)
-    cases = _cases(given, split)
+    cases = _cases(arguments, split)
     networks = [options.classifier(name, weights) for name in checkpoints]
     boards = _Boards(out, force) if out else None
-    with maps.bar("comparing", shown=len(cases) > _MANY) as tell:
-        found = compared(
+    with map_files.bar("comparing", shown=len(cases) > _MANY) as tell:
+        comparison = compare_models(
             networks,
             cases,
             method=method,
@@ -124,18 +134,18 @@ def compare(
             work=Work(limit=0, tell=tell),
         )
     if table:
-        _refuse_to_overwrite(table, force)  # it took a while
+        _refuse_to_overwrite(table, force)  # it may have been written meanwhile
         table.parent.mkdir(parents=True, exist_ok=True)
-        table.write_text(comparison.csv_of(found), encoding="utf-8", newline="")
-    click.echo(options.line(found.card()) if as_json else comparison.told(found, top))
+        table.write_text(films_csv(comparison), encoding="utf-8", newline="")
+    click.echo(options.line(comparison.card()) if as_json else comparison_report.text(comparison, top))
     for error in boards.errors if boards else []:
         click.echo(error, err=True)
-    if found.refused or (boards and boards.errors):
+    if comparison.refused or (boards and boards.errors):
         raise SystemExit(1)
 
 
 class _Boards:
-    """The folder that pictures go to, and those that were not written."""
+    """The folder for the pictures, and the errors of those that were not written."""
 
     def __init__(self, out: Path, force: bool) -> None:
         self.out = out
@@ -143,7 +153,7 @@ class _Boards:
         self.errors: list[str] = []
 
     def write(self, film: "Radiograph", tiles: "Sequence[Tile]", row: "Compared") -> None:
-        """The board of one film; one that is there with other content stays, and is told."""
+        """Writes the board of one film; an existing file with different content is kept and reported."""
         from core.compare.board import board_png
         from core.compare.maps import difference
         from core.types import digest
@@ -157,27 +167,33 @@ class _Boards:
         name = re.sub(r"[^\w+-]+", "-", Path(row.name).stem[:80]).strip("-") or "film"
         file = self.out / f"{name}.{row.finding}.compared.{key}.png"
         if file.exists() and file.read_bytes() != data and not self.force:
-            self.errors.append(f"{file} is there with other content. Choose another --out, or replace it with --force.")
+            self.errors.append(
+                f"{file} exists with different content. Choose another --out, or overwrite it with --force."
+            )
             return
         self.out.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
 
 
-def _cases(given: tuple[str, ...], split: str | None) -> "list[Case]":
+def _cases(arguments: tuple[str, ...], split: str | None) -> "list[Case]":
     """The films of a table, or files. Raises: BadData if there is none."""
-    from core.commands.evaluate import chosen
+    from core.commands.evaluate import films_of_split
     from core.compare.cohort import Case, cases
     from core.evaluate import chestxray14, manifest
 
-    path = Path(given[0])
-    if len(given) == 1 and (path.suffix.lower() == ".csv" or chestxray14.lies_in(path) or (path / "cxr.csv").is_file()):
+    path = Path(arguments[0])
+    if len(arguments) == 1 and (
+        path.suffix.lower() == ".csv" or chestxray14.lies_in(path) or (path / "cxr.csv").is_file()
+    ):
         table = chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read(path)
-        return cases(chosen(table, split)[1])
+        return cases(films_of_split(table, split)[1])
     if split:
-        raise BadSetting(f"--split is {split!r}, but {', '.join(given)} is no table and has no splits. Leave it out.")
-    return [Case(click.format_filename(name), partial(files.read_film, name)) for name in files.paths(given)]
+        raise BadSetting(
+            f"--split is {split!r}, but {', '.join(arguments)} is not a table and has no splits. Leave it out."
+        )
+    return [Case(click.format_filename(name), partial(files.read_film, name)) for name in files.film_paths(arguments)]
 
 
 def _refuse_to_overwrite(table: Path | None, force: bool) -> None:
     if table and table.exists() and not force:
-        raise BadSetting(f"{table} is there already and is not overwritten. Choose another --csv, or give --force.")
+        raise BadSetting(f"{table} exists and is not overwritten. Choose another --csv, or give --force.")

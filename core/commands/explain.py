@@ -1,4 +1,4 @@
-"""`explain`: where a network looked, as pictures and as raw maps."""
+"""`explain`: where a network looked, as overlays and raw maps."""
 
 import itertools
 from collections.abc import Mapping
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.commands import files, maps, options, settings
+from core.commands import files, map_files, method_settings, options
+from core.commands.registry import command
 from core.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from core.types import Cleaning, Radiograph
 
 
-@click.command(
-    short_help="Where the network looked: overlays and raw maps.",
-    context_settings={"ignore_unknown_options": True},  # settings of methods: core.commands.settings reads them
+@command(
+    "explain",
+    short_help="Write attribution maps: overlays and raw values.",
+    context_settings={"ignore_unknown_options": True},  # settings of methods: method_settings parses them
 )
-@click.argument("given", metavar="FILE...", nargs=-1, required=True)
+@click.argument("arguments", metavar="FILE...", nargs=-1, required=True)
 @options.checkpoint
 @options.weights
 @click.option(
@@ -31,28 +33,29 @@ if TYPE_CHECKING:
     default=["grad-cam"],
     show_default=True,
     metavar="NAME",
-    help="`methods` lists them. Give it again for more.",
+    help="Attribution method; `methods` lists them. Repeatable.",
 )
 @click.option(
     "--finding",
     "findings",
     multiple=True,
     metavar="NAME",
-    help="What is asked after, or all.  [default: the likeliest; of a multi-label network, of those present]",
+    help="Finding to explain, or all. Repeatable.  [default: the most likely one; for a multi-label model, of those "
+    "present]",
 )
 @click.option(
     "--layer",
     "layers",
     multiple=True,
     metavar="NAME",
-    help='A stage of the network, all, or several fused: "stage 3+stage 4".  [default: the last]',
+    help='Stage of the network, all, or several fused: "stage 3+stage 4". Repeatable.  [default: the last]',
 )
 @click.option(
     "--setting",
     "pairs",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Of a method, as `methods` lists them; --NAME VALUE is the same.",
+    help="Setting of a method, as `methods` lists them; --NAME VALUE is the same. Repeatable.",
 )
 @click.option(
     "--limit",
@@ -60,14 +63,14 @@ if TYPE_CHECKING:
     default=600,
     show_default=True,
     metavar="SECONDS",
-    help="For the maps of one film; 0 for none.",
+    help="Time limit per film; 0 for none.",
 )
 @click.option(
     "--precision",
     type=click.Choice(["float32", "bfloat16"]),
     default="float32",
     show_default=True,
-    help="What the network computes in; `methods` says which are offered in bfloat16.",
+    help="Number format of the computation; `methods` says which methods support bfloat16.",
 )
 @click.option(
     "--out",
@@ -75,30 +78,31 @@ if TYPE_CHECKING:
     default=Path("explanations"),
     show_default=True,
     metavar="DIR",
-    help="Where the overlay (.png) and the raw map (.npz) go.",
+    help="Folder for the overlays (.png) and raw maps (.npz).",
 )
-@click.option("--force", is_flag=True, help="Replace files that are there already.")
-@click.option("--opacity", type=click.FloatRange(0, 1), default=0.45, show_default=True, help="Of the strongest heat.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@click.option(
+    "--opacity", type=click.FloatRange(0, 1), default=0.45, show_default=True, help="Maximum opacity of the overlay."
+)
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Share of the map's peak below which nothing is drawn.",
+    help="Hide heat below this share of the map's peak.",
 )
 @click.option(
     "--scale",
     type=click.Choice(["own", "common"]),
     default="own",
     show_default=True,
-    help="Colours up to each map's own peak, or up to the largest of all maps in one unit.",
+    help="Colour range: up to the peak of each map, or up to the largest peak of all maps in the same unit.",
 )
 @click.option("--colours", metavar="NAME", help="Colour map.  [default: the one that fits the method]")
 @options.as_json
 @options.cleaning
-@options.told
 def explain(
-    given: tuple[str, ...],
+    arguments: tuple[str, ...],
     checkpoint: str | None,
     weights: Path | None,
     chosen_methods: tuple[str, ...],
@@ -145,45 +149,45 @@ def explain(
     files.refuse_out(out)
     chosen = [methods[name] for name in dict.fromkeys(chosen_methods)]
     own = [option for parameter in explain.params for option in parameter.opts]
-    wanted, entered = settings.parted(given, pairs, chosen, own)
+    names, entered = method_settings.split(arguments, pairs, chosen, own)
     for method in chosen:
-        palette(colours, signed=method.signs(method.parse(settings.of(method, entered))))
+        palette(colours, signed=method.signs(method.parse(method_settings.of(method, entered))))
     if limit != limit:
         raise BadSetting("--limit is nan; it must be a number of seconds, 0 for none.")
     classifier = options.classifier(checkpoint, weights)
     for finding in {*findings} - {"all"}:
-        _check(finding, "finding", list(classifier.checkpoint.findings))
-    _known(classifier, layers)
+        _refuse_unknown(finding, "finding", list(classifier.checkpoint.findings))
+    _refuse_unknown_layers(classifier, layers)
     half = precision == "bfloat16"
     check(classifier, _requests(classifier, chosen, findings or ("all",), layers, entered), bfloat16=half)
     slow = any(method.slow for method in chosen)
 
-    def make(radiograph: "Radiograph") -> "maps.Maps":
-        asked = findings or (leading(classifier.predict(radiograph, cleaning=cleaning), classifier.checkpoint),)
-        requests = _requests(classifier, chosen, asked, layers, entered)
-        with maps.bar(radiograph.name, shown=slow) as tell:
+    def make(radiograph: "Radiograph") -> "map_files.Results":
+        explained = findings or (leading(classifier.predict(radiograph, cleaning=cleaning), classifier.checkpoint),)
+        requests = _requests(classifier, chosen, explained, layers, entered)
+        with map_files.bar(radiograph.name, shown=slow) as tell:
             work = Work(limit=limit, tell=tell)
             return explain_many(classifier, radiograph, requests, cleaning=cleaning, work=work, bfloat16=half)
 
-    folder = maps.Folder(out, force, opacity, threshold, colours)
-    maps.each(
-        files.paths(wanted),
+    folder = map_files.Folder(out, force, opacity, threshold, colours)
+    map_files.each(
+        files.film_paths(names),
         make,
-        lambda path, radiograph, made, ends: folder.write(path, radiograph, classifier.checkpoint, made, ends),
+        lambda path, radiograph, results, ends: folder.write(path, radiograph, classifier.checkpoint, results, ends),
         common=scale == "common",
-        show=None if as_json else maps.told,
+        show=None if as_json else map_files.text,
     )
 
 
-def _known(classifier: "Classifier", layers: tuple[str, ...]) -> None:
-    """Raises: UnknownName for a layer that is not there, even where it stands beside "all"."""
+def _refuse_unknown_layers(classifier: "Classifier", layers: tuple[str, ...]) -> None:
+    """Raises: UnknownName for a layer that does not exist, even next to "all"."""
     from core.types import FUSED
 
     with classifier.alone() as network:
         stages = list(network.stages)
     named = [part.strip() for layer in layers if layer != "all" for part in layer.split(FUSED)]
     for name in named:
-        _check(name, f"layer of {classifier.checkpoint.architecture}", stages)
+        _refuse_unknown(name, f"layer of {classifier.checkpoint.architecture}", stages)
 
 
 def _requests(
@@ -193,20 +197,20 @@ def _requests(
     layers: tuple[str, ...],
     entered: Mapping[str, str],
 ) -> "list[Request]":
-    """Every method for every finding at every layer; maps of the input once for each finding."""
+    """Every method for every finding at every layer; methods of the input once per finding."""
     from core.explain.run import Request
 
     if "all" in findings:
         findings = classifier.checkpoint.findings
     return [
-        Request(method.name, finding, layer, settings.of(method, entered))
+        Request(method.name, finding, layer, method_settings.of(method, entered))
         for method, finding in itertools.product(chosen, dict.fromkeys(findings))
         for layer in _layers(classifier, method, layers)
     ]
 
 
 def _layers(classifier: "Classifier", method: "Method", layers: tuple[str, ...]) -> list[str | None]:
-    """Those that were named; for "all" every stage that can serve the method, or the last one, to say why none can."""
+    """The named layers; for "all" every stage at which the method is available, or the last, to say why none is."""
     if not method.layered:
         return [None]
     if "all" not in layers:
@@ -216,7 +220,7 @@ def _layers(classifier: "Classifier", method: "Method", layers: tuple[str, ...])
     return fit or [None]
 
 
-def _check(name: str, noun: str, known: list[str]) -> None:
+def _refuse_unknown(name: str, noun: str, known: list[str]) -> None:
     from core.registry import unknown
 
     if name not in known:

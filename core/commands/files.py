@@ -1,4 +1,4 @@
-"""The files that a command was given: folders walked, each read, looked at and told, the bad ones too."""
+"""Films in, records and files out: each film read in turn, results printed, pictures written, bad files reported."""
 
 import contextlib
 import io
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-STDIN = "-"
-_HEAD = 512  # bytes; enough for every signature
+STDIN = "-"  # as a file name
 _MANY = 3  # files from which on a bar is worth its line
-_CLAIMS = {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".dcm", ".dicom", ".gif"}
 
 
 def each(
@@ -32,17 +30,17 @@ def each(
     doing: str,
     open_film: "Callable[[str], Radiograph] | None" = None,
 ) -> None:
-    """Reads one file after another and prints what `look` says of it, as soon as it is known.
+    """Reads one file after another and prints the records of each as soon as they are known.
 
-    A file that cannot be read gives a record of `path` and `error` in its place; the others go on.
-    look:   may give a record of `path` and `error`, too.
-    show:   a record as text for people; None for JSON lines.
-    open_film: gives the film of a name; None to read it from its file.
+    A file that cannot be read gives a record of `path` and `error` in its place; the others continue.
+    look:      the records of a film; may include records of `path` and `error`.
+    show:      a record as text; None for JSON lines.
+    open_film: the film of a name; None to read it from its file.
     Raises: SystemExit with code 1 at the end if a file was bad.
     """
     bad = False
-    with _progress(names, doing) as shown:
-        for name in shown:
+    with _progress(names, doing) as rest:
+        for name in rest:
             try:
                 records = list(look(name, (open_film or read_film)(name)))
             except UnreadableFile as error:
@@ -63,27 +61,28 @@ def png(picture: Any) -> bytes:
     return file.getvalue()
 
 
-def write(made: Mapping[Path, bytes]) -> list[str]:
-    """Writes the files, folders and all, and gives their names; those that are there with the same content stay.
+def write(contents: Mapping[Path, bytes]) -> list[str]:
+    """Writes the files and their folders; gives their names. Files with the same content are left alone.
 
-    Raises: BadData where one is there with other content, before any is written; or where one cannot be written.
+    Raises: BadData if a file exists with different content, before any is written, or if one cannot be written.
     """
     try:
-        for file, data in made.items():
+        for file, data in contents.items():
             if file.exists() and file.read_bytes() != data:
-                raise BadData(f"{file} is there with other content; nothing was written. Choose another --out.")
-        for file, data in made.items():
+                raise BadData(f"{file} exists with different content; nothing was written. Choose another --out.")
+        for file, data in contents.items():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
     except OSError as error:
         raise BadData(f"{error.filename or file} cannot be written ({error.strerror}). Give another --out.") from error
-    return [str(file) for file in made]
+    return [str(file) for file in contents]
 
 
 def refuse_out(out: Path | None, *, picture: bool = False) -> None:
-    """Before anything is computed. Raises: BadData where it is certain that `out` cannot be written; None never is.
+    """Refuses a folder that cannot be written to, before anything is computed; None is accepted.
 
-    picture: `out` is the name of one. Raises: BadSetting where that does not end in .png.
+    picture: `out` is a file name.
+    Raises:  BadData if `out` cannot be written; BadSetting if a picture does not end in .png.
     """
     if out is None:
         return
@@ -92,86 +91,47 @@ def refuse_out(out: Path | None, *, picture: bool = False) -> None:
     above = out.parent if picture else out
     there = next((folder for folder in (above, *above.parents) if os.path.exists(folder)), above)
     if not os.path.isdir(there):
-        raise BadData(f"{out} cannot be written ({there} is no folder). Give another --out.")
+        raise BadData(f"{out} cannot be written ({there} is not a folder). Give another --out.")
     if not os.access(there, os.W_OK):
         raise BadData(f"{out} cannot be written (you may not write in {there}). Give another --out.")
 
 
-def hand_over(
-    record: Record, made: Mapping[Path, bytes], *, show: Callable[[Record], str] | None, under: str = "written"
+def finish(
+    record: Record, contents: Mapping[Path, bytes], *, show: Callable[[Record], str] | None, under: str = "written"
 ) -> None:
-    """Writes the files and prints the record with their names; it is printed, too, where they cannot be written.
+    """Writes the files and prints the record with their names; the record is printed even if writing fails.
 
-    show:   the record as text for people; None for a JSON line.
-    under:  where their names stand in it.
-    Raises: BadData as `write`, once the record is printed.
+    show:   the record as text; None for a JSON line.
+    under:  key of the file names in the record.
+    Raises: BadData as `write`, after the record is printed.
     """
     record = {**record, under: []}
     try:
-        record[under] = write(made)
+        record[under] = write(contents)
     finally:
         click.echo(show(record) if show else line(record))
 
 
-def paths(given: Sequence[str]) -> list[str]:
-    """All files, folders walked in order of name. Raises: BadData if there is none.
+def film_paths(names: Sequence[str]) -> list[str]:
+    """All files, folders walked; how many files were skipped is printed on stderr. Raises: BadData if there is none."""
+    from core.image import files
 
-    In a folder, hidden files are passed over, and those that neither are nor claim to be a picture or DICOM (tables,
-    notes); how many of these there were is said on stderr. A file given by its own name is always taken.
-    """
-    found, passed = [], 0
-    for name in given:
-        if name == STDIN or not Path(name).is_dir():
-            found.append(name)
-            continue
-        for folder, below, files in os.walk(name):
-            below[:] = sorted(part for part in below if not part.startswith("."))
-            inside = [os.path.join(folder, file) for file in sorted(files) if not file.startswith(".")]
-            wanted = [file for file in inside if _promises(file)]
-            found += wanted
-            passed += len(inside) - len(wanted)
-    if not found:
-        raise BadData(f"There is no radiograph in {', '.join(given)}. Give files, or a folder that holds some.")
-    if passed:
-        click.echo(f"{passed} {'file' if passed == 1 else 'files'} passed over: no picture, no DICOM.", err=True)
-    return found
-
-
-def _promises(path: str) -> bool:
-    """Whether the file is a picture or DICOM by its first bytes, or claims to be one by its name."""
-    from core.image.signature import format_of
-
-    if Path(path).suffix.lower() in _CLAIMS:
-        return True
-    try:
-        with open(path, "rb") as file:
-            return format_of(file.read(_HEAD)) is not None
-    except OSError:
-        return True  # to be told when its turn comes
+    paths, skipped = files.film_paths(names)
+    if skipped:
+        click.echo(f"Skipped {skipped} {'file' if skipped == 1 else 'files'}: not a picture or DICOM.", err=True)
+    return paths
 
 
 def read_film(name: str) -> "Radiograph":
-    """The film of that name, or on standard input. Raises: UnreadableFile."""
-    from core.image.read import read
+    """The film in the file of that name, or on standard input. Raises: UnreadableFile."""
+    from core.image.files import read_file
 
-    if name == STDIN:
-        return read(sys.stdin.buffer.read(), name="stdin")
-    try:
-        data = Path(name).read_bytes()
-    except FileNotFoundError as error:
-        raise UnreadableFile(f"There is no file {click.format_filename(name)}.") from error
-    except OSError as error:
-        if Path(name).is_dir():
-            raise UnreadableFile(
-                f"{click.format_filename(name)} is a folder, but one film was expected. Give a file in it."
-            ) from error
-        raise UnreadableFile(f"{click.format_filename(name)} cannot be opened: {error.strerror}.") from error
-    return read(data, name=click.format_filename(name, shorten=True))
+    return read_file(name)
 
 
 @contextlib.contextmanager
 def _progress(names: Sequence[str], doing: str) -> Iterator[Iterable[str]]:
-    """The names, with a bar on stderr where they are many and somebody is looking."""
+    """The names, with a progress bar if there are many and stderr is a terminal."""
     if len(names) <= _MANY or not sys.stderr.isatty():
         yield names
         return
@@ -182,7 +142,7 @@ def _progress(names: Sequence[str], doing: str) -> Iterator[Iterable[str]]:
 
 
 def _echo(text: str) -> None:
-    """One record on stdout, above the bar where both are on the same screen."""
+    """Prints one record, above the progress bar where both are on the same screen."""
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         click.echo(text)
         return

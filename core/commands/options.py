@@ -1,4 +1,4 @@
-"""What commands share: options, how errors are told, how a record becomes a line."""
+"""What commands share: options, loading the model, records as JSON lines, tables."""
 
 import functools
 import json
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.errors import BadCheckpoint, UserError
+from core.errors import BadCheckpoint
 
 if TYPE_CHECKING:
     from core.models.classifier import Classifier
@@ -17,60 +17,47 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 
 checkpoint = click.option(
-    "--checkpoint", metavar="NAME", help="Which network; `models` lists them.  [default: the first]"
+    "--checkpoint", metavar="NAME", help="Model to use; `models` lists them.  [default: the first one]"
 )
 weights = click.option(
     "--weights",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Where checkpoints lie.  [default: those that come with Lightbox, and your own]",
+    help="Folder of checkpoints.  [default: those that come with Lightbox, and your own]",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
-
-
-def told(command: Command) -> Command:
-    """The command with each UserError as one sentence on stderr and exit code 1."""
-
-    @functools.wraps(command)
-    def telling(*args: Any, **given: Any) -> None:
-        try:
-            command(*args, **given)
-        except UserError as error:
-            raise click.ClickException(str(error)) from error
-
-    return telling
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 
 
 def cleaning(command: Command) -> Command:
-    """The command with the clean-up switches, which it gets as one `cleaning`."""
+    """The command with the options that prepare a film, passed to it as one `cleaning`."""
 
-    @click.option("--keep-borders", is_flag=True, help="Leave flat black or white margins on.")
+    @click.option("--keep-borders", is_flag=True, help="Do not crop flat black or white margins.")
     @click.option(
         "--turn",
         type=click.Choice(["0", "90", "180", "270"]),
         default="0",
         show_default=True,
-        help="Degrees counter-clockwise, for a film stored lying or upside-down.",
+        help="Rotate by so many degrees counter-clockwise, for a film stored on its side or upside-down.",
     )
-    @click.option("--invert", is_flag=True, help="Turn the grey scale over, for a film stored with bone dark.")
+    @click.option("--invert", is_flag=True, help="Invert the grey scale, for a film stored with dark bone.")
     @click.option(
         "--denoise",
         type=click.Choice(["none", "gaussian", "median"]),
         default="none",
         show_default=True,
-        help="Smooth what the network sees.",
+        help="Smooth the network's input.",
     )
     @click.option("--clahe", is_flag=True, help="Equalise local contrast (CLAHE).")
     @functools.wraps(command)
     def cleaned(
-        *args: Any, keep_borders: bool, turn: str, invert: bool, denoise: Any, clahe: bool, **given: Any
+        *args: Any, keep_borders: bool, turn: str, invert: bool, denoise: Any, clahe: bool, **others: Any
     ) -> None:
         from core.types import Cleaning
 
         chosen = Cleaning(
             crop_borders=not keep_borders, turn=int(turn) // 90, invert=invert, denoise=denoise, clahe=clahe
         )
-        command(*args, cleaning=chosen, **given)
+        command(*args, cleaning=chosen, **others)
 
     return cleaned
 
@@ -91,8 +78,8 @@ def classifier(name: str | None, folder: Path | None) -> "Classifier":
 
 
 def line(record: Mapping[str, Any]) -> str:
-    """The record as one line of strict JSON; what is no number (NaN) becomes null."""
-    return json.dumps(_strict(record), allow_nan=False)  # in ASCII: any terminal and any file name can take it
+    """The record as one line of strict JSON; NaN and infinity become null."""
+    return json.dumps(_strict(record), allow_nan=False)  # ASCII: safe for any terminal and any file name
 
 
 def table(rows: list[list[str]]) -> str:

@@ -1,4 +1,4 @@
-"""`train`: from a labelled folder to a checkpoint with its card."""
+"""`train`: from labelled films to a checkpoint with its card."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from core.commands import options
+from core.commands.registry import command
 from core.errors import BadSetting
 
 data = click.option(
@@ -19,46 +20,57 @@ data = click.option(
 )
 
 
-@click.command(short_help="Train, calibrate, measure and store a network.")
+@command("train", short_help="Train, calibrate, evaluate and save a model.")
 @data
 @click.option(
     "--recipe",
     "recipe_file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="TOML with the settings; weights/recipes/ holds those of the shipped checkpoints. Options change it.",
+    help="TOML file of settings; weights/recipes/ holds those of the shipped models. Options override it.",
 )
-@click.option("--name", metavar="NAME", help="Of the new checkpoint.  [default: the recipe's]")
-@click.option("--architecture", metavar="NAME", help="See the README's table.  [default: densenet121]")
+@click.option("--name", metavar="NAME", help="Name of the new checkpoint.  [default: that of the recipe]")
 @click.option(
-    "--findings", metavar="A,B,...", help="Labels taken, or a set: chestxray14.  [default: covid,pneumonia,normal]"
+    "--architecture", metavar="NAME", help="Network architecture; guide/training.md lists them.  [default: densenet121]"
 )
-@click.option("--multi-label", is_flag=True, help="A film may have several findings, or none.")
-@click.option("--start", metavar="NAME", help="Checkpoint whose weights to go on from.")
+@click.option(
+    "--findings", metavar="A,B,...", help="Labels to learn, or a set: chestxray14.  [default: covid,pneumonia,normal]"
+)
+@click.option("--multi-label", is_flag=True, help="A film may have any number of findings.")
+@click.option("--start", metavar="NAME", help="Checkpoint to start from.")
 @click.option("--frozen", is_flag=True, help="Compute the features of --start once and train only the last layers.")
-@click.option("--sizes", metavar="PX,...", help="Input side of each stage.  [default: 112,160,224]")
-@click.option("--epochs", metavar="N,...", help="Epochs of each stage.  [default: 12,4,2]")
+@click.option("--sizes", metavar="PX,...", help="Input size in each phase of the training.  [default: 112,160,224]")
+@click.option("--epochs", metavar="N,...", help="Epochs in each phase.  [default: 12,4,2]")
 @click.option(
-    "--cycles", metavar="N,...", help="Epochs of each learning-rate cycle, each of half the peak of the one before."
+    "--cycles",
+    metavar="N,...",
+    help="Epochs in each learning-rate cycle; each cycle peaks at half the rate of the one before.",
 )
-@click.option("--batch", type=click.IntRange(2), metavar="N", help="Films a step.  [default: 32]")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Peak step size.  [default: 0.002]")
+@click.option("--batch", type=click.IntRange(2), metavar="N", help="Films per step.  [default: 32]")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Peak learning rate.  [default: 0.002]")
 @click.option(
     "--balance",
     type=click.FloatRange(0, 1),
-    help="0: each film once an epoch; 1: each label of each source alike.  [default: 0.5]",
+    help="Sampling: 0 for each film once per epoch, 1 for all labels of all sources equally.  [default: 0.5]",
 )
-@click.option("--patience", type=click.IntRange(0), metavar="N", help="Stop after N epochs without a gain; 0: never.")
-@click.option("--replaced", type=click.FloatRange(0, 1), help="Share of films whose background is replaced.")
+@click.option(
+    "--patience",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Stop after N epochs without improvement; 0 to never stop early.",
+)
+@click.option(
+    "--replaced", type=click.FloatRange(0, 1), help="Share of films whose background outside the lungs is replaced."
+)
 @click.option("--penalty", type=click.FloatRange(0), help="Weight of the heat outside the lungs in the loss.")
 @click.option("--emptied", type=click.FloatRange(0, 1), help="Share of films whose lungs are filled in.")
-@click.option("--leave-out", metavar="SOURCE", help="Source of which no film is trained on.")
+@click.option("--leave-out", metavar="SOURCE", help="Source to exclude from training.")
 @click.option("--seed", type=int, metavar="N", help="[default: 0]")
 @click.option(
     "--folds",
     metavar="N|source",
-    help="Train one network a fold, N of them by patient or one for each source left out, and add their figures to "
-    "the card of --name, which has to be there.",
+    help="Cross-validate: N folds by patient, or one per source left out; add the figures to the card of --name, "
+    "which must exist.",
 )
 @click.option(
     "--runs",
@@ -66,15 +78,14 @@ data = click.option(
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Where the state and the log of each run lie; a killed run goes on from there.",
+    help="Folder for the state and the log of each run; an interrupted run resumes from there.",
 )
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Where the weights and the card go.  [default: beside those that come with Lightbox]",
+    help="Folder for the weights and the card.  [default: that of the shipped models]",
 )
-@options.told
 def train(
     data: Path,
     recipe_file: Path | None,
@@ -82,11 +93,11 @@ def train(
     folds: str | None,
     runs: Path,
     out: Path | None,
-    **given: Any,
+    **fields: Any,
 ) -> None:
-    """Train a network, calibrate it, measure it on the test split, and write its weights and card.
+    """Train a network, calibrate it, evaluate it on the test split, and write its weights and card.
 
-    The same command again goes on where a killed run stopped. Uses a GPU where there is one, several under torchrun.
+    Run the same command again to resume an interrupted run. Uses a GPU if there is one, several under torchrun.
 
     \b
     Examples:
@@ -103,23 +114,23 @@ def train(
     recipe = read(recipe_file) if recipe_file else Recipe()
     name = name or (recipe_file.stem if recipe_file else None)
     if name is None:
-        raise BadSetting("The new checkpoint needs a name. Give --name, or a --recipe whose file name it takes.")
+        raise BadSetting("The new checkpoint needs a name. Give --name, or a --recipe, whose file name is then used.")
     if not name or name.startswith(".") or {"/", "\\"} & set(name):
-        raise BadSetting(f"--name is {name!r}; it names files, so it has no slash and no dot in front.")
+        raise BadSetting(f"--name is {name!r}; it names files, so it must not contain slashes or start with a dot.")
     out = out or checkpoints.SHIPPED
-    told = {field: _value(field, value) for field, value in given.items() if value not in (None, False)}
-    told_beside = notes(recipe_file) if recipe_file else None
+    overrides = {field: _value(field, value) for field, value in fields.items() if value not in (None, False)}
+    recipe_notes = notes(recipe_file) if recipe_file else None
     if isinstance(recipe, LungsRecipe):
         if not ranks.is_first():
-            return  # one process does it
-        recipe = changed(recipe, told, "The command")
-        card = lungs.train(data, recipe=recipe, runs=runs, out=out, notes=told_beside)
+            return  # trained in one process
+        recipe = changed(recipe, overrides, "The command")
+        card = lungs.train(data, recipe=recipe, runs=runs, out=out, notes=recipe_notes)
         click.echo(f"{card['name']} is written; Dice on the test films {card['metrics']['test']['dice']}.", err=True)
         return
-    recipe = changed(recipe, told, "The command")
-    _ = architectures[recipe.architecture]  # an unknown one is told before the films are read
+    recipe = changed(recipe, overrides, "The command")
+    _ = architectures[recipe.architecture]  # refuses an unknown name before the films are read
     if folds is None:
-        written = run.train(data, name=name, recipe=recipe, runs=runs, out=out, notes=told_beside)
+        written = run.train(data, name=name, recipe=recipe, runs=runs, out=out, notes=recipe_notes)
         if written is not None:
             click.echo(f"{written.name} is written; `python -m core models` shows its figures.", err=True)
         return
@@ -130,7 +141,7 @@ def train(
 
 
 def _value(option: str, value: Any) -> Any:
-    """What the recipe takes: names and whole numbers with commas as lists."""
+    """The value as the recipe holds it; comma-separated names and whole numbers as lists."""
     if option == "findings":
         from core.models.findings import parse
 
@@ -140,6 +151,6 @@ def _value(option: str, value: Any) -> Any:
             return [int(part) for part in value.split(",")]
         except ValueError as error:
             raise BadSetting(
-                f"--{option} is {value!r}; it must be whole numbers with commas, as in 112,160,224."
+                f"--{option} is {value!r}; it must be whole numbers separated by commas, as in 112,160,224."
             ) from error
     return value

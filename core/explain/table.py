@@ -1,28 +1,20 @@
-"""The table of methods as the README has it, written from the registry."""
+"""The table of methods for the documentation, generated from the registry."""
 
-from pathlib import Path
-
-from core import readme
 from core.explain.method import FAMILIES, Method, by_family
+from core.markdown import markdown_table
 
-BEGIN, END = "<!-- methods -->", "<!-- /methods -->"
 _HEAD = ("name", "what it shows", "of", "sign", "passes", "source")
 _SIGNS = {True: "signed", False: "≥ 0", None: "either"}
 
 
 def markdown() -> str:
-    """The README's part between its markers: a table for each family."""
-    parts = [BEGIN]
+    """A Markdown table for each family."""
+    parts = []
     for family, members in by_family().items():
         if members:
             head = f"**{family[:1].upper()}{family[1:]}.** {FAMILIES[family]}."
-            parts += [head, readme.table([_HEAD, *map(_row, members)])]
-    return "\n\n".join([*parts, END])
-
-
-def into_readme(path: Path) -> None:
-    """Rewrites what stands between the markers. Raises: BadData where they are not there once each, in order."""
-    readme.rewrite(path, BEGIN, markdown(), END)
+            parts += [head, markdown_table([_HEAD, *map(_row, members)])]
+    return "\n\n".join(parts)
 
 
 def _row(method: Method) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.commands.comparison import csv_of
 from core.compare.cohort import Comparison
+from core.compare.export import films_csv
 from core.compare.figures import Figures, without_interval
 from core.compare.maps import TITLES, lettered
 from core.compare.row import Compared
@@ -37,7 +37,7 @@ def draw_results(found: Comparison) -> None:
             st.html(agreement.box(_sentence(found.figures)))
             st.download_button(
                 "All films",
-                lambda: csv_of(found).encode(),
+                lambda: films_csv(found).encode(),
                 "films-compared.csv",
                 "text/csv",
                 help="A line for each film with all figures (CSV)",

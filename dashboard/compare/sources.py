@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from core.commands import files
 from core.compare.cohort import Case, cases
 from core.errors import BadData
 from core.evaluate import chestxray14
 from core.evaluate.manifest import Row
+from core.image.files import film_paths, read_file
 from core.types import Cleaning, Radiograph
 from dashboard import cache, paths
 from dashboard.state import session
@@ -83,8 +83,8 @@ def _of_table(place: Path, split: str) -> list[SourceFilm]:
 
 def _of_folder(place: Path) -> list[SourceFilm]:
     """Each film is a patient of its own: nothing says otherwise, and films of two folders may share a name."""
-    paths = files.paths([str(place)])
-    opened = [Case(Path(path).name, partial(files.read_film, path), patient=path) for path in paths]
+    paths, _ = film_paths([str(place)])
+    opened = [Case(Path(path).name, partial(read_file, path), patient=path) for path in paths]
     return [SourceFilm((path, _stamp(Path(path))), case, Cleaning()) for path, case in zip(paths, opened, strict=True)]
 
 

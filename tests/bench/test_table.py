@@ -12,7 +12,9 @@ from core.__main__ import cli
 from core.bench import maps, run, table
 from core.commands import bench as command
 from core.errors import BadData
+from core.markdown import replace_section, section
 
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
@@ -40,8 +42,8 @@ def found() -> dict[str, Any]:
 def test_a_row_holds_figure_target_and_other_libraries(found: dict[str, Any]) -> None:
     written = table.markdown(found).splitlines()
 
-    assert written[1] == "| what | Lightbox | target | Captum | torch-cam | pytorch-grad-cam |"
-    assert written[3] == "| prediction + Grad-CAM of all findings, last stage | 1.03 | ≤ 1.10 | 3.00 | 3.20 | – |"
+    assert written[0] == "| what | Lightbox | target | Captum | torch-cam | pytorch-grad-cam |"
+    assert written[2] == "| prediction + Grad-CAM of all findings, last stage | 1.03 | ≤ 1.10 | 3.00 | 3.20 | – |"
     assert "| the same in bfloat16 | – |  | – | – | – |" in written
     assert "| answers a second to 4 threads, over those to one | 0.95 | ≥ 0.90 | – | – | – |" in written
     assert "Integrated gradients 200 steps raise the peak of memory by 1,375 MB (budget 2,000 MB)." in written
@@ -50,11 +52,9 @@ def test_a_row_holds_figure_target_and_other_libraries(found: dict[str, Any]) ->
 
 def test_the_readme_has_what_the_generator_writes() -> None:
     """Whatever the figures were when it was last written."""
-    begin, end = README.index(table.BEGIN), README.index(table.END) + len(table.END)
-    there = _without_figures(README[begin:end])
+    there = _without_figures(README[README.index(BEGIN) : README.index(END)])
     header, *body = (_without_figures(row) for row in _rows())
 
-    assert README.count(table.BEGIN) == README.count(table.END) == 1
     assert [line for line in there.splitlines() if line.startswith("|")] == [header, "|#|#|#|#|#|#|", *body]
 
 
@@ -62,18 +62,18 @@ def test_the_command_writes_the_table_and_nothing_else(
     found: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readme, measured = tmp_path / "README.md", tmp_path / "bench.json"
-    readme.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n", encoding="utf-8")
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
     measured.write_text(json.dumps(found), encoding="utf-8")
     monkeypatch.setattr(command, "_README", readme)
 
     told = CliRunner().invoke(cli, ["bench", "--readme", str(measured)])
 
     assert told.exit_code == 0, told.output
-    assert readme.read_text(encoding="utf-8") == f"before\n{table.markdown(found)}\nafter\n"
+    assert readme.read_text(encoding="utf-8") == f"before\n{section('bench', table.markdown(found))}\nafter\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"), [("no JSON", "is no JSON"), ("{}", "lacks machine, memory, peers, ratios, targets, threads")]
+    ("text", "sentence"), [("no JSON", "is not JSON"), ("{}", "lacks machine, memory, peers, ratios, targets, threads")]
 )
 def test_a_file_that_is_no_bench_is_refused(text: str, sentence: str, tmp_path: Path) -> None:
     measured = tmp_path / "bench.json"
@@ -86,13 +86,13 @@ def test_a_file_that_is_no_bench_is_refused(text: str, sentence: str, tmp_path: 
     assert "Traceback" not in told.output
 
 
-@pytest.mark.parametrize("text", ["nothing", f"{table.END}\n{table.BEGIN}", f"{table.BEGIN}\n{table.END}\n" * 2])
+@pytest.mark.parametrize("text", ["nothing", f"{END}\n{BEGIN}", f"{BEGIN}\n{END}\n" * 2])
 def test_a_readme_without_a_place_is_left_as_it_is(text: str, found: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     path.write_text(text, encoding="utf-8")
 
     with pytest.raises(BadData, match=r"README\.md has no place for the table"):
-        table.into_readme(found, path)
+        replace_section(path, "bench", table.markdown(found))
     assert path.read_text(encoding="utf-8") == text
 
 

@@ -87,4 +87,4 @@ def test_films_come_from_one_place(small: Path, tmp_path: Path) -> None:
         told = _atlas(small, "one", *given, "--out", tmp_path / "atlas")
 
         assert told.exit_code == 1
-        assert "give --data DIR, or --phantoms N, and not both" in told.output
+        assert "give either --data DIR or --phantoms N" in told.output

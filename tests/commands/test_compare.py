@@ -71,7 +71,7 @@ def test_people_get_the_films_by_disagreement_sentences_and_figures(folder: Path
     assert told.stdout.startswith("first against second, grad-cam, on covid, pneumonia, normal\n")
     assert "bad.png: not compared: " in told.stdout
     assert "3 films of 3 patients\n" in told.stdout
-    for words in ("Cohen's kappa", "overlap of the hottest 10 %", "do not find the same"):
+    for words in ("Cohen's kappa", "overlap of the hottest 10 %", "different top finding"):
         assert words in told.stdout
     assert "McNemar" not in told.stdout  # nobody says what is true
     table = told.stdout.split("\n\n")[1].splitlines()[1:]
@@ -124,7 +124,7 @@ def test_the_csv_has_a_line_for_each_film_and_is_never_overwritten(folder: Path,
     before = out.read_bytes()
     refused = run(folder, film, *PAIR, "--csv", out)
     assert (refused.exit_code, out.read_bytes()) == (1, before)
-    assert "out.csv is there already and is not overwritten" in refused.stderr
+    assert "out.csv exists and is not overwritten" in refused.stderr
     assert run(folder, film, *PAIR, "--csv", out, "--finding", "covid", "--force").exit_code == 0
     assert out.read_bytes() != before
 
@@ -142,7 +142,7 @@ def test_boards_are_written_and_others_content_stays(folder: Path, films: Path, 
     board.write_bytes(b"something else")
     refused = run(folder, *command)
     assert refused.exit_code == 1
-    assert "is there with other content. Choose another --out" in refused.stderr
+    assert "exists with different content. Choose another --out" in refused.stderr
     assert board.read_bytes() == b"something else"
     assert run(folder, *command, "--force").exit_code == 0
     assert board.read_bytes() == before
@@ -162,20 +162,20 @@ def test_three_networks_are_read_together(folder: Path, films: Path) -> None:
     told = run(folder, films / "film 0.png", *PAIR, "--checkpoint", "third", "--top", "0")
 
     assert told.exit_code == 0, told.output
-    assert "not all find the same" in told.stdout
+    assert "different top finding" in told.stdout
     assert [line for line in told.stdout.splitlines() if line.startswith("second and third")]
 
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (("--checkpoint", "first"), "It takes two networks or more: give --checkpoint NAME twice."),
+        (("--checkpoint", "first"), "A comparison needs two or more models: give --checkpoint NAME twice."),
         (("--checkpoint", "first", "--checkpoint", "first"), "name each one once"),
         (("--checkpoint", "first", "--checkpoint", "nobody"), "There is no checkpoint named 'nobody'."),
         ((*PAIR, "--method", "gradcam"), "Did you mean 'grad-cam'?"),
         ((*PAIR, "--finding", "gout"), "There is no finding common to all checkpoints named 'gout'."),
         ((*PAIR, "--layer", "stage 9"), "There is no layer of small-cnn named 'stage 9'."),
-        ((*PAIR, "--split", "test"), "is no table and has no splits"),
+        ((*PAIR, "--split", "test"), "is not a table and has no splits"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(folder: Path, films: Path, given: tuple[str, ...], sentence: str) -> None:

@@ -53,7 +53,7 @@ def test_people_get_a_table(weights: Path, films: Path) -> None:
 
     assert told.exit_code == 0, told.output
     assert "untrained, 20 films" in told.stdout
-    assert "what really changes" in told.stdout
+    assert "measured change" in told.stdout
     assert "Side marker" in told.stdout
 
 
@@ -80,7 +80,7 @@ def test_the_figures_are_a_table_for_other_programs(classifier: Classifier, film
         (("--phantoms", 20, "--concept", "pacemakr"), "no concept named 'pacemakr'. Did you mean 'pacemaker'?"),
         (("--phantoms", 4, "--concept", "rotated"), "4 drawn phantoms: 4 films, but the test takes 20 or more."),
         (("--phantoms", 20, "--stage", "stage 5"), "no layer of densenet121 named 'stage 5'"),
-        ((), "Give one of them."),
+        ((), "give either --data DIR or --phantoms N."),
     ],
 )
 def test_bad_questions_are_told_in_one_sentence(weights: Path, given: tuple[object, ...], sentence: str) -> None:
@@ -112,7 +112,7 @@ def test_a_picture_of_parts_replaces_no_other_file(weights: Path, films: Path, t
 
     assert told.exit_code == 1
     assert "of how the maps vary" in told.stdout  # what was computed is told all the same
-    assert "is there with other content; nothing was written" in told.stderr
+    assert "exists with different content; nothing was written" in told.stderr
     assert out.read_bytes() == b"mine"
 
 

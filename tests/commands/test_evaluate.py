@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from core.__main__ import cli
-from core.commands.figures import weighed
+from core.commands.evaluation_report import estimate_cell
 from core.models.architecture import architectures
 from core.models.checkpoint import input_card, write
 from core.models.findings import CHESTXRAY14
@@ -31,17 +31,17 @@ def test_people_get_tables(weights: Path, manifest: Path) -> None:
 
     assert told.exit_code == 0, told.output
     assert told.stdout.startswith("untrained on 12 films of 6 patients, split test\n")
-    assert "Leakage: 12 films compared with one another and with 4 of other splits; identical files: 0" in told.stdout
+    assert "Leakage: 12 films compared with each other and with 4 of other splits; identical files: 0" in told.stdout
     assert "balanced accuracy" in told.stdout
     assert "Grad-CAM heat" in told.stdout
-    assert "label, then said:" in told.stdout
+    assert "label \\ predicted" in told.stdout
     assert "Adults (known age 18 and over)" in told.stdout
 
 
 def test_below_fifty_films_the_interval_comes_first() -> None:
-    assert weighed({"value": 0.8, "low": 0.6, "high": 0.9, "n": 49}) == "0.600 to 0.900 (0.800)"
-    assert weighed({"value": 0.8, "low": 0.6, "high": 0.9, "n": 50}) == "0.800 (0.600 to 0.900)"
-    assert weighed({"value": None, "low": None, "high": None, "n": 0}) == "-"
+    assert estimate_cell({"value": 0.8, "low": 0.6, "high": 0.9, "n": 49}) == "0.600 to 0.900 (0.800)"
+    assert estimate_cell({"value": 0.8, "low": 0.6, "high": 0.9, "n": 50}) == "0.800 (0.600 to 0.900)"
+    assert estimate_cell({"value": None, "low": None, "high": None, "n": 0}) == "-"
 
 
 def test_json_is_one_line_with_stable_keys(weights: Path, manifest: Path) -> None:

@@ -94,7 +94,7 @@ def test_the_same_again_changes_nothing_and_other_content_is_not_replaced_unaske
 
     refused = explain(weights, *command, "--opacity", "0.9")
     assert refused.exit_code == 1
-    assert f"{overlay} is there with other content" in json.loads(refused.stdout)["error"]
+    assert f"{overlay} exists with different content" in json.loads(refused.stdout)["error"]
     assert overlay.read_bytes() == before
 
     assert explain(weights, *command, "--opacity", "0.9", "--force").exit_code == 0
@@ -273,4 +273,4 @@ def test_a_folder_that_cannot_be_made_is_refused_before_any_map_is(weights: Path
     told = explain(weights, str(film), "--out", str(film / "maps"))
 
     assert told.exit_code == 1
-    assert told.output == f"Error: {film / 'maps'} cannot be written ({film} is no folder). Give another --out.\n"
+    assert told.output == f"Error: {film / 'maps'} cannot be written ({film} is not a folder). Give another --out.\n"

@@ -28,7 +28,7 @@ def shape(path: str, radiograph: Radiograph) -> Iterator[files.Record]:
     yield {"path": path, "height": radiograph.pixels.shape[0]}
 
 
-def test_a_folder_is_walked_in_order_and_what_is_no_film_is_passed_over(
+def test_a_folder_is_walked_in_order_and_other_files_are_skipped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wanted = [film(tmp_path / name) for name in ("b.png", "a/2.png", "a/1", "a/b/c.png")]
@@ -36,26 +36,26 @@ def test_a_folder_is_walked_in_order_and_what_is_no_film_is_passed_over(
     film(tmp_path / ".git" / "film.png")
     (tmp_path / "notes.csv").write_text("id,label\n")
 
-    assert files.paths([str(tmp_path)]) == [wanted[0], wanted[2], wanted[1], wanted[3]]
-    assert capsys.readouterr().err == "1 file passed over: no picture, no DICOM.\n"
+    assert files.film_paths([str(tmp_path)]) == [wanted[0], wanted[2], wanted[1], wanted[3]]
+    assert capsys.readouterr().err == "Skipped 1 file: not a picture or DICOM.\n"
 
 
-def test_a_file_in_a_folder_that_claims_to_be_a_film_is_not_passed_over(tmp_path: Path) -> None:
+def test_a_file_in_a_folder_with_the_ending_of_a_film_is_not_skipped(tmp_path: Path) -> None:
     (tmp_path / "empty.PNG").write_bytes(b"")
 
-    assert files.paths([str(tmp_path)]) == [str(tmp_path / "empty.PNG")]
+    assert files.film_paths([str(tmp_path)]) == [str(tmp_path / "empty.PNG")]
 
 
-def test_a_file_given_by_name_is_always_taken(tmp_path: Path) -> None:
-    assert files.paths(["missing.txt", "-"]) == ["missing.txt", "-"]
+def test_a_file_named_directly_is_never_skipped(tmp_path: Path) -> None:
+    assert files.film_paths(["missing.txt", "-"]) == ["missing.txt", "-"]
 
 
-def test_a_folder_without_films_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_films_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="There is no radiograph in"):
-        files.paths([str(tmp_path)])
+        files.film_paths([str(tmp_path)])
 
 
-def test_a_bad_file_is_told_in_its_place_and_the_others_go_on(
+def test_a_bad_file_is_reported_in_its_place_and_the_others_continue(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "text.png").write_text("not a film")
@@ -108,9 +108,9 @@ def test_a_folder_that_can_be_written_is_not_refused(tmp_path: Path, monkeypatch
 
 def test_what_can_never_be_written_is_refused_at_once(tmp_path: Path) -> None:
     inside = Path(film(tmp_path / "film.png")) / "new"
-    with pytest.raises(BadData, match=r"cannot be written \(.*film\.png is no folder\)\. Give another --out\."):
+    with pytest.raises(BadData, match=r"cannot be written \(.*film\.png is not a folder\)\. Give another --out\."):
         files.refuse_out(inside / "units")
-    with pytest.raises(BadData, match=r"film\.png is no folder"):
+    with pytest.raises(BadData, match=r"film\.png is not a folder"):
         files.refuse_out(inside / "parts.png", picture=True)
     with pytest.raises(BadSetting, match=r"is a PNG file, but --out is parts\.txt\. Give a name that ends in \.png\."):
         files.refuse_out(tmp_path / "parts.txt", picture=True)

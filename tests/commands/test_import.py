@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from core.__main__ import cli
-from core.commands.importing import told
+from core.commands.import_checkpoint import polarity_text
 from core.estimate import Estimate
 from core.evaluate import polarity as judging
 from core.evaluate.polarity import Polarity
@@ -49,10 +49,10 @@ def test_what_was_found_is_told_and_nothing_is_kept_without_a_name(file: Path, h
     for line in (
         "network      MobileNet-V3, small, 3 channels, 2 scores",
         "findings     finding 1, finding 2",
-        "stripped     state_dict, net",
-        "left over    net.loss.weight",
+        "removed      state_dict, net",
+        "not used     net.loss.weight",
         "grey values  imagenet: ",
-        "Nothing is kept yet. Add --name best",
+        "Not saved yet. Add --name best",
     ):
         assert line in told.stdout
     assert not home.exists()
@@ -111,12 +111,12 @@ def test_what_labelled_films_say_is_told_with_the_options_that_take_it_over() ->
         normalisation="unit",
     )
 
-    assert told(judged) == [
+    assert polarity_text(judged) == [
         "  On 12 films of 6 patients, area under the ROC curve: Lung Opacity 0.20 (0.10–0.30, 5 of 12",
         "  films).",
         "  ! The findings look swapped.",
-        "  To take that order: --findings 'normal,Lung Opacity'",
-        "  To take those grey values: --normalisation unit",
+        "  To use that order: --findings 'normal,Lung Opacity'",
+        "  To use those grey values: --normalisation unit",
     ]
 
 

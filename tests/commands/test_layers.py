@@ -18,7 +18,7 @@ def test_the_plan_is_a_row_a_stage(weights: Path) -> None:
 
     assert told.exit_code == 0, told.output
     lines = told.stdout.splitlines()
-    assert lines[0] == "untrained: 6,950,659 parameters, films of 64 px"
+    assert lines[0] == "untrained: 6,950,659 parameters, input of 64 px"
     assert [line.split("  ")[0] for line in lines[3:]] == ["stem", "stage 1", "stage 2", "stage 3", "stage 4", "head"]
     assert "2071 × 2071" in lines[7]
     assert "the whole film" in lines[8]

@@ -71,7 +71,7 @@ def test_units_have_files_of_their_own_and_files_in_the_way_stay(small: Path, tm
     assert told.exit_code == 1
     assert json.loads(told.stdout)["mean"] > 0  # what was computed is told all the same
     assert json.loads(told.stdout)["files"] == []
-    assert "is there with other content; nothing was written" in told.stderr
+    assert "exists with different content; nothing was written" in told.stderr
     assert Path(written[0][-1]).read_bytes() == b"mine"
 
 
@@ -94,8 +94,8 @@ def test_people_get_sentences(small: Path, film: Path) -> None:
 
     assert told.exit_code == 0, told.output
     assert told.stdout.startswith("Unit 5 of stage 2, one\nOn film.png: mean ")
-    assert re.search(r"Over 12 drawn phantoms: mean \S+; greatest answer of a film \S+ to \S+\.\n", told.stdout)
-    assert "Units like it: stage " in told.stdout
+    assert re.search(r"Over 12 drawn phantoms: mean \S+; maximum per film \S+ to \S+\.\n", told.stdout)
+    assert "Similar units: stage " in told.stdout
     assert "2 steps, from a drawn mean chest, and near it" in told.stdout
 
 
@@ -115,14 +115,14 @@ def test_the_preferred_picture_is_made_where_it_is_kept_or_asked_for(small: Path
 def test_the_help_names_the_usual_steps() -> None:
     told = " ".join(CliRunner().invoke(cli, ["layers", "unit", "--help"]).output.split())
 
-    assert f"{STEPS['free']} by the free prior, {STEPS['chest']} by that of a chest; none without --out" in told
+    assert f"{STEPS['free']} with the free prior, {STEPS['chest']} with the chest prior; 0 without --out" in told
 
 
 def test_without_an_atlas_the_rest_is_told(small: Path) -> None:
     told = _unit(small, "other", "--channel", 0, "--steps", 0)
 
     assert told.exit_code == 0, told.output
-    assert "There is no atlas of this network. Build one" in told.stdout
+    assert "There is no atlas for this model. Build one" in told.stdout
 
 
 @pytest.mark.parametrize(

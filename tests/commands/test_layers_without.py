@@ -52,9 +52,9 @@ def test_typed_units_and_the_outside_of_the_lungs_can_be_off_at_once(weights: Pa
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ((), "Nothing is to be switched off"),
-        (("--units", " , "), "Nothing is to be switched off"),
-        (("--units", "3", "--top", "2"), "both name units"),
+        ((), "No units are named"),
+        (("--units", " , "), "No units are named"),
+        (("--units", "3", "--top", "2"), "Give either --units or --top"),
         (("--units", "1024"), "has channels 0 to 1023"),
         (("--units", "x"), "'x' is no channel"),
         (("--top", "2000"), "2000 were asked for"),
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(weights: Path, film: Path
         told = _layers(weights, given[0], film, *given[1:])
 
         assert told.exit_code == 1
-        assert f"cannot be written ({film} is no folder)" in told.output
+        assert f"cannot be written ({film} is not a folder)" in told.output
         assert len(told.output.splitlines()) == 1
 
 
@@ -169,7 +169,7 @@ def test_probes_of_phantoms_are_not_asked_about_a_film_that_is_none(weights: Pat
 def test_probes_need_labels(weights: Path, film: Path, tmp_path: Path) -> None:
     for given, sentence in (
         (("--data", tmp_path), "has no table, and films without labels teach nothing"),
-        (("--data", tmp_path, "--phantoms", 3), "Give one of them"),
+        (("--data", tmp_path, "--phantoms", 3), "give either --data or --phantoms"),
         (("--phantoms", 1), "5 films with a finding and 5 without"),
     ):
         told = _layers(weights, "stages", film, *given)

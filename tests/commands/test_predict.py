@@ -73,7 +73,7 @@ def test_people_get_a_table_with_warnings_below_the_film(weights: Path, film: Pa
     told = predict(weights, str(film), str(small), str(tmp_path / "none.png"))
 
     lines = told.stdout.splitlines()
-    assert lines[0].split() == ["file", "likeliest", "covid", "pneumonia", "normal"]
+    assert lines[0].split() == ["file", "most", "likely", "covid", "pneumonia", "normal"]
     assert len(lines[1]) == len(lines[0])
     assert any(line.startswith("    ! ") for line in lines[2:])
     assert "not read: There is no file" in lines[-1]

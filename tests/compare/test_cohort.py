@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from core.commands.comparison import told
+from core.commands.comparison_report import text
 from core.compare.cohort import Case, apart, cases, compare, gather, read
 from core.compare.figures import without_interval
 from core.compare.panel import answers, panel
@@ -348,6 +348,6 @@ def test_networks_that_agree_on_all_films_have_a_kappa_and_no_interval() -> None
     assert without_interval(other.kappa) == ""  # C says the opposite, and how often chance does hangs on the films
     assert without_interval(Estimate(0, math.nan, math.nan, 12)) == "no interval can be had"
     assert found.figures.fleiss is not None
-    [kappa, *_] = [line for line in told(found, 0).splitlines() if line.startswith("Cohen's kappa")]
+    [kappa, *_] = [line for line in text(found, 0).splitlines() if line.startswith("Cohen's kappa")]
     assert "1.000 (all agree; no interval can be had)" in kappa
     assert without_interval(Estimate(0.5, 0.2, 0.8, 12)) == ""

@@ -1,4 +1,4 @@
-"""`layers without`: what a network says of one film without some of its units."""
+"""`layers without`: the prediction and map of one film with some units switched off."""
 
 from functools import partial
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.commands import files, maps, options
+from core.commands import files, map_files, options
+from core.commands.registry import command
 from core.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -15,37 +16,43 @@ if TYPE_CHECKING:
     from core.types import Radiograph
 
 
-@click.command("without")
+@command("layers without", short_help="Switch units off for one film.")
 @click.argument("film", metavar="FILM")
 @options.checkpoint
 @options.weights
-@click.option("--stage", metavar="NAME", help="Whose units.  [default: the last]")
-@click.option("--units", metavar="NUMBERS", help='These are switched off: "3, 7, 10-19".')
-@click.option("--top", type=click.IntRange(1), metavar="N", help="The first N for the finding are.")
+@click.option("--stage", metavar="NAME", help="Stage of the units.  [default: the last]")
+@click.option("--units", metavar="NUMBERS", help='Units to switch off: "3, 7, 10-19".')
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Switch off the top N units for the finding.")
 @click.option(
     "--by",
     type=click.Choice(["relevance", "activation", "random"]),
     default="relevance",
     show_default=True,
-    help="The order of --top.",
+    help="Ranking for --top.",
 )
-@click.option("--outside", is_flag=True, help="All that lies outside the lungs is, in every unit of the stage.")
+@click.option("--outside", is_flag=True, help="Switch off everything outside the lungs, in every unit of the stage.")
 @click.option(
-    "--fill", type=click.Choice(["zero", "mean"]), default="zero", show_default=True, help="What stands in their place."
+    "--fill",
+    type=click.Choice(["zero", "mean"]),
+    default="zero",
+    show_default=True,
+    help="Value that replaces the units.",
 )
 @click.option(
     "--atlas",
     type=click.Path(exists=True, path_type=Path),
     metavar="DIR",
-    help="Where --fill mean takes the units' means from.  [default: from this film]",
+    help="Atlas with the means for --fill mean.  [default: the means over this film]",
 )
-@click.option("--finding", metavar="NAME", help="What --top and the maps are of.  [default: the likeliest]")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Of --by random.")
+@click.option("--finding", metavar="NAME", help="Finding for --top and the maps.  [default: the most likely one]")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed for --by random.")
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Grad-CAM with and without, as PNG."
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder for Grad-CAM with and without the units, as PNG.",
 )
 @options.as_json
-@options.told
 def without(
     film: str,
     checkpoint: str | None,
@@ -62,7 +69,7 @@ def without(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """What a network says of a film with and without some units of a stage, and where it looks then.
+    """The prediction for a film with and without some units of a stage, and the Grad-CAM maps of both.
 
     \b
     Examples:
@@ -81,10 +88,10 @@ def without(
     usual = atlases.read(atlas, card).usual if atlas else None
     radiograph = files.read_film(film)
     finding = finding or leading(classifier.predict(radiograph), card)
-    place_of(card.findings, finding)  # or it is refused at once
+    place_of(card.findings, finding)  # refuses an unknown finding at once
     switched = _switched(classifier, radiograph, finding, stage, units, top, by, seed, outside=outside, fill=fill)
-    found = without_of(classifier, radiograph, switched, usual=usual)
-    made = _pictures(out, film, classifier, radiograph, switched, finding, usual) if out else {}
+    result = without_of(classifier, radiograph, switched, usual=usual)
+    pictures = _pictures(out, film, classifier, radiograph, switched, finding, usual) if out else {}
     record = {
         "path": film,
         "checkpoint": card.name,
@@ -92,11 +99,11 @@ def without(
         "units": [list(unit) for unit in switched.units],
         "outside": list(switched.outside),
         "fill": fill,
-        "findings": {each.finding: _record(each) for each in changes(found)},
-        "told": found.told,
-        "sentence": sentence(found, switched, finding, card),
+        "findings": {each.finding: _record(each) for each in changes(result)},
+        "told": result.told,
+        "sentence": sentence(result, switched, finding, card),
     }
-    files.hand_over(record, made, show=None if as_json else partial(_told, found=found))
+    files.finish(record, pictures, show=None if as_json else partial(_text, result=result))
 
 
 def _switched(
@@ -112,24 +119,24 @@ def _switched(
     outside: bool,
     fill: Any,
 ) -> "Switched":
-    """What the options name. Raises: BadSetting where they name nothing."""
+    """The units that the options name. Raises: BadSetting if they name none."""
     from core.layers.activations import activations, search
     from core.layers.switch import Switched
     from core.layers.switch import top as top_of
 
     if (units is None and top is None and not outside) or (units is not None and not units.strip(" ,;")):
-        raise BadSetting('Nothing is to be switched off. Name it: --units "3, 7, 10-19", --top 20, or --outside.')
+        raise BadSetting('No units are named. Give --units "3, 7, 10-19", --top 20, or --outside.')
     if units is not None and top is not None:
-        raise BadSetting("--units and --top both name units. Give one of them.")
+        raise BadSetting("Give either --units or --top.")
     with classifier.alone() as network:
         stage = stage or network.last_stage
     chosen: tuple[tuple[str, int], ...] = ()
     if units is not None or top is not None:
-        found = activations(classifier, radiograph, stage, findings=[finding])
+        units_of_stage = activations(classifier, radiograph, stage, findings=[finding])
         if top is not None:
-            chosen = top_of(found, finding, top, by=by, seed=seed)
+            chosen = top_of(units_of_stage, finding, top, by=by, seed=seed)
         else:
-            chosen = tuple((stage, channel) for channel in search(units or "", len(found.maps)))
+            chosen = tuple((stage, channel) for channel in search(units or "", len(units_of_stage.maps)))
     return Switched(chosen, (stage,) if outside else (), fill)
 
 
@@ -142,7 +149,7 @@ def _pictures(
     finding: str,
     usual: Any,
 ) -> dict[Path, bytes]:
-    """Overlays with and without the units, in colours of one scale."""
+    """Overlays with and without the units, on a common colour scale."""
     from core.explain.export import overlay_png
     from core.explain.run import Request, explain_many
     from core.layers.switch import without as without_of
@@ -153,7 +160,7 @@ def _pictures(
     (after,) = without_of(classifier, radiograph, switched, [request], usual=usual).explanations
     scale = common_end([before, after])
     return {
-        out / f"{maps.stem(film, map_)}.{name}.png": overlay_png(radiograph, map_, scale=scale)
+        out / f"{map_files.stem(film, map_)}.{name}.png": overlay_png(radiograph, map_, scale=scale)
         for name, map_ in (("with", before), ("without", after))
     }
 
@@ -167,7 +174,7 @@ def _record(change: Any) -> dict[str, float]:
     }
 
 
-def _told(record: dict[str, Any], found: "Without") -> str:
+def _text(record: dict[str, Any], result: "Without") -> str:
     rows = [["", "with", "without", "points", "logit"]]
     for finding, each in record["findings"].items():
         rows.append(
@@ -179,5 +186,5 @@ def _told(record: dict[str, Any], found: "Without") -> str:
                 f"{each['logit']:+.2f}",
             ]
         )
-    parts = [record["sentence"], found.told, options.table(rows), "\n".join(record["written"])]
+    parts = [record["sentence"], result.told, options.table(rows), "\n".join(record["written"])]
     return "\n\n".join(part for part in parts if part)

@@ -1,6 +1,6 @@
-"""Settings of methods as options: `--steps 64` is `--setting steps=64`, for whichever method has `steps`.
+"""Settings of methods as options: `--steps 64` is `--setting steps=64`, for every chosen method that has `steps`.
 
-They are read when the command runs, and not declared to click: that would load every method for `--help`.
+They are parsed when the command runs and not declared to click, which would load every method for `--help`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 Entered = dict[str, str]  # setting -> value as it was typed
 
 
-def parted(
-    given: Sequence[str], pairs: Sequence[str], chosen: "Sequence[Method]", own: Sequence[str]
+def split(
+    arguments: Sequence[str], pairs: Sequence[str], chosen: "Sequence[Method]", own: Sequence[str]
 ) -> tuple[tuple[str, ...], Entered]:
-    """The files among what was given, and the settings: options that click does not know, and NAME=VALUE pairs.
+    """The files among the arguments, and the settings: options that click does not know, and NAME=VALUE pairs.
 
     own:    the command's own options, for the hint where one is misspelt.
     Raises: UnknownName for an option that is neither; BadSetting for one without its value.
     """
     known = {setting.name: setting for method in chosen for setting in method.settings}
     files: list[str] = []
-    found = _pairs(pairs)
-    for name in found:
+    entered = _pairs(pairs)
+    for name in entered:
         if name not in known:
             raise unknown(f"setting of {_names(chosen)}", name, list(known))
-    tokens = list(given)
+    tokens = list(arguments)
     while tokens:
         token = tokens.pop(0)
         if not token.startswith("-") or token == "-":
@@ -41,24 +41,24 @@ def parted(
         flag, equals, value = token.partition("=")
         name = flag.removeprefix("--").replace("-", "_")
         if name.startswith("no_") and name[3:] in known and known[name[3:]].kind is bool and not equals:
-            found[name[3:]] = "false"
+            entered[name[3:]] = "false"
         elif not flag.startswith("--") or name not in known:
-            raise _strange(flag, chosen, own, list(known))
+            raise _unknown_option(flag, chosen, own, list(known))
         elif equals:
-            found[name] = value
+            entered[name] = value
         elif known[name].kind is bool:
-            found[name] = "true"
+            entered[name] = "true"
         elif tokens:
-            found[name] = tokens.pop(0)
+            entered[name] = tokens.pop(0)
         else:
             raise BadSetting(f"{flag} needs a value: {known[name].meaning} ({span(known[name])}).")
     if not files:
         raise click.UsageError("Missing argument 'FILE...'.")
-    return tuple(files), found
+    return tuple(files), entered
 
 
 def of(method: "Method", entered: Mapping[str, str]) -> Entered:
-    """Those that the method has."""
+    """The entered settings that the method has."""
     return {setting.name: entered[setting.name] for setting in method.settings if setting.name in entered}
 
 
@@ -71,7 +71,7 @@ def flag(setting: "Setting") -> str:
 
 
 def span(setting: "Setting") -> str:
-    """What it may be: "8 to 200", "black, mean", "on or off"."""
+    """The values it may have: "8 to 200", "black, mean", "on or off"."""
     from core.explain.method import plain
 
     if setting.choices:
@@ -79,15 +79,15 @@ def span(setting: "Setting") -> str:
     return "on or off" if setting.kind is bool else f"{plain(setting.low or 0)} to {plain(setting.high or 0)}"
 
 
-def _pairs(given: Sequence[str]) -> Entered:
-    parts = [entry.partition("=") for entry in given]
-    for entry, (name, equals, _) in zip(given, parts, strict=True):
+def _pairs(pairs: Sequence[str]) -> Entered:
+    parts = [entry.partition("=") for entry in pairs]
+    for entry, (name, equals, _) in zip(pairs, parts, strict=True):
         if not (name and equals):
             raise BadSetting(f"--setting is {entry!r}; it must be NAME=VALUE, as in steps=64.")
     return {name.strip(): value.strip() for name, _, value in parts}
 
 
-def _strange(flag: str, chosen: "Sequence[Method]", own: Sequence[str], known: Sequence[str]) -> UnknownName:
+def _unknown_option(flag: str, chosen: "Sequence[Method]", own: Sequence[str], known: Sequence[str]) -> UnknownName:
     flags = ["--" + name.replace("_", "-") for name in known]
     nearest = get_close_matches(flag, [*own, *flags], n=1)
     hint = f" Did you mean {nearest[0]}?" if nearest else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from core.__main__ import cli
-from core.commands.settings import flag
+from core.commands.method_settings import flag
 from core.explain.method import by_family, methods
 from core.models.checkpoint import complete, read_card
 

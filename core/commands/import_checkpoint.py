@@ -1,4 +1,4 @@
-"""`import`: a checkpoint that somebody else trained, looked into without running it, and kept."""
+"""`import`: inspect a checkpoint that somebody else trained, without running it, and add it to your own."""
 
 import shlex
 import textwrap
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from core.commands import options
+from core.commands.registry import command
 
 if TYPE_CHECKING:
     from core.evaluate.polarity import Polarity
@@ -17,26 +18,37 @@ if TYPE_CHECKING:
 _WIDE = 96  # characters
 
 
-@click.command("import", short_help="Bring a checkpoint that others trained.")
+@command("import", short_help="Import a checkpoint that others trained.")
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--name", metavar="NAME", help="Keep it under this name; without it, only what was found is shown.")
-@click.option("--findings", metavar="A,B,...", help="One for each score, in order; or a set: chestxray14, chexpert14.")
-@click.option("--multi-label/--single-label", default=None, help="Several findings a film (sigmoid), or one (softmax).")
-@click.option("--size", type=int, metavar="PX", help="Side of the square that it is fed.")
-@click.option("--normalisation", metavar="NAME", help="Grey values: imagenet, unit, signed, xrayvision, bytes or film.")
-@click.option("--square", type=click.Choice(["stretch", "pad", "crop"]), help="How a film becomes one.")
+@click.option("--name", metavar="NAME", help="Save it under this name; without it, the file is only inspected.")
 @click.option(
-    "--channels", type=click.Choice(["1", "3"]), help="Refuse the file if its first layer takes another number."
+    "--findings", metavar="A,B,...", help="One finding per output, in order; or a set: chestxray14, chexpert14."
+)
+@click.option(
+    "--multi-label/--single-label",
+    default=None,
+    help="Any number of findings per film (sigmoid), or exactly one (softmax).",
+)
+@click.option("--size", type=int, metavar="PX", help="Input size: side of the square.")
+@click.option(
+    "--normalisation",
+    metavar="NAME",
+    help="Normalisation of grey values: imagenet, unit, signed, xrayvision, bytes or film.",
+)
+@click.option("--square", type=click.Choice(["stretch", "pad", "crop"]), help="How a film is made square.")
+@click.option(
+    "--channels",
+    type=click.Choice(["1", "3"]),
+    help="Refuse the file if its first layer expects another number of channels.",
 )
 @click.option(
     "--examples",
     type=click.Path(path_type=Path),
     metavar="MANIFEST.csv",
-    help="Labelled films that test findings, grey values and polarity; a folder with cxr.csv will do.",
+    help="Labelled films to check findings, grey values and polarity with; or a folder with cxr.csv.",
 )
 @options.as_json
-@options.told
-def importing(
+def import_checkpoint(
     path: Path,
     name: str | None,
     findings: str | None,
@@ -48,13 +60,14 @@ def importing(
     examples: Path | None,
     as_json: bool,
 ) -> None:
-    """Look into a checkpoint that somebody else trained, and keep it with --name.
+    """Inspect a checkpoint that somebody else trained, and save it with --name.
 
-    FILE is .safetensors, or a .pt, .pth or .ckpt of torch.save that holds a state_dict, plain or as training programs
-    keep it. Nothing in it is run: a file that would is refused with what it wanted to run. The network is told by the
-    names and shapes of its layers (torchvision's families, TorchXRayVision, CheXNet); what does not stand in the file
-    is proposed, and corrected by the options. Kept are your own checkpoints in the folder that LIGHTBOX_HOME names, or
-    where the system has programs keep what is a user's; `models --rename` and `models --remove` change them.
+    FILE is .safetensors, or a .pt, .pth or .ckpt file of torch.save that holds a state_dict, plain or as training
+    programs store it. No code in it is run: a file that contains code is refused, and the message names that code. The
+    network is recognised by the names and shapes of its layers (torchvision's families, TorchXRayVision, CheXNet).
+    Anything not stored in the file is proposed, and the options correct it. Your own checkpoints are stored in the
+    folder named by LIGHTBOX_HOME, or in the system's folder for user data; `models --rename` and `models --remove`
+    change them.
 
     \b
     Examples:
@@ -82,17 +95,17 @@ def importing(
         click.echo(_found(found))
     judged = _judged(found, examples) if examples else None
     if judged and not as_json:
-        click.echo("\n".join(["", *told(judged)]))
+        click.echo("\n".join(["", *polarity_text(judged)]))
     if judged:
         found = replace(found, judged=tuple(judged.sentences))
     kept = library.save(found, name) if name else None
     if as_json:
         click.echo(options.line(_record(found, judged, name if kept else None)))
     elif kept:
-        click.echo(f"\nKept as {kept.name} in {library.folder()}. Nobody has evaluated it here yet:")
+        click.echo(f"\nSaved as {kept.name} in {library.folder()}. It has not been evaluated here yet:")
         click.echo(f"python -m core evaluate MANIFEST.csv --checkpoint {kept.name}")
     else:
-        click.echo(f"\nNothing is kept yet. Add --name {library.proposed(found.file)}, and what has to be corrected.")
+        click.echo(f"\nNot saved yet. Add --name {library.proposed(found.file)}, and options for anything to correct.")
 
 
 def _judged(found: "Found", examples: Path) -> "Polarity":
@@ -104,7 +117,7 @@ def _judged(found: "Found", examples: Path) -> "Polarity":
 
     rows = read(examples)
     classifier = Classifier(found.checkpoint("imported"), found.network())
-    with tqdm(desc="looking at labelled films", unit="film", disable=None) as bar:
+    with tqdm(desc="checking with labelled films", unit="film", disable=None) as bar:
 
         def tell(done: int, total: int) -> None:
             bar.total = total
@@ -118,18 +131,18 @@ def _found(found: "Found") -> str:
     from core.models.importers.normalisation import NORMALISATIONS
 
     squares = {"stretch": "stretched to a square", "pad": "padded to a square", "crop": "cropped to a square"}
-    grey = NORMALISATIONS[found.normalisation].title if found.normalisation in NORMALISATIONS else "its own"
+    grey = NORMALISATIONS[found.normalisation].title if found.normalisation in NORMALISATIONS else "as in the file"
     kept = f", {len(found.findings)} of them kept" if 0 < len(found.findings) < found.outputs else ""
     lines = [
         ("network", f"{found.title}, {_count(found.channels, 'channel')}, {_count(found.outputs, 'score')}{kept}"),
-        ("findings", ", ".join(found.findings) or "none: it knows no finding"),
-        ("", "made-up names: the file has none" if not found.named else ""),
-        ("answers", "" if not found.findings else "several a film, or none" if found.multi_label else "one a film"),
+        ("findings", ", ".join(found.findings) or "none"),
+        ("", "placeholder names: the file has none" if not found.named else ""),
+        ("labels", "" if not found.findings else "any number per film" if found.multi_label else "one per film"),
         ("film", f"{found.input.size} px, {squares[found.input.fit]}"),
         ("grey values", f"{found.normalisation}: {grey}"),
         ("thresholds", f"{_count(len(found.thresholds), 'operating point')} in the file" if found.thresholds else ""),
-        ("stripped", ", ".join(found.stripped)),
-        ("left over", _few(found.left_over)),
+        ("removed", ", ".join(found.stripped)),
+        ("not used", _few(found.left_over)),
         ("file", f"{KINDS[found.kind]}, SHA-256 {found.sha256[:16]}…"),
     ]
     shown = [
@@ -141,8 +154,8 @@ def _found(found: "Found") -> str:
     return "\n".join([f"{found.file}: {found.layout}", *shown, *notes])
 
 
-def told(judged: "Polarity") -> list[str]:
-    """The lines that say what labelled films said, and by which options that is taken over."""
+def polarity_text(judged: "Polarity") -> list[str]:
+    """The result of the check with labelled films, and the options that apply its suggestions."""
     marks = ["  ", *(["  ! "] * len(judged.warnings) or ["  "])]
     lines = [
         line
@@ -150,14 +163,14 @@ def told(judged: "Polarity") -> list[str]:
         for line in textwrap.wrap(sentence, _WIDE, initial_indent=mark, subsequent_indent=" " * len(mark))
     ]
     if judged.findings:
-        lines.append(f"  To take that order: --findings {shlex.quote(','.join(judged.findings))}")
+        lines.append(f"  To use that order: --findings {shlex.quote(','.join(judged.findings))}")
     if judged.normalisation:
-        lines.append(f"  To take those grey values: --normalisation {judged.normalisation}")
+        lines.append(f"  To use those grey values: --normalisation {judged.normalisation}")
     return lines
 
 
 def _record(found: "Found", judged: "Polarity | None", name: str | None) -> dict[str, Any]:
-    """name: under which it was kept; None where it was not."""
+    """name: the name it was saved under; None if it was not."""
     from core.models.checkpoint import card_json
 
     return {

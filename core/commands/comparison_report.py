@@ -1,12 +1,9 @@
-"""What came of comparing networks: tables for people, and a table of all films for programs."""
+"""A comparison of models as text: films, sentences, figures over all films."""
 
-import csv
-import io
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from core.commands import options
-from core.commands.figures import weighed
+from core.commands.evaluation_report import estimate_cell
 
 if TYPE_CHECKING:
     from core.compare.cohort import Comparison
@@ -20,65 +17,32 @@ _WORDS = 5  # films of which sentences are printed
 _MAPS = {"spearman": "rank correlation of the maps", "ssim": "SSIM", "overlap_10": "overlap of the hottest 10 %"}
 
 
-def told(found: "Comparison", top: int) -> str:
-    """The films, most disagreement first, sentences on the first few, then the figures over all."""
+def text(comparison: "Comparison", top: int) -> str:
+    """The films, most disagreement first; sentences on the first few; the figures over all films."""
     from core.models.findings import words
 
-    names, shown = found.panel.names, found.films[: top or None]
-    labelled = any(row.labels is not None for row in found.films)
-    head = [
-        "film",
-        "disagreement",
-        *(["label"] if labelled else []),
-        *names,
-        "map of",
-        "overlap",
-        "correlation",
-        "maxima apart",
-    ]
-    rows = [_row(found.panel, row, labelled) for row in shown]
-    left = (
-        f"{len(found.films) - len(shown)} more films differ less; --top 0 shows them." if shown != found.films else ""
+    names, films = comparison.panel.names, comparison.films[: top or None]
+    labelled = any(row.labels is not None for row in comparison.films)
+    head = ["film", "disagreement", *(["label"] if labelled else []), *names]
+    head += ["finding of the maps", "overlap", "correlation", "distance of maxima"]
+    rows = [_row(comparison.panel, row, labelled) for row in films]
+    rest = (
+        f"{len(comparison.films) - len(films)} more films differ less; --top 0 lists them."
+        if films != comparison.films
+        else ""
     )
-    sentences = [f"{_short(row.name)}: {row.words}" for row in shown[:_WORDS] if row.words]
-    refused = [f"{_short(each.name)}: not compared: {each.reason}" for each in found.refused]
+    sentences = [f"{_short(row.name)}: {row.words}" for row in films[:_WORDS] if row.words]
+    refused = [f"{_short(each.name)}: not compared: {each.reason}" for each in comparison.refused]
     parts = [
-        f"{' against '.join(names)}, {found.panel.method}, on {', '.join(map(words, found.panel.findings))}",
+        f"{' against '.join(names)}, {comparison.panel.method}, on {', '.join(map(words, comparison.panel.findings))}",
         options.table([head, *rows]) if rows else "",
-        left,
+        rest,
         *sentences,
         "\n".join(refused),
-        _figures(found),
-        *found.notes,
+        _figures(comparison),
+        *comparison.notes,
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def csv_of(found: "Comparison") -> str:
-    """A line for each film: what each network says, all probabilities, all figures of the maps of each pair."""
-    from core.compare.maps import Agreement
-
-    panel = found.panel
-    pairs = list(combinations(panel.names, 2))
-    figures = list(Agreement().figures())
-    out = io.StringIO()
-    table = csv.writer(out)
-    table.writerow(
-        ["film", "patient", "labels", "disagreement", "flips", "apart", "finding"]
-        + [f"{name} says" for name in panel.names]
-        + [f"{name} {finding}" for name in panel.names for finding in panel.findings]
-        + [f"{first} | {second} {figure}" for first, second in pairs for figure in figures]
-        + ["words"]
-    )
-    for row in found.films:
-        table.writerow(
-            [row.name, row.patient, "|".join(row.labels or ()), f"{row.score:.4f}", int(row.flips), f"{row.apart:.4f}"]
-            + [row.finding, *row.says]
-            + [f"{value:.6f}" for likely in row.probabilities for value in likely]
-            + [_cell(value) for each in row.agreements for value in each.figures().values()]
-            + [row.words]
-        )
-    return out.getvalue()
 
 
 def _row(panel: "Panel", row: "Compared", labelled: bool) -> list[str]:
@@ -99,23 +63,23 @@ def _row(panel: "Panel", row: "Compared", labelled: bool) -> list[str]:
 
 
 def _says(panel: "Panel", row: "Compared", index: int) -> str:
-    """ "covid 0.81"; no number for a finding that the others do not know; "nothing" where it finds nothing."""
+    """ "covid 0.81"; without a number for a finding that the others do not know; "none" where no finding is present."""
     from core.models.findings import words
 
-    said = row.says[index]
-    if said in panel.own[index]:
-        return f"{words(said)} {row.probabilities[index][panel.own[index].index(said)]:.2f}"
-    return words(said) or "nothing"
+    finding = row.says[index]
+    if finding in panel.own[index]:
+        return f"{words(finding)} {row.probabilities[index][panel.own[index].index(finding)]:.2f}"
+    return words(finding) or "none"
 
 
-def _figures(found: "Comparison") -> str:
-    if found.figures is None:
+def _figures(comparison: "Comparison") -> str:
+    if comparison.figures is None:
         return ""
-    whole = found.figures
+    whole = comparison.figures
     people = f"{whole.n} films of {whole.patients} patients"
     rows = [["", "value, 95 % interval", "n"]]
-    if len(found.panel.names) > 2:
-        rows.append(["not all find the same", weighed(whole.flips.card()), str(whole.n)])
+    if len(comparison.panel.names) > 2:
+        rows.append(["different top finding", estimate_cell(whole.flips.card()), str(whole.n)])
         if whole.fleiss:
             rows.append(["Fleiss' kappa", _kappa(whole.fleiss), str(whole.n)])
         rows += [[f"  of {finding}", _kappa(each), str(each.n)] for finding, each in whole.fleisses.items()]
@@ -125,8 +89,8 @@ def _figures(found: "Comparison") -> str:
 
 
 def _pair(pair: "Pair") -> str:
-    rows = [["value, 95 % interval", "n"], [weighed(pair.flips.card()), str(pair.flips.n)]]
-    names = [f"{pair.first} and {pair.second}", "do not find the same"]
+    rows = [["value, 95 % interval", "n"], [estimate_cell(pair.flips.card()), str(pair.flips.n)]]
+    names = [f"{pair.first} and {pair.second}", "different top finding"]
     kappas = {"Cohen's kappa": pair.kappa} if pair.kappa else {}
     kappas |= {f"  of {finding}": each for finding, each in pair.kappas.items()}
     maps = {title: pair.maps[name] for name, title in _MAPS.items()}
@@ -134,7 +98,7 @@ def _pair(pair: "Pair") -> str:
         maps["distance of the maxima, mm"] = pair.maps["distance_mm"]
     names += [*kappas, *maps]
     rows += [[_kappa(each), str(each.n)] for each in kappas.values()]
-    rows += [[weighed(each.card()), str(each.n)] for each in maps.values()]
+    rows += [[estimate_cell(each.card()), str(each.n)] for each in maps.values()]
     return "\n\n".join(
         part
         for part in (
@@ -147,17 +111,17 @@ def _pair(pair: "Pair") -> str:
 
 
 def _kappa(kappa: "Estimate") -> str:
-    """With its interval, or why there is none."""
+    """Kappa with its interval, or the reason why it has none."""
     from core.compare.figures import without_interval
 
-    why = without_interval(kappa)
-    return f"{kappa.value:.3f} ({why})" if why else weighed(kappa.card())
+    reason = without_interval(kappa)
+    return f"{kappa.value:.3f} ({reason})" if reason else estimate_cell(kappa.card())
 
 
 def _rights(pair: "Pair") -> str:
     if pair.right is None:
         return ""
-    rows = [["right", f"only {pair.first}", f"only {pair.second}", "McNemar p", "n"]]
+    rows = [["correct", f"only {pair.first}", f"only {pair.second}", "McNemar p", "n"]]
     for title, test in {"all findings": pair.right, **pair.rights}.items():
         rows.append([title, str(test.first_right), str(test.second_right), _p(test.p), str(test.n)])
     return options.table(rows)
@@ -166,15 +130,15 @@ def _rights(pair: "Pair") -> str:
 def _areas(pair: "Pair") -> str:
     if not pair.areas:
         return ""
-    rows = [["AUC", pair.first, pair.second, "difference", "DeLong p", "with", "n"]]
+    rows = [["AUC", pair.first, pair.second, "difference", "DeLong p", "positives", "n"]]
     for finding, test in pair.areas.items():
         difference = f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f})"
-        told = (
+        cells = (
             ["-", "-", test.reason, "-"]
             if test.reason
             else [f"{test.first:.3f}", f"{test.second:.3f}", difference, _p(test.p)]
         )
-        rows.append([finding, *told, str(test.positives), str(test.n)])
+        rows.append([finding, *cells, str(test.positives), str(test.n)])
     return options.table(rows)
 
 
@@ -188,10 +152,6 @@ def _share(value: float) -> str:
 
 def _px(value: float) -> str:
     return "-" if value != value else f"{value:.0f} px"
-
-
-def _cell(value: float) -> str:
-    return "" if value != value else f"{value:.6g}"
 
 
 def _short(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Maps on their way to files: progress while they are made, names, the two files of each, and the record of it."""
+"""Maps as files: progress, file names, the overlay and raw values of each map, and its record."""
 
 import re
 import sys
@@ -17,14 +17,14 @@ from core.errors import NoLungs, Stopped
 if TYPE_CHECKING:
     from core.types import Checkpoint, Explanation, Prediction, Radiograph
 
-    Maps = tuple[Prediction, tuple[Explanation, ...]]
+    Results = tuple[Prediction, tuple[Explanation, ...]]
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Where maps are written, and how their overlays look: as in `core.overlay.overlay`.
+    """The folder that maps are written to, and how their overlays look (as in `core.overlay.overlay`).
 
-    force: whether a file with other content is replaced.
+    force: whether a file with different content is overwritten.
     """
 
     out: Path
@@ -38,13 +38,16 @@ class Folder:
         path: str,
         radiograph: "Radiograph",
         checkpoint: "Checkpoint",
-        made: "Maps",
+        results: "Results",
         ends: Mapping[str, float],
     ) -> Iterator[Record]:
-        """Overlay and raw values of each map, and a record of it. `ends`: unit -> value at the end of its colours."""
+        """Writes overlay and raw values of each map; gives its record.
+
+        ends: unit -> value at the end of the colours.
+        """
         from core.explain.export import map_npz, overlay_png
 
-        said, maps = made
+        prediction, maps = results
         for map_ in maps:
             end = ends.get(map_.unit)
             overlay = overlay_png(
@@ -53,41 +56,41 @@ class Folder:
             name = stem(path, map_)
             written = {
                 self.out / f"{name}.png": overlay,
-                self.out / f"{name}.npz": map_npz(radiograph, map_, checkpoint, said),
+                self.out / f"{name}.npz": map_npz(radiograph, map_, checkpoint, prediction),
             }
-            in_the_way = [] if self.force else [str(file) for file, data in written.items() if _differs(file, data)]
-            if in_the_way:
-                hint = "Choose another --out, or replace it with --force."
-                yield {"path": path, "error": f"{in_the_way[0]} is there with other content. {hint}"}
+            conflicts = [] if self.force else [str(file) for file, data in written.items() if _differs(file, data)]
+            if conflicts:
+                hint = "Choose another --out, or overwrite it with --force."
+                yield {"path": path, "error": f"{conflicts[0]} exists with different content. {hint}"}
                 continue
             self.out.mkdir(parents=True, exist_ok=True)
             for file, data in written.items():
                 file.write_bytes(data)
-            yield _record(path, checkpoint, map_, said.probability(map_.finding), *written, end=end)
+            yield _record(path, checkpoint, map_, prediction.probability(map_.finding), *written, end=end)
 
 
 def each(
     names: Sequence[str],
-    make: "Callable[[Radiograph], Maps]",
-    write: "Callable[[str, Radiograph, Maps, Mapping[str, float]], Iterator[Record]]",
+    make: "Callable[[Radiograph], Results]",
+    write: "Callable[[str, Radiograph, Results, Mapping[str, float]], Iterator[Record]]",
     *,
     common: bool,
     show: Callable[[Record], str] | None,
 ) -> None:
-    """One film after the other; for a common scale all maps first, then each film is read again to be drawn on."""
-    kept: dict[str, Maps] = {}
-    streamed: dict[str, Radiograph] = {}  # standard input, which cannot be read twice
+    """One film after the other; for a common scale all maps first, then each film is read again to draw on it."""
+    computed: dict[str, Results] = {}
+    streamed: dict[str, Radiograph] = {}  # standard input cannot be read twice
 
     def look(path: str, radiograph: "Radiograph") -> Iterator[Record]:
         try:
-            made = make(radiograph)
-        except (NoLungs, Stopped) as error:  # of this film; the others go on
+            results = make(radiograph)
+        except (NoLungs, Stopped) as error:  # of this film only; the others continue
             yield {"path": path, "error": str(error)}
             return
         if not common:
-            yield from write(path, radiograph, made, {})
+            yield from write(path, radiograph, results, {})
             return
-        kept[path] = made
+        computed[path] = results
         if path == files.STDIN:
             streamed[path] = radiograph
 
@@ -95,12 +98,12 @@ def each(
     try:
         files.each(names, look, show=show, doing="explaining")
     except SystemExit:
-        bad = True  # told already; what was good is drawn all the same
-    if kept:
-        ends = _ends([map_ for _, maps in kept.values() for map_ in maps])
+        bad = True  # already reported; the good films are still drawn
+    if computed:
+        ends = _ends([map_ for _, maps in computed.values() for map_ in maps])
         files.each(
-            list(kept),
-            lambda path, radiograph: write(path, radiograph, kept[path], ends),
+            list(computed),
+            lambda path, radiograph: write(path, radiograph, computed[path], ends),
             show=show,
             doing="drawing",
             open_film=lambda path: streamed.get(path) or files.read_film(path),
@@ -111,7 +114,7 @@ def each(
 
 @contextmanager
 def bar(name: str, *, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Something to tell (done, total) passes to, where it is `shown` and somebody is looking."""
+    """A function for (done, total) passes that moves a bar on stderr; None unless `shown` and stderr is a terminal."""
     if not (shown and sys.stderr.isatty()):
         yield None
         return
@@ -127,14 +130,14 @@ def bar(name: str, *, shown: bool) -> Iterator[Callable[[int, int], None] | None
 
 
 def stem(path: str, map_: "Explanation") -> str:
-    """The file's name without its ending, what the map is, and the map's key; safe on every file system."""
+    """The file name without its ending, what the map shows, and the key of the map; safe on every file system."""
     file = "stdin" if path == files.STDIN else Path(click.format_filename(path)).stem
     parts = [file[:80], map_.finding, map_.method, *([map_.layer] if map_.layer else []), map_.key]
     return ".".join(re.sub(r"[^\w+-]+", "-", part).strip("-") or "film" for part in parts)
 
 
-def told(record: Record) -> str:
-    """The record for people."""
+def text(record: Record) -> str:
+    """The record as text."""
     path = click.format_filename(record["path"])
     if "error" in record:
         return f"{path}: {record['error']}"
@@ -147,7 +150,7 @@ def told(record: Record) -> str:
 
 
 def _ends(maps: "Sequence[Explanation]") -> dict[str, float]:
-    """Unit -> the value at the end of the colours of all maps in it; units of which nothing is drawn are left out."""
+    """Unit -> value at the end of the colours of all maps in it; units in which nothing is drawn are left out."""
     from core.overlay import common_end
 
     units = dict.fromkeys(map_.unit for map_ in maps)

@@ -1,0 +1,113 @@
+"""`readme`: the generated tables of README.md and of the guide."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from core.commands.registry import command, commands
+
+if TYPE_CHECKING:
+    from core.models.architecture import Architecture, Network
+
+_ROOT = Path(__file__).parents[2]
+_SIZE = 224  # px, of the input whose multiplications are counted
+
+
+@command("readme", short_help="Update the generated tables of the documentation.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a table is out of date.")
+def readme(check: bool) -> None:
+    """Write the tables of commands, models, methods and architectures into README.md and dashboard/guide/.
+
+    \b
+    Examples:
+      python -m core readme
+      python -m core readme --check
+    """
+    from core.markdown import replace_section
+
+    stale = [(path, name, body) for path, name, body in _sections() if _is_stale(path, name, body)]
+    for path, name, body in stale:
+        if not check:
+            replace_section(path, name, body)
+        click.echo(f"{path.relative_to(_ROOT)}: {name} {'is out of date' if check else 'updated'}")
+    if check and stale:
+        raise SystemExit(1)
+
+
+def _is_stale(path: Path, name: str, body: str) -> bool:
+    from core.markdown import section
+
+    return section(name, body) not in path.read_text(encoding="utf-8")
+
+
+def _sections() -> Iterator[tuple[Path, str, str]]:
+    """File, name and body of every generated section; which file it stands in is up to the file."""
+    from core.explain import table
+    from core.markdown import has_section
+
+    makers = {"commands": _commands, "models": _models, "methods": table.markdown, "architectures": _architectures}
+    for path in (_ROOT / "README.md", *sorted((_ROOT / "dashboard" / "guide").glob("*.md"))):
+        for name, make in makers.items():
+            if has_section(path, name):
+                yield path, name, make()
+
+
+def _commands() -> str:
+    from core.markdown import markdown_table
+
+    rows = [(f"`{name}`", each.get_short_help_str(limit=200)) for name, each in sorted(commands.items())]
+    return markdown_table([("`python -m core …`", "what it does"), *rows])
+
+
+def _models() -> str:
+    """The models that come with Lightbox, as `models` lists them."""
+    from core.commands.models import HEAD, row
+    from core.markdown import markdown_table
+    from core.models import checkpoint as checkpoints
+    from core.models.summary import summary
+
+    folder = checkpoints.SHIPPED
+    rows = [row(summary(checkpoints.read_card(name, folder), folder)) for name in checkpoints.names(folder)]
+    return markdown_table([HEAD, *rows])
+
+
+def _architectures() -> str:
+    from core.markdown import markdown_table
+    from core.models.architecture import architectures
+
+    head = ("name", "network", "source", "float16", "multiplications", "last maps")
+    return markdown_table([head, *map(_architecture, architectures.values())])
+
+
+def _architecture(entry: "Architecture") -> tuple[str, ...]:
+    import torch
+
+    with torch.device("meta"):  # shapes only: no memory, no arithmetic
+        network = entry.build(3, 1).eval()
+    count, last = _multiplications(network)
+    megabytes = 2 * sum(tensor.numel() for tensor in network.state_dict().values()) / 1e6
+    size = " × ".join(map(str, last))
+    return f"`{entry.name}`", entry.title, entry.source, f"{megabytes:.1f} MB", f"{count / 1e9:.2f} billion", size
+
+
+def _multiplications(network: "Network") -> tuple[int, tuple[int, int]]:
+    """Multiplications of one forward pass at _SIZE px and one channel, and the size of the last maps."""
+    import torch
+    from torch import nn
+
+    count = 0
+
+    def add(module: nn.Module, _: object, output: torch.Tensor) -> None:
+        nonlocal count
+        weight = module.get_parameter("weight")
+        count += output.numel() * weight[0].numel()
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.register_forward_hook(add)
+    with torch.inference_mode():
+        maps = network.features(torch.empty(1, 1, _SIZE, _SIZE, device="meta"))
+        network.head(maps)
+    return count, (maps.shape[-2], maps.shape[-1])
