@@ -2,6 +2,7 @@
 
 UserError            shown as it is: what was found, what was expected, what to do
 ├── UnreadableFile   bytes that are no radiograph we can read
+│   └── SeveralFrames a file of several frames, of which none was named
 ├── UnknownName      a name that is in no table; suggests the nearest
 ├── BadCheckpoint    weights or card that do not fit each other or us
 │   └── Unsafe       a file of weights that would run code, or take more room than it has, if it were opened
@@ -21,6 +22,17 @@ class UserError(Exception):
 
 class UnreadableFile(UserError):
     """The bytes are no radiograph we can read."""
+
+
+class SeveralFrames(UnreadableFile):
+    """The file holds several frames and none was named.
+
+    frames: how many.
+    """
+
+    def __init__(self, sentence: str, frames: int) -> None:
+        super().__init__(sentence)
+        self.frames = frames
 
 
 class UnknownName(UserError, KeyError):

@@ -2,8 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -39,13 +39,35 @@ def digest(*parts: object) -> str:
     return sha.hexdigest()[:16]
 
 
+def content_digest(value: Any, *, but: tuple[str, ...] = ()) -> str:
+    """`digest` of all fields of a dataclass, nested ones too; a field that is added later counts by itself.
+
+    but: names of fields that do not count.
+    """
+
+    def parts(value: object) -> Iterator[object]:
+        if is_dataclass(value):
+            for each in fields(value):
+                if each.name not in but:
+                    yield each.name
+                    yield from parts(getattr(value, each.name))
+        elif isinstance(value, tuple):
+            yield len(value)
+            for part in value:
+                yield from parts(part)
+        else:
+            yield value
+
+    return digest(*parts(value))
+
+
 @dataclass(frozen=True, eq=False)
 class Origin:
     """What the file was before reading made grey pixels of it; the quality checks read it.
 
-    format: "PNG", "JPEG", "TIFF", "WebP", "DICOM" or "drawn" (the phantom).
+    format: "PNG", "JPEG", "JPEG 2000", "TIFF", "WebP", "AVIF", "BMP", "DICOM" or "drawn" (the phantom).
     mode:   pixel layout in the file's own words: "L", "RGB", "RGBA", "P", "CMYK", "I;16", "MONOCHROME1", ...
-    bits:   meaningful bits a sample.
+    bits:   meaningful bits per sample.
     lossy:  True if the pixels went through lossy compression (JPEG, lossy WebP, lossy JPEG 2000, DICOM's own flag).
     chroma: (h, w) uint8, long side at most 256: the largest difference between the colour channels in each
             cell, 0 where grey; None where the file has no colour channels.
@@ -65,18 +87,56 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False)
+class Window:
+    """A way to show a film that its file offers beside the first.
+
+    black, white: in values of the pixels before any curve; after the curve, where there is one.
+    curve: (2**bits,) uint8 or uint16, what a lookup table or a sigmoid makes of each of these values; None for a
+           linear window.
+    """
+
+    name: str
+    black: float
+    white: float
+    curve: Pixels | None = None
+
+    def __post_init__(self) -> None:
+        if self.curve is not None:
+            object.__setattr__(self, "curve", seal(self.curve))
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """An overlay that the file stores beside the pixels (DICOM group 60xx).
+
+    shape: (H, W) bool, True where it is drawn.
+    """
+
+    name: str
+    shape: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", seal(self.shape))
+
+
+@dataclass(frozen=True, eq=False)
 class Radiograph:
     """One film at full depth and full resolution.
 
-    pixels:  (H, W) uint8 or uint16, bone bright (MONOCHROME1 is turned over), read-only.
+    pixels:  (H, W) uint8 or uint16, square, bone bright (MONOCHROME1 is turned over), read-only.
     black, white: the stored values shown as black and as white (DICOM's window where there is one).
-    spacing: mm a pixel, (row, column); None where the file does not say.
+    spacing: mm per pixel, (row, column); None where the file does not say, or says what no chest can be.
+    at_detector: True where `spacing` is that at the detector, so that lengths in the patient are shorter.
     view:    "PA", "AP", "LL", ... as the file says; None where it does not.
     orientation: where rows and columns lead to, as DICOM's letters ("L" left, "F" feet, ...); None where the file
              does not say.
-    windows: further windows that the file offers: (name, black, white).
+    laterality, body_part, age: "R" or "L", "CHEST", years, as the file says; None where it does not.
+    windows: further windows and lookup tables that the file offers.
+    linear:  (H, W) the pixels before the lookup table or curve that made `pixels` of them; None where none did.
+    units:   (slope, intercept) from a value of `linear` (or else `pixels`) to the unit of the file's windows.
+    planes:  overlays that the file stores beside the pixels.
     steps:   what reading did to the file, one plain sentence each ("Turned by 90° as the EXIF tag says.").
-    key:     digest of pixels, levels and spacing; the name does not enter.
+    key:     digest of all of these but the name: whatever changes what is shown or said.
     """
 
     pixels: Pixels
@@ -88,7 +148,14 @@ class Radiograph:
     view: str | None = None
     steps: tuple[str, ...] = ()
     orientation: tuple[str, str] | None = None
-    windows: tuple[tuple[str, float, float], ...] = ()
+    windows: tuple[Window, ...] = ()
+    at_detector: bool = False
+    laterality: str | None = None
+    body_part: str | None = None
+    age: float | None = None
+    linear: Pixels | None = None
+    units: tuple[float, float] = (1.0, 0.0)
+    planes: tuple[Plane, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype not in (np.uint8, np.uint16):
@@ -96,10 +163,12 @@ class Radiograph:
         if not self.black < self.white:
             raise ValueError(f"black {self.black} is not below white {self.white}")
         object.__setattr__(self, "pixels", seal(self.pixels))
+        if self.linear is not None:
+            object.__setattr__(self, "linear", seal(self.linear))
 
     @cached_property
     def key(self) -> str:
-        return digest(self.pixels, self.black, self.white, self.spacing)
+        return content_digest(self, but=("name",))
 
     @property
     def drawn(self) -> bool:

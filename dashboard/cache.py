@@ -70,7 +70,7 @@ from dashboard.request_queue import QueuedRequest, RequestQueue
 from dashboard.state import session
 
 _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
-    Radiograph: lambda radiograph: (radiograph.key, radiograph.orientation),  # sides are named by the latter
+    Radiograph: lambda radiograph: radiograph.key,
     Checkpoint: lambda checkpoint: checkpoint.key,
     Cleaning: repr,
     Explanation: lambda explanation: explanation.key,

@@ -3,22 +3,33 @@
 import io
 import warnings
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import FileDataset, dcmread
-from pydicom.encaps import get_frame
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.filereader import data_element_generator
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+from pydicom.tag import Tag
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
 from core.errors import UnreadableFile
+from core.image import header
 from core.image.elements import BROKEN, number, numbers, text, values
-from core.image.grey import MOST_PIXELS, check_size, grey_of, levels, levels_step
-from core.image.signature import codestream_size
-from core.image.voi import Window, film
+from core.image.grey import MOST_PIXELS, check_size, choose_frame, grey_of, levels, levels_step, size_step, square
+from core.image.signature import Codestream, codestream
+from core.image.voi import Film, film, overlay_planes
 from core.types import Origin, Radiograph
 
 # pydicom warns about every element that bends the standard, and real files bend it daily. Set once and for all:
@@ -33,7 +44,9 @@ _ELEMENTS = [
     "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
     "PixelPaddingValue", "PixelPaddingRangeLimit", "LossyImageCompression", "RescaleSlope", "RescaleIntercept",
     "ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth", "WindowCenterWidthExplanation",
-    "VOILUTFunction", "PatientOrientation",
+    "VOILUTFunction", "PatientOrientation", "PixelAspectRatio", "PixelSpacingCalibrationType", "PresentationLUTShape",
+    "LargestImagePixelValue", "Laterality", "ImageLaterality", "BodyPartExamined", "PatientAge",
+    "DirectoryRecordSequence",
     "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
     "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData",
     "BluePaletteColorLookupTableData", "SegmentedRedPaletteColorLookupTableData",
@@ -41,6 +54,14 @@ _ELEMENTS = [
     "ExtendedOffsetTableLengths", "FloatPixelData", "DoubleFloatPixelData", "PixelData",
 ]
 # fmt: on
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_KEPT_RAW = ("WindowCenter", "WindowWidth")  # read value by value, so that one bad value spoils no other
+# Rows, columns, frames, type, origin, bits allocated and data of each overlay plane, groups 6000 to 601E.
+_OVERLAYS = [
+    Tag(group, element)
+    for group in range(0x6000, 0x6020, 2)
+    for element in (0x10, 0x11, 0x15, 0x40, 0x50, 0x100, 0x3000)
+]
 
 # Plain radiographs: computed and digital radiography, digitised film, and "DR", which some makers write for DX.
 _RADIOGRAPHY = ("CR", "DX", "DR", "RG")
@@ -74,6 +95,7 @@ _OTHERS = {
 }
 # Storage classes that hold plain radiographs: CR, DX, and the secondary captures that exports are.
 _STORAGE = ("1.2.840.10008.5.1.4.1.1.1", "1.2.840.10008.5.1.4.1.1.7")
+DIRECTORY = "1.2.840.10008.1.3.10"  # Media Storage Directory: the DICOMDIR of a disc
 
 _LOSSY = {
     "1.2.840.10008.1.2.4.50",  # JPEG Baseline
@@ -86,67 +108,86 @@ _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _LARGEST_DATASET = 6 * MOST_PIXELS  # bytes; three 16-bit channels of the largest film
 
 
-def read_dicom(data: bytes, *, name: str) -> Radiograph:
+def read_dicom(data: bytes, *, name: str, frame: int | None = None) -> Radiograph:
     """The radiograph in a DICOM file, with or without its 128-byte preamble.
 
+    frame:  from 1; needed where the file holds several.
     Raises: UnreadableFile.
     """
     dataset = _parsed(data, name)
-    _check_content(dataset, name)
+    _check_content(dataset, data, name)
     syntax = _checked_syntax(dataset, name)
-    stored = _decoded(dataset, syntax, name)
+    place, frame_step = choose_frame(int(number(dataset, "NumberOfFrames") or 1), frame, "a DICOM file", name=name)
+    steps = [*frame_step, *header.complete(dataset, _stream(dataset, syntax, place, name))]
+    stored, bit_steps = _decoded(dataset, syntax, place, name)
+    steps += bit_steps
 
-    mode = text(dataset, "PhotometricInterpretation") or "no photometric interpretation"
-    bits = int(number(dataset, "BitsStored") or stored.dtype.itemsize * 8)
-    chroma = None
-    windows: tuple[Window, ...] = ()
-    if mode in ("MONOCHROME1", "MONOCHROME2"):
-        pixels, black, white, steps, windows = film(dataset, stored)
+    mode = str(dataset.PhotometricInterpretation)
+    bits, chroma = int(dataset.BitsStored), None
+    if mode in header.GREY:
+        shown = film(dataset, stored)
     else:
-        pixels, chroma, steps = _grey(dataset, stored, mode, name)
+        pixels, chroma, colour_steps = _grey(dataset, stored, mode, name)
         black, white = (0.0, 255.0) if pixels.dtype == np.uint8 else levels(pixels)
-        steps += (levels_step(black, white),) if pixels.dtype != np.uint8 else ()
+        level_step = [levels_step(black, white)] if pixels.dtype != np.uint8 else []
+        shown = Film(pixels, 8 * pixels.dtype.itemsize, 1.0, 0.0, [*colour_steps, *level_step], black, white)
+    steps += shown.steps
     if text(dataset, "Modality") in _UNSPECIFIC:
-        steps += ("The file does not say that it is a radiograph; it was taken for one.",)
+        steps.append("The file does not say that it is a radiograph; it was read as one.")
+    spacing, at_detector, spacing_steps = _spacing(dataset)
+    ratio, ratio_steps = _aspect(dataset, spacing)
+    resized = [None if each is None else square(each, ratio) for each in (shown.pixels, shown.linear)]
+    if spacing is not None and ratio != 1:
+        spacing = (min(spacing), min(spacing))
+    spacing, size_steps = size_step(spacing, stored.shape[:2] if ratio == 1 else resized[0].shape, "The file's")  # type: ignore[union-attr]
     flag = text(dataset, "LossyImageCompression")
-    spacing, spacing_step = _spacing(dataset)
     return Radiograph(
-        pixels=pixels,
+        pixels=resized[0],  # type: ignore[arg-type]
         name=name,
-        black=black,
-        white=white,
+        black=float(shown.black or 0),
+        white=float(shown.white or 1),
         origin=Origin("DICOM", mode, bits, flag == "01" or (syntax in _LOSSY and flag != "00"), chroma),
         spacing=spacing,
+        at_detector=at_detector and spacing is not None,
         view=text(dataset, "ViewPosition"),
         orientation=_orientation(dataset),
-        windows=windows,
-        steps=(*steps, *([spacing_step] if spacing_step else [])),
+        laterality=text(dataset, "ImageLaterality") or text(dataset, "Laterality"),
+        body_part=text(dataset, "BodyPartExamined"),
+        age=_age(dataset),
+        windows=tuple(shown.windows),
+        linear=resized[1],
+        units=(shown.slope, shown.intercept),
+        planes=overlay_planes(dataset, stored.shape[:2], resized[0].shape),  # type: ignore[union-attr]
+        steps=(*steps, *ratio_steps, *spacing_steps, *size_steps),
     )
 
 
-def _damaged(name: str, error: Exception) -> UnreadableFile:
-    reason = " ".join(str(error).split()).strip(". ")[:200] or type(error).__name__
+def _undecodable(name: str, error: Exception) -> UnreadableFile:
+    reason = " ".join(str(error).split()).strip(". ")[:160] or type(error).__name__
     return UnreadableFile(
-        f"{name} starts like a DICOM file but cannot be decoded: it is truncated or damaged ({reason}). "
-        "Copy or export it again."
+        f"{name} is a DICOM file whose content cannot be decoded ({reason}). If other programs open it, export it "
+        "uncompressed from there; else copy or export it again."
     )
 
 
 def _parsed(data: bytes, name: str) -> FileDataset:
     """The elements that reading needs; elements that are broken are left out."""
+    tags: list[Any] = [*_ELEMENTS, *_OVERLAYS]
     try:
         if _DEFLATED in data[:2048]:
             _check_inflation(data, name)
-        dataset = dcmread(io.BytesIO(data), force=True, specific_tags=_ELEMENTS)
-        if "PixelData" not in dataset:  # pydicom drops everything where the pixels are cut off; get back what says so
-            dataset = dcmread(io.BytesIO(data), force=True, specific_tags=_ELEMENTS, stop_before_pixels=True)
+        dataset = dcmread(io.BytesIO(data), force=True, specific_tags=tags)
+        if not any(keyword in dataset for keyword in _PIXELS):
+            # pydicom drops everything where the pixels are cut off; get back what says so
+            dataset = dcmread(io.BytesIO(data), force=True, specific_tags=tags, stop_before_pixels=True)
         for tag in list(dataset.keys()):
             try:
                 dataset[tag]
             except BROKEN:
-                del dataset[tag]
+                if tag not in map(Tag, _KEPT_RAW):
+                    del dataset[tag]
     except (*BROKEN, zlib.error) as error:
-        raise _damaged(name, error) from error
+        raise _undecodable(name, error) from error
     return dataset
 
 
@@ -164,15 +205,21 @@ def _check_inflation(data: bytes, name: str) -> None:
             )
 
 
-def _check_content(dataset: FileDataset, name: str) -> None:
-    """Raises: UnreadableFile if the file holds no single plain radiograph of a possible size."""
+def _check_content(dataset: FileDataset, data: bytes, name: str) -> None:
+    """Raises: UnreadableFile if the file holds no plain radiograph of a possible size."""
     modality, storage = text(dataset, "Modality"), text(dataset, "SOPClassUID") or ""
+    if DIRECTORY in (storage, _meta(dataset, "MediaStorageSOPClassUID")) or "DirectoryRecordSequence" in dataset:
+        raise UnreadableFile(
+            f"{name} is the index of a disc (DICOMDIR), which holds no image itself: add the files beside it, or the "
+            "whole folder or a ZIP of it."
+        )
     ask = "expected a plain radiograph (modality CR or DX). Choose the chest X-ray itself."
     if modality not in (*_RADIOGRAPHY, *_UNSPECIFIC):
         what = _OTHERS.get(str(modality), "something else")
-        raise UnreadableFile(f"{name} is a DICOM file that holds {what} (modality {modality}); {ask}")
+        raise UnreadableFile(f"{name} is a DICOM file that holds {what} (modality {str(modality)[:16]}); {ask}")
     if modality is None and storage and not storage.startswith(_STORAGE):
-        raise UnreadableFile(f"{name} is a DICOM file that holds {UID(storage).name}; {ask}")
+        what = UID(storage).name if UID(storage).is_valid else "something else"
+        raise UnreadableFile(f"{name} is a DICOM file that holds {what}; {ask}")
 
     width, height = number(dataset, "Columns"), number(dataset, "Rows")
     if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
@@ -180,27 +227,44 @@ def _check_content(dataset: FileDataset, name: str) -> None:
             f"{name} is a DICOM file of floating-point pixels; expected the 8 to 16 bits of a radiograph. "
             "Choose the original image, not a map computed from it."
         )
-    if width is None or height is None or not dataset.get("PixelData"):
-        sized = width is not None and height is not None
-        if sized or modality in _RADIOGRAPHY or not dataset:
+    sized = width is not None and height is not None
+    if not sized or not dataset.get("PixelData"):
+        if _ends_early(dataset, data):
             pixels = f"{width:.0f} × {height:.0f} pixels" if sized else "pixels"
             raise UnreadableFile(
                 f"{name} is a DICOM file that ends before its {pixels} are complete. Copy or export it again."
             )
         raise UnreadableFile(
-            f"{name} is a DICOM file that holds no pixels; expected a radiograph. Choose the image itself."
+            f"{name} is a DICOM file that holds no image: it has no "
+            f"{'pixels' if sized else 'rows and columns'}. Choose the radiograph itself."
         )
-    check_size(int(width), int(height), name=name)
-    frames = number(dataset, "NumberOfFrames") or 1
-    if frames > 1:
+    check_size(int(width or 0), int(height or 0), name=name)
+    if (allocated := number(dataset, "BitsAllocated")) not in (None, 1, 8, 16):
         raise UnreadableFile(
-            f"{name} is a DICOM file of {frames:.0f} frames; expected a single radiograph. Export one frame of it."
+            f"{name} has {allocated:.0f} bits allocated per pixel; a radiograph has 8 or 16. "
+            "Export it again as CR or DX."
         )
-    if (allocated := number(dataset, "BitsAllocated")) not in (1, 8, 16):
-        raise UnreadableFile(
-            f"{name} has {'no' if allocated is None else int(allocated)} bits allocated to a pixel; "
-            "a radiograph has 8 or 16. Export it again as CR or DX."
-        )
+
+
+def _ends_early(dataset: FileDataset, data: bytes) -> bool:
+    """Whether the file stops within an element; walks it to its end, so it is asked only where pixels are missing."""
+    syntax = _meta(dataset, "TransferSyntaxUID")
+    if syntax == DeflatedExplicitVRLittleEndian:
+        return True
+    if text(dataset, "Rows") and text(dataset, "Modality") in _RADIOGRAPHY and "PixelData" not in dataset:
+        return True  # the pixels come last: what announces them and lacks them was cut
+    implicit, little = dataset.original_encoding
+    whole = io.BytesIO(data)
+    said = _meta(dataset, "FileMetaInformationGroupLength")
+    group_length = int(said) if said.isdecimal() else 0
+    whole.seek(144 + group_length if data[128:132] == b"DICM" and group_length else 0)
+    complete = whole.tell()
+    try:
+        for _ in data_element_generator(whole, bool(implicit), bool(little)):
+            complete = whole.tell()
+    except (*BROKEN, zlib.error):
+        return True
+    return complete != len(data)
 
 
 def _checked_syntax(dataset: FileDataset, name: str) -> UID:
@@ -208,7 +272,7 @@ def _checked_syntax(dataset: FileDataset, name: str) -> UID:
 
     Raises: UnreadableFile if it is none that can be decoded.
     """
-    syntax = UID(_meta_syntax(dataset))
+    syntax = UID(_meta(dataset, "TransferSyntaxUID"))
     if not syntax:
         implicit, little = dataset.original_encoding
         syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
@@ -226,41 +290,109 @@ def _checked_syntax(dataset: FileDataset, name: str) -> UID:
     return syntax
 
 
-def _meta_syntax(dataset: FileDataset) -> str:
-    """What the file names as its transfer syntax, empty if nothing."""
+def _meta(dataset: FileDataset, keyword: str) -> str:
+    """An element of the file's own header, empty where there is none."""
     try:
-        return str(dataset.file_meta.get("TransferSyntaxUID") or "")
+        return str(dataset.file_meta.get(keyword) or "")
     except BROKEN:
         return ""
 
 
-def _decoded(dataset: FileDataset, syntax: UID, name: str) -> NDArray[Any]:
-    """(H, W) or (H, W, 3) stored values, colour as RGB.
-
-    Raises: UnreadableFile if the pixel data are damaged, or not of the size that the file says.
-    """
-    dataset.NumberOfFrames = 1
-    said = int(dataset.Columns), int(dataset.Rows)
+def _stream(dataset: FileDataset, syntax: UID, place: int, name: str) -> bytes | None:
+    """The compressed frame; None where the pixels are stored plainly. Raises: UnreadableFile."""
+    if not syntax.is_encapsulated:
+        return None
+    frames = int(number(dataset, "NumberOfFrames") or 1)
+    offsets: Any = None
+    if "ExtendedOffsetTable" in dataset and "ExtendedOffsetTableLengths" in dataset:
+        offsets = (dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths)
     try:
-        if syntax.is_encapsulated:
-            frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
-            # The decoders believe the stream, in size and where it ends early.
-            held = codestream_size(frame)
-            if held is not None and held != said:
-                raise ValueError(f"says {said[0]} × {said[1]} pixels, its compressed stream {held[0]} × {held[1]}")
-            if held is not None and b"\xff\xd9" not in frame[-64:]:
-                raise ValueError("the compressed stream ends early")
+        frame: bytes = get_frame(dataset.PixelData, place, number_of_frames=frames, extended_offsets=offsets)
+    except BROKEN as error:
+        raise _undecodable(name, error) from error
+    return frame
+
+
+def _decoded(dataset: FileDataset, syntax: UID, place: int, name: str) -> tuple[NDArray[Any], list[str]]:
+    """(H, W) or (H, W, 3) stored values, colour as RGB; and the steps taken.
+
+    Raises: UnreadableFile if the pixel data cannot be decoded, or are not of the size that the file says.
+    """
+    size = int(dataset.Columns), int(dataset.Rows)
+    bits, high, signed = int(dataset.BitsStored), int(dataset.HighBit), dataset.PixelRepresentation == 1
+    steps: list[str] = []
+    frame = _stream(dataset, syntax, place, name)
+    needed = -(-size[0] * size[1] * int(dataset.SamplesPerPixel) * int(dataset.BitsAllocated) // 8)
+    if frame is None and len(dataset.PixelData) < needed and dataset.PhotometricInterpretation != "YBR_FULL_422":
+        raise UnreadableFile(
+            f"{name} is a DICOM file with {len(dataset.PixelData):,} bytes of pixels; its {size[0]} × {size[1]} need "
+            f"{needed:,}. It was cut short, or its header is wrong. Copy or export it again."
+        )
+    try:
+        if frame is not None and syntax != RLELossless:
+            frame, steps = _checked_stream(frame, size)
+            dataset.PixelData = encapsulate([frame])
+            dataset.NumberOfFrames, place = 1, 0
+            for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+                dataset.pop(keyword, None)
+            high = bits - 1  # a stream has no unused bits below
+        elif dataset.SamplesPerPixel == 1:  # the decoder must not cut bits off before they were looked at
+            dataset.BitsStored = dataset.BitsAllocated
+            dataset.HighBit = dataset.BitsAllocated - 1
+            dataset.PixelRepresentation = 0
         # pylibjpeg's RLE decoder panics on damaged data, past every `except Exception`; pydicom's own raises.
         plugin = "pydicom" if syntax == RLELossless else ""
-        stored: NDArray[Any] = np.asarray(pixel_array(dataset, decoding_plugin=plugin))
+        stored: NDArray[Any] = np.asarray(pixel_array(dataset, index=place, decoding_plugin=plugin))
+        stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+        if stored.shape[:2] != size[::-1] or stored.dtype.itemsize > 2:
+            raise ValueError(f"the decoder gave {stored.dtype} {stored.shape}")
+        dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = bits, high, int(signed)
+        if stored.ndim == 2 and dataset.PhotometricInterpretation in header.GREY:
+            stored, bits, bit_steps = header.meaningful(stored, bits=bits, high=high, signed=signed)
+            dataset.BitsStored, dataset.HighBit = bits, bits - 1
+            steps += bit_steps
     except BROKEN as error:
-        raise _damaged(name, error) from error
-    if stored.shape[:2] != said[::-1] or stored.dtype.itemsize > 2:
-        raise _damaged(name, ValueError(f"pixels are {stored.dtype} {stored.shape}"))
-    return stored
+        raise _undecodable(name, error) from error
+    largest = number(dataset, "LargestImagePixelValue")
+    if stored.ndim == 2 and largest is not None and 0 < largest < float(stored.max()):
+        steps.append(f"The header's largest pixel value is {largest:g}; the pixels reach {int(stored.max())}.")
+    return stored, steps
 
 
-def _grey(dataset: FileDataset, stored: NDArray[Any], mode: str, name: str) -> tuple[Any, Any, tuple[str, ...]]:
+def _checked_stream(frame: bytes, size: tuple[int, int]) -> tuple[bytes, list[str]]:
+    """The stream as decoders take it, and the steps.
+
+    Raises: ValueError where it is of another size than the file says, or ends early: decoders believe the stream.
+    """
+    held = codestream(frame)
+    if held is None:
+        return frame, []
+    if (held.width, held.height) != size:
+        raise ValueError(
+            f"the file says {size[0]} × {size[1]} pixels, its compressed stream {held.width} × {held.height}"
+        )
+    if frame.rfind(b"\xff\xd9") < held.scan:
+        raise ValueError("the compressed stream ends early")
+    return _mended_scan(frame, held)
+
+
+def _mended_scan(frame: bytes, held: Codestream) -> tuple[bytes, list[str]]:
+    """A sequential JPEG (baseline, extended) with the only spectral selection that such a scan can have.
+
+    Some writers leave it at zero, which decoders refuse; it says nothing about a sequential scan (ITU-T T.81, B.2.3).
+    """
+    if held.frame not in (0xC0, 0xC1) or not held.scan or held.scan + 5 > len(frame):
+        return frame, []
+    end = held.scan + 2 + int.from_bytes(frame[held.scan + 2 : held.scan + 4], "big")
+    if frame[end - 3 : end] == b"\0\x3f\0":
+        return frame, []
+    return (
+        frame[: end - 3] + b"\0\x3f\0" + frame[end:],
+        ["The scan header of the JPEG stream is not that of a sequential scan; it was read as one."],
+    )
+
+
+def _grey(dataset: FileDataset, stored: NDArray[Any], mode: str, name: str) -> tuple[Any, Any, Sequence[str]]:
     """(pixels, chroma, steps) of a colour image.
 
     Raises: UnreadableFile for colour spaces other than RGB, YBR and PALETTE COLOR.
@@ -270,12 +402,15 @@ def _grey(dataset: FileDataset, stored: NDArray[Any], mode: str, name: str) -> t
         try:
             stored = apply_color_lut(stored, dataset)[:, :, :3]
         except BROKEN as error:
-            raise _damaged(name, error) from error
+            raise UnreadableFile(
+                f"{name} is a DICOM file in palette colour whose palette is missing or broken. Export it as a grey "
+                "image."
+            ) from error
         steps = ("Palette expanded to its colours.",)
     if stored.ndim != 3 or stored.shape[2] != 3 or not mode.startswith(("RGB", "YBR", "PALETTE")):
         raise UnreadableFile(
-            f"{name} is a DICOM file whose pixels are {mode}; expected MONOCHROME1, MONOCHROME2, RGB, YBR or "
-            "PALETTE COLOR. Export it as a grey image."
+            f"{name} is a DICOM file whose pixels are {mode} with {1 if stored.ndim == 2 else stored.shape[2]} "
+            "samples each; expected MONOCHROME1, MONOCHROME2, RGB, YBR or PALETTE COLOR. Export it as a grey image."
         )
     pixels, chroma, step = grey_of(np.ascontiguousarray(stored))
     return pixels, chroma, (*steps, step)
@@ -287,16 +422,44 @@ def _orientation(dataset: FileDataset) -> tuple[str, str] | None:
     return (found[0], found[1]) if len(found) == 2 and set("".join(found)) <= set("APRLHF") and all(found) else None
 
 
-def _spacing(dataset: FileDataset) -> tuple[tuple[float, float] | None, str | None]:
-    """mm a pixel, (row, column), and the step taken; the patient's size where the file knows it."""
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
-        found = numbers(dataset, keyword)
-        if len(found) != 2 or not all(0.001 < side < 10 for side in found):
-            continue
-        if keyword != "ImagerPixelSpacing":
-            return (found[0], found[1]), None
+def _age(dataset: FileDataset) -> float | None:
+    """Years, of "062Y", "62", "010M", "003W" or "012D"; None where the file does not say."""
+    said = text(dataset, "PatientAge") or ""
+    years = {"Y": 1.0, "M": 1 / 12, "W": 1 / 52.18, "D": 1 / 365.25}.get(said[-1:], 1.0)
+    digits = said.rstrip("YMWD")
+    return int(digits) * years if digits.isascii() and digits.isdecimal() and len(digits) <= 3 else None
+
+
+def _spacing(dataset: FileDataset) -> tuple[tuple[float, float] | None, bool, list[str]]:
+    """mm per pixel, (row, column); whether that is at the detector; and the steps taken."""
+    told = {
+        keyword: (found[0], found[1])
+        for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+        if len(found := numbers(dataset, keyword)) == 2 and all(0.001 < side < 10 for side in found)
+    }
+    spacing, imager = told.get("PixelSpacing"), told.get("ImagerPixelSpacing")
+    same = spacing and imager and all(abs(one - other) < 1e-3 * one for one, other in zip(spacing, imager, strict=True))
+    if spacing and not (same and not text(dataset, "PixelSpacingCalibrationType")):
+        return spacing, False, []
+    if imager:
         factor = number(dataset, "EstimatedRadiographicMagnificationFactor") or 1.0
         if 1 < factor < 10:
-            return (found[0] / factor, found[1] / factor), f"Pixel spacing at the detector divided by {factor:g}."
-        return (found[0], found[1]), "Pixel spacing is that at the detector: distances in the patient are smaller."
-    return None, None
+            return (imager[0] / factor, imager[1] / factor), False, [f"Pixel spacing at the detector ÷ {factor:g}."]
+        return imager, True, ["Pixel spacing is that at the detector: distances in the patient are smaller."]
+    return told.get("NominalScannedPixelSpacing"), False, []
+
+
+def _aspect(dataset: FileDataset, spacing: tuple[float, float] | None) -> tuple[float, list[str]]:
+    """How many times as high as wide a pixel is, 1 where it is (nearly) square; and the step."""
+    ratio = numbers(dataset, "PixelAspectRatio")
+    if spacing is not None:
+        tall = spacing[0] / spacing[1]
+    elif len(ratio) == 2 and min(ratio) > 0:
+        tall = ratio[0] / ratio[1]
+    else:
+        return 1.0, []
+    if abs(tall - 1) < 0.01:
+        return 1.0, []
+    if not 0.2 < tall < 5:
+        return 1.0, [f"Pixels {tall:.3g} times as high as wide cannot be; they were left square."]
+    return tall, [f"Pixels are {tall:.3g} times as high as wide; the film was resampled to square ones."]

@@ -4,8 +4,11 @@ import math
 import struct
 
 from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
+
+_LONGEST = 64  # characters of a code, a short string or an identifier
 
 # What pydicom raises where bytes do not make an element, a data set or pixels.
 BROKEN = (
@@ -44,15 +47,40 @@ def numbers(dataset: Dataset, keyword: str) -> list[float]:
     return found if all(map(math.isfinite, found)) else []
 
 
+def decimals(dataset: Dataset, keyword: str) -> list[float | None]:
+    """All values of a decimal string, None for each that is no finite number ("2048,0", "nan", nothing)."""
+    tag = tag_for_keyword(keyword)
+    if tag is None or tag not in dataset:
+        return []
+    element = dataset.get_item(tag)
+    raw = element.value
+    if isinstance(raw, bytes):  # as pydicom leaves what it cannot convert
+        words = raw.decode("ascii", "replace").rstrip("\0 ").split("\\") if raw.strip(b"\0 ") else []
+    else:
+        words = [str(value) for value in values(dataset, keyword)]
+    return [_finite(word) for word in words]
+
+
+def _finite(word: str) -> float | None:
+    try:
+        value = float(word.strip())
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
 def number(dataset: Dataset, keyword: str) -> float | None:
     """The first value of the element as a finite number."""
     return next(iter(numbers(dataset, keyword)), None)
 
 
 def text(dataset: Dataset, keyword: str) -> str | None:
-    """The first value of the element, stripped, in capitals."""
+    """The first value of the element, stripped, in capitals, cut to what such an element may hold (PS3.5, 6.2)."""
     first = next(iter(values(dataset, keyword)), None)
-    return str(first).strip().upper() or None if first is not None else None
+    if first is None:
+        return None
+    # A broken length can make a value of half the file, the patient's name included: it must reach no message.
+    return "".join(letter for letter in str(first).strip()[:_LONGEST] if letter.isprintable()).upper() or None
 
 
 def items(dataset: Dataset, keyword: str) -> list[Dataset]:

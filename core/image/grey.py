@@ -1,35 +1,110 @@
 """What every format shares on its way to grey pixels: bounds on the size, colour to grey, depth, levels."""
 
+import contextlib
 from collections.abc import Sequence
-from typing import cast
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
-from core.errors import UnreadableFile
+from core.errors import SeveralFrames, UnreadableFile
 from core.types import Pixels
 
-# A 35 x 43 cm film scanned at 50 µm has 60 megapixels. Staying below Pillow's own 89 keeps its warning silent.
-MOST_PIXELS = 80_000_000
+# The largest film, 14 x 36 inches at 600 dots per inch, has 181 megapixels; what is larger is no film.
+MOST_PIXELS = 200_000_000
 LEAST_SIDE = 16  # px; anything smaller is an icon or a web bug
 CHROMA_SIDE = 256  # px
 TAIL = 0.001  # share of the pixels left out at each end where levels come from the data
+# Reading takes at most this for each pixel of a 16-bit film with a lookup table, and may take at most this share of
+# the memory that this machine, or the container on it, has.
+BYTES_PER_PIXEL = 16
+_SHARE = 0.5
+_CONTAINER = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+# A film's longer side lies between a field collimated to a premature infant's chest and the longest cassette
+# (14 x 36 inches), in mm; a journal's figure at "300 dpi" lies below.
+FILM_SIDES = (100.0, 950.0)
+
+
+@cache
+def most_pixels() -> int:
+    """The pixels of the largest film that is opened here: by what films are, and by this machine's memory."""
+    memory = psutil.virtual_memory().total
+    for file in _CONTAINER:
+        with contextlib.suppress(OSError, ValueError):
+            memory = min(memory, int(file.read_text()))
+    return min(MOST_PIXELS, int(_SHARE * memory / BYTES_PER_PIXEL))
 
 
 def check_size(width: int, height: int, *, name: str) -> None:
     """Raises: UnreadableFile if the claimed size is none that a radiograph has; call it before decoding."""
     if min(width, height) < LEAST_SIDE:
         raise UnreadableFile(
-            f"{name} is only {width} × {height} pixels; a radiograph has at least {LEAST_SIDE} a side. "
+            f"{name} is only {width} × {height} pixels; a radiograph has at least {LEAST_SIDE} on each side. "
             "Choose the full-size image, not its thumbnail."
         )
-    if width * height > MOST_PIXELS:
+    most = most_pixels()
+    if width * height > most:
+        why = "the largest film has" if most == MOST_PIXELS else "this machine has memory for"
         raise UnreadableFile(
             f"{name} claims {width} × {height} pixels ({width * height / 1e6:,.0f} megapixels), "
-            f"more than the {MOST_PIXELS / 1e6:.0f} megapixels of the largest film, and was not opened. "
+            f"more than the {most / 1e6:.0f} megapixels that {why}, and was not opened. "
             "Export it at a lower resolution."
         )
+
+
+def choose_frame(frames: int, frame: int | None, kind: str, *, name: str, unit: str = "frame") -> tuple[int, list[str]]:
+    """The place, from 0, of the frame that was asked for (from 1), and the step.
+
+    kind:   what the file is: "a DICOM file", "an animated PNG". unit: what it has several of.
+    Raises: UnreadableFile where the file has several and none, or one that is not there, was asked for.
+    """
+    if frames <= 1 and frame in (None, 1):
+        return 0, []
+    if frame is None:
+        raise SeveralFrames(
+            f"{name} is {kind} of {frames} {unit}s; expected a single radiograph. Say which {unit} is meant (1 to "
+            f"{frames}; `--frame` on the command line), or export it by itself.",
+            frames,
+        )
+    if not 1 <= frame <= frames:
+        raise UnreadableFile(
+            f"{name} has no {unit} {frame}; it has {max(1, frames)}. Choose one of 1 to {max(1, frames)}."
+        )
+    return frame - 1, [f"{unit.capitalize()} {frame} of {frames}."]
+
+
+def square(pixels: Pixels, tall: float) -> Pixels:
+    """The film with square pixels of its finer side.
+
+    tall: how many times as high as wide a pixel is.
+    """
+    if tall == 1:
+        return pixels
+    height, width = pixels.shape
+    size = (width, max(1, round(height * tall))) if tall > 1 else (max(1, round(width / tall)), height)
+    return cast(Pixels, cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR))
+
+
+def size_step(
+    spacing: tuple[float, float] | None, shape: tuple[int, ...], whose: str
+) -> tuple[tuple[float, float] | None, list[str]]:
+    """The spacing, or None where a film of that size cannot be; and the sentence that says so.
+
+    whose: what gave the spacing: "The file's".
+    """
+    if spacing is None:
+        return None, []
+    longer = max(shape[0] * spacing[0], shape[1] * spacing[1])
+    if FILM_SIDES[0] <= longer <= FILM_SIDES[1]:
+        return spacing, []
+    return None, [
+        f"{whose} {spacing[1]:.3g} mm per pixel were not taken for a measurement: the film would be {longer:,.0f} mm "
+        f"long, films are {FILM_SIDES[0]:.0f} to {FILM_SIDES[1]:.0f}."
+    ]
 
 
 def grey_of(colour: Pixels) -> tuple[Pixels, NDArray[np.uint8], str]:
@@ -64,7 +139,7 @@ def _cells(spread: Pixels) -> Pixels:
     return cast(Pixels, np.ascontiguousarray(highest[::cell, ::cell]))
 
 
-def unsigned(values: NDArray[np.int32] | NDArray[np.float32], *, name: str) -> tuple[Pixels, str | None]:
+def unsigned(values: NDArray[Any], *, name: str) -> tuple[Pixels, str | None]:
     """Signed, wide or floating-point values as 16-bit pixels, exactly where they fit; and the step taken, if any.
 
     Raises: UnreadableFile where a value is not a number or infinite.
@@ -104,4 +179,4 @@ def levels(pixels: Pixels, *, but: NDArray[np.bool_] | None = None) -> tuple[flo
 
 def levels_step(black: float, white: float) -> str:
     """The sentence for levels that came from `levels`."""
-    return f"Black ({black:g}) and white ({white:g}) taken from the data, as the file has no window."
+    return f"Black ({black:g}) and white ({white:g}) come from the data, as the file has no window that fits."

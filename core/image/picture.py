@@ -1,4 +1,4 @@
-"""PNG, JPEG, TIFF, WebP and BMP to Radiograph: header first, then the decoder, then grey at full depth."""
+"""Pictures (PNG, JPEG, TIFF, ...) to Radiograph: header first, then the decoder, then grey at full depth."""
 
 import io
 import struct
@@ -8,18 +8,21 @@ from typing import Any
 
 import cv2
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.ImageFile import ImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from core.errors import UnreadableFile
-from core.image.grey import check_size, grey_of, levels, levels_step, unsigned
-from core.image.signature import png_chunks, webp_chunks, webp_size
+from core.image.grey import check_size, choose_frame, grey_of, levels, levels_step, size_step, square, unsigned
+from core.image.signature import codestream, png_chunks, webp_chunks, webp_size
 from core.types import Origin, Radiograph
 
 # Pillow warns about oddities in metadata that reading does not use. Set once and for all: changing filters
@@ -33,6 +36,8 @@ _OPEN: dict[str, type[ImageFile]] = {
     "TIFF": TiffImageFile,
     "WebP": WebPImageFile,
     "BMP": BmpImageFile,
+    "JPEG 2000": Jpeg2KImageFile,
+    "AVIF": AvifImageFile,
 }
 
 # What Pillow's plug-ins raise on damaged files: Image.open's own list, and what loading adds.
@@ -63,16 +68,15 @@ _TURNS = {
     8: "Turned by 90° counter-clockwise",
 }
 
-# What programs write without having measured anything, in dots an inch.
+# What programs write without having measured anything, in dots per inch.
 _DEFAULT_DPI = (72, 96)
-# A film's longer side lies between an incubator's and a tall adult's, in mm; a figure at "300 dpi" lies below.
-_FILM_SIDES = (150.0, 600.0)
 
 
-def read_picture(data: bytes, format: str, *, name: str) -> Radiograph:
+def read_picture(data: bytes, format: str, *, name: str, frame: int | None = None) -> Radiograph:
     """The radiograph in a picture file.
 
     format: the name that `format_of` gave.
+    frame:  of a TIFF of several pages or an animation, from 1.
     Raises: UnreadableFile.
     """
     try:
@@ -80,53 +84,60 @@ def read_picture(data: bytes, format: str, *, name: str) -> Radiograph:
             check_size(*webp_size(data), name=name)  # its plug-in reserves memory for the size as it opens
         picture = _OPEN[format](io.BytesIO(data))
     except _DAMAGED as error:
-        raise _damaged(name, format, error) from error
+        raise _undecodable(name, format, error) from error
     check_size(*picture.size, name=name)
     try:
-        moving = _pictures(data, picture, format)
-        if moving is None:
-            return _radiograph(data, picture, format, name)
+        pages, kind = _pictures(data, picture, format)
+        unit = "page" if format == "TIFF" else "frame"
+        place, steps = choose_frame(len(pages), frame, kind, name=name, unit=unit)
+        if pages[place]:
+            picture.seek(pages[place])
+            check_size(*picture.size, name=name)
+        return _radiograph(data, picture, format, name, steps)
     except _DAMAGED as error:
-        raise _damaged(name, format, error) from error
-    raise UnreadableFile(f"{name} is {moving}; expected a single radiograph. Save one of them as a file of its own.")
+        raise _undecodable(name, format, error) from error
 
 
-def _damaged(name: str, format: str, error: Exception) -> UnreadableFile:
+def _undecodable(name: str, format: str, error: Exception) -> UnreadableFile:
     return UnreadableFile(
-        f"{name} starts like a {format} file but cannot be decoded: it is truncated, damaged or of an uncommon kind "
-        f"({str(error).strip('. ') or type(error).__name__}). Copy or export it again."
+        f"{name} starts like a {format} file but cannot be decoded "
+        f"({str(error).strip('. ') or type(error).__name__}). If other programs open it, save it as an ordinary "
+        "grey PNG there; else copy or export it again."
     )
 
 
-def _pictures(data: bytes, picture: ImageFile, format: str) -> str | None:
-    """What the file is if it holds several pictures; None for one. Walks PNG and WebP to their end.
+def _pictures(data: bytes, picture: ImageFile, format: str) -> tuple[list[int], str]:
+    """Places of the pictures in the file, and what a file of several is. Walks PNG and WebP to their end.
 
     Raises: ValueError if a PNG or WebP ends early or a checksum does not fit, which the decoders let pass.
     """
     if format == "PNG":
         counts = [content[:4] for kind, content in png_chunks(data) if kind == b"acTL"]
         frames = int.from_bytes(counts[0], "big") if counts else 1
-        return f"an animated PNG of {frames} frames" if frames > 1 else None
+        return list(range(min(frames, getattr(picture, "n_frames", 1)))) or [0], "an animated PNG"
     if format == "WebP":
-        frames = sum(kind == b"ANMF" for kind, _ in webp_chunks(data))
-        return f"an animated WebP of {frames} frames" if frames > 1 else None
+        return list(range(max(1, sum(kind == b"ANMF" for kind, _ in webp_chunks(data))))), "an animated WebP"
+    if format == "AVIF":
+        return list(range(max(1, getattr(picture, "n_frames", 1)))), "an AVIF sequence"
     if isinstance(picture, TiffImageFile):
-        pages = 1
+        pages = [0]
         for page in range(1, picture.n_frames):
             picture.seek(page)
-            pages += not int(picture.tag_v2.get(254, 0)) & 1  # bit 0: a smaller copy of another page
+            if not int(picture.tag_v2.get(254, 0)) & 1:  # bit 0: a smaller copy of another page
+                pages.append(page)
         picture.seek(0)
-        return f"a TIFF file of {pages} pages" if pages > 1 else None
-    return None
+        return pages, "a TIFF file"
+    return [0], ""
 
 
-def _radiograph(data: bytes, picture: ImageFile, format: str, name: str) -> Radiograph:
+def _radiograph(data: bytes, picture: ImageFile, format: str, name: str, steps: list[str]) -> Radiograph:
     mode, bits = _layout(data, picture)
     turn = _turn(picture)
-    spacing, spacing_step = _spacing(picture)
-    values, steps = _values(data, picture, mode, bits)
+    spacing, spacing_steps = _spacing(picture)
+    values, value_steps = _values(data, picture, mode, bits)
+    steps = steps + value_steps
     if "mp" in picture.info:
-        steps.append("The first picture of a multi-picture JPEG was taken.")
+        steps.append("First picture of a multi-picture JPEG.")
     if turn in _TURNS:
         steps.append(f"{_TURNS[turn]} as the EXIF tag says.")
         if format != "TIFF":  # both decoders have turned TIFF already
@@ -152,9 +163,14 @@ def _radiograph(data: bytes, picture: ImageFile, format: str, name: str) -> Radi
     if values.dtype not in (np.uint8, np.uint16):
         values, scaled = unsigned(values, name=name)
         steps += [scaled] if scaled else []
-    if isinstance(picture, TiffImageFile) and mode.startswith("I;16") and picture.tag_v2.get(262) == 0:
-        values = 65535 - values  # Pillow turns 8 bits over but leaves 16 as they are
+    if isinstance(picture, TiffImageFile) and bits > 8 and picture.tag_v2.get(262) == 0:
+        top = 2**bits - 1 if bits < 16 and values.max() < 2**bits else 65535
+        values = values.dtype.type(top) - values  # Pillow turns 8 bits over but leaves more as they are
         steps.append("Turned over: the file stores white as 0.")
+    tall = spacing[0] / spacing[1] if spacing else 1.0
+    if spacing and abs(tall - 1) >= 0.01:
+        values, spacing = square(values, tall), (min(spacing), min(spacing))
+        spacing_steps.append(f"Pixels are {tall:.3g} times as high as wide; the film was resampled to square ones.")
 
     black, white = (0.0, 255.0) if values.dtype == np.uint8 else levels(values)
     if values.dtype != np.uint8:
@@ -166,7 +182,7 @@ def _radiograph(data: bytes, picture: ImageFile, format: str, name: str) -> Radi
         white=white,
         origin=Origin(format, mode, bits, _is_lossy(data, picture, format), chroma, transparent),
         spacing=spacing,
-        steps=(*steps, *([spacing_step] if spacing_step else [])),
+        steps=(*steps, *spacing_steps),
     )
 
 
@@ -179,6 +195,8 @@ def _layout(data: bytes, picture: ImageFile) -> tuple[str, int]:
             return "LA;16", 16
     elif isinstance(picture, TiffImageFile):
         bits = int(picture.tag_v2.get(258, (bits,))[0])
+    elif isinstance(picture, Jpeg2KImageFile) and (held := codestream(data[max(0, data.find(b"\xff\x4f\xff\x51")) :])):
+        bits = held.precision if held.precision <= 8 else 16
     if bits == 16 and picture.mode in ("RGB", "RGBA", "RGBX", "CMYK"):
         return f"{picture.mode};16", bits
     return picture.mode, bits
@@ -187,7 +205,13 @@ def _layout(data: bytes, picture: ImageFile) -> tuple[str, int]:
 def _values(data: bytes, picture: ImageFile, mode: str, bits: int) -> tuple[NDArray[Any], list[str]]:
     """The decoded samples, (H, W) or (H, W, C) with C = 2 grey and alpha, 3 RGB, 4 RGBA; and the steps taken."""
     if mode in ("LA;16", "RGB;16", "RGBA;16", "RGBX;16"):
-        return _deep_colour(data, mode)
+        return _deep_colour(data, picture, mode), []
+    if isinstance(picture, TiffImageFile) and (kind := int(picture.tag_v2.get(339, (1,))[0])) in (1, 2):
+        # Pillow keeps 32 unsigned bits in signed ones, and 8 signed bits in unsigned ones.
+        if bits == 32 and kind == 1 and picture.mode == "I":
+            return np.asarray(picture).view(np.uint32), []
+        if bits == 8 and kind == 2 and picture.mode == "L":
+            return np.asarray(picture).view(np.int8).astype(np.int32), []
     if mode in ("L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B") and "transparency" not in picture.info:
         values = np.asarray(picture)
         return values.astype(np.uint16) if mode.startswith("I;16") else values, []
@@ -208,18 +232,36 @@ def _values(data: bytes, picture: ImageFile, mode: str, bits: int) -> tuple[NDAr
     raise ValueError(f"pixel layout {mode}")
 
 
-def _deep_colour(data: bytes, mode: str) -> tuple[NDArray[Any], list[str]]:
-    """16-bit colour by OpenCV, as Pillow keeps only the upper 8 bits."""
-    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.dtype != np.uint16:
+def _deep_colour(data: bytes, picture: ImageFile, mode: str) -> NDArray[Any]:
+    """16-bit colour by other decoders, as Pillow keeps only the upper 8 bits.
+
+    Raises: ValueError where they cannot, or where their picture is not the one that Pillow sees.
+    """
+    # One plane per channel: OpenCV 5.0 mixes them up, and so does Pillow.
+    if isinstance(picture, TiffImageFile) and picture.tag_v2.get(284) == 2:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page = file.pages[picture.tell()]
+            if page.shape[1:] != (picture.height, picture.width):
+                raise ValueError(f"channels of {page.shape}")
+            planes = np.ascontiguousarray(np.moveaxis(page.asarray(), 0, -1))
+        return np.ascontiguousarray(planes[:, :, :3]) if mode == "RGBX;16" else planes
+    if picture.tell():
+        raise ValueError("16-bit colour on a later page")
+    decoded: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16:
         raise ValueError(f"16-bit {mode.removesuffix(';16')} that OpenCV could not decode")
-    if values.ndim == 2:
-        return values, []
-    if values.shape[2] == 3:
-        return cv2.cvtColor(values, cv2.COLOR_BGR2RGB), []
+    if decoded.ndim == 2:
+        return decoded
     if mode == "LA;16":
-        return np.ascontiguousarray(values[:, :, [0, 3]]), []
-    return cv2.cvtColor(values, cv2.COLOR_BGRA2RGB if mode == "RGBX;16" else cv2.COLOR_BGRA2RGBA), []
+        return np.ascontiguousarray(decoded[:, :, [0, 3]])
+    four = decoded.shape[2] == 4
+    values: NDArray[Any] = cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA if four else cv2.COLOR_BGR2RGB)
+    if mode == "RGBX;16":
+        values = np.ascontiguousarray(values[:, :, :3])
+    seen = np.asarray(picture)
+    if seen.shape == values.shape and np.abs((values >> 8).astype(np.int16) - seen).mean() > 8:
+        raise ValueError("two decoders see two pictures in it")
+    return values
 
 
 def _turn(picture: ImageFile) -> int:
@@ -239,23 +281,28 @@ def _turned(values: NDArray[Any], turn: int) -> NDArray[Any]:
     return values[:, ::-1] if turn in (2, 3, 6, 7) else values
 
 
-def _spacing(picture: ImageFile) -> tuple[tuple[float, float] | None, str | None]:
-    """mm a pixel, (row, column), where the resolution in the file is plausibly measured; and the step taken."""
+def _spacing(picture: ImageFile) -> tuple[tuple[float, float] | None, list[str]]:
+    """mm per pixel, (row, column), where the resolution in the file is plausibly measured; and the steps taken."""
     try:
         across, down = (float(dots) for dots in picture.info["dpi"])
     except (LookupError, TypeError, ValueError, ArithmeticError):
-        return None, None
+        return None, []
     if not (1 < across < 1e6 and 1 < down < 1e6):  # 1 is what Pillow gives for a TIFF that says nothing
-        return None, None
-    spacing = 25.4 / down, 25.4 / across
-    longer = max(picture.width * spacing[1], picture.height * spacing[0])
-    if round(across) in _DEFAULT_DPI or not _FILM_SIDES[0] <= longer <= _FILM_SIDES[1]:
-        why = "a program's default" if round(across) in _DEFAULT_DPI else f"the film would be {longer:,.0f} mm long"
-        return None, f"The file's {across:.0f} dpi were not taken for a measurement: {why}."
-    return spacing, f"Pixel spacing taken from the file's {across:.0f} dpi."
+        return None, []
+    if round(across) in _DEFAULT_DPI:
+        return None, [f"The file's {across:.0f} dpi were not taken for a measurement: a program's default."]
+    spacing, steps = size_step(
+        (25.4 / down, 25.4 / across), (picture.height, picture.width), f"The file's {across:.0f} dpi,"
+    )
+    return spacing, steps or [f"Pixel spacing from the file's {across:.0f} dpi."]
 
 
 def _is_lossy(data: bytes, picture: ImageFile, format: str) -> bool:
     if format == "WebP":
         return any(kind == b"VP8 " for kind, _ in webp_chunks(data))
-    return format == "JPEG" or picture.info.get("compression") in ("jpeg", "tiff_jpeg", "webp", "jpeg2000")
+    if format == "JPEG 2000":
+        style = data.find(b"\xff\x52")  # the coding style; its transform is 1 where nothing is lost
+        return not (0 <= style < len(data) - 13 and data[style + 13] == 1)
+    if format in ("JPEG", "AVIF"):
+        return True
+    return picture.info.get("compression") in ("jpeg", "tiff_jpeg", "webp", "jpeg2000")

@@ -1,25 +1,54 @@
 """The door: bytes in, Radiograph out."""
 
+import hashlib
+import logging
+
 from core.errors import UnreadableFile
 from core.image.dicom import read_dicom
 from core.image.picture import read_picture
 from core.image.signature import READABLE, format_of, stranger
 from core.types import Radiograph
 
+_LOG = logging.getLogger("lightbox.read")
+_LOG.addHandler(logging.NullHandler())  # or Python would write the traceback over the screen of a command
 
-def read(data: bytes, *, name: str) -> Radiograph:
+
+def read(data: bytes, *, name: str, frame: int | None = None) -> Radiograph:
     """The radiograph that the bytes hold, at full depth and resolution; safe to call from many threads.
 
-    data:   a whole PNG, JPEG, TIFF, WebP, BMP or DICOM file, told by its first bytes and never by its name.
+    data:   a whole DICOM, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF or BMP file, told by its first bytes and never by its
+            name.
     name:   what to call it in messages and on screen.
-    Raises: UnreadableFile, in a sentence that says what was found, what was expected and what to do.
+    frame:  which one, from 1, of a file that holds several.
+    Raises: UnreadableFile, in a sentence that says what was found, what was expected and what to do; SeveralFrames
+            where a frame must be named. Nothing else, whatever a decoder or this project's own code raises: one film
+            must not stop the others. The traceback goes to the log "lightbox.read" with the file's SHA-256.
     """
+    try:
+        return _read(data, name, frame)
+    except UnreadableFile:
+        raise
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # some decoders are compiled, and raise what is no Exception
+        _LOG.error("file %s cannot be read", hashlib.sha256(data).hexdigest(), exc_info=True)
+        if isinstance(error, MemoryError):
+            raise UnreadableFile(
+                f"{name} needs more memory than this machine has left. Export it at a lower resolution."
+            ) from error
+        raise UnreadableFile(
+            f"{name} cannot be read: it is of a kind that was not met before ({type(error).__name__}). Export it as "
+            "uncompressed DICOM or as a grey PNG."
+        ) from error
+
+
+def _read(data: bytes, name: str, frame: int | None) -> Radiograph:
     if not data:
         raise UnreadableFile(f"{name} is empty (0 bytes); expected a {READABLE} file. Copy or export it again.")
     format = format_of(data)
     if format is None:
-        raise UnreadableFile(
-            f"{name} is {stranger(data)}, not a radiograph we can read; expected {READABLE}. "
-            "Export the radiograph in one of these formats."
-        )
-    return read_dicom(data, name=name) if format == "DICOM" else read_picture(data, format, name=name)
+        what, advice = stranger(data)
+        raise UnreadableFile(f"{name} is {what}, not a radiograph that can be read; expected {READABLE}. {advice}")
+    if format == "DICOM":
+        return read_dicom(data, name=name, frame=frame)
+    return read_picture(data, format, name=name, frame=frame)

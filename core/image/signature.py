@@ -1,10 +1,13 @@
 """What bytes are, told by their first bytes and never by their name, and the sizes that headers claim."""
 
+import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
-READABLE = "PNG, JPEG, TIFF, WebP, BMP or DICOM"
+READABLE = "DICOM, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF or BMP"
 
 # Each readable format by (offset, bytes); WebP and DICOM's bare form need a second look below. DICOM comes first, as
 # its 128-byte preamble is free for use and some files put the start of a TIFF there.
@@ -17,41 +20,66 @@ _FORMATS = (
     (0, b"II+\0", "TIFF"),  # BigTIFF
     (0, b"MM\0+", "TIFF"),
     (0, b"BM", "BMP"),
+    (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),  # a bare codestream
+    (4, b"ftypavif", "AVIF"),
 )
 
-# What people drop by mistake, in the words of the refusal. The first that fits counts.
+_AS_FILM = "Export the radiograph in one of these formats."
+_AS_PLANE = "Save the plane that you mean as DICOM, PNG or TIFF."
+_AS_PYTORCH = (
+    "It may hold a network, which is no film: networks come in on the Models page or with `python -m core import`, "
+    "as PyTorch weights (.safetensors, .pt); convert it there first."
+)
+_AS_FILES = "Unpack it and add the films themselves."
+
+# What people drop by mistake: (offset, bytes, what it is, what to do). The first that fits counts.
 _STRANGERS = (
-    (0, b"GIF8", "a GIF image"),
-    (0, b"%PDF-", "a PDF document"),
-    (0, b"PK\x03\x04", "a ZIP archive (Office documents and PyTorch checkpoints are ZIP archives, too)"),
-    (0, b"PK\x05\x06", "an empty ZIP archive"),
-    (0, b"\x1f\x8b", "a gzip archive"),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (0, b"Rar!", "a RAR archive"),
-    (257, b"ustar", "a tar archive"),
-    (344, b"n+1\0", "a NIfTI volume"),
-    (344, b"ni1\0", "the header of a NIfTI volume"),
-    (0, b"NRRD", "an NRRD volume"),
-    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
-    (0, b"\x93NUMPY", "a NumPy array"),
-    (9, b'"', "a safetensors file of network weights"),  # after its length and an opening brace, see below
-    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 image outside DICOM"),
-    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image outside DICOM"),
-    (0, b"\0\0\0\x0cJXL ", "a JPEG XL image"),
-    (0, b"\xff\x0a", "a JPEG XL image"),
-    (4, b"ftypavif", "an AVIF image"),
-    (4, b"ftyphei", "a HEIC photo"),
-    (4, b"ftypmif1", "a HEIC photo"),
-    (4, b"ftyp", "a video"),
-    (0, b"RIFF", "a RIFF sound or video file"),
-    (0, b"8BPS", "a Photoshop document"),
-    (0, b"\0\0\1\0", "an icon"),
-    (0, b"v/1\x01", "an OpenEXR image"),
-    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document"),
-    (0, b"SQLite format 3\0", "an SQLite data base"),
-    (0, b"{\\rtf", "an RTF document"),
-    (0, b"\x7fELF", "a program"),
-    (0, b"MZ", "a program"),
+    (0, b"GIF8", "a GIF image", _AS_FILM),
+    (0, b"%PDF-", "a PDF document", _AS_FILM),
+    (0, b"PK\x05\x06", "an empty ZIP archive", _AS_FILES),
+    (0, b"\x1f\x8b", "a gzip archive", _AS_FILES),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _AS_FILES),
+    (0, b"Rar!", "a RAR archive", _AS_FILES),
+    (257, b"ustar", "a tar archive", _AS_FILES),
+    (0, b"BZh", "a bzip2 archive", _AS_FILES),
+    (0, b"\xfd7zXZ\0", "an XZ archive", _AS_FILES),
+    (344, b"n+1\0", "a NIfTI volume", _AS_PLANE),
+    (344, b"ni1\0", "the header of a NIfTI volume", _AS_PLANE),
+    (4, b"n+2\0\r\n\x1a\n", "a NIfTI-2 volume", _AS_PLANE),
+    (4, b"ni2\0\r\n\x1a\n", "the header of a NIfTI-2 volume", _AS_PLANE),
+    (0, b"NRRD", "an NRRD volume", _AS_PLANE),
+    (0, b"MINC", "a MINC volume", _AS_PLANE),
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras networks and MATLAB data are stored so)", _AS_PYTORCH),
+    (4, b"TFL3", "a TensorFlow Lite network", _AS_PYTORCH),
+    (0, b"\x93NUMPY", "a NumPy array", _AS_FILM),
+    (0, b"\x80\x02", "a Python pickle, as older PyTorch checkpoints are", _AS_PYTORCH),
+    (9, b'"', "a safetensors file of network weights", _AS_PYTORCH),  # after length and an opening brace, see below
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL image", _AS_FILM),
+    (0, b"\xff\x0a", "a JPEG XL image", _AS_FILM),
+    (4, b"ftypavis", "an AVIF sequence", _AS_FILM),
+    (4, b"ftyphei", "a HEIC photo", _AS_FILM),
+    (4, b"ftyphev", "a HEIC sequence", _AS_FILM),
+    (4, b"ftypmif1", "a HEIF photo", _AS_FILM),
+    (4, b"ftypmsf1", "a HEIF sequence", _AS_FILM),
+    (4, b"ftyp", "a video", _AS_FILM),
+    (0, b"RIFF", "a RIFF sound or video file", _AS_FILM),
+    (0, b"8BPS", "a Photoshop document", _AS_FILM),
+    (0, b"\0\0\1\0", "an icon", _AS_FILM),
+    (0, b"v/1\x01", "an OpenEXR image", _AS_FILM),
+    (0, b"SIMPLE  =", "a FITS image", _AS_FILM),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", _AS_FILM),
+    (0, b"SQLite format 3\0", "an SQLite data base", _AS_FILM),
+    (0, b"{\\rtf", "an RTF document", _AS_FILM),
+    (0, b"\x7fELF", "a program", _AS_FILM),
+    (0, b"MZ", "a program", _AS_FILM),
+)
+# What a ZIP archive is, by the name of a file in it; one of films is added as a whole (core.image.bundle).
+_ARCHIVES = (
+    ("model.weights.h5", "a Keras network", _AS_PYTORCH),
+    ("saved_model.pb", "a TensorFlow network", _AS_PYTORCH),
+    ("data.pkl", "a PyTorch checkpoint", _AS_PYTORCH),
+    ("[Content_Types].xml", "an Office document", _AS_FILM),
 )
 
 # The object identifier of PKCS #7, which opens every secured (encrypted or signed) DICOM file, PS3.15.
@@ -76,41 +104,82 @@ def _is_bare_dicom(data: bytes) -> bool:
     return (little or big) and len(data) >= 8
 
 
-def stranger(data: bytes) -> str:
-    """What unreadable bytes are, with an article: "a PDF document", "plain text", "of an unknown kind"."""
-    for offset, magic, words in _STRANGERS:
+def stranger(data: bytes) -> tuple[str, str]:
+    """What unreadable bytes are, with an article ("a PDF document", "of an unknown kind"), and what to do with them."""
+    for offset, magic, words, advice in _STRANGERS:
         if data[offset : offset + len(magic)] != magic:
             continue
         if offset == 9 and not (data[8:9] == b"{" and int.from_bytes(data[:8], "little") < 100_000_000):
             continue
-        return words
+        return _inside_gzip(data) or (words, advice)
+    if is_zip(data):
+        return _zip(data)
     if data[:1] == b"\x30" and _SECURED in data[:32]:
-        return "an encrypted or signed file (CMS, as secured DICOM is)"
+        return "an encrypted or signed file (CMS, as secured DICOM is)", _AS_FILM
     if not data.strip(b"\0"):
-        return "nothing but zero bytes, as a failed copy or download leaves"
-    return _text(data[:4096]) or "of an unknown kind"
+        return "nothing but zero bytes, as a failed copy or download leaves", "Copy or download it again."
+    if _is_onnx(data):
+        return "an ONNX network", _AS_PYTORCH
+    return _text(data[:4096]) or ("of an unknown kind", _AS_FILM)
 
 
-def _text(start: bytes) -> str | None:
-    """Which kind of text the bytes are; None if they are not text."""
+def is_zip(data: bytes) -> bool:
+    """Whether the bytes start like a ZIP archive that holds something."""
+    return data[:4] == b"PK\x03\x04"
+
+
+def _zip(data: bytes) -> tuple[str, str]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            inside = {name.rsplit("/", 1)[-1] for name in archive.namelist()}
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, struct.error, LookupError):
+        return "a ZIP archive that is damaged or cut short", "Copy or download it again."
+    for name, words, advice in _ARCHIVES:
+        if name in inside:
+            return words, advice
+    return "a ZIP archive", "Add it by itself as a set of films, or unpack it and choose a film in it."
+
+
+def _inside_gzip(data: bytes) -> tuple[str, str] | None:
+    """A NIfTI volume that is stored compressed, as most are."""
+    if data[:2] != b"\x1f\x8b":
+        return None
+    try:
+        start = zlib.decompressobj(31).decompress(data[:4096], 600)
+    except zlib.error:
+        return None
+    inside = next((entry for entry in _STRANGERS if start[entry[0] : entry[0] + len(entry[1])] == entry[1]), None)
+    return (f"{inside[2]}, compressed by gzip", inside[3]) if inside and inside[3] is _AS_PLANE else None
+
+
+def _is_onnx(data: bytes) -> bool:
+    """Whether the bytes start like the protocol buffer of a network: its version (field 1), then its producer (2)."""
+    return data[:1] == b"\x08" and 1 <= data[1] <= 32 and data[2:3] in (b"\x12", b"\x1a", b"\x3a") and len(data) > 16
+
+
+def _text(start: bytes) -> tuple[str, str] | None:
+    """Which kind of text the bytes are, and what to do; None if they are not text."""
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "plain text"
+        return "plain text", _AS_FILM
+    head = start[:512]
+    if (b"NDims =" in head or b"ObjectType = Image" in head) and head[:1].isalpha():
+        return "a MetaImage volume (MHA, MHD)", _AS_PLANE  # its pixels may follow the text
     if any(byte < 9 or 13 < byte < 27 or 27 < byte < 32 for byte in start):
         return None
     if 2 * sum(byte < 127 for byte in start) < len(start):  # text in any Western encoding is mostly ASCII
         return None
     words = start.removeprefix(b"\xef\xbb\xbf").strip().lower()
     if words.startswith((b"<!doctype html", b"<html")) or b"<html" in words:
-        return "an HTML page (often an error page saved by a download)"
+        return "an HTML page (often an error page saved by a download)", "Download the film itself."
     if words.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, not the file it points to"
+        return "a Git LFS pointer, not the file it points to", "Fetch the file with `git lfs pull`."
     if b"<svg" in words:
-        return "an SVG drawing"
+        return "an SVG drawing", _AS_FILM
     if words.startswith(b"<?xml"):
-        return "an XML document"
+        return "an XML document", _AS_FILM
     if words.startswith((b"{", b"[")):
-        return "JSON text"
-    return "plain text"
+        return "JSON text", _AS_FILM
+    return "plain text", _AS_FILM
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -166,25 +235,40 @@ def webp_size(data: bytes) -> tuple[int, int]:
     raise ValueError("it holds no picture")
 
 
-def codestream_size(frame: bytes) -> tuple[int, int] | None:
-    """(width, height) that a JPEG, JPEG-LS or JPEG 2000 stream claims; None where it names no size.
+class Codestream(NamedTuple):
+    """What a JPEG, JPEG-LS or JPEG 2000 stream says of itself, whatever the file around it says.
 
-    The stream inside a DICOM file can claim another size than the file around it, and the decoder believes the stream.
+    precision: bits per sample. scan: where the first scan begins, in bytes; 0 for JPEG 2000.
+    frame:     its start-of-frame marker; 0 for JPEG 2000.
     """
-    if frame[:4] == b"\xff\x4f\xff\x51" and len(frame) >= 24:
-        right, bottom, left, top = struct.unpack_from(">IIII", frame, 8)
-        return right - left, bottom - top
-    place = 2
-    while frame[:2] == b"\xff\xd8" and place + 9 <= len(frame):
-        if frame[place] != 0xFF:
-            return None
-        marker = frame[place + 1]
+
+    width: int
+    height: int
+    samples: int
+    precision: int
+    frame: int
+    scan: int
+
+
+def codestream(stream: bytes) -> Codestream | None:
+    """The header of the stream; None where it names no size."""
+    if stream[:4] == b"\xff\x4f\xff\x51" and len(stream) >= 43:
+        right, bottom, left, top = struct.unpack_from(">IIII", stream, 8)
+        samples = int.from_bytes(stream[40:42], "big")
+        return Codestream(right - left, bottom - top, samples, 1 + (stream[42] & 0x7F), 0, 0)
+    place, found = 2, None
+    while stream[:2] == b"\xff\xd8" and place + 10 <= len(stream):
+        if stream[place] != 0xFF:
+            break
+        marker = stream[place + 1]
         if marker == 0xFF:  # a fill byte
             place += 1
+            continue
         # Start of frame: C0 to CF without the tables C4, C8, CC; F7 is JPEG-LS.
-        elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            height, width = struct.unpack_from(">HH", frame, place + 5)
-            return width, height
-        else:
-            place += 2 + int.from_bytes(frame[place + 2 : place + 4], "big")
-    return None
+        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            precision, height, width, samples = struct.unpack_from(">BHHB", stream, place + 4)
+            found = Codestream(width, height, samples, precision, marker, 0)
+        elif marker == 0xDA:
+            return found and found._replace(scan=place)
+        place += 2 + int.from_bytes(stream[place + 2 : place + 4], "big")
+    return found

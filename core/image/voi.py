@@ -2,27 +2,39 @@
 
 The standard's chain is: stored values, modality LUT, values of interest (VOI: a LUT or a window), presentation.
 A linear step changes no pixel: it is folded into the black and white levels. A curve is applied, through a table
-over all values that the depth allows.
+over all values that the depth allows. What the file offers beside the first way is kept for the reader to choose.
 """
 
 import math
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
+from pydicom.overlays.numpy_handler import get_overlay_array
 
-from core.image.elements import items, number, numbers, text, values
+from core.image.elements import BROKEN, decimals, items, number, numbers, text, values
+from core.image.frontal import best_fit
 from core.image.grey import levels, levels_step
-from core.types import Pixels
+from core.types import Pixels, Plane, Window
 
-Window = tuple[str, float, float]
 Stored = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.int8] | NDArray[np.int16]
+
+_MOST_LUTS = 8  # of a file that are offered
+_PLANES = range(0x6000, 0x6020, 2)
+_SURE = 1.0  # log odds from which the pixels settle what the header leaves open
+_CLIPPED = 0.6  # share of the pixels beyond a window from which it is told that it does not fit
+_NARROW = 0.125  # of the range of the values: a window that is narrower may be one of another depth
+_CURVE = 65535  # white of a curve
 
 
 @dataclass
-class _Film:
-    """The image on its way along the chain; unit value = slope * pixel + intercept."""
+class Film:
+    """The image on its way along the chain; unit value = slope * pixel + intercept.
+
+    linear: the pixels before a VOI LUT or curve was applied; None where none was. slope and intercept are of these.
+    """
 
     pixels: Pixels
     bits: int
@@ -32,51 +44,64 @@ class _Film:
     black: float | None = None
     white: float | None = None
     windows: list[Window] = field(default_factory=list)
+    linear: Pixels | None = None
 
     @property
     def units(self) -> NDArray[np.float64]:
         """The unit value of each possible pixel value."""
         return self.slope * np.arange(2**self.bits) + self.intercept
 
-    def bend(self, table: NDArray[np.uint16], bits: int) -> None:
-        """Replaces each pixel value by its entry in the table."""
-        self.pixels = _fitting(table, bits)[self.pixels]
-        self.bits, self.slope, self.intercept = bits, 1.0, 0.0
 
+def film(dataset: Dataset, stored: Stored) -> Film:
+    """A MONOCHROME1 or MONOCHROME2 image, bone bright.
 
-def film(dataset: Dataset, stored: Stored) -> tuple[Pixels, float, float, tuple[str, ...], tuple[Window, ...]]:
-    """(pixels, black, white, steps, windows) of a MONOCHROME1 or MONOCHROME2 image.
-
-    stored:  (H, W), 8 or 16 bits, signed or not, as decoded.
-    windows: those that the file offers beside the first, as (name, black, white).
+    stored: (H, W), 8 or 16 bits, signed or not, as decoded.
     """
     padding = _padding(dataset, stored)
     film = _unsigned(dataset, stored)
     _apply_modality(dataset, film)
-    if not _apply_voi_lut(dataset, film):
-        _apply_window(dataset, film)
-    if (text(dataset, "PhotometricInterpretation") == "MONOCHROME1") != (film.slope < 0):
-        _turn_over(film)
-        film.steps.append("Turned over: the file stores bone dark.")
-    elif film.slope < 0:
-        film.steps.append("Stored turned over twice, by MONOCHROME1 and a falling rescale slope: left as it is.")
+    negative = _turn_over(dataset, film)
     if padding is not None:
         _blacken(film, padding)
+    luts = _voi_luts(dataset, film, negative=negative)
+    windows = _windows(dataset, film, negative=negative)
+    _choose(film, luts, windows, padding)
+    return film
 
-    if film.black is None or film.white is None:
-        if film.bits <= 8:
-            film.black, film.white = 0.0, 2.0**film.bits - 1
-        else:
-            film.black, film.white = levels(film.pixels, but=padding)
-            film.steps.append(levels_step(film.black, film.white))
-    return film.pixels, film.black, film.white, tuple(film.steps), tuple(film.windows)
+
+def _choose(film: Film, luts: list[Window], windows: list[Window], padding: NDArray[np.bool_] | None) -> None:
+    """The first LUT, or else the first window, shows the film; the others are kept."""
+    offered = luts + windows
+    plain = _levels(film, padding)
+    if not offered:
+        film.black, film.white = plain
+        if film.bits > 8:
+            film.steps.append(levels_step(*plain))
+        return
+    first, *rest = offered
+    if first.curve is not None:
+        film.linear = film.pixels
+        film.pixels = first.curve[film.pixels]
+        rest.append(Window("No lookup table: black and white from the data", *plain))
+        several = f"; the first of {len(luts)}" if len(luts) > 1 else ""
+        film.steps.append(f"{first.name} applied{several}.")
+    else:
+        several = f"; the first of {len(windows)}" if len(windows) > 1 else ""
+        film.steps.append(f"{first.name} gives black and white{several}.")
+        film.steps += [misfit] if (misfit := _misfit(film, first)) else []
+    film.black, film.white = first.black, first.white
+    film.windows = rest
+
+
+def _levels(film: Film, padding: NDArray[np.bool_] | None) -> tuple[float, float]:
+    return (0.0, 2.0**film.bits - 1) if film.bits <= 8 else levels(film.pixels, but=padding)
 
 
 def _fitting(array: NDArray[np.uint16], bits: int) -> Pixels:
     return array.astype(np.uint8) if bits <= 8 else array
 
 
-def _unsigned(dataset: Dataset, stored: Stored) -> _Film:
+def _unsigned(dataset: Dataset, stored: Stored) -> Film:
     """The stored values from 0 on, with the rescale slope and intercept that undo the shift."""
     bits = int(number(dataset, "BitsStored") or 16)
     low, high = int(stored.min()), int(stored.max())
@@ -85,7 +110,9 @@ def _unsigned(dataset: Dataset, stored: Stored) -> _Film:
     if high >= span or low < -span:  # BitsStored says less than the pixels need
         bits = 8 * stored.dtype.itemsize
     shift = 2 ** (bits - 1) if signed else 0
-    pixels = _fitting((stored.astype(np.int32) + shift).astype(np.uint16), bits)
+    pixels = _fitting((stored.astype(np.int32) + shift).astype(np.uint16), bits) if signed else stored
+    if bits <= 8 and pixels.dtype != np.uint8:
+        pixels = pixels.astype(np.uint8)
     steps = [f"Signed values raised by {shift}, so that none is negative."] if signed else []
 
     slope = number(dataset, "RescaleSlope")
@@ -93,17 +120,19 @@ def _unsigned(dataset: Dataset, stored: Stored) -> _Film:
     if slope == 0:
         steps.append("Rescale slope of 0 left out, as it would make all pixels equal.")
     slope = slope or 1.0
-    return _Film(pixels, bits, slope, intercept - slope * shift, steps)
+    return Film(pixels, bits, slope, intercept - slope * shift, steps)  # type: ignore[arg-type]
 
 
-def _apply_modality(dataset: Dataset, film: _Film) -> None:
+def _apply_modality(dataset: Dataset, film: Film) -> None:
     for item in items(dataset, "ModalityLUTSequence")[:1]:
         # The LUT stands in place of slope and intercept; its input are the stored values, so only the shift counts.
         shift = 2 ** (film.bits - 1) if number(dataset, "PixelRepresentation") == 1 else 0
         film.slope, film.intercept = 1.0, -float(shift)
-        found = _lut(item, film.units)
+        found = _lut(item, film.units, unsigned=not shift)
         if found:
-            film.bend(*found)
+            table, film.bits, _ = found
+            film.pixels = _fitting(table, film.bits)[film.pixels]
+            film.slope, film.intercept = 1.0, 0.0
             film.steps.append("Modality LUT applied.")
             return
         film.steps.append("Modality LUT left out, as it is damaged.")
@@ -111,28 +140,77 @@ def _apply_modality(dataset: Dataset, film: _Film) -> None:
         film.steps.append("Rescale slope and intercept folded into the window; pixels left as stored.")
 
 
-def _apply_voi_lut(dataset: Dataset, film: _Film) -> bool:
-    """Whether there is a VOI LUT; the first one is applied."""
-    luts = items(dataset, "VOILUTSequence")
-    found = _lut(luts[0], film.units) if luts else None
-    if found is None:
-        return False
-    film.bend(*found)
-    film.black, film.white = 0.0, 2.0**film.bits - 1
-    film.steps.append("VOI LUT applied." if len(luts) == 1 else f"First of {len(luts)} VOI LUTs applied.")
-    return True
+def _turn_over(dataset: Dataset, film: Film) -> bool:
+    """Makes bone bright, by what the file says; by the pixels where it contradicts itself.
+
+    Returns: whether greys that come out of the chain (of a LUT, a curve) are to be turned over.
+    """
+    first = text(dataset, "PhotometricInterpretation") == "MONOCHROME1"
+    shape = text(dataset, "PresentationLUTShape")
+    negative = first
+    contradiction = (shape == "INVERSE" and not first) or (shape == "IDENTITY" and first)
+    if contradiction:
+        fit = best_fit(_small(film))
+        sure = fit.clarity >= _SURE
+        negative = (fit.inverted != (film.slope < 0)) if sure else first
+        settled = f"by its pixels bone is {'dark' if fit.inverted else 'bright'}" if sure else "the former was followed"
+        film.steps.append(
+            f"The file contradicts itself (MONOCHROME{1 if first else 2}, presentation shape {shape}); {settled}."
+        )
+    dark = negative != (film.slope < 0)
+    if dark:
+        film.steps.append("Turned over: the file stores bone dark.")
+        top = 2**film.bits - 1
+        film.pixels = film.pixels.dtype.type(top) - film.pixels
+        film.slope, film.intercept = -film.slope, film.intercept + film.slope * top
+    elif negative and film.slope < 0:
+        film.steps.append("Stored turned over twice, by MONOCHROME1 and a falling rescale slope: left as it is.")
+    return negative
 
 
-def _lut(item: Dataset, inputs: NDArray[np.float64]) -> tuple[NDArray[np.uint16], int] | None:
-    """(what each input becomes, bits of it) by one LUT item; None if the item is damaged.
+def _small(film: Film) -> NDArray[np.float32]:
+    """(h, w) 0 to 1, long side about 256 px."""
+    every = max(1, max(film.pixels.shape) // 256)
+    thin = film.pixels[::every, ::every].astype(np.float32)
+    low, high = np.percentile(thin, (0.5, 99.5))
+    return np.asarray(np.clip((thin - low) / max(high - low, 1e-6), 0, 1), np.float32)
+
+
+def _voi_luts(dataset: Dataset, film: Film, *, negative: bool) -> list[Window]:
+    """The VOI LUTs of the file that show something."""
+    found = []
+    sequence = items(dataset, "VOILUTSequence")
+    unsigned = number(dataset, "PixelRepresentation") != 1
+    used = np.unique(film.pixels[:: max(1, film.pixels.shape[0] // 512)])
+    for place, item in enumerate(sequence[:_MOST_LUTS], start=1):
+        name = text(item, "LUTExplanation") or (f"VOI LUT {place}" if len(sequence) > 1 else "VOI LUT")
+        made = _lut(item, film.units, unsigned=unsigned)
+        if made is None:
+            film.steps.append(f"{name} left out, as it is damaged.")
+            continue
+        table, bits, claimed = made
+        if np.ptp(table[used]) == 0:
+            film.steps.append(f"{name} left out, as it makes all pixels equal.")
+            continue
+        if claimed > bits:
+            film.steps.append(f"{name} claims {claimed} bits, its entries end at {table.max()}: read as {bits} bits.")
+        top = 2**bits - 1
+        curve = _fitting(top - table if negative else table, bits)
+        found.append(Window(name, 0.0, float(top), curve))
+    return found
+
+
+def _lut(item: Dataset, inputs: NDArray[np.float64], *, unsigned: bool) -> tuple[NDArray[np.uint16], int, int] | None:
+    """(what each input becomes, bits that it holds, bits that it claims) by one LUT item; None if it is damaged.
 
     Not pydicom's own: it keeps the index of an 8-bit LUT in 8 bits, so that inputs above 255 wrap round.
+    unsigned: whether the stored pixels are, and so the first value mapped (PS3.3 C.11.1.1).
     """
     descriptor = [int(value) for value in numbers(item, "LUTDescriptor")]
     data = values(item, "LUTData")
     if len(descriptor) != 3 or not data:
         return None
-    entries, first, bits = descriptor[0] or 65536, descriptor[1], descriptor[2]
+    entries, first, claimed = descriptor[0] % 65536 or 65536, descriptor[1], descriptor[2]
     if isinstance(data[0], bytes):
         narrow = len(data[0]) < 2 * entries  # 8-bit entries packed two to a word
         order = ">u2" if item.original_encoding[1] is False else "<u2"
@@ -144,47 +222,50 @@ def _lut(item: Dataset, inputs: NDArray[np.float64]) -> tuple[NDArray[np.uint16]
         return None
     if first > 32767 and inputs.min() < 0:
         first -= 65536  # a negative number, read as unsigned
-    if not 8 <= bits <= 16 or table.max() >= 2**bits:
-        bits = max(8, int(table.max()).bit_length())
-    return table[np.clip(np.rint(inputs) - first, 0, table.size - 1).astype(np.intp)], bits
+    elif first < 0 and unsigned and inputs.min() >= 0:
+        first += 65536  # an unsigned number, read as negative
+    held = max(8, int(table.max()).bit_length())
+    if not 8 <= claimed <= 16 or held > claimed:
+        claimed = held
+    return table[np.clip(np.rint(inputs) - first, 0, table.size - 1).astype(np.intp)], held, claimed
 
 
-def _apply_window(dataset: Dataset, film: _Film) -> None:
-    """Sets black and white by the first window; applies it where it is a curve; keeps the further ones."""
-    centres, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
-    if not centres or not widths:
-        return
-    centre, width = centres[0], widths[0]
+def _windows(dataset: Dataset, film: Film, *, negative: bool) -> list[Window]:
+    """The windows of the file that show something; what is wrong with the others stands in the steps."""
+    centres, widths = decimals(dataset, "WindowCenter"), decimals(dataset, "WindowWidth")
     function = text(dataset, "VOILUTFunction") or "LINEAR"
-    which = "Window" if len(centres) == 1 else f"First of {len(centres)} windows"
-    named = f"{which} (centre {centre:g}, width {width:g}{'' if function == 'LINEAR' else ', ' + function})"
-    if not _has_width(width, function):
-        film.steps.append(f"{named} left out, as it has no width.")
-        return
-    if function == "SIGMOID":
-        curve = 65535 / (1 + np.exp(np.clip(-4 * (film.units - centre) / width, -700, 700)))
-        film.bend(np.rint(curve).astype(np.uint16), 16)
-        film.black, film.white = 0.0, 65535.0
-        film.steps.append(f"{named} applied to the pixels.")
-        return
     names = [str(name).strip() for name in values(dataset, "WindowCenterWidthExplanation")]
-    for place, window in enumerate(zip(centres, widths, strict=False)):
-        ends = _ends(film, *window, function) if _has_width(window[1], function) else None
-        if place and ends:
-            name = names[place] if place < len(names) and names[place] else f"Window {place + 1}"
-            film.windows.append((name, *ends))
-        elif ends:
-            film.black, film.white = ends
-            film.steps.append(f"{named} taken for black and white.")
-        elif not place:
-            film.steps.append(f"{named} left out, as it would show nothing: all pixels lie beyond it.")
+    count = max(len(centres), len(widths))
+    found = []
+    for place in range(count):
+        centre = centres[place] if place < len(centres) else None
+        width = widths[place] if place < len(widths) else None
+        name = names[place] if place < len(names) and names[place] else f"Window {place + 1}" if count > 1 else "Window"
+        if centre is None or width is None:
+            film.steps.append(f"{name} cannot be read: its centre or width is no number. It was left out.")
+            continue
+        told = f"{name} (centre {centre:g}, width {width:g}{'' if function == 'LINEAR' else ', ' + function})"
+        if not _has_width(width, function):
+            film.steps.append(f"{told} left out, as it has no width.")
+            continue
+        if function == "SIGMOID":
+            exponent = np.clip(-4 * (film.units - centre) / width, -700, 700)
+            curve = np.rint(_CURVE / (1 + np.exp(exponent))).astype(np.uint16)
+            found.append(Window(told, 0.0, float(_CURVE), _CURVE - curve if negative else curve))
+            continue
+        ends = _ends(film, centre, width, function)
+        if ends is None:
+            film.steps.append(f"{told} left out, as it would show nothing: all pixels lie beyond it.")
+            continue
+        found.append(Window(name if found else told, *ends))
+    return found
 
 
 def _has_width(width: float, function: str) -> bool:
     return width >= 1 or (width > 0 and function != "LINEAR")
 
 
-def _ends(film: _Film, centre: float, width: float, function: str) -> tuple[float, float] | None:
+def _ends(film: Film, centre: float, width: float, function: str) -> tuple[float, float] | None:
     """(black, white) of a linear window in pixel values; None if all pixels lie beyond it."""
     # PS3.3 C.11.2.1.2: LINEAR counts its width from the middle of one value to the middle of another.
     half = width / 2 if function == "LINEAR_EXACT" else max((width - 1) / 2, 0.5)
@@ -195,12 +276,17 @@ def _ends(film: _Film, centre: float, width: float, function: str) -> tuple[floa
     return low, high
 
 
-def _turn_over(film: _Film) -> None:
-    top = 2**film.bits - 1
-    film.pixels = film.pixels.dtype.type(top) - film.pixels
-    if film.black is not None and film.white is not None:
-        film.black, film.white = top - film.white, top - film.black
-    film.windows = [(name, top - white, top - black) for name, black, white in film.windows]
+def _misfit(film: Film, window: Window) -> str | None:
+    """What is to be said of a window that leaves little to be seen, as one of another depth does."""
+    thin = film.pixels[:: max(1, film.pixels.shape[0] // 512)]
+    low, high = np.percentile(thin, (0.1, 99.9))
+    beyond = float(((thin <= window.black) | (thin >= window.white)).mean())
+    if beyond < _CLIPPED or window.white - window.black > _NARROW * (high - low):
+        return None
+    return (
+        f"The window does not fit: {beyond:.0%} of the pixels are pure black or white in it, as if it were one of "
+        "another depth. Choose another window."
+    )
 
 
 def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:
@@ -214,10 +300,39 @@ def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:
     return padding if padding.any() and not padding.all() else None
 
 
-def _blacken(film: _Film, padding: NDArray[np.bool_]) -> None:
+def _blacken(film: Film, padding: NDArray[np.bool_]) -> None:
     """Padding that would show brighter than the darkest part of the film becomes as dark as that."""
     darkest = film.pixels[~padding].min()
     bright = padding & (film.pixels > darkest)
     if bright.any():
         film.pixels = np.where(padding, darkest, film.pixels)
         film.steps.append(f"Padding ({padding.mean():.1%} of the pixels) set to black.")
+
+
+def overlay_planes(dataset: Dataset, stored: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Plane, ...]:
+    """The overlays that the file stores beside the pixels, on the film as it is shown.
+
+    stored: (H, W) of the stored pixels. shape: (H, W) of the film after they were made square.
+    """
+    found: list[Plane] = []
+    for group in _PLANES:
+        if (group, 0x3000) not in dataset:
+            continue
+        try:
+            drawn = np.asarray(get_overlay_array(dataset, group)).astype(np.uint8)
+            origin = dataset[group, 0x0050].value if (group, 0x0050) in dataset else (1, 1)
+            top, left = (int(value) - 1 for value in origin)
+        except BROKEN:
+            continue
+        if drawn.ndim != 2 or not drawn.any():
+            continue
+        whole = np.zeros(stored, np.uint8)
+        rows = slice(max(top, 0), min(top + drawn.shape[0], stored[0]))
+        columns = slice(max(left, 0), min(left + drawn.shape[1], stored[1]))
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            continue
+        whole[rows, columns] = drawn[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        if stored != shape:
+            whole = np.asarray(cv2.resize(whole, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST), np.uint8)
+        found.append(Plane(f"Overlay {len(found) + 1}", whole.astype(bool)))
+    return tuple(found)

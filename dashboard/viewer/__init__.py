@@ -20,7 +20,7 @@ import streamlit as st
 from streamlit.runtime import Runtime
 
 from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, end, table_text
-from core.types import Explanation, Radiograph
+from core.types import Explanation, Radiograph, Window
 
 _HERE = Path(__file__).parent
 SHARED = ("store.js", "transfer.js", "window.js", "frame.js", "film.js", "heat.js", "colours.js", "address.js")
@@ -38,7 +38,6 @@ _CONTROLS = (
 _STYLES = ("viewer.css", "tools.css", "help.css")
 
 _LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL")  # DICOM's view positions, and what makers write
-_AT_DETECTOR = "Pixel spacing is that at the detector"  # how reading says that distances are not the patient's
 _OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "H": "F", "F": "H"}
 
 
@@ -177,10 +176,15 @@ def film_data(radiograph: Radiograph) -> dict[str, Any]:
         "white": radiograph.white,
         "spacing": radiograph.spacing,
         "drawn": radiograph.drawn,
-        "windows": radiograph.windows,
+        "windows": [(window.name, window.black, window.white) for window in _linear(radiograph)],
         "sides": _sides(radiograph),
-        "atDetector": any(step.startswith(_AT_DETECTOR) for step in radiograph.steps),
+        "atDetector": radiograph.at_detector,
     }
+
+
+def _linear(radiograph: Radiograph) -> list[Window]:
+    """The further windows of the file that the browser can show by itself: those without a curve, on these pixels."""
+    return [window for window in radiograph.windows if window.curve is None and radiograph.linear is None]
 
 
 def _sides(radiograph: Radiograph) -> dict[str, str] | None:

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.image.read import read
-from tests.image.test_dicom import dicom, ramp
+from core.types import Window
 
 pytestmark = pytest.mark.filterwarnings("ignore:::pydicom")
 
@@ -64,9 +63,7 @@ def test_the_patients_side_at_each_edge_is_the_files_where_it_says_so(
 
 
 def test_the_files_further_windows_and_whose_millimetres_they_are_travel_along() -> None:
-    steps = read(dicom(ramp(), ImagerPixelSpacing=[0.2, 0.1]), name="a").steps
-
-    film = told(windows=(("HARDER", 10.5, 90.5),), spacing=(0.2, 0.1), steps=steps)[1]["film"]
+    film = told(windows=(Window("HARDER", 10.5, 90.5),), spacing=(0.2, 0.1), at_detector=True)[1]["film"]
 
     assert film["windows"] == [["HARDER", 10.5, 90.5]]
     assert film["spacing"] == [0.2, 0.1]

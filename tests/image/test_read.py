@@ -89,7 +89,9 @@ def test_sixteen_bits_stay_sixteen_with_levels_from_the_data(format: str) -> Non
     assert np.array_equal(radiograph.pixels, DEEP)
     assert (radiograph.origin.mode, radiograph.origin.bits) == ("I;16", 16)
     assert (radiograph.black, radiograph.white) == (257 * 3, 257 * 233)  # 3 of 3,072 pixels lie beyond each
-    assert radiograph.steps == ("Black (771) and white (59881) taken from the data, as the file has no window.",)
+    assert radiograph.steps == (
+        "Black (771) and white (59881) come from the data, as the file has no window that fits.",
+    )
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
@@ -305,7 +307,7 @@ def test_sixteen_bit_colour_tiff_is_turned_once() -> None:
         ((72, 72), None),
         ((96, 96), None),
         ((254, 254), (0.1, 0.1)),
-        ((254, 127), (0.2, 0.1)),
+        ((254, 127), (0.1, 0.1)),  # resampled to square pixels
         ((2540, 2540), None),  # the film would be 20 mm long
         ((30, 30), None),  # 1.7 m
         (None, None),
@@ -331,8 +333,8 @@ def test_spacing_turns_with_the_film() -> None:
 
     radiograph = read(saved(large, "PNG", dpi=(254, 127), exif=exif), name="film")
 
-    assert radiograph.pixels.shape == (2000, 1200)
-    assert radiograph.spacing == pytest.approx((0.1, 0.2), rel=1e-3)
+    assert radiograph.pixels.shape == (2000, 2400)  # the pixels, 0.2 mm wide after the turn, become square
+    assert radiograph.spacing == pytest.approx((0.1, 0.1), rel=1e-3)
 
 
 def animated(format: str) -> bytes:
@@ -346,7 +348,7 @@ def nifti() -> bytes:
 SAFETENSORS = json.dumps({"weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
 
 BAD = {
-    "empty": (b"", "is empty \\(0 bytes\\); expected a PNG"),
+    "empty": (b"", "is empty \\(0 bytes\\); expected a DICOM, PNG"),
     "text": (b"Findings: clear lungs.\n", "is plain text, not a radiograph"),
     "latin text": ("Röntgen: keine Infiltrate.\n".encode("latin-1"), "plain text"),
     "html": (b"<!DOCTYPE html>\n<html><body>Log in</body></html>", "an HTML page"),
@@ -374,7 +376,7 @@ BAD = {
     "infinite": (saved(np.where(GREY == 9, np.inf, GREY).astype(np.float32), "TIFF"), "or infinite"),
     "cut png": (saved(GREY, "PNG")[:-20], "cannot be decoded.*ends early"),
     "cut 16-bit png": (by_opencv(".png", DEEP_COLOUR)[:-20], "cannot be decoded.*ends early"),
-    "cut jpeg": (saved(GREY, "JPEG")[:-200], "cannot be decoded.*truncated"),
+    "cut jpeg": (saved(GREY, "JPEG")[:-200], "cannot be decoded"),
     "cut webp": (saved(GREY, "WebP")[:-20], "cannot be decoded.*ends early"),
     "cut tiff": (saved(GREY, "TIFF")[:-400], "cannot be decoded"),
     "cut bmp": (saved(GREY, "BMP")[:-400], "cannot be decoded"),
