@@ -14,9 +14,11 @@ data = click.option(
     envvar="LIGHTBOX_DATA",
     show_envvar=True,
     required=True,
+    multiple=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder with cxr.csv, a manifest with the columns file, label, split, patient, or the folder of ChestX-ray14.",
+    help="Folder with cxr.csv or films.csv, a manifest with the columns file, label, split, patient, or the folder of "
+    "ChestX-ray14; give it again for each further set. Labels are corrected by a set's rereads.csv.",
 )
 
 
@@ -37,7 +39,7 @@ data = click.option(
     "--findings", metavar="A,B,...", help="Labels to learn, or a set: chestxray14.  [default: covid,pneumonia,normal]"
 )
 @click.option("--multi-label", is_flag=True, help="A film may have any number of findings.")
-@click.option("--start", metavar="NAME", help="Checkpoint to start from.")
+@click.option("--start", metavar="NAME", help="Checkpoint to start from, or `imagenet`.")
 @click.option("--frozen", is_flag=True, help="Compute the features of --start once and train only the last layers.")
 @click.option("--sizes", metavar="PX,...", help="Input size in each phase of the training.  [default: 112,160,224]")
 @click.option("--epochs", metavar="N,...", help="Epochs in each phase.  [default: 12,4,2]")
@@ -87,7 +89,7 @@ data = click.option(
     help="Folder for the weights and the card.  [default: that of the shipped models]",
 )
 def train(
-    data: Path,
+    data: tuple[Path, ...],
     recipe_file: Path | None,
     name: str | None,
     folds: str | None,

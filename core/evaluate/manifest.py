@@ -16,7 +16,7 @@ from core.types import Radiograph
 NEEDED = ("file", "label")
 OPTIONAL = ("id", "patient", "source", "age", "sex", "view", "split", "box", "lungs", "lesions", "devices")
 NOTHING = "No Finding"  # the label of a film without any, beside an empty one
-_TABLE = "cxr.csv"  # the table of a folder
+_TABLES = ("cxr.csv", "films.csv")  # the table of a folder: the first of these that it holds
 
 Box = tuple[int, int, int, int]
 
@@ -63,18 +63,13 @@ class Row:
 def read(path: Path, *, findings: Sequence[str] | None = None) -> list[Row]:
     """The rows of a manifest: a CSV table with the columns `file` and `label`, others where known.
 
-    path:     the table, or a folder with cxr.csv. Its paths are relative to it and stay below it. A column `mask` is
-              another name for `lungs`.
+    path:     the table, or a folder with cxr.csv or films.csv. Its paths are relative to it and stay below it. A
+              column `mask` is another name for `lungs`.
     findings: those a network knows; None takes any label.
     Raises:   BadData if the table, a column or a file is missing, a path is absolute or leads out, there is no row,
               a patient is in two splits, or a label is not among the findings.
     """
-    path = path / _TABLE if path.is_dir() else path
-    if not path.is_file():
-        raise BadData(
-            f"There is no {path.name} in {path.parent}. Give a CSV table with the columns file and label, "
-            f"or a folder that holds {_TABLE}."
-        )
+    path = _table(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines)
@@ -95,6 +90,18 @@ def read(path: Path, *, findings: Sequence[str] | None = None) -> list[Row]:
     if findings is not None:
         check(rows, findings)
     return rows
+
+
+def _table(path: Path) -> Path:
+    """The table itself: that of a folder, or the path as it is. Raises: BadData where there is none."""
+    places = [path / name for name in _TABLES] if path.is_dir() else [path]
+    for place in places:
+        if place.is_file():
+            return place
+    raise BadData(
+        f"There is no {' or '.join(place.name for place in places)} in {places[0].parent}. "
+        f"Give a CSV table with the columns file and label, or a folder that holds {' or '.join(_TABLES)}."
+    )
 
 
 def check(rows: Sequence[Row], findings: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """DeepLIFT: how the difference to another film travels through the network, unit by unit."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from torch.autograd import Function
 from torch.nn import functional
 
 from core.explain.evidence import Evidence
-from core.explain.flow import LINEAR, Flow, Rule, gradient, logits_of, reason
+from core.explain.flow import LINEAR, Flow, Rule, gradient, logits_of, reason, refuse_no_relu
 from core.explain.method import Bounds, method
 from core.explain.path import Baseline
 from core.explain.reference import reference, references
@@ -22,17 +23,19 @@ class _Relu(Function):
     """ReLU whose gradient is the ratio of the differences out and in (the paper's Rescale rule)."""
 
     @staticmethod
-    def forward(context: Any, film: Tensor, other: Tensor) -> Tensor:
+    def forward(context: Any, film: Tensor, other: Tensor, most: float = math.inf) -> Tensor:
         context.save_for_backward(film, other)
-        return film.clamp(min=0)
+        context.most = most
+        return film.clamp(0, most)
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         film, other = context.saved_tensors
         change = film - other
-        ratio = (film.clamp(min=0) - other.clamp(min=0)) / change
-        slope = torch.where(change.abs() < _NEAR, (film > 0).to(film.dtype), ratio)
-        return gradients[0] * slope, None
+        ratio = (film.clamp(0, context.most) - other.clamp(0, context.most)) / change
+        active = (film > 0) & (film < context.most)
+        slope = torch.where(change.abs() < _NEAR, active.to(film.dtype), ratio)
+        return gradients[0] * slope, None, None
 
 
 class _MaxPool(Function):
@@ -62,6 +65,13 @@ def _relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
     return found, other.clamp(min=0)
 
 
+def _hardtanh(_: Any, flow: Flow, min_val: float, max_val: float, **__: Any) -> tuple[Tensor, ...]:
+    refuse_no_relu(min_val)
+    film, other = flow.parts
+    found: Tensor = _Relu.apply(film, other, max_val)  # type: ignore[no-untyped-call]
+    return found, other.clamp(0, max_val)
+
+
 def _max_pool(function: Any, flow: Flow, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
     film, other = flow.parts
     names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
@@ -71,7 +81,7 @@ def _max_pool(function: Any, flow: Flow, *args: Any, **kwargs: Any) -> tuple[Ten
     return found, function(other, *args, **kwargs)
 
 
-RULES: Mapping[str, Rule] = {**LINEAR, "relu": _relu, "max_pool2d": _max_pool}
+RULES: Mapping[str, Rule] = {**LINEAR, "relu": _relu, "hardtanh": _hardtanh, "max_pool2d": _max_pool}
 
 
 def _has_rules(network: Network, stage: str | None) -> str:

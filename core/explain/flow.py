@@ -54,6 +54,10 @@ class Flow:
     def dim(self) -> int:
         return self.parts[0].dim()
 
+    @property
+    def shape(self) -> torch.Size:
+        return self.parts[0].shape
+
 
 def each(function: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
     """The rule of operations that change nothing: every part goes through alone."""
@@ -64,8 +68,14 @@ def each(function: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
 # Operations that are linear in what flows, or a constant away from it.
 LINEAR: dict[str, Rule] = {
     name: each
-    for name in ("conv2d", "linear", "batch_norm", "avg_pool2d", "adaptive_avg_pool2d", "add", "cat", "flatten")
+    for name in ("conv2d", "linear", "batch_norm", "avg_pool2d", "adaptive_avg_pool2d", "add", "cat", "flatten", "pad")
 } | {"dropout": each}  # dropout does nothing outside training
+
+
+def refuse_no_relu(least: float) -> None:
+    """Torch has ReLU6 as a hardtanh from 0 to 6. Raises: NoRule for one that begins elsewhere."""
+    if least != 0:
+        raise NoRule(f"the network uses hardtanh from {least:g}, for which the method has no rule")
 
 
 def gradient(evidence: Evidence, key: str, rules: Mapping[str, Rule], *parts: Tensor) -> Tensor:

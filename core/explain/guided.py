@@ -1,5 +1,6 @@
 """Gradients that ReLUs let through only where they are positive, and their product with Grad-CAM."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,24 +9,27 @@ from torch.autograd import Function
 from torch.nn import functional
 
 from core.explain.evidence import Evidence
-from core.explain.flow import LINEAR, Flow, Rule, each, gradient, logits_of, reason
+from core.explain.flow import LINEAR, Flow, Rule, each, gradient, logits_of, reason, refuse_no_relu
 from core.explain.method import method
 from core.models.architecture import Network
 
 
 class _Relu(Function):
-    """ReLU whose gradient is cut below zero: everywhere (deconvolution), or where it was active (guided)."""
+    """ReLU whose gradient is cut below zero: everywhere (deconvolution), or where it was active (guided).
+
+    most: where it ends: 6 for ReLU6.
+    """
 
     @staticmethod
-    def forward(context: Any, values: Tensor, guided: bool) -> Tensor:
-        context.save_for_backward(values)
+    def forward(context: Any, values: Tensor, guided: bool, most: float = math.inf) -> Tensor:
+        context.save_for_backward((values > 0) & (values < most))
         context.guided = guided
-        return values.clamp(min=0)
+        return values.clamp(0, most)
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         passed = gradients[0].clamp(min=0)
-        return (passed * (context.saved_tensors[0] > 0) if context.guided else passed), None
+        return (passed * context.saved_tensors[0] if context.guided else passed), None, None
 
 
 def _rules(*, guided: bool) -> dict[str, Rule]:
@@ -33,7 +37,12 @@ def _rules(*, guided: bool) -> dict[str, Rule]:
         found: Tensor = _Relu.apply(flow.parts[0], guided)  # type: ignore[no-untyped-call]
         return (found,)
 
-    return {**LINEAR, "max_pool2d": each, "relu": relu}
+    def hardtanh(_: Any, flow: Flow, min_val: float, max_val: float, **__: Any) -> tuple[Tensor, ...]:
+        refuse_no_relu(min_val)
+        found: Tensor = _Relu.apply(flow.parts[0], guided, max_val)  # type: ignore[no-untyped-call]
+        return (found,)
+
+    return {**LINEAR, "max_pool2d": each, "relu": relu, "hardtanh": hardtanh}
 
 
 GUIDED: Mapping[str, Rule] = _rules(guided=True)

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from core.explain.flow import Flow, NoRule, Rule, each, logits_of
+from core.explain.flow import Flow, NoRule, Rule, each, logits_of, refuse_no_relu
 from core.models.architecture import Network
 
 _NOTHING = 1e-30  # pushes below count as none: what is divided by them would overflow
@@ -115,6 +115,14 @@ def _relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
     return active, found
 
 
+def _hardtanh(_: Any, flow: Flow, min_val: float, max_val: float, **__: Any) -> tuple[Tensor, ...]:
+    refuse_no_relu(min_val)
+    value, up = flow.parts[:2]
+    active = value.clamp(0, max_val)
+    found: Tensor = _Relu.apply(up, active + _faint(active))  # type: ignore[no-untyped-call]
+    return active, found
+
+
 def _max_pool(function: Any, flow: Flow, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
     if len(flow.parts) > 2:
         raise NoRule(
@@ -152,6 +160,8 @@ RULES: Mapping[str, Rule] = {
     "linear": _weighted,
     "batch_norm": _normalised,
     "relu": _relu,
+    "hardtanh": _hardtanh,
+    "pad": each,
     "max_pool2d": _max_pool,
     "avg_pool2d": _averaged,
     "adaptive_avg_pool2d": _averaged,

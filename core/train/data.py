@@ -1,5 +1,7 @@
 """A labelled set of films as one array, small enough to stay in memory."""
 
+import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,14 +18,19 @@ from core import lungs as lung_network
 from core.errors import BadData
 from core.evaluate import chestxray14, manifest
 from core.evaluate.manifest import Row, radiograph
+from core.evaluate.rereads import FILE
+from core.evaluate.rereads import corrected as correct
+from core.evaluate.rereads import read as read_rereads
 from core.image.prepare import prepare
+from core.models.checkpoint import SHIPPED
 from core.models.device import fast
 from core.train.augment import standardised
-from core.types import Input, Placement
+from core.types import Input, Placement, digest
 
 _NOWHERE = np.zeros((0, 0), np.uint8)
 _SPLITS = ("train", "val", "test")
 STORED_SIDE = 256  # px; enough for 224 px inputs with room for random crops
+UNLABELLED = -1  # as the label of a film of which only a teacher says what it shows
 LUNGS_SIDE = 128  # px; a soft outline needs no more
 
 
@@ -32,7 +39,7 @@ class Films:
     """Films of one split.
 
     images: (N, S, S) uint8, cut to the film and fitted as the card's input says.
-    labels: (N,) int64, index into the findings; (N, F) int64, 0 or 1, where a film may have several.
+    labels: (N,) int64, index into the findings, or UNLABELLED; (N, F) int64, 0 or 1, where a film may have several.
     rows:   the table's rows in the same order.
     lungs:  (N, s, s) uint8, 255 for lung, in the same square as the images; None where nobody asked for them.
     """
@@ -57,17 +64,25 @@ class Films:
         return np.array([str(getattr(row, name)) for row in self.rows])
 
 
-def table(folder: Path) -> list[Row]:
-    """The films of a folder with cxr.csv, of a manifest with the columns split (train, val, test) and patient, or of
-    the folder of ChestX-ray14 as its authors hand it out.
+def table(*folders: Path) -> list[Row]:
+    """The films of one or several sets, each a folder with cxr.csv or films.csv, a manifest with the columns split
+    (train, val, test) and patient, or the folder of ChestX-ray14 as its authors distribute it.
 
-    Raises: BadData as core.evaluate.manifest.read; if it has no splits, one of them is empty, or has another name.
+    Raises: BadData as core.evaluate.manifest.read; if a set has no splits, one of them is empty, or has another name;
+            if two sets share an id, or a patient in different splits.
     """
+    rows = [row for folder in folders for row in _one_table(folder)]
+    if len(folders) > 1:
+        _refuse_clashes(rows, folders)
+    return rows
+
+
+def _one_table(folder: Path) -> list[Row]:
     if folder.is_dir() and chestxray14.lies_in(folder):
         return chestxray14.table(folder)
     rows = manifest.read(folder)
-    found = {row.split for row in rows}
-    strange = sorted(found - {*_SPLITS, ""})
+    splits = {row.split for row in rows}
+    strange = sorted(splits - {*_SPLITS, ""})
     if strange:
         films = sum(row.split in strange for row in rows)
         raise BadData(
@@ -75,13 +90,31 @@ def table(folder: Path) -> list[Row]:
             f"{', '.join(map(repr, strange[:5]))}; a split is train, val or test. Correct it, or leave it empty to "
             "take no part."
         )
-    lacking = [split for split in _SPLITS if split not in found]
+    lacking = [split for split in _SPLITS if split not in splits]
     if lacking:
         raise BadData(
             f"{folder} has no film in split {', '.join(lacking)}. Training needs a column `split` that says train, val "
             "or test for each film."
         )
     return rows
+
+
+def corrected(rows: list[Row], folders: Sequence[Path]) -> list[Row]:
+    """The rows with the labels of the second readings that lie beside the sets, in training and validation.
+
+    Test films keep their labels, so that figures stay comparable.
+    """
+    beside = [(folder if folder.is_dir() else folder.parent) / FILE for folder in folders]
+    readings = [reading for path in beside if path.is_file() for reading in read_rereads(path)]
+    return correct(rows, readings, splits=("train", "val"))
+
+
+def _refuse_clashes(rows: Sequence[Row], folders: Sequence[Path]) -> None:
+    sets = ", ".join(str(folder) for folder in folders)
+    twice = [name for name, count in Counter(row.id for row in rows).items() if count > 1]
+    if twice:
+        raise BadData(f"{len(twice)} ids are in more than one set of {sets}, {twice[0]} first. An id names one film.")
+    manifest.refuse_split_patients(rows)
 
 
 def load(
@@ -92,15 +125,19 @@ def load(
     *,
     lungs: bool = False,
     multi_label: bool = False,
+    cache: Path | None = None,
+    unlabelled: bool = False,
 ) -> Films:
     """The films of one split, or of all with None, prepared as `input` says, as 8-bit grey.
 
     lungs:       with their lungs: the outline that the table names, else the lung network's.
+    unlabelled:  films with other labels are not left out but UNLABELLED.
+    cache:       folder that remembers the outlines of these films for the next run.
     multi_label: a film may have any number of the findings, none too. Films with other labels are left out.
     Raises:      BadData if no film remains, or one has several labels and multi_label is False.
     """
-    taken = manifest.known(rows, findings, multi_label=multi_label)
-    chosen = tuple(row for row in taken if split is None or row.split == split)
+    labelled = manifest.known(rows, findings, multi_label=multi_label)
+    chosen = tuple(row for row in (rows if unlabelled else labelled) if split is None or row.split == split)
     if not chosen:
         where = "" if split is None else f" in split {split!r}"
         raise BadData(f"The table has no film{where} with a finding of {', '.join(findings)}.")
@@ -114,9 +151,16 @@ def load(
     images = torch.from_numpy(np.stack([picture for picture, _ in pairs]))
     outlines = torch.from_numpy(np.stack([outline for _, outline in pairs])) if lungs else None
     if outlines is not None:
-        outlines = _completed(images, outlines, chosen)
-    present = torch.from_numpy(manifest.truth(chosen, findings, multi_label=multi_label)).long()
-    return Films(images, present if multi_label else present.argmax(dim=1), chosen, outlines)
+        outlines = _remembered(images, outlines, chosen, cache) if cache else _completed(images, outlines, chosen)
+    return Films(images, _labels(chosen, labelled, findings, multi_label=multi_label), chosen, outlines)
+
+
+def _labels(chosen: Sequence[Row], labelled: Sequence[Row], findings: Sequence[str], *, multi_label: bool) -> Tensor:
+    present = manifest.truth(labelled, findings, multi_label=multi_label)
+    if multi_label:
+        return torch.from_numpy(manifest.truth(chosen, findings, multi_label=True)).long()
+    index = {row.id: int(place) for row, place in zip(labelled, present.argmax(axis=1), strict=True)}
+    return torch.tensor([index.get(row.id, UNLABELLED) for row in chosen])
 
 
 def _outline(row: Row, placement: Placement) -> NDArray[np.uint8]:
@@ -127,6 +171,22 @@ def _outline(row: Row, placement: Placement) -> NDArray[np.uint8]:
     x0, y0, x1, y1 = (round(edge) for edge in (placement.x0, placement.y0, placement.x1, placement.y1))
     cut = lungs[y0:y1, x0:x1].astype(np.uint8) * 255
     return np.asarray(cv2.resize(cut, (LUNGS_SIDE, LUNGS_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _remembered(images: Tensor, outlines: Tensor, rows: Sequence[Row], cache: Path) -> Tensor:
+    """The completed outlines, from the cache where it holds those of the same films and lung network."""
+    weights = (SHIPPED / f"{lung_network.NAME}.safetensors").read_bytes()
+    path = cache / f"lungs-{digest(images.numpy(), outlines.numpy(), weights)}.npz"
+    if path.exists():
+        with np.load(path) as stored:
+            return torch.from_numpy(stored["outlines"])
+    outlines = _completed(images, outlines, rows)
+    cache.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as file:
+        np.savez_compressed(file, outlines=outlines.numpy())
+    part.replace(path)
+    return outlines
 
 
 def _completed(images: Tensor, outlines: Tensor, rows: Sequence[Row]) -> Tensor:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,17 +23,27 @@ from core.models.architecture import Network, architectures
 from core.models.device import fast
 from core.train import log
 from core.train.augment import augment, emptied, grown, standardised
-from core.train.data import Films, resized
+from core.train.data import UNLABELLED, Films, resized
 from core.train.ranks import Ranks
-from core.train.recipe import Recipe
+from core.train.recipe import Recipe, same
+from core.train.teacher import Teacher, feature_loss, soft_label_loss, taught
 
 
-def fit(recipe: Recipe, train: Films, val: Films, folder: Path, *, start: Network | None = None) -> Network:
+def fit(
+    recipe: Recipe,
+    train: Films,
+    val: Films,
+    folder: Path,
+    *,
+    start: Network | None = None,
+    teachers: Sequence[Teacher] = (),
+) -> Network:
     """The trained network: the moving average of its weights after the last epoch, or the best one with patience.
 
     After every epoch `folder` holds state.pt, from which a killed run goes on, and a line in log.jsonl.
-    start:  the network to go on from; its weights are copied.
-    Raises: BadData or BadSetting where a step cannot have two films, which a batch norm needs.
+    start:    the network to go on from; its weights are copied.
+    teachers: what the recipe's `teacher` names.
+    Raises:   BadData or BadSetting where a step cannot have two films, which a batch norm needs.
     Under torchrun each process takes its part of every batch, the first one writes, and all return the same network.
     """
     ranks = Ranks()
@@ -49,7 +59,8 @@ def fit(recipe: Recipe, train: Films, val: Films, folder: Path, *, start: Networ
     parts = {"network": network, "optimiser": optimiser, "average": average, "best": best}
     done = log.resume(folder / "state.pt", asdict(recipe), parts)
 
-    learner = Learner(network, ranks.shared(Answer(network)), optimiser, average)
+    teachers = [replace(teacher, network=teacher.network.to(ranks.device)) for teacher in teachers]
+    learner = Learner(network, ranks.shared(Answer(network)), optimiser, average, teachers)
     schedule = recipe.schedule
     for epoch in range(done, len(schedule)):
         if ranks.agreed(best.is_stale(recipe)):
@@ -85,7 +96,7 @@ def averaged(network: nn.Module, decay: float) -> AveragedModel:
 def finished(recipe: Recipe, folder: Path) -> Network | None:
     """The network of a run that has reached its last epoch, without the films; None where there is more to train."""
     state = log.opened(folder / "state.pt")
-    if state is None or state["recipe"] != asdict(recipe):
+    if state is None or not same(state["recipe"], asdict(recipe)):
         return None
     network = architectures[recipe.architecture].build(len(recipe.findings), 1)
     best = _Best(network)
@@ -130,6 +141,7 @@ class Learner:
     answer: nn.Module
     optimiser: torch.optim.Optimizer
     average: AveragedModel
+    teachers: Sequence[Teacher] = ()
 
 
 class _Best:
@@ -208,24 +220,36 @@ def _loss(
     empty = torch.zeros(len(batch), dtype=torch.bool, device=device)
     if recipe.emptied and inside is not None:
         images, empty = emptied(images, inside, recipe.emptied, generator)
+    lesson = taught(learner.teachers, images) if learner.teachers else None
     with fast(device):
         features, logits = learner.answer(images.contiguous(memory_format=torch.channels_last))
-    loss = finding_loss(recipe, logits.float(), labels, empty)
-    if recipe.penalty and inside is not None:
-        kept = ~empty
-        loss = loss + recipe.penalty * heat_outside(learner.network, features[kept].float(), labels[kept], inside[kept])
+    features, logits = features.float(), logits.float()
+    loss = finding_loss(recipe, logits, labels, empty)
+    if lesson is not None:
+        loss = (1 - recipe.soft_labels) * loss + recipe.soft_labels * soft_label_loss(logits, lesson)
+        loss = loss + recipe.matched_features * feature_loss(features, lesson)
+    kept = ~empty if recipe.multi_label else ~empty & (labels != UNLABELLED)
+    if recipe.penalty and inside is not None and kept.any():
+        loss = loss + recipe.penalty * heat_outside(learner.network, features[kept], labels[kept], inside[kept])
     return loss
 
 
 def finding_loss(recipe: Recipe, logits: Tensor, labels: Tensor, empty: Tensor | None = None) -> Tensor:
-    """Cross-entropy of the findings, mean; of films that are `empty` (N,) bool, all findings alike are right."""
+    """Cross-entropy of the findings, mean over the labelled films; of films that are `empty` (N,) bool, all findings
+    alike are right."""
     if recipe.multi_label:
         return functional.binary_cross_entropy_with_logits(logits, labels.float())
-    if empty is None:
-        return functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-    target = functional.one_hot(labels, logits.shape[1]).float()
-    smoothing = torch.where(empty, 1.0, recipe.label_smoothing)[:, None]
-    return functional.cross_entropy(logits, target * (1 - smoothing) + smoothing / logits.shape[1])
+    labelled = labels != UNLABELLED
+    if empty is not None:
+        labelled = labelled | empty
+    if not labelled.any():
+        return logits.sum() * 0.0  # a batch of which only the teachers speak
+    target = functional.one_hot(labels.clamp(min=0), logits.shape[1]).float()
+    smoothing = torch.full_like(logits[:, :1], recipe.label_smoothing)
+    if empty is not None:
+        smoothing = torch.where(empty[:, None], 1.0, smoothing)
+    target = target * (1 - smoothing) + smoothing / logits.shape[1]
+    return functional.cross_entropy(logits[labelled], target[labelled])
 
 
 def heat_outside(network: Network, features: Tensor, labels: Tensor, lungs: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 
 from core.errors import BadData
 from core.evaluate.manifest import Row
+from core.train.recipe import same
 from core.types import digest
 
 
@@ -83,7 +84,7 @@ def resume(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Any]) -> i
     state = opened(path)
     if state is None:
         return 0
-    if state["recipe"] != dict(recipe):
+    if not same(state["recipe"], recipe):
         raise BadData(f"{path} was made by another recipe. Choose another --runs folder, or delete it to start anew.")
     for name, part in parts.items():
         part.load_state_dict(state[name])

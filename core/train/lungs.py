@@ -30,7 +30,7 @@ from core.types import Input
 
 
 def train(
-    folder: Path, *, recipe: LungsRecipe, runs: Path, out: Path, notes: Mapping[str, Any] | None = None
+    data: Sequence[Path], *, recipe: LungsRecipe, runs: Path, out: Path, notes: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Trains, or goes on where a killed run stopped, and writes lungs-unet.safetensors with its card into `out`.
 
@@ -38,7 +38,7 @@ def train(
     Raises: BadData if no film has an outline; BadSetting if `out` holds a lung network of another recipe.
     """
     refuse_other(NAME, recipe, out)
-    rows = [row for row in table(folder) if row.lungs is not None]
+    rows = [row for row in table(*data) if row.lungs is not None]
     labels = sorted({label for row in rows for label in row.labels})
     films, val = (
         load(rows, split, labels, Input(size=STORED_SIDE), lungs=True, multi_label=True) for split in ("train", "val")

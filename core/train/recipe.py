@@ -18,7 +18,7 @@ _NOTES = "notes"
 class Recipe:
     """How a network is trained; stored in the card.
 
-    start:     checkpoint whose weights are gone on from; empty to start from random ones.
+    start:     checkpoint whose weights are gone on from, or `imagenet`; empty to start from random ones.
     frozen:    only the last layers learn, on features computed once (needs `start`).
     sizes, epochs: px and epochs of each stage; the last size is the checkpoint's input.
     cycles:    epochs of each learning-rate cycle, up and down; the peak halves from one to the next (Loshchilov and
@@ -30,7 +30,11 @@ class Recipe:
     replaced:  share of the films whose background outside the dilated lungs is replaced (core.train.augment).
     penalty:   weight of the share of the class activation map outside the dilated lungs in the loss.
     emptied:   share of the films whose lungs are filled in, for which all findings alike is the right answer.
-    leave_out: source of which no film is trained on.
+    leave_out: source, or group of sources that are one hospital, of which no film is trained on.
+    teacher:   checkpoint, or several with + between, whose answers the network learns as well (core.train.teacher).
+    soft_labels: share of the teachers' probabilities in the loss; the films' labels have the rest.
+    matched_features: weight of the teachers' features in the loss.
+    unlabelled: films with other labels are taken as well; the teachers alone say what they show.
     """
 
     architecture: str = "densenet121"
@@ -52,6 +56,10 @@ class Recipe:
     penalty: float = 0.0
     emptied: float = 0.0
     leave_out: str = ""
+    teacher: str = ""
+    soft_labels: float = 0.0
+    matched_features: float = 0.0
+    unlabelled: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -67,6 +75,10 @@ class Recipe:
             )
         if self.multi_label and (self.penalty or self.emptied):
             raise BadSetting("penalty and emptied need films with one finding each; leave them out with multi_label.")
+        if (self.soft_labels or self.matched_features or self.unlabelled) and not self.teacher:
+            raise BadSetting("soft_labels, matched_features and unlabelled need a teacher. Name a checkpoint as such.")
+        if self.teacher and (self.multi_label or self.frozen):
+            raise BadSetting("A teacher needs films with one finding each and a network that is trained whole.")
         if self.frozen and not self.start:
             raise BadSetting("frozen features need a checkpoint to take them from. Name one with start.")
 
@@ -159,11 +171,20 @@ def changed(recipe: AnyRecipe, told: Mapping[str, Any], who: str = "The recipe")
     return replace(recipe, **values)
 
 
+def same(stored: Mapping[str, Any], recipe: Mapping[str, Any]) -> bool:
+    """Whether two recipes are equal; a field that the stored one lacks, because it was added later, is at its default.
+
+    Lists and tuples count alike: JSON knows lists only.
+    """
+    added = {name: value for name, value in asdict(Recipe()).items() if name in recipe and name not in stored}
+    return bool(json.loads(json.dumps({**added, **stored})) == json.loads(json.dumps(dict(recipe))))
+
+
 def refuse_other(name: str, recipe: Recipe | LungsRecipe, out: Path) -> None:
     """Raises: BadSetting if `out` holds a checkpoint of this name that another recipe made; BadCheckpoint if its card
     cannot be read. Nothing is overwritten."""
     path = out / f"{name}.json"
-    if path.exists() and _trained_on(path).get("recipe") != json.loads(json.dumps(asdict(recipe))):
+    if path.exists() and not same(_trained_on(path).get("recipe", {}), asdict(recipe)):
         raise BadSetting(
             f"{path} was trained by another recipe and is not overwritten. Choose another --name or --out."
         )
@@ -202,6 +223,8 @@ _BOUNDS = {  # both ends included
     "patience": (0, math.inf),
     "replaced": (0, 1),
     "penalty": (0, math.inf),
+    "soft_labels": (0, 1),
+    "matched_features": (0, math.inf),
 }
 
 

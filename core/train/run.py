@@ -23,6 +23,7 @@ from core.evaluate.figures import few_figures
 from core.evaluate.heat import heat_figures
 from core.evaluate.leakage import fingerprints
 from core.evaluate.manifest import Row, known, radiograph, truth
+from core.evaluate.rereads import corrections
 from core.evaluate.roc import operating_point
 from core.evaluate.run import logits, refuse_one_class, report
 from core.models import checkpoint as checkpoints
@@ -30,19 +31,28 @@ from core.models import library
 from core.models.architecture import Network
 from core.models.classifier import load, probabilities
 from core.train import folds, log, ranks
-from core.train.data import STORED_SIDE, Films, table
+from core.train.data import STORED_SIDE, Films, corrected, table
 from core.train.data import load as load_films
 from core.train.fit import finished, fit, predict, total_seconds
 from core.train.frozen import fit_head
+from core.train.pretrained import IMAGENET, imagenet
 from core.train.recipe import Recipe, refuse_card_of_other_films, refuse_other
+from core.train.teacher import Teacher
 from core.types import Checkpoint, Input
 
 
 def train(
-    data: Path, *, name: str, recipe: Recipe, runs: Path, out: Path, notes: Mapping[str, Any] | None = None
+    data: Sequence[Path],
+    *,
+    name: str,
+    recipe: Recipe,
+    runs: Path,
+    out: Path,
+    notes: Mapping[str, Any] | None = None,
 ) -> Checkpoint | None:
     """Trains, or goes on where a killed run stopped, and writes `name`.safetensors with its card into `out`.
 
+    data:    the sets to train on (core.train.data.table); labels are corrected by the second readings beside them.
     notes:   what the card says beside the figures (core.train.recipe.notes).
     Returns: the checkpoint; None in all processes of torchrun but the first.
     Raises:  BadData if the table is missing or wrong, a split has one class only, or the run was begun on other films;
@@ -50,19 +60,27 @@ def train(
              or overwritten then.
     """
     refuse_other(name, recipe, out)
-    rows = _without(table(data), recipe)
+    told = table(*data)
+    rows = corrected(told, data)
+    changes = corrections(told, rows)
+    rows = _without(rows, recipe)
     refuse_card_of_other_films(name, log.films_key(rows), out)
     _refuse_one_class(rows, recipe)
     start = _start(recipe, out)
     log.refuse_other_films(runs / name, rows, first=ranks.is_first())
     if recipe.frozen and not ranks.is_first():
         return None  # one process does it in minutes
-    network = _fitted(recipe, rows, runs / name, start[1] if start else None)
+    teachers = _teachers(recipe, out)
+    network = _fitted(recipe, rows, runs, name, start[1] if start else None, [taught for _, taught in teachers])
     ranks.leave()
     if not ranks.is_first():
         return None
     notes = notes or {}
     trained_on = _trained_on(rows, recipe, runs / name, start[0] if start else None)
+    if changes:
+        trained_on["corrected_labels"] = changes
+    if teachers:
+        trained_on["teachers"] = [origin for origin, _ in teachers]
     card: dict[str, Any] = {
         **notes,
         "architecture": recipe.architecture,
@@ -101,7 +119,7 @@ def finish(rows: Sequence[Row], *, name: str, out: Path) -> Checkpoint:
     return checkpoints.complete(name, {"metrics": metrics}, out)
 
 
-def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: Path) -> list[dict[str, Any]]:
+def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Path, out: Path) -> list[dict[str, Any]]:
     """Trains one network a fold, without that fold's films, and adds what they reach on them to the card of `name`.
 
     by:      "source" to leave one source out at a time, or a number of folds by patient.
@@ -111,19 +129,20 @@ def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: P
     Raises:  BadData as core.train.folds; BadSetting where the recipe starts from weights that have seen the films;
              UnknownName where `out` holds no checkpoint of this name.
     """
-    if recipe.start:
+    if recipe.start not in ("", IMAGENET):
         raise BadSetting(
             f"The recipe starts from {recipe.start}, which has seen the films that a fold leaves out. "
             "Fold a recipe that starts from none."
         )
+    start = _start(recipe, out)
     checkpoints.read_card(name, out)  # that it is there is known before hours of training, not after
-    rows = table(data)
+    rows = corrected(table(*data), data)
     refuse_card_of_other_films(name, log.films_key(rows), out)
     rows = known(rows, recipe.findings, multi_label=recipe.multi_label)
     parts = (
         folds.by_source(rows, seed=recipe.seed) if by == "source" else folds.by_patient(rows, int(by), seed=recipe.seed)
     )
-    everything = _films(recipe, rows, None)
+    everything = _films(recipe, rows, None, runs)
     found = []
     for fold, split in parts.items():
         by_split = {name: [row for row in split if row.split == name] for name in ("train", "val", "test")}
@@ -131,7 +150,11 @@ def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: P
         run = runs / name / re.sub(r"[^\w-]+", "-", fold)
         log.refuse_other_films(run, split, first=ranks.is_first())
         network = finished(recipe, run) or fit(
-            recipe, everything.part(by_split["train"]), everything.part(by_split["val"]), run
+            recipe,
+            everything.part(by_split["train"]),
+            everything.part(by_split["val"]),
+            run,
+            start=start[1] if start else None,
         )
         if not ranks.is_first():
             continue
@@ -157,31 +180,79 @@ def across(data: Path, *, name: str, recipe: Recipe, by: str, runs: Path, out: P
     return found
 
 
-def _fitted(recipe: Recipe, rows: Sequence[Row], run: Path, start: Network | None = None) -> Network:
+def _fitted(
+    recipe: Recipe,
+    rows: Sequence[Row],
+    runs: Path,
+    name: str,
+    start: Network | None = None,
+    teachers: Sequence[Teacher] = (),
+) -> Network:
+    run = runs / name
     if not recipe.frozen and (network := finished(recipe, run)) is not None:
         return network
-    val, films = (_films(recipe, rows, split) for split in ("val", "train"))
+    val, films = (_films(recipe, rows, split, runs) for split in ("val", "train"))
     if recipe.frozen and start is not None:
         return fit_head(recipe, films, val, run, start)
-    return fit(recipe, films, val, run, start=start)
+    return fit(recipe, films, val, run, start=start, teachers=teachers)
 
 
-def _films(recipe: Recipe, rows: Sequence[Row], split: str | None) -> Films:
-    stored = Input(size=STORED_SIDE)
-    return load_films(rows, split, recipe.findings, stored, lungs=recipe.needs_lungs, multi_label=recipe.multi_label)
+def _films(recipe: Recipe, rows: Sequence[Row], split: str | None, runs: Path) -> Films:
+    return load_films(
+        rows,
+        split,
+        recipe.findings,
+        Input(size=STORED_SIDE),
+        lungs=recipe.needs_lungs,
+        multi_label=recipe.multi_label,
+        cache=runs / "lungs",
+        unlabelled=recipe.unlabelled and split == "train",
+    )
 
 
-def _start(recipe: Recipe, out: Path) -> tuple[Checkpoint, Network] | None:
-    """The checkpoint that the recipe starts from: from `out`, those shipped or this person's own; made for other
-    findings, without its head: the new one begins at random even where it has as many outputs."""
+def _start(recipe: Recipe, out: Path) -> tuple[dict[str, Any], Network] | None:
+    """What the card says of the start of the recipe, and its network.
+
+    That is ImageNet, or a checkpoint from `out`, of those shipped or of this person's own; one made for other findings
+    comes without its head: the new one begins at random even where it has as many outputs.
+    """
     if not recipe.start:
         return None
+    if recipe.start == IMAGENET:
+        network, origin = imagenet(recipe.architecture)
+        return origin, network
     folder = library.place(recipe.start, out if recipe.start in checkpoints.names(out) else checkpoints.SHIPPED)
     card = checkpoints.read_card(recipe.start, folder)
     network = checkpoints.read_network(card, folder)
     if card.findings != recipe.findings:
         network.head = nn.Identity()
-    return card, network
+    return _origin(card), network
+
+
+def _teachers(recipe: Recipe, out: Path) -> list[tuple[dict[str, Any], Teacher]]:
+    """What the card says of each teacher, and its network.
+
+    Raises: BadSetting for a teacher of other findings.
+    """
+    found = []
+    for name in filter(None, recipe.teacher.split("+")):
+        folder = library.place(name, out if name in checkpoints.names(out) else checkpoints.SHIPPED)
+        card = checkpoints.read_card(name, folder)
+        if card.findings != recipe.findings or card.multi_label != recipe.multi_label:
+            raise BadSetting(
+                f"The teacher {name} knows {', '.join(card.findings)}; this network learns "
+                f"{', '.join(recipe.findings)}. A teacher needs the same findings in the same order."
+            )
+        found.append((_origin(card), Teacher(checkpoints.read_network(card, folder), card.input.size)))
+    return found
+
+
+def _origin(card: Checkpoint) -> dict[str, Any]:
+    kept = ("recipe", "epochs", "seconds", "hardware", "started_from")
+    trained_on = dump(card.trained_on)
+    return {"name": card.name, "sha256": card.sha256} | {
+        field: trained_on[field] for field in kept if field in trained_on
+    }
 
 
 def _without(rows: list[Row], recipe: Recipe) -> list[Row]:
@@ -206,7 +277,7 @@ def _refuse_one_class(rows: Sequence[Row], recipe: Recipe) -> None:
             raise BadData(f"In split {split!r}: {error}") from error
 
 
-def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: Checkpoint | None) -> dict[str, Any]:
+def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: dict[str, Any] | None) -> dict[str, Any]:
     used = known(rows, recipe.findings, multi_label=recipe.multi_label)
     counts = Counter((row.source, label, row.split) for row in used for label in row.labels)
     epochs = log.read(run / "log.jsonl")
@@ -226,14 +297,5 @@ def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: Checkpoint | 
         "python": platform.python_version(),
     }
     if start is not None:
-        before = dump(start.trained_on)
-        told["started_from"] = {
-            "name": start.name,
-            "sha256": start.sha256,
-            **{
-                field: before[field]
-                for field in ("recipe", "epochs", "seconds", "hardware", "started_from")
-                if field in before
-            },
-        }
+        told["started_from"] = start
     return told

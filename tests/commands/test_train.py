@@ -15,11 +15,11 @@ from core.train.recipe import Recipe
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch, weights: Path) -> list[tuple[Path, dict[str, Any]]]:
+def calls(monkeypatch: pytest.MonkeyPatch, weights: Path) -> list[tuple[tuple[Path, ...], dict[str, Any]]]:
     """What was asked of core.train.run.train, which does nothing here."""
-    asked: list[tuple[Path, dict[str, Any]]] = []
+    asked: list[tuple[tuple[Path, ...], dict[str, Any]]] = []
 
-    def train(data: Path, **given: Any) -> object:
+    def train(data: tuple[Path, ...], **given: Any) -> object:
         asked.append((data, given))
         return read_card("untrained", weights)
 
@@ -32,7 +32,7 @@ def test_without_options_it_is_the_recipe_of_the_shipped_network(calls: list[Any
 
     assert told.exit_code == 0, told.output
     expected = {"name": "new", "recipe": Recipe(), "runs": Path("runs"), "out": SHIPPED, "notes": None}
-    assert calls == [(Path("films"), expected)]
+    assert calls == [((Path("films"),), expected)]
 
 
 def test_options_reach_the_recipe(calls: list[Any]) -> None:
@@ -45,7 +45,7 @@ def test_options_reach_the_recipe(calls: list[Any]) -> None:
         findings=("pneumonia", "normal"), sizes=(64, 96), epochs=(3, 1), cycles=(4,), batch=8, rate=0.01, seed=4
     )
     asked = {"name": "new", "recipe": recipe, "runs": Path("r"), "out": Path("o"), "notes": None}
-    assert calls == [(Path("films"), asked)]
+    assert calls == [((Path("films"),), asked)]
 
 
 def test_a_recipe_file_gives_name_and_notes_and_options_change_it(calls: list[Any], tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_recipe_file_gives_name_and_notes_and_options_change_it(calls: list[An
 
 @pytest.mark.parametrize("folds", ["3", "source"])
 def test_folds_are_printed_one_a_line(monkeypatch: pytest.MonkeyPatch, folds: str, tmp_path: Path) -> None:
-    def across(data: Path, *, by: str, **given: Any) -> list[dict[str, Any]]:
+    def across(data: tuple[Path, ...], *, by: str, **given: Any) -> list[dict[str, Any]]:
         return [{"name": f"{by} {index}", "n": 4} for index in (1, 2)]
 
     monkeypatch.setattr(core.train.run, "across", across)
@@ -110,4 +110,4 @@ def test_a_folder_without_a_table_is_told(tmp_path: Path) -> None:
     )
 
     assert told.exit_code == 1
-    assert "There is no cxr.csv in" in told.stderr
+    assert "There is no cxr.csv or films.csv in" in told.stderr

@@ -1,11 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from core.errors import BadData
 from core.train.augment import grown
-from core.train.data import Films, load, table
+from core.train.data import Films, corrected, load, table
 from core.types import Input
 from tests.train.drawn import COLUMNS
 
@@ -83,8 +85,64 @@ def test_a_split_of_another_name_is_refused(data: Path, tmp_path: Path) -> None:
         table(_changed(data, tmp_path, "test,p30,", "tset,p30,"))
 
 
+def test_two_sets_are_read_as_one_and_labels_follow_the_second_readings(data: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "x.png").write_bytes((data / "0.png").read_bytes())
+    lines = [f"x{split},x.png,normal,{split},q{split}" for split in ("train", "val", "test")]
+    (more / "films.csv").write_text("\n".join(["id,file,label,split,patient", *lines]) + "\n")
+    (more / "rereads.csv").write_text(
+        "id,rsna_class,google_airspace\n"
+        "0,Normal,\n1,No Lung Opacity / Not Normal,\n2,,NO\n3,,YES\n4,Lung Opacity,NO\n30,Normal,\nnobody,Normal,\n"
+    )
+    rows = table(data, more)
+    labels = {row.id: row.label for row in corrected(rows, [data, more])}
+
+    assert [row.id for row in rows][-4:] == ["31", "xtrain", "xval", "xtest"]
+    assert [labels[name] for name in ("0", "1", "2", "3", "4", "5")] == [
+        *("normal", "other", "other", "other", "pneumonia", "normal")
+    ]
+    assert labels["30"] == "pneumonia"  # a test film keeps its label
+    (more / "rereads.csv").write_text("id,rsna_class,google_airspace\n0,Clear,\n")
+    with pytest.raises(BadData, match=r"rereads\.csv line 2: rsna_class is 'Clear'; it must be Lung Opacity, No"):
+        corrected(rows, [data, more])
+
+
+def test_sets_that_share_an_id_or_split_a_patient_are_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"32 ids are in more than one set of .*, 0 first"):
+        table(data, data)
+    lines = [f"x{split},0.png,normal,{split},{patient}" for split, patient in (("train", "p1"), ("val", "p2"))]
+    (tmp_path / "0.png").write_bytes((data / "0.png").read_bytes())
+    (tmp_path / "films.csv").write_text(
+        "\n".join(["id,file,label,split,patient", *lines, "xtest,0.png,normal,test,p3"]) + "\n"
+    )
+    with pytest.raises(BadData, match="Patient p2 is in train and in val"):
+        table(data, tmp_path)
+
+
+def test_outlines_are_remembered_for_the_same_films(data: Path, tmp_path: Path) -> None:
+    rows = [replace(row, lungs=None) for row in table(data)[:2]]
+    first, again = (
+        load(rows, "train", FINDINGS, Input(size=64), lungs=True, cache=tmp_path / "cache").lungs for _ in range(2)
+    )
+    (stored,) = (tmp_path / "cache").iterdir()
+    outlines = np.load(stored)["outlines"]
+    with stored.open("wb") as file:
+        np.savez(file, outlines=255 - outlines)
+    changed = load(rows, "train", FINDINGS, Input(size=64), lungs=True, cache=tmp_path / "cache").lungs
+
+    assert first is not None
+    assert again is not None
+    assert torch.equal(first, again)
+    assert torch.equal(first, torch.from_numpy(outlines))
+    assert changed is not None
+    assert torch.equal(changed, 255 - first)
+    load(rows[:1], "train", FINDINGS, Input(size=64), lungs=True, cache=tmp_path / "cache")
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
 def test_a_missing_table_or_column_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match=r"no cxr\.csv"):
+    with pytest.raises(BadData, match=r"no cxr\.csv or films\.csv in .*a folder that holds cxr\.csv or films\.csv"):
         table(tmp_path)
     (tmp_path / "cxr.csv").write_text(",".join(COLUMNS).replace("label", "what") + "\n")
     with pytest.raises(BadData, match="lacks the column label"):

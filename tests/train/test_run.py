@@ -31,7 +31,7 @@ def made(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoi
     """The checkpoint "tiny" and the folder that holds it, and its runs."""
     folder = tmp_path_factory.mktemp("made")
     notes = {"licence": "none", "trained_on": {"data": "drawn films"}}
-    found = train(data, name="tiny", recipe=TINY, runs=folder / "runs", out=folder, notes=notes)
+    found = train([data], name="tiny", recipe=TINY, runs=folder / "runs", out=folder, notes=notes)
     assert found is not None
     return found, folder
 
@@ -90,14 +90,14 @@ def test_a_checkpoint_of_another_recipe_is_not_overwritten(data: Path, copy: Pat
     before = {path: path.read_bytes() for path in copy.iterdir()}
 
     with pytest.raises(BadSetting, match=r"tiny\.json was trained by another recipe and is not overwritten"):
-        train(data, name="tiny", recipe=replace(TINY, seed=1), runs=copy / "runs", out=copy)
+        train([data], name="tiny", recipe=replace(TINY, seed=1), runs=copy / "runs", out=copy)
     assert {path: path.read_bytes() for path in copy.iterdir()} == before
 
 
 def test_a_finished_run_is_not_trained_again(
     data: Path, made: tuple[Checkpoint, Path], tmp_path: Path, untrained: list[Mapping[str, Any]]
 ) -> None:
-    again = train(data, name="tiny", recipe=TINY, runs=made[1] / "runs", out=tmp_path)
+    again = train([data], name="tiny", recipe=TINY, runs=made[1] / "runs", out=tmp_path)
 
     assert again is not None
     assert untrained == []
@@ -122,7 +122,7 @@ def test_a_run_does_not_go_on_with_other_films(data: Path, made: tuple[Checkpoin
     swapped = _changed(data, tmp_path / "swapped", lambda row: {**row, "label": other[row["label"]]})
 
     with pytest.raises(BadData, match="holds a run on other films"):
-        train(swapped, name="tiny", recipe=TINY, runs=made[1] / "runs", out=tmp_path / "out")
+        train([swapped], name="tiny", recipe=TINY, runs=made[1] / "runs", out=tmp_path / "out")
 
     assert not (tmp_path / "out").exists()
 
@@ -136,7 +136,7 @@ def test_a_split_with_one_class_is_refused_before_training(
     )
 
     with pytest.raises(BadData, match=f"In split '{split}': All .* are of one class"):
-        train(alike, name="alike", recipe=TINY, runs=tmp_path / "runs", out=tmp_path / "out")
+        train([alike], name="alike", recipe=TINY, runs=tmp_path / "runs", out=tmp_path / "out")
 
     assert not untrained
     assert not (tmp_path / "out").exists()
@@ -146,7 +146,7 @@ def test_fourteen_findings_of_chestxray14_give_fourteen_sigmoids(tmp_path: Path)
     recipe = replace(TINY, findings=CHESTXRAY14, multi_label=True, batch=2)
     folder = tmp_path / "films"
     folder.mkdir()
-    card = train(made_chestxray14.write(folder), name="many", recipe=recipe, runs=tmp_path, out=tmp_path)
+    card = train([made_chestxray14.write(folder)], name="many", recipe=recipe, runs=tmp_path, out=tmp_path)
 
     assert card is not None
     assert card.findings == CHESTXRAY14
@@ -165,8 +165,8 @@ def test_fourteen_findings_of_chestxray14_give_fourteen_sigmoids(tmp_path: Path)
 
 def test_folds_are_added_to_the_card(data: Path, copy: Path) -> None:
     recipe = replace(TINY, sizes=(16,), epochs=(1,), cycles=(1,))
-    by_source = across(data, name="tiny", recipe=recipe, by="source", runs=copy / "runs", out=copy)
-    by_patient = across(data, name="tiny", recipe=recipe, by="2", runs=copy / "runs", out=copy)
+    by_source = across([data], name="tiny", recipe=recipe, by="source", runs=copy / "runs", out=copy)
+    by_patient = across([data], name="tiny", recipe=recipe, by="2", runs=copy / "runs", out=copy)
 
     metrics = dump(read_card("tiny", copy).metrics)
     assert metrics["other_source"] == by_source
@@ -183,9 +183,9 @@ def test_folds_are_added_to_the_card(data: Path, copy: Path) -> None:
 
 def test_folds_of_a_recipe_with_a_start_or_without_a_checkpoint_are_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="starts from tiny, which has seen the films"):
-        across(data, name="tiny", recipe=replace(TINY, start="tiny"), by="2", runs=tmp_path, out=tmp_path)
+        across([data], name="tiny", recipe=replace(TINY, start="tiny"), by="2", runs=tmp_path, out=tmp_path)
     with pytest.raises(UnknownName, match="no checkpoint named 'tiny'"):
-        across(data, name="tiny", recipe=TINY, by="2", runs=tmp_path, out=tmp_path)
+        across([data], name="tiny", recipe=TINY, by="2", runs=tmp_path, out=tmp_path)
 
 
 def test_a_start_gives_its_weights_and_its_head_where_the_findings_are_the_same(
@@ -196,7 +196,7 @@ def test_a_start_gives_its_weights_and_its_head_where_the_findings_are_the_same(
     def begun(findings: tuple[str, ...]) -> Mapping[str, torch.Tensor]:
         recipe = replace(TINY, start="tiny", findings=findings)
         with pytest.raises(Asked):
-            train(data, name="next", recipe=recipe, runs=copy / "runs", out=copy)
+            train([data], name="next", recipe=recipe, runs=copy / "runs", out=copy)
         torch.manual_seed(0)
         network = architectures["small-cnn"].build(2, 1)
         fitting.take(network, untrained[-1]["start"])
@@ -222,19 +222,19 @@ def test_a_start_may_be_a_checkpoint_of_ones_own(
         (library.folder() / file.name.replace("tiny", "mine")).write_bytes(file.read_bytes())
 
     with pytest.raises(Asked):
-        train(data, name="next", recipe=replace(TINY, start="mine"), runs=tmp_path / "runs", out=tmp_path)
+        train([data], name="next", recipe=replace(TINY, start="mine"), runs=tmp_path / "runs", out=tmp_path)
     stored = read_network(read_card("tiny", copy), copy).state_dict()
     begun = untrained[-1]["start"].state_dict()
     assert all(torch.equal(begun[name], weights) for name, weights in stored.items())
     with pytest.raises(UnknownName, match=r"no checkpoint named 'nobodys'.*mine"):
-        train(data, name="next", recipe=replace(TINY, start="nobodys"), runs=tmp_path / "runs", out=tmp_path)
+        train([data], name="next", recipe=replace(TINY, start="nobodys"), runs=tmp_path / "runs", out=tmp_path)
 
 
 def test_a_start_of_other_layers_is_refused(data: Path, copy: Path) -> None:
     recipe = replace(TINY, start="tiny", architecture="densenet121")
 
     with pytest.raises(BadSetting, match=r"lacks features\.conv0\.weight and \d+ other weights"):
-        train(data, name="next", recipe=recipe, runs=copy / "runs", out=copy)
+        train([data], name="next", recipe=recipe, runs=copy / "runs", out=copy)
     assert not (copy / "next.json").exists()
 
 
@@ -244,10 +244,10 @@ def test_a_half_written_start_is_refused(data: Path, copy: Path) -> None:
     recipe = replace(TINY, start="tiny")
 
     with pytest.raises(BadCheckpoint, match="the file was changed or cut short"):
-        train(data, name="next", recipe=recipe, runs=copy / "runs", out=copy)
+        train([data], name="next", recipe=recipe, runs=copy / "runs", out=copy)
     path.rename(path.with_suffix(".part"))  # what a kill leaves while the first file is being written
     with pytest.raises(UnknownName, match="no checkpoint named 'tiny'"):
-        train(data, name="next", recipe=recipe, runs=copy / "runs", out=copy)
+        train([data], name="next", recipe=recipe, runs=copy / "runs", out=copy)
 
 
 def test_a_start_whose_card_has_other_findings_than_its_last_layer_is_refused(data: Path, copy: Path) -> None:
@@ -256,20 +256,20 @@ def test_a_start_whose_card_has_other_findings_than_its_last_layer_is_refused(da
     (copy / "tiny.json").write_text(json.dumps(card))
 
     with pytest.raises(BadCheckpoint, match=r"tiny\.safetensors does not hold a small-cnn"):
-        train(data, name="next", recipe=replace(TINY, start="tiny"), runs=copy / "runs", out=copy)
+        train([data], name="next", recipe=replace(TINY, start="tiny"), runs=copy / "runs", out=copy)
 
 
 def test_a_source_left_out_is_in_the_test_films_only(
     data: Path, tmp_path: Path, untrained: list[Mapping[str, Any]]
 ) -> None:
     with pytest.raises(Asked):
-        train(data, name="next", recipe=replace(TINY, leave_out="b"), runs=tmp_path, out=tmp_path)
+        train([data], name="next", recipe=replace(TINY, leave_out="b"), runs=tmp_path, out=tmp_path)
 
     assert set(untrained[0]["train"].column("source")) == {"a"}
     assert set(untrained[0]["val"].column("source")) == {"a"}
     assert len(untrained[0]["train"]) == 6
     with pytest.raises(BadData, match="No film is of the source 'c' that is to be left out; there are a, b"):
-        train(data, name="next", recipe=replace(TINY, leave_out="c"), runs=tmp_path, out=tmp_path)
+        train([data], name="next", recipe=replace(TINY, leave_out="c"), runs=tmp_path, out=tmp_path)
 
 
 def test_frozen_features_give_a_checkpoint_that_says_where_it_started(
@@ -281,7 +281,7 @@ def test_frozen_features_give_a_checkpoint_that_says_where_it_started(
     recipe = replace(
         TINY, architecture="densenet121", start="start", frozen=True, sizes=(32,), epochs=(3,), cycles=(3,)
     )
-    card = train(data, name="head", recipe=recipe, runs=tmp_path / "runs", out=tmp_path)
+    card = train([data], name="head", recipe=recipe, runs=tmp_path / "runs", out=tmp_path)
 
     assert card is not None
     assert dump(card.trained_on.started_from) == {"name": "start", "sha256": before.sha256, "seconds": 7}
@@ -299,8 +299,8 @@ def test_a_card_of_other_films_is_left_as_it_is(data: Path, copy: Path, tmp_path
     before = (copy / "tiny.json").read_text()
 
     for again in (
-        lambda: train(folder, name="tiny", recipe=TINY, runs=tmp_path / "runs", out=copy),
-        lambda: across(folder, name="tiny", recipe=TINY, by="2", runs=tmp_path / "runs", out=copy),
+        lambda: train([folder], name="tiny", recipe=TINY, runs=tmp_path / "runs", out=copy),
+        lambda: across([folder], name="tiny", recipe=TINY, by="2", runs=tmp_path / "runs", out=copy),
     ):
         with pytest.raises(BadSetting, match=r"tiny\.json tells of other films and is left as it is"):
             again()
@@ -311,4 +311,4 @@ def test_a_card_that_is_a_list_is_told(data: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.json").write_text("[]")
 
     with pytest.raises(BadCheckpoint, match="is no card: it lacks its fields"):
-        train(data, name="tiny", recipe=TINY, runs=tmp_path / "runs", out=tmp_path)
+        train([data], name="tiny", recipe=TINY, runs=tmp_path / "runs", out=tmp_path)
