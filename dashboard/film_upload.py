@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.errors import UserError
 from core.image import examples
+from core.image.bundle import films_in, is_bundle
 from core.image.read import read
 from core.types import Radiograph
 from dashboard import cache
@@ -33,7 +34,7 @@ def files(label: str, *, at: str) -> None:
     found = []
     for done, file in enumerate(dropped):
         bar.progress(done / len(dropped), text=f"Reading {file.name} ({done + 1} of {len(dropped)})")
-        found.append(_read(file.getvalue(), file.name))
+        found += _read_all(file.getvalue(), file.name)
     _show(*found)
     here.upload_round += 1
     st.rerun()
@@ -122,6 +123,23 @@ def _fetch(example: examples.Example) -> None:
     _show(radiograph)
     if radiograph:
         here.credits[radiograph.key] = f"{example.credit}. {example.licence}. {example.note}".strip()
+
+
+def _read_all(data: bytes, name: str) -> list[Radiograph | None]:
+    """The film, or each film of a ZIP archive; the index of a disc (DICOMDIR) beside its files is passed over."""
+    here = session()
+    if not is_bundle(data):
+        return [_read(data, name)]
+    found = []
+    try:
+        for film, content in films_in(data, name=name):
+            if isinstance(content, bytes):
+                found.append(_read(content, film))
+            else:
+                here.problems.append(str(content))
+    except UserError as error:
+        here.problems.append(str(error))
+    return found
 
 
 def _read(data: bytes, name: str) -> Radiograph | None:

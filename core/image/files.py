@@ -1,4 +1,4 @@
-"""Films by file name: one file, standard input, or a folder walked in order of name."""
+"""Films by file name: one file, standard input, a folder walked in order of name, a ZIP archive, a disc's DICOMDIR."""
 
 import os
 import sys
@@ -6,23 +6,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import BadData, UnreadableFile
-from core.image.signature import format_of
+from core.image.bundle import EXTENSIONS, INDEX, Bundle
+from core.image.signature import format_of, is_zip
 from core.types import Radiograph
 
 STDIN = "-"
 _HEAD = 512  # bytes; enough for every signature
-_EXTENSIONS = {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".dcm", ".dicom", ".gif"}
 
 
 def film_paths(names: Sequence[str]) -> tuple[list[str], int]:
-    """All files, folders walked in order of name; and how many files in the folders were skipped.
+    """All files, folders and archives opened, in order of name; and how many files in them were skipped.
 
-    In a folder, hidden files are skipped, as are those that are no picture or DICOM file by content or by name (tables,
-    notes). A file named directly is never skipped.
+    A DICOMDIR stands for the folder that it lies in, a ZIP archive for the films in it ("disc.zip/IMAGES/0001"). In a
+    folder or archive hidden files are skipped, as are those that are no picture or DICOM file by content or by name
+    (tables, notes, the DICOMDIR). A file named directly is never skipped.
     Raises: BadData if there is none.
     """
     paths, skipped = [], 0
     for name in names:
+        inside, rest = ([], 0) if name == STDIN else _archived(name)
+        if inside:
+            paths += inside
+            skipped += rest
+            continue
+        if name != STDIN and Path(name).name.upper() == INDEX and Path(name).is_file():
+            name = str(Path(name).parent)
         if name == STDIN or not Path(name).is_dir():
             paths.append(name)
             continue
@@ -37,12 +45,19 @@ def film_paths(names: Sequence[str]) -> tuple[list[str], int]:
     return paths, skipped
 
 
-def read_file(name: str) -> Radiograph:
-    """The film in the file of that name, or on standard input. Raises: UnreadableFile."""
+def read_file(name: str, *, frame: int | None = None) -> Radiograph:
+    """The film in the file of that name, or on standard input; the frame (from 1) where it holds several.
+
+    Raises: UnreadableFile.
+    """
     from core.image.read import read  # its decoders take a second to import
 
     if name == STDIN:
-        return read(sys.stdin.buffer.read(), name="stdin")
+        return read(sys.stdin.buffer.read(), name="stdin", frame=frame)
+    if archive := _archive_of(name):
+        within = Path(name).relative_to(archive).as_posix()
+        bundle = Bundle(archive, name=printable(archive.name))
+        return read(bundle.content(within), name=printable(name), frame=frame)
     try:
         data = Path(name).read_bytes()
     except FileNotFoundError as error:
@@ -53,7 +68,7 @@ def read_file(name: str) -> Radiograph:
                 f"{printable(name)} is a folder, but one film was expected. Give a file in it."
             ) from error
         raise UnreadableFile(f"{printable(name)} cannot be opened: {error.strerror}.") from error
-    return read(data, name=printable(Path(name).name))
+    return read(data, name=printable(Path(name).name), frame=frame)
 
 
 def printable(name: str) -> str:
@@ -61,9 +76,30 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
+def _archived(name: str) -> tuple[list[str], int]:
+    """The films in a ZIP archive of that name, and how many of its files are none; nothing where it is another file."""
+    try:
+        with open(name, "rb") as file:
+            if not is_zip(file.read(4)):
+                return [], 0
+        films, skipped = Bundle(Path(name), name=printable(Path(name).name)).films()
+    except (OSError, UnreadableFile):
+        return [], 0  # reported when it is read
+    return [f"{name}/{film}" for film in films], skipped
+
+
+def _archive_of(name: str) -> Path | None:
+    """The file above that path, where the path leads into one."""
+    if os.path.lexists(name):
+        return None
+    return next((above for above in Path(name).parents if above.is_file()), None)
+
+
 def _may_be_film(path: str) -> bool:
     """Whether the file is a picture or DICOM by its first bytes, or claims to be one by its name."""
-    if Path(path).suffix.lower() in _EXTENSIONS:
+    if Path(path).name.upper() == INDEX:
+        return False
+    if Path(path).suffix.lower() in EXTENSIONS:
         return True
     try:
         with open(path, "rb") as file:

@@ -75,7 +75,7 @@ _STRANGERS = (
     (0, b"MZ", "a program", _AS_FILM),
 )
 # What a ZIP archive is, by the name of a file in it; one of films is added as a whole (core.image.bundle).
-_ARCHIVES = (
+NETWORKS_AND_DOCUMENTS = (
     ("model.weights.h5", "a Keras network", _AS_PYTORCH),
     ("saved_model.pb", "a TensorFlow network", _AS_PYTORCH),
     ("data.pkl", "a PyTorch checkpoint", _AS_PYTORCH),
@@ -134,7 +134,7 @@ def _zip(data: bytes) -> tuple[str, str]:
             inside = {name.rsplit("/", 1)[-1] for name in archive.namelist()}
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, struct.error, LookupError):
         return "a ZIP archive that is damaged or cut short", "Copy or download it again."
-    for name, words, advice in _ARCHIVES:
+    for name, words, advice in NETWORKS_AND_DOCUMENTS:
         if name in inside:
             return words, advice
     return "a ZIP archive", "Add it by itself as a set of films, or unpack it and choose a film in it."
