@@ -308,6 +308,7 @@ class Explanation:
     signed:   True if below zero speaks against the finding.
     method, finding, layer, settings: how it was made; layer is None for maps of the input.
     title:    the method's name as the field writes it ("Grad-CAM").
+    computed_by: "Captum LayerGradCam", or "Lightbox: " and why not Captum.
     cleaning: what was done to the film before the network read it.
     seconds, passes: what it cost: wall clock, and (forward, backward) passes of the network.
     bfloat16: whether the network computed in bfloat16 instead of float32.
@@ -334,6 +335,7 @@ class Explanation:
     caveat: str = ""
     void: bool = False
     changed: Mapping[str, Any] = field(default_factory=dict)
+    computed_by: str = ""
 
     def __post_init__(self) -> None:
         if self.heat.ndim != 2 or self.heat.dtype != np.float32:

@@ -253,7 +253,7 @@ def about_map(method: Method, explanation: Explanation | None, *, passes: tuple[
     st.html(
         markup.paragraph(method.plain)
         + markup.paragraph(f"How it misleads: {method.misleads}")
-        + markup.facts([*pairs, ("Source", method.source)])
+        + markup.facts([*pairs, ("Computed by", method.computed_by), ("Source", method.source)])
     )
 
 

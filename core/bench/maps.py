@@ -9,8 +9,9 @@ from captum.attr import LayerGradCam, Saliency
 from torch import Tensor
 
 from core.bench.pace import Case
-from core.explain.evidence import IMAGES, Evidence, Tape
+from core.explain.evidence import Evidence, Tape
 from core.explain.method import methods
+from core.explain.replay import IMAGES
 from core.image.prepare import Prepared
 from core.models.architecture import Network
 from core.models.classifier import probabilities

@@ -52,6 +52,7 @@ def _record(method: "Method", unfit: Mapping[str, str] | None) -> dict[str, Any]
         "unit": method.unit,
         "cost": method.cost,
         "bfloat16": method.bfloat16,
+        "by": method.computed_by,
         "source": method.source,
         "settings": [_setting(setting) for setting in method.settings],
     }
@@ -65,7 +66,13 @@ def _text(method: "Method", unfit: Mapping[str, str]) -> str:
     sign = {True: "signed", False: "not signed", None: "signed or rectified"}[method.signed]
     half = {True: "float32 or bfloat16", "signed": "float32, signed also bfloat16", False: "float32"}[method.bfloat16]
     lines = [f"{method.name}  ({method.title}, {where}, {sign}, in {method.unit})"]
-    for sentence in (method.plain, method.misleads, f"Cost: {COSTS[method.cost]}; {half}. {method.source}."):
+    sentences = (
+        method.plain,
+        method.misleads,
+        f"Cost: {COSTS[method.cost]}; {half}. {method.source}.",
+        f"Computed by {method.computed_by}.",
+    )
+    for sentence in sentences:
         lines.append(textwrap.fill(sentence, 96, initial_indent="    ", subsequent_indent="    "))
     for setting in method.settings:
         lines.append(f"    {method_settings.flag(setting)}  {setting.meaning} ({method_settings.span(setting)})")

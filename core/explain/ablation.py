@@ -1,15 +1,14 @@
 """Feature ablation: whole regions of the film are hidden, one at a time."""
 
-from collections.abc import Hashable
-
-import torch
+from captum.attr import FeatureAblation
 from torch import Tensor
 
 from core.explain.evidence import Evidence
 from core.explain.method import method
 from core.explain.occlusion import Fill
-from core.explain.reference import Reference, reference
-from core.explain.regions import Kind, Number, Regions, painted, regions_of
+from core.explain.passes import Altered
+from core.explain.reference import reference
+from core.explain.regions import Kind, Number, regions_of
 
 
 @method(
@@ -22,7 +21,8 @@ from core.explain.regions import Kind, Number, Regions, painted, regions_of
     unit="logits a zone",
     misleads="Of two zones that say the same neither gets anything, since the other one is still there; and a large "
     "zone outweighs a small one.",
-    source="Captum FeatureAblation, over zones of the lungs or superpixels",
+    source="Zeiler and Fergus 2014, arXiv:1311.2901, over zones of the lungs or superpixels",
+    by=FeatureAblation,
     cost="tens",
     bfloat16=True,
 )
@@ -34,22 +34,11 @@ def feature_ablation(
     Returns: (1, S, S), signed: the fall of the logit, the same all over a zone.
     Raises:  NoLungs where zones are asked for and the film has none.
     """
-    found = regions_of(evidence, regions, superpixels)
-    shown = ~torch.eye(len(found), dtype=torch.bool)
-    logits = scores(evidence, found, shown, fill, ("each", regions, superpixels))
-    return painted(found, evidence.tape.logits[0, evidence.finding] - logits[:, evidence.finding])
-
-
-def scores(evidence: Evidence, found: Regions, shown: Tensor, fill: Reference, key: Hashable) -> Tensor:
-    """(M, F) logits of the film with only some regions shown.
-
-    shown: (M, n) bool, one altered film a row.
-    key:   what `shown` and the regions depend on.
-    """
-    image, cover = evidence.image, reference(evidence, fill)
-    labels, shown = torch.from_numpy(found.labels).to(image.device), shown.to(image.device)
-
-    def make(start: int, stop: int) -> Tensor:
-        return torch.where(shown[start:stop][:, labels][:, None], image, cover)
-
-    return evidence.answers(("regions", key, fill), len(shown), make)
+    cut = regions_of(evidence, regions, superpixels)
+    altered = Altered(evidence, ("ablation", regions, superpixels, fill), len(cut))
+    return FeatureAblation(altered).attribute(
+        altered.film,
+        reference(evidence, fill)[None],
+        feature_mask=cut.mask(evidence.images.device),
+        perturbations_per_eval=altered.size,
+    )[:, 0]

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from captum.attr import LayerActivation
 from torch import Tensor
 
 from core.errors import BadSetting
@@ -19,6 +20,7 @@ from core.explain.method import Bounds, method
     unit="activation",
     misleads="It is the same for every finding: a bright place excites the stage, which may count for or against.",
     source="Captum LayerActivation",
+    by=LayerActivation,
     specific=False,
 )
 def layer_activation(
@@ -30,7 +32,8 @@ def layer_activation(
 
     Returns: (N, h, w), in the stage's own units.
     """
-    features = evidence.features
+    replay = evidence.replay
+    features = LayerActivation(replay, replay.layer).attribute(replay.images)
     return features.mean(dim=1) if channel < 0 else one(features, channel, evidence.stage)
 
 

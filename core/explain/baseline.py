@@ -24,6 +24,8 @@ _SOFT = 1 / 56  # of the film's side: standard deviation of the lung mask's edge
     unit="no unit",
     misleads="It explains nothing: a map whose figures are no better than these might as well have been drawn by dice.",
     source="Hooker et al. 2019, arXiv:1806.10758 (random ranking of pixels)",
+    by=None,
+    why="Captum has no controls",
     specific=False,
 )
 def random_map(
@@ -49,6 +51,8 @@ def random_map(
     misleads="It explains nothing: it follows ribs and borders whatever the network thinks, and a real map that looks "
     "like it may have found no more than they are.",
     source="Adebayo et al. 2018, arXiv:1810.03292 (edge detector as a control); Sobel",
+    by=None,
+    why="Captum has no controls",
     specific=False,
 )
 def edge_map(evidence: Evidence) -> Tensor:
@@ -74,6 +78,8 @@ def edge_map(evidence: Evidence) -> Tensor:
     misleads="It explains nothing: films are centred on the chest, so that a blob in the middle hits a good deal; a "
     "real map has to hit more.",
     source="Judd et al. 2012, MIT-CSAIL-TR-2012-001 (centre prior)",
+    by=None,
+    why="Captum has no controls",
     specific=False,
 )
 def centre_gaussian(
@@ -101,6 +107,8 @@ def centre_gaussian(
     unit="no unit",
     misleads="It explains nothing: it marks both lungs on every film, ill or well; a real map says where in them.",
     source="the outline of the lungs by core.lungs, edge softened",
+    by=None,
+    why="Captum has no controls",
     specific=False,
 )
 def lung_mask(evidence: Evidence) -> Tensor:

@@ -7,6 +7,7 @@ negative weights, the signed map is the one for the finding less the one for its
 from typing import Annotated
 
 import torch
+from captum.attr import LayerGradCam
 from torch import Tensor, nn
 
 from core.explain.evidence import Evidence
@@ -56,6 +57,8 @@ def _pooled_and_linear(network: Network, stage: str | None) -> str:
     misleads="It is exact for the last feature maps, but a cell there has seen far more of the film than the square it "
     "covers, so what counted may lie beside it.",
     source="Zhou et al. 2016, arXiv:1512.04150",
+    by=None,
+    why="Captum has none",
     bfloat16="signed",
     fits=_pooled_and_linear,
 )
@@ -86,6 +89,7 @@ def cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     misleads="It averages each feature map's weight over the whole film, so it can light up a place that did not "
     "count; the cells are coarse, and their edges are no anatomy.",
     source="Selvaraju et al. 2017, arXiv:1610.02391",
+    by=LayerGradCam,
     bfloat16="signed",
 )
 def grad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
@@ -95,8 +99,9 @@ def grad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
 
     Returns: (N, h, w), in logits a cell.
     """
-    weights = evidence.feature_gradient.mean(dim=(2, 3), keepdim=True)
-    return rectified((weights * evidence.features).sum(dim=1), signed=signed)
+    replay = evidence.replay
+    attribution = LayerGradCam(replay, replay.layer)
+    return attribution.attribute(replay.images, target=evidence.finding, relu_attributions=not signed)[:, 0]
 
 
 @method(
@@ -110,6 +115,8 @@ def grad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     misleads="It evens out strong and weak places, so that many light up; at inner layers without a ReLU (DenseNet) "
     "often none does.",
     source="Chattopadhay et al. 2018, arXiv:1710.11063",
+    by=None,
+    why="Captum has none",
     bfloat16=True,
 )
 def grad_cam_plus_plus(evidence: Evidence, *, signed: Signed = False) -> Tensor:
@@ -147,6 +154,8 @@ def grad_cam_plus_plus(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     unit="logits a cell",
     misleads="At earlier layers the gradient varies from cell to cell by chance, and the map with it: it gets noisy.",
     source="Draelos and Carin 2020, arXiv:2011.08891",
+    by=None,
+    why="Captum has none",
     bfloat16="signed",
 )
 def hires_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
@@ -168,6 +177,8 @@ def hires_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     misleads="It averages each feature map's slope over the cells where that is active, so it can light up an active "
     "place that did not count.",
     source="Fu et al. 2020, arXiv:2008.02312",
+    by=None,
+    why="Captum has none",
     bfloat16="signed",
 )
 def xgrad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
@@ -197,6 +208,8 @@ def xgrad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     unit="logits a cell",
     misleads="It reads only slopes that speak for the finding, so it can light up a place where more speaks against.",
     source="Jiang et al. 2021, doi:10.1109/TIP.2021.3089943",
+    by=None,
+    why="Captum has none",
     bfloat16=True,
 )
 def layer_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
@@ -221,6 +234,8 @@ def layer_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     unit="activation",
     misleads="It does not depend on the finding: it shows what excites the layer most, be it a pacemaker or a letter.",
     source="Muhammad and Yeasin 2020, arXiv:2008.00299",
+    by=None,
+    why="Captum has none",
     bfloat16=True,
     specific=False,
 )

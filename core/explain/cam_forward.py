@@ -21,6 +21,8 @@ from core.explain.method import Bounds, method
     unit="activation",
     misleads="A film of which only a patch is left is unlike any the network has seen; its answer may be odd.",
     source="Wang et al. 2020, arXiv:1910.01279",
+    by=None,
+    why="Captum has none",
     cost="tens",
 )
 def score_cam(
@@ -68,6 +70,8 @@ def score_cam(
     unit="share of the score × activation",
     misleads="It takes one feature map away at a time: where several say the same, each alone seems not to matter.",
     source="Desai and Ramaswamy 2020, doi:10.1109/WACV45572.2020.9093360",
+    by=None,
+    why="Captum has none",
     cost="hundreds",
 )
 def ablation_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:

@@ -103,6 +103,8 @@ def _has_rules(network: Network, stage: str | None) -> str:
     misleads="It explains the difference to the baseline, and takes it through the network in one leap: two networks "
     "that always answer alike can get different maps.",
     source="Shrikumar et al. 2017, arXiv:1704.02685 (Rescale rule)",
+    by=None,
+    why="Captum's does not add up where a max pooling follows a ReLU, as in these networks",
     cost="few",
     fits=_has_rules,
 )
@@ -129,6 +131,8 @@ def deeplift(evidence: Evidence, *, baseline: Baseline = "black") -> Tensor:
     misleads="The films it compares with are made of this one, so it answers what sets the film apart from black, "
     "white, grey, blur and noise, not from a healthy chest.",
     source="Lundberg and Lee 2017, arXiv:1705.07874; Shrikumar et al. 2017, arXiv:1704.02685",
+    by=None,
+    why="Captum's does not add up where a max pooling follows a ReLU, as in these networks",
     cost="tens",
     fits=_has_rules,
 )

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from core.errors import NoLungs
 from core.explain import memory
+from core.explain.replay import IMAGES, Replay
 from core.models.architecture import Network
 from core.work import Work
 
-IMAGES = "images"
 Remembered = TypeVar("Remembered")
 
 
@@ -71,7 +71,9 @@ class Tape:
                 wanted |= set(self._roots)
             known = {name for each, name in self._gradients if each == finding}
             roots = {name: root for name, root in self._roots.items() if name in wanted - known}
-            found = torch.autograd.grad(self._graph_logits[:, finding].sum(), list(roots.values()), retain_graph=True)
+            with torch.enable_grad():  # also where Captum's backward pass asks
+                logit = self._graph_logits[:, finding].sum()
+            found = torch.autograd.grad(logit, list(roots.values()), retain_graph=True)
             self._gradients |= {(finding, name): self._as_image(each) for name, each in zip(roots, found, strict=True)}
             self.backwards += next(iter(roots)) != self.network.last_stage
         return self._gradients[finding, source]
@@ -176,6 +178,11 @@ class Evidence:
         return self.images[0]
 
     @property
+    def replay(self) -> Replay:
+        """The shared pass as a network, with the stage as its layer: what Captum is given."""
+        return Replay(self.tape, self.stage)
+
+    @property
     def features(self) -> Tensor:
         """(N, K, h, w) output of the stage."""
         return self.tape.features(self.stage)
@@ -214,45 +221,6 @@ class Evidence:
 
         return self.tape.remember(("answers", key, after), ask)
 
-    def gathered(
-        self,
-        key: Hashable,
-        count: int,
-        make: Callable[[int, int], Tensor],
-        gather: Callable[[Tensor, int, int], Tensor],
-        *,
-        after: str = IMAGES,
-    ) -> Tensor:
-        """Sum over all batches of what `gather` makes of the gradients in altered images (or features).
-
-        One forward pass serves every finding in `together`; each takes its own backward pass.
-
-        key:    as in `answers`.
-        make:   as in `answers`.
-        gather: (gradients (n, ...), start, stop) -> a tensor of the same shape for each batch.
-        """
-
-        def ask(findings: Sequence[int]) -> dict[int, Tensor]:
-            size = self.batch(graph=True)
-            self.work.expect(count)
-            sums: dict[int, Tensor] = {}
-            for start in range(0, count, size):
-                stop = min(start + size, count)
-                flow = make(start, stop).detach().requires_grad_()
-                with torch.enable_grad():
-                    logits = self.tape.run(flow, after=after)
-                for finding in findings:
-                    last = finding == findings[-1]
-                    (found,) = torch.autograd.grad(logits[:, finding].sum(), flow, retain_graph=not last)
-                    part = gather(found.detach(), start, stop)
-                    sums[finding] = sums[finding] + part if finding in sums else part
-                    if after != self.network.last_stage:  # through the head alone, as in Tape.gradient
-                        self.tape.backwards += stop - start
-                self.work.step(stop - start)
-            return sums
-
-        return self.shared(("gathered", key, after), ask)
-
     def shared(self, key: Hashable, make: Callable[[Sequence[int]], Mapping[int, Tensor]]) -> Tensor:
         """This finding's part of what `make` gave for all findings `together`; it is called once for them."""
         findings = self.together or (self.finding,)
@@ -274,13 +242,20 @@ def behind(network: Network, source: str) -> Iterator[tuple[str | None, nn.Modul
         past = past or stages.get(child) == source
 
 
-def reached(network: Network, images: Tensor, stage: str) -> Tensor:
-    """(N, K, h, w) of the stage, and no layer behind it is run."""
+def up_to(network: Network, stage: str) -> nn.Sequential:
+    """The network's own layers up to the stage, and one more that passes its features on, for Captum to hook."""
+    layers: list[nn.Module] = []
     for name, module in behind(network, IMAGES):
-        images = module(images)
+        layers.append(module)
         if name == stage:
             break
-    return images
+    return nn.Sequential(*layers, nn.Identity())
+
+
+def reached(network: Network, images: Tensor, stage: str) -> Tensor:
+    """(N, K, h, w) of the stage, and no layer behind it is run."""
+    features: Tensor = up_to(network, stage)(images)
+    return features
 
 
 def earliest(sources: Sequence[str], stages: Mapping[str, Any]) -> str:

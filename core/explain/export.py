@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from core.explain.method import captum_version
 from core.overlay import NOTICE, OPACITY, overlay
 from core.types import Checkpoint, Cleaning, Explanation, Placement, Prediction, Radiograph
 
@@ -47,6 +48,8 @@ def overlay_png(
         "settings": dict(explanation.settings),
         "cleaning": asdict(explanation.cleaning),
         "precision": precision(explanation),
+        "computed_by": explanation.computed_by,
+        "captum": captum_version(),
         "caveat": explanation.caveat,
         "checkpoint_key": explanation.checkpoint,
         "radiograph_key": explanation.radiograph,
@@ -79,6 +82,7 @@ def map_npz(radiograph: Radiograph, explanation: Explanation, checkpoint: Checkp
         finding=explanation.finding,
         probability=prediction.probability(explanation.finding),
         layer=explanation.layer or "",
+        computed_by=explanation.computed_by,
         how=_HOW,
     )
     return file.getvalue()
@@ -110,5 +114,6 @@ def origin(radiograph: Radiograph, maps: Raw, checkpoint: Checkpoint) -> dict[st
         "checkpoint_sha256": checkpoint.sha256,
         "radiograph_key": maps.radiograph,
         "cleaning": json.dumps(asdict(maps.cleaning), sort_keys=True),
+        "captum": captum_version(),
         "notice": NOTICE,
     }

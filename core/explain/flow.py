@@ -18,6 +18,7 @@ from core.models.architecture import Network
 # (the operation, its arguments with Flows among them) -> the parts of what comes out.
 Rule = Callable[..., tuple[Tensor, ...]]
 PROBE = 96  # px a side of the noise on which a network is tried; Inception-V3 takes 75 or more
+INSTEAD = "Choose saliency or integrated gradients."
 _REASONS: weakref.WeakKeyDictionary[Network, dict[str, str]] = weakref.WeakKeyDictionary()
 
 
@@ -131,19 +132,18 @@ def reason(network: Network, key: str, attempt: Callable[[Network, Tensor], str]
 
 
 def _tried(network: Network, attempt: Callable[[Network, Tensor], str]) -> str:
-    instead = "Choose saliency or integrated gradients."
     if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
-        return f"it has no convolution. {instead}"
+        return f"it has no convolution. {INSTEAD}"
     noise = probe(network)
     with torch.no_grad():
         try:
             network(noise)
         except RuntimeError:  # torch's for shapes that do not fit
-            return f"it takes no film of {PROBE} px, on which the method is tried. {instead}"
+            return f"it takes no film of {PROBE} px, on which the method is tried. {INSTEAD}"
         try:
             return attempt(network, noise)
         except NoRule as error:
-            return f"{error}. {instead}"
+            return f"{error}. {INSTEAD}"
 
 
 def _flows(args: Any) -> Iterator[Flow]:

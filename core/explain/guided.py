@@ -1,58 +1,38 @@
 """Gradients that ReLUs let through only where they are positive, and their product with Grad-CAM."""
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-from torch.autograd import Function
-from torch.nn import functional
+from captum._utils.common import _register_backward_hook
+from captum.attr import Deconvolution, GuidedBackprop, GuidedGradCam
+from torch import Tensor, nn
 
 from core.explain.evidence import Evidence
-from core.explain.flow import LINEAR, Flow, Rule, each, gradient, logits_of, reason, refuse_no_relu
+from core.explain.flow import INSTEAD, LINEAR, Flow, each, logits_of, reason, refuse_no_relu
 from core.explain.method import method
+from core.explain.passes import Passes, explained
 from core.models.architecture import Network
 
 
-class _Relu(Function):
-    """ReLU whose gradient is cut below zero: everywhere (deconvolution), or where it was active (guided).
+def needs_relu(network: Network, stage: str | None) -> str:
+    """Why Captum's hooks, which change the gradient of each ReLU module, would miss some of the network."""
 
-    most: where it ends: 6 for ReLU6.
-    """
-
-    @staticmethod
-    def forward(context: Any, values: Tensor, guided: bool, most: float = math.inf) -> Tensor:
-        context.save_for_backward((values > 0) & (values < most))
-        context.guided = guided
-        return values.clamp(0, most)
-
-    @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        passed = gradients[0].clamp(min=0)
-        return (passed * context.saved_tensors[0] if context.guided else passed), None, None
-
-
-def _rules(*, guided: bool) -> dict[str, Rule]:
-    def relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
-        found: Tensor = _Relu.apply(flow.parts[0], guided)  # type: ignore[no-untyped-call]
-        return (found,)
-
-    def hardtanh(_: Any, flow: Flow, min_val: float, max_val: float, **__: Any) -> tuple[Tensor, ...]:
-        refuse_no_relu(min_val)
-        found: Tensor = _Relu.apply(flow.parts[0], guided, max_val)  # type: ignore[no-untyped-call]
-        return (found,)
-
-    return {**LINEAR, "max_pool2d": each, "relu": relu, "hardtanh": hardtanh}
-
-
-GUIDED: Mapping[str, Rule] = _rules(guided=True)
-DECONVOLUTION: Mapping[str, Rule] = _rules(guided=False)
-
-
-def _needs_relu(network: Network, stage: str | None) -> str:
     def attempt(network: Network, noise: Tensor) -> str:
-        logits_of(network, Flow(GUIDED, noise))
-        return ""
+        calls = 0
+
+        def relu(*operation: Any, **options: Any) -> tuple[Tensor, ...]:
+            nonlocal calls
+            calls += 1
+            return each(*operation, **options)
+
+        def hardtanh(function: Any, flow: Flow, min_val: float, **options: Any) -> tuple[Tensor, ...]:
+            refuse_no_relu(min_val)
+            return relu(function, flow, min_val=min_val, **options)
+
+        logits_of(network, Flow({**LINEAR, "max_pool2d": each, "relu": relu, "hardtanh": hardtanh}, noise))
+        modules = sum(isinstance(module, nn.ReLU | nn.ReLU6) for module in network.modules())
+        if calls == modules:
+            return ""
+        return f"it applies ReLU {calls} times but has {modules} ReLU modules. {INSTEAD}"
 
     return reason(network, "guided", attempt)
 
@@ -67,15 +47,16 @@ def _needs_relu(network: Network, stage: str | None) -> str:
     unit="logits a grey-level deviation",
     misleads="It draws edges of the film much the same for every finding and even for a network with random weights.",
     source="Springenberg et al. 2015, arXiv:1412.6806",
+    by=GuidedBackprop,
     cost="few",
-    fits=_needs_relu,
+    fits=needs_relu,
 )
 def guided_backprop(evidence: Evidence) -> Tensor:
     """Which edges and textures excite the network on the way to the finding; sharp, hardly specific.
 
     Returns: (N, S, S), signed, summed over the channels.
     """
-    return gradient(evidence, "guided", GUIDED, evidence.images).sum(dim=1)
+    return _attributed(evidence, GuidedBackprop).sum(dim=1)
 
 
 @method(
@@ -89,15 +70,16 @@ def guided_backprop(evidence: Evidence) -> Tensor:
     misleads="It ignores which units this film excited, so much of the picture comes from the weights and the "
     "poolings' switches, not from the finding; it is noisier than guided backprop.",
     source="Zeiler and Fergus 2014, arXiv:1311.2901",
+    by=Deconvolution,
     cost="few",
-    fits=_needs_relu,
+    fits=needs_relu,
 )
 def deconvolution(evidence: Evidence) -> Tensor:
     """What the network would paint if it ran backwards from the finding, keeping only what speaks for it.
 
     Returns: (N, S, S), signed, summed over the channels.
     """
-    return gradient(evidence, "deconvolution", DECONVOLUTION, evidence.images).sum(dim=1)
+    return _attributed(evidence, Deconvolution).sum(dim=1)
 
 
 @method(
@@ -111,8 +93,9 @@ def deconvolution(evidence: Evidence) -> Tensor:
     misleads="Its fine edges come from guided backprop and would be there for any finding; only the coarse choice of "
     "place is the finding's own.",
     source="Selvaraju et al. 2017, arXiv:1610.02391",
+    by=GuidedGradCam,
     cost="few",
-    fits=_needs_relu,
+    fits=needs_relu,
 )
 def guided_grad_cam(evidence: Evidence) -> Tensor:
     """The edges that excite the network, shown only where Grad-CAM finds the finding; sharp and placed.
@@ -121,8 +104,25 @@ def guided_grad_cam(evidence: Evidence) -> Tensor:
 
     Returns: (N, S, S), signed, summed over the channels; the size of the film, whatever the stage's.
     """
-    weights = evidence.feature_gradient.mean(dim=(2, 3), keepdim=True)
-    coarse = (weights * evidence.features).sum(dim=1, keepdim=True).clamp(min=0)
-    size = evidence.images.shape[-2:]
-    placed = functional.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
-    return (placed * gradient(evidence, "guided", GUIDED, evidence.images)).sum(dim=1)
+    slopes, replay = _attributed(evidence, GuidedBackprop), evidence.replay
+    both = GuidedGradCam(replay, replay.layer)
+    both.guided_backprop.gradient_func = lambda *_: (slopes,)
+    return both.attribute(replay.images, target=evidence.finding, interpolate_mode="bilinear").sum(dim=1)
+
+
+def _attributed(evidence: Evidence, rule: type[GuidedBackprop | Deconvolution]) -> Tensor:
+    """(N, C, S, S) of one forward pass for all findings."""
+
+    def attribute(passes: Passes) -> Tensor:
+        captum = rule(passes)
+        hook_relu6(captum, evidence.network)
+        return captum.attribute(passes.films, additional_forward_args=passes.findings)
+
+    return explained(evidence, rule.__name__, attribute, count=len(evidence.images))
+
+
+def hook_relu6(captum: GuidedBackprop | Deconvolution, network: nn.Module) -> None:
+    """Sets Captum's hook on each ReLU6 as well, of which it takes no notice; it removes them with its own."""
+    for module in network.modules():
+        if isinstance(module, nn.ReLU6):
+            captum.backward_hooks += _register_backward_hook(module, captum._backward_hook, captum)

@@ -40,6 +40,8 @@ def _conserves(network: Network, stage: str | None) -> str:
     misleads="It deals out the score that is there: below the last layer only what pushed a unit up is followed, so a "
     "place that held the answer back, or would change it, may get nothing.",
     source="Bach et al. 2015, doi:10.1371/journal.pone.0130140; Montavon et al. 2017, arXiv:1512.02479",
+    by=None,
+    why="Captum's rules lose relevance at batch norms",
     cost="few",
     fits=_conserves,
 )

@@ -4,6 +4,8 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from typing import Any, Literal, Protocol
 
 from torch import Tensor
@@ -114,6 +116,8 @@ class Method:
               each real radiograph, for every finding (a test measures it): always, never, or only while they are
               signed, because little is left of some rectified ones, and that in cells that nearly cancel.
     fits:     (network, stage or None) -> why the network cannot serve it; "" where it can.
+    by:       the class of Captum that computes it; None where Lightbox does.
+    why:      where Lightbox does: why Captum does not.
     plain:    one sentence a radiologist understands: the first docstring line.
     misleads: one sentence on how it can mislead.
     """
@@ -132,8 +136,15 @@ class Method:
     plain: str
     misleads: str
     source: str
+    by: type | None
+    why: str
     settings: tuple[Setting, ...]
     rule: Rule
+
+    @property
+    def computed_by(self) -> str:
+        """ "Captum LayerGradCam", or "Lightbox: " and why not Captum."""
+        return f"Captum {self.by.__name__}" if self.by else f"Lightbox: {self.why}"
 
     @property
     def slow(self) -> bool:
@@ -155,6 +166,12 @@ class Method:
             if name not in known:
                 raise unknown(f"setting of {self.name}", name, list(known))
         return {name: setting.parse(given.get(name, setting.default)) for name, setting in known.items()}
+
+
+@cache
+def captum_version() -> str:
+    """Of the installed Captum; read from its package data, without an import."""
+    return version("captum")
 
 
 methods: Registry[Method] = Registry("method", package="core.explain")
@@ -182,12 +199,17 @@ def method(
     unit: str,
     misleads: str,
     source: str,
+    by: type | None,
+    why: str = "",
     cost: Cost = "shared",
     specific: bool = True,
     bfloat16: Rounds = False,
     fits: Fits = _serves,
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
-    """Registers a function `(evidence, *, settings...) -> (N, h, w)`; settings are read from its signature."""
+    """Registers a function `(evidence, *, settings...) -> (N, h, w)`; settings are read from its signature.
+
+    by:  the class of Captum that the function calls, or None and, in `why`, why Lightbox computes it itself.
+    """
 
     def register(rule: Callable[..., Tensor]) -> Callable[..., Tensor]:
         plain = (inspect.getdoc(rule) or "").splitlines()
@@ -214,9 +236,13 @@ def method(
             plain=plain[0],
             misleads=misleads,
             source=source,
+            by=by,
+            why=why,
             settings=settings,
             rule=rule,
         )
+        if (by is None) == (not why):
+            raise ValueError(f"method {name!r} needs either the Captum class that computes it (by), or why none does")
         if signed is None and "signed" not in {setting.name for setting in settings}:
             raise ValueError(f"method {name!r} leaves its sign to a setting `signed`, which it does not have")
         methods.add(name, entry)

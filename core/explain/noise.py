@@ -1,12 +1,14 @@
 """The gradient in many noisy copies of the film: its mean, its mean square, its variance."""
 
-from typing import Annotated
+from itertools import count
+from typing import Annotated, Any
 
-import torch
+from captum.attr import NoiseTunnel, Saliency
 from torch import Tensor
 
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, Choice, method
+from core.explain.passes import Passes, explained
 from core.explain.reference import gaussian, like
 
 Samples = Annotated[int, Bounds(4, 200, "noisy copies of the film")]
@@ -24,6 +26,7 @@ Seed = Annotated[int, Bounds(0, 2**31 - 1, "of the noise; the same seed gives th
     unit="logits a grey-level deviation",
     misleads="Smoother does not mean truer: the noisy copies are no films that the network was trained on.",
     source="Smilkov et al. 2017, arXiv:1706.03825",
+    by=NoiseTunnel,
     cost="tens",
 )
 def smoothgrad(
@@ -40,7 +43,7 @@ def smoothgrad(
 
     Returns: (1, S, S), >= 0: the largest absolute mean over the channels; or signed: their sum.
     """
-    mean = _moments(evidence, samples, noise, seed)[0][None] / samples
+    mean = _tunnel(evidence, "smoothgrad", samples, noise, seed)
     found = mean.sum(dim=1) if signed else mean.abs().amax(dim=1)
     return like(found, evidence.images)
 
@@ -55,6 +58,7 @@ def smoothgrad(
     unit="(logits a grey-level deviation)²",
     misleads="Squares hide whether a place speaks for or against the finding, and a few pixels outshine all others.",
     source="Hooker et al. 2019, arXiv:1806.10758",
+    by=NoiseTunnel,
     cost="tens",
 )
 def smoothgrad_squared(evidence: Evidence, *, samples: Samples = 25, noise: Noise = 0.15, seed: Seed = 0) -> Tensor:
@@ -62,8 +66,8 @@ def smoothgrad_squared(evidence: Evidence, *, samples: Samples = 25, noise: Nois
 
     Returns: (1, S, S), >= 0, summed over the channels.
     """
-    square = _moments(evidence, samples, noise, seed)[1] / samples
-    return like(square.sum(dim=0)[None], evidence.images)
+    square = _tunnel(evidence, "smoothgrad_sq", samples, noise, seed)
+    return like(square.sum(dim=1), evidence.images)
 
 
 @method(
@@ -76,6 +80,7 @@ def smoothgrad_squared(evidence: Evidence, *, samples: Samples = 25, noise: Nois
     unit="(logits a grey-level deviation)²",
     misleads="A place that steadily counts has little variance and stays dark: it shows where the network wavers.",
     source="Adebayo et al. 2018, arXiv:1810.03307",
+    by=NoiseTunnel,
     cost="tens",
 )
 def vargrad(evidence: Evidence, *, samples: Samples = 25, noise: Noise = 0.15, seed: Seed = 0) -> Tensor:
@@ -86,24 +91,49 @@ def vargrad(evidence: Evidence, *, samples: Samples = 25, noise: Noise = 0.15, s
 
     Returns: (1, S, S), >= 0, summed over the channels.
     """
-    mean, square = _moments(evidence, samples, noise, seed) / samples
-    variance: Tensor = (square - mean.square()).clamp(min=0)
-    return like(variance.sum(dim=0)[None], evidence.images)
+    variance = _tunnel(evidence, "vargrad", samples, noise, seed).clamp(min=0)
+    return like(variance.sum(dim=1), evidence.images)
 
 
-def _moments(evidence: Evidence, samples: int, noise: float, seed: int) -> Tensor:
-    """(2, C, S, S) sum of the gradients and of their squares; the three methods share them.
+def _tunnel(evidence: Evidence, kind: str, samples: int, noise: float, seed: int) -> Tensor:
+    """(1, C, S, S) what Captum's NoiseTunnel makes of the gradients, in double precision; the three methods share them.
 
-    Summed in double precision, on the processor where every machine has it: their difference may be small.
+    The noise is ours, and Captum adds none: it would draw from the generator that all threads share, so that no map
+    could be repeated. In double precision, on the processor where every machine has it, since the variance is a
+    difference that may be small.
     """
     image = evidence.image
     deviation = noise * (image.max() - image.min())
+    findings = evidence.together or (evidence.finding,)
+    key = ("noise", samples, noise, seed, findings)
+    size = evidence.tape.remember((*key, "size"), lambda: evidence.batch(graph=True))
+    gradients: list[Tensor] = evidence.tape.remember(key, list)
+    kept = len(findings) * samples * image.nbytes < evidence.budget / 8
 
-    def make(start: int, stop: int) -> Tensor:
-        return image + deviation * gaussian(image, seed, start, stop)
+    def attribute(passes: Passes) -> Tensor:
+        saliency = Saliency(passes)
+        plain, calls = saliency.gradient_func, count()
 
-    def gather(gradients: Tensor, start: int, stop: int) -> Tensor:
-        precise = gradients.cpu().double()
-        return torch.stack([precise.sum(dim=0), precise.square().sum(dim=0)])
+        def precise(*call: Any) -> tuple[Tensor]:
+            if (number := next(calls)) < len(gradients):
+                return (gradients[number].double(),)
+            (found,) = plain(*call)
+            if kept:
+                gradients.append(found.cpu())
+            return (found.cpu().double(),)
 
-    return evidence.gathered(("noise", samples, noise, seed), samples, make, gather)
+        saliency.gradient_func = precise
+        return NoiseTunnel(saliency).attribute(
+            passes.films,
+            nt_type=kind,
+            nt_samples=samples,
+            nt_samples_batch_size=size,
+            stdevs=0.0,
+            abs=False,
+            additional_forward_args=passes.findings,
+        )
+
+    def added(start: int, stop: int) -> Tensor:
+        return deviation * gaussian(image, seed, start, stop)
+
+    return explained(evidence, (kind, *key), attribute, count=samples, added=added, size=size)

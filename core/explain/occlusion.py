@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-import torch
+from captum.attr import Occlusion
 from torch import Tensor
 
 from core.errors import BadSetting
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, Choice, method
+from core.explain.passes import Altered
 from core.explain.reference import Reference, reference
 
 Fill = Annotated[Reference, Choice("what stands in for a hidden part")]
@@ -24,6 +25,7 @@ Fill = Annotated[Reference, Choice("what stands in for a hidden part")]
     misleads="A finding that shows in two places loses neither of them, since the other one still speaks for it; and "
     "the window itself is strange to the network.",
     source="Zeiler and Fergus 2014, arXiv:1311.2901",
+    by=Occlusion,
     cost="hundreds",
     bfloat16=True,
 )
@@ -50,24 +52,13 @@ def occlusion(
             f"stride is {stride} px, but the window is {window} px: what lies between would never be hidden. "
             f"Choose {window} px or less."
         )
-    spans, cover = _spans(side, window, stride).to(image.device), reference(evidence, fill)
-    across = len(spans)
-
-    def make(start: int, stop: int) -> Tensor:
-        number = torch.arange(start, stop, device=image.device)
-        hidden = spans[number // across][:, :, None] & spans[number % across][:, None, :]
-        return torch.where(hidden[:, None], cover, image)
-
-    logits = evidence.answers(("occlusion", window, stride, fill), across**2, make)
-    falls = evidence.tape.logits[0, evidence.finding] - logits[:, evidence.finding]
-    weights = spans.to(falls)
-    covered = weights.sum(dim=0)
-    heat = weights.T @ falls.reshape(across, across) @ weights / covered[:, None] / covered
-    return heat[None]
-
-
-def _spans(side: int, window: int, stride: int) -> Tensor:
-    """(n, side) bool: which pixels of a line each window covers."""
-    starts = torch.arange(-(-(side - window) // stride) + 1)[:, None] * stride
-    pixels = torch.arange(side)
-    return (pixels >= starts) & (pixels < starts + window)
+    across = -(-(side - window) // stride) + 1
+    altered = Altered(evidence, ("occlusion", window, stride, fill), across**2)
+    channels = len(image)
+    return Occlusion(altered).attribute(
+        altered.film,
+        (channels, window, window),
+        (channels, stride, stride),
+        baselines=reference(evidence, fill)[None],
+        perturbations_per_eval=altered.size,
+    )[:, 0]

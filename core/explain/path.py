@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-import numpy as np
 import torch
+from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, Choice, method
 from core.explain.noise import Seed
+from core.explain.passes import Passes, batches, explained
 from core.explain.reference import Reference, gaussian, like, reference, references, uniform
 
 Baseline = Annotated[Reference, Choice("what the film is compared with")]
@@ -24,6 +25,7 @@ Baseline = Annotated[Reference, Choice("what the film is compared with")]
     unit="logits a pixel",
     misleads="It explains the difference to the baseline: with a black one, black lung is absent and gets little.",
     source="Sundararajan et al. 2017, arXiv:1703.01365",
+    by=IntegratedGradients,
     cost="tens",
 )
 def integrated_gradients(
@@ -38,19 +40,18 @@ def integrated_gradients(
 
     Returns: (1, S, S), signed, summed over the channels; its sum approaches logit(film) - logit(baseline).
     """
-    image, start = evidence.image, reference(evidence, baseline)
-    places, weights = np.polynomial.legendre.leggauss(steps)
-    along = like(torch.from_numpy(0.5 * (1 + places)), image).reshape(-1, 1, 1, 1)
-    width = like(torch.from_numpy(0.5 * weights), image).reshape(-1, 1, 1, 1)
+    start = reference(evidence, baseline)[None]
 
-    def make(first: int, last: int) -> Tensor:
-        return start + along[first:last] * (image - start)
+    def attribute(passes: Passes) -> Tensor:
+        return IntegratedGradients(passes).attribute(
+            passes.films,
+            start,
+            additional_forward_args=passes.findings,
+            n_steps=steps,
+            internal_batch_size=passes.rows,
+        )
 
-    def gather(gradients: Tensor, first: int, last: int) -> Tensor:
-        return (gradients * width[first:last]).sum(dim=0)
-
-    mean = evidence.gathered(("integrated", steps, baseline), steps, make, gather)
-    return (mean * (image - start)).sum(dim=0)[None]
+    return explained(evidence, ("integrated", steps, baseline), attribute, count=steps).sum(dim=1)
 
 
 @method(
@@ -64,6 +65,8 @@ def integrated_gradients(
     misleads="The films it compares with are made of this one, so it answers what sets the film apart from black, "
     "white, grey, blur and noise, not from a healthy chest.",
     source="Erion et al. 2021, arXiv:1906.10670; Lundberg and Lee 2017, arXiv:1705.07874",
+    by=None,
+    why="Captum draws from a generator that all threads share, so its map cannot be repeated",
     cost="tens",
 )
 def gradient_shap(
@@ -86,19 +89,17 @@ def gradient_shap(
     turns, along = draws(samples, len(starts), seed)
     deviation = noise * (image.max() - image.min())
 
-    def ends(first: int, last: int) -> Tensor:
-        films = image.expand(last - first, *image.shape)
-        return films + deviation * gaussian(image, seed + 1, first, last) if noise else films
+    def part(passes: Passes, first: int, last: int) -> Tensor:
+        ends = image.expand(last - first, *image.shape)
+        ends = ends + deviation * gaussian(image, seed + 1, first, last) if noise else ends
+        step, begun = like(along[first:last], image).reshape(-1, 1, 1, 1), starts[turns[first:last]]
+        return (passes.gradients(step * ends + (1 - step) * begun) * (ends - begun)).sum(dim=1)
 
-    def make(first: int, last: int) -> Tensor:
-        step = like(along[first:last], image).reshape(-1, 1, 1, 1)
-        return step * ends(first, last) + (1 - step) * starts[turns[first:last]]
+    def attribute(passes: Passes) -> Tensor:
+        parts = [part(passes, first, last) for first, last in batches(samples, passes.size)]
+        return sum(parts[1:], parts[0]) / samples
 
-    def gather(gradients: Tensor, first: int, last: int) -> Tensor:
-        return (gradients * (ends(first, last) - starts[turns[first:last]])).sum(dim=0)
-
-    found = evidence.gathered(("expected", samples, noise, seed), samples, make, gather)
-    return (found / samples).sum(dim=0)[None]
+    return explained(evidence, ("expected", samples, noise, seed), attribute, count=samples).sum(dim=1)
 
 
 def draws(samples: int, baselines: int, seed: int) -> tuple[Tensor, Tensor]:

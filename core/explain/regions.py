@@ -34,6 +34,10 @@ class Regions:
     def __len__(self) -> int:
         return len(self.names)
 
+    def mask(self, device: torch.device) -> Tensor:
+        """(1, 1, S, S) the labels, as Captum's `feature_mask`."""
+        return torch.from_numpy(self.labels)[None, None].to(device)
+
 
 def regions_of(evidence: Evidence, kind: str, number: int) -> Regions:
     """Those of the film, found once for all maps. Raises: NoLungs where zones are asked for and none are."""

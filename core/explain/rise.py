@@ -25,6 +25,8 @@ _AT_ONCE = 64  # masks that are in memory when they are added up
     misleads="It is a random sample: places of little weight are noise, which another seed draws elsewhere; and films "
     "with holes are strange to the network.",
     source="Petsiuk et al. 2018, arXiv:1806.07421",
+    by=None,
+    why="Captum has none",
     cost="hundreds",
     bfloat16=True,
 )

@@ -16,8 +16,9 @@ from core import lungs as lung_network
 from core.errors import BadSetting, OneCell, Unfit
 from core.explain import memory
 from core.explain.caveat import caveat
-from core.explain.evidence import IMAGES, Evidence, Tape, earliest
+from core.explain.evidence import Evidence, Tape, earliest
 from core.explain.method import Method, methods
+from core.explain.replay import IMAGES
 from core.image.prepare import Prepared, enlarge, prepare
 from core.models.architecture import Network
 from core.models.classifier import Classifier, prediction
@@ -256,6 +257,7 @@ def _map(
         seconds=time.perf_counter() - start,
         passes=(tape.forwards - spent[0], tape.backwards - spent[1]),
         title=plan.method.title,
+        computed_by=plan.method.computed_by,
         cleaning=asked.cleaning,
         bfloat16=tape.bfloat16,
         caveat=sentence,

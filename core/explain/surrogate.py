@@ -1,22 +1,25 @@
 """KernelSHAP and LIME: an additive stand-in for the network, fitted to films of which some regions are hidden."""
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 import numpy as np
 import torch
+from captum.attr import KernelShap, Lime
 from numpy.typing import NDArray
 from scipy.special import comb
 from torch import Tensor
 
 from core.errors import BadSetting
-from core.explain.ablation import scores
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, method
 from core.explain.occlusion import Fill
-from core.explain.reference import like
-from core.explain.regions import Kind, Number, painted, regions_of
+from core.explain.passes import Altered
+from core.explain.reference import Reference, like, reference
+from core.explain.regions import Kind, Number, Regions, painted, regions_of
 
 Values = NDArray[np.float64]
+Fit = Callable[[Values, Values, Values], Values]  # regions shown (M, n), logits (M,), weights (M,) -> (n,)
 Most = Annotated[int, Bounds(16, 4096, "films with some regions hidden; all there are, if no more than this")]
 Seed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where there are more films than that")]
 
@@ -32,6 +35,7 @@ Seed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where there ar
     misleads="It averages over films on which nearly everything is hidden, where no network knows what it says; and a "
     "large zone outweighs a small one.",
     source="Lundberg and Lee 2017, arXiv:1705.07874; pairs: Covert and Lee 2021, arXiv:2012.01536",
+    by=KernelShap,
     cost="hundreds",
 )
 def kernel_shap(
@@ -51,16 +55,14 @@ def kernel_shap(
     Returns: (1, S, S), signed, the same all over a zone; the zones add up to logit(film) - logit(all hidden).
     Raises:  NoLungs as feature ablation; BadSetting for fewer films than twice the regions.
     """
-    found = regions_of(evidence, regions, superpixels)
-    shown, every = coalitions(len(found), films, seed, by_kernel=True)
-    key = "all" if every else ("by kernel", films, seed)
-    logits = scores(evidence, found, shown, fill, (regions, superpixels, key))[:, evidence.finding]
-    chosen = shown.numpy()
-    sizes = chosen.sum(axis=1)
-    inner = (sizes > 0) & (sizes < len(found))
-    kernel = 1 / (comb(len(found), sizes[inner]) * sizes[inner] * (len(found) - sizes[inner])) if every else None
-    values = _shapley(chosen, logits.cpu().double().numpy(), inner, kernel)
-    return painted(found, like(torch.from_numpy(values), logits))
+    cut = regions_of(evidence, regions, superpixels)
+    shown, every = coalitions(len(cut), films, seed, by_kernel=True)
+    weights = torch.ones(len(shown))
+    if every:
+        sizes = shown.sum(dim=1).numpy()
+        weights = torch.from_numpy(1 / np.maximum(comb(len(cut), sizes) * sizes * (len(cut) - sizes), 1))
+    key = ("all" if every else ("by kernel", films, seed), regions, superpixels, fill)
+    return _fitted(evidence, KernelShap(Altered(evidence, key, len(shown))), cut, shown, weights, fill, _shares)
 
 
 @method(
@@ -74,6 +76,7 @@ def kernel_shap(
     misleads="It is a straight line through a curved answer: kernel width and penalty change it, and zones that only "
     "count together share what they do.",
     source="Ribeiro et al. 2016, arXiv:1602.04938",
+    by=Lime,
     cost="hundreds",
     bfloat16=True,
 )
@@ -97,17 +100,65 @@ def lime(
     Returns: (1, S, S), signed: the line's weight, the same all over a zone.
     Raises:  as KernelSHAP.
     """
-    from sklearn.linear_model import Ridge  # a second to import, and only this method needs it
+    cut = regions_of(evidence, regions, superpixels)
+    shown, every = coalitions(len(cut), films, seed, by_kernel=False)
+    key = ("all" if every else ("by coin", films, seed), regions, superpixels, fill)
 
-    found = regions_of(evidence, regions, superpixels)
-    shown, every = coalitions(len(found), films, seed, by_kernel=False)
-    key = "all" if every else ("by coin", films, seed)
-    logits = scores(evidence, found, shown, fill, (regions, superpixels, key))[:, evidence.finding]
-    if not logits.isfinite().all():  # no line; the caveat says it
-        return painted(found, torch.full((len(found),), torch.nan).to(logits))
-    weights = nearness(shown.numpy(), width)
-    line = Ridge(alpha=penalty).fit(shown.double().numpy(), logits.cpu().double().numpy(), sample_weight=weights)
-    return painted(found, like(torch.from_numpy(line.coef_), logits))
+    def line(shown: Values, logits: Values, weights: Values) -> Values:
+        from sklearn.linear_model import Ridge  # a second to import, and only this method needs it
+
+        slopes: Values = Ridge(alpha=penalty).fit(shown, logits, sample_weight=weights).coef_
+        return slopes
+
+    weights = torch.from_numpy(nearness(shown.numpy(), width))
+    return _fitted(evidence, Lime(Altered(evidence, key, len(shown))), cut, shown, weights, fill, line)
+
+
+def _fitted(
+    evidence: Evidence, captum: Lime, cut: Regions, shown: Tensor, weights: Tensor, fill: Reference, fit: Fit
+) -> Tensor:
+    """(1, S, S) the additive model that Captum fits to films with only some regions shown.
+
+    The films are chosen by us: Captum would draw them from the generator that all threads share.
+
+    shown:   (M, n) bool, one film per row; weights: (M,) of the films.
+    """
+    rows, altered = iter(zip(shown.long(), weights, strict=True)), captum.forward_func
+    weight = torch.zeros(1)
+
+    def next_row(*_: object, **__: object) -> Tensor:
+        nonlocal weight
+        row, weight = next(rows)
+        return row[None].to(altered.film.device)
+
+    captum.perturb_func, captum.similarity_func = next_row, lambda *_, **__: weight.reshape(1)
+    captum.interpretable_model = _Additive(fit)
+    values = captum.attribute(
+        altered.film,
+        reference(evidence, fill)[None],
+        feature_mask=cut.mask(altered.film.device),
+        n_samples=len(shown),
+        perturbations_per_eval=altered.size,
+        return_input_shape=False,
+    )
+    return painted(cut, like(values, evidence.images))
+
+
+class _Additive:
+    """An additive model as Captum wants it, fitted in double precision; Captum's own round to single."""
+
+    def __init__(self, fit: Fit) -> None:
+        self._fit = fit
+
+    def fit(self, films: Iterable[Sequence[Tensor]]) -> None:
+        """films: one batch of regions shown (M, n), logits (M,) and weights (M,)."""
+        ((shown, logits, weights),) = ([each.double().cpu().numpy() for each in batch] for batch in films)
+        # Without finite logits there is no model; the caveat says so.
+        self._values = self._fit(shown, logits, weights) if np.isfinite(logits).all() else shown[0] * np.nan
+
+    def representation(self) -> Tensor:
+        """(n,)"""
+        return torch.from_numpy(self._values)
 
 
 def nearness(shown: NDArray[np.bool_], width: float) -> Values:
@@ -139,16 +190,13 @@ def coalitions(count: int, most: int, seed: int, *, by_kernel: bool) -> tuple[Te
     return torch.cat([ends, torch.stack([some, ~some], dim=1).flatten(0, 1)]), False
 
 
-def _shapley(shown: NDArray[np.bool_], logits: Values, inner: NDArray[np.bool_], kernel: Values | None) -> Values:
-    """(n,) the weights that fit best among those that add up to the whole difference.
-
-    inner:  (M,) which films show some regions and hide some.
-    kernel: their weights in the fit; None where they were drawn by them.
-    """
+def _shares(shown: Values, logits: Values, weights: Values) -> Values:
+    """(n,) the values that fit best among those that add up to the whole difference."""
     nothing, everything = logits[~shown.any(axis=1)][0], logits[shown.all(axis=1)][0]
-    some = shown[inner].astype(np.float64)
-    weighted = some if kernel is None else some * (kernel / kernel.sum())[:, None]
     count = shown.shape[1]
+    inner = (shown.sum(axis=1) > 0) & (shown.sum(axis=1) < count)
+    some = shown[inner]
+    weighted = some * (weights[inner] / weights[inner].sum())[:, None]
     # The condition enters by a Lagrange multiplier: one more row and column.
     system = np.ones((count + 1, count + 1))
     system[:count, :count] = weighted.T @ some

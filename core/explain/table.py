@@ -3,7 +3,7 @@
 from core.explain.method import FAMILIES, Method, by_family
 from core.markdown import markdown_table
 
-_HEAD = ("name", "what it shows", "of", "sign", "passes", "source")
+_HEAD = ("name", "what it shows", "of", "sign", "passes", "by", "source")
 _SIGNS = {True: "signed", False: "≥ 0", None: "either"}
 
 
@@ -24,5 +24,6 @@ def _row(method: Method) -> tuple[str, ...]:
         "a stage" if method.layered else "the film",
         _SIGNS[method.signed],
         method.cost,
+        method.computed_by,
         method.source,
     )

@@ -3,15 +3,16 @@
 from typing import Annotated
 
 import numpy as np
-import torch
+from captum.attr import InternalInfluence, LayerConductance, NeuronGradient
 from torch import Tensor, nn
 
 from core.errors import BadSetting
 from core.explain.activation import one
-from core.explain.evidence import Evidence, reached
+from core.explain.evidence import Evidence, up_to
 from core.explain.method import Bounds, method
+from core.explain.passes import Passes, explained
 from core.explain.path import Baseline
-from core.explain.reference import Reference, like, reference
+from core.explain.reference import Reference, reference
 from core.models.architecture import Network
 
 Steps = Annotated[int, Bounds(8, 200, "steps between baseline and film")]
@@ -35,7 +36,8 @@ def _averaged(network: Network, stage: str | None) -> str:
     signed=True,
     unit="logits a cell",
     misleads="It explains the difference to the baseline, and a cell sees more of the film than it covers.",
-    source="Dhamdhere et al. 2018, arXiv:1805.12233; as Captum LayerConductance",
+    source="Dhamdhere et al. 2018, arXiv:1805.12233",
+    by=LayerConductance,
     cost="tens",
 )
 def layer_conductance(
@@ -45,22 +47,8 @@ def layer_conductance(
 
     Returns: (1, h, w), signed; all cells together approach logit(film) - logit(baseline).
     """
-    path = _Path(evidence, baseline, steps + 1)
-    reached = growth = evidence.images[:0]
-
-    def make(start: int, stop: int) -> Tensor:
-        nonlocal reached, growth
-        outputs = torch.cat([reached, path(start + 1, stop + 1)]) if start else path(0, stop + 1)
-        reached, growth = outputs[-1:], outputs.diff(dim=0)
-        if start == 0 and evidence.stage != evidence.network.last_stage:
-            evidence.ran(forwards=1, backwards=0)  # the path's last point, of which no gradient is taken
-        return outputs[:-1]
-
-    def gather(gradients: Tensor, start: int, stop: int) -> Tensor:
-        return (gradients * growth).sum(dim=0)
-
-    found = evidence.gathered(("conductance", steps, baseline), steps, make, gather, after=evidence.stage)
-    return _one_or_all(found, channel, evidence.stage)
+    attribution = _along_path(evidence, LayerConductance, steps, baseline)
+    return _one_or_all(attribution, channel, evidence.stage)
 
 
 @method(
@@ -72,7 +60,8 @@ def layer_conductance(
     signed=True,
     unit="logits a unit",
     misleads="It says what more activity at a place would do, also where the film causes none.",
-    source="Leino et al. 2018, arXiv:1802.03788; as Captum InternalInfluence",
+    source="Leino et al. 2018, arXiv:1802.03788",
+    by=InternalInfluence,
     cost="tens",
     fits=_averaged,
 )
@@ -83,13 +72,8 @@ def internal_influence(
 
     Returns: (1, h, w), signed, summed over the feature maps or of one of them.
     """
-    path = _Path(evidence, baseline, steps)
-
-    def gather(gradients: Tensor, start: int, stop: int) -> Tensor:
-        return (gradients * path.shares[start:stop, None, None, None]).sum(dim=0)
-
-    found = evidence.gathered(("influence", steps, baseline), steps, path, gather, after=evidence.stage)
-    return _one_or_all(found, channel, evidence.stage)
+    attribution = _along_path(evidence, InternalInfluence, steps, baseline)
+    return _one_or_all(attribution, channel, evidence.stage)
 
 
 @method(
@@ -101,7 +85,8 @@ def internal_influence(
     signed=True,
     unit="activation a grey-level deviation",
     misleads="It is about one unit, whatever the finding; what excites it may count for the finding or against it.",
-    source="Simonyan et al. 2014, arXiv:1312.6034; as Captum NeuronGradient",
+    source="Simonyan et al. 2014, arXiv:1312.6034",
+    by=NeuronGradient,
     cost="few",
     specific=False,
 )
@@ -122,43 +107,37 @@ def neuron_gradient(
     unit = _unit(evidence.features[0], {"channel": channel, "row": row, "column": column}, evidence.stage)
 
     def gradient() -> Tensor:
-        image = evidence.image[None].clone().requires_grad_()
-        with torch.enable_grad():
-            excited = reached(evidence.network, image, evidence.stage)[0][unit]
-        (found,) = torch.autograd.grad(excited, image)
+        front = up_to(evidence.network, evidence.stage)
+        attribution = NeuronGradient(front, front[-1]).attribute(evidence.image[None].clone().requires_grad_(), unit)
         evidence.ran(forwards=1, backwards=1)
-        return found.sum(dim=1)
+        return attribution.sum(dim=1)
 
     return evidence.tape.remember(("neuron-gradient", evidence.stage, unit), gradient)
 
 
-class _Path:
-    """The stage's output while the film emerges from a baseline; called with (start, stop) of its points.
+def _along_path(
+    evidence: Evidence, method: type[LayerConductance | InternalInfluence], steps: int, baseline: Reference
+) -> Tensor:
+    """(1, K, h, w) of the stage, while the film emerges from a baseline in so many steps (Gauss-Legendre)."""
+    start = reference(evidence, baseline)[None]
 
-    shares: (points,) weight of each point in an average along the path; Gauss-Legendre, as Captum has it.
-    """
+    def attribute(passes: Passes) -> Tensor:
+        films = passes.films
+        shared = len(films) if method is LayerConductance else 0  # its batches share an end, which runs once
+        return method(passes, passes.layer).attribute(
+            films,
+            start,
+            additional_forward_args=passes.findings,
+            n_steps=steps,
+            internal_batch_size=passes.rows + shared,
+        )
 
-    def __init__(self, evidence: Evidence, baseline: Reference, points: int) -> None:
-        places, shares = np.polynomial.legendre.leggauss(points)
-        self._evidence = evidence
-        self._start = reference(evidence, baseline)
-        self._places = like(torch.from_numpy((1 + places) / 2), evidence.image)
-        self.shares = like(torch.from_numpy(shares / 2), evidence.image)
-
-    def __call__(self, start: int, stop: int) -> Tensor:
-        """(stop - start, K, h, w), without a graph."""
-        evidence = self._evidence
-        places = self._places[start:stop, None, None, None]
-        if evidence.stage == evidence.network.last_stage:
-            evidence.ran(forwards=stop - start, backwards=0)  # of earlier stages, the way on to the logits is counted
-        with torch.no_grad():
-            images = self._start + places * (evidence.image - self._start)
-            return reached(evidence.network, images, evidence.stage)
+    return explained(evidence, (method.__name__, steps, baseline), attribute, count=steps, after=evidence.stage)
 
 
-def _one_or_all(found: Tensor, channel: int, stage: str) -> Tensor:
-    """(1, h, w) of (K, h, w): one feature map, or their sum."""
-    return found.sum(dim=0, keepdim=True) if channel < 0 else one(found[None], channel, stage)
+def _one_or_all(maps: Tensor, channel: int, stage: str) -> Tensor:
+    """(1, h, w) of (1, K, h, w): one feature map, or their sum."""
+    return maps.sum(dim=1) if channel < 0 else one(maps, channel, stage)
 
 
 def _unit(features: Tensor, wanted: dict[str, int], stage: str) -> tuple[int, ...]:

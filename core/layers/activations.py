@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import torch
+from captum.attr import LayerActivation, LayerGradientXActivation
 from numpy.typing import NDArray
 
 from core.errors import BadSetting, OneCell
 from core.explain.evidence import Tape
 from core.explain.method import methods
+from core.explain.replay import Recorded, Replay
 from core.image.prepare import prepare
 from core.layers.inner import inner
 from core.models.architecture import Network
@@ -95,16 +97,18 @@ def activations(
         images = prepared.image[None].to(classifier.device)
         work.expect(1 + len(findings))
         if "." in stage and stage in dict(network.named_modules()):
-            features, gradient_of = inner(network, stage, images)
+            recorded: Recorded = inner(network, stage, images)
         else:
             known_stage(card, network, stage)
-            tape = Tape(network, images, grad_from=stage, wanted={place: [stage] for place in places.values()})
-            features, gradient_of = tape.features(stage), partial(tape.gradient, stage)
+            recorded = Tape(network, images, grad_from=stage, wanted={place: [stage] for place in places.values()})
+        replay = Replay(recorded, stage)
+        features = LayerActivation(replay, replay.layer).attribute(images)
         refuse_one_cell(card, stage, tuple(features.shape[1:]))
         work.step()
         relevance = {}
         for finding, place in places.items():
-            relevance[finding] = (features * gradient_of(place))[0].sum(dim=(1, 2)).cpu().numpy()
+            product = LayerGradientXActivation(replay, replay.layer).attribute(images, target=place)
+            relevance[finding] = product[0].sum(dim=(1, 2)).cpu().numpy()
             work.step()
     maps = features[0].cpu().numpy().copy()
     return Activations(radiograph.key, card.key, stage, maps, prepared.placement, relevance, cleaning)
@@ -203,6 +207,7 @@ def shown(found: Activations, channel: int, *, finding: str = "") -> Explanation
         seconds=0.0,
         passes=(0, 0),
         title=told.title,
+        computed_by=told.computed_by,
         cleaning=found.cleaning,
         changed={"channel": channel},
         void=not heat.any(),

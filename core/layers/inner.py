@@ -1,6 +1,5 @@
-"""What a layer inside a stage gives: one hook, set and taken away behind the network's door."""
+"""What a layer inside a stage gives: one hook, removed before anybody else may use the network."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,18 +9,39 @@ from core.errors import Unfit
 from core.models.architecture import Network
 
 
-def inner(network: Network, layer: str, images: Tensor) -> tuple[Tensor, Callable[[int], Tensor]]:
-    """(1, K, h, w) what the layer gives, and a function finding -> the logit's gradient with respect to it.
+class InnerPass:
+    """One pass, recorded at a layer inside a stage (core.explain.replay.Recorded).
+
+    images: (1, C, S, S), normalised; logits: (1, F).
+    """
+
+    def __init__(self, images: Tensor, features: Tensor, logits: Tensor) -> None:
+        self.images, self.logits = images, logits.detach()
+        self._features, self._graph_logits = features, logits
+
+    def features(self, stage: str) -> Tensor:
+        """(1, K, h, w) what the layer gives."""
+        return self._features.detach()
+
+    def gradient(self, source: str, finding: int) -> Tensor:
+        """(1, K, h, w) of the logit with respect to it."""
+        with torch.enable_grad():
+            logit = self._graph_logits[0, finding].sum()
+        (gradient,) = torch.autograd.grad(logit, self._features, retain_graph=True)
+        return gradient
+
+
+def inner(network: Network, layer: str, images: Tensor) -> InnerPass:
+    """The pass of the images (1, C, S, S) as the layer sees it.
 
     layer:  a module's path in the network, as core.layers.plan names it.
-    images: (1, C, S, S), normalised.
     Raises: Unfit where the layer runs more than once or gives no maps.
     """
-    caught: list[Any] = []
+    outputs: list[Any] = []
 
     def keep(module: nn.Module, given: object, output: Any) -> Any:
-        caught.append(output.detach().requires_grad_() if isinstance(output, Tensor) else output)
-        return caught[-1]  # the graph begins here
+        outputs.append(output.detach().requires_grad_() if isinstance(output, Tensor) else output)
+        return outputs[-1]  # the graph begins here
 
     handle = network.get_submodule(layer).register_forward_hook(keep)
     try:
@@ -29,14 +49,9 @@ def inner(network: Network, layer: str, images: Tensor) -> tuple[Tensor, Callabl
             logits = network(images)
     finally:
         handle.remove()
-    if len(caught) != 1:
-        raise Unfit(f"{layer} runs {len(caught)} times in one pass, so its units have no one answer. Choose another.")
-    features = caught[0]
+    if len(outputs) != 1:
+        raise Unfit(f"{layer} runs {len(outputs)} times in one pass, so its units have no one answer. Choose another.")
+    features = outputs[0]
     if not isinstance(features, Tensor) or features.dim() != 4:
         raise Unfit(f"{layer} gives no maps, so its units have no place on the film. Choose an earlier layer.")
-
-    def gradient(finding: int) -> Tensor:
-        (found,) = torch.autograd.grad(logits[0, finding], features, retain_graph=True)
-        return found
-
-    return features.detach(), gradient
+    return InnerPass(images, features, logits)

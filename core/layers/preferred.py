@@ -28,7 +28,7 @@ from core.explain.flow import LINEAR, Flow, NoRule, Rule, each
 from core.image.phantom import draw
 from core.image.prepare import prepare
 from core.layers.activations import known_stage
-from core.layers.unit_maps import flowed, known_channel
+from core.layers.unit_maps import known_channel
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.types import Input, seal
@@ -315,7 +315,9 @@ _RULES: dict[str, Rule] = {**LINEAR, "max_pool2d": each, "relu": _relu}
 def _open(network: Network, images: Tensor, stage: str) -> Tensor:
     """As `reached`, with redirected ReLUs; a network with other activations, hardly ever silent, stays as it is."""
     try:
-        return flowed(network, _RULES, images, stage)
+        anything: Callable[..., Any] = reached
+        features: Tensor = anything(network, Flow(_RULES, images), stage).parts[0]
+        return features
     except NoRule:
         return reached(network, images, stage)
 

@@ -21,7 +21,8 @@ from tqdm import tqdm
 
 from core.errors import BadData, Stopped
 from core.explain import memory
-from core.explain.evidence import IMAGES, behind
+from core.explain.evidence import behind
+from core.explain.replay import IMAGES
 from core.image.prepare import prepare
 from core.layers import atlas as atlases
 from core.layers.field import Field

@@ -1,17 +1,17 @@
 """What one unit of a stage sees on this film, pixel by pixel: deconvolution, guided backprop, plain gradient."""
 
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from captum.attr import NeuronDeconvolution, NeuronGradient, NeuronGuidedBackprop
 from torch import Tensor
 
 from core.errors import BadSetting, Unfit
-from core.explain.evidence import reached
-from core.explain.flow import Flow, NoRule, Rule
-from core.explain.guided import DECONVOLUTION, GUIDED
+from core.explain.evidence import up_to
+from core.explain.flow import INSTEAD
+from core.explain.guided import hook_relu6, needs_relu
 from core.image.prepare import prepare
 from core.layers.activations import known_stage
 from core.models.architecture import Network
@@ -26,13 +26,13 @@ _UNIT = "activation a grey-level deviation"
 
 @dataclass(frozen=True)
 class Told:
-    """How a unit is followed back to the film; rules: what its ReLUs do on the way, None for the plain gradient."""
+    """How a unit is followed back to the film; by: the class of Captum that does it."""
 
     title: str
     plain: str
     misleads: str
     source: str
-    rules: Mapping[str, Rule] | None
+    by: type[NeuronGuidedBackprop | NeuronDeconvolution | NeuronGradient]
 
 
 KINDS: dict[Kind, Told] = {
@@ -40,22 +40,22 @@ KINDS: dict[Kind, Told] = {
         "Guided backprop",
         "Which edges and textures of this film excite the unit.",
         "It draws edges much the same for a network with random weights.",
-        "Springenberg et al. 2015, arXiv:1412.6806; as Captum NeuronGuidedBackprop",
-        GUIDED,
+        "Springenberg et al. 2015, arXiv:1412.6806",
+        NeuronGuidedBackprop,
     ),
     "deconvolution": Told(
         "Deconvolution",
         "What the network would paint if it ran backwards from the unit, keeping only what excites it.",
         "It ignores which units this film excited on the way: much of the picture comes from the weights.",
-        "Zeiler and Fergus 2014, arXiv:1311.2901; as Captum NeuronDeconvolution",
-        DECONVOLUTION,
+        "Zeiler and Fergus 2014, arXiv:1311.2901",
+        NeuronDeconvolution,
     ),
     "neuron-gradient": Told(
         "Gradient",
         "Where a small change of grey would excite the unit more (or less, where it is below zero).",
         "It is noisy, and speaks of small changes only.",
-        "Simonyan et al. 2014, arXiv:1312.6034; as Captum NeuronGradient",
-        None,
+        "Simonyan et al. 2014, arXiv:1312.6034",
+        NeuronGradient,
     ),
 }
 
@@ -83,12 +83,10 @@ def unit_map(
         prepared = prepare(radiograph, card.input, cleaning)
     with torch.inference_mode(False), classifier.alone(work) as network:
         known_stage(card, network, stage)
-        try:
-            found, cell = followed(network, prepared.image[None].to(classifier.device), stage, channel, kind, of=of)
-        except NoRule as error:
-            raise Unfit(
-                f"{told.title} of a unit cannot be had of {card.name}: {error}. Choose the gradient."
-            ) from error
+        if kind != "neuron-gradient" and (reason := needs_relu(network, stage)):
+            reason = reason.removesuffix(INSTEAD)
+            raise Unfit(f"{told.title} of a unit is not available for {card.name}: {reason}Choose the gradient.")
+        found, cell = followed(network, prepared.image[None].to(classifier.device), stage, channel, kind, of=of)
     heat = found[0].sum(dim=0).to(torch.float32).cpu().numpy().copy()
     settings: dict[str, Any] = {"channel": channel}
     settings |= {"of": "mean of its cells"} if cell is None else {"row": cell[0], "column": cell[1]}
@@ -109,6 +107,7 @@ def unit_map(
         title=told.title,
         cleaning=cleaning,
         changed=settings,
+        computed_by=f"Captum {told.by.__name__}",
         caveat=f"Unit {channel} of {stage} is silent on this film: nothing leads back to the pixels." * silent,
         void=silent,
     )
@@ -121,25 +120,24 @@ def followed(
 
     images:  (1, C, S, S), normalised, on the network's device.
     Returns: (1, C, S, S).
-    Raises:  BadSetting for a unit that is not there; NoRule.
+    Raises:  BadSetting for a unit that is not there.
     """
-    rules = KINDS[kind].rules
-    root = images.detach().requires_grad_()
-    with torch.enable_grad():
-        maps: Tensor = reached(network, root, stage) if rules is None else flowed(network, rules, root, stage)
+    cell: list[tuple[int, int]] = []
+
+    def unit(maps: Tensor) -> Tensor:
         known_channel(maps, stage, channel)
-        unit = maps[0, channel]
-        row, column = divmod(int(unit.detach().argmax()), unit.shape[1])
-        value = unit[row, column] if of == "greatest" else unit.mean()
-        (found,) = torch.autograd.grad(value, root)
-    return found, (row, column) if of == "greatest" else None
+        if of == "mean":
+            return maps[:, channel].mean(dim=(1, 2))
+        row, column = divmod(int(maps[0, channel].argmax()), maps.shape[3])
+        cell.append((row, column))
+        return maps[:, channel, row, column]
 
-
-def flowed(network: Network, rules: Mapping[str, Rule], images: Tensor, stage: str) -> Tensor:
-    """As `reached`, under other rules. Raises: NoRule."""
-    anything: Callable[..., Any] = reached
-    found: Tensor = anything(network, Flow(rules, images), stage).parts[0]
-    return found
+    front = up_to(network, stage)
+    captum = KINDS[kind].by(front, front[-1])
+    if kind != "neuron-gradient":
+        hook_relu6(captum.guided_backprop if kind == "guided-backprop" else captum.deconv, front)
+    attribution = captum.attribute(images.detach().requires_grad_(), unit)
+    return attribution, cell[0] if cell else None
 
 
 def known_channel(maps: Tensor, stage: str, channel: int) -> None:

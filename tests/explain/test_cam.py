@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from core.errors import Unfit
 from core.explain.cam import last_layer
-from core.explain.evidence import IMAGES, Evidence, Tape
+from core.explain.evidence import Evidence, Tape
 from core.explain.method import methods
+from core.explain.replay import IMAGES
 from core.explain.run import explain
 from core.models.architecture import Network, architectures
 from core.models.classifier import Classifier

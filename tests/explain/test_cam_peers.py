@@ -17,8 +17,9 @@ from captum.attr import LayerGradCam, LayerGradientXActivation
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.explain.evidence import IMAGES, Evidence, Tape
+from core.explain.evidence import Evidence, Tape
 from core.explain.method import methods
+from core.explain.replay import IMAGES
 from core.models.architecture import Network, architectures
 
 STAGES = ("stem", "stage 1", "stage 2", "stage 3", "stage 4")

@@ -252,7 +252,8 @@ def test_kernel_shap_adds_up_to_the_score_less_that_of_the_hidden_film(count: in
     assert (2 ** len(cut) <= 64) == every
     shares = [float(found[0][torch.from_numpy(cut.labels == index)][0]) for index in range(len(cut))]
     hidden = seen.network(reference(seen, "mean")[None])
-    assert sum(shares) == pytest.approx(float((seen.tape.logits - hidden)[0, FINDING]), rel=1e-9)
+    fall = float((seen.tape.logits - hidden)[0, FINDING])
+    assert sum(shares) == pytest.approx(fall, abs=2e-7 * float(hidden.abs().max()))  # Captum keeps logits in float32
 
 
 def test_kernel_shap_of_a_sample_equals_captum_on_the_same_films() -> None:

@@ -157,7 +157,7 @@ def test_the_layers_within_stages_give_maps_of_the_planned_shape_once(name: str)
     assert len(within) > 5
     assert set(within) <= set(dict(network.named_modules()))
     for layer in chosen:
-        features, _ = inner(network, layer, images)
+        features = inner(network, layer, images).features(layer)
         assert tuple(features.shape[1:]) == within[layer].shape
 
 

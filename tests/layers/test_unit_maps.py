@@ -115,6 +115,6 @@ def test_a_network_without_rules_is_refused_and_its_gradient_is_had_all_the_same
     network = Network(features, {"last": "gelu"}, head).eval().requires_grad_(False)
     small = Classifier(Checkpoint("small", "by hand", ("opacity",), True, Input(size=64), sha256=""), network)
 
-    with pytest.raises(Unfit, match=r"of small: the network uses gelu, for which .* no rule. Choose the gradient"):
+    with pytest.raises(Unfit, match=r"for small: the network uses gelu, for which .* no rule. Choose the gradient"):
         unit_map(small, phantom, "last", 0, "deconvolution")
     assert not unit_map(small, phantom, "last", 0, "neuron-gradient").void
