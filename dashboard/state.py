@@ -136,7 +136,7 @@ class AtlasBuild:
     path:     folder or table on this machine. split: of a table; empty for all its films.
     most:     films, at random. pictures: whether a small picture of the films that are named is kept.
     begun:    s since 1970, when it was asked for; None while nothing is built. network: key of whose it is.
-    told:     what came of it last, in a sentence. wrong: whether that is a problem.
+    message:  about the last build, in a sentence. wrong: whether it is a problem.
     used:     network key -> folder of the atlas that tells its units, where one was chosen of several.
     """
 
@@ -146,7 +146,7 @@ class AtlasBuild:
     pictures: bool = True
     begun: float | None = None
     network: str = ""
-    told: str = ""
+    message: str = ""
     wrong: bool = False
     used: dict[str, Path] = field(default_factory=dict)
 
@@ -221,7 +221,7 @@ class LayersState:
     stage:   name; None for the last one that has maps.
     channel: of the unit that is looked at; None for the first in the order.
     order:   of the units. search: what was typed to find some of them.
-    sheet:   the page of them, from 0; None for the one with the unit that is looked at.
+    page:    number of their page, from 0; None for the page with the chosen unit.
     off:     (stage, channel) of the units that are switched off. outside: stages whose cells outside the lungs are.
     fill:    what stands in their place. removing: how they are chosen.
     probing: the films that the probes of stages learn from. concepts: the parts of the film, and what is tested.
@@ -234,7 +234,7 @@ class LayersState:
     channel: int | None = None
     order: Order = "relevance"
     search: str = ""
-    sheet: int | None = None
+    page: int | None = None
     off: tuple[Unit, ...] = ()
     outside: tuple[str, ...] = ()
     fill: Fill = "zero"
@@ -247,7 +247,7 @@ class LayersState:
     def turn_to(self, network: str) -> None:
         """Forgets which units were chosen of another network, where equal numbers say nothing, and what takes long."""
         if self.network not in (None, network):
-            self.channel, self.search, self.sheet = None, "", None
+            self.channel, self.search, self.page = None, "", None
             self.off, self.outside = (), ()
             self.removing.before, self.removing.wanted = ((), (), self.fill), False
             self.removing.typed, self.removing.named, self.removing.wrong = "", False, ""

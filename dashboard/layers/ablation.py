@@ -1,4 +1,4 @@
-"""Without units: what the network says of this film, and where it looks, when some of its units are switched off."""
+"""Switch units off: the prediction for this film, and the map, without some of the network's units."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -23,100 +23,99 @@ from dashboard.request_queue import QueuedRequest
 from dashboard.selection import MapView
 from dashboard.viewer import controls, viewer
 
-NAME, TITLE, ORDER = "without", "Without units", 2
+NAME, TITLE, ORDER = "without", "Switch units off", 2
 _LINK = "without"  # between the panes
-_LOOKS = Path(__file__).parent / "ablation.css"
-_WAYS = (
-    "The units that speak most for the finding: does the answer stand on a few, or on many?",
-    "Units by number, as in 3, 7, 10-19; the Units part shows what each of them responds to.",
-    "All that lies outside the lungs: is the answer made of lung, or of what surrounds it?",
-    "As many drawn at random: what any loss of units would do.",
+_STYLES = Path(__file__).parent / "ablation.css"
+_HINTS = (
+    "The units with the largest relevance for the finding: does the prediction rest on a few, or on many?",
+    "Units by number, as in 3, 7, 10-19; “Units” shows what each of them responds to.",
+    "Everything outside the lungs: does the prediction rest on the lungs, or on what surrounds them?",
+    "As many units at random: the effect of losing any units.",
 )
-_PATIENCE = 0.5  # s for which the page waits without a word
+_PATIENCE = 0.5  # s before progress is shown
 _WIDE = 390  # px: about the width of a pane on a desktop
 _TALL = (220, 420)  # px: of a film on a pane, least and most
 
 
 @dataclass(frozen=True, eq=False)
-class _Answer:
-    """What is there: the figures, the map without the units, why there is no map, and what is on its way."""
+class _Result:
+    """What is available so far: the figures, the map without the units, why there is no map, what is pending."""
 
-    found: Without | None = None
+    figures: Without | None = None
     map_: Explanation | None = None
     missing: str = ""
-    asked: QueuedRequest[Without] | None = None
+    pending: QueuedRequest[Without] | None = None
 
 
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
-    """What is off, what that does to the answer and to the map, and how fast the finding falls."""
-    st.html(_LOOKS)
+    """The units that are off, the effect on prediction and map, and the curve over more and more units."""
+    st.html(_STYLES)
     place = st.empty()
     plan = cache.plan(card).result(progress.tells(place, "Network"))
     chosen = selection.chosen(radiograph, card, tell=progress.tells(place, "Prediction"))
     place.empty()
-    stage, told = stage_of(plan, card, inner=False)
+    stage, problem = stage_of(plan, card, inner=False)
     with st.container(key="without", gap="small"):
-        ablation_controls.take(chosen, plan, stage)
+        ablation_controls.apply(chosen, plan, stage)
         ablation_controls.controls(chosen, plan, stage)
-        if told:
-            st.html(markup.status(told, level="note"))
-        ablation_controls.listed()
+        if problem:
+            st.html(markup.status(problem, level="note"))
+        ablation_controls.off_list()
         switched = ablation_controls.switched()
-        answer = _Answer()
+        result = _Result()
         try:
-            answer = _answer(chosen, switched) if switched.stages else answer
-        except UserError as error:  # told above; the pane says that nothing comes
+            result = _result(chosen, switched) if switched.stages else result
+        except UserError as error:
             draw.problem(str(error))
-            answer = _Answer(missing="There is no map without them.")
-        _said(chosen, switched, answer)
+            result = _Result(missing="The map without them is not available.")
+        _summary(chosen, switched, result)
         with st.container(key="without panes"):
-            _panes(chosen, answer, bare=not switched.stages)
+            _panes(chosen, result, all_on=not switched.stages)
         figures, curve = st.columns([1, 1.25], gap="large")
         with figures:
-            _figures(chosen, answer)
-        with curve, st.container(key="falling", gap="xsmall"):
+            _figures(chosen, result)
+        with curve, st.container(key="curve of units off", gap="xsmall"):
             ablation_curve.section(chosen, plan, stage)
 
 
-def _answer(chosen: MapView, switched: Switched) -> _Answer:
-    """As much as is there within a moment. Raises: UserError where the figures cannot be had."""
+def _result(chosen: MapView, switched: Switched) -> _Result:
+    """As much as is available within a moment. Raises: UserError where the figures are not available."""
     about = (chosen.checkpoint, chosen.radiograph, chosen.cleaning, switched)
-    with cache.without(*about, None) as asked:
-        if not asked.wait(_PATIENCE):
-            return _Answer(asked=asked)
-        found = asked.answer()
+    with cache.without(*about, None) as request:
+        if not request.wait(_PATIENCE):
+            return _Result(pending=request)
+        figures = request.answer()
     map_ = Request(chosen.method.name, chosen.finding, chosen.layer, dict(chosen.settings))
-    with cache.without(*about, map_) as asked:
-        if not asked.wait(_PATIENCE):
-            return _Answer(found, asked=asked)
+    with cache.without(*about, map_) as request:
+        if not request.wait(_PATIENCE):
+            return _Result(figures, pending=request)
         ablation_controls.remember()
         try:
-            return _Answer(found, asked.answer().explanations[0])
-        except UserError as error:  # the network without the units cannot serve this method; the figures stand
-            return _Answer(found, missing=str(error))
+            return _Result(figures, request.answer().explanations[0])
+        except UserError as error:  # the method does not work on the network without the units; the figures stay
+            return _Result(figures, missing=str(error))
 
 
-def _said(chosen: MapView, switched: Switched, answer: _Answer) -> None:
-    """One sentence; progress and a way out while something is on its way."""
-    with st.container(key="without said", horizontal=True, vertical_alignment="center", gap="small"):
+def _summary(chosen: MapView, switched: Switched, result: _Result) -> None:
+    """One sentence; progress and Cancel while something is pending."""
+    with st.container(key="without summary", horizontal=True, vertical_alignment="center", gap="small"):
         if not switched.stages:
             st.html(
                 box(
-                    f"With all units on {words(chosen.finding)} stands at "
-                    f"{chosen.prediction.probability(chosen.finding):.2f}.",
-                    "Switch some off, and see what it stands on.",
+                    f"All units on: {words(chosen.finding)} {chosen.prediction.probability(chosen.finding):.2f}.",
+                    "Switch some off to see what the prediction rests on.",
                 )
             )
-        elif answer.found:
-            told = sentence(answer.found, switched, chosen.finding, chosen.checkpoint)
-            st.html(box(told, answer.found.told))
-        if waited := answer.asked or chosen.asked:
+        elif result.figures:
+            text = sentence(result.figures, switched, chosen.finding, chosen.checkpoint)
+            st.html(box(text, result.figures.told))
+        if pending := result.pending or chosen.asked:
             withdraw = (
-                ablation_controls.back
-                if answer.asked
+                ablation_controls.restore
+                if result.pending
                 else partial(selection.cancel, chosen.radiograph, chosen.checkpoint)
             )
-            progress.following(waited, "The map without them" if answer.found else chosen.method.title, withdraw)
+            progress.following(pending, "The map without them" if result.figures else chosen.method.title, withdraw)
             st.button(
                 "Cancel",
                 key="cancel without",
@@ -126,27 +125,27 @@ def _said(chosen: MapView, switched: Switched, answer: _Answer) -> None:
             )
 
 
-def _panes(chosen: MapView, answer: _Answer, *, bare: bool) -> None:
-    """The map with and without the units in colours of one scale, and their difference; linked."""
-    before, after = chosen.answered, answer.map_
+def _panes(chosen: MapView, result: _Result, *, all_on: bool) -> None:
+    """The maps with and without the units on one colour scale, and their difference; linked."""
+    before, after = chosen.answered, result.map_
     scale = common_end([before, after]) if before and after else None
-    _pane(chosen, before, "With all units", chosen.missing or "The map is on its way.", scale)
-    if bare:
+    _pane(chosen, before, "With all units", chosen.missing or "The map is being computed.", scale)
+    if all_on:
         with st.container(key="without hint"):
-            st.html(markup.sentences(_WAYS))
+            st.html(markup.sentences(_HINTS))
         return
-    _pane(chosen, after, "Without them", answer.missing or "The map is on its way.", scale)
+    _pane(chosen, after, "Without them", result.missing or "The map is being computed.", scale)
     between = None
     if before and after:
         between = difference(chosen.radiograph, before, after, names=("with", "without"))
-    _pane(chosen, between, "What they had added", "It is drawn when both maps are there.", None)
+    _pane(chosen, between, "Difference (with − without)", "Drawn once both maps are ready.", None)
     with st.container(key="without controls"):
         controls(_LINK, key="controls without")
 
 
 def _pane(chosen: MapView, map_: Explanation | None, title: str, missing: str, scale: float | None) -> None:
     high, wide = chosen.radiograph.pixels.shape
-    withheld = "Hidden because of its caveat. It can be shown on the Read page." if chosen.hidden else ""
+    withheld = "Hidden because of its caveat. Show it on the Read page." if chosen.hidden else ""
     viewer(
         chosen.radiograph,
         [map_] if map_ else [],
@@ -162,29 +161,29 @@ def _pane(chosen: MapView, map_: Explanation | None, title: str, missing: str, s
     )
 
 
-def _figures(chosen: MapView, answer: _Answer) -> None:
+def _figures(chosen: MapView, result: _Result) -> None:
     """Every finding before and after."""
-    draw.section("What it says", "with and without" if answer.found else "")
-    if answer.found is None:
+    draw.section("Probabilities", "with and without the units" if result.figures else "")
+    if result.figures is None:
         draw.probabilities(chosen.prediction, chosen.checkpoint, asked=chosen.finding)
         return
-    st.html("".join(_shifted(each, asked=each.finding == chosen.finding) for each in changes(answer.found)))
+    st.html("".join(_change(each, explained=each.finding == chosen.finding) for each in changes(result.figures)))
     st.html(
         markup.paragraph(
-            "The pale bar is with all units, the full one without them. Points are percentage points of probability; "
-            "the logit is the network's score before it becomes one.",
+            "Pale bar: all units on. Full bar: without the units. Points are percentage points of probability; the "
+            "logit is the network's score before the softmax or sigmoid.",
             quiet=True,
         )
     )
 
 
-def _shifted(change: Change, *, asked: bool) -> str:
+def _change(change: Change, *, explained: bool) -> str:
     """One finding with and without the units: two bars, and in numbers what changed; as HTML."""
     name, points, logit = words(change.finding), markup.signed(change.points, 1), markup.signed(change.logit, 2)
-    spoken = f"{name} {change.before:.2f}, without {change.after:.2f}, {points} points, logit {logit}"
+    label = f"{name} {change.before:.2f}, without {change.after:.2f}, {points} points, logit {logit}"
     hue = markup.colour(change.finding)
     return (
-        f'<div class="lb-shift{" lb-asked" if asked else ""}" role="img" aria-label="{escape(spoken)}">'
+        f'<div class="lb-shift{" lb-asked" if explained else ""}" role="img" aria-label="{escape(label)}">'
         f'<span class="lb-name">{escape(name)}</span>'
         f'<span class="lb-number">{change.before:.2f} → {change.after:.2f}</span>'
         f'<span class="lb-number lb-quiet">{points} points</span><span class="lb-number lb-quiet">logit {logit}</span>'

@@ -1,4 +1,4 @@
-"""What is switched off: chosen by rank, by number, or as what lies outside the lungs; listed, and switched on again."""
+"""Which units are switched off: by rank, by number, or all outside the lungs; their list, and the way back."""
 
 from collections.abc import Mapping
 
@@ -16,12 +16,12 @@ from dashboard.selection import MapView
 from dashboard.state import Session, bind, entered, session
 
 RANKINGS: dict[Ranking, str] = {
-    "relevance": "that speak most for it",
-    "activation": "that answer strongest",
-    "random": "drawn at random",
+    "relevance": "largest relevance",
+    "activation": "strongest activation",
+    "random": "at random",
 }
-_FILLS: dict[Fill, str] = {"zero": "Zero", "mean": "Their mean"}
-_CHIPS = 24  # names, before the units of a stage stand under one
+_FILLS: dict[Fill, str] = {"zero": "Zero", "mean": "Mean"}
+_CHIPS = 24  # names; beyond, the units of a stage are listed under one name
 
 
 def switched() -> Switched:
@@ -31,7 +31,7 @@ def switched() -> Switched:
 
 
 def controls(chosen: MapView, plan: Plan, stage: str) -> None:
-    """Four ways to switch something off at the stage, and why the last wish cannot be had."""
+    """Four ways to switch units of the stage off, and why the last one was not possible."""
     here, units = session().layers, plan.stage(stage).shape[0]
     with st.container(key="off asked", horizontal=True, vertical_alignment="bottom", gap="small"):
         names = [each.name for each in plan.stages]
@@ -45,7 +45,7 @@ def controls(chosen: MapView, plan: Plan, stage: str) -> None:
             key="switch off",
             type="primary",
             icon=":material/toggle_off:",
-            help="They take the place of the units of this stage that are off now",
+            help="Replaces the units of this stage that are off now",
             on_click=_want_top,
         )
         key = bind("typed of off", here.removing.typed)
@@ -60,20 +60,20 @@ def controls(chosen: MapView, plan: Plan, stage: str) -> None:
         )
         key = bind("outside of off", stage in here.outside)
         st.toggle(
-            "All outside the lungs",
+            "Everything outside the lungs",
             key=key,
-            help=f"Every unit of {stage} is switched off where the film shows no lung and no rim of it",
+            help=f"Switches every unit of {stage} off outside the lungs and a rim around them",
             on_change=_flip_outside,
             args=(stage,),
         )
-    place = st.empty()  # always there, so that what follows keeps its place on the page
+    place = st.empty()  # always there, so that the rest of the page does not move
     if here.removing.wrong:
         with place:
             draw.problem(here.removing.wrong)
 
 
-def listed() -> None:
-    """What is off, each with a cross, and what stands in its place."""
+def off_list() -> None:
+    """The units that are off, each with a cross, and the value that replaces them."""
     here = session().layers
     names = {**runs(here.off, most=_CHIPS), **{_outside(stage): () for stage in here.outside}}
     with st.container(key="off listed", horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -82,25 +82,25 @@ def listed() -> None:
             "Switched off",
             list(names),
             key=key,
-            placeholder="Nothing is switched off",
-            on_change=_keep_listed,
+            placeholder="All units are on",
+            on_change=_keep_off_list,
             args=(key, names),
             disabled=not names,
         )
         key = bind("fill of off", here.fill)
         st.segmented_control(
-            "In their place",
+            "Replaced by",
             list(_FILLS),
             key=key,
             format_func=_FILLS.__getitem__,
             required=True,
             on_change=draw.kept,
             args=(key, _keep_fill),
-            help="Zero silences a unit. Its mean over the films of the atlas, or over this film where there is none, "
-            "leaves it at what it usually says: milder, and less strange to the network.",
+            help="Zero silences a unit. The mean, over the films of the atlas or else over this film, keeps it at its "
+            "usual value: a milder change, and closer to what the network was trained on.",
         )
         st.button(
-            "Switch all on again",
+            "Switch all on",
             icon=":material/restart_alt:",
             type="tertiary",
             on_click=all_on,
@@ -108,48 +108,49 @@ def listed() -> None:
         )
 
 
-def take(chosen: MapView, plan: Plan, stage: str) -> None:
-    """Switches off what was asked for in the last run. What cannot be is kept as a sentence, and nothing changes."""
+def apply(chosen: MapView, plan: Plan, stage: str) -> None:
+    """Switches off the units asked for in the last run; where that is not possible, notes why and changes nothing."""
     removing, place = session().layers.removing, st.empty()
     try:
         if removing.named:
             numbers = search(removing.typed, plan.stage(stage).shape[0])
-            put([*session().layers.off, *((stage, channel) for channel in numbers)])
+            switch_off([*session().layers.off, *((stage, channel) for channel in numbers)])
             removing.typed = ""
         if removing.wanted:
-            asked = cache.activations(chosen.checkpoint, chosen.radiograph, chosen.cleaning, stage, chosen.finding)
-            found = asked.result(progress.tells(place, f"Units of {stage}"))
+            request = cache.activations(chosen.checkpoint, chosen.radiograph, chosen.cleaning, stage, chosen.finding)
+            activations = request.result(progress.tells(place, f"Units of {stage}"))
             place.empty()
-            instead(stage, top(found, chosen.finding, min(removing.top, len(found.maps)), by=removing.by))
+            count = min(removing.top, len(activations.maps))
+            replace_units(stage, top(activations, chosen.finding, count, by=removing.by))
     except UserError as error:
         removing.wrong = str(error)
     removing.named, removing.wanted = False, False
 
 
-def instead(stage: str, units: tuple[Unit, ...]) -> None:
-    """These are off at the stage, and no others of it."""
-    put([*(unit for unit in session().layers.off if unit[0] != stage), *units])
+def replace_units(stage: str, units: tuple[Unit, ...]) -> None:
+    """Switches these units of the stage off, and its others on."""
+    switch_off([*(unit for unit in session().layers.off if unit[0] != stage), *units])
 
 
-def put(units: list[Unit]) -> None:
-    """These are off, each once."""
+def switch_off(units: list[Unit]) -> None:
+    """Switches exactly these off, each once."""
     session().layers.off = tuple(dict.fromkeys(units))
 
 
 def all_on() -> None:
-    """Nothing is off."""
+    """Switches all units on."""
     here = session().layers
     here.off, here.outside = (), ()
 
 
 def remember() -> None:
-    """What is off has been answered: a request that is cancelled goes back to it."""
+    """Notes the units that are off now as the last selection with a result; Cancel returns to it."""
     here = session().layers
     here.removing.before = (here.off, here.outside, here.fill)
 
 
-def back() -> None:
-    """What was off before; all on where just that cannot be had."""
+def restore() -> None:
+    """Restores the last selection with a result; if that is the present one, switches all on."""
     here = session().layers
     now = (here.off, here.outside, here.fill)
     here.off, here.outside, here.fill = here.removing.before if here.removing.before != now else ((), (), here.fill)
@@ -157,11 +158,11 @@ def back() -> None:
 
 def _keep_stage(here: Session, stage: str) -> None:
     keep_stage(here, stage)
-    here.layers.removing.wrong = ""  # it was about the units of another one
+    here.layers.removing.wrong = ""  # it was about another stage
 
 
 def keep_top(here: Session, count: int) -> None:
-    """So many units are meant, here and on the curve."""
+    """Sets the number of units, here and on the curve."""
     here.layers.removing.top = count
 
 
@@ -189,7 +190,7 @@ def _keep_fill(here: Session, fill: Fill) -> None:
     here.layers.fill = fill
 
 
-def _keep_listed(key: str, names: Mapping[str, tuple[Unit, ...]]) -> None:
+def _keep_off_list(key: str, names: Mapping[str, tuple[Unit, ...]]) -> None:
     here, left = session().layers, entered(key)
     here.off = tuple(unit for name in left for unit in names[name])
     here.outside = tuple(stage for stage in here.outside if _outside(stage) in left)

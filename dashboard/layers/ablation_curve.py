@@ -1,4 +1,4 @@
-"""How fast the finding falls as units of a stage are switched off, by three orders; a click says how many go."""
+"""The finding's logit as more and more units of a stage are switched off, in three orders; a click sets the number."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -26,7 +26,7 @@ _NAMES: dict[Ranking, str] = {
     "activation": "strongest first",
     "random": "at random",
 }
-_LOOKS: dict[Ranking, tuple[str, str]] = {  # colour and dash
+_LINES: dict[Ranking, tuple[str, str]] = {  # colour and dash
     "relevance": (ACCENT, "solid"),
     "activation": (axes.NEUTRAL, "solid"),
     "random": (axes.NEUTRAL, "dot"),
@@ -34,36 +34,38 @@ _LOOKS: dict[Ranking, tuple[str, str]] = {  # colour and dash
 
 
 def section(chosen: MapView, plan: Plan, stage: str) -> None:
-    """The curve: at the last stage at once, at others when it is asked for, since it runs the rest of the network."""
+    """The curve: at once for the last stage, on request for others, since it runs the rest of the network."""
     last = plan.stages[-1].name == stage
-    draw.section(f"How fast {words(chosen.finding)} falls", f"units of {stage}, on this film")
-    asked_for, key = session().layers.removing.drawn, _key(chosen, stage)
+    draw.section(f"Fall of {words(chosen.finding)}", f"as units of {stage} are switched off, on this film")
+    requested, key = session().layers.removing.drawn, _key(chosen, stage)
     with draw.shown():
-        if not last and key not in asked_for:
+        if not last and key not in requested:
             passes = 3 * (len(points(plan.stage(stage).shape[0])) - 1)
-            told = f"The rest of the network runs {passes} times, with fewer units each time."
+            text = f"The rest of the network runs {passes} times, with fewer units each time."
             with st.container(key="curve offered", gap="small"):  # the busy row takes its place, button and all
-                st.html(markup.paragraph(told, quiet=True))
-                st.button("Draw the curve", icon=":material/show_chart:", on_click=asked_for.add, args=(key,))
+                st.html(markup.paragraph(text, quiet=True))
+                st.button("Draw the curve", icon=":material/show_chart:", on_click=requested.add, args=(key,))
             st.empty()  # or the curve of another stage would
             return
         fill = session().layers.fill
-        withdraw = None if last else partial(asked_for.discard, key)
-        with cache.removal(chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding, stage, fill) as asked:
-            if progress.arrived(asked, "Curve", key="curve", withdraw=withdraw):
+        withdraw = None if last else partial(requested.discard, key)
+        with cache.removal(
+            chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding, stage, fill
+        ) as request:
+            if progress.arrived(request, "Curve", key="curve", withdraw=withdraw):
                 with st.container(key="curve found", gap="xsmall"):
-                    _drawn(asked.answer(), stage)
+                    _draw(request.answer(), stage)
 
 
-def _drawn(curves: Sequence[Curve], stage: str) -> None:
-    """The plot and, below it, how many units that makes: as many as the field above the films says."""
+def _draw(curves: Sequence[Curve], stage: str) -> None:
+    """The plot and, below it, the number of units, the same as in the field above the films."""
     removing = session().layers.removing
     measured = curves[0].counts[1:].tolist()
     now = min(removing.top, measured[-1])
     st.plotly_chart(
         plot(curves, now),
         key=_CHART,
-        on_select=_picked,
+        on_select=_keep_point,
         selection_mode="points",
         config={"displayModeBar": False},
         theme="streamlit",
@@ -77,28 +79,31 @@ def _drawn(curves: Sequence[Curve], stage: str) -> None:
         curve = next(curve for curve in curves if curve.ranking == removing.by)
         units = tuple((stage, int(channel)) for channel in curve.order[:now])
         st.button(
-            f"Switch off these {now}", key="switch off these", on_click=ablation_controls.instead, args=(stage, units)
+            f"Switch off these {now}",
+            key="switch off these",
+            on_click=ablation_controls.replace_units,
+            args=(stage, units),
         )
-    st.html(markup.paragraph(told(curves, now), quiet=True))
+    st.html(markup.paragraph(summary(curves, now), quiet=True))
 
 
-def told(curves: Sequence[Curve], count: int) -> str:
-    """What so many units cost in each order, or as many as were tried that come next to it, and the areas."""
+def summary(curves: Sequence[Curve], count: int) -> str:
+    """The change of the logit with about so many units off, in each order, and the areas under the curves."""
     near = min(curves[0].counts[1:].tolist(), key=lambda tried: abs(tried - count))
     falls = ", ".join(f"{markup.signed(-curve.fall(near))} {_NAMES[curve.ranking]}" for curve in curves)
     areas = ", ".join(f"{markup.signed(curve.area)} {_NAMES[curve.ranking]}" for curve in curves)
     return (
-        f"With {near} off the logit changes by {falls}. Mean logit on the way to all units (area under the curve; the "
-        f"lower, the earlier an order takes what matters): {areas}."
+        f"With {near} off, the logit changes by {falls}. Area under the curve (mean logit until all units are off; "
+        f"lower means that the order removes what matters earlier): {areas}."
     )
 
 
 def plot(curves: Sequence[Curve], now: int) -> axes.Plot:
-    """The logit against the number of units that are off, few units spread wide; a line at `now`."""
+    """The logit against the number of units that are off, on a logarithmic axis; a line at `now`."""
     most = int(curves[0].counts[-1])
     traces: list[dict[str, Any]] = []
     for curve in curves:
-        colour, dash = _LOOKS[curve.ranking]
+        colour, dash = _LINES[curve.ranking]
         traces.append(
             {
                 "type": "scatter",
@@ -121,7 +126,7 @@ def plot(curves: Sequence[Curve], now: int) -> axes.Plot:
 
 
 def _place(count: int) -> float:
-    """Where so many units lie on the axis: as a logarithm, that has room for none."""
+    """The place of a count on the axis: logarithmic, with a place for 0."""
     return log10(1 + count)
 
 
@@ -129,10 +134,10 @@ def _key(chosen: MapView, stage: str) -> tuple[str, str, str, str]:
     return chosen.checkpoint.key, chosen.radiograph.key, chosen.finding, stage
 
 
-def _picked() -> None:
-    """A click on a point chooses as many units, and the order of that curve."""
-    picked = entered(_CHART).selection.points
-    if picked and picked[0]["customdata"]:
-        found = picked[0]["customdata"]
-        session().layers.removing.top = int(found[0] if isinstance(found, list) else found)
-        session().layers.removing.by = list(_NAMES)[picked[0]["curve_number"]]
+def _keep_point() -> None:
+    """A click on a point sets the number of units, and the order of that curve."""
+    points_clicked = entered(_CHART).selection.points
+    if points_clicked and points_clicked[0]["customdata"]:
+        count = points_clicked[0]["customdata"]
+        session().layers.removing.top = int(count[0] if isinstance(count, list) else count)
+        session().layers.removing.by = list(_NAMES)[points_clicked[0]["curve_number"]]

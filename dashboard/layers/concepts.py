@@ -1,4 +1,4 @@
-"""Concepts: the parts that a stage sees on this film, and whether the network's score hangs on a concept."""
+"""Concepts: the parts that a stage sees on this film, and whether the network's score depends on a concept."""
 
 from base64 import b64encode
 from html import escape
@@ -12,29 +12,31 @@ from core.overlay import REGIONS, caption
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, progress
 from dashboard.layers import tcav
-from dashboard.layers.unit_selection import keep_stage, said
+from dashboard.layers.unit_selection import keep_stage, prediction_and_finding
 from dashboard.state import Session, bind, session
 from dashboard.viewer import viewer
 
 NAME, TITLE, ORDER = "concepts", "Concepts", 3
 _ALL = -1  # in place of a part
 _TALL = 560  # px, of the film
-_LOOKS = Path(__file__).parent / "concepts.css"
+_STYLES = Path(__file__).parent / "concepts.css"
 _ABOUT = (
-    "Places where the same feature maps answer together have one colour (non-negative matrix factorisation): what the "
-    "stage sees as one thing. A part has no name of its own, and nobody told the network about organs."
+    "Places where the same feature maps respond together have one colour (non-negative matrix factorisation): the "
+    "stage represents them alike. Parts have no names; the network was not trained on organs."
 )
 
 
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
     """The parts of this film above, the test of concepts below."""
-    st.html(_LOOKS)
+    st.html(_STYLES)
     with st.container(key="concepts", gap="small"):
-        _, finding = said(radiograph, card)
+        _, finding = prediction_and_finding(radiograph, card)
         sizes = cache.stage_sizes(card)
         wanted = session().layers.stage
         stage = wanted if wanted is not None and wanted in sizes else list(sizes)[-1]
-        draw.section("Parts of this film", f"what {stage} sees as one thing; what each counts for, in logits")
+        draw.section(
+            "Parts of this film", f"regions that {stage} represents alike, and the contribution of each in logits"
+        )
         with st.container(key="parts asked", horizontal=True, vertical_alignment="bottom", gap="medium"):
             draw.select("Stage", list(sizes), stage, keep_stage, at="parts", width=180)
             key = bind("count of parts", session().layers.concepts.count)
@@ -45,22 +47,22 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 
 @st.fragment(parallel=True)
 def _parts(radiograph: Radiograph, card: Checkpoint, stage: str, count: int, finding: str) -> None:
-    """The regions, when they are there, beside what each is worth."""
-    asked = cache.parts(card, radiograph, session().cleaning(radiograph.key), stage, count)
-    with draw.shown(), progress.room(asked, name="Parts", key="parts found", height=480) as ((found, picture),):
-        _drawn(radiograph, found, picture, finding)
+    """The regions, once they are computed, beside the contribution of each."""
+    request = cache.parts(card, radiograph, session().cleaning(radiograph.key), stage, count)
+    with draw.shown(), progress.room(request, name="Parts", key="parts found", height=480) as ((found, picture),):
+        _draw(radiograph, found, picture, finding)
 
 
 @st.fragment
-def _drawn(radiograph: Radiograph, found: Parts, picture: bytes, finding: str) -> None:
-    """All regions, or one part in the viewer, and the legend, which says which."""
+def _draw(radiograph: Radiograph, found: Parts, picture: bytes, finding: str) -> None:
+    """All regions, or one part in the viewer, and the legend."""
     here = session().layers.concepts
     alone = here.part if here.part is not None and here.part < len(found) else None
     film, legend = st.columns([1.7, 1], gap="large")
     with legend:
         key = bind("part alone", _ALL if alone is None else alone)
         st.pills(
-            "Shown",
+            "Part to show",
             [_ALL, *range(len(found))],
             key=key,
             format_func=lambda part: "All" if part == _ALL else f"Part {part + 1}",
@@ -80,7 +82,7 @@ def _drawn(radiograph: Radiograph, found: Parts, picture: bytes, finding: str) -
 
 
 def legend_of(found: Parts, finding: str, alone: int | None) -> str:
-    """A row a part: its colour, how much of the film it takes, what it counts for the finding, its units."""
+    """One row per part: its colour, its share of the film, its contribution to the finding, its units."""
     rows = []
     for part in range(len(found)):
         units = ", ".join(str(channel) for channel, _ in found.units(part))
@@ -101,8 +103,8 @@ def legend_of(found: Parts, finding: str, alone: int | None) -> str:
 
 
 def _picture(picture: bytes, name: str, count: int) -> str:
-    said = f"{name} with {count} coloured regions"
-    return f'<img class="lb-regions" src="data:image/webp;base64,{b64encode(picture).decode()}" alt="{escape(said)}">'
+    label = f"{name} with {count} coloured regions"
+    return f'<img class="lb-regions" src="data:image/webp;base64,{b64encode(picture).decode()}" alt="{escape(label)}">'
 
 
 def _keep_count(here: Session, count: int) -> None:

@@ -17,13 +17,13 @@ from dashboard.layers.unit_selection import UnitSelection
 from dashboard.state import session
 
 
-def downloads(look: UnitSelection, *, usual: NDArray[np.float32] | None = None) -> None:
-    """All maps as numbers, a table of all units, and the listed ones as a sheet of pictures.
+def downloads(chosen: UnitSelection, *, usual: NDArray[np.float32] | None = None) -> None:
+    """Buttons: all maps as numbers, a table of all units, a sheet of pictures of the listed ones.
 
-    usual: as in `look`; adds a column to the table.
+    usual: as in `select_units`; adds a column to the table.
     """
-    cleaning, common = session().cleaning(look.radiograph.key), session().common_scale
-    name = f"{stem(look.radiograph)}-{look.found.stage.replace(' ', '_')}"
+    cleaning, common = session().cleaning(chosen.radiograph.key), session().common_scale
+    name = f"{stem(chosen.radiograph)}-{chosen.activations.stage.replace(' ', '_')}"
 
     def download(label: str, make: Callable[[], bytes], ending: str, mime: str, help: str) -> None:
         st.download_button(
@@ -39,43 +39,49 @@ def downloads(look: UnitSelection, *, usual: NDArray[np.float32] | None = None) 
 
     download(
         "Maps",
-        partial(as_npz, look, cleaning),
+        partial(as_npz, chosen, cleaning),
         "npz",
         "application/octet-stream",
-        "All units' maps of this stage with their place on the film, and the relevance for each finding (NumPy .npz)",
+        "The maps of all units of this stage, their place on the film, and the relevance for each finding (NumPy .npz)",
     )
     download(
         "Table",
-        partial(as_csv, look, cleaning, usual),
+        partial(as_csv, chosen, cleaning, usual),
         "csv",
         "text/csv",
-        "A line a unit: mean, least and greatest value, where, and the relevance for each finding (CSV)",
+        "One line per unit: mean, minimum and maximum, its place, and the relevance for each finding (CSV)",
     )
     download(
         "Sheet",
-        partial(as_png, look, common=common),
+        partial(as_png, chosen, common=common),
         "png",
         "image/png",
-        "The maps of the listed units in their order, without the film (PNG)",
+        "The maps of the listed units, in order, without the film (PNG)",
     )
 
 
-def _whole(look: UnitSelection, cleaning: Cleaning) -> Activations:
-    """With the relevance for all findings, not only for the one that is asked."""
-    relevance = cache.relevance(look.card, look.radiograph, cleaning, look.found.stage).result()
-    return replace(look.found, relevance=relevance)
+def _whole(chosen: UnitSelection, cleaning: Cleaning) -> Activations:
+    """With the relevance for all findings, not only for the one to explain."""
+    relevance = cache.relevance(chosen.card, chosen.radiograph, cleaning, chosen.activations.stage).result()
+    return replace(chosen.activations, relevance=relevance)
 
 
-def as_npz(look: UnitSelection, cleaning: Cleaning) -> bytes:
+def as_npz(chosen: UnitSelection, cleaning: Cleaning) -> bytes:
     """As core.layers.export.activations_npz, for all findings."""
-    return activations_npz(look.radiograph, _whole(look, cleaning), look.card)
+    return activations_npz(chosen.radiograph, _whole(chosen, cleaning), chosen.card)
 
 
-def as_csv(look: UnitSelection, cleaning: Cleaning, usual: NDArray[np.float32] | None) -> bytes:
+def as_csv(chosen: UnitSelection, cleaning: Cleaning, usual: NDArray[np.float32] | None) -> bytes:
     """As core.layers.export.activations_csv, for all findings."""
-    return activations_csv(_whole(look, cleaning), usual=usual).encode()
+    return activations_csv(_whole(chosen, cleaning), usual=usual).encode()
 
 
-def as_png(look: UnitSelection, *, common: bool) -> bytes:
+def as_png(chosen: UnitSelection, *, common: bool) -> bytes:
     """As core.layers.export.sheet_png, of the listed units."""
-    return sheet_png(look.radiograph, look.found, look.card, channels=look.listed, scale="common" if common else "own")
+    return sheet_png(
+        chosen.radiograph,
+        chosen.activations,
+        chosen.card,
+        channels=chosen.channels,
+        scale="common" if common else "own",
+    )

@@ -1,4 +1,4 @@
-"""How early is the decision made: linear probes of every stage, over labelled films or drawn ones."""
+"""How early the decision is made: linear probes of every stage, on labelled films or phantoms."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -22,39 +22,38 @@ from dashboard.models.plots import ACCENT
 from dashboard.state import ProbeFilms, Session, bind, session
 
 _ABOUT = (
-    "A probe is a straight line through what the units of one stage answer on average. If it tells the findings of "
-    "films apart that it never saw, the stage already holds what is needed for that (Alain and Bengio 2016, "
-    "arXiv:1610.01644)."
+    "A probe is a linear classifier on the mean activations of one stage. If it separates the findings on films that "
+    "it was not trained on, the stage already holds what is needed for that (Alain and Bengio 2016, arXiv:1610.01644)."
 )
-_SOURCES = {False: "Drawn phantoms", True: "A table of labelled films"}
+_SOURCES = {False: "Drawn phantoms", True: "Table of labelled films"}
 _MOST = 2000  # films
 _TALL = 320  # px
 
 
 def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
-    """What is asked, then progress or what came of it."""
+    """The fields, then progress or the result."""
     here = session().layers.probing
     with st.container(key="probes", gap="small"):
-        draw.section("How early is the decision made", "linear probes of every stage")
+        draw.section("How early is the decision made?", "linear probes of every stage")
         st.html(markup.paragraph(_ABOUT, quiet=True))
-        readable = _ask(here)
+        readable = _fields(here)
         if not here.asked or not readable:
             return
         with draw.shown():
             source, films = _films(here)
-            with cache.probes(card, source, films) as asked:
-                if progress.arrived(asked, "Probes", key="probes", withdraw=_cancel):
+            with cache.probes(card, source, films) as request:
+                if progress.arrived(request, "Probes", key="probes", withdraw=_cancel):
                     with st.container(key="probes found", gap="small"):
-                        _found(asked.answer(), radiograph, card)
+                        _result(request.answer(), radiograph, card)
 
 
-def _ask(here: ProbeFilms) -> bool:
-    """Whether there can be an answer; where the table cannot be read, its field has said so."""
+def _fields(here: ProbeFilms) -> bool:
+    """The films to use; False where the table cannot be read, which its field says."""
     readable = True
     with st.container(key="probes asked", horizontal=True, vertical_alignment="bottom", gap="small"):
         key = bind("source of probes", _on_path(here))
         st.segmented_control(
-            "Films to learn from",
+            "Training films",
             [False, True] if paths.local() else [False],
             key=key,
             format_func=_SOURCES.__getitem__,
@@ -71,13 +70,13 @@ def _ask(here: ProbeFilms) -> bool:
                 width=360,
                 least=20,
                 most=_MOST,
-                split="Asked about",
+                split="Test split",
                 anew=_cancel,
             )
         else:
             key = bind("phantoms of probes", here.drawn)
             st.number_input(
-                "Phantoms, every other with an opacity",
+                "Phantoms, half with an opacity",
                 10,
                 400,
                 step=10,
@@ -87,7 +86,7 @@ def _ask(here: ProbeFilms) -> bool:
                 width=270,
             )
         st.button(
-            "Ask the probes",
+            "Train the probes",
             type="primary",
             icon=":material/play_arrow:",
             on_click=_start,
@@ -97,7 +96,7 @@ def _ask(here: ProbeFilms) -> bool:
 
 
 def _films(here: ProbeFilms) -> tuple[Hashable, Callable[[], LabelledSet]]:
-    """What the answer depends on, and the films when their turn comes. Raises: BadData for what is no path."""
+    """What the result depends on, and a function that reads the films. Raises: BadData for an invalid path."""
     if not _on_path(here):
         count = here.drawn
         return ("phantoms", count), lambda: labelled.phantoms(count)
@@ -109,30 +108,32 @@ def _films(here: ProbeFilms) -> tuple[Hashable, Callable[[], LabelledSet]]:
     )
 
 
-def _found(found: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
-    """Sentences, the curve over the stages, and what the probes say of this film."""
-    told, *more = words(found)
-    st.html(box(more[0], told))
+def _result(found: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
+    """Sentences, the curve over the stages, and the probes' predictions for this film."""
+    first, *more = words(found)
+    st.html(box(more[0], first))
     left, right = st.columns([1.25, 1], gap="large")
     with left:
-        draw.section("What can be read off each stage", f"{found.films} films, 95 % intervals")
+        draw.section("Accuracy of the probe of each stage", f"{found.films} films, 95 % intervals")
         st.plotly_chart(plot(found), key="curve of probes", config={"displayModeBar": False}, theme="streamlit")
     with right:
         _film(found, radiograph, card)
     with st.expander("All figures", type="compact"):
         st.html(_table(found))
     seen = (
-        f" {found.skipped} films were left out: unreadable, or of a label that too few have." if found.skipped else ""
+        f" {found.skipped} films were left out: unreadable, or with a label that too few films have."
+        if found.skipped
+        else ""
     )
     about = f"Films: {found.told}: {found.divided}. {' '.join(more[1:])}{seen}"
     st.html(markup.paragraph(about, quiet=True))
 
 
 def _film(found: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
-    """What each stage's probe says of the film that is looked at."""
-    draw.section("What they say of this film", "by stage")
+    """The prediction of each stage's probe for this film."""
+    draw.section("Predictions for this film", "by stage")
     if not fits(found, radiograph):
-        st.html(markup.paragraph("Probes that learned from drawn phantoms cannot be asked about a real film."))
+        st.html(markup.paragraph("Probes trained on phantoms are not valid for a real film."))
         return
     units = cache.averaged(card, radiograph, session().cleaning(radiograph.key)).result()
     answers = said(found, radiograph, units)
@@ -143,7 +144,7 @@ def _film(found: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
 
 
 def plot(found: Probes) -> axes.Plot:
-    """Balanced accuracy and AUC of each stage with their intervals; chance, and what the network itself reaches."""
+    """Balanced accuracy and AUC of each stage with their intervals; chance, and the network itself."""
     stages = [probe.stage for probe in found.stages]
     traces = [
         _series("balanced accuracy", stages, [probe.balanced for probe in found.stages], ACCENT, "solid", -0.04),
@@ -221,19 +222,19 @@ def _table(found: Probes) -> str:
         [
             probe.stage,
             str(probe.units),
-            _weighed(probe.balanced),
-            _weighed(probe.auc),
-            _weighed(probe.accuracy),
-            _weighed(probe.agrees) if probe.agrees else "–",
+            _figure_text(probe.balanced),
+            _figure_text(probe.auc),
+            _figure_text(probe.accuracy),
+            _figure_text(probe.agrees) if probe.agrees else "–",
         ]
         for probe in found.stages
     ]
     if found.network:
         own = found.network
         rows.append(
-            ["the network", "", *(_weighed(own[name]) for name in ("balanced", "auc", "accuracy")), ""],
+            ["the network", "", *(_figure_text(own[name]) for name in ("balanced", "auc", "accuracy")), ""],
         )
-    rows.append(["chance", "", f"{found.chance:.2f}", "0.50", f"{found.majority:.2f} (always the commonest)", ""])
+    rows.append(["chance", "", f"{found.chance:.2f}", "0.50", f"{found.majority:.2f} (always the most common)", ""])
     return markup.table(
         ["", "units", "balanced accuracy", "AUC", "accuracy", "agrees with the network"],
         rows,
@@ -242,7 +243,7 @@ def _table(found: Probes) -> str:
     )
 
 
-def _weighed(figure: Estimate) -> str:
+def _figure_text(figure: Estimate) -> str:
     return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
 
 

@@ -1,24 +1,17 @@
-"""The network as a column of stages: what each gives, what a cell of it sees, and the layers in it, unfolded."""
+"""The network as a column of stages, and a table of all its layers."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from core.layers.field import Field, millimetres
-from core.layers.plan import Layer, Plan, Stage
+from core.layers.plan import Plan
 from core.types import Checkpoint, Placement, Radiograph
-from dashboard.state import Session, entered, session
-from dashboard.viewer import script
+from dashboard import draw, markup
+from dashboard.state import Session, bind, entered, session
 
-_HERE = Path(__file__).parent
-_network = st.components.v2.component(
-    "lightbox.network",
-    html='<nav class="network" data-testid="network"></nav>',
-    css=script("network.css", folder=_HERE),
-    js=script("network.js", folder=_HERE),
-)
+_STYLES = Path(__file__).parent / "network.css"
 
 
 def network(
@@ -30,32 +23,55 @@ def network(
     chosen: str,
     keep: Callable[[Session, str], None],
 ) -> None:
-    """Draw the map of the network; stages unfold in the browser, `keep` is handed the stage or layer that is clicked.
+    """Draw the stages and the table of layers.
 
-    placement: of the network's square on the film, for what a cell sees in mm.
+    placement: of the network's square on the film, for the receptive field in mm.
+    chosen:    the stage or layer whose units are shown; keep: is handed the one that is clicked.
     """
+    st.html(_STYLES)
+    stage = stage_of(plan, chosen)
+    key = bind("stage of the network", stage)
+    with st.container(key="stages", gap="xsmall"):
+        st.radio(
+            f"Stages, from a film of {plan.size} × {plan.size} px",
+            [each.name for each in plan.stages],
+            key=key,
+            captions=[
+                f"{output(each.shape)}  \n{receptive_field(each.field, plan.size, placement, radiograph.spacing)}  \n"
+                f"{count(each.parameters)} parameters"
+                for each in plan.stages
+            ],
+            on_change=draw.kept,
+            args=(key, keep),
+        )
+        st.html(
+            markup.paragraph(
+                f"Head: {len(card.findings)} findings, {count(plan.head.parameters)} parameters", quiet=True
+            )
+        )
+    if chosen != stage:
+        st.html(markup.paragraph(f"Layer: {chosen}"))
+        st.button(
+            f"Units of {stage}", icon=":material/arrow_back:", type="tertiary", on_click=_keep, args=(keep, stage)
+        )
+    table = st.popover("Layers", icon=":material/table_rows:", key="layers of the network", on_change="rerun")
+    if table.open:
+        with table:
+            _layers(plan, keep)
 
-    def sees(field: Field | None) -> str:
-        return seen(field, plan.size, placement, radiograph.spacing)
 
-    key = "map of the network"
-    _network(
-        key=key,
-        data={
-            "name": card.key,
-            "film": f"{plan.size} × {plan.size} px",
-            "stages": [_entry(stage, sees(stage.field), plan.within) for stage in plan.stages],
-            "head": {**_entry(plan.head, "", ()), "shape": f"{len(card.findings)} findings"},
-            "chosen": chosen,
-        },
-        on_chosen_change=lambda: _picked(key, keep),
-    )
+def stage_of(plan: Plan, name: str) -> str:
+    """The stage of this name, or the one with the layer of this name; the last stage for a layer of the head."""
+    for stage in plan.stages:
+        if name == stage.name or name in [layer.name for layer in stage.layers]:
+            return stage.name
+    return plan.stages[-1].name
 
 
-def seen(field: Field | None, size: int, placement: Placement, spacing: tuple[float, float] | None) -> str:
-    """What one cell sees, in px of the network's square of `size` px and, where the film says its spacing, in mm."""
+def receptive_field(field: Field | None, size: int, placement: Placement, spacing: tuple[float, float] | None) -> str:
+    """What one cell sees, in px of the network's square of `size` px and, where the film has a spacing, in mm."""
     if field is None:
-        return "what a cell sees cannot be told"
+        return "receptive field unknown"
     high, wide = field.rows.size, field.columns.size
     if (field.whole and field.rows.jump == 1) or min(high, wide) >= size:
         return "a cell sees the whole film"
@@ -66,39 +82,48 @@ def seen(field: Field | None, size: int, placement: Placement, spacing: tuple[fl
 
 
 def count(parameters: int) -> str:
-    """How many numbers were learnt, in three digits."""
+    """A number of parameters in three digits."""
     for unit, word in ((1_000_000, " M"), (1_000, " k")):
         if parameters >= unit:
             return f"{parameters / unit:.3g}{word}"
     return str(parameters)
 
 
-def given(shape: Sequence[int]) -> str:
-    """What a layer gives: "64 units, 56 × 56"."""
+def output(shape: Sequence[int]) -> str:
+    """The output of a stage: "64 units, 56 × 56"."""
     if len(shape) == 3:
         return f"{shape[0]} units, {shape[1]} × {shape[2]}"
     return " × ".join(map(str, shape)) + " values"
 
 
-def _entry(stage: Stage, sees: str, asked: Collection[str]) -> dict[str, Any]:
-    return {
-        "name": stage.name,
-        "shape": given(stage.shape),
-        "size": list(stage.shape),
-        "parameters": count(stage.parameters),
-        "sees": sees,
-        "layers": [_line(layer, layer.name in asked) for layer in stage.layers],
-    }
+def _layers(plan: Plan, keep: Callable[[Session, str], None]) -> None:
+    layers = [(stage.name, layer) for stage in (*plan.stages, plan.head) for layer in stage.layers]
+    st.html(markup.paragraph("Select a layer that has maps to see its units.", quiet=True))
+    key = "table of layers"
+    st.dataframe(
+        {
+            "Stage": [stage for stage, _ in layers],
+            "Layer": [layer.name for _, layer in layers],
+            "Kind": [layer.kind for _, layer in layers],
+            "Output": [" × ".join(map(str, layer.shape)) for _, layer in layers],
+            "Parameters": [layer.parameters for _, layer in layers],
+            "Maps": [layer.name in plan.within for _, layer in layers],
+        },
+        key=key,
+        hide_index=True,
+        width="content",
+        height=420,
+        selection_mode="single-row",
+        on_select=lambda: _keep_layer(key, [layer.name for _, layer in layers], plan, keep),
+        alt="All layers of the network: stage, name, kind, output, parameters, and whether it has maps",
+    )
 
 
-def _line(layer: Layer, asked: bool) -> list[str | bool]:
-    """Its name, short and in full; its kind, shape and parameters; whether its units can be asked for."""
-    own = f"{count(layer.parameters)} parameters" if layer.parameters else ""
-    shape = " × ".join(map(str, layer.shape))
-    return [layer.name.split(".", 1)[-1], layer.name, layer.kind, shape, own, asked]
+def _keep_layer(key: str, names: Sequence[str], plan: Plan, keep: Callable[[Session, str], None]) -> None:
+    rows = entered(key).selection.rows
+    if rows and names[rows[0]] in plan.within:
+        keep(session(), names[rows[0]])
 
 
-def _picked(key: str, keep: Callable[[Session, str], None]) -> None:
-    name = entered(key).chosen
-    if name:
-        keep(session(), str(name))
+def _keep(keep: Callable[[Session, str], None], stage: str) -> None:
+    keep(session(), stage)

@@ -1,4 +1,4 @@
-"""Stage by stage: where each stage speaks for the finding, on how few units, and how early the decision is made."""
+"""Stage by stage: where each stage supports the finding, on how few units, and how early the decision is made."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +10,13 @@ from core.models.findings import words
 from core.types import Checkpoint, Explanation, Radiograph
 from dashboard import cache, draw, markup, progress
 from dashboard.layers import linear_probes
-from dashboard.layers.unit_selection import keep_stage, said
+from dashboard.layers.unit_selection import keep_stage, prediction_and_finding
 from dashboard.state import session
 from dashboard.viewer import controls, viewer
 
 NAME, TITLE, ORDER = "stages", "Stage by stage", 4
 _LINK = "stages"  # between the panes
-_LOOKS = Path(__file__).parent / "stages.css"
+_STYLES = Path(__file__).parent / "stages.css"
 _CAM, _RELEVANCE = "grad-cam", "hires-cam"
 _WIDE = 205  # px: about the width of a pane on a desktop
 _TALL = (120, 230)  # px: of a film on a pane, least and most
@@ -25,13 +25,13 @@ Maps = Mapping[str | None, Explanation]
 
 
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
-    """A column a stage, and below them what linear probes read off each."""
-    st.html(_LOOKS)
+    """One column per stage; below them, linear probes of each."""
+    st.html(_STYLES)
     with st.container(key="by stage", gap="small"):
-        prediction, finding = said(radiograph, card)
+        prediction, finding = prediction_and_finding(radiograph, card)
         draw.section(
             f"From the film to {words(finding)} {prediction.probability(finding):.2f}",
-            "upper row: Grad-CAM; lower row: activation × gradient, every cell by its own weight",
+            "upper row: Grad-CAM; lower row: activation × gradient, each cell with its own weight",
         )
         _strip(radiograph, card, finding)
         linear_probes.section(radiograph, card, finding)
@@ -39,14 +39,17 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 
 @st.fragment(parallel=True)
 def _strip(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
-    """The columns, when they are there."""
+    """The columns, once they are computed."""
     about = (card, radiograph, session().cleaning(radiograph.key))
-    asked = (
+    requests = (
         cache.stages(*about, finding=finding, method=_CAM),
         cache.stages(*about, finding=finding, method=_RELEVANCE, settings=(("signed", True),)),
         cache.passages(*about, finding),
     )
-    with draw.shown(), progress.room(*asked, name="Stages", key="stages found", height=560) as (cams, relevant, passed):
+    with (
+        draw.shown(),
+        progress.room(*requests, name="Stages", key="stages found", height=560) as (cams, relevant, passed),
+    ):
         by_cam, by_relevance = ({map_.layer: map_ for map_ in maps} for maps in (cams[1], relevant[1]))
         found, why = passed
         with st.container(key="strip of stages"):
@@ -54,7 +57,7 @@ def _strip(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
                 _column(radiograph, each, by_cam, by_relevance)
         with st.container(key="controls of stages"):
             controls(_LINK, key="controls stages")
-        st.html(markup.paragraph(_told(found, finding, why), quiet=True))
+        st.html(markup.paragraph(_legend(found, finding, why), quiet=True))
 
 
 def _column(radiograph: Radiograph, each: Passage, cams: Maps, relevant: Maps) -> None:
@@ -64,7 +67,7 @@ def _column(radiograph: Radiograph, each: Passage, cams: Maps, relevant: Maps) -
             key=f"units of {each.stage}",
             type="tertiary",
             icon=":material/grid_view:",
-            help="Its units one by one",
+            help="Show its units",
             on_click=_open,
             args=(each.stage,),
         )
@@ -82,17 +85,17 @@ def _pane(radiograph: Radiograph, map_: Explanation | None, key: str) -> None:
         key=f"pane {key}",
         captions=[f"{map_.heat.shape[0]} × {map_.heat.shape[1]}"] if map_ else [],
         height=int(min(max(_WIDE * high / wide, _TALL[0]), _TALL[1])),
-        note="Its single cell has no place on the film.",
+        note="A single cell: no place on the film.",
         link=_LINK,
         compact=True,
     )
 
 
 def _figures(each: Passage) -> str:
-    """For, against and the carriers of one stage, as HTML."""
+    """For, against, and the number of units that carry most of it, as HTML."""
     own = each.gradient
     rows = [
-        ("for it", f"{own.speaks:.2f}"),
+        ("for", f"{own.speaks:.2f}"),
         ("against", f"{own.against:.2f}".replace("-", "−")),
         (f"{CARRIED:.0%} on".replace("%", " %"), units_told(own)),
     ]
@@ -101,17 +104,17 @@ def _figures(each: Passage) -> str:
     return markup.facts(rows)
 
 
-def _told(found: tuple[Passage, ...], finding: str, why: str) -> str:
+def _legend(found: tuple[Passage, ...], finding: str, why: str) -> str:
     """How to read the columns."""
     first, last = found[0].gradient, found[-1].gradient
     few = (
-        f"{100 * CARRIED:.0f} % of what speaks for {words(finding)} is carried by {units_told(first)} units of "
-        f"{found[0].stage} and by {units_told(last)} of {found[-1].stage}."
+        f"{100 * CARRIED:.0f} % of the support for {words(finding)} comes from {units_told(first)} units of "
+        f"{found[0].stage} and from {units_told(last)} of {found[-1].stage}."
     )
     lrp = (
-        f"Layer-wise relevance propagation cannot be had: {why}"
+        f"Layer-wise relevance propagation (LRP) is not available: {why}"
         if why
-        else "LRP deals the whole score out again at every stage; what speaks for and against adds up to the same."
+        else "LRP distributes the whole score anew at every stage, so for and against add up to the same."
     )
     none = "".join(f" {each}" for each in unspoken(found, words(finding)))
     return (
@@ -121,7 +124,7 @@ def _told(found: tuple[Passage, ...], finding: str, why: str) -> str:
 
 
 def _open(stage: str) -> None:
-    """The units of that stage."""
+    """Shows the units of that stage."""
     here = session().layers
     here.part = "units"
     keep_stage(session(), stage)

@@ -1,4 +1,4 @@
-"""Whether the network's score for the finding hangs on a concept: what is asked, what was drawn, what came of it."""
+"""Whether the network's score for the finding depends on a concept (TCAV): settings, examples, results."""
 
 from base64 import b64encode
 from collections.abc import Callable, Hashable
@@ -19,13 +19,13 @@ from dashboard import cache, draw, markup, paths, progress
 from dashboard.state import ConceptTest, Session, bind, session
 
 _ABOUT = (
-    "The concept is drawn into each film. Half of the films show which way that moves what a stage answers, the other "
-    "half whether it can be told there. On how many films does the score rise that way (TCAV)? How often does chance "
-    "go as far, when the films with and without it are swapped at random (p)? Of how many ways between random halves "
-    "of the films is it steeper? How the score really moved has the last word: what it does not bear out is not "
-    "confirmed."
+    "The concept is drawn into each film. Half of the films give the direction in which that moves the activations of "
+    "a stage; the other half test whether it separates films with and without the concept. Score rises on: films on "
+    "which the score rises in that direction (TCAV). p: how often random swaps of films with and without the concept "
+    "go as far. Steeper than: directions between random halves of the films. A direction counts as confirmed only if "
+    "the measured logit change agrees."
 )
-_SOURCES = {"phantoms": "Drawn phantoms", "desk": "Films on the desk", "path": "A folder or table"}
+_SOURCES = {"phantoms": "Drawn phantoms", "desk": "Opened films", "path": "Folder or table"}
 _MARKS = {
     "sensitive": "warning",
     "hardly": "info",
@@ -38,14 +38,14 @@ _MOST = 1000  # films
 
 
 def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
-    """What is asked, then progress or what came of it."""
+    """The fields, then progress or the result."""
     here = session().layers.concepts
     stages = list(cache.stage_sizes(card))
     chosen = tuple(stage for stage in stages if stage in here.stages) or tuple(stages[-2:])
     with st.container(key="sensitive", gap="small"):
-        draw.section(f"Is {words(finding)} sensitive to …", "concepts drawn into films (TCAV)")
+        draw.section(f"Is {words(finding)} sensitive to a concept?", "concepts drawn into films (TCAV)")
         st.html(markup.paragraph(_ABOUT, quiet=True))
-        _ask(here, stages, chosen)
+        _fields(here, stages, chosen)
         _examples(radiograph, here.names)
         if not here.asked or not _ready(here) or not (here.names or here.examples):
             return
@@ -53,13 +53,13 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
             source, films, examples = _films(here)
             with cache.sensitivity(
                 card, source, films, here.names, stages=chosen, finding=finding, examples=examples
-            ) as asked:
-                if progress.arrived(asked, "Concepts", key="sensitive", withdraw=_stop):
+            ) as request:
+                if progress.arrived(request, "Concepts", key="sensitive", withdraw=_stop):
                     with st.container(key="sensitive found", gap="small"):
-                        _found(asked.answer(), finding)
+                        _result(request.answer(), finding)
 
 
-def _ask(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> None:
+def _fields(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> None:
     with st.container(key="concepts chosen", horizontal=True, vertical_alignment="top", gap="large"):
         key = bind("concepts tested", list(here.names))
         st.pills(
@@ -103,10 +103,15 @@ def _ask(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> None:
         )
     if _source(here) == "phantoms":
         st.html(
-            markup.paragraph("Phantoms are nobody's films: a network may answer to real ones otherwise.", quiet=True)
+            markup.paragraph(
+                "Phantoms are synthetic, no patient data: the network may respond differently to real films.",
+                quiet=True,
+            )
         )
     elif not _ready(here):
-        needed = f"The test takes {FEWEST} films or more." if here.source == "desk" else "Name the folder or the table."
+        needed = (
+            f"The test needs {FEWEST} films or more." if here.source == "desk" else "Enter the folder or the table."
+        )
         st.html(markup.paragraph(needed, quiet=True))
 
 
@@ -122,14 +127,14 @@ def _which(here: ConceptTest) -> None:
         st.text_input(
             "Path on this machine",
             key=key,
-            placeholder="/data/films, or a table of them",
+            placeholder="/data/films, or a table",
             on_change=draw.kept,
             args=(key, _keep_path),
             width=260,
         )
         key = bind("most of concepts", here.most)
         st.number_input(
-            "Films at most", FEWEST, _MOST, step=20, key=key, on_change=draw.kept, args=(key, _keep_most), width=130
+            "Maximum films", FEWEST, _MOST, step=20, key=key, on_change=draw.kept, args=(key, _keep_most), width=130
         )
     if paths.local():
         key = bind("examples of concepts", here.examples)
@@ -145,15 +150,15 @@ def _which(here: ConceptTest) -> None:
 
 @st.fragment(parallel=True)
 def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
-    """This film with each concept, small, so that a person sees what is tested; drawn when they are there."""
+    """Small pictures of this film with each concept, as they are ready."""
     place = st.empty()
     parts = []
     for name in names:
-        asked = cache.with_concept(radiograph, name, tuple(range(_SHOWN)))
-        found, why = asked.result(progress.tells(place, "Films"))
-        said = escape(f"{radiograph.name} with {made[name].title.lower()}")
+        request = cache.with_concept(radiograph, name, tuple(range(_SHOWN)))
+        pictures_of, why = request.result(progress.tells(place, "Films"))
+        label = escape(f"{radiograph.name} with {made[name].title.lower()}")
         pictures = "".join(
-            f'<img src="data:image/webp;base64,{b64encode(each).decode()}" alt="{said}">' for each in found
+            f'<img src="data:image/webp;base64,{b64encode(each).decode()}" alt="{label}">' for each in pictures_of
         )
         pictures += markup.paragraph(why, quiet=True) if why else ""
         about = f"<figcaption><b>{escape(made[name].title)}</b> <span>{escape(made[name].plain)}</span></figcaption>"
@@ -164,7 +169,7 @@ def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
 def _films(
     here: ConceptTest,
 ) -> tuple[Hashable, Callable[[], ReferenceSet], Callable[[], ReferenceSet] | None]:
-    """What the answer depends on; the films, and the examples, when their turn comes. Raises: BadData for no path."""
+    """What the result depends on, and functions that read films and examples. Raises: BadData for an invalid path."""
     shown, named = None, None
     if here.examples and paths.local() and _source(here) != "phantoms":
         place = paths.typed(here.examples)
@@ -178,11 +183,11 @@ def _films(
     return (str(place), _changed(place), most, named), lambda: reference.some(reference.from_data(place), most), shown
 
 
-def _found(found: Sensitivity, finding: str) -> None:
-    """The table, a sentence for each line, and the figures as a file."""
+def _result(found: Sensitivity, finding: str) -> None:
+    """The table, one sentence per row, and the figures as a file."""
     with st.container(key="sensitive head", horizontal=True, vertical_alignment="center", gap="small"):
-        drawn = " of nobody" if found.drawn else ""
-        draw.section(f"What {words(finding)} is sensitive to", f"{found.films} films{drawn}: {found.told}")
+        kind = "phantoms" if found.drawn else "films"
+        draw.section(f"Concepts that {words(finding)} is sensitive to", f"{found.films} {kind}: {found.told}")
         st.download_button(
             "All figures",
             found.csv,
@@ -206,11 +211,11 @@ def table(found: Sensitivity) -> str:
         "Stage",
         "",
         "Score rises on",
-        "at random on",
+        "By chance on",
         "p",
         "Steeper than",
-        "Told apart",
-        "The score really moved by",
+        "Separated",
+        "Measured logit change",
     )
     columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
     rows = "".join(_row(each) for each in found.answers)
@@ -230,9 +235,9 @@ def _row(each: Answer) -> str:
         f"{100 * each.score:.0f} % of films",
         f"{chance:.0f} %",
         "< 0.001" if each.corrected < 0.001 else f"{each.corrected:.3f}",
-        f"{100 * each.steeper:.0f} % of ways",
+        f"{100 * each.steeper:.0f} % of random directions",
         f"{100 * each.accuracy:.0f} %",
-        f"{each.moved}{', the other way' if each.contradicted and each.shown else ''}" or "not known",
+        f"{each.moved}{', opposite' if each.contradicted and each.shown else ''}" or "unknown",
     ]
     return f'<tr><th scope="row">{escape(each.title)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
@@ -255,7 +260,7 @@ def _given(film: Radiograph) -> Radiograph:
 
 
 def _set(films: tuple[Film, ...]) -> ReferenceSet:
-    return ReferenceSet("the films on the desk", films)
+    return ReferenceSet("the opened films", films)
 
 
 def _start() -> None:

@@ -1,4 +1,4 @@
-"""One unit followed back to the film, and the picture that it wants to see."""
+"""The attribution of one unit to the pixels of the film, and its preferred picture."""
 
 from functools import partial
 from typing import get_args
@@ -14,19 +14,19 @@ from dashboard.state import Session, bind, session
 from dashboard.viewer import viewer
 
 _TALL = 320  # px, of the film
-_PATIENCE = 0.05  # s for which the page waits for what should be there
+_PATIENCE = 0.05  # s before progress is shown
 _PRIORS: dict[Prior, str] = {"chest": "near a mean chest", "free": "free"}
 
 Wanted = tuple[str, str, int, str]  # checkpoint key, stage, channel, prior
 
 
-def followed(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) -> None:
-    """The choice of how, and the map of it over the film."""
+def attribution(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) -> None:
+    """The choice of the method, and its map over the film."""
     one = session().layers.unit
     draw.section("Back to the pixels", "of its strongest cell on this film")
     key = bind("unit followed by", one.kind)
     st.segmented_control(
-        "Followed back by",
+        "Method",
         list(KINDS),
         key=key,
         format_func=lambda kind: KINDS[kind].title,
@@ -36,34 +36,34 @@ def followed(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int)
         label_visibility="collapsed",
     )
     _map(radiograph, card, stage, channel, one.kind)
-    told = KINDS[one.kind]
-    st.html(markup.paragraph(told.plain) + markup.paragraph(f"How it misleads: {told.misleads}", quiet=True))
+    kind = KINDS[one.kind]
+    st.html(markup.paragraph(kind.plain) + markup.paragraph(f"How it misleads: {kind.misleads}", quiet=True))
 
 
 @st.fragment(parallel=True)
 def _map(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int, kind: Kind) -> None:
-    """The viewer with the map, once that is there."""
-    asked = cache.unit_map(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
-    with draw.shown(), progress.room(asked, name=KINDS[kind].title, key="followed", height=_TALL) as (found,):
+    """The viewer with the map, once it is computed."""
+    request = cache.unit_map(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
+    with draw.shown(), progress.room(request, name=KINDS[kind].title, key="followed", height=_TALL) as (found,):
         viewer(radiograph, [found], key="unit followed", captions=[caption(found)], height=_TALL, compact=True)
 
 
 def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: float | None) -> None:
-    """The picture that excites the unit most, drawn where somebody asks for it.
+    """The picture that excites the unit most, computed on request.
 
-    here: its greatest activation on this film. most: over the reference films; None without any.
+    here: its maximum activation on this film. most: over the reference films; None without any.
     """
     one = session().layers.unit
     draw.section("Preferred picture", "drawn by optimisation")
     st.html(
         markup.paragraph(
-            "What the unit would most like to see: a picture is changed in small steps until the unit answers as "
-            "strongly as it can. It is nobody's film."
+            "A picture is changed in small steps until the unit responds as strongly as possible. It is synthetic, no "
+            "patient data."
         )
     )
     wanted: Wanted = (card.key, stage, channel, one.prior)
-    asked = cache.preferred(card, stage, channel, one.prior) if wanted in one.wanted else None
-    done = asked is not None and asked.wait(_PATIENCE)
+    request = cache.preferred(card, stage, channel, one.prior) if wanted in one.wanted else None
+    done = request is not None and request.wait(_PATIENCE)
     with st.container(key="preferred asked", horizontal=True, vertical_alignment="center", gap="small"):
         key = bind("prior of the preferred picture", one.prior)
         st.segmented_control(
@@ -78,34 +78,36 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
         )
         if not done:  # one button of two names: another one would linger beside it until the run ends
             st.button(
-                "Cancel" if asked else "Draw it",
+                "Cancel" if request else "Compute",
                 key="draw preferred",
-                icon=":material/close:" if asked else ":material/draw:",
-                on_click=one.wanted.discard if asked else one.wanted.add,
+                icon=":material/close:" if request else ":material/draw:",
+                on_click=one.wanted.discard if request else one.wanted.add,
                 args=(wanted,),
             )
-    if asked is None:
+    if request is None:
         return
-    with asked, draw.shown():
+    with request, draw.shown():
         if done:
-            _drawn(asked.answer(), here, most)
+            _draw(request.answer(), here, most)
         else:
-            progress.following(asked, "Picture", partial(one.wanted.discard, wanted))
+            progress.following(request, "Picture", partial(one.wanted.discard, wanted))
 
 
-def _drawn(found: Preferred, here: float, most: float | None) -> None:
-    """The picture, and how strongly the unit answers to it."""
+def _draw(found: Preferred, here: float, most: float | None) -> None:
+    """The picture, and how strongly the unit responds to it."""
     with st.container(key="preferred picture"):
-        st.image(found.picture, width="stretch", caption=f"Unit {found.channel} of {found.stage}: drawn, not a film.")
+        st.image(
+            found.picture, width="stretch", caption=f"Unit {found.channel} of {found.stage}: synthetic, not a film."
+        )
     pairs = [
-        ("Its answer to this", f"{figure(found.after)}, from {figure(found.before)} at the start"),
+        ("Activation", f"{figure(found.after)}, from {figure(found.before)} at the start"),
         ("On this film", figure(here)),
     ]
     pairs += [("Reference films", f"{figure(most)} at most")] if most is not None else []
-    pairs += [("Made in", f"{found.seconds:.0f} s: {found.told}")]
+    pairs += [("Computed in", f"{found.seconds:.0f} s: {found.told}")]
     st.html(markup.facts(pairs))
     if found.after <= max(here, most or here):
-        text = "It does not beat the best film: what it wants to see may need the whole of one, in its place."
+        text = "Films excite it more: it may respond to a pattern that needs a whole film."
         st.html(markup.paragraph(text, quiet=True))
 
 

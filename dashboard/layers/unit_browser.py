@@ -1,4 +1,4 @@
-"""Units: the network's stages, what each unit of one answers to this film, and one unit in full."""
+"""Units: the network's stages, the response of each unit of one to this film, and one unit in full."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +11,7 @@ from core.errors import BadData
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, link, markup, progress, selection
-from dashboard.layers import unit_details
-from dashboard.layers import unit_selection as looks
+from dashboard.layers import unit_details, unit_selection
 from dashboard.layers.export import downloads
 from dashboard.layers.network import network
 from dashboard.layers.unit_grid import grid
@@ -21,66 +20,72 @@ from dashboard.layers.unit_selection import UnitSelection
 from dashboard.state import Session, bind, session
 
 NAME, TITLE, ORDER = "units", "Units", 1
-_UNIT = "Each is a detector; its map shows where on this film it answers."
-_INNER = (
-    "This layer lies within a stage. What a unit answers to in other films, what excites it and what is said without "
-    "it is known of the stages' own units: click a stage."
+_UNIT = "Each unit is a detector; its map shows where on this film it responds."
+_LAYER = (
+    "This layer lies within a stage. Examples in other films, what excites a unit and the prediction without it are "
+    "available for the units of whole stages: click a stage."
 )
-_LOOKS = Path(__file__).parent / "unit_browser.css"
+_STYLES = Path(__file__).parent / "unit_browser.css"
 
 
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
-    """The network, the units of the stage that is looked at, and the one that is chosen."""
-    st.html(_LOOKS)
+    """The network, the units of the chosen stage, and the chosen unit."""
+    st.html(_STYLES)
     place = st.empty()
     with st.container(key="units"):
         plan = cache.plan(card).result(progress.tells(place, "Network"))
         place.empty()
         cleaning = session().cleaning(radiograph.key)
-        stage, told = looks.stage_of(plan, card)
+        stage, problem = unit_selection.stage_of(plan, card)
         left, middle, right = st.columns([1.05, 2.35, 2.2], gap="medium")
         with left, st.container(key="network"):
             where = cache.placement(card, radiograph, cleaning)
-            network(plan, card, radiograph, where, chosen=stage, keep=looks.keep_stage)
+            network(plan, card, radiograph, where, chosen=stage, keep=unit_selection.keep_stage)
         note = middle.empty()
         with draw.shown():
             prediction = cache.predict(card, radiograph, cleaning, tell=progress.tells(note, "Prediction"))
             finding = selection.asked_finding(prediction, card)
-            asked = cache.activations(card, radiograph, cleaning, stage, finding)
-            found = asked.result(progress.tells(note, f"Units of {stage}"))
+            request = cache.activations(card, radiograph, cleaning, stage, finding)
+            activations = request.result(progress.tells(note, f"Units of {stage}"))
             note.empty()
             usual = _usual(card, stage)
-            look = looks.look(radiograph, card, finding, found, usual=usual, told=told)
+            chosen = unit_selection.select_units(radiograph, card, finding, activations, usual=usual, problem=problem)
             with right, st.container(key="unit", gap="small"):
-                picture(look)  # first: what was clicked for
+                picture(chosen)  # first: what was clicked for
             with middle, st.container(key="listed", gap="small"):
-                _listed(look, usual)
+                _list(chosen, usual)
             with middle, st.container(key="figures", gap="small"):
-                figures(look)
+                figures(chosen)
             with right, st.container(key="beside"):
-                if look.inner:
-                    st.html(markup.paragraph(_INNER, quiet=True))
+                if chosen.is_layer:
+                    st.html(markup.paragraph(_LAYER, quiet=True))
                 else:
-                    unit_details.told(radiograph, card, stage, look.channel)
+                    unit_details.details(radiograph, card, stage, chosen.channel)
 
 
 def _usual(card: Checkpoint, stage: str) -> NDArray[np.float32] | None:
-    """What the stage's units answer on average, where there is an atlas; why one cannot be read is told below."""
+    """Mean answers of the stage's units, where there is an atlas; why one cannot be read is shown below the unit."""
     with suppress(BadData):
         atlas = cache.atlas(card)
         return atlas.usual.get(stage) if atlas else None
     return None
 
 
-def _listed(look: UnitSelection, usual: NDArray[np.float32] | None) -> None:
-    """The units in order, a page of them, and the ways to find others."""
-    high, wide = look.found.maps.shape[1:]
-    draw.section(f"Units of {look.found.stage}", f"{len(look.found.maps)} maps of {high} × {wide} on this film")
+def _list(chosen: UnitSelection, usual: NDArray[np.float32] | None) -> None:
+    """A page of the units in order, and the ways to find others."""
+    maps, stage = chosen.activations.maps, chosen.activations.stage
+    draw.section(f"Units of {stage}", f"{len(maps)} maps of {maps.shape[1]} × {maps.shape[2]} on this film")
     st.html(markup.paragraph(_UNIT, quiet=True))
     with st.container(key="order", horizontal=True, vertical_alignment="bottom", gap="small", wrap=False):
-        names = {**looks.orders(usual), "relevance": f"by how much they speak for {words(look.finding)}"}
+        names = {**unit_selection.orders(usual), "relevance": f"by how much they speak for {words(chosen.finding)}"}
         draw.select(
-            "Order", list(names), look.order, looks.keep_order, at="units", words=names.__getitem__, hidden=True
+            "Order",
+            list(names),
+            chosen.order,
+            unit_selection.keep_order,
+            at="units",
+            words=names.__getitem__,
+            hidden=True,
         )
         key = bind("search for units", session().layers.search)
         st.text_input(
@@ -90,34 +95,44 @@ def _listed(look: UnitSelection, usual: NDArray[np.float32] | None) -> None:
             max_chars=200,
             label_visibility="collapsed",
             on_change=draw.kept,
-            args=(key, looks.keep_search),
+            args=(key, unit_selection.keep_search),
             width=130,
         )
-    if look.told:
-        st.html(markup.status(look.told, level="note"))
+    if chosen.problem:
+        st.html(markup.status(chosen.problem, level="note"))
     grid(
-        look.radiograph,
-        look.found,
-        look.page,
-        figures=[look.figure(channel) for channel in look.page],
-        told=[look.words(channel) for channel in look.page],
-        chosen=look.channel,
-        off=[channel for stage, channel in session().layers.off if stage == look.found.stage],
+        chosen,
+        off=[channel for each, channel in session().layers.off if each == stage],
         common=session().common_scale,
-        keep=looks.keep_channel,
-        sheet=look.sheet,
-        sheets=look.sheets,
-        between=look.between,
-        turn=looks.keep_sheet,
+        keep=unit_selection.keep_channel,
+        turn=unit_selection.keep_page,
         key="units of the stage",
     )
-    with st.container(key="units taken away", horizontal=True, vertical_alignment="center", gap="small"):
+    _pager(chosen)
+    with st.container(key="unit downloads", horizontal=True, vertical_alignment="center", gap="small"):
         draw.switch(
-            "Same scale", session().common_scale, _keep_common, help="Draws the maps of all units on one colour scale."
+            "Same scale",
+            session().common_scale,
+            _keep_common_scale,
+            help="Draws the maps of all units on one colour scale.",
         )
-        downloads(look, usual=usual)
+        downloads(chosen, usual=usual)
         link.button()
 
 
-def _keep_common(here: Session, common: bool) -> None:
+def _pager(chosen: UnitSelection) -> None:
+    with st.container(key="unit pages", horizontal=True, vertical_alignment="center", gap="small"):
+        if chosen.pages > 1:
+            key = bind("page of units", chosen.page + 1)
+            st.pagination(
+                chosen.pages, max_visible_pages=5, key=key, on_change=draw.kept, args=(key, _keep_page_number)
+            )
+        st.html(markup.paragraph(chosen.range_text, quiet=True))
+
+
+def _keep_page_number(here: Session, number: int) -> None:
+    unit_selection.keep_page(here, number - 1)
+
+
+def _keep_common_scale(here: Session, common: bool) -> None:
     here.common_scale = common

@@ -1,4 +1,4 @@
-"""What is told of one unit: what it counts for, the films that excite it, units like it, and what it wants to see."""
+"""One unit in other films: its relevance, the films that excite it, units like it, and its preferred picture."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -13,24 +13,23 @@ from core.models.findings import words
 from core.overlay import figure
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, progress, selection
-from dashboard.layers import unit_attribution
-from dashboard.layers import unit_selection as looks
+from dashboard.layers import unit_attribution, unit_selection
 from dashboard.state import Session, session
 
-_LOOKS = Path(__file__).parent / "unit_details.css"
+_STYLES = Path(__file__).parent / "unit_details.css"
 _ATLAS = "atlas"  # name of the part of the page where one is built
 
 
-def told(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) -> None:
-    """All that is known of the unit beside its map on this film; what takes long comes in its own time."""
-    st.html(_LOOKS)
+def details(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) -> None:
+    """All that is known of the unit beside its map on this film; what takes long appears when it is ready."""
+    st.html(_STYLES)
     cleaning = session().cleaning(radiograph.key)
-    with st.container(key="unit told", gap="small"):
+    with st.container(key="unit details", gap="small"):
         note = st.empty()
         prediction = cache.predict(card, radiograph, cleaning, tell=progress.tells(note, "Prediction"))
         finding = selection.asked_finding(prediction, card)
-        asked = cache.activations(card, radiograph, cleaning, stage, finding)
-        greatest = float(asked.result(progress.tells(note, f"Units of {stage}")).maps[channel].max())
+        request = cache.activations(card, radiograph, cleaning, stage, finding)
+        greatest = float(request.result(progress.tells(note, f"Units of {stage}")).maps[channel].max())
         note.empty()
         most = None
         with draw.shown():
@@ -43,7 +42,7 @@ def told(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) -> 
                 _figures(atlas, unit, greatest, finding)
                 _films(atlas, unit)
                 _nearest(unit.nearest)
-        unit_attribution.followed(radiograph, card, stage, channel)
+        unit_attribution.attribution(radiograph, card, stage, channel)
         unit_attribution.preferred(card, stage, channel, here=greatest, most=most)
 
 
@@ -51,21 +50,18 @@ def set_of(atlas: Atlas) -> str:
     """Which films the atlas is of, in a sentence."""
     count = f"{atlas.films} {'film' if atlas.films == 1 else 'films'}"
     if atlas.told["drawn"]:
-        return (
-            f"Over {atlas.films} drawn phantoms: no patient's film, and no radiograph. To real films a unit may answer "
-            "otherwise."
-        )
-    return f"Over {count} of your own ({atlas.told['set']})."
+        return f"From {atlas.films} drawn phantoms, not radiographs: a unit may respond differently to real films."
+    return f"From {count} of your own ({atlas.told['set']})."
 
 
 def _none(card: Checkpoint) -> None:
     draw.section("In other films")
     st.html(
         markup.paragraph(
-            f"No atlas of {card.name} is there yet: it tells which films excite each unit, and what each counts for."
+            f"{card.name} has no atlas yet. An atlas shows which films excite each unit and what each unit contributes."
         )
     )
-    _build("Build one of your own films")
+    _build("Build an atlas from your own films")
 
 
 def _build(label: str) -> None:
@@ -76,29 +72,28 @@ def _to_the_atlas() -> None:
     session().layers.part = _ATLAS
 
 
-def _figures(atlas: Atlas, unit: UnitTold, greatest: float, asked: str) -> None:
-    """How its answer here compares, and what it counts for each finding."""
+def _figures(atlas: Atlas, unit: UnitTold, greatest: float, explained: str) -> None:
+    """How its response here compares, and its relevance for each finding."""
     draw.section("In other films", atlas.told["set"])
     st.html(markup.paragraph(_compared(unit, greatest)) + markup.paragraph(set_of(atlas), quiet=True))
     if atlas.told["drawn"]:
-        _build("Use films of your own")
+        _build("Use your own films")
     known = any(area == area for area in unit.auc.values())
     rows = [
         [
-            words(finding) + (" (asked)" if finding == asked else ""),
-            _counted(unit.speaks[finding]),
+            words(finding) + (" (explained)" if finding == explained else ""),
+            _contribution(unit.speaks[finding]),
             *([f"{unit.auc[finding]:.2f}" if unit.auc[finding] == unit.auc[finding] else "–"] if known else []),
         ]
         for finding in atlas.findings
     ]
-    caption = "Counts: how far it moves the finding's logit, on average over the films (weight × activation)."
+    caption = "Contribution: how far it moves the finding's logit, averaged over the films (weight × activation)."
     if known:
         caption += (
-            f" Alone: AUC of its greatest answer by itself, on those of {atlas.told['sample']} films whose findings "
-            "are known; 0.5 is chance."
+            f" AUC: of its maximum activation alone, on labelled ones of {atlas.told['sample']} films; 0.5 is chance."
         )
-    head = ["", "counts", *(["alone"] if known else [])]
-    st.html(markup.table(head, rows, caption=caption, label="What the unit counts for each finding"))
+    head = ["", "contribution", *(["AUC"] if known else [])]
+    st.html(markup.table(head, rows, caption=caption, label="Contribution of the unit to each finding"))
 
 
 def _compared(unit: UnitTold, greatest: float) -> str:
@@ -106,25 +101,25 @@ def _compared(unit: UnitTold, greatest: float) -> str:
     than = "more than on any" if greatest > unit.most else "less than on any" if greatest < unit.least else ""
     than = than or f"more than on about {100 * share:.0f} % of the"
     span = f"{figure(unit.least)} to {figure(unit.most)}"
-    return f"On this film its greatest answer is {figure(greatest)}: {than} reference films ({span})."
+    return f"Maximum activation on this film: {figure(greatest)}, {than} reference films ({span})."
 
 
-def _counted(logits: float) -> str:
+def _contribution(logits: float) -> str:
     if logits != logits:
         return "–"
-    side = "for it" if logits > 0 else "against it" if logits < 0 else ""
+    side = "for" if logits > 0 else "against" if logits < 0 else ""
     return f"{'+' if logits > 0 else ''}{figure(logits)} {side}".strip()
 
 
 def _films(atlas: Atlas, unit: UnitTold) -> None:
-    """The films with its strongest answers, and those on which it counted most, each with what it saw there."""
-    draw.section("What it answers to", "what its strongest cell saw")
-    st.html(_title("Strongest answers", "activation") + _patches(atlas, unit.stage, unit.exciting))
+    """The films with its strongest activation and those with its largest contribution, each with what it saw there."""
+    draw.section("What excites it", "the part of the film that its strongest cell sees")
+    st.html(_title("Strongest activation", "") + _patches(atlas, unit.stage, unit.exciting))
     if unit.relevant:
-        st.html(_title("Where it counted most", "logits") + _patches(atlas, unit.stage, unit.relevant))
+        st.html(_title("Largest contribution", "logits") + _patches(atlas, unit.stage, unit.relevant))
     field = atlas.field(unit.stage)
     if field is not None and min(field.rows.size, field.columns.size) >= atlas.told["size"]:
-        text = "A cell of this stage can see the whole film; the ring marks where the strongest one looks from."
+        text = "A cell of this stage can see the whole film; the ring marks the place of the strongest one."
         st.html(markup.paragraph(text, quiet=True))
 
 
@@ -139,16 +134,16 @@ def _patches(atlas: Atlas, stage: str, films: Sequence[Seen]) -> str:
 def _patch(atlas: Atlas, stage: str, seen: Seen) -> str:
     """The film's patch with its figure; the film's name alone where no picture of it was kept."""
     file, (x, y) = cache.patch(atlas, stage, seen), spot(atlas, stage, seen)
-    said = f"{seen.film}, {figure(seen.value)}, the network says {words(seen.finding)}"
+    label = f"{seen.film}, {figure(seen.value)}, predicted {words(seen.finding)}"
     picture = f'<span class="lb-nopicture">{escape(seen.film)}</span>'
     if file is not None:
         data = b64encode(file).decode()
         picture = (
-            f'<span class="lb-patch"><img src="data:image/webp;base64,{data}" alt="{escape(said)}">'
+            f'<span class="lb-patch"><img src="data:image/webp;base64,{data}" alt="{escape(label)}">'
             f'<i style="left:{x:.1%};top:{y:.1%}"></i></span>'
         )
     return (
-        f'<figure title="{escape(said)}">{picture}<figcaption><span class="lb-number">{figure(seen.value)}</span> '
+        f'<figure title="{escape(label)}">{picture}<figcaption><span class="lb-number">{figure(seen.value)}</span> '
         f'<span class="lb-quiet">{escape(seen.film)}</span></figcaption></figure>'
     )
 
@@ -157,20 +152,20 @@ def _nearest(units: Sequence[Near]) -> None:
     """Units that rise and fall with it; a click opens one."""
     draw.section("Units like it", "correlation over the films")
     if not units:
-        st.html(markup.paragraph("None: it answers the same to every film, or there are too few.", quiet=True))
+        st.html(markup.paragraph("None: it responds alike to every film, or there are too few films.", quiet=True))
         return
     with st.container(key="nearest units", horizontal=True, gap="small"):
         for near in units:
             st.button(
                 f"{near.stage} · {near.channel} · {near.correlation:.2f}",
                 key=f"nearest {near.stage} {near.channel}",
-                help=f"Unit {near.channel} of {near.stage}: its greatest answers rise and fall with this one's.",
-                on_click=_go,
+                help=f"Unit {near.channel} of {near.stage}: its maximum activation rises and falls with this unit's.",
+                on_click=_open,
                 args=(session(), near),
             )
 
 
-def _go(here: Session, near: Near) -> None:
-    looks.keep_stage(here, near.stage)
-    looks.keep_channel(here, near.channel)
-    here.layers.sheet, here.layers.search = None, ""
+def _open(here: Session, near: Near) -> None:
+    unit_selection.keep_stage(here, near.stage)
+    unit_selection.keep_channel(here, near.channel)
+    here.layers.page, here.layers.search = None, ""

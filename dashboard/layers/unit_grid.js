@@ -8,7 +8,7 @@ class Units {
     this.list = Object.assign(document.createElement("div"), { className: "list" });
     this.list.setAttribute("role", "listbox");
     this.list.addEventListener("keydown", (event) => this.pressed(event));
-    root.append(this.list, this.pager());
+    root.append(this.list);
     this.ground = new Sheet(); // all tiles have one size, so one windowed film serves them
     this.repaint = () => (this.waiting ??= requestAnimationFrame(() => this.paint()));
     store.listeners.add(this.repaint);
@@ -16,27 +16,8 @@ class Units {
     this.size.observe(this.list);
   }
 
-  pager() {
-    const turn = (text, label, step) => {
-      const button = Object.assign(document.createElement("button"), { type: "button", textContent: text, title: label });
-      button.setAttribute("aria-label", label);
-      button.onclick = () => this.turn(this.data.sheet + step);
-      return button;
-    };
-    this.back = turn("‹", "Previous page of units", -1);
-    this.next = turn("›", "Next page of units", 1);
-    this.slider = Object.assign(document.createElement("input"), { type: "range", min: 1, title: "Page of units" });
-    this.slider.setAttribute("aria-label", "Page of units");
-    this.slider.oninput = () => (this.between.textContent = `page ${this.slider.value} of ${this.data.sheets}`);
-    this.slider.onchange = () => this.turn(Number(this.slider.value) - 1);
-    this.between = Object.assign(document.createElement("span"), { className: "between" });
-    const pager = Object.assign(document.createElement("div"), { className: "pager" });
-    pager.append(this.back, this.slider, this.next, this.between);
-    return pager;
-  }
-
-  turn(sheet) {
-    if (sheet >= 0 && sheet < this.data.sheets && sheet !== this.data.sheet) this.tell("sheet", sheet);
+  turn(page) {
+    if (page >= 0 && page < this.data.pages && page !== this.data.page) this.tell("page", page);
   }
 
   close() {
@@ -58,12 +39,6 @@ class Units {
     this.tiles = data.units.map((unit, index) => this.tile(unit, index, share));
     while (this.list.children.length > data.units.length) this.list.lastChild.remove();
     this.mark(data.chosen);
-    this.back.disabled = data.sheet === 0;
-    this.next.disabled = data.sheet === data.sheets - 1;
-    this.slider.max = data.sheets;
-    this.slider.value = data.sheet + 1;
-    for (const each of [this.back, this.next, this.slider]) each.hidden = data.sheets === 1;
-    this.between.textContent = data.between;
     if (held >= 0) this.list.children[Math.min(held, data.units.length - 1)]?.focus({ preventScroll: true });
     delete this.root.dataset.ready;
     this.root.dataset.chosen = data.chosen;
@@ -82,8 +57,8 @@ class Units {
     const [canvas, number, figure] = option.children;
     option.dataset.channel = unit.channel;
     option.dataset.off = unit.off;
-    option.title = unit.told;
-    option.setAttribute("aria-label", unit.told);
+    option.title = unit.description;
+    option.setAttribute("aria-label", unit.description);
     option.onclick = () => this.choose(unit.channel);
     canvas.style.aspectRatio = share;
     number.textContent = unit.channel;
@@ -139,7 +114,7 @@ class Units {
     } else if (event.key === "Enter" || event.key === " ") {
       this.choose(Number(options[here].dataset.channel));
     } else if (event.key in PAGES) {
-      this.turn(this.data.sheet + PAGES[event.key]);
+      this.turn(this.data.page + PAGES[event.key]);
     } else return;
     event.preventDefault();
     event.stopPropagation(); // the viewer has keys of its own

@@ -7,10 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.layers.activations import Activations
 from core.layers.small import stamps
 from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, table_text
-from core.types import Radiograph
+from dashboard.layers.unit_selection import UnitSelection
 from dashboard.state import Session, entered, session
 from dashboard.viewer import SHARED, film_data, script
 
@@ -24,72 +23,60 @@ _grid = st.components.v2.component(
 
 
 def grid(
-    radiograph: Radiograph,
-    found: Activations,
-    channels: Sequence[int],
+    chosen: UnitSelection,
     *,
-    figures: Sequence[str],
-    told: Sequence[str],
-    chosen: int,
     off: Sequence[int],
     common: bool,
-    sheet: int,
-    sheets: int,
-    between: str,
     keep: Callable[[Session, int], None],
     turn: Callable[[Session, int], None],
     key: str,
 ) -> None:
-    """Draw one page of units, with the window and colours of the large viewer; all else happens in the browser.
+    """Draw one page of units with the window and colours of the large viewer; all else happens in the browser.
 
-    figures: what stands under each map beside its number. told: what is said of each to who points at it.
-    chosen:  is marked. off: are marked as switched off.
-    common:  whether all units of the stage end their colours at one value, or each at its own.
-    sheet:   the number of this page, from 0, of `sheets`; between: which units of how many it shows.
-    keep:    is handed the channel that was clicked, before the page is drawn again.
-    turn:    is handed the number of another page.
+    off:    channels that are marked as switched off.
+    common: one colour scale for all units of the stage instead of one per unit.
+    keep:   is handed the channel that was clicked, before the page is drawn again.
+    turn:   is handed the number of another page, from 0 (Page Up and Page Down in the grid).
     """
-    maps = stamps(found, channels)
-    ends = found.ends
-    box = found.placement
+    activations, channels = chosen.activations, chosen.channels_of_page
+    maps, ends, box = stamps(activations, channels), activations.ends, activations.placement
     _grid(
         key=key,
         data={
-            "film": film_data(radiograph),
+            "film": film_data(chosen.radiograph),
             "maps": base64.b64encode(maps.tobytes()).decode(),
-            "name": f"{found.radiograph} {found.checkpoint} {found.cleaning} {found.stage}",
+            "name": f"{activations.radiograph} {activations.checkpoint} {activations.cleaning} {activations.stage}",
             "height": maps.shape[1],
             "width": maps.shape[2],
             "box": [box.x0, box.y0, box.x1, box.y1],
             "turn": box.turn % 4,
-            "signed": found.signed,
+            "signed": activations.signed,
             "common": float(ends.max()) if common else None,
             "units": [
                 {
                     "channel": channel,
                     "end": float(ends[channel]),
-                    "figure": figure,
-                    "told": words,
+                    "figure": chosen.figure(channel),
+                    "description": chosen.description(channel),
                     "off": channel in off,
                 }
-                for channel, figure, words in zip(channels, figures, told, strict=True)
+                for channel in channels
             ],
-            "label": f"Units of {found.stage}",
-            "chosen": chosen,
-            "sheet": sheet,
-            "sheets": sheets,
-            "between": between,
+            "label": f"Units of {activations.stage}",
+            "chosen": chosen.channel,
+            "page": chosen.page,
+            "pages": chosen.pages,
             "tables": {name: table_text(name) for name in SEQUENTIAL + DIVERGING},
             "sequential": SEQUENTIAL,
             "diverging": DIVERGING,
             "opacity": OPACITY,
         },
-        on_chosen_change=lambda: _handed(key, "chosen", keep),
-        on_sheet_change=lambda: _handed(key, "sheet", turn),
+        on_chosen_change=lambda: _keep(key, "chosen", keep),
+        on_page_change=lambda: _keep(key, "page", turn),
     )
 
 
-def _handed(key: str, what: str, keep: Callable[[Session, int], None]) -> None:
-    value: Any = getattr(entered(key), what)
+def _keep(key: str, name: str, keep: Callable[[Session, int], None]) -> None:
+    value: Any = getattr(entered(key), name)
     if value is not None:
         keep(session(), int(value))

@@ -1,4 +1,4 @@
-"""The chosen unit: its map over the film, its figures, what it counts for each finding, and the switch."""
+"""The chosen unit: its map over the film, its figures, its relevance for each finding, and the switch."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -12,7 +12,7 @@ from core.layers.activations import histogram, shown
 from core.models.findings import words
 from core.overlay import caption, figure
 from dashboard import cache, draw, markup, progress
-from dashboard.layers import unit_selection as looks
+from dashboard.layers import unit_selection
 from dashboard.layers.unit_selection import UnitSelection
 from dashboard.models import axes
 from dashboard.models.axes import Plot
@@ -23,46 +23,46 @@ from dashboard.viewer import viewer
 
 _BINS = 24
 _TALL = 400  # px, of the film
-_PATIENCE = 0.05  # s for which the page waits for what should be there
+_PATIENCE = 0.05  # s before progress is shown
 
 Relevance = Mapping[str, NDArray[np.float32]]
 
 
-def picture(look: UnitSelection) -> None:
+def picture(chosen: UnitSelection) -> None:
     """Its map over the film, and the switch."""
-    explanation = shown(look.found, look.channel)
+    explanation = shown(chosen.activations, chosen.channel)
     with st.container(key="unit head", horizontal=True, vertical_alignment="center", gap="small"):
-        draw.section(f"Unit {look.channel}", f"of {look.found.stage}")
-        if not look.inner:
-            _switch(look)
+        draw.section(f"Unit {chosen.channel}", f"of {chosen.activations.stage}")
+        if not chosen.is_layer:
+            _switch(chosen)
     if count := len(session().layers.off):
         st.button(
-            f"{count} {'unit is' if count == 1 else 'units are'} off: see what changes",
+            f"{count} {'unit is' if count == 1 else 'units are'} off: see the effect",
             icon=":material/arrow_forward:",
             type="tertiary",
-            on_click=_without,
+            on_click=_open_ablation,
         )
-    scale = float(look.found.ends.max()) if session().common_scale else None
+    scale = float(chosen.activations.ends.max()) if session().common_scale else None
     viewer(
-        look.radiograph, [explanation], key="chosen unit", captions=[caption(explanation)], scale=scale, height=_TALL
+        chosen.radiograph, [explanation], key="chosen unit", captions=[caption(explanation)], scale=scale, height=_TALL
     )
 
 
-def figures(look: UnitSelection) -> None:
-    """What it counts for each finding, and how strongly it answers."""
-    draw.section(f"Unit {look.channel}", f"of {look.found.stage}, on this film")
-    st.html(markup.facts(_facts(look)))
+def figures(chosen: UnitSelection) -> None:
+    """Its relevance for each finding, and the histogram of its activations."""
+    draw.section(f"Unit {chosen.channel}", f"of {chosen.activations.stage}, on this film")
+    st.html(markup.facts(_facts(chosen)))
     one, other = st.columns(2, gap="medium")
     with one:
         st.html(_title("For and against", "logits"))
-        _relevance(look)
+        _relevance(chosen)
     with other:
-        heat = look.found.maps[look.channel]
-        st.html(_title("How strongly it answers", f"{heat.size} cells"))
+        heat = chosen.activations.maps[chosen.channel]
+        st.html(_title("Activations", f"{heat.size} cells"))
         st.plotly_chart(
             bars(heat),
             key="histogram of the unit",
-            alt=f"Histogram of the activations of unit {look.channel}.",
+            alt=f"Histogram of the activations of unit {chosen.channel}.",
             config={"displayModeBar": False},
         )
 
@@ -71,62 +71,62 @@ def _title(text: str, aside: str) -> str:
     return f'<p class="lb-small-title">{escape(text)} <span class="lb-quiet">{escape(aside)}</span></p>'
 
 
-def _facts(look: UnitSelection) -> list[tuple[str, str]]:
-    found, channel = look.found, look.channel
-    relevance, count = found.relevance[look.finding], len(found.maps)
+def _facts(chosen: UnitSelection) -> list[tuple[str, str]]:
+    activations, channel = chosen.activations, chosen.channel
+    relevance, count = activations.relevance[chosen.finding], len(activations.maps)
 
-    def place(values: NDArray[np.float32]) -> str:
+    def rank(values: NDArray[np.float32]) -> str:
         return f"{int((values > values[channel]).sum()) + 1} of {count}"
 
-    heat = found.maps[channel]
+    heat = activations.maps[channel]
     return [
-        ("Mean", f"{figure(float(heat.mean()))}, place {place(found.means)}"),
-        ("Least and greatest", f"{figure(float(heat.min()))} to {figure(float(heat.max()))}"),
-        (f"For {words(look.finding)}", f"{signed(float(relevance[channel]))} logits, place {place(relevance)}"),
+        ("Mean", f"{figure(float(heat.mean()))}, rank {rank(activations.means)}"),
+        ("Minimum to maximum", f"{figure(float(heat.min()))} to {figure(float(heat.max()))}"),
+        (f"For {words(chosen.finding)}", f"{signed(float(relevance[channel]))} logits, rank {rank(relevance)}"),
     ]
 
 
-def _without() -> None:
+def _open_ablation() -> None:
     session().layers.part = "without"
 
 
-def _switch(look: UnitSelection) -> None:
-    """Takes the unit out of the network that the part "without" asks."""
-    unit = (look.found.stage, look.channel)
+def _switch(chosen: UnitSelection) -> None:
+    """Takes the unit out of the network of the part "without"."""
+    unit = (chosen.activations.stage, chosen.channel)
     off = session().layers.off
     draw.switch(
-        "Switch it off",
+        "Switch off",
         unit in off,
         partial(_keep_off, unit),
-        help="Sets its map to nought, or to its mean; what the network then says stands under Without units.",
+        help="Sets its map to zero, or to its mean. The prediction without it is shown under “Switch units off”.",
     )
 
 
 def _keep_off(unit: tuple[str, int], here: Session, off: bool) -> None:
-    looks.switch(here, unit, off)
+    unit_selection.switch(here, unit, off)
 
 
-def _relevance(look: UnitSelection) -> None:
+def _relevance(chosen: UnitSelection) -> None:
     """A bar for each finding, once the backward passes for all of them are done."""
-    cleaning = session().cleaning(look.radiograph.key)
-    with cache.relevance(look.card, look.radiograph, cleaning, look.found.stage) as asked:
-        if asked.wait(_PATIENCE):
-            st.html(signed_bars(asked.answer(), look.channel, look.finding))
+    cleaning = session().cleaning(chosen.radiograph.key)
+    with cache.relevance(chosen.card, chosen.radiograph, cleaning, chosen.activations.stage) as request:
+        if request.wait(_PATIENCE):
+            st.html(signed_bars(request.answer(), chosen.channel, chosen.finding))
         else:
-            _coming(look, asked)
+            _relevance_later(chosen, request)
 
 
 @st.fragment(parallel=True)
-def _coming(look: UnitSelection, asked: QueuedRequest[Relevance]) -> None:
+def _relevance_later(chosen: UnitSelection, request: QueuedRequest[Relevance]) -> None:
     with draw.shown():
         note = st.empty()
-        with st.skeleton(height=26 * len(look.card.findings)):
-            found = asked.again().result(progress.tells(note, "Relevance"))
+        with st.skeleton(height=26 * len(chosen.card.findings)):
+            relevance = request.again().result(progress.tells(note, "Relevance"))
         note.empty()
-        st.html(signed_bars(found, look.channel, look.finding))
+        st.html(signed_bars(relevance, chosen.channel, chosen.finding))
 
 
-def signed_bars(relevance: Relevance, channel: int, asked: str) -> str:
+def signed_bars(relevance: Relevance, channel: int, explained: str) -> str:
     """A bar for each finding from the middle, right where the unit speaks for it; the longest fills its half."""
     values = {finding: float(each[channel]) for finding, each in relevance.items()}
     longest = max((abs(value) for value in values.values()), default=0.0) or 1.0
@@ -135,7 +135,7 @@ def signed_bars(relevance: Relevance, channel: int, asked: str) -> str:
         side = "left" if value >= 0 else "right"
         name = escape(words(finding))
         rows.append(
-            f'<div class="lb-signed{" lb-asked" if finding == asked else ""}" role="img" '
+            f'<div class="lb-signed{" lb-asked" if finding == explained else ""}" role="img" '
             f'aria-label="{name} {signed(value)} logits"><span class="lb-name">{name}</span>'
             f'<span class="lb-track"><b style="{side}:50%;width:{50 * abs(value) / longest:.1f}%;'
             f'background:{markup.colour(finding)}"></b><i class="lb-mark" style="left:50%"></i></span>'

@@ -1,4 +1,4 @@
-"""What is looked at among the units of a stage: the session's choices, checked against what there is."""
+"""Which units of a stage are listed and which one is chosen: the session's choices, checked against the network."""
 
 from dataclasses import dataclass
 
@@ -14,65 +14,64 @@ from core.types import Checkpoint, Prediction, Radiograph
 from dashboard import cache, progress, selection
 from dashboard.state import Session, session
 
-SHEET = 24  # units a page
+PAGE = 24  # units
 
 
 @dataclass(frozen=True, eq=False)
 class UnitSelection:
-    """One page of a stage's units, and the one of them that is looked at.
+    """One page of a stage's units, and the one of them that is shown large.
 
-    order:   what the units are ranked by. values: (K,) their figure in it. places: (K,) their place, from 1.
-    listed:  the channels that were searched for, in order; all of them where nothing was.
-    sheet:   the page, from 0. sheets: how many there are.
-    channel: of the chosen unit.
-    told:    what was asked for and is not there, in a sentence; empty where all is.
+    order:    what the units are ranked by. values: (K,) their figure in it. ranks: (K,) from 1.
+    channels: those that were searched for, in order; all of them without a search.
+    page:     its number, from 0.
+    channel:  of the chosen unit.
+    problem:  what was asked for and is not there, in a sentence; empty where all is.
     """
 
     radiograph: Radiograph
     card: Checkpoint
     finding: str
-    found: Activations
+    activations: Activations
     order: Order
     values: NDArray[np.float32]
-    places: NDArray[np.intp]
-    listed: tuple[int, ...]
-    sheet: int
+    ranks: NDArray[np.intp]
+    channels: tuple[int, ...]
+    page: int
     channel: int
-    told: str = ""
+    problem: str = ""
 
     @property
-    def inner(self) -> bool:
+    def is_layer(self) -> bool:
         """Whether this is a layer within a stage: it has a path in the network, and no page of its own in an atlas."""
-        return "." in self.found.stage
+        return "." in self.activations.stage
 
     @property
-    def sheets(self) -> int:
-        return -(-len(self.listed) // SHEET)
+    def pages(self) -> int:
+        return -(-len(self.channels) // PAGE)
 
     @property
-    def page(self) -> tuple[int, ...]:
-        """The channels on the page."""
-        return self.listed[self.sheet * SHEET : (self.sheet + 1) * SHEET]
+    def channels_of_page(self) -> tuple[int, ...]:
+        return self.channels[self.page * PAGE : (self.page + 1) * PAGE]
 
     @property
-    def between(self) -> str:
-        """Which of how many: "1-24 of 1024"."""
-        first, last = self.sheet * SHEET + 1, self.sheet * SHEET + len(self.page)
-        return f"{first}–{last} of {len(self.listed)}" if last > first else f"{first} of {len(self.listed)}"
+    def range_text(self) -> str:
+        """Which of how many: "1–24 of 1024"."""
+        first, last = self.page * PAGE + 1, self.page * PAGE + len(self.channels_of_page)
+        return f"{first}–{last} of {len(self.channels)}" if last > first else f"{first} of {len(self.channels)}"
 
     def figure(self, channel: int) -> str:
-        """What stands under a unit's map: what it is ranked by, or its mean where that is its number."""
-        values = self.found.means if self.order == "index" else self.values
+        """The figure below a unit's map: what it is ranked by, or its mean in the order by number."""
+        values = self.activations.means if self.order == "index" else self.values
         return figure(float(values[channel]))
 
-    def words(self, channel: int) -> str:
-        """What is said of a unit to who points at it."""
-        rank = "" if self.order == "index" else f", {self.places[channel]} of {len(self.values)} {ORDERS[self.order]}"
+    def description(self, channel: int) -> str:
+        """The tooltip of a unit."""
+        rank = "" if self.order == "index" else f", {self.ranks[channel]} of {len(self.values)} {ORDERS[self.order]}"
         return f"Unit {channel}: {self.figure(channel)}{rank}"
 
 
-def said(radiograph: Radiograph, card: Checkpoint) -> tuple[Prediction, str]:
-    """What the network says of the film, and the finding that is asked; says in its place that it is on its way."""
+def prediction_and_finding(radiograph: Radiograph, card: Checkpoint) -> tuple[Prediction, str]:
+    """The prediction of the film and the finding to explain; shows progress in its place meanwhile."""
     place = st.empty()
     cleaning = session().cleaning(radiograph.key)
     prediction = cache.predict(card, radiograph, cleaning, tell=progress.tells(place, "Prediction"))
@@ -81,9 +80,9 @@ def said(radiograph: Radiograph, card: Checkpoint) -> tuple[Prediction, str]:
 
 
 def stage_of(plan: Plan, card: Checkpoint, *, inner: bool = True) -> tuple[str, str]:
-    """The stage or layer that is looked at, by default the last stage with maps; what to say if another was wanted.
+    """The stage or layer to show, by default the last stage with maps; and a sentence if another one was asked for.
 
-    inner: whether it may be a layer within a stage; else the stage that holds it is looked at.
+    inner: whether it may be a layer within a stage; else the stage that holds it.
     """
     names = [stage.name for stage in plan.stages]
     wanted = session().layers.stage
@@ -91,76 +90,78 @@ def stage_of(plan: Plan, card: Checkpoint, *, inner: bool = True) -> tuple[str, 
         return str(wanted), ""
     for stage in plan.stages:
         if wanted in [layer.name for layer in stage.layers]:
-            return stage.name, f"Only whole stages can do without units: this is {stage.name}, which holds {wanted}."
+            return (
+                stage.name,
+                f"Units can be switched off in whole stages only: this is {stage.name}, which holds {wanted}.",
+            )
     last = next(stage.name for stage in reversed(plan.stages) if stage is plan.stages[0] or min(stage.shape[-2:]) > 1)
-    told = f"{card.name} has no layer {wanted!r}; its {last} is shown." if wanted else ""
-    return last, told
+    return last, f"{card.name} has no layer {wanted!r}; showing its {last}." if wanted else ""
 
 
 def orders(usual: NDArray[np.float32] | None) -> dict[Order, str]:
-    """The orders that can be had; that by what is usual needs an atlas."""
+    """The orders that are available; the difference from the usual answer needs an atlas."""
     return {order: words for order, words in ORDERS.items() if order != "difference" or usual is not None}
 
 
-def look(
+def select_units(
     radiograph: Radiograph,
     card: Checkpoint,
     finding: str,
-    found: Activations,
+    activations: Activations,
     *,
     usual: NDArray[np.float32] | None = None,
-    told: str = "",
+    problem: str = "",
 ) -> UnitSelection:
-    """What the session asks of these activations; a choice that is not there falls back, and is told.
+    """The session's choices applied to these activations; one that is not available falls back, with a sentence.
 
-    usual: (K,) what the units answer on average over a reference set, where there is an atlas.
+    usual: (K,) mean answers of the units over a reference set, where there is an atlas.
     """
-    here, count = session().layers, len(found.maps)
+    here, count = session().layers, len(activations.maps)
     order = here.order if here.order in orders(usual) else "mean"
-    ranking = [int(channel) for channel in ranked(found, order, finding=finding, usual=usual)]
-    problems = [told] if told else []
+    ranking = [int(channel) for channel in ranked(activations, order, finding=finding, usual=usual)]
+    problems = [problem] if problem else []
     wanted = set(range(count))
     try:
         wanted = set(search(here.search, count))
     except BadSetting as error:
-        problems.append(f"{error} All are shown.")
+        problems.append(f"{error} Showing all.")
     listed = tuple(channel for channel in ranking if channel in wanted)
     channel = listed[0] if here.channel is None else here.channel
     if not 0 <= channel < count:
         problems.append(
-            f"{found.stage} has no unit {channel}; it has units 0 to {count - 1}. Unit {listed[0]} is shown."
+            f"{activations.stage} has no unit {channel}; it has units 0 to {count - 1}. Showing unit {listed[0]}."
         )
         channel = listed[0]
-    places = np.empty(count, np.intp)
-    places[ranking] = np.arange(1, count + 1)
-    values = scores(found, order, finding=finding, usual=usual)
+    ranks = np.empty(count, np.intp)
+    ranks[ranking] = np.arange(1, count + 1)
+    values = scores(activations, order, finding=finding, usual=usual)
     return UnitSelection(
         radiograph,
         card,
         finding,
-        found,
+        activations,
         order,
         values,
-        places,
+        ranks,
         listed,
-        _sheet(here.sheet, listed, channel),
+        _page(here.page, listed, channel),
         channel,
         " ".join(problems),
     )
 
 
-def _sheet(wanted: int | None, listed: tuple[int, ...], channel: int) -> int:
-    """The page that is asked for, or else the one with the unit, if it is listed."""
+def _page(wanted: int | None, listed: tuple[int, ...], channel: int) -> int:
+    """The page asked for, or else the one with the unit, if it is listed."""
     if wanted is None:
-        wanted = listed.index(channel) // SHEET if channel in listed else 0
-    return min(max(wanted, 0), (len(listed) - 1) // SHEET)
+        wanted = listed.index(channel) // PAGE if channel in listed else 0
+    return min(max(wanted, 0), (len(listed) - 1) // PAGE)
 
 
 def keep_stage(here: Session, stage: str) -> None:
     """Another stage, from its first page on."""
     if stage != here.layers.stage:
         here.layers.stage, here.layers.channel = stage, None
-        here.layers.sheet, here.layers.search = None, ""
+        here.layers.page, here.layers.search = None, ""
 
 
 def keep_channel(here: Session, channel: int) -> None:
@@ -168,18 +169,18 @@ def keep_channel(here: Session, channel: int) -> None:
 
 
 def keep_order(here: Session, order: Order) -> None:
-    here.layers.order, here.layers.sheet = order, 0
+    here.layers.order, here.layers.page = order, 0
 
 
 def keep_search(here: Session, text: str) -> None:
-    """Shows what was searched for; a single unit is chosen as well."""
-    here.layers.search, here.layers.sheet = text, 0
+    """Lists the units searched for; a single one is chosen as well."""
+    here.layers.search, here.layers.page = text, 0
     if text.strip().isdecimal():
         here.layers.channel = int(text)
 
 
-def keep_sheet(here: Session, sheet: int) -> None:
-    here.layers.sheet = sheet
+def keep_page(here: Session, page: int) -> None:
+    here.layers.page = page
 
 
 def switch(here: Session, unit: tuple[str, int], off: bool) -> None:

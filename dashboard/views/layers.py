@@ -1,4 +1,4 @@
-"""Layers: what every unit of the network answers to one film, what for, and what the network says without it."""
+"""Layers: the response of every unit of the network to one film, its contribution, and the prediction without it."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from dashboard.models import overview
 from dashboard.state import Session, bind, session
 
 TITLE, ICON, ORDER = "Layers", ":material/layers:", 3
-_LOOKS = Path(__file__).parents[1] / "layers" / "layers.css"
+_STYLES = Path(__file__).parents[1] / "layers" / "layers.css"
 
 
 def page() -> None:
-    """One part of the page for the film that is looked at."""
-    st.html(_LOOKS)
+    """One part of the page, for the open film."""
+    st.html(_STYLES)
     if not cache.names():
         overview.none()
         return
@@ -26,14 +26,14 @@ def page() -> None:
             welcome.draw()
         return
     if card is None:
-        return  # the frame has said why
+        return  # the frame shows why
     session().layers.turn_to(card.key)
     known = {part.name: part for part in parts()}
     chosen = known.get(session().layers.part) or next(iter(known.values()))
     with st.container(key="parts", horizontal=True, vertical_alignment="center", gap="small"):
         key = bind("part of layers", chosen.name)
         st.segmented_control(
-            "What is looked at",
+            "Part",
             list(known),
             key=key,
             format_func=lambda name: known[name].title,
@@ -42,8 +42,8 @@ def page() -> None:
             args=(key, _keep),
             label_visibility="collapsed",
         )
-    # Each part has a place of its own: what is not shown is cleared at once. Only that: a place that is emptied first
-    # and filled then loses what stands in the browser alone, as which stage is unfolded and where the focus is.
+    # Each part has a place of its own, so that a part that is left is cleared at once. A place that is emptied and
+    # filled again would lose the state that only the browser has, such as focus and scroll position.
     places = {name: st.container(key=f"layers {name}") if name == chosen.name else st.empty() for name in known}
     with draw.shown(), places[chosen.name]:
         chosen.draw(radiograph, card)

@@ -18,6 +18,8 @@ PAGE = Path(__file__).parent / "layers_page.py"
 QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
 GRID = "[data-testid=units]"
 UNITS = f"{GRID} .unit"
+STAGES = ".st-key-stages"
+PAGES = ".st-key-unit-pages"
 CHOSEN = f"{GRID} .unit[aria-selected=true]"
 PANE = ".st-key-unit [data-testid=viewer]"
 CAPTION = f"{PANE} [data-testid=caption]"
@@ -57,7 +59,7 @@ def stage(page: Any, name: str) -> None:
     """Clicks a stage of the network, and waits for its units."""
     units = page.locator(f"{GRID} [aria-label='Units of {name}']")
     for _ in range(3):  # on a busy machine a click can fall between two drawings
-        page.locator(f"[data-testid=network] [data-stage='{name}'] button.body").click()
+        page.locator(f"{STAGES} label").filter(has_text=name).click()
         with suppress(Late):
             units.wait_for(timeout=PATIENCE_MS / 3)
             break
@@ -84,8 +86,8 @@ def test_a_person_walks_from_the_network_to_a_unit_and_sends_it_to_another(visit
 
     stage(page, "stage 2")
     first = page.locator(UNITS).first.get_attribute("data-channel")
-    page.get_by_role("button", name="Next page of units").click()
-    expect(page.locator(f"{GRID} .between")).to_contain_text("25–48 of 64", timeout=PATIENCE_MS)
+    page.locator(PAGES).get_by_role("button", name="Next page").click()
+    expect(page.locator(PAGES)).to_contain_text("25–48 of 64", timeout=PATIENCE_MS)
     assert page.locator(UNITS).first.get_attribute("data-channel") != first
 
     page.get_by_placeholder("Find 3, 7, 10-19").fill("5, 20-22")
@@ -125,29 +127,28 @@ def test_the_grid_is_walked_with_the_keyboard(visit: Callable[..., Any]) -> None
     settle(page)
 
     page.keyboard.press("PageDown")
-    expect(page.locator(f"{GRID} .between")).to_contain_text("25–48", timeout=PATIENCE_MS)
+    expect(page.locator(PAGES)).to_contain_text("25–48", timeout=PATIENCE_MS)
 
 
-def test_a_stage_unfolds_into_its_layers_which_have_units_of_their_own(visit: Callable[..., Any]) -> None:
+def test_a_layer_is_chosen_in_the_table_and_its_stage_is_one_click_away(visit: Callable[..., Any]) -> None:
     page = visit()
-    page.get_by_role("button", name="Layers of stage 1").click()
-
-    layers = page.locator("[data-testid=network] [data-stage='stage 1'] .layer")
-    expect(layers.first).to_be_visible(timeout=PATIENCE_MS)
-    assert any("convolution" in text for text in layers.all_inner_texts())
-    page.locator("[data-layer='features.norm1']").click()
+    page.locator(".st-key-layers-of-the-network button").click()
+    table = page.locator("[data-testid=stDataFrame]")
+    table.wait_for(timeout=PATIENCE_MS)
+    settle(page)
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 12, box["y"] + 35 + 35 * 1 + 17)  # the box before the second row: batch norm of stage 1
     page.locator(f"{GRID} [aria-label='Units of features.norm1']").wait_for(timeout=PATIENCE_MS)
-    pressed = page.locator("[data-layer='features.norm1']")
-    expect(pressed).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
     expect(page.locator(".st-key-unit-head label")).to_have_count(0, timeout=PATIENCE_MS)
     settle(page)
-    page.get_by_role("button", name="Layers of stage 1").click()
-    expect(layers.first).to_be_hidden(timeout=PATIENCE_MS)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Units of stage 1").click()
+    page.locator(f"{GRID} [aria-label='Units of stage 1']").wait_for(timeout=PATIENCE_MS)
 
 
 def test_another_unit_leaves_what_stands_on_the_page_in_its_place(visit: Callable[..., Any]) -> None:
     page = visit()
-    standing = ["[data-testid=network]", GRID, PANE]
+    standing = [STAGES, GRID, PANE]
     kept = [page.locator(each).element_handle() for each in standing]
     unit = page.locator(UNITS).nth(5)
     channel = unit.get_attribute("data-channel")
@@ -168,11 +169,11 @@ def test_one_scale_for_all_dims_the_weaker_units(visit: Callable[..., Any]) -> N
     )
 
 
-def test_the_maps_of_a_stage_can_be_taken_away(visit: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_maps_of_a_stage_can_be_downloaded(visit: Callable[..., Any], tmp_path: Path) -> None:
     page = visit()
     for name, ending in (("Maps", "npz"), ("Table", "csv"), ("Sheet", "png")):
         with page.expect_download(timeout=PATIENCE_MS) as download:
-            page.locator(".st-key-units-taken-away").get_by_role("button", name=name).click()
+            page.locator(".st-key-unit-downloads").get_by_role("button", name=name).click()
         assert download.value.suggested_filename.endswith(f"-stage_4.{ending}")
         download.value.save_as(tmp_path / f"units.{ending}")
 
@@ -186,11 +187,10 @@ def test_on_a_phone_the_network_is_a_row_and_the_unit_comes_after_its_grid(visit
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
 
     tops = [
-        page.locator(each).bounding_box()["y"]
-        for each in ("[data-testid=network]", GRID, PANE, ".st-key-figures", ".st-key-beside")
+        page.locator(each).bounding_box()["y"] for each in (STAGES, GRID, PANE, ".st-key-figures", ".st-key-beside")
     ]
     assert tops == sorted(tops)
-    row = page.locator("[data-testid=network] .stage")
+    row = page.locator(f"{STAGES} [data-testid=stRadioOption]")
     assert row.nth(0).bounding_box()["y"] == row.nth(3).bounding_box()["y"]
 
 
@@ -200,7 +200,7 @@ def test_the_walk_goes_on_from_the_unit_to_the_finding_and_through_all_parts(vis
     page.get_by_text("Deconvolution", exact=True).click()
     followed = page.locator(".st-key-unit-followed [data-testid=caption]")
     expect(followed).to_contain_text("Deconvolution", timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Draw it").click()
+    page.get_by_role("button", name="Compute").click()
     picture_of = page.locator(".st-key-preferred-picture img")
     picture_of.wait_for(timeout=PATIENCE_MS)
     settle(page)
@@ -214,7 +214,7 @@ def test_the_walk_goes_on_from_the_unit_to_the_finding_and_through_all_parts(vis
     settle(page)
     page.get_by_role("button", name="Switch off 20 for").click()
     expect(said).to_contain_text("Without 20 units of stage 4", timeout=PATIENCE_MS)
-    page.locator(".st-key-falling .main-svg").first.wait_for(timeout=PATIENCE_MS)
+    page.locator(".st-key-curve-of-units-off .main-svg").first.wait_for(timeout=PATIENCE_MS)
     settle(page)
 
     page.get_by_text("Stage by stage", exact=True).click()

@@ -1,4 +1,4 @@
-"""The Units part of the Layers page: stages, their units in order, one unit in full, and what can be taken away."""
+"""The Units part of the Layers page: stages, their units in order, one unit in full, and the downloads."""
 
 import csv
 import io
@@ -16,8 +16,7 @@ from core.layers.small import stamps
 from core.models.classifier import load
 from core.types import Placement, Radiograph
 from dashboard import cache
-from dashboard.layers import export, network
-from dashboard.layers import unit_selection as looks
+from dashboard.layers import export, network, unit_selection
 from dashboard.layers.unit_panel import signed_bars
 from tests.dashboard.conftest import Desk
 from tests.dashboard.small_models import put
@@ -49,6 +48,11 @@ def told(desk: Desk, key: str) -> dict[str, Any]:
     return data
 
 
+def stage(desk: Desk) -> str:
+    """The stage that is marked in the network."""
+    return str(desk.app.main.radio[0].value)
+
+
 def units(desk: Desk) -> list[int]:
     return [unit["channel"] for unit in told(desk, "units of the stage")["units"]]
 
@@ -64,18 +68,18 @@ def test_the_page_opens_with_the_last_stage_and_its_units_by_relevance_for_the_f
         last = net.last_stage
     found = activations(classifier, film(layers), last, findings=["covid"])
 
-    assert told(layers, "map of the network")["chosen"] == last
-    assert units(layers) == ranked(found, "relevance", finding="covid").tolist()[: looks.SHEET]
+    assert stage(layers) == last
+    assert units(layers) == ranked(found, "relevance", finding="covid").tolist()[: unit_selection.PAGE]
     assert f"Unit {units(layers)[0]}<" in layers.html
     assert not layers.errors
 
 
 def test_another_stage_begins_with_its_own_first_unit(layers: Desk) -> None:
     layers.session.layers.channel = 5
-    looks.keep_stage(layers.session, "stage 1")
+    unit_selection.keep_stage(layers.session, "stage 1")
     layers.run()
 
-    assert told(layers, "map of the network")["chosen"] == "stage 1"
+    assert stage(layers) == "stage 1"
     assert told(layers, "units of the stage")["label"] == "Units of stage 1"
     assert told(layers, "units of the stage")["chosen"] == units(layers)[0]
 
@@ -84,14 +88,14 @@ def test_units_are_ordered_searched_and_paged(layers: Desk) -> None:
     layers.choose("Order", "index")
     assert units(layers) == list(range(24))
 
-    looks.keep_sheet(layers.session, 1)
+    unit_selection.keep_page(layers.session, 1)
     layers.run()
     assert units(layers)[0] == 24
 
     layers.app.text_input[0].set_value("3, 30-32")
     layers.run()
     assert units(layers) == [3, 30, 31, 32]
-    assert told(layers, "units of the stage")["between"] == "1–4 of 4"
+    assert "1–4 of 4" in layers.html
 
 
 def test_a_search_for_what_is_not_there_is_told_and_shows_all(layers: Desk) -> None:
@@ -99,8 +103,8 @@ def test_a_search_for_what_is_not_there_is_told_and_shows_all(layers: Desk) -> N
     layers.run()
 
     assert "&#x27;seven&#x27; is no channel" in layers.html
-    assert "All are shown" in layers.html
-    assert len(units(layers)) == looks.SHEET
+    assert "Showing all" in layers.html
+    assert len(units(layers)) == unit_selection.PAGE
 
 
 def test_a_number_that_is_searched_for_is_the_unit_that_is_looked_at(layers: Desk) -> None:
@@ -121,7 +125,7 @@ def test_the_page_of_the_grid_is_that_of_the_unit_that_a_link_asks_for(layers: D
 @pytest.mark.parametrize(
     ("stage", "channel", "sentence"),
     [
-        ("cellar", None, "small has no layer &#x27;cellar&#x27;; its stage"),
+        ("cellar", None, "small has no layer &#x27;cellar&#x27;; showing its stage"),
         ("stage 1", 4000, "stage 1 has no unit 4000; it has units 0 to"),
     ],
 )
@@ -136,10 +140,9 @@ def test_what_a_network_lacks_is_told_in_one_sentence(
 
 
 def test_the_chosen_unit_is_drawn_large_with_its_own_numbers(layers: Desk) -> None:
-    looks.keep_channel(layers.session, 11)
+    unit_selection.keep_channel(layers.session, 11)
     layers.run()
-    stage = told(layers, "map of the network")["chosen"]
-    found = activations(load("small", cache.WEIGHTS), film(layers), stage)
+    found = activations(load("small", cache.WEIGHTS), film(layers), stage(layers))
     drawn = told(layers, "chosen unit")["maps"][0]
 
     assert (drawn["width"], drawn["height"]) == found.maps.shape[:0:-1]
@@ -150,15 +153,15 @@ def test_the_chosen_unit_is_drawn_large_with_its_own_numbers(layers: Desk) -> No
 
 
 def test_a_unit_is_switched_off_and_on_again(layers: Desk) -> None:
-    looks.keep_stage(layers.session, "stage 1")
-    looks.keep_channel(layers.session, 2)
-    layers.run().toggle("Switch it off")
+    unit_selection.keep_stage(layers.session, "stage 1")
+    unit_selection.keep_channel(layers.session, 2)
+    layers.run().toggle("Switch off")
 
     assert layers.session.layers.off == (("stage 1", 2),)
     marked = {unit["channel"]: unit["off"] for unit in told(layers, "units of the stage")["units"]}
     assert [channel for channel, off in marked.items() if off] == [2] * (2 in marked)
 
-    assert layers.toggle("Switch it off").session.layers.off == ()
+    assert layers.toggle("Switch off").session.layers.off == ()
 
 
 def test_the_common_scale_is_that_of_the_strongest_unit(layers: Desk) -> None:
@@ -173,49 +176,60 @@ def test_the_common_scale_is_that_of_the_strongest_unit(layers: Desk) -> None:
 def test_a_stage_of_one_cell_says_so_and_the_others_have_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, {"small": 3}, size=16)
     desk = opened(tmp_path, monkeypatch)
-    assert told(desk, "map of the network")["chosen"] == "stage 3"
-    assert len(units(desk)) == looks.SHEET
+    assert stage(desk) == "stage 3"
+    assert len(units(desk)) == unit_selection.PAGE
     assert not desk.errors
 
-    looks.keep_stage(desk.session, "stage 4")
+    unit_selection.keep_stage(desk.session, "stage 4")
     desk.run()
     assert desk.errors == [
         "stage 4 of small gives 1 × 1 maps, which have no place on the film. Choose an earlier layer."
     ]
-    assert told(desk, "map of the network")["chosen"] == "stage 4"
+    assert stage(desk) == "stage 4"
 
 
-def test_the_network_map_says_what_each_stage_gives_and_what_a_cell_sees(layers: Desk) -> None:
-    data = told(layers, "map of the network")
-    first = data["stages"][0]
+def test_the_network_lists_output_receptive_field_and_parameters_of_each_stage_and_its_layers(layers: Desk) -> None:
+    plan = cache.plan(cache.card("small")).result()
+    captions = layers.app.main.radio[0].proto.captions
 
-    assert first["shape"] == f"{first['size'][0]} units, {first['size'][1]} × {first['size'][2]}"
-    assert first["sees"].startswith("a cell sees ")
-    assert first["layers"][0][2].startswith("convolution")
-    assert data["head"]["shape"] == "3 findings"
+    for caption, each in zip(captions, plan.stages, strict=True):
+        assert caption.startswith(f"{each.shape[0]} units, {each.shape[1]} × {each.shape[2]}  \na cell sees ")
+        assert caption.endswith(f"{network.count(each.parameters)} parameters")
+    assert "Head: 3 findings" in layers.html
+
+    layers.app.session_state["layers of the network"] = True
+    layers.run()
+    table = layers.app.main.dataframe[0].value
+    assert list(table["Layer"]) == [layer.name for each in (*plan.stages, plan.head) for layer in each.layers]
+    assert table["Kind"][0].startswith("convolution")
+    assert dict(zip(table["Layer"], table["Maps"], strict=True))["head.linear"] is not True
 
 
 def test_a_layer_within_a_stage_has_units_but_cannot_be_switched_off(layers: Desk) -> None:
-    looks.keep_stage(layers.session, "features.norm2")
+    unit_selection.keep_stage(layers.session, "features.norm2")
     layers.run()
     found = activations(load("small", cache.WEIGHTS), film(layers), "features.norm2")
 
-    assert told(layers, "map of the network")["chosen"] == "features.norm2"
-    assert len(units(layers)) == looks.SHEET
+    assert stage(layers) == "stage 2"
+    assert "Layer: features.norm2" in layers.html
+    assert len(units(layers)) == unit_selection.PAGE
     assert told(layers, "units of the stage")["signed"] == found.signed
-    assert "Switch it off" not in [each.label for each in layers.app.toggle]
+    assert "Switch off" not in [each.label for each in layers.app.toggle]
     assert "This layer lies within a stage" in layers.html
     assert not layers.errors
+    assert layers.press("Units of stage 2").session.layers.stage == "stage 2"
 
 
-def test_what_a_cell_sees_is_in_millimetres_where_the_film_says_its_spacing() -> None:
+def test_what_a_cell_sees_is_in_millimetres_where_the_film_has_a_spacing() -> None:
     field = Field(Span(0, 2, 10), Span(0, 2, 20))
     box = Placement(0, 0, 200, 400)  # the square of 100 px covers 200 × 400 px of film
 
-    assert network.seen(field, 100, box, None) == "a cell sees 10 × 20 px"
-    assert network.seen(field, 100, box, (0.5, 0.25)) == "a cell sees 10 × 20 px · 20 × 10 mm"
-    assert network.seen(Field(Span(0, 2, 100), Span(0, 2, 120)), 100, box, None) == "a cell sees the whole film"
-    assert network.seen(None, 100, box, None) == "what a cell sees cannot be told"
+    assert network.receptive_field(field, 100, box, None) == "a cell sees 10 × 20 px"
+    assert network.receptive_field(field, 100, box, (0.5, 0.25)) == "a cell sees 10 × 20 px · 20 × 10 mm"
+    assert (
+        network.receptive_field(Field(Span(0, 2, 100), Span(0, 2, 120)), 100, box, None) == "a cell sees the whole film"
+    )
+    assert network.receptive_field(None, 100, box, None) == "receptive field unknown"
 
 
 def test_parameters_are_counted_in_three_digits() -> None:
@@ -241,13 +255,13 @@ def test_small_maps_are_levels_of_each_units_own_scale(layers: Desk) -> None:
     assert fewer.shape == (1, 8, 8)
 
 
-def test_maps_table_and_sheet_can_be_taken_away(layers: Desk) -> None:
+def test_maps_table_and_sheet_can_be_downloaded(layers: Desk) -> None:
     assert [each.label for each in layers.app.main.download_button][:3] == ["Maps", "Table", "Sheet"]
 
     classifier = load("small", cache.WEIGHTS)
     card, radiograph = cache.card("small"), film(layers)
     found = activations(classifier, radiograph, "stage 1", findings=["covid"])
-    look = looks.UnitSelection(
+    look = unit_selection.UnitSelection(
         radiograph, card, "covid", found, "mean", found.means, np.arange(1, len(found.maps) + 1), (3, 1), 0, 3
     )
     cleaning = layers.session.cleaning(radiograph.key)

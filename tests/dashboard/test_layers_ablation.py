@@ -66,8 +66,8 @@ def _told(desk: Desk) -> str:
 
 
 def test_with_all_units_on_it_says_so_and_offers_the_ways(page: Desk) -> None:
-    assert "With all units on" in _told(page)
-    assert "All that lies outside the lungs: is the answer made of lung" in page.html
+    assert "All units on" in _told(page)
+    assert "Everything outside the lungs: does the prediction rest on the lungs" in page.html
     assert page.component("pane With all units")
     assert not page.component("pane Without them")
     assert _off(page) == []
@@ -82,7 +82,7 @@ def test_the_top_units_go_and_the_answer_and_the_map_with_them(page: Desk, one: 
     assert set(page.session.layers.off) == set(expected)
     assert _told(page).startswith('" role="status"><span>Without 20 units of stage 4, covid ')
     assert "set to zero" in _told(page)
-    for pane in ("With all units", "Without them", "What they had added"):
+    for pane in ("With all units", "Without them", "Difference (with − without)"):
         assert page.component(f"pane {pane}")
     assert "points</span>" in page.html
     assert not page.errors
@@ -96,9 +96,9 @@ def test_typed_units_come_to_those_that_are_off_and_each_can_be_taken_back(page:
     next(each for each in page.app.multiselect).set_value(["stage 4 · 3", "stage 4 · 7"])
     page.run()
     assert _left(page) == [(STAGE, 3), (STAGE, 7)]
-    page.press("Switch all on again")
+    page.press("Switch all on")
     assert _left(page) == []
-    assert "With all units on" in _told(page)
+    assert "All units on" in _told(page)
 
 
 @pytest.mark.parametrize(
@@ -132,12 +132,12 @@ def test_what_was_wrong_at_one_stage_is_not_switched_off_at_another(page: Desk) 
 
 
 def test_all_outside_the_lungs_is_off_at_the_stage(page: Desk) -> None:
-    page.choose("Stage", "stage 2").toggle("All outside the lungs")
+    page.choose("Stage", "stage 2").toggle("Everything outside the lungs")
 
     assert list(page.session.layers.outside) == ["stage 2"]
     assert _off(page) == ["stage 2 · outside the lungs"]
     assert "Without what lies outside the lungs at stage 2, " in _told(page)
-    page.toggle("All outside the lungs")
+    page.toggle("Everything outside the lungs")
     assert list(page.session.layers.outside) == []
 
 
@@ -148,16 +148,16 @@ def test_a_film_without_lungs_is_told_and_can_be_switched_on_again(page: Desk) -
 
     file = io.BytesIO()
     Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (200, 1))).save(file, "PNG")
-    page.drop(("even.png", file.getvalue())).toggle("All outside the lungs")
+    page.drop(("even.png", file.getvalue())).toggle("Everything outside the lungs")
 
     assert any("No lungs found" in error for error in page.errors)
-    page.press("Switch all on again")
+    page.press("Switch all on")
     assert not page.errors
 
 
 def test_the_mean_of_the_film_stands_in_where_there_is_no_atlas(page: Desk) -> None:
     _type(page, "3")
-    choice: Any = next(each for each in page.app.get("button_group") if getattr(each, "label", "") == "In their place")
+    choice: Any = next(each for each in page.app.get("button_group") if getattr(each, "label", "") == "Replaced by")
     choice.set_value("mean")
     page.run()
 
@@ -170,7 +170,7 @@ def test_units_of_another_network_are_told_and_can_be_switched_on_again(page: De
     page.run()
 
     assert any("named 'stage 9'" in error for error in page.errors)
-    page.press("Switch all on again")
+    page.press("Switch all on")
     assert not page.errors
 
 
@@ -179,7 +179,7 @@ def test_the_curve_says_what_so_many_units_cost_and_its_slider_switches_them_off
     film = next(iter(page.session.radiographs.values()))
     found = removal.curves(load("small", one), film, "covid", stage=STAGE)
 
-    assert "How fast covid falls" in page.html
+    assert "Fall of covid" in page.html
     assert "most relevant first" in page.html
     count = int(found[0].counts[4])
     page.app.select_slider[0].set_value(count)
@@ -196,7 +196,7 @@ def test_the_slider_of_the_curve_and_the_field_above_the_films_say_the_same(page
     assert page.app.select_slider[0].value == 21
     assert "Switch off these 21" in [each.label for each in page.app.button]
     near = min(tried, key=lambda count: abs(count - 21))
-    assert f"With {near} off the logit changes by" in page.html  # what was measured, not what lies between
+    assert f"With {near} off, the logit changes by" in page.html  # what was measured, not what lies between
 
     page.app.select_slider[0].set_value(tried[5])
     page.run()
@@ -217,7 +217,7 @@ def test_at_inner_stages_the_curve_waits_until_it_is_asked_for(page: Desk) -> No
     assert "The rest of the network runs" in page.html
     page.press("Draw the curve")
 
-    assert "off the logit changes by" in page.html
+    assert "off, the logit changes by" in page.html
     assert not page.errors
 
 
@@ -241,14 +241,14 @@ def test_a_request_that_is_cancelled_goes_back_to_what_was_off(page: Desk) -> No
 
         patched.setattr(ablation_controls, "session", lambda: page.session)
         page.session.layers.off = ((STAGE, 3), (STAGE, 4))
-        ablation_controls.back()
+        ablation_controls.restore()
         assert _left(page) == [(STAGE, 3)]
-        ablation_controls.back()  # just that cannot be had: all on
+        ablation_controls.restore()  # the same again: all on
         assert _left(page) == []
 
 
 def test_a_method_without_a_rule_for_it_leaves_the_figures_and_says_why(page: Desk) -> None:
-    page.method("lrp").toggle("All outside the lungs")
+    page.method("lrp").toggle("Everything outside the lungs")
 
     assert "Without what lies outside the lungs at stage 4, " in _told(page)
     panes = [str(each.proto) for each in page.app.get("bidi_component") if "pane Without them" in str(each.proto)]
@@ -264,7 +264,7 @@ def test_a_layer_within_a_stage_cannot_be_without_units_so_its_stage_is_looked_a
     page.run()
 
     assert not page.errors
-    assert f"this is stage 2, which holds {inner}." in page.html
+    assert f"{inner} is a layer of stage 2." in page.html
     assert page.menu("Stage").value == "stage 2"
 
 
@@ -276,7 +276,7 @@ def test_what_is_off_belongs_to_its_network(page: Desk) -> None:
     page.run()
 
     assert (here.off, here.outside, here.removing.before[0]) == ((), (), ())
-    assert "With all units on" in _told(page)
+    assert "All units on" in _told(page)
 
 
 def test_what_its_time_limit_ended_is_told_once_and_not_asked_again(

@@ -87,7 +87,7 @@ def test_the_number_of_parts_and_the_stage_are_kept(page: Desk) -> None:
 
     assert page.html.count('class="lb-part') == 3
     assert (page.session.layers.concepts.count, page.session.layers.stage) == (3, "stage 2")
-    assert "what stage 2 sees" in page.html
+    assert "regions that stage 2 represents alike" in page.html
 
 
 def test_a_part_that_is_no_longer_there_gives_way_to_all(page: Desk) -> None:
@@ -119,7 +119,7 @@ def test_examples_of_ones_own_are_a_concept(page: Desk, films: Path) -> None:
     _over(page, films)
 
     assert page.html.count('class="lb-verdict') == 1
-    assert "not known" in page.html  # nobody drew it in, so nobody knows what it really does
+    assert "unknown" in page.html  # it was not drawn in, so its effect is not measured
 
 
 def test_too_few_films_are_told_in_one_sentence(page: Desk, films: Path) -> None:
@@ -133,7 +133,7 @@ def test_few_films_on_the_desk_cannot_be_tested(page: Desk) -> None:
     page.session.layers.concepts.source = "desk"
     page.run()
 
-    assert "The test takes 20 films or more." in page.html
+    assert "The test needs 20 films or more." in page.html
     assert next(each for each in page.app.button if each.label == "Test the concepts").disabled
 
 
@@ -151,4 +151,4 @@ def test_who_sits_elsewhere_cannot_name_a_path(page: Desk, films: Path, monkeypa
     page.run()
 
     assert "Path on this machine" not in [each.label for each in page.app.text_input]
-    assert "Phantoms are nobody" in page.html
+    assert "Phantoms are synthetic" in page.html

@@ -44,7 +44,7 @@ def page(one: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 def _over(desk: Desk, path: Path) -> Desk:
     desk.session.layers.probing.on_path = True
     desk.session.layers.probing.path = str(path)
-    return desk.run().press("Ask the probes")
+    return desk.run().press("Train the probes")
 
 
 def test_every_stage_has_two_maps_and_its_figures_at_once(page: Desk, one: Path) -> None:
@@ -64,7 +64,7 @@ def test_every_stage_has_two_maps_and_its_figures_at_once(page: Desk, one: Path)
         assert page.component(f"pane relevance {stage}")
     assert page.html.count("80 % on") >= 4
     assert page.html.count("by LRP on") == 4
-    assert "LRP deals the whole score out again" in page.html
+    assert "LRP distributes the whole score anew" in page.html
     assert "How early is the decision made" in page.html
     assert "All figures" not in [each.label for each in page.app.expander]
     assert not page.errors
@@ -81,8 +81,8 @@ def test_probes_of_a_table_say_how_early_it_is_decided(page: Desk, table: Path) 
 
     assert "20 films of 10 patients" in page.html
     assert "agrees with the network" in page.html
-    assert "always the commonest" in page.html
-    assert "What they say of this film" in page.html
+    assert "always the most common" in page.html
+    assert "Predictions for this film" in page.html
     assert "On this film" in page.html
     assert "need not be disease" in page.html
     assert not page.errors
@@ -97,10 +97,10 @@ def test_what_is_changed_is_asked_for_anew(page: Desk, table: Path) -> None:
 
 
 def test_phantoms_are_asked_without_any_data_and_told_to_be_easy(page: Desk) -> None:
-    page.number("Phantoms, every other with an opacity", 10).press("Ask the probes")
+    page.number("Phantoms, half with an opacity", 10).press("Train the probes")
 
     assert "drawn phantoms, which are easy" in page.html
-    assert "cannot be asked about a real film" in page.html
+    assert "are not valid for a real film" in page.html
     assert not page.errors
 
 
@@ -119,4 +119,4 @@ def test_who_does_not_sit_at_the_machine_is_offered_phantoms_alone(
     page.run()
 
     assert "Table on this machine" not in [each.label for each in page.app.text_input]
-    assert "Phantoms, every other with an opacity" in [each.label for each in page.app.number_input]
+    assert "Phantoms, half with an opacity" in [each.label for each in page.app.number_input]

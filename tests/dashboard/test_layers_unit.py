@@ -59,7 +59,7 @@ def test_a_unit_is_told_by_the_atlas_and_the_page_says_of_which_films(layers: De
     film = layers.session.radiographs[str(layers.session.film_key)]
     greatest = float(activations(classifier, film, STAGE).maps[5].max())
 
-    assert "Over 12 drawn phantoms: no patient&#x27;s film, and no radiograph." in layers.html
+    assert "From 12 drawn phantoms, not radiographs" in layers.html
     share = unit.share(greatest)
     expected = (
         "more than on any"
@@ -85,7 +85,7 @@ def test_a_click_on_a_near_unit_goes_there(layers: Desk, shipped: Path) -> None:
 
 
 def test_the_unit_is_followed_back_in_three_ways(layers: Desk) -> None:
-    found = next(each for each in layers.app.segmented_control if each.label == "Followed back by")
+    found = next(each for each in layers.app.segmented_control if each.label == "Method")
     assert list(found.options) == ["Guided backprop", "Deconvolution", "Gradient"]
     for kind, title in (("deconvolution", "Deconvolution"), ("neuron-gradient", "Gradient")):
         layers.session.layers.unit.kind = kind  # type: ignore[assignment]
@@ -101,16 +101,16 @@ def test_a_preferred_picture_is_drawn_where_it_is_asked_for(layers: Desk, monkey
     monkeypatch.setitem(STEPS, "free", 4)
     layers.session.layers.unit.prior = "free"
     layers.run()
-    assert "Its answer to this" not in layers.html
+    assert ">Activation<" not in layers.html
 
-    layers.press("Draw it")
+    layers.press("Compute")
     for _ in range(100):
-        if "Its answer to this" in layers.html:
+        if ">Activation<" in layers.html:
             break
         time.sleep(0.1)
         layers.run()
 
-    assert "Its answer to this" in layers.html
+    assert ">Activation<" in layers.html
     assert "4 steps, from noise" in layers.html
     assert not layers.errors
 
@@ -121,13 +121,13 @@ def test_a_picture_that_is_no_longer_wanted_can_be_asked_for_again(
     monkeypatch.setattr(progress, "following", lambda asked, name, withdraw: None)  # the run would wait for it
     monkeypatch.setitem(STEPS, "free", 2000)
     layers.session.layers.unit.prior, layers.session.layers.channel = "free", 6  # nobody has asked for it yet
-    layers.run().press("Draw it")
+    layers.run().press("Compute")
     assert layers.session.layers.unit.wanted
 
     layers.press("Cancel")
 
     assert not layers.session.layers.unit.wanted
-    assert "Draw it" in [each.label for each in layers.app.button]
+    assert "Compute" in [each.label for each in layers.app.button]
 
 
 def _folder(place: Path, film: Radiograph, count: int = 12) -> Path:
@@ -151,21 +151,21 @@ def test_an_atlas_of_ones_own_films_is_built_and_used_at_once(
     layers: Desk, shipped: Path, phantom: Radiograph, tmp_path: Path
 ) -> None:
     card = load("small", shipped).checkpoint
-    layers.press("Use films of your own")
+    layers.press("Use your own films")
     assert TITLE in layers.html
     layers.session.layers.atlas.path = str(_folder(tmp_path / "films", phantom))
 
     _settled(layers.run().press("Build the atlas"))
 
-    assert layers.session.layers.atlas.told == "Done: 12 films. The units are now told by them."
+    assert layers.session.layers.atlas.message == "Done: 12 films. This atlas is now in use."
     found = shelf.find(card, shipped)
     assert found is not None
     assert (found.films, found.told["drawn"], found.folder.parents[1].name) == (12, False, "atlases")
     assert len(list((found.folder / "pictures").iterdir())) > 3
-    assert "Over 12 films of your own (films)." in layers.html
+    assert "From 12 films of your own (films)." in layers.html
     layers.session.layers.part = "units"
     layers.run()
-    assert "Over 12 films of your own (films)." in layers.html
+    assert "From 12 films of your own (films)." in layers.html
     assert not layers.errors
 
 
@@ -173,24 +173,24 @@ def test_which_of_several_atlases_tells_the_units_can_be_chosen(
     layers: Desk, shipped: Path, phantom: Radiograph, tmp_path: Path
 ) -> None:
     layers.session.layers.part = "atlas"
-    assert "The units are told by" not in layers.run().labels()
+    assert "Atlas in use" not in layers.run().labels()
     for name, count in (("first", 12), ("second", 8)):
         layers.session.layers.atlas.path = str(_folder(tmp_path / name, phantom, count))
         _settled(layers.run().press("Build the atlas"))
-    menu = layers.menu("The units are told by")
-    assert [each.split(":")[0] for each in menu.options] == ["second", "first", "12 drawn phantoms, of Lightbox"]
-    assert "Over 8 films of your own (second)." in layers.html
+    menu = layers.menu("Atlas in use")
+    assert [each.split(":")[0] for each in menu.options] == ["second", "first", "12 drawn phantoms, shipped with Lightbox"]
+    assert "From 8 films of your own (second)." in layers.html
 
     _, first, drawn = cache.atlas_folders(load("small", shipped).checkpoint)
-    layers.choose("The units are told by", first)
-    assert "Over 12 films of your own (first)." in layers.html
-    layers.choose("The units are told by", drawn)
+    layers.choose("Atlas in use", first)
+    assert "From 12 films of your own (first)." in layers.html
+    layers.choose("Atlas in use", drawn)
     layers.session.layers.part = "units"
-    assert "Over 12 drawn phantoms" in layers.run().html
+    assert "From 12 drawn phantoms" in layers.run().html
 
     layers.session.layers.part = "atlas"
     _settled(layers.run().press("Build the atlas"))  # of the second folder, once more: it tells them from then on
-    assert "Over 8 films of your own (second)." in layers.html
+    assert "From 8 films of your own (second)." in layers.html
     assert not layers.errors
 
 
@@ -204,11 +204,11 @@ def test_of_several_atlases_a_broken_one_can_be_left(
     layers.session.layers.part = "atlas"
     layers.run()
     assert [error for error in layers.errors if "is no atlas of Lightbox, or was cut short" in error]
-    assert layers.menu("The units are told by").options[0] == "broken, which cannot be read"
+    assert layers.menu("Atlas in use").options[0] == "broken, which cannot be read"
 
-    layers.choose("The units are told by", cache.atlas_folders(card)[1])
+    layers.choose("Atlas in use", cache.atlas_folders(card)[1])
 
-    assert "Over 12 drawn phantoms" in layers.html
+    assert "From 12 drawn phantoms" in layers.html
     assert not layers.errors
 
 
@@ -241,7 +241,7 @@ def test_an_atlas_that_was_stopped_goes_on_where_it_was(
     layers.session.layers.part, layers.session.layers.atlas.path = "atlas", str(folder)
     _settled(layers.run().press("Build the atlas"))
 
-    assert layers.session.layers.atlas.told.startswith("Done: 20 films")
+    assert layers.session.layers.atlas.message.startswith("Done: 20 films")
     assert len(list(shelf.own(card).iterdir())) == 1
 
 
@@ -262,5 +262,5 @@ def test_from_another_machine_no_folder_can_be_named(layers: Desk, monkeypatch: 
     layers.session.layers.part = "atlas"
     layers.run()
 
-    assert "A folder can only be named by who sits at the machine" in layers.html
+    assert "Only possible on the machine that Lightbox runs on" in layers.html
     assert "Build the atlas" not in [each.label for each in layers.app.button]
