@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from core.errors import BadSetting
+from core.image import arrangement
 from core.image.prepare import enlarge
 from core.lettering import GROUND, INK, QUIET, colour_bar, paragraphs
 from core.types import FUSED, Explanation, Heat, Placement, Radiograph
@@ -150,8 +151,8 @@ def caption(explanation: Explanation) -> str:
     """
     height, width = explanation.heat.shape
     box = explanation.placement
-    turned = explanation.placement.turn % 2 == 1
-    across, down = (box.y1 - box.y0, box.x1 - box.x0) if turned else (box.x1 - box.x0, box.y1 - box.y0)
+    wide, tall = abs(box.x1 - box.x0), box.y1 - box.y0
+    across, down = (tall, wide) if box.turn % 2 else (wide, tall)
     size = f"{height} × {width}" + (", enlarged" if width < across and height < down else "")
     if explanation.regions:
         size = f"{explanation.regions} regions"
@@ -163,7 +164,16 @@ def caption(explanation: Explanation) -> str:
     set_by_hand = [setting_words(name, value) for name, value in explanation.changed.items() if name != "signed"]
     name = explanation.title or explanation.method
     half = "in bfloat16" if explanation.bfloat16 else ""
-    parts = [explanation.finding.replace("_", " "), name, where, side, *set_by_hand, half, size]
+    parts = [
+        explanation.finding.replace("_", " "),
+        name,
+        where,
+        side,
+        *set_by_hand,
+        half,
+        size,
+        arrangement.words(explanation.cleaning),
+    ]
     return " · ".join(part for part in parts if part)
 
 
@@ -208,11 +218,14 @@ def overlay(
 ) -> Rgb:
     """The heat over the radiograph at the film's own resolution, and below it a legend.
 
+    The film is mirrored, turned, inverted and windowed as it was for the network.
+
     opacity:   0 to 1, where the heat is strongest.
     colours:   one of `palettes`; None for the default.
     threshold: share of the scale, 0 to 1, below which nothing is drawn.
     scale:     the value, in the map's unit, at the end of the colour map; None for `end`.
-    Returns:   (H', W', 3) uint8; exactly (H, W, 3) without the legend, at least 480 px wide with it.
+    Returns:   (H', W', 3) uint8; without the legend exactly (H, W, 3), or (W, H, 3) where the film is turned; with it
+               at least 480 px wide.
     Raises:    ValueError if the map is not of this radiograph; BadSetting if the colours do not fit the map.
     """
     if explanation.radiograph != radiograph.key:
@@ -220,7 +233,9 @@ def overlay(
     colours = palette(colours, signed=explanation.signed)
     missing = absence(explanation)
     scale = scale or end(explanation)
-    grey = display(radiograph)
+    grey = display(arrangement.through(radiograph, explanation.cleaning.window))
+    if explanation.cleaning.invert:
+        grey = 255 - grey
     if missing:
         picture = np.repeat(grey[:, :, None], 3, axis=2)
     else:
@@ -231,6 +246,7 @@ def overlay(
             band = slice(top, top + _BAND)
             level = levels(heat[band], signed=explanation.signed, scale=scale)
             np.take(blend, level.astype(np.intp) * 256 + grey[band], axis=0, out=picture[band])
+    picture = arrangement.turned(picture, explanation.cleaning)
     if not legend:
         return picture
     bar = None if missing else (scale, colours, threshold)

@@ -202,11 +202,15 @@ class Input:
 class Cleaning:
     """What is done to a film before the network reads it, beside the card's own preprocessing.
 
-    Each is a switch that people see; the film on screen stays as it is.
+    Window, mirror, turn and inversion change what is on screen, too (core.image.arrangement); the stored pixels stay.
     crop_borders: cut flat black or white margins away.
+    mirror:       mirrored left to right, for films stored so; before any turn.
     turn:         quarter turns counter-clockwise, 0 to 3, for films stored lying or upside-down.
     invert:       grey scale turned over, for films stored with bone dark.
+    window:       "" for the film's own black and white, or what `core.image.arrangement.through` reads.
     denoise:      at the network's input size: "none", "gaussian" (sigma 1 px) or "median" (3 x 3 px).
+    anyway:       the answer is wanted although the film checks say that it cannot mean anything. It changes no pixel;
+                  it stands here so that it goes into every link and export.
     clahe:        contrast-limited adaptive histogram equalisation, 8 x 8 tiles, clip limit 2.
     """
 
@@ -215,14 +219,18 @@ class Cleaning:
     invert: bool = False
     denoise: Literal["none", "gaussian", "median"] = "none"
     clahe: bool = False
+    mirror: bool = False
+    window: str = ""
+    anyway: bool = False
 
 
 @dataclass(frozen=True)
 class Placement:
     """Where the network's square input lies on the radiograph.
 
-    x0, y0, x1, y1: edges in radiograph pixels (pixel i spans i to i+1); beyond the film where it was padded.
-    turn: quarter turns counter-clockwise that were applied after cutting the box out.
+    x0, y0, x1, y1: edges in radiograph pixels (pixel i spans i to i+1); beyond the film where it was padded. The first
+          column of the square lies at x0, the last at x1: x0 is the larger where the film was mirrored.
+    turn: quarter turns counter-clockwise that were applied after cutting the box out (and mirroring it).
     """
 
     x0: float

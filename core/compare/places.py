@@ -12,6 +12,7 @@ from core import lungs as lung_network
 from core.compare.grid import Grid, one_film, placed, whole
 from core.errors import NoLungs
 from core.explain.regions import zones
+from core.image.arrangement import turned
 from core.image.look import Look
 from core.image.marks import Mark, marks
 from core.image.prepare import film_box
@@ -96,9 +97,12 @@ def places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> Places:
     except NoLungs as error:
         names, labels = _named(_thirds(canvas.rows, canvas.columns))
         return Places(radiograph, names, labels, np.zeros(len(names), bool), str(error))
-    upright = np.rot90(placed(outline, lies, canvas) > 0.5, cleaning.turn)
-    hung = slice(None, None, -1 if _mirrored(radiograph, cleaning.turn) else 1)  # as frontal films are
-    layers = {name: np.rot90(mask[:, hung], -cleaning.turn) for name, mask in _anatomy(upright[:, hung]).items()}
+    upright = turned(placed(outline, lies, canvas) > 0.5, cleaning)
+    hung = slice(None, None, -1 if _mirrored(radiograph, cleaning) else 1)  # as frontal films are
+    back = slice(None, None, -1 if cleaning.mirror else 1)
+    layers = {
+        name: np.rot90(mask[:, hung], -cleaning.turn)[:, back] for name, mask in _anatomy(upright[:, hung]).items()
+    }
     box = film_box(radiograph) if cleaning.crop_borders else (0, 0, *radiograph.pixels.shape[::-1])
     edges = _edges(canvas.rows, canvas.columns, [edge / canvas.pitch[0] for edge in box])
     inside = {name: mask for name, mask in layers.items() if not outside(name)}
@@ -136,14 +140,14 @@ def outside(name: str) -> bool:
     return name.endswith(_BEYOND)
 
 
-def _mirrored(radiograph: Radiograph, turn: int) -> bool:
-    """Whether the file says that the patient's right is on the right of the film, once it is upright.
-
-    turn: quarters counter-clockwise that make it so.
-    """
+def _mirrored(radiograph: Radiograph, cleaning: Cleaning) -> bool:
+    """Whether the file says that the patient's right is on the right of the film, as it was mirrored and turned."""
     if radiograph.orientation is None:
         return False
-    return radiograph.orientation[turn % 2] == ("R", "R", "L", "L")[turn % 4]
+    turn = (-cleaning.turn if cleaning.mirror else cleaning.turn) % 4  # a mirror makes the turn run backwards
+    stored = radiograph.orientation[turn % 2] == ("R", "R", "L", "L")[turn]
+    known = radiograph.orientation[turn % 2] in "RL"
+    return (stored != cleaning.mirror) if known else False
 
 
 def _is_lung(name: str) -> bool:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from core.image.arrangement import through, turned
 from core.types import Cleaning, Heat, Input, Pixels, Placement, Radiograph
 
 _RESAMPLING = {
@@ -48,15 +49,17 @@ class Prepared:
 def prepare(radiograph: Radiograph, input: Input, cleaning: Cleaning | None = None) -> Prepared:
     """The network's input, made the same way in training, evaluation, command line and dashboard.
 
-    Order: cut margins away, windowed grey 0..1, fit to a square, turn, invert, denoise, CLAHE, normalise.
+    Order: cut margins away, windowed grey 0..1, fit to a square, mirror, turn, invert, denoise, CLAHE, normalise.
+    Raises: BadSetting for a window that the film does not have.
     """
     cleaning = cleaning or Cleaning()
+    radiograph = through(radiograph, cleaning.window)
     box = film_box(radiograph) if cleaning.crop_borders else (0, 0, *radiograph.pixels.shape[::-1])
     x0, y0, x1, y1 = box
     grey = windowed(radiograph.pixels[y0:y1, x0:x1], radiograph.black, radiograph.white)
     square, inner = _fitted(grey, input)
-    if cleaning.turn % 4:
-        square = np.rot90(square, cleaning.turn % 4)
+    square = turned(square, cleaning)
+    left, right = (inner[2], inner[0]) if cleaning.mirror else (inner[0], inner[2])
     if cleaning.invert:
         square = 1 - square
     square = _cleaned(np.array(square), cleaning)
@@ -69,7 +72,7 @@ def prepare(radiograph: Radiograph, input: Input, cleaning: Cleaning | None = No
     image = ((values.expand(input.channels, -1, -1) - means) / stds).contiguous()
     return Prepared(
         image=image,
-        placement=Placement(x0 + inner[0], y0 + inner[1], x0 + inner[2], y0 + inner[3], cleaning.turn % 4),
+        placement=Placement(x0 + left, y0 + inner[1], x0 + right, y0 + inner[3], cleaning.turn % 4),
         black=((input.low - means) / stds).expand(input.channels, 1, 1),
         white=((input.high - means) / stds).expand(input.channels, 1, 1),
     )
@@ -108,14 +111,20 @@ def enlarge(heat: Heat, placement: Placement, shape: tuple[int, int]) -> Heat:
     shape:   (H, W) of the radiograph.
     Returns: (H, W) float32, bilinear between cell centres and constant beyond them; NaN outside the placement.
     """
-    upright = np.rot90(heat, -placement.turn)
-    across, inside_x = _weights(placement.x0, placement.x1, upright.shape[1], shape[1])
-    down, inside_y = _weights(placement.y0, placement.y1, upright.shape[0], shape[0])
-    rows = _mixed(upright, down)
+    stored = np.rot90(heat, -placement.turn)
+    across, inside_x = _weights(placement.x0, placement.x1, stored.shape[1], shape[1])
+    down, inside_y = _weights(placement.y0, placement.y1, stored.shape[0], shape[0])
+    rows = _mixed(stored, down)
     placed = np.ascontiguousarray(_mixed(rows.T, across).T)
     placed[~inside_y] = np.nan
     placed[:, ~inside_x] = np.nan
     return placed
+
+
+def upright(heat: Heat, placement: Placement) -> Heat:
+    """The map as it lies on the stored film: neither turned nor mirrored."""
+    stored = np.rot90(heat, -placement.turn)
+    return stored[:, ::-1] if placement.x0 > placement.x1 else stored
 
 
 def _inside(grey: Heat) -> tuple[int, int]:
@@ -175,7 +184,8 @@ def _weights(
     centres = np.arange(pixels) + 0.5
     position = ((centres - start) / (stop - start) * cells - 0.5).clip(0, cells - 1)
     before = np.minimum(position.astype(np.intp), max(cells - 2, 0))
-    return (before, (position - before).astype(np.float32)), (centres >= start) & (centres < stop)
+    low, high = min(start, stop), max(start, stop)
+    return (before, (position - before).astype(np.float32)), (centres >= low) & (centres < high)
 
 
 def _mixed(values: Heat, weights: tuple[NDArray[np.intp], Heat]) -> Heat:

@@ -28,6 +28,7 @@ class Check:
     figure:   the number that was measured, in `unit`; NaN where there is none.
     sentence: what was found, why it matters, what to do.
     mend:     the switches of `Cleaning` that would settle it, empty where none does.
+    withholds: whether no answer can mean anything before it is settled.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Check:
     unit: str
     sentence: str
     mend: Mapping[str, Any] = field(default_factory=dict)
+    withholds: bool = False
 
 
 @dataclass(frozen=True)

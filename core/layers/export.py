@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from core.explain.export import origin
+from core.image.prepare import upright
 from core.layers.activations import Activations, ranked
 from core.overlay import DRAWN, NOTICE, figure, levels, palettes, table
 from core.types import Checkpoint, Radiograph
@@ -102,7 +103,7 @@ def sheet_png(
 
 def _tile(found: Activations, channel: int, end: float) -> Image.Image:
     """The map as its own square cells, upright as the film."""
-    heat = np.rot90(found.maps[channel], -found.placement.turn)
+    heat = upright(found.maps[channel], found.placement)
     level = levels(heat, signed=found.signed, scale=end) if end > 0 else np.zeros(heat.shape, np.uint8)
     colours = table(palettes(signed=found.signed)[0])[level]
     return Image.fromarray(colours).resize((_TILE, _TILE), Image.Resampling.NEAREST)

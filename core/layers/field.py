@@ -80,12 +80,8 @@ def on_film(box: Box, placement: Placement, size: int) -> Box:
     for _ in range(placement.turn % 4):
         x0, y0, x1, y1 = size - y1, x0, size - y0, x1
     across, down = (placement.x1 - placement.x0) / size, (placement.y1 - placement.y0) / size
-    return (
-        placement.x0 + x0 * across,
-        placement.y0 + y0 * down,
-        placement.x0 + x1 * across,
-        placement.y0 + y1 * down,
-    )
+    left, right = sorted((placement.x0 + x0 * across, placement.x0 + x1 * across))
+    return left, placement.y0 + y0 * down, right, placement.y0 + y1 * down
 
 
 def millimetres(
