@@ -1,6 +1,8 @@
 """A real server and a real browser for the tests of this folder.
 
-Without a browser they are skipped, and the reason is said; where CI=true they fail instead.
+A test file uses `server`, `visit` and `settle` as they are here, and overrides the fixtures `script`, `models` and
+`drawn` where it shows another page, other models, or waits for something else. Without a browser the tests are
+skipped, with the reason; where CI=true they fail instead.
 """
 
 import os
@@ -18,11 +20,44 @@ from urllib.parse import urlencode
 import pytest
 
 from core.browser import ARGUMENTS, chromium_path, missing
+from core.models import checkpoint as checkpoints
 
 ROOT = Path(__file__).parents[2]
+APP = ROOT / "dashboard" / "app.py"
 SCREENSHOTS = ROOT / "build" / "screenshots"
 START_SECONDS = 90.0
 PATIENCE_MS = 90_000  # for whatever a test waits for: the machine may be training a network meanwhile
+QUIET_MS = 250  # without a change, until a page counts as settled
+# Runs before every page. It notes when something was last sent to the server, received from it, or changed on the
+# page, shadow roots included; `settle` reads it.
+_WATCH = """(() => {
+    const watch = (window.watch = { sent: 0, received: 0, changed: performance.now() });
+    const observer = new MutationObserver(() => (watch.changed = performance.now()));
+    const all = { subtree: true, childList: true, attributes: true, characterData: true };
+    observer.observe(document, all);
+    const attach = Element.prototype.attachShadow;
+    Element.prototype.attachShadow = function (...rest) {
+        const root = attach.apply(this, rest);
+        observer.observe(root, all);
+        return root;
+    };
+    const heard = new WeakSet();
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (...rest) {
+        watch.sent = performance.now();
+        if (!heard.has(this)) this.addEventListener("message", () => (watch.received = performance.now()));
+        heard.add(this);
+        return send.apply(this, rest);
+    };
+})();"""
+# Nothing runs or waits for an answer, fonts and films are there, and for a while nothing has changed.
+_SETTLED = """(quiet) => {
+    const { sent, received, changed } = window.watch;
+    const state = document.querySelector("[data-testid=stApp]")?.dataset.testScriptState;
+    const answered = received && received >= sent;
+    const loaded = document.fonts.status === "loaded" && !window.lightbox?.arriving.size;
+    return state === "notRunning" && answered && loaded && performance.now() - Math.max(changed, received) > quiet;
+}"""
 
 
 @contextmanager
@@ -93,6 +128,7 @@ def contexts(browser: Any) -> Iterator[Callable[..., Any]]:
         name = repr(sorted(options.items()))
         if name not in opened:
             opened[name] = browser.new_context(**options)
+            opened[name].add_init_script(_WATCH)
         return opened[name]
 
     yield context
@@ -118,6 +154,53 @@ def open_page(contexts: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     for page in pages:
         page.close()
     assert not errors, f"the page raised: {errors}"
+
+
+@pytest.fixture(scope="module")
+def script() -> Path:
+    """The Streamlit script that `server` runs."""
+    return APP
+
+
+@pytest.fixture(scope="module")
+def models() -> Path | None:
+    """The folder of the models that `server` uses; None for the shipped ones."""
+    if not checkpoints.names():
+        pytest.skip("weights/ is empty: no shipped model to look with")
+    return None
+
+
+@pytest.fixture(scope="module")
+def drawn() -> tuple[str, ...]:
+    """Selectors of what a page has when `visit` returns it."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def server(browser: Any, script: Path, models: Path | None) -> Iterator[str]:
+    """The address of the test file's own server; asks for the browser first, so that no server starts in vain."""
+    folder = {} if models is None else {"LIGHTBOX_CARDS": str(models), "LIGHTBOX_HOME": str(models / "home")}
+    with served(script, **folder) as address:
+        yield address
+
+
+@pytest.fixture
+def visit(server: str, drawn: tuple[str, ...], open_page: Callable[..., Any]) -> Callable[..., Any]:
+    """`visit(path="", width=1440, height=900, scheme="dark")`: a settled page of the server."""
+
+    def visited(path: str = "", *, width: int = 1440, height: int = 900, scheme: str = "dark", **options: Any) -> Any:
+        page = open_page(f"{server}/{path}", width=width, height=height, color_scheme=scheme, **options)
+        for selector in drawn:
+            page.locator(selector).first.wait_for(state="attached")
+        settle(page)
+        return page
+
+    return visited
+
+
+def settle(page: Any) -> None:
+    """Waits until the server has answered, its script has run, and nothing on the page changes any more."""
+    page.wait_for_function(_SETTLED, arg=QUIET_MS, timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.image.phantom import Opacity, draw
-from core.models import checkpoint as checkpoints
-from core.overlay import NOTICE
 from dashboard.views import pages
-from tests.browser.conftest import PATIENCE_MS, served
+from tests.browser.conftest import PATIENCE_MS, settle
+from tests.browser.viewer_hand import settled
 
-APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 DRAWN = "[data-testid=viewer][data-ready=heat]"
-QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
-SETTLE_MS = 1_000  # for what the browser itself still has to do: fonts, layout, the last repaint
-
-
-@pytest.fixture(scope="module")
-def server(browser: Any) -> Iterator[str]:
-    """The dashboard with the shipped model; asks for the browser first, so that no server starts in vain."""
-    if not checkpoints.names():
-        pytest.skip("weights/ is empty: no shipped model to look with")
-    with served(APP) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
@@ -39,24 +26,6 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("film") / "film.png"
     Image.fromarray(radiograph.pixels << 4).save(path)
     return path
-
-
-@pytest.fixture
-def visit(server: str, open_page: Callable[..., Any]) -> Callable[..., Any]:
-    """`visit(path="", width=1440)`: a page of the dashboard once it has nothing more to do."""
-
-    def visited(path: str = "", *, width: int = 1440, height: int = 900, scheme: str = "dark", **options: Any) -> Any:
-        page = open_page(f"{server}/{path}", width=width, height=height, color_scheme=scheme, **options)
-        settle(page)
-        return page
-
-    return visited
-
-
-def settle(page: Any) -> None:
-    page.get_by_text(NOTICE).first.wait_for(timeout=PATIENCE_MS)
-    page.wait_for_selector(QUIET, timeout=PATIENCE_MS, state="attached")
-    page.wait_for_timeout(SETTLE_MS)
 
 
 def upload(page: Any, *paths: Path) -> None:
@@ -81,7 +50,7 @@ def sets(page: Any, look: str, value: float) -> None:
     page.locator(f"input[data-look={look}]").first.evaluate(
         "(input, value) => { input.value = value; input.dispatchEvent(new Event('input', { bubbles: true })); }", value
     )
-    page.wait_for_timeout(SETTLE_MS // 2)
+    settled(page)
 
 
 def test_an_uploaded_film_is_drawn_with_its_map_and_opacity_needs_no_server(
@@ -187,7 +156,7 @@ def test_every_page_can_be_looked_at(visit: Callable[..., Any], screenshots: Pat
         page.screenshot(path=screenshots / f"{name}-{width}.png")
         tall = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight") + 120
         page.set_viewport_size({"width": width, "height": max(height, tall)})
-        page.wait_for_timeout(SETTLE_MS)
+        settle(page)
         picture = page.screenshot(path=screenshots / f"{name}-{width}-whole.png")
         assert np.asarray(Image.open(io.BytesIO(picture)).convert("L")).std() > 5
         page.set_viewport_size({"width": width, "height": height})

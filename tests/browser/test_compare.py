@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,44 +16,31 @@ from playwright.sync_api import expect
 from core.compare.board import COLUMNS
 from core.image.phantom import draw
 from dashboard.compare import presets
-from tests.browser.conftest import PATIENCE_MS, served
+from tests.browser.conftest import PATIENCE_MS, settle
 from tests.dashboard.conftest import encoded
 from tests.dashboard.small_models import put
 
-PAGE = Path(__file__).parent / "compare_page.py"
-QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
 PANE = "[data-testid=viewer]"
 FILM = f"{PANE} canvas[data-testid=film]"
 ROW_PX = 35  # of the table of films
-SETTLE_MS = 500
 
 
 @pytest.fixture(scope="module")
-def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page on two small networks; asks for the browser first, so that no server starts in vain."""
+def script() -> Path:
+    return Path(__file__).parent / "compare_page.py"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two small networks; each has heat for each finding at each stage."""
     folder = tmp_path_factory.mktemp("two")
-    put(folder, {"first": 2, "second": 5}, size=128)  # each has heat for each finding at each stage
-    with served(PAGE, LIGHTBOX_CARDS=str(folder), LIGHTBOX_HOME=str(folder / "nobody")) as address:
-        yield address
+    put(folder, {"first": 2, "second": 5}, size=128)
+    return folder
 
 
-@pytest.fixture
-def visit(server: str, open_page: Callable[..., Any]) -> Callable[..., Any]:
-    """`visit(width=1440)`: the page once all maps are there."""
-
-    def visited(*, width: int = 1440, height: int = 900) -> Any:
-        page = open_page(server, width=width, height=height)
-        page.locator(f"{PANE}[data-ready=heat]").nth(2).wait_for(timeout=PATIENCE_MS)
-        settle(page)
-        return page
-
-    return visited
-
-
-def settle(page: Any) -> None:
-    page.wait_for_timeout(SETTLE_MS)
-    page.wait_for_selector(QUIET, timeout=PATIENCE_MS, state="attached")
-    page.wait_for_timeout(SETTLE_MS)
+@pytest.fixture(scope="module")
+def drawn() -> tuple[str, ...]:
+    return (f"{PANE}[data-ready=heat] >> nth=2",)
 
 
 def pixels(page: Any) -> list[str]:
@@ -75,7 +62,7 @@ def test_linked_panes_show_the_same_pixels_after_zoom_and_a_change_of_model(visi
     page.locator(FILM).nth(1).hover()
     page.mouse.wheel(0, -600)
     page.keyboard.press("o")
-    page.wait_for_timeout(SETTLE_MS)
+    settle(page)
     bare = pixels(page)
     assert len(set(bare)) == 1
     assert bare[0] not in whole

@@ -2,15 +2,14 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from core.explain.method import by_family, methods
-from core.models import checkpoint as checkpoints
-from tests.browser.conftest import PATIENCE_MS, served
-from tests.browser.test_app import APP, open_phantom, settle
+from tests.browser.conftest import PATIENCE_MS, settle
+from tests.browser.test_app import open_phantom
 
 MENU = "[data-testid=method-menu]"
 BUSY = ".st-key-about .lb-progress"  # of the map; small maps and measures may wait, too
@@ -18,22 +17,12 @@ AT_ONCE_MS = 100
 SOON = 60.0  # s; the slow method takes minutes, so what comes within that did not wait for it
 
 
-@pytest.fixture(scope="module")
-def server(browser: Any) -> Iterator[str]:
-    """The dashboard with the shipped model, for this file alone: its requests keep the networks busy."""
-    if not checkpoints.names():
-        pytest.skip("weights/ is empty: no shipped model to look with")
-    with served(APP) as address:
-        yield address
-
-
 @pytest.fixture
-def visit(server: str, open_page: Callable[..., Any]) -> Callable[..., Any]:
-    """`visit(width=1440)`: a page of the dashboard with the phantom on it."""
+def visit_phantom(visit: Callable[..., Any]) -> Callable[..., Any]:
+    """`visit_phantom(width=1440)`: a page of the dashboard with the phantom on it."""
 
-    def visited(*, width: int = 1440, height: int = 900) -> Any:
-        page = open_page(server, width=width, height=height, color_scheme="dark")
-        settle(page)
+    def visited(**options: Any) -> Any:
+        page = visit(**options)
         open_phantom(page)
         return page
 
@@ -59,9 +48,9 @@ def cancel(page: Any) -> None:
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_menu_shows_each_family_with_sentence_and_cost_and_lies_inside_the_window(
-    visit: Callable[..., Any], width: int
+    visit_phantom: Callable[..., Any], width: int
 ) -> None:
-    page = visit(width=width, height=900 if width == 1440 else 844)
+    page = visit_phantom(width=width, height=900 if width == 1440 else 844)
     open_menu(page)
     box = page.locator(f"{MENU} .panel").bounding_box()
     assert box["x"] >= 0
@@ -77,8 +66,8 @@ def test_the_menu_shows_each_family_with_sentence_and_cost_and_lies_inside_the_w
     assert "hundreds of network passes" in page.locator(f"{MENU} .method").inner_text()
 
 
-def test_the_menu_is_used_with_keys_alone(visit: Callable[..., Any]) -> None:
-    page = visit()
+def test_the_menu_is_used_with_keys_alone(visit_phantom: Callable[..., Any]) -> None:
+    page = visit_phantom()
     page.locator(f"{MENU} .closed").focus()
     page.keyboard.press("ArrowDown")
     page.locator(f"{MENU} input").wait_for(state="visible", timeout=PATIENCE_MS)
@@ -90,9 +79,9 @@ def test_the_menu_is_used_with_keys_alone(visit: Callable[..., Any]) -> None:
 
 
 def test_a_slow_method_says_so_at_once_keeps_the_picture_and_goes_back_when_cancelled(
-    visit: Callable[..., Any],
+    visit_phantom: Callable[..., Any],
 ) -> None:
-    page = visit()
+    page = visit_phantom()
     caption = page.locator("[data-testid=caption]").inner_text()
     open_menu(page)
     page.locator(f"{MENU} input").fill("RISE")
@@ -117,8 +106,8 @@ def test_a_slow_method_says_so_at_once_keeps_the_picture_and_goes_back_when_canc
     assert page.locator(f"{MENU} .closed").inner_text().strip() == "Grad-CAM"
 
 
-def test_whoever_waits_is_told_so_and_a_closed_tab_lets_the_next_one_in(visit: Callable[..., Any]) -> None:
-    first, second = visit(), visit()
+def test_whoever_waits_is_told_so_and_a_closed_tab_lets_the_next_one_in(visit_phantom: Callable[..., Any]) -> None:
+    first, second = visit_phantom(), visit_phantom()
     pick(first, "rise")
     first.get_by_text(re.compile(r"\d+ of 1000 network passes")).wait_for(timeout=PATIENCE_MS)
     pick(second, "smoothgrad")
@@ -132,9 +121,9 @@ def test_whoever_waits_is_told_so_and_a_closed_tab_lets_the_next_one_in(visit: C
 
 
 def test_two_who_ask_the_same_share_it_and_one_who_cancels_takes_nothing_from_the_other(
-    visit: Callable[..., Any],
+    visit_phantom: Callable[..., Any],
 ) -> None:
-    first, second = visit(), visit()
+    first, second = visit_phantom(), visit_phantom()
     pick(first, "rise")
     first.get_by_text(re.compile(r"\d+ of 1000 network passes")).wait_for(timeout=PATIENCE_MS)
     pick(second, "rise")
@@ -142,11 +131,12 @@ def test_two_who_ask_the_same_share_it_and_one_who_cancels_takes_nothing_from_th
     cancel(first)
     settle(first)
     before = _done(second)
-    second.wait_for_timeout(4_000)
-
-    after = _done(second)
-    assert after > before or after == _ALL, "the other one's request stood still"
-    if after < _ALL:
+    second.wait_for_function(
+        f"(before) => {{ const found = /(\\d+) of {_ALL}/.exec(document.querySelector('{BUSY}')?.innerText ?? '');"
+        " return !found || Number(found[1]) > before; }",
+        arg=before,
+    )
+    if _done(second) < _ALL:
         cancel(second)
 
 

@@ -1,7 +1,7 @@
 """The Layers page in a real browser: from the network to one of its units, which is switched off and sent on."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,9 @@ import pytest
 from playwright.sync_api import TimeoutError as Late
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE_MS, served
+from tests.browser.conftest import PATIENCE_MS, settle
 from tests.dashboard.small_models import put
 
-PAGE = Path(__file__).parent / "layers_page.py"
-QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
 GRID = "[data-testid=units]"
 UNITS = f"{GRID} .unit"
 STAGES = ".st-key-stages"
@@ -23,36 +21,24 @@ PAGES = ".st-key-unit-pages"
 CHOSEN = f"{GRID} .unit[aria-selected=true]"
 PANE = ".st-key-unit [data-testid=viewer]"
 CAPTION = f"{PANE} [data-testid=caption]"
-SETTLE_MS = 500
 
 
 @pytest.fixture(scope="module")
-def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page on a small network; asks for the browser first, so that no server starts in vain."""
+def script() -> Path:
+    return Path(__file__).parent / "layers_page.py"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One small network."""
     folder = tmp_path_factory.mktemp("one")
     put(folder, {"small": 2}, size=128)
-    with served(PAGE, LIGHTBOX_CARDS=str(folder), LIGHTBOX_HOME=str(folder / "nobody")) as address:
-        yield address
+    return folder
 
 
-@pytest.fixture
-def visit(server: str, open_page: Callable[..., Any]) -> Callable[..., Any]:
-    """`visit("?unit=3", width=390)`: the page once its units are drawn."""
-
-    def visited(query: str = "", *, width: int = 1440, height: int = 900) -> Any:
-        page = open_page(f"{server}/{query}", width=width, height=height)
-        page.locator(f"{GRID}[data-ready=heat]").wait_for(timeout=PATIENCE_MS)
-        page.locator(f"{PANE}[data-ready=heat]").wait_for(timeout=PATIENCE_MS)
-        settle(page)
-        return page
-
-    return visited
-
-
-def settle(page: Any) -> None:
-    page.wait_for_timeout(SETTLE_MS)
-    page.wait_for_selector(QUIET, timeout=PATIENCE_MS, state="attached")
-    page.wait_for_timeout(SETTLE_MS)
+@pytest.fixture(scope="module")
+def drawn() -> tuple[str, ...]:
+    return (f"{GRID}[data-ready=heat]", f"{PANE}[data-ready=heat]")
 
 
 def stage(page: Any, name: str) -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,22 @@ from playwright.sync_api import expect
 
 from core.models.checkpoint import input_card
 from core.types import Input
-from tests.browser.conftest import PATIENCE_MS, served
+from tests.browser.conftest import PATIENCE_MS, settle
 from tests.dashboard.full_card import FINDINGS, full_card
 from tests.models.importers.files import made, prefixed
 
-PAGE = Path(__file__).parent / "models_page.py"
-QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
 PLOT = "[data-testid=stPlotlyChart] .main-svg"
 NAMES = ("densenet121-lungs", "densenet121-plain")
 
 
 @pytest.fixture(scope="module")
-def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page on two full cards; asks for the browser first, so that no server starts in vain."""
+def script() -> Path:
+    return Path(__file__).parent / "models_page.py"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two full cards."""
     folder = tmp_path_factory.mktemp("cards")
     bare = {
         "architecture": "densenet121",
@@ -38,12 +41,7 @@ def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     for seed, name in enumerate(NAMES):
         (folder / f"{name}.json").write_text(json.dumps(full_card(bare, seed=seed)), "utf-8")
         (folder / f"{name}.safetensors").write_bytes(b"")
-    with served(PAGE, LIGHTBOX_CARDS=str(folder), LIGHTBOX_HOME=str(folder / "home")) as address:
-        yield address
-
-
-def settle(page: Any) -> None:
-    page.wait_for_selector(QUIET, timeout=PATIENCE_MS, state="attached")
+    return folder
 
 
 def test_a_click_on_a_row_opens_its_card_without_loading_the_page_and_the_address_keeps_it(
@@ -132,6 +130,5 @@ def fill(page: Any, label: str, text: str) -> None:
     field = page.get_by_role("textbox", name=label).first
     field.fill(text)
     field.blur()
-    page.wait_for_timeout(500)  # until the run begins that this causes
     settle(page)
     assert field.input_value() == text

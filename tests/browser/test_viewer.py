@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.overlay import display, overlay
 from dashboard.viewer import viewer
+from tests.browser.conftest import settle
 from tests.browser.viewer_hand import VIEWER, canvas, count_sent, cut, on_viewer, pressed, settled, slide
 from tests.browser.viewer_page import explanation, radiograph
 
@@ -136,7 +137,7 @@ def test_nothing_but_a_change_of_film_or_map_goes_to_the_server(show: Callable[.
     page.mouse.move(x + 50, y + 20, steps=4)
     page.mouse.up()
     after = canvas(page)
-    page.wait_for_timeout(500)
+    settle(page)
 
     assert (before != after).any()
     assert page.evaluate("window.sent") == 0

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.browser.viewer_hand import VIEWER, count_sent, on_viewer, pressed, settled
+from tests.browser.conftest import settle
+from tests.browser.viewer_hand import VIEWER, address, count_sent, on_viewer, pressed, settled
 from tests.browser.viewer_page import radiograph
 
 STATE = "({ ...viewer.view(), ...window.lightbox.look, tool: 0 })"
-BEAT_MS = 700  # after which the address is written
 
 
 def rounded(state: dict[str, Any]) -> dict[str, Any]:
@@ -20,24 +20,21 @@ def test_an_address_restores_how_its_film_was_looked_at(show: Callable[..., Any]
     assert "#" not in page.url
     count_sent(page)
     pressed(page, "+", "+", "ArrowLeft", "Shift+ArrowRight", "r", "f", "i", ".", "m")
-    page.wait_for_timeout(BEAT_MS)
-    address = page.url
+    written = address(page, view=True)
     state = on_viewer(page, STATE)
 
     assert page.evaluate("window.sent") == 0
-    assert f"#view={radiograph('0 1024 900').key[:8]}~" in address
-    assert len(address.split("#")[1]) < 120
-    again = open_page(address)
+    assert f"#view={radiograph('0 1024 900').key[:8]}~" in written
+    assert len(written.split("#")[1]) < 120
+    again = open_page(written)
     again.wait_for_selector(f"{VIEWER}[data-ready=heat]")
     settled(again)
     assert rounded(on_viewer(again, STATE)) == rounded(state)
-    again.wait_for_timeout(BEAT_MS)
-    assert again.url == address
+    assert address(again) == written
 
     pressed(again, "0", ",", "o", "o")
     again.get_by_role("button", name="Heat", exact=True).first.click()
-    again.wait_for_timeout(BEAT_MS)
-    assert "#" not in again.url  # nothing is left to say
+    assert "#" not in address(again, view=False)  # nothing is left to say
 
 
 def test_a_view_waits_for_its_film_and_leaves_others_alone(viewers: str, open_page: Any) -> None:
@@ -59,22 +56,19 @@ def test_a_view_waits_for_its_film_and_leaves_others_alone(viewers: str, open_pa
 def test_the_view_survives_a_change_of_query_and_of_page(show: Callable[..., Any]) -> None:
     page = show()
     pressed(page, "+", "f")
-    page.wait_for_timeout(BEAT_MS)
+    words = address(page, view=True).split("#")[1]
     view = on_viewer(page, "viewer.view()")
-    words = page.url.split("#")[1]
 
     page.get_by_role("button", name="Ask for a finding").click()
     page.wait_for_url("**finding=covid**")
-    page.wait_for_timeout(BEAT_MS)
-    assert page.url.split("#")[1] == words
+    settle(page)
+    assert address(page, view=True).split("#")[1] == words
     assert on_viewer(page, "viewer.view()") == view
 
     page.get_by_role("link", name="another").click()
     page.get_by_text("nothing to see").wait_for()
-    page.wait_for_timeout(BEAT_MS)
-    assert "view=" not in page.url
+    assert "view=" not in address(page, view=False)
     page.get_by_role("link", name="viewers").click()
     page.wait_for_selector(f"{VIEWER}[data-ready=heat]")
-    page.wait_for_timeout(BEAT_MS)
-    assert page.url.split("#")[1] == words
+    assert address(page, view=True).split("#")[1] == words
     assert on_viewer(page, "viewer.view()") == view

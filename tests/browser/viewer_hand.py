@@ -32,6 +32,14 @@ def count_sent(page: Any) -> None:
     )
 
 
+def address(page: Any, *, view: bool | None = None) -> str:
+    """What stands in the address; waits until it holds a view, or none, as the viewer writes it every so often."""
+    if view is not None:
+        page.wait_for_function("(view) => location.hash.includes('view=') === view", arg=view)
+    page.evaluate("dispatchEvent(new PointerEvent('pointerdown'))")  # whatever has changed since is written at once
+    return str(page.evaluate("location.href"))
+
+
 def settled(page: Any) -> None:
     """Two frames later."""
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -45,16 +53,18 @@ def canvas(page: Any, index: int = 0, *, part: str = "viewer.canvas") -> NDArray
 
 
 def pressed(page: Any, *keys: str, index: int = 0) -> None:
-    """Presses keys with the focus on the film."""
+    """Presses keys with the focus on the film; what they change is drawn then."""
     page.locator("[data-testid=film]").nth(index).focus()
     for key in keys:
         page.keyboard.press(key)
+    settled(page)
 
 
 def slide(page: Any, look: str, value: float) -> None:
     page.locator(f'[data-look="{look}"]').first.evaluate(
         "(input, value) => { input.value = value; input.dispatchEvent(new Event('input', { bubbles: true })); }", value
     )
+    settled(page)
 
 
 def on_screen(page: Any, column: float, row: float, index: int = 0) -> tuple[float, float]:
