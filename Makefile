@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 PORT ?= 8501
 
-.PHONY: app test check bench load setup clean
+.PHONY: app test check bench load pictures setup clean
 
 app: setup  ## start the dashboard on localhost and print its address
 	$(PY) -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -23,6 +23,9 @@ bench: setup  ## JSON: costs as multiples of one bare forward pass
 
 load: setup  ## what 20 people at once wait for, and what one film costs the server
 	$(PY) -m tests.load 20 3
+
+pictures: setup  ## retake the pictures of README and guide: each page with the phantom on it
+	LIGHTBOX_PICTURES=dashboard/guide/pictures $(PY) -m pytest -q tests/browser/test_app.py -k "looked_at and 1440"
 
 setup: .venv/ready
 

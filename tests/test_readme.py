@@ -1,4 +1,4 @@
-"""What the README says is there, and what it shows runs."""
+"""What README and guide name exists, and what they show runs."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ DOCUMENTATION = "\n".join([README, *GUIDE])
 
 
 def test_the_python_example_runs() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (example,) = re.findall(r"```python\n(.*?)```", DOCUMENTATION, re.DOTALL)
 
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", example],
@@ -62,10 +62,15 @@ def test_a_section_is_replaced_between_its_markers_and_nowhere_else(tmp_path: Pa
         replace_section(path, "methods", "new")
 
 
+def test_the_readme_is_a_front_door() -> None:
+    assert len(README.splitlines()) <= 250
+    assert all((ROOT / path).is_file() for path in re.findall(r"\]\((dashboard/[^)#]+)\)", README))
+
+
 def test_every_make_target_named_is_there() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
-    assert set(re.findall(r"`make ([a-z]+)`", README)) <= targets
+    assert set(re.findall(r"`make ([a-z]+)`", DOCUMENTATION)) <= targets
 
 
 def test_the_way_without_make_installs_what_make_installs() -> None:
@@ -74,7 +79,7 @@ def test_the_way_without_make_installs_what_make_installs() -> None:
     wanted = re.findall(r"pip install --quiet --disable-pip-version-check (.+)", makefile)
 
     assert len(wanted) == 2
-    assert re.findall(r"pip install (.+)", README)[:2] == wanted
+    assert re.findall(r"pip install (.+)", DOCUMENTATION)[:2] == wanted
 
 
 def test_every_command_named_is_there() -> None:

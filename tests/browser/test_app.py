@@ -16,6 +16,7 @@ from dashboard.views import pages
 from tests.browser.conftest import PATIENCE_MS, settle
 from tests.browser.viewer_hand import settled
 
+WORKING = ".lb-progress, [data-testid=stSpinner], [data-testid=stSkeleton]"
 DRAWN = "[data-testid=viewer][data-ready=heat]"
 
 
@@ -145,19 +146,24 @@ def test_on_a_phone_the_film_comes_first_and_nothing_sticks_out(visit: Callable[
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_every_page_can_be_looked_at(visit: Callable[..., Any], screenshots: Path, width: int) -> None:
+    """With LIGHTBOX_PICTURES=folder the wide ones also become the pictures of the guide there (`make pictures`)."""
     height = 900 if width == 1440 else 844
     page = visit(width=width, height=height)
     page.screenshot(path=screenshots / f"empty-{width}.png")
     open_phantom(page)
+    phantom = page.evaluate("location.search")  # the address of a page brings its film along
     for view in pages():
         name = view.file.stem
         if view.order != pages()[0].order:
-            page = visit(name, width=width, height=height)
-        page.screenshot(path=screenshots / f"{name}-{width}.png")
+            page = visit(name + phantom, width=width, height=height)
+        page.wait_for_function(f"!document.querySelector('{WORKING}')")
+        settle(page)
+        picture = page.screenshot(path=screenshots / f"{name}-{width}.png")
+        if width == 1440 and (folder := os.environ.get("LIGHTBOX_PICTURES")):
+            Image.open(io.BytesIO(picture)).convert("RGB").save(Path(folder) / f"{name}.webp", quality=80, method=6)
         tall = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight") + 120
         page.set_viewport_size({"width": width, "height": max(height, tall)})
         settle(page)
-        picture = page.screenshot(path=screenshots / f"{name}-{width}-whole.png")
-        assert np.asarray(Image.open(io.BytesIO(picture)).convert("L")).std() > 5
+        whole = page.screenshot(path=screenshots / f"{name}-{width}-whole.png")
+        assert np.asarray(Image.open(io.BytesIO(whole)).convert("L")).std() > 5
         page.set_viewport_size({"width": width, "height": height})
-    assert len(list(screenshots.glob(f"*-{width}.png"))) >= len(pages())
