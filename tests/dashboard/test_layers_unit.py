@@ -178,7 +178,11 @@ def test_which_of_several_atlases_tells_the_units_can_be_chosen(
         layers.session.layers.atlas.path = str(_folder(tmp_path / name, phantom, count))
         _settled(layers.run().press("Build the atlas"))
     menu = layers.menu("Atlas in use")
-    assert [each.split(":")[0] for each in menu.options] == ["second", "first", "12 drawn phantoms, shipped with Lightbox"]
+    assert [each.split(":")[0] for each in menu.options] == [
+        "second",
+        "first",
+        "12 drawn phantoms, shipped with Lightbox",
+    ]
     assert "From 8 films of your own (second)." in layers.html
 
     _, first, drawn = cache.atlas_folders(load("small", shipped).checkpoint)
