@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.errors import BadCheckpoint, BadSetting, UserError
-from core.explain.method import Value, methods
+from core.explain.method import Value, captum_version, methods
 from core.layers.activations import ORDERS, search
 from core.layers.outcome import runs
 from core.layers.switch import Fill, Unit
@@ -28,7 +28,7 @@ from dashboard.layers import parts
 from dashboard.state import LayersState, Session, TileRequest, session
 
 _OURS = (
-    *("film", "model", "weights", "finding", "method", "stage", "set", "clean", "scale", "tile"),
+    *("film", "model", "weights", "finding", "method", "captum", "stage", "set", "clean", "scale", "tile"),
     *("part", "layer", "unit", "order", "off", "outside", "fill"),  # of the Layers page
 )
 _DIGITS = 8  # of a digest, as the foot of the page shows them
@@ -94,6 +94,7 @@ def _told(here: Session) -> dict[str, list[str]]:
     told |= {
         "finding": [here.finding] if here.finding else [],
         "method": [here.method],
+        "captum": [captum_version()],
         "stage": [here.layer] if here.layer else [],
         "set": [f"{name}:{value}" for name, value in here.settings.get(here.method, {}).items()],
         "clean": [f"{name}:{value}" for name, value in cleaning.items() if value != usual[name]],
@@ -160,7 +161,10 @@ def _question(here: Session, asked: Address) -> list[str]:
     except UserError as error:
         return [f"A setting of the link cannot be had: {error} The method's own is taken."]
     here.settings[name] = settings
-    return []
+    captum = _one(asked, "captum")
+    if captum in (None, captum_version()):
+        return []
+    return [f"The link was made with Captum {captum[:20]}; this is Captum {captum_version()}, whose maps may differ."]
 
 
 def _settings(method: str, asked: Sequence[str]) -> dict[str, Value]:

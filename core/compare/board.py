@@ -15,6 +15,7 @@ from core.compare.grid import one_film
 from core.compare.maps import METHOD, TITLES, Agreement, agreement_matrix
 from core.compare.tile import Tile
 from core.compare.words import Words
+from core.explain.method import captum_version
 from core.lettering import GROUND, INK, QUIET, paragraphs
 from core.models.findings import words as plain_words
 from core.overlay import DRAWN, NOTICE, OPACITY, absence, caption, common_end, end, legend_bar, overlay
@@ -26,7 +27,20 @@ _GAP = 12  # px between tiles
 _TALLEST = 1.5  # of a tile's width: a longer film is drawn narrower
 _LIKELIEST = 4  # findings that are told of a network with many
 _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
-COLUMNS = ("film", "first", "second", "checkpoint", "method", "finding", "layer", "figure", "value", "note")
+COLUMNS = (
+    "film",
+    "first",
+    "second",
+    "checkpoint",
+    "method",
+    "finding",
+    "layer",
+    "figure",
+    "value",
+    "note",
+    "by",
+    "captum",
+)
 
 
 def board_png(
@@ -80,8 +94,9 @@ def board_png(
 def board_csv(radiograph: Radiograph, tiles: Sequence[Tile], *, words: Words | None = None) -> str:
     """The figures of the board, one a line, with the COLUMNS.
 
-    Of a tile (first) its probabilities, the peak of its map, and where it looks, if `words` has that; of a pair of
-    tiles (first, second) the figures of their agreement. A value that cannot be had is empty, and the note says why.
+    Of a tile (first) its probabilities, the peak of its map, what computed it, and where it looks, if `words` has that;
+    of a pair of tiles (first, second) the figures of their agreement. Every line has Captum's version. A value that is
+    not available is empty, and the note says why.
 
     Raises: BadData if a map is not of this film.
     """
@@ -93,10 +108,13 @@ def board_csv(radiograph: Radiograph, tiles: Sequence[Tile], *, words: Words | N
         map_ = tile.explanation
         own = [tile.checkpoint.name, map_.method, map_.finding, map_.layer or ""]
         for figure, value, note in _of_tile(tile, words, index):
-            table.writerow([radiograph.name, tile.name, "", *own, figure, _cell(value), note])
+            table.writerow(
+                [radiograph.name, tile.name, "", *own, figure, _cell(value), note, map_.computed_by, captum_version()]
+            )
     for i, j in combinations(range(len(tiles)), 2):
         for figure, value, note in _of_pair(matrix[i][j]):
-            table.writerow([radiograph.name, tiles[i].name, tiles[j].name, "", "", "", "", figure, _cell(value), note])
+            pair = [tiles[i].name, tiles[j].name, "", "", "", ""]
+            table.writerow([radiograph.name, *pair, figure, _cell(value), note, "", captum_version()])
     return out.getvalue()
 
 

@@ -6,6 +6,7 @@ from itertools import combinations
 
 from core.compare.cohort import Comparison
 from core.compare.maps import Agreement
+from core.explain.method import captum_version
 
 
 def films_csv(comparison: Comparison) -> str:
@@ -20,7 +21,7 @@ def films_csv(comparison: Comparison) -> str:
         + [f"{name} says" for name in panel.names]
         + [f"{name} {finding}" for name in panel.names for finding in panel.findings]
         + [f"{first} | {second} {figure}" for first, second in pairs for figure in figures]
-        + ["words"]
+        + ["words", "captum"]
     )
     for row in comparison.films:
         table.writerow(
@@ -28,7 +29,7 @@ def films_csv(comparison: Comparison) -> str:
             + [row.finding, *row.says]
             + [f"{value:.6f}" for likely in row.probabilities for value in likely]
             + [_cell(value) for each in row.agreements for value in each.figures().values()]
-            + [row.words]
+            + [row.words, captum_version()]
         )
     return out.getvalue()
 

@@ -41,7 +41,7 @@ def _conserves(network: Network, stage: str | None) -> str:
     "place that held the answer back, or would change it, may get nothing.",
     source="Bach et al. 2015, doi:10.1371/journal.pone.0130140; Montavon et al. 2017, arXiv:1512.02479",
     by=None,
-    why="Captum's rules lose relevance at batch norms",
+    why="Captum's has no rule for some layers of these networks, and loses relevance at batch norms",
     cost="few",
     fits=_conserves,
 )

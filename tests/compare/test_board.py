@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import math
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -135,6 +136,7 @@ def test_the_table_holds_probabilities_peaks_and_the_figures_of_each_pair() -> N
         ("A", "probability of normal", "0.3"),
         ("A", "peak of the map", "15"),
     ]
+    assert {row["captum"] for row in found} == {version("captum")}
     pair = {row["figure"]: row for row in found if row["second"] == "B"}
     assert set(pair) == set(TITLES.values())
     for name, value in expected.items():

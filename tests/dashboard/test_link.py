@@ -1,5 +1,7 @@
 """The address of a page: it says what is looked at, and opening it shows the same."""
 
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,7 @@ def test_the_address_says_what_is_looked_at_but_not_whose_film(desk: Desk) -> No
         "weights": [cache.card("untrained").sha256[:8]],
         "finding": ["covid"],
         "method": ["smoothgrad"],
+        "captum": [version("captum")],
         "stage": ["stage 3"],
         "set": ["samples:5"],
     }
@@ -86,6 +89,10 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
         ({"method": "divination"}, "The link asks for the method 'divination', which is not here"),
         ({"method": "smoothgrad", "set": "samples:-4"}, "samples is -4; it must lie between"),
         ({"method": "smoothgrad", "set": "colour:red"}, "no setting of smoothgrad named 'colour'"),
+        (
+            {"method": "saliency", "captum": "0.5"},
+            f"The link was made with Captum 0.5; this is Captum {version('captum')}",
+        ),
         ({"film": KEY}, "about a film that is not here"),
         ({"part": "cellar"}, "The link asks for the part 'cellar' of the Layers page, which is not here"),
         ({"unit": "-3"}, "The link asks for the unit '-3', which is no number of one. The first is shown"),

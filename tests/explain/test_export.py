@@ -1,5 +1,6 @@
 import io
 
+import captum
 import numpy as np
 from PIL import Image
 
@@ -26,6 +27,8 @@ def test_a_map_can_be_laid_over_the_film_again_from_its_file_alone(classifier: C
     assert str(stored["radiograph_key"]) == phantom.key
     assert str(stored["unit"]) == explanation.unit
     assert float(stored["probability"]) == said.probability("covid")
+    assert str(stored["computed_by"]) == "Captum LayerGradCam"
+    assert str(stored["captum"]) == captum.__version__
     assert "Not for diagnosis" in str(stored["notice"])
     assert map_npz(phantom, explanation, classifier.checkpoint, said) == data
 
