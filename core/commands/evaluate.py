@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @command("evaluate", short_help="Measure a checkpoint on labelled films.")
 @click.argument("manifest", metavar="MANIFEST.csv", type=click.Path(path_type=Path))
-@options.checkpoint
+@options.ensemble
 @options.weights
 @click.option("--split", metavar="NAME", help="Only films of this split.  [default: test, if the table has splits]")
 @click.option(
@@ -79,7 +79,7 @@ def evaluate(
         files.refuse_out(out)
         export.refuse_to_overwrite(out)
     method = methods[method].name  # refuses an unknown name before any film is read
-    classifier = options.classifier(checkpoint, weights)
+    classifier = options.model(checkpoint, weights)
     card = classifier.checkpoint
     table = chestxray14.table(manifest) if chestxray14.lies_in(manifest) else read(manifest)
     split, rows, others = films_of_split(table, split)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from core.explain.method import Method
     from core.explain.run import Request
     from core.models.classifier import Classifier
+    from core.models.ensemble import Model
     from core.types import Cleaning, Radiograph
 
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     context_settings={"ignore_unknown_options": True},  # settings of methods: method_settings parses them
 )
 @click.argument("arguments", metavar="FILE...", nargs=-1, required=True)
-@options.checkpoint
+@options.ensemble
 @options.weights
 @click.option(
     "--method",
@@ -140,8 +141,10 @@ def explain(
     that place it; film (H, W); how it was made; and the caveat, if there is one. numpy.load reads it without pickle. A
     map with nothing to see in it is written as the bare film, and the legend says why.
     """
+    from core.explain.ensemble import explain_any, refuse_layers
     from core.explain.method import methods
-    from core.explain.run import check, explain_many
+    from core.explain.run import check
+    from core.models.ensemble import Ensemble, members
     from core.models.findings import leading
     from core.overlay import palette
     from core.work import Work
@@ -154,12 +157,15 @@ def explain(
         palette(colours, signed=method.signs(method.parse(method_settings.of(method, entered))))
     if limit != limit:
         raise BadSetting("--limit is nan; it must be a number of seconds, 0 for none.")
-    classifier = options.classifier(checkpoint, weights)
+    classifier = options.model(checkpoint, weights)
     for finding in {*findings} - {"all"}:
         _refuse_unknown(finding, "finding", list(classifier.checkpoint.findings))
-    _refuse_unknown_layers(classifier, layers)
     half = precision == "bfloat16"
-    check(classifier, _requests(classifier, chosen, findings or ("all",), layers, entered), bfloat16=half)
+    if isinstance(classifier, Ensemble):
+        refuse_layers(layers)
+    for member in members(classifier):
+        _refuse_unknown_layers(member, layers)
+        check(member, _requests(member, chosen, findings or ("all",), layers, entered), bfloat16=half)
     slow = any(method.slow for method in chosen)
 
     def make(radiograph: "Radiograph") -> "map_files.Results":
@@ -167,7 +173,7 @@ def explain(
         requests = _requests(classifier, chosen, explained, layers, entered)
         with map_files.bar(radiograph.name, shown=slow) as tell:
             work = Work(limit=limit, tell=tell)
-            return explain_many(classifier, radiograph, requests, cleaning=cleaning, work=work, bfloat16=half)
+            return explain_any(classifier, radiograph, requests, cleaning=cleaning, work=work, bfloat16=half)
 
     folder = map_files.Folder(out, force, opacity, threshold, colours)
     map_files.each(
@@ -191,7 +197,7 @@ def _refuse_unknown_layers(classifier: "Classifier", layers: tuple[str, ...]) ->
 
 
 def _requests(
-    classifier: "Classifier",
+    classifier: "Model",
     chosen: "list[Method]",
     findings: tuple[str, ...],
     layers: tuple[str, ...],
@@ -209,13 +215,16 @@ def _requests(
     ]
 
 
-def _layers(classifier: "Classifier", method: "Method", layers: tuple[str, ...]) -> list[str | None]:
+def _layers(classifier: "Model", method: "Method", layers: tuple[str, ...]) -> list[str | None]:
     """The named layers; for "all" every stage at which the method is available, or the last, to say why none is."""
     if not method.layered:
         return [None]
     if "all" not in layers:
         return list(dict.fromkeys(layers)) or [None]
-    with classifier.alone() as network:
+    from core.models.ensemble import members
+
+    (single,) = members(classifier)  # for an ensemble no layer is named
+    with single.alone() as network:
         fit: list[str | None] = [stage for stage in network.stages if not method.fits(network, stage)]
     return fit or [None]
 

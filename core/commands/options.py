@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.errors import BadCheckpoint
+from core.errors import BadCheckpoint, BadSetting
 
 if TYPE_CHECKING:
     from core.models.classifier import Classifier
+    from core.models.ensemble import Model
 
 Command = Callable[..., None]
 
+ensemble = click.option(
+    "--checkpoint",
+    metavar="NAME[+NAME...]",
+    help="Model to use; `models` lists them. Several joined by + are averaged.  [default: the first one]",
+)
 checkpoint = click.option(
     "--checkpoint", metavar="NAME", help="Model to use; `models` lists them.  [default: the first one]"
 )
@@ -63,10 +69,31 @@ def cleaning(command: Command) -> Command:
 
 
 def classifier(name: str | None, folder: Path | None) -> "Classifier":
-    """The named checkpoint, or the first one; with its weights. Raises: UnknownName, BadCheckpoint."""
+    """The named checkpoint, or the first one; with its weights.
+
+    Raises: UnknownName, BadCheckpoint; BadSetting for an ensemble.
+    """
+    from core.models.classifier import load
+    from core.models.ensemble import JOIN
+
+    if name and JOIN in name:
+        raise BadSetting(f"{name} is an ensemble, which predict, evaluate and explain take. Name one model here.")
+    return load(name or _first(folder), folder)
+
+
+def model(name: str | None, folder: Path | None) -> "Model":
+    """The named checkpoint, the first one, or of "a+b" the ensemble; with its weights.
+
+    Raises: UnknownName, BadCheckpoint; BadSetting where the models of an ensemble do not fit each other.
+    """
+    from core.models.ensemble import load_any
+
+    return load_any(name or _first(folder), folder)
+
+
+def _first(folder: Path | None) -> str:
     from core.models import checkpoint as checkpoints
     from core.models import library
-    from core.models.classifier import load
 
     names = checkpoints.names(folder) if folder else library.names()
     if not names:
@@ -74,7 +101,7 @@ def classifier(name: str | None, folder: Path | None) -> "Classifier":
             f"There is no checkpoint in {folder or checkpoints.SHIPPED}. Give another folder with --weights, "
             "or train one: python -m core train --data FOLDER --name NAME."
         )
-    return load(name or names[0], folder)
+    return names[0]
 
 
 def line(record: Mapping[str, Any]) -> str:

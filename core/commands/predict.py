@@ -22,7 +22,7 @@ _LONGEST = 48  # characters of a path in the table
 
 @command("predict", short_help="Predict the findings of films.")
 @click.argument("given", metavar="FILE...", nargs=-1, required=True)
-@options.checkpoint
+@options.ensemble
 @options.weights
 @options.as_json
 @options.cleaning
@@ -49,7 +49,7 @@ def predict(
     from core.image.quality import inspect
     from core.models.findings import leading, present
 
-    classifier = options.classifier(checkpoint, weights)
+    classifier = options.model(checkpoint, weights)
     names = files.film_paths(given)
 
     def look(path: str, radiograph: "Radiograph") -> Iterator[Record]:

@@ -12,11 +12,12 @@ from core.errors import NoLungs, OneCell
 from core.estimate import Estimate
 from core.evaluate.intervals import REPEATS, bootstrap, proportion
 from core.evaluate.manifest import Row, mask, radiograph
+from core.explain.ensemble import explain_any
 from core.explain.method import methods
-from core.explain.run import Request, explain_many
+from core.explain.run import Request
 from core.image.prepare import enlarge
 from core.lungs import MARGIN, dilated, segment
-from core.models.classifier import Classifier
+from core.models.ensemble import Model
 from core.types import Heat, Radiograph
 
 TOLERANCE = 0.03  # of the film's long side: how far from a lesion the hottest place still hits it
@@ -56,7 +57,7 @@ class Masks:
 
 
 def heat_figures(
-    classifier: Classifier,
+    classifier: Model,
     rows: Sequence[Row],
     *,
     method: str = "grad-cam",
@@ -130,7 +131,7 @@ def overlap(region: Mask, lesions: Mask) -> float:
     return float((region & lesions).sum() / (region | lesions).sum())
 
 
-def _all(classifier: Classifier, rows: Sequence[Row], method: str, lungs: bool, refused: list[str]) -> Iterator[Shares]:
+def _all(classifier: Model, rows: Sequence[Row], method: str, lungs: bool, refused: list[str]) -> Iterator[Shares]:
     """The shares of every map; films whose lungs cannot be found are added to `refused`."""
     wanted = [row for row in rows if lungs or row.lungs or row.lesions or row.devices]
     for row in tqdm(wanted, desc=f"explaining by {method}", unit="film", disable=not wanted):
@@ -142,7 +143,7 @@ def _all(classifier: Classifier, rows: Sequence[Row], method: str, lungs: bool, 
         if masks.lungs is None and masks.lesions is None and masks.devices is None:
             continue
         try:
-            maps = explain_many(classifier, film, requests)[1]
+            maps = explain_any(classifier, film, requests)[1]
         except OneCell:  # flat
             yield from [shares(np.zeros(film.pixels.shape, np.float32), masks, row.patient)] * len(requests)
             continue

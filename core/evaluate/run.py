@@ -18,36 +18,41 @@ from core.evaluate.intervals import REPEATS
 from core.evaluate.leakage import leakage, sentences
 from core.evaluate.manifest import Row, radiograph, truth
 from core.image.prepare import prepare
-from core.models.classifier import Classifier
+from core.models.ensemble import Ensemble, Model, members
 from core.types import Cleaning, Radiograph
 
 _BATCH = 16
 
 
 def logits(
-    classifier: Classifier,
+    model: Model,
     films: Iterable[Radiograph],
     *,
     progress: str = "",
     total: int | None = None,
     cleaning: Cleaning | None = None,
 ) -> NDArray[np.float32]:
-    """(N, F) float32 logits, each film prepared exactly as for a single prediction.
+    """(N, F) float32 logits, each film prepared exactly as for a single prediction; of an ensemble those whose
+    probabilities are the mean.
 
     films may be a generator: only a batch of prepared inputs is in memory at a time. progress: what the bar on stderr
     says; none where it is empty. total: films to come, where it is known.
     """
     found = []
-    images = (prepare(film, classifier.checkpoint.input, cleaning).image for film in films)
+    each = members(model)
+    images = ([prepare(film, member.checkpoint.input, cleaning).image for member in each] for film in films)
     with tqdm(desc=progress, disable=not progress, unit="film", total=total) as bar:
         while batch := list(itertools.islice(images, _BATCH)):
-            found.append(classifier.logits(torch.stack(batch)))
+            scores = [
+                member.logits(torch.stack(own)) for member, own in zip(each, zip(*batch, strict=True), strict=True)
+            ]
+            found.append(model.combined(scores) if isinstance(model, Ensemble) else scores[0])
             bar.update(len(batch))
     return np.concatenate(found)
 
 
 def report(
-    classifier: Classifier,
+    classifier: Model,
     rows: Sequence[Row],
     *,
     method: str | None = None,
