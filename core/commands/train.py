@@ -66,12 +66,13 @@ data = click.option(
 )
 @click.option("--penalty", type=click.FloatRange(0), help="Weight of the heat outside the lungs in the loss.")
 @click.option("--emptied", type=click.FloatRange(0, 1), help="Share of films whose lungs are filled in.")
-@click.option("--leave-out", metavar="SOURCE", help="Source to exclude from training.")
+@click.option("--leave-out", metavar="NAME", help="Source, or hospital with several sources, to exclude from training.")
 @click.option("--seed", type=int, metavar="N", help="[default: 0]")
 @click.option(
     "--folds",
-    metavar="N|source",
-    help="Cross-validate: N folds by patient, or one per source left out; add the figures to the card of --name, "
+    metavar="N|source|hospital",
+    help="Cross-validate: N folds by patient, or one per source or hospital left out; add the figures to the card of "
+    "--name, "
     "which must exist.",
 )
 @click.option(
@@ -136,8 +137,8 @@ def train(
         if written is not None:
             click.echo(f"{written.name} is written; `python -m core models` shows its figures.", err=True)
         return
-    if folds != "source" and not folds.isdigit():
-        raise BadSetting(f"--folds is {folds!r}; it must be a whole number, or `source` to leave one out at a time.")
+    if folds not in ("source", "hospital") and not folds.isdigit():
+        raise BadSetting(f"--folds is {folds!r}; it must be a whole number, source or hospital.")
     for fold in run.across(data, name=name, recipe=recipe, by=folds, runs=runs, out=out):
         click.echo(options.line(fold))
 

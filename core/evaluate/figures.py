@@ -9,7 +9,7 @@ from core.estimate import Estimate
 from core.evaluate.answers import Answers
 from core.evaluate.calibration import brier, expected_calibration_error, reliability, stated
 from core.evaluate.confusion import balanced_accuracy, confusion
-from core.evaluate.intervals import REPEATS, bands, proportion
+from core.evaluate.intervals import REPEATS, bands, bootstrap, proportion
 from core.evaluate.roc import FALSE_RATES, RECALLS, auc, precisions, true_rates
 
 FEWEST = 5  # films with and without a finding; with fewer an area under the curve says nothing
@@ -45,15 +45,38 @@ def figures(answers: Answers, *, repeats: int = REPEATS) -> dict[str, Any]:
 
 
 def few_figures(answers: Answers, *, repeats: int = REPEATS) -> dict[str, Any]:
-    """What is said of a part of the set: n, patients, accuracy, auc{finding} and, where there is one, macro_auc."""
+    """Figures of a part of the set: n, patients, accuracy, ece, auc{finding} and, where there is one, macro_auc."""
     indices = present(answers)
     areas = bands(lambda films: _areas(answers, indices, films), answers.patients, repeats=repeats) if indices else None
-    found: dict[str, Any] = _size(answers) | {"accuracy": _accuracy(answers, repeats).card(), "auc": {}}
+    found: dict[str, Any] = _size(answers) | {"accuracy": _accuracy(answers, repeats).card()}
+    found |= {"ece": _calibration(answers, repeats).card(), "auc": {}}
     if areas is not None:
         estimates = _estimates(areas, len(answers))
         found["auc"] = _with_positives(answers, indices, estimates[1:])
         found["macro_auc"] = estimates[0].card()
     return found
+
+
+def within_sources(answers: Answers, sources: NDArray[np.str_], *, repeats: int = REPEATS) -> dict[str, Any]:
+    """Mean over the sources of the macro AUC within each: the source, which is the same there, betrays no label.
+
+    sources: (N,) of the films. Only sources in which a finding can be told from another count (`present`).
+    Returns: macro_auc, an estimate with the number of films in those sources, and which they are; without any,
+             macro_auc of no number.
+    """
+    inside = {str(name): sources == name for name in sorted(set(sources)) if name}
+    parts = {name: (films, indices) for name, films in inside.items() if (indices := present(answers.at(films)))}
+    n = sum(int(films.sum()) for films, _ in parts.values())
+    if not parts:
+        return {"macro_auc": Estimate(np.nan, np.nan, np.nan, 0).card(), "sources": []}
+
+    def mean(drawn: NDArray[np.intp]) -> float:
+        areas = [_areas(answers, indices, drawn[films[drawn]])[0] for films, indices in parts.values()]
+        known = [area for area in areas if not np.isnan(area)]
+        return float(np.mean(known)) if known else float("nan")
+
+    value = bootstrap(mean, answers.patients, repeats=repeats)
+    return {"macro_auc": Estimate(value.value, value.low, value.high, n).card(), "sources": [*parts]}
 
 
 def present(answers: Answers) -> list[int]:
@@ -159,6 +182,19 @@ def _with_positives(answers: Answers, indices: list[int], areas: list[Estimate])
 
 def _accuracy(answers: Answers, repeats: int) -> Estimate:
     return proportion((answers.said == answers.truth).all(axis=1), answers.patients, repeats=repeats)
+
+
+def _calibration(answers: Answers, repeats: int) -> Estimate:
+    """Calibration error after temperature."""
+    confidence, right = stated(answers.likely, answers.truth, multi_label=answers.multi_label)
+    claims = len(confidence) // len(answers)  # per film: one, or one for each finding
+
+    def error(films: NDArray[np.intp]) -> Numbers:
+        own = (films[:, None] * claims + np.arange(claims)).ravel()
+        return np.array([expected_calibration_error(confidence[own], right[own])])
+
+    (estimate,) = _estimates(bands(error, answers.patients, repeats=repeats, biased=(0,)), len(answers))
+    return estimate
 
 
 def _rate(answers: Answers, index: int, *, positive: bool, repeats: int) -> Estimate:

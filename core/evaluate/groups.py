@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.evaluate.answers import Answers
 from core.evaluate.figures import FEWEST, few_figures
+from core.evaluate.hospitals import GUANGZHOU, NIH, hospital
 from core.evaluate.intervals import REPEATS
 from core.evaluate.manifest import Row
 
@@ -20,11 +21,12 @@ _BETRAYS = 0.05  # how much more often than the commonest label a guess by sourc
 
 
 def groups(answers: Answers, rows: Sequence[Row], *, repeats: int = REPEATS) -> list[dict[str, Any]]:
-    """Figures by source, age band, sex and view where the manifest says them, and of the parts in which a shortcut
-    does not help; only parts with FEWEST films or more.
+    """Figures by source, hospital, age band, sex and view where the manifest says them, and of the parts in which a
+    shortcut does not help; only parts with FEWEST films or more.
 
     rows:    (N,) of the answers.
-    Returns: by ("source", "age", "sex", "view" or "shortcut"), name, n, patients, accuracy, auc{}, macro_auc.
+    Returns: by ("source", "hospital", "age", "sex", "view" or "shortcut"), name, n, patients, accuracy, ece, auc{},
+             macro_auc.
     """
     return [
         {"by": by, "name": name, **few_figures(answers.at(inside), repeats=repeats)}
@@ -74,7 +76,9 @@ def _parts(rows: Sequence[Row]) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
         values = np.array([value(row) for row in rows])
         if len(set(values)) > 1:
             for name in sorted(set(values), key=lambda name: (name == UNSAID, name)):
-                yield by, str(name), values == name
+                inside = values == name
+                if by != "hospital" or len({row.source for row, own in zip(rows, inside, strict=True) if own}) > 1:
+                    yield by, str(name), inside
     for name, belongs in _SHORTCUTS.items():
         yield "shortcut", name, np.array([belongs(row) for row in rows])
 
@@ -88,6 +92,7 @@ def _band(row: Row) -> str:
 
 _COLUMNS: dict[str, Callable[[Row], str]] = {
     "source": lambda row: row.source or UNSAID,
+    "hospital": lambda row: hospital(row) or UNSAID,
     "age": _band,
     "sex": lambda row: row.sex or UNSAID,
     "view": lambda row: row.view or UNSAID,
@@ -96,6 +101,12 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
 # Sources and findings of the curated set; in other sets these parts are empty and left out.
 _SHORTCUTS: dict[str, Callable[[Row], bool]] = {
     "Adults (known age 18 and over)": lambda row: row.years >= _ADULT,
+    "Children (known age under 18, or of the children's hospital)": lambda row: (
+        row.years < _ADULT or hospital(row) == GUANGZHOU
+    ),
+    "NIH and RSNA adults, labels by radiologists": lambda row: (
+        hospital(row) == NIH and row.years >= _ADULT and row.by_radiologist
+    ),
     "NIH adults (the pair that no shortcut by source separates)": lambda row: (
         row.source == "nih" and row.years >= _ADULT
     ),

@@ -133,7 +133,7 @@ def overlap(region: Mask, lesions: Mask) -> float:
 
 def _all(classifier: Model, rows: Sequence[Row], method: str, lungs: bool, refused: list[str]) -> Iterator[Shares]:
     """The shares of every map; films whose lungs cannot be found are added to `refused`."""
-    wanted = [row for row in rows if lungs or row.lungs or row.lesions or row.devices]
+    wanted = [row for row in rows if lungs or row.lungs or row.lesions or row.lesion_boxes or row.devices]
     for row in tqdm(wanted, desc=f"explaining by {method}", unit="film", disable=not wanted):
         requests = [Request(method, label) for label in row.labels if label in classifier.checkpoint.findings]
         if not requests:

@@ -14,11 +14,14 @@ from core.image.read import read as read_film
 from core.types import Radiograph
 
 NEEDED = ("file", "label")
-OPTIONAL = ("id", "patient", "source", "age", "sex", "view", "split", "box", "lungs", "lesions", "devices")
+OPTIONAL = ("id", "patient", "source", "subtype", "age", "sex", "view", "split", "box", "lungs", "lesions", "devices")
 NOTHING = "No Finding"  # the label of a film without any, beside an empty one
+_CORNERS = ("x0", "y0", "x1", "y1")
+_BOXES = "boxes.csv"  # beside a table: lesion boxes of its films
 _TABLES = ("cxr.csv", "films.csv")  # the table of a folder: the first of these that it holds
 
 Box = tuple[int, int, int, int]
+LesionBox = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,11 @@ class Row:
     label:   findings, `|` between several; "" or "No Finding" for none.
     id:      its name in tables and messages; the path as the manifest has it where there is no such column.
     patient: films of one patient are one piece of evidence; the film's own id where the manifest names none.
+    subtype: more of the label, in the set's own words.
     age:     years, or a range of years ("40-45").
     box:     x0, y0, x1, y1 of the film within the picture, in its pixels; the rest is bars.
     lungs, lesions, devices: masks of the whole picture, at its own size, before `box` is cut out.
+    lesion_boxes: x0, y0, x1, y1 of lesions in the whole picture, in pixels; they stand for a mask of lesions.
     """
 
     file: Path
@@ -39,6 +44,7 @@ class Row:
     id: str = ""
     patient: str = ""
     source: str = ""
+    subtype: str = ""
     age: str = ""
     sex: str = ""
     view: str = ""
@@ -47,11 +53,17 @@ class Row:
     lungs: Path | None = None
     lesions: Path | None = None
     devices: Path | None = None
+    lesion_boxes: tuple[LesionBox, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The findings of the label, each once; "No Finding" stays one of them."""
         return tuple(dict.fromkeys(part.strip() for part in self.label.split("|") if part.strip()))
+
+    @property
+    def by_radiologist(self) -> bool:
+        """Whether a radiologist read the film for its label, as the subtype says (tier A of cxr-adults)."""
+        return self.subtype.startswith("A ")
 
     @property
     def years(self) -> float:
@@ -86,10 +98,35 @@ def read(path: Path, *, findings: Sequence[str] | None = None) -> list[Row]:
         raise BadData(f"{path} is no CSV table in UTF-8 ({error}). Export it again as one.") from error
     if not rows:
         raise BadData(f"{path} has a head but no row. Add one for each film.")
+    rows = _with_boxes(rows, path.parent / _BOXES)
     refuse_split_patients(rows)
     if findings is not None:
         check(rows, findings)
     return rows
+
+
+def _with_boxes(rows: list[Row], path: Path) -> list[Row]:
+    """The rows with the boxes of a table beside theirs: id, x0, y0, x1, y1. Raises: BadData."""
+    if not path.is_file():
+        return rows
+    boxes: dict[str, list[LesionBox]] = {}
+    with path.open(newline="", encoding="utf-8-sig") as lines:
+        reader = csv.DictReader(lines)
+        missing = [name for name in ("id", *_CORNERS) if name not in (reader.fieldnames or ())]
+        if missing:
+            raise BadData(f"{path} lacks the column {' and '.join(missing)}; it needs id, {', '.join(_CORNERS)}.")
+        for number, line in enumerate(reader, start=2):
+            try:
+                x0, y0, x1, y1 = (float(line[name]) for name in _CORNERS)
+            except (TypeError, ValueError) as error:
+                raise BadData(f"{path.name} line {number}: the box of {line['id']} is not four numbers.") from error
+            if not (0 <= x0 < x1 and 0 <= y0 < y1):
+                raise BadData(
+                    f"{path.name} line {number}: the box {x0:g} {y0:g} {x1:g} {y1:g} of {line['id']} is empty or "
+                    "begins outside its film. Give x0 y0 x1 y1 within the picture."
+                )
+            boxes.setdefault(line["id"], []).append((x0, y0, x1, y1))
+    return [replace(row, lesion_boxes=tuple(boxes.get(row.id, ()))) for row in rows]
 
 
 def _table(path: Path) -> Path:
@@ -150,13 +187,14 @@ def radiograph(row: Row) -> Radiograph:
 
 def mask(row: Row, kind: str) -> NDArray[np.bool_] | None:
     """(H, W) bool, the "lungs", "lesions" or "devices" of the film, cut as `radiograph` cuts it; None without one.
+    Lesions without a mask are those of the boxes.
 
     A pixel is in the mask if it is above half of the mask's largest value, so 0/1, 0/255 and grey ones all serve.
     Raises: BadData if the mask cannot be read or is not of the picture's size.
     """
     path: Path | None = {"lungs": row.lungs, "lesions": row.lesions, "devices": row.devices}[kind]
     if path is None:
-        return None
+        return _boxed(row) if kind == "lesions" and row.lesion_boxes else None
     drawn = _picture(path, path.name).pixels
     shape = _picture(row.file, row.id).pixels.shape
     if drawn.shape != shape:
@@ -165,6 +203,20 @@ def mask(row: Row, kind: str) -> NDArray[np.bool_] | None:
             f"{shape[1]} x {shape[0]} px. A mask must have the size of the whole picture."
         )
     return np.asarray(drawn > drawn.max() / 2)[_inside(row, shape)]
+
+
+def _boxed(row: Row) -> NDArray[np.bool_]:
+    """(H, W) bool, True within a lesion box, cut as `radiograph` cuts the film. Raises: BadData for one beyond it."""
+    shape = _picture(row.file, row.id).pixels.shape
+    marked = np.zeros(shape, dtype=np.bool_)
+    for x0, y0, x1, y1 in row.lesion_boxes:
+        if x1 > shape[1] + 1 or y1 > shape[0] + 1:
+            raise BadData(
+                f"The lesion box {x0:g} {y0:g} {x1:g} {y1:g} of {row.id} does not lie in its {shape[1]} x {shape[0]} "
+                "px. Give x0 y0 x1 y1 within the picture."
+            )
+        marked[round(y0) : max(round(y1), round(y0) + 1), round(x0) : max(round(x1), round(x0) + 1)] = True
+    return marked[_inside(row, shape)]
 
 
 def refuse_split_patients(rows: Sequence[Row]) -> None:
@@ -193,6 +245,7 @@ def _row(table: Path, number: int, line: dict[str, str | None]) -> Row:
         id=name,
         patient=cells.get("patient") or name,
         source=cells.get("source", ""),
+        subtype=cells.get("subtype", ""),
         age=cells.get("age", ""),
         sex=cells.get("sex", ""),
         view=cells.get("view", ""),

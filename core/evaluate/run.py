@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from core.errors import BadData
 from core.evaluate.answers import answers
-from core.evaluate.figures import figures
+from core.evaluate.figures import figures, within_sources
 from core.evaluate.groups import accuracy_by_source_alone, groups, warnings
 from core.evaluate.heat import heat_figures
 from core.evaluate.intervals import REPEATS
@@ -67,8 +67,8 @@ def report(
     method:  of the heat figures, which need masks; None leaves them out. lungs: as `heat_figures`.
     others:  films of the other splits, for the leakage check.
     scores:  (N, F) logits of the rows, where the caller has them already.
-    Returns: findings; leakage; what `figures` gives; what `heat_figures` gives; groups, accuracy_by_source_alone,
-             warnings.
+    Returns: findings; leakage; what `figures` gives; what `heat_figures` gives; within_sources; groups,
+             accuracy_by_source_alone, warnings.
     Raises:  BadData if a label is unknown, or all films are of one class; UnknownName for the method.
     """
     checkpoint = classifier.checkpoint
@@ -86,6 +86,7 @@ def report(
         "leakage": copies,
         **everything,
         **(heat_figures(classifier, rows, method=method, lungs=lungs, repeats=repeats) if method else {}),
+        "within_sources": within_sources(said, np.array([row.source for row in rows]), repeats=repeats),
         "groups": parts,
         "accuracy_by_source_alone": accuracy_by_source_alone(rows),
         "warnings": [*sentences(copies), *warnings(everything, parts, rows)],

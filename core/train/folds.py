@@ -1,4 +1,4 @@
-"""The same films split anew: k parts by patient, or one source left out."""
+"""The same films split anew: k parts by patient, or one source or hospital left out."""
 
 import warnings
 from collections import Counter
@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from core.errors import BadData
+from core.evaluate import hospitals
+from core.evaluate.hospitals import hospital
 from core.evaluate.manifest import Row
 
 _VAL_PARTS = 8  # of the films that a fold trains on, one part in so many is held back for validation
@@ -49,6 +51,37 @@ def by_source(rows: Sequence[Row], *, seed: int = 0) -> dict[str, list[Row]]:
         found[source] = _with_val(rest, seed) + _as("test", tested)
     if not found:
         raise BadData("No source has films of two labels, so none can be left out and measured.")
+    return found
+
+
+def by_hospital(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Hospital -> all its films as `test`, and training and validation films of the others as they are split already.
+
+    Raises: BadData where the films are of fewer than two hospitals, or the others' films are of one label only.
+    """
+    names = hospitals.named(rows)
+    if len(names) < 2:
+        raise BadData(
+            f"Leaving one hospital out needs films of two at least; these are of {', '.join(names) or 'none'}. "
+            "Fill in the column `source`."
+        )
+    found = {}
+    for name in names:
+        tested = hospitals.of(rows, name)
+        patients = {row.patient for row in tested}
+        rest = [
+            row
+            for row in rows
+            if hospital(row) != name and row.patient not in patients and row.split in ("train", "val")
+        ]
+        for split in ("train", "val"):
+            labels = {row.label for row in rest if row.split == split}
+            if len(labels) < 2:
+                raise BadData(
+                    f"Without {name} the films in split {split!r} are of {len(labels)} label. Leave out hospitals by "
+                    "name with --leave-out, or add films."
+                )
+        found[name] = [*rest, *_as("test", tested)]
     return found
 
 

@@ -6,20 +6,23 @@ import os
 import platform
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from core.codec import dump
 from core.errors import BadData, BadSetting
+from core.evaluate import hospitals
 from core.evaluate.answers import answers
 from core.evaluate.blackout import blackout
 from core.evaluate.calibration import temperature
-from core.evaluate.figures import few_figures
+from core.evaluate.figures import few_figures, within_sources
+from core.evaluate.groups import groups
 from core.evaluate.heat import heat_figures
 from core.evaluate.leakage import fingerprints
 from core.evaluate.manifest import Row, known, radiograph, truth
@@ -29,7 +32,7 @@ from core.evaluate.run import logits, refuse_one_class, report
 from core.models import checkpoint as checkpoints
 from core.models import library
 from core.models.architecture import Network
-from core.models.classifier import load, probabilities
+from core.models.classifier import Classifier, load, probabilities
 from core.train import folds, log, ranks
 from core.train.data import STORED_SIDE, Films, corrected, table
 from core.train.data import load as load_films
@@ -93,15 +96,24 @@ def train(
         "date": datetime.date.today().isoformat(),
     }
     checkpoints.write(network, card, name, out)
-    return finish(rows, name=name, out=out)  # the figures are those of the weights as stored, in float16
+    further = {folder.name: {row.id for row in table(folder)} for folder in data[1:]}
+    return finish(rows, name=name, out=out, further=further)  # of the weights as stored, in float16
 
 
-def finish(rows: Sequence[Row], *, name: str, out: Path) -> Checkpoint:
-    """Calibrates the stored weights on the validation films, measures them on the test films, completes the card."""
+def finish(
+    rows: Sequence[Row], *, name: str, out: Path, further: Mapping[str, Collection[str]] | None = None
+) -> Checkpoint:
+    """Calibrates the stored weights on the validation films, measures them on the test films, completes the card.
+
+    further: name -> ids of the sets beside the first one. They are calibrated on as well, but have test figures of
+             their own (`further_tests`), so that those of the first set stay comparable.
+    """
+    further = further or {}
     classifier = load(name, out)
     findings, multi_label = classifier.checkpoint.findings, classifier.checkpoint.multi_label
     rows = known(rows, findings, multi_label=multi_label)
-    val, test = ([row for row in rows if row.split == split] for split in ("val", "test"))
+    val, tested = ([row for row in rows if row.split == split] for split in ("val", "test"))
+    test = [row for row in tested if not any(row.id in ids for ids in further.values())]
     scores = logits(classifier, map(radiograph, val), progress="calibrating", total=len(val))
     labels = truth(val, findings, multi_label=multi_label)
     heat = round(temperature(torch.from_numpy(scores), torch.from_numpy(labels), multi_label=multi_label), 4)
@@ -114,18 +126,35 @@ def finish(rows: Sequence[Row], *, name: str, out: Path) -> Checkpoint:
     checkpoints.complete(name, {"temperature": heat, "thresholds": thresholds}, out)
     classifier = load(name, out)
     others = [row for row in rows if row.split != "test"]
-    metrics = {"test": report(classifier, test, others=others)}
+    metrics: dict[str, Any] = {"test": report(classifier, test, others=others)}
+    parts = {set_name: [row for row in tested if row.id in ids] for set_name, ids in further.items()}
+    if parts:
+        metrics["further_tests"] = [
+            {"name": set_name, "by": "set", **_small_report(classifier, part)} for set_name, part in parts.items()
+        ]
+        metrics["all_tests"] = {"name": "all sets", "by": "set", **_small_report(classifier, tested)}
     metrics["lungs"] = {**heat_figures(classifier, test, lungs=True), **blackout(classifier, test)}
     return checkpoints.complete(name, {"metrics": metrics}, out)
+
+
+def _small_report(classifier: Classifier, rows: Sequence[Row]) -> dict[str, Any]:
+    """The figures of a set, and of its parts."""
+    checkpoint = classifier.checkpoint
+    scores = logits(classifier, map(radiograph, rows), progress="predicting", total=len(rows))
+    labels = truth(rows, checkpoint.findings, multi_label=checkpoint.multi_label)
+    found = answers(checkpoint, scores, labels, np.array([row.patient for row in rows]))
+    sources = np.array([row.source for row in rows])
+    return {**few_figures(found), "within_sources": within_sources(found, sources), "groups": groups(found, rows)}
 
 
 def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Path, out: Path) -> list[dict[str, Any]]:
     """Trains one network a fold, without that fold's films, and adds what they reach on them to the card of `name`.
 
-    by:      "source" to leave one source out at a time, or a number of folds by patient.
+    by:      "source" or "hospital" to leave one out at a time, or a number of folds by patient.
     Returns: what the card's metrics now say: other_source or folds, a list of name, n, patients, accuracy, auc{},
-             macro_auc; with the recipe, because it may be shorter than that of the shipped weights. Nothing in all
-             processes of torchrun but the first.
+             macro_auc (of a hospital with one finding there is no AUC; its accuracy is the sensitivity); with the
+             recipe, because it may be shorter than that of the shipped weights. Nothing in all processes of torchrun
+             but the first.
     Raises:  BadData as core.train.folds; BadSetting where the recipe starts from weights that have seen the films;
              UnknownName where `out` holds no checkpoint of this name.
     """
@@ -139,9 +168,12 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
     rows = corrected(table(*data), data)
     refuse_card_of_other_films(name, log.films_key(rows), out)
     rows = known(rows, recipe.findings, multi_label=recipe.multi_label)
-    parts = (
-        folds.by_source(rows, seed=recipe.seed) if by == "source" else folds.by_patient(rows, int(by), seed=recipe.seed)
-    )
+    if by == "hospital":
+        parts = folds.by_hospital(rows)
+    elif by == "source":
+        parts = folds.by_source(rows, seed=recipe.seed)
+    else:
+        parts = folds.by_patient(rows, int(by), seed=recipe.seed)
     everything = _films(recipe, rows, None, runs)
     found = []
     for fold, split in parts.items():
@@ -169,11 +201,11 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
             sha256="",
         )
         said = answers(unscaled, scores, labels, films.column("patient"))
-        found.append({"source" if by == "source" else "name": fold, **few_figures(said)})
+        found.append({"name" if by.isdigit() else "source": fold, **few_figures(said)})
     ranks.leave()
     if not ranks.is_first():
         return []
-    field = "other_source" if by == "source" else "folds"
+    field = "folds" if by.isdigit() else "other_source"
     card = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
     metrics = card.get("metrics", {}) | {field: found, f"{field}_recipe": asdict(recipe)}
     checkpoints.complete(name, {"metrics": metrics}, out)
@@ -256,14 +288,16 @@ def _origin(card: Checkpoint) -> dict[str, Any]:
 
 
 def _without(rows: list[Row], recipe: Recipe) -> list[Row]:
-    """The rows but those of the source that is left out, and any of its patients, in training and validation."""
+    """The rows but those of the source or hospital that is left out, and any of its patients, in training and
+    validation."""
     if not recipe.leave_out:
         return rows
-    if recipe.leave_out not in {row.source for row in rows}:
-        sources = ", ".join(sorted({row.source for row in rows}))
-        raise BadData(f"No film is of the source {recipe.leave_out!r} that is to be left out; there are {sources}.")
-    gone = {row.patient for row in rows if row.source == recipe.leave_out}
-    return [row for row in rows if row.split == "test" or (row.source != recipe.leave_out and row.patient not in gone)]
+    gone = hospitals.of(rows, recipe.leave_out)
+    if not gone:
+        sources = ", ".join(sorted({row.source for row in rows} | {*hospitals.named(rows)}))
+        raise BadData(f"No film is of {recipe.leave_out!r}, which is to be left out; there are {sources}.")
+    ids, patients = {row.id for row in gone}, {row.patient for row in gone}
+    return [row for row in rows if row.split == "test" or (row.id not in ids and row.patient not in patients)]
 
 
 def _refuse_one_class(rows: Sequence[Row], recipe: Recipe) -> None:

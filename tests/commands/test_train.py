@@ -80,7 +80,7 @@ def test_folds_are_printed_one_a_line(monkeypatch: pytest.MonkeyPatch, folds: st
     [
         (["--sizes", "64,large"], "--sizes is '64,large'; it must be whole numbers"),
         (["--sizes", "64", "--epochs", "1,2"], "must be equally many"),
-        (["--folds", "half"], "--folds is 'half'; it must be a whole number, or `source`"),
+        (["--folds", "half"], "--folds is 'half'; it must be a whole number, source or hospital"),
         (["--recipe", "none.toml"], "The recipe none.toml cannot be opened"),
         (["--findings", "a,,b"], "name them with commas between"),
         (["--name", "../new"], "--name is '../new'; it names files"),

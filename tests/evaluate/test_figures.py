@@ -20,7 +20,7 @@ from core.estimate import Estimate
 from core.evaluate.answers import Answers, answers
 from core.evaluate.calibration import brier, expected_calibration_error, reliability, stated, temperature
 from core.evaluate.confusion import balanced_accuracy, confusion, sensitivity, specificity
-from core.evaluate.figures import figures
+from core.evaluate.figures import few_figures, figures, within_sources
 from core.evaluate.intervals import bands, bootstrap, proportion
 from core.evaluate.roc import FALSE_RATES, auc, operating_point, precisions, true_rates
 from core.evaluate.run import logits
@@ -298,6 +298,32 @@ def test_too_few_films_of_a_finding_give_no_area(classifier: Classifier) -> None
 
     assert set(found["auc"]) == {"covid", "pneumonia"}
     assert (none["auc"], none["roc"], none["macro_auc"]["value"]) == ({}, {}, None)
+
+
+def test_the_source_is_of_no_use_within_sources(classifier: Classifier) -> None:
+    """Source a is all but covid, b all but normal; within each the scores are right in a and turned over in b."""
+    labels = np.array([0] * 5 + [2] * 15 + [2] * 5 + [0] * 15)
+    sources = np.array(["a"] * 20 + ["b"] * 20)
+    right = np.where(sources == "a", labels, 2 - labels)
+    scores = np.eye(3, dtype=np.float32)[right] * 2
+    said = _answers(classifier.checkpoint, scores, labels)
+    alone = within_sources(said.at(sources == "a"), sources[:20], repeats=20)
+    both = within_sources(said, sources, repeats=200)
+
+    assert alone["macro_auc"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 20}
+    assert (both["macro_auc"]["value"], both["macro_auc"]["n"], both["sources"]) == (0.5, 40, ["a", "b"])
+    assert both["macro_auc"]["low"] == both["macro_auc"]["high"] == 0.5
+    nowhere = within_sources(said, np.array([""] * 40), repeats=5)
+    assert (nowhere["macro_auc"]["value"], nowhere["sources"]) == (None, [])
+
+
+def test_a_part_of_the_set_has_its_own_calibration_error(classifier: Classifier) -> None:
+    card = replace(classifier.checkpoint, temperature=1.0)
+    labels = np.array([0] * 10 + [2] * 10)
+    certain = np.tile(np.array([[20, 0, 0]], np.float32), (20, 1))
+    part = few_figures(_answers(card, certain, labels), repeats=20)
+
+    assert part["ece"]["value"] == pytest.approx(0.5, abs=1e-4)
 
 
 def test_batched_logits_are_those_of_single_predictions(classifier: Classifier, phantom: Radiograph) -> None:

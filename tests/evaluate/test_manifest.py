@@ -40,6 +40,12 @@ def test_all_columns_are_read_and_mask_is_another_name_for_lungs(folder: Path) -
     assert (row.labels, row.years, row.box, row.lungs) == (("x", "y"), 40, (0, 1, 3, 4), folder / "a.png")
 
 
+def test_a_label_of_tier_a_was_read_by_a_radiologist(folder: Path) -> None:
+    rows = read(_manifest(folder, "id,file,label,subtype\n1,a.png,x,A rsna-normal\n2,a.png,x,B text\n"))
+
+    assert [row.by_radiologist for row in rows] == [True, False]
+
+
 def test_a_folder_stands_for_its_cxr_csv(folder: Path) -> None:
     (folder / "cxr.csv").write_text("file,label\na.png,covid\n")
 
@@ -55,6 +61,34 @@ def test_film_and_mask_are_cut_to_the_box(folder: Path) -> None:
     assert found is not None
     assert found.tolist() == [[True, False], [True, False]]
     assert mask(row, "lungs") is None
+
+
+def test_lesion_boxes_beside_the_table_stand_for_a_mask(folder: Path) -> None:
+    table = _manifest(folder, "id,file,label,box\n7,a.png,pneumonia,1 1 5 5\n8,a.png,normal,\n")
+    (folder / "boxes.csv").write_text("id,kind,x0,y0,x1,y1\n7,x,2.4,3.0,4.2,9\n7,x,0.0,0.0,1.5,1.6\n")
+    first, second = read(table)
+    lesions = mask(first, "lesions")
+
+    assert lesions is not None
+    assert lesions.astype(int).tolist() == [[1, 0, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0]]
+    assert mask(second, "lesions") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("7,9,3,4,5", r"line 2: the box 9 3 4 5 of 7 is empty or begins outside its film"),
+        ("7,-3,3,4,5", r"the box -3 3 4 5 of 7 is empty or begins outside"),
+        ("7,1,3,4,", r"line 2: the box of 7 is not four numbers"),
+        ("7,1,3,4,40", r"The lesion box 1 3 4 40 of 7 does not lie in its 16 x 18 px"),
+    ],
+)
+def test_a_lesion_box_outside_its_film_is_refused(folder: Path, line: str, sentence: str) -> None:
+    table = _manifest(folder, "id,file,label\n7,a.png,pneumonia\n")
+    (folder / "boxes.csv").write_text(f"id,x0,y0,x1,y1\n{line}\n")
+
+    with pytest.raises(BadData, match=sentence):
+        mask(read(table)[0], "lesions")
 
 
 def test_the_truth_is_a_column_for_each_finding() -> None:
@@ -111,7 +145,7 @@ def test_bytes_that_are_no_text_are_told(folder: Path) -> None:
 def test_a_missing_table_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"There is no films\.csv in"):
         read(tmp_path / "films.csv")
-    with pytest.raises(BadData, match=r"There is no cxr\.csv in"):
+    with pytest.raises(BadData, match=r"There is no cxr\.csv or films\.csv in"):
         read(tmp_path)
 
 
@@ -119,7 +153,7 @@ def test_a_film_that_is_none_a_box_outside_and_a_mask_of_another_size_are_told(f
     (folder / "text.png").write_text("no film")
     Image.fromarray(np.ones((20, 20), np.uint8)).save(folder / "small.png")
 
-    with pytest.raises(BadData, match="not a radiograph we can read"):
+    with pytest.raises(BadData, match="not a radiograph that can be read"):
         radiograph(Row(folder / "text.png", "x", id="1"))
     with pytest.raises(BadData, match="The box 0 0 9 20 of 1 does not lie in its 16 x 18 px"):
         radiograph(Row(folder / "a.png", "x", id="1", box=(0, 0, 9, 20)))

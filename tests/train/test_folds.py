@@ -1,12 +1,13 @@
 """Splits made anew: nobody on two sides, no source in its own training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.errors import BadData
 from core.evaluate.manifest import Row
-from core.train.folds import by_patient, by_source
+from core.train.folds import by_hospital, by_patient, by_source
 
 
 def _rows() -> list[Row]:
@@ -51,6 +52,39 @@ def test_a_source_left_out_leaves_nothing_of_it_or_its_patients_in_training() ->
         assert not _patients(part, "train") & _patients(part, "val")
         assert _patients(part, "val")
     assert "p0" not in _patients(parts["a"], "train", "val")  # a film of that patient is of source b
+
+
+def _of_hospitals() -> list[Row]:
+    """Two sources of one hospital and one of another, each with both labels in three splits; a film a patient."""
+    return [
+        Row(Path("none"), label, id=f"{source} {split} {label}", patient=f"{source} {split} {label}", source=source)
+        for source in ("nih", "rsna", "kermany")
+        for split in ("train", "val", "test")
+        for label in ("pneumonia", "normal")
+    ]
+
+
+def test_a_hospital_left_out_takes_all_of_its_sources_along() -> None:
+    rows = [replace(row, split=row.id.split()[1]) for row in _of_hospitals()]
+    parts = by_hospital(rows)
+
+    assert list(parts) == ["Guangzhou", "NIH Clinical Center"]
+    tested = [row for row in parts["NIH Clinical Center"] if row.split == "test"]
+    assert {row.source for row in tested} == {"nih", "rsna"}
+    assert len(tested) == 12  # those of all splits
+    rest = [row for row in parts["NIH Clinical Center"] if row.split != "test"]
+    assert [row.id for row in rest] == [
+        f"kermany {split} {label}" for split in ("train", "val") for label in ("pneumonia", "normal")
+    ]
+
+
+def test_hospitals_that_cannot_be_left_out_are_named() -> None:
+    rows = [replace(row, split=row.id.split()[1]) for row in _of_hospitals()]
+    with pytest.raises(BadData, match="needs films of two at least; these are of Guangzhou"):
+        by_hospital([row for row in rows if row.source == "kermany"])
+    healthy = [row for row in rows if row.source != "kermany" or row.label == "normal"]
+    with pytest.raises(BadData, match="Without NIH Clinical Center the films in split 'train' are of 1 label"):
+        by_hospital(healthy)
 
 
 @pytest.mark.parametrize("count", [0, 1, 49])

@@ -53,7 +53,7 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
     """What training is asked for; it stops there."""
     asked: list[Mapping[str, Any]] = []
 
-    def fit(recipe: Recipe, films: Any, val: Any, folder: Path, *, start: Network | None = None) -> Network:
+    def fit(recipe: Recipe, films: Any, val: Any, folder: Path, *, start: Network | None = None, **_: Any) -> Network:
         asked.append({"recipe": recipe, "train": films, "val": val, "start": start})
         raise Asked
 
@@ -115,6 +115,38 @@ def _changed(data: Path, folder: Path, change: Callable[[dict[str, str]], dict[s
         table.writeheader()
         table.writerows(rows)
     return folder
+
+
+def test_further_sets_have_test_figures_of_their_own(data: Path, tmp_path: Path) -> None:
+    more = _changed(
+        data, tmp_path / "more", lambda row: {**row, "id": f"m{row['id']}", "patient": f"m{row['patient']}"}
+    )
+    card = train([data, more], name="both", recipe=TINY, runs=tmp_path / "runs", out=tmp_path)
+
+    assert card is not None
+    assert card.metrics.test is not None
+    metrics = json.loads((tmp_path / "both.json").read_text())["metrics"]
+    (further,) = metrics["further_tests"]
+    assert (card.metrics.test.n, metrics["all_tests"]["n"]) == (12, 24)
+    assert (further["name"], further["n"]) == ("more", 12)
+    assert further["within_sources"]["sources"] == []  # three films of each label in each source: too few
+    assert {group["by"] for group in further["groups"]} >= {"age", "source", "shortcut"}
+
+
+def test_leaving_hospitals_out_measures_each_with_the_full_recipe(data: Path, copy: Path) -> None:
+    names = {"a": "nih", "b": "kermany"}
+    hospitals = _changed(data, copy / "films", lambda row: {**row, "source": names[row["source"]]})
+    card = json.loads((copy / "tiny.json").read_text())
+    del card["trained_on"]["films"]
+    (copy / "tiny.json").write_text(json.dumps(card))
+
+    left_out = across([hospitals], name="tiny", recipe=TINY, by="hospital", runs=copy / "runs", out=copy)
+
+    assert [(each["source"], each["n"]) for each in left_out] == [("Guangzhou", 16), ("NIH Clinical Center", 16)]
+    assert all({"accuracy", "ece", "macro_auc"} <= set(each) for each in left_out)
+    metrics = json.loads((copy / "tiny.json").read_text())["metrics"]
+    assert metrics["other_source"] == left_out
+    assert metrics["other_source_recipe"] == json.loads(json.dumps(asdict(TINY)))
 
 
 def test_a_run_does_not_go_on_with_other_films(data: Path, made: tuple[Checkpoint, Path], tmp_path: Path) -> None:
@@ -268,7 +300,7 @@ def test_a_source_left_out_is_in_the_test_films_only(
     assert set(untrained[0]["train"].column("source")) == {"a"}
     assert set(untrained[0]["val"].column("source")) == {"a"}
     assert len(untrained[0]["train"]) == 6
-    with pytest.raises(BadData, match="No film is of the source 'c' that is to be left out; there are a, b"):
+    with pytest.raises(BadData, match="No film is of 'c', which is to be left out; there are a, b"):
         train([data], name="next", recipe=replace(TINY, leave_out="c"), runs=tmp_path, out=tmp_path)
 
 
