@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from core.errors import UnknownName
 
-Entry = TypeVar("Entry")
+Item = TypeVar("Item")
 
 
-class Registry(Mapping[str, Entry]):
+class Registry(Mapping[str, Item]):
     """Name -> entry in order of registration; refuses doubles, suggests the nearest name.
 
     With `package`, its modules are imported at the first look, so that a new entry is one new file.
@@ -21,17 +21,17 @@ class Registry(Mapping[str, Entry]):
     def __init__(self, noun: str, *, package: str | None = None) -> None:
         self._noun = noun
         self._package = package
-        self._registered: dict[str, Entry] = {}
+        self._registered: dict[str, Item] = {}
         self._looking: set[int] = set()  # threads
         self._complete = False
 
-    def add(self, name: str, entry: Entry) -> None:
+    def add(self, name: str, entry: Item) -> None:
         """Raises: ValueError if the name is taken."""
         if name in self._registered:
             raise ValueError(f"{self._noun} {name!r} is registered twice")
         self._registered[name] = entry
 
-    def __getitem__(self, name: str) -> Entry:
+    def __getitem__(self, name: str) -> Item:
         if name not in self._entries:
             raise unknown(self._noun, name, list(self._entries))
         return self._entries[name]
@@ -46,7 +46,7 @@ class Registry(Mapping[str, Entry]):
         return len(self._entries)
 
     @property
-    def _entries(self) -> dict[str, Entry]:
+    def _entries(self) -> dict[str, Item]:
         if self._package and not self._complete:
             # Complete only when the outermost look ends: until then other threads import, too, and wait at each module
             # for whoever is at it. Looking at every access took 0.7 ms, a page of nine maps 1 s.

@@ -15,15 +15,15 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.compare import cohort
+from core.compare import film_set
+from core.compare.anatomical_regions import AnatomicalRegions
+from core.compare.anatomical_regions import places as places_of
 from core.compare.cka import Likeness, cka
-from core.compare.maps import Agreement, agreement_matrix
+from core.compare.film_comparison import FilmComparison, Refused
+from core.compare.map_agreement import Agreement, agreement_matrix
 from core.compare.panel import Panel
-from core.compare.places import Places
-from core.compare.places import places as places_of
-from core.compare.row import Compared, Refused
+from core.compare.sentences import Sentences, disagreement
 from core.compare.tile import Tile
-from core.compare.words import Words, disagreement
 from core.errors import NoLungs
 from core.evaluate import chestxray14, manifest
 from core.explain.method import Value, methods
@@ -380,13 +380,13 @@ def agreements(
 
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)
-def told(radiograph: Radiograph, tiles: tuple[Tile, ...], named: bool = False) -> Words:
+def told(radiograph: Radiograph, tiles: tuple[Tile, ...], named: bool = False) -> Sentences:
     """Where the tiles agree and where not, in sentences; named: as in `disagreement`."""
     return disagreement(radiograph, tiles, ground=_places(radiograph, tiles[0].explanation.cleaning), named=named)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)
-def _places(radiograph: Radiograph, cleaning: Cleaning) -> Places:
+def _places(radiograph: Radiograph, cleaning: Cleaning) -> AnatomicalRegions:
     return places_of(radiograph, cleaning)
 
 
@@ -404,9 +404,9 @@ def alike(
     return _QUEUE.ask(key, make, slow=True)
 
 
-def compared(panel: Panel, case: cohort.Case, key: Hashable) -> QueuedRequest[Compared | Refused]:
+def compared(panel: Panel, case: film_set.Case, key: Hashable) -> QueuedRequest[FilmComparison | Refused]:
     """A place in the line for what several networks say of one film of many; key: what the answer depends on."""
-    make = partial(cohort.read, panel, case, sentences=True)
+    make = partial(film_set.read, panel, case, sentences=True)
     return _QUEUE.ask(("compared", key), lambda work: make(work=work), slow=True)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.compare.cohort import Case, Comparison
+from core.compare.film_comparison import FilmComparison, Refused
+from core.compare.film_set import Case, Comparison
 from core.compare.panel import Panel
-from core.compare.row import Compared, Refused
 from core.evaluate.polarity import Polarity
 from core.explain.method import Value
 from core.layers.activations import Order
@@ -69,7 +69,7 @@ class BoardState:
     awaited: the places in the line for the maps that are on their way.
     pair:    places of the two tiles that are held against each other; None for the first two that have a map.
     peaks:   whether their difference is one of shares of each map's peak, where it need not be.
-    figure:  the one that the table of all pairs shows, of core.compare.maps.TITLES.
+    figure:  the one that the table of all pairs shows, of core.compare.map_agreement.TITLES.
     alike:   keys of the pairs of checkpoints whose stages were asked to be compared.
     many:    whether the page is about many films, not about the one that is looked at.
     """
@@ -109,8 +109,8 @@ class FilmSetRun:
     doing: Literal["films", "figures"] | None = None
     asked: Panel | None = None
     total: int = 0
-    done: list[tuple[Case, Compared | Refused]] = field(default_factory=list)
-    rows: dict[Hashable, Compared | Refused] = field(default_factory=dict)
+    done: list[tuple[Case, FilmComparison | Refused]] = field(default_factory=list)
+    rows: dict[Hashable, FilmComparison | Refused] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     found: Comparison | None = None
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
-from core.bench.maps import Question
-from core.bench.pace import Case
+from core.bench.map_costs import BenchInput
+from core.bench.timing import TimedCall
 from core.explain import memory
 from core.explain.evidence import Tape
 from core.explain.method import methods
@@ -45,13 +45,13 @@ QUICK = (
 )
 
 
-def cases(question: Question, paths: tuple[Path, ...]) -> tuple[list[Case], dict[str, str]]:
+def cases(question: BenchInput, paths: tuple[Path, ...]) -> tuple[list[TimedCall], dict[str, str]]:
     """The cases, and why others are none."""
     missing = {path.key: f"there is no method {path.method}" for path in paths if path.method not in methods}
     return [_case(question, path) for path in paths if path.key not in missing], missing
 
 
-def _case(question: Question, path: Path) -> Case:
+def _case(question: BenchInput, path: Path) -> TimedCall:
     """Both sides begin with the one forward pass that gives the prediction."""
     method, network, images = methods[path.method], question.network, question.images
     settings = method.parse(path.settings)
@@ -74,4 +74,4 @@ def _case(question: Question, path: Path) -> Case:
                 with torch.inference_mode():
                     network(copies)
 
-    return Case(path.key, run, bare, (1 + count) / (1 + sum(batches)))
+    return TimedCall(path.key, run, bare, (1 + count) / (1 + sum(batches)))

@@ -10,10 +10,10 @@ from typing import Any
 import captum
 import torch
 
-from core.bench import fresh, maps, passes
-from core.bench.maps import Question
-from core.bench.pace import Case, Figure, milliseconds, timed
+from core.bench import fresh_process, map_costs, passes
+from core.bench.map_costs import BenchInput
 from core.bench.threads import replicas, threads
+from core.bench.timing import TimedCall, Timing, milliseconds, timed
 from core.explain.run import Request, explain_many
 from core.image.phantom import draw
 from core.image.prepare import prepare
@@ -23,8 +23,8 @@ from core.types import Checkpoint, Radiograph
 
 FILM_SIDE = 2000  # px, of the phantom that stands for a film
 AT_MOST = {
-    maps.LAST: 1.10,
-    maps.ALL: 4.0,
+    map_costs.LAST: 1.10,
+    map_costs.ALL: 4.0,
     "integrated_gradients_per_pass": 1.05,
     "smoothgrad_per_pass": 1.05,
     "occlusion_per_pass": 1.05,
@@ -72,8 +72,8 @@ def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:
     film = draw(height=FILM_SIDE, width=FILM_SIDE).radiograph
     prepared = prepare(film, classifier.checkpoint.input)
     with classifier.alone() as network:
-        question = Question(classifier.checkpoint, network, prepared)
-        mine = timed(question.forward, maps.ours(question), repeats=effort.rounds, warm_up=effort.warm_up)
+        question = BenchInput(classifier.checkpoint, network, prepared)
+        mine = timed(question.forward, map_costs.ours(question), repeats=effort.rounds, warm_up=effort.warm_up)
         many, missing = passes.cases(question, effort.paths)
         mine |= timed(question.forward, many, repeats=effort.path_rounds, warm_up=int(effort.whole))
         others = _peers(question, effort)
@@ -90,9 +90,9 @@ def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:
         "skipped": missing,
         "repeats": effort.rounds,
         "film": f"phantom of {FILM_SIDE} x {FILM_SIDE} px, 12 bits",
-        "bare forward, ms": mine[maps.LAST].bare_ms,
+        "bare forward, ms": mine[map_costs.LAST].bare_ms,
         "details": {key: figure.told for key, figure in mine.items()},
-        "memory": fresh.peak_figures(steps=effort.memory_steps),
+        "memory": fresh_process.peak_figures(steps=effort.memory_steps),
         "threads": asked,
     }
     return found | (_whole(classifier, film, question.forward, effort) if effort.whole else {})
@@ -122,13 +122,13 @@ def machine(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _peers(question: Question, effort: Effort) -> dict[str, dict[str, float | str]]:
+def _peers(question: BenchInput, effort: Effort) -> dict[str, dict[str, float | str]]:
     """Key -> library -> its ratio, or why there is none."""
-    known = maps.peers(question)
-    cases = [case for libraries in known.values() for case in libraries.values() if isinstance(case, Case)]
+    known = map_costs.peers(question)
+    cases = [case for libraries in known.values() for case in libraries.values() if isinstance(case, TimedCall)]
     found = timed(question.forward, cases, repeats=effort.peer_rounds, warm_up=int(effort.whole))
     return {
-        key: {name: found[case.name].ratio if isinstance(case, Case) else case for name, case in libraries.items()}
+        key: {name: found[case.name].ratio if isinstance(case, TimedCall) else case for name, case in libraries.items()}
         for key, libraries in known.items()
     }
 
@@ -139,16 +139,16 @@ def _whole(classifier: Classifier, film: Radiograph, bare: Callable[[], object],
     cams = [Request("grad-cam", finding) for finding in findings]
     saliency = [Request("saliency", findings[0])]
     calls = [
-        Case("predict", lambda: classifier.predict(film)),
-        Case("lungs of one film", lambda: segment(film)),
-        Case("explain_many: Grad-CAM of all findings", lambda: explain_many(classifier, film, cams)),
-        Case("explain_many: saliency for one finding", lambda: explain_many(classifier, film, saliency)),
+        TimedCall("predict", lambda: classifier.predict(film)),
+        TimedCall("lungs of one film", lambda: segment(film)),
+        TimedCall("explain_many: Grad-CAM of all findings", lambda: explain_many(classifier, film, cams)),
+        TimedCall("explain_many: saliency for one finding", lambda: explain_many(classifier, film, saliency)),
     ]
-    found: dict[str, Figure] = timed(bare, calls, repeats=effort.rounds)
+    found: dict[str, Timing] = timed(bare, calls, repeats=effort.rounds)
     return {
         "whole calls, film to result": {name: figure.told for name, figure in found.items()},
         "preparation, ms": milliseconds(lambda: prepare(film, classifier.checkpoint.input), effort.rounds),
-        "import core.models.classifier": fresh.import_figures(),
+        "import core.models.classifier": fresh_process.import_figures(),
         "two replicas": replicas(classifier, film, calls=effort.calls),
     }
 

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.bench import maps
+from core.bench import map_costs
 from core.markdown import markdown_table
 
 _NONE = "–"
-_PEERS = {maps.CAPTUM: "Captum", maps.TORCH_CAM: "torch-cam", maps.GRAD_CAM: "pytorch-grad-cam"}
+_PEERS = {map_costs.CAPTUM: "Captum", map_costs.TORCH_CAM: "torch-cam", map_costs.GRAD_CAM: "pytorch-grad-cam"}
 _ROWS = {
-    maps.LAST: "prediction + Grad-CAM of all findings, last stage",
-    maps.ALL: "prediction + Grad-CAM of all stages and findings + saliency of all findings",
-    maps.ALL_BFLOAT16: "the same in bfloat16",
+    map_costs.LAST: "prediction + Grad-CAM of all findings, last stage",
+    map_costs.ALL: "prediction + Grad-CAM of all stages and findings + saliency of all findings",
+    map_costs.ALL_BFLOAT16: "the same in bfloat16",
     "integrated_gradients_per_pass": "integrated gradients, a pass",
     "smoothgrad_per_pass": "SmoothGrad, a pass",
     "occlusion_per_pass": "occlusion, a pass",

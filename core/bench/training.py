@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from core.bench.pace import Case, Figure, timed
+from core.bench.timing import TimedCall, Timing, timed
 from core.evaluate.manifest import Row
 from core.models.architecture import architectures
 from core.models.device import fast
@@ -59,8 +59,8 @@ def throughput(
 
     mindful = replace(recipe, replaced=0.6, penalty=0.5)
     cases = [
-        Case("training", lambda: whole(recipe)),
-        Case("training, background replaced and heat outside punished", lambda: whole(mindful)),
+        TimedCall("training", lambda: whole(recipe)),
+        TimedCall("training, background replaced and heat outside punished", lambda: whole(mindful)),
     ]
     measured = timed(bare, cases, repeats=repeats)
     return {
@@ -71,7 +71,7 @@ def throughput(
     }
 
 
-def _rates(figure: Figure, batch: int) -> dict[str, Any]:
+def _rates(figure: Timing, batch: int) -> dict[str, Any]:
     """A case as images a second."""
     share, rate = 1 / figure.ratio, 1000 * batch / figure.ms
     return {

@@ -13,8 +13,8 @@ from core.commands.registry import command
 from core.errors import BadSetting
 
 if TYPE_CHECKING:
-    from core.compare.cohort import Case
-    from core.compare.row import Compared
+    from core.compare.film_comparison import FilmComparison
+    from core.compare.film_set import Case
     from core.compare.tile import Tile
     from core.types import Cleaning, Radiograph
 
@@ -107,8 +107,8 @@ def compare(
     labels also McNemar's test (which model is right where the other is wrong) and DeLong's (areas under the ROC curve).
     Intervals are bootstrapped over patients.
     """
-    from core.compare.cohort import compare as compare_models
     from core.compare.export import films_csv
+    from core.compare.film_set import compare as compare_models
     from core.explain.method import methods
     from core.work import Work
 
@@ -152,10 +152,10 @@ class _Boards:
         self.force = force
         self.errors: list[str] = []
 
-    def write(self, film: "Radiograph", tiles: "Sequence[Tile]", row: "Compared") -> None:
+    def write(self, film: "Radiograph", tiles: "Sequence[Tile]", row: "FilmComparison") -> None:
         """Writes the board of one film; an existing file with different content is kept and reported."""
         from core.compare.board import board_png
-        from core.compare.maps import difference
+        from core.compare.map_agreement import difference
         from core.types import digest
 
         between = None
@@ -178,7 +178,7 @@ class _Boards:
 def _cases(arguments: tuple[str, ...], split: str | None) -> "list[Case]":
     """The films of a table, or files. Raises: BadData if there is none."""
     from core.commands.evaluate import films_of_split
-    from core.compare.cohort import Case, cases
+    from core.compare.film_set import Case, cases
     from core.evaluate import chestxray14, manifest
 
     path = Path(arguments[0])

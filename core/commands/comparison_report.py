@@ -6,10 +6,10 @@ from core.commands import options
 from core.commands.evaluation_report import estimate_cell
 
 if TYPE_CHECKING:
-    from core.compare.cohort import Comparison
-    from core.compare.figures import Pair
+    from core.compare.film_comparison import FilmComparison
+    from core.compare.film_set import Comparison
     from core.compare.panel import Panel
-    from core.compare.row import Compared
+    from core.compare.set_statistics import Pair
     from core.estimate import Estimate
 
 _LONGEST = 40  # characters of a film's name in the table
@@ -45,7 +45,7 @@ def text(comparison: "Comparison", top: int) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _row(panel: "Panel", row: "Compared", labelled: bool) -> list[str]:
+def _row(panel: "Panel", row: "FilmComparison", labelled: bool) -> list[str]:
     from core.models.findings import words
 
     distance = row.figure("distance_mm")
@@ -62,7 +62,7 @@ def _row(panel: "Panel", row: "Compared", labelled: bool) -> list[str]:
     ]
 
 
-def _says(panel: "Panel", row: "Compared", index: int) -> str:
+def _says(panel: "Panel", row: "FilmComparison", index: int) -> str:
     """ "covid 0.81"; without a number for a finding that the others do not know; "none" where no finding is present."""
     from core.models.findings import words
 
@@ -112,7 +112,7 @@ def _pair(pair: "Pair") -> str:
 
 def _kappa(kappa: "Estimate") -> str:
     """Kappa with its interval, or the reason why it has none."""
-    from core.compare.figures import without_interval
+    from core.compare.set_statistics import without_interval
 
     reason = without_interval(kappa)
     return f"{kappa.value:.3f} ({reason})" if reason else estimate_cell(kappa.card())

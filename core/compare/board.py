@@ -12,9 +12,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from core.compare.grid import one_film
-from core.compare.maps import METHOD, TITLES, Agreement, agreement_matrix
+from core.compare.map_agreement import METHOD, TITLES, Agreement, agreement_matrix
+from core.compare.sentences import Sentences
 from core.compare.tile import Tile
-from core.compare.words import Words
 from core.explain.method import captum_version
 from core.lettering import GROUND, INK, QUIET, paragraphs
 from core.models.findings import words as plain_words
@@ -91,7 +91,7 @@ def board_png(
     return _saved(whole, radiograph, tiles, difference)
 
 
-def board_csv(radiograph: Radiograph, tiles: Sequence[Tile], *, words: Words | None = None) -> str:
+def board_csv(radiograph: Radiograph, tiles: Sequence[Tile], *, words: Sentences | None = None) -> str:
     """The figures of the board, one a line, with the COLUMNS.
 
     Of a tile (first) its probabilities, the peak of its map, what computed it, and where it looks, if `words` has that;
@@ -118,11 +118,11 @@ def board_csv(radiograph: Radiograph, tiles: Sequence[Tile], *, words: Words | N
     return out.getvalue()
 
 
-def _of_tile(tile: Tile, words: Words | None, index: int) -> list[tuple[str, float, str]]:
+def _of_tile(tile: Tile, words: Sentences | None, index: int) -> list[tuple[str, float, str]]:
     map_ = tile.explanation
     rows = [
         (f"probability of {name}", float(value), "")
-        for name, value in zip(tile.said.findings, tile.said.probabilities, strict=True)
+        for name, value in zip(tile.prediction.findings, tile.prediction.probabilities, strict=True)
     ]
     rows.append(("peak of the map", map_.peak, f"in {map_.unit}"))
     if map_.caveat:
@@ -152,7 +152,9 @@ def _ends(maps: Sequence[Explanation]) -> Mapping[str, float]:
 
 def _lines(tile: Tile) -> list[tuple[str, tuple[int, int, int]]]:
     """Title and probabilities."""
-    likely = sorted(zip(tile.said.findings, tile.said.probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
+    likely = sorted(
+        zip(tile.prediction.findings, tile.prediction.probabilities.tolist(), strict=True), key=lambda pair: -pair[1]
+    )
     told = " · ".join(f"{plain_words(name)} {value:.2f}" for name, value in likely[:_LIKELIEST])
     title = tile.title if tile.name == tile.checkpoint.name else f"{tile.name} · {tile.title}"
     return [(title, INK), (told, INK)]

@@ -4,8 +4,8 @@ import csv
 import io
 from itertools import combinations
 
-from core.compare.cohort import Comparison
-from core.compare.maps import Agreement
+from core.compare.film_set import Comparison
+from core.compare.map_agreement import Agreement
 from core.explain.method import captum_version
 
 

@@ -11,12 +11,12 @@ class Tile:
     """A map beside other maps of the same film.
 
     name: what sentences and tables call it, short: "A", "plain".
-    said: what the network says of the film, all of its findings.
+    prediction: of all findings of the network.
     """
 
     name: str
     checkpoint: Checkpoint
-    said: Prediction
+    prediction: Prediction
     explanation: Explanation
 
     @property
@@ -28,6 +28,6 @@ class Tile:
     @property
     def says(self) -> str:
         """The finding that the network finds first; empty where a multi-label one finds none."""
-        if self.checkpoint.multi_label and not present(self.said, self.checkpoint):
+        if self.checkpoint.multi_label and not present(self.prediction, self.checkpoint):
             return ""
-        return leading(self.said, self.checkpoint)
+        return leading(self.prediction, self.checkpoint)

@@ -7,9 +7,9 @@ from math import isnan
 
 import streamlit as st
 
-from core.compare.maps import TITLES
+from core.compare.map_agreement import TITLES
+from core.compare.sentences import headline
 from core.compare.tile import Tile
-from core.compare.words import headline
 from core.types import Radiograph
 from dashboard import cache, draw, markup
 from dashboard.compare.board import BoardTile

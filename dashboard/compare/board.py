@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-from core.compare.maps import lettered
+from core.compare.map_agreement import lettered
 from core.compare.panel import plain
 from core.compare.tile import Tile
 from core.errors import Unfit, UnknownName, UserError

@@ -7,9 +7,9 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.compare.cohort import Case, gather
+from core.compare.film_comparison import FilmComparison, Refused
+from core.compare.film_set import Case, gather
 from core.compare.panel import Panel, panel, plain
-from core.compare.row import Compared, Refused
 from core.errors import UserError
 from core.explain.method import COSTS, methods
 from core.models.findings import words
@@ -145,7 +145,7 @@ def _read(survey: FilmSetRun, place: DeltaGenerator) -> str:
     models = chosen_models()
     networks = [cache.classifier(cache.card(name)) for name in models]
     asked = survey.asked = panel(networks, method=survey.method, finding=_finding(models))
-    done: list[tuple[Case, Compared | Refused]] = []  # of this run alone: another may still be at its last film
+    done: list[tuple[Case, FilmComparison | Refused]] = []  # of this run alone: another may still be at its last film
     survey.done, survey.total = done, len(films)
     begun, fresh = time.monotonic(), 0
     for film in films:
@@ -170,10 +170,10 @@ def _stopped(survey: FilmSetRun) -> str:
 def _gather(survey: FilmSetRun, told: str) -> None:
     if survey.asked is None or not survey.done:
         return
-    read = [row for _, row in survey.done if isinstance(row, Compared)]
+    read = [row for _, row in survey.done if isinstance(row, FilmComparison)]
     refused = [row for _, row in survey.done if isinstance(row, Refused)]
     found = gather(survey.asked, read, refused)
-    survey.cases = {row.key: case for case, row in survey.done if isinstance(row, Compared)}
+    survey.cases = {row.key: case for case, row in survey.done if isinstance(row, FilmComparison)}
     survey.found = replace(found, notes=(*([told] if told else []), *found.notes))
 
 
@@ -188,7 +188,7 @@ def _key(asked: Panel, film: SourceFilm) -> tuple[object, ...]:
     )
 
 
-def _named(row: Compared | Refused, case: Case) -> Compared | Refused:
+def _named(row: FilmComparison | Refused, case: Case) -> FilmComparison | Refused:
     """The answer under this person's own name for the film: the same film may have another one with somebody else."""
     if isinstance(row, Refused):
         return replace(row, name=case.name)

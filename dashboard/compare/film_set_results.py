@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from core.compare.cohort import Comparison
 from core.compare.export import films_csv
-from core.compare.figures import Figures, without_interval
-from core.compare.maps import TITLES, lettered
-from core.compare.row import Compared
+from core.compare.film_comparison import FilmComparison
+from core.compare.film_set import Comparison
+from core.compare.map_agreement import TITLES, lettered
+from core.compare.set_statistics import Figures, without_interval
 from core.compare.significance import FEWEST, DeLong, McNemar
 from core.estimate import Estimate
 from core.models.findings import words
@@ -106,7 +106,7 @@ def _films(found: Comparison, letters: Sequence[str]) -> None:
     )
 
 
-def _distances(rows: Sequence[Compared]) -> tuple[str, list[Any]]:
+def _distances(rows: Sequence[FilmComparison]) -> tuple[str, list[Any]]:
     """Their unit, and the numbers; in words with no common unit where only some films have a known spacing."""
     known = [not isnan(row.figure("distance_mm")) for row in rows if not isnan(row.figure("distance_px"))]
     if all(known) or not any(known):
@@ -126,7 +126,7 @@ def _open(found: Comparison) -> None:
         worklist.open_case(found.films[picked[0][0]])
 
 
-def _says(found: Comparison, row: Compared, place: int) -> str:
+def _says(found: Comparison, row: FilmComparison, place: int) -> str:
     """ "covid 0.81"; without a number where the others do not know it; "nothing" where nothing is found."""
     said, own = row.says[place], found.panel.own[place]
     if said in own:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from core.compare.cohort import Case, cases
+from core.compare.film_set import Case, cases
 from core.errors import BadData
 from core.evaluate import chestxray14
 from core.evaluate.manifest import Row

@@ -6,7 +6,7 @@ from math import isnan
 
 import streamlit as st
 
-from core.compare.maps import OF_PEAKS, Agreement, Scale, difference
+from core.compare.map_agreement import OF_PEAKS, Agreement, Scale, difference
 from core.compare.tile import Tile
 from core.overlay import caption
 from core.types import Explanation, Radiograph

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from core.compare.row import Compared
+from core.compare.film_comparison import FilmComparison
 from core.errors import UserError
 from dashboard.state import TileRequest, session
 
 
-def open_case(row: Compared) -> None:
+def open_case(row: FilmComparison) -> None:
     """Puts the film on the desk and looks at it on the board, with the maps that were compared."""
     here = session()
     survey, asked = here.film_set, here.film_set.found.panel if here.film_set.found else None
@@ -43,7 +43,7 @@ def steps() -> None:
         _step("Next case", ":material/chevron_right:", rows[place + 1] if place + 1 < len(rows) else None)
 
 
-def _step(label: str, icon: str, row: Compared | None) -> None:
+def _step(label: str, icon: str, row: FilmComparison | None) -> None:
     st.button(
         label,
         icon=icon,

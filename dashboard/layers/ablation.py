@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.compare.maps import difference
+from core.compare.map_agreement import difference
 from core.errors import UserError
 from core.explain.run import Request
 from core.layers.outcome import Change, changes, sentence

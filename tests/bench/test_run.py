@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from core.__main__ import cli
-from core.bench import fresh, maps, pace, passes, run, untrained
-from core.bench.pace import Case, Figure, timed
+from core.bench import fresh_process, map_costs, passes, run, timing, untrained
+from core.bench.timing import TimedCall, Timing, timed
 from core.bench.training import _rates, throughput
 from core.explain.evidence import Tape
 from core.explain.method import methods
@@ -34,13 +34,13 @@ def test_the_command_prints_every_figure_as_json(weights: Path) -> None:
 
     assert told.exit_code == 0, told.output
     found: dict[str, Any] = json.loads(told.stdout)
-    assert {*run.AT_MOST, *run.AT_LEAST, maps.ALL_BFLOAT16} == set(found["ratios"])
+    assert {*run.AT_MOST, *run.AT_LEAST, map_costs.ALL_BFLOAT16} == set(found["ratios"])
     assert found["skipped"] == {}
     assert all(math.isfinite(ratio) for ratio in found["ratios"].values())  # of one round on a busy machine: any number
-    assert found["ratios"][maps.LAST] > 0
+    assert found["ratios"][map_costs.LAST] > 0
     assert all(found["details"][key]["ms"] > 0 for key in run.AT_MOST)
-    assert all(ratio > 0 for ratio in found["peers"][maps.LAST].values())
-    assert set(found["peers"][maps.LAST]) == {"captum", "torch-cam", "pytorch-grad-cam"}
+    assert all(ratio > 0 for ratio in found["peers"][map_costs.LAST].values())
+    assert set(found["peers"][map_costs.LAST]) == {"captum", "torch-cam", "pytorch-grad-cam"}
     assert {"cpu", "cores", "threads", "torch", "captum"} <= set(found["machine"])
     assert found["machine"]["network"] == "untrained"
     assert list(found["threads"]) == ["1", "4", "16"]
@@ -61,12 +61,12 @@ def test_a_ratio_is_the_median_of_pairs_timed_in_turns(monkeypatch: pytest.Monke
 
     def other() -> None: ...
 
-    monkeypatch.setattr(pace, "seconds", seconds)
-    found = timed(bare, [Case("first", lambda: None), Case("second", lambda: None, other, 2.0)], repeats=3)
+    monkeypatch.setattr(timing, "seconds", seconds)
+    found = timed(bare, [TimedCall("first", lambda: None), TimedCall("second", lambda: None, other, 2.0)], repeats=3)
 
     assert order == ["bare", "case", "other", "case"] * 5
-    assert found["first"] == Figure(ratio=2, quartiles=(1, 3), ms=4000, bare_ms=2000)
-    assert found["second"] == Figure(ratio=2, quartiles=(0.5, 2.5), ms=5000, bare_ms=4000)
+    assert found["first"] == Timing(ratio=2, quartiles=(1, 3), ms=4000, bare_ms=2000)
+    assert found["second"] == Timing(ratio=2, quartiles=(0.5, 2.5), ms=5000, bare_ms=4000)
 
 
 @pytest.mark.parametrize("path", passes.QUICK, ids=lambda path: path.method)
@@ -75,7 +75,7 @@ def test_the_passes_that_are_compared_are_those_that_the_method_runs(
 ) -> None:
     prepared = prepare(phantom, classifier.checkpoint.input)
     with classifier.alone() as network:
-        question = maps.Question(classifier.checkpoint, network, prepared)
+        question = map_costs.BenchInput(classifier.checkpoint, network, prepared)
         tape = Tape(network, question.images, grad_from=network.last_stage)
         method = methods[path.method]
         method.rule(question.evidence(tape, 0, network.last_stage), **method.parse(path.settings))
@@ -87,7 +87,7 @@ def test_the_passes_that_are_compared_are_those_that_the_method_runs(
 def test_a_method_that_is_not_there_is_skipped_with_a_word(classifier: Classifier, phantom: Radiograph) -> None:
     prepared = prepare(phantom, classifier.checkpoint.input)
     with classifier.alone() as network:
-        question = maps.Question(classifier.checkpoint, network, prepared)
+        question = map_costs.BenchInput(classifier.checkpoint, network, prepared)
         found = passes.cases(question, (passes.Path("future", "crystal-ball", {"looks": 3}, False),))
 
     assert found == ([], {"future": "there is no method crystal-ball"})
@@ -96,18 +96,18 @@ def test_a_method_that_is_not_there_is_skipped_with_a_word(classifier: Classifie
 def test_a_library_that_is_not_there_is_told_so(
     classifier: Classifier, phantom: Radiograph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maps, "find_spec", lambda name: None)
+    monkeypatch.setattr(map_costs, "find_spec", lambda name: None)
     prepared = prepare(phantom, classifier.checkpoint.input)
     with classifier.alone() as network:
-        found = maps.peers(maps.Question(classifier.checkpoint, network, prepared))
+        found = map_costs.peers(map_costs.BenchInput(classifier.checkpoint, network, prepared))
 
-    assert found[maps.LAST]["torch-cam"] == found[maps.LAST]["pytorch-grad-cam"] == "not installed"
-    assert isinstance(found[maps.LAST]["captum"], Case)
+    assert found[map_costs.LAST]["torch-cam"] == found[map_costs.LAST]["pytorch-grad-cam"] == "not installed"
+    assert isinstance(found[map_costs.LAST]["captum"], TimedCall)
 
 
 def test_the_memory_of_a_fresh_process_is_its_own_and_not_this_process() -> None:
     ballast = np.ones(60_000_000)  # 480 MB, more than the import takes
-    peak = fresh.import_figures(processes=1)["peak memory, MB"]
+    peak = fresh_process.import_figures(processes=1)["peak memory, MB"]
 
     assert peak is None or 100 < peak < ballast.nbytes / 1e6
 
@@ -123,11 +123,11 @@ def test_a_network_without_weights_stands_in_where_there_is_no_checkpoint(
 @pytest.mark.parametrize(
     ("ratios", "memory", "missed"),
     [
-        ({maps.LAST: 1.1, maps.ALL: None, "throughput_4_threads": 0.9}, True, []),
+        ({map_costs.LAST: 1.1, map_costs.ALL: None, "throughput_4_threads": 0.9}, True, []),
         (
-            {maps.LAST: 1.11, maps.ALL: 3.9, "throughput_4_threads": 0.89},
+            {map_costs.LAST: 1.11, map_costs.ALL: 3.9, "throughput_4_threads": 0.89},
             False,
-            [maps.LAST, "throughput_4_threads", "memory"],
+            [map_costs.LAST, "throughput_4_threads", "memory"],
         ),
     ],
 )
@@ -154,7 +154,7 @@ def test_training_is_timed_against_a_bare_loop_on_the_same_network() -> None:
 
 def test_a_share_is_the_bare_time_over_the_whole() -> None:
     """32 images in 500 ms, a bare step in 400 ms."""
-    assert _rates(Figure(ratio=1.25, quartiles=None, ms=500.0, bare_ms=400.0), 32) == {
+    assert _rates(Timing(ratio=1.25, quartiles=None, ms=500.0, bare_ms=400.0), 32) == {
         "images/s": 64.0,
         "bare images/s": 80.0,
         "share": 0.8,

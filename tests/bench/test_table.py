@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from core.__main__ import cli
-from core.bench import maps, run, table
+from core.bench import map_costs, run, table
 from core.commands import bench as command
 from core.errors import BadData
 from core.markdown import replace_section, section
@@ -21,8 +21,13 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 @pytest.fixture
 def found() -> dict[str, Any]:
     return {
-        "ratios": {maps.LAST: 1.034, maps.ALL: 3.91, maps.ALL_BFLOAT16: None, "throughput_4_threads": 0.953},
-        "peers": {maps.LAST: {"captum": 3.0, "torch-cam": 3.2, "pytorch-grad-cam": "not installed"}},
+        "ratios": {
+            map_costs.LAST: 1.034,
+            map_costs.ALL: 3.91,
+            map_costs.ALL_BFLOAT16: None,
+            "throughput_4_threads": 0.953,
+        },
+        "peers": {map_costs.LAST: {"captum": 3.0, "torch-cam": 3.2, "pytorch-grad-cam": "not installed"}},
         "machine": {
             "cpu": "a processor",
             "cores": 2,

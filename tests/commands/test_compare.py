@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.__main__ import cli
 from core.commands import files
-from core.compare.cohort import Case, compare
+from core.compare.film_set import Case, compare
 from core.image.phantom import draw
 from core.models.architecture import architectures
 from core.models.checkpoint import input_card, write

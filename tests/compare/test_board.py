@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.compare.board import COLUMNS, PANE, board_csv, board_png
-from core.compare.maps import TITLES, agreement, difference
+from core.compare.map_agreement import TITLES, agreement, difference
+from core.compare.sentences import Sentences, disagreement
 from core.compare.tile import Tile
-from core.compare.words import Words, disagreement
 from core.errors import BadData
 from core.overlay import NOTICE, overlay
 from core.types import Explanation
@@ -122,7 +122,7 @@ def test_maps_of_another_film_are_refused() -> None:
         board_png(FILM, [])
 
 
-def rows(words: Words | None = None) -> list[dict[str, str]]:
+def rows(words: Sentences | None = None) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(board_csv(FILM, tiles(A, B), words=words))))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.compare.maps import TITLES
+from core.compare.map_agreement import TITLES
 from core.explain.method import methods
 from core.models.checkpoint import input_card, write
 from core.types import Explanation, Input, Radiograph

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 MEASURED = """
 import contextlib, json, pathlib, sys
 import torch
-from core.bench.fresh import resident
+from core.bench.fresh_process import resident
 from core.bench.untrained import classifier
 from core.explain.memory import needed
 architecture, images, graph = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "graph"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.compare.anatomical_regions import AnatomicalRegions, Gaze, gaze, places
 from core.compare.grid import whole
-from core.compare.places import Gaze, Places, gaze, places
-from core.compare.words import disagreement, headline
+from core.compare.sentences import disagreement, headline
 from core.errors import BadData
 from core.evaluate.manifest import mask
 from core.evaluate.manifest import radiograph as film_of
@@ -27,11 +27,13 @@ ALSO = {"pneumonia": 0.77, "covid": 0.23}
 OTHER = {"pneumonia": 0.3, "covid": 0.7}
 
 
-def ground(*marks: Mark, lungs: bool = True) -> Places:
+def ground(*marks: Mark, lungs: bool = True) -> AnatomicalRegions:
     """A film of four quarters: upper left corner, heart; right and left lower lung below."""
     labels = np.zeros((256, 256), np.int64)
     labels[:128, :128], labels[:128, 128:], labels[128:, 128:] = 3, 2, 1
-    found = Places(FILM, NAMES, labels, np.array([lungs, lungs, False, False]), "" if lungs else "No lungs found.")
+    found = AnatomicalRegions(
+        FILM, NAMES, labels, np.array([lungs, lungs, False, False]), "" if lungs else "No lungs found."
+    )
     found.__dict__["marks"] = marks
     return found
 
@@ -47,7 +49,7 @@ def quarters(
     return heat_map(FILM, heat, finding="pneumonia", **given)
 
 
-def told(*tiles: tuple[str, Explanation, Mapping[str, float]], on: Places | None = None) -> str:
+def told(*tiles: tuple[str, Explanation, Mapping[str, float]], on: AnatomicalRegions | None = None) -> str:
     made = [tile(name, map_, dict(likely)) for name, map_, likely in tiles]
     return disagreement(FILM, made, ground=on or ground()).text
 
@@ -227,11 +229,11 @@ def chest() -> Phantom:
 
 
 @pytest.fixture(scope="module")
-def body(chest: Phantom) -> Places:
+def body(chest: Phantom) -> AnatomicalRegions:
     return places(chest.radiograph)
 
 
-def at(body: Places, x: float, y: float) -> str:
+def at(body: AnatomicalRegions, x: float, y: float) -> str:
     """The place of a spot there, as fractions of width and height."""
     height, width = body.radiograph.pixels.shape
     row, column = int(y * height), int(x * width)
@@ -239,7 +241,7 @@ def at(body: Places, x: float, y: float) -> str:
     return gaze(body, map_).place
 
 
-def test_the_places_of_a_drawn_chest(chest: Phantom, body: Places) -> None:
+def test_the_places_of_a_drawn_chest(chest: Phantom, body: AnatomicalRegions) -> None:
     columns = np.flatnonzero(chest.lungs.any(axis=0)) / 320
     rows = np.flatnonzero(chest.lungs.any(axis=1)) / 400
     found = {
@@ -305,7 +307,7 @@ def test_without_lungs_the_film_alone_gives_the_places() -> None:
     assert np.isnan(found.gazes[0].lungs)
 
 
-def test_every_cell_has_one_place(body: Places) -> None:
+def test_every_cell_has_one_place(body: AnatomicalRegions) -> None:
     canvas = whole(body.radiograph)
 
     assert body.labels.shape == (canvas.rows, canvas.columns)

@@ -14,7 +14,7 @@ import json, time
 start = time.perf_counter()
 import core.models.classifier
 seconds = time.perf_counter() - start
-from core.bench.fresh import resident
+from core.bench.fresh_process import resident
 print(json.dumps({"seconds": seconds, "peak": resident("VmHWM")}))
 """
 _FRESH = 3  # processes for the import
@@ -38,7 +38,7 @@ def peak_figures(*, steps: int, side: int = 224) -> dict[str, Any]:
     from core.explain.memory import BUDGET
 
     found = in_fresh_process(
-        f"import json; from core.bench.fresh import raised; print(json.dumps(raised({steps}, {side})))"
+        f"import json; from core.bench.fresh_process import raised; print(json.dumps(raised({steps}, {side})))"
     )
     peak = None if found is None else round(found / 1e6)
     return {

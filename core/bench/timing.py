@@ -12,7 +12,7 @@ _WARM_UP = 2  # rounds that do not count
 
 
 @dataclass(frozen=True)
-class Case:
+class TimedCall:
     """One thing that is timed.
 
     bare:  what it is compared with; None for the bare forward pass of the whole table.
@@ -26,7 +26,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Timing:
     """A case as a multiple of what it is compared with: the median of pairs, their quartiles, and its own time."""
 
     ratio: float
@@ -42,8 +42,8 @@ class Figure:
 
 
 def timed(
-    bare: Callable[[], object], cases: Sequence[Case], *, repeats: int, warm_up: int = _WARM_UP
-) -> dict[str, Figure]:
+    bare: Callable[[], object], cases: Sequence[TimedCall], *, repeats: int, warm_up: int = _WARM_UP
+) -> dict[str, Timing]:
     """Each case as a multiple of its own `bare` or of the common one, timed in turns, round after round."""
     pairs: dict[str, list[tuple[float, float]]] = {case.name: [] for case in cases}
     for _ in tqdm(range(warm_up + repeats), desc="timing", unit="round", disable=None):
@@ -64,13 +64,13 @@ def milliseconds(call: Callable[[], object], repeats: int) -> float:
     return round(1000 * statistics.median(seconds(call) for _ in range(repeats)), 1)
 
 
-def _figure(pairs: Sequence[tuple[float, float]]) -> Figure:
+def _figure(pairs: Sequence[tuple[float, float]]) -> Timing:
     ratios = [second / first for first, second in pairs]
     quartiles = None
     if len(ratios) > 1:
         low, _, high = statistics.quantiles(ratios, n=4)
         quartiles = round(low, 3), round(high, 3)
-    return Figure(
+    return Timing(
         ratio=round(statistics.median(ratios), 3),
         quartiles=quartiles,
         ms=round(1000 * statistics.median(second for _, second in pairs), 1),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compare.maps import Agreement
+from core.compare.map_agreement import Agreement
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Compared:
+class FilmComparison:
     """What several networks say of one film, in the order of the panel (C networks, F common findings).
 
     key:           of the radiograph.
@@ -30,8 +30,8 @@ class Compared:
     found:         (C,) which of the common findings each one finds.
     probabilities: (C, F) of the common findings.
     agreements:    of the maps, each pair of networks: (0, 1), (0, 2), ..., (1, 2), ...
-    apart:         how far the probabilities lie apart, 0 to 1: `core.compare.cohort.apart`.
-    score:         of the disagreement in all, 0 to 1: `core.compare.cohort.compared`.
+    apart:         how far the probabilities lie apart, 0 to 1: `core.compare.film_set.apart`.
+    score:         of the disagreement in all, 0 to 1: `core.compare.film_set.compared`.
     words:         the disagreement in sentences; empty where they were not asked for.
     """
 

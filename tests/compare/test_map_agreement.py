@@ -10,7 +10,7 @@ from scipy import stats
 from skimage.metrics import structural_similarity
 
 from core.compare.grid import area, placed
-from core.compare.maps import (
+from core.compare.map_agreement import (
     OF_PEAKS,
     TITLES,
     Agreement,

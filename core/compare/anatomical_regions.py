@@ -26,11 +26,11 @@ _HEART = "the heart and mediastinum"
 _SIDES = ("right", "left")  # the patient's
 _BEYOND = ("corner", "edge", "shoulder", "chest wall", "neck", "abdomen")  # how places outside the lungs end
 
-Mask = NDArray[np.bool_]
+RegionMask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class AnatomicalRegions:
     """Where what is on one film, on a grid of `core.compare.grid.SIDE` cells along its long side.
 
     names:  (n,) "the right lower lung", "the heart and mediastinum", "the film's upper left corner", ...; right and
@@ -82,7 +82,7 @@ class Gaze:
         return self.places[0][1] if self.places else math.nan
 
 
-def places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> Places:
+def places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> AnatomicalRegions:
     """The places of a frontal film: thirds of either lung, heart and mediastinum, and what lies around them.
 
     The lungs come first, then heart and mediastinum, then the film's edge (its outer tenth, without margins), then
@@ -96,7 +96,7 @@ def places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> Places:
         outline, lies = lung_network.outline(radiograph, cleaning)
     except NoLungs as error:
         names, labels = _named(_thirds(canvas.rows, canvas.columns))
-        return Places(radiograph, names, labels, np.zeros(len(names), bool), str(error))
+        return AnatomicalRegions(radiograph, names, labels, np.zeros(len(names), bool), str(error))
     upright = turned(placed(outline, lies, canvas) > 0.5, cleaning)
     hung = slice(None, None, -1 if _mirrored(radiograph, cleaning) else 1)  # as frontal films are
     back = slice(None, None, -1 if cleaning.mirror else 1)
@@ -107,10 +107,10 @@ def places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> Places:
     edges = _edges(canvas.rows, canvas.columns, [edge / canvas.pitch[0] for edge in box])
     inside = {name: mask for name, mask in layers.items() if not outside(name)}
     names, labels = _named(inside | edges | layers)
-    return Places(radiograph, names, labels, np.array([_is_lung(name) for name in names]), "")
+    return AnatomicalRegions(radiograph, names, labels, np.array([_is_lung(name) for name in names]), "")
 
 
-def gaze(places: Places, explanation: Explanation) -> Gaze:
+def gaze(places: AnatomicalRegions, explanation: Explanation) -> Gaze:
     """Where the map looks. Raises: BadData if it is of another film."""
     one_film(places.radiograph, (explanation,))
     if explanation.void or not np.isfinite(explanation.heat).all() or not explanation.heat.max(initial=0.0) > 0:
@@ -154,7 +154,7 @@ def _is_lung(name: str) -> bool:
     return name.endswith(" lung")
 
 
-def _named(layers: dict[str, Mask]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+def _named(layers: dict[str, RegionMask]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Names and labels of the masks, (h, w) each; a cell belongs to the first one that has it, and to one it does."""
     masks = np.stack(list(layers.values()))
     present, labels = np.unique(masks.argmax(axis=0), return_inverse=True)
@@ -162,9 +162,9 @@ def _named(layers: dict[str, Mask]) -> tuple[tuple[str, ...], NDArray[np.int64]]
     return tuple(names[index] for index in present), labels.reshape(masks.shape[1:]).astype(np.int64)
 
 
-def _thirds(rows: int, columns: int) -> dict[str, Mask]:
+def _thirds(rows: int, columns: int) -> dict[str, RegionMask]:
     """The film in three rows and columns, as the quality checks name them."""
-    layers: dict[str, Mask] = {}
+    layers: dict[str, RegionMask] = {}
     third_y, third_x = (np.arange(side) * 3 // side for side in (rows, columns))
     for y in range(3):
         for x in range(3):
@@ -174,14 +174,14 @@ def _thirds(rows: int, columns: int) -> dict[str, Mask]:
     return layers
 
 
-def _edges(rows: int, columns: int, box: list[float]) -> dict[str, Mask]:
+def _edges(rows: int, columns: int, box: list[float]) -> dict[str, RegionMask]:
     """The outer tenth of the film within its box (x0, y0, x1, y1 in cells): four corners, four edges."""
     y, x = (
         (np.arange(side) + 0.5 - start) / (stop - start)
         for side, start, stop in ((rows, box[1], box[3]), (columns, box[0], box[2]))
     )
     rim = ((y < RIM) | (y >= 1 - RIM))[:, None] | (x < RIM) | (x >= 1 - RIM)
-    layers: dict[str, Mask] = {}
+    layers: dict[str, RegionMask] = {}
     for vertical, across_rows in (("upper", y < 1 / 3), ("lower", y >= 2 / 3)):
         for side, across_columns in (("left", x < 1 / 3), ("right", x >= 2 / 3)):
             layers[f"the film's {vertical} {side} corner"] = rim & across_rows[:, None] & across_columns
@@ -191,7 +191,7 @@ def _edges(rows: int, columns: int, box: list[float]) -> dict[str, Mask]:
     return layers
 
 
-def _anatomy(lungs: Mask) -> dict[str, Mask]:
+def _anatomy(lungs: RegionMask) -> dict[str, RegionMask]:
     """The places of an upright frontal film (h, w), lungs first; they leave no cell without one."""
     found = zones(lungs)
     drawn = {name: found.labels == index for index, name in enumerate(found.names)}
@@ -202,7 +202,7 @@ def _anatomy(lungs: Mask) -> dict[str, Mask]:
     owner = np.zeros(int(nearest.max()) + 1, np.int64)
     owner[nearest[lungs]] = found.labels[lungs]
     rim = drawn.get("outside", np.zeros_like(lungs)) & (away <= lung_network.MARGIN * max(lungs.shape))
-    layers: dict[str, Mask] = {}
+    layers: dict[str, RegionMask] = {}
     for index, name in enumerate(found.names):
         if " lung, " in name:
             side, height = name.removesuffix(" third").split(" lung, ")
@@ -215,7 +215,7 @@ def _anatomy(lungs: Mask) -> dict[str, Mask]:
     return layers | _around(right, left)
 
 
-def _around(right: Mask, left: Mask) -> dict[str, Mask]:
+def _around(right: RegionMask, left: RegionMask) -> dict[str, RegionMask]:
     """Shoulders, neck, chest walls and upper abdomen, from where they lie beside the lungs (h, w) of either side."""
     row, column = np.arange(right.shape[0])[:, None], np.arange(right.shape[1])
     apex, top, third, bottom, middle = {}, {}, {}, {}, {}
@@ -242,12 +242,12 @@ def _around(right: Mask, left: Mask) -> dict[str, Mask]:
     return layers
 
 
-def _beyond(lung: Mask) -> Mask:
+def _beyond(lung: RegionMask) -> RegionMask:
     """(h, w) what lies to the right of the lung on the screen, in the rows that it reaches."""
     return np.asarray((lung[:, ::-1].cumsum(axis=1)[:, ::-1] == 0) & lung.any(axis=1, keepdims=True))
 
 
-def _mark(places: Places, explanation: Explanation, heat: Grid) -> str:
+def _mark(places: AnatomicalRegions, explanation: Explanation, heat: Grid) -> str:
     """What is burnt in where the heat (h, w) is strongest; empty where nothing is."""
     rows, columns = heat.shape
     box = explanation.placement

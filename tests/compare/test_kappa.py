@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from core.compare.readers import cohen, fleiss
+from core.compare.kappa import cohen, fleiss
 from core.compare.significance import delong, mcnemar
 
 

@@ -140,7 +140,7 @@ def agreement(
               arXiv:1604.03605 (CC).
     ssim:     Wang et al. 2004, doi:10.1109/TIP.2003.819861, with its Gaussian window (sigma 1.5, 11 cells) and a
               data_range of 1, or 2 where both maps are signed, since the maps are shares of their peaks; as Adebayo
-              et al. 2018, arXiv:1810.03292, compare maps. Places where both are zero count as alike.
+              et al. 2018, arXiv:1810.03292, compare maps. AnatomicalRegions where both are zero count as alike.
     overlap:  Jaccard 1912 of the hottest 5, 10 and 20 % of the area, as far as they are above zero. A plateau that
               does not fit in whole counts by the share of it that does, so ties need no arbitrary order.
     shared:   sum over places of the smaller of the two, each map scaled to a sum of 1: Swain and Ballard 1991,

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compare.film_comparison import FilmComparison
+from core.compare.kappa import cohen, fleiss
 from core.compare.panel import Panel
-from core.compare.readers import cohen, fleiss
-from core.compare.row import Compared
 from core.compare.significance import DeLong, McNemar, delong, mcnemar
 from core.estimate import Estimate
 from core.evaluate.intervals import bands, proportion
 
 MEANS = ("spearman", "pearson", "ssim", "overlap_5", "overlap_10", "overlap_20", "shared", "distance_px", "distance_mm")
 
-Numbers = NDArray[np.float64]
-Films = NDArray[np.intp]
+Values = NDArray[np.float64]
+FilmIndices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Pair:
     flips:    share of the films of which they do not find the same.
     kappa:    Cohen's, over what each says; None unless every network gives each film one finding.
     kappas:   Cohen's by finding: found or not.
-    maps:     means of the figures of `core.compare.maps.Agreement`; n counts the films that have it.
+    maps:     means of the figures of `core.compare.map_agreement.Agreement`; n counts the films that have it.
     right:    who is right about all common findings; None without labels.
     rights:   the same by finding.
     areas:    their areas under the ROC curve by finding.
@@ -95,10 +95,10 @@ class Figures:
         }
 
 
-def figures(panel: Panel, rows: Sequence[Compared], *, repeats: int) -> Figures:
+def figures(panel: Panel, rows: Sequence[FilmComparison], *, repeats: int) -> Figures:
     """All figures of the films; rows in any order, one or more."""
     patients = np.array([row.patient for row in rows])
-    answers = _Answers(panel, rows)
+    answers = _Predictions(panel, rows)
     several = len(panel.names) > 2
     both = several and answers.one_each
     names = list(combinations(range(len(panel.names)), 2))
@@ -119,7 +119,7 @@ def figures(panel: Panel, rows: Sequence[Compared], *, repeats: int) -> Figures:
     )
 
 
-class _Answers:
+class _Predictions:
     """The rows as arrays: N films, C networks, F findings.
 
     found:    (N, C, F) bool; likely: (N, C, F); truth: (N, F) bool, False where there is no label.
@@ -127,7 +127,7 @@ class _Answers:
     labelled: (N,) bool.
     """
 
-    def __init__(self, panel: Panel, rows: Sequence[Compared]) -> None:
+    def __init__(self, panel: Panel, rows: Sequence[FilmComparison]) -> None:
         findings = panel.findings
         self.one_each = not any(card.multi_label for card in panel.checkpoints)
         self.found = np.array([[[name in found for name in findings] for found in row.found] for row in rows])
@@ -143,14 +143,16 @@ class _Answers:
         return self.labelled & (self.truth.sum(axis=1) == 1) if self.one_each else self.labelled
 
 
-def _pair(panel: Panel, rows: Sequence[Compared], answers: _Answers, i: int, j: int, place: int, repeats: int) -> Pair:
+def _pair(
+    panel: Panel, rows: Sequence[FilmComparison], answers: _Predictions, i: int, j: int, place: int, repeats: int
+) -> Pair:
     patients = np.array([row.patient for row in rows])
     findings = panel.findings
     first, second = answers.found[:, i].astype(np.intp), answers.found[:, j].astype(np.intp)
     told = [row.agreements[place].figures() for row in rows]
     values = np.array([[each[name] for name in MEANS] for each in told])
 
-    def every(films: Films) -> Numbers:
+    def every(films: FilmIndices) -> Values:
         kappas = [cohen(first[films, index], second[films, index], 2) for index in range(len(findings))]
         both = cohen(answers.said[films, i], answers.said[films, j], len(findings) + 1)
         return np.array([both, *kappas, *(_mean(values[films, index]) for index in range(len(MEANS)))])
@@ -173,7 +175,7 @@ def _pair(panel: Panel, rows: Sequence[Compared], answers: _Answers, i: int, j: 
     return _judged(pair, findings, answers, i, j) if answers.labelled.any() else pair
 
 
-def _judged(pair: Pair, findings: Sequence[str], answers: _Answers, i: int, j: int) -> Pair:
+def _judged(pair: Pair, findings: Sequence[str], answers: _Predictions, i: int, j: int) -> Pair:
     """The pair with what labels tell of it."""
     right = answers.found == answers.truth[:, None]  # (N, C, F)
     whole = right.all(axis=2)[answers.judged]
@@ -208,7 +210,7 @@ def without_interval(kappa: Estimate) -> str:
     return f"{'all agree; ' if math.isclose(kappa.value, 1) else ''}no interval can be had"
 
 
-def _notes(answers: _Answers, patients: NDArray[np.str_], pairs: Sequence[Pair]) -> list[str]:
+def _notes(answers: _Predictions, patients: NDArray[np.str_], pairs: Sequence[Pair]) -> list[str]:
     notes = []
     if answers.labelled.any():
         tests = sum(len(pair.rights) + len(pair.areas) + 1 for pair in pairs)
@@ -223,7 +225,7 @@ def _notes(answers: _Answers, patients: NDArray[np.str_], pairs: Sequence[Pair])
     return notes
 
 
-def _mean(values: Numbers) -> float:
+def _mean(values: Values) -> float:
     had = values[~np.isnan(values)]
     return float(had.mean()) if len(had) else math.nan
 

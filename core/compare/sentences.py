@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from core.compare.maps import Matrix, agreement_matrix
-from core.compare.places import Gaze, Places, gaze, outside, places
+from core.compare.anatomical_regions import AnatomicalRegions, Gaze, gaze, outside, places
+from core.compare.map_agreement import Matrix, agreement_matrix
 from core.compare.tile import Tile
 from core.explain.method import methods
 from core.models.findings import words
@@ -20,7 +20,7 @@ _LOOKS = " looks"
 
 
 @dataclass(frozen=True)
-class Words:
+class Sentences:
     """What is to be said of several maps; each part one or more sentences, or empty.
 
     says:   what the networks find, with the probabilities in the order of the tiles.
@@ -45,10 +45,10 @@ def disagreement(
     radiograph: Radiograph,
     tiles: Sequence[Tile],
     *,
-    ground: Places | None = None,
+    ground: AnatomicalRegions | None = None,
     matrix: Matrix | None = None,
     named: bool = False,
-) -> Words:
+) -> Sentences:
     """Where the tiles agree and disagree, in sentences; the same tiles always give the same ones.
 
     "Both say pneumonia (0.81, 0.77). A looks at the right lower lung (62 % of its heat), B at the film's upper left
@@ -64,7 +64,7 @@ def disagreement(
     ground = ground or places(radiograph, tiles[0].explanation.cleaning)
     gazes = tuple(gaze(ground, tile.explanation) for tile in tiles)
     notes = "No lungs were found on this film, so places are named by the film alone." if ground.reason else ""
-    return Words(
+    return Sentences(
         says=headline(tiles, named=named),
         looks=_looks(tiles, gazes, named),
         shared=_shared(tiles, matrix or agreement_matrix(radiograph, [tile.explanation for tile in tiles])),
@@ -101,7 +101,9 @@ def headline(tiles: Sequence[Tile], *, told: Sequence[Tile] = (), named: bool = 
 def _found(said: str, tiles: Sequence[Tile]) -> str:
     if said:
         return f"{words(said)} ({', '.join(_probability(tile, said) for tile in tiles)})"
-    likeliest = [f"{words(tile.said.likeliest[0])} {_probability(tile, tile.said.likeliest[0])}" for tile in tiles]
+    likeliest = [
+        f"{words(tile.prediction.likeliest[0])} {_probability(tile, tile.prediction.likeliest[0])}" for tile in tiles
+    ]
     return f"nothing (likeliest: {', '.join(likeliest)})"
 
 
@@ -204,7 +206,7 @@ def _subject(names: Sequence[str], *, of: int) -> str:
 
 
 def _probability(tile: Tile, finding: str) -> str:
-    return f"{tile.said.probability(finding):.2f}"
+    return f"{tile.prediction.probability(finding):.2f}"
 
 
 def _percent(share: float) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.compare.figures import Figures, figures
-from core.compare.maps import Agreement, agreement_matrix
+from core.compare.film_comparison import FilmComparison, Refused
+from core.compare.map_agreement import Agreement, agreement_matrix
 from core.compare.panel import Panel, answers, panel, plain
-from core.compare.row import Compared, Refused
+from core.compare.sentences import disagreement
+from core.compare.set_statistics import Figures, figures
 from core.compare.tile import Tile
-from core.compare.words import disagreement
 from core.errors import BadData, NoLungs, UnreadableFile
 from core.evaluate.intervals import REPEATS
 from core.evaluate.manifest import Row
@@ -53,7 +53,7 @@ class Comparison:
     """
 
     panel: Panel
-    films: tuple[Compared, ...]
+    films: tuple[FilmComparison, ...]
     refused: tuple[Refused, ...]
     figures: Figures | None
     notes: tuple[str, ...]
@@ -86,7 +86,7 @@ def compare(
     layer: str | None = None,
     cleaning: Cleaning | None = None,
     sentences: bool = False,
-    seen: Callable[[Radiograph, tuple[Tile, ...], Compared], None] | None = None,
+    seen: Callable[[Radiograph, tuple[Tile, ...], FilmComparison], None] | None = None,
     repeats: int = REPEATS,
     work: Work | None = None,
 ) -> Comparison:
@@ -103,7 +103,7 @@ def compare(
     work = work or Work(limit=0)
     if isinstance(films, Sized):
         work.expect(asked.passes * len(films))
-    rows: list[Compared] = []
+    rows: list[FilmComparison] = []
     refused: list[Refused] = []
     for case in films:
         found = read(asked, case, sentences=sentences, seen=seen, work=work)
@@ -119,9 +119,9 @@ def read(
     case: Case,
     *,
     sentences: bool = False,
-    seen: Callable[[Radiograph, tuple[Tile, ...], Compared], None] | None = None,
+    seen: Callable[[Radiograph, tuple[Tile, ...], FilmComparison], None] | None = None,
     work: Work | None = None,
-) -> Compared | Refused:
+) -> FilmComparison | Refused:
     """What came of one film. Raises: Stopped as `work` says."""
     begun = work.done if work else 0
     try:
@@ -138,7 +138,7 @@ def read(
 
 
 def gather(
-    panel: Panel, rows: Sequence[Compared], refused: Sequence[Refused] = (), *, repeats: int = REPEATS
+    panel: Panel, rows: Sequence[FilmComparison], refused: Sequence[Refused] = (), *, repeats: int = REPEATS
 ) -> Comparison:
     """The films, most disagreement first, and the figures over all of them; None where there is no film."""
     ordered = sorted(rows, key=lambda row: (-row.score, row.name))
@@ -152,7 +152,9 @@ def gather(
     )
 
 
-def compared(panel: Panel, case: Case, film: Radiograph, tiles: Sequence[Tile], *, sentences: bool = False) -> Compared:
+def compared(
+    panel: Panel, case: Case, film: Radiograph, tiles: Sequence[Tile], *, sentences: bool = False
+) -> FilmComparison:
     """What the answers to one film have in common, and what not.
 
     The score of disagreement, 0 to 1, is the mean of three: the share of pairs of networks that do not find the same,
@@ -165,14 +167,14 @@ def compared(panel: Panel, case: Case, film: Radiograph, tiles: Sequence[Tile], 
     pairs = list(combinations(range(len(tiles)), 2))
     agreements = tuple(matrix[i][j] for i, j in pairs)
     own = list(zip(tiles, panel.own, strict=True))
-    likely = np.array([[tile.said.probability(name) for name in names] for tile, names in own])
+    likely = np.array([[tile.prediction.probability(name) for name in names] for tile, names in own])
     one_each = not any(card.multi_label or len(card.findings) > len(panel.findings) for card in panel.checkpoints)
     distance = apart(likely, one_each=one_each)
     overlaps = [_overlap(each, maps[i], maps[j]) for each, (i, j) in zip(agreements, pairs, strict=True)]
     found = tuple(_found(tile, names, panel.findings) for tile, names in own)
     differ = float(np.mean([found[i] != found[j] for i, j in pairs]))
     shown = panel.own[0].index(maps[0].finding)
-    return Compared(
+    return FilmComparison(
         name=case.name,
         key=film.key,
         patient=case.patient or case.name,
@@ -221,7 +223,9 @@ def _shows(map_: Explanation) -> bool:
 
 def _found(tile: Tile, own: Sequence[str], findings: Sequence[str]) -> tuple[str, ...]:
     """Those of the common findings that the network finds: the likeliest, or all above their operating points."""
-    there = present(tile.said, tile.checkpoint) if tile.checkpoint.multi_label else (tile.said.likeliest[0],)
+    there = (
+        present(tile.prediction, tile.checkpoint) if tile.checkpoint.multi_label else (tile.prediction.likeliest[0],)
+    )
     return tuple(name for name, called in zip(findings, own, strict=True) if called in there)
 
 

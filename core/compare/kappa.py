@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 from core.evaluate.confusion import confusion
 
-Answers = NDArray[np.intp]
+Ratings = NDArray[np.intp]
 
 
-def cohen(first: Answers, second: Answers, categories: int) -> float:
+def cohen(first: Ratings, second: Ratings, categories: int) -> float:
     """Cohen's kappa of two readers: agreement beyond what their habits alone would give; 1 perfect, 0 chance.
 
     first, second: (N,) the category that each gave each film, 0 to categories - 1.
@@ -22,7 +22,7 @@ def cohen(first: Answers, second: Answers, categories: int) -> float:
     return (observed - expected) / (1 - expected) if len(first) and expected < 1 - 1e-12 else float("nan")
 
 
-def fleiss(answers: Answers, categories: int) -> float:
+def fleiss(answers: Ratings, categories: int) -> float:
     """Fleiss' kappa of any number of readers, all of whom read each film.
 
     answers: (N, R) the category that each of R readers gave each film, 0 to categories - 1.

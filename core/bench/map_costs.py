@@ -8,7 +8,7 @@ import torch
 from captum.attr import LayerGradCam, Saliency
 from torch import Tensor
 
-from core.bench.pace import Case
+from core.bench.timing import TimedCall
 from core.explain.evidence import Evidence, Tape
 from core.explain.method import methods
 from core.explain.replay import IMAGES
@@ -24,7 +24,7 @@ CAPTUM, TORCH_CAM, GRAD_CAM = "captum", "torch-cam", "pytorch-grad-cam"
 
 
 @dataclass(frozen=True)
-class Question:
+class BenchInput:
     """What ours and theirs answer alike: a network and the one image before it."""
 
     checkpoint: Checkpoint
@@ -59,7 +59,7 @@ class Question:
         return Evidence(tape, finding, stage, self.prepared.black, self.prepared.white)
 
 
-def ours(question: Question) -> list[Case]:
+def ours(question: BenchInput) -> list[TimedCall]:
     """From the prepared image to probabilities and maps."""
     network, last = question.network, question.network.last_stage
     grad_cam, saliency = methods["grad-cam"], methods["saliency"]
@@ -81,20 +81,20 @@ def ours(question: Question) -> list[Case]:
         return question.said(tape.logits), maps
 
     return [
-        Case(LAST, last_stage),
-        Case(ALL, lambda: everything(False)),
-        Case(ALL_BFLOAT16, lambda: everything(True)),
+        TimedCall(LAST, last_stage),
+        TimedCall(ALL, lambda: everything(False)),
+        TimedCall(ALL_BFLOAT16, lambda: everything(True)),
     ]
 
 
-def peers(question: Question) -> dict[str, dict[str, Case | str]]:
+def peers(question: BenchInput) -> dict[str, dict[str, TimedCall | str]]:
     """The same of other libraries: key -> library -> case, or why there is none.
 
     torch-cam has no saliency; Captum's is added to it.
     """
     last, stages = [question.network.last_stage], question.stages
 
-    def case(key: str, library: str, maps: Callable[[Sequence[str]], object], saliency: bool) -> Case | str:
+    def case(key: str, library: str, maps: Callable[[Sequence[str]], object], saliency: bool) -> TimedCall | str:
         module = {TORCH_CAM: "torchcam", GRAD_CAM: "pytorch_grad_cam"}.get(library)
         if module and find_spec(module) is None:
             return "not installed"
@@ -104,7 +104,7 @@ def peers(question: Question) -> dict[str, dict[str, Case | str]]:
             found = maps(stages if key == ALL else last)
             return said, found, _captum_saliency(question) if saliency else None
 
-        return Case(f"{key} {library}", run)
+        return TimedCall(f"{key} {library}", run)
 
     return {
         LAST: {
@@ -119,12 +119,12 @@ def peers(question: Question) -> dict[str, dict[str, Case | str]]:
     }
 
 
-def _fresh(question: Question) -> Tensor:
+def _fresh(question: BenchInput) -> Tensor:
     # A fresh leaf each time, or a library's gradient would gather in ours.
     return question.images.clone().requires_grad_()
 
 
-def _captum(question: Question, stages: Sequence[str]) -> list[Tensor]:
+def _captum(question: BenchInput, stages: Sequence[str]) -> list[Tensor]:
     network = question.network
     return [
         LayerGradCam(network, network.stage_module(stage)).attribute(
@@ -135,11 +135,11 @@ def _captum(question: Question, stages: Sequence[str]) -> list[Tensor]:
     ]
 
 
-def _captum_saliency(question: Question) -> list[Tensor]:
+def _captum_saliency(question: BenchInput) -> list[Tensor]:
     return [Saliency(question.network).attribute(_fresh(question), target=finding) for finding in question.findings]
 
 
-def _torch_cam(question: Question, stages: Sequence[str]) -> list[Tensor]:
+def _torch_cam(question: BenchInput, stages: Sequence[str]) -> list[Tensor]:
     """One forward pass and a backward pass a finding, for all stages together."""
     from torchcam.methods import GradCAM
 
@@ -153,7 +153,7 @@ def _torch_cam(question: Question, stages: Sequence[str]) -> list[Tensor]:
     return maps
 
 
-def _pytorch_grad_cam(question: Question, stages: Sequence[str]) -> list[object]:
+def _pytorch_grad_cam(question: BenchInput, stages: Sequence[str]) -> list[object]:
     """A forward and a backward pass a finding, and the map enlarged to the image; it has no way to leave that out."""
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget

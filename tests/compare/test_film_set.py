@@ -11,10 +11,10 @@ import pytest
 from torch import nn
 
 from core.commands.comparison_report import text
-from core.compare.cohort import Case, apart, cases, compare, gather, read
-from core.compare.figures import without_interval
+from core.compare.film_comparison import FilmComparison
+from core.compare.film_set import Case, apart, cases, compare, gather, read
 from core.compare.panel import answers, panel
-from core.compare.row import Compared
+from core.compare.set_statistics import without_interval
 from core.compare.tile import Tile
 from core.errors import BadData, BadSetting, Stopped, Unfit, UnknownName, UnreadableFile
 from core.estimate import Estimate
@@ -70,7 +70,7 @@ def test_probabilities_and_maps_are_those_of_each_network() -> None:
     asked = panel([A, C], cleaning=WHOLE, finding="covid")
     tiles = answers(asked, film(250, 10))
 
-    assert [tile.said.probability("covid") for tile in tiles] == pytest.approx(
+    assert [tile.prediction.probability("covid") for tile in tiles] == pytest.approx(
         [each.predict(film(250, 10), cleaning=WHOLE).probability("covid") for each in (A, C)]
     )
     left, right = (tile.explanation.heat for tile in tiles)
@@ -83,8 +83,8 @@ def test_the_finding_of_the_maps_is_the_likeliest_on_average() -> None:
     sure = known.classifier("sure", {"covid": (0.0, 0.0), "normal": (90.0, 0.0)})
     other = read(panel([A, sure], cleaning=WHOLE), case("one", 250, 10))
 
-    assert isinstance(row, Compared)
-    assert isinstance(other, Compared)
+    assert isinstance(row, FilmComparison)
+    assert isinstance(other, FilmComparison)
     likely = np.array(other.probabilities).mean(axis=0)
     assert other.finding == "normal"
     assert likely.argmax() == 1
@@ -204,7 +204,7 @@ def test_films_are_read_one_at_a_time_and_progress_reaches_its_end() -> None:
         alive.append(name)
         return film(250, 10)
 
-    def seen(radiograph: Radiograph, tiles: tuple[Tile, ...], row: Compared) -> None:
+    def seen(radiograph: Radiograph, tiles: tuple[Tile, ...], row: FilmComparison) -> None:
         assert alive == [row.name]
         assert all(tile.explanation.radiograph == radiograph.key for tile in tiles)
         alive.clear()
@@ -311,7 +311,7 @@ def test_a_manifest_gives_films_labels_and_patients(tmp_path: Path) -> None:
 
 def test_gathering_again_gives_the_same_figures() -> None:
     asked = panel([A, B], cleaning=WHOLE)
-    rows = [row for each in SET if isinstance(row := read(asked, each), Compared)]
+    rows = [row for each in SET if isinstance(row := read(asked, each), FilmComparison)]
 
     assert gather(asked, rows, repeats=20).card() == gather(asked, rows[::-1], repeats=20).card()
 
@@ -329,7 +329,7 @@ def test_a_broken_manifest_row_is_refused_and_the_rest_goes_on() -> None:
 def test_labels_are_matched_whatever_their_case() -> None:
     row = read(panel([A, B], cleaning=WHOLE), dataclasses.replace(SET[0], labels=("COVID", "other")))
 
-    assert isinstance(row, Compared)
+    assert isinstance(row, FilmComparison)
     assert row.labels == ("covid", "other")
 
 
