@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Method whose maps are compared with the masks.",
 )
+@click.option(
+    "--lesions",
+    metavar="NAME,...",
+    help="Methods to compare on lesions (masks in the table, or boxes.csv beside it), or `all` that take one pass.",
+)
 @click.option("--lungs", is_flag=True, help="Segment the lungs of films without a lung mask.")
 @click.option(
     "--resamples",
@@ -47,6 +52,7 @@ def evaluate(
     weights: Path | None,
     split: str | None,
     method: str,
+    lesions: str | None,
     lungs: bool,
     resamples: int,
     only_known: bool,
@@ -71,6 +77,7 @@ def evaluate(
     """
     from core.commands import evaluation_report
     from core.evaluate import chestxray14, export
+    from core.evaluate.lesions import lesion_figures, lesion_methods
     from core.evaluate.manifest import known, radiograph, read
     from core.evaluate.run import logits, report
     from core.explain.method import methods
@@ -80,6 +87,7 @@ def evaluate(
         export.refuse_to_overwrite(out)
     method = methods[method].name  # refuses an unknown name before any film is read
     classifier = options.model(checkpoint, weights)
+    compared = [methods[name].name for name in lesion_methods(lesions, classifier)]
     card = classifier.checkpoint
     table = chestxray14.table(manifest) if chestxray14.lies_in(manifest) else read(manifest)
     split, rows, others = films_of_split(table, split)
@@ -93,6 +101,8 @@ def evaluate(
         "split": split,
         **report(classifier, rows, method=method, lungs=lungs, others=others, scores=scores, repeats=resamples),
     }
+    if compared:
+        figures["lesions"] = lesion_figures(classifier, rows, compared, repeats=resamples)
     click.echo(options.line(figures) if as_json else evaluation_report.text(figures))
     if out:
         export.write(out, figures, card, rows, scores, manifest if manifest.is_dir() else manifest.parent)

@@ -25,6 +25,8 @@ _HEAT = {
     "device_area": "  which cover",
     "hit_rate": "maximum inside a lesion",
     "miou": "overlap with lesions (IoU)",
+    "lesion_ratio": "on lesions",
+    "lesion_area": "  which cover",
 }
 _BY_FINDING = {
     "auc": "AUC",
@@ -40,10 +42,11 @@ def text(report: Card) -> str:
     parts = [
         f"{report['checkpoint']} on {report['n']} films of {report['patients']} patients{split}",
         _leakage(report["leakage"]),
-        options.table([["", "value, 95 % interval", "n"], *_rows(_OVERALL, report)]),
+        options.table([["", "value, 95 % interval", "n"], *_rows(_OVERALL, report), *_within_sources(report)]),
         *(_findings(report, name, title) for name, title in _BY_FINDING.items() if report[name]),
         _confusion(report),
         _heat(report),
+        _lesions(report),
         _groups(report["groups"]),
         *report["warnings"],
     ]
@@ -121,6 +124,31 @@ def _heat(report: Card) -> str:
     return options.table([[f"{report['heat']['title']} heat", "share, 95 % interval", "n"], *rows]) if rows else ""
 
 
+def _within_sources(report: Card) -> list[list[str]]:
+    """The mean AUC averaged within sources, which no source can betray; nothing where no source has two findings."""
+    within = report.get("within_sources")
+    if not within or not within["sources"]:
+        return []
+    names = ", ".join(within["sources"])
+    return [[f"mean AUC within {names}", estimate_cell(within["macro_auc"]), str(within["macro_auc"]["n"])]]
+
+
+def _lesions(report: Card) -> str:
+    """Methods against lesions, the best first; empty unless they were asked for."""
+    if "lesions" not in report:
+        return ""
+    head = ["map", "maximum in a lesion", "overlap (IoU)", "heat on lesions", "n"]
+    rows = [
+        [name, *(estimate_cell(each[key]) for key in ("hit_rate", "miou", "lesion_ratio")), str(each["hit_rate"]["n"])]
+        for name, each in sorted(report["lesions"]["methods"].items(), key=_hits)
+    ]
+    return options.table([head, *rows])
+
+
+def _hits(method: tuple[str, Card]) -> float:
+    return -(method[1]["hit_rate"]["value"] or 0.0)
+
+
 def _groups(groups: Sequence[Card]) -> str:
     if not groups:
         return ""
@@ -130,8 +158,9 @@ def _groups(groups: Sequence[Card]) -> str:
             group["name"],
             estimate_cell(group["accuracy"]),
             estimate_cell(group.get("macro_auc")),
+            estimate_cell(group.get("ece")),
             str(group["n"]),
         ]
         for group in groups
     ]
-    return options.table([["by", "films", "accuracy", "mean AUC", "n"], *rows])
+    return options.table([["by", "films", "accuracy", "mean AUC", "calibration error", "n"], *rows])

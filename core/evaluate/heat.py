@@ -33,6 +33,7 @@ class Shares:
     lung_ratio, lung_ratio_strict: share of the heat in the dilated lungs and in the lungs as drawn.
     lung_area, device_area: share of the film that the dilated lungs and the devices cover: what an even map would have.
     device_ratio: share of the heat on devices.
+    lesion_ratio, lesion_area: share of the heat on lesions, and of the film that they cover.
     hit, overlap: whether the hottest place hits a lesion, and the overlap (IoU) of the region shown with the lesions.
     """
 
@@ -43,6 +44,8 @@ class Shares:
     lung_area: float | None = None
     device_ratio: float | None = None
     device_area: float | None = None
+    lesion_ratio: float | None = None
+    lesion_area: float | None = None
     hit: bool | None = None
     overlap: float | None = None
 
@@ -67,9 +70,9 @@ def heat_figures(
     """Where the method's maps of the labelled findings, at the last stage, lie; films without a mask are passed over.
 
     lungs:   True to find the lungs of films that have no lungs mask; those without lungs are counted as refused.
-    Returns: lung_ratio, lung_ratio_strict, lung_area, hit_rate, miou, device_ratio, device_area: an estimate each,
-             its n 0 where no film has the mask; heat: the method, its settings, how many maps were flat (they miss
-             every lesion and have no ratio), how many films were refused.
+    Returns: lung_ratio, lung_ratio_strict, lung_area, hit_rate, miou, lesion_ratio, lesion_area, device_ratio,
+             device_area: an estimate each, its n 0 where no film has the mask; heat: the method, its settings, how many
+             maps were flat (they miss every lesion and have no ratio), how many films were refused.
     Raises:  UnknownName for a method that is not there; BadData if a mask cannot be used.
     """
     plain = methods[method].title
@@ -79,8 +82,7 @@ def heat_figures(
         name: _mean(shares, name, repeats).card()
         for name in ("lung_ratio", "lung_ratio_strict", "lung_area", "device_ratio", "device_area")
     }
-    found["hit_rate"] = _hit_rate(shares, repeats).card()
-    found["miou"] = _mean(shares, "overlap", repeats).card()
+    found |= lesion_estimates(shares, repeats)
     settings: dict[str, Any] = {"method": method, "title": plain, "maps": len(shares)}
     settings |= {"flat": sum(each.flat for each in shares), "refused": len(refused)}
     settings |= {"margin": MARGIN, "tolerance": TOLERANCE, "level": LEVEL}
@@ -104,6 +106,8 @@ def shares(heat: Heat, masks: Masks, patient: str) -> Shares:
         found["device_ratio"] = inside_ratio(heat, masks.devices)
         found["device_area"] = float(masks.devices.mean())
     if masks.lesions is not None and masks.lesions.any():
+        found["lesion_ratio"] = inside_ratio(heat, masks.lesions)
+        found["lesion_area"] = float(masks.lesions.mean())
         found["hit"] = not flat and hits(heat, masks.lesions)
         found["overlap"] = 0.0 if flat else overlap(heat >= LEVEL * heat.max(), masks.lesions)
     return Shares(patient, flat, **found)
@@ -170,6 +174,16 @@ def _mean(shares: Sequence[Shares], name: str, repeats: int) -> Estimate:
     if not len(values):
         return Estimate(np.nan, np.nan, np.nan, 0)
     return bootstrap(lambda films: float(values[films].mean()), patients, repeats=repeats)
+
+
+def lesion_estimates(shares: Sequence[Shares], repeats: int) -> dict[str, dict[str, float | int | None]]:
+    """hit_rate, miou, lesion_ratio and lesion_area of the maps of films with lesions; n is 0 where there is none."""
+    return {
+        "hit_rate": _hit_rate(shares, repeats).card(),
+        "miou": _mean(shares, "overlap", repeats).card(),
+        "lesion_ratio": _mean(shares, "lesion_ratio", repeats).card(),
+        "lesion_area": _mean(shares, "lesion_area", repeats).card(),
+    }
 
 
 def _hit_rate(shares: Sequence[Shares], repeats: int) -> Estimate:

@@ -1,0 +1,75 @@
+"""Which methods find lesions best: their maps against boxes or masks of lesions, beside baselines."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from core.errors import BadData, NoLungs
+from core.evaluate.heat import Masks, Shares, lesion_estimates, shares
+from core.evaluate.intervals import REPEATS
+from core.evaluate.manifest import Row, mask, radiograph
+from core.explain.ensemble import explain_any
+from core.explain.method import methods
+from core.explain.run import Request
+from core.image.prepare import enlarge
+from core.models.ensemble import Model, members
+from core.types import Explanation, Radiograph
+
+_LUNGS = "lung-mask"  # the baseline that serves no film on which no lungs are found
+
+
+def lesion_figures(
+    model: Model, rows: Sequence[Row], names: Sequence[str], *, repeats: int = REPEATS
+) -> dict[str, Any]:
+    """How well each method's maps of the labelled findings find the lesions.
+
+    rows:    films; those without lesions or without a finding of the model are passed over.
+    names:   methods, each at its default settings and the last stage; baselines that know nothing of the network
+             (core.explain.baseline) among them.
+    Returns: n, the films; methods: name -> hit_rate, miou, lesion_ratio (share of the heat on lesions, "mass
+             accuracy") and lesion_area (share of the film that lesions cover: an even map's lesion_ratio), an estimate
+             each. A method that cannot serve a film, as where no lungs are found, has fewer of them.
+    Raises:  UnknownName for a method; BadData if no film has lesions, or a box lies outside its film.
+    """
+    names = [methods[name].name for name in names]
+    marked = [row for row in rows if (row.lesions or row.lesion_boxes) and _known(row, model)]
+    if not marked:
+        raise BadData(
+            "No film has lesions. Name masks in the column lesions, or put boxes.csv (id, x0, y0, x1, y1) beside the "
+            "table."
+        )
+    found: dict[str, list[Shares]] = {name: [] for name in names}
+    for row in tqdm(marked, desc="comparing maps with lesions", unit="film"):
+        film = radiograph(row)
+        masks = Masks(lesions=mask(row, "lesions"))
+        for explanation in _maps(model, film, _known(row, model), names):
+            heat = enlarge(explanation.heat, explanation.placement, film.pixels.shape)
+            found[explanation.method].append(shares(heat, masks, row.patient))
+    return {"n": len(marked), "methods": {name: lesion_estimates(each, repeats) for name, each in found.items()}}
+
+
+def _maps(model: Model, film: Radiograph, findings: Sequence[str], names: Sequence[str]) -> Iterator[Explanation]:
+    """The maps of all methods that can serve the film, in as few passes as there are."""
+    lungs = [name for name in names if name == _LUNGS]
+    others = [name for name in names if name != _LUNGS]
+    yield from explain_any(model, film, [Request(name, finding) for finding in findings for name in others])[1]
+    with contextlib.suppress(NoLungs):
+        yield from explain_any(model, film, [Request(name, finding) for finding in findings for name in lungs])[1]
+
+
+def lesion_methods(names: str | None, model: Model) -> list[str]:
+    """The methods that a list with commas names; "all" for those of the model that take one pass of it or few."""
+    if names != "all":
+        return [name.strip() for name in (names or "").split(",") if name.strip()]
+    found = [name for name, method in methods.items() if not method.slow and name != "random-map"]
+    for member in members(model):
+        with member.alone() as network:
+            found = [name for name in found if not methods[name].fits(network, network.last_stage)]
+    return found
+
+
+def _known(row: Row, model: Model) -> list[str]:
+    """The labels of the film that the model knows."""
+    return [label for label in row.labels if label in model.checkpoint.findings]
