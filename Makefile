@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 PORT ?= 8501
 
-.PHONY: app test check bench load pictures setup clean
+.PHONY: app test check bench load pictures weights setup clean
 
 app: setup  ## start the dashboard on localhost and print its address
 	$(PY) -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -26,6 +26,19 @@ load: setup  ## what 20 people at once wait for, and what one film costs the ser
 
 pictures: setup  ## retake the pictures of README and guide: each page with the phantom on it
 	LIGHTBOX_PICTURES=dashboard/guide/pictures $(PY) -m pytest -q tests/browser/test_app.py -k "looked_at and 1440"
+
+# Trains what weights/ holds, each by its recipe, into OUT; a killed run goes on with the same command. The seconds are in
+# the cards: 10 h together on two cores. The twins start from densenet121-base, which is not shipped.
+OUT ?= build/weights
+CXR ?= ../shared/cxr
+ADULTS ?= ../shared/cxr-adults
+TRAIN = $(PY) -m core train --runs $(OUT)/runs --out $(OUT) --data $(CXR)
+weights: setup  ## trains the shipped networks anew; hours
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-train.txt
+	set -e; for name in lungs-unet small-cnn resnet50 inception-v3 vgg16 densenet121-base densenet121-plain \
+		densenet121-lungs-first densenet121-lungs; do $(TRAIN) --recipe weights/recipes/$$name.toml; done
+	set -e; for name in efficientnet-lite0-lungs efficientnet-lite0; do \
+		$(TRAIN) --data $(ADULTS) --recipe weights/recipes/$$name.toml; done
 
 setup: .venv/ready
 

@@ -53,12 +53,24 @@ class EarlierTraining:
 
 
 @dataclass(frozen=True, eq=False)
+class LabelCorrection:
+    """How many films of a split second readings gave another label (core.evaluate.rereads)."""
+
+    before: str = key("from", "")
+    after: str = key("to", "")
+    split: str = ""
+    n: int = 0
+    raw: Mapping[str, Any] = raw()
+
+
+@dataclass(frozen=True, eq=False)
 class TrainedOn:
     """The training: films, recipe, log.
 
     counts:     films by source, finding and split; data, annotation, licence: sentences about them.
     digests:    perceptual hashes of the training films, with blanks between (core.evaluate.leakage).
     films:      digest of which films there were; recipe: as core.train.recipe.Recipe.
+    teachers:   checkpoints whose predictions it learned as well (core.train.teacher).
     """
 
     counts: tuple[FilmCount, ...] = ()
@@ -72,6 +84,8 @@ class TrainedOn:
     seconds: float | None = None
     hardware: str = ""
     started_from: EarlierTraining | None = None
+    teachers: tuple[EarlierTraining, ...] = ()
+    corrected_labels: tuple[LabelCorrection, ...] = ()
     raw: Mapping[str, Any] = raw()
 
 

@@ -80,6 +80,7 @@ def train(
         return None
     notes = notes or {}
     trained_on = _trained_on(rows, recipe, runs / name, start[0] if start else None)
+    trained_on["sets"] = [{"name": folder.name, "films": log.films_key(table(folder))} for folder in data]
     if changes:
         trained_on["corrected_labels"] = changes
     if teachers:

@@ -1,11 +1,12 @@
 """How a checkpoint was trained: its curves, its recipe, and how it wants its films."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from core.card import EarlierTraining, Epoch
+from core.card import EarlierTraining, Epoch, LabelCorrection
 from core.codec import dump
 from core.types import Checkpoint
 from dashboard import markup
@@ -27,6 +28,8 @@ def part(card: Checkpoint) -> None:
             st.html(unsaid("how its training went"))
     pairs = [(_title(name), _words(value)) for name, value in told.recipe.items() if value not in ("", [], None)]
     pairs += [("Started from", before.name)] if before.name else []
+    pairs += [("Teachers", ", ".join(each.name for each in told.teachers))] if told.teachers else []
+    pairs += [("Corrected labels", corrections(told.corrected_labels))] if told.corrected_labels else []
     pairs += [("Trained for", duration(told.seconds + before.seconds))] if told.seconds is not None else []
     pairs += [("On", told.hardware)] if told.hardware else []
     with export.section("Recipe"):
@@ -80,6 +83,14 @@ def curves(epochs: Sequence[Epoch], *, name: str, start: tuple[int, str] | None 
                     name=f"{name} validation",
                     alt=f"On the validation films, last: {last}",
                 )
+
+
+def corrections(changes: Sequence[LabelCorrection]) -> str:
+    """Those of all splits together, the commonest first: "46 pneumonia to other, 19 normal to other"."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for change in changes:
+        counts[change.before, change.after] += change.n
+    return ", ".join(f"{count} {before} to {after}" for (before, after), count in counts.most_common())
 
 
 def duration(seconds: float) -> str:

@@ -217,6 +217,12 @@ def trained_on() -> dict[str, Any]:
         "counts": counts,
         "recipe": {"sizes": [112, 224], "batch": 32, "rate": 0.002},
         "epochs": epochs(6, of=6),
+        "teachers": [{"name": "mentor"}, {"name": "tutor"}],
+        "corrected_labels": [
+            {"from": "normal", "to": "covid", "split": "train", "n": 2},
+            {"from": "pneumonia", "to": "normal", "split": "train", "n": 4},
+            {"from": "pneumonia", "to": "normal", "split": "val", "n": 3},
+        ],
         "started_from": {"name": "teacher", "recipe": {}, "epochs": epochs(2, of=2, size=64), "seconds": 120},
         "seconds": 360,
         "hardware": "two cores",

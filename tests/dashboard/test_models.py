@@ -163,7 +163,18 @@ def test_an_unknown_name_in_the_address_says_so_and_leaves_a_way_back() -> None:
         ),
         (PARTS[1], ("Teaching what a classifier", "1,608 / 201 / 201", "Licence of the films"), 1),
         (PARTS[2], ("Age adults", "Found from", "n = 120", "Brier"), 4),
-        (PARTS[3], ("Started from", "teacher", "two cores", "64 × 64 px"), 2),
+        (
+            PARTS[3],
+            (
+                "Started from",
+                "teacher",
+                "mentor, tutor",
+                "7 pneumonia to normal, 2 normal to covid",
+                "two cores",
+                "64 × 64 px",
+            ),
+            2,
+        ),
     ],
 )
 def test_each_part_of_a_full_card_draws_its_own_plots_only(part: str, said: tuple[str, ...], drawn: int) -> None:

@@ -129,6 +129,9 @@ def test_further_sets_have_test_figures_of_their_own(data: Path, tmp_path: Path)
     (further,) = metrics["further_tests"]
     assert (card.metrics.test.n, metrics["all_tests"]["n"]) == (12, 24)
     assert (further["name"], further["n"]) == ("more", 12)
+    sets = json.loads((tmp_path / "both.json").read_text())["trained_on"]["sets"]
+    assert [each["name"] for each in sets] == [data.name, "more"]
+    assert len({each["films"] for each in sets}) == 2
     assert further["within_sources"]["sources"] == []  # three films of each label in each source: too few
     assert {group["by"] for group in further["groups"]} >= {"age", "source", "shortcut"}
 
