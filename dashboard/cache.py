@@ -26,20 +26,21 @@ from core.compare.sentences import Sentences, disagreement
 from core.compare.tile import Tile
 from core.errors import NoLungs
 from core.evaluate import chestxray14, manifest
+from core.explain.compatibility import incompatibilities as misfits
+from core.explain.compatibility import stage_sizes as sizes_of
+from core.explain.compatibility import unplaced
 from core.explain.method import Value, methods
 from core.explain.run import Request, explain_many, total_passes
-from core.explain.unfit import stage_sizes as sizes_of
-from core.explain.unfit import unfit as misfits
-from core.explain.unfit import unplaced
 from core.image import phantom
 from core.image.prepare import prepare
 from core.image.quality import Check, inspect
 from core.layers import atlas as atlases
-from core.layers import patches, reference, shelf, survey
+from core.layers import atlas_paths, patches, reference, survey
+from core.layers.ablation_curve import AblationCurve, ablation_curves
 from core.layers.activations import Activations
 from core.layers.activations import activations as activations_of
-from core.layers.concepts.answer import Sensitivity
-from core.layers.concepts.made import concepts
+from core.layers.concepts.result import Sensitivity
+from core.layers.concepts.synthetic import synthetic_concepts
 from core.layers.concepts.tcav import sensitivity as sensitivity_of
 from core.layers.decision import Probes
 from core.layers.decision import averaged as averaged_of
@@ -47,16 +48,15 @@ from core.layers.decision import probes as probes_of
 from core.layers.labelled import LabelledSet
 from core.layers.parts import Parts
 from core.layers.parts import parts as parts_of
-from core.layers.passage import Passage
-from core.layers.passage import passages as passages_of
-from core.layers.plan import Plan
+from core.layers.plan import NetworkPlan
 from core.layers.plan import plan as plan_of
 from core.layers.preferred import Preferred, Prior
 from core.layers.preferred import preferred as preferred_of
-from core.layers.removal import Curve, curves
-from core.layers.switch import Fill, Switched, Usual, Without
-from core.layers.switch import without as without_of
-from core.layers.unit_maps import Kind
+from core.layers.stage_relevance import StageRelevance
+from core.layers.stage_relevance import stage_relevances as passages_of
+from core.layers.unit_ablation import AblationResult, UnitFill, UnitSwitches, UsualMeans
+from core.layers.unit_ablation import without_units as without_of
+from core.layers.unit_maps import UnitMethod
 from core.layers.unit_maps import unit_map as unit_map_of
 from core.models import checkpoint as checkpoints
 from core.models import library
@@ -154,7 +154,7 @@ def stage_sizes(checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
     return ready(checkpoint).result()
 
 
-def unfit(checkpoint: Checkpoint, method: str) -> Mapping[str | None, str]:
+def incompatibilities(checkpoint: Checkpoint, method: str) -> Mapping[str | None, str]:
     """Stage (None for methods of the input) -> why this network cannot serve the method there; "" where it can."""
     if method == _LAST_STAGE:  # serves every network: the first look waits for nothing
         return {stage: unplaced(size) for stage, size in stage_sizes(checkpoint).items()}
@@ -235,7 +235,7 @@ def stages(
     settings: Settings = (),
 ) -> QueuedRequest[Maps]:
     """One map for each stage that can have one, from one forward and at most one backward pass."""
-    layers = tuple(stage for stage, reason in unfit(checkpoint, method).items() if not reason)
+    layers = tuple(stage for stage, reason in incompatibilities(checkpoint, method).items() if not reason)
     return _many(checkpoint, radiograph, cleaning, (finding,), method, layers, settings)
 
 
@@ -271,11 +271,11 @@ def _many(
     return _QUEUE.ask(("maps", *key), make, slow=methods[method].slow)
 
 
-def plan(checkpoint: Checkpoint) -> QueuedRequest[Plan]:
+def plan(checkpoint: Checkpoint) -> QueuedRequest[NetworkPlan]:
     """A place in the line for the network's stages and layers. Raises: BadCheckpoint."""
     here = classifier(checkpoint)
 
-    def make(work: Work) -> Plan:
+    def make(work: Work) -> NetworkPlan:
         with here.alone(work) as network:
             return plan_of(network, size=checkpoint.input.size, channels=checkpoint.input.channels)
 
@@ -431,7 +431,7 @@ def atlas_folders(checkpoint: Checkpoint) -> tuple[Path, ...]:
 
     Who does not sit at this machine gets the latter: the films of the first are not theirs to see.
     """
-    return tuple(shelf.places(checkpoint, WEIGHTS, mine=paths.local()))
+    return tuple(atlas_paths.places(checkpoint, WEIGHTS, mine=paths.local()))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_KEYS)
@@ -451,7 +451,7 @@ def gathered(
     def make(work: Work) -> atlases.Atlas:
         films = reference.some(reference.from_data(path, split=split or None), most)
         every = survey.spread(len(films.films))
-        found = survey.build(here, films, shelf.room(checkpoint, films), every=every, work=work)
+        found = survey.build(here, films, atlas_paths.room(checkpoint, films), every=every, work=work)
         if pictures:
             patches.store(found, films, checkpoint, work=work)
         return found
@@ -461,7 +461,7 @@ def gathered(
 
 
 def unit_map(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, channel: int, kind: Kind
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, channel: int, kind: UnitMethod
 ) -> QueuedRequest[Explanation]:
     """A place in the line for one unit followed back to the film."""
     here = classifier(checkpoint)
@@ -480,16 +480,16 @@ def preferred(checkpoint: Checkpoint, stage: str, channel: int, prior: Prior) ->
     return _QUEUE.ask(key, lambda work: preferred_of(here, stage, channel, prior=prior, work=work), slow=True)
 
 
-def without(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, switched: Switched, request: Request | None
-) -> QueuedRequest[Without]:
+def without_units(
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, switched: UnitSwitches, request: Request | None
+) -> QueuedRequest[AblationResult]:
     """A place in the line for what the network says without some units; with a request also for that map of it."""
     here, usual = classifier(checkpoint), _usual(checkpoint, switched.fill)
     settings = tuple(request.settings.items()) if request else ()
     asked = (request.method, request.finding, request.layer, settings) if request else ()
     key = ("without", checkpoint.key, radiograph.key, repr(cleaning), switched, _source(usual), asked)
 
-    def make(work: Work) -> Without:
+    def make(work: Work) -> AblationResult:
         requests = [request] if request else []
         return without_of(here, radiograph, switched, requests, usual=usual, cleaning=cleaning, work=work)
 
@@ -497,31 +497,33 @@ def without(
 
 
 def removal(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str, stage: str, fill: Fill
-) -> QueuedRequest[tuple[Curve, ...]]:
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str, stage: str, fill: UnitFill
+) -> QueuedRequest[tuple[AblationCurve, ...]]:
     """A place in the line for how fast the finding falls as units of the stage are switched off."""
     here, usual = classifier(checkpoint), _usual(checkpoint, fill)
     key = ("removal", checkpoint.key, radiograph.key, repr(cleaning), finding, stage, fill, _source(usual))
 
-    def make(work: Work) -> tuple[Curve, ...]:
-        return curves(here, radiograph, finding, stage=stage, fill=fill, usual=usual, cleaning=cleaning, work=work)
+    def make(work: Work) -> tuple[AblationCurve, ...]:
+        return ablation_curves(
+            here, radiograph, finding, stage=stage, fill=fill, usual=usual, cleaning=cleaning, work=work
+        )
 
     return _QUEUE.ask(key, make, slow=True)
 
 
-def _usual(checkpoint: Checkpoint, fill: Fill) -> Usual | None:
+def _usual(checkpoint: Checkpoint, fill: UnitFill) -> UsualMeans | None:
     """The units' means over the films of the atlas, where they are wanted and there is one."""
     found = atlas(checkpoint) if fill == "mean" else None
     return found.usual if found else None
 
 
-def _source(usual: Usual | None) -> str:
+def _source(usual: UsualMeans | None) -> str:
     return digest(*usual.values()) if usual else ""
 
 
-def passages(
+def stage_relevances(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str
-) -> QueuedRequest[tuple[tuple[Passage, ...], str]]:
+) -> QueuedRequest[tuple[tuple[StageRelevance, ...], str]]:
     """A place in the line for what of the finding passes through each stage, and why LRP is not told."""
     here = classifier(checkpoint)
     key = ("passages", checkpoint.key, radiograph.key, repr(cleaning), finding)
@@ -543,7 +545,7 @@ def averaged(
     return _QUEUE.ask(key, lambda work: averaged_of(here, radiograph, cleaning=cleaning, work=work))
 
 
-def patch(atlas: atlases.Atlas, stage: str, seen: atlases.Seen) -> bytes | None:
+def patch(atlas: atlases.Atlas, stage: str, seen: atlases.TopFilm) -> bytes | None:
     """What the unit saw of a film of the atlas, a small WebP file; None where no picture of the film was kept."""
     kept = patches.picture_file(atlas.folder, seen.film).exists()
     told = (str(atlas.folder), atlas.told["signature"], stage, seen.film, seen.row, seen.column)
@@ -551,7 +553,7 @@ def patch(atlas: atlases.Atlas, stage: str, seen: atlases.Seen) -> bytes | None:
 
 
 @st.cache_resource(max_entries=2048, show_spinner=False)
-def _patch(told: tuple[str, str, str, str, int, int], _atlas: atlases.Atlas, _seen: atlases.Seen) -> bytes | None:
+def _patch(told: tuple[str, str, str, str, int, int], _atlas: atlases.Atlas, _seen: atlases.TopFilm) -> bytes | None:
     found = patches.patch(_atlas, told[2], _seen)
     if found is None:
         return None
@@ -604,7 +606,7 @@ def with_concept(
         pictures = []
         for seed in seeds:
             try:
-                small = Image.fromarray(display(concepts[name].on(radiograph, seed=seed)))
+                small = Image.fromarray(display(synthetic_concepts[name].on(radiograph, seed=seed)))
             except NoLungs as error:
                 return (), str(error)
             small.thumbnail((EXAMPLE, EXAMPLE))

@@ -18,9 +18,9 @@ import streamlit as st
 
 from core.errors import BadCheckpoint, BadSetting, UserError
 from core.explain.method import Value, captum_version, methods
+from core.layers.ablation_outcome import runs
 from core.layers.activations import ORDERS, search
-from core.layers.outcome import runs
-from core.layers.switch import Fill, Unit
+from core.layers.unit_ablation import Unit, UnitFill
 from core.types import Cleaning
 from dashboard import cache, film_upload, selection
 from dashboard.compare.presets import MOST
@@ -227,7 +227,7 @@ def _switched(here: LayersState, asked: Address) -> list[str]:
     here.off = tuple(dict.fromkeys(units))
     here.outside = tuple(dict.fromkeys(asked.get("outside", ())))[:_STAGES]
     fill = _one(asked, "fill")
-    fills: tuple[Fill, ...] = get_args(Fill)
+    fills: tuple[UnitFill, ...] = get_args(UnitFill)
     here.fill = next((each for each in fills if each == fill), here.fill)
     if fill not in (None, *fills):
         problems.append(

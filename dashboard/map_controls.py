@@ -52,7 +52,7 @@ def _stage(chosen: MapView, layer: str) -> None:
     """The single stages, and all that can have a map fused into one."""
     sizes = cache.stage_sizes(chosen.checkpoint)
     fit = selection.fitting(chosen.checkpoint, chosen.method.name)
-    unfit = cache.unfit(chosen.checkpoint, chosen.method.name)
+    unfit = cache.incompatibilities(chosen.checkpoint, chosen.method.name)
     fused = FUSED.join(fit)
 
     def words(layer: str) -> str:

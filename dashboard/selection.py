@@ -124,7 +124,7 @@ def _question(radiograph: Radiograph, checkpoint: Checkpoint, tell: cache.Report
     prediction = cache.predict(checkpoint, radiograph, cleaning, tell=tell)
     finding = asked_finding(prediction, checkpoint)
     method, instead = methods[here.method if here.method in methods else DEFAULT], ""
-    if reason := _nowhere(cache.unfit(checkpoint, method.name)):
+    if reason := _nowhere(cache.incompatibilities(checkpoint, method.name)):
         instead = f"{method.title} cannot be had of {checkpoint.name}: {reason} This is {methods[DEFAULT].title}."
         method = methods[DEFAULT]
     layer = _layer(here.layer, fitting(checkpoint, method.name)) if method.layered else None
@@ -201,7 +201,7 @@ def stages(chosen: MapView) -> QueuedRequest[cache.Maps]:
 
 def fitting(checkpoint: Checkpoint, method: str) -> list[str]:
     """The stages at which the network can serve the method, the last one last."""
-    return [stage for stage, reason in cache.unfit(checkpoint, method).items() if stage and not reason]
+    return [stage for stage, reason in cache.incompatibilities(checkpoint, method).items() if stage and not reason]
 
 
 def refusals(checkpoint: Checkpoint) -> dict[str, str]:

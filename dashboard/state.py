@@ -15,8 +15,8 @@ from core.evaluate.polarity import Polarity
 from core.explain.method import Value
 from core.layers.activations import Order
 from core.layers.preferred import Prior
-from core.layers.switch import Fill, Ranking, Unit
-from core.layers.unit_maps import Kind
+from core.layers.unit_ablation import Ranking, Unit, UnitFill
+from core.layers.unit_maps import UnitMethod
 from core.models.importers import Found
 from core.types import Cleaning, Explanation, Radiograph
 
@@ -124,7 +124,7 @@ class UnitOptions:
     wanted: (checkpoint key, stage, channel, prior) of the preferred pictures that were asked for.
     """
 
-    kind: Kind = "guided-backprop"
+    kind: UnitMethod = "guided-backprop"
     prior: Prior = "chest"
     wanted: set[tuple[str, str, int, str]] = field(default_factory=set)
 
@@ -169,7 +169,7 @@ class AblationChoice:
     named: bool = False
     wrong: str = ""
     drawn: set[tuple[str, str, str, str]] = field(default_factory=set)
-    before: tuple[tuple[Unit, ...], tuple[str, ...], Fill] = ((), (), "zero")
+    before: tuple[tuple[Unit, ...], tuple[str, ...], UnitFill] = ((), (), "zero")
 
 
 @dataclass
@@ -237,7 +237,7 @@ class LayersState:
     page: int | None = None
     off: tuple[Unit, ...] = ()
     outside: tuple[str, ...] = ()
-    fill: Fill = "zero"
+    fill: UnitFill = "zero"
     removing: AblationChoice = field(default_factory=AblationChoice)
     probing: ProbeFilms = field(default_factory=ProbeFilms)
     concepts: ConceptTest = field(default_factory=ConceptTest)

@@ -9,7 +9,7 @@ from core.commands import options
 from core.commands.registry import command
 
 if TYPE_CHECKING:
-    from core.layers.concepts.answer import Answer, Sensitivity
+    from core.layers.concepts.result import ConceptResult, Sensitivity
 
 
 @command("layers concepts", short_help="Test sensitivity to concepts (TCAV).")
@@ -72,7 +72,7 @@ def concepts(
     """
     from core.errors import BadSetting
     from core.layers import reference
-    from core.layers.concepts.made import concepts as synthetic
+    from core.layers.concepts.synthetic import synthetic_concepts
     from core.layers.concepts.tcav import sensitivity
 
     if (data is None) == (phantoms is None):
@@ -88,7 +88,7 @@ def concepts(
     tests = sensitivity(
         classifier,
         films,
-        names or (() if examples else tuple(synthetic)),
+        names or (() if examples else tuple(synthetic_concepts)),
         examples=reference.from_data(examples) if examples else None,
         stages=stages or usual,
         findings=findings,
@@ -113,7 +113,7 @@ def _text(tests: "Sensitivity") -> str:
     return "\n".join([head, options.table(rows), "", *first])
 
 
-def _row(answer: "Answer") -> list[str]:
+def _row(answer: "ConceptResult") -> list[str]:
     return [
         answer.title,
         answer.stage,

@@ -9,7 +9,7 @@ from core.commands import options
 from core.commands.registry import command
 
 if TYPE_CHECKING:
-    from core.layers.field import Field
+    from core.layers.field import ReceptiveField
     from core.layers.plan import Layer, Stage
 
 
@@ -52,7 +52,7 @@ def _record(stage: str, part: "Layer | Stage") -> dict[str, Any]:
     return record | _field(part.field)
 
 
-def _field(field: "Field | None") -> dict[str, Any]:
+def _field(field: "ReceptiveField | None") -> dict[str, Any]:
     """The receptive field as a record; null where it is unknown, and after global pooling."""
     if field is None or (field.whole and field.rows.jump == 1):
         return {"field": None, "stride": None, "start": None, "whole": field is not None}

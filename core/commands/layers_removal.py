@@ -73,12 +73,12 @@ def removal(
     import numpy as np
 
     from core.evaluate.manifest import read
-    from core.layers import removal as removing
+    from core.layers.ablation_curve import removal_effect
 
     classifier = options.classifier(checkpoint, weights)
     split, rows, _ = films_of_split(read(manifest), split)
     places = np.random.default_rng(seed).permutation(len(rows))[:limit]
-    figures = removing.removal(
+    figures = removal_effect(
         classifier,
         [rows[place] for place in sorted(places)],
         top=top,

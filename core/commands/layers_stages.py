@@ -14,7 +14,7 @@ from core.errors import BadSetting
 
 if TYPE_CHECKING:
     from core.layers.decision import Probe, Probes
-    from core.layers.passage import Carried
+    from core.layers.stage_relevance import RelevanceSummary
     from core.models.classifier import Classifier
     from core.types import Checkpoint, Explanation, Prediction, Radiograph
 
@@ -67,7 +67,7 @@ def stages(
     """
     from core.layers import labelled
     from core.layers.decision import probes
-    from core.layers.passage import passages, units_told, unspoken
+    from core.layers.stage_relevance import carriers_text, missing_relevance_reasons, stage_relevances
     from core.models.findings import leading
     from core.work import Work
 
@@ -79,7 +79,7 @@ def stages(
     radiograph = files.read_film(film)
     finding = finding or leading(classifier.predict(radiograph), card)
     prediction, cams, relevant = _maps(classifier, radiograph, finding)
-    passages_of_film, no_lrp = passages(classifier, radiograph, finding)
+    passages_of_film, no_lrp = stage_relevances(classifier, radiograph, finding)
     lungs = _in_lungs(classifier, radiograph, cams)
     record: dict[str, Any] = {
         "path": film,
@@ -87,7 +87,7 @@ def stages(
         "finding": finding,
         "probability": round(prediction.probability(finding), 6),
         "lrp": no_lrp or None,
-        "unspoken": list(unspoken(passages_of_film, finding)),
+        "unspoken": list(missing_relevance_reasons(passages_of_film, finding)),
         "stages": {
             each.stage: {
                 "gradient": _carried(each.gradient),
@@ -106,7 +106,8 @@ def stages(
             trained = probes(classifier, films, repeats=resamples, work=Work(limit=0, tell=tell))
         _add_probes(record, trained, classifier, radiograph)
     carriers = {
-        each.stage: [units_told(each.gradient), units_told(each.lrp) if each.lrp else "-"] for each in passages_of_film
+        each.stage: [carriers_text(each.gradient), carriers_text(each.lrp) if each.lrp else "-"]
+        for each in passages_of_film
     }
     files.finish(record, pictures, show=None if as_json else partial(_text, carriers=carriers))
 
@@ -129,8 +130,8 @@ def _maps(
     classifier: "Classifier", radiograph: "Radiograph", finding: str
 ) -> "tuple[Prediction, tuple[Explanation, ...], tuple[Explanation, ...]]":
     """Grad-CAM and activation × gradient of every stage with spatial extent; one shared pass."""
+    from core.explain.compatibility import stage_sizes, unplaced
     from core.explain.run import Request, explain_many
-    from core.explain.unfit import stage_sizes, unplaced
 
     layers = [stage for stage, size in stage_sizes(classifier).items() if not unplaced(size)]
     requests = [Request("grad-cam", finding, layer) for layer in layers]
@@ -162,7 +163,7 @@ def _strip(
     )
 
 
-def _carried(carried: "Carried") -> dict[str, float | int]:
+def _carried(carried: "RelevanceSummary") -> dict[str, float | int]:
     return {
         "speaks": round(carried.speaks, 4),
         "against": round(carried.against, 4),

@@ -12,7 +12,7 @@ from core.commands import files, options
 from core.commands.registry import command
 
 if TYPE_CHECKING:
-    from core.layers.atlas import Atlas, UnitTold
+    from core.layers.atlas import Atlas, UnitDescription
     from core.layers.preferred import Preferred
     from core.models.classifier import Classifier
     from core.types import Radiograph
@@ -104,7 +104,7 @@ def _checked_stage(classifier: "Classifier", stage: str | None, channel: int) ->
     """The stage, by default the last. Raises: UnknownName, BadSetting or OneCell if it has no such unit."""
     from core.layers.activations import known_stage, refuse_one_cell
     from core.layers.plan import plan
-    from core.layers.switch import Switched, check
+    from core.layers.unit_ablation import UnitSwitches, check
 
     card = classifier.checkpoint
     with classifier.alone() as network:
@@ -112,20 +112,20 @@ def _checked_stage(classifier: "Classifier", stage: str | None, channel: int) ->
         known_stage(card, network, stage)
         shape = plan(network, size=card.input.size, channels=card.input.channels).stage(stage).shape
     refuse_one_cell(card, stage, shape)
-    check(Switched(units=((stage, channel),)), {stage: shape[0]})
+    check(UnitSwitches(units=((stage, channel),)), {stage: shape[0]})
     return stage
 
 
 def _atlas(classifier: "Classifier", folder: Path | None, weights: Path | None) -> "Atlas | None":
     from core.layers import atlas as atlases
-    from core.layers import shelf
+    from core.layers import atlas_paths
     from core.models import checkpoint as checkpoints
 
     card = classifier.checkpoint
-    return atlases.read(folder, card) if folder else shelf.find(card, weights or checkpoints.SHIPPED)
+    return atlases.read(folder, card) if folder else atlas_paths.find(card, weights or checkpoints.SHIPPED)
 
 
-def _of_atlas(known: "Atlas", details: "UnitTold") -> dict[str, Any]:
+def _of_atlas(known: "Atlas", details: "UnitDescription") -> dict[str, Any]:
     return {
         "atlas": {"set": known.told["set"], "films": known.films, "drawn": known.told["drawn"]},
         "mean": details.mean,
@@ -139,7 +139,7 @@ def _of_atlas(known: "Atlas", details: "UnitTold") -> dict[str, Any]:
     }
 
 
-def _patches(known: "Atlas", details: "UnitTold") -> dict[str, bytes]:
+def _patches(known: "Atlas", details: "UnitDescription") -> dict[str, bytes]:
     from core.layers.patches import patch
 
     pictures = {}
@@ -152,20 +152,20 @@ def _patches(known: "Atlas", details: "UnitTold") -> dict[str, bytes]:
 
 
 def _of_film(
-    classifier: "Classifier", film: "Radiograph", stage: str, channel: int, details: "UnitTold | None"
+    classifier: "Classifier", film: "Radiograph", stage: str, channel: int, details: "UnitDescription | None"
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Its activation on the film; overlays of its map and of the pixels that caused it."""
     from core.errors import Unfit
     from core.explain.export import overlay_png
-    from core.layers.activations import activations, shown
-    from core.layers.unit_maps import KINDS, unit_map
+    from core.layers.activations import activations, unit_explanation
+    from core.layers.unit_maps import UNIT_METHODS, unit_map
 
     all_units = activations(classifier, film, stage)
     greatest = float(all_units.maps[channel].max())
     figures = {"name": film.name, "mean": float(all_units.means[channel]), "greatest": greatest}
     figures["above"] = details.share(greatest) if details else float("nan")
-    pictures, refused = {"map": overlay_png(film, shown(all_units, channel))}, []
-    for kind in KINDS:
+    pictures, refused = {"map": overlay_png(film, unit_explanation(all_units, channel))}, []
+    for kind in UNIT_METHODS:
         try:
             pictures[kind] = overlay_png(film, unit_map(classifier, film, stage, channel, kind))
         except Unfit as error:

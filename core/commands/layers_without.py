@@ -11,7 +11,7 @@ from core.commands.registry import command
 from core.errors import BadSetting
 
 if TYPE_CHECKING:
-    from core.layers.switch import Switched, Without
+    from core.layers.unit_ablation import AblationResult, UnitSwitches
     from core.models.classifier import Classifier
     from core.types import Radiograph
 
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     help="Folder for Grad-CAM with and without the units, as PNG.",
 )
 @options.as_json
-def without(
+def without_units(
     film: str,
     checkpoint: str | None,
     weights: Path | None,
@@ -78,8 +78,8 @@ def without(
       python -m core layers without film.png --stage "stage 2" --outside --out build/without --json
     """
     from core.layers import atlas as atlases
-    from core.layers.outcome import changes, sentence
-    from core.layers.switch import without as without_of
+    from core.layers.ablation_outcome import probability_changes, sentence
+    from core.layers.unit_ablation import without_units as without_of
     from core.models.findings import leading, place_of
 
     files.refuse_out(out)
@@ -99,7 +99,7 @@ def without(
         "units": [list(unit) for unit in switched.units],
         "outside": list(switched.outside),
         "fill": fill,
-        "findings": {each.finding: _record(each) for each in changes(result)},
+        "findings": {each.finding: _record(each) for each in probability_changes(result)},
         "told": result.told,
         "sentence": sentence(result, switched, finding, card),
     }
@@ -118,11 +118,11 @@ def _switched(
     *,
     outside: bool,
     fill: Any,
-) -> "Switched":
+) -> "UnitSwitches":
     """The units that the options name. Raises: BadSetting if they name none."""
     from core.layers.activations import activations, search
-    from core.layers.switch import Switched
-    from core.layers.switch import top as top_of
+    from core.layers.unit_ablation import UnitSwitches
+    from core.layers.unit_ablation import top as top_of
 
     if (units is None and top is None and not outside) or (units is not None and not units.strip(" ,;")):
         raise BadSetting('No units are named. Give --units "3, 7, 10-19", --top 20, or --outside.')
@@ -137,7 +137,7 @@ def _switched(
             chosen = top_of(units_of_stage, finding, top, by=by, seed=seed)
         else:
             chosen = tuple((stage, channel) for channel in search(units or "", len(units_of_stage.maps)))
-    return Switched(chosen, (stage,) if outside else (), fill)
+    return UnitSwitches(chosen, (stage,) if outside else (), fill)
 
 
 def _pictures(
@@ -145,14 +145,14 @@ def _pictures(
     film: str,
     classifier: "Classifier",
     radiograph: "Radiograph",
-    switched: "Switched",
+    switched: "UnitSwitches",
     finding: str,
     usual: Any,
 ) -> dict[Path, bytes]:
     """Overlays with and without the units, on a common colour scale."""
     from core.explain.export import overlay_png
     from core.explain.run import Request, explain_many
-    from core.layers.switch import without as without_of
+    from core.layers.unit_ablation import without_units as without_of
     from core.overlay import common_end
 
     request = Request("grad-cam", finding)
@@ -174,7 +174,7 @@ def _record(change: Any) -> dict[str, float]:
     }
 
 
-def _text(record: dict[str, Any], result: "Without") -> str:
+def _text(record: dict[str, Any], result: "AblationResult") -> str:
     rows = [["", "with", "without", "points", "logit"]]
     for finding, each in record["findings"].items():
         rows.append(

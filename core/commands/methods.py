@@ -84,11 +84,11 @@ def _text(method: "Method", unfit: Mapping[str, str]) -> str:
 
 def _reasons(classifier: "Classifier") -> dict[str, dict[str, str]]:
     """Method -> stage ("" for methods of the input) -> why it is not available there; only where it is not."""
-    from core.explain.unfit import unfit
+    from core.explain.compatibility import incompatibilities
 
     return {
         method: {stage or "": reason for stage, reason in reasons.items() if reason}
-        for method, reasons in unfit(classifier).items()
+        for method, reasons in incompatibilities(classifier).items()
     }
 
 

@@ -5,10 +5,10 @@ from torch import Tensor
 
 from core.explain.evidence import Evidence
 from core.explain.method import method
-from core.explain.occlusion import Fill
+from core.explain.occlusion import Cover
 from core.explain.passes import Altered
 from core.explain.reference import reference
-from core.explain.regions import Kind, Number, regions_of
+from core.explain.regions import RegionCount, RegionKind, regions_of
 
 
 @method(
@@ -27,7 +27,7 @@ from core.explain.regions import Kind, Number, regions_of
     bfloat16=True,
 )
 def feature_ablation(
-    evidence: Evidence, *, regions: Kind = "zones", superpixels: Number = 32, fill: Fill = "mean"
+    evidence: Evidence, *, regions: RegionKind = "zones", superpixels: RegionCount = 32, fill: Cover = "mean"
 ) -> Tensor:
     """How much the score falls when a third of a lung, the heart or all the rest is hidden; easy to read.
 

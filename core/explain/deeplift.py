@@ -10,7 +10,7 @@ from torch.autograd import Function
 from torch.nn import functional
 
 from core.explain.evidence import Evidence
-from core.explain.flow import LINEAR, Flow, Rule, gradient, logits_of, reason, refuse_no_relu
+from core.explain.flow import LINEAR, Flow, OperationRule, gradient, logits_of, reason, refuse_no_relu
 from core.explain.method import Bounds, method
 from core.explain.path import Baseline
 from core.explain.reference import reference, references
@@ -81,7 +81,7 @@ def _max_pool(function: Any, flow: Flow, *args: Any, **kwargs: Any) -> tuple[Ten
     return found, function(other, *args, **kwargs)
 
 
-RULES: Mapping[str, Rule] = {**LINEAR, "relu": _relu, "hardtanh": _hardtanh, "max_pool2d": _max_pool}
+RULES: Mapping[str, OperationRule] = {**LINEAR, "relu": _relu, "hardtanh": _hardtanh, "max_pool2d": _max_pool}
 
 
 def _has_rules(network: Network, stage: str | None) -> str:

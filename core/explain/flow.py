@@ -16,7 +16,7 @@ from core.explain.evidence import Evidence
 from core.models.architecture import Network
 
 # (the operation, its arguments with Flows among them) -> the parts of what comes out.
-Rule = Callable[..., tuple[Tensor, ...]]
+OperationRule = Callable[..., tuple[Tensor, ...]]
 PROBE = 96  # px a side of the noise on which a network is tried; Inception-V3 takes 75 or more
 INSTEAD = "Choose saliency or integrated gradients."
 _REASONS: weakref.WeakKeyDictionary[Network, dict[str, str]] = weakref.WeakKeyDictionary()
@@ -33,7 +33,7 @@ class Flow:
     parts: tensors of the same shape that travel together; what they mean is up to the rules.
     """
 
-    def __init__(self, rules: Mapping[str, Rule], *parts: Tensor) -> None:
+    def __init__(self, rules: Mapping[str, OperationRule], *parts: Tensor) -> None:
         self.rules = rules
         self.parts = parts
 
@@ -67,7 +67,7 @@ def each(function: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
 
 
 # Operations that are linear in what flows, or a constant away from it.
-LINEAR: dict[str, Rule] = {
+LINEAR: dict[str, OperationRule] = {
     name: each
     for name in ("conv2d", "linear", "batch_norm", "avg_pool2d", "adaptive_avg_pool2d", "add", "cat", "flatten", "pad")
 } | {"dropout": each}  # dropout does nothing outside training
@@ -79,7 +79,7 @@ def refuse_no_relu(least: float) -> None:
         raise NoRule(f"the network uses hardtanh from {least:g}, for which the method has no rule")
 
 
-def gradient(evidence: Evidence, key: str, rules: Mapping[str, Rule], *parts: Tensor) -> Tensor:
+def gradient(evidence: Evidence, key: str, rules: Mapping[str, OperationRule], *parts: Tensor) -> Tensor:
     """d logit / d the first part, as the rules have it.
 
     key:     what stands for the rules and the parts; equal keys share one forward pass for all findings `together`.

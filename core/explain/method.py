@@ -95,7 +95,7 @@ _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0
 Fits = Callable[[Network, str | None], str]
 
 
-class Rule(Protocol):
+class MethodFunction(Protocol):
     """A method's function: evidence and its settings to a map (N, h, w)."""
 
     def __call__(self, evidence: Evidence, **settings: Any) -> Tensor: ...
@@ -139,7 +139,7 @@ class Method:
     by: type | None
     why: str
     settings: tuple[Setting, ...]
-    rule: Rule
+    rule: MethodFunction
 
     @property
     def computed_by(self) -> str:

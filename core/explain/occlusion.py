@@ -9,9 +9,9 @@ from core.errors import BadSetting
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, Choice, method
 from core.explain.passes import Altered
-from core.explain.reference import Reference, reference
+from core.explain.reference import ReferenceKind, reference
 
-Fill = Annotated[Reference, Choice("what stands in for a hidden part")]
+Cover = Annotated[ReferenceKind, Choice("what stands in for a hidden part")]
 
 
 @method(
@@ -34,7 +34,7 @@ def occlusion(
     *,
     window: Annotated[int, Bounds(1, 1024, "side of the window, px of the network's input")] = 32,
     stride: Annotated[int, Bounds(1, 1024, "px from one window to the next")] = 16,
-    fill: Fill = "mean",
+    fill: Cover = "mean",
 ) -> Tensor:
     """How much the score falls when a small window of the film is hidden; slow, easy to read.
 

@@ -10,9 +10,9 @@ from core.explain.evidence import Evidence
 from core.explain.method import Bounds, Choice, method
 from core.explain.noise import Seed
 from core.explain.passes import Passes, batches, explained
-from core.explain.reference import Reference, gaussian, like, reference, references, uniform
+from core.explain.reference import ReferenceKind, gaussian, like, reference, references, uniform
 
-Baseline = Annotated[Reference, Choice("what the film is compared with")]
+Baseline = Annotated[ReferenceKind, Choice("what the film is compared with")]
 
 
 @method(

@@ -8,13 +8,13 @@ from torch.nn import functional
 
 from core.explain.evidence import Evidence
 
-Reference = Literal["black", "white", "blurred", "mean"]
+ReferenceKind = Literal["black", "white", "blurred", "mean"]
 _BLUR = 1 / 16  # of the film's side: standard deviation of the Gaussian; 14 px at 224 px, wider than a rib
 _WIDTHS = (1 / 32, 1 / 16, 1 / 8)  # of the side, of the blurred films among several
 _NOISES = 2  # films of noise among several
 
 
-def reference(evidence: Evidence, kind: Reference) -> Tensor:
+def reference(evidence: Evidence, kind: ReferenceKind) -> Tensor:
     """(C, S, S) the film's black or white everywhere, the film blurred, or its mean grey; normalised as the film is."""
     image = evidence.image
     if kind == "blurred":

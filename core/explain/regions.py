@@ -15,9 +15,11 @@ from core.explain.evidence import Evidence
 from core.explain.method import Bounds, Choice
 from core.types import Heat
 
-Kind = Annotated[Literal["zones", "superpixels"], Choice("what is hidden whole: zones of the lungs, or superpixels")]
-Number = Annotated[int, Bounds(4, 200, "superpixels, about; without effect on zones")]
-Mask = NDArray[np.bool_]
+RegionKind = Annotated[
+    Literal["zones", "superpixels"], Choice("what is hidden whole: zones of the lungs, or superpixels")
+]
+RegionCount = Annotated[int, Bounds(4, 200, "superpixels, about; without effect on zones")]
+LungMask = NDArray[np.bool_]
 
 _HEIGHTS = ("upper", "middle", "lower")
 _COMPACT = 0.3  # of superpixels: 32 of them hold 0.87 of the variance of grey on 8 films; SLICO 0.65, squares less
@@ -50,13 +52,13 @@ def regions_of(evidence: Evidence, kind: str, number: int) -> Regions:
     return evidence.tape.remember(("superpixels", number), lambda: superpixels(grey.float().cpu().numpy(), number))
 
 
-def zones(lungs: Mask) -> Regions:
+def zones(lungs: LungMask) -> Regions:
     """The thirds of either lung's height, what lies between the lungs, and the rest; without those that are empty.
 
     lungs: (S, S) bool, of a frontal film that is shown as usual: the patient's right is on the left.
     """
     right, left = _parted(lungs)
-    masks: dict[str, Mask] = {}
+    masks: dict[str, LungMask] = {}
     for side, lung in (("right", right), ("left", left)):
         for height, third in zip(_HEIGHTS, _thirds(lung), strict=True):
             masks[f"{side} lung, {height} third"] = third
@@ -88,7 +90,7 @@ def painted(found: Regions, values: Tensor) -> Tensor:
     return values[torch.from_numpy(found.labels).to(values.device)][None]
 
 
-def _parted(lungs: Mask) -> tuple[Mask, Mask]:
+def _parted(lungs: LungMask) -> tuple[LungMask, LungMask]:
     """The patient's right and left lung, by pieces; where they are one piece, by its narrowest column."""
     columns = np.flatnonzero(lungs.any(axis=0))
     first, last = (int(columns[0]), int(columns[-1])) if len(columns) else (0, 0)
@@ -107,7 +109,7 @@ def _parted(lungs: Mask) -> tuple[Mask, Mask]:
     return right, lungs & ~right
 
 
-def _thirds(lung: Mask) -> list[Mask]:
+def _thirds(lung: LungMask) -> list[LungMask]:
     """The upper, middle and lower third of a lung's height."""
     rows = np.flatnonzero(lung.any(axis=1))
     if not len(rows):
@@ -117,7 +119,7 @@ def _thirds(lung: Mask) -> list[Mask]:
     return [lung & (row >= above) & (row < below) for above, below in pairwise(edges)]
 
 
-def _between(right: Mask, left: Mask) -> Mask:
+def _between(right: LungMask, left: LungMask) -> LungMask:
     """What lies between the lungs in the rows that both of them reach."""
     past_right = right[:, ::-1].cumsum(axis=1)[:, ::-1] == 0
     before_left = left.cumsum(axis=1) == 0

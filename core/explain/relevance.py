@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from core.explain.flow import Flow, NoRule, Rule, each, logits_of, refuse_no_relu
+from core.explain.flow import Flow, NoRule, OperationRule, each, logits_of, refuse_no_relu
 from core.models.architecture import Network
 
 _NOTHING = 1e-30  # pushes below count as none: what is divided by them would overflow
@@ -155,7 +155,7 @@ def _sides(flow: Flow) -> tuple[Tensor, Tensor]:
     return up, down[0] if down else _shared(lambda up: -_FAINT * up, up)
 
 
-RULES: Mapping[str, Rule] = {
+RULES: Mapping[str, OperationRule] = {
     "conv2d": _weighted,
     "linear": _weighted,
     "batch_norm": _normalised,

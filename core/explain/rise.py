@@ -8,7 +8,7 @@ from torch import Tensor
 from core.errors import BadSetting
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, method
-from core.explain.occlusion import Fill
+from core.explain.occlusion import Cover
 from core.explain.reference import reference
 
 _AT_ONCE = 64  # masks that are in memory when they are added up
@@ -36,7 +36,7 @@ def rise(
     masks: Annotated[int, Bounds(100, 8000, "random masks, a network pass each")] = 1000,
     cells: Annotated[int, Bounds(2, 32, "cells a side of a mask before it is enlarged")] = 7,
     probability: Annotated[float, Bounds(0.05, 0.95, "share of the cells that stay visible")] = 0.5,
-    fill: Fill = "mean",
+    fill: Cover = "mean",
     seed: Annotated[int, Bounds(0, 2**31 - 1, "of the random masks")] = 0,
 ) -> Tensor:
     """Which places, when they happen to stay visible, raise the score of a randomly masked film; slow, blurry.
@@ -51,7 +51,7 @@ def rise(
     image, side = evidence.image, evidence.image.shape[-1]
     if cells > side:
         raise BadSetting(f"cells is {cells}, but the network sees {side} × {side} px. Choose {side} or less.")
-    cover, drawn = reference(evidence, fill), Masks(masks, cells, probability, seed, evidence.image)
+    cover, drawn = reference(evidence, fill), RandomMasks(masks, cells, probability, seed, evidence.image)
 
     def make(start: int, stop: int) -> Tensor:
         return torch.lerp(cover, image, drawn(start, stop)[:, None])
@@ -69,7 +69,7 @@ def rise(
     return found[evidence.finding][None]
 
 
-class Masks:
+class RandomMasks:
     """Smooth random masks; called with (start, stop), gives (stop - start, S, S) from 0 (hidden) to 1 (visible).
 
     As in the paper: a small grid of coins, enlarged bilinearly to one cell more than the film, cut at a random shift.

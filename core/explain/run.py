@@ -97,7 +97,7 @@ def explain_many(
         )
         logits = tape.logits[0].cpu().numpy()
         said = prediction(classifier.checkpoint, radiograph, logits, time.perf_counter() - start)
-        asked = _Asked(
+        asked = _Context(
             classifier, radiograph, prepared, cleaning, said, work, budget, lungs_seen(radiograph, cleaning, prepared)
         )
         explanations = []
@@ -121,7 +121,7 @@ def total_passes(explanations: Sequence[Explanation]) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _PlannedMap:
     request: Request
     method: Method
     finding: int
@@ -134,7 +134,7 @@ class _Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
+class _Context:
     """What all maps of one call have in common."""
 
     classifier: Classifier
@@ -147,14 +147,16 @@ class _Asked:
     lungs: Callable[[], NDArray[np.bool_]]
 
 
-def _plans(requests: Sequence[Request], classifier: Classifier, network: Network, *, bfloat16: bool) -> list[_Plan]:
+def _plans(
+    requests: Sequence[Request], classifier: Classifier, network: Network, *, bfloat16: bool
+) -> list[_PlannedMap]:
     plans = [_plan(request, classifier, network) for request in requests]
     if bfloat16:
         _refuse_bfloat16(plans, network)
     return plans
 
 
-def _plan(request: Request, classifier: Classifier, network: Network) -> _Plan:
+def _plan(request: Request, classifier: Classifier, network: Network) -> _PlannedMap:
     method = methods[request.method]
     findings = classifier.checkpoint.findings
     place = place_of(findings, request.finding)
@@ -172,20 +174,20 @@ def _plan(request: Request, classifier: Classifier, network: Network) -> _Plan:
         if reason := method.fits(network, stage):
             at = f" at {stage}" if stage else ""
             raise Unfit(f"{method.title} cannot be had of {classifier.checkpoint.name}{at}: {reason}")
-    return _Plan(request, method, place, layers, settings)
+    return _PlannedMap(request, method, place, layers, settings)
 
 
-def _sources(plan: _Plan) -> list[str]:
+def _sources(plan: _PlannedMap) -> list[str]:
     """What the plan takes gradients of on the shared tape."""
     images = [IMAGES] if plan.method.needs in ("images", "both") else []
     return images + (list(plan.layers) if plan.method.needs in ("stage", "both") else [])
 
 
-def _grad_from(plans: Sequence[_Plan], network: Network) -> str:
+def _grad_from(plans: Sequence[_PlannedMap], network: Network) -> str:
     return earliest([source for plan in plans for source in _sources(plan)], network.stages)
 
 
-def _refuse_bfloat16(plans: Sequence[_Plan], network: Network) -> None:
+def _refuse_bfloat16(plans: Sequence[_PlannedMap], network: Network) -> None:
     for plan in plans:
         if not plan.method.rounds(plan.settings):
             signed = f"; signed {plan.method.title} is" if plan.method.bfloat16 else ""
@@ -200,7 +202,7 @@ def _refuse_bfloat16(plans: Sequence[_Plan], network: Network) -> None:
             )
 
 
-def _wanted(plans: Sequence[_Plan], network: Network) -> dict[int, list[str]]:
+def _wanted(plans: Sequence[_PlannedMap], network: Network) -> dict[int, list[str]]:
     """Finding -> its sources; the last stage's gradient is left out, since the head alone gives it."""
     wanted: dict[int, list[str]] = {}
     for plan in plans:
@@ -209,7 +211,7 @@ def _wanted(plans: Sequence[_Plan], network: Network) -> dict[int, list[str]]:
 
 
 def _map(
-    plan: _Plan, plans: Sequence[_Plan], tape: Tape, asked: _Asked, spent: tuple[int, int], start: float
+    plan: _PlannedMap, plans: Sequence[_PlannedMap], tape: Tape, asked: _Context, spent: tuple[int, int], start: float
 ) -> Explanation:
     alike = {
         each.finding

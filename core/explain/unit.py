@@ -12,7 +12,7 @@ from core.explain.evidence import Evidence, up_to
 from core.explain.method import Bounds, method
 from core.explain.passes import Passes, explained
 from core.explain.path import Baseline
-from core.explain.reference import Reference, reference
+from core.explain.reference import ReferenceKind, reference
 from core.models.architecture import Network
 
 Steps = Annotated[int, Bounds(8, 200, "steps between baseline and film")]
@@ -116,7 +116,7 @@ def neuron_gradient(
 
 
 def _along_path(
-    evidence: Evidence, method: type[LayerConductance | InternalInfluence], steps: int, baseline: Reference
+    evidence: Evidence, method: type[LayerConductance | InternalInfluence], steps: int, baseline: ReferenceKind
 ) -> Tensor:
     """(1, K, h, w) of the stage, while the film emerges from a baseline in so many steps (Gauss-Legendre)."""
     start = reference(evidence, baseline)[None]

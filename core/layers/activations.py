@@ -15,7 +15,7 @@ from core.explain.evidence import Tape
 from core.explain.method import methods
 from core.explain.replay import Recorded, Replay
 from core.image.prepare import prepare
-from core.layers.inner import inner
+from core.layers.layer_hook import inner
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.models.findings import place_of
@@ -70,7 +70,7 @@ class Activations:
     @cached_property
     def ends(self) -> NDArray[np.float32]:
         """(K,) where the colours of each unit's map end (core.overlay.end); zero for one that is silent."""
-        found = [end(shown(self, channel)) for channel in range(len(self.maps))]
+        found = [end(unit_explanation(self, channel)) for channel in range(len(self.maps))]
         return np.asarray(seal(np.array(found, np.float32)))
 
 
@@ -185,7 +185,7 @@ def histogram(values: NDArray[np.float32], *, bins: int = 64) -> tuple[NDArray[n
     return counts.astype(np.int64), edges.astype(np.float64)
 
 
-def shown(found: Activations, channel: int, *, finding: str = "") -> Explanation:
+def unit_explanation(found: Activations, channel: int, *, finding: str = "") -> Explanation:
     """One unit as a map that the viewer, the overlay and the exports take.
 
     Raises: BadSetting for a channel that is not there.

@@ -13,8 +13,8 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from core.errors import BadData, BadSetting
-from core.layers.field import Field, Span
-from core.layers.switch import Unit
+from core.layers.field import ReceptiveField, Span
+from core.layers.unit_ablation import Unit
 from core.models.findings import place_of
 from core.registry import unknown
 from core.types import Checkpoint
@@ -26,7 +26,7 @@ _AGAIN = "Build it again with python -m core atlas and another --out."
 
 
 @dataclass(frozen=True)
-class Seen:
+class TopFilm:
     """A film that excites a unit, and where.
 
     film:        its name in the reference set.
@@ -43,7 +43,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Near:
+class NearUnit:
     """A unit that rises and falls with another over the films, and their correlation, above 0 to 1."""
 
     stage: str
@@ -52,7 +52,7 @@ class Near:
 
 
 @dataclass(frozen=True, eq=False)
-class UnitTold:
+class UnitDescription:
     """What the atlas knows of one unit.
 
     mean:          over all cells and films.
@@ -72,9 +72,9 @@ class UnitTold:
     quantiles: Mapping[float, float]
     auc: Mapping[str, float]
     speaks: Mapping[str, float]
-    exciting: tuple[Seen, ...]
-    relevant: tuple[Seen, ...]
-    nearest: tuple[Near, ...]
+    exciting: tuple[TopFilm, ...]
+    relevant: tuple[TopFilm, ...]
+    nearest: tuple[NearUnit, ...]
 
     def share(self, value: float) -> float:
         """The share of the reference films, 0 to 1, whose greatest activation is smaller; linear between quantiles."""
@@ -117,10 +117,10 @@ class Atlas:
         high, wide, units = (self._stage(stage)["shape"][place] for place in (1, 2, 0))
         return units, high, wide
 
-    def field(self, stage: str) -> Field | None:
+    def field(self, stage: str) -> ReceptiveField | None:
         """What a cell of the stage sees; None where that cannot be told. Raises: UnknownName."""
         field = self._stage(stage)["field"]
-        return field and Field(Span(**field["rows"]), Span(**field["columns"]), field["whole"])
+        return field and ReceptiveField(Span(**field["rows"]), Span(**field["columns"]), field["whole"])
 
     @cached_property
     def usual(self) -> Mapping[str, NDArray[np.float32]]:
@@ -132,13 +132,13 @@ class Atlas:
         rows = self._rows(stage).column(name).to_pylist()
         return np.array(rows, np.float64)
 
-    def unit(self, stage: str, channel: int) -> UnitTold:
+    def unit(self, stage: str, channel: int) -> UnitDescription:
         """All of one unit. Raises: UnknownName for a stage; BadSetting for a unit that is not there."""
         units = self.shape(stage)[0]
         if not 0 <= channel < units:
             raise BadSetting(f"{stage} has no unit {channel}; it has units 0 to {units - 1}. Choose one of them.")
         (row,) = self._rows(stage).slice(channel, 1).to_pylist()
-        return UnitTold(
+        return UnitDescription(
             stage=stage,
             channel=channel,
             mean=row["mean"],
@@ -147,9 +147,9 @@ class Atlas:
             quantiles=dict(zip(self.told["levels"], row["quantiles"], strict=True)),
             auc=dict(zip(self.findings, map(_number, row["auc"]), strict=True)),
             speaks=dict(zip(self.findings, map(_number, row["speaks"]), strict=True)),
-            exciting=tuple(Seen(**each) for each in row["exciting"]),
-            relevant=tuple(Seen(**each) for each in row["relevant"]),
-            nearest=tuple(Near(**each) for each in row["nearest"]),
+            exciting=tuple(TopFilm(**each) for each in row["exciting"]),
+            relevant=tuple(TopFilm(**each) for each in row["relevant"]),
+            nearest=tuple(NearUnit(**each) for each in row["nearest"]),
         )
 
     def ranked(

@@ -22,10 +22,10 @@ from core.evaluate.intervals import REPEATS
 from core.explain import memory
 from core.explain.evidence import Tape
 from core.image.prepare import prepare
-from core.layers.labelled import Labelled, LabelledSet, classes_of, majority, turns_of
-from core.layers.linear import Line, fit
+from core.layers.labelled import LabelledFilm, LabelledSet, classes_of, majority, turns_of
+from core.layers.linear import LinearProbe, fit
+from core.layers.probe_metrics import estimates, network_predictions
 from core.layers.reference import UNREADABLE
-from core.layers.scored import estimates, network_said
 from core.models.classifier import Classifier
 from core.types import Cleaning, Radiograph
 from core.work import Work
@@ -51,7 +51,7 @@ class Probe:
     accuracy: Estimate
     behind: Estimate
     agrees: Estimate | None
-    line: Line
+    line: LinearProbe
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ class Probes:
 class _Read:
     """What the network gave for N films: stage -> (N, K) averaged units; logits (N, F); the films' keys."""
 
-    films: tuple[Labelled, ...]
+    films: tuple[LabelledFilm, ...]
     units: Mapping[str, NDArray[np.float32]]
     logits: NDArray[np.float32]
     keys: tuple[str, ...]
@@ -127,7 +127,7 @@ def probes(
             said[place, held] = line.says(own[held])
             _let_others(classifier, work)
         lines.append(line if len(turns) == 1 else fit(own, truth, exclusive=exclusive))
-    network = network_said(classifier.checkpoint, read.logits[kept], classes, exclusive=exclusive)
+    network = network_predictions(classifier.checkpoint, read.logits[kept], classes, exclusive=exclusive)
     counted = itertools.count(1)
 
     def pause() -> None:
@@ -197,7 +197,7 @@ def said(found: Probes, radiograph: Radiograph, units: Mapping[str, NDArray[np.f
 
 def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read, int]:
     """The averaged units of all films that can be opened, and how many could not."""
-    good: list[Labelled] = []
+    good: list[LabelledFilm] = []
     keys: list[str] = []
     parts: list[tuple[NDArray[np.float32], ...]] = []
     coming = iter(films.films)

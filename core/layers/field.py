@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.types import Placement
 
-Box = tuple[float, float, float, float]
+FilmBox = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Field:
+class ReceptiveField:
     """The receptive field of a layer's cells, the largest over all paths from the film.
 
     rows, columns: along each axis, by what moves over the film.
@@ -54,7 +54,7 @@ class Field:
     columns: Span = Span()
     whole: bool = False
 
-    def box(self, row: int, column: int, size: int) -> Box:
+    def box(self, row: int, column: int, size: int) -> FilmBox:
         """x0, y0, x1, y1 of the cell's field in the network's square of `size` px; what lies in the padding is cut off.
 
         By what moves over the film, also where `whole`: there the rest of the film only scales what the cell found.
@@ -63,15 +63,15 @@ class Field:
         return max(x0, 0), max(y0, 0), min(x1, size), min(y1, size)
 
 
-def union(fields: Sequence[Field]) -> Field | None:
+def union(fields: Sequence[ReceptiveField]) -> ReceptiveField | None:
     """The field of what several paths give together; None where their cells do not lie above each other."""
     rows, columns = _union([field.rows for field in fields]), _union([field.columns for field in fields])
     if rows is None or columns is None:
         return None
-    return Field(rows, columns, any(field.whole for field in fields))
+    return ReceptiveField(rows, columns, any(field.whole for field in fields))
 
 
-def on_film(box: Box, placement: Placement, size: int) -> Box:
+def on_film(box: FilmBox, placement: Placement, size: int) -> FilmBox:
     """A box x0, y0, x1, y1 of the network's square, in pixels of the film.
 
     size: px a side of the square.
@@ -85,7 +85,7 @@ def on_film(box: Box, placement: Placement, size: int) -> Box:
 
 
 def millimetres(
-    field: Field, placement: Placement, size: int, spacing: tuple[float, float] | None
+    field: ReceptiveField, placement: Placement, size: int, spacing: tuple[float, float] | None
 ) -> tuple[float, float] | None:
     """How high and wide the field is on the film, in mm; None where the film does not say its spacing.
 

@@ -14,7 +14,7 @@ from core.evaluate.examples import plain
 from core.evaluate.examples import read as read_table
 from core.evaluate.manifest import NOTHING, Row, radiograph, refuse_split_patients
 from core.layers import reference
-from core.layers.linear import Places, Truth, folds
+from core.layers.linear import Indices, LabelArray, folds
 from core.types import Radiograph
 
 FEWEST = 5  # films with a finding and without it, of those that are learned from and of those that are asked
@@ -24,7 +24,7 @@ _SHARE = 2 / 3  # of a limited number of films that are learned from
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledFilm:
     """One film.
 
     open:    gives it, when its turn comes; raises UnreadableFile or BadData where it cannot.
@@ -45,14 +45,14 @@ class LabelledSet:
     """films; told: what they are, in words; drawn: no person's films."""
 
     told: str
-    films: tuple[Labelled, ...]
+    films: tuple[LabelledFilm, ...]
     drawn: bool = False
 
 
 def phantoms(count: int) -> LabelledSet:
     """Drawn chests, every other one with an opacity; not divided."""
     found = reference.phantoms(count)
-    films = tuple(Labelled(film.name, film.open, film.labels or (), film.name) for film in found.films)
+    films = tuple(LabelledFilm(film.name, film.open, film.labels or (), film.name) for film in found.films)
     return LabelledSet(found.told, films, drawn=True)
 
 
@@ -87,7 +87,7 @@ def from_rows(rows: Sequence[Row], told: str, *, split: str | None = None, limit
     return LabelledSet(f"{told}, splits {_FIT} and {asked}", (*_films(fit, False), *_films(held, True)))
 
 
-def classes_of(films: Sequence[Labelled], findings: Sequence[str]) -> tuple[tuple[str, ...], bool, Places]:
+def classes_of(films: Sequence[LabelledFilm], findings: Sequence[str]) -> tuple[tuple[str, ...], bool, Indices]:
     """What is told apart, whether each film has exactly one of it, and the places of the films that count.
 
     Labels that too few films have, or all, are no classes: FEWEST with and without, on either side of a divided set.
@@ -119,8 +119,8 @@ def classes_of(films: Sequence[Labelled], findings: Sequence[str]) -> tuple[tupl
 
 
 def turns_of(
-    held: Sequence[bool | None], truth: Truth, patients: NDArray[np.str_], seed: int, *, exclusive: bool
-) -> tuple[str, list[tuple[Places, Places]]]:
+    held: Sequence[bool | None], truth: LabelArray, patients: NDArray[np.str_], seed: int, *, exclusive: bool
+) -> tuple[str, list[tuple[Indices, Indices]]]:
     """In words how the films are divided; then (learned, asked) places of each turn."""
     if None not in held:
         asked = np.array(held, bool)
@@ -130,7 +130,7 @@ def turns_of(
     return f"{len(turns)} turns, each asked about films of patients that the others did not hold", turns
 
 
-def majority(truth: Truth, turns: Sequence[tuple[Places, Places]], *, exclusive: bool) -> float:
+def majority(truth: LabelArray, turns: Sequence[tuple[Indices, Indices]], *, exclusive: bool) -> float:
     """Accuracy of always saying what is commonest among the films that were learned from."""
     right = []
     for learned, asked in turns:
@@ -141,9 +141,9 @@ def majority(truth: Truth, turns: Sequence[tuple[Places, Places]], *, exclusive:
     return float(np.concatenate(right).mean())
 
 
-def _films(rows: Sequence[Row], held: bool | None) -> tuple[Labelled, ...]:
+def _films(rows: Sequence[Row], held: bool | None) -> tuple[LabelledFilm, ...]:
     return tuple(
-        Labelled(
+        LabelledFilm(
             row.id,
             lambda row=row: radiograph(row),  # type: ignore[misc]  # of its own turn of the loop
             tuple(label for label in row.labels if label != NOTHING),

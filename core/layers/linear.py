@@ -12,12 +12,12 @@ _FOLDS = 5
 _NEVER = -50.0  # log odds of a class that no film had of those that were learned from
 _STEPS = 5000
 
-Places = NDArray[np.intp]
-Truth = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+LabelArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class LinearProbe:
     """weights (C, K) and bias (C,) of C classes over K units; exclusive: whether the probabilities add up to 1."""
 
     weights: NDArray[np.float32]
@@ -37,7 +37,7 @@ class Line:
         return np.asarray(found, np.float32)
 
 
-def fit(units: NDArray[np.float32], truth: Truth, *, exclusive: bool) -> Line:
+def fit(units: NDArray[np.float32], truth: LabelArray, *, exclusive: bool) -> LinearProbe:
     """A logistic regression on standardised units (N, K) for the classes (N, C), rare ones weighed up.
 
     exclusive: one for all classes, else one for each. L2 as scikit-learn has it by itself (C = 1).
@@ -53,10 +53,12 @@ def fit(units: NDArray[np.float32], truth: Truth, *, exclusive: bool) -> Line:
         weights = np.stack([pair[1] - pair[0] for pair, _ in both])
         bias = np.array([offset[1] - offset[0] for _, offset in both])
     weights = weights / scaler.scale_
-    return Line(weights.astype(np.float32), (bias - weights @ scaler.mean_).astype(np.float32), exclusive)
+    return LinearProbe(weights.astype(np.float32), (bias - weights @ scaler.mean_).astype(np.float32), exclusive)
 
 
-def folds(truth: Truth, patients: NDArray[np.str_], *, seed: int, exclusive: bool) -> list[tuple[Places, Places]]:
+def folds(
+    truth: LabelArray, patients: NDArray[np.str_], *, seed: int, exclusive: bool
+) -> list[tuple[Indices, Indices]]:
     """(learned, asked) places of each fold; no patient is on both sides, and the classes are about as common in each.
 
     Raises: BadData where a class is of one patient alone.
@@ -75,7 +77,7 @@ def folds(truth: Truth, patients: NDArray[np.str_], *, seed: int, exclusive: boo
     return [(learned, asked) for learned, asked in splitter.split(truth, kinds, groups=patients)]
 
 
-def _solved(scaled: NDArray[np.float64], kinds: Places, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _solved(scaled: NDArray[np.float64], kinds: Indices, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(count, K) weights and (count,) bias for kinds 0 to count - 1; one that no film has is never said."""
     from sklearn.linear_model import LogisticRegression
 

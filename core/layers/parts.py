@@ -203,7 +203,7 @@ def parts(
     )
 
 
-def shown(found: Parts, part: int, *, finding: str = "") -> Explanation:
+def part_explanation(found: Parts, part: int, *, finding: str = "") -> Explanation:
     """One part as a map that the viewer, the overlay and the exports take. Raises: BadSetting for one not there."""
     if not 0 <= part < len(found):
         raise BadSetting(f"There is no part {part + 1}; there are {len(found)}. Choose one of them.")

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from core.errors import BadData
 from core.image.prepare import prepare
-from core.layers.atlas import Atlas, Seen
+from core.layers.atlas import Atlas, TopFilm
 from core.layers.reference import UNREADABLE, ReferenceSet
 from core.types import Checkpoint
 from core.work import Work
@@ -52,7 +52,7 @@ def store(
     return sum(picture_file(atlas.folder, name).exists() for name in named)
 
 
-def patch(atlas: Atlas, stage: str, seen: Seen) -> NDArray[np.uint8] | None:
+def patch(atlas: Atlas, stage: str, seen: TopFilm) -> NDArray[np.uint8] | None:
     """(h, w) uint8, what the cell saw of the film: its receptive field, cut at the film's edge; None without a picture.
 
     Upright only where the network saw the film upright. A field as large as the film gives the whole film.
@@ -71,7 +71,7 @@ def patch(atlas: Atlas, stage: str, seen: Seen) -> NDArray[np.uint8] | None:
     return found
 
 
-def spot(atlas: Atlas, stage: str, seen: Seen) -> tuple[float, float]:
+def spot(atlas: Atlas, stage: str, seen: TopFilm) -> tuple[float, float]:
     """Where the middle of the cell's field lies in its patch: shares of its width and height, 0 to 1.
 
     Raises: UnknownName for a stage.
@@ -91,7 +91,7 @@ def picture_file(folder: Path, film: str) -> Path:
     return folder / FOLDER / f"{safe}-{hashlib.sha256(film.encode()).hexdigest()[:8]}.webp"
 
 
-def _all(atlas: Atlas) -> Iterator[Seen]:
+def _all(atlas: Atlas) -> Iterator[TopFilm]:
     for name in ("exciting", "relevant"):
         for films in atlas.table.column(name).to_pylist():
-            yield from (Seen(**each) for each in films)
+            yield from (TopFilm(**each) for each in films)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.errors import Unfit
-from core.layers.field import Field, union
+from core.layers.field import ReceptiveField, union
 from core.models.architecture import Network
 
 _JOINS = {"add": "sum", "cat": "concatenation", "mul": "product"}  # operations between layers that are worth a line
@@ -51,7 +51,7 @@ class Layer:
     kind: str
     shape: tuple[int, ...]
     parameters: int
-    field: Field | None
+    field: ReceptiveField | None
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Stage:
     name: str
     shape: tuple[int, ...]
     parameters: int
-    field: Field | None
+    field: ReceptiveField | None
     layers: tuple[Layer, ...]
 
 
 @dataclass(frozen=True)
-class Plan:
+class NetworkPlan:
     """The whole network for films of `size` px a side with so many channels."""
 
     size: int
@@ -80,7 +80,7 @@ class Plan:
 
     @cached_property
     def within(self) -> Mapping[str, Layer]:
-        """Name -> the layers whose units can be looked at (core.layers.inner): they give maps, and run once a pass."""
+        """Name -> the layers whose units can be shown (core.layers.layer_hook): they give maps, once per pass."""
         layers = [layer for stage in (*self.stages, self.head) for layer in stage.layers]
         often = Counter(layer.name for layer in layers)
         return {
@@ -97,7 +97,7 @@ class Plan:
         return {stage.name: stage for stage in self.stages}[name]
 
 
-def plan(network: Network, *, size: int, channels: int) -> Plan:
+def plan(network: Network, *, size: int, channels: int) -> NetworkPlan:
     """The network's stages and layers for films of `size` px a side.
 
     Raises: Unfit where the network takes no film of that size.
@@ -108,7 +108,7 @@ def plan(network: Network, *, size: int, channels: int) -> Plan:
         module.forward = functools.partial(_within, tracer, name, module, module.forward)  # of the copy alone
     precision = next(bare.parameters()).dtype
     flow = torch.empty(1, channels, size, size, dtype=precision, device="meta")
-    tracer.seen(flow, Field())
+    tracer.seen(flow, ReceptiveField())
     stages, ends = [], {child: stage for stage, child in bare.stages.items()}
     parts: list[nn.Module] = []
     try:
@@ -122,7 +122,7 @@ def plan(network: Network, *, size: int, channels: int) -> Plan:
             flow = bare.head(flow)
     except RuntimeError as error:  # torch's for shapes that do not fit
         raise Unfit(f"The network takes no film of {size} px with {channels} channels ({error}).") from error
-    return Plan(size, channels, tuple(stages), _stage("head", [*parts, bare.head], flow, tracer))
+    return NetworkPlan(size, channels, tuple(stages), _stage("head", [*parts, bare.head], flow, tracer))
 
 
 class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
@@ -132,12 +132,14 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's ow
         super().__init__()  # type: ignore[no-untyped-call]  # as above
         self.layers: list[Layer] = []
         self.path: list[tuple[str, bool]] = []  # of the modules that run, and whether they are a layer of their own
-        self._fields: dict[int, tuple[Tensor, Field | None]] = {}  # holds the tensors, so that no id comes twice
+        self._fields: dict[
+            int, tuple[Tensor, ReceptiveField | None]
+        ] = {}  # holds the tensors, so that no id comes twice
 
-    def seen(self, tensor: Tensor, field: Field | None) -> None:
+    def seen(self, tensor: Tensor, field: ReceptiveField | None) -> None:
         self._fields[id(tensor)] = tensor, field
 
-    def field(self, tensor: Tensor) -> Field | None:
+    def field(self, tensor: Tensor) -> ReceptiveField | None:
         return self._fields.get(id(tensor), (tensor, None))[1]
 
     def __torch_dispatch__(self, function: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
@@ -152,19 +154,19 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's ow
                 self._join(name, args, found, field)
         return found
 
-    def _join(self, name: str, args: Any, found: Tensor, field: Field | None) -> None:
+    def _join(self, name: str, args: Any, found: Tensor, field: ReceptiveField | None) -> None:
         place = f"{self.path[-1][0]}.{name}"
         twice = sum(layer.name.split(" ")[0] == place for layer in self.layers)
         own = sum(tensor.numel() for tensor in _tensors(args) if isinstance(tensor, nn.Parameter))
         label = f"{place} {twice + 1}" if twice else place
         self.layers.append(Layer(label, _JOINS[name], tuple(found.shape[1:]), own, field))
 
-    def _through(self, name: str, args: Any, reached: Sequence[Tensor], found: Any) -> Field | None:
+    def _through(self, name: str, args: Any, reached: Sequence[Tensor], found: Any) -> ReceptiveField | None:
         """The field of what the operation gives."""
         fields = [self.field(tensor) for tensor in reached]
         if any(field is None for field in fields):
             return None
-        before = self.field(reached[0]) or Field()
+        before = self.field(reached[0]) or ReceptiveField()
         if name in _WINDOWS:
             return _moved(before, _WINDOWS[name](args))
         if name == "constant_pad_nd":
@@ -217,7 +219,7 @@ def _axes(*settings: Any) -> Windows:
     return tuple(rows), tuple(columns)
 
 
-def _moved(before: Field, windows: Windows | None) -> Field | None:
+def _moved(before: ReceptiveField, windows: Windows | None) -> ReceptiveField | None:
     if windows is None:
         return None
     rows, columns = (
@@ -227,7 +229,7 @@ def _moved(before: Field, windows: Windows | None) -> Field | None:
     return replace(before, rows=rows, columns=columns)
 
 
-def _averaged(before: Field, tensor: Tensor, found: Tensor) -> Field | None:
+def _averaged(before: ReceptiveField, tensor: Tensor, found: Tensor) -> ReceptiveField | None:
     """Behind an average of all cells, of blocks of them, or of channels."""
     if tensor.dim() != 4:
         return before
@@ -241,10 +243,10 @@ def _averaged(before: Field, tensor: Tensor, found: Tensor) -> Field | None:
         if side % count and count > 1:
             return None  # the cells are no longer at equal distances
     rows, columns = spans
-    return Field(rows, columns, whole=before.whole or tuple(cells) == (1, 1))
+    return ReceptiveField(rows, columns, whole=before.whole or tuple(cells) == (1, 1))
 
 
-def _kept(reached: Sequence[Tensor], fields: Sequence[Field], found: Tensor) -> Field | None:
+def _kept(reached: Sequence[Tensor], fields: Sequence[ReceptiveField], found: Tensor) -> ReceptiveField | None:
     """Behind an operation cell by cell; a gate with one cell adds that it saw the whole film."""
     wide = [
         field
@@ -264,7 +266,7 @@ def _within(tracer: _Tracer, name: str, module: nn.Module, forward: Any, *args: 
     if layer and not isinstance(module, nn.Identity):
         own = sum(weights.numel() for weights in module.parameters())
         shape = tuple(found.shape[1:])
-        field = tracer.field(found) if found.dim() == 4 else Field(whole=True)
+        field = tracer.field(found) if found.dim() == 4 else ReceptiveField(whole=True)
         tracer.layers.append(Layer(name, _kind(module), shape, own, field))
     return found
 
@@ -283,7 +285,7 @@ def _kind(module: nn.Module) -> str:
 def _stage(name: str, parts: Sequence[nn.Module], flow: Tensor, tracer: _Tracer) -> Stage:
     """What has run since the last stage, as one."""
     layers, tracer.layers = tuple(tracer.layers), []
-    field = tracer.field(flow) if flow.dim() == 4 else Field(whole=True)
+    field = tracer.field(flow) if flow.dim() == 4 else ReceptiveField(whole=True)
     own = sum(weights.numel() for part in parts for weights in part.parameters())
     return Stage(name, tuple(flow.shape[1:]), own, field, layers)
 

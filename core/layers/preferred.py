@@ -24,11 +24,11 @@ from torch.nn import functional
 
 from core.errors import BadSetting
 from core.explain.evidence import reached
-from core.explain.flow import LINEAR, Flow, NoRule, Rule, each
+from core.explain.flow import LINEAR, Flow, NoRule, OperationRule, each
 from core.image.phantom import draw
 from core.image.prepare import prepare
 from core.layers.activations import known_stage
-from core.layers.unit_maps import known_channel
+from core.layers.unit_maps import check_channel
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.types import Input, seal
@@ -61,7 +61,7 @@ _CHEST = 256  # px a side of each
 
 
 @dataclass(frozen=True)
-class Settings:
+class PictureSettings:
     """How a picture was made; of equal settings and weights comes the same picture.
 
     prior:     what it starts from and keeps to.
@@ -93,7 +93,7 @@ class Preferred:
     after: float
     curve: NDArray[np.float32]
     seconds: float
-    settings: Settings
+    settings: PictureSettings
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "picture", seal(self.picture))
@@ -131,7 +131,7 @@ def preferred(
     start, work, card = time.perf_counter(), work or Work(), classifier.checkpoint
     if prior not in PRIORS or objective not in (None, *OBJECTIVES):
         raise BadSetting(f"{prior!r} and {objective!r}: the prior is free or chest, the objective mean or centre.")
-    made = Settings(
+    made = PictureSettings(
         prior,
         objective or AIM[prior],
         STEPS[prior] if steps is None else steps,
@@ -174,7 +174,7 @@ def mean_chest(size: int) -> NDArray[np.float32]:
 class _Canvas:
     """The picture as Fourier coefficients, and the optimiser that changes them."""
 
-    def __init__(self, made: Settings, card: Input, device: torch.device) -> None:
+    def __init__(self, made: PictureSettings, card: Input, device: torch.device) -> None:
         side, self._near = made.size, made.prior == "chest"
         self._own = "film" in (card.mean, card.std)  # each film's own grey level and contrast: the network sees neither
         rows, columns = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
@@ -227,7 +227,7 @@ class _Unit:
         """(h, w) the unit's map. Raises: BadSetting where the stage has no such unit."""
         images = _normalised(grey, self._card)
         maps = _open(self._network, images, self._stage) if redirected else reached(self._network, images, self._stage)
-        known_channel(maps, self._stage, self._channel)
+        check_channel(maps, self._stage, self._channel)
         self.cell = grey.shape[-1] / maps.shape[-1]
         return maps[0, self._channel]
 
@@ -240,7 +240,7 @@ class _Unit:
         return found[found.shape[0] // 2, found.shape[1] // 2] if self._middle else found.mean()
 
 
-def _climbed(canvas: _Canvas, unit: _Unit, made: Settings, work: Work) -> list[float]:
+def _climbed(canvas: _Canvas, unit: _Unit, made: PictureSettings, work: Work) -> list[float]:
     """Takes the steps. Returns: the objective before each."""
     chance, curve = torch.Generator().manual_seed(made.seed + 1), []
     for _ in range(made.steps):
@@ -309,7 +309,7 @@ def _relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
     return (found,)
 
 
-_RULES: dict[str, Rule] = {**LINEAR, "max_pool2d": each, "relu": _relu}
+_RULES: dict[str, OperationRule] = {**LINEAR, "max_pool2d": each, "relu": _relu}
 
 
 def _open(network: Network, images: Tensor, stage: str) -> Tensor:

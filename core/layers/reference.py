@@ -22,7 +22,7 @@ _HEAD = 512  # bytes; enough for every signature
 
 
 @dataclass(frozen=True)
-class Film:
+class ReferenceFilm:
     """One film of the set.
 
     name:   its id; for a film of a folder, its path in it.
@@ -42,7 +42,7 @@ class ReferenceSet:
     """films in a fixed order; told: what they are, in words; drawn: no person's films."""
 
     told: str
-    films: tuple[Film, ...]
+    films: tuple[ReferenceFilm, ...]
     drawn: bool = False
 
 
@@ -53,7 +53,7 @@ def phantoms(count: int) -> ReferenceSet:
         return draw(seed=seed, height=_PHANTOM, width=_PHANTOM, opacity=_opacity(seed)).radiograph
 
     films = tuple(
-        Film(f"phantom {seed}", lambda seed=seed: drawn(seed), (_OPACITY,) if _opacity(seed) else ())  # type: ignore[misc]
+        ReferenceFilm(f"phantom {seed}", lambda seed=seed: drawn(seed), (_OPACITY,) if _opacity(seed) else ())  # type: ignore[misc]
         for seed in range(count)
     )
     return ReferenceSet(f"{count} drawn phantoms", films, drawn=True)
@@ -84,7 +84,7 @@ def from_data(path: Path, *, split: str | None = None) -> ReferenceSet:
 def from_rows(rows: Sequence[Row], told: str) -> ReferenceSet:
     """The films of a manifest's rows."""
     films = tuple(
-        Film(
+        ReferenceFilm(
             row.id,
             lambda row=row: radiograph(row),  # type: ignore[misc]
             tuple(label for label in row.labels if label != NOTHING),
@@ -104,13 +104,13 @@ def some(films: ReferenceSet, count: int) -> ReferenceSet:
 
 def one_each(films: ReferenceSet) -> ReferenceSet:
     """The first film of each patient: others of the same person are no further evidence."""
-    first: dict[str | int, Film] = {}
+    first: dict[str | int, ReferenceFilm] = {}
     for place, film in enumerate(films.films):
         first.setdefault(film.patient or place, film)
     return replace(films, films=tuple(first.values()))
 
 
-def shuffled(films: Sequence[Film], seed: int = 0) -> tuple[Film, ...]:
+def shuffled(films: Sequence[ReferenceFilm], seed: int = 0) -> tuple[ReferenceFilm, ...]:
     """The films in a random order that is the same each time, so that the first ones stand for all."""
     return tuple(films[place] for place in np.random.default_rng(seed).permutation(len(films)))
 
@@ -135,7 +135,7 @@ def _folder(path: Path) -> ReferenceSet:
     ]
     if not files:
         raise BadData(f"There is no radiograph in {path}. Give a folder that holds some, or a table of films.")
-    films = tuple(Film(str(file.relative_to(path)), lambda file=file: opened(file)) for file in files)  # type: ignore[misc]
+    films = tuple(ReferenceFilm(str(file.relative_to(path)), lambda file=file: opened(file)) for file in files)  # type: ignore[misc]
     return ReferenceSet(path.name, films)
 
 

@@ -25,10 +25,10 @@ from core.explain.evidence import behind
 from core.explain.replay import IMAGES
 from core.image.prepare import prepare
 from core.layers import atlas as atlases
-from core.layers.field import Field
-from core.layers.plan import Plan, plan
-from core.layers.reference import UNREADABLE, Film, ReferenceSet, shuffled
-from core.layers.tally import LEVELS, SAMPLE, Array, Found, Tally, columns
+from core.layers.field import ReceptiveField
+from core.layers.plan import NetworkPlan, plan
+from core.layers.reference import UNREADABLE, ReferenceFilm, ReferenceSet, shuffled
+from core.layers.unit_statistics import LEVELS, SAMPLE, AnyArray, Tally, UnitResponses, columns
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.types import Checkpoint, digest
@@ -99,7 +99,7 @@ def spread(films: int) -> int:
     return max(1, films // FOLLOWED)
 
 
-def _survey(classifier: Classifier, block: Sequence[Film], tally: Tally, work: Work, *, inner: bool) -> None:
+def _survey(classifier: Classifier, block: Sequence[ReferenceFilm], tally: Tally, work: Work, *, inner: bool) -> None:
     """Opens the films of one block and counts what they give."""
     card, images, places, skipped = classifier.checkpoint, [], [], []
     truth = np.full((len(block), len(card.findings)), -1, np.int8)
@@ -126,7 +126,7 @@ def _survey(classifier: Classifier, block: Sequence[Film], tally: Tally, work: W
         tally.skipped += tuple(skipped)
 
 
-def answers(network: Network, images: Tensor, *, inner: bool) -> Found:
+def answers(network: Network, images: Tensor, *, inner: bool) -> UnitResponses:
     """What the units of all stages give for the images (N, C, S, S): one forward pass, through the head alone once a
     finding, and with `inner` one backward pass for each image's likeliest finding.
     """
@@ -153,7 +153,9 @@ def answers(network: Network, images: Tensor, *, inner: bool) -> Found:
     mean, greatest, cell, relevance, relevance_cell = (
         torch.cat(each, dim=1).cpu().numpy() for each in zip(*parts, strict=True)
     )
-    return Found(mean, greatest, cell, relevance, relevance_cell, for_all.cpu().numpy(), likeliest.cpu().numpy(), inner)
+    return UnitResponses(
+        mean, greatest, cell, relevance, relevance_cell, for_all.cpu().numpy(), likeliest.cpu().numpy(), inner
+    )
 
 
 def _of_stage(maps: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -200,7 +202,7 @@ def _save(folder: Path, tally: Tally, card: Checkpoint, signature: str) -> None:
     part.replace(folder / _STATE)
 
 
-def _state(folder: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+def _state(folder: Path) -> tuple[dict[str, AnyArray], dict[str, Any]]:
     try:
         with np.load(folder / _STATE, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files if name != "told"}
@@ -219,7 +221,7 @@ def _resumed(folder: Path, card: Checkpoint, signature: str) -> Tally | None:
 
 
 def _told(
-    card: Checkpoint, films: ReferenceSet, drawn: Plan, tally: Tally, signature: str, *, top: int, every: int
+    card: Checkpoint, films: ReferenceSet, drawn: NetworkPlan, tally: Tally, signature: str, *, top: int, every: int
 ) -> dict[str, Any]:
     """The atlas's account of itself."""
     sample = min(tally.films, SAMPLE)
@@ -245,7 +247,7 @@ def _told(
     }
 
 
-def _field(field: Field | None) -> dict[str, Any] | None:
+def _field(field: ReceptiveField | None) -> dict[str, Any] | None:
     if field is None:
         return None
     return {"rows": asdict(field.rows), "columns": asdict(field.columns), "whole": field.whole}

@@ -19,13 +19,13 @@ from core.models.classifier import Classifier
 from core.types import Cleaning, Explanation, Radiograph
 from core.work import Work
 
-Kind = Literal["deconvolution", "guided-backprop", "neuron-gradient"]
-Of = Literal["greatest", "mean"]
+UnitMethod = Literal["deconvolution", "guided-backprop", "neuron-gradient"]
+UnitCell = Literal["greatest", "mean"]
 _UNIT = "activation a grey-level deviation"
 
 
 @dataclass(frozen=True)
-class Told:
+class UnitMethodEntry:
     """How a unit is followed back to the film; by: the class of Captum that does it."""
 
     title: str
@@ -35,22 +35,22 @@ class Told:
     by: type[NeuronGuidedBackprop | NeuronDeconvolution | NeuronGradient]
 
 
-KINDS: dict[Kind, Told] = {
-    "guided-backprop": Told(
+UNIT_METHODS: dict[UnitMethod, UnitMethodEntry] = {
+    "guided-backprop": UnitMethodEntry(
         "Guided backprop",
         "Which edges and textures of this film excite the unit.",
         "It draws edges much the same for a network with random weights.",
         "Springenberg et al. 2015, arXiv:1412.6806",
         NeuronGuidedBackprop,
     ),
-    "deconvolution": Told(
+    "deconvolution": UnitMethodEntry(
         "Deconvolution",
         "What the network would paint if it ran backwards from the unit, keeping only what excites it.",
         "It ignores which units this film excited on the way: much of the picture comes from the weights.",
         "Zeiler and Fergus 2014, arXiv:1311.2901",
         NeuronDeconvolution,
     ),
-    "neuron-gradient": Told(
+    "neuron-gradient": UnitMethodEntry(
         "Gradient",
         "Where a small change of grey would excite the unit more (or less, where it is below zero).",
         "It is noisy, and speaks of small changes only.",
@@ -65,9 +65,9 @@ def unit_map(
     radiograph: Radiograph,
     stage: str,
     channel: int,
-    kind: Kind,
+    kind: UnitMethod,
     *,
-    of: Of = "greatest",
+    of: UnitCell = "greatest",
     cleaning: Cleaning | None = None,
     work: Work | None = None,
 ) -> Explanation:
@@ -78,7 +78,7 @@ def unit_map(
             that the kind has no rule for; Stopped as `work` says.
     """
     start = time.perf_counter()
-    card, told, cleaning, work = classifier.checkpoint, KINDS[kind], cleaning or Cleaning(), work or Work()
+    card, told, cleaning, work = classifier.checkpoint, UNIT_METHODS[kind], cleaning or Cleaning(), work or Work()
     with torch.inference_mode(False):
         prepared = prepare(radiograph, card.input, cleaning)
     with torch.inference_mode(False), classifier.alone(work) as network:
@@ -86,7 +86,7 @@ def unit_map(
         if kind != "neuron-gradient" and (reason := needs_relu(network, stage)):
             reason = reason.removesuffix(INSTEAD)
             raise Unfit(f"{told.title} of a unit is not available for {card.name}: {reason}Choose the gradient.")
-        found, cell = followed(network, prepared.image[None].to(classifier.device), stage, channel, kind, of=of)
+        found, cell = unit_gradient(network, prepared.image[None].to(classifier.device), stage, channel, kind, of=of)
     heat = found[0].sum(dim=0).to(torch.float32).cpu().numpy().copy()
     settings: dict[str, Any] = {"channel": channel}
     settings |= {"of": "mean of its cells"} if cell is None else {"row": cell[0], "column": cell[1]}
@@ -113,8 +113,8 @@ def unit_map(
     )
 
 
-def followed(
-    network: Network, images: Tensor, stage: str, channel: int, kind: Kind, *, of: Of = "greatest"
+def unit_gradient(
+    network: Network, images: Tensor, stage: str, channel: int, kind: UnitMethod, *, of: UnitCell = "greatest"
 ) -> tuple[Tensor, tuple[int, int] | None]:
     """The unit's gradient in one image by the rules of the kind, and the cell that it is of; None for the mean.
 
@@ -125,7 +125,7 @@ def followed(
     cell: list[tuple[int, int]] = []
 
     def unit(maps: Tensor) -> Tensor:
-        known_channel(maps, stage, channel)
+        check_channel(maps, stage, channel)
         if of == "mean":
             return maps[:, channel].mean(dim=(1, 2))
         row, column = divmod(int(maps[0, channel].argmax()), maps.shape[3])
@@ -133,14 +133,14 @@ def followed(
         return maps[:, channel, row, column]
 
     front = up_to(network, stage)
-    captum = KINDS[kind].by(front, front[-1])
+    captum = UNIT_METHODS[kind].by(front, front[-1])
     if kind != "neuron-gradient":
         hook_relu6(captum.guided_backprop if kind == "guided-backprop" else captum.deconv, front)
     attribution = captum.attribute(images.detach().requires_grad_(), unit)
     return attribution, cell[0] if cell else None
 
 
-def known_channel(maps: Tensor, stage: str, channel: int) -> None:
+def check_channel(maps: Tensor, stage: str, channel: int) -> None:
     """Raises: BadSetting for a unit that maps (N, K, h, w) of the stage do not have."""
     if not 0 <= channel < maps.shape[1]:
         raise BadSetting(f"{stage} has no unit {channel}; it has units 0 to {maps.shape[1] - 1}. Choose one of them.")

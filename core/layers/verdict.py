@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from core.estimate import Estimate
 from core.layers.decision import Probes
-from core.layers.scored import taken
+from core.layers.probe_metrics import predicted_labels
 from core.models.findings import words as plain_words
 
 LEARNED = "The probes learned from this very film, so they know its answer."
@@ -77,7 +77,7 @@ def turn(said: NDArray[np.float32], found: Probes) -> str:
 
 
 def _answer(row: NDArray[np.float32], found: Probes) -> str:
-    there = taken(row[None], exclusive=found.exclusive)[0]
+    there = predicted_labels(row[None], exclusive=found.exclusive)[0]
     return " and ".join(plain_words(name) for name, is_there in zip(found.classes, there, strict=True) if is_there) or (
         f"no {plain_words(found.classes[0])}" if len(found.classes) == 1 else "nothing"
     )

@@ -248,7 +248,7 @@ def _first_finding(radiograph: Radiograph, checkpoint: Checkpoint, wanted: Seque
 
 def _layer(checkpoint: Checkpoint, method: Method, wanted: str | None, stages: list[str]) -> str | None:
     """The stage of the map. Raises: UnknownName, or Unfit where the network cannot serve the method there."""
-    reasons = cache.unfit(checkpoint, method.name)
+    reasons = cache.incompatibilities(checkpoint, method.name)
     if not method.layered:
         if reason := reasons[None]:
             raise Unfit(f"{method.title} cannot be had of {checkpoint.name}: {reason}")

@@ -10,8 +10,8 @@ import streamlit as st
 from core.compare.map_agreement import difference
 from core.errors import UserError
 from core.explain.run import Request
-from core.layers.outcome import Change, changes, sentence
-from core.layers.switch import Switched, Without
+from core.layers.ablation_outcome import ProbabilityChange, probability_changes, sentence
+from core.layers.unit_ablation import AblationResult, UnitSwitches
 from core.models.findings import words
 from core.overlay import caption, common_end
 from core.types import Checkpoint, Explanation, Radiograph
@@ -41,10 +41,10 @@ _TALL = (220, 420)  # px: of a film on a pane, least and most
 class _Result:
     """What is available so far: the figures, the map without the units, why there is no map, what is pending."""
 
-    figures: Without | None = None
+    figures: AblationResult | None = None
     map_: Explanation | None = None
     missing: str = ""
-    pending: QueuedRequest[Without] | None = None
+    pending: QueuedRequest[AblationResult] | None = None
 
 
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
@@ -78,15 +78,15 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             ablation_curve.section(chosen, plan, stage)
 
 
-def _result(chosen: MapView, switched: Switched) -> _Result:
+def _result(chosen: MapView, switched: UnitSwitches) -> _Result:
     """As much as is available within a moment. Raises: UserError where the figures are not available."""
     about = (chosen.checkpoint, chosen.radiograph, chosen.cleaning, switched)
-    with cache.without(*about, None) as request:
+    with cache.without_units(*about, None) as request:
         if not request.wait(_PATIENCE):
             return _Result(pending=request)
         figures = request.answer()
     map_ = Request(chosen.method.name, chosen.finding, chosen.layer, dict(chosen.settings))
-    with cache.without(*about, map_) as request:
+    with cache.without_units(*about, map_) as request:
         if not request.wait(_PATIENCE):
             return _Result(figures, pending=request)
         ablation_controls.remember()
@@ -96,7 +96,7 @@ def _result(chosen: MapView, switched: Switched) -> _Result:
             return _Result(figures, missing=str(error))
 
 
-def _summary(chosen: MapView, switched: Switched, result: _Result) -> None:
+def _summary(chosen: MapView, switched: UnitSwitches, result: _Result) -> None:
     """One sentence; progress and Cancel while something is pending."""
     with st.container(key="without summary", horizontal=True, vertical_alignment="center", gap="small"):
         if not switched.stages:
@@ -167,7 +167,9 @@ def _figures(chosen: MapView, result: _Result) -> None:
     if result.figures is None:
         draw.probabilities(chosen.prediction, chosen.checkpoint, asked=chosen.finding)
         return
-    st.html("".join(_change(each, explained=each.finding == chosen.finding) for each in changes(result.figures)))
+    st.html(
+        "".join(_change(each, explained=each.finding == chosen.finding) for each in probability_changes(result.figures))
+    )
     st.html(
         markup.paragraph(
             "Pale bar: all units on. Full bar: without the units. Points are percentage points of probability; the "
@@ -177,7 +179,7 @@ def _figures(chosen: MapView, result: _Result) -> None:
     )
 
 
-def _change(change: Change, *, explained: bool) -> str:
+def _change(change: ProbabilityChange, *, explained: bool) -> str:
     """One finding with and without the units: two bars, and in numbers what changed; as HTML."""
     name, points, logit = words(change.finding), markup.signed(change.points, 1), markup.signed(change.logit, 2)
     label = f"{name} {change.before:.2f}, without {change.after:.2f}, {points} points, logit {logit}"

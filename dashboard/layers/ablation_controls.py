@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import streamlit as st
 
 from core.errors import UserError
+from core.layers.ablation_outcome import runs
 from core.layers.activations import search
-from core.layers.outcome import runs
-from core.layers.plan import Plan
-from core.layers.switch import Fill, Ranking, Switched, Unit, top
+from core.layers.plan import NetworkPlan
+from core.layers.unit_ablation import Ranking, Unit, UnitFill, UnitSwitches, top
 from core.models.findings import words
 from dashboard import cache, draw, progress
 from dashboard.layers.unit_selection import keep_stage
@@ -20,17 +20,17 @@ RANKINGS: dict[Ranking, str] = {
     "activation": "strongest activation",
     "random": "at random",
 }
-_FILLS: dict[Fill, str] = {"zero": "Zero", "mean": "Mean"}
+_FILLS: dict[UnitFill, str] = {"zero": "Zero", "mean": "Mean"}
 _CHIPS = 24  # names; beyond, the units of a stage are listed under one name
 
 
-def switched() -> Switched:
+def switched() -> UnitSwitches:
     """What the session has switched off."""
     here = session().layers
-    return Switched(tuple(sorted(set(here.off))), here.outside, here.fill)
+    return UnitSwitches(tuple(sorted(set(here.off))), here.outside, here.fill)
 
 
-def controls(chosen: MapView, plan: Plan, stage: str) -> None:
+def controls(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
     """Four ways to switch units of the stage off, and why the last one was not possible."""
     here, units = session().layers, plan.stage(stage).shape[0]
     with st.container(key="off asked", horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -108,7 +108,7 @@ def off_list() -> None:
         )
 
 
-def apply(chosen: MapView, plan: Plan, stage: str) -> None:
+def apply(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
     """Switches off the units asked for in the last run; where that is not possible, notes why and changes nothing."""
     removing, place = session().layers.removing, st.empty()
     try:
@@ -186,7 +186,7 @@ def _flip_outside(stage: str) -> None:
     here.outside = rest if stage in here.outside else (*rest, stage)
 
 
-def _keep_fill(here: Session, fill: Fill) -> None:
+def _keep_fill(here: Session, fill: UnitFill) -> None:
     here.layers.fill = fill
 
 

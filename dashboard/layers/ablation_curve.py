@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.layers.plan import Plan
-from core.layers.removal import Curve, points
-from core.layers.switch import Ranking
+from core.layers.ablation_curve import AblationCurve, points
+from core.layers.plan import NetworkPlan
+from core.layers.unit_ablation import Ranking
 from core.models.findings import words
 from dashboard import cache, draw, markup, progress
 from dashboard.layers import ablation_controls
@@ -33,7 +33,7 @@ _LINES: dict[Ranking, tuple[str, str]] = {  # colour and dash
 }
 
 
-def section(chosen: MapView, plan: Plan, stage: str) -> None:
+def section(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
     """The curve: at once for the last stage, on request for others, since it runs the rest of the network."""
     last = plan.stages[-1].name == stage
     draw.section(f"Fall of {words(chosen.finding)}", f"as units of {stage} are switched off, on this film")
@@ -57,7 +57,7 @@ def section(chosen: MapView, plan: Plan, stage: str) -> None:
                     _draw(request.answer(), stage)
 
 
-def _draw(curves: Sequence[Curve], stage: str) -> None:
+def _draw(curves: Sequence[AblationCurve], stage: str) -> None:
     """The plot and, below it, the number of units, the same as in the field above the films."""
     removing = session().layers.removing
     measured = curves[0].counts[1:].tolist()
@@ -87,7 +87,7 @@ def _draw(curves: Sequence[Curve], stage: str) -> None:
     st.html(markup.paragraph(summary(curves, now), quiet=True))
 
 
-def summary(curves: Sequence[Curve], count: int) -> str:
+def summary(curves: Sequence[AblationCurve], count: int) -> str:
     """The change of the logit with about so many units off, in each order, and the areas under the curves."""
     near = min(curves[0].counts[1:].tolist(), key=lambda tried: abs(tried - count))
     falls = ", ".join(f"{markup.signed(-curve.fall(near))} {_NAMES[curve.ranking]}" for curve in curves)
@@ -98,7 +98,7 @@ def summary(curves: Sequence[Curve], count: int) -> str:
     )
 
 
-def plot(curves: Sequence[Curve], now: int) -> axes.Plot:
+def plot(curves: Sequence[AblationCurve], now: int) -> axes.Plot:
     """The logit against the number of units that are off, on a logarithmic axis; a line at `now`."""
     most = int(curves[0].counts[-1])
     traces: list[dict[str, Any]] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.layers.parts import FEWEST, MOST, Parts, shown
+from core.layers.parts import FEWEST, MOST, Parts, part_explanation
 from core.models.findings import words
 from core.overlay import REGIONS, caption
 from core.types import Checkpoint, Radiograph
@@ -77,7 +77,7 @@ def _draw(radiograph: Radiograph, found: Parts, picture: bytes, finding: str) ->
         if alone is None:
             st.html(_picture(picture, radiograph.name, len(found)))
         else:
-            map_ = shown(found, alone, finding=finding)
+            map_ = part_explanation(found, alone, finding=finding)
             viewer(radiograph, [map_], key="part of the film", captions=[caption(map_)], height=_TALL, compact=True)
 
 

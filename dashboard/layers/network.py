@@ -5,8 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.layers.field import Field, millimetres
-from core.layers.plan import Plan
+from core.layers.field import ReceptiveField, millimetres
+from core.layers.plan import NetworkPlan
 from core.types import Checkpoint, Placement, Radiograph
 from dashboard import draw, markup
 from dashboard.state import Session, bind, entered, session
@@ -15,7 +15,7 @@ _STYLES = Path(__file__).parent / "network.css"
 
 
 def network(
-    plan: Plan,
+    plan: NetworkPlan,
     card: Checkpoint,
     radiograph: Radiograph,
     placement: Placement,
@@ -60,7 +60,7 @@ def network(
             _layers(plan, keep)
 
 
-def stage_of(plan: Plan, name: str) -> str:
+def stage_of(plan: NetworkPlan, name: str) -> str:
     """The stage of this name, or the one with the layer of this name; the last stage for a layer of the head."""
     for stage in plan.stages:
         if name == stage.name or name in [layer.name for layer in stage.layers]:
@@ -68,7 +68,9 @@ def stage_of(plan: Plan, name: str) -> str:
     return plan.stages[-1].name
 
 
-def receptive_field(field: Field | None, size: int, placement: Placement, spacing: tuple[float, float] | None) -> str:
+def receptive_field(
+    field: ReceptiveField | None, size: int, placement: Placement, spacing: tuple[float, float] | None
+) -> str:
     """What one cell sees, in px of the network's square of `size` px and, where the film has a spacing, in mm."""
     if field is None:
         return "receptive field unknown"
@@ -96,7 +98,7 @@ def output(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape)) + " values"
 
 
-def _layers(plan: Plan, keep: Callable[[Session, str], None]) -> None:
+def _layers(plan: NetworkPlan, keep: Callable[[Session, str], None]) -> None:
     layers = [(stage.name, layer) for stage in (*plan.stages, plan.head) for layer in stage.layers]
     st.html(markup.paragraph("Select a layer that has maps to see its units.", quiet=True))
     key = "table of layers"
@@ -119,7 +121,7 @@ def _layers(plan: Plan, keep: Callable[[Session, str], None]) -> None:
     )
 
 
-def _keep_layer(key: str, names: Sequence[str], plan: Plan, keep: Callable[[Session, str], None]) -> None:
+def _keep_layer(key: str, names: Sequence[str], plan: NetworkPlan, keep: Callable[[Session, str], None]) -> None:
     rows = entered(key).selection.rows
     if rows and names[rows[0]] in plan.within:
         keep(session(), names[rows[0]])

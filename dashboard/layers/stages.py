@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.layers.passage import CARRIED, Passage, units_told, unspoken
+from core.layers.stage_relevance import CARRIED, StageRelevance, carriers_text, missing_relevance_reasons
 from core.models.findings import words
 from core.types import Checkpoint, Explanation, Radiograph
 from dashboard import cache, draw, markup, progress
@@ -44,7 +44,7 @@ def _strip(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     requests = (
         cache.stages(*about, finding=finding, method=_CAM),
         cache.stages(*about, finding=finding, method=_RELEVANCE, settings=(("signed", True),)),
-        cache.passages(*about, finding),
+        cache.stage_relevances(*about, finding),
     )
     with (
         draw.shown(),
@@ -60,7 +60,7 @@ def _strip(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
         st.html(markup.paragraph(_legend(found, finding, why), quiet=True))
 
 
-def _column(radiograph: Radiograph, each: Passage, cams: Maps, relevant: Maps) -> None:
+def _column(radiograph: Radiograph, each: StageRelevance, cams: Maps, relevant: Maps) -> None:
     with st.container(key=f"column {each.stage}", gap="xsmall"):
         st.button(
             each.stage,
@@ -91,32 +91,32 @@ def _pane(radiograph: Radiograph, map_: Explanation | None, key: str) -> None:
     )
 
 
-def _figures(each: Passage) -> str:
+def _figures(each: StageRelevance) -> str:
     """For, against, and the number of units that carry most of it, as HTML."""
     own = each.gradient
     rows = [
         ("for", f"{own.speaks:.2f}"),
         ("against", f"{own.against:.2f}".replace("-", "−")),
-        (f"{CARRIED:.0%} on".replace("%", " %"), units_told(own)),
+        (f"{CARRIED:.0%} on".replace("%", " %"), carriers_text(own)),
     ]
     if each.lrp:
-        rows.append(("by LRP on", units_told(each.lrp)))
+        rows.append(("by LRP on", carriers_text(each.lrp)))
     return markup.facts(rows)
 
 
-def _legend(found: tuple[Passage, ...], finding: str, why: str) -> str:
+def _legend(found: tuple[StageRelevance, ...], finding: str, why: str) -> str:
     """How to read the columns."""
     first, last = found[0].gradient, found[-1].gradient
     few = (
-        f"{100 * CARRIED:.0f} % of the support for {words(finding)} comes from {units_told(first)} units of "
-        f"{found[0].stage} and from {units_told(last)} of {found[-1].stage}."
+        f"{100 * CARRIED:.0f} % of the support for {words(finding)} comes from {carriers_text(first)} units of "
+        f"{found[0].stage} and from {carriers_text(last)} of {found[-1].stage}."
     )
     lrp = (
         f"Layer-wise relevance propagation (LRP) is not available: {why}"
         if why
         else "LRP distributes the whole score anew at every stage, so for and against add up to the same."
     )
-    none = "".join(f" {each}" for each in unspoken(found, words(finding)))
+    none = "".join(f" {each}" for each in missing_relevance_reasons(found, words(finding)))
     return (
         f"For and against: activation × gradient of all units, in logits. {few} {lrp}{none} Each map is on its own "
         "scale; at early stages gradients are noisy."

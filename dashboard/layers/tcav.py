@@ -9,10 +9,10 @@ from pathlib import Path
 import streamlit as st
 
 from core.layers import reference
-from core.layers.concepts.answer import Answer, Sensitivity
-from core.layers.concepts.made import concepts as made
+from core.layers.concepts.result import ConceptResult, Sensitivity
+from core.layers.concepts.synthetic import synthetic_concepts
 from core.layers.concepts.tcav import FEWEST
-from core.layers.reference import Film, ReferenceSet
+from core.layers.reference import ReferenceFilm, ReferenceSet
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, progress
@@ -64,10 +64,10 @@ def _fields(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> No
         key = bind("concepts tested", list(here.names))
         st.pills(
             "Concepts",
-            list(made),
+            list(synthetic_concepts),
             selection_mode="multi",
             key=key,
-            format_func=lambda name: made[name].title,
+            format_func=lambda name: synthetic_concepts[name].title,
             on_change=draw.kept,
             args=(key, _keep_names),
             width="content",
@@ -156,12 +156,13 @@ def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
     for name in names:
         request = cache.with_concept(radiograph, name, tuple(range(_SHOWN)))
         pictures_of, why = request.result(progress.tells(place, "Films"))
-        label = escape(f"{radiograph.name} with {made[name].title.lower()}")
+        concept = synthetic_concepts[name]
+        label = escape(f"{radiograph.name} with {concept.title.lower()}")
         pictures = "".join(
             f'<img src="data:image/webp;base64,{b64encode(each).decode()}" alt="{label}">' for each in pictures_of
         )
         pictures += markup.paragraph(why, quiet=True) if why else ""
-        about = f"<figcaption><b>{escape(made[name].title)}</b> <span>{escape(made[name].plain)}</span></figcaption>"
+        about = f"<figcaption><b>{escape(concept.title)}</b> <span>{escape(concept.plain)}</span></figcaption>"
         parts.append(f'<figure><div class="lb-films">{pictures}</div>{about}</figure>')
     place.html(f'<div class="lb-concepts">{"".join(parts)}</div>')
 
@@ -177,7 +178,7 @@ def _films(
     if _source(here) == "phantoms":
         return ("phantoms", here.drawn), partial(reference.phantoms, here.drawn), None
     if _source(here) == "desk":
-        films = tuple(Film(film.name, partial(_given, film)) for film in session().radiographs.values())
+        films = tuple(ReferenceFilm(film.name, partial(_given, film)) for film in session().radiographs.values())
         return (("desk", *session().radiographs), named), partial(_set, films), shown
     place, most = paths.typed(here.path), here.most
     return (str(place), _changed(place), most, named), lambda: reference.some(reference.from_data(place), most), shown
@@ -225,7 +226,7 @@ def table(found: Sensitivity) -> str:
     )
 
 
-def _row(each: Answer) -> str:
+def _row(each: ConceptResult) -> str:
     kind, icon = each.verdict.split()[0], markup.icon(_MARKS[each.verdict])
     mark = f'<span class="lb-verdict lb-{kind}">{icon}{each.verdict}</span>'
     chance = 100 * float(each.random.mean())
@@ -259,7 +260,7 @@ def _given(film: Radiograph) -> Radiograph:
     return film
 
 
-def _set(films: tuple[Film, ...]) -> ReferenceSet:
+def _set(films: tuple[ReferenceFilm, ...]) -> ReferenceSet:
     return ReferenceSet("the opened films", films)
 
 
@@ -272,7 +273,7 @@ def _stop() -> None:
 
 
 def _keep_names(here: Session, names: list[str]) -> None:
-    here.layers.concepts.names = tuple(name for name in made if name in names)
+    here.layers.concepts.names = tuple(name for name in synthetic_concepts if name in names)
 
 
 def _keep_stages(here: Session, stages: list[str]) -> None:

@@ -6,7 +6,7 @@ from typing import get_args
 import streamlit as st
 
 from core.layers.preferred import Preferred, Prior
-from core.layers.unit_maps import KINDS, Kind
+from core.layers.unit_maps import UNIT_METHODS, UnitMethod
 from core.overlay import caption, figure
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, progress
@@ -27,24 +27,24 @@ def attribution(radiograph: Radiograph, card: Checkpoint, stage: str, channel: i
     key = bind("unit followed by", one.kind)
     st.segmented_control(
         "Method",
-        list(KINDS),
+        list(UNIT_METHODS),
         key=key,
-        format_func=lambda kind: KINDS[kind].title,
+        format_func=lambda kind: UNIT_METHODS[kind].title,
         required=True,
         on_change=draw.kept,
         args=(key, _keep_kind),
         label_visibility="collapsed",
     )
     _map(radiograph, card, stage, channel, one.kind)
-    kind = KINDS[one.kind]
+    kind = UNIT_METHODS[one.kind]
     st.html(markup.paragraph(kind.plain) + markup.paragraph(f"How it misleads: {kind.misleads}", quiet=True))
 
 
 @st.fragment(parallel=True)
-def _map(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int, kind: Kind) -> None:
+def _map(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int, kind: UnitMethod) -> None:
     """The viewer with the map, once it is computed."""
     request = cache.unit_map(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
-    with draw.shown(), progress.room(request, name=KINDS[kind].title, key="followed", height=_TALL) as (found,):
+    with draw.shown(), progress.room(request, name=UNIT_METHODS[kind].title, key="followed", height=_TALL) as (found,):
         viewer(radiograph, [found], key="unit followed", captions=[caption(found)], height=_TALL, compact=True)
 
 
@@ -111,7 +111,7 @@ def _draw(found: Preferred, here: float, most: float | None) -> None:
         st.html(markup.paragraph(text, quiet=True))
 
 
-def _keep_kind(here: Session, kind: Kind) -> None:
+def _keep_kind(here: Session, kind: UnitMethod) -> None:
     here.layers.unit.kind = kind
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.layers.atlas import Atlas, Near, Seen, UnitTold
+from core.layers.atlas import Atlas, NearUnit, TopFilm, UnitDescription
 from core.layers.patches import spot
 from core.models.findings import words
 from core.overlay import figure
@@ -72,7 +72,7 @@ def _to_the_atlas() -> None:
     session().layers.part = _ATLAS
 
 
-def _figures(atlas: Atlas, unit: UnitTold, greatest: float, explained: str) -> None:
+def _figures(atlas: Atlas, unit: UnitDescription, greatest: float, explained: str) -> None:
     """How its response here compares, and its relevance for each finding."""
     draw.section("In other films", atlas.told["set"])
     st.html(markup.paragraph(_compared(unit, greatest)) + markup.paragraph(set_of(atlas), quiet=True))
@@ -96,7 +96,7 @@ def _figures(atlas: Atlas, unit: UnitTold, greatest: float, explained: str) -> N
     st.html(markup.table(head, rows, caption=caption, label="Contribution of the unit to each finding"))
 
 
-def _compared(unit: UnitTold, greatest: float) -> str:
+def _compared(unit: UnitDescription, greatest: float) -> str:
     share = unit.share(greatest)
     than = "more than on any" if greatest > unit.most else "less than on any" if greatest < unit.least else ""
     than = than or f"more than on about {100 * share:.0f} % of the"
@@ -111,7 +111,7 @@ def _contribution(logits: float) -> str:
     return f"{'+' if logits > 0 else ''}{figure(logits)} {side}".strip()
 
 
-def _films(atlas: Atlas, unit: UnitTold) -> None:
+def _films(atlas: Atlas, unit: UnitDescription) -> None:
     """The films with its strongest activation and those with its largest contribution, each with what it saw there."""
     draw.section("What excites it", "the part of the film that its strongest cell sees")
     st.html(_title("Strongest activation", "") + _patches(atlas, unit.stage, unit.exciting))
@@ -127,11 +127,11 @@ def _title(text: str, aside: str) -> str:
     return f'<p class="lb-small-title">{escape(text)} <span class="lb-quiet">{escape(aside)}</span></p>'
 
 
-def _patches(atlas: Atlas, stage: str, films: Sequence[Seen]) -> str:
+def _patches(atlas: Atlas, stage: str, films: Sequence[TopFilm]) -> str:
     return f'<div class="lb-patches">{"".join(_patch(atlas, stage, seen) for seen in films)}</div>'
 
 
-def _patch(atlas: Atlas, stage: str, seen: Seen) -> str:
+def _patch(atlas: Atlas, stage: str, seen: TopFilm) -> str:
     """The film's patch with its figure; the film's name alone where no picture of it was kept."""
     file, (x, y) = cache.patch(atlas, stage, seen), spot(atlas, stage, seen)
     label = f"{seen.film}, {figure(seen.value)}, predicted {words(seen.finding)}"
@@ -148,7 +148,7 @@ def _patch(atlas: Atlas, stage: str, seen: Seen) -> str:
     )
 
 
-def _nearest(units: Sequence[Near]) -> None:
+def _nearest(units: Sequence[NearUnit]) -> None:
     """Units that rise and fall with it; a click opens one."""
     draw.section("Units like it", "correlation over the films")
     if not units:
@@ -165,7 +165,7 @@ def _nearest(units: Sequence[Near]) -> None:
             )
 
 
-def _open(here: Session, near: Near) -> None:
+def _open(here: Session, near: NearUnit) -> None:
     unit_selection.keep_stage(here, near.stage)
     unit_selection.keep_channel(here, near.channel)
     here.layers.page, here.layers.search = None, ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.layers.small import stamps
+from core.layers.stamps import stamps
 from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, table_text
 from dashboard.layers.unit_selection import UnitSelection
 from dashboard.state import Session, entered, session

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.layers.activations import histogram, shown
+from core.layers.activations import histogram, unit_explanation
 from core.models.findings import words
 from core.overlay import caption, figure
 from dashboard import cache, draw, markup, progress
@@ -30,7 +30,7 @@ Relevance = Mapping[str, NDArray[np.float32]]
 
 def picture(chosen: UnitSelection) -> None:
     """Its map over the film, and the switch."""
-    explanation = shown(chosen.activations, chosen.channel)
+    explanation = unit_explanation(chosen.activations, chosen.channel)
     with st.container(key="unit head", horizontal=True, vertical_alignment="center", gap="small"):
         draw.section(f"Unit {chosen.channel}", f"of {chosen.activations.stage}")
         if not chosen.is_layer:

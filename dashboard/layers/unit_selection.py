@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadSetting
 from core.layers.activations import ORDERS, Activations, Order, ranked, scores, search
-from core.layers.plan import Plan
+from core.layers.plan import NetworkPlan
 from core.overlay import figure
 from core.types import Checkpoint, Prediction, Radiograph
 from dashboard import cache, progress, selection
@@ -79,7 +79,7 @@ def prediction_and_finding(radiograph: Radiograph, card: Checkpoint) -> tuple[Pr
     return prediction, selection.asked_finding(prediction, card)
 
 
-def stage_of(plan: Plan, card: Checkpoint, *, inner: bool = True) -> tuple[str, str]:
+def stage_of(plan: NetworkPlan, card: Checkpoint, *, inner: bool = True) -> tuple[str, str]:
     """The stage or layer to show, by default the last stage with maps; and a sentence if another one was asked for.
 
     inner: whether it may be a layer within a stage; else the stage that holds it.

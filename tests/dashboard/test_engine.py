@@ -117,7 +117,7 @@ def test_a_method_that_the_network_cannot_serve_gives_way_to_grad_cam_with_the_r
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everywhere = {stage: "it has no such layer. Choose Grad-CAM." for stage in ("stem", "stage 4")}
-    monkeypatch.setattr(cache, "unfit", _patched(cache.unfit, "cam", everywhere))
+    monkeypatch.setattr(cache, "incompatibilities", _patched(cache.incompatibilities, "cam", everywhere))
     desk.press("Open the phantom").method("cam")
 
     assert "CAM cannot be had of untrained: it has no such layer." in desk.status

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from core.layers.activations import activations, ranked
-from core.layers.field import Field, Span
-from core.layers.small import stamps
+from core.layers.field import ReceptiveField, Span
+from core.layers.stamps import stamps
 from core.models.classifier import load
 from core.types import Placement, Radiograph
 from dashboard import cache
@@ -221,13 +221,14 @@ def test_a_layer_within_a_stage_has_units_but_cannot_be_switched_off(layers: Des
 
 
 def test_what_a_cell_sees_is_in_millimetres_where_the_film_has_a_spacing() -> None:
-    field = Field(Span(0, 2, 10), Span(0, 2, 20))
+    field = ReceptiveField(Span(0, 2, 10), Span(0, 2, 20))
     box = Placement(0, 0, 200, 400)  # the square of 100 px covers 200 × 400 px of film
 
     assert network.receptive_field(field, 100, box, None) == "a cell sees 10 × 20 px"
     assert network.receptive_field(field, 100, box, (0.5, 0.25)) == "a cell sees 10 × 20 px · 20 × 10 mm"
     assert (
-        network.receptive_field(Field(Span(0, 2, 100), Span(0, 2, 120)), 100, box, None) == "a cell sees the whole film"
+        network.receptive_field(ReceptiveField(Span(0, 2, 100), Span(0, 2, 120)), 100, box, None)
+        == "a cell sees the whole film"
     )
     assert network.receptive_field(None, 100, box, None) == "receptive field unknown"
 

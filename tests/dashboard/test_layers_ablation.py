@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from core.errors import Stopped
-from core.layers import removal
+from core.layers.ablation_curve import ablation_curves
 from core.layers.activations import activations
 from core.layers.plan import plan
-from core.layers.switch import top
+from core.layers.unit_ablation import top
 from core.models.classifier import load
 from core.work import Work
 from dashboard import cache
@@ -177,7 +177,7 @@ def test_units_of_another_network_are_told_and_can_be_switched_on_again(page: De
 def test_the_curve_says_what_so_many_units_cost_and_its_slider_switches_them_off(page: Desk, one: Path) -> None:
     page.choose("Finding", "covid", main=False)
     film = next(iter(page.session.radiographs.values()))
-    found = removal.curves(load("small", one), film, "covid", stage=STAGE)
+    found = ablation_curves(load("small", one), film, "covid", stage=STAGE)
 
     assert "Fall of covid" in page.html
     assert "most relevant first" in page.html
@@ -189,7 +189,7 @@ def test_the_curve_says_what_so_many_units_cost_and_its_slider_switches_them_off
 
 def test_the_slider_of_the_curve_and_the_field_above_the_films_say_the_same(page: Desk, one: Path) -> None:
     film = next(iter(page.session.radiographs.values()))
-    tried = removal.curves(load("small", one), film, "covid", stage=STAGE)[0].counts.tolist()
+    tried = ablation_curves(load("small", one), film, "covid", stage=STAGE)[0].counts.tolist()
     assert 21 not in tried
 
     page.number("Units, of 256", 21)
@@ -223,7 +223,7 @@ def test_at_inner_stages_the_curve_waits_until_it_is_asked_for(page: Desk) -> No
 
 def test_the_plot_spreads_the_first_units_wide_and_marks_how_many(page: Desk, one: Path) -> None:
     film = next(iter(page.session.radiographs.values()))
-    found = removal.curves(load("small", one), film, "covid", stage=STAGE)
+    found = ablation_curves(load("small", one), film, "covid", stage=STAGE)
     drawn: dict[str, Any] = ablation_curve.plot(found, 20)
 
     assert [trace["name"] for trace in drawn["data"]] == ["most relevant first", "strongest first", "at random"]

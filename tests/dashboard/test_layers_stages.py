@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.image.phantom import draw
-from core.layers.passage import passages, units_told
+from core.layers.stage_relevance import carriers_text, stage_relevances
 from core.models.classifier import load
 from core.models.findings import leading
 from dashboard import cache, paths
@@ -51,14 +51,14 @@ def test_every_stage_has_two_maps_and_its_figures_at_once(page: Desk, one: Path)
     (film,) = page.session.radiographs.values()
     classifier = load("small", one)
     finding = leading(classifier.predict(film), classifier.checkpoint)
-    found, _ = passages(classifier, film, finding)
+    found, _ = stage_relevances(classifier, film, finding)
 
     assert [each.stage for each in found] == ["stage 1", "stage 2", "stage 3", "stage 4"]
     for each in found:
         assert f">{each.gradient.speaks:.2f}<" in page.html
-        assert f">{units_told(each.gradient)}<" in page.html
+        assert f">{carriers_text(each.gradient)}<" in page.html
         assert each.lrp
-        assert f">{units_told(each.lrp)}<" in page.html
+        assert f">{carriers_text(each.lrp)}<" in page.html
     for stage in ("stage 1", "stage 2", "stage 3", "stage 4"):
         assert page.component(f"pane cam {stage}")
         assert page.component(f"pane relevance {stage}")

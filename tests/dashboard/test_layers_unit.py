@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.errors import Stopped
 from core.layers import atlas as atlases
-from core.layers import shelf
+from core.layers import atlas_paths
 from core.layers.activations import activations
 from core.layers.patches import store
 from core.layers.preferred import STEPS
@@ -158,7 +158,7 @@ def test_an_atlas_of_ones_own_films_is_built_and_used_at_once(
     _settled(layers.run().press("Build the atlas"))
 
     assert layers.session.layers.atlas.message == "Done: 12 films. This atlas is now in use."
-    found = shelf.find(card, shipped)
+    found = atlas_paths.find(card, shipped)
     assert found is not None
     assert (found.films, found.told["drawn"], found.folder.parents[1].name) == (12, False, "atlases")
     assert len(list((found.folder / "pictures").iterdir())) > 3
@@ -202,7 +202,7 @@ def test_of_several_atlases_a_broken_one_can_be_left(
     layers: Desk, shipped: Path, phantom: Radiograph, tmp_path: Path
 ) -> None:
     card = load("small", shipped).checkpoint
-    place = shelf.own(card) / "broken"
+    place = atlas_paths.own(card) / "broken"
     place.mkdir(parents=True)
     (place / atlases.FILE).write_bytes(b"PAR1 but no more")
     layers.session.layers.part = "atlas"
@@ -225,7 +225,7 @@ def test_a_folder_without_films_is_one_sentence_and_the_old_atlas_stays(
         layers.session.layers.atlas.path = str(path)
         _settled(layers.run().press("Build the atlas"))
         assert [error for error in layers.errors if sentence in error], layers.errors
-    assert shelf.place(load("small", shipped).checkpoint, shipped) == shipped / "atlases" / "small"
+    assert atlas_paths.place(load("small", shipped).checkpoint, shipped) == shipped / "atlases" / "small"
 
 
 def test_an_atlas_that_was_stopped_goes_on_where_it_was(
@@ -240,19 +240,19 @@ def test_an_atlas_that_was_stopped_goes_on_where_it_was(
     asked.leave()
     with pytest.raises(Stopped, match="cancelled"):
         asked.result()
-    assert [file.name for file in shelf.own(card).glob("*/*")] == ["atlas.part.npz"]
+    assert [file.name for file in atlas_paths.own(card).glob("*/*")] == ["atlas.part.npz"]
 
     layers.session.layers.part, layers.session.layers.atlas.path = "atlas", str(folder)
     _settled(layers.run().press("Build the atlas"))
 
     assert layers.session.layers.atlas.message.startswith("Done: 20 films")
-    assert len(list(shelf.own(card).iterdir())) == 1
+    assert len(list(atlas_paths.own(card).iterdir())) == 1
 
 
 def test_an_atlas_that_cannot_be_read_is_told_and_the_rest_of_the_unit_is_there(
     layers: Desk, shipped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = shelf.own(load("small", shipped).checkpoint) / "broken"
+    place = atlas_paths.own(load("small", shipped).checkpoint) / "broken"
     place.mkdir(parents=True)
     (place / atlases.FILE).write_bytes(b"PAR1 but no more")
     layers.run()

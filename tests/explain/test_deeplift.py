@@ -11,7 +11,7 @@ from captum.attr import DeepLift, DeepLiftShap
 from torch import Tensor, nn
 
 from core.explain.method import methods
-from core.explain.reference import Reference, reference, references
+from core.explain.reference import ReferenceKind, reference, references
 from core.models.architecture import Network
 from tests.explain.precise import REFERENCES, TINY, built, differ, evidence, image
 
@@ -44,8 +44,8 @@ def test_both_equal_captum_where_no_maximum_is_taken(name: str, channels: int) -
 
 
 @pytest.mark.parametrize("name", ["densenet121", "resnet50", "small-cnn", "vgg16"])
-@pytest.mark.parametrize("baseline", get_args(Reference))
-def test_the_map_adds_up_exactly_with_max_pooling_too(name: str, baseline: Reference) -> None:
+@pytest.mark.parametrize("baseline", get_args(ReferenceKind))
+def test_the_map_adds_up_exactly_with_max_pooling_too(name: str, baseline: ReferenceKind) -> None:
     network, film = built(name, 1), image(1)
     seen = evidence(network, film)
 

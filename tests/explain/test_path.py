@@ -10,13 +10,13 @@ from torch import Tensor
 
 from core.explain.method import methods
 from core.explain.path import draws
-from core.explain.reference import Reference, blurred, gaussian, reference, references
+from core.explain.reference import ReferenceKind, blurred, gaussian, reference, references
 from tests.explain.precise import REFERENCES, SIDE, TINY, built, differ, evidence, image
 
 
 @pytest.mark.parametrize(("name", "channels"), REFERENCES)
 @pytest.mark.parametrize("baseline", ["black", "blurred"])
-def test_integrated_gradients_equal_captum(name: str, channels: int, baseline: Reference) -> None:
+def test_integrated_gradients_equal_captum(name: str, channels: int, baseline: ReferenceKind) -> None:
     network, film = built(name, channels), image(channels)
     seen = evidence(network, film)
     start = reference(seen, baseline)[None]
@@ -27,8 +27,8 @@ def test_integrated_gradients_equal_captum(name: str, channels: int, baseline: R
     assert differ(found, expected.sum(dim=1)) < TINY
 
 
-@pytest.mark.parametrize("baseline", get_args(Reference))
-def test_integrated_gradients_add_up_to_the_difference(baseline: Reference) -> None:
+@pytest.mark.parametrize("baseline", get_args(ReferenceKind))
+def test_integrated_gradients_add_up_to_the_difference(baseline: ReferenceKind) -> None:
     network, film = built("small-cnn", 1), image(1)
     seen = evidence(network, film)
     found = methods["integrated-gradients"].rule(seen, steps=200, baseline=baseline)

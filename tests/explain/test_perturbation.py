@@ -13,19 +13,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.errors import BadSetting
+from core.explain.additive import coalitions, nearness
 from core.explain.evidence import Evidence, Tape
 from core.explain.method import methods
-from core.explain.reference import Reference, reference
+from core.explain.reference import ReferenceKind, reference
 from core.explain.regions import Regions, superpixels
-from core.explain.rise import Masks
+from core.explain.rise import RandomMasks
 from core.explain.run import Request, explain, explain_many
-from core.explain.surrogate import coalitions, nearness
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.types import Radiograph
 from tests.explain.double import FINDING, KINDS, SIDE, evidence, image, precise, relative
 
-FILLS: tuple[Reference, ...] = ("black", "white", "blurred", "mean")
+FILLS: tuple[ReferenceKind, ...] = ("black", "white", "blurred", "mean")
 FOR, AGAINST = (slice(8, 20), slice(8, 20)), (slice(40, 52), slice(36, 48))  # rows and columns of two planted places
 QUADRANTS = np.kron(np.arange(4).reshape(2, 2), np.ones((SIDE // 2, SIDE // 2), int)).astype(np.int64)
 # The first finding is how bright FOR is less half of how bright AGAINST is, both 0 or 1 here; the others are whether
@@ -145,7 +145,7 @@ def test_all_findings_share_the_passes(
 
 def test_rise_masks_are_grids_enlarged_and_shifted_as_in_the_paper() -> None:
     cells, cell, number = 5, 13, 20  # 13 px is the least that covers 64 px in 5 cells
-    drawn = Masks(number, cells, 0.3, 7, image(1)[0])(0, number)
+    drawn = RandomMasks(number, cells, 0.3, 7, image(1)[0])(0, number)
 
     chance = torch.Generator().manual_seed(7)
     grids = (torch.rand(number, cells, cells, generator=chance) < 0.3).double()
@@ -156,17 +156,17 @@ def test_rise_masks_are_grids_enlarged_and_shifted_as_in_the_paper() -> None:
 
 
 def test_rise_masks_are_the_same_in_batches_of_any_size() -> None:
-    drawn = Masks(10, 7, 0.5, 0, image(1)[0])
+    drawn = RandomMasks(10, 7, 0.5, 0, image(1)[0])
 
     assert torch.equal(torch.cat([drawn(0, 3), drawn(3, 10)]), drawn(0, 10))
-    assert not torch.equal(drawn(0, 10), Masks(10, 7, 0.5, 1, image(1)[0])(0, 10))
+    assert not torch.equal(drawn(0, 10), RandomMasks(10, 7, 0.5, 1, image(1)[0])(0, 10))
 
 
 def test_rise_is_the_papers_map_of_scores_less_their_mean() -> None:
     seen = _planted()
     found = _map("rise", seen, masks=100, cells=4, probability=0.4, fill="black", seed=3)
 
-    drawn = Masks(100, 4, 0.4, 3, seen.image)(0, 100)
+    drawn = RandomMasks(100, 4, 0.4, 3, seen.image)(0, 100)
     scores = seen.network(seen.images * drawn[:, None])[:, PLANTED]
     expected = torch.einsum("n,nhw->hw", scores - scores.mean(), drawn) / (100 * 0.4)
     assert relative(found[0], expected) < 1e-6  # the matrices that enlarge are made in float32

@@ -186,12 +186,13 @@ def test_captums_lrp_loses_relevance_at_batch_norms() -> None:
     score = float(layers.double().eval()(film).detach())
 
     captum = float(LRP(layers).attribute(film.clone().requires_grad_(), target=(0, 0, 0)).detach().sum())
+    last = nn.Linear(4, 1, bias=False)
+    last.weight = nn.Parameter(layers[4].get_parameter("weight").detach().flatten(1))
     network = Network(
         nn.Sequential(OrderedDict(conv=layers[0], norm=layers[1], relu=layers[2])),
         {"last": "relu"},
-        nn.Sequential(layers[3], nn.Flatten(), nn.Linear(4, 1, bias=False)),
+        nn.Sequential(layers[3], nn.Flatten(), last),
     )
-    network.head[2].weight = nn.Parameter(layers[4].weight.detach().flatten(1))  # type: ignore[index, union-attr]
     ours = methods["lrp"].rule(evidence(network.eval().requires_grad_(False), film, finding=0))
 
     assert float(ours.sum()) == pytest.approx(score, rel=1e-3)
@@ -207,7 +208,8 @@ def test_captums_gradient_shap_cannot_be_repeated_beside_others() -> None:
         np.random.seed(0)  # noqa: NPY002  # it is the one that Captum draws from
         np.random.rand(others)  # noqa: NPY002
         torch.manual_seed(0)
-        return GradientShap(network).attribute(film.clone().requires_grad_(), baselines, n_samples=4, target=1)
+        found: Tensor = GradientShap(network).attribute(film.clone().requires_grad_(), baselines, n_samples=4, target=1)
+        return found
 
     assert torch.equal(drawn(0), drawn(0))
     assert not torch.allclose(drawn(0), drawn(1))

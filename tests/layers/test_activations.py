@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.errors import BadSetting, OneCell, Unfit, UnknownName
 from core.image.prepare import prepare
-from core.layers.activations import Activations, activations, histogram, ranked, search, shown
+from core.layers.activations import Activations, activations, histogram, ranked, search, unit_explanation
 from core.layers.export import activations_csv, activations_npz, sheet_png
 from core.models.classifier import Classifier
 from core.overlay import overlay
@@ -131,12 +131,12 @@ def test_a_layer_of_one_cell_is_refused(one_cell: Classifier, phantom: Radiograp
 
 def test_a_unit_can_be_laid_over_its_film(classifier: Classifier, phantom: Radiograph) -> None:
     found = activations(classifier, phantom, "stage 3", cleaning=Cleaning(turn=1))
-    unit = shown(found, 5)
+    unit = unit_explanation(found, 5)
 
     assert np.array_equal(unit.heat, found.maps[5])
     assert overlay(phantom, unit, legend=False).shape == (*phantom.pixels.shape, 3)
     with pytest.raises(BadSetting, match=r"channels 0 to 1023"):
-        shown(found, 1024)
+        unit_explanation(found, 1024)
 
 
 def test_the_npz_holds_the_maps_and_their_place(classifier: Classifier, phantom: Radiograph) -> None:

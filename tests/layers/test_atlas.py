@@ -10,11 +10,11 @@ import torch
 from core.errors import BadData, BadSetting, Stopped, UnknownName, UnreadableFile
 from core.image.prepare import prepare
 from core.layers import atlas as atlases
-from core.layers import survey, tally
+from core.layers import survey, unit_statistics
 from core.layers.activations import activations
-from core.layers.atlas import Atlas, Near, UnitTold, read
+from core.layers.atlas import Atlas, NearUnit, UnitDescription, read
 from core.layers.patches import patch, store
-from core.layers.reference import Film, ReferenceSet, from_data, phantoms, some
+from core.layers.reference import ReferenceFilm, ReferenceSet, from_data, phantoms, some
 from core.layers.survey import build
 from core.models.classifier import Classifier
 from core.types import Radiograph
@@ -30,11 +30,11 @@ def _films(count: int = 20) -> ReferenceSet:
     return ReferenceSet("squares", tuple(_film(number) for number in range(count)))
 
 
-def _film(number: int) -> Film:
+def _film(number: int) -> ReferenceFilm:
     if number % 5:
-        return Film(f"film {number}", lambda: planted.film(number), ("nothing",))
+        return ReferenceFilm(f"film {number}", lambda: planted.film(number), ("nothing",))
     squares = [_CORNERS[number // 5 % 4]] + ([(27, 3)] if number == 10 else [])
-    return Film(f"film {number}", lambda: planted.film(number, squares=squares), ("square",))
+    return ReferenceFilm(f"film {number}", lambda: planted.film(number, squares=squares), ("square",))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,9 @@ def test_the_figures_of_a_unit_are_those_of_its_activations(atlas: Atlas) -> Non
     assert unit.mean == pytest.approx(np.mean([each.means[0] for each in found]), rel=1e-5)
     assert atlas.usual["stage 1"][0] == np.float32(unit.mean)
     assert (unit.least, unit.most) == (maxima.min(), maxima.max())
-    assert unit.quantiles == pytest.approx({level: np.quantile(maxima, level) for level in tally.LEVELS}, rel=1e-5)
+    assert unit.quantiles == pytest.approx(
+        {level: np.quantile(maxima, level) for level in unit_statistics.LEVELS}, rel=1e-5
+    )
     order = np.argsort(-maxima)[:3]
     assert [seen.film for seen in unit.exciting] == [f"film {number}" for number in order]
 
@@ -100,7 +102,7 @@ def test_a_killed_pass_goes_on_and_ends_with_the_same_atlas(atlas: Atlas, tmp_pa
 
     opened: list[str] = []
 
-    def counted(film: Film) -> Film:
+    def counted(film: ReferenceFilm) -> ReferenceFilm:
         def open_it() -> Radiograph:
             opened.append(film.name)
             return film.open()
@@ -181,7 +183,7 @@ def test_films_that_cannot_be_read_are_passed_over_and_named(tmp_path: Path) -> 
     def broken() -> Radiograph:
         raise UnreadableFile("It is cut short.")
 
-    films = ReferenceSet("some", (*_films(5).films, Film("broken", broken, ("square",))))
+    films = ReferenceSet("some", (*_films(5).films, ReferenceFilm("broken", broken, ("square",))))
     found = build(planted.classifier(), films, tmp_path / "some")
     assert (found.films, found.told["skipped_first"]) == (5, [["broken", "It is cut short."]])
 
@@ -192,7 +194,7 @@ def test_films_that_cannot_be_read_are_passed_over_and_named(tmp_path: Path) -> 
 def test_beyond_the_sample_quantiles_rest_on_the_first_films_and_the_error_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tally, "SAMPLE", 8)
+    monkeypatch.setattr(unit_statistics, "SAMPLE", 8)
     monkeypatch.setattr(survey, "SAMPLE", 8)
     found = build(planted.classifier(), _films(), tmp_path)
 
@@ -263,7 +265,7 @@ def test_a_table_brings_labels_and_a_folder_none(tmp_path: Path) -> None:
 
 def test_labels_that_nobody_knows_give_no_area() -> None:
     maxima, truth = torch.rand(4, 2).numpy(), np.array([[1, 0], [0, 0], [-1, -1], [1, 0]])
-    found = tally.aucs(maxima, truth)
+    found = unit_statistics.aucs(maxima, truth)
 
     order = maxima[[0, 3]][:, None] > maxima[1]
     assert found[:, 0].tolist() == order[:, 0].mean(axis=0).tolist()
@@ -271,14 +273,14 @@ def test_labels_that_nobody_knows_give_no_area() -> None:
 
 
 def test_the_nearest_units_are_those_of_numpys_correlations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tally, "_BLOCK", 4)  # several blocks, the last one not full
+    monkeypatch.setattr(unit_statistics, "_BLOCK", 4)  # several blocks, the last one not full
     chance = np.random.default_rng(0)
     maxima = (chance.normal(size=(60, 3)) @ chance.normal(size=(3, 19)) + chance.normal(size=(60, 19))).astype(
         np.float32
     )
     expected = np.where(np.eye(19, dtype=bool), -np.inf, np.corrcoef(maxima, rowvar=False))
 
-    which, how = tally.nearest(maxima, 5)
+    which, how = unit_statistics.nearest(maxima, 5)
 
     order = np.argsort(-expected, axis=1)[:, :5]
     values = np.take_along_axis(expected, order, axis=1)
@@ -290,14 +292,14 @@ def test_the_nearest_units_are_those_of_numpys_correlations(monkeypatch: pytest.
 def test_a_constant_unit_is_near_none_and_none_to_it() -> None:
     maxima = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     maxima[:, 1] = 0.3
-    which, how = tally.nearest(maxima)
+    which, how = unit_statistics.nearest(maxima)
 
     assert np.isnan(how[1]).all()
     assert not (which[~np.isnan(how)] == 1).any()
 
 
 def test_few_films_make_no_unit_near_another() -> None:
-    assert np.isnan(tally.nearest(np.eye(9, 3, dtype=np.float32))[1]).all()
+    assert np.isnan(unit_statistics.nearest(np.eye(9, 3, dtype=np.float32))[1]).all()
 
 
 def test_the_planted_unit_is_nearest_to_itself_in_the_next_stage(atlas: Atlas) -> None:
@@ -305,7 +307,7 @@ def test_the_planted_unit_is_nearest_to_itself_in_the_next_stage(atlas: Atlas) -
 
     assert here.nearest[0].stage == "stage 2"
     assert here.nearest[0].channel == planted.UNIT
-    assert there.nearest[0] == Near("stage 1", planted.UNIT, here.nearest[0].correlation)
+    assert there.nearest[0] == NearUnit("stage 1", planted.UNIT, here.nearest[0].correlation)
     assert here.nearest[0].correlation > 0.9
 
 
@@ -321,7 +323,7 @@ def test_an_atlas_without_nearest_units_has_to_be_built_again(
 
 
 def test_films_with_the_same_activation_are_not_smaller() -> None:
-    silent = UnitTold("stage 1", 0, 0.1, 0.0, 2.0, {0.25: 0.0, 0.5: 0.0, 0.75: 1.0}, {}, {}, (), (), ())
+    silent = UnitDescription("stage 1", 0, 0.1, 0.0, 2.0, {0.25: 0.0, 0.5: 0.0, 0.75: 1.0}, {}, {}, (), (), ())
     always = replace(silent, most=0.0, quantiles={0.25: 0.0, 0.5: 0.0, 0.75: 0.0})
     full = replace(silent, quantiles={0.25: 1.0, 0.5: 2.0, 0.75: 2.0})
 

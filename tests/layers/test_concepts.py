@@ -18,21 +18,21 @@ from core.estimate import Estimate
 from core.explain.evidence import Tape
 from core.image.phantom import draw
 from core.image.prepare import prepare, windowed
-from core.layers.concepts.answer import Answer, Sensitivity
-from core.layers.concepts.made import Made, concepts
-from core.layers.concepts.taken import Taken, take
+from core.layers.concepts.activations import ConceptActivations, collect_activations
+from core.layers.concepts.result import ConceptResult, Sensitivity
+from core.layers.concepts.synthetic import SyntheticConcept, synthetic_concepts
 from core.layers.concepts.tcav import (
-    Shown,
-    answered,
+    ConceptFilms,
     chance_of,
+    concept_direction,
+    concept_results,
     dealt_anew,
     sensitivity,
     share_above_zero,
     slope,
     swapped,
-    way,
 )
-from core.layers.reference import Film, ReferenceSet, from_data, one_each, some
+from core.layers.reference import ReferenceFilm, ReferenceSet, from_data, one_each, some
 from core.lungs import segment
 from core.models.classifier import load
 from core.types import Heat, Origin, Radiograph
@@ -52,7 +52,7 @@ def _films(count: int, *, squares: int = 0, every: int = 0) -> ReferenceSet:
             number + 1000 * (squares > 0), squares=[tuple(chance.integers(4, 26, 2)) for _ in range(many)]
         )
 
-    return ReferenceSet("noise", tuple(Film(f"film {n}", partial(drawn, n)) for n in range(count)))
+    return ReferenceSet("noise", tuple(ReferenceFilm(f"film {n}", partial(drawn, n)) for n in range(count)))
 
 
 def _square(film: Radiograph, chance: np.random.Generator) -> Heat:
@@ -79,18 +79,18 @@ def _nothing(film: Radiograph, chance: np.random.Generator) -> Heat:
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Concepts that the planted network knows or not."""
     made = {
-        name: Made(name, name.title(), "", change)
+        name: SyntheticConcept(name, name.title(), "", change)
         for name, change in {"square": _square, "edge": _edge, "nothing": _nothing}.items()
     }
-    assert len(concepts)  # all modules are imported
-    monkeypatch.setattr(concepts, "_registered", made)
+    assert len(synthetic_concepts)  # all modules are imported
+    monkeypatch.setattr(synthetic_concepts, "_registered", made)
 
 
-@pytest.mark.parametrize("name", list(concepts))
+@pytest.mark.parametrize("name", list(synthetic_concepts))
 def test_a_concept_is_drawn_as_deep_as_the_film_and_the_same_each_time(name: str) -> None:
     small = replace(FILM, pixels=(FILM.pixels >> 4).astype(np.uint8), white=255, origin=Origin("PNG", "L", 8))
     for film in (FILM, small):
-        changed = concepts[name].on(film)
+        changed = synthetic_concepts[name].on(film)
         assert (changed.pixels.dtype, changed.pixels.shape) == (film.pixels.dtype, film.pixels.shape)
         assert (changed.black, changed.white, changed.spacing, changed.view) == (
             film.black,
@@ -101,15 +101,15 @@ def test_a_concept_is_drawn_as_deep_as_the_film_and_the_same_each_time(name: str
         assert changed.drawn == film.drawn
         assert not changed.pixels.flags.writeable
         assert changed.pixels.max() <= max(film.white, film.pixels.max())
-        assert concepts[name].on(film).key == changed.key != film.key
-        assert concepts[name].on(film, seed=1).key != changed.key
-        assert concepts[name].title in changed.name
-    assert concepts[name].plain.endswith(".")
+        assert synthetic_concepts[name].on(film).key == changed.key != film.key
+        assert synthetic_concepts[name].on(film, seed=1).key != changed.key
+        assert synthetic_concepts[name].title in changed.name
+    assert synthetic_concepts[name].plain.endswith(".")
 
 
 @pytest.mark.parametrize("name", ["side-marker", "burnt-in-text", "pacemaker", "opacity"])
 def test_what_is_drawn_in_leaves_the_rest_of_the_film_as_it_was(name: str) -> None:
-    changed = concepts[name].on(FILM).pixels != FILM.pixels
+    changed = synthetic_concepts[name].on(FILM).pixels != FILM.pixels
 
     assert 0.0005 < changed.mean() < 0.2
 
@@ -117,7 +117,7 @@ def test_what_is_drawn_in_leaves_the_rest_of_the_film_as_it_was(name: str) -> No
 def test_an_opacity_lies_in_a_lung_and_brightens_it() -> None:
     inside = segment(FILM)
     for seed in range(4):
-        rise = concepts["opacity"].on(FILM, seed=seed).pixels.astype(int) - FILM.pixels
+        rise = synthetic_concepts["opacity"].on(FILM, seed=seed).pixels.astype(int) - FILM.pixels
         assert rise.min() >= 0
         assert rise[inside].sum() > 0.9 * rise.sum()
 
@@ -125,7 +125,7 @@ def test_an_opacity_lies_in_a_lung_and_brightens_it() -> None:
 def test_a_marker_stands_at_the_side_that_it_names() -> None:
     sides = set()
     for seed in range(8):
-        rows, columns = np.nonzero(concepts["side-marker"].on(FILM, seed=seed).pixels != FILM.pixels)
+        rows, columns = np.nonzero(synthetic_concepts["side-marker"].on(FILM, seed=seed).pixels != FILM.pixels)
         assert rows.max() < 0.25 * FILM.pixels.shape[0]
         sides.add(columns.mean() < FILM.pixels.shape[1] / 2)
     assert sides == {True, False}
@@ -133,7 +133,7 @@ def test_a_marker_stands_at_the_side_that_it_names() -> None:
 
 def test_values_beyond_the_window_stay_where_nothing_is_drawn() -> None:
     film = replace(FILM, black=1000.0, white=3000.0)
-    changed = concepts["side-marker"].on(film)
+    changed = synthetic_concepts["side-marker"].on(film)
 
     assert changed.pixels.min() == film.pixels.min() < 1000
 
@@ -213,9 +213,9 @@ def _batches(images: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 def test_captum_gives_the_same_scores_for_the_same_directions(classifier: Any, tmp_path: Path) -> None:
     stage = "stage 3"
     films = [draw(seed=seed, height=128, width=128).radiograph for seed in range(12)]
-    drawn = ReferenceSet("drawn", tuple(Film(film.name, partial(_given, film)) for film in films))
-    taken = take(classifier, drawn, ["over-exposed"], stages=[stage], findings=["pneumonia"])
-    towards = way(taken.changed["over-exposed"].means[stage], taken.plain.means[stage]).direction
+    drawn = ReferenceSet("drawn", tuple(ReferenceFilm(film.name, partial(_given, film)) for film in films))
+    taken = collect_activations(classifier, drawn, ["over-exposed"], stages=[stage], findings=["pneumonia"])
+    towards = concept_direction(taken.changed["over-exposed"].means[stage], taken.plain.means[stage]).direction
     pushes = taken.plain.pushes[stage, "pneumonia"]
     images = [prepare(film, classifier.checkpoint.input).image for film in films]
     mean = pushes.mean(axis=0).astype(np.float64)
@@ -274,7 +274,7 @@ def test_a_concept_that_half_of_the_films_show_already_is_found_though_no_steepe
     assert found.steeper < 0.95
 
 
-def _shifted(seed: int, *, along: float, varied: float) -> Answer:
+def _shifted(seed: int, *, along: float, varied: float) -> ConceptResult:
     """Forty films of 128 units, each with a shift plain to see: across the mean gradient, and partly along it."""
     chance, still = np.random.default_rng([5, seed]), np.zeros((40, 1), np.float32)
     means, gradient, shift = chance.normal(size=(40, 128)), chance.normal(size=128), chance.normal(size=128)
@@ -282,9 +282,11 @@ def _shifted(seed: int, *, along: float, varied: float) -> Answer:
     mean = push.mean(axis=0, dtype=np.float64)
     shift -= mean * (shift @ mean) / (mean @ mean)
     other = means + (shift + along * gradient) / 4 + 0.3 * chance.normal(size=(40, 128))
-    plain = Taken({"head": means.astype(np.float32)}, still, {("head", "it"): push}, np.arange(40))
-    changed = Taken({"head": other.astype(np.float32)}, still, {}, np.arange(40))
-    (found,) = answered(plain, [Shown("shift", "Shift", changed, made=True)], ["head"], ["it"], ["it"], seed=seed)
+    plain = ConceptActivations({"head": means.astype(np.float32)}, still, {("head", "it"): push}, np.arange(40))
+    changed = ConceptActivations({"head": other.astype(np.float32)}, still, {}, np.arange(40))
+    (found,) = concept_results(
+        plain, [ConceptFilms("shift", "Shift", changed, made=True)], ["head"], ["it"], ["it"], seed=seed
+    )
     return found
 
 
@@ -315,7 +317,7 @@ def test_chance_goes_as_far_as_swapping_and_dealing_can() -> None:
 
 def test_one_film_a_patient_is_taken() -> None:
     films = tuple(
-        Film(str(place), partial(_given, FILM), patient=patient)
+        ReferenceFilm(str(place), partial(_given, FILM), patient=patient)
         for place, patient in enumerate(("a", "b", "a", "", ""))
     )
 
@@ -370,7 +372,7 @@ def test_films_that_cannot_be_read_are_told_and_left_out() -> None:
     def broken() -> Radiograph:
         raise BadData("It is broken.")
 
-    films = ReferenceSet("noise", (Film("bad", broken), *_films(20).films))
+    films = ReferenceSet("noise", (ReferenceFilm("bad", broken), *_films(20).films))
     found = sensitivity(planted.classifier(), films, ["square"], findings=["square"], stages=["stage 2"])
 
     assert (found.films, found.skipped) == (20, (("bad", "It is broken."),))

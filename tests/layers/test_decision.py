@@ -11,7 +11,7 @@ from core.errors import BadData, Stopped, UnreadableFile
 from core.estimate import Estimate
 from core.layers import labelled
 from core.layers.decision import averaged, probes, said
-from core.layers.labelled import Labelled, LabelledSet
+from core.layers.labelled import LabelledFilm, LabelledSet
 from core.layers.verdict import earliest, turn, words
 from core.models.classifier import Classifier
 from core.types import Radiograph
@@ -28,7 +28,7 @@ def _film(number: int, *, square: bool) -> Radiograph:
 def _set(films: int, label: Callable[[int], Sequence[str]], **given: object) -> LabelledSet:
     """Every other film has a square; each is of a patient of its own."""
     made = tuple(
-        Labelled(
+        LabelledFilm(
             f"film {number}",
             lambda number=number: _film(number, square=number % 2 == 0),  # type: ignore[misc]
             tuple(label(number)),
@@ -85,7 +85,7 @@ def test_films_of_one_patient_are_never_on_both_sides() -> None:
     """Four copies of each patient's film share its label, which is drawn: who learned from one would know the rest."""
     drawn = np.random.default_rng(5).integers(0, 2, 30)
     films = tuple(
-        Labelled(
+        LabelledFilm(
             f"{patient} {copy}",
             lambda patient=patient: planted.film(patient),  # type: ignore[misc]
             ("a", "b")[drawn[patient] :][:1],

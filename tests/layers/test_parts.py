@@ -10,7 +10,7 @@ from torch import nn
 
 from core.errors import BadSetting, OneCell, Stopped, Unfit, UnknownName
 from core.layers.activations import activations
-from core.layers.parts import parts, shown
+from core.layers.parts import part_explanation, parts
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.overlay import REGIONS, regions
@@ -145,12 +145,12 @@ def test_the_regions_are_drawn_in_the_colours_of_their_parts() -> None:
 
 def test_a_part_is_a_map_that_lies_on_the_film(classifier: Classifier, phantom: Radiograph) -> None:
     found = parts(classifier, phantom, "stage 3")
-    map_ = shown(found, 1, finding="covid")
+    map_ = part_explanation(found, 1, finding="covid")
 
     assert (map_.radiograph, map_.placement, map_.title) == (phantom.key, found.placement, "Part 2 of 5")
     assert map_.heat.tolist() == found.maps[1].tolist()
     with pytest.raises(BadSetting, match="no part 6; there are 5"):
-        shown(found, 5)
+        part_explanation(found, 5)
 
 
 def test_bad_questions_are_told_in_one_sentence(

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from core.errors import Unfit
 from core.image.prepare import prepare
-from core.layers.field import Field, Span, millimetres, on_film, union
-from core.layers.inner import inner
+from core.layers.field import ReceptiveField, Span, millimetres, on_film, union
+from core.layers.layer_hook import inner
 from core.layers.plan import plan
 from core.models.architecture import Network, known
 from core.types import Cleaning, Input, Origin, Placement, Radiograph
@@ -114,7 +114,7 @@ def test_the_layers_are_named_as_in_the_weights_and_in_words() -> None:
     ]
     assert block["features.denseblock1.denselayer2.cat"].shape == (96, 56, 56)
     assert block["features.denseblock1.cat"].kind == "concatenation"
-    assert block["features.denseblock1.denselayer6.conv2"].field == Field(Span(-29, 4, 59), Span(-29, 4, 59))
+    assert block["features.denseblock1.denselayer6.conv2"].field == ReceptiveField(Span(-29, 4, 59), Span(-29, 4, 59))
 
 
 def test_the_network_keeps_its_weights_and_gets_no_hook() -> None:
@@ -136,7 +136,7 @@ def test_what_mixes_cells_in_an_unknown_way_has_no_field() -> None:
     network = Network(features, {"first": "1", "second": "3"}, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()))
     first, second = plan(network, size=8, channels=1).stages
 
-    assert first.field == Field(Span(0, 1, 3), Span(0, 1, 3))
+    assert first.field == ReceptiveField(Span(0, 1, 3), Span(0, 1, 3))
     assert second.field is None
 
 
@@ -170,10 +170,10 @@ def test_windows_add_up_by_hand() -> None:
 
 
 def test_paths_of_unequal_stride_have_no_common_field() -> None:
-    near, far = Field(Span(0, 4, 4), Span(0, 4, 4)), Field(Span(-4, 4, 12), Span(0, 4, 4), whole=True)
+    near, far = ReceptiveField(Span(0, 4, 4), Span(0, 4, 4)), ReceptiveField(Span(-4, 4, 12), Span(0, 4, 4), whole=True)
 
-    assert union([near, far]) == Field(Span(-4, 4, 12), Span(0, 4, 4), whole=True)
-    assert union([near, Field(Span(0, 8, 8), Span(0, 4, 4))]) is None
+    assert union([near, far]) == ReceptiveField(Span(-4, 4, 12), Span(0, 4, 4), whole=True)
+    assert union([near, ReceptiveField(Span(0, 8, 8), Span(0, 4, 4))]) is None
 
 
 @pytest.mark.parametrize("turn", range(4))
@@ -190,7 +190,7 @@ def test_a_box_of_the_square_lies_on_the_film_where_its_pixels_came_from(turn: i
 
 
 def test_millimetres_follow_the_spacing_and_the_turn_of_the_film() -> None:
-    field = Field(Span(0, 4, 20), Span(0, 4, 10))  # 20 px high, 10 px wide, of a square of 100 px
+    field = ReceptiveField(Span(0, 4, 20), Span(0, 4, 10))  # 20 px high, 10 px wide, of a square of 100 px
     upright = Placement(0, 0, 1000, 2000)  # 20 and 10 film pixels a pixel of the square
 
     assert millimetres(field, upright, 100, (0.2, 0.1)) == (80, 10)

@@ -12,7 +12,7 @@ from torch import nn
 from core.errors import BadSetting, Unfit, UnknownName
 from core.explain.run import explain
 from core.layers.activations import activations
-from core.layers.unit_maps import KINDS, Kind, followed, unit_map
+from core.layers.unit_maps import UNIT_METHODS, UnitMethod, unit_gradient, unit_map
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.overlay import absence, caption
@@ -30,15 +30,15 @@ _CAPTUM = {
 }
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", get_args(UnitMethod))
 @pytest.mark.parametrize("architecture", ["densenet121", "resnet50", "small-cnn"])
-def test_a_unit_followed_back_equals_captum(architecture: str, kind: Kind) -> None:
+def test_a_unit_followed_back_equals_captum(architecture: str, kind: UnitMethod) -> None:
     network, film = precise(architecture, 1), image(1)
     for stage in ("stage 1", "stage 3"):
         maps = _maps(network, stage)
         channel = int(maps.amax(dim=(1, 2)).argmax())
-        found, cell = followed(network, film, stage, channel, kind)
-        mean, nowhere = followed(network, film, stage, channel, kind, of="mean")
+        found, cell = unit_gradient(network, film, stage, channel, kind)
+        mean, nowhere = unit_gradient(network, film, stage, channel, kind, of="mean")
 
         assert cell == divmod(int(maps[channel].argmax()), maps.shape[2])
         assert nowhere is None
@@ -85,7 +85,7 @@ def test_the_map_lies_on_the_film_and_says_which_cell_it_is_of(classifier: Class
 
 def test_the_planted_unit_leads_back_to_the_square() -> None:
     film = planted.film(3, squares=[(9, 13)])
-    for kind in KINDS:
+    for kind in UNIT_METHODS:
         heat = unit_map(planted.classifier(), film, "stage 1", planted.UNIT, kind).heat
 
         rows, columns = np.nonzero(heat)

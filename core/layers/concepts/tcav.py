@@ -18,9 +18,9 @@ One film a patient is taken, since others of the same person are no further evid
   logits (-0.38 to -0.16), and 35 % of these directions were as steep. The share stands beside the answer as `steeper`.
 
 Whatever moves a logit at all is found with enough films, however little it moves it. So what really becomes of the
-logit is held against each answer, and one that it does not bear out is not called sensitive (`Answer.verdict`). Of 72
-answers, those of two DenseNets over 48 radiographs for the six drawn concepts at the last two stages, corrected for all
-questions: 26 sensitive, 6 hardly, 3 not confirmed (one the other way), 37 not shown, 11 of which really move the logit.
+logit is held against each answer, and one that it does not bear out is not called sensitive (`ConceptResult.verdict`).
+Of 72 answers, those of two DenseNets over 48 radiographs for the six drawn concepts at the last two stages, corrected
+for all questions: 26 sensitive, 6 hardly, 3 not confirmed (one the other way), 37 not shown, 11 of which really move the logit.
 
 Why not Captum's TCAV itself: it hooks the network by layer name for as long as everything takes, minutes in which the
 door would stay shut; it keeps each film's activations and the CAVs as files; its classifier sees each cell of each map
@@ -53,9 +53,9 @@ from scipy import stats
 from core.errors import BadData, BadSetting
 from core.estimate import Estimate
 from core.layers.activations import known_stage
-from core.layers.concepts.answer import Answer, Sensitivity
-from core.layers.concepts.made import concepts as made
-from core.layers.concepts.taken import Taken, take
+from core.layers.concepts.activations import ConceptActivations, collect_activations
+from core.layers.concepts.result import ConceptResult, Sensitivity
+from core.layers.concepts.synthetic import synthetic_concepts
 from core.layers.reference import ReferenceSet, one_each
 from core.models.classifier import Classifier
 from core.models.findings import place_of
@@ -85,14 +85,16 @@ def sensitivity(
 ) -> Sensitivity:
     """Tests each concept at each stage for each finding.
 
-    concepts: of core.layers.concepts.made. examples: films that show a further one, which its `told` names.
+    concepts: of core.layers.concepts.synthetic. examples: films that show a further one, which its `told` names.
     stages, findings: all of the network's where none are given.
     Raises:   UnknownName for a concept, stage or finding; BadSetting where no concept is given or runs are below 2;
               BadData for too few films; Stopped as `work` says.
     """
     card, work = classifier.checkpoint, work or Work(limit=0)
     if not concepts and examples is None:
-        raise BadSetting(f"No concept was given. Choose of {', '.join(made)}, or give a folder of examples.")
+        raise BadSetting(
+            f"No concept was given. Choose of {', '.join(synthetic_concepts)}, or give a folder of examples."
+        )
     if runs < 2:
         raise BadSetting(f"A test takes two runs or more, not {runs}. Ask for {RUNS}.")
     with classifier.alone(work) as network:
@@ -103,12 +105,12 @@ def sensitivity(
     for finding in findings:
         place_of(card.findings, finding)  # or it is refused before the films are read
     names = tuple(dict.fromkeys(concepts))
-    titles = {name: made[name].title for name in names}
+    titles = {name: synthetic_concepts[name].title for name in names}
     films = one_each(films)
     _enough(len(films.films), FEWEST, "films", films.told)
     if examples is not None:
         _enough(len(examples.films), FEWEST_EXAMPLES, "examples", examples.told)
-    taken = take(
+    taken = collect_activations(
         classifier,
         films,
         names,
@@ -119,36 +121,36 @@ def sensitivity(
         work=work,
         progress=progress,
     )
-    shown = [Shown(name, titles[name], taken.changed[name], made=True) for name in names]
+    shown = [ConceptFilms(name, titles[name], taken.changed[name], made=True) for name in names]
     for each in shown:
         _enough(len(each.taken.places), FEWEST, f"films on which “{each.title.lower()}” can be made", films.told)
     if examples is not None and taken.examples is not None:
         _enough(len(taken.examples.places), FEWEST_EXAMPLES, "examples that can be read", examples.told)
-        shown.append(Shown(examples.told, examples.told, taken.examples, made=False))
-    answers = answered(taken.plain, shown, stages, findings, card.findings, runs=runs, seed=seed)
+        shown.append(ConceptFilms(examples.told, examples.told, taken.examples, made=False))
+    answers = concept_results(taken.plain, shown, stages, findings, card.findings, runs=runs, seed=seed)
     return Sensitivity(card.name, films.told, films.drawn, len(taken.plain.places), runs, answers, taken.skipped)
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class ConceptFilms:
     """A concept and the films that show it; made: whether it was drawn into films that were also seen without it."""
 
     name: str
     title: str
-    taken: Taken
+    taken: ConceptActivations
     made: bool
 
 
-def answered(
-    plain: Taken,
-    shown: Sequence[Shown],
+def concept_results(
+    plain: ConceptActivations,
+    shown: Sequence[ConceptFilms],
     stages: Sequence[str],
     findings: Sequence[str],
     known: Sequence[str],
     *,
     runs: int = RUNS,
     seed: int = 0,
-) -> tuple[Answer, ...]:
+) -> tuple[ConceptResult, ...]:
     """An answer for each concept, finding and stage, in this order; known: the network's findings."""
     answers = []
     tests = len(shown) * len(stages) * len(findings)
@@ -181,7 +183,7 @@ def answered(
                 )
                 rise = float(push @ towards)
                 answers.append(
-                    Answer(
+                    ConceptResult(
                         concept=concept.name,
                         title=concept.title,
                         made=concept.made,
@@ -213,7 +215,7 @@ def answered(
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class ConceptDirection:
     """direction: (K,), as long as the two kinds of film lie apart. accuracy: on `held` held-out pairs, 0 to 1."""
 
     direction: NDArray[np.float64]
@@ -221,7 +223,7 @@ class Way:
     held: int
 
 
-def way(present: NDArray[np.float32], absent: NDArray[np.float32]) -> Way:
+def concept_direction(present: NDArray[np.float32], absent: NDArray[np.float32]) -> ConceptDirection:
     """The direction from films without a concept to films with it, and how well it tells others.
 
     present, absent: (n, K) a stage's answers, film by film; the first half makes the direction, the rest is held out.
@@ -229,7 +231,7 @@ def way(present: NDArray[np.float32], absent: NDArray[np.float32]) -> Way:
     apart = present.astype(np.float64) - absent
     half = len(apart) // 2
     direction = apart[:half].mean(axis=0)
-    return Way(direction, share_above_zero(apart[half:] @ direction), len(apart) - half)
+    return ConceptDirection(direction, share_above_zero(apart[half:] @ direction), len(apart) - half)
 
 
 def share_above_zero(values: NDArray[np.float64]) -> float:
@@ -302,19 +304,24 @@ def _mean(films: NDArray[np.float32]) -> NDArray[np.float64]:
     return mean
 
 
-def _without(plain: Taken, concept: Shown, stage: str) -> NDArray[np.float32]:
+def _without(plain: ConceptActivations, concept: ConceptFilms, stage: str) -> NDArray[np.float32]:
     """The answers to the films of a made concept as they were before, (n, K)."""
     return plain.means[stage][np.searchsorted(plain.places, concept.taken.places)]
 
 
-def _towards(plain: Taken, concept: Shown, stage: str) -> NDArray[np.float64]:
+def _towards(plain: ConceptActivations, concept: ConceptFilms, stage: str) -> NDArray[np.float64]:
     """The concept's direction by all films, (K,)."""
     without = _without(plain, concept, stage) if concept.made else plain.means[stage]
     return _mean(concept.taken.means[stage]) - _mean(without)
 
 
 def _by_chance(
-    plain: Taken, concept: Shown, stage: str, push: NDArray[np.float64], count: int, chance: np.random.Generator
+    plain: ConceptActivations,
+    concept: ConceptFilms,
+    stage: str,
+    push: NDArray[np.float64],
+    count: int,
+    chance: np.random.Generator,
 ) -> NDArray[np.float64]:
     """How far the logit moves, to first order, along directions of the same films made by chance, (count,)."""
     present = concept.taken.means[stage] @ push
@@ -323,19 +330,21 @@ def _by_chance(
     return dealt_anew(present, plain.means[stage] @ push, count, chance)
 
 
-def _ways(plain: Taken, concept: Shown, stage: str, chance: np.random.Generator) -> tuple[Way, Way]:
+def _ways(
+    plain: ConceptActivations, concept: ConceptFilms, stage: str, chance: np.random.Generator
+) -> tuple[ConceptDirection, ConceptDirection]:
     """One direction towards the concept, and one between films at random."""
     without, present = plain.means[stage], concept.taken.means[stage]
     order, others = chance.permutation(len(without)), chance.permutation(len(present))
     half = len(order) // 2
-    random = way(without[order[:half]], without[order[half : 2 * half]])
+    random = concept_direction(without[order[:half]], without[order[half : 2 * half]])
     if concept.made:
-        return way(present[others], _without(plain, concept, stage)[others]), random
+        return concept_direction(present[others], _without(plain, concept, stage)[others]), random
     many = min(len(order), len(others))
-    return way(present[others[:many]], without[order[:many]]), random
+    return concept_direction(present[others[:many]], without[order[:many]]), random
 
 
-def _effect(plain: Taken, changed: Taken, finding: int) -> Estimate:
+def _effect(plain: ConceptActivations, changed: ConceptActivations, finding: int) -> Estimate:
     """By how much the logit rises where the concept is drawn in, with its 95 % interval by Student's t."""
     before = plain.logits[np.searchsorted(plain.places, changed.places), finding]
     rises = (changed.logits[:, finding] - before).astype(np.float64)

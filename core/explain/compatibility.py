@@ -18,7 +18,7 @@ def stage_sizes(classifier: Classifier, work: Work | None = None) -> dict[str, t
     return {stage: (size[0], size[1]) for stage, size in sizes.items()}
 
 
-def unfit(classifier: Classifier, work: Work | None = None) -> dict[str, dict[str | None, str]]:
+def incompatibilities(classifier: Classifier, work: Work | None = None) -> dict[str, dict[str | None, str]]:
     """Method -> stage (None for methods of the input) -> why the network cannot serve it there; "" where it can."""
     sizes = stage_sizes(classifier, work)
     with classifier.alone(work or Work()) as network:

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import BadData, BadSetting, Stopped
 from core.evaluate import manifest
-from core.layers.removal import RANKINGS, Curve, curves, points, removal
+from core.layers.ablation_curve import RANKINGS, AblationCurve, ablation_curves, points, removal_effect
 from core.models.classifier import Classifier, load
 from core.types import Radiograph
 from core.work import Work
@@ -19,7 +19,9 @@ FILM = planted.film(1, squares=[(9, 13)])
 
 def test_the_curve_falls_where_the_planted_unit_goes() -> None:
     for stage in ("stage 1", "stage 2"):
-        found = {curve.ranking: curve for curve in curves(planted.classifier(), FILM, "square", stage=stage, seed=3)}
+        found = {
+            curve.ranking: curve for curve in ablation_curves(planted.classifier(), FILM, "square", stage=stage, seed=3)
+        }
 
         assert tuple(found) == RANKINGS
         for curve in found.values():
@@ -33,7 +35,7 @@ def test_the_curve_falls_where_the_planted_unit_goes() -> None:
 
 
 def test_the_area_is_the_mean_logit_on_the_way() -> None:
-    curve = Curve("random", np.arange(4), np.array([0, 1, 4]), np.array([3, 1, 1], np.float32))
+    curve = AblationCurve("random", np.arange(4), np.array([0, 1, 4]), np.array([3, 1, 1], np.float32))
 
     assert curve.area == (2 * 1 + 1 * 3) / 4
     assert curve.fall(4) == 2
@@ -50,7 +52,7 @@ def test_the_points_begin_one_by_one_and_end_with_all_units() -> None:
 
 def test_at_the_last_stage_relevance_falls_fastest_by_construction(classifier: Classifier, phantom: Radiograph) -> None:
     """With a linear head behind an average, what a unit's removal costs is its relevance."""
-    relevance, *others = curves(classifier, phantom, "covid", at=[20])
+    relevance, *others = ablation_curves(classifier, phantom, "covid", at=[20])
 
     for other in others:
         assert relevance.fall(20) > other.fall(20)
@@ -61,7 +63,7 @@ def test_at_the_last_stage_relevance_falls_fastest_by_construction(classifier: C
 def test_the_mean_over_the_film_changes_nothing_before_an_averaging_head(
     classifier: Classifier, phantom: Radiograph
 ) -> None:
-    curve = curves(classifier, phantom, "covid", fill="mean")[0]
+    curve = ablation_curves(classifier, phantom, "covid", fill="mean")[0]
 
     assert curve.logits == pytest.approx(np.full(len(curve.counts), curve.logits[0]), abs=1e-4)
 
@@ -69,22 +71,22 @@ def test_the_mean_over_the_film_changes_nothing_before_an_averaging_head(
 def test_it_tells_how_far_it_is_and_can_be_cancelled(classifier: Classifier, phantom: Radiograph) -> None:
     told: list[tuple[int, int]] = []
     work = Work(tell=lambda done, total: told.append((done, total)))
-    curves(classifier, phantom, "covid", work=work)
+    ablation_curves(classifier, phantom, "covid", work=work)
     assert told[-1] == (3 * (len(points(1024)) - 1),) * 2
 
     work.cancel()
     with pytest.raises(Stopped, match="cancelled"):
-        curves(classifier, phantom, "covid", work=work)
+        ablation_curves(classifier, phantom, "covid", work=work)
 
 
 def test_more_units_than_there_are_cannot_go() -> None:
     with pytest.raises(BadSetting, match=r"stage 2 has 5 units, so 6 cannot be switched off"):
-        curves(planted.classifier(), FILM, "square", at=[6])
+        ablation_curves(planted.classifier(), FILM, "square", at=[6])
 
 
 def test_rankings_are_compared_film_by_film(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> None:
     rows = manifest.read(drawn.write(tmp_path_factory.mktemp("drawn"), 4))
-    found = removal(classifier, rows, top=20, repeats=50)
+    found = removal_effect(classifier, rows, top=20, repeats=50)
 
     fall, less = found["fall"], found["less"]
     assert (found["n"], found["stage"], found["top"]) == (len(rows), "stage 4", 20)
@@ -93,13 +95,13 @@ def test_rankings_are_compared_film_by_film(classifier: Classifier, tmp_path_fac
         assert paired["value"] == pytest.approx(fall["relevance"]["value"] - fall[other]["value"], abs=2e-4)
         assert 0 < paired["low"] <= paired["value"] <= paired["high"]
     with pytest.raises(BadData, match="no film to switch units off for"):
-        removal(classifier, [])
+        removal_effect(classifier, [])
 
 
 def test_on_real_films_relevance_falls_faster_than_activation_and_chance(real_films: Path) -> None:
     """Four films at an inner stage, where nothing is so by construction; 50 films gave 0.63, 0.03 and 0.01 logits."""
     rows = [row for row in manifest.read(real_films) if row.split == "test"][:4]
-    found = removal(load("densenet121-lungs"), rows, stage="stage 3", top=20, repeats=10)
+    found = removal_effect(load("densenet121-lungs"), rows, stage="stage 3", top=20, repeats=10)
 
     for paired in found["less"].values():
         assert paired["value"] > 0.2

@@ -32,7 +32,7 @@ CARRIED = 0.8  # of what speaks for the finding: how few units carry it
 
 
 @dataclass(frozen=True)
-class Carried:
+class RelevanceSummary:
     """Relevance of K units, in logits.
 
     speaks, against: the sum of the units above zero, and of those below (<= 0).
@@ -51,22 +51,22 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class Passage:
+class StageRelevance:
     """One stage: what activation × gradient says of it, and what LRP does; None where the network cannot serve that."""
 
     stage: str
-    gradient: Carried
-    lrp: Carried | None
+    gradient: RelevanceSummary
+    lrp: RelevanceSummary | None
 
 
-def passages(
+def stage_relevances(
     classifier: Classifier,
     radiograph: Radiograph,
     finding: str,
     *,
     cleaning: Cleaning | None = None,
     work: Work | None = None,
-) -> tuple[tuple[Passage, ...], str]:
+) -> tuple[tuple[StageRelevance, ...], str]:
     """Every stage of the network, and why LRP is not told; "" where it is.
 
     One forward and one backward pass; LRP takes three and two more.
@@ -81,12 +81,12 @@ def passages(
         first, *_ = stages = list(network.stages)
         tape = Tape(network, images, grad_from=first, wanted={place: stages})
         plain = {
-            stage: carried(relevance(Replay(tape, stage), images, place)[0].sum(dim=(1, 2)).cpu().numpy())
+            stage: relevance_summary(relevance(Replay(tape, stage), images, place)[0].sum(dim=(1, 2)).cpu().numpy())
             for stage in stages
         }
         why = methods["lrp"].fits(network, None)
         dealt = {} if why else _dealt(network, images, place, prepared.black.to(images), prepared.white.to(images))
-    return tuple(Passage(stage, plain[stage], dealt.get(stage)) for stage in stages), why
+    return tuple(StageRelevance(stage, plain[stage], dealt.get(stage)) for stage in stages), why
 
 
 def relevance(replay: Replay, images: Tensor, finding: int) -> Tensor:
@@ -94,21 +94,21 @@ def relevance(replay: Replay, images: Tensor, finding: int) -> Tensor:
     return LayerGradientXActivation(replay, replay.layer).attribute(images, target=finding)
 
 
-def carried(relevance: NDArray[np.floating]) -> Carried:
+def relevance_summary(relevance: NDArray[np.floating]) -> RelevanceSummary:
     """The relevance (K,) of units in three numbers."""
     values = relevance.astype(np.float64)
     above = np.sort(values[values > 0])[::-1]
     speaks = float(above.sum())
     carriers = int(np.searchsorted(above.cumsum(), CARRIED * speaks - 1e-9 * speaks)) + 1 if speaks else 0
-    return Carried(speaks, float(values[values < 0].sum()), carriers, len(values))
+    return RelevanceSummary(speaks, float(values[values < 0].sum()), carriers, len(values))
 
 
-def units_told(found: Carried) -> str:
+def carriers_text(found: RelevanceSummary) -> str:
     """ "28 of 1024", the carriers; "none" where no unit speaks for the finding, so that there is nothing to carry."""
     return f"{found.carriers} of {found.units}" if found.carriers else "none"
 
 
-def unspoken(found: Sequence[Passage], finding: str) -> tuple[str, ...]:
+def missing_relevance_reasons(found: Sequence[StageRelevance], finding: str) -> tuple[str, ...]:
     """Why "none" stands at some stages: a sentence for activation × gradient, one for LRP, each where it applies."""
     gradient = {each.stage: each.gradient for each in found}
     lrp = {each.stage: each.lrp for each in found if each.lrp}
@@ -123,12 +123,12 @@ def unspoken(found: Sequence[Passage], finding: str) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _dealt(network: Network, images: Tensor, finding: int, black: Tensor, white: Tensor) -> dict[str, Carried]:
+def _dealt(network: Network, images: Tensor, finding: int, black: Tensor, white: Tensor) -> dict[str, RelevanceSummary]:
     """Stage -> the relevance that LRP brings to its units."""
     noted = {stage: _Note() for stage in network.stages}
     with torch.no_grad():
         Relevance(_noting(network, noted), images, black, white).of(finding)
-    return {stage: carried(note.relevance.cpu().numpy()) for stage, note in noted.items()}
+    return {stage: relevance_summary(note.relevance.cpu().numpy()) for stage, note in noted.items()}
 
 
 class _Note(nn.Module):

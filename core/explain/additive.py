@@ -13,15 +13,15 @@ from torch import Tensor
 from core.errors import BadSetting
 from core.explain.evidence import Evidence
 from core.explain.method import Bounds, method
-from core.explain.occlusion import Fill
+from core.explain.occlusion import Cover
 from core.explain.passes import Altered
-from core.explain.reference import Reference, like, reference
-from core.explain.regions import Kind, Number, Regions, painted, regions_of
+from core.explain.reference import ReferenceKind, like, reference
+from core.explain.regions import RegionCount, RegionKind, Regions, painted, regions_of
 
 Values = NDArray[np.float64]
-Fit = Callable[[Values, Values, Values], Values]  # regions shown (M, n), logits (M,), weights (M,) -> (n,)
-Most = Annotated[int, Bounds(16, 4096, "films with some regions hidden; all there are, if no more than this")]
-Seed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where there are more films than that")]
+Fitting = Callable[[Values, Values, Values], Values]  # regions shown (M, n), logits (M,), weights (M,) -> (n,)
+FilmCount = Annotated[int, Bounds(16, 4096, "films with some regions hidden; all there are, if no more than this")]
+SampleSeed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where there are more films than that")]
 
 
 @method(
@@ -41,11 +41,11 @@ Seed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where there ar
 def kernel_shap(
     evidence: Evidence,
     *,
-    regions: Kind = "zones",
-    superpixels: Number = 32,
-    films: Most = 512,
-    fill: Fill = "mean",
-    seed: Seed = 0,
+    regions: RegionKind = "zones",
+    superpixels: RegionCount = 32,
+    films: FilmCount = 512,
+    fill: Cover = "mean",
+    seed: SampleSeed = 0,
 ) -> Tensor:
     """How the score is shared out fairly among the zones of the film; they add up to what hiding all of them takes.
 
@@ -83,13 +83,13 @@ def kernel_shap(
 def lime(
     evidence: Evidence,
     *,
-    regions: Kind = "zones",
-    superpixels: Number = 32,
-    films: Most = 512,
+    regions: RegionKind = "zones",
+    superpixels: RegionCount = 32,
+    films: FilmCount = 512,
     width: Annotated[float, Bounds(0.05, 10, "of the kernel; smaller heeds films with little hidden")] = 0.25,
     penalty: Annotated[float, Bounds(0, 1000, "of large weights (ridge)")] = 1.0,
-    fill: Fill = "mean",
-    seed: Seed = 0,
+    fill: Cover = "mean",
+    seed: SampleSeed = 0,
 ) -> Tensor:
     """What each zone of the film adds to the score, by a straight line fitted to films with some zones hidden.
 
@@ -115,7 +115,7 @@ def lime(
 
 
 def _fitted(
-    evidence: Evidence, captum: Lime, cut: Regions, shown: Tensor, weights: Tensor, fill: Reference, fit: Fit
+    evidence: Evidence, captum: Lime, cut: Regions, shown: Tensor, weights: Tensor, fill: ReferenceKind, fit: Fitting
 ) -> Tensor:
     """(1, S, S) the additive model that Captum fits to films with only some regions shown.
 
@@ -147,7 +147,7 @@ def _fitted(
 class _Additive:
     """An additive model as Captum wants it, fitted in double precision; Captum's own round to single."""
 
-    def __init__(self, fit: Fit) -> None:
+    def __init__(self, fit: Fitting) -> None:
         self._fit = fit
 
     def fit(self, films: Iterable[Sequence[Tensor]]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from core.layers.switch import Switched, Unit, Without
+from core.layers.unit_ablation import AblationResult, Unit, UnitSwitches
 from core.models.findings import present, words
 from core.types import Checkpoint, Prediction
 
@@ -11,7 +11,7 @@ _STAYS = 0.005  # of a probability: less is not seen in two digits
 
 
 @dataclass(frozen=True)
-class Change:
+class ProbabilityChange:
     """One finding with and without the units.
 
     before, after: probabilities; points: their difference in percentage points; logit: that of the logits.
@@ -24,11 +24,11 @@ class Change:
     logit: float
 
 
-def changes(found: Without) -> tuple[Change, ...]:
+def probability_changes(found: AblationResult) -> tuple[ProbabilityChange, ...]:
     """Every finding of the network, in its order."""
     before, after = found.before, found.after
     return tuple(
-        Change(
+        ProbabilityChange(
             finding,
             float(before.probabilities[place]),
             float(after.probabilities[place]),
@@ -39,9 +39,9 @@ def changes(found: Without) -> tuple[Change, ...]:
     )
 
 
-def sentence(found: Without, switched: Switched, finding: str, card: Checkpoint) -> str:
+def sentence(found: AblationResult, switched: UnitSwitches, finding: str, card: Checkpoint) -> str:
     """ "Without 20 units of stage 4, pneumonia falls from 0.81 to 0.35; the network now says normal."."""
-    change = next(each for each in changes(found) if each.finding == finding)
+    change = next(each for each in probability_changes(found) if each.finding == finding)
     name = words(finding)
     if abs(change.after - change.before) < _STAYS:
         way = f"{name} stays at {change.after:.2f}"

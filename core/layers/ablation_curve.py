@@ -20,7 +20,7 @@ from core.explain.evidence import Tape
 from core.image.prepare import prepare
 from core.layers.activations import known_stage
 from core.layers.plan import plan
-from core.layers.switch import Fill, Ranking, Usual
+from core.layers.unit_ablation import Ranking, UnitFill, UsualMeans
 from core.models.classifier import Classifier
 from core.models.findings import place_of
 from core.types import Cleaning, Radiograph, seal
@@ -31,7 +31,7 @@ _POINTS = 24  # of a curve, closer together where few units are off
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class AblationCurve:
     """The finding's logit while units are switched off in one order.
 
     order:  (K,) the channels as they go.
@@ -68,19 +68,19 @@ def points(units: int) -> tuple[int, ...]:
     return tuple(sorted({0, units, *np.geomspace(1, units, _POINTS).round().astype(int).tolist()}))
 
 
-def curves(
+def ablation_curves(
     classifier: Classifier,
     radiograph: Radiograph,
     finding: str,
     *,
     stage: str | None = None,
     at: Sequence[int] = (),
-    fill: Fill = "zero",
-    usual: Usual | None = None,
+    fill: UnitFill = "zero",
+    usual: UsualMeans | None = None,
     seed: int = 0,
     cleaning: Cleaning | None = None,
     work: Work | None = None,
-) -> tuple[Curve, ...]:
+) -> tuple[AblationCurve, ...]:
     """A curve for each of RANKINGS: by activation × gradient, by mean activation, at random.
 
     stage:  None for the last one.
@@ -108,19 +108,19 @@ def curves(
         intact = tape.logits[:, place].cpu().numpy()
     parts = np.split(logits, len(RANKINGS))
     return tuple(
-        Curve(name, orders[name], off.astype(np.int64), np.concatenate([intact, part]).astype(np.float32))
+        AblationCurve(name, orders[name], off.astype(np.int64), np.concatenate([intact, part]).astype(np.float32))
         for name, part in zip(RANKINGS, parts, strict=True)
     )
 
 
-def removal(
+def removal_effect(
     classifier: Classifier,
     rows: Sequence[Row],
     *,
     top: int = 20,
     stage: str | None = None,
-    fill: Fill = "zero",
-    usual: Usual | None = None,
+    fill: UnitFill = "zero",
+    usual: UsualMeans | None = None,
     repeats: int = REPEATS,
     seed: int = 0,
     progress: bool = False,
@@ -145,7 +145,9 @@ def removal(
     for number, row in enumerate(tqdm(rows, desc="switching units off", unit="film", disable=not progress)):
         film = film_of(row)
         finding = classifier.predict(film).likeliest[0]
-        found = curves(classifier, film, finding, stage=stage, at=[top], fill=fill, usual=usual, seed=seed + number)
+        found = ablation_curves(
+            classifier, film, finding, stage=stage, at=[top], fill=fill, usual=usual, seed=seed + number
+        )
         falls.append([curve.fall(top) for curve in found])
         areas.append([curve.area for curve in found])
     patients = np.array([row.patient for row in rows])
@@ -177,7 +179,7 @@ def _orders(maps: Tensor, gradient: Tensor, seed: int) -> dict[Ranking, NDArray[
     }
 
 
-def _rest(maps: Tensor, stage: str, fill: Fill, usual: Usual | None) -> Tensor:
+def _rest(maps: Tensor, stage: str, fill: UnitFill, usual: UsualMeans | None) -> Tensor:
     """(1, K, 1, 1) what stands in the place of a unit that is off; maps (1, K, h, w)."""
     if fill == "zero":
         return torch.zeros_like(maps[:, :, :1, :1])

@@ -13,17 +13,17 @@ from core.errors import BadData, NoLungs
 from core.explain import memory
 from core.explain.evidence import Tape, earliest
 from core.image.prepare import prepare
-from core.layers.concepts.made import concepts as made
-from core.layers.reference import UNREADABLE, Film, ReferenceSet
+from core.layers.concepts.synthetic import synthetic_concepts
+from core.layers.reference import UNREADABLE, ReferenceFilm, ReferenceSet
 from core.models.classifier import Classifier
 from core.work import Work
 
-Array = NDArray[np.float32]
+UnitMeans = NDArray[np.float32]
 _BLOCK = 8  # films that are open at once
 
 
 @dataclass(frozen=True, eq=False)
-class Taken:
+class ConceptActivations:
     """N films, seen by a network.
 
     means:    stage -> (N, K) each unit's mean over its cells.
@@ -33,19 +33,19 @@ class Taken:
     places:   (N,) which of the set's films they are; fewer than the set where some could not be read or changed.
     """
 
-    means: Mapping[str, Array]
-    logits: Array
-    pushes: Mapping[tuple[str, str], Array]
+    means: Mapping[str, UnitMeans]
+    logits: UnitMeans
+    pushes: Mapping[tuple[str, str], UnitMeans]
     places: NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
-class AllTaken:
+class CollectedActivations:
     """The films as they are; concept -> the films with it; the person's own examples, if any; who was left out."""
 
-    plain: Taken
-    changed: Mapping[str, Taken]
-    examples: Taken | None
+    plain: ConceptActivations
+    changed: Mapping[str, ConceptActivations]
+    examples: ConceptActivations | None
     skipped: tuple[tuple[str, str], ...]
 
 
@@ -53,13 +53,13 @@ class _Gathered:
     """Blocks of answers to one kind of film."""
 
     def __init__(self) -> None:
-        self.means: dict[str, list[Array]] = {}
-        self.pushes: dict[tuple[str, str], list[Array]] = {}
-        self.logits: list[Array] = []
+        self.means: dict[str, list[UnitMeans]] = {}
+        self.pushes: dict[tuple[str, str], list[UnitMeans]] = {}
+        self.logits: list[UnitMeans] = []
         self.places: list[int] = []
 
-    def whole(self) -> Taken:
-        return Taken(
+    def whole(self) -> ConceptActivations:
+        return ConceptActivations(
             {stage: np.concatenate(parts) for stage, parts in self.means.items()},
             np.concatenate(self.logits) if self.logits else np.zeros((0, 0), np.float32),
             {key: np.concatenate(parts) for key, parts in self.pushes.items()},
@@ -67,7 +67,7 @@ class _Gathered:
         )
 
 
-def take(
+def collect_activations(
     classifier: Classifier,
     films: ReferenceSet,
     names: Sequence[str],
@@ -78,13 +78,13 @@ def take(
     seed: int = 0,
     work: Work | None = None,
     progress: bool = False,
-) -> AllTaken:
+) -> CollectedActivations:
     """Opens each film once, changes it by each concept, and asks the network; a backward pass a finding for the films
     as they are. A few films are held at a time.
 
     Raises: UnknownName for a concept; Stopped as `work` says.
     """
-    changes, work = {name: made[name] for name in names}, work or Work(limit=0)
+    changes, work = {name: synthetic_concepts[name] for name in names}, work or Work(limit=0)
     plain, own = _Gathered(), _Gathered()
     changed = {name: _Gathered() for name in names}
     skipped: list[tuple[str, str]] = []
@@ -123,7 +123,7 @@ def take(
     if not plain.places:
         first = skipped[0] if skipped else ("none", "the set is empty.")
         raise BadData(f"None of the {len(films.films)} films can be read; {first[0]}: {first[1]} Give others.")
-    return AllTaken(
+    return CollectedActivations(
         plain.whole(),
         {name: each.whole() for name, each in changed.items()},
         own.whole() if examples else None,
@@ -131,7 +131,7 @@ def take(
     )
 
 
-def _blocks(films: Sequence[Film]) -> Iterator[list[tuple[int, Film]]]:
+def _blocks(films: Sequence[ReferenceFilm]) -> Iterator[list[tuple[int, ReferenceFilm]]]:
     numbered = list(enumerate(films))
     for start in range(0, len(numbered), _BLOCK):
         yield numbered[start : start + _BLOCK]

@@ -15,7 +15,7 @@ from core.lettering import font
 from core.registry import Registry
 from core.types import Heat, Radiograph
 
-Change = Callable[[Radiograph, np.random.Generator], Heat]
+Drawing = Callable[[Radiograph, np.random.Generator], Heat]
 _LETTER = (0.05, 0.07)  # of the long side: the height of a lead letter
 _PRINT = (0.026, 0.034)  # of the long side: the height of burnt-in print
 _METAL = 0.97  # grey of lead and titanium, 0 to 1
@@ -25,7 +25,7 @@ _INNER = 0.03  # of the long side: how far inside the lungs an opacity has its m
 
 
 @dataclass(frozen=True)
-class Made:
+class SyntheticConcept:
     """A registry entry.
 
     title: as people call it. plain: what is done to the film, in one sentence. change: the film's grey, changed.
@@ -34,7 +34,7 @@ class Made:
     name: str
     title: str
     plain: str
-    change: Change
+    change: Drawing
 
     def on(self, film: Radiograph, *, seed: int = 0) -> Radiograph:
         """The film with the concept: same size, depth and levels; another place and size on each film and seed.
@@ -53,15 +53,15 @@ class Made:
         return replace(film, pixels=pixels, name=f"{film.name} · {self.title}", steps=(*film.steps, told))
 
 
-concepts: Registry[Made] = Registry("concept", package="core.layers.concepts")
+synthetic_concepts: Registry[SyntheticConcept] = Registry("concept", package="core.layers.concepts")
 
 
-def concept(name: str, *, title: str) -> Callable[[Change], Change]:
+def concept(name: str, *, title: str) -> Callable[[Drawing], Drawing]:
     """Registers a function (film, random numbers) -> (H, W) float32 grey, 0 to 1; its first line is the help text."""
 
-    def register(change: Change) -> Change:
+    def register(change: Drawing) -> Drawing:
         plain = (change.__doc__ or "").strip().split("\n")[0]
-        concepts.add(name, Made(name, title, plain, change))
+        synthetic_concepts.add(name, SyntheticConcept(name, title, plain, change))
         return change
 
     return register

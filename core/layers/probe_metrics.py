@@ -10,17 +10,17 @@ from core.evaluate.answers import answers
 from core.evaluate.confusion import balanced_accuracy
 from core.evaluate.intervals import bands
 from core.evaluate.roc import auc
-from core.layers.linear import Truth
+from core.layers.linear import LabelArray
 from core.types import Checkpoint
 
 FIGURES = ("balanced", "auc", "accuracy", "agrees", "behind")
 
-Numbers = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
-def network_said(
+def network_predictions(
     card: Checkpoint, logits: NDArray[np.float32], classes: Sequence[str], *, exclusive: bool
-) -> tuple[NDArray[np.float32], Truth] | None:
+) -> tuple[NDArray[np.float32], LabelArray] | None:
     """(N, C) what the network itself says of the classes, and which it finds; None where it does not know them."""
     if not set(classes) <= set(card.findings):
         return None
@@ -28,10 +28,10 @@ def network_said(
     whole = answers(card, logits, nothing, np.array([""] * len(logits)))
     places = [card.findings.index(name) for name in classes]
     likely = whole.likely[:, places]
-    return likely, taken(likely, exclusive=True) if exclusive else whole.said[:, places]
+    return likely, predicted_labels(likely, exclusive=True) if exclusive else whole.said[:, places]
 
 
-def taken(likely: NDArray[np.float32], *, exclusive: bool) -> Truth:
+def predicted_labels(likely: NDArray[np.float32], *, exclusive: bool) -> LabelArray:
     """(N, C) the likeliest class of each film, or all that are likelier than not."""
     if not exclusive:
         return np.asarray(likely >= 0.5)
@@ -40,9 +40,9 @@ def taken(likely: NDArray[np.float32], *, exclusive: bool) -> Truth:
 
 def estimates(
     said: NDArray[np.float32],
-    truth: Truth,
+    truth: LabelArray,
     patients: NDArray[np.str_],
-    network: tuple[NDArray[np.float32], Truth] | None,
+    network: tuple[NDArray[np.float32], LabelArray] | None,
     asked: NDArray[np.intp],
     repeats: int,
     pause: Callable[[], None],
@@ -51,11 +51,11 @@ def estimates(
 ) -> list[dict[str, Estimate]]:
     """For each stage (S, N, C), and last for the network, name of a figure -> estimate; of the same resamples."""
     likely = [*said, *([network[0][asked]] if network else [])]
-    found = [taken(each, exclusive=exclusive) for each in said]
+    found = [predicted_labels(each, exclusive=exclusive) for each in said]
     if network:
         found.append(network[1][asked])
 
-    def figures(films: NDArray[np.intp]) -> Numbers:
+    def figures(films: NDArray[np.intp]) -> FloatArray:
         pause()
         rows: list[float] = []
         last = balanced_accuracy(found[len(said) - 1][films], truth[films], multi_label=not exclusive)

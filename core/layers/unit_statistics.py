@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from core.layers.plan import Plan
-from core.layers.reference import Film
+from core.layers.plan import NetworkPlan
+from core.layers.reference import ReferenceFilm
 
 SAMPLE = 2000  # films behind quantiles, AUC and nearest units
 NEAREST = 8  # units kept beside each
@@ -18,24 +18,24 @@ LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _BLOCK = 256  # units at once: bounds the memory of ranks and correlations
 _NONE = -np.inf  # the value of a place among the best that no film has taken yet
 
-Array = NDArray[Any]
+AnyArray = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class UnitResponses:
     """What some films gave: (N, U) each, of all stages one after another.
 
     relevance: for the likeliest finding; NaN where it was not taken. last: (N, F, K) of the last stage, all findings.
     likeliest: (N,).
     """
 
-    mean: Array
-    greatest: Array
-    greatest_cell: Array
-    relevance: Array
-    relevance_cell: Array
-    last: Array
-    likeliest: Array
+    mean: AnyArray
+    greatest: AnyArray
+    greatest_cell: AnyArray
+    relevance: AnyArray
+    relevance_cell: AnyArray
+    last: AnyArray
+    likeliest: AnyArray
     inner: bool
 
 
@@ -49,7 +49,7 @@ class Tally:
     seen:    films of the order that are done; films: those that could be read; followed: those with inner relevance.
     """
 
-    arrays: dict[str, Array]
+    arrays: dict[str, AnyArray]
     widths: tuple[int, ...]
     seen: int = 0
     films: int = 0
@@ -57,10 +57,10 @@ class Tally:
     skipped: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def fresh(cls, drawn: Plan, findings: int, top: int, films: int) -> "Tally":
+    def fresh(cls, drawn: NetworkPlan, findings: int, top: int, films: int) -> "Tally":
         widths = tuple(stage.shape[0] for stage in drawn.stages)
         units, sample = sum(widths), min(films, SAMPLE)
-        arrays: dict[str, Array] = {
+        arrays: dict[str, AnyArray] = {
             "mean": np.zeros(units),
             "least": np.full(units, np.inf, np.float32),
             "most": np.full(units, -np.inf, np.float32),
@@ -75,7 +75,7 @@ class Tally:
                 arrays[f"{name}_{part}"] = np.zeros((units, top), np.int32)
         return cls(arrays, widths)
 
-    def add(self, found: "Found", films: Sequence[int], truth: Array) -> None:
+    def add(self, found: "UnitResponses", films: Sequence[int], truth: AnyArray) -> None:
         """Counts some films; films: their places in the order; truth: (N, F)."""
         a, many = self.arrays, len(films)
         a["mean"] += found.mean.sum(axis=0, dtype=np.float64)
@@ -97,7 +97,7 @@ class Tally:
             self.followed += many
         self.films += many
 
-    def _keep(self, name: str, values: Array, cells: Array, films: Sequence[int], findings: Array) -> None:
+    def _keep(self, name: str, values: AnyArray, cells: AnyArray, films: Sequence[int], findings: AnyArray) -> None:
         """Takes the (N, U) values in among each unit's best; the earlier film first where two are equal."""
         a, shape = self.arrays, values.shape
         new = {
@@ -112,7 +112,9 @@ class Tally:
             a[f"{name}_{part}"] = np.take_along_axis(each, first, axis=1).astype(a[f"{name}_{part}"].dtype)
 
 
-def columns(tally: Tally, drawn: Plan, order: Sequence[Film], findings: Sequence[str]) -> Mapping[str, Any]:
+def columns(
+    tally: Tally, drawn: NetworkPlan, order: Sequence[ReferenceFilm], findings: Sequence[str]
+) -> Mapping[str, Any]:
     """The table's columns, a value a unit."""
     a, sample = tally.arrays, min(tally.films, SAMPLE)
     maxima, asked = a["maxima"][:sample], np.repeat(a["asked"], tally.widths, axis=0)
@@ -151,7 +153,7 @@ def columns(tally: Tally, drawn: Plan, order: Sequence[Film], findings: Sequence
     }
 
 
-def aucs(maxima: Array, truth: Array) -> Array:
+def aucs(maxima: AnyArray, truth: AnyArray) -> AnyArray:
     """(U, F) area under the ROC curve of each unit for each finding; NaN where one class is missing.
 
     maxima: (N, U); truth: (N, F), 1, 0 or -1 for unknown. Source: as core.evaluate.roc.auc, by ranks.
@@ -169,7 +171,7 @@ def aucs(maxima: Array, truth: Array) -> Array:
     return found
 
 
-def nearest(maxima: Array, count: int = NEAREST) -> tuple[Array, Array]:
+def nearest(maxima: AnyArray, count: int = NEAREST) -> tuple[AnyArray, AnyArray]:
     """The units that rise and fall with each over the films, of all stages: what a unit becomes further on, and what it
     is made of, lies in other stages.
 
@@ -199,7 +201,7 @@ def nearest(maxima: Array, count: int = NEAREST) -> tuple[Array, Array]:
     return which, how
 
 
-def _named(found: tuple[Array, Array], drawn: Plan) -> list[list[dict[str, Any]]]:
+def _named(found: tuple[AnyArray, AnyArray], drawn: NetworkPlan) -> list[list[dict[str, Any]]]:
     """The nearest units of each, by stage and channel."""
     names = [(stage.name, channel) for stage in drawn.stages for channel in range(stage.shape[0])]
     return [

@@ -24,14 +24,14 @@ from core.types import Cleaning, Explanation, Prediction, Radiograph, digest
 from core.work import Work
 
 Unit = tuple[str, int]  # stage and channel
-Fill = Literal["zero", "mean"]
+UnitFill = Literal["zero", "mean"]
 Ranking = Literal["relevance", "activation", "random"]
-Usual = Mapping[str, NDArray[np.float32]]  # stage -> (K,) means over a reference set, as an atlas has them
+UsualMeans = Mapping[str, NDArray[np.float32]]  # stage -> (K,) means over a reference set, as an atlas has them
 _INSIDE = 0.5  # of a cell that lies in the lungs or their rim, from which on it counts as inside
 
 
 @dataclass(frozen=True)
-class Switched:
+class UnitSwitches:
     """What is switched off.
 
     units:   whole feature maps, (stage, channel) each.
@@ -41,7 +41,7 @@ class Switched:
 
     units: tuple[Unit, ...] = ()
     outside: tuple[str, ...] = ()
-    fill: Fill = "zero"
+    fill: UnitFill = "zero"
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class Switched:
 
 
 @dataclass(frozen=True, eq=False)
-class Without:
+class AblationResult:
     """A film read with and without what was switched off.
 
     before, after: what the network said; `after` has its own checkpoint key, so that no cache mixes them.
@@ -71,16 +71,16 @@ class Without:
     told: str
 
 
-def without(
+def without_units(
     classifier: Classifier,
     radiograph: Radiograph,
-    switched: Switched,
+    switched: UnitSwitches,
     requests: Sequence[Request] = (),
     *,
-    usual: Usual | None = None,
+    usual: UsualMeans | None = None,
     cleaning: Cleaning | None = None,
     work: Work | None = None,
-) -> Without:
+) -> AblationResult:
     """What the network says without some of its units, and any maps of that network.
 
     usual:  the units' means, for the fill "mean"; None for those over this film.
@@ -116,11 +116,11 @@ def without(
         door=classifier.door,  # the layers are shared: hooks, and weights swapped while memory is counted, would meet
     )
     after, explanations = explain_many(other, radiograph, requests, cleaning=cleaning, work=work)
-    return Without(before, after, explanations, _told(switched, usual))
+    return AblationResult(before, after, explanations, _told(switched, usual))
 
 
 def ablated(
-    network: Network, switched: Switched, *, means: Mapping[str, Tensor], inside: Mapping[str, Tensor] | None = None
+    network: Network, switched: UnitSwitches, *, means: Mapping[str, Tensor], inside: Mapping[str, Tensor] | None = None
 ) -> Network:
     """The network without those units: its own layers, not copies, and between them what switches off.
 
@@ -151,7 +151,7 @@ def ablated(
     return Network(nn.Sequential(children), stages, network.head).eval()
 
 
-def check(switched: Switched, widths: Mapping[str, int]) -> None:
+def check(switched: UnitSwitches, widths: Mapping[str, int]) -> None:
     """Raises: BadSetting for a unit that its stage does not have; widths: stage -> how many it has."""
     for stage, channel in switched.units:
         if not 0 <= channel < widths[stage]:
@@ -210,7 +210,7 @@ def _without_units(channels: Sequence[int], mean: Tensor) -> nn.BatchNorm2d:
     return layer.eval().requires_grad_(False)
 
 
-def _means(switched: Switched, features: Mapping[str, Tensor], usual: Usual | None) -> dict[str, Tensor]:
+def _means(switched: UnitSwitches, features: Mapping[str, Tensor], usual: UsualMeans | None) -> dict[str, Tensor]:
     """Stage -> (K,) what is put in the place of its units."""
     found = {}
     for stage, maps in features.items():
@@ -229,7 +229,7 @@ def _means(switched: Switched, features: Mapping[str, Tensor], usual: Usual | No
     return found
 
 
-def _told(switched: Switched, usual: Usual | None) -> str:
+def _told(switched: UnitSwitches, usual: UsualMeans | None) -> str:
     begin = f"Switched off: {switched.words}"
     if switched.fill == "zero":
         return f"{begin}, set to zero."

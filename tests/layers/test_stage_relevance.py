@@ -6,7 +6,14 @@ import torch
 
 from core.errors import UnknownName
 from core.layers.activations import activations
-from core.layers.passage import Carried, Passage, carried, passages, units_told, unspoken
+from core.layers.stage_relevance import (
+    RelevanceSummary,
+    StageRelevance,
+    carriers_text,
+    missing_relevance_reasons,
+    relevance_summary,
+    stage_relevances,
+)
 from core.models.classifier import Classifier
 from core.types import Radiograph
 from tests.layers import planted
@@ -16,7 +23,7 @@ FILM = planted.film(1, squares=[(9, 13)])
 
 def test_one_unit_carries_the_planted_finding_through_every_stage() -> None:
     network = planted.classifier()
-    found, why = passages(network, FILM, "square")
+    found, why = stage_relevances(network, FILM, "square")
     logit = float(network.predict(FILM).logits[0])
 
     assert why == ""
@@ -31,7 +38,7 @@ def test_one_unit_carries_the_planted_finding_through_every_stage() -> None:
 
 
 def test_activation_times_gradient_is_that_of_the_units(classifier: Classifier, phantom: Radiograph) -> None:
-    found, _ = passages(classifier, phantom, "covid")
+    found, _ = stage_relevances(classifier, phantom, "covid")
     for each in found:
         units = activations(classifier, phantom, each.stage, findings=["covid"]).relevance["covid"]
 
@@ -40,7 +47,7 @@ def test_activation_times_gradient_is_that_of_the_units(classifier: Classifier, 
 
 
 def test_what_lrp_deals_out_is_the_same_at_every_stage(classifier: Classifier, phantom: Radiograph) -> None:
-    found, why = passages(classifier, phantom, "covid")
+    found, why = stage_relevances(classifier, phantom, "covid")
 
     assert why == ""
     sums = [each.lrp.speaks + each.lrp.against for each in found if each.lrp]
@@ -56,30 +63,34 @@ def test_a_network_that_lrp_cannot_follow_says_so(
 
     with classifier.alone() as network:
         monkeypatch.setitem(flow._REASONS, network, {"lrp": "it has no rule."})
-    found, why = passages(classifier, phantom, "covid")
+    found, why = stage_relevances(classifier, phantom, "covid")
 
     assert why == "it has no rule."
     assert all(each.lrp is None for each in found)
 
 
 def test_carriers_are_the_fewest_units_with_four_fifths() -> None:
-    assert carried(np.array([5.0, 3.0, 2.0, -4.0])) == Carried(10.0, -4.0, 2, 4)
-    assert carried(np.array([1.0, 1.0, 1.0, 1.0, 1.0])).carriers == 4
-    assert carried(np.array([-1.0, 0.0])) == Carried(0.0, -1.0, 0, 2)
-    assert carried(np.array([8.0, 1.0, 1.0, 0.0])).share == 0.25
+    assert relevance_summary(np.array([5.0, 3.0, 2.0, -4.0])) == RelevanceSummary(10.0, -4.0, 2, 4)
+    assert relevance_summary(np.array([1.0, 1.0, 1.0, 1.0, 1.0])).carriers == 4
+    assert relevance_summary(np.array([-1.0, 0.0])) == RelevanceSummary(0.0, -1.0, 0, 2)
+    assert relevance_summary(np.array([8.0, 1.0, 1.0, 0.0])).share == 0.25
 
 
 def test_where_no_unit_speaks_for_the_finding_none_carries_it_and_a_sentence_says_why() -> None:
-    some, none = Carried(10.0, -4.0, 2, 4), Carried(0.0, -1.0, 0, 2)
-    found = [Passage("stem", some, none), Passage("stage 1", some, none), Passage("stage 2", some, some)]
+    some, none = RelevanceSummary(10.0, -4.0, 2, 4), RelevanceSummary(0.0, -1.0, 0, 2)
+    found = [
+        StageRelevance("stem", some, none),
+        StageRelevance("stage 1", some, none),
+        StageRelevance("stage 2", some, some),
+    ]
 
-    assert [units_told(some), units_told(none)] == ["2 of 4", "none"]
-    assert unspoken(found, "covid") == (
+    assert [carriers_text(some), carriers_text(none)] == ["2 of 4", "none"]
+    assert missing_relevance_reasons(found, "covid") == (
         "None: by LRP no unit of stem, stage 1 has a relevance above zero, so nothing there speaks for covid and no "
         "unit can carry 80 % of it.",
     )
-    assert unspoken(found[2:], "covid") == ()
-    assert unspoken([Passage("stage 1", none, None)], "covid")[0].startswith(
+    assert missing_relevance_reasons(found[2:], "covid") == ()
+    assert missing_relevance_reasons([StageRelevance("stage 1", none, None)], "covid")[0].startswith(
         "None: by activation × gradient no unit of stage 1 has"
     )
 
@@ -91,12 +102,12 @@ def test_a_finding_that_the_score_speaks_against_is_carried_by_no_unit() -> None
         for layer in inner.head.modules():
             if isinstance(layer, torch.nn.Linear):
                 layer.weight.neg_()
-    found, _ = passages(network, FILM, "square")
+    found, _ = stage_relevances(network, FILM, "square")
 
-    assert [units_told(each.gradient) for each in found] == ["none", "none"]
-    assert len(unspoken(found, "square")) == 2
+    assert [carriers_text(each.gradient) for each in found] == ["none", "none"]
+    assert len(missing_relevance_reasons(found, "square")) == 2
 
 
 def test_a_finding_that_is_not_there_is_told() -> None:
     with pytest.raises(UnknownName, match="no finding named 'squire'"):
-        passages(planted.classifier(), FILM, "squire")
+        stage_relevances(planted.classifier(), FILM, "squire")

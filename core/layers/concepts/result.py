@@ -25,7 +25,7 @@ _BEGINS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class ConceptResult:
     """One concept at one stage for one finding.
 
     concept:  its name; title: in words; made: whether it was drawn into films, or shown by examples.
@@ -199,7 +199,7 @@ class Sensitivity:
     drawn: bool
     films: int
     runs: int
-    answers: tuple[Answer, ...]
+    answers: tuple[ConceptResult, ...]
     skipped: tuple[tuple[str, str], ...]
 
     def csv(self) -> str:
