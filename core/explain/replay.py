@@ -7,6 +7,7 @@ except one backward pass per finding, when the first gradient of that finding is
 import warnings
 from typing import Any, Protocol
 
+from captum.attr import LayerActivation, LayerGradientXActivation
 from torch import Tensor, nn
 from torch.autograd import Function
 
@@ -49,6 +50,19 @@ class Replay(nn.Module):
         source, tensor = (self._stage, features) if features.requires_grad else (IMAGES, images)
         logits: Tensor = _Logits.apply(self._recorded, source, tensor)  # type: ignore[no-untyped-call]
         return logits
+
+
+def stage_features(recorded: Recorded, stage: str) -> Tensor:
+    """(N, K, h, w) the layer activation of the stage, or of another recorded layer."""
+    replay = Replay(recorded, stage)
+    return LayerActivation(replay, replay.layer).attribute(recorded.images)
+
+
+def stage_relevance(recorded: Recorded, stage: str, finding: int) -> Tensor:
+    """(N, K) activation × gradient of each unit, summed over its cells, in logits."""
+    replay = Replay(recorded, stage)
+    product = LayerGradientXActivation(replay, replay.layer).attribute(recorded.images, target=finding)
+    return product.detach().sum(dim=(2, 3))
 
 
 class _Logits(Function):

@@ -17,6 +17,7 @@ from core.evaluate.manifest import Row
 from core.evaluate.manifest import radiograph as film_of
 from core.explain import memory
 from core.explain.evidence import Tape
+from core.explain.replay import stage_features, stage_relevance
 from core.image.prepare import prepare
 from core.layers.activations import known_stage
 from core.layers.plan import plan
@@ -97,8 +98,8 @@ def ablation_curves(
         known_stage(card, network, stage)
         images = prepared.image[None].to(classifier.device)
         tape = Tape(network, images, grad_from=stage, wanted={place: [stage]})
-        maps, gradient = tape.features(stage), tape.gradient(stage, place)
-        orders = _orders(maps[0], gradient[0], seed)
+        maps = stage_features(tape, stage)
+        orders = _orders(maps[0], stage_relevance(tape, stage, place)[0].cpu().numpy(), seed)
         off = np.array(sorted({*points(maps.shape[1]), *at}))
         _refuse_more(off[-1], stage, maps.shape[1])
         rest = _rest(maps, stage, fill, usual)
@@ -169,9 +170,8 @@ def _refuse_more(count: int, stage: str, units: int) -> None:
         raise BadSetting(f"{stage} has {units} units, so {count} cannot be switched off. Ask for fewer.")
 
 
-def _orders(maps: Tensor, gradient: Tensor, seed: int) -> dict[Ranking, NDArray[np.intp]]:
-    """The units (K, h, w) in each order, the first to go first."""
-    relevance = (maps * gradient).sum(dim=(1, 2)).cpu().numpy()
+def _orders(maps: Tensor, relevance: NDArray[np.float32], seed: int) -> dict[Ranking, NDArray[np.intp]]:
+    """The units (K, h, w), with their relevance (K,), in each order, the first to go first."""
     return {
         "relevance": np.argsort(-relevance, kind="stable"),
         "activation": np.argsort(-maps.mean(dim=(1, 2)).cpu().numpy(), kind="stable"),

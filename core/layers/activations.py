@@ -7,13 +7,12 @@ from typing import Literal
 
 import numpy as np
 import torch
-from captum.attr import LayerActivation, LayerGradientXActivation
 from numpy.typing import NDArray
 
 from core.errors import BadSetting, OneCell
 from core.explain.evidence import Tape
 from core.explain.method import methods
-from core.explain.replay import Recorded, Replay
+from core.explain.replay import Recorded, stage_features, stage_relevance
 from core.image.prepare import prepare
 from core.layers.layer_hook import inner
 from core.models.architecture import Network
@@ -101,14 +100,12 @@ def activations(
         else:
             known_stage(card, network, stage)
             recorded = Tape(network, images, grad_from=stage, wanted={place: [stage] for place in places.values()})
-        replay = Replay(recorded, stage)
-        features = LayerActivation(replay, replay.layer).attribute(images)
+        features = stage_features(recorded, stage)
         refuse_one_cell(card, stage, tuple(features.shape[1:]))
         work.step()
         relevance = {}
         for finding, place in places.items():
-            product = LayerGradientXActivation(replay, replay.layer).attribute(images, target=place)
-            relevance[finding] = product[0].sum(dim=(1, 2)).cpu().numpy()
+            relevance[finding] = stage_relevance(recorded, stage, place)[0].cpu().numpy()
             work.step()
     maps = features[0].cpu().numpy().copy()
     return Activations(radiograph.key, card.key, stage, maps, prepared.placement, relevance, cleaning)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from captum.attr import LayerGradientXActivation
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,7 +19,7 @@ from core.explain.evidence import Tape
 from core.explain.flow import Flow
 from core.explain.method import methods
 from core.explain.relevance import Relevance
-from core.explain.replay import Replay
+from core.explain.replay import stage_relevance
 from core.image.prepare import prepare
 from core.models.architecture import Network
 from core.models.classifier import Classifier
@@ -80,18 +79,10 @@ def stage_relevances(
         images = prepared.image[None].to(classifier.device)
         first, *_ = stages = list(network.stages)
         tape = Tape(network, images, grad_from=first, wanted={place: stages})
-        plain = {
-            stage: relevance_summary(relevance(Replay(tape, stage), images, place)[0].sum(dim=(1, 2)).cpu().numpy())
-            for stage in stages
-        }
+        plain = {stage: relevance_summary(stage_relevance(tape, stage, place)[0].cpu().numpy()) for stage in stages}
         why = methods["lrp"].fits(network, None)
         dealt = {} if why else _dealt(network, images, place, prepared.black.to(images), prepared.white.to(images))
     return tuple(StageRelevance(stage, plain[stage], dealt.get(stage)) for stage in stages), why
-
-
-def relevance(replay: Replay, images: Tensor, finding: int) -> Tensor:
-    """(N, K, h, w) activation × gradient of each unit."""
-    return LayerGradientXActivation(replay, replay.layer).attribute(images, target=finding)
 
 
 def relevance_summary(relevance: NDArray[np.floating]) -> RelevanceSummary:

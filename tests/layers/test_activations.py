@@ -134,7 +134,7 @@ def test_a_unit_can_be_laid_over_its_film(classifier: Classifier, phantom: Radio
     unit = unit_explanation(found, 5)
 
     assert np.array_equal(unit.heat, found.maps[5])
-    assert overlay(phantom, unit, legend=False).shape == (*phantom.pixels.shape, 3)
+    assert overlay(phantom, unit, legend=False).shape == (*phantom.pixels.shape[::-1], 3)  # turned as the film
     with pytest.raises(BadSetting, match=r"channels 0 to 1023"):
         unit_explanation(found, 1024)
 

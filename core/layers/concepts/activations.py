@@ -12,6 +12,7 @@ from tqdm import tqdm
 from core.errors import BadData, NoLungs
 from core.explain import memory
 from core.explain.evidence import Tape, earliest
+from core.explain.replay import stage_features
 from core.image.prepare import prepare
 from core.layers.concepts.synthetic import synthetic_concepts
 from core.layers.reference import UNREADABLE, ReferenceFilm, ReferenceSet
@@ -158,7 +159,7 @@ def _ask(
             tape = Tape(network, prepared[start : start + size], grad_from=source, wanted=wanted)
             gathered.logits.append(tape.logits.cpu().numpy())
             for stage in stages:
-                gathered.means.setdefault(stage, []).append(tape.features(stage).mean(dim=(2, 3)).cpu().numpy())
+                gathered.means.setdefault(stage, []).append(stage_features(tape, stage).mean(dim=(2, 3)).cpu().numpy())
                 for finding in findings:
                     push = tape.gradient(stage, card.findings.index(finding)).sum(dim=(2, 3))
                     gathered.pushes.setdefault((stage, finding), []).append(push.cpu().numpy())

@@ -20,7 +20,8 @@ One film a patient is taken, since others of the same person are no further evid
 Whatever moves a logit at all is found with enough films, however little it moves it. So what really becomes of the
 logit is held against each answer, and one that it does not bear out is not called sensitive (`ConceptResult.verdict`).
 Of 72 answers, those of two DenseNets over 48 radiographs for the six drawn concepts at the last two stages, corrected
-for all questions: 26 sensitive, 6 hardly, 3 not confirmed (one the other way), 37 not shown, 11 of which really move the logit.
+for all questions: 26 sensitive, 6 hardly, 3 not confirmed (one the other way), 37 not shown, 11 of which really move
+the logit.
 
 Why not Captum's TCAV itself: it hooks the network by layer name for as long as everything takes, minutes in which the
 door would stay shut; it keeps each film's activations and the CAVs as files; its classifier sees each cell of each map
