@@ -111,7 +111,7 @@ def import_checkpoint(
 def _judged(found: "Found", examples: Path) -> "Polarity":
     from tqdm import tqdm
 
-    from core.evaluate.examples import read
+    from core.evaluate.labelled_films import read
     from core.evaluate.polarity import polarity
     from core.models.classifier import Classifier
 

@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 from core import lungs as lung_network
 from core.errors import NoLungs
-from core.evaluate.answers import Answers, answers
 from core.evaluate.figures import few_figures
 from core.evaluate.intervals import bootstrap
 from core.evaluate.manifest import Row, radiograph, truth
+from core.evaluate.predictions import LabelledPredictions, labelled_predictions
 from core.evaluate.run import logits
 from core.image.prepare import film_box
 from core.models.classifier import Classifier
@@ -34,33 +34,33 @@ def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000
     """
     checkpoint = classifier.checkpoint
     films: dict[str, list[Radiograph]] = {"whole": [], "lungs_out": [], "lungs_only": []}
-    kept = []
+    outlined = []
     for row in tqdm(rows, desc="painting the lungs black", unit="film"):
         film = _cut(radiograph(row))
         try:
             inside = lung_network.dilated(lung_network.segment(film, Cleaning(crop_borders=False)))
         except NoLungs:
             continue
-        kept.append(row)
+        outlined.append(row)
         films["whole"].append(film)
         films["lungs_out"].append(_black(film, inside))
         films["lungs_only"].append(_black(film, ~inside))
-    found: dict[str, Any] = {"refused": len(rows) - len(kept)}
-    if not kept:
-        return found
-    labels = truth(kept, checkpoint.findings, multi_label=checkpoint.multi_label)
-    patients = np.array([row.patient for row in kept])
+    result: dict[str, Any] = {"refused": len(rows) - len(outlined)}
+    if not outlined:
+        return result
+    labels = truth(outlined, checkpoint.findings, multi_label=checkpoint.multi_label)
+    patients = np.array([row.patient for row in outlined])
     for name, painted in films.items():
         scores = logits(classifier, painted, progress=name, total=len(painted), cleaning=Cleaning(crop_borders=False))
-        said = answers(checkpoint, scores, labels, patients)
-        found[name] = {**few_figures(said, repeats=repeats), "certainty": _certainty(said, repeats)}
-    return found
+        predictions = labelled_predictions(checkpoint, scores, labels, patients)
+        result[name] = {**few_figures(predictions, repeats=repeats), "certainty": _certainty(predictions, repeats)}
+    return result
 
 
-def _certainty(said: Answers, repeats: int) -> dict[str, float | int | None]:
+def _certainty(predictions: LabelledPredictions, repeats: int) -> dict[str, float | int | None]:
     """Mean probability of what the network says of a film: with nothing to go by it should be low."""
-    surest = said.likely.max(axis=1)
-    return bootstrap(lambda films: float(surest[films].mean()), said.patients, repeats=repeats).card()
+    surest = predictions.probabilities.max(axis=1)
+    return bootstrap(lambda films: float(surest[films].mean()), predictions.patients, repeats=repeats).card()
 
 
 def _cut(film: Radiograph) -> Radiograph:

@@ -19,13 +19,13 @@ def temperature(logits: Tensor, labels: Tensor, *, multi_label: bool = False) ->
     Source: Guo et al. 2017, arXiv:1706.04599.
     """
     loss_of = functional.binary_cross_entropy_with_logits if multi_label else functional.cross_entropy
-    wanted = labels.float() if labels.ndim == 2 else labels
+    target = labels.float() if labels.ndim == 2 else labels
     log_temperature = torch.zeros((), requires_grad=True)
     optimiser = torch.optim.LBFGS([log_temperature], lr=0.1, max_iter=100)
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        value = loss_of(logits / log_temperature.exp(), wanted)
+        value = loss_of(logits / log_temperature.exp(), target)
         value.backward()  # type: ignore[no-untyped-call]
         return value
 

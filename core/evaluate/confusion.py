@@ -11,17 +11,17 @@ def confusion(predicted: NDArray[np.integer], labels: NDArray[np.integer], findi
     return counts
 
 
-def sensitivity(found: NDArray[np.bool_], positive: NDArray[np.bool_]) -> float:
+def sensitivity(predicted: NDArray[np.bool_], positive: NDArray[np.bool_]) -> float:
     """Share of the positive films that are found; NaN where there are none."""
-    return float(found[positive].mean()) if positive.any() else float("nan")
+    return float(predicted[positive].mean()) if positive.any() else float("nan")
 
 
-def specificity(found: NDArray[np.bool_], positive: NDArray[np.bool_]) -> float:
+def specificity(predicted: NDArray[np.bool_], positive: NDArray[np.bool_]) -> float:
     """Share of the negative films that are not found; NaN where there are none."""
-    return float((~found[~positive]).mean()) if (~positive).any() else float("nan")
+    return float((~predicted[~positive]).mean()) if (~positive).any() else float("nan")
 
 
-def balanced_accuracy(said: NDArray[np.bool_], truth: NDArray[np.bool_], *, multi_label: bool) -> float:
+def balanced_accuracy(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], *, multi_label: bool) -> float:
     """Accuracy as if every finding had equally many films, 0 to 1.
 
     said, truth: (N, F) bool; in a single-label network each row has one True.
@@ -29,9 +29,9 @@ def balanced_accuracy(said: NDArray[np.bool_], truth: NDArray[np.bool_], *, mult
              (sensitivity + specificity) / 2, of those that occur and are missing somewhere. NaN where there is none.
     Source:  as scikit-learn's balanced_accuracy_score, to which a test holds it; this one takes (N, F).
     """
-    rates = [sensitivity(said[:, index], truth[:, index]) for index in range(truth.shape[1])]
+    rates = [sensitivity(predicted[:, index], truth[:, index]) for index in range(truth.shape[1])]
     if multi_label:
-        others = [specificity(said[:, index], truth[:, index]) for index in range(truth.shape[1])]
-        rates = [(found + left) / 2 for found, left in zip(rates, others, strict=True)]
+        others = [specificity(predicted[:, index], truth[:, index]) for index in range(truth.shape[1])]
+        rates = [(rate + other) / 2 for rate, other in zip(rates, others, strict=True)]
     known = [rate for rate in rates if not np.isnan(rate)]
     return float(np.mean(known)) if known else float("nan")

@@ -27,7 +27,7 @@ def refuse_to_overwrite(folder: Path) -> None:
 
 def write(
     folder: Path,
-    found: Mapping[str, Any],
+    report: Mapping[str, Any],
     checkpoint: Checkpoint,
     rows: Sequence[Row],
     logits: NDArray[np.float32],
@@ -35,16 +35,16 @@ def write(
 ) -> None:
     """Writes FILES into the folder.
 
-    found: as `core.evaluate.run.report` gives it, JSON already; logits: (N, F) of the rows; manifest: the folder that
+    report: as `core.evaluate.run.report` gives it, JSON already; logits: (N, F) of the rows; manifest: the folder that
     the rows' paths are relative to.
     """
     refuse_to_overwrite(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")
     _table(folder / "predictions.csv", _predictions(checkpoint, rows, logits, manifest))
-    _table(folder / "confusion.csv", _confusion(found["confusion"], checkpoint.findings))
-    _table(folder / "groups.csv", _groups(found["groups"], checkpoint.findings))
+    _table(folder / "confusion.csv", _confusion(report["confusion"], checkpoint.findings))
+    _table(folder / "groups.csv", _groups(report["groups"], checkpoint.findings))
 
 
 def _table(path: Path, rows: Iterable[Sequence[object]]) -> None:
@@ -57,16 +57,16 @@ def _predictions(
 ) -> Iterable[Sequence[object]]:
     yield ["file", "label", *checkpoint.findings]
     likely = probabilities(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)
-    for row, said in zip(rows, likely, strict=True):
-        yield [os.path.relpath(row.file, manifest), row.label, *(f"{value:.6f}" for value in said)]
+    for row, each in zip(rows, likely, strict=True):
+        yield [os.path.relpath(row.file, manifest), row.label, *(f"{value:.6f}" for value in each)]
 
 
 def _confusion(counts: Any, findings: Sequence[str]) -> Iterable[Sequence[object]]:
     """Single-label: a row for each label, a column for what was said. Multi-label: a row for each finding."""
     if isinstance(counts, Mapping):
         yield ["finding", "found", "missed", "wrongly_said", "rightly_not_said"]
-        for finding, ((right_not, wrong), (missed, found)) in counts.items():
-            yield [finding, found, missed, wrong, right_not]
+        for finding, ((right_not, wrong), (missed, hit)) in counts.items():
+            yield [finding, hit, missed, wrong, right_not]
         return
     yield ["label", *findings]
     for finding, row in zip(findings, counts, strict=True):

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.estimate import Estimate
-from core.evaluate.answers import Answers
 from core.evaluate.calibration import brier, expected_calibration_error, reliability, stated
 from core.evaluate.confusion import balanced_accuracy, confusion
 from core.evaluate.intervals import REPEATS, bands, bootstrap, proportion
+from core.evaluate.predictions import LabelledPredictions
 from core.evaluate.roc import FALSE_RATES, RECALLS, auc, precisions, true_rates
 
 FEWEST = 5  # films with and without a finding; with fewer an area under the curve says nothing
@@ -17,7 +17,7 @@ FEWEST = 5  # films with and without a finding; with fewer an area under the cur
 Numbers = NDArray[np.float64]
 
 
-def figures(answers: Answers, *, repeats: int = REPEATS) -> dict[str, Any]:
+def figures(predictions: LabelledPredictions, *, repeats: int = REPEATS) -> dict[str, Any]:
     """The figures of one set.
 
     Returns: n, patients, accuracy, balanced_accuracy, macro_auc, ece, ece_before, brier: one estimate each;
@@ -27,37 +27,43 @@ def figures(answers: Answers, *, repeats: int = REPEATS) -> dict[str, Any]:
              roc, precision_recall: finding -> columns of equal length; reliability: before and after temperature;
              confusion: counts.
     """
-    found = _summary(answers, repeats)
-    found |= _curves(answers, repeats)
+    result = _summary(predictions, repeats)
+    result |= _curves(predictions, repeats)
     for name, positive in (("sensitivity", True), ("specificity", False)):
         rates = {
-            finding: _rate(answers, index, positive=positive, repeats=repeats)
-            for index, finding in enumerate(answers.findings)
-            if finding in answers.thresholds
+            finding: _rate(predictions, index, positive=positive, repeats=repeats)
+            for index, finding in enumerate(predictions.findings)
+            if finding in predictions.thresholds
         }
-        found[name] = {finding: rate.card() for finding, rate in rates.items() if rate.n}
-    found["reliability"] = {
-        when: reliability(*stated(likely, answers.truth, multi_label=answers.multi_label))
-        for when, likely in (("before", answers.before), ("after", answers.likely))
+        result[name] = {finding: rate.card() for finding, rate in rates.items() if rate.n}
+    result["reliability"] = {
+        when: reliability(*stated(likely, predictions.truth, multi_label=predictions.multi_label))
+        for when, likely in (("before", predictions.uncalibrated), ("after", predictions.probabilities))
     }
-    found["confusion"] = counts(answers)
-    return found
+    result["confusion"] = counts(predictions)
+    return result
 
 
-def few_figures(answers: Answers, *, repeats: int = REPEATS) -> dict[str, Any]:
+def few_figures(predictions: LabelledPredictions, *, repeats: int = REPEATS) -> dict[str, Any]:
     """Figures of a part of the set: n, patients, accuracy, ece, auc{finding} and, where there is one, macro_auc."""
-    indices = present(answers)
-    areas = bands(lambda films: _areas(answers, indices, films), answers.patients, repeats=repeats) if indices else None
-    found: dict[str, Any] = _size(answers) | {"accuracy": _accuracy(answers, repeats).card()}
-    found |= {"ece": _calibration(answers, repeats).card(), "auc": {}}
+    indices = present(predictions)
+    areas = (
+        bands(lambda films: _areas(predictions, indices, films), predictions.patients, repeats=repeats)
+        if indices
+        else None
+    )
+    result: dict[str, Any] = _size(predictions) | {"accuracy": _accuracy(predictions, repeats).card()}
+    result |= {"ece": _calibration(predictions, repeats).card(), "auc": {}}
     if areas is not None:
-        estimates = _estimates(areas, len(answers))
-        found["auc"] = _with_positives(answers, indices, estimates[1:])
-        found["macro_auc"] = estimates[0].card()
-    return found
+        estimates = _estimates(areas, len(predictions))
+        result["auc"] = _with_positives(predictions, indices, estimates[1:])
+        result["macro_auc"] = estimates[0].card()
+    return result
 
 
-def within_sources(answers: Answers, sources: NDArray[np.str_], *, repeats: int = REPEATS) -> dict[str, Any]:
+def within_sources(
+    predictions: LabelledPredictions, sources: NDArray[np.str_], *, repeats: int = REPEATS
+) -> dict[str, Any]:
     """Mean over the sources of the macro AUC within each: the source, which is the same there, betrays no label.
 
     sources: (N,) of the films. Only sources in which a finding can be told from another count (`present`).
@@ -65,83 +71,88 @@ def within_sources(answers: Answers, sources: NDArray[np.str_], *, repeats: int 
              macro_auc of no number.
     """
     inside = {str(name): sources == name for name in sorted(set(sources)) if name}
-    parts = {name: (films, indices) for name, films in inside.items() if (indices := present(answers.at(films)))}
+    parts = {name: (films, indices) for name, films in inside.items() if (indices := present(predictions.at(films)))}
     n = sum(int(films.sum()) for films, _ in parts.values())
     if not parts:
         return {"macro_auc": Estimate(np.nan, np.nan, np.nan, 0).card(), "sources": []}
 
     def mean(drawn: NDArray[np.intp]) -> float:
-        areas = [_areas(answers, indices, drawn[films[drawn]])[0] for films, indices in parts.values()]
+        areas = [_areas(predictions, indices, drawn[films[drawn]])[0] for films, indices in parts.values()]
         known = [area for area in areas if not np.isnan(area)]
         return float(np.mean(known)) if known else float("nan")
 
-    value = bootstrap(mean, answers.patients, repeats=repeats)
+    value = bootstrap(mean, predictions.patients, repeats=repeats)
     return {"macro_auc": Estimate(value.value, value.low, value.high, n).card(), "sources": [*parts]}
 
 
-def present(answers: Answers) -> list[int]:
+def present(predictions: LabelledPredictions) -> list[int]:
     """The findings that at least FEWEST films have and FEWEST have not."""
-    positives = answers.truth.sum(axis=0)
-    return [index for index, count in enumerate(positives) if FEWEST <= count <= len(answers) - FEWEST]
+    positives = predictions.truth.sum(axis=0)
+    return [index for index, count in enumerate(positives) if FEWEST <= count <= len(predictions) - FEWEST]
 
 
-def counts(answers: Answers) -> Any:
+def counts(predictions: LabelledPredictions) -> Any:
     """Single-label: (F, F) counts, the row is the label and the column what was said. Multi-label: for each finding
     [[neither, said without being there], [there without being said, both]]."""
-    size = len(answers.findings)
-    if not answers.multi_label:
-        return confusion(answers.said.argmax(axis=1), answers.truth.argmax(axis=1), size).tolist()
+    size = len(predictions.findings)
+    if not predictions.multi_label:
+        return confusion(predictions.predicted.argmax(axis=1), predictions.truth.argmax(axis=1), size).tolist()
     return {
-        finding: confusion(answers.said[:, index].astype(int), answers.truth[:, index].astype(int), 2).tolist()
-        for index, finding in enumerate(answers.findings)
+        finding: confusion(
+            predictions.predicted[:, index].astype(int), predictions.truth[:, index].astype(int), 2
+        ).tolist()
+        for index, finding in enumerate(predictions.findings)
     }
 
 
-def _size(answers: Answers) -> dict[str, Any]:
-    return {"n": len(answers), "patients": len(np.unique(answers.patients))}
+def _size(predictions: LabelledPredictions) -> dict[str, Any]:
+    return {"n": len(predictions), "patients": len(np.unique(predictions.patients))}
 
 
-def _summary(answers: Answers, repeats: int) -> dict[str, Any]:
-    multi_label, truth = answers.multi_label, answers.truth
-    after, before = (stated(likely, truth, multi_label=multi_label) for likely in (answers.likely, answers.before))
-    claims = len(after[0]) // len(answers)  # a film: one, or one for each finding
+def _summary(predictions: LabelledPredictions, repeats: int) -> dict[str, Any]:
+    multi_label, truth = predictions.multi_label, predictions.truth
+    after, before = (
+        stated(likely, truth, multi_label=multi_label)
+        for likely in (predictions.probabilities, predictions.uncalibrated)
+    )
+    claims = len(after[0]) // len(predictions)  # a film: one, or one for each finding
 
     def errors(films: NDArray[np.intp]) -> Numbers:
         own = (films[:, None] * claims + np.arange(claims)).ravel()
         return np.array(
             [
-                balanced_accuracy(answers.said[films], truth[films], multi_label=multi_label),
+                balanced_accuracy(predictions.predicted[films], truth[films], multi_label=multi_label),
                 expected_calibration_error(after[0][own], after[1][own]),
                 expected_calibration_error(before[0][own], before[1][own]),
-                brier(answers.likely[films], truth[films], multi_label=multi_label),
+                brier(predictions.probabilities[films], truth[films], multi_label=multi_label),
             ]
         )
 
     names = ("balanced_accuracy", "ece", "ece_before", "brier")
-    drawn = bands(errors, answers.patients, repeats=repeats, biased=(names.index("ece"), names.index("ece_before")))
-    estimates = _estimates(drawn, len(answers))
+    drawn = bands(errors, predictions.patients, repeats=repeats, biased=(names.index("ece"), names.index("ece_before")))
+    estimates = _estimates(drawn, len(predictions))
     return {
-        **_size(answers),
-        "accuracy": _accuracy(answers, repeats).card(),
+        **_size(predictions),
+        "accuracy": _accuracy(predictions, repeats).card(),
         **{name: estimate.card() for name, estimate in zip(names, estimates, strict=True)},
     }
 
 
-def _curves(answers: Answers, repeats: int) -> dict[str, Any]:
+def _curves(predictions: LabelledPredictions, repeats: int) -> dict[str, Any]:
     """Areas and curves of the same resamples, so that a curve's band and its area's interval agree."""
-    indices = present(answers)
+    indices = present(predictions)
     wide = len(FALSE_RATES)
 
     def every(films: NDArray[np.intp]) -> Numbers:
-        parts = [_areas(answers, indices, films)]
+        parts = [_areas(predictions, indices, films)]
         for index in indices:
-            likely, positive = answers.likely[films, index], answers.truth[films, index]
+            likely, positive = predictions.probabilities[films, index], predictions.truth[films, index]
             precision, average = precisions(likely, positive)
             parts += [np.array([average]), true_rates(likely, positive), precision]
         return np.concatenate(parts)
 
-    nothing = Estimate(np.nan, np.nan, np.nan, len(answers)).card()
-    found: dict[str, Any] = {
+    nothing = Estimate(np.nan, np.nan, np.nan, len(predictions)).card()
+    result: dict[str, Any] = {
         "macro_auc": nothing,
         "auc": {},
         "average_precision": {},
@@ -149,59 +160,59 @@ def _curves(answers: Answers, repeats: int) -> dict[str, Any]:
         "precision_recall": {},
     }
     if not indices:
-        return found
-    drawn = bands(every, answers.patients, repeats=repeats)
-    areas = _estimates(_part(drawn, 0, 1 + len(indices)), len(answers))
-    found["macro_auc"] = areas[0].card()
-    found["auc"] = _with_positives(answers, indices, areas[1:])
+        return result
+    drawn = bands(every, predictions.patients, repeats=repeats)
+    areas = _estimates(_part(drawn, 0, 1 + len(indices)), len(predictions))
+    result["macro_auc"] = areas[0].card()
+    result["auc"] = _with_positives(predictions, indices, areas[1:])
     for place, index in enumerate(indices):
-        finding = answers.findings[index]
+        finding = predictions.findings[index]
         start = 1 + len(indices) + place * (1 + wide + len(RECALLS))
-        (average,) = _estimates(_part(drawn, start, start + 1), len(answers))
-        found["average_precision"][finding] = average.card()
+        (average,) = _estimates(_part(drawn, start, start + 1), len(predictions))
+        result["average_precision"][finding] = average.card()
         roc, recall = start + 1, start + 1 + wide
-        found["roc"][finding] = _columns("fpr", FALSE_RATES, "tpr", _part(drawn, roc, recall))
+        result["roc"][finding] = _columns("fpr", FALSE_RATES, "tpr", _part(drawn, roc, recall))
         precision = _part(drawn, recall, recall + len(RECALLS))
-        found["precision_recall"][finding] = _columns("recall", RECALLS, "precision", precision)
-    return found
+        result["precision_recall"][finding] = _columns("recall", RECALLS, "precision", precision)
+    return result
 
 
-def _areas(answers: Answers, indices: list[int], films: NDArray[np.intp]) -> Numbers:
+def _areas(predictions: LabelledPredictions, indices: list[int], films: NDArray[np.intp]) -> Numbers:
     """The mean of the areas, then each."""
-    each = [auc(answers.likely[films, index], answers.truth[films, index]) for index in indices]
+    each = [auc(predictions.probabilities[films, index], predictions.truth[films, index]) for index in indices]
     return np.array([np.mean(each), *each])
 
 
-def _with_positives(answers: Answers, indices: list[int], areas: list[Estimate]) -> dict[str, Any]:
-    positives = answers.truth.sum(axis=0)
+def _with_positives(predictions: LabelledPredictions, indices: list[int], areas: list[Estimate]) -> dict[str, Any]:
+    positives = predictions.truth.sum(axis=0)
     return {
-        answers.findings[index]: {**area.card(), "positives": int(positives[index])}
+        predictions.findings[index]: {**area.card(), "positives": int(positives[index])}
         for index, area in zip(indices, areas, strict=True)
     }
 
 
-def _accuracy(answers: Answers, repeats: int) -> Estimate:
-    return proportion((answers.said == answers.truth).all(axis=1), answers.patients, repeats=repeats)
+def _accuracy(predictions: LabelledPredictions, repeats: int) -> Estimate:
+    return proportion((predictions.predicted == predictions.truth).all(axis=1), predictions.patients, repeats=repeats)
 
 
-def _calibration(answers: Answers, repeats: int) -> Estimate:
+def _calibration(predictions: LabelledPredictions, repeats: int) -> Estimate:
     """Calibration error after temperature."""
-    confidence, right = stated(answers.likely, answers.truth, multi_label=answers.multi_label)
-    claims = len(confidence) // len(answers)  # per film: one, or one for each finding
+    confidence, right = stated(predictions.probabilities, predictions.truth, multi_label=predictions.multi_label)
+    claims = len(confidence) // len(predictions)  # per film: one, or one for each finding
 
     def error(films: NDArray[np.intp]) -> Numbers:
         own = (films[:, None] * claims + np.arange(claims)).ravel()
         return np.array([expected_calibration_error(confidence[own], right[own])])
 
-    (estimate,) = _estimates(bands(error, answers.patients, repeats=repeats, biased=(0,)), len(answers))
+    (estimate,) = _estimates(bands(error, predictions.patients, repeats=repeats, biased=(0,)), len(predictions))
     return estimate
 
 
-def _rate(answers: Answers, index: int, *, positive: bool, repeats: int) -> Estimate:
+def _rate(predictions: LabelledPredictions, index: int, *, positive: bool, repeats: int) -> Estimate:
     """Sensitivity (positive) or specificity of one finding at its operating point, on the films it counts over."""
-    chosen = answers.truth[:, index] == positive
-    above = answers.likely[chosen, index] >= answers.thresholds[answers.findings[index]]
-    return proportion(above == positive, answers.patients[chosen], repeats=repeats)
+    chosen = predictions.truth[:, index] == positive
+    above = predictions.probabilities[chosen, index] >= predictions.thresholds[predictions.findings[index]]
+    return proportion(above == positive, predictions.patients[chosen], repeats=repeats)
 
 
 def _estimates(drawn: tuple[Numbers, Numbers, Numbers], n: int) -> list[Estimate]:

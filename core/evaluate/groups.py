@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluate.answers import Answers
 from core.evaluate.figures import FEWEST, few_figures
 from core.evaluate.hospitals import GUANGZHOU, NIH, hospital
 from core.evaluate.intervals import REPEATS
 from core.evaluate.manifest import Row
+from core.evaluate.predictions import LabelledPredictions
 
 UNSAID = "not said"
 _ADULT = 18  # years
@@ -20,7 +20,7 @@ _BANDS = ((0, _ADULT), (_ADULT, 40), (40, 65), (65, 200))  # years, from and bel
 _BETRAYS = 0.05  # how much more often than the commonest label a guess by source must be right to be told
 
 
-def groups(answers: Answers, rows: Sequence[Row], *, repeats: int = REPEATS) -> list[dict[str, Any]]:
+def groups(predictions: LabelledPredictions, rows: Sequence[Row], *, repeats: int = REPEATS) -> list[dict[str, Any]]:
     """Figures by source, hospital, age band, sex and view where the manifest says them, and of the parts in which a
     shortcut does not help; only parts with FEWEST films or more.
 
@@ -29,7 +29,7 @@ def groups(answers: Answers, rows: Sequence[Row], *, repeats: int = REPEATS) -> 
              macro_auc.
     """
     return [
-        {"by": by, "name": name, **few_figures(answers.at(inside), repeats=repeats)}
+        {"by": by, "name": name, **few_figures(predictions.at(inside), repeats=repeats)}
         for by, name, inside in _parts(rows)
         if inside.sum() >= FEWEST
     ]

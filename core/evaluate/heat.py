@@ -78,15 +78,15 @@ def heat_figures(
     plain = methods[method].title
     refused: list[str] = []
     shares = list(_all(classifier, rows, method, lungs, refused))
-    found = {
+    result = {
         name: _mean(shares, name, repeats).card()
         for name in ("lung_ratio", "lung_ratio_strict", "lung_area", "device_ratio", "device_area")
     }
-    found |= lesion_estimates(shares, repeats)
+    result |= lesion_estimates(shares, repeats)
     settings: dict[str, Any] = {"method": method, "title": plain, "maps": len(shares)}
     settings |= {"flat": sum(each.flat for each in shares), "refused": len(refused)}
     settings |= {"margin": MARGIN, "tolerance": TOLERANCE, "level": LEVEL}
-    return {**found, "heat": settings}
+    return {**result, "heat": settings}
 
 
 def shares(heat: Heat, masks: Masks, patient: str) -> Shares:
@@ -96,21 +96,21 @@ def shares(heat: Heat, masks: Masks, patient: str) -> Shares:
     """
     heat = np.nan_to_num(heat, nan=0.0).clip(min=0)
     flat = not heat.max() > 0
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     if masks.lungs is not None:
         wide = dilated(masks.lungs)
-        found["lung_ratio"] = inside_ratio(heat, wide)
-        found["lung_ratio_strict"] = inside_ratio(heat, masks.lungs)
-        found["lung_area"] = float(wide.mean())
+        result["lung_ratio"] = inside_ratio(heat, wide)
+        result["lung_ratio_strict"] = inside_ratio(heat, masks.lungs)
+        result["lung_area"] = float(wide.mean())
     if masks.devices is not None:
-        found["device_ratio"] = inside_ratio(heat, masks.devices)
-        found["device_area"] = float(masks.devices.mean())
+        result["device_ratio"] = inside_ratio(heat, masks.devices)
+        result["device_area"] = float(masks.devices.mean())
     if masks.lesions is not None and masks.lesions.any():
-        found["lesion_ratio"] = inside_ratio(heat, masks.lesions)
-        found["lesion_area"] = float(masks.lesions.mean())
-        found["hit"] = not flat and hits(heat, masks.lesions)
-        found["overlap"] = 0.0 if flat else overlap(heat >= LEVEL * heat.max(), masks.lesions)
-    return Shares(patient, flat, **found)
+        result["lesion_ratio"] = inside_ratio(heat, masks.lesions)
+        result["lesion_area"] = float(masks.lesions.mean())
+        result["hit"] = not flat and hits(heat, masks.lesions)
+        result["overlap"] = 0.0 if flat else overlap(heat >= LEVEL * heat.max(), masks.lesions)
+    return Shares(patient, flat, **result)
 
 
 def inside_ratio(heat: Heat, inside: Mask) -> float:
@@ -137,8 +137,8 @@ def overlap(region: Mask, lesions: Mask) -> float:
 
 def _all(classifier: Model, rows: Sequence[Row], method: str, lungs: bool, refused: list[str]) -> Iterator[Shares]:
     """The shares of every map; films whose lungs cannot be found are added to `refused`."""
-    wanted = [row for row in rows if lungs or row.lungs or row.lesions or row.lesion_boxes or row.devices]
-    for row in tqdm(wanted, desc=f"explaining by {method}", unit="film", disable=not wanted):
+    marked = [row for row in rows if lungs or row.lungs or row.lesions or row.lesion_boxes or row.devices]
+    for row in tqdm(marked, desc=f"explaining by {method}", unit="film", disable=not marked):
         requests = [Request(method, label) for label in row.labels if label in classifier.checkpoint.findings]
         if not requests:
             continue
@@ -157,13 +157,13 @@ def _all(classifier: Model, rows: Sequence[Row], method: str, lungs: bool, refus
 
 def _masks(row: Row, film: Radiograph, lungs: bool, refused: list[str]) -> Masks:
     drawn: Mapping[str, Mask | None] = {kind: mask(row, kind) for kind in ("lungs", "lesions", "devices")}
-    found = drawn["lungs"]
-    if found is None and lungs:
+    result = drawn["lungs"]
+    if result is None and lungs:
         try:
-            found = segment(film)
+            result = segment(film)
         except NoLungs:
             refused.append(row.id)
-    return Masks(found, drawn["lesions"], drawn["devices"])
+    return Masks(result, drawn["lesions"], drawn["devices"])
 
 
 def _mean(shares: Sequence[Shares], name: str, repeats: int) -> Estimate:
@@ -187,6 +187,6 @@ def lesion_estimates(shares: Sequence[Shares], repeats: int) -> dict[str, dict[s
 
 
 def _hit_rate(shares: Sequence[Shares], repeats: int) -> Estimate:
-    asked = [each for each in shares if each.hit is not None]
-    hit = np.array([each.hit for each in asked], dtype=np.bool_)
-    return proportion(hit, np.array([each.patient for each in asked]), repeats=repeats)
+    hit_or_miss = [each for each in shares if each.hit is not None]
+    hit = np.array([each.hit for each in hit_or_miss], dtype=np.bool_)
+    return proportion(hit, np.array([each.patient for each in hit_or_miss]), repeats=repeats)

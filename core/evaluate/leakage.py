@@ -49,11 +49,15 @@ def leakage(rows: Sequence[Row], others: Sequence[Row] = (), *, trained_on: Sequ
     Mirrored films are not found, and of those cut by 2 % at each side only half.
     """
     every = [*rows, *others]
-    seen = looks(every)
-    identical = list(_identical(seen.digests, len(rows)))
-    near = [pair for pair in _alike(seen.thumbnails, len(rows)) if seen.digests[pair[0]] != seen.digests[pair[1]]]
+    fingerprinted = looks(every)
+    identical = list(_identical(fingerprinted.digests, len(rows)))
+    near = [
+        pair
+        for pair in _alike(fingerprinted.thumbnails, len(rows))
+        if fingerprinted.digests[pair[0]] != fingerprinted.digests[pair[1]]
+    ]
     patients = sorted({row.patient for row in rows} & {row.patient for row in others})
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "films": len(rows),
         "others": len(others),
         "identical": _pairs(every, [(first, second, 1.0) for first, second in identical], len(rows)),
@@ -62,27 +66,27 @@ def leakage(rows: Sequence[Row], others: Sequence[Row] = (), *, trained_on: Sequ
         "in_training": None,
     }
     if trained_on:
-        known = _in_training(hashes(seen.thumbnails[: len(rows)]), trained_on)
+        known = _in_training(hashes(fingerprinted.thumbnails[: len(rows)]), trained_on)
         names = [row.id for row, hit in zip(rows, known, strict=True) if hit]
-        found["in_training"] = {"n": len(names), "films": names[:_TOLD]}
-    return found
+        result["in_training"] = {"n": len(names), "films": names[:_TOLD]}
+    return result
 
 
-def sentences(found: dict[str, Any]) -> list[str]:
+def sentences(result: dict[str, Any]) -> list[str]:
     """What a reader of the figures must know of the leakage; empty where all is well."""
-    told = []
+    lines = []
     for kind, words in (("identical", "of the same file"), ("near_duplicates", "of nearly the same picture")):
-        across = found[kind]["across"]
-        inside = found[kind]["n"] - across
+        across = result[kind]["across"]
+        inside = result[kind]["n"] - across
         if across:
-            told.append(f"Leakage: pairs {words} on both sides of the split: {across}.")
+            lines.append(f"Leakage: pairs {words} on both sides of the split: {across}.")
         if inside:
-            told.append(f"Counted twice: pairs {words} among the films judged: {inside}.")
-    if found["patients"]["n"]:
-        told.append(f"Leakage: patients on both sides of the split: {found['patients']['n']}.")
-    if found["in_training"] and found["in_training"]["n"]:
-        told.append(f"Leakage: films that look like one of the network's training: {found['in_training']['n']}.")
-    return told
+            lines.append(f"Counted twice: pairs {words} among the films judged: {inside}.")
+    if result["patients"]["n"]:
+        lines.append(f"Leakage: patients on both sides of the split: {result['patients']['n']}.")
+    if result["in_training"] and result["in_training"]["n"]:
+        lines.append(f"Leakage: films that look like one of the network's training: {result['in_training']['n']}.")
+    return lines
 
 
 def fingerprints(rows: Sequence[Row]) -> list[str]:
@@ -151,7 +155,7 @@ def _alike(thumbnails: Heat, judged: int) -> Iterator[tuple[int, int, float]]:
                 yield start + int(first), start + int(second), float(alike[first, second])
 
 
-def _in_training(found: NDArray[np.uint64], trained_on: Sequence[str]) -> NDArray[np.bool_]:
+def _in_training(result: NDArray[np.uint64], trained_on: Sequence[str]) -> NDArray[np.bool_]:
     """(N,) whether a hash of the training lies within BITS of each."""
     try:
         known = np.array([int(text, 16) for text in trained_on], np.uint64)
@@ -159,7 +163,7 @@ def _in_training(found: NDArray[np.uint64], trained_on: Sequence[str]) -> NDArra
         raise BadCheckpoint(
             f"The card's trained_on.digests are no 64-bit hexadecimal numbers ({error}). Restore the card."
         ) from error
-    return np.array([bool((np.bitwise_count(known ^ one) <= BITS).any()) for one in found], dtype=np.bool_)
+    return np.array([bool((np.bitwise_count(known ^ one) <= BITS).any()) for one in result], dtype=np.bool_)
 
 
 def _pairs(rows: Sequence[Row], pairs: Sequence[tuple[int, int, float]], judged: int) -> dict[str, Any]:

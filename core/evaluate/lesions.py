@@ -40,14 +40,14 @@ def lesion_figures(
             "No film has lesions. Name masks in the column lesions, or put boxes.csv (id, x0, y0, x1, y1) beside the "
             "table."
         )
-    found: dict[str, list[Shares]] = {name: [] for name in names}
+    measured: dict[str, list[Shares]] = {name: [] for name in names}
     for row in tqdm(marked, desc="comparing maps with lesions", unit="film"):
         film = radiograph(row)
         masks = Masks(lesions=mask(row, "lesions"))
         for explanation in _maps(model, film, _known(row, model), names):
             heat = enlarge(explanation.heat, explanation.placement, film.pixels.shape)
-            found[explanation.method].append(shares(heat, masks, row.patient))
-    return {"n": len(marked), "methods": {name: lesion_estimates(each, repeats) for name, each in found.items()}}
+            measured[explanation.method].append(shares(heat, masks, row.patient))
+    return {"n": len(marked), "methods": {name: lesion_estimates(each, repeats) for name, each in measured.items()}}
 
 
 def _maps(model: Model, film: Radiograph, findings: Sequence[str], names: Sequence[str]) -> Iterator[Explanation]:
@@ -63,11 +63,11 @@ def lesion_methods(names: str | None, model: Model) -> list[str]:
     """The methods that a list with commas names; "all" for those of the model that take one pass of it or few."""
     if names != "all":
         return [name.strip() for name in (names or "").split(",") if name.strip()]
-    found = [name for name, method in methods.items() if not method.slow and name != "random-map"]
+    fitting = [name for name, method in methods.items() if not method.slow and name != "random-map"]
     for member in members(model):
         with member.alone() as network:
-            found = [name for name in found if not methods[name].fits(network, network.last_stage)]
-    return found
+            fitting = [name for name in fitting if not methods[name].fits(network, network.last_stage)]
+    return fitting
 
 
 def _known(row: Row, model: Model) -> list[str]:

@@ -155,8 +155,8 @@ def check(rows: Sequence[Row], findings: Sequence[str]) -> None:
 
 def known(rows: Sequence[Row], findings: Sequence[str], *, multi_label: bool) -> list[Row]:
     """The rows whose labels are all among the findings; films without any only count for a multi-label network."""
-    taken = {*findings, NOTHING} if multi_label else set(findings)
-    return [row for row in rows if set(row.labels) <= taken and (row.labels or multi_label)]
+    allowed = {*findings, NOTHING} if multi_label else set(findings)
+    return [row for row in rows if set(row.labels) <= allowed and (row.labels or multi_label)]
 
 
 def truth(rows: Sequence[Row], findings: Sequence[str], *, multi_label: bool) -> NDArray[np.bool_]:
@@ -165,15 +165,15 @@ def truth(rows: Sequence[Row], findings: Sequence[str], *, multi_label: bool) ->
     Raises: BadData if a label is unknown, or a single-label network meets a film with none or several.
     """
     check(rows, findings)
-    found = np.array([[finding in row.labels for finding in findings] for row in rows]).reshape(-1, len(findings))
-    off = np.flatnonzero(found.sum(axis=1) != 1)
+    present = np.array([[finding in row.labels for finding in findings] for row in rows]).reshape(-1, len(findings))
+    off = np.flatnonzero(present.sum(axis=1) != 1)
     if not multi_label and len(off):
         row = rows[off[0]]
         raise BadData(
             f"{row.id} is labelled {row.label!r}, but this network gives each film exactly one of "
             f"{', '.join(findings)}. Give the film one label, or leave it out."
         )
-    return found
+    return present
 
 
 def radiograph(row: Row) -> Radiograph:
@@ -237,7 +237,9 @@ def _row(table: Path, number: int, line: dict[str, str | None]) -> Row:
         raise BadData(f"{where} names no file. Fill it in, or take the line out.")
     file = _below(table.parent, cells["file"], where)
     cells.setdefault("lungs", cells.get("mask", ""))
-    paths = {name: _below(table.parent, cells[name], where) if cells.get(name) else None for name in OPTIONAL[-3:]}
+    lungs, lesions, devices = (
+        _below(table.parent, cells[name], where) if cells.get(name) else None for name in OPTIONAL[-3:]
+    )
     name = cells.get("id") or cells["file"]
     return Row(
         file=file,
@@ -251,7 +253,9 @@ def _row(table: Path, number: int, line: dict[str, str | None]) -> Row:
         view=cells.get("view", ""),
         split=cells.get("split", ""),
         box=_box(cells.get("box", ""), where),
-        **paths,
+        lungs=lungs,
+        lesions=lesions,
+        devices=devices,
     )
 
 

@@ -15,9 +15,9 @@ from scipy.optimize import linear_sum_assignment
 
 from core.errors import BadData
 from core.estimate import Estimate
-from core.evaluate import examples
-from core.evaluate.feeds import INVERTED, Scores, Tell, feeds, logits
+from core.evaluate import labelled_films
 from core.evaluate.figures import FEWEST
+from core.evaluate.input_variants import INVERTED, Scores, Tell, input_variants, logits
 from core.evaluate.intervals import bands
 from core.evaluate.manifest import Row
 from core.evaluate.roc import auc
@@ -77,9 +77,9 @@ def polarity(
     Raises: BadData where too few films have a label that serves.
     """
     card = classifier.checkpoint
-    labels = examples.serving(rows, card.findings)
-    chosen = examples.drawn(rows, labels, most, seed)
-    truth = np.array([[label in examples.labels(row) for label in labels] for row in chosen])
+    labels = labelled_films.serving(rows, card.findings)
+    chosen = labelled_films.drawn(rows, labels, most, seed)
+    truth = np.array([[label in labelled_films.labels(row) for label in labels] for row in chosen])
     enough = [place for place, count in enumerate(truth.sum(axis=0)) if FEWEST <= count <= len(chosen) - FEWEST]
     if not enough:
         raise BadData(
@@ -87,7 +87,7 @@ def polarity(
             "Give more labelled films."
         )
     labels, truth = [labels[place] for place in enough], truth[:, enough]
-    given = logits(classifier, chosen, feeds(card.input), tell)
+    given = logits(classifier, chosen, input_variants(card.input), tell)
     own = next(iter(given.values()))
     several = len(card.findings) > 1
     scores = {
@@ -95,9 +95,9 @@ def polarity(
         for feed, each in given.items()
     }
     patients = np.array([row.patient for row in chosen])
-    known = [examples.plain(finding) for finding in card.findings]
+    known = [labelled_films.plain(finding) for finding in card.findings]
     if labels[0] not in known:
-        names = [examples.spelled(chosen, label) for label in labels]
+        names = [labelled_films.spelled(chosen, label) for label in labels]
         return _named(card, names, truth, scores, patients)
     likely = probabilities(own, card.temperature, multi_label=card.multi_label)
     return _judged(card, [known.index(label) for label in labels], truth, scores, likely, patients)
@@ -117,8 +117,8 @@ def _judged(
         """Of each way of feeding; of all but the first also what it gains over that, under "+" and its name."""
 
         def figures(films: NDArray[np.intp]) -> NDArray[np.float64]:
-            found = np.array([_areas(each[films], truth[films], order).mean() for each in scores.values()])
-            return np.concatenate([found, found[1:] - found[0]])
+            result = np.array([_areas(each[films], truth[films], order).mean() for each in scores.values()])
+            return np.concatenate([result, result[1:] - result[0]])
 
         return dict(zip([*scores, *(f"+{feed}" for feed in others)], _drawn(figures, patients), strict=True))
 
@@ -159,19 +159,22 @@ def _named(
 ) -> Polarity:
     """The films' labels as names of scores that have none: each where it fits best, if it fits better than chance."""
     own = next(iter(scores))
-    said = scores[own]
+    own_scores = scores[own]
     fits = np.array(
-        [[auc(said[:, output], truth[:, place]) for place in range(len(names))] for output in range(said.shape[1])]
+        [
+            [auc(own_scores[:, output], truth[:, place]) for place in range(len(names))]
+            for output in range(own_scores.shape[1])
+        ]
     )
     outputs, places = (list(map(int, each)) for each in linear_sum_assignment(-fits))
-    names, truth, said = [names[place] for place in places], truth[:, places], said[:, outputs]
+    names, truth, own_scores = [names[place] for place in places], truth[:, places], own_scores[:, outputs]
     asis = list(range(len(names)))
-    areas = _drawn(lambda films: _areas(said[films], truth[films], asis), patients)
-    (mean,) = _drawn(lambda films: _areas(said[films], truth[films], asis).mean(keepdims=True), patients)
+    areas = _drawn(lambda films: _areas(own_scores[films], truth[films], asis), patients)
+    (mean,) = _drawn(lambda films: _areas(own_scores[films], truth[films], asis).mean(keepdims=True), patients)
     sure = {output: name for output, name, area in zip(outputs, names, areas, strict=True) if area.low > 0.5}
-    told = ", ".join(f"{card.findings[output]} is {name}" for output, name in sorted(sure.items()))
+    matches = ", ".join(f"{card.findings[output]} is {name}" for output, name in sorted(sure.items()))
     unsure = [name for name in names if name not in sure.values()]
-    warnings = [f"The scores have no names. By these films, {told}."] * bool(sure)
+    warnings = [f"The scores have no names. By these films, {matches}."] * bool(sure)
     warnings += [f"No score ranks films with {', '.join(unsure)} clearly better than chance."] * bool(unsure)
     return Polarity(
         n=len(truth),

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core.errors import BadData
-from core.evaluate.answers import answers
 from core.evaluate.figures import figures, within_sources
 from core.evaluate.groups import accuracy_by_source_alone, groups, warnings
 from core.evaluate.heat import heat_figures
 from core.evaluate.intervals import REPEATS
 from core.evaluate.leakage import leakage, sentences
 from core.evaluate.manifest import Row, radiograph, truth
+from core.evaluate.predictions import labelled_predictions
 from core.image.prepare import prepare
 from core.models.ensemble import Ensemble, Model, members
 from core.types import Cleaning, Radiograph
@@ -38,7 +38,7 @@ def logits(
     films may be a generator: only a batch of prepared inputs is in memory at a time. progress: what the bar on stderr
     says; none where it is empty. total: films to come, where it is known.
     """
-    found = []
+    batches = []
     each = members(model)
     images = ([prepare(film, member.checkpoint.input, cleaning).image for member in each] for film in films)
     with tqdm(desc=progress, disable=not progress, unit="film", total=total) as bar:
@@ -46,9 +46,9 @@ def logits(
             scores = [
                 member.logits(torch.stack(own)) for member, own in zip(each, zip(*batch, strict=True), strict=True)
             ]
-            found.append(model.combined(scores) if isinstance(model, Ensemble) else scores[0])
+            batches.append(model.combined(scores) if isinstance(model, Ensemble) else scores[0])
             bar.update(len(batch))
-    return np.concatenate(found)
+    return np.concatenate(batches)
 
 
 def report(
@@ -78,15 +78,15 @@ def report(
         scores = logits(classifier, map(radiograph, rows), progress="predicting", total=len(rows))
     copies = leakage(rows, others, trained_on=checkpoint.trained_on.digests.split())
     patients = np.array([row.patient for row in rows])
-    said = answers(checkpoint, scores, labels, patients)
-    everything = figures(said, repeats=repeats)
-    parts = groups(said, rows, repeats=repeats)
+    predictions = labelled_predictions(checkpoint, scores, labels, patients)
+    everything = figures(predictions, repeats=repeats)
+    parts = groups(predictions, rows, repeats=repeats)
     return {
         "findings": list(checkpoint.findings),
         "leakage": copies,
         **everything,
         **(heat_figures(classifier, rows, method=method, lungs=lungs, repeats=repeats) if method else {}),
-        "within_sources": within_sources(said, np.array([row.source for row in rows]), repeats=repeats),
+        "within_sources": within_sources(predictions, np.array([row.source for row in rows]), repeats=repeats),
         "groups": parts,
         "accuracy_by_source_alone": accuracy_by_source_alone(rows),
         "warnings": [*sentences(copies), *warnings(everything, parts, rows)],

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from core.errors import BadData
 from core.estimate import Estimate
-from core.evaluate.examples import plain
 from core.evaluate.intervals import REPEATS
+from core.evaluate.labelled_films import plain
 from core.explain import memory
 from core.explain.evidence import Tape
 from core.image.prepare import prepare

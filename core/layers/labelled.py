@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from core.errors import BadData
 from core.evaluate import chestxray14
-from core.evaluate.examples import plain
-from core.evaluate.examples import read as read_table
+from core.evaluate.labelled_films import plain
+from core.evaluate.labelled_films import read as read_table
 from core.evaluate.manifest import NOTHING, Row, radiograph, refuse_split_patients
 from core.layers import reference
 from core.layers.linear import Indices, LabelArray, folds

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.estimate import Estimate
-from core.evaluate.answers import answers
 from core.evaluate.confusion import balanced_accuracy
 from core.evaluate.intervals import bands
+from core.evaluate.predictions import labelled_predictions
 from core.evaluate.roc import auc
 from core.layers.linear import LabelArray
 from core.types import Checkpoint
@@ -25,10 +25,10 @@ def network_predictions(
     if not set(classes) <= set(card.findings):
         return None
     nothing = np.zeros(logits.shape, np.bool_)
-    whole = answers(card, logits, nothing, np.array([""] * len(logits)))
+    whole = labelled_predictions(card, logits, nothing, np.array([""] * len(logits)))
     places = [card.findings.index(name) for name in classes]
-    likely = whole.likely[:, places]
-    return likely, predicted_labels(likely, exclusive=True) if exclusive else whole.said[:, places]
+    likely = whole.probabilities[:, places]
+    return likely, predicted_labels(likely, exclusive=True) if exclusive else whole.predicted[:, places]
 
 
 def predicted_labels(likely: NDArray[np.float32], *, exclusive: bool) -> LabelArray:

@@ -199,11 +199,11 @@ def _completed(images: Tensor, outlines: Tensor, rows: Sequence[Row]) -> Tensor:
     for batch in tqdm(torch.split(torch.tensor(lacking), 32), desc="finding lungs"):
         films = resized(images[batch], side)
         with fast(films.device):
-            seen = lung_network.look(network, standardised(films))
-        for index, (lungs, reason) in zip(batch.tolist(), seen, strict=True):
-            found = np.full_like(lungs, 255) if reason else (lungs > 0) * np.float32(255)
+            outlined = lung_network.look(network, standardised(films))
+        for index, (lungs, reason) in zip(batch.tolist(), outlined, strict=True):
+            outline = np.full_like(lungs, 255) if reason else (lungs > 0) * np.float32(255)
             outlines[index] = torch.from_numpy(
-                cv2.resize(found, (LUNGS_SIDE, LUNGS_SIDE), interpolation=cv2.INTER_AREA)
+                cv2.resize(outline, (LUNGS_SIDE, LUNGS_SIDE), interpolation=cv2.INTER_AREA)
             ).to(torch.uint8)
     return outlines
 

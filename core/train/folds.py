@@ -25,11 +25,11 @@ def by_patient(rows: Sequence[Row], count: int, *, seed: int = 0) -> dict[str, l
         raise BadData(
             f"{count} folds of {len({row.patient for row in rows})} patients: give 2 or more, at most one each."
         )
-    found = {}
+    parts = {}
     for index, (rest, tested) in enumerate(_parts(rows, count, seed), start=1):
-        kept = [rows[i] for i in rest]
-        found[f"fold {index} of {count}"] = _with_val(kept, seed) + _as("test", [rows[i] for i in tested])
-    return found
+        rest_of = [rows[i] for i in rest]
+        parts[f"fold {index} of {count}"] = _with_val(rest_of, seed) + _as("test", [rows[i] for i in tested])
+    return parts
 
 
 def by_source(rows: Sequence[Row], *, seed: int = 0) -> dict[str, list[Row]]:
@@ -41,17 +41,17 @@ def by_source(rows: Sequence[Row], *, seed: int = 0) -> dict[str, list[Row]]:
     sources = sorted({row.source for row in rows if row.source})
     if len(sources) < 2:
         raise BadData("Leaving one source out needs a column `source` with at least two of them.")
-    found = {}
+    parts = {}
     for source in sources:
         tested = [row for row in rows if row.source == source]
         if len({row.label for row in tested}) < 2:
             continue
         known = {row.patient for row in tested}
         rest = [row for row in rows if row.source != source and row.patient not in known]
-        found[source] = _with_val(rest, seed) + _as("test", tested)
-    if not found:
+        parts[source] = _with_val(rest, seed) + _as("test", tested)
+    if not parts:
         raise BadData("No source has films of two labels, so none can be left out and measured.")
-    return found
+    return parts
 
 
 def by_hospital(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -65,7 +65,7 @@ def by_hospital(rows: Sequence[Row]) -> dict[str, list[Row]]:
             f"Leaving one hospital out needs films of two at least; these are of {', '.join(names) or 'none'}. "
             "Fill in the column `source`."
         )
-    found = {}
+    parts = {}
     for name in names:
         tested = hospitals.of(rows, name)
         patients = {row.patient for row in tested}
@@ -81,8 +81,8 @@ def by_hospital(rows: Sequence[Row]) -> dict[str, list[Row]]:
                     f"Without {name} the films in split {split!r} are of {len(labels)} label. Leave out hospitals by "
                     "name with --leave-out, or add films."
                 )
-        found[name] = [*rest, *_as("test", tested)]
-    return found
+        parts[name] = [*rest, *_as("test", tested)]
+    return parts
 
 
 def _with_val(rows: list[Row], seed: int) -> list[Row]:

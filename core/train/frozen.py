@@ -60,13 +60,13 @@ def fit_head(recipe: Recipe, train: Films, val: Films, folder: Path, start: Netw
             total += float(loss.detach())
         head.eval()
         with torch.inference_mode():
-            said = head(held.to(device)).cpu()
+            logits = head(held.to(device)).cpu()
         record = {
             "epoch": epoch + 1,
             "of": epochs,
             "size": recipe.sizes[-1],
             "loss": total / len(batches),
-            **validation(recipe, said, val.labels),
+            **validation(recipe, logits, val.labels),
             "seconds": time.perf_counter() - begun,
         }
         log.append(folder / "log.jsonl", record)
@@ -88,12 +88,12 @@ def _features(network: Network, recipe: Recipe, sets: tuple[Tensor, ...], folder
     key = digest(recipe.sizes[-1], *(t.cpu().numpy() for t in (*state.values(), *sets)))
     path = folder / "features.pt"
     if path.exists():
-        kept = torch.load(path, weights_only=True)
-        if kept["key"] == key:
-            return tuple(kept["features"])
+        stored = torch.load(path, weights_only=True)
+        if stored["key"] == key:
+            return tuple(stored["features"])
     pooled = nn.Sequential(copy.deepcopy(network.features), *list(network.head.children())[:2])
     device = next(network.parameters()).device
-    found = []
+    features_of_sets = []
     with torch.inference_mode():
         for films in sets:
             batches = []
@@ -101,7 +101,7 @@ def _features(network: Network, recipe: Recipe, sets: tuple[Tensor, ...], folder
                 squares = standardised(resized(batch.to(device), recipe.sizes[-1]))
                 with fast(device):
                     batches.append(pooled(squares.contiguous(memory_format=torch.channels_last)).float().cpu())
-            found.append(torch.cat(batches))
-    torch.save({"key": key, "features": found}, path.with_suffix(".part"))
+            features_of_sets.append(torch.cat(batches))
+    torch.save({"key": key, "features": features_of_sets}, path.with_suffix(".part"))
     path.with_suffix(".part").replace(path)
-    return tuple(found)
+    return tuple(features_of_sets)

@@ -29,12 +29,12 @@ def read(path: Path) -> list[dict[str, Any]]:
     """
     if not path.exists():
         return []
-    found: dict[int, dict[str, Any]] = {}
+    records: dict[int, dict[str, Any]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         with contextlib.suppress(json.JSONDecodeError):
             record = json.loads(line)
-            found[record["epoch"]] = record
-    return list(found.values())
+            records[record["epoch"]] = record
+    return list(records.values())
 
 
 def films_key(rows: Sequence[Row]) -> str:

@@ -69,9 +69,9 @@ def imagenet(architecture: str) -> tuple[Network, dict[str, Any]]:
     tensors = dict(zip(network.state_dict(), stored.values(), strict=True))  # the same layers in the same order
     first = next(iter(tensors))
     tensors[first] = tensors[first].sum(dim=1, keepdim=True)
-    kept: dict[str, Tensor] = {name: value for name, value in tensors.items() if not name.startswith("head.")}
+    features: dict[str, Tensor] = {name: value for name, value in tensors.items() if not name.startswith("head.")}
     grey = architectures[architecture].build(1, 1)
-    grey.load_state_dict(kept, strict=False)
+    grey.load_state_dict(features, strict=False)
     grey.head = nn.Identity()
     return grey, {
         "name": IMAGENET,

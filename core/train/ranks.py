@@ -41,9 +41,9 @@ class Ranks:
         """The first process's answer, in all of them."""
         if self.count == 1:
             return answer
-        told = torch.tensor([int(answer)], device=self.device)
-        distributed.broadcast(told, 0)
-        return bool(told)
+        shared_answer = torch.tensor([int(answer)], device=self.device)
+        distributed.broadcast(shared_answer, 0)
+        return bool(shared_answer)
 
     def level(self, network: nn.Module) -> None:
         """Gives all processes the first one's weights and statistics of batch norms, which each has its own of."""

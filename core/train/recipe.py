@@ -119,10 +119,14 @@ def read(path: Path) -> Recipe | LungsRecipe:
 
     Raises: BadSetting for what is no TOML, no field of a recipe, or of the wrong type.
     """
-    told = _toml(path)
-    told.pop(_NOTES, None)
+    settings = _toml(path)
+    settings.pop(_NOTES, None)
     who = f"The recipe {path.name}"
-    return changed(LungsRecipe(), told, who) if told.get("architecture") == NAME else changed(Recipe(), told, who)
+    return (
+        changed(LungsRecipe(), settings, who)
+        if settings.get("architecture") == NAME
+        else changed(Recipe(), settings, who)
+    )
 
 
 def notes(path: Path) -> dict[str, Any]:
@@ -150,11 +154,11 @@ def _toml(path: Path) -> dict[str, Any]:
         raise BadSetting(f"The recipe {path} is not TOML ({error}). weights/recipes/ holds examples.") from error
 
 
-def changed(recipe: AnyRecipe, told: Mapping[str, Any], who: str = "The recipe") -> AnyRecipe:
+def changed(recipe: AnyRecipe, settings: Mapping[str, Any], who: str = "The recipe") -> AnyRecipe:
     """The recipe with some fields set. Raises: BadSetting as `read`."""
     kinds = {field.name: type(getattr(recipe, field.name)) for field in fields(recipe)}
     values = {}
-    for name, value in told.items():
+    for name, value in settings.items():
         if name not in kinds:
             raise BadSetting(f"{who} sets {name!r}, which it does not have. Known: {', '.join(kinds)}.")
         value = float(value) if kinds[name] is float and type(value) is int else value
@@ -203,10 +207,10 @@ def _trained_on(path: Path) -> dict[str, Any]:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadCheckpoint(f"The card {path} is not JSON ({error}). Restore it, or choose another --out.") from error
-    told = card.get("trained_on", {}) if isinstance(card, dict) else None
-    if not isinstance(told, dict):
+    trained_on = card.get("trained_on", {}) if isinstance(card, dict) else None
+    if not isinstance(trained_on, dict):
         raise BadCheckpoint(f"The card {path} is no card: it lacks its fields. Restore it, or choose another --out.")
-    return told
+    return trained_on
 
 
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}

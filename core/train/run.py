@@ -18,7 +18,6 @@ from torch import nn
 from core.codec import dump
 from core.errors import BadData, BadSetting
 from core.evaluate import hospitals
-from core.evaluate.answers import answers
 from core.evaluate.blackout import blackout
 from core.evaluate.calibration import temperature
 from core.evaluate.figures import few_figures, within_sources
@@ -26,6 +25,7 @@ from core.evaluate.groups import groups
 from core.evaluate.heat import heat_figures
 from core.evaluate.leakage import fingerprints
 from core.evaluate.manifest import Row, known, radiograph, truth
+from core.evaluate.predictions import labelled_predictions
 from core.evaluate.rereads import corrections
 from core.evaluate.roc import operating_point
 from core.evaluate.run import logits, refuse_one_class, report
@@ -63,9 +63,9 @@ def train(
              or overwritten then.
     """
     refuse_other(name, recipe, out)
-    told = table(*data)
-    rows = corrected(told, data)
-    changes = corrections(told, rows)
+    labelled = table(*data)
+    rows = corrected(labelled, data)
+    changes = corrections(labelled, rows)
     rows = _without(rows, recipe)
     refuse_card_of_other_films(name, log.films_key(rows), out)
     _refuse_one_class(rows, recipe)
@@ -143,9 +143,13 @@ def _small_report(classifier: Classifier, rows: Sequence[Row]) -> dict[str, Any]
     checkpoint = classifier.checkpoint
     scores = logits(classifier, map(radiograph, rows), progress="predicting", total=len(rows))
     labels = truth(rows, checkpoint.findings, multi_label=checkpoint.multi_label)
-    found = answers(checkpoint, scores, labels, np.array([row.patient for row in rows]))
+    predictions = labelled_predictions(checkpoint, scores, labels, np.array([row.patient for row in rows]))
     sources = np.array([row.source for row in rows])
-    return {**few_figures(found), "within_sources": within_sources(found, sources), "groups": groups(found, rows)}
+    return {
+        **few_figures(predictions),
+        "within_sources": within_sources(predictions, sources),
+        "groups": groups(predictions, rows),
+    }
 
 
 def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Path, out: Path) -> list[dict[str, Any]]:
@@ -176,7 +180,7 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
     else:
         parts = folds.by_patient(rows, int(by), seed=recipe.seed)
     everything = _films(recipe, rows, None, runs)
-    found = []
+    measured = []
     for fold, split in parts.items():
         by_split = {name: [row for row in split if row.split == name] for name in ("train", "val", "test")}
         films = everything.part(by_split["test"])
@@ -201,16 +205,16 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
             input=Input(size=recipe.sizes[-1]),
             sha256="",
         )
-        said = answers(unscaled, scores, labels, films.column("patient"))
-        found.append({"name" if by.isdigit() else "source": fold, **few_figures(said)})
+        predictions = labelled_predictions(unscaled, scores, labels, films.column("patient"))
+        measured.append({"name" if by.isdigit() else "source": fold, **few_figures(predictions)})
     ranks.leave()
     if not ranks.is_first():
         return []
     field = "folds" if by.isdigit() else "other_source"
     card = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
-    metrics = card.get("metrics", {}) | {field: found, f"{field}_recipe": asdict(recipe)}
+    metrics = card.get("metrics", {}) | {field: measured, f"{field}_recipe": asdict(recipe)}
     checkpoints.complete(name, {"metrics": metrics}, out)
-    return found
+    return measured
 
 
 def _fitted(
@@ -267,7 +271,7 @@ def _teachers(recipe: Recipe, out: Path) -> list[tuple[dict[str, Any], Teacher]]
 
     Raises: BadSetting for a teacher of other findings.
     """
-    found = []
+    teachers = []
     for name in filter(None, recipe.teacher.split("+")):
         folder = library.place(name, out if name in checkpoints.names(out) else checkpoints.SHIPPED)
         card = checkpoints.read_card(name, folder)
@@ -276,15 +280,15 @@ def _teachers(recipe: Recipe, out: Path) -> list[tuple[dict[str, Any], Teacher]]
                 f"The teacher {name} knows {', '.join(card.findings)}; this network learns "
                 f"{', '.join(recipe.findings)}. A teacher needs the same findings in the same order."
             )
-        found.append((_origin(card), Teacher(checkpoints.read_network(card, folder), card.input.size)))
-    return found
+        teachers.append((_origin(card), Teacher(checkpoints.read_network(card, folder), card.input.size)))
+    return teachers
 
 
 def _origin(card: Checkpoint) -> dict[str, Any]:
-    kept = ("recipe", "epochs", "seconds", "hardware", "started_from")
+    copied = ("recipe", "epochs", "seconds", "hardware", "started_from")
     trained_on = dump(card.trained_on)
     return {"name": card.name, "sha256": card.sha256} | {
-        field: trained_on[field] for field in kept if field in trained_on
+        field: trained_on[field] for field in copied if field in trained_on
     }
 
 
@@ -303,9 +307,9 @@ def _without(rows: list[Row], recipe: Recipe) -> list[Row]:
 
 def _refuse_one_class(rows: Sequence[Row], recipe: Recipe) -> None:
     """Raises: BadData where the films of a split that the recipe takes are all alike; before training, not after."""
-    taken = known(rows, recipe.findings, multi_label=recipe.multi_label)
+    usable = known(rows, recipe.findings, multi_label=recipe.multi_label)
     for split in ("train", "val", "test"):
-        films = [row for row in taken if row.split == split]
+        films = [row for row in usable if row.split == split]
         try:
             refuse_one_class(truth(films, recipe.findings, multi_label=recipe.multi_label), recipe.findings)
         except BadData as error:
@@ -316,7 +320,7 @@ def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: dict[str, Any
     used = known(rows, recipe.findings, multi_label=recipe.multi_label)
     counts = Counter((row.source, label, row.split) for row in used for label in row.labels)
     epochs = log.read(run / "log.jsonl")
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         **{split: sum(row.split == split for row in used) for split in ("train", "val", "test")},
         "counts": [
             {"source": source, "finding": finding, "split": split, "n": count}
@@ -332,5 +336,5 @@ def _trained_on(rows: list[Row], recipe: Recipe, run: Path, start: dict[str, Any
         "python": platform.python_version(),
     }
     if start is not None:
-        told["started_from"] = start
-    return told
+        fields["started_from"] = start
+    return fields

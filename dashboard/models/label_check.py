@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.evaluate.examples import read
+from core.evaluate.labelled_films import read
 from core.evaluate.polarity import Polarity, polarity
 from core.models.classifier import Classifier
 from core.models.importers import Found, corrected

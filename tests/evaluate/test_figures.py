@@ -17,20 +17,20 @@ from sklearn.metrics import (
 )
 
 from core.estimate import Estimate
-from core.evaluate.answers import Answers, answers
 from core.evaluate.calibration import brier, expected_calibration_error, reliability, stated, temperature
 from core.evaluate.confusion import balanced_accuracy, confusion, sensitivity, specificity
 from core.evaluate.figures import few_figures, figures, within_sources
 from core.evaluate.intervals import bands, bootstrap, proportion
+from core.evaluate.predictions import LabelledPredictions, labelled_predictions
 from core.evaluate.roc import FALSE_RATES, auc, operating_point, precisions, true_rates
 from core.evaluate.run import logits
 from core.models.classifier import Classifier, probabilities
 from core.types import Checkpoint, Radiograph
 
 
-def _answers(card: Checkpoint, scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Answers:
+def _answers(card: Checkpoint, scores: NDArray[np.float32], labels: NDArray[np.int64]) -> LabelledPredictions:
     """Of films of a patient each, with one label each: its index."""
-    return answers(card, scores, np.eye(3, dtype=bool)[labels], np.arange(len(labels)).astype(str))
+    return labelled_predictions(card, scores, np.eye(3, dtype=bool)[labels], np.arange(len(labels)).astype(str))
 
 
 def test_auc_is_the_share_of_pairs_in_the_right_order() -> None:
@@ -280,7 +280,7 @@ def test_figures_of_sigmoids(classifier: Classifier) -> None:
     said[0] = [True, False, False]  # one of the two found
     scores = np.where(said, 2, -2).astype(np.float32)
 
-    found = figures(answers(card, scores, truth, np.arange(24).astype(str)), repeats=20)
+    found = figures(labelled_predictions(card, scores, truth, np.arange(24).astype(str)), repeats=20)
 
     assert found["accuracy"]["value"] == pytest.approx(23 / 24, abs=1e-4)
     assert found["confusion"]["pneumonia"] == [[12, 0], [1, 11]]

@@ -12,8 +12,8 @@ from torch import nn
 
 from core.errors import BadData
 from core.evaluate import polarity as judging
-from core.evaluate.examples import drawn
-from core.evaluate.feeds import INVERTED
+from core.evaluate.input_variants import INVERTED
+from core.evaluate.labelled_films import drawn
 from core.evaluate.manifest import Row
 from core.evaluate.polarity import polarity
 from core.models.architecture import Network

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from core.errors import BadData
-from core.evaluate.answers import answers
 from core.evaluate.groups import accuracy_by_source_alone, groups, warnings
 from core.evaluate.manifest import Row, read
+from core.evaluate.predictions import labelled_predictions
 from core.evaluate.run import refuse_one_class, report
 from core.models.classifier import Classifier
 from tests.evaluate import drawn
@@ -64,7 +64,9 @@ def test_labels_of_one_class_are_refused(classifier: Classifier, rows: list[Row]
 
 def test_groups_are_by_source_age_sex_and_view_and_without_shortcuts(classifier: Classifier, rows: list[Row]) -> None:
     truth = np.eye(3, dtype=bool)[[1 if row.label == "pneumonia" else 2 for row in rows]]
-    said = answers(classifier.checkpoint, truth * np.float32(9), truth, np.array([row.patient for row in rows]))
+    said = labelled_predictions(
+        classifier.checkpoint, truth * np.float32(9), truth, np.array([row.patient for row in rows])
+    )
 
     found = groups(said, rows, repeats=10)
 

@@ -21,9 +21,9 @@ def serving(rows: Sequence[Row], findings: Sequence[str]) -> list[str]:
     Raises: BadData where none can.
     """
     there = list(dict.fromkeys(label for row in rows for label in labels(row)))
-    known = [label for label in map(plain, findings) if label in there]
-    if known:
-        return known
+    shared = [label for label in map(plain, findings) if label in there]
+    if shared:
+        return shared
     if there and all(finding.startswith("finding ") for finding in findings):
         return there
     raise BadData(
@@ -32,21 +32,21 @@ def serving(rows: Sequence[Row], findings: Sequence[str]) -> list[str]:
     )
 
 
-def drawn(rows: Sequence[Row], wanted: Sequence[str], most: int, seed: int) -> list[Row]:
+def drawn(rows: Sequence[Row], labels_wanted: Sequence[str], most: int, seed: int) -> list[Row]:
     """Up to `most` of the rows, the labels taken in turn so that rare ones are there."""
     chance = np.random.default_rng(seed)
     shuffled = [rows[place] for place in chance.permutation(len(rows))]
     if len(rows) <= most:
         return shuffled
-    piles = [[row for row in shuffled if column in labels(row)] for column in wanted]
-    piles.append([row for row in shuffled if not set(wanted) & labels(row)])
-    found: dict[str, Row] = {}
+    piles = [[row for row in shuffled if column in labels(row)] for column in labels_wanted]
+    piles.append([row for row in shuffled if not set(labels_wanted) & labels(row)])
+    sample: dict[str, Row] = {}
     turns = (row for turn in range(len(rows)) for pile in piles for row in pile[turn : turn + 1])
     for row in turns:
-        if len(found) == most:
+        if len(sample) == most:
             break
-        found[row.id] = row
-    return list(found.values())
+        sample[row.id] = row
+    return list(sample.values())
 
 
 def labels(row: Row) -> set[str]:

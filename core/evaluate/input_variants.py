@@ -20,7 +20,7 @@ Scores = NDArray[np.float32]
 Tell = Callable[[int, int], None]
 
 
-def feeds(input: Input) -> dict[str, tuple[Input, Cleaning]]:
+def input_variants(input: Input) -> dict[str, tuple[Input, Cleaning]]:
     """Ways of feeding the network: as the card says, with other grey values, and with bone dark."""
     own = name_of(input)
     others = {name: (normalised(input, name), Cleaning()) for name in NORMALISATIONS if name != own}
@@ -28,17 +28,17 @@ def feeds(input: Input) -> dict[str, tuple[Input, Cleaning]]:
 
 
 def logits(
-    classifier: Classifier, rows: Sequence[Row], feeds: Mapping[str, tuple[Input, Cleaning]], tell: Tell | None
+    classifier: Classifier, rows: Sequence[Row], input_variants: Mapping[str, tuple[Input, Cleaning]], tell: Tell | None
 ) -> dict[str, Scores]:
     """Way of feeding -> (N, F) logits; each film is read once, and a few are in memory at a time."""
-    found: dict[str, list[Scores]] = {feed: [] for feed in feeds}
+    scores: dict[str, list[Scores]] = {feed: [] for feed in input_variants}
     for done, films in enumerate(_batches(rows)):
-        for feed, (input, cleaning) in feeds.items():
+        for feed, (input, cleaning) in input_variants.items():
             images = torch.stack([prepare(film, input, cleaning).image for film in films])
-            found[feed].append(classifier.logits(images))
+            scores[feed].append(classifier.logits(images))
         if tell:
             tell(min((done + 1) * _BATCH, len(rows)), len(rows))
-    return {feed: np.nan_to_num(np.concatenate(parts), nan=0.0) for feed, parts in found.items()}
+    return {feed: np.nan_to_num(np.concatenate(parts), nan=0.0) for feed, parts in scores.items()}
 
 
 def _batches(rows: Sequence[Row]) -> Iterator[list[Radiograph]]:
