@@ -8,6 +8,8 @@ UserError            shown as it is: what was found, what was expected, what to 
 │   └── Unsafe       a file of weights that would run code, or take more room than it has, if it were opened
 ├── NoLungs          nothing on the film can be a pair of lungs
 ├── BadSetting       a setting outside its bounds
+│   └── NoWindow     a window that this film does not have
+├── Withheld         an answer that cannot mean anything, by the film checks
 ├── BadData          a training or evaluation set that lacks what is needed
 ├── Unfit            a method that this network or this layer cannot serve
 │   └── OneCell      a layer whose maps have a single cell, and so no place on the film
@@ -56,6 +58,14 @@ class NoLungs(UserError):
 
 class BadSetting(UserError):
     """A setting lies outside its bounds."""
+
+
+class NoWindow(BadSetting):
+    """The film has no such window."""
+
+
+class Withheld(UserError):
+    """The film checks say that no answer can mean anything; the person has not asked for it anyway."""
 
 
 class BadData(UserError):

@@ -32,6 +32,7 @@ from core.explain.compatibility import unplaced
 from core.explain.method import Value, methods
 from core.explain.run import Request, explain_many, total_passes
 from core.image import phantom
+from core.image.arrangement import arranged
 from core.image.prepare import prepare
 from core.image.quality import Check, inspect
 from core.layers import atlas as atlases
@@ -58,6 +59,7 @@ from core.layers.unit_ablation import AblationResult, UnitFill, UnitSwitches, Us
 from core.layers.unit_ablation import without_units as without_of
 from core.layers.unit_maps import UnitMethod
 from core.layers.unit_maps import unit_map as unit_map_of
+from core.lungs import inspect_film
 from core.models import checkpoint as checkpoints
 from core.models import library
 from core.models.classifier import Classifier, load
@@ -330,16 +332,17 @@ def trust(
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)
-def quality(radiograph: Radiograph) -> tuple[Check, ...]:
-    """What the checks found on the film."""
-    return inspect(radiograph)
+def quality(radiograph: Radiograph, cleaning: Cleaning) -> tuple[Check, ...]:
+    """What the checks found on the film as it is seen."""
+    return inspect_film(radiograph, replace(cleaning, crop_borders=True, denoise="none", clahe=False, anyway=False))
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)
-def thumbnail(radiograph: Radiograph) -> bytes:
-    """The whole film, small, through its own black and white; a PNG file."""
-    height, width = radiograph.pixels.shape
-    small = Image.fromarray(display(radiograph))
+def thumbnail(radiograph: Radiograph, cleaning: Cleaning) -> bytes:
+    """The whole film, small, as it is seen; a PNG file."""
+    film = arranged(radiograph, cleaning)
+    height, width = film.pixels.shape
+    small = Image.fromarray(display(film))
     share = THUMBNAIL / max(height, width)
     size = max(1, round(width * share)), max(1, round(height * share))
     file = io.BytesIO()
@@ -406,7 +409,7 @@ def alike(
 
 def compared(panel: Panel, case: film_set.Case, key: Hashable) -> QueuedRequest[FilmComparison | Refused]:
     """A place in the line for what several networks say of one film of many; key: what the answer depends on."""
-    make = partial(film_set.read, panel, case, sentences=True)
+    make = partial(film_set.read, panel, case, sentences=True, withhold=True)
     return _QUEUE.ask(("compared", key), lambda work: make(work=work), slow=True)
 
 

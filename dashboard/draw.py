@@ -160,7 +160,9 @@ def film_facts(radiograph: Radiograph, credit: str | None) -> None:
         ("Size", f"{width} × {height} px" + (f", {spacing[1]:.3g} mm a pixel" if spacing else "")),
         ("File", f"{radiograph.origin.format}, {radiograph.origin.mode}, {radiograph.origin.bits} bits"),
     ]
-    pairs += [("View", radiograph.view)] if radiograph.view else []
+    shows = [radiograph.body_part, radiograph.view, {"L": "left", "R": "right"}.get(radiograph.laterality or "")]
+    told = ", ".join(word for word in shows if word)
+    pairs += [("The file says", told)] if told else []
     pairs += [("Reading", step) for step in radiograph.steps]
     pairs += [("Credit", credit)] if credit else []
     st.html(markup.facts(pairs))

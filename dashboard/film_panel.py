@@ -1,44 +1,68 @@
 """What is known of the film itself, and what is done to it before the network reads it."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
+from core.errors import UserError
+from core.image import quality
+from core.image.arrangement import DATA, FULL, OWN, through
 from core.image.quality import Check
 from core.types import Checkpoint, Origin, Radiograph
-from dashboard import cache, draw, markup
+from dashboard import cache, draw
 from dashboard.state import Session, bind, session
+from dashboard.viewer import viewer
 
 _TURNS = {0: "As it is", 1: "¼ turn left", 2: "Upside down", 3: "¼ turn right"}
 _DENOISE = {"none": "None", "gaussian": "Gaussian", "median": "Median"}
-_STORED_WRONG = ("turned", "inverted")  # the checks on a film that the network would misread as it is stored
-_FRONTAL = "frontal"  # the check that says whether the probabilities mean anything
 
 
-def about(radiograph: Radiograph, *, warned: DeltaGenerator | None = None) -> None:
-    """The quality checks and the file's own facts; a film that is no frontal chest also warns at `warned`."""
+def about(radiograph: Radiograph) -> None:
+    """The quality checks and the file's own facts."""
     draw.section("The film", "Drawn phantom" if radiograph.drawn else "")
     with st.skeleton(height=90):
-        found = cache.quality(radiograph)
-        checks = [replace(check, level="note") if _settled(radiograph, check) else check for check in found]
-    draw.checks(checks, partial(_mend, radiograph))
+        checks = cache.quality(radiograph, session().cleaning(radiograph.key))
+    draw.checks(checks, partial(_settle, radiograph))
     with st.expander("File", type="compact"):
         draw.film_facts(radiograph, session().credits.get(radiograph.key))
-    strange = [check for check in checks if check.name == _FRONTAL and check.level == "warning"]
-    if strange and warned is not None:
-        warned.warning(
-            "This may be no frontal chest radiograph: **the figures below mean nothing for any other picture.**",
-            icon=":material/warning:",
-        )
-    turned_over = [check for check in checks if check.name in _STORED_WRONG and check.level == "warning"]
-    if turned_over and warned is not None:
-        with warned:
-            for check in turned_over:
-                st.warning(draw.plain(check.sentence), icon=":material/warning:")
-                _mend(radiograph, check, at="warned")
+
+
+def withheld(radiograph: Radiograph) -> bool:
+    """Whether the film checks withhold every answer about this film; where they were overridden, that is said.
+
+    A page asks first, and draws `veil` in place of its answers.
+    """
+    now = session().cleaning(radiograph.key)
+    reason = quality.withheld(cache.quality(radiograph, now))
+    if reason and now.anyway:
+        with st.container(horizontal=True, vertical_alignment="center", key="shown anyway"):
+            st.warning(f"Shown anyway. {draw.plain(reason)}", icon=":material/warning:")
+            st.button("Withhold", on_click=partial(session().clean, radiograph.key, anyway=False), type="tertiary")
+    return bool(reason) and not now.anyway
+
+
+def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
+    """The film without any answer: why there is none, what would settle it, and the way to see it anyway."""
+    with st.container(key="reading"):
+        picture, words = st.columns([2, 1], gap="medium")
+        with picture:
+            viewer(radiograph, key="read", note="The answer is withheld.")
+        with words, st.container(key="words", gap="small"):
+            draw.section("Answer withheld")
+            for check in cache.quality(radiograph, session().cleaning(radiograph.key)):
+                if check.withholds:
+                    st.warning(draw.plain(check.sentence), icon=":material/warning:")
+                    _settle(radiograph, check, at="veil")
+            st.button(
+                "Show anyway",
+                key=f"anyway {radiograph.key}",
+                help="Shows what the model answers all the same; every export says so.",
+                on_click=partial(session().clean, radiograph.key, anyway=True),
+            )
+            about(radiograph)
+            if checkpoint is not None:
+                cleaning(radiograph, checkpoint)
 
 
 def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
@@ -53,6 +77,7 @@ def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
             "Crop empty borders", "crop_borders", radiograph, now.crop_borders, "Cuts flat black or white margins away."
         )
         _switch("Invert", "invert", radiograph, now.invert, "For films stored with bone dark.")
+        _switch("Mirror", "mirror", radiograph, now.mirror, "Left to right, for films stored mirrored.")
         _switch(
             "Even contrast", "clahe", radiograph, now.clahe, "CLAHE: contrast evened out in 8 × 8 tiles, clip limit 2."
         )
@@ -65,27 +90,59 @@ def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
         _menu("Turn", "turn", radiograph, now.turn, _TURNS)
     with denoise:
         _menu("Denoise", "denoise", radiograph, now.denoise, _DENOISE)
+    _window(radiograph, now.window)
 
 
-def _settled(radiograph: Radiograph, check: Check) -> bool:
-    """Whether the switches that would settle the check are set already."""
-    now = session().cleaning(radiograph.key)
-    return bool(check.mend) and all(getattr(now, field) == value for field, value in check.mend.items())
-
-
-def _mend(radiograph: Radiograph, check: Check, *, at: str = "film") -> None:
-    """A button for the switches that would settle the check; a line where they are set already."""
+def _settle(radiograph: Radiograph, check: Check, *, at: str = "film") -> None:
+    """A button for the switches that would settle the check, on screen and for the model."""
     if not check.mend:
         return
-    if _settled(radiograph, check):
-        st.html(markup.paragraph("Done for the network; the film on screen stays as it is stored.", quiet=True))
+    now = session().cleaning(radiograph.key)
+    wanted: dict[str, Any] = dict(check.mend)
+    if "turn" in wanted:  # the checks look at the film as it is seen: what they find comes on top
+        wanted["turn"] = (now.turn + wanted["turn"]) % 4
+    if "invert" in wanted:
+        wanted["invert"] = not now.invert
+    if all(getattr(now, field) == value for field, value in wanted.items()):
         return
+    label = "Rotate" if "turn" in wanted else "Invert" if "invert" in wanted else "Crop borders"
     st.button(
-        "Mend this for the network",
-        key=f"mend {check.name} {radiograph.key} {at}",
+        label,
+        key=f"settle {check.name} {radiograph.key} {at}",
         icon=":material/build:",
-        on_click=partial(session().clean, radiograph.key, **check.mend),
+        help="On screen and for the model; the stored film stays as it is.",
+        on_click=partial(session().clean, radiograph.key, **wanted),
     )
+
+
+def _window(radiograph: Radiograph, chosen: str) -> None:
+    """Which window or lookup table of the file, or one by hand, the film is seen and read through."""
+    offered = {
+        OWN: "The file's first",
+        **{f"#{place}": other.name for place, other in enumerate(radiograph.windows, start=2)},
+        DATA: "Black and white from the data",
+        FULL: "All values",
+    }
+    own = {} if chosen in offered else {chosen: f"By hand: {chosen}"}
+    _menu("Window", "window", radiograph, chosen, offered | own)
+    key = bind(f"window by hand {radiograph.key}", "" if chosen in offered else chosen)
+    st.text_input(
+        "Window by hand",
+        key=key,
+        placeholder="centre/width, as in 2048/4096",
+        help="In the file's own units, as in WindowCenter and WindowWidth.",
+        on_change=draw.kept,
+        args=(key, partial(_keep_window, radiograph)),
+    )
+
+
+def _keep_window(radiograph: Radiograph, here: Session, window: str) -> None:
+    try:
+        through(radiograph, window.strip())
+    except UserError as error:
+        here.problems[:] = [str(error)]
+        return
+    here.clean(radiograph.key, window=window.strip())
 
 
 def _locked(origin: Origin) -> list[tuple[str, str]]:

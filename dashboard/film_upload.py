@@ -6,12 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.errors import UserError
+from core.errors import SeveralFrames, UserError
 from core.image import examples
 from core.image.bundle import films_in, is_bundle
 from core.image.read import read
 from core.types import Radiograph
-from dashboard import cache
+from dashboard import cache, draw
 from dashboard.state import bind, entered, session
 
 PHANTOM = 0  # seed
@@ -38,6 +38,29 @@ def files(label: str, *, at: str) -> None:
     _show(*found)
     here.upload_round += 1
     st.rerun()
+
+
+def frames() -> None:
+    """For each file of several frames (or pages): which one to open."""
+    for name, (_, count) in list(session().several.items()):
+        key = bind(f"frame of {name}", 1)
+        with st.container(key=f"frames of {name}", gap="xsmall"):
+            st.number_input(f"Frame of {draw.plain(name)} (1 to {count})", 1, count, key=key)
+            with st.container(horizontal=True, gap="small"):
+                st.button("Open frame", key=f"open {name}", on_click=_open_frame, args=(name, key))
+                st.button("Dismiss", key=f"dismiss {name}", type="tertiary", on_click=_dismiss, args=(name,))
+
+
+def _dismiss(name: str) -> None:
+    session().several.pop(name, None)
+
+
+def _open_frame(name: str, key: str) -> None:
+    here = session()
+    data, count = here.several[name]
+    frame = int(entered(key))
+    here.problems.clear()
+    _show(_read(data, f"{name}, frame {frame} of {count}", frame))
 
 
 def phantom_button(*, at: str, primary: bool) -> None:
@@ -142,11 +165,14 @@ def _read_all(data: bytes, name: str) -> list[Radiograph | None]:
     return found
 
 
-def _read(data: bytes, name: str) -> Radiograph | None:
+def _read(data: bytes, name: str, frame: int | None = None) -> Radiograph | None:
     """The film, added to the desk; None where it cannot be read, which leaves one sentence and nothing else."""
     here = session()
     try:
-        radiograph = read(data, name=name)
+        radiograph = read(data, name=name, frame=frame)
+    except SeveralFrames as error:
+        here.several[name] = (data, error.frames)
+        return None
     except UserError as error:
         here.problems.append(str(error))
         return None

@@ -18,6 +18,7 @@ import streamlit as st
 
 from core.errors import BadCheckpoint, BadSetting, UserError
 from core.explain.method import Value, captum_version, methods
+from core.image.arrangement import DATA, FULL
 from core.layers.ablation_outcome import runs
 from core.layers.activations import ORDERS, search
 from core.layers.unit_ablation import Unit, UnitFill
@@ -38,6 +39,7 @@ _ROOM = 1500  # characters for the units that are off: browsers and mail take an
 _STAGES = 32  # where something is off, as many as a link is read for
 _UNITS = 8192  # of a stage
 _TOO_MANY = "too many"  # in the place of the units that have no room
+_LONGEST_WINDOW = 40  # characters
 _HERE = Path(__file__).parent
 _written = st.components.v2.component("lightbox.address", js=(_HERE / "address.js").read_text(encoding="utf-8"))
 _copy = st.components.v2.component(
@@ -270,6 +272,10 @@ def _cleaning(given: Mapping[str, str]) -> Cleaning:
         "invert": {"True": True, "False": False},
         "denoise": {name: name for name in ("none", "gaussian", "median")},
         "clahe": {"True": True, "False": False},
+        "mirror": {"True": True, "False": False},
+        "anyway": {"True": True, "False": False},
     }
     found = {name: switches[name][text] for name, text in given.items() if text in switches.get(name, {})}
+    if (window := given.get("window", ""))[:1] in (*"#-0123456789",) or window in (DATA, FULL):
+        found["window"] = window[:_LONGEST_WINDOW]
     return Cleaning(**found)

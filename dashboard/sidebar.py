@@ -6,6 +6,7 @@ The strip is filled when the page stands: no film waits for the thumbnails and p
 import streamlit as st
 
 from core.errors import UserError
+from core.image.quality import withheld
 from core.models.findings import present, words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, film_upload, markup, selection
@@ -18,6 +19,7 @@ _ROOM = 5  # films before the strip scrolls
 def ways_in() -> None:
     """Files, the phantom, examples."""
     film_upload.files("Add radiographs", at="sidebar")
+    film_upload.frames()
     with st.container(key="ways in", horizontal=True, wrap=False, gap="small"):
         film_upload.phantom_button(at="sidebar", primary=False)
         film_upload.examples_menu()
@@ -62,7 +64,10 @@ def _case(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
         gap="small",
         wrap=False,
     ):
-        st.html(markup.thumbnail(cache.thumbnail(radiograph), radiograph.name), width="content")
+        st.html(
+            markup.thumbnail(cache.thumbnail(radiograph, session().cleaning(radiograph.key)), radiograph.name),
+            width="content",
+        )
         with st.container(gap=None):
             st.button(
                 draw.plain(radiograph.name),
@@ -87,12 +92,16 @@ def _case(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
 
 def _said(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
     """The leading finding and the mark; a film that this model cannot take says so here and stops nothing."""
-    mark = markup.icon("warning") if any(check.level == "warning" for check in cache.quality(radiograph)) else ""
+    now = session().cleaning(radiograph.key)
+    checks = cache.quality(radiograph, now)
+    mark = markup.icon("warning") if any(check.level == "warning" for check in checks) else ""
     drawn = '<span class="lb-drawn">drawn</span>' if radiograph.drawn else ""
     if checkpoint is None:
         return drawn + mark
+    if withheld(checks) and not now.anyway:
+        return '<span class="lb-quiet">answer withheld</span>' + drawn + mark
     try:
-        said = cache.predict(checkpoint, radiograph, session().cleaning(radiograph.key))
+        said = cache.predict(checkpoint, radiograph, now)
     except UserError as error:
         return markup.paragraph(str(error), quiet=True)
     found = present(said, checkpoint) if checkpoint.multi_label else said.likeliest[:1]

@@ -302,6 +302,7 @@ class Session:
     layers:          what is looked at on the Layers page.
     credits:         radiograph key -> whose film it is and under which licence, for public films.
     film_drawn:      whether a film has been on the page; until then a skeleton keeps its place.
+    several:         name -> content and number of frames of files of which a frame is still to be chosen.
     problems:        sentences about files that could not be opened, until they are dismissed.
     opening_address: the address with which this session began; None before it was read (dashboard.link).
     address:         what the address of the page says now.
@@ -329,6 +330,7 @@ class Session:
     film_set: FilmSetRun = field(default_factory=FilmSetRun)
     layers: LayersState = field(default_factory=LayersState)
     credits: dict[str, str] = field(default_factory=dict)
+    several: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     opening_address: Mapping[str, Sequence[str]] | None = None
     address: Mapping[str, Sequence[str]] = field(default_factory=dict)

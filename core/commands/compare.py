@@ -129,6 +129,7 @@ def compare(
             layer=layer,
             cleaning=cleaning,
             sentences=True,
+            withhold=True,
             seen=boards.write if boards else None,
             repeats=resamples,
             work=Work(limit=0, tell=tell),

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
 )
 @click.option("--colours", metavar="NAME", help="Colour map.  [default: the one that fits the method]")
 @options.as_json
+@options.frame
 @options.cleaning
 def explain(
     arguments: tuple[str, ...],
@@ -119,13 +121,15 @@ def explain(
     scale: str,
     colours: str | None,
     as_json: bool,
+    frame: int | None,
     cleaning: "Cleaning",
 ) -> None:
     """Maps of where the network looked: an overlay to look at and the raw values to compute with.
 
-    FILE is a DICOM, PNG, JPEG, TIFF, WebP or BMP file, a folder of them, or - for standard input. All maps of a film
-    share one pass of the network. Names of the written files end in the map's key, a digest of film, network, method
-    and values: the same map gets the same name, another map another one, and no file is replaced unasked.
+    FILE is a DICOM, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF or BMP file, a folder or ZIP archive of them, the DICOMDIR
+    of a disc, or - for standard input. Nothing is drawn for a film whose checks say that no answer can mean anything,
+    unless --anyway is given. All maps of a film share one pass of the network. File names end in the map's key, a
+    digest of film, network, method and values: the same map gets the same name, and no file is replaced unasked.
 
     Every setting of a method is an option, too: --steps 64, --signed. It goes to whichever of the methods has it.
 
@@ -144,6 +148,7 @@ def explain(
     from core.explain.ensemble import explain_any, refuse_layers
     from core.explain.method import methods
     from core.explain.run import check
+    from core.lungs import refuse_meaningless
     from core.models.ensemble import Ensemble, members
     from core.models.findings import leading
     from core.overlay import palette
@@ -167,8 +172,10 @@ def explain(
         _refuse_unknown_layers(member, layers)
         check(member, _requests(member, chosen, findings or ("all",), layers, entered), bfloat16=half)
     slow = any(method.slow for method in chosen)
+    wanted = cleaning
 
     def make(radiograph: "Radiograph") -> "map_files.Results":
+        cleaning = refuse_meaningless(radiograph, wanted)
         explained = findings or (leading(classifier.predict(radiograph, cleaning=cleaning), classifier.checkpoint),)
         requests = _requests(classifier, chosen, explained, layers, entered)
         with map_files.bar(radiograph.name, shown=slow) as tell:
@@ -182,6 +189,7 @@ def explain(
         lambda path, radiograph, results, ends: folder.write(path, radiograph, classifier.checkpoint, results, ends),
         common=scale == "common",
         show=None if as_json else map_files.text,
+        open_film=partial(files.read_film, frame=frame),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands.options import line
-from core.errors import BadData, BadSetting, UnreadableFile
+from core.errors import BadData, BadSetting, NoWindow, UnreadableFile, Withheld
 
 if TYPE_CHECKING:
     from core.types import Radiograph
@@ -32,7 +32,8 @@ def each(
 ) -> None:
     """Reads one file after another and prints the records of each as soon as they are known.
 
-    A file that cannot be read gives a record of `path` and `error` in its place; the others continue.
+    A file that cannot be read gives a record of `path` and `error` in its place, a film whose answer is withheld one of
+    `path` and `withheld`; the others continue.
     look:      the records of a film; may include records of `path` and `error`.
     show:      a record as text; None for JSON lines.
     open_film: the film of a name; None to read it from its file.
@@ -43,8 +44,10 @@ def each(
         for name in rest:
             try:
                 records = list(look(name, (open_film or read_film)(name)))
-            except UnreadableFile as error:
+            except (UnreadableFile, NoWindow) as error:
                 records = [{"path": name, "error": str(error)}]
+            except Withheld as error:
+                records = [{"path": name, "withheld": str(error)}]
             for record in records:
                 _echo(show(record) if show else line(record))
                 bad |= "error" in record
@@ -122,11 +125,11 @@ def film_paths(names: Sequence[str]) -> list[str]:
     return paths
 
 
-def read_film(name: str) -> "Radiograph":
+def read_film(name: str, *, frame: int | None = None) -> "Radiograph":
     """The film in the file of that name, or on standard input. Raises: UnreadableFile."""
     from core.image.files import read_file
 
-    return read_file(name)
+    return read_file(name, frame=frame)
 
 
 @contextlib.contextmanager

@@ -76,6 +76,7 @@ def each(
     *,
     common: bool,
     show: Callable[[Record], str] | None,
+    open_film: "Callable[[str], Radiograph]" = files.read_film,
 ) -> None:
     """One film after the other; for a common scale all maps first, then each film is read again to draw on it."""
     computed: dict[str, Results] = {}
@@ -96,7 +97,7 @@ def each(
 
     bad = False
     try:
-        files.each(names, look, show=show, doing="explaining")
+        files.each(names, look, show=show, doing="explaining", open_film=open_film)
     except SystemExit:
         bad = True  # already reported; the good films are still drawn
     if computed:
@@ -106,7 +107,7 @@ def each(
             lambda path, radiograph: write(path, radiograph, computed[path], ends),
             show=show,
             doing="drawing",
-            open_film=lambda path: streamed.get(path) or files.read_film(path),
+            open_film=lambda path: streamed.get(path) or open_film(path),
         )
     if bad:
         raise SystemExit(1)
@@ -141,6 +142,8 @@ def text(record: Record) -> str:
     path = click.format_filename(record["path"])
     if "error" in record:
         return f"{path}: {record['error']}"
+    if "withheld" in record:
+        return f"{path}: withheld. {record['withheld']} Use --anyway for the map."
     at = f" at {record['layer']}" if record["layer"] else ""
     caveat = f"\n  ! {record['caveat']}" if record["caveat"] else ""
     return (

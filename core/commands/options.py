@@ -31,6 +31,9 @@ weights = click.option(
     metavar="DIR",
     help="Folder of checkpoints.  [default: those that come with Lightbox, and your own]",
 )
+frame = click.option(
+    "--frame", type=click.IntRange(min=1), metavar="N", help="Frame or page to read, of a file that holds several."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 
 
@@ -45,6 +48,15 @@ def cleaning(command: Command) -> Command:
         show_default=True,
         help="Rotate by so many degrees counter-clockwise, for a film stored on its side or upside-down.",
     )
+    @click.option("--mirror", is_flag=True, help="Mirror left to right (before any turn), for a film stored so.")
+    @click.option(
+        "--window",
+        default="",
+        metavar="WINDOW",
+        help="Window for viewer and network: #2 (the file's second; lookup tables count) or its name, data, full, or "
+        "CENTRE/WIDTH in the file's units.  [default: the file's first]",
+    )
+    @click.option("--anyway", is_flag=True, help="Answer even where the film checks say that it means nothing.")
     @click.option("--invert", is_flag=True, help="Invert the grey scale, for a film stored with dark bone.")
     @click.option(
         "--denoise",
@@ -56,12 +68,28 @@ def cleaning(command: Command) -> Command:
     @click.option("--clahe", is_flag=True, help="Equalise local contrast (CLAHE).")
     @functools.wraps(command)
     def cleaned(
-        *args: Any, keep_borders: bool, turn: str, invert: bool, denoise: Any, clahe: bool, **others: Any
+        *args: Any,
+        keep_borders: bool,
+        turn: str,
+        mirror: bool,
+        window: str,
+        anyway: bool,
+        invert: bool,
+        denoise: Any,
+        clahe: bool,
+        **others: Any,
     ) -> None:
         from core.types import Cleaning
 
         chosen = Cleaning(
-            crop_borders=not keep_borders, turn=int(turn) // 90, invert=invert, denoise=denoise, clahe=clahe
+            crop_borders=not keep_borders,
+            turn=int(turn) // 90,
+            mirror=mirror,
+            window=window.strip(),
+            anyway=anyway,
+            invert=invert,
+            denoise=denoise,
+            clahe=clahe,
         )
         command(*args, cleaning=chosen, **others)
 

@@ -4,7 +4,8 @@ import shutil
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,20 @@ _LONGEST = 48  # characters of a path in the table
 @options.ensemble
 @options.weights
 @options.as_json
+@options.frame
 @options.cleaning
 def predict(
-    given: tuple[str, ...], checkpoint: str | None, weights: Path | None, as_json: bool, cleaning: "Cleaning"
+    given: tuple[str, ...],
+    checkpoint: str | None,
+    weights: Path | None,
+    as_json: bool,
+    frame: int | None,
+    cleaning: "Cleaning",
 ) -> None:
     """Probabilities of all findings for each film, and the warnings of the quality checks.
 
-    FILE is a DICOM, PNG, JPEG, TIFF, WebP or BMP file, a folder of them, or - for standard input. A file that cannot be
+    FILE is a DICOM, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF or BMP file, a folder or ZIP archive of them, the DICOMDIR
+    of a disc, or - for standard input. A file that cannot be
     read is reported in its place and the others continue; the exit code is then 1.
 
     \b
@@ -43,10 +51,12 @@ def predict(
 
     \b
     With --json each line holds path, checkpoint, finding (the most likely; for a multi-label model the most likely one
-    that reaches its operating point, if any does), found (all that reach theirs), probabilities, quality and seconds,
-    or path and error.
+    that reaches its operating point, if any does), found (all that reach theirs), probabilities, quality, cleaning
+    (how the film was prepared) and seconds; or path and error. A film whose checks say that no answer can mean anything
+    has `withheld`, a sentence, in place of the probabilities, unless --anyway is given.
     """
-    from core.image.quality import inspect
+    from core.image.quality import withheld
+    from core.lungs import inspect_film
     from core.models.findings import leading, present
 
     classifier = options.model(checkpoint, weights)
@@ -54,14 +64,22 @@ def predict(
 
     def look(path: str, radiograph: "Radiograph") -> Iterator[Record]:
         start = time.perf_counter()
-        prediction = classifier.predict(radiograph, cleaning=cleaning)
-        checks = inspect(radiograph)
+        checks = inspect_film(radiograph, cleaning)
+        reason = withheld(checks)
+        chosen = replace(cleaning, anyway=cleaning.anyway and bool(reason))
+        answer: Record = {"withheld": reason}
+        if not reason or chosen.anyway:
+            prediction = classifier.predict(radiograph, cleaning=chosen)
+            answer = {
+                "finding": leading(prediction, classifier.checkpoint),
+                "found": list(present(prediction, classifier.checkpoint)),
+                "probabilities": {name: round(prediction.probability(name), 6) for name in prediction.findings},
+            }
         yield {
             "path": path,
             "checkpoint": classifier.checkpoint.name,
-            "finding": leading(prediction, classifier.checkpoint),
-            "found": list(present(prediction, classifier.checkpoint)),
-            "probabilities": {name: round(prediction.probability(name), 6) for name in prediction.findings},
+            **answer,
+            "cleaning": asdict(chosen),
             "quality": [
                 {
                     "name": check.name,
@@ -78,7 +96,13 @@ def predict(
     table = sheet(names, classifier.checkpoint.findings, multi_label=classifier.checkpoint.multi_label)
     if not as_json:
         click.echo(table.head)
-    files.each(names, look, show=None if as_json else table.row, doing="predicting")
+    files.each(
+        names,
+        look,
+        show=None if as_json else table.row,
+        doing="predicting",
+        open_film=partial(files.read_film, frame=frame),
+    )
 
 
 @dataclass(frozen=True)
@@ -108,6 +132,8 @@ class Sheet:
         path = f"{path:{self.path}}"
         if "error" in record:
             return f"{path}  not read: {record['error']}"
+        if "withheld" in record:
+            return f"{path}  withheld: {record['withheld']} Use --anyway for the answer."
         columns = [f"{record['probabilities'][name]:>{max(5, len(name))}.3f}" for name in self.findings]
         if columns:
             lines = ["  ".join([path, f"{record['finding']:{self.finding}}", *columns])]

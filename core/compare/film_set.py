@@ -16,10 +16,11 @@ from core.compare.panel import Panel, answers, panel, plain
 from core.compare.sentences import disagreement
 from core.compare.set_statistics import Figures, figures
 from core.compare.tile import Tile
-from core.errors import BadData, NoLungs, UnreadableFile
+from core.errors import BadData, NoLungs, NoWindow, UnreadableFile, Withheld
 from core.evaluate.intervals import REPEATS
 from core.evaluate.manifest import Row
 from core.evaluate.manifest import radiograph as film_of
+from core.lungs import refuse_meaningless
 from core.models.classifier import Classifier
 from core.models.findings import present
 from core.types import Cleaning, Explanation, Radiograph
@@ -89,6 +90,7 @@ def compare(
     seen: Callable[[Radiograph, tuple[Tile, ...], FilmComparison], None] | None = None,
     repeats: int = REPEATS,
     work: Work | None = None,
+    withhold: bool = False,
 ) -> Comparison:
     """All films, one after the other: only one is in memory at a time, with its few small maps.
 
@@ -96,6 +98,7 @@ def compare(
     sentences: whether each film's disagreement is put in words, too, for which its lungs are found.
     seen:      called with each film, its tiles and what came of it, while the film is at hand.
     repeats:   resamples behind each interval.
+    withhold:  whether a film is refused where its checks say that no answer can mean anything.
     Raises:    as `panel`; Stopped as `work` says. A film that cannot be read, or has no lungs where the method needs
                them, is refused in a sentence, and the others go on.
     """
@@ -106,7 +109,7 @@ def compare(
     rows: list[FilmComparison] = []
     refused: list[Refused] = []
     for case in films:
-        found = read(asked, case, sentences=sentences, seen=seen, work=work)
+        found = read(asked, case, sentences=sentences, seen=seen, work=work, withhold=withhold)
         if isinstance(found, Refused):
             refused.append(found)
         else:
@@ -121,13 +124,19 @@ def read(
     sentences: bool = False,
     seen: Callable[[Radiograph, tuple[Tile, ...], FilmComparison], None] | None = None,
     work: Work | None = None,
+    withhold: bool = False,
 ) -> FilmComparison | Refused:
-    """What came of one film. Raises: Stopped as `work` says."""
+    """What came of one film. Raises: Stopped as `work` says.
+
+    withhold: whether a film is refused where its checks say that no answer can mean anything.
+    """
     begun = work.done if work else 0
     try:
         film = case.open()
+        if withhold:
+            refuse_meaningless(film, panel.cleaning)
         tiles = answers(panel, film, work=work)
-    except (UnreadableFile, BadData, NoLungs) as error:
+    except (UnreadableFile, BadData, NoLungs, NoWindow, Withheld) as error:
         if work:
             work.step(max(0, begun + panel.passes - work.done))
         return Refused(case.name, str(error))

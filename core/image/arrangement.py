@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BadSetting
+from core.errors import NoWindow
 from core.image.grey import levels
 from core.types import Cleaning, Pixels, Radiograph
 
@@ -22,7 +22,7 @@ _NUMBERED = re.compile(r"#(\d{1,3})")
 
 
 def arranged(radiograph: Radiograph, cleaning: Cleaning) -> Radiograph:
-    """The film as it is seen: through its window, mirrored, turned, inverted. Raises: BadSetting as `through`."""
+    """The film as it is seen: through its window, mirrored, turned, inverted. Raises: NoWindow as `through`."""
     film = through(radiograph, cleaning.window)
     if not (cleaning.turn % 4 or cleaning.mirror or cleaning.invert):
         return film
@@ -61,7 +61,7 @@ def through(radiograph: Radiograph, window: str) -> Radiograph:
     window: "" for the file's first; "data" for black and white from the data; "full" for all values; "#2" for the
             second that the file offers (lookup tables count), or its name; "CENTRE/WIDTH" in the file's units, as DICOM
             has them (PS3.3 C.11.2.1.2).
-    Raises: BadSetting for a window that the film does not have.
+    Raises: NoWindow for a window that the film does not have.
     """
     if window == OWN:
         return radiograph
@@ -83,7 +83,7 @@ def through(radiograph: Radiograph, window: str) -> Radiograph:
             pixels = linear if other.curve is None else other.curve[linear]
             return replace(radiograph, pixels=pixels, linear=None, black=other.black, white=other.white)
     known = [f"#{place} ({other.name})" for place, other in enumerate(radiograph.windows, start=2)]
-    raise BadSetting(
+    raise NoWindow(
         f"{radiograph.name} has no window {window!r}. Choose {', '.join([DATA, FULL, *known])}, or CENTRE/WIDTH as in "
         "2048/4096."
     )
@@ -97,9 +97,9 @@ def by_hand(radiograph: Radiograph, black: float, white: float) -> str:
 
 
 def _ends(radiograph: Radiograph, centre: float, width: float) -> tuple[float, float]:
-    """(black, white) in stored values. Raises: BadSetting for a window without width."""
+    """(black, white) in stored values. Raises: NoWindow for a window without width."""
     if width < 1:
-        raise BadSetting(f"The window {centre:g}/{width:g} has no width; it must be 1 or more.")
+        raise NoWindow(f"The window {centre:g}/{width:g} has no width; it must be 1 or more.")
     slope, intercept = radiograph.units
     half = max((width - 1) / 2, 0.5)
     black, white = sorted((end - intercept) / slope for end in (centre - 0.5 - half, centre - 0.5 + half))

@@ -283,6 +283,7 @@ def _checked_syntax(dataset: FileDataset, name: str) -> UID:
         available = False
     if not available:
         known = f"{syntax.name} ({syntax})" if syntax.name != syntax else str(syntax)
+        known = "".join(letter for letter in known if letter.isprintable())[:80]
         raise UnreadableFile(
             f"{name} is a DICOM file whose pixels are encoded as {known}, which cannot be decoded here; expected "
             "uncompressed, deflated, RLE, JPEG, JPEG-LS or JPEG 2000. Export it uncompressed."
@@ -364,6 +365,10 @@ def _checked_stream(frame: bytes, size: tuple[int, int]) -> tuple[bytes, list[st
 
     Raises: ValueError where it is of another size than the file says, or ends early: decoders believe the stream.
     """
+    if frame[:8] == b"\0\0\0\x0cjP  ":  # a whole JPEG 2000 file; pydicom 3.0 runs for ever on one with an empty box
+        frame = frame[max(0, frame.find(b"\xff\x4f\xff\x51")) :]
+        if codestream(frame) is None:
+            raise ValueError("the JPEG 2000 file within holds no codestream")
     held = codestream(frame)
     if held is None:
         return frame, []

@@ -5,7 +5,7 @@ the training films of shared/cxr, and the rates that a test holds were measured 
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -49,6 +49,7 @@ class Finding:
     figure: float
     sentence: str
     mend: Mapping[str, Any] = field(default_factory=dict)
+    withholds: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,14 @@ class Entry:
 
     def __call__(self, look: Look) -> Check:
         found = self.look(look)
-        return Check(self.name, self.title, found.level, found.figure, self.unit, found.sentence, found.mend)
+        return Check(
+            self.name, self.title, found.level, found.figure, self.unit, found.sentence, found.mend, found.withholds
+        )
 
 
 checks: Registry[Entry] = Registry("quality check")
+LATERAL = ("LL", "RL", "LLD", "RLD", "LAT", "LATERAL")  # DICOM's view positions, and what makers write
+_CHEST = ("CHEST", "THORAX", "LUNG", "RIB", "TORAX", "STERNUM", "WHOLEBODY", "TRUNK", "PORT CH")
 
 
 def check(name: str, *, title: str, unit: str) -> Callable[[Callable[[Look], Finding]], Callable[[Look], Finding]]:
@@ -82,6 +87,11 @@ def inspect(radiograph: Radiograph) -> tuple[Check, ...]:
     """Every check of the table on one radiograph, in the table's order."""
     look = Look(radiograph)
     return tuple(entry(look) for entry in checks.values())
+
+
+def withheld(checks: Sequence[Check]) -> str:
+    """Why no answer can mean anything, in the words of the checks that say so; empty where it can."""
+    return " ".join(check.sentence for check in checks if check.withholds)
 
 
 @check("frontal", title="Frontal chest", unit="log odds")
@@ -116,9 +126,10 @@ def turned(look: Look) -> Finding:
     return Finding(
         "warning",
         90.0 * fit.turn,
-        f"The film is stored {how}. The model learned upright films only, and left and right are lost on it: turn it "
+        f"The film lies {how}. The model learned upright films only, and left and right are lost on it: turn it "
         f"by {90 * fit.turn}° counter-clockwise.",
         {"turn": fit.turn},
+        withholds=True,
     )
 
 
@@ -134,7 +145,34 @@ def inverted(look: Look) -> Finding:
         "The grey scale is turned over: lungs are bright, bone is dark. The model learned the opposite: invert the "
         "film.",
         {"invert": True},
+        withholds=True,
     )
+
+
+@check("header", title="Header", unit="")
+def header(look: Look) -> Finding:
+    """Whether the file itself says that it is a lateral view or another part of the body."""
+    film = look.radiograph
+    part = film.body_part or ""
+    side = {"L": "left ", "R": "right "}.get(film.laterality or "", "")
+    if part and not any(word in part for word in _CHEST):
+        return Finding(
+            "warning",
+            math.nan,
+            f"The file says that it shows the {side}{part.lower()}, not the chest. The model knows frontal chests "
+            "only; choose the chest film.",
+            withholds=True,
+        )
+    if film.view in LATERAL:
+        return Finding(
+            "warning",
+            math.nan,
+            f"The file says that it is a lateral view ({film.view}). The model knows frontal films only; choose the PA "
+            "or AP film.",
+            withholds=True,
+        )
+    told = " and ".join(word for word in (part.lower(), film.view) if word)
+    return Finding("ok", math.nan, f"The file says: {told}." if told else "The file does not say what it shows.")
 
 
 @check("too-small", title="Size", unit="px")
@@ -207,6 +245,14 @@ def borders(look: Look) -> Finding:
     where = ", ".join(side for side, part in margins.items() if part >= 0.02)
     if share < 12:
         return Finding("ok", share, "No large margins.")
+    if share >= 65:  # of the test films none has more than 47 %
+        return Finding(
+            "warning",
+            share,
+            f"The film fills only {100 - share:.0f} % of the picture ({where} empty): too little of it is there to be "
+            "read. Export the film by itself.",
+            withholds=True,
+        )
     return Finding(
         "warning" if share >= 35 else "note",
         share,

@@ -24,6 +24,7 @@ def read(data: bytes, *, name: str, frame: int | None = None) -> Radiograph:
             where a frame must be named. Nothing else, whatever a decoder or this project's own code raises: one film
             must not stop the others. The traceback goes to the log "lightbox.read" with the file's SHA-256.
     """
+    name = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
     try:
         return _read(data, name, frame)
     except UnreadableFile:

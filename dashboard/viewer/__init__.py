@@ -19,8 +19,11 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime import Runtime
 
+from core.image.arrangement import by_hand, through
 from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, end, table_text
-from core.types import Explanation, Radiograph, Window
+from core.types import Cleaning, Explanation, Radiograph, Window, digest
+from dashboard import cache
+from dashboard.state import entered, session
 
 _HERE = Path(__file__).parent
 SHARED = ("store.js", "transfer.js", "window.js", "frame.js", "film.js", "heat.js", "colours.js", "address.js")
@@ -116,7 +119,31 @@ def viewer(
             "link": link,
             "compact": compact,
         },
+        on_arranged_change=lambda: _arrange(radiograph, key),
+        on_windowed_change=lambda: _adopt(radiograph, key),
     )
+
+
+def _arrange(radiograph: Radiograph, viewer: str) -> None:
+    """Turn, mirror and inversion, as they were set in the viewer, for the screen and the network."""
+    asked = entered(viewer).arranged
+    if asked:
+        session().clean(
+            radiograph.key, turn=-int(asked["turn"]) % 4, mirror=bool(asked["flip"]), invert=bool(asked["invert"])
+        )
+
+
+def _adopt(radiograph: Radiograph, viewer: str) -> None:
+    """The window on screen, for the network, too."""
+    asked = entered(viewer).windowed
+    if asked and asked["preset"] != "film":
+        now = through(radiograph, session().cleaning(radiograph.key).window)
+        if now.linear is not None:
+            session().problems.append(
+                "This film is shown through a lookup table. Choose another window for the model below the film first."
+            )
+            return
+        session().clean(radiograph.key, window=by_hand(now, float(asked["black"]), float(asked["white"])))
 
 
 def controls(link: str, *, key: str) -> None:
@@ -164,21 +191,37 @@ def stage_strip(
 
 def film_data(radiograph: Radiograph) -> dict[str, Any]:
     """What the browser must know of the film, and where it fetches the pixels: rows, little-endian, uncompressed."""
-    height, width = radiograph.pixels.shape
+    now = session().cleaning(radiograph.key)
+    film = through(radiograph, now.window)
+    key = f"{radiograph.key}-{digest(now.window)[:8]}" if now.window else radiograph.key
+    height, width = film.pixels.shape
+    sized = next((check for check in cache.quality(radiograph, now) if check.name == "spacing"), None)
+    trusted = sized is None or sized.level != "warning"
     return {
-        "key": radiograph.key,
-        "address": _address(radiograph),
+        "key": key,
+        "address": _address(film, key),
         "name": radiograph.name,
         "width": width,
         "height": height,
-        "bits": 8 * radiograph.pixels.dtype.itemsize,
-        "black": radiograph.black,
-        "white": radiograph.white,
-        "spacing": radiograph.spacing,
+        "bits": 8 * film.pixels.dtype.itemsize,
+        "black": film.black,
+        "white": film.white,
+        "turn": -now.turn % 4,
+        "flip": now.mirror,
+        "invert": now.invert,
+        "spacing": radiograph.spacing if trusted else None,
+        "untrusted": not trusted,
         "drawn": radiograph.drawn,
-        "windows": [(window.name, window.black, window.white) for window in _linear(radiograph)],
+        "windows": [(window.name, window.black, window.white) for window in _linear(radiograph)]
+        if not now.window
+        else [],
         "sides": _sides(radiograph),
+        "hung": _hung(radiograph, now),
         "atDetector": radiograph.at_detector,
+        "planes": [
+            {"name": plane.name, "bits": base64.b64encode(np.packbits(plane.shape).tobytes()).decode()}
+            for plane in radiograph.planes
+        ],
     }
 
 
@@ -188,18 +231,27 @@ def _linear(radiograph: Radiograph) -> list[Window]:
 
 
 def _sides(radiograph: Radiograph) -> dict[str, str] | None:
-    """The patient's side at each edge of the stored film, in brackets where it is only how frontal films are hung.
-
-    None where nothing is known: a lateral film whose file does not say how it lies.
-    """
+    """The patient's side at each edge of the stored film; None where the file does not say how it lies."""
     if radiograph.orientation is None:
-        return None if radiograph.view in _LATERAL else {"left": "(R)", "top": "", "right": "(L)", "bottom": ""}
+        return None
     across, down = radiograph.orientation
     letters = {"left": _OPPOSITE[across], "top": _OPPOSITE[down], "right": across, "bottom": down}
     return {edge: letter if letter in "RLAP" else "" for edge, letter in letters.items()}
 
 
-def _address(radiograph: Radiograph) -> str:
+def _hung(radiograph: Radiograph, cleaning: Cleaning) -> list[str] | None:
+    """The patient's side at the left, top, right and bottom of the screen, as frontal films are hung, in brackets.
+
+    "?" where that cannot be said: the film was mirrored, or does not stand upright as it is seen. None where the file
+    says how the film lies, or that it is a lateral one.
+    """
+    if radiograph.orientation is not None or radiograph.view in _LATERAL:
+        return None
+    upright = all(check.level != "warning" for check in cache.quality(radiograph, cleaning) if check.name == "turned")
+    return ["?", "", "?", ""] if cleaning.mirror or not upright else ["(R)", "", "(L)", ""]
+
+
+def _address(radiograph: Radiograph, key: str) -> str:
     """Where the pixels are served for as long as a session shows this film; empty without a server.
 
     Streamlit names big files by samples of their content, so an edited film of the same size could be taken for the
@@ -211,8 +263,8 @@ def _address(radiograph: Radiograph) -> str:
     return Runtime.instance().media_file_mgr.add(
         little.tobytes(),
         "application/octet-stream",
-        coordinates=f"lightbox.film.{radiograph.key}",
-        file_name=radiograph.key,
+        coordinates=f"lightbox.film.{key}",
+        file_name=key,
     )
 
 

@@ -15,12 +15,14 @@ function actsOf(viewer, pressed) {
     pan: () => (look.tool = "pan"),
     length: () => (look.tool = "length"),
     loupe: () => (look.loupe = !look.loupe),
+    planes: () => (look.planes = !look.planes),
     cross: () => {
       if (store.cross?.viewer === viewer && store.cross.keyboard) pointAway(viewer);
       else moveCross(viewer, 0, 0, 0);
       endLength(viewer);
     },
     mark: () => markLength(viewer),
+    calibrate: () => calibrate(viewer, lengths[pressed.dataset.index]),
     remove: () => lengths.splice(pressed.dataset.index, 1),
     removeLast: () => lengths.pop() === viewer.begun && (viewer.begun = null),
     clear: () => lengths.splice(0),
@@ -45,6 +47,7 @@ function actsOf(viewer, pressed) {
     fainter: () => (look.opacity = Math.max(0, look.opacity - 0.05)),
     stronger: () => (look.opacity = Math.min(1, look.opacity + 0.05)),
     expand: () => (document.fullscreenElement ? document.exitFullscreen() : viewer.root.requestFullscreen?.()),
+    adopt: () => viewer.choose?.({ black: view.level - view.width / 2, white: view.level + view.width / 2, preset: view.preset }),
     help: () => openHelp(viewer.root),
     retry: () => viewer.fetch(),
   };

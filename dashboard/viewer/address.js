@@ -8,7 +8,7 @@ const FIGURES = 5; // significant digits
 const rounded = (value) => Number(value.toPrecision(FIGURES));
 const BY_LETTER = {
   z: ["zoom", rounded], x: ["x", rounded], y: ["y", rounded], w: ["width", rounded], l: ["level", rounded],
-  p: ["preset", String], t: ["turn", Number], i: ["invert", Boolean], f: ["flip", Boolean],
+  p: ["preset", String],
 };
 const LOOK_BY_LETTER = {
   o: ["opacity", rounded], h: ["threshold", rounded], m: ["mode", String], c: ["sequential", String],
@@ -73,7 +73,6 @@ function checked({ x = 0.5, y = 0.5, ...view }, width, height) {
   const safe = { ...view, x: clamp(x, 0, 1) * width, y: clamp(y, 0, 1) * height };
   if ("zoom" in view) safe.zoom = clamp(view.zoom, 0.01, 10_000);
   if ("preset" in view && !(view.preset in PRESETS) && !/^file\d+$/.test(view.preset)) safe.preset = "custom";
-  if ("turn" in view) safe.turn = clamp(Math.round(view.turn), 0, 3);
   if ("width" in view) safe.width = clamp(view.width, 1, 2 ** 17);
   if ("level" in view) safe.level = clamp(view.level, -(2 ** 17), 2 ** 17);
   return safe;
@@ -93,7 +92,8 @@ function readAddress() {
   if (["heat", "contours", "beside"].includes(mode)) store.look.mode = mode;
   for (const { description } of store.viewers) {
     if (!description || !store.opened || !description.key.startsWith(found.film)) continue;
-    Object.assign(viewOf(description), untouched(description), fromAddress(description));
+    const { turn, flip, invert } = description;
+    Object.assign(viewOf(description), untouched(description), { turn, flip, invert }, fromAddress(description));
   }
   tell();
 }

@@ -22,6 +22,28 @@ function halved({ pixels, width, height }) {
   return { pixels: out, width: across, height: down };
 }
 
+// The film's overlays (DICOM's planes 60xx) over it, each in one colour; made into pictures once per film.
+const PLANE = 0xff00d7ff; // ABGR
+
+function drawPlanes(context, film, planes, place) {
+  film.planes ??= planes.map((plane) => planePicture(plane, film));
+  context.imageSmoothingEnabled = place.scale < 1;
+  for (const picture of film.planes) {
+    context.drawImage(picture, place.left, place.top, film.width * place.scale, film.height * place.scale);
+  }
+}
+
+function planePicture({ bits }, { width, height }) {
+  const packed = decoded(bits);
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  const words = new Uint32Array(image.data.buffer);
+  for (let at = 0; at < words.length; at++) if (packed[at >> 3] & (0x80 >> (at & 7))) words[at] = PLANE;
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
 // A canvas that is filled pixel by pixel; it grows when needed and is never given back.
 class Sheet {
   constructor() {

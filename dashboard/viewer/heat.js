@@ -23,7 +23,13 @@ function uprightHeat(entry, values) {
     values = turned;
     [width, height] = [height, width];
   }
-  return { ...entry, values, across: width, down: height };
+  const [x0, y0, x1, y1] = entry.box;
+  if (x0 <= x1) return { ...entry, values, across: width, down: height };
+  const mirrored = new Float32Array(values.length); // the network saw the film mirrored
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) mirrored[y * width + x] = values[y * width + width - 1 - x];
+  }
+  return { ...entry, values: mirrored, box: [x1, y0, x0, y1], across: width, down: height };
 }
 
 // Of the positions first + i * step (film px), i < count, those within the box and the film, i from `start` to `stop`:

@@ -9,6 +9,8 @@ const KEYS = [
     ["I", "invert the grey scale"],
     ["R, Shift R", "turn by 90° right, left"],
     ["F", "mirror left to right"],
+    ["Turn, mirror, invert", "change what the model reads, too; the stored film stays"],
+    ["For the model", "the model reads the film through the window on screen"],
     ["0 or double click", "reset all of these"],
     ["E", "full screen, and back"],
   ]],
@@ -20,6 +22,7 @@ const KEYS = [
     ["G", "magnifying glass on the film's own pixels"],
     ["C", "cross: arrow keys move it, with Shift by one pixel; Enter begins and ends a length; Esc leaves"],
     ["Delete", "remove the last length"],
+    ["V", "overlays that the file stores beside its pixels, where it has some"],
   ]],
   ["The heat", [
     ["hold Space or H", "look at the bare film"],
@@ -34,10 +37,10 @@ const HELP = `
   <dialog class="help" data-part="help" aria-labelledby="lightbox-help">
     <form method="dialog"><h2 id="lightbox-help">Keys, mouse and touch</h2><button aria-label="Close">Close</button></form>
     <div class="lists"></div>
-    <p>R and L stand at the patient's right and left; in brackets where the file does not say it and the usual way to
-    hang a frontal film was taken. A mirrored or turned film is marked as such.</p>
-    <p>Lengths are in mm where the file gives the size of a pixel, else in pixels. At the detector they are longer than
-    in the patient.</p>
+    <p>R and L stand at the patient's right and left: as the file says, or in brackets as frontal films are usually hung;
+    ? where neither holds, as on a film that was mirrored. A mirrored or turned film is marked as such.</p>
+    <p>Lengths are in mm where the file gives the size of a pixel and a chest can be that large, else in pixels. At the
+    detector they are longer than in the patient. = on a length calibrates the film by a length that you know.</p>
     <p>Heat hides the film in proportion to its strength, up to half of the scale; from there on the opacity is full.</p>
     <p>A screen in a browser shows 256 greys and is not calibrated: this is no diagnostic display.</p>
   </dialog>`;

@@ -2,9 +2,21 @@
 const NEAR = { mouse: 9, pen: 14, touch: 24 }; // CSS px from the end of a length, to take hold of it
 const SHORTEST = 4; // CSS px: a length that is shorter was a slip
 
-function lengthsOf({ key }) {
+function lengthsOf(description) {
+  const key = filmKey(description);
   if (!store.lengths.has(key)) store.lengths.set(key, []);
   return store.lengths.get(key);
+}
+
+// Calibrates the film by one of its lengths, whose true size the person knows (a ruler, a marker of known size).
+function calibrate(viewer, { x0, y0, x1, y1 }) {
+  const answer = prompt("How long is this in millimetres? Leave it empty to go back to what the file says.");
+  if (answer === null) return;
+  const mm = Number(answer.replace(",", "."));
+  const key = filmKey(viewer.description);
+  if (mm > 0 && Number.isFinite(mm)) store.calibrations.set(key, mm / Math.hypot(x1 - x0, y1 - y0));
+  else store.calibrations.delete(key);
+  tell();
 }
 
 // The hold on a length: an end of one that is near, or else a new one that begins here.
@@ -69,7 +81,11 @@ function lengthMarkup(viewer, frame, { x0, y0, x1, y1 }) {
 }
 
 // "123.4 mm"; px where the file gives no spacing. It is said where the mm are not those of the patient.
-function lengthWords({ x0, y0, x1, y1 }, { spacing, atDetector }) {
+function lengthWords({ x0, y0, x1, y1 }, description) {
+  const { spacing, atDetector, untrusted } = description;
+  const calibration = store.calibrations.get(filmKey(description));
+  if (calibration) return `${(calibration * Math.hypot(x1 - x0, y1 - y0)).toFixed(1)} mm, calibrated by hand`;
+  if (untrusted) return `${Math.round(Math.hypot(x1 - x0, y1 - y0))} px, the file's pixel size is not trusted`;
   if (!spacing) return `${Math.round(Math.hypot(x1 - x0, y1 - y0))} px, spacing unknown`;
   const mm = Math.hypot((x1 - x0) * spacing[1], (y1 - y0) * spacing[0]).toFixed(1);
   return `${mm} mm${atDetector ? " at the detector" : ""}`;
@@ -82,9 +98,12 @@ function drawLabels(viewer, frames, lengths) {
   while (labels.children.length > places.length) labels.lastChild.remove();
   while (labels.children.length < places.length) {
     const label = labels.appendChild(document.createElement("div"));
-    label.append(document.createElement("span"), document.createElement("button"));
-    Object.assign(label.lastChild, { type: "button", textContent: "×" });
-    label.lastChild.dataset.act = "remove";
+    const [words, known, remove] = ["span", "button", "button"].map((kind) => document.createElement(kind));
+    label.append(words, known, remove);
+    Object.assign(known, { type: "button", textContent: "=", title: "Calibrate: say how long this is" });
+    known.dataset.act = "calibrate";
+    Object.assign(remove, { type: "button", textContent: "×" });
+    remove.dataset.act = "remove";
   }
   places.forEach(({ frame, length, index }, at) => {
     const label = labels.children[at];
@@ -96,7 +115,8 @@ function drawLabels(viewer, frames, lengths) {
     const left = Math.min(u + 8, width - label.offsetWidth) + frame.pane.left / viewer.unit;
     const top = Math.min(v + 8, height - 30) + frame.pane.top / viewer.unit;
     label.style.transform = `translate(${left}px, ${top}px)`;
-    label.lastChild.dataset.index = index;
+    for (const button of label.querySelectorAll("button")) button.dataset.index = index;
+    label.children[1].setAttribute("aria-label", `Calibrate by length ${index + 1}`);
     label.lastChild.setAttribute("aria-label", `Remove length ${index + 1}, ${words}`);
   });
 }

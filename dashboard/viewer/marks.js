@@ -45,7 +45,8 @@ function drawSides(viewer) {
   const view = viewer.view();
   const words = changedWords(view);
   const { sides } = description;
-  const seen = sides ? edges(sides, view) : ["", "", "", ""]; // left, top, right, bottom of the screen
+  // Letters of the file go along with the film; those of the usual way to hang it hold for the screen as it is.
+  const seen = description.hung ?? (sides ? edges(sides, view) : ["", "", "", ""]); // left, top, right, bottom
   seen.forEach((side, index) => write(parts.sides.children[index], side));
   parts.sides.classList.toggle("changed", Boolean(words));
   parts.badge.hidden = !words;

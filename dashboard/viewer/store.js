@@ -3,9 +3,10 @@ const store = (window.lightbox ??= {
   films: new Map(), // radiograph key -> film, the least recently used first
   arriving: new Map(), // radiograph key -> {promise, share} while the pixels travel
   views: new Map(), // radiograph key -> how the film is looked at, see viewOf
+  calibrations: new Map(), // radiograph key -> mm per film px, by a length whose size the person knows
   lengths: new Map(), // radiograph key -> [{x0, y0, x1, y1}] in film px: what was measured on it
   picked: new Map(), // viewer -> key of the map that was stepped to
-  look: { mode: "heat", shown: true, tool: matchMedia("(pointer: coarse)").matches ? "pan" : "window", threshold: 0, loupe: false },
+  look: { mode: "heat", shown: true, tool: matchMedia("(pointer: coarse)").matches ? "pan" : "window", threshold: 0, loupe: false, planes: false },
   cross: null, // {viewer, x, y, keyboard}: the viewer that is pointed at, and where, in film px
   viewers: new Set(), // those on the page
   listeners: new Set(), // called after every change that another viewer, or a bar of controls, may show
@@ -32,6 +33,11 @@ function untouched({ width, height, black, white }) {
   return { ...place, ...windowOf(black, white), preset: "film", invert: false };
 }
 
+// Views, by key; of one film through another window of its file they are others, its lengths are not.
+function filmKey({ key }) {
+  return key.split("-")[0];
+}
+
 // The viewers that move with this one, itself among them: all of its link. Those of one film do so in any case, since
 // a film has one view.
 function linked(viewer) {
@@ -50,10 +56,10 @@ function follow(viewer, leader) {
   const [mine, theirs] = [viewer.description, leader.description];
   if (mine.key === theirs.key) return;
   const view = leader.view();
-  const { zoom, turn, flip, invert, preset } = view;
-  const place = { zoom, turn, flip, x: (view.x / theirs.width) * mine.width, y: (view.y / theirs.height) * mine.height };
+  const { zoom, preset } = view; // turn, mirror and inversion are each film's own: its network sees them
+  const place = { zoom, x: (view.x / theirs.width) * mine.width, y: (view.y / theirs.height) * mine.height };
   const unit = (mine.white - mine.black) / (theirs.white - theirs.black);
   const by_hand = { width: view.width * unit, level: mine.black + (view.level - theirs.black) * unit };
   const known = preset !== "custom" && viewer.film && presetWindow(preset, viewer.film, mine);
-  Object.assign(viewer.view(), place, { invert, preset }, known || by_hand);
+  Object.assign(viewer.view(), place, { preset }, known || by_hand);
 }

@@ -19,6 +19,8 @@ const TOOLS = `
       ${button("turn", "Turn by 90° right", "R", icon("turn"))}
       ${button("flip", "Mirror left to right", "F", icon("flip"))}
     </div>
+    <div class="group">${button("adopt", "Use this window for the model, too", "", "For model")}</div>
+    <div class="group">${button("planes", "Overlays that the file stores beside its pixels", "V", "Overlay")}</div>
     <label class="choice" data-part="greys"><select data-part="preset" aria-label="Window preset"></select></label>
     <div class="group last">
       ${button("expand", "Full screen", "E", icon("expand"))}
@@ -101,6 +103,8 @@ class Tools {
     for (const each of root.querySelectorAll(".tools :is(button, select)")) each.disabled = !viewer?.film;
     for (const tool of ["window", "pan", "length"]) this.press(tool, look.tool === tool);
     this.press("loupe", look.loupe);
+    this.press("planes", look.planes);
+    this.find("planes").hidden = !viewer?.description?.planes.length;
     for (const mode of MODES) this.press(mode, drawable && look.shown && viewer.mode === mode);
     for (const name of ["invert", "flip"]) this.press(name, viewer?.view()[name]);
     this.press("peek", viewer?.peeking || !look.shown);

@@ -42,6 +42,8 @@ class Viewer {
     store.look.opacity ??= data.opacity;
     const other = this.description?.key !== data.film.key;
     this.description = data.film;
+    const { turn, flip, invert } = data.film; // they belong to the film on the server, since the network sees them, too
+    Object.assign(this.view(), { turn, flip, invert });
     this.root.style.setProperty("--aspect", `${data.film.width} / ${data.film.height}`);
     this.root.style.setProperty("--height", data.height ? `${data.height}px` : "");
     if (other) {
@@ -217,6 +219,7 @@ class Viewer {
       context.clip();
       context.setTransform(...matrix);
       drawFilm(context, sheets.film, film, view, upright, place);
+      if (store.look.planes && this.description.planes.length) drawPlanes(context, film, this.description.planes, place);
       if (this.heatShown && index === length - 1) {
         if (mode === "contours") drawContours(context, heat, film, table, upright, place, this.unit);
         else drawHeat(context, sheets.heat, heat, film, store.look, table, upright, place);
@@ -249,14 +252,19 @@ class Viewer {
     if (name in acts) acts[name]();
     else setPreset(this, name);
     store.touched = this;
+    const { turn, flip, invert } = this.view();
+    const was = JSON.parse(before);
+    if (turn !== was.turn || flip !== was.flip || invert !== was.invert) this.send?.({ turn, flip, invert });
     if (JSON.stringify(this.view()) === before) tell();
     else this.changed();
   }
 }
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".viewer");
   root.viewer ??= new Viewer(root);
+  root.viewer.send = (arrangement) => setTriggerValue("arranged", arrangement);
+  root.viewer.choose = (window) => setTriggerValue("windowed", window);
   root.viewer.update(data);
   return () => {
     root.viewer?.close();

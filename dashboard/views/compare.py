@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, selection, welcome
+from dashboard import cache, draw, film_panel, selection, welcome
 from dashboard.compare import film_set, single_film, worklist
 from dashboard.models import overview
 from dashboard.state import Session, bind, session
@@ -48,6 +48,8 @@ def page() -> None:
         return
     if radiograph is None:
         welcome.draw()
+    elif film_panel.withheld(radiograph):
+        film_panel.veil(radiograph, selection.model())
     else:
         single_film.part(radiograph)
 

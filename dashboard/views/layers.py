@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, selection, welcome
+from dashboard import cache, draw, film_panel, selection, welcome
 from dashboard.layers import parts
 from dashboard.models import overview
 from dashboard.state import Session, bind, session
@@ -27,6 +27,9 @@ def page() -> None:
         return
     if card is None:
         return  # the frame shows why
+    if film_panel.withheld(radiograph):
+        film_panel.veil(radiograph, card)
+        return
     session().layers.turn_to(card.key)
     known = {part.name: part for part in parts()}
     chosen = known.get(session().layers.part) or next(iter(known.values()))

@@ -22,6 +22,9 @@ def page() -> None:
         with front.container():
             welcome.draw()
         return
+    if film_panel.withheld(radiograph):
+        film_panel.veil(radiograph, model)
+        return
     if not session().film_drawn:
         front.skeleton(height=640)
     with draw.shown():
@@ -43,12 +46,11 @@ def page() -> None:
                 _stages(chosen, common=session().common_scale)
                 draw.about_map(chosen.method, chosen.answered, passes=chosen.passes, maps=chosen.maps)
         with words, st.container(key="words", gap="small"):
-            warned = st.container(key="warned")
             draw.section("What it says")
             draw.probabilities(chosen.prediction, chosen.checkpoint, asked=chosen.finding)
             draw.section("How far to trust the map")
             _trust(chosen)
-            film_panel.about(radiograph, warned=warned)
+            film_panel.about(radiograph)
             film_panel.cleaning(radiograph, chosen.checkpoint)
 
 

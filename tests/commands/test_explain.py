@@ -260,13 +260,22 @@ def test_a_film_without_lungs_is_told_and_the_others_go_on(weights: Path, tmp_pa
     Image.fromarray(noise).save(tmp_path / "a.png")
     Image.fromarray(draw(seed=1, height=512, width=512).radiograph.pixels).save(tmp_path / "b.png")
     told = explain(
-        weights, str(tmp_path), "--method", "lung-mask", "--out", str(tmp_path / "maps"), "--scale", scale, "--json"
+        weights,
+        str(tmp_path),
+        *("--method", "lung-mask", "--out", str(tmp_path / "maps"), "--scale", scale, "--json", "--anyway"),
     )
 
     bad, good = sorted(map(json.loads, told.stdout.splitlines()), key=lambda record: str(record["path"]))
     assert told.exit_code == 1
     assert "No lungs found on a.png" in bad["error"]
     assert Path(good["map"]).exists()
+
+
+def test_nothing_is_drawn_of_a_film_that_means_nothing(weights: Path, film: Path, tmp_path: Path) -> None:
+    told = explain(weights, str(film), "--turn", "180", "--out", str(tmp_path / "maps"), "--json")
+
+    assert "upside-down" in json.loads(told.stdout)["withheld"]
+    assert not (tmp_path / "maps").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_any_map_is(weights: Path, film: Path) -> None:

@@ -33,7 +33,7 @@ def test_json_holds_all_that_was_asked_for(weights: Path, film: Path) -> None:
 
     record = json.loads(told.stdout)
     assert told.exit_code == 0
-    assert list(record) == ["path", "checkpoint", "finding", "found", "probabilities", "quality", "seconds"]
+    assert list(record) == ["path", "checkpoint", "finding", "found", "probabilities", "cleaning", "quality", "seconds"]
     assert record["path"] == str(film)
     assert record["checkpoint"] == "untrained"
     assert sum(record["probabilities"].values()) == pytest.approx(1, abs=1e-5)
@@ -45,14 +45,41 @@ def test_json_holds_all_that_was_asked_for(weights: Path, film: Path) -> None:
 def test_the_answer_is_the_classifiers(weights: Path, film: Path, classifier: Classifier) -> None:
     from core.image.read import read
 
-    cleaning = Cleaning(crop_borders=False, turn=2, invert=True, denoise="median", clahe=True)
+    cleaning = Cleaning(crop_borders=False, turn=2, invert=True, denoise="median", clahe=True, anyway=True)
     said = classifier.predict(read(film.read_bytes(), name="film"), cleaning=cleaning)
-    switches = ["--keep-borders", "--turn", "180", "--invert", "--denoise", "median", "--clahe"]
+    switches = ["--keep-borders", "--turn", "180", "--invert", "--denoise", "median", "--clahe", "--anyway"]
     switched = json.loads(predict(weights, str(film), "--json", *switches).stdout)["probabilities"]
     plain = json.loads(predict(weights, str(film), "--json").stdout)["probabilities"]
 
     assert list(switched.values()) == pytest.approx(said.probabilities.tolist(), abs=1e-5)
     assert switched != plain
+
+
+def test_a_film_that_means_nothing_is_withheld_until_it_is_wanted_anyway(weights: Path, film: Path) -> None:
+    said = predict(weights, str(film), "--json", "--turn", "180")
+    record = json.loads(said.stdout)
+    wanted = json.loads(predict(weights, str(film), "--json", "--turn", "180", "--anyway").stdout)
+
+    assert said.exit_code == 0
+    assert "upside-down" in record["withheld"]
+    assert "probabilities" not in record
+    assert wanted["cleaning"]["anyway"]
+    assert "withheld" not in wanted
+    assert "withheld: The film lies upside-down" in predict(weights, str(film), "--turn", "180").stdout
+    assert not json.loads(predict(weights, str(film), "--json", "--anyway").stdout)["cleaning"]["anyway"]
+
+
+def test_another_window_changes_the_answer_and_stands_in_the_record(weights: Path, film: Path) -> None:
+    plain, narrow = (
+        json.loads(predict(weights, str(film), "--json", "--anyway", *window).stdout)
+        for window in ((), ("--window", "2000/900"))
+    )
+
+    assert plain["probabilities"] != narrow["probabilities"]
+    assert narrow["cleaning"]["window"] == "2000/900"
+    wrong = predict(weights, str(film), "--window", "#7", "--json")
+    assert wrong.exit_code == 1
+    assert "has no window '#7'" in json.loads(wrong.stdout)["error"]
 
 
 def test_a_bad_file_is_told_and_the_others_go_on(weights: Path, film: Path, tmp_path: Path) -> None:

@@ -173,11 +173,10 @@ def test_an_inverted_film_is_told_and_can_be_mended_with_one_click(desk: Desk, p
     desk.press("Clear").drop(("inverted.png", encoded(dark)))
     assert "The grey scale is turned over" in desk.html
     assert any("grey scale is turned over" in warning.value for warning in desk.app.warning)
-    wrong = desk.bars
+    assert not desk.bars
 
-    desk.press("Mend this for the network")
+    desk.press("Invert")
 
-    assert desk.bars != wrong
     assert not desk.app.warning
     assert upright.keys() == desk.bars.keys()
 
@@ -187,7 +186,12 @@ def test_a_picture_that_is_no_chest_is_shown_with_a_warning(desk: Desk) -> None:
     stripes[::40] = 255
     desk.drop(("stripes.png", encoded(Radiograph(stripes, "stripes", 0, 255, Origin("PNG", "L", 8)))))
 
-    assert any("mean nothing" in warning.value for warning in desk.app.warning)
+    assert any("does not look like a frontal chest" in warning.value for warning in desk.app.warning)
+    assert not desk.bars
+
+    desk.press("Show anyway")
+
+    assert any(warning.value.startswith("Shown anyway.") for warning in desk.app.warning)
     assert set(desk.bars) == FINDINGS
 
 

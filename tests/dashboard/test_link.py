@@ -2,11 +2,10 @@
 
 from importlib.metadata import version
 
-import numpy as np
 import pytest
 
+from core.image import phantom
 from core.image.read import read
-from core.types import Origin, Radiograph
 from dashboard import cache
 from tests.dashboard.conftest import Desk, encoded
 
@@ -48,7 +47,7 @@ def test_the_address_says_what_is_looked_at_but_not_whose_film(desk: Desk) -> No
 
 
 def test_opening_the_address_of_a_view_shows_the_same(desk: Desk, small_weights: object) -> None:
-    desk.press("Open the phantom").choose("Finding", "covid").choose("Stage", "stage 2").toggle("Invert")
+    desk.press("Open the phantom").choose("Finding", "covid").choose("Stage", "stage 2").toggle("Mirror")
     desk.toggle("Same scale")
     sent = _address(desk)
 
@@ -56,18 +55,14 @@ def test_opening_the_address_of_a_view_shows_the_same(desk: Desk, small_weights:
 
     assert other.asked == "covid"
     assert other.menu("Stage").value == "stage 2"
-    assert other.session.cleaning(cache.drawn(0).key).invert
+    assert other.session.cleaning(cache.drawn(0).key).mirror
     assert other.session.common_scale
     assert _address(other) == sent
     assert not other.errors
 
 
 def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights: object) -> None:
-    pixels = np.random.default_rng(0).integers(0, 255, (300, 260)).astype(np.uint8)
-    one, other = (
-        encoded(Radiograph(pixels=each, name="drawn", black=0, white=255, origin=Origin("PNG", "L", 8)))
-        for each in (pixels, pixels.T)
-    )
+    one, other = (encoded(phantom.draw(seed=seed, height=300, width=300).radiograph) for seed in (5, 6))
     film = read(one, name="one.png")
     sent = {"film": [film.key], "model": ["untrained"], "finding": ["normal"], "method": ["saliency"]}
     desk = _opened(small_weights, **sent)

@@ -354,6 +354,17 @@ def test_bytes_after_the_end_of_a_stream_are_accepted() -> None:
     assert closeness(read(jpeg(stream() + b"\0" * 3000), name="long")) > 0.99
 
 
+def test_a_jpeg_2000_file_within_whose_boxes_lead_nowhere_is_refused() -> None:
+    dataset = pydicom.dcmread(io.BytesIO(dicom(CHEST, syntax=JPEG2000Lossless)))
+    for frame in (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(200), b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(200) + b"\xff\xd9"):
+        dataset.PixelData = encapsulate([frame])
+        file = io.BytesIO()
+        dataset.save_as(file)
+
+        with pytest.raises(UnreadableFile, match="cannot be decoded"):
+            read(file.getvalue(), name="boxes")
+
+
 def test_several_frames_are_refused_until_one_is_named() -> None:
     frames = np.stack([CHEST, CHEST[::-1], CHEST.T])
     whole = dicom(CHEST, PixelData=frames.tobytes(), NumberOfFrames=3)
