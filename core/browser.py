@@ -101,8 +101,8 @@ def measure(*, uploads: int = 5) -> dict[str, Any]:
 
 def _repaint_milliseconds(page: "Page", change: str) -> dict[str, float]:
     """How long a change of window or opacity takes to be on the canvas, without the server."""
-    taken = page.locator(f"[{_KEY}]").evaluate_all(_REPAINT, [change, _REPAINTS])
-    return {"median": round(statistics.median(taken), 1), "highest": round(max(taken), 1)}
+    milliseconds = page.locator(f"[{_KEY}]").evaluate_all(_REPAINT, [change, _REPAINTS])
+    return {"median": round(statistics.median(milliseconds), 1), "highest": round(max(milliseconds), 1)}
 
 
 def _overlay_seconds(page: "Page", seed: int, *, side: int = _SIDE) -> float:

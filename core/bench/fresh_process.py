@@ -22,10 +22,10 @@ _FRESH = 3  # processes for the import
 
 def import_figures(*, processes: int = _FRESH) -> dict[str, Any]:
     """Seconds and peak memory of `import core.models.classifier`, median of three."""
-    found = [in_fresh_process(_IMPORT) for _ in range(processes)]
-    peaks = [run["peak"] for run in found if run["peak"] is not None]
+    runs = [in_fresh_process(_IMPORT) for _ in range(processes)]
+    peaks = [run["peak"] for run in runs if run["peak"] is not None]
     return {
-        "seconds": round(statistics.median(run["seconds"] for run in found), 2),
+        "seconds": round(statistics.median(run["seconds"] for run in runs), 2),
         "peak memory, MB": round(statistics.median(peaks) / 1e6) if peaks else None,
     }
 
@@ -37,14 +37,14 @@ def peak_figures(*, steps: int, side: int = 224) -> dict[str, Any]:
     """
     from core.explain.memory import BUDGET
 
-    found = in_fresh_process(
+    raised_bytes = in_fresh_process(
         f"import json; from core.bench.fresh_process import raised; print(json.dumps(raised({steps}, {side})))"
     )
-    peak = None if found is None else round(found / 1e6)
+    peak = None if raised_bytes is None else round(raised_bytes / 1e6)
     return {
         f"integrated gradients {steps} steps, peak MB": peak,
         "budget, MB": round(BUDGET / 1e6),
-        "met": None if found is None else found <= BUDGET,
+        "met": None if raised_bytes is None else raised_bytes <= BUDGET,
     }
 
 

@@ -50,7 +50,7 @@ class BenchInput:
             logits: Tensor = self.network(self.images)
         return logits
 
-    def said(self, logits: Tensor) -> object:
+    def prediction(self, logits: Tensor) -> object:
         """The prediction, to its probabilities."""
         card = self.checkpoint
         return probabilities(logits[0].cpu().numpy(), card.temperature, multi_label=card.multi_label)
@@ -59,26 +59,26 @@ class BenchInput:
         return Evidence(tape, finding, stage, self.prepared.black, self.prepared.white)
 
 
-def ours(question: BenchInput) -> list[TimedCall]:
+def ours(inputs: BenchInput) -> list[TimedCall]:
     """From the prepared image to probabilities and maps."""
-    network, last = question.network, question.network.last_stage
+    network, last = inputs.network, inputs.network.last_stage
     grad_cam, saliency = methods["grad-cam"], methods["saliency"]
 
     def last_stage() -> object:
-        tape = Tape(network, question.images, grad_from=last)
+        tape = Tape(network, inputs.images, grad_from=last)
         plain = grad_cam.parse({})
-        return question.said(tape.logits), [
-            grad_cam.rule(question.evidence(tape, finding, last), **plain) for finding in question.findings
+        return inputs.prediction(tape.logits), [
+            grad_cam.rule(inputs.evidence(tape, finding, last), **plain) for finding in inputs.findings
         ]
 
     def everything(bfloat16: bool) -> object:
-        tape = Tape(network, question.images, grad_from=IMAGES, bfloat16=bfloat16)
+        tape = Tape(network, inputs.images, grad_from=IMAGES, bfloat16=bfloat16)
         maps = []
-        for finding in question.findings:
-            seen = [question.evidence(tape, finding, stage) for stage in question.stages]
+        for finding in inputs.findings:
+            seen = [inputs.evidence(tape, finding, stage) for stage in inputs.stages]
             maps += [grad_cam.rule(each, **grad_cam.parse({})) for each in seen]
             maps.append(saliency.rule(seen[-1], **saliency.parse({})))
-        return question.said(tape.logits), maps
+        return inputs.prediction(tape.logits), maps
 
     return [
         TimedCall(LAST, last_stage),
@@ -87,12 +87,12 @@ def ours(question: BenchInput) -> list[TimedCall]:
     ]
 
 
-def peers(question: BenchInput) -> dict[str, dict[str, TimedCall | str]]:
+def peers(inputs: BenchInput) -> dict[str, dict[str, TimedCall | str]]:
     """The same of other libraries: key -> library -> case, or why there is none.
 
     torch-cam has no saliency; Captum's is added to it.
     """
-    last, stages = [question.network.last_stage], question.stages
+    last, stages = [inputs.network.last_stage], inputs.stages
 
     def case(key: str, library: str, maps: Callable[[Sequence[str]], object], saliency: bool) -> TimedCall | str:
         module = {TORCH_CAM: "torchcam", GRAD_CAM: "pytorch_grad_cam"}.get(library)
@@ -100,71 +100,71 @@ def peers(question: BenchInput) -> dict[str, dict[str, TimedCall | str]]:
             return "not installed"
 
         def run() -> object:
-            said = question.said(question.forward()) if library == CAPTUM else None  # the others return logits as well
-            found = maps(stages if key == ALL else last)
-            return said, found, _captum_saliency(question) if saliency else None
+            prediction = inputs.prediction(inputs.forward()) if library == CAPTUM else None  # others return it, too
+            explanations = maps(stages if key == ALL else last)
+            return prediction, explanations, _captum_saliency(inputs) if saliency else None
 
         return TimedCall(f"{key} {library}", run)
 
     return {
         LAST: {
-            CAPTUM: case(LAST, CAPTUM, lambda at: _captum(question, at), False),
-            TORCH_CAM: case(LAST, TORCH_CAM, lambda at: _torch_cam(question, at), False),
-            GRAD_CAM: case(LAST, GRAD_CAM, lambda at: _pytorch_grad_cam(question, at), False),
+            CAPTUM: case(LAST, CAPTUM, lambda at: _captum(inputs, at), False),
+            TORCH_CAM: case(LAST, TORCH_CAM, lambda at: _torch_cam(inputs, at), False),
+            GRAD_CAM: case(LAST, GRAD_CAM, lambda at: _pytorch_grad_cam(inputs, at), False),
         },
         ALL: {
-            CAPTUM: case(ALL, CAPTUM, lambda at: _captum(question, at), True),
-            TORCH_CAM: case(ALL, TORCH_CAM, lambda at: _torch_cam(question, at), True),
+            CAPTUM: case(ALL, CAPTUM, lambda at: _captum(inputs, at), True),
+            TORCH_CAM: case(ALL, TORCH_CAM, lambda at: _torch_cam(inputs, at), True),
         },
     }
 
 
-def _fresh(question: BenchInput) -> Tensor:
+def _fresh(inputs: BenchInput) -> Tensor:
     # A fresh leaf each time, or a library's gradient would gather in ours.
-    return question.images.clone().requires_grad_()
+    return inputs.images.clone().requires_grad_()
 
 
-def _captum(question: BenchInput, stages: Sequence[str]) -> list[Tensor]:
-    network = question.network
+def _captum(inputs: BenchInput, stages: Sequence[str]) -> list[Tensor]:
+    network = inputs.network
     return [
         LayerGradCam(network, network.stage_module(stage)).attribute(
-            question.images, target=finding, relu_attributions=True
+            inputs.images, target=finding, relu_attributions=True
         )
         for stage in stages
-        for finding in question.findings
+        for finding in inputs.findings
     ]
 
 
-def _captum_saliency(question: BenchInput) -> list[Tensor]:
-    return [Saliency(question.network).attribute(_fresh(question), target=finding) for finding in question.findings]
+def _captum_saliency(inputs: BenchInput) -> list[Tensor]:
+    return [Saliency(inputs.network).attribute(_fresh(inputs), target=finding) for finding in inputs.findings]
 
 
-def _torch_cam(question: BenchInput, stages: Sequence[str]) -> list[Tensor]:
+def _torch_cam(inputs: BenchInput, stages: Sequence[str]) -> list[Tensor]:
     """One forward pass and a backward pass a finding, for all stages together."""
     from torchcam.methods import GradCAM
 
-    network = question.network
+    network = inputs.network
     with GradCAM(network, target_layer=[network.stage_module(stage) for stage in stages]) as extractor:
-        logits = network(_fresh(question))
-        *most, final = question.findings
+        logits = network(_fresh(inputs))
+        *most, final = inputs.findings
         maps = [each for finding in most for each in extractor(finding, logits, retain_graph=True)]
         maps += extractor(final, logits)
-    question.said(logits.detach())
+    inputs.prediction(logits.detach())
     return maps
 
 
-def _pytorch_grad_cam(question: BenchInput, stages: Sequence[str]) -> list[object]:
+def _pytorch_grad_cam(inputs: BenchInput, stages: Sequence[str]) -> list[object]:
     """A forward and a backward pass a finding, and the map enlarged to the image; it has no way to leave that out."""
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    network = question.network
+    network = inputs.network
     maps: list[object] = []
     for stage in stages:
         with GradCAM(model=network, target_layers=[network.stage_module(stage)]) as extractor:
             maps += [
-                extractor(input_tensor=_fresh(question), targets=[ClassifierOutputTarget(finding)])
-                for finding in question.findings
+                extractor(input_tensor=_fresh(inputs), targets=[ClassifierOutputTarget(finding)])
+                for finding in inputs.findings
             ]
-            question.said(extractor.outputs.detach())
+            inputs.prediction(extractor.outputs.detach())
     return maps

@@ -45,15 +45,15 @@ QUICK = (
 )
 
 
-def cases(question: BenchInput, paths: tuple[Path, ...]) -> tuple[list[TimedCall], dict[str, str]]:
+def cases(inputs: BenchInput, paths: tuple[Path, ...]) -> tuple[list[TimedCall], dict[str, str]]:
     """The cases, and why others are none."""
     missing = {path.key: f"there is no method {path.method}" for path in paths if path.method not in methods}
-    return [_case(question, path) for path in paths if path.key not in missing], missing
+    return [_case(inputs, path) for path in paths if path.key not in missing], missing
 
 
-def _case(question: BenchInput, path: Path) -> TimedCall:
+def _case(inputs: BenchInput, path: Path) -> TimedCall:
     """Both sides begin with the one forward pass that gives the prediction."""
-    method, network, images = methods[path.method], question.network, question.images
+    method, network, images = methods[path.method], inputs.network, inputs.images
     settings = method.parse(path.settings)
     count = path.count(images.shape[-1])
     size = memory.batch_size(network, images[0], graph=path.graph)
@@ -61,10 +61,10 @@ def _case(question: BenchInput, path: Path) -> TimedCall:
 
     def run() -> object:
         tape = Tape(network, images, grad_from=network.last_stage)
-        return method.rule(question.evidence(tape, 0, network.last_stage), **settings)
+        return method.rule(inputs.evidence(tape, 0, network.last_stage), **settings)
 
     def bare() -> None:
-        question.forward()
+        inputs.forward()
         for batch in batches:
             copies = images.expand(batch, -1, -1, -1).contiguous()
             if path.graph:

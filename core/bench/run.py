@@ -72,17 +72,17 @@ def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:
     film = draw(height=FILM_SIDE, width=FILM_SIDE).radiograph
     prepared = prepare(film, classifier.checkpoint.input)
     with classifier.alone() as network:
-        question = BenchInput(classifier.checkpoint, network, prepared)
-        mine = timed(question.forward, map_costs.ours(question), repeats=effort.rounds, warm_up=effort.warm_up)
-        many, missing = passes.cases(question, effort.paths)
-        mine |= timed(question.forward, many, repeats=effort.path_rounds, warm_up=int(effort.whole))
-        others = _peers(question, effort)
+        inputs = BenchInput(classifier.checkpoint, network, prepared)
+        mine = timed(inputs.forward, map_costs.ours(inputs), repeats=effort.rounds, warm_up=effort.warm_up)
+        many, missing = passes.cases(inputs, effort.paths)
+        mine |= timed(inputs.forward, many, repeats=effort.path_rounds, warm_up=int(effort.whole))
+        others = _peers(inputs, effort)
     # These take the network through its door, as pages and command line do.
-    asked = threads(classifier, film, calls=effort.calls)
+    by_threads = threads(classifier, film, calls=effort.calls)
     ratios: dict[str, float | None] = {key: figure.ratio for key, figure in mine.items()} | dict.fromkeys(missing)
     for count in ("4", "16"):
-        ratios[f"throughput_{count}_threads"] = asked[count]["share of one thread's"]
-    found = {
+        ratios[f"throughput_{count}_threads"] = by_threads[count]["share of one thread's"]
+    figures = {
         "ratios": ratios,
         "peers": others,
         "machine": machine(classifier.checkpoint) | {"load before, 1 min": began},
@@ -91,18 +91,18 @@ def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:
         "repeats": effort.rounds,
         "film": f"phantom of {FILM_SIDE} x {FILM_SIDE} px, 12 bits",
         "bare forward, ms": mine[map_costs.LAST].bare_ms,
-        "details": {key: figure.told for key, figure in mine.items()},
+        "details": {key: figure.card for key, figure in mine.items()},
         "memory": fresh_process.peak_figures(steps=effort.memory_steps),
-        "threads": asked,
+        "threads": by_threads,
     }
-    return found | (_whole(classifier, film, question.forward, effort) if effort.whole else {})
+    return figures | (_whole(classifier, film, inputs.forward, effort) if effort.whole else {})
 
 
-def missed(found: dict[str, Any]) -> list[str]:
+def missed(figures: dict[str, Any]) -> list[str]:
     """The keys of `ratios` and `memory` that miss their targets."""
-    over = [key for key, most in found["targets"]["at most"].items() if (found["ratios"].get(key) or 0) > most]
-    under = [key for key, least in found["targets"]["at least"].items() if (found["ratios"].get(key) or 1) < least]
-    return over + under + (["memory"] if found["memory"]["met"] is False else [])
+    over = [key for key, most in figures["targets"]["at most"].items() if (figures["ratios"].get(key) or 0) > most]
+    under = [key for key, least in figures["targets"]["at least"].items() if (figures["ratios"].get(key) or 1) < least]
+    return over + under + (["memory"] if figures["memory"]["met"] is False else [])
 
 
 def machine(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -122,13 +122,15 @@ def machine(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _peers(question: BenchInput, effort: Effort) -> dict[str, dict[str, float | str]]:
+def _peers(inputs: BenchInput, effort: Effort) -> dict[str, dict[str, float | str]]:
     """Key -> library -> its ratio, or why there is none."""
-    known = map_costs.peers(question)
+    known = map_costs.peers(inputs)
     cases = [case for libraries in known.values() for case in libraries.values() if isinstance(case, TimedCall)]
-    found = timed(question.forward, cases, repeats=effort.peer_rounds, warm_up=int(effort.whole))
+    figures = timed(inputs.forward, cases, repeats=effort.peer_rounds, warm_up=int(effort.whole))
     return {
-        key: {name: found[case.name].ratio if isinstance(case, TimedCall) else case for name, case in libraries.items()}
+        key: {
+            name: figures[case.name].ratio if isinstance(case, TimedCall) else case for name, case in libraries.items()
+        }
         for key, libraries in known.items()
     }
 
@@ -144,9 +146,9 @@ def _whole(classifier: Classifier, film: Radiograph, bare: Callable[[], object],
         TimedCall("explain_many: Grad-CAM of all findings", lambda: explain_many(classifier, film, cams)),
         TimedCall("explain_many: saliency for one finding", lambda: explain_many(classifier, film, saliency)),
     ]
-    found: dict[str, Timing] = timed(bare, calls, repeats=effort.rounds)
+    figures: dict[str, Timing] = timed(bare, calls, repeats=effort.rounds)
     return {
-        "whole calls, film to result": {name: figure.told for name, figure in found.items()},
+        "whole calls, film to result": {name: figure.card for name, figure in figures.items()},
         "preparation, ms": milliseconds(lambda: prepare(film, classifier.checkpoint.input), effort.rounds),
         "import core.models.classifier": fresh_process.import_figures(),
         "two replicas": replicas(classifier, film, calls=effort.calls),

@@ -21,41 +21,47 @@ _ROWS = {
 }
 
 
-def rows(found: Mapping[str, Any]) -> list[list[str]]:
+def rows(figures: Mapping[str, Any]) -> list[list[str]]:
     """What is measured, its figure, its target, and other libraries' figures, the header first."""
     table = [["what", "Lightbox", "target", *_PEERS.values()]]
     for key, name in _ROWS.items():
-        theirs = found["peers"].get(key, {})
+        theirs = figures["peers"].get(key, {})
         table.append(
-            [name, _number(found["ratios"].get(key)), _target(found, key), *(_number(theirs.get(p)) for p in _PEERS)]
+            [
+                name,
+                _number(figures["ratios"].get(key)),
+                _target(figures, key),
+                *(_number(theirs.get(p)) for p in _PEERS),
+            ]
         )
     return table
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
+def lines(figures: Mapping[str, Any]) -> list[str]:
     """What the table leaves unsaid: memory, waits, machine."""
-    memory, asked, machine = found["memory"], found["threads"], found["machine"]
+    memory, threads, machine = figures["memory"], figures["threads"], figures["machine"]
     ((figure, peak), (_, budget), *_) = memory.items()
-    waits = ", ".join(f"{count}: {each['slowest answer, s']:.1f} s" for count, each in asked.items())
+    waits = ", ".join(f"{count}: {each['slowest answer, s']:.1f} s" for count, each in threads.items())
     return [
         f"{figure.removesuffix(', peak MB').capitalize()} raise the peak of memory by {_number(peak, 0)} MB (budget "
         f"{budget:,} MB).",
         f"Slowest answer to so many threads at once: {waits}.",
-        f"Medians of {found['repeats']}; a bare forward pass of {machine['architecture']} at {machine['input']} took "
-        f"{found['bare forward, ms']:.0f} ms on {machine['cores']} cores ({machine['cpu']}), torch {machine['torch']}.",
+        f"Medians of {figures['repeats']}; a bare forward pass of {machine['architecture']} at {machine['input']} took "
+        f"{figures['bare forward, ms']:.0f} ms on {machine['cores']} cores ({machine['cpu']}), "
+        f"torch {machine['torch']}.",
     ]
 
 
-def markdown(found: Mapping[str, Any]) -> str:
+def markdown(figures: Mapping[str, Any]) -> str:
     """The body of the README's section `bench`."""
-    return f"{markdown_table(rows(found))}\n\n" + "\n".join(lines(found))
+    return f"{markdown_table(rows(figures))}\n\n" + "\n".join(lines(figures))
 
 
-def _target(found: Mapping[str, Any], key: str) -> str:
+def _target(figures: Mapping[str, Any], key: str) -> str:
     signs = {"at most": "≤", "at least": "≥"}
     for bound, sign in signs.items():
-        if key in found["targets"][bound]:
-            return f"{sign} {found['targets'][bound][key]:.2f}"
+        if key in figures["targets"][bound]:
+            return f"{sign} {figures['targets'][bound][key]:.2f}"
     return ""
 
 

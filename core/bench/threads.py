@@ -21,28 +21,28 @@ def threads(classifier: Classifier, film: Radiograph, *, calls: int) -> dict[str
     calls: about how many calls of each count of threads are timed, one after another in each thread.
     Each asks for the prediction and the last stage's Grad-CAM of all findings: film in, values out.
     """
-    found: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     for count in COUNTS:
-        total, slowest = _asked([classifier], film, count, calls)
-        alone = found["1"]["answers/s"] if found else total
-        found[str(count)] = {
+        total, slowest = _throughput([classifier], film, count, calls)
+        alone = figures["1"]["answers/s"] if figures else total
+        figures[str(count)] = {
             "answers/s": round(total, 2),
             "share of one thread's": round(total / alone, 3),
             "slowest answer, s": round(slowest, 2),
         }
-    return found
+    return figures
 
 
 def replicas(classifier: Classifier, film: Radiograph, *, calls: int) -> dict[str, Any]:
     """Two copies of the network, each behind its door with half of torch's threads, against the one with all."""
     before = torch.get_num_threads()
-    one, _ = _asked([classifier], film, 4, calls)
+    one, _ = _throughput([classifier], film, 4, calls)
     with classifier.alone() as network:
         second = Classifier(classifier.checkpoint, copy.deepcopy(network))
     torch.set_num_threads(max(1, before // 2))
     try:
-        two, _ = _asked([classifier, second], film, 4, calls)
-        alone, _ = _asked([classifier], film, 1, calls)
+        two, _ = _throughput([classifier, second], film, 4, calls)
+        alone, _ = _throughput([classifier], film, 1, calls)
     finally:
         torch.set_num_threads(before)
     return {
@@ -52,7 +52,7 @@ def replicas(classifier: Classifier, film: Radiograph, *, calls: int) -> dict[st
     }
 
 
-def _asked(classifiers: Sequence[Classifier], film: Radiograph, count: int, calls: int) -> tuple[float, float]:
+def _throughput(classifiers: Sequence[Classifier], film: Radiograph, count: int, calls: int) -> tuple[float, float]:
     """Answers a second of all threads, and seconds of the slowest, after one call of each that does not count."""
     requests = [Request("grad-cam", finding) for finding in classifiers[0].checkpoint.findings]
     each = max(1, calls // count)

@@ -35,7 +35,7 @@ class Timing:
     bare_ms: float
 
     @property
-    def told(self) -> dict[str, Any]:
+    def card(self) -> dict[str, Any]:
         """For JSON."""
         spread = {"quartiles": list(self.quartiles)} if self.quartiles else {}
         return {"ratio": self.ratio, "ms": self.ms, **spread}
@@ -49,7 +49,7 @@ def timed(
     for _ in tqdm(range(warm_up + repeats), desc="timing", unit="round", disable=None):
         for case in cases:
             pairs[case.name].append((case.times * seconds(case.bare or bare), seconds(case.run)))
-    return {name: _figure(found[warm_up:]) for name, found in pairs.items()}
+    return {name: _timing(measured[warm_up:]) for name, measured in pairs.items()}
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -64,7 +64,7 @@ def milliseconds(call: Callable[[], object], repeats: int) -> float:
     return round(1000 * statistics.median(seconds(call) for _ in range(repeats)), 1)
 
 
-def _figure(pairs: Sequence[tuple[float, float]]) -> Timing:
+def _timing(pairs: Sequence[tuple[float, float]]) -> Timing:
     ratios = [second / first for first, second in pairs]
     quartiles = None
     if len(ratios) > 1:

@@ -82,7 +82,7 @@ def import_checkpoint(
 
     if name is not None:
         library.refuse_name(name)  # before a large file is read
-    found = corrected(
+    proposal = corrected(
         inspect(path),
         findings=parse(findings) if findings else None,
         multi_label=multi_label,
@@ -92,23 +92,25 @@ def import_checkpoint(
         channels=int(channels) if channels else None,
     )
     if not as_json:
-        click.echo(_found(found))
-    judged = _judged(found, examples) if examples else None
+        click.echo(_text(proposal))
+    judged = _judged(proposal, examples) if examples else None
     if judged and not as_json:
         click.echo("\n".join(["", *polarity_text(judged)]))
     if judged:
-        found = replace(found, judged=tuple(judged.sentences))
-    kept = library.save(found, name) if name else None
+        proposal = replace(proposal, judged=tuple(judged.sentences))
+    kept = library.save(proposal, name) if name else None
     if as_json:
-        click.echo(options.line(_record(found, judged, name if kept else None)))
+        click.echo(options.line(_record(proposal, judged, name if kept else None)))
     elif kept:
         click.echo(f"\nSaved as {kept.name} in {library.folder()}. It has not been evaluated here yet:")
         click.echo(f"python -m core evaluate MANIFEST.csv --checkpoint {kept.name}")
     else:
-        click.echo(f"\nNot saved yet. Add --name {library.proposed(found.file)}, and options for anything to correct.")
+        click.echo(
+            f"\nNot saved yet. Add --name {library.proposed(proposal.file)}, and options for anything to correct."
+        )
 
 
-def _judged(found: "Found", examples: Path) -> "Polarity":
+def _judged(proposal: "Found", examples: Path) -> "Polarity":
     from tqdm import tqdm
 
     from core.evaluate.labelled_films import read
@@ -116,7 +118,7 @@ def _judged(found: "Found", examples: Path) -> "Polarity":
     from core.models.classifier import Classifier
 
     rows = read(examples)
-    classifier = Classifier(found.checkpoint("imported"), found.network())
+    classifier = Classifier(proposal.checkpoint("imported"), proposal.network())
     with tqdm(desc="checking with labelled films", unit="film", disable=None) as bar:
 
         def tell(done: int, total: int) -> None:
@@ -126,32 +128,40 @@ def _judged(found: "Found", examples: Path) -> "Polarity":
         return polarity(classifier, rows, tell=tell)
 
 
-def _found(found: "Found") -> str:
+def _text(proposal: "Found") -> str:
     from core.models.importers.file import KINDS
     from core.models.importers.normalisation import NORMALISATIONS
 
     squares = {"stretch": "stretched to a square", "pad": "padded to a square", "crop": "cropped to a square"}
-    grey = NORMALISATIONS[found.normalisation].title if found.normalisation in NORMALISATIONS else "as in the file"
-    kept = f", {len(found.findings)} of them kept" if 0 < len(found.findings) < found.outputs else ""
+    grey = (
+        NORMALISATIONS[proposal.normalisation].title if proposal.normalisation in NORMALISATIONS else "as in the file"
+    )
+    kept = f", {len(proposal.findings)} of them kept" if 0 < len(proposal.findings) < proposal.outputs else ""
     lines = [
-        ("network", f"{found.title}, {_count(found.channels, 'channel')}, {_count(found.outputs, 'score')}{kept}"),
-        ("findings", ", ".join(found.findings) or "none"),
-        ("", "placeholder names: the file has none" if not found.named else ""),
-        ("labels", "" if not found.findings else "any number per film" if found.multi_label else "one per film"),
-        ("film", f"{found.input.size} px, {squares[found.input.fit]}"),
-        ("grey values", f"{found.normalisation}: {grey}"),
-        ("thresholds", f"{_count(len(found.thresholds), 'operating point')} in the file" if found.thresholds else ""),
-        ("removed", ", ".join(found.stripped)),
-        ("not used", _few(found.left_over)),
-        ("file", f"{KINDS[found.kind]}, SHA-256 {found.sha256[:16]}…"),
+        (
+            "network",
+            f"{proposal.title}, {_count(proposal.channels, 'channel')}, {_count(proposal.outputs, 'score')}{kept}",
+        ),
+        ("findings", ", ".join(proposal.findings) or "none"),
+        ("", "placeholder names: the file has none" if not proposal.named else ""),
+        ("labels", "" if not proposal.findings else "any number per film" if proposal.multi_label else "one per film"),
+        ("film", f"{proposal.input.size} px, {squares[proposal.input.fit]}"),
+        ("grey values", f"{proposal.normalisation}: {grey}"),
+        (
+            "thresholds",
+            f"{_count(len(proposal.thresholds), 'operating point')} in the file" if proposal.thresholds else "",
+        ),
+        ("removed", ", ".join(proposal.stripped)),
+        ("not used", _few(proposal.left_over)),
+        ("file", f"{KINDS[proposal.kind]}, SHA-256 {proposal.sha256[:16]}…"),
     ]
     shown = [
         textwrap.fill(text, _WIDE, initial_indent=f"  {label:13}", subsequent_indent=" " * 15)
         for label, text in lines
         if text
     ]
-    notes = [textwrap.fill(note, _WIDE, initial_indent="  ! ", subsequent_indent="    ") for note in found.notes]
-    return "\n".join([f"{found.file}: {found.layout}", *shown, *notes])
+    notes = [textwrap.fill(note, _WIDE, initial_indent="  ! ", subsequent_indent="    ") for note in proposal.notes]
+    return "\n".join([f"{proposal.file}: {proposal.layout}", *shown, *notes])
 
 
 def polarity_text(judged: "Polarity") -> list[str]:
@@ -169,18 +179,22 @@ def polarity_text(judged: "Polarity") -> list[str]:
     return lines
 
 
-def _record(found: "Found", judged: "Polarity | None", name: str | None) -> dict[str, Any]:
+def _record(proposal: "Found", judged: "Polarity | None", name: str | None) -> dict[str, Any]:
     """name: the name it was saved under; None if it was not."""
     from core.models.checkpoint import card_json
 
     return {
-        "file": found.file,
-        "layout": found.layout,
+        "file": proposal.file,
+        "layout": proposal.layout,
         "kept": name,
-        "outputs": found.outputs,
-        "named": found.named,
-        "normalisation": found.normalisation,
-        **{field: value for field, value in card_json(found.checkpoint("")).items() if field not in ("name", "sha256")},
+        "outputs": proposal.outputs,
+        "named": proposal.named,
+        "normalisation": proposal.normalisation,
+        **{
+            field: value
+            for field, value in card_json(proposal.checkpoint("")).items()
+            if field not in ("name", "sha256")
+        },
         "polarity": judged
         and {
             "n": judged.n,

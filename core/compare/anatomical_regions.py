@@ -54,11 +54,11 @@ class AnatomicalRegions:
 
 
 @dataclass(frozen=True)
-class Gaze:
+class HeatLocation:
     """Where one map looks: only what speaks for the finding, above zero.
 
     places: (name, share of the heat) of each place that has some, most first; empty for a map that shows nothing.
-            In a map with one value a zone the zone of the highest value comes first and no shares are told (NaN):
+            In a map with one value a zone the zone of the highest value comes first and there are no shares (NaN):
             large zones would have more.
     lungs:  share of the heat in the lungs and their rim; NaN where no lungs were found, or there are no shares.
     mark:   what is burnt in where most of the heat lies, if that is outside the lungs: "text", "a letter or mark";
@@ -110,24 +110,24 @@ def places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> Anatomic
     return AnatomicalRegions(radiograph, names, labels, np.array([_is_lung(name) for name in names]), "")
 
 
-def gaze(places: AnatomicalRegions, explanation: Explanation) -> Gaze:
+def locate_heat(places: AnatomicalRegions, explanation: Explanation) -> HeatLocation:
     """Where the map looks. Raises: BadData if it is of another film."""
     one_film(places.radiograph, (explanation,))
     if explanation.void or not np.isfinite(explanation.heat).all() or not explanation.heat.max(initial=0.0) > 0:
-        return Gaze()
+        return HeatLocation()
     canvas = whole(places.radiograph)
     heat = placed(explanation.heat.clip(min=0), explanation.placement, canvas).astype(np.float64)
     cells = np.bincount(places.labels.ravel(), minlength=len(places.names))
     sums = np.bincount(places.labels.ravel(), weights=heat.ravel(), minlength=len(places.names))
     if not sums.sum() > 0:
-        return Gaze()
+        return HeatLocation()
     zoned = bool(explanation.regions)
     shares, areas = sums / sums.sum(), cells / cells.sum()
     weight = sums / cells if zoned else shares
     order = [index for index in np.argsort(-weight, kind="stable").tolist() if sums[index] > 0]
     first = order[0]
     beyond = not places.lungs[first] and places.names[first] != _HEART
-    return Gaze(
+    return HeatLocation(
         places=tuple((places.names[index], math.nan if zoned else float(shares[index])) for index in order),
         lungs=float(shares[places.lungs].sum()) if places.lungs.any() and not zoned else math.nan,
         mark=_mark(places, explanation, np.where(places.labels == first, heat, 0)) if beyond else "",
@@ -193,17 +193,17 @@ def _edges(rows: int, columns: int, box: list[float]) -> dict[str, RegionMask]:
 
 def _anatomy(lungs: RegionMask) -> dict[str, RegionMask]:
     """The places of an upright frontal film (h, w), lungs first; they leave no cell without one."""
-    found = zones(lungs)
-    drawn = {name: found.labels == index for index, name in enumerate(found.names)}
+    areas = zones(lungs)
+    drawn = {name: areas.labels == index for index, name in enumerate(areas.names)}
     # Pleura, ribs and errors of the outline belong to the nearest third, as far as nothing else has that cell.
     away, nearest = cv2.distanceTransformWithLabels(
         (~lungs).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     owner = np.zeros(int(nearest.max()) + 1, np.int64)
-    owner[nearest[lungs]] = found.labels[lungs]
+    owner[nearest[lungs]] = areas.labels[lungs]
     rim = drawn.get("outside", np.zeros_like(lungs)) & (away <= lung_network.MARGIN * max(lungs.shape))
     layers: dict[str, RegionMask] = {}
-    for index, name in enumerate(found.names):
+    for index, name in enumerate(areas.names):
         if " lung, " in name:
             side, height = name.removesuffix(" third").split(" lung, ")
             layers[f"the {side} {height} lung"] = drawn[name] | (rim & (owner[nearest] == index))

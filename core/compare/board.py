@@ -25,7 +25,7 @@ PANE = 480  # px, width of a tile
 _LETTER = 14  # px
 _GAP = 12  # px between tiles
 _TALLEST = 1.5  # of a tile's width: a longer film is drawn narrower
-_LIKELIEST = 4  # findings that are told of a network with many
+_LIKELIEST = 4  # findings listed for a network with many
 _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
 COLUMNS = (
     "film",
@@ -128,9 +128,9 @@ def _of_tile(tile: Tile, words: Sentences | None, index: int) -> list[tuple[str,
     if map_.caveat:
         rows.append(("caveat", math.nan, map_.caveat))
     if words:
-        gaze = words.gazes[index]
-        rows += [(f"share of the heat at {name}", share, "") for name, share in gaze.places]
-        rows.append(("share of the heat in the lungs", gaze.lungs, words.notes))
+        location = words.locations[index]
+        rows += [(f"share of the heat at {name}", share, "") for name, share in location.places]
+        rows.append(("share of the heat in the lungs", location.lungs, words.notes))
     return rows
 
 
@@ -147,7 +147,7 @@ def _ends(maps: Sequence[Explanation]) -> Mapping[str, float]:
     """Unit -> the value at the end of its maps' colours; without those of which none is drawn."""
     units = dict.fromkeys(map_.unit for map_ in maps)
     ends = {unit: common_end([map_ for map_ in maps if map_.unit == unit]) for unit in units}
-    return {unit: found for unit, found in ends.items() if found is not None}
+    return {unit: value for unit, value in ends.items() if value is not None}
 
 
 def _lines(tile: Tile) -> list[tuple[str, tuple[int, int, int]]]:
@@ -155,9 +155,9 @@ def _lines(tile: Tile) -> list[tuple[str, tuple[int, int, int]]]:
     likely = sorted(
         zip(tile.prediction.findings, tile.prediction.probabilities.tolist(), strict=True), key=lambda pair: -pair[1]
     )
-    told = " · ".join(f"{plain_words(name)} {value:.2f}" for name, value in likely[:_LIKELIEST])
+    probabilities = " · ".join(f"{plain_words(name)} {value:.2f}" for name, value in likely[:_LIKELIEST])
     title = tile.title if tile.name == tile.checkpoint.name else f"{tile.name} · {tile.title}"
-    return [(title, INK), (told, INK)]
+    return [(title, INK), (probabilities, INK)]
 
 
 def _pane(
@@ -177,8 +177,8 @@ def _pane(
     picture = picture.resize(size, Image.Resampling.BOX if shrink < 1 else Image.Resampling.BICUBIC)
     black = Image.new("RGB", (PANE, picture.height))
     black.paste(picture, ((PANE - picture.width) // 2, 0))
-    said = missing or map_.caveat
-    below = [*lines[1:], (caption(map_), QUIET), *([(said, INK)] if said else [])]
+    caveat = missing or map_.caveat
+    below = [*lines[1:], (caption(map_), QUIET), *([(caveat, INK)] if caveat else [])]
     parts = [paragraphs(lines[:1], width=PANE, letter=_LETTER), black]
     if not missing:
         parts.append(legend_bar(map_, scale=scale, width=PANE, letter=_LETTER))

@@ -161,9 +161,9 @@ def _grams(classifier: Classifier, images: Tensor, work: Work) -> Grams:
     """(stages, n * n) centred products of the features of n films."""
     with classifier.alone(work) as network:
         tape = Tape(network, images.to(classifier.device), grad_from=network.last_stage)
-        found = np.stack([centred(tape.features(stage).flatten(1)) for stage in network.stages])
+        grams = np.stack([centred(tape.features(stage).flatten(1)) for stage in network.stages])
         work.step(len(images))
-    return found
+    return grams
 
 
 def _grams_of_places(classifier: Classifier, prepared: Prepared, common: Area, work: Work) -> Grams:
@@ -171,9 +171,9 @@ def _grams_of_places(classifier: Classifier, prepared: Prepared, common: Area, w
     with classifier.alone(work) as network:
         tape = Tape(network, prepared.image[None].to(classifier.device), grad_from=network.last_stage)
         places = (_at_places(tape.features(stage)[0], prepared.placement, common) for stage in network.stages)
-        found = np.stack([centred(each) for each in places])
+        grams = np.stack([centred(each) for each in places])
         work.step()
-    return found
+    return grams
 
 
 def _at_places(features: Tensor, placement: Placement, common: Area) -> Tensor:

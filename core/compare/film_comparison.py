@@ -26,8 +26,8 @@ class FilmComparison:
     key:           of the radiograph.
     labels:        what is true, by the names of the common findings; None where nobody says.
     finding:       whose maps were compared.
-    says:          (C,) what each network finds first, by its own name for it; "" where it finds nothing.
-    found:         (C,) which of the common findings each one finds.
+    says:          (C,) the top finding of each network, by its own name for it; "" where none is present.
+    present:       (C,) which of the common findings are present for each network.
     probabilities: (C, F) of the common findings.
     agreements:    of the maps, each pair of networks: (0, 1), (0, 2), ..., (1, 2), ...
     apart:         how far the probabilities lie apart, 0 to 1: `core.compare.film_set.apart`.
@@ -41,7 +41,7 @@ class FilmComparison:
     labels: tuple[str, ...] | None
     finding: str
     says: tuple[str, ...]
-    found: tuple[tuple[str, ...], ...]
+    present: tuple[tuple[str, ...], ...]
     probabilities: tuple[tuple[float, ...], ...]
     agreements: tuple[Agreement, ...]
     apart: float
@@ -50,8 +50,8 @@ class FilmComparison:
 
     @property
     def flips(self) -> bool:
-        """Whether the networks do not all find the same."""
-        return len(set(self.found)) > 1
+        """Whether the networks differ in the findings that are present."""
+        return len(set(self.present)) > 1
 
     def figure(self, name: str) -> float:
         """A figure of `Agreement.figures`, over the pairs of networks that have it, on average; NaN where none has."""
@@ -82,10 +82,10 @@ class FilmComparison:
             "networks": {
                 name: {
                     "says": says,
-                    "found": list(found),
+                    "found": list(present),
                     "probabilities": {each: round(value, 6) for each, value in zip(findings, likely, strict=True)},
                 }
-                for name, says, found, likely in zip(names, self.says, self.found, self.probabilities, strict=True)
+                for name, says, present, likely in zip(names, self.says, self.present, self.probabilities, strict=True)
             },
             "maps": [
                 {"first": first, "second": second}

@@ -95,26 +95,26 @@ def compare(
     """All films, one after the other: only one is in memory at a time, with its few small maps.
 
     finding:   whose maps are compared; None for the likeliest of each film, see `panel`.
-    sentences: whether each film's disagreement is put in words, too, for which its lungs are found.
+    sentences: whether each film's disagreement is put in words, too, which needs its lungs.
     seen:      called with each film, its tiles and what came of it, while the film is at hand.
     repeats:   resamples behind each interval.
     withhold:  whether a film is refused where its checks say that no answer can mean anything.
     Raises:    as `panel`; Stopped as `work` says. A film that cannot be read, or has no lungs where the method needs
                them, is refused in a sentence, and the others go on.
     """
-    asked = panel(classifiers, method=method, finding=finding, layer=layer, cleaning=cleaning)
+    readers = panel(classifiers, method=method, finding=finding, layer=layer, cleaning=cleaning)
     work = work or Work(limit=0)
     if isinstance(films, Sized):
-        work.expect(asked.passes * len(films))
+        work.expect(readers.passes * len(films))
     rows: list[FilmComparison] = []
     refused: list[Refused] = []
     for case in films:
-        found = read(asked, case, sentences=sentences, seen=seen, work=work, withhold=withhold)
-        if isinstance(found, Refused):
-            refused.append(found)
+        result = read(readers, case, sentences=sentences, seen=seen, work=work, withhold=withhold)
+        if isinstance(result, Refused):
+            refused.append(result)
         else:
-            rows.append(found)
-    return gather(asked, rows, refused, repeats=repeats)
+            rows.append(result)
+    return gather(readers, rows, refused, repeats=repeats)
 
 
 def read(
@@ -140,10 +140,10 @@ def read(
         if work:
             work.step(max(0, begun + panel.passes - work.done))
         return Refused(case.name, str(error))
-    found = compared(panel, case, film, tiles, sentences=sentences)
+    row = compared(panel, case, film, tiles, sentences=sentences)
     if seen:
-        seen(film, tiles, found)
-    return found
+        seen(film, tiles, row)
+    return row
 
 
 def gather(
@@ -151,13 +151,13 @@ def gather(
 ) -> Comparison:
     """The films, most disagreement first, and the figures over all of them; None where there is no film."""
     ordered = sorted(rows, key=lambda row: (-row.score, row.name))
-    found = figures(panel, ordered, repeats=repeats) if rows else None
+    statistics = figures(panel, ordered, repeats=repeats) if rows else None
     return Comparison(
         panel=panel,
         films=tuple(ordered),
         refused=tuple(refused),
-        figures=found,
-        notes=(*panel.notes, *(found.notes if found else ())),
+        figures=statistics,
+        notes=(*panel.notes, *(statistics.notes if statistics else ())),
     )
 
 
@@ -180,8 +180,8 @@ def compared(
     one_each = not any(card.multi_label or len(card.findings) > len(panel.findings) for card in panel.checkpoints)
     distance = apart(likely, one_each=one_each)
     overlaps = [_overlap(each, maps[i], maps[j]) for each, (i, j) in zip(agreements, pairs, strict=True)]
-    found = tuple(_found(tile, names, panel.findings) for tile, names in own)
-    differ = float(np.mean([found[i] != found[j] for i, j in pairs]))
+    present_findings = tuple(_present(tile, names, panel.findings) for tile, names in own)
+    differ = float(np.mean([present_findings[i] != present_findings[j] for i, j in pairs]))
     shown = panel.own[0].index(maps[0].finding)
     return FilmComparison(
         name=case.name,
@@ -190,7 +190,7 @@ def compared(
         labels=_labels(case, panel),
         finding=panel.findings[shown],
         says=tuple(tile.says for tile in tiles),
-        found=found,
+        present=present_findings,
         probabilities=tuple(tuple(float(value) for value in row) for row in likely),
         agreements=agreements,
         apart=distance,
@@ -220,9 +220,9 @@ def _entropy(row: NDArray[np.float64]) -> float:
 
 
 def _overlap(agreement: Agreement, one: Explanation, other: Explanation) -> float:
-    found = agreement.overlap[TOP]
-    if not math.isnan(found):
-        return found
+    overlap = agreement.overlap[TOP]
+    if not math.isnan(overlap):
+        return overlap
     return float(not _shows(one) and not _shows(other))
 
 
@@ -230,7 +230,7 @@ def _shows(map_: Explanation) -> bool:
     return not map_.void and bool(map_.heat.max(initial=0.0) > 0)
 
 
-def _found(tile: Tile, own: Sequence[str], findings: Sequence[str]) -> tuple[str, ...]:
+def _present(tile: Tile, own: Sequence[str], findings: Sequence[str]) -> tuple[str, ...]:
     """Those of the common findings that the network finds: the likeliest, or all above their operating points."""
     there = (
         present(tile.prediction, tile.checkpoint) if tile.checkpoint.multi_label else (tile.prediction.likeliest[0],)

@@ -18,17 +18,17 @@ from core.types import Explanation, Heat, Radiograph, digest
 
 Scale = Literal["raw", "peak"]
 
-TOP = (5, 10, 20)  # % of the area: the hottest parts whose overlap is told
+TOP = (5, 10, 20)  # % of the area: the hottest parts whose overlap is reported
 PEAK = 0.01  # of the area: the hottest part whose centre is the place of the maximum
 _WINDOW = 11  # cells: what SSIM looks through
-_DIGITS = 6  # to which sums of heat are told apart
+_DIGITS = 6  # to which sums of heat are distinguished
 METHOD = "difference"
 OF_PEAKS = "share of each map's peak"
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two maps of one film agree, on the part of the film that both cover; NaN where that can't be had.
+    """How far two maps of one film agree, on the part of the film that both cover; NaN where not available.
 
     spearman, pearson: correlation of the heat of all places, by rank and as it is, -1 to 1.
     ssim:        structural similarity, -1 to 1.
@@ -176,15 +176,15 @@ def agreement_matrix(
             seen[k, common] = _Seen(maps[k], common)
         return seen[k, common]
 
-    found: dict[tuple[int, int], Agreement] = {}
+    pairs: dict[tuple[int, int], Agreement] = {}
     for i, j in combinations_with_replacement(range(len(maps)), 2):
         common = area(radiograph, (maps[i].placement, maps[j].placement))
         if common is None:
             each = Agreement(notes=("The maps cover no common part of the film.",))
         else:
             each = _agreement(radiograph, common, on(i, common), on(j, common), (names[i], names[j]))
-        found[i, j] = found[j, i] = each
-    return tuple(tuple(found[i, j] for j in range(len(maps))) for i in range(len(maps)))
+        pairs[i, j] = pairs[j, i] = each
+    return tuple(tuple(pairs[i, j] for j in range(len(maps))) for i in range(len(maps)))
 
 
 def lettered(count: int) -> list[str]:
@@ -309,10 +309,10 @@ def _ssim(one: Grid, other: Grid, *, data_range: float) -> float:
         return math.nan
     from skimage.metrics import structural_similarity  # half a second to import
 
-    found = structural_similarity(  # type: ignore[no-untyped-call]
+    similarity = structural_similarity(  # type: ignore[no-untyped-call]
         one, other, data_range=data_range, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )
-    return float(found)
+    return float(similarity)
 
 
 def _distance(

@@ -1,4 +1,4 @@
-"""Several networks that read the same films, and what of their answers can be compared."""
+"""Several networks that read the same films, and the findings that they have in common."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from core.work import Work
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Who reads, and what is asked.
+    """The networks of a comparison, and what each of them computes.
 
     names:    (C,) what sentences and tables call the networks, each another name.
     findings: (F,) those that all of them know, as the first one calls them.
@@ -60,7 +60,7 @@ def panel(
     settings: Mapping[str, Any] | None = None,
     cleaning: Cleaning | None = None,
 ) -> Panel:
-    """The networks as readers of the same films, each asked alike; whatever cannot be had is refused before a film is.
+    """The networks with one request for all of them; refused before any film is read if it is not available.
 
     finding: whose maps are compared; None for the one that is likeliest on each film, over all networks on average.
              Findings are the same where their names are, whatever their case: "Pneumonia" is "pneumonia".
@@ -81,17 +81,17 @@ def panel(
             "compared."
         )
     findings = tuple(own[0][key] for key in common)
-    asked = _asked(finding, findings)
+    common_finding = _common_finding(finding, findings)
     entry = methods[method]
     parsed = entry.parse(settings or {})
     for each, names in zip(classifiers, own, strict=True):
         check(each, [Request(method, names[common[0]], layer, parsed)])
     return Panel(
         classifiers=tuple(classifiers),
-        names=_told_apart(cards),
+        names=_unique_names(cards),
         findings=findings,
         own=tuple(tuple(each[key] for key in common) for each in own),
-        finding=asked,
+        finding=common_finding,
         method=method,
         layer=layer,
         settings=parsed,
@@ -108,21 +108,21 @@ def answers(panel: Panel, film: Radiograph, *, work: Work | None = None) -> tupl
     """
     wanted = panel.findings if panel.together and not panel.finding else (panel.finding,) if panel.finding else ()
     if not wanted:
-        said = [each.predict(film, cleaning=panel.cleaning) for each in panel.classifiers]
+        predictions = [each.predict(film, cleaning=panel.cleaning) for each in panel.classifiers]
         if work:
-            work.step(len(said))
-        wanted = (_likeliest(panel, said),)
+            work.step(len(predictions))
+        wanted = (_likeliest(panel, predictions),)
     indices = [panel.findings.index(name) for name in wanted]
-    found = []
+    results = []
     for classifier, own in zip(panel.classifiers, panel.own, strict=True):
         requests = [Request(panel.method, own[index], panel.layer, panel.settings) for index in indices]
-        found.append(explain_many(classifier, film, requests, cleaning=panel.cleaning, work=work))
+        results.append(explain_many(classifier, film, requests, cleaning=panel.cleaning, work=work))
         if work:
             work.step()
-    shown = wanted.index(_likeliest(panel, [said for said, _ in found])) if len(wanted) > 1 else 0
+    shown = wanted.index(_likeliest(panel, [prediction for prediction, _ in results])) if len(wanted) > 1 else 0
     return tuple(
-        Tile(name, card, said, maps[shown])
-        for name, card, (said, maps) in zip(panel.names, panel.checkpoints, found, strict=True)
+        Tile(name, card, prediction, maps[shown])
+        for name, card, (prediction, maps) in zip(panel.names, panel.checkpoints, results, strict=True)
     )
 
 
@@ -131,16 +131,16 @@ def plain(finding: str) -> str:
     return words(finding).casefold()
 
 
-def _likeliest(panel: Panel, said: Sequence[Prediction]) -> str:
+def _likeliest(panel: Panel, predictions: Sequence[Prediction]) -> str:
     """The finding with the highest probability on average."""
     means = {
-        name: sum(each.probability(own[index]) for each, own in zip(said, panel.own, strict=True))
+        name: sum(each.probability(own[index]) for each, own in zip(predictions, panel.own, strict=True))
         for index, name in enumerate(panel.findings)
     }
     return max(means, key=means.__getitem__)
 
 
-def _asked(finding: str | None, findings: Sequence[str]) -> str:
+def _common_finding(finding: str | None, findings: Sequence[str]) -> str:
     if finding is None:
         return ""
     known = {plain(name): name for name in findings}
@@ -154,7 +154,7 @@ def _is_last(classifier: Classifier, layer: str | None) -> bool:
         return layer in (None, network.last_stage)
 
 
-def _told_apart(cards: Sequence[Checkpoint]) -> tuple[str, ...]:
+def _unique_names(cards: Sequence[Checkpoint]) -> tuple[str, ...]:
     """The checkpoints' names; where two have the same one, with the beginning of their key."""
     double = {name for name, group in groupby(sorted(card.name for card in cards)) if len(list(group)) > 1}
     return tuple(f"{card.name} {card.key[:6]}" if card.name in double else card.name for card in cards)
@@ -164,8 +164,8 @@ def _notes(cards: Sequence[Checkpoint], common: Sequence[str]) -> list[str]:
     notes = []
     left_out = [(card.name, [words(name) for name in card.findings if plain(name) not in common]) for card in cards]
     if any(names for _, names in left_out):
-        told = [f"{', '.join(names)} of {card}" for card, names in left_out if names]
-        notes.append(f"Compared on {', '.join(common)} alone; left out, since not all know it: {'; '.join(told)}.")
+        missing = [f"{', '.join(names)} of {card}" for card, names in left_out if names]
+        notes.append(f"Compared on {', '.join(common)} alone; left out, since not all know it: {'; '.join(missing)}.")
     if len({card.multi_label for card in cards}) > 1:
         single = [card.name for card in cards if not card.multi_label]
         notes.append(

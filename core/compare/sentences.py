@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from core.compare.anatomical_regions import AnatomicalRegions, Gaze, gaze, outside, places
+from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, locate_heat, outside, places
 from core.compare.map_agreement import Matrix, agreement_matrix
 from core.compare.tile import Tile
 from core.explain.method import methods
 from core.models.findings import words
 from core.types import Radiograph
 
-TOP = 10  # % of the film: the hottest part whose overlap is told
-AGREES = 0.5  # overlap from which maps are said to agree
-SECOND = 0.25  # of the heat, from which the next place is told, too
+TOP = 10  # % of the film: the hottest part whose overlap is reported
+AGREES = 0.5  # overlap from which maps count as agreeing
+SECOND = 0.25  # of the heat, from which the next place is named, too
 _MOST = 1 / 3  # of the heat, below which a place has merely the most of it
 _LOOKS = " looks"
 
@@ -27,14 +27,14 @@ class Sentences:
     looks:  where each map looks.
     shared: how much of their hottest tenths the maps share (intersection over union).
     notes:  what limits the others.
-    gazes:  where each map looks, tile by tile.
+    locations:  where each map looks, tile by tile.
     """
 
     says: str
     looks: str
     shared: str
     notes: str
-    gazes: tuple[Gaze, ...]
+    locations: tuple[HeatLocation, ...]
 
     @property
     def text(self) -> str:
@@ -62,23 +62,23 @@ def disagreement(
     if not tiles:
         raise ValueError("there is no tile to tell of")
     ground = ground or places(radiograph, tiles[0].explanation.cleaning)
-    gazes = tuple(gaze(ground, tile.explanation) for tile in tiles)
+    locations = tuple(locate_heat(ground, tile.explanation) for tile in tiles)
     notes = "No lungs were found on this film, so places are named by the film alone." if ground.reason else ""
     return Sentences(
         says=headline(tiles, named=named),
-        looks=_looks(tiles, gazes, named),
+        looks=_looks(tiles, locations, named),
         shared=_shared(tiles, matrix or agreement_matrix(radiograph, [tile.explanation for tile in tiles])),
         notes=notes,
-        gazes=gazes,
+        locations=locations,
     )
 
 
-def headline(tiles: Sequence[Tile], *, told: Sequence[Tile] = (), named: bool = False) -> str:
+def headline(tiles: Sequence[Tile], *, explained: Sequence[Tile] = (), named: bool = False) -> str:
     """What the networks of all tiles find, and what the maps are of where that is something else.
 
     "A, B and C say covid (0.78, 0.92, 0.70), D says normal (0.61)."
 
-    told:  some of the tiles, where maps of different findings are told of these alone; of all by default.
+    explained: the tiles whose findings are named where the maps are of different findings; all by default.
     named: as in `disagreement`.
     """
     if len({tile.checkpoint.key for tile in tiles}) == 1:
@@ -90,17 +90,17 @@ def headline(tiles: Sequence[Tile], *, told: Sequence[Tile] = (), named: bool = 
     for index, tile in enumerate(tiles_told):
         groups.setdefault(tile.says, []).append(index)
     parts = []
-    for said, members in groups.items():
+    for top, members in groups.items():
         subject = _subject([who[index] for index in members], of=0 if named else len(who))
-        verb = ("says" if said else "finds") if len(members) == 1 else ("say" if said else "find")
-        parts.append(f"{subject} {verb} {_found(said, [tiles_told[index] for index in members])}")
+        verb = ("says" if top else "finds") if len(members) == 1 else ("say" if top else "find")
+        parts.append(f"{subject} {verb} {_finding(top, [tiles_told[index] for index in members])}")
     sentence = f"{_joined(parts)}."
-    return f"{sentence} {_explained(tiles, told or tiles)}".strip()
+    return f"{sentence} {_explained(tiles, explained or tiles)}".strip()
 
 
-def _found(said: str, tiles: Sequence[Tile]) -> str:
-    if said:
-        return f"{words(said)} ({', '.join(_probability(tile, said) for tile in tiles)})"
+def _finding(name: str, tiles: Sequence[Tile]) -> str:
+    if name:
+        return f"{words(name)} ({', '.join(_probability(tile, name) for tile in tiles)})"
     likeliest = [
         f"{words(tile.prediction.likeliest[0])} {_probability(tile, tile.prediction.likeliest[0])}" for tile in tiles
     ]
@@ -109,69 +109,75 @@ def _found(said: str, tiles: Sequence[Tile]) -> str:
 
 def _explained(tiles: Sequence[Tile], some: Sequence[Tile]) -> str:
     """What the maps are of, those of some tiles alone where they differ; empty where it is what the networks say."""
-    asked = [tile.explanation.finding for tile in tiles]
-    if all(tile.says == tile.explanation.finding for tile in (tiles if len(set(asked)) == 1 else some)):
+    findings = [tile.explanation.finding for tile in tiles]
+    if all(tile.says == tile.explanation.finding for tile in (tiles if len(set(findings)) == 1 else some)):
         return ""
-    if len(set(asked)) == 1:
+    if len(set(findings)) == 1:
         same = len({tile.checkpoint.key for tile in tiles}) == 1
-        likely = ", ".join(_probability(tile, asked[0]) for tile in (tiles[:1] if same else tiles))
+        likely = ", ".join(_probability(tile, findings[0]) for tile in (tiles[:1] if same else tiles))
         what = "The map is" if len(tiles) == 1 else "The maps are"
-        return f"{what} of {words(asked[0])} ({likely})."
-    told = [
+        return f"{what} of {words(findings[0])} ({likely})."
+    clauses = [
         f"{tile.name}'s {'map is ' if index == 0 else ''}of {words(finding)} ({_probability(tile, finding)})"
         for index, (tile, finding) in enumerate((tile, tile.explanation.finding) for tile in some)
     ]
-    return f"{_joined(told)}."
+    return f"{_joined(clauses)}."
 
 
-def _looks(tiles: Sequence[Tile], gazes: Sequence[Gaze], named: bool) -> str:
+def _looks(tiles: Sequence[Tile], locations: Sequence[HeatLocation], named: bool) -> str:
     plain = [
-        _explains(tile) and len(_told(found)) == 1 and not found.even for tile, found in zip(tiles, gazes, strict=True)
+        _explains(tile) and len(_named_places(location)) == 1 and not location.even
+        for tile, location in zip(tiles, locations, strict=True)
     ]
-    told = {_where(found, shares=False) for found in gazes}
-    if len(tiles) > 1 and len(told) == 1 and all(plain) and not any(math.isnan(found.share) for found in gazes):
-        shares = _listed([_percent(found.share) for found in gazes])
-        at = "most at" if min(found.share for found in gazes) < _MOST else "at"
+    places_named = {_where(location, shares=False) for location in locations}
+    if (
+        len(tiles) > 1
+        and len(places_named) == 1
+        and all(plain)
+        and not any(math.isnan(location.share) for location in locations)
+    ):
+        shares = _listed([_percent(location.share) for location in locations])
+        at = "most at" if min(location.share for location in locations) < _MOST else "at"
         who = _subject([tile.name for tile in tiles], of=0 if named else len(tiles))
-        return f"{who} look {at} {told.pop()} ({shares} of their heat)."
+        return f"{who} look {at} {places_named.pop()} ({shares} of their heat)."
     clauses: list[str] = []
     before = ""
-    for tile, found in zip(tiles, gazes, strict=True):
-        verb = _verb(tile, found)
-        where = _where(found, of="" if any("of its heat" in clause for clause in clauses) else " of its heat")
-        if not found.places:
+    for tile, location in zip(tiles, locations, strict=True):
+        verb = _verb(tile, location)
+        where = _where(location, of="" if any("of its heat" in clause for clause in clauses) else " of its heat")
+        if not location.places:
             clauses.append(f"{tile.name}{verb}")
-        elif found.even:
-            clauses.append(f"{tile.name}{verb} ({_percent(found.share)} of it at {found.place})")
+        elif location.even:
+            clauses.append(f"{tile.name}{verb} ({_percent(location.share)} of it at {location.place})")
         else:
-            at = "most at" if found.share < _MOST and len(_told(found)) == 1 else "at"
+            at = "most at" if location.share < _MOST and len(_named_places(location)) == 1 else "at"
             clauses.append(f"{tile.name}{'' if verb == before == _LOOKS else verb} {at} {where}")
         before = verb
     return f"{_joined(clauses)}."
 
 
-def _verb(tile: Tile, found: Gaze) -> str:
-    if not found.places:
+def _verb(tile: Tile, location: HeatLocation) -> str:
+    if not location.places:
         return "'s map shows nothing"
-    if found.even:
+    if location.even:
         return " spreads its heat over the film"
     return _LOOKS if _explains(tile) else "'s map, the same for any finding, lies"
 
 
-def _where(found: Gaze, *, of: str = "", shares: bool = True) -> str:
+def _where(location: HeatLocation, *, of: str = "", shares: bool = True) -> str:
     """ "the right lower lung (40 % of its heat) and the left lower lung (31 %)"."""
-    told: list[str] = []
-    for name, share in _told(found):
-        mark = f", where {found.mark} is burnt in" if found.mark and not told else ""
-        told.append(f"{name}{', outside the lungs' if outside(name) else ''}{mark}")
+    parts: list[str] = []
+    for name, share in _named_places(location):
+        mark = f", where {location.mark} is burnt in" if location.mark and not parts else ""
+        parts.append(f"{name}{', outside the lungs' if outside(name) else ''}{mark}")
         if shares and not math.isnan(share):
-            told[-1] += f" ({_percent(share)}{of if len(told) == 1 else ''})"
-    return _listed(told)
+            parts[-1] += f" ({_percent(share)}{of if len(parts) == 1 else ''})"
+    return _listed(parts)
 
 
-def _told(found: Gaze) -> list[tuple[str, float]]:
+def _named_places(location: HeatLocation) -> list[tuple[str, float]]:
     """The place that is named, and the next one where it has much of the heat, too."""
-    return [each for rank, each in enumerate(found.places[:2]) if rank == 0 or each[1] >= SECOND]
+    return [each for rank, each in enumerate(location.places[:2]) if rank == 0 or each[1] >= SECOND]
 
 
 def _explains(tile: Tile) -> bool:
@@ -181,17 +187,17 @@ def _explains(tile: Tile) -> bool:
 
 
 def _shared(tiles: Sequence[Tile], matrix: Matrix) -> str:
-    found = {
+    overlaps = {
         (i, j): matrix[i][j].overlap[TOP]
         for i, j in combinations(range(len(tiles)), 2)
         if not math.isnan(matrix[i][j].overlap[TOP])
     }
-    if not found:
+    if not overlaps:
         return ""
-    least, most = min(found, key=found.__getitem__), max(found, key=found.__getitem__)
-    agree = "Their maps agree: they share" if found[least] >= AGREES else "Their maps share"
-    low, high = _percent(found[least]), _percent(found[most])
-    if len(found) == 1 and len(tiles) > 2:
+    least, most = min(overlaps, key=overlaps.__getitem__), max(overlaps, key=overlaps.__getitem__)
+    agree = "Their maps agree: they share" if overlaps[least] >= AGREES else "Their maps share"
+    low, high = _percent(overlaps[least]), _percent(overlaps[most])
+    if len(overlaps) == 1 and len(tiles) > 2:
         agree = f"The maps of {tiles[least[0]].name} and {tiles[least[1]].name} share"
     if low == high:
         return f"{agree} {'nothing' if low == '0 %' else low} of the hottest tenth."

@@ -28,7 +28,7 @@ class Pair:
 
     flips:    share of the films of which they do not find the same.
     kappa:    Cohen's, over what each says; None unless every network gives each film one finding.
-    kappas:   Cohen's by finding: found or not.
+    kappas:   Cohen's by finding: present or not.
     maps:     means of the figures of `core.compare.map_agreement.Agreement`; n counts the films that have it.
     right:    who is right about all common findings; None without labels.
     rights:   the same by finding.
@@ -109,9 +109,9 @@ def figures(panel: Panel, rows: Sequence[FilmComparison], *, repeats: int) -> Fi
         labelled=int(answers.labelled.sum()),
         flips=proportion(np.array([row.flips for row in rows]), patients, repeats=repeats),
         pairs=pairs,
-        fleiss=_fleiss(answers.said, len(panel.findings) + 1, patients, repeats) if both else None,
+        fleiss=_fleiss(answers.top, len(panel.findings) + 1, patients, repeats) if both else None,
         fleisses={
-            finding: _fleiss(answers.found[:, :, index].astype(np.intp), 2, patients, repeats)
+            finding: _fleiss(answers.present[:, :, index].astype(np.intp), 2, patients, repeats)
             for index, finding in enumerate(panel.findings)
             if several
         },
@@ -122,18 +122,18 @@ def figures(panel: Panel, rows: Sequence[FilmComparison], *, repeats: int) -> Fi
 class _Predictions:
     """The rows as arrays: N films, C networks, F findings.
 
-    found:    (N, C, F) bool; likely: (N, C, F); truth: (N, F) bool, False where there is no label.
-    said:     (N, C) the finding that each network says, F for one that is not common.
+    present:  (N, C, F) bool; likely: (N, C, F); truth: (N, F) bool, False where there is no label.
+    top:      (N, C) the top finding of each network, F for one that is not common.
     labelled: (N,) bool.
     """
 
     def __init__(self, panel: Panel, rows: Sequence[FilmComparison]) -> None:
         findings = panel.findings
         self.one_each = not any(card.multi_label for card in panel.checkpoints)
-        self.found = np.array([[[name in found for name in findings] for found in row.found] for row in rows])
+        self.present = np.array([[[name in present for name in findings] for present in row.present] for row in rows])
         self.likely = np.array([row.probabilities for row in rows])
         self.truth = np.array([[name in (row.labels or ()) for name in findings] for row in rows])
-        self.said = np.where(self.found.any(axis=2), self.found.argmax(axis=2), len(findings))
+        self.top = np.where(self.present.any(axis=2), self.present.argmax(axis=2), len(findings))
         self.labelled = np.array([row.labels is not None for row in rows])
         self.strange = sorted({label for row in rows for label in row.labels or () if label not in findings})
 
@@ -148,13 +148,13 @@ def _pair(
 ) -> Pair:
     patients = np.array([row.patient for row in rows])
     findings = panel.findings
-    first, second = answers.found[:, i].astype(np.intp), answers.found[:, j].astype(np.intp)
-    told = [row.agreements[place].figures() for row in rows]
-    values = np.array([[each[name] for name in MEANS] for each in told])
+    first, second = answers.present[:, i].astype(np.intp), answers.present[:, j].astype(np.intp)
+    agreements = [row.agreements[place].figures() for row in rows]
+    values = np.array([[each[name] for name in MEANS] for each in agreements])
 
     def every(films: FilmIndices) -> Values:
         kappas = [cohen(first[films, index], second[films, index], 2) for index in range(len(findings))]
-        both = cohen(answers.said[films, i], answers.said[films, j], len(findings) + 1)
+        both = cohen(answers.top[films, i], answers.top[films, j], len(findings) + 1)
         return np.array([both, *kappas, *(_mean(values[films, index]) for index in range(len(MEANS)))])
 
     drawn = list(zip(*bands(every, patients, repeats=repeats), strict=True))
@@ -177,7 +177,7 @@ def _pair(
 
 def _judged(pair: Pair, findings: Sequence[str], answers: _Predictions, i: int, j: int) -> Pair:
     """The pair with what labels tell of it."""
-    right = answers.found == answers.truth[:, None]  # (N, C, F)
+    right = answers.present == answers.truth[:, None]  # (N, C, F)
     whole = right.all(axis=2)[answers.judged]
     known = right[answers.labelled]
     truth, likely = answers.truth[answers.labelled], answers.likely[answers.labelled]
@@ -192,10 +192,10 @@ def _judged(pair: Pair, findings: Sequence[str], answers: _Predictions, i: int, 
     )
 
 
-def _fleiss(said: NDArray[np.intp], categories: int, patients: NDArray[np.str_], repeats: int) -> Estimate:
-    drawn = bands(lambda films: np.array([fleiss(said[films], categories)]), patients, repeats=repeats)
+def _fleiss(ratings: NDArray[np.intp], categories: int, patients: NDArray[np.str_], repeats: int) -> Estimate:
+    drawn = bands(lambda films: np.array([fleiss(ratings[films], categories)]), patients, repeats=repeats)
     value, low, high = (float(each[0]) for each in drawn)
-    return _unsure(Estimate(value, low, high, len(said)))
+    return _unsure(Estimate(value, low, high, len(ratings)))
 
 
 def _unsure(kappa: Estimate) -> Estimate:

@@ -41,7 +41,7 @@ def _words(radiograph: Radiograph, answers: tuple[Tile, ...], board: tuple[Tile,
     some = len(answers) < len(board)
     with draw.shown():
         found = cache.told(radiograph, answers, named=some)
-        says = headline(board, told=answers) if some else found.says
+        says = headline(board, explained=answers) if some else found.says
         st.html(box(says, found.looks, f"{found.shared} {found.notes}".strip()))
 
 

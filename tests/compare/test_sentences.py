@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.compare.anatomical_regions import AnatomicalRegions, Gaze, gaze, places
+from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, locate_heat, places
 from core.compare.grid import whole
 from core.compare.sentences import disagreement, headline
 from core.errors import BadData
@@ -65,7 +65,7 @@ def test_two_networks_that_agree_on_the_finding_and_not_on_the_place() -> None:
 
 
 def test_gaze_is_the_share_of_heat_in_each_place() -> None:
-    found = gaze(ground(), quarters(0.1, 0.5, 0.15, 0.25))
+    found = locate_heat(ground(), quarters(0.1, 0.5, 0.15, 0.25))
 
     assert [(name, round(share, 4)) for name, share in found.places] == [
         ("the left lower lung", 0.5),
@@ -77,7 +77,7 @@ def test_gaze_is_the_share_of_heat_in_each_place() -> None:
 
 
 def test_what_speaks_against_the_finding_is_no_place_to_look_at() -> None:
-    assert gaze(ground(), quarters(-5, 1, 0, 0, signed=True)).places == (("the left lower lung", 1.0),)
+    assert locate_heat(ground(), quarters(-5, 1, 0, 0, signed=True)).places == (("the left lower lung", 1.0),)
 
 
 def test_a_second_place_with_much_of_the_heat_is_told() -> None:
@@ -174,7 +174,7 @@ def test_a_map_that_shows_nothing_is_lyingand_compared_with_none() -> None:
 
     assert text.endswith("A's map shows nothing, B looks at the right lower lung (100 % of its heat).")
     assert told(("A", void, SURE), ("B", flat, ALSO)).endswith("A's map shows nothing, B's map shows nothing.")
-    assert gaze(ground(), void) == gaze(ground(), flat) == Gaze()
+    assert locate_heat(ground(), void) == locate_heat(ground(), flat) == HeatLocation()
 
 
 def test_an_even_map_singles_out_no_place() -> None:
@@ -193,7 +193,7 @@ def test_a_baseline_looks_at_nothing() -> None:
 def test_a_map_of_zones_has_a_place_and_no_shares() -> None:
     heat = np.full((256, 256), 2.0)  # everywhere, and so most of the heat
     heat[100:120, 200:220] = 5
-    found = gaze(ground(), heat_map(FILM, heat, unit="logits a zone"))
+    found = locate_heat(ground(), heat_map(FILM, heat, unit="logits a zone"))
 
     assert found.place == "the heart and mediastinum"
     assert np.isnan([found.share, found.lungs]).all()
@@ -207,9 +207,9 @@ def test_what_is_burnt_in_where_the_map_looks_is_told(pieces: int, what: str) ->
     there = Mark(60 / 256, 62 / 256, 70 / 256, 70 / 256, pieces=pieces)
     corner, lung = quarters(0, 0, 0, 1), quarters(1, 0, 0, 0)
 
-    assert gaze(ground(there), corner).mark == what
-    assert gaze(ground(Mark(0.9, 0.9, 0.95, 0.95)), corner).mark == ""
-    assert gaze(ground(Mark(0.25, 0.75, 0.26, 0.76)), lung).mark == ""  # in the lungs it is no marker
+    assert locate_heat(ground(there), corner).mark == what
+    assert locate_heat(ground(Mark(0.9, 0.9, 0.95, 0.95)), corner).mark == ""
+    assert locate_heat(ground(Mark(0.25, 0.75, 0.26, 0.76)), lung).mark == ""  # in the lungs it is no marker
     assert f"at the film's upper left corner, outside the lungs, where {what} is burnt in (100 % of its heat)" in told(
         ("A", corner, SURE), on=ground(there)
     )
@@ -219,8 +219,8 @@ def test_a_coarse_map_reaches_a_mark_one_cell_away() -> None:
     near = Mark(0, 0, 0.02, 0.02)
     fine, coarse = quarters(0, 0, 0, 1), heat_map(FILM, [[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
 
-    assert gaze(ground(near), fine).mark == ""
-    assert gaze(ground(Mark(0, 0.3, 0.2, 0.32)), coarse).mark == "a letter or mark"
+    assert locate_heat(ground(near), fine).mark == ""
+    assert locate_heat(ground(Mark(0, 0.3, 0.2, 0.32)), coarse).mark == "a letter or mark"
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +238,7 @@ def at(body: AnatomicalRegions, x: float, y: float) -> str:
     height, width = body.radiograph.pixels.shape
     row, column = int(y * height), int(x * width)
     map_ = spot(body.radiograph, slice(row - 2, row + 3), slice(column - 2, column + 3))
-    return gaze(body, map_).place
+    return locate_heat(body, map_).place
 
 
 def test_the_places_of_a_drawn_chest(chest: Phantom, body: AnatomicalRegions) -> None:
@@ -275,7 +275,7 @@ def test_the_places_of_a_drawn_chest(chest: Phantom, body: AnatomicalRegions) ->
 def test_a_film_that_lies_on_its_side_has_the_same_places_of_the_body(chest: Phantom) -> None:
     lying = dataclasses.replace(chest.radiograph, pixels=np.rot90(chest.radiograph.pixels, -1))
     map_ = spot(lying, slice(94, 98), slice(300, 304))  # what was at x 0.3, y 0.25
-    found = gaze(places(lying, Cleaning(turn=1)), map_)
+    found = locate_heat(places(lying, Cleaning(turn=1)), map_)
 
     assert found.place == "the right upper lung"
 
@@ -293,7 +293,7 @@ def test_right_and_left_are_those_that_the_file_tells(
     heat[8, 5] = 1  # in the lung on the left of the screen
     map_ = heat_map(lying, np.rot90(heat, -turn))
 
-    assert gaze(places(lying, Cleaning(turn=turn)), map_).place == f"the {side} middle lung"
+    assert locate_heat(places(lying, Cleaning(turn=turn)), map_).place == f"the {side} middle lung"
 
 
 def test_without_lungs_the_film_alone_gives_the_places() -> None:
@@ -304,7 +304,7 @@ def test_without_lungs_the_film_alone_gives_the_places() -> None:
 
     assert found.looks == "A looks at the film's upper left (100 % of its heat)."
     assert found.notes == "No lungs were found on this film, so places are named by the film alone."
-    assert np.isnan(found.gazes[0].lungs)
+    assert np.isnan(found.locations[0].lungs)
 
 
 def test_every_cell_has_one_place(body: AnatomicalRegions) -> None:
@@ -320,7 +320,7 @@ def test_a_map_of_another_film_is_refused() -> None:
     other = heat_map(film(100, 100), np.eye(4), placement=Placement(0, 0, 100, 100))
 
     with pytest.raises(BadData, match="of another film than planted"):
-        gaze(ground(), other)
+        locate_heat(ground(), other)
     with pytest.raises(ValueError, match="there is no tile"):
         disagreement(FILM, [])
 
@@ -336,7 +336,7 @@ def test_on_real_films_the_outlined_lungs_are_called_by_the_patients_side(real_f
         for side, columns in (("right", slice(0, half)), ("left", slice(half, None))):
             heat = np.zeros(lungs.shape, np.float32)
             heat[:, columns] = lungs[:, columns]
-            look = gaze(found, heat_map(radiograph, heat))
+            look = locate_heat(found, heat_map(radiograph, heat))
             called.append((side in look.place, look.lungs))
 
     assert len(called) == 16
@@ -350,11 +350,11 @@ def test_of_many_tiles_it_is_said_who_finds_what_and_two_of_them_are_called_by_n
     said = {"A": SURE, "B": ALSO, "C": SURE, "D": ALSO, "E": normal}
     five = [tile(name, map_, dict(likely)) for name, likely in said.items()]
 
-    assert headline(five, told=five[:2]) == (
+    assert headline(five, explained=five[:2]) == (
         "A, B, C and D say pneumonia (0.81, 0.77, 0.81, 0.77), E says normal (0.85). "
         "The maps are of pneumonia (0.81, 0.77, 0.81, 0.77, 0.10)."
     )
-    assert headline(five[:4], told=five[:2]) == "All say pneumonia (0.81, 0.77, 0.81, 0.77)."
+    assert headline(five[:4], explained=five[:2]) == "All say pneumonia (0.81, 0.77, 0.81, 0.77)."
     looks = disagreement(FILM, five[:2], ground=ground(), named=True).looks
     assert looks == "A and B look at the right lower lung (100 % and 100 % of their heat)."
 
@@ -363,6 +363,6 @@ def test_of_many_tiles_with_maps_of_what_each_finds_nothing_is_said_of_the_maps(
     a, e = quarters(1, 0, 0, 0), dataclasses.replace(quarters(1, 0, 0, 0), finding="covid")
     four = [tile(name, a, dict(SURE)) for name in "ABC"] + [tile("E", e, dict(OTHER))]
 
-    assert headline(four, told=four[:2]) == "A, B and C say pneumonia (0.81, 0.81, 0.81), E says covid (0.70)."
+    assert headline(four, explained=four[:2]) == "A, B and C say pneumonia (0.81, 0.81, 0.81), E says covid (0.70)."
     crossed = [*four[:3], tile("E", e, dict(SURE))]
-    assert headline(crossed, told=crossed[2:]).endswith("C's map is of pneumonia (0.81), E's of covid (0.19).")
+    assert headline(crossed, explained=crossed[2:]).endswith("C's map is of pneumonia (0.81), E's of covid (0.19).")
