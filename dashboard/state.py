@@ -17,7 +17,7 @@ from core.layers.activations import Order
 from core.layers.preferred import Prior
 from core.layers.unit_ablation import Ranking, Unit, UnitFill
 from core.layers.unit_maps import UnitMethod
-from core.models.importers import Found
+from core.models.importers import ImportCandidate
 from core.types import Cleaning, Explanation, Radiograph
 
 if TYPE_CHECKING:
@@ -257,24 +257,24 @@ class LayersState:
 
 @dataclass
 class ModelImport:
-    """A checkpoint that somebody brings on the Models page.
+    """A checkpoint that is being imported on the Models page.
 
-    found:   what its file holds, as far as it was corrected; None while no file was given.
-    judged:  what labelled films said of it, and the key of what they were asked about.
-    problem: why the last file could not be looked into; empty where it could.
-    round:   counts the files that were given, so that the place for them is empty again.
-    entered: field -> what the person entered in it; of the others what was found is shown.
+    candidate:   the contents of its file with the present settings; None before a file was given.
+    label_check: result on labelled films, and the key of the checkpoint with the settings that were tested.
+    problem:     why the last file could not be read; empty where it could.
+    round:       counts the files, so that the uploader starts empty each time.
+    entered:     field -> its value, for the fields that were changed.
     """
 
-    found: Found | None = None
-    judged: tuple[str, Polarity] | None = None
+    candidate: ImportCandidate | None = None
+    label_check: tuple[str, Polarity] | None = None
     problem: str = ""
     round: int = 0
     entered: dict[str, Any] = field(default_factory=dict)
 
-    def take(self, found: Found) -> None:
-        """What was found becomes that, and all fields but the name show it."""
-        self.found = found
+    def replace(self, candidate: ImportCandidate) -> None:
+        """Takes over these settings; all fields but the name show them."""
+        self.candidate = candidate
         self.entered = {name: value for name, value in self.entered.items() if name == "name"}
 
 

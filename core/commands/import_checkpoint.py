@@ -13,7 +13,7 @@ from core.commands.registry import command
 
 if TYPE_CHECKING:
     from core.evaluate.polarity import Polarity
-    from core.models.importers import Found
+    from core.models.importers import ImportCandidate
 
 _WIDE = 96  # characters
 
@@ -97,7 +97,7 @@ def import_checkpoint(
     if judged and not as_json:
         click.echo("\n".join(["", *polarity_text(judged)]))
     if judged:
-        proposal = replace(proposal, judged=tuple(judged.sentences))
+        proposal = replace(proposal, label_check=tuple(judged.sentences))
     kept = library.save(proposal, name) if name else None
     if as_json:
         click.echo(options.line(_record(proposal, judged, name if kept else None)))
@@ -110,7 +110,7 @@ def import_checkpoint(
         )
 
 
-def _judged(proposal: "Found", examples: Path) -> "Polarity":
+def _judged(proposal: "ImportCandidate", examples: Path) -> "Polarity":
     from tqdm import tqdm
 
     from core.evaluate.labelled_films import read
@@ -128,7 +128,7 @@ def _judged(proposal: "Found", examples: Path) -> "Polarity":
         return polarity(classifier, rows, tell=tell)
 
 
-def _text(proposal: "Found") -> str:
+def _text(proposal: "ImportCandidate") -> str:
     from core.models.importers.file import KINDS
     from core.models.importers.normalisation import NORMALISATIONS
 
@@ -179,7 +179,7 @@ def polarity_text(judged: "Polarity") -> list[str]:
     return lines
 
 
-def _record(proposal: "Found", judged: "Polarity | None", name: str | None) -> dict[str, Any]:
+def _record(proposal: "ImportCandidate", judged: "Polarity | None", name: str | None) -> dict[str, Any]:
     """name: the name it was saved under; None if it was not."""
     from core.models.checkpoint import card_json
 

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from core.errors import BadCheckpoint, BadSetting
 from core.models import checkpoint as checkpoints
 from core.models.architecture import Network
-from core.models.importers import Found
+from core.models.importers import ImportCandidate
 from core.registry import unknown
 from core.types import Checkpoint
 
@@ -60,7 +60,7 @@ def place(name: str, shipped: Path = checkpoints.SHIPPED) -> Path:
     raise unknown("checkpoint", name, names(shipped))
 
 
-def save(found: Found, name: str, *, shipped: Path = checkpoints.SHIPPED) -> Checkpoint:
+def save(found: ImportCandidate, name: str, *, shipped: Path = checkpoints.SHIPPED) -> Checkpoint:
     """Keeps what was found as a checkpoint of this person's own; read back and compared before it counts as kept.
 
     Raises: BadSetting where the name is no good or taken, or nothing names the scores; BadCheckpoint where the network
@@ -157,7 +157,7 @@ def proposed(file: str, shipped: Path = checkpoints.SHIPPED) -> str:
     return plain
 
 
-def _kept(network: Network, found: Found, name: str, place: Path) -> Checkpoint:
+def _kept(network: Network, found: ImportCandidate, name: str, place: Path) -> Checkpoint:
     """The checkpoint, moved to its place once it was found to read back as it was written."""
     written = checkpoints.write(network, found.checkpoint(name), name, place, exact=True)
     checkpoints.read_network(written, place)

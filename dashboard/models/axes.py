@@ -1,4 +1,4 @@
-"""What every plot of the Models page is built of: axes without clutter, thin lines, words beside the marks."""
+"""Building blocks of the plots: axes, thin lines, labels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ _BAND = 0.16  # opacity of an interval
 
 
 def layout(*, x: Plot, y: Plot, height: int) -> Plot:
-    """The whole plot: no margins that the page has not got already, the legend on top; height in px."""
+    """The layout: no margins, the legend on top; height in px."""
     return {
         "xaxis": x,
         "yaxis": y,
@@ -32,19 +32,19 @@ def layout(*, x: Plot, y: Plot, height: int) -> Plot:
 
 
 def axis(title: str, *, ends: Sequence[float] | None = None, grid: bool = True) -> Plot:
-    """An axis that stays where it is; ends: of its range, None for that of the data."""
-    found: Plot = {
+    """A fixed axis; ends: of its range, None for that of the data."""
+    axis: Plot = {
         "title": {"text": title, "font": {"size": 13}},
         "showgrid": grid,
         "zeroline": False,
         "fixedrange": True,
         "automargin": True,
     }
-    return found if ends is None else found | {"range": list(ends)}
+    return axis if ends is None else axis | {"range": list(ends)}
 
 
 def hidden(ends: Sequence[float]) -> Plot:
-    """An axis that only gives places."""
+    """An invisible axis."""
     return {"visible": False, "range": list(ends), "fixedrange": True}
 
 
@@ -72,7 +72,7 @@ def upright(x: float) -> Plot:
 
 
 def label(x: float, y: float, text: str, *, anchor: str) -> Plot:
-    """Words just above a row; x: 0 is the left end of the plot, 1 the right."""
+    """A label just above a row; x: 0 is the left end of the plot, 1 the right."""
     return {
         "x": x,
         "xref": "paper",
@@ -88,7 +88,7 @@ def label(x: float, y: float, text: str, *, anchor: str) -> Plot:
 
 
 def note(x: float, text: str, *, anchor: str = "left", low: bool = False) -> Plot:
-    """Quiet words above the plot, or low in it; anchor: which end of them stands at x."""
+    """A quiet note above the plot, or low in it; anchor: which end of the text stands at x."""
     return {
         "x": x,
         "y": 0 if low else 1,

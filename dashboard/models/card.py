@@ -1,4 +1,4 @@
-"""The card of one checkpoint: what it is in one line, its key figures, and four parts of which only one is drawn."""
+"""The card of one checkpoint: a line about it, its key figures, and four parts of which one is drawn."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,18 +12,18 @@ from dashboard import cache, draw, markup
 from dashboard.models import limitations, own_models, performance, purpose, training
 
 _PARTS: Mapping[str, Callable[[Checkpoint], None]] = {
-    "Before you believe it": limitations.part,
+    "Limitations": limitations.part,
     "Purpose and data": purpose.part,
-    "Figures": performance.part,
+    "Performance": performance.part,
     "Training": training.part,
 }
 
-_IN_SIGHT = 2  # warnings
-_FEW = 6  # findings that are named in the line below the title
+_VISIBLE = 2  # warnings
+_FEW = 6  # findings to name in the line below the title
 
 
 def page(card: Checkpoint) -> None:
-    """The whole card; the part that is open stands in the address."""
+    """The whole card; the open part is in the address."""
     with st.container(horizontal=True, vertical_alignment="center", key="card head"):
         with st.container():
             draw.title(card.name, _line(card))
@@ -46,23 +46,23 @@ def _line(card: Checkpoint) -> str:
 
 
 def _key_figures(card: Checkpoint) -> None:
-    """Inside and a source left out side by side, never one alone."""
+    """Internal test and held-out hospital side by side, never one alone."""
     one = summary(card, cache.folder(card.name))
     missing = markup.unmeasured()
     nothing = markup.missing(one.note) if one.note else missing
     area = available(card.metrics.lungs.lung_area) if card.metrics.lungs else None
-    covered = f"an even map would have {area.value:.2f}" if area else ""
+    covered = f"{area.value:.2f} if spread evenly" if area else ""
     st.html(
         markup.tiles(
             [
-                ("Macro AUC, inside", markup.estimate(one.internal) if one.internal else nothing),
+                ("Macro AUC, internal test", markup.estimate(one.internal) if one.internal else nothing),
                 (
-                    "Macro AUC, source left out",
+                    "Macro AUC, held-out hospital",
                     markup.estimate(one.held_out) + markup.below(held_out_source(one)) + markup.below(one.retrained)
                     if one.held_out
                     else missing,
                 ),
-                ("Accuracy, inside", markup.estimate(one.accuracy) if one.accuracy else missing),
+                ("Accuracy, internal test", markup.estimate(one.accuracy) if one.accuracy else missing),
                 (
                     "Grad-CAM inside the lungs",
                     markup.estimate(one.lungs) + markup.below(covered) if one.lungs else missing,
@@ -73,14 +73,14 @@ def _key_figures(card: Checkpoint) -> None:
 
 
 def _warnings(card: Checkpoint) -> None:
-    """The first ones in sight, the others folded away."""
+    """The first ones visible, the others folded."""
     test = card.metrics.test
     warnings = list(test.warnings) if test else []
     if not test:
         origin = "It was imported and not evaluated here. " if card.imported else ""
-        warnings.append(f"{origin}Its card holds no figures of a test. Evaluate it before you believe it.")
+        warnings.append(f"{origin}Its card has no test figures. Evaluate it before you rely on it.")
     if warnings:
-        st.warning("  \n".join(map(draw.plain, warnings[:_IN_SIGHT])), icon=":material/warning:")
-    if rest := warnings[_IN_SIGHT:]:
+        st.warning("  \n".join(map(draw.plain, warnings[:_VISIBLE])), icon=":material/warning:")
+    if rest := warnings[_VISIBLE:]:
         with st.expander(f"{len(rest)} more warning{'s' if len(rest) > 1 else ''}", type="compact"):
             st.html(markup.sentences(rest))

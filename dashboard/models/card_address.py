@@ -1,4 +1,4 @@
-"""Which card is open. It stands in the address, so that it can be sent to somebody; clicks keep the session."""
+"""Which card is open, in the page's address, so that it can be shared; clicks keep the session."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _links = st.components.v2.component(
 
 
 def opened() -> str | None:
-    """The checkpoint of the address, None for the list of all; it and the sidebar's model follow each other."""
+    """The checkpoint in the address, None for the list; it and the model of the sidebar follow each other."""
     here = session()
     asked = st.query_params.get(_NAME)
     if asked != here.opened_card:  # a link, or the browser's way back
@@ -29,13 +29,13 @@ def opened() -> str | None:
 
 
 def links() -> None:
-    """Makes what has `data-checkpoint` on this page open its card without loading the page anew."""
+    """Makes elements with `data-checkpoint` open that card without reloading the page."""
     with st.container(key="links"):
         _links(key=_KEY, on_opened_change=_open)
 
 
 def back() -> None:
-    """The way back to the list of all."""
+    """The button back to the list."""
     st.button("All models", icon=":material/arrow_back:", type="tertiary", on_click=close)
 
 
@@ -46,7 +46,7 @@ def show(name: str) -> None:
 
 
 def close() -> None:
-    """Closes the card that is open, and what is being brought."""
+    """Closes the open card, and an import."""
     here = session()
     here.opened_card = here.model_import = None
     st.query_params.pop(_NAME, None)

@@ -12,16 +12,16 @@ from dashboard import cache, draw, markup
 from dashboard.models import export, plots
 from dashboard.models.axes import NEUTRAL
 from dashboard.models.limitations import groups, short_name
-from dashboard.models.plots import Mark
+from dashboard.models.plots import IntervalMark
 
 _FIRST, _SECOND = "densenet121-plain", "densenet121-lungs"
-_OUT, _ONLY, _HEAT = "AUC, lungs blacked out", "AUC, only the lungs left", "Grad-CAM inside the lungs"
-_INSIDE, _LEFT_OUT = "AUC, inside", " left out *"
-_Row = tuple[str, Estimate | None, Estimate | None]  # what is compared, and the figure of either card
+_OUT, _ONLY, _HEAT = "AUC, lungs blacked out", "AUC, lungs only", "Grad-CAM inside the lungs"
+_INTERNAL, _HELD_OUT = "AUC, internal test", " held out *"
+_Row = tuple[str, Estimate | None, Estimate | None]  # name, and the figure of either card
 
 
 def section(cards: Sequence[Checkpoint]) -> None:
-    """Which two, what they reach, and what that says; nothing where there are not two."""
+    """The choice of two, their figures, and what follows; nothing where there are not two."""
     known = {card.name: card for card in cards}
     if len(known) < 2:
         return
@@ -29,7 +29,9 @@ def section(cards: Sequence[Checkpoint]) -> None:
     first, second = (_FIRST, _SECOND) if flagship else tuple(known)[:2]
     draw.section("Plain against lungs" if flagship else "Two models side by side")
     st.html(
-        markup.paragraph("Near-equal AUC can have different reasons. Take the lungs away, and see who still answers.")
+        markup.paragraph(
+            "Nearly equal AUCs can have different reasons. Black out the lungs, and see which model still works."
+        )
     )
     with st.container(horizontal=True, key="which two"):
         left = st.selectbox("First", list(known), list(known).index(first), key="first model", width=260)
@@ -41,9 +43,9 @@ def section(cards: Sequence[Checkpoint]) -> None:
 
 
 def rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
-    """What is compared, in its order, with the figure of either card; None where it lacks it.
+    """The rows in order: name, and the figure of either card; None where it has none.
 
-    A source has a row only where both cards have it, of as many films.
+    A held-out hospital has a row only where both cards have it, with as many films.
     """
     one, two = _figures(first), _figures(second)
     longer, shorter = (one, two) if len(one) >= len(two) else (two, one)
@@ -51,7 +53,7 @@ def rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
     found = [(name, one.get(name), two.get(name)) for name in names]
     left, right = held_out(first), held_out(second)
     both = [
-        (f"AUC, {source}{_LEFT_OUT}", figure, right[source])
+        (f"AUC, {source}{_HELD_OUT}", figure, right[source])
         for source, figure in left.items()
         if source in right and figure.n == right[source].n
     ]
@@ -59,7 +61,7 @@ def rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
 
 
 def _figures(card: Checkpoint) -> dict[str, Estimate | None]:
-    """What a card says by itself of the films of its test."""
+    """The figures of a card on its test films."""
     line = summary(card, cache.folder(card.name))
     lungs = card.metrics.lungs or LungFigures()
     adults = {
@@ -68,9 +70,9 @@ def _figures(card: Checkpoint) -> dict[str, Estimate | None]:
         if "adult" in each.name.lower()
     }
     return {
-        _INSIDE: line.internal,
+        _INTERNAL: line.internal,
         **adults,
-        "AUC, films with a lung outline": _macro_auc(lungs.whole),
+        "AUC, films with lungs found": _macro_auc(lungs.whole),
         _OUT: _macro_auc(lungs.lungs_out),
         _ONLY: _macro_auc(lungs.lungs_only),
         _HEAT: line.lungs,
@@ -81,22 +83,24 @@ def _macro_auc(films: SubsetFigures | None) -> Estimate | None:
     return available(films.macro_auc) if films else None
 
 
-def told(first: str, one: Mapping[str, Estimate | None], second: str, two: Mapping[str, Estimate | None]) -> list[str]:
-    """What the figures say, in sentences that hold whatever they are."""
+def summary_sentences(
+    first: str, one: Mapping[str, Estimate | None], second: str, two: Mapping[str, Estimate | None]
+) -> list[str]:
+    """The figures in sentences that hold for any values."""
     sentences = []
     for row, begin, end in (
-        (_INSIDE, "On films like their own", ""),
-        (_OUT, "With the lungs blacked out", " What is left then cannot come from the lungs; 0.5 is chance."),
+        (_INTERNAL, "Internal test", ""),
+        (_OUT, "With the lungs blacked out", " What remains cannot come from the lungs; 0.5 is chance."),
         (
             _ONLY,
-            "With only the lungs left",
-            " Whoever falls here leaned on what lies outside, or is thrown by the black.",
+            "With the lungs only",
+            " A drop here means the model relied on what lies outside the lungs, or that the black fill disturbs it.",
         ),
-        (_HEAT, "Of the Grad-CAM, the share inside the lungs", ""),
+        (_HEAT, "Share of Grad-CAM inside the lungs", ""),
     ):
         left, right = one.get(row), two.get(row)
         if left and right:
-            close = "; their intervals overlap" if _overlap(left, right) else "; their intervals are apart"
+            close = "; the intervals overlap" if _overlap(left, right) else "; the intervals do not overlap"
             sentences.append(f"{begin}: {first} {left.value:.2f}, {second} {right.value:.2f}{close}.{end}")
         else:
             lacking = " and ".join(name for name, figure in ((first, left), (second, right)) if not figure)
@@ -109,7 +113,7 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
     one = {name: figure for name, figure, _ in compared}
     two = {name: figure for name, _, figure in compared}
     marks = [
-        Mark(name, figure, colour, card.name, symbol, even=_even(card, name))
+        IntervalMark(name, figure, colour, card.name, symbol, even=_even(card, name))
         for name in one
         for card, figure, colour, symbol in (
             (first, one[name], NEUTRAL, "diamond"),
@@ -119,19 +123,19 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
     ]
     exported = [
         {
-            "figure": name.replace(_LEFT_OUT, " left out (another network)"),  # a table has no footnote
+            "figure": name.replace(_HELD_OUT, " left out (another network)"),  # a table has no footnote
             **export.columns(left, f"{first.name}_"),
             **export.columns(right, f"{second.name}_"),
         }
         for name, left, right in compared
     ]
-    heading = "Same films, different reasons" if same_films(compared) else "Not all on the same films: their n differ"
+    heading = "Same films, different reasons" if same_films(compared) else "Not all on the same films: n differs"
     with export.titled(heading, exported, name=f"{first.name} against {second.name}"):
         picture, numbers = st.columns([1, 1], gap="large")
         with picture:
             if marks:
                 export.chart(
-                    plots.intervals(marks, quantity="Ticks: chance, or the share of an even map. * another network"),
+                    plots.intervals(marks, quantity="Ticks: chance, or an evenly spread map. * another network"),
                     name=f"{first.name} against {second.name}",
                     alt="; ".join(f"{mark.series}, {mark.row}: {estimate_text(mark.figure)}" for mark in marks),
                 )
@@ -141,29 +145,29 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
                 markup.table(
                     ["", first.name, second.name],
                     [[name, _cell(left), _cell(right)] for name, left, right in compared],
-                    caption=f"{caption} {_strangers(first, second, compared)}".strip(),
+                    caption=f"{caption} {_footnote(first, second, compared)}".strip(),
                     label=f"{first.name} against {second.name}",
                 )
-                + "".join(map(markup.paragraph, told(first.name, one, second.name, two)))
+                + "".join(map(markup.paragraph, summary_sentences(first.name, one, second.name, two)))
             )
 
 
 def same_films(compared: Sequence[_Row]) -> bool:
-    """Whether both cards' areas are of as many films, row by row; of some films there is no heat, of whichever card."""
+    """Whether the AUCs of both cards are on as many films, row by row; some films have no heat in either."""
     return all(left.n == right.n for name, left, right in compared if left and right and name != _HEAT)
 
 
-def _strangers(first: Checkpoint, second: Checkpoint, compared: Sequence[_Row]) -> str:
-    """Whose the figures on a source left out are; empty where there are none."""
-    if not any(name.endswith(_LEFT_OUT) for name, *_ in compared):
+def _footnote(first: Checkpoint, second: Checkpoint, compared: Sequence[_Row]) -> str:
+    """Which networks the held-out figures are of; empty where there are none."""
+    if not any(name.endswith(_HELD_OUT) for name, *_ in compared):
         return ""
     one, two = retrained(first), retrained(second)
-    told = f"{one}, by the recipe of each" if one == two else f"{one} ({first.name}); {two} ({second.name})"
-    return f"* Left out: of {told}."
+    networks = f"{one}, by the recipe of each" if one == two else f"{one} ({first.name}); {two} ({second.name})"
+    return f"* Held out: {networks}."
 
 
 def _even(card: Checkpoint, row: str) -> float | None:
-    """Chance; of the heat, the share that an even map would have."""
+    """Chance; for the heat, the share of an evenly spread map."""
     if row != _HEAT:
         return 0.5
     area = available(card.metrics.lungs.lung_area) if card.metrics.lungs else None
@@ -171,7 +175,7 @@ def _even(card: Checkpoint, row: str) -> float | None:
 
 
 def _lower(name: str) -> str:
-    """In the middle of a line; "NIH" stays as it is."""
+    """The name for the middle of a sentence; "NIH" stays as it is."""
     return name if name[1:2].isupper() else name[:1].lower() + name[1:]
 
 

@@ -1,4 +1,4 @@
-"""A plot or a table with its title, and the same small button for its figures on all of them."""
+"""Plots and tables with their title and a CSV button."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 @contextmanager
 def section(title: str, aside: str = "") -> Iterator[None]:
-    """A section without figures to take away: its title, and close below it the body."""
+    """A section without figures to download: its title, and close below it the body."""
     with st.container(gap="xsmall"):
         st.html(markup.heading(title, aside))
         yield
@@ -26,9 +26,9 @@ def section(title: str, aside: str = "") -> Iterator[None]:
 
 @contextmanager
 def titled(title: str, rows: Rows, *, name: str, aside: str = "") -> Iterator[None]:
-    """The title with a CSV button on its line; the body is what stands below.
+    """The title with a CSV button; the body follows below.
 
-    rows: what the file holds, unrounded; name: of the file, without its ending.
+    rows: of the file, unrounded; name: of the file, without its extension.
     """
     with st.container(gap="xsmall", key=f"titled {name}"):
         with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key=f"title {name}"):
@@ -41,16 +41,16 @@ def titled(title: str, rows: Rows, *, name: str, aside: str = "") -> Iterator[No
                 key=f"csv {name}",
                 icon=":material/download:",
                 type="tertiary",
-                help="The figures of this part as a table",
+                help="The figures of this section as a table",
                 on_click="ignore",
             )
         yield
 
 
 def chart(plot: Plot, *, name: str, alt: str) -> None:
-    """The plot; its camera saves it as PNG, in the browser, without a network.
+    """The plot; its camera button saves it as PNG in the browser.
 
-    alt: the plot in a sentence, for those who do not see it.
+    alt: the plot in a sentence, for screen readers.
     """
     st.plotly_chart(
         plot,

@@ -1,4 +1,4 @@
-"""What papers most often leave out, and a reader needs first.
+"""Limitations: what papers most often leave out, and a reader needs first.
 
 Source: the items of Mitchell et al. 2019, arXiv:1810.03993 (model cards), and of CLAIM, update 2024,
 doi:10.1148/ryai.240300.
@@ -15,7 +15,7 @@ from core.types import Checkpoint
 from dashboard import cache, markup
 from dashboard.models import export, own_models, plots
 from dashboard.models.axes import NEUTRAL
-from dashboard.models.plots import Mark
+from dashboard.models.plots import IntervalMark
 
 
 def part(card: Checkpoint) -> None:
@@ -34,39 +34,39 @@ def lines(text: Text) -> list[str]:
     return list(text)
 
 
-def unsaid(what: str) -> str:
+def missing(what: str) -> str:
     """The sentence for a part that the card lacks."""
-    return markup.paragraph(f"The card does not say {what}.", quiet=True)
+    return markup.paragraph(f"The card does not state {what}.", quiet=True)
 
 
-def confused(card: Checkpoint, *, most: int = 3) -> list[str]:
-    """The commonest mistakes in words, by the share of the films that they befall."""
+def mistakes(card: Checkpoint, *, most: int = 3) -> list[str]:
+    """The most common mistakes in words, by their share of the films of a finding."""
     counts = card.metrics.test.confusion if card.metrics.test else None
     if not isinstance(counts, tuple):  # a multi-label card counts each finding by itself
         return []
-    mistakes = [
+    cells = [
         (count / sum(row), count, sum(row), card.findings[line], card.findings[column])
         for line, row in enumerate(counts)
         for column, count in enumerate(row)
         if line != column and count
     ]
     return [
-        f"{truth.capitalize()} taken for {said}: {count} of {total} test films ({share:.0%})."
-        for share, count, total, truth, said in sorted(mistakes, reverse=True)[:most]
+        f"{label.capitalize()} called {predicted}: {count} of {total} test films ({share:.0%})."
+        for share, count, total, label, predicted in sorted(cells, reverse=True)[:most]
     ]
 
 
 def _annotation(card: Checkpoint) -> None:
-    told = lines(card.trained_on.annotation)
+    sentences = lines(card.trained_on.annotation)
     with export.section("Annotation quality", "who labelled the films, and how well"):
-        st.html("".join(map(markup.paragraph, told)) or unsaid("who labelled its films, and how well"))
+        st.html("".join(map(markup.paragraph, sentences)) or missing("who labelled its films, or how well"))
 
 
 def _numbers(card: Checkpoint) -> None:
     counts = card.trained_on.counts
     if not counts:
         with export.section("Sample size"):
-            st.html(unsaid("how many films it was trained on"))
+            st.html(missing("how many films it was trained on"))
         return
     films: Counter[tuple[str, str]] = Counter()
     for row in counts:
@@ -92,7 +92,7 @@ def _numbers(card: Checkpoint) -> None:
 
 
 def leakage(card: Checkpoint) -> list[str]:
-    """What the leakage check found, in a sentence; nothing where it was not made."""
+    """The result of the leakage check, in a sentence; empty where there was none."""
     found = card.metrics.test.leakage if card.metrics.test else None
     if not found:
         return []
@@ -104,11 +104,11 @@ def leakage(card: Checkpoint) -> list[str]:
 
 def _robustness(card: Checkpoint) -> None:
     marks = robustness(card)
-    aside = "on other films; of other networks where a source was left out"
+    aside = "held-out hospitals: other networks, trained without them"
     if len(marks) < 2:
         with export.section("Robustness", aside):
-            missing = "Not measured without a source, on groups, or with the lungs blacked out."
-            st.html(markup.paragraph(missing, quiet=True))
+            text = "Not measured: held-out hospitals, groups, lungs blacked out."
+            st.html(markup.paragraph(text, quiet=True))
         return
     rows = [{"films": mark.row, **export.columns(mark.figure, "macro_auc_")} for mark in marks]
     with export.titled("Robustness", rows, name=f"{card.name} robustness", aside=aside):
@@ -122,21 +122,21 @@ def _robustness(card: Checkpoint) -> None:
 
 
 def _notes(card: Checkpoint) -> list[str]:
-    """How the figures on other films are to be read."""
+    """How to read the figures on other films."""
     found = []
     if not card.metrics.other_source:
-        found.append("No source was left out: nothing here says how it does at another hospital.")
+        found.append("No hospital was held out: its performance at another hospital is unknown.")
     else:
-        told = f"Left out: not of these weights, which saw that source, but of {retrained(card)}."
-        found.append(f"{told} It says how far such a training carries to another hospital.")
+        told = f"Held out: not these weights, which saw that hospital, but {retrained(card)}."
+        found.append(f"{told} It shows how well such a training transfers to another hospital.")
     lungs = card.metrics.lungs
     if lungs and lungs.lungs_out and available(lungs.lungs_out.macro_auc):
-        found.append("What it still tells with the lungs blacked out, it cannot have from the lungs.")
+        found.append("What it still recognises with the lungs blacked out cannot come from the lungs.")
     return found
 
 
 def _elsewhere(card: Checkpoint) -> None:
-    """Each source that was left out; one with a single finding has an accuracy and no AUC."""
+    """Each hospital that was held out; one with a single finding has an accuracy and no AUC."""
     others = card.metrics.other_source
     if not others:
         return
@@ -150,41 +150,44 @@ def _elsewhere(card: Checkpoint) -> None:
         [each.source, f"{each.n:,}", estimate_text(each.macro_auc), estimate_text(each.accuracy)] for each in others
     ]
     with export.titled(
-        "Source by source", exported, name=f"{card.name} sources left out", aside="each of another network, without it"
+        "Hospital by hospital",
+        exported,
+        name=f"{card.name} sources left out",
+        aside="each of another network, trained without it",
     ):
         st.html(
             markup.table(
-                ["Source left out", "Films", "Macro AUC", "Accuracy"],
+                ["Held-out hospital", "Films", "Macro AUC", "Accuracy"],
                 rows,
-                caption="A dash: only one finding comes from there.",
+                caption="A dash: it has films of one finding only.",
             )
         )
 
 
-def robustness(card: Checkpoint) -> list[Mark]:
-    """Macro AUC inside, with a source left out, without and with nothing but the lungs, and in the groups that matter.
+def robustness(card: Checkpoint) -> list[IntervalMark]:
+    """Macro AUC on all test films, on held-out hospitals, without the lungs, with the lungs only, and in groups.
 
-    Age bands, sex and view are left to the table of groups.
+    Age bands, sex and view are in the table of groups only.
     """
     test, lungs = card.metrics.test, card.metrics.lungs or LungFigures()
     found: list[tuple[str, Estimate | None, str]] = [
-        ("Inside, all test films", test.macro_auc if test else None, plots.ACCENT)
+        ("Internal test, all films", test.macro_auc if test else None, plots.ACCENT)
     ]
     found += [
-        (f"{each.source} left out, another network", each.macro_auc, plots.ACCENT) for each in card.metrics.other_source
+        (f"{each.source} held out, another network", each.macro_auc, plots.ACCENT) for each in card.metrics.other_source
     ]
     found += [
         (name, films.macro_auc if films else None, plots.ACCENT)
         for name, films in (
-            ("Films with a lung outline, whole", lungs.whole),
+            ("Films with lungs found, unchanged", lungs.whole),
             ("The same, lungs blacked out", lungs.lungs_out),
-            ("The same, only the lungs left", lungs.lungs_only),
+            ("The same, lungs only", lungs.lungs_only),
         )
     ]
     found += [
         (short_name(each), each.macro_auc, NEUTRAL) for each in groups(card) if each.by not in ("age", "sex", "view")
     ]
-    return [Mark(name, figure, colour) for name, figure, colour in found if figure and available(figure)]
+    return [IntervalMark(name, figure, colour) for name, figure, colour in found if figure and available(figure)]
 
 
 def groups(card: Checkpoint) -> tuple[SubsetFigures, ...]:
@@ -193,23 +196,22 @@ def groups(card: Checkpoint) -> tuple[SubsetFigures, ...]:
 
 
 def group_name(group: SubsetFigures) -> str:
-    """What the group is: "Source nih", "Age 18-39"; the name alone where it needs no more."""
+    """The group as a label: "Source nih", "Age 18-39"; the name alone where it says it all."""
     return group.name if group.by in ("", "shortcut") else f"{group.by.capitalize()} {group.name}"
 
 
 def short_name(group: SubsetFigures) -> str:
-    """As `group_name`, without what stands in brackets; the table of groups has it."""
+    """As `group_name`, without the words in brackets, which the table of groups has."""
     return group_name(group).split(" (")[0]
 
 
 def _failures(card: Checkpoint) -> None:
     known = lines(card.known_failures)
-    told = markup.sentences(known) if known else unsaid("where it is known to fail")
-    mistakes = confused(card)
-    if mistakes:
-        told += markup.paragraph("Its commonest mistakes:") + markup.sentences(mistakes)
-    with export.section("Failure analysis", "where it goes wrong, as far as is known"):
-        st.html(told)
+    html = markup.sentences(known) if known else missing("where it is known to fail")
+    if common := mistakes(card):
+        html += markup.paragraph("Most common mistakes:") + markup.sentences(common)
+    with export.section("Failure analysis", "known failures and most common mistakes"):
+        st.html(html)
 
 
 def _availability(card: Checkpoint) -> None:
@@ -224,16 +226,16 @@ def _availability(card: Checkpoint) -> None:
     ]
     evaluate = f"python -m core evaluate MANIFEST.csv --checkpoint {card.name}"
     if card.imported:
-        with export.section("Availability", "what was imported, and how to judge it"):
-            told = markup.paragraph("Evaluate it on films of your own:", quiet=True)
-            st.html(markup.facts([*pairs, *own_models.origin(card.imported)]) + told)
+        with export.section("Availability", "where it came from, and how to evaluate it"):
+            text = markup.paragraph("Evaluate it on your own films:", quiet=True)
+            st.html(markup.facts([*pairs, *own_models.origin(card.imported)]) + text)
             st.code(evaluate, language="bash", wrap_lines=True)
         return
     recipe = cache.WEIGHTS / "recipes" / f"{card.name}.toml"
     how = f"--recipe weights/recipes/{recipe.name}" if recipe.exists() else f"--architecture {card.architecture}"
-    with export.section("Availability", "everything needed to have it, judge it and make it again"):
+    with export.section("Availability", "everything needed to use, evaluate and reproduce it"):
         st.html(
-            markup.facts(pairs) + markup.paragraph("Train it again, and evaluate it on films of your own:", quiet=True)
+            markup.facts(pairs) + markup.paragraph("Train it again, and evaluate it on your own films:", quiet=True)
         )
         st.code(
             f"python -m core train --data DIR {how} --name {card.name}\n{evaluate}",

@@ -14,9 +14,9 @@ from dashboard.models import export
 
 _HEAD = [
     "Model",
-    "Macro AUC, inside",
-    "Macro AUC, source left out",
-    "Accuracy, inside",
+    "Macro AUC, internal test",
+    "Macro AUC, held-out hospital",
+    "Accuracy, internal test",
     "Heat in lungs",
     "Size",
     "Date",
@@ -24,14 +24,14 @@ _HEAD = [
 
 
 def none() -> None:
-    """No weights: what to do."""
+    """What to do without weights."""
     draw.title("Models", "There is no model in weights/ yet.")
-    st.html(markup.paragraph("Add one that others trained, train one, or restore the folder from the repository:"))
+    st.html(markup.paragraph("Import one that others trained, restore the folder from the repository, or train one:"))
     st.code("python -m core train", language="bash")
 
 
 def table(cards: Sequence[Checkpoint]) -> None:
-    """One line a checkpoint: what it is, how well it does inside and elsewhere, where it looks."""
+    """One line per checkpoint: architecture, internal and held-out figures, heat in the lungs."""
     lines = [summary(card, cache.folder(card.name)) for card in cards]
     with export.titled("Checkpoints", [_exported(line) for line in lines], name="checkpoints"):
         st.html(
@@ -41,10 +41,10 @@ def table(cards: Sequence[Checkpoint]) -> None:
                 label="All checkpoints; a row opens its card",
             )
             + markup.paragraph(
-                "Inside: test films of patients that training never saw, from sources that it did see. Source left "
-                "out: not of these weights, which saw all their sources, but of another network, trained anew and "
-                "shortly without that source, on its films; the lowest, where several were left out. 95 % intervals; "
-                "with fewer than 50 films the interval comes first.",
+                "Internal test: films of patients that training did not see, from hospitals that it did see. Held-out "
+                "hospital: not these weights, which saw all their hospitals, but another network, trained briefly "
+                "without that hospital and tested on its films; the lowest of several. 95 % intervals; with fewer than "
+                "50 films the interval comes first.",
                 quiet=True,
             )
         )

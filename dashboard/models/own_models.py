@@ -1,4 +1,4 @@
-"""What is special about a person's own checkpoints: where they came from, and that they can be renamed and removed."""
+"""A person's own checkpoints: where they came from, renaming and removing."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def origin(record: ImportRecord) -> list[tuple[str, str]]:
         ("Recognised as", record.layout),
         ("SHA-256 of that file", record.sha256),
         ("Stripped", ", ".join(record.stripped)),
-        ("Left over", ", ".join(record.left_over)),
+        ("Unused", ", ".join(record.left_over)),
         *(("Note", note) for note in record.notes),
         *(("Labelled films", sentence) for sentence in record.label_check),
     ]
@@ -27,15 +27,17 @@ def origin(record: ImportRecord) -> list[tuple[str, str]]:
 
 
 def changes(name: str) -> None:
-    """A small menu: another name, or away with it; for who sits at this machine."""
+    """A menu to rename or remove it; only on the machine that Lightbox runs on."""
     if not paths.local():
         return
     with st.popover("Rename or remove", icon=":material/edit:"):
-        key = f"new name of {name}"  # not bound: what is typed has to outlive the run that leaving the field causes
+        key = f"new name of {name}"  # not bound: the text has to survive the run that leaving the field causes
         st.text_input("Name", name, key=key, max_chars=64)
         st.button("Rename", on_click=_rename, args=(name, key), width="stretch")
-        st.html(markup.paragraph("Removing deletes weights and card here. The file they came from stays.", quiet=True))
-        st.button("Remove for good", icon=":material/delete:", on_click=_remove, args=(name,), width="stretch")
+        st.html(
+            markup.paragraph("Removing deletes weights and card. The file they were imported from stays.", quiet=True)
+        )
+        st.button("Remove permanently", icon=":material/delete:", on_click=_remove, args=(name,), width="stretch")
 
 
 def _rename(name: str, key: str) -> None:
@@ -52,7 +54,7 @@ def _remove(name: str) -> None:
 
 
 def _change(change: Callable[[], None]) -> None:
-    """A name that cannot be is told above the page, and everything stays as it was."""
+    """Shows an invalid name above the page and changes nothing."""
     session().problems.clear()
     try:
         change()

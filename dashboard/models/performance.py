@@ -1,4 +1,4 @@
-"""The figures of the test split: ranking, operating points, mistakes, calibration, groups."""
+"""Performance on the test films: ROC, precision and recall, operating points, confusion, calibration, groups."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,14 +11,14 @@ from core.types import Checkpoint
 from dashboard import markup
 from dashboard.models import export, plots
 from dashboard.models.limitations import group_name, groups
-from dashboard.models.plots import Curve
+from dashboard.models.plots import BandedCurve
 
 
 def part(card: Checkpoint) -> None:
-    """Every figure with its n and 95 % interval; a card without a test says so above."""
+    """Every figure with its n and 95 % interval; a warning above says if there are none."""
     test = card.metrics.test
     if test is None:
-        st.html(markup.paragraph("There is nothing to draw: its card holds no figures of a test.", quiet=True))
+        st.html(markup.paragraph("Nothing to show: its card has no test figures.", quiet=True))
         return
     left, right = st.columns(2, gap="large")
     with left:
@@ -59,11 +59,11 @@ def _ranking(card: Checkpoint, test: TestFigures, *, roc: bool) -> None:
     ] or [{"finding": finding, **export.columns(areas[finding])} for finding in figures]
     if not exported:
         with export.section(title):
-            st.html(markup.paragraph("The card holds no such curve.", quiet=True))
+            st.html(markup.paragraph("The card has no such curve.", quiet=True))
         return
     with export.titled(title, exported, name=f"{card.name} {kind}", aside=_films(test)):
         if not curves:
-            st.html(markup.facts(figures.items()) + markup.paragraph("The card holds no such curve.", quiet=True))
+            st.html(markup.facts(figures.items()) + markup.paragraph("The card has no such curve.", quiet=True))
             return
         export.chart(
             plots.ranking(curves, figures, _points(card, test) if roc else {}, x=axes[0], y=axes[1], diagonal=roc),
@@ -72,12 +72,12 @@ def _ranking(card: Checkpoint, test: TestFigures, *, roc: bool) -> None:
         )
 
 
-def curves_of(test: TestFigures, *, roc: bool) -> dict[str, Curve]:
+def curves_of(test: TestFigures, *, roc: bool) -> dict[str, BandedCurve]:
     """Finding -> its ROC curve, or its curve of precision over recall."""
     if roc:
-        return {finding: Curve(each.fpr, each.tpr, each.low, each.high) for finding, each in test.roc.items()}
+        return {finding: BandedCurve(each.fpr, each.tpr, each.low, each.high) for finding, each in test.roc.items()}
     return {
-        finding: Curve(each.recall, each.precision, each.low, each.high)
+        finding: BandedCurve(each.recall, each.precision, each.low, each.high)
         for finding, each in test.precision_recall.items()
     }
 
@@ -127,10 +127,10 @@ def _operating(card: Checkpoint, test: TestFigures) -> None:
             )
             if available(figure)
         )
-        caption = "A finding counts as found from this probability. 95 % intervals."
+        caption = "A finding is called present from its threshold on. 95 % intervals."
         st.html(
             markup.table(
-                ["Finding", "Found from", "Sensitivity", "Specificity"],
+                ["Finding", "Threshold", "Sensitivity", "Specificity"],
                 rows,
                 caption=f"{caption} Over all findings: {overall}." if overall else caption,
             )
@@ -138,10 +138,10 @@ def _operating(card: Checkpoint, test: TestFigures) -> None:
 
 
 def _confusion(card: Checkpoint, counts: Counts | Mapping[str, Counts] | None) -> None:
-    title, name = "What it takes for what", f"{card.name} confusion"
+    title, name = "Confusion matrix", f"{card.name} confusion"
     if not counts:
         with export.section(title):
-            st.html(markup.paragraph("The card holds no confusion matrix.", quiet=True))
+            st.html(markup.paragraph("The card has no confusion matrix.", quiet=True))
         return
     if isinstance(counts, Mapping):
         _by_finding(counts, title, name)
@@ -155,7 +155,8 @@ def _confusion(card: Checkpoint, counts: Counts | Mapping[str, Counts] | None) -
             plots.confusion(card.findings, counts),
             name=name,
             alt="; ".join(
-                f"{finding}: " + ", ".join(f"{n} as {said}" for said, n in zip(card.findings, row, strict=True))
+                f"{finding}: "
+                + ", ".join(f"{n} called {predicted}" for predicted, n in zip(card.findings, row, strict=True))
                 for finding, row in zip(card.findings, counts, strict=True)
             ),
         )
@@ -163,7 +164,7 @@ def _confusion(card: Checkpoint, counts: Counts | Mapping[str, Counts] | None) -
 
 def _by_finding(counts: Mapping[str, Counts], title: str, name: str) -> None:
     """A multi-label model: each finding by itself."""
-    head = ["finding", "there, found", "there, missed", "not there, found", "neither"]
+    head = ["finding", "true positive", "false negative", "false positive", "true negative"]
     rows = [[finding, yes[1], yes[0], no[1], no[0]] for finding, (no, yes) in counts.items()]
     with export.titled(title, [dict(zip(head, row, strict=True)) for row in rows], name=name, aside="films"):
         st.html(
@@ -181,22 +182,25 @@ def _reliability(card: Checkpoint, test: TestFigures) -> None:
         for name, figure in (("before temperature", test.ece_before), ("after", test.ece))
         if available(figure)
     }
-    told = (
+    text = (
         "Calibration error: " + ", ".join(f"{name} {figure}" for name, figure in errors.items()) + "." if errors else ""
     )
     if not bins:
-        with export.section("Whether its probabilities come true"):
-            st.html(markup.paragraph(told or "The card does not say.", quiet=True))
+        with export.section("Calibration"):
+            st.html(markup.paragraph(text or "The card has no calibration figures.", quiet=True))
         return
     exported = [{"temperature": name, **dump(each)} for name, found in bins.items() for each in found]
-    with export.titled("Whether its probabilities come true", exported, name=f"{card.name} reliability"):
+    with export.titled("Calibration", exported, name=f"{card.name} reliability"):
         export.chart(
             plots.reliability(bins),
             name=f"{card.name} reliability",
-            alt=told or "Reliability before and after temperature",
+            alt=text or "Reliability before and after temperature",
         )
         st.html(
-            markup.paragraph(f"On the dotted line, what it says with 70 % is true in 70 %. {told}".strip(), quiet=True)
+            markup.paragraph(
+                f"On the dotted line, 70 % of the predictions made with 70 % confidence are right. {text}".strip(),
+                quiet=True,
+            )
         )
 
 
@@ -204,7 +208,9 @@ def _groups(card: Checkpoint) -> None:
     parts = groups(card)
     if not parts:
         with export.section("By group"):
-            st.html(markup.paragraph("Groups were not measured: one figure for all can hide a failure.", quiet=True))
+            st.html(
+                markup.paragraph("Groups were not measured: one figure for all films can hide a failure.", quiet=True)
+            )
         return
     exported = [
         {"by": each.by, "group": each.name, "n": each.n, "patients": "" if each.patients is None else each.patients}
@@ -217,10 +223,16 @@ def _groups(card: Checkpoint) -> None:
         }
         for each in parts
     ]
-    with export.titled("By group", exported, name=f"{card.name} groups", aside="one figure for all can hide a failure"):
+    with export.titled(
+        "By group", exported, name=f"{card.name} groups", aside="one figure for all films can hide a failure"
+    ):
         head = ["Group", "Films", "Macro AUC", "Accuracy", *(f"AUC {finding}" for finding in card.findings)]
         rows = [_group_row(each, card.findings) for each in parts]
-        st.html(markup.table(head, rows, caption="A dash: too few films of both kinds in this group. 95 % intervals."))
+        st.html(
+            markup.table(
+                head, rows, caption="A dash: too few films with or without the finding in this group. 95 % intervals."
+            )
+        )
 
 
 def _group_row(group: SubsetFigures, findings: Sequence[str]) -> list[str]:

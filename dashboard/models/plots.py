@@ -1,4 +1,4 @@
-"""The plots of the Models page as Plotly writes them: light on any theme, findings in their own colours."""
+"""The plots of the Models page in Plotly's JSON, for both themes, with the colours of the findings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ _NOTES = 8  # that fit side by side above a curve
 
 
 @dataclass(frozen=True, eq=False)
-class Mark:
-    """One figure in a row of an interval plot; discs and diamonds are told apart without colour.
+class IntervalMark:
+    """One figure in a row of an interval plot; discs and diamonds differ without colour.
 
-    even: the value that says nothing, marked by a tick: chance, or what an even map would have; None for none.
+    even: the uninformative value, marked by a tick: chance, or an evenly spread map; None for no tick.
     """
 
     row: str
@@ -36,7 +36,7 @@ class Mark:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class BandedCurve:
     """Columns of equal length, 0 to 1: a curve and its 95 % band."""
 
     x: tuple[float, ...]
@@ -45,10 +45,10 @@ class Curve:
     high: tuple[float, ...]
 
 
-def intervals(marks: Sequence[Mark], *, quantity: str) -> Plot:
-    """One row a name: above the line what it is and its figure, on the line the value and its 95 % interval.
+def intervals(marks: Sequence[IntervalMark], *, quantity: str) -> Plot:
+    """One row per name: above the line the name and the figure, on the line the value and its 95 % interval.
 
-    Where rows hold two series, their figures stand in the table beside.
+    Rows with two series have their figures in the table beside.
     """
     rows = list(dict.fromkeys(mark.row for mark in marks))
     series = list(dict.fromkeys(mark.series for mark in marks))
@@ -80,7 +80,7 @@ def intervals(marks: Sequence[Mark], *, quantity: str) -> Plot:
 
 
 def ranking(
-    curves: Mapping[str, Curve],
+    curves: Mapping[str, BandedCurve],
     figures: Mapping[str, str],
     points: Mapping[str, tuple[float, float]],
     *,
@@ -107,7 +107,7 @@ def ranking(
 
 
 def confusion(findings: Sequence[str], counts: Counts) -> Plot:
-    """Counts and row per cent; rows: what the film is, columns: what the model finds likeliest."""
+    """Counts and row per cent; rows: label, columns: the most likely finding."""
     shares = [[count / (sum(row) or 1) for count in row] for row in counts]
     cells = [
         {
@@ -135,20 +135,20 @@ def confusion(findings: Sequence[str], counts: Counts) -> Plot:
     }
     ticks = {"tickvals": list(range(len(findings))), "ticktext": list(findings)}
     layout = axes.layout(
-        x=axes.axis("The model says", grid=False) | ticks | {"side": "top"},
-        y=axes.axis("The film is", grid=False) | ticks | {"autorange": "reversed"},
+        x=axes.axis("Predicted", grid=False) | ticks | {"side": "top"},
+        y=axes.axis("Label", grid=False) | ticks | {"autorange": "reversed"},
         height=120 + 66 * len(findings),
     )
     return {"data": [heat], "layout": layout | {"annotations": cells}}
 
 
 def reliability(bins: Mapping[str, Sequence[ReliabilityBin]]) -> Plot:
-    """What came true against what was said, before and after temperature; larger discs hold more films."""
-    looks = {"before": (NEUTRAL, "circle-open", "dot"), "after": (ACCENT, "circle", "solid")}
+    """Share that is right against confidence, before and after temperature; larger discs hold more films."""
+    styles = {"before": (NEUTRAL, "circle-open", "dot"), "after": (ACCENT, "circle", "solid")}
     most = max((each.n for found in bins.values() for each in found), default=1)
     traces = []
     for name, found in bins.items():
-        colour, symbol, dash = looks[name]
+        colour, symbol, dash = styles[name]
         filled = [each for each in found if each.n]
         traces.append(
             {
@@ -165,19 +165,19 @@ def reliability(bins: Mapping[str, Sequence[ReliabilityBin]]) -> Plot:
                     "size": [6 + 16 * sqrt(each.n / most) for each in filled],
                     "opacity": 0.85,
                 },
-                "hovertemplate": "said %{x:.2f}, came true %{y:.2f}, %{customdata} films<extra></extra>",
+                "hovertemplate": "confidence %{x:.2f}, right %{y:.2f}, %{customdata} films<extra></extra>",
             }
         )
     layout = axes.layout(
-        x=axes.axis("Probability that the model gave", ends=[0, 1.04]),
-        y=axes.axis("Share that came true", ends=[0, 1.06]),
+        x=axes.axis("Confidence", ends=[0, 1.04]),
+        y=axes.axis("Share that is right", ends=[0, 1.06]),
         height=_CURVES,
     )
     return {"data": traces, "layout": layout | {"shapes": [axes.segment((0, 0), (1, 1), dash="dot")]}}
 
 
 def sources(counts: Mapping[tuple[str, str], int], findings: Sequence[str]) -> Plot:
-    """Training films of each source, stacked by finding: a bar of one colour betrays its label.
+    """Training films of each source, stacked by finding: a bar of one colour gives its label away.
 
     counts: (source, finding) -> films.
     """
@@ -214,10 +214,10 @@ def curves(
     marks: Mapping[int, str],
     start: tuple[int, str] | None = None,
 ) -> Plot:
-    """One line a name over the epochs.
+    """One line per name over the epochs.
 
-    marks: what changed at an epoch, written above where there is room; start: where this training itself began, and
-           the name of the checkpoint that it started from.
+    marks: epoch -> what changed, written above where there is room; start: first epoch of this training, and the name
+           of the checkpoint that it started from.
     """
     traces = [
         {
@@ -253,7 +253,7 @@ def curves(
     return {"data": traces, "layout": layout | {"annotations": notes, "shapes": shapes}}
 
 
-def _mark(mark: Mark, *, y: float, quantity: str) -> dict[str, Any]:
+def _mark(mark: IntervalMark, *, y: float, quantity: str) -> dict[str, Any]:
     figure = mark.figure
     value = figure.value
     low, high = (figure.low, figure.high) if figure.has_interval else (value, value)
@@ -278,7 +278,7 @@ def _mark(mark: Mark, *, y: float, quantity: str) -> dict[str, Any]:
     }
 
 
-def _curve(finding: str, curve: Curve, *, name: str) -> list[dict[str, Any]]:
+def _curve(finding: str, curve: BandedCurve, *, name: str) -> list[dict[str, Any]]:
     hue = markup.colour(finding)
     line = {
         "type": "scatter",

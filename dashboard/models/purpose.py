@@ -1,4 +1,4 @@
-"""What the model is for, and which films made it."""
+"""Purpose and data: intended use, and the films it was trained on."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,31 +10,34 @@ from core.overlay import NOTICE
 from core.types import Checkpoint
 from dashboard import markup
 from dashboard.models import export, plots
-from dashboard.models.limitations import lines, unsaid
+from dashboard.models.limitations import lines, missing
 
 
 def part(card: Checkpoint) -> None:
     """Intended use, then the films by source, finding and split."""
-    told = lines(card.intended_use)
+    sentences = lines(card.intended_use)
     with export.section("Intended use"):
-        st.html("".join(map(markup.paragraph, [*told, NOTICE])))
+        st.html("".join(map(markup.paragraph, [*sentences, NOTICE])))
     _data(card)
 
 
 def _data(card: Checkpoint) -> None:
-    told = card.trained_on
-    counts = told.counts
+    trained_on = card.trained_on
+    counts = trained_on.counts
     if not counts:
-        with export.section("Films that it was trained on"):
-            st.html("".join(map(markup.paragraph, lines(told.data))) + unsaid("how many films came from where"))
+        with export.section("Training films"):
+            st.html(
+                "".join(map(markup.paragraph, lines(trained_on.data)))
+                + missing("how many films came from which source")
+            )
         return
     films: Counter[tuple[str, str, str]] = Counter()
     for row in counts:
         films[row.source, row.finding, row.split] += row.n
     training = {(source, finding): n for (source, finding, split), n in films.items() if split == "train"}
     names = sorted({source for source, _, _ in films})
-    with export.titled("Films that it was trained on", [dump(each) for each in counts], name=f"{card.name} films"):
-        st.html("".join(map(markup.paragraph, lines(told.data))))
+    with export.titled("Training films", [dump(each) for each in counts], name=f"{card.name} films"):
+        st.html("".join(map(markup.paragraph, lines(trained_on.data))))
         export.chart(
             plots.sources(training, card.findings),
             name=f"{card.name} films",
@@ -46,10 +49,10 @@ def _data(card: Checkpoint) -> None:
                 ["Source", *card.findings],
                 rows,
                 caption="Films for training / validation / test. A source of one colour gives the finding away: "
-                "the network can learn the source in place of the disease.",
+                "the network can learn the source instead of the disease.",
             )
         )
-        licence = lines(told.licence)
+        licence = lines(trained_on.licence)
         if licence:
             st.html(markup.facts([("Licence of the films", " ".join(licence))]))
 

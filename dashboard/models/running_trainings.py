@@ -1,4 +1,4 @@
-"""Trainings while they go on: the curves of the log that each run writes, drawn again every few seconds."""
+"""Trainings in progress: the curves of each run's log, redrawn every few seconds."""
 
 import time
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from dashboard.models.training import curves, duration
 
 RUNS = Path(__file__).parents[2] / "runs"  # where `python -m core train` keeps states and logs
 _REFRESH = 5  # s
-_PATIENCE = 3  # epochs' time without a line before a training counts as stopped
+_PATIENCE = 3  # epochs without a new line before a training counts as stopped
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One training: its name, the whole lines of its log, and how many seconds ago the last came."""
+    """One training: its name, the lines of its log, and the seconds since the last one."""
 
     name: str
     epochs: tuple[Epoch, ...]
@@ -27,18 +27,18 @@ class Run:
 
     @property
     def total(self) -> int:
-        """Epochs that it is to have; what it has where the log does not say."""
+        """Epochs planned; those done where the log does not say."""
         return self.epochs[-1].of or len(self.epochs)
 
     @property
     def running(self) -> bool:
-        """Whether more is to come, and the last line is not too old for that."""
+        """Whether epochs remain, and the last line is recent."""
         pace = self.epochs[-1].seconds or 60
         return len(self.epochs) < self.total and self.silent < max(120.0, _PATIENCE * pace)
 
 
 def section() -> None:
-    """Folded away; unfolded, it draws the chosen run and follows it."""
+    """Folded; when unfolded it draws the chosen run and follows it."""
     going = [run.name for run in runs(RUNS) if run.running]
     if going:
         st.html(markup.paragraph(f"Running now: {', '.join(going)}.", quiet=True))
@@ -49,7 +49,7 @@ def section() -> None:
 
 
 def runs(folder: Path) -> list[Run]:
-    """Every run of the folder with at least one epoch behind it, the latest first."""
+    """Every run of the folder with at least one epoch done, the latest first."""
     logs = sorted(folder.glob("*/log.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
     found = [
         Run(path.parent.name, tuple(parse(Epoch, line) for line in log.read(path)), time.time() - path.stat().st_mtime)
@@ -59,22 +59,24 @@ def runs(folder: Path) -> list[Run]:
 
 
 def state(run: Run) -> str:
-    """How far it is, in a sentence."""
+    """Its progress in a sentence."""
     done, total = len(run.epochs), run.total
     spent = duration(sum(epoch.seconds for epoch in run.epochs))
     if done >= total:
         return f"Finished: {done} epochs in {spent}."
     if not run.running:
-        return f"Stopped after epoch {done} of {total}, {spent}. If it was killed, the same command goes on from there."
+        return (
+            f"Stopped after epoch {done} of {total}, {spent}. If it was killed, the same command continues from there."
+        )
     left = (total - done) * run.epochs[-1].seconds
-    return f"Epoch {done} of {total} done, {spent} so far, about {duration(left)} to go at this pace."
+    return f"Epoch {done} of {total} done, {spent} so far, about {duration(left)} left."
 
 
 @st.fragment(run_every=_REFRESH)
 def _live() -> None:
     found = {run.name: run for run in runs(RUNS)}
     if not found:
-        st.html(markup.paragraph("No training has written a log yet. Start one, and its curves appear here:"))
+        st.html(markup.paragraph("No training has written a log yet. Start one to see its curves here:"))
         st.code("python -m core train --data DIR --name NAME", language="bash")
         return
     name = st.selectbox("Run", list(found), key="followed run", width=320)

@@ -1,4 +1,4 @@
-"""How a checkpoint was trained: its curves, its recipe, and how it wants its films."""
+"""Training: its curves, its recipe, and the preprocessing of films."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,52 +12,52 @@ from core.types import Checkpoint
 from dashboard import markup
 from dashboard.models import export, plots
 from dashboard.models.axes import NEUTRAL
-from dashboard.models.limitations import unsaid
+from dashboard.models.limitations import missing
 
 
 def part(card: Checkpoint) -> None:
-    """Curves first, then everything that is needed to do it again."""
-    told = card.trained_on
-    before = told.started_from or EarlierTraining()
-    epochs = [*before.epochs, *told.epochs]
+    """Curves first, then everything needed to train it again."""
+    trained_on = card.trained_on
+    before = trained_on.started_from or EarlierTraining()
+    epochs = [*before.epochs, *trained_on.epochs]
     if epochs:
         start = (len(before.epochs) + 1, before.name) if before.epochs else None
         curves(epochs, name=card.name, start=start)
     else:
         with export.section("Training curves"):
-            st.html(unsaid("how its training went"))
-    pairs = [(_title(name), _words(value)) for name, value in told.recipe.items() if value not in ("", [], None)]
+            st.html(missing("how its training went"))
+    pairs = [(_title(name), _words(value)) for name, value in trained_on.recipe.items() if value not in ("", [], None)]
     pairs += [("Started from", before.name)] if before.name else []
-    pairs += [("Teachers", ", ".join(each.name for each in told.teachers))] if told.teachers else []
-    pairs += [("Corrected labels", corrections(told.corrected_labels))] if told.corrected_labels else []
-    pairs += [("Trained for", duration(told.seconds + before.seconds))] if told.seconds is not None else []
-    pairs += [("On", told.hardware)] if told.hardware else []
+    pairs += [("Teachers", ", ".join(each.name for each in trained_on.teachers))] if trained_on.teachers else []
+    pairs += [("Corrected labels", corrections(trained_on.corrected_labels))] if trained_on.corrected_labels else []
+    pairs += [("Trained for", duration(trained_on.seconds + before.seconds))] if trained_on.seconds is not None else []
+    pairs += [("Hardware", trained_on.hardware)] if trained_on.hardware else []
     with export.section("Recipe"):
-        st.html(markup.facts(pairs) if pairs else unsaid("how it was trained"))
+        st.html(markup.facts(pairs) if pairs else missing("how it was trained"))
     _preprocessing(card)
 
 
 def _preprocessing(card: Checkpoint) -> None:
     wanted = card.input
-    own = "each film by its own mean and deviation"
-    values = own if wanted.mean == "film" else f"mean {_words(wanted.mean)}, deviation {_words(wanted.std)}"
+    own = "each film by its own mean and standard deviation"
+    values = own if wanted.mean == "film" else f"mean {_words(wanted.mean)}, standard deviation {_words(wanted.std)}"
     pairs = [
         ("Input", f"{wanted.size} × {wanted.size} px, {_channels(wanted.channels)}"),
         ("Made square by", {"stretch": "stretching", "pad": "padding", "crop": "cropping"}[wanted.fit]),
         ("Resize filter", wanted.filter),
         ("Grey values", f"{wanted.low:g} (black) to {wanted.high:g} (white)"),
-        ("Normalised", values),
+        ("Normalisation", values),
         ("Temperature", f"{card.temperature:.3f}"),
     ]
-    with export.section("Preprocessing", "how it wants its films"):
+    with export.section("Preprocessing", "of each film"):
         st.html(markup.facts(pairs))
 
 
 def curves(epochs: Sequence[Epoch], *, name: str, start: tuple[int, str] | None = None) -> None:
     """Loss and validation figures over the epochs, side by side.
 
-    epochs: lines of a log; of the figures, those are drawn that are there.
-    start:  the first that does not belong to the checkpoint that this training started from, and that one's name.
+    epochs: lines of a log; the figures that they have are drawn.
+    start:  the first epoch of this training itself, and the name of the checkpoint that it started from.
     """
     order = list(range(1, len(epochs) + 1))
     marks = _marks(epochs)
@@ -86,7 +86,7 @@ def curves(epochs: Sequence[Epoch], *, name: str, start: tuple[int, str] | None 
 
 
 def corrections(changes: Sequence[LabelCorrection]) -> str:
-    """Those of all splits together, the commonest first: "46 pneumonia to other, 19 normal to other"."""
+    """All splits together, the most common first: "46 pneumonia to other, 19 normal to other"."""
     counts: Counter[tuple[str, str]] = Counter()
     for change in changes:
         counts[change.before, change.after] += change.n
@@ -94,7 +94,7 @@ def corrections(changes: Sequence[LabelCorrection]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the words of people."""
+    """Seconds as text: "42 s", "17 min", "3 h 5 min"."""
     minutes = round(seconds / 60)
     if minutes < 2:
         return f"{seconds:.0f} s"
@@ -116,7 +116,7 @@ def _lines(columns: Mapping[str, list[float | None]]) -> dict[str, list[float | 
 
 
 def _marks(epochs: Sequence[Epoch]) -> dict[int, str]:
-    """Where the input size changed."""
+    """Epoch -> input size, where it changed."""
     found: dict[int, str] = {}
     size = None
     for place, epoch in enumerate(epochs, start=1):

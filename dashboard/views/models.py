@@ -1,4 +1,4 @@
-"""Models: what each checkpoint is, how well it does on films like its own and on others, and where it fails."""
+"""Models: each checkpoint with its performance on internal and held-out films, and its limitations."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ TITLE, ICON, ORDER = "Models", ":material/model_training:", 6
 
 
 def page() -> None:
-    """The card that the address names; without one, all checkpoints in a table, two compared, and the trainings."""
+    """The card in the address; without one, a table of all checkpoints, a comparison of two, and the trainings."""
     opened = card_address.opened()
     if opened is not None:
         card_address.back()
@@ -31,7 +31,8 @@ def page() -> None:
         with st.container(horizontal=True, vertical_alignment="center", key="models head"):
             with st.container():
                 draw.title(
-                    "Models", "What each was trained on, how well it does on films it never saw, and where it fails."
+                    "Models",
+                    "What each was trained on, how well it performs on films it never saw, and where it fails.",
                 )
             importing.button()
         overview.table(cards)

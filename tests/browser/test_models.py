@@ -107,7 +107,7 @@ def test_a_checkpoint_is_dropped_named_kept_renamed_and_removed(
     settle(page)
     fill(page, "Name", "ours")
     fill(page, "Findings", "covid\nnormal")
-    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("button", name="Save").click()
 
     page.get_by_role("heading", name="ours").wait_for(timeout=PATIENCE_MS)
     assert page.url.endswith("?checkpoint=ours")
@@ -118,9 +118,9 @@ def test_a_checkpoint_is_dropped_named_kept_renamed_and_removed(
     page.get_by_role("heading", name="theirs").wait_for(timeout=PATIENCE_MS)
     settle(page)
     page.keyboard.press("Escape")  # the menu stays open
-    page.get_by_role("button", name="Remove for good").wait_for(timeout=PATIENCE_MS, state="hidden")
+    page.get_by_role("button", name="Remove permanently").wait_for(timeout=PATIENCE_MS, state="hidden")
     page.get_by_role("button", name="Rename or remove").click()
-    page.get_by_role("button", name="Remove for good").click()
+    page.get_by_role("button", name="Remove permanently").click()
     page.get_by_role("heading", name="Models", exact=True).wait_for(timeout=PATIENCE_MS)
     expect(page.locator("tr[data-checkpoint]")).to_have_count(len(NAMES), timeout=PATIENCE_MS)
 

@@ -70,8 +70,8 @@ def test_a_file_is_brought_corrected_kept_and_read_with(checkpoint: bytes, home:
     assert "does not name its outputs" in page.html
     assert not list(home.rglob("*.*"))  # nothing is kept before it is asked for
     page.enter("Name", "mine").enter("Findings", "covid\npneumonia\nnormal").run()
-    page.number("Side of the film, px", 64)
-    page.press("Keep it")
+    page.number("Input side, px", 64)
+    page.press("Save")
 
     assert sorted(path.name for path in library.folder().iterdir()) == ["mine.json", "mine.safetensors"]
     assert page.headings == ["mine"]
@@ -103,7 +103,7 @@ def test_a_path_on_this_machine_serves_as_well_and_the_way_back_forgets_it(tmp_p
     path = stored(made("mobilenet-v3-small", 3).state_dict(), tmp_path / "w.safetensors")
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
-    page.enter("Or its path", str(path)).press("Look into it")
+    page.enter("Or its path", str(path)).press("Open")
     assert page.headings == ["w.safetensors"]
 
     page.press("All models")
@@ -119,11 +119,11 @@ def test_a_name_that_is_taken_or_a_line_too_few_is_told_in_its_place(checkpoint:
     page.bring("untrained.pt", checkpoint)
     assert next(field.value for field in page.app.text_input if field.label == "Name") == "untrained-2"
 
-    page.enter("Name", "untrained").press("Keep it")
+    page.enter("Name", "untrained").press("Save")
     assert page.errors == ["There is a checkpoint named 'untrained' already. Choose another name."]
     page.enter("Findings", "covid\nnormal").run()
     assert any("2 findings are named, but untrained.pt gives 3 scores" in error for error in page.errors)
-    keep = next(each for each in page.app.button if each.label == "Keep it")
+    keep = next(each for each in page.app.button if each.label == "Save")
     assert keep.disabled
     assert not library.own()
 
@@ -132,10 +132,10 @@ def test_a_network_of_imagenet_cannot_be_kept(tmp_path: Path) -> None:
     path = stored(made("resnet18", 1000).state_dict(), tmp_path / "w.pt")
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
-    page.enter("Or its path", str(path)).press("Look into it")
+    page.enter("Or its path", str(path)).press("Open")
 
     assert "It knows no finding" in page.html
-    assert "Keep it" not in [each.label for each in page.app.button]
+    assert "Save" not in [each.label for each in page.app.button]
     page.press("Another file")
     assert page.headings == ["Add a checkpoint"]
 
@@ -148,15 +148,15 @@ def test_labelled_films_judge_it_as_it_stands_in_the_fields(
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
     page.bring("best.ckpt", checkpoint)
-    page.number("Side of the film, px", 64)
+    page.number("Input side, px", 64)
 
     page.enter("Table with the columns", str(tmp_path / "gone.csv")).press("Test")
     assert any("There is no gone.csv" in error for error in page.errors)
     page.enter("Table with the columns", str(manifest)).press("Test")
     assert "On 12 films of 6 patients, area under the ROC curve: " in page.html
-    page.number("Side of the film, px", 96)
+    page.number("Input side, px", 96)
     assert "area under the ROC curve" not in page.html  # that was said of another size
-    page.number("Side of the film, px", 64).press("Keep it")
+    page.number("Input side, px", 64).press("Save")
     assert "On 12 films of 6 patients, area under the ROC curve: " in page.html  # on its card
 
 
@@ -165,14 +165,14 @@ def test_ones_own_is_renamed_and_removed_on_its_card_and_a_shipped_one_is_not(
 ) -> None:
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
-    page.bring("best.ckpt", checkpoint).press("Keep it")
+    page.bring("best.ckpt", checkpoint).press("Save")
     assert library.own() == ["best"]
 
     page.enter("Name", "../best").press("Rename")
     assert any("cannot be the name of a checkpoint" in error for error in page.errors)
     page.enter("Name", "better").press("Rename")
     assert (library.own(), page.headings) == (["better"], ["better"])
-    page.press("Remove for good")
+    page.press("Remove permanently")
     assert (library.own(), page.headings) == ([], ["Models"])
     assert page.menu("Model", main=False).value == "untrained"
     page.app.query_params["checkpoint"] = "untrained"
@@ -191,7 +191,7 @@ def test_who_does_not_sit_at_this_machine_names_no_path_on_it_and_changes_no_mod
     page.bring("best.ckpt", checkpoint)
 
     assert "Test it with labelled films" not in page.html
-    page.press("Keep it")
+    page.press("Save")
     assert page.headings == ["best"]
     assert "Rename" not in [each.label for each in page.app.button]
 
@@ -201,7 +201,7 @@ def test_what_was_entered_is_there_again_after_a_look_at_another_page(checkpoint
     assert isinstance(page, Models)
     page.bring("best.ckpt", checkpoint)
     page.enter("Name", "mine").enter("Findings", "covid\npneumonia\nnormal").run()
-    page.number("Side of the film, px", 64)
+    page.number("Input side, px", 64)
     page.app.radio[0].set_value("several findings, or none")
     page.run()
     page.choose("Made square by", "pad")
@@ -215,7 +215,7 @@ def test_what_was_entered_is_there_again_after_a_look_at_another_page(checkpoint
     assert page.headings == ["best.ckpt"]
     [findings] = page.app.main.text_area
     assert findings.value == "covid\npneumonia\nnormal"
-    page.press("Keep it")
+    page.press("Save")
     card = library.place("mine", cache.WEIGHTS) / "mine.json"
     told = json.loads(card.read_text("utf-8"))
     assert (told["findings"], told["multi_label"]) == (["covid", "pneumonia", "normal"], True)
@@ -234,14 +234,14 @@ def test_a_guess_goes_when_it_is_answered(checkpoint: bytes) -> None:
     assert "does not name its outputs" not in page.html
     page.app.radio[0].set_value("several findings, or none")
     page.run()
-    assert "is a guess." not in page.html.split("What was found")[1]
+    assert "is a guess." not in page.html.split("Contents of the file")[1]
 
 
 def test_a_set_of_findings_fills_the_field_and_as_written_brings_back_what_was_found(tmp_path: Path) -> None:
     path = stored(made("resnet18", 14).state_dict(), tmp_path / "w.pt")
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
-    page.enter("Or its path", str(path)).press("Look into it")
+    page.enter("Or its path", str(path)).press("Open")
 
     page.choose("Findings", "chexpert14")
     assert page.app.main.text_area[0].value == "\n".join(CHEXPERT14)
@@ -270,3 +270,23 @@ def test_why_a_file_was_refused_goes_while_the_next_one_is_looked_into(
 
     assert page.headings == ["best.ckpt"]
     assert told == []  # nor in the run that looked into it
+
+
+def test_both_path_fields_keep_their_text_while_another_page_is_open(tmp_path: Path) -> None:
+    path = stored(made("mobilenet-v3-small", 3).state_dict(), tmp_path / "w.safetensors")
+    page = Models().press("Add a checkpoint")
+    assert isinstance(page, Models)
+
+    def texts() -> dict[str, str | None]:
+        return {field.label: field.value for field in page.app.main.text_input}
+
+    page.enter("Or its path", str(path)).run()
+    page.app.switch_page("views/read.py").run()
+    page.app.switch_page("views/models.py").run()
+    assert texts()["Or its path on this machine"] == str(path)
+
+    page.press("Open")
+    page.enter("Table with the columns", "/data/other.csv").run()
+    page.app.switch_page("views/read.py").run()
+    page.app.switch_page("views/models.py").run()
+    assert texts()["Table with the columns file and label, or a folder with cxr.csv"] == "/data/other.csv"

@@ -17,7 +17,7 @@ from core.models.checkpoint import SHIPPED, input_card, read_card
 from core.types import Checkpoint, Input
 from dashboard import cache
 from dashboard.models import comparison, export, plots, running_trainings
-from dashboard.models.plots import Mark
+from dashboard.models.plots import IntervalMark
 from tests.dashboard.conftest import SECONDS
 from tests.dashboard.full_card import FINDINGS, epochs, full_card
 
@@ -30,8 +30,8 @@ BARE = {
     "temperature": 1.0,
     "sha256": "ab" * 32,
 }
-LEFT_OUT = " left out *"
-PARTS = ("Before you believe it", "Purpose and data", "Figures", "Training")
+LEFT_OUT = " held out *"
+PARTS = ("Limitations", "Purpose and data", "Performance", "Training")
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +108,13 @@ def test_a_figure_on_a_source_left_out_is_said_to_be_of_another_network_wherever
     card = Page(checkpoint="densenet121-plain")
 
     assert network in row
-    assert "Source left out: not of these weights" in table
-    assert f"Left out: of {network}" in table  # below the comparison
+    assert "Held-out hospital: not these weights" in table
+    assert f"Held out: {network}" in table  # below the comparison
     assert "source that it never saw" not in listed
     assert card.html.count(network) == 2  # the head, and below the robustness
     assert "the same model on other films" not in card.html
     rows = [note["text"] for note in card.plots[0]["layout"]["annotations"]]
-    assert "ieee8023 left out, another network" in rows
+    assert "ieee8023 held out, another network" in rows
 
 
 def test_the_address_opens_a_card_and_the_way_back_leads_to_the_list() -> None:
@@ -162,7 +162,7 @@ def test_an_unknown_name_in_the_address_says_so_and_leaves_a_way_back() -> None:
             1,
         ),
         (PARTS[1], ("Teaching what a classifier", "1,608 / 201 / 201", "Licence of the films"), 1),
-        (PARTS[2], ("Age adults", "Found from", "n = 120", "Brier"), 4),
+        (PARTS[2], ("Age adults", "Threshold", "n = 120", "Brier"), 4),
         (
             PARTS[3],
             (
@@ -190,9 +190,9 @@ def test_each_part_of_a_full_card_draws_its_own_plots_only(part: str, said: tupl
 def test_a_card_that_says_nothing_has_every_part_and_says_so(part: str) -> None:
     page = Page(checkpoint="bare", part=part)
 
-    assert "holds no figures of a test" in page.app.warning[0].value.replace("\\", "")
+    assert "has no test figures" in page.app.warning[0].value.replace("\\", "")
     assert page.html.count("not measured") == 4
-    assert "does not say" in page.html or "nothing to draw" in page.html
+    assert "does not state" in page.html or "Nothing to show" in page.html
     assert page.plots == []
 
 
@@ -220,7 +220,7 @@ def test_a_training_is_followed_while_it_runs_and_a_half_written_line_is_passed_
     (run,) = running_trainings.runs(tmp_path)
 
     assert (run.name, len(run.epochs), run.total, run.running) == ("young", 3, 10, True)
-    assert running_trainings.state(run) == "Epoch 3 of 10 done, 3 min so far, about 7 min to go at this pace."
+    assert running_trainings.state(run) == "Epoch 3 of 10 done, 3 min so far, about 7 min left."
     os.utime(log, (0, 0))
     (old,) = running_trainings.runs(tmp_path)
     assert running_trainings.state(old).startswith("Stopped after epoch 3 of 10")
@@ -262,8 +262,8 @@ def test_each_row_of_the_comparison_names_one_set_of_films_for_both_sides() -> N
 
     # The lowest of the first is "one", of the second "two"; "grown" has one film more for the second.
     assert found == [
-        ("AUC, nih left out *", 0.59, 0.52, 505, 505),
-        ("AUC, ieee8023 left out *", 0.55, 0.61, 398, 398),
+        ("AUC, nih held out *", 0.59, 0.52, 505, 505),
+        ("AUC, ieee8023 held out *", 0.55, 0.61, 398, 398),
     ]
     assert [name for name, *_ in comparison.rows(first, second) if LEFT_OUT in name] == [each[0] for each in found]
 
@@ -289,29 +289,29 @@ def test_the_shipped_twins_are_compared_on_the_same_films_and_each_source_is_tha
 def test_a_comparison_says_when_not_all_of_it_is_on_the_same_films() -> None:
     heat = ("Grad-CAM inside the lungs", estimate(0.9, 785), estimate(0.9, 782))
     adults = ("AUC, adults", estimate(0.9, 78), None)
-    assert comparison.same_films([("AUC, inside", estimate(0.9, 799), estimate(0.9, 799)), adults, heat])
-    assert not comparison.same_films([("AUC, inside", estimate(0.9, 799), estimate(0.9, 44)), heat])
+    assert comparison.same_films([("AUC, internal test", estimate(0.9, 799), estimate(0.9, 799)), adults, heat])
+    assert not comparison.same_films([("AUC, internal test", estimate(0.9, 799), estimate(0.9, 44)), heat])
 
 
 def test_two_models_are_told_apart_in_sentences_that_name_what_is_missing() -> None:
     def figure(value: float) -> Estimate:
         return Estimate(value, value - 0.02, value + 0.02, 100)
 
-    inside, out, only, heat = comparison.told(
+    inside, out, only, heat = comparison.summary_sentences(
         "plain",
-        {"AUC, inside": figure(0.97), "AUC, lungs blacked out": figure(0.9)},
+        {"AUC, internal test": figure(0.97), "AUC, lungs blacked out": figure(0.9)},
         "lungs",
-        {"AUC, inside": figure(0.96), "AUC, lungs blacked out": figure(0.6)},
+        {"AUC, internal test": figure(0.96), "AUC, lungs blacked out": figure(0.6)},
     )
 
-    assert inside == "On films like their own: plain 0.97, lungs 0.96; their intervals overlap."
-    assert out.startswith("With the lungs blacked out: plain 0.90, lungs 0.60; their intervals are apart.")
-    assert only == "With only the lungs left: not measured for plain and lungs."
-    assert heat == "Of the Grad-CAM, the share inside the lungs: not measured for plain and lungs."
+    assert inside == "Internal test: plain 0.97, lungs 0.96; the intervals overlap."
+    assert out.startswith("With the lungs blacked out: plain 0.90, lungs 0.60; the intervals do not overlap.")
+    assert only == "With the lungs only: not measured for plain and lungs."
+    assert heat == "Share of Grad-CAM inside the lungs: not measured for plain and lungs."
 
 
 def test_a_plot_of_intervals_writes_each_figure_and_marks_chance() -> None:
-    plot = plots.intervals([Mark("a", Estimate(0.8, 0.7, 0.85, 30))], quantity="AUC")
+    plot = plots.intervals([IntervalMark("a", Estimate(0.8, 0.7, 0.85, 30))], quantity="AUC")
 
     (trace,) = plot["data"]
     assert trace["x"] == [0.8]
@@ -333,7 +333,7 @@ def test_a_confusion_plot_has_counts_and_shares_of_the_row_and_an_empty_row_divi
 
 
 def test_a_curve_is_drawn_with_its_band_there_and_back() -> None:
-    curve = plots.Curve((0, 1), (0.5, 1), (0.4, 0.9), (0.6, 1))
+    curve = plots.BandedCurve((0, 1), (0.5, 1), (0.4, 0.9), (0.6, 1))
 
     band, line = plots.ranking({"covid": curve}, {}, {}, x="", y="", diagonal=False)["data"]
     assert (line["x"], line["y"]) == ((0, 1), (0.5, 1))

@@ -11,7 +11,7 @@ from core.errors import BadCheckpoint, BadSetting, UnknownName
 from core.models import checkpoint as checkpoints
 from core.models import library
 from core.models.classifier import load
-from core.models.importers import Found, corrected, inspect
+from core.models.importers import ImportCandidate, corrected, inspect
 from core.types import Radiograph
 from tests.models.importers.files import made, stored
 
@@ -19,7 +19,7 @@ FINDINGS = ("covid", "normal")
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+def found(tmp_path_factory: pytest.TempPathFactory) -> ImportCandidate:
     state = made("mobilenet-v3-small", 2).state_dict()
     return corrected(inspect(stored(state, tmp_path_factory.mktemp("found") / "best.pt")), findings=FINDINGS, size=64)
 
@@ -40,7 +40,9 @@ def test_the_home_is_where_the_system_keeps_a_users_data_unless_told_otherwise(
     assert library.home().is_relative_to(Path.home())
 
 
-def test_what_is_saved_is_there_after_a_restart_with_its_exact_weights(found: Found, phantom: Radiograph) -> None:
+def test_what_is_saved_is_there_after_a_restart_with_its_exact_weights(
+    found: ImportCandidate, phantom: Radiograph
+) -> None:
     card = library.save(found, "mine")
 
     assert library.own() == ["mine"]
@@ -57,7 +59,7 @@ def test_what_is_saved_is_there_after_a_restart_with_its_exact_weights(found: Fo
 
 
 def test_own_checkpoints_are_listed_behind_the_shipped_so_that_the_first_stays_the_first(
-    found: Found, weights: Path
+    found: ImportCandidate, weights: Path
 ) -> None:
     library.save(found, "aaa", shipped=weights)
 
@@ -69,7 +71,9 @@ def test_own_checkpoints_are_listed_behind_the_shipped_so_that_the_first_stays_t
 
 
 @pytest.mark.parametrize("name", ["untrained", "UNTRAINED", "mine", "Mine", "lungs-unet"])
-def test_no_two_checkpoints_have_one_name_and_nothing_is_overwritten(name: str, found: Found, weights: Path) -> None:
+def test_no_two_checkpoints_have_one_name_and_nothing_is_overwritten(
+    name: str, found: ImportCandidate, weights: Path
+) -> None:
     library.save(found, "mine", shipped=weights)
     before = {path: path.read_bytes() for path in library.folder().iterdir()}
 
@@ -79,7 +83,7 @@ def test_no_two_checkpoints_have_one_name_and_nothing_is_overwritten(name: str, 
     assert {path: path.read_bytes() for path in library.folder().iterdir()} == before
 
 
-def test_a_file_that_lies_there_without_a_card_is_not_overwritten(found: Found) -> None:
+def test_a_file_that_lies_there_without_a_card_is_not_overwritten(found: ImportCandidate) -> None:
     library.folder().mkdir(parents=True)
     (library.folder() / "thesis.safetensors").write_bytes(b"years of work")
 
@@ -89,7 +93,7 @@ def test_a_file_that_lies_there_without_a_card_is_not_overwritten(found: Found) 
     assert (library.folder() / "thesis.safetensors").read_bytes() == b"years of work"
 
 
-def test_a_network_of_imagenet_is_not_kept_and_leaves_nothing(found: Found, tmp_path: Path) -> None:
+def test_a_network_of_imagenet_is_not_kept_and_leaves_nothing(found: ImportCandidate, tmp_path: Path) -> None:
     imagenet = inspect(stored(made("resnet18", 1000).state_dict(), tmp_path / "imagenet.pt"))
 
     with pytest.raises(BadSetting, match="its 1,000 scores are not of radiographs"):
@@ -98,7 +102,7 @@ def test_a_network_of_imagenet_is_not_kept_and_leaves_nothing(found: Found, tmp_
     assert not library.folder().exists()
 
 
-def test_a_disk_that_is_full_leaves_nothing(found: Found, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_full_leaves_nothing(found: ImportCandidate, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*given: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -109,14 +113,14 @@ def test_a_disk_that_is_full_leaves_nothing(found: Found, monkeypatch: pytest.Mo
     assert list(library.folder().iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_told(found: Found, home: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_told(found: ImportCandidate, home: Path) -> None:
     home.write_text("a file where the folder should be")
 
     with pytest.raises(BadCheckpoint, match="cannot be written"):
         library.save(found, "mine")
 
 
-def test_a_checkpoint_is_renamed_with_its_card(found: Found) -> None:
+def test_a_checkpoint_is_renamed_with_its_card(found: ImportCandidate) -> None:
     key = library.save(found, "mine").key
     card = library.rename("mine", "Mine")  # of which a careless look says that it is taken
 
@@ -127,7 +131,7 @@ def test_a_checkpoint_is_renamed_with_its_card(found: Found) -> None:
     assert library.rename("Mine", "Mine").name == "Mine"
 
 
-def test_only_ones_own_are_renamed_and_removed(found: Found, weights: Path) -> None:
+def test_only_ones_own_are_renamed_and_removed(found: ImportCandidate, weights: Path) -> None:
     library.save(found, "mine", shipped=weights)
 
     for change in (
@@ -145,7 +149,7 @@ def test_only_ones_own_are_renamed_and_removed(found: Found, weights: Path) -> N
     assert library.own() == ["mine"]
 
 
-def test_what_is_removed_is_gone(found: Found) -> None:
+def test_what_is_removed_is_gone(found: ImportCandidate) -> None:
     library.save(found, "mine")
     library.remove("mine")
 
@@ -174,7 +178,7 @@ def test_a_free_name_is_proposed_from_the_files(file: str, name: str, weights: P
 
 @pytest.mark.parametrize("change", ["replace", "rename"])
 def test_a_step_that_fails_leaves_no_card_behind(
-    found: Found, home: Path, change: str, monkeypatch: pytest.MonkeyPatch
+    found: ImportCandidate, home: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if change == "rename":
         library.save(found, "mine")

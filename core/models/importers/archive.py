@@ -8,9 +8,9 @@ from pathlib import PureWindowsPath
 from typing import BinaryIO
 
 from core.errors import BadCheckpoint, Unsafe
-from core.models.importers.file import Kind
-from core.models.importers.pickled import Told, follow
-from core.models.importers.words import broken, bytes_of, listed, shown
+from core.models.importers.file import FileKind
+from core.models.importers.pickle_stream import Told, follow
+from core.models.importers.text import broken_message, bytes_of, listing, plain
 
 _ENTRIES = 20_000  # files in an archive of torch.save; one a tensor
 _PICKLE = 64e6  # bytes of the pickle in it
@@ -28,7 +28,7 @@ _BROKEN = (
 )
 
 
-def told(file: BinaryIO, what: Kind, name: str) -> Told:
+def told(file: BinaryIO, what: FileKind, name: str) -> Told:
     """What opening the file would do.
 
     Raises: Unsafe where it would fill the memory or bring Python down; BadCheckpoint where it is broken.
@@ -43,12 +43,12 @@ def told(file: BinaryIO, what: Kind, name: str) -> Told:
         if found.harmful:
             return found  # what was seen before it broke off is enough
         if what == "pickle":  # by its first letter alone
-            raise BadCheckpoint(f"{shown(name)} is no checkpoint: neither safetensors nor torch.save's.") from error
-        raise BadCheckpoint(broken(name, error)) from error
+            raise BadCheckpoint(f"{plain(name)} is no checkpoint: neither safetensors nor torch.save's.") from error
+        raise BadCheckpoint(broken_message(name, error)) from error
     return found
 
 
-def _follow_all(file: BinaryIO, what: Kind, found: Told, name: str) -> None:
+def _follow_all(file: BinaryIO, what: FileKind, found: Told, name: str) -> None:
     """What the pickles at the beginning of a file would do; of torch's older files there are five."""
     whole = file.seek(0, 2)
     file.seek(0)
@@ -66,22 +66,22 @@ def _follow_archive(file: BinaryIO, found: Told, name: str) -> None:
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
         if not entries:
-            raise BadCheckpoint(f"{shown(name)} is a ZIP archive with nothing in it.")
+            raise BadCheckpoint(f"{plain(name)} is a ZIP archive with nothing in it.")
         names = [entry.filename for entry in entries]
         root = names[0].split("/", 1)[0]
         inside = {each.removeprefix(f"{root}/"): entry for each, entry in zip(names, entries, strict=True)}
         if "constants.pkl" in inside or any(each.startswith("code/") for each in inside):
             raise Unsafe(
-                f"{shown(name)} is a TorchScript program: to open it, the code in it would run "
-                f"({listed(each for each in inside if each.startswith('code/')) or 'code/'}). Nothing was run. "
+                f"{plain(name)} is a TorchScript program: to open it, the code in it would run "
+                f"({listing(each for each in inside if each.startswith('code/')) or 'code/'}). Nothing was run. "
                 'Save the weights alone: torch.save(model.state_dict(), "weights.pt").'
             )
         _refuse_strange_entries(entries, whole, name, comment=archive.comment)
         table = inside.get("data.pkl")
         if table is None:
-            raise BadCheckpoint(f"{shown(name)} is a ZIP archive, but not one that torch.save wrote: {listed(names)}.")
+            raise BadCheckpoint(f"{plain(name)} is a ZIP archive, but not one that torch.save wrote: {listing(names)}.")
         if table.file_size > _PICKLE:
-            raise Unsafe(f"{shown(name)} has a pickle of {bytes_of(table.file_size)}; {bytes_of(_PICKLE)} is plenty.")
+            raise Unsafe(f"{plain(name)} has a pickle of {bytes_of(table.file_size)}; {bytes_of(_PICKLE)} is plenty.")
         with archive.open(table) as opened:
             follow(opened, found, name)
     _refuse_claims(found, whole, name)
@@ -95,24 +95,24 @@ def _refuse_strange_entries(entries: list[zipfile.ZipInfo], whole: int, name: st
     links = [entry.filename for entry in entries if stat.S_ISLNK(entry.external_attr >> 16)]
     if len(entries) > _ENTRIES:
         raise Unsafe(
-            f"{shown(name)} is an archive of {len(entries):,} files; no network that is known here has so many."
+            f"{plain(name)} is an archive of {len(entries):,} files; no network that is known here has so many."
         )
     if outside:
         raise Unsafe(
-            f"{shown(name)} holds names that lead out of their folder: {listed(outside)}. Nothing was unpacked."
+            f"{plain(name)} holds names that lead out of their folder: {listing(outside)}. Nothing was unpacked."
         )
     if links:
-        raise Unsafe(f"{shown(name)} holds symbolic links: {listed(links)}. Nothing was unpacked.")
+        raise Unsafe(f"{plain(name)} holds symbolic links: {listing(links)}. Nothing was unpacked.")
     if packed or unpacked > whole or comment:
         what = f"{len(packed)} packed files, {bytes_of(unpacked)} when unpacked" if packed else bytes_of(unpacked)
         raise Unsafe(
-            f"{shown(name)} has {bytes_of(whole)} and says that it holds {what}: torch.save packs nothing, so it is "
+            f"{plain(name)} has {bytes_of(whole)} and says that it holds {what}: torch.save packs nothing, so it is "
             "either some other archive (unpack it first) or made to fill the memory. Nothing was unpacked."
         )
     if len(set(names)) < len(names):
         twice = [each for each, count in Counter(names).items() if count > 1]
         raise Unsafe(
-            f"{shown(name)} holds several files of one name, of which readers choose different ones: {listed(twice)}."
+            f"{plain(name)} holds several files of one name, of which readers choose different ones: {listing(twice)}."
         )
 
 
@@ -125,6 +125,6 @@ def _refuse_claims(found: Told, whole: int, name: str) -> None:
     claimed = sum(found.storages.values())
     if claimed > whole:
         raise Unsafe(
-            f"{shown(name)} has {bytes_of(whole)} and asks for {bytes_of(claimed)} of memory: it was cut short, or "
+            f"{plain(name)} has {bytes_of(whole)} and asks for {bytes_of(claimed)} of memory: it was cut short, or "
             "made to fill the memory."
         )

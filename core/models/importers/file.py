@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from core.errors import BadCheckpoint
-from core.models.importers.words import bytes_of, shown
+from core.models.importers.text import bytes_of, plain
 
-Kind = Literal["safetensors", "torch zip", "torch legacy", "pickle"]
-KINDS: Mapping[Kind, str] = MappingProxyType(
+FileKind = Literal["safetensors", "torch zip", "torch legacy", "pickle"]
+KINDS: Mapping[FileKind, str] = MappingProxyType(
     {
         "safetensors": "safetensors",
         "torch zip": "PyTorch",
@@ -52,7 +52,7 @@ _STRANGERS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
 )
 
 
-def kind(path: Path, name: str) -> Kind:
+def kind(path: Path, name: str) -> FileKind:
     """What the file is, so far as its first bytes say.
 
     name:   what messages call it.
@@ -63,7 +63,7 @@ def kind(path: Path, name: str) -> Kind:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError as error:
-        raise BadCheckpoint(f"{shown(name)} cannot be opened ({error.strerror}). Check who may read it.") from error
+        raise BadCheckpoint(f"{plain(name)} cannot be opened ({error.strerror}). Check who may read it.") from error
     if head.startswith(b"PK\x03\x04"):
         return "torch zip"
     if head[2 : 2 + len(_LEGACY)] == _LEGACY:
@@ -73,12 +73,12 @@ def kind(path: Path, name: str) -> Kind:
     small = head.lower()
     for what, fits in _STRANGERS:
         if fits(small) or fits(small.lstrip()):
-            raise BadCheckpoint(f"{shown(name)} is {what}.")
+            raise BadCheckpoint(f"{plain(name)} is {what}.")
     if (head[:1] == b"\x80" and head[1:2] <= b"\x05") or _pickled_text(head):
         return "pickle"
     if _is_text(head):
-        raise BadCheckpoint(f"{shown(name)} is a text file ({bytes_of(size)}), not a network. {_WAY}")
-    raise BadCheckpoint(f"{shown(name)} is of no kind that is known here ({bytes_of(size)}). {_WAY}")
+        raise BadCheckpoint(f"{plain(name)} is a text file ({bytes_of(size)}), not a network. {_WAY}")
+    raise BadCheckpoint(f"{plain(name)} is of no kind that is known here ({bytes_of(size)}). {_WAY}")
 
 
 def sha256(path: Path) -> str:
@@ -94,19 +94,19 @@ def _size(path: Path, name: str) -> int:
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         if os.path.islink(path):
             raise BadCheckpoint(
-                f"{shown(name)} is a symbolic link that leads nowhere. Give the file itself."
+                f"{plain(name)} is a symbolic link that leads nowhere. Give the file itself."
             ) from error
         reason = error.strerror if isinstance(error, OSError) else error
-        raise BadCheckpoint(f"There is no file {shown(name)} ({reason}). {_WAY}") from error
+        raise BadCheckpoint(f"There is no file {plain(name)} ({reason}). {_WAY}") from error
     if stat.S_ISDIR(found.st_mode):
-        raise BadCheckpoint(f"{shown(name)} is a folder. {_WAY}")
+        raise BadCheckpoint(f"{plain(name)} is a folder. {_WAY}")
     if not stat.S_ISREG(found.st_mode):
-        raise BadCheckpoint(f"{shown(name)} is a device or a pipe, not a file. {_WAY}")
+        raise BadCheckpoint(f"{plain(name)} is a device or a pipe, not a file. {_WAY}")
     if not found.st_size:
-        raise BadCheckpoint(f"{shown(name)} is empty: 0 bytes. Fetch it again.")
+        raise BadCheckpoint(f"{plain(name)} is empty: 0 bytes. Fetch it again.")
     if found.st_size > LARGEST:
         raise BadCheckpoint(
-            f"{shown(name)} has {bytes_of(found.st_size)}, more than any network that is known here with its optimiser "
+            f"{plain(name)} has {bytes_of(found.st_size)}, more than any network that is known here with its optimiser "
             f"({bytes_of(LARGEST)}). Save the weights alone."
         )
     return found.st_size

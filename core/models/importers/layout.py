@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.errors import BadCheckpoint
 from core.models.architecture import originals
-from core.models.importers.words import listed, shown, sized
+from core.models.importers.text import listing, plain, shape_text
 
 Shapes = Mapping[str, tuple[int, ...]]
 Spelling = Literal["as torchvision spells it", "numbered", "as torch did before 2018"]
@@ -51,7 +51,7 @@ class Template:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class LayoutMatch:
     """A dictionary that fits a template.
 
     names:     our name -> their name in the file; counters of old files may be missing.
@@ -97,7 +97,7 @@ def template(name: str) -> Template:
     return Template(name, trunk, base, heads, ours, numbers)
 
 
-def fit(tensors: Mapping[str, Tensor], name: str) -> Fit:
+def fit(tensors: Mapping[str, Tensor], name: str) -> LayoutMatch:
     """The network that the tensors are of.
 
     name:   of the file, for messages.
@@ -107,11 +107,11 @@ def fit(tensors: Mapping[str, Tensor], name: str) -> Fit:
     found = [trial for each in sorted(originals) for trial in _trials(template(each), shapes)]
     whole = [trial for trial in found if not trial.wrong]
     if len(whole) > 1:
-        prefixes = listed(
+        prefixes = listing(
             f"{originals[trial.template.name].title} under {trial.prefix or 'no prefix'}" for trial in whole
         )
         raise BadCheckpoint(
-            f"{shown(name)} holds {len(whole)} networks: {prefixes}. Save the one that is meant by itself."
+            f"{plain(name)} holds {len(whole)} networks: {prefixes}. Save the one that is meant by itself."
         )
     if not whole:
         raise BadCheckpoint(_nearest(found, shapes, name))
@@ -177,21 +177,21 @@ def _trial(template: Template, prefix: str, spelling: Spelling, names: Sequence[
         if shape == wanted or (shape and spelled == names[0]):
             there[key] = file
         elif shape is not None:
-            wrong.append(f"{shown(file)} is {sized(shape)}, not {sized(wanted)}")
+            wrong.append(f"{plain(file)} is {shape_text(shape)}, not {shape_text(wanted)}")
         elif not key.endswith(_COUNTER):
-            wrong.append(f"{shown(file)} is missing")
+            wrong.append(f"{plain(file)} is missing")
     taken = {prefix + spelled for spelled in names}
     layers = tuple({f"{prefix}{spelled.partition('.')[0]}." for spelled in names})
-    wrong += [f"{shown(key)} is one layer too many" for key in shapes if key not in taken and key.startswith(layers)]
+    wrong += [f"{plain(key)} is one layer too many" for key in shapes if key not in taken and key.startswith(layers)]
     return _Trial(template, prefix, spelling, there, channels, tuple(wrong))
 
 
-def _with_head(trial: _Trial, shapes: Shapes, name: str) -> Fit:
+def _with_head(trial: _Trial, shapes: Shapes, name: str) -> LayoutMatch:
     """The fit with its last layers, found among what is left by shape, whatever they are called."""
     title = originals[trial.template.name].title
     if trial.channels not in (1, 3):
         raise BadCheckpoint(
-            f"{shown(name)} is a {title} for {trial.channels} channels. A radiograph has one grey value a pixel: "
+            f"{plain(name)} is a {title} for {trial.channels} channels. A radiograph has one grey value a pixel: "
             "networks for one channel or for three equal ones can be imported."
         )
     taken = set(trial.names.values())
@@ -208,13 +208,13 @@ def _with_head(trial: _Trial, shapes: Shapes, name: str) -> Fit:
     used = set(names.values())
     if more := [key for key in rest if key not in used]:
         raise BadCheckpoint(
-            f"{shown(name)} has the features of a {title}, a last layer ({shown(list(heads.values())[-1])}), and more: "
-            f"{listed(f'{key} ({sized(shapes[key])})' for key in more)}. Without that it would answer otherwise. "
+            f"{plain(name)} has the features of a {title}, a last layer ({plain(list(heads.values())[-1])}), and more: "
+            f"{listing(f'{key} ({shape_text(shapes[key])})' for key in more)}. Without that it would answer otherwise. "
             f"Importable is {_chain(trial.template)}; save that network by itself."
         )
     outputs = shapes[f"{list(heads.values())[-1]}.weight"][0]
     left = tuple(key for key in shapes if key not in used)
-    return Fit(trial.template, names, outputs, trial.channels, trial.prefix, trial.spelling, left)
+    return LayoutMatch(trial.template, names, outputs, trial.channels, trial.prefix, trial.spelling, left)
 
 
 def _is_beside(key: str, shape: Sequence[int], parent: str) -> bool:
@@ -239,10 +239,10 @@ def _heads(trial: _Trial, rest: Shapes, name: str, title: str) -> dict[str, str]
         ]
         last = wanted[0] == 0
         if not fitting or (last and len(fitting) > 1):
-            there = listed(f"{key} ({sized(shape)})" for key, shape in layers.items()) or "nothing"
+            there = listing(f"{key} ({shape_text(shape)})" for key, shape in layers.items()) or "nothing"
             lacking = "more than one last layer" if fitting else f"no layer that takes its {wanted[-1]:,} features"
             raise BadCheckpoint(
-                f"{shown(name)} has the features of a {title} and {lacking}; beside the features there is {there}. "
+                f"{plain(name)} has the features of a {title} and {lacking}; beside the features there is {there}. "
                 f"Importable is {_chain(trial.template)}."
             )
         found[theirs] = fitting[0]
@@ -262,12 +262,12 @@ def _nearest(found: Sequence[_Trial], shapes: Shapes, name: str) -> str:
     if best is None or len(best.names) < max(4, len(best.template.trunk) // 10):
         titles = ", ".join(sorted({originals[each].title for each in originals}))
         return (
-            f"{shown(name)} is no network that is known here: it has {len(shapes):,} tensors, such as "
-            f"{listed(shapes)}. Known are {titles}, as torchvision names their layers."
+            f"{plain(name)} is no network that is known here: it has {len(shapes):,} tensors, such as "
+            f"{listing(shapes)}. Known are {titles}, as torchvision names their layers."
         )
     more = f", and {len(best.wrong) - 3:,} more differences" if len(best.wrong) > 3 else ""
     return (
-        f"{shown(name)} is nearest to {originals[best.template.name].title} "
+        f"{plain(name)} is nearest to {originals[best.template.name].title} "
         f"({len(best.names):,} of {len(best.template.trunk):,} tensors of its features fit), but "
         f"{'; '.join(best.wrong[:3])}{more}."
     )

@@ -11,9 +11,9 @@ from torch import Tensor
 from core.errors import BadCheckpoint
 from core.models.architecture import originals
 from core.models.findings import CHESTXRAY14, XRAYVISION18
-from core.models.importers.layout import THRESHOLDS, Fit
+from core.models.importers.layout import THRESHOLDS, LayoutMatch
 from core.models.importers.normalisation import normalised
-from core.models.importers.words import listed
+from core.models.importers.text import listing
 from core.types import Input
 
 IMAGENET = 1000  # outputs
@@ -48,7 +48,7 @@ class Proposal:
     guesses: Mapping[str, str] = field(default_factory=dict)
 
 
-def propose(fit: Fit, tensors: Mapping[str, Tensor], lists: Mapping[str, tuple[str, ...]]) -> Proposal:
+def propose(fit: LayoutMatch, tensors: Mapping[str, Tensor], lists: Mapping[str, tuple[str, ...]]) -> Proposal:
     """What the network probably is.
 
     tensors: of the file.
@@ -110,7 +110,7 @@ def is_name(finding: str) -> bool:
 
 
 def _of(
-    fit: Fit,
+    fit: LayoutMatch,
     layout: str,
     findings: tuple[str, ...],
     input: Input,
@@ -130,7 +130,7 @@ def _of(
     return Proposal(layout, findings, kept, named, several, input, notes=tuple(notes), guesses=guesses)
 
 
-def _xrayvision(fit: Fit, points: Tensor | None) -> Proposal:
+def _xrayvision(fit: LayoutMatch, points: Tensor | None) -> Proposal:
     """A network of TorchXRayVision: one channel, black -1024 and white 1024, a sigmoid each.
 
     points: (F,) its operating points, NaN for outputs that were never trained; None where the file has none.
@@ -161,7 +161,7 @@ def _xrayvision(fit: Fit, points: Tensor | None) -> Proposal:
         )
         notes.append("Outputs that were never trained, which some of its networks have, cannot be told apart.")
     if len(kept) < fit.outputs:
-        untrained = listed(names[place] for place in range(fit.outputs) if place not in kept)
+        untrained = listing(names[place] for place in range(fit.outputs) if place not in kept)
         notes.append(
             f"Left out, for they were never trained: {fit.outputs - len(kept)} of {fit.outputs} outputs ({untrained})."
         )

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from core.errors import BadCheckpoint, Unsafe
-from core.models.importers.words import broken, bytes_of, reason, shown
+from core.models.importers.text import broken_message, bytes_of, first_line, plain
 
 _HEADER = 32e6  # bytes; of ten thousand tensors it has one million
 TENSORS = 20_000  # in a file; no network that is known here has as many
@@ -26,7 +26,7 @@ def tensors(path: Path, name: str) -> dict[str, Tensor]:
         with safe_open(path, framework="pt", device="cpu") as file:
             return {key: file.get_tensor(key) for key in header}
     except (SafetensorError, OSError, ValueError, TypeError, MemoryError) as error:
-        raise BadCheckpoint(broken(name, error)) from error
+        raise BadCheckpoint(broken_message(name, error)) from error
 
 
 def _header(path: Path, name: str) -> list[str]:
@@ -36,11 +36,11 @@ def _header(path: Path, name: str) -> list[str]:
         length = int.from_bytes(file.read(8), "little")
         if length > whole - 8:
             raise BadCheckpoint(
-                f"{shown(name)} says that its table of contents has {bytes_of(length)}, but the file has "
+                f"{plain(name)} says that its table of contents has {bytes_of(length)}, but the file has "
                 f"{bytes_of(whole)}: it was cut short, or made to mislead. Fetch it again."
             )
         if length > _HEADER:
-            raise Unsafe(f"{shown(name)} has a table of contents of {bytes_of(length)}; {bytes_of(_HEADER)} is plenty.")
+            raise Unsafe(f"{plain(name)} has a table of contents of {bytes_of(length)}; {bytes_of(_HEADER)} is plenty.")
         text = file.read(length)
     try:
         table = json.loads(text, object_pairs_hook=_once)
@@ -48,25 +48,25 @@ def _header(path: Path, name: str) -> list[str]:
         spans = sorted((*_span(entry), key) for key, entry in entries.items())
     except RecursionError as error:
         raise Unsafe(
-            f"{shown(name)} has a table of contents nested without end, to bring down what reads it."
+            f"{plain(name)} has a table of contents nested without end, to bring down what reads it."
         ) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadCheckpoint(
-            f"{shown(name)} has a garbled table of contents ({reason(error)}). Fetch it again."
+            f"{plain(name)} has a garbled table of contents ({first_line(error)}). Fetch it again."
         ) from error
     if len(entries) > TENSORS:
-        raise Unsafe(f"{shown(name)} lists {len(entries):,} tensors; no network that is known here has that many.")
+        raise Unsafe(f"{plain(name)} lists {len(entries):,} tensors; no network that is known here has that many.")
     end = 0
     for start, stop, key in spans:
         if start != end or stop < start:
             raise BadCheckpoint(
-                f"{shown(name)} is broken, or was made to mislead: the tensor {shown(str(key))} overlaps another, or "
+                f"{plain(name)} is broken, or was made to mislead: the tensor {plain(str(key))} overlaps another, or "
                 "leaves a gap before it. Fetch it again."
             )
         end = stop
     if end != whole - 8 - length:
         raise BadCheckpoint(
-            f"{shown(name)} should hold {bytes_of(end)} of tensors and holds {bytes_of(whole - 8 - length)}: it was "
+            f"{plain(name)} should hold {bytes_of(end)} of tensors and holds {bytes_of(whole - 8 - length)}: it was "
             "cut short, or something was appended. Fetch it again."
         )
     return list(entries)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from core.errors import BadCheckpoint, Unsafe
 from core.models.importers import archive, table
-from core.models.importers.file import Kind, kind
-from core.models.importers.pickled import refuse_harmful
-from core.models.importers.words import broken, listed, reason, shown
+from core.models.importers.file import FileKind, kind
+from core.models.importers.pickle_stream import refuse_harmful
+from core.models.importers.text import broken_message, first_line, listing, plain
 
 # Where training programs keep the weights in what they save, the likeliest first.
 _PLACES = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params", "module")
@@ -47,7 +47,7 @@ class Contents:
     """
 
     tensors: Mapping[str, Tensor]
-    kind: Kind
+    kind: FileKind
     place: str = ""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -66,33 +66,33 @@ def read(path: Path, name: str) -> Contents:
         told = archive.told(file, what, name)
         refuse_harmful(told, name)
         if what == "pickle":
-            raise BadCheckpoint(f"{shown(name)} is a pickle, but not one that torch.save wrote. Use torch.save.")
+            raise BadCheckpoint(f"{plain(name)} is a pickle, but not one that torch.save wrote. Use torch.save.")
         if told.protocols - {2}:
             raise BadCheckpoint(
-                f"{shown(name)} was saved with pickle protocol {max(told.protocols)}; weights alone can be read in "
+                f"{plain(name)} was saved with pickle protocol {max(told.protocols)}; weights alone can be read in "
                 "protocol 2 only. Save it again without pickle_protocol."
             )
         file.seek(0)
         try:
             held = torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
-            raise Unsafe(f"{shown(name)} cannot be opened as weights alone: {reason(error)}.") from error
+            raise Unsafe(f"{plain(name)} cannot be opened as weights alone: {first_line(error)}.") from error
         except _BROKEN as error:
-            raise BadCheckpoint(broken(name, error)) from error
+            raise BadCheckpoint(broken_message(name, error)) from error
     return _contents(held, what, name)
 
 
-def _contents(held: Any, what: Kind, name: str) -> Contents:
+def _contents(held: Any, what: FileKind, name: str) -> Contents:
     """The dictionary of tensors in what torch.load gave, wherever training programs put it."""
     if isinstance(held, Tensor):
-        raise BadCheckpoint(f"{shown(name)} holds one tensor without a name, not the weights of a network.")
+        raise BadCheckpoint(f"{plain(name)} holds one tensor without a name, not the weights of a network.")
     if not isinstance(held, Mapping):
-        raise BadCheckpoint(f"{shown(name)} holds a {type(held).__name__}, not a dictionary of weights.")
+        raise BadCheckpoint(f"{plain(name)} holds a {type(held).__name__}, not a dictionary of weights.")
     places = {"": _tensors(held)} | {place: _tensors(held.get(place)) for place in _PLACES}
     place = max(places, key=lambda each: len(places[each]))
     if not places[place]:
         raise BadCheckpoint(
-            f"{shown(name)} holds no dictionary of weights, only {listed(map(str, list(held)[:20])) or 'nothing'}. "
+            f"{plain(name)} holds no dictionary of weights, only {listing(map(str, list(held)[:20])) or 'nothing'}. "
             "Expected are tensors by name, or such a dictionary under state_dict or model."
         )
     words = {

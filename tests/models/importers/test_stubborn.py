@@ -12,7 +12,7 @@ import torch
 
 from core.errors import BadCheckpoint, UserError
 from core.models.importers import inspect
-from core.models.importers.pickled import _called, _Name, _Storage, _Trap, _tuple
+from core.models.importers.pickle_stream import _called, _Name, _Storage, _Trap, _tuple
 from core.models.importers.tensors import Contents, read
 from tests.models.importers.files import made, stored
 
@@ -82,6 +82,6 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_taken(tmp_path: Path, m
         path.write_bytes(b"another file")
         return contents
 
-    monkeypatch.setattr("core.models.importers.found.read", replaced)
+    monkeypatch.setattr("core.models.importers.candidate.read", replaced)
     with pytest.raises(BadCheckpoint, match="was changed while it was read"):
         inspect(path)

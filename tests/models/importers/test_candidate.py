@@ -13,7 +13,7 @@ from core.errors import BadCheckpoint, BadSetting, UnknownName
 from core.image.prepare import prepare
 from core.models.checkpoint import card_json
 from core.models.findings import CHESTXRAY14, XRAYVISION18
-from core.models.importers import Found, corrected, inspect
+from core.models.importers import ImportCandidate, corrected, inspect
 from core.models.importers.normalisation import NORMALISATIONS
 from core.types import Input, Radiograph
 from tests.models.importers.files import XRAYVISION_ALL, chexnet, made, prefixed, stored
@@ -25,7 +25,7 @@ def _images(channels: int) -> Tensor:
     return torch.randn(2, channels, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
 
 
-def _same(found: Found, theirs: nn.Module) -> bool:
+def _same(found: ImportCandidate, theirs: nn.Module) -> bool:
     with torch.inference_mode():
         expected = theirs(_images(found.channels))
         said = found.network()(_images(found.channels))
@@ -126,7 +126,7 @@ def test_inception_gets_the_grey_values_that_torchvision_makes_of_imagenets(tmp_
     assert (found.input.size, found.normalisation) == (299, "signed")
 
 
-def _xrayvision(tmp_path: Path, points: tuple[float, ...] | None) -> tuple[nn.Module, Found]:
+def _xrayvision(tmp_path: Path, points: tuple[float, ...] | None) -> tuple[nn.Module, ImportCandidate]:
     theirs = made("densenet121", 18, channels=1)
     state = dict(theirs.state_dict())
     if points is not None:
@@ -183,12 +183,12 @@ def test_outputs_that_xrayvision_never_trained_are_left_out(tmp_path: Path) -> N
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Found:
+def small(tmp_path_factory: pytest.TempPathFactory) -> ImportCandidate:
     state = made("mobilenet-v3-small", 3).state_dict()
     return inspect(stored(state, tmp_path_factory.mktemp("small") / "w.pt"))
 
 
-def test_a_person_corrects_findings_labels_size_and_grey_values(small: Found) -> None:
+def test_a_person_corrects_findings_labels_size_and_grey_values(small: ImportCandidate) -> None:
     found = corrected(
         small,
         findings=[" covid", "pneumonia", "normal "],
@@ -219,18 +219,20 @@ def test_a_person_corrects_findings_labels_size_and_grey_values(small: Found) ->
         ({"channels": 1}, "takes 3 channels, not 1"),
     ],
 )
-def test_a_correction_that_cannot_be_is_refused(small: Found, wrong: dict[str, Any], sentence: str) -> None:
+def test_a_correction_that_cannot_be_is_refused(small: ImportCandidate, wrong: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadSetting, match=sentence):
         corrected(small, **wrong)
 
 
-def test_an_unknown_normalisation_lists_the_known(small: Found) -> None:
+def test_an_unknown_normalisation_lists_the_known(small: ImportCandidate) -> None:
     with pytest.raises(UnknownName, match=r"Did you mean 'imagenet'\?"):
         corrected(small, normalisation="imagnet")
 
 
 @pytest.mark.parametrize("name", list(NORMALISATIONS))
-def test_every_normalisation_reaches_the_network_as_its_name_says(name: str, small: Found, phantom: Radiograph) -> None:
+def test_every_normalisation_reaches_the_network_as_its_name_says(
+    name: str, small: ImportCandidate, phantom: Radiograph
+) -> None:
     found = corrected(small, normalisation=name)
     assert found.normalisation == name
     prepared = prepare(phantom, found.input)
@@ -281,6 +283,6 @@ def test_fourteen_outputs_and_grey_values_are_guesses_until_they_are_given(tmp_p
     fourteen, greys = sorted(found.notes)
 
     assert fourteen.startswith("14 outputs are taken for")
-    assert greys.startswith("The file does not say which grey values")
+    assert greys.startswith("The file does not state which grey values")
     assert corrected(found, findings=CHESTXRAY14).notes == (greys,)
     assert corrected(found, normalisation="unit").notes == (fourteen,)

@@ -1,4 +1,4 @@
-"""A checkpoint that somebody else trained: what was found in its file, what is proposed, and what it becomes."""
+"""A checkpoint that others trained: the contents of its file, the proposed settings, and the checkpoint it becomes."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from torch import Tensor
 from core.card import ImportRecord
 from core.errors import BadCheckpoint, BadSetting
 from core.models.architecture import Network, known, originals
-from core.models.importers.file import Kind, sha256
-from core.models.importers.layout import THRESHOLDS, Fit, fit
+from core.models.importers.file import FileKind, sha256
+from core.models.importers.layout import THRESHOLDS, LayoutMatch, fit
 from core.models.importers.normalisation import name_of, normalised
 from core.models.importers.proposal import LONGEST, MOST, is_name, propose
 from core.models.importers.tensors import read
-from core.models.importers.words import listed, shown
+from core.models.importers.text import listing, plain
 from core.types import Checkpoint, Input
 
 SIZES = (32, 1024)  # px a side
@@ -25,8 +25,8 @@ Square = Literal["stretch", "pad", "crop"]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What a file holds, and what a person is asked to confirm. It keeps the weights: the file may go.
+class ImportCandidate:
+    """The contents of a file, with the settings that a person confirms. It keeps the weights: the file may go.
 
     file, sha256, kind: of the file.
     architecture: of a checkpoint made of it; `known` has it.
@@ -41,12 +41,12 @@ class Found:
     facts:       what a reader has to know, a sentence each.
     guesses:     as in a Proposal; those that a person answered are gone.
     weights:     our names -> float32 tensors.
-    judged:      what labelled films said of it as it stands here, a sentence each; empty where none were asked.
+    label_check: what labelled films showed for these settings, a sentence each; empty where it was not tested.
     """
 
     file: str
     sha256: str
-    kind: Kind
+    kind: FileKind
     architecture: str
     layout: str
     outputs: int
@@ -61,7 +61,7 @@ class Found:
     facts: tuple[str, ...]
     guesses: Mapping[str, str]
     weights: Mapping[str, Tensor]
-    judged: tuple[str, ...] = ()
+    label_check: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ class Found:
         return name_of(self.input)
 
     def checkpoint(self, name: str) -> Checkpoint:
-        """What it becomes under that name; of weights that lie in no file yet."""
+        """The checkpoint under that name; its weights lie in no file yet."""
         return Checkpoint(
             name=name,
             architecture=self.architecture,
@@ -97,7 +97,7 @@ class Found:
                 stripped=self.stripped,
                 left_over=self.left_over,
                 notes=self.notes,
-                label_check=self.judged,
+                label_check=self.label_check,
             ),
         )
 
@@ -121,10 +121,10 @@ class Found:
                     f"{originals[self.architecture].size} px."
                 ) from error
         if not logits.isfinite().all():
-            raise BadCheckpoint(f"{shown(self.file)} gives no number for an even film. The file is broken.")
+            raise BadCheckpoint(f"{plain(self.file)} gives no number for an even film. The file is broken.")
 
 
-def inspect(path: Path, *, name: str | None = None) -> Found:
+def inspect(path: Path, *, name: str | None = None) -> ImportCandidate:
     """What the file holds; nothing in it is run, and nothing is written.
 
     name:   what messages call the file; its own name by default.
@@ -136,19 +136,19 @@ def inspect(path: Path, *, name: str | None = None) -> Found:
     contents = read(path, name)
     digest = sha256(path)
     if _identity(path) != before:
-        raise BadCheckpoint(f"{shown(name)} was changed while it was read. Try again when nothing writes to it.")
+        raise BadCheckpoint(f"{plain(name)} was changed while it was read. Try again when nothing writes to it.")
     tensors = contents.tensors
     if "head.linear.weight" in tensors:
         raise BadCheckpoint(
-            f"{shown(name)} is one of Lightbox's own. What it is stands in the card beside it: keep both in a folder, "
+            f"{plain(name)} is one of Lightbox's own. What it is stands in the card beside it: keep both in a folder, "
             "and give that folder with --weights."
         )
     found = fit(tensors, name)
     _refuse_bad_numbers(found, tensors, name)
     proposal = propose(found, tensors, contents.names)
     prefix = found.prefix.removesuffix(found.template.base)
-    return Found(
-        file=shown(name),
+    return ImportCandidate(
+        file=plain(name),
         sha256=digest,
         kind=contents.kind,
         architecture=found.template.name,
@@ -162,7 +162,7 @@ def inspect(path: Path, *, name: str | None = None) -> Found:
         thresholds=proposal.thresholds,
         stripped=tuple(filter(None, (contents.place, prefix.rstrip(".")))),
         left_over=tuple(
-            shown(key) for key in found.left_over if not (proposal.thresholds and key.endswith(THRESHOLDS))
+            plain(key) for key in found.left_over if not (proposal.thresholds and key.endswith(THRESHOLDS))
         ),
         facts=proposal.notes,
         guesses=proposal.guesses,
@@ -180,7 +180,7 @@ def _identity(path: Path) -> tuple[int, ...]:
 
 
 def corrected(
-    found: Found,
+    found: ImportCandidate,
     *,
     findings: Sequence[str] | None = None,
     multi_label: bool | None = None,
@@ -188,7 +188,7 @@ def corrected(
     normalisation: str | None = None,
     square: Square | None = None,
     channels: int | None = None,
-) -> Found:
+) -> ImportCandidate:
     """The same with what a person knows better; None leaves a thing as it is.
 
     findings: one for each score that is kept, in order; its operating point goes with its place.
@@ -217,7 +217,7 @@ def corrected(
     points = [found.thresholds.get(finding) for finding in found.findings]
     return replace(
         found,
-        judged=(),
+        label_check=(),
         findings=wanted,
         named=found.named or findings is not None,
         guesses={about: told for about, told in found.guesses.items() if given[about] is None},
@@ -227,7 +227,7 @@ def corrected(
     )
 
 
-def named(found: Found, findings: Sequence[str]) -> tuple[str, ...]:
+def named(found: ImportCandidate, findings: Sequence[str]) -> tuple[str, ...]:
     """The findings' names, cleaned of space around them. Raises: BadSetting where they cannot be those of the file."""
     names = tuple(finding.strip() for finding in findings)
     wanted = len(found.findings) or found.outputs
@@ -243,33 +243,33 @@ def named(found: Found, findings: Sequence[str]) -> tuple[str, ...]:
     strange = [name for name in names if not is_name(name)]
     if strange:
         raise BadSetting(
-            f"{shown(strange[0])} cannot be a finding's name: up to {LONGEST} characters on one line, without commas."
+            f"{plain(strange[0])} cannot be a finding's name: up to {LONGEST} characters on one line, without commas."
         )
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
-        raise BadSetting(f"{shown(twice[0])} is named twice. Each score needs a name of its own.")
+        raise BadSetting(f"{plain(twice[0])} is named twice. Each score needs a name of its own.")
     return names
 
 
-def _refuse_bad_numbers(found: Fit, tensors: Mapping[str, Tensor], name: str) -> None:
+def _refuse_bad_numbers(found: LayoutMatch, tensors: Mapping[str, Tensor], name: str) -> None:
     """Raises: BadCheckpoint where the weights are not floating-point, not numbers, or impossible."""
     files = [file for ours, file in found.names.items() if not ours.endswith("num_batches_tracked")]
     strange = [file for file in files if not _is_plain(tensors[file])]
     if strange:
         kinds = sorted({str(tensors[file].dtype).removeprefix("torch.") for file in strange})
         raise BadCheckpoint(
-            f"{shown(name)} holds weights as {', '.join(kinds)} ({listed(strange)}): it was quantised or packed. Only "
+            f"{plain(name)} holds weights as {', '.join(kinds)} ({listing(strange)}): it was quantised or packed. Only "
             "floating-point weights can be imported. Save them before that step."
         )
     broken = [file for file in files if not bool(tensors[file].isfinite().all())]
     if broken:
         raise BadCheckpoint(
-            f"{shown(name)} holds what is no number (NaN or infinite) in {listed(broken)}: its training went wrong, or "
+            f"{plain(name)} holds NaN or infinite numbers in {listing(broken)}: its training went wrong, or "
             "the file is broken."
         )
     negative = [file for file in files if file.endswith("running_var") and bool((tensors[file] < 0).any())]
     if negative:
-        raise BadCheckpoint(f"{shown(name)} holds variances below zero in {listed(negative)}. The file is broken.")
+        raise BadCheckpoint(f"{plain(name)} holds variances below zero in {listing(negative)}. The file is broken.")
 
 
 def _is_plain(tensor: Tensor) -> bool:
@@ -278,7 +278,7 @@ def _is_plain(tensor: Tensor) -> bool:
     )
 
 
-def _converted(found: Fit, tensors: Mapping[str, Tensor], kept: tuple[int, ...]) -> dict[str, Tensor]:
+def _converted(found: LayoutMatch, tensors: Mapping[str, Tensor], kept: tuple[int, ...]) -> dict[str, Tensor]:
     """Our names -> float32 tensors; of the last layer only the scores that are kept."""
     with torch.device("meta"):
         wanted = known(found.template.name).build(found.outputs, found.channels).state_dict()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from core.errors import BadCheckpoint, Unsafe
-from core.models.importers.words import listed, shown
+from core.models.importers.text import listing, plain
 
 _STEPS = 3_000_000  # of the stack machine; a thousand tensors with their optimiser take a tenth
 _LARGEST = 2**63 - 1  # what torch can count; longer numbers only serve to keep Python busy
@@ -103,7 +103,7 @@ def follow(file: IO[bytes], told: Told, name: str) -> None:
                 raise _Trap(f"it has more than {_STEPS:,} steps, which no dictionary of weights has")
             machine.do(operation.name, argument)
     except _Trap as trap:
-        raise Unsafe(f"{shown(name)} was not opened: {trap}.") from trap
+        raise Unsafe(f"{plain(name)} was not opened: {trap}.") from trap
     except (IndexError, KeyError) as error:
         raise ValueError("a step of it lacks what it works on") from error
 
@@ -114,13 +114,13 @@ def refuse_harmful(told: Told, name: str) -> None:
         return
     if "torch._utils._rebuild_qtensor" in told.harmful:
         raise BadCheckpoint(
-            f"{shown(name)} was quantised: its weights are whole numbers with scales. Only floating-point weights can "
+            f"{plain(name)} was quantised: its weights are whole numbers with scales. Only floating-point weights can "
             "be imported. Save them before that step."
         )
     modules = [each for each in told.harmful if ".modules." in each or each.startswith("torchvision.models.")]
     what = "a whole network as a Python program, not its weights" if modules else "more than weights"
     raise Unsafe(
-        f"{shown(name)} holds {what}: to open it, Python would run {listed(told.harmful)}. Nothing was run. In the "
+        f"{plain(name)} holds {what}: to open it, Python would run {listing(told.harmful)}. Nothing was run. In the "
         'program that made it, save the weights alone: torch.save(model.state_dict(), "weights.pt"), or safetensors.'
     )
 
