@@ -46,7 +46,9 @@ function drawSides(viewer) {
   const words = changedWords(view);
   const { sides } = description;
   // Letters of the file go along with the film; those of the usual way to hang it hold for the screen as it is.
-  const seen = description.hung ?? (sides ? edges(sides, view) : ["", "", "", ""]); // left, top, right, bottom
+  const { hung, turn, flip } = description;
+  const settled = turn === view.turn && flip === view.flip; // else the server has not yet said how it hangs now
+  const seen = (hung && !settled ? ["?", "", "?", ""] : hung) ?? (sides ? edges(sides, view) : ["", "", "", ""]); // left, top, right, bottom
   seen.forEach((side, index) => write(parts.sides.children[index], side));
   parts.sides.classList.toggle("changed", Boolean(words));
   parts.badge.hidden = !words;

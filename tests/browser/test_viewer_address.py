@@ -49,7 +49,7 @@ def test_a_view_waits_for_its_film_and_leaves_others_alone(viewers: str, open_pa
     settled(page)
     view = on_viewer(page, "viewer.view()")
 
-    assert (view["zoom"], view["x"], view["y"], view["turn"], view["width"]) == (2, 200, 350, 3, 1)
+    assert (view["zoom"], view["x"], view["y"], view["turn"], view["width"]) == (2, 200, 350, 0, 1)
     assert on_viewer(page, "window.lightbox.look.opacity") == 0.45
 
 

@@ -35,20 +35,20 @@ def test_a_turned_or_mirrored_film_keeps_its_pixels_and_says_so(show: Callable[.
             drawn, part = cut(page, whole, turn=turn, flip=flip)
             assert min(part.shape[:2]) > 300
             assert (drawn == part).all(), (turn, flip)
-            seen.append((badge.text_content(), sides(page).index("(R)")))
+            seen.append((badge.text_content(), sides(page)))
             pressed(page, "r")
         pressed(page, "f")
         settled(page)
 
     assert seen == [
-        ("", 0),
-        ("Turned 90° right", 1),
-        ("Turned upside down", 2),
-        ("Turned 90° left", 3),
-        ("Mirrored", 2),
-        ("Mirrored, turned 90° right", 3),
-        ("Mirrored, turned upside down", 0),
-        ("Mirrored, turned 90° left", 1),
+        ("", ["(R)", "", "(L)", ""]),
+        ("Turned 90° right", ["?", "", "?", ""]),
+        ("Turned upside down", ["?", "", "?", ""]),
+        ("Turned 90° left", ["?", "", "?", ""]),
+        ("Mirrored", ["?", "", "?", ""]),
+        ("Mirrored, turned 90° right", ["?", "", "?", ""]),
+        ("Mirrored, turned upside down", ["?", "", "?", ""]),
+        ("Mirrored, turned 90° left", ["?", "", "?", ""]),
     ]
     assert badge.is_hidden()  # mirrored twice
     pressed(page, "f", "Shift+R", "0")
