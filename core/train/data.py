@@ -64,17 +64,22 @@ class Films:
         return np.array([str(getattr(row, name)) for row in self.rows])
 
 
-def table(*folders: Path) -> list[Row]:
-    """The films of one or several sets, each a folder with cxr.csv or films.csv, a manifest with the columns split
-    (train, val, test) and patient, or the folder of ChestX-ray14 as its authors distribute it.
+def tables(*folders: Path) -> list[list[Row]]:
+    """The films of each set: a folder with cxr.csv or films.csv, a manifest with the columns split (train, val, test)
+    and patient, or the folder of ChestX-ray14 as its authors distribute it.
 
     Raises: BadData as core.evaluate.manifest.read; if a set has no splits, one of them is empty, or has another name;
             if two sets share an id, or a patient in different splits.
     """
-    rows = [row for folder in folders for row in _one_table(folder)]
-    if len(folders) > 1:
-        _refuse_clashes(rows, folders)
-    return rows
+    sets = [_one_table(folder) for folder in folders]
+    if len(sets) > 1:
+        _refuse_clashes([row for rows in sets for row in rows], folders)
+    return sets
+
+
+def table(*folders: Path) -> list[Row]:
+    """The films of all sets together. Raises: BadData as `tables`."""
+    return [row for rows in tables(*folders) for row in rows]
 
 
 def _one_table(folder: Path) -> list[Row]:

@@ -34,7 +34,7 @@ from core.models import library
 from core.models.architecture import Network
 from core.models.classifier import Classifier, load, probabilities
 from core.train import folds, log, ranks
-from core.train.data import STORED_SIDE, Films, corrected, table
+from core.train.data import STORED_SIDE, Films, corrected, table, tables
 from core.train.data import load as load_films
 from core.train.fit import finished, fit, predict, total_seconds
 from core.train.frozen import fit_head
@@ -63,7 +63,10 @@ def train(
              or overwritten then.
     """
     refuse_other(name, recipe, out)
-    labelled = table(*data)
+    sets = tables(*data)
+    for folder, own in zip(data, sets, strict=True):
+        _refuse_other_labels(folder, own, recipe)
+    labelled = [row for own in sets for row in own]
     rows = corrected(labelled, data)
     changes = corrections(labelled, rows)
     rows = _without(rows, recipe)
@@ -80,7 +83,9 @@ def train(
         return None
     notes = notes or {}
     trained_on = _trained_on(rows, recipe, runs / name, start[0] if start else None)
-    trained_on["sets"] = [{"name": folder.name, "films": log.films_key(table(folder))} for folder in data]
+    trained_on["sets"] = [
+        {"name": folder.name, "films": log.films_key(own)} for folder, own in zip(data, sets, strict=True)
+    ]
     if changes:
         trained_on["corrected_labels"] = changes
     if teachers:
@@ -97,7 +102,7 @@ def train(
         "date": datetime.date.today().isoformat(),
     }
     checkpoints.write(network, card, name, out)
-    further = {folder.name: {row.id for row in table(folder)} for folder in data[1:]}
+    further = {folder.name: {row.id for row in own} for folder, own in zip(data[1:], sets[1:], strict=True)}
     return finish(rows, name=name, out=out, further=further)  # of the weights as stored, in float16
 
 
@@ -303,6 +308,16 @@ def _without(rows: list[Row], recipe: Recipe) -> list[Row]:
         raise BadData(f"No film is of {recipe.leave_out!r}, which is to be left out; there are {sources}.")
     ids, patients = {row.id for row in gone}, {row.patient for row in gone}
     return [row for row in rows if row.split == "test" or (row.id not in ids and row.patient not in patients)]
+
+
+def _refuse_other_labels(folder: Path, rows: Sequence[Row], recipe: Recipe) -> None:
+    """Raises: BadData where no film of a set is labelled with a finding of the recipe."""
+    if not any(set(row.labels) & set(recipe.findings) for row in rows):
+        labels = ", ".join(sorted({label for row in rows for label in row.labels})[:5])
+        raise BadData(
+            f"{folder} is labelled {labels or 'not at all'}; training is on {', '.join(recipe.findings)}. Rename the "
+            "labels, choose others with --findings, or leave the set out."
+        )
 
 
 def _refuse_one_class(rows: Sequence[Row], recipe: Recipe) -> None:

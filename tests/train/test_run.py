@@ -136,6 +136,17 @@ def test_further_sets_have_test_figures_of_their_own(data: Path, tmp_path: Path)
     assert {group["by"] for group in further["groups"]} >= {"age", "source", "shortcut"}
 
 
+def test_a_set_with_other_labels_is_refused(data: Path, tmp_path: Path, untrained: list[Mapping[str, Any]]) -> None:
+    other = _changed(
+        data,
+        tmp_path / "other",
+        lambda row: {**row, "id": f"o{row['id']}", "patient": f"o{row['patient']}", "label": "edema"},
+    )
+    with pytest.raises(BadData, match=r"other is labelled edema; training is on pneumonia, normal\. Rename the labels"):
+        train([data, other], name="both", recipe=TINY, runs=tmp_path / "runs", out=tmp_path / "out")
+    assert untrained == []
+
+
 def test_leaving_hospitals_out_measures_each_with_the_full_recipe(data: Path, copy: Path) -> None:
     names = {"a": "nih", "b": "kermany"}
     hospitals = _changed(data, copy / "films", lambda row: {**row, "source": names[row["source"]]})
