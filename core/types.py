@@ -322,6 +322,7 @@ class Explanation:
     bfloat16: whether the network computed in bfloat16 instead of float32.
     caveat:   why the map must not be read as it stands, in words; empty where nothing was found.
     changed:  those of the settings that are not the method's default.
+    by_region: True if each value stands for a whole region (a zone of the lungs, a superpixel).
     void:     True if it shows nothing at all (flat, not a number): it is never drawn.
     """
 
@@ -343,6 +344,7 @@ class Explanation:
     caveat: str = ""
     void: bool = False
     changed: Mapping[str, Any] = field(default_factory=dict)
+    by_region: bool = False
     computed_by: str = ""
 
     def __post_init__(self) -> None:
@@ -366,7 +368,7 @@ class Explanation:
     @property
     def regions(self) -> int:
         """How many flat regions the map consists of, where each value stands for a whole one; 0 for other maps."""
-        return len(np.unique(self.heat)) if self.unit.endswith(" a zone") else 0
+        return len(np.unique(self.heat)) if self.by_region else 0
 
     @property
     def peak(self) -> float:

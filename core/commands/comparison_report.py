@@ -81,8 +81,8 @@ def _figures(comparison: "Comparison") -> str:
     if len(comparison.panel.names) > 2:
         rows.append(["different top finding", estimate_cell(whole.flips.card()), str(whole.n)])
         if whole.fleiss:
-            rows.append(["Fleiss' kappa", _kappa(whole.fleiss), str(whole.n)])
-        rows += [[f"  of {finding}", _kappa(each), str(each.n)] for finding, each in whole.fleisses.items()]
+            rows.append(["Fleiss' kappa", _cell(whole.fleiss), str(whole.n)])
+        rows += [[f"  of {finding}", _cell(each), str(each.n)] for finding, each in whole.fleisses.items()]
     parts = [people + (f", {whole.labelled} with labels" if whole.labelled else "")]
     parts += [options.table(rows)] if len(rows) > 1 else []
     return "\n\n".join([*parts, *(_pair(pair) for pair in whole.pairs)])
@@ -97,8 +97,7 @@ def _pair(pair: "Pair") -> str:
     if pair.maps["distance_mm"].n:
         maps["distance of the maxima, mm"] = pair.maps["distance_mm"]
     names += [*kappas, *maps]
-    rows += [[_kappa(each), str(each.n)] for each in kappas.values()]
-    rows += [[estimate_cell(each.card()), str(each.n)] for each in maps.values()]
+    rows += [[_cell(each), str(each.n)] for each in [*kappas.values(), *maps.values()]]
     return "\n\n".join(
         part
         for part in (
@@ -110,12 +109,12 @@ def _pair(pair: "Pair") -> str:
     )
 
 
-def _kappa(kappa: "Estimate") -> str:
-    """Kappa with its interval, or the reason why it has none."""
+def _cell(figure: "Estimate") -> str:
+    """The figure with its interval, or the reason why it has none."""
     from core.compare.set_statistics import without_interval
 
-    reason = without_interval(kappa)
-    return f"{kappa.value:.3f} ({reason})" if reason else estimate_cell(kappa.card())
+    reason = without_interval(figure)
+    return f"{figure.value:.3f} ({reason})" if reason else estimate_cell(figure.card())
 
 
 def _rights(pair: "Pair") -> str:

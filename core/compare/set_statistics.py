@@ -162,7 +162,7 @@ def _pair(
     estimates = [
         Estimate(float(value), float(low), float(high), n) for (value, low, high), n in zip(drawn, counts, strict=True)
     ]
-    estimates[: 1 + len(findings)] = map(_unsure, estimates[: 1 + len(findings)])
+    estimates = [_unsure(each) for each in estimates]
     differ = (first != second).any(axis=1)
     pair = Pair(
         panel.names[i],
@@ -198,16 +198,17 @@ def _fleiss(ratings: NDArray[np.intp], categories: int, patients: NDArray[np.str
     return _unsure(Estimate(value, low, high, len(ratings)))
 
 
-def _unsure(kappa: Estimate) -> Estimate:
-    """Without its interval where all resamples give the same: one of no width would claim that this is certain."""
-    return replace(kappa, low=math.nan, high=math.nan) if math.isclose(kappa.low, kappa.high, abs_tol=1e-9) else kappa
+def _unsure(figure: Estimate) -> Estimate:
+    """Without its interval where all resamples are equal: an interval of no width would claim certainty."""
+    equal = math.isclose(figure.low, figure.high, abs_tol=1e-9)
+    return replace(figure, low=math.nan, high=math.nan) if equal else figure
 
 
-def without_interval(kappa: Estimate) -> str:
-    """Why a kappa has no interval, in words; empty where it has one, or is itself unknown."""
-    if math.isnan(kappa.value) or not math.isnan(kappa.low):
+def without_interval(figure: Estimate) -> str:
+    """Why a figure has no interval; empty where it has one, or is itself unknown."""
+    if math.isnan(figure.value) or not math.isnan(figure.low):
         return ""
-    return f"{'all agree; ' if math.isclose(kappa.value, 1) else ''}no interval can be had"
+    return f"{'all agree; ' if math.isclose(figure.value, 1) else ''}no interval available"
 
 
 def _notes(answers: _Predictions, patients: NDArray[np.str_], pairs: Sequence[Pair]) -> list[str]:

@@ -135,6 +135,9 @@ def _table(path: Path) -> Path:
     for place in places:
         if place.is_file():
             return place
+    if not path.exists() and not (path.suffix and path.parent.is_dir()):
+        missing = path if path.parent.is_dir() else path.parent
+        raise BadData(f"There is no folder {missing}. Give a CSV table, or a folder that holds {' or '.join(_TABLES)}.")
     raise BadData(
         f"There is no {' or '.join(place.name for place in places)} in {places[0].parent}. "
         f"Give a CSV table with the columns file and label, or a folder that holds {' or '.join(_TABLES)}."

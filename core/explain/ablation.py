@@ -19,6 +19,7 @@ from core.explain.regions import RegionCount, RegionKind, regions_of
     layered=False,
     signed=True,
     unit="logits a zone",
+    by_region=True,
     misleads="Of two zones that say the same neither gets anything, since the other one is still there; and a large "
     "zone outweighs a small one.",
     source="Zeiler and Fergus 2014, arXiv:1311.2901, over zones of the lungs or superpixels",

@@ -32,6 +32,7 @@ SampleSeed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where th
     layered=False,
     signed=True,
     unit="logits a zone",
+    by_region=True,
     misleads="It averages over films on which nearly everything is hidden, where no network knows what it says; and a "
     "large zone outweighs a small one.",
     source="Lundberg and Lee 2017, arXiv:1705.07874; pairs: Covert and Lee 2021, arXiv:2012.01536",
@@ -73,6 +74,7 @@ def kernel_shap(
     layered=False,
     signed=True,
     unit="logits a zone",
+    by_region=True,
     misleads="It is a straight line through a curved answer: kernel width and penalty change it, and zones that only "
     "count together share what they do.",
     source="Ribeiro et al. 2016, arXiv:1602.04938",

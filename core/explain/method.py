@@ -110,6 +110,7 @@ class Method:
     layered:  True if it is asked for at a stage; False if it always explains the input.
     signed:   True if below zero speaks against the finding; None if its setting `signed` says so.
     unit:     of the heat.
+    by_region: True if each value stands for a whole region of the film.
     specific: False if the map is the same for every finding, so that none can be read from it.
     cost:     how many passes of the network it takes.
     bfloat16: whether its maps, at the last stage where it has one, correlate 0.999 or more with those in float32 on
@@ -140,6 +141,7 @@ class Method:
     why: str
     settings: tuple[Setting, ...]
     rule: MethodFunction
+    by_region: bool = False
 
     @property
     def computed_by(self) -> str:
@@ -205,6 +207,7 @@ def method(
     specific: bool = True,
     bfloat16: Rounds = False,
     fits: Fits = _serves,
+    by_region: bool = False,
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
     """Registers a function `(evidence, *, settings...) -> (N, h, w)`; settings are read from its signature.
 
@@ -240,6 +243,7 @@ def method(
             why=why,
             settings=settings,
             rule=rule,
+            by_region=by_region,
         )
         if (by is None) == (not why):
             raise ValueError(f"method {name!r} needs either the Captum class that computes it (by), or why none does")

@@ -264,6 +264,7 @@ def _map(
         bfloat16=tape.bfloat16,
         caveat=sentence,
         void=void,
+        by_region=plan.method.by_region,
         changed={
             each.name: plan.settings[each.name]
             for each in plan.method.settings

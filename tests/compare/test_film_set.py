@@ -341,13 +341,16 @@ def test_networks_that_agree_on_all_films_have_a_kappa_and_no_interval() -> None
     assert found.figures is not None
     same, other, _ = found.figures.pairs
     assert same.kappa is not None
-    assert (same.kappa.value, without_interval(same.kappa)) == (1, "all agree; no interval can be had")
+    assert (same.kappa.value, without_interval(same.kappa)) == (1, "all agree; no interval available")
     assert same.kappa.card() == {"value": 1.0, "low": None, "high": None, "n": 12}
-    assert without_interval(same.kappas["covid"]) == "all agree; no interval can be had"
+    assert without_interval(same.kappas["covid"]) == "all agree; no interval available"
+    assert {without_interval(same.maps[name]) for name in ("ssim", "overlap_10")} == {
+        "all agree; no interval available"
+    }
     assert other.kappa is not None
     assert without_interval(other.kappa) == ""  # C says the opposite, and how often chance does hangs on the films
-    assert without_interval(Estimate(0, math.nan, math.nan, 12)) == "no interval can be had"
+    assert without_interval(Estimate(0, math.nan, math.nan, 12)) == "no interval available"
     assert found.figures.fleiss is not None
     [kappa, *_] = [line for line in text(found, 0).splitlines() if line.startswith("Cohen's kappa")]
-    assert "1.000 (all agree; no interval can be had)" in kappa
+    assert "1.000 (all agree; no interval available)" in kappa
     assert without_interval(Estimate(0.5, 0.2, 0.8, 12)) == ""

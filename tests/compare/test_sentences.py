@@ -193,11 +193,11 @@ def test_a_baseline_looks_at_nothing() -> None:
 def test_a_map_of_zones_has_a_place_and_no_shares() -> None:
     heat = np.full((256, 256), 2.0)  # everywhere, and so most of the heat
     heat[100:120, 200:220] = 5
-    found = locate_heat(ground(), heat_map(FILM, heat, unit="logits a zone"))
+    found = locate_heat(ground(), heat_map(FILM, heat, by_region=True))
 
     assert found.place == "the heart and mediastinum"
     assert np.isnan([found.share, found.lungs]).all()
-    assert told(("A", heat_map(FILM, heat, unit="logits a zone", finding="pneumonia"), SURE)).endswith(
+    assert told(("A", heat_map(FILM, heat, by_region=True, finding="pneumonia"), SURE)).endswith(
         "A looks at the heart and mediastinum."
     )
 

@@ -147,6 +147,12 @@ def test_a_missing_table_is_told(tmp_path: Path) -> None:
         read(tmp_path / "films.csv")
     with pytest.raises(BadData, match=r"There is no cxr\.csv or films\.csv in"):
         read(tmp_path)
+    with pytest.raises(
+        BadData, match=r"There is no folder .*films\. Give a CSV table, or a folder that holds cxr\.csv"
+    ):
+        read(tmp_path / "films")
+    with pytest.raises(BadData, match=r"There is no folder .*gone\. Give"):
+        read(tmp_path / "gone" / "films.csv")
 
 
 def test_a_film_that_is_none_a_box_outside_and_a_mask_of_another_size_are_told(folder: Path) -> None:

@@ -105,7 +105,7 @@ def test_the_same_question_gets_the_same_answer(film: Radiograph) -> None:
 
 
 def test_a_map_with_one_value_a_zone_has_no_shares_of_area(film: Radiograph) -> None:
-    whole = dataclasses.replace(_explanation(_heat_at(slice(0, 48), slice(0, 96))), unit="logits a zone")
+    whole = dataclasses.replace(_explanation(_heat_at(slice(0, 48), slice(0, 96))), by_region=True)
 
     figures = assess(_corner_reader(), film, whole)
 
