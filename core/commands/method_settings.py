@@ -15,6 +15,7 @@ from core.registry import unknown
 if TYPE_CHECKING:
     from core.explain.method import Method, Setting
 
+OPTIONS_OF_EXPLAIN = frozenset({"window"})  # settings of these names need --setting: the option is that of the film
 Entered = dict[str, str]  # setting -> value as it was typed
 
 
@@ -64,6 +65,8 @@ def of(method: "Method", entered: Mapping[str, str]) -> Entered:
 
 def flag(setting: "Setting") -> str:
     """How it is written on the command line, with its default: "--steps 32", "--signed/--no-signed"."""
+    if setting.name in OPTIONS_OF_EXPLAIN:
+        return f"--setting {setting.name}={setting.default}"
     name = setting.name.replace("_", "-")
     if setting.kind is bool:
         return f"--{name}/--no-{name}"

@@ -1,12 +1,11 @@
 """The table of commands. A new one is a file in this folder with a function under `@command`; nothing else changes."""
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
-from core.errors import UserError
+from core.commands.errors import report_user_errors
 from core.registry import Registry
 
 commands: Registry[click.Command] = Registry("command", package="core.commands")
@@ -29,19 +28,6 @@ def command(
         return made
 
     return register
-
-
-def report_user_errors(function: Callable[..., None]) -> Callable[..., None]:
-    """The function with each UserError as one sentence on stderr and exit code 1."""
-
-    @functools.wraps(function)
-    def reporting(*args: Any, **options: Any) -> None:
-        try:
-            function(*args, **options)
-        except UserError as error:
-            raise click.ClickException(str(error)) from error
-
-    return reporting
 
 
 def add_commands(root: click.Group) -> None:

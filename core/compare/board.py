@@ -1,21 +1,16 @@
-"""Several maps of one film as files: a picture of the board, and a table of its figures."""
+"""Several maps of one film as one picture."""
 
-import csv
 import io
 import json
-import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from core.compare.grid import one_film
-from core.compare.map_agreement import METHOD, TITLES, Agreement, agreement_matrix
-from core.compare.sentences import Sentences
+from core.compare.map_agreement import METHOD
 from core.compare.tile import Tile
-from core.explain.method import captum_version
 from core.lettering import GROUND, INK, QUIET, paragraphs
 from core.models.findings import words as plain_words
 from core.overlay import DRAWN, NOTICE, OPACITY, absence, caption, common_end, end, legend_bar, overlay
@@ -27,20 +22,6 @@ _GAP = 12  # px between tiles
 _TALLEST = 1.5  # of a tile's width: a longer film is drawn narrower
 _LIKELIEST = 4  # findings listed for a network with many
 _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
-COLUMNS = (
-    "film",
-    "first",
-    "second",
-    "checkpoint",
-    "method",
-    "finding",
-    "layer",
-    "figure",
-    "value",
-    "note",
-    "by",
-    "captum",
-)
 
 
 def board_png(
@@ -89,58 +70,6 @@ def board_png(
         top += height + _GAP
     whole.paste(foot, (0, top))
     return _saved(whole, radiograph, tiles, difference)
-
-
-def board_csv(radiograph: Radiograph, tiles: Sequence[Tile], *, words: Sentences | None = None) -> str:
-    """The figures of the board, one a line, with the COLUMNS.
-
-    Of a tile (first) its probabilities, the peak of its map, what computed it, and where it looks, if `words` has that;
-    of a pair of tiles (first, second) the figures of their agreement. Every line has Captum's version. A value that is
-    not available is empty, and the note says why.
-
-    Raises: BadData if a map is not of this film.
-    """
-    matrix = agreement_matrix(radiograph, [tile.explanation for tile in tiles], names=[tile.name for tile in tiles])
-    out = io.StringIO()
-    table = csv.writer(out)
-    table.writerow(COLUMNS)
-    for index, tile in enumerate(tiles):
-        map_ = tile.explanation
-        own = [tile.checkpoint.name, map_.method, map_.finding, map_.layer or ""]
-        for figure, value, note in _of_tile(tile, words, index):
-            table.writerow(
-                [radiograph.name, tile.name, "", *own, figure, _cell(value), note, map_.computed_by, captum_version()]
-            )
-    for i, j in combinations(range(len(tiles)), 2):
-        for figure, value, note in _of_pair(matrix[i][j]):
-            pair = [tiles[i].name, tiles[j].name, "", "", "", ""]
-            table.writerow([radiograph.name, *pair, figure, _cell(value), note, "", captum_version()])
-    return out.getvalue()
-
-
-def _of_tile(tile: Tile, words: Sentences | None, index: int) -> list[tuple[str, float, str]]:
-    map_ = tile.explanation
-    rows = [
-        (f"probability of {name}", float(value), "")
-        for name, value in zip(tile.prediction.findings, tile.prediction.probabilities, strict=True)
-    ]
-    rows.append(("peak of the map", map_.peak, f"in {map_.unit}"))
-    if map_.caveat:
-        rows.append(("caveat", math.nan, map_.caveat))
-    if words:
-        location = words.locations[index]
-        rows += [(f"share of the heat at {name}", share, "") for name, share in location.places]
-        rows.append(("share of the heat in the lungs", location.lungs, words.notes))
-    return rows
-
-
-def _of_pair(agreement: Agreement) -> list[tuple[str, float, str]]:
-    reason = " ".join(agreement.notes)
-    return [(TITLES[name], value, reason if math.isnan(value) else "") for name, value in agreement.figures().items()]
-
-
-def _cell(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"
 
 
 def _ends(maps: Sequence[Explanation]) -> Mapping[str, float]:

@@ -5,7 +5,8 @@ from functools import partial
 
 import streamlit as st
 
-from core.compare.board import board_csv, board_png
+from core.compare.board import board_png
+from core.compare.export import board_csv
 from core.compare.tile import Tile
 from core.types import Explanation, Radiograph
 from dashboard import cache

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import TimeoutError as Late
 from playwright.sync_api import expect
 
-from core.compare.board import COLUMNS
+from core.compare.export import COLUMNS
 from core.image.phantom import draw
 from dashboard.compare import presets
 from tests.browser.conftest import PATIENCE_MS, settle

@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from core.__main__ import cli
-from core.commands.method_settings import flag
+from core.commands.method_settings import OPTIONS_OF_EXPLAIN, flag
 from core.explain.method import by_family, methods
 from core.models.checkpoint import complete, read_card
 
@@ -115,8 +115,10 @@ def test_methods_tells_what_a_network_cannot_serve_and_why(weights: Path) -> Non
     assert f"! Not at stem: {unfit['cam']['stem']}"[:60] in CliRunner().invoke(cli, command).stdout
 
 
-def test_no_setting_of_a_method_is_called_like_an_option_of_explain() -> None:
+def test_a_setting_that_is_called_like_an_option_of_explain_is_listed_with_setting() -> None:
     own = {option for parameter in cli.commands["explain"].params for option in parameter.opts}
-    named = {"--" + setting.name.replace("_", "-") for method in methods.values() for setting in method.settings}
+    named = {setting.name: setting for method in methods.values() for setting in method.settings}
+    shared = {name for name in named if "--" + name.replace("_", "-") in own}
 
-    assert not own & named
+    assert shared == OPTIONS_OF_EXPLAIN
+    assert all(flag(named[name]).startswith(f"--setting {name}=") for name in shared)

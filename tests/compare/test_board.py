@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.compare.board import COLUMNS, PANE, board_csv, board_png
+from core.compare.board import PANE, board_png
+from core.compare.export import COLUMNS, board_csv
 from core.compare.map_agreement import TITLES, agreement, difference
 from core.compare.sentences import Sentences, disagreement
 from core.compare.tile import Tile
