@@ -27,14 +27,14 @@ with st.sidebar:
 with st.bottom:
     draw.foot(model)
 draw.problems()
-with draw.shown():
+with draw.errors():
     selection.card()
-with draw.shown():
+with draw.errors():
     chosen_page.run()
 with place:
     sidebar.strip(model)
 link.write()
 if model is not None and selection.film() is None:
-    with draw.shown():
+    with draw.errors():
         cache.classifier(model)  # warm before the first film comes
 memory.freeze_once((chosen_page.title, selection.film() is None))

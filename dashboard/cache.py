@@ -4,9 +4,9 @@ Values are sealed, so they are kept as they are (`cache_resource`): a hit costs 
 """
 
 import io
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ from core.compare.sentences import Sentences, disagreement
 from core.compare.tile import Tile
 from core.errors import NoLungs
 from core.evaluate import chestxray14, manifest
-from core.explain.compatibility import incompatibilities as misfits
-from core.explain.compatibility import stage_sizes as sizes_of
+from core.explain import compatibility
 from core.explain.compatibility import unplaced
-from core.explain.method import Value, methods
-from core.explain.run import Request, explain_many, total_passes
+from core.explain.method import methods
+from core.explain.run import Explained, Request, explain_many
+from core.explain.sharing import FIRST_LOOK, all_stages, batch, first_look_requests
 from core.image import phantom
 from core.image.arrangement import arranged
 from core.image.prepare import prepare
@@ -54,9 +54,9 @@ from core.layers.plan import plan as plan_of
 from core.layers.preferred import Preferred, Prior
 from core.layers.preferred import preferred as preferred_of
 from core.layers.stage_relevance import StageRelevance
-from core.layers.stage_relevance import stage_relevances as passages_of
+from core.layers.stage_relevance import stage_relevances as stage_relevances_of
 from core.layers.unit_ablation import AblationResult, UnitFill, UnitSwitches, UsualMeans
-from core.layers.unit_ablation import without_units as without_of
+from core.layers.unit_ablation import without_units as without_units_of
 from core.layers.unit_maps import UnitMethod
 from core.layers.unit_maps import unit_map as unit_map_of
 from core.lungs import inspect_film
@@ -65,10 +65,10 @@ from core.models import library
 from core.models.classifier import Classifier, load
 from core.overlay import display, regions
 from core.trust.measure import Figure, assess
-from core.types import FUSED, Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph, digest
+from core.types import Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph
 from core.work import Work
 from dashboard import memory, paths
-from dashboard.request_queue import QueuedRequest, RequestQueue
+from dashboard.request_queue import Keyed, QueuedRequest, RequestQueue
 from dashboard.state import session
 
 _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
@@ -76,26 +76,23 @@ _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
     Checkpoint: lambda checkpoint: checkpoint.key,
     Cleaning: repr,
     Explanation: lambda explanation: explanation.key,
-    Tile: lambda tile: (tile.name, named(tile.checkpoint), tile.explanation.key, repr(tile.explanation.cleaning)),
+    Tile: lambda tile: (tile.name, card_key(tile.checkpoint), tile.explanation.key, repr(tile.explanation.cleaning)),
 }
 REGIONS = 1200  # px, the long side of a picture of regions
 EXAMPLE = 360  # px, the long side of a film with a concept: twice what is shown
-_LAST_STAGE = "grad-cam"  # the map that costs no backward pass at the last stage
 WEIGHTS = checkpoints.SHIPPED  # the folder of those that come with Lightbox
-_QUEUE = RequestQueue(
-    room=2048
-)  # all that people ask of networks; an answer is some hundred kilobytes, or counts as several
+_QUEUE: RequestQueue = RequestQueue(  # results, of some hundred kilobytes each; a larger one counts as several
+    room=2048, keys={Checkpoint: lambda checkpoint: (checkpoint.key, _changed(weights_path(checkpoint)))}
+)
 _USUAL = 300_000  # bytes of an answer that counts as one
 THUMBNAIL = 112  # px, the long side: twice what is shown, for dense screens
 PATCH = 160  # px a side, as dense
 
-Settings = tuple[tuple[str, Value], ...]
-Maps = tuple[Prediction, tuple[Explanation, ...]]  # what one call of the engine gave
 Misfits = Mapping[str, Mapping[str | None, str]]  # method -> stage -> why the network cannot serve it
 ReportProgress = Callable[[QueuedRequest[Any]], None]  # says on the page that somebody waits
 
 
-def named(checkpoint: Checkpoint) -> tuple[object, ...]:
+def card_key(checkpoint: Checkpoint) -> tuple[object, ...]:
     """What sentences about a network depend on beside its answers: its name and its operating points."""
     return checkpoint.key, checkpoint.name, tuple(sorted(checkpoint.thresholds.items()))
 
@@ -120,7 +117,7 @@ def folder(name: str) -> Path:
 
 def _names_in(folder: Path) -> tuple[str, ...]:
     """Those of one folder, listed again when a file has been added, renamed or removed: a page asks dozens of times."""
-    return _listing(folder, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+    return _listing(folder, _changed(folder))
 
 
 @lru_cache(maxsize=16)
@@ -131,7 +128,7 @@ def _listing(folder: Path, changed: int) -> tuple[str, ...]:
 def card(name: str) -> Checkpoint:
     """The card of the checkpoint as the file is now. Raises: UnknownName, BadCheckpoint."""
     path = folder(name) / f"{name}.json"
-    return _card(name, path.parent, path.stat().st_mtime_ns if path.exists() else 0)
+    return _card(name, path.parent, _changed(path))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -146,189 +143,319 @@ def classifier(checkpoint: Checkpoint) -> Classifier:
 
 @st.cache_resource(max_entries=10, show_spinner=False)  # a board of nine models, and the one beside it
 def _loaded(name: str, folder: Path, key: str) -> Classifier:
-    found = load(name, folder)
-    _QUEUE.ask(("warm up", key), lambda work: _warm_up(found))
+    classifier = load(name, folder)
+    _warm_up(classifier.checkpoint)
+    return classifier
+
+
+def weights_path(checkpoint: Checkpoint) -> Path:
+    """Where the weights of the checkpoint lie."""
+    return folder(checkpoint.name) / f"{checkpoint.name}.safetensors"
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+# What follows until the next line of this kind is asked of networks: each call returns a request in the queue.
+
+
+@_QUEUE.queued()
+def _warm_up(work: Work, checkpoint: Checkpoint) -> None:
+    """Does once, on noise, what the Read page will ask for, so that the first person need not wait for the imports."""
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
+    film = Radiograph(pixels=noise, name="noise", black=0, white=255, origin=Origin("drawn", "L", 8))
+    network = classifier(checkpoint)
+    stages = [stage for stage, size in compatibility.stage_sizes(network).items() if not unplaced(size)]
+    explained = explain_many(network, film, [Request(FIRST_LOOK, checkpoint.findings[0], stage) for stage in stages])
+    assess(network, film, explained.maps[-1])
+    inspect(film)
+    memory.freeze_once(checkpoint.key)
+
+
+@_QUEUE.queued()
+def sizes(work: Work, checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
+    """Stage name -> (h, w) of its maps, the last stage last. Loads the network. Raises: BadCheckpoint."""
+    return compatibility.stage_sizes(classifier(checkpoint), work)
+
+
+@_QUEUE.queued()
+def unsupported(work: Work, checkpoint: Checkpoint) -> Misfits:
+    """What the network cannot serve; some methods have to be tried on it."""
+    return compatibility.incompatibilities(classifier(checkpoint), work)
+
+
+@_QUEUE.queued(
+    slow=lambda checkpoint, radiograph, cleaning, requests: any(methods[each.method].slow for each in requests)
+)
+def maps(
+    work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, requests: tuple[Request, ...]
+) -> Explained:
+    """The prediction and these maps, in the fewest passes."""
+    return explain_many(classifier(checkpoint), radiograph, requests, cleaning=cleaning, work=work)
+
+
+@_QUEUE.queued()
+def trust(
+    work: Work, checkpoint: Checkpoint, radiograph: Radiograph, explanation: Explanation, cleaning: Cleaning
+) -> tuple[Figure, ...]:
+    """How far the map can be believed, one figure per measure."""
+    return assess(classifier(checkpoint), radiograph, explanation, cleaning=cleaning)
+
+
+@_QUEUE.queued()
+def plan(work: Work, checkpoint: Checkpoint) -> NetworkPlan:
+    """The network's stages and layers. Raises: BadCheckpoint."""
+    with classifier(checkpoint).alone(work) as network:
+        return plan_of(network, size=checkpoint.input.size, channels=checkpoint.input.channels)
+
+
+@_QUEUE.queued(size=lambda found: 1 + found.maps.nbytes // _USUAL)
+def activations(
+    work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, finding: str
+) -> Activations:
+    """The map of every unit of the stage, with the relevance for this finding."""
+    return activations_of(classifier(checkpoint), radiograph, stage, findings=[finding], cleaning=cleaning, work=work)
+
+
+@_QUEUE.queued()
+def relevance(
+    work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str
+) -> Mapping[str, NDArray[np.float32]]:
+    """Finding -> (K,) the relevance of the stage's units, for all findings."""
+    network = classifier(checkpoint)
+    findings = checkpoint.findings
+    return activations_of(network, radiograph, stage, findings=findings, cleaning=cleaning, work=work).relevance
+
+
+@_QUEUE.queued(slow=True)
+def stage_similarity(
+    work: Work,
+    first: Checkpoint,
+    second: Checkpoint,
+    films: tuple[Radiograph, ...],
+    cleanings: tuple[Cleaning, ...],
+) -> Likeness:
+    """How alike the stages of two networks are, over the films, or over the places of a single one."""
+    by_film = {film.key: cleaning for film, cleaning in zip(films, cleanings, strict=True)}
+    total = len(films) if len(films) > 1 else None
+    return cka(classifier(first), classifier(second), films, cleaning=by_film, total=total, work=work)
+
+
+@_QUEUE.queued(slow=True)
+def film_comparison(work: Work, panel: Panel, case: Keyed[film_set.Case]) -> FilmComparison | Refused:
+    """What several networks say of one film of many."""
+    return film_set.read(panel, case.value, sentences=True, withhold=True, work=work)
+
+
+@_QUEUE.queued(slow=True)
+def atlas_build(
+    work: Work, checkpoint: Checkpoint, path: Path, *, split: str, most: int, pictures: bool, begun: float
+) -> atlases.Atlas:
+    """An atlas of a person's own films; a stopped one goes on where it was.
+
+    begun: when it was asked for: the films may have changed since another time.
+    """
+    films = reference.some(reference.from_data(path, split=split or None), most)
+    every = survey.spread(len(films.films))
+    found = survey.build(classifier(checkpoint), films, atlas_paths.room(checkpoint, films), every=every, work=work)
+    if pictures:
+        patches.store(found, films, checkpoint, work=work)
     return found
 
 
+@_QUEUE.queued()
+def unit_map(
+    work: Work,
+    checkpoint: Checkpoint,
+    radiograph: Radiograph,
+    cleaning: Cleaning,
+    stage: str,
+    channel: int,
+    kind: UnitMethod,
+) -> Explanation:
+    """One unit followed back to the film."""
+    return unit_map_of(classifier(checkpoint), radiograph, stage, channel, kind, cleaning=cleaning, work=work)
+
+
+@_QUEUE.queued(slow=True)
+def preferred(work: Work, checkpoint: Checkpoint, stage: str, channel: int, prior: Prior) -> Preferred:
+    """The picture that excites a unit most."""
+    return preferred_of(classifier(checkpoint), stage, channel, prior=prior, work=work)
+
+
+@_QUEUE.queued(
+    slow=lambda checkpoint, radiograph, cleaning, switched, usual, requests: any(
+        methods[each.method].slow for each in requests
+    )
+)
+def without_units(
+    work: Work,
+    checkpoint: Checkpoint,
+    radiograph: Radiograph,
+    cleaning: Cleaning,
+    switched: UnitSwitches,
+    usual: UsualMeans | None,
+    requests: tuple[Request, ...],
+) -> AblationResult:
+    """The prediction without some units, and these maps of the network without them.
+
+    usual: the units' means, where they stand in their place (`usual_means`).
+    """
+    network = classifier(checkpoint)
+    return without_units_of(network, radiograph, switched, requests, usual=usual, cleaning=cleaning, work=work)
+
+
+@_QUEUE.queued(slow=True)
+def removal(
+    work: Work,
+    checkpoint: Checkpoint,
+    radiograph: Radiograph,
+    cleaning: Cleaning,
+    finding: str,
+    stage: str,
+    fill: UnitFill,
+    usual: UsualMeans | None,
+) -> tuple[AblationCurve, ...]:
+    """How fast the finding falls as units of the stage are switched off."""
+    network = classifier(checkpoint)
+    return ablation_curves(
+        network, radiograph, finding, stage=stage, fill=fill, usual=usual, cleaning=cleaning, work=work
+    )
+
+
+@_QUEUE.queued()
+def stage_relevances(
+    work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str
+) -> tuple[tuple[StageRelevance, ...], str]:
+    """What of the finding passes through each stage, and why LRP is not told."""
+    return stage_relevances_of(classifier(checkpoint), radiograph, finding, cleaning=cleaning, work=work)
+
+
+@_QUEUE.queued(slow=True)
+def probes(work: Work, checkpoint: Checkpoint, films: Keyed[Callable[[], LabelledSet]]) -> Probes:
+    """A probe of each stage. Raises: BadData."""
+    return probes_of(classifier(checkpoint), films.value(), work=work)
+
+
+@_QUEUE.queued()
+def stage_averages(
+    work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning
+) -> Mapping[str, NDArray[np.float32]]:
+    """What the probes read of a film."""
+    return averaged_of(classifier(checkpoint), radiograph, cleaning=cleaning, work=work)
+
+
+@_QUEUE.queued()
+def parts(
+    work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, count: int
+) -> tuple[Parts, bytes]:
+    """The stage's maps as parts, for all findings, and a picture of them, a WebP file."""
+    network, findings = classifier(checkpoint), checkpoint.findings
+    found = parts_of(network, radiograph, stage, count=count, findings=findings, cleaning=cleaning, work=work)
+    return found, _webp(regions(radiograph, found.maps, found.placement, longest=REGIONS))
+
+
+@_QUEUE.queued(slow=True)
+def sensitivity(
+    work: Work,
+    checkpoint: Checkpoint,
+    films: Keyed[Callable[[], reference.ReferenceSet]],
+    examples: Keyed[Callable[[], reference.ReferenceSet]] | None,
+    names: tuple[str, ...],
+    *,
+    stages: tuple[str, ...],
+    finding: str,
+) -> Sensitivity:
+    """Whether the finding depends on the concepts."""
+    shown = examples.value() if examples else None
+    network = classifier(checkpoint)
+    return sensitivity_of(network, films.value(), names, examples=shown, stages=stages, findings=(finding,), work=work)
+
+
+@_QUEUE.queued()
+def with_concept(
+    work: Work, radiograph: Radiograph, name: str, seeds: tuple[int, ...]
+) -> tuple[tuple[bytes, ...], str]:
+    """The film with the concept, small WebP files; or none, and why it cannot have it."""
+    pictures = []
+    for seed in seeds:
+        try:
+            small = Image.fromarray(display(synthetic_concepts[name].on(radiograph, seed=seed)))
+        except NoLungs as error:
+            return (), str(error)
+        small.thumbnail((EXAMPLE, EXAMPLE))
+        pictures.append(_webp(np.asarray(small)))
+    return tuple(pictures), ""
+
+
+# Which of these a page needs.
+
+
 def stage_sizes(checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
-    """Stage name -> (h, w) of its maps, the last stage last. Raises: BadCheckpoint."""
-    return ready(checkpoint).result()
+    """Waits for `sizes`. Raises: BadCheckpoint."""
+    return sizes(checkpoint).result()
 
 
 def incompatibilities(checkpoint: Checkpoint, method: str) -> Mapping[str | None, str]:
     """Stage (None for methods of the input) -> why this network cannot serve the method there; "" where it can."""
-    if method == _LAST_STAGE:  # serves every network: the first look waits for nothing
+    if method == FIRST_LOOK:  # serves every network: the first look waits for nothing
         return {stage: unplaced(size) for stage, size in stage_sizes(checkpoint).items()}
-    return tried(checkpoint).result()[method]
+    return unsupported(checkpoint).result()[method]
 
 
 def all_unfit(checkpoint: Checkpoint) -> Misfits:
-    """`unfit` of every method; empty as long as that is not known. Some have to be tried on the network."""
-    trial = tried(checkpoint)
+    """`incompatibilities` of every method; empty as long as that is not known."""
+    trial = unsupported(checkpoint)  # nobody gives it up, so that the trial is made for certain, and once
     return trial.answer() if trial.wait(0) else {}
 
 
-def tried(checkpoint: Checkpoint) -> QueuedRequest[Misfits]:
-    """A place in the line for what the network cannot serve.
-
-    Nobody gives it up, so that the trial is made for certain, and once.
-    """
-    here = classifier(checkpoint)
-    return _QUEUE.ask(("unfit", checkpoint.key), lambda work: misfits(here, work))
+def fitting(checkpoint: Checkpoint, method: str) -> list[str]:
+    """The stages at which the network can serve the method, the last one last."""
+    return [stage for stage, reason in incompatibilities(checkpoint, method).items() if stage and not reason]
 
 
-def _warm_up(classifier: Classifier) -> None:
-    """Does once, on noise, what the Read page will ask for, so that the first person need not wait for the imports."""
-    noise = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
-    film = Radiograph(pixels=noise, name="noise", black=0, white=255, origin=Origin("drawn", "L", 8))
-    stages = [stage for stage, size in sizes_of(classifier).items() if not unplaced(size)]
-    requests = [Request(_LAST_STAGE, classifier.checkpoint.findings[0], stage) for stage in stages]
-    _, maps = explain_many(classifier, film, requests)
-    assess(classifier, film, maps[-1])
-    inspect(film)
-    memory.freeze_once(classifier.checkpoint.key)
+def first_look(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> QueuedRequest[Explained]:
+    """The prediction, with the maps that come from the same forward pass: what the first look needs."""
+    return maps(checkpoint, radiograph, cleaning, first_look_requests(checkpoint.findings, stage_sizes(checkpoint)))
 
 
 def predict(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, *, tell: ReportProgress | None = None
 ) -> Prediction:
-    """What the network says; from the same pass as the first maps."""
-    return predicted(checkpoint, radiograph, cleaning).result(tell)[0]
+    """Waits for the prediction."""
+    return first_look(checkpoint, radiograph, cleaning).result(tell).prediction
 
 
 def explain(
-    checkpoint: Checkpoint,
-    radiograph: Radiograph,
-    cleaning: Cleaning,
-    *,
-    finding: str,
-    method: str,
-    layer: str | None,
-    settings: Settings = (),
-) -> QueuedRequest[Maps]:
-    """A place in the line for the map; it comes with those that share its passes. `picked` finds it among them.
-
-    layer: None for methods that explain the input; several stages joined by "+" for one map of them.
-    """
-    entry = methods[method]
-    plain = entry.parse(dict(settings)) == entry.parse({})
-    if method == _LAST_STAGE and plain and layer == list(stage_sizes(checkpoint))[-1]:
-        return predicted(checkpoint, radiograph, cleaning)
-    if layer is None or FUSED in layer or entry.cost != "shared" or not plain:
-        # alone: a setting that fits one stage need not fit the others, and a slow map is made only where it is wanted
-        return _many(checkpoint, radiograph, cleaning, (finding,), method, (layer,), settings)
-    return stages(checkpoint, radiograph, cleaning, finding=finding, method=method, settings=settings)
-
-
-def picked(maps: Maps, *, finding: str, layer: str | None) -> tuple[Explanation, tuple[int, int], int]:
-    """The map, with the seconds of all that shared its passes; these passes, (forward, backward); how many shared."""
-    found = next(each for each in maps[1] if each.finding == finding and layer in (None, each.layer))
-    return replace(found, seconds=sum(each.seconds for each in maps[1])), total_passes(maps[1]), len(maps[1])
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, request: Request
+) -> QueuedRequest[Explained]:
+    """The map, with those that share its passes; `Explained.of` finds it among them."""
+    stages = fitting(checkpoint, request.method) if methods[request.method].layered else []
+    requests = batch(request, findings=checkpoint.findings, sizes=stage_sizes(checkpoint), stages=stages)
+    return maps(checkpoint, radiograph, cleaning, requests)
 
 
 def stages(
-    checkpoint: Checkpoint,
-    radiograph: Radiograph,
-    cleaning: Cleaning,
-    *,
-    finding: str,
-    method: str,
-    settings: Settings = (),
-) -> QueuedRequest[Maps]:
-    """One map for each stage that can have one, from one forward and at most one backward pass."""
-    layers = tuple(stage for stage, reason in incompatibilities(checkpoint, method).items() if not reason)
-    return _many(checkpoint, radiograph, cleaning, (finding,), method, layers, settings)
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, request: Request
+) -> QueuedRequest[Explained]:
+    """The same map of each stage that can have one."""
+    return maps(checkpoint, radiograph, cleaning, all_stages(request, fitting(checkpoint, request.method)))
 
 
-def predicted(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> QueuedRequest[Maps]:
-    """One forward pass: the prediction and the last stage's map for every finding; what the first look needs.
-
-    No map where the last stage has a single cell.
-    """
-    last, size = list(stage_sizes(checkpoint).items())[-1]
-    layers = () if unplaced(size) else (last,)
-    return _many(checkpoint, radiograph, cleaning, checkpoint.findings, _LAST_STAGE, layers, ())
+def usual_means(checkpoint: Checkpoint, fill: UnitFill) -> UsualMeans | None:
+    """The units' means over the films of the atlas, where they are wanted and there is one."""
+    found = atlas(checkpoint) if fill == "mean" else None
+    return found.usual if found else None
 
 
-def _many(
-    checkpoint: Checkpoint,
-    radiograph: Radiograph,
-    cleaning: Cleaning,
-    findings: tuple[str, ...],
-    method: str,
-    layers: tuple[str | None, ...],
-    settings: Settings,
-) -> QueuedRequest[Maps]:
-    here = classifier(checkpoint)
-
-    plain = methods[method].parse({})
-    settings = tuple((name, value) for name, value in settings if value != plain[name])  # equal questions, equal keys
-
-    def make(work: Work) -> Maps:
-        requests = [Request(method, finding, layer, dict(settings)) for finding in findings for layer in layers]
-        return explain_many(here, radiograph, requests, cleaning=cleaning, work=work)
-
-    key = (checkpoint.key, radiograph.key, repr(cleaning), findings, method, layers, settings)
-    return _QUEUE.ask(("maps", *key), make, slow=methods[method].slow)
-
-
-def plan(checkpoint: Checkpoint) -> QueuedRequest[NetworkPlan]:
-    """A place in the line for the network's stages and layers. Raises: BadCheckpoint."""
-    here = classifier(checkpoint)
-
-    def make(work: Work) -> NetworkPlan:
-        with here.alone(work) as network:
-            return plan_of(network, size=checkpoint.input.size, channels=checkpoint.input.channels)
-
-    return _QUEUE.ask(("plan", checkpoint.key), make)
+# What is computed at once, and kept for all sessions.
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)
 def placement(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Placement:
     """Where the network's square lies on the film."""
     return prepare(radiograph, checkpoint.input, cleaning).placement
-
-
-def activations(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, finding: str
-) -> QueuedRequest[Activations]:
-    """A place in the line for what every unit of the stage answers, with the relevance for this finding."""
-    here = classifier(checkpoint)
-    key = ("activations", checkpoint.key, radiograph.key, repr(cleaning), stage, finding)
-
-    def make(work: Work) -> Activations:
-        return activations_of(here, radiograph, stage, findings=[finding], cleaning=cleaning, work=work)
-
-    return _QUEUE.ask(key, make, size=lambda found: 1 + found.maps.nbytes // _USUAL)
-
-
-def relevance(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str
-) -> QueuedRequest[Mapping[str, NDArray[np.float32]]]:
-    """A place in the line for finding -> (K,) the relevance of the stage's units, for all findings."""
-    here = classifier(checkpoint)
-    key = ("relevance", checkpoint.key, radiograph.key, repr(cleaning), stage)
-
-    def make(work: Work) -> Mapping[str, NDArray[np.float32]]:
-        findings = checkpoint.findings
-        return activations_of(here, radiograph, stage, findings=findings, cleaning=cleaning, work=work).relevance
-
-    return _QUEUE.ask(key, make)
-
-
-def trust(
-    checkpoint: Checkpoint,
-    radiograph: Radiograph,
-    explanation: Explanation,
-    cleaning: Cleaning,
-    *,
-    tell: ReportProgress | None = None,
-) -> tuple[Figure, ...]:
-    """How far the map can be believed, one figure a measure."""
-    here = classifier(checkpoint)
-    key = ("trust", checkpoint.key, radiograph.key, explanation.key, repr(cleaning))
-    return _QUEUE.ask(key, lambda work: assess(here, radiograph, explanation, cleaning=cleaning)).result(tell)
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)
@@ -351,27 +478,15 @@ def thumbnail(radiograph: Radiograph, cleaning: Cleaning) -> bytes:
 
 
 @st.cache_resource(max_entries=128, show_spinner=False, hash_funcs=_KEYS)
-def received(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Image.Image:
+def model_input(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Image.Image:
     """What the network receives, as a person can look at it."""
     return Image.fromarray(prepare(radiograph, checkpoint.input, cleaning).picture)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def drawn(seed: int) -> Radiograph:
+def phantom_film(seed: int) -> Radiograph:
     """The phantom with an opacity in the right lung (screen left)."""
     return phantom.draw(seed=seed, opacity=phantom.Opacity(x=0.28, y=0.56, radius=0.07)).radiograph
-
-
-def weights_path(checkpoint: Checkpoint) -> Path:
-    """Where the weights of the checkpoint lie."""
-    return folder(checkpoint.name) / f"{checkpoint.name}.safetensors"
-
-
-def ready(checkpoint: Checkpoint) -> QueuedRequest[Mapping[str, tuple[int, int]]]:
-    """A place in the line for the network and its `stage_sizes`. A broken file is tried again when it changes."""
-    path = weights_path(checkpoint)
-    changed = path.stat().st_mtime_ns if path.exists() else 0
-    return _QUEUE.ask(("sizes", checkpoint.key, changed), lambda work: sizes_of(classifier(checkpoint), work))
 
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)
@@ -383,7 +498,7 @@ def agreements(
 
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)
-def told(radiograph: Radiograph, tiles: tuple[Tile, ...], named: bool = False) -> Sentences:
+def disagreements(radiograph: Radiograph, tiles: tuple[Tile, ...], named: bool = False) -> Sentences:
     """Where the tiles agree and where not, in sentences; named: as in `disagreement`."""
     return disagreement(radiograph, tiles, ground=_places(radiograph, tiles[0].explanation.cleaning), named=named)
 
@@ -391,26 +506,6 @@ def told(radiograph: Radiograph, tiles: tuple[Tile, ...], named: bool = False) -
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)
 def _places(radiograph: Radiograph, cleaning: Cleaning) -> AnatomicalRegions:
     return places_of(radiograph, cleaning)
-
-
-def alike(
-    first: Checkpoint, second: Checkpoint, films: tuple[Radiograph, ...], cleanings: tuple[Cleaning, ...]
-) -> QueuedRequest[Likeness]:
-    """A place in the line for how alike the stages of two networks are, over the films, or the places of one."""
-    one, other = classifier(first), classifier(second)
-    key = ("alike", first.key, second.key, tuple(film.key for film in films), repr(cleanings))
-    by_film = {film.key: cleaning for film, cleaning in zip(films, cleanings, strict=True)}
-
-    def make(work: Work) -> Likeness:
-        return cka(one, other, films, cleaning=by_film, total=len(films) if len(films) > 1 else None, work=work)
-
-    return _QUEUE.ask(key, make, slow=True)
-
-
-def compared(panel: Panel, case: film_set.Case, key: Hashable) -> QueuedRequest[FilmComparison | Refused]:
-    """A place in the line for what several networks say of one film of many; key: what the answer depends on."""
-    make = partial(film_set.read, panel, case, sentences=True, withhold=True)
-    return _QUEUE.ask(("compared", key), lambda work: make(work=work), slow=True)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -426,7 +521,7 @@ def atlas(checkpoint: Checkpoint) -> atlases.Atlas | None:
     """
     wanted, known = session().layers.atlas.used.get(checkpoint.key), atlas_folders(checkpoint)
     folder = wanted if wanted in known else next(iter(known), None)
-    return _atlas(checkpoint, folder, (folder / atlases.FILE).stat().st_mtime_ns) if folder else None
+    return _atlas(checkpoint, folder, _changed(folder / atlases.FILE)) if folder else None
 
 
 def atlas_folders(checkpoint: Checkpoint) -> tuple[Path, ...]:
@@ -440,112 +535,6 @@ def atlas_folders(checkpoint: Checkpoint) -> tuple[Path, ...]:
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_KEYS)
 def _atlas(checkpoint: Checkpoint, folder: Path, changed: int) -> atlases.Atlas:
     return atlases.read(folder, checkpoint)
-
-
-def gathered(
-    checkpoint: Checkpoint, path: Path, *, split: str, most: int, pictures: bool, begun: float
-) -> QueuedRequest[atlases.Atlas]:
-    """A place in the line for an atlas of a person's own films; a stopped one goes on where it was.
-
-    begun: when it was asked for: the films may have changed since another time.
-    """
-    here = classifier(checkpoint)
-
-    def make(work: Work) -> atlases.Atlas:
-        films = reference.some(reference.from_data(path, split=split or None), most)
-        every = survey.spread(len(films.films))
-        found = survey.build(here, films, atlas_paths.room(checkpoint, films), every=every, work=work)
-        if pictures:
-            patches.store(found, films, checkpoint, work=work)
-        return found
-
-    key = ("atlas", checkpoint.key, checkpoint.sha256, path, split, most, pictures, begun)
-    return _QUEUE.ask(key, make, slow=True)
-
-
-def unit_map(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, channel: int, kind: UnitMethod
-) -> QueuedRequest[Explanation]:
-    """A place in the line for one unit followed back to the film."""
-    here = classifier(checkpoint)
-    key = ("unit map", checkpoint.key, radiograph.key, repr(cleaning), stage, channel, kind)
-
-    def make(work: Work) -> Explanation:
-        return unit_map_of(here, radiograph, stage, channel, kind, cleaning=cleaning, work=work)
-
-    return _QUEUE.ask(key, make)
-
-
-def preferred(checkpoint: Checkpoint, stage: str, channel: int, prior: Prior) -> QueuedRequest[Preferred]:
-    """A place in the line for the picture that excites a unit most."""
-    here = classifier(checkpoint)
-    key = ("preferred", checkpoint.key, stage, channel, prior)
-    return _QUEUE.ask(key, lambda work: preferred_of(here, stage, channel, prior=prior, work=work), slow=True)
-
-
-def without_units(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, switched: UnitSwitches, request: Request | None
-) -> QueuedRequest[AblationResult]:
-    """A place in the line for what the network says without some units; with a request also for that map of it."""
-    here, usual = classifier(checkpoint), _usual(checkpoint, switched.fill)
-    settings = tuple(request.settings.items()) if request else ()
-    asked = (request.method, request.finding, request.layer, settings) if request else ()
-    key = ("without", checkpoint.key, radiograph.key, repr(cleaning), switched, _source(usual), asked)
-
-    def make(work: Work) -> AblationResult:
-        requests = [request] if request else []
-        return without_of(here, radiograph, switched, requests, usual=usual, cleaning=cleaning, work=work)
-
-    return _QUEUE.ask(key, make, slow=request is not None and methods[request.method].slow)
-
-
-def removal(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str, stage: str, fill: UnitFill
-) -> QueuedRequest[tuple[AblationCurve, ...]]:
-    """A place in the line for how fast the finding falls as units of the stage are switched off."""
-    here, usual = classifier(checkpoint), _usual(checkpoint, fill)
-    key = ("removal", checkpoint.key, radiograph.key, repr(cleaning), finding, stage, fill, _source(usual))
-
-    def make(work: Work) -> tuple[AblationCurve, ...]:
-        return ablation_curves(
-            here, radiograph, finding, stage=stage, fill=fill, usual=usual, cleaning=cleaning, work=work
-        )
-
-    return _QUEUE.ask(key, make, slow=True)
-
-
-def _usual(checkpoint: Checkpoint, fill: UnitFill) -> UsualMeans | None:
-    """The units' means over the films of the atlas, where they are wanted and there is one."""
-    found = atlas(checkpoint) if fill == "mean" else None
-    return found.usual if found else None
-
-
-def _source(usual: UsualMeans | None) -> str:
-    return digest(*usual.values()) if usual else ""
-
-
-def stage_relevances(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str
-) -> QueuedRequest[tuple[tuple[StageRelevance, ...], str]]:
-    """A place in the line for what of the finding passes through each stage, and why LRP is not told."""
-    here = classifier(checkpoint)
-    key = ("passages", checkpoint.key, radiograph.key, repr(cleaning), finding)
-    return _QUEUE.ask(key, lambda work: passages_of(here, radiograph, finding, cleaning=cleaning, work=work))
-
-
-def probes(checkpoint: Checkpoint, source: Hashable, films: Callable[[], LabelledSet]) -> QueuedRequest[Probes]:
-    """A place in the line for a probe of each stage; source: what the films depend on. Raises: BadData."""
-    here = classifier(checkpoint)
-    return _QUEUE.ask(("probes", checkpoint.key, source), lambda work: probes_of(here, films(), work=work), slow=True)
-
-
-def averaged(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning
-) -> QueuedRequest[Mapping[str, NDArray[np.float32]]]:
-    """A place in the line for what the probes read of a film."""
-    here = classifier(checkpoint)
-    key = ("averaged", checkpoint.key, radiograph.key, repr(cleaning))
-    return _QUEUE.ask(key, lambda work: averaged_of(here, radiograph, cleaning=cleaning, work=work))
 
 
 def patch(atlas: atlases.Atlas, stage: str, seen: atlases.TopFilm) -> bytes | None:
@@ -564,59 +553,6 @@ def _patch(told: tuple[str, str, str, str, int, int], _atlas: atlases.Atlas, _se
     side = Image.Resampling.NEAREST if max(found.shape) < PATCH // 2 else Image.Resampling.LANCZOS
     Image.fromarray(found).resize((PATCH, PATCH), side).save(file, "WebP", quality=80)
     return file.getvalue()
-
-
-def parts(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, count: int
-) -> QueuedRequest[tuple[Parts, bytes]]:
-    """A place in the line for the stage's maps as parts, for all findings, and a picture of them, a WebP file."""
-    here = classifier(checkpoint)
-
-    def make(work: Work) -> tuple[Parts, bytes]:
-        wanted = checkpoint.findings
-        found = parts_of(here, radiograph, stage, count=count, findings=wanted, cleaning=cleaning, work=work)
-        return found, _webp(regions(radiograph, found.maps, found.placement, longest=REGIONS))
-
-    return _QUEUE.ask(("parts", checkpoint.key, radiograph.key, repr(cleaning), stage, count), make)
-
-
-def sensitivity(
-    checkpoint: Checkpoint,
-    source: Hashable,
-    films: Callable[[], reference.ReferenceSet],
-    names: tuple[str, ...],
-    *,
-    stages: tuple[str, ...],
-    finding: str,
-    examples: Callable[[], reference.ReferenceSet] | None = None,
-) -> QueuedRequest[Sensitivity]:
-    """A place in the line for whether the finding hangs on the concepts; source: what films and examples depend on."""
-    here = classifier(checkpoint)
-
-    def make(work: Work) -> Sensitivity:
-        shown = examples() if examples else None
-        return sensitivity_of(here, films(), names, examples=shown, stages=stages, findings=(finding,), work=work)
-
-    return _QUEUE.ask(("sensitivity", checkpoint.key, source, names, stages, finding), make, slow=True)
-
-
-def with_concept(
-    radiograph: Radiograph, name: str, seeds: tuple[int, ...]
-) -> QueuedRequest[tuple[tuple[bytes, ...], str]]:
-    """A place in the line for the film with the concept, small WebP files; or none, and why it cannot have it."""
-
-    def make(work: Work) -> tuple[tuple[bytes, ...], str]:
-        pictures = []
-        for seed in seeds:
-            try:
-                small = Image.fromarray(display(synthetic_concepts[name].on(radiograph, seed=seed)))
-            except NoLungs as error:
-                return (), str(error)
-            small.thumbnail((EXAMPLE, EXAMPLE))
-            pictures.append(_webp(np.asarray(small)))
-        return tuple(pictures), ""
-
-    return _QUEUE.ask(("with concept", radiograph.key, name, seeds), make)
 
 
 def _webp(picture: NDArray[np.uint8]) -> bytes:

@@ -4,7 +4,6 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache as remembered
-from html import escape
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -59,7 +58,7 @@ def select(
         options,
         key=key,
         format_func=words,
-        on_change=kept,
+        on_change=store,
         args=(key, keep),
         label_visibility="collapsed" if hidden else "visible",
         width=width,
@@ -70,10 +69,10 @@ def select(
 def switch(label: str, value: bool, keep: Callable[[Session, bool], None], *, help: str | None = None) -> None:
     """A switch that shows `value` and hands what it becomes to `keep`, before the page is drawn again."""
     key = bind(label, value)
-    st.toggle(label, key=key, help=help, on_change=kept, args=(key, keep))
+    st.toggle(label, key=key, help=help, on_change=store, args=(key, keep))
 
 
-def kept(key: str, keep: Callable[[Session, Any], None]) -> None:
+def store(key: str, keep: Callable[[Session, Any], None]) -> None:
     """The callback of every bound widget."""
     keep(session(), entered(key))
 
@@ -100,34 +99,32 @@ def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, asked: str)
         html = _judged_alone(prediction, checkpoint, bars)
     else:
         many = len(prediction.findings) > _FEW
-        html = f'<div class="lb-many">{bars(prediction.findings)}</div>' if many else bars(prediction.findings)
+        html = markup.block("lb-many", bars(prediction.findings)) if many else bars(prediction.findings)
         if points and all(prediction.probability(finding) < point for finding, point in points.items()):
             html += markup.paragraph("No finding reaches its operating point: the model is undecided.")
     calibrated = (
-        f"Calibrated: temperature {prediction.temperature:.2f}, fitted on the validation films."
+        f"Calibrated (temperature {prediction.temperature:.2f}, fitted on the validation films)."
         if prediction.temperature != 1
-        else "Not calibrated: the network's own numbers."
+        else "Not calibrated: raw network probabilities."
     )
-    mark = " The mark on a bar is the operating point." if points else ""
+    mark = " The mark on each bar is the operating point." if points else ""
     st.html(html + markup.paragraph(calibrated + mark, quiet=True))
 
 
 def _judged_alone(prediction: Prediction, checkpoint: Checkpoint, bars: Callable[[Sequence[str]], str]) -> str:
     """Bars of a multi-label network: what is present, then what is not, each the likeliest first."""
     order = sorted(prediction.findings, key=lambda finding: -prediction.probability(finding))
-    alone = markup.paragraph("Each finding is judged by itself: several may be there, or none.", quiet=True)
+    alone = markup.paragraph("Findings are independent: several may be present, or none.", quiet=True)
     if not checkpoint.thresholds:
-        return f'<div class="lb-many">{bars(order)}</div>{alone}'
+        return markup.block("lb-many", bars(order)) + alone
     found = present(prediction, checkpoint)
     rest = [finding for finding in order if finding not in found]
     html = ""
     if not found:
-        html = markup.paragraph("No finding reaches its operating point: the model finds none of them.")
+        html = markup.paragraph("No finding reaches its operating point: the model reports none.")
     for title, group in (("At or above the operating point", found), ("Below it", rest)):
         if group:
-            html += (
-                f'<p class="lb-many-title lb-quiet">{title} ({len(group)})</p><div class="lb-many">{bars(group)}</div>'
-            )
+            html += markup.group(f"{title} ({len(group)})", bars(group))
     return html + alone
 
 
@@ -144,12 +141,13 @@ def checks(checks: Sequence[Check], mend: Callable[[Check], None]) -> None:
     """Warnings first, then notes, each followed by what `mend` draws; what passed is folded away with its figures."""
     order = [each for level in ("warning", "note") for each in checks if each.level == level]
     passed = [each for each in checks if each.level == "ok"]
+    figures: set[str] = set()  # two checks may rest on one figure: it is shown once
     for each in order:
-        st.html(_check(each))
+        st.html(_check(each, figures))
         mend(each)
     if passed:
         with st.expander(f"{len(passed)} of {len(checks)} checks passed", type="compact"):
-            st.html("".join(_check(each) for each in passed))
+            st.html("".join(_check(each, figures) for each in passed))
 
 
 def film_facts(radiograph: Radiograph, credit: str | None) -> None:
@@ -157,7 +155,7 @@ def film_facts(radiograph: Radiograph, credit: str | None) -> None:
     height, width = radiograph.pixels.shape
     spacing = radiograph.spacing
     pairs = [
-        ("Size", f"{width} × {height} px" + (f", {spacing[1]:.3g} mm a pixel" if spacing else "")),
+        ("Size", f"{width} × {height} px" + (f", {spacing[1]:.3g} mm per pixel" if spacing else "")),
         ("File", f"{radiograph.origin.format}, {radiograph.origin.mode}, {radiograph.origin.bits} bits"),
     ]
     shows = [radiograph.body_part, radiograph.view, {"L": "left", "R": "right"}.get(radiograph.laterality or "")]
@@ -169,7 +167,7 @@ def film_facts(radiograph: Radiograph, credit: str | None) -> None:
 
 
 @contextmanager
-def shown() -> Iterator[None]:
+def errors() -> Iterator[None]:
     """What the reader can mend becomes a sentence in its place; what comes after is drawn all the same."""
     try:
         yield
@@ -196,10 +194,7 @@ def problems() -> None:
 def foot(checkpoint: Checkpoint | None) -> None:
     """The notice, the version and which weights spoke."""
     weights = f"{checkpoint.name} {checkpoint.sha256[:8]}" if checkpoint else "no model"
-    st.html(
-        f'<div class="lb-foot"><span>{NOTICE}</span>'
-        f'<span class="lb-quiet">Lightbox {version()} · {escape(weights)}</span></div>'
-    )
+    st.html(markup.foot(NOTICE, f"Lightbox {version()} · {weights}"))
 
 
 @remembered
@@ -215,8 +210,9 @@ def quantity(value: float, unit: str) -> str:
     if value != value:
         return ""
     if unit.startswith("of ") and not unit[3:4].isdigit():
-        return f"{value:.0%} {unit}"
-    return f"{value:.3g} {unit}".strip()
+        return f"{value:.0%} {unit}".replace("-0%", "0%")
+    number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{'0' if number == '-0' else number} {unit}".strip()
 
 
 def plain(text: str) -> str:
@@ -226,8 +222,12 @@ def plain(text: str) -> str:
     return text
 
 
-def _check(check: Check) -> str:
-    return markup.remark(check.level, check.title, quantity(check.figure, check.unit), check.sentence)
+def _check(check: Check, figures: set[str]) -> str:
+    figure = quantity(check.figure, check.unit)
+    if check.unit == "log odds" and figure in figures:
+        figure = ""
+    figures.add(figure)
+    return markup.remark(check.level, check.title, figure, check.sentence)
 
 
 def about_map(method: Method, explanation: Explanation | None, *, passes: tuple[int, int], maps: int) -> None:
@@ -242,7 +242,7 @@ def about_map(method: Method, explanation: Explanation | None, *, passes: tuple[
         pairs = [
             (
                 "Size",
-                "one value a region, in flat colour"
+                "one value per region, in flat colour"
                 if explanation.regions
                 else f"{height} × {width} values, enlarged smoothly: no detail is finer than one of them",
             ),
@@ -265,4 +265,4 @@ def _count(number: int, noun: str) -> str:
 
 def title(text: str, words: str) -> None:
     """A page's name and what it is for."""
-    st.html(f'<h1 class="lb-page">{escape(text)}</h1>{markup.paragraph(words, quiet=True)}')
+    st.html(markup.title(text) + markup.paragraph(words, quiet=True))

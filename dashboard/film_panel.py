@@ -14,7 +14,7 @@ from dashboard import cache, draw
 from dashboard.state import Session, bind, session
 from dashboard.viewer import viewer
 
-_TURNS = {0: "As it is", 1: "¼ turn left", 2: "Upside down", 3: "¼ turn right"}
+_TURNS = {0: "None", 1: "90° left", 2: "180°", 3: "90° right"}
 _DENOISE = {"none": "None", "gaussian": "Gaussian", "median": "Median"}
 
 
@@ -67,24 +67,28 @@ def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
 
 def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
     """The switches, what reading has done already as locked ones, and the picture that comes out."""
-    draw.section("Before the network reads it")
+    draw.section("Preprocessing for the model")
     now = session().cleaning(radiograph.key)
     switches, picture = st.columns([3, 2], gap="medium")
     with switches:
         for label, found in _locked(radiograph.origin):
             st.toggle(label, value=True, disabled=True, help=found, key=f"locked {label}")
         _switch(
-            "Crop empty borders", "crop_borders", radiograph, now.crop_borders, "Cuts flat black or white margins away."
+            "Crop empty borders", "crop_borders", radiograph, now.crop_borders, "Removes flat black or white margins."
         )
-        _switch("Invert", "invert", radiograph, now.invert, "For films stored with bone dark.")
+        _switch("Invert", "invert", radiograph, now.invert, "For films stored with dark bone.")
         _switch("Mirror", "mirror", radiograph, now.mirror, "Left to right, for films stored mirrored.")
         _switch(
-            "Even contrast", "clahe", radiograph, now.clahe, "CLAHE: contrast evened out in 8 × 8 tiles, clip limit 2."
+            "Even contrast",
+            "clahe",
+            radiograph,
+            now.clahe,
+            "CLAHE: local contrast equalisation in 8 × 8 tiles, clip limit 2.",
         )
     with picture, st.container(key="received"):
-        received = cache.received(checkpoint, radiograph, now)
+        received = cache.model_input(checkpoint, radiograph, now)
         side = checkpoint.input.size
-        st.image(received, caption=f"What it receives: {side} × {side}", width="stretch")
+        st.image(received, caption=f"Model input: {side} × {side} px", width="stretch")
     turn, denoise = st.columns(2, gap="medium")
     with turn:
         _menu("Turn", "turn", radiograph, now.turn, _TURNS)
@@ -131,7 +135,7 @@ def _window(radiograph: Radiograph, chosen: str) -> None:
         key=key,
         placeholder="centre/width, as in 2048/4096",
         help="In the file's own units, as in WindowCenter and WindowWidth.",
-        on_change=draw.kept,
+        on_change=draw.store,
         args=(key, partial(_keep_window, radiograph)),
     )
 
@@ -151,7 +155,7 @@ def _locked(origin: Origin) -> list[tuple[str, str]]:
     if origin.chroma is not None:
         strongest = int(origin.chroma.max(initial=0))
         words = f"the channels differ by up to {strongest} of 255" if strongest else "its channels are equal"
-        found.append(("Colour removed", f"The file is {origin.mode}; {words}. Networks here read grey."))
+        found.append(("Colour removed", f"The file is {origin.mode}; {words}. The models use greyscale."))
     if origin.transparent:
         found.append(
             ("Transparency dropped", f"{origin.transparent:.1%} of the pixels were at least partly transparent.")
@@ -161,7 +165,7 @@ def _locked(origin: Origin) -> list[tuple[str, str]]:
 
 def _switch(label: str, field: str, radiograph: Radiograph, value: bool, help: str) -> None:
     key = bind(f"{field} {radiograph.key}", value)
-    st.toggle(label, key=key, help=help, on_change=draw.kept, args=(key, partial(_keep, radiograph.key, field)))
+    st.toggle(label, key=key, help=help, on_change=draw.store, args=(key, partial(_keep, radiograph.key, field)))
 
 
 def _menu(label: str, field: str, radiograph: Radiograph, value: Any, words: dict[Any, str]) -> None:

@@ -1,7 +1,7 @@
-"""The fields in which a person names films on this machine."""
+"""The fields for a folder or table of films on this machine."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import streamlit as st
 
@@ -19,10 +19,10 @@ class Named(Protocol):
 
 
 def _nothing() -> None:
-    """What was asked stands."""
+    """No-op."""
 
 
-def naming(
+def film_fields(
     asked: Named,
     *,
     at: str,
@@ -45,38 +45,39 @@ def naming(
     anew:  is called after each change.
     """
 
-    def keep_path(here: Session, path: str) -> None:
-        asked.path = path.strip()
-        anew()
+    def keep(name: str) -> Callable[[Session, Any], None]:
+        def changed(here: Session, value: Any) -> None:
+            setattr(asked, name, value.strip() if isinstance(value, str) else value)
+            anew()
 
-    def keep_split(here: Session, split: str) -> None:
-        asked.split = split
-        anew()
-
-    def keep_most(here: Session, most: int) -> None:
-        asked.most = most
-        anew()
+        return changed
 
     key = bind(f"path of {at}", asked.path)
     st.text_input(
-        label, key=key, placeholder=hint, on_change=draw.kept, args=(key, keep_path), disabled=disabled, width=width
+        label,
+        key=key,
+        placeholder=hint,
+        on_change=draw.store,
+        args=(key, keep("path")),
+        disabled=disabled,
+        width=width,
     )
     readable = False
-    with draw.shown():
+    with draw.errors():
         if found := sources.splits(asked.path):
             found = ["", *found] if whole else found
             now = asked.split if asked.split in found else found[0]
-            draw.select(split, found, now, keep_split, at=at, words=lambda name: name or "all", width=130)
+            draw.select(split, found, now, keep("split"), at=at, words=lambda name: name or "all", width=130)
         readable = True
     key = bind(f"most of {at}", asked.most)
     st.number_input(
-        "Films at most",
+        "Maximum films",
         least,
         most,
         step=50,
         key=key,
-        on_change=draw.kept,
-        args=(key, keep_most),
+        on_change=draw.store,
+        args=(key, keep("most")),
         disabled=disabled,
         width=150,
     )

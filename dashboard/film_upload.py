@@ -70,7 +70,7 @@ def phantom_button(*, at: str, primary: bool) -> None:
         key=f"phantom {at}",
         icon=":material/draw:" if primary else None,
         type="primary" if primary else "secondary",
-        help="A drawn chest with an opacity in the right lung: nobody's film, safe to show.",
+        help="A drawn chest with an opacity in the right lung: synthetic, no patient data.",
         on_click=open_phantom,
         width="stretch",
     )
@@ -79,7 +79,7 @@ def phantom_button(*, at: str, primary: bool) -> None:
 def open_phantom() -> None:
     """Puts the phantom on the desk."""
     here = session()
-    radiograph = cache.drawn(PHANTOM)
+    radiograph = cache.phantom_film(PHANTOM)
     here.problems.clear()
     here.add(radiograph)
     _show(radiograph)
@@ -100,7 +100,7 @@ def examples_menu() -> None:
                 on_change=_open_stored,
                 args=(key,),
             )
-        st.caption("Public films, fetched from their source when you ask for one; credit and licence stay with it.")
+        st.caption("Public films, downloaded from their source on request; credit and licence are kept.")
         for example in examples.listed():
             finding, _, how = example.finding.partition(" (")
             label = f"{example.title}: {finding}"

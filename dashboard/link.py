@@ -1,4 +1,4 @@
-"""What is looked at stands in the address of the page, so that it can be sent to somebody; opening it shows the same.
+"""The address of the page says what it shows, so that it can be sent to somebody; opening it shows the same.
 
 The film never does, nor its name, which may be a patient's: only its key, a digest of its content. Zoom, window and
 colours are added by the viewer itself, behind the #.
@@ -137,12 +137,14 @@ def _model(here: Session, asked: Address) -> list[str]:
     if name is None:
         return []
     if name not in cache.names():
-        return [f"The link asks for the model {name!r}, which is not here. Another one is shown; bring it and reload."]
+        return [
+            f"The link asks for the model {name!r}, which is not available. Using another one; import it, then reload."
+        ]
     here.checkpoint = name
     weights = _one(asked, "weights")
     with suppress(BadCheckpoint):  # the frame says so
         if weights and not cache.card(name).sha256.startswith(weights):
-            return [f"The link was made with other weights of {name!r}: what it showed may not be what stands here."]
+            return [f"The link was made with other weights of {name!r}: results may differ from what it showed."]
     return []
 
 
@@ -155,13 +157,13 @@ def _question(here: Session, asked: Address) -> list[str]:
         return []
     if name not in methods:
         return [
-            f"The link asks for the method {name!r}, which is not here. {methods[selection.DEFAULT].title} is shown."
+            f"The link asks for the method {name!r}, which is not available. Using {methods[selection.DEFAULT].title}."
         ]
     here.method = name
     try:
         settings = _settings(name, asked.get("set", ()))
     except UserError as error:
-        return [f"A setting of the link cannot be had: {error} The method's own is taken."]
+        return [f"A setting of the link is not valid: {error} Using the default."]
     here.settings[name] = settings
     captum = _one(asked, "captum")
     if captum in (None, captum_version()):
@@ -186,7 +188,7 @@ def _tiles(here: Session, asked: Address) -> list[str]:
         checkpoint, method, finding, layer = [*text.split(_BETWEEN), "", "", ""][:4]
         if checkpoint not in cache.names() or method not in methods:
             problems.append(
-                f"A tile of the link is of {checkpoint!r} with {method!r}, which is not here. It is left out."
+                f"A tile of the link is of {checkpoint!r} with {method!r}, which is not available here. It is left out."
             )
             continue
         tiles.append(TileRequest(checkpoint, method, finding or None, layer or None))
@@ -195,19 +197,21 @@ def _tiles(here: Session, asked: Address) -> list[str]:
 
 
 def _layers(here: Session, asked: Address) -> list[str]:
-    """What is looked at on the Layers page; a layer or unit that the network lacks is told there."""
+    """The state of the Layers page; the page itself reports a layer or unit that the network lacks."""
     names = [part.name for part in parts()]
     problems = []
     if (part := _one(asked, "part")) in names:
         here.layers.part = part
     elif part is not None:
-        problems.append(f"The link asks for the part {part!r} of the Layers page, which is not here.")
+        problems.append(f"The link asks for the part {part!r} of the Layers page, which is not available here.")
     here.layers.stage = _one(asked, "layer")
     unit, order = _one(asked, "unit"), _one(asked, "order")
     if unit is not None and unit.isascii() and unit.isdecimal() and len(unit) <= _DIGITS:
         here.layers.channel = int(unit)
     elif unit is not None:
-        problems.append(f"The link asks for the unit {unit[:20]!r}, which is no number of one. The first is shown.")
+        problems.append(
+            f"The link asks for the unit {unit[:20]!r}, which is not a unit number. The first unit is shown."
+        )
     here.layers.order = next((each for each in ORDERS if each == order), here.layers.order)
     return problems + _switched(here.layers, asked)
 
@@ -216,15 +220,15 @@ def _switched(here: LayersState, asked: Address) -> list[str]:
     """What is off; units and stages that the network lacks are told on the page."""
     problems, units, entries = [], [], asked.get("off", ())
     if _TOO_MANY in entries:
-        problems.append("More units were off than a link has room for. They are on here.")
+        problems.append("More units were switched off than a link can hold. All units left on.")
     elif len(entries) > _STAGES or sum(map(len, entries)) > _ROOM:
-        problems.append("The link switches more units off than a link has room for. They stay on.")
+        problems.append("The link switches off more units than a link can hold. All units left on.")
     else:
         for entry in entries:
             try:
                 units += _units(entry)
             except BadSetting:
-                told = "which is no list of units as in 'stage 4:3,7,10-19'. They stay on."
+                told = "which is not a list of units such as 'stage 4:3,7,10-19'. They stay on."
                 problems.append(f"The link switches off {entry[:40]!r}, {told}")
     here.off = tuple(dict.fromkeys(units))
     here.outside = tuple(dict.fromkeys(asked.get("outside", ())))[:_STAGES]
@@ -232,9 +236,7 @@ def _switched(here: LayersState, asked: Address) -> list[str]:
     fills: tuple[UnitFill, ...] = get_args(UnitFill)
     here.fill = next((each for each in fills if each == fill), here.fill)
     if fill not in (None, *fills):
-        problems.append(
-            f"The link puts {str(fill)[:20]!r} in the place of units, which is not known. It is {here.fill}."
-        )
+        problems.append(f"The link replaces units by {str(fill)[:20]!r}, which is not known. Using {here.fill}.")
     return problems
 
 
@@ -253,15 +255,13 @@ def _film(here: Session, asked: Address) -> list[str]:
         return []
     cleaning = dict(entry.split(":", 1) for entry in asked.get("clean", ()) if ":" in entry)
     here.cleanings[key] = _cleaning(cleaning)
-    if key not in here.radiographs and key == cache.drawn(film_upload.PHANTOM).key:
-        here.add(cache.drawn(film_upload.PHANTOM))
+    if key not in here.radiographs and key == cache.phantom_film(film_upload.PHANTOM).key:
+        here.add(cache.phantom_film(film_upload.PHANTOM))
     if key in here.radiographs:
         here.film_key, here.linked_film = key, None
         return []
     here.linked_film = key
-    return [
-        f"The link is about a film that is not here (key {key[:_DIGITS]}…). Add the same file to see what was sent."
-    ]
+    return [f"The film of this link is not loaded (key {key[:_DIGITS]}…). Add the same file to see it."]
 
 
 def _cleaning(given: Mapping[str, str]) -> Cleaning:

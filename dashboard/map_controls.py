@@ -12,10 +12,10 @@ from core.explain.method import Setting, Value
 from core.models.findings import words
 from core.types import FUSED, Explanation
 from dashboard import cache, draw, selection
-from dashboard.chooser import method_menu
 from dashboard.file_names import file_name
+from dashboard.method_menu import method_menu
 from dashboard.selection import MapView
-from dashboard.state import Session, bind, session
+from dashboard.state import BoundField, Session, bind, session
 
 _WIDE = 1000  # whole numbers between the bounds of a setting from which a slider can no longer be aimed
 _FEWEST, _MOST = 30, 250  # places of a slider of real numbers
@@ -31,7 +31,7 @@ def sentence(chosen: MapView) -> None:
             "Finding",
             findings,
             chosen.finding,
-            _keep_finding,
+            BoundField("finding", then=partial(session().refuse, "")),
             at="read",
             words=words,
             hidden=True,
@@ -51,7 +51,7 @@ def sentence(chosen: MapView) -> None:
 def _stage(chosen: MapView, layer: str) -> None:
     """The single stages, and all that can have a map fused into one."""
     sizes = cache.stage_sizes(chosen.checkpoint)
-    fit = selection.fitting(chosen.checkpoint, chosen.method.name)
+    fit = cache.fitting(chosen.checkpoint, chosen.method.name)
     unfit = cache.incompatibilities(chosen.checkpoint, chosen.method.name)
     fused = FUSED.join(fit)
 
@@ -85,7 +85,7 @@ def _settings(chosen: MapView) -> None:
         for setting in method.settings:
             _setting(method.name, setting, chosen.settings[setting.name])
         if own:
-            st.button("Back to the defaults", type="tertiary", on_click=_reset, args=(method.name,))
+            st.button("Reset to defaults", type="tertiary", on_click=_reset, args=(method.name,))
 
 
 def _setting(method: str, setting: Setting, value: Value) -> None:
@@ -95,7 +95,7 @@ def _setting(method: str, setting: Setting, value: Value) -> None:
     common: dict[str, Any] = {
         "key": key,
         "help": meaning,
-        "on_change": draw.kept,
+        "on_change": draw.store,
         "args": (key, partial(_keep_setting, method, setting.name)),
     }
     if setting.choices:
@@ -152,20 +152,15 @@ def downloads(chosen: MapView) -> None:
         partial(overlay_png, chosen.radiograph, scale=chosen.scale),
         "png",
         "image/png",
-        "The heat over the whole film in the standard look, with colour bar and notice (PNG)",
+        "The heat map over the whole film, with colour bar and notice (PNG)",
     )
     download(
         "Map",
         partial(map_npz, chosen.radiograph, checkpoint=chosen.checkpoint, prediction=chosen.prediction),
         "npz",
         "application/octet-stream",
-        "The raw numbers with their place on the film, method, finding and model (NumPy .npz)",
+        "The raw values with their position on the film, method, finding and model (NumPy .npz)",
     )
-
-
-def _keep_finding(here: Session, finding: str) -> None:
-    here.finding = finding
-    here.refuse("")
 
 
 def keep_method(here: Session, method: str) -> None:
@@ -176,7 +171,7 @@ def keep_method(here: Session, method: str) -> None:
 
 def _keep_layer(title: str, unfit: Mapping[str | None, str], here: Session, layer: str) -> None:
     if reason := unfit.get(layer):
-        here.refuse(f"{title} cannot be had at {layer}: {reason}")
+        here.refuse(f"{title} is not available at {layer}: {reason}")
         return
     here.layer = layer
     here.refuse("")

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import draw, link, markup, progress, selection
+from dashboard import draw, engine, link, markup, progress, selection
 from dashboard.map_controls import downloads
 from dashboard.selection import MapView
 from dashboard.state import Session, session
@@ -20,23 +20,23 @@ def status(chosen: MapView) -> None:
 
 
 def _about(chosen: MapView) -> None:
-    if chosen.asked:
-        progress.coming(chosen)
-        st.button(
-            "Cancel",
-            icon=":material/close:",
-            type="tertiary",
-            on_click=selection.cancel,
-            args=(chosen.radiograph, chosen.checkpoint),
+    if chosen.pending:
+        about = (chosen.radiograph, chosen.checkpoint)
+        progress.busy(
+            chosen.pending,
+            chosen.method.title,
+            key="map",
+            withdraw=partial(selection.cancel, *about),
+            stopped=partial(selection.stopped, *about),
         )
-    elif told := session().refusal or chosen.instead:
+    elif told := session().refusal or chosen.substitution:
         st.html(markup.status(told, level="warning"))
     elif chosen.missing:
         st.html(markup.status(chosen.missing, level="warning"))
     elif chosen.explanation and chosen.explanation.caveat and not chosen.explanation.void:
         st.html(markup.status(chosen.explanation.caveat, level="warning"))
-        keep = partial(_reveal, selection.revealable(chosen.explanation))
-        draw.switch("Show it all the same", not chosen.hidden, keep)
+        keep = partial(_reveal, engine.caveat_of(chosen.explanation))
+        draw.switch("Show anyway", not chosen.hidden, keep)
     else:
         st.html(markup.status(chosen.method.plain))
 

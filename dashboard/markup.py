@@ -1,8 +1,9 @@
 """Pieces of HTML: small, escaped, in the colours of whichever theme is on. `styles.css` gives them their looks."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
+from math import isnan
 from urllib.parse import quote
 
 from core.estimate import Estimate, value_and_interval
@@ -23,6 +24,7 @@ _FIXED = {
 _OTHERS = ("#cc79a7", "#d55e00", "#f0e442", "#0072b2")
 _NEUTRAL = "#999999"
 _SHARED = {finding.lower() for finding in CHESTXRAY14} - _FIXED.keys()
+_SHADE = 0.55  # of the accent, behind a figure of 1
 _ICONS = {"ok": "check_circle", "note": "info", "warning": "warning"}
 
 
@@ -61,7 +63,7 @@ def bar(finding: str, probability: float, *, threshold: float | None, asked: boo
     asked: whether the map is of this finding; its name is then in bold.
     """
     found = threshold is not None and probability >= threshold
-    meaning = "" if threshold is None else "above threshold" if found else "below threshold"
+    meaning = "" if threshold is None else "above operating point" if found else "below operating point"
     mark = "" if threshold is None else f'<i class="lb-mark" style="left:{threshold:.1%}"></i>'
     name = words(finding)
     spoken = f"{name} {probability:.2f}" + (f", operating point {threshold:.2f}, {meaning}" if meaning else "")
@@ -199,3 +201,96 @@ def tiles(cells: Iterable[tuple[str, str]]) -> str:
 def sentences(lines: Iterable[str]) -> str:
     """A list of plain sentences."""
     return f'<ul class="lb-list">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>'
+
+
+def title(text: str) -> str:
+    """The name of a page."""
+    return f'<h1 class="lb-page">{escape(text)}</h1>'
+
+
+def foot(notice: str, version: str) -> str:
+    """The last line of every page."""
+    return f'<div class="lb-foot"><span>{escape(notice)}</span>{quiet(version)}</div>'
+
+
+def block(style: str, html: str) -> str:
+    """HTML in a block of one of the styles of `styles.css`."""
+    return f'<div class="{style}">{html}</div>'
+
+
+def group(text: str, bars: str) -> str:
+    """Bars under a small title."""
+    return f'<p class="lb-many-title lb-quiet">{escape(text)}</p>{block("lb-many", bars)}'
+
+
+def label(text: str) -> str:
+    """The label of a widget that has none of its own."""
+    return f'<span class="lb-label">{escape(text)}</span>'
+
+
+def number(text: str) -> str:
+    """Text whose figures are all of one width."""
+    return f'<span class="lb-number">{escape(text)}</span>'
+
+
+def quiet(text: str) -> str:
+    """Words of less weight."""
+    return f'<span class="lb-quiet">{escape(text)}</span>'
+
+
+def badge(text: str) -> str:
+    """A word in a frame."""
+    return f'<span class="lb-drawn">{escape(text)}</span>'
+
+
+def highlight(*parts: str, quiet: bool = False) -> str:
+    """What matters most on the page, in sentences; the first in bold where there are several."""
+    lines = "".join(f"<span>{escape(part)}</span> " for part in parts if part)
+    return f'<p class="lb-told{" lb-quiet" if quiet else ""}" role="status">{lines}</p>'
+
+
+def row(finding: str, probability: float, *, point: float | None, more: str, spoken: str, asked: bool) -> str:
+    """A narrow bar of a finding with its operating point; more: a further figure, and how that is read aloud."""
+    name = words(finding)
+    mark = "" if point is None else f'<i class="lb-mark" style="left:{point:.1%}"></i>'
+    spoken = ", ".join(part for part in (f"{name} {probability:.2f}", spoken) if part)
+    bar = f'<b style="width:{probability:.1%};background:{colour(finding)}"></b>'
+    return (
+        f'<div class="lb-row{" lb-asked" if asked else ""}" role="img" aria-label="{escape(spoken)}">'
+        f'<span class="lb-name">{escape(name)}</span><span class="lb-track">{bar}{mark}</span>'
+        f'<span class="lb-number">{probability:.2f}</span><span class="lb-number lb-quiet">{escape(more)}</span></div>'
+    )
+
+
+def shaded(
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: Sequence[Sequence[float]],
+    *,
+    label: str,
+    shade: Callable[[float], float],
+    own: bool = False,
+) -> str:
+    """A table of figures, the higher the stronger its ground.
+
+    shade: value -> 0 to 1. own: whether the row and the column of a place are the same thing: that cell is empty.
+    """
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+
+    def cell(value: float, *, empty: bool) -> str:
+        if empty or isnan(value):
+            return f"<td>{'' if empty else '–'}</td>"
+        ground = f"background:color-mix(in srgb, var(--lb-accent) {100 * _SHADE * shade(value):.0f}%, transparent)"
+        text = (f"{value:.0f}" if abs(value) >= 10 else f"{value:.2f}").replace("-", "−")
+        return f'<td style="{ground}">{text}</td>'
+
+    lines = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(cell(value, empty=own and x == y) for x, value in enumerate(row))
+        + "</tr>"
+        for y, (name, row) in enumerate(zip(rows, values, strict=True))
+    )
+    return (
+        f'<div class="lb-scroll" tabindex="0"><table class="lb-pairs" aria-label="{escape(label)}">'
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )

@@ -33,11 +33,11 @@ def typed(text: str) -> Path:
     Raises: BadData where they do not sit at this machine, or it is no path that this machine can have.
     """
     if not local():
-        raise BadData("A path can only be named by who sits at the machine that Lightbox runs on. Upload the file.")
+        raise BadData("Paths can only be used on the computer that runs Lightbox. Upload the file instead.")
     try:
         path = Path(text).expanduser()
         with suppress(FileNotFoundError, NotADirectoryError):
             path.stat()
     except (RuntimeError, ValueError, OSError) as error:  # nobody of that name, a zero byte, too long
-        raise BadData(f"{text[:80]!r} is no path on this machine ({error}). Check how it is spelt.") from error
+        raise BadData(f"{text[:80]!r} is not a path on this machine ({error}). Check the spelling.") from error
     return path

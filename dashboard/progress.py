@@ -2,43 +2,30 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.errors import Stopped, UserError
-from dashboard import cache, markup, selection
+from core.errors import BadSetting, Stopped, UserError
+from dashboard import cache, markup
 from dashboard.request_queue import QueuedRequest
-from dashboard.selection import MapView
-from dashboard.state import session
+from dashboard.state import breathe, session
 
 _PATIENCE = 0.3  # s for which a page waits without a word for what may be quick
 _EVERY = 0.2  # s between two looks at how far it is; also how soon a click elsewhere ends the waiting
 
+Next = Callable[[], "tuple[QueuedRequest[Any], str] | None"]  # the request that follows, and what comes of it
 
-def tells(place: DeltaGenerator, name: str) -> cache.ReportProgress:
+
+def reporter(place: DeltaGenerator, name: str) -> cache.ReportProgress:
     """Writes at `place` how far the request is; `name` is what comes of it."""
     return lambda asked: _write(place, asked, name)
 
 
-@st.fragment(parallel=True)
-def coming(chosen: MapView) -> None:
-    """How far the map is, until it is there and the page is drawn with it. Ends with the run that began it."""
-    asked = chosen.asked
-    if asked is None:
-        return
-    with asked:
-        place = st.empty()
-        _write(place, asked, chosen.method.title)
-        while not asked.wait(_EVERY):
-            _write(place, asked, chosen.method.title)
-    selection.arrived(chosen)
-    st.rerun()
-
-
 @contextmanager
-def room(*asked: QueuedRequest[Any], name: str, key: str, height: int) -> Iterator[tuple[Any, ...]]:
+def place(*asked: QueuedRequest[Any], name: str, key: str, height: int) -> Iterator[tuple[Any, ...]]:
     """The answers, in the place where they are drawn: what stood there stays until it is drawn over, but goes where the
     answers take longer than a moment, or it would be taken for them.
 
@@ -56,7 +43,7 @@ def room(*asked: QueuedRequest[Any], name: str, key: str, height: int) -> Iterat
             slot = st.empty()
             try:
                 with slot, st.skeleton(height=height):
-                    answers = tuple(each.result(tells(note, name)) for each in asked)
+                    answers = tuple(each.result(reporter(note, name)) for each in asked)
             finally:
                 note.empty()
             place = slot.container(key=key)
@@ -64,47 +51,79 @@ def room(*asked: QueuedRequest[Any], name: str, key: str, height: int) -> Iterat
         yield answers
 
 
-def arrived(
-    asked: QueuedRequest[Any], name: str, *, key: str, withdraw: Callable[[], None] | None, patience: float = _PATIENCE
+def is_ready(
+    asked: QueuedRequest[Any],
+    name: str,
+    *,
+    key: str,
+    withdraw: Callable[[], None] | None,
+    patience: float = _PATIENCE,
 ) -> bool:
-    """Whether the answer is there. If not, a row says how far it is, and the page is drawn again when it has come.
+    """Whether the answer is there. If not, `busy` says how far it is, and the page is drawn again when it has come.
 
     What is drawn with the answer belongs in one container right after this: while the answer is on its way that place
     is cleared, or the figures of an earlier question would linger in it.
-    name:     what comes, for people. key: of the row.
-    withdraw: ends the wish, as the row's Cancel does; None where it cannot be withdrawn.
     """
     if asked.wait(patience):
         st.empty()
         return True
     with st.container(key=f"{key} busy", horizontal=True, vertical_alignment="center", gap="small"):
-        following(asked, name, withdraw)
-        if withdraw:
-            st.button("Cancel", key=f"cancel {key}", icon=":material/close:", type="tertiary", on_click=withdraw)
+        busy(asked, name, key=key, withdraw=withdraw)
     st.empty()
     return False
 
 
-@st.fragment(parallel=True)
-def following(asked: QueuedRequest[Any], name: str, withdraw: Callable[[], None] | None) -> None:
-    """How far it is, until the page is drawn with what came of it. Ends with the run that began it.
+def busy(
+    asked: QueuedRequest[Any],
+    name: str,
+    *,
+    key: str,
+    withdraw: Callable[[], None] | None,
+    stopped: Callable[[str], None] | None = None,
+    then: Next | None = None,
+    help: str | None = None,
+) -> None:
+    """Place in the queue, progress and time left of a request, and Cancel; draws the page again when it is answered.
 
-    withdraw: takes the wish back where the time limit ended it, which is told; or the page would ask anew for ever.
+    name:     what comes of it, for people. key: of the place.
+    withdraw: takes the request back, as Cancel does; None where it cannot be.
+    stopped:  is told why a request was ended by its time limit or its settings; by default it is taken back and the
+              sentence stands above the page. Without either the page would ask anew for ever.
+    then:     gives the request that follows, where a map takes several; None as the request when all are answered.
     """
+    follow(asked, name, stopped or partial(_give_up, withdraw), then)
+    if withdraw:
+        st.button("Cancel", key=f"cancel {key}", icon=":material/close:", type="tertiary", on_click=withdraw, help=help)
+
+
+@st.fragment(parallel=True)
+def follow(asked: QueuedRequest[Any], name: str, stopped: Callable[[str], None], then: Next | None) -> None:
+    """Ends with the run that began it."""
     place = st.empty()
-    with asked.again() as asked:  # a place of its own: the run that asked gives up its place whatever becomes of this
-        _write(place, asked, name)
-        while not asked.wait(_EVERY):
-            _write(place, asked, name)
-        try:
-            asked.answer()
-        except Stopped as error:
-            if withdraw:
-                withdraw()
-            session().problems.append(str(error))
-        except UserError:
-            pass  # told where its answer would stand
+    current: tuple[QueuedRequest[Any], str] | None = (asked.again(), name)  # the run that asked gives up its own place
+    while current is not None:
+        request, name = current
+        with request:
+            text = ""
+            while not text or not request.wait(_EVERY):
+                breathe()
+                if text != (text := words(request, name)):  # nine tiles that wait would else keep the server busy
+                    _write(place, request, name)
+            try:
+                request.answer()
+            except (BadSetting, Stopped) as error:
+                stopped(str(error))
+                break
+            except UserError:
+                pass  # told where its answer would stand
+        current = then() if then else None
     st.rerun()
+
+
+def _give_up(withdraw: Callable[[], None] | None, reason: str) -> None:
+    if withdraw:
+        withdraw()
+    session().problems.append(reason)
 
 
 def words(asked: QueuedRequest[Any], name: str) -> str:
@@ -112,12 +131,12 @@ def words(asked: QueuedRequest[Any], name: str) -> str:
     done, total = asked.passes
     if asked.before:
         requests = "1 request" if asked.before == 1 else f"{asked.before} requests"
-        return f"{name}: waiting for the network, {requests} before it"
+        return f"{name}: waiting for the network, {requests} ahead"
     if not total:
         return f"{name} …"
     left = asked.seconds_left
     if left and asked.too_long:
-        more = f"it would take {_duration(left)} more, past its time limit: cancel it and ask for less"
+        more = f"needs about {_duration(left)} more, beyond its time limit: cancel and request less"
         return f"{name}: {done} of {total} network passes; {more}"
     return f"{name}: {done} of {total} network passes" + (f", about {_duration(left)} left" if left else "")
 

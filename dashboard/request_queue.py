@@ -5,23 +5,29 @@ An answer is kept and shared by all sessions. Work that nobody waits for any mor
 nothing from another who asked the same.
 """
 
+import inspect
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
+import numpy as np
 import torch
 
 from core.errors import Stopped, UserError
+from core.types import digest
 from core.work import Work
 from dashboard.state import breathe
 
 Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
 _LOOK = 0.05  # s between two looks at whether the answer is there, and whether the person still is
 _GRACE = 2.0  # s that a request outlives the last who waited: a click elsewhere on the page asks again at once
 _SOON = 0.4  # s after which whoever waits is told so
@@ -33,6 +39,20 @@ class _Refusal:
 
     kind: type[UserError]
     sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Keyed(Generic[Answer]):
+    """A value that has no key of its own, with what it depends on."""
+
+    key: Hashable
+    value: Answer
+
+
+class _Decorator(Protocol):
+    def __call__(
+        self, function: Callable[Concatenate[Work, Arguments], Answer]
+    ) -> "Callable[Arguments, QueuedRequest[Answer]]": ...
 
 
 class _Job:
@@ -141,16 +161,68 @@ class RequestQueue:
     on two cores): torch builds its team of workers anew. All networks therefore run in this one.
 
     room: how many answers are kept, large ones counted as several; the least recently asked for goes first.
+    keys: type -> what of such an argument a result depends on, where that is more than its `key`.
     """
 
-    def __init__(self, *, room: int) -> None:
+    def __init__(self, *, room: int, keys: Mapping[type, Callable[[Any], Hashable]] | None = None) -> None:
         self._room = room
+        self._keys = keys or {}
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="networks")
         self._inside = threading.Lock()  # guards what follows, and the jobs' counts
         self._jobs: dict[Hashable, _Job] = {}  # in order of arrival, until they are done
         self._done: OrderedDict[Hashable, _Job] = OrderedDict()  # the least recently asked for first
         self._quick: deque[_Question] = deque()
         self._slow: deque[_Question] = deque()
+
+    def queued(
+        self,
+        *,
+        slow: bool | Callable[..., bool] = False,
+        size: Callable[[Any], int] | None = None,
+    ) -> "_Decorator":
+        """Makes calls of a function wait in this queue; the function gets the Work first, its callers leave that out.
+
+        The key of a request is the function with all its bound arguments, so that no argument can be forgotten.
+        slow, size: as for `ask`; `slow` may depend on the arguments.
+        """
+
+        def decorate(
+            function: Callable[Concatenate[Work, Arguments], Answer],
+        ) -> Callable[Arguments, QueuedRequest[Answer]]:
+            signature = inspect.signature(function)
+
+            @wraps(function)
+            def ask(*args: Arguments.args, **named: Arguments.kwargs) -> QueuedRequest[Answer]:
+                bound = signature.bind(None, *args, **named)
+                bound.apply_defaults()
+                key = (function.__qualname__, *(self.key_of(value) for value in list(bound.arguments.values())[1:]))
+                long = slow(*args, **named) if callable(slow) else slow
+                return self.ask(key, lambda work: function(work, *args, **named), slow=long, size=size)
+
+            return ask
+
+        return decorate
+
+    def key_of(self, value: Any) -> Hashable:
+        """What of the argument a result depends on.
+
+        Raises: TypeError for what has no key: its results could not be told from those of another.
+        """
+        if type(value) in self._keys:
+            return self._keys[type(value)](value)
+        if value is None or isinstance(value, str | bytes | int | float | Path):
+            return value
+        if isinstance(value, np.ndarray):
+            return digest(value)
+        if isinstance(value, Mapping):
+            return tuple(sorted((name, self.key_of(each)) for name, each in value.items()))
+        if isinstance(value, tuple | list):
+            return tuple(self.key_of(each) for each in value)
+        if hasattr(value, "key"):
+            return type(value).__name__, value.key
+        if is_dataclass(value) and not isinstance(value, type):
+            return (type(value).__name__, *(self.key_of(getattr(value, each.name)) for each in fields(value)))
+        raise TypeError(f"a {type(value).__name__} has no key; wrap it in Keyed")
 
     def ask(
         self,

@@ -10,9 +10,9 @@ from core.image.quality import withheld
 from core.models.findings import present, words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, film_upload, markup, selection
-from dashboard.state import Session, session
+from dashboard.state import BoundField, session
 
-_LIKELIEST = "likeliest"
+_LIKELIEST = "most likely"
 _ROOM = 5  # films before the strip scrolls
 
 
@@ -29,14 +29,15 @@ def questions(checkpoint: Checkpoint | None) -> None:
     """Which model is asked, and about which finding; the same on all pages."""
     name = selection.model_name()
     if name is None:
-        st.html(markup.paragraph("No model in weights/. Train one with python -m core train, or restore the folder."))
+        st.html(markup.paragraph("No model in weights/. Train one with `python -m core train`, or restore the folder."))
         return
-    draw.select("Model", cache.names(), name, _keep_model, at="sidebar")
+    draw.select("Model", cache.names(), name, BoundField("checkpoint", then=_new_question), at="sidebar")
     if checkpoint is not None:
         finding = session().finding
         options = [_LIKELIEST, *checkpoint.findings]
         value = finding if finding in checkpoint.findings else _LIKELIEST
-        draw.select("Finding", options, value, _keep_finding, at="sidebar", words=_written)
+        field = BoundField("finding", lambda entry: None if entry == _LIKELIEST else entry, _new_question)
+        draw.select("Finding", options, value, field, at="sidebar", words=words)
 
 
 def strip(checkpoint: Checkpoint | None) -> None:
@@ -46,7 +47,7 @@ def strip(checkpoint: Checkpoint | None) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, key="films head"):
         draw.section(f"Films ({len(here.radiographs)})")
-        st.button("Clear", type="tertiary", help="Take all films away", on_click=here.clear)
+        st.button("Clear", type="tertiary", help="Remove all films", on_click=here.clear)
     crowded = len(here.radiographs) > _ROOM
     with st.container(height=400 if crowded else "content", border=False, gap="xsmall"):
         for radiograph in list(here.radiographs.values()):
@@ -78,13 +79,13 @@ def _case(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
                 width="stretch",
                 wrap=False,
             )
-            st.html(f'<div class="lb-case">{_said(radiograph, checkpoint)}</div>')
+            st.html(markup.block("lb-case", _said(radiograph, checkpoint)))
         st.button(
             "",
             key=f"remove {key}",
             icon=":material/close:",
             type="tertiary",
-            help="Take this film away",
+            help="Remove film",
             on_click=here.remove,
             args=(key,),
         )
@@ -95,7 +96,7 @@ def _said(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
     now = session().cleaning(radiograph.key)
     checks = cache.quality(radiograph, now)
     mark = markup.icon("warning") if any(check.level == "warning" for check in checks) else ""
-    drawn = '<span class="lb-drawn">drawn</span>' if radiograph.drawn else ""
+    drawn = markup.badge("drawn") if radiograph.drawn else ""
     if checkpoint is None:
         return drawn + mark
     if withheld(checks) and not now.anyway:
@@ -106,24 +107,15 @@ def _said(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
         return markup.paragraph(str(error), quiet=True)
     found = present(said, checkpoint) if checkpoint.multi_label else said.likeliest[:1]
     if not found:
-        return '<span class="lb-quiet">nothing found</span>' + drawn + mark
+        return markup.quiet("no finding") + drawn + mark
     return markup.dot(found[0], said.probability(found[0]), more=len(found) - 1) + drawn + mark
-
-
-def _written(finding: str) -> str:
-    return words(finding[:1].upper() + finding[1:])
 
 
 def _look(key: str) -> None:
     session().film_key = key
+    _new_question()
+
+
+def _new_question() -> None:
+    """What was said of the last one goes."""
     session().refuse("")
-
-
-def _keep_model(here: Session, name: str) -> None:
-    here.checkpoint = name
-    here.refuse("")
-
-
-def _keep_finding(here: Session, finding: str) -> None:
-    here.finding = None if finding == _LIKELIEST else finding
-    here.refuse("")

@@ -1,9 +1,10 @@
 """What one person has on the light box; the only file that says st.session_state."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -20,35 +21,41 @@ from core.layers.unit_maps import UnitMethod
 from core.models.importers import ImportCandidate
 from core.types import Cleaning, Explanation, Radiograph
 
-if TYPE_CHECKING:
-    from dashboard.request_queue import QueuedRequest  # which imports this file
-
 _SESSION = "lightbox"
+
+
+class Pending(Protocol):
+    """A request to the networks that is on its way (dashboard.request_queue)."""
+
+    def leave(self) -> None:
+        """No longer waits for it."""
 
 
 @dataclass(frozen=True, eq=False)
 class LastMap:
-    """The last map that was on the page, and the choices that asked for it: what a cancelled request goes back to."""
+    """The last map that was at its place, and what asked for it: what a cancelled request goes back to."""
 
+    request: "TileRequest"
     explanation: Explanation
-    method: str
-    layer: str | None
-    settings: dict[str, Value]
 
 
 @dataclass(frozen=True)
 class TileRequest:
-    """One map on the Compare page; it is of the film that is looked at.
+    """One map of the film that is looked at.
 
     checkpoint: name.
-    finding:    None to follow the finding of the sidebar, and so the likeliest of each film.
+    finding:    None to follow the finding of the sidebar, and so the most likely of each film.
     layer:      stage name, or several joined by "+"; None for the last, and for methods of the input.
+    settings:   of the method, where they are not the default.
+    all_stages: whether the maps of all stages are to come with it, where they cost no more.
     """
 
     checkpoint: str
     method: str = "grad-cam"
     finding: str | None = None
     layer: str | None = None
+    settings: tuple[tuple[str, Value], ...] = ()
+    all_stages: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,7 @@ class BoardState:
     """What one person has on the Compare page besides its tiles.
 
     preset:  that the tiles were made by; None where none made them.
-    before:  place of a tile -> the tile and the last map that was there: what a cancelled request goes back to.
-    awaited: the places in the line for the maps that are on their way.
+    last_maps: place of a tile -> the last map that was there.
     pair:    places of the two tiles that are held against each other; None for the first two that have a map.
     peaks:   whether their difference is one of shares of each map's peak, where it need not be.
     figure:  the one that the table of all pairs shows, of core.compare.map_agreement.TITLES.
@@ -75,8 +81,7 @@ class BoardState:
     """
 
     preset: Preset | None = None
-    before: dict[int, tuple[TileRequest, Explanation]] = field(default_factory=dict)
-    awaited: "list[QueuedRequest[Any]]" = field(default_factory=list)
+    last_maps: dict[int, LastMap] = field(default_factory=dict)
     pair: tuple[int, int] | None = None
     peaks: bool = False
     figure: str = "spearman"
@@ -89,7 +94,7 @@ class FilmSetRun:
     """Models over many films, as one person has asked for it on the Compare page.
 
     models:  names; empty for those of the board.
-    path:    folder or table on this machine. on_desk: whether the films on the desk are meant instead.
+    path:    folder or table on this machine. on_desk: whether the open films are meant instead.
     split:   of a table; empty for its test films.
     most:    films, evenly spread over all there are.
     doing:   what it is at: reading films, or the figures over those that were read; None while it rests.
@@ -287,12 +292,12 @@ class Session:
     checkpoint:      name; None for the first there is.
     opened_card:     name of the checkpoint whose card is open on the Models page; None while all are listed.
     model_import:    the checkpoint that is being brought; None while nobody brings one.
-    finding:         None to follow the likeliest of each film.
+    finding:         None to follow the most likely of each film.
     layer:           stage name, or several joined by "+" for one map of them; None for the last.
     settings:        method name -> setting -> value, where it is not the default.
     cleanings:       radiograph key -> what is done to it before the network reads it, where it is not the default.
     last_map:        the last map that was on the page; stays in sight while another one is on its way.
-    pending_map:     the place in the line for the map that is on its way.
+    pending:         page -> its requests to the networks that are on their way.
     last_refusal:    (radiograph key, sentence) on a question that could not be answered, until the next one.
     revealed_maps:   caveats in spite of which maps are drawn (dashboard.selection.revealable).
     common_scale:    whether all stages of a film, and all tiles of a board, are drawn on one scale.
@@ -321,7 +326,7 @@ class Session:
     settings: dict[str, dict[str, Value]] = field(default_factory=dict)
     cleanings: dict[str, Cleaning] = field(default_factory=dict)
     last_map: LastMap | None = None
-    pending_map: "QueuedRequest[Any] | None" = None
+    pending: dict[str, list[Pending]] = field(default_factory=dict)
     last_refusal: tuple[str, str] = ("", "")
     revealed_maps: set[tuple[str, ...]] = field(default_factory=set)
     common_scale: bool = False
@@ -393,6 +398,39 @@ def bind(widget: str, value: object) -> str:
     key = f"{_SESSION} {widget}"
     st.session_state[key] = value
     return key
+
+
+@dataclass(frozen=True)
+class BoundField:
+    """An attribute of the session that a widget shows and changes; `path` is dotted, as in "board.figure".
+
+    convert: what the widget holds -> what is kept. then: is called after each change.
+    """
+
+    path: str
+    convert: Callable[[Any], Any] = lambda value: value
+    then: Callable[[], None] = lambda: None
+
+    @property
+    def value(self) -> Any:
+        """As the session has it now."""
+        return reduce(getattr, self.path.split("."), session())
+
+    def __call__(self, here: Session, value: Any) -> None:
+        """Keeps what was entered."""
+        *owners, name = self.path.split(".")
+        setattr(reduce(getattr, owners, here), name, self.convert(value))
+        self.then()
+
+    def widget(self, *, at: str = "", value: Any = None) -> dict[str, Any]:
+        """`key`, `on_change` and `args` of a widget for it. at: the place, where there are several. value: that it
+        shows where that is not what the session has."""
+        key = bind(f"{self.path} {at}", self.value if value is None else value)
+        return {"key": key, "on_change": _keep_entered, "args": (key, self)}
+
+
+def _keep_entered(key: str, field: BoundField) -> None:
+    field(session(), entered(key))
 
 
 def entered(key: str) -> Any:

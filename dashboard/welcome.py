@@ -10,8 +10,8 @@ def draw() -> None:
     with st.container(key="welcome", gap="medium"):
         st.markdown("# Put a radiograph on the light box", anchors=False)
         st.markdown(
-            "You will see what the classifier says of it, where it looked, and how far that map can be trusted. "
-            "Your files stay on this machine. The phantom is a drawn chest: nobody's film, safe to show."
+            "See what the classifier predicts, where it looked, and how far the map can be trusted. "
+            "Your files stay on this computer. The phantom is a drawn chest: synthetic, no patient data."
         )
         film_upload.phantom_button(at="welcome", primary=True)
-        film_upload.files("Or drop your own here: DICOM, PNG, JPEG or TIFF, several at once", at="welcome")
+        film_upload.files("Or drop your own films here: DICOM, PNG, JPEG or TIFF, several at once", at="welcome")

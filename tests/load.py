@@ -121,7 +121,7 @@ class Client:
         info.file_id, info.name, info.size = self.urls.file_id, film.name, len(film.data)
         info.file_urls.CopyFrom(self.urls)
         self.widgets, self.uploader = [widget], ""
-        text = await self.rerun(lambda kind, text: kind == "script_finished" and VERDICT in text)
+        text = await self.rerun(lambda kind, text: kind == "script_finished" and VERDICT in text and film.name in text)
         self.widgets = []
         return text
 
@@ -149,6 +149,8 @@ class Client:
                     self.uploader = element.file_uploader.id
             if done(kind, text):
                 return text
+            if kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
+                text = ""  # the page begins anew: what an earlier run sent is of another film
 
 
 def films(count: int) -> list[UploadedFilm]:

@@ -46,6 +46,12 @@ class Panel:
         object.__setattr__(self, "checkpoints", tuple(each.checkpoint for each in self.classifiers))
 
     @property
+    def key(self) -> tuple[object, ...]:
+        """What its answers and its sentences depend on."""
+        cards = tuple((card.key, card.name, *sorted(card.thresholds.items())) for card in self.checkpoints)
+        return cards, self.method, self.finding, self.layer, *sorted(self.settings.items()), repr(self.cleaning)
+
+    @property
     def passes(self) -> int:
         """Forward passes that a film takes, beside those of the method itself."""
         return len(self.classifiers) * (1 if self.finding or self.together else 2)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -42,6 +42,33 @@ class Request:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Explained(NamedTuple):
+    """What one call gave: the prediction, and the maps in the order of the requests."""
+
+    prediction: Prediction
+    maps: tuple[Explanation, ...]
+
+    def of(self, request: Request) -> Explanation:
+        """The map that answers the request. Raises: ValueError if it was not among those of the call."""
+        settings = methods[request.method].parse(request.settings)
+        for map_ in self.maps:
+            if (map_.method, map_.finding, map_.settings) == (request.method, request.finding, settings) and (
+                request.layer in (None, map_.layer)
+            ):
+                return map_
+        raise ValueError(f"no map answers {request}")
+
+    @property
+    def passes(self) -> tuple[int, int]:
+        """(forward, backward) passes that all maps cost together."""
+        return total_passes(self.maps)
+
+    @property
+    def seconds(self) -> float:
+        """What all maps took together."""
+        return sum(map_.seconds for map_ in self.maps)
+
+
 def explain(
     classifier: Classifier,
     radiograph: Radiograph,
@@ -60,7 +87,7 @@ def explain(
               Unfit where the network or the layer cannot serve the method; Stopped as `work` says.
     """
     request = Request(method, finding, layer, settings or {})
-    return explain_many(classifier, radiograph, [request], cleaning=cleaning, work=work)[1][0]
+    return explain_many(classifier, radiograph, [request], cleaning=cleaning, work=work).maps[0]
 
 
 def explain_many(
@@ -72,7 +99,7 @@ def explain_many(
     work: Work | None = None,
     bfloat16: bool = False,
     budget: float = memory.BUDGET,
-) -> tuple[Prediction, tuple[Explanation, ...]]:
+) -> Explained:
     """The prediction and all maps, in the fewest passes: one forward, at most one backward a finding, and what path
     and sampling methods run besides, once for all findings that ask alike.
 
@@ -106,7 +133,7 @@ def explain_many(
             work.step(0)
             explanations.append(_map(plan, plans, tape, asked, spent, start))
             spent, start = (tape.forwards, tape.backwards), time.perf_counter()
-    return said, tuple(explanations)
+    return Explained(said, tuple(explanations))
 
 
 def check(classifier: Classifier, requests: Sequence[Request], *, bfloat16: bool = False) -> None:

@@ -119,5 +119,5 @@ def leading(prediction: Prediction, checkpoint: Checkpoint) -> str:
 
 
 def words(finding: str) -> str:
-    """The finding as a person writes it: "Pleural Thickening" for "Pleural_Thickening"."""
-    return finding.replace("_", " ")
+    """The finding as every page and report writes it: "pleural thickening" for "Pleural_Thickening"."""
+    return finding.replace("_", " ").lower()

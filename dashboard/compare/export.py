@@ -11,7 +11,7 @@ from core.compare.tile import Tile
 from core.types import Explanation, Radiograph
 from dashboard import cache
 from dashboard.compare import tile_pair
-from dashboard.compare.board import BoardTile
+from dashboard.engine import BoardTile
 from dashboard.file_names import stem
 
 
@@ -21,7 +21,7 @@ def downloads(radiograph: Radiograph, tiles: Sequence[BoardTile], *, common: boo
     common: whether the maps are drawn on one scale.
     """
     answers = tuple(answer for placed in tiles if (answer := placed.answer))
-    chosen = tile_pair.chosen(tiles)
+    chosen = tile_pair.selected_pair(tiles)
     one, other = (chosen[0].answer, chosen[1].answer) if chosen else (None, None)
     difference = tile_pair.difference_of(radiograph, one, other) if one and other else None
 
@@ -43,21 +43,21 @@ def downloads(radiograph: Radiograph, tiles: Sequence[BoardTile], *, common: boo
         partial(_png, radiograph, answers, difference, common),
         "png",
         "image/png",
-        "All maps over the film in the standard look, with their colour bars, the sentences and the notice (PNG)",
+        "All maps over the film, with colour bars, summary and notice (PNG)",
     )
     download(
         "Figures",
         partial(_csv, radiograph, answers),
         "csv",
         "text/csv",
-        "Probabilities, where each map lies, and how far each two agree, one figure a line (CSV)",
+        "Probabilities, position of each map and agreement of each pair, one figure per row (CSV)",
     )
 
 
 def _png(radiograph: Radiograph, answers: tuple[Tile, ...], difference: Explanation | None, common: bool) -> bytes:
-    words = cache.told(radiograph, answers).text
+    words = cache.disagreements(radiograph, answers).text
     return board_png(radiograph, answers, difference=difference, words=words, common=common)
 
 
 def _csv(radiograph: Radiograph, answers: tuple[Tile, ...]) -> bytes:
-    return board_csv(radiograph, answers, words=cache.told(radiograph, answers)).encode()
+    return board_csv(radiograph, answers, words=cache.disagreements(radiograph, answers)).encode()

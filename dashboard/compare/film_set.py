@@ -9,33 +9,33 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.compare.film_comparison import FilmComparison, Refused
 from core.compare.film_set import Case, gather
-from core.compare.panel import Panel, panel, plain
+from core.compare.panel import panel, plain
 from core.errors import UserError
 from core.explain.method import COSTS, methods
 from core.models.findings import words
 from dashboard import cache, draw, markup, paths
-from dashboard.chooser import method_menu
 from dashboard.compare import board, film_set_results, sources
-from dashboard.compare.sources import SourceFilm
-from dashboard.film_source import naming
-from dashboard.state import FilmSetRun, Session, bind, session
+from dashboard.film_source import film_fields
+from dashboard.method_menu import method_menu
+from dashboard.request_queue import Keyed
+from dashboard.state import BoundField, FilmSetRun, session
 
 _EVERY = 0.2  # s between two looks at how far it is
 _TELLING = 3  # films after which the time that is left can be told
 _MOST = 2000  # films: their rows still fit into the page
-_SOURCES = {True: "Films on the desk", False: "A folder or table"}
+_SOURCES = {True: "Open films", False: "A folder or table"}
 
 
 def part() -> None:
     """What is asked, then progress or what came of it."""
     survey = session().film_set
     if len(cache.names()) < 2:
-        st.html(markup.paragraph("It takes two models to compare. Import another one on the Models page."))
+        st.html(markup.paragraph("A comparison needs two models. Import another one on the Models page."))
         return
     with st.container(key="many", gap="small"):
         draw.title(
             "Models over many films",
-            "Where they find something else, how far their answers and maps lie apart, and, with labels, who is right.",
+            "Where their findings, probabilities and maps differ and, with labels, which model is right.",
         )
         _ask(survey)
         if survey.doing:
@@ -54,24 +54,21 @@ def busy() -> None:
 def _ask(survey: FilmSetRun) -> None:
     here, models = session(), chosen_models()
     with st.container(key="many asked", horizontal=True, gap="small"):
-        key = bind("models of many", list(models))
-        st.multiselect("Models", cache.names(), key=key, on_change=draw.kept, args=(key, _keep_models), width=420)
+        chosen = BoundField("film_set.models", tuple).widget(value=list(models))
+        st.multiselect("Models", cache.names(), **chosen, width=420)
         with st.container(key="many method", gap="xsmall", width="content"):
-            st.html('<span class="lb-label">Maps by</span>')
-            method_menu(methods[survey.method], {}, _keep_method, key="method of many")
+            st.html(markup.label("Maps by"))
+            method_menu(methods[survey.method], {}, BoundField("film_set.method"), key="method of many")
     with st.container(key="many films", horizontal=True, gap="small"):
-        key = bind("source of many", _on_desk(survey))
         st.segmented_control(
             "Films",
             [True, False] if paths.local() else [True],
-            key=key,
+            **BoundField("film_set.on_desk").widget(value=_on_desk(survey)),
             format_func=lambda desk: f"{_SOURCES[desk]} ({len(here.radiographs)})" if desk else _SOURCES[desk],
             required=True,
-            on_change=draw.kept,
-            args=(key, _keep_source),
         )
         if not _on_desk(survey):
-            naming(
+            film_fields(
                 survey,
                 at="many",
                 label="Path on this machine",
@@ -97,14 +94,14 @@ def _told(survey: FilmSetRun, models: int) -> str:
     if models < 2:
         return "Choose two models or more."
     if _on_desk(survey) and not session().radiographs:
-        return "There is no film on the desk: add some, or name a folder."
+        return "No film is open. Add some, or name a folder."
     if not _on_desk(survey) and not survey.path:
-        return "Name a folder of films, or a table with labels."
+        return "Enter a folder of films, or a table with labels."
     finding = session().finding
-    what = f"Maps of {words(finding)}" if finding else "Maps of the likeliest finding of each film"
+    what = f"Maps of {words(finding)}" if finding else "Maps of each film's most likely finding"
     cost = methods[survey.method].cost
     slow = f" This method takes {COSTS[cost]} for each film and model." if methods[survey.method].slow else ""
-    return f"{what}; it can be stopped, and goes on where it was.{slow}"
+    return f"{what}; you can stop and resume it.{slow}"
 
 
 def _on_desk(survey: FilmSetRun) -> bool:
@@ -138,7 +135,7 @@ def _going() -> None:
 
 def _read(survey: FilmSetRun, place: DeltaGenerator) -> str:
     """Asks for the films that nobody has asked for yet. Returns: which they are, in words; empty for the desk's."""
-    place.html(markup.progress("Looking for the films …", None))
+    place.html(markup.progress("Finding films …", None))
     told, films = "", sources.on_desk()
     if not _on_desk(survey):
         films, told = sources.at_path(survey.path, split=survey.split, most=survey.most)
@@ -149,11 +146,12 @@ def _read(survey: FilmSetRun, place: DeltaGenerator) -> str:
     survey.done, survey.total = done, len(films)
     begun, fresh = time.monotonic(), 0
     for film in films:
-        key = _key(asked, film)
+        reading = replace(asked, cleaning=film.cleaning)
+        key = (reading.key, film.key)
         if key not in survey.rows:
             text = _progress(len(done), len(films), fresh, time.monotonic() - begun)
             bar = markup.progress(f"{text}: {film.case.name}", len(done) / len(films))
-            with cache.compared(replace(asked, cleaning=film.cleaning), film.case, key) as waited:
+            with cache.film_comparison(reading, Keyed(film.key, film.case)) as waited:
                 place.html(bar)
                 while not waited.wait(_EVERY):
                     place.html(bar)
@@ -164,7 +162,7 @@ def _read(survey: FilmSetRun, place: DeltaGenerator) -> str:
 
 
 def _stopped(survey: FilmSetRun) -> str:
-    return f"Stopped after {len(survey.done)} of {survey.total} films; started again, it goes on from there."
+    return f"Stopped after {len(survey.done)} of {survey.total} films; start again to resume."
 
 
 def _gather(survey: FilmSetRun, told: str) -> None:
@@ -175,17 +173,6 @@ def _gather(survey: FilmSetRun, told: str) -> None:
     found = gather(survey.asked, read, refused)
     survey.cases = {row.key: case for case, row in survey.done if isinstance(row, FilmComparison)}
     survey.found = replace(found, notes=(*([told] if told else []), *found.notes))
-
-
-def _key(asked: Panel, film: SourceFilm) -> tuple[object, ...]:
-    return (
-        tuple(map(cache.named, asked.checkpoints)),
-        asked.method,
-        asked.finding,
-        asked.layer,
-        repr(film.cleaning),
-        film.key,
-    )
 
 
 def _named(row: FilmComparison | Refused, case: Case) -> FilmComparison | Refused:
@@ -221,15 +208,3 @@ def stop() -> None:
     """Figures over what was read so far; a second click leaves them, too."""
     survey = session().film_set
     survey.doing = "figures" if survey.doing == "films" and survey.done else None
-
-
-def _keep_models(here: Session, names: list[str]) -> None:
-    here.film_set.models = tuple(names)
-
-
-def _keep_method(here: Session, name: str) -> None:
-    here.film_set.method = name
-
-
-def _keep_source(here: Session, on_desk: bool) -> None:
-    here.film_set.on_desk = on_desk

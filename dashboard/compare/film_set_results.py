@@ -15,7 +15,7 @@ from core.compare.significance import FEWEST, DeLong, McNemar
 from core.estimate import Estimate
 from core.models.findings import words
 from dashboard import draw, markup
-from dashboard.compare import agreement, worklist
+from dashboard.compare import worklist
 from dashboard.models import plots
 from dashboard.state import entered
 
@@ -34,18 +34,18 @@ def draw_results(found: Comparison) -> None:
         st.html(markup.paragraph("None of the films could be compared."))
     else:
         with st.container(key="many head", horizontal=True, vertical_alignment="center", gap="small"):
-            st.html(agreement.box(_sentence(found.figures)))
+            st.html(markup.highlight(_sentence(found.figures)))
             st.download_button(
                 "All films",
                 lambda: films_csv(found).encode(),
                 "films-compared.csv",
                 "text/csv",
-                help="A line for each film with all figures (CSV)",
+                help="One row per film with all figures (CSV)",
                 icon=":material/download:",
                 on_click="ignore",
                 type="tertiary",
             )
-        draw.section("Films, most disagreement first", f"{named}. A click on a line opens the film.")
+        draw.section("Films, most disagreement first", f"{named}. Click a row to open the film.")
         _films(found, list(letters))
     if found.refused:
         with st.expander(f"{len(found.refused)} films could not be compared", type="compact"):
@@ -79,7 +79,7 @@ def _films(found: Comparison, letters: Sequence[str]) -> None:
     columns["Maps of"] = [words(row.finding) for row in rows]
     columns["Overlap"] = [100 * row.overlap for row in rows]
     columns["Correlation"] = [row.spearman for row in rows]
-    unit, columns["Maxima apart"] = _distances(rows)
+    unit, columns["Distance between maxima"] = _distances(rows)
     number = st.column_config.NumberColumn
     st.dataframe(
         columns,
@@ -96,13 +96,13 @@ def _films(found: Comparison, letters: Sequence[str]) -> None:
                 max_value=1,
                 format="%.2f",
                 color=plots.ACCENT,
-                help="Mean of three: whether they find the same, how far their probabilities lie apart, and how "
-                "little the hottest tenths of their maps overlap",
+                help="Mean of three: different top finding, distance between the probabilities, and how little the "
+                "hottest tenths of the maps overlap",
             ),
-            "Overlap": number(format="%.0f %%", help="Of the hottest tenths of the maps"),
-            "Correlation": number(format="%.2f", help="Of the maps, by rank"),
+            "Overlap": number(format="%.0f %%", help="Overlap of the hottest tenths of the maps"),
+            "Correlation": number(format="%.2f", help="Rank correlation of the maps"),
         }
-        | ({"Maxima apart": number(format=f"%.0f {unit}")} if unit else {}),
+        | ({"Distance between maxima": number(format=f"%.0f {unit}")} if unit else {}),
     )
 
 
@@ -146,7 +146,7 @@ def _agreement(figures: Figures, letters: Sequence[str]) -> None:
     def line(title: str, found: Sequence[Estimate | None], *, per_cent: bool = False) -> list[str]:
         return [title, *(cell(each, per_cent=per_cent) for each in found)]
 
-    rows = [line("Do not find the same", [pair.flips for pair in pairs], per_cent=True)]
+    rows = [line("Different top finding", [pair.flips for pair in pairs], per_cent=True)]
     if any(pair.kappa for pair in pairs):
         rows.append(line("Cohen's kappa", [pair.kappa for pair in pairs]))
     rows += [line(f"Kappa of {words(name)}", [pair.kappas[name] for pair in pairs]) for name in pairs[0].kappas]
@@ -154,7 +154,7 @@ def _agreement(figures: Figures, letters: Sequence[str]) -> None:
         if any(pair.maps[name].n for pair in pairs):
             rows.append(line(f"Maps: {TITLES[name]}", [pair.maps[name] for pair in pairs]))
     people = f" of {figures.patients} patients" if figures.patients < figures.n else ""
-    draw.section("How far they agree", f"{figures.n} films{people}, 95 % intervals")
+    draw.section("Agreement between models", f"{figures.n} films{people}, 95 % intervals")
     st.html(markup.table(["", *names], rows, caption=_fleiss(figures), label="How far the models agree"))
 
 
@@ -186,7 +186,7 @@ def _right(figures: Figures, letters: Sequence[str]) -> None:
                     ["AUC", one, other, "difference", "p"],
                     [_delong(words(key), each) for key, each in pair.areas.items()],
                     caption="Areas under the ROC curve, difference with its 95 % interval; p by DeLong's test. "
-                    f"It takes {FEWEST} films with the finding and {FEWEST} without.",
+                    f"Needs at least {FEWEST} films with the finding and {FEWEST} without.",
                 )
             )
 

@@ -11,7 +11,7 @@ from dashboard.state import TileRequest, session
 MOST = 9  # tiles: more are no longer seen at one look
 PLAIN, LUNGS = "densenet121-plain", "densenet121-lungs"
 AGAINST, MODELS = "Plain against lungs", "One method, all models"
-STAGES, METHODS = "All stages", "All methods, one model"
+STAGES, METHODS = "All stages", "Six methods, one model"
 # One of each way to explain a network, the quick ones of its kind: all of them would be more than can be looked at.
 KINDS = ("grad-cam", "saliency", "smoothgrad", "integrated-gradients", "lrp", "occlusion")
 
@@ -27,11 +27,11 @@ def about(preset: str) -> str:
     """What is on that board, where its name does not say all of it; else empty."""
     if preset == METHODS:
         return (
-            f"One method of each kind: {len(KINDS)} of {len(methods)}, chosen so that they come in seconds. "
-            "Any other can be put in a tile's place."
+            f"One method of each kind: {len(KINDS)} of {len(methods)}, all computed within seconds. "
+            "You can change any tile."
         )
     if preset == MODELS and len(cache.names()) > MOST:
-        return f"The first {MOST} of {len(cache.names())} models. Any other can be put in a tile's place."
+        return f"The first {MOST} of {len(cache.names())} models. You can change any tile."
     return ""
 
 
@@ -64,7 +64,7 @@ def _stages(model: str) -> list[TileRequest]:
     method = methods[_method()]
     name = method.name if method.layered and method.cost == "shared" else selection.DEFAULT
     with suppress(UserError):  # a broken model: its one tile says so
-        return [TileRequest(model, name, layer=stage) for stage in selection.fitting(cache.card(model), name)][-MOST:]
+        return [TileRequest(model, name, layer=stage) for stage in cache.fitting(cache.card(model), name)][-MOST:]
     return [TileRequest(model, name)]
 
 

@@ -8,9 +8,9 @@ from core.overlay import absence, common_end
 from core.types import Radiograph
 from dashboard import draw, link, markup
 from dashboard.compare import agreement, board, export, presets, stage_similarity, tile_pair
-from dashboard.compare.board import BoardTile
 from dashboard.compare.tile import LINK, draw_tile
-from dashboard.state import Session, bind, session
+from dashboard.engine import BoardTile
+from dashboard.state import BoundField, Session, bind, session
 from dashboard.viewer import controls
 
 _WIDE = 350  # px: about the width of a pane on a desktop
@@ -26,7 +26,7 @@ def part(radiograph: Radiograph) -> None:
         with st.container(key="board head", horizontal=True, vertical_alignment="center", gap="small"):
             agreement.words(radiograph, tiles)
             with st.container(key="taken away", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
-                draw.switch("Same scale", session().common_scale, _keep_common)
+                draw.switch("Same scale", session().common_scale, BoundField("common_scale"))
                 export.downloads(radiograph, tiles, common=scale is not None)
                 link.button()
         with st.container(key="board controls"):
@@ -47,7 +47,7 @@ def tools() -> None:
         "Boards",
         presets.offered(),
         key=key,
-        on_change=draw.kept,
+        on_change=draw.store,
         args=(key, _choose),
         label_visibility="collapsed",
     )
@@ -55,7 +55,7 @@ def tools() -> None:
         "Add a map",
         icon=":material/add:",
         type="tertiary",
-        help="One more tile, a copy of the last, to be changed",
+        help="Adds a copy of the last tile, which you can then change",
         on_click=board.add,
         disabled=len(board.tiles()) >= presets.MOST,
     )
@@ -87,7 +87,3 @@ def _height(radiograph: Radiograph) -> int:
 def _choose(here: Session, name: str | None) -> None:
     if name:
         board.choose(name)
-
-
-def _keep_common(here: Session, common: bool) -> None:
-    here.common_scale = common

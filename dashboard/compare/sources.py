@@ -27,7 +27,7 @@ class SourceFilm:
 
 
 def on_desk() -> list[SourceFilm]:
-    """The films on the desk, each with its own cleaning."""
+    """The open films, each with its own cleaning."""
     here = session()
     return [
         SourceFilm(
@@ -52,7 +52,7 @@ def at_path(path: str, *, split: str, most: int) -> tuple[list[SourceFilm], str]
     Raises: BadData if nothing is there, or the table cannot be read.
     """
     if not path:
-        raise BadData("Name the folder or the table that holds the films.")
+        raise BadData("Enter the folder or table that holds the films.")
     place = paths.typed(path)
     if not place.exists():
         raise BadData(f"There is no {place} on this machine. Name a folder of films, or a CSV table of them.")

@@ -8,9 +8,8 @@ import streamlit as st
 from core.compare.cka import FEWEST, Likeness
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, progress
-from dashboard.compare.agreement import shaded
-from dashboard.compare.board import BoardTile
-from dashboard.compare.tile_pair import chosen
+from dashboard.compare.tile_pair import selected_pair
+from dashboard.engine import BoardTile
 from dashboard.state import session
 
 _PATIENCE = 0.05  # s
@@ -19,7 +18,7 @@ _ALIKE, _OTHER = 0.8, 0.5  # CKA from which the last stages are called alike, an
 
 def section(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
     """Nothing where the two chosen tiles are of one model, or one of them is not loaded."""
-    pair = chosen(tiles)
+    pair = selected_pair(tiles)
     if pair is None or not (pair[0].prediction and pair[1].prediction):
         st.empty()
         return
@@ -29,8 +28,8 @@ def section(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
         return
     letters = (pair[0].letter, pair[1].letter)
     with st.container(key="stages of two", gap="xsmall"):
-        draw.section(f"How alike the stages of {letters[0]} and {letters[1]} are", "linear CKA")
-        with draw.shown():
+        draw.section(f"Similarity of the stages of {letters[0]} and {letters[1]}", "linear CKA")
+        with draw.errors():
             _answer(first, second, radiograph, letters)
 
 
@@ -42,8 +41,8 @@ def _answer(first: Checkpoint, second: Checkpoint, radiograph: Radiograph, lette
         st.button("Compare the stages", icon=":material/layers:", on_click=session().board.alike.add, args=(name,))
         return
     withdraw = partial(session().board.alike.discard, name)
-    with cache.alike(first, second, films, tuple(session().cleaning(film.key) for film in films)) as asked:
-        if progress.arrived(asked, "Stages", key="stages", withdraw=withdraw, patience=_PATIENCE):
+    with cache.stage_similarity(first, second, films, tuple(session().cleaning(film.key) for film in films)) as asked:
+        if progress.is_ready(asked, "Stages", key="stages", withdraw=withdraw, patience=_PATIENCE):
             with st.container(key="stages found", gap="xsmall"):
                 _found(asked.answer(), letters)
 
@@ -53,11 +52,11 @@ def _found(found: Likeness, letters: tuple[str, str]) -> None:
     rows = [f"{letters[0]} · {stage}" for stage in found.first]
     columns = [f"{letters[1]} · {stage}" for stage in found.second]
     values = [[float(value) for value in row] for row in found.values]
-    st.html(shaded(rows, columns, values, label="Linear CKA of the stages", shade=_share))
-    st.html(markup.paragraph(told(found, letters)))
+    st.html(markup.shaded(rows, columns, values, label="Linear CKA of the stages", shade=_share))
+    st.html(markup.paragraph(summary(found, letters)))
 
 
-def told(found: Likeness, letters: tuple[str, str]) -> str:
+def summary(found: Likeness, letters: tuple[str, str]) -> str:
     """What the table says, in two sentences."""
     last = float(found.values[-1, -1])
     how = "hold much the same" if last >= _ALIKE else "hold different things" if last < _OTHER else "are half alike"
@@ -78,10 +77,10 @@ def _films(radiograph: Radiograph) -> tuple[Radiograph, ...]:
 
 def _offer(films: int) -> str:
     if films >= FEWEST:
-        return f"Whether the two networks tell the {films} films on the desk apart in the same way, stage by stage."
+        return f"How similarly the two networks represent the {films} open films, stage by stage."
     return (
-        f"Whether the two networks cut this film up in the same way, stage by stage. With {FEWEST} films or more on "
-        "the desk it is measured over these."
+        f"How similarly the two networks represent this film, stage by stage. With {FEWEST} or more open films it is "
+        "measured over those."
     )
 
 

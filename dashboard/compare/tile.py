@@ -2,21 +2,22 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from core.overlay import caption
 from core.types import Radiograph
-from dashboard import draw, markup, progress, selection
+from dashboard import draw, engine, markup, progress
 from dashboard.compare import board
-from dashboard.compare.board import BoardTile
 from dashboard.compare.tile_menus import menus
-from dashboard.compare.tile_probabilities import said
-from dashboard.state import Session, bind, breathe
+from dashboard.compare.tile_probabilities import probability_rows
+from dashboard.engine import BoardTile
+from dashboard.request_queue import QueuedRequest
+from dashboard.state import Session, bind
 from dashboard.viewer import viewer
 
 LINK = "compare"  # between all panes of the board
-_EVERY = 0.2  # s between two looks at how far it is
 
 
 def draw_tile(
@@ -31,25 +32,25 @@ def draw_tile(
                 key=f"remove tile {placed.place}",
                 icon=":material/close:",
                 type="tertiary",
-                help=f"Take {placed.letter} off the board",
+                help=f"Remove {placed.letter}",
                 on_click=board.remove,
                 args=(placed.place,),
                 disabled=len(tiles) < 2,
             )
         _pane(radiograph, placed, height=height, scale=scale)
         with st.container(key=f"foot {placed.place}", gap="xsmall"):
-            st.html(said(placed, tiles) or markup.paragraph(""))
+            st.html(probability_rows(placed, tiles) or markup.paragraph(""))
             _status(radiograph, placed)
 
 
 def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: float | None) -> None:
     explanation, key = placed.explanation, f"pane {placed.place}"
     if explanation is None:
-        note = placed.missing or "The map is on its way."
+        note = placed.missing or "The map is being computed."
         viewer(radiograph, key=key, note=note, height=height, link=LINK, compact=True)
         return
-    words = caption(explanation) + (" · still the map before" if placed.asked else "")
-    withheld = "Hidden because of its caveat. It can be shown all the same." if placed.hidden else ""
+    words = caption(explanation) + (" · updating: previous map shown" if placed.pending else "")
+    withheld = "Hidden because of its caveat. You can show it anyway." if placed.hidden else ""
     viewer(
         radiograph,
         [explanation],
@@ -67,43 +68,33 @@ def _status(radiograph: Radiograph, placed: BoardTile) -> None:
     """Progress and a way out while the map is on its way; else what must be known of it."""
     with st.container(key=f"state {placed.place}", horizontal=True, vertical_alignment="center", gap="small"):
         map_ = placed.explanation
-        if placed.asked:
-            _coming(radiograph, placed)
-            st.button(
-                "Cancel",
-                key=f"cancel {placed.place}",
-                icon=":material/close:",
-                type="tertiary",
-                help="Back to the map before; a tile that had none goes",
-                on_click=board.cancel,
-                args=(placed.place,),
+        if placed.pending:
+            progress.busy(
+                placed.pending,
+                placed.pending_name,
+                key=str(placed.place),
+                withdraw=partial(board.cancel, placed.place),
+                stopped=partial(board.stopped, placed.place),
+                then=partial(_next, radiograph, placed.place),
+                help="Restores the previous map; removes the tile if there was none",
             )
         elif map_ and map_.caveat and not map_.void:
             st.html(markup.status(map_.caveat, level="warning"))
             key = bind(f"reveal {placed.place}", not placed.hidden)
-            keep = partial(_reveal, selection.revealable(map_))
-            st.toggle("Show it all the same", key=key, on_change=draw.kept, args=(key, keep))
-        elif placed.instead:
-            st.html(markup.status(placed.instead, level="note"))
+            keep = partial(_reveal, engine.caveat_of(map_))
+            st.toggle("Show anyway", key=key, on_change=draw.store, args=(key, keep))
+        elif placed.substitution:
+            st.html(markup.status(placed.substitution, level="note"))
             st.empty()
         else:
             for _ in range(2):
                 st.empty()  # or what stood here before would linger while another map is on its way
 
 
-@st.fragment(parallel=True)
-def _coming(radiograph: Radiograph, placed: BoardTile) -> None:
-    """How far the map is, until it is there and the board is drawn with it. Ends with the run that began it."""
-    place = st.empty()
-    while placed.asked:
-        with placed.asked:
-            tell, before = progress.tells(place, placed.doing), ""
-            while not before or not placed.asked.wait(_EVERY):
-                breathe()
-                if before != (before := progress.words(placed.asked, placed.doing)):
-                    tell(placed.asked)  # nine tiles that wait would else keep the server busy
-        placed = board.look_again(radiograph, placed.place)
-    st.rerun()
+def _next(radiograph: Radiograph, place: int) -> tuple[QueuedRequest[Any], str] | None:
+    """The next thing that the tile waits for."""
+    tile = board.look_again(radiograph, place)
+    return (tile.pending, tile.pending_name) if tile.pending else None
 
 
 def _reveal(caveat: tuple[str, ...], here: Session, shown: bool) -> None:

@@ -9,10 +9,11 @@ from core.errors import UserError
 from core.explain.method import methods
 from core.models.findings import words
 from core.types import FUSED
-from dashboard import cache, draw, selection
-from dashboard.chooser import method_menu
+from dashboard import cache, draw, markup, selection
 from dashboard.compare import board
-from dashboard.compare.board import BoardTile, Field
+from dashboard.compare.board import Field
+from dashboard.engine import BoardTile, same
+from dashboard.method_menu import method_menu
 from dashboard.state import Session
 
 _AS_SIDEBAR = "as in the sidebar"
@@ -23,17 +24,17 @@ def menus(placed: BoardTile) -> None:
     """Model, method, finding and stage, folded behind the tile's name."""
     label = f"**{placed.letter}**  {draw.plain(placed.title)}"
     with st.popover(label, key=f"menus {placed.place}", type="tertiary", width="stretch", wrap=False):
-        at, tile = f"tile {placed.place}", placed.tile
+        at, tile = f"tile {placed.place}", placed.request
         names = cache.names()
         models = names if tile.checkpoint in names else [tile.checkpoint, *names]
         draw.select("Model", models, tile.checkpoint, _keep(placed, "checkpoint", models), at=at)
         with st.container(key=f"menu {at}", gap=None):
-            st.html('<span class="lb-label">Method</span>')
+            st.html(markup.label("Method"))
             reasons = selection.refusals(placed.checkpoint) if placed.checkpoint and placed.prediction else {}
             method_menu(placed.method, reasons, _keep(placed, "method", methods), key=f"method {at}")
         if placed.checkpoint:
             findings = [_AS_SIDEBAR, *placed.checkpoint.findings]
-            known = board.same(tile.finding, placed.checkpoint) if tile.finding else None
+            known = same(tile.finding, placed.checkpoint) if tile.finding else None
             keep = _keep(placed, "finding", findings)
             draw.select("Finding", findings, known or _AS_SIDEBAR, keep, at=at, words=words)
         if placed.sizes and placed.method.layered:
@@ -42,8 +43,8 @@ def menus(placed: BoardTile) -> None:
 
 def _stage(placed: BoardTile, sizes: dict[str, tuple[int, int]], *, at: str) -> None:
     """The last one that fits, each single stage, and all that fit fused into one map."""
-    wanted = placed.tile.layer
-    fit = list(sizes) if not placed.checkpoint or placed.asked else _fitting(placed)
+    wanted = placed.request.layer
+    fit = list(sizes) if not placed.checkpoint or placed.pending else _fitting(placed)
     several = [FUSED.join(fit)] if len(fit) > 1 else []
     own = [wanted] if wanted and wanted not in (*sizes, *several) else []
 
@@ -62,7 +63,7 @@ def _stage(placed: BoardTile, sizes: dict[str, tuple[int, int]], *, at: str) -> 
 
 def _fitting(placed: BoardTile) -> list[str]:
     try:
-        return selection.fitting(placed.checkpoint, placed.method.name) if placed.checkpoint else []
+        return cache.fitting(placed.checkpoint, placed.method.name) if placed.checkpoint else []
     except UserError:  # the tile itself says so
         return []
 

@@ -11,9 +11,9 @@ from core.compare.tile import Tile
 from core.overlay import caption
 from core.types import Explanation, Radiograph
 from dashboard import cache, draw, markup
-from dashboard.compare.board import BoardTile
 from dashboard.compare.tile import LINK
-from dashboard.state import Session, bind, session
+from dashboard.engine import BoardTile
+from dashboard.state import BoundField, Session, session
 from dashboard.viewer import viewer
 
 _ROWS = {  # of Agreement.figures: what is told under the difference, and how
@@ -24,7 +24,7 @@ _ROWS = {  # of Agreement.figures: what is told under the difference, and how
 }
 
 
-def chosen(tiles: Sequence[BoardTile]) -> tuple[BoardTile, BoardTile] | None:
+def selected_pair(tiles: Sequence[BoardTile]) -> tuple[BoardTile, BoardTile] | None:
     """The two tiles that are held against each other; None on a board of one."""
     if len(tiles) < 2:
         return None
@@ -37,7 +37,7 @@ def chosen(tiles: Sequence[BoardTile]) -> tuple[BoardTile, BoardTile] | None:
 
 def draw_pair(radiograph: Radiograph, tiles: Sequence[BoardTile], *, height: int) -> None:
     """The pane of the difference, with menus behind its name and figures below."""
-    pair = chosen(tiles)
+    pair = selected_pair(tiles)
     if pair is None:
         return
     first, second = pair
@@ -51,7 +51,7 @@ def draw_pair(radiograph: Radiograph, tiles: Sequence[BoardTile], *, height: int
             if one and other:
                 _figures(radiograph, one, other)
             else:
-                st.html(markup.paragraph("How far the maps agree is measured when both are there.", quiet=True))
+                st.html(markup.paragraph("Agreement is measured once both maps are ready.", quiet=True))
 
 
 def difference_of(radiograph: Radiograph, one: Tile, other: Tile) -> Explanation:
@@ -75,14 +75,11 @@ def _menus(tiles: Sequence[BoardTile], first: BoardTile, second: BoardTile, map_
                 words=lambda place: f"{tiles[place].letter} · {tiles[place].title}",
             )
         forced = map_ is not None and map_.unit == OF_PEAKS and not session().board.peaks
-        key = bind("peaks", session().board.peaks or forced)
         st.toggle(
             "Each map as a share of its own peak",
-            key=key,
-            on_change=draw.kept,
-            args=(key, _keep_peaks),
+            **BoundField("board.peaks").widget(value=session().board.peaks or forced),
             disabled=forced,
-            help="Compares where the maps are hot, not how hot. Maps of other units or sizes can only be compared so.",
+            help="Compares where the maps are hot, not how hot; needed for maps in different units.",
         )
 
 
@@ -91,7 +88,7 @@ def _pane(
 ) -> None:
     if map_ is None:
         missing = [placed.letter for placed in (first, second) if placed.missing]
-        note = f"{' and '.join(missing)} has no map." if missing else "It is drawn when both maps are there."
+        note = f"{' and '.join(missing)} has no map." if missing else "Drawn once both maps are ready."
         viewer(radiograph, key="pane difference", note=note, height=height, link=LINK, compact=True)
         return
     hidden = [placed.letter for placed in (first, second) if placed.hidden]
@@ -101,7 +98,7 @@ def _pane(
         key="pane difference",
         captions=[caption(map_)],
         height=height,
-        withheld=f"Hidden as long as {' and '.join(hidden)} is." if hidden else "",
+        withheld=f"Hidden while {' and '.join(hidden)} is hidden." if hidden else "",
         link=LINK,
         compact=True,
     )
@@ -111,12 +108,12 @@ def _pane(
 def _figures(radiograph: Radiograph, one: Tile, other: Tile) -> None:
     names = (one.name, other.name)
     found = cache.agreements(radiograph, (one.explanation, other.explanation), names)[0][1]
-    pairs = [(title, said(found, name, form)) for name, (title, form) in _ROWS.items()]
-    pairs.append(("Between the maxima", distance(found)))
+    pairs = [(title, figure_text(found, name, form)) for name, (title, form) in _ROWS.items()]
+    pairs.append(("Distance between maxima", distance(found)))
     st.html(markup.facts([pair for pair in pairs if pair[1]]) + markup.paragraph(" ".join(found.notes), quiet=True))
 
 
-def said(found: Agreement, name: str, form: str) -> str:
+def figure_text(found: Agreement, name: str, form: str) -> str:
     """The figure in words; a dash where it cannot be had."""
     value = found.figures()[name]
     return "–" if isnan(value) else form.format(value).replace("-", "−").replace("%", " %")
@@ -138,7 +135,3 @@ def _choose(side: int, pair: tuple[int, int], here: Session, place: int | str) -
         changed[1 - side] = pair[side]
     changed[side] = place
     here.board.pair = (changed[0], changed[1])
-
-
-def _keep_peaks(here: Session, peaks: bool) -> None:
-    here.board.peaks = peaks

@@ -1,17 +1,16 @@
 """What a tile's model says of the film, beside what the first tile's model says."""
 
 from collections.abc import Sequence
-from html import escape
 
 from core.models.findings import present, words
 from core.types import Checkpoint, Prediction
 from dashboard import markup
-from dashboard.compare.board import BoardTile, same
+from dashboard.engine import BoardTile, same
 
 _FEW = 4  # findings that have a row; of more, those that matter
 
 
-def said(placed: BoardTile, board: Sequence[BoardTile]) -> str:
+def probability_rows(placed: BoardTile, board: Sequence[BoardTile]) -> str:
     """A row a finding: name, bar with the operating point, probability, difference to the first tile; as HTML.
 
     A tile of a model that another one before it is of has one line instead.
@@ -22,11 +21,11 @@ def said(placed: BoardTile, board: Sequence[BoardTile]) -> str:
     twin = next((each for each in board[: placed.place] if _alike(each, placed)), None)
     if twin is not None:
         told = f"{words(placed.finding)} {prediction.probability(placed.finding):.2f}" if placed.finding else ""
-        return markup.paragraph(f"The model of {twin.letter}" + (f": {told}." if told else "."), quiet=True)
+        return markup.paragraph(f"Same model as {twin.letter}" + (f": {told}." if told else "."), quiet=True)
     first = next((each for each in board[: placed.place] if each.prediction is not None), None)
     shown = _shown(checkpoint, prediction, placed.finding)
     rows = "".join(_row(finding, placed, first) for finding in shown)
-    return f'<div class="lb-said">{rows}</div>' + markup.paragraph(_told(placed, first, len(shown)), quiet=True)
+    return markup.block("lb-said", rows) + markup.paragraph(_told(placed, first, len(shown)), quiet=True)
 
 
 def _alike(one: BoardTile, other: BoardTile) -> bool:
@@ -47,17 +46,8 @@ def _row(finding: str, placed: BoardTile, first: BoardTile | None) -> str:
     if checkpoint is None or prediction is None:
         return ""
     probability, point = prediction.probability(finding), checkpoint.thresholds.get(finding)
-    mark = "" if point is None else f'<i class="lb-mark" style="left:{point:.1%}"></i>'
     more, spoken = _difference(finding, probability, first)
-    name = words(finding)
-    label = ", ".join(part for part in (f"{name} {probability:.2f}", spoken) if part)
-    asked = " lb-asked" if finding == placed.finding else ""
-    bar = f'<b style="width:{probability:.1%};background:{markup.colour(finding)}"></b>'
-    return (
-        f'<div class="lb-row{asked}" role="img" aria-label="{escape(label)}">'
-        f'<span class="lb-name">{escape(name)}</span><span class="lb-track">{bar}{mark}</span>'
-        f'<span class="lb-number">{probability:.2f}</span><span class="lb-number lb-quiet">{escape(more)}</span></div>'
-    )
+    return markup.row(finding, probability, point=point, more=more, spoken=spoken, asked=finding == placed.finding)
 
 
 def _difference(finding: str, probability: float, first: BoardTile | None) -> tuple[str, str]:
@@ -66,7 +56,7 @@ def _difference(finding: str, probability: float, first: BoardTile | None) -> tu
         return "", ""
     known = same(finding, first.checkpoint)
     if known is None:
-        return "–", f"not known to {first.letter}"
+        return "–", f"unknown to {first.letter}"
     step = probability - first.prediction.probability(known)
     if abs(step) < 0.005:
         return "±0", f"as {first.letter}"
@@ -86,9 +76,9 @@ def _told(placed: BoardTile, first: BoardTile | None, shown: int) -> str:
         if strange:
             parts.append(f"{first.letter} does not know {_listed(strange)}.")
         if lacking:
-            parts.append(f"Not known here: {_listed(lacking)}.")
+            parts.append(f"Unknown to this model: {_listed(lacking)}.")
         if not strange and not lacking:
-            parts.append(f"Right: the difference to {first.letter}.")
+            parts.append(f"Right column: difference from {first.letter}.")
     return " ".join(parts)
 
 

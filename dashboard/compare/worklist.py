@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.compare.film_comparison import FilmComparison
 from core.errors import UserError
+from dashboard import markup
 from dashboard.state import TileRequest, session
 
 
@@ -26,7 +27,7 @@ def open_case(row: FilmComparison) -> None:
     here.film_key = row.key
     here.tiles = [TileRequest(card.name, asked.method, row.finding, asked.layer) for card in asked.checkpoints]
     here.board.preset, here.board.pair, here.board.many = None, None, False
-    here.board.before.clear()
+    here.board.last_maps.clear()
 
 
 def steps() -> None:
@@ -37,9 +38,9 @@ def steps() -> None:
     if place is None:
         return
     with st.container(key="steps", horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        _step("Case before", ":material/chevron_left:", rows[place - 1] if place else None)
+        _step("Previous case", ":material/chevron_left:", rows[place - 1] if place else None)
         told = f"Case {place + 1} of {len(rows)} · disagreement {rows[place].score:.2f}"
-        st.html(f'<span class="lb-number">{told}</span>', width="content")
+        st.html(markup.number(told), width="content")
         _step("Next case", ":material/chevron_right:", rows[place + 1] if place + 1 < len(rows) else None)
 
 

@@ -9,14 +9,12 @@ import streamlit as st
 
 from core.compare.map_agreement import difference
 from core.errors import UserError
-from core.explain.run import Request
 from core.layers.ablation_outcome import ProbabilityChange, probability_changes, sentence
 from core.layers.unit_ablation import AblationResult, UnitSwitches
 from core.models.findings import words
 from core.overlay import caption, common_end
 from core.types import Checkpoint, Explanation, Radiograph
 from dashboard import cache, draw, markup, progress, selection
-from dashboard.compare.agreement import box
 from dashboard.layers import ablation_controls, ablation_curve
 from dashboard.layers.unit_selection import stage_of
 from dashboard.request_queue import QueuedRequest
@@ -51,8 +49,8 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     """The units that are off, the effect on prediction and map, and the curve over more and more units."""
     st.html(_STYLES)
     place = st.empty()
-    plan = cache.plan(card).result(progress.tells(place, "Network"))
-    chosen = selection.chosen(radiograph, card, tell=progress.tells(place, "Prediction"))
+    plan = cache.plan(card).result(progress.reporter(place, "Network"))
+    chosen = selection.view(radiograph, card, tell=progress.reporter(place, "Prediction"))
     place.empty()
     stage, problem = stage_of(plan, card, inner=False)
     with st.container(key="without", gap="small"):
@@ -80,20 +78,20 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 
 def _result(chosen: MapView, switched: UnitSwitches) -> _Result:
     """As much as is available within a moment. Raises: UserError where the figures are not available."""
-    about = (chosen.checkpoint, chosen.radiograph, chosen.cleaning, switched)
-    with cache.without_units(*about, None) as request:
-        if not request.wait(_PATIENCE):
-            return _Result(pending=request)
-        figures = request.answer()
-    map_ = Request(chosen.method.name, chosen.finding, chosen.layer, dict(chosen.settings))
-    with cache.without_units(*about, map_) as request:
-        if not request.wait(_PATIENCE):
-            return _Result(figures, pending=request)
+    usual = cache.usual_means(chosen.checkpoint, switched.fill)
+    about = (chosen.checkpoint, chosen.radiograph, chosen.cleaning, switched, usual)
+    with cache.without_units(*about, ()) as figures:
+        if not figures.wait(_PATIENCE):
+            return _Result(pending=figures)
+        found = figures.answer()
+    with cache.without_units(*about, (chosen.request,)) as with_map:
+        if not with_map.wait(_PATIENCE):
+            return _Result(found, pending=with_map)
         ablation_controls.remember()
         try:
-            return _Result(figures, request.answer().explanations[0])
+            return _Result(found, with_map.answer().explanations[0])
         except UserError as error:  # the method does not work on the network without the units; the figures stay
-            return _Result(figures, missing=str(error))
+            return _Result(found, missing=str(error))
 
 
 def _summary(chosen: MapView, switched: UnitSwitches, result: _Result) -> None:
@@ -101,27 +99,25 @@ def _summary(chosen: MapView, switched: UnitSwitches, result: _Result) -> None:
     with st.container(key="without summary", horizontal=True, vertical_alignment="center", gap="small"):
         if not switched.stages:
             st.html(
-                box(
+                markup.highlight(
                     f"All units on: {words(chosen.finding)} {chosen.prediction.probability(chosen.finding):.2f}.",
                     "Switch some off to see what the prediction rests on.",
                 )
             )
         elif result.figures:
             text = sentence(result.figures, switched, chosen.finding, chosen.checkpoint)
-            st.html(box(text, result.figures.told))
-        if pending := result.pending or chosen.asked:
-            withdraw = (
-                ablation_controls.restore
-                if result.pending
-                else partial(selection.cancel, chosen.radiograph, chosen.checkpoint)
-            )
-            progress.following(pending, "The map without them" if result.figures else chosen.method.title, withdraw)
-            st.button(
-                "Cancel",
-                key="cancel without",
-                icon=":material/close:",
-                type="tertiary",
-                on_click=withdraw,
+            st.html(markup.highlight(text, result.figures.told))
+        about = (chosen.radiograph, chosen.checkpoint)
+        if result.pending:
+            name = "Map without the units" if result.figures else "Prediction without the units"
+            progress.busy(result.pending, name, key="without", withdraw=ablation_controls.restore)
+        elif chosen.pending:
+            progress.busy(
+                chosen.pending,
+                chosen.method.title,
+                key="without",
+                withdraw=partial(selection.cancel, *about),
+                stopped=partial(selection.stopped, *about),
             )
 
 

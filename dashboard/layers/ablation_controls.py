@@ -37,7 +37,7 @@ def controls(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
         names = [each.name for each in plan.stages]
         draw.select("Stage", names, stage, _keep_stage, at="off", width=120)
         key = bind("top of off", min(here.removing.top, units))
-        st.number_input(f"Units, of {units}", 1, units, key=key, on_change=draw.kept, args=(key, keep_top), width=120)
+        st.number_input(f"Units, of {units}", 1, units, key=key, on_change=draw.store, args=(key, keep_top), width=120)
         rankings: list[Ranking] = list(RANKINGS)
         draw.select("Which", rankings, here.removing.by, _keep_by, at="off", words=RANKINGS.__getitem__, width=205)
         st.button(
@@ -54,7 +54,7 @@ def controls(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
             key=key,
             placeholder="3, 7, 10-19",
             max_chars=200,
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, _keep_typed),
             width=130,
         )
@@ -94,7 +94,7 @@ def off_list() -> None:
             key=key,
             format_func=_FILLS.__getitem__,
             required=True,
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, _keep_fill),
             help="Zero silences a unit. The mean, over the films of the atlas or else over this film, keeps it at its "
             "usual value: a milder change, and closer to what the network was trained on.",
@@ -118,7 +118,7 @@ def apply(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
             removing.typed = ""
         if removing.wanted:
             request = cache.activations(chosen.checkpoint, chosen.radiograph, chosen.cleaning, stage, chosen.finding)
-            activations = request.result(progress.tells(place, f"Units of {stage}"))
+            activations = request.result(progress.reporter(place, f"Units of {stage}"))
             place.empty()
             count = min(removing.top, len(activations.maps))
             replace_units(stage, top(activations, chosen.finding, count, by=removing.by))

@@ -38,7 +38,7 @@ def section(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
     last = plan.stages[-1].name == stage
     draw.section(f"Fall of {words(chosen.finding)}", f"as units of {stage} are switched off, on this film")
     requested, key = session().layers.removing.drawn, _key(chosen, stage)
-    with draw.shown():
+    with draw.errors():
         if not last and key not in requested:
             passes = 3 * (len(points(plan.stage(stage).shape[0])) - 1)
             text = f"The rest of the network runs {passes} times, with fewer units each time."
@@ -49,10 +49,9 @@ def section(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
             return
         fill = session().layers.fill
         withdraw = None if last else partial(requested.discard, key)
-        with cache.removal(
-            chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding, stage, fill
-        ) as request:
-            if progress.arrived(request, "Curve", key="curve", withdraw=withdraw):
+        about = (chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding, stage, fill)
+        with cache.removal(*about, cache.usual_means(chosen.checkpoint, fill)) as request:
+            if progress.is_ready(request, "Curve", key="curve", withdraw=withdraw):
                 with st.container(key="curve found", gap="xsmall"):
                     _draw(request.answer(), stage)
 
@@ -74,7 +73,7 @@ def _draw(curves: Sequence[AblationCurve], stage: str) -> None:
         key = bind("top on the curve", now)
         counts = sorted({*measured, now})
         st.select_slider(
-            "Units switched off", counts, key=key, on_change=draw.kept, args=(key, ablation_controls.keep_top)
+            "Units switched off", counts, key=key, on_change=draw.store, args=(key, ablation_controls.keep_top)
         )
         curve = next(curve for curve in curves if curve.ranking == removing.by)
         units = tuple((stage, int(channel)) for channel in curve.order[:now])

@@ -13,7 +13,7 @@ from core.layers import atlas as atlases
 from core.layers.atlas import Atlas
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths
-from dashboard.film_source import naming
+from dashboard.film_source import film_fields
 from dashboard.layers.unit_details import set_of
 from dashboard.state import AtlasBuild, Session, session
 
@@ -25,7 +25,7 @@ _MOST = 20_000  # films: quantiles rest on 2,000 of them at most
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
     """The atlas in use, and building another one."""
     with st.container(key="atlas", gap="small"):
-        with draw.shown():
+        with draw.errors():
             _current(card)
         section(card)
 
@@ -123,7 +123,7 @@ def _facts(found: Atlas) -> list[tuple[str, str]]:
 
 def _fields(build: AtlasBuild, *, busy: bool) -> None:
     with st.container(key="atlas films", horizontal=True, vertical_alignment="bottom", gap="small"):
-        naming(
+        film_fields(
             build,
             at="the atlas",
             label="Folder or table on this machine",
@@ -164,7 +164,9 @@ def _built(card: Checkpoint, build: AtlasBuild, begun: float, place: DeltaGenera
     """The atlas, in as many turns of the queue as it takes: a turn ends after its time, and the state is on disk."""
     path = _folder(build.path)
     while True:
-        request = cache.gathered(card, path, split=build.split, most=build.most, pictures=build.pictures, begun=begun)
+        request = cache.atlas_build(
+            card, path, split=build.split, most=build.most, pictures=build.pictures, begun=begun
+        )
         with request:
             while not request.wait(_EVERY):
                 done, total = request.passes

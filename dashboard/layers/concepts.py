@@ -40,7 +40,9 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
         with st.container(key="parts asked", horizontal=True, vertical_alignment="bottom", gap="medium"):
             draw.select("Stage", list(sizes), stage, keep_stage, at="parts", width=180)
             key = bind("count of parts", session().layers.concepts.count)
-            st.slider("Number of parts", FEWEST, MOST, key=key, on_change=draw.kept, args=(key, _keep_count), width=220)
+            st.slider(
+                "Number of parts", FEWEST, MOST, key=key, on_change=draw.store, args=(key, _keep_count), width=220
+            )
         _parts(radiograph, card, stage, session().layers.concepts.count, finding)
         tcav.section(radiograph, card, finding)
 
@@ -49,7 +51,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 def _parts(radiograph: Radiograph, card: Checkpoint, stage: str, count: int, finding: str) -> None:
     """The regions, once they are computed, beside the contribution of each."""
     request = cache.parts(card, radiograph, session().cleaning(radiograph.key), stage, count)
-    with draw.shown(), progress.room(request, name="Parts", key="parts found", height=480) as ((found, picture),):
+    with draw.errors(), progress.place(request, name="Parts", key="parts found", height=480) as ((found, picture),):
         _draw(radiograph, found, picture, finding)
 
 
@@ -67,7 +69,7 @@ def _draw(radiograph: Radiograph, found: Parts, picture: bytes, finding: str) ->
             key=key,
             format_func=lambda part: "All" if part == _ALL else f"Part {part + 1}",
             required=True,
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, _keep_part),
             label_visibility="collapsed",
         )

@@ -1,6 +1,6 @@
 """How early the decision is made: linear probes of every stage, on labelled films or phantoms."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from core.layers.verdict import LEARNED, turn, words
 from core.models.findings import words as plain
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, progress
-from dashboard.compare.agreement import box
-from dashboard.film_source import naming
+from dashboard.film_source import film_fields
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
+from dashboard.request_queue import Keyed
 from dashboard.state import ProbeFilms, Session, bind, session
 
 _ABOUT = (
@@ -39,12 +39,10 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
         readable = _fields(here)
         if not here.asked or not readable:
             return
-        with draw.shown():
-            source, films = _films(here)
-            with cache.probes(card, source, films) as request:
-                if progress.arrived(request, "Probes", key="probes", withdraw=_cancel):
-                    with st.container(key="probes found", gap="small"):
-                        _result(request.answer(), radiograph, card)
+        with draw.errors(), cache.probes(card, _films(here)) as request:
+            if progress.is_ready(request, "Probes", key="probes", withdraw=_cancel):
+                with st.container(key="probes found", gap="small"):
+                    _result(request.answer(), radiograph, card)
 
 
 def _fields(here: ProbeFilms) -> bool:
@@ -58,11 +56,11 @@ def _fields(here: ProbeFilms) -> bool:
             key=key,
             format_func=_SOURCES.__getitem__,
             required=True,
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, _keep_source),
         )
         if _on_path(here):
-            readable = naming(
+            readable = film_fields(
                 here,
                 at="probes",
                 label="Table on this machine",
@@ -81,7 +79,7 @@ def _fields(here: ProbeFilms) -> bool:
                 400,
                 step=10,
                 key=key,
-                on_change=draw.kept,
+                on_change=draw.store,
                 args=(key, _keep_drawn),
                 width=270,
             )
@@ -95,23 +93,20 @@ def _fields(here: ProbeFilms) -> bool:
     return readable
 
 
-def _films(here: ProbeFilms) -> tuple[Hashable, Callable[[], LabelledSet]]:
-    """What the result depends on, and a function that reads the films. Raises: BadData for an invalid path."""
+def _films(here: ProbeFilms) -> Keyed[Callable[[], LabelledSet]]:
+    """The films, read when their turn comes. Raises: BadData for an invalid path."""
     if not _on_path(here):
         count = here.drawn
-        return ("phantoms", count), lambda: labelled.phantoms(count)
+        return Keyed(("phantoms", count), lambda: labelled.phantoms(count))
     place, split, most = paths.typed(here.path), here.split or None, here.most
     changed = place.stat().st_mtime if place.exists() else 0.0
-    return (
-        (str(place), changed, split, most),
-        lambda: labelled.from_data(place, split=split, limit=most),
-    )
+    return Keyed((str(place), changed, split, most), lambda: labelled.from_data(place, split=split, limit=most))
 
 
 def _result(found: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
     """Sentences, the curve over the stages, and the probes' predictions for this film."""
     first, *more = words(found)
-    st.html(box(more[0], first))
+    st.html(markup.highlight(more[0], first))
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         draw.section("Accuracy of the probe of each stage", f"{found.films} films, 95 % intervals")
@@ -135,7 +130,7 @@ def _film(found: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
     if not fits(found, radiograph):
         st.html(markup.paragraph("Probes trained on phantoms are not valid for a real film."))
         return
-    units = cache.averaged(card, radiograph, session().cleaning(radiograph.key)).result()
+    units = cache.stage_averages(card, radiograph, session().cleaning(radiograph.key)).result()
     answers = said(found, radiograph, units)
     st.plotly_chart(by_stage(found, answers), key="film by stage", config={"displayModeBar": False}, theme="streamlit")
     st.html(markup.paragraph(turn(answers, found)))

@@ -41,7 +41,7 @@ def network(
                 f"{count(each.parameters)} parameters"
                 for each in plan.stages
             ],
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, keep),
         )
         st.html(

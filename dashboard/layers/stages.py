@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.explain.run import Request
 from core.layers.stage_relevance import CARRIED, StageRelevance, carriers_text, missing_relevance_reasons
 from core.models.findings import words
 from core.types import Checkpoint, Explanation, Radiograph
@@ -42,15 +43,15 @@ def _strip(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     """The columns, once they are computed."""
     about = (card, radiograph, session().cleaning(radiograph.key))
     requests = (
-        cache.stages(*about, finding=finding, method=_CAM),
-        cache.stages(*about, finding=finding, method=_RELEVANCE, settings=(("signed", True),)),
+        cache.stages(*about, Request(_CAM, finding)),
+        cache.stages(*about, Request(_RELEVANCE, finding, settings={"signed": True})),
         cache.stage_relevances(*about, finding),
     )
     with (
-        draw.shown(),
-        progress.room(*requests, name="Stages", key="stages found", height=560) as (cams, relevant, passed),
+        draw.errors(),
+        progress.place(*requests, name="Stages", key="stages found", height=560) as (cams, relevant, passed),
     ):
-        by_cam, by_relevance = ({map_.layer: map_ for map_ in maps} for maps in (cams[1], relevant[1]))
+        by_cam, by_relevance = ({map_.layer: map_ for map_ in maps} for maps in (cams.maps, relevant.maps))
         found, why = passed
         with st.container(key="strip of stages"):
             for each in found:

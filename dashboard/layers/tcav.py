@@ -1,7 +1,7 @@
 """Whether the network's score for the finding depends on a concept (TCAV): settings, examples, results."""
 
 from base64 import b64encode
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -16,6 +16,7 @@ from core.layers.reference import ReferenceFilm, ReferenceSet
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, progress
+from dashboard.request_queue import Keyed
 from dashboard.state import ConceptTest, Session, bind, session
 
 _ABOUT = (
@@ -35,6 +36,7 @@ _MARKS = {
 }
 _SHOWN = 3  # films with the concept
 _MOST = 1000  # films
+_Films = Keyed[Callable[[], ReferenceSet]]
 
 
 def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
@@ -49,12 +51,10 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
         _examples(radiograph, here.names)
         if not here.asked or not _ready(here) or not (here.names or here.examples):
             return
-        with draw.shown():
-            source, films, examples = _films(here)
-            with cache.sensitivity(
-                card, source, films, here.names, stages=chosen, finding=finding, examples=examples
-            ) as request:
-                if progress.arrived(request, "Concepts", key="sensitive", withdraw=_stop):
+        with draw.errors():
+            films, examples = _films(here)
+            with cache.sensitivity(card, films, examples, here.names, stages=chosen, finding=finding) as request:
+                if progress.is_ready(request, "Concepts", key="sensitive", withdraw=_stop):
                     with st.container(key="sensitive found", gap="small"):
                         _result(request.answer(), finding)
 
@@ -68,7 +68,7 @@ def _fields(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> No
             selection_mode="multi",
             key=key,
             format_func=lambda name: synthetic_concepts[name].title,
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, _keep_names),
             width="content",
         )
@@ -78,7 +78,7 @@ def _fields(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> No
             stages,
             selection_mode="multi",
             key=key,
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, _keep_stages),
             width="content",
         )
@@ -90,7 +90,7 @@ def _fields(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> No
             key=key,
             format_func=lambda each: _SOURCES[each] + (f" ({len(session().radiographs)})" if each == "desk" else ""),
             required=True,
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, _keep_source),
         )
         _which(here)
@@ -119,7 +119,7 @@ def _which(here: ConceptTest) -> None:
     if _source(here) == "phantoms":
         key = bind("phantoms of concepts", here.drawn)
         st.number_input(
-            "Phantoms", FEWEST, 400, step=10, key=key, on_change=draw.kept, args=(key, _keep_drawn), width=130
+            "Phantoms", FEWEST, 400, step=10, key=key, on_change=draw.store, args=(key, _keep_drawn), width=130
         )
         return
     if _source(here) == "path":
@@ -128,13 +128,13 @@ def _which(here: ConceptTest) -> None:
             "Path on this machine",
             key=key,
             placeholder="/data/films, or a table",
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, _keep_path),
             width=260,
         )
         key = bind("most of concepts", here.most)
         st.number_input(
-            "Maximum films", FEWEST, _MOST, step=20, key=key, on_change=draw.kept, args=(key, _keep_most), width=130
+            "Maximum films", FEWEST, _MOST, step=20, key=key, on_change=draw.store, args=(key, _keep_most), width=130
         )
     if paths.local():
         key = bind("examples of concepts", here.examples)
@@ -142,7 +142,7 @@ def _which(here: ConceptTest) -> None:
             "Folder with examples of your own concept",
             key=key,
             placeholder="none",
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, _keep_examples),
             width=260,
         )
@@ -155,7 +155,7 @@ def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
     parts = []
     for name in names:
         request = cache.with_concept(radiograph, name, tuple(range(_SHOWN)))
-        pictures_of, why = request.result(progress.tells(place, "Films"))
+        pictures_of, why = request.result(progress.reporter(place, "Films"))
         concept = synthetic_concepts[name]
         label = escape(f"{radiograph.name} with {concept.title.lower()}")
         pictures = "".join(
@@ -167,21 +167,20 @@ def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
     place.html(f'<div class="lb-concepts">{"".join(parts)}</div>')
 
 
-def _films(
-    here: ConceptTest,
-) -> tuple[Hashable, Callable[[], ReferenceSet], Callable[[], ReferenceSet] | None]:
-    """What the result depends on, and functions that read films and examples. Raises: BadData for an invalid path."""
-    shown, named = None, None
+def _films(here: ConceptTest) -> tuple[_Films, _Films | None]:
+    """The films and the examples, read when their turn comes. Raises: BadData for an invalid path."""
+    shown: _Films | None = None
     if here.examples and paths.local() and _source(here) != "phantoms":
         place = paths.typed(here.examples)
-        shown, named = partial(reference.from_data, place), (str(place), _changed(place))
+        shown = Keyed((str(place), _changed(place)), partial(reference.from_data, place))
     if _source(here) == "phantoms":
-        return ("phantoms", here.drawn), partial(reference.phantoms, here.drawn), None
+        return Keyed(("phantoms", here.drawn), partial(reference.phantoms, here.drawn)), None
     if _source(here) == "desk":
         films = tuple(ReferenceFilm(film.name, partial(_given, film)) for film in session().radiographs.values())
-        return (("desk", *session().radiographs), named), partial(_set, films), shown
+        return Keyed(("desk", *session().radiographs), partial(_set, films)), shown
     place, most = paths.typed(here.path), here.most
-    return (str(place), _changed(place), most, named), lambda: reference.some(reference.from_data(place), most), shown
+    key = (str(place), _changed(place), most)
+    return Keyed(key, lambda: reference.some(reference.from_data(place), most)), shown
 
 
 def _result(found: Sensitivity, finding: str) -> None:

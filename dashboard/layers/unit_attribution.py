@@ -31,7 +31,7 @@ def attribution(radiograph: Radiograph, card: Checkpoint, stage: str, channel: i
         key=key,
         format_func=lambda kind: UNIT_METHODS[kind].title,
         required=True,
-        on_change=draw.kept,
+        on_change=draw.store,
         args=(key, _keep_kind),
         label_visibility="collapsed",
     )
@@ -44,7 +44,10 @@ def attribution(radiograph: Radiograph, card: Checkpoint, stage: str, channel: i
 def _map(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int, kind: UnitMethod) -> None:
     """The viewer with the map, once it is computed."""
     request = cache.unit_map(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
-    with draw.shown(), progress.room(request, name=UNIT_METHODS[kind].title, key="followed", height=_TALL) as (found,):
+    with (
+        draw.errors(),
+        progress.place(request, name=UNIT_METHODS[kind].title, key="followed", height=_TALL) as (found,),
+    ):
         viewer(radiograph, [found], key="unit followed", captions=[caption(found)], height=_TALL, compact=True)
 
 
@@ -72,25 +75,19 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
             key=key,
             format_func=_PRIORS.__getitem__,
             required=True,
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, _keep_prior),
             label_visibility="collapsed",
         )
-        if not done:  # one button of two names: another one would linger beside it until the run ends
-            st.button(
-                "Cancel" if request else "Compute",
-                key="draw preferred",
-                icon=":material/close:" if request else ":material/draw:",
-                on_click=one.wanted.discard if request else one.wanted.add,
-                args=(wanted,),
-            )
-    if request is None:
-        return
-    with request, draw.shown():
-        if done:
-            _draw(request.answer(), here, most)
-        else:
-            progress.following(request, "Picture", partial(one.wanted.discard, wanted))
+        if request is None:
+            st.button("Compute", key="draw preferred", icon=":material/draw:", on_click=one.wanted.add, args=(wanted,))
+            return
+        if not done:
+            with request:
+                progress.busy(request, "Picture", key="preferred", withdraw=partial(one.wanted.discard, wanted))
+            return
+    with request, draw.errors():
+        _draw(request.answer(), here, most)
 
 
 def _draw(found: Preferred, here: float, most: float | None) -> None:

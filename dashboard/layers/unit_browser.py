@@ -33,7 +33,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     st.html(_STYLES)
     place = st.empty()
     with st.container(key="units"):
-        plan = cache.plan(card).result(progress.tells(place, "Network"))
+        plan = cache.plan(card).result(progress.reporter(place, "Network"))
         place.empty()
         cleaning = session().cleaning(radiograph.key)
         stage, problem = unit_selection.stage_of(plan, card)
@@ -42,11 +42,11 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             where = cache.placement(card, radiograph, cleaning)
             network(plan, card, radiograph, where, chosen=stage, keep=unit_selection.keep_stage)
         note = middle.empty()
-        with draw.shown():
-            prediction = cache.predict(card, radiograph, cleaning, tell=progress.tells(note, "Prediction"))
-            finding = selection.asked_finding(prediction, card)
+        with draw.errors():
+            prediction = cache.predict(card, radiograph, cleaning, tell=progress.reporter(note, "Prediction"))
+            finding = selection.selected_finding(prediction, card)
             request = cache.activations(card, radiograph, cleaning, stage, finding)
-            activations = request.result(progress.tells(note, f"Units of {stage}"))
+            activations = request.result(progress.reporter(note, f"Units of {stage}"))
             note.empty()
             usual = _usual(card, stage)
             chosen = unit_selection.select_units(radiograph, card, finding, activations, usual=usual, problem=problem)
@@ -94,7 +94,7 @@ def _list(chosen: UnitSelection, usual: NDArray[np.float32] | None) -> None:
             placeholder="Find 3, 7, 10-19",
             max_chars=200,
             label_visibility="collapsed",
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, unit_selection.keep_search),
             width=130,
         )
@@ -125,7 +125,7 @@ def _pager(chosen: UnitSelection) -> None:
         if chosen.pages > 1:
             key = bind("page of units", chosen.page + 1)
             st.pagination(
-                chosen.pages, max_visible_pages=5, key=key, on_change=draw.kept, args=(key, _keep_page_number)
+                chosen.pages, max_visible_pages=5, key=key, on_change=draw.store, args=(key, _keep_page_number)
             )
         st.html(markup.paragraph(chosen.range_text, quiet=True))
 

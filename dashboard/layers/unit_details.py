@@ -26,13 +26,13 @@ def details(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) 
     cleaning = session().cleaning(radiograph.key)
     with st.container(key="unit details", gap="small"):
         note = st.empty()
-        prediction = cache.predict(card, radiograph, cleaning, tell=progress.tells(note, "Prediction"))
-        finding = selection.asked_finding(prediction, card)
+        prediction = cache.predict(card, radiograph, cleaning, tell=progress.reporter(note, "Prediction"))
+        finding = selection.selected_finding(prediction, card)
         request = cache.activations(card, radiograph, cleaning, stage, finding)
-        greatest = float(request.result(progress.tells(note, f"Units of {stage}")).maps[channel].max())
+        greatest = float(request.result(progress.reporter(note, f"Units of {stage}")).maps[channel].max())
         note.empty()
         most = None
-        with draw.shown():
+        with draw.errors():
             atlas = cache.atlas(card)
             if atlas is None:
                 _none(card)

@@ -118,10 +118,10 @@ def _relevance(chosen: UnitSelection) -> None:
 
 @st.fragment(parallel=True)
 def _relevance_later(chosen: UnitSelection, request: QueuedRequest[Relevance]) -> None:
-    with draw.shown():
+    with draw.errors():
         note = st.empty()
         with st.skeleton(height=26 * len(chosen.card.findings)):
-            relevance = request.again().result(progress.tells(note, "Relevance"))
+            relevance = request.again().result(progress.reporter(note, "Relevance"))
         note.empty()
         st.html(signed_bars(relevance, chosen.channel, chosen.finding))
 

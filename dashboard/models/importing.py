@@ -162,7 +162,7 @@ def _fields(here: ModelImport, found: ImportCandidate) -> tuple[str, ImportCandi
     entered = here.entered
     with export.section("Settings"):
         key, keep = _bound("name", entered.get("name", library.proposed(found.file, cache.WEIGHTS)))
-        name = st.text_input("Name", key=key, max_chars=64, on_change=draw.kept, args=(key, keep))
+        name = st.text_input("Name", key=key, max_chars=64, on_change=draw.store, args=(key, keep))
         findings = _findings(here, found)
         key, keep = _bound("films", entered.get("films", _SEVERAL if found.multi_label else _ONE))
         films = st.radio(
@@ -171,13 +171,13 @@ def _fields(here: ModelImport, found: ImportCandidate) -> tuple[str, ImportCandi
             key=key,
             horizontal=True,
             help="Several: one sigmoid per score. Exactly one: one softmax over all scores.",
-            on_change=draw.kept,
+            on_change=draw.store,
             args=(key, keep),
         )
         size, fit = st.columns(2)
         with size:
             key, keep = _bound("size", entered.get("size", found.input.size))
-            side = st.number_input("Input side, px", *SIZES, key=key, on_change=draw.kept, args=(key, keep))
+            side = st.number_input("Input side, px", *SIZES, key=key, on_change=draw.store, args=(key, keep))
         with fit:
             square = entered.get("square", found.input.fit)
             draw.select(
@@ -194,7 +194,7 @@ def _fields(here: ModelImport, found: ImportCandidate) -> tuple[str, ImportCandi
             help="The values of black and white at the first layer, as in its training.",
         )
     wanted = None
-    with draw.shown():
+    with draw.errors():
         wanted = corrected(
             found,
             findings=findings,
@@ -220,7 +220,7 @@ def _findings(here: ModelImport, found: ImportCandidate) -> list[str] | None:
         key=key,
         height=min(320, 60 + 24 * count),
         label_visibility="collapsed" if sets else "visible",
-        on_change=draw.kept,
+        on_change=draw.store,
         args=(key, keep),
     )
     return text.strip("\n").split("\n") if "findings" in entered or count > MOST else None
@@ -256,7 +256,7 @@ def _save(here: ModelImport, wanted: ImportCandidate | None, name: str) -> None:
         _other_file(here)
     if not pressed or wanted is None:
         return
-    with st.spinner("Saving"), draw.shown():
+    with st.spinner("Saving"), draw.errors():
         checked = replace(wanted, label_check=label_check.sentences(here, wanted))
         card = library.save(checked, name, shipped=cache.WEIGHTS)
         session().model_import = None

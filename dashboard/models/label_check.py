@@ -30,7 +30,7 @@ def section(here: ModelImport, wanted: ImportCandidate) -> None:
             submitted = st.button("Test")
         key = wanted.checkpoint("").key
         if submitted and path:
-            with draw.shown():
+            with draw.errors():
                 here.label_check = key, _test(wanted, paths.typed(path))
         if here.label_check and here.label_check[0] == key:
             _result(here, wanted, here.label_check[1])

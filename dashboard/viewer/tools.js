@@ -35,7 +35,7 @@ const TOOLS = `
     </div>
     <div class="group">${button("peek", "Hold to look at the bare film", "hold Space", icon("eye") + "<span>Bare film</span>")}</div>
     <label class="slider" data-part="opacities"><span>Opacity</span><input type="range" min="0" max="1" step="0.01" data-look="opacity" aria-label="Opacity of the heat"><output></output></label>
-    <label class="slider" data-part="thresholds"><span>Threshold</span><input type="range" min="0" max="0.95" step="0.01" data-look="threshold" aria-label="Heat below this share of the scale is hidden"><output></output></label>
+    <label class="slider" data-part="thresholds"><span>Hide below</span><input type="range" min="0" max="0.95" step="0.01" data-look="threshold" aria-label="Hide heat below this share of the scale"><output></output></label>
     <label class="choice" data-part="palette"><select data-part="colours" aria-label="Colour map"></select></label>
   </div>`;
 

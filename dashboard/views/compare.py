@@ -4,10 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, film_panel, selection, welcome
+from dashboard import cache, film_panel, selection, welcome
 from dashboard.compare import film_set, single_film, worklist
 from dashboard.models import overview
-from dashboard.state import Session, bind, session
+from dashboard.state import BoundField, session
 
 TITLE, ICON, ORDER = "Compare", ":material/compare:", 2
 _LOOKS = Path(__file__).parents[1] / "compare" / "compare.css"
@@ -21,15 +21,12 @@ def page() -> None:
         return
     many, radiograph = session().board.many, selection.film()
     with st.container(key="parts", horizontal=True, vertical_alignment="center", gap="small"):
-        key = bind("part of compare", many)
         st.segmented_control(
-            "What is compared",
+            "Comparison",
             [False, True],
-            key=key,
+            **BoundField("board.many").widget(),
             format_func=lambda many: "Over many films" if many else "This film",
             required=True,
-            on_change=draw.kept,
-            args=(key, _keep),
             label_visibility="collapsed",
         )
         if radiograph is not None and not many:
@@ -52,10 +49,6 @@ def page() -> None:
         film_panel.veil(radiograph, selection.model())
     else:
         single_film.part(radiograph)
-
-
-def _keep(here: Session, many: bool) -> None:
-    here.board.many = many
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import cache, draw, film_panel, selection, welcome
 from dashboard.layers import parts
 from dashboard.models import overview
-from dashboard.state import Session, bind, session
+from dashboard.state import BoundField, session
 
 TITLE, ICON, ORDER = "Layers", ":material/layers:", 3
 _STYLES = Path(__file__).parents[1] / "layers" / "layers.css"
@@ -34,26 +34,19 @@ def page() -> None:
     known = {part.name: part for part in parts()}
     chosen = known.get(session().layers.part) or next(iter(known.values()))
     with st.container(key="parts", horizontal=True, vertical_alignment="center", gap="small"):
-        key = bind("part of layers", chosen.name)
         st.segmented_control(
             "Part",
             list(known),
-            key=key,
+            **BoundField("layers.part").widget(value=chosen.name),
             format_func=lambda name: known[name].title,
             required=True,
-            on_change=draw.kept,
-            args=(key, _keep),
             label_visibility="collapsed",
         )
     # Each part has a place of its own, so that a part that is left is cleared at once. A place that is emptied and
     # filled again would lose the state that only the browser has, such as focus and scroll position.
     places = {name: st.container(key=f"layers {name}") if name == chosen.name else st.empty() for name in known}
-    with draw.shown(), places[chosen.name]:
+    with draw.errors(), places[chosen.name]:
         chosen.draw(radiograph, card)
-
-
-def _keep(here: Session, part: str) -> None:
-    here.layers.part = part
 
 
 if __name__ == "__main__":

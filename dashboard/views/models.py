@@ -14,7 +14,7 @@ def page() -> None:
     opened = card_address.opened()
     if opened is not None:
         card_address.back()
-        with draw.shown(), st.container(key="card"):
+        with draw.errors(), st.container(key="card"):
             card.page(cache.card(opened))
             return
     if coming := session().model_import:
@@ -22,7 +22,7 @@ def page() -> None:
         return
     cards = []
     for name in cache.names():
-        with draw.shown():
+        with draw.errors():
             cards.append(cache.card(name))
     if not cards:
         overview.none()

@@ -8,7 +8,7 @@ from dashboard import cache, draw, film_panel, markup, progress, selection, welc
 from dashboard.map_controls import sentence
 from dashboard.map_status import status
 from dashboard.selection import MapView
-from dashboard.state import Session, session
+from dashboard.state import BoundField, session
 from dashboard.viewer import stage_strip, viewer
 
 TITLE, ICON, ORDER = "Read", ":material/radiology:", 1
@@ -27,8 +27,8 @@ def page() -> None:
         return
     if not session().film_drawn:
         front.skeleton(height=640)
-    with draw.shown():
-        chosen = selection.chosen(radiograph, model, tell=progress.tells(front, "Prediction")) if model else None
+    with draw.errors():
+        chosen = selection.view(radiograph, model, tell=progress.reporter(front, "Prediction")) if model else None
     front.empty()
     session().film_drawn = True
     if chosen is None:
@@ -58,25 +58,30 @@ def _picture(chosen: MapView) -> None:
     """The film with the map; with the one before it until it is there; bare, with a sentence, where there is none."""
     explanation = chosen.explanation
     if explanation is None:
-        viewer(chosen.radiograph, key="read", note=chosen.missing or "The map is on its way.")
+        viewer(chosen.radiograph, key="read", note=chosen.missing or "The map is being computed.")
         return
-    words = caption(explanation) + (" · still the map before" if chosen.asked else "")
-    withheld = "Hidden because of its caveat. It can be shown all the same." if chosen.hidden else ""
+    words = caption(explanation) + (" · updating: previous map shown" if chosen.pending else "")
+    withheld = "Hidden because of its caveat. You can show it anyway." if chosen.hidden else ""
     viewer(chosen.radiograph, [explanation], key="read", captions=[words], scale=chosen.scale, withheld=withheld)
 
 
 @st.fragment(parallel=True)
 def _stages(chosen: MapView, *, common: bool) -> None:
     """All stages in one row, drawn when they are there; a click asks for that one."""
-    with draw.shown():
+    with draw.errors():
         note = st.empty()
         with st.skeleton(height=170):
-            maps = selection.stages(chosen).result(progress.tells(note, "Small maps"))[1]
+            maps = selection.stages(chosen).result(progress.reporter(note, "Small maps")).maps
         note.empty()
         with st.container(key="stages head", horizontal=True, vertical_alignment="center", gap="small"):
             scale = "all on one scale" if common else "each on its own scale"
             draw.section("All stages", f"{maps[0].title} for {words(chosen.finding)}, {scale}")
-            draw.switch("Same scale", common, _keep_common, help="Draws the maps of all stages on one colour scale.")
+            draw.switch(
+                "Same scale",
+                common,
+                BoundField("common_scale"),
+                help="Draws the maps of all stages on one colour scale.",
+            )
         if session().common_scale != common:
             st.rerun()
         clicked = stage_strip(
@@ -98,20 +103,16 @@ def _trust(chosen: MapView) -> None:
     explanation = chosen.answered
     note, place = st.empty(), st.empty()
     if explanation is None or explanation.void:
-        words = "Measured when the map is there." if chosen.asked else "There is no map to measure."
+        words = "Measured once the map is ready." if chosen.pending else "No map to measure."
         note.html(markup.paragraph(words, quiet=True))
         place.empty()  # or the figures of another map would linger
         return
-    with draw.shown(), place.container():
+    with draw.errors(), place.container():
         with st.skeleton(height=110):
-            tell = progress.tells(note, "Measures")
-            figures = cache.trust(chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, tell=tell)
+            measures = cache.trust(chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning)
+            figures = measures.result(progress.reporter(note, "Measures"))
         note.empty()
         draw.figures(figures)
-
-
-def _keep_common(here: Session, common: bool) -> None:
-    here.common_scale = common
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from dashboard.state import session
 from dashboard.views.layers import page
 
 _SLOW = 0.05  # s before each section: a browser then draws what was sent before it, as on a busy machine
-if draw.shown.__module__ == draw.__name__:  # this script runs again for each click, and its modules stay
-    _shown = draw.shown
+if draw.errors.__module__ == draw.__name__:  # this script runs again for each click, and its modules stay
+    _shown = draw.errors
 
     @contextmanager
     def _slowly() -> Iterator[None]:
@@ -22,7 +22,7 @@ if draw.shown.__module__ == draw.__name__:  # this script runs again for each cl
         with _shown():
             yield
 
-    draw.shown = _slowly
+    draw.errors = _slowly
 cache.WEIGHTS = Path(os.environ["LIGHTBOX_CARDS"])
 st.set_page_config(layout="wide")
 draw.look()

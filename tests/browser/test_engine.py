@@ -97,7 +97,7 @@ def test_a_slow_method_says_so_at_once_keeps_the_picture_and_goes_back_when_canc
     assert waited < AT_ONCE_MS
     page.locator(BUSY).wait_for(timeout=PATIENCE_MS)
     page.get_by_text(re.compile(r"\d+ of 1000 network passes, about")).wait_for(timeout=PATIENCE_MS)
-    assert page.locator("[data-testid=caption]").inner_text() == f"{caption} · still the map before"
+    assert page.locator("[data-testid=caption]").inner_text() == f"{caption} · updating: previous map shown"
     assert page.locator("[data-testid=viewer][data-ready=heat]").count() == 1
 
     cancel(page)
@@ -111,7 +111,7 @@ def test_whoever_waits_is_told_so_and_a_closed_tab_lets_the_next_one_in(visit_ph
     pick(first, "rise")
     first.get_by_text(re.compile(r"\d+ of 1000 network passes")).wait_for(timeout=PATIENCE_MS)
     pick(second, "smoothgrad")
-    second.get_by_text("waiting for the network, 1 request before it").wait_for(timeout=PATIENCE_MS)
+    second.get_by_text("waiting for the network, 1 request ahead").wait_for(timeout=PATIENCE_MS)
 
     begun = time.monotonic()
     first.close()

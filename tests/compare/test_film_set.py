@@ -139,7 +139,7 @@ def test_only_common_findings_are_compared_and_said_so() -> None:
     assert found.films[0].labels == ("covid", "Mass")
     assert np.array(found.films[0].probabilities).shape == (2, 1)
     assert found.notes[:2] == (
-        "Compared on covid alone; left out, since not all know it: normal of A; Mass, Pleural Thickening of many.",
+        "Compared on covid alone; left out, since not all know it: normal of A; mass, pleural thickening of many.",
         "A shares one probability among its findings, the others give each its own: the same number does not mean the "
         "same.",
     )

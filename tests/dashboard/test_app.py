@@ -53,7 +53,7 @@ def test_the_map_follows_the_likeliest_finding_until_one_is_chosen(desk: Desk) -
     assert desk.asked == likeliest
     assert desk.choose("Finding", other).asked == other
     assert desk.menu("Finding", main=False).value == other
-    assert desk.choose("Finding", "likeliest", main=False).asked == likeliest
+    assert desk.choose("Finding", "most likely", main=False).asked == likeliest
 
 
 def test_a_bad_file_gives_its_sentence_and_the_others_go_on(desk: Desk, png: bytes) -> None:
@@ -87,7 +87,7 @@ def test_a_click_in_the_strip_looks_at_that_film_and_removing_the_last_empties_t
     desk.press("phantom 0")
     assert "Drawn phantom" in desk.html
 
-    desk.press("", help="Take this film away")
+    desk.press("", help="Remove film")
     assert desk.films == ["film.png"]
     desk.press("Clear")
     assert desk.films == []

@@ -10,9 +10,9 @@ from core.compare.map_agreement import TITLES
 from core.explain.method import methods
 from core.models.checkpoint import input_card, write
 from core.types import Explanation, Input, Radiograph
-from dashboard import cache, map_controls, selection
+from dashboard import cache, engine, map_controls, selection
 from dashboard.compare import board, presets, tile_pair
-from dashboard.compare.tile_probabilities import said
+from dashboard.compare.tile_probabilities import probability_rows
 from dashboard.state import Preset, TileRequest
 from tests.conftest import FINDINGS
 from tests.dashboard.conftest import Desk
@@ -56,7 +56,7 @@ def test_two_models_lie_side_by_side_with_their_difference_and_what_it_means(pag
         "pane difference",
     ]
     assert page.html.count('class="lb-said"') == 2
-    assert "Right: the difference to A." in page.html
+    assert "Right column: difference from A." in page.html
     assert "Overlap of the hottest 10 %" in page.html
     assert 'class="lb-told"' in page.html
     assert "look" in page.html.split('class="lb-told"')[1]
@@ -69,7 +69,7 @@ def test_a_single_model_is_shown_by_two_methods(tmp_path: Path, monkeypatch: pyt
 
     assert presets.offered() == [presets.STAGES, presets.METHODS]
     assert [label.split(" · ")[1] for label in titles(desk)[:2]] == ["Grad-CAM", "Saliency"]
-    assert "The model of A" in desk.html
+    assert "Same model as A" in desk.html
 
 
 def test_all_stages_gives_a_tile_a_stage_and_a_table_of_all_pairs(page: Desk) -> None:
@@ -118,7 +118,7 @@ def test_a_tile_is_added_changed_and_taken_away(page: Desk) -> None:
     assert "C second · Grad-CAM · stage 2" in titles(page)[2]
 
     page.session.board.pair = (2, 1)
-    page.press("", help="Take A off the board")
+    page.press("", help="Remove A")
     assert page.session.tiles == [TileRequest("second"), TileRequest("second", layer="stage 2")]
     assert page.session.board.pair == (1, 0)
 
@@ -130,7 +130,7 @@ def test_the_last_tile_stays_and_there_are_nine_at_most(page: Desk) -> None:
 
     page.session.tiles = [TileRequest("first")]
     page.run()
-    assert next(each for each in page.app.button if each.help == "Take A off the board").disabled
+    assert next(each for each in page.app.button if each.help == "Remove A").disabled
     assert not page.component("pane difference")
 
 
@@ -147,10 +147,10 @@ def test_a_model_that_knows_other_findings_says_so(tmp_path: Path, monkeypatch: 
     put(tmp_path, {"other": 2}, ("Pneumonia", "Effusion"))
     desk = opened(tmp_path, monkeypatch).choose("Finding", "covid", main=False)
 
-    assert "other does not know covid; its map is of" in desk.html
-    assert "A does not know Effusion." in desk.html
-    assert "Not known here: covid, normal." in desk.html
-    assert "not known to A" in desk.html
+    assert "other does not know covid: map of" in desk.html
+    assert "A does not know effusion." in desk.html
+    assert "Unknown to this model: covid, normal." in desk.html
+    assert "unknown to A" in desk.html
     desk.choose("Finding", "pneumonia", main=False)
     assert finding_of(desk, 1) == "Pneumonia"
 
@@ -162,7 +162,7 @@ def test_the_probabilities_stand_beside_their_difference_to_the_first_tile(page:
     assert second is not None
     step = second.probability("covid") - first.probability("covid")
 
-    html = said(tiles[1], tiles)
+    html = probability_rows(tiles[1], tiles)
     assert f"covid {second.probability('covid'):.2f}" in html
     assert abs(step) > 0.005
     assert f"{step:+.2f}".replace("-", "−") in html
@@ -182,7 +182,7 @@ def test_a_broken_model_is_one_sentence_in_its_tile(tmp_path: Path, monkeypatch:
     assert "second.safetensors has SHA-256" in tiles[1].missing
     assert not desk.errors
     with at(desk):
-        assert [tile.letter for tile in tile_pair.chosen(tiles) or ()] == ["A", "C"]
+        assert [tile.letter for tile in tile_pair.selected_pair(tiles) or ()] == ["A", "C"]
     desk.choose("Second", 1)
     assert "B has no map." in desk.html
 
@@ -190,7 +190,7 @@ def test_a_broken_model_is_one_sentence_in_its_tile(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("tile", "sentence"),
     [
-        (TileRequest("first", "cam"), "CAM cannot be had of first: "),
+        (TileRequest("first", "cam"), "CAM is not available for first: "),
         (
             TileRequest("first", "grad-cam", layer="stem"),
             "first has no stem; it has stage 1, stage 2, stage 3, stage 4.",
@@ -229,7 +229,7 @@ def test_a_map_with_a_caveat_stays_hidden_until_it_is_asked_for(
 
     assert hidden(desk) == [False, True]
     assert "Do not read it as a sign of one." in desk.html
-    desk.toggle("Show it all the same")
+    desk.toggle("Show anyway")
     assert hidden(desk) == [False, False]
 
 
@@ -288,12 +288,12 @@ def board_of(desk: Desk, preset: str) -> Desk:
 def at(desk: Desk) -> Iterator[Radiograph]:
     """What is called here is called in this person's session; gives the film that is looked at."""
     with pytest.MonkeyPatch.context() as patched:
-        for module in (board, tile_pair, presets, selection):
+        for module in (board, engine, tile_pair, presets, selection):
             patched.setattr(module, "session", lambda: desk.session)
         yield desk.session.radiographs[desk.session.film_key or ""]
 
 
-def look(desk: Desk) -> list[board.BoardTile]:
+def look(desk: Desk) -> list[engine.BoardTile]:
     """The tiles as the page has them."""
     with at(desk) as film:
         return board.look(film)

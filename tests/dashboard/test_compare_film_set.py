@@ -113,7 +113,7 @@ def test_a_case_opens_on_the_board_and_from_there_the_next(page: Desk, table: Pa
 
 def test_what_was_asked_before_is_not_asked_again(page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     over(page, table)
-    monkeypatch.setattr(cache, "compared", None)
+    monkeypatch.setattr(cache, "film_comparison", None)
     page.press("Compare the films")
 
     assert len(page.session.film_set.done) == 4
@@ -179,7 +179,7 @@ def test_one_model_has_nothing_to_be_compared_with(tmp_path: Path, monkeypatch: 
     desk = opened(tmp_path, monkeypatch)
     desk.session.board.many = True
 
-    assert "It takes two models to compare." in desk.run().html
+    assert "A comparison needs two models." in desk.run().html
 
 
 def test_at_most_so_many_films_are_taken_evenly_from_all(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ from core.models.checkpoint import write
 from core.types import FUSED
 from core.work import Work
 from dashboard import cache, request_queue
-from dashboard.chooser import families
 from dashboard.map_controls import tick
+from dashboard.method_menu import families
 from tests.dashboard.conftest import Desk
 
 CARD = ("architecture", "findings", "multi_label", "input", "temperature", "thresholds")
@@ -69,7 +69,7 @@ def test_a_slow_method_ends_in_its_map(desk: Desk) -> None:
     assert "64 × 64 values" in desk.html
     assert desk.status == methods["integrated-gradients"].plain
     assert desk.session.last_map is not None
-    assert desk.session.last_map.method == "integrated-gradients"
+    assert desk.session.last_map.request.method == "integrated-gradients"
 
 
 def test_a_slow_method_that_has_stages_is_asked_at_one_and_the_small_maps_are_grad_cams(desk: Desk) -> None:
@@ -108,7 +108,7 @@ def test_a_stage_that_cannot_serve_the_method_is_told_and_not_chosen(desk: Desk)
     assert desk.menu("Stage").options[:2] == ["stem · no map", "stage 1 · no map"]
     desk.choose("Stage", "stem")
 
-    assert "CAM cannot be had at stem" in desk.status
+    assert "CAM is not available at stem" in desk.status
     assert desk.menu("Stage").value == "stage 4"
     assert desk.method("grad-cam").status == methods["grad-cam"].plain
 
@@ -120,7 +120,7 @@ def test_a_method_that_the_network_cannot_serve_gives_way_to_grad_cam_with_the_r
     monkeypatch.setattr(cache, "incompatibilities", _patched(cache.incompatibilities, "cam", everywhere))
     desk.press("Open the phantom").method("cam")
 
-    assert "CAM cannot be had of untrained: it has no such layer." in desk.status
+    assert "CAM is not available for untrained: it has no such layer." in desk.status
     assert desk.session.last_map is not None
     assert desk.session.last_map.explanation.method == "grad-cam"
 
@@ -130,11 +130,11 @@ def test_a_map_with_a_caveat_is_hidden_until_it_is_asked_for_and_only_for_that_f
     assert "a probability of 0.000" in desk.status
     assert desk.component("Hidden because of its caveat")
 
-    desk.toggle("Show it all the same")
+    desk.toggle("Show anyway")
     assert not desk.component("Hidden because of its caveat")
     assert "a probability of 0.000" in desk.status
     assert "Hidden because of its caveat" not in desk.method("saliency").html
-    desk.toggle("Show it all the same")
+    desk.toggle("Show anyway")
     assert desk.component("Hidden because of its caveat")
 
 
@@ -142,8 +142,8 @@ def test_a_void_map_shows_the_bare_film_with_its_sentence_and_nothing_is_measure
     desk = sure_of_normal.choose("Finding", "pneumonia")
 
     assert desk.component("There is nothing to draw")
-    assert "There is no map to measure." in desk.html
-    assert "Show it all the same" not in [each.label for each in desk.app.toggle]
+    assert "No map to measure." in desk.html
+    assert "Show anyway" not in [each.label for each in desk.app.toggle]
 
 
 def test_all_stages_can_share_one_scale(desk: Desk) -> None:
@@ -162,7 +162,10 @@ def test_a_unit_of_one_stage_is_not_asked_of_the_others(desk: Desk) -> None:
     desk.method("layer-activation")
 
     assert desk.session.last_map is not None
-    assert (desk.session.last_map.method, desk.session.last_map.settings["channel"]) == ("layer-activation", 500)
+    assert (desk.session.last_map.request.method, dict(desk.session.last_map.request.settings)["channel"]) == (
+        "layer-activation",
+        500,
+    )
     assert "stem has feature maps" not in desk.html
     assert "Finding" in desk.labels()
 

@@ -90,7 +90,7 @@ def test_probes_of_a_table_say_how_early_it_is_decided(page: Desk, table: Path) 
 
 def test_what_is_changed_is_asked_for_anew(page: Desk, table: Path) -> None:
     _over(page, table)
-    page.number("Films at most", 40)
+    page.number("Maximum films", 40)
 
     assert not page.session.layers.probing.asked
     assert "20 films of 10 patients" not in page.html

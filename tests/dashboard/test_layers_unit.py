@@ -118,7 +118,7 @@ def test_a_preferred_picture_is_drawn_where_it_is_asked_for(layers: Desk, monkey
 def test_a_picture_that_is_no_longer_wanted_can_be_asked_for_again(
     layers: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "following", lambda asked, name, withdraw: None)  # the run would wait for it
+    monkeypatch.setattr(progress, "follow", lambda *args: None)  # the run would wait for it
     monkeypatch.setitem(STEPS, "free", 2000)
     layers.session.layers.unit.prior, layers.session.layers.channel = "free", 6  # nobody has asked for it yet
     layers.run().press("Compute")
@@ -234,7 +234,7 @@ def test_an_atlas_that_was_stopped_goes_on_where_it_was(
     card = load("small", shipped).checkpoint
     folder = _folder(tmp_path / "films", phantom, 20)
     given = {"split": "", "most": 200, "pictures": False}
-    asked = cache.gathered(card, folder, **given, begun=1.0)  # type: ignore[arg-type]
+    asked = cache.atlas_build(card, folder, **given, begun=1.0)  # type: ignore[arg-type]
     while asked.passes[0] < 8 and not asked.wait(0.002):
         pass
     asked.leave()

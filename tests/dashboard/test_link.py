@@ -32,7 +32,7 @@ def test_the_address_says_what_is_looked_at_but_not_whose_film(desk: Desk) -> No
     desk.method("smoothgrad").session.settings["smoothgrad"] = {"samples": 5}
     desk.run()
 
-    key = cache.drawn(0).key
+    key = cache.phantom_film(0).key
     assert _address(desk) == {
         "film": [key],
         "model": ["untrained"],
@@ -55,7 +55,7 @@ def test_opening_the_address_of_a_view_shows_the_same(desk: Desk, small_weights:
 
     assert other.asked == "covid"
     assert other.menu("Stage").value == "stage 2"
-    assert other.session.cleaning(cache.drawn(0).key).mirror
+    assert other.session.cleaning(cache.phantom_film(0).key).mirror
     assert other.session.common_scale
     assert _address(other) == sent
     assert not other.errors
@@ -66,7 +66,7 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
     film = read(one, name="one.png")
     sent = {"film": [film.key], "model": ["untrained"], "finding": ["normal"], "method": ["saliency"]}
     desk = _opened(small_weights, **sent)
-    assert "about a film that is not here" in "".join(desk.errors)
+    assert "film of this link is not loaded" in "".join(desk.errors)
     assert _address(desk) == sent
 
     desk.drop(("other.png", other), ("one.png", one))
@@ -79,28 +79,31 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"model": "resnet9000"}, "The link asks for the model 'resnet9000', which is not here"),
+        ({"model": "resnet9000"}, "The link asks for the model 'resnet9000', which is not available"),
         ({"model": "untrained", "weights": "ffffffff"}, "The link was made with other weights of 'untrained'"),
-        ({"method": "divination"}, "The link asks for the method 'divination', which is not here"),
+        ({"method": "divination"}, "The link asks for the method 'divination', which is not available"),
         ({"method": "smoothgrad", "set": "samples:-4"}, "samples is -4; it must lie between"),
         ({"method": "smoothgrad", "set": "colour:red"}, "no setting of smoothgrad named 'colour'"),
         (
             {"method": "saliency", "captum": "0.5"},
             f"The link was made with Captum 0.5; this is Captum {version('captum')}",
         ),
-        ({"film": KEY}, "about a film that is not here"),
-        ({"part": "cellar"}, "The link asks for the part 'cellar' of the Layers page, which is not here"),
-        ({"unit": "-3"}, "The link asks for the unit '-3', which is no number of one. The first is shown"),
-        ({"unit": "9" * 5000}, "The link asks for the unit '99999999999999999999', which is no number"),
-        ({"off": "stage 4"}, "The link switches off 'stage 4', which is no list of units as in 'stage 4:3,7,10-19'."),
-        ({"off": "stage 4:"}, "The link switches off 'stage 4:', which is no list of units"),
-        ({"off": "stage 4:,"}, "The link switches off 'stage 4:,', which is no list of units"),
-        ({"off": "stage 4:3,x"}, "The link switches off 'stage 4:3,x', which is no list of units"),
-        ({"off": "stage 4:0-99999999"}, "which is no list of units as in 'stage 4:3,7,10-19'. They stay on."),
-        ({"off": "stage 4:" + "9" * 5000}, "The link switches more units off than a link has room for"),
-        ({"off": "too many"}, "More units were off than a link has room for. They are on here."),
-        ({"fill": "concrete"}, "The link puts 'concrete' in the place of units, which is not known. It is zero."),
-        ({"tile": "gone~grad-cam~~"}, "A tile of the link is of 'gone' with 'grad-cam', which is not here"),
+        ({"film": KEY}, "film of this link is not loaded"),
+        ({"part": "cellar"}, "The link asks for the part 'cellar' of the Layers page, which is not available"),
+        ({"unit": "-3"}, "The link asks for the unit '-3', which is not a unit number. The first unit is shown"),
+        ({"unit": "9" * 5000}, "The link asks for the unit '99999999999999999999', which is not a unit number"),
+        (
+            {"off": "stage 4"},
+            "The link switches off 'stage 4', which is not a list of units such as 'stage 4:3,7,10-19'.",
+        ),
+        ({"off": "stage 4:"}, "The link switches off 'stage 4:', which is not a list of units"),
+        ({"off": "stage 4:,"}, "The link switches off 'stage 4:,', which is not a list of units"),
+        ({"off": "stage 4:3,x"}, "The link switches off 'stage 4:3,x', which is not a list of units"),
+        ({"off": "stage 4:0-99999999"}, "which is not a list of units such as 'stage 4:3,7,10-19'. They stay on."),
+        ({"off": "stage 4:" + "9" * 5000}, "The link switches off more units than a link can hold"),
+        ({"off": "too many"}, "More units were switched off than a link can hold. All units left on."),
+        ({"fill": "concrete"}, "The link replaces units by 'concrete', which is not known. Using zero."),
+        ({"tile": "gone~grad-cam~~"}, "A tile of the link is of 'gone' with 'grad-cam', which is not available"),
     ],
 )
 def test_what_a_link_asks_for_and_cannot_have_is_told_in_one_sentence(
@@ -117,7 +120,7 @@ def test_what_a_link_asks_for_and_cannot_have_is_told_in_one_sentence(
 def test_the_board_of_the_compare_page_stands_in_the_address(small_weights: object) -> None:
     tiles = ["untrained~grad-cam~covid~stage 3", "untrained~saliency~~"]
 
-    desk = _opened(small_weights, film=cache.drawn(0).key, model="untrained", tile=tiles)
+    desk = _opened(small_weights, film=cache.phantom_film(0).key, model="untrained", tile=tiles)
 
     assert [(tile.method, tile.finding, tile.layer) for tile in desk.session.tiles] == [
         ("grad-cam", "covid", "stage 3"),
@@ -134,7 +137,7 @@ def test_a_link_fills_no_more_than_one_board(small_weights: object) -> None:
 
 
 def test_opening_the_address_of_a_unit_shows_the_same_unit(small_weights: object) -> None:
-    sent = {"film": cache.drawn(0).key, "model": "untrained", "layer": "stage 2", "unit": "7", "order": "mean"}
+    sent = {"film": cache.phantom_film(0).key, "model": "untrained", "layer": "stage 2", "unit": "7", "order": "mean"}
 
     desk = _opened(small_weights, **sent)
     here = desk.session.layers
@@ -187,7 +190,9 @@ def test_more_units_than_a_link_has_room_for_are_not_half_of_them(desk: Desk) ->
 
 
 def test_what_a_link_cannot_switch_off_costs_nothing_else_of_it(small_weights: object) -> None:
-    desk = _opened(small_weights, film=cache.drawn(0).key, off=["stage 4:x", "stage 2:5"], outside="stage 1", unit="3")
+    desk = _opened(
+        small_weights, film=cache.phantom_film(0).key, off=["stage 4:x", "stage 2:5"], outside="stage 1", unit="3"
+    )
 
     here = desk.session.layers
     assert (here.off, here.outside, here.channel) == ((("stage 2", 5),), ("stage 1",), 3)
@@ -195,10 +200,10 @@ def test_what_a_link_cannot_switch_off_costs_nothing_else_of_it(small_weights: o
 
 
 def test_units_of_a_link_that_the_network_lacks_are_told_on_the_page(small_weights: object) -> None:
-    desk = _opened(small_weights, film=cache.drawn(0).key, part="without", off=["stage 4:8000"])
+    desk = _opened(small_weights, film=cache.phantom_film(0).key, part="without", off=["stage 4:8000"])
     desk.app.switch_page("views/layers.py")
     desk.run()
 
     assert any("8000" in error for error in desk.errors)
-    desk.press("Switch all on again")
+    desk.press("Switch all on")
     assert not desk.errors

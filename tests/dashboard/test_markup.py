@@ -28,8 +28,8 @@ def test_text_from_files_cannot_become_html() -> None:
 
 
 def test_a_bar_says_whether_the_operating_point_is_reached() -> None:
-    assert "above threshold" in markup.bar("covid", 0.3, threshold=0.3, asked=False)
-    assert "below threshold" in markup.bar("covid", 0.29, threshold=0.3, asked=False)
+    assert "above operating point" in markup.bar("covid", 0.3, threshold=0.3, asked=False)
+    assert "below operating point" in markup.bar("covid", 0.29, threshold=0.3, asked=False)
     assert "threshold" not in markup.bar("covid", 0.3, threshold=None, asked=False)
 
 

@@ -46,4 +46,4 @@ def test_an_empty_part_between_commas_is_refused() -> None:
 
 
 def test_underscores_are_for_files() -> None:
-    assert words("Pleural_Thickening") == "Pleural Thickening"
+    assert words("Pleural_Thickening") == "pleural thickening"

@@ -16,10 +16,10 @@ _HERE = Path(__file__).parent
 _WIDTH = 215  # px on the page, when closed
 
 _chooser = st.components.v2.component(
-    "lightbox.chooser",
+    "lightbox.method_menu",
     html='<div class="chooser" data-testid="method-menu"></div>',
-    css=(_HERE / "chooser.css").read_text(encoding="utf-8"),
-    js=(_HERE / "chooser.js").read_text(encoding="utf-8"),
+    css=(_HERE / "method_menu.css").read_text(encoding="utf-8"),
+    js=(_HERE / "method_menu.js").read_text(encoding="utf-8"),
 )
 
 

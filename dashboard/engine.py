@@ -1,0 +1,315 @@
+"""From a request to its map, one way for all pages: each asks for maps here, and draws as much as is there.
+
+A request is answered in steps (load the network, predict, try the method, make the map); each waits in the queue of the
+networks. `look` never blocks: what is still on its way is named in the tile, which `dashboard.progress` follows.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from core.compare.map_agreement import lettered
+from core.compare.panel import plain
+from core.compare.tile import Tile
+from core.errors import BadSetting, Stopped, Unfit, UnknownName, UserError
+from core.explain.method import Method, Value, methods
+from core.explain.run import Explained, Request
+from core.explain.sharing import FIRST_LOOK
+from core.models.findings import leading, words
+from core.types import FUSED, Checkpoint, Explanation, Prediction, Radiograph
+from dashboard import cache
+from dashboard.request_queue import QueuedRequest
+from dashboard.state import LastMap, TileRequest, session
+
+Answer = TypeVar("Answer")
+_UNIT = ("channel", "row", "column")  # settings that name a unit of the stage
+
+
+@dataclass(frozen=True, eq=False)
+class BoardTile:
+    """One requested map and what is there of it.
+
+    letter:  what the page calls it: A, B, C, ...
+    sizes:   stage name -> (h, w); None until the network is loaded.
+    finding: that the map is of, as this network calls it; empty until that is known.
+    layer:   stage name, or several joined by "+"; None for methods of the input.
+    known:   whether all is known but the map: finding, method, layer and settings are final.
+    explanation: the map; while it is on its way the last one of this tile, if there was one.
+    explained: the map and those that shared its passes; None until they are there.
+    pending: what is on its way; None where all is there. pending_name: what comes of it.
+    substitution: why this is not quite what was asked for; empty where it is.
+    missing: why there is no map; empty where there is one, or one is coming.
+    """
+
+    place: int
+    letter: str
+    request: TileRequest
+    method: Method
+    checkpoint: Checkpoint | None = None
+    sizes: Mapping[str, tuple[int, int]] | None = None
+    finding: str = ""
+    layer: str | None = None
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    known: bool = False
+    prediction: Prediction | None = None
+    explanation: Explanation | None = None
+    explained: Explained | None = None
+    pending: QueuedRequest[Any] | None = None
+    pending_name: str = ""
+    substitution: str = ""
+    missing: str = ""
+
+    @property
+    def title(self) -> str:
+        """ "densenet121-plain · Grad-CAM · stage 4"."""
+        stages = (self.layer or self.request.layer or "").split(FUSED)
+        stage = stages[0] if len(stages) == 1 else f"{len(stages)} stages fused"
+        parts = [self.request.checkpoint, self.method.title, stage if self.method.layered else ""]
+        return " · ".join(part for part in parts if part)
+
+    @property
+    def answer(self) -> Tile | None:
+        """The tile as it is compared with others, once all of it is there."""
+        if self.pending or not (self.checkpoint and self.prediction and self.explanation):
+            return None
+        return Tile(self.letter, self.checkpoint, self.prediction, self.explanation)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the map could be drawn, but has a caveat that the reader has not yet waved aside."""
+        return is_hidden(self.explanation)
+
+
+class _NotYet(Exception):
+    """What has to be known first is still on its way."""
+
+    def __init__(self, pending: QueuedRequest[Any], name: str) -> None:
+        super().__init__(name)
+        self.pending = pending
+        self.name = name
+
+
+def look(
+    radiograph: Radiograph,
+    requests: Sequence[TileRequest],
+    *,
+    page: str,
+    last: Mapping[int, LastMap],
+    patience: float,
+    substitute: bool = False,
+) -> list[BoardTile]:
+    """Every tile with as much of it as is there within the patience; the rest is on its way.
+
+    page:       whose requests these are: those of its last look are given up, unless they are asked for again.
+    last:       place -> the last map there, which stays in sight while another is on its way.
+    patience:   seconds for which a page that was just asked for waits without a word.
+    substitute: whether a method or stage that the network cannot serve gives way to Grad-CAM or the last stage; else
+                the tile says that it cannot, and why.
+    Raises:     BadSetting and Stopped where `substitute` is set: the page then returns to what it showed before.
+    """
+    tiles = [again(radiograph, requests, place, last=last, substitute=substitute) for place in range(len(requests))]
+    until = time.monotonic() + patience
+    while any(tile.pending for tile in tiles) and time.monotonic() < until:
+        waited = next(tile.pending for tile in tiles if tile.pending)
+        waited.wait(max(0.0, min(until - time.monotonic(), patience / 10)))
+        before, tiles = (
+            tiles,
+            [
+                again(radiograph, requests, tile.place, last=last, substitute=substitute) if tile.pending else tile
+                for tile in tiles
+            ],
+        )
+        _leave(before)
+    pending = session().pending
+    before_this, pending[page] = pending.get(page, []), [tile.pending for tile in tiles if tile.pending]
+    for each in before_this:
+        each.leave()  # asked again, the new place already counts
+    return tiles
+
+
+def again(
+    radiograph: Radiograph,
+    requests: Sequence[TileRequest],
+    place: int,
+    *,
+    last: Mapping[int, LastMap],
+    substitute: bool = False,
+) -> BoardTile:
+    """One of the tiles as it is now; a UserError is its answer, too."""
+    request = requests[place]
+    method = methods.get(request.method) or methods[FIRST_LOOK]
+    tile = BoardTile(place, lettered(len(requests))[place], request, method)
+    cleaning = session().cleaning(radiograph.key)
+    try:
+        checkpoint = cache.card(request.checkpoint)
+        name = checkpoint.name
+        tile = replace(tile, checkpoint=checkpoint)
+        tile = replace(tile, sizes=_result(cache.sizes(checkpoint), f"Loading {name}"))
+        prediction = _result(cache.first_look(checkpoint, radiograph, cleaning), f"Prediction of {name}").prediction
+        tile = replace(tile, prediction=prediction)
+        finding, substitution = _finding(radiograph, request, checkpoint, prediction, requests)
+        tile = replace(tile, finding=finding, substitution=substitution)
+        if method.name != FIRST_LOOK:
+            _result(cache.unsupported(checkpoint), f"What {name} supports")
+        tile = _placed(tile, checkpoint, substitute=substitute)
+        pending = _map(radiograph, tile, checkpoint)
+        explained = _result(pending, tile.method.title)
+        explanation = explained.of(_request(tile))
+        return replace(tile, explanation=replace(explanation, seconds=explained.seconds), explained=explained)
+    except _NotYet as wait:
+        return replace(
+            tile,
+            pending=wait.pending,
+            pending_name=wait.name,
+            explanation=_last(last, request, place, radiograph, tile),
+        )
+    except UserError as error:
+        if substitute and isinstance(error, BadSetting | Stopped):
+            raise
+        return replace(tile, missing=str(error))
+
+
+def is_hidden(map_: Explanation | None) -> bool:
+    """Whether the map could be drawn, but has a caveat that the reader has not yet waved aside."""
+    if map_ is None or map_.void or not map_.caveat:
+        return False
+    return caveat_of(map_) not in session().revealed_maps
+
+
+def caveat_of(map_: Explanation) -> tuple[str, ...]:
+    """What the reader waves aside: this caveat, of this film, model and finding; another one hides the map again."""
+    return map_.radiograph, map_.checkpoint, map_.finding, map_.caveat
+
+
+def same(finding: str, checkpoint: Checkpoint) -> str | None:
+    """What this network calls the finding ("Pneumonia" for "pneumonia"); None where it does not know it."""
+    return next((each for each in checkpoint.findings if plain(each) == plain(finding)), None)
+
+
+def shares_stages(method: Method, layer: str | None, settings: Mapping[str, Value]) -> bool:
+    """Whether the maps of all single stages come together with this one, for the price of one."""
+    return layer is not None and FUSED not in layer and strip_method(method, settings) is method
+
+
+def strip_method(method: Method, settings: Mapping[str, Value]) -> Method:
+    """What the small maps of all stages are made with: the method itself, or Grad-CAM where that one explains only the
+    input, would take as long again for every stage, or is asked for a unit that other stages need not have."""
+    defaults = method.parse({})
+    same_unit = all(settings[name] == defaults[name] for name in _UNIT if name in defaults)
+    return method if method.layered and method.cost == "shared" and same_unit else methods[FIRST_LOOK]
+
+
+def nowhere(reasons: Mapping[str | None, str]) -> str:
+    """Why the network cannot serve a method at any stage; empty where it can."""
+    found = list(reasons.values())
+    return "" if "" in found else found[-1]
+
+
+def _result(request: QueuedRequest[Answer], name: str) -> Answer:
+    """The answer if it is there. Raises: the UserError that it is; _NotYet while it is on its way."""
+    if not request.wait(0):
+        raise _NotYet(request, name)
+    request.leave()
+    return request.answer()
+
+
+def _request(tile: BoardTile) -> Request:
+    return Request(tile.method.name, tile.finding, tile.layer, dict(tile.settings))
+
+
+def _map(radiograph: Radiograph, tile: BoardTile, checkpoint: Checkpoint) -> QueuedRequest[Explained]:
+    cleaning, request = session().cleaning(radiograph.key), _request(tile)
+    if tile.request.all_stages and shares_stages(tile.method, tile.layer, tile.settings):
+        return cache.stages(checkpoint, radiograph, cleaning, request)
+    return cache.explain(checkpoint, radiograph, cleaning, request)
+
+
+def _finding(
+    radiograph: Radiograph,
+    request: TileRequest,
+    checkpoint: Checkpoint,
+    prediction: Prediction,
+    requests: Sequence[TileRequest],
+) -> tuple[str, str]:
+    """That of the tile; else that of the sidebar; else the one that the first tile's model finds first, so that all
+    maps are of one finding; and where this network knows none of these, the one that it finds first itself.
+
+    Returns: the finding, and why it is another than that which was asked for; empty where it is not.
+    """
+    own = leading(prediction, checkpoint)
+    wanted = request.finding or session().finding or _first_finding(radiograph, checkpoint, requests) or own
+    known = same(wanted, checkpoint)
+    return known or own, "" if known else f"{checkpoint.name} does not know {words(wanted)}: map of {words(own)}."
+
+
+def _first_finding(radiograph: Radiograph, checkpoint: Checkpoint, requests: Sequence[TileRequest]) -> str | None:
+    """What the first tile's model finds first; None where that is this model, or a broken one."""
+    with suppress(UserError):  # the first tile says so
+        first = cache.card(requests[0].checkpoint)
+        if first.key != checkpoint.key:
+            _result(cache.sizes(first), f"Loading {first.name}")
+            predicted = cache.first_look(first, radiograph, session().cleaning(radiograph.key))
+            return leading(_result(predicted, f"Prediction of {first.name}").prediction, first)
+    return None
+
+
+def _placed(tile: BoardTile, checkpoint: Checkpoint, *, substitute: bool) -> BoardTile:
+    """The tile with its method, layer and settings final.
+
+    Raises: UnknownName or Unfit where the network cannot serve the method there, and nothing may be substituted.
+    """
+    method, reasons = tile.method, cache.incompatibilities(checkpoint, tile.method.name)
+    if reason := nowhere(reasons):
+        sentence = f"{method.title} is not available for {checkpoint.name}: {reason}"
+        if not substitute:
+            raise Unfit(sentence)
+        method, reasons = methods[FIRST_LOOK], cache.incompatibilities(checkpoint, FIRST_LOOK)
+        tile = replace(tile, substitution=f"{sentence} Showing {method.title}.")
+    settings = method.parse(dict(tile.request.settings) if method is tile.method else {})
+    layer = _layer(tile.request.layer, method, checkpoint, reasons, substitute=substitute)
+    return replace(tile, method=method, settings=settings, layer=layer, known=True)
+
+
+def _layer(
+    wanted: str | None,
+    method: Method,
+    checkpoint: Checkpoint,
+    reasons: Mapping[str | None, str],
+    *,
+    substitute: bool,
+) -> str | None:
+    if not method.layered:
+        return None
+    stages = [stage for stage in reasons if stage]
+    fit = [stage for stage in stages if not reasons[stage]]
+    named = wanted.split(FUSED) if wanted else fit[-1:]
+    if substitute:
+        named = [stage for stage in named if stage in fit] if len(named) > 1 else named
+        named = named if named and set(named) <= set(fit) else fit[-1:]
+    for stage in named:
+        if stage not in stages:
+            raise UnknownName(f"{checkpoint.name} has no {stage}; it has {', '.join(stages)}. Choose one of them.")
+        if reason := reasons[stage]:
+            raise Unfit(f"{method.title} is not available for {checkpoint.name} at {stage}: {reason}")
+    return FUSED.join(stage for stage in stages if stage in named)
+
+
+def _last(
+    last: Mapping[int, LastMap], request: TileRequest, place: int, radiograph: Radiograph, tile: BoardTile
+) -> Explanation | None:
+    """The last map at this place, if it is of this film and this model."""
+    before = last.get(place)
+    if before is None or before.request.checkpoint != request.checkpoint:
+        return None
+    of_this = before.explanation.radiograph == radiograph.key and (
+        tile.checkpoint is None or before.explanation.checkpoint == tile.checkpoint.key
+    )
+    return before.explanation if of_this else None
+
+
+def _leave(tiles: Sequence[BoardTile]) -> None:
+    for tile in tiles:
+        if tile.pending:
+            tile.pending.leave()
