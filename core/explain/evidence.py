@@ -192,11 +192,6 @@ class Evidence:
         """(N, K, h, w), d logit / d features."""
         return self.tape.gradient(self.stage, self.finding)
 
-    @property
-    def image_gradient(self) -> Tensor:
-        """(N, C, S, S), d logit / d images."""
-        return self.tape.gradient(IMAGES, self.finding)
-
     def batch(self, *, graph: bool) -> int:
         """Images a batch that the memory has room for; `graph` if a backward pass follows."""
         return memory.batch_size(self.network, self.images[0], graph=graph, budget=self.budget)

@@ -80,7 +80,8 @@ def gradient_shap(
 
     The baselines are black, white, mean grey, the film blurred at 1/32, 1/16 and 1/8 of its side, and two films of
     noise. They take turns, and the steps on the way from each are drawn one from each equal stretch of the way
-    (stratified): the expectation is that of independent draws, its scatter less.
+    (stratified): the expectation is that of independent draws, its scatter less. Captum's GradientShap draws from
+    NumPy's generator, which all threads share, so its map could not be repeated.
 
     Returns: (1, S, S), signed, summed over the channels; its sum approaches logit(film) less the mean logit of the
              baselines.

@@ -76,8 +76,8 @@ class _Logits(Function):
     @staticmethod
     def backward(context: Any, *slopes: Tensor) -> tuple[None, None, Tensor]:
         weights = slopes[0]  # (N, F), 1 at the logits that Captum takes the gradient of
-        parts = [
-            weights[:, finding, None, None, None] * context.recorded.gradient(context.source, finding)
-            for finding in weights.any(dim=0).nonzero().flatten().tolist()
-        ]
+        parts = []
+        for finding in weights.any(dim=0).nonzero().flatten().tolist():
+            gradient, weight = context.recorded.gradient(context.source, finding), weights[:, finding]
+            parts.append(gradient if bool((weight == 1).all()) else weight[:, None, None, None] * gradient)
         return None, None, sum(parts[1:], parts[0])
