@@ -51,27 +51,30 @@ def rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
     longer, shorter = (one, two) if len(one) >= len(two) else (two, one)
     names = [*(name for name in longer if name != _HEAT), *(name for name in shorter if name not in longer), _HEAT]
     found = [(name, one.get(name), two.get(name)) for name in names]
+    return [*found[:1], *_held_out_rows(first, second), *found[1:]]
+
+
+def _held_out_rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
     left, right = held_out(first), held_out(second)
-    both = [
+    return [
         (f"AUC, {source}{_HELD_OUT}", figure, right[source])
         for source, figure in left.items()
         if source in right and figure.n == right[source].n
     ]
-    return [*found[:1], *both, *found[1:]]
 
 
 def _figures(card: Checkpoint) -> dict[str, Estimate | None]:
     """The figures of a card on its test films."""
     line = summary(card, cache.folder(card.name))
     lungs = card.metrics.lungs or LungFigures()
-    adults = {
+    shortcuts = {  # groups in which the source does not give the finding away
         f"AUC, {_lower(short_name(each))}": available(each.macro_auc)
         for each in groups(card)
-        if "adult" in each.name.lower()
+        if each.by in ("", "shortcut")
     }
     return {
         _INTERNAL: line.internal,
-        **adults,
+        **shortcuts,
         "AUC, films with lungs found": _macro_auc(lungs.whole),
         _OUT: _macro_auc(lungs.lungs_out),
         _ONLY: _macro_auc(lungs.lungs_only),
@@ -145,7 +148,7 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
                 markup.table(
                     ["", first.name, second.name],
                     [[name, _cell(left), _cell(right)] for name, left, right in compared],
-                    caption=f"{caption} {_footnote(first, second, compared)}".strip(),
+                    caption=f"{caption} {_footnote(first, second)}".strip(),
                     label=f"{first.name} against {second.name}",
                 )
                 + "".join(map(markup.paragraph, summary_sentences(first.name, one, second.name, two)))
@@ -157,9 +160,9 @@ def same_films(compared: Sequence[_Row]) -> bool:
     return all(left.n == right.n for name, left, right in compared if left and right and name != _HEAT)
 
 
-def _footnote(first: Checkpoint, second: Checkpoint, compared: Sequence[_Row]) -> str:
+def _footnote(first: Checkpoint, second: Checkpoint) -> str:
     """Which networks the held-out figures are of; empty where there are none."""
-    if not any(name.endswith(_HELD_OUT) for name, *_ in compared):
+    if not _held_out_rows(first, second):
         return ""
     one, two = retrained(first), retrained(second)
     networks = f"{one}, by the recipe of each" if one == two else f"{one} ({first.name}); {two} ({second.name})"
