@@ -239,6 +239,7 @@ def _check_content(dataset: FileDataset, data: bytes, name: str) -> None:
             f"{'pixels' if sized else 'rows and columns'}. Choose the radiograph itself."
         )
     check_size(int(width or 0), int(height or 0), name=name)
+    dataset.Columns, dataset.Rows = int(width or 0), int(height or 0)  # of several values the first
     if (allocated := number(dataset, "BitsAllocated")) not in (None, 1, 8, 16):
         raise UnreadableFile(
             f"{name} has {allocated:.0f} bits allocated per pixel; a radiograph has 8 or 16. "

@@ -242,13 +242,14 @@ def _sides(radiograph: Radiograph) -> dict[str, str] | None:
 def _hung(radiograph: Radiograph, cleaning: Cleaning) -> list[str] | None:
     """The patient's side at the left, top, right and bottom of the screen, as frontal films are hung, in brackets.
 
-    "?" where that cannot be said: the film was mirrored, or does not stand upright as it is seen. None where the file
-    says how the film lies, or that it is a lateral one.
+    "?" where that cannot be said: the film was mirrored, or is no upright frontal chest as it is seen. None where the
+    file says how the film lies, or that it is a lateral one.
     """
     if radiograph.orientation is not None or radiograph.view in _LATERAL:
         return None
-    upright = all(check.level != "warning" for check in cache.quality(radiograph, cleaning) if check.name == "turned")
-    return ["?", "", "?", ""] if cleaning.mirror or not upright else ["(R)", "", "(L)", ""]
+    checks = [check for check in cache.quality(radiograph, cleaning) if check.name in ("frontal", "turned")]
+    usual = not cleaning.mirror and not any(check.withholds for check in checks)
+    return ["(R)", "", "(L)", ""] if usual else ["?", "", "?", ""]
 
 
 def _address(radiograph: Radiograph, key: str) -> str:

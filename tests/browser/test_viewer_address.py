@@ -19,7 +19,7 @@ def test_an_address_restores_how_its_film_was_looked_at(show: Callable[..., Any]
     page = show(viewers=2)
     assert "#" not in page.url
     count_sent(page)
-    pressed(page, "+", "+", "ArrowLeft", "Shift+ArrowRight", "r", "f", "i", ".", "m")
+    pressed(page, "+", "+", "ArrowLeft", "Shift+ArrowRight", ".", "m")  # turn and mirror: dashboard.link
     written = address(page, view=True)
     state = on_viewer(page, STATE)
 

@@ -51,7 +51,8 @@ def test_linked_panes_differ_by_no_pixel_after_zoom_and_a_change_of_model(
     page.mouse.wheel(0, -500)
     drag(page, (x, y), (x + 35, y + 12))  # the window
     drag(page, (x, y), (x - 31, y + 17), button="middle")
-    pressed(page, "f", "r", index=1)
+    pressed(page, "f", index=1)
+    page.get_by_text("runs 2", exact=True).wait_for()  # the network sees the mirror, too
     settled(page)
     page.screenshot(path=screenshots / "viewer-linked.png")
     slide(page, "opacity", 0)
@@ -67,7 +68,7 @@ def test_linked_panes_differ_by_no_pixel_after_zoom_and_a_change_of_model(
     assert same_place(page, 4)
 
     page.get_by_text("stage2", exact=True).first.click()
-    page.get_by_text("runs 2", exact=True).wait_for()
+    page.get_by_text("runs 3", exact=True).wait_for()
     settled(page)
     assert on_viewer(page, "viewer.view()") == view
     assert same_place(page, 4)
