@@ -64,7 +64,7 @@ def test_a_click_on_a_row_opens_its_card_without_loading_the_page_and_the_addres
 def test_the_figures_are_drawn_and_can_be_taken_away_as_csv_and_png(
     server: str, open_page: Callable[..., Any], tmp_path: Path
 ) -> None:
-    page = open_page(f"{server}/?checkpoint=densenet121-lungs&part=Figures")
+    page = open_page(f"{server}/?checkpoint=densenet121-lungs&part=Performance")
     page.locator(PLOT).nth(3).wait_for(timeout=PATIENCE_MS, state="attached")
     settle(page)
     assert page.locator("[data-testid=stPlotlyChart]").count() == 4
