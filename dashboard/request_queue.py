@@ -21,7 +21,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 import numpy as np
 import torch
 
-from core.errors import Stopped, UserError
+from core.errors import Stopped, UnknownName, UserError
 from core.types import digest
 from core.work import Work
 from dashboard.state import breathe
@@ -317,7 +317,7 @@ class RequestQueue:
             keep = True
         except UserError as error:
             found = _Refusal(type(error), str(error))
-            keep = not isinstance(error, Stopped)  # asked again, it may be in time
+            keep = not isinstance(error, Stopped | UnknownName)  # asked again, it may be in time, or the model be back
         finally:
             self._close(job, keep=keep)
         return found
