@@ -100,23 +100,24 @@ def busy(
 def follow(asked: QueuedRequest[Any], name: str, stopped: Callable[[str], None], then: Next | None) -> None:
     """Ends with the run that began it."""
     place = st.empty()
-    current: tuple[QueuedRequest[Any], str] | None = (asked.again(), name)  # the run that asked gives up its own place
-    while current is not None:
-        request, name = current
-        with request:
-            text = ""
-            while not text or not request.wait(_EVERY):
-                breathe()
-                if text != (text := words(request, name)):  # nine tiles that wait would else keep the server busy
-                    _write(place, request, name)
-            try:
-                request.answer()
-            except (BadSetting, Stopped) as error:
-                stopped(str(error))
-                break
-            except UserError:
-                pass  # told where its answer would stand
-        current = then() if then else None
+    current: tuple[QueuedRequest[Any], str] | None = (asked.again(), name)  # the run may give up its place
+    with asked:  # or a closed tab would hold that place for ever
+        while current is not None:
+            request, name = current
+            with request:
+                text = ""
+                while not text or not request.wait(_EVERY):
+                    breathe()
+                    if text != (text := words(request, name)):  # nine waiting tiles would else keep the server busy
+                        _write(place, request, name)
+                try:
+                    request.answer()
+                except (BadSetting, Stopped) as error:
+                    stopped(str(error))
+                    break
+                except UserError:
+                    pass  # shown where its answer would stand
+            current = then() if then else None
     st.rerun()
 
 
