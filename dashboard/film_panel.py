@@ -107,9 +107,12 @@ def _settle(radiograph: Radiograph, check: Check, *, at: str = "film") -> None:
         wanted["turn"] = (now.turn + wanted["turn"]) % 4
     if "invert" in wanted:
         wanted["invert"] = not now.invert
+    if "mirror" in wanted:  # a turned film is mirrored before it is turned, so the turn goes the other way
+        wanted = {"mirror": not now.mirror, "turn": -now.turn % 4}
     if all(getattr(now, field) == value for field, value in wanted.items()):
         return
-    label = "Rotate" if "turn" in wanted else "Invert" if "invert" in wanted else "Crop borders"
+    labels = {"mirror": "Mirror", "turn": "Rotate", "invert": "Invert"}
+    label = next((label for switch, label in labels.items() if switch in wanted), "Crop borders")
     st.button(
         label,
         key=f"settle {check.name} {radiograph.key} {at}",

@@ -18,6 +18,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 OWN, DATA, FULL = "", "data", "full"  # windows that every film has: the file's first, by its data, all it holds
 _BY_HAND = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)/(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
+OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "H": "F", "F": "H"}
 _NUMBERED = re.compile(r"#(\d{1,3})")
 
 
@@ -33,7 +34,17 @@ def arranged(radiograph: Radiograph, cleaning: Cleaning) -> Radiograph:
         pixels = pixels.dtype.type(top) - pixels
         black, white = top - white, top - black
     spacing = film.spacing[::-1] if film.spacing and cleaning.turn % 2 else film.spacing
-    return replace(film, pixels=pixels, black=black, white=white, spacing=spacing, linear=None, windows=(), planes=())
+    return replace(
+        film,
+        pixels=pixels,
+        black=black,
+        white=white,
+        spacing=spacing,
+        orientation=film.orientation and _orientation(*film.orientation, cleaning),
+        linear=None,
+        windows=(),
+        planes=(),
+    )
 
 
 def turned(array: NDArray[Scalar], cleaning: Cleaning) -> NDArray[Scalar]:
@@ -41,6 +52,15 @@ def turned(array: NDArray[Scalar], cleaning: Cleaning) -> NDArray[Scalar]:
     if cleaning.mirror:
         array = array[:, ::-1]
     return np.rot90(array, cleaning.turn % 4)
+
+
+def _orientation(across: str, down: str, cleaning: Cleaning) -> tuple[str, str]:
+    """Where rows and columns of the mirrored and turned film lead to."""
+    if cleaning.mirror:
+        across = OPPOSITE[across]
+    for _ in range(cleaning.turn % 4):
+        across, down = down, OPPOSITE[across]
+    return across, down
 
 
 def words(cleaning: Cleaning) -> str:

@@ -40,13 +40,18 @@ class Look:
         return film_box(self.radiograph)
 
     @cached_property
-    def small(self) -> Grey:
-        """(h, w) from 0 to 1: the film without flat margins, long side at most 256 px."""
+    def film(self) -> Grey:
+        """(h, w) from 0 to 1: `whole` without flat margins."""
         height, width = self.radiograph.pixels.shape
         down, across = self.whole.shape[0] / height, self.whole.shape[1] / width
         x0, x1 = (round(edge * across) for edge in self.box[::2])
         y0, y1 = (round(edge * down) for edge in self.box[1::2])
-        film = self.whole[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+        return self.whole[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+
+    @cached_property
+    def small(self) -> Grey:
+        """(h, w) from 0 to 1: `film` with its long side at most 256 px."""
+        film = self.film
         shrink = min(1.0, 256 / max(film.shape))
         size = (max(8, round(film.shape[1] * shrink)), max(8, round(film.shape[0] * shrink)))
         return np.asarray(cv2.resize(film, size, interpolation=cv2.INTER_AREA), np.float32)

@@ -55,7 +55,7 @@ def marks(grey: Grey) -> list[Mark]:
     aspect = levels.shape[0] / levels.shape[1]
     found = []
     for polarity in (levels, 255 - levels):
-        ground = _ground(polarity, max(2, round(WIDEST * max(levels.shape))))
+        ground = background(polarity, max(2, round(WIDEST * max(levels.shape))))
         raised = cv2.subtract(polarity, ground) > STEP
         pure = raised & ((polarity >= PURE) | (ground <= EMPTY))
         sure = _lines(_pieces(pure, polarity, ground, flat=FLAT, sharp=SHARP), aspect)
@@ -103,7 +103,7 @@ def _steepness(
     return np.asarray(rise / np.maximum(np.bincount(piece, weights=step, minlength=count), 1))
 
 
-def _ground(levels: Levels, stroke: int) -> Levels:
+def background(levels: Levels, stroke: int) -> Levels:
     """(h, w) the film without bright things thinner than `stroke` px; made at a quarter of the size, for speed."""
     height, width = levels.shape
     pooled = cv2.erode(levels, np.ones((4, 4), np.uint8))[::4, ::4]

@@ -13,6 +13,7 @@ import numpy as np
 
 from core.image.look import Look, block_step
 from core.image.marks import Mark, marks
+from core.image.side_marker import side_markers
 from core.registry import Registry
 from core.types import Radiograph
 
@@ -323,6 +324,43 @@ def burnt_in(look: Look) -> Finding:
             "lie there.",
         )
     return Finding("ok", 0, "No burnt-in text or arrows found.")
+
+
+@check("side-marker", title="Side marker", unit="fit")
+def side_marker(look: Look) -> Finding:
+    """Whether an R or L on an upright film is on the other side than the header says, or than films are hung."""
+    fit = look.fit
+    if fit.clarity < 1 or fit.turn or fit.inverted:
+        return Finding("ok", 0, "Side markers are looked for on upright frontal films only.")
+    found = side_markers(look.film)
+    if not found:
+        return Finding("ok", 0, "No marker found that tells left from right.")
+    across = look.radiograph.orientation[0] if look.radiograph.orientation else ""
+    right = "R" if across == "R" else "L"  # the patient's side on the right of the screen
+    wrong = [marker for marker in found if (marker.letter == right) != (marker.x > 0.5)]
+    marker = found[0]
+    if len(wrong) < len(found):  # markers that disagree tell nothing, nor does one seen from behind on its own side
+        return Finding("ok", marker.fit, f"A marker {marker.letter} is found, and nothing contradicts its side.")
+    where, side = place(marker.x, marker.y), "left" if marker.letter == "R" else "right"
+    why = (
+        f"the file says that this is the patient's {side}"
+        if across in ("R", "L")
+        else f"films are hung with the patient's {side} there"
+    )
+    if marker.mirrored:
+        return Finding(
+            "warning",
+            marker.fit,
+            f"A marker {marker.letter} is at {where} and reads from behind, but {why}. The film is mirrored: left and "
+            "right are exchanged. Mirror it.",
+            {"mirror": True},
+        )
+    return Finding(
+        "warning",
+        marker.fit,
+        f"A marker {marker.letter} is at {where}, but {why}. The film may be mirrored or the marker wrong: do not "
+        "trust left and right before you know which.",
+    )
 
 
 @check("blocking", title="Compression", unit="× inside")

@@ -19,7 +19,7 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime import Runtime
 
-from core.image.arrangement import by_hand, through
+from core.image.arrangement import OPPOSITE, by_hand, through
 from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, end, table_text
 from core.types import Cleaning, Explanation, Radiograph, Window, digest
 from dashboard import cache
@@ -41,7 +41,6 @@ _CONTROLS = (
 _STYLES = ("viewer.css", "tools.css", "help.css")
 
 _LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL")  # DICOM's view positions, and what makers write
-_OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "H": "F", "F": "H"}
 
 
 def script(*names: str, folder: Path = _HERE) -> str:
@@ -235,7 +234,7 @@ def _sides(radiograph: Radiograph) -> dict[str, str] | None:
     if radiograph.orientation is None:
         return None
     across, down = radiograph.orientation
-    letters = {"left": _OPPOSITE[across], "top": _OPPOSITE[down], "right": across, "bottom": down}
+    letters = {"left": OPPOSITE[across], "top": OPPOSITE[down], "right": across, "bottom": down}
     return {edge: letter if letter in "RLAP" else "" for edge, letter in letters.items()}
 
 

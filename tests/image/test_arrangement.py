@@ -42,6 +42,22 @@ def test_a_map_lies_where_the_network_saw_it(cleaning: Cleaning) -> None:
     assert upright(prepared.image[0].numpy(), prepared.placement).shape == (96, 96)
 
 
+@pytest.mark.parametrize(
+    ("cleaning", "orientation"),
+    [
+        (Cleaning(mirror=True), ("R", "F")),
+        (Cleaning(turn=1), ("F", "R")),
+        (Cleaning(turn=2), ("R", "H")),
+        (Cleaning(mirror=True, turn=3), ("H", "R")),
+    ],
+)
+def test_the_sides_of_the_patient_turn_with_the_film(cleaning: Cleaning, orientation: tuple[str, str]) -> None:
+    film = replace(FILM, orientation=("L", "F"))
+
+    assert arranged(film, cleaning).orientation == orientation
+    assert arranged(FILM, cleaning).orientation is None
+
+
 def test_a_window_of_the_file_is_chosen_by_place_or_name() -> None:
     film = read(
         dicom(ramp(), WindowCenter=[2048, 1000], WindowWidth=[4096, 401], WindowCenterWidthExplanation=["A", "Hard"]),

@@ -276,6 +276,7 @@ MOST = {  # check -> the highest share of test films that may set off its warnin
     "clipped": 0.01,  # 0.1 %
     "borders": 0.01,  # 0.1 %
     "burnt-in": 0.025,  # 0.8 %, most of them rightly
+    "side-marker": 0.01,  # 0
     "blocking": 0.025,  # 0.9 %
 }
 
