@@ -10,6 +10,7 @@ from core.commands.registry import command
 
 if TYPE_CHECKING:
     from core.evaluate.manifest import Row
+    from core.types import Radiograph
 
 
 @command("evaluate", short_help="Measure a checkpoint on labelled films.")
@@ -81,6 +82,9 @@ def evaluate(
     from core.evaluate.manifest import known, radiograph, read
     from core.evaluate.run import logits, report
     from core.explain.method import methods
+    from core.image.quality import withheld
+    from core.lungs import inspect_film
+    from core.types import Cleaning
 
     if out:
         files.refuse_out(out)
@@ -94,11 +98,20 @@ def evaluate(
     if only_known:
         rows = known(rows, card.findings, multi_label=card.multi_label)
     refuse_labels(rows, card.findings, card.multi_label)
-    scores = logits(classifier, map(radiograph, rows), progress="predicting", total=len(rows))
+    meaningless: list[str] = []
+
+    def film(row: "Row") -> "Radiograph":
+        film = radiograph(row)
+        if withheld(inspect_film(film, Cleaning())):
+            meaningless.append(row.id)
+        return film
+
+    scores = logits(classifier, map(film, rows), progress="predicting", total=len(rows))
     figures = {
         "checkpoint": card.name,
         "manifest": str(manifest),
         "split": split,
+        "withheld": {"n": len(meaningless), "films": meaningless},
         **report(classifier, rows, method=method, lungs=lungs, others=others, scores=scores, repeats=resamples),
     }
     if compared:

@@ -42,6 +42,7 @@ def text(report: Card) -> str:
     parts = [
         f"{report['checkpoint']} on {report['n']} films of {report['patients']} patients{split}",
         _leakage(report["leakage"]),
+        _withheld(report["withheld"]),
         options.table([["", "value, 95 % interval", "n"], *_rows(_OVERALL, report), *_within_sources(report)]),
         *(_findings(report, name, title) for name, title in _BY_FINDING.items() if report[name]),
         _confusion(report),
@@ -105,6 +106,14 @@ def _leakage(report: Card) -> str:
         split = f" of {pair['split']}" if pair["split"] else ""
         lines.append(f"  {pair['film']} = {pair['other']}{split} ({pair['likeness']:.2f})")
     return "\n".join(lines)
+
+
+def _withheld(films: Card) -> str:
+    """How many films predict and explain would refuse; empty if none."""
+    if not films["n"]:
+        return ""
+    names = ", ".join(films["films"][:5]) + (", ..." if films["n"] > 5 else "")
+    return f"The film checks would withhold the answer for {films['n']} films ({names}); all figures include them."
 
 
 def _counts(report: Card) -> str:

@@ -14,7 +14,7 @@ from core.commands.options import line
 from core.errors import BadData, BadSetting, NoWindow, UnreadableFile, Withheld
 
 if TYPE_CHECKING:
-    from core.types import Radiograph
+    from core.types import Cleaning, Radiograph
 
 Record = dict[str, Any]
 
@@ -130,6 +130,23 @@ def read_film(name: str, *, frame: int | None = None) -> "Radiograph":
     from core.image.files import read_file
 
     return read_file(name, frame=frame)
+
+
+def read_meaningful(name: str, cleaning: "Cleaning") -> "tuple[Radiograph, Cleaning]":
+    """The film in that file, and the cleaning, which remembers whether the film checks were overridden.
+
+    Raises: UnreadableFile; Withheld where no answer can mean anything, and `cleaning.anyway` does not override that.
+    """
+    from core.lungs import refuse_meaningless
+
+    radiograph = read_film(name)
+    try:
+        cleaning = refuse_meaningless(radiograph, cleaning)
+    except Withheld as error:
+        raise Withheld(f"{name}: withheld. {error} Use --anyway for the answer.") from error
+    if cleaning.anyway:
+        click.echo(f"{name}: shown although the film checks withhold it.", err=True)
+    return radiograph, cleaning
 
 
 @contextlib.contextmanager

@@ -60,7 +60,8 @@ def parts(
     from core.overlay import regions
 
     files.refuse_out(out, picture=True)
-    classifier, radiograph = options.classifier(checkpoint, weights), files.read_film(film)
+    classifier = options.classifier(checkpoint, weights)
+    radiograph, cleaning = files.read_meaningful(film, cleaning)
     card = classifier.checkpoint
     with classifier.alone() as network:
         stage = stage or network.last_stage
@@ -80,7 +81,7 @@ def parts(
             radiograph, result.maps, result.placement, words=result.words(), title=result.title(card.name)
         )
         pictures[out] = files.png(picture)
-    record = {"path": film, "checkpoint": card.name, **result.record()}
+    record = {"path": film, "anyway": cleaning.anyway, "checkpoint": card.name, **result.record()}
     files.finish(record, pictures, show=None if as_json else partial(_text, result))
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.layers.decision import Probe, Probes
     from core.layers.stage_relevance import RelevanceSummary
     from core.models.classifier import Classifier
-    from core.types import Checkpoint, Explanation, Prediction, Radiograph
+    from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 
 
 @command("layers stages", short_help="Follow a finding through the stages.")
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     help="Bootstrap resamples per interval.",
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png", help="Picture of all maps.")
+@options.anyway
 @options.as_json
 def stages(
     film: str,
@@ -54,6 +55,7 @@ def stages(
     limit: int | None,
     resamples: int,
     out: Path | None,
+    anyway: bool,
     as_json: bool,
 ) -> None:
     """For each stage: the relevance of the finding and how many units carry it, the Grad-CAM map, and with labelled
@@ -69,6 +71,7 @@ def stages(
     from core.layers.decision import probes
     from core.layers.stage_relevance import carriers_text, missing_relevance_reasons, stage_relevances
     from core.models.findings import leading
+    from core.types import Cleaning
     from core.work import Work
 
     if data and phantoms:
@@ -76,13 +79,14 @@ def stages(
     files.refuse_out(out, picture=True)
     classifier = options.classifier(checkpoint, weights)
     card = classifier.checkpoint
-    radiograph = files.read_film(film)
-    finding = finding or leading(classifier.predict(radiograph), card)
-    prediction, cams, relevant = _maps(classifier, radiograph, finding)
-    passages_of_film, no_lrp = stage_relevances(classifier, radiograph, finding)
-    lungs = _in_lungs(classifier, radiograph, cams)
+    radiograph, cleaning = files.read_meaningful(film, Cleaning(anyway=anyway))
+    finding = finding or leading(classifier.predict(radiograph, cleaning=cleaning), card)
+    prediction, cams, relevant = _maps(classifier, radiograph, finding, cleaning)
+    passages_of_film, no_lrp = stage_relevances(classifier, radiograph, finding, cleaning=cleaning)
+    lungs = _in_lungs(classifier, radiograph, cams, cleaning)
     record: dict[str, Any] = {
         "path": film,
+        "anyway": cleaning.anyway,
         "checkpoint": card.name,
         "finding": finding,
         "probability": round(prediction.probability(finding), 6),
@@ -127,7 +131,7 @@ def _add_probes(record: dict[str, Any], probes: "Probes", classifier: "Classifie
 
 
 def _maps(
-    classifier: "Classifier", radiograph: "Radiograph", finding: str
+    classifier: "Classifier", radiograph: "Radiograph", finding: str, cleaning: "Cleaning"
 ) -> "tuple[Prediction, tuple[Explanation, ...], tuple[Explanation, ...]]":
     """Grad-CAM and activation × gradient of every stage with spatial extent; one shared pass."""
     from core.explain.compatibility import stage_sizes, unplaced
@@ -136,19 +140,18 @@ def _maps(
     layers = [stage for stage, size in stage_sizes(classifier).items() if not unplaced(size)]
     requests = [Request("grad-cam", finding, layer) for layer in layers]
     requests += [Request("hires-cam", finding, layer, {"signed": True}) for layer in layers]
-    prediction, maps = explain_many(classifier, radiograph, requests)
+    prediction, maps = explain_many(classifier, radiograph, requests, cleaning=cleaning)
     return prediction, maps[: len(layers)], maps[len(layers) :]
 
 
 def _in_lungs(
-    classifier: "Classifier", radiograph: "Radiograph", maps: "Sequence[Explanation]"
+    classifier: "Classifier", radiograph: "Radiograph", maps: "Sequence[Explanation]", cleaning: "Cleaning"
 ) -> dict[str | None, float]:
     """Stage -> share of the map in the lungs, 0 to 1; NaN if no lungs are found or the map is flat."""
     from core.trust.measure import Question, measures
-    from core.types import Cleaning
 
     rule = measures["lungs"]
-    return {map_.layer: rule(Question(classifier, radiograph, map_, Cleaning())).value for map_ in maps}
+    return {map_.layer: rule(Question(classifier, radiograph, map_, cleaning)).value for map_ in maps}
 
 
 def _strip(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from core.layers.atlas import Atlas, UnitDescription
     from core.layers.preferred import Preferred
     from core.models.classifier import Classifier
-    from core.types import Radiograph
+    from core.types import Cleaning, Radiograph
 
 
 @command("layers unit", short_help="Describe one unit.")
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder for PNG files: its map, the pixels that caused it, the preferred picture, patches.",
 )
+@options.anyway
 @options.as_json
 def unit(
     checkpoint: str | None,
@@ -65,6 +66,7 @@ def unit(
     steps: int | None,
     seed: int,
     out: Path | None,
+    anyway: bool,
     as_json: bool,
 ) -> None:
     """What activates one unit, what it contributes to each finding, which units are similar, and its preferred picture.
@@ -76,6 +78,7 @@ def unit(
       python -m core layers unit --channel 12 --atlas build/atlas --prior free --steps 64 --json
     """
     from core.layers.preferred import preferred
+    from core.types import Cleaning
 
     files.refuse_out(out)
     classifier = options.classifier(checkpoint, weights)
@@ -89,8 +92,9 @@ def unit(
         record |= _of_atlas(known, details)
         pictures |= _patches(known, details)
     if film is not None:
-        figures, maps = _of_film(classifier, files.read_film(film), stage, channel, details)
-        record |= {"film": figures}
+        radiograph, cleaning = files.read_meaningful(film, Cleaning(anyway=anyway))
+        figures, maps = _of_film(classifier, radiograph, stage, channel, details, cleaning)
+        record |= {"film": figures | {"anyway": cleaning.anyway}}
         pictures |= maps
     if steps or (steps is None and out):  # it takes longer than everything else, and is useless without a file
         best = preferred(classifier, stage, channel, prior=prior, steps=steps, seed=seed)
@@ -152,7 +156,12 @@ def _patches(known: "Atlas", details: "UnitDescription") -> dict[str, bytes]:
 
 
 def _of_film(
-    classifier: "Classifier", film: "Radiograph", stage: str, channel: int, details: "UnitDescription | None"
+    classifier: "Classifier",
+    film: "Radiograph",
+    stage: str,
+    channel: int,
+    details: "UnitDescription | None",
+    cleaning: "Cleaning",
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Its activation on the film; overlays of its map and of the pixels that caused it."""
     from core.errors import Unfit
@@ -160,14 +169,14 @@ def _of_film(
     from core.layers.activations import activations, unit_explanation
     from core.layers.unit_maps import UNIT_METHODS, unit_map
 
-    all_units = activations(classifier, film, stage)
+    all_units = activations(classifier, film, stage, cleaning=cleaning)
     greatest = float(all_units.maps[channel].max())
     figures = {"name": film.name, "mean": float(all_units.means[channel]), "greatest": greatest}
     figures["above"] = details.share(greatest) if details else float("nan")
     pictures, refused = {"map": overlay_png(film, unit_explanation(all_units, channel))}, []
     for kind in UNIT_METHODS:
         try:
-            pictures[kind] = overlay_png(film, unit_map(classifier, film, stage, channel, kind))
+            pictures[kind] = overlay_png(film, unit_map(classifier, film, stage, channel, kind, cleaning=cleaning))
         except Unfit as error:
             refused.append(str(error))
     return figures | {"refused": refused}, pictures

@@ -13,7 +13,7 @@ from core.errors import BadSetting
 if TYPE_CHECKING:
     from core.layers.unit_ablation import AblationResult, UnitSwitches
     from core.models.classifier import Classifier
-    from core.types import Radiograph
+    from core.types import Cleaning, Radiograph
 
 
 @command("layers without", short_help="Switch units off for one film.")
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder for Grad-CAM with and without the units, as PNG.",
 )
+@options.anyway
 @options.as_json
 def without_units(
     film: str,
@@ -67,6 +68,7 @@ def without_units(
     finding: str | None,
     seed: int,
     out: Path | None,
+    anyway: bool,
     as_json: bool,
 ) -> None:
     """The prediction for a film with and without some units of a stage, and the Grad-CAM maps of both.
@@ -81,19 +83,21 @@ def without_units(
     from core.layers.ablation_outcome import probability_changes, sentence
     from core.layers.unit_ablation import without_units as without_of
     from core.models.findings import leading, place_of
+    from core.types import Cleaning
 
     files.refuse_out(out)
     classifier = options.classifier(checkpoint, weights)
     card = classifier.checkpoint
     usual = atlases.read(atlas, card).usual if atlas else None
-    radiograph = files.read_film(film)
-    finding = finding or leading(classifier.predict(radiograph), card)
+    radiograph, cleaning = files.read_meaningful(film, Cleaning(anyway=anyway))
+    finding = finding or leading(classifier.predict(radiograph, cleaning=cleaning), card)
     place_of(card.findings, finding)  # refuses an unknown finding at once
     switched = _switched(classifier, radiograph, finding, stage, units, top, by, seed, outside=outside, fill=fill)
-    result = without_of(classifier, radiograph, switched, usual=usual)
-    pictures = _pictures(out, film, classifier, radiograph, switched, finding, usual) if out else {}
+    result = without_of(classifier, radiograph, switched, usual=usual, cleaning=cleaning)
+    pictures = _pictures(out, film, classifier, radiograph, switched, finding, usual, cleaning) if out else {}
     record = {
         "path": film,
+        "anyway": cleaning.anyway,
         "checkpoint": card.name,
         "finding": finding,
         "units": [list(unit) for unit in switched.units],
@@ -148,6 +152,7 @@ def _pictures(
     switched: "UnitSwitches",
     finding: str,
     usual: Any,
+    cleaning: "Cleaning",
 ) -> dict[Path, bytes]:
     """Overlays with and without the units, on a common colour scale."""
     from core.explain.export import overlay_png
@@ -156,8 +161,9 @@ def _pictures(
     from core.overlay import common_end
 
     request = Request("grad-cam", finding)
-    (before,) = explain_many(classifier, radiograph, [request])[1]
-    (after,) = without_of(classifier, radiograph, switched, [request], usual=usual).explanations
+    (before,) = explain_many(classifier, radiograph, [request], cleaning=cleaning)[1]
+    without = without_of(classifier, radiograph, switched, [request], usual=usual, cleaning=cleaning)
+    (after,) = without.explanations
     scale = common_end([before, after])
     return {
         out / f"{map_files.stem(film, map_)}.{name}.png": overlay_png(radiograph, map_, scale=scale)

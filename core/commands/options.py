@@ -34,6 +34,7 @@ weights = click.option(
 frame = click.option(
     "--frame", type=click.IntRange(min=1), metavar="N", help="Frame or page to read, of a file that holds several."
 )
+anyway = click.option("--anyway", is_flag=True, help="Answer even where the film checks say that it means nothing.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 
 
@@ -56,7 +57,7 @@ def cleaning(command: Command) -> Command:
         help="Window for viewer and network: #2 (the file's second; lookup tables count) or its name, data, full, or "
         "CENTRE/WIDTH in the file's units.  [default: the file's first]",
     )
-    @click.option("--anyway", is_flag=True, help="Answer even where the film checks say that it means nothing.")
+    @anyway
     @click.option("--invert", is_flag=True, help="Invert the grey scale, for a film stored with dark bone.")
     @click.option(
         "--denoise",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from core.__main__ import cli
 from core.commands.evaluation_report import estimate_cell
@@ -73,6 +74,21 @@ def test_out_holds_the_report_and_tables_and_is_never_overwritten(
     assert again.exit_code == 1
     assert "already holds report.json" in again.stderr
     assert (tmp_path / "out" / "report.json").read_text() == before
+
+
+def test_films_that_would_be_withheld_are_counted_and_stay_in_the_figures(weights: Path, tmp_path: Path) -> None:
+    manifest = drawn.write(tmp_path, 16)
+    before = json.loads(_evaluate(weights, manifest, "--json").stdout)
+    with Image.open(tmp_path / "3-film.png") as film:
+        film.transpose(Image.Transpose.ROTATE_180).save(tmp_path / "3-film.png")
+
+    found = json.loads(_evaluate(weights, manifest, "--json").stdout)
+
+    assert before["withheld"] == {"n": 0, "films": []}
+    assert found["withheld"]["n"] == 1
+    assert "3-film" in found["withheld"]["films"][0]
+    assert found["n"] == before["n"] == 12
+    assert "would withhold the answer for 1 films (" in _evaluate(weights, manifest).stdout
 
 
 def test_without_a_split_column_all_films_count(weights: Path, manifest: Path) -> None:

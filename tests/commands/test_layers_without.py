@@ -74,10 +74,32 @@ def test_bad_input_is_one_sentence(given: tuple[str, ...], sentence: str, weight
 def test_a_film_without_lungs_has_no_outside(weights: Path, tmp_path: Path) -> None:
     path = tmp_path / "even.png"
     Image.linear_gradient("L").save(path)
-    told = _layers(weights, "without", path, "--outside")
+    told = _layers(weights, "without", path, "--outside", "--anyway")
 
     assert told.exit_code == 1
     assert "No lungs found" in told.output
+
+
+@pytest.mark.parametrize(
+    "given", [("without", "--top", 2), ("stages",), ("parts", "--count", 3), ("unit", "--channel", 1)]
+)
+def test_a_film_whose_answer_means_nothing_is_refused_until_anyway(
+    given: tuple[object, ...], weights: Path, phantom: Radiograph, tmp_path: Path
+) -> None:
+    path = tmp_path / "upside-down.png"
+    Image.fromarray(phantom.pixels[::-1, ::-1]).save(path)
+    film = ("--film", path) if given[0] == "unit" else (path,)
+
+    refused = _layers(weights, *given, *film)
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert "withheld. The film lies upside-down." in refused.stderr
+    assert refused.stderr.rstrip().endswith("Use --anyway for the answer.")
+
+    told = _layers(weights, *given, *film, "--anyway", "--json")
+    assert told.exit_code == 0, told.output
+    assert "shown although the film checks withhold it" in told.stderr
+    assert '"anyway": true' in told.stdout
 
 
 def test_files_in_the_way_stay_as_they_are(weights: Path, film: Path, tmp_path: Path) -> None:

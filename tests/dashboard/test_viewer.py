@@ -24,9 +24,10 @@ def page() -> None:
 
 def told(**film: Any) -> list[dict[str, Any]]:
     """What each component of that page hands over, for a film with these facts."""
+    from core.image import phantom
     from core.types import Origin, Radiograph
 
-    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    pixels = (phantom.draw(height=256, width=256).radiograph.pixels // 16).astype(np.uint8)
     app = AppTest.from_function(page, default_timeout=60)
     app.session_state["film"] = Radiograph(
         pixels=pixels, name="a", black=0, white=255, origin=Origin("DICOM", "MONOCHROME2", 8), **film
@@ -64,9 +65,9 @@ def test_the_patients_side_at_each_edge_is_the_files_where_it_says_so(
 
 
 def test_the_files_further_windows_and_whose_millimetres_they_are_travel_along() -> None:
-    film = told(windows=(Window("HARDER", 10.5, 90.5),), spacing=(20.0, 20.0), at_detector=True)[1]["film"]
+    film = told(windows=(Window("HARDER", 10.5, 90.5),), spacing=(1.25, 1.25), at_detector=True)[1]["film"]
 
     assert film["windows"] == [["HARDER", 10.5, 90.5]]
-    assert film["spacing"] == [20.0, 20.0]
+    assert film["spacing"] == [1.25, 1.25]
     assert film["atDetector"]
-    assert not told(spacing=(20.0, 20.0))[1]["film"]["atDetector"]
+    assert not told(spacing=(1.25, 1.25))[1]["film"]["atDetector"]
