@@ -113,7 +113,8 @@ def _withheld(films: Card) -> str:
     if not films["n"]:
         return ""
     names = ", ".join(films["films"][:5]) + (", ..." if films["n"] > 5 else "")
-    return f"The film checks would withhold the answer for {films['n']} films ({names}); all figures include them."
+    count = f"{films['n']} {'film' if films['n'] == 1 else 'films'}"
+    return f"The film checks would withhold the answer for {count} ({names}); the figures include all films."
 
 
 def _counts(report: Card) -> str:

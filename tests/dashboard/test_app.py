@@ -8,6 +8,7 @@ import pytest
 
 from core.errors import Unreachable
 from core.image import examples
+from core.image.phantom import draw
 from core.models import checkpoint as checkpoints
 from core.overlay import NOTICE
 from core.types import Origin, Radiograph
@@ -179,6 +180,19 @@ def test_an_inverted_film_is_told_and_can_be_mended_with_one_click(desk: Desk, p
 
     assert not desk.app.warning
     assert upright.keys() == desk.bars.keys()
+
+
+def test_a_mirrored_film_is_told_by_its_marker_and_can_be_mirrored_back(desk: Desk) -> None:
+    chest = draw(seed=0, height=512, width=512).radiograph
+    film = Radiograph(np.array(chest.pixels[:, ::-1], np.uint16), "mirrored.png", 0, 4095, Origin("PNG", "I;16", 16))
+    desk.drop(("mirrored.png", encoded(film)))
+    assert "The film is mirrored" in desk.html
+    assert desk.bars
+
+    desk.press("Mirror")
+
+    assert next(each for each in desk.app.toggle if each.label == "Mirror").value
+    assert "The film is mirrored" not in desk.html
 
 
 def test_a_picture_that_is_no_chest_is_shown_with_a_warning(desk: Desk) -> None:
