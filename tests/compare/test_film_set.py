@@ -153,7 +153,7 @@ def test_only_common_findings_are_compared_and_said_so() -> None:
 def test_nothing_in_common_is_one_sentence() -> None:
     other = known.classifier("other", {"Mass": (1.0, 0.0)})
 
-    with pytest.raises(BadSetting, match=r"no finding in common: A knows covid, normal; other knows Mass\. Choose"):
+    with pytest.raises(BadSetting, match=r"no finding in common: A knows covid, normal; other knows mass\. Choose"):
         panel([A, other])
 
 
