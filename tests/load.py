@@ -11,13 +11,14 @@ import argparse
 import asyncio
 import csv
 import io
+import itertools
 import os
 import re
 import statistics
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,12 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from core.browser import served
 from core.image.phantom import Opacity, draw
+from core.image.quality import withheld
 from core.image.read import read
+from core.lungs import inspect_film
 from core.models import library
 from core.models.classifier import load
+from core.types import Cleaning
 
 VERDICT = "What it says"  # title of the section that shows the probabilities
 PATIENCE = 600.0  # s for one verdict
@@ -157,10 +161,15 @@ def films(count: int) -> list[UploadedFilm]:
     """So many films with the verdict of the first model, each predicted alone."""
     classifier = load(*_first_model())
     found = []
-    for name, data in _files(count):
-        prediction = classifier.predict(read(data, name=name))
+    for name, data in _files():
+        film = read(data, name=name)
+        if withheld(inspect_film(film, Cleaning())):
+            continue  # its page shows no verdict
+        prediction = classifier.predict(film)
         verdict = dict(zip(prediction.findings, map(float, prediction.probabilities), strict=True))
         found.append(UploadedFilm(name, data, verdict))
+        if len(found) == count:
+            break
     return found
 
 
@@ -169,13 +178,15 @@ def _first_model() -> tuple[str, Path]:
     return name, library.place(name)
 
 
-def _files(count: int) -> list[tuple[str, bytes]]:
+def _files() -> Iterator[tuple[str, bytes]]:
+    """Names and contents, read or drawn one after the other."""
     folder = os.environ.get("LIGHTBOX_DATA")
     if folder and (table := Path(folder) / "cxr.csv").is_file():
         with table.open(encoding="utf-8", newline="") as lines:
-            paths = [Path(folder) / row["file"] for row in csv.DictReader(lines) if row["split"] == "test"][:count]
-        return [(path.name, path.read_bytes()) for path in paths]
-    return [(f"drawn-{seed:04}.png", _drawn(seed)) for seed in range(count)]
+            paths = [Path(folder) / row["file"] for row in csv.DictReader(lines) if row["split"] == "test"]
+        yield from ((path.name, path.read_bytes()) for path in paths)
+    else:
+        yield from ((f"drawn-{seed:04}.png", _drawn(seed)) for seed in itertools.count())
 
 
 def _drawn(seed: int) -> bytes:
