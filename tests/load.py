@@ -124,7 +124,7 @@ class Client:
         info = widget.file_uploader_state_value.uploaded_file_info.add()
         info.file_id, info.name, info.size = self.urls.file_id, film.name, len(film.data)
         info.file_urls.CopyFrom(self.urls)
-        self.widgets, self.uploader = [widget], ""
+        self.widgets = [widget]
         text = await self.rerun(lambda kind, text: kind == "script_finished" and VERDICT in text and film.name in text)
         self.widgets = []
         return text
@@ -141,7 +141,7 @@ class Client:
             message = ForwardMsg.FromString(raw)
             kind = str(message.WhichOneof("type"))
             if kind == "new_session":
-                self.session = message.new_session.initialize.session_id
+                self.session, self.uploader = message.new_session.initialize.session_id, ""
             elif kind == "page_info_changed":
                 self.query = message.page_info_changed.query_string
             elif kind == "file_urls_response":
