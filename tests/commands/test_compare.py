@@ -153,7 +153,7 @@ def test_networks_with_other_findings_are_compared_on_what_is_common(folder: Pat
 
     assert told.exit_code == 0, told.output
     assert (
-        "Compared on normal alone; left out, since not all know it: covid, pneumonia of first; Mass of third."
+        "Compared on normal alone; left out, since not all know it: covid, pneumonia of first; mass of third."
         in told.stdout
     )
 

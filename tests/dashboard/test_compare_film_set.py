@@ -135,14 +135,14 @@ def test_stopped_it_tells_of_the_films_that_were_read(page: Desk, table: Path) -
 
 
 def test_the_films_on_the_desk_are_compared_as_they_are_cleaned(page: Desk) -> None:
-    page.session.clean(page.session.film_key or "", turn=2)
+    page.session.clean(page.session.film_key or "", clahe=True)
     page.press("Compare the films")
 
     found = page.session.film_set.found
     assert found
     assert [row.key for row in found.films] == [page.session.film_key]
     key = next(iter(page.session.film_set.rows))
-    assert "turn=2" in str(key)
+    assert "clahe=True" in str(key)
 
 
 @pytest.mark.parametrize(

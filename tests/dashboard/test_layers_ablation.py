@@ -148,7 +148,7 @@ def test_a_film_without_lungs_is_told_and_can_be_switched_on_again(page: Desk) -
 
     file = io.BytesIO()
     Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (200, 1))).save(file, "PNG")
-    page.drop(("even.png", file.getvalue())).toggle("Everything outside the lungs")
+    page.drop(("even.png", file.getvalue())).press("Show anyway").toggle("Everything outside the lungs")
 
     assert any("No lungs found" in error for error in page.errors)
     page.press("Switch all on")
@@ -264,7 +264,7 @@ def test_a_layer_within_a_stage_cannot_be_without_units_so_its_stage_is_looked_a
     page.run()
 
     assert not page.errors
-    assert f"{inner} is a layer of stage 2." in page.html
+    assert f"this is stage 2, which holds {inner}." in page.html
     assert page.menu("Stage").value == "stage 2"
 
 

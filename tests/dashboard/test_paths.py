@@ -13,7 +13,7 @@ def test_who_shares_a_server_names_no_path_on_it(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setenv("LIGHTBOX_SHARED", "1")
     assert not paths.local()
-    with pytest.raises(BadData, match="only be named by who sits at the machine"):
+    with pytest.raises(BadData, match="only be used on the computer that runs Lightbox"):
         paths.typed(str(tmp_path))
 
 
@@ -21,5 +21,5 @@ def test_who_shares_a_server_names_no_path_on_it(monkeypatch: pytest.MonkeyPatch
 def test_what_is_no_path_is_told(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(paths, "local", lambda: True)
 
-    with pytest.raises(BadData, match="is no path on this machine"):
+    with pytest.raises(BadData, match="is not a path on this machine"):
         paths.typed(text)

@@ -73,6 +73,10 @@ def test_nothing_is_lost_on_any_architecture(name: str) -> None:
     noise = image(1, side=side)
     blocky = nn.functional.interpolate(image(1, side=4), size=(side, side))
     network = built(name, 1, side)
+    if name.startswith("efficientnet-lite"):  # loses a third, so the method is refused there
+        reason = methods["lrp"].fits(network, None)
+        assert "of the relevance arrives at the film, not all of it" in reason
+        return
 
     for film in (noise, torch.zeros_like(noise), blocky):
         relevance = Relevance(network, film, -1.0, 2.0)

@@ -156,6 +156,8 @@ def run(films: int, *, first: int = 0, processes: int = 1) -> Iterator[tuple[int
                 yield number, name, "crash of the process", time.perf_counter() - since
                 todo[worker] = number + processes
                 begin(worker)
+            elif message[0] == "dead":
+                raise RuntimeError("a worker ended before its first film, or between two")
             else:
                 running.pop(worker).join()
 

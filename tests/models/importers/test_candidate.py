@@ -283,6 +283,6 @@ def test_fourteen_outputs_and_grey_values_are_guesses_until_they_are_given(tmp_p
     fourteen, greys = sorted(found.notes)
 
     assert fourteen.startswith("14 outputs are taken for")
-    assert greys.startswith("The file does not state which grey values")
+    assert greys.startswith("The file does not say which grey values")
     assert corrected(found, findings=CHESTXRAY14).notes == (greys,)
     assert corrected(found, normalisation="unit").notes == (fourteen,)

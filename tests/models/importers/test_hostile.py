@@ -250,7 +250,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _saved(prefixed(_weights(), "../../\n<script>\x1b[2J")),
         r"such as \.\./\.\./\?<script>\?\[2Jlayer0\.weight",
     ),
-    "NaN": (lambda: _resnet(weight=lambda old: old * float("nan")), r"is no number \(NaN or infinite\) in layer1\.0"),
+    "NaN": (lambda: _resnet(weight=lambda old: old * float("nan")), r"holds NaN or infinite numbers in layer1\.0"),
     "whole numbers": (lambda: _resnet(weight=lambda old: old.to(torch.int8)), r"weights as int8 \(layer1"),
     "quantised": (_quantised, "was quantised: its weights are whole numbers with scales"),
     "complex numbers": (lambda: _resnet(weight=lambda old: old.to(torch.complex64)), "weights as complex64"),
