@@ -134,7 +134,7 @@ def test_a_slow_map_says_how_far_it_is_in_its_tile_and_is_given_up(visit: Callab
     page.locator("[data-testid=method-menu] input:visible").fill("RISE")
     page.locator("[data-testid=method-menu] [data-method=rise]:visible").click()
     page.locator(".st-key-state-1 .lb-progress").get_by_text("of 1000 network passes").wait_for(timeout=PATIENCE_MS)
-    assert "still the map before" in page.locator("[data-testid=caption]").nth(1).inner_text()
+    assert "updating: previous map shown" in page.locator("[data-testid=caption]").nth(1).inner_text()
     page.keyboard.press("Escape")
     page.locator(".st-key-state-1").get_by_role("button", name="Cancel").click()
     page.locator(".st-key-menus-1 button", has_text="Grad-CAM").wait_for(timeout=PATIENCE_MS)
