@@ -90,8 +90,9 @@ def cut(page: Any, whole: NDArray[Any], *, turn: int = 0, flip: bool = False) ->
 
     turn, flip: as the film is seen: mirrored first, then turned by so many quarters, clockwise.
     """
-    picture = canvas(page)
-    pane = on_viewer(page, PANE)
+    pane: Any = None
+    while pane != (pane := on_viewer(page, PANE)):  # the server may answer between the two: then both are read again
+        picture = canvas(page)
     assert pane["scale"] == 1
     a, b, c, d, e, f = pane["matrix"]
     height, width = whole.shape[:2]
