@@ -27,8 +27,8 @@ load: setup  ## what 20 people at once wait for, and what one film costs the ser
 pictures: setup  ## retake the pictures of README and guide: each page with the phantom on it
 	LIGHTBOX_PICTURES=dashboard/guide/pictures $(PY) -m pytest -q tests/browser/test_app.py -k "looked_at and 1440"
 
-# Trains what weights/ holds, each by its recipe, into OUT; a killed run goes on with the same command. The seconds are in
-# the cards: 10 h together on two cores. The twins start from densenet121-base, which is not shipped.
+# Trains what weights/ holds, and the EfficientNets, each by its recipe, into OUT; a killed run goes on with the same
+# command. The seconds are in the cards: 10 h together on two cores. densenet121-base and the -first ones are not shipped.
 OUT ?= build/weights
 CXR ?= ../shared/cxr
 ADULTS ?= ../shared/cxr-adults
@@ -37,7 +37,7 @@ weights: setup  ## trains the shipped networks anew; hours
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-train.txt
 	set -e; for name in lungs-unet small-cnn resnet50 inception-v3 vgg16 densenet121-base densenet121-plain \
 		densenet121-lungs-first densenet121-lungs; do $(TRAIN) --recipe weights/recipes/$$name.toml; done
-	set -e; for name in efficientnet-lite0-lungs efficientnet-lite0; do \
+	set -e; for name in efficientnet-lite0-lungs-first efficientnet-lite0-lungs efficientnet-lite0; do \
 		$(TRAIN) --data $(ADULTS) --recipe weights/recipes/$$name.toml; done
 
 setup: .venv/ready
