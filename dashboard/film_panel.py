@@ -57,7 +57,7 @@ def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
             st.button(
                 "Show anyway",
                 key=f"anyway {radiograph.key}",
-                help="Shows what the model answers all the same; every export says so.",
+                help="Shows the answer anyway; every export says so.",
                 on_click=partial(session().clean, radiograph.key, anyway=True),
             )
             about(radiograph)

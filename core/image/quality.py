@@ -104,7 +104,7 @@ def frontal(look: Look) -> Finding:
             "warning",
             clarity,
             "This does not look like a frontal chest radiograph: a lateral view, a CT slice, a part of a film, a "
-            "photo or a figure, perhaps. The model knows frontal chests only and would answer all the same; use a PA "
+            "photo or a figure, perhaps. The model knows frontal chests only and would answer anyway; use a PA "
             "or AP film.",
         )
     if clarity < 0.7:

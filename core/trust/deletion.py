@@ -55,7 +55,9 @@ def deletion(question: Question) -> Figure:
         f"with as much blurred elsewhere, to {said(likely[2:].mean())} on average ({said(likely[2:].min())} to "
         f"{said(likely[2:].max())}, {OTHERS} places)."
     )
-    return Figure("deletion", _TITLE, level, beaten, f"of {OTHERS} other places beaten", sentence, verdict)
+    return Figure(
+        "deletion", _TITLE, level, beaten, f"of {OTHERS} control regions with a smaller drop", sentence, verdict
+    )
 
 
 def said(probability: float) -> str:

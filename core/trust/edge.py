@@ -28,5 +28,5 @@ def edge(question: Question) -> Figure:
         "note": "Part of the answer may come from markers, text or the frame.",
         "warning": "More than chance: the answer may come from markers, text or the frame, not from the chest.",
     }[level]
-    sentence = f"{share:.0%} of the heat lies in the outer tenth of the film (an even map: {_EVEN:.0%})."
+    sentence = f"{share:.0%} of the heat lies in the outer tenth of the film ({_EVEN:.0%} if spread evenly)."
     return Figure("edge", _TITLE, level, share, "of the heat", sentence, verdict)
