@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache as remembered
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import streamlit as st
 
@@ -17,7 +17,7 @@ from core.overlay import NOTICE, setting_words
 from core.trust.measure import Figure
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
 from dashboard import markup
-from dashboard.state import Session, bind, entered, session
+from dashboard.state import Session, session, widget
 
 Option = TypeVar("Option")
 _HERE = Path(__file__).parent
@@ -39,7 +39,7 @@ def select(
     label: str,
     options: Sequence[Option],
     value: Option,
-    keep: Callable[[Session, Option], None],
+    store: Callable[[Session, Option], None],
     *,
     at: str,
     words: Callable[[Option], str] = str,
@@ -47,34 +47,27 @@ def select(
     hidden: bool = False,
     help: str | None = None,
 ) -> None:
-    """A menu that shows `value` and hands what is picked to `keep`, before the page is drawn again.
+    """A menu that shows `value` and hands the choice to `store`, before the page is drawn again.
 
     at:     the place, where the same choice can be made in several.
     hidden: whether the label is only for screen readers.
     """
-    key = bind(f"{label} {at}", value)
     st.selectbox(
         label,
         options,
-        key=key,
+        **widget(f"{label} {at}", value, store),
         format_func=words,
-        on_change=store,
-        args=(key, keep),
         label_visibility="collapsed" if hidden else "visible",
         width=width,
         help=help,
     )
 
 
-def switch(label: str, value: bool, keep: Callable[[Session, bool], None], *, help: str | None = None) -> None:
-    """A switch that shows `value` and hands what it becomes to `keep`, before the page is drawn again."""
-    key = bind(label, value)
-    st.toggle(label, key=key, help=help, on_change=store, args=(key, keep))
-
-
-def store(key: str, keep: Callable[[Session, Any], None]) -> None:
-    """The callback of every bound widget."""
-    keep(session(), entered(key))
+def switch(
+    label: str, value: bool, store: Callable[[Session, bool], None], *, at: str = "", help: str | None = None
+) -> None:
+    """A switch that shows `value` and hands its new value to `store`, before the page is drawn again."""
+    st.toggle(label, help=help, **widget(f"{label} {at}", value, store))
 
 
 def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, asked: str) -> None:

@@ -11,7 +11,7 @@ from core.image.arrangement import DATA, FULL, OWN, through
 from core.image.quality import Check
 from core.types import Checkpoint, Origin, Radiograph
 from dashboard import cache, draw
-from dashboard.state import Session, bind, session
+from dashboard.state import Session, Store, session, widget
 from dashboard.viewer import viewer
 
 _TURNS = {0: "None", 1: "90° left", 2: "180°", 3: "90° right"}
@@ -132,18 +132,16 @@ def _window(radiograph: Radiograph, chosen: str) -> None:
     }
     own = {} if chosen in offered else {chosen: f"By hand: {chosen}"}
     _menu("Window", "window", radiograph, chosen, offered | own)
-    key = bind(f"window by hand {radiograph.key}", "" if chosen in offered else chosen)
+    by_hand = "" if chosen in offered else chosen
     st.text_input(
         "Window by hand",
-        key=key,
+        **widget(f"window by hand {radiograph.key}", by_hand, partial(_set_window, radiograph)),
         placeholder="centre/width, as in 2048/4096",
         help="In the file's own units, as in WindowCenter and WindowWidth.",
-        on_change=draw.store,
-        args=(key, partial(_keep_window, radiograph)),
     )
 
 
-def _keep_window(radiograph: Radiograph, here: Session, window: str) -> None:
+def _set_window(radiograph: Radiograph, here: Session, window: str) -> None:
     try:
         through(radiograph, window.strip())
     except UserError as error:
@@ -167,15 +165,14 @@ def _locked(origin: Origin) -> list[tuple[str, str]]:
 
 
 def _switch(label: str, field: str, radiograph: Radiograph, value: bool, help: str) -> None:
-    key = bind(f"{field} {radiograph.key}", value)
-    st.toggle(label, key=key, help=help, on_change=draw.store, args=(key, partial(_keep, radiograph.key, field)))
+    draw.switch(label, value, _switch_of(radiograph, field), at=radiograph.key, help=help)
 
 
 def _menu(label: str, field: str, radiograph: Radiograph, value: Any, words: dict[Any, str]) -> None:
-    draw.select(
-        label, list(words), value, partial(_keep, radiograph.key, field), at=radiograph.key, words=words.__getitem__
-    )
+    store = _switch_of(radiograph, field)
+    draw.select(label, list(words), value, store, at=radiograph.key, words=words.__getitem__)
 
 
-def _keep(key: str, field: str, here: Session, value: Any) -> None:
-    here.clean(key, **{field: value})
+def _switch_of(radiograph: Radiograph, field: str) -> Store:
+    """Changes this field of the film's Cleaning."""
+    return lambda here, value: here.clean(radiograph.key, **{field: value})

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -15,11 +14,12 @@ from dashboard import cache, draw, selection
 from dashboard.file_names import file_name
 from dashboard.method_menu import method_menu
 from dashboard.selection import MapView
-from dashboard.state import BoundField, Session, bind, session
+from dashboard.state import BoundField, Session, session, widget
 
 _WIDE = 1000  # whole numbers between the bounds of a setting from which a slider can no longer be aimed
 _FEWEST, _MOST = 30, 250  # places of a slider of real numbers
 _EXACT = 1e-6  # of a step: what rounding may leave
+METHOD = BoundField("method", then=selection.no_refusal)
 
 
 def sentence(chosen: MapView) -> None:
@@ -31,14 +31,14 @@ def sentence(chosen: MapView) -> None:
             "Finding",
             findings,
             chosen.finding,
-            BoundField("finding", then=partial(session().refuse, "")),
+            BoundField("finding", then=selection.no_refusal),
             at="read",
             words=words,
             hidden=True,
             width=max(150, 60 + 8 * max(map(len, findings))),  # px: the longest name is not cut
         )
         st.markdown("with", width="content")
-        method_menu(chosen.method, selection.refusals(chosen.checkpoint), keep_method, key="method menu")
+        method_menu(chosen.method, selection.refusals(chosen.checkpoint), METHOD, key="method menu")
         if chosen.layer is None:
             for _ in range(2):
                 st.empty()  # or the menu of another method would linger while this one is on its way
@@ -66,7 +66,7 @@ def _stage(chosen: MapView, layer: str) -> None:
         "Stage",
         [*sizes, *several, *own],
         layer,
-        partial(_keep_layer, chosen.method.title, unfit),
+        partial(_set_layer, chosen.method.title, unfit),
         at="read",
         words=words,
         hidden=True,
@@ -90,14 +90,10 @@ def _settings(chosen: MapView) -> None:
 
 def _setting(method: str, setting: Setting, value: Value) -> None:
     label = setting.name.replace("_", " ").capitalize()
-    key = bind(f"{method} {setting.name}", value)
-    meaning = setting.meaning[:1].upper() + setting.meaning[1:] + "."
-    common: dict[str, Any] = {
-        "key": key,
-        "help": meaning,
-        "on_change": draw.store,
-        "args": (key, partial(_keep_setting, method, setting.name)),
-    }
+    common = widget(
+        f"{method} {setting.name}", value, lambda here, value: here.set_setting(method, setting.name, value)
+    )
+    common["help"] = setting.meaning[:1].upper() + setting.meaning[1:] + "."
     if setting.choices:
         st.selectbox(label, setting.choices, **common)
     elif setting.kind is bool:
@@ -163,22 +159,11 @@ def downloads(chosen: MapView) -> None:
     )
 
 
-def keep_method(here: Session, method: str) -> None:
-    """What the menu of methods does with the name that is picked."""
-    here.method = method
-    here.refuse("")
-
-
-def _keep_layer(title: str, unfit: Mapping[str | None, str], here: Session, layer: str) -> None:
+def _set_layer(title: str, unfit: Mapping[str | None, str], here: Session, layer: str) -> None:
     if reason := unfit.get(layer):
         here.refuse(f"{title} is not available at {layer}: {reason}")
         return
     here.layer = layer
-    here.refuse("")
-
-
-def _keep_setting(method: str, name: str, here: Session, value: Value) -> None:
-    here.settings.setdefault(method, {})[name] = value
     here.refuse("")
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import draw, engine, link, markup, progress, selection
 from dashboard.map_controls import downloads
 from dashboard.selection import MapView
-from dashboard.state import Session, session
+from dashboard.state import session
 
 
 def status(chosen: MapView) -> None:
@@ -35,11 +35,7 @@ def _about(chosen: MapView) -> None:
         st.html(markup.status(chosen.missing, level="warning"))
     elif chosen.explanation and chosen.explanation.caveat and not chosen.explanation.void:
         st.html(markup.status(chosen.explanation.caveat, level="warning"))
-        keep = partial(_reveal, engine.caveat_of(chosen.explanation))
-        draw.switch("Show anyway", not chosen.hidden, keep)
+        caveat = engine.caveat_of(chosen.explanation)
+        draw.switch("Show anyway", not chosen.hidden, lambda here, shown: here.reveal(caveat, shown))
     else:
         st.html(markup.status(chosen.method.plain))
-
-
-def _reveal(caveat: tuple[str, ...], here: Session, shown: bool) -> None:
-    (here.revealed_maps.add if shown else here.revealed_maps.discard)(caveat)

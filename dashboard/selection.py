@@ -189,6 +189,11 @@ def look_at(stage: str) -> None:
         here.method = DEFAULT
 
 
+def no_refusal() -> None:
+    """After another choice: why the last one was refused no longer matters."""
+    session().refuse("")
+
+
 def back(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
     """The question is again that of the last map that was on the page; or the default, where none was."""
     here = session()

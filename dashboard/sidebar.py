@@ -31,12 +31,12 @@ def questions(checkpoint: Checkpoint | None) -> None:
     if name is None:
         st.html(markup.paragraph("No model in weights/. Train one with `python -m core train`, or restore the folder."))
         return
-    draw.select("Model", cache.names(), name, BoundField("checkpoint", then=_new_question), at="sidebar")
+    draw.select("Model", cache.names(), name, BoundField("checkpoint", then=selection.no_refusal), at="sidebar")
     if checkpoint is not None:
         finding = session().finding
         options = [_LIKELIEST, *checkpoint.findings]
         value = finding if finding in checkpoint.findings else _LIKELIEST
-        field = BoundField("finding", lambda entry: None if entry == _LIKELIEST else entry, _new_question)
+        field = BoundField("finding", lambda entry: None if entry == _LIKELIEST else entry, selection.no_refusal)
         draw.select("Finding", options, value, field, at="sidebar", words=words)
 
 
@@ -113,9 +113,4 @@ def _said(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
 
 def _look(key: str) -> None:
     session().film_key = key
-    _new_question()
-
-
-def _new_question() -> None:
-    """What was said of the last one goes."""
-    session().refuse("")
+    selection.no_refusal()

@@ -22,6 +22,7 @@ from core.models.importers import ImportCandidate
 from core.types import Cleaning, Explanation, Radiograph
 
 _SESSION = "lightbox"
+Store = Callable[["Session", Any], None]  # puts what was entered in a widget into the session
 
 
 class Pending(Protocol):
@@ -380,6 +381,15 @@ class Session:
         key, sentence = self.last_refusal
         return sentence if key == (self.film_key or "") else ""
 
+    def set_setting(self, method: str, name: str, value: Value) -> None:
+        """Changes a setting of a method; what was said of the last request no longer holds."""
+        self.settings.setdefault(method, {})[name] = value
+        self.refuse("")
+
+    def reveal(self, caveat: tuple[str, ...], shown: bool) -> None:
+        """Shows maps with this caveat (dashboard.engine.caveat_of), or hides them again."""
+        (self.revealed_maps.add if shown else self.revealed_maps.discard)(caveat)
+
     def clean(self, key: str, **changed: Any) -> None:
         """Changes one switch of `cleaning` for this film."""
         self.cleanings[key] = replace(self.cleaning(key), **changed)
@@ -404,7 +414,7 @@ def bind(widget: str, value: object) -> str:
 class BoundField:
     """An attribute of the session that a widget shows and changes; `path` is dotted, as in "board.figure".
 
-    convert: what the widget holds -> what is kept. then: is called after each change.
+    convert: value of the widget -> value of the attribute. then: is called after each change.
     """
 
     path: str
@@ -413,24 +423,28 @@ class BoundField:
 
     @property
     def value(self) -> Any:
-        """As the session has it now."""
+        """Its value now."""
         return reduce(getattr, self.path.split("."), session())
 
     def __call__(self, here: Session, value: Any) -> None:
-        """Keeps what was entered."""
+        """Sets it to what was entered."""
         *owners, name = self.path.split(".")
         setattr(reduce(getattr, owners, here), name, self.convert(value))
         self.then()
 
     def widget(self, *, at: str = "", value: Any = None) -> dict[str, Any]:
-        """`key`, `on_change` and `args` of a widget for it. at: the place, where there are several. value: that it
-        shows where that is not what the session has."""
-        key = bind(f"{self.path} {at}", self.value if value is None else value)
-        return {"key": key, "on_change": _keep_entered, "args": (key, self)}
+        """As the function `widget`. at: the place, where there are several. value: to show in place of its own."""
+        return widget(f"{self.path} {at}", self.value if value is None else value, self)
 
 
-def _keep_entered(key: str, field: BoundField) -> None:
-    field(session(), entered(key))
+def widget(name: str, value: object, store: Store) -> dict[str, Any]:
+    """`key`, `on_change` and `args` of a widget that shows `value` and hands what is entered to `store`."""
+    key = bind(name, value)
+    return {"key": key, "on_change": _store, "args": (key, store)}
+
+
+def _store(key: str, store: Store) -> None:
+    store(session(), entered(key))
 
 
 def entered(key: str) -> Any:

@@ -46,14 +46,14 @@ def choose(name: str) -> None:
 def add() -> None:
     """Adds a copy of the last tile, which you can then change."""
     made = list(tiles())
-    _keep([*made, made[-1]])
+    _set_tiles([*made, made[-1]])
 
 
 def remove(place: int) -> None:
     """Takes the tile off the board; those after it move up."""
     here = session()
     made = list(tiles())
-    _keep(made[:place] + made[place + 1 :])
+    _set_tiles(made[:place] + made[place + 1 :])
     last = here.board.last_maps
     here.board.last_maps = {each - (each > place): map_ for each, map_ in last.items() if each != place}
     pair = [each - (each > place) for each in here.board.pair or () if each != place]
@@ -64,7 +64,7 @@ def change(place: int, field: Field, value: Any) -> None:
     """Puts another model, method, finding or stage into the tile."""
     made = list(tiles())
     made[place] = replace(made[place], **{field: value})
-    _keep(made)
+    _set_tiles(made)
 
 
 def cancel(place: int) -> None:
@@ -73,7 +73,7 @@ def cancel(place: int) -> None:
     made = list(tiles())
     if last and last.request != made[place]:
         made[place] = last.request
-        _keep(made)
+        _set_tiles(made)
     else:
         remove(place)
 
@@ -99,7 +99,7 @@ def look_again(radiograph: Radiograph, place: int) -> BoardTile:
     return engine.again(radiograph, tiles(), place, last=session().board.last_maps)
 
 
-def _keep(made: list[TileRequest]) -> None:
+def _set_tiles(made: list[TileRequest]) -> None:
     here = session()
     here.tiles = made
     here.board.preset = None

@@ -69,8 +69,7 @@ def _ask(survey: FilmSetRun) -> None:
         )
         if not _on_desk(survey):
             film_fields(
-                survey,
-                at="many",
+                "film_set",
                 label="Path on this machine",
                 hint="/data/films, or /data/films.csv with the columns file and label",
                 width=420,

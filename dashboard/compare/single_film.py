@@ -10,7 +10,7 @@ from dashboard import draw, link, markup
 from dashboard.compare import agreement, board, export, presets, stage_similarity, tile_pair
 from dashboard.compare.tile import LINK, draw_tile
 from dashboard.engine import BoardTile
-from dashboard.state import BoundField, Session, bind, session
+from dashboard.state import BoundField, Session, session, widget
 from dashboard.viewer import controls
 
 _WIDE = 350  # px: about the width of a pane on a desktop
@@ -42,13 +42,10 @@ def part(radiograph: Radiograph) -> None:
 
 def tools() -> None:
     """Presets, and the way to one more tile."""
-    key = bind("preset", board.preset())
     st.pills(
         "Boards",
         presets.offered(),
-        key=key,
-        on_change=draw.store,
-        args=(key, _choose),
+        **widget("preset", board.preset(), _choose),
         label_visibility="collapsed",
     )
     st.button(

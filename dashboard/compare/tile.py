@@ -14,7 +14,6 @@ from dashboard.compare.tile_menus import menus
 from dashboard.compare.tile_probabilities import probability_rows
 from dashboard.engine import BoardTile
 from dashboard.request_queue import QueuedRequest
-from dashboard.state import Session, bind
 from dashboard.viewer import viewer
 
 LINK = "compare"  # between all panes of the board
@@ -80,9 +79,13 @@ def _status(radiograph: Radiograph, placed: BoardTile) -> None:
             )
         elif map_ and map_.caveat and not map_.void:
             st.html(markup.status(map_.caveat, level="warning"))
-            key = bind(f"reveal {placed.place}", not placed.hidden)
-            keep = partial(_reveal, engine.caveat_of(map_))
-            st.toggle("Show anyway", key=key, on_change=draw.store, args=(key, keep))
+            caveat = engine.caveat_of(map_)
+            draw.switch(
+                "Show anyway",
+                not placed.hidden,
+                lambda here, shown: here.reveal(caveat, shown),
+                at=f"tile {placed.place}",
+            )
         elif placed.substitution:
             st.html(markup.status(placed.substitution, level="note"))
             st.empty()
@@ -95,7 +98,3 @@ def _next(radiograph: Radiograph, place: int) -> tuple[QueuedRequest[Any], str] 
     """The next thing that the tile waits for."""
     tile = board.look_again(radiograph, place)
     return (tile.pending, tile.pending_name) if tile.pending else None
-
-
-def _reveal(caveat: tuple[str, ...], here: Session, shown: bool) -> None:
-    (here.revealed_maps.add if shown else here.revealed_maps.discard)(caveat)

@@ -27,16 +27,16 @@ def menus(placed: BoardTile) -> None:
         at, tile = f"tile {placed.place}", placed.request
         names = cache.names()
         models = names if tile.checkpoint in names else [tile.checkpoint, *names]
-        draw.select("Model", models, tile.checkpoint, _keep(placed, "checkpoint", models), at=at)
+        draw.select("Model", models, tile.checkpoint, _field(placed, "checkpoint", models), at=at)
         with st.container(key=f"menu {at}", gap=None):
             st.html(markup.label("Method"))
             reasons = selection.refusals(placed.checkpoint) if placed.checkpoint and placed.prediction else {}
-            method_menu(placed.method, reasons, _keep(placed, "method", methods), key=f"method {at}")
+            method_menu(placed.method, reasons, _field(placed, "method", methods), key=f"method {at}")
         if placed.checkpoint:
             findings = [_AS_SIDEBAR, *placed.checkpoint.findings]
             known = same(tile.finding, placed.checkpoint) if tile.finding else None
-            keep = _keep(placed, "finding", findings)
-            draw.select("Finding", findings, known or _AS_SIDEBAR, keep, at=at, words=words)
+            field = _field(placed, "finding", findings)
+            draw.select("Finding", findings, known or _AS_SIDEBAR, field, at=at, words=words)
         if placed.sizes and placed.method.layered:
             _stage(placed, dict(placed.sizes), at=at)
 
@@ -48,7 +48,7 @@ def _stage(placed: BoardTile, sizes: dict[str, tuple[int, int]], *, at: str) -> 
     several = [FUSED.join(fit)] if len(fit) > 1 else []
     own = [wanted] if wanted and wanted not in (*sizes, *several) else []
 
-    def said(stage: str) -> str:
+    def title(stage: str) -> str:
         if stage == _LAST:
             return f"the last · {fit[-1]}" if fit else "the last"
         if FUSED in stage:
@@ -58,7 +58,7 @@ def _stage(placed: BoardTile, sizes: dict[str, tuple[int, int]], *, at: str) -> 
         return f"{stage} · {sizes[stage][0]} × {sizes[stage][1]}" if stage in fit else f"{stage} · no map"
 
     stages = [_LAST, *sizes, *several, *own]
-    draw.select("Stage", stages, wanted or _LAST, _keep(placed, "layer", stages), at=at, words=said)
+    draw.select("Stage", stages, wanted or _LAST, _field(placed, "layer", stages), at=at, words=title)
 
 
 def _fitting(placed: BoardTile) -> list[str]:
@@ -68,7 +68,8 @@ def _fitting(placed: BoardTile) -> list[str]:
         return []
 
 
-def _keep(placed: BoardTile, field: Field, known: Container[str]) -> Callable[[Session, str], None]:
+def _field(placed: BoardTile, field: Field, known: Container[str]) -> Callable[[Session, str], None]:
+    """Puts what is chosen into the tile."""
     return partial(_change, placed.place, field, known)
 
 

@@ -1,6 +1,7 @@
 """Which units are switched off: by rank, by number, or all outside the lungs; their list, and the way back."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
@@ -11,9 +12,9 @@ from core.layers.plan import NetworkPlan
 from core.layers.unit_ablation import Ranking, Unit, UnitFill, UnitSwitches, top
 from core.models.findings import words
 from dashboard import cache, draw, progress
-from dashboard.layers.unit_selection import keep_stage
+from dashboard.layers.unit_selection import show_stage
 from dashboard.selection import MapView
-from dashboard.state import Session, bind, entered, session
+from dashboard.state import BoundField, Session, session, widget
 
 RANKINGS: dict[Ranking, str] = {
     "relevance": "largest relevance",
@@ -35,11 +36,12 @@ def controls(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
     here, units = session().layers, plan.stage(stage).shape[0]
     with st.container(key="off asked", horizontal=True, vertical_alignment="bottom", gap="small"):
         names = [each.name for each in plan.stages]
-        draw.select("Stage", names, stage, _keep_stage, at="off", width=120)
-        key = bind("top of off", min(here.removing.top, units))
-        st.number_input(f"Units, of {units}", 1, units, key=key, on_change=draw.store, args=(key, keep_top), width=120)
+        draw.select("Stage", names, stage, _show_stage, at="off", width=120)
+        top = BoundField("layers.removing.top").widget(value=min(here.removing.top, units))
+        st.number_input(f"Units, of {units}", 1, units, **top, width=120)
         rankings: list[Ranking] = list(RANKINGS)
-        draw.select("Which", rankings, here.removing.by, _keep_by, at="off", words=RANKINGS.__getitem__, width=205)
+        by = BoundField("layers.removing.by")
+        draw.select("Which", rankings, here.removing.by, by, at="off", words=RANKINGS.__getitem__, width=205)
         st.button(
             f"Switch off {min(here.removing.top, units)} for {words(chosen.finding)}",
             key="switch off",
@@ -48,23 +50,13 @@ def controls(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
             help="Replaces the units of this stage that are off now",
             on_click=_want_top,
         )
-        key = bind("typed of off", here.removing.typed)
-        st.text_input(
-            "By number",
-            key=key,
-            placeholder="3, 7, 10-19",
-            max_chars=200,
-            on_change=draw.store,
-            args=(key, _keep_typed),
-            width=130,
-        )
-        key = bind("outside of off", stage in here.outside)
-        st.toggle(
+        typed = BoundField("layers.removing.typed", str.strip, _want_typed)
+        st.text_input("By number", **typed.widget(), placeholder="3, 7, 10-19", max_chars=200, width=130)
+        draw.switch(
             "Everything outside the lungs",
-            key=key,
+            stage in here.outside,
+            partial(_switch_outside, stage),
             help=f"Switches every unit of {stage} off outside the lungs and a rim around them",
-            on_change=_flip_outside,
-            args=(stage,),
         )
     place = st.empty()  # always there, so that the rest of the page does not move
     if here.removing.wrong:
@@ -77,25 +69,19 @@ def off_list() -> None:
     here = session().layers
     names = {**runs(here.off, most=_CHIPS), **{_outside(stage): () for stage in here.outside}}
     with st.container(key="off listed", horizontal=True, vertical_alignment="bottom", gap="small"):
-        key = bind("off", list(names))
         st.multiselect(
             "Switched off",
             list(names),
-            key=key,
+            **widget("off", list(names), partial(_set_off, names)),
             placeholder="All units are on",
-            on_change=_keep_off_list,
-            args=(key, names),
             disabled=not names,
         )
-        key = bind("fill of off", here.fill)
         st.segmented_control(
             "Replaced by",
             list(_FILLS),
-            key=key,
+            **BoundField("layers.fill").widget(),
             format_func=_FILLS.__getitem__,
             required=True,
-            on_change=draw.store,
-            args=(key, _keep_fill),
             help="Zero silences a unit. The mean, over the films of the atlas or else over this film, keeps it at its "
             "usual value: a milder change, and closer to what the network was trained on.",
         )
@@ -156,18 +142,9 @@ def restore() -> None:
     here.off, here.outside, here.fill = here.removing.before if here.removing.before != now else ((), (), here.fill)
 
 
-def _keep_stage(here: Session, stage: str) -> None:
-    keep_stage(here, stage)
+def _show_stage(here: Session, stage: str) -> None:
+    show_stage(here, stage)
     here.layers.removing.wrong = ""  # it was about another stage
-
-
-def keep_top(here: Session, count: int) -> None:
-    """Sets the number of units, here and on the curve."""
-    here.layers.removing.top = count
-
-
-def _keep_by(here: Session, by: Ranking) -> None:
-    here.layers.removing.by = by
 
 
 def _want_top() -> None:
@@ -175,25 +152,19 @@ def _want_top() -> None:
     removing.wanted, removing.wrong = True, ""
 
 
-def _keep_typed(here: Session, typed: str) -> None:
-    removing = here.layers.removing
-    removing.typed, removing.named, removing.wrong = typed.strip(), bool(typed.strip()), ""
+def _want_typed() -> None:
+    removing = session().layers.removing
+    removing.named, removing.wrong = bool(removing.typed), ""
 
 
-def _flip_outside(stage: str) -> None:
-    here = session().layers
-    rest = tuple(each for each in here.outside if each != stage)
-    here.outside = rest if stage in here.outside else (*rest, stage)
+def _switch_outside(stage: str, here: Session, off: bool) -> None:
+    rest = tuple(each for each in here.layers.outside if each != stage)
+    here.layers.outside = (*rest, stage) if off else rest
 
 
-def _keep_fill(here: Session, fill: UnitFill) -> None:
-    here.layers.fill = fill
-
-
-def _keep_off_list(key: str, names: Mapping[str, tuple[Unit, ...]]) -> None:
-    here, left = session().layers, entered(key)
-    here.off = tuple(unit for name in left for unit in names[name])
-    here.outside = tuple(stage for stage in here.outside if _outside(stage) in left)
+def _set_off(units: Mapping[str, tuple[Unit, ...]], here: Session, names: list[str]) -> None:
+    here.layers.off = tuple(unit for name in names for unit in units[name])
+    here.layers.outside = tuple(stage for stage in here.layers.outside if _outside(stage) in names)
 
 
 def _outside(stage: str) -> str:

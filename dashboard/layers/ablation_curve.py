@@ -16,7 +16,7 @@ from dashboard.layers import ablation_controls
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
 from dashboard.selection import MapView
-from dashboard.state import bind, entered, session
+from dashboard.state import BoundField, entered, session
 
 _CHART = "curve of units"
 _TALL = 300  # px
@@ -64,17 +64,14 @@ def _draw(curves: Sequence[AblationCurve], stage: str) -> None:
     st.plotly_chart(
         plot(curves, now),
         key=_CHART,
-        on_select=_keep_point,
+        on_select=_set_point,
         selection_mode="points",
         config={"displayModeBar": False},
         theme="streamlit",
     )
     with st.container(key="curve chosen", horizontal=True, vertical_alignment="bottom", gap="small"):
-        key = bind("top on the curve", now)
-        counts = sorted({*measured, now})
-        st.select_slider(
-            "Units switched off", counts, key=key, on_change=draw.store, args=(key, ablation_controls.keep_top)
-        )
+        top = BoundField("layers.removing.top").widget(at="curve", value=now)
+        st.select_slider("Units switched off", sorted({*measured, now}), **top)
         curve = next(curve for curve in curves if curve.ranking == removing.by)
         units = tuple((stage, int(channel)) for channel in curve.order[:now])
         st.button(
@@ -133,7 +130,7 @@ def _key(chosen: MapView, stage: str) -> tuple[str, str, str, str]:
     return chosen.checkpoint.key, chosen.radiograph.key, chosen.finding, stage
 
 
-def _keep_point() -> None:
+def _set_point() -> None:
     """A click on a point sets the number of units, and the order of that curve."""
     points_clicked = entered(_CHART).selection.points
     if points_clicked and points_clicked[0]["customdata"]:

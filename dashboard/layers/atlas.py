@@ -15,7 +15,7 @@ from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths
 from dashboard.film_source import film_fields
 from dashboard.layers.unit_details import set_of
-from dashboard.state import AtlasBuild, Session, session
+from dashboard.state import AtlasBuild, BoundField, Session, session
 
 NAME, TITLE, ORDER = "atlas", "Atlas", 6
 _EVERY = 0.2  # s between two updates of the progress
@@ -87,11 +87,11 @@ def _choose(card: Checkpoint) -> None:
         st.empty()  # the place of the menu, so that the rest does not move
         return
 
-    def keep(here: Session, folder: Path) -> None:
+    def use(here: Session, folder: Path) -> None:
         used[card.key] = folder
 
     now = used.get(card.key)
-    draw.select("Atlas in use", known, now if now in known else known[0], keep, at="atlas", words=_title, width=420)
+    draw.select("Atlas in use", known, now if now in known else known[0], use, at="atlas", words=_title, width=420)
 
 
 def _title(folder: Path) -> str:
@@ -124,20 +124,19 @@ def _facts(found: Atlas) -> list[tuple[str, str]]:
 def _fields(build: AtlasBuild, *, busy: bool) -> None:
     with st.container(key="atlas films", horizontal=True, vertical_alignment="bottom", gap="small"):
         film_fields(
-            build,
-            at="the atlas",
+            "layers.atlas",
             label="Folder or table on this machine",
             hint="/data/films, or /data/films.csv with the columns file and label",
             width=420,
             most=_MOST,
             whole=True,
             disabled=busy,
-            anew=partial(_clear_message, build),
+            then=partial(_clear_message, build),
         )
     draw.switch(
         "Keep a small picture of each film that the atlas names",
         build.pictures,
-        _keep_pictures,
+        BoundField("layers.atlas.pictures"),
         help="Shows what a unit saw. For patient films these are patient pixels: they stay in your own folder on this "
         "machine.",
     )
@@ -205,7 +204,3 @@ def _stop(build: AtlasBuild) -> None:
 def _clear_message(build: AtlasBuild) -> None:
     """The last message was about other films."""
     build.message = ""
-
-
-def _keep_pictures(here: Session, pictures: bool) -> None:
-    here.layers.atlas.pictures = pictures

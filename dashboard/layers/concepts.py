@@ -12,8 +12,8 @@ from core.overlay import REGIONS, caption
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, progress
 from dashboard.layers import tcav
-from dashboard.layers.unit_selection import keep_stage, prediction_and_finding
-from dashboard.state import Session, bind, session
+from dashboard.layers.unit_selection import prediction_and_finding, show_stage
+from dashboard.state import BoundField, session
 from dashboard.viewer import viewer
 
 NAME, TITLE, ORDER = "concepts", "Concepts", 3
@@ -38,11 +38,8 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             "Parts of this film", f"regions that {stage} represents alike, and the contribution of each in logits"
         )
         with st.container(key="parts asked", horizontal=True, vertical_alignment="bottom", gap="medium"):
-            draw.select("Stage", list(sizes), stage, keep_stage, at="parts", width=180)
-            key = bind("count of parts", session().layers.concepts.count)
-            st.slider(
-                "Number of parts", FEWEST, MOST, key=key, on_change=draw.store, args=(key, _keep_count), width=220
-            )
+            draw.select("Stage", list(sizes), stage, show_stage, at="parts", width=180)
+            st.slider("Number of parts", FEWEST, MOST, **BoundField("layers.concepts.count").widget(), width=220)
         _parts(radiograph, card, stage, session().layers.concepts.count, finding)
         tcav.section(radiograph, card, finding)
 
@@ -62,15 +59,13 @@ def _draw(radiograph: Radiograph, found: Parts, picture: bytes, finding: str) ->
     alone = here.part if here.part is not None and here.part < len(found) else None
     film, legend = st.columns([1.7, 1], gap="large")
     with legend:
-        key = bind("part alone", _ALL if alone is None else alone)
+        field = BoundField("layers.concepts.part", lambda part: None if part == _ALL else part)
         st.pills(
             "Part to show",
             [_ALL, *range(len(found))],
-            key=key,
+            **field.widget(value=_ALL if alone is None else alone),
             format_func=lambda part: "All" if part == _ALL else f"Part {part + 1}",
             required=True,
-            on_change=draw.store,
-            args=(key, _keep_part),
             label_visibility="collapsed",
         )
         st.html(legend_of(found, finding, alone))
@@ -107,11 +102,3 @@ def legend_of(found: Parts, finding: str, alone: int | None) -> str:
 def _picture(picture: bytes, name: str, count: int) -> str:
     label = f"{name} with {count} coloured regions"
     return f'<img class="lb-regions" src="data:image/webp;base64,{b64encode(picture).decode()}" alt="{escape(label)}">'
-
-
-def _keep_count(here: Session, count: int) -> None:
-    here.layers.concepts.count = count
-
-
-def _keep_part(here: Session, part: int) -> None:
-    here.layers.concepts.part = None if part == _ALL else part

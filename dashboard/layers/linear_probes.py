@@ -19,7 +19,7 @@ from dashboard.film_source import film_fields
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
 from dashboard.request_queue import Keyed
-from dashboard.state import ProbeFilms, Session, bind, session
+from dashboard.state import BoundField, ProbeFilms, session
 
 _ABOUT = (
     "A probe is a linear classifier on the mean activations of one stage. If it separates the findings on films that "
@@ -49,40 +49,27 @@ def _fields(here: ProbeFilms) -> bool:
     """The films to use; False where the table cannot be read, which its field says."""
     readable = True
     with st.container(key="probes asked", horizontal=True, vertical_alignment="bottom", gap="small"):
-        key = bind("source of probes", _on_path(here))
         st.segmented_control(
             "Training films",
             [False, True] if paths.local() else [False],
-            key=key,
+            **BoundField("layers.probing.on_path", then=_cancel).widget(value=_on_path(here)),
             format_func=_SOURCES.__getitem__,
             required=True,
-            on_change=draw.store,
-            args=(key, _keep_source),
         )
         if _on_path(here):
             readable = film_fields(
-                here,
-                at="probes",
+                "layers.probing",
                 label="Table on this machine",
                 hint="/data/films.csv with the columns file and label, or a folder with cxr.csv",
                 width=360,
                 least=20,
                 most=_MOST,
                 split="Test split",
-                anew=_cancel,
+                then=_cancel,
             )
         else:
-            key = bind("phantoms of probes", here.drawn)
-            st.number_input(
-                "Phantoms, half with an opacity",
-                10,
-                400,
-                step=10,
-                key=key,
-                on_change=draw.store,
-                args=(key, _keep_drawn),
-                width=270,
-            )
+            drawn = BoundField("layers.probing.drawn", then=_cancel)
+            st.number_input("Phantoms, half with an opacity", 10, 400, step=10, **drawn.widget(), width=270)
         st.button(
             "Train the probes",
             type="primary",
@@ -253,11 +240,3 @@ def _start() -> None:
 
 def _cancel() -> None:
     session().layers.probing.asked = False
-
-
-def _keep_source(here: Session, on_path: bool) -> None:
-    here.layers.probing.on_path, here.layers.probing.asked = on_path, False
-
-
-def _keep_drawn(here: Session, count: int) -> None:
-    here.layers.probing.drawn, here.layers.probing.asked = count, False

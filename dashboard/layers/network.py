@@ -1,6 +1,6 @@
 """The network as a column of stages, and a table of all its layers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -8,8 +8,9 @@ import streamlit as st
 from core.layers.field import ReceptiveField, millimetres
 from core.layers.plan import NetworkPlan
 from core.types import Checkpoint, Placement, Radiograph
-from dashboard import draw, markup
-from dashboard.state import Session, bind, entered, session
+from dashboard import markup
+from dashboard.layers.unit_selection import show_stage
+from dashboard.state import entered, session, widget
 
 _STYLES = Path(__file__).parent / "network.css"
 
@@ -21,28 +22,24 @@ def network(
     placement: Placement,
     *,
     chosen: str,
-    keep: Callable[[Session, str], None],
 ) -> None:
     """Draw the stages and the table of layers.
 
     placement: of the network's square on the film, for the receptive field in mm.
-    chosen:    the stage or layer whose units are shown; keep: is handed the one that is clicked.
+    chosen:    the stage or layer whose units are shown; a click shows another one's.
     """
     st.html(_STYLES)
     stage = stage_of(plan, chosen)
-    key = bind("stage of the network", stage)
     with st.container(key="stages", gap="xsmall"):
         st.radio(
             f"Stages, from a film of {plan.size} × {plan.size} px",
             [each.name for each in plan.stages],
-            key=key,
+            **widget("stage of the network", stage, show_stage),
             captions=[
                 f"{output(each.shape)}  \n{receptive_field(each.field, plan.size, placement, radiograph.spacing)}  \n"
                 f"{count(each.parameters)} parameters"
                 for each in plan.stages
             ],
-            on_change=draw.store,
-            args=(key, keep),
         )
         st.html(
             markup.paragraph(
@@ -52,12 +49,16 @@ def network(
     if chosen != stage:
         st.html(markup.paragraph(f"Layer: {chosen}"))
         st.button(
-            f"Units of {stage}", icon=":material/arrow_back:", type="tertiary", on_click=_keep, args=(keep, stage)
+            f"Units of {stage}",
+            icon=":material/arrow_back:",
+            type="tertiary",
+            on_click=show_stage,
+            args=(session(), stage),
         )
     table = st.popover("Layers", icon=":material/table_rows:", key="layers of the network", on_change="rerun")
     if table.open:
         with table:
-            _layers(plan, keep)
+            _layers(plan)
 
 
 def stage_of(plan: NetworkPlan, name: str) -> str:
@@ -98,7 +99,7 @@ def output(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape)) + " values"
 
 
-def _layers(plan: NetworkPlan, keep: Callable[[Session, str], None]) -> None:
+def _layers(plan: NetworkPlan) -> None:
     layers = [(stage.name, layer) for stage in (*plan.stages, plan.head) for layer in stage.layers]
     st.html(markup.paragraph("Select a layer that has maps to see its units.", quiet=True))
     key = "table of layers"
@@ -116,16 +117,12 @@ def _layers(plan: NetworkPlan, keep: Callable[[Session, str], None]) -> None:
         width="content",
         height=420,
         selection_mode="single-row",
-        on_select=lambda: _keep_layer(key, [layer.name for _, layer in layers], plan, keep),
+        on_select=lambda: _show_layer(key, [layer.name for _, layer in layers], plan),
         alt="All layers of the network: stage, name, kind, output, parameters, and whether it has maps",
     )
 
 
-def _keep_layer(key: str, names: Sequence[str], plan: NetworkPlan, keep: Callable[[Session, str], None]) -> None:
+def _show_layer(key: str, names: Sequence[str], plan: NetworkPlan) -> None:
     rows = entered(key).selection.rows
     if rows and names[rows[0]] in plan.within:
-        keep(session(), names[rows[0]])
-
-
-def _keep(keep: Callable[[Session, str], None], stage: str) -> None:
-    keep(session(), stage)
+        show_stage(session(), names[rows[0]])

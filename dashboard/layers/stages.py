@@ -11,7 +11,7 @@ from core.models.findings import words
 from core.types import Checkpoint, Explanation, Radiograph
 from dashboard import cache, draw, markup, progress
 from dashboard.layers import linear_probes
-from dashboard.layers.unit_selection import keep_stage, prediction_and_finding
+from dashboard.layers.unit_selection import prediction_and_finding, show_stage
 from dashboard.state import session
 from dashboard.viewer import controls, viewer
 
@@ -128,4 +128,4 @@ def _open(stage: str) -> None:
     """Shows the units of that stage."""
     here = session().layers
     here.part = "units"
-    keep_stage(session(), stage)
+    show_stage(session(), stage)

@@ -17,7 +17,7 @@ from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, progress
 from dashboard.request_queue import Keyed
-from dashboard.state import ConceptTest, Session, bind, session
+from dashboard.state import BoundField, ConceptTest, session
 
 _ABOUT = (
     "The concept is drawn into each film. Half of the films give the direction in which that moves the activations of "
@@ -61,37 +61,28 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
 
 def _fields(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> None:
     with st.container(key="concepts chosen", horizontal=True, vertical_alignment="top", gap="large"):
-        key = bind("concepts tested", list(here.names))
         st.pills(
             "Concepts",
             list(synthetic_concepts),
             selection_mode="multi",
-            key=key,
+            **BoundField("layers.concepts.names", _in_order).widget(value=list(here.names)),
             format_func=lambda name: synthetic_concepts[name].title,
-            on_change=draw.store,
-            args=(key, _keep_names),
             width="content",
         )
-        key = bind("stages tested", list(chosen))
         st.pills(
             "Stages",
             stages,
             selection_mode="multi",
-            key=key,
-            on_change=draw.store,
-            args=(key, _keep_stages),
+            **BoundField("layers.concepts.stages", tuple).widget(value=list(chosen)),
             width="content",
         )
     with st.container(key="concepts films", horizontal=True, vertical_alignment="bottom", gap="small"):
-        key = bind("source of concepts", _source(here))
         st.segmented_control(
             "Films",
             list(_SOURCES) if paths.local() else ["phantoms", "desk"],
-            key=key,
+            **BoundField("layers.concepts.source", then=_stop).widget(value=_source(here)),
             format_func=lambda each: _SOURCES[each] + (f" ({len(session().radiographs)})" if each == "desk" else ""),
             required=True,
-            on_change=draw.store,
-            args=(key, _keep_source),
         )
         _which(here)
         st.button(
@@ -117,35 +108,17 @@ def _fields(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> No
 
 def _which(here: ConceptTest) -> None:
     if _source(here) == "phantoms":
-        key = bind("phantoms of concepts", here.drawn)
-        st.number_input(
-            "Phantoms", FEWEST, 400, step=10, key=key, on_change=draw.store, args=(key, _keep_drawn), width=130
-        )
+        drawn = BoundField("layers.concepts.drawn")
+        st.number_input("Phantoms", FEWEST, 400, step=10, **drawn.widget(), width=130)
         return
     if _source(here) == "path":
-        key = bind("path of concepts", here.path)
-        st.text_input(
-            "Path on this machine",
-            key=key,
-            placeholder="/data/films, or a table",
-            on_change=draw.store,
-            args=(key, _keep_path),
-            width=260,
-        )
-        key = bind("most of concepts", here.most)
-        st.number_input(
-            "Maximum films", FEWEST, _MOST, step=20, key=key, on_change=draw.store, args=(key, _keep_most), width=130
-        )
+        path = BoundField("layers.concepts.path", str.strip, _stop)
+        st.text_input("Path on this machine", **path.widget(), placeholder="/data/films, or a table", width=260)
+        most = BoundField("layers.concepts.most")
+        st.number_input("Maximum films", FEWEST, _MOST, step=20, **most.widget(), width=130)
     if paths.local():
-        key = bind("examples of concepts", here.examples)
-        st.text_input(
-            "Folder with examples of your own concept",
-            key=key,
-            placeholder="none",
-            on_change=draw.store,
-            args=(key, _keep_examples),
-            width=260,
-        )
+        examples = BoundField("layers.concepts.examples", str.strip, _stop)
+        st.text_input("Folder with examples of your own concept", **examples.widget(), placeholder="none", width=260)
 
 
 @st.fragment(parallel=True)
@@ -271,30 +244,6 @@ def _stop() -> None:
     session().layers.concepts.asked = False
 
 
-def _keep_names(here: Session, names: list[str]) -> None:
-    here.layers.concepts.names = tuple(name for name in synthetic_concepts if name in names)
-
-
-def _keep_stages(here: Session, stages: list[str]) -> None:
-    here.layers.concepts.stages = tuple(stages)
-
-
-def _keep_source(here: Session, source: str) -> None:
-    here.layers.concepts.source = "path" if source == "path" else "desk" if source == "desk" else "phantoms"
-    here.layers.concepts.asked = False
-
-
-def _keep_drawn(here: Session, count: int) -> None:
-    here.layers.concepts.drawn = count
-
-
-def _keep_path(here: Session, path: str) -> None:
-    here.layers.concepts.path, here.layers.concepts.asked = path.strip(), False
-
-
-def _keep_most(here: Session, most: int) -> None:
-    here.layers.concepts.most = most
-
-
-def _keep_examples(here: Session, path: str) -> None:
-    here.layers.concepts.examples, here.layers.concepts.asked = path.strip(), False
+def _in_order(names: list[str]) -> tuple[str, ...]:
+    """The concepts in the order of their registry."""
+    return tuple(name for name in synthetic_concepts if name in names)

@@ -10,7 +10,7 @@ from core.layers.unit_maps import UNIT_METHODS, UnitMethod
 from core.overlay import caption, figure
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, progress
-from dashboard.state import Session, bind, session
+from dashboard.state import BoundField, session
 from dashboard.viewer import viewer
 
 _TALL = 320  # px, of the film
@@ -24,15 +24,12 @@ def attribution(radiograph: Radiograph, card: Checkpoint, stage: str, channel: i
     """The choice of the method, and its map over the film."""
     one = session().layers.unit
     draw.section("Back to the pixels", "of its strongest cell on this film")
-    key = bind("unit followed by", one.kind)
     st.segmented_control(
         "Method",
         list(UNIT_METHODS),
-        key=key,
+        **BoundField("layers.unit.kind").widget(),
         format_func=lambda kind: UNIT_METHODS[kind].title,
         required=True,
-        on_change=draw.store,
-        args=(key, _keep_kind),
         label_visibility="collapsed",
     )
     _map(radiograph, card, stage, channel, one.kind)
@@ -68,15 +65,12 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
     request = cache.preferred(card, stage, channel, one.prior) if wanted in one.wanted else None
     done = request is not None and request.wait(_PATIENCE)
     with st.container(key="preferred asked", horizontal=True, vertical_alignment="center", gap="small"):
-        key = bind("prior of the preferred picture", one.prior)
         st.segmented_control(
             "Starts from",
             list(get_args(Prior)),
-            key=key,
+            **BoundField("layers.unit.prior").widget(),
             format_func=_PRIORS.__getitem__,
             required=True,
-            on_change=draw.store,
-            args=(key, _keep_prior),
             label_visibility="collapsed",
         )
         if request is None:
@@ -106,11 +100,3 @@ def _draw(found: Preferred, here: float, most: float | None) -> None:
     if found.after <= max(here, most or here):
         text = "Films excite it more: it may respond to a pattern that needs a whole film."
         st.html(markup.paragraph(text, quiet=True))
-
-
-def _keep_kind(here: Session, kind: UnitMethod) -> None:
-    here.layers.unit.kind = kind
-
-
-def _keep_prior(here: Session, prior: Prior) -> None:
-    here.layers.unit.prior = prior

@@ -17,7 +17,7 @@ from dashboard.layers.network import network
 from dashboard.layers.unit_grid import grid
 from dashboard.layers.unit_panel import figures, picture
 from dashboard.layers.unit_selection import UnitSelection
-from dashboard.state import Session, bind, session
+from dashboard.state import BoundField, session, widget
 
 NAME, TITLE, ORDER = "units", "Units", 1
 _UNIT = "Each unit is a detector; its map shows where on this film it responds."
@@ -40,7 +40,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
         left, middle, right = st.columns([1.05, 2.35, 2.2], gap="medium")
         with left, st.container(key="network"):
             where = cache.placement(card, radiograph, cleaning)
-            network(plan, card, radiograph, where, chosen=stage, keep=unit_selection.keep_stage)
+            network(plan, card, radiograph, where, chosen=stage)
         note = middle.empty()
         with draw.errors():
             prediction = cache.predict(card, radiograph, cleaning, tell=progress.reporter(note, "Prediction"))
@@ -82,20 +82,17 @@ def _list(chosen: UnitSelection, usual: NDArray[np.float32] | None) -> None:
             "Order",
             list(names),
             chosen.order,
-            unit_selection.keep_order,
+            BoundField("layers.order", then=unit_selection.first_page),
             at="units",
             words=names.__getitem__,
             hidden=True,
         )
-        key = bind("search for units", session().layers.search)
         st.text_input(
             "Find",
-            key=key,
+            **widget("search for units", session().layers.search, unit_selection.search_for),
             placeholder="Find 3, 7, 10-19",
             max_chars=200,
             label_visibility="collapsed",
-            on_change=draw.store,
-            args=(key, unit_selection.keep_search),
             width=130,
         )
     if chosen.problem:
@@ -104,8 +101,6 @@ def _list(chosen: UnitSelection, usual: NDArray[np.float32] | None) -> None:
         chosen,
         off=[channel for each, channel in session().layers.off if each == stage],
         common=session().common_scale,
-        keep=unit_selection.keep_channel,
-        turn=unit_selection.keep_page,
         key="units of the stage",
     )
     _pager(chosen)
@@ -113,7 +108,7 @@ def _list(chosen: UnitSelection, usual: NDArray[np.float32] | None) -> None:
         draw.switch(
             "Same scale",
             session().common_scale,
-            _keep_common_scale,
+            BoundField("common_scale"),
             help="Draws the maps of all units on one colour scale.",
         )
         downloads(chosen, usual=usual)
@@ -123,16 +118,6 @@ def _list(chosen: UnitSelection, usual: NDArray[np.float32] | None) -> None:
 def _pager(chosen: UnitSelection) -> None:
     with st.container(key="unit pages", horizontal=True, vertical_alignment="center", gap="small"):
         if chosen.pages > 1:
-            key = bind("page of units", chosen.page + 1)
-            st.pagination(
-                chosen.pages, max_visible_pages=5, key=key, on_change=draw.store, args=(key, _keep_page_number)
-            )
+            page = BoundField("layers.page", lambda number: number - 1)
+            st.pagination(chosen.pages, max_visible_pages=5, **page.widget(value=chosen.page + 1))
         st.html(markup.paragraph(chosen.range_text, quiet=True))
-
-
-def _keep_page_number(here: Session, number: int) -> None:
-    unit_selection.keep_page(here, number - 1)
-
-
-def _keep_common_scale(here: Session, common: bool) -> None:
-    here.common_scale = common

@@ -13,7 +13,7 @@ from core.models.findings import words
 from core.overlay import figure
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, progress, selection
-from dashboard.layers import unit_attribution, unit_selection
+from dashboard.layers import unit_attribution
 from dashboard.state import Session, session
 
 _STYLES = Path(__file__).parent / "unit_details.css"
@@ -166,6 +166,5 @@ def _nearest(units: Sequence[NearUnit]) -> None:
 
 
 def _open(here: Session, near: NearUnit) -> None:
-    unit_selection.keep_stage(here, near.stage)
-    unit_selection.keep_channel(here, near.channel)
+    here.layers.stage, here.layers.channel = near.stage, near.channel
     here.layers.page, here.layers.search = None, ""

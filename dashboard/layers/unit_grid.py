@@ -1,16 +1,15 @@
 """The units of a stage as a grid of small maps over the film; a click, or Enter, chooses one."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from core.layers.stamps import stamps
 from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, table_text
 from dashboard.layers.unit_selection import UnitSelection
-from dashboard.state import Session, entered, session
+from dashboard.state import BoundField, entered, session
 from dashboard.viewer import SHARED, film_data, script
 
 _HERE = Path(__file__).parent
@@ -27,16 +26,14 @@ def grid(
     *,
     off: Sequence[int],
     common: bool,
-    keep: Callable[[Session, int], None],
-    turn: Callable[[Session, int], None],
     key: str,
 ) -> None:
     """Draw one page of units with the window and colours of the large viewer; all else happens in the browser.
 
+    A click chooses a unit of the session; Page Up and Page Down turn to another page.
+
     off:    channels that are marked as switched off.
     common: one colour scale for all units of the stage instead of one per unit.
-    keep:   is handed the channel that was clicked, before the page is drawn again.
-    turn:   is handed the number of another page, from 0 (Page Up and Page Down in the grid).
     """
     activations, channels = chosen.activations, chosen.channels_of_page
     maps, ends, box = stamps(activations, channels), activations.ends, activations.placement
@@ -71,12 +68,12 @@ def grid(
             "diverging": DIVERGING,
             "opacity": OPACITY,
         },
-        on_chosen_change=lambda: _keep(key, "chosen", keep),
-        on_page_change=lambda: _keep(key, "page", turn),
+        on_chosen_change=lambda: _store(key, "chosen", BoundField("layers.channel", int)),
+        on_page_change=lambda: _store(key, "page", BoundField("layers.page", int)),
     )
 
 
-def _keep(key: str, name: str, keep: Callable[[Session, int], None]) -> None:
-    value: Any = getattr(entered(key), name)
+def _store(key: str, name: str, field: BoundField) -> None:
+    value = getattr(entered(key), name)
     if value is not None:
-        keep(session(), int(value))
+        field(session(), value)

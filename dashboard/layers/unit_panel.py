@@ -1,7 +1,6 @@
 """The chosen unit: its map over the film, its figures, its relevance for each finding, and the switch."""
 
 from collections.abc import Mapping
-from functools import partial
 from html import escape
 
 import numpy as np
@@ -18,7 +17,7 @@ from dashboard.models import axes
 from dashboard.models.axes import Plot
 from dashboard.models.plots import ACCENT
 from dashboard.request_queue import QueuedRequest
-from dashboard.state import Session, session
+from dashboard.state import session
 from dashboard.viewer import viewer
 
 _BINS = 24
@@ -97,13 +96,9 @@ def _switch(chosen: UnitSelection) -> None:
     draw.switch(
         "Switch off",
         unit in off,
-        partial(_keep_off, unit),
+        lambda here, off: unit_selection.switch(here, unit, off),
         help="Sets its map to zero, or to its mean. The prediction without it is shown under “Switch units off”.",
     )
-
-
-def _keep_off(unit: tuple[str, int], here: Session, off: bool) -> None:
-    unit_selection.switch(here, unit, off)
 
 
 def _relevance(chosen: UnitSelection) -> None:

@@ -157,30 +157,23 @@ def _page(wanted: int | None, listed: tuple[int, ...], channel: int) -> int:
     return min(max(wanted, 0), (len(listed) - 1) // PAGE)
 
 
-def keep_stage(here: Session, stage: str) -> None:
+def show_stage(here: Session, stage: str) -> None:
     """Another stage, from its first page on."""
     if stage != here.layers.stage:
         here.layers.stage, here.layers.channel = stage, None
         here.layers.page, here.layers.search = None, ""
 
 
-def keep_channel(here: Session, channel: int) -> None:
-    here.layers.channel = channel
-
-
-def keep_order(here: Session, order: Order) -> None:
-    here.layers.order, here.layers.page = order, 0
-
-
-def keep_search(here: Session, text: str) -> None:
+def search_for(here: Session, text: str) -> None:
     """Lists the units searched for; a single one is chosen as well."""
     here.layers.search, here.layers.page = text, 0
     if text.strip().isdecimal():
         here.layers.channel = int(text)
 
 
-def keep_page(here: Session, page: int) -> None:
-    here.layers.page = page
+def first_page() -> None:
+    """Turns to the first page of the list."""
+    session().layers.page = 0
 
 
 def switch(here: Session, unit: tuple[str, int], off: bool) -> None:

@@ -23,16 +23,16 @@ _chooser = st.components.v2.component(
 )
 
 
-def method_menu(chosen: Method, reasons: Mapping[str, str], keep: Callable[[Session, str], None], *, key: str) -> None:
-    """Draw the menu, closed, with the chosen method on it; hands the name of what is picked to `keep`.
+def method_menu(chosen: Method, reasons: Mapping[str, str], store: Callable[[Session, str], None], *, key: str) -> None:
+    """Draw the menu, closed, with the chosen method on it; hands the name of the choice to `store`.
 
-    reasons: method -> why it cannot be had here; those are there to be read about, but cannot be picked.
+    reasons: method -> why it is not available here; those can be read about, but not chosen.
     """
     _chooser(
         key=key,
         data={"value": chosen.name, "title": chosen.title, "families": families(reasons)},
         width=_WIDTH,
-        on_chosen_change=lambda: _picked(key, keep),
+        on_chosen_change=lambda: _store(key, store),
     )
 
 
@@ -59,7 +59,7 @@ def families(reasons: Mapping[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _picked(key: str, keep: Callable[[Session, str], None]) -> None:
+def _store(key: str, store: Callable[[Session, str], None]) -> None:
     name = entered(key).chosen
     if name:
-        keep(session(), name)
+        store(session(), name)

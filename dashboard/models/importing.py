@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -20,7 +19,7 @@ from core.models.importers.normalisation import NORMALISATIONS
 from core.models.importers.proposal import MOST
 from dashboard import cache, draw, markup, paths
 from dashboard.models import card_address, export, label_check
-from dashboard.state import ModelImport, Session, bind, session
+from dashboard.state import ModelImport, Session, session, widget
 
 _SQUARES: Mapping[Square, str] = {
     "stretch": "stretching it",
@@ -161,36 +160,30 @@ def _fields(here: ModelImport, found: ImportCandidate) -> tuple[str, ImportCandi
     """
     entered = here.entered
     with export.section("Settings"):
-        key, keep = _bound("name", entered.get("name", library.proposed(found.file, cache.WEIGHTS)))
-        name = st.text_input("Name", key=key, max_chars=64, on_change=draw.store, args=(key, keep))
+        name = st.text_input("Name", max_chars=64, **_bound(here, "name", library.proposed(found.file, cache.WEIGHTS)))
         findings = _findings(here, found)
-        key, keep = _bound("films", entered.get("films", _SEVERAL if found.multi_label else _ONE))
         films = st.radio(
             "Labels per film",
             [_SEVERAL, _ONE],
-            key=key,
+            **_bound(here, "films", _SEVERAL if found.multi_label else _ONE),
             horizontal=True,
             help="Several: one sigmoid per score. Exactly one: one softmax over all scores.",
-            on_change=draw.store,
-            args=(key, keep),
         )
         size, fit = st.columns(2)
         with size:
-            key, keep = _bound("size", entered.get("size", found.input.size))
-            side = st.number_input("Input side, px", *SIZES, key=key, on_change=draw.store, args=(key, keep))
+            side = st.number_input("Input side, px", *SIZES, **_bound(here, "size", found.input.size))
         with fit:
-            square = entered.get("square", found.input.fit)
-            draw.select(
-                "Made square by", list(_SQUARES), square, _keeper("square"), at="coming", words=_SQUARES.__getitem__
+            square = st.selectbox(
+                "Made square by",
+                list(_SQUARES),
+                **_bound(here, "square", found.input.fit),
+                format_func=_SQUARES.__getitem__,
             )
-        grey = entered.get("grey", found.normalisation)
-        draw.select(
+        grey = st.selectbox(
             "Grey values",
             list(NORMALISATIONS),
-            grey,
-            _keeper("grey"),
-            at="coming",
-            words=lambda each: NORMALISATIONS[each].title,
+            **_bound(here, "grey", found.normalisation),
+            format_func=lambda each: NORMALISATIONS[each].title,
             help="The values of black and white at the first layer, as in its training.",
         )
     wanted = None
@@ -213,35 +206,23 @@ def _findings(here: ModelImport, found: ImportCandidate) -> list[str] | None:
     if sets:
         chosen = entered.get("set", _AS_WRITTEN)
         about = "A known set of this many findings."
-        draw.select("Findings", [_AS_WRITTEN, *sets], chosen, _keep_set, at="coming", help=about)
-    key, keep = _bound("findings", entered.get("findings", "\n".join(found.findings)))
+        draw.select("Findings", [_AS_WRITTEN, *sets], chosen, _write_set, at="import", help=about)
     text = st.text_area(
         f"Findings, one per line, in the order of the {count} scores" if count > 1 else "Finding",
-        key=key,
+        **_bound(here, "findings", "\n".join(found.findings)),
         height=min(320, 60 + 24 * count),
         label_visibility="collapsed" if sets else "visible",
-        on_change=draw.store,
-        args=(key, keep),
     )
     return text.strip("\n").split("\n") if "findings" in entered or count > MOST else None
 
 
-def _bound(field: str, value: object) -> tuple[str, Callable[[Session, Any], None]]:
-    """The key of a widget that shows the value, and the callback that stores what is entered in the session, since
-    Streamlit forgets it while another page is open."""
-    return bind(f"coming {field}", value), _keeper(field)
+def _bound(here: ModelImport, field: str, guess: object) -> dict[str, Any]:
+    """Arguments of a widget that shows what was entered in this field, or else the guess; it survives another page."""
+    value = here.entered.get(field, guess)
+    return widget(f"import {field}", value, lambda _, value: here.entered.update({field: value}))
 
 
-def _keeper(field: str) -> Callable[[Session, Any], None]:
-    return partial(_enter, field)
-
-
-def _enter(field: str, here: Session, value: Any) -> None:
-    if here.model_import:
-        here.model_import.entered[field] = value
-
-
-def _keep_set(here: Session, name: str) -> None:
+def _write_set(here: Session, name: str) -> None:
     """Writes the set into the field below."""
     if here.model_import:
         here.model_import.entered |= {"set": name, "findings": "\n".join(SETS.get(name, ()))}

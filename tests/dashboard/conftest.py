@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
 from core.types import Radiograph
-from dashboard import cache, map_controls
+from dashboard import cache
 from dashboard.state import Session
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
@@ -46,8 +46,9 @@ class Desk:
         return self.run()
 
     def method(self, name: str) -> "Desk":
-        """Picks a method; its menu lives in the browser, so this is what its answer does."""
-        map_controls.keep_method(self.session, name)
+        """Chooses a method; its menu lives in the browser, so this is what a choice there does."""
+        self.session.method = name
+        self.session.refuse("")
         return self.run()
 
     @property

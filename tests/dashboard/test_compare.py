@@ -10,7 +10,7 @@ from core.compare.map_agreement import TITLES
 from core.explain.method import methods
 from core.models.checkpoint import input_card, write
 from core.types import Explanation, Input, Radiograph
-from dashboard import cache, engine, map_controls, selection
+from dashboard import cache, engine, selection
 from dashboard.compare import board, presets, tile_pair
 from dashboard.compare.tile_probabilities import probability_rows
 from dashboard.state import Preset, TileRequest
@@ -92,7 +92,7 @@ def test_all_methods_are_one_of_each_kind_and_the_page_says_so(page: Desk) -> No
 
 
 def test_one_method_on_all_models_takes_the_method_of_the_read_page(page: Desk) -> None:
-    map_controls.keep_method(page.session, "saliency")
+    page.session.method = "saliency"
     board_of(page, presets.MODELS)
 
     assert page.session.tiles == [TileRequest("first", "saliency"), TileRequest("second", "saliency")]

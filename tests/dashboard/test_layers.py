@@ -76,7 +76,7 @@ def test_the_page_opens_with_the_last_stage_and_its_units_by_relevance_for_the_f
 
 def test_another_stage_begins_with_its_own_first_unit(layers: Desk) -> None:
     layers.session.layers.channel = 5
-    unit_selection.keep_stage(layers.session, "stage 1")
+    unit_selection.show_stage(layers.session, "stage 1")
     layers.run()
 
     assert stage(layers) == "stage 1"
@@ -88,7 +88,7 @@ def test_units_are_ordered_searched_and_paged(layers: Desk) -> None:
     layers.choose("Order", "index")
     assert units(layers) == list(range(24))
 
-    unit_selection.keep_page(layers.session, 1)
+    layers.session.layers.page = 1
     layers.run()
     assert units(layers)[0] == 24
 
@@ -140,7 +140,7 @@ def test_what_a_network_lacks_is_told_in_one_sentence(
 
 
 def test_the_chosen_unit_is_drawn_large_with_its_own_numbers(layers: Desk) -> None:
-    unit_selection.keep_channel(layers.session, 11)
+    layers.session.layers.channel = 11
     layers.run()
     found = activations(load("small", cache.WEIGHTS), film(layers), stage(layers))
     drawn = told(layers, "chosen unit")["maps"][0]
@@ -153,8 +153,8 @@ def test_the_chosen_unit_is_drawn_large_with_its_own_numbers(layers: Desk) -> No
 
 
 def test_a_unit_is_switched_off_and_on_again(layers: Desk) -> None:
-    unit_selection.keep_stage(layers.session, "stage 1")
-    unit_selection.keep_channel(layers.session, 2)
+    unit_selection.show_stage(layers.session, "stage 1")
+    layers.session.layers.channel = 2
     layers.run().toggle("Switch off")
 
     assert layers.session.layers.off == (("stage 1", 2),)
@@ -180,7 +180,7 @@ def test_a_stage_of_one_cell_says_so_and_the_others_have_units(tmp_path: Path, m
     assert len(units(desk)) == unit_selection.PAGE
     assert not desk.errors
 
-    unit_selection.keep_stage(desk.session, "stage 4")
+    unit_selection.show_stage(desk.session, "stage 4")
     desk.run()
     assert desk.errors == [
         "stage 4 of small gives 1 × 1 maps, which have no place on the film. Choose an earlier layer."
@@ -206,7 +206,7 @@ def test_the_network_lists_output_receptive_field_and_parameters_of_each_stage_a
 
 
 def test_a_layer_within_a_stage_has_units_but_cannot_be_switched_off(layers: Desk) -> None:
-    unit_selection.keep_stage(layers.session, "features.norm2")
+    unit_selection.show_stage(layers.session, "features.norm2")
     layers.run()
     found = activations(load("small", cache.WEIGHTS), film(layers), "features.norm2")
 
