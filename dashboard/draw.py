@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache as remembered
+from math import isnan
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -125,22 +126,20 @@ def figures(figures: Sequence[Figure]) -> None:
     """What the trust measures found."""
     if not figures:
         st.html(markup.paragraph("No measure is installed.", quiet=True))
-    st.html(
-        "".join(markup.remark(each.level, each.title, quantity(each.value, each.unit), each.told) for each in figures)
-    )
+    st.html("".join(markup.remark(each.level, each.title, figure_text(each), each.told) for each in figures))
 
 
 def checks(checks: Sequence[Check], mend: Callable[[Check], None]) -> None:
     """Warnings first, then notes, each followed by what `mend` draws; what passed is folded away with its figures."""
     order = [each for level in ("warning", "note") for each in checks if each.level == level]
     passed = [each for each in checks if each.level == "ok"]
-    figures: set[str] = set()  # two checks may rest on one figure: it is shown once
+    measured: set[str] = set()  # two checks may rest on one figure: it is shown once
     for each in order:
-        st.html(_check(each, figures))
+        st.html(_check(each, measured))
         mend(each)
     if passed:
         with st.expander(f"{len(passed)} of {len(checks)} checks passed", type="compact"):
-            st.html("".join(_check(each, figures) for each in passed))
+            st.html("".join(_check(each, measured) for each in passed))
 
 
 def film_facts(radiograph: Radiograph, credit: str | None) -> None:
@@ -198,12 +197,17 @@ def version() -> str:
     return found
 
 
+def figure_text(figure: Figure) -> str:
+    """The figure of a trust measure with its unit; a share in per cent."""
+    if figure.is_share and not isnan(figure.value):
+        return f"{figure.value:.0%} {figure.unit}".replace("-0%", "0%")
+    return quantity(figure.value, figure.unit)
+
+
 def quantity(value: float, unit: str) -> str:
-    """The number with its unit, in three digits; a share ("of the heat") in per cent; empty where it can't be had."""
-    if value != value:
+    """The number with its unit, in three digits; empty for NaN."""
+    if isnan(value):
         return ""
-    if unit.startswith("of ") and not unit[3:4].isdigit():
-        return f"{value:.0%} {unit}".replace("-0%", "0%")
     number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return f"{'0' if number == '-0' else number} {unit}".strip()
 
@@ -215,11 +219,10 @@ def plain(text: str) -> str:
     return text
 
 
-def _check(check: Check, figures: set[str]) -> str:
-    figure = quantity(check.figure, check.unit)
-    if check.unit == "log odds" and figure in figures:
-        figure = ""
-    figures.add(figure)
+def _check(check: Check, measured: set[str]) -> str:
+    figure = "" if check.measured in measured else quantity(check.figure, check.unit)
+    if check.measured:
+        measured.add(check.measured)
     return markup.remark(check.level, check.title, figure, check.sentence)
 
 

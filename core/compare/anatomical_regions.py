@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core import lungs as lung_network
 from core.compare.grid import Grid, one_film, placed, whole
 from core.errors import NoLungs
-from core.explain.regions import zones
+from core.explain.regions import HEART, HEIGHTS, OUTSIDE, SIDES, lung_zone, zones
 from core.image.arrangement import turned
 from core.image.look import Look
 from core.image.marks import Mark, marks
@@ -22,9 +22,7 @@ from core.types import Cleaning, Explanation, Radiograph
 RIM = 0.10  # of the film's width and height: what counts as its edge, as in core.trust.edge
 EVEN = 0.20  # of the heat: a map of which no more would have to move to lie evenly singles out no place
 _NEAR = 0.05  # of the film's long side, or one cell of the map: how far from a mark the heat still lies on it
-_HEART = "the heart and mediastinum"
-_SIDES = ("right", "left")  # the patient's
-_BEYOND = ("corner", "edge", "shoulder", "chest wall", "neck", "abdomen")  # how places outside the lungs end
+_HEART = f"the {HEART}"
 
 RegionMask = NDArray[np.bool_]
 
@@ -38,6 +36,7 @@ class AnatomicalRegions:
             which are named as they are stored.
     labels: (h, w) which of them each cell belongs to, 0 to n - 1.
     lungs:  (n,) whether it is a part of the lungs; their outline and a rim of `core.lungs.MARGIN` around it.
+    outside: (n,) whether it is known to lie outside the lungs and the heart.
     reason: why there are no lungs among them; empty where there are.
     """
 
@@ -45,6 +44,7 @@ class AnatomicalRegions:
     names: tuple[str, ...]
     labels: NDArray[np.int64]
     lungs: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
     reason: str
 
     @cached_property
@@ -60,6 +60,7 @@ class HeatLocation:
     places: (name, share of the heat) of each place that has some, most first; empty for a map that shows nothing.
             In a map with one value a zone the zone of the highest value comes first and there are no shares (NaN):
             large zones would have more.
+    outside: names of those places that are known to lie outside the lungs and the heart.
     lungs:  share of the heat in the lungs and their rim; NaN where no lungs were found, or there are no shares.
     mark:   what is burnt in where most of the heat lies, if that is outside the lungs: "text", "a letter or mark";
             empty where nothing is.
@@ -67,6 +68,7 @@ class HeatLocation:
     """
 
     places: tuple[tuple[str, float], ...] = ()
+    outside: frozenset[str] = frozenset()
     lungs: float = math.nan
     mark: str = ""
     even: bool = False
@@ -96,18 +98,27 @@ def places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> Anatomic
         outline, lies = lung_network.outline(radiograph, cleaning)
     except NoLungs as error:
         names, labels = _named(_thirds(canvas.rows, canvas.columns))
-        return AnatomicalRegions(radiograph, names, labels, np.zeros(len(names), bool), str(error))
+        nowhere = np.zeros(len(names), bool)
+        return AnatomicalRegions(radiograph, names, labels, nowhere, nowhere, str(error))
     upright = turned(placed(outline, lies, canvas) > 0.5, cleaning)
     hung = slice(None, None, -1 if _mirrored(radiograph, cleaning) else 1)  # as frontal films are
     back = slice(None, None, -1 if cleaning.mirror else 1)
-    layers = {
-        name: np.rot90(mask[:, hung], -cleaning.turn)[:, back] for name, mask in _anatomy(upright[:, hung]).items()
-    }
+    lungs, heart, around = (
+        {name: np.rot90(mask[:, hung], -cleaning.turn)[:, back] for name, mask in layers.items()}
+        for layers in _anatomy(upright[:, hung])
+    )
     box = film_box(radiograph) if cleaning.crop_borders else (0, 0, *radiograph.pixels.shape[::-1])
     edges = _edges(canvas.rows, canvas.columns, [edge / canvas.pitch[0] for edge in box])
-    inside = {name: mask for name, mask in layers.items() if not outside(name)}
-    names, labels = _named(inside | edges | layers)
-    return AnatomicalRegions(radiograph, names, labels, np.array([_is_lung(name) for name in names]), "")
+    outside = edges | around
+    names, labels = _named(lungs | heart | outside)
+    return AnatomicalRegions(
+        radiograph,
+        names,
+        labels,
+        np.array([name in lungs for name in names]),
+        np.array([name in outside for name in names]),
+        "",
+    )
 
 
 def locate_heat(places: AnatomicalRegions, explanation: Explanation) -> HeatLocation:
@@ -129,15 +140,11 @@ def locate_heat(places: AnatomicalRegions, explanation: Explanation) -> HeatLoca
     beyond = not places.lungs[first] and places.names[first] != _HEART
     return HeatLocation(
         places=tuple((places.names[index], math.nan if zoned else float(shares[index])) for index in order),
+        outside=frozenset(places.names[index] for index in np.flatnonzero(places.outside)),
         lungs=float(shares[places.lungs].sum()) if places.lungs.any() and not zoned else math.nan,
         mark=_mark(places, explanation, np.where(places.labels == first, heat, 0)) if beyond else "",
         even=not zoned and float(np.abs(shares - areas).sum() / 2) <= EVEN,
     )
-
-
-def outside(name: str) -> bool:
-    """Whether the place is known to lie outside the lungs and the heart, and so its words should say it."""
-    return name.endswith(_BEYOND)
 
 
 def _mirrored(radiograph: Radiograph, cleaning: Cleaning) -> bool:
@@ -148,10 +155,6 @@ def _mirrored(radiograph: Radiograph, cleaning: Cleaning) -> bool:
     stored = radiograph.orientation[turn % 2] == ("R", "R", "L", "L")[turn]
     known = radiograph.orientation[turn % 2] in "RL"
     return (stored != cleaning.mirror) if known else False
-
-
-def _is_lung(name: str) -> bool:
-    return name.endswith(" lung")
 
 
 def _named(layers: dict[str, RegionMask]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
@@ -191,8 +194,8 @@ def _edges(rows: int, columns: int, box: list[float]) -> dict[str, RegionMask]:
     return layers
 
 
-def _anatomy(lungs: RegionMask) -> dict[str, RegionMask]:
-    """The places of an upright frontal film (h, w), lungs first; they leave no cell without one."""
+def _anatomy(lungs: RegionMask) -> tuple[dict[str, RegionMask], dict[str, RegionMask], dict[str, RegionMask]]:
+    """The places of an upright frontal film (h, w): lungs, heart, what lies around; they leave no cell without one."""
     areas = zones(lungs)
     drawn = {name: areas.labels == index for index, name in enumerate(areas.names)}
     # Pleura, ribs and errors of the outline belong to the nearest third, as far as nothing else has that cell.
@@ -201,25 +204,24 @@ def _anatomy(lungs: RegionMask) -> dict[str, RegionMask]:
     )
     owner = np.zeros(int(nearest.max()) + 1, np.int64)
     owner[nearest[lungs]] = areas.labels[lungs]
-    rim = drawn.get("outside", np.zeros_like(lungs)) & (away <= lung_network.MARGIN * max(lungs.shape))
-    layers: dict[str, RegionMask] = {}
-    for index, name in enumerate(areas.names):
-        if " lung, " in name:
-            side, height = name.removesuffix(" third").split(" lung, ")
-            layers[f"the {side} {height} lung"] = drawn[name] | (rim & (owner[nearest] == index))
-    if "heart and mediastinum" in drawn:
-        layers[_HEART] = drawn["heart and mediastinum"]
-    right, left = (
-        np.any([mask for name, mask in drawn.items() if name.startswith(f"{side} lung")], axis=0) for side in _SIDES
-    )
-    return layers | _around(right, left)
+    rim = drawn.get(OUTSIDE, np.zeros_like(lungs)) & (away <= lung_network.MARGIN * max(lungs.shape))
+    thirds: dict[str, RegionMask] = {}
+    halves = []
+    for side in SIDES:
+        present = {height: zone for height in HEIGHTS if (zone := lung_zone(side, height)) in drawn}
+        for height, zone in present.items():
+            thirds[f"the {side} {height} lung"] = drawn[zone] | (rim & (owner[nearest] == areas.names.index(zone)))
+        halves.append(np.any([drawn[zone] for zone in present.values()], axis=0))
+    right, left = halves
+    heart = {_HEART: drawn[HEART]} if HEART in drawn else {}
+    return thirds, heart, _around(right, left)
 
 
 def _around(right: RegionMask, left: RegionMask) -> dict[str, RegionMask]:
     """Shoulders, neck, chest walls and upper abdomen, from where they lie beside the lungs (h, w) of either side."""
     row, column = np.arange(right.shape[0])[:, None], np.arange(right.shape[1])
     apex, top, third, bottom, middle = {}, {}, {}, {}, {}
-    for side, lung in zip(_SIDES, (right, left), strict=True):
+    for side, lung in zip(SIDES, (right, left), strict=True):
         rows = np.flatnonzero(lung.any(axis=1))
         top[side], bottom[side] = int(rows[0]), int(rows[-1])
         third[side] = rows[0] + (rows[-1] - rows[0]) / 3

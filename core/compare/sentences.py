@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, locate_heat, outside, places
+from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, locate_heat, places
 from core.compare.map_agreement import Matrix, agreement_matrix
 from core.compare.tile import Tile
 from core.explain.method import methods
@@ -169,7 +169,7 @@ def _where(location: HeatLocation, *, of: str = "", shares: bool = True) -> str:
     parts: list[str] = []
     for name, share in _named_places(location):
         mark = f", where {location.mark} is burnt in" if location.mark and not parts else ""
-        parts.append(f"{name}{', outside the lungs' if outside(name) else ''}{mark}")
+        parts.append(f"{name}{', outside the lungs' if name in location.outside else ''}{mark}")
         if shares and not math.isnan(share):
             parts[-1] += f" ({_percent(share)}{of if len(parts) == 1 else ''})"
     return _listed(parts)

@@ -21,7 +21,10 @@ RegionKind = Annotated[
 RegionCount = Annotated[int, Bounds(4, 200, "superpixels, about; without effect on zones")]
 LungMask = NDArray[np.bool_]
 
-_HEIGHTS = ("upper", "middle", "lower")
+SIDES = ("right", "left")  # the patient's
+HEIGHTS = ("upper", "middle", "lower")  # thirds of a lung
+HEART = "heart and mediastinum"
+OUTSIDE = "outside"
 _COMPACT = 0.3  # of superpixels: 32 of them hold 0.87 of the variance of grey on 8 films; SLICO 0.65, squares less
 _MIDDLE = 1 / 3  # of the lungs' width, about its middle: where two lungs that are one piece are parted
 
@@ -59,16 +62,21 @@ def zones(lungs: LungMask) -> Regions:
     """
     right, left = _parted(lungs)
     masks: dict[str, LungMask] = {}
-    for side, lung in (("right", right), ("left", left)):
-        for height, third in zip(_HEIGHTS, _thirds(lung), strict=True):
-            masks[f"{side} lung, {height} third"] = third
-    masks["heart and mediastinum"] = _between(right, left)
+    for side, lung in zip(SIDES, (right, left), strict=True):
+        for height, third in zip(HEIGHTS, _thirds(lung), strict=True):
+            masks[lung_zone(side, height)] = third
+    masks[HEART] = _between(right, left)
     labels = np.full(lungs.shape, len(masks), np.int64)
     for index, mask in enumerate(masks.values()):
         labels[mask] = index
     present, labels = np.unique(labels, return_inverse=True)
-    names = (*masks, "outside")
+    names = (*masks, OUTSIDE)
     return Regions(tuple(names[index] for index in present), labels.reshape(lungs.shape))
+
+
+def lung_zone(side: str, height: str) -> str:
+    """The name of that third of that lung in `zones`."""
+    return f"{side} lung, {height} third"
 
 
 def superpixels(grey: Heat, number: int) -> Regions:

@@ -30,6 +30,7 @@ class Check:
     sentence: what was found, why it matters, what to do.
     mend:     the switches of `Cleaning` that would settle it, empty where none does.
     withholds: whether no answer can mean anything before it is settled.
+    measured:  what the figure measures, where several checks show the same one; empty elsewhere.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Check:
     sentence: str
     mend: Mapping[str, Any] = field(default_factory=dict)
     withholds: bool = False
+    measured: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,21 @@ class Entry:
     name: str
     title: str
     unit: str
+    measured: str
     look: Callable[[Look], Finding]
 
     def __call__(self, look: Look) -> Check:
         found = self.look(look)
         return Check(
-            self.name, self.title, found.level, found.figure, self.unit, found.sentence, found.mend, found.withholds
+            self.name,
+            self.title,
+            found.level,
+            found.figure,
+            self.unit,
+            found.sentence,
+            found.mend,
+            found.withholds,
+            self.measured,
         )
 
 
@@ -74,11 +85,13 @@ LATERAL = ("LL", "RL", "LLD", "RLD", "LAT", "LATERAL")  # DICOM's view positions
 _CHEST = ("CHEST", "THORAX", "LUNG", "RIB", "TORAX", "STERNUM", "WHOLEBODY", "TRUNK", "PORT CH")
 
 
-def check(name: str, *, title: str, unit: str) -> Callable[[Callable[[Look], Finding]], Callable[[Look], Finding]]:
-    """Adds a function to the table that pages, command line and tests read."""
+def check(
+    name: str, *, title: str, unit: str, measured: str = ""
+) -> Callable[[Callable[[Look], Finding]], Callable[[Look], Finding]]:
+    """Adds a function to the table that pages, command line and tests read; measured: as in `Check`."""
 
     def enter(function: Callable[[Look], Finding]) -> Callable[[Look], Finding]:
-        checks.add(name, Entry(name, title, unit, function))
+        checks.add(name, Entry(name, title, unit, measured, function))
         return function
 
     return enter
@@ -95,7 +108,7 @@ def withheld(checks: Sequence[Check]) -> str:
     return " ".join(check.sentence for check in checks if check.withholds)
 
 
-@check("frontal", title="Frontal chest", unit="log odds")
+@check("frontal", title="Frontal chest", unit="log odds", measured="clarity")
 def frontal(look: Look) -> Finding:
     """Whether a frontal chest is to be seen at all, whichever way up."""
     clarity = look.fit.clarity
@@ -134,7 +147,7 @@ def turned(look: Look) -> Finding:
     )
 
 
-@check("inverted", title="Grey scale", unit="log odds")
+@check("inverted", title="Grey scale", unit="log odds", measured="clarity")
 def inverted(look: Look) -> Finding:
     """Whether bone is dark."""
     fit = look.fit

@@ -29,4 +29,4 @@ def edge(question: Question) -> Figure:
         "warning": "More than chance: the answer may come from markers, text or the frame, not from the chest.",
     }[level]
     sentence = f"{share:.0%} of the heat lies in the outer tenth of the film ({_EVEN:.0%} if spread evenly)."
-    return Figure("edge", _TITLE, level, share, "of the heat", sentence, verdict)
+    return Figure("edge", _TITLE, level, share, "of the heat", sentence, verdict, is_share=True)

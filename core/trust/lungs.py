@@ -44,7 +44,7 @@ def lungs(question: Question) -> Figure:
         "warning": "Hardly more than chance: the map does not single out the lungs.",
     }[level]
     sentence = f"{share:.0%} of the heat lies in the lungs and a rim around them, which cover {area:.0%} of the film."
-    return Figure("lungs", _TITLE, level, share, "of the heat", sentence, verdict)
+    return Figure("lungs", _TITLE, level, share, "of the heat", sentence, verdict, is_share=True)
 
 
 def _scaled(placement: Placement, scale: float) -> Placement:

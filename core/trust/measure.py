@@ -26,6 +26,7 @@ class Figure:
     value:    the figure in `unit`; NaN where it can't be had.
     sentence: what was found, in words a radiologist reads.
     verdict:  what that says of the model; empty where it says nothing.
+    is_share: whether the value is a share, 0 to 1, that is shown in per cent.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Figure:
     unit: str
     sentence: str
     verdict: str = ""
+    is_share: bool = False
 
     @property
     def told(self) -> str:

@@ -32,7 +32,12 @@ def ground(*marks: Mark, lungs: bool = True) -> AnatomicalRegions:
     labels = np.zeros((256, 256), np.int64)
     labels[:128, :128], labels[:128, 128:], labels[128:, 128:] = 3, 2, 1
     found = AnatomicalRegions(
-        FILM, NAMES, labels, np.array([lungs, lungs, False, False]), "" if lungs else "No lungs found."
+        FILM,
+        NAMES,
+        labels,
+        np.array([lungs, lungs, False, False]),
+        np.array([False, False, False, True]),
+        "" if lungs else "No lungs found.",
     )
     found.__dict__["marks"] = marks
     return found
