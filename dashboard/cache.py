@@ -248,7 +248,7 @@ def film_comparison(work: Work, panel: Panel, case: Keyed[film_set.Case]) -> Fil
     return film_set.read(panel, case.value, sentences=True, withhold=True, work=work)
 
 
-@_QUEUE.queued(slow=True)
+@_QUEUE.queued(slow=True, counts="films")
 def atlas_build(
     work: Work, checkpoint: Checkpoint, path: Path, *, split: str, most: int, pictures: bool, begun: float
 ) -> atlases.Atlas:

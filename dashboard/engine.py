@@ -5,9 +5,10 @@ networks. `look` never blocks: what is still on its way is named in the tile, wh
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from core.compare.map_agreement import lettered
@@ -17,6 +18,7 @@ from core.errors import BadSetting, Stopped, Unfit, UnknownName, UserError
 from core.explain.method import Method, Value, methods
 from core.explain.run import Explained, Request
 from core.explain.sharing import FIRST_LOOK
+from core.layers.unit_ablation import AblationResult, UnitSwitches
 from core.models.findings import leading, words
 from core.types import FUSED, Checkpoint, Explanation, Prediction, Radiograph
 from dashboard import cache
@@ -24,6 +26,7 @@ from dashboard.request_queue import QueuedRequest
 from dashboard.state import LastMap, TileRequest, session
 
 Answer = TypeVar("Answer")
+View = TypeVar("View", "BoardTile", "WithoutUnits")
 _UNIT = ("channel", "row", "column")  # settings that name a unit of the stage
 
 
@@ -109,24 +112,9 @@ def look(
                 the tile says that it cannot, and why.
     Raises:     BadSetting and Stopped where `substitute` is set: the page then returns to what it showed before.
     """
-    tiles = [again(radiograph, requests, place, last=last, substitute=substitute) for place in range(len(requests))]
-    until = time.monotonic() + patience
-    while any(tile.pending for tile in tiles) and time.monotonic() < until:
-        waited = next(tile.pending for tile in tiles if tile.pending)
-        waited.wait(max(0.0, min(until - time.monotonic(), patience / 10)))
-        before, tiles = (
-            tiles,
-            [
-                again(radiograph, requests, tile.place, last=last, substitute=substitute) if tile.pending else tile
-                for tile in tiles
-            ],
-        )
-        _leave(before)
-    pending = session().pending
-    before_this, pending[page] = pending.get(page, []), [tile.pending for tile in tiles if tile.pending]
-    for each in before_this:
-        each.leave()  # asked again, the new place already counts
-    return tiles
+    places = range(len(requests))
+    looks = [partial(again, radiograph, requests, place, last=last, substitute=substitute) for place in places]
+    return _patiently(looks, page=page, patience=patience)
 
 
 def again(
@@ -169,6 +157,60 @@ def again(
         if substitute and isinstance(error, BadSetting | Stopped):
             raise
         return replace(tile, missing=str(error))
+
+
+@dataclass(frozen=True, eq=False)
+class WithoutUnits:
+    """The answer of a network without some of its units, and what is there of it.
+
+    result:      the probabilities; explanation: the map.
+    missing:     why there is no map; empty where there is one, or one is coming.
+    pending:     what is on its way; None where all is there. pending_name: what comes of it.
+    """
+
+    result: AblationResult | None = None
+    explanation: Explanation | None = None
+    missing: str = ""
+    pending: QueuedRequest[Any] | None = None
+    pending_name: str = ""
+
+
+def look_without_units(
+    radiograph: Radiograph,
+    checkpoint: Checkpoint,
+    request: Request,
+    switched: UnitSwitches,
+    *,
+    page: str,
+    patience: float,
+) -> WithoutUnits:
+    """As `look`, for a network without some of its units: the probabilities come first, then the map.
+
+    Raises: UserError where there are no probabilities.
+    """
+    usual = cache.usual_means(checkpoint, switched.fill)
+    about = (checkpoint, radiograph, session().cleaning(radiograph.key), switched, usual)
+
+    def answered() -> WithoutUnits:
+        result = None
+        try:
+            result = _result(cache.without_units(*about, ()), "Prediction without the units")
+            with_map = _result(cache.without_units(*about, (request,)), "Map without the units")
+            return WithoutUnits(result, with_map.explanations[0])
+        except _NotYet as wait:
+            return WithoutUnits(result, pending=wait.pending, pending_name=wait.name)
+        except UserError as error:
+            if result is None:
+                raise
+            return WithoutUnits(result, missing=str(error))  # the method does not work on the network without them
+
+    return _patiently([answered], page=page, patience=patience)[0]
+
+
+def give_up(page: str) -> None:
+    """No longer waits for what the last look of this page asked for."""
+    for request in session().pending.pop(page, []):
+        request.leave()
 
 
 def is_hidden(map_: Explanation | None) -> bool:
@@ -309,7 +351,20 @@ def _last(
     return before.explanation if of_this else None
 
 
-def _leave(tiles: Sequence[BoardTile]) -> None:
-    for tile in tiles:
-        if tile.pending:
-            tile.pending.leave()
+def _patiently(looks: Sequence[Callable[[], View]], *, page: str, patience: float) -> list[View]:
+    """What each look gives, repeated until nothing is pending or the patience is over.
+
+    What the page waited for before is given up, unless it is asked for again.
+    """
+    views = [look() for look in looks]
+    until = time.monotonic() + patience
+    while (waiting := [view.pending for view in views if view.pending]) and time.monotonic() < until:
+        waiting[0].wait(max(0.0, min(until - time.monotonic(), patience / 10)))
+        views = [look() if view.pending else view for look, view in zip(looks, views, strict=True)]
+        for request in waiting:
+            request.leave()  # asked again, the new place already counts
+    pending = session().pending
+    before, pending[page] = pending.get(page, []), waiting
+    for each in before:
+        each.leave()
+    return views

@@ -1,7 +1,8 @@
 """How a page says that somebody waits for the networks, and how far their request is."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,16 +17,43 @@ from dashboard.state import breathe, session
 _PATIENCE = 0.3  # s for which a page waits without a word for what may be quick
 _EVERY = 0.2  # s between two looks at how far it is; also how soon a click elsewhere ends the waiting
 
-Next = Callable[[], "tuple[QueuedRequest[Any], str] | None"]  # the request that follows, and what comes of it
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A request that is followed.
+
+    name:  what comes of it, for people.
+    films: (done, all) where it is one film of many; pace: s that each of these took, None while too few are done.
+    """
+
+    request: QueuedRequest[Any]
+    name: str
+    films: tuple[int, int] | None = None
+    pace: float | None = None
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """(done, all) of what is counted; (0, 0) while that is not known."""
+        return self.films or self.request.passes
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated from what is done; None while that is too little."""
+        if self.films is None:
+            return self.request.seconds_left
+        return None if self.pace is None else self.pace * (self.films[1] - self.films[0])
+
+
+NextStep = Callable[[], Step | None]  # None when there is nothing more to wait for
 
 
 def reporter(place: DeltaGenerator, name: str) -> cache.ReportProgress:
     """Writes at `place` how far the request is; `name` is what comes of it."""
-    return lambda asked: _write(place, asked, name)
+    return lambda request: _write(place, Step(request, name))
 
 
 @contextmanager
-def place(*asked: QueuedRequest[Any], name: str, key: str, height: int) -> Iterator[tuple[Any, ...]]:
+def place(*requests: QueuedRequest[Any], name: str, key: str, height: int) -> Iterator[tuple[Any, ...]]:
     """The answers, in the place where they are drawn: what stood there stays until it is drawn over, but goes where the
     answers take longer than a moment, or it would be taken for them.
 
@@ -34,16 +62,16 @@ def place(*asked: QueuedRequest[Any], name: str, key: str, height: int) -> Itera
     """
     note = st.empty()
     with ExitStack() as places:
-        for each in asked:
+        for each in requests:
             places.enter_context(each)
-        if all([each.wait(_PATIENCE / len(asked)) for each in asked]):
-            answers = tuple(each.answer() for each in asked)
+        if all([each.wait(_PATIENCE / len(requests)) for each in requests]):
+            answers = tuple(each.answer() for each in requests)
             place = st.container(key=key)
         else:
             slot = st.empty()
             try:
                 with slot, st.skeleton(height=height):
-                    answers = tuple(each.result(reporter(note, name)) for each in asked)
+                    answers = tuple(each.result(reporter(note, name)) for each in requests)
             finally:
                 note.empty()
             place = slot.container(key=key)
@@ -52,7 +80,7 @@ def place(*asked: QueuedRequest[Any], name: str, key: str, height: int) -> Itera
 
 
 def is_ready(
-    asked: QueuedRequest[Any],
+    request: QueuedRequest[Any],
     name: str,
     *,
     key: str,
@@ -64,23 +92,23 @@ def is_ready(
     What is drawn with the answer belongs in one container right after this: while the answer is on its way that place
     is cleared, or the figures of an earlier question would linger in it.
     """
-    if asked.wait(patience):
+    if request.wait(patience):
         st.empty()
         return True
     with st.container(key=f"{key} busy", horizontal=True, vertical_alignment="center", gap="small"):
-        busy(asked, name, key=key, withdraw=withdraw)
+        busy(request, name, key=key, withdraw=withdraw)
     st.empty()
     return False
 
 
 def busy(
-    asked: QueuedRequest[Any],
+    request: QueuedRequest[Any],
     name: str,
     *,
     key: str,
     withdraw: Callable[[], None] | None,
     stopped: Callable[[str], None] | None = None,
-    then: Next | None = None,
+    then: NextStep | None = None,
     help: str | None = None,
 ) -> None:
     """Place in the queue, progress and time left of a request, and Cancel; draws the page again when it is answered.
@@ -89,35 +117,49 @@ def busy(
     withdraw: takes the request back, as Cancel does; None where it cannot be.
     stopped:  is told why a request was ended by its time limit or its settings; by default it is taken back and the
               sentence stands above the page. Without either the page would ask anew for ever.
-    then:     gives the request that follows, where a map takes several; None as the request when all are answered.
+    then:     gives the request that follows, where a map takes several.
     """
-    follow(asked, name, stopped or partial(_give_up, withdraw), then)
+    follow(Step(request, name), stopped or partial(_give_up, withdraw), then)
     if withdraw:
-        st.button("Cancel", key=f"cancel {key}", icon=":material/close:", type="tertiary", on_click=withdraw, help=help)
+        _cancel(withdraw, key, help)
+
+
+def busy_with_steps(steps: Iterator[Step], opening: str, *, key: str, withdraw: Callable[[], None]) -> None:
+    """As `busy`, for requests of which each is made when the one before it is answered; opening: until the first."""
+    follow(opening, partial(_give_up, withdraw), partial(next, steps, None))
+    _cancel(withdraw, key)
+
+
+def _cancel(withdraw: Callable[[], None], key: str, help: str | None = None) -> None:
+    st.button("Cancel", key=f"cancel {key}", icon=":material/close:", type="tertiary", on_click=withdraw, help=help)
 
 
 @st.fragment(parallel=True)
-def follow(asked: QueuedRequest[Any], name: str, stopped: Callable[[str], None], then: Next | None) -> None:
-    """Ends with the run that began it."""
+def follow(first: Step | str, stopped: Callable[[str], None], then: NextStep | None) -> None:
+    """Ends with the run that began it. first: or what to say until `then` gives the first step."""
     place = st.empty()
-    current: tuple[QueuedRequest[Any], str] | None = (asked.again(), name)  # the run may give up its place
-    with asked:  # or a closed tab would hold that place for ever
-        while current is not None:
-            request, name = current
-            with request:
+    with first.request if isinstance(first, Step) else nullcontext():  # or a closed tab would hold its place for ever
+        step: Step | None = None
+        if isinstance(first, Step):
+            step = replace(first, request=first.request.again())  # the run may give up its place
+        elif then:
+            place.html(markup.progress(first, None))
+            step = then()
+        while step is not None:
+            with step.request:
                 text = ""
-                while not text or not request.wait(_EVERY):
+                while not text or not step.request.wait(_EVERY):
                     breathe()
-                    if text != (text := words(request, name)):  # nine waiting tiles would else keep the server busy
-                        _write(place, request, name)
+                    if text != (text := words(step)):  # nine waiting tiles would else keep the server busy
+                        _write(place, step)
                 try:
-                    request.answer()
+                    step.request.answer()
                 except (BadSetting, Stopped) as error:
                     stopped(str(error))
                     break
                 except UserError:
                     pass  # shown where its answer would stand
-            current = then() if then else None
+            step = then() if then else None
     st.rerun()
 
 
@@ -127,25 +169,25 @@ def _give_up(withdraw: Callable[[], None] | None, reason: str) -> None:
     session().problems.append(reason)
 
 
-def words(asked: QueuedRequest[Any], name: str) -> str:
+def words(step: Step) -> str:
     """How far the request is, in words."""
-    done, total = asked.passes
-    if asked.before:
-        requests = "1 request" if asked.before == 1 else f"{asked.before} requests"
-        return f"{name}: waiting for the network, {requests} ahead"
-    if not total:
-        return f"{name} …"
-    left = asked.seconds_left
-    if left and asked.too_long:
-        more = f"needs about {_duration(left)} more, beyond its time limit: cancel and request less"
-        return f"{name}: {done} of {total} network passes; {more}"
-    return f"{name}: {done} of {total} network passes" + (f", about {_duration(left)} left" if left else "")
+    request, (done, total) = step.request, step.progress
+    counts = "films" if step.films else request.counts
+    parts = [f"{done} of {total} {counts}"] if total else []
+    if request.before:
+        ahead = "1 request" if request.before == 1 else f"{request.before} requests"
+        parts.append(f"waiting for the network, {ahead} ahead")
+    elif (left := step.seconds_left) and request.too_long and not step.films:
+        parts[0] += f"; needs about {_duration(left)} more, beyond its time limit: cancel and request less"
+    elif left:
+        parts.append(f"about {_duration(left)} left")
+    return f"{step.name}: {', '.join(parts)}" if parts else f"{step.name} …"
 
 
 def _duration(seconds: float) -> str:
     return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
-def _write(place: DeltaGenerator, asked: QueuedRequest[Any], name: str) -> None:
-    done, total = asked.passes
-    place.html(markup.progress(words(asked, name), done / total if total else None))
+def _write(place: DeltaGenerator, step: Step) -> None:
+    done, total = step.progress
+    place.html(markup.progress(words(step), done / total if total else None))

@@ -58,9 +58,10 @@ class _Decorator(Protocol):
 class _Job:
     """One question on its way. `waiting` counts those who want the answer; `places` it takes among those kept."""
 
-    def __init__(self, key: Hashable, *, slow: bool, size: Callable[[Any], int] | None = None) -> None:
+    def __init__(self, key: Hashable, *, slow: bool, counts: str, size: Callable[[Any], int] | None = None) -> None:
         self.key = key
         self.slow = slow
+        self.counts = counts
         self.size = size
         self.places = 1
         self.work: Work | None = None  # made when its turn comes: its time limit is not spent in the line
@@ -83,6 +84,11 @@ class QueuedRequest(Generic[Answer]):
     @property
     def key(self) -> Hashable:
         return self._job.key
+
+    @property
+    def counts(self) -> str:
+        """What its passes are, in words: "network passes"."""
+        return self._job.counts
 
     @property
     def before(self) -> int:
@@ -179,11 +185,12 @@ class RequestQueue:
         *,
         slow: bool | Callable[..., bool] = False,
         size: Callable[[Any], int] | None = None,
+        counts: str = "network passes",
     ) -> "_Decorator":
         """Makes calls of a function wait in this queue; the function gets the Work first, its callers leave that out.
 
         The key of a request is the function with all its bound arguments, so that no argument can be forgotten.
-        slow, size: as for `ask`; `slow` may depend on the arguments.
+        slow, size, counts: as for `ask`; `slow` may depend on the arguments.
         """
 
         def decorate(
@@ -197,7 +204,7 @@ class RequestQueue:
                 bound.apply_defaults()
                 key = (function.__qualname__, *(self.key_of(value) for value in list(bound.arguments.values())[1:]))
                 long = slow(*args, **named) if callable(slow) else slow
-                return self.ask(key, lambda work: function(work, *args, **named), slow=long, size=size)
+                return self.ask(key, lambda work: function(work, *args, **named), slow=long, size=size, counts=counts)
 
             return ask
 
@@ -231,6 +238,7 @@ class RequestQueue:
         *,
         slow: bool = False,
         size: Callable[[Answer], int] | None = None,
+        counts: str = "network passes",
     ) -> QueuedRequest[Answer]:
         """A place in the line: that of an equal question, if there is one, else a new one at its end.
 
@@ -238,11 +246,12 @@ class RequestQueue:
         make: gives the answer; reports to the Work and is ended by it. A UserError of its is an answer, too.
         slow: whether it takes many batches; then it leaves nothing on a network when one of them ends.
         size: as how many the answer counts among those that are kept; None for one.
+        counts: what its Work counts, in words.
         """
         with self._inside:
             job = self._done.get(key) or self._jobs.get(key)
             if job is None:
-                job = self._jobs[key] = _Job(key, slow=slow, size=size)
+                job = self._jobs[key] = _Job(key, slow=slow, size=size, counts=counts)
                 (self._slow if slow else self._quick).append((job, make))
                 self._worker.submit(self._work_on_next)
             elif key in self._done:

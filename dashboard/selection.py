@@ -217,6 +217,5 @@ def stopped(radiograph: Radiograph, checkpoint: Checkpoint, reason: str) -> None
 
 def cancel(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
     """Gives up the map that is on its way and goes back to the one before."""
-    for request in session().pending.pop(PAGE, []):
-        request.leave()
+    engine.give_up(PAGE)
     back(radiograph, checkpoint)

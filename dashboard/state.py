@@ -104,6 +104,7 @@ class FilmSetRun:
     rows:    what was asked of a film -> what came of it; so that it can be stopped and taken up again.
     cases:   radiograph key -> the film, to be opened again.
     found:   what came of all films when it ended last.
+    note:    which films they are, in words; empty for the open ones.
     """
 
     models: tuple[str, ...] = ()
@@ -119,6 +120,7 @@ class FilmSetRun:
     rows: dict[Hashable, FilmComparison | Refused] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     found: Comparison | None = None
+    note: str = ""
 
 
 @dataclass

@@ -1,11 +1,10 @@
 """Two models or more over many films: which ones, how far it is, and what came of it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from core.compare.film_comparison import FilmComparison, Refused
 from core.compare.film_set import Case, gather
@@ -13,15 +12,14 @@ from core.compare.panel import panel, plain
 from core.errors import UserError
 from core.explain.method import COSTS, methods
 from core.models.findings import words
-from dashboard import cache, draw, markup, paths
+from dashboard import cache, draw, markup, paths, progress
 from dashboard.compare import board, film_set_results, sources
 from dashboard.film_source import film_fields
 from dashboard.method_menu import method_menu
 from dashboard.request_queue import Keyed
 from dashboard.state import BoundField, FilmSetRun, session
 
-_EVERY = 0.2  # s between two looks at how far it is
-_TELLING = 3  # films after which the time that is left can be told
+_FEWEST_FOR_PACE = 3  # films after which the time that is left is estimated
 _MOST = 2000  # films: their rows still fit into the page
 _SOURCES = {True: "Open films", False: "A folder or table"}
 
@@ -47,8 +45,9 @@ def part() -> None:
 def busy() -> None:
     """How far it is, and the way out; on whichever part of the page the person is, since it goes on there."""
     with st.container(key="many busy", horizontal=True, vertical_alignment="center", gap="small"):
-        _going()
-        st.button("Cancel", key="cancel many", icon=":material/close:", type="tertiary", on_click=stop)
+        survey = session().film_set
+        opening = "Finding films …" if survey.doing == "films" else f"Figures over {len(survey.done)} films …"
+        progress.busy_with_steps(_steps(survey), opening, key="many", withdraw=stop)
 
 
 def _ask(survey: FilmSetRun) -> None:
@@ -85,10 +84,10 @@ def _ask(survey: FilmSetRun) -> None:
             on_click=_start,
             disabled=bool(survey.doing) or not ready,
         )
-        st.html(markup.paragraph(_told(survey, len(models)), quiet=True))
+        st.html(markup.paragraph(_plan(survey, len(models)), quiet=True))
 
 
-def _told(survey: FilmSetRun, models: int) -> str:
+def _plan(survey: FilmSetRun, models: int) -> str:
     """What is still needed, or what will be done."""
     if models < 2:
         return "Choose two models or more."
@@ -117,61 +116,54 @@ def chosen_models() -> tuple[str, ...]:
     return on_board if len(on_board) > 1 else tuple(names[:2])
 
 
-@st.fragment(parallel=True)
-def _going() -> None:
-    """Reads one film after the other, then makes the figures; ends with the run that began it."""
-    here, place = session(), st.empty()
-    survey = here.film_set
+def _steps(survey: FilmSetRun) -> Iterator[progress.Step]:
+    """A request for each film that is not yet read; in the next run of the page the figures."""
+    here = session()
     try:
-        told = _read(survey, place) if survey.doing == "films" else _stopped(survey)
-        place.html(markup.progress(f"Figures over {len(survey.done)} films …", None))
-        _gather(survey, told)
+        if survey.doing == "films":
+            yield from _films(survey)
+            survey.doing = "figures"
+            return
+        _gather(survey)
     except UserError as error:
         here.problems[:] = [str(error)]
     survey.doing = None
-    st.rerun()
 
 
-def _read(survey: FilmSetRun, place: DeltaGenerator) -> str:
-    """Asks for the films that nobody has asked for yet. Returns: which they are, in words; empty for the desk's."""
-    place.html(markup.progress("Finding films …", None))
-    told, films = "", sources.on_desk()
+def _films(survey: FilmSetRun) -> Iterator[progress.Step]:
+    note, films = "", sources.on_desk()
     if not _on_desk(survey):
-        films, told = sources.at_path(survey.path, split=survey.split, most=survey.most)
+        films, note = sources.at_path(survey.path, split=survey.split, most=survey.most)
     models = chosen_models()
     networks = [cache.classifier(cache.card(name)) for name in models]
-    asked = survey.asked = panel(networks, method=survey.method, finding=_finding(models))
+    compared = survey.asked = panel(networks, method=survey.method, finding=_finding(models))
     done: list[tuple[Case, FilmComparison | Refused]] = []  # of this run alone: another may still be at its last film
     survey.done, survey.total = done, len(films)
+    survey.note = f"{note[:1].upper()}{note[1:]}." if note else ""
     begun, fresh = time.monotonic(), 0
     for film in films:
-        reading = replace(asked, cleaning=film.cleaning)
-        key = (reading.key, film.key)
+        panel_of_film = replace(compared, cleaning=film.cleaning)
+        key = (panel_of_film.key, film.key)
         if key not in survey.rows:
-            text = _progress(len(done), len(films), fresh, time.monotonic() - begun)
-            bar = markup.progress(f"{text}: {film.case.name}", len(done) / len(films))
-            with cache.film_comparison(reading, Keyed(film.key, film.case)) as waited:
-                place.html(bar)
-                while not waited.wait(_EVERY):
-                    place.html(bar)
-            survey.rows[key] = waited.answer()
+            pace = (time.monotonic() - begun) / fresh if fresh >= _FEWEST_FOR_PACE else None
+            request = cache.film_comparison(panel_of_film, Keyed(film.key, film.case))
+            yield progress.Step(request, film.case.name, (len(done), len(films)), pace)
+            survey.rows[key] = request.answer()
             fresh += 1
         done.append((film.case, _named(survey.rows[key], film.case)))
-    return f"{told[:1].upper()}{told[1:]}." if told else ""
 
 
-def _stopped(survey: FilmSetRun) -> str:
-    return f"Stopped after {len(survey.done)} of {survey.total} films; start again to resume."
-
-
-def _gather(survey: FilmSetRun, told: str) -> None:
+def _gather(survey: FilmSetRun) -> None:
     if survey.asked is None or not survey.done:
         return
     read = [row for _, row in survey.done if isinstance(row, FilmComparison)]
     refused = [row for _, row in survey.done if isinstance(row, Refused)]
     found = gather(survey.asked, read, refused)
     survey.cases = {row.key: case for case, row in survey.done if isinstance(row, FilmComparison)}
-    survey.found = replace(found, notes=(*([told] if told else []), *found.notes))
+    note = survey.note
+    if len(survey.done) < survey.total:
+        note = f"Stopped after {len(survey.done)} of {survey.total} films; start again to resume."
+    survey.found = replace(found, notes=(*([note] if note else []), *found.notes))
 
 
 def _named(row: FilmComparison | Refused, case: Case) -> FilmComparison | Refused:
@@ -186,15 +178,6 @@ def _finding(models: Sequence[str]) -> str | None:
     wanted = session().finding
     known = [{plain(name) for name in cache.card(model).findings} for model in models]
     return wanted if wanted and all(plain(wanted) in each for each in known) else None
-
-
-def _progress(done: int, total: int, fresh: int, seconds: float) -> str:
-    left = f", about {_duration(seconds / fresh * (total - done))} left" if fresh >= _TELLING else ""
-    return f"{done} of {total} films{left}"
-
-
-def _duration(seconds: float) -> str:
-    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
 def _start() -> None:

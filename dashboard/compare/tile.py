@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -13,7 +12,6 @@ from dashboard.compare import board
 from dashboard.compare.tile_menus import menus
 from dashboard.compare.tile_probabilities import probability_rows
 from dashboard.engine import BoardTile
-from dashboard.request_queue import QueuedRequest
 from dashboard.viewer import viewer
 
 LINK = "compare"  # between all panes of the board
@@ -94,7 +92,7 @@ def _status(radiograph: Radiograph, placed: BoardTile) -> None:
                 st.empty()  # or what stood here before would linger while another map is on its way
 
 
-def _next(radiograph: Radiograph, place: int) -> tuple[QueuedRequest[Any], str] | None:
+def _next(radiograph: Radiograph, place: int) -> progress.Step | None:
     """The next thing that the tile waits for."""
     tile = board.look_again(radiograph, place)
-    return (tile.pending, tile.pending_name) if tile.pending else None
+    return progress.Step(tile.pending, tile.pending_name) if tile.pending else None

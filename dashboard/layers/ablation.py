@@ -1,6 +1,5 @@
 """Switch units off: the prediction for this film, and the map, without some of the network's units."""
 
-from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -8,21 +7,21 @@ from pathlib import Path
 import streamlit as st
 
 from core.compare.map_agreement import difference
-from core.errors import UserError
 from core.layers.ablation_outcome import ProbabilityChange, probability_changes, sentence
 from core.layers.unit_ablation import AblationResult, UnitSwitches
 from core.models.findings import words
 from core.overlay import caption, common_end
 from core.types import Checkpoint, Explanation, Radiograph
-from dashboard import cache, draw, markup, progress, selection
+from dashboard import cache, draw, engine, markup, progress, selection
+from dashboard.engine import WithoutUnits
 from dashboard.layers import ablation_controls, ablation_curve
 from dashboard.layers.unit_selection import stage_of
-from dashboard.request_queue import QueuedRequest
 from dashboard.selection import MapView
 from dashboard.viewer import controls, viewer
 
 NAME, TITLE, ORDER = "without", "Switch units off", 2
 _LINK = "without"  # between the panes
+_PAGE = "switched off"  # whose requests these are
 _STYLES = Path(__file__).parent / "ablation.css"
 _HINTS = (
     "The units with the largest relevance for the finding: does the prediction rest on a few, or on many?",
@@ -33,16 +32,6 @@ _HINTS = (
 _PATIENCE = 0.5  # s before progress is shown
 _WIDE = 390  # px: about the width of a pane on a desktop
 _TALL = (220, 420)  # px: of a film on a pane, least and most
-
-
-@dataclass(frozen=True, eq=False)
-class _Result:
-    """What is available so far: the figures, the map without the units, why there is no map, what is pending."""
-
-    figures: AblationResult | None = None
-    map_: Explanation | None = None
-    missing: str = ""
-    pending: QueuedRequest[AblationResult] | None = None
 
 
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
@@ -60,41 +49,33 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             st.html(markup.status(problem, level="note"))
         ablation_controls.off_list()
         switched = ablation_controls.switched()
-        result = _Result()
-        try:
-            result = _result(chosen, switched) if switched.stages else result
-        except UserError as error:
-            draw.problem(str(error))
-            result = _Result(missing="The map without them is not available.")
-        _summary(chosen, switched, result)
+        without = WithoutUnits(missing="The map without them is not available.")
+        with draw.errors():
+            without = _without(chosen, switched)
+        _summary(chosen, switched, without)
         with st.container(key="without panes"):
-            _panes(chosen, result, all_on=not switched.stages)
+            _panes(chosen, without, all_on=not switched.stages)
         figures, curve = st.columns([1, 1.25], gap="large")
         with figures:
-            _figures(chosen, result)
+            _figures(chosen, without.result)
         with curve, st.container(key="curve of units off", gap="xsmall"):
             ablation_curve.section(chosen, plan, stage)
 
 
-def _result(chosen: MapView, switched: UnitSwitches) -> _Result:
-    """As much as is available within a moment. Raises: UserError where the figures are not available."""
-    usual = cache.usual_means(chosen.checkpoint, switched.fill)
-    about = (chosen.checkpoint, chosen.radiograph, chosen.cleaning, switched, usual)
-    with cache.without_units(*about, ()) as figures:
-        if not figures.wait(_PATIENCE):
-            return _Result(pending=figures)
-        found = figures.answer()
-    with cache.without_units(*about, (chosen.request,)) as with_map:
-        if not with_map.wait(_PATIENCE):
-            return _Result(found, pending=with_map)
+def _without(chosen: MapView, switched: UnitSwitches) -> WithoutUnits:
+    """As much as is available within a moment. Raises: UserError where the probabilities are not available."""
+    if not switched.stages:
+        engine.give_up(_PAGE)
+        return WithoutUnits()
+    without = engine.look_without_units(
+        chosen.radiograph, chosen.checkpoint, chosen.request, switched, page=_PAGE, patience=_PATIENCE
+    )
+    if not without.pending:
         ablation_controls.remember()
-        try:
-            return _Result(found, with_map.answer().explanations[0])
-        except UserError as error:  # the method does not work on the network without the units; the figures stay
-            return _Result(found, missing=str(error))
+    return without
 
 
-def _summary(chosen: MapView, switched: UnitSwitches, result: _Result) -> None:
+def _summary(chosen: MapView, switched: UnitSwitches, without: WithoutUnits) -> None:
     """One sentence; progress and Cancel while something is pending."""
     with st.container(key="without summary", horizontal=True, vertical_alignment="center", gap="small"):
         if not switched.stages:
@@ -104,13 +85,12 @@ def _summary(chosen: MapView, switched: UnitSwitches, result: _Result) -> None:
                     "Switch some off to see what the prediction rests on.",
                 )
             )
-        elif result.figures:
-            text = sentence(result.figures, switched, chosen.finding, chosen.checkpoint)
-            st.html(markup.highlight(text, result.figures.told))
+        elif without.result:
+            text = sentence(without.result, switched, chosen.finding, chosen.checkpoint)
+            st.html(markup.highlight(text, without.result.told))
         about = (chosen.radiograph, chosen.checkpoint)
-        if result.pending:
-            name = "Map without the units" if result.figures else "Prediction without the units"
-            progress.busy(result.pending, name, key="without", withdraw=ablation_controls.restore)
+        if without.pending:
+            progress.busy(without.pending, without.pending_name, key="without", withdraw=ablation_controls.restore)
         elif chosen.pending:
             progress.busy(
                 chosen.pending,
@@ -121,16 +101,16 @@ def _summary(chosen: MapView, switched: UnitSwitches, result: _Result) -> None:
             )
 
 
-def _panes(chosen: MapView, result: _Result, *, all_on: bool) -> None:
+def _panes(chosen: MapView, without: WithoutUnits, *, all_on: bool) -> None:
     """The maps with and without the units on one colour scale, and their difference; linked."""
-    before, after = chosen.answered, result.map_
+    before, after = chosen.answered, without.explanation
     scale = common_end([before, after]) if before and after else None
     _pane(chosen, before, "With all units", chosen.missing or "The map is being computed.", scale)
     if all_on:
         with st.container(key="without hint"):
             st.html(markup.sentences(_HINTS))
         return
-    _pane(chosen, after, "Without them", result.missing or "The map is being computed.", scale)
+    _pane(chosen, after, "Without them", without.missing or "The map is being computed.", scale)
     between = None
     if before and after:
         between = difference(chosen.radiograph, before, after, names=("with", "without"))
@@ -157,15 +137,14 @@ def _pane(chosen: MapView, map_: Explanation | None, title: str, missing: str, s
     )
 
 
-def _figures(chosen: MapView, result: _Result) -> None:
+def _figures(chosen: MapView, result: AblationResult | None) -> None:
     """Every finding before and after."""
-    draw.section("Probabilities", "with and without the units" if result.figures else "")
-    if result.figures is None:
+    draw.section("Probabilities", "with and without the units" if result else "")
+    if result is None:
         draw.probabilities(chosen.prediction, chosen.checkpoint, asked=chosen.finding)
         return
-    st.html(
-        "".join(_change(each, explained=each.finding == chosen.finding) for each in probability_changes(result.figures))
-    )
+    changes = probability_changes(result)
+    st.html("".join(_change(each, explained=each.finding == chosen.finding) for each in changes))
     st.html(
         markup.paragraph(
             "Pale bar: all units on. Full bar: without the units. Points are percentage points of probability; the "

@@ -6,19 +6,18 @@ from functools import partial
 from pathlib import Path
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from core.errors import BadData, Stopped, UserError
+from core.errors import BadData, UserError
 from core.layers import atlas as atlases
 from core.layers.atlas import Atlas
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, paths
+from dashboard import cache, draw, markup, paths, progress
 from dashboard.film_source import film_fields
 from dashboard.layers.unit_details import set_of
 from dashboard.state import AtlasBuild, BoundField, Session, session
 
 NAME, TITLE, ORDER = "atlas", "Atlas", 6
-_EVERY = 0.2  # s between two updates of the progress
+_PATIENCE = 0.05  # s before progress is shown
 _MOST = 20_000  # films: quantiles rest on 2,000 of them at most
 
 
@@ -57,10 +56,7 @@ def section(card: Checkpoint) -> None:
             args=(build, card.key),
         )
         if busy:
-            _follow(card, build)
-            st.button(
-                "Cancel", key="cancel atlas", icon=":material/close:", type="tertiary", on_click=_stop, args=(build,)
-            )
+            _build(card, build)
         elif not build.path:
             st.html(markup.paragraph("Enter a folder of films, or a table.", quiet=True))
     if build.message and not busy:
@@ -142,15 +138,23 @@ def _fields(build: AtlasBuild, *, busy: bool) -> None:
     )
 
 
-@st.fragment(parallel=True)
-def _follow(card: Checkpoint, build: AtlasBuild) -> None:
-    """Progress until the atlas is built; ends with the run that began it."""
-    place = st.empty()
-    begun = build.begun
-    if begun is None:
+def _build(card: Checkpoint, build: AtlasBuild) -> None:
+    """Follows the request until the atlas is built, in as many turns of the queue as it takes."""
+    if build.begun is None:
         return
     try:
-        atlas = _built(card, build, begun, place)
+        with cache.atlas_build(
+            card,
+            _folder(build.path),
+            split=build.split,
+            most=build.most,
+            pictures=build.pictures,
+            begun=build.begun,
+        ) as request:
+            if not request.wait(_PATIENCE):
+                progress.busy(request, "Atlas", key="atlas", withdraw=partial(_stop, build), stopped=_go_on)
+                return
+            atlas = request.answer()
         build.message, build.wrong = f"Done: {atlas.films} films. This atlas is now in use.", False
         build.used[card.key] = atlas.folder
     except UserError as error:
@@ -159,26 +163,8 @@ def _follow(card: Checkpoint, build: AtlasBuild) -> None:
     st.rerun()
 
 
-def _built(card: Checkpoint, build: AtlasBuild, begun: float, place: DeltaGenerator) -> Atlas:
-    """The atlas, in as many turns of the queue as it takes: a turn ends after its time, and the state is on disk."""
-    path = _folder(build.path)
-    while True:
-        request = cache.atlas_build(
-            card, path, split=build.split, most=build.most, pictures=build.pictures, begun=begun
-        )
-        with request:
-            while not request.wait(_EVERY):
-                done, total = request.passes
-                left = request.seconds_left
-                more = f", about {_duration(left)} left" if left else ""
-                text = f"{done} of {total} films{more}" if total else "Looking for the films …"
-                if request.before:
-                    text = f"Waiting for the network, {request.before} before it"
-                place.html(markup.progress(text, done / total if total else None))
-        try:
-            return request.answer()
-        except Stopped:  # its turn was over; it was not cancelled, since this run still waits
-            continue
+def _go_on(reason: str) -> None:
+    """Its turn is over, and what it has read is on disk: the page asks again and it goes on from there."""
 
 
 def _folder(text: str) -> Path:
@@ -186,10 +172,6 @@ def _folder(text: str) -> Path:
     if not found.exists():
         raise BadData(f"There is no {found} on this machine. Enter a folder of films, or a CSV table of them.")
     return found
-
-
-def _duration(seconds: float) -> str:
-    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
 def _start(build: AtlasBuild, network: str) -> None:
