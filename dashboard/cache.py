@@ -210,7 +210,7 @@ def plan(work: Work, checkpoint: Checkpoint) -> NetworkPlan:
         return plan_of(network, size=checkpoint.input.size, channels=checkpoint.input.channels)
 
 
-@_QUEUE.queued(size=lambda found: 1 + found.maps.nbytes // _USUAL)
+@_QUEUE.queued(size=lambda result: 1 + result.maps.nbytes // _USUAL)
 def activations(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, finding: str
 ) -> Activations:
@@ -258,10 +258,10 @@ def atlas_build(
     """
     films = reference.some(reference.from_data(path, split=split or None), most)
     every = survey.spread(len(films.films))
-    found = survey.build(classifier(checkpoint), films, atlas_paths.room(checkpoint, films), every=every, work=work)
+    atlas = survey.build(classifier(checkpoint), films, atlas_paths.room(checkpoint, films), every=every, work=work)
     if pictures:
-        patches.store(found, films, checkpoint, work=work)
-    return found
+        patches.store(atlas, films, checkpoint, work=work)
+    return atlas
 
 
 @_QUEUE.queued()
@@ -352,8 +352,8 @@ def parts(
 ) -> tuple[Parts, bytes]:
     """The stage's maps as parts, for all findings, and a picture of them, a WebP file."""
     network, findings = classifier(checkpoint), checkpoint.findings
-    found = parts_of(network, radiograph, stage, count=count, findings=findings, cleaning=cleaning, work=work)
-    return found, _webp(regions(radiograph, found.maps, found.placement, longest=REGIONS))
+    parts_of_film = parts_of(network, radiograph, stage, count=count, findings=findings, cleaning=cleaning, work=work)
+    return parts_of_film, _webp(regions(radiograph, parts_of_film.maps, parts_of_film.placement, longest=REGIONS))
 
 
 @_QUEUE.queued(slow=True)
@@ -368,9 +368,11 @@ def sensitivity(
     finding: str,
 ) -> Sensitivity:
     """Whether the finding depends on the concepts."""
-    shown = examples.value() if examples else None
+    example_films = examples.value() if examples else None
     network = classifier(checkpoint)
-    return sensitivity_of(network, films.value(), names, examples=shown, stages=stages, findings=(finding,), work=work)
+    return sensitivity_of(
+        network, films.value(), names, examples=example_films, stages=stages, findings=(finding,), work=work
+    )
 
 
 @_QUEUE.queued()
@@ -445,8 +447,8 @@ def stages(
 
 def usual_means(checkpoint: Checkpoint, fill: UnitFill) -> UsualMeans | None:
     """The units' means over the films of the atlas, where they are wanted and there is one."""
-    found = atlas(checkpoint) if fill == "mean" else None
-    return found.usual if found else None
+    atlas_in_use = atlas(checkpoint) if fill == "mean" else None
+    return atlas_in_use.usual if atlas_in_use else None
 
 
 # What is computed at once, and kept for all sessions.
@@ -539,19 +541,19 @@ def _atlas(checkpoint: Checkpoint, folder: Path, changed: int) -> atlases.Atlas:
 
 def patch(atlas: atlases.Atlas, stage: str, seen: atlases.TopFilm) -> bytes | None:
     """What the unit saw of a film of the atlas, a small WebP file; None where no picture of the film was kept."""
-    kept = patches.picture_file(atlas.folder, seen.film).exists()
-    told = (str(atlas.folder), atlas.told["signature"], stage, seen.film, seen.row, seen.column)
-    return _patch(told, atlas, seen) if kept else None
+    has_picture = patches.picture_file(atlas.folder, seen.film).exists()
+    key = (str(atlas.folder), atlas.told["signature"], stage, seen.film, seen.row, seen.column)
+    return _patch(key, atlas, seen) if has_picture else None
 
 
 @st.cache_resource(max_entries=2048, show_spinner=False)
-def _patch(told: tuple[str, str, str, str, int, int], _atlas: atlases.Atlas, _seen: atlases.TopFilm) -> bytes | None:
-    found = patches.patch(_atlas, told[2], _seen)
-    if found is None:
+def _patch(key: tuple[str, str, str, str, int, int], _atlas: atlases.Atlas, _seen: atlases.TopFilm) -> bytes | None:
+    grey = patches.patch(_atlas, key[2], _seen)
+    if grey is None:
         return None
     file = io.BytesIO()
-    side = Image.Resampling.NEAREST if max(found.shape) < PATCH // 2 else Image.Resampling.LANCZOS
-    Image.fromarray(found).resize((PATCH, PATCH), side).save(file, "WebP", quality=80)
+    side = Image.Resampling.NEAREST if max(grey.shape) < PATCH // 2 else Image.Resampling.LANCZOS
+    Image.fromarray(grey).resize((PATCH, PATCH), side).save(file, "WebP", quality=80)
     return file.getvalue()
 
 

@@ -71,7 +71,7 @@ def switch(
     st.toggle(label, help=help, **widget(f"{label} {at}", value, store))
 
 
-def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, asked: str) -> None:
+def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, explained: str) -> None:
     """A bar for each finding with its operating point; the finding that the map is of in bold.
 
     Findings of a multi-label network stand by whether they reach their operating point, then by probability.
@@ -83,7 +83,7 @@ def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, asked: str)
                 finding,
                 prediction.probability(finding),
                 threshold=checkpoint.thresholds.get(finding),
-                asked=finding == asked,
+                explained=finding == explained,
             )
             for finding in findings
         )
@@ -111,12 +111,12 @@ def _judged_alone(prediction: Prediction, checkpoint: Checkpoint, bars: Callable
     alone = markup.paragraph("Findings are independent: several may be present, or none.", quiet=True)
     if not checkpoint.thresholds:
         return markup.block("lb-many", bars(order)) + alone
-    found = present(prediction, checkpoint)
-    rest = [finding for finding in order if finding not in found]
+    findings = present(prediction, checkpoint)
+    rest = [finding for finding in order if finding not in findings]
     html = ""
-    if not found:
+    if not findings:
         html = markup.paragraph("No finding reaches its operating point: the model reports none.")
-    for title, group in (("At or above the operating point", found), ("Below it", rest)):
+    for title, group in (("At or above the operating point", findings), ("Below it", rest)):
         if group:
             html += markup.group(f"{title} ({len(group)})", bars(group))
     return html + alone
@@ -151,8 +151,8 @@ def film_facts(radiograph: Radiograph, credit: str | None) -> None:
         ("File", f"{radiograph.origin.format}, {radiograph.origin.mode}, {radiograph.origin.bits} bits"),
     ]
     shows = [radiograph.body_part, radiograph.view, {"L": "left", "R": "right"}.get(radiograph.laterality or "")]
-    told = ", ".join(word for word in shows if word)
-    pairs += [("The file says", told)] if told else []
+    content = ", ".join(word for word in shows if word)
+    pairs += [("The file says", content)] if content else []
     pairs += [("Reading", step) for step in radiograph.steps]
     pairs += [("Credit", credit)] if credit else []
     st.html(markup.facts(pairs))
@@ -193,8 +193,8 @@ def foot(checkpoint: Checkpoint | None) -> None:
 def version() -> str:
     """As it stands in pyproject.toml."""
     with (_HERE.parent / "pyproject.toml").open("rb") as file:
-        found: str = tomllib.load(file)["project"]["version"]
-    return found
+        number: str = tomllib.load(file)["project"]["version"]
+    return number
 
 
 def figure_text(figure: Figure) -> str:

@@ -245,8 +245,8 @@ def strip_method(method: Method, settings: Mapping[str, Value]) -> Method:
 
 def nowhere(reasons: Mapping[str | None, str]) -> str:
     """Why the network cannot serve a method at any stage; empty where it can."""
-    found = list(reasons.values())
-    return "" if "" in found else found[-1]
+    sentences = list(reasons.values())
+    return "" if "" in sentences else sentences[-1]
 
 
 def _result(request: QueuedRequest[Answer], name: str) -> Answer:

@@ -36,7 +36,7 @@ def withheld(radiograph: Radiograph) -> bool:
     now = session().cleaning(radiograph.key)
     reason = quality.withheld(cache.quality(radiograph, now))
     if reason and now.anyway:
-        with st.container(horizontal=True, vertical_alignment="center", key="shown anyway"):
+        with st.container(horizontal=True, vertical_alignment="center", key="override"):
             st.warning(f"Shown anyway. {draw.plain(reason)}", icon=":material/warning:")
             st.button("Withhold", on_click=partial(session().clean, radiograph.key, anyway=False), type="tertiary")
     return bool(reason) and not now.anyway
@@ -71,8 +71,8 @@ def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
     now = session().cleaning(radiograph.key)
     switches, picture = st.columns([3, 2], gap="medium")
     with switches:
-        for label, found in _locked(radiograph.origin):
-            st.toggle(label, value=True, disabled=True, help=found, key=f"locked {label}")
+        for label, explanation in _locked(radiograph.origin):
+            st.toggle(label, value=True, disabled=True, help=explanation, key=f"locked {label}")
         _switch(
             "Crop empty borders", "crop_borders", radiograph, now.crop_borders, "Removes flat black or white margins."
         )
@@ -152,16 +152,16 @@ def _set_window(radiograph: Radiograph, here: Session, window: str) -> None:
 
 def _locked(origin: Origin) -> list[tuple[str, str]]:
     """What reading had to do because of what the file is: label, and what was found."""
-    found = []
+    steps = []
     if origin.chroma is not None:
         strongest = int(origin.chroma.max(initial=0))
         words = f"the channels differ by up to {strongest} of 255" if strongest else "its channels are equal"
-        found.append(("Colour removed", f"The file is {origin.mode}; {words}. The models use greyscale."))
+        steps.append(("Colour removed", f"The file is {origin.mode}; {words}. The models use greyscale."))
     if origin.transparent:
-        found.append(
+        steps.append(
             ("Transparency dropped", f"{origin.transparent:.1%} of the pixels were at least partly transparent.")
         )
-    return found
+    return steps
 
 
 def _switch(label: str, field: str, radiograph: Radiograph, value: bool, help: str) -> None:

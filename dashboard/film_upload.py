@@ -31,11 +31,11 @@ def files(label: str, *, at: str) -> None:
         return
     bar = st.progress(0.0)
     here.problems.clear()
-    found = []
+    films = []
     for done, file in enumerate(dropped):
         bar.progress(done / len(dropped), text=f"Reading {file.name} ({done + 1} of {len(dropped)})")
-        found += _read_all(file.getvalue(), file.name)
-    _show(*found)
+        films += _read_all(file.getvalue(), file.name)
+    _show(*films)
     here.upload_round += 1
     st.rerun()
 
@@ -108,8 +108,8 @@ def examples_menu() -> None:
                 with st.spinner(f"Fetching {example.file} ({example.size / 1e6:.1f} MB)"):
                     _fetch(example)
                 st.rerun()
-            told = f"{how.rstrip(')').capitalize()}. " if how else ""
-            st.caption(f"{told}{example.credit}. {example.licence}.")
+            description = f"{how.rstrip(')').capitalize()}. " if how else ""
+            st.caption(f"{description}{example.credit}. {example.licence}.")
 
 
 def originals() -> dict[Path, str]:
@@ -153,16 +153,16 @@ def _read_all(data: bytes, name: str) -> list[Radiograph | None]:
     here = session()
     if not is_bundle(data):
         return [_read(data, name)]
-    found = []
+    films = []
     try:
         for film, content in films_in(data, name=name):
             if isinstance(content, bytes):
-                found.append(_read(content, film))
+                films.append(_read(content, film))
             else:
                 here.problems.append(str(content))
     except UserError as error:
         here.problems.append(str(error))
-    return found
+    return films
 
 
 def _read(data: bytes, name: str, frame: int | None = None) -> Radiograph | None:

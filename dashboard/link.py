@@ -58,19 +58,19 @@ def follow() -> None:
     What cannot be had is told in one sentence; the rest of the link counts all the same.
     """
     here = session()
-    asked = {name: st.query_params.get_all(name) for name in _OURS if name in st.query_params}
+    opening = {name: st.query_params.get_all(name) for name in _OURS if name in st.query_params}
     if here.opening_address is not None:
         return
-    here.opening_address = asked
+    here.opening_address = opening
     here.problems[:] = [
-        problem for part in (_model, _question, _tiles, _layers, _film) for problem in part(here, asked)
+        problem for part in (_model, _question, _tiles, _layers, _film) for problem in part(here, opening)
     ]
 
 
 def write() -> None:
     """Puts what is looked at into the address."""
     here = session()
-    here.address = _told(here)
+    here.address = _address_of(here)
     if here.linked_film is not None and not here.address:
         here.address = here.opening_address or {}  # a link waits for its film: the address stays as it was sent
     with st.container(key="address"):
@@ -83,17 +83,17 @@ def button() -> None:
         _copy(key="copy link")
 
 
-def _told(here: Session) -> dict[str, list[str]]:
+def _address_of(here: Session) -> dict[str, list[str]]:
     """What the address should say; nothing as long as there is no film."""
     radiograph, name = selection.film(), selection.model_name()
     if radiograph is None or name is None:
         return {}
-    told: dict[str, list[str]] = {"film": [radiograph.key], "model": [name]}
+    address: dict[str, list[str]] = {"film": [radiograph.key], "model": [name]}
     with suppress(BadCheckpoint):
-        told["weights"] = [cache.card(name).sha256[:_DIGITS]]
+        address["weights"] = [cache.card(name).sha256[:_DIGITS]]
     cleaning = asdict(here.cleaning(radiograph.key))
     usual = asdict(Cleaning())
-    told |= {
+    address |= {
         "finding": [here.finding] if here.finding else [],
         "method": [here.method],
         "captum": [captum_version()],
@@ -106,7 +106,7 @@ def _told(here: Session) -> dict[str, list[str]]:
         ],
     }
     now, fresh = here.layers, LayersState()
-    told |= {
+    address |= {
         "part": [now.part] if now.part != fresh.part else [],
         "layer": [now.stage] if now.stage else [],
         "unit": [str(now.channel)] if now.channel is not None else [],
@@ -115,25 +115,25 @@ def _told(here: Session) -> dict[str, list[str]]:
         "outside": list(now.outside),
         "fill": [now.fill] if now.fill != fresh.fill else [],
     }
-    return {name: values for name, values in told.items() if values}
+    return {name: values for name, values in address.items() if values}
 
 
 def _off(units: Sequence[Unit]) -> list[str]:
     """ "stage 4:3,7,10-19", an entry a stage; where they have no room, that there are too many."""
-    found: dict[str, list[str]] = {}
+    spans_of: dict[str, list[str]] = {}
     for run in runs(units, most=len(units)).values():
         (stage, first), (_, last) = run[0], run[-1]
-        found.setdefault(stage, []).append(f"{first}-{last}" if last > first else f"{first}")
-    entries = [f"{stage}:{','.join(spans)}" for stage, spans in found.items()]
+        spans_of.setdefault(stage, []).append(f"{first}-{last}" if last > first else f"{first}")
+    entries = [f"{stage}:{','.join(spans)}" for stage, spans in spans_of.items()]
     return entries if len(entries) <= _STAGES and sum(map(len, entries)) <= _ROOM else [_TOO_MANY]
 
 
-def _one(asked: Address, name: str) -> str | None:
-    return asked[name][-1] if name in asked else None
+def _one(address: Address, name: str) -> str | None:
+    return address[name][-1] if name in address else None
 
 
-def _model(here: Session, asked: Address) -> list[str]:
-    name = _one(asked, "model")
+def _model(here: Session, address: Address) -> list[str]:
+    name = _one(address, "model")
     if name is None:
         return []
     if name not in cache.names():
@@ -141,18 +141,18 @@ def _model(here: Session, asked: Address) -> list[str]:
             f"The link asks for the model {name!r}, which is not available. Using another one; import it, then reload."
         ]
     here.checkpoint = name
-    weights = _one(asked, "weights")
+    weights = _one(address, "weights")
     with suppress(BadCheckpoint):  # the frame says so
         if weights and not cache.card(name).sha256.startswith(weights):
             return [f"The link was made with other weights of {name!r}: results may differ from what it showed."]
     return []
 
 
-def _question(here: Session, asked: Address) -> list[str]:
-    here.finding = _one(asked, "finding")
-    here.layer = _one(asked, "stage")
-    here.common_scale = _one(asked, "scale") == _COMMON
-    name = _one(asked, "method")
+def _question(here: Session, address: Address) -> list[str]:
+    here.finding = _one(address, "finding")
+    here.layer = _one(address, "stage")
+    here.common_scale = _one(address, "scale") == _COMMON
+    name = _one(address, "method")
     if name is None:
         return []
     if name not in methods:
@@ -161,30 +161,30 @@ def _question(here: Session, asked: Address) -> list[str]:
         ]
     here.method = name
     try:
-        settings = _settings(name, asked.get("set", ()))
+        settings = _settings(name, address.get("set", ()))
     except UserError as error:
         return [f"A setting of the link is not valid: {error} Using the default."]
     here.settings[name] = settings
-    captum = _one(asked, "captum")
+    captum = _one(address, "captum")
     if captum in (None, captum_version()):
         return []
     return [f"The link was made with Captum {captum[:20]}; this is Captum {captum_version()}, whose maps may differ."]
 
 
-def _settings(method: str, asked: Sequence[str]) -> dict[str, Value]:
-    given = dict(entry.split(":", 1) for entry in asked if ":" in entry)
+def _settings(method: str, entries: Sequence[str]) -> dict[str, Value]:
+    given = dict(entry.split(":", 1) for entry in entries if ":" in entry)
     parsed = methods[method].parse(given)
     return {name: parsed[name] for name in given}
 
 
-def _tiles(here: Session, asked: Address) -> list[str]:
+def _tiles(here: Session, address: Address) -> list[str]:
     """The board; a tile of a model or a method that is not here, or for which it has no room, is left out and told."""
-    if "tile" not in asked:
+    if "tile" not in address:
         return []
     problems, tiles = [], []
-    if len(asked["tile"]) > MOST:
-        problems.append(f"The link asks for {len(asked['tile'])} tiles; the first {MOST} are shown.")
-    for text in asked["tile"][:MOST]:
+    if len(address["tile"]) > MOST:
+        problems.append(f"The link asks for {len(address['tile'])} tiles; the first {MOST} are shown.")
+    for text in address["tile"][:MOST]:
         checkpoint, method, finding, layer = [*text.split(_BETWEEN), "", "", ""][:4]
         if checkpoint not in cache.names() or method not in methods:
             problems.append(
@@ -196,16 +196,16 @@ def _tiles(here: Session, asked: Address) -> list[str]:
     return problems
 
 
-def _layers(here: Session, asked: Address) -> list[str]:
+def _layers(here: Session, address: Address) -> list[str]:
     """The state of the Layers page; the page itself reports a layer or unit that the network lacks."""
     names = [part.name for part in parts()]
     problems = []
-    if (part := _one(asked, "part")) in names:
+    if (part := _one(address, "part")) in names:
         here.layers.part = part
     elif part is not None:
         problems.append(f"The link asks for the part {part!r} of the Layers page, which is not available here.")
-    here.layers.stage = _one(asked, "layer")
-    unit, order = _one(asked, "unit"), _one(asked, "order")
+    here.layers.stage = _one(address, "layer")
+    unit, order = _one(address, "unit"), _one(address, "order")
     if unit is not None and unit.isascii() and unit.isdecimal() and len(unit) <= _DIGITS:
         here.layers.channel = int(unit)
     elif unit is not None:
@@ -213,12 +213,12 @@ def _layers(here: Session, asked: Address) -> list[str]:
             f"The link asks for the unit {unit[:20]!r}, which is not a unit number. The first unit is shown."
         )
     here.layers.order = next((each for each in ORDERS if each == order), here.layers.order)
-    return problems + _switched(here.layers, asked)
+    return problems + _switched(here.layers, address)
 
 
-def _switched(here: LayersState, asked: Address) -> list[str]:
+def _switched(here: LayersState, address: Address) -> list[str]:
     """What is off; units and stages that the network lacks are told on the page."""
-    problems, units, entries = [], [], asked.get("off", ())
+    problems, units, entries = [], [], address.get("off", ())
     if _TOO_MANY in entries:
         problems.append("More units were switched off than a link can hold. All units left on.")
     elif len(entries) > _STAGES or sum(map(len, entries)) > _ROOM:
@@ -228,11 +228,11 @@ def _switched(here: LayersState, asked: Address) -> list[str]:
             try:
                 units += _units(entry)
             except BadSetting:
-                told = "which is not a list of units such as 'stage 4:3,7,10-19'. They stay on."
-                problems.append(f"The link switches off {entry[:40]!r}, {told}")
+                reason = "which is not a list of units such as 'stage 4:3,7,10-19'. They stay on."
+                problems.append(f"The link switches off {entry[:40]!r}, {reason}")
     here.off = tuple(dict.fromkeys(units))
-    here.outside = tuple(dict.fromkeys(asked.get("outside", ())))[:_STAGES]
-    fill = _one(asked, "fill")
+    here.outside = tuple(dict.fromkeys(address.get("outside", ())))[:_STAGES]
+    fill = _one(address, "fill")
     fills: tuple[UnitFill, ...] = get_args(UnitFill)
     here.fill = next((each for each in fills if each == fill), here.fill)
     if fill not in (None, *fills):
@@ -248,12 +248,12 @@ def _units(entry: str) -> list[Unit]:
     return [(stage, channel) for channel in search(numbers, _UNITS)]
 
 
-def _film(here: Session, asked: Address) -> list[str]:
+def _film(here: Session, address: Address) -> list[str]:
     """Looks at the film, if it is on the desk or is the phantom; else waits for the same file."""
-    key = _one(asked, "film")
+    key = _one(address, "film")
     if key is None:
         return []
-    cleaning = dict(entry.split(":", 1) for entry in asked.get("clean", ()) if ":" in entry)
+    cleaning = dict(entry.split(":", 1) for entry in address.get("clean", ()) if ":" in entry)
     here.cleanings[key] = _cleaning(cleaning)
     if key not in here.radiographs and key == cache.phantom_film(film_upload.PHANTOM).key:
         here.add(cache.phantom_film(film_upload.PHANTOM))
@@ -275,7 +275,7 @@ def _cleaning(given: Mapping[str, str]) -> Cleaning:
         "mirror": {"True": True, "False": False},
         "anyway": {"True": True, "False": False},
     }
-    found = {name: switches[name][text] for name, text in given.items() if text in switches.get(name, {})}
+    fields = {name: switches[name][text] for name, text in given.items() if text in switches.get(name, {})}
     if (window := given.get("window", ""))[:1] in (*"#-0123456789",) or window in (DATA, FULL):
-        found["window"] = window[:_LONGEST_WINDOW]
-    return Cleaning(**found)
+        fields["window"] = window[:_LONGEST_WINDOW]
+    return Cleaning(**fields)

@@ -29,13 +29,13 @@ def _about(chosen: MapView) -> None:
             withdraw=partial(selection.cancel, *about),
             stopped=partial(selection.stopped, *about),
         )
-    elif told := session().refusal or chosen.substitution:
-        st.html(markup.status(told, level="warning"))
+    elif sentence := session().refusal or chosen.substitution:
+        st.html(markup.status(sentence, level="warning"))
     elif chosen.missing:
         st.html(markup.status(chosen.missing, level="warning"))
     elif chosen.explanation and chosen.explanation.caveat and not chosen.explanation.void:
         st.html(markup.status(chosen.explanation.caveat, level="warning"))
         caveat = engine.caveat_of(chosen.explanation)
-        draw.switch("Show anyway", not chosen.hidden, lambda here, shown: here.reveal(caveat, shown))
+        draw.switch("Show anyway", not chosen.hidden, lambda here, visible: here.reveal(caveat, visible))
     else:
         st.html(markup.status(chosen.method.plain))

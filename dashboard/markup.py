@@ -57,18 +57,18 @@ def heading(text: str, aside: str = "") -> str:
     return f'<h2 class="lb-heading">{escape(text)}{quiet}</h2>'
 
 
-def bar(finding: str, probability: float, *, threshold: float | None, asked: bool) -> str:
+def bar(finding: str, probability: float, *, threshold: float | None, explained: bool) -> str:
     """One row of the bar chart: name, bar with the operating point as a mark, number, and what that means.
 
     asked: whether the map is of this finding; its name is then in bold.
     """
-    found = threshold is not None and probability >= threshold
-    meaning = "" if threshold is None else "above operating point" if found else "below operating point"
+    reached = threshold is not None and probability >= threshold
+    meaning = "" if threshold is None else "above operating point" if reached else "below operating point"
     mark = "" if threshold is None else f'<i class="lb-mark" style="left:{threshold:.1%}"></i>'
     name = words(finding)
     spoken = f"{name} {probability:.2f}" + (f", operating point {threshold:.2f}, {meaning}" if meaning else "")
     return (
-        f'<div class="lb-bar{" lb-asked" if asked else ""}" role="img" aria-label="{escape(spoken)}">'
+        f'<div class="lb-bar{" lb-explained" if explained else ""}" role="img" aria-label="{escape(spoken)}">'
         f'<span class="lb-name">{escape(name)}</span><span class="lb-quiet">{meaning}</span>'
         f'<span class="lb-number">{probability:.2f}</span>'
         f'<span class="lb-track"><b style="width:{probability:.1%};background:{colour(finding)}"></b>{mark}</span>'
@@ -137,10 +137,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, l
         + "</tr>"
         for row in rows
     )
-    said = paragraph(caption, quiet=True) if caption else ""
+    note = paragraph(caption, quiet=True) if caption else ""
     return (
         f'<div class="lb-scroll" tabindex="0"><table class="lb-table" aria-label="{escape(label or caption)}">'
-        f"<thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>{said}"
+        f"<thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>{note}"
     )
 
 
@@ -246,17 +246,17 @@ def badge(text: str) -> str:
 def highlight(*parts: str, quiet: bool = False) -> str:
     """What matters most on the page, in sentences; the first in bold where there are several."""
     lines = "".join(f"<span>{escape(part)}</span> " for part in parts if part)
-    return f'<p class="lb-told{" lb-quiet" if quiet else ""}" role="status">{lines}</p>'
+    return f'<p class="lb-highlight{" lb-quiet" if quiet else ""}" role="status">{lines}</p>'
 
 
-def row(finding: str, probability: float, *, point: float | None, more: str, spoken: str, asked: bool) -> str:
+def row(finding: str, probability: float, *, point: float | None, more: str, spoken: str, explained: bool) -> str:
     """A narrow bar of a finding with its operating point; more: a further figure, and how that is read aloud."""
     name = words(finding)
     mark = "" if point is None else f'<i class="lb-mark" style="left:{point:.1%}"></i>'
     spoken = ", ".join(part for part in (f"{name} {probability:.2f}", spoken) if part)
     bar = f'<b style="width:{probability:.1%};background:{colour(finding)}"></b>'
     return (
-        f'<div class="lb-row{" lb-asked" if asked else ""}" role="img" aria-label="{escape(spoken)}">'
+        f'<div class="lb-row{" lb-explained" if explained else ""}" role="img" aria-label="{escape(spoken)}">'
         f'<span class="lb-name">{escape(name)}</span><span class="lb-track">{bar}{mark}</span>'
         f'<span class="lb-number">{probability:.2f}</span><span class="lb-number lb-quiet">{escape(more)}</span></div>'
     )

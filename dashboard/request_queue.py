@@ -120,10 +120,10 @@ class QueuedRequest(Generic[Answer]):
 
     def answer(self) -> Answer:
         """The answer, once it is there. Raises: the UserError that it turned out to be."""
-        found = self._job.future.result(timeout=0)
-        if isinstance(found, _Refusal):
-            raise found.kind(found.sentence)
-        answer: Answer = found
+        result = self._job.future.result(timeout=0)
+        if isinstance(result, _Refusal):
+            raise result.kind(result.sentence)
+        answer: Answer = result
         return answer
 
     def result(self, tell: "Callable[[QueuedRequest[Answer]], None] | None" = None) -> Answer:
@@ -321,15 +321,15 @@ class RequestQueue:
             job.begun = time.monotonic()
         keep = False
         try:
-            found = make(work)
-            job.places = job.size(found) if job.size else 1
+            result = make(work)
+            job.places = job.size(result) if job.size else 1
             keep = True
         except UserError as error:
-            found = _Refusal(type(error), str(error))
+            result = _Refusal(type(error), str(error))
             keep = not isinstance(error, Stopped | UnknownName)  # asked again, it may be in time, or the model be back
         finally:
             self._close(job, keep=keep)
-        return found
+        return result
 
     def _close(self, job: _Job, *, keep: bool) -> None:
         with self._inside:

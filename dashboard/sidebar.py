@@ -79,7 +79,7 @@ def _case(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
                 width="stretch",
                 wrap=False,
             )
-            st.html(markup.block("lb-case", _said(radiograph, checkpoint)))
+            st.html(markup.block("lb-case", _summary(radiograph, checkpoint)))
         st.button(
             "",
             key=f"remove {key}",
@@ -91,7 +91,7 @@ def _case(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
         )
 
 
-def _said(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
+def _summary(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
     """The leading finding and the mark; a film that this model cannot take says so here and stops nothing."""
     now = session().cleaning(radiograph.key)
     checks = cache.quality(radiograph, now)
@@ -102,13 +102,13 @@ def _said(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
     if withheld(checks) and not now.anyway:
         return '<span class="lb-quiet">answer withheld</span>' + drawn + mark
     try:
-        said = cache.predict(checkpoint, radiograph, now)
+        prediction = cache.predict(checkpoint, radiograph, now)
     except UserError as error:
         return markup.paragraph(str(error), quiet=True)
-    found = present(said, checkpoint) if checkpoint.multi_label else said.likeliest[:1]
-    if not found:
+    findings = present(prediction, checkpoint) if checkpoint.multi_label else prediction.likeliest[:1]
+    if not findings:
         return markup.quiet("no finding") + drawn + mark
-    return markup.dot(found[0], said.probability(found[0]), more=len(found) - 1) + drawn + mark
+    return markup.dot(findings[0], prediction.probability(findings[0]), more=len(findings) - 1) + drawn + mark
 
 
 def _look(key: str) -> None:

@@ -98,12 +98,12 @@ class FilmSetRun:
     path:    folder or table on this machine. on_desk: whether the open films are meant instead.
     split:   of a table; empty for its test films.
     most:    films, evenly spread over all there are.
-    doing:   what it is at: reading films, or the figures over those that were read; None while it rests.
-    asked:   of whom, and what, when it began last. total: films then.
+    phase:   reading films, or computing figures over those that were read; None while it rests.
+    panel:   models, method and finding of the last run. total: its films.
     done:    the films that were read since, and what came of each.
     rows:    what was asked of a film -> what came of it; so that it can be stopped and taken up again.
     cases:   radiograph key -> the film, to be opened again.
-    found:   what came of all films when it ended last.
+    comparison: of all films, when it ended last.
     note:    which films they are, in words; empty for the open ones.
     """
 
@@ -113,13 +113,13 @@ class FilmSetRun:
     on_desk: bool = True
     split: str = ""
     most: int = 100
-    doing: Literal["films", "figures"] | None = None
-    asked: Panel | None = None
+    phase: Literal["films", "figures"] | None = None
+    panel: Panel | None = None
     total: int = 0
     done: list[tuple[Case, FilmComparison | Refused]] = field(default_factory=list)
     rows: dict[Hashable, FilmComparison | Refused] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
-    found: Comparison | None = None
+    comparison: Comparison | None = None
     note: str = ""
 
 
@@ -194,7 +194,7 @@ class ProbeFilms:
     path: str = ""
     split: str = ""
     most: int = 300
-    asked: bool = False
+    running: bool = False
 
 
 @dataclass
@@ -217,7 +217,7 @@ class ConceptTest:
     path: str = ""
     most: int = 60
     examples: str = ""
-    asked: bool = False
+    running: bool = False
 
 
 @dataclass
@@ -259,7 +259,7 @@ class LayersState:
             self.off, self.outside = (), ()
             self.removing.before, self.removing.wanted = ((), (), self.fill), False
             self.removing.typed, self.removing.named, self.removing.wrong = "", False, ""
-            self.concepts.asked = self.probing.asked = False
+            self.concepts.running = self.probing.running = False
         self.network = network
 
 
@@ -388,9 +388,9 @@ class Session:
         self.settings.setdefault(method, {})[name] = value
         self.refuse("")
 
-    def reveal(self, caveat: tuple[str, ...], shown: bool) -> None:
+    def reveal(self, caveat: tuple[str, ...], visible: bool) -> None:
         """Shows maps with this caveat (dashboard.engine.caveat_of), or hides them again."""
-        (self.revealed_maps.add if shown else self.revealed_maps.discard)(caveat)
+        (self.revealed_maps.add if visible else self.revealed_maps.discard)(caveat)
 
     def clean(self, key: str, **changed: Any) -> None:
         """Changes one switch of `cleaning` for this film."""
@@ -401,8 +401,8 @@ def session() -> Session:
     """This person's session; made at the first look."""
     if _SESSION not in st.session_state:
         st.session_state[_SESSION] = Session()
-    found: Session = st.session_state[_SESSION]
-    return found
+    here: Session = st.session_state[_SESSION]
+    return here
 
 
 def bind(widget: str, value: object) -> str:

@@ -21,34 +21,34 @@ _LESS = ("distance_px", "distance_mm")  # figures of which less means more alike
 def words(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
     """What all networks say and where the maps look, highlighted; its room is kept until the maps are there."""
     pair = selected_pair(tiles)
-    told = tiles if len(tiles) <= _FEW or pair is None else pair
-    answers = [placed.answer for placed in told]
-    with st.container(key=f"told of {len(told)}"):
-        found = [answer for answer in answers if answer]
-        if len(found) < len(answers) or not found:
-            broken = " ".join(f"{placed.letter} has no map." for placed in told if placed.missing)
-            coming = any(placed.pending for placed in told)
+    described = tiles if len(tiles) <= _FEW or pair is None else pair
+    answers = [placed.answer for placed in described]
+    with st.container(key=f"summary of {len(described)}"):
+        present = [answer for answer in answers if answer]
+        if len(present) < len(answers) or not present:
+            broken = " ".join(f"{placed.letter} has no map." for placed in described if placed.missing)
+            coming = any(placed.pending for placed in described)
             st.html(
                 markup.highlight(broken or "Where the maps agree appears once they are ready." * coming, quiet=True)
             )
         else:
-            _words(radiograph, tuple(found), tuple(placed.answer for placed in tiles if placed.answer))
+            _words(radiograph, tuple(present), tuple(placed.answer for placed in tiles if placed.answer))
 
 
 @st.fragment(parallel=True)
 def _words(radiograph: Radiograph, answers: tuple[Tile, ...], board: tuple[Tile, ...]) -> None:
     some = len(answers) < len(board)
     with draw.errors():
-        found = cache.disagreements(radiograph, answers, named=some)
-        says = headline(board, explained=answers) if some else found.says
-        st.html(markup.highlight(says, found.looks, f"{found.shared} {found.notes}".strip()))
+        sentences = cache.disagreements(radiograph, answers, named=some)
+        says = headline(board, explained=answers) if some else sentences.says
+        st.html(markup.highlight(says, sentences.looks, f"{sentences.shared} {sentences.notes}".strip()))
 
 
 def table(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
     """One figure for every pair of tiles; nothing on a board of two, whose one pair is told beside it."""
     answers = [placed.answer for placed in tiles]
-    found = [answer for answer in answers if answer]
-    if len(tiles) < 3 or len(found) < 2:
+    present = [answer for answer in answers if answer]
+    if len(tiles) < 3 or len(present) < 2:
         st.empty()  # or the table of another board would linger while a map is on its way
         return
     with st.container(key="pairs of all", gap="xsmall"):
@@ -60,7 +60,7 @@ def table(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
             draw.select(
                 "Figure", offered, now, BoundField("board.figure"), at="pairs", words=_title, hidden=True, width=280
             )
-        _table(radiograph, tuple(found), now)
+        _table(radiograph, tuple(present), now)
 
 
 @st.fragment(parallel=True)

@@ -18,12 +18,12 @@ Field = Literal["checkpoint", "method", "finding", "layer"]  # of a tile
 def tiles() -> list[TileRequest]:
     """The board: what the person made of it, or a preset, which follows the model of the sidebar."""
     here, model = session(), selection.model_name()
-    made = here.board.preset
-    if made and model and made.model != model and tuple(here.tiles) == made.tiles:
-        here.tiles = presets.tiles(made.name, model)
-        here.board.preset = Preset(made.name, model, tuple(here.tiles))
+    preset_of_board = here.board.preset
+    if preset_of_board and model and preset_of_board.model != model and tuple(here.tiles) == preset_of_board.tiles:
+        here.tiles = presets.tiles(preset_of_board.name, model)
+        here.board.preset = Preset(preset_of_board.name, model, tuple(here.tiles))
         _forget()
-    elif made and tuple(here.tiles) != made.tiles:
+    elif preset_of_board and tuple(here.tiles) != preset_of_board.tiles:
         here.board.preset = None
     return here.tiles or presets.beginning()
 
@@ -45,15 +45,15 @@ def choose(name: str) -> None:
 
 def add() -> None:
     """Adds a copy of the last tile, which you can then change."""
-    made = list(tiles())
-    _set_tiles([*made, made[-1]])
+    board = list(tiles())
+    _set_tiles([*board, board[-1]])
 
 
 def remove(place: int) -> None:
     """Takes the tile off the board; those after it move up."""
     here = session()
-    made = list(tiles())
-    _set_tiles(made[:place] + made[place + 1 :])
+    board = list(tiles())
+    _set_tiles(board[:place] + board[place + 1 :])
     last = here.board.last_maps
     here.board.last_maps = {each - (each > place): map_ for each, map_ in last.items() if each != place}
     pair = [each - (each > place) for each in here.board.pair or () if each != place]
@@ -62,18 +62,18 @@ def remove(place: int) -> None:
 
 def change(place: int, field: Field, value: Any) -> None:
     """Puts another model, method, finding or stage into the tile."""
-    made = list(tiles())
-    made[place] = replace(made[place], **{field: value})
-    _set_tiles(made)
+    board = list(tiles())
+    board[place] = replace(board[place], **{field: value})
+    _set_tiles(board)
 
 
 def cancel(place: int) -> None:
     """Gives the map up that is on its way: the tile is again what it was before; a tile without a map goes."""
     last = session().board.last_maps.get(place)
-    made = list(tiles())
-    if last and last.request != made[place]:
-        made[place] = last.request
-        _set_tiles(made)
+    board = list(tiles())
+    if last and last.request != board[place]:
+        board[place] = last.request
+        _set_tiles(board)
     else:
         remove(place)
 
@@ -99,9 +99,9 @@ def look_again(radiograph: Radiograph, place: int) -> BoardTile:
     return engine.again(radiograph, tiles(), place, last=session().board.last_maps)
 
 
-def _set_tiles(made: list[TileRequest]) -> None:
+def _set_tiles(board: list[TileRequest]) -> None:
     here = session()
-    here.tiles = made
+    here.tiles = board
     here.board.preset = None
 
 

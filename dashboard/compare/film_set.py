@@ -36,23 +36,23 @@ def part() -> None:
             "Where their findings, probabilities and maps differ and, with labels, which model is right.",
         )
         _ask(survey)
-        if survey.doing:
+        if survey.phase:
             busy()
-        elif survey.found is not None:
-            film_set_results.draw_results(survey.found)
+        elif survey.comparison is not None:
+            film_set_results.draw_results(survey.comparison)
 
 
 def busy() -> None:
     """How far it is, and the way out; on whichever part of the page the person is, since it goes on there."""
     with st.container(key="many busy", horizontal=True, vertical_alignment="center", gap="small"):
         survey = session().film_set
-        opening = "Finding films …" if survey.doing == "films" else f"Figures over {len(survey.done)} films …"
+        opening = "Finding films …" if survey.phase == "films" else f"Figures over {len(survey.done)} films …"
         progress.busy_with_steps(_steps(survey), opening, key="many", withdraw=stop)
 
 
 def _ask(survey: FilmSetRun) -> None:
     here, models = session(), chosen_models()
-    with st.container(key="many asked", horizontal=True, gap="small"):
+    with st.container(key="many controls", horizontal=True, gap="small"):
         chosen = BoundField("film_set.models", tuple).widget(value=list(models))
         st.multiselect("Models", cache.names(), **chosen, width=420)
         with st.container(key="many method", gap="xsmall", width="content"):
@@ -82,7 +82,7 @@ def _ask(survey: FilmSetRun) -> None:
             type="primary",
             icon=":material/play_arrow:",
             on_click=_start,
-            disabled=bool(survey.doing) or not ready,
+            disabled=bool(survey.phase) or not ready,
         )
         st.html(markup.paragraph(_plan(survey, len(models)), quiet=True))
 
@@ -109,9 +109,9 @@ def _on_desk(survey: FilmSetRun) -> bool:
 def chosen_models() -> tuple[str, ...]:
     """Those that were picked; else the models of the board, if they are several; else the first two."""
     names = cache.names()
-    picked = tuple(name for name in session().film_set.models if name in names)
-    if picked:
-        return picked
+    chosen = tuple(name for name in session().film_set.models if name in names)
+    if chosen:
+        return chosen
     on_board = tuple(dict.fromkeys(tile.checkpoint for tile in board.tiles() if tile.checkpoint in names))
     return on_board if len(on_board) > 1 else tuple(names[:2])
 
@@ -120,14 +120,14 @@ def _steps(survey: FilmSetRun) -> Iterator[progress.Step]:
     """A request for each film that is not yet read; in the next run of the page the figures."""
     here = session()
     try:
-        if survey.doing == "films":
+        if survey.phase == "films":
             yield from _films(survey)
-            survey.doing = "figures"
+            survey.phase = "figures"
             return
         _gather(survey)
     except UserError as error:
         here.problems[:] = [str(error)]
-    survey.doing = None
+    survey.phase = None
 
 
 def _films(survey: FilmSetRun) -> Iterator[progress.Step]:
@@ -136,7 +136,7 @@ def _films(survey: FilmSetRun) -> Iterator[progress.Step]:
         films, note = sources.at_path(survey.path, split=survey.split, most=survey.most)
     models = chosen_models()
     networks = [cache.classifier(cache.card(name)) for name in models]
-    compared = survey.asked = panel(networks, method=survey.method, finding=_finding(models))
+    compared = survey.panel = panel(networks, method=survey.method, finding=_finding(models))
     done: list[tuple[Case, FilmComparison | Refused]] = []  # of this run alone: another may still be at its last film
     survey.done, survey.total = done, len(films)
     survey.note = f"{note[:1].upper()}{note[1:]}." if note else ""
@@ -154,16 +154,16 @@ def _films(survey: FilmSetRun) -> Iterator[progress.Step]:
 
 
 def _gather(survey: FilmSetRun) -> None:
-    if survey.asked is None or not survey.done:
+    if survey.panel is None or not survey.done:
         return
     read = [row for _, row in survey.done if isinstance(row, FilmComparison)]
     refused = [row for _, row in survey.done if isinstance(row, Refused)]
-    found = gather(survey.asked, read, refused)
+    comparison = gather(survey.panel, read, refused)
     survey.cases = {row.key: case for case, row in survey.done if isinstance(row, FilmComparison)}
     note = survey.note
     if len(survey.done) < survey.total:
         note = f"Stopped after {len(survey.done)} of {survey.total} films; start again to resume."
-    survey.found = replace(found, notes=(*([note] if note else []), *found.notes))
+    survey.comparison = replace(comparison, notes=(*([note] if note else []), *comparison.notes))
 
 
 def _named(row: FilmComparison | Refused, case: Case) -> FilmComparison | Refused:
@@ -183,10 +183,10 @@ def _finding(models: Sequence[str]) -> str | None:
 def _start() -> None:
     here = session()
     here.problems.clear()
-    here.film_set.doing = "films"
+    here.film_set.phase = "films"
 
 
 def stop() -> None:
     """Figures over what was read so far; a second click leaves them, too."""
     survey = session().film_set
-    survey.doing = "figures" if survey.doing == "films" and survey.done else None
+    survey.phase = "figures" if survey.phase == "films" and survey.done else None

@@ -26,18 +26,18 @@ _FEW = 50  # films, below which a figure is less telling than its interval
 _MAPS = ("overlap_10", "spearman", "ssim", "distance_mm")  # figures of maps that are told over all films
 
 
-def draw_results(found: Comparison) -> None:
+def draw_results(comparison: Comparison) -> None:
     """The sentence, the films, the figures."""
-    letters = dict(zip(lettered(len(found.panel.names)), found.panel.names, strict=True))
+    letters = dict(zip(lettered(len(comparison.panel.names)), comparison.panel.names, strict=True))
     named = " · ".join(f"{letter} {name}" for letter, name in letters.items())
-    if found.figures is None:
+    if comparison.figures is None:
         st.html(markup.paragraph("None of the films could be compared."))
     else:
         with st.container(key="many head", horizontal=True, vertical_alignment="center", gap="small"):
-            st.html(markup.highlight(_sentence(found.figures)))
+            st.html(markup.highlight(_sentence(comparison.figures)))
             st.download_button(
                 "All films",
-                lambda: films_csv(found).encode(),
+                lambda: films_csv(comparison).encode(),
                 "films-compared.csv",
                 "text/csv",
                 help="One row per film with all figures (CSV)",
@@ -46,14 +46,14 @@ def draw_results(found: Comparison) -> None:
                 type="tertiary",
             )
         draw.section("Films, most disagreement first", f"{named}. Click a row to open the film.")
-        _films(found, list(letters))
-    if found.refused:
-        with st.expander(f"{len(found.refused)} films could not be compared", type="compact"):
-            st.html(markup.sentences(f"{each.name}: {each.reason}" for each in found.refused))
-    if found.figures is not None:
-        _agreement(found.figures, list(letters))
-        _right(found.figures, list(letters))
-    st.html(markup.sentences(found.notes))
+        _films(comparison, list(letters))
+    if comparison.refused:
+        with st.expander(f"{len(comparison.refused)} films could not be compared", type="compact"):
+            st.html(markup.sentences(f"{each.name}: {each.reason}" for each in comparison.refused))
+    if comparison.figures is not None:
+        _agreement(comparison.figures, list(letters))
+        _right(comparison.figures, list(letters))
+    st.html(markup.sentences(comparison.notes))
 
 
 def _sentence(figures: Figures) -> str:
@@ -65,8 +65,8 @@ def _sentence(figures: Figures) -> str:
     return f"On {count} of {figures.n} films {who} {verb} the same: {share}, 95 % interval {low} to {high} %."
 
 
-def _films(found: Comparison, letters: Sequence[str]) -> None:
-    rows = found.films
+def _films(comparison: Comparison, letters: Sequence[str]) -> None:
+    rows = comparison.films
     labelled = any(row.labels is not None for row in rows)
     columns: dict[str, list[Any]] = {
         "Film": [row.name for row in rows],
@@ -75,7 +75,7 @@ def _films(found: Comparison, letters: Sequence[str]) -> None:
     if labelled:
         columns["Label"] = [words(", ".join(row.labels or ())) for row in rows]
     for place, letter in enumerate(letters):
-        columns[f"{letter} says"] = [_says(found, row, place) for row in rows]
+        columns[f"{letter} says"] = [_says(comparison, row, place) for row in rows]
     columns["Maps of"] = [words(row.finding) for row in rows]
     columns["Overlap"] = [100 * row.overlap for row in rows]
     columns["Correlation"] = [row.spearman for row in rows]
@@ -86,7 +86,7 @@ def _films(found: Comparison, letters: Sequence[str]) -> None:
         key=_TABLE,
         hide_index=True,
         height=_ROW * (min(len(rows), _TALL) + 1) + 2,
-        on_select=lambda: _open(found),
+        on_select=lambda: _open(comparison),
         selection_mode="single-cell",
         placeholder="–",
         alt="The films with what each model says of them, most disagreement first",
@@ -119,19 +119,19 @@ def _distance(mm: float, px: float) -> str:
     return f"{mm:.0f} mm" if not isnan(mm) else "" if isnan(px) else f"{px:.0f} px"
 
 
-def _open(found: Comparison) -> None:
+def _open(comparison: Comparison) -> None:
     """The film of the line that was clicked, on the board."""
-    picked = entered(_TABLE).selection.cells
-    if picked:
-        worklist.open_case(found.films[picked[0][0]])
+    cells = entered(_TABLE).selection.cells
+    if cells:
+        worklist.open_case(comparison.films[cells[0][0]])
 
 
-def _says(found: Comparison, row: FilmComparison, place: int) -> str:
+def _says(comparison: Comparison, row: FilmComparison, place: int) -> str:
     """ "covid 0.81"; without a number where the others do not know it; "nothing" where nothing is found."""
-    said, own = row.says[place], found.panel.own[place]
-    if said in own:
-        return f"{words(said)} {row.probabilities[place][own.index(said)]:.2f}"
-    return words(said) or "nothing"
+    finding, own = row.says[place], comparison.panel.own[place]
+    if finding in own:
+        return f"{words(finding)} {row.probabilities[place][own.index(finding)]:.2f}"
+    return words(finding) or "nothing"
 
 
 def _agreement(figures: Figures, letters: Sequence[str]) -> None:
@@ -143,8 +143,8 @@ def _agreement(figures: Figures, letters: Sequence[str]) -> None:
         fewer = each is not None and each.n < figures.n
         return _weighed(each, per_cent=per_cent, few=few) + (f", {each.n} films" if each and fewer else "")
 
-    def line(title: str, found: Sequence[Estimate | None], *, per_cent: bool = False) -> list[str]:
-        return [title, *(cell(each, per_cent=per_cent) for each in found)]
+    def line(title: str, figures_of_pairs: Sequence[Estimate | None], *, per_cent: bool = False) -> list[str]:
+        return [title, *(cell(each, per_cent=per_cent) for each in figures_of_pairs)]
 
     rows = [line("Different top finding", [pair.flips for pair in pairs], per_cent=True)]
     if any(pair.kappa for pair in pairs):
@@ -223,8 +223,8 @@ def _weighed(figure: Estimate | None, *, per_cent: bool = False, few: bool = Fal
     interval = f"{form.format(figure.low)} to {form.format(figure.high)}" if not isnan(figure.low) else ""
     if not interval:
         return f"{value} ({without_interval(figure)})".replace("-", "−")
-    told = f"{interval} ({value})" if few else f"{value} ({interval})"
-    return told.replace("-", "−").replace("%", " %")
+    text = f"{interval} ({value})" if few else f"{value} ({interval})"
+    return text.replace("-", "−").replace("%", " %")
 
 
 def _p(value: float) -> str:

@@ -19,8 +19,8 @@ KINDS = ("grad-cam", "saliency", "smoothgrad", "integrated-gradients", "lrp", "o
 def offered() -> list[str]:
     """The presets that can be had with the models that are there."""
     names = cache.names()
-    found = [AGAINST] if {PLAIN, LUNGS} <= set(names) else []
-    return [*found, *([MODELS] if len(names) > 1 else []), STAGES, METHODS]
+    twins = [AGAINST] if {PLAIN, LUNGS} <= set(names) else []
+    return [*twins, *([MODELS] if len(names) > 1 else []), STAGES, METHODS]
 
 
 def about(preset: str) -> str:

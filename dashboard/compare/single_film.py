@@ -22,10 +22,12 @@ def part(radiograph: Radiograph) -> None:
     tiles = board.look(radiograph)
     scale, refused = _scale(tiles)
     with st.container(key="compare", gap="small"):
-        _told(refused)
+        _notes(refused)
         with st.container(key="board head", horizontal=True, vertical_alignment="center", gap="small"):
             agreement.words(radiograph, tiles)
-            with st.container(key="taken away", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
+            with st.container(
+                key="board actions", horizontal=True, vertical_alignment="center", gap="small", wrap=False
+            ):
                 draw.switch("Same scale", session().common_scale, BoundField("common_scale"))
                 export.downloads(radiograph, tiles, common=scale is not None)
                 link.button()
@@ -58,11 +60,11 @@ def tools() -> None:
     )
 
 
-def _told(refused: str) -> None:
+def _notes(refused: str) -> None:
     """What is on a preset's board, and why there is no common scale; in a place of its own, empty or not."""
     now, place = board.preset(), st.empty()
-    if told := " ".join(part for part in (presets.about(now) if now else "", refused) if part):
-        place.html(markup.paragraph(told, quiet=True))
+    if notes := " ".join(part for part in (presets.about(now) if now else "", refused) if part):
+        place.html(markup.paragraph(notes, quiet=True))
 
 
 def _scale(tiles: Sequence[BoardTile]) -> tuple[float | None, str]:

@@ -41,8 +41,8 @@ def splits(path: str) -> list[str]:
     """Those of the table at this path; empty where there is none, or no table. Raises: BadData for what is no path."""
     if not path or not paths.local() or not _is_table(place := paths.typed(path)):
         return []
-    found = sorted({row.split for row in _rows(place) if row.split})
-    return sorted(found, key=lambda split: split != _TEST)
+    names = sorted({row.split for row in _rows(place) if row.split})
+    return sorted(names, key=lambda split: split != _TEST)
 
 
 def at_path(path: str, *, split: str, most: int) -> tuple[list[SourceFilm], str]:
@@ -56,12 +56,12 @@ def at_path(path: str, *, split: str, most: int) -> tuple[list[SourceFilm], str]
     place = paths.typed(path)
     if not place.exists():
         raise BadData(f"There is no {place} on this machine. Name a folder of films, or a CSV table of them.")
-    found = _of_table(place, split or next(iter(splits(path)), "")) if _is_table(place) else _of_folder(place)
-    shown = _spread(found, most)
+    films = _of_table(place, split or next(iter(splits(path)), "")) if _is_table(place) else _of_folder(place)
+    chosen = _spread(films, most)
     of = f" of split {split or _TEST}" if _is_table(place) and splits(path) else ""
-    if len(shown) == len(found):
-        return shown, f"{len(found)} films{of}" if of else ""
-    return shown, f"{len(shown)} of {len(found)} films{of}, evenly spread"
+    if len(chosen) == len(films):
+        return chosen, f"{len(films)} films{of}" if of else ""
+    return chosen, f"{len(chosen)} of {len(films)} films{of}, evenly spread"
 
 
 def _is_table(place: Path) -> bool:

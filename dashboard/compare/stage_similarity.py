@@ -41,30 +41,30 @@ def _answer(first: Checkpoint, second: Checkpoint, radiograph: Radiograph, lette
         st.button("Compare the stages", icon=":material/layers:", on_click=session().board.alike.add, args=(name,))
         return
     withdraw = partial(session().board.alike.discard, name)
-    with cache.stage_similarity(first, second, films, tuple(session().cleaning(film.key) for film in films)) as asked:
-        if progress.is_ready(asked, "Stages", key="stages", withdraw=withdraw, patience=_PATIENCE):
-            with st.container(key="stages found", gap="xsmall"):
-                _found(asked.answer(), letters)
+    with cache.stage_similarity(first, second, films, tuple(session().cleaning(film.key) for film in films)) as request:
+        if progress.is_ready(request, "Stages", key="stages", withdraw=withdraw, patience=_PATIENCE):
+            with st.container(key="stages result", gap="xsmall"):
+                _table(request.answer(), letters)
 
 
-def _found(found: Likeness, letters: tuple[str, str]) -> None:
+def _table(likeness: Likeness, letters: tuple[str, str]) -> None:
     """The stages of one against those of the other, and what that says."""
-    rows = [f"{letters[0]} · {stage}" for stage in found.first]
-    columns = [f"{letters[1]} · {stage}" for stage in found.second]
-    values = [[float(value) for value in row] for row in found.values]
+    rows = [f"{letters[0]} · {stage}" for stage in likeness.first]
+    columns = [f"{letters[1]} · {stage}" for stage in likeness.second]
+    values = [[float(value) for value in row] for row in likeness.values]
     st.html(markup.shaded(rows, columns, values, label="Linear CKA of the stages", shade=_share))
-    st.html(markup.paragraph(summary(found, letters)))
+    st.html(markup.paragraph(summary(likeness, letters)))
 
 
-def summary(found: Likeness, letters: tuple[str, str]) -> str:
+def summary(likeness: Likeness, letters: tuple[str, str]) -> str:
     """What the table says, in two sentences."""
-    last = float(found.values[-1, -1])
+    last = float(likeness.values[-1, -1])
     how = "hold much the same" if last >= _ALIKE else "hold different things" if last < _OTHER else "are half alike"
-    best = [int(row) for row in found.values.argmax(axis=1)]
+    best = [int(row) for row in likeness.values.argmax(axis=1)]
     same = sum(place == row for row, place in enumerate(best))
     shared = f"{same} of {len(best)} stages of {letters[0]} are most like the stage of {letters[1]} at the same depth."
-    matching = shared if len(found.first) == len(found.second) else ""
-    return f"Over {found.over} the last stages {how} ({last:.2f}; 1 would be the same). {matching}".strip()
+    matching = shared if len(likeness.first) == len(likeness.second) else ""
+    return f"Over {likeness.over} the last stages {how} ({last:.2f}; 1 would be the same). {matching}".strip()
 
 
 def _films(radiograph: Radiograph) -> tuple[Radiograph, ...]:

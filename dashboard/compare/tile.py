@@ -81,7 +81,7 @@ def _status(radiograph: Radiograph, placed: BoardTile) -> None:
             draw.switch(
                 "Show anyway",
                 not placed.hidden,
-                lambda here, shown: here.reveal(caveat, shown),
+                lambda here, visible: here.reveal(caveat, visible),
                 at=f"tile {placed.place}",
             )
         elif placed.substitution:

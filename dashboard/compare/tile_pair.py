@@ -28,9 +28,9 @@ def selected_pair(tiles: Sequence[BoardTile]) -> tuple[BoardTile, BoardTile] | N
     """The two tiles that are held against each other; None on a board of one."""
     if len(tiles) < 2:
         return None
-    picked = session().board.pair
-    if picked and picked[0] != picked[1] and max(picked) < len(tiles):
-        return tiles[picked[0]], tiles[picked[1]]
+    places = session().board.pair
+    if places and places[0] != places[1] and max(places) < len(tiles):
+        return tiles[places[0]], tiles[places[1]]
     first, second, *_ = sorted(tiles, key=lambda placed: bool(placed.missing))  # those without a map last
     return first, second
 
@@ -107,23 +107,23 @@ def _pane(
 @st.fragment(parallel=True)
 def _figures(radiograph: Radiograph, one: Tile, other: Tile) -> None:
     names = (one.name, other.name)
-    found = cache.agreements(radiograph, (one.explanation, other.explanation), names)[0][1]
-    pairs = [(title, figure_text(found, name, form)) for name, (title, form) in _ROWS.items()]
-    pairs.append(("Distance between maxima", distance(found)))
-    st.html(markup.facts([pair for pair in pairs if pair[1]]) + markup.paragraph(" ".join(found.notes), quiet=True))
+    agreement = cache.agreements(radiograph, (one.explanation, other.explanation), names)[0][1]
+    pairs = [(title, figure_text(agreement, name, form)) for name, (title, form) in _ROWS.items()]
+    pairs.append(("Distance between maxima", distance(agreement)))
+    st.html(markup.facts([pair for pair in pairs if pair[1]]) + markup.paragraph(" ".join(agreement.notes), quiet=True))
 
 
-def figure_text(found: Agreement, name: str, form: str) -> str:
+def figure_text(agreement: Agreement, name: str, form: str) -> str:
     """The figure in words; a dash where it cannot be had."""
-    value = found.figures()[name]
+    value = agreement.figures()[name]
     return "–" if isnan(value) else form.format(value).replace("-", "−").replace("%", " %")
 
 
-def distance(found: Agreement) -> str:
+def distance(agreement: Agreement) -> str:
     """In mm where the film's spacing is known, else in pixels; a dash where there is none."""
-    if not isnan(found.distance_mm):
-        return f"{found.distance_mm:.0f} mm"
-    return "–" if isnan(found.distance_px) else f"{found.distance_px:.0f} px"
+    if not isnan(agreement.distance_mm):
+        return f"{agreement.distance_mm:.0f} mm"
+    return "–" if isnan(agreement.distance_px) else f"{agreement.distance_px:.0f} px"
 
 
 def _choose(side: int, pair: tuple[int, int], here: Session, place: int | str) -> None:

@@ -20,24 +20,24 @@ def probability_rows(placed: BoardTile, board: Sequence[BoardTile]) -> str:
         return ""
     twin = next((each for each in board[: placed.place] if _alike(each, placed)), None)
     if twin is not None:
-        told = f"{words(placed.finding)} {prediction.probability(placed.finding):.2f}" if placed.finding else ""
-        return markup.paragraph(f"Same model as {twin.letter}" + (f": {told}." if told else "."), quiet=True)
+        text = f"{words(placed.finding)} {prediction.probability(placed.finding):.2f}" if placed.finding else ""
+        return markup.paragraph(f"Same model as {twin.letter}" + (f": {text}." if text else "."), quiet=True)
     first = next((each for each in board[: placed.place] if each.prediction is not None), None)
-    shown = _shown(checkpoint, prediction, placed.finding)
-    rows = "".join(_row(finding, placed, first) for finding in shown)
-    return markup.block("lb-said", rows) + markup.paragraph(_told(placed, first, len(shown)), quiet=True)
+    findings = _findings(checkpoint, prediction, placed.finding)
+    rows = "".join(_row(finding, placed, first) for finding in findings)
+    return markup.block("lb-probabilities", rows) + markup.paragraph(_note(placed, first, len(findings)), quiet=True)
 
 
 def _alike(one: BoardTile, other: BoardTile) -> bool:
     return bool(one.checkpoint and other.checkpoint and one.checkpoint.key == other.checkpoint.key)
 
 
-def _shown(checkpoint: Checkpoint, prediction: Prediction, asked: str) -> list[str]:
+def _findings(checkpoint: Checkpoint, prediction: Prediction, explained: str) -> list[str]:
     """All findings of a few; of many, the one that the map is of, those that are present, and the likeliest."""
     if len(prediction.findings) <= _FEW:
         return list(prediction.findings)
     likely = sorted(prediction.findings, key=lambda finding: -prediction.probability(finding))
-    order = dict.fromkeys([*([asked] if asked else []), *present(prediction, checkpoint), *likely])
+    order = dict.fromkeys([*([explained] if explained else []), *present(prediction, checkpoint), *likely])
     return list(order)[:_FEW]
 
 
@@ -47,7 +47,7 @@ def _row(finding: str, placed: BoardTile, first: BoardTile | None) -> str:
         return ""
     probability, point = prediction.probability(finding), checkpoint.thresholds.get(finding)
     more, spoken = _difference(finding, probability, first)
-    return markup.row(finding, probability, point=point, more=more, spoken=spoken, asked=finding == placed.finding)
+    return markup.row(finding, probability, point=point, more=more, spoken=spoken, explained=finding == placed.finding)
 
 
 def _difference(finding: str, probability: float, first: BoardTile | None) -> tuple[str, str]:
@@ -63,12 +63,12 @@ def _difference(finding: str, probability: float, first: BoardTile | None) -> tu
     return markup.signed(step), f"{abs(step):.2f} {'more' if step > 0 else 'less'} than {first.letter}"
 
 
-def _told(placed: BoardTile, first: BoardTile | None, shown: int) -> str:
+def _note(placed: BoardTile, first: BoardTile | None, count: int) -> str:
     """What the rows leave out, in a line."""
     checkpoint = placed.checkpoint
     if checkpoint is None:
         return ""
-    rest = len(checkpoint.findings) - shown
+    rest = len(checkpoint.findings) - count
     parts = [f"{rest} more findings."] if rest > 1 else ["1 more finding."] if rest else []
     if first is not None and first.checkpoint is not None:
         strange = [finding for finding in checkpoint.findings if same(finding, first.checkpoint) is None]

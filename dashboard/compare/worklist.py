@@ -11,8 +11,8 @@ from dashboard.state import TileRequest, session
 def open_case(row: FilmComparison) -> None:
     """Puts the film on the desk and looks at it on the board, with the maps that were compared."""
     here = session()
-    survey, asked = here.film_set, here.film_set.found.panel if here.film_set.found else None
-    if asked is None:
+    survey, panel = here.film_set, here.film_set.comparison.panel if here.film_set.comparison else None
+    if panel is None:
         return
     if row.key not in here.radiographs:
         try:
@@ -25,7 +25,7 @@ def open_case(row: FilmComparison) -> None:
             return
         here.add(film)
     here.film_key = row.key
-    here.tiles = [TileRequest(card.name, asked.method, row.finding, asked.layer) for card in asked.checkpoints]
+    here.tiles = [TileRequest(card.name, panel.method, row.finding, panel.layer) for card in panel.checkpoints]
     here.board.preset, here.board.pair, here.board.many = None, None, False
     here.board.last_maps.clear()
 
@@ -33,14 +33,14 @@ def open_case(row: FilmComparison) -> None:
 def steps() -> None:
     """Which film of the survey is looked at, and the ways to its neighbours; nothing for a film that is not in it."""
     here = session()
-    rows = here.film_set.found.films if here.film_set.found else ()
+    rows = here.film_set.comparison.films if here.film_set.comparison else ()
     place = next((place for place, row in enumerate(rows) if row.key == here.film_key), None)
     if place is None:
         return
     with st.container(key="steps", horizontal=True, vertical_alignment="center", gap="small", width="content"):
         _step("Previous case", ":material/chevron_left:", rows[place - 1] if place else None)
-        told = f"Case {place + 1} of {len(rows)} · disagreement {rows[place].score:.2f}"
-        st.html(markup.number(told), width="content")
+        text = f"Case {place + 1} of {len(rows)} · disagreement {rows[place].score:.2f}"
+        st.html(markup.number(text), width="content")
         _step("Next case", ":material/chevron_right:", rows[place + 1] if place + 1 < len(rows) else None)
 
 

@@ -21,7 +21,7 @@ class Part:
 def parts() -> list[Part]:
     """All parts in their order; a file without a TITLE serves others."""
     modules = [importlib.import_module(f"{__name__}.{file.name}") for file in pkgutil.iter_modules(__path__)]
-    found = [
+    with_title = [
         Part(module.NAME, module.TITLE, module.ORDER, module.part) for module in modules if hasattr(module, "TITLE")
     ]
-    return sorted(found, key=lambda part: part.order)
+    return sorted(with_title, key=lambda part: part.order)

@@ -141,7 +141,7 @@ def _figures(chosen: MapView, result: AblationResult | None) -> None:
     """Every finding before and after."""
     draw.section("Probabilities", "with and without the units" if result else "")
     if result is None:
-        draw.probabilities(chosen.prediction, chosen.checkpoint, asked=chosen.finding)
+        draw.probabilities(chosen.prediction, chosen.checkpoint, explained=chosen.finding)
         return
     changes = probability_changes(result)
     st.html("".join(_change(each, explained=each.finding == chosen.finding) for each in changes))
@@ -160,7 +160,7 @@ def _change(change: ProbabilityChange, *, explained: bool) -> str:
     label = f"{name} {change.before:.2f}, without {change.after:.2f}, {points} points, logit {logit}"
     hue = markup.colour(change.finding)
     return (
-        f'<div class="lb-shift{" lb-asked" if explained else ""}" role="img" aria-label="{escape(label)}">'
+        f'<div class="lb-shift{" lb-explained" if explained else ""}" role="img" aria-label="{escape(label)}">'
         f'<span class="lb-name">{escape(name)}</span>'
         f'<span class="lb-number">{change.before:.2f} → {change.after:.2f}</span>'
         f'<span class="lb-number lb-quiet">{points} points</span><span class="lb-number lb-quiet">logit {logit}</span>'

@@ -34,7 +34,7 @@ def switched() -> UnitSwitches:
 def controls(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
     """Four ways to switch units of the stage off, and why the last one was not possible."""
     here, units = session().layers, plan.stage(stage).shape[0]
-    with st.container(key="off asked", horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(key="off controls", horizontal=True, vertical_alignment="bottom", gap="small"):
         names = [each.name for each in plan.stages]
         draw.select("Stage", names, stage, _show_stage, at="off", width=120)
         top = BoundField("layers.removing.top").widget(value=min(here.removing.top, units))

@@ -52,7 +52,7 @@ def section(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
         about = (chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding, stage, fill)
         with cache.removal(*about, cache.usual_means(chosen.checkpoint, fill)) as request:
             if progress.is_ready(request, "Curve", key="curve", withdraw=withdraw):
-                with st.container(key="curve found", gap="xsmall"):
+                with st.container(key="curve result", gap="xsmall"):
                     _draw(request.answer(), stage)
 
 

@@ -69,11 +69,11 @@ def section(card: Checkpoint) -> None:
 def _current(card: Checkpoint) -> None:
     draw.title("Atlas", "The units over many films: how strongly they respond, to which films, and their contribution.")
     _choose(card)
-    found = cache.atlas(card)
-    if found is None:
+    atlas = cache.atlas(card)
+    if atlas is None:
         st.html(markup.paragraph(f"{card.name} has no atlas yet."))
         return
-    st.html(markup.paragraph(set_of(found)) + markup.facts(_facts(found)))
+    st.html(markup.paragraph(set_of(atlas)) + markup.facts(_facts(atlas)))
 
 
 def _choose(card: Checkpoint) -> None:
@@ -94,26 +94,26 @@ def _title(folder: Path) -> str:
     """The films of the atlas, and when it was built."""
     file = folder / atlases.FILE
     try:
-        told = atlases.account(file)
+        account = atlases.account(file)
     except BadData:
         return f"{folder.name}, which cannot be read"
-    if told["drawn"]:
-        return f"{told['set']}, shipped with Lightbox"
+    if account["drawn"]:
+        return f"{account['set']}, shipped with Lightbox"
     built = datetime.fromtimestamp(file.stat().st_mtime)
-    return f"{told['set']}: {told['films']} films, {built:%-d %b %Y, %H:%M}"
+    return f"{account['set']}: {account['films']} films, {built:%-d %b %Y, %H:%M}"
 
 
-def _facts(found: Atlas) -> list[tuple[str, str]]:
-    told = found.told
+def _facts(atlas: Atlas) -> list[tuple[str, str]]:
+    account = atlas.told
     facts = [
-        ("Units", f"{found.table.num_rows} of {len(found.stages)} stages"),
-        ("Relevance", f"of inner stages on {told['relevant']} films, each for its predicted finding"),
+        ("Units", f"{atlas.table.num_rows} of {len(atlas.stages)} stages"),
+        ("Relevance", f"of inner stages on {account['relevant']} films, each for its predicted finding"),
     ]
-    if told["skipped"] and paths.local():
-        name, reason = told["skipped_first"][0]
-        facts.append(("Not read", f"{told['skipped']} films; {name}: {reason}"))
-    if not told["drawn"] and paths.local():
-        facts.append(("Folder", str(found.folder)))
+    if account["skipped"] and paths.local():
+        name, reason = account["skipped_first"][0]
+        facts.append(("Not read", f"{account['skipped']} films; {name}: {reason}"))
+    if not account["drawn"] and paths.local():
+        facts.append(("Folder", str(atlas.folder)))
     return facts
 
 
@@ -168,10 +168,10 @@ def _go_on(reason: str) -> None:
 
 
 def _folder(text: str) -> Path:
-    found = paths.typed(text)
-    if not found.exists():
-        raise BadData(f"There is no {found} on this machine. Enter a folder of films, or a CSV table of them.")
-    return found
+    folder = paths.typed(text)
+    if not folder.exists():
+        raise BadData(f"There is no {folder} on this machine. Enter a folder of films, or a CSV table of them.")
+    return folder
 
 
 def _start(build: AtlasBuild, network: str) -> None:

@@ -37,7 +37,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
         draw.section(
             "Parts of this film", f"regions that {stage} represents alike, and the contribution of each in logits"
         )
-        with st.container(key="parts asked", horizontal=True, vertical_alignment="bottom", gap="medium"):
+        with st.container(key="parts controls", horizontal=True, vertical_alignment="bottom", gap="medium"):
             draw.select("Stage", list(sizes), stage, show_stage, at="parts", width=180)
             st.slider("Number of parts", FEWEST, MOST, **BoundField("layers.concepts.count").widget(), width=220)
         _parts(radiograph, card, stage, session().layers.concepts.count, finding)
@@ -48,48 +48,48 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 def _parts(radiograph: Radiograph, card: Checkpoint, stage: str, count: int, finding: str) -> None:
     """The regions, once they are computed, beside the contribution of each."""
     request = cache.parts(card, radiograph, session().cleaning(radiograph.key), stage, count)
-    with draw.errors(), progress.place(request, name="Parts", key="parts found", height=480) as ((found, picture),):
-        _draw(radiograph, found, picture, finding)
+    with draw.errors(), progress.place(request, name="Parts", key="parts result", height=480) as ((parts, picture),):
+        _draw(radiograph, parts, picture, finding)
 
 
 @st.fragment
-def _draw(radiograph: Radiograph, found: Parts, picture: bytes, finding: str) -> None:
+def _draw(radiograph: Radiograph, parts: Parts, picture: bytes, finding: str) -> None:
     """All regions, or one part in the viewer, and the legend."""
     here = session().layers.concepts
-    alone = here.part if here.part is not None and here.part < len(found) else None
+    alone = here.part if here.part is not None and here.part < len(parts) else None
     film, legend = st.columns([1.7, 1], gap="large")
     with legend:
         field = BoundField("layers.concepts.part", lambda part: None if part == _ALL else part)
         st.pills(
             "Part to show",
-            [_ALL, *range(len(found))],
+            [_ALL, *range(len(parts))],
             **field.widget(value=_ALL if alone is None else alone),
             format_func=lambda part: "All" if part == _ALL else f"Part {part + 1}",
             required=True,
             label_visibility="collapsed",
         )
-        st.html(legend_of(found, finding, alone))
-        st.html(markup.paragraph(found.sentence) + markup.paragraph(_ABOUT, quiet=True))
+        st.html(legend_of(parts, finding, alone))
+        st.html(markup.paragraph(parts.sentence) + markup.paragraph(_ABOUT, quiet=True))
     with film:
         if alone is None:
-            st.html(_picture(picture, radiograph.name, len(found)))
+            st.html(_picture(picture, radiograph.name, len(parts)))
         else:
-            map_ = part_explanation(found, alone, finding=finding)
+            map_ = part_explanation(parts, alone, finding=finding)
             viewer(radiograph, [map_], key="part of the film", captions=[caption(map_)], height=_TALL, compact=True)
 
 
-def legend_of(found: Parts, finding: str, alone: int | None) -> str:
+def legend_of(parts: Parts, finding: str, alone: int | None) -> str:
     """One row per part: its colour, its share of the film, its contribution to the finding, its units."""
     rows = []
-    for part in range(len(found)):
-        units = ", ".join(str(channel) for channel, _ in found.units(part))
-        there = " lb-asked" if part == alone else ""
+    for part in range(len(parts)):
+        units = ", ".join(str(channel) for channel, _ in parts.units(part))
+        there = " lb-explained" if part == alone else ""
         rows.append(
             f'<tr class="lb-part{there}"><th scope="row"><i style="background:{REGIONS[part]}"></i>Part {part + 1}</th>'
-            f"<td>{100 * found.areas[part]:.0f} %</td><td>{markup.signed(float(found.relevance[finding][part]))}</td>"
+            f"<td>{100 * parts.areas[part]:.0f} %</td><td>{markup.signed(float(parts.relevance[finding][part]))}</td>"
             f'<td class="lb-quiet">{escape(units)}</td></tr>'
         )
-    rest = markup.signed(found.rest[finding])
+    rest = markup.signed(parts.rest[finding])
     rows.append(f'<tr class="lb-quiet"><th scope="row"><i></i>In no part</th><td></td><td>{rest}</td><td></td></tr>')
     head = ("", "of the film", f"for {words(finding)}", "units")
     columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)

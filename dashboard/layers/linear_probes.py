@@ -37,18 +37,18 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
         draw.section("How early is the decision made?", "linear probes of every stage")
         st.html(markup.paragraph(_ABOUT, quiet=True))
         readable = _fields(here)
-        if not here.asked or not readable:
+        if not here.running or not readable:
             return
         with draw.errors(), cache.probes(card, _films(here)) as request:
             if progress.is_ready(request, "Probes", key="probes", withdraw=_cancel):
-                with st.container(key="probes found", gap="small"):
+                with st.container(key="probes result", gap="small"):
                     _result(request.answer(), radiograph, card)
 
 
 def _fields(here: ProbeFilms) -> bool:
     """The films to use; False where the table cannot be read, which its field says."""
     readable = True
-    with st.container(key="probes asked", horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(key="probes controls", horizontal=True, vertical_alignment="bottom", gap="small"):
         st.segmented_control(
             "Training films",
             [False, True] if paths.local() else [False],
@@ -90,68 +90,68 @@ def _films(here: ProbeFilms) -> Keyed[Callable[[], LabelledSet]]:
     return Keyed((str(place), changed, split, most), lambda: labelled.from_data(place, split=split, limit=most))
 
 
-def _result(found: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
+def _result(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
     """Sentences, the curve over the stages, and the probes' predictions for this film."""
-    first, *more = words(found)
+    first, *more = words(probes)
     st.html(markup.highlight(more[0], first))
     left, right = st.columns([1.25, 1], gap="large")
     with left:
-        draw.section("Accuracy of the probe of each stage", f"{found.films} films, 95 % intervals")
-        st.plotly_chart(plot(found), key="curve of probes", config={"displayModeBar": False}, theme="streamlit")
+        draw.section("Accuracy of the probe of each stage", f"{probes.films} films, 95 % intervals")
+        st.plotly_chart(plot(probes), key="curve of probes", config={"displayModeBar": False}, theme="streamlit")
     with right:
-        _film(found, radiograph, card)
+        _film(probes, radiograph, card)
     with st.expander("All figures", type="compact"):
-        st.html(_table(found))
+        st.html(_table(probes))
     seen = (
-        f" {found.skipped} films were left out: unreadable, or with a label that too few films have."
-        if found.skipped
+        f" {probes.skipped} films were left out: unreadable, or with a label that too few films have."
+        if probes.skipped
         else ""
     )
-    about = f"Films: {found.told}: {found.divided}. {' '.join(more[1:])}{seen}"
+    about = f"Films: {probes.told}: {probes.divided}. {' '.join(more[1:])}{seen}"
     st.html(markup.paragraph(about, quiet=True))
 
 
-def _film(found: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
+def _film(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
     """The prediction of each stage's probe for this film."""
     draw.section("Predictions for this film", "by stage")
-    if not fits(found, radiograph):
+    if not fits(probes, radiograph):
         st.html(markup.paragraph("Probes trained on phantoms are not valid for a real film."))
         return
     units = cache.stage_averages(card, radiograph, session().cleaning(radiograph.key)).result()
-    answers = said(found, radiograph, units)
-    st.plotly_chart(by_stage(found, answers), key="film by stage", config={"displayModeBar": False}, theme="streamlit")
-    st.html(markup.paragraph(turn(answers, found)))
-    if radiograph.key in found.learned and radiograph.key not in found.held:
+    answers = said(probes, radiograph, units)
+    st.plotly_chart(by_stage(probes, answers), key="film by stage", config={"displayModeBar": False}, theme="streamlit")
+    st.html(markup.paragraph(turn(answers, probes)))
+    if radiograph.key in probes.learned and radiograph.key not in probes.held:
         st.html(markup.paragraph(LEARNED, quiet=True))
 
 
-def plot(found: Probes) -> axes.Plot:
+def plot(probes: Probes) -> axes.Plot:
     """Balanced accuracy and AUC of each stage with their intervals; chance, and the network itself."""
-    stages = [probe.stage for probe in found.stages]
+    stages = [probe.stage for probe in probes.stages]
     traces = [
-        _series("balanced accuracy", stages, [probe.balanced for probe in found.stages], ACCENT, "solid", -0.04),
-        _series("AUC", stages, [probe.auc for probe in found.stages], axes.NEUTRAL, "dot", 0.04),
+        _series("balanced accuracy", stages, [probe.balanced for probe in probes.stages], ACCENT, "solid", -0.04),
+        _series("AUC", stages, [probe.auc for probe in probes.stages], axes.NEUTRAL, "dot", 0.04),
     ]
-    agrees = [probe.agrees for probe in found.stages if probe.agrees]
+    agrees = [probe.agrees for probe in probes.stages if probe.agrees]
     if agrees:
         traces.append(_series("agrees with the network", stages, agrees, "#cc79a7", "dash", 0.0))
     last = len(stages) - 0.6
-    shapes = [axes.segment((-0.4, found.chance), (last, found.chance), dash="dot")]
-    notes = [_note(found.chance, f"chance {found.chance:.2f}")]
-    if found.network:
-        own = found.network["balanced"].value
+    shapes = [axes.segment((-0.4, probes.chance), (last, probes.chance), dash="dot")]
+    notes = [_note(probes.chance, f"chance {probes.chance:.2f}")]
+    if probes.network:
+        own = probes.network["balanced"].value
         shapes.append(axes.segment((-0.4, own), (last, own), dash="dash"))
         notes.append(_note(own, f"the network {own:.2f}"))
     x = axes.axis("", ends=[-0.4, last], grid=False) | {"tickvals": list(range(len(stages))), "ticktext": stages}
-    low = min(0.3, found.chance - 0.05, *(probe.balanced.low for probe in found.stages))
+    low = min(0.3, probes.chance - 0.05, *(probe.balanced.low for probe in probes.stages))
     layout = axes.layout(x=x, y=axes.axis("", ends=[low, 1.02]), height=_TALL)
     layout["margin"]["r"] = 96  # room for the notes
     return {"data": traces, "layout": layout | {"shapes": shapes, "annotations": notes}}
 
 
-def by_stage(found: Probes, answers: NDArray[np.float32]) -> axes.Plot:
+def by_stage(probes: Probes, answers: NDArray[np.float32]) -> axes.Plot:
     """The probability of each class by the probe of each stage; answers (S, C)."""
-    stages = [probe.stage for probe in found.stages]
+    stages = [probe.stage for probe in probes.stages]
     traces = [
         {
             "type": "scatter",
@@ -163,7 +163,7 @@ def by_stage(found: Probes, answers: NDArray[np.float32]) -> axes.Plot:
             "marker": {"color": markup.colour(name), "size": 8},
             "hovertemplate": f"{plain(name)} %{{y:.2f}}<extra></extra>",
         }
-        for place, name in enumerate(found.classes)
+        for place, name in enumerate(probes.classes)
     ]
     x = axes.axis("", ends=[-0.4, len(stages) - 0.6], grid=False)
     x |= {"tickvals": list(range(len(stages))), "ticktext": stages}
@@ -199,7 +199,7 @@ def _note(y: float, text: str) -> axes.Plot:
     return axes.note(1.01, text) | {"xref": "paper", "y": y, "yref": "y", "yanchor": "middle"}
 
 
-def _table(found: Probes) -> str:
+def _table(probes: Probes) -> str:
     rows = [
         [
             probe.stage,
@@ -209,18 +209,18 @@ def _table(found: Probes) -> str:
             _figure_text(probe.accuracy),
             _figure_text(probe.agrees) if probe.agrees else "–",
         ]
-        for probe in found.stages
+        for probe in probes.stages
     ]
-    if found.network:
-        own = found.network
+    if probes.network:
+        own = probes.network
         rows.append(
             ["the network", "", *(_figure_text(own[name]) for name in ("balanced", "auc", "accuracy")), ""],
         )
-    rows.append(["chance", "", f"{found.chance:.2f}", "0.50", f"{found.majority:.2f} (always the most common)", ""])
+    rows.append(["chance", "", f"{probes.chance:.2f}", "0.50", f"{probes.majority:.2f} (always the most common)", ""])
     return markup.table(
         ["", "units", "balanced accuracy", "AUC", "accuracy", "agrees with the network"],
         rows,
-        caption=f"{found.films} films of {found.patients} patients, 95 % intervals over resampled patients.",
+        caption=f"{probes.films} films of {probes.patients} patients, 95 % intervals over resampled patients.",
         label="Linear probes by stage",
     )
 
@@ -235,8 +235,8 @@ def _on_path(here: ProbeFilms) -> bool:
 
 def _start() -> None:
     here = session().layers.probing
-    here.asked = True
+    here.running = True
 
 
 def _cancel() -> None:
-    session().layers.probing.asked = False
+    session().layers.probing.running = False

@@ -78,8 +78,8 @@ def receptive_field(
     high, wide = field.rows.size, field.columns.size
     if (field.whole and field.rows.jump == 1) or min(high, wide) >= size:
         return "a cell sees the whole film"
-    found = millimetres(field, placement, size, spacing)
-    inches = f" · {found[0]:.0f} × {found[1]:.0f} mm" if found else ""
+    sides = millimetres(field, placement, size, spacing)
+    inches = f" · {sides[0]:.0f} × {sides[1]:.0f} mm" if sides else ""
     gates = " and, by gates, all" if field.whole else ""
     return f"a cell sees {high} × {wide} px{inches}{gates}"
 

@@ -49,16 +49,16 @@ def _strip(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     )
     with (
         draw.errors(),
-        progress.place(*requests, name="Stages", key="stages found", height=560) as (cams, relevant, passed),
+        progress.place(*requests, name="Stages", key="stages result", height=560) as (cams, relevant, passed),
     ):
         by_cam, by_relevance = ({map_.layer: map_ for map_ in maps} for maps in (cams.maps, relevant.maps))
-        found, why = passed
+        relevances, why = passed
         with st.container(key="strip of stages"):
-            for each in found:
+            for each in relevances:
                 _column(radiograph, each, by_cam, by_relevance)
         with st.container(key="controls of stages"):
             controls(_LINK, key="controls stages")
-        st.html(markup.paragraph(_legend(found, finding, why), quiet=True))
+        st.html(markup.paragraph(_legend(relevances, finding, why), quiet=True))
 
 
 def _column(radiograph: Radiograph, each: StageRelevance, cams: Maps, relevant: Maps) -> None:
@@ -105,19 +105,19 @@ def _figures(each: StageRelevance) -> str:
     return markup.facts(rows)
 
 
-def _legend(found: tuple[StageRelevance, ...], finding: str, why: str) -> str:
+def _legend(relevances: tuple[StageRelevance, ...], finding: str, why: str) -> str:
     """How to read the columns."""
-    first, last = found[0].gradient, found[-1].gradient
+    first, last = relevances[0].gradient, relevances[-1].gradient
     few = (
         f"{100 * CARRIED:.0f} % of the support for {words(finding)} comes from {carriers_text(first)} units of "
-        f"{found[0].stage} and from {carriers_text(last)} of {found[-1].stage}."
+        f"{relevances[0].stage} and from {carriers_text(last)} of {relevances[-1].stage}."
     )
     lrp = (
         f"Layer-wise relevance propagation (LRP) is not available: {why}"
         if why
         else "LRP distributes the whole score anew at every stage, so for and against add up to the same."
     )
-    none = "".join(f" {each}" for each in missing_relevance_reasons(found, words(finding)))
+    none = "".join(f" {each}" for each in missing_relevance_reasons(relevances, words(finding)))
     return (
         f"For and against: activation × gradient of all units, in logits. {few} {lrp}{none} Each map is on its own "
         "scale; at early stages gradients are noisy."

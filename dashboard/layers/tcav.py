@@ -49,13 +49,13 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
         st.html(markup.paragraph(_ABOUT, quiet=True))
         _fields(here, stages, chosen)
         _examples(radiograph, here.names)
-        if not here.asked or not _ready(here) or not (here.names or here.examples):
+        if not here.running or not _ready(here) or not (here.names or here.examples):
             return
         with draw.errors():
             films, examples = _films(here)
             with cache.sensitivity(card, films, examples, here.names, stages=chosen, finding=finding) as request:
                 if progress.is_ready(request, "Concepts", key="sensitive", withdraw=_stop):
-                    with st.container(key="sensitive found", gap="small"):
+                    with st.container(key="sensitive result", gap="small"):
                         _result(request.answer(), finding)
 
 
@@ -142,42 +142,44 @@ def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
 
 def _films(here: ConceptTest) -> tuple[_Films, _Films | None]:
     """The films and the examples, read when their turn comes. Raises: BadData for an invalid path."""
-    shown: _Films | None = None
+    example_films: _Films | None = None
     if here.examples and paths.local() and _source(here) != "phantoms":
         place = paths.typed(here.examples)
-        shown = Keyed((str(place), _changed(place)), partial(reference.from_data, place))
+        example_films = Keyed((str(place), _changed(place)), partial(reference.from_data, place))
     if _source(here) == "phantoms":
         return Keyed(("phantoms", here.drawn), partial(reference.phantoms, here.drawn)), None
     if _source(here) == "desk":
         films = tuple(ReferenceFilm(film.name, partial(_given, film)) for film in session().radiographs.values())
-        return Keyed(("desk", *session().radiographs), partial(_set, films)), shown
+        return Keyed(("desk", *session().radiographs), partial(_set, films)), example_films
     place, most = paths.typed(here.path), here.most
     key = (str(place), _changed(place), most)
-    return Keyed(key, lambda: reference.some(reference.from_data(place), most)), shown
+    return Keyed(key, lambda: reference.some(reference.from_data(place), most)), example_films
 
 
-def _result(found: Sensitivity, finding: str) -> None:
+def _result(sensitivity: Sensitivity, finding: str) -> None:
     """The table, one sentence per row, and the figures as a file."""
     with st.container(key="sensitive head", horizontal=True, vertical_alignment="center", gap="small"):
-        kind = "phantoms" if found.drawn else "films"
-        draw.section(f"Concepts that {words(finding)} is sensitive to", f"{found.films} {kind}: {found.told}")
+        kind = "phantoms" if sensitivity.drawn else "films"
+        draw.section(
+            f"Concepts that {words(finding)} is sensitive to", f"{sensitivity.films} {kind}: {sensitivity.told}"
+        )
         st.download_button(
             "All figures",
-            found.csv,
+            sensitivity.csv,
             "concepts.csv",
             "text/csv",
             icon=":material/download:",
             on_click="ignore",
             type="tertiary",
         )
-    st.html(table(found))
-    st.html(markup.sentences(each.sentence for each in found.answers))
-    if found.skipped:
-        with st.expander(f"{len(found.skipped)} films could not be read", type="compact"):
-            st.html(markup.sentences(f"{name}: {reason}" for name, reason in found.skipped))
+    st.html(table(sensitivity))
+    st.html(markup.sentences(each.sentence for each in sensitivity.answers))
+    if sensitivity.skipped:
+        with st.expander(f"{len(sensitivity.skipped)} films could not be read", type="compact"):
+            st.html(markup.sentences(f"{name}: {reason}" for name, reason in sensitivity.skipped))
 
 
-def table(found: Sensitivity) -> str:
+def table(sensitivity: Sensitivity) -> str:
     """A row for each concept and stage, as HTML."""
     head = (
         "Concept",
@@ -191,7 +193,7 @@ def table(found: Sensitivity) -> str:
         "Measured logit change",
     )
     columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
-    rows = "".join(_row(each) for each in found.answers)
+    rows = "".join(_row(each) for each in sensitivity.answers)
     return (
         '<div class="lb-scroll" tabindex="0"><table class="lb-table lb-tested" aria-label="Concepts tested"><thead><tr>'
         f"{columns}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -237,11 +239,11 @@ def _set(films: tuple[ReferenceFilm, ...]) -> ReferenceSet:
 
 
 def _start() -> None:
-    session().layers.concepts.asked = True
+    session().layers.concepts.running = True
 
 
 def _stop() -> None:
-    session().layers.concepts.asked = False
+    session().layers.concepts.running = False
 
 
 def _in_order(names: list[str]) -> tuple[str, ...]:

@@ -43,9 +43,9 @@ def _map(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int, kin
     request = cache.unit_map(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
     with (
         draw.errors(),
-        progress.place(request, name=UNIT_METHODS[kind].title, key="followed", height=_TALL) as (found,),
+        progress.place(request, name=UNIT_METHODS[kind].title, key="followed", height=_TALL) as (map_,),
     ):
-        viewer(radiograph, [found], key="unit followed", captions=[caption(found)], height=_TALL, compact=True)
+        viewer(radiograph, [map_], key="unit followed", captions=[caption(map_)], height=_TALL, compact=True)
 
 
 def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: float | None) -> None:
@@ -64,7 +64,7 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
     wanted: Wanted = (card.key, stage, channel, one.prior)
     request = cache.preferred(card, stage, channel, one.prior) if wanted in one.wanted else None
     done = request is not None and request.wait(_PATIENCE)
-    with st.container(key="preferred asked", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="preferred controls", horizontal=True, vertical_alignment="center", gap="small"):
         st.segmented_control(
             "Starts from",
             list(get_args(Prior)),
@@ -84,19 +84,21 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
         _draw(request.answer(), here, most)
 
 
-def _draw(found: Preferred, here: float, most: float | None) -> None:
+def _draw(picture: Preferred, here: float, most: float | None) -> None:
     """The picture, and how strongly the unit responds to it."""
     with st.container(key="preferred picture"):
         st.image(
-            found.picture, width="stretch", caption=f"Unit {found.channel} of {found.stage}: synthetic, not a film."
+            picture.picture,
+            width="stretch",
+            caption=f"Unit {picture.channel} of {picture.stage}: synthetic, not a film.",
         )
     pairs = [
-        ("Activation", f"{figure(found.after)}, from {figure(found.before)} at the start"),
+        ("Activation", f"{figure(picture.after)}, from {figure(picture.before)} at the start"),
         ("On this film", figure(here)),
     ]
     pairs += [("Reference films", f"{figure(most)} at most")] if most is not None else []
-    pairs += [("Computed in", f"{found.seconds:.0f} s: {found.told}")]
+    pairs += [("Computed in", f"{picture.seconds:.0f} s: {picture.told}")]
     st.html(markup.facts(pairs))
-    if found.after <= max(here, most or here):
+    if picture.after <= max(here, most or here):
         text = "Films excite it more: it may respond to a pattern that needs a whole film."
         st.html(markup.paragraph(text, quiet=True))

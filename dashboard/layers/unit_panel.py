@@ -130,7 +130,7 @@ def signed_bars(relevance: Relevance, channel: int, explained: str) -> str:
         side = "left" if value >= 0 else "right"
         name = escape(words(finding))
         rows.append(
-            f'<div class="lb-signed{" lb-asked" if finding == explained else ""}" role="img" '
+            f'<div class="lb-signed{" lb-explained" if finding == explained else ""}" role="img" '
             f'aria-label="{name} {signed(value)} logits"><span class="lb-name">{name}</span>'
             f'<span class="lb-track"><b style="{side}:50%;width:{50 * abs(value) / longest:.1f}%;'
             f'background:{markup.colour(finding)}"></b><i class="lb-mark" style="left:50%"></i></span>'

@@ -17,13 +17,13 @@ _links = st.components.v2.component(
 def opened() -> str | None:
     """The checkpoint in the address, None for the list; it and the model of the sidebar follow each other."""
     here = session()
-    asked = st.query_params.get(_NAME)
-    if asked != here.opened_card:  # a link, or the browser's way back
-        here.opened_card = asked
-        if asked in cache.names() and asked != here.checkpoint:
-            here.checkpoint = asked
+    name = st.query_params.get(_NAME)
+    if name != here.opened_card:  # a link, or the browser's way back
+        here.opened_card = name
+        if name in cache.names() and name != here.checkpoint:
+            here.checkpoint = name
             st.rerun()  # the sidebar is drawn before the page
-    elif asked in cache.names() and here.checkpoint not in (None, asked):
+    elif name in cache.names() and here.checkpoint not in (None, name):
         st.query_params[_NAME] = here.opened_card = here.checkpoint
     return here.opened_card
 

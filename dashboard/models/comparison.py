@@ -50,8 +50,8 @@ def rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
     one, two = _figures(first), _figures(second)
     longer, shorter = (one, two) if len(one) >= len(two) else (two, one)
     names = [*(name for name in longer if name != _HEAT), *(name for name in shorter if name not in longer), _HEAT]
-    found = [(name, one.get(name), two.get(name)) for name in names]
-    return [*found[:1], *_held_out_rows(first, second), *found[1:]]
+    figures = [(name, one.get(name), two.get(name)) for name in names]
+    return [*figures[:1], *_held_out_rows(first, second), *figures[1:]]
 
 
 def _held_out_rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:

@@ -113,13 +113,13 @@ def _uploaded(dropped: UploadedFile) -> ImportCandidate:
         return inspect(path, name=dropped.name)
 
 
-def _contents(here: ModelImport, found: ImportCandidate) -> None:
-    draw.title(found.file, f"{found.layout}. Is this right? Anything not stored in the file is a guess.")
+def _contents(here: ModelImport, candidate: ImportCandidate) -> None:
+    draw.title(candidate.file, f"{candidate.layout}. Is this right? Anything not stored in the file is a guess.")
     left, right = st.columns([1, 1], gap="large")
     wanted = None
     with right:
-        if found.findings:
-            name, wanted = _fields(here, found)
+        if candidate.findings:
+            name, wanted = _fields(here, candidate)
             _save(here, wanted, name)
         else:
             with export.section("Settings"):
@@ -130,22 +130,25 @@ def _contents(here: ModelImport, found: ImportCandidate) -> None:
                 )
             _other_file(here)
     with left:
-        _facts(found, (wanted or found).notes)
+        _facts(candidate, (wanted or candidate).notes)
         if wanted is not None:
             label_check.section(here, wanted)
 
 
-def _facts(found: ImportCandidate, notes: Sequence[str]) -> None:
-    left = len(found.findings)
-    scores = f"{found.outputs:,}" + (f", of which {left} are kept" if 0 < left < found.outputs else "")
+def _facts(candidate: ImportCandidate, notes: Sequence[str]) -> None:
+    left = len(candidate.findings)
+    scores = f"{candidate.outputs:,}" + (f", of which {left} are kept" if 0 < left < candidate.outputs else "")
     pairs = [
-        ("Network", found.title),
-        ("Channels", "one" if found.channels == 1 else "three equal ones"),
+        ("Network", candidate.title),
+        ("Channels", "one" if candidate.channels == 1 else "three equal ones"),
         ("Scores", scores),
-        ("Operating points", f"{len(found.thresholds)}, in the file" if found.thresholds else "none in the file"),
-        ("File", f"{KINDS[found.kind]}, SHA-256 {found.sha256[:16]}…"),
-        ("Stripped", ", ".join(found.stripped)),
-        ("Left over", ", ".join(found.left_over[:6]) + (", …" if len(found.left_over) > 6 else "")),
+        (
+            "Operating points",
+            f"{len(candidate.thresholds)}, in the file" if candidate.thresholds else "none in the file",
+        ),
+        ("File", f"{KINDS[candidate.kind]}, SHA-256 {candidate.sha256[:16]}…"),
+        ("Stripped", ", ".join(candidate.stripped)),
+        ("Left over", ", ".join(candidate.left_over[:6]) + (", …" if len(candidate.left_over) > 6 else "")),
     ]
     with export.section("Contents of the file"):
         st.html(markup.facts([(label, value) for label, value in pairs if value]))
@@ -153,43 +156,45 @@ def _facts(found: ImportCandidate, notes: Sequence[str]) -> None:
             st.html(markup.remark("note", "", "", note))
 
 
-def _fields(here: ModelImport, found: ImportCandidate) -> tuple[str, ImportCandidate | None]:
+def _fields(here: ModelImport, candidate: ImportCandidate) -> tuple[str, ImportCandidate | None]:
     """The name, and the candidate with the settings of the fields; None where they are not valid, which is shown.
 
     A field that was not touched stays a guess, and is called one.
     """
     entered = here.entered
     with export.section("Settings"):
-        name = st.text_input("Name", max_chars=64, **_bound(here, "name", library.proposed(found.file, cache.WEIGHTS)))
-        findings = _findings(here, found)
+        name = st.text_input(
+            "Name", max_chars=64, **_bound(here, "name", library.proposed(candidate.file, cache.WEIGHTS))
+        )
+        findings = _findings(here, candidate)
         films = st.radio(
             "Labels per film",
             [_SEVERAL, _ONE],
-            **_bound(here, "films", _SEVERAL if found.multi_label else _ONE),
+            **_bound(here, "films", _SEVERAL if candidate.multi_label else _ONE),
             horizontal=True,
             help="Several: one sigmoid per score. Exactly one: one softmax over all scores.",
         )
         size, fit = st.columns(2)
         with size:
-            side = st.number_input("Input side, px", *SIZES, **_bound(here, "size", found.input.size))
+            side = st.number_input("Input side, px", *SIZES, **_bound(here, "size", candidate.input.size))
         with fit:
             square = st.selectbox(
                 "Made square by",
                 list(_SQUARES),
-                **_bound(here, "square", found.input.fit),
+                **_bound(here, "square", candidate.input.fit),
                 format_func=_SQUARES.__getitem__,
             )
         grey = st.selectbox(
             "Grey values",
             list(NORMALISATIONS),
-            **_bound(here, "grey", found.normalisation),
+            **_bound(here, "grey", candidate.normalisation),
             format_func=lambda each: NORMALISATIONS[each].title,
             help="The values of black and white at the first layer, as in its training.",
         )
     wanted = None
     with draw.errors():
         wanted = corrected(
-            found,
+            candidate,
             findings=findings,
             multi_label=films == _SEVERAL if "films" in entered else None,
             size=int(side),
@@ -199,9 +204,9 @@ def _fields(here: ModelImport, found: ImportCandidate) -> tuple[str, ImportCandi
     return name.strip(), wanted
 
 
-def _findings(here: ModelImport, found: ImportCandidate) -> list[str] | None:
+def _findings(here: ModelImport, candidate: ImportCandidate) -> list[str] | None:
     """A field with one line per score; a known set of that size fills it. None where it was not changed."""
-    count, entered = len(found.findings), here.entered
+    count, entered = len(candidate.findings), here.entered
     sets = [each for each, names in SETS.items() if len(names) == count]
     if sets:
         chosen = entered.get("set", _AS_WRITTEN)
@@ -209,7 +214,7 @@ def _findings(here: ModelImport, found: ImportCandidate) -> list[str] | None:
         draw.select("Findings", [_AS_WRITTEN, *sets], chosen, _write_set, at="import", help=about)
     text = st.text_area(
         f"Findings, one per line, in the order of the {count} scores" if count > 1 else "Finding",
-        **_bound(here, "findings", "\n".join(found.findings)),
+        **_bound(here, "findings", "\n".join(candidate.findings)),
         height=min(320, 60 + 24 * count),
         label_visibility="collapsed" if sets else "visible",
     )

@@ -49,20 +49,20 @@ def _test(wanted: ImportCandidate, path: Path) -> Polarity:
     def tell(done: int, total: int) -> None:
         bar.progress(done / total, text=f"{done} of {total} labelled films")
 
-    found = polarity(Classifier(wanted.checkpoint("imported"), wanted.network()), read(path), tell=tell)
+    result = polarity(Classifier(wanted.checkpoint("imported"), wanted.network()), read(path), tell=tell)
     bar.empty()
-    return found
+    return result
 
 
-def _result(here: ModelImport, wanted: ImportCandidate, found: Polarity) -> None:
-    first, *rest = found.sentences
-    level = "warning" if found.warnings else "ok"
+def _result(here: ModelImport, wanted: ImportCandidate, result: Polarity) -> None:
+    first, *rest = result.sentences
+    level = "warning" if result.warnings else "ok"
     st.html(markup.paragraph(first) + "".join(markup.remark(level, "", "", sentence) for sentence in rest))
     with st.container(horizontal=True):
-        if found.findings:
-            st.button("Use that order of findings", on_click=_apply, args=(here, wanted, found.findings, None))
-        if found.normalisation:
-            st.button("Use those grey values", on_click=_apply, args=(here, wanted, None, found.normalisation))
+        if result.findings:
+            st.button("Use that order of findings", on_click=_apply, args=(here, wanted, result.findings, None))
+        if result.normalisation:
+            st.button("Use those grey values", on_click=_apply, args=(here, wanted, None, result.normalisation))
 
 
 def _apply(

@@ -93,12 +93,12 @@ def _numbers(card: Checkpoint) -> None:
 
 def leakage(card: Checkpoint) -> list[str]:
     """The result of the leakage check, in a sentence; empty where there was none."""
-    found = card.metrics.test.leakage if card.metrics.test else None
-    if not found:
+    report = card.metrics.test.leakage if card.metrics.test else None
+    if not report:
         return []
     return [
-        f"Leakage check, test films against the {found.others:,} others: {found.identical.across} identical pairs, "
-        f"{found.near_duplicates.across} near-duplicates, {found.patients.n} patients on both sides."
+        f"Leakage check, test films against the {report.others:,} others: {report.identical.across} identical pairs, "
+        f"{report.near_duplicates.across} near-duplicates, {report.patients.n} patients on both sides."
     ]
 
 
@@ -123,16 +123,16 @@ def _robustness(card: Checkpoint) -> None:
 
 def _notes(card: Checkpoint) -> list[str]:
     """How to read the figures on other films."""
-    found = []
+    notes = []
     if not card.metrics.other_source:
-        found.append("No hospital was held out: its performance at another hospital is unknown.")
+        notes.append("No hospital was held out: its performance at another hospital is unknown.")
     else:
-        told = f"Held out: not these weights, which saw that hospital, but {retrained(card)}."
-        found.append(f"{told} It shows how well such a training transfers to another hospital.")
+        text = f"Held out: not these weights, which saw that hospital, but {retrained(card)}."
+        notes.append(f"{text} It shows how well such a training transfers to another hospital.")
     lungs = card.metrics.lungs
     if lungs and lungs.lungs_out and available(lungs.lungs_out.macro_auc):
-        found.append("What it still recognises with the lungs blacked out cannot come from the lungs.")
-    return found
+        notes.append("What it still recognises with the lungs blacked out cannot come from the lungs.")
+    return notes
 
 
 def _elsewhere(card: Checkpoint) -> None:
@@ -170,13 +170,13 @@ def robustness(card: Checkpoint) -> list[IntervalMark]:
     Age bands, sex and view are in the table of groups only.
     """
     test, lungs = card.metrics.test, card.metrics.lungs or LungFigures()
-    found: list[tuple[str, Estimate | None, str]] = [
+    figures: list[tuple[str, Estimate | None, str]] = [
         ("Internal test, all films", test.macro_auc if test else None, plots.ACCENT)
     ]
-    found += [
+    figures += [
         (f"{each.source} held out, another network", each.macro_auc, plots.ACCENT) for each in card.metrics.other_source
     ]
-    found += [
+    figures += [
         (name, films.macro_auc if films else None, plots.ACCENT)
         for name, films in (
             ("Films with lungs found, unchanged", lungs.whole),
@@ -184,10 +184,10 @@ def robustness(card: Checkpoint) -> list[IntervalMark]:
             ("The same, lungs only", lungs.lungs_only),
         )
     ]
-    found += [
+    figures += [
         (short_name(each), each.macro_auc, NEUTRAL) for each in groups(card) if each.by not in ("age", "sex", "view")
     ]
-    return [IntervalMark(name, figure, colour) for name, figure, colour in found if figure and available(figure)]
+    return [IntervalMark(name, figure, colour) for name, figure, colour in figures if figure and available(figure)]
 
 
 def groups(card: Checkpoint) -> tuple[SubsetFigures, ...]:

@@ -84,12 +84,12 @@ def curves_of(test: TestFigures, *, roc: bool) -> dict[str, BandedCurve]:
 
 def _points(card: Checkpoint, test: TestFigures) -> dict[str, tuple[float, float]]:
     """Finding -> (1 - specificity, sensitivity) at its operating point."""
-    found = {}
+    points = {}
     for finding in card.findings:
         sensitivity, specificity = available(test.sensitivity.get(finding)), available(test.specificity.get(finding))
         if sensitivity and specificity:
-            found[finding] = (1 - specificity.value, sensitivity.value)
-    return found
+            points[finding] = (1 - specificity.value, sensitivity.value)
+    return points
 
 
 def _operating(card: Checkpoint, test: TestFigures) -> None:
@@ -176,7 +176,7 @@ def _by_finding(counts: Mapping[str, Counts], title: str, name: str) -> None:
 
 def _reliability(card: Checkpoint, test: TestFigures) -> None:
     stored = {"before": test.reliability.before, "after": test.reliability.after}
-    bins = {name: found for name, found in stored.items() if found}
+    bins = {name: each_bins for name, each_bins in stored.items() if each_bins}
     errors = {
         name: estimate_text(figure)
         for name, figure in (("before temperature", test.ece_before), ("after", test.ece))
@@ -189,7 +189,7 @@ def _reliability(card: Checkpoint, test: TestFigures) -> None:
         with export.section("Calibration"):
             st.html(markup.paragraph(text or "The card has no calibration figures.", quiet=True))
         return
-    exported = [{"temperature": name, **dump(each)} for name, found in bins.items() for each in found]
+    exported = [{"temperature": name, **dump(each)} for name, each_bins in bins.items() for each in each_bins]
     with export.titled("Calibration", exported, name=f"{card.name} reliability"):
         export.chart(
             plots.reliability(bins),

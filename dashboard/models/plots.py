@@ -145,11 +145,11 @@ def confusion(findings: Sequence[str], counts: Counts) -> Plot:
 def reliability(bins: Mapping[str, Sequence[ReliabilityBin]]) -> Plot:
     """Share that is right against confidence, before and after temperature; larger discs hold more films."""
     styles = {"before": (NEUTRAL, "circle-open", "dot"), "after": (ACCENT, "circle", "solid")}
-    most = max((each.n for found in bins.values() for each in found), default=1)
+    most = max((each.n for bins_of in bins.values() for each in bins_of), default=1)
     traces = []
-    for name, found in bins.items():
+    for name, bins_of in bins.items():
         colour, symbol, dash = styles[name]
-        filled = [each for each in found if each.n]
+        filled = [each for each in bins_of if each.n]
         traces.append(
             {
                 "type": "scatter",

@@ -58,5 +58,5 @@ def _data(card: Checkpoint) -> None:
 
 
 def _cell(films: Mapping[tuple[str, str, str], int], source: str, finding: str) -> str:
-    found = [films.get((source, finding, split), 0) for split in ("train", "val", "test")]
-    return " / ".join(f"{n:,}" for n in found) if any(found) else "–"
+    counts = [films.get((source, finding, split), 0) for split in ("train", "val", "test")]
+    return " / ".join(f"{n:,}" for n in counts) if any(counts) else "–"

@@ -51,11 +51,11 @@ def section() -> None:
 def runs(folder: Path) -> list[Run]:
     """Every run of the folder with at least one epoch done, the latest first."""
     logs = sorted(folder.glob("*/log.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
-    found = [
+    all_runs = [
         Run(path.parent.name, tuple(parse(Epoch, line) for line in log.read(path)), time.time() - path.stat().st_mtime)
         for path in logs
     ]
-    return [run for run in found if run.epochs]
+    return [run for run in all_runs if run.epochs]
 
 
 def state(run: Run) -> str:
@@ -74,12 +74,12 @@ def state(run: Run) -> str:
 
 @st.fragment(run_every=_REFRESH)
 def _live() -> None:
-    found = {run.name: run for run in runs(RUNS)}
-    if not found:
+    known = {run.name: run for run in runs(RUNS)}
+    if not known:
         st.html(markup.paragraph("No training has written a log yet. Start one to see its curves here:"))
         st.code("python -m core train --data DIR --name NAME", language="bash")
         return
-    name = st.selectbox("Run", list(found), key="followed run", width=320)
-    run = found[name]
+    name = st.selectbox("Run", list(known), key="followed run", width=320)
+    run = known[name]
     st.html(markup.paragraph(state(run)))
     curves(run.epochs, name=f"run {run.name}")

@@ -117,13 +117,13 @@ def _lines(columns: Mapping[str, list[float | None]]) -> dict[str, list[float | 
 
 def _marks(epochs: Sequence[Epoch]) -> dict[int, str]:
     """Epoch -> input size, where it changed."""
-    found: dict[int, str] = {}
+    sizes: dict[int, str] = {}
     size = None
     for place, epoch in enumerate(epochs, start=1):
         if epoch.size not in (None, size):
             size = epoch.size
-            found[place] = f"{size} px"
-    return found
+            sizes[place] = f"{size} px"
+    return sizes
 
 
 def _flat(place: int, epoch: Epoch) -> dict[str, Any]:

@@ -125,24 +125,24 @@ def viewer(
 
 def _arrange(radiograph: Radiograph, viewer: str) -> None:
     """Turn, mirror and inversion, as they were set in the viewer, for the screen and the network."""
-    asked = entered(viewer).arranged
-    if asked:
+    change = entered(viewer).arranged
+    if change:
         session().clean(
-            radiograph.key, turn=-int(asked["turn"]) % 4, mirror=bool(asked["flip"]), invert=bool(asked["invert"])
+            radiograph.key, turn=-int(change["turn"]) % 4, mirror=bool(change["flip"]), invert=bool(change["invert"])
         )
 
 
 def _adopt(radiograph: Radiograph, viewer: str) -> None:
     """The window on screen, for the network, too."""
-    asked = entered(viewer).windowed
-    if asked and asked["preset"] != "film":
+    change = entered(viewer).windowed
+    if change and change["preset"] != "film":
         now = through(radiograph, session().cleaning(radiograph.key).window)
         if now.linear is not None:
             session().problems.append(
                 "This film is shown through a lookup table. Choose another window for the model below the film first."
             )
             return
-        session().clean(radiograph.key, window=by_hand(now, float(asked["black"]), float(asked["white"])))
+        session().clean(radiograph.key, window=by_hand(now, float(change["black"]), float(change["white"])))
 
 
 def controls(link: str, *, key: str) -> None:

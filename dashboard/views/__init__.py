@@ -18,6 +18,6 @@ class View:
 
 def pages() -> list[View]:
     """All pages in their order."""
-    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
     views = [View(Path(str(module.__file__)), module.TITLE, module.ICON, module.ORDER) for module in modules]
     return sorted(views, key=lambda view: view.order)

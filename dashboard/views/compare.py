@@ -33,7 +33,7 @@ def page() -> None:
             single_film.tools()
             worklist.steps()
     # Each part has a place of its own: what is not shown is cleared at once, not when this run ends.
-    if session().film_set.doing and not many:
+    if session().film_set.phase and not many:
         film_set.busy()
     else:
         st.empty()

@@ -36,7 +36,7 @@ def page() -> None:
         film_panel.about(radiograph)
         return
     with st.container(key="reading"):
-        with st.container(key="asked", gap="xsmall"):
+        with st.container(key="map request", gap="xsmall"):
             sentence(chosen)
             status(chosen)
         picture, words = st.columns([2, 1], gap="medium")
@@ -47,7 +47,7 @@ def page() -> None:
                 draw.about_map(chosen.method, chosen.answered, passes=chosen.passes, maps=chosen.maps)
         with words, st.container(key="words", gap="small"):
             draw.section("What it says")
-            draw.probabilities(chosen.prediction, chosen.checkpoint, asked=chosen.finding)
+            draw.probabilities(chosen.prediction, chosen.checkpoint, explained=chosen.finding)
             draw.section("How far to trust the map")
             _trust(chosen)
             film_panel.about(radiograph)

@@ -14,12 +14,12 @@ from dashboard.views.layers import page
 
 _SLOW = 0.05  # s before each section: a browser then draws what was sent before it, as on a busy machine
 if draw.errors.__module__ == draw.__name__:  # this script runs again for each click, and its modules stay
-    _shown = draw.errors
+    _errors = draw.errors
 
     @contextmanager
     def _slowly() -> Iterator[None]:
         time.sleep(_SLOW)
-        with _shown():
+        with _errors():
             yield
 
     draw.errors = _slowly

@@ -65,16 +65,16 @@ def test_an_uploaded_film_is_drawn_with_its_map_and_opacity_needs_no_server(
     upload(page, film)
     settle(page)
 
-    shown = canvas(page)
-    assert shown.std() > 20, "the canvas is blank"
-    colour = (shown.max(axis=2) - shown.min(axis=2)).max()
+    pixels = canvas(page)
+    assert pixels.std() > 20, "the canvas is blank"
+    colour = (pixels.max(axis=2) - pixels.min(axis=2)).max()
     assert colour > 40, "no heat is to be seen"
 
     before = len(sent)
     sets(page, "opacity", 0)
     bare = canvas(page)
     assert len(sent) == before, "opacity went to the server"
-    assert np.abs(bare - shown).max() > 40, "opacity changed nothing"
+    assert np.abs(bare - pixels).max() > 40, "opacity changed nothing"
     assert (bare.max(axis=2) - bare.min(axis=2)).max() <= 2, "heat is left at opacity 0"
     assert page.get_by_text("film.png").first.is_visible()
 

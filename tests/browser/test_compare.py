@@ -45,8 +45,8 @@ def drawn() -> tuple[str, ...]:
 
 def pixels(page: Any) -> list[str]:
     """What each pane shows, to the last bit."""
-    found: list[str] = page.locator(FILM).evaluate_all("(canvases) => canvases.map((each) => each.toDataURL())")
-    return found
+    pictures: list[str] = page.locator(FILM).evaluate_all("(canvases) => canvases.map((each) => each.toDataURL())")
+    return pictures
 
 
 def menu(page: Any, place: int | str) -> Any:

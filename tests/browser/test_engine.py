@@ -145,6 +145,6 @@ _ALL = 1000  # network passes of that method
 
 def _done(page: Any) -> int:
     """Passes so far; all of them once the map is there."""
-    told = page.evaluate(f"document.querySelector('{BUSY}')?.innerText ?? ''")
-    found = re.search(rf"(\d+) of {_ALL}", told)
-    return int(found[1]) if found else _ALL
+    text = page.evaluate(f"document.querySelector('{BUSY}')?.innerText ?? ''")
+    match = re.search(rf"(\d+) of {_ALL}", text)
+    return int(match[1]) if match else _ALL

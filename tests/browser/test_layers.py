@@ -135,13 +135,13 @@ def test_a_layer_is_chosen_in_the_table_and_its_stage_is_one_click_away(visit: C
 def test_another_unit_leaves_what_stands_on_the_page_in_its_place(visit: Callable[..., Any]) -> None:
     page = visit()
     standing = [STAGES, GRID, PANE]
-    kept = [page.locator(each).element_handle() for each in standing]
+    elements = [page.locator(each).element_handle() for each in standing]
     unit = page.locator(UNITS).nth(5)
     channel = unit.get_attribute("data-channel")
     unit.click()
     shows(page, channel)
     settle(page)
-    assert [each.evaluate("(element) => element.isConnected") for each in kept] == [True, True, True]
+    assert [each.evaluate("(element) => element.isConnected") for each in elements] == [True, True, True]
 
 
 def test_one_scale_for_all_dims_the_weaker_units(visit: Callable[..., Any]) -> None:
@@ -195,11 +195,11 @@ def test_the_walk_goes_on_from_the_unit_to_the_finding_and_through_all_parts(vis
     page.get_by_text("1 unit is off").click()
     panes = page.locator(".st-key-without-panes [data-testid=viewer]")
     expect(panes).to_have_count(3, timeout=PATIENCE_MS)
-    said = page.locator(".st-key-without .lb-told")
-    expect(said).to_contain_text("Without 1 unit of stage 4", timeout=PATIENCE_MS)
+    summary = page.locator(".st-key-without .lb-highlight")
+    expect(summary).to_contain_text("Without 1 unit of stage 4", timeout=PATIENCE_MS)
     settle(page)
     page.get_by_role("button", name="Switch off 20 for").click()
-    expect(said).to_contain_text("Without 20 units of stage 4", timeout=PATIENCE_MS)
+    expect(summary).to_contain_text("Without 20 units of stage 4", timeout=PATIENCE_MS)
     page.locator(".st-key-curve-of-units-off .main-svg").first.wait_for(timeout=PATIENCE_MS)
     settle(page)
 

@@ -355,13 +355,13 @@ def test_every_control_has_a_name_and_a_finger_can_hit_it(show: Callable[..., An
     settled(page)
 
     controls = page.locator(f"{VIEWER} :is(button, select, input)").all()
-    shown = [control for control in controls if control.is_visible()]
-    boxes = [control.bounding_box() for control in shown]
+    visible = [control for control in controls if control.is_visible()]
+    boxes = [control.bounding_box() for control in visible]
     screen = page.evaluate("document.documentElement.scrollWidth")
     page.locator(VIEWER).screenshot(path=screenshots / "viewer-390.png")
 
-    assert len(shown) > 12
-    assert all(control.get_attribute("aria-label") for control in shown)
+    assert len(visible) > 12
+    assert all(control.get_attribute("aria-label") for control in visible)
     assert min(box["height"] for box in boxes) >= 36
     assert max(box["x"] + box["width"] for box in boxes) <= 390
     assert screen <= 390

@@ -18,13 +18,13 @@ PROBE = "[data-testid=probe]"
 def tiles(show: Callable[..., Any]) -> Callable[..., Any]:
     """`tiles(4)`: so many compact viewers of one link over one film, each with a map of another stage."""
 
-    def shown(count: int, **query: object) -> Any:
+    def open_page(count: int, **query: object) -> Any:
         page = show(viewers=count, link="a", compact=1, kind="tiles", **query)
         page.wait_for_selector(f"{VIEWER}[data-ready=heat] >> nth={count - 1}")
         settled(page)
         return page
 
-    return shown
+    return open_page
 
 
 def apart(page: Any, count: int) -> int:

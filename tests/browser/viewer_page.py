@@ -60,35 +60,35 @@ def explanation(film: Radiograph, layer: str, *, signed: bool = False, kind: str
 
 def viewers() -> None:
     """What the address asks for."""
-    asked = st.query_params
-    source = asked.get("film", "0 1024 900")
-    kind = asked.get("kind", "blob")
-    signed = asked.get("signed") == "1"
-    count = int(asked.get("viewers", "1"))
-    link = asked.get("link")
+    query = st.query_params
+    source = query.get("film", "0 1024 900")
+    kind = query.get("kind", "blob")
+    signed = query.get("signed") == "1"
+    count = int(query.get("viewers", "1"))
+    link = query.get("link")
     st.session_state.runs = st.session_state.get("runs", 0) + 1
 
     film = remembered(st.selectbox("Film", [source, "1 700 800"]))
     layer = st.segmented_control("Stage", list(SIZES), default="stage4", key="stage") or "stage4"
     if st.button("Ask for a finding"):
-        asked["finding"] = "covid"
-    shown = [] if kind == "none" else [explanation(film, layer, signed=signed, kind=kind)]
+        query["finding"] = "covid"
+    maps = [] if kind == "none" else [explanation(film, layer, signed=signed, kind=kind)]
     if kind in ("several", "tiles"):  # to step through, or one a viewer
-        shown = [explanation(film, each) for each in SIZES]
+        maps = [explanation(film, each) for each in SIZES]
     if link:
         controls(link, key="controls")
     columns = st.columns([3, 1] if count == 1 else min(count, 3))
     for index in range(count):
-        other = asked.get("other") == "1" and index % 2 == 1
+        other = query.get("other") == "1" and index % 2 == 1
         with columns[index % len(columns)]:
             viewer(
                 remembered("1 700 800") if other else film,
-                [] if other else shown[index % len(shown) :] if kind == "tiles" else shown,
+                [] if other else maps[index % len(maps) :] if kind == "tiles" else maps,
                 key=f"viewer-{index}",
                 title=f"Tile {index + 1}" if count > 1 else "",
-                height=int(asked["height"]) if "height" in asked else None,
+                height=int(query["height"]) if "height" in query else None,
                 link=link,
-                compact=asked.get("compact") == "1",
+                compact=query.get("compact") == "1",
             )
     clicked = stage_strip(film, [explanation(film, each, signed=signed) for each in SIZES], selected=layer, key="strip")
     st.text(f"clicked {clicked}")

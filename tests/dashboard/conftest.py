@@ -30,9 +30,9 @@ class Desk:
 
     def press(self, label: str, *, help: str | None = None) -> "Desk":
         """Clicks the first button that is called this, or whose help says this."""
-        found = [each for each in self.app.button if each.label == label and help in (None, each.help)]
-        assert found, f"no button {label!r} among {[each.label for each in self.app.button]}"
-        found[0].click()
+        buttons = [each for each in self.app.button if each.label == label and help in (None, each.help)]
+        assert buttons, f"no button {label!r} among {[each.label for each in self.app.button]}"
+        buttons[0].click()
         return self.run()
 
     def drop(self, *files: tuple[str, bytes]) -> "Desk":
@@ -54,15 +54,15 @@ class Desk:
     @property
     def session(self) -> Session:
         """What the server remembers of this person."""
-        found: Session = self.app.session_state["lightbox"]
-        return found
+        here: Session = self.app.session_state["lightbox"]
+        return here
 
     def menu(self, label: str, *, main: bool = True) -> "Selectbox[Any]":
         """The menu of this name."""
         block = self.app.main if main else self.app.sidebar
-        found = [each for each in block.selectbox if each.label == label]
-        assert found, f"no menu {label!r} among {[each.label for each in block.selectbox]}"
-        return found[0]
+        menus = [each for each in block.selectbox if each.label == label]
+        assert menus, f"no menu {label!r} among {[each.label for each in block.selectbox]}"
+        return menus[0]
 
     def labels(self) -> list[str]:
         """What the menus on the page are called."""
@@ -74,8 +74,8 @@ class Desk:
         return self.run()
 
     def toggle(self, label: str) -> "Desk":
-        found = next(each for each in self.app.toggle if each.label == label)
-        found.set_value(not found.value)
+        switch = next(each for each in self.app.toggle if each.label == label)
+        switch.set_value(not switch.value)
         return self.run()
 
     @property
@@ -104,9 +104,9 @@ class Desk:
         return {label.split(" ")[0]: label for label in labels}
 
     @property
-    def asked(self) -> str:
+    def explained(self) -> str:
         """The finding whose bar is in bold: the one that the map is of."""
-        return self.html.split('lb-asked" role="img" aria-label="')[1].split(" ")[0]
+        return self.html.split('lb-explained" role="img" aria-label="')[1].split(" ")[0]
 
     def component(self, key: str) -> bool:
         """Whether the viewer, or the strip, of this key is on the page."""

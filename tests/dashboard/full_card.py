@@ -114,8 +114,8 @@ def short(scores: Scores, labels: Labels) -> dict[str, Any]:
 
 def test(scores: Scores, labels: Labels) -> dict[str, Any]:
     """All figures of a test split."""
-    said = scores.argmax(axis=1)
-    sure, right = scores.max(axis=1), said == labels
+    predicted = scores.argmax(axis=1)
+    sure, right = scores.max(axis=1), predicted == labels
 
     def by_finding(value: Callable[[NDArray[np.bool_], Scores], float]) -> dict[str, Any]:
         return {
@@ -127,11 +127,13 @@ def test(scores: Scores, labels: Labels) -> dict[str, Any]:
         "n": FILMS,
         "patients": FILMS,
         **short(scores, labels),
-        "balanced_accuracy": figure(lambda films: float(balanced_accuracy_score(labels[films], said[films])), FILMS),
+        "balanced_accuracy": figure(
+            lambda films: float(balanced_accuracy_score(labels[films], predicted[films])), FILMS
+        ),
         "average_precision": by_finding(lambda truth, score: float(average_precision_score(truth, score))),
         "sensitivity": by_finding(lambda truth, score: float((score[truth] >= 0.4).mean())),
         "specificity": by_finding(lambda truth, score: float((score[~truth] < 0.4).mean())),
-        "confusion": confusion_matrix(labels, said).tolist(),
+        "confusion": confusion_matrix(labels, predicted).tolist(),
         "brier": figure(lambda films: float(brier_score_loss(right[films], sure[films])), FILMS),
         "ece_before": figure(lambda films: float(abs(sure[films].mean() - right[films].mean()) + 0.05), FILMS),
         "ece": figure(lambda films: float(abs(sure[films].mean() - right[films].mean())), FILMS),
@@ -153,11 +155,11 @@ def bins(sure: Scores, right: NDArray[np.bool_]) -> list[dict[str, Any]]:
         {
             "low": low,
             "high": low + 0.2,
-            "confidence": round(float(said), 4),
+            "confidence": round(float(probability), 4),
             "accuracy": round(float(true), 4),
             "n": count,
         }
-        for low, said, true, count in zip(starts, confidence, accuracy, counts, strict=True)
+        for low, probability, true, count in zip(starts, confidence, accuracy, counts, strict=True)
     ]
 
 

@@ -51,10 +51,10 @@ def test_the_map_follows_the_likeliest_finding_until_one_is_chosen(desk: Desk) -
     likeliest = max(desk.bars, key=lambda finding: float(desk.bars[finding].split(" ")[1].rstrip(",")))
     other = next(iter(FINDINGS - {likeliest}))
 
-    assert desk.asked == likeliest
-    assert desk.choose("Finding", other).asked == other
+    assert desk.explained == likeliest
+    assert desk.choose("Finding", other).explained == other
     assert desk.menu("Finding", main=False).value == other
-    assert desk.choose("Finding", "most likely", main=False).asked == likeliest
+    assert desk.choose("Finding", "most likely", main=False).explained == likeliest
 
 
 def test_a_bad_file_gives_its_sentence_and_the_others_go_on(desk: Desk, png: bytes) -> None:
@@ -154,7 +154,7 @@ def test_choices_are_kept_across_pages(desk: Desk) -> None:
     desk.app.switch_page("views/read.py")
     desk.run()
 
-    assert desk.asked == "normal"
+    assert desk.explained == "normal"
     assert desk.menu("Stage").value == "stage 3"
 
 

@@ -55,11 +55,11 @@ def test_two_models_lie_side_by_side_with_their_difference_and_what_it_means(pag
         "pane 1",
         "pane difference",
     ]
-    assert page.html.count('class="lb-said"') == 2
+    assert page.html.count('class="lb-probabilities"') == 2
     assert "Right column: difference from A." in page.html
     assert "Overlap of the hottest 10 %" in page.html
-    assert 'class="lb-told"' in page.html
-    assert "look" in page.html.split('class="lb-told"')[1]
+    assert 'class="lb-highlight"' in page.html
+    assert "look" in page.html.split('class="lb-highlight"')[1]
     assert not page.errors
 
 
@@ -135,8 +135,8 @@ def test_the_last_tile_stays_and_there_are_nine_at_most(page: Desk) -> None:
 
 
 def test_all_tiles_are_of_one_finding_the_first_models_or_the_sidebars(page: Desk) -> None:
-    shown = {finding_of(page, place) for place in (0, 1)}
-    assert len(shown) == 1
+    findings = {finding_of(page, place) for place in (0, 1)}
+    assert len(findings) == 1
 
     page.choose("Finding", "pneumonia", main=False)
     assert {finding_of(page, place) for place in (0, 1)} == {"pneumonia"}

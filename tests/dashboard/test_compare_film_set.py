@@ -68,10 +68,10 @@ def over(desk: Desk, path: Path) -> Desk:
 def test_a_table_with_labels_says_who_is_right(page: Desk, table: Path) -> None:
     over(page, table)
 
-    found = page.session.film_set.found
-    assert found
-    assert sorted(row.name for row in found.films) == [f"film-{seed}.png" for seed in range(4)]
-    assert [row.score for row in found.films] == sorted((row.score for row in found.films), reverse=True)
+    comparison = page.session.film_set.comparison
+    assert comparison
+    assert sorted(row.name for row in comparison.films) == [f"film-{seed}.png" for seed in range(4)]
+    assert [row.score for row in comparison.films] == sorted((row.score for row in comparison.films), reverse=True)
     assert "4 films of split test" in page.html.lower()
     assert "p by McNemar" in page.html
     assert "p by DeLong" in page.html
@@ -84,31 +84,31 @@ def test_a_table_with_labels_says_who_is_right(page: Desk, table: Path) -> None:
 def test_a_folder_has_no_labels_and_what_is_no_film_is_told(page: Desk, table: Path) -> None:
     over(page, table.parent)
 
-    found = page.session.film_set.found
-    assert found
-    assert len(found.films) == 6
-    assert [each.name for each in found.refused] == ["broken.png"]
+    comparison = page.session.film_set.comparison
+    assert comparison
+    assert len(comparison.films) == 6
+    assert [each.name for each in comparison.refused] == ["broken.png"]
     assert "broken.png: " in page.html
     assert "McNemar" not in page.html
 
 
 def test_a_case_opens_on_the_board_and_from_there_the_next(page: Desk, table: Path) -> None:
     over(page, table)
-    found = page.session.film_set.found
-    assert found
+    comparison = page.session.film_set.comparison
+    assert comparison
     with at(page):
-        worklist.open_case(found.films[0])
+        worklist.open_case(comparison.films[0])
     page.run()
 
-    assert page.session.film_key == found.films[0].key
-    finding = found.films[0].finding
+    assert page.session.film_key == comparison.films[0].key
+    finding = comparison.films[0].finding
     assert page.session.tiles == [TileRequest("first", finding=finding), TileRequest("second", finding=finding)]
     assert "Case 1 of 4 · disagreement" in page.html
     assert page.component("pane difference")
     page.press("Next case")
-    assert page.session.film_key == found.films[1].key
+    assert page.session.film_key == comparison.films[1].key
     assert "Case 2 of 4" in page.html
-    assert found.films[1].name in page.films
+    assert comparison.films[1].name in page.films
 
 
 def test_what_was_asked_before_is_not_asked_again(page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,24 +123,24 @@ def test_what_was_asked_before_is_not_asked_again(page: Desk, table: Path, monke
 def test_stopped_it_tells_of_the_films_that_were_read(page: Desk, table: Path) -> None:
     over(page, table)
     survey = page.session.film_set
-    survey.done, survey.doing = survey.done[:3], "films"
+    survey.done, survey.phase = survey.done[:3], "films"
     with at(page):
         film_set.stop()
     page.run()
 
-    assert survey.found
-    assert len(survey.found.films) == 3
+    assert survey.comparison
+    assert len(survey.comparison.films) == 3
     assert "Stopped after 3 of 4 films" in page.html
-    assert survey.doing is None
+    assert survey.phase is None
 
 
 def test_the_films_on_the_desk_are_compared_as_they_are_cleaned(page: Desk) -> None:
     page.session.clean(page.session.film_key or "", clahe=True)
     page.press("Compare the films")
 
-    found = page.session.film_set.found
-    assert found
-    assert [row.key for row in found.films] == [page.session.film_key]
+    comparison = page.session.film_set.comparison
+    assert comparison
+    assert [row.key for row in comparison.films] == [page.session.film_key]
     key = next(iter(page.session.film_set.rows))
     assert "clahe=True" in str(key)
 
@@ -156,7 +156,7 @@ def test_a_path_without_films_is_one_sentence(
     over(page, Path(path))
 
     assert any(error.startswith(sentence) for error in page.errors), page.errors
-    assert page.session.film_set.doing is None
+    assert page.session.film_set.phase is None
 
 
 def test_who_is_not_at_this_machine_cannot_name_a_path_on_it(
@@ -168,10 +168,10 @@ def test_who_is_not_at_this_machine_cannot_name_a_path_on_it(
     page.run()
     assert not page.app.main.text_input
 
-    page.session.film_set.doing = "films"
+    page.session.film_set.phase = "films"
     page.run()
-    found = page.session.film_set.found
-    assert found is None or not any(row.labels for row in found.films)
+    comparison = page.session.film_set.comparison
+    assert comparison is None or not any(row.labels for row in comparison.films)
 
 
 def test_one_model_has_nothing_to_be_compared_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,10 +184,10 @@ def test_one_model_has_nothing_to_be_compared_with(tmp_path: Path, monkeypatch: 
 
 def test_at_most_so_many_films_are_taken_evenly_from_all(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "local", lambda: True)
-    found, told = sources.at_path(str(table.parent), split="", most=3)
+    films, note = sources.at_path(str(table.parent), split="", most=3)
 
-    assert [film.case.name for film in found] == ["broken.png", "film-1.png", "film-3.png"]
-    assert told == "3 of 7 films, evenly spread"
+    assert [film.case.name for film in films] == ["broken.png", "film-1.png", "film-3.png"]
+    assert note == "3 of 7 films, evenly spread"
 
 
 def test_a_film_keeps_the_name_that_each_person_has_for_it(
@@ -199,9 +199,9 @@ def test_a_film_keeps_the_name_that_each_person_has_for_it(
     other.session.board.many = True
     other.run().drop(("public.png", data)).press("Compare the films")
 
-    assert other.session.film_set.found
-    assert "public.png" in [row.name for row in other.session.film_set.found.films]
-    assert "Mueller" not in str(other.session.film_set.found.films) + other.html
+    assert other.session.film_set.comparison
+    assert "public.png" in [row.name for row in other.session.film_set.comparison.films]
+    assert "Mueller" not in str(other.session.film_set.comparison.films) + other.html
 
 
 def test_a_film_that_changed_on_disk_is_told_and_not_opened_as_the_old_one(
@@ -210,8 +210,8 @@ def test_a_film_that_changed_on_disk_is_told_and_not_opened_as_the_old_one(
     for seed in range(2):
         (tmp_path / f"{seed}.png").write_bytes((table.parent / f"film-{seed}.png").read_bytes())
     over(page, tmp_path)
-    assert page.session.film_set.found
-    row = page.session.film_set.found.films[0]
+    assert page.session.film_set.comparison
+    row = page.session.film_set.comparison.films[0]
     (tmp_path / row.name).write_bytes((table.parent / "film-5.png").read_bytes())
 
     with at(page):

@@ -33,9 +33,9 @@ class Models(Desk):
     def enter(self, label: str, value: str) -> "Models":
         """Writes into the field, of one line or of several, whose name begins so."""
         fields: list[Any] = [*self.app.main.text_input, *self.app.main.text_area]
-        found = [field for field in fields if field.label.startswith(label)]
-        assert found, f"no field {label!r} among {[field.label for field in fields]}"
-        found[0].set_value(value)
+        matching = [field for field in fields if field.label.startswith(label)]
+        assert matching, f"no field {label!r} among {[field.label for field in fields]}"
+        matching[0].set_value(value)
         return self
 
     @property
@@ -217,10 +217,10 @@ def test_what_was_entered_is_there_again_after_a_look_at_another_page(checkpoint
     assert findings.value == "covid\npneumonia\nnormal"
     page.press("Save")
     card = library.place("mine", cache.WEIGHTS) / "mine.json"
-    told = json.loads(card.read_text("utf-8"))
-    assert (told["findings"], told["multi_label"]) == (["covid", "pneumonia", "normal"], True)
-    assert (told["input"]["size"], told["input"]["fit"]) == (64, "pad")
-    assert told["imported"]["notes"] == []
+    saved = json.loads(card.read_text("utf-8"))
+    assert (saved["findings"], saved["multi_label"]) == (["covid", "pneumonia", "normal"], True)
+    assert (saved["input"]["size"], saved["input"]["fit"]) == (64, "pad")
+    assert saved["imported"]["notes"] == []
 
 
 def test_a_guess_goes_when_it_is_answered(checkpoint: bytes) -> None:
@@ -258,18 +258,18 @@ def test_why_a_file_was_refused_goes_while_the_next_one_is_looked_into(
     assert isinstance(page, Models)
     page.bring("evil.pt", b"no checkpoint")
     assert len(page.errors) == 1
-    told: list[str] = []
+    errors: list[str] = []
     problem = draw.problem
 
     def heard(sentence: str) -> None:
-        told.append(sentence)
+        errors.append(sentence)
         problem(sentence)
 
     monkeypatch.setattr(draw, "problem", heard)
     page.bring("best.ckpt", checkpoint)
 
     assert page.headings == ["best.ckpt"]
-    assert told == []  # nor in the run that looked into it
+    assert errors == []  # nor in the run that looked into it
 
 
 def test_both_path_fields_keep_their_text_while_another_page_is_open(tmp_path: Path) -> None:

@@ -40,11 +40,11 @@ def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return desk.run().press("Phantom")
 
 
-def told(desk: Desk, key: str) -> dict[str, Any]:
+def component_data(desk: Desk, key: str) -> dict[str, Any]:
     """What the component of this key was given to draw."""
-    found = [each.proto for each in desk.app.get("bidi_component") if key in str(each.proto.id)]
-    assert found, f"no component {key!r}"
-    data: dict[str, Any] = json.loads(found[0].json)
+    components = [each.proto for each in desk.app.get("bidi_component") if key in str(each.proto.id)]
+    assert components, f"no component {key!r}"
+    data: dict[str, Any] = json.loads(components[0].json)
     return data
 
 
@@ -54,7 +54,7 @@ def stage(desk: Desk) -> str:
 
 
 def units(desk: Desk) -> list[int]:
-    return [unit["channel"] for unit in told(desk, "units of the stage")["units"]]
+    return [unit["channel"] for unit in component_data(desk, "units of the stage")["units"]]
 
 
 def film(desk: Desk) -> Radiograph:
@@ -66,10 +66,10 @@ def test_the_page_opens_with_the_last_stage_and_its_units_by_relevance_for_the_f
     classifier = load("small", cache.WEIGHTS)
     with classifier.alone() as net:
         last = net.last_stage
-    found = activations(classifier, film(layers), last, findings=["covid"])
+    activations_of = activations(classifier, film(layers), last, findings=["covid"])
 
     assert stage(layers) == last
-    assert units(layers) == ranked(found, "relevance", finding="covid").tolist()[: unit_selection.PAGE]
+    assert units(layers) == ranked(activations_of, "relevance", finding="covid").tolist()[: unit_selection.PAGE]
     assert f"Unit {units(layers)[0]}<" in layers.html
     assert not layers.errors
 
@@ -80,8 +80,8 @@ def test_another_stage_begins_with_its_own_first_unit(layers: Desk) -> None:
     layers.run()
 
     assert stage(layers) == "stage 1"
-    assert told(layers, "units of the stage")["label"] == "Units of stage 1"
-    assert told(layers, "units of the stage")["chosen"] == units(layers)[0]
+    assert component_data(layers, "units of the stage")["label"] == "Units of stage 1"
+    assert component_data(layers, "units of the stage")["chosen"] == units(layers)[0]
 
 
 def test_units_are_ordered_searched_and_paged(layers: Desk) -> None:
@@ -112,7 +112,7 @@ def test_a_number_that_is_searched_for_is_the_unit_that_is_looked_at(layers: Des
     layers.run()
 
     assert units(layers) == [17]
-    assert told(layers, "units of the stage")["chosen"] == 17
+    assert component_data(layers, "units of the stage")["chosen"] == 17
 
 
 def test_the_page_of_the_grid_is_that_of_the_unit_that_a_link_asks_for(layers: Desk) -> None:
@@ -142,11 +142,11 @@ def test_what_a_network_lacks_is_told_in_one_sentence(
 def test_the_chosen_unit_is_drawn_large_with_its_own_numbers(layers: Desk) -> None:
     layers.session.layers.channel = 11
     layers.run()
-    found = activations(load("small", cache.WEIGHTS), film(layers), stage(layers))
-    drawn = told(layers, "chosen unit")["maps"][0]
+    activations_of = activations(load("small", cache.WEIGHTS), film(layers), stage(layers))
+    drawn = component_data(layers, "chosen unit")["maps"][0]
 
-    assert (drawn["width"], drawn["height"]) == found.maps.shape[:0:-1]
-    assert drawn["peak"] == pytest.approx(float(np.abs(found.maps[11]).max()))
+    assert (drawn["width"], drawn["height"]) == activations_of.maps.shape[:0:-1]
+    assert drawn["peak"] == pytest.approx(float(np.abs(activations_of.maps[11]).max()))
     assert "channel 11" in drawn["caption"]
     assert "For and against" in layers.html
     assert layers.html.count('class="lb-signed') == 3
@@ -158,19 +158,19 @@ def test_a_unit_is_switched_off_and_on_again(layers: Desk) -> None:
     layers.run().toggle("Switch off")
 
     assert layers.session.layers.off == (("stage 1", 2),)
-    marked = {unit["channel"]: unit["off"] for unit in told(layers, "units of the stage")["units"]}
+    marked = {unit["channel"]: unit["off"] for unit in component_data(layers, "units of the stage")["units"]}
     assert [channel for channel, off in marked.items() if off] == [2] * (2 in marked)
 
     assert layers.toggle("Switch off").session.layers.off == ()
 
 
 def test_the_common_scale_is_that_of_the_strongest_unit(layers: Desk) -> None:
-    assert told(layers, "units of the stage")["common"] is None
+    assert component_data(layers, "units of the stage")["common"] is None
     layers.toggle("Same scale")
-    data = told(layers, "units of the stage")
+    data = component_data(layers, "units of the stage")
 
     assert data["common"] >= max(unit["end"] for unit in data["units"])
-    assert told(layers, "chosen unit")["maps"][0]["scale"] == pytest.approx(data["common"])
+    assert component_data(layers, "chosen unit")["maps"][0]["scale"] == pytest.approx(data["common"])
 
 
 def test_a_stage_of_one_cell_says_so_and_the_others_have_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,12 +208,12 @@ def test_the_network_lists_output_receptive_field_and_parameters_of_each_stage_a
 def test_a_layer_within_a_stage_has_units_but_cannot_be_switched_off(layers: Desk) -> None:
     unit_selection.show_stage(layers.session, "features.norm2")
     layers.run()
-    found = activations(load("small", cache.WEIGHTS), film(layers), "features.norm2")
+    activations_of = activations(load("small", cache.WEIGHTS), film(layers), "features.norm2")
 
     assert stage(layers) == "stage 2"
     assert "Layer: features.norm2" in layers.html
     assert len(units(layers)) == unit_selection.PAGE
-    assert told(layers, "units of the stage")["signed"] == found.signed
+    assert component_data(layers, "units of the stage")["signed"] == activations_of.signed
     assert "Switch off" not in [each.label for each in layers.app.toggle]
     assert "This layer lies within a stage" in layers.html
     assert not layers.errors
@@ -247,12 +247,12 @@ def test_bars_lead_from_the_middle_and_the_longest_fills_its_half() -> None:
 
 
 def test_small_maps_are_levels_of_each_units_own_scale(layers: Desk) -> None:
-    found = activations(load("small", cache.WEIGHTS), film(layers), "stage 1")
-    whole, fewer = stamps(found, [4, 2]), stamps(found, [4], most=8)
+    activations_of = activations(load("small", cache.WEIGHTS), film(layers), "stage 1")
+    whole, fewer = stamps(activations_of, [4, 2]), stamps(activations_of, [4], most=8)
 
     assert whole.dtype == np.uint8
     assert whole[0].max() == whole[1].max() == 255
-    assert np.array_equal(whole[0] == 255, found.maps[4] == found.maps[4].max())
+    assert np.array_equal(whole[0] == 255, activations_of.maps[4] == activations_of.maps[4].max())
     assert fewer.shape == (1, 8, 8)
 
 
@@ -261,16 +261,25 @@ def test_maps_table_and_sheet_can_be_downloaded(layers: Desk) -> None:
 
     classifier = load("small", cache.WEIGHTS)
     card, radiograph = cache.card("small"), film(layers)
-    found = activations(classifier, radiograph, "stage 1", findings=["covid"])
+    activations_of = activations(classifier, radiograph, "stage 1", findings=["covid"])
     look = unit_selection.UnitSelection(
-        radiograph, card, "covid", found, "mean", found.means, np.arange(1, len(found.maps) + 1), (3, 1), 0, 3
+        radiograph,
+        card,
+        "covid",
+        activations_of,
+        "mean",
+        activations_of.means,
+        np.arange(1, len(activations_of.maps) + 1),
+        (3, 1),
+        0,
+        3,
     )
     cleaning = layers.session.cleaning(radiograph.key)
 
     rows = list(csv.reader(io.StringIO(export.as_csv(look, cleaning, None).decode())))
     assert [cell for cell in rows[0] if cell.startswith("for ")] == ["for covid", "for pneumonia", "for normal"]
-    assert len(rows) == 1 + len(found.maps)
+    assert len(rows) == 1 + len(activations_of.maps)
     with np.load(io.BytesIO(export.as_npz(look, cleaning))) as file:
-        assert file["relevance"].shape == (3, len(found.maps))
+        assert file["relevance"].shape == (3, len(activations_of.maps))
     sheet = Image.open(io.BytesIO(export.as_png(look, common=False)))
     assert "2 of" in sheet.info["Description"]

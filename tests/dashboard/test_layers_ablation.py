@@ -44,8 +44,8 @@ def page(one: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def _off(desk: Desk) -> list[str]:
-    found: list[str] = next(each for each in desk.app.multiselect if each.label == "Switched off").value
-    return found
+    names: list[str] = next(each for each in desk.app.multiselect if each.label == "Switched off").value
+    return names
 
 
 def _left(desk: Desk) -> list[tuple[str, int]]:
@@ -61,12 +61,12 @@ def _typed(desk: Desk) -> str:
     return str(next(each for each in desk.app.text_input if each.label == "By number").value)
 
 
-def _told(desk: Desk) -> str:
-    return desk.html.split('<p class="lb-told')[1].split("</p>")[0]
+def _summary(desk: Desk) -> str:
+    return desk.html.split('<p class="lb-highlight')[1].split("</p>")[0]
 
 
 def test_with_all_units_on_it_says_so_and_offers_the_ways(page: Desk) -> None:
-    assert "All units on" in _told(page)
+    assert "All units on" in _summary(page)
     assert "Everything outside the lungs: does the prediction rest on the lungs" in page.html
     assert page.component("pane With all units")
     assert not page.component("pane Without them")
@@ -80,8 +80,8 @@ def test_the_top_units_go_and_the_answer_and_the_map_with_them(page: Desk, one: 
 
     expected = top(activations(load("small", one), film, STAGE, findings=["covid"]), "covid", 20)
     assert set(page.session.layers.off) == set(expected)
-    assert _told(page).startswith('" role="status"><span>Without 20 units of stage 4, covid ')
-    assert "set to zero" in _told(page)
+    assert _summary(page).startswith('" role="status"><span>Without 20 units of stage 4, covid ')
+    assert "set to zero" in _summary(page)
     for pane in ("With all units", "Without them", "Difference (with − without)"):
         assert page.component(f"pane {pane}")
     assert "points</span>" in page.html
@@ -98,7 +98,7 @@ def test_typed_units_come_to_those_that_are_off_and_each_can_be_taken_back(page:
     assert _left(page) == [(STAGE, 3), (STAGE, 7)]
     page.press("Switch all on")
     assert _left(page) == []
-    assert "All units on" in _told(page)
+    assert "All units on" in _summary(page)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_all_outside_the_lungs_is_off_at_the_stage(page: Desk) -> None:
 
     assert list(page.session.layers.outside) == ["stage 2"]
     assert _off(page) == ["stage 2 · outside the lungs"]
-    assert "Without what lies outside the lungs at stage 2, " in _told(page)
+    assert "Without what lies outside the lungs at stage 2, " in _summary(page)
     page.toggle("Everything outside the lungs")
     assert list(page.session.layers.outside) == []
 
@@ -162,7 +162,7 @@ def test_the_mean_of_the_film_stands_in_where_there_is_no_atlas(page: Desk) -> N
     page.run()
 
     assert page.session.layers.fill == "mean"
-    assert "their mean over this film" in _told(page)
+    assert "their mean over this film" in _summary(page)
 
 
 def test_units_of_another_network_are_told_and_can_be_switched_on_again(page: Desk) -> None:
@@ -177,14 +177,14 @@ def test_units_of_another_network_are_told_and_can_be_switched_on_again(page: De
 def test_the_curve_says_what_so_many_units_cost_and_its_slider_switches_them_off(page: Desk, one: Path) -> None:
     page.choose("Finding", "covid", main=False)
     film = next(iter(page.session.radiographs.values()))
-    found = ablation_curves(load("small", one), film, "covid", stage=STAGE)
+    curves = ablation_curves(load("small", one), film, "covid", stage=STAGE)
 
     assert "Fall of covid" in page.html
     assert "most relevant first" in page.html
-    count = int(found[0].counts[4])
+    count = int(curves[0].counts[4])
     page.app.select_slider[0].set_value(count)
     page.run().press(f"Switch off these {count}")
-    assert page.session.layers.off == tuple((STAGE, int(channel)) for channel in found[0].order[:count])
+    assert page.session.layers.off == tuple((STAGE, int(channel)) for channel in curves[0].order[:count])
 
 
 def test_the_slider_of_the_curve_and_the_field_above_the_films_say_the_same(page: Desk, one: Path) -> None:
@@ -223,11 +223,11 @@ def test_at_inner_stages_the_curve_waits_until_it_is_asked_for(page: Desk) -> No
 
 def test_the_plot_spreads_the_first_units_wide_and_marks_how_many(page: Desk, one: Path) -> None:
     film = next(iter(page.session.radiographs.values()))
-    found = ablation_curves(load("small", one), film, "covid", stage=STAGE)
-    drawn: dict[str, Any] = ablation_curve.plot(found, 20)
+    curves = ablation_curves(load("small", one), film, "covid", stage=STAGE)
+    drawn: dict[str, Any] = ablation_curve.plot(curves, 20)
 
     assert [trace["name"] for trace in drawn["data"]] == ["most relevant first", "strongest first", "at random"]
-    for trace, curve in zip(drawn["data"], found, strict=True):
+    for trace, curve in zip(drawn["data"], curves, strict=True):
         assert trace["customdata"] == curve.counts.tolist()
         assert trace["y"] == curve.logits.tolist()
         assert 10 ** trace["x"][1] == pytest.approx(2)  # none and one apart as far as one and three
@@ -250,7 +250,7 @@ def test_a_request_that_is_cancelled_goes_back_to_what_was_off(page: Desk) -> No
 def test_a_method_without_a_rule_for_it_leaves_the_figures_and_says_why(page: Desk) -> None:
     page.method("lrp").toggle("Everything outside the lungs")
 
-    assert "Without what lies outside the lungs at stage 4, " in _told(page)
+    assert "Without what lies outside the lungs at stage 4, " in _summary(page)
     panes = [str(each.proto) for each in page.app.get("bidi_component") if "pane Without them" in str(each.proto)]
     assert ["for which the method has no rule" in pane for pane in panes] == [True]
     assert not page.errors
@@ -276,23 +276,23 @@ def test_what_is_off_belongs_to_its_network(page: Desk) -> None:
     page.run()
 
     assert (here.off, here.outside, here.removing.before[0]) == ((), (), ())
-    assert "All units on" in _told(page)
+    assert "All units on" in _summary(page)
 
 
 def test_what_its_time_limit_ended_is_told_once_and_not_asked_again(
     page: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[object] = []
+    requests: list[object] = []
 
     def ended(*question: object) -> QueuedRequest[Any]:
-        asked.append(question)
+        requests.append(question)
         line = RequestQueue(room=8)
 
         def stop(work: Work) -> None:
             time.sleep(1.0)
             raise Stopped("It took longer than 600 s. Ask for less.")
 
-        return line.ask(("ended", len(asked)), stop)
+        return line.ask(("ended", len(requests)), stop)
 
     page.session.layers.stage = "stage 2"
     page.run()
@@ -300,5 +300,5 @@ def test_what_its_time_limit_ended_is_told_once_and_not_asked_again(
     page.press("Draw the curve")
 
     assert page.session.problems == ["It took longer than 600 s. Ask for less."]
-    assert len(asked) == 1
+    assert len(requests) == 1
     assert not page.session.layers.removing.drawn

@@ -78,7 +78,7 @@ def test_one_part_alone_is_a_map_in_the_viewer(page: Desk) -> None:
 
     assert page.component("part of the film")
     assert 'class="lb-regions"' not in page.html
-    assert f'class="lb-part lb-asked"><th scope="row"><i style="background:{REGIONS[1]}"></i>Part 2' in page.html
+    assert f'class="lb-part lb-explained"><th scope="row"><i style="background:{REGIONS[1]}"></i>Part 2' in page.html
 
 
 def test_the_number_of_parts_and_the_stage_are_kept(page: Desk) -> None:
@@ -138,11 +138,11 @@ def test_few_films_on_the_desk_cannot_be_tested(page: Desk) -> None:
 
 
 def test_cancel_takes_the_question_back(page: Desk) -> None:
-    page.session.layers.concepts.asked = True
+    page.session.layers.concepts.running = True
     with _at(page):
         tcav._stop()
 
-    assert not page.session.layers.concepts.asked
+    assert not page.session.layers.concepts.running
 
 
 def test_who_sits_elsewhere_cannot_name_a_path(page: Desk, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:

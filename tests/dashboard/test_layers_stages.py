@@ -51,10 +51,10 @@ def test_every_stage_has_two_maps_and_its_figures_at_once(page: Desk, one: Path)
     (film,) = page.session.radiographs.values()
     classifier = load("small", one)
     finding = leading(classifier.predict(film), classifier.checkpoint)
-    found, _ = stage_relevances(classifier, film, finding)
+    relevances, _ = stage_relevances(classifier, film, finding)
 
-    assert [each.stage for each in found] == ["stage 1", "stage 2", "stage 3", "stage 4"]
-    for each in found:
+    assert [each.stage for each in relevances] == ["stage 1", "stage 2", "stage 3", "stage 4"]
+    for each in relevances:
         assert f">{each.gradient.speaks:.2f}<" in page.html
         assert f">{carriers_text(each.gradient)}<" in page.html
         assert each.lrp
@@ -92,7 +92,7 @@ def test_what_is_changed_is_asked_for_anew(page: Desk, table: Path) -> None:
     _over(page, table)
     page.number("Maximum films", 40)
 
-    assert not page.session.layers.probing.asked
+    assert not page.session.layers.probing.running
     assert "20 films of 10 patients" not in page.html
 
 

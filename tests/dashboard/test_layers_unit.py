@@ -33,8 +33,8 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shipped")
     put(folder, {"small": 3})
     films, classifier = phantoms(12), load("small", folder)
-    found = build(classifier, films, folder / "atlases" / "small", every=1)
-    store(found, films, classifier.checkpoint)
+    atlas = build(classifier, films, folder / "atlases" / "small", every=1)
+    store(atlas, films, classifier.checkpoint)
     return folder
 
 
@@ -85,8 +85,8 @@ def test_a_click_on_a_near_unit_goes_there(layers: Desk, shipped: Path) -> None:
 
 
 def test_the_unit_is_followed_back_in_three_ways(layers: Desk) -> None:
-    found = next(each for each in layers.app.segmented_control if each.label == "Method")
-    assert list(found.options) == ["Guided backprop", "Deconvolution", "Gradient"]
+    control = next(each for each in layers.app.segmented_control if each.label == "Method")
+    assert list(control.options) == ["Guided backprop", "Deconvolution", "Gradient"]
     for kind, title in (("deconvolution", "Deconvolution"), ("neuron-gradient", "Gradient")):
         layers.session.layers.unit.kind = kind  # type: ignore[assignment]
         layers.run()
@@ -158,10 +158,10 @@ def test_an_atlas_of_ones_own_films_is_built_and_used_at_once(
     _settled(layers.run().press("Build the atlas"))
 
     assert layers.session.layers.atlas.message == "Done: 12 films. This atlas is now in use."
-    found = atlas_paths.find(card, shipped)
-    assert found is not None
-    assert (found.films, found.told["drawn"], found.folder.parents[1].name) == (12, False, "atlases")
-    assert len(list((found.folder / "pictures").iterdir())) > 3
+    place = atlas_paths.find(card, shipped)
+    assert place is not None
+    assert (place.films, place.told["drawn"], place.folder.parents[1].name) == (12, False, "atlases")
+    assert len(list((place.folder / "pictures").iterdir())) > 3
     assert "From 12 films of your own (films)." in layers.html
     layers.session.layers.part = "units"
     layers.run()
@@ -234,12 +234,12 @@ def test_an_atlas_that_was_stopped_goes_on_where_it_was(
     card = load("small", shipped).checkpoint
     folder = _folder(tmp_path / "films", phantom, 20)
     given = {"split": "", "most": 200, "pictures": False}
-    asked = cache.atlas_build(card, folder, **given, begun=1.0)  # type: ignore[arg-type]
-    while asked.passes[0] < 8 and not asked.wait(0.002):
+    request = cache.atlas_build(card, folder, **given, begun=1.0)  # type: ignore[arg-type]
+    while request.passes[0] < 8 and not request.wait(0.002):
         pass
-    asked.leave()
+    request.leave()
     with pytest.raises(Stopped, match="cancelled"):
-        asked.result()
+        request.result()
     assert [file.name for file in atlas_paths.own(card).glob("*/*")] == ["atlas.part.npz"]
 
     layers.session.layers.part, layers.session.layers.atlas.path = "atlas", str(folder)

@@ -12,9 +12,9 @@ from tests.dashboard.conftest import Desk, encoded
 KEY = "0123456789abcdef"
 
 
-def _opened(small_weights: object, **asked: str | list[str]) -> Desk:
+def _opened(small_weights: object, **link: str | list[str]) -> Desk:
     desk = Desk()
-    for name, value in asked.items():
+    for name, value in link.items():
         desk.app.query_params[name] = value
     return desk.run()
 
@@ -53,7 +53,7 @@ def test_opening_the_address_of_a_view_shows_the_same(desk: Desk, small_weights:
 
     other = _opened(small_weights, **sent)
 
-    assert other.asked == "covid"
+    assert other.explained == "covid"
     assert other.menu("Stage").value == "stage 2"
     assert other.session.cleaning(cache.phantom_film(0).key).mirror
     assert other.session.common_scale
@@ -72,12 +72,12 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
     desk.drop(("other.png", other), ("one.png", one))
 
     assert desk.session.film_key == film.key
-    assert desk.asked == "normal"
+    assert desk.explained == "normal"
     assert desk.session.method == "saliency"
 
 
 @pytest.mark.parametrize(
-    ("asked", "sentence"),
+    ("link", "sentence"),
     [
         ({"model": "resnet9000"}, "The link asks for the model 'resnet9000', which is not available"),
         ({"model": "untrained", "weights": "ffffffff"}, "The link was made with other weights of 'untrained'"),
@@ -107,12 +107,12 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
     ],
 )
 def test_what_a_link_asks_for_and_cannot_have_is_told_in_one_sentence(
-    small_weights: object, asked: dict[str, str], sentence: str
+    small_weights: object, link: dict[str, str], sentence: str
 ) -> None:
-    desk = _opened(small_weights, **asked).press("Open the phantom")
-    told = _opened(small_weights, **asked).errors
+    desk = _opened(small_weights, **link).press("Open the phantom")
+    errors = _opened(small_weights, **link).errors
 
-    assert sentence in "".join(told)
+    assert sentence in "".join(errors)
     assert not desk.app.exception
     assert not desk.errors
 

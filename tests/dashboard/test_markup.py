@@ -12,7 +12,7 @@ def test_text_from_files_cannot_become_html() -> None:
     hostile = '<img src=x onerror=alert(1)>"'
     for piece in (
         markup.heading(hostile, hostile),
-        markup.bar(hostile, 0.5, threshold=0.4, asked=True),
+        markup.bar(hostile, 0.5, threshold=0.4, explained=True),
         markup.remark("note", hostile, hostile, hostile),
         markup.facts([(hostile, hostile)]),
         markup.dot(hostile, 0.5),
@@ -28,9 +28,9 @@ def test_text_from_files_cannot_become_html() -> None:
 
 
 def test_a_bar_says_whether_the_operating_point_is_reached() -> None:
-    assert "above operating point" in markup.bar("covid", 0.3, threshold=0.3, asked=False)
-    assert "below operating point" in markup.bar("covid", 0.29, threshold=0.3, asked=False)
-    assert "threshold" not in markup.bar("covid", 0.3, threshold=None, asked=False)
+    assert "above operating point" in markup.bar("covid", 0.3, threshold=0.3, explained=False)
+    assert "below operating point" in markup.bar("covid", 0.29, threshold=0.3, explained=False)
+    assert "threshold" not in markup.bar("covid", 0.3, threshold=None, explained=False)
 
 
 def test_a_row_of_the_table_of_checkpoints_links_to_its_card() -> None:

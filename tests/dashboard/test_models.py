@@ -146,7 +146,7 @@ def test_an_unknown_name_in_the_address_says_so_and_leaves_a_way_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "said", "drawn"),
+    ("part", "sentences", "drawn"),
     [
         (
             PARTS[0],
@@ -177,10 +177,10 @@ def test_an_unknown_name_in_the_address_says_so_and_leaves_a_way_back() -> None:
         ),
     ],
 )
-def test_each_part_of_a_full_card_draws_its_own_plots_only(part: str, said: tuple[str, ...], drawn: int) -> None:
+def test_each_part_of_a_full_card_draws_its_own_plots_only(part: str, sentences: tuple[str, ...], drawn: int) -> None:
     page = Page(checkpoint="densenet121-plain", part=part)
 
-    for words in said:
+    for words in sentences:
         assert words in page.html + "".join(each.value for each in page.app.code), words
     assert len(page.plots) == drawn
     assert page.downloads >= 1
@@ -244,8 +244,8 @@ def test_unfolded_trainings_draw_the_curves_of_the_latest_run(tmp_path: Path) ->
 
 
 def test_each_row_of_the_comparison_names_one_set_of_films_for_both_sides() -> None:
-    def card(name: str, *found: tuple[str, float, int]) -> Checkpoint:
-        others = tuple(SubsetFigures(n, source=source, macro_auc=estimate(value, n)) for source, value, n in found)
+    def card(name: str, *figures: tuple[str, float, int]) -> Checkpoint:
+        others = tuple(SubsetFigures(n, source=source, macro_auc=estimate(value, n)) for source, value, n in figures)
         return Checkpoint(
             name, "densenet121", FINDINGS, False, Input(64), "0" * 64, metrics=Metrics(other_source=others)
         )
@@ -254,18 +254,18 @@ def test_each_row_of_the_comparison_names_one_set_of_films_for_both_sides() -> N
     second = card(
         "densenet121-plain", ("grown", 0.6, 41), ("ieee8023", 0.61, 398), ("nih", 0.52, 505), ("two", 0.4, 30)
     )
-    found = [
+    names = [
         (name, left.value, right.value, left.n, right.n)
         for name, left, right in comparison.rows(first, second)
         if left and right
     ]
 
     # The lowest of the first is "one", of the second "two"; "grown" has one film more for the second.
-    assert found == [
+    assert names == [
         ("AUC, nih held out *", 0.59, 0.52, 505, 505),
         ("AUC, ieee8023 held out *", 0.55, 0.61, 398, 398),
     ]
-    assert [name for name, *_ in comparison.rows(first, second) if LEFT_OUT in name] == [each[0] for each in found]
+    assert [name for name, *_ in comparison.rows(first, second) if LEFT_OUT in name] == [each[0] for each in names]
 
 
 def test_the_shipped_twins_are_compared_on_the_same_films_and_each_source_is_that_of_their_cards(

@@ -73,7 +73,7 @@ def test_the_map_is_of_the_likeliest_present_until_another_is_chosen(desk: Desk)
 
     desk.choose("Finding", "Mass")
 
-    assert 'lb-asked" role="img" aria-label="mass 0.05' in desk.html
+    assert 'lb-explained" role="img" aria-label="mass 0.05' in desk.html
 
 
 def test_the_strip_names_the_first_and_counts_the_others(desk: Desk) -> None:

@@ -36,28 +36,28 @@ def until_ended(work: Work, ended: threading.Event) -> str:
 
 
 @pytest.fixture
-def line() -> RequestQueue:
+def queue() -> RequestQueue:
     return RequestQueue(room=2)
 
 
-def test_two_who_ask_the_same_wait_for_one_computation(line: RequestQueue) -> None:
-    go, made = threading.Event(), []
+def test_two_who_ask_the_same_wait_for_one_computation(queue: RequestQueue) -> None:
+    go, answers = threading.Event(), []
 
     def make(work: Work) -> str:
-        made.append(work)
+        answers.append(work)
         return until(work, go)
 
-    first, second = line.ask("map", make), line.ask("map", make)
+    first, second = queue.ask("map", make), queue.ask("map", make)
     assert not first.wait(0.05)
     go.set()
 
-    assert first.result() == second.result() == line.ask("map", make).result() == "done"
-    assert len(made) == 1
+    assert first.result() == second.result() == queue.ask("map", make).result() == "done"
+    assert len(answers) == 1
 
 
-def test_who_leaves_takes_nothing_from_another_who_waits(line: RequestQueue) -> None:
+def test_who_leaves_takes_nothing_from_another_who_waits(queue: RequestQueue) -> None:
     go = threading.Event()
-    first, second = (line.ask("map", lambda work: until(work, go)) for _ in range(2))
+    first, second = (queue.ask("map", lambda work: until(work, go)) for _ in range(2))
 
     first.leave()
     first.leave()  # a second time counts for nothing
@@ -67,62 +67,62 @@ def test_who_leaves_takes_nothing_from_another_who_waits(line: RequestQueue) -> 
     assert second.result() == "done"
 
 
-def test_work_that_nobody_waits_for_is_ended_and_can_be_asked_for_again(line: RequestQueue) -> None:
+def test_work_that_nobody_waits_for_is_ended_and_can_be_asked_for_again(queue: RequestQueue) -> None:
     ended = threading.Event()
-    asked = line.ask("map", lambda work: until_ended(work, ended))
-    assert not asked.wait(0.05)
-    asked.leave()
+    request = queue.ask("map", lambda work: until_ended(work, ended))
+    assert not request.wait(0.05)
+    request.leave()
 
     assert ended.wait(SOON)
-    assert line.ask("map", lambda work: "another").result() == "another"
+    assert queue.ask("map", lambda work: "another").result() == "another"
 
 
-def test_a_click_elsewhere_on_the_page_that_asks_again_at_once_ends_nothing(line: RequestQueue) -> None:
-    go, made = threading.Event(), []
+def test_a_click_elsewhere_on_the_page_that_asks_again_at_once_ends_nothing(queue: RequestQueue) -> None:
+    go, answers = threading.Event(), []
 
     def make(work: Work) -> str:
-        made.append(work)
+        answers.append(work)
         return until(work, go)
 
-    with line.ask("map", make) as before:  # the run that ends
+    with queue.ask("map", make) as before:  # the run that ends
         assert not before.wait(0.05)
-    with line.ask("map", make) as after:  # the run that begins
+    with queue.ask("map", make) as after:  # the run that begins
         go.set()
         assert after.wait(SOON)
 
-    assert len(made) == 1
-    assert not made[0].cancelled
+    assert len(answers) == 1
+    assert not answers[0].cancelled
 
 
-def test_what_goes_on_waiting_has_a_place_of_its_own(line: RequestQueue) -> None:
-    go, made = threading.Event(), []
+def test_what_goes_on_waiting_has_a_place_of_its_own(queue: RequestQueue) -> None:
+    go, answers = threading.Event(), []
 
     def make(work: Work) -> str:
-        made.append(work)
+        answers.append(work)
         return until(work, go)
 
-    asked = line.ask("map", make)  # by a run of the page
-    other = asked.again()  # in a part of it that goes on by itself
+    request = queue.ask("map", make)  # by a run of the page
+    other = request.again()  # in a part of it that goes on by itself
     assert not other.wait(0.05)
-    asked.leave()
+    request.leave()
     go.set()
 
     assert other.result() == "done"
-    assert not made[0].cancelled
+    assert not answers[0].cancelled
 
 
 def test_a_part_of_the_page_that_never_began_leaves_no_work_behind(
-    line: RequestQueue, monkeypatch: pytest.MonkeyPatch
+    queue: RequestQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dashboard.request_queue, "_GRACE", 0.05)
     ended = threading.Event()
-    with line.ask("map", lambda work: until_ended(work, ended)) as asked:  # a run that ends before it hands it on
-        assert not asked.wait(0.02)
+    with queue.ask("map", lambda work: until_ended(work, ended)) as request:  # a run that ends before it hands it on
+        assert not request.wait(0.02)
 
     assert ended.wait(SOON)
 
 
-def test_whoever_came_first_is_served_first_and_the_others_know_their_place(line: RequestQueue) -> None:
+def test_whoever_came_first_is_served_first_and_the_others_know_their_place(queue: RequestQueue) -> None:
     go, order = threading.Event(), []
 
     def named(name: str) -> Callable[[Work], str]:
@@ -132,19 +132,19 @@ def test_whoever_came_first_is_served_first_and_the_others_know_their_place(line
 
         return make
 
-    asked = [line.ask("long", lambda work: until(work, go))]
-    asked += [line.ask(name, named(name)) for name in ("b", "a", "c")]
+    requests = [queue.ask("long", lambda work: until(work, go))]
+    requests += [queue.ask(name, named(name)) for name in ("b", "a", "c")]
 
-    assert [each.before for each in asked] == [0, 1, 2, 3]
-    asked[1].leave()
-    assert [each.before for each in asked[2:]] == [1, 2]
+    assert [each.before for each in requests] == [0, 1, 2, 3]
+    requests[1].leave()
+    assert [each.before for each in requests[2:]] == [1, 2]
     go.set()
-    asked[3].result()
+    requests[3].result()
 
     assert order == ["a", "c"]
 
 
-def test_progress_is_that_of_the_work(line: RequestQueue) -> None:
+def test_progress_is_that_of_the_work(queue: RequestQueue) -> None:
     go, half = threading.Event(), threading.Event()
 
     def make(work: Work) -> str:
@@ -154,61 +154,61 @@ def test_progress_is_that_of_the_work(line: RequestQueue) -> None:
         go.wait(SOON)
         return "done"
 
-    asked = line.ask("map", make)
+    request = queue.ask("map", make)
     assert half.wait(SOON)
-    assert asked.passes == (4, 10)
+    assert request.passes == (4, 10)
     go.set()
-    assert asked.result() == "done"
+    assert request.result() == "done"
 
 
-def test_a_sentence_reaches_everybody_and_is_kept_and_a_stop_is_not(line: RequestQueue) -> None:
-    made = []
+def test_a_sentence_reaches_everybody_and_is_kept_and_a_stop_is_not(queue: RequestQueue) -> None:
+    answers = []
 
     def refuse(work: Work) -> str:
-        made.append(work)
+        answers.append(work)
         raise NoLungs("No lungs found.")
 
     def stop(work: Work) -> str:
-        made.append(work)
+        answers.append(work)
         raise Stopped("It took longer than the limit of 1 s.")
 
     for make, kind, sentence in ((refuse, NoLungs, "No lungs found"), (stop, Stopped, "longer than the limit")):
-        made.clear()
+        answers.clear()
         for _ in range(2):
             with pytest.raises(kind, match=sentence):
-                line.ask(kind, make).result()
-        assert len(made) == (1 if kind is NoLungs else 2)
+                queue.ask(kind, make).result()
+        assert len(answers) == (1 if kind is NoLungs else 2)
 
 
-def test_the_least_recently_asked_answer_goes_first_and_what_made_it_is_not_kept(line: RequestQueue) -> None:
+def test_the_least_recently_asked_answer_goes_first_and_what_made_it_is_not_kept(queue: RequestQueue) -> None:
     class Film:
         pass
 
-    made = []
+    answers = []
 
     def ask(name: str) -> str:
         film = Film()
         films.append(weakref.ref(film))
 
         def make(work: Work) -> str:
-            made.append(name)
+            answers.append(name)
             return f"{name} {film is not None}"
 
-        return line.ask(name, make).result()
+        return queue.ask(name, make).result()
 
     films: list[weakref.ref[Film]] = []
     for name in ("a", "b", "a", "c", "a", "b"):
         assert ask(name) == f"{name} True"
-    assert made == ["a", "b", "c", "b"]
+    assert answers == ["a", "b", "c", "b"]
 
     deadline = time.monotonic() + SOON
     while any(film() for film in films) and time.monotonic() < deadline:
-        line.ask(object(), lambda work: None).result()  # the worker lets its last question go
+        queue.ask(object(), lambda work: None).result()  # the worker lets its last question go
         gc.collect()
     assert not any(film() for film in films)
 
 
-def test_a_quick_question_passes_a_slow_one_between_two_batches(line: RequestQueue) -> None:
+def test_a_quick_question_passes_a_slow_one_between_two_batches(queue: RequestQueue) -> None:
     door, go, order = Door(), threading.Event(), []
 
     def masks(work: Work) -> str:
@@ -223,11 +223,11 @@ def test_a_quick_question_passes_a_slow_one_between_two_batches(line: RequestQue
             weight = torch.ones(2, requires_grad=True)
             return torch.autograd.grad((2 * weight).sum(), weight)[0].tolist() == [2, 2]
 
-    slow = line.ask("masks", masks, slow=True)
-    later = line.ask("more masks", masks, slow=True)
+    slow = queue.ask("masks", masks, slow=True)
+    later = queue.ask("more masks", masks, slow=True)
     assert not slow.wait(0.05)
 
-    assert line.ask("film", film).result()
+    assert queue.ask("film", film).result()
     assert not slow.wait(0)
     assert (slow.before, later.before) == (0, 1)
     go.set()
@@ -235,36 +235,36 @@ def test_a_quick_question_passes_a_slow_one_between_two_batches(line: RequestQue
     assert order == ["film", "masks", "masks"]
 
 
-def test_what_breaks_reaches_who_asked_and_the_line_goes_on(line: RequestQueue) -> None:
+def test_what_breaks_reaches_who_asked_and_the_line_goes_on(queue: RequestQueue) -> None:
     def broken(work: Work) -> str:
         raise ValueError("shape (2, 3)")
 
     with pytest.raises(ValueError, match="shape"):
-        line.ask("broken", broken).result()
-    assert line.ask("next", lambda work: "done").result() == "done"
+        queue.ask("broken", broken).result()
+    assert queue.ask("next", lambda work: "done").result() == "done"
 
 
-def test_a_slow_question_counts_the_quick_ones_that_will_pass_it(line: RequestQueue) -> None:
+def test_a_slow_question_counts_the_quick_ones_that_will_pass_it(queue: RequestQueue) -> None:
     go = threading.Event()
-    running = line.ask("running", lambda work: until(work, go))
+    running = queue.ask("running", lambda work: until(work, go))
     assert not running.wait(0.05)
-    slow = line.ask("slow", lambda work: "done", slow=True)
-    quick = [line.ask(name, lambda work: "done") for name in ("a", "b")]
+    slow = queue.ask("slow", lambda work: "done", slow=True)
+    quick = [queue.ask(name, lambda work: "done") for name in ("a", "b")]
 
     assert [each.before for each in (running, *quick, slow)] == [0, 1, 2, 3]
     go.set()
     assert slow.result() == "done"
 
 
-def test_a_large_answer_takes_the_room_of_several(line: RequestQueue) -> None:
-    made: list[str] = []
+def test_a_large_answer_takes_the_room_of_several(queue: RequestQueue) -> None:
+    answers: list[str] = []
 
     def ask(name: str, places: int) -> None:
-        line.ask(name, lambda work: made.append(name), size=lambda found: places).result()
+        queue.ask(name, lambda work: answers.append(name), size=lambda result: places).result()
 
     ask("small", 1)
     ask("large", 2)  # alone fills the room of two
     ask("large", 2)
     ask("small", 1)
 
-    assert made == ["small", "large", "small"]
+    assert answers == ["small", "large", "small"]

@@ -22,7 +22,7 @@ def page() -> None:
     viewer(st.session_state.film, key="film", link="pair", compact=True)
 
 
-def told(**film: Any) -> list[dict[str, Any]]:
+def viewer_data(**film: Any) -> list[dict[str, Any]]:
     """What each component of that page hands over, for a film with these facts."""
     from core.image import phantom
     from core.types import Origin, Radiograph
@@ -38,7 +38,7 @@ def told(**film: Any) -> list[dict[str, Any]]:
 
 
 def test_viewer_and_controls_are_of_one_link() -> None:
-    bar, viewer = told()
+    bar, viewer = viewer_data()
 
     assert bar == {"link": "pair"}
     assert (viewer["link"], viewer["compact"]) == ("pair", True)
@@ -58,16 +58,16 @@ def test_viewer_and_controls_are_of_one_link() -> None:
 def test_the_patients_side_at_each_edge_is_the_files_where_it_says_so(
     facts: dict[str, Any], sides: list[str] | None
 ) -> None:
-    film = told(**facts)[1]["film"]
-    found = film["sides"]
+    film = viewer_data(**facts)[1]["film"]
+    sides = film["sides"]
 
-    assert (film["hung"] or (found and [found[edge] for edge in ("left", "top", "right", "bottom")])) == sides
+    assert (film["hung"] or (sides and [sides[edge] for edge in ("left", "top", "right", "bottom")])) == sides
 
 
 def test_the_files_further_windows_and_whose_millimetres_they_are_travel_along() -> None:
-    film = told(windows=(Window("HARDER", 10.5, 90.5),), spacing=(1.25, 1.25), at_detector=True)[1]["film"]
+    film = viewer_data(windows=(Window("HARDER", 10.5, 90.5),), spacing=(1.25, 1.25), at_detector=True)[1]["film"]
 
     assert film["windows"] == [["HARDER", 10.5, 90.5]]
     assert film["spacing"] == [1.25, 1.25]
     assert film["atDetector"]
-    assert not told(spacing=(1.25, 1.25))[1]["film"]["atDetector"]
+    assert not viewer_data(spacing=(1.25, 1.25))[1]["film"]["atDetector"]
