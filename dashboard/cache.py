@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.compare import film_set
-from core.compare.anatomical_regions import AnatomicalRegions
-from core.compare.anatomical_regions import places as places_of
+from core.compare.anatomical_regions import AnatomicalRegions, places
 from core.compare.cka import Likeness, cka
 from core.compare.film_comparison import FilmComparison, Refused
 from core.compare.map_agreement import Agreement, agreement_matrix
@@ -38,27 +37,18 @@ from core.image.quality import Check, inspect
 from core.layers import atlas as atlases
 from core.layers import atlas_paths, patches, reference, survey
 from core.layers.ablation_curve import AblationCurve, ablation_curves
-from core.layers.activations import Activations
-from core.layers.activations import activations as activations_of
+from core.layers.activations import Activations, activations
 from core.layers.concepts.result import Sensitivity
 from core.layers.concepts.synthetic import synthetic_concepts
-from core.layers.concepts.tcav import sensitivity as sensitivity_of
-from core.layers.decision import Probes
-from core.layers.decision import averaged as averaged_of
-from core.layers.decision import probes as probes_of
+from core.layers.concepts.tcav import sensitivity
+from core.layers.decision import Probes, averaged, probes
 from core.layers.labelled import LabelledSet
-from core.layers.parts import Parts
-from core.layers.parts import parts as parts_of
-from core.layers.plan import NetworkPlan
-from core.layers.plan import plan as plan_of
-from core.layers.preferred import Preferred, Prior
-from core.layers.preferred import preferred as preferred_of
-from core.layers.stage_relevance import StageRelevance
-from core.layers.stage_relevance import stage_relevances as stage_relevances_of
-from core.layers.unit_ablation import AblationResult, UnitFill, UnitSwitches, UsualMeans
-from core.layers.unit_ablation import without_units as without_units_of
-from core.layers.unit_maps import UnitMethod
-from core.layers.unit_maps import unit_map as unit_map_of
+from core.layers.parts import Parts, parts
+from core.layers.plan import NetworkPlan, plan
+from core.layers.preferred import Preferred, Prior, preferred
+from core.layers.stage_relevance import StageRelevance, stage_relevances
+from core.layers.unit_ablation import AblationResult, UnitFill, UnitSwitches, UsualMeans, without_units
+from core.layers.unit_maps import UnitMethod, unit_map
 from core.lungs import inspect_film
 from core.models import checkpoint as checkpoints
 from core.models import library
@@ -204,18 +194,18 @@ def trust(
 
 
 @_QUEUE.queued()
-def plan(work: Work, checkpoint: Checkpoint) -> NetworkPlan:
+def network_plan(work: Work, checkpoint: Checkpoint) -> NetworkPlan:
     """The network's stages and layers. Raises: BadCheckpoint."""
     with classifier(checkpoint).alone(work) as network:
-        return plan_of(network, size=checkpoint.input.size, channels=checkpoint.input.channels)
+        return plan(network, size=checkpoint.input.size, channels=checkpoint.input.channels)
 
 
 @_QUEUE.queued(size=lambda result: 1 + result.maps.nbytes // _USUAL)
-def activations(
+def unit_activations(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, finding: str
 ) -> Activations:
     """The map of every unit of the stage, with the relevance for this finding."""
-    return activations_of(classifier(checkpoint), radiograph, stage, findings=[finding], cleaning=cleaning, work=work)
+    return activations(classifier(checkpoint), radiograph, stage, findings=[finding], cleaning=cleaning, work=work)
 
 
 @_QUEUE.queued()
@@ -225,7 +215,7 @@ def relevance(
     """Finding -> (K,) the relevance of the stage's units, for all findings."""
     network = classifier(checkpoint)
     findings = checkpoint.findings
-    return activations_of(network, radiograph, stage, findings=findings, cleaning=cleaning, work=work).relevance
+    return activations(network, radiograph, stage, findings=findings, cleaning=cleaning, work=work).relevance
 
 
 @_QUEUE.queued(slow=True)
@@ -265,7 +255,7 @@ def atlas_build(
 
 
 @_QUEUE.queued()
-def unit_map(
+def unit_attribution(
     work: Work,
     checkpoint: Checkpoint,
     radiograph: Radiograph,
@@ -275,13 +265,13 @@ def unit_map(
     kind: UnitMethod,
 ) -> Explanation:
     """One unit followed back to the film."""
-    return unit_map_of(classifier(checkpoint), radiograph, stage, channel, kind, cleaning=cleaning, work=work)
+    return unit_map(classifier(checkpoint), radiograph, stage, channel, kind, cleaning=cleaning, work=work)
 
 
 @_QUEUE.queued(slow=True)
-def preferred(work: Work, checkpoint: Checkpoint, stage: str, channel: int, prior: Prior) -> Preferred:
+def preferred_picture(work: Work, checkpoint: Checkpoint, stage: str, channel: int, prior: Prior) -> Preferred:
     """The picture that excites a unit most."""
-    return preferred_of(classifier(checkpoint), stage, channel, prior=prior, work=work)
+    return preferred(classifier(checkpoint), stage, channel, prior=prior, work=work)
 
 
 @_QUEUE.queued(
@@ -289,7 +279,7 @@ def preferred(work: Work, checkpoint: Checkpoint, stage: str, channel: int, prio
         methods[each.method].slow for each in requests
     )
 )
-def without_units(
+def ablation(
     work: Work,
     checkpoint: Checkpoint,
     radiograph: Radiograph,
@@ -303,7 +293,7 @@ def without_units(
     usual: the units' means, where they stand in their place (`usual_means`).
     """
     network = classifier(checkpoint)
-    return without_units_of(network, radiograph, switched, requests, usual=usual, cleaning=cleaning, work=work)
+    return without_units(network, radiograph, switched, requests, usual=usual, cleaning=cleaning, work=work)
 
 
 @_QUEUE.queued(slow=True)
@@ -325,17 +315,17 @@ def removal(
 
 
 @_QUEUE.queued()
-def stage_relevances(
+def relevance_by_stage(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str
 ) -> tuple[tuple[StageRelevance, ...], str]:
     """What of the finding passes through each stage, and why LRP is not told."""
-    return stage_relevances_of(classifier(checkpoint), radiograph, finding, cleaning=cleaning, work=work)
+    return stage_relevances(classifier(checkpoint), radiograph, finding, cleaning=cleaning, work=work)
 
 
 @_QUEUE.queued(slow=True)
-def probes(work: Work, checkpoint: Checkpoint, films: Keyed[Callable[[], LabelledSet]]) -> Probes:
+def linear_probes(work: Work, checkpoint: Checkpoint, films: Keyed[Callable[[], LabelledSet]]) -> Probes:
     """A probe of each stage. Raises: BadData."""
-    return probes_of(classifier(checkpoint), films.value(), work=work)
+    return probes(classifier(checkpoint), films.value(), work=work)
 
 
 @_QUEUE.queued()
@@ -343,21 +333,21 @@ def stage_averages(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning
 ) -> Mapping[str, NDArray[np.float32]]:
     """What the probes read of a film."""
-    return averaged_of(classifier(checkpoint), radiograph, cleaning=cleaning, work=work)
+    return averaged(classifier(checkpoint), radiograph, cleaning=cleaning, work=work)
 
 
 @_QUEUE.queued()
-def parts(
+def film_parts(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, count: int
 ) -> tuple[Parts, bytes]:
     """The stage's maps as parts, for all findings, and a picture of them, a WebP file."""
     network, findings = classifier(checkpoint), checkpoint.findings
-    parts_of_film = parts_of(network, radiograph, stage, count=count, findings=findings, cleaning=cleaning, work=work)
+    parts_of_film = parts(network, radiograph, stage, count=count, findings=findings, cleaning=cleaning, work=work)
     return parts_of_film, _webp(regions(radiograph, parts_of_film.maps, parts_of_film.placement, longest=REGIONS))
 
 
 @_QUEUE.queued(slow=True)
-def sensitivity(
+def concept_sensitivity(
     work: Work,
     checkpoint: Checkpoint,
     films: Keyed[Callable[[], reference.ReferenceSet]],
@@ -370,7 +360,7 @@ def sensitivity(
     """Whether the finding depends on the concepts."""
     example_films = examples.value() if examples else None
     network = classifier(checkpoint)
-    return sensitivity_of(
+    return sensitivity(
         network, films.value(), names, examples=example_films, stages=stages, findings=(finding,), work=work
     )
 
@@ -507,7 +497,7 @@ def disagreements(radiograph: Radiograph, tiles: tuple[Tile, ...], named: bool =
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)
 def _places(radiograph: Radiograph, cleaning: Cleaning) -> AnatomicalRegions:
-    return places_of(radiograph, cleaning)
+    return places(radiograph, cleaning)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache as remembered
+from functools import cache
 from math import isnan
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -189,7 +189,7 @@ def foot(checkpoint: Checkpoint | None) -> None:
     st.html(markup.foot(NOTICE, f"Lightbox {version()} · {weights}"))
 
 
-@remembered
+@cache
 def version() -> str:
     """As it stands in pyproject.toml."""
     with (_HERE.parent / "pyproject.toml").open("rb") as file:

@@ -194,8 +194,8 @@ def look_without_units(
     def answered() -> WithoutUnits:
         result = None
         try:
-            result = _result(cache.without_units(*about, ()), "Prediction without the units")
-            with_map = _result(cache.without_units(*about, (request,)), "Map without the units")
+            result = _result(cache.ablation(*about, ()), "Prediction without the units")
+            with_map = _result(cache.ablation(*about, (request,)), "Map without the units")
             return WithoutUnits(result, with_map.explanations[0])
         except _NotYet as wait:
             return WithoutUnits(result, pending=wait.pending, pending_name=wait.name)

@@ -10,8 +10,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
@@ -116,7 +115,7 @@ class QueuedRequest(Generic[Answer]):
 
     def wait(self, seconds: float) -> bool:
         """Waits at most so long. Returns: whether the answer is there."""
-        return self._job.future in wait_for([self._job.future], timeout=seconds).done
+        return self._job.future in wait([self._job.future], timeout=seconds).done
 
     def answer(self) -> Answer:
         """The answer, once it is there. Raises: the UserError that it turned out to be."""

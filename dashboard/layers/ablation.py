@@ -38,7 +38,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     """The units that are off, the effect on prediction and map, and the curve over more and more units."""
     st.html(_STYLES)
     place = st.empty()
-    plan = cache.plan(card).result(progress.reporter(place, "Network"))
+    plan = cache.network_plan(card).result(progress.reporter(place, "Network"))
     chosen = selection.view(radiograph, card, tell=progress.reporter(place, "Prediction"))
     place.empty()
     stage, problem = stage_of(plan, card, inner=False)

@@ -103,7 +103,9 @@ def apply(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
             switch_off([*session().layers.off, *((stage, channel) for channel in numbers)])
             removing.typed = ""
         if removing.wanted:
-            request = cache.activations(chosen.checkpoint, chosen.radiograph, chosen.cleaning, stage, chosen.finding)
+            request = cache.unit_activations(
+                chosen.checkpoint, chosen.radiograph, chosen.cleaning, stage, chosen.finding
+            )
             activations = request.result(progress.reporter(place, f"Units of {stage}"))
             place.empty()
             count = min(removing.top, len(activations.maps))

@@ -47,7 +47,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 @st.fragment(parallel=True)
 def _parts(radiograph: Radiograph, card: Checkpoint, stage: str, count: int, finding: str) -> None:
     """The regions, once they are computed, beside the contribution of each."""
-    request = cache.parts(card, radiograph, session().cleaning(radiograph.key), stage, count)
+    request = cache.film_parts(card, radiograph, session().cleaning(radiograph.key), stage, count)
     with draw.errors(), progress.place(request, name="Parts", key="parts result", height=480) as ((parts, picture),):
         _draw(radiograph, parts, picture, finding)
 

@@ -8,11 +8,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.estimate import Estimate
-from core.layers import labelled
+from core.layers import labelled, verdict
 from core.layers.decision import Probes, fits, said
 from core.layers.labelled import LabelledSet
-from core.layers.verdict import LEARNED, turn, words
-from core.models.findings import words as plain
+from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, progress
 from dashboard.film_source import film_fields
@@ -39,7 +38,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
         readable = _fields(here)
         if not here.running or not readable:
             return
-        with draw.errors(), cache.probes(card, _films(here)) as request:
+        with draw.errors(), cache.linear_probes(card, _films(here)) as request:
             if progress.is_ready(request, "Probes", key="probes", withdraw=_cancel):
                 with st.container(key="probes result", gap="small"):
                     _result(request.answer(), radiograph, card)
@@ -92,7 +91,7 @@ def _films(here: ProbeFilms) -> Keyed[Callable[[], LabelledSet]]:
 
 def _result(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
     """Sentences, the curve over the stages, and the probes' predictions for this film."""
-    first, *more = words(probes)
+    first, *more = verdict.words(probes)
     st.html(markup.highlight(more[0], first))
     left, right = st.columns([1.25, 1], gap="large")
     with left:
@@ -120,9 +119,9 @@ def _film(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
     units = cache.stage_averages(card, radiograph, session().cleaning(radiograph.key)).result()
     answers = said(probes, radiograph, units)
     st.plotly_chart(by_stage(probes, answers), key="film by stage", config={"displayModeBar": False}, theme="streamlit")
-    st.html(markup.paragraph(turn(answers, probes)))
+    st.html(markup.paragraph(verdict.turn(answers, probes)))
     if radiograph.key in probes.learned and radiograph.key not in probes.held:
-        st.html(markup.paragraph(LEARNED, quiet=True))
+        st.html(markup.paragraph(verdict.LEARNED, quiet=True))
 
 
 def plot(probes: Probes) -> axes.Plot:
@@ -156,12 +155,12 @@ def by_stage(probes: Probes, answers: NDArray[np.float32]) -> axes.Plot:
         {
             "type": "scatter",
             "mode": "lines+markers",
-            "name": plain(name),
+            "name": words(name),
             "x": list(range(len(stages))),
             "y": answers[:, place].tolist(),
             "line": {"color": markup.colour(name), "width": 2},
             "marker": {"color": markup.colour(name), "size": 8},
-            "hovertemplate": f"{plain(name)} %{{y:.2f}}<extra></extra>",
+            "hovertemplate": f"{words(name)} %{{y:.2f}}<extra></extra>",
         }
         for place, name in enumerate(probes.classes)
     ]

@@ -45,7 +45,7 @@ def _strip(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     requests = (
         cache.stages(*about, Request(_CAM, finding)),
         cache.stages(*about, Request(_RELEVANCE, finding, settings={"signed": True})),
-        cache.stage_relevances(*about, finding),
+        cache.relevance_by_stage(*about, finding),
     )
     with (
         draw.errors(),

@@ -53,7 +53,9 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
             return
         with draw.errors():
             films, examples = _films(here)
-            with cache.sensitivity(card, films, examples, here.names, stages=chosen, finding=finding) as request:
+            with cache.concept_sensitivity(
+                card, films, examples, here.names, stages=chosen, finding=finding
+            ) as request:
                 if progress.is_ready(request, "Concepts", key="sensitive", withdraw=_stop):
                     with st.container(key="sensitive result", gap="small"):
                         _result(request.answer(), finding)

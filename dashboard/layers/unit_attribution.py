@@ -40,7 +40,7 @@ def attribution(radiograph: Radiograph, card: Checkpoint, stage: str, channel: i
 @st.fragment(parallel=True)
 def _map(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int, kind: UnitMethod) -> None:
     """The viewer with the map, once it is computed."""
-    request = cache.unit_map(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
+    request = cache.unit_attribution(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
     with (
         draw.errors(),
         progress.place(request, name=UNIT_METHODS[kind].title, key="followed", height=_TALL) as (map_,),
@@ -62,7 +62,7 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
         )
     )
     wanted: Wanted = (card.key, stage, channel, one.prior)
-    request = cache.preferred(card, stage, channel, one.prior) if wanted in one.wanted else None
+    request = cache.preferred_picture(card, stage, channel, one.prior) if wanted in one.wanted else None
     done = request is not None and request.wait(_PATIENCE)
     with st.container(key="preferred controls", horizontal=True, vertical_alignment="center", gap="small"):
         st.segmented_control(

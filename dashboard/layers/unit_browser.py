@@ -33,7 +33,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     st.html(_STYLES)
     place = st.empty()
     with st.container(key="units"):
-        plan = cache.plan(card).result(progress.reporter(place, "Network"))
+        plan = cache.network_plan(card).result(progress.reporter(place, "Network"))
         place.empty()
         cleaning = session().cleaning(radiograph.key)
         stage, problem = unit_selection.stage_of(plan, card)
@@ -45,7 +45,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
         with draw.errors():
             prediction = cache.predict(card, radiograph, cleaning, tell=progress.reporter(note, "Prediction"))
             finding = selection.selected_finding(prediction, card)
-            request = cache.activations(card, radiograph, cleaning, stage, finding)
+            request = cache.unit_activations(card, radiograph, cleaning, stage, finding)
             activations = request.result(progress.reporter(note, f"Units of {stage}"))
             note.empty()
             usual = _usual(card, stage)

@@ -28,7 +28,7 @@ def details(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) 
         note = st.empty()
         prediction = cache.predict(card, radiograph, cleaning, tell=progress.reporter(note, "Prediction"))
         finding = selection.selected_finding(prediction, card)
-        request = cache.activations(card, radiograph, cleaning, stage, finding)
+        request = cache.unit_activations(card, radiograph, cleaning, stage, finding)
         greatest = float(request.result(progress.reporter(note, f"Units of {stage}")).maps[channel].max())
         note.empty()
         most = None

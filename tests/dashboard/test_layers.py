@@ -189,7 +189,7 @@ def test_a_stage_of_one_cell_says_so_and_the_others_have_units(tmp_path: Path, m
 
 
 def test_the_network_lists_output_receptive_field_and_parameters_of_each_stage_and_its_layers(layers: Desk) -> None:
-    plan = cache.plan(cache.card("small")).result()
+    plan = cache.network_plan(cache.card("small")).result()
     captions = layers.app.main.radio[0].proto.captions
 
     for caption, each in zip(captions, plan.stages, strict=True):
