@@ -79,7 +79,7 @@ THUMBNAIL = 112  # px, the long side: twice what is shown, for dense screens
 PATCH = 160  # px a side, as dense
 
 Misfits = Mapping[str, Mapping[str | None, str]]  # method -> stage -> why the network cannot serve it
-ReportProgress = Callable[[QueuedRequest[Any]], None]  # says on the page that somebody waits
+ReportProgress = Callable[[QueuedRequest[Any]], None]  # shows progress on the page
 
 
 def card_key(checkpoint: Checkpoint) -> tuple[object, ...]:
@@ -413,10 +413,10 @@ def first_look(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleanin
 
 
 def predict(
-    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, *, tell: ReportProgress | None = None
+    checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, *, report: ReportProgress | None = None
 ) -> Prediction:
     """Waits for the prediction."""
-    return first_look(checkpoint, radiograph, cleaning).result(tell).prediction
+    return first_look(checkpoint, radiograph, cleaning).result(report).prediction
 
 
 def explain(

@@ -1,7 +1,7 @@
-"""From a request to its map, one way for all pages: each asks for maps here, and draws as much as is there.
+"""From a request to its map, the same for all pages: each requests maps here and draws what is ready.
 
-A request is answered in steps (load the network, predict, try the method, make the map); each waits in the queue of the
-networks. `look` never blocks: what is still on its way is named in the tile, which `dashboard.progress` follows.
+A request takes several steps (load the network, predict, try the method, compute the map), each a request in the queue
+of the networks. `look` never blocks: the pending step is named in the tile, and `dashboard.progress` follows it.
 """
 
 import time
@@ -32,18 +32,18 @@ _UNIT = ("channel", "row", "column")  # settings that name a unit of the stage
 
 @dataclass(frozen=True, eq=False)
 class BoardTile:
-    """One requested map and what is there of it.
+    """One requested map, as far as it is ready.
 
-    letter:  what the page calls it: A, B, C, ...
+    letter:  its name on the page: A, B, C, ...
     sizes:   stage name -> (h, w); None until the network is loaded.
-    finding: that the map is of, as this network calls it; empty until that is known.
-    layer:   stage name, or several joined by "+"; None for methods of the input.
-    known:   whether all is known but the map: finding, method, layer and settings are final.
-    explanation: the map; while it is on its way the last one of this tile, if there was one.
-    explained: the map and those that shared its passes; None until they are there.
-    pending: what is on its way; None where all is there. pending_name: what comes of it.
-    substitution: why this is not quite what was asked for; empty where it is.
-    missing: why there is no map; empty where there is one, or one is coming.
+    finding: of the map, as this network names it; empty until that is known.
+    layer:   stage name, or several joined by "+"; None for methods that explain the input.
+    known:   whether finding, method, layer and settings are final.
+    explanation: the map; while it is computed the last one of this tile, if there was one.
+    explained: the map and those that shared its passes; None until they are ready.
+    pending: the step that is waited for; None where all is ready. pending_name: its result, in words.
+    substitution: why this differs from the request; empty where it does not.
+    missing: why there is no map; empty where there is one, or one is computed.
     """
 
     place: int
@@ -74,19 +74,19 @@ class BoardTile:
 
     @property
     def answer(self) -> Tile | None:
-        """The tile as it is compared with others, once all of it is there."""
+        """The tile for the comparison with others, once it is complete."""
         if self.pending or not (self.checkpoint and self.prediction and self.explanation):
             return None
         return Tile(self.letter, self.checkpoint, self.prediction, self.explanation)
 
     @property
     def hidden(self) -> bool:
-        """Whether the map could be drawn, but has a caveat that the reader has not yet waved aside."""
+        """Whether the map is hidden because of its caveat, which the reader has not yet overridden."""
         return is_hidden(self.explanation)
 
 
 class _NotYet(Exception):
-    """What has to be known first is still on its way."""
+    """An earlier step is still pending."""
 
     def __init__(self, pending: QueuedRequest[Any], name: str) -> None:
         super().__init__(name)
@@ -103,13 +103,13 @@ def look(
     patience: float,
     substitute: bool = False,
 ) -> list[BoardTile]:
-    """Every tile with as much of it as is there within the patience; the rest is on its way.
+    """Every tile as far as it is ready within the patience; the rest is pending.
 
-    page:       whose requests these are: those of its last look are given up, unless they are asked for again.
-    last:       place -> the last map there, which stays in sight while another is on its way.
-    patience:   seconds for which a page that was just asked for waits without a word.
-    substitute: whether a method or stage that the network cannot serve gives way to Grad-CAM or the last stage; else
-                the tile says that it cannot, and why.
+    page:       owner of the requests: those of its last look are given up unless they are repeated.
+    last:       place -> the last map there, which stays visible while another is computed.
+    patience:   seconds to wait before progress is shown.
+    substitute: whether to use Grad-CAM or the last stage instead of a method or stage that the network does not
+                support; else the tile says why it is not available.
     Raises:     BadSetting and Stopped where `substitute` is set: the page then returns to what it showed before.
     """
     places = range(len(requests))
@@ -125,7 +125,7 @@ def again(
     last: Mapping[int, LastMap],
     substitute: bool = False,
 ) -> BoardTile:
-    """One of the tiles as it is now; a UserError is its answer, too."""
+    """One of the tiles as it is now; a UserError becomes its `missing`."""
     request = requests[place]
     method = methods.get(request.method) or methods[FIRST_LOOK]
     tile = BoardTile(place, lettered(len(requests))[place], request, method)
@@ -161,11 +161,11 @@ def again(
 
 @dataclass(frozen=True, eq=False)
 class WithoutUnits:
-    """The answer of a network without some of its units, and what is there of it.
+    """The result of a network without some of its units, as far as it is ready.
 
     result:      the probabilities; explanation: the map.
-    missing:     why there is no map; empty where there is one, or one is coming.
-    pending:     what is on its way; None where all is there. pending_name: what comes of it.
+    missing:     why there is no map; empty where there is one, or one is computed.
+    pending:     the step that is waited for; None where all is ready. pending_name: its result, in words.
     """
 
     result: AblationResult | None = None
@@ -208,49 +208,49 @@ def look_without_units(
 
 
 def give_up(page: str) -> None:
-    """No longer waits for what the last look of this page asked for."""
+    """Gives up the pending requests of this page."""
     for request in session().pending.pop(page, []):
         request.leave()
 
 
 def is_hidden(map_: Explanation | None) -> bool:
-    """Whether the map could be drawn, but has a caveat that the reader has not yet waved aside."""
+    """Whether the map is hidden because of its caveat, which the reader has not yet overridden."""
     if map_ is None or map_.void or not map_.caveat:
         return False
     return caveat_of(map_) not in session().revealed_maps
 
 
 def caveat_of(map_: Explanation) -> tuple[str, ...]:
-    """What the reader waves aside: this caveat, of this film, model and finding; another one hides the map again."""
+    """What the reader overrides: this caveat, of this film, model and finding; another one hides the map again."""
     return map_.radiograph, map_.checkpoint, map_.finding, map_.caveat
 
 
 def same(finding: str, checkpoint: Checkpoint) -> str | None:
-    """What this network calls the finding ("Pneumonia" for "pneumonia"); None where it does not know it."""
+    """This network's name of the finding ("Pneumonia" for "pneumonia"); None where it does not know it."""
     return next((each for each in checkpoint.findings if plain(each) == plain(finding)), None)
 
 
 def shares_stages(method: Method, layer: str | None, settings: Mapping[str, Value]) -> bool:
-    """Whether the maps of all single stages come together with this one, for the price of one."""
+    """Whether the maps of all single stages share the passes of this one."""
     return layer is not None and FUSED not in layer and strip_method(method, settings) is method
 
 
 def strip_method(method: Method, settings: Mapping[str, Value]) -> Method:
-    """What the small maps of all stages are made with: the method itself, or Grad-CAM where that one explains only the
-    input, would take as long again for every stage, or is asked for a unit that other stages need not have."""
+    """The method of the small maps of all stages: the method itself, or Grad-CAM where the method explains only the
+    input, would take as long again for every stage, or explains a unit that other stages need not have."""
     defaults = method.parse({})
     same_unit = all(settings[name] == defaults[name] for name in _UNIT if name in defaults)
     return method if method.layered and method.cost == "shared" and same_unit else methods[FIRST_LOOK]
 
 
 def nowhere(reasons: Mapping[str | None, str]) -> str:
-    """Why the network cannot serve a method at any stage; empty where it can."""
+    """Why the network supports a method at no stage; empty where it supports it at one."""
     sentences = list(reasons.values())
     return "" if "" in sentences else sentences[-1]
 
 
 def _result(request: QueuedRequest[Answer], name: str) -> Answer:
-    """The answer if it is there. Raises: the UserError that it is; _NotYet while it is on its way."""
+    """The answer if it is ready. Raises: the UserError that it is; _NotYet while it is pending."""
     if not request.wait(0):
         raise _NotYet(request, name)
     request.leave()
@@ -275,10 +275,10 @@ def _finding(
     prediction: Prediction,
     requests: Sequence[TileRequest],
 ) -> tuple[str, str]:
-    """That of the tile; else that of the sidebar; else the one that the first tile's model finds first, so that all
-    maps are of one finding; and where this network knows none of these, the one that it finds first itself.
+    """That of the tile; else that of the sidebar; else the top finding of the first tile's model, so that all maps are
+    of one finding; and where this network knows none of these, its own top finding.
 
-    Returns: the finding, and why it is another than that which was asked for; empty where it is not.
+    Returns: the finding, and why it is not the requested one; empty where it is.
     """
     own = leading(prediction, checkpoint)
     wanted = request.finding or session().finding or _first_finding(radiograph, checkpoint, requests) or own
@@ -287,7 +287,7 @@ def _finding(
 
 
 def _first_finding(radiograph: Radiograph, checkpoint: Checkpoint, requests: Sequence[TileRequest]) -> str | None:
-    """What the first tile's model finds first; None where that is this model, or a broken one."""
+    """The top finding of the first tile's model; None where that is this model, or a broken one."""
     with suppress(UserError):  # the first tile says so
         first = cache.card(requests[0].checkpoint)
         if first.key != checkpoint.key:
@@ -298,9 +298,9 @@ def _first_finding(radiograph: Radiograph, checkpoint: Checkpoint, requests: Seq
 
 
 def _placed(tile: BoardTile, checkpoint: Checkpoint, *, substitute: bool) -> BoardTile:
-    """The tile with its method, layer and settings final.
+    """The tile with its final method, layer and settings.
 
-    Raises: UnknownName or Unfit where the network cannot serve the method there, and nothing may be substituted.
+    Raises: UnknownName or Unfit where the network does not support the method there, and nothing may be substituted.
     """
     method, reasons = tile.method, cache.incompatibilities(checkpoint, tile.method.name)
     if reason := nowhere(reasons):
@@ -352,9 +352,9 @@ def _last(
 
 
 def _patiently(looks: Sequence[Callable[[], View]], *, page: str, patience: float) -> list[View]:
-    """What each look gives, repeated until nothing is pending or the patience is over.
+    """The result of each look, repeated until nothing is pending or the patience is over.
 
-    What the page waited for before is given up, unless it is asked for again.
+    Earlier requests of the page are given up unless they are repeated.
     """
     views = [look() for look in looks]
     until = time.monotonic() + patience
@@ -362,9 +362,9 @@ def _patiently(looks: Sequence[Callable[[], View]], *, page: str, patience: floa
         waiting[0].wait(max(0.0, min(until - time.monotonic(), patience / 10)))
         views = [look() if view.pending else view for look, view in zip(looks, views, strict=True)]
         for request in waiting:
-            request.leave()  # asked again, the new place already counts
+            request.leave()  # a repeated one is counted already
     pending = session().pending
     before, pending[page] = pending.get(page, []), waiting
     for each in before:
-        each.leave()
+        each.leave()  # a repeated one is counted already
     return views

@@ -1,4 +1,4 @@
-"""How a page says that somebody waits for the networks, and how far their request is."""
+"""Progress of requests to the networks: place in the queue, passes done, time left, and Cancel."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -14,15 +14,15 @@ from dashboard import cache, markup
 from dashboard.request_queue import QueuedRequest
 from dashboard.state import breathe, session
 
-_PATIENCE = 0.3  # s for which a page waits without a word for what may be quick
-_EVERY = 0.2  # s between two looks at how far it is; also how soon a click elsewhere ends the waiting
+_PATIENCE = 0.3  # s before progress is shown
+_EVERY = 0.2  # s between two updates; also how soon a click elsewhere ends the waiting
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
     """A request that is followed.
 
-    name:  what comes of it, for people.
+    name:  of its result, on screen.
     films: (done, all) where it is one film of many; pace: s that each of these took, None while too few are done.
     """
 
@@ -48,17 +48,17 @@ NextStep = Callable[[], Step | None]  # None when there is nothing more to wait 
 
 
 def reporter(place: DeltaGenerator, name: str) -> cache.ReportProgress:
-    """Writes at `place` how far the request is; `name` is what comes of it."""
+    """Shows the progress of a request at `place`; name: of its result."""
     return lambda request: _write(place, Step(request, name))
 
 
 @contextmanager
 def place(*requests: QueuedRequest[Any], name: str, key: str, height: int) -> Iterator[tuple[Any, ...]]:
-    """The answers, in the place where they are drawn: what stood there stays until it is drawn over, but goes where the
-    answers take longer than a moment, or it would be taken for them.
+    """The answers, with the place to draw them. Earlier content stays until it is drawn over, but is cleared where the
+    answers take longer than a moment, so that it is not mistaken for them.
 
-    name:   what comes, for people. key: of the place. height: of the shape that is shown meanwhile, px.
-    Raises: the UserError that an answer turned out to be; the place is then cleared.
+    name:   of the result, on screen. key: of the place. height: of the skeleton shown meanwhile, px.
+    Raises: the UserError of an answer; the place is then cleared.
     """
     note = st.empty()
     with ExitStack() as places:
@@ -87,10 +87,10 @@ def is_ready(
     withdraw: Callable[[], None] | None,
     patience: float = _PATIENCE,
 ) -> bool:
-    """Whether the answer is there. If not, `busy` says how far it is, and the page is drawn again when it has come.
+    """Whether the answer is ready. If not, shows `busy`, and the page is drawn again with the answer.
 
-    What is drawn with the answer belongs in one container right after this: while the answer is on its way that place
-    is cleared, or the figures of an earlier question would linger in it.
+    Draw the answer in one container right after this: while it is computed that place is cleared, so that no figures
+    of an earlier request remain there.
     """
     if request.wait(patience):
         st.empty()
@@ -111,13 +111,13 @@ def busy(
     then: NextStep | None = None,
     help: str | None = None,
 ) -> None:
-    """Place in the queue, progress and time left of a request, and Cancel; draws the page again when it is answered.
+    """Place in the queue, progress and time left of a request, and Cancel; draws the page again with the answer.
 
-    name:     what comes of it, for people. key: of the place.
-    withdraw: takes the request back, as Cancel does; None where it cannot be.
-    stopped:  is told why a request was ended by its time limit or its settings; by default it is taken back and the
-              sentence stands above the page. Without either the page would ask anew for ever.
-    then:     gives the request that follows, where a map takes several.
+    name:     of the result, on screen. key: of the place.
+    withdraw: the action of Cancel; None where the request cannot be withdrawn.
+    stopped:  is called with the reason when the time limit or a setting ended the request; by default the request is
+              withdrawn and the reason is shown above the page, or the page would repeat it for ever.
+    then:     gives the next request, where a map takes several.
     """
     follow(Step(request, name), stopped or partial(_give_up, withdraw), then)
     if withdraw:
@@ -125,7 +125,7 @@ def busy(
 
 
 def busy_with_steps(steps: Iterator[Step], opening: str, *, key: str, withdraw: Callable[[], None]) -> None:
-    """As `busy`, for requests of which each is made when the one before it is answered; opening: until the first."""
+    """As `busy`, for requests that follow each other; opening: text until the first one."""
     follow(opening, partial(_give_up, withdraw), partial(next, steps, None))
     _cancel(withdraw, key)
 
@@ -136,9 +136,9 @@ def _cancel(withdraw: Callable[[], None], key: str, help: str | None = None) -> 
 
 @st.fragment(parallel=True)
 def follow(first: Step | str, stopped: Callable[[str], None], then: NextStep | None) -> None:
-    """Ends with the run that began it. first: or what to say until `then` gives the first step."""
+    """Ends with the run that began it. first: or the text until `then` gives the first step."""
     place = st.empty()
-    with first.request if isinstance(first, Step) else nullcontext():  # or a closed tab would hold its place for ever
+    with first.request if isinstance(first, Step) else nullcontext():  # a closed tab gives up its place
         step: Step | None = None
         if isinstance(first, Step):
             step = replace(first, request=first.request.again())  # the run may give up its place
@@ -150,7 +150,7 @@ def follow(first: Step | str, stopped: Callable[[str], None], then: NextStep | N
                 text = ""
                 while not text or not step.request.wait(_EVERY):
                     breathe()
-                    if text != (text := words(step)):  # nine waiting tiles would else keep the server busy
+                    if text != (text := words(step)):  # nine waiting tiles would keep the server busy
                         _write(place, step)
                 try:
                     step.request.answer()
@@ -158,7 +158,7 @@ def follow(first: Step | str, stopped: Callable[[str], None], then: NextStep | N
                     stopped(str(error))
                     break
                 except UserError:
-                    pass  # shown where its answer would stand
+                    pass  # shown in place of the answer
             step = then() if then else None
     st.rerun()
 
@@ -170,7 +170,7 @@ def _give_up(withdraw: Callable[[], None] | None, reason: str) -> None:
 
 
 def words(step: Step) -> str:
-    """How far the request is, in words."""
+    """The progress of the step in words."""
     request, (done, total) = step.request, step.progress
     counts = "films" if step.films else request.counts
     parts = [f"{done} of {total} {counts}"] if total else []

@@ -1,8 +1,8 @@
-"""The line before the networks: each question is worked on once, whoever asks it, in order of arrival; slow ones let
-the quick ones pass between two batches.
+"""The queue of requests to the networks: equal requests are computed once, in order of arrival; slow ones let quick
+ones pass between two batches.
 
-An answer is kept and shared by all sessions. Work that nobody waits for any more is ended; that one person leaves takes
-nothing from another who asked the same.
+Results are kept and shared by all sessions. Work that nobody waits for is ended; if one of several people leaves, it
+goes on for the others.
 """
 
 import inspect
@@ -27,14 +27,14 @@ from dashboard.state import breathe
 
 Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
-_LOOK = 0.05  # s between two looks at whether the answer is there, and whether the person still is
-_GRACE = 2.0  # s that a request outlives the last who waited: a click elsewhere on the page asks again at once
-_SOON = 0.4  # s after which whoever waits is told so
+_POLL = 0.05  # s between two checks whether the answer is ready, and whether the person is still there
+_GRACE = 2.0  # s that a request outlives the last person who waited: a click on the page repeats it at once
+_SOON = 0.4  # s after which progress is reported
 
 
 @dataclass(frozen=True)
 class _Refusal:
-    """A UserError as a value: the error itself would keep all that its traceback holds."""
+    """A UserError as a value: the error itself would keep everything in its traceback alive."""
 
     kind: type[UserError]
     sentence: str
@@ -42,7 +42,7 @@ class _Refusal:
 
 @dataclass(frozen=True, eq=False)
 class Keyed(Generic[Answer]):
-    """A value that has no key of its own, with what it depends on."""
+    """A value without a key of its own, with what it depends on as its key."""
 
     key: Hashable
     value: Answer
@@ -55,7 +55,7 @@ class _Decorator(Protocol):
 
 
 class _Job:
-    """One question on its way. `waiting` counts those who want the answer; `places` it takes among those kept."""
+    """A queued computation. `waiting` counts the people who want its result; `places` is the room the result takes."""
 
     def __init__(self, key: Hashable, *, slow: bool, counts: str, size: Callable[[Any], int] | None = None) -> None:
         self.key = key
@@ -63,20 +63,22 @@ class _Job:
         self.counts = counts
         self.size = size
         self.places = 1
-        self.work: Work | None = None  # made when its turn comes: its time limit is not spent in the line
+        self.work: Work | None = (
+            None  # made when its turn comes: the time in the queue does not count towards its limit
+        )
         self.begun = 0.0
         self.waiting = 0
         self.future: Future[Any] = Future()
 
 
-_Question = tuple[_Job, Callable[[Work], Any]]
+_QueuedWork = tuple[_Job, Callable[[Work], Any]]
 
 
 class QueuedRequest(Generic[Answer]):
-    """One person's place in the line; as a context manager it is given up at the end."""
+    """One person's place in the queue; as a context manager it is given up at the end."""
 
-    def __init__(self, line: "RequestQueue", job: _Job) -> None:
-        self._line = line
+    def __init__(self, queue: "RequestQueue", job: _Job) -> None:
+        self._queue = queue
         self._job = job
         self._left = False
 
@@ -91,60 +93,60 @@ class QueuedRequest(Generic[Answer]):
 
     @property
     def before(self) -> int:
-        """How many requests come first; 0 when this one is being worked on."""
-        return self._line.before(self._job)
+        """Number of requests ahead; 0 when this one is being computed."""
+        return self._queue.before(self._job)
 
     @property
     def passes(self) -> tuple[int, int]:
-        """(done, announced) passes of the network; (0, 0) while nothing was announced."""
+        """(done, total) passes of the network; (0, 0) while the total is unknown."""
         work = self._job.work
         return (work.done, work.total) if work else (0, 0)
 
     @property
     def seconds_left(self) -> float | None:
-        """What the passes to come will take, judged by those that are done; None while too few are."""
+        """Estimated from the passes done; None while those are too few."""
         done, total = self.passes
         spent = time.monotonic() - self._job.begun
         return spent / done * (total - done) if done >= min(8, total / 4) and done and spent > 1 else None
 
     @property
     def too_long(self) -> bool:
-        """Whether its time limit will end it, at this pace."""
+        """Whether it will exceed its time limit at this pace."""
         work, left = self._job.work, self.seconds_left
         return work is not None and left is not None and left > work.left
 
     def wait(self, seconds: float) -> bool:
-        """Waits at most so long. Returns: whether the answer is there."""
+        """Waits at most this long. Returns: whether the answer is ready."""
         return self._job.future in wait([self._job.future], timeout=seconds).done
 
     def answer(self) -> Answer:
-        """The answer, once it is there. Raises: the UserError that it turned out to be."""
+        """The answer, once it is ready. Raises: the UserError that it is."""
         result = self._job.future.result(timeout=0)
         if isinstance(result, _Refusal):
             raise result.kind(result.sentence)
         answer: Answer = result
         return answer
 
-    def result(self, tell: "Callable[[QueuedRequest[Answer]], None] | None" = None) -> Answer:
-        """Waits for the answer; Streamlit may end the run meanwhile, which gives the place up.
+    def result(self, report: "Callable[[QueuedRequest[Answer]], None] | None" = None) -> Answer:
+        """Waits for the answer; if Streamlit ends the run meanwhile, the place is given up.
 
-        tell: called again and again while it takes longer than a moment, to say so on the page.
+        report: called repeatedly while it takes longer than a moment, to show progress on the page.
         """
         since = time.monotonic()
         with self:
-            while not self.wait(_LOOK):
+            while not self.wait(_POLL):
                 breathe()
-                if tell and time.monotonic() - since > _SOON:
-                    tell(self)
+                if report and time.monotonic() - since > _SOON:
+                    report(self)
             return self.answer()
 
     def again(self) -> "QueuedRequest[Answer]":
-        """A second place for the same answer: for what goes on waiting when this one has been given up."""
-        return self._line.join(self._job)
+        """A second place for the same answer, which stays when this one is given up."""
+        return self._queue.join(self._job)
 
     def leave(self, *, grace: float = 0.0) -> None:
-        """No longer waits; any number of times. When nobody does for `grace` seconds, the work is ended."""
-        self._line.leave(self._job, counted=not self._left, grace=grace)
+        """Stops waiting; may be called repeatedly. When nobody waits for `grace` seconds, the work is ended."""
+        self._queue.leave(self._job, counted=not self._left, grace=grace)
         self._left = True
 
     def __enter__(self) -> "QueuedRequest[Answer]":
@@ -157,16 +159,16 @@ class QueuedRequest(Generic[Answer]):
 
 
 class RequestQueue:
-    """Questions to the networks, answered one at a time in one thread: the quick ones first, in order of arrival.
+    """Requests to the networks, computed one at a time in one thread: quick ones first, in order of arrival.
 
-    A slow question that is being worked on lets the quick ones pass after each batch: who opens a film does not wait
-    for another's thousand masks.
+    A slow request lets the quick ones pass after each batch, so that opening a film does not wait for somebody else's
+    thousand masks.
 
     Streamlit runs each script in a new thread, and a forward pass in a new thread takes twice as long (70 against 34 ms
     on two cores): torch builds its team of workers anew. All networks therefore run in this one.
 
-    room: how many answers are kept, large ones counted as several; the least recently asked for goes first.
-    keys: type -> what of such an argument a result depends on, where that is more than its `key`.
+    room: number of results to keep, large ones counted as several; the least recently used goes first.
+    keys: type -> the key of such an argument, where its own `key` is not enough.
     """
 
     def __init__(self, *, room: int, keys: Mapping[type, Callable[[Any], Hashable]] | None = None) -> None:
@@ -176,8 +178,8 @@ class RequestQueue:
         self._inside = threading.Lock()  # guards what follows, and the jobs' counts
         self._jobs: dict[Hashable, _Job] = {}  # in order of arrival, until they are done
         self._done: OrderedDict[Hashable, _Job] = OrderedDict()  # the least recently asked for first
-        self._quick: deque[_Question] = deque()
-        self._slow: deque[_Question] = deque()
+        self._quick: deque[_QueuedWork] = deque()
+        self._slow: deque[_QueuedWork] = deque()
 
     def queued(
         self,
@@ -186,7 +188,7 @@ class RequestQueue:
         size: Callable[[Any], int] | None = None,
         counts: str = "network passes",
     ) -> "_Decorator":
-        """Makes calls of a function wait in this queue; the function gets the Work first, its callers leave that out.
+        """Decorates a function so that its calls wait in this queue; it gets the Work first, its callers omit that.
 
         The key of a request is the function with all its bound arguments, so that no argument can be forgotten.
         slow, size, counts: as for `ask`; `slow` may depend on the arguments.
@@ -210,9 +212,9 @@ class RequestQueue:
         return decorate
 
     def key_of(self, value: Any) -> Hashable:
-        """What of the argument a result depends on.
+        """The key of an argument.
 
-        Raises: TypeError for what has no key: its results could not be told from those of another.
+        Raises: TypeError for a type without one: results of different values could be confused.
         """
         if type(value) in self._keys:
             return self._keys[type(value)](value)
@@ -239,12 +241,12 @@ class RequestQueue:
         size: Callable[[Answer], int] | None = None,
         counts: str = "network passes",
     ) -> QueuedRequest[Answer]:
-        """A place in the line: that of an equal question, if there is one, else a new one at its end.
+        """A place in the queue: that of an equal request, if there is one, else a new one at the end.
 
-        key:  what the answer depends on.
-        make: gives the answer; reports to the Work and is ended by it. A UserError of its is an answer, too.
-        slow: whether it takes many batches; then it leaves nothing on a network when one of them ends.
-        size: as how many the answer counts among those that are kept; None for one.
+        key:  everything the answer depends on.
+        make: computes the answer; reports to the Work and is ended by it. A UserError is an answer, too.
+        slow: whether it takes many batches; it must leave nothing on a network between two of them.
+        size: the room that the answer takes; None for one place.
         counts: what its Work counts, in words.
         """
         with self._inside:
@@ -259,7 +261,7 @@ class RequestQueue:
         return QueuedRequest(self, job)
 
     def join(self, job: _Job) -> QueuedRequest[Any]:
-        """One more who waits for the same answer."""
+        """Another place for the same answer."""
         with self._inside:
             job.waiting += 1
         return QueuedRequest(self, job)
@@ -268,7 +270,7 @@ class RequestQueue:
         with self._inside:
             if job.begun or job.key not in self._jobs:
                 return 0
-            jobs = list(self._jobs.values())  # by arrival, but one that has begun is ended, and quick ones pass
+            jobs = list(self._jobs.values())  # by arrival, but one that has begun is finished, and quick ones pass
             return sorted(jobs, key=lambda each: (not each.begun, each.slow)).index(job)
 
     def leave(self, job: _Job, *, counted: bool, grace: float) -> None:
@@ -288,12 +290,12 @@ class RequestQueue:
             if job.waiting > 0 or job.future.done():
                 return
             if self._jobs.get(job.key) is job:
-                del self._jobs[job.key]  # whoever asks from now on gets a new one
+                del self._jobs[job.key]  # later requests get a new one
             if job.work:
                 job.work.cancel()
 
     def _work_on_next(self, *, quick_only: bool = False) -> bool:
-        """Answers the first question that waits, if any does. Returns: whether one did."""
+        """Computes the first waiting request, if there is one. Returns: whether there was."""
         with self._inside:
             rank = self._quick or (None if quick_only else self._slow)
             if not rank:
@@ -301,13 +303,13 @@ class RequestQueue:
             job, make = rank.popleft()
         try:
             job.future.set_result(self._work_on(job, make))
-        except BaseException as error:  # noqa: BLE001  as an executor's own future: whoever asked gets it
+        except BaseException as error:  # noqa: BLE001  raised where the result is read
             job.future.set_exception(error)
         return True
 
     def _let_pass(self) -> None:
-        """Answers the quick questions that came meanwhile, in this thread, in the middle of a slow one."""
-        # That one may be anywhere in its own code: theirs must be able to take gradients all the same.
+        """Computes the quick requests that came meanwhile, in this thread, in the middle of a slow one."""
+        # The slow one may be in inference mode; the quick ones must be able to take gradients.
         with torch.inference_mode(False), torch.enable_grad():
             while self._work_on_next(quick_only=True):
                 pass
@@ -315,7 +317,7 @@ class RequestQueue:
     def _work_on(self, job: _Job, make: Callable[[Work], Any]) -> Any:
         with self._inside:
             if self._jobs.get(job.key) is not job:
-                return None  # given up while it stood in the line
+                return None  # given up while it waited
             work = job.work = Work(aside=self._let_pass if job.slow else None)
             job.begun = time.monotonic()
         keep = False
@@ -325,7 +327,9 @@ class RequestQueue:
             keep = True
         except UserError as error:
             result = _Refusal(type(error), str(error))
-            keep = not isinstance(error, Stopped | UnknownName)  # asked again, it may be in time, or the model be back
+            keep = not isinstance(
+                error, Stopped | UnknownName
+            )  # a repeated request may be in time, or the model be back
         finally:
             self._close(job, keep=keep)
         return result

@@ -100,23 +100,23 @@ def model() -> Checkpoint | None:
     return None
 
 
-def view(radiograph: Radiograph, checkpoint: Checkpoint, *, tell: cache.ReportProgress | None = None) -> MapView:
+def view(radiograph: Radiograph, checkpoint: Checkpoint, *, report: cache.ReportProgress | None = None) -> MapView:
     """What the session asks, with the map if it is there; waits until all but the map is known.
 
     A choice that this model does not know falls back to its default. A setting that turns out wrong is told, and the
     question is again what it was.
-    tell:   says on the page that the network is busy with others.
+    report: shows progress on the page.
     Raises: UserError where the network says nothing of this film.
     """
     try:
-        return _view(radiograph, checkpoint, tell)
+        return _view(radiograph, checkpoint, report)
     except (BadSetting, Stopped) as error:
         session().common_scale = False  # what fits this stage need not fit all
         stopped(radiograph, checkpoint, str(error))
-        return _view(radiograph, checkpoint, tell)
+        return _view(radiograph, checkpoint, report)
 
 
-def _view(radiograph: Radiograph, checkpoint: Checkpoint, tell: cache.ReportProgress | None) -> MapView:
+def _view(radiograph: Radiograph, checkpoint: Checkpoint, report: cache.ReportProgress | None) -> MapView:
     here = session()
     method = methods[here.method] if here.method in methods else methods[DEFAULT]
     request = TileRequest(
@@ -132,7 +132,7 @@ def _view(radiograph: Radiograph, checkpoint: Checkpoint, tell: cache.ReportProg
         tile = engine.look(radiograph, [request], page=PAGE, last=last, patience=patience, substitute=True)[0]
         if tile.known or tile.pending is None:
             break
-        tile.pending.result(tell)
+        tile.pending.result(report)
     if tile.prediction is None or not tile.known:
         raise UserError(tile.missing)
     if explained := tile.explained:

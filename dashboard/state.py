@@ -1,4 +1,4 @@
-"""What one person has on the light box; the only file that says st.session_state."""
+"""The state of one person's session; the only file that uses st.session_state."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,15 +26,15 @@ Store = Callable[["Session", Any], None]  # puts what was entered in a widget in
 
 
 class Pending(Protocol):
-    """A request to the networks that is on its way (dashboard.request_queue)."""
+    """A request in the queue of the networks (dashboard.request_queue)."""
 
     def leave(self) -> None:
-        """No longer waits for it."""
+        """Stops waiting for it."""
 
 
 @dataclass(frozen=True, eq=False)
 class LastMap:
-    """The last map that was at its place, and what asked for it: what a cancelled request goes back to."""
+    """The last map in a place and the request for it: a cancelled request goes back to it."""
 
     request: "TileRequest"
     explanation: Explanation
@@ -42,13 +42,13 @@ class LastMap:
 
 @dataclass(frozen=True)
 class TileRequest:
-    """One map of the film that is looked at.
+    """A request for one map of the open film.
 
     checkpoint: name.
-    finding:    None to follow the finding of the sidebar, and so the most likely of each film.
-    layer:      stage name, or several joined by "+"; None for the last, and for methods of the input.
-    settings:   of the method, where they are not the default.
-    all_stages: whether the maps of all stages are to come with it, where they cost no more.
+    finding:    None for the finding of the sidebar, or the most likely one if none is chosen there.
+    layer:      stage name, or several joined by "+"; None for the last, and for methods that explain the input.
+    settings:   of the method, where they differ from the default.
+    all_stages: whether to compute the maps of all stages with it, where they cost no more.
     """
 
     checkpoint: str
@@ -61,7 +61,7 @@ class TileRequest:
 
 @dataclass(frozen=True)
 class Preset:
-    """A board that was made for the model of the sidebar, and follows it for as long as nobody changes a tile."""
+    """A board made for the model of the sidebar; it follows that model until a tile is changed."""
 
     name: str
     model: str
@@ -70,15 +70,15 @@ class Preset:
 
 @dataclass
 class BoardState:
-    """What one person has on the Compare page besides its tiles.
+    """The state of the Compare page besides its tiles.
 
-    preset:  that the tiles were made by; None where none made them.
-    last_maps: place of a tile -> the last map that was there.
-    pair:    places of the two tiles that are held against each other; None for the first two that have a map.
-    peaks:   whether their difference is one of shares of each map's peak, where it need not be.
-    figure:  the one that the table of all pairs shows, of core.compare.map_agreement.TITLES.
-    alike:   keys of the pairs of checkpoints whose stages were asked to be compared.
-    many:    whether the page is about many films, not about the one that is looked at.
+    preset:  of the tiles; None where they were chosen one by one.
+    last_maps: place of a tile -> the last map there.
+    pair:    places of the two compared tiles; None for the first two that have a map.
+    peaks:   whether their difference is between shares of each map's peak, where it need not be.
+    figure:  shown in the table of all pairs, of core.compare.map_agreement.TITLES.
+    alike:   keys of the pairs of checkpoints whose stages are compared.
+    many:    whether the page shows models over many films instead of the open film.
     """
 
     preset: Preset | None = None
@@ -92,17 +92,17 @@ class BoardState:
 
 @dataclass
 class FilmSetRun:
-    """Models over many films, as one person has asked for it on the Compare page.
+    """A comparison of models over many films, on the Compare page.
 
     models:  names; empty for those of the board.
-    path:    folder or table on this machine. on_desk: whether the open films are meant instead.
+    path:    folder or table on this machine. on_desk: whether to use the open films instead.
     split:   of a table; empty for its test films.
-    most:    films, evenly spread over all there are.
+    most:    maximum number of films, evenly spread over all.
     phase:   reading films, or computing figures over those that were read; None while it rests.
     panel:   models, method and finding of the last run. total: its films.
-    done:    the films that were read since, and what came of each.
-    rows:    what was asked of a film -> what came of it; so that it can be stopped and taken up again.
-    cases:   radiograph key -> the film, to be opened again.
+    done:    the films read in this run, each with its result.
+    rows:    key of panel and film -> result, so that a run can be stopped and resumed.
+    cases:   radiograph key -> the film, so that it can be opened.
     comparison: of all films, when it ended last.
     note:    which films they are, in words; empty for the open ones.
     """
@@ -125,11 +125,11 @@ class FilmSetRun:
 
 @dataclass
 class UnitOptions:
-    """What is asked of one unit on the Layers page, beside its map.
+    """The choices for one unit on the Layers page, besides its map.
 
-    kind:   how it is followed back to the film.
-    prior:  what its preferred picture starts from.
-    wanted: (checkpoint key, stage, channel, prior) of the preferred pictures that were asked for.
+    kind:   method of its attribution to the film.
+    prior:  start of its preferred picture.
+    wanted: (checkpoint key, stage, channel, prior) of each requested preferred picture.
     """
 
     kind: UnitMethod = "guided-backprop"
@@ -139,13 +139,13 @@ class UnitOptions:
 
 @dataclass
 class AtlasBuild:
-    """An atlas of a person's own films, as they ask for it on the Layers page.
+    """Building an atlas from one's own films, on the Layers page.
 
     path:     folder or table on this machine. split: of a table; empty for all its films.
-    most:     films, at random. pictures: whether a small picture of the films that are named is kept.
-    begun:    s since 1970, when it was asked for; None while nothing is built. network: key of whose it is.
+    most:     maximum number of films, at random. pictures: whether to keep a small picture of each named film.
+    begun:    s since 1970, start of the build; None while nothing is built. network: key of its checkpoint.
     message:  about the last build, in a sentence. wrong: whether it is a problem.
-    used:     network key -> folder of the atlas that tells its units, where one was chosen of several.
+    used:     network key -> folder of the atlas in use, where one was chosen of several.
     """
 
     path: str = ""
@@ -161,13 +161,13 @@ class AtlasBuild:
 
 @dataclass
 class AblationChoice:
-    """How units are chosen to be switched off on the Layers page.
+    """The units to switch off on the Layers page.
 
-    top:    so many, in the order `by`. typed: what stands in the field for their numbers.
-    wanted: whether the top ones are to be switched off as soon as it is known which they are.
-    named:  whether those that are typed are. wrong: why what was asked for last cannot be; empty where it can.
-    drawn:  (checkpoint key, radiograph key, finding, stage) whose curve was asked for.
-    before: (off, outside, fill) of `Layers` when it was last answered: what a cancelled request goes back to.
+    top:    how many, in the order `by`. typed: text of the field for unit numbers.
+    wanted: whether to switch the top ones off as soon as their numbers are known.
+    named:  whether to switch the typed ones off. wrong: why the last choice was not possible; empty where it was.
+    drawn:  (checkpoint key, radiograph key, finding, stage) of each requested curve.
+    before: (off, outside, fill) of `LayersState` at the last result: Cancel goes back to it.
     """
 
     top: int = 20
@@ -182,11 +182,11 @@ class AblationChoice:
 
 @dataclass
 class ProbeFilms:
-    """The films that the probes of stages learn from, as a person asks for them on the Layers page.
+    """The training films of the linear probes on the Layers page.
 
-    drawn: how many phantoms; path, split, most: of a table on this machine; split "" for its test films.
-    on_path: whether the table is meant.
-    asked: whether they are to learn from these; what is changed is asked for anew.
+    drawn: number of phantoms; path, split, most: of a table on this machine; split "" for its test films.
+    on_path: whether to use the table.
+    running: whether the probes are trained on these; a change needs a new start.
     """
 
     on_path: bool = False
@@ -199,13 +199,13 @@ class ProbeFilms:
 
 @dataclass
 class ConceptTest:
-    """What one person asks about concepts on the Layers page.
+    """The choices for parts and concepts on the Layers page.
 
-    count:  parts of the film; part: the one that is looked at alone, from 0; None for all.
-    names:  of the concepts that are tested; stages: at which; empty for the last two.
-    source: of the films; drawn: how many phantoms; path, most: of a folder or table on this machine.
+    count:  parts of the film; part: the one shown alone, from 0; None for all.
+    names:  of the concepts to test; stages: at which; empty for the last two.
+    source: of the films; drawn: number of phantoms; path, most: of a folder or table on this machine.
     examples: folder on this machine with films that show a concept; empty for none.
-    asked:  whether they are tested; what is changed is asked for anew.
+    running: whether the test runs; a change of films needs a new start.
     """
 
     count: int = 5
@@ -222,18 +222,18 @@ class ConceptTest:
 
 @dataclass
 class LayersState:
-    """What one person looks at on the Layers page.
+    """The state of the Layers page.
 
-    part:    name of the part that is open (dashboard.layers).
-    network: key of the checkpoint that the units are of; None before the page was first drawn.
+    part:    name of the open part (dashboard.layers).
+    network: key of the checkpoint of the units; None before the page was first drawn.
     stage:   name; None for the last one that has maps.
-    channel: of the unit that is looked at; None for the first in the order.
-    order:   of the units. search: what was typed to find some of them.
+    channel: of the chosen unit; None for the first in the order.
+    order:   of the units. search: text of the search field.
     page:    number of their page, from 0; None for the page with the chosen unit.
-    off:     (stage, channel) of the units that are switched off. outside: stages whose cells outside the lungs are.
-    fill:    what stands in their place. removing: how they are chosen.
-    probing: the films that the probes of stages learn from. concepts: the parts of the film, and what is tested.
-    unit:    what is asked of the unit. atlas: the one that is built of the person's own films.
+    off:     (stage, channel) of the units switched off. outside: stages switched off outside the lungs.
+    fill:    value that replaces them. removing: how they are chosen.
+    probing: training films of the linear probes. concepts: parts of the film, and the test of concepts.
+    unit:    choices for the chosen unit. atlas: the build of an atlas.
     """
 
     part: str = "units"
@@ -253,7 +253,7 @@ class LayersState:
     atlas: AtlasBuild = field(default_factory=AtlasBuild)
 
     def turn_to(self, network: str) -> None:
-        """Forgets which units were chosen of another network, where equal numbers say nothing, and what takes long."""
+        """For another network: forgets the chosen units, whose numbers mean nothing there, and ends what takes long."""
         if self.network not in (None, network):
             self.channel, self.search, self.page = None, "", None
             self.off, self.outside = (), ()
@@ -281,7 +281,7 @@ class ModelImport:
     entered: dict[str, Any] = field(default_factory=dict)
 
     def replace(self, candidate: ImportCandidate) -> None:
-        """Takes over these settings; all fields but the name show them."""
+        """Uses these settings; all fields but the name show them."""
         self.candidate = candidate
         self.entered = {name: value for name, value in self.entered.items() if name == "name"}
 
@@ -291,31 +291,31 @@ class Session:
     """The choices of one person, kept across pages.
 
     radiographs:     by key, in the order in which they were added.
-    film_key:        key of the film that is looked at; None while there is none.
-    checkpoint:      name; None for the first there is.
+    film_key:        of the open film; None while there is none.
+    checkpoint:      name; None for the first one.
     opened_card:     name of the checkpoint whose card is open on the Models page; None while all are listed.
-    model_import:    the checkpoint that is being brought; None while nobody brings one.
-    finding:         None to follow the most likely of each film.
+    model_import:    the checkpoint being imported; None without one.
+    finding:         None for the most likely one of each film.
     layer:           stage name, or several joined by "+" for one map of them; None for the last.
     settings:        method name -> setting -> value, where it is not the default.
-    cleanings:       radiograph key -> what is done to it before the network reads it, where it is not the default.
-    last_map:        the last map that was on the page; stays in sight while another one is on its way.
-    pending:         page -> its requests to the networks that are on their way.
-    last_refusal:    (radiograph key, sentence) on a question that could not be answered, until the next one.
-    revealed_maps:   caveats in spite of which maps are drawn (dashboard.selection.revealable).
-    common_scale:    whether all stages of a film, and all tiles of a board, are drawn on one scale.
-    tiles:           the board of the Compare page; empty for the board that it begins with.
-    board:           what else is chosen there.
+    cleanings:       radiograph key -> its preprocessing for the network, where it is not the default.
+    last_map:        the last map on the Read page; it stays visible while another one is computed.
+    pending:         page -> its requests in the queue of the networks.
+    last_refusal:    (radiograph key, sentence) why the last choice was not possible, until the next one.
+    revealed_maps:   caveats whose maps are shown anyway (dashboard.engine.caveat_of).
+    common_scale:    whether all stages of a film, and all tiles of a board, share one scale.
+    tiles:           the board of the Compare page; empty for its first board.
+    board:           the rest of the state of that page.
     film_set:        models over many films.
-    layers:          what is looked at on the Layers page.
-    credits:         radiograph key -> whose film it is and under which licence, for public films.
+    layers:          the state of the Layers page.
+    credits:         radiograph key -> owner and licence, for public films.
     film_drawn:      whether a film has been on the page; until then a skeleton keeps its place.
     several:         name -> content and number of frames of files of which a frame is still to be chosen.
     problems:        sentences about files that could not be opened, until they are dismissed.
     opening_address: the address with which this session began; None before it was read (dashboard.link).
-    address:         what the address of the page says now.
-    linked_film:     key of the film that a link asks for, as long as it is not on the desk.
-    upload_round:    counts what was added, so that the uploader starts empty each time.
+    address:         of the page as it is now.
+    linked_film:     key of the film in the link, until it is opened.
+    upload_round:    counts the uploads, so that the uploader starts empty each time.
     """
 
     radiographs: dict[str, Radiograph] = field(default_factory=dict)
@@ -347,11 +347,11 @@ class Session:
     film_drawn: bool = False
 
     def add(self, radiograph: Radiograph) -> None:
-        """Puts the film last in the strip; a film that is there already stays where it is."""
+        """Adds the film at the end of the strip; a film that is already open keeps its place."""
         self.radiographs.setdefault(radiograph.key, radiograph)
 
     def remove(self, key: str) -> None:
-        """Takes the film away; the one after it, or else before it, is looked at next."""
+        """Removes the film; the one after it, or else the one before it, is shown next."""
         keys = list(self.radiographs)
         place = keys.index(key)
         del self.radiographs[key]
@@ -362,7 +362,7 @@ class Session:
             self.film_drawn = bool(rest)
 
     def clear(self) -> None:
-        """Takes all films away; model, finding and method stay chosen."""
+        """Removes all films; model, finding and method stay chosen."""
         self.radiographs.clear()
         self.cleanings.clear()
         self.problems.clear()
@@ -370,21 +370,21 @@ class Session:
         self.film_drawn = False
 
     def cleaning(self, key: str) -> Cleaning:
-        """What is done to this film before the network reads it."""
+        """The preprocessing of this film for the network."""
         return self.cleanings.get(key, Cleaning())
 
     def refuse(self, sentence: str) -> None:
-        """Says of the question that is asked now why it cannot be answered."""
+        """Notes why the last choice was not possible; empty once another one is made."""
         self.last_refusal = (self.film_key or "", sentence)
 
     @property
     def refusal(self) -> str:
-        """That sentence, as long as the film is looked at; empty where there is none."""
+        """That sentence while the same film is open; empty where there is none."""
         key, sentence = self.last_refusal
         return sentence if key == (self.film_key or "") else ""
 
     def set_setting(self, method: str, name: str, value: Value) -> None:
-        """Changes a setting of a method; what was said of the last request no longer holds."""
+        """Changes a setting of a method."""
         self.settings.setdefault(method, {})[name] = value
         self.refuse("")
 
@@ -398,7 +398,7 @@ class Session:
 
 
 def session() -> Session:
-    """This person's session; made at the first look."""
+    """This person's session; created on first use."""
     if _SESSION not in st.session_state:
         st.session_state[_SESSION] = Session()
     here: Session = st.session_state[_SESSION]
@@ -450,11 +450,11 @@ def _store(key: str, store: Store) -> None:
 
 
 def entered(key: str) -> Any:
-    """What the person entered in the widget with this key."""
+    """The value of the widget with this key."""
     return st.session_state[key]
 
 
 def breathe() -> None:
-    """Lets Streamlit end this run here, if the person asked for something else or left; for loops that wait."""
+    """Lets Streamlit end this run here if the person clicked elsewhere or left; for loops that wait."""
     if get_script_run_ctx(suppress_warning=True):
         _ = _SESSION in st.session_state  # each look into the state is a place where a run can be ended

@@ -39,7 +39,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     st.html(_STYLES)
     place = st.empty()
     plan = cache.network_plan(card).result(progress.reporter(place, "Network"))
-    chosen = selection.view(radiograph, card, tell=progress.reporter(place, "Prediction"))
+    chosen = selection.view(radiograph, card, report=progress.reporter(place, "Prediction"))
     place.empty()
     stage, problem = stage_of(plan, card, inner=False)
     with st.container(key="without", gap="small"):

@@ -43,7 +43,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             network(plan, card, radiograph, where, chosen=stage)
         note = middle.empty()
         with draw.errors():
-            prediction = cache.predict(card, radiograph, cleaning, tell=progress.reporter(note, "Prediction"))
+            prediction = cache.predict(card, radiograph, cleaning, report=progress.reporter(note, "Prediction"))
             finding = selection.selected_finding(prediction, card)
             request = cache.unit_activations(card, radiograph, cleaning, stage, finding)
             activations = request.result(progress.reporter(note, f"Units of {stage}"))

@@ -26,7 +26,7 @@ def details(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) 
     cleaning = session().cleaning(radiograph.key)
     with st.container(key="unit details", gap="small"):
         note = st.empty()
-        prediction = cache.predict(card, radiograph, cleaning, tell=progress.reporter(note, "Prediction"))
+        prediction = cache.predict(card, radiograph, cleaning, report=progress.reporter(note, "Prediction"))
         finding = selection.selected_finding(prediction, card)
         request = cache.unit_activations(card, radiograph, cleaning, stage, finding)
         greatest = float(request.result(progress.reporter(note, f"Units of {stage}")).maps[channel].max())

@@ -74,7 +74,7 @@ def prediction_and_finding(radiograph: Radiograph, card: Checkpoint) -> tuple[Pr
     """The prediction of the film and the finding to explain; shows progress in its place meanwhile."""
     place = st.empty()
     cleaning = session().cleaning(radiograph.key)
-    prediction = cache.predict(card, radiograph, cleaning, tell=progress.reporter(place, "Prediction"))
+    prediction = cache.predict(card, radiograph, cleaning, report=progress.reporter(place, "Prediction"))
     place.empty()
     return prediction, selection.selected_finding(prediction, card)
 

@@ -28,7 +28,7 @@ def page() -> None:
     if not session().film_drawn:
         front.skeleton(height=640)
     with draw.errors():
-        chosen = selection.view(radiograph, model, tell=progress.reporter(front, "Prediction")) if model else None
+        chosen = selection.view(radiograph, model, report=progress.reporter(front, "Prediction")) if model else None
     front.empty()
     session().film_drawn = True
     if chosen is None:
