@@ -4,6 +4,7 @@ UserError            shown as it is: what was found, what was expected, what to 
 ├── UnreadableFile   bytes that are no radiograph we can read
 │   └── SeveralFrames a file of several frames, of which none was named
 ├── UnknownName      a name that is in no table; suggests the nearest
+│   └── UnknownCheckpoint a checkpoint that is not there, or not there now
 ├── BadCheckpoint    weights or card that do not fit each other or us
 │   └── Unsafe       a file of weights that would run code, or take more room than it has, if it were opened
 ├── NoLungs          nothing on the film can be a pair of lungs
@@ -42,6 +43,10 @@ class UnknownName(UserError, KeyError):
 
     def __str__(self) -> str:  # KeyError would show the sentence in quotes
         return str(self.args[0])
+
+
+class UnknownCheckpoint(UnknownName):
+    """There is no checkpoint of this name; its file may be back later."""
 
 
 class BadCheckpoint(UserError):

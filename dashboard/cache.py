@@ -1,6 +1,6 @@
-"""What is computed once and shared by all sessions; the only file with st.cache_*.
+"""Results that are computed once and shared by all sessions; the only file with st.cache_*.
 
-Values are sealed, so they are kept as they are (`cache_resource`): a hit costs a tenth of a millisecond, not a copy.
+Values are read-only, so they are kept without a copy (`cache_resource`): a hit costs a tenth of a millisecond.
 """
 
 import io
@@ -83,30 +83,30 @@ ReportProgress = Callable[[QueuedRequest[Any]], None]  # shows progress on the p
 
 
 def card_key(checkpoint: Checkpoint) -> tuple[object, ...]:
-    """What sentences about a network depend on beside its answers: its name and its operating points."""
+    """Key for sentences about a network, which depend on its name and operating points, too."""
     return checkpoint.key, checkpoint.name, tuple(sorted(checkpoint.thresholds.items()))
 
 
 def names() -> list[str]:
-    """The checkpoints that are there, by name: those that come with Lightbox, then this person's own."""
+    """Names of the checkpoints: those shipped with Lightbox, then the user's own."""
     shipped = _names_in(WEIGHTS)
     return [*shipped, *(name for name in own() if name not in shipped)]
 
 
 def own() -> list[str]:
-    """Those of them that are this person's own, and can be changed."""
+    """Names of the user's own checkpoints, which can be changed."""
     return list(_names_in(library.folder()))
 
 
 def folder(name: str) -> Path:
-    """Where the checkpoint lies. Raises: UnknownName."""
+    """The folder of the checkpoint. Raises: UnknownName."""
     if name in _names_in(WEIGHTS):
         return WEIGHTS
     return library.place(name, WEIGHTS)
 
 
 def _names_in(folder: Path) -> tuple[str, ...]:
-    """Those of one folder, listed again when a file has been added, renamed or removed: a page asks dozens of times."""
+    """Names in one folder, listed anew only after a file was added, renamed or removed: a page needs them often."""
     return _listing(folder, _changed(folder))
 
 
@@ -147,12 +147,12 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-# What follows until the next line of this kind is asked of networks: each call returns a request in the queue.
+# Computed by the networks: each call returns a request in the queue.
 
 
 @_QUEUE.queued()
 def _warm_up(work: Work, checkpoint: Checkpoint) -> None:
-    """Does once, on noise, what the Read page will ask for, so that the first person need not wait for the imports."""
+    """Does once, on noise, what the Read page needs, so that the first person need not wait for the imports."""
     noise = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
     film = Radiograph(pixels=noise, name="noise", black=0, white=255, origin=Origin("drawn", "L", 8))
     network = classifier(checkpoint)
@@ -171,7 +171,7 @@ def sizes(work: Work, checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
 
 @_QUEUE.queued()
 def unsupported(work: Work, checkpoint: Checkpoint) -> Misfits:
-    """What the network cannot serve; some methods have to be tried on it."""
+    """Methods that the network does not support; some have to be tried on it."""
     return compatibility.incompatibilities(classifier(checkpoint), work)
 
 
@@ -189,7 +189,7 @@ def maps(
 def trust(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, explanation: Explanation, cleaning: Cleaning
 ) -> tuple[Figure, ...]:
-    """How far the map can be believed, one figure per measure."""
+    """How far the map can be trusted, one figure per measure."""
     return assess(classifier(checkpoint), radiograph, explanation, cleaning=cleaning)
 
 
@@ -234,7 +234,7 @@ def stage_similarity(
 
 @_QUEUE.queued(slow=True)
 def film_comparison(work: Work, panel: Panel, case: Keyed[film_set.Case]) -> FilmComparison | Refused:
-    """What several networks say of one film of many."""
+    """The answers of several networks on one film of many."""
     return film_set.read(panel, case.value, sentences=True, withhold=True, work=work)
 
 
@@ -242,9 +242,9 @@ def film_comparison(work: Work, panel: Panel, case: Keyed[film_set.Case]) -> Fil
 def atlas_build(
     work: Work, checkpoint: Checkpoint, path: Path, *, split: str, most: int, pictures: bool, begun: float
 ) -> atlases.Atlas:
-    """An atlas of a person's own films; a stopped one goes on where it was.
+    """An atlas of one's own films; a stopped one resumes where it was.
 
-    begun: when it was asked for: the films may have changed since another time.
+    begun: start of the build: the films may have changed since an earlier one.
     """
     films = reference.some(reference.from_data(path, split=split or None), most)
     every = survey.spread(len(films.films))
@@ -264,7 +264,7 @@ def unit_attribution(
     channel: int,
     kind: UnitMethod,
 ) -> Explanation:
-    """One unit followed back to the film."""
+    """The attribution of one unit to the film."""
     return unit_map(classifier(checkpoint), radiograph, stage, channel, kind, cleaning=cleaning, work=work)
 
 
@@ -318,7 +318,7 @@ def removal(
 def relevance_by_stage(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str
 ) -> tuple[tuple[StageRelevance, ...], str]:
-    """What of the finding passes through each stage, and why LRP is not told."""
+    """The relevance that passes through each stage, and why there is none by LRP."""
     return stage_relevances(classifier(checkpoint), radiograph, finding, cleaning=cleaning, work=work)
 
 
@@ -332,7 +332,7 @@ def linear_probes(work: Work, checkpoint: Checkpoint, films: Keyed[Callable[[], 
 def stage_averages(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning
 ) -> Mapping[str, NDArray[np.float32]]:
-    """What the probes read of a film."""
+    """Mean activations of a film by stage, the input of the probes."""
     return averaged(classifier(checkpoint), radiograph, cleaning=cleaning, work=work)
 
 
@@ -381,7 +381,7 @@ def with_concept(
     return tuple(pictures), ""
 
 
-# Which of these a page needs.
+# What pages need of these.
 
 
 def stage_sizes(checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
@@ -398,7 +398,7 @@ def incompatibilities(checkpoint: Checkpoint, method: str) -> Mapping[str | None
 
 def all_unfit(checkpoint: Checkpoint) -> Misfits:
     """`incompatibilities` of every method; empty as long as that is not known."""
-    trial = unsupported(checkpoint)  # nobody gives it up, so that the trial is made for certain, and once
+    trial = unsupported(checkpoint)  # never given up, so that the trial is made once for certain
     return trial.answer() if trial.wait(0) else {}
 
 
@@ -408,7 +408,7 @@ def fitting(checkpoint: Checkpoint, method: str) -> list[str]:
 
 
 def first_look(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> QueuedRequest[Explained]:
-    """The prediction, with the maps that come from the same forward pass: what the first look needs."""
+    """The prediction, with the maps of the same forward pass, for the first view of a film."""
     return maps(checkpoint, radiograph, cleaning, first_look_requests(checkpoint.findings, stage_sizes(checkpoint)))
 
 
@@ -441,7 +441,7 @@ def usual_means(checkpoint: Checkpoint, fill: UnitFill) -> UsualMeans | None:
     return atlas_in_use.usual if atlas_in_use else None
 
 
-# What is computed at once, and kept for all sessions.
+# Computed at once and kept for all sessions.
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)
@@ -452,7 +452,7 @@ def placement(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=_KEYS)
 def quality(radiograph: Radiograph, cleaning: Cleaning) -> tuple[Check, ...]:
-    """What the checks found on the film as it is seen."""
+    """The film checks on the film as displayed."""
     return inspect_film(radiograph, replace(cleaning, crop_borders=True, denoise="none", clahe=False, anyway=False))
 
 
@@ -471,7 +471,7 @@ def thumbnail(radiograph: Radiograph, cleaning: Cleaning) -> bytes:
 
 @st.cache_resource(max_entries=128, show_spinner=False, hash_funcs=_KEYS)
 def model_input(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Image.Image:
-    """What the network receives, as a person can look at it."""
+    """The input of the network as a picture."""
     return Image.fromarray(prepare(radiograph, checkpoint.input, cleaning).picture)
 
 

@@ -1,4 +1,4 @@
-"""Repeated drawing: what several pages show, in the same words and the same looks."""
+"""Elements that several pages share, with the same words and looks."""
 
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ _FEW = 6  # findings that have a bar of two lines each; more get one line
 
 
 def look() -> None:
-    """The styles and the theme; first on the page, so that nothing is drawn without them."""
+    """Styles and theme; first on the page, so that nothing is drawn without them."""
     st.html(_HERE / "styles.css")
     st.html(_HERE / "dark.html", unsafe_allow_javascript=True)
 
@@ -72,9 +72,9 @@ def switch(
 
 
 def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, explained: str) -> None:
-    """A bar for each finding with its operating point; the finding that the map is of in bold.
+    """A bar for each finding with its operating point; the finding of the map in bold.
 
-    Findings of a multi-label network stand by whether they reach their operating point, then by probability.
+    Findings of a multi-label network are grouped by their operating point, then sorted by probability.
     """
 
     def bars(findings: Sequence[str]) -> str:
@@ -106,7 +106,7 @@ def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, explained: 
 
 
 def _judged_alone(prediction: Prediction, checkpoint: Checkpoint, bars: Callable[[Sequence[str]], str]) -> str:
-    """Bars of a multi-label network: what is present, then what is not, each the likeliest first."""
+    """Bars of a multi-label network: present findings, then the others, each the most likely first."""
     order = sorted(prediction.findings, key=lambda finding: -prediction.probability(finding))
     alone = markup.paragraph("Findings are independent: several may be present, or none.", quiet=True)
     if not checkpoint.thresholds:
@@ -123,14 +123,14 @@ def _judged_alone(prediction: Prediction, checkpoint: Checkpoint, bars: Callable
 
 
 def figures(figures: Sequence[Figure]) -> None:
-    """What the trust measures found."""
+    """The results of the trust measures."""
     if not figures:
         st.html(markup.paragraph("No measure is installed.", quiet=True))
     st.html("".join(markup.remark(each.level, each.title, figure_text(each), each.told) for each in figures))
 
 
 def checks(checks: Sequence[Check], mend: Callable[[Check], None]) -> None:
-    """Warnings first, then notes, each followed by what `mend` draws; what passed is folded away with its figures."""
+    """Warnings first, then notes, each followed by `mend`; passed checks are folded away with their figures."""
     order = [each for level in ("warning", "note") for each in checks if each.level == level]
     passed = [each for each in checks if each.level == "ok"]
     measured: set[str] = set()  # two checks may rest on one figure: it is shown once
@@ -143,7 +143,7 @@ def checks(checks: Sequence[Check], mend: Callable[[Check], None]) -> None:
 
 
 def film_facts(radiograph: Radiograph, credit: str | None) -> None:
-    """Size, format and what reading did to the file."""
+    """Size, format and the steps of reading."""
     height, width = radiograph.pixels.shape
     spacing = radiograph.spacing
     pairs = [
@@ -160,7 +160,7 @@ def film_facts(radiograph: Radiograph, credit: str | None) -> None:
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """What the reader can mend becomes a sentence in its place; what comes after is drawn all the same."""
+    """Shows a UserError as a sentence in its place; the rest of the page is drawn."""
     try:
         yield
     except UserError as error:
@@ -168,14 +168,14 @@ def errors() -> Iterator[None]:
 
 
 def problem(sentence: str) -> None:
-    """What went wrong, in its one sentence."""
+    """A problem in one sentence."""
     st.error(plain(sentence), icon=":material/error:")
 
 
 def problems() -> None:
-    """What could not be opened, until it is dismissed or something else is opened."""
+    """Files that could not be opened, until dismissed or something else is opened."""
     here = session()
-    place = st.empty()  # always there, so that what follows keeps its place on the page
+    place = st.empty()  # always there, so that the rest keeps its place on the page
     if not here.problems:
         return
     with place.container(horizontal=True, vertical_alignment="center", wrap=False, key="problems"):
@@ -184,14 +184,14 @@ def problems() -> None:
 
 
 def foot(checkpoint: Checkpoint | None) -> None:
-    """The notice, the version and which weights spoke."""
+    """The notice, the version and the weights in use."""
     weights = f"{checkpoint.name} {checkpoint.sha256[:8]}" if checkpoint else "no model"
     st.html(markup.foot(NOTICE, f"Lightbox {version()} · {weights}"))
 
 
 @cache
 def version() -> str:
-    """As it stands in pyproject.toml."""
+    """The version in pyproject.toml."""
     with (_HERE.parent / "pyproject.toml").open("rb") as file:
         number: str = tomllib.load(file)["project"]["version"]
     return number
@@ -213,7 +213,7 @@ def quantity(value: float, unit: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The text with nothing in it that Markdown would take for its own."""
+    """The text with all Markdown signs escaped."""
     for sign in "\\`*_{}[]<>#$~:|":
         text = text.replace(sign, f"\\{sign}")
     return text
@@ -227,7 +227,7 @@ def _check(check: Check, measured: set[str]) -> str:
 
 
 def about_map(method: Method, explanation: Explanation | None, *, passes: tuple[int, int], maps: int) -> None:
-    """What the map is in one plain sentence, how it misleads, where it comes from and, if it is there, what it cost."""
+    """The method in one plain sentence, how it misleads, its source and, once the map is ready, its cost."""
     section("About this map", method.title)
     pairs = []
     if explanation is not None:
@@ -260,5 +260,5 @@ def _count(number: int, noun: str) -> str:
 
 
 def title(text: str, words: str) -> None:
-    """A page's name and what it is for."""
+    """A page's title and purpose."""
     st.html(markup.title(text) + markup.paragraph(words, quiet=True))

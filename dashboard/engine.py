@@ -364,7 +364,7 @@ def _patiently(looks: Sequence[Callable[[], View]], *, page: str, patience: floa
         for request in waiting:
             request.leave()  # a repeated one is counted already
     pending = session().pending
-    before, pending[page] = pending.get(page, []), waiting
+    before, pending[page] = pending.get(page, []), list(waiting)
     for each in before:
         each.leave()  # a repeated one is counted already
     return views

@@ -1,4 +1,4 @@
-"""The names of the files that can be taken away from a page."""
+"""Names of downloaded files."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is known of the film itself, and what is done to it before the network reads it."""
+"""The film itself: checks, facts of the file, and its preprocessing for the network."""
 
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ _DENOISE = {"none": "None", "gaussian": "Gaussian", "median": "Median"}
 
 
 def about(radiograph: Radiograph) -> None:
-    """The quality checks and the file's own facts."""
+    """The quality checks and the facts of the file."""
     draw.section("The film", "Drawn phantom" if radiograph.drawn else "")
     with st.skeleton(height=90):
         checks = cache.quality(radiograph, session().cleaning(radiograph.key))
@@ -29,9 +29,9 @@ def about(radiograph: Radiograph) -> None:
 
 
 def withheld(radiograph: Radiograph) -> bool:
-    """Whether the film checks withhold every answer about this film; where they were overridden, that is said.
+    """Whether the film checks withhold every answer about this film; shows a warning where they were overridden.
 
-    A page asks first, and draws `veil` in place of its answers.
+    A page calls this first, and draws `veil` instead of its answers.
     """
     now = session().cleaning(radiograph.key)
     reason = quality.withheld(cache.quality(radiograph, now))
@@ -43,7 +43,7 @@ def withheld(radiograph: Radiograph) -> bool:
 
 
 def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
-    """The film without any answer: why there is none, what would settle it, and the way to see it anyway."""
+    """The film without any answer: the reason, a remedy, and the button that shows it anyway."""
     with st.container(key="reading"):
         picture, words = st.columns([2, 1], gap="medium")
         with picture:
@@ -66,7 +66,7 @@ def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
 
 
 def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
-    """The switches, what reading has done already as locked ones, and the picture that comes out."""
+    """The switches, steps of reading as locked ones, and the resulting model input."""
     draw.section("Preprocessing for the model")
     now = session().cleaning(radiograph.key)
     switches, picture = st.columns([3, 2], gap="medium")
@@ -98,12 +98,12 @@ def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
 
 
 def _settle(radiograph: Radiograph, check: Check, *, at: str = "film") -> None:
-    """A button for the switches that would settle the check, on screen and for the model."""
+    """The button that sets the switches to what the check proposes, on screen and for the model."""
     if not check.mend:
         return
     now = session().cleaning(radiograph.key)
     wanted: dict[str, Any] = dict(check.mend)
-    if "turn" in wanted:  # the checks look at the film as it is seen: what they find comes on top
+    if "turn" in wanted:  # the checks see the film as it is turned now: their turn is added
         wanted["turn"] = (now.turn + wanted["turn"]) % 4
     if "invert" in wanted:
         wanted["invert"] = not now.invert
@@ -123,7 +123,7 @@ def _settle(radiograph: Radiograph, check: Check, *, at: str = "film") -> None:
 
 
 def _window(radiograph: Radiograph, chosen: str) -> None:
-    """Which window or lookup table of the file, or one by hand, the film is seen and read through."""
+    """The window or lookup table of the file, or a window by hand, for screen and model."""
     offered = {
         OWN: "The file's first",
         **{f"#{place}": other.name for place, other in enumerate(radiograph.windows, start=2)},
@@ -151,7 +151,7 @@ def _set_window(radiograph: Radiograph, here: Session, window: str) -> None:
 
 
 def _locked(origin: Origin) -> list[tuple[str, str]]:
-    """What reading had to do because of what the file is: label, and what was found."""
+    """Steps that the file required on reading: label and explanation."""
     steps = []
     if origin.chroma is not None:
         strongest = int(origin.chroma.max(initial=0))

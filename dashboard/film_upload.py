@@ -1,4 +1,4 @@
-"""How films come onto the desk: files, the phantom, the data folder, public examples."""
+"""Opening films: files, the phantom, the data folder, public examples."""
 
 import csv
 import os
@@ -19,7 +19,7 @@ _LARGEST = 200  # MB a film
 
 
 def files(label: str, *, at: str) -> None:
-    """The place to drop files or choose them; what is dropped is read at once, and the page starts over."""
+    """The uploader; files are read at once, and the page is drawn again."""
     here = session()
     dropped = st.file_uploader(
         label,
@@ -41,7 +41,7 @@ def files(label: str, *, at: str) -> None:
 
 
 def frames() -> None:
-    """For each file of several frames (or pages): which one to open."""
+    """For each file with several frames (or pages): the choice of one."""
     for name, (_, count) in list(session().several.items()):
         key = bind(f"frame of {name}", 1)
         with st.container(key=f"frames of {name}", gap="xsmall"):
@@ -77,7 +77,7 @@ def phantom_button(*, at: str, primary: bool) -> None:
 
 
 def open_phantom() -> None:
-    """Puts the phantom on the desk."""
+    """Opens the phantom."""
     here = session()
     radiograph = cache.phantom_film(PHANTOM)
     here.problems.clear()
@@ -86,7 +86,7 @@ def open_phantom() -> None:
 
 
 def examples_menu() -> None:
-    """Films of the data folder, where there is one, and public films that are fetched when asked for."""
+    """Films of the data folder, if there is one, and public films that are downloaded on request."""
     with st.popover("Examples", width="stretch"):
         stored = originals()
         if stored:
@@ -113,7 +113,7 @@ def examples_menu() -> None:
 
 
 def originals() -> dict[Path, str]:
-    """The films in the folder that LIGHTBOX_DATA names, each with what its list says of it; empty without one."""
+    """The films in the folder LIGHTBOX_DATA, each with its description from the list there; empty without one."""
     root = Path(os.environ.get("LIGHTBOX_DATA", ""))
     folder = root / "originals" if (root / "originals").is_dir() else root
     if not os.environ.get("LIGHTBOX_DATA") or not folder.is_dir():
@@ -149,7 +149,7 @@ def _fetch(example: examples.Example) -> None:
 
 
 def _read_all(data: bytes, name: str) -> list[Radiograph | None]:
-    """The film, or each film of a ZIP archive; the index of a disc (DICOMDIR) beside its files is passed over."""
+    """The film, or each film of a ZIP archive; the index of a disc (DICOMDIR) beside its files is skipped."""
     here = session()
     if not is_bundle(data):
         return [_read(data, name)]
@@ -166,7 +166,7 @@ def _read_all(data: bytes, name: str) -> list[Radiograph | None]:
 
 
 def _read(data: bytes, name: str, frame: int | None = None) -> Radiograph | None:
-    """The film, added to the desk; None where it cannot be read, which leaves one sentence and nothing else."""
+    """The film, added to the open ones; None where it cannot be read, which leaves one sentence."""
     here = session()
     try:
         radiograph = read(data, name=name, frame=frame)
@@ -181,7 +181,7 @@ def _read(data: bytes, name: str, frame: int | None = None) -> Radiograph | None
 
 
 def _show(*radiographs: Radiograph | None) -> None:
-    """The first of them that could be read is looked at; with none of them the page stays where it was."""
+    """Shows the first one that could be read; without one the page stays as it was."""
     readable = [radiograph.key for radiograph in radiographs if radiograph]
     here = session()
     here.film_key = readable[0] if readable else here.film_key

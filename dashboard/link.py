@@ -1,4 +1,4 @@
-"""The address of the page says what it shows, so that it can be sent to somebody; opening it shows the same.
+"""The address of the page describes its view: whoever opens it sees the same.
 
 The film never does, nor its name, which may be a patient's: only its key, a digest of its content. Zoom, window and
 colours are added by the viewer itself, behind the #.
@@ -53,9 +53,9 @@ Address = Mapping[str, Sequence[str]]
 
 
 def follow() -> None:
-    """Shows what the address asks for with which the page was opened.
+    """Restores the view from the address with which the page was opened.
 
-    What cannot be had is told in one sentence; the rest of the link counts all the same.
+    What is not available gets one sentence; the rest of the link still applies.
     """
     here = session()
     opening = {name: st.query_params.get_all(name) for name in _OURS if name in st.query_params}
@@ -68,7 +68,7 @@ def follow() -> None:
 
 
 def write() -> None:
-    """Puts what is looked at into the address."""
+    """Writes the present view into the address."""
     here = session()
     here.address = _address_of(here)
     if here.linked_film is not None and not here.address:
@@ -78,13 +78,13 @@ def write() -> None:
 
 
 def button() -> None:
-    """Copies the address of what is on the page."""
+    """The button that copies the address of the page."""
     with st.container(key="link", width="content"):
         _copy(key="copy link")
 
 
 def _address_of(here: Session) -> dict[str, list[str]]:
-    """What the address should say; nothing as long as there is no film."""
+    """Address of the present view; empty without a film."""
     radiograph, name = selection.film(), selection.model_name()
     if radiograph is None or name is None:
         return {}
@@ -178,7 +178,7 @@ def _settings(method: str, entries: Sequence[str]) -> dict[str, Value]:
 
 
 def _tiles(here: Session, address: Address) -> list[str]:
-    """The board; a tile of a model or a method that is not here, or for which it has no room, is left out and told."""
+    """The board; a tile with an unknown model or method, or beyond the maximum, is left out with a sentence."""
     if "tile" not in address:
         return []
     problems, tiles = [], []
@@ -217,7 +217,7 @@ def _layers(here: Session, address: Address) -> list[str]:
 
 
 def _switched(here: LayersState, address: Address) -> list[str]:
-    """What is off; units and stages that the network lacks are told on the page."""
+    """The units switched off; the page itself reports units and stages that the network lacks."""
     problems, units, entries = [], [], address.get("off", ())
     if _TOO_MANY in entries:
         problems.append("More units were switched off than a link can hold. All units left on.")
@@ -249,7 +249,7 @@ def _units(entry: str) -> list[Unit]:
 
 
 def _film(here: Session, address: Address) -> list[str]:
-    """Looks at the film, if it is on the desk or is the phantom; else waits for the same file."""
+    """Shows the film, if it is open or is the phantom; else waits for the same file."""
     key = _one(address, "film")
     if key is None:
         return []
@@ -265,7 +265,7 @@ def _film(here: Session, address: Address) -> list[str]:
 
 
 def _cleaning(given: Mapping[str, str]) -> Cleaning:
-    """Unknown or garbled switches stay as they usually are."""
+    """Unknown or garbled switches keep their default."""
     switches: dict[str, dict[str, Any]] = {
         "crop_borders": {"True": True, "False": False},
         "turn": {str(turn): turn for turn in range(4)},

@@ -1,4 +1,4 @@
-"""The sentence above the film, whose gaps are menus; the settings of the method; and what can be taken away."""
+"""The sentence above the film, whose gaps are menus; the settings of the method; and downloads."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def sentence(chosen: MapView) -> None:
         method_menu(chosen.method, selection.refusals(chosen.checkpoint), METHOD, key="method menu")
         if chosen.layer is None:
             for _ in range(2):
-                st.empty()  # or the menu of another method would linger while this one is on its way
+                st.empty()  # else the menu of another method would remain while this one is computed
         else:
             st.markdown("at", width="content")
             _stage(chosen, chosen.layer)
@@ -126,7 +126,7 @@ def tick(low: float, high: float, default: float) -> float | None:
 
 
 def downloads(chosen: MapView) -> None:
-    """The overlay as a picture and the map as numbers; made only when asked for, once the map is there."""
+    """The overlay as a picture and the map as numbers; made on request, once the map is ready."""
     map_ = chosen.answered
     place = st.container(key="downloads", horizontal=True, gap="small", wrap=False, width="content")
 

@@ -1,4 +1,4 @@
-"""The line between the sentence and the film: what the map shows, what must be known of it, or how far it is."""
+"""The line between the sentence and the film: what the map shows, its caveat, or its progress."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from dashboard.state import session
 
 
 def status(chosen: MapView) -> None:
-    """Progress and a way out while the map is on its way; else what went wrong; else a caveat; else what it shows."""
+    """Progress and Cancel while the map is computed; else an error; else the caveat; else what the map shows."""
     with st.container(key="status", horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(key="about", horizontal=True, vertical_alignment="center", gap="small"):
             _about(chosen)

@@ -20,7 +20,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 import numpy as np
 import torch
 
-from core.errors import Stopped, UnknownName, UserError
+from core.errors import Stopped, UnknownCheckpoint, UserError
 from core.types import digest
 from core.work import Work
 from dashboard.state import breathe
@@ -328,8 +328,8 @@ class RequestQueue:
         except UserError as error:
             result = _Refusal(type(error), str(error))
             keep = not isinstance(
-                error, Stopped | UnknownName
-            )  # a repeated request may be in time, or the model be back
+                error, Stopped | UnknownCheckpoint
+            )  # a later request may be in time, or find the model
         finally:
             self._close(job, keep=keep)
         return result

@@ -1,4 +1,4 @@
-"""What is selected now: the session's choices, checked against what there is, and the map of the Read page."""
+"""The current selection: the session's choices checked against models and films, and the map of the Read page."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,23 +16,23 @@ from dashboard.request_queue import QueuedRequest
 from dashboard.state import LastMap, TileRequest, session
 
 PAGE = "read"  # whose requests these are
-DEFAULT = FIRST_LOOK  # what is shown where another method cannot be
+DEFAULT = FIRST_LOOK  # shown where another method is not available
 _BACK = "The previous map is shown again."
-_PATIENCE = 0.4  # s for which the page waits without a word for a map that should be quick
-_IMPATIENCE = 0.05  # s, for one that is slow by what its entry says
+_PATIENCE = 0.4  # s before progress is shown, for a map that should be quick
+_IMPATIENCE = 0.05  # s, for a method that is slow by its cost class
 
 
 @dataclass(frozen=True, eq=False)
 class MapView:
-    """One film, one model, one question, and what is there of the answer.
+    """One film, one model, one request, and its answer as far as it is ready.
 
     layer:   stage name, or several joined by "+"; None for methods that explain the input.
-    substitution: why this is not quite what the session asks for; empty where it is.
-    explanation: the map; while it is on its way the last one of this film, if there was one; None for the bare film.
-    pending: the request for the map, while it is on its way.
-    passes:  (forward, backward) of the network that the map and those that came with it cost together.
+    substitution: why this differs from the session's choice; empty where it does not.
+    explanation: the map; while it is computed the last one of this film, if there was one; None for the bare film.
+    pending: the request for the map, until it is ready.
+    passes:  (forward, backward) of the network, for the map and those that shared them.
     maps:    how many maps shared these passes.
-    missing: why there is no map; empty where there is one, or one is coming.
+    missing: why there is no map; empty where there is one, or one is computed.
     scale:   value at the end of the colour map where all stages share one; None for the map's own.
     """
 
@@ -54,17 +54,17 @@ class MapView:
 
     @property
     def answered(self) -> Explanation | None:
-        """The map that was asked for, if it is there."""
+        """The requested map, if it is ready."""
         return None if self.pending else self.explanation
 
     @property
     def hidden(self) -> bool:
-        """Whether the map could be drawn, but has a caveat that the reader has not yet waved aside."""
+        """Whether the map is hidden because of its caveat, which the reader has not yet overridden."""
         return engine.is_hidden(self.explanation)
 
     @property
     def request(self) -> Request:
-        """What is asked of the network."""
+        """The request to the network."""
         return Request(self.method.name, self.finding, self.layer, dict(self.settings))
 
 
@@ -75,7 +75,7 @@ def selected_finding(prediction: Prediction, checkpoint: Checkpoint) -> str:
 
 
 def film() -> Radiograph | None:
-    """The radiograph that is looked at; None on an empty desk."""
+    """The open radiograph; None without one."""
     here = session()
     return here.radiographs[here.film_key] if here.film_key else None
 
@@ -88,30 +88,30 @@ def model_name() -> str | None:
 
 
 def card() -> Checkpoint | None:
-    """What that model is; None where there are no weights. Raises: BadCheckpoint."""
+    """The card of that model; None where there are no weights. Raises: BadCheckpoint."""
     name = model_name()
     return cache.card(name) if name else None
 
 
 def model() -> Checkpoint | None:
-    """As `card`, and None also where the card is broken: the frame has said so."""
+    """As `card`, and None also where the card is broken, which the frame has reported."""
     with suppress(BadCheckpoint):
         return card()
     return None
 
 
 def view(radiograph: Radiograph, checkpoint: Checkpoint, *, report: cache.ReportProgress | None = None) -> MapView:
-    """What the session asks, with the map if it is there; waits until all but the map is known.
+    """The session's request, with the map if it is ready; waits until everything but the map is known.
 
-    A choice that this model does not know falls back to its default. A setting that turns out wrong is told, and the
-    question is again what it was.
+    A choice that this model does not know falls back to its default. A setting that turns out wrong gets a sentence,
+    and the request is again the one before.
     report: shows progress on the page.
     Raises: UserError where the network says nothing of this film.
     """
     try:
         return _view(radiograph, checkpoint, report)
     except (BadSetting, Stopped) as error:
-        session().common_scale = False  # what fits this stage need not fit all
+        session().common_scale = False  # a setting that fits this stage need not fit all
         stopped(radiograph, checkpoint, str(error))
         return _view(radiograph, checkpoint, report)
 
@@ -160,7 +160,7 @@ def _view(radiograph: Radiograph, checkpoint: Checkpoint, report: cache.ReportPr
 
 
 def _last_map(tile: engine.BoardTile) -> LastMap | None:
-    """What a cancelled request goes back to: the choices as they were answered."""
+    """The choices to which a cancelled request goes back."""
     answered = TileRequest(
         tile.request.checkpoint, tile.method.name, tile.finding, tile.layer, tuple(tile.settings.items())
     )
@@ -176,12 +176,12 @@ def stages(chosen: MapView) -> QueuedRequest[Explained]:
 
 
 def refusals(checkpoint: Checkpoint) -> dict[str, str]:
-    """Method -> why the network cannot serve it at any stage; empty where it can, or that is not yet known."""
+    """Method -> why the network supports it at no stage; empty where it does, or that is not yet known."""
     return {name: engine.nowhere(reasons) for name, reasons in cache.all_unfit(checkpoint).items()}
 
 
 def look_at(stage: str) -> None:
-    """Asks for the map of this stage; a method that has none gives way to Grad-CAM."""
+    """Requests the map of this stage; a method without stages is replaced by Grad-CAM."""
     here = session()
     here.layer = stage
     here.refuse("")
@@ -190,12 +190,12 @@ def look_at(stage: str) -> None:
 
 
 def no_refusal() -> None:
-    """After another choice: why the last one was refused no longer matters."""
+    """Clears the reason why the last choice was not possible."""
     session().refuse("")
 
 
 def back(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
-    """The question is again that of the last map that was on the page; or the default, where none was."""
+    """Restores the choices of the last map on the page, or the default where there was none."""
     here = session()
     last = here.last_map
     if last and (last.explanation.radiograph, last.explanation.checkpoint) == (radiograph.key, checkpoint.key):
@@ -209,13 +209,13 @@ def back(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
 
 
 def stopped(radiograph: Radiograph, checkpoint: Checkpoint, reason: str) -> None:
-    """The map cannot be made with these settings, or in this time: the page goes back, and says why."""
+    """For a map that a setting or the time limit prevents: restores the last one, with the reason."""
     session().settings.pop(session().method, None)
     back(radiograph, checkpoint)
     session().refuse(f"{reason} {_BACK}")
 
 
 def cancel(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
-    """Gives up the map that is on its way and goes back to the one before."""
+    """Gives up the pending map and restores the last one."""
     engine.give_up(PAGE)
     back(radiograph, checkpoint)

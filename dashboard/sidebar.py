@@ -1,6 +1,6 @@
-"""The side of every page: films come in, lie in a strip, and are asked about.
+"""The sidebar of every page: adding films, model and finding, and the strip of open films.
 
-The strip is filled when the page stands: no film waits for the thumbnails and predictions of the others.
+The strip is filled after the page, so that no film waits for the thumbnails and predictions of the others.
 """
 
 import streamlit as st
@@ -26,7 +26,7 @@ def ways_in() -> None:
 
 
 def questions(checkpoint: Checkpoint | None) -> None:
-    """Which model is asked, and about which finding; the same on all pages."""
+    """Model and finding, the same on all pages."""
     name = selection.model_name()
     if name is None:
         st.html(markup.paragraph("No model in weights/. Train one with `python -m core train`, or restore the folder."))
@@ -41,7 +41,7 @@ def questions(checkpoint: Checkpoint | None) -> None:
 
 
 def strip(checkpoint: Checkpoint | None) -> None:
-    """The films: thumbnail, name, likeliest finding, and a mark where a check warns; a click looks at one."""
+    """The films: thumbnail, name, most likely finding, and a mark where a check warns; a click opens one."""
     here = session()
     if not here.radiographs:
         return
@@ -92,7 +92,7 @@ def _case(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
 
 
 def _summary(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
-    """The leading finding and the mark; a film that this model cannot take says so here and stops nothing."""
+    """The top finding and the mark; a film that this model cannot read gets its sentence here and stops nothing."""
     now = session().cleaning(radiograph.key)
     checks = cache.quality(radiograph, now)
     mark = markup.icon("warning") if any(check.level == "warning" for check in checks) else ""

@@ -16,7 +16,7 @@ from pathlib import Path
 import platformdirs
 from safetensors import SafetensorError
 
-from core.errors import BadCheckpoint, BadSetting
+from core.errors import BadCheckpoint, BadSetting, UnknownCheckpoint
 from core.models import checkpoint as checkpoints
 from core.models.architecture import Network
 from core.models.importers import ImportCandidate
@@ -57,7 +57,7 @@ def place(name: str, shipped: Path = checkpoints.SHIPPED) -> Path:
         return shipped
     if name in own():
         return folder()
-    raise unknown("checkpoint", name, names(shipped))
+    raise UnknownCheckpoint(str(unknown("checkpoint", name, names(shipped))))
 
 
 def save(found: ImportCandidate, name: str, *, shipped: Path = checkpoints.SHIPPED) -> Checkpoint:

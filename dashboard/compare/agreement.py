@@ -14,12 +14,12 @@ from dashboard.compare.tile_pair import selected_pair
 from dashboard.engine import BoardTile
 from dashboard.state import BoundField, session
 
-_FEW = 3  # tiles of whose maps one sentence can tell; of more it tells of the chosen two
+_FEW = 3  # maps that one sentence can describe; of more it describes the chosen two
 _LESS = ("distance_px", "distance_mm")  # figures of which less means more alike
 
 
 def words(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
-    """What all networks say and where the maps look, highlighted; its room is kept until the maps are there."""
+    """The findings of all networks and where the maps look; its place is kept until the maps are ready."""
     pair = selected_pair(tiles)
     described = tiles if len(tiles) <= _FEW or pair is None else pair
     answers = [placed.answer for placed in described]
@@ -45,11 +45,11 @@ def _words(radiograph: Radiograph, answers: tuple[Tile, ...], board: tuple[Tile,
 
 
 def table(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
-    """One figure for every pair of tiles; nothing on a board of two, whose one pair is told beside it."""
+    """One figure for every pair of tiles; nothing on a board of two, whose figures are under the difference."""
     answers = [placed.answer for placed in tiles]
     present = [answer for answer in answers if answer]
     if len(tiles) < 3 or len(present) < 2:
-        st.empty()  # or the table of another board would linger while a map is on its way
+        st.empty()  # else the table of another board would remain while a map is computed
         return
     with st.container(key="pairs of all", gap="xsmall"):
         with st.container(key="pairs head", horizontal=True, vertical_alignment="center", gap="small"):

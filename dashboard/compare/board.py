@@ -1,4 +1,4 @@
-"""What is on the board: its tiles, as one person changes them, each with as much of its map as is there."""
+"""The board: its tiles, as one person changes them, each with its map as far as it is ready."""
 
 from dataclasses import replace
 from typing import Any, Literal
@@ -10,13 +10,13 @@ from dashboard.engine import BoardTile
 from dashboard.state import LastMap, Preset, TileRequest, session
 
 PAGE = "compare"  # whose requests these are
-_PATIENCE = 0.5  # s for which a page that was just asked for waits without a word
+_PATIENCE = 0.5  # s before progress is shown
 
 Field = Literal["checkpoint", "method", "finding", "layer"]  # of a tile
 
 
 def tiles() -> list[TileRequest]:
-    """The board: what the person made of it, or a preset, which follows the model of the sidebar."""
+    """The tiles: chosen one by one, or a preset, which follows the model of the sidebar."""
     here, model = session(), selection.model_name()
     preset_of_board = here.board.preset
     if preset_of_board and model and preset_of_board.model != model and tuple(here.tiles) == preset_of_board.tiles:
@@ -29,7 +29,7 @@ def tiles() -> list[TileRequest]:
 
 
 def preset() -> str | None:
-    """The preset that the board is; None where somebody changed it."""
+    """The preset of the board; None once a tile was changed."""
     here = session()
     if here.board.preset:
         return here.board.preset.name
@@ -50,7 +50,7 @@ def add() -> None:
 
 
 def remove(place: int) -> None:
-    """Takes the tile off the board; those after it move up."""
+    """Removes the tile; those after it move up."""
     here = session()
     board = list(tiles())
     _set_tiles(board[:place] + board[place + 1 :])
@@ -68,7 +68,7 @@ def change(place: int, field: Field, value: Any) -> None:
 
 
 def cancel(place: int) -> None:
-    """Gives the map up that is on its way: the tile is again what it was before; a tile without a map goes."""
+    """Gives up the pending map and restores the last one; a tile without one is removed."""
     last = session().board.last_maps.get(place)
     board = list(tiles())
     if last and last.request != board[place]:
@@ -79,13 +79,13 @@ def cancel(place: int) -> None:
 
 
 def stopped(place: int, reason: str) -> None:
-    """The map cannot be made in its time: the tile is again what it was before, and the page says why."""
+    """For a map that the time limit prevents: restores the last one, with the reason above the page."""
     cancel(place)
     session().problems.append(reason)
 
 
 def look(radiograph: Radiograph) -> list[BoardTile]:
-    """Every tile with as much of its answer as is there within a moment; the rest is on its way."""
+    """Every tile as far as it is ready within a moment; the rest is pending."""
     last = session().board.last_maps
     board = engine.look(radiograph, tiles(), page=PAGE, last=last, patience=_PATIENCE)
     for tile in board:

@@ -1,4 +1,4 @@
-"""The board as a picture and its figures as a table, made only when asked for."""
+"""The board as a picture and its figures as a table, made on request."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Two models or more over many films: which ones, how far it is, and what came of it."""
+"""Two models or more over many films: the choices, progress, and results."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ _SOURCES = {True: "Open films", False: "A folder or table"}
 
 
 def part() -> None:
-    """What is asked, then progress or what came of it."""
+    """The choices, then progress or results."""
     survey = session().film_set
     if len(cache.names()) < 2:
         st.html(markup.paragraph("A comparison needs two models. Import another one on the Models page."))
@@ -43,7 +43,7 @@ def part() -> None:
 
 
 def busy() -> None:
-    """How far it is, and the way out; on whichever part of the page the person is, since it goes on there."""
+    """Progress and Cancel; on both parts of the page, since the run goes on there."""
     with st.container(key="many busy", horizontal=True, vertical_alignment="center", gap="small"):
         survey = session().film_set
         opening = "Finding films …" if survey.phase == "films" else f"Figures over {len(survey.done)} films …"
@@ -88,7 +88,7 @@ def _ask(survey: FilmSetRun) -> None:
 
 
 def _plan(survey: FilmSetRun, models: int) -> str:
-    """What is still needed, or what will be done."""
+    """What is missing, or what will be computed."""
     if models < 2:
         return "Choose two models or more."
     if _on_desk(survey) and not session().radiographs:
@@ -107,7 +107,7 @@ def _on_desk(survey: FilmSetRun) -> bool:
 
 
 def chosen_models() -> tuple[str, ...]:
-    """Those that were picked; else the models of the board, if they are several; else the first two."""
+    """The chosen ones; else the models of the board, if they are several; else the first two."""
     names = cache.names()
     chosen = tuple(name for name in session().film_set.models if name in names)
     if chosen:
@@ -167,7 +167,7 @@ def _gather(survey: FilmSetRun) -> None:
 
 
 def _named(row: FilmComparison | Refused, case: Case) -> FilmComparison | Refused:
-    """The answer under this person's own name for the film: the same film may have another one with somebody else."""
+    """The result with this person's name for the film: other people may have opened it under another name."""
     if isinstance(row, Refused):
         return replace(row, name=case.name)
     return replace(row, name=case.name, patient=case.patient or case.name)
@@ -187,6 +187,6 @@ def _start() -> None:
 
 
 def stop() -> None:
-    """Figures over what was read so far; a second click leaves them, too."""
+    """Ends the reading, with figures over the films read so far; a second click skips those, too."""
     survey = session().film_set
     survey.phase = "figures" if survey.phase == "films" and survey.done else None

@@ -1,4 +1,4 @@
-"""What came of models over many films: the films, most disagreement first, and the figures over all of them."""
+"""Results of models over many films: the films, most disagreement first, and the figures over all of them."""
 
 from collections.abc import Sequence
 from math import isnan
@@ -23,7 +23,7 @@ _TABLE = "films compared"  # key of the table
 _ROW = 35  # px
 _TALL = 12  # rows in sight
 _FEW = 50  # films, below which a figure is less telling than its interval
-_MAPS = ("overlap_10", "spearman", "ssim", "distance_mm")  # figures of maps that are told over all films
+_MAPS = ("overlap_10", "spearman", "ssim", "distance_mm")  # figures of maps over all films
 
 
 def draw_results(comparison: Comparison) -> None:

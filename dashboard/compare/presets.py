@@ -12,12 +12,12 @@ MOST = 9  # tiles: more are no longer seen at one look
 PLAIN, LUNGS = "densenet121-plain", "densenet121-lungs"
 AGAINST, MODELS = "Plain against lungs", "One method, all models"
 STAGES, METHODS = "All stages", "Six methods, one model"
-# One of each way to explain a network, the quick ones of its kind: all of them would be more than can be looked at.
+# One of each way to explain a network, the quick ones of its kind: all of them would be too many to look at.
 KINDS = ("grad-cam", "saliency", "smoothgrad", "integrated-gradients", "lrp", "occlusion")
 
 
 def offered() -> list[str]:
-    """The presets that can be had with the models that are there."""
+    """The presets that are available with these models."""
     names = cache.names()
     twins = [AGAINST] if {PLAIN, LUNGS} <= set(names) else []
     return [*twins, *([MODELS] if len(names) > 1 else []), STAGES, METHODS]
@@ -41,7 +41,7 @@ def tiles(preset: str, model: str) -> list[TileRequest]:
 
 
 def beginning() -> list[TileRequest]:
-    """What is there before anything was chosen: two models on one film; with a single model, two methods of it."""
+    """The first board: two models on one film; with a single model, two methods of it."""
     names = cache.names()
     if {PLAIN, LUNGS} <= set(names):
         return [TileRequest(PLAIN), TileRequest(LUNGS)]

@@ -1,4 +1,4 @@
-"""Which films are meant where it is many: those on the desk, or a folder or labelled table on this machine."""
+"""The films of a comparison over many: the open ones, or a folder or labelled table on this machine."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from core.types import Cleaning, Radiograph
 from dashboard import cache, paths
 from dashboard.state import session
 
-_TEST = "test"  # the split that is meant where nobody says
+_TEST = "test"  # the split where none is chosen
 
 
 @dataclass(frozen=True, eq=False)
 class SourceFilm:
-    """One film of many; key: what an answer about it depends on."""
+    """One film of many; key: everything an answer about it depends on."""
 
     key: Hashable
     case: Case

@@ -1,4 +1,4 @@
-"""How alike the stages of two networks are: asked for with a button, since it runs both."""
+"""Similarity of the stages of two networks; on request, since it runs both."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -24,7 +24,7 @@ def section(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
         return
     first, second = pair[0].checkpoint, pair[1].checkpoint
     if first is None or second is None or first.key == second.key:
-        st.empty()  # or what was told of two others would linger while a map is on its way
+        st.empty()  # else the result of another pair would remain while a map is computed
         return
     letters = (pair[0].letter, pair[1].letter)
     with st.container(key="stages of two", gap="xsmall"):
@@ -68,7 +68,7 @@ def summary(likeness: Likeness, letters: tuple[str, str]) -> str:
 
 
 def _films(radiograph: Radiograph) -> tuple[Radiograph, ...]:
-    """All films of the desk where they are enough, else the one that is looked at."""
+    """All open films if they are enough, else this one."""
     here = session()
     if len(here.radiographs) >= FEWEST:
         return tuple(here.radiographs.values())

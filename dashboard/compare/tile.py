@@ -1,4 +1,4 @@
-"""One tile of the board: which map it is, the film with it, what the model says, and what must be known of the map."""
+"""One tile of the board: its menus, the film with the map, the probabilities, and the caveat of the map."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -62,7 +62,7 @@ def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: floa
 
 
 def _status(radiograph: Radiograph, placed: BoardTile) -> None:
-    """Progress and a way out while the map is on its way; else what must be known of it."""
+    """Progress and Cancel while the map is computed; else its caveat."""
     with st.container(key=f"state {placed.place}", horizontal=True, vertical_alignment="center", gap="small"):
         map_ = placed.explanation
         if placed.pending:
@@ -89,7 +89,7 @@ def _status(radiograph: Radiograph, placed: BoardTile) -> None:
             st.empty()
         else:
             for _ in range(2):
-                st.empty()  # or what stood here before would linger while another map is on its way
+                st.empty()  # else the earlier text would remain while another map is computed
 
 
 def _next(radiograph: Radiograph, place: int) -> progress.Step | None:

@@ -1,4 +1,4 @@
-"""Two chosen tiles against each other: their signed difference as a further pane, and how far they agree."""
+"""Two chosen tiles: their signed difference as a further pane, and how far they agree."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +16,7 @@ from dashboard.engine import BoardTile
 from dashboard.state import BoundField, Session, session
 from dashboard.viewer import viewer
 
-_ROWS = {  # of Agreement.figures: what is told under the difference, and how
+_ROWS = {  # of Agreement.figures: title and format under the difference
     "spearman": ("Rank correlation", "{:.2f}"),
     "ssim": ("Structural similarity (SSIM)", "{:.2f}"),
     "overlap_10": ("Overlap of the hottest 10 %", "{:.0%}"),
@@ -25,7 +25,7 @@ _ROWS = {  # of Agreement.figures: what is told under the difference, and how
 
 
 def selected_pair(tiles: Sequence[BoardTile]) -> tuple[BoardTile, BoardTile] | None:
-    """The two tiles that are held against each other; None on a board of one."""
+    """The two compared tiles; None on a board of one."""
     if len(tiles) < 2:
         return None
     places = session().board.pair
@@ -114,7 +114,7 @@ def _figures(radiograph: Radiograph, one: Tile, other: Tile) -> None:
 
 
 def figure_text(agreement: Agreement, name: str, form: str) -> str:
-    """The figure in words; a dash where it cannot be had."""
+    """The figure in words; a dash where there is none."""
     value = agreement.figures()[name]
     return "–" if isnan(value) else form.format(value).replace("-", "−").replace("%", " %")
 

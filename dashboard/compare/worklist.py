@@ -1,4 +1,4 @@
-"""The films of a survey as a worklist: one is opened on the board, and from there the next."""
+"""The films of a comparison as a worklist: open one on the board, and from there the next."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from dashboard.state import TileRequest, session
 
 
 def open_case(row: FilmComparison) -> None:
-    """Puts the film on the desk and looks at it on the board, with the maps that were compared."""
+    """Opens the film on the board, with the maps that were compared."""
     here = session()
     survey, panel = here.film_set, here.film_set.comparison.panel if here.film_set.comparison else None
     if panel is None:
@@ -31,7 +31,7 @@ def open_case(row: FilmComparison) -> None:
 
 
 def steps() -> None:
-    """Which film of the survey is looked at, and the ways to its neighbours; nothing for a film that is not in it."""
+    """Position of the open film in the worklist, with buttons for its neighbours; nothing for other films."""
     here = session()
     rows = here.film_set.comparison.films if here.film_set.comparison else ()
     place = next((place for place, row in enumerate(rows) if row.key == here.film_key), None)

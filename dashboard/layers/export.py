@@ -1,4 +1,4 @@
-"""The units of a stage as files, made only when asked for."""
+"""The units of a stage as files, made on request."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -14,7 +14,7 @@ _LOOKS = Path(__file__).parents[1] / "compare" / "compare.css"
 
 
 def page() -> None:
-    """The board of the film that is looked at, or models over many films."""
+    """The board of the open film, or models over many films."""
     st.html(_LOOKS)
     if not cache.names():
         overview.none()

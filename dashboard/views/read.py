@@ -1,4 +1,4 @@
-"""Read: one film, what the model says of it, where it looked, and how far that can be trusted."""
+"""Read: one film, the prediction, where the model looked, and how far the map can be trusted."""
 
 import streamlit as st
 
@@ -67,7 +67,7 @@ def _picture(chosen: MapView) -> None:
 
 @st.fragment(parallel=True)
 def _stages(chosen: MapView, *, common: bool) -> None:
-    """All stages in one row, drawn when they are there; a click asks for that one."""
+    """All stages in one row, once they are ready; a click requests that stage."""
     with draw.errors():
         note = st.empty()
         with st.skeleton(height=170):
@@ -99,13 +99,13 @@ def _stages(chosen: MapView, *, common: bool) -> None:
 
 @st.fragment(parallel=True)
 def _trust(chosen: MapView) -> None:
-    """The measures, drawn when they are there."""
+    """The trust measures, once they are ready."""
     explanation = chosen.answered
     note, place = st.empty(), st.empty()
     if explanation is None or explanation.void:
         words = "Measured once the map is ready." if chosen.pending else "No map to measure."
         note.html(markup.paragraph(words, quiet=True))
-        place.empty()  # or the figures of another map would linger
+        place.empty()  # else the figures of another map would remain
         return
     with draw.errors(), place.container():
         with st.skeleton(height=110):

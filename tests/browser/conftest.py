@@ -214,15 +214,13 @@ def viewers(browser: Any) -> Iterator[str]:
 def show(viewers: str, open_page: Callable[..., Any]) -> Callable[..., Any]:
     """`show(kind="turned", ...)`: that page once its first viewer has drawn."""
 
-    def open_page(
-        *, width: int = 1440, height: int = 1000, context: dict[str, Any] | None = None, **query: object
-    ) -> Any:
+    def ready(*, width: int = 1440, height: int = 1000, context: dict[str, Any] | None = None, **query: object) -> Any:
         page = open_page(f"{viewers}/?{urlencode(query)}", width=width, height=height, **(context or {}))
         page.wait_for_selector("[data-testid=viewer][data-ready]", timeout=PATIENCE_MS)
         page.get_by_text("runs 1", exact=True).wait_for(timeout=PATIENCE_MS)
         return page
 
-    return open_page
+    return ready
 
 
 @pytest.fixture(scope="session")

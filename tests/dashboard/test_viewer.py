@@ -59,9 +59,9 @@ def test_the_patients_side_at_each_edge_is_the_files_where_it_says_so(
     facts: dict[str, Any], sides: list[str] | None
 ) -> None:
     film = viewer_data(**facts)[1]["film"]
-    sides = film["sides"]
+    edges = film["sides"]
 
-    assert (film["hung"] or (sides and [sides[edge] for edge in ("left", "top", "right", "bottom")])) == sides
+    assert (film["hung"] or (edges and [edges[edge] for edge in ("left", "top", "right", "bottom")])) == sides
 
 
 def test_the_files_further_windows_and_whose_millimetres_they_are_travel_along() -> None:
