@@ -94,21 +94,21 @@ def _fields(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> No
             on_click=_start,
             disabled=not (here.names or here.examples) or not _ready(here),
         )
+    if note := _films_note(here):
+        st.html(markup.paragraph(note, quiet=True))
+
+
+def _films_note(here: ConceptTest) -> str:
+    """What to know of these films, or what is missing; empty where there is nothing to say."""
     if _source(here) == "phantoms":
-        st.html(
-            markup.paragraph(
-                "Phantoms are synthetic, no patient data: the network may respond differently to real films.",
-                quiet=True,
-            )
-        )
-    elif not _ready(here):
-        needed = (
-            f"The test needs {FEWEST} films or more." if here.source == "desk" else "Enter the folder or the table."
-        )
-        st.html(markup.paragraph(needed, quiet=True))
+        return "Phantoms are synthetic, no patient data: the network may respond differently to real films."
+    if _ready(here):
+        return ""
+    return f"The test needs {FEWEST} films or more." if here.source == "desk" else "Enter the folder or the table."
 
 
 def _which(here: ConceptTest) -> None:
+    """The fields for this source of films."""
     if _source(here) == "phantoms":
         drawn = BoundField("layers.concepts.drawn")
         st.number_input("Phantoms", FEWEST, 400, step=10, **drawn.widget(), width=130)

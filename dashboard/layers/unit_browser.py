@@ -77,7 +77,7 @@ def _list(chosen: UnitSelection, usual: NDArray[np.float32] | None) -> None:
     draw.section(f"Units of {stage}", f"{len(maps)} maps of {maps.shape[1]} × {maps.shape[2]} on this film")
     st.html(markup.paragraph(_UNIT, quiet=True))
     with st.container(key="order", horizontal=True, vertical_alignment="bottom", gap="small", wrap=False):
-        names = {**unit_selection.orders(usual), "relevance": f"by how much they speak for {words(chosen.finding)}"}
+        names = {**unit_selection.orders(usual), "relevance": f"by relevance for {words(chosen.finding)}"}
         draw.select(
             "Order",
             list(names),

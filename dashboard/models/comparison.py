@@ -115,15 +115,7 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
     compared = rows(first, second)
     one = {name: figure for name, figure, _ in compared}
     two = {name: figure for name, _, figure in compared}
-    marks = [
-        IntervalMark(name, figure, colour, card.name, symbol, even=_even(card, name))
-        for name in one
-        for card, figure, colour, symbol in (
-            (first, one[name], NEUTRAL, "diamond"),
-            (second, two[name], plots.ACCENT, "circle"),
-        )
-        if figure
-    ]
+    marks = _marks(first, second, compared)
     exported = [
         {
             "figure": name.replace(_HELD_OUT, " left out (another network)"),  # a table has no footnote
@@ -153,6 +145,18 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
                 )
                 + "".join(map(markup.paragraph, summary_sentences(first.name, one, second.name, two)))
             )
+
+
+def _marks(first: Checkpoint, second: Checkpoint, compared: Sequence[_Row]) -> list[IntervalMark]:
+    return [
+        IntervalMark(name, figure, colour, card.name, symbol, even=_even(card, name))
+        for name, left, right in compared
+        for card, figure, colour, symbol in (
+            (first, left, NEUTRAL, "diamond"),
+            (second, right, plots.ACCENT, "circle"),
+        )
+        if figure
+    ]
 
 
 def same_films(compared: Sequence[_Row]) -> bool:

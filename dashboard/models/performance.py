@@ -118,23 +118,15 @@ def _operating(card: Checkpoint, test: TestFigures) -> None:
             ]
             for finding in card.findings
         ]
-        overall = ", ".join(
-            f"{name} {estimate_text(figure)}"
-            for name, figure in (
-                ("accuracy", test.accuracy),
-                ("balanced accuracy", test.balanced_accuracy),
-                ("Brier score", test.brier),
-            )
-            if available(figure)
-        )
-        caption = "A finding is called present from its threshold on. 95 % intervals."
-        st.html(
-            markup.table(
-                ["Finding", "Threshold", "Sensitivity", "Specificity"],
-                rows,
-                caption=f"{caption} Over all findings: {overall}." if overall else caption,
-            )
-        )
+        caption = f"A finding counts as present at or above its operating point. 95 % intervals.{_overall(test)}"
+        st.html(markup.table(["Finding", "Operating point", "Sensitivity", "Specificity"], rows, caption=caption))
+
+
+def _overall(test: TestFigures) -> str:
+    """The figures over all findings as a sentence; empty without any."""
+    figures = {"accuracy": test.accuracy, "balanced accuracy": test.balanced_accuracy, "Brier score": test.brier}
+    parts = [f"{name} {estimate_text(figure)}" for name, figure in figures.items() if available(figure)]
+    return f" Over all findings: {', '.join(parts)}." if parts else ""
 
 
 def _confusion(card: Checkpoint, counts: Counts | Mapping[str, Counts] | None) -> None:

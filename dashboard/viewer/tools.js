@@ -19,8 +19,10 @@ const TOOLS = `
       ${button("turn", "Turn by 90° right", "R", icon("turn"))}
       ${button("flip", "Mirror left to right", "F", icon("flip"))}
     </div>
-    <div class="group">${button("adopt", "Use this window for the model, too", "", "For model")}</div>
-    <div class="group">${button("planes", "Overlays that the file stores beside its pixels", "V", "Overlay")}</div>
+    <div class="group">
+      ${button("adopt", "Use this window for the model, too", "", "For model")}
+      ${button("planes", "Overlays that the file stores beside its pixels", "V", "Overlay")}
+    </div>
     <label class="choice" data-part="greys"><select data-part="preset" aria-label="Window preset"></select></label>
     <div class="group last">
       ${button("expand", "Full screen", "E", icon("expand"))}

@@ -162,7 +162,7 @@ def test_an_unknown_name_in_the_address_says_so_and_leaves_a_way_back() -> None:
             1,
         ),
         (PARTS[1], ("Teaching what a classifier", "1,608 / 201 / 201", "Licence of the films"), 1),
-        (PARTS[2], ("Age adults", "Threshold", "n = 120", "Brier"), 4),
+        (PARTS[2], ("Age adults", "Operating point", "n = 120", "Brier"), 4),
         (
             PARTS[3],
             (
