@@ -1,4 +1,4 @@
-// Keeps the query of the address as the server told it. Streamlit drops it when the page changes; then it is put back.
+// Keeps the query of the address as the server set it: Streamlit drops it when the page changes, and this restores it.
 const BEAT = 400; // ms
 
 const address = (window.lightboxAddress ??= {

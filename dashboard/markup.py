@@ -10,7 +10,7 @@ from core.estimate import Estimate, value_and_interval
 from core.models.findings import CHESTXRAY14, words
 from core.types import digest
 
-# Okabe and Ito 2008: told apart by all kinds of colour vision. A finding has the same colour on every page. Their eight
+# Okabe and Ito 2008: distinct with all kinds of colour vision. A finding has the same colour on every page. Their eight
 # do not reach for ChestX-ray14: its commonest have one each, the others share the neutral one and go by their names.
 _FIXED = {
     "covid": "#e69f00",
@@ -91,7 +91,7 @@ def paragraph(text: str, *, quiet: bool = False) -> str:
 
 
 def status(text: str, *, level: str = "") -> str:
-    """The one line above the film that speaks of its map; `level` gives it the symbol of a check."""
+    """The line above the film about its map; level: of the symbol."""
     mark = icon(_ICONS[level]) if level else ""
     role = ' role="alert"' if level == "warning" else ""
     return f'<p class="lb-status lb-{escape(level or "plain")}"{role}>{mark}<span>{escape(text)}</span></p>'
@@ -181,7 +181,7 @@ def estimate(figure: Estimate | None) -> str:
 
 
 def unmeasured() -> str:
-    """What stands in place of a figure that the card lacks."""
+    """In place of a figure that the card lacks."""
     return missing("not measured")
 
 

@@ -28,7 +28,7 @@ def local() -> bool:
 
 
 def typed(text: str) -> Path:
-    """The path that somebody typed.
+    """The path as typed.
 
     Raises: BadData where they do not sit at this machine, or it is no path that this machine can have.
     """

@@ -95,7 +95,7 @@ def off_list() -> None:
 
 
 def apply(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
-    """Switches off the units asked for in the last run; where that is not possible, notes why and changes nothing."""
+    """Switches off the units requested in the last run; where that is not possible, notes why and changes nothing."""
     removing, place = session().layers.removing, st.empty()
     try:
         if removing.named:

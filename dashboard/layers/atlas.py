@@ -164,7 +164,7 @@ def _build(card: Checkpoint, build: AtlasBuild) -> None:
 
 
 def _go_on(reason: str) -> None:
-    """Its turn is over, and what it has read is on disk: the page asks again and it goes on from there."""
+    """Its time in the queue is over and its state is on disk: the page requests it again, and it resumes."""
 
 
 def _folder(text: str) -> Path:

@@ -51,7 +51,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             usual = _usual(card, stage)
             chosen = unit_selection.select_units(radiograph, card, finding, activations, usual=usual, problem=problem)
             with right, st.container(key="unit", gap="small"):
-                picture(chosen)  # first: what was clicked for
+                picture(chosen)  # first, as the answer to the click
             with middle, st.container(key="listed", gap="small"):
                 _list(chosen, usual)
             with middle, st.container(key="figures", gap="small"):

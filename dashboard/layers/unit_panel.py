@@ -122,7 +122,7 @@ def _relevance_later(chosen: UnitSelection, request: QueuedRequest[Relevance]) -
 
 
 def signed_bars(relevance: Relevance, channel: int, explained: str) -> str:
-    """A bar for each finding from the middle, right where the unit speaks for it; the longest fills its half."""
+    """A bar for each finding from the middle, to the right where the unit supports it; the longest fills its half."""
     values = {finding: float(each[channel]) for finding, each in relevance.items()}
     longest = max((abs(value) for value in values.values()), default=0.0) or 1.0
     rows = []

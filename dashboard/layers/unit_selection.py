@@ -25,7 +25,7 @@ class UnitSelection:
     channels: those that were searched for, in order; all of them without a search.
     page:     its number, from 0.
     channel:  of the chosen unit.
-    problem:  what was asked for and is not there, in a sentence; empty where all is.
+    problem:  what was requested and is not available, in a sentence; empty where all is.
     """
 
     radiograph: Radiograph
@@ -80,7 +80,7 @@ def prediction_and_finding(radiograph: Radiograph, card: Checkpoint) -> tuple[Pr
 
 
 def stage_of(plan: NetworkPlan, card: Checkpoint, *, inner: bool = True) -> tuple[str, str]:
-    """The stage or layer to show, by default the last stage with maps; and a sentence if another one was asked for.
+    """The stage or layer to show, by default the last stage with maps; and a sentence if another one was requested.
 
     inner: whether it may be a layer within a stage; else the stage that holds it.
     """
@@ -151,7 +151,7 @@ def select_units(
 
 
 def _page(wanted: int | None, listed: tuple[int, ...], channel: int) -> int:
-    """The page asked for, or else the one with the unit, if it is listed."""
+    """The requested page, or else the one with the unit, if it is listed."""
     if wanted is None:
         wanted = listed.index(channel) // PAGE if channel in listed else 0
     return min(max(wanted, 0), (len(listed) - 1) // PAGE)

@@ -222,7 +222,7 @@ def _findings(here: ModelImport, candidate: ImportCandidate) -> list[str] | None
 
 
 def _bound(here: ModelImport, field: str, guess: object) -> dict[str, Any]:
-    """Arguments of a widget that shows what was entered in this field, or else the guess; it survives another page."""
+    """Arguments of a widget for this field, whose entry outlives a visit to another page; guess: its first value."""
     value = here.entered.get(field, guess)
     return widget(f"import {field}", value, lambda _, value: here.entered.update({field: value}))
 

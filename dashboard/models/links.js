@@ -1,10 +1,10 @@
-// A plain click on a row or link with data-checkpoint asks for that card; every other click stays the browser's.
+// A plain click on a row or link with data-checkpoint opens that card; every other click is left to the browser.
 export default function ({ parentElement, setTriggerValue }) {
   document.removeEventListener("click", parentElement.opens);
   parentElement.opens = (event) => {
     const row = event.target.closest?.("[data-checkpoint]");
     if (!row || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    if (window.getSelection().toString()) return; // somebody copies a figure
+    if (window.getSelection().toString()) return; // text is selected, to copy a figure
     event.preventDefault();
     setTriggerValue("opened", row.dataset.checkpoint);
   };

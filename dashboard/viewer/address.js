@@ -1,5 +1,5 @@
-// How the film is looked at, in the page's address: #view=KEY~z1.5~x0.4~o0.3, what is not as usual, behind the film's key.
-// It stands behind the # because Streamlit leaves that alone: Python owns what stands behind the ?, and each change of
+// The view of the film in the page's address, #view=KEY~z1.5~x0.4~o0.3: the film's key and whatever is not the default.
+// It comes after the # because Streamlit leaves that alone: Python owns what comes after the ?, and each change of
 // it would send the address back as it was. Where a change of page or query drops it, it is put back.
 const BEAT = 400; // ms between looks at what has changed
 const KEY_LETTERS = 8; // of the radiograph's key
@@ -16,7 +16,7 @@ const LOOK_BY_LETTER = {
 };
 
 // Places are shares of the film, so that they read the same on any copy of it.
-function told(description) {
+function viewWords(description) {
   const { width, height } = description;
   const view = viewOf(description);
   const usual = untouched(description);
@@ -101,7 +101,7 @@ function readAddress() {
 function writeAddress() {
   const { front, viewers, opened } = store;
   if (!viewers.size && opened) return; // its film is still to come
-  const words = viewers.size && front ? told(front) : [];
+  const words = viewers.size && front ? viewWords(front) : [];
   const parts = location.hash.slice(1).split("&").filter((part) => part && !part.startsWith("view="));
   if (words.length) parts.push(`view=${[front.key.slice(0, KEY_LETTERS), ...words].join("~")}`);
   const hash = parts.length ? `#${parts.join("&")}` : "";
@@ -114,5 +114,5 @@ if (!store.addressed) {
   readAddress();
   addEventListener("hashchange", readAddress);
   setInterval(writeAddress, BEAT);
-  addEventListener("pointerdown", writeAddress, true); // somebody may be about to copy it
+  addEventListener("pointerdown", writeAddress, true); // it may be about to be copied
 }

@@ -1,4 +1,4 @@
-// The point of the film that is pointed at, and what is read there. All linked viewers show it.
+// The point of the film under the pointer and its values. All linked viewers show it.
 
 function pointAt(viewer, x, y, { pane = 0, keyboard = false, touch = false } = {}) {
   store.cross = { viewer, x, y, pane, keyboard, touch };
@@ -11,7 +11,7 @@ function pointAway(viewer) {
   for (const each of linked(viewer)) each.pointed();
 }
 
-// {x, y, drawn} in px of this viewer's own film; null where nobody points at its link, or beside its film.
+// {x, y, drawn} in px of this viewer's own film; null where the pointer is elsewhere, or beside the film.
 // drawn: also where it is pointed at, as neither keys nor fingers leave a pointer on the screen.
 function crossOn(viewer) {
   const { cross } = store;

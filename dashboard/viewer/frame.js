@@ -53,7 +53,7 @@ function turnView(view, quarters) {
   view.turn = (view.turn + quarters + 4) % 4;
 }
 
-// What is seen, mirrored left to right: after a turn the mirror stands before it, and the turn runs backwards.
+// The view mirrored left to right: after a turn the mirror is applied first, and the turn runs backwards.
 function flipView(view) {
   view.flip = !view.flip;
   view.turn = (4 - view.turn) % 4;
@@ -64,7 +64,7 @@ function changedWords({ flip, turn }) {
   return [flip ? "mirrored" : "", turned].filter(Boolean).join(", ");
 }
 
-// What stands at the left, top, right and bottom edge of the screen, for {left, top, right, bottom} of the stored film.
+// The side at the left, top, right and bottom edge of the screen, for {left, top, right, bottom} of the stored film.
 function edges(sides, { flip, turn }) {
   const stored = [sides.left, sides.top, sides.right, sides.bottom];
   const mirrored = flip ? [stored[2], stored[1], stored[0], stored[3]] : stored;

@@ -45,7 +45,7 @@ const HELP = `
     <p>A screen in a browser shows 256 greys and is not calibrated: this is no diagnostic display.</p>
   </dialog>`;
 
-// Opens the list within `root`, where it is made when it is first asked for.
+// Opens the list within `root`, where it is made on first use.
 function openHelp(root) {
   let dialog = root.querySelector("dialog");
   if (!dialog) {

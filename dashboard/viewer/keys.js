@@ -8,7 +8,7 @@ const PLAIN_KEYS = {
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ON_FILM = ["Enter", "Delete", "Backspace"]; // elsewhere they press buttons and write
 
-// Keys work while `root` has the focus, or the pointer rests on it and nobody is writing elsewhere.
+// Keys work while `root` has the focus, or the pointer rests on it and no text field has the focus.
 // lead: () => the viewer that they act on, if there is one. Returns a function that stops listening.
 function listenToKeys(root, lead) {
   let hovered = false;

@@ -1,4 +1,4 @@
-// What stands below the film: readout, probe, colour bar, and what the picture is.
+// The lines below the film: readout, probe, colour bar, and caption.
 const PANE = `
   <p class="title" data-part="title" hidden></p>
   <div class="stage" data-part="stage">
@@ -73,7 +73,7 @@ function syncScale({ parts, heat, mode, table }) {
   parts.bar.setAttribute("aria-label", `Colour bar from ${low} to ${high}`);
 }
 
-// What the picture is, for whoever cannot see it.
+// A description of the picture for screen readers.
 function spoken(viewer) {
   const { description, heat, data } = viewer;
   const drawn = description.drawn ? "Drawn phantom" : "Radiograph";

@@ -80,7 +80,7 @@ function lengthMarkup(viewer, frame, { x0, y0, x1, y1 }) {
   return lineMarkup("length", `M${u0} ${v0}L${u1} ${v1}${end(u0, v0)}${end(u1, v1)}`);
 }
 
-// "123.4 mm"; px where the file gives no spacing. It is said where the mm are not those of the patient.
+// "123.4 mm"; px where the file gives no spacing. Says so where the mm are not those of the patient.
 function lengthWords({ x0, y0, x1, y1 }, description) {
   const { spacing, atDetector, untrusted } = description;
   const calibration = store.calibrations.get(filmKey(description));

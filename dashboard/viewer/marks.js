@@ -47,7 +47,7 @@ function drawSides(viewer) {
   const { sides } = description;
   // Letters of the file go along with the film; those of the usual way to hang it hold for the screen as it is.
   const { hung, turn, flip } = description;
-  const settled = turn === view.turn && flip === view.flip; // else the server has not yet said how it hangs now
+  const settled = turn === view.turn && flip === view.flip; // else the server has not yet sent its present position
   const seen = (hung && !settled ? ["?", "", "?", ""] : hung) ?? (sides ? edges(sides, view) : ["", "", "", ""]); // left, top, right, bottom
   seen.forEach((side, index) => write(parts.sides.children[index], side));
   parts.sides.classList.toggle("changed", Boolean(words));

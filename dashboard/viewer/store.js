@@ -4,22 +4,22 @@ const store = (window.lightbox ??= {
   arriving: new Map(), // radiograph key -> {promise, share} while the pixels travel
   views: new Map(), // radiograph key -> how the film is looked at, see viewOf
   calibrations: new Map(), // radiograph key -> mm per film px, by a length whose size the person knows
-  lengths: new Map(), // radiograph key -> [{x0, y0, x1, y1}] in film px: what was measured on it
+  lengths: new Map(), // radiograph key -> [{x0, y0, x1, y1}] in film px: the measured lengths
   picked: new Map(), // viewer -> key of the map that was stepped to
   look: { mode: "heat", shown: true, tool: matchMedia("(pointer: coarse)").matches ? "pan" : "window", threshold: 0, loupe: false, planes: false },
   cross: null, // {viewer, x, y, keyboard}: the viewer that is pointed at, and where, in film px
   viewers: new Set(), // those on the page
   listeners: new Set(), // called after every change that another viewer, or a bar of controls, may show
   touched: null, // the viewer that was used last
-  front: null, // description of the film whose view stands in the address
-  opened: null, // what the address said when it was opened, until its film comes
+  front: null, // description of the film whose view is in the address
+  opened: null, // the view in the address at the start, until its film is open
 });
 
 function tell() {
   for (const listener of [...store.listeners]) listener();
 }
 
-// How a film is looked at; made as the film itself asks for where nobody has changed it yet.
+// The view of a film; at first as the file itself defines it.
 // zoom: 1 shows the whole film; x, y: film px in the middle of the pane; width, level: of the window, in stored values;
 // flip: mirrored left to right; turn: then turned by so many quarters, clockwise.
 function viewOf(description) {

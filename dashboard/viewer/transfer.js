@@ -1,6 +1,6 @@
 // The film's pixels on their way from the server to the page.
 const ROOM = 384 * 2 ** 20; // bytes of films kept
-const ATTEMPTS = 5; // a film may be asked for a moment before the server has it again
+const ATTEMPTS = 5; // a film may be requested a moment before the server has it again
 
 // Where the server's root is, also below a base path or behind a proxy: Streamlit's own script knows.
 function address(path) {

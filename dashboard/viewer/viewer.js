@@ -102,7 +102,7 @@ class Viewer {
     return this.drawable ? tableOf(this.tables, this.data, this.heat.signed) : null;
   }
 
-  // Whether there is heat that can be drawn, whatever the person asked for.
+  // Whether there is heat that can be drawn, whether or not it is switched on.
   get drawable() {
     return Boolean(this.heat) && !this.heat.absence;
   }

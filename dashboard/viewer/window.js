@@ -21,7 +21,7 @@ const PRESETS = {
   bone: "Bone",
 };
 
-// The window that a preset stands for; undefined where the film has no such preset.
+// The window of a preset; undefined where the film has no such preset.
 function presetWindow(name, film, description) {
   const [, index] = name.match(/^file(\d+)$/) ?? [];
   const own = index === undefined ? [description.black, description.white] : description.windows[index]?.slice(1);
