@@ -145,7 +145,7 @@ def test_on_a_phone_the_film_comes_first_and_nothing_sticks_out(visit: Callable[
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_every_page_can_be_looked_at(visit: Callable[..., Any], screenshots: Path, width: int) -> None:
+def test_every_page_has_a_screenshot(visit: Callable[..., Any], screenshots: Path, width: int) -> None:
     """With LIGHTBOX_PICTURES=folder the wide ones also become the pictures of the guide there (`make pictures`)."""
     height = 900 if width == 1440 else 844
     page = visit(width=width, height=height)

@@ -109,7 +109,7 @@ def test_the_difference_is_drawn_with_zero_in_the_middle_and_follows_the_pair(vi
     assert pixels(page)[2] != before
 
 
-def test_the_board_and_its_figures_can_be_taken_away(visit: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_board_and_its_figures_can_be_downloaded(visit: Callable[..., Any], tmp_path: Path) -> None:
     page = visit()
     for name, ending in (("Board", "png"), ("Figures", "csv")):
         with page.expect_download(timeout=PATIENCE_MS) as download:

@@ -106,7 +106,7 @@ def test_a_slow_method_says_so_at_once_keeps_the_picture_and_goes_back_when_canc
     assert page.locator(f"{MENU} .closed").inner_text().strip() == "Grad-CAM"
 
 
-def test_whoever_waits_is_told_so_and_a_closed_tab_lets_the_next_one_in(visit_phantom: Callable[..., Any]) -> None:
+def test_a_waiting_request_shows_its_place_and_a_closed_tab_frees_it(visit_phantom: Callable[..., Any]) -> None:
     first, second = visit_phantom(), visit_phantom()
     pick(first, "rise")
     first.get_by_text(re.compile(r"\d+ of 1000 network passes")).wait_for(timeout=PATIENCE_MS)

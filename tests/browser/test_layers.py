@@ -132,7 +132,7 @@ def test_a_layer_is_chosen_in_the_table_and_its_stage_is_one_click_away(visit: C
     page.locator(f"{GRID} [aria-label='Units of stage 1']").wait_for(timeout=PATIENCE_MS)
 
 
-def test_another_unit_leaves_what_stands_on_the_page_in_its_place(visit: Callable[..., Any]) -> None:
+def test_another_unit_leaves_the_rest_of_the_page_in_its_place(visit: Callable[..., Any]) -> None:
     page = visit()
     standing = [STAGES, GRID, PANE]
     elements = [page.locator(each).element_handle() for each in standing]

@@ -61,7 +61,7 @@ def test_a_click_on_a_row_opens_its_card_without_loading_the_page_and_the_addres
     page.get_by_role("heading", name="densenet121-plain").wait_for(timeout=PATIENCE_MS)
 
 
-def test_the_figures_are_drawn_and_can_be_taken_away_as_csv_and_png(
+def test_the_figures_are_drawn_and_can_be_downloaded_as_csv_and_png(
     server: str, open_page: Callable[..., Any], tmp_path: Path
 ) -> None:
     page = open_page(f"{server}/?checkpoint=densenet121-lungs&part=Performance")

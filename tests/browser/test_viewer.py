@@ -45,7 +45,7 @@ def test_a_page_with_viewers_runs_without_a_browser() -> None:
     assert page.text[-1].value == "runs 1"
 
 
-def test_an_edited_film_is_never_taken_for_the_original() -> None:
+def test_an_edited_film_is_never_mistaken_for_the_original() -> None:
     page = AppTest.from_function(two_edits, default_timeout=90).run()
 
     assert not page.exception
@@ -270,7 +270,7 @@ def test_a_map_without_heat_is_a_sentence_and_a_bare_film(show: Callable[..., An
     assert page.locator("[data-testid=colour-bar]").is_hidden()
 
 
-def test_the_legend_says_what_is_shown_and_that_the_phantom_is_drawn(show: Callable[..., Any]) -> None:
+def test_the_legend_describes_the_picture_and_the_phantom(show: Callable[..., Any]) -> None:
     page = show(signed=1)
 
     legend = page.locator("[data-testid=legend]").inner_text()
@@ -310,7 +310,7 @@ def test_several_maps_are_stepped_through_without_the_server(show: Callable[...,
     assert page.get_by_text("runs 1", exact=True).is_visible()
 
 
-def test_a_click_on_a_small_map_asks_for_its_stage_once(show: Callable[..., Any]) -> None:
+def test_a_click_on_a_small_map_requests_its_stage_once(show: Callable[..., Any]) -> None:
     page = show()
     page.wait_for_selector("[data-testid=stage-strip][data-ready]")
 

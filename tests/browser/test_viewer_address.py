@@ -15,7 +15,7 @@ def rounded(state: dict[str, Any]) -> dict[str, Any]:
     return {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in state.items()}
 
 
-def test_an_address_restores_how_its_film_was_looked_at(show: Callable[..., Any], open_page: Any) -> None:
+def test_an_address_restores_the_view_of_its_film(show: Callable[..., Any], open_page: Any) -> None:
     page = show(viewers=2)
     assert "#" not in page.url
     count_sent(page)

@@ -56,7 +56,7 @@ def test_a_turned_or_mirrored_film_keeps_its_pixels_and_says_so(show: Callable[.
     assert badge.is_hidden()
 
 
-def test_a_mirror_is_one_of_what_is_seen_even_where_the_film_is_turned(show: Callable[..., Any]) -> None:
+def test_a_mirror_applies_to_the_view_even_of_a_turned_film(show: Callable[..., Any]) -> None:
     page = show(kind="none")
     pressed(page, "r")
     settled(page)

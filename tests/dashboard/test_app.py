@@ -18,7 +18,7 @@ from tests.dashboard.conftest import Desk, encoded
 FINDINGS = {"covid", "pneumonia", "normal"}
 
 
-def test_the_app_starts_empty_and_says_what_to_do(desk: Desk) -> None:
+def test_the_app_starts_empty_with_a_hint(desk: Desk) -> None:
     assert "Put a radiograph on the light box" in desk.app.markdown[0].value
     assert "Open the phantom" in [button.label for button in desk.app.main.button]
     assert len(desk.app.main.get("file_uploader")) == 1
@@ -95,7 +95,7 @@ def test_a_click_in_the_strip_looks_at_that_film_and_removing_the_last_empties_t
     assert "Put a radiograph on the light box" in desk.app.markdown[0].value
 
 
-def test_another_method_is_described_and_asked_without_a_stage(desk: Desk) -> None:
+def test_a_method_that_explains_the_input_is_described_and_has_no_stage(desk: Desk) -> None:
     desk.press("Open the phantom")
     assert "Stage" in desk.labels()
     assert "arXiv:1610.02391" in desk.html
@@ -126,7 +126,7 @@ def test_a_setting_of_a_method_changes_the_map(desk: Desk) -> None:
     assert "9 forward passes, 8 backward passes" in desk.html
 
 
-def test_a_setting_that_the_stage_does_not_have_is_told_and_goes_back(desk: Desk) -> None:
+def test_a_setting_that_the_stage_lacks_gets_a_sentence_and_is_reverted(desk: Desk) -> None:
     desk.press("Open the phantom").method("layer-activation").choose("Stage", "stem")
     desk.number("Channel", 5).number("Channel", 64)
 
@@ -137,7 +137,7 @@ def test_a_setting_that_the_stage_does_not_have_is_told_and_goes_back(desk: Desk
     assert "stem has feature maps" not in desk.choose("Stage", "stage 1").html
 
 
-def test_that_no_finding_reaches_its_operating_point_is_said(desk: Desk, weights: Path) -> None:
+def test_the_page_says_when_no_finding_reaches_its_operating_point(desk: Desk, weights: Path) -> None:
     prediction = cache.card("untrained")
     desk.press("Open the phantom")
     reached = float(desk.bars["covid"].split(" ")[1].rstrip(",")) >= prediction.thresholds["covid"]
@@ -168,7 +168,7 @@ def test_a_clean_up_switch_reaches_the_network_and_only_this_film(desk: Desk, pn
     assert desk.press("film.png").bars == after
 
 
-def test_an_inverted_film_is_told_and_can_be_mended_with_one_click(desk: Desk, png: bytes, phantom: Radiograph) -> None:
+def test_an_inverted_film_gets_a_warning_and_one_click_inverts_it(desk: Desk, png: bytes, phantom: Radiograph) -> None:
     upright = desk.drop(("film.png", png)).bars
     dark = Radiograph(65535 - phantom.pixels, "inverted.png", 0, 65535, Origin("PNG", "I;16", 16))
     desk.press("Clear").drop(("inverted.png", encoded(dark)))
@@ -182,7 +182,7 @@ def test_an_inverted_film_is_told_and_can_be_mended_with_one_click(desk: Desk, p
     assert upright.keys() == desk.bars.keys()
 
 
-def test_a_mirrored_film_is_told_by_its_marker_and_can_be_mirrored_back(desk: Desk) -> None:
+def test_a_mirrored_film_is_recognised_by_its_marker_and_one_click_mirrors_it(desk: Desk) -> None:
     chest = draw(seed=0, height=512, width=512).radiograph
     film = Radiograph(np.array(chest.pixels[:, ::-1], np.uint16), "mirrored.png", 0, 4095, Origin("PNG", "I;16", 16))
     desk.drop(("mirrored.png", encoded(film)))
@@ -245,7 +245,7 @@ def test_without_weights_the_film_is_shown_and_the_way_out_is_named(
     assert desk.app.code[0].value == "python -m core train"
 
 
-def test_a_broken_model_is_told_and_another_can_be_chosen(
+def test_a_broken_model_gets_a_sentence_and_another_can_be_chosen(
     desk: Desk, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for file in small_weights.iterdir():

@@ -49,7 +49,7 @@ def test_an_empty_desk_offers_the_phantom(two: Path, monkeypatch: pytest.MonkeyP
     assert any(each.label == "Open the phantom" for each in desk.run().app.button)
 
 
-def test_two_models_lie_side_by_side_with_their_difference_and_what_it_means(page: Desk) -> None:
+def test_two_models_are_side_by_side_with_their_difference_and_a_sentence(page: Desk) -> None:
     assert [f"pane {place}" for place in (0, 1, "difference") if page.component(f"pane {place}")] == [
         "pane 0",
         "pane 1",
@@ -108,7 +108,7 @@ def test_a_preset_follows_the_model_of_the_sidebar_until_a_tile_is_changed(page:
     assert page.session.board.preset is None
 
 
-def test_a_tile_is_added_changed_and_taken_away(page: Desk) -> None:
+def test_a_tile_is_added_changed_and_removed(page: Desk) -> None:
     page.press("Add a map")
     assert page.session.tiles == [TileRequest("first"), TileRequest("second"), TileRequest("second")]
     menus = [each for each in page.app.main.selectbox if each.label == "Stage"]
@@ -198,7 +198,7 @@ def test_a_broken_model_is_one_sentence_in_its_tile(tmp_path: Path, monkeypatch:
         (TileRequest("nobody"), "There is no checkpoint named 'nobody'."),
     ],
 )
-def test_what_a_model_cannot_serve_is_one_sentence_in_its_tile(page: Desk, tile: TileRequest, sentence: str) -> None:
+def test_an_unsupported_method_is_one_sentence_in_its_tile(page: Desk, tile: TileRequest, sentence: str) -> None:
     page.session.tiles = [TileRequest("first"), tile]
     page.run()
 
@@ -216,7 +216,7 @@ def test_maps_of_other_units_have_no_common_scale_and_the_page_says_why(page: De
     assert "No common scale: the maps are in logits a cell, logits a grey-level deviation." in page.html
 
 
-def test_a_map_with_a_caveat_stays_hidden_until_it_is_asked_for(
+def test_a_map_with_a_caveat_stays_hidden_until_the_reader_shows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path, {"first": 1})
@@ -253,7 +253,7 @@ def test_the_difference_is_one_of_shares_where_units_differ_and_says_so(page: De
     assert (forced.value, forced.disabled) == (True, True)
 
 
-def test_the_stages_of_two_models_are_compared_when_asked_for(page: Desk) -> None:
+def test_the_stages_of_two_models_are_compared_on_request(page: Desk) -> None:
     assert 'aria-label="Linear CKA of the stages"' not in page.html
     page.press("Compare the stages")
 

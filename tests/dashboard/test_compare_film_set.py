@@ -81,7 +81,7 @@ def test_a_table_with_labels_says_who_is_right(page: Desk, table: Path) -> None:
     assert not page.errors
 
 
-def test_a_folder_has_no_labels_and_what_is_no_film_is_told(page: Desk, table: Path) -> None:
+def test_a_folder_has_no_labels_and_a_file_that_is_no_film_gets_a_sentence(page: Desk, table: Path) -> None:
     over(page, table.parent)
 
     comparison = page.session.film_set.comparison
@@ -111,7 +111,7 @@ def test_a_case_opens_on_the_board_and_from_there_the_next(page: Desk, table: Pa
     assert comparison.films[1].name in page.films
 
 
-def test_what_was_asked_before_is_not_asked_again(page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_films_that_were_read_are_not_read_again(page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     over(page, table)
     monkeypatch.setattr(cache, "film_comparison", None)
     page.press("Compare the films")
@@ -120,7 +120,7 @@ def test_what_was_asked_before_is_not_asked_again(page: Desk, table: Path, monke
     assert not page.app.exception
 
 
-def test_stopped_it_tells_of_the_films_that_were_read(page: Desk, table: Path) -> None:
+def test_a_stopped_run_shows_the_films_that_were_read(page: Desk, table: Path) -> None:
     over(page, table)
     survey = page.session.film_set
     survey.done, survey.phase = survey.done[:3], "films"
@@ -182,7 +182,7 @@ def test_one_model_has_nothing_to_be_compared_with(tmp_path: Path, monkeypatch: 
     assert "A comparison needs two models." in desk.run().html
 
 
-def test_at_most_so_many_films_are_taken_evenly_from_all(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_maximum_number_of_films_is_spread_evenly(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "local", lambda: True)
     films, note = sources.at_path(str(table.parent), split="", most=3)
 
@@ -204,9 +204,7 @@ def test_a_film_keeps_the_name_that_each_person_has_for_it(
     assert "Mueller" not in str(other.session.film_set.comparison.films) + other.html
 
 
-def test_a_film_that_changed_on_disk_is_told_and_not_opened_as_the_old_one(
-    page: Desk, table: Path, tmp_path: Path
-) -> None:
+def test_a_film_that_changed_on_disk_gets_a_sentence_and_is_not_opened(page: Desk, table: Path, tmp_path: Path) -> None:
     for seed in range(2):
         (tmp_path / f"{seed}.png").write_bytes((table.parent / f"film-{seed}.png").read_bytes())
     over(page, tmp_path)

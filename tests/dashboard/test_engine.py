@@ -32,7 +32,7 @@ def sure_of_normal(network: Network, weights: Path, tmp_path: Path, monkeypatch:
     return Desk().run().press("Open the phantom")
 
 
-def test_the_menu_offers_every_method_once_and_those_that_cannot_be_had_last_with_the_reason() -> None:
+def test_the_menu_offers_every_method_once_and_unavailable_ones_last_with_the_reason() -> None:
     entries = [entry for family in families({"grad-cam": "it has no gradient."}) for entry in family["entries"]]
 
     assert sorted(entry["name"] for entry in entries) == sorted(methods)
@@ -72,7 +72,7 @@ def test_a_slow_method_ends_in_its_map(desk: Desk) -> None:
     assert desk.session.last_map.request.method == "integrated-gradients"
 
 
-def test_a_slow_method_that_has_stages_is_asked_at_one_and_the_small_maps_are_grad_cams(desk: Desk) -> None:
+def test_a_slow_method_with_stages_runs_at_one_and_the_small_maps_are_grad_cams(desk: Desk) -> None:
     desk.press("Open the phantom").method("score-cam")
 
     assert "Grad-CAM for" in desk.html
@@ -80,7 +80,7 @@ def test_a_slow_method_that_has_stages_is_asked_at_one_and_the_small_maps_are_gr
     assert desk.session.last_map.explanation.method == "score-cam"
 
 
-def test_what_takes_too_long_is_told_and_the_page_goes_back_to_what_it_showed(
+def test_a_map_beyond_its_time_limit_gets_a_sentence_and_the_page_restores_the_last_one(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.press("Open the phantom").choose("Stage", "stage 3")
@@ -103,7 +103,7 @@ def test_stages_are_fused_into_one_map(desk: Desk) -> None:
     assert "16 × 16 values" in desk.html
 
 
-def test_a_stage_that_cannot_serve_the_method_is_told_and_not_chosen(desk: Desk) -> None:
+def test_a_stage_without_support_for_the_method_gets_a_sentence_and_is_not_chosen(desk: Desk) -> None:
     desk.press("Open the phantom").method("cam")
     assert desk.menu("Stage").options[:2] == ["stem · no map", "stage 1 · no map"]
     desk.choose("Stage", "stem")
@@ -125,7 +125,7 @@ def test_a_method_that_the_network_cannot_serve_gives_way_to_grad_cam_with_the_r
     assert desk.session.last_map.explanation.method == "grad-cam"
 
 
-def test_a_map_with_a_caveat_is_hidden_until_it_is_asked_for_and_only_for_that_finding(sure_of_normal: Desk) -> None:
+def test_a_map_with_a_caveat_is_hidden_until_shown_and_only_for_that_finding(sure_of_normal: Desk) -> None:
     desk = sure_of_normal.choose("Finding", "covid")
     assert "a probability of 0.000" in desk.status
     assert desk.component("Hidden because of its caveat")
@@ -156,7 +156,7 @@ def test_all_stages_can_share_one_scale(desk: Desk) -> None:
     assert desk.session.common_scale
 
 
-def test_a_unit_of_one_stage_is_not_asked_of_the_others(desk: Desk) -> None:
+def test_a_unit_of_one_stage_is_not_requested_at_the_others(desk: Desk) -> None:
     desk.press("Open the phantom").toggle("Same scale")
     desk.session.settings["layer-activation"] = {"channel": 500}
     desk.method("layer-activation")

@@ -4,7 +4,7 @@ from core.types import Radiograph
 from dashboard.file_names import file_name
 
 
-def test_a_file_name_is_safe_and_says_what_is_in_the_file(classifier: Classifier, phantom: Radiograph) -> None:
+def test_a_file_name_is_safe_and_describes_the_content(classifier: Classifier, phantom: Radiograph) -> None:
     film = Radiograph(phantom.pixels, "../pat:ient 1.dcm", 0, 4095, phantom.origin)
     explanation = explain(classifier, phantom, finding="covid", method="saliency")
 

@@ -59,7 +59,7 @@ def checkpoint() -> bytes:
     return file.getvalue()
 
 
-def test_a_file_is_brought_corrected_kept_and_read_with(checkpoint: bytes, home: Path) -> None:
+def test_a_file_is_imported_corrected_saved_and_used(checkpoint: bytes, home: Path) -> None:
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
     assert page.headings == ["Add a checkpoint"]
@@ -84,7 +84,7 @@ def test_a_file_is_brought_corrected_kept_and_read_with(checkpoint: bytes, home:
     assert page.errors == []
 
 
-def test_a_file_that_would_run_code_is_told_and_leaves_nothing(home: Path, checkpoint: bytes) -> None:
+def test_a_file_that_would_run_code_gets_a_sentence_and_leaves_nothing(home: Path, checkpoint: bytes) -> None:
     file = io.BytesIO()
     torch.save({"x": torch.nn.Linear(1, 1)}, file)
     page = Models().press("Add a checkpoint")
@@ -113,7 +113,7 @@ def test_a_path_on_this_machine_serves_as_well_and_the_way_back_forgets_it(tmp_p
     assert page.headings == ["Add a checkpoint"]
 
 
-def test_a_name_that_is_taken_or_a_line_too_few_is_told_in_its_place(checkpoint: bytes) -> None:
+def test_a_name_in_use_or_a_missing_line_gets_a_sentence_in_its_place(checkpoint: bytes) -> None:
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
     page.bring("untrained.pt", checkpoint)
@@ -196,7 +196,7 @@ def test_who_does_not_sit_at_this_machine_names_no_path_on_it_and_changes_no_mod
     assert "Rename" not in [each.label for each in page.app.button]
 
 
-def test_what_was_entered_is_there_again_after_a_look_at_another_page(checkpoint: bytes) -> None:
+def test_entries_survive_a_visit_to_another_page(checkpoint: bytes) -> None:
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
     page.bring("best.ckpt", checkpoint)
@@ -237,7 +237,7 @@ def test_a_guess_goes_when_it_is_answered(checkpoint: bytes) -> None:
     assert "is a guess." not in page.html.split("Contents of the file")[1]
 
 
-def test_a_set_of_findings_fills_the_field_and_as_written_brings_back_what_was_found(tmp_path: Path) -> None:
+def test_a_set_of_findings_fills_the_field_and_as_written_restores_the_files_own(tmp_path: Path) -> None:
     path = stored(made("resnet18", 14).state_dict(), tmp_path / "w.pt")
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)

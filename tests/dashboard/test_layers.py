@@ -98,7 +98,7 @@ def test_units_are_ordered_searched_and_paged(layers: Desk) -> None:
     assert "1–4 of 4" in layers.html
 
 
-def test_a_search_for_what_is_not_there_is_told_and_shows_all(layers: Desk) -> None:
+def test_a_search_without_a_match_gets_a_sentence_and_shows_all(layers: Desk) -> None:
     layers.app.text_input[0].set_value("seven")
     layers.run()
 
@@ -107,7 +107,7 @@ def test_a_search_for_what_is_not_there_is_told_and_shows_all(layers: Desk) -> N
     assert len(units(layers)) == unit_selection.PAGE
 
 
-def test_a_number_that_is_searched_for_is_the_unit_that_is_looked_at(layers: Desk) -> None:
+def test_a_search_for_one_number_chooses_that_unit(layers: Desk) -> None:
     layers.app.text_input[0].set_value("17")
     layers.run()
 
@@ -115,7 +115,7 @@ def test_a_number_that_is_searched_for_is_the_unit_that_is_looked_at(layers: Des
     assert component_data(layers, "units of the stage")["chosen"] == 17
 
 
-def test_the_page_of_the_grid_is_that_of_the_unit_that_a_link_asks_for(layers: Desk) -> None:
+def test_a_link_opens_the_page_of_the_grid_with_its_unit(layers: Desk) -> None:
     layers.session.layers.channel, layers.session.layers.order = 40, "index"
     layers.run()
 
@@ -129,7 +129,7 @@ def test_the_page_of_the_grid_is_that_of_the_unit_that_a_link_asks_for(layers: D
         ("stage 1", 4000, "stage 1 has no unit 4000; it has units 0 to"),
     ],
 )
-def test_what_a_network_lacks_is_told_in_one_sentence(
+def test_a_stage_or_unit_that_the_network_lacks_is_one_sentence(
     layers: Desk, stage: str, channel: int | None, sentence: str
 ) -> None:
     layers.session.layers.stage, layers.session.layers.channel = stage, channel
@@ -220,7 +220,7 @@ def test_a_layer_within_a_stage_has_units_but_cannot_be_switched_off(layers: Des
     assert layers.press("Units of stage 2").session.layers.stage == "stage 2"
 
 
-def test_what_a_cell_sees_is_in_millimetres_where_the_film_has_a_spacing() -> None:
+def test_the_receptive_field_is_in_millimetres_where_the_film_has_a_spacing() -> None:
     field = ReceptiveField(Span(0, 2, 10), Span(0, 2, 20))
     box = Placement(0, 0, 200, 400)  # the square of 100 px covers 200 × 400 px of film
 

@@ -88,7 +88,7 @@ def test_the_top_units_go_and_the_answer_and_the_map_with_them(page: Desk, one: 
     assert not page.errors
 
 
-def test_typed_units_come_to_those_that_are_off_and_each_can_be_taken_back(page: Desk) -> None:
+def test_typed_units_are_switched_off_too_and_each_can_be_switched_on_again(page: Desk) -> None:
     _type(page, "3, 10-12")
     _type(page, "7")
     assert _off(page) == ["stage 4 · 3", "stage 4 · 7", "stage 4 · 10–12"]
@@ -120,7 +120,7 @@ def test_a_number_that_is_no_unit_stays_to_be_mended_and_nothing_changes(typed: 
     assert not page.errors
 
 
-def test_what_was_wrong_at_one_stage_is_not_switched_off_at_another(page: Desk) -> None:
+def test_units_that_one_stage_lacks_are_not_switched_off_at_another(page: Desk) -> None:
     page.choose("Stage", "stage 1")
     _type(page, "200")
     assert page.errors
@@ -141,7 +141,7 @@ def test_all_outside_the_lungs_is_off_at_the_stage(page: Desk) -> None:
     assert list(page.session.layers.outside) == []
 
 
-def test_a_film_without_lungs_is_told_and_can_be_switched_on_again(page: Desk) -> None:
+def test_a_film_without_lungs_gets_a_sentence_and_all_can_be_switched_on_again(page: Desk) -> None:
     import io
 
     from PIL import Image
@@ -165,7 +165,7 @@ def test_the_mean_of_the_film_stands_in_where_there_is_no_atlas(page: Desk) -> N
     assert "their mean over this film" in _summary(page)
 
 
-def test_units_of_another_network_are_told_and_can_be_switched_on_again(page: Desk) -> None:
+def test_units_of_another_network_get_a_sentence_and_can_be_switched_on_again(page: Desk) -> None:
     page.session.layers.off = (("stage 9", 1), (STAGE, 4000))
     page.run()
 
@@ -174,7 +174,7 @@ def test_units_of_another_network_are_told_and_can_be_switched_on_again(page: De
     assert not page.errors
 
 
-def test_the_curve_says_what_so_many_units_cost_and_its_slider_switches_them_off(page: Desk, one: Path) -> None:
+def test_the_curve_shows_the_loss_per_number_of_units_and_its_slider_sets_the_number(page: Desk, one: Path) -> None:
     page.choose("Finding", "covid", main=False)
     film = next(iter(page.session.radiographs.values()))
     curves = ablation_curves(load("small", one), film, "covid", stage=STAGE)
@@ -212,7 +212,7 @@ def test_a_stage_of_fewer_units_takes_all_of_them(page: Desk) -> None:
     assert next(each for each in page.app.number_input if each.label == f"Units, of {count}").value == count
 
 
-def test_at_inner_stages_the_curve_waits_until_it_is_asked_for(page: Desk) -> None:
+def test_at_inner_stages_the_curve_is_drawn_on_request(page: Desk) -> None:
     page.choose("Stage", "stage 1")
     assert "The rest of the network runs" in page.html
     page.press("Draw the curve")
@@ -234,7 +234,7 @@ def test_the_plot_spreads_the_first_units_wide_and_marks_how_many(page: Desk, on
     assert drawn["layout"]["shapes"][0]["x0"] == pytest.approx(np.log10(21))
 
 
-def test_a_request_that_is_cancelled_goes_back_to_what_was_off(page: Desk) -> None:
+def test_cancel_restores_the_units_that_were_off(page: Desk) -> None:
     _type(page, "3")
     with pytest.MonkeyPatch.context() as patched:
         from dashboard.layers import ablation_controls
@@ -256,7 +256,7 @@ def test_a_method_without_a_rule_for_it_leaves_the_figures_and_says_why(page: De
     assert not page.errors
 
 
-def test_a_layer_within_a_stage_cannot_be_without_units_so_its_stage_is_looked_at(page: Desk) -> None:
+def test_units_of_a_layer_within_a_stage_cannot_be_switched_off_so_its_stage_is_shown(page: Desk) -> None:
     with load("small", cache.WEIGHTS).alone() as network:
         drawn = plan(network, size=64, channels=1)
     inner = next(layer.name for layer in drawn.stage("stage 2").layers)
@@ -268,7 +268,7 @@ def test_a_layer_within_a_stage_cannot_be_without_units_so_its_stage_is_looked_a
     assert page.menu("Stage").value == "stage 2"
 
 
-def test_what_is_off_belongs_to_its_network(page: Desk) -> None:
+def test_switched_off_units_belong_to_their_network(page: Desk) -> None:
     _type(page, "3, 7")
     here = page.session.layers
     assert here.off
@@ -279,7 +279,7 @@ def test_what_is_off_belongs_to_its_network(page: Desk) -> None:
     assert "All units on" in _summary(page)
 
 
-def test_what_its_time_limit_ended_is_told_once_and_not_asked_again(
+def test_a_request_ended_by_its_time_limit_gets_one_sentence_and_is_not_repeated(
     page: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests: list[object] = []

@@ -88,7 +88,7 @@ def test_probes_of_a_table_say_how_early_it_is_decided(page: Desk, table: Path) 
     assert not page.errors
 
 
-def test_what_is_changed_is_asked_for_anew(page: Desk, table: Path) -> None:
+def test_a_change_of_films_needs_a_new_start(page: Desk, table: Path) -> None:
     _over(page, table)
     page.number("Maximum films", 40)
 
@@ -96,7 +96,7 @@ def test_what_is_changed_is_asked_for_anew(page: Desk, table: Path) -> None:
     assert "20 films of 10 patients" not in page.html
 
 
-def test_phantoms_are_asked_without_any_data_and_told_to_be_easy(page: Desk) -> None:
+def test_phantoms_need_no_data_and_are_called_easy(page: Desk) -> None:
     page.number("Phantoms, half with an opacity", 10).press("Train the probes")
 
     assert "drawn phantoms, which are easy" in page.html
@@ -104,7 +104,7 @@ def test_phantoms_are_asked_without_any_data_and_told_to_be_easy(page: Desk) -> 
     assert not page.errors
 
 
-def test_a_table_that_is_not_there_is_told_in_one_sentence(page: Desk, tmp_path: Path) -> None:
+def test_a_missing_table_is_one_sentence(page: Desk, tmp_path: Path) -> None:
     _over(page, tmp_path)
     assert any("has no table, and films without labels teach nothing" in error for error in page.errors)
     _over(page, tmp_path / "nothing.csv")

@@ -52,7 +52,7 @@ def layers(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> De
     return desk.press("Phantom")
 
 
-def test_a_unit_is_told_by_the_atlas_and_the_page_says_of_which_films(layers: Desk, shipped: Path) -> None:
+def test_the_atlas_describes_a_unit_and_the_page_names_its_films(layers: Desk, shipped: Path) -> None:
     classifier = load("small", shipped)
     known = atlases.read(shipped / "atlases" / "small", classifier.checkpoint)
     unit = known.unit(STAGE, 5)
@@ -97,7 +97,7 @@ def test_the_unit_is_followed_back_in_three_ways(layers: Desk) -> None:
         assert not layers.errors
 
 
-def test_a_preferred_picture_is_drawn_where_it_is_asked_for(layers: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preferred_picture_is_computed_on_request(layers: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(STEPS, "free", 4)
     layers.session.layers.unit.prior = "free"
     layers.run()
@@ -115,9 +115,7 @@ def test_a_preferred_picture_is_drawn_where_it_is_asked_for(layers: Desk, monkey
     assert not layers.errors
 
 
-def test_a_picture_that_is_no_longer_wanted_can_be_asked_for_again(
-    layers: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancelled_picture_can_be_requested_again(layers: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "follow", lambda *args: None)  # the run would wait for it
     monkeypatch.setitem(STEPS, "free", 2000)
     layers.session.layers.unit.prior, layers.session.layers.channel = "free", 6  # nobody has asked for it yet
@@ -169,9 +167,7 @@ def test_an_atlas_of_ones_own_films_is_built_and_used_at_once(
     assert not layers.errors
 
 
-def test_which_of_several_atlases_tells_the_units_can_be_chosen(
-    layers: Desk, shipped: Path, phantom: Radiograph, tmp_path: Path
-) -> None:
+def test_one_of_several_atlases_can_be_chosen(layers: Desk, shipped: Path, phantom: Radiograph, tmp_path: Path) -> None:
     layers.session.layers.part = "atlas"
     assert "Atlas in use" not in layers.run().labels()
     for name, count in (("first", 12), ("second", 8)):
@@ -249,7 +245,7 @@ def test_an_atlas_that_was_stopped_goes_on_where_it_was(
     assert len(list(atlas_paths.own(card).iterdir())) == 1
 
 
-def test_an_atlas_that_cannot_be_read_is_told_and_the_rest_of_the_unit_is_there(
+def test_an_unreadable_atlas_gets_a_sentence_and_the_rest_of_the_unit_is_shown(
     layers: Desk, shipped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = atlas_paths.own(load("small", shipped).checkpoint) / "broken"

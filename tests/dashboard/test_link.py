@@ -27,7 +27,7 @@ def test_an_empty_desk_has_a_bare_address(desk: Desk) -> None:
     assert _address(desk) == {}
 
 
-def test_the_address_says_what_is_looked_at_but_not_whose_film(desk: Desk) -> None:
+def test_the_address_describes_the_view_without_the_name_of_the_film(desk: Desk) -> None:
     desk.press("Open the phantom").choose("Finding", "covid").choose("Stage", "stage 3")
     desk.method("smoothgrad").session.settings["smoothgrad"] = {"samples": 5}
     desk.run()
@@ -106,7 +106,7 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
         ({"tile": "gone~grad-cam~~"}, "A tile of the link is of 'gone' with 'grad-cam', which is not available"),
     ],
 )
-def test_what_a_link_asks_for_and_cannot_have_is_told_in_one_sentence(
+def test_unavailable_parts_of_a_link_get_one_sentence(
     small_weights: object, link: dict[str, str], sentence: str
 ) -> None:
     desk = _opened(small_weights, **link).press("Open the phantom")
@@ -189,7 +189,7 @@ def test_more_units_than_a_link_has_room_for_are_not_half_of_them(desk: Desk) ->
     assert _address(desk)["off"] == ["stage 4:0-1023"]
 
 
-def test_what_a_link_cannot_switch_off_costs_nothing_else_of_it(small_weights: object) -> None:
+def test_units_that_a_link_cannot_switch_off_leave_the_rest_of_it_valid(small_weights: object) -> None:
     desk = _opened(
         small_weights, film=cache.phantom_film(0).key, off=["stage 4:x", "stage 2:5"], outside="stage 1", unit="3"
     )
@@ -199,7 +199,7 @@ def test_what_a_link_cannot_switch_off_costs_nothing_else_of_it(small_weights: o
     assert len(desk.errors) == 1
 
 
-def test_units_of_a_link_that_the_network_lacks_are_told_on_the_page(small_weights: object) -> None:
+def test_units_of_a_link_that_the_network_lacks_get_a_sentence_on_the_page(small_weights: object) -> None:
     desk = _opened(small_weights, film=cache.phantom_film(0).key, part="without", off=["stage 4:8000"])
     desk.app.switch_page("views/layers.py")
     desk.run()

@@ -28,7 +28,7 @@ def test_a_moment_freezes_once() -> None:
 
 
 @pytest.mark.usefixtures("small_weights")
-def test_what_sessions_leave_behind_is_freed_and_pages_freeze_nothing_more() -> None:
+def test_objects_of_closed_sessions_are_freed_and_pages_freeze_nothing_more() -> None:
     sessions, counts = [], []
     for _ in range(4):
         desk = Desk().run().press("Open the phantom")

@@ -98,7 +98,7 @@ def test_the_list_puts_inside_and_a_source_left_out_side_by_side_and_compares_pl
     assert page.downloads == 2
 
 
-def test_a_figure_on_a_source_left_out_is_said_to_be_of_another_network_wherever_it_stands(
+def test_every_figure_on_a_held_out_source_names_the_other_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cache, "WEIGHTS", SHIPPED)
@@ -196,7 +196,7 @@ def test_a_card_that_says_nothing_has_every_part_and_says_so(part: str) -> None:
     assert page.plots == []
 
 
-def test_the_curves_of_a_full_card_show_where_the_size_changed_and_what_it_started_from() -> None:
+def test_the_curves_of_a_full_card_mark_changes_of_size_and_the_start() -> None:
     loss = Page(checkpoint="densenet121-plain", part="Training").plots[0]
 
     assert [note["text"].strip() for note in loss["layout"]["annotations"]] == [
@@ -293,7 +293,7 @@ def test_a_comparison_says_when_not_all_of_it_is_on_the_same_films() -> None:
     assert not comparison.same_films([("AUC, internal test", estimate(0.9, 799), estimate(0.9, 44)), heat])
 
 
-def test_two_models_are_told_apart_in_sentences_that_name_what_is_missing() -> None:
+def test_sentences_compare_two_models_and_name_missing_figures() -> None:
     def figure(value: float) -> Estimate:
         return Estimate(value, value - 0.02, value + 0.02, 100)
 

@@ -18,7 +18,7 @@ def test_who_shares_a_server_names_no_path_on_it(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("text", ["~nobody-of-that-name/films", "a\0b", "x" * 300])
-def test_what_is_no_path_is_told(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_an_invalid_path_gets_a_sentence(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(paths, "local", lambda: True)
 
     with pytest.raises(BadData, match="is not a path on this machine"):

@@ -40,7 +40,7 @@ def queue() -> RequestQueue:
     return RequestQueue(room=2)
 
 
-def test_two_who_ask_the_same_wait_for_one_computation(queue: RequestQueue) -> None:
+def test_equal_requests_share_one_computation(queue: RequestQueue) -> None:
     go, answers = threading.Event(), []
 
     def make(work: Work) -> str:
@@ -67,7 +67,7 @@ def test_who_leaves_takes_nothing_from_another_who_waits(queue: RequestQueue) ->
     assert second.result() == "done"
 
 
-def test_work_that_nobody_waits_for_is_ended_and_can_be_asked_for_again(queue: RequestQueue) -> None:
+def test_work_that_nobody_waits_for_is_ended_and_can_be_requested_again(queue: RequestQueue) -> None:
     ended = threading.Event()
     request = queue.ask("map", lambda work: until_ended(work, ended))
     assert not request.wait(0.05)
@@ -77,7 +77,7 @@ def test_work_that_nobody_waits_for_is_ended_and_can_be_asked_for_again(queue: R
     assert queue.ask("map", lambda work: "another").result() == "another"
 
 
-def test_a_click_elsewhere_on_the_page_that_asks_again_at_once_ends_nothing(queue: RequestQueue) -> None:
+def test_a_click_elsewhere_that_repeats_the_request_at_once_ends_nothing(queue: RequestQueue) -> None:
     go, answers = threading.Event(), []
 
     def make(work: Work) -> str:
@@ -94,7 +94,7 @@ def test_a_click_elsewhere_on_the_page_that_asks_again_at_once_ends_nothing(queu
     assert not answers[0].cancelled
 
 
-def test_what_goes_on_waiting_has_a_place_of_its_own(queue: RequestQueue) -> None:
+def test_a_fragment_that_keeps_waiting_has_a_place_of_its_own(queue: RequestQueue) -> None:
     go, answers = threading.Event(), []
 
     def make(work: Work) -> str:
@@ -122,7 +122,7 @@ def test_a_part_of_the_page_that_never_began_leaves_no_work_behind(
     assert ended.wait(SOON)
 
 
-def test_whoever_came_first_is_served_first_and_the_others_know_their_place(queue: RequestQueue) -> None:
+def test_requests_are_served_in_order_and_the_others_know_their_place(queue: RequestQueue) -> None:
     go, order = threading.Event(), []
 
     def named(name: str) -> Callable[[Work], str]:
@@ -180,7 +180,7 @@ def test_a_sentence_reaches_everybody_and_is_kept_and_a_stop_is_not(queue: Reque
         assert len(answers) == (1 if kind is NoLungs else 2)
 
 
-def test_the_least_recently_asked_answer_goes_first_and_what_made_it_is_not_kept(queue: RequestQueue) -> None:
+def test_the_least_recently_used_answer_goes_first_and_its_function_is_freed(queue: RequestQueue) -> None:
     class Film:
         pass
 
@@ -235,7 +235,7 @@ def test_a_quick_question_passes_a_slow_one_between_two_batches(queue: RequestQu
     assert order == ["film", "masks", "masks"]
 
 
-def test_what_breaks_reaches_who_asked_and_the_line_goes_on(queue: RequestQueue) -> None:
+def test_an_exception_reaches_the_caller_and_the_queue_goes_on(queue: RequestQueue) -> None:
     def broken(work: Work) -> str:
         raise ValueError("shape (2, 3)")
 

@@ -8,7 +8,7 @@ def films(phantom: Radiograph, count: int) -> list[Radiograph]:
     ]
 
 
-def test_after_a_removed_film_the_next_is_looked_at_and_after_the_last_the_one_before(phantom: Radiograph) -> None:
+def test_after_a_removed_film_the_next_one_is_open_and_after_the_last_the_one_before(phantom: Radiograph) -> None:
     first, second, third = films(phantom, 3)
     session = Session()
     for film in (first, second, third):

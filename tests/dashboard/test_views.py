@@ -37,7 +37,7 @@ film_upload.open_phantom()
 
 
 @pytest.mark.parametrize("view", PAGES, ids=lambda view: view.title)
-def test_a_page_only_asks_and_draws(view: View) -> None:
+def test_a_page_only_requests_and_draws(view: View) -> None:
     source = view.file.read_text("utf-8")
 
     assert "try:" not in source
