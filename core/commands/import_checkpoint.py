@@ -42,6 +42,9 @@ _WIDE = 96  # characters
     help="Refuse the file if its first layer expects another number of channels.",
 )
 @click.option(
+    "--part", metavar="NAME", help="Which set of weights of a file that holds several, such as a moving average."
+)
+@click.option(
     "--examples",
     type=click.Path(path_type=Path),
     metavar="MANIFEST.csv",
@@ -57,6 +60,7 @@ def import_checkpoint(
     normalisation: str | None,
     square: Literal["stretch", "pad", "crop"] | None,
     channels: str | None,
+    part: str | None,
     examples: Path | None,
     as_json: bool,
 ) -> None:
@@ -78,12 +82,13 @@ def import_checkpoint(
     """
     from core.models import library
     from core.models.findings import parse
-    from core.models.importers import corrected, inspect
+    from core.models.importers import chosen, corrected, inspect
 
     if name is not None:
         library.refuse_name(name)  # before a large file is read
+    found = inspect(path)
     proposal = corrected(
-        inspect(path),
+        found if part is None else chosen(found, part),
         findings=parse(findings) if findings else None,
         multi_label=multi_label,
         size=size,
@@ -151,6 +156,7 @@ def _text(proposal: "ImportCandidate") -> str:
             "thresholds",
             f"{_count(len(proposal.thresholds), 'operating point')} in the file" if proposal.thresholds else "",
         ),
+        ("weights", f"{proposal.part}; --part for {', '.join(proposal.others)}" if proposal.others else ""),
         ("removed", ", ".join(proposal.stripped)),
         ("not used", _few(proposal.left_over)),
         ("file", f"{KINDS[proposal.kind]}, SHA-256 {proposal.sha256[:16]}…"),
@@ -186,6 +192,8 @@ def _record(proposal: "ImportCandidate", judged: "Polarity | None", name: str | 
     return {
         "file": proposal.file,
         "layout": proposal.layout,
+        "part": proposal.part,
+        "parts": [proposal.part, *proposal.others] if proposal.others else [],
         "kept": name,
         "outputs": proposal.outputs,
         "named": proposal.named,

@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.models import library
 from core.models.architecture import originals
 from core.models.findings import SETS
-from core.models.importers import ImportCandidate, corrected, inspect
+from core.models.importers import ImportCandidate, chosen, corrected, inspect
 from core.models.importers.candidate import SIZES, Square
 from core.models.importers.file import KINDS
 from core.models.importers.normalisation import NORMALISATIONS
@@ -130,9 +130,25 @@ def _contents(here: ModelImport, candidate: ImportCandidate) -> None:
                 )
             _other_file(here)
     with left:
+        _parts(candidate)
         _facts(candidate, (wanted or candidate).notes)
         if wanted is not None:
             label_check.section(here, wanted)
+
+
+def _parts(candidate: ImportCandidate) -> None:
+    """The menu of the sets of weights in a file that holds several."""
+    if not candidate.others:
+        return
+    parts = sorted([candidate.part, *candidate.others])
+    help = "The file holds several sets of weights, such as a moving average beside those of the last step."
+    draw.select("Weights", parts, candidate.part, _choose_part, at="coming", help=help)
+
+
+def _choose_part(here: Session, part: str) -> None:
+    if here.model_import and here.model_import.candidate:
+        here.model_import.candidate = chosen(here.model_import.candidate, part)
+        here.model_import.label_check = None
 
 
 def _facts(candidate: ImportCandidate, notes: Sequence[str]) -> None:

@@ -1,5 +1,5 @@
 """Checkpoints that others trained: what a file holds, found without running it, and how it becomes one of ours."""
 
-from core.models.importers.candidate import ImportCandidate, corrected, inspect
+from core.models.importers.candidate import ImportCandidate, chosen, corrected, inspect
 
-__all__ = ["ImportCandidate", "corrected", "inspect"]
+__all__ = ["ImportCandidate", "chosen", "corrected", "inspect"]

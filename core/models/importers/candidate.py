@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,15 +13,17 @@ from core.card import ImportRecord
 from core.errors import BadCheckpoint, BadSetting
 from core.models.architecture import Network, known, originals
 from core.models.importers.file import FileKind, sha256
-from core.models.importers.layout import THRESHOLDS, LayoutMatch, fit
+from core.models.importers.layout import THRESHOLDS, LayoutMatch, fits
 from core.models.importers.normalisation import name_of, normalised
 from core.models.importers.proposal import LONGEST, MOST, is_name, propose
-from core.models.importers.tensors import read
+from core.models.importers.tensors import Contents, is_average, read
 from core.models.importers.text import listing, plain
+from core.registry import unknown
 from core.types import Checkpoint, Input
 
 SIZES = (32, 1024)  # px a side
 Square = Literal["stretch", "pad", "crop"]
+_EPSILON = 1e-5  # of torch's batch norm, which is not stored
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,8 @@ class ImportCandidate:
     guesses:     as in a Proposal; those that a person answered are gone.
     weights:     our names -> float32 tensors.
     label_check: what labelled films showed for these settings, a sentence each; empty where it was not tested.
+    part:        which of the sets of weights in the file these are ("state_dict_ema"); empty where there is one.
+    others:      the other sets, by that name, such as a moving average.
     """
 
     file: str
@@ -62,6 +66,8 @@ class ImportCandidate:
     guesses: Mapping[str, str]
     weights: Mapping[str, Tensor]
     label_check: tuple[str, ...] = ()
+    part: str = ""
+    others: "Mapping[str, ImportCandidate]" = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -137,36 +143,92 @@ def inspect(path: Path, *, name: str | None = None) -> ImportCandidate:
     digest = sha256(path)
     if _identity(path) != before:
         raise BadCheckpoint(f"{plain(name)} was changed while it was read. Try again when nothing writes to it.")
-    tensors = contents.tensors
-    if "head.linear.weight" in tensors:
+    if any("head.linear.weight" in tensors for tensors in contents.sets.values()):
         raise BadCheckpoint(
             f"{plain(name)} is one of Lightbox's own. What it is stands in the card beside it: keep both in a folder, "
             "and give that folder with --weights."
         )
-    found = fit(tensors, name)
-    _refuse_bad_numbers(found, tensors, name)
-    proposal = propose(found, tensors, contents.names)
-    prefix = found.prefix.removesuffix(found.template.base)
+    matches = _matches(contents, name)
+    several = len(matches) > 1
+    candidates: dict[str, ImportCandidate] = {}
+    for part, (place, match) in matches.items():
+        try:
+            candidates[part] = _candidate(contents, place, match, name, digest, part if several else "")
+        except BadCheckpoint:
+            if not candidates:  # the likeliest set says what is wrong with the file
+                raise
+    if several:
+        candidates = {
+            part: replace(candidate, facts=(_which(part, list(candidates)), *candidate.facts))
+            for part, candidate in candidates.items()
+        }
+    first, *rest = candidates
+    return replace(candidates[first], others={part: candidates[part] for part in rest})
+
+
+def _which(part: str, parts: Sequence[str]) -> str:
+    """The sentence on a file of several sets of weights, of which this part is used."""
+    others = [plain(other) for other in parts if other != part]
+    if not others:
+        return "The file holds other sets of weights, too, none of which can be imported."
+    return f"The file holds several sets of weights: {plain(part)} is used, not {listing(others)}."
+
+
+def chosen(found: ImportCandidate, part: str) -> ImportCandidate:
+    """The same file with another of its sets of weights. Raises: UnknownName where it has none of that name."""
+    if part == found.part:
+        return found
+    if part not in found.others:
+        raise unknown("set of weights", part, [found.part, *found.others] if found.others else [])
+    rest = {name: other for name, other in found.others.items() if name != part}
+    return replace(found.others[part], others={found.part: replace(found, others={}), **rest})
+
+
+def _matches(contents: Contents, name: str) -> dict[str, tuple[str, LayoutMatch]]:
+    """Name of each set of weights -> where it lies, and the network that it fits; the likeliest first.
+
+    Raises: BadCheckpoint as `fits`, of the likeliest dictionary, where none fits.
+    """
+    found: dict[str, tuple[str, LayoutMatch]] = {}
+    refusals = []
+    for place, tensors in contents.sets.items():
+        try:
+            for match in fits(tensors, name):
+                found[" ".join(filter(None, (place, match.parent))) or "the weights"] = place, match
+        except BadCheckpoint as error:
+            refusals.append(error)
+    if not found:
+        raise refusals[0]
+    return {part: found[part] for part in sorted(found, key=is_average)}
+
+
+def _candidate(
+    contents: Contents, place: str, match: LayoutMatch, name: str, digest: str, part: str
+) -> ImportCandidate:
+    tensors = contents.sets[place]
+    _refuse_bad_numbers(match, tensors, name)
+    proposal = propose(match, tensors, contents.names)
     return ImportCandidate(
         file=plain(name),
         sha256=digest,
         kind=contents.kind,
-        architecture=found.template.name,
+        architecture=match.template.name,
         layout=proposal.layout,
-        outputs=found.outputs,
-        channels=1 if found.channels == 1 else 3,
+        outputs=match.outputs,
+        channels=1 if match.channels == 1 else 3,
         findings=proposal.findings,
         named=proposal.named,
         multi_label=proposal.multi_label,
         input=proposal.input,
         thresholds=proposal.thresholds,
-        stripped=tuple(filter(None, (contents.place, prefix.rstrip(".")))),
+        stripped=tuple(filter(None, (place, match.parent))),
         left_over=tuple(
-            plain(key) for key in found.left_over if not (proposal.thresholds and key.endswith(THRESHOLDS))
+            plain(key) for key in match.left_over if not (proposal.thresholds and key.endswith(THRESHOLDS))
         ),
-        facts=proposal.notes,
+        facts=(*match.notes, *proposal.notes),
         guesses=proposal.guesses,
-        weights=_converted(found, tensors, proposal.kept or tuple(range(found.outputs))),
+        weights=_converted(match, tensors, proposal.kept or tuple(range(match.outputs))),
+        part=part,
     )
 
 
@@ -254,6 +316,8 @@ def named(found: ImportCandidate, findings: Sequence[str]) -> tuple[str, ...]:
 def _refuse_bad_numbers(found: LayoutMatch, tensors: Mapping[str, Tensor], name: str) -> None:
     """Raises: BadCheckpoint where the weights are not floating-point, not numbers, or impossible."""
     files = [file for ours, file in found.names.items() if not ours.endswith("num_batches_tracked")]
+    if found.norm:
+        files += [f"{found.norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
     strange = [file for file in files if not _is_plain(tensors[file])]
     if strange:
         kinds = sorted({str(tensors[file].dtype).removeprefix("torch.") for file in strange})
@@ -290,5 +354,17 @@ def _converted(found: LayoutMatch, tensors: Mapping[str, Tensor], kept: tuple[in
             tensor = torch.zeros(shape.shape, dtype=shape.dtype)
         else:
             tensor = tensors[file].detach().to(shape.dtype, copy=True)
-        converted[ours] = (tensor[list(kept)] if ours in last else tensor).contiguous()
-    return converted
+        converted[ours] = tensor.reshape(shape.shape) if ours == last[0] else tensor
+    if found.norm:
+        converted[last[0]], converted[last[1]] = _folded(found.norm, tensors, *(converted[each] for each in last))
+    return {ours: (tensor[list(kept)] if ours in last else tensor).contiguous() for ours, tensor in converted.items()}
+
+
+def _folded(norm: str, tensors: Mapping[str, Tensor], weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Weight (F, K) and bias (F,) of one linear layer that does what a batch norm and the layer after it do."""
+    scale, shift, mean, variance = (
+        tensors[f"{norm}.{part}"].detach().double() for part in ("weight", "bias", "running_mean", "running_var")
+    )
+    scale = scale / torch.sqrt(variance + _EPSILON)
+    moved = bias.double() + weight.double() @ (shift - mean * scale)
+    return (weight.double() * scale).to(weight.dtype), moved.to(bias.dtype)

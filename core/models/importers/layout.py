@@ -19,7 +19,7 @@ from core.models.architecture import originals
 from core.models.importers.text import listing, plain, shape_text
 
 Shapes = Mapping[str, tuple[int, ...]]
-Spelling = Literal["as torchvision spells it", "numbered", "as torch did before 2018"]
+Spelling = Literal["as torchvision spells it", "numbered", "as torch did before 2018", "as MONAI does"]
 _NETWORKS = 16  # that a file may hold before the rest is not looked at: one can be imported anyway
 _COUNTER = ".num_batches_tracked"  # of batch norm; says nothing, and old files lack it
 _TRAINING_ONLY = "AuxLogits."  # Inception's second classifier
@@ -59,6 +59,8 @@ class LayoutMatch:
     prefix:    what stood before the names of the features.
     spelling:  how their layers are named.
     left_over: names in the file that the network does not need.
+    norm:      of a batch norm before the last layer, its name in the file; empty where there is none.
+    notes:     what was assumed of the head, a sentence each.
     """
 
     template: Template
@@ -68,6 +70,13 @@ class LayoutMatch:
     prefix: str
     spelling: Spelling
     left_over: tuple[str, ...]
+    norm: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def parent(self) -> str:
+        """The prefix of the whole network, without the point at its end."""
+        return self.prefix.removesuffix(self.template.base).rstrip(".")
 
 
 @cache
@@ -97,8 +106,8 @@ def template(name: str) -> Template:
     return Template(name, trunk, base, heads, ours, numbers)
 
 
-def fit(tensors: Mapping[str, Tensor], name: str) -> LayoutMatch:
-    """The network that the tensors are of.
+def fits(tensors: Mapping[str, Tensor], name: str) -> list[LayoutMatch]:
+    """The networks that the tensors are of, mostly one; a dictionary with a copy under another prefix holds two.
 
     name:   of the file, for messages.
     Raises: BadCheckpoint with what is missing, strange or of another shape in the nearest network.
@@ -106,16 +115,24 @@ def fit(tensors: Mapping[str, Tensor], name: str) -> LayoutMatch:
     shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
     found = [trial for each in sorted(originals) for trial in _trials(template(each), shapes)]
     whole = [trial for trial in found if not trial.wrong]
-    if len(whole) > 1:
-        prefixes = listing(
-            f"{originals[trial.template.name].title} under {trial.prefix or 'no prefix'}" for trial in whole
-        )
-        raise BadCheckpoint(
-            f"{plain(name)} holds {len(whole)} networks: {prefixes}. Save the one that is meant by itself."
-        )
     if not whole:
         raise BadCheckpoint(_nearest(found, shapes, name))
-    return _with_head(whole[0], shapes, name)
+    matches, refusals = [], []
+    for trial in whole:
+        others = tuple(other.parent for other in whole if other is not trial and other.parent != trial.parent)
+        own = {
+            key: shape
+            for key, shape in shapes.items()
+            if not any(other and key.startswith(other) and not trial.parent.startswith(other) for other in others)
+            and not (trial.parent and not key.startswith(trial.parent) and "" in others)
+        }
+        try:
+            matches.append(_with_head(trial, own, name))
+        except BadCheckpoint as error:
+            refusals.append(error)
+    if not matches:
+        raise refusals[0]
+    return matches
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +150,11 @@ class _Trial:
     channels: int
     wrong: tuple[str, ...]
 
+    @property
+    def parent(self) -> str:
+        """The prefix of the whole network."""
+        return self.prefix.removesuffix(self.template.base)
+
 
 def _trials(template: Template, shapes: Shapes) -> list[_Trial]:
     """Every prefix and spelling under which the first layer is found with its own shape; the nearest ones."""
@@ -142,6 +164,7 @@ def _trials(template: Template, shapes: Shapes) -> list[_Trial]:
         "as torch did before 2018": [
             re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)\.", r"\1.\2.", key) for key in template.trunk
         ],
+        "as MONAI does": [re.sub(r"(denselayer\d+)\.", r"\1.layers.", key) for key in template.trunk],
     }
     found: list[_Trial] = []
     tried: list[list[str]] = []
@@ -206,6 +229,8 @@ def _with_head(trial: _Trial, shapes: Shapes, name: str) -> LayoutMatch:
         if f"{file}.{part}" in shapes
     }
     used = set(names.values())
+    norm, notes = _before_last(trial, rest, list(heads.values())[-1])
+    used |= {key for key in rest if norm and key.startswith(f"{norm}.")}
     if more := [key for key in rest if key not in used]:
         raise BadCheckpoint(
             f"{plain(name)} has the features of a {title}, a last layer ({plain(list(heads.values())[-1])}), and more: "
@@ -214,7 +239,36 @@ def _with_head(trial: _Trial, shapes: Shapes, name: str) -> LayoutMatch:
         )
     outputs = shapes[f"{list(heads.values())[-1]}.weight"][0]
     left = tuple(key for key in shapes if key not in used)
-    return LayoutMatch(trial.template, names, outputs, trial.channels, trial.prefix, trial.spelling, left)
+    if len(shapes[f"{list(heads.values())[-1]}.weight"]) == 4:
+        notes.append("Its last layer is a 1 × 1 convolution; that its scores are averaged over the film is assumed.")
+    return LayoutMatch(
+        trial.template, names, outputs, trial.channels, trial.prefix, trial.spelling, left, norm, tuple(notes)
+    )
+
+
+def _before_last(trial: _Trial, rest: Shapes, last: str) -> tuple[str, list[str]]:
+    """A batch norm of the features right before the only layer of the head, which can be computed into it; and what is
+    assumed of it. Empty where there is none."""
+    if len(trial.template.heads) != 1:
+        return "", []
+    features = rest[f"{last}.weight"][1]
+    norms = [
+        name
+        for name in (key.removesuffix(".running_var") for key in rest if key.endswith(".running_var"))
+        if all(rest.get(f"{name}.{part}") == (features,) for part in ("weight", "bias", "running_mean", "running_var"))
+    ]
+    if len(norms) != 1 or norms == [last]:
+        return "", []
+    (above, _, place), (last_above, _, last_place) = norms[0].rpartition("."), last.rpartition(".")
+    numbered = place.isdecimal() and last_place.isdecimal() and above == last_above
+    if numbered and int(last_place) == int(place) + 1:
+        return norms[0], []
+    if numbered and int(last_place) < int(place):
+        return "", []
+    return norms[0], [
+        f"A batch norm ({plain(norms[0])}) stands before the last layer. That nothing but dropout lies between them is "
+        "assumed."
+    ]
 
 
 def _is_beside(key: str, shape: Sequence[int], parent: str) -> bool:
@@ -233,8 +287,10 @@ def _heads(trial: _Trial, rest: Shapes, name: str, title: str) -> dict[str, str]
             key
             for key in sorted(layers, key=_natural)
             if key not in found.values()
-            and len(layers[key]) == len(wanted)
-            and layers[key][1:] == wanted[1:]
+            and (
+                layers[key][1:] == wanted[1:]
+                or (len(trial.template.heads) == 1 and layers[key][1:] == (*wanted[1:], 1, 1))
+            )
             and wanted[0] in (0, layers[key][0])
         ]
         last = wanted[0] == 0

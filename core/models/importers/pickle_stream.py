@@ -41,6 +41,49 @@ _STORAGES = {  # bytes an element
     "BoolStorage": 1,
     "UntypedStorage": 1,
 }
+# Plain data that training programs save beside the weights: they are not imported, stand-ins take their place.
+_MAPPINGS = {
+    "collections.defaultdict",
+    "collections.Counter",
+    "easydict.EasyDict",
+    "addict.addict.Dict",
+    "munch.Munch",
+    "box.box.Box",
+    "yacs.config.CfgNode",
+    "ml_collections.config_dict.config_dict.ConfigDict",
+}
+_DATA = {
+    "argparse.Namespace",
+    "types.SimpleNamespace",
+    "collections.deque",
+    "decimal.Decimal",
+    "fractions.Fraction",
+    "uuid.UUID",
+    "_codecs.encode",  # how older protocols write bytes
+    "copyreg._reconstructor",
+    "copy_reg._reconstructor",
+    "typing.Any",
+    *(
+        f"{module}.{name}"
+        for module in ("builtins", "__builtin__")
+        for name in ("list", "dict", "tuple", "int", "float", "complex", "bool", "str", "bytes", "slice", "range",
+                     "frozenset", "object", "long", "unicode")
+    ),
+}  # fmt: skip
+_DATA_MODULES = {
+    "datetime",
+    "pathlib",
+    "pathlib._local",
+    "numpy",
+    "numpy.dtypes",
+    "numpy.core.multiarray",
+    "numpy._core.multiarray",
+    "omegaconf.base",
+    "omegaconf.dictconfig",
+    "omegaconf.listconfig",
+    "omegaconf.nodes",
+}
+_NOT_DATA = {"numpy.load", "numpy.fromfile", "numpy.memmap", "numpy.save", "numpy.loadtxt", "numpy.genfromtxt"}
 _TYPES = {"float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "device"}
 
 
@@ -84,7 +127,12 @@ class Told:
     @property
     def harmful(self) -> list[str]:
         """Those of the names that do more than put tensors together."""
-        return [name for name in self.names if not _harmless(name)]
+        return [name for name in self.names if not (is_harmless(name) or is_plain_data(name))]
+
+    @property
+    def data(self) -> list[str]:
+        """Those that are plain data beside the weights."""
+        return [name for name in self.names if not is_harmless(name) and is_plain_data(name)]
 
 
 class _Trap(Exception):
@@ -125,7 +173,19 @@ def refuse_harmful(told: Told, name: str) -> None:
     )
 
 
-def _harmless(name: str) -> bool:
+def is_mapping(name: str) -> bool:
+    """Whether it is a dictionary of another kind."""
+    return name in _MAPPINGS
+
+
+def is_plain_data(name: str) -> bool:
+    """Whether it is a number, a path, a date or a container, which a stand-in can take the place of."""
+    module = name.rpartition(".")[0]
+    return name in _DATA or name in _MAPPINGS or (module in _DATA_MODULES and name not in _NOT_DATA)
+
+
+def is_harmless(name: str) -> bool:
+    """Whether it only puts tensors together."""
     module, _, last = name.rpartition(".")
     if module in ("torch", "torch.cuda", "torch.storage") and last in _STORAGES:
         return True

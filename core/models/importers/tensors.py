@@ -1,6 +1,7 @@
 """The tensors of a file, by name: out of safetensors, or out of what torch.save wrote, and never by running it."""
 
 import pickle
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +12,16 @@ import torch
 from torch import Tensor
 
 from core.errors import BadCheckpoint, Unsafe
-from core.models.importers import archive, table
+from core.models.importers import archive, data_only, table
 from core.models.importers.file import FileKind, kind
 from core.models.importers.pickle_stream import refuse_harmful
 from core.models.importers.text import broken_message, first_line, listing, plain
 
 # Where training programs keep the weights in what they save, the likeliest first.
 _PLACES = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params", "module")
+_DEEPEST, _SETS = 3, 8  # dictionaries in dictionaries in which weights are looked for; sets of them that are kept
+# How training programs call a moving average of the weights, or another network's copy of them.
+_AVERAGE = re.compile(r"(^|[^a-z])(ema|swa|avg|averaged?|shadow|teacher|target|momentum)([^a-z]|$)", re.IGNORECASE)
 _LISTS = ("findings", "pathologies", "class_names", "classes", "labels", "label_names", "targets")
 # What torch.load raises at broken files: whatever the step at which they break raises.
 _BROKEN = (
@@ -40,15 +44,14 @@ _BROKEN = (
 class Contents:
     """What a file holds.
 
-    tensors: name -> tensor, on the processor, as stored.
-    kind:    "safetensors" or one of torch's.
-    place:   under which name they stood in the file ("state_dict"); empty where they are all there is.
-    names:   lists of words beside them, by name ("classes"); perhaps the findings.
+    sets:  under which name they stood in the file ("state_dict", "ema.module"; empty where they are all there is) ->
+           name -> tensor, on the processor, as stored; the likeliest weights first, moving averages last.
+    kind:  "safetensors" or one of torch's.
+    names: lists of words beside them, by name ("classes"); perhaps the findings.
     """
 
-    tensors: Mapping[str, Tensor]
+    sets: Mapping[str, Mapping[str, Tensor]]
     kind: FileKind
-    place: str = ""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -61,7 +64,7 @@ def read(path: Path, name: str) -> Contents:
     """
     what = kind(path, name)
     if what == "safetensors":
-        return Contents(table.tensors(path, name), what)
+        return Contents({"": table.tensors(path, name)}, what)
     with path.open("rb") as file:
         told = archive.told(file, what, name)
         refuse_harmful(told, name)
@@ -74,7 +77,7 @@ def read(path: Path, name: str) -> Contents:
             )
         file.seek(0)
         try:
-            held = torch.load(file, map_location="cpu", weights_only=True)
+            held = data_only.load(file) if told.data else torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise Unsafe(f"{plain(name)} cannot be opened as weights alone: {first_line(error)}.") from error
         except _BROKEN as error:
@@ -88,9 +91,8 @@ def _contents(held: Any, what: FileKind, name: str) -> Contents:
         raise BadCheckpoint(f"{plain(name)} holds one tensor without a name, not the weights of a network.")
     if not isinstance(held, Mapping):
         raise BadCheckpoint(f"{plain(name)} holds a {type(held).__name__}, not a dictionary of weights.")
-    places = {"": _tensors(held)} | {place: _tensors(held.get(place)) for place in _PLACES}
-    place = max(places, key=lambda each: len(places[each]))
-    if not places[place]:
+    sets = _sets(held)
+    if not sets:
         raise BadCheckpoint(
             f"{plain(name)} holds no dictionary of weights, only {listing(map(str, list(held)[:20])) or 'nothing'}. "
             "Expected are tensors by name, or such a dictionary under state_dict or model."
@@ -100,7 +102,36 @@ def _contents(held: Any, what: FileKind, name: str) -> Contents:
         for key in _LISTS
         if isinstance(value := held.get(key), list | tuple) and value and all(isinstance(each, str) for each in value)
     }
-    return Contents(places[place], what, place, words)
+    return Contents(sets, what, words)
+
+
+def is_average(name: str) -> bool:
+    """Whether weights of that name are a moving average, or a copy that only training needs."""
+    return bool(_AVERAGE.search(name))
+
+
+def _sets(held: Mapping[Any, Any]) -> dict[str, dict[str, Tensor]]:
+    """Every dictionary of tensors in what was saved, by the names that lead to it; the likeliest first."""
+    found: dict[str, dict[str, Tensor]] = {}
+    below: list[tuple[str, Mapping[Any, Any], int]] = [("", held, 0)]
+    while below:
+        path, inside, depth = below.pop(0)
+        if tensors := _tensors(inside):
+            found[path] = tensors
+        if depth < _DEEPEST and len(inside) <= table.TENSORS:
+            below += [
+                (f"{path}.{key}" if path else key, value, depth + 1)
+                for key, value in inside.items()
+                if isinstance(key, str) and isinstance(value, Mapping)
+            ]
+    most = max(map(len, found.values()), default=0)
+    names = [*_PLACES, *found]
+
+    def rank(path: str) -> tuple[bool, bool, int]:
+        """Sets of few tensors are metrics and states of optimisers, which come last."""
+        return 2 * len(found[path]) < most, is_average(path), names.index(path)
+
+    return {path: found[path] for path in sorted(found, key=rank)[:_SETS]}
 
 
 def _tensors(held: Any) -> dict[str, Tensor]:

@@ -77,6 +77,14 @@ def old_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
+def monai(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As MONAI stores a DenseNet."""
+    return {
+        re.sub(r"(denselayer\d+)\.", r"\1.layers.", key).replace("classifier.", "class_layers.out."): tensor
+        for key, tensor in state.items()
+    }
+
+
 def chexnet(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """As CheXNet's best-known copy stores a DenseNet-121: DataParallel, a wrapper, a sigmoid behind the last layer."""
     return {

@@ -1,8 +1,13 @@
 """What is made of a real file: the same answers as its authors' own code, and proposals that a person can correct."""
 
+import argparse
+import collections
 import copy
-from pathlib import Path
-from typing import Any
+import datetime
+import fractions
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,10 +18,10 @@ from core.errors import BadCheckpoint, BadSetting, UnknownName
 from core.image.prepare import prepare
 from core.models.checkpoint import card_json
 from core.models.findings import CHESTXRAY14, XRAYVISION18
-from core.models.importers import ImportCandidate, corrected, inspect
+from core.models.importers import ImportCandidate, chosen, corrected, inspect
 from core.models.importers.normalisation import NORMALISATIONS
 from core.types import Input, Radiograph
-from tests.models.importers.files import XRAYVISION_ALL, chexnet, made, prefixed, stored
+from tests.models.importers.files import XRAYVISION_ALL, chexnet, made, monai, prefixed, stored
 
 SIDE = 96  # px
 
@@ -286,3 +291,138 @@ def test_fourteen_outputs_and_grey_values_are_guesses_until_they_are_given(tmp_p
     assert greys.startswith("The file does not say which grey values")
     assert corrected(found, findings=CHESTXRAY14).notes == (greys,)
     assert corrected(found, normalisation="unit").notes == (fourteen,)
+
+
+class _Convolved(nn.Module):
+    """A DenseNet whose last layer is a convolution, as for maps of classes."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        theirs: Any = made("densenet121", outputs)
+        self.features = theirs.features
+        self.classifier = nn.Conv2d(1024, outputs, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.classifier(torch.relu(self.features(images))).mean(dim=(2, 3))
+        return scores
+
+
+def _with_head(head: nn.Module) -> nn.Module:
+    theirs: Any = copy.deepcopy(made("resnet18", 3))
+    theirs.fc = head
+    return cast(nn.Module, theirs.eval())
+
+
+def _normed() -> nn.Module:
+    norm, last = nn.BatchNorm1d(512), nn.Linear(512, 3)
+    with torch.no_grad():
+        for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+            assert tensor is not None
+            tensor.copy_(torch.rand(512) + 0.5)
+    return nn.Sequential(norm, nn.Dropout(), last)
+
+
+@pytest.mark.parametrize("make", [lambda: _with_head(_normed()), lambda: _Convolved(3).eval()], ids=["norm", "conv"])
+def test_a_head_that_can_be_computed_into_one_linear_layer_gives_the_same_answers(
+    make: Callable[[], nn.Module], tmp_path: Path
+) -> None:
+    theirs = make()
+    found = inspect(stored(theirs.state_dict(), tmp_path / "w.pt"))
+
+    assert _same(found, theirs)
+    assert any("is assumed" in fact for fact in found.facts)
+
+
+def test_monai_gives_the_same_answers(tmp_path: Path) -> None:
+    theirs = made("densenet121", 4)
+
+    assert _same(inspect(stored(monai(theirs.state_dict()), tmp_path / "w.pt")), theirs)
+
+
+PLAIN: dict[str, dict[str, Any]] = {
+    "numpy": {"best_auc": np.float64(0.9), "seen": np.arange(3), "flag": np.bool_(True)},
+    "namespace": {"args": argparse.Namespace(lr=1e-3, path=PurePosixPath("/d"))},
+    "dates": {"at": datetime.datetime(2026, 1, 1), "took": datetime.timedelta(hours=1)},
+    "containers": {
+        "log": collections.defaultdict(list, {"loss": [1.0]}),
+        "last": collections.deque([1.0], maxlen=5),
+        "counts": collections.Counter("aab"),
+        "number": fractions.Fraction(1, 3),
+    },
+}
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("kind", list(PLAIN))
+def test_plain_data_beside_the_weights_does_not_keep_them_out(kind: str, legacy: bool, tmp_path: Path) -> None:
+    theirs = made("resnet18", 3)
+    held = {"state_dict": theirs.state_dict(), "epoch": 3, "classes": ["a", "b", "c"], **PLAIN[kind]}
+    found = inspect(stored(held, tmp_path / "w.pt", legacy=legacy))
+
+    assert found.stripped == ("state_dict",)
+    assert found.findings == ("a", "b", "c")
+    assert _same(found, theirs)
+
+
+def test_weights_in_a_dictionary_of_another_kind_are_found(tmp_path: Path) -> None:
+    theirs = made("resnet18", 3)
+    held = {"state_dict": collections.defaultdict(int, theirs.state_dict())}
+
+    assert _same(inspect(stored(held, tmp_path / "w.pt")), theirs)
+
+
+def _moved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Other weights of the same network, as a moving average holds them."""
+    return {key: tensor * 1.01 if key == "fc.weight" else tensor for key, tensor in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("arrange", "parts"),
+    [
+        (lambda one, other: {"state_dict": one, "state_dict_ema": other}, ("state_dict", "state_dict_ema")),
+        (lambda one, other: {"model_ema": other, "model": one}, ("model", "model_ema")),
+        (lambda one, other: {"model": one, "ema": {"module": other, "decay": 0.9}}, ("model", "ema.module")),
+        (
+            lambda one, other: {
+                "state_dict": prefixed(one, "model.")
+                | prefixed(other, "ema_model.module.")
+                | {"n_averaged": torch.tensor(5)}
+            },
+            ("state_dict model", "state_dict ema_model.module"),
+        ),
+        (lambda one, other: prefixed(one, "student.") | prefixed(other, "teacher."), ("student", "teacher")),
+        (lambda one, other: {"best": {"model": {"state_dict": one}}, "swa": other}, ("best.model.state_dict", "swa")),
+    ],
+    ids=["timm", "order", "ema object", "prefixes", "teacher", "deep"],
+)
+def test_a_file_of_several_sets_of_weights_lets_one_choose(
+    arrange: Callable[[Any, Any], dict[str, Any]], parts: tuple[str, str], tmp_path: Path
+) -> None:
+    theirs = made("resnet18", 3)
+    average = copy.deepcopy(theirs)
+    average.load_state_dict(_moved(theirs.state_dict()))
+    found = inspect(stored(arrange(theirs.state_dict(), average.state_dict()), tmp_path / "w.pt"))
+
+    assert (found.part, *found.others) == parts
+    assert found.notes[0] == f"The file holds several sets of weights: {parts[0]} is used, not {parts[1]}."
+    assert _same(found, theirs)
+    other = chosen(found, parts[1])
+    assert _same(other, average)
+    assert not _same(other, theirs)
+    assert (other.part, *other.others) == parts[::-1]
+    assert chosen(other, parts[0]).weights is found.weights
+    with pytest.raises(UnknownName, match="There is no set of weights named 'best'"):
+        chosen(found, "best")
+
+
+def test_states_of_optimisers_and_metrics_are_no_sets_of_weights(tmp_path: Path) -> None:
+    theirs = made("resnet18", 3)
+    held = {
+        "model": theirs.state_dict(),
+        "optimizer": {"state": {0: {"exp_avg": torch.ones(3), "step": torch.ones(1)}}},
+        "scaler": {"scale": torch.ones(1), "growth": torch.ones(1)},
+    }
+    found = inspect(stored(held, tmp_path / "w.pt"))
+
+    assert (found.part, dict(found.others)) == ("", {})
+    assert _same(found, theirs)

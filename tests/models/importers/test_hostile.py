@@ -171,12 +171,17 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "oldest pickle": (_os_system_by_hand, r"would run posix\.system"),
     "name made up": (_named_while_it_runs, r"would run posix\.system"),
     "cut behind the call": (lambda: _os_system_by_hand()[:-1], r"would run posix\.system"),
-    "opened by numpy": (lambda: _saved({"x": np.float64(1)}), r"would run numpy"),
+    "a function of numpy": (lambda: _saved({"x": Calls(np.load, "x.npy")}), r"would run numpy\.load"),
+    "no weights, numpy": (lambda: _saved({"x": np.float64(1)}), "holds no dictionary of weights, only x"),
+    "a name beside plain data": (
+        lambda: _saved({**_weights(), "a": np.float64(1), "x": Calls(os.system, "touch $CANARY")}),
+        r"would run posix\.system",
+    ),
     "memory by bytearray": (
         lambda: _saved({"x": Calls(bytearray, 10**12)}),
         r"would run (builtins|__builtin__)\.bytearray",
     ),
-    "counter": (lambda: _saved({"x": collections.Counter("aab")}), r"would run collections\.Counter"),
+    "counter": (lambda: _saved({"x": collections.Counter("aab")}), "holds no dictionary of weights, only x"),
     "whole module": (
         lambda: _saved(torchvision.models.resnet18(num_classes=2)),
         r"a whole network as a Python program, not its weights.*torchvision\.models\.resnet\.ResNet",

@@ -1,6 +1,7 @@
 """Which network a dictionary of tensors is of. Shapes suffice, so that all of them cost next to nothing."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,10 +10,16 @@ from torch import Tensor
 
 from core.errors import BadCheckpoint
 from core.models.architecture import originals
-from core.models.importers.layout import fit, template
-from tests.models.importers.files import chexnet, prefixed, shapes_only
+from core.models.importers.layout import LayoutMatch, fits, template
+from tests.models.importers.files import chexnet, monai, prefixed, shapes_only
 
 PREFIXES = ("module.", "model.", "net.", "backbone.", "module.model.", "_orig_mod.", "my.wrapper.0.")
+
+
+def fit(tensors: Mapping[str, Tensor], name: str) -> LayoutMatch:
+    """The only network that they are of."""
+    (found,) = fits(tensors, name)
+    return found
 
 
 def _meta(*shape: int) -> Tensor:
@@ -135,10 +142,6 @@ _LAST = {"fc.weight": _meta(512, 512), "fc.bias": _meta(512)}
             shapes_only(*_RESNET) | {"norm.weight": _meta(512), "norm.bias": _meta(512)},
             r"and more: norm.weight \(512\)",
         ),
-        (
-            prefixed(shapes_only(*_RESNET), "student.") | prefixed(shapes_only(*_RESNET), "teacher."),
-            "holds 2 networks: ResNet-18 under student., ResNet-18 under teacher.",
-        ),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_is_wrong(state: dict[str, Tensor], sentence: str) -> None:
@@ -149,12 +152,57 @@ def test_what_does_not_fit_is_refused_with_what_is_wrong(state: dict[str, Tensor
     assert re.search(r"[.)]$", str(refused.value))
 
 
-def test_a_batch_norm_before_the_last_layer_is_no_left_over() -> None:
+def _norm(name: str, features: int) -> dict[str, Tensor]:
+    parts = ("weight", "bias", "running_mean", "running_var")
+    return {f"{name}.{part}": _meta(features) for part in parts}
+
+
+def test_a_batch_norm_right_before_the_last_layer_belongs_to_it() -> None:
+    last = {"classifier.1.weight": _meta(2, 1024), "classifier.1.bias": _meta(2)}
+    found = fit(_without(shapes_only("densenet121", 2), "classifier") | _norm("classifier.0", 1024) | last, "file")
+
+    assert (found.norm, found.left_over, found.notes) == ("classifier.0", (), ())
+
+
+def test_what_may_lie_between_a_batch_norm_and_the_last_layer_is_told() -> None:
+    last = {"classifier.2.weight": _meta(2, 1024), "classifier.2.bias": _meta(2)}
+    found = fit(_without(shapes_only("densenet121", 2), "classifier") | _norm("classifier.0", 1024) | last, "file")
+
+    assert found.norm == "classifier.0"
+    assert "nothing but dropout lies between them is assumed" in found.notes[0]
+
+
+@pytest.mark.parametrize("norms", [("head.3",), ("head.0", "head.1")])
+def test_a_batch_norm_elsewhere_is_no_left_over(norms: tuple[str, ...]) -> None:
     """It would change every answer, and its name looks harmless."""
-    with pytest.raises(BadCheckpoint, match=r"classifier\.0\.running_mean"):
-        fit(
-            _without(shapes_only("densenet121", 2), "classifier")
-            | {f"classifier.0.{part}": _meta(1024) for part in ("weight", "bias", "running_mean", "running_var")}
-            | {"classifier.1.weight": _meta(2, 1024), "classifier.1.bias": _meta(2)},
-            "file",
-        )
+    state = _without(shapes_only("resnet18", 2), "fc.") | {"head.2.weight": _meta(2, 512)}
+    for name in norms:
+        state |= _norm(name, 512)
+
+    with pytest.raises(BadCheckpoint, match=r"and more: .*running_mean"):
+        fit(state, "file")
+
+
+def test_a_last_layer_that_is_a_convolution_of_one_pixel_is_taken_and_told() -> None:
+    state = _without(shapes_only("densenet121", 2), "classifier") | {"classifier.weight": _meta(5, 1024, 1, 1)}
+    found = fit(state, "file")
+
+    assert found.outputs == 5
+    assert "averaged over the film is assumed" in found.notes[0]
+
+
+def test_the_names_of_monai_are_recognised() -> None:
+    found = fit(monai(shapes_only("densenet121", 4)), "file")
+
+    assert (found.template.name, found.spelling, found.outputs) == ("densenet121", "as MONAI does", 4)
+    assert found.left_over == ()
+
+
+@pytest.mark.parametrize("prefixes", [("student.", "teacher."), ("model.", "ema_model.module."), ("", "ema.")])
+def test_two_networks_in_one_dictionary_are_both_found(prefixes: tuple[str, str]) -> None:
+    one, other = (prefixed(shapes_only("resnet18", 3), prefix) for prefix in prefixes)
+    found = fits(one | other, "file")
+
+    assert sorted(match.parent for match in found) == sorted(prefix.rstrip(".") for prefix in prefixes)
+    assert all(match.left_over == () for match in found)
+    assert {name for match in found for name in match.names.values()} == set(one | other)

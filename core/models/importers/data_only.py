@@ -1,0 +1,69 @@
+"""Opens what torch.save wrote with plain data beside the weights: numbers of NumPy, settings, paths, dates.
+
+None of those is imported. Each becomes a stand-in that takes whatever it is given and keeps nothing; only tensors and
+the containers around them are built, by the functions that `pickle_stream` knows as harmless.
+"""
+
+import pickle
+from types import ModuleType
+from typing import IO, Any
+
+import torch
+
+from core.models.importers.pickle_stream import is_harmless, is_mapping, is_plain_data
+
+
+class _StandIn:
+    """In place of a value that is no part of the weights."""
+
+    def __new__(cls, *_: Any, **__: Any) -> "_StandIn":
+        return super().__new__(cls)
+
+    def __init__(self, *_: Any, **__: Any) -> None: ...
+
+    def __setstate__(self, state: Any) -> None: ...
+
+    def __setitem__(self, key: Any, value: Any) -> None: ...
+
+    def append(self, value: Any) -> None: ...
+
+    def extend(self, values: Any) -> None: ...
+
+
+class _Mapping(dict[Any, Any]):
+    """In place of a dictionary of another kind, for the weights may lie in it."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        super().__init__()
+
+    def __setstate__(self, state: Any) -> None: ...
+
+
+class _Unpickler(pickle.Unpickler):
+    """Python's, which imports nothing but what puts tensors together."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        whole = f"{module}.{name}"
+        if is_harmless(whole):
+            return super().find_class(module, name)
+        if is_mapping(whole):
+            return _Mapping
+        if is_plain_data(whole):
+            return _StandIn
+        raise pickle.UnpicklingError(f"it names {whole}")
+
+
+def load(file: IO[bytes]) -> Any:
+    """What torch.load gives, on the processor; `pickle_stream` has followed the file before.
+
+    Raises: pickle.UnpicklingError for a name that is not known as harmless; whatever torch.load raises at broken files.
+    """
+    return torch.load(file, map_location="cpu", pickle_module=_reader(), weights_only=False)
+
+
+def _reader() -> ModuleType:
+    """What torch.load takes in place of the module `pickle`."""
+    reader = ModuleType("data_only")
+    reader.Unpickler = _Unpickler  # type: ignore[attr-defined]
+    reader.load = lambda opened, **options: _Unpickler(opened, **options).load()  # type: ignore[attr-defined]
+    return reader
