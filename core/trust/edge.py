@@ -21,7 +21,8 @@ def edge(question: Question) -> Figure:
     if question.explanation.regions:
         return of_zones("edge", _TITLE)
     rim = round(RIM * len(heat))
-    share = 1 - float(heat[rim:-rim, rim:-rim].sum() / heat.sum())
+    inside = heat[rim:-rim, rim:-rim].sum(dtype=np.float64)
+    share = max(0.0, 1 - float(inside / heat.sum(dtype=np.float64)))  # rounding may leave a hair below nothing
     level: Level = "warning" if share > _EVEN + CHANCE else "note" if share > _EVEN / 2 else "ok"
     verdict = {
         "ok": "The map keeps to the inside of the film.",
