@@ -32,10 +32,15 @@ _AGREE = 0.90  # Dice between the outlines of the film, its mirror image and its
 _AGREE_JOINED = 0.95  # the same where both lungs are one piece, as on a lateral film
 _CRUMB = 0.10  # of the largest piece: smaller pieces are no lung
 _RIM = 10  # the film's side over the width of the rim that shrinks it
-# (age in years, mm, mm): how wide both lungs together can be on a frontal film, wide enough for every build and for
-# magnification: about two thirds and four thirds of what children and young adults have (Simon et al. 1972, Arch Dis
-# Child 47:373, lung width from 5 to 19 years). In between by interpolation; an unknown age counts as an adult's.
-_LUNG_WIDTHS = ((0, 65, 150), (1, 95, 190), (5, 125, 250), (10, 150, 300), (16, 190, 400))
+# (age in years, mm, mm): how wide both lungs together can be on a frontal film; in between by interpolation, and an
+# unknown age counts as an adult's. Wide on purpose: what is refused is no chest of that age.
+# Adults: three standard deviations below the mean of women (27.1 cm, deviation 2.6 cm, 1,047 adults, Pan Afr Med J
+# 2017;27:201), and the long side of the largest flat detector (35 x 43 cm), which holds both lungs.
+# Six years: two thirds of these (lung width 66 to 67 % of the adult's, Simon et al. 1972, doi:10.1136/adc.47.253.373).
+# Birth: the chest is nearly round; by the equation of Azevedo et al. 2019 (doi:10.1186/s12887-019-1712-3) 32 to 38 cm
+# about at term, so 103 to 120 mm across with its wall. A fifth more for magnification and a deep breath; less than half
+# of it for the most premature, who weigh a sixth and so measure about half.
+_LUNG_WIDTHS = ((0, 45, 150), (6, 125, 290), (16, 190, 430))
 _ADULT = 16  # years
 _CLEAR = 1.0  # log odds of the frontal pattern below which the lungs are looked for, too
 _NO_CHEST = (

@@ -5,12 +5,15 @@ the training films of shared/cxr, and the rates that a test holds were measured 
 """
 
 import math
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from core.image.arrangement import DATA
+from core.image.grey import levels
 from core.image.look import Look, block_step
 from core.image.marks import Mark, marks
 from core.image.side_marker import side_markers
@@ -81,8 +84,18 @@ class Entry:
 
 
 checks: Registry[Entry] = Registry("quality check")
+_BLANK = 8  # % of black to white: of the 799 test films none has less than 14.9 in its middle
 LATERAL = ("LL", "RL", "LLD", "RLD", "LAT", "LATERAL")  # DICOM's view positions, and what makers write
-_CHEST = ("CHEST", "THORAX", "LUNG", "RIB", "TORAX", "STERNUM", "WHOLEBODY", "TRUNK", "PORT CH")
+# Words in the name of a body part, as scanners write them in several languages, without accents. Any other name says
+# nothing that can be relied on.
+_CHEST = ("CHEST", "THORA", "TORAX", "TORACE", "LUNG", "PULMO", "POUMON", "RIB", "STERNUM", "WHOLEBODY", "TRUNK", "CXR",
+          "PORT CH")  # fmt: skip
+_OTHER_PARTS = (
+    "HAND", "FINGER", "THUMB", "WRIST", "ARM", "ELBOW", "HUMERUS", "RADIUS", "ULNA", "SHOULDER", "CLAVICLE", "SCAPULA",
+    "FOOT", "TOE", "ANKLE", "HEEL", "CALCANEUS", "LEG", "TIBIA", "FIBULA", "KNEE", "PATELLA", "THIGH", "FEMUR", "HIP",
+    "EXTREMITY", "PELVI", "ABDOM", "KUB", "SKULL", "HEAD", "FACE", "JAW", "MANDIBLE", "TEETH", "DENTAL", "SINUS",
+    "ORBIT", "NOSE", "NECK", "SPINE", "SACRUM", "COCCYX", "BREAST", "HEART", "STOMACH", "COLON", "BLADDER", "KIDNEY",
+)  # fmt: skip
 
 
 def check(
@@ -165,16 +178,18 @@ def inverted(look: Look) -> Finding:
 
 @check("header", title="Header", unit="")
 def header(look: Look) -> Finding:
-    """Whether the file itself says that it is a lateral view or another part of the body."""
+    """Whether the file itself says that it is a lateral view, another part of the body, or one side of it."""
     film = look.radiograph
     part = film.body_part or ""
-    side = {"L": "left ", "R": "right "}.get(film.laterality or "", "")
-    if part and not any(word in part for word in _CHEST):
+    side = {"L": "left", "R": "right"}.get(film.laterality or "", "")
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", part) if not unicodedata.combining(letter))
+    chest = any(word in plain for word in _CHEST)
+    if not chest and any(word in plain for word in _OTHER_PARTS):
         return Finding(
             "warning",
             math.nan,
-            f"The file says that it shows the {side}{part.lower()}, not the chest. The model knows frontal chests "
-            "only; choose the chest film.",
+            f"The file says that it shows the {f'{side} {part.lower()}'.strip()}, not the chest. The model knows "
+            "frontal chests only; choose the chest film.",
             withholds=True,
         )
     if film.view in LATERAL:
@@ -184,6 +199,20 @@ def header(look: Look) -> Finding:
             f"The file says that it is a lateral view ({film.view}). The model knows frontal films only; choose the PA "
             "or AP film.",
             withholds=True,
+        )
+    if part and not chest:
+        return Finding(
+            "note",
+            math.nan,
+            f"The file calls the body part {part.lower()}, which is no name of the chest that is known here. Check "
+            "that it is a frontal chest film.",
+        )
+    if side:
+        return Finding(
+            "note",
+            math.nan,
+            f"The file says that it shows the {side} side only; a frontal chest film shows both. It says nothing on "
+            "where left and right are on the film.",
         )
     told = " and ".join(word for word in (part.lower(), film.view) if word)
     return Finding("ok", math.nan, f"The file says: {told}." if told else "The file does not say what it shows.")
@@ -216,12 +245,22 @@ def contrast(look: Look) -> Finding:
     """How much of black to white the middle of the film uses, from its 5th to its 95th percentile."""
     low, high = np.percentile(look.middle, (5, 95))
     spread = 100 * float(high - low)
+    if spread < 16 and _window_hides(look):
+        return Finding(
+            "warning",
+            spread,
+            f"Through its window the middle of the film uses {spread:.0f} % of black to white: nearly blank. The film "
+            "holds more: choose another window, such as the one from the data.",
+            {"window": DATA},
+            withholds=spread < _BLANK,
+        )
     if spread < 16:
         return Finding(
             "warning",
             spread,
             f"The middle of the film uses {spread:.0f} % of black to white: nearly blank. Nothing that the model says "
             "of it is to be believed; look for another export.",
+            withholds=spread < _BLANK,
         )
     if spread < 24:
         return Finding(
@@ -241,6 +280,14 @@ def clipped(look: Look) -> Finding:
     share, what = max((white, "white"), (black, "black"))
     if share < 3:
         return Finding("ok", share, "Little in the middle of the film is clipped to black or white.")
+    if share >= 12 and _window_hides(look):
+        return Finding(
+            "warning",
+            share,
+            f"{share:.0f} % of the film's middle is pure {what} through its window, for you and for the model. The "
+            "film holds more: choose another window, such as the one from the data.",
+            {"window": DATA},
+        )
     return Finding(
         "warning" if share >= 12 else "note",
         share,
@@ -341,7 +388,11 @@ def burnt_in(look: Look) -> Finding:
 
 @check("side-marker", title="Side marker", unit="fit")
 def side_marker(look: Look) -> Finding:
-    """Whether an R or L on an upright film is on the other side than the header says, or than films are hung."""
+    """Whether an R or L on an upright film is on the other side than the header says, or than films are hung.
+
+    The header's PatientOrientation counts. Its laterality does not: it names the side of a paired part that the film
+    shows (PS3.3 C.7.6.1, C.8.11.2), not where on the film that side lies.
+    """
     fit = look.fit
     if fit.clarity < 1 or fit.turn or fit.inverted:
         return Finding("ok", 0, "Side markers are looked for on upright frontal films only.")
@@ -402,6 +453,13 @@ def spacing(look: Look) -> Finding:
             "The file does not say how large a pixel is: lengths can be given in pixels only. DICOM files say it.",
         )
     return Finding("ok", given[0], f"A pixel is {given[0]:.3g} mm high.")
+
+
+def _window_hides(look: Look) -> bool:
+    """Whether the window shows less than half of the range of values that the data have."""
+    film = look.radiograph
+    low, high = levels(film.pixels)
+    return min(film.white, high) - max(film.black, low) < 0.5 * (high - low)
 
 
 def place(x: float, y: float) -> str:

@@ -12,7 +12,8 @@ import pytest
 
 from core.errors import Withheld
 from core.image import phantom
-from core.image.quality import withheld
+from core.image.look import Look
+from core.image.quality import Check, checks, withheld
 from core.image.read import read
 from core.lungs import implausible_size, inspect_film, refuse_meaningless
 from core.types import Cleaning, Origin, Radiograph
@@ -28,6 +29,10 @@ ODD = {9, 13, 14, 15, 31, 32, 33, 34, 35, 37, 38, 39, 40}
 
 def reason(film: Radiograph, cleaning: Cleaning | None = None) -> str:
     return withheld(inspect_film(film, cleaning or Cleaning()))
+
+
+def header(film: Radiograph) -> Check:
+    return checks["header"](Look(film))
 
 
 def test_an_upright_chest_is_not_withheld() -> None:
@@ -74,6 +79,48 @@ def test_a_header_that_names_another_part_or_view_withholds(facts: dict[str, Any
 
     assert words.split(" .")[0] in reason(film)
     assert reason(read(dicom(np.array(CHEST.pixels), BodyPartExamined="CHEST", ViewPosition="PA"), name="film")) == ""
+
+
+def test_a_window_of_another_depth_is_withheld_until_another_is_chosen() -> None:
+    film = read(dicom(np.array(CHEST.pixels), WindowCenter=180, WindowWidth=200), name="film")
+    contrast = next(check for check in inspect_film(film, Cleaning()) if check.name == "contrast")
+
+    assert "The film holds more: choose another window" in reason(film)
+    assert contrast.mend == {"window": "data"}
+    assert reason(film, Cleaning(window="data")) == ""
+    assert reason(film, Cleaning(window="2048/4096")) == ""
+
+
+@pytest.mark.parametrize("part", ["CHEST PA", "CXR", "TÓRAX", "RX TORAX AP", "LUNGE", "POUMONS"])
+def test_the_chest_has_many_names(part: str) -> None:
+    check = header(replace(CHEST, body_part=part))
+
+    assert (check.level, check.withholds) == ("ok", False)
+
+
+@pytest.mark.parametrize("part", ["BRUSTKORB", "胸部", "UNKNOWN", "STANDARD"])
+def test_a_name_that_says_nothing_is_told_and_withholds_nothing(part: str) -> None:
+    film = replace(CHEST, body_part=part)
+
+    assert header(film).level == "note"
+    assert "no name of the chest that is known here" in header(film).sentence
+    assert reason(film) == ""
+
+
+@pytest.mark.parametrize("part", ["SKULL", "LEFT HAND", "TSPINE", "ABDOMEN", "KNEE"])
+def test_another_part_of_the_body_withholds(part: str) -> None:
+    assert "not the chest" in reason(replace(CHEST, body_part=part))
+
+
+@pytest.mark.parametrize(("laterality", "side"), [("L", "left"), ("R", "right")])
+def test_a_chest_of_one_side_only_is_told_and_moves_no_side(laterality: str, side: str) -> None:
+    film = replace(CHEST, body_part="CHEST", laterality=laterality)
+
+    assert header(film).level == "note"
+    assert f"the {side} side only; a frontal chest film shows both" in header(film).sentence
+    assert reason(film) == ""
+    for both in ("B", "U", None):
+        assert header(replace(film, laterality=both)).level == "ok"
 
 
 @pytest.mark.parametrize(
