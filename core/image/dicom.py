@@ -11,24 +11,16 @@ from numpy.typing import NDArray
 from pydicom import FileDataset, dcmread
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.filereader import data_element_generator
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
 from pydicom.tag import Tag
-from pydicom.uid import (
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    RLELossless,
-)
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from core.errors import UnreadableFile
 from core.image import header
-from core.image.elements import BROKEN, number, numbers, text, values
+from core.image.elements import BROKEN, decimals, file_meta, number, numbers, text, values
+from core.image.encoding import checked_stream, checked_syntax
 from core.image.grey import MOST_PIXELS, check_size, choose_frame, grey_of, levels, levels_step, size_step, square
-from core.image.signature import Codestream, codestream
 from core.image.voi import Film, film, overlay_planes
 from core.types import Origin, Radiograph
 
@@ -55,12 +47,13 @@ _ELEMENTS = [
 ]
 # fmt: on
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_KEPT_RAW = ("WindowCenter", "WindowWidth")  # read value by value, so that one bad value spoils no other
-# Rows, columns, frames, type, origin, bits allocated and data of each overlay plane, groups 6000 to 601E.
+_SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+_KEPT_RAW = ("WindowCenter", "WindowWidth", *_SPACINGS)  # read value by value: what is bad in one is told, not lost
+# Rows, columns, frames, type, origin, bits allocated, bit and data of each overlay plane, groups 6000 to 601E.
 _OVERLAYS = [
     Tag(group, element)
     for group in range(0x6000, 0x6020, 2)
-    for element in (0x10, 0x11, 0x15, 0x40, 0x50, 0x100, 0x3000)
+    for element in (0x10, 0x11, 0x15, 0x40, 0x50, 0x100, 0x102, 0x3000)
 ]
 
 # Plain radiographs: computed and digital radiography, digitised film, and "DR", which some makers write for DX.
@@ -116,10 +109,16 @@ def read_dicom(data: bytes, *, name: str, frame: int | None = None) -> Radiograp
     """
     dataset = _parsed(data, name)
     _check_content(dataset, data, name)
-    syntax = _checked_syntax(dataset, name)
+    syntax, syntax_steps = checked_syntax(dataset, name)
+    several_steps = header.single_frame(dataset, plain=not syntax.is_encapsulated)
     place, frame_step = choose_frame(int(number(dataset, "NumberOfFrames") or 1), frame, "a DICOM file", name=name)
-    steps = [*frame_step, *header.complete(dataset, _stream(dataset, syntax, place, name))]
-    stored, bit_steps = _decoded(dataset, syntax, place, name)
+    steps = [
+        *several_steps,
+        *frame_step,
+        *syntax_steps,
+        *header.complete(dataset, _stream(dataset, syntax, place, name)),
+    ]
+    stored, embedded, bit_steps = _decoded(dataset, syntax, place, name)
     steps += bit_steps
 
     mode = str(dataset.PhotometricInterpretation)
@@ -157,7 +156,7 @@ def read_dicom(data: bytes, *, name: str, frame: int | None = None) -> Radiograp
         windows=tuple(shown.windows),
         linear=resized[1],
         units=(shown.slope, shown.intercept),
-        planes=overlay_planes(dataset, stored.shape[:2], resized[0].shape),  # type: ignore[union-attr]
+        planes=overlay_planes(dataset, stored.shape[:2], resized[0].shape, embedded),  # type: ignore[union-attr]
         steps=(*steps, *ratio_steps, *spacing_steps, *size_steps),
     )
 
@@ -208,7 +207,7 @@ def _check_inflation(data: bytes, name: str) -> None:
 def _check_content(dataset: FileDataset, data: bytes, name: str) -> None:
     """Raises: UnreadableFile if the file holds no plain radiograph of a possible size."""
     modality, storage = text(dataset, "Modality"), text(dataset, "SOPClassUID") or ""
-    if DIRECTORY in (storage, _meta(dataset, "MediaStorageSOPClassUID")) or "DirectoryRecordSequence" in dataset:
+    if DIRECTORY in (storage, file_meta(dataset, "MediaStorageSOPClassUID")) or "DirectoryRecordSequence" in dataset:
         raise UnreadableFile(
             f"{name} is the index of a disc (DICOMDIR), which holds no image itself: add the files beside it, or the "
             "whole folder or a ZIP of it."
@@ -238,9 +237,11 @@ def _check_content(dataset: FileDataset, data: bytes, name: str) -> None:
             f"{name} is a DICOM file that holds no image: it has no "
             f"{'pixels' if sized else 'rows and columns'}. Choose the radiograph itself."
         )
-    check_size(int(width or 0), int(height or 0), name=name)
+    samples, allocated = number(dataset, "SamplesPerPixel") or 1, number(dataset, "BitsAllocated") or 16
+    stored = int(min(max(samples, 1), 4) * min(max(allocated, 8), 32)) // 8
+    check_size(int(width or 0), int(height or 0), name=name, stored=stored)
     dataset.Columns, dataset.Rows = int(width or 0), int(height or 0)  # of several values the first
-    if (allocated := number(dataset, "BitsAllocated")) not in (None, 1, 8, 16):
+    if allocated not in (1, 8, 16):
         raise UnreadableFile(
             f"{name} has {allocated:.0f} bits allocated per pixel; a radiograph has 8 or 16. "
             "Export it again as CR or DX."
@@ -249,14 +250,14 @@ def _check_content(dataset: FileDataset, data: bytes, name: str) -> None:
 
 def _ends_early(dataset: FileDataset, data: bytes) -> bool:
     """Whether the file stops within an element; walks it to its end, so it is asked only where pixels are missing."""
-    syntax = _meta(dataset, "TransferSyntaxUID")
+    syntax = file_meta(dataset, "TransferSyntaxUID")
     if syntax == DeflatedExplicitVRLittleEndian:
         return True
     if text(dataset, "Rows") and text(dataset, "Modality") in _RADIOGRAPHY and "PixelData" not in dataset:
         return True  # the pixels come last: what announces them and lacks them was cut
     implicit, little = dataset.original_encoding
     whole = io.BytesIO(data)
-    said = _meta(dataset, "FileMetaInformationGroupLength")
+    said = file_meta(dataset, "FileMetaInformationGroupLength")
     group_length = int(said) if said.isdecimal() else 0
     whole.seek(144 + group_length if data[128:132] == b"DICM" and group_length else 0)
     complete = whole.tell()
@@ -266,38 +267,6 @@ def _ends_early(dataset: FileDataset, data: bytes) -> bool:
     except (*BROKEN, zlib.error):
         return True
     return complete != len(data)
-
-
-def _checked_syntax(dataset: FileDataset, name: str) -> UID:
-    """The transfer syntax, guessed from the bytes where the file lacks it.
-
-    Raises: UnreadableFile if it is none that can be decoded.
-    """
-    syntax = UID(_meta(dataset, "TransferSyntaxUID"))
-    if not syntax:
-        implicit, little = dataset.original_encoding
-        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        dataset.file_meta.TransferSyntaxUID = syntax
-    try:
-        available = get_decoder(syntax).is_available
-    except NotImplementedError:
-        available = False
-    if not available:
-        known = f"{syntax.name} ({syntax})" if syntax.name != syntax else str(syntax)
-        known = "".join(letter for letter in known if letter.isprintable())[:80]
-        raise UnreadableFile(
-            f"{name} is a DICOM file whose pixels are encoded as {known}, which cannot be decoded here; expected "
-            "uncompressed, deflated, RLE, JPEG, JPEG-LS or JPEG 2000. Export it uncompressed."
-        )
-    return syntax
-
-
-def _meta(dataset: FileDataset, keyword: str) -> str:
-    """An element of the file's own header, empty where there is none."""
-    try:
-        return str(dataset.file_meta.get(keyword) or "")
-    except BROKEN:
-        return ""
 
 
 def _stream(dataset: FileDataset, syntax: UID, place: int, name: str) -> bytes | None:
@@ -315,14 +284,17 @@ def _stream(dataset: FileDataset, syntax: UID, place: int, name: str) -> bytes |
     return frame
 
 
-def _decoded(dataset: FileDataset, syntax: UID, place: int, name: str) -> tuple[NDArray[Any], list[str]]:
-    """(H, W) or (H, W, 3) stored values, colour as RGB; and the steps taken.
+def _decoded(
+    dataset: FileDataset, syntax: UID, place: int, name: str
+) -> tuple[NDArray[Any], dict[int, NDArray[np.bool_]], list[str]]:
+    """(H, W) or (H, W, 3) stored values, colour as RGB; overlays in unused bits, by group; and the steps taken.
 
     Raises: UnreadableFile if the pixel data cannot be decoded, or are not of the size that the file says.
     """
     size = int(dataset.Columns), int(dataset.Rows)
     bits, high, signed = int(dataset.BitsStored), int(dataset.HighBit), dataset.PixelRepresentation == 1
     steps: list[str] = []
+    embedded: dict[int, NDArray[np.bool_]] = {}
     frame = _stream(dataset, syntax, place, name)
     needed = -(-size[0] * size[1] * int(dataset.SamplesPerPixel) * int(dataset.BitsAllocated) // 8)
     if frame is None and len(dataset.PixelData) < needed and dataset.PhotometricInterpretation != "YBR_FULL_422":
@@ -332,7 +304,7 @@ def _decoded(dataset: FileDataset, syntax: UID, place: int, name: str) -> tuple[
         )
     try:
         if frame is not None and syntax != RLELossless:
-            frame, steps = _checked_stream(frame, size)
+            frame, steps = checked_stream(frame, size)
             dataset.PixelData = encapsulate([frame])
             dataset.NumberOfFrames, place = 1, 0
             for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
@@ -350,52 +322,17 @@ def _decoded(dataset: FileDataset, syntax: UID, place: int, name: str) -> tuple[
             raise ValueError(f"the decoder gave {stored.dtype} {stored.shape}")
         dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = bits, high, int(signed)
         if stored.ndim == 2 and dataset.PhotometricInterpretation in header.GREY:
+            embedded = header.embedded_overlays(dataset, stored, bits=bits, high=high)
             stored, bits, bit_steps = header.meaningful(stored, bits=bits, high=high, signed=signed)
             dataset.BitsStored, dataset.HighBit = bits, bits - 1
+            dataset.PixelRepresentation = int(stored.dtype.kind == "i")
             steps += bit_steps
     except BROKEN as error:
         raise _undecodable(name, error) from error
     largest = number(dataset, "LargestImagePixelValue")
     if stored.ndim == 2 and largest is not None and 0 < largest < float(stored.max()):
         steps.append(f"The header's largest pixel value is {largest:g}; the pixels reach {int(stored.max())}.")
-    return stored, steps
-
-
-def _checked_stream(frame: bytes, size: tuple[int, int]) -> tuple[bytes, list[str]]:
-    """The stream as decoders take it, and the steps.
-
-    Raises: ValueError where it is of another size than the file says, or ends early: decoders believe the stream.
-    """
-    if frame[:8] == b"\0\0\0\x0cjP  ":  # a whole JPEG 2000 file; pydicom 3.0 runs for ever on one with an empty box
-        frame = frame[max(0, frame.find(b"\xff\x4f\xff\x51")) :]
-        if codestream(frame) is None:
-            raise ValueError("the JPEG 2000 file within holds no codestream")
-    held = codestream(frame)
-    if held is None:
-        return frame, []
-    if (held.width, held.height) != size:
-        raise ValueError(
-            f"the file says {size[0]} × {size[1]} pixels, its compressed stream {held.width} × {held.height}"
-        )
-    if frame.rfind(b"\xff\xd9") < held.scan:
-        raise ValueError("the compressed stream ends early")
-    return _mended_scan(frame, held)
-
-
-def _mended_scan(frame: bytes, held: Codestream) -> tuple[bytes, list[str]]:
-    """A sequential JPEG (baseline, extended) with the only spectral selection that such a scan can have.
-
-    Some writers leave it at zero, which decoders refuse; it says nothing about a sequential scan (ITU-T T.81, B.2.3).
-    """
-    if held.frame not in (0xC0, 0xC1) or not held.scan or held.scan + 5 > len(frame):
-        return frame, []
-    end = held.scan + 2 + int.from_bytes(frame[held.scan + 2 : held.scan + 4], "big")
-    if frame[end - 3 : end] == b"\0\x3f\0":
-        return frame, []
-    return (
-        frame[: end - 3] + b"\0\x3f\0" + frame[end:],
-        ["The scan header of the JPEG stream is not that of a sequential scan; it was read as one."],
-    )
+    return stored, embedded, steps
 
 
 def _grey(dataset: FileDataset, stored: NDArray[Any], mode: str, name: str) -> tuple[Any, Any, Sequence[str]]:
@@ -438,21 +375,27 @@ def _age(dataset: FileDataset) -> float | None:
 
 def _spacing(dataset: FileDataset) -> tuple[tuple[float, float] | None, bool, list[str]]:
     """mm per pixel, (row, column); whether that is at the detector; and the steps taken."""
-    told = {
-        keyword: (found[0], found[1])
-        for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
-        if len(found := numbers(dataset, keyword)) == 2 and all(0.001 < side < 10 for side in found)
-    }
+    told: dict[str, tuple[float, float]] = {}
+    steps = []
+    for keyword in _SPACINGS:
+        sides = decimals(dataset, keyword)
+        down, across = sides if len(sides) == 2 else (None, None)
+        if down is not None and across is not None and all(0.001 < side < 10 for side in (down, across)):
+            told[keyword] = (down, across)
+        elif sides:
+            steps.append(f"The file's {keyword} is no size that a pixel can have; it was left out.")
     spacing, imager = told.get("PixelSpacing"), told.get("ImagerPixelSpacing")
     same = spacing and imager and all(abs(one - other) < 1e-3 * one for one, other in zip(spacing, imager, strict=True))
     if spacing and not (same and not text(dataset, "PixelSpacingCalibrationType")):
-        return spacing, False, []
+        return spacing, False, steps
     if imager:
         factor = number(dataset, "EstimatedRadiographicMagnificationFactor") or 1.0
         if 1 < factor < 10:
-            return (imager[0] / factor, imager[1] / factor), False, [f"Pixel spacing at the detector ÷ {factor:g}."]
-        return imager, True, ["Pixel spacing is that at the detector: distances in the patient are smaller."]
-    return told.get("NominalScannedPixelSpacing"), False, []
+            steps.append(f"Pixel spacing at the detector ÷ {factor:g}.")
+            return (imager[0] / factor, imager[1] / factor), False, steps
+        steps.append("Pixel spacing is that at the detector: distances in the patient are smaller.")
+        return imager, True, steps
+    return told.get("NominalScannedPixelSpacing"), False, steps
 
 
 def _aspect(dataset: FileDataset, spacing: tuple[float, float] | None) -> tuple[float, list[str]]:

@@ -3,7 +3,7 @@
 import math
 import struct
 
-from pydicom import Dataset
+from pydicom import Dataset, FileDataset
 from pydicom.datadict import tag_for_keyword
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
@@ -89,3 +89,11 @@ def items(dataset: Dataset, keyword: str) -> list[Dataset]:
         return [item for item in dataset.get(keyword) or () if isinstance(item, Dataset)]
     except BROKEN:
         return []
+
+
+def file_meta(dataset: FileDataset, keyword: str) -> str:
+    """An element of the file's own header, empty where there is none."""
+    try:
+        return str(dataset.file_meta.get(keyword) or "")
+    except BROKEN:
+        return ""

@@ -16,6 +16,9 @@ _SYNONYMS = {"MONOCHROME": "MONOCHROME2", "MONOCHROME 1": "MONOCHROME1", "MONOCH
              "GRAYSCALE": "MONOCHROME2", "GREYSCALE": "MONOCHROME2", "PALETTECOLOR": "PALETTE COLOR",
              "PALETTE_COLOR": "PALETTE COLOR"}  # fmt: skip
 _RLE = 64  # bytes of the header of an RLE frame
+_SMOOTHER = 0.5  # of the other reading's roughness: what settles a contradiction
+_SMOOTHER_PLANE, _ALIKE = 0.8, 0.95  # the same for the order of colour channels, and the least correlation of these
+_DISTINCT = 16  # values on either side of the sign without which their smoothness says nothing
 
 
 def complete(dataset: Dataset, stream: bytes | None) -> list[str]:
@@ -26,7 +29,20 @@ def complete(dataset: Dataset, stream: bytes | None) -> list[str]:
     steps = _bits_allocated(dataset, stream)
     steps += _samples(dataset, stream)
     steps += _bits_stored(dataset)
+    if stream is None:
+        steps += _shape(dataset) + _planes(dataset)
     return steps
+
+
+def single_frame(dataset: Dataset, *, plain: bool) -> list[str]:
+    """Settles a number of frames of which the data hold one only; the step."""
+    frames = number(dataset, "NumberOfFrames") or 1
+    samples, allocated = (int(number(dataset, keyword) or 1) for keyword in ("SamplesPerPixel", "BitsAllocated"))
+    one = int(dataset.Rows) * int(dataset.Columns) * samples * allocated // 8
+    if frames <= 1 or not plain or not one <= len(dataset.PixelData) <= one + 1:
+        return []
+    dataset.NumberOfFrames = 1
+    return [f"The header says {frames:.0f} frames, the data hold one."]
 
 
 def _area(dataset: Dataset) -> int:
@@ -34,10 +50,15 @@ def _area(dataset: Dataset) -> int:
 
 
 def _bits_allocated(dataset: Dataset, stream: bytes | None) -> list[str]:
-    if number(dataset, "BitsAllocated") is not None:
-        dataset.BitsAllocated = int(number(dataset, "BitsAllocated") or 0)
-        return []
     samples = int(number(dataset, "SamplesPerPixel") or 1)
+    said = number(dataset, "BitsAllocated")
+    if said is not None:
+        dataset.BitsAllocated = int(said)
+        found = None if stream else _held_bits(dataset, samples)
+        if found in (None, dataset.BitsAllocated):
+            return []
+        dataset.BitsAllocated = found
+        return [f"The header says {said:.0f} bits per pixel, the data hold {found}: read as {found}."]
     held = codestream(stream) if stream else None
     if held:
         allocated = 8 if held.precision <= 8 else 16
@@ -45,6 +66,74 @@ def _bits_allocated(dataset: Dataset, stream: bytes | None) -> list[str]:
         allocated = 16 if len(dataset.PixelData) >= 2 * samples * _area(dataset) else 8
     dataset.BitsAllocated = allocated
     return [f"The file does not say how many bits a pixel takes; by its length it is {allocated}."]
+
+
+def _held_bits(dataset: Dataset, samples: int) -> int | None:
+    """8 or 16 where the length of one frame of plain pixels contradicts the bits allocated; None where it does not."""
+    cells = int(dataset.Rows) * int(dataset.Columns) * samples
+    if cells == 0 or (number(dataset, "NumberOfFrames") or 1) > 1:
+        return None
+    length = len(dataset.PixelData)
+    if dataset.BitsAllocated == 16 and length in (cells, cells + cells % 2):
+        return 8
+    if dataset.BitsAllocated != 8 or length not in (2 * cells, 2 * cells + 2):
+        return None
+    if (number(dataset, "BitsStored") or 8) > 8:
+        return 16
+    if samples != 1:
+        return None
+    shape = int(dataset.Rows), int(dataset.Columns)
+    order = "<u2" if dataset.original_encoding[1] is not False else ">u2"
+    narrow = np.frombuffer(dataset.PixelData, np.uint8, cells).reshape(shape)
+    wide = np.frombuffer(dataset.PixelData, order, cells).reshape(shape)
+    return 16 if _relative(wide) < _SMOOTHER * _relative(narrow) else None
+
+
+def _shape(dataset: Dataset) -> list[str]:
+    """Settles rows and columns that stand in each other's place, by the smoother picture."""
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    wide = int(dataset.BitsAllocated) // 8
+    frames = number(dataset, "NumberOfFrames") or 1
+    if rows == columns or dataset.SamplesPerPixel != 1 or not wide or frames > 1:
+        return []
+    if len(dataset.PixelData) < rows * columns * wide:
+        return []
+    order = "<" if dataset.original_encoding[1] is not False else ">"
+    cells = np.frombuffer(dataset.PixelData, f"{order}u{wide}", rows * columns)
+    if _roughness(cells.reshape(columns, rows)) >= _SMOOTHER * _roughness(cells.reshape(rows, columns)):
+        return []
+    dataset.Rows, dataset.Columns = columns, rows
+    return [f"The header says {rows} rows of {columns} pixels, the data hold {columns} of {rows}: read as those."]
+
+
+def _planes(dataset: Dataset) -> list[str]:
+    """Settles whether the channels of plain colour lie pixel by pixel or plane by plane.
+
+    The channels of a film are alike: where the other order makes them so, and a smoother picture, it is the right one.
+    """
+    area = int(dataset.Rows) * int(dataset.Columns)
+    subsampled = dataset.PhotometricInterpretation in ("YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
+    if dataset.SamplesPerPixel != 3 or dataset.BitsAllocated != 8 or subsampled or len(dataset.PixelData) < 3 * area:
+        return []
+    if number(dataset, "PlanarConfiguration") not in (0, 1):
+        return []
+    cells = np.frombuffer(dataset.PixelData, np.uint8, 3 * area)
+    shape = int(dataset.Rows), int(dataset.Columns)
+    orders = {0: cells.reshape(*shape, 3), 1: np.moveaxis(cells.reshape(3, *shape), 0, 2)}
+    said = int(dataset.PlanarConfiguration)
+    other = orders[1 - said]
+    if _roughness(other[:, :, 0]) >= _SMOOTHER_PLANE * _roughness(orders[said][:, :, 0]) or not _alike(other):
+        return []
+    dataset.PlanarConfiguration = 1 - said
+    how = "plane by plane" if dataset.PlanarConfiguration else "pixel by pixel"
+    return [f"The header contradicts the data on how the colour channels lie: read {how}."]
+
+
+def _alike(channels: NDArray[np.uint8]) -> bool:
+    """Whether the first two channels of (H, W, 3) rise and fall together."""
+    every = max(1, channels.shape[0] // 512)
+    one, other = (channels[::every, :, place].astype(np.float32).ravel() for place in (0, 1))
+    return bool(one.std() and other.std() and np.corrcoef(one, other)[0, 1] > _ALIKE)
 
 
 def _held(dataset: Dataset, stream: bytes | None) -> int | None:
@@ -122,14 +211,29 @@ def _bits_stored(dataset: Dataset) -> list[str]:
     return steps
 
 
+def embedded_overlays(dataset: Dataset, cells: NDArray[Any], *, bits: int, high: int) -> dict[int, NDArray[np.bool_]]:
+    """Group -> (H, W) of each overlay that lies in a bit of the cells beside the values (PS3.3 C.9.2, retired)."""
+    found = {}
+    for group in range(0x6000, 0x6020, 2):
+        if (group, 0x0102) not in dataset or (group, 0x3000) in dataset:
+            continue
+        place = int(dataset[group, 0x0102].value or 0)
+        if 0 < place < 8 * cells.dtype.itemsize and not high + 1 - bits <= place <= high:
+            found[group] = (cells.view(f"u{cells.dtype.itemsize}") >> place & 1).astype(bool)
+    return found
+
+
 def meaningful(cells: NDArray[Any], *, bits: int, high: int, signed: bool) -> tuple[NDArray[Any], int, list[str]]:
     """The values within the cells that were stored for them, the bits that they have, and the steps.
+
+    The values are of a signed type where they are signed, whatever the header says.
 
     cells:  (H, W), 8 or 16 bits each, of which `bits` up to `high` hold the value (PS3.5, 8.1.1); other bits may hold
             overlays. Where the pixels contradict the header, the reading with the smoother picture counts.
     """
     cells = cells.view(f"u{cells.dtype.itemsize}")
     steps = []
+    extended = False
     shift = high + 1 - bits
     if shift > 0 and int(cells.max()) < 2**bits and bool((cells & (2**shift - 1)).any()):
         steps.append(f"The header puts the values into the upper bits, up to {high}; they lie in the lower {bits}.")
@@ -139,7 +243,7 @@ def meaningful(cells: NDArray[Any], *, bits: int, high: int, signed: bool) -> tu
     mask = cells.dtype.type(2**bits - 1)
     if int(cells.max()) > int(mask):
         inside = cells & mask
-        extended = signed and np.array(_signed(inside, bits) == cells.view(f"i{cells.dtype.itemsize}")).all()
+        extended = signed and bool((_signed(inside, bits) == cells.view(f"i{cells.dtype.itemsize}")).all())
         if extended:
             cells = inside
         elif _roughness(inside) <= _roughness(cells):
@@ -148,7 +252,25 @@ def meaningful(cells: NDArray[Any], *, bits: int, high: int, signed: bool) -> tu
         else:
             told, bits = bits, 8 * cells.dtype.itemsize
             steps.append(f"The header says {told} bits, the pixels use {int(cells.max()).bit_length()}: read as those.")
-    return (_signed(cells, bits) if signed else cells), bits, steps
+    if extended:
+        return _signed(cells, bits), bits, steps
+    values, sign_steps = _with_sign(cells, bits, signed)
+    return values, bits, steps + sign_steps
+
+
+def _with_sign(cells: NDArray[Any], bits: int, signed: bool) -> tuple[NDArray[Any], list[str]]:
+    """The values, signed as the header says unless the pixels clearly contradict it; and the step."""
+    readings = {False: cells, True: _signed(cells, bits)}
+    thin = readings[True][:: max(1, len(cells) // 256)]
+    negative = thin < 0
+    if min(len(np.unique(thin[negative])), len(np.unique(thin[~negative]))) < _DISTINCT:
+        return readings[signed], []
+    if _roughness(readings[not signed]) >= _SMOOTHER * _roughness(readings[signed]):
+        return readings[signed], []
+    words = ("signed", "unsigned") if signed else ("unsigned", "signed")
+    return readings[not signed], [
+        f"The header calls the values {words[0]}, by the pixels they are {words[1]}: read as {words[1]}."
+    ]
 
 
 def _signed(values: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -158,6 +280,14 @@ def _signed(values: NDArray[Any], bits: int) -> NDArray[Any]:
 
 
 def _roughness(values: NDArray[Any]) -> float:
-    """The mean step from one pixel to the next; values that wrap round, or drawings in high bits, make it large."""
+    """The mean step from a pixel to its neighbours; values that wrap round, or drawings in high bits, make it large."""
     every = max(1, values.shape[0] // 512)
-    return float(np.abs(np.diff(values[::every].astype(np.int32), axis=1)).mean())
+    rows = values[::every].astype(np.int32)
+    below = values[1::every].astype(np.int32)
+    down = np.abs(below - rows[: len(below)]) if len(below) else np.zeros(1)
+    return float(np.abs(np.diff(rows, axis=1)).mean() + down.mean())
+
+
+def _relative(values: NDArray[Any]) -> float:
+    """The roughness in standard deviations."""
+    return _roughness(values) / max(float(values[:: max(1, values.shape[0] // 512)].std()), 1e-6)

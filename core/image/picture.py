@@ -23,6 +23,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from core.errors import UnreadableFile
 from core.image.grey import check_size, choose_frame, grey_of, levels, levels_step, size_step, square, unsigned
 from core.image.signature import codestream, png_chunks, webp_chunks, webp_size
+from core.image.uncommon_tiff import Decoded, uncommon_tiff
 from core.types import Origin, Radiograph
 
 # Pillow warns about oddities in metadata that reading does not use. Set once and for all: changing filters
@@ -81,21 +82,59 @@ def read_picture(data: bytes, format: str, *, name: str, frame: int | None = Non
     """
     try:
         if format == "WebP":
-            check_size(*webp_size(data), name=name)  # its plug-in reserves memory for the size as it opens
+            check_size(*webp_size(data), name=name, stored=4)  # its plug-in reserves memory for the size as it opens
         picture = _OPEN[format](io.BytesIO(data))
     except _DAMAGED as error:
+        if format == "TIFF" and "pixel mode" in str(error):
+            return _uncommon(data, name, frame)
         raise _undecodable(name, format, error) from error
-    check_size(*picture.size, name=name)
     try:
+        check_size(*picture.size, name=name, stored=_stored(data, picture))
         pages, kind = _pictures(data, picture, format)
         unit = "page" if format == "TIFF" else "frame"
         place, steps = choose_frame(len(pages), frame, kind, name=name, unit=unit)
         if pages[place]:
             picture.seek(pages[place])
-            check_size(*picture.size, name=name)
+            check_size(*picture.size, name=name, stored=_stored(data, picture))
         return _radiograph(data, picture, format, name, steps)
     except _DAMAGED as error:
         raise _undecodable(name, format, error) from error
+
+
+def _uncommon(data: bytes, name: str, frame: int | None) -> Radiograph:
+    """The film in a TIFF file whose layout Pillow does not know."""
+    try:
+        page = uncommon_tiff(data, name=name, frame=frame)
+        values, steps = _turned(page.values, page.turn), [*page.steps]
+        if page.turn in _TURNS:
+            steps.append(f"{_TURNS[page.turn]} as the file says.")
+        if values.ndim == 3 or values.dtype not in (np.uint8, np.uint16):
+            colours = (
+                values[:, :, : 3 if values.ndim == 3 and values.shape[2] >= 3 else 1] if values.ndim == 3 else values
+            )
+            steps += ["Alpha channel dropped."] if values.ndim == 3 and values.shape[2] in (2, 4) else []
+            values, scaled = unsigned(colours, name=name)
+            steps += [scaled] if scaled else []
+        return _finished(values, page, name, steps)
+    except _DAMAGED as error:
+        raise _undecodable(name, "TIFF", error) from error
+
+
+def _finished(values: NDArray[Any], page: Decoded, name: str, steps: list[str]) -> Radiograph:
+    """The film of 8 or 16-bit grey or RGB values."""
+    chroma = None
+    if values.ndim == 3 and values.shape[2] == 3:
+        values, chroma, step = grey_of(np.ascontiguousarray(values))
+        steps.append(step)
+    elif values.ndim == 3:
+        values = np.ascontiguousarray(values[:, :, 0])
+    if page.white_is_zero:
+        values = values.dtype.type(values.max()) - values
+        steps.append("Turned over: the file stores white as 0.")
+    black, white = (0.0, 255.0) if values.dtype == np.uint8 else levels(values)
+    steps += [levels_step(black, white)] if values.dtype != np.uint8 else []
+    origin = Origin("TIFF", page.mode, min(page.bits, 32), chroma=chroma)
+    return Radiograph(pixels=values, name=name, black=black, white=white, origin=origin, steps=tuple(steps))
 
 
 def _undecodable(name: str, format: str, error: Exception) -> UnreadableFile:
@@ -200,6 +239,12 @@ def _layout(data: bytes, picture: ImageFile) -> tuple[str, int]:
     if bits == 16 and picture.mode in ("RGB", "RGBA", "RGBX", "CMYK"):
         return f"{picture.mode};16", bits
     return picture.mode, bits
+
+
+def _stored(data: bytes, picture: ImageFile) -> int:
+    """Bytes of a pixel, before it is packed."""
+    _, bits = _layout(data, picture)
+    return -(-bits * (3 if picture.mode == "P" else len(picture.getbands())) // 8)
 
 
 def _values(data: bytes, picture: ImageFile, mode: str, bits: int) -> tuple[NDArray[Any], list[str]]:

@@ -67,6 +67,8 @@ _STRANGERS = (
     (0, b"8BPS", "a Photoshop document", _AS_FILM),
     (0, b"\0\0\1\0", "an icon", _AS_FILM),
     (0, b"v/1\x01", "an OpenEXR image", _AS_FILM),
+    (0, b"MATLAB 5.0", "a MATLAB file", _AS_FILM),
+    (0, b"CDF", "a NetCDF or MINC volume", _AS_PLANE),
     (0, b"SIMPLE  =", "a FITS image", _AS_FILM),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", _AS_FILM),
     (0, b"SQLite format 3\0", "an SQLite data base", _AS_FILM),
@@ -114,6 +116,10 @@ def stranger(data: bytes) -> tuple[str, str]:
         return _inside_gzip(data) or (words, advice)
     if is_zip(data):
         return _zip(data)
+    if data[:1] == b"P" and data[1:2] in b"1234567fF" and data[2:3].isspace():
+        return "a Netpbm image (PGM, PPM, PFM)", _AS_FILM
+    if data[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c") and len(data) in (348, 352):
+        return "the header of an Analyze volume", _AS_PLANE
     if data[:1] == b"\x30" and _SECURED in data[:32]:
         return "an encrypted or signed file (CMS, as secured DICOM is)", _AS_FILM
     if not data.strip(b"\0"):

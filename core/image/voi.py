@@ -63,9 +63,10 @@ def film(dataset: Dataset, stored: Stored) -> Film:
     negative = _turn_over(dataset, film)
     if padding is not None:
         _blacken(film, padding)
-    luts = _voi_luts(dataset, film, negative=negative)
+    luts, unfit = _voi_luts(dataset, film, negative=negative)
     windows = _windows(dataset, film, negative=negative)
     _choose(film, luts, windows, padding)
+    film.windows += unfit
     return film
 
 
@@ -82,7 +83,6 @@ def _choose(film: Film, luts: list[Window], windows: list[Window], padding: NDAr
     if first.curve is not None:
         film.linear = film.pixels
         film.pixels = first.curve[film.pixels]
-        rest.append(Window("No lookup table: black and white from the data", *plain))
         several = f"; the first of {len(luts)}" if len(luts) > 1 else ""
         film.steps.append(f"{first.name} applied{several}.")
     else:
@@ -129,6 +129,13 @@ def _apply_modality(dataset: Dataset, film: Film) -> None:
         shift = 2 ** (film.bits - 1) if number(dataset, "PixelRepresentation") == 1 else 0
         film.slope, film.intercept = 1.0, -float(shift)
         found = _lut(item, film.units, unsigned=not shift)
+        beyond = _beyond(film, item, unsigned=not shift) if found else 0.0
+        if beyond > _CLIPPED:
+            film.steps.append(
+                f"Modality LUT left out: {beyond:.0%} of the pixels lie beyond its entries, as if it were one of "
+                "another depth."
+            )
+            return
         if found:
             table, film.bits, _ = found
             film.pixels = _fitting(table, film.bits)[film.pixels]
@@ -176,9 +183,10 @@ def _small(film: Film) -> NDArray[np.float32]:
     return np.asarray(np.clip((thin - low) / max(high - low, 1e-6), 0, 1), np.float32)
 
 
-def _voi_luts(dataset: Dataset, film: Film, *, negative: bool) -> list[Window]:
-    """The VOI LUTs of the file that show something."""
-    found = []
+def _voi_luts(dataset: Dataset, film: Film, *, negative: bool) -> tuple[list[Window], list[Window]]:
+    """The VOI LUTs of the file that show something; and those of another depth, which hardly do."""
+    found: list[Window] = []
+    unfit: list[Window] = []
     sequence = items(dataset, "VOILUTSequence")
     unsigned = number(dataset, "PixelRepresentation") != 1
     used = np.unique(film.pixels[:: max(1, film.pixels.shape[0] // 512)])
@@ -192,12 +200,43 @@ def _voi_luts(dataset: Dataset, film: Film, *, negative: bool) -> list[Window]:
         if np.ptp(table[used]) == 0:
             film.steps.append(f"{name} left out, as it makes all pixels equal.")
             continue
+        beyond = _beyond(film, item, unsigned=unsigned)
         if claimed > bits:
             film.steps.append(f"{name} claims {claimed} bits, its entries end at {table.max()}: read as {bits} bits.")
         top = 2**bits - 1
         curve = _fitting(top - table if negative else table, bits)
-        found.append(Window(name, 0.0, float(top), curve))
-    return found
+        if beyond > _CLIPPED:
+            film.steps.append(
+                f"{name} does not fit: {beyond:.0%} of the pixels lie beyond its entries, as if it were one of another "
+                "depth."
+            )
+        (unfit if beyond > _CLIPPED else found).append(Window(name, 0.0, float(top), curve))
+    return found, unfit
+
+
+def _beyond(film: Film, item: Dataset, *, unsigned: bool) -> float:
+    """The share of the pixels beyond the entries of a LUT that is plainly one of a smaller depth; else 0.
+
+    Such a LUT maps all values of its own depth (256 from 0 on), which are a small part of those that the film has.
+    """
+    entries, first = _mapped(item, film.units, unsigned=unsigned)
+    inputs = film.units[film.pixels[:: max(1, film.pixels.shape[0] // 512)]]
+    low, high = np.percentile(inputs, (0.1, 99.9))
+    whole = entries.bit_count() == 1 and first in (0, -entries // 2)
+    if not whole or entries > _NARROW * (high - low):
+        return 0.0
+    return float(((inputs < first) | (inputs > first + entries - 1)).mean())
+
+
+def _mapped(item: Dataset, inputs: NDArray[np.float64], *, unsigned: bool) -> tuple[int, int]:
+    """(entries, first value mapped) that the descriptor of a LUT gives, with the sign that its inputs have."""
+    descriptor = [int(value) for value in numbers(item, "LUTDescriptor")]
+    entries, first = descriptor[0] % 65536 or 65536, descriptor[1]
+    if first > 32767 and inputs.min() < 0:
+        first -= 65536  # a negative number, read as unsigned
+    elif first < 0 and unsigned and inputs.min() >= 0:
+        first += 65536  # an unsigned number, read as negative
+    return entries, first
 
 
 def _lut(item: Dataset, inputs: NDArray[np.float64], *, unsigned: bool) -> tuple[NDArray[np.uint16], int, int] | None:
@@ -210,7 +249,8 @@ def _lut(item: Dataset, inputs: NDArray[np.float64], *, unsigned: bool) -> tuple
     data = values(item, "LUTData")
     if len(descriptor) != 3 or not data:
         return None
-    entries, first, claimed = descriptor[0] % 65536 or 65536, descriptor[1], descriptor[2]
+    entries, first = _mapped(item, inputs, unsigned=unsigned)
+    claimed = descriptor[2]
     if isinstance(data[0], bytes):
         narrow = len(data[0]) < 2 * entries  # 8-bit entries packed two to a word
         order = ">u2" if item.original_encoding[1] is False else "<u2"
@@ -220,10 +260,6 @@ def _lut(item: Dataset, inputs: NDArray[np.float64], *, unsigned: bool) -> tuple
         table = np.array([int(entry) & 0xFFFF for entry in numbers(item, "LUTData")], np.uint16)[:entries]
     if table.size < 2:
         return None
-    if first > 32767 and inputs.min() < 0:
-        first -= 65536  # a negative number, read as unsigned
-    elif first < 0 and unsigned and inputs.min() >= 0:
-        first += 65536  # an unsigned number, read as negative
     held = max(8, int(table.max()).bit_length())
     if not 8 <= claimed <= 16 or held > claimed:
         claimed = held
@@ -309,17 +345,23 @@ def _blacken(film: Film, padding: NDArray[np.bool_]) -> None:
         film.steps.append(f"Padding ({padding.mean():.1%} of the pixels) set to black.")
 
 
-def overlay_planes(dataset: Dataset, stored: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Plane, ...]:
-    """The overlays that the file stores beside the pixels, on the film as it is shown.
+def overlay_planes(
+    dataset: Dataset, stored: tuple[int, ...], shape: tuple[int, ...], embedded: dict[int, NDArray[np.bool_]]
+) -> tuple[Plane, ...]:
+    """The overlays that the file stores beside the pixels or in their unused bits, on the film as it is shown.
 
-    stored: (H, W) of the stored pixels. shape: (H, W) of the film after they were made square.
+    stored:   (H, W) of the stored pixels. shape: (H, W) of the film after they were made square.
+    embedded: group -> (H, W) what stood in the bit that the overlay names.
     """
     found: list[Plane] = []
     for group in _PLANES:
-        if (group, 0x3000) not in dataset:
+        if (group, 0x3000) not in dataset and group not in embedded:
             continue
         try:
-            drawn = np.asarray(get_overlay_array(dataset, group)).astype(np.uint8)
+            if (group, 0x3000) in dataset:
+                drawn = np.asarray(get_overlay_array(dataset, group)).astype(np.uint8)
+            else:
+                drawn = embedded[group].astype(np.uint8)
             origin = dataset[group, 0x0050].value if (group, 0x0050) in dataset else (1, 1)
             top, left = (int(value) - 1 for value in origin)
         except BROKEN:

@@ -277,7 +277,7 @@ def test_a_film_at_600_dots_per_inch_is_read() -> None:
 
 
 def test_the_bound_on_the_size_follows_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.image.grey.most_pixels", lambda: 60_000)
+    monkeypatch.setattr("core.image.grey.most_pixels", lambda _: 60_000)
 
     with pytest.raises(UnreadableFile, match="than the 0 megapixels that this machine has memory for"):
         read(dicom(CHEST), name="large")
@@ -419,6 +419,63 @@ def test_deep_colour_in_planes_is_not_scrambled() -> None:
 )
 def test_tiffs_of_uncommon_numbers_are_read_right(pixels: NDArray[Any], wanted: NDArray[Any]) -> None:
     assert closeness(read(tiff(pixels), name="numbers"), wanted) > 0.99
+
+
+DEEP = CHEST * np.uint16(16)
+OPAQUE = np.full_like(DEEP, 65535)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "how", "words"),
+    [
+        ((CHEST / 4095).astype(np.float16), {}, "scaled to 16 bits"),
+        (CHEST / 4095, {}, "scaled to 16 bits"),
+        (CHEST.astype(np.uint64), {}, ""),
+        (CHEST.astype(np.int64) - 2048, {}, "so that none is negative"),
+        (
+            np.repeat((CHEST / 4095).astype(np.float32)[..., None], 3, 2),
+            {"photometric": "rgb"},
+            "equal colour channels",
+        ),
+        (np.repeat(CHEST.astype(np.uint32)[..., None], 3, 2), {"photometric": "rgb"}, "equal colour channels"),
+        (
+            np.repeat((CHEST / 4095)[None], 3, 0),
+            {"photometric": "rgb", "planarconfig": "separate"},
+            "equal colour channels",
+        ),
+        (
+            np.stack([DEEP, OPAQUE], 2),
+            {"photometric": "minisblack", "extrasamples": ["unassalpha"], "planarconfig": "contig"},
+            "Alpha channel dropped",
+        ),
+        ((CHEST.max() - CHEST).astype(np.float64), {"photometric": "miniswhite"}, "stores white as 0"),
+        (np.stack([CHEST, CHEST[::-1]]).astype(np.float64), {"photometric": "minisblack"}, "Page 1 of 2."),
+    ],
+    ids=["half", "double", "64", "signed 64", "float RGB", "RGB 32", "planes", "grey and alpha", "white 0", "pages"],
+)
+def test_layouts_of_tiff_that_pillow_does_not_know_are_read_right(
+    pixels: NDArray[Any], how: dict[str, Any], words: str
+) -> None:
+    film = read(tiff(pixels, **how), name="uncommon", frame=1 if "Page" in words else None)
+
+    assert closeness(film) > 0.999
+    assert not words or told(film, words)
+
+
+def test_an_uncommon_tiff_with_holes_is_refused() -> None:
+    holed = CHEST / 4095
+    holed[3, 4] = np.nan
+
+    with pytest.raises(UnreadableFile, match="1 pixels that are not a number"):
+        read(tiff(holed), name="holed")
+
+
+def test_an_uncommon_tiff_that_claims_too_much_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.image.grey.most_pixels", lambda _: 60_000)
+    monkeypatch.setattr("tifffile.TiffPage.asarray", lambda _: pytest.fail("was decoded"))
+
+    with pytest.raises(UnreadableFile, match="and was not opened"):
+        read(tiff(CHEST / 4095), name="large")
 
 
 @pytest.mark.parametrize(("format", "least"), [("JPEG2000", 1.0), ("AVIF", 0.99)])
