@@ -129,8 +129,11 @@ def figures(figures: Sequence[Figure]) -> None:
     st.html("".join(markup.remark(each.level, each.title, figure_text(each), each.told) for each in figures))
 
 
-def checks(checks: Sequence[Check], mend: Callable[[Check], None]) -> None:
-    """Warnings first, then notes, each followed by `mend`; passed checks are folded away with their figures."""
+def checks(checks: Sequence[Check], mend: Callable[[Check], None], *, of: int) -> None:
+    """Warnings first, then notes, each followed by `mend`; passed checks are folded away with their figures.
+
+    of: how many checks there were, including those that are drawn elsewhere.
+    """
     order = [each for level in ("warning", "note") for each in checks if each.level == level]
     passed = [each for each in checks if each.level == "ok"]
     measured: set[str] = set()  # two checks may rest on one figure: it is shown once
@@ -138,7 +141,7 @@ def checks(checks: Sequence[Check], mend: Callable[[Check], None]) -> None:
         st.html(_check(each, measured))
         mend(each)
     if passed:
-        with st.expander(f"{len(passed)} of {len(checks)} checks passed", type="compact"):
+        with st.expander(f"{len(passed)} of {of} checks passed", type="compact"):
             st.html("".join(_check(each, measured) for each in passed))
 
 

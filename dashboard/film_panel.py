@@ -18,12 +18,17 @@ _TURNS = {0: "None", 1: "90° left", 2: "180°", 3: "90° right"}
 _DENOISE = {"none": "None", "gaussian": "Gaussian", "median": "Median"}
 
 
-def about(radiograph: Radiograph) -> None:
-    """The quality checks and the facts of the file."""
+def about(radiograph: Radiograph, *, veiled: bool = False) -> None:
+    """The quality checks and the facts of the file.
+
+    veiled: whether `veil` has drawn the checks that withhold the answer already.
+    """
     draw.section("The film", "Drawn phantom" if radiograph.drawn else "")
     with st.skeleton(height=90):
         checks = cache.quality(radiograph, session().cleaning(radiograph.key))
-    draw.checks(checks, partial(_settle, radiograph))
+    draw.checks(
+        [check for check in checks if not (veiled and check.withholds)], partial(_settle, radiograph), of=len(checks)
+    )
     with st.expander("File", type="compact"):
         draw.film_facts(radiograph, session().credits.get(radiograph.key))
 
@@ -36,8 +41,8 @@ def withheld(radiograph: Radiograph) -> bool:
     now = session().cleaning(radiograph.key)
     reason = quality.withheld(cache.quality(radiograph, now))
     if reason and now.anyway:
-        with st.container(horizontal=True, vertical_alignment="center", key="override"):
-            st.warning(f"Shown anyway. {draw.plain(reason)}", icon=":material/warning:")
+        with st.container(horizontal=True, vertical_alignment="center", key="override", wrap=False):
+            st.warning(f"Shown anyway. {draw.plain(reason)}", icon=":material/warning:", width="stretch")
             st.button("Withhold", on_click=partial(session().clean, radiograph.key, anyway=False), type="tertiary")
     return bool(reason) and not now.anyway
 
@@ -60,7 +65,7 @@ def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
                 help="Shows the answer anyway; every export says so.",
                 on_click=partial(session().clean, radiograph.key, anyway=True),
             )
-            about(radiograph)
+            about(radiograph, veiled=True)
             if checkpoint is not None:
                 cleaning(radiograph, checkpoint)
 
@@ -111,7 +116,7 @@ def _settle(radiograph: Radiograph, check: Check, *, at: str = "film") -> None:
         wanted = {"mirror": not now.mirror, "turn": -now.turn % 4}
     if all(getattr(now, field) == value for field, value in wanted.items()):
         return
-    labels = {"mirror": "Mirror", "turn": "Rotate", "invert": "Invert"}
+    labels = {"mirror": "Mirror", "turn": "Rotate", "invert": "Invert", "window": "Use window from the data"}
     label = next((label for switch, label in labels.items() if switch in wanted), "Crop borders")
     st.button(
         label,
@@ -127,7 +132,7 @@ def _window(radiograph: Radiograph, chosen: str) -> None:
     offered = {
         OWN: "The file's first",
         **{f"#{place}": other.name for place, other in enumerate(radiograph.windows, start=2)},
-        DATA: "Black and white from the data",
+        DATA: "Black and white from the data" if radiograph.linear is None else "No lookup table",
         FULL: "All values",
     }
     own = {} if chosen in offered else {chosen: f"By hand: {chosen}"}

@@ -45,7 +45,7 @@ def frames() -> None:
     for name, (_, count) in list(session().several.items()):
         key = bind(f"frame of {name}", 1)
         with st.container(key=f"frames of {name}", gap="xsmall"):
-            st.number_input(f"Frame of {draw.plain(name)} (1 to {count})", 1, count, key=key)
+            st.number_input(f"{draw.plain(name)} holds {count} frames. Which one?", 1, count, key=key)
             with st.container(horizontal=True, gap="small"):
                 st.button("Open frame", key=f"open {name}", on_click=_open_frame, args=(name, key))
                 st.button("Dismiss", key=f"dismiss {name}", type="tertiary", on_click=_dismiss, args=(name,))

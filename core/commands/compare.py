@@ -72,6 +72,7 @@ _MANY = 3  # films; a progress bar is shown for more
 )
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@options.frame
 @options.cleaning
 def compare(
     arguments: tuple[str, ...],
@@ -87,12 +88,14 @@ def compare(
     out: Path | None,
     force: bool,
     as_json: bool,
+    frame: int | None,
     cleaning: "Cleaning",
 ) -> None:
     """What each model predicts for each film, where each one looks, and how much they differ; most disagreement first.
 
-    FILE is a DICOM, PNG, JPEG, TIFF, WebP or BMP file, a folder of them, - for standard input, or a table as for
-    `evaluate` (MANIFEST.csv, a folder with cxr.csv), whose labels then show which model is right. All maps of a film
+    FILE is a film in any format that `predict` reads, a folder or ZIP archive of them, the DICOMDIR of a disc, - for
+    standard input, or a table as for `evaluate` (MANIFEST.csv, a folder with cxr.csv), whose labels then show which
+    model is right. All maps of a film
     explain the same finding; only findings that all models know are compared. A file that cannot be read is reported
     and the others continue; the exit code is then 1.
 
@@ -117,7 +120,7 @@ def compare(
         raise BadSetting("A comparison needs two or more models: give --checkpoint NAME twice. `models` lists them.")
     _refuse_to_overwrite(table, force)
     files.refuse_out(out)
-    cases = _cases(arguments, split)
+    cases = _cases(arguments, split, frame)
     networks = [options.classifier(name, weights) for name in checkpoints]
     boards = _Boards(out, force) if out else None
     with map_files.bar("comparing", shown=len(cases) > _MANY) as tell:
@@ -176,7 +179,7 @@ class _Boards:
         file.write_bytes(data)
 
 
-def _cases(arguments: tuple[str, ...], split: str | None) -> "list[Case]":
+def _cases(arguments: tuple[str, ...], split: str | None, frame: int | None) -> "list[Case]":
     """The films of a table, or files. Raises: BadData if there is none."""
     from core.commands.evaluate import films_of_split
     from core.compare.film_set import Case, cases
@@ -192,7 +195,10 @@ def _cases(arguments: tuple[str, ...], split: str | None) -> "list[Case]":
         raise BadSetting(
             f"--split is {split!r}, but {', '.join(arguments)} is not a table and has no splits. Leave it out."
         )
-    return [Case(click.format_filename(name), partial(files.read_film, name)) for name in files.film_paths(arguments)]
+    return [
+        Case(click.format_filename(name), partial(files.read_film, name, frame=frame))
+        for name in files.film_paths(arguments)
+    ]
 
 
 def _refuse_to_overwrite(table: Path | None, force: bool) -> None:

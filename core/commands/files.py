@@ -132,14 +132,14 @@ def read_film(name: str, *, frame: int | None = None) -> "Radiograph":
     return read_file(name, frame=frame)
 
 
-def read_meaningful(name: str, cleaning: "Cleaning") -> "tuple[Radiograph, Cleaning]":
+def read_meaningful(name: str, cleaning: "Cleaning", *, frame: int | None = None) -> "tuple[Radiograph, Cleaning]":
     """The film in that file, and the cleaning, which remembers whether the film checks were overridden.
 
     Raises: UnreadableFile; Withheld where no answer can mean anything, and `cleaning.anyway` does not override that.
     """
     from core.lungs import refuse_meaningless
 
-    radiograph = read_film(name)
+    radiograph = read_film(name, frame=frame)
     try:
         cleaning = refuse_meaningless(radiograph, cleaning)
     except Withheld as error:

@@ -1,5 +1,6 @@
 """`layers parts`: the feature maps of a stage, split into a few regions."""
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png", help="Picture of the parts."
 )
+@options.frame
 @options.cleaning
 @options.as_json
 def parts(
@@ -47,6 +49,7 @@ def parts(
     seed: int,
     out: Path | None,
     as_json: bool,
+    frame: int | None,
     cleaning: "Cleaning",
 ) -> None:
     """The feature maps of a stage, split into a few regions of the film (non-negative matrix factorisation).
@@ -61,7 +64,7 @@ def parts(
 
     files.refuse_out(out, picture=True)
     classifier = options.classifier(checkpoint, weights)
-    radiograph, cleaning = files.read_meaningful(film, cleaning)
+    radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)
     card = classifier.checkpoint
     with classifier.alone() as network:
         stage = stage or network.last_stage
@@ -81,7 +84,7 @@ def parts(
             radiograph, result.maps, result.placement, words=result.words(), title=result.title(card.name)
         )
         pictures[out] = files.png(picture)
-    record = {"path": film, "anyway": cleaning.anyway, "checkpoint": card.name, **result.record()}
+    record = {"path": film, "cleaning": asdict(cleaning), "checkpoint": card.name, **result.record()}
     files.finish(record, pictures, show=None if as_json else partial(_text, result))
 
 

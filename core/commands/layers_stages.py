@@ -1,6 +1,7 @@
 """`layers stages`: relevance and Grad-CAM of one film per stage, and linear probes over labelled films."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     help="Bootstrap resamples per interval.",
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png", help="Picture of all maps.")
-@options.anyway
+@options.frame
+@options.cleaning
 @options.as_json
 def stages(
     film: str,
@@ -55,8 +57,9 @@ def stages(
     limit: int | None,
     resamples: int,
     out: Path | None,
-    anyway: bool,
     as_json: bool,
+    frame: int | None,
+    cleaning: "Cleaning",
 ) -> None:
     """For each stage: the relevance of the finding and how many units carry it, the Grad-CAM map, and with labelled
     films the accuracy of a linear probe that sees this stage alone (Alain and Bengio 2016).
@@ -71,7 +74,6 @@ def stages(
     from core.layers.decision import probes
     from core.layers.stage_relevance import carriers_text, missing_relevance_reasons, stage_relevances
     from core.models.findings import leading
-    from core.types import Cleaning
     from core.work import Work
 
     if data and phantoms:
@@ -79,14 +81,14 @@ def stages(
     files.refuse_out(out, picture=True)
     classifier = options.classifier(checkpoint, weights)
     card = classifier.checkpoint
-    radiograph, cleaning = files.read_meaningful(film, Cleaning(anyway=anyway))
+    radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)
     finding = finding or leading(classifier.predict(radiograph, cleaning=cleaning), card)
     prediction, cams, relevant = _maps(classifier, radiograph, finding, cleaning)
     passages_of_film, no_lrp = stage_relevances(classifier, radiograph, finding, cleaning=cleaning)
     lungs = _in_lungs(classifier, radiograph, cams, cleaning)
     record: dict[str, Any] = {
         "path": film,
-        "anyway": cleaning.anyway,
+        "cleaning": asdict(cleaning),
         "checkpoint": card.name,
         "finding": finding,
         "probability": round(prediction.probability(finding), 6),

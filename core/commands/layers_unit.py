@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder for PNG files: its map, the pixels that caused it, the preferred picture, patches.",
 )
-@options.anyway
+@options.frame
+@options.cleaning
 @options.as_json
 def unit(
     checkpoint: str | None,
@@ -66,8 +67,9 @@ def unit(
     steps: int | None,
     seed: int,
     out: Path | None,
-    anyway: bool,
     as_json: bool,
+    frame: int | None,
+    cleaning: "Cleaning",
 ) -> None:
     """What activates one unit, what it contributes to each finding, which units are similar, and its preferred picture.
 
@@ -78,7 +80,6 @@ def unit(
       python -m core layers unit --channel 12 --atlas build/atlas --prior free --steps 64 --json
     """
     from core.layers.preferred import preferred
-    from core.types import Cleaning
 
     files.refuse_out(out)
     classifier = options.classifier(checkpoint, weights)
@@ -92,9 +93,9 @@ def unit(
         record |= _of_atlas(known, details)
         pictures |= _patches(known, details)
     if film is not None:
-        radiograph, cleaning = files.read_meaningful(film, Cleaning(anyway=anyway))
+        radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)
         figures, maps = _of_film(classifier, radiograph, stage, channel, details, cleaning)
-        record |= {"film": figures | {"anyway": cleaning.anyway}}
+        record |= {"film": figures | {"cleaning": asdict(cleaning)}}
         pictures |= maps
     if steps or (steps is None and out):  # it takes longer than everything else, and is useless without a file
         best = preferred(classifier, stage, channel, prior=prior, steps=steps, seed=seed)

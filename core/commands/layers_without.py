@@ -1,5 +1,6 @@
 """`layers without`: the prediction and map of one film with some units switched off."""
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,8 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder for Grad-CAM with and without the units, as PNG.",
 )
-@options.anyway
+@options.frame
+@options.cleaning
 @options.as_json
 def without_units(
     film: str,
@@ -68,8 +70,9 @@ def without_units(
     finding: str | None,
     seed: int,
     out: Path | None,
-    anyway: bool,
     as_json: bool,
+    frame: int | None,
+    cleaning: "Cleaning",
 ) -> None:
     """The prediction for a film with and without some units of a stage, and the Grad-CAM maps of both.
 
@@ -83,21 +86,22 @@ def without_units(
     from core.layers.ablation_outcome import probability_changes, sentence
     from core.layers.unit_ablation import without_units as without_of
     from core.models.findings import leading, place_of
-    from core.types import Cleaning
 
     files.refuse_out(out)
     classifier = options.classifier(checkpoint, weights)
     card = classifier.checkpoint
     usual = atlases.read(atlas, card).usual if atlas else None
-    radiograph, cleaning = files.read_meaningful(film, Cleaning(anyway=anyway))
+    radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)
     finding = finding or leading(classifier.predict(radiograph, cleaning=cleaning), card)
     place_of(card.findings, finding)  # refuses an unknown finding at once
-    switched = _switched(classifier, radiograph, finding, stage, units, top, by, seed, outside=outside, fill=fill)
+    switched = _switched(
+        classifier, radiograph, finding, stage, units, top, by, seed, cleaning, outside=outside, fill=fill
+    )
     result = without_of(classifier, radiograph, switched, usual=usual, cleaning=cleaning)
     pictures = _pictures(out, film, classifier, radiograph, switched, finding, usual, cleaning) if out else {}
     record = {
         "path": film,
-        "anyway": cleaning.anyway,
+        "cleaning": asdict(cleaning),
         "checkpoint": card.name,
         "finding": finding,
         "units": [list(unit) for unit in switched.units],
@@ -119,6 +123,7 @@ def _switched(
     top: int | None,
     by: Any,
     seed: int,
+    cleaning: "Cleaning",
     *,
     outside: bool,
     fill: Any,
@@ -136,7 +141,7 @@ def _switched(
         stage = stage or network.last_stage
     chosen: tuple[tuple[str, int], ...] = ()
     if units is not None or top is not None:
-        units_of_stage = activations(classifier, radiograph, stage, findings=[finding])
+        units_of_stage = activations(classifier, radiograph, stage, findings=[finding], cleaning=cleaning)
         if top is not None:
             chosen = top_of(units_of_stage, finding, top, by=by, seed=seed)
         else:

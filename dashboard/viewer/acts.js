@@ -22,7 +22,12 @@ function actsOf(viewer, pressed) {
       endLength(viewer);
     },
     mark: () => markLength(viewer),
-    calibrate: () => calibrate(viewer, lengths[pressed.dataset.index]),
+    calibrate: () => {
+      const length = lengths[pressed.dataset.index];
+      const text = viewer.asked === length && pressed.parentElement.querySelector("input").value;
+      if (text) calibrate(viewer, length, text);
+      else askLength(viewer, length);
+    },
     remove: () => lengths.splice(pressed.dataset.index, 1),
     removeLast: () => lengths.pop() === viewer.begun && (viewer.begun = null),
     clear: () => lengths.splice(0),

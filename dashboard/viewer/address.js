@@ -5,6 +5,8 @@ const BEAT = 400; // ms between looks at what has changed
 const KEY_LETTERS = 8; // of the radiograph's key
 const FIGURES = 5; // significant digits
 
+const CALIBRATION = "k"; // mm per film px, by a length whose size the person knows
+
 const rounded = (value) => Number(value.toPrecision(FIGURES));
 const BY_LETTER = {
   z: ["zoom", rounded], x: ["x", rounded], y: ["y", rounded], w: ["width", rounded], l: ["level", rounded],
@@ -23,7 +25,12 @@ function viewWords(description) {
   const shares = ({ x, y, ...rest }) => ({ ...rest, x: x / width, y: y / height });
   const look = { ...store.look, hidden: !store.look.shown };
   const plain = { opacity: store.usualOpacity, threshold: 0, mode: "heat", hidden: false };
-  return [...differences(BY_LETTER, shares(view), shares(usual)), ...differences(LOOK_BY_LETTER, look, plain)];
+  const calibration = store.calibrations.get(filmKey(description));
+  return [
+    ...differences(BY_LETTER, shares(view), shares(usual)),
+    ...differences(LOOK_BY_LETTER, look, plain),
+    ...(calibration ? [CALIBRATION + rounded(calibration)] : []),
+  ];
 }
 
 function differences(letters, now, usual) {
@@ -41,6 +48,7 @@ function parsed(hash) {
   const [film, ...words] = unquoted(text).split("~");
   const found = { film, view: {}, look: {} };
   for (const word of words) {
+    if (word[0] === CALIBRATION) found.calibration = Number(word.slice(1));
     for (const [letters, into] of [[BY_LETTER, found.view], [LOOK_BY_LETTER, found.look]]) {
       const [name, kind] = letters[word[0]] ?? [];
       if (!name) continue;
@@ -65,6 +73,7 @@ function fromAddress({ key, width, height }) {
   const { opened } = store;
   if (!opened || !opened.film || !key.startsWith(opened.film)) return {};
   store.opened = null;
+  if (opened.calibration > 0 && opened.calibration < 100) store.calibrations.set(filmKey({ key }), opened.calibration);
   return checked(opened.view, width, height);
 }
 

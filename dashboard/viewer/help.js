@@ -40,7 +40,8 @@ const HELP = `
     <p>R and L stand at the patient's right and left: as the file says, or in brackets as frontal films are usually hung;
     ? where neither holds, as on a film that was mirrored. A mirrored or turned film is marked as such.</p>
     <p>Lengths are in mm where the file gives the size of a pixel and a chest can be that large, else in pixels. At the
-    detector they are longer than in the patient. = on a length calibrates the film by a length that you know.</p>
+    detector they are longer than in the patient. mm on a length
+    calibrates the film: enter the true length of a ruler or of a marker.</p>
     <p>Heat hides the film in proportion to its strength, up to half of the scale; from there on the opacity is full.</p>
     <p>A screen in a browser shows 256 greys and is not calibrated: this is no diagnostic display.</p>
   </dialog>`;

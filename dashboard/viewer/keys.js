@@ -18,7 +18,7 @@ function listenToKeys(root, lead) {
     const target = event.composedPath()[0];
     if (event.ctrlKey || event.metaKey || event.altKey || !lead()?.film) return false;
     if (event.composedPath().includes(root)) {
-      if (target.matches("select") || target.closest("dialog")) return false;
+      if (target.matches("select, input[type=text]") || target.closest("dialog")) return false;
       if (target.matches("input") && (event.key in ARROWS || event.key === "Home")) return false;
       if (ON_FILM.includes(event.key) && !target.matches("canvas")) return false;
       return !(target.matches("button") && event.key === " ");

@@ -8,14 +8,21 @@ function lengthsOf(description) {
   return store.lengths.get(key);
 }
 
-// Calibrates the film by one of its lengths, whose true size the person knows (a ruler, a marker of known size).
-function calibrate(viewer, { x0, y0, x1, y1 }) {
-  const answer = prompt("How long is this in millimetres? Leave it empty to go back to what the file says.");
-  if (answer === null) return;
-  const mm = Number(answer.replace(",", "."));
+// Asks for the true size of a length (a ruler, a marker of known size), in a field of its label; asked again, it closes.
+function askLength(viewer, length) {
+  viewer.asked = viewer.asked === length ? null : length;
+  tell();
+}
+
+// Calibrates the film by a length and what the person wrote; empty goes back to what the file says.
+function calibrate(viewer, { x0, y0, x1, y1 }, text) {
+  const mm = Number(text.trim().replace(",", "."));
   const key = filmKey(viewer.description);
-  if (mm > 0 && Number.isFinite(mm)) store.calibrations.set(key, mm / Math.hypot(x1 - x0, y1 - y0));
-  else store.calibrations.delete(key);
+  const size = Math.hypot(x1 - x0, y1 - y0);
+  if (!text.trim()) store.calibrations.delete(key);
+  else if (mm > 0 && Number.isFinite(mm) && size > 0) store.calibrations.set(key, mm / size);
+  else return;
+  viewer.asked = null;
   tell();
 }
 
@@ -98,9 +105,15 @@ function drawLabels(viewer, frames, lengths) {
   while (labels.children.length > places.length) labels.lastChild.remove();
   while (labels.children.length < places.length) {
     const label = labels.appendChild(document.createElement("div"));
-    const [words, known, remove] = ["span", "button", "button"].map((kind) => document.createElement(kind));
-    label.append(words, known, remove);
-    Object.assign(known, { type: "button", textContent: "=", title: "Calibrate: say how long this is" });
+    const [words, field, known, remove] = ["span", "input", "button", "button"].map((kind) => document.createElement(kind));
+    label.append(words, field, known, remove);
+    Object.assign(field, { type: "text", inputMode: "decimal", placeholder: "true length, mm", hidden: true });
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") calibrate(viewer, lengthsOf(viewer.description)[field.dataset.index], field.value);
+      else if (event.key === "Escape") askLength(viewer, viewer.asked);
+      event.stopPropagation();
+    });
+    Object.assign(known, { type: "button", textContent: "mm", title: "Calibrate: enter the true length" });
     known.dataset.act = "calibrate";
     Object.assign(remove, { type: "button", textContent: "×" });
     remove.dataset.act = "remove";
@@ -112,11 +125,23 @@ function drawLabels(viewer, frames, lengths) {
     const [width, height] = [frame.pane.width / viewer.unit, frame.pane.height / viewer.unit];
     label.hidden = u < 0 || u > width || v < 0 || v > height;
     write(label.firstChild, words);
+    const [, field, known] = label.children;
+    const asked = viewer.asked === length;
+    const opens = asked && field.hidden;
+    label.firstChild.hidden = asked;
+    field.hidden = !asked;
+    if (opens) {
+      field.value = "";
+      field.focus();
+    }
+    field.dataset.index = index;
+    field.setAttribute("aria-label", `True length ${index + 1} in millimetres; empty for the file's own size`);
     const left = Math.min(u + 8, width - label.offsetWidth) + frame.pane.left / viewer.unit;
     const top = Math.min(v + 8, height - 30) + frame.pane.top / viewer.unit;
     label.style.transform = `translate(${left}px, ${top}px)`;
     for (const button of label.querySelectorAll("button")) button.dataset.index = index;
-    label.children[1].setAttribute("aria-label", `Calibrate by length ${index + 1}`);
+    known.setAttribute("aria-label", asked ? `Apply to length ${index + 1}` : `Calibrate by length ${index + 1}`);
+    write(known, asked ? "OK" : "mm");
     label.lastChild.setAttribute("aria-label", `Remove length ${index + 1}, ${words}`);
   });
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.browser.conftest import settle
-from tests.browser.viewer_hand import VIEWER, address, count_sent, on_viewer, pressed, settled
+from tests.browser.viewer_hand import VIEWER, address, count_sent, drag, on_screen, on_viewer, pressed, settled
 from tests.browser.viewer_page import radiograph
 
 STATE = "({ ...viewer.view(), ...window.lightbox.look, tool: 0 })"
@@ -72,3 +72,48 @@ def test_the_view_survives_a_change_of_query_and_of_page(show: Callable[..., Any
     page.wait_for_selector(f"{VIEWER}[data-ready=heat]")
     assert address(page, view=True).split("#")[1] == words
     assert on_viewer(page, "viewer.view()") == view
+
+
+LABEL = '[data-part="labels"] > div'
+
+
+def test_a_length_whose_size_is_known_calibrates_the_film_here_and_in_the_link(
+    show: Callable[..., Any], open_page: Any
+) -> None:
+    page = show()
+    pressed(page, "l")
+    drag(page, on_screen(page, 100, 300), on_screen(page, 300, 300))
+    label = page.locator(LABEL).first
+    field = label.locator("input")
+    assert "px" in label.inner_text()
+    assert not field.is_visible()
+
+    label.get_by_role("button", name="Calibrate by length 1").click()
+    field.press_sequentially("50,0")  # keys go into the field, not to the viewer
+    field.press("Enter")
+    settled(page)
+    assert "50.0 mm, calibrated by hand" in label.inner_text()
+    assert on_viewer(page, "viewer.view().zoom") == 1
+    drag(page, on_screen(page, 100, 500), on_screen(page, 500, 500))
+    written = address(page, view=True)
+    assert "100.0 mm, calibrated by hand" in page.locator(LABEL).nth(1).inner_text()
+
+    again = open_page(written)
+    again.wait_for_selector(f"{VIEWER}[data-ready=heat]")
+    pressed(again, "l")
+    drag(again, on_screen(again, 100, 300), on_screen(again, 300, 300))
+    other = again.locator(LABEL).first
+    assert "50.0 mm, calibrated by hand" in other.inner_text()
+
+    for answer in ("nonsense", "-5", "0"):
+        other.get_by_role("button", name="Calibrate by length 1").click()
+        other.locator("input").fill(answer)
+        other.locator("input").press("Enter")
+        assert other.locator("input").is_visible()
+        other.locator("input").press("Escape")
+        assert "50.0 mm, calibrated by hand" in other.inner_text()
+    other.get_by_role("button", name="Calibrate by length 1").click()
+    other.locator("input").press("Enter")  # empty: back to what the file says
+    settled(again)
+    assert "px" in other.inner_text()
+    assert "#" not in address(again, view=False)
