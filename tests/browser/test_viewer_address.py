@@ -85,7 +85,7 @@ def test_a_length_whose_size_is_known_calibrates_the_film_here_and_in_the_link(
     drag(page, on_screen(page, 100, 300), on_screen(page, 300, 300))
     label = page.locator(LABEL).first
     field = label.locator("input")
-    assert "px" in label.inner_text()
+    assert "80.4 mm" in label.inner_text()
     assert not field.is_visible()
 
     label.get_by_role("button", name="Calibrate by length 1").click()
@@ -111,9 +111,10 @@ def test_a_length_whose_size_is_known_calibrates_the_film_here_and_in_the_link(
         other.locator("input").press("Enter")
         assert other.locator("input").is_visible()
         other.locator("input").press("Escape")
+        settled(again)
         assert "50.0 mm, calibrated by hand" in other.inner_text()
     other.get_by_role("button", name="Calibrate by length 1").click()
     other.locator("input").press("Enter")  # empty: back to what the file says
     settled(again)
-    assert "px" in other.inner_text()
+    assert "80.4 mm" in other.inner_text()
     assert "#" not in address(again, view=False)
