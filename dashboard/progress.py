@@ -22,7 +22,7 @@ _EVERY = 0.2  # s between two updates; also how soon a click elsewhere ends the 
 class Step:
     """A request that is followed.
 
-    name:  of its result, on screen.
+    name:  of its result, or of the film, on screen.
     films: (done, all) where it is one film of many; pace: s that each of these took, None while too few are done.
     """
 
@@ -181,6 +181,8 @@ def words(step: Step) -> str:
         parts[0] += f"; needs about {_duration(left)} more, beyond its time limit: cancel and request less"
     elif left:
         parts.append(f"about {_duration(left)} left")
+    if step.films:
+        return f"{', '.join(parts)} · {step.name}"
     return f"{step.name}: {', '.join(parts)}" if parts else f"{step.name} …"
 
 

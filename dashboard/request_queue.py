@@ -67,6 +67,7 @@ class _Job:
             None  # made when its turn comes: the time in the queue does not count towards its limit
         )
         self.begun = 0.0
+        self.last_pass = (0, 0.0)  # passes done, and when that was first seen
         self.waiting = 0
         self.future: Future[Any] = Future()
 
@@ -105,9 +106,14 @@ class QueuedRequest(Generic[Answer]):
     @property
     def seconds_left(self) -> float | None:
         """Estimated from the passes done; None while those are too few."""
-        done, total = self.passes
-        spent = time.monotonic() - self._job.begun
-        return spent / done * (total - done) if done >= min(8, total / 4) and done and spent > 1 else None
+        job, (done, total) = self._job, self.passes
+        if done != job.last_pass[0]:
+            job.last_pass = (done, time.monotonic())
+        spent = job.last_pass[1] - job.begun
+        if not done or done < min(8, total / 4) or spent <= 1:
+            return None
+        since = time.monotonic() - job.last_pass[1]  # or the estimate would grow until the batch is done
+        return max(spent / done * (total - done) - since, 1.0) if done < total else 0.0
 
     @property
     def too_long(self) -> bool:

@@ -57,12 +57,12 @@ def draw_results(comparison: Comparison) -> None:
 
 
 def _sentence(figures: Figures) -> str:
-    who = "the two models" if len(figures.pairs) == 1 else "not all models"
-    verb = "do not find" if len(figures.pairs) == 1 else "find"
+    who = "The two models" if len(figures.pairs) == 1 else "The models"
     low, high = (f"{100 * end:.0f}" for end in (figures.flips.low, figures.flips.high))
     count = round(figures.flips.value * figures.n)
     share = f"{figures.flips.value:.0%}".replace("%", " %")
-    return f"On {count} of {figures.n} films {who} {verb} the same: {share}, 95 % interval {low} to {high} %."
+    films = f"{count} of {figures.n} films ({share}, 95 % interval {low} to {high} %)"
+    return f"{who} have different top findings on {films}."
 
 
 def _films(comparison: Comparison, letters: Sequence[str]) -> None:

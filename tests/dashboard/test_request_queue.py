@@ -161,6 +161,26 @@ def test_progress_is_that_of_the_work(queue: RequestQueue) -> None:
     assert request.result() == "done"
 
 
+def test_the_time_left_counts_down_while_a_batch_runs(queue: RequestQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, begun, go = [100.0], threading.Event(), threading.Event()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def make(work: Work) -> None:
+        work.expect(4)
+        work.step(2)
+        begun.set()
+        go.wait(SOON)
+
+    with queue.ask("map", make) as request:
+        assert begun.wait(SOON)
+        estimates = []
+        for now[0] in (110.0, 113.0, 140.0):
+            estimates.append(request.seconds_left)
+        go.set()
+
+    assert estimates == [10.0, 7.0, 1.0]  # two of four passes in 10 s
+
+
 def test_a_sentence_reaches_everybody_and_is_kept_and_a_stop_is_not(queue: RequestQueue) -> None:
     answers = []
 
