@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, link, memory, selection, sidebar
+from dashboard import cache, draw, film_upload, link, memory, selection, sidebar
 from dashboard.views import pages
 
 memory.freeze_once("imports")
@@ -27,6 +27,7 @@ with st.sidebar:
 with st.bottom:
     draw.foot(model)
 draw.problems()
+film_upload.frames()
 with draw.errors():
     selection.card()
 with draw.errors():

@@ -1,5 +1,6 @@
 """The film itself: checks, facts of the file, and its preprocessing for the network."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,9 @@ def about(radiograph: Radiograph, *, veiled: bool = False) -> None:
     with st.skeleton(height=90):
         checks = cache.quality(radiograph, session().cleaning(radiograph.key))
     draw.checks(
-        [check for check in checks if not (veiled and check.withholds)], partial(_settle, radiograph), of=len(checks)
+        [check for check in checks if not (veiled and check.withholds)],
+        partial(_settle, radiograph, but=[check.mend for check in checks if veiled and check.withholds]),
+        of=len(checks),
     )
     with st.expander("File", type="compact"):
         draw.film_facts(radiograph, session().credits.get(radiograph.key))
@@ -102,9 +105,9 @@ def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
     _window(radiograph, now.window)
 
 
-def _settle(radiograph: Radiograph, check: Check, *, at: str = "film") -> None:
+def _settle(radiograph: Radiograph, check: Check, *, at: str = "film", but: Sequence[Mapping[str, Any]] = ()) -> None:
     """The button that sets the switches to what the check proposes, on screen and for the model."""
-    if not check.mend:
+    if not check.mend or check.mend in but:
         return
     now = session().cleaning(radiograph.key)
     wanted: dict[str, Any] = dict(check.mend)

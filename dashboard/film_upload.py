@@ -8,14 +8,14 @@ import streamlit as st
 
 from core.errors import SeveralFrames, UserError
 from core.image import examples
-from core.image.bundle import films_in, is_bundle
+from core.image.bundle import INDEX, films_in, is_bundle, may_be_film
 from core.image.read import read
 from core.types import Radiograph
 from dashboard import cache, draw
 from dashboard.state import bind, entered, session
 
 PHANTOM = 0  # seed
-_LARGEST = 200  # MB a film
+_LARGEST = 1000  # MB a film or ZIP archive
 
 
 def files(label: str, *, at: str) -> None:
@@ -32,9 +32,17 @@ def files(label: str, *, at: str) -> None:
     bar = st.progress(0.0)
     here.problems.clear()
     films = []
+    disc = len(dropped) > 1 and any(Path(file.name).name.upper() == INDEX for file in dropped)
+    skipped = []
     for done, file in enumerate(dropped):
         bar.progress(done / len(dropped), text=f"Reading {file.name} ({done + 1} of {len(dropped)})")
-        films += _read_all(file.getvalue(), file.name)
+        data = file.getvalue()
+        if disc and not may_be_film(file.name, data):
+            skipped.append(file.name)
+            continue
+        films += _read_all(data, file.name)
+    if skipped:
+        here.problems.append(f"Not read, for they are no films: {', '.join(map(draw.plain, skipped))}.")
     _show(*films)
     here.upload_round += 1
     st.rerun()
@@ -43,12 +51,11 @@ def files(label: str, *, at: str) -> None:
 def frames() -> None:
     """For each file with several frames (or pages): the choice of one."""
     for name, (_, count) in list(session().several.items()):
-        key = bind(f"frame of {name}", 1)
-        with st.container(key=f"frames of {name}", gap="xsmall"):
-            st.number_input(f"{draw.plain(name)} holds {count} frames. Which one?", 1, count, key=key)
-            with st.container(horizontal=True, gap="small"):
-                st.button("Open frame", key=f"open {name}", on_click=_open_frame, args=(name, key))
-                st.button("Dismiss", key=f"dismiss {name}", type="tertiary", on_click=_dismiss, args=(name,))
+        key = f"frame of {name}"  # not bound: what is entered has to stay until the button is pressed
+        with st.container(key=f"frames of {name}", horizontal=True, vertical_alignment="bottom", gap="small"):
+            st.number_input(f"{draw.plain(name)} holds {count} frames. Which one?", 1, count, key=key, width=300)
+            st.button("Open frame", key=f"open {name}", on_click=_open_frame, args=(name, key))
+            st.button("Dismiss", key=f"dismiss {name}", type="tertiary", on_click=_dismiss, args=(name,))
 
 
 def _dismiss(name: str) -> None:

@@ -19,7 +19,6 @@ _ROOM = 5  # films before the strip scrolls
 def ways_in() -> None:
     """Files, the phantom, examples."""
     film_upload.files("Add radiographs", at="sidebar")
-    film_upload.frames()
     with st.container(key="ways in", horizontal=True, wrap=False, gap="small"):
         film_upload.phantom_button(at="sidebar", primary=False)
         film_upload.examples_menu()

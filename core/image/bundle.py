@@ -88,15 +88,17 @@ class Bundle:
 
     def _may_be_film(self, path: str) -> bool:
         """As for files in a folder: by its first bytes, or by its name."""
-        if PurePosixPath(path).name.upper() == INDEX:
-            return False
-        if PurePosixPath(path).suffix.lower() in EXTENSIONS:
-            return True
         try:
             with self._archive.open(self._entries[path]) as file:
-                return format_of(file.read(_HEAD)) is not None
+                return may_be_film(path, file.read(_HEAD))
         except _BROKEN:
-            return False
+            return may_be_film(path, b"")
+
+
+def may_be_film(name: str, data: bytes) -> bool:
+    """Whether a file is a picture or DICOM by its first bytes, or claims to be one by its name; no index of a disc."""
+    path = PurePosixPath(name)
+    return path.name.upper() != INDEX and (path.suffix.lower() in EXTENSIONS or format_of(data[:_HEAD]) is not None)
 
 
 def is_bundle(data: bytes) -> bool:

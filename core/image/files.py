@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import BadData, UnreadableFile
-from core.image.bundle import EXTENSIONS, INDEX, Bundle
-from core.image.signature import format_of, is_zip
+from core.image.bundle import INDEX, Bundle, may_be_film
+from core.image.signature import is_zip
 from core.types import Radiograph
 
 STDIN = "-"
@@ -97,12 +97,8 @@ def _archive_of(name: str) -> Path | None:
 
 def _may_be_film(path: str) -> bool:
     """Whether the file is a picture or DICOM by its first bytes, or claims to be one by its name."""
-    if Path(path).name.upper() == INDEX:
-        return False
-    if Path(path).suffix.lower() in EXTENSIONS:
-        return True
     try:
         with open(path, "rb") as file:
-            return format_of(file.read(_HEAD)) is not None
+            return may_be_film(path, file.read(_HEAD))
     except OSError:
         return True  # reported when it is read

@@ -138,10 +138,11 @@ def _finished(values: NDArray[Any], page: Decoded, name: str, steps: list[str]) 
 
 
 def _undecodable(name: str, format: str, error: Exception) -> UnreadableFile:
+    early = isinstance(error.__cause__ or error, struct.error | EOFError | IndexError)  # Pillow hands some on
+    reason = "it ends early" if early else str(error).strip(". ") or type(error).__name__
     return UnreadableFile(
-        f"{name} starts like a {format} file but cannot be decoded "
-        f"({str(error).strip('. ') or type(error).__name__}). If other programs open it, save it as an ordinary "
-        "grey PNG there; else copy or export it again."
+        f"{name} starts like a {format} file but cannot be decoded ({reason}). If other programs open it, save it as "
+        "an ordinary grey PNG there; else copy or export it again."
     )
 
 

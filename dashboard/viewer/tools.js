@@ -20,7 +20,7 @@ const TOOLS = `
       ${button("flip", "Mirror left to right", "F", icon("flip"))}
     </div>
     <div class="group">
-      ${button("adopt", "Use this window for the model, too", "", "Use for model")}
+      ${button("adopt", "Use this window for the model, too", "", "For model")}
       ${button("planes", "Overlays that the file stores beside its pixels", "V", "File overlay")}
     </div>
     <label class="choice" data-part="greys"><select data-part="preset" aria-label="Window preset"></select></label>

@@ -14,6 +14,7 @@ from core.overlay import NOTICE
 from core.types import Origin, Radiograph
 from dashboard import cache
 from tests.dashboard.conftest import Desk, encoded
+from tests.image.test_dicom import dicom
 
 FINDINGS = {"covid", "pneumonia", "normal"}
 
@@ -329,3 +330,32 @@ def test_the_shipped_model_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk().run().press("Open the phantom")
 
     assert set(desk.bars) == set(cache.card(checkpoints.names()[0]).findings)
+
+
+def test_a_file_of_several_frames_asks_on_the_page_which_one_to_open(desk: Desk, phantom: Radiograph) -> None:
+    chest = (phantom.pixels >> 4).astype(np.uint16)
+    data = dicom(chest, PixelData=np.stack([chest, 4095 - chest]).tobytes(), NumberOfFrames=2)
+    desk.drop(("loop.dcm", data))
+    assert not desk.films
+    assert any(each.label.startswith("loop") for each in desk.app.main.number_input)
+
+    desk.number("loop.dcm holds 2 frames. Which one?", 2).press("Open frame")
+    assert desk.films == ["loop.dcm, frame 2 of 2"]
+    assert np.array_equal(desk.session.radiographs[desk.session.film_key or ""].pixels, 4095 - chest)
+
+    desk.press("Dismiss")
+    assert not desk.app.main.number_input
+
+
+def test_the_files_of_a_disc_are_added_as_a_whole(desk: Desk, png: bytes) -> None:
+    desk.drop(("DICOMDIR", b"\0" * 128 + b"DICM"), ("README.TXT", b"how to use the viewer"), ("IM0", png))
+
+    assert desk.films == ["IM0"]
+    assert desk.errors == ["Not read, for they are no films: DICOMDIR, README.TXT."]
+
+
+def test_a_file_that_is_no_film_says_why_where_no_disc_came_with_it(desk: Desk, png: bytes) -> None:
+    desk.drop(("README.TXT", b"how to use the viewer"), ("film.png", png))
+
+    assert desk.films == ["film.png"]
+    assert "README.TXT is plain text" in desk.errors[0]
