@@ -81,7 +81,10 @@ def _follow_archive(file: BinaryIO, found: Told, name: str) -> None:
         if table is None:
             raise BadCheckpoint(f"{plain(name)} is a ZIP archive, but not one that torch.save wrote: {listing(names)}.")
         if table.file_size > _PICKLE:
-            raise Unsafe(f"{plain(name)} has a pickle of {bytes_of(table.file_size)}; {bytes_of(_PICKLE)} is plenty.")
+            raise Unsafe(
+                f"{plain(name)} has a pickle of {bytes_of(table.file_size)}; {bytes_of(_PICKLE)} is plenty where the "
+                "weights are tensors. Save them as tensors, not as NumPy arrays."
+            )
         with archive.open(table) as opened:
             follow(opened, found, name)
     _refuse_claims(found, whole, name)
