@@ -294,3 +294,85 @@ def shaded(
         f'<div class="lb-scroll" tabindex="0"><table class="lb-pairs" aria-label="{escape(label)}">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
+
+
+def rich_table(
+    head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], *, style: str, label: str, scroll: bool = False
+) -> str:
+    """A table of cells that are HTML, the first of each row its heading; rows: class and cells of each.
+
+    style: class of the table. scroll: whether the keyboard can scroll it.
+    """
+    columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
+    lines = "".join(
+        f'<tr class="{kind}"><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for kind, (first, *cells) in rows
+    )
+    focus = ' tabindex="0"' if scroll else ""
+    return (
+        f'<div class="lb-scroll"{focus}><table class="lb-table {style}" aria-label="{escape(label)}"><thead><tr>'
+        f"{columns}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def swatch(colour: str = "") -> str:
+    """A small square of a colour; its place alone without one."""
+    return f'<i style="background:{colour}"></i>' if colour else "<i></i>"
+
+
+def verdict(text: str, *, kind: str, symbol: str) -> str:
+    """A result in a word with its symbol; kind: of `lb-verdict` in the style sheet."""
+    return f'<span class="lb-verdict lb-{kind}">{icon(symbol)}{escape(text)}</span>'
+
+
+def picture(webp: bytes, alt: str, *, style: str = "") -> str:
+    """A picture; no picture of Streamlit's, which would offer its few pixels on the full screen."""
+    kind = f' class="{style}"' if style else ""
+    return f'<img{kind} src="data:image/webp;base64,{b64encode(webp).decode()}" alt="{escape(alt)}">'
+
+
+def small_title(text: str, aside: str = "") -> str:
+    """The title of a part of a section."""
+    return f'<p class="lb-small-title">{escape(text)} <span class="lb-quiet">{escape(aside)}</span></p>'
+
+
+def patch(webp: bytes | None, ring: tuple[float, float], *, label: str, value: str, film: str) -> str:
+    """A part of a film with its figure below; ring: place of the ring on it, 0 to 1. webp: None for the name alone."""
+    x, y = ring
+    shown = f'<span class="lb-nopicture">{escape(film)}</span>'
+    if webp is not None:
+        shown = f'<span class="lb-patch">{picture(webp, label)}<i style="left:{x:.1%};top:{y:.1%}"></i></span>'
+    return (
+        f'<figure title="{escape(label)}">{shown}<figcaption><span class="lb-number">{escape(value)}</span> '
+        f"{quiet(film)}</figcaption></figure>"
+    )
+
+
+def concept(title: str, plain: str, pictures: str) -> str:
+    """Small films with a concept, and its sentence."""
+    about = f"<figcaption><b>{escape(title)}</b> <span>{escape(plain)}</span></figcaption>"
+    return f"<figure>{block('lb-films', pictures)}{about}</figure>"
+
+
+def signed_bar(finding: str, share: float, *, number: str, spoken: str, explained: bool) -> str:
+    """A bar from the middle, to the right where the share (-1 to 1 of half the width) is positive."""
+    side, width = "left" if share >= 0 else "right", f"{50 * abs(share):.1f}%"
+    return (
+        f'<div class="lb-signed{" lb-explained" if explained else ""}" role="img" aria-label="{escape(spoken)}">'
+        f'<span class="lb-name">{escape(words(finding))}</span>'
+        f'<span class="lb-track"><b style="{side}:50%;width:{width};background:{colour(finding)}"></b>'
+        f'<i class="lb-mark" style="left:50%"></i></span><span class="lb-number">{escape(number)}</span></div>'
+    )
+
+
+def two_bars(finding: str, before: float, after: float, *, asides: Sequence[str], spoken: str, explained: bool) -> str:
+    """A probability before, pale, and after, with quiet figures beside it."""
+    hue = colour(finding)
+    beside = "".join(f'<span class="lb-number lb-quiet">{escape(each)}</span>' for each in asides)
+    return (
+        f'<div class="lb-shift{" lb-explained" if explained else ""}" role="img" aria-label="{escape(spoken)}">'
+        f'<span class="lb-name">{escape(words(finding))}</span>'
+        f'<span class="lb-number">{before:.2f} → {after:.2f}</span>{beside}'
+        f'<span class="lb-track"><b style="width:{before:.1%};background:{hue};opacity:0.4"></b></span>'
+        f'<span class="lb-track"><b style="width:{after:.1%};background:{hue}"></b></span></div>'
+    )

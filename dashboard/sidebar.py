@@ -99,7 +99,7 @@ def _summary(radiograph: Radiograph, checkpoint: Checkpoint | None) -> str:
     if checkpoint is None:
         return drawn + mark
     if withheld(checks) and not now.anyway:
-        return '<span class="lb-quiet">answer withheld</span>' + drawn + mark
+        return markup.quiet("answer withheld") + drawn + mark
     try:
         prediction = cache.predict(checkpoint, radiograph, now)
     except UserError as error:

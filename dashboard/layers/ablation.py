@@ -1,7 +1,6 @@
 """Switch units off: the prediction for this film, and the map, without some of the network's units."""
 
 from functools import partial
-from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -155,15 +154,14 @@ def _figures(chosen: MapView, result: AblationResult | None) -> None:
 
 
 def _change(change: ProbabilityChange, *, explained: bool) -> str:
-    """One finding with and without the units: two bars, and in numbers what changed; as HTML."""
+    """One finding with and without the units: two bars, and in numbers what changed."""
     name, points, logit = words(change.finding), markup.signed(change.points, 1), markup.signed(change.logit, 2)
     label = f"{name} {change.before:.2f}, without {change.after:.2f}, {points} points, logit {logit}"
-    hue = markup.colour(change.finding)
-    return (
-        f'<div class="lb-shift{" lb-explained" if explained else ""}" role="img" aria-label="{escape(label)}">'
-        f'<span class="lb-name">{escape(name)}</span>'
-        f'<span class="lb-number">{change.before:.2f} → {change.after:.2f}</span>'
-        f'<span class="lb-number lb-quiet">{points} points</span><span class="lb-number lb-quiet">logit {logit}</span>'
-        f'<span class="lb-track"><b style="width:{change.before:.1%};background:{hue};opacity:0.4"></b></span>'
-        f'<span class="lb-track"><b style="width:{change.after:.1%};background:{hue}"></b></span></div>'
+    return markup.two_bars(
+        change.finding,
+        change.before,
+        change.after,
+        asides=(f"{points} points", f"logit {logit}"),
+        spoken=label,
+        explained=explained,
     )

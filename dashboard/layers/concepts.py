@@ -1,7 +1,5 @@
 """Concepts: the parts that a stage sees on this film, and whether the network's score depends on a concept."""
 
-from base64 import b64encode
-from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -72,7 +70,8 @@ def _draw(radiograph: Radiograph, parts: Parts, picture: bytes, finding: str) ->
         st.html(markup.paragraph(parts.sentence) + markup.paragraph(_ABOUT, quiet=True))
     with film:
         if alone is None:
-            st.html(_picture(picture, radiograph.name, len(parts)))
+            label = f"{radiograph.name} with {len(parts)} coloured regions"
+            st.html(markup.picture(picture, label, style="lb-regions"))
         else:
             map_ = part_explanation(parts, alone, finding=finding)
             viewer(radiograph, [map_], key="part of the film", captions=[caption(map_)], height=_TALL, compact=True)
@@ -83,22 +82,13 @@ def legend_of(parts: Parts, finding: str, alone: int | None) -> str:
     rows = []
     for part in range(len(parts)):
         units = ", ".join(str(channel) for channel, _ in parts.units(part))
-        there = " lb-explained" if part == alone else ""
-        rows.append(
-            f'<tr class="lb-part{there}"><th scope="row"><i style="background:{REGIONS[part]}"></i>Part {part + 1}</th>'
-            f"<td>{100 * parts.areas[part]:.0f} %</td><td>{markup.signed(float(parts.relevance[finding][part]))}</td>"
-            f'<td class="lb-quiet">{escape(units)}</td></tr>'
-        )
-    rest = markup.signed(parts.rest[finding])
-    rows.append(f'<tr class="lb-quiet"><th scope="row"><i></i>In no part</th><td></td><td>{rest}</td><td></td></tr>')
+        cells = [
+            f"{markup.swatch(REGIONS[part])}Part {part + 1}",
+            f"{100 * parts.areas[part]:.0f} %",
+            markup.signed(float(parts.relevance[finding][part])),
+            markup.quiet(units),
+        ]
+        rows.append(("lb-part lb-explained" if part == alone else "lb-part", cells))
+    rows.append(("lb-quiet", [f"{markup.swatch()}In no part", "", markup.signed(parts.rest[finding]), ""]))
     head = ("", "of the film", f"for {words(finding)}", "units")
-    columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
-    return (
-        '<div class="lb-scroll"><table class="lb-table lb-parts" aria-label="Parts of this film"><thead><tr>'
-        f"{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _picture(picture: bytes, name: str, count: int) -> str:
-    label = f"{name} with {count} coloured regions"
-    return f'<img class="lb-regions" src="data:image/webp;base64,{b64encode(picture).decode()}" alt="{escape(label)}">'
+    return markup.rich_table(head, rows, style="lb-parts", label="Parts of this film")

@@ -1,6 +1,5 @@
 """Whether the network's score for the finding depends on a concept (TCAV): settings, examples, results."""
 
-from base64 import b64encode
 from collections.abc import Callable
 from functools import partial
 from html import escape
@@ -27,12 +26,12 @@ _ABOUT = (
     "the measured logit change agrees."
 )
 _SOURCES = {"phantoms": "Drawn phantoms", "desk": "Opened films", "path": "Folder or table"}
-_MARKS = {
-    "sensitive": "warning",
-    "hardly": "info",
-    "not confirmed": "rule",
-    "not shown": "help",
-    "no direction": "remove",
+_MARKS = {  # verdict -> class and symbol
+    "sensitive": ("sensitive", "warning"),
+    "hardly": ("hardly", "info"),
+    "not confirmed": ("not", "rule"),
+    "not shown": ("not", "help"),
+    "no direction": ("no", "remove"),
 }
 _SHOWN = 3  # films with the concept
 _MOST = 1000  # films
@@ -130,16 +129,13 @@ def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
     parts = []
     for name in names:
         request = cache.with_concept(radiograph, name, tuple(range(_SHOWN)))
-        pictures_of, why = request.result(progress.reporter(place, "Films"))
+        pictures, why = request.result(progress.reporter(place, "Films"))
         concept = synthetic_concepts[name]
-        label = escape(f"{radiograph.name} with {concept.title.lower()}")
-        pictures = "".join(
-            f'<img src="data:image/webp;base64,{b64encode(each).decode()}" alt="{label}">' for each in pictures_of
-        )
-        pictures += markup.paragraph(why, quiet=True) if why else ""
-        about = f"<figcaption><b>{escape(concept.title)}</b> <span>{escape(concept.plain)}</span></figcaption>"
-        parts.append(f'<figure><div class="lb-films">{pictures}</div>{about}</figure>')
-    place.html(f'<div class="lb-concepts">{"".join(parts)}</div>')
+        label = f"{radiograph.name} with {concept.title.lower()}"
+        shown = "".join(markup.picture(each, label) for each in pictures)
+        shown += markup.paragraph(why, quiet=True) if why else ""
+        parts.append(markup.concept(concept.title, concept.plain, shown))
+    place.html(markup.block("lb-concepts", "".join(parts)))
 
 
 def _films(here: ConceptTest) -> tuple[_Films, _Films | None]:
@@ -194,21 +190,18 @@ def table(sensitivity: Sensitivity) -> str:
         "Separated",
         "Measured logit change",
     )
-    columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
-    rows = "".join(_row(each) for each in sensitivity.answers)
-    return (
-        '<div class="lb-scroll" tabindex="0"><table class="lb-table lb-tested" aria-label="Concepts tested"><thead><tr>'
-        f"{columns}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    rows = [("", _cells(each)) for each in sensitivity.answers]
+    return markup.rich_table(head, rows, style="lb-tested", label="Concepts tested", scroll=True)
 
 
-def _row(each: ConceptResult) -> str:
-    kind, icon = each.verdict.split()[0], markup.icon(_MARKS[each.verdict])
-    mark = f'<span class="lb-verdict lb-{kind}">{icon}{each.verdict}</span>'
+def _cells(each: ConceptResult) -> list[str]:
+    """The cells of a row, as HTML."""
+    kind, symbol = _MARKS[each.verdict]
     chance = 100 * float(each.random.mean())
-    cells = [
+    return [
+        escape(each.title),
         escape(each.stage),
-        mark,
+        markup.verdict(each.verdict, kind=kind, symbol=symbol),
         f"{100 * each.score:.0f} % of films",
         f"{chance:.0f} %",
         "< 0.001" if each.corrected < 0.001 else f"{each.corrected:.3f}",
@@ -216,7 +209,6 @@ def _row(each: ConceptResult) -> str:
         f"{100 * each.accuracy:.0f} %",
         f"{each.moved}{', opposite' if each.contradicted and each.shown else ''}" or "unknown",
     ]
-    return f'<tr><th scope="row">{escape(each.title)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
 
 def _source(here: ConceptTest) -> str:

@@ -1,8 +1,6 @@
 """One unit in other films: its relevance, the films that excite it, units like it, and its preferred picture."""
 
-from base64 import b64encode
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -114,38 +112,25 @@ def _contribution(logits: float) -> str:
 def _films(atlas: Atlas, unit: UnitDescription) -> None:
     """The films with its strongest activation and those with its largest contribution, each with what it saw there."""
     draw.section("What excites it", "the part of the film that its strongest cell sees")
-    st.html(_title("Strongest activation", "") + _patches(atlas, unit.stage, unit.exciting))
+    st.html(markup.small_title("Strongest activation") + _patches(atlas, unit.stage, unit.exciting))
     if unit.relevant:
-        st.html(_title("Largest contribution", "logits") + _patches(atlas, unit.stage, unit.relevant))
+        st.html(markup.small_title("Largest contribution", "logits") + _patches(atlas, unit.stage, unit.relevant))
     field = atlas.field(unit.stage)
     if field is not None and min(field.rows.size, field.columns.size) >= atlas.told["size"]:
         text = "A cell of this stage can see the whole film; the ring marks the place of the strongest one."
         st.html(markup.paragraph(text, quiet=True))
 
 
-def _title(text: str, aside: str) -> str:
-    return f'<p class="lb-small-title">{escape(text)} <span class="lb-quiet">{escape(aside)}</span></p>'
-
-
 def _patches(atlas: Atlas, stage: str, films: Sequence[TopFilm]) -> str:
-    return f'<div class="lb-patches">{"".join(_patch(atlas, stage, seen) for seen in films)}</div>'
+    """The patch of each film with its figure; the film's name alone where no picture of it was kept."""
+    return markup.block("lb-patches", "".join(_patch(atlas, stage, film) for film in films))
 
 
-def _patch(atlas: Atlas, stage: str, seen: TopFilm) -> str:
-    """The film's patch with its figure; the film's name alone where no picture of it was kept."""
-    file, (x, y) = cache.patch(atlas, stage, seen), spot(atlas, stage, seen)
-    label = f"{seen.film}, {figure(seen.value)}, predicted {words(seen.finding)}"
-    picture = f'<span class="lb-nopicture">{escape(seen.film)}</span>'
-    if file is not None:
-        data = b64encode(file).decode()
-        picture = (
-            f'<span class="lb-patch"><img src="data:image/webp;base64,{data}" alt="{escape(label)}">'
-            f'<i style="left:{x:.1%};top:{y:.1%}"></i></span>'
-        )
-    return (
-        f'<figure title="{escape(label)}">{picture}<figcaption><span class="lb-number">{figure(seen.value)}</span> '
-        f'<span class="lb-quiet">{escape(seen.film)}</span></figcaption></figure>'
-    )
+def _patch(atlas: Atlas, stage: str, film: TopFilm) -> str:
+    value = figure(film.value)
+    label = f"{film.film}, {value}, predicted {words(film.finding)}"
+    ring = spot(atlas, stage, film)
+    return markup.patch(cache.patch(atlas, stage, film), ring, label=label, value=value, film=film.film)
 
 
 def _nearest(units: Sequence[NearUnit]) -> None:

@@ -1,7 +1,6 @@
 """The chosen unit: its map over the film, its figures, its relevance for each finding, and the switch."""
 
 from collections.abc import Mapping
-from html import escape
 
 import numpy as np
 import streamlit as st
@@ -53,21 +52,17 @@ def figures(chosen: UnitSelection) -> None:
     st.html(markup.facts(_facts(chosen)))
     one, other = st.columns(2, gap="medium")
     with one:
-        st.html(_title("For and against", "logits"))
+        st.html(markup.small_title("For and against", "logits"))
         _relevance(chosen)
     with other:
         heat = chosen.activations.maps[chosen.channel]
-        st.html(_title("Activations", f"{heat.size} cells"))
+        st.html(markup.small_title("Activations", f"{heat.size} cells"))
         st.plotly_chart(
             bars(heat),
             key="histogram of the unit",
             alt=f"Histogram of the activations of unit {chosen.channel}.",
             config={"displayModeBar": False},
         )
-
-
-def _title(text: str, aside: str) -> str:
-    return f'<p class="lb-small-title">{escape(text)} <span class="lb-quiet">{escape(aside)}</span></p>'
 
 
 def _facts(chosen: UnitSelection) -> list[tuple[str, str]]:
@@ -125,18 +120,16 @@ def signed_bars(relevance: Relevance, channel: int, explained: str) -> str:
     """A bar for each finding from the middle, to the right where the unit supports it; the longest fills its half."""
     values = {finding: float(each[channel]) for finding, each in relevance.items()}
     longest = max((abs(value) for value in values.values()), default=0.0) or 1.0
-    rows = []
-    for finding, value in values.items():
-        side = "left" if value >= 0 else "right"
-        name = escape(words(finding))
-        rows.append(
-            f'<div class="lb-signed{" lb-explained" if finding == explained else ""}" role="img" '
-            f'aria-label="{name} {signed(value)} logits"><span class="lb-name">{name}</span>'
-            f'<span class="lb-track"><b style="{side}:50%;width:{50 * abs(value) / longest:.1f}%;'
-            f'background:{markup.colour(finding)}"></b><i class="lb-mark" style="left:50%"></i></span>'
-            f'<span class="lb-number">{signed(value)}</span></div>'
+    return "".join(
+        markup.signed_bar(
+            finding,
+            value / longest,
+            number=signed(value),
+            spoken=f"{words(finding)} {signed(value)} logits",
+            explained=finding == explained,
         )
-    return "".join(rows)
+        for finding, value in values.items()
+    )
 
 
 def signed(value: float) -> str:
