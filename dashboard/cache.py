@@ -72,7 +72,7 @@ REGIONS = 1200  # px, the long side of a picture of regions
 EXAMPLE = 360  # px, the long side of a film with a concept: twice what is shown
 WEIGHTS = checkpoints.SHIPPED  # the folder of those that come with Lightbox
 _QUEUE: RequestQueue = RequestQueue(  # results, of some hundred kilobytes each; a larger one counts as several
-    room=2048, keys={Checkpoint: lambda checkpoint: (checkpoint.key, _changed(weights_path(checkpoint)))}
+    room=2048, keys={Checkpoint: lambda checkpoint: (checkpoint.key, paths.changed(weights_path(checkpoint)))}
 )
 _USUAL = 300_000  # bytes of an answer that counts as one
 THUMBNAIL = 112  # px, the long side: twice what is shown, for dense screens
@@ -107,7 +107,7 @@ def folder(name: str) -> Path:
 
 def _names_in(folder: Path) -> tuple[str, ...]:
     """Names in one folder, listed anew only after a file was added, renamed or removed: a page needs them often."""
-    return _listing(folder, _changed(folder))
+    return _listing(folder, paths.changed(folder))
 
 
 @lru_cache(maxsize=16)
@@ -118,7 +118,7 @@ def _listing(folder: Path, changed: int) -> tuple[str, ...]:
 def card(name: str) -> Checkpoint:
     """The card of the checkpoint as the file is now. Raises: UnknownName, BadCheckpoint."""
     path = folder(name) / f"{name}.json"
-    return _card(name, path.parent, _changed(path))
+    return _card(name, path.parent, paths.changed(path))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -141,10 +141,6 @@ def _loaded(name: str, folder: Path, key: str) -> Classifier:
 def weights_path(checkpoint: Checkpoint) -> Path:
     """Where the weights of the checkpoint lie."""
     return folder(checkpoint.name) / f"{checkpoint.name}.safetensors"
-
-
-def _changed(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 # Computed by the networks: each call returns a request in the queue.
@@ -501,7 +497,7 @@ def _places(radiograph: Radiograph, cleaning: Cleaning) -> AnatomicalRegions:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def table(path: Path, changed: float) -> tuple[manifest.Row, ...]:
+def table(path: Path, changed: int) -> tuple[manifest.Row, ...]:
     """The films of a table, or of a folder that holds one, as it was then. Raises: BadData."""
     return tuple(chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read(path))
 
@@ -513,7 +509,7 @@ def atlas(checkpoint: Checkpoint) -> atlases.Atlas | None:
     """
     wanted, known = session().layers.atlas.used.get(checkpoint.key), atlas_folders(checkpoint)
     folder = wanted if wanted in known else next(iter(known), None)
-    return _atlas(checkpoint, folder, _changed(folder / atlases.FILE)) if folder else None
+    return _atlas(checkpoint, folder, paths.changed(folder / atlases.FILE)) if folder else None
 
 
 def atlas_folders(checkpoint: Checkpoint) -> tuple[Path, ...]:

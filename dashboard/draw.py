@@ -22,6 +22,7 @@ from dashboard.state import Session, session, widget
 
 Option = TypeVar("Option")
 _HERE = Path(__file__).parent
+_MIME = {"csv": "text/csv", "npz": "application/octet-stream", "png": "image/png"}
 _FEW = 6  # findings that have a bar of two lines each; more get one line
 
 
@@ -69,6 +70,23 @@ def switch(
 ) -> None:
     """A switch that shows `value` and hands its new value to `store`, before the page is drawn again."""
     st.toggle(label, help=help, **widget(f"{label} {at}", value, store))
+
+
+def download(
+    label: str,
+    data: bytes | str | Callable[[], bytes],
+    file: str,
+    *,
+    help: str | None = None,
+    disabled: bool = False,
+    key: str | None = None,
+) -> None:
+    """A button that saves the data, or what the function makes when it is clicked."""
+    mime = _MIME[file.rpartition(".")[2]]
+    icon, quiet = ":material/download:", "tertiary"
+    st.download_button(
+        label, data, file, mime, help=help, icon=icon, on_click="ignore", type=quiet, disabled=disabled, key=key
+    )
 
 
 def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, explained: str) -> None:

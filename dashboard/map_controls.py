@@ -1,7 +1,7 @@
 """The sentence above the film, whose gaps are menus; the settings of the method; and downloads."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
@@ -9,7 +9,7 @@ import streamlit as st
 from core.explain.export import map_npz, overlay_png
 from core.explain.method import Setting, Value
 from core.models.findings import words
-from core.types import FUSED, Explanation
+from core.types import FUSED
 from dashboard import cache, draw, selection
 from dashboard.file_names import file_name
 from dashboard.method_menu import method_menu
@@ -128,35 +128,22 @@ def tick(low: float, high: float, default: float) -> float | None:
 def downloads(chosen: MapView) -> None:
     """The overlay as a picture and the map as numbers; made on request, once the map is ready."""
     map_ = chosen.answered
-    place = st.container(key="downloads", horizontal=True, gap="small", wrap=False, width="content")
-
-    def download(label: str, make: Callable[[Explanation], bytes], ending: str, mime: str, help: str) -> None:
-        place.download_button(
-            label,
-            partial(make, map_) if map_ else b"",
-            file_name(chosen.radiograph, map_, ending) if map_ else None,
-            mime,
-            help=help,
-            icon=":material/download:",
-            on_click="ignore",
-            type="tertiary",
-            disabled=map_ is None,
-        )
-
-    download(
-        "Overlay",
-        partial(overlay_png, chosen.radiograph, scale=chosen.scale),
-        "png",
-        "image/png",
-        "The heat map over the whole film, with colour bar and notice (PNG)",
-    )
-    download(
-        "Map",
-        partial(map_npz, chosen.radiograph, checkpoint=chosen.checkpoint, prediction=chosen.prediction),
-        "npz",
-        "application/octet-stream",
-        "The raw values with their position on the film, method, finding and model (NumPy .npz)",
-    )
+    overlay = partial(overlay_png, chosen.radiograph, scale=chosen.scale)
+    numbers = partial(map_npz, chosen.radiograph, checkpoint=chosen.checkpoint, prediction=chosen.prediction)
+    with st.container(key="downloads", horizontal=True, gap="small", wrap=False, width="content"):
+        for label, make, ending, help in (
+            ("Overlay", overlay, "png", "The heat map over the whole film, with colour bar and notice (PNG)"),
+            (
+                "Map",
+                numbers,
+                "npz",
+                "The raw values with their position on the film, method, finding and model (NumPy .npz)",
+            ),
+        ):
+            if map_ is None:
+                draw.download(label, b"", f"map.{ending}", help=help, disabled=True)
+            else:
+                draw.download(label, partial(make, map_), file_name(chosen.radiograph, map_, ending), help=help)
 
 
 def _set_layer(title: str, unfit: Mapping[str | None, str], here: Session, layer: str) -> None:

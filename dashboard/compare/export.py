@@ -1,15 +1,13 @@
 """The board as a picture and its figures as a table, made on request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-
-import streamlit as st
 
 from core.compare.board import board_png
 from core.compare.export import board_csv
 from core.compare.tile import Tile
 from core.types import Explanation, Radiograph
-from dashboard import cache
+from dashboard import cache, draw
 from dashboard.compare import tile_pair
 from dashboard.engine import BoardTile
 from dashboard.file_names import stem
@@ -25,32 +23,20 @@ def downloads(radiograph: Radiograph, tiles: Sequence[BoardTile], *, common: boo
     one, other = (chosen[0].answer, chosen[1].answer) if chosen else (None, None)
     difference = tile_pair.difference_of(radiograph, one, other) if one and other else None
 
-    def download(label: str, make: Callable[[], bytes], ending: str, mime: str, help: str) -> None:
-        st.download_button(
-            label,
-            make,
-            f"{stem(radiograph)}-compared.{ending}",
-            mime,
-            help=help,
-            icon=":material/download:",
-            on_click="ignore",
-            type="tertiary",
-            disabled=not answers,
-        )
-
-    download(
+    name = f"{stem(radiograph)}-compared"
+    draw.download(
         "Board",
         partial(_png, radiograph, answers, difference, common),
-        "png",
-        "image/png",
-        "All maps over the film, with colour bars, summary and notice (PNG)",
+        f"{name}.png",
+        help="All maps over the film, with colour bars, summary and notice (PNG)",
+        disabled=not answers,
     )
-    download(
+    draw.download(
         "Figures",
         partial(_csv, radiograph, answers),
-        "csv",
-        "text/csv",
-        "Probabilities, position of each map and agreement of each pair, one figure per row (CSV)",
+        f"{name}.csv",
+        help="Probabilities, position of each map and agreement of each pair, one figure per row (CSV)",
+        disabled=not answers,
     )
 
 

@@ -35,15 +35,11 @@ def draw_results(comparison: Comparison) -> None:
     else:
         with st.container(key="many head", horizontal=True, vertical_alignment="center", gap="small"):
             st.html(markup.highlight(_sentence(comparison.figures)))
-            st.download_button(
+            draw.download(
                 "All films",
                 lambda: films_csv(comparison).encode(),
                 "films-compared.csv",
-                "text/csv",
                 help="One row per film with all figures (CSV)",
-                icon=":material/download:",
-                on_click="ignore",
-                type="tertiary",
             )
         draw.section("Films, most disagreement first", f"{named}. Click a row to open the film.")
         _films(comparison, list(letters))

@@ -70,26 +70,25 @@ def _is_table(place: Path) -> bool:
 
 def _rows(place: Path) -> tuple[Row, ...]:
     tables = sorted(place.glob("*.csv")) if place.is_dir() else [place]
-    return cache.table(place, max(map(_stamp, tables), default=0.0))
+    return cache.table(place, max(map(paths.changed, tables), default=0))
 
 
 def _of_table(place: Path, split: str) -> list[SourceFilm]:
     rows = [row for row in _rows(place) if not split or row.split == split]
     return [
-        SourceFilm((str(row.file), _stamp(row.file), row.box, row.label), case, Cleaning())
+        SourceFilm((str(row.file), paths.changed(row.file), row.box, row.label), case, Cleaning())
         for row, case in zip(rows, cases(rows), strict=True)
     ]
 
 
 def _of_folder(place: Path) -> list[SourceFilm]:
     """Each film is a patient of its own: nothing says otherwise, and films of two folders may share a name."""
-    paths, _ = film_paths([str(place)])
-    opened = [Case(Path(path).name, partial(read_file, path), patient=path) for path in paths]
-    return [SourceFilm((path, _stamp(Path(path))), case, Cleaning()) for path, case in zip(paths, opened, strict=True)]
-
-
-def _stamp(file: Path) -> float:
-    return file.stat().st_mtime if file.exists() else 0.0
+    files, _ = film_paths([str(place)])
+    opened = [Case(Path(path).name, partial(read_file, path), patient=path) for path in files]
+    return [
+        SourceFilm((path, paths.changed(Path(path))), case, Cleaning())
+        for path, case in zip(files, opened, strict=True)
+    ]
 
 
 def _spread(films: list[SourceFilm], most: int) -> list[SourceFilm]:

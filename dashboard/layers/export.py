@@ -1,17 +1,15 @@
 """The units of a stage as files, made on request."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
 from core.layers.activations import Activations
 from core.layers.export import activations_csv, activations_npz, sheet_png
 from core.types import Cleaning
-from dashboard import cache
+from dashboard import cache, draw
 from dashboard.file_names import stem
 from dashboard.layers.unit_selection import UnitSelection
 from dashboard.state import session
@@ -25,38 +23,24 @@ def downloads(chosen: UnitSelection, *, usual: NDArray[np.float32] | None = None
     cleaning, common = session().cleaning(chosen.radiograph.key), session().common_scale
     name = f"{stem(chosen.radiograph)}-{chosen.activations.stage.replace(' ', '_')}"
 
-    def download(label: str, make: Callable[[], bytes], ending: str, mime: str, help: str) -> None:
-        st.download_button(
-            label,
-            make,
-            f"{name}.{ending}",
-            mime,
-            help=help,
-            icon=":material/download:",
-            on_click="ignore",
-            type="tertiary",
-        )
-
-    download(
+    draw.download(
         "Maps",
         partial(as_npz, chosen, cleaning),
-        "npz",
-        "application/octet-stream",
-        "The maps of all units of this stage, their place on the film, and the relevance for each finding (NumPy .npz)",
+        f"{name}.npz",
+        help="The maps of all units of this stage, their place on the film, and the relevance for each finding (NumPy "
+        ".npz)",
     )
-    download(
+    draw.download(
         "Table",
         partial(as_csv, chosen, cleaning, usual),
-        "csv",
-        "text/csv",
-        "One line per unit: mean, minimum and maximum, its place, and the relevance for each finding (CSV)",
+        f"{name}.csv",
+        help="One line per unit: mean, minimum and maximum, its place, and the relevance for each finding (CSV)",
     )
-    download(
+    draw.download(
         "Sheet",
         partial(as_png, chosen, common=common),
-        "png",
-        "image/png",
-        "The maps of the listed units, in order, without the film (PNG)",
+        f"{name}.png",
+        help="The maps of the listed units, in order, without the film (PNG)",
     )
 
 

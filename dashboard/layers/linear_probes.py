@@ -85,8 +85,9 @@ def _films(here: ProbeFilms) -> Keyed[Callable[[], LabelledSet]]:
         count = here.drawn
         return Keyed(("phantoms", count), lambda: labelled.phantoms(count))
     place, split, most = paths.typed(here.path), here.split or None, here.most
-    changed = place.stat().st_mtime if place.exists() else 0.0
-    return Keyed((str(place), changed, split, most), lambda: labelled.from_data(place, split=split, limit=most))
+    return Keyed(
+        (str(place), paths.changed(place), split, most), lambda: labelled.from_data(place, split=split, limit=most)
+    )
 
 
 def _result(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from html import escape
-from pathlib import Path
 
 import streamlit as st
 
@@ -143,14 +142,14 @@ def _films(here: ConceptTest) -> tuple[_Films, _Films | None]:
     example_films: _Films | None = None
     if here.examples and paths.local() and _source(here) != "phantoms":
         place = paths.typed(here.examples)
-        example_films = Keyed((str(place), _changed(place)), partial(reference.from_data, place))
+        example_films = Keyed((str(place), paths.changed(place)), partial(reference.from_data, place))
     if _source(here) == "phantoms":
         return Keyed(("phantoms", here.drawn), partial(reference.phantoms, here.drawn)), None
     if _source(here) == "desk":
         films = tuple(ReferenceFilm(film.name, partial(_given, film)) for film in session().radiographs.values())
         return Keyed(("desk", *session().radiographs), partial(_set, films)), example_films
     place, most = paths.typed(here.path), here.most
-    key = (str(place), _changed(place), most)
+    key = (str(place), paths.changed(place), most)
     return Keyed(key, lambda: reference.some(reference.from_data(place), most)), example_films
 
 
@@ -161,15 +160,7 @@ def _result(sensitivity: Sensitivity, finding: str) -> None:
         draw.section(
             f"Concepts that {words(finding)} is sensitive to", f"{sensitivity.films} {kind}: {sensitivity.told}"
         )
-        st.download_button(
-            "All figures",
-            sensitivity.csv,
-            "concepts.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            type="tertiary",
-        )
+        draw.download("All figures", sensitivity.csv, "concepts.csv")
     st.html(table(sensitivity))
     st.html(markup.sentences(each.sentence for each in sensitivity.answers))
     if sensitivity.skipped:
@@ -218,10 +209,6 @@ def _source(here: ConceptTest) -> str:
 def _ready(here: ConceptTest) -> bool:
     enough = {"phantoms": True, "desk": len(session().radiographs) >= FEWEST, "path": bool(here.path)}
     return enough[_source(here)]
-
-
-def _changed(place: Path) -> float:
-    return place.stat().st_mtime if place.exists() else 0.0
 
 
 def _given(film: Radiograph) -> Radiograph:

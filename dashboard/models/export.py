@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core.estimate import Estimate
-from dashboard import markup
+from dashboard import draw, markup
 from dashboard.models.axes import Plot
 
 Rows = Sequence[Mapping[str, Any]]
@@ -33,17 +33,8 @@ def titled(title: str, rows: Rows, *, name: str, aside: str = "") -> Iterator[No
     with st.container(gap="xsmall", key=f"titled {name}"):
         with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key=f"title {name}"):
             st.html(markup.heading(title, aside), width="stretch")
-            st.download_button(
-                "CSV",
-                text(rows),
-                file_name=f"{file_name(name)}.csv",
-                mime="text/csv",
-                key=f"csv {name}",
-                icon=":material/download:",
-                type="tertiary",
-                help="The figures of this section as a table",
-                on_click="ignore",
-            )
+            about = "The figures of this section as a table"
+            draw.download("CSV", text(rows), f"{file_name(name)}.csv", help=about, key=f"csv {name}")
         yield
 
 
