@@ -74,7 +74,7 @@ def switch(
 
 def download(
     label: str,
-    data: bytes | str | Callable[[], bytes],
+    data: bytes | str | Callable[[], bytes] | Callable[[], str],
     file: str,
     *,
     help: str | None = None,
@@ -82,10 +82,17 @@ def download(
     key: str | None = None,
 ) -> None:
     """A button that saves the data, or what the function makes when it is clicked."""
-    mime = _MIME[file.rpartition(".")[2]]
-    icon, quiet = ":material/download:", "tertiary"
     st.download_button(
-        label, data, file, mime, help=help, icon=icon, on_click="ignore", type=quiet, disabled=disabled, key=key
+        label,
+        data,
+        file,
+        _MIME[file.rpartition(".")[2]],
+        help=help,
+        icon=":material/download:",
+        on_click="ignore",
+        type="tertiary",
+        disabled=disabled,
+        key=key,
     )
 
 

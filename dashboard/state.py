@@ -95,7 +95,7 @@ class FilmSetRun:
     """A comparison of models over many films, on the Compare page.
 
     models:  names; empty for those of the board.
-    path:    folder or table on this machine. on_desk: whether to use the open films instead.
+    path:    folder or table on this machine. use_open_films: whether to use the open films instead.
     split:   of a table; empty for its test films.
     most:    maximum number of films, evenly spread over all.
     phase:   reading films, or computing figures over those that were read; None while it rests.
@@ -110,7 +110,7 @@ class FilmSetRun:
     models: tuple[str, ...] = ()
     method: str = "grad-cam"
     path: str = ""
-    on_desk: bool = True
+    use_open_films: bool = True
     split: str = ""
     most: int = 100
     phase: Literal["films", "figures"] | None = None
@@ -212,7 +212,7 @@ class ConceptTest:
     part: int | None = None
     names: tuple[str, ...] = ("side-marker", "opacity")
     stages: tuple[str, ...] = ()
-    source: Literal["phantoms", "desk", "path"] = "phantoms"
+    source: Literal["phantoms", "open", "path"] = "phantoms"
     drawn: int = 30
     path: str = ""
     most: int = 60

@@ -1,4 +1,4 @@
-"""The empty desk: what this is, and the two ways to begin."""
+"""The page without a film: what Lightbox is, and the two ways to begin."""
 
 import streamlit as st
 

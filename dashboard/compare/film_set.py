@@ -62,11 +62,13 @@ def _ask(survey: FilmSetRun) -> None:
         st.segmented_control(
             "Films",
             [True, False] if paths.local() else [True],
-            **BoundField("film_set.on_desk").widget(value=_on_desk(survey)),
-            format_func=lambda desk: f"{_SOURCES[desk]} ({len(here.radiographs)})" if desk else _SOURCES[desk],
+            **BoundField("film_set.use_open_films").widget(value=_use_open_films(survey)),
+            format_func=lambda is_open: (
+                f"{_SOURCES[is_open]} ({len(here.radiographs)})" if is_open else _SOURCES[is_open]
+            ),
             required=True,
         )
-        if not _on_desk(survey):
+        if not _use_open_films(survey):
             film_fields(
                 "film_set",
                 label="Path on this machine",
@@ -74,7 +76,7 @@ def _ask(survey: FilmSetRun) -> None:
                 width=420,
                 most=_MOST,
             )
-    ready = len(models) >= 2 and bool(here.radiographs if _on_desk(survey) else survey.path)
+    ready = len(models) >= 2 and bool(here.radiographs if _use_open_films(survey) else survey.path)
     with st.container(key="many start", horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Compare the films",
@@ -91,9 +93,9 @@ def _plan(survey: FilmSetRun, models: int) -> str:
     """What is missing, or what will be computed."""
     if models < 2:
         return "Choose two models or more."
-    if _on_desk(survey) and not session().radiographs:
+    if _use_open_films(survey) and not session().radiographs:
         return "No film is open. Add some, or name a folder."
-    if not _on_desk(survey) and not survey.path:
+    if not _use_open_films(survey) and not survey.path:
         return "Enter a folder of films, or a table with labels."
     finding = session().finding
     what = f"Maps of {words(finding)}" if finding else "Maps of each film's most likely finding"
@@ -102,8 +104,8 @@ def _plan(survey: FilmSetRun, models: int) -> str:
     return f"{what}; you can stop and resume it.{slow}"
 
 
-def _on_desk(survey: FilmSetRun) -> bool:
-    return survey.on_desk or not paths.local()
+def _use_open_films(survey: FilmSetRun) -> bool:
+    return survey.use_open_films or not paths.local()
 
 
 def chosen_models() -> tuple[str, ...]:
@@ -131,8 +133,8 @@ def _steps(survey: FilmSetRun) -> Iterator[progress.Step]:
 
 
 def _films(survey: FilmSetRun) -> Iterator[progress.Step]:
-    note, films = "", sources.on_desk()
-    if not _on_desk(survey):
+    note, films = "", sources.open_films()
+    if not _use_open_films(survey):
         films, note = sources.at_path(survey.path, split=survey.split, most=survey.most)
     models = chosen_models()
     networks = [cache.classifier(cache.card(name)) for name in models]

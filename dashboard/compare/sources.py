@@ -26,7 +26,7 @@ class SourceFilm:
     cleaning: Cleaning
 
 
-def on_desk() -> list[SourceFilm]:
+def open_films() -> list[SourceFilm]:
     """The open films, each with its own cleaning."""
     here = session()
     return [

@@ -24,7 +24,7 @@ _ABOUT = (
     "go as far. Steeper than: directions between random halves of the films. A direction counts as confirmed only if "
     "the measured logit change agrees."
 )
-_SOURCES = {"phantoms": "Drawn phantoms", "desk": "Opened films", "path": "Folder or table"}
+_SOURCES = {"phantoms": "Drawn phantoms", "open": "Open films", "path": "Folder or table"}
 _MARKS = {  # verdict -> class and symbol
     "sensitive": ("sensitive", "warning"),
     "hardly": ("hardly", "info"),
@@ -79,9 +79,9 @@ def _fields(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> No
     with st.container(key="concepts films", horizontal=True, vertical_alignment="bottom", gap="small"):
         st.segmented_control(
             "Films",
-            list(_SOURCES) if paths.local() else ["phantoms", "desk"],
+            list(_SOURCES) if paths.local() else ["phantoms", "open"],
             **BoundField("layers.concepts.source", then=_stop).widget(value=_source(here)),
-            format_func=lambda each: _SOURCES[each] + (f" ({len(session().radiographs)})" if each == "desk" else ""),
+            format_func=lambda each: _SOURCES[each] + (f" ({len(session().radiographs)})" if each == "open" else ""),
             required=True,
         )
         _which(here)
@@ -102,7 +102,7 @@ def _films_note(here: ConceptTest) -> str:
         return "Phantoms are synthetic, no patient data: the network may respond differently to real films."
     if _ready(here):
         return ""
-    return f"The test needs {FEWEST} films or more." if here.source == "desk" else "Enter the folder or the table."
+    return f"The test needs {FEWEST} films or more." if here.source == "open" else "Enter the folder or the table."
 
 
 def _which(here: ConceptTest) -> None:
@@ -145,9 +145,9 @@ def _films(here: ConceptTest) -> tuple[_Films, _Films | None]:
         example_films = Keyed((str(place), paths.changed(place)), partial(reference.from_data, place))
     if _source(here) == "phantoms":
         return Keyed(("phantoms", here.drawn), partial(reference.phantoms, here.drawn)), None
-    if _source(here) == "desk":
+    if _source(here) == "open":
         films = tuple(ReferenceFilm(film.name, partial(_given, film)) for film in session().radiographs.values())
-        return Keyed(("desk", *session().radiographs), partial(_set, films)), example_films
+        return Keyed(("open", *session().radiographs), partial(_set, films)), example_films
     place, most = paths.typed(here.path), here.most
     key = (str(place), paths.changed(place), most)
     return Keyed(key, lambda: reference.some(reference.from_data(place), most)), example_films
@@ -207,7 +207,7 @@ def _source(here: ConceptTest) -> str:
 
 
 def _ready(here: ConceptTest) -> bool:
-    enough = {"phantoms": True, "desk": len(session().radiographs) >= FEWEST, "path": bool(here.path)}
+    enough = {"phantoms": True, "open": len(session().radiographs) >= FEWEST, "path": bool(here.path)}
     return enough[_source(here)]
 
 

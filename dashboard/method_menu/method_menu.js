@@ -14,7 +14,7 @@ const MARKUP = `
     <div class="methods" role="listbox" id="methods" aria-label="Methods" data-part="methods"></div>
   </div>`;
 
-function made(tag, className, text = "") {
+function element(tag, className, text = "") {
   return Object.assign(document.createElement(tag), { className, textContent: text });
 }
 
@@ -89,7 +89,7 @@ class Chooser {
     style.height = `${tall}px`;
   }
 
-  found() {
+  matches() {
     const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
     if (!words.length) return [this.data.families[this.family]];
     return this.data.families
@@ -107,8 +107,8 @@ class Chooser {
     const searching = Boolean(this.search.value.trim());
     this.families.replaceChildren(
       ...this.data.families.map((family, index) => {
-        const tab = made("button", "family");
-        tab.append(made("span", "", family.name), made("span", "count", String(family.entries.length)));
+        const tab = element("button", "family");
+        tab.append(element("span", "", family.name), element("span", "count", String(family.entries.length)));
         tab.type = "button";
         tab.setAttribute("role", "tab");
         tab.setAttribute("aria-selected", String(!searching && index === this.family));
@@ -120,9 +120,9 @@ class Chooser {
         return tab;
       }),
     );
-    const found = this.found();
-    const parts = found.flatMap((family) => [this.head(family, searching), ...family.entries.map((each) => this.row(each))]);
-    if (!parts.length) parts.push(made("p", "none", "No method is called that or says that of itself."));
+    const matching = this.matches();
+    const parts = matching.flatMap((family) => [this.head(family, searching), ...family.entries.map((each) => this.row(each))]);
+    if (!parts.length) parts.push(element("p", "none", "No method matches."));
     this.methods.replaceChildren(...parts);
     this.methods.scrollTop = 0;
     this.point(this.methods.querySelector('[aria-selected="true"]') ?? (searching && this.options()[0]) ?? null);
@@ -130,25 +130,25 @@ class Chooser {
   }
 
   head(family, searching) {
-    const head = made("p", "head");
-    if (searching) head.append(made("b", "", family.name));
-    head.append(made("span", "", family.words));
+    const head = element("p", "head");
+    if (searching) head.append(element("b", "", family.name));
+    head.append(element("span", "", family.words));
     return head;
   }
 
   row(entry) {
-    const row = made("div", "method");
+    const row = element("div", "method");
     row.id = `method-${entry.name}`;
     row.dataset.method = entry.name;
     row.setAttribute("role", "option");
     row.setAttribute("aria-selected", String(entry.name === this.data.value));
-    const top = made("span", "top");
-    top.append(made("b", "", entry.title));
-    if (entry.cost) top.append(made("span", "cost", entry.cost));
-    row.append(top, made("span", "plain", entry.plain));
+    const top = element("span", "top");
+    top.append(element("b", "", entry.title));
+    if (entry.cost) top.append(element("span", "cost", entry.cost));
+    row.append(top, element("span", "plain", entry.plain));
     if (entry.reason) {
       row.setAttribute("aria-disabled", "true");
-      row.append(made("span", "reason", `Not here: ${entry.reason}`));
+      row.append(element("span", "reason", `Not available: ${entry.reason}`));
     } else {
       row.onclick = () => this.pick(entry);
       row.onpointermove = () => this.point(row, false);

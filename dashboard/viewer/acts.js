@@ -59,6 +59,6 @@ function actsOf(viewer, pressed) {
 }
 
 function setPreset(viewer, name) {
-  const found = viewer.film && presetWindow(name, viewer.film, viewer.description);
-  if (found) Object.assign(viewer.view(), found, { preset: name });
+  const values = viewer.film && presetWindow(name, viewer.film, viewer.description);
+  if (values) Object.assign(viewer.view(), values, { preset: name });
 }

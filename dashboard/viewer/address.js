@@ -46,17 +46,17 @@ function parsed(hash) {
   const text = hash.slice(1).split("&").find((part) => part.startsWith("view="))?.slice(5);
   if (!text) return null;
   const [film, ...words] = unquoted(text).split("~");
-  const found = { film, view: {}, look: {} };
+  const parts = { film, view: {}, look: {} };
   for (const word of words) {
-    if (word[0] === CALIBRATION) found.calibration = Number(word.slice(1));
-    for (const [letters, into] of [[BY_LETTER, found.view], [LOOK_BY_LETTER, found.look]]) {
+    if (word[0] === CALIBRATION) parts.calibration = Number(word.slice(1));
+    for (const [letters, into] of [[BY_LETTER, parts.view], [LOOK_BY_LETTER, parts.look]]) {
       const [name, kind] = letters[word[0]] ?? [];
       if (!name) continue;
       const value = kind === Boolean ? true : kind === String ? word.slice(1) : Number(word.slice(1));
       if (!Number.isNaN(value)) into[name] = value;
     }
   }
-  return found;
+  return parts;
 }
 
 // As it was before a mail program or a browser put percent signs into it; as it is where these say nothing.
@@ -92,15 +92,15 @@ function clamp(value, low, high) {
 }
 
 function readAddress() {
-  const found = parsed(location.hash);
-  if (!found) return;
-  store.opened = found;
-  const { hidden, mode, ...look } = found.look;
+  const opening = parsed(location.hash);
+  if (!opening) return;
+  store.opened = opening;
+  const { hidden, mode, ...look } = opening.look;
   for (const name of ["opacity", "threshold"]) if (name in look) look[name] = clamp(look[name], 0, 1);
   Object.assign(store.look, look, { shown: !hidden });
   if (["heat", "contours", "beside"].includes(mode)) store.look.mode = mode;
   for (const { description } of store.viewers) {
-    if (!description || !store.opened || !description.key.startsWith(found.film)) continue;
+    if (!description || !store.opened || !description.key.startsWith(opening.film)) continue;
     const { turn, flip, invert } = description;
     Object.assign(viewOf(description), untouched(description), { turn, flip, invert }, fromAddress(description));
   }

@@ -141,8 +141,8 @@ function drawHeat(context, sheet, heat, film, look, table, pane, place) {
 
 // The heat in the film pixel (x, y), as core's enlarge gives it; NaN outside the box.
 function heatAt(heat, film, x, y) {
-  let found = NaN;
+  let value = NaN;
   const grid = { x: Math.floor(x) + 0.5, y: Math.floor(y) + 0.5, step: 1, width: 1, height: 1 };
-  enlarged(heat, film, grid, (_, values) => (found = values[0]));
-  return found;
+  enlarged(heat, film, grid, (_, values) => (value = values[0]));
+  return value;
 }

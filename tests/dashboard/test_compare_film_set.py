@@ -60,7 +60,7 @@ def at(desk: Desk) -> Iterator[None]:
 
 def over(desk: Desk, path: Path) -> Desk:
     """Compares the models over the films at that path."""
-    desk.session.film_set.on_desk = False
+    desk.session.film_set.use_open_films = False
     desk.session.film_set.path = str(path)
     return desk.run().press("Compare the films")
 
@@ -163,7 +163,7 @@ def test_who_is_not_at_this_machine_cannot_name_a_path_on_it(
     page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paths, "local", lambda: False)
-    page.session.film_set.on_desk = False
+    page.session.film_set.use_open_films = False
     page.session.film_set.path = str(table)
     page.run()
     assert not page.app.main.text_input

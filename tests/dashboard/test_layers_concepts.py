@@ -130,7 +130,7 @@ def test_too_few_films_are_one_sentence(page: Desk, films: Path) -> None:
 
 
 def test_few_films_on_the_desk_cannot_be_tested(page: Desk) -> None:
-    page.session.layers.concepts.source = "desk"
+    page.session.layers.concepts.source = "open"
     page.run()
 
     assert "The test needs 20 films or more." in page.html
