@@ -8,14 +8,14 @@ import streamlit as st
 
 from core.errors import UserError
 from core.image import quality
-from core.image.arrangement import DATA, FULL, OWN, through
+from core.image.arrangement import DATA, FULL, OWN, TURNS, through
 from core.image.quality import Check
 from core.types import Checkpoint, Origin, Radiograph
 from dashboard import cache, draw
 from dashboard.state import Session, Store, session, widget
 from dashboard.viewer import viewer
 
-_TURNS = {0: "None", 1: "90° left", 2: "180°", 3: "90° right"}
+_TURNS = {0: "None"} | TURNS
 _DENOISE = {"none": "None", "gaussian": "Gaussian", "median": "Median"}
 
 

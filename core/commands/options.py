@@ -47,7 +47,7 @@ def cleaning(command: Command) -> Command:
         type=click.Choice(["0", "90", "180", "270"]),
         default="0",
         show_default=True,
-        help="Rotate by so many degrees counter-clockwise, for a film stored on its side or upside-down.",
+        help="Rotate to the left (counter-clockwise) by so many degrees, for a film stored on its side or upside-down.",
     )
     @click.option("--mirror", is_flag=True, help="Mirror left to right (before any turn), for a film stored so.")
     @click.option(

@@ -19,6 +19,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 OWN, DATA, FULL = "", "data", "full"  # windows that every film has: the file's first, by its data, all it holds
 _BY_HAND = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)/(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "H": "F", "F": "H"}
+TURNS = {1: "90° left", 2: "180°", 3: "90° right"}  # quarter turns counter-clockwise, in words
 _NUMBERED = re.compile(r"#(\d{1,3})")
 
 
@@ -67,7 +68,7 @@ def words(cleaning: Cleaning) -> str:
     """ "mirrored, turned 180°, inverted, window 40/400"; empty where the film is as it is stored."""
     parts = [
         "mirrored" if cleaning.mirror else "",
-        f"turned {90 * (cleaning.turn % 4)}° counter-clockwise" if cleaning.turn % 4 else "",
+        f"turned {TURNS[cleaning.turn % 4]}" if cleaning.turn % 4 else "",
         "inverted" if cleaning.invert else "",
         f"window {cleaning.window}" if cleaning.window else "",
         "shown although the film checks withhold it" if cleaning.anyway else "",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.image.arrangement import DATA
+from core.image.arrangement import DATA, TURNS
 from core.image.grey import levels
 from core.image.look import Look, block_step
 from core.image.marks import Mark, marks
@@ -154,7 +154,7 @@ def turned(look: Look) -> Finding:
         "warning",
         90.0 * fit.turn,
         f"The film lies {how}. The model learned upright films only, and left and right are lost on it: turn it "
-        f"by {90 * fit.turn}° counter-clockwise.",
+        f"by {TURNS[fit.turn]}.",
         {"turn": fit.turn},
         withholds=True,
     )
