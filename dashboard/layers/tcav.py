@@ -156,10 +156,8 @@ def _films(here: ConceptTest) -> tuple[_Films, _Films | None]:
 def _result(sensitivity: Sensitivity, finding: str) -> None:
     """The table, one sentence per row, and the figures as a file."""
     with st.container(key="sensitive head", horizontal=True, vertical_alignment="center", gap="small"):
-        kind = "phantoms" if sensitivity.drawn else "films"
-        draw.section(
-            f"Concepts that {words(finding)} is sensitive to", f"{sensitivity.films} {kind}: {sensitivity.told}"
-        )
+        films = sensitivity.told if sensitivity.drawn else f"{sensitivity.films} films: {sensitivity.told}"
+        draw.section(f"Sensitivity of {words(finding)} to each concept", films)
         draw.download("All figures", sensitivity.csv, "concepts.csv")
     st.html(table(sensitivity))
     st.html(markup.sentences(each.sentence for each in sensitivity.answers))
