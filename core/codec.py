@@ -51,12 +51,12 @@ def parse(kind: type[Value], json: Any, where: str = "") -> Value:
 def dump(value: Any) -> Any:
     """The value as JSON takes it: what `parse` read, with the fields as they are now; null for NaN."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        found, whole = dict(getattr(value, _RAW, {})), not _keeps_raw(type(value))
+        fields, whole = dict(getattr(value, _RAW, {})), not _keeps_raw(type(value))
         for name, (key, _, required) in _fields(type(value)).items():
             json = dump(getattr(value, name))
-            if whole or required or key in found or json != dump(_default(type(value), name)):
-                found[key] = json
-        return found
+            if whole or required or key in fields or json != dump(_default(type(value), name)):
+                fields[key] = json
+        return fields
     if isinstance(value, Mapping):
         return {name: dump(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

@@ -57,13 +57,13 @@ def kernel_shap(
     Raises:  NoLungs as feature ablation; BadSetting for fewer films than twice the regions.
     """
     cut = regions_of(evidence, regions, superpixels)
-    shown, every = coalitions(len(cut), films, seed, by_kernel=True)
-    weights = torch.ones(len(shown))
+    visible, every = coalitions(len(cut), films, seed, by_kernel=True)
+    weights = torch.ones(len(visible))
     if every:
-        sizes = shown.sum(dim=1).numpy()
+        sizes = visible.sum(dim=1).numpy()
         weights = torch.from_numpy(1 / np.maximum(comb(len(cut), sizes) * sizes * (len(cut) - sizes), 1))
     key = ("all" if every else ("by kernel", films, seed), regions, superpixels, fill)
-    return _fitted(evidence, KernelShap(Altered(evidence, key, len(shown))), cut, shown, weights, fill, _shares)
+    return _fitted(evidence, KernelShap(Altered(evidence, key, len(visible))), cut, visible, weights, fill, _shares)
 
 
 @method(
@@ -103,21 +103,21 @@ def lime(
     Raises:  as KernelSHAP.
     """
     cut = regions_of(evidence, regions, superpixels)
-    shown, every = coalitions(len(cut), films, seed, by_kernel=False)
+    visible, every = coalitions(len(cut), films, seed, by_kernel=False)
     key = ("all" if every else ("by coin", films, seed), regions, superpixels, fill)
 
-    def line(shown: Values, logits: Values, weights: Values) -> Values:
+    def line(visible: Values, logits: Values, weights: Values) -> Values:
         from sklearn.linear_model import Ridge  # a second to import, and only this method needs it
 
-        slopes: Values = Ridge(alpha=penalty).fit(shown, logits, sample_weight=weights).coef_
+        slopes: Values = Ridge(alpha=penalty).fit(visible, logits, sample_weight=weights).coef_
         return slopes
 
-    weights = torch.from_numpy(nearness(shown.numpy(), width))
-    return _fitted(evidence, Lime(Altered(evidence, key, len(shown))), cut, shown, weights, fill, line)
+    weights = torch.from_numpy(nearness(visible.numpy(), width))
+    return _fitted(evidence, Lime(Altered(evidence, key, len(visible))), cut, visible, weights, fill, line)
 
 
 def _fitted(
-    evidence: Evidence, captum: Lime, cut: Regions, shown: Tensor, weights: Tensor, fill: ReferenceKind, fit: Fitting
+    evidence: Evidence, captum: Lime, cut: Regions, visible: Tensor, weights: Tensor, fill: ReferenceKind, fit: Fitting
 ) -> Tensor:
     """(1, S, S) the additive model that Captum fits to films with only some regions shown.
 
@@ -125,7 +125,7 @@ def _fitted(
 
     shown:   (M, n) bool, one film per row; weights: (M,) of the films.
     """
-    rows, altered = iter(zip(shown.long(), weights, strict=True)), captum.forward_func
+    rows, altered = iter(zip(visible.long(), weights, strict=True)), captum.forward_func
     weight = torch.zeros(1)
 
     def next_row(*_: object, **__: object) -> Tensor:
@@ -139,7 +139,7 @@ def _fitted(
         altered.film,
         reference(evidence, fill)[None],
         feature_mask=cut.mask(altered.film.device),
-        n_samples=len(shown),
+        n_samples=len(visible),
         perturbations_per_eval=altered.size,
         return_input_shape=False,
     )
@@ -154,18 +154,18 @@ class _Additive:
 
     def fit(self, films: Iterable[Sequence[Tensor]]) -> None:
         """films: one batch of regions shown (M, n), logits (M,) and weights (M,)."""
-        ((shown, logits, weights),) = ([each.double().cpu().numpy() for each in batch] for batch in films)
+        ((visible, logits, weights),) = ([each.double().cpu().numpy() for each in batch] for batch in films)
         # Without finite logits there is no model; the caveat says so.
-        self._values = self._fit(shown, logits, weights) if np.isfinite(logits).all() else shown[0] * np.nan
+        self._values = self._fit(visible, logits, weights) if np.isfinite(logits).all() else visible[0] * np.nan
 
     def representation(self) -> Tensor:
         """(n,)"""
         return torch.from_numpy(self._values)
 
 
-def nearness(shown: NDArray[np.bool_], width: float) -> Values:
+def nearness(visible: NDArray[np.bool_], width: float) -> Values:
     """(M,) LIME's weight of each film, 0 to 1; shown (M, n)."""
-    distance = 1 - np.sqrt(shown.mean(axis=1))
+    distance = 1 - np.sqrt(visible.mean(axis=1))
     weights: Values = np.sqrt(np.exp(-((distance / width) ** 2)))
     return weights
 
@@ -192,12 +192,12 @@ def coalitions(count: int, most: int, seed: int, *, by_kernel: bool) -> tuple[Te
     return torch.cat([ends, torch.stack([some, ~some], dim=1).flatten(0, 1)]), False
 
 
-def _shares(shown: Values, logits: Values, weights: Values) -> Values:
+def _shares(visible: Values, logits: Values, weights: Values) -> Values:
     """(n,) the values that fit best among those that add up to the whole difference."""
-    nothing, everything = logits[~shown.any(axis=1)][0], logits[shown.all(axis=1)][0]
-    count = shown.shape[1]
-    inner = (shown.sum(axis=1) > 0) & (shown.sum(axis=1) < count)
-    some = shown[inner]
+    nothing, everything = logits[~visible.any(axis=1)][0], logits[visible.all(axis=1)][0]
+    count = visible.shape[1]
+    inner = (visible.sum(axis=1) > 0) & (visible.sum(axis=1) < count)
+    some = visible[inner]
     weighted = some * (weights[inner] / weights[inner].sum())[:, None]
     # The condition enters by a Lagrange multiplier: one more row and column.
     system = np.ones((count + 1, count + 1))

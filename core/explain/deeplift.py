@@ -61,15 +61,15 @@ class _MaxPool(Function):
 
 def _relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
     film, other = flow.parts
-    found: Tensor = _Relu.apply(film, other)  # type: ignore[no-untyped-call]
-    return found, other.clamp(min=0)
+    output: Tensor = _Relu.apply(film, other)  # type: ignore[no-untyped-call]
+    return output, other.clamp(min=0)
 
 
 def _hardtanh(_: Any, flow: Flow, min_val: float, max_val: float, **__: Any) -> tuple[Tensor, ...]:
     refuse_no_relu(min_val)
     film, other = flow.parts
-    found: Tensor = _Relu.apply(film, other, max_val)  # type: ignore[no-untyped-call]
-    return found, other.clamp(0, max_val)
+    output: Tensor = _Relu.apply(film, other, max_val)  # type: ignore[no-untyped-call]
+    return output, other.clamp(0, max_val)
 
 
 def _max_pool(function: Any, flow: Flow, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
@@ -77,8 +77,8 @@ def _max_pool(function: Any, flow: Flow, *args: Any, **kwargs: Any) -> tuple[Ten
     names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
     given = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False} | dict(zip(names, args, strict=False))
     settings = tuple((given | kwargs)[name] for name in names)
-    found: Tensor = _MaxPool.apply(film, other, settings)  # type: ignore[no-untyped-call]
-    return found, function(other, *args, **kwargs)
+    output: Tensor = _MaxPool.apply(film, other, settings)  # type: ignore[no-untyped-call]
+    return output, function(other, *args, **kwargs)
 
 
 RULES: Mapping[str, OperationRule] = {**LINEAR, "relu": _relu, "hardtanh": _hardtanh, "max_pool2d": _max_pool}
@@ -154,10 +154,10 @@ def deeplift_shap(
 def _compared(evidence: Evidence, key: str, others: Tensor) -> Tensor:
     """(1, S, S) mean of DeepLIFT over the baselines (B, C, S, S)."""
     size = max(1, evidence.batch(graph=True) // 2)  # film and baseline run side by side
-    found = torch.zeros_like(evidence.image)
+    total = torch.zeros_like(evidence.image)
     for start in range(0, len(others), size):
         some = others[start : start + size]
         films = evidence.image.expand_as(some)
         slopes = gradient(evidence, f"deeplift {key} {start} {len(some)}", RULES, films, some)
-        found = found + (slopes * (films - some)).sum(dim=0)
-    return (found / len(others)).sum(dim=0)[None]
+        total = total + (slopes * (films - some)).sum(dim=0)
+    return (total / len(others)).sum(dim=0)[None]

@@ -73,8 +73,9 @@ class Tape:
             roots = {name: root for name, root in self._roots.items() if name in wanted - known}
             with torch.enable_grad():  # also where Captum's backward pass asks
                 logit = self._graph_logits[:, finding].sum()
-            found = torch.autograd.grad(logit, list(roots.values()), retain_graph=True)
-            self._gradients |= {(finding, name): self._as_image(each) for name, each in zip(roots, found, strict=True)}
+            gradients = torch.autograd.grad(logit, list(roots.values()), retain_graph=True)
+            for name, each in zip(roots, gradients, strict=True):
+                self._gradients[finding, name] = self._as_image(each)
             self.backwards += next(iter(roots)) != self.network.last_stage
         return self._gradients[finding, source]
 
@@ -82,8 +83,8 @@ class Tape:
         """What `make` gave when it was first asked for under this key; for what several maps share."""
         if key not in self._memory:
             self._memory[key] = make()
-        found: Remembered = self._memory[key]
-        return found
+        value: Remembered = self._memory[key]
+        return value
 
     def run(self, flow: Tensor, *, after: str = IMAGES) -> Tensor:
         """(N, F) logits of other images, or of other features of a stage; with a graph if they need one.
@@ -206,13 +207,13 @@ class Evidence:
         def ask() -> Tensor:
             size = self.batch(graph=False)
             self.work.expect(count)
-            found = []
+            batches = []
             for start in range(0, count, size):
                 stop = min(start + size, count)
                 with torch.inference_mode():
-                    found.append(self.tape.run(make(start, stop), after=after))
+                    batches.append(self.tape.run(make(start, stop), after=after))
                 self.work.step(stop - start)  # outside: somebody else's gradients may be taken meanwhile
-            return torch.cat(found)
+            return torch.cat(batches)
 
         return self.tape.remember(("answers", key, after), ask)
 

@@ -41,7 +41,7 @@ def overlay_png(
     """
     rgb = overlay(radiograph, explanation, opacity=opacity, threshold=threshold, colours=colours, scale=scale)
     note = PngInfo()
-    made = {
+    metadata = {
         "method": explanation.method,
         "finding": explanation.finding,
         "layer": explanation.layer,
@@ -55,7 +55,7 @@ def overlay_png(
         "radiograph_key": explanation.radiograph,
     }
     note.add_text("Description", f"{explanation.title or explanation.method} of {explanation.finding}. {NOTICE}")
-    note.add_text("Lightbox", json.dumps(made, sort_keys=True))
+    note.add_text("Lightbox", json.dumps(metadata, sort_keys=True))
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "PNG", compress_level=3, pnginfo=note)  # 6: three times as long, no smaller
     return file.getvalue()

@@ -87,7 +87,7 @@ def gradient(evidence: Evidence, key: str, rules: Mapping[str, OperationRule], *
     Returns: (n, C, S, S).
     """
 
-    def taken(findings: Sequence[int]) -> dict[int, Tensor]:
+    def backward(findings: Sequence[int]) -> dict[int, Tensor]:
         root = parts[0].detach().requires_grad_()
         with torch.enable_grad():
             logits = logits_of(evidence.network, Flow(rules, root, *parts[1:])).parts[0]
@@ -98,10 +98,10 @@ def gradient(evidence: Evidence, key: str, rules: Mapping[str, OperationRule], *
     def ask(findings: Sequence[int]) -> dict[int, Tensor]:
         images = sum(map(len, parts))
         evidence.work.expect(images)
-        found = taken(findings)
+        gradients = backward(findings)
         evidence.ran(forwards=images, backwards=len(parts[0]) * len(findings))
         evidence.work.step(images)  # others are let in here: no graph may be left
-        return found
+        return gradients
 
     return evidence.shared(("flow", key), ask)
 
@@ -109,8 +109,8 @@ def gradient(evidence: Evidence, key: str, rules: Mapping[str, OperationRule], *
 def logits_of(network: Network, flow: Flow) -> Flow:
     """What the network makes of the flow. Raises: NoRule."""
     anything: Any = network
-    found: Flow = anything(flow)
-    return found
+    logits: Flow = anything(flow)
+    return logits
 
 
 def probe(network: Network) -> Tensor:

@@ -60,12 +60,12 @@ def lrp(evidence: Evidence) -> Tensor:
 
     def ask(findings: Sequence[int]) -> dict[int, Tensor]:
         evidence.work.expect(len(evidence.images))
-        found = followed(findings)
+        relevances = followed(findings)
         images = len(evidence.images)
         # Each layer runs for the value, for what pushes up and for what pushes down.
         evidence.ran(forwards=3 * images, backwards=2 * images * len(findings))
         evidence.work.step(images)  # others are let in here: no graph may be left
-        return found
+        return relevances
 
     with torch.no_grad():
         return evidence.shared("lrp", ask)

@@ -32,11 +32,11 @@ def batch_size(network: Network, image: Tensor, *, graph: bool, budget: float = 
 
 def needed(network: Network, image: Tensor, *, graph: bool) -> float:
     """Bytes that an image (C, S, S) of a batch takes at the peak."""
-    kept, largest = cost(network, image)
+    saved, largest = cost(network, image)
     if not graph:
         return _WITHOUT_GRAPH * largest
     for_all, for_largest = _WITH_GRAPH
-    return for_all * kept + for_largest * largest
+    return for_all * saved + for_largest * largest
 
 
 def cost(network: Network, image: Tensor) -> tuple[int, int]:
@@ -62,10 +62,10 @@ def _counted(network: Network, shape: tuple[int, ...], dtype: torch.dtype) -> tu
     def shapes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
 
-    kept: dict[int, Tensor] = {}  # by the memory it lies in: what several layers keep counts once
+    saved_tensors: dict[int, Tensor] = {}  # by the memory it lies in: what several layers keep counts once
 
     def keep(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage()._cdata] = tensor
+        saved_tensors[tensor.untyped_storage()._cdata] = tensor
         return tensor
 
     empty = shapes(dict(network.named_parameters())) | shapes(dict(network.named_buffers()))
@@ -73,6 +73,6 @@ def _counted(network: Network, shape: tuple[int, ...], dtype: torch.dtype) -> tu
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         functional_call(network, empty, (image,))
     for weights in empty.values():
-        kept.pop(weights.untyped_storage()._cdata, None)
-    sizes = [tensor.untyped_storage().nbytes() for tensor in kept.values()] or [image.nbytes]
+        saved_tensors.pop(weights.untyped_storage()._cdata, None)
+    sizes = [tensor.untyped_storage().nbytes() for tensor in saved_tensors.values()] or [image.nbytes]
     return sum(sizes), max(sizes)

@@ -44,8 +44,8 @@ def smoothgrad(
     Returns: (1, S, S), >= 0: the largest absolute mean over the channels; or signed: their sum.
     """
     mean = _tunnel(evidence, "smoothgrad", samples, noise, seed)
-    found = mean.sum(dim=1) if signed else mean.abs().amax(dim=1)
-    return like(found, evidence.images)
+    heat = mean.sum(dim=1) if signed else mean.abs().amax(dim=1)
+    return like(heat, evidence.images)
 
 
 @method(
@@ -108,7 +108,7 @@ def _tunnel(evidence: Evidence, kind: str, samples: int, noise: float, seed: int
     key = ("noise", samples, noise, seed, findings)
     size = evidence.tape.remember((*key, "size"), lambda: evidence.batch(graph=True))
     gradients: list[Tensor] = evidence.tape.remember(key, list)
-    kept = len(findings) * samples * image.nbytes < evidence.budget / 8
+    room = len(findings) * samples * image.nbytes < evidence.budget / 8
 
     def attribute(passes: Passes) -> Tensor:
         saliency = Saliency(passes)
@@ -117,10 +117,10 @@ def _tunnel(evidence: Evidence, kind: str, samples: int, noise: float, seed: int
         def precise(*call: Any) -> tuple[Tensor]:
             if (number := next(calls)) < len(gradients):
                 return (gradients[number].double(),)
-            (found,) = plain(*call)
-            if kept:
-                gradients.append(found.cpu())
-            return (found.cpu().double(),)
+            (gradient,) = plain(*call)
+            if room:
+                gradients.append(gradient.cpu())
+            return (gradient.cpu().double(),)
 
         saliency.gradient_func = precise
         return NoiseTunnel(saliency).attribute(

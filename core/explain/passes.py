@@ -85,8 +85,8 @@ class Passes(nn.Module):
         rows = films.repeat(len(self._numbers), 1, 1, 1).requires_grad_()
         findings = torch.tensor(self._numbers, device=films.device).repeat_interleave(len(films))
         with torch.enable_grad():
-            (found,) = torch.autograd.grad(self(rows, findings).sum(), rows)
-        return found.reshape(len(self._numbers), *films.shape)
+            (gradient,) = torch.autograd.grad(self(rows, findings).sum(), rows)
+        return gradient.reshape(len(self._numbers), *films.shape)
 
     def close(self) -> None:
         """Reports the last batch; after Captum has removed its hooks. Raises: Stopped."""
@@ -139,7 +139,7 @@ class _Scores(Function):
     @staticmethod
     def backward(context: Any, *slopes: Tensor) -> tuple[None, None, None, None, Tensor]:
         passes, leaf, logits, known = context.passes, context.leaf, context.logits, context.known
-        found = leaf.new_empty(context.shape)
+        film_slopes = leaf.new_empty(context.shape)
         whole = []
         for index, (number, place) in enumerate(zip(passes._numbers, context.places, strict=True)):
             with torch.enable_grad():
@@ -147,14 +147,14 @@ class _Scores(Function):
             last = index == len(context.places) - 1
             (gradient,) = torch.autograd.grad(logit, leaf, retain_graph=not last)
             whole.append(gradient if known is None else torch.cat([known.gradients[index], gradient]))
-            found[place] = whole[-1] * slopes[0][place].reshape(-1, *[1] * (found.dim() - 1))
+            film_slopes[place] = whole[-1] * slopes[0][place].reshape(-1, *[1] * (film_slopes.dim() - 1))
             if passes._after != passes.network.last_stage:  # else through the head alone, as in Tape.gradient
                 passes._evidence.ran(forwards=0, backwards=len(leaf))
         if passes._after != IMAGES:
             passes._last = _Last(
                 context.films[-1], context.flow[-1:], logits.detach()[-1:], [each[-1:] for each in whole]
             )
-        return None, None, None, None, found
+        return None, None, None, None, film_slopes
 
 
 def explained(
@@ -169,9 +169,9 @@ def explained(
 
     def make(findings: Sequence[int]) -> dict[int, Tensor]:
         passes = Passes(evidence, findings, count=count, **options)
-        found = attribute(passes).detach()
+        attributions = attribute(passes).detach()
         passes.close()
-        return dict(zip(findings, torch.split(found, len(evidence.images)), strict=True))
+        return dict(zip(findings, torch.split(attributions, len(evidence.images)), strict=True))
 
     return evidence.shared(("captum", key, options.get("after")), make)
 

@@ -87,15 +87,15 @@ def superpixels(grey: Heat, number: int) -> Regions:
     """
     from skimage.segmentation import slic  # half a second to import, and only superpixels need it
 
-    found = slic(grey, n_segments=number, compactness=_COMPACT, sigma=1, channel_axis=None, start_label=0)
-    _, labels = np.unique(found, return_inverse=True)
+    segments = slic(grey, n_segments=number, compactness=_COMPACT, sigma=1, channel_axis=None, start_label=0)
+    _, labels = np.unique(segments, return_inverse=True)
     labels = labels.reshape(grey.shape).astype(np.int64)
     return Regions(tuple(f"superpixel {index + 1}" for index in range(int(labels.max()) + 1)), labels)
 
 
-def painted(found: Regions, values: Tensor) -> Tensor:
+def painted(regions: Regions, values: Tensor) -> Tensor:
     """(1, S, S) map with each region in its value; values (n,)."""
-    return values[torch.from_numpy(found.labels).to(values.device)][None]
+    return values[torch.from_numpy(regions.labels).to(values.device)][None]
 
 
 def _parted(lungs: LungMask) -> tuple[LungMask, LungMask]:

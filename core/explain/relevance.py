@@ -42,15 +42,15 @@ class _Share(Function):
         with torch.enable_grad():
             context.pushes = [push.detach().requires_grad_() for push in pushes]
             context.whole = operation(*context.pushes)
-        found: Tensor = context.whole.detach()
-        return found
+        output: Tensor = context.whole.detach()
+        return output
 
     @staticmethod
     def backward(context: Any, *relevance: Tensor) -> tuple[Tensor | None, ...]:
         whole = context.whole.detach()
         share = torch.where(whole.abs() < _NOTHING, 0, relevance[0] / whole)
-        found = torch.autograd.grad(context.whole, context.pushes, share, retain_graph=True)
-        return None, *(push.detach() * part for push, part in zip(context.pushes, found, strict=True))
+        gradients = torch.autograd.grad(context.whole, context.pushes, share, retain_graph=True)
+        return None, *(push.detach() * part for push, part in zip(context.pushes, gradients, strict=True))
 
 
 class _Relu(Function):
@@ -66,8 +66,8 @@ class _Relu(Function):
 
 
 def _shared(operation: Callable[..., Tensor], *pushes: Tensor) -> Tensor:
-    found: Tensor = _Share.apply(operation, *pushes)  # type: ignore[no-untyped-call]
-    return found
+    output: Tensor = _Share.apply(operation, *pushes)  # type: ignore[no-untyped-call]
+    return output
 
 
 def _faint(pushes: Tensor) -> Tensor:
@@ -85,8 +85,8 @@ def _weighted(
 
     def through(above: Tensor, below: Tensor) -> Callable[..., Tensor]:
         def pushed(up: Tensor, down: Tensor | None = None) -> Tensor:
-            found: Tensor = function(up, above, None, *args, **kwargs)
-            return found if down is None else found + function(down, below, None, *args, **kwargs)
+            output: Tensor = function(up, above, None, *args, **kwargs)
+            return output if down is None else output + function(down, below, None, *args, **kwargs)
 
         return pushed
 
@@ -111,16 +111,16 @@ def _normalised(
 def _relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
     value, up = flow.parts[:2]
     active = value.clamp(min=0)
-    found: Tensor = _Relu.apply(up, active + _faint(active))  # type: ignore[no-untyped-call]
-    return active, found
+    output: Tensor = _Relu.apply(up, active + _faint(active))  # type: ignore[no-untyped-call]
+    return active, output
 
 
 def _hardtanh(_: Any, flow: Flow, min_val: float, max_val: float, **__: Any) -> tuple[Tensor, ...]:
     refuse_no_relu(min_val)
     value, up = flow.parts[:2]
     active = value.clamp(0, max_val)
-    found: Tensor = _Relu.apply(up, active + _faint(active))  # type: ignore[no-untyped-call]
-    return active, found
+    output: Tensor = _Relu.apply(up, active + _faint(active))  # type: ignore[no-untyped-call]
+    return active, output
 
 
 def _max_pool(function: Any, flow: Flow, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:

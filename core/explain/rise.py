@@ -65,8 +65,8 @@ def rise(
             total = total + part.T @ drawn(start, start + len(part)).flatten(1)
         return total.reshape(-1, side, side)
 
-    found = evidence.tape.remember(("rise", masks, cells, probability, fill, seed), maps)
-    return found[evidence.finding][None]
+    heats = evidence.tape.remember(("rise", masks, cells, probability, fill, seed), maps)
+    return heats[evidence.finding][None]
 
 
 class RandomMasks:

@@ -123,17 +123,17 @@ def explain_many(
             bfloat16=bfloat16,
         )
         logits = tape.logits[0].cpu().numpy()
-        said = prediction(classifier.checkpoint, radiograph, logits, time.perf_counter() - start)
-        asked = _Context(
-            classifier, radiograph, prepared, cleaning, said, work, budget, lungs_seen(radiograph, cleaning, prepared)
+        result = prediction(classifier.checkpoint, radiograph, logits, time.perf_counter() - start)
+        context = _Context(
+            classifier, radiograph, prepared, cleaning, result, work, budget, lungs_seen(radiograph, cleaning, prepared)
         )
         explanations = []
         spent = (0, 0)  # the first map carries the shared forward pass, in passes and in seconds
         for plan in plans:
             work.step(0)
-            explanations.append(_map(plan, plans, tape, asked, spent, start))
+            explanations.append(_map(plan, plans, tape, context, spent, start))
             spent, start = (tape.forwards, tape.backwards), time.perf_counter()
-    return Explained(said, tuple(explanations))
+    return Explained(result, tuple(explanations))
 
 
 def check(classifier: Classifier, requests: Sequence[Request], *, bfloat16: bool = False) -> None:
@@ -168,7 +168,7 @@ class _Context:
     radiograph: Radiograph
     prepared: Prepared
     cleaning: Cleaning
-    said: Prediction
+    prediction: Prediction
     work: Work
     budget: float
     lungs: Callable[[], NDArray[np.bool_]]
@@ -238,7 +238,7 @@ def _wanted(plans: Sequence[_PlannedMap], network: Network) -> dict[int, list[st
 
 
 def _map(
-    plan: _PlannedMap, plans: Sequence[_PlannedMap], tape: Tape, asked: _Context, spent: tuple[int, int], start: float
+    plan: _PlannedMap, plans: Sequence[_PlannedMap], tape: Tape, context: _Context, spent: tuple[int, int], start: float
 ) -> Explanation:
     alike = {
         each.finding
@@ -251,16 +251,16 @@ def _map(
             tape,
             plan.finding,
             stage,
-            asked.prepared.black.to(tape.images),
-            asked.prepared.white.to(tape.images),
+            context.prepared.black.to(tape.images),
+            context.prepared.white.to(tape.images),
             together=tuple(sorted(alike)),
-            lungs=asked.lungs,
-            work=asked.work,
-            budget=asked.budget,
+            lungs=context.lungs,
+            work=context.work,
+            budget=context.budget,
         )
         if plan.layers and min(tape.features(stage).shape[-2:]) < 2:
             raise OneCell(
-                f"{stage} of {asked.classifier.checkpoint.name} gives 1 × 1 maps, which have no place on the film. "
+                f"{stage} of {context.classifier.checkpoint.name} gives 1 × 1 maps, which have no place on the film. "
                 "Choose an earlier layer."
             )
         return plan.method.rule(evidence, **plan.settings)[0].detach()
@@ -270,13 +270,13 @@ def _map(
     heat = (fused(heats) if len(heats) > 1 else heats[0]).to(torch.float32).cpu().numpy().copy()
     finding = plan.request.finding
     sentence, void = caveat(
-        heat, plan.method, finding=finding, probability=asked.said.probability(finding), signed=signed
+        heat, plan.method, finding=finding, probability=context.prediction.probability(finding), signed=signed
     )
     return Explanation(
-        radiograph=asked.radiograph.key,
-        checkpoint=asked.classifier.checkpoint.key,
+        radiograph=context.radiograph.key,
+        checkpoint=context.classifier.checkpoint.key,
         heat=heat,
-        placement=asked.prepared.placement,
+        placement=context.prepared.placement,
         signed=signed,
         unit="share of each stage's peak" if len(heats) > 1 else plan.method.unit,
         method=plan.method.name,
@@ -287,7 +287,7 @@ def _map(
         passes=(tape.forwards - spent[0], tape.backwards - spent[1]),
         title=plan.method.title,
         computed_by=plan.method.computed_by,
-        cleaning=asked.cleaning,
+        cleaning=context.cleaning,
         bfloat16=tape.bfloat16,
         caveat=sentence,
         void=void,
@@ -320,7 +320,7 @@ def lungs_seen(radiograph: Radiograph, cleaning: Cleaning, prepared: Prepared) -
     """Finds the lungs when first asked, (S, S) bool in the square that the network sees; or raises NoLungs."""
 
     @cache
-    def found() -> NDArray[np.bool_]:
+    def mask() -> NDArray[np.bool_]:
         outline, lies = lung_network.outline(radiograph, cleaning)
         square, side = prepared.placement, prepared.image.shape[-1]
         across, down = side / (square.x1 - square.x0), side / (square.y1 - square.y0)
@@ -334,4 +334,4 @@ def lungs_seen(radiograph: Radiograph, cleaning: Cleaning, prepared: Prepared) -
         upright = np.nan_to_num(enlarge(outline, there, (side, side)), nan=0.0)
         return np.rot90(upright, square.turn) > 0.5
 
-    return found
+    return mask

@@ -146,5 +146,5 @@ def _unit(features: Tensor, wanted: dict[str, int], stage: str) -> tuple[int, ..
         if index >= size:
             raise BadSetting(f"{name} is {index}; {stage} has {name}s 0 to {size - 1}. Choose one of them, or -1.")
     left = features[tuple(slice(None) if index < 0 else slice(index, index + 1) for index in wanted.values())]
-    found = np.unravel_index(int(left.argmax()), left.shape)
-    return tuple(int(at) if index < 0 else index for at, index in zip(found, wanted.values(), strict=True))
+    peak = np.unravel_index(int(left.argmax()), left.shape)
+    return tuple(int(at) if index < 0 else index for at, index in zip(peak, wanted.values(), strict=True))

@@ -251,9 +251,9 @@ def _factorised(
     return weights * lengths, model.components_ / np.maximum(lengths, np.finfo(np.float64).tiny)[:, None]
 
 
-def _explained(cells: NDArray[np.float64], made: NDArray[np.float64]) -> float:
+def _explained(cells: NDArray[np.float64], rebuilt: NDArray[np.float64]) -> float:
     varies = float(((cells - cells.mean(axis=0)) ** 2).sum())
-    return 1 - float(((cells - made) ** 2).sum()) / varies if varies else 1.0
+    return 1 - float(((cells - rebuilt) ** 2).sum()) / varies if varies else 1.0
 
 
 def _clipped(maps: Sequence[NDArray[np.float32]]) -> float:
