@@ -20,8 +20,8 @@ from core.explain.regions import RegionCount, RegionKind, regions_of
     signed=True,
     unit="logits a zone",
     by_region=True,
-    misleads="Of two zones that say the same neither gets anything, since the other one is still there; and a large "
-    "zone outweighs a small one.",
+    misleads="Where two zones carry the same information neither gets any heat, since the other one is still there; "
+    "and a large zone outweighs a small one.",
     source="Zeiler and Fergus 2014, arXiv:1311.2901, over zones of the lungs or superpixels",
     by=FeatureAblation,
     cost="tens",

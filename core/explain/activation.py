@@ -1,4 +1,4 @@
-"""What a stage answers, whatever the finding."""
+"""How strongly a stage responds, whatever the finding."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""KernelSHAP and LIME: an additive stand-in for the network, fitted to films of which some regions are hidden."""
+"""KernelSHAP and LIME: an additive model of the network, fitted to films with some regions hidden."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
@@ -20,8 +20,8 @@ from core.explain.regions import RegionCount, RegionKind, Regions, painted, regi
 
 Values = NDArray[np.float64]
 Fitting = Callable[[Values, Values, Values], Values]  # regions shown (M, n), logits (M,), weights (M,) -> (n,)
-FilmCount = Annotated[int, Bounds(16, 4096, "films with some regions hidden; all there are, if no more than this")]
-SampleSeed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where there are more films than that")]
+FilmCount = Annotated[int, Bounds(16, 4096, "films with some regions hidden; all of them if there are no more")]
+SampleSeed = Annotated[int, Bounds(0, 2**31 - 1, "random seed for choosing films where there are more combinations")]
 
 
 @method(
@@ -33,8 +33,8 @@ SampleSeed = Annotated[int, Bounds(0, 2**31 - 1, "of the random choice, where th
     signed=True,
     unit="logits a zone",
     by_region=True,
-    misleads="It averages over films on which nearly everything is hidden, where no network knows what it says; and a "
-    "large zone outweighs a small one.",
+    misleads="It averages over films on which nearly everything is hidden, where the network's output is unreliable; "
+    "and a large zone outweighs a small one.",
     source="Lundberg and Lee 2017, arXiv:1705.07874; pairs: Covert and Lee 2021, arXiv:2012.01536",
     by=KernelShap,
     cost="hundreds",
@@ -48,10 +48,10 @@ def kernel_shap(
     fill: Cover = "mean",
     seed: SampleSeed = 0,
 ) -> Tensor:
-    """How the score is shared out fairly among the zones of the film; they add up to what hiding all of them takes.
+    """How the score is shared among the zones of the film; the shares add up to the drop when all zones are hidden.
 
-    The shares are Shapley values: exact where all 2^n films can be asked (8 zones: 256), or else estimated from films
-    drawn by the Shapley kernel, each with its opposite.
+    The shares are Shapley values: exact where all 2^n films can be run (8 zones: 256), otherwise estimated from films
+    drawn by the Shapley kernel, each with its complement.
 
     Returns: (1, S, S), signed, the same all over a zone; the zones add up to logit(film) - logit(all hidden).
     Raises:  NoLungs as feature ablation; BadSetting for fewer films than twice the regions.
@@ -75,8 +75,8 @@ def kernel_shap(
     signed=True,
     unit="logits a zone",
     by_region=True,
-    misleads="It is a straight line through a curved answer: kernel width and penalty change it, and zones that only "
-    "count together share what they do.",
+    misleads="It fits a linear model to a nonlinear response: kernel width and penalty change it, and zones that only "
+    "count together share the effect.",
     source="Ribeiro et al. 2016, arXiv:1602.04938",
     by=Lime,
     cost="hundreds",
@@ -88,14 +88,14 @@ def lime(
     regions: RegionKind = "zones",
     superpixels: RegionCount = 32,
     films: FilmCount = 512,
-    width: Annotated[float, Bounds(0.05, 10, "of the kernel; smaller heeds films with little hidden")] = 0.25,
-    penalty: Annotated[float, Bounds(0, 1000, "of large weights (ridge)")] = 1.0,
+    width: Annotated[float, Bounds(0.05, 10, "kernel width; a smaller one favours films with little hidden")] = 0.25,
+    penalty: Annotated[float, Bounds(0, 1000, "ridge penalty on large weights")] = 1.0,
     fill: Cover = "mean",
     seed: SampleSeed = 0,
 ) -> Tensor:
-    """What each zone of the film adds to the score, by a straight line fitted to films with some zones hidden.
+    """What each zone of the film adds to the score, by a linear model fitted to films with some zones hidden.
 
-    Regions are shown or hidden by a fair coin, or all 2^n films are asked where they are no more than `films`. As in
+    Each region is hidden with probability 0.5; all 2^n films are run where they are no more than `films`. As in
     the authors' code for images, a film of which k of n regions are shown lies at the cosine distance
     d = 1 - sqrt(k / n), weighs sqrt(exp(-d² / width²)), and the line is fitted by ridge regression with an intercept.
 
@@ -147,7 +147,7 @@ def _fitted(
 
 
 class _Additive:
-    """An additive model as Captum wants it, fitted in double precision; Captum's own round to single."""
+    """An additive model with Captum's interface, fitted in double precision; Captum's own models use single."""
 
     def __init__(self, fit: Fitting) -> None:
         self._fit = fit
@@ -171,9 +171,9 @@ def nearness(visible: NDArray[np.bool_], width: float) -> Values:
 
 
 def coalitions(count: int, most: int, seed: int, *, by_kernel: bool) -> tuple[Tensor, bool]:
-    """(M, n) bool, which regions each film shows, and whether that is every film there is; all and none among them.
+    """(M, n) bool, the regions that each film shows (all and none included), and whether these are all combinations.
 
-    by_kernel: draw sizes by the Shapley kernel, each film with its opposite; or else each region by a fair coin.
+    by_kernel: draw sizes by the Shapley kernel, each film with its complement; otherwise each region with p = 0.5.
     """
     if 2**count <= most:
         return (torch.arange(2**count)[:, None] >> torch.arange(count) & 1).bool(), True

@@ -1,4 +1,4 @@
-"""Maps that explain nothing: what they share with a real one, the real one owes to nothing it learned."""
+"""Control maps that explain nothing: a real map has to beat them."""
 
 from typing import Annotated
 
@@ -22,16 +22,14 @@ _SOFT = 1 / 56  # of the film's side: standard deviation of the lung mask's edge
     layered=False,
     signed=False,
     unit="no unit",
-    misleads="It explains nothing: a map whose figures are no better than these might as well have been drawn by dice.",
+    misleads="It explains nothing: a map whose figures are no better than these is no better than chance.",
     source="Hooker et al. 2019, arXiv:1806.10758 (random ranking of pixels)",
     by=None,
     why="Captum has no controls",
     specific=False,
 )
-def random_map(
-    evidence: Evidence, *, seed: Annotated[int, Bounds(0, 2**31 - 1, "of the random numbers")] = 0
-) -> Tensor:
-    """Noise that knows neither the film nor the network: the least that a real map has to beat.
+def random_map(evidence: Evidence, *, seed: Annotated[int, Bounds(0, 2**31 - 1, "random seed")] = 0) -> Tensor:
+    """Random noise, independent of film and network: the least that a real map has to beat.
 
     Returns: (N, S, S), each pixel evenly from 0 to 1, the same for every film.
     """
@@ -48,15 +46,15 @@ def random_map(
     layered=False,
     signed=False,
     unit="no unit",
-    misleads="It explains nothing: it follows ribs and borders whatever the network thinks, and a real map that looks "
-    "like it may have found no more than they are.",
+    misleads="It explains nothing: it follows ribs and borders whatever the network computes, and a real map that "
+    "looks like it may show edges only.",
     source="Adebayo et al. 2018, arXiv:1810.03292 (edge detector as a control); Sobel",
     by=None,
     why="Captum has no controls",
     specific=False,
 )
 def edge_map(evidence: Evidence) -> Tensor:
-    """The edges of the film, without any network: a map that looks like this one has found edges.
+    """The edges of the film, without any network: a map that looks like this one shows edges.
 
     Returns: (N, S, S), >= 0: length of the Sobel gradient, the mean over the channels.
     """
@@ -75,8 +73,8 @@ def edge_map(evidence: Evidence) -> Tensor:
     layered=False,
     signed=False,
     unit="no unit",
-    misleads="It explains nothing: films are centred on the chest, so that a blob in the middle hits a good deal; a "
-    "real map has to hit more.",
+    misleads="It explains nothing: films are centred on the chest, so that a blob in the middle hits a lot; a real "
+    "map has to hit more.",
     source="Judd et al. 2012, MIT-CSAIL-TR-2012-001 (centre prior)",
     by=None,
     why="Captum has no controls",
@@ -87,7 +85,7 @@ def centre_gaussian(
     *,
     width: Annotated[float, Bounds(0.02, 2, "standard deviation as a share of the film's side")] = 0.25,
 ) -> Tensor:
-    """A blob in the middle of every film, whatever is on it: what a real map has to beat.
+    """The same blob in the middle of every film: a real map has to beat it.
 
     Returns: (N, S, S), 1 in the middle, falling to 0.
     """
@@ -112,10 +110,10 @@ def centre_gaussian(
     specific=False,
 )
 def lung_mask(evidence: Evidence) -> Tensor:
-    """Both lungs, whatever the classifier thinks: what a map that merely stays inside them is worth.
+    """Both lungs, whatever the classifier computes: the score of a map that merely stays inside them.
 
     Returns: (1, S, S), 1 inside the lungs, 0 away from them.
-    Raises:  NoLungs where none are found.
+    Raises: NoLungs if no lungs are found.
     """
     lungs = evidence.lungs().astype(np.float32)
     soft = cv2.GaussianBlur(lungs, (0, 0), _SOFT * len(lungs))

@@ -1,4 +1,4 @@
-"""Class activation maps: the feature maps of a stage, weighted by what they do for the finding.
+"""Class activation maps: the feature maps of a stage, weighted by their effect on the finding.
 
 `signed` leaves out the papers' last step, which sets to zero what speaks against the finding. Where a paper also drops
 negative weights, the signed map is the one for the finding less the one for its opposite (the negated score).
@@ -36,7 +36,7 @@ def last_layer(network: Network) -> nn.Linear | None:
 
 
 def _pooled_and_linear(network: Network, stage: str | None) -> str:
-    if last_layer(network) is None:  # first: the last stage must not be recommended where it is refused, too
+    if last_layer(network) is None:  # first: do not recommend the last stage where it is refused as well
         return "its head is not global average pooling and one linear layer. Choose Grad-CAM, which serves any head."
     if stage not in (None, network.last_stage):
         return (
@@ -159,7 +159,7 @@ def grad_cam_plus_plus(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     bfloat16="signed",
 )
 def hires_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
-    """Where the stage really counted for the finding, each cell by its own weight; coarse, noisier further down.
+    """Where the stage contributed to the finding, each cell with its own weight; coarse, noisier at earlier stages.
 
     Returns: (N, h, w), in logits a cell: gradient times feature map, summed over the maps.
     """

@@ -1,4 +1,4 @@
-"""What of the registry a network can serve, and where."""
+"""Which methods a network supports, and at which stages."""
 
 import torch
 
@@ -31,5 +31,5 @@ def incompatibilities(classifier: Classifier, work: Work | None = None) -> dict[
 
 
 def unplaced(size: tuple[int, int]) -> str:
-    """Why maps of this size cannot be drawn; "" where they can."""
+    """Why maps of this size cannot be drawn, or ""."""
     return "" if min(size) > 1 else "its maps are 1 × 1 and have no place on the film. Choose an earlier stage."

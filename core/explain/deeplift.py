@@ -16,7 +16,7 @@ from core.explain.path import Baseline
 from core.explain.reference import reference, references
 from core.models.architecture import Network
 
-_NEAR = 1e-10  # differences below count as none; as in Captum
+_NEAR = 1e-10  # smaller differences count as zero, as in Captum
 
 
 class _Relu(Function):
@@ -100,8 +100,8 @@ def _has_rules(network: Network, stage: str | None) -> str:
     layered=False,
     signed=True,
     unit="logits a pixel",
-    misleads="It explains the difference to the baseline, and takes it through the network in one leap: two networks "
-    "that always answer alike can get different maps.",
+    misleads="It explains the difference to the baseline in one step: two networks with identical outputs can get "
+    "different maps.",
     source="Shrikumar et al. 2017, arXiv:1704.02685 (Rescale rule)",
     by=None,
     why="Captum's does not add up where a max pooling follows a ReLU, as in these networks",
@@ -139,7 +139,7 @@ def deeplift(evidence: Evidence, *, baseline: Baseline = "black") -> Tensor:
 def deeplift_shap(
     evidence: Evidence,
     *,
-    seed: Annotated[int, Bounds(0, 2**31 - 1, "of the two films of noise among the baselines")] = 0,
+    seed: Annotated[int, Bounds(0, 2**31 - 1, "random seed for the two noise films among the baselines")] = 0,
 ) -> Tensor:
     """Which pixels account for the score, compared with eight empty, blurred and noisy films; adds up exactly.
 

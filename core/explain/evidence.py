@@ -19,17 +19,17 @@ Remembered = TypeVar("Remembered")
 
 
 class Tape:
-    """What one forward pass of a network left behind: logits, stage features and, on demand, their gradients.
+    """The result of one forward pass: logits, stage features and, on demand, their gradients.
 
     Everything is computed at most once and remembered. The forward pass keeps a graph only from `grad_from` on:
     "images", a stage, or the last stage, whose gradients cost one pass through the head alone.
     No hook is set, so the network may be read by others in between; its weights collect no gradient.
 
     images:    (N, C, S, S), normalised, on the network's device.
-    grad_from: "images" or a stage name; gradients of anything earlier cannot be had.
-    wanted:    finding -> the sources whose gradients will be asked for, so that one backward pass serves them and goes
-               no further than it must; a finding that is not named gets all of them at once.
-    bfloat16:  whether passes run under autocast; what comes out is float32 all the same.
+    grad_from: "images" or a stage name; gradients of anything earlier are not available.
+    wanted:    finding -> the sources whose gradients will be asked for, so that one backward pass serves them all and
+               stops at the earliest of them; for a finding that is not named, all are computed at once.
+    bfloat16:  whether passes run under autocast; results are float32 in either case.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Tape:
         return self._gradients[finding, source]
 
     def remember(self, key: Hashable, make: Callable[[], Remembered]) -> Remembered:
-        """What `make` gave when it was first asked for under this key; for what several maps share."""
+        """The value of `make`, computed once per key; for what several maps share."""
         if key not in self._memory:
             self._memory[key] = make()
         value: Remembered = self._memory[key]
@@ -100,7 +100,7 @@ class Tape:
         return self._as_image(logits)
 
     def _as_image(self, tensor: Tensor) -> Tensor:
-        """In the images' own precision: float32, whatever a pass ran in."""
+        """The tensor in the images' precision (float32), whatever the pass ran in."""
         return tensor.to(self.images.dtype)
 
     def _precision(self) -> torch.autocast:
@@ -133,20 +133,20 @@ class Tape:
 
 
 def _no_lungs() -> NDArray[np.bool_]:
-    raise NoLungs("No lungs found: nobody has looked for them. Ask through core.explain.run.explain.")
+    raise NoLungs("No lung mask was computed. Call core.explain.run.explain.")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a method sees: the tape, looked at for one finding and one stage.
+    """The input of a method: the tape, for one finding and one stage.
 
     finding:  index of the logit.
     stage:    a stage name; methods that explain the input ignore it.
     black, white: (C, 1, 1) the film's black and white in `images`, for methods that need a baseline; or one number.
     together: the findings for which the same method, stage and settings are asked for, this one among them.
     lungs:    gives the (S, S) bool lungs in the network's square, or raises NoLungs.
-    work:     what long methods report to, and what stops them.
-    budget:   bytes that a batch may take.
+    work: progress, cancellation, deadline.
+    budget:   maximum bytes per batch.
     """
 
     tape: Tape
@@ -180,7 +180,7 @@ class Evidence:
 
     @property
     def replay(self) -> Replay:
-        """The shared pass as a network, with the stage as its layer: what Captum is given."""
+        """The shared pass as a network, with the stage as its layer, for Captum."""
         return Replay(self.tape, self.stage)
 
     @property
@@ -194,13 +194,13 @@ class Evidence:
         return self.tape.gradient(self.stage, self.finding)
 
     def batch(self, *, graph: bool) -> int:
-        """Images a batch that the memory has room for; `graph` if a backward pass follows."""
+        """Images per batch that fit into memory; `graph` if a backward pass follows."""
         return memory.batch_size(self.network, self.images[0], graph=graph, budget=self.budget)
 
     def answers(self, key: Hashable, count: int, make: Callable[[int, int], Tensor], *, after: str = IMAGES) -> Tensor:
         """(count, F) logits of altered images (or features of the stage `after`), in batches, once for all findings.
 
-        key:  what the alterations depend on beside the image: name, settings, stage. Equal keys share one answer.
+        key:  what the alterations depend on besides the image: name, settings, stage. Equal keys share one result.
         make: (start, stop) -> (stop - start, ...) the altered images of that range; called for one batch at a time.
         """
 
@@ -212,18 +212,18 @@ class Evidence:
                 stop = min(start + size, count)
                 with torch.inference_mode():
                     batches.append(self.tape.run(make(start, stop), after=after))
-                self.work.step(stop - start)  # outside: somebody else's gradients may be taken meanwhile
+                self.work.step(stop - start)  # outside inference mode: other threads may compute gradients meanwhile
             return torch.cat(batches)
 
         return self.tape.remember(("answers", key, after), ask)
 
     def shared(self, key: Hashable, make: Callable[[Sequence[int]], Mapping[int, Tensor]]) -> Tensor:
-        """This finding's part of what `make` gave for all findings `together`; it is called once for them."""
+        """This finding's part of the result of `make`, which is called once for all findings `together`."""
         findings = self.together or (self.finding,)
         return self.tape.remember((key, findings), lambda: make(findings))[self.finding]
 
     def ran(self, *, forwards: int, backwards: int) -> None:
-        """Counts passes that the method ran by itself, so that the cost on screen is the true one."""
+        """Counts passes that the method ran itself, so that the cost on screen is right."""
         self.tape.forwards += forwards
         self.tape.backwards += backwards
 
@@ -249,12 +249,12 @@ def up_to(network: Network, stage: str) -> nn.Sequential:
 
 
 def reached(network: Network, images: Tensor, stage: str) -> Tensor:
-    """(N, K, h, w) of the stage, and no layer behind it is run."""
+    """(N, K, h, w) features of the stage; later layers are not run."""
     features: Tensor = up_to(network, stage)(images)
     return features
 
 
 def earliest(sources: Sequence[str], stages: Mapping[str, Any]) -> str:
-    """The source from which a graph serves them all: "images" before the stages in order; the last stage for none."""
+    """The earliest of the sources ("images" comes before all stages); the last stage if there are none."""
     order = [IMAGES, *stages]
     return min(sources, key=order.index, default=order[-1])

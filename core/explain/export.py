@@ -22,7 +22,7 @@ _HOW = (
 
 
 def precision(explanation: Explanation) -> str:
-    """What the network computed in."""
+    """The precision that the network computed in."""
     return "bfloat16" if explanation.bfloat16 else "float32"
 
 
@@ -62,10 +62,10 @@ def overlay_png(
 
 
 def map_npz(radiograph: Radiograph, explanation: Explanation, checkpoint: Checkpoint, prediction: Prediction) -> bytes:
-    """The raw map and all it takes to lay it over the film again; the same map gives the same bytes.
+    """The raw map and all that is needed to lay it over the film; the same map gives the same bytes.
 
     Holds heat (h, w) float32 in `unit`; box (x0, y0, x1, y1 in pixels of the film) and turn that place it; film
-    (H, W); how it was made; what the network said. `numpy.load` reads it without pickle.
+    (H, W); how it was made; the network's probability. `numpy.load` reads it without pickle.
     """
     file = io.BytesIO()
     np.savez(
@@ -102,7 +102,7 @@ class Raw(Protocol):
 
 
 def origin(radiograph: Radiograph, maps: Raw, checkpoint: Checkpoint) -> dict[str, Any]:
-    """What every file of raw maps says: where they lie on which film, and which network made them of what."""
+    """The fields of every file of raw maps: film, placement on it, network and cleaning."""
     box = maps.placement
     return {
         "box": np.array([box.x0, box.y0, box.x1, box.y1], np.float64),

@@ -1,4 +1,4 @@
-"""A network's own forward pass under other rules: what guided backprop, DeepLIFT and LRP change, without hooks.
+"""A network's own forward pass under other rules: guided backprop, DeepLIFT and LRP without hooks.
 
 Modules are called as they are, but with a Flow in the tensor's place. Torch asks a Flow what each operation does to it,
 so the rules live here and not in the network: other threads may use it meanwhile, and nothing has to be cleaned up.
@@ -15,7 +15,7 @@ from core.errors import Unfit
 from core.explain.evidence import Evidence
 from core.models.architecture import Network
 
-# (the operation, its arguments with Flows among them) -> the parts of what comes out.
+# (operation, its arguments, Flows among them) -> the parts of the output.
 OperationRule = Callable[..., tuple[Tensor, ...]]
 PROBE = 96  # px a side of the noise on which a network is tried; Inception-V3 takes 75 or more
 INSTEAD = "Choose saliency or integrated gradients."
@@ -23,13 +23,13 @@ _REASONS: weakref.WeakKeyDictionary[Network, dict[str, str]] = weakref.WeakKeyDi
 
 
 class NoRule(Unfit):
-    """The network has an operation to which the rules have no answer."""
+    """The network has an operation without a rule."""
 
 
 class Flow:
     """Stands in for a tensor in a forward pass.
 
-    rules: name of an operation -> what it does; an operation that is not named raises NoRule.
+    rules: name of an operation -> its rule; an operation without one raises NoRule.
     parts: tensors of the same shape that travel together; what they mean is up to the rules.
     """
 
@@ -61,7 +61,7 @@ class Flow:
 
 
 def each(function: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
-    """The rule of operations that change nothing: every part goes through alone."""
+    """The rule of linear operations: every part passes through on its own."""
     count = len(next(_flows(args)).parts)
     return tuple(function(*_part(args, number), **kwargs) for number in range(count))
 
@@ -80,9 +80,9 @@ def refuse_no_relu(least: float) -> None:
 
 
 def gradient(evidence: Evidence, key: str, rules: Mapping[str, OperationRule], *parts: Tensor) -> Tensor:
-    """d logit / d the first part, as the rules have it.
+    """d logit / d first part, under the rules.
 
-    key:     what stands for the rules and the parts; equal keys share one forward pass for all findings `together`.
+    key:     identifies the rules and the parts; equal keys share one forward pass for all findings `together`.
     parts:   (n, C, S, S) each.
     Returns: (n, C, S, S).
     """
@@ -100,14 +100,14 @@ def gradient(evidence: Evidence, key: str, rules: Mapping[str, OperationRule], *
         evidence.work.expect(images)
         gradients = backward(findings)
         evidence.ran(forwards=images, backwards=len(parts[0]) * len(findings))
-        evidence.work.step(images)  # others are let in here: no graph may be left
+        evidence.work.step(images)  # other threads may run here, so no graph may be left
         return gradients
 
     return evidence.shared(("flow", key), ask)
 
 
 def logits_of(network: Network, flow: Flow) -> Flow:
-    """What the network makes of the flow. Raises: NoRule."""
+    """The network's output for the flow. Raises: NoRule."""
     anything: Any = network
     logits: Flow = anything(flow)
     return logits
@@ -121,7 +121,7 @@ def probe(network: Network) -> Tensor:
 
 
 def reason(network: Network, key: str, attempt: Callable[[Network, Tensor], str]) -> str:
-    """Why the method cannot serve the network, "" where it can; tried once for each network.
+    """Why the network does not support the method, or ""; tried once per network.
 
     attempt: (network, noise (1, C, 96, 96)) -> the reason; may raise NoRule.
     """
@@ -138,7 +138,7 @@ def _tried(network: Network, attempt: Callable[[Network, Tensor], str]) -> str:
     with torch.no_grad():
         try:
             network(noise)
-        except RuntimeError:  # torch's for shapes that do not fit
+        except RuntimeError:  # torch raises it for shapes that do not fit
             return f"it takes no film of {PROBE} px, on which the method is tried. {INSTEAD}"
         try:
             return attempt(network, noise)

@@ -75,7 +75,7 @@ def guided_backprop(evidence: Evidence) -> Tensor:
     fits=needs_relu,
 )
 def deconvolution(evidence: Evidence) -> Tensor:
-    """What the network would paint if it ran backwards from the finding, keeping only what speaks for it.
+    """The picture that the network draws when run backwards from the finding, keeping only positive evidence.
 
     Returns: (N, S, S), signed, summed over the channels.
     """
@@ -122,7 +122,7 @@ def _attributed(evidence: Evidence, rule: type[GuidedBackprop | Deconvolution]) 
 
 
 def hook_relu6(captum: GuidedBackprop | Deconvolution, network: nn.Module) -> None:
-    """Sets Captum's hook on each ReLU6 as well, of which it takes no notice; it removes them with its own."""
+    """Sets Captum's hook on each ReLU6 as well, which Captum ignores; Captum removes them with its own."""
     for module in network.modules():
         if isinstance(module, nn.ReLU6):
             captum.backward_hooks += _register_backward_hook(module, captum._backward_hook, captum)

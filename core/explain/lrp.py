@@ -1,4 +1,4 @@
-"""Layer-wise relevance propagation, offered where it gives nothing away."""
+"""Layer-wise relevance propagation, for networks where it conserves the relevance."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,19 @@ from core.explain.method import method
 from core.explain.relevance import Relevance
 from core.models.architecture import Network
 
-TOLERANCE = 0.01  # of the relevance that leaves the score: how much more or less may arrive at the film
+TOLERANCE = 0.01  # share of the score's relevance that may be gained or lost on the way to the film
 
 
 def _conserves(network: Network, stage: str | None) -> str:
     def attempt(network: Network, noise: Tensor) -> str:
-        films = torch.cat([noise, 1 - noise / 2])  # the second brighter
+        films = torch.cat([noise, 1 - noise / 2])  # the second one is brighter
         relevance = Relevance(network, films, float(films.min()), float(films.max()))
         instead = "Choose integrated gradients."
         if abs((share := relevance.arriving) - 1) > TOLERANCE:
             return f"{share:.0%} of the relevance arrives at the film, not all of it. {instead}"
         up, down = relevance.pushed(0)
         if float((relevance.rest[0] - relevance.rest[1]).abs().max()) > TOLERANCE * float((up - down).mean()):
-            return f"what pushes its scores does not add up to them. {instead}"
+            return f"the contributions do not add up to its scores. {instead}"
         return ""
 
     return reason(network, "lrp", attempt)
@@ -37,8 +37,8 @@ def _conserves(network: Network, stage: str | None) -> str:
     layered=False,
     signed=True,
     unit="logits a pixel",
-    misleads="It deals out the score that is there: below the last layer only what pushed a unit up is followed, so a "
-    "place that held the answer back, or would change it, may get nothing.",
+    misleads="It distributes the present score: below the last layer only what raised a unit is followed, so a place "
+    "that lowered the score, or would change it, may get nothing.",
     source="Bach et al. 2015, doi:10.1371/journal.pone.0130140; Montavon et al. 2017, arXiv:1512.02479",
     by=None,
     why="Captum's has no rule for some layers of these networks, and loses relevance at batch norms",
@@ -46,7 +46,7 @@ def _conserves(network: Network, stage: str | None) -> str:
     fits=_conserves,
 )
 def lrp(evidence: Evidence) -> Tensor:
-    """How the score is dealt out among the pixels, layer by layer, with nothing lost on the way; fine, calm.
+    """How the score is distributed over the pixels, layer by layer, with nothing lost on the way; fine, low in noise.
 
     Captum's LRP has no rule for some layers of these networks (Flatten, Identity) and loses relevance at batch norms.
     The rules stand in core/explain/relevance.py: LRP-0 in the last layer, z+ in all others, z^B at the film.
@@ -64,7 +64,7 @@ def lrp(evidence: Evidence) -> Tensor:
         images = len(evidence.images)
         # Each layer runs for the value, for what pushes up and for what pushes down.
         evidence.ran(forwards=3 * images, backwards=2 * images * len(findings))
-        evidence.work.step(images)  # others are let in here: no graph may be left
+        evidence.work.step(images)  # other threads may run here, so no graph may be left
         return relevances
 
     with torch.no_grad():

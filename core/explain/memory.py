@@ -9,19 +9,19 @@ from torch.func import functional_call
 
 from core.models.architecture import Network
 
-BUDGET = 2e9  # bytes that a batch of a path or sampling method may take
-_MOST = {"cpu": 8}  # images a batch; more does not pay on two cores
+BUDGET = 2e9  # maximum bytes per batch of a path or sampling method
+_MOST = {"cpu": 8}  # images per batch; more is no faster on two cores
 _MOST_ELSEWHERE = 64  # on a GPU
 # By the peaks that fresh processes reached with 1 and 8 images of 224 px, the backward pass for three findings (a test
 # repeats it): 0.82 to 0.97 of this with a graph, for every architecture. Without one, 8 images of DenseNet-121 reached
 # all of it, the others less.
-_WITH_GRAPH = 1.35, 4.0  # times what is kept, and times the largest activation, for the gradients on their way
-_WITHOUT_GRAPH = 7.0  # times the largest activation: so much is alive at once where nothing is kept
+_WITH_GRAPH = 1.35, 4.0  # × saved tensors, and × the largest activation for the gradients in flight
+_WITHOUT_GRAPH = 7.0  # × the largest activation: the tensors alive at once where none is saved
 _COSTS: weakref.WeakKeyDictionary[Network, dict[tuple[int, ...], tuple[int, int]]] = weakref.WeakKeyDictionary()
 
 
 def batch_size(network: Network, image: Tensor, *, graph: bool, budget: float = BUDGET) -> int:
-    """Images a batch, 1 or more, that stay within `budget` bytes and half of the memory that is free now.
+    """Images per batch, 1 or more, that stay within `budget` bytes and half of the memory that is free now.
 
     image: (C, S, S); graph: whether a backward pass follows, for which every activation is kept.
     """
@@ -31,7 +31,7 @@ def batch_size(network: Network, image: Tensor, *, graph: bool, budget: float = 
 
 
 def needed(network: Network, image: Tensor, *, graph: bool) -> float:
-    """Bytes that an image (C, S, S) of a batch takes at the peak."""
+    """Peak bytes per image (C, S, S) of a batch."""
     saved, largest = cost(network, image)
     if not graph:
         return _WITHOUT_GRAPH * largest
@@ -40,7 +40,7 @@ def needed(network: Network, image: Tensor, *, graph: bool) -> float:
 
 
 def cost(network: Network, image: Tensor) -> tuple[int, int]:
-    """Bytes an image: all that a forward pass keeps for the backward pass, and its largest tensor.
+    """Bytes per image: all that a forward pass saves for the backward pass, and its largest tensor.
 
     Counted on torch's meta device, which computes shapes only; remembered for each network and input shape.
     """
@@ -62,7 +62,7 @@ def _counted(network: Network, shape: tuple[int, ...], dtype: torch.dtype) -> tu
     def shapes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
 
-    saved_tensors: dict[int, Tensor] = {}  # by the memory it lies in: what several layers keep counts once
+    saved_tensors: dict[int, Tensor] = {}  # by storage: a tensor that several layers save counts once
 
     def keep(tensor: Tensor) -> Tensor:
         saved_tensors[tensor.untyped_storage()._cdata] = tensor

@@ -22,9 +22,9 @@ Rounds = Literal[True, False, "signed"]
 FAMILIES: dict[Family, str] = {
     "class activation": "Weighted feature maps: coarse and stable",
     "gradient": "How the score changes with each pixel: fine and noisy",
-    "perturbation": "What the score does when a part is gone: slow, easy to read",
-    "layer and unit": "What a stage or one of its units answers",
-    "baseline": "No explanation: what a real one has to beat",
+    "perturbation": "How the score changes when a part is hidden: slow, easy to read",
+    "layer and unit": "How a stage or one of its units responds",
+    "baseline": "No explanation: controls that a real map has to beat",
 }
 COSTS: dict[Cost, str] = {
     "shared": "shares the passes of the prediction",
@@ -106,12 +106,12 @@ class Method:
     """A registry entry.
 
     family:   the group in which menus show it.
-    needs:    what its gradients on the shared tape are taken of: "stage", "images", "both", or "none".
-    layered:  True if it is asked for at a stage; False if it always explains the input.
+    needs:    what it takes gradients with respect to on the shared tape: "stage", "images", "both", or "none".
+    layered:  True if it explains a stage; False if it always explains the input.
     signed:   True if below zero speaks against the finding; None if its setting `signed` says so.
     unit:     of the heat.
     by_region: True if each value stands for a whole region of the film.
-    specific: False if the map is the same for every finding, so that none can be read from it.
+    specific: False if the map is the same for every finding, so that it explains none.
     cost:     how many passes of the network it takes.
     bfloat16: whether its maps, at the last stage where it has one, correlate 0.999 or more with those in float32 on
               each real radiograph, for every finding (a test measures it): always, never, or only while they are
@@ -150,11 +150,11 @@ class Method:
 
     @property
     def slow(self) -> bool:
-        """Whether it takes so long that people want to see how far it is, and others should not have to wait for it."""
+        """Whether it is slow enough to need a progress bar and to run apart from quick maps."""
         return self.cost in ("tens", "hundreds")
 
     def signs(self, settings: Mapping[str, Any]) -> bool:
-        """Whether a map with these settings has a side below zero."""
+        """Whether a map with these settings can be negative."""
         return bool(settings["signed"]) if self.signed is None else self.signed
 
     def rounds(self, settings: Mapping[str, Any]) -> bool:
@@ -180,8 +180,7 @@ methods: Registry[Method] = Registry("method", package="core.explain")
 
 
 def by_family() -> dict[Family, list[Method]]:
-    """The methods, grouped, in the order of FAMILIES; in each the cheap ones first, then by title, so that the order
-    does not hang on which module happened to be imported first."""
+    """The methods, grouped, in the order of FAMILIES; in each by cost, then by title, whatever the order of imports."""
     order = sorted(methods.values(), key=lambda each: (list(COSTS).index(each.cost), each.title.lower()))
     return {family: [each for each in order if each.family == family] for family in FAMILIES}
 

@@ -13,7 +13,7 @@ from core.explain.reference import gaussian, like
 
 Samples = Annotated[int, Bounds(4, 200, "noisy copies of the film")]
 Noise = Annotated[float, Bounds(0.01, 0.5, "standard deviation of the noise, as a share of the film's range of grey")]
-Seed = Annotated[int, Bounds(0, 2**31 - 1, "of the noise; the same seed gives the same map")]
+Seed = Annotated[int, Bounds(0, 2**31 - 1, "random seed for the noise; the same seed gives the same map")]
 
 
 @method(
@@ -56,13 +56,13 @@ def smoothgrad(
     layered=False,
     signed=False,
     unit="(logits a grey-level deviation)²",
-    misleads="Squares hide whether a place speaks for or against the finding, and a few pixels outshine all others.",
+    misleads="Squares hide whether a place speaks for or against the finding, and a few pixels dominate.",
     source="Hooker et al. 2019, arXiv:1806.10758",
     by=NoiseTunnel,
     cost="tens",
 )
 def smoothgrad_squared(evidence: Evidence, *, samples: Samples = 25, noise: Noise = 0.15, seed: Seed = 0) -> Tensor:
-    """Where the score is touchy, for or against, in noisy copies of the film: the mean squared change.
+    """Where the score is sensitive, for or against, in noisy copies of the film: the mean squared change.
 
     Returns: (1, S, S), >= 0, summed over the channels.
     """
@@ -78,13 +78,14 @@ def smoothgrad_squared(evidence: Evidence, *, samples: Samples = 25, noise: Nois
     layered=False,
     signed=False,
     unit="(logits a grey-level deviation)²",
-    misleads="A place that steadily counts has little variance and stays dark: it shows where the network wavers.",
+    misleads="A place that counts in every copy has little variance and stays dark: it shows where the network is "
+    "unstable.",
     source="Adebayo et al. 2018, arXiv:1810.03307",
     by=NoiseTunnel,
     cost="tens",
 )
 def vargrad(evidence: Evidence, *, samples: Samples = 25, noise: Noise = 0.15, seed: Seed = 0) -> Tensor:
-    """Where noise makes the network change its mind about a pixel: the variance of the change.
+    """Where noise changes how much a pixel counts: the variance of the change.
 
     The paper takes the variance of the samples: mean square less squared mean, divided by their number and not by
     one less. Captum does the same.
@@ -96,7 +97,7 @@ def vargrad(evidence: Evidence, *, samples: Samples = 25, noise: Noise = 0.15, s
 
 
 def _tunnel(evidence: Evidence, kind: str, samples: int, noise: float, seed: int) -> Tensor:
-    """(1, C, S, S) what Captum's NoiseTunnel makes of the gradients, in double precision; the three methods share them.
+    """(1, C, S, S) the output of Captum's NoiseTunnel in double precision; three methods share the gradients.
 
     The noise is ours, and Captum adds none: it would draw from the generator that all threads share, so that no map
     could be repeated. In double precision, on the processor where every machine has it, since the variance is a

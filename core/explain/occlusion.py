@@ -11,7 +11,7 @@ from core.explain.method import Bounds, Choice, method
 from core.explain.passes import Altered
 from core.explain.reference import ReferenceKind, reference
 
-Cover = Annotated[ReferenceKind, Choice("what stands in for a hidden part")]
+Cover = Annotated[ReferenceKind, Choice("fill for the hidden part")]
 
 
 @method(
@@ -22,8 +22,8 @@ Cover = Annotated[ReferenceKind, Choice("what stands in for a hidden part")]
     layered=False,
     signed=True,
     unit="logits a window",
-    misleads="A finding that shows in two places loses neither of them, since the other one still speaks for it; and "
-    "the window itself is strange to the network.",
+    misleads="Where a finding shows in two places, hiding one changes little, since the other still supports it; and "
+    "the network has never seen such a window.",
     source="Zeiler and Fergus 2014, arXiv:1311.2901",
     by=Occlusion,
     cost="hundreds",

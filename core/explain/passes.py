@@ -33,7 +33,7 @@ class Passes(nn.Module):
         size: int | None = None,
     ) -> None:
         """count: films to come, for the progress; after: the stage of `layer`, or "images" for methods of the film;
-        added: (start, stop) -> (stop - start, C, S, S) what is added to the films of that range, such as noise.
+        added: (start, stop) -> (stop - start, C, S, S) what is added to these films, such as noise.
         """
         super().__init__()
         self.network = evidence.network  # a child, so that Captum finds its ReLUs
@@ -50,7 +50,7 @@ class Passes(nn.Module):
 
     @property
     def findings(self) -> Tensor:
-        """(F N,) whose each of the films is."""
+        """(F N,) the finding of each film."""
         images = self._evidence.images
         return torch.tensor(self._numbers, device=images.device).repeat_interleave(len(images))
 
@@ -97,21 +97,21 @@ class Passes(nn.Module):
         if not self._ran:
             self._evidence.work.expect(self._count)
         waiting, self._waiting = self._waiting, 0
-        with torch.enable_grad():  # Captum may have switched it off, and others work in this thread meanwhile
+        with torch.enable_grad():  # Captum may have switched it off, and other work runs in this thread meanwhile
             self._evidence.work.step(waiting)
 
     def _features(self, films: Tensor, known: "_Last | None") -> Tensor:
         """(n, K, h, w) of the stage."""
         fresh = films if known is None else films[1:]
         if self._after == self.network.last_stage:
-            self._evidence.ran(forwards=len(fresh), backwards=0)  # else the way on to the logits is counted
+            self._evidence.ran(forwards=len(fresh), backwards=0)  # otherwise the pass on to the logits is counted
         with torch.no_grad():
             features = reached(self.network, fresh, self._after)
         return features if known is None else torch.cat([known.features, features])
 
 
 class _Last:
-    """The last film of a batch and what came of it: layer conductance begins its next batch with it."""
+    """The last film of a batch with its results: layer conductance begins its next batch with it."""
 
     def __init__(self, film: Tensor, features: Tensor, logits: Tensor, gradients: list[Tensor]) -> None:
         self.film, self.features, self.logits, self.gradients = film, features, logits, gradients
@@ -160,9 +160,9 @@ class _Scores(Function):
 def explained(
     evidence: Evidence, key: Hashable, attribute: Callable[[Passes], Tensor], *, count: int, **options: Any
 ) -> Tensor:
-    """(N, ...) what Captum gives for this finding; it is called once for all findings `together`.
+    """(N, ...) Captum's result for this finding; Captum is called once for all findings `together`.
 
-    key:       what the attribution depends on beside film, finding and stage: name and settings.
+    key:       what the attribution depends on besides film, finding and stage: name and settings.
     attribute: calls Captum with the films and findings of the passes; gives (F N, ...).
     count, options: as in Passes.
     """
@@ -200,7 +200,7 @@ class Altered:
                 self._evidence.work.expect(self._count)
             with torch.inference_mode():
                 self._batches.append(tape.run(films))
-            with torch.enable_grad():  # Captum has switched it off, and others work in this thread meanwhile
+            with torch.enable_grad():  # Captum has switched it off, and other work runs in this thread meanwhile
                 self._evidence.work.step(len(films))
         self._calls += 1
         return self._batches[self._calls - 1][:, finding]

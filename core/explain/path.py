@@ -1,4 +1,4 @@
-"""Gradients along paths from films without the finding to the film: they add up to the difference of the scores."""
+"""Gradients along paths from a baseline to the film: they add up to the difference of the scores."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from core.explain.noise import Seed
 from core.explain.passes import Passes, batches, explained
 from core.explain.reference import ReferenceKind, gaussian, like, reference, references, uniform
 
-Baseline = Annotated[ReferenceKind, Choice("what the film is compared with")]
+Baseline = Annotated[ReferenceKind, Choice("baseline that the film is compared with")]
 
 
 @method(
@@ -36,7 +36,7 @@ def integrated_gradients(
 ) -> Tensor:
     """Which pixels account for the score, compared with an empty film; fine, adds up to the difference.
 
-    The integral is taken by Gauss and Legendre's quadrature, as in Captum.
+    The integral is computed by Gauss-Legendre quadrature, as in Captum.
 
     Returns: (1, S, S), signed, summed over the channels; its sum approaches logit(film) - logit(baseline).
     """
@@ -72,7 +72,7 @@ def integrated_gradients(
 def gradient_shap(
     evidence: Evidence,
     *,
-    samples: Annotated[int, Bounds(8, 400, "draws of a baseline and of a step on the way from it")] = 64,
+    samples: Annotated[int, Bounds(8, 400, "random draws of a baseline and of a step along the path from it")] = 64,
     noise: Annotated[float, Bounds(0, 0.5, "noise on the film, as a share of its range of grey; 0 for none")] = 0.0,
     seed: Seed = 0,
 ) -> Tensor:

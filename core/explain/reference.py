@@ -1,4 +1,4 @@
-"""What path methods compare a film with: films made of it in which the finding cannot be."""
+"""Baselines of the path methods: films made from the film that cannot show the finding."""
 
 from typing import Literal
 
@@ -25,10 +25,10 @@ def reference(evidence: Evidence, kind: ReferenceKind) -> Tensor:
 
 
 def references(evidence: Evidence, seed: int) -> Tensor:
-    """(8, C, S, S) films to compare with: black, white, mean grey, three blurs, two of noise.
+    """(8, C, S, S) baselines: black, white, mean grey, three blurs, two of noise.
 
     The blurs are 1/32, 1/16 and 1/8 of the side wide (standard deviation); the noise has the film's own mean and
-    standard deviation and is seeded. All are made of the film itself: nobody else's film is at hand or wanted.
+    standard deviation and is seeded. All are made from the film itself, so that no other patient's film is needed.
     """
     image = evidence.image
     plain = [reference(evidence, "black"), reference(evidence, "white"), reference(evidence, "mean")]
@@ -54,7 +54,7 @@ def uniform(seed: int, count: int) -> Tensor:
 
 
 def like(values: Tensor, image: Tensor) -> Tensor:
-    """The values where the image is and as precise; in this order, for an Apple GPU has no double precision."""
+    """The values in the image's precision, then on its device; in this order, as Apple GPUs have no double."""
     return values.to(image.dtype).to(image.device)
 
 

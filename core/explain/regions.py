@@ -15,10 +15,8 @@ from core.explain.evidence import Evidence
 from core.explain.method import Bounds, Choice
 from core.types import Heat
 
-RegionKind = Annotated[
-    Literal["zones", "superpixels"], Choice("what is hidden whole: zones of the lungs, or superpixels")
-]
-RegionCount = Annotated[int, Bounds(4, 200, "superpixels, about; without effect on zones")]
+RegionKind = Annotated[Literal["zones", "superpixels"], Choice("regions to hide: lung zones or superpixels")]
+RegionCount = Annotated[int, Bounds(4, 200, "approximate number of superpixels; no effect on zones")]
 LungMask = NDArray[np.bool_]
 
 SIDES = ("right", "left")  # the patient's
@@ -45,18 +43,18 @@ class Regions:
 
 
 def regions_of(evidence: Evidence, kind: str, number: int) -> Regions:
-    """Those of the film, found once for all maps. Raises: NoLungs where zones are asked for and none are."""
+    """The film's regions, computed once for all maps. Raises: NoLungs if zones need lungs and there are none."""
     if kind == "zones":
         try:
             return evidence.tape.remember("zones", lambda: zones(evidence.lungs()))
         except NoLungs as error:
-            raise NoLungs(f"{error} Superpixels do without: choose them as regions.") from error
+            raise NoLungs(f"{error} Choose superpixels as regions: they need no lungs.") from error
     grey = ((evidence.image - evidence.black) / (evidence.white - evidence.black)).mean(dim=0)
     return evidence.tape.remember(("superpixels", number), lambda: superpixels(grey.float().cpu().numpy(), number))
 
 
 def zones(lungs: LungMask) -> Regions:
-    """The thirds of either lung's height, what lies between the lungs, and the rest; without those that are empty.
+    """The thirds of each lung, the mediastinum between them, and the rest; empty ones are left out.
 
     lungs: (S, S) bool, of a frontal film that is shown as usual: the patient's right is on the left.
     """

@@ -1,4 +1,4 @@
-"""Where the relevance of a score comes from, layer by layer, with nothing lost: what arrives is what left.
+"""Where the relevance of a score comes from, layer by layer, conserved on the way to the film.
 
 Every value in the network is held as a sum of what pushes it up and what pushes it down; biases push nothing.
 
@@ -35,7 +35,7 @@ _FAINT = 1e-6  # of the strongest push of a layer
 
 
 class _Share(Function):
-    """The sum of pushes that an operation gives; relevance goes back to each by its share in the sum."""
+    """The sum of an operation's pushes; relevance flows back to each in proportion to its share."""
 
     @staticmethod
     def forward(context: Any, operation: Callable[..., Tensor], *pushes: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class _Share(Function):
 
 
 class _Relu(Function):
-    """What left a ReLU; its relevance goes to what pushed the unit up, whatever that came to."""
+    """The output of a ReLU; its relevance goes to what pushed the unit up."""
 
     @staticmethod
     def forward(context: Any, up: Tensor, active: Tensor) -> Tensor:
@@ -203,16 +203,16 @@ class Relevance:
 
     @property
     def rest(self) -> Tensor:
-        """(N, F) what is in the logits and no push: the last layer's biases, the same for every film, where the rules
+        """(N, F) the part of the logits that is no push: the last layer's biases, the same for every film, if the rules
         are exact.
         """
         return (self.logits - self._up - self._down).detach()
 
     @property
     def arriving(self) -> float:
-        """Share of the relevance of all logits that arrives at the film: 1 where it is conserved.
+        """Share of all logits' relevance that arrives at the film: 1 if it is conserved.
 
-        What pushes down is turned round first, so that none of it can hide what gets lost.
+        Negative pushes are sign-flipped first, so that they cannot hide a loss.
         """
         up, down = self._up.detach(), self._down.detach()
         left = float((up - down).sum())

@@ -1,4 +1,4 @@
-"""What Captum sees: networks whose passes are ours, so that many maps share one and each can be counted and stopped.
+"""Networks for Captum that replay recorded passes, so that many maps share one pass, counted and cancellable.
 
 Replay hands out a recorded pass; Captum's hooks, layers and gradients work on it as on any module, but nothing runs
 except one backward pass per finding, when the first gradient of that finding is needed.
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 IMAGES = "images"
-warnings.filterwarnings("ignore", "Setting backward hooks on ReLU")  # Captum says so on each call, and removes them
+warnings.filterwarnings("ignore", "Setting backward hooks on ReLU")  # Captum warns on each call, and removes them
 
 
 class Recorded(Protocol):
@@ -66,7 +66,7 @@ def stage_relevance(recorded: Recorded, stage: str, finding: int) -> Tensor:
 
 
 class _Logits(Function):
-    """The recorded logits, whose gradient in the images or in a stage is the recorded one."""
+    """The recorded logits, whose gradient with respect to the images or a stage is the recorded one."""
 
     @staticmethod
     def forward(context: Any, recorded: Recorded, source: str, tensor: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""RISE: the score of many films of which random parts are hidden."""
+"""RISE: the score of many films with random parts hidden."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from core.explain.method import Bounds, method
 from core.explain.occlusion import Cover
 from core.explain.reference import reference
 
-_AT_ONCE = 64  # masks that are in memory when they are added up
+_AT_ONCE = 64  # masks in memory at once when they are summed
 
 
 @method(
@@ -22,8 +22,8 @@ _AT_ONCE = 64  # masks that are in memory when they are added up
     layered=False,
     signed=True,
     unit="logits above mean",
-    misleads="It is a random sample: places of little weight are noise, which another seed draws elsewhere; and films "
-    "with holes are strange to the network.",
+    misleads="It is a random sample: places of little weight are noise that changes with the seed; and the network "
+    "has never seen films with holes.",
     source="Petsiuk et al. 2018, arXiv:1806.07421",
     by=None,
     why="Captum has none",
@@ -33,13 +33,13 @@ _AT_ONCE = 64  # masks that are in memory when they are added up
 def rise(
     evidence: Evidence,
     *,
-    masks: Annotated[int, Bounds(100, 8000, "random masks, a network pass each")] = 1000,
-    cells: Annotated[int, Bounds(2, 32, "cells a side of a mask before it is enlarged")] = 7,
+    masks: Annotated[int, Bounds(100, 8000, "random masks, one network pass each")] = 1000,
+    cells: Annotated[int, Bounds(2, 32, "cells per side of a mask before it is enlarged")] = 7,
     probability: Annotated[float, Bounds(0.05, 0.95, "share of the cells that stay visible")] = 0.5,
     fill: Cover = "mean",
-    seed: Annotated[int, Bounds(0, 2**31 - 1, "of the random masks")] = 0,
+    seed: Annotated[int, Bounds(0, 2**31 - 1, "random seed for the masks")] = 0,
 ) -> Tensor:
-    """Which places, when they happen to stay visible, raise the score of a randomly masked film; slow, blurry.
+    """Which places raise the score of a randomly masked film when they stay visible; slow, blurry.
 
     Two things differ from the paper. It weights masks by probabilities; here by logits, which add up. It weights by
     the score itself, so that every pixel gets the mean score and the map's zero means nothing; here by the score less

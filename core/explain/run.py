@@ -30,7 +30,7 @@ from core.work import Work
 
 @dataclass(frozen=True)
 class Request:
-    """One map that is wanted.
+    """A request for one map.
 
     layer: a stage name, or several joined by "+" for one map fused from them; None for the last stage, or for
            methods of the input.
@@ -43,29 +43,29 @@ class Request:
 
 
 class Explained(NamedTuple):
-    """What one call gave: the prediction, and the maps in the order of the requests."""
+    """The result of one call: the prediction, and the maps in the order of the requests."""
 
     prediction: Prediction
     maps: tuple[Explanation, ...]
 
     def of(self, request: Request) -> Explanation:
-        """The map that answers the request. Raises: ValueError if it was not among those of the call."""
+        """The map for the request. Raises: ValueError if the call did not include it."""
         settings = methods[request.method].parse(request.settings)
         for map_ in self.maps:
             if (map_.method, map_.finding, map_.settings) == (request.method, request.finding, settings) and (
                 request.layer in (None, map_.layer)
             ):
                 return map_
-        raise ValueError(f"no map answers {request}")
+        raise ValueError(f"no map for {request}")
 
     @property
     def passes(self) -> tuple[int, int]:
-        """(forward, backward) passes that all maps cost together."""
+        """(forward, backward) passes of all maps together."""
         return total_passes(self.maps)
 
     @property
     def seconds(self) -> float:
-        """What all maps took together."""
+        """Time of all maps together."""
         return sum(map_.seconds for map_ in self.maps)
 
 
@@ -83,8 +83,8 @@ def explain(
     """One map of one radiograph.
 
     settings: those of the method, as `python -m core methods` lists them.
-    Raises:   UnknownName for a finding, method, layer or setting that is not there; BadSetting outside its bounds;
-              Unfit where the network or the layer cannot serve the method; Stopped as `work` says.
+    Raises:   UnknownName for an unknown finding, method, layer or setting; BadSetting outside its bounds;
+              Unfit where the network or the layer does not support the method; Stopped as `work` says.
     """
     request = Request(method, finding, layer, settings or {})
     return explain_many(classifier, radiograph, [request], cleaning=cleaning, work=work).maps[0]
@@ -100,8 +100,8 @@ def explain_many(
     bfloat16: bool = False,
     budget: float = memory.BUDGET,
 ) -> Explained:
-    """The prediction and all maps, in the fewest passes: one forward, at most one backward a finding, and what path
-    and sampling methods run besides, once for all findings that ask alike.
+    """The prediction and all maps, in the fewest passes: one forward, at most one backward per finding, plus the passes
+    of path and sampling methods, shared by findings with equal settings.
 
     work:     progress, cancel and time limit.
     bfloat16: run the network in bfloat16; the maps say so.
@@ -111,7 +111,7 @@ def explain_many(
     """
     start = time.perf_counter()
     work, cleaning = work or Work(), cleaning or Cleaning()
-    with torch.inference_mode(False):  # the caller may be in it, and its tensors take no gradients
+    with torch.inference_mode(False):  # the caller may be in inference mode, whose tensors take no gradients
         prepared = prepare(radiograph, classifier.checkpoint.input, cleaning)
     with torch.inference_mode(False), classifier.alone(work) as network:
         plans = _plans(requests, classifier, network, bfloat16=bfloat16)
@@ -137,13 +137,13 @@ def explain_many(
 
 
 def check(classifier: Classifier, requests: Sequence[Request], *, bfloat16: bool = False) -> None:
-    """Raises what `explain_many` would raise of these requests, before a film is read."""
+    """Raises what `explain_many` would raise for these requests, before a film is read."""
     with classifier.alone() as network:
         _plans(requests, classifier, network, bfloat16=bfloat16)
 
 
 def total_passes(explanations: Sequence[Explanation]) -> tuple[int, int]:
-    """(forward, backward) passes of the network that the maps cost together."""
+    """(forward, backward) network passes of the maps together."""
     return sum(each.passes[0] for each in explanations), sum(each.passes[1] for each in explanations)
 
 
@@ -196,16 +196,16 @@ def _plan(request: Request, classifier: Classifier, network: Network) -> _Planne
     if method.layered:
         layers = named or (network.last_stage,)
         if len(set(layers)) < len(layers):
-            raise BadSetting(f"The layers to fuse are {request.layer!r}; name each one once.")
+            raise BadSetting(f"The layers to fuse are {request.layer!r}. Name each one once.")
     for stage in layers or (None,):
         if reason := method.fits(network, stage):
             at = f" at {stage}" if stage else ""
-            raise Unfit(f"{method.title} cannot be had of {classifier.checkpoint.name}{at}: {reason}")
+            raise Unfit(f"{method.title} is not available for {classifier.checkpoint.name}{at}: {reason}")
     return _PlannedMap(request, method, place, layers, settings)
 
 
 def _sources(plan: _PlannedMap) -> list[str]:
-    """What the plan takes gradients of on the shared tape."""
+    """The sources whose gradients the plan needs from the shared tape."""
     images = [IMAGES] if plan.method.needs in ("images", "both") else []
     return images + (list(plan.layers) if plan.method.needs in ("stage", "both") else [])
 
@@ -317,7 +317,7 @@ def fused(heats: Sequence[Tensor]) -> Tensor:
 
 
 def lungs_seen(radiograph: Radiograph, cleaning: Cleaning, prepared: Prepared) -> Callable[[], NDArray[np.bool_]]:
-    """Finds the lungs when first asked, (S, S) bool in the square that the network sees; or raises NoLungs."""
+    """Computes the lungs on first use, (S, S) bool in the network's square; raises NoLungs."""
 
     @cache
     def mask() -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Which maps come for the price of one: the requests that share the passes of a request."""
+"""Which requests share the network passes of a request."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,16 +7,16 @@ from core.explain.method import methods
 from core.explain.run import Request
 from core.types import FUSED
 
-FIRST_LOOK = "grad-cam"  # the map that costs no backward pass at the last stage
+FIRST_LOOK = "grad-cam"  # the map that needs no backward pass at the last stage
 
 
 def batch(
     request: Request, *, findings: Sequence[str], sizes: Mapping[str, tuple[int, int]], stages: Sequence[str]
 ) -> tuple[Request, ...]:
-    """The request with all that its passes answer besides.
+    """The request and all others that its passes serve.
 
     findings: of the network. sizes: stage -> (h, w) of its maps, the last stage last.
-    stages:   those at which the network can serve the method.
+    stages: those at which the network supports the method.
     """
     request = without_defaults(request)
     if request.method == FIRST_LOOK and not request.settings and request.layer == list(sizes)[-1]:
@@ -39,9 +39,9 @@ def all_stages(request: Request, stages: Sequence[str]) -> tuple[Request, ...]:
 
 
 def stands_alone(request: Request) -> bool:
-    """Whether no other map is worth making with this one.
+    """Whether no other map is computed along with this one.
 
-    A setting that fits one stage need not fit the others, and a slow map is made only where it is wanted.
+    A setting that fits one stage need not fit the others, and a slow map is computed only on request.
     """
     layer = request.layer
     return layer is None or FUSED in layer or methods[request.method].cost != "shared" or bool(request.settings)

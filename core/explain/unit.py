@@ -1,4 +1,4 @@
-"""How much of the finding passes through a stage, and what one of its units looks at."""
+"""How much of the score passes through a stage, and what one of its units responds to."""
 
 from typing import Annotated
 
@@ -43,7 +43,7 @@ def _averaged(network: Network, stage: str | None) -> str:
 def layer_conductance(
     evidence: Evidence, *, steps: Steps = 32, baseline: Baseline = "black", channel: Channel = -1
 ) -> Tensor:
-    """Through which cells of the stage the score comes about while the film emerges from an empty one.
+    """Through which cells of the stage the score arises along the path from an empty film to this one.
 
     Returns: (1, h, w), signed; all cells together approach logit(film) - logit(baseline).
     """
@@ -59,7 +59,7 @@ def layer_conductance(
     layered=True,
     signed=True,
     unit="logits a unit",
-    misleads="It says what more activity at a place would do, also where the film causes none.",
+    misleads="It shows the effect of more activity at a place, even where the film causes none.",
     source="Leino et al. 2018, arXiv:1802.03788",
     by=InternalInfluence,
     cost="tens",
@@ -68,7 +68,7 @@ def layer_conductance(
 def internal_influence(
     evidence: Evidence, *, steps: Steps = 32, baseline: Baseline = "black", channel: Channel = -1
 ) -> Tensor:
-    """How strongly the score hangs on each cell of the stage, on average while the film emerges from an empty one.
+    """How strongly the score depends on each cell of the stage, averaged along the path from an empty film to this one.
 
     Returns: (1, h, w), signed, summed over the feature maps or of one of them.
     """
@@ -94,12 +94,12 @@ def neuron_gradient(
     evidence: Evidence,
     *,
     channel: Annotated[int, Bounds(-1, 4095, "feature map of the unit; -1 for the most active")] = -1,
-    row: Annotated[int, Bounds(-1, 1023, "of the unit's cell; -1 for the most active")] = -1,
-    column: Annotated[int, Bounds(-1, 1023, "of the unit's cell; -1 for the most active")] = -1,
+    row: Annotated[int, Bounds(-1, 1023, "cell of the unit; -1 for the most active")] = -1,
+    column: Annotated[int, Bounds(-1, 1023, "cell of the unit; -1 for the most active")] = -1,
 ) -> Tensor:
     """Where a small change of grey would excite one unit of the stage most, whatever the finding; fine, noisy.
 
-    What is left at -1 is that of the most active unit among those that the other settings leave.
+    A setting of -1 selects the most active unit that matches the other settings.
 
     Returns: (1, S, S), signed, summed over the channels of the image.
     Raises:  BadSetting for a unit that the stage does not have.
@@ -141,7 +141,7 @@ def _one_or_all(maps: Tensor, channel: int, stage: str) -> Tensor:
 
 
 def _unit(features: Tensor, wanted: dict[str, int], stage: str) -> tuple[int, ...]:
-    """(channel, row, column) of the most active unit of (K, h, w) among those that are wanted; below 0 is any."""
+    """(channel, row, column) of the most active unit of (K, h, w) that matches `wanted`; a negative index is any."""
     for (name, index), size in zip(wanted.items(), features.shape, strict=True):
         if index >= size:
             raise BadSetting(f"{name} is {index}; {stage} has {name}s 0 to {size - 1}. Choose one of them, or -1.")

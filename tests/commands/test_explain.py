@@ -234,7 +234,7 @@ def test_a_map_with_nothing_in_it_is_the_bare_film_and_says_so_everywhere(
         (["-x"], "There is no option -x."),
         (["--layer", "stage 3+stage 9"], "Did you mean 'stage"),
         (["--method", FLOAT32, "--precision", "bfloat16"], "is not offered in bfloat16: its maps may differ"),
-        (["--method", "cam", "--layer", "stem"], "CAM cannot be had of untrained at stem"),
+        (["--method", "cam", "--layer", "stem"], "CAM is not available for untrained at stem"),
         (["--colours", "jet"], "'jet' does not suit an unsigned map"),
         (["--method", "grad-cam", "--method", "rise", "--colours", "inferno"], "'inferno' does not suit a signed map"),
         (["--method", "saliency", "--layer", "stage 9"], "Did you mean 'stage"),

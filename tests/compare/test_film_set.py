@@ -171,7 +171,7 @@ def test_what_cannot_be_had_is_refused_before_a_film_is_read() -> None:
     spread = known.classifier("spread", {"covid": (1.0, 0.0)})
     with spread.alone() as network:
         network.head[0] = nn.AdaptiveMaxPool2d(1)  # type: ignore[operator]
-    with pytest.raises(Unfit, match="CAM cannot be had of spread"):
+    with pytest.raises(Unfit, match="CAM is not available for spread"):
         panel([A, spread], method="cam")
 
 

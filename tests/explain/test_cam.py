@@ -237,7 +237,7 @@ def test_alpha_of_grad_cam_plus_plus_is_that_of_the_exponential_score() -> None:
 
 def test_cam_needs_no_gradient_and_names_where_it_can_be_had(classifier: Classifier, phantom: Radiograph) -> None:
     assert explain(classifier, phantom, finding="normal", method="cam").passes == (1, 0)
-    with pytest.raises(Unfit, match=r"CAM cannot be had of untrained at stage 3: .* Choose that, or Grad-CAM"):
+    with pytest.raises(Unfit, match=r"CAM is not available for untrained at stage 3: .* Choose that, or Grad-CAM"):
         explain(classifier, phantom, finding="normal", method="cam", layer="stage 3")
 
     card = Checkpoint("two layers", "small-cnn", ("covid",), True, Input(size=64), sha256="")

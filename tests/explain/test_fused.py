@@ -75,7 +75,7 @@ def test_masking_and_ablating_methods_fuse_stages_without_mixing_their_answers(
 
 def test_a_method_of_the_last_stage_alone_is_not_fused(classifier: Classifier, phantom: Radiograph) -> None:
     assert methods["cam"].layered
-    with pytest.raises(Unfit, match="CAM cannot be had of untrained at stage 3"):
+    with pytest.raises(Unfit, match="CAM is not available for untrained at stage 3"):
         explain(classifier, phantom, finding="normal", method="cam", layer="stage 3+stage 4")
 
 
