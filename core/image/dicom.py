@@ -124,18 +124,18 @@ def read_dicom(data: bytes, *, name: str, frame: int | None = None) -> Radiograp
     mode = str(dataset.PhotometricInterpretation)
     bits, chroma = int(dataset.BitsStored), None
     if mode in header.GREY:
-        shown = film(dataset, stored)
+        film_values = film(dataset, stored)
     else:
         pixels, chroma, colour_steps = _grey(dataset, stored, mode, name)
         black, white = (0.0, 255.0) if pixels.dtype == np.uint8 else levels(pixels)
         level_step = [levels_step(black, white)] if pixels.dtype != np.uint8 else []
-        shown = Film(pixels, 8 * pixels.dtype.itemsize, 1.0, 0.0, [*colour_steps, *level_step], black, white)
-    steps += shown.steps
+        film_values = Film(pixels, 8 * pixels.dtype.itemsize, 1.0, 0.0, [*colour_steps, *level_step], black, white)
+    steps += film_values.steps
     if text(dataset, "Modality") in _UNSPECIFIC:
         steps.append("The file does not say that it is a radiograph; it was read as one.")
     spacing, at_detector, spacing_steps = _spacing(dataset)
     ratio, ratio_steps = _aspect(dataset, spacing)
-    resized = [None if each is None else square(each, ratio) for each in (shown.pixels, shown.linear)]
+    resized = [None if each is None else square(each, ratio) for each in (film_values.pixels, film_values.linear)]
     if spacing is not None and ratio != 1:
         spacing = (min(spacing), min(spacing))
     spacing, size_steps = size_step(spacing, stored.shape[:2] if ratio == 1 else resized[0].shape, "The file's")  # type: ignore[union-attr]
@@ -143,8 +143,8 @@ def read_dicom(data: bytes, *, name: str, frame: int | None = None) -> Radiograp
     return Radiograph(
         pixels=resized[0],  # type: ignore[arg-type]
         name=name,
-        black=float(shown.black or 0),
-        white=float(shown.white or 1),
+        black=float(film_values.black or 0),
+        white=float(film_values.white or 1),
         origin=Origin("DICOM", mode, bits, flag == "01" or (syntax in _LOSSY and flag != "00"), chroma),
         spacing=spacing,
         at_detector=at_detector and spacing is not None,
@@ -153,7 +153,7 @@ def read_dicom(data: bytes, *, name: str, frame: int | None = None) -> Radiograp
         laterality=text(dataset, "ImageLaterality") or text(dataset, "Laterality"),
         body_part=text(dataset, "BodyPartExamined"),
         age=_age(dataset),
-        windows=tuple(shown.windows),
+        windows=tuple(film_values.windows),
         linear=resized[1],
         units=(shown.slope, shown.intercept),
         planes=overlay_planes(dataset, stored.shape[:2], resized[0].shape, embedded),  # type: ignore[union-attr]
@@ -183,7 +183,7 @@ def _parsed(data: bytes, name: str) -> FileDataset:
             try:
                 dataset[tag]
             except BROKEN:
-                if tag not in map(Tag, _KEPT_RAW):
+                if tag not in map(Tag, _RAW):
                     del dataset[tag]
     except (*BROKEN, zlib.error) as error:
         raise _undecodable(name, error) from error
@@ -361,15 +361,19 @@ def _grey(dataset: FileDataset, stored: NDArray[Any], mode: str, name: str) -> t
 
 def _orientation(dataset: FileDataset) -> tuple[str, str] | None:
     """Where rows and columns lead to, each the letter of the main direction; None where the file does not say."""
-    found = [str(value).strip().upper()[:1] for value in values(dataset, "PatientOrientation")]
-    return (found[0], found[1]) if len(found) == 2 and set("".join(found)) <= set("APRLHF") and all(found) else None
+    letters = [str(value).strip().upper()[:1] for value in values(dataset, "PatientOrientation")]
+    return (
+        (letters[0], letters[1])
+        if len(letters) == 2 and set("".join(letters)) <= set("APRLHF") and all(letters)
+        else None
+    )
 
 
 def _age(dataset: FileDataset) -> float | None:
     """Years, of "062Y", "62", "010M", "003W" or "012D"; None where the file does not say."""
-    said = text(dataset, "PatientAge") or ""
-    years = {"Y": 1.0, "M": 1 / 12, "W": 1 / 52.18, "D": 1 / 365.25}.get(said[-1:], 1.0)
-    digits = said.rstrip("YMWD")
+    age = text(dataset, "PatientAge") or ""
+    years = {"Y": 1.0, "M": 1 / 12, "W": 1 / 52.18, "D": 1 / 365.25}.get(age[-1:], 1.0)
+    digits = age.rstrip("YMWD")
     return int(digits) * years if digits.isascii() and digits.isdecimal() and len(digits) <= 3 else None
 
 

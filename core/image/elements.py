@@ -41,10 +41,10 @@ def values(dataset: Dataset, keyword: str) -> list[object]:
 def numbers(dataset: Dataset, keyword: str) -> list[float]:
     """All values of the element as finite numbers; empty if any of them is none."""
     try:
-        found = [float(value) for value in values(dataset, keyword)]  # type: ignore[arg-type]
+        floats = [float(value) for value in values(dataset, keyword)]  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         return []
-    return found if all(map(math.isfinite, found)) else []
+    return floats if all(map(math.isfinite, floats)) else []
 
 
 def decimals(dataset: Dataset, keyword: str) -> list[float | None]:

@@ -64,9 +64,9 @@ def fetch(example: Example, folder: Path | None = None, *, timeout: float = 10.0
     Raises:   Unreachable, in one sentence; then nothing was stored.
     """
     folder = folder or cache_folder()
-    kept = folder / example.sha256
+    cached = folder / example.sha256
     with contextlib.suppress(OSError):
-        data = kept.read_bytes()
+        data = cached.read_bytes()
         if _digest(data) == example.sha256:
             return data  # anything else was cut short or changed on disk: fetched again
     deadline = time.monotonic() + patience
@@ -77,7 +77,7 @@ def fetch(example: Example, folder: Path | None = None, *, timeout: float = 10.0
         except Unreachable as error:
             reasons.append(str(error))
             continue
-        _keep(data, kept)
+        _keep(data, cached)
         return data
     # The first URL is the pinned one; what went wrong with a mirror says less.
     raise Unreachable(f"The example {(example.title or example.name)!r} did not come: {reasons[0]}. {_ELSE}")

@@ -67,12 +67,12 @@ def best_fit(grey: Grey) -> Fit:
 
 def _windows() -> tuple[tuple[int, int, int, int], ...]:
     """x0, y0, x1, y1 of the whole square and of parts of it, so that a chest off centre is found too."""
-    found = {(0, 0, SIDE, SIDE)}
+    windows = {(0, 0, SIDE, SIDE)}
     for side, steps in ((60, (0, 6, 12)), (48, (0, 8, 16, 24))):
-        found |= {(x, y, x + side, y + side) for x in steps for y in steps}
+        windows |= {(x, y, x + side, y + side) for x in steps for y in steps}
         for start in (0, (SIDE - side) // 2, SIDE - side):
-            found |= {(start, 0, start + side, SIDE), (0, start, SIDE, start + side)}
-    return tuple(sorted(found))
+            windows |= {(start, 0, start + side, SIDE), (0, start, SIDE, start + side)}
+    return tuple(sorted(windows))
 
 
 def _evened(grey: Grey) -> Grey:

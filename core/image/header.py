@@ -171,14 +171,19 @@ def _samples(dataset: Dataset, stream: bytes | None) -> list[str]:
     if samples != wanted or (exact and held != wanted):
         actual = held if exact else 3 if (held or 0) >= 3 else 1
         if actual != wanted and not (samples not in (1, 3) and not exact):
-            found = "RGB" if actual == 3 else "MONOCHROME2"
-            if actual == 3 and stream and (told := codestream(stream)) and told.frame in (0xC0, 0xC1, 0xC2):
-                found = "YBR_FULL"  # what lossy JPEG of three components holds
+            expected = "RGB" if actual == 3 else "MONOCHROME2"
+            if (
+                actual == 3
+                and stream
+                and (codestream_header := codestream(stream))
+                and codestream_header.frame in (0xC0, 0xC1, 0xC2)
+            ):
+                expected = "YBR_FULL"  # what lossy JPEG of three components holds
             steps.append(
                 f"The header says {mode} with {samples} {'sample' if samples == 1 else 'samples'} per pixel, the data "
-                f"hold {actual}: read as {found}."
+                f"hold {actual}: read as {expected}."
             )
-            mode, samples = found, actual
+            mode, samples = expected, actual
         elif samples != wanted and held is not None and held >= wanted:
             steps.append(f"The header says {mode} with {samples} samples per pixel; read as {mode} with {wanted}.")
             samples = wanted

@@ -53,17 +53,17 @@ def marks(grey: Grey) -> list[Mark]:
     """
     levels = np.round(grey * 255).astype(np.uint8)
     aspect = levels.shape[0] / levels.shape[1]
-    found = []
+    lines = []
     for polarity in (levels, 255 - levels):
         ground = background(polarity, max(2, round(WIDEST * max(levels.shape))))
         raised = cv2.subtract(polarity, ground) > STEP
         pure = raised & ((polarity >= PURE) | (ground <= EMPTY))
         sure = _lines(_pieces(pure, polarity, ground, flat=FLAT, sharp=SHARP), aspect)
-        found += sure
+        lines += sure
         # Small print is all edge and reaches no pure white: it counts where it makes a line, and once.
         fine = _lines(_pieces(raised, polarity, ground, flat=0.6, sharp=0.9), aspect)
-        found += [line for line in fine if line.pieces >= PRINT and not any(_overlap(line, mark) for mark in sure)]
-    return found
+        lines += [line for line in fine if line.pieces >= PRINT and not any(_overlap(line, mark) for mark in sure)]
+    return lines
 
 
 def _pieces(mask: NDArray[np.bool_], levels: Levels, ground: Levels, *, flat: float, sharp: float) -> list[Mark]:
@@ -79,15 +79,15 @@ def _pieces(mask: NDArray[np.bool_], levels: Levels, ground: Levels, *, flat: fl
     fits &= ~rim | (stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].min(axis=1) > 3)  # a frame's edge is no letter
     fits[0] = False  # the rest of the film
     steep = _steepness(mask, levels, ground, np.asarray(label, np.int32), len(stats))
-    found = []
+    pieces = []
     for piece in np.flatnonzero(fits & (steep >= 0.7 * sharp))[:MOST].tolist():
         x, y, w, h, _ = stats[piece].tolist()
         part = slice(max(y - 1, 0), y + h + 1), slice(max(x - 1, 0), x + w + 1)
         evenness, rise = _ink(levels[part], ground[part], label[part] == piece)
         if evenness <= flat and rise >= sharp:
             crisp = evenness <= 0.12 and rise >= 0.8
-            found.append(Mark(x / width, y / height, (x + w) / width, (y + h) / height, crisp=crisp))
-    return found
+            pieces.append(Mark(x / width, y / height, (x + w) / width, (y + h) / height, crisp=crisp))
+    return pieces
 
 
 def _steepness(

@@ -42,8 +42,8 @@ class Prepared:
     def picture(self) -> NDArray[np.uint8]:
         """(S, S) uint8: the input as a person can look at it, film black to film white."""
         grey = (self.image[0] - self.black[0]) / (self.white[0] - self.black[0])
-        shown: NDArray[np.uint8] = (grey.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
-        return shown
+        pixels: NDArray[np.uint8] = (grey.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+        return pixels
 
 
 def prepare(radiograph: Radiograph, input: Input, cleaning: Cleaning | None = None) -> Prepared:
@@ -132,8 +132,8 @@ def _inside(grey: Heat) -> tuple[int, int]:
     empty = np.maximum((grey < _BLACK).mean(axis=1), (grey > _WHITE).mean(axis=1)) > _EMPTY_ROW
     thinnest = np.ones((max(1, round(_THINNEST * len(grey))), 1), np.uint8)
     solid = cv2.morphologyEx((~empty).astype(np.uint8)[:, None], cv2.MORPH_OPEN, thinnest)
-    kept = np.flatnonzero(solid)
-    return (int(kept[0]), int(kept[-1]) + 1) if len(kept) else (0, len(grey))
+    rows = np.flatnonzero(solid)
+    return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, len(grey))
 
 
 def _fitted(grey: Heat, input: Input) -> tuple[Heat, tuple[float, float, float, float]]:

@@ -69,16 +69,16 @@ class Entry:
     look: Callable[[Look], Finding]
 
     def __call__(self, look: Look) -> Check:
-        found = self.look(look)
+        finding = self.look(look)
         return Check(
             self.name,
             self.title,
-            found.level,
-            found.figure,
+            finding.level,
+            finding.figure,
             self.unit,
-            found.sentence,
-            found.mend,
-            found.withholds,
+            finding.sentence,
+            finding.mend,
+            finding.withholds,
             self.measured,
         )
 
@@ -361,26 +361,27 @@ def coloured_marks(look: Look) -> Finding:
 @check("burnt-in", title="Burnt-in marks", unit="found")
 def burnt_in(look: Look) -> Finding:
     """Letters, text and arrows in the pixels; a single letter at the rim is what every hospital does."""
-    found = marks(look.whole)
-    text = [mark for mark in found if mark.pieces >= 3]
-    arrows = [mark for mark in found if mark.crisp and mark.pieces < 3 and _lies_inside(mark)]
+    all_marks = marks(look.whole)
+    text = [mark for mark in all_marks if mark.pieces >= 3]
+    arrows = [mark for mark in all_marks if mark.crisp and mark.pieces < 3 and _lies_inside(mark)]
     if text or arrows:
-        told = [
+        phrases = [
             f"{what} at {_places(group)}"
             for what, group in (("burnt-in text", text), ("an arrow or mark inside the chest", arrows))
             if group
         ]
         return Finding(
             "warning",
-            len(found),
-            f"There is {' and '.join(told)}. A model can read the hospital or the answer from it: check that the heat "
+            len(all_marks),
+            f"There is {' and '.join(phrases)}. A model can read the hospital or the answer from it: check that the "
+            "heat "
             "does not lie there, or cover it.",
         )
-    if found:
+    if all_marks:
         return Finding(
             "note",
-            len(found),
-            f"A letter or small mark at {_places(found)}; a side marker is normal. Check that the heat does not "
+            len(all_marks),
+            f"A letter or small mark at {_places(all_marks)}; a side marker is normal. Check that the heat does not "
             "lie there.",
         )
     return Finding("ok", 0, "No burnt-in text or arrows found.")
@@ -396,14 +397,14 @@ def side_marker(look: Look) -> Finding:
     fit = look.fit
     if fit.clarity < 1 or fit.turn or fit.inverted:
         return Finding("ok", 0, "Side markers are looked for on upright frontal films only.")
-    found = side_markers(look.film)
-    if not found:
+    markers = side_markers(look.film)
+    if not markers:
         return Finding("ok", 0, "No marker found that tells left from right.")
     across = look.radiograph.orientation[0] if look.radiograph.orientation else ""
     right = "R" if across == "R" else "L"  # the patient's side on the right of the screen
-    wrong = [marker for marker in found if (marker.letter == right) != (marker.x > 0.5)]
-    marker = found[0]
-    if len(wrong) < len(found):  # markers that disagree tell nothing, nor does one seen from behind on its own side
+    wrong = [marker for marker in markers if (marker.letter == right) != (marker.x > 0.5)]
+    marker = markers[0]
+    if len(wrong) < len(markers):  # markers that disagree tell nothing, nor does one seen from behind on its own side
         return Finding("ok", marker.fit, f"A marker {marker.letter} is found, and nothing contradicts its side.")
     where, side = place(marker.x, marker.y), "left" if marker.letter == "R" else "right"
     why = (
@@ -471,8 +472,8 @@ def place(x: float, y: float) -> str:
     return f"{vertical or 'middle'} {across or 'middle'}"
 
 
-def _places(found: list[Mark]) -> str:
-    return ", ".join(dict.fromkeys(place(*mark.centre) for mark in found[:12]))
+def _places(group: list[Mark]) -> str:
+    return ", ".join(dict.fromkeys(place(*mark.centre) for mark in group[:12]))
 
 
 def _lies_inside(mark: Mark) -> bool:

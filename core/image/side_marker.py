@@ -80,7 +80,7 @@ def _pieces(residue: Levels, step: int) -> list[tuple[tuple[int, int, int, int],
     fits &= (x > 2) & (y > 2) & (x + w < width - 2) & (y + h < height - 2)
     fits &= np.abs((x + w / 2) / width - 0.5) > 0.5 - RIM
     fits[0] = False
-    found = []
+    pieces = []
     for piece in np.flatnonzero(fits).tolist():
         beside = np.maximum(x[piece] - (x + w), x - (x[piece] + w[piece]))
         level = np.abs(y + h / 2 - (y[piece] + h[piece] / 2)) < 0.5 * h[piece]
@@ -91,8 +91,8 @@ def _pieces(residue: Levels, step: int) -> list[tuple[tuple[int, int, int, int],
         part = slice(top, top + down), slice(left, left + across)
         inside = cv2.dilate((label[part] == piece).astype(np.uint8), np.ones((3, 3), np.uint8))
         ink = np.where(inside > 0, residue[part], 0).astype(np.float32)
-        found.append(((left, top, across, down), _brought(np.minimum(ink / np.percentile(ink[ink > step], 60), 1))))
-    return found
+        pieces.append(((left, top, across, down), _brought(np.minimum(ink / np.percentile(ink[ink > step], 60), 1))))
+    return pieces
 
 
 def _match(patch: Grey) -> tuple[str, bool, float] | None:

@@ -262,7 +262,7 @@ def codestream(stream: bytes) -> Codestream | None:
         right, bottom, left, top = struct.unpack_from(">IIII", stream, 8)
         samples = int.from_bytes(stream[40:42], "big")
         return Codestream(right - left, bottom - top, samples, 1 + (stream[42] & 0x7F), 0, 0)
-    place, found = 2, None
+    place, header = 2, None
     while stream[:2] == b"\xff\xd8" and place + 10 <= len(stream):
         if stream[place] != 0xFF:
             break
@@ -273,8 +273,8 @@ def codestream(stream: bytes) -> Codestream | None:
         # Start of frame: C0 to CF without the tables C4, C8, CC; F7 is JPEG-LS.
         if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
             precision, height, width, samples = struct.unpack_from(">BHHB", stream, place + 4)
-            found = Codestream(width, height, samples, precision, marker, 0)
+            header = Codestream(width, height, samples, precision, marker, 0)
         elif marker == 0xDA:
-            return found and found._replace(scan=place)
+            return header and header._replace(scan=place)
         place += 2 + int.from_bytes(stream[place + 2 : place + 4], "big")
-    return found
+    return header

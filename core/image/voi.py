@@ -192,11 +192,11 @@ def _voi_luts(dataset: Dataset, film: Film, *, negative: bool) -> tuple[list[Win
     used = np.unique(film.pixels[:: max(1, film.pixels.shape[0] // 512)])
     for place, item in enumerate(sequence[:_MOST_LUTS], start=1):
         name = text(item, "LUTExplanation") or (f"VOI LUT {place}" if len(sequence) > 1 else "VOI LUT")
-        made = _lut(item, film.units, unsigned=unsigned)
-        if made is None:
+        lookup = _lut(item, film.units, unsigned=unsigned)
+        if lookup is None:
             film.steps.append(f"{name} left out, as it is damaged.")
             continue
-        table, bits, claimed = made
+        table, bits, claimed = lookup
         if np.ptp(table[used]) == 0:
             film.steps.append(f"{name} left out, as it makes all pixels equal.")
             continue
@@ -272,7 +272,7 @@ def _windows(dataset: Dataset, film: Film, *, negative: bool) -> list[Window]:
     function = text(dataset, "VOILUTFunction") or "LINEAR"
     names = [str(name).strip() for name in values(dataset, "WindowCenterWidthExplanation")]
     count = max(len(centres), len(widths))
-    found = []
+    windows = []
     for place in range(count):
         centre = centres[place] if place < len(centres) else None
         width = widths[place] if place < len(widths) else None
@@ -280,21 +280,21 @@ def _windows(dataset: Dataset, film: Film, *, negative: bool) -> list[Window]:
         if centre is None or width is None:
             film.steps.append(f"{name} cannot be read: its centre or width is no number. It was left out.")
             continue
-        told = f"{name} (centre {centre:g}, width {width:g}{'' if function == 'LINEAR' else ', ' + function})"
+        label = f"{name} (centre {centre:g}, width {width:g}{'' if function == 'LINEAR' else ', ' + function})"
         if not _has_width(width, function):
-            film.steps.append(f"{told} left out, as it has no width.")
+            film.steps.append(f"{label} left out, as it has no width.")
             continue
         if function == "SIGMOID":
             exponent = np.clip(-4 * (film.units - centre) / width, -700, 700)
             curve = np.rint(_CURVE / (1 + np.exp(exponent))).astype(np.uint16)
-            found.append(Window(told, 0.0, float(_CURVE), _CURVE - curve if negative else curve))
+            windows.append(Window(label, 0.0, float(_CURVE), _CURVE - curve if negative else curve))
             continue
         ends = _ends(film, centre, width, function)
         if ends is None:
-            film.steps.append(f"{told} left out, as it would show nothing: all pixels lie beyond it.")
+            film.steps.append(f"{label} left out, as it would show nothing: all pixels lie beyond it.")
             continue
-        found.append(Window(name if found else told, *ends))
-    return found
+        windows.append(Window(name if windows else label, *ends))
+    return windows
 
 
 def _has_width(width: float, function: str) -> bool:
@@ -353,7 +353,7 @@ def overlay_planes(
     stored:   (H, W) of the stored pixels. shape: (H, W) of the film after they were made square.
     embedded: group -> (H, W) what stood in the bit that the overlay names.
     """
-    found: list[Plane] = []
+    planes: list[Plane] = []
     for group in _PLANES:
         if (group, 0x3000) not in dataset and group not in embedded:
             continue
@@ -376,5 +376,5 @@ def overlay_planes(
         whole[rows, columns] = drawn[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
         if stored != shape:
             whole = np.asarray(cv2.resize(whole, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST), np.uint8)
-        found.append(Plane(f"Overlay {len(found) + 1}", whole.astype(bool)))
-    return tuple(found)
+        planes.append(Plane(f"Overlay {len(planes) + 1}", whole.astype(bool)))
+    return tuple(planes)
