@@ -69,11 +69,11 @@ class UNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, S, S) standardised films, S a multiple of 16, to (N, 1, S, S) logits of lung."""
         images = functional.pixel_unshuffle(images, 2)
-        kept = []
+        levels = []
         for index, step in enumerate(self.down):
             images = step(functional.max_pool2d(images, 2) if index else images)
-            kept.append(images)
-        for step, shallow in zip(self.up, kept[-2::-1], strict=True):
+            levels.append(images)
+        for step, shallow in zip(self.up, levels[-2::-1], strict=True):
             wide = functional.interpolate(images, scale_factor=2.0, mode="bilinear", align_corners=False)
             images = step(torch.cat([wide, shallow], dim=1))
         return functional.pixel_shuffle(self.out(images), 2)
@@ -191,9 +191,9 @@ def dilated(lungs: NDArray[np.bool_], margin: float = MARGIN) -> NDArray[np.bool
     return np.asarray(away <= margin * max(lungs.shape))
 
 
-def dice(found: NDArray[np.bool_], outline: NDArray[np.bool_]) -> float:
+def dice(mask: NDArray[np.bool_], outline: NDArray[np.bool_]) -> float:
     """Twice the shared area over both areas, 0 to 1. Source: Dice 1945, doi:10.2307/1932409."""
-    return float(2 * (found & outline).sum() / max(1, found.sum() + outline.sum()))
+    return float(2 * (mask & outline).sum() / max(1, mask.sum() + outline.sum()))
 
 
 def network(folder: Path = checkpoints.SHIPPED) -> UNet:
@@ -213,22 +213,22 @@ def _judged(views: Heat) -> tuple[Heat, str]:
     """The lungs of one film, (S, S), and why they can be none; views (3, S, S) probabilities."""
     likely = views[:2].mean(axis=0)
     lungs = _pieces(likely)
-    kept = np.where(lungs, likely, 0).astype(np.float32)
+    heat = np.where(lungs, likely, 0).astype(np.float32)
     area = float(lungs.mean())
     if not _AREA[0] <= area <= _AREA[1]:
         least, most = _AREA
-        return kept, f"what looks like lung covers {area:.0%} of the film, lungs cover {least:.0%} to {most:.0%}"
+        return heat, f"what looks like lung covers {area:.0%} of the film, lungs cover {least:.0%} to {most:.0%}"
     middle = lungs.shape[1] // 2
     if min(lungs[:, :middle].sum(), lungs[:, middle:].sum()) < _SIDE * lungs.size:
-        return kept, "only one side of it holds what looks like lung"
+        return heat, "only one side of it holds what looks like lung"
     agreement = min(dice(_pieces(views[0]), _pieces(view)) for view in views[1:])
     needed = _AGREE if cv2.connectedComponents(lungs.astype(np.uint8))[0] > 2 else _AGREE_JOINED
     if agreement < needed:
-        return kept, (
+        return heat, (
             f"seen mirrored or smaller, the outline becomes another one (they agree by {agreement:.0%}, those of lungs "
             f"by {needed:.0%} or more)"
         )
-    return kept, ""
+    return heat, ""
 
 
 def _pieces(likely: Heat) -> NDArray[np.bool_]:
@@ -238,9 +238,9 @@ def _pieces(likely: Heat) -> NDArray[np.bool_]:
     if not outlines:
         return marked.astype(bool)
     areas = [cv2.contourArea(line) for line in outlines]
-    kept = [line for line, area in zip(outlines, areas, strict=True) if area >= _CRUMB * max(areas)]
+    large = [line for line, area in zip(outlines, areas, strict=True) if area >= _CRUMB * max(areas)]
     filled = np.zeros_like(marked)
-    cv2.drawContours(filled, kept, -1, (1,), thickness=cv2.FILLED)
+    cv2.drawContours(filled, large, -1, (1,), thickness=cv2.FILLED)
     return filled.astype(bool)
 
 

@@ -179,14 +179,14 @@ def caption(explanation: Explanation) -> str:
 
 def setting_words(setting: str, value: object) -> str:
     """A setting in words: "steps 64", "squared off"."""
-    said = (
+    text = (
         {True: "on", False: "off"}[value]
         if isinstance(value, bool)
         else figure(value)
         if isinstance(value, float)
         else value
     )
-    return f"{setting.replace('_', ' ')} {said}"
+    return f"{setting.replace('_', ' ')} {text}"
 
 
 def figure(value: float) -> str:
@@ -305,9 +305,9 @@ def _with_regions(picture: Rgb, radiograph: Radiograph, words: Sequence[str], ti
     total = max(width, _LEAST_WIDTH)
     letter = max(12, round(total / 56))
     lines = [(title, INK)]
-    for said, colour in zip(words, REGIONS, strict=False):
+    for text, colour in zip(words, REGIONS, strict=False):
         red, green, blue = ImageColor.getrgb(colour)[:3]
-        lines.append((f"■ {said}", (red, green, blue)))
+        lines.append((f"■ {text}", (red, green, blue)))
     lines += [(radiograph.name, QUIET)] + ([(DRAWN, INK)] if radiograph.drawn else []) + [(NOTICE, QUIET)]
     below = paragraphs(lines, width=total, letter=letter)
     whole = np.zeros((height + below.height, total, 3), np.uint8)
@@ -331,8 +331,8 @@ def legend_bar(
     What the threshold hides is dimmed. width, letter: px.
     """
     rgb = table(palette(colours, signed=explanation.signed))
-    shown = shares(signed=explanation.signed) >= threshold
-    bar = np.where(shown[:, None], rgb, rgb // 4).astype(np.uint8)
+    visible = shares(signed=explanation.signed) >= threshold
+    bar = np.where(visible[:, None], rgb, rgb // 4).astype(np.uint8)
     ends: tuple[str, ...] = ("0", figure(scale))
     if explanation.signed:
         bar[0] = bar[1]
