@@ -23,8 +23,8 @@ class Residual(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, K, h, w) to the same shape."""
-        found: Tensor = features + self.block(features)
-        return found
+        output: Tensor = features + self.block(features)
+        return output
 
 
 class ScaledResidual(nn.Module):

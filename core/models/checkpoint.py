@@ -53,10 +53,10 @@ def read_network(checkpoint: Checkpoint, folder: Path = SHIPPED) -> Network:
     """
     path = folder / f"{checkpoint.name}.safetensors"
     data = path.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != checkpoint.sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != checkpoint.sha256:
         raise BadCheckpoint(
-            f"{path.name} has SHA-256 {found[:12]}…, its card says {checkpoint.sha256[:12]}…: "
+            f"{path.name} has SHA-256 {digest[:12]}…, its card says {checkpoint.sha256[:12]}…: "
             "the file was changed or cut short. Fetch both again."
         )
     with torch.device("meta"):  # no weights are drawn that the file's would replace

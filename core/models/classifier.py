@@ -119,8 +119,8 @@ class Classifier:
     def logits(self, images: Tensor) -> NDArray[np.float32]:
         """(N, F) logits of prepared images (N, C, S, S), wherever they and the network are; through the door."""
         with self.alone() as network, torch.inference_mode():
-            found: NDArray[np.float32] = network(images.to(self.device)).cpu().numpy()
-        return found
+            logits: NDArray[np.float32] = network(images.to(self.device)).cpu().numpy()
+        return logits
 
     def predict(self, radiograph: Radiograph, *, cleaning: Cleaning | None = None) -> Prediction:
         """Logits and calibrated probabilities of all findings for one radiograph."""
@@ -174,5 +174,5 @@ def log_odds(logits: NDArray[np.float32], temperature: float, *, multi_label: bo
         without = scaled[:, None].repeat(1, scaled.shape[1], 1)
         without.diagonal(dim1=1, dim2=2).fill_(-torch.inf)
         scaled = scaled - without.logsumexp(dim=2)
-    found: NDArray[np.float32] = scaled.numpy()
-    return found
+    odds: NDArray[np.float32] = scaled.numpy()
+    return odds

@@ -80,8 +80,8 @@ class Ensemble:
             axis=0,
         ).clip(np.finfo(np.float32).tiny, 1)
         mean = torch.from_numpy(likely.astype(np.float32))
-        found: NDArray[np.float32] = (mean.logit(eps=1e-7) if self.checkpoint.multi_label else mean.log()).numpy()
-        return found
+        logits: NDArray[np.float32] = (mean.logit(eps=1e-7) if self.checkpoint.multi_label else mean.log()).numpy()
+        return logits
 
 
 Model = Classifier | Ensemble

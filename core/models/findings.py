@@ -114,8 +114,8 @@ def leading(prediction: Prediction, checkpoint: Checkpoint) -> str:
     Of a single-label network the likeliest. Of a multi-label network the likeliest of those present: a rare finding
     above its low operating point matters more than a common one below its high one; the likeliest where none is.
     """
-    found = present(prediction, checkpoint) if checkpoint.multi_label else ()
-    return found[0] if found else prediction.likeliest[0]
+    calls = present(prediction, checkpoint) if checkpoint.multi_label else ()
+    return calls[0] if calls else prediction.likeliest[0]
 
 
 def words(finding: str) -> str:

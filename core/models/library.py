@@ -60,21 +60,22 @@ def place(name: str, shipped: Path = checkpoints.SHIPPED) -> Path:
     raise UnknownCheckpoint(str(unknown("checkpoint", name, names(shipped))))
 
 
-def save(found: ImportCandidate, name: str, *, shipped: Path = checkpoints.SHIPPED) -> Checkpoint:
+def save(candidate: ImportCandidate, name: str, *, shipped: Path = checkpoints.SHIPPED) -> Checkpoint:
     """Keeps what was found as a checkpoint of this person's own; read back and compared before it counts as kept.
 
     Raises: BadSetting where the name is no good or taken, or nothing names the scores; BadCheckpoint where the network
             gives no numbers, or the folder cannot be written. Nothing is left behind then.
     """
     refuse_name(name, shipped)
-    if not found.findings:
+    if not candidate.findings:
         raise BadSetting(
-            f"{found.file} knows no finding: its {found.outputs:,} scores are not of radiographs. Train its last layer "
+            f"{candidate.file} knows no finding: its {candidate.outputs:,} scores are not of radiographs. Train its "
+            "last layer "
             "anew on films, and import that."
         )
-    network = found.network()
+    network = candidate.network()
     with incoming() as place:
-        return _kept(network, found, name, place)
+        return _stored(network, candidate, name, place)
 
 
 @contextmanager
@@ -104,8 +105,8 @@ def rename(name: str, new: str, *, shipped: Path = checkpoints.SHIPPED) -> Check
     card, weights = _paths(name)
     new_card, new_weights = _paths(new)
     try:
-        told = json.loads(card.read_text(encoding="utf-8")) | {"name": new}
-        _write_new(new_card, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        contents = json.loads(card.read_text(encoding="utf-8")) | {"name": new}
+        _write_new(new_card, json.dumps(contents, indent=1, ensure_ascii=False) + "\n")
         try:
             weights.rename(new_weights)  # from here on the new one is listed, and the old one is not
         except OSError:
@@ -138,9 +139,9 @@ def refuse_name(name: str, shipped: Path = checkpoints.SHIPPED, *, besides: str 
             "points, dashes and underscores, and begins with a letter or digit."
         )
     files = [path.stem for path in folder().glob("*") if path.suffix in (".json", ".safetensors")]
-    taken = {each.lower(): each for each in [*names(shipped), *checkpoints.OTHERS, *files] if each != besides}
-    if name.lower() in taken:
-        raise BadSetting(f"There is a checkpoint named {taken[name.lower()]!r} already. Choose another name.")
+    in_use = {each.lower(): each for each in [*names(shipped), *checkpoints.OTHERS, *files] if each != besides}
+    if name.lower() in in_use:
+        raise BadSetting(f"There is a checkpoint named {in_use[name.lower()]!r} already. Choose another name.")
 
 
 def proposed(file: str, shipped: Path = checkpoints.SHIPPED) -> str:
@@ -157,9 +158,9 @@ def proposed(file: str, shipped: Path = checkpoints.SHIPPED) -> str:
     return plain
 
 
-def _kept(network: Network, found: ImportCandidate, name: str, place: Path) -> Checkpoint:
+def _stored(network: Network, candidate: ImportCandidate, name: str, place: Path) -> Checkpoint:
     """The checkpoint, moved to its place once it was found to read back as it was written."""
-    written = checkpoints.write(network, found.checkpoint(name), name, place, exact=True)
+    written = checkpoints.write(network, candidate.checkpoint(name), name, place, exact=True)
     checkpoints.read_network(written, place)
     card, weights = _paths(name)
     try:

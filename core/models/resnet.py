@@ -30,8 +30,8 @@ class Bottleneck(nn.Module):
         """(N, K, h, w) to (N, 4k, h', w')."""
         inner = self.relu1(self.bn1(self.conv1(features)))
         inner = self.relu2(self.bn2(self.conv2(inner)))
-        found: Tensor = self.relu3(self.bn3(self.conv3(inner)) + self.downsample(features))
-        return found
+        output: Tensor = self.relu3(self.bn3(self.conv3(inner)) + self.downsample(features))
+        return output
 
 
 class BasicBlock(nn.Module):
@@ -46,8 +46,8 @@ class BasicBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(N, K, h, w) to (N, k, h', w')."""
         inner = self.relu1(self.bn1(self.conv1(features)))
-        found: Tensor = self.relu2(self.bn2(self.conv2(inner)) + self.downsample(features))
-        return found
+        output: Tensor = self.relu2(self.bn2(self.conv2(inner)) + self.downsample(features))
+        return output
 
 
 @original("resnet18", title="ResNet-18", source=_SOURCE, make=torchvision.models.resnet18)

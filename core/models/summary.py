@@ -65,8 +65,8 @@ def summary(card: Checkpoint, folder: Path) -> Summary:
 
 def held_out(card: Checkpoint) -> dict[str, Estimate]:
     """Source -> macro AUC on its films, of a network trained without it; sources without one are left out."""
-    found = {each.source: available(each.macro_auc) for each in card.metrics.other_source}
-    return {source: figure for source, figure in found.items() if figure}
+    estimates = {each.source: available(each.macro_auc) for each in card.metrics.other_source}
+    return {source: figure for source, figure in estimates.items() if figure}
 
 
 def architecture_title(card: Checkpoint) -> str:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from core.errors import BadCheckpoint, Unsafe
 from core.models.importers.file import FileKind
-from core.models.importers.pickle_stream import Told, follow
+from core.models.importers.pickle_stream import PickleContents, follow
 from core.models.importers.text import broken_message, bytes_of, listing, plain
 
 _ENTRIES = 20_000  # files in an archive of torch.save; one a tensor
@@ -28,36 +28,36 @@ _BROKEN = (
 )
 
 
-def told(file: BinaryIO, what: FileKind, name: str) -> Told:
+def pickle_contents(file: BinaryIO, what: FileKind, name: str) -> PickleContents:
     """What opening the file would do.
 
     Raises: Unsafe where it would fill the memory or bring Python down; BadCheckpoint where it is broken.
     """
-    found = Told()
+    contents = PickleContents()
     try:
         if what == "torch zip":
-            _follow_archive(file, found, name)
+            _follow_archive(file, contents, name)
         else:
-            _follow_all(file, what, found, name)
+            _follow_all(file, what, contents, name)
     except _BROKEN as error:
-        if found.harmful:
-            return found  # what was seen before it broke off is enough
+        if contents.harmful:
+            return contents  # what was seen before it broke off is enough
         if what == "pickle":  # by its first letter alone
             raise BadCheckpoint(f"{plain(name)} is no checkpoint: neither safetensors nor torch.save's.") from error
         raise BadCheckpoint(broken_message(name, error)) from error
-    return found
+    return contents
 
 
-def _follow_all(file: BinaryIO, what: FileKind, found: Told, name: str) -> None:
+def _follow_all(file: BinaryIO, what: FileKind, contents: PickleContents, name: str) -> None:
     """What the pickles at the beginning of a file would do; of torch's older files there are five."""
     whole = file.seek(0, 2)
     file.seek(0)
     for _ in range(5 if what == "torch legacy" else 1):
-        follow(file, found, name)
-    _refuse_claims(found, whole, name)
+        follow(file, contents, name)
+    _refuse_claims(contents, whole, name)
 
 
-def _follow_archive(file: BinaryIO, found: Told, name: str) -> None:
+def _follow_archive(file: BinaryIO, contents: PickleContents, name: str) -> None:
     """What the pickle in an archive of torch.save would do, after the archive was found to be what it says.
 
     torch.save never packs: an entry that is packed, or entries that are larger than the file, are a bomb.
@@ -86,8 +86,8 @@ def _follow_archive(file: BinaryIO, found: Told, name: str) -> None:
                 "weights are tensors. Save them as tensors, not as NumPy arrays."
             )
         with archive.open(table) as opened:
-            follow(opened, found, name)
-    _refuse_claims(found, whole, name)
+            follow(opened, contents, name)
+    _refuse_claims(contents, whole, name)
 
 
 def _refuse_strange_entries(entries: list[zipfile.ZipInfo], whole: int, name: str, *, comment: bytes) -> None:
@@ -124,8 +124,8 @@ def _leads_out(name: str) -> bool:
     return path.is_absolute() or bool(path.drive or path.root) or ".." in path.parts or "\0" in name
 
 
-def _refuse_claims(found: Told, whole: int, name: str) -> None:
-    claimed = sum(found.storages.values())
+def _refuse_claims(contents: PickleContents, whole: int, name: str) -> None:
+    claimed = sum(contents.storages.values())
     if claimed > whole:
         raise Unsafe(
             f"{plain(name)} has {bytes_of(whole)} and asks for {bytes_of(claimed)} of memory: it was cut short, or "

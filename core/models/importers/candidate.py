@@ -235,14 +235,14 @@ def _candidate(
 def _identity(path: Path) -> tuple[int, ...]:
     """What tells a file from another one in its place; empty where there is none, which is told when it is read."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def corrected(
-    found: ImportCandidate,
+    candidate: ImportCandidate,
     *,
     findings: Sequence[str] | None = None,
     multi_label: bool | None = None,
@@ -258,48 +258,50 @@ def corrected(
     channels: cannot be changed, only confirmed: the first layer takes what it takes.
     Raises:   BadSetting, UnknownName where it cannot be.
     """
-    if channels is not None and channels != found.channels:
+    if channels is not None and channels != candidate.channels:
         raise BadSetting(
-            f"The first layer of {found.file} takes {found.channels} channel{'s' if found.channels > 1 else ''}, not "
+            f"The first layer of {candidate.file} takes {candidate.channels} "
+            f"channel{'s' if candidate.channels > 1 else ''}, not "
             f"{channels}: that stands in its weights and cannot be chosen."
         )
     if size is not None and not SIZES[0] <= size <= SIZES[1]:
         raise BadSetting(f"The size is {size} px; it must lie between {SIZES[0]} and {SIZES[1]} px a side.")
-    input = replace(found.input, size=size or found.input.size, fit=square or found.input.fit)
+    input = replace(candidate.input, size=size or candidate.input.size, fit=square or candidate.input.fit)
     if normalisation is not None:
         input = normalised(input, normalisation)
-    wanted = found.findings if findings is None else named(found, findings)
-    several = found.multi_label if multi_label is None else multi_label
+    wanted = candidate.findings if findings is None else named(candidate, findings)
+    several = candidate.multi_label if multi_label is None else multi_label
     if len(wanted) == 1 and not several:
         raise BadSetting(
-            f"{found.file} gives one score, which alone would always be certain. It is a finding that is there or not: "
+            f"{candidate.file} gives one score, which alone would always be certain. It is a finding that is there or "
+            "not: "
             "several findings a film, or none."
         )
     given = {"findings": findings, "multi_label": multi_label, "normalisation": normalisation}
-    points = [found.thresholds.get(finding) for finding in found.findings]
+    points = [candidate.thresholds.get(finding) for finding in candidate.findings]
     return replace(
-        found,
+        candidate,
         label_check=(),
         findings=wanted,
-        named=found.named or findings is not None,
-        guesses={about: told for about, told in found.guesses.items() if given[about] is None},
+        named=candidate.named or findings is not None,
+        guesses={about: guess for about, guess in candidate.guesses.items() if given[about] is None},
         multi_label=several,
         input=input,
         thresholds={finding: point for finding, point in zip(wanted, points, strict=False) if point is not None},
     )
 
 
-def named(found: ImportCandidate, findings: Sequence[str]) -> tuple[str, ...]:
+def named(candidate: ImportCandidate, findings: Sequence[str]) -> tuple[str, ...]:
     """The findings' names, cleaned of space around them. Raises: BadSetting where they cannot be those of the file."""
     names = tuple(finding.strip() for finding in findings)
-    wanted = len(found.findings) or found.outputs
+    wanted = len(candidate.findings) or candidate.outputs
     if len(names) != wanted:
         raise BadSetting(
-            f"{len(names)} finding{'s are' if len(names) != 1 else ' is'} named, but {found.file} gives {wanted} "
+            f"{len(names)} finding{'s are' if len(names) != 1 else ' is'} named, but {candidate.file} gives {wanted} "
             f"score{'s' if wanted != 1 else ''}. Name one for each, in their order."
         )
     if wanted > MOST:
-        raise BadSetting(f"{found.file} gives {wanted:,} scores; at most {MOST} findings can be shown.")
+        raise BadSetting(f"{candidate.file} gives {wanted:,} scores; at most {MOST} findings can be shown.")
     if not all(names):
         raise BadSetting("A finding has no name. Name one for each score, in their order.")
     strange = [name for name in names if not is_name(name)]
@@ -313,7 +315,7 @@ def named(found: ImportCandidate, findings: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _refuse_bad_numbers(found: LayoutMatch, tensors: Mapping[str, Tensor], name: str) -> None:
+def _refuse_bad_numbers(layout: LayoutMatch, tensors: Mapping[str, Tensor], name: str) -> None:
     """Raises: BadCheckpoint where the weights are not floating-point, not numbers, or impossible."""
     files = [file for ours, file in found.names.items() if not ours.endswith("num_batches_tracked")]
     if found.norm:
@@ -342,14 +344,14 @@ def _is_plain(tensor: Tensor) -> bool:
     )
 
 
-def _converted(found: LayoutMatch, tensors: Mapping[str, Tensor], kept: tuple[int, ...]) -> dict[str, Tensor]:
+def _converted(layout: LayoutMatch, tensors: Mapping[str, Tensor], outputs: tuple[int, ...]) -> dict[str, Tensor]:
     """Our names -> float32 tensors; of the last layer only the scores that are kept."""
     with torch.device("meta"):
-        wanted = known(found.template.name).build(found.outputs, found.channels).state_dict()
+        wanted = known(layout.template.name).build(layout.outputs, layout.channels).state_dict()
     last = [f"head.linear.{part}" for part in ("weight", "bias")]
     converted: dict[str, Tensor] = {}
     for ours, shape in wanted.items():
-        file = found.names.get(ours)
+        file = layout.names.get(ours)
         if file is None:  # a counter of batch norm, or the bias of a layer that has none
             tensor = torch.zeros(shape.shape, dtype=shape.dtype)
         else:

@@ -90,7 +90,7 @@ def sha256(path: Path) -> str:
 def _size(path: Path, name: str) -> int:
     """Bytes of the file, through a symbolic link if it is one."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         if os.path.islink(path):
             raise BadCheckpoint(
@@ -98,18 +98,19 @@ def _size(path: Path, name: str) -> int:
             ) from error
         reason = error.strerror if isinstance(error, OSError) else error
         raise BadCheckpoint(f"There is no file {plain(name)} ({reason}). {_WAY}") from error
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise BadCheckpoint(f"{plain(name)} is a folder. {_WAY}")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise BadCheckpoint(f"{plain(name)} is a device or a pipe, not a file. {_WAY}")
-    if not found.st_size:
+    if not status.st_size:
         raise BadCheckpoint(f"{plain(name)} is empty: 0 bytes. Fetch it again.")
-    if found.st_size > LARGEST:
+    if status.st_size > LARGEST:
         raise BadCheckpoint(
-            f"{plain(name)} has {bytes_of(found.st_size)}, more than any network that is known here with its optimiser "
+            f"{plain(name)} has {bytes_of(status.st_size)}, more than any network that is known here with its "
+            "optimiser "
             f"({bytes_of(LARGEST)}). Save the weights alone."
         )
-    return found.st_size
+    return status.st_size
 
 
 def _safetensors(head: bytes) -> bool:

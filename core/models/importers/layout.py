@@ -166,7 +166,7 @@ def _trials(template: Template, shapes: Shapes) -> list[_Trial]:
         ],
         "as MONAI does": [re.sub(r"(denselayer\d+)\.", r"\1.layers.", key) for key in template.trunk],
     }
-    found: list[_Trial] = []
+    trials: list[_Trial] = []
     tried: list[list[str]] = []
     wanted = next(iter(template.trunk.values()))
     for spelling, names in spellings.items():
@@ -180,9 +180,9 @@ def _trials(template: Template, shapes: Shapes) -> list[_Trial]:
             if key == names[0] or key.endswith(f".{names[0]}")
         ]
         for key in starts[:_NETWORKS]:
-            found.append(_trial(template, key.removesuffix(names[0]), spelling, names, shapes))
-    best = max((len(trial.names) for trial in found), default=0)
-    return [trial for trial in found if len(trial.names) == best or not trial.wrong]
+            trials.append(_trial(template, key.removesuffix(names[0]), spelling, names, shapes))
+    best = max((len(trial.names) for trial in trials), default=0)
+    return [trial for trial in trials if len(trial.names) == best or not trial.wrong]
 
 
 def _numbered(key: str, numbers: Mapping[str, str]) -> str:
@@ -203,9 +203,9 @@ def _trial(template: Template, prefix: str, spelling: Spelling, names: Sequence[
             wrong.append(f"{plain(file)} is {shape_text(shape)}, not {shape_text(wanted)}")
         elif not key.endswith(_COUNTER):
             wrong.append(f"{plain(file)} is missing")
-    taken = {prefix + spelled for spelled in names}
+    expected = {prefix + spelled for spelled in names}
     layers = tuple({f"{prefix}{spelled.partition('.')[0]}." for spelled in names})
-    wrong += [f"{plain(key)} is one layer too many" for key in shapes if key not in taken and key.startswith(layers)]
+    wrong += [f"{plain(key)} is one layer too many" for key in shapes if key not in expected and key.startswith(layers)]
     return _Trial(template, prefix, spelling, there, channels, tuple(wrong))
 
 
@@ -217,9 +217,9 @@ def _with_head(trial: _Trial, shapes: Shapes, name: str) -> LayoutMatch:
             f"{plain(name)} is a {title} for {trial.channels} channels. A radiograph has one grey value a pixel: "
             "networks for one channel or for three equal ones can be imported."
         )
-    taken = set(trial.names.values())
+    matched = set(trial.names.values())
     parent = trial.prefix.removesuffix(trial.template.base)
-    rest = {key: shape for key, shape in shapes.items() if key not in taken and not _is_beside(key, shape, parent)}
+    rest = {key: shape for key, shape in shapes.items() if key not in matched and not _is_beside(key, shape, parent)}
     heads = _heads(trial, rest, name, title)
     names = {trial.template.ours[trial.template.base + key]: file for key, file in trial.names.items()}
     names |= {
@@ -281,7 +281,7 @@ def _is_beside(key: str, shape: Sequence[int], parent: str) -> bool:
 def _heads(trial: _Trial, rest: Shapes, name: str, title: str) -> dict[str, str]:
     """Name of each layer of the head in the template -> its name in the file."""
     layers = {key.removesuffix(".weight"): shape for key, shape in rest.items() if key.endswith(".weight")}
-    found: dict[str, str] = {}
+    heads: dict[str, str] = {}
     for theirs, wanted in trial.template.heads.items():
         fitting = [
             key
@@ -301,8 +301,8 @@ def _heads(trial: _Trial, rest: Shapes, name: str, title: str) -> dict[str, str]
                 f"{plain(name)} has the features of a {title} and {lacking}; beside the features there is {there}. "
                 f"Importable is {_chain(trial.template)}."
             )
-        found[theirs] = fitting[0]
-    return found
+        heads[theirs] = fitting[0]
+    return heads
 
 
 def _chain(template: Template) -> str:
@@ -312,9 +312,9 @@ def _chain(template: Template) -> str:
     )
 
 
-def _nearest(found: Sequence[_Trial], shapes: Shapes, name: str) -> str:
+def _nearest(trials: Sequence[_Trial], shapes: Shapes, name: str) -> str:
     """Why nothing fits, said of the network that comes nearest."""
-    best = max(found, key=lambda trial: (len(trial.names), -len(trial.wrong)), default=None)
+    best = max(trials, key=lambda trial: (len(trial.names), -len(trial.wrong)), default=None)
     if best is None or len(best.names) < max(4, len(best.template.trunk) // 10):
         titles = ", ".join(sorted({originals[each].title for each in originals}))
         return (

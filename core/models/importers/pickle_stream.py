@@ -112,7 +112,7 @@ _OTHER = object()  # any value of which nothing need be known
 
 
 @dataclass
-class Told:
+class PickleContents:
     """What one or several pickles of a file would do.
 
     names:    what they would import, as "module.name", in order.
@@ -139,12 +139,12 @@ class _Trap(Exception):
     """What the pickle would do to the program that opens it, as the end of a sentence."""
 
 
-def follow(file: IO[bytes], told: Told, name: str) -> None:
+def follow(file: IO[bytes], contents: PickleContents, name: str) -> None:
     """Follows one pickle from where the file stands to its end, and adds what it would do.
 
     Raises: Unsafe where it would bring Python down or fill the memory; ValueError where it is no whole pickle.
     """
-    machine = _Machine(told)
+    machine = _Machine(contents)
     try:
         for step, (operation, argument, _) in enumerate(pickletools.genops(file)):
             if step > _STEPS:
@@ -156,19 +156,20 @@ def follow(file: IO[bytes], told: Told, name: str) -> None:
         raise ValueError("a step of it lacks what it works on") from error
 
 
-def refuse_harmful(told: Told, name: str) -> None:
+def refuse_harmful(contents: PickleContents, name: str) -> None:
     """Raises: Unsafe with what the file wanted to run, where that is more than to put tensors together."""
-    if not told.harmful:
+    if not contents.harmful:
         return
-    if "torch._utils._rebuild_qtensor" in told.harmful:
+    if "torch._utils._rebuild_qtensor" in contents.harmful:
         raise BadCheckpoint(
             f"{plain(name)} was quantised: its weights are whole numbers with scales. Only floating-point weights can "
             "be imported. Save them before that step."
         )
-    modules = [each for each in told.harmful if ".modules." in each or each.startswith("torchvision.models.")]
+    modules = [each for each in contents.harmful if ".modules." in each or each.startswith("torchvision.models.")]
     what = "a whole network as a Python program, not its weights" if modules else "more than weights"
     raise Unsafe(
-        f"{plain(name)} holds {what}: to open it, Python would run {listing(told.harmful)}. Nothing was run. In the "
+        f"{plain(name)} holds {what}: to open it, Python would run {listing(contents.harmful)}. Nothing was run. In "
+        "the "
         'program that made it, save the weights alone: torch.save(model.state_dict(), "weights.pt"), or safetensors.'
     )
 
@@ -195,8 +196,8 @@ def is_harmless(name: str) -> bool:
 class _Machine:
     """The stack machine on stand-ins."""
 
-    def __init__(self, told: Told) -> None:
-        self._told = told
+    def __init__(self, contents: PickleContents) -> None:
+        self._contents = contents
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
 
@@ -204,7 +205,7 @@ class _Machine:
         """One operation. Raises: IndexError, KeyError where the stack or the memo lacks what it needs."""
         stack = self._stack
         if name == "PROTO":
-            self._told.protocols.add(argument)
+            self._contents.protocols.add(argument)
         elif name == "GLOBAL":
             stack.append(self._named(".".join(argument.split(" "))))
         elif name == "INST":
@@ -233,8 +234,8 @@ class _Machine:
             count = _TUPLES[name]
             stack.append(_tuple(self._to_mark() if count is None else self._top(count)))
         elif name in _OTHERS:
-            taken, to_mark, given = _OTHERS[name]
-            self._top(taken)
+            popped, to_mark, given = _OTHERS[name]
+            self._top(popped)
             if to_mark:
                 self._to_mark()
             stack.extend([_OTHER] * given)
@@ -251,7 +252,7 @@ class _Machine:
         return items[::-1]
 
     def _named(self, name: str) -> _Name:
-        self._told.names[name] = None
+        self._contents.names[name] = None
         return _Name(name)
 
     def _stored(self, wanted: Any) -> Any:
@@ -266,7 +267,7 @@ class _Machine:
         elements = items[4] if isinstance(items[4], int) else 0
         if not 0 <= elements <= _LARGEST:
             raise _Trap("it asks for memory of less than nothing, or of more than there is anywhere")
-        self._told.storages[str(items[2])] = elements * size
+        self._contents.storages[str(items[2])] = elements * size
         return _Storage(elements)
 
 

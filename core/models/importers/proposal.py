@@ -39,7 +39,7 @@ class Proposal:
 
     layout: str
     findings: tuple[str, ...]
-    kept: tuple[int, ...]
+    outputs: tuple[int, ...]
     named: bool
     multi_label: bool
     input: Input
@@ -124,10 +124,10 @@ def _of(
         notes.append("One output: how likely the finding is, by a sigmoid.")
     elif fit.outputs not in (len(CHESTXRAY14), IMAGENET):
         what = "several findings a film" if several else "one finding a film"
-        told = f"Whether its outputs exclude each other does not stand in the file; {what} is a guess."
-        guesses["multi_label"] = told
-    kept = tuple(range(len(findings)))
-    return Proposal(layout, findings, kept, named, several, input, notes=tuple(notes), guesses=guesses)
+        guess = f"Whether its outputs exclude each other does not stand in the file; {what} is a guess."
+        guesses["multi_label"] = guess
+    outputs = tuple(range(len(findings)))
+    return Proposal(layout, findings, outputs, named, several, input, notes=tuple(notes), guesses=guesses)
 
 
 def _xrayvision(fit: LayoutMatch, points: Tensor | None) -> Proposal:
@@ -148,8 +148,8 @@ def _xrayvision(fit: LayoutMatch, points: Tensor | None) -> Proposal:
     known = fit.outputs == len(XRAYVISION18)
     names = XRAYVISION18 if known else _numbered(fit.outputs)
     levels = points.double().real.tolist() if points is not None and not points.is_complex() else []
-    kept = tuple(place for place in range(fit.outputs) if not levels or 0 < levels[place] < 1)
-    if not kept:
+    outputs = tuple(place for place in range(fit.outputs) if not levels or 0 < levels[place] < 1)
+    if not outputs:
         raise BadCheckpoint(
             "None of the network's outputs has an operating point between 0 and 1: TorchXRayVision never trained one. "
             "Give a file of trained weights."
@@ -160,20 +160,21 @@ def _xrayvision(fit: LayoutMatch, points: Tensor | None) -> Proposal:
             "The file holds no operating points: a finding counts from 0.5 on, where TorchXRayVision has others."
         )
         notes.append("Outputs that were never trained, which some of its networks have, cannot be told apart.")
-    if len(kept) < fit.outputs:
-        untrained = listing(names[place] for place in range(fit.outputs) if place not in kept)
+    if len(outputs) < fit.outputs:
+        untrained = listing(names[place] for place in range(fit.outputs) if place not in outputs)
         notes.append(
-            f"Left out, for they were never trained: {fit.outputs - len(kept)} of {fit.outputs} outputs ({untrained})."
+            f"Left out, for they were never trained: {fit.outputs - len(outputs)} of {fit.outputs} outputs "
+            f"({untrained})."
         )
-    findings = tuple(names[place] for place in kept)
+    findings = tuple(names[place] for place in outputs)
     return Proposal(
         layout=f"TorchXRayVision ({entry.title})",
         findings=findings,
-        kept=kept,
+        outputs=outputs,
         named=known,
         multi_label=True,
         input=wanted,
-        thresholds={names[place]: levels[place] for place in kept} if levels else {},
+        thresholds={names[place]: levels[place] for place in outputs} if levels else {},
         notes=tuple(notes),
     )
 

@@ -81,7 +81,7 @@ def _span(entry: Mapping[str, Any]) -> tuple[int, int]:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object whose names are all different."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    table = dict(pairs)
+    if len(table) < len(pairs):
         raise ValueError("a name stands in it twice")
-    return found
+    return table

@@ -66,13 +66,13 @@ def read(path: Path, name: str) -> Contents:
     if what == "safetensors":
         return Contents({"": table.tensors(path, name)}, what)
     with path.open("rb") as file:
-        told = archive.told(file, what, name)
-        refuse_harmful(told, name)
+        pickled = archive.pickle_contents(file, what, name)
+        refuse_harmful(pickled, name)
         if what == "pickle":
             raise BadCheckpoint(f"{plain(name)} is a pickle, but not one that torch.save wrote. Use torch.save.")
-        if told.protocols - {2}:
+        if pickled.protocols - {2}:
             raise BadCheckpoint(
-                f"{plain(name)} was saved with pickle protocol {max(told.protocols)}; weights alone can be read in "
+                f"{plain(name)} was saved with pickle protocol {max(pickled.protocols)}; weights alone can be read in "
                 "protocol 2 only. Save it again without pickle_protocol."
             )
         file.seek(0)
@@ -138,5 +138,5 @@ def _tensors(held: Any) -> dict[str, Tensor]:
     """The tensors by name of a dictionary that has at least two; empty for anything else."""
     if not isinstance(held, Mapping) or len(held) > table.TENSORS:
         return {}
-    found = {key: value for key, value in held.items() if isinstance(key, str) and isinstance(value, Tensor)}
-    return found if len(found) > 1 else {}
+    tensors = {key: value for key, value in held.items() if isinstance(key, str) and isinstance(value, Tensor)}
+    return tensors if len(tensors) > 1 else {}
