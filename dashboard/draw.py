@@ -151,7 +151,7 @@ def figures(figures: Sequence[Figure]) -> None:
     """The results of the trust measures."""
     if not figures:
         st.html(markup.paragraph("No measure is installed.", quiet=True))
-    st.html("".join(markup.remark(each.level, each.title, figure_text(each), each.told) for each in figures))
+    st.html("".join(markup.remark(each.level, each.title, figure_text(each), each.text) for each in figures))
 
 
 def checks(checks: Sequence[Check], mend: Callable[[Check], None], *, of: int) -> None:

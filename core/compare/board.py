@@ -116,7 +116,7 @@ def _pane(
 
 
 def _saved(whole: Image.Image, radiograph: Radiograph, tiles: Sequence[Tile], difference: Explanation | None) -> bytes:
-    made = {
+    metadata = {
         "radiograph_key": radiograph.key,
         "tiles": [
             {
@@ -135,7 +135,7 @@ def _saved(whole: Image.Image, radiograph: Radiograph, tiles: Sequence[Tile], di
     }
     note = PngInfo()
     note.add_text("Description", f"Maps of {radiograph.name} side by side. {NOTICE}")
-    note.add_text("Lightbox", json.dumps(made, sort_keys=True))
+    note.add_text("Lightbox", json.dumps(metadata, sort_keys=True))
     file = io.BytesIO()
     whole.save(file, "PNG", compress_level=3, pnginfo=note)
     return file.getvalue()

@@ -141,8 +141,8 @@ def _batch(classifier: Classifier, image: Tensor) -> int:
     """Films a batch whose features fit into the budget, FEWEST or more; not by what memory is free at the moment, since
     the figures hang on it a little."""
     with classifier.alone() as network:
-        kept, _ = memory.cost(network, image)
-    return max(FEWEST, min(_MOST, int(memory.BUDGET / kept)))
+        saved, _ = memory.cost(network, image)
+    return max(FEWEST, min(_MOST, int(memory.BUDGET / saved)))
 
 
 def _batches(images: Iterator[tuple[Tensor, ...]], size: int) -> Iterator[list[tuple[Tensor, ...]]]:

@@ -182,13 +182,13 @@ def compared(
     overlaps = [_overlap(each, maps[i], maps[j]) for each, (i, j) in zip(agreements, pairs, strict=True)]
     present_findings = tuple(_present(tile, names, panel.findings) for tile, names in own)
     differ = float(np.mean([present_findings[i] != present_findings[j] for i, j in pairs]))
-    shown = panel.own[0].index(maps[0].finding)
+    index = panel.own[0].index(maps[0].finding)
     return FilmComparison(
         name=case.name,
         key=film.key,
         patient=case.patient or case.name,
         labels=_labels(case, panel),
-        finding=panel.findings[shown],
+        finding=panel.findings[index],
         says=tuple(tile.says for tile in tiles),
         present=present_findings,
         probabilities=tuple(tuple(float(value) for value in row) for row in likely),

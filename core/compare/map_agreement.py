@@ -97,7 +97,7 @@ def difference(
     one_film(radiograph, (a, b))
     common = area(radiograph, (a.placement, b.placement))
     raw = scale == "raw" and a.unit == b.unit and a.heat.shape == b.heat.shape
-    one, other = (_taken(map_, both=a.signed and b.signed, raw=raw) for map_ in (a, b))
+    one, other = (_comparable(map_, both=a.signed and b.signed, raw=raw) for map_ in (a, b))
     caveats = [f"{name}: {map_.caveat}" for name, map_ in zip(names, (a, b), strict=True) if map_.caveat]
     box, heat, void = a.placement, np.zeros_like(a.heat), _no_difference(a, b, common, names)
     if not void and common and (a.placement, a.heat.shape) == (b.placement, b.heat.shape):
@@ -332,7 +332,7 @@ def _left_out(common: Area) -> list[str]:
     return [f"{100 * common.left_out:.0f} % of the film is covered by only one of the maps and left out."]
 
 
-def _taken(map_: Explanation, *, both: bool, raw: bool) -> Heat:
+def _comparable(map_: Explanation, *, both: bool, raw: bool) -> Heat:
     """What is subtracted: both sides of zero where `both` maps have them, else what speaks for the finding."""
     heat = map_.heat if both else map_.heat.clip(min=0)
     return heat if raw else np.asarray(heat / (np.abs(heat).max(initial=0.0) or 1.0), np.float32)

@@ -125,9 +125,9 @@ def answers(panel: Panel, film: Radiograph, *, work: Work | None = None) -> tupl
         results.append(explain_many(classifier, film, requests, cleaning=panel.cleaning, work=work))
         if work:
             work.step()
-    shown = wanted.index(_likeliest(panel, [prediction for prediction, _ in results])) if len(wanted) > 1 else 0
+    chosen = wanted.index(_likeliest(panel, [prediction for prediction, _ in results])) if len(wanted) > 1 else 0
     return tuple(
-        Tile(name, card, prediction, maps[shown])
+        Tile(name, card, prediction, maps[chosen])
         for name, card, (prediction, maps) in zip(panel.names, panel.checkpoints, results, strict=True)
     )
 

@@ -83,17 +83,17 @@ def headline(tiles: Sequence[Tile], *, explained: Sequence[Tile] = (), named: bo
     """
     if len({tile.checkpoint.key for tile in tiles}) == 1:
         who = ["The network"]
-        tiles_told: Sequence[Tile] = tiles[:1]
+        subjects: Sequence[Tile] = tiles[:1]
     else:
-        who, tiles_told = [tile.name for tile in tiles], tiles
+        who, subjects = [tile.name for tile in tiles], tiles
     groups: dict[str, list[int]] = {}
-    for index, tile in enumerate(tiles_told):
+    for index, tile in enumerate(subjects):
         groups.setdefault(tile.says, []).append(index)
     parts = []
     for top, members in groups.items():
         subject = _subject([who[index] for index in members], of=0 if named else len(who))
         verb = ("says" if top else "finds") if len(members) == 1 else ("say" if top else "find")
-        parts.append(f"{subject} {verb} {_finding(top, [tiles_told[index] for index in members])}")
+        parts.append(f"{subject} {verb} {_finding(top, [subjects[index] for index in members])}")
     sentence = f"{_joined(parts)}."
     return f"{sentence} {_explained(tiles, explained or tiles)}".strip()
 

@@ -219,8 +219,8 @@ def _notes(answers: _Predictions, patients: NDArray[np.str_], pairs: Sequence[Pa
         if len(np.unique(patients)) < len(patients):
             notes.append("Some patients have several films: intervals know that, p values do not and are too small.")
         if answers.strange:
-            shown = ", ".join(answers.strange[:5]) + (", …" if len(answers.strange) > 5 else "")
-            notes.append(f"Labels that not all networks know count as none of the findings compared: {shown}.")
+            names = ", ".join(answers.strange[:5]) + (", …" if len(answers.strange) > 5 else "")
+            notes.append(f"Labels that not all networks know count as none of the findings compared: {names}.")
     if answers.labelled.any() and not answers.labelled.all():
         notes.append(f"{int((~answers.labelled).sum())} films have no label and count only where none is needed.")
     return notes

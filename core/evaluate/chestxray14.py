@@ -81,14 +81,14 @@ def _lists(folder: Path) -> list[list[str]]:
         raise BadData(
             f"There is no {' and no '.join(absent)} in {folder}. Put the official split lists beside the table."
         )
-    found = [(folder / name).read_text(encoding="utf-8-sig").split() for name in LISTS]
-    for name, entries in zip(LISTS, found, strict=True):
+    lists = [(folder / name).read_text(encoding="utf-8-sig").split() for name in LISTS]
+    for name, entries in zip(LISTS, lists, strict=True):
         if not entries:
             raise BadData(f"{folder / name} is empty. Put the official list of films there.")
-    both = sorted(set(found[0]) & set(found[1]))
+    both = sorted(set(lists[0]) & set(lists[1]))
     if both:
         raise BadData(f"{LISTS[0]} and {LISTS[1]} both name {_films(both)}. A film is for training or for the test.")
-    return found
+    return lists
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -137,10 +137,10 @@ def _row(line: dict[str, str], file: Path, split: str) -> Row:
 
 def _years(age: str) -> str:
     """Whole years of "58", or of "058Y", "011M" (months) and "005D" (days) in the first edition; "" if unbelievable."""
-    found = re.fullmatch(r"(\d+)([YMD]?)", age)
-    if not found:
+    match = re.fullmatch(r"(\d+)([YMD]?)", age)
+    if not match:
         return ""
-    years = int(found[1]) // {"D": 365, "M": 12}.get(found[2], 1)
+    years = int(match[1]) // {"D": 365, "M": 12}.get(match[2], 1)
     return str(years) if years <= _OLDEST else ""
 
 

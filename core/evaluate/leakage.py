@@ -25,7 +25,7 @@ NEAR = 0.80
 # Of 64 in which the hashes of two copies may differ: of those pairs none differs in fewer than 7, half of the copies in
 # at most 3.
 BITS = 4
-_TOLD = 20  # pairs told by name; the rest is counted
+_NAMED = 20  # pairs told by name; the rest is counted
 _CHUNK = 512  # films compared with all others at once
 
 
@@ -62,13 +62,13 @@ def leakage(rows: Sequence[Row], others: Sequence[Row] = (), *, trained_on: Sequ
         "others": len(others),
         "identical": _pairs(every, [(first, second, 1.0) for first, second in identical], len(rows)),
         "near_duplicates": _pairs(every, near, len(rows)),
-        "patients": {"n": len(patients), "names": patients[:_TOLD]},
+        "patients": {"n": len(patients), "names": patients[:_NAMED]},
         "in_training": None,
     }
     if trained_on:
         known = _in_training(hashes(fingerprinted.thumbnails[: len(rows)]), trained_on)
         names = [row.id for row, hit in zip(rows, known, strict=True) if hit]
-        result["in_training"] = {"n": len(names), "films": names[:_TOLD]}
+        result["in_training"] = {"n": len(names), "films": names[:_NAMED]}
     return result
 
 
@@ -172,6 +172,6 @@ def _pairs(rows: Sequence[Row], pairs: Sequence[tuple[int, int, float]], judged:
         "across": sum(second >= judged for _, second, _ in pairs),
         "pairs": [
             {"film": rows[first].id, "other": rows[second].id, "split": rows[second].split, "likeness": round(alike, 4)}
-            for first, second, alike in sorted(pairs, key=lambda pair: -pair[2])[:_TOLD]
+            for first, second, alike in sorted(pairs, key=lambda pair: -pair[2])[:_NAMED]
         ],
     }

@@ -124,7 +124,7 @@ def _elsewhere(films: Tensor, lungs: Tensor, share: float, chance: _Chance) -> T
     low, high = (max(1, round(part * size)) for part in _MARGIN)
     margin = int(torch.randint(low, high + 1, (), generator=chance.generator))
     wide, half = grown(lungs, margin / size), margin // 2
-    kept = functional.avg_pool2d(wide, 2 * half + 1, stride=1, padding=half, count_include_pad=False)
+    lung_share = functional.avg_pool2d(wide, 2 * half + 1, stride=1, padding=half, count_include_pad=False)
 
     stranger = films.roll(1 + int(torch.randint(0, max(count - 1, 1), (), generator=chance.generator)), dims=0)
     grain = int(torch.randint(2, 9, (), generator=chance.generator))
@@ -133,7 +133,7 @@ def _elsewhere(films: Tensor, lungs: Tensor, share: float, chance: _Chance) -> T
     even = chance.uniform(0, 1).expand_as(films)
     kind = chance.uniform(0, 3)
     background = torch.where(kind < 1, stranger, torch.where(kind < 2, clouds, even))
-    return torch.where(chance.uniform(0, 1) < share, torch.lerp(background, films, kept), films)
+    return torch.where(chance.uniform(0, 1) < share, torch.lerp(background, films, lung_share), films)
 
 
 def _wipe_edge(films: Tensor, chance: _Chance) -> Tensor:

@@ -228,9 +228,11 @@ def _loss(
     if lesson is not None:
         loss = (1 - recipe.soft_labels) * loss + recipe.soft_labels * soft_label_loss(logits, lesson)
         loss = loss + recipe.matched_features * feature_loss(features, lesson)
-    kept = ~empty if recipe.multi_label else ~empty & (labels != UNLABELLED)
-    if recipe.penalty and inside is not None and kept.any():
-        loss = loss + recipe.penalty * heat_outside(learner.network, features[kept], labels[kept], inside[kept])
+    penalised = ~empty if recipe.multi_label else ~empty & (labels != UNLABELLED)
+    if recipe.penalty and inside is not None and penalised.any():
+        loss = loss + recipe.penalty * heat_outside(
+            learner.network, features[penalised], labels[penalised], inside[penalised]
+        )
     return loss
 
 

@@ -142,8 +142,8 @@ def dice_figures(network: UNet, rows: Sequence[Row], split: str) -> dict[str, An
         prepared = prepare(film, INPUT)
         lungs, reason = look(network, prepared.image[None])[0]
         refused += bool(reason)
-        found = enlarge(lungs, prepared.placement, film.pixels.shape) > 0.5
-        values.append(dice(found, _outline(row)))
+        mask = enlarge(lungs, prepared.placement, film.pixels.shape) > 0.5
+        values.append(dice(mask, _outline(row)))
     scores = np.array(values)
     patients = np.array([row.patient for row in chosen])
     return {
@@ -176,8 +176,8 @@ def _dice(network: UNet, films: Films) -> float:
         for images, lungs in zip(torch.split(films.images, 32), torch.split(_lungs(films), 32), strict=True):
             squares = standardised(resized(images.to(device), INPUT.size)).contiguous(memory_format=torch.channels_last)
             with fast(device):
-                found = network(squares).float().cpu() > 0
+                masks = network(squares).float().cpu() > 0
             outlines = resized(lungs, INPUT.size) > 0.5
-            shared = (found & outlines).sum(dim=(1, 2, 3))
-            values.append(2 * shared / (found.sum(dim=(1, 2, 3)) + outlines.sum(dim=(1, 2, 3))).clamp(min=1))
+            shared = (masks & outlines).sum(dim=(1, 2, 3))
+            values.append(2 * shared / (masks.sum(dim=(1, 2, 3)) + outlines.sum(dim=(1, 2, 3))).clamp(min=1))
     return float(torch.cat(values).mean())

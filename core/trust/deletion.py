@@ -51,16 +51,17 @@ def deletion(question: Question) -> Figure:
     else:
         level, verdict = "warning", "The marked region counts no more than any other: do not read it as the reason."
     sentence = (
-        f"With the hottest {SHARE:.0%} of the film blurred, {name} goes from {said(likely[0])} to {said(likely[1])}; "
-        f"with as much blurred elsewhere, to {said(likely[2:].mean())} on average ({said(likely[2:].min())} to "
-        f"{said(likely[2:].max())}, {OTHERS} places)."
+        f"With the hottest {SHARE:.0%} of the film blurred, {name} goes from {digits(likely[0])} to "
+        f"{digits(likely[1])}; "
+        f"with as much blurred elsewhere, to {digits(likely[2:].mean())} on average ({digits(likely[2:].min())} to "
+        f"{digits(likely[2:].max())}, {OTHERS} places)."
     )
     return Figure(
         "deletion", _TITLE, level, beaten, f"of {OTHERS} control regions with a smaller drop", sentence, verdict
     )
 
 
-def said(probability: float) -> str:
+def digits(probability: float) -> str:
     """In the digits that tell it from 0 and 1: 0.97, 0.004, under 0.001."""
     if min(probability, 1 - probability) >= 0.01:
         return f"{probability:.2f}"

@@ -34,8 +34,8 @@ def lungs(question: Question) -> Figure:
         return flat("lungs", _TITLE)
     if explanation.regions:
         return of_zones("lungs", _TITLE)
-    found = enlarge(outline, _scaled(placement, small), canvas)
-    inside = lung_network.dilated(np.nan_to_num(found, nan=0.0) > 0.5)
+    outline_there = enlarge(outline, _scaled(placement, small), canvas)
+    inside = lung_network.dilated(np.nan_to_num(outline_there, nan=0.0) > 0.5)
     share, area = float(heat[inside].sum() / heat.sum()), float(inside.mean())
     level: Level = "ok" if share >= _MOST else "note" if share > area + CHANCE else "warning"
     verdict = {

@@ -39,7 +39,7 @@ class Figure:
     is_share: bool = False
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """Sentence and verdict."""
         return f"{self.sentence} {self.verdict}".strip()
 
