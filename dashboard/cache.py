@@ -528,7 +528,7 @@ def _atlas(checkpoint: Checkpoint, folder: Path, changed: int) -> atlases.Atlas:
 def patch(atlas: atlases.Atlas, stage: str, seen: atlases.TopFilm) -> bytes | None:
     """What the unit saw of a film of the atlas, a small WebP file; None where no picture of the film was kept."""
     has_picture = patches.picture_file(atlas.folder, seen.film).exists()
-    key = (str(atlas.folder), atlas.told["signature"], stage, seen.film, seen.row, seen.column)
+    key = (str(atlas.folder), atlas.metadata["signature"], stage, seen.film, seen.row, seen.column)
     return _patch(key, atlas, seen) if has_picture else None
 
 

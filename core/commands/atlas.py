@@ -81,13 +81,13 @@ def atlas(
     built = survey.build(classifier, films, out, top=top, every=every, progress=True)
     stored = patches.store(built, films, classifier.checkpoint, progress=True) if pictures else None
     if as_json:
-        click.echo(options.line({**built.told, "out": str(out), "pictures": stored}))
+        click.echo(options.line({**built.metadata, "out": str(out), "pictures": stored}))
         return
     click.echo(_text(built, stored))
 
 
 def _text(atlas: "Atlas", pictures: int | None) -> str:
-    about: Any = atlas.told
+    about: Any = atlas.metadata
     error = f", with ranks off by at most {about['rank_error']:.1%}" if about["rank_error"] else ""
     lines = [
         f"{about['checkpoint']} over {about['films']} films ({about['set']}), {atlas.table.num_rows} units.",

@@ -123,7 +123,7 @@ def compare(
     cases = _cases(arguments, split, frame)
     networks = [options.classifier(name, weights) for name in checkpoints]
     boards = _Boards(out, force) if out else None
-    with map_files.bar("comparing", shown=len(cases) > _MANY) as tell:
+    with map_files.bar("comparing", visible=len(cases) > _MANY) as tell:
         comparison = compare_models(
             networks,
             cases,

@@ -178,7 +178,7 @@ def explain(
         cleaning = refuse_meaningless(radiograph, wanted)
         explained = findings or (leading(classifier.predict(radiograph, cleaning=cleaning), classifier.checkpoint),)
         requests = _requests(classifier, chosen, explained, layers, entered)
-        with map_files.bar(radiograph.name, shown=slow) as tell:
+        with map_files.bar(radiograph.name, visible=slow) as tell:
             work = Work(limit=limit, tell=tell)
             return explain_any(classifier, radiograph, requests, cleaning=cleaning, work=work, bfloat16=half)
 

@@ -103,12 +103,12 @@ def import_checkpoint(
         click.echo("\n".join(["", *polarity_text(judged)]))
     if judged:
         proposal = replace(proposal, label_check=tuple(judged.sentences))
-    kept = library.save(proposal, name) if name else None
+    stored = library.save(proposal, name) if name else None
     if as_json:
-        click.echo(options.line(_record(proposal, judged, name if kept else None)))
-    elif kept:
-        click.echo(f"\nSaved as {kept.name} in {library.folder()}. It has not been evaluated here yet:")
-        click.echo(f"python -m core evaluate MANIFEST.csv --checkpoint {kept.name}")
+        click.echo(options.line(_record(proposal, judged, name if stored else None)))
+    elif stored:
+        click.echo(f"\nSaved as {stored.name} in {library.folder()}. It has not been evaluated here yet:")
+        click.echo(f"python -m core evaluate MANIFEST.csv --checkpoint {stored.name}")
     else:
         click.echo(
             f"\nNot saved yet. Add --name {library.proposed(proposal.file)}, and options for anything to correct."
@@ -141,11 +141,11 @@ def _text(proposal: "ImportCandidate") -> str:
     grey = (
         NORMALISATIONS[proposal.normalisation].title if proposal.normalisation in NORMALISATIONS else "as in the file"
     )
-    kept = f", {len(proposal.findings)} of them kept" if 0 < len(proposal.findings) < proposal.outputs else ""
+    counts = f", {len(proposal.findings)} of them kept" if 0 < len(proposal.findings) < proposal.outputs else ""
     lines = [
         (
             "network",
-            f"{proposal.title}, {_count(proposal.channels, 'channel')}, {_count(proposal.outputs, 'score')}{kept}",
+            f"{proposal.title}, {_count(proposal.channels, 'channel')}, {_count(proposal.outputs, 'score')}{counts}",
         ),
         ("findings", ", ".join(proposal.findings) or "none"),
         ("", "placeholder names: the file has none" if not proposal.named else ""),
@@ -161,13 +161,13 @@ def _text(proposal: "ImportCandidate") -> str:
         ("not used", _few(proposal.left_over)),
         ("file", f"{KINDS[proposal.kind]}, SHA-256 {proposal.sha256[:16]}…"),
     ]
-    shown = [
+    facts = [
         textwrap.fill(text, _WIDE, initial_indent=f"  {label:13}", subsequent_indent=" " * 15)
         for label, text in lines
         if text
     ]
     notes = [textwrap.fill(note, _WIDE, initial_indent="  ! ", subsequent_indent="    ") for note in proposal.notes]
-    return "\n".join([f"{proposal.file}: {proposal.layout}", *shown, *notes])
+    return "\n".join([f"{proposal.file}: {proposal.layout}", *facts, *notes])
 
 
 def polarity_text(judged: "Polarity") -> list[str]:

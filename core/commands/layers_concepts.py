@@ -100,13 +100,13 @@ def concepts(
         click.echo(f"{name} was skipped: {reason}", err=True)
     if as_json:
         for each in tests.answers:
-            click.echo(options.line({"checkpoint": tests.checkpoint, "set": tests.told, **each.record()}))
+            click.echo(options.line({"checkpoint": tests.checkpoint, "set": tests.description, **each.record()}))
         return
     click.echo(_text(tests))
 
 
 def _text(tests: "Sensitivity") -> str:
-    head = f"{tests.checkpoint}, {tests.films} films ({tests.told}), {tests.runs} directions per concept\n"
+    head = f"{tests.checkpoint}, {tests.films} films ({tests.description}), {tests.runs} directions per concept\n"
     rows = [["", "stage", "finding", "TCAV", "random", "p", "steeper than", "separable", "", "measured change"]]
     rows += [_row(each) for each in tests.answers]
     first = [each.sentence for each in tests.answers if each.verdict == "sensitive"][:1] or [tests.answers[0].sentence]

@@ -108,7 +108,7 @@ def stages(
         films = (
             labelled.phantoms(phantoms) if phantoms else labelled.from_data(data or Path(), split=split, limit=limit)
         )
-        with map_files.bar("probes", shown=True) as tell:
+        with map_files.bar("probes", visible=True) as tell:
             trained = probes(classifier, films, repeats=resamples, work=Work(limit=0, tell=tell))
         _add_probes(record, trained, classifier, radiograph)
     carriers = {
@@ -120,10 +120,12 @@ def stages(
 
 def _add_probes(record: dict[str, Any], probes: "Probes", classifier: "Classifier", radiograph: "Radiograph") -> None:
     """Adds the accuracy of the probes, and what they predict for this film where it fits them."""
-    from core.layers.decision import averaged, fits, said
+    from core.layers.decision import averaged, fits, stage_predictions
     from core.layers.verdict import LEARNED, turn, words
 
-    answers = said(probes, radiograph, averaged(classifier, radiograph)) if fits(probes, radiograph) else None
+    answers = (
+        stage_predictions(probes, radiograph, averaged(classifier, radiograph)) if fits(probes, radiograph) else None
+    )
     learned = radiograph.key in probes.learned and radiograph.key not in probes.held
     of_film = [] if answers is None else [turn(answers, probes), *([LEARNED] if learned else [])]
     record["probes"] = _probes(probes) | {"learned": learned, "told": [*words(probes), *of_film]}
@@ -191,7 +193,7 @@ def _probes(probes: "Probes") -> dict[str, Any]:
     return {
         "films": probes.films,
         "patients": probes.patients,
-        "set": probes.told,
+        "set": probes.description,
         "drawn": probes.drawn,
         "divided": probes.divided,
         "classes": list(probes.classes),

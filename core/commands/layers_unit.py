@@ -132,7 +132,7 @@ def _atlas(classifier: "Classifier", folder: Path | None, weights: Path | None) 
 
 def _of_atlas(known: "Atlas", details: "UnitDescription") -> dict[str, Any]:
     return {
-        "atlas": {"set": known.told["set"], "films": known.films, "drawn": known.told["drawn"]},
+        "atlas": {"set": known.metadata["set"], "films": known.films, "drawn": known.metadata["drawn"]},
         "mean": details.mean,
         "least": details.least,
         "most": details.most,
@@ -190,7 +190,7 @@ def _of_preferred(best: "Preferred") -> dict[str, Any]:
         "seconds": best.seconds,
         **asdict(best.settings),
         "curve": [float(value) for value in best.curve],
-        "told": best.told,
+        "told": best.recipe,
     }
 
 

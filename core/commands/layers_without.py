@@ -108,7 +108,7 @@ def without_units(
         "outside": list(switched.outside),
         "fill": fill,
         "findings": {each.finding: _record(each) for each in probability_changes(result)},
-        "told": result.told,
+        "told": result.description,
         "sentence": sentence(result, switched, finding, card),
     }
     files.finish(record, pictures, show=None if as_json else partial(_text, result=result))
@@ -197,5 +197,5 @@ def _text(record: dict[str, Any], result: "AblationResult") -> str:
                 f"{each['logit']:+.2f}",
             ]
         )
-    parts = [record["sentence"], result.told, options.table(rows), "\n".join(record["written"])]
+    parts = [record["sentence"], result.description, options.table(rows), "\n".join(record["written"])]
     return "\n\n".join(part for part in parts if part)

@@ -114,9 +114,9 @@ def each(
 
 
 @contextmanager
-def bar(name: str, *, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
+def bar(name: str, *, visible: bool) -> Iterator[Callable[[int, int], None] | None]:
     """A function for (done, total) passes that moves a bar on stderr; None unless `shown` and stderr is a terminal."""
-    if not (shown and sys.stderr.isatty()):
+    if not (visible and sys.stderr.isatty()):
         yield None
         return
     from tqdm import tqdm

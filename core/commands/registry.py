@@ -23,9 +23,9 @@ def command(
         make = click.command(
             name.split()[-1], short_help=short_help, context_settings=dict(context_settings or {}) or None
         )
-        made = make(report_user_errors(function))
-        commands.add(name, made)
-        return made
+        click_command = make(report_user_errors(function))
+        commands.add(name, click_command)
+        return click_command
 
     return register
 

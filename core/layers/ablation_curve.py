@@ -146,11 +146,11 @@ def removal_effect(
     for number, row in enumerate(tqdm(rows, desc="switching units off", unit="film", disable=not progress)):
         film = film_of(row)
         finding = classifier.predict(film).likeliest[0]
-        found = ablation_curves(
+        curves = ablation_curves(
             classifier, film, finding, stage=stage, at=[top], fill=fill, usual=usual, seed=seed + number
         )
-        falls.append([curve.fall(top) for curve in found])
-        areas.append([curve.area for curve in found])
+        falls.append([curve.fall(top) for curve in curves])
+        areas.append([curve.area for curve in curves])
     patients = np.array([row.patient for row in rows])
     return {
         "n": len(rows),
@@ -188,18 +188,18 @@ def _rest(maps: Tensor, stage: str, fill: UnitFill, usual: UsualMeans | None) ->
     return maps.mean(dim=(2, 3), keepdim=True)
 
 
-def _logits(tape: Tape, stage: str, kept: Tensor, rest: Tensor, work: Work) -> Tensor:
+def _logits(tape: Tape, stage: str, masks: Tensor, rest: Tensor, work: Work) -> Tensor:
     """(M, F) logits with only the units kept; kept (M, K) bool."""
     maps = tape.features(stage)
     size = memory.batch_size(tape.network, tape.images[0], graph=False)
-    work.expect(len(kept))
-    found = []
-    for start in range(0, len(kept), size):
-        mask = kept[start : start + size].to(maps.device)[:, :, None, None]
+    work.expect(len(masks))
+    batches = []
+    for start in range(0, len(masks), size):
+        mask = masks[start : start + size].to(maps.device)[:, :, None, None]
         with torch.inference_mode():
-            found.append(tape.run(torch.where(mask, maps, rest), after=stage))
+            batches.append(tape.run(torch.where(mask, maps, rest), after=stage))
         work.step(len(mask))  # outside: somebody else's gradients may be taken meanwhile
-    return torch.cat(found)
+    return torch.cat(batches)
 
 
 def _paired(values: NDArray[np.float64], patients: NDArray[np.str_], repeats: int) -> dict[str, Any]:
@@ -212,5 +212,5 @@ def _paired(values: NDArray[np.float64], patients: NDArray[np.str_], repeats: in
 
 
 def _mean(values: NDArray[np.float64], patients: NDArray[np.str_], repeats: int) -> dict[str, float | int | None]:
-    found: Estimate = bootstrap(lambda films: float(values[films].mean()), patients, repeats=repeats)
-    return found.card()
+    estimate: Estimate = bootstrap(lambda films: float(values[films].mean()), patients, repeats=repeats)
+    return estimate.card()

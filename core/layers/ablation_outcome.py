@@ -24,9 +24,9 @@ class ProbabilityChange:
     logit: float
 
 
-def probability_changes(found: AblationResult) -> tuple[ProbabilityChange, ...]:
+def probability_changes(result: AblationResult) -> tuple[ProbabilityChange, ...]:
     """Every finding of the network, in its order."""
-    before, after = found.before, found.after
+    before, after = result.before, result.after
     return tuple(
         ProbabilityChange(
             finding,
@@ -39,9 +39,9 @@ def probability_changes(found: AblationResult) -> tuple[ProbabilityChange, ...]:
     )
 
 
-def sentence(found: AblationResult, switched: UnitSwitches, finding: str, card: Checkpoint) -> str:
+def sentence(result: AblationResult, switched: UnitSwitches, finding: str, card: Checkpoint) -> str:
     """ "Without 20 units of stage 4, pneumonia falls from 0.81 to 0.35; the network now says normal."."""
-    change = next(each for each in probability_changes(found) if each.finding == finding)
+    change = next(each for each in probability_changes(result) if each.finding == finding)
     name = words(finding)
     if abs(change.after - change.before) < _STAYS:
         way = f"{name} stays at {change.after:.2f}"
@@ -50,7 +50,7 @@ def sentence(found: AblationResult, switched: UnitSwitches, finding: str, card: 
     else:
         verb = "falls" if change.after < change.before else "rises"
         way = f"{name} {verb} from {change.before:.2f} to {change.after:.2f}"
-    before, after = _says(found.before, card), _says(found.after, card)
+    before, after = _says(result.before, card), _says(result.after, card)
     still = "still" if before == after else "now"
     return f"Without {switched.words}, {way}; the network {still} {after}."
 
@@ -63,7 +63,7 @@ def runs(units: Iterable[Unit], *, most: int) -> Mapping[str, tuple[Unit, ...]]:
     by_stage: dict[str, list[int]] = {}
     for stage, channel in dict.fromkeys(units):
         by_stage.setdefault(stage, []).append(channel)
-    found: dict[str, tuple[Unit, ...]] = {}
+    groups: dict[str, tuple[Unit, ...]] = {}
     for stage, channels in by_stage.items():
         start = 0
         channels.sort()
@@ -71,10 +71,10 @@ def runs(units: Iterable[Unit], *, most: int) -> Mapping[str, tuple[Unit, ...]]:
             if place == len(channels) or channels[place] != channels[place - 1] + 1:
                 run = channels[start:place]
                 name = f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}"
-                found[f"{stage} · {name}"] = tuple((stage, channel) for channel in run)
+                groups[f"{stage} · {name}"] = tuple((stage, channel) for channel in run)
                 start = place
-    if len(found) <= most:
-        return found
+    if len(groups) <= most:
+        return groups
     return {
         f"{stage} · {len(channels)} {'unit' if len(channels) == 1 else 'units'}": tuple(
             (stage, channel) for channel in channels
@@ -83,7 +83,7 @@ def runs(units: Iterable[Unit], *, most: int) -> Mapping[str, tuple[Unit, ...]]:
     }
 
 
-def _says(said: Prediction, card: Checkpoint) -> str:
+def _says(prediction: Prediction, card: Checkpoint) -> str:
     if not card.multi_label:
-        return f"says {words(said.likeliest[0])}"
-    return f"finds {', '.join(map(words, present(said, card))) or 'nothing'}"
+        return f"says {words(prediction.likeliest[0])}"
+    return f"finds {', '.join(map(words, present(prediction, card))) or 'nothing'}"

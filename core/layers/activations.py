@@ -69,8 +69,8 @@ class Activations:
     @cached_property
     def ends(self) -> NDArray[np.float32]:
         """(K,) where the colours of each unit's map end (core.overlay.end); zero for one that is silent."""
-        found = [end(unit_explanation(self, channel)) for channel in range(len(self.maps))]
-        return np.asarray(seal(np.array(found, np.float32)))
+        ends = [end(unit_explanation(self, channel)) for channel in range(len(self.maps))]
+        return np.asarray(seal(np.array(ends, np.float32)))
 
 
 def activations(
@@ -127,7 +127,7 @@ def refuse_one_cell(card: Checkpoint, stage: str, shape: Sequence[int]) -> None:
 
 
 def scores(
-    found: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
+    maps: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
     """(K,) what the units are ranked by, the largest first.
 
@@ -136,25 +136,25 @@ def scores(
     Raises:  BadSetting where what the order needs was not given.
     """
     if by == "mean":
-        return found.means
+        return maps.means
     if by == "relevance":
-        if finding is None or finding not in found.relevance:
-            known = ", ".join(found.relevance) or "none"
+        if finding is None or finding not in maps.relevance:
+            known = ", ".join(maps.relevance) or "none"
             raise BadSetting(f"The relevance for {finding!r} was not asked for, only that for: {known}. Ask for it.")
-        return found.relevance[finding]
+        return maps.relevance[finding]
     if by == "difference":
-        if usual is None or usual.shape != found.means.shape:
+        if usual is None or usual.shape != maps.means.shape:
             raise BadSetting("What the units usually answer comes from an atlas of this network. Build or open one.")
-        apart: NDArray[np.float32] = np.abs(found.means - usual)
+        apart: NDArray[np.float32] = np.abs(maps.means - usual)
         return apart
-    return np.arange(len(found.maps), 0, -1, dtype=np.float32)
+    return np.arange(len(maps.maps), 0, -1, dtype=np.float32)
 
 
 def ranked(
-    found: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
+    maps: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
 ) -> NDArray[np.intp]:
     """(K,) the channels in order, equal ones by number; arguments and errors as `scores`."""
-    return np.argsort(-scores(found, by, finding=finding, usual=usual), kind="stable")
+    return np.argsort(-scores(maps, by, finding=finding, usual=usual), kind="stable")
 
 
 def search(text: str, channels: int) -> tuple[int, ...]:
@@ -162,7 +162,7 @@ def search(text: str, channels: int) -> tuple[int, ...]:
 
     Raises: BadSetting for what is no number, or a channel that is not there.
     """
-    found: dict[int, None] = {}
+    matches: dict[int, None] = {}
     for part in text.replace("–", "-").replace(";", ",").split(","):
         ends = [end.strip() for end in part.split("-")]
         if ends == [""]:
@@ -172,8 +172,8 @@ def search(text: str, channels: int) -> tuple[int, ...]:
         low, high = int(ends[0]), int(ends[-1])
         if not low <= high < channels:
             raise BadSetting(f"{part.strip()!r} is not there; the layer has channels 0 to {channels - 1}.")
-        found |= dict.fromkeys(range(low, high + 1))
-    return tuple(found) or tuple(range(channels))
+        matches |= dict.fromkeys(range(low, high + 1))
+    return tuple(matches) or tuple(range(channels))
 
 
 def histogram(values: NDArray[np.float32], *, bins: int = 64) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -182,30 +182,30 @@ def histogram(values: NDArray[np.float32], *, bins: int = 64) -> tuple[NDArray[n
     return counts.astype(np.int64), edges.astype(np.float64)
 
 
-def unit_explanation(found: Activations, channel: int, *, finding: str = "") -> Explanation:
+def unit_explanation(maps: Activations, channel: int, *, finding: str = "") -> Explanation:
     """One unit as a map that the viewer, the overlay and the exports take.
 
     Raises: BadSetting for a channel that is not there.
     """
-    (channel,) = search(str(channel), len(found.maps))
-    told = methods["layer-activation"]
-    heat: Heat = found.maps[channel].copy()
+    (channel,) = search(str(channel), len(maps.maps))
+    method = methods["layer-activation"]
+    heat: Heat = maps.maps[channel].copy()
     return Explanation(
-        radiograph=found.radiograph,
-        checkpoint=found.checkpoint,
+        radiograph=maps.radiograph,
+        checkpoint=maps.checkpoint,
         heat=heat,
-        placement=found.placement,
-        signed=found.signed,
-        unit=told.unit,
-        method=told.name,
+        placement=maps.placement,
+        signed=maps.signed,
+        unit=method.unit,
+        method=method.name,
         finding=finding,
-        layer=found.stage,
+        layer=maps.stage,
         settings={"channel": channel},
         seconds=0.0,
         passes=(0, 0),
-        title=told.title,
-        computed_by=told.computed_by,
-        cleaning=found.cleaning,
+        title=method.title,
+        computed_by=method.computed_by,
+        cleaning=maps.cleaning,
         changed={"channel": channel},
         void=not heat.any(),
     )

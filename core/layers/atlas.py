@@ -97,20 +97,20 @@ class Atlas:
     """
 
     folder: Path
-    told: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     table: pyarrow.Table
 
     @property
     def findings(self) -> tuple[str, ...]:
-        return tuple(self.told["findings"])
+        return tuple(self.metadata["findings"])
 
     @property
     def films(self) -> int:
-        return int(self.told["films"])
+        return int(self.metadata["films"])
 
     @property
     def stages(self) -> tuple[str, ...]:
-        return tuple(self.told["stages"])
+        return tuple(self.metadata["stages"])
 
     def shape(self, stage: str) -> tuple[int, int, int]:
         """(K, h, w) of the stage. Raises: UnknownName."""
@@ -144,7 +144,7 @@ class Atlas:
             mean=row["mean"],
             least=row["least"],
             most=row["most"],
-            quantiles=dict(zip(self.told["levels"], row["quantiles"], strict=True)),
+            quantiles=dict(zip(self.metadata["levels"], row["quantiles"], strict=True)),
             auc=dict(zip(self.findings, map(_number, row["auc"]), strict=True)),
             speaks=dict(zip(self.findings, map(_number, row["speaks"]), strict=True)),
             exciting=tuple(TopFilm(**each) for each in row["exciting"]),
@@ -159,17 +159,17 @@ class Atlas:
 
         Raises: UnknownName for a finding or stage.
         """
-        place, found = place_of(self.findings, finding), []
+        place, pairs = place_of(self.findings, finding), []
         for name in (stage,) if stage else self.stages:
             figures = np.nan_to_num(self.column(name, by)[:, place], nan=-np.inf)
-            found += [(float(figure), (name, channel)) for channel, figure in enumerate(figures)]
-        return tuple(unit for _, unit in sorted(found, key=lambda each: -each[0]))
+            pairs += [(float(figure), (name, channel)) for channel, figure in enumerate(figures)]
+        return tuple(unit for _, unit in sorted(pairs, key=lambda each: -each[0]))
 
     def _stage(self, stage: str) -> Mapping[str, Any]:
-        if stage not in self.told["stages"]:
+        if stage not in self.metadata["stages"]:
             raise unknown("stage in the atlas", stage, list(self.stages))
-        found: Mapping[str, Any] = self.told["stages"][stage]
-        return found
+        row: Mapping[str, Any] = self.metadata["stages"][stage]
+        return row
 
     def _rows(self, stage: str) -> pyarrow.Table:
         units = self.shape(stage)[0]
@@ -183,10 +183,10 @@ def read(path: Path, checkpoint: Checkpoint) -> Atlas:
     Raises: BadData where there is none, it cannot be read, or it belongs to other weights.
     """
     file = path / FILE if path.is_dir() else path
-    told = account(file)
-    if told["sha256"] != checkpoint.sha256:
-        raise BadData(other_weights(file.parent, told, checkpoint))
-    return Atlas(file.parent, told, pyarrow.parquet.read_table(file))
+    metadata = account(file)
+    if metadata["sha256"] != checkpoint.sha256:
+        raise BadData(other_weights(file.parent, metadata, checkpoint))
+    return Atlas(file.parent, metadata, pyarrow.parquet.read_table(file))
 
 
 def account(file: Path) -> dict[str, Any]:
@@ -194,24 +194,25 @@ def account(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise BadData(f"There is no atlas {file}. Build one: python -m core atlas --data FOLDER --out {file.parent}.")
     try:
-        told = json.loads((pyarrow.parquet.read_schema(file).metadata or {})[_KEY])
+        metadata = json.loads((pyarrow.parquet.read_schema(file).metadata or {})[_KEY])
     except (pyarrow.ArrowException, KeyError, ValueError) as error:
         raise BadData(f"{file} is no atlas of Lightbox, or was cut short ({error}). {_AGAIN}") from error
-    if told.get("format") != FORMAT:
-        raise BadData(f"{file} is an atlas of format {told.get('format')}; this version reads {FORMAT}. {_AGAIN}")
-    found: dict[str, Any] = told
-    return found
+    if metadata.get("format") != FORMAT:
+        raise BadData(f"{file} is an atlas of format {metadata.get('format')}; this version reads {FORMAT}. {_AGAIN}")
+    checked: dict[str, Any] = metadata
+    return checked
 
 
-def other_weights(folder: Path, told: Mapping[str, Any], checkpoint: Checkpoint) -> str:
+def other_weights(folder: Path, metadata: Mapping[str, Any], checkpoint: Checkpoint) -> str:
     """The sentence about an atlas of another network."""
     return (
-        f"The atlas in {folder} belongs to other weights ({told['checkpoint']}, SHA-256 {told['sha256'][:12]}…), not "
+        f"The atlas in {folder} belongs to other weights ({metadata['checkpoint']}, SHA-256 "
+        f"{metadata['sha256'][:12]}…), not "
         f"to {checkpoint.name} ({checkpoint.sha256[:12]}…); it was left as it is. Build one in another folder."
     )
 
 
-def write(folder: Path, told: Mapping[str, Any], columns: Mapping[str, Any]) -> None:
+def write(folder: Path, metadata: Mapping[str, Any], columns: Mapping[str, Any]) -> None:
     """Stores an atlas, whole or not at all; columns: name -> a value a unit, stage by stage."""
     films = pyarrow.list_(
         pyarrow.struct(
@@ -240,7 +241,7 @@ def write(folder: Path, told: Mapping[str, Any], columns: Mapping[str, Any]) -> 
             "relevant": films,
             "nearest": pyarrow.list_(pyarrow.struct(near)),
         },
-        metadata={_KEY: json.dumps({"format": FORMAT, **told})},
+        metadata={_KEY: json.dumps({"format": FORMAT, **metadata})},
     )
     part = folder / f"{FILE}.part"
     pyarrow.parquet.write_table(pyarrow.table(dict(columns), schema=schema), part, compression="zstd")

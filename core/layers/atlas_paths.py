@@ -28,8 +28,8 @@ def places(card: Checkpoint, shipped: Path = checkpoints.SHIPPED, *, mine: bool 
 
     mine: whether the first may be among them: they name films, and show them.
     """
-    made = [file for file in own(card).glob(f"*/{atlases.FILE}") if mine and file.is_file()]
-    yield from (file.parent for file in sorted(made, key=lambda file: file.stat().st_mtime, reverse=True))
+    atlas_files = [file for file in own(card).glob(f"*/{atlases.FILE}") if mine and file.is_file()]
+    yield from (file.parent for file in sorted(atlas_files, key=lambda file: file.stat().st_mtime, reverse=True))
     given = shipped / "atlases" / card.name
     if (given / atlases.FILE).is_file() and atlases.account(given / atlases.FILE)["sha256"] == card.sha256:
         yield given

@@ -72,7 +72,7 @@ class Probes:
     checkpoint: str
     classes: tuple[str, ...]
     exclusive: bool
-    told: str
+    description: str
     drawn: bool
     divided: str
     films: int
@@ -112,22 +112,22 @@ def probes(
     """
     work = work or Work(limit=0)
     read, skipped = _read(classifier, films, work)
-    classes, exclusive, kept = classes_of(read.films, classifier.checkpoint.findings)
-    labels = [read.films[place].labels for place in kept]
+    classes, exclusive, usable = classes_of(read.films, classifier.checkpoint.findings)
+    labels = [read.films[place].labels for place in usable]
     truth = np.array([[name in map(plain, each) for name in map(plain, classes)] for each in labels])
-    patients = np.array([read.films[place].patient for place in kept])
-    divided, turns = turns_of([read.films[place].held for place in kept], truth, patients, seed, exclusive=exclusive)
-    asked = np.sort(np.concatenate([held for _, held in turns]))
-    said = np.zeros((len(read.units), len(kept), len(classes)), np.float32)
+    patients = np.array([read.films[place].patient for place in usable])
+    divided, turns = turns_of([read.films[place].held for place in usable], truth, patients, seed, exclusive=exclusive)
+    test_films = np.sort(np.concatenate([held for _, held in turns]))
+    predictions = np.zeros((len(read.units), len(usable), len(classes)), np.float32)
     lines = []
     for place, units in enumerate(read.units.values()):
-        own = units[kept]
+        own = units[usable]
         for learned, held in turns:
             line = fit(own[learned], truth[learned], exclusive=exclusive)
-            said[place, held] = line.says(own[held])
+            predictions[place, held] = line.says(own[held])
             _let_others(classifier, work)
         lines.append(line if len(turns) == 1 else fit(own, truth, exclusive=exclusive))
-    network = network_predictions(classifier.checkpoint, read.logits[kept], classes, exclusive=exclusive)
+    network = network_predictions(classifier.checkpoint, read.logits[usable], classes, exclusive=exclusive)
     counted = itertools.count(1)
 
     def pause() -> None:
@@ -135,19 +135,26 @@ def probes(
             _let_others(classifier, work)
 
     figures_of = estimates(
-        said[:, asked], truth[asked], patients[asked], network, asked, repeats, pause, exclusive=exclusive
+        predictions[:, test_films],
+        truth[test_films],
+        patients[test_films],
+        network,
+        test_films,
+        repeats,
+        pause,
+        exclusive=exclusive,
     )
-    keys = [read.keys[place] for place in kept]
-    learned = turns[0][0] if len(turns) == 1 else np.arange(len(kept))
+    keys = [read.keys[place] for place in usable]
+    learned = turns[0][0] if len(turns) == 1 else np.arange(len(usable))
     return Probes(
         checkpoint=classifier.checkpoint.key,
         classes=classes,
         exclusive=exclusive,
-        told=films.told,
+        description=films.description,
         drawn=films.drawn,
         divided=divided,
-        films=len(asked),
-        patients=len(set(patients[asked])),
+        films=len(test_films),
+        patients=len(set(patients[test_films])),
         chance=1 / len(classes) if exclusive else 0.5,
         majority=majority(truth, turns, exclusive=exclusive),
         stages=tuple(
@@ -163,12 +170,12 @@ def probes(
             )
             for (stage, units), line, figures in zip(read.units.items(), lines, figures_of, strict=False)
         ),
-        network={name: found for name, found in figures_of[-1].items() if name in ("balanced", "auc", "accuracy")}
+        network={name: estimate for name, estimate in figures_of[-1].items() if name in ("balanced", "auc", "accuracy")}
         if network
         else {},
         learned=frozenset(keys[place] for place in learned),
-        held={keys[place]: said[:, place] for place in asked},
-        skipped=skipped + len(read.films) - len(kept),
+        held={keys[place]: predictions[:, place] for place in test_films},
+        skipped=skipped + len(read.films) - len(usable),
     )
 
 
@@ -183,16 +190,18 @@ def averaged(
         return {stage: tape.features(stage)[0].mean(dim=(1, 2)).cpu().numpy() for stage in network.stages}
 
 
-def fits(found: Probes, radiograph: Radiograph) -> bool:
+def fits(trained: Probes, radiograph: Radiograph) -> bool:
     """Whether the probes can be asked about the film: those of drawn films know nothing of real ones."""
-    return not found.drawn or radiograph.drawn
+    return not trained.drawn or radiograph.drawn
 
 
-def said(found: Probes, radiograph: Radiograph, units: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+def stage_predictions(
+    trained: Probes, radiograph: Radiograph, units: Mapping[str, NDArray[np.float32]]
+) -> NDArray[np.float32]:
     """(S, C) probability of each class by each stage's probe, without the film's own patient where it was asked."""
-    if radiograph.key in found.held:
-        return found.held[radiograph.key]
-    return np.stack([probe.line.says(units[probe.stage][None])[0] for probe in found.stages])
+    if radiograph.key in trained.held:
+        return trained.held[radiograph.key]
+    return np.stack([probe.line.says(units[probe.stage][None])[0] for probe in trained.stages])
 
 
 def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read, int]:
@@ -215,7 +224,7 @@ def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read
             keys.append(radiograph.key)
         parts += _passed(classifier, images, work)
     if not good:
-        raise BadData(f"None of the {len(films.films)} films ({films.told}) can be read. Give others.")
+        raise BadData(f"None of the {len(films.films)} films ({films.description}) can be read. Give others.")
     logits, *units = (np.concatenate(part) for part in zip(*parts, strict=True))
     with classifier.alone(work) as network:
         stages = tuple(network.stages)
@@ -225,15 +234,15 @@ def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read
 
 def _passed(classifier: Classifier, images: Sequence[Tensor], work: Work) -> list[tuple[NDArray[np.float32], ...]]:
     """For each batch of the images the logits (n, F) and the averaged units (n, K) of every stage."""
-    found = []
+    outputs = []
     with torch.inference_mode(False), classifier.alone(work) as network:
         size = memory.batch_size(network, images[0], graph=False) if images else 1
         for start in range(0, len(images), size):
             batch = torch.stack(list(images[start : start + size])).to(classifier.device)
             tape = Tape(network, batch, grad_from=network.last_stage)
             units = (tape.features(stage).mean(dim=(2, 3)) for stage in network.stages)
-            found.append(tuple(each.cpu().numpy() for each in (tape.logits, *units)))
-    return found
+            outputs.append(tuple(each.cpu().numpy() for each in (tape.logits, *units)))
+    return outputs
 
 
 def _let_others(classifier: Classifier, work: Work, *, announced: bool = False) -> None:

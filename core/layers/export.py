@@ -25,7 +25,7 @@ _TILE, _GAP, _LINE = 96, 8, 16  # px
 _GROUND, _QUIET, _INK = (16, 16, 18), (150, 150, 156), (232, 232, 236)
 
 
-def activations_npz(radiograph: Radiograph, found: Activations, checkpoint: Checkpoint) -> bytes:
+def activations_npz(radiograph: Radiograph, activations: Activations, checkpoint: Checkpoint) -> bytes:
     """All maps and what it takes to lay them over the film; the same film gives the same bytes.
 
     Holds maps (K, h, w) float32, relevance (F, K) in logits for `findings`, box and turn that place them, film (H, W).
@@ -33,38 +33,40 @@ def activations_npz(radiograph: Radiograph, found: Activations, checkpoint: Chec
     file = io.BytesIO()
     np.savez(
         file,
-        maps=found.maps,
-        findings=np.array(list(found.relevance), np.str_),
-        relevance=np.array(list(found.relevance.values()), np.float32).reshape(-1, len(found.maps)),
-        **origin(radiograph, found, checkpoint),
-        stage=found.stage,
+        maps=activations.maps,
+        findings=np.array(list(activations.relevance), np.str_),
+        relevance=np.array(list(activations.relevance.values()), np.float32).reshape(-1, len(activations.maps)),
+        **origin(radiograph, activations, checkpoint),
+        stage=activations.stage,
         how=_HOW,
     )
     return file.getvalue()
 
 
-def activations_csv(found: Activations, *, usual: NDArray[np.float32] | None = None) -> str:
+def activations_csv(activations: Activations, *, usual: NDArray[np.float32] | None = None) -> str:
     """A row a unit: mean, least and greatest value, the cell of the greatest, and its relevance for each finding.
 
     usual: (K,) as `ranked` has it; adds the column difference.
     """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    findings = list(found.relevance)
+    findings = list(activations.relevance)
     extra = [] if usual is None else ["difference"]
     rows.writerow(["channel", "mean", "least", "greatest", "row", "column", *extra, *(f"for {f}" for f in findings)])
-    for channel, heat in enumerate(found.maps):
+    for channel, heat in enumerate(activations.maps):
         row, column = np.unravel_index(int(heat.argmax()), heat.shape)
-        mean = found.means[channel]
-        told = [mean, heat.min(), heat.max(), int(row), int(column)]
-        told += [] if usual is None else [mean - usual[channel]]
-        rows.writerow([channel, *map(_cell, told), *(_cell(found.relevance[each][channel]) for each in findings)])
+        mean = activations.means[channel]
+        figures = [mean, heat.min(), heat.max(), int(row), int(column)]
+        figures += [] if usual is None else [mean - usual[channel]]
+        rows.writerow(
+            [channel, *map(_cell, figures), *(_cell(activations.relevance[each][channel]) for each in findings)]
+        )
     return text.getvalue()
 
 
 def sheet_png(
     radiograph: Radiograph,
-    found: Activations,
+    activations: Activations,
     checkpoint: Checkpoint,
     *,
     channels: Sequence[int] | None = None,
@@ -75,21 +77,21 @@ def sheet_png(
     channels: which, in which order; None for all, by mean.
     scale:    one end of the colours for all maps, or each map's own.
     """
-    chosen = list(ranked(found, "mean") if channels is None else channels)
+    chosen = list(ranked(activations, "mean") if channels is None else channels)
     columns = min(len(chosen), max(4, math.ceil(math.sqrt(1.6 * len(chosen)))))
     rows = math.ceil(len(chosen) / columns)
     width, height = columns * (_TILE + _GAP) + _GAP, rows * (_TILE + _LINE + _GAP) + 3 * _LINE + _GAP
     sheet = Image.new("RGB", (width, height), _GROUND)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
-    title = f"{checkpoint.name} · {found.stage} · {len(chosen)} of {len(found.maps)} units · {scale} scale"
+    title = f"{checkpoint.name} · {activations.stage} · {len(chosen)} of {len(activations.maps)} units · {scale} scale"
     draw.text((_GAP, 6), title, fill=_INK, font=font)
-    common = max((float(np.abs(found.maps[channel]).max()) for channel in chosen), default=0.0)
+    common = max((float(np.abs(activations.maps[channel]).max()) for channel in chosen), default=0.0)
     for place, channel in enumerate(chosen):
         x = _GAP + place % columns * (_TILE + _GAP)
         y = 2 * _LINE + place // columns * (_TILE + _LINE + _GAP)
-        heat = found.maps[channel]
+        heat = activations.maps[channel]
         end = common if scale == "common" else float(np.abs(heat).max())
-        sheet.paste(_tile(found, channel, end), (x, y))
+        sheet.paste(_tile(activations, channel, end), (x, y))
         draw.text((x, y + _TILE + 2), str(channel), fill=_INK, font=font)
         peak = figure(float(heat.max()))
         draw.text((x + _TILE - draw.textlength(peak, font=font), y + _TILE + 2), peak, fill=_QUIET, font=font)
@@ -101,11 +103,11 @@ def sheet_png(
     return file.getvalue()
 
 
-def _tile(found: Activations, channel: int, end: float) -> Image.Image:
+def _tile(activations: Activations, channel: int, end: float) -> Image.Image:
     """The map as its own square cells, upright as the film."""
-    heat = upright(found.maps[channel], found.placement)
-    level = levels(heat, signed=found.signed, scale=end) if end > 0 else np.zeros(heat.shape, np.uint8)
-    colours = table(palettes(signed=found.signed)[0])[level]
+    heat = upright(activations.maps[channel], activations.placement)
+    level = levels(heat, signed=activations.signed, scale=end) if end > 0 else np.zeros(heat.shape, np.uint8)
+    colours = table(palettes(signed=activations.signed)[0])[level]
     return Image.fromarray(colours).resize((_TILE, _TILE), Image.Resampling.NEAREST)
 
 

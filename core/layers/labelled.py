@@ -44,16 +44,16 @@ class LabelledFilm:
 class LabelledSet:
     """films; told: what they are, in words; drawn: no person's films."""
 
-    told: str
+    description: str
     films: tuple[LabelledFilm, ...]
     drawn: bool = False
 
 
 def phantoms(count: int) -> LabelledSet:
     """Drawn chests, every other one with an opacity; not divided."""
-    found = reference.phantoms(count)
-    films = tuple(LabelledFilm(film.name, film.open, film.labels or (), film.name) for film in found.films)
-    return LabelledSet(found.told, films, drawn=True)
+    drawn_set = reference.phantoms(count)
+    films = tuple(LabelledFilm(film.name, film.open, film.labels or (), film.name) for film in drawn_set.films)
+    return LabelledSet(drawn_set.description, films, drawn=True)
 
 
 def from_data(path: Path, *, split: str | None = None, limit: int | None = None) -> LabelledSet:
@@ -71,20 +71,24 @@ def from_data(path: Path, *, split: str | None = None, limit: int | None = None)
     return from_rows(read_table(path), path.name, split=split, limit=limit)
 
 
-def from_rows(rows: Sequence[Row], told: str, *, split: str | None = None, limit: int | None = None) -> LabelledSet:
+def from_rows(
+    rows: Sequence[Row], description: str, *, split: str | None = None, limit: int | None = None
+) -> LabelledSet:
     """As `from_data`, of rows that are read already."""
     refuse_split_patients(rows)
     there = sorted({row.split for row in rows if row.split})
     if split is not None and split not in there:
         known = f"its splits: {', '.join(there)}" if there else "it has no column split"
         raise BadData(f"The table has no film in split {split!r}; {known}. Choose one of these, or none.")
-    asked = split or next((name for name in _HELD if name in there), None)
-    if asked is None or asked == _FIT or _FIT not in there:
-        one = [row for row in rows if asked is None or row.split == asked]
-        return LabelledSet(f"{told}{f', split {asked}' if asked else ''}", _films(_some(one, limit), None))
+    test_split = split or next((name for name in _HELD if name in there), None)
+    if test_split is None or test_split == _FIT or _FIT not in there:
+        one = [row for row in rows if test_split is None or row.split == test_split]
+        return LabelledSet(
+            f"{description}{f', split {test_split}' if test_split else ''}", _films(_some(one, limit), None)
+        )
     fit = _some([row for row in rows if row.split == _FIT], limit and round(limit * _SHARE))
-    held = _some([row for row in rows if row.split == asked], limit and max(1, limit - len(fit)))
-    return LabelledSet(f"{told}, splits {_FIT} and {asked}", (*_films(fit, False), *_films(held, True)))
+    held = _some([row for row in rows if row.split == test_split], limit and max(1, limit - len(fit)))
+    return LabelledSet(f"{description}, splits {_FIT} and {test_split}", (*_films(fit, False), *_films(held, True)))
 
 
 def classes_of(films: Sequence[LabelledFilm], findings: Sequence[str]) -> tuple[tuple[str, ...], bool, Indices]:
@@ -114,8 +118,8 @@ def classes_of(films: Sequence[LabelledFilm], findings: Sequence[str]) -> tuple[
             f"A probe needs {FEWEST} films with a finding and {FEWEST} without, to learn from and to be "
             f"asked; the labels of these {len(films)} films: {known}. Give more films, or a table with labels."
         )
-    kept = [place for place, film in enumerate(films) if not exclusive or plain(film.labels[0]) in good]
-    return tuple(spelled[label] for label in good), exclusive, np.array(kept)
+    usable = [place for place, film in enumerate(films) if not exclusive or plain(film.labels[0]) in good]
+    return tuple(spelled[label] for label in good), exclusive, np.array(usable)
 
 
 def turns_of(
@@ -123,8 +127,8 @@ def turns_of(
 ) -> tuple[str, list[tuple[Indices, Indices]]]:
     """In words how the films are divided; then (learned, asked) places of each turn."""
     if None not in held:
-        asked = np.array(held, bool)
-        learned, other = np.flatnonzero(~asked), np.flatnonzero(asked)
+        test = np.array(held, bool)
+        learned, other = np.flatnonzero(~test), np.flatnonzero(test)
         return f"fitted on {len(learned)} films, asked about {len(other)} of other patients", [(learned, other)]
     turns = folds(truth, patients, seed=seed, exclusive=exclusive)
     return f"{len(turns)} turns, each asked about films of patients that the others did not hold", turns
@@ -133,11 +137,11 @@ def turns_of(
 def majority(truth: LabelArray, turns: Sequence[tuple[Indices, Indices]], *, exclusive: bool) -> float:
     """Accuracy of always saying what is commonest among the films that were learned from."""
     right = []
-    for learned, asked in turns:
+    for learned, test in turns:
         if exclusive:
-            right.append(truth[asked, truth[learned].sum(axis=0).argmax()])
+            right.append(truth[test, truth[learned].sum(axis=0).argmax()])
         else:
-            right.append((truth[asked] == (truth[learned].mean(axis=0) > 0.5)).mean(axis=1))
+            right.append((truth[test] == (truth[learned].mean(axis=0) > 0.5)).mean(axis=1))
     return float(np.concatenate(right).mean())
 
 

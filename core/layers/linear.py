@@ -33,8 +33,8 @@ class LinearProbe:
         from scipy.special import expit, softmax
 
         logits = units.astype(np.float64) @ self.weights.T + self.bias
-        found = softmax(logits, axis=1) if self.exclusive else expit(logits)
-        return np.asarray(found, np.float32)
+        shares = softmax(logits, axis=1) if self.exclusive else expit(logits)
+        return np.asarray(shares, np.float32)
 
 
 def fit(units: NDArray[np.float32], truth: LabelArray, *, exclusive: bool) -> LinearProbe:
@@ -74,7 +74,7 @@ def folds(
     else:
         splitter = GroupKFold(count, shuffle=True, random_state=seed)
     kinds = truth.argmax(axis=1) if exclusive else truth[:, 0]
-    return [(learned, asked) for learned, asked in splitter.split(truth, kinds, groups=patients)]
+    return [(learned, test) for learned, test in splitter.split(truth, kinds, groups=patients)]
 
 
 def _solved(scaled: NDArray[np.float64], kinds: Indices, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -79,8 +79,8 @@ class Parts:
     @cached_property
     def areas(self) -> NDArray[np.float64]:
         """(P,) the share of the cells that show each part most; what shows none counts for none."""
-        shown = self.maps.max(axis=0) > 0
-        return np.asarray(seal(np.array([((self.strongest == part) & shown).mean() for part in range(len(self))])))
+        covered = self.maps.max(axis=0) > 0
+        return np.asarray(seal(np.array([((self.strongest == part) & covered).mean() for part in range(len(self))])))
 
     def units(self, part: int, count: int = 3) -> tuple[tuple[int, float], ...]:
         """The channels that make the part, the strongest first, each with its share of the pattern's squares."""
@@ -102,14 +102,14 @@ class Parts:
 
     def words(self) -> list[str]:
         """Of each part, for a legend: "part 1: units 12, 7, 3; covid +0.41"."""
-        said = []
+        lines = []
         for part in range(len(self)):
             units = ", ".join(str(channel) for channel, _ in self.units(part))
             counts = "".join(
                 f"; {each} {values[part]:+.2f}".replace("-", "−") for each, values in self.relevance.items()
             )
-            said.append(f"part {part + 1}: units {units}{counts}")
-        return said
+            lines.append(f"part {part + 1}: units {units}{counts}")
+        return lines
 
     def record(self) -> dict[str, Any]:
         """As a line for programs."""
@@ -180,9 +180,9 @@ def parts(
     here = weights[: maps[0].size]
     order = np.argsort(-weights.sum(axis=0), kind="stable")
     placed = np.ascontiguousarray(here.T[order].reshape(count, *maps.shape[1:]), np.float32)
-    kept = np.ascontiguousarray(patterns[order], np.float32)
+    ordered = np.ascontiguousarray(patterns[order], np.float32)
     relevance = {
-        each: np.einsum("pk,pc,kc->p", kept, placed.reshape(count, -1), gradient.reshape(len(gradient), -1))
+        each: np.einsum("pk,pc,kc->p", ordered, placed.reshape(count, -1), gradient.reshape(len(gradient), -1))
         for each, gradient in gradients.items()
     }
     return Parts(
@@ -190,7 +190,7 @@ def parts(
         checkpoint=card.key,
         stage=stage,
         maps=placed,
-        patterns=kept,
+        patterns=ordered,
         placement=prepared.placement,
         relevance={each: values.astype(np.float32) for each, values in relevance.items()},
         rest={each: float((maps * gradients[each]).sum() - values.sum()) for each, values in relevance.items()},
@@ -203,26 +203,26 @@ def parts(
     )
 
 
-def part_explanation(found: Parts, part: int, *, finding: str = "") -> Explanation:
+def part_explanation(decomposition: Parts, part: int, *, finding: str = "") -> Explanation:
     """One part as a map that the viewer, the overlay and the exports take. Raises: BadSetting for one not there."""
-    if not 0 <= part < len(found):
-        raise BadSetting(f"There is no part {part + 1}; there are {len(found)}. Choose one of them.")
+    if not 0 <= part < len(decomposition):
+        raise BadSetting(f"There is no part {part + 1}; there are {len(decomposition)}. Choose one of them.")
     return Explanation(
-        radiograph=found.radiograph,
-        checkpoint=found.checkpoint,
-        heat=found.maps[part].copy(),
-        placement=found.placement,
+        radiograph=decomposition.radiograph,
+        checkpoint=decomposition.checkpoint,
+        heat=decomposition.maps[part].copy(),
+        placement=decomposition.placement,
         signed=False,
         unit="activation",
         method="parts",
         finding=finding,
-        layer=found.stage,
-        settings={"part": part + 1, "parts": len(found)},
-        seconds=found.seconds,
-        passes=found.passes,
-        title=f"Part {part + 1} of {len(found)}",
-        cleaning=found.cleaning,
-        void=not found.maps[part].any(),
+        layer=decomposition.stage,
+        settings={"part": part + 1, "parts": len(decomposition)},
+        seconds=decomposition.seconds,
+        passes=decomposition.passes,
+        title=f"Part {part + 1} of {len(decomposition)}",
+        cleaning=decomposition.cleaning,
+        void=not decomposition.maps[part].any(),
     )
 
 

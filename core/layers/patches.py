@@ -58,7 +58,7 @@ def patch(atlas: Atlas, stage: str, seen: TopFilm) -> NDArray[np.uint8] | None:
     Upright only where the network saw the film upright. A field as large as the film gives the whole film.
     Raises: UnknownName for a stage; BadData where the picture cannot be read.
     """
-    file, field, size = picture_file(atlas.folder, seen.film), atlas.field(stage), int(atlas.told["size"])
+    file, field, size = picture_file(atlas.folder, seen.film), atlas.field(stage), int(atlas.metadata["size"])
     if not file.exists() or field is None:
         return None
     try:
@@ -67,8 +67,8 @@ def patch(atlas: Atlas, stage: str, seen: TopFilm) -> NDArray[np.uint8] | None:
     except OSError as error:
         raise BadData(f"{file} cannot be read ({error}). Remove it; --pictures makes it again.") from error
     x0, y0, x1, y1 = (round(edge) for edge in field.box(seen.row, seen.column, size))
-    found: NDArray[np.uint8] = whole[y0:y1, x0:x1]
-    return found
+    crop: NDArray[np.uint8] = whole[y0:y1, x0:x1]
+    return crop
 
 
 def spot(atlas: Atlas, stage: str, seen: TopFilm) -> tuple[float, float]:
@@ -76,7 +76,7 @@ def spot(atlas: Atlas, stage: str, seen: TopFilm) -> tuple[float, float]:
 
     Raises: UnknownName for a stage.
     """
-    field, size = atlas.field(stage), int(atlas.told["size"])
+    field, size = atlas.field(stage), int(atlas.metadata["size"])
     if field is None:
         return 0.5, 0.5
     x0, y0, x1, y1 = field.box(seen.row, seen.column, size)

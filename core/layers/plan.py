@@ -143,25 +143,25 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's ow
         return self._fields.get(id(tensor), (tensor, None))[1]
 
     def __torch_dispatch__(self, function: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
-        found = function(*args, **(kwargs or {}))
+        output = function(*args, **(kwargs or {}))
         name = function._schema.name.split("::")[1]
         reached = [tensor for tensor in _tensors(args) if id(tensor) in self._fields]
         if reached:
-            field = self._through(name, args, reached, found)
-            for tensor in _tensors([found]):
+            field = self._through(name, args, reached, output)
+            for tensor in _tensors([output]):
                 self.seen(tensor, field)
             if name in _JOINS and self.path and not self.path[-1][1]:
-                self._join(name, args, found, field)
-        return found
+                self._join(name, args, output, field)
+        return output
 
-    def _join(self, name: str, args: Any, found: Tensor, field: ReceptiveField | None) -> None:
+    def _join(self, name: str, args: Any, output: Tensor, field: ReceptiveField | None) -> None:
         place = f"{self.path[-1][0]}.{name}"
         twice = sum(layer.name.split(" ")[0] == place for layer in self.layers)
         own = sum(tensor.numel() for tensor in _tensors(args) if isinstance(tensor, nn.Parameter))
         label = f"{place} {twice + 1}" if twice else place
-        self.layers.append(Layer(label, _JOINS[name], tuple(found.shape[1:]), own, field))
+        self.layers.append(Layer(label, _JOINS[name], tuple(output.shape[1:]), own, field))
 
-    def _through(self, name: str, args: Any, reached: Sequence[Tensor], found: Any) -> ReceptiveField | None:
+    def _through(self, name: str, args: Any, reached: Sequence[Tensor], output: Any) -> ReceptiveField | None:
         """The field of what the operation gives."""
         fields = [self.field(tensor) for tensor in reached]
         if any(field is None for field in fields):
@@ -173,12 +173,12 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's ow
             edges = (*args[1], 0, 0)  # left, right, top, bottom, where they are all named
             return _moved(before, ((1, 1, edges[2], 1), (1, 1, edges[0], 1)))
         if name in _AVERAGES:
-            return _averaged(before, reached[0], next(_tensors([found])))
+            return _averaged(before, reached[0], next(_tensors([output])))
         if name == "native_group_norm" or (name == "native_layer_norm" and len(args[1]) > 1):
             return replace(before, whole=True)  # its moments are those of all cells
         if name not in _CELL_BY_CELL:
             return None
-        return _kept(reached, [field for field in fields if field], next(_tensors([found])))
+        return _reshaped(reached, [field for field in fields if field], next(_tensors([output])))
 
 
 Windows = tuple[tuple[int, int, int, int], tuple[int, int, int, int]]  # kernel, stride, padding, dilation of each axis
@@ -229,11 +229,11 @@ def _moved(before: ReceptiveField, windows: Windows | None) -> ReceptiveField | 
     return replace(before, rows=rows, columns=columns)
 
 
-def _averaged(before: ReceptiveField, tensor: Tensor, found: Tensor) -> ReceptiveField | None:
+def _averaged(before: ReceptiveField, tensor: Tensor, output: Tensor) -> ReceptiveField | None:
     """Behind an average of all cells, of blocks of them, or of channels."""
     if tensor.dim() != 4:
         return before
-    sides, cells = tensor.shape[-2:], found.shape[-2:] if found.dim() == 4 else (1, 1)
+    sides, cells = tensor.shape[-2:], output.shape[-2:] if output.dim() == 4 else (1, 1)
     if sides == cells:
         return before
     spans = []
@@ -246,12 +246,12 @@ def _averaged(before: ReceptiveField, tensor: Tensor, found: Tensor) -> Receptiv
     return ReceptiveField(rows, columns, whole=before.whole or tuple(cells) == (1, 1))
 
 
-def _kept(reached: Sequence[Tensor], fields: Sequence[ReceptiveField], found: Tensor) -> ReceptiveField | None:
+def _reshaped(reached: Sequence[Tensor], fields: Sequence[ReceptiveField], output: Tensor) -> ReceptiveField | None:
     """Behind an operation cell by cell; a gate with one cell adds that it saw the whole film."""
     wide = [
         field
         for tensor, field in zip(reached, fields, strict=True)
-        if tensor.dim() != 4 or tensor.shape[-2:] != (1, 1) or found.shape[-2:] == (1, 1)
+        if tensor.dim() != 4 or tensor.shape[-2:] != (1, 1) or output.shape[-2:] == (1, 1)
     ]
     field = union(wide or fields)
     return None if field is None else replace(field, whole=any(each.whole for each in fields))
@@ -261,14 +261,14 @@ def _within(tracer: _Tracer, name: str, module: nn.Module, forward: Any, *args: 
     """The module's own forward, noted."""
     layer = not any(True for _ in module.children())
     tracer.path.append((name, layer))
-    found = forward(*args, **kwargs)
+    output = forward(*args, **kwargs)
     tracer.path.pop()
     if layer and not isinstance(module, nn.Identity):
         own = sum(weights.numel() for weights in module.parameters())
-        shape = tuple(found.shape[1:])
-        field = tracer.field(found) if found.dim() == 4 else ReceptiveField(whole=True)
+        shape = tuple(output.shape[1:])
+        field = tracer.field(output) if output.dim() == 4 else ReceptiveField(whole=True)
         tracer.layers.append(Layer(name, _kind(module), shape, own, field))
-    return found
+    return output
 
 
 def _kind(module: nn.Module) -> str:

@@ -100,12 +100,12 @@ class Preferred:
         object.__setattr__(self, "curve", seal(self.curve))
 
     @property
-    def told(self) -> str:
+    def recipe(self) -> str:
         """What was done, in a sentence."""
-        made = self.settings
+        settings = self.settings
         return (
-            f"{made.steps} steps, {PRIORS[made.prior]}; made large was {OBJECTIVES[made.objective]}; "
-            f"{made.size} × {made.size} px, seed {made.seed}."
+            f"{settings.steps} steps, {PRIORS[settings.prior]}; made large was {OBJECTIVES[settings.objective]}; "
+            f"{settings.size} × {settings.size} px, seed {settings.seed}."
         )
 
 
@@ -131,22 +131,22 @@ def preferred(
     start, work, card = time.perf_counter(), work or Work(), classifier.checkpoint
     if prior not in PRIORS or objective not in (None, *OBJECTIVES):
         raise BadSetting(f"{prior!r} and {objective!r}: the prior is free or chest, the objective mean or centre.")
-    made = PictureSettings(
+    settings = PictureSettings(
         prior,
         objective or AIM[prior],
         STEPS[prior] if steps is None else steps,
         min(card.input.size, SIDE[prior]) if size is None else size,
         seed,
     )
-    if made.steps < 1 or not 16 <= made.size <= 512:
-        raise BadSetting(f"{made.steps} steps at {made.size} px: it takes 1 step or more at 16 to 512 px.")
-    work.expect(made.steps)
+    if settings.steps < 1 or not 16 <= settings.size <= 512:
+        raise BadSetting(f"{settings.steps} steps at {settings.size} px: it takes 1 step or more at 16 to 512 px.")
+    work.expect(settings.steps)
     with torch.inference_mode(False), torch.enable_grad(), classifier.alone(work) as network:
         known_stage(card, network, stage)
-        canvas = _Canvas(made, card.input, classifier.device)
-        unit = _Unit(network, card.input, stage, channel, made.objective)
+        canvas = _Canvas(settings, card.input, classifier.device)
+        unit = _Unit(network, card.input, stage, channel, settings.objective)
         before = unit.greatest(canvas.grey().detach())
-        curve = _climbed(canvas, unit, made, work)
+        curve = _climbed(canvas, unit, settings, work)
         grey = canvas.grey().detach()
         picture = (grey[0, 0] * 255).round().to(torch.uint8)
         after = unit.greatest(picture.to(grey)[None, None] / 255)
@@ -159,7 +159,7 @@ def preferred(
         after=after,
         curve=np.array(curve, np.float32),
         seconds=time.perf_counter() - start,
-        settings=made,
+        settings=settings,
     )
 
 
@@ -167,15 +167,15 @@ def mean_chest(size: int) -> NDArray[np.float32]:
     """(size, size) float32, 0 to 1: the mean of some drawn chests without opacity; nobody's film."""
     wanted = Input(size=size)
     pictures = np.stack([prepare(film, wanted).picture for film in _chests()])
-    found: NDArray[np.float32] = pictures.astype(np.float32).mean(axis=0) / 255
-    return found
+    mean: NDArray[np.float32] = pictures.astype(np.float32).mean(axis=0) / 255
+    return mean
 
 
 class _Canvas:
     """The picture as Fourier coefficients, and the optimiser that changes them."""
 
-    def __init__(self, made: PictureSettings, card: Input, device: torch.device) -> None:
-        side, self._near = made.size, made.prior == "chest"
+    def __init__(self, settings: PictureSettings, card: Input, device: torch.device) -> None:
+        side, self._near = settings.size, settings.prior == "chest"
         self._own = "film" in (card.mean, card.std)  # each film's own grey level and contrast: the network sees neither
         rows, columns = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
         amplitude = np.maximum(np.hypot(rows, columns), 1 / side) ** -DECAY
@@ -183,7 +183,7 @@ class _Canvas:
         both = np.where((columns > 0) & (columns < 0.5), 2.0, 1.0)
         scale = amplitude / math.sqrt(float((both * amplitude**2).sum())) * side
         self._scale = torch.tensor(scale, dtype=torch.float32, device=device)
-        chance = torch.Generator().manual_seed(made.seed)
+        chance = torch.Generator().manual_seed(settings.seed)
         noise = torch.randn(1, 1, side, side // 2 + 1, 2, generator=chance) / math.sqrt(2)
         self._coefficients = (noise * (0.0 if self._near else _START)).to(device).requires_grad_()
         self._ground = torch.zeros(1, 1, side, side, device=device)
@@ -199,12 +199,12 @@ class _Canvas:
         added = torch.fft.irfft2(drawn, s=(self._side, self._side), norm="ortho")
         if self._own and not self._near:
             added = (added - added.mean()) / added.std().clamp(min=1e-6) * _CONTRAST
-        found = torch.sigmoid(self._ground + added)
+        grey = torch.sigmoid(self._ground + added)
         if not self._near:
-            return found
+            return grey
         # No weight of a penalty would fit all units: what a picture may leave the chest by is a bound.
         ground = torch.sigmoid(self._ground)
-        apart = found - ground
+        apart = grey - ground
         length = apart.square().mean().add(1e-12).sqrt()
         return (ground + apart * (_NEAR / length).clamp(max=1)).clamp(0, 1)
 
@@ -236,14 +236,14 @@ class _Unit:
             return float(self.map(grey).max())
 
     def objective(self, grey: Tensor, *, redirected: bool = False) -> Tensor:
-        found = self.map(grey, redirected=redirected)
-        return found[found.shape[0] // 2, found.shape[1] // 2] if self._middle else found.mean()
+        activation = self.map(grey, redirected=redirected)
+        return activation[activation.shape[0] // 2, activation.shape[1] // 2] if self._middle else activation.mean()
 
 
-def _climbed(canvas: _Canvas, unit: _Unit, made: PictureSettings, work: Work) -> list[float]:
+def _climbed(canvas: _Canvas, unit: _Unit, settings: PictureSettings, work: Work) -> list[float]:
     """Takes the steps. Returns: the objective before each."""
-    chance, curve = torch.Generator().manual_seed(made.seed + 1), []
-    for _ in range(made.steps):
+    chance, curve = torch.Generator().manual_seed(settings.seed + 1), []
+    for _ in range(settings.steps):
         grey = canvas.grey()
         moved = _moved(grey, chance, cell=unit.cell)
         loss = -unit.objective(moved)
@@ -267,13 +267,13 @@ def _moved(grey: Tensor, chance: torch.Generator, *, cell: float) -> Tensor:
     cos, sin = math.cos(angle) / size, math.sin(angle) / size
     theta = grey.new_tensor([[cos, -sin, shift * x], [sin, cos, shift * y]])[None]
     places = functional.affine_grid(theta, list(grey.shape), align_corners=False)
-    found: Tensor = functional.grid_sample(grey, places, padding_mode="reflection", align_corners=False)
-    return found
+    sampled: Tensor = functional.grid_sample(grey, places, padding_mode="reflection", align_corners=False)
+    return sampled
 
 
 def _direction(gradient: Tensor) -> Tensor:
-    found: Tensor = gradient / torch.linalg.vector_norm(gradient).clamp(min=1e-20)
-    return found
+    direction: Tensor = gradient / torch.linalg.vector_norm(gradient).clamp(min=1e-20)
+    return direction
 
 
 def _variation(grey: Tensor) -> Tensor:
@@ -305,8 +305,8 @@ class _Redirected(Function):
 
 
 def _relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
-    found: Tensor = _Redirected.apply(flow.parts[0])  # type: ignore[no-untyped-call]
-    return (found,)
+    output: Tensor = _Redirected.apply(flow.parts[0])  # type: ignore[no-untyped-call]
+    return (output,)
 
 
 _RULES: dict[str, OperationRule] = {**LINEAR, "max_pool2d": each, "relu": _relu}

@@ -39,31 +39,31 @@ def predicted_labels(likely: NDArray[np.float32], *, exclusive: bool) -> LabelAr
 
 
 def estimates(
-    said: NDArray[np.float32],
+    predictions: NDArray[np.float32],
     truth: LabelArray,
     patients: NDArray[np.str_],
     network: tuple[NDArray[np.float32], LabelArray] | None,
-    asked: NDArray[np.intp],
+    test_films: NDArray[np.intp],
     repeats: int,
     pause: Callable[[], None],
     *,
     exclusive: bool,
 ) -> list[dict[str, Estimate]]:
     """For each stage (S, N, C), and last for the network, name of a figure -> estimate; of the same resamples."""
-    likely = [*said, *([network[0][asked]] if network else [])]
-    found = [predicted_labels(each, exclusive=exclusive) for each in said]
+    likely = [*predictions, *([network[0][test_films]] if network else [])]
+    labels = [predicted_labels(each, exclusive=exclusive) for each in predictions]
     if network:
-        found.append(network[1][asked])
+        labels.append(network[1][test_films])
 
     def figures(films: NDArray[np.intp]) -> FloatArray:
         pause()
         rows: list[float] = []
-        last = balanced_accuracy(found[len(said) - 1][films], truth[films], multi_label=not exclusive)
-        for each, own in zip(likely, found, strict=True):
+        last = balanced_accuracy(labels[len(predictions) - 1][films], truth[films], multi_label=not exclusive)
+        for each, own in zip(likely, labels, strict=True):
             balanced = balanced_accuracy(own[films], truth[films], multi_label=not exclusive)
             right = truth[films] == own[films]
             areas = [auc(each[films, place], truth[films, place]) for place in range(truth.shape[1])]
-            same = found[-1][films] == own[films]
+            same = labels[-1][films] == own[films]
             rows += [
                 balanced,
                 float(np.mean(areas)),

@@ -41,7 +41,7 @@ class ReferenceFilm:
 class ReferenceSet:
     """films in a fixed order; told: what they are, in words; drawn: no person's films."""
 
-    told: str
+    description: str
     films: tuple[ReferenceFilm, ...]
     drawn: bool = False
 
@@ -81,7 +81,7 @@ def from_data(path: Path, *, split: str | None = None) -> ReferenceSet:
     return from_rows(chosen, f"{path.name}{f', split {split}' if split else ''}")
 
 
-def from_rows(rows: Sequence[Row], told: str) -> ReferenceSet:
+def from_rows(rows: Sequence[Row], description: str) -> ReferenceSet:
     """The films of a manifest's rows."""
     films = tuple(
         ReferenceFilm(
@@ -92,14 +92,14 @@ def from_rows(rows: Sequence[Row], told: str) -> ReferenceSet:
         )
         for row in rows
     )
-    return ReferenceSet(told, films)
+    return ReferenceSet(description, films)
 
 
 def some(films: ReferenceSet, count: int) -> ReferenceSet:
     """So many films of the set, at random, the same ones each time; the whole set where it has no more."""
     if count >= len(films.films):
         return films
-    return ReferenceSet(f"{count} of {films.told}", shuffled(films.films)[:count], films.drawn)
+    return ReferenceSet(f"{count} of {films.description}", shuffled(films.films)[:count], films.drawn)
 
 
 def one_each(films: ReferenceSet) -> ReferenceSet:

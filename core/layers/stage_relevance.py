@@ -94,24 +94,24 @@ def relevance_summary(relevance: NDArray[np.floating]) -> RelevanceSummary:
     return RelevanceSummary(speaks, float(values[values < 0].sum()), carriers, len(values))
 
 
-def carriers_text(found: RelevanceSummary) -> str:
+def carriers_text(summary: RelevanceSummary) -> str:
     """ "28 of 1024", the carriers; "none" where no unit speaks for the finding, so that there is nothing to carry."""
-    return f"{found.carriers} of {found.units}" if found.carriers else "none"
+    return f"{summary.carriers} of {summary.units}" if summary.carriers else "none"
 
 
-def missing_relevance_reasons(found: Sequence[StageRelevance], finding: str) -> tuple[str, ...]:
+def missing_relevance_reasons(relevances: Sequence[StageRelevance], finding: str) -> tuple[str, ...]:
     """Why "none" stands at some stages: a sentence for activation × gradient, one for LRP, each where it applies."""
-    gradient = {each.stage: each.gradient for each in found}
-    lrp = {each.stage: each.lrp for each in found if each.lrp}
-    told = []
+    gradient = {each.stage: each.gradient for each in relevances}
+    lrp = {each.stage: each.lrp for each in relevances if each.lrp}
+    reasons = []
     for rule, of_stage in (("activation × gradient", gradient), ("LRP", lrp)):
         stages = [stage for stage, carried in of_stage.items() if not carried.carriers]
         if stages:
-            told.append(
+            reasons.append(
                 f"None: by {rule} no unit of {', '.join(stages)} has a relevance above zero, so nothing there speaks "
                 f"for {finding} and no unit can carry {100 * CARRIED:.0f} % of it."
             )
-    return tuple(told)
+    return tuple(reasons)
 
 
 def _dealt(network: Network, images: Tensor, finding: int, black: Tensor, white: Tensor) -> dict[str, RelevanceSummary]:

@@ -13,20 +13,20 @@ from core.overlay import levels
 MOST = 96  # cells a side; a stamp shows no more
 
 
-def stamps(found: Activations, channels: Sequence[int], *, most: int = MOST) -> NDArray[np.uint8]:
+def stamps(activations: Activations, channels: Sequence[int], *, most: int = MOST) -> NDArray[np.uint8]:
     """(N, h, w) where each cell lies in the colour map (core.overlay.levels), each unit up to its own `ends`.
 
     most: cells a side; finer maps are averaged down to it.
     """
-    maps = found.maps[list(channels)]
+    maps = activations.maps[list(channels)]
     size = tuple(min(side, most) for side in maps.shape[1:])
     if size != maps.shape[1:]:
         maps = functional.adaptive_avg_pool2d(torch.from_numpy(maps), size).numpy()
-    ends = found.ends[list(channels)]
+    ends = activations.ends[list(channels)]
     drawn = np.zeros(maps.shape, np.uint8)
     for place, (heat, end) in enumerate(zip(maps, ends, strict=True)):
         if end > 0:
-            drawn[place] = levels(heat, signed=found.signed, scale=float(end))
-        elif found.signed:
+            drawn[place] = levels(heat, signed=activations.signed, scale=float(end))
+        elif activations.signed:
             drawn[place] = 128
     return drawn

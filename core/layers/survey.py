@@ -88,8 +88,8 @@ def build(
     if not tally.films:
         first = tally.skipped[0] if tally.skipped else ("none", "the set is empty")
         raise BadData(f"None of the {len(order)} films can be read; {first[0]}: {first[1]} Give others.")
-    told = _told(card, films, drawn, tally, signature, top=top, every=every)
-    atlases.write(folder, told, columns(tally, drawn, order, card.findings))
+    metadata = _metadata(card, films, drawn, tally, signature, top=top, every=every)
+    atlases.write(folder, metadata, columns(tally, drawn, order, card.findings))
     (folder / _STATE).unlink(missing_ok=True)
     return atlases.read(folder, card)
 
@@ -121,8 +121,8 @@ def _survey(classifier: Classifier, block: Sequence[ReferenceFilm], tally: Tally
         size = memory.batch_size(network, prepared[0], graph=inner)
         for start in range(0, len(images), size):
             part = slice(start, start + size)
-            found = answers(network, prepared[part], inner=inner)
-            tally.add(found, [tally.seen + place for place in places[part]], truth[places[part]])
+            responses = answers(network, prepared[part], inner=inner)
+            tally.add(responses, [tally.seen + place for place in places[part]], truth[places[part]])
         tally.skipped += tuple(skipped)
 
 
@@ -171,14 +171,14 @@ def _of_stage(maps: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor, Te
 def _complete(folder: Path, card: Checkpoint, signature: str) -> bool:
     """Whether the folder holds just this atlas. Raises: BadData where it holds another one, finished or begun."""
     if (folder / atlases.FILE).exists():
-        told = atlases.account(folder / atlases.FILE)
+        metadata = atlases.account(folder / atlases.FILE)
     elif (folder / _STATE).exists():
-        told = _state(folder)[1]
+        metadata = _state(folder)[1]
     else:
         return False
-    if told["sha256"] != card.sha256:
-        raise BadData(atlases.other_weights(folder, told, card))
-    if told["signature"] != signature:
+    if metadata["sha256"] != card.sha256:
+        raise BadData(atlases.other_weights(folder, metadata, card))
+    if metadata["signature"] != signature:
         raise BadData(
             f"{folder} holds an atlas of {card.name} over other films or with other settings; it was left as it is. "
             "Choose another --out."
@@ -188,8 +188,8 @@ def _complete(folder: Path, card: Checkpoint, signature: str) -> bool:
 
 def _save(folder: Path, tally: Tally, card: Checkpoint, signature: str) -> None:
     """The state, whole or as it was before."""
-    told: dict[str, Any] = {"checkpoint": card.name, "sha256": card.sha256, "signature": signature}
-    told |= {
+    state: dict[str, Any] = {"checkpoint": card.name, "sha256": card.sha256, "signature": signature}
+    state |= {
         "widths": tally.widths,
         "seen": tally.seen,
         "films": tally.films,
@@ -198,7 +198,7 @@ def _save(folder: Path, tally: Tally, card: Checkpoint, signature: str) -> None:
     }
     part = folder / f"{_STATE}.part"
     with part.open("wb") as file:
-        np.savez(file, told=json.dumps(told), **cast(Any, tally.arrays))
+        np.savez(file, told=json.dumps(state), **cast(Any, tally.arrays))
     part.replace(folder / _STATE)
 
 
@@ -215,12 +215,12 @@ def _resumed(folder: Path, card: Checkpoint, signature: str) -> Tally | None:
     """The state that a killed call left, or None."""
     if not (folder / _STATE).exists():
         return None
-    arrays, told = _state(folder)
-    skipped = tuple((name, reason) for name, reason in told["skipped"])
-    return Tally(arrays, tuple(told["widths"]), told["seen"], told["films"], told["followed"], skipped)
+    arrays, state = _state(folder)
+    skipped = tuple((name, reason) for name, reason in state["skipped"])
+    return Tally(arrays, tuple(state["widths"]), state["seen"], state["films"], state["followed"], skipped)
 
 
-def _told(
+def _metadata(
     card: Checkpoint, films: ReferenceSet, drawn: NetworkPlan, tally: Tally, signature: str, *, top: int, every: int
 ) -> dict[str, Any]:
     """The atlas's account of itself."""
@@ -231,7 +231,7 @@ def _told(
         "key": card.key,
         "signature": signature,
         "findings": list(card.findings),
-        "set": films.told,
+        "set": films.description,
         "drawn": films.drawn,
         "films": tally.films,
         "relevant": tally.followed,

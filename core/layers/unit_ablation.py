@@ -68,7 +68,7 @@ class AblationResult:
     before: Prediction
     after: Prediction
     explanations: tuple[Explanation, ...]
-    told: str
+    description: str
 
 
 def without_units(
@@ -116,7 +116,7 @@ def without_units(
         door=classifier.door,  # the layers are shared: hooks, and weights swapped while memory is counted, would meet
     )
     after, explanations = explain_many(other, radiograph, requests, cleaning=cleaning, work=work)
-    return AblationResult(before, after, explanations, _told(switched, usual))
+    return AblationResult(before, after, explanations, _description(switched, usual))
 
 
 def ablated(
@@ -160,21 +160,24 @@ def check(switched: UnitSwitches, widths: Mapping[str, int]) -> None:
             )
 
 
-def top(found: Activations, finding: str, count: int, *, by: Ranking = "relevance", seed: int = 0) -> tuple[Unit, ...]:
+def top(
+    activations: Activations, finding: str, count: int, *, by: Ranking = "relevance", seed: int = 0
+) -> tuple[Unit, ...]:
     """The first `count` units of what a stage answers, in one of three orders; the same as those of a removal curve.
 
     finding: for "relevance"; one that `found` was made for. seed: for "random".
     Raises:  BadSetting where the stage has fewer units.
     """
-    if not 0 < count <= len(found.maps):
+    if not 0 < count <= len(activations.maps):
         raise BadSetting(
-            f"{found.stage} has {len(found.maps)} units; {count} were asked for. Ask for 1 to {len(found.maps)}."
+            f"{activations.stage} has {len(activations.maps)} units; {count} were asked for. Ask for 1 to "
+            f"{len(activations.maps)}."
         )
     if by == "random":
-        order = np.random.default_rng(seed).permutation(len(found.maps))
+        order = np.random.default_rng(seed).permutation(len(activations.maps))
     else:
-        order = ranked(found, "relevance" if by == "relevance" else "mean", finding=finding)
-    return tuple((found.stage, int(channel)) for channel in order[:count])
+        order = ranked(activations, "relevance" if by == "relevance" else "mean", finding=finding)
+    return tuple((activations.stage, int(channel)) for channel in order[:count])
 
 
 class _Inside(nn.Module):
@@ -185,16 +188,18 @@ class _Inside(nn.Module):
 
     def __init__(self, inside: Tensor, mean: Tensor) -> None:
         super().__init__()
-        kept = inside.float()[None, None]
-        self.register_buffer("kept", kept)
-        self.register_buffer("rest", (1 - kept) * mean[None, :, None, None])
+        inside_share = inside.float()[None, None]
+        self.register_buffer("kept", inside_share)
+        self.register_buffer("rest", (1 - inside_share) * mean[None, :, None, None])
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, K, h, w) to the same shape."""
-        kept, rest = (self.get_buffer(name) for name in ("kept", "rest"))
-        if isinstance(features, Tensor) and features.shape[-2:] != kept.shape[-2:]:  # a method is tried on another size
-            kept, rest = (functional.interpolate(each, features.shape[-2:]) for each in (kept, rest))
-        return torch.add(torch.mul(features, kept), rest)
+        inside_share, rest = (self.get_buffer(name) for name in ("kept", "rest"))
+        if (
+            isinstance(features, Tensor) and features.shape[-2:] != inside_share.shape[-2:]
+        ):  # a method is tried on another size
+            inside_share, rest = (functional.interpolate(each, features.shape[-2:]) for each in (inside_share, rest))
+        return torch.add(torch.mul(features, inside_share), rest)
 
 
 def _without_units(channels: Sequence[int], mean: Tensor) -> nn.BatchNorm2d:
@@ -212,24 +217,24 @@ def _without_units(channels: Sequence[int], mean: Tensor) -> nn.BatchNorm2d:
 
 def _means(switched: UnitSwitches, features: Mapping[str, Tensor], usual: UsualMeans | None) -> dict[str, Tensor]:
     """Stage -> (K,) what is put in the place of its units."""
-    found = {}
+    means = {}
     for stage, maps in features.items():
         if switched.fill == "zero":
-            found[stage] = torch.zeros(len(maps))
+            means[stage] = torch.zeros(len(maps))
         elif usual is not None and stage in usual:
-            found[stage] = torch.from_numpy(np.array(usual[stage], np.float32))
+            means[stage] = torch.from_numpy(np.array(usual[stage], np.float32))
         else:
-            found[stage] = maps.mean(dim=(1, 2)).float().cpu()
-    for stage, mean in found.items():
+            means[stage] = maps.mean(dim=(1, 2)).float().cpu()
+    for stage, mean in means.items():
         if len(mean) != len(features[stage]):
             raise BadSetting(
                 f"The atlas has {len(mean)} units of {stage}, the network {len(features[stage])}. "
                 "Build it for this network."
             )
-    return found
+    return means
 
 
-def _told(switched: UnitSwitches, usual: UsualMeans | None) -> str:
+def _description(switched: UnitSwitches, usual: UsualMeans | None) -> str:
     begin = f"Switched off: {switched.words}"
     if switched.fill == "zero":
         return f"{begin}, set to zero."

@@ -78,16 +78,16 @@ def unit_map(
             that the kind has no rule for; Stopped as `work` says.
     """
     start = time.perf_counter()
-    card, told, cleaning, work = classifier.checkpoint, UNIT_METHODS[kind], cleaning or Cleaning(), work or Work()
+    card, entry, cleaning, work = classifier.checkpoint, UNIT_METHODS[kind], cleaning or Cleaning(), work or Work()
     with torch.inference_mode(False):
         prepared = prepare(radiograph, card.input, cleaning)
     with torch.inference_mode(False), classifier.alone(work) as network:
         known_stage(card, network, stage)
         if kind != "neuron-gradient" and (reason := needs_relu(network, stage)):
             reason = reason.removesuffix(INSTEAD)
-            raise Unfit(f"{told.title} of a unit is not available for {card.name}: {reason}Choose the gradient.")
-        found, cell = unit_gradient(network, prepared.image[None].to(classifier.device), stage, channel, kind, of=of)
-    heat = found[0].sum(dim=0).to(torch.float32).cpu().numpy().copy()
+            raise Unfit(f"{entry.title} of a unit is not available for {card.name}: {reason}Choose the gradient.")
+        gradient, cell = unit_gradient(network, prepared.image[None].to(classifier.device), stage, channel, kind, of=of)
+    heat = gradient[0].sum(dim=0).to(torch.float32).cpu().numpy().copy()
     settings: dict[str, Any] = {"channel": channel}
     settings |= {"of": "mean of its cells"} if cell is None else {"row": cell[0], "column": cell[1]}
     silent = not heat.any()
@@ -104,10 +104,10 @@ def unit_map(
         settings=settings,
         seconds=time.perf_counter() - start,
         passes=(1, 1),
-        title=told.title,
+        title=entry.title,
         cleaning=cleaning,
         changed=settings,
-        computed_by=f"Captum {told.by.__name__}",
+        computed_by=f"Captum {entry.by.__name__}",
         caveat=f"Unit {channel} of {stage} is silent on this film: nothing leads back to the pixels." * silent,
         void=silent,
     )

@@ -75,24 +75,24 @@ class Tally:
                 arrays[f"{name}_{part}"] = np.zeros((units, top), np.int32)
         return cls(arrays, widths)
 
-    def add(self, found: "UnitResponses", films: Sequence[int], truth: AnyArray) -> None:
+    def add(self, responses: "UnitResponses", films: Sequence[int], truth: AnyArray) -> None:
         """Counts some films; films: their places in the order; truth: (N, F)."""
         a, many = self.arrays, len(films)
-        a["mean"] += found.mean.sum(axis=0, dtype=np.float64)
-        a["least"] = np.minimum(a["least"], found.greatest.min(axis=0))
-        a["most"] = np.maximum(a["most"], found.greatest.max(axis=0))
+        a["mean"] += responses.mean.sum(axis=0, dtype=np.float64)
+        a["least"] = np.minimum(a["least"], responses.greatest.min(axis=0))
+        a["most"] = np.maximum(a["most"], responses.greatest.max(axis=0))
         room = max(0, min(many, len(a["maxima"]) - self.films))
-        a["maxima"][self.films : self.films + room] = found.greatest[:room]
+        a["maxima"][self.films : self.films + room] = responses.greatest[:room]
         a["truth"][self.films : self.films + room] = truth[:room]
-        self._keep("exciting", found.greatest, found.greatest_cell, films, found.likeliest)
-        relevance = np.where(np.isnan(found.relevance), _NONE, found.relevance)
-        self._keep("relevant", relevance, found.relevance_cell, films, found.likeliest)
+        self._keep("exciting", responses.greatest, responses.greatest_cell, films, responses.likeliest)
+        relevance = np.where(np.isnan(responses.relevance), _NONE, responses.relevance)
+        self._keep("relevant", relevance, responses.relevance_cell, films, responses.likeliest)
         last = sum(self.widths[:-1])
-        a["speaks"][last:] += found.last.sum(axis=0, dtype=np.float64).T
+        a["speaks"][last:] += responses.last.sum(axis=0, dtype=np.float64).T
         a["asked"][-1] += many
-        if found.inner:
-            for film, finding in enumerate(found.likeliest):
-                a["speaks"][:last, finding] += found.relevance[film, :last]
+        if responses.inner:
+            for film, finding in enumerate(responses.likeliest):
+                a["speaks"][:last, finding] += responses.relevance[film, :last]
                 a["asked"][:-1, finding] += 1
             self.followed += many
         self.films += many
@@ -117,8 +117,8 @@ def columns(
 ) -> Mapping[str, Any]:
     """The table's columns, a value a unit."""
     a, sample = tally.arrays, min(tally.films, SAMPLE)
-    maxima, asked = a["maxima"][:sample], np.repeat(a["asked"], tally.widths, axis=0)
-    speaks = np.divide(a["speaks"], asked, out=np.full(asked.shape, np.nan), where=asked > 0)
+    maxima, film_counts = a["maxima"][:sample], np.repeat(a["asked"], tally.widths, axis=0)
+    speaks = np.divide(a["speaks"], film_counts, out=np.full(film_counts.shape, np.nan), where=film_counts > 0)
     across = np.repeat([stage.shape[2] for stage in drawn.stages], tally.widths)
 
     def seen(name: str, above: float) -> list[list[dict[str, Any]]]:
@@ -158,17 +158,19 @@ def aucs(maxima: AnyArray, truth: AnyArray) -> AnyArray:
 
     maxima: (N, U); truth: (N, F), 1, 0 or -1 for unknown. Source: as core.evaluate.roc.auc, by ranks.
     """
-    found = np.full((maxima.shape[1], truth.shape[1]), np.nan)
+    areas = np.full((maxima.shape[1], truth.shape[1]), np.nan)
     labelled = truth[:, 0] >= 0  # a film's labels are known for all findings or for none
     positive = truth[labelled] == 1
     above, below = positive.sum(axis=0), (~positive).sum(axis=0)
-    told = (above > 0) & (below > 0)
-    if told.any():
+    both_kinds = (above > 0) & (below > 0)
+    if both_kinds.any():
         for start in range(0, maxima.shape[1], _BLOCK):
             ranks = rankdata(maxima[labelled, start : start + _BLOCK], axis=0)
-            sums = ranks.T @ positive[:, told]
-            found[start : start + _BLOCK, told] = (sums - above[told] * (above[told] + 1) / 2) / (above * below)[told]
-    return found
+            sums = ranks.T @ positive[:, both_kinds]
+            areas[start : start + _BLOCK, both_kinds] = (sums - above[both_kinds] * (above[both_kinds] + 1) / 2) / (
+                above * below
+            )[both_kinds]
+    return areas
 
 
 def nearest(maxima: AnyArray, count: int = NEAREST) -> tuple[AnyArray, AnyArray]:
@@ -190,18 +192,18 @@ def nearest(maxima: AnyArray, count: int = NEAREST) -> tuple[AnyArray, AnyArray]
         part -= part.mean(axis=0)
         length = np.linalg.norm(part, axis=0)
         alike[:, start : start + _BLOCK] = np.divide(part, length, out=np.zeros_like(part), where=varies)
-    kept = min(count, units - 1)
+    width = min(count, units - 1)
     for start in range(0, units, _BLOCK):
-        found = alike[:, start : start + _BLOCK].T @ alike
-        found[np.arange(len(found)), start + np.arange(len(found))] = _NONE  # itself
-        order = np.argsort(-found, axis=1, kind="stable")[:, :kept]
-        values = np.take_along_axis(found, order, axis=1).astype(np.float64)
-        which[start : start + len(found), :kept] = order
-        how[start : start + len(found), :kept] = np.where(values > 0, values.clip(max=1), np.nan)
+        similarities = alike[:, start : start + _BLOCK].T @ alike
+        similarities[np.arange(len(similarities)), start + np.arange(len(similarities))] = _NONE  # itself
+        order = np.argsort(-similarities, axis=1, kind="stable")[:, :width]
+        values = np.take_along_axis(similarities, order, axis=1).astype(np.float64)
+        which[start : start + len(similarities), :width] = order
+        how[start : start + len(similarities), :width] = np.where(values > 0, values.clip(max=1), np.nan)
     return which, how
 
 
-def _named(found: tuple[AnyArray, AnyArray], drawn: NetworkPlan) -> list[list[dict[str, Any]]]:
+def _named(neighbours: tuple[AnyArray, AnyArray], drawn: NetworkPlan) -> list[list[dict[str, Any]]]:
     """The nearest units of each, by stage and channel."""
     names = [(stage.name, channel) for stage in drawn.stages for channel in range(stage.shape[0])]
     return [
@@ -210,5 +212,5 @@ def _named(found: tuple[AnyArray, AnyArray], drawn: NetworkPlan) -> list[list[di
             for unit, value in zip(units, values, strict=True)
             if value == value
         ]
-        for units, values in zip(*found, strict=True)
+        for units, values in zip(*neighbours, strict=True)
     ]

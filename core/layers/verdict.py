@@ -12,29 +12,30 @@ LEARNED = "The probes learned from this very film, so they know its answer."
 FEW = 50  # films, below which a probe that does as well at once proves little
 
 
-def earliest(found: Probes) -> str:
+def earliest(trained: Probes) -> str:
     """The first stage from which on no probe is clearly worse than the last one's: the interval of the difference
     holds 0, and can be had."""
-    stage = found.stages[-1].stage
-    for probe in reversed(found.stages):
+    stage = trained.stages[-1].stage
+    for probe in reversed(trained.stages):
         if not probe.behind.low <= 0:
             break
         stage = probe.stage
     return stage
 
 
-def words(found: Probes) -> tuple[str, ...]:
+def words(trained: Probes) -> tuple[str, ...]:
     """What the probes say of the network, in sentences."""
-    first, last = found.stages[0], found.stages[-1]
+    first, last = trained.stages[0], trained.stages[-1]
     sentences = [
-        f"On {found.films} films of {found.patients} patients the balanced accuracy is {_weighed(first.balanced)} at "
-        f"{first.stage} and {_weighed(last.balanced)} at {last.stage}; chance {found.chance:.2f}."
+        f"On {trained.films} films of {trained.patients} patients the balanced accuracy is {_weighed(first.balanced)} "
+        "at "
+        f"{first.stage} and {_weighed(last.balanced)} at {last.stage}; chance {trained.chance:.2f}."
     ]
-    stage = earliest(found)
-    if not last.balanced.low > found.chance:
-        sentences.append(_guessed(found))
-    elif found.films < FEW and stage == first.stage:
-        sentences.append(f"{found.films} films are too few to tell the stages apart: give more.")
+    stage = earliest(trained)
+    if not last.balanced.low > trained.chance:
+        sentences.append(_guessed(trained))
+    elif trained.films < FEW and stage == first.stage:
+        sentences.append(f"{trained.films} films are too few to tell the stages apart: give more.")
     elif stage == last.stage:
         sentences.append(
             f"The decision is not there before {stage}: a probe of the stage before it does clearly worse."
@@ -44,7 +45,7 @@ def words(found: Probes) -> tuple[str, ...]:
             f"From {stage} on a probe does as well as at {last.stage}, as far as these films can tell: so early can it "
             "be decided."
         )
-    if found.drawn:
+    if trained.drawn:
         sentences.append("These are drawn phantoms, which are easy: what holds for them need not hold for real films.")
     else:
         sentences.append(
@@ -54,20 +55,20 @@ def words(found: Probes) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _guessed(found: Probes) -> str:
+def _guessed(trained: Probes) -> str:
     """Where the last stage's probe only guesses there is no decision to look for."""
-    films = f"as far as these {found.films} films can tell"
-    better = [probe.stage for probe in found.stages if probe.balanced.low > found.chance]
+    films = f"as far as these {trained.films} films can tell"
+    better = [probe.stage for probe in trained.stages if probe.balanced.low > trained.chance]
     if not better:
         return f"No stage's probe does better than guessing, {films}."
-    last = found.stages[-1].stage
+    last = trained.stages[-1].stage
     return f"At {last} a probe does no better than guessing, {films}; at {better[-1]} it does, and {last} has lost it."
 
 
-def turn(said: NDArray[np.float32], found: Probes) -> str:
+def turn(predictions: NDArray[np.float32], trained: Probes) -> str:
     """Where on one film the answer of the probes (S, C) becomes what it is at the end, in a sentence."""
-    stages = [probe.stage for probe in found.stages]
-    answers = [_answer(row, found) for row in said]
+    stages = [probe.stage for probe in trained.stages]
+    answers = [_answer(row, trained) for row in predictions]
     last = answers[-1]
     changed = max((place + 1 for place, answer in enumerate(answers) if answer != last), default=0)
     if changed == 0:
@@ -76,11 +77,11 @@ def turn(said: NDArray[np.float32], found: Probes) -> str:
     return f"On this film the probes say {last} from {stages[changed]} on; at {stages[changed - 1]} it was {before}."
 
 
-def _answer(row: NDArray[np.float32], found: Probes) -> str:
-    there = predicted_labels(row[None], exclusive=found.exclusive)[0]
-    return " and ".join(plain_words(name) for name, is_there in zip(found.classes, there, strict=True) if is_there) or (
-        f"no {plain_words(found.classes[0])}" if len(found.classes) == 1 else "nothing"
-    )
+def _answer(row: NDArray[np.float32], trained: Probes) -> str:
+    there = predicted_labels(row[None], exclusive=trained.exclusive)[0]
+    return " and ".join(
+        plain_words(name) for name, is_there in zip(trained.classes, there, strict=True) if is_there
+    ) or (f"no {plain_words(trained.classes[0])}" if len(trained.classes) == 1 else "nothing")
 
 
 def _weighed(figure: Estimate) -> str:

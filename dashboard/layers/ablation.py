@@ -86,7 +86,7 @@ def _summary(chosen: MapView, switched: UnitSwitches, without: WithoutUnits) -> 
             )
         elif without.result:
             text = sentence(without.result, switched, chosen.finding, chosen.checkpoint)
-            st.html(markup.highlight(text, without.result.told))
+            st.html(markup.highlight(text, without.result.description))
         about = (chosen.radiograph, chosen.checkpoint)
         if without.pending:
             progress.busy(without.pending, without.pending_name, key="without", withdraw=ablation_controls.restore)

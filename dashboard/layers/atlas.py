@@ -104,7 +104,7 @@ def _title(folder: Path) -> str:
 
 
 def _facts(atlas: Atlas) -> list[tuple[str, str]]:
-    account = atlas.told
+    account = atlas.metadata
     facts = [
         ("Units", f"{atlas.table.num_rows} of {len(atlas.stages)} stages"),
         ("Relevance", f"of inner stages on {account['relevant']} films, each for its predicted finding"),

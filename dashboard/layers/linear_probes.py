@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.estimate import Estimate
 from core.layers import labelled, verdict
-from core.layers.decision import Probes, fits, said
+from core.layers.decision import Probes, fits, stage_predictions
 from core.layers.labelled import LabelledSet
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
@@ -107,7 +107,7 @@ def _result(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
         if probes.skipped
         else ""
     )
-    about = f"Films: {probes.told}: {probes.divided}. {' '.join(more[1:])}{seen}"
+    about = f"Films: {probes.description}: {probes.divided}. {' '.join(more[1:])}{seen}"
     st.html(markup.paragraph(about, quiet=True))
 
 
@@ -118,7 +118,7 @@ def _film(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
         st.html(markup.paragraph("Probes trained on phantoms are not valid for a real film."))
         return
     units = cache.stage_averages(card, radiograph, session().cleaning(radiograph.key)).result()
-    answers = said(probes, radiograph, units)
+    answers = stage_predictions(probes, radiograph, units)
     st.plotly_chart(by_stage(probes, answers), key="film by stage", config={"displayModeBar": False}, theme="streamlit")
     st.html(markup.paragraph(verdict.turn(answers, probes)))
     if radiograph.key in probes.learned and radiograph.key not in probes.held:

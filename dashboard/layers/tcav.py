@@ -196,7 +196,7 @@ def _cells(each: ConceptResult) -> list[str]:
         "< 0.001" if each.corrected < 0.001 else f"{each.corrected:.3f}",
         f"{100 * each.steeper:.0f} % of random directions",
         f"{100 * each.accuracy:.0f} %",
-        f"{each.moved}{', opposite' if each.contradicted and each.shown else ''}" or "unknown",
+        f"{each.moved}{', opposite' if each.contradicted and each.significant else ''}" or "unknown",
     ]
 
 

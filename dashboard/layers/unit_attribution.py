@@ -97,7 +97,7 @@ def _draw(picture: Preferred, here: float, most: float | None) -> None:
         ("On this film", figure(here)),
     ]
     pairs += [("Reference films", f"{figure(most)} at most")] if most is not None else []
-    pairs += [("Computed in", f"{picture.seconds:.0f} s: {picture.told}")]
+    pairs += [("Computed in", f"{picture.seconds:.0f} s: {picture.recipe}")]
     st.html(markup.facts(pairs))
     if picture.after <= max(here, most or here):
         text = "Films excite it more: it may respond to a pattern that needs a whole film."

@@ -47,9 +47,9 @@ def details(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) 
 def set_of(atlas: Atlas) -> str:
     """Which films the atlas is of, in a sentence."""
     count = f"{atlas.films} {'film' if atlas.films == 1 else 'films'}"
-    if atlas.told["drawn"]:
+    if atlas.metadata["drawn"]:
         return f"From {atlas.films} drawn phantoms, not radiographs: a unit may respond differently to real films."
-    return f"From {count} of your own ({atlas.told['set']})."
+    return f"From {count} of your own ({atlas.metadata['set']})."
 
 
 def _none(card: Checkpoint) -> None:
@@ -72,9 +72,9 @@ def _to_the_atlas() -> None:
 
 def _figures(atlas: Atlas, unit: UnitDescription, greatest: float, explained: str) -> None:
     """How its response here compares, and its relevance for each finding."""
-    draw.section("In other films", atlas.told["set"])
+    draw.section("In other films", atlas.metadata["set"])
     st.html(markup.paragraph(_compared(unit, greatest)) + markup.paragraph(set_of(atlas), quiet=True))
-    if atlas.told["drawn"]:
+    if atlas.metadata["drawn"]:
         _build("Use your own films")
     known = any(area == area for area in unit.auc.values())
     rows = [
@@ -88,7 +88,8 @@ def _figures(atlas: Atlas, unit: UnitDescription, greatest: float, explained: st
     caption = "Contribution: how far it moves the finding's logit, averaged over the films (weight × activation)."
     if known:
         caption += (
-            f" AUC: of its maximum activation alone, on labelled ones of {atlas.told['sample']} films; 0.5 is chance."
+            f" AUC: of its maximum activation alone, on labelled ones of {atlas.metadata['sample']} films; 0.5 "
+            "is chance."
         )
     head = ["", "contribution", *(["AUC"] if known else [])]
     st.html(markup.table(head, rows, caption=caption, label="Contribution of the unit to each finding"))
@@ -116,7 +117,7 @@ def _films(atlas: Atlas, unit: UnitDescription) -> None:
     if unit.relevant:
         st.html(markup.small_title("Largest contribution", "logits") + _patches(atlas, unit.stage, unit.relevant))
     field = atlas.field(unit.stage)
-    if field is not None and min(field.rows.size, field.columns.size) >= atlas.told["size"]:
+    if field is not None and min(field.rows.size, field.columns.size) >= atlas.metadata["size"]:
         text = "A cell of this stage can see the whole film; the ring marks the place of the strongest one."
         st.html(markup.paragraph(text, quiet=True))
 

@@ -38,7 +38,7 @@ def test_phantoms_give_an_atlas_with_pictures(small: Path, tmp_path: Path) -> No
     assert "one over 3 films (3 drawn phantoms), 480 units." in told.stdout
     assert "3 pictures." in told.stdout
     found = read(tmp_path / "atlas", read_card("one", small))
-    assert found.told["drawn"]
+    assert found.metadata["drawn"]
     assert len(list((tmp_path / "atlas" / "pictures").iterdir())) == 3
     assert "-" in told.stdout.splitlines()[-1]  # phantoms have none of the labels, so no AUC
 

@@ -158,7 +158,7 @@ def test_an_atlas_of_ones_own_films_is_built_and_used_at_once(
     assert layers.session.layers.atlas.message == "Done: 12 films. This atlas is now in use."
     place = atlas_paths.find(card, shipped)
     assert place is not None
-    assert (place.films, place.told["drawn"], place.folder.parents[1].name) == (12, False, "atlases")
+    assert (place.films, place.metadata["drawn"], place.folder.parents[1].name) == (12, False, "atlases")
     assert len(list((place.folder / "pictures").iterdir())) > 3
     assert "From 12 films of your own (films)." in layers.html
     layers.session.layers.part = "units"

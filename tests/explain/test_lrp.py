@@ -107,7 +107,9 @@ def test_a_network_that_loses_relevance_is_refused_and_says_how_much_arrives(pha
     network = _network(nn.Conv2d(1, 4, 3), nn.ReLU(), second, nn.ReLU(), units=1)
     _set(second, [-0.01] * 4, [5.0])
 
-    with pytest.raises(Unfit, match=r"LRP\) is not available for small: 0% of the relevance arrives .* Choose integrated"):
+    with pytest.raises(
+        Unfit, match=r"LRP\) is not available for small: 0% of the relevance arrives .* Choose integrated"
+    ):
         _refused(network, phantom)
 
 

@@ -84,7 +84,7 @@ def test_the_figures_of_a_unit_are_those_of_its_activations(atlas: Atlas) -> Non
 
 
 def test_what_the_file_says_of_itself(atlas: Atlas) -> None:
-    told = atlas.told
+    told = atlas.metadata
 
     assert (told["checkpoint"], told["films"], told["relevant"], told["sample"]) == ("planted", 20, 20, 20)
     assert (told["rank_error"], told["skipped"], told["drawn"], told["size"]) == (0, 0, False, 32)
@@ -114,7 +114,7 @@ def test_a_killed_pass_goes_on_and_ends_with_the_same_atlas(atlas: Atlas, tmp_pa
 
     assert len(opened) == 20 - 8  # one block was done
     assert found.table.equals(atlas.table)
-    assert found.told == atlas.told
+    assert found.metadata == atlas.metadata
     assert [file.name for file in tmp_path.iterdir()] == ["atlas.parquet"]
     build(planted.classifier(), films, tmp_path, top=3, every=1)
     assert len(opened) == 12  # it was there already
@@ -124,7 +124,10 @@ def test_the_inner_stages_relevance_can_rest_on_fewer_films(atlas: Atlas, tmp_pa
     found = build(planted.classifier(), _films(), tmp_path / "half", top=3, every=2)
     none = build(planted.classifier(), _films(), tmp_path / "none", top=3, every=0)
 
-    assert (found.told["relevant"], none.told["relevant"]) == (12, 0)  # the first and the third block, of 8 and 4
+    assert (found.metadata["relevant"], none.metadata["relevant"]) == (
+        12,
+        0,
+    )  # the first and the third block, of 8 and 4
     assert none.unit("stage 1", planted.UNIT).relevant == ()
     assert np.isnan(none.unit("stage 1", planted.UNIT).speaks["square"])
     for each in (found, none):
@@ -185,7 +188,7 @@ def test_films_that_cannot_be_read_are_passed_over_and_named(tmp_path: Path) -> 
 
     films = ReferenceSet("some", (*_films(5).films, ReferenceFilm("broken", broken, ("square",))))
     found = build(planted.classifier(), films, tmp_path / "some")
-    assert (found.films, found.told["skipped_first"]) == (5, [["broken", "It is cut short."]])
+    assert (found.films, found.metadata["skipped_first"]) == (5, [["broken", "It is cut short."]])
 
     with pytest.raises(BadData, match="None of the 1 films can be read; broken: It is cut short"):
         build(planted.classifier(), ReferenceSet("one", films.films[-1:]), tmp_path / "none")
@@ -198,8 +201,8 @@ def test_beyond_the_sample_quantiles_rest_on_the_first_films_and_the_error_is_to
     monkeypatch.setattr(survey, "SAMPLE", 8)
     found = build(planted.classifier(), _films(), tmp_path)
 
-    assert (found.films, found.told["sample"]) == (20, 8)
-    assert found.told["rank_error"] == pytest.approx(np.sqrt(np.log(40) / 16))
+    assert (found.films, found.metadata["sample"]) == (20, 8)
+    assert found.metadata["rank_error"] == pytest.approx(np.sqrt(np.log(40) / 16))
 
 
 def test_relevance_is_activation_times_gradient_at_every_stage(classifier: Classifier, phantom: Radiograph) -> None:
@@ -254,7 +257,7 @@ def test_a_table_brings_labels_and_a_folder_none(tmp_path: Path) -> None:
     folder = from_data(tmp_path)
     assert len(folder.films) >= 4
     assert all(film.labels is None for film in folder.films)
-    assert some(folder, 2).told == f"2 of {tmp_path.name}"
+    assert some(folder, 2).description == f"2 of {tmp_path.name}"
     with pytest.raises(BadData, match="has no table and so no split"):
         from_data(tmp_path, split="test")
     with pytest.raises(BadData, match=r"There is no folder .*nope\. Give one that holds films, or a CSV table"):

@@ -158,14 +158,14 @@ def test_the_planted_concept_is_found_and_others_are_not() -> None:
     assert by["square", "square", "stage 1"].verdict == "not shown"
     for stage in ("stage 1", "stage 2"):
         edge = by["edge", "square", stage]
-        assert edge.told_apart
+        assert edge.separable
         assert edge.p > 0.5
         assert edge.score == 0.5  # the unit that counts does not hear of it, for or against
         nothing = by["nothing", "square", stage]
         assert nothing.verdict == "no direction"
         assert "cannot be told apart" in nothing.sentence
-        assert not by["square", "nothing", stage].shown
-    assert (found.films, found.told, len(found.answers)) == (40, "noise", 3 * 2 * 2)
+        assert not by["square", "nothing", stage].significant
+    assert (found.films, found.description, len(found.answers)) == (40, "noise", 3 * 2 * 2)
     assert {each.tests for each in found.answers} == {12}
 
 
@@ -174,7 +174,7 @@ def test_a_folder_of_examples_is_a_concept_too() -> None:
     found = sensitivity(planted.classifier(), _films(40), examples=_films(24, squares=2), findings=["square"])
 
     assert [each.verdict for each in found.answers] == ["not shown", "sensitive"]
-    assert {(each.made, each.effect, each.films) for each in found.answers} == {(False, None, 24)}
+    assert {(each.synthetic, each.effect, each.films) for each in found.answers} == {(False, None, 24)}
 
 
 def test_examples_that_are_like_all_others_have_no_direction() -> None:
@@ -285,7 +285,7 @@ def _shifted(seed: int, *, along: float, varied: float) -> ConceptResult:
     plain = ConceptActivations({"head": means.astype(np.float32)}, still, {("head", "it"): push}, np.arange(40))
     changed = ConceptActivations({"head": other.astype(np.float32)}, still, {}, np.arange(40))
     (found,) = concept_results(
-        plain, [ConceptFilms("shift", "Shift", changed, made=True)], ["head"], ["it"], ["it"], seed=seed
+        plain, [ConceptFilms("shift", "Shift", changed, synthetic=True)], ["head"], ["it"], ["it"], seed=seed
     )
     return found
 
@@ -294,8 +294,8 @@ def _shifted(seed: int, *, along: float, varied: float) -> ConceptResult:
 def test_what_is_seen_but_does_not_count_is_seldom_found(varied: float) -> None:
     found = [_shifted(seed, along=0, varied=varied) for seed in range(200)]
 
-    assert all(each.told_apart for each in found)
-    assert np.mean([each.shown for each in found]) < 0.12
+    assert all(each.separable for each in found)
+    assert np.mean([each.significant for each in found]) < 0.12
     assert np.mean([each.p < 0.5 for each in found]) == pytest.approx(0.5, abs=0.12)
 
 
@@ -383,4 +383,4 @@ def test_on_real_films_every_stage_notices_a_pacemaker(real_films: Path) -> None
     films = some(from_data(real_films, split="test"), 20)
     found: Sensitivity = sensitivity(load("small-cnn"), films, ["pacemaker"], findings=["covid"])
 
-    assert all(each.told_apart for each in found.answers)
+    assert all(each.separable for each in found.answers)

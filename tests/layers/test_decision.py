@@ -10,7 +10,7 @@ import torch
 from core.errors import BadData, Stopped, UnreadableFile
 from core.estimate import Estimate
 from core.layers import labelled
-from core.layers.decision import averaged, probes, said
+from core.layers.decision import averaged, probes, stage_predictions
 from core.layers.labelled import LabelledFilm, LabelledSet
 from core.layers.verdict import earliest, turn, words
 from core.models.classifier import Classifier
@@ -118,13 +118,13 @@ def test_a_film_is_told_by_the_probe_of_each_stage() -> None:
     network = planted.classifier()
     found = probes(network, _set(40, _true), repeats=10)
     for film, square in ((_film(100, square=True), True), (_film(101, square=False), False)):
-        told = said(found, film, averaged(network, film))
+        told = stage_predictions(found, film, averaged(network, film))
 
         assert told.shape == (2, 2)
         assert told.sum(axis=1) == pytest.approx([1, 1])
         assert ((told[:, 0] > 0.5) == square).all()
     known = _film(6, square=True)
-    assert said(found, known, averaged(network, known)) is found.held[known.key]
+    assert stage_predictions(found, known, averaged(network, known)) is found.held[known.key]
 
 
 def test_several_findings_on_a_film_have_a_probe_each() -> None:
@@ -137,7 +137,7 @@ def test_several_findings_on_a_film_have_a_probe_each() -> None:
     assert found.classes == ("square", "late")
     assert found.chance == 0.5
     film = _film(100, square=True)
-    assert said(found, film, averaged(planted.classifier(), film))[0, 0] > 0.5
+    assert stage_predictions(found, film, averaged(planted.classifier(), film))[0, 0] > 0.5
 
 
 def test_phantoms_are_told_to_be_easy_and_tables_are_divided_as_they_say() -> None:

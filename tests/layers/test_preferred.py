@@ -128,7 +128,7 @@ def test_the_same_seed_gives_the_same_picture_and_another_seed_another() -> None
     assert np.array_equal(one.picture, same.picture)
     assert not np.array_equal(one.picture, other.picture)
     assert (one.settings.seed, one.settings.steps, one.settings.size) == (1, 10, SIDE)
-    assert "10 steps, from noise" in one.told
+    assert "10 steps, from noise" in one.recipe
 
 
 def test_a_real_networks_inner_unit_is_excited_more_than_by_any_phantom(classifier: Classifier) -> None:

@@ -57,11 +57,11 @@ def test_the_mean_is_that_of_the_film_or_of_the_reference_set_and_it_is_said_whi
     other = without_units(network, FILM, switched, usual={"stage 2": usual})
 
     assert own.after.logits == pytest.approx(own.before.logits, abs=1e-4)  # the head sees the mean alone
-    assert own.told == (
+    assert own.description == (
         "Switched off: 1 unit of stage 2, set to their mean over this film, since there is no atlas to take it from."
     )
     assert other.after.logits[0] == planted.WEIGHT * planted.UNIT - 1
-    assert other.told.endswith("set to their mean over the reference set.")
+    assert other.description.endswith("set to their mean over the reference set.")
 
 
 def test_what_was_switched_off_has_a_key_of_its_own(classifier: Classifier, phantom: Radiograph) -> None:

@@ -89,9 +89,9 @@ def collect_activations(
     plain, own = _Gathered(), _Gathered()
     changed = {name: _Gathered() for name in names}
     skipped: list[tuple[str, str]] = []
-    shown = examples.films if examples else ()
-    work.expect(len(films.films) * (1 + len(names)) + len(shown))
-    with tqdm(total=len(films.films) + len(shown), desc="concepts", unit="film", disable=not progress) as bar:
+    example_films = examples.films if examples else ()
+    work.expect(len(films.films) * (1 + len(names)) + len(example_films))
+    with tqdm(total=len(films.films) + len(example_films), desc="concepts", unit="film", disable=not progress) as bar:
         for block in _blocks(films.films):
             images: dict[str, list[tuple[int, Tensor]]] = {name: [] for name in ("", *names)}
             for place, film in block:
@@ -112,7 +112,7 @@ def collect_activations(
             _ask(classifier, images[""], plain, stages, findings, work)
             for name in names:
                 _ask(classifier, images[name], changed[name], stages, (), work)
-        for block in _blocks(shown):
+        for block in _blocks(example_films):
             opened = []
             for place, film in block:
                 try:

@@ -43,7 +43,7 @@ class ConceptResult:
 
     concept: str
     title: str
-    made: bool
+    synthetic: bool
     stage: str
     finding: str
     scores: NDArray[np.float64]
@@ -70,7 +70,7 @@ class ConceptResult:
         return float(self.accuracies.mean())
 
     @cached_property
-    def told_apart(self) -> bool:
+    def separable(self) -> bool:
         """Whether held-out pairs are put in order better than by guessing (binomial test, 5 %)."""
         right = round(self.accuracy * self.held)
         return bool(binomtest(right, self.held, alternative="greater").pvalue < ALPHA)
@@ -81,9 +81,9 @@ class ConceptResult:
         return min(1.0, self.p * self.tests)
 
     @property
-    def shown(self) -> bool:
+    def significant(self) -> bool:
         """Whether the test finds it: told apart, and further than chance goes."""
-        return self.told_apart and self.corrected < ALPHA
+        return self.separable and self.corrected < ALPHA
 
     @property
     def slight(self) -> bool:
@@ -107,9 +107,9 @@ class ConceptResult:
         "sensitive"; "hardly", where the logit really moves by next to nothing; "not confirmed", where it may as well
         not move, or moves the other way; "not shown" by the test; "no direction", where nothing is told apart.
         """
-        if not self.told_apart:
+        if not self.separable:
             return "no direction"
-        if not self.shown:
+        if not self.significant:
             return "not shown"
         if self.slight:
             return "hardly"
@@ -129,7 +129,7 @@ class ConceptResult:
     def sentence(self) -> str:
         """What came out, in plain words."""
         what = self.title.lower()
-        if not self.told_apart:
+        if not self.separable:
             return (
                 f"At {self.stage} films with and without “{what}” cannot be told apart ({_share(self.accuracy)} of "
                 "held-out pairs right, guessing gives 50 %): it has no direction there."
@@ -140,7 +140,7 @@ class ConceptResult:
         )
         of = f", corrected for {self.tests} questions" if self.tests > 1 else ""
         really = f" Drawn in, it really moves the score by {self.moved}{self._against}." if self.effect else ""
-        if self.shown:
+        if self.significant:
             steeper = f"steeper than {_share(self.steeper)} of the ways between random halves of the films"
             text = f"{rises}; {steeper}. Chance seldom goes as far ({_p(self.corrected)}{of}).{really}"
             return f"{_BEGINS[self.verdict]} at {self.stage}: {text}"
@@ -151,9 +151,9 @@ class ConceptResult:
     def _against(self) -> str:
         """What the real change says against the test, if that found something."""
         parts = [", next to nothing"] if self.slight else []
-        if self.shown and self.contradicted:
+        if self.significant and self.contradicted:
             parts.append(", the other way")
-        elif self.shown and self.undecided and not self.slight:
+        elif self.significant and self.undecided and not self.slight:
             parts.append(", which may be none")
         return "".join(parts)
 
@@ -162,7 +162,7 @@ class ConceptResult:
         change = self.effect
         return {
             "concept": self.concept,
-            "made": self.made,
+            "made": self.synthetic,
             "stage": self.stage,
             "finding": self.finding,
             "score": self.score,
@@ -171,7 +171,7 @@ class ConceptResult:
             "p_corrected": self.corrected,
             "steeper_than": self.steeper,
             "tests": self.tests,
-            "told_apart": self.told_apart,
+            "told_apart": self.separable,
             "accuracy": self.accuracy,
             "held_out_pairs": self.held,
             "rise_logits": self.rise,
@@ -195,7 +195,7 @@ class Sensitivity:
     """
 
     checkpoint: str
-    told: str
+    description: str
     drawn: bool
     films: int
     runs: int
@@ -207,7 +207,9 @@ class Sensitivity:
         text = io.StringIO()
         writer = csv.DictWriter(text, ["checkpoint", "set", *self.answers[0].record()], lineterminator="\n")
         writer.writeheader()
-        writer.writerows({"checkpoint": self.checkpoint, "set": self.told, **each.record()} for each in self.answers)
+        writer.writerows(
+            {"checkpoint": self.checkpoint, "set": self.description, **each.record()} for each in self.answers
+        )
         return text.getvalue()
 
 

@@ -49,8 +49,8 @@ class SyntheticConcept:
         most = max(int(film.pixels.max()), deepest)
         drawn = np.clip(np.rint(stored), 0, most).astype(film.pixels.dtype)
         pixels = np.where(after == before, film.pixels, drawn)  # what lies beyond black or white stays, too
-        told = f"{self.title}: made by Lightbox, to see whether a network minds."
-        return replace(film, pixels=pixels, name=f"{film.name} · {self.title}", steps=(*film.steps, told))
+        step = f"{self.title}: made by Lightbox, to see whether a network minds."
+        return replace(film, pixels=pixels, name=f"{film.name} · {self.title}", steps=(*film.steps, step))
 
 
 synthetic_concepts: Registry[SyntheticConcept] = Registry("concept", package="core.layers.concepts")

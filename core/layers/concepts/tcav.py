@@ -108,10 +108,10 @@ def sensitivity(
     names = tuple(dict.fromkeys(concepts))
     titles = {name: synthetic_concepts[name].title for name in names}
     films = one_each(films)
-    _enough(len(films.films), FEWEST, "films", films.told)
+    _enough(len(films.films), FEWEST, "films", films.description)
     if examples is not None:
-        _enough(len(examples.films), FEWEST_EXAMPLES, "examples", examples.told)
-    taken = collect_activations(
+        _enough(len(examples.films), FEWEST_EXAMPLES, "examples", examples.description)
+    collected = collect_activations(
         classifier,
         films,
         names,
@@ -122,14 +122,21 @@ def sensitivity(
         work=work,
         progress=progress,
     )
-    shown = [ConceptFilms(name, titles[name], taken.changed[name], made=True) for name in names]
-    for each in shown:
-        _enough(len(each.taken.places), FEWEST, f"films on which “{each.title.lower()}” can be made", films.told)
-    if examples is not None and taken.examples is not None:
-        _enough(len(taken.examples.places), FEWEST_EXAMPLES, "examples that can be read", examples.told)
-        shown.append(ConceptFilms(examples.told, examples.told, taken.examples, made=False))
-    answers = concept_results(taken.plain, shown, stages, findings, card.findings, runs=runs, seed=seed)
-    return Sensitivity(card.name, films.told, films.drawn, len(taken.plain.places), runs, answers, taken.skipped)
+    tested = [ConceptFilms(name, titles[name], collected.changed[name], synthetic=True) for name in names]
+    for each in tested:
+        _enough(
+            len(each.activations.places),
+            FEWEST,
+            f"films on which “{each.title.lower()}” can be made",
+            films.description,
+        )
+    if examples is not None and collected.examples is not None:
+        _enough(len(collected.examples.places), FEWEST_EXAMPLES, "examples that can be read", examples.description)
+        tested.append(ConceptFilms(examples.description, examples.description, collected.examples, synthetic=False))
+    answers = concept_results(collected.plain, tested, stages, findings, card.findings, runs=runs, seed=seed)
+    return Sensitivity(
+        card.name, films.description, films.drawn, len(collected.plain.places), runs, answers, collected.skipped
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,13 +145,13 @@ class ConceptFilms:
 
     name: str
     title: str
-    taken: ConceptActivations
-    made: bool
+    activations: ConceptActivations
+    synthetic: bool
 
 
 def concept_results(
     plain: ConceptActivations,
-    shown: Sequence[ConceptFilms],
+    concepts: Sequence[ConceptFilms],
     stages: Sequence[str],
     findings: Sequence[str],
     known: Sequence[str],
@@ -154,7 +161,7 @@ def concept_results(
 ) -> tuple[ConceptResult, ...]:
     """An answer for each concept, finding and stage, in this order; known: the network's findings."""
     answers = []
-    tests = len(shown) * len(stages) * len(findings)
+    tests = len(concepts) * len(stages) * len(findings)
     pushes = {(stage, finding): _mean(plain.pushes[stage, finding]) for stage in stages for finding in findings}
     halves = {
         # the same halves at every stage here, too; of a stream that no run draws from
@@ -166,14 +173,14 @@ def concept_results(
         )
         for stage in stages
     }
-    for concept in shown:
+    for concept in concepts:
         ways = {
             # the same halves at every stage and for every concept, so that these can be compared
             stage: [_ways(plain, concept, stage, np.random.default_rng([seed, run])) for run in range(runs)]
             for stage in stages
         }
         for column, finding in enumerate(findings):
-            effect = _effect(plain, concept.taken, known.index(finding)) if concept.made else None
+            effect = _effect(plain, concept.activations, known.index(finding)) if concept.synthetic else None
             for stage in stages:
                 push, towards = pushes[stage, finding], _towards(plain, concept, stage)
                 scores, random = (
@@ -187,7 +194,7 @@ def concept_results(
                     ConceptResult(
                         concept=concept.name,
                         title=concept.title,
-                        made=concept.made,
+                        synthetic=concept.synthetic,
                         stage=stage,
                         finding=finding,
                         scores=scores,
@@ -209,7 +216,7 @@ def concept_results(
                         steeper=float((halves[stage][:, column] < slope(push, towards)).mean()),
                         tests=tests,
                         effect=effect,
-                        films=len(concept.taken.places),
+                        films=len(concept.activations.places),
                     )
                 )
     return tuple(answers)
@@ -292,12 +299,12 @@ def _dealt(sides: NDArray[np.float64], count: int, chance: np.random.Generator) 
         yield chance.permuted(np.tile(sides, (min(_BLOCK, count - start), 1)), axis=1)
 
 
-def chance_of(found: float | NDArray[np.float64], by_chance: NDArray[np.float64]) -> float:
+def chance_of(value: float | NDArray[np.float64], by_chance: NDArray[np.float64]) -> float:
     """p of one observation: how often chance goes as far, itself counted among its tries.
 
     Source: Phipson and Smyth 2010, doi:10.2202/1544-6115.1585.
     """
-    return float((1 + (by_chance >= found).sum()) / (len(by_chance) + 1))
+    return float((1 + (by_chance >= value).sum()) / (len(by_chance) + 1))
 
 
 def _mean(films: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -307,13 +314,13 @@ def _mean(films: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _without(plain: ConceptActivations, concept: ConceptFilms, stage: str) -> NDArray[np.float32]:
     """The answers to the films of a made concept as they were before, (n, K)."""
-    return plain.means[stage][np.searchsorted(plain.places, concept.taken.places)]
+    return plain.means[stage][np.searchsorted(plain.places, concept.activations.places)]
 
 
 def _towards(plain: ConceptActivations, concept: ConceptFilms, stage: str) -> NDArray[np.float64]:
     """The concept's direction by all films, (K,)."""
-    without = _without(plain, concept, stage) if concept.made else plain.means[stage]
-    return _mean(concept.taken.means[stage]) - _mean(without)
+    without = _without(plain, concept, stage) if concept.synthetic else plain.means[stage]
+    return _mean(concept.activations.means[stage]) - _mean(without)
 
 
 def _by_chance(
@@ -325,8 +332,8 @@ def _by_chance(
     chance: np.random.Generator,
 ) -> NDArray[np.float64]:
     """How far the logit moves, to first order, along directions of the same films made by chance, (count,)."""
-    present = concept.taken.means[stage] @ push
-    if concept.made:
+    present = concept.activations.means[stage] @ push
+    if concept.synthetic:
         return swapped(present - _without(plain, concept, stage) @ push, count, chance)
     return dealt_anew(present, plain.means[stage] @ push, count, chance)
 
@@ -335,11 +342,11 @@ def _ways(
     plain: ConceptActivations, concept: ConceptFilms, stage: str, chance: np.random.Generator
 ) -> tuple[ConceptDirection, ConceptDirection]:
     """One direction towards the concept, and one between films at random."""
-    without, present = plain.means[stage], concept.taken.means[stage]
+    without, present = plain.means[stage], concept.activations.means[stage]
     order, others = chance.permutation(len(without)), chance.permutation(len(present))
     half = len(order) // 2
     random = concept_direction(without[order[:half]], without[order[half : 2 * half]])
-    if concept.made:
+    if concept.synthetic:
         return concept_direction(present[others], _without(plain, concept, stage)[others]), random
     many = min(len(order), len(others))
     return concept_direction(present[others[:many]], without[order[:many]]), random
@@ -354,6 +361,6 @@ def _effect(plain: ConceptActivations, changed: ConceptActivations, finding: int
     return Estimate(mean, mean - reach, mean + reach, len(rises))
 
 
-def _enough(found: int, needed: int, what: str, told: str) -> None:
-    if found < needed:
-        raise BadData(f"{told}: {found} {what}, but the test takes {needed} or more. Give more.")
+def _enough(count: int, needed: int, what: str, description: str) -> None:
+    if count < needed:
+        raise BadData(f"{description}: {count} {what}, but the test takes {needed} or more. Give more.")
