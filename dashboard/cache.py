@@ -34,8 +34,7 @@ from core.image import phantom
 from core.image.arrangement import arranged
 from core.image.prepare import prepare
 from core.image.quality import Check, inspect
-from core.layers import atlas as atlases
-from core.layers import atlas_paths, patches, reference, survey
+from core.layers import atlas_paths, atlases, patches, reference, survey
 from core.layers.ablation_curve import AblationCurve, ablation_curves
 from core.layers.activations import Activations, activations
 from core.layers.concepts.result import Sensitivity
@@ -49,9 +48,8 @@ from core.layers.preferred import Preferred, Prior, preferred
 from core.layers.stage_relevance import StageRelevance, stage_relevances
 from core.layers.unit_ablation import AblationResult, UnitFill, UnitSwitches, UsualMeans, without_units
 from core.layers.unit_maps import UnitMethod, unit_map
-from core.lungs import inspect_film
-from core.models import checkpoint as checkpoints
-from core.models import library
+from core.lung_network import inspect_film
+from core.models import checkpoints, library
 from core.models.classifier import Classifier, load
 from core.overlay import display, regions
 from core.trust.measure import Figure, assess

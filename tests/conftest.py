@@ -9,7 +9,7 @@ import torch
 
 from core.image.phantom import draw
 from core.models.architecture import Network, architectures
-from core.models.checkpoint import input_card, write
+from core.models.checkpoints import input_card, write
 from core.models.classifier import Classifier, load
 from core.types import Input, Radiograph
 

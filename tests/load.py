@@ -30,11 +30,11 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from core.browser import served
+from core.chromium import served
 from core.image.phantom import Opacity, draw
 from core.image.quality import withheld
 from core.image.read import read
-from core.lungs import inspect_film
+from core.lung_network import inspect_film
 from core.models import library
 from core.models.classifier import load
 from core.types import Cleaning

@@ -17,7 +17,7 @@ from core.bench.timing import TimedCall, Timing, milliseconds, timed
 from core.explain.run import Request, explain_many
 from core.image.phantom import draw
 from core.image.prepare import prepare
-from core.lungs import segment
+from core.lung_network import segment
 from core.models.classifier import Classifier
 from core.types import Checkpoint, Radiograph
 

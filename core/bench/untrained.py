@@ -1,6 +1,6 @@
 """A network that was never trained: it costs what a trained one costs."""
 
-from core.models import checkpoint as checkpoints
+from core.models import checkpoints
 from core.models.architecture import architectures
 from core.models.classifier import Classifier, load
 from core.models.device import best, settled

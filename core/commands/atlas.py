@@ -10,7 +10,7 @@ from core.commands.registry import command
 from core.errors import BadSetting
 
 if TYPE_CHECKING:
-    from core.layers.atlas import Atlas
+    from core.layers.atlases import Atlas
 
 
 @command("atlas", short_help="What every unit of a network responds to.")

@@ -62,7 +62,7 @@ def bench(
 
         figures["training"] = throughput(repeats=repeats)
     if browser:
-        from core import browser as chromium
+        from core import chromium
 
         figures["browser"] = chromium.measure()
     click.echo(json.dumps(figures, indent=1) if as_json else _text(figures))

@@ -83,7 +83,7 @@ def evaluate(
     from core.evaluate.run import logits, report
     from core.explain.method import methods
     from core.image.quality import withheld
-    from core.lungs import inspect_film
+    from core.lung_network import inspect_film
     from core.types import Cleaning
 
     if out:

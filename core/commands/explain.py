@@ -148,7 +148,7 @@ def explain(
     from core.explain.ensemble import explain_any, refuse_layers
     from core.explain.method import methods
     from core.explain.run import check
-    from core.lungs import refuse_meaningless
+    from core.lung_network import refuse_meaningless
     from core.models.ensemble import Ensemble, members
     from core.models.findings import leading
     from core.overlay import palette

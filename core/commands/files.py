@@ -137,7 +137,7 @@ def read_meaningful(name: str, cleaning: "Cleaning", *, frame: int | None = None
 
     Raises: UnreadableFile; Withheld where no answer can mean anything, and `cleaning.anyway` does not override that.
     """
-    from core.lungs import refuse_meaningless
+    from core.lung_network import refuse_meaningless
 
     radiograph = read_film(name, frame=frame)
     try:

@@ -187,7 +187,7 @@ def polarity_text(judged: "Polarity") -> list[str]:
 
 def _record(proposal: "ImportCandidate", judged: "Polarity | None", name: str | None) -> dict[str, Any]:
     """name: the name it was saved under; None if it was not."""
-    from core.models.checkpoint import card_json
+    from core.models.checkpoints import card_json
 
     return {
         "file": proposal.file,

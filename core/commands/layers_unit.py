@@ -12,7 +12,7 @@ from core.commands import files, options
 from core.commands.registry import command
 
 if TYPE_CHECKING:
-    from core.layers.atlas import Atlas, UnitDescription
+    from core.layers.atlases import Atlas, UnitDescription
     from core.layers.preferred import Preferred
     from core.models.classifier import Classifier
     from core.types import Cleaning, Radiograph
@@ -122,9 +122,8 @@ def _checked_stage(classifier: "Classifier", stage: str | None, channel: int) ->
 
 
 def _atlas(classifier: "Classifier", folder: Path | None, weights: Path | None) -> "Atlas | None":
-    from core.layers import atlas as atlases
-    from core.layers import atlas_paths
-    from core.models import checkpoint as checkpoints
+    from core.layers import atlas_paths, atlases
+    from core.models import checkpoints
 
     card = classifier.checkpoint
     return atlases.read(folder, card) if folder else atlas_paths.find(card, weights or checkpoints.SHIPPED)

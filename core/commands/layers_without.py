@@ -82,7 +82,7 @@ def without_units(
       python -m core layers without film.png --stage "stage 3" --units "3, 7, 10-19" --fill mean --atlas build/atlas
       python -m core layers without film.png --stage "stage 2" --outside --out build/without --json
     """
-    from core.layers import atlas as atlases
+    from core.layers import atlases
     from core.layers.ablation_outcome import probability_changes, sentence
     from core.layers.unit_ablation import without_units as without_of
     from core.models.findings import leading, place_of

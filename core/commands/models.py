@@ -38,8 +38,7 @@ def models(weights: Path | None, rename: tuple[str, str] | None, remove: str | N
       python -m core models --rename chexnet chexnet-2017
       python -m core models --remove chexnet-2017
     """
-    from core.models import checkpoint as checkpoints
-    from core.models import library
+    from core.models import checkpoints, library
     from core.models.summary import summary
 
     if rename or remove:

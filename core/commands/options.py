@@ -121,8 +121,7 @@ def model(name: str | None, folder: Path | None) -> "Model":
 
 
 def _first(folder: Path | None) -> str:
-    from core.models import checkpoint as checkpoints
-    from core.models import library
+    from core.models import checkpoints, library
 
     names = checkpoints.names(folder) if folder else library.names()
     if not names:

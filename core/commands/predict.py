@@ -56,7 +56,7 @@ def predict(
     has `withheld`, a sentence, in place of the probabilities, unless --anyway is given.
     """
     from core.image.quality import withheld
-    from core.lungs import inspect_film
+    from core.lung_network import inspect_film
     from core.models.findings import leading, present
 
     classifier = options.model(checkpoint, weights)

@@ -65,7 +65,7 @@ def _models() -> str:
     """The models that come with Lightbox, as `models` lists them."""
     from core.commands.models import HEAD, row
     from core.markdown import markdown_table
-    from core.models import checkpoint as checkpoints
+    from core.models import checkpoints
     from core.models.summary import summary
 
     folder = checkpoints.SHIPPED

@@ -109,7 +109,7 @@ def train(
       python -m core train --data ../shared/cxr --name head --start densenet121-plain --frozen --epochs 9 --sizes 192
       torchrun --nproc-per-node 4 -m core train --data ../shared/cxr --name quick --out build
     """
-    from core.models import checkpoint as checkpoints
+    from core.models import checkpoints
     from core.models.architecture import architectures
     from core.train import lungs, ranks, run
     from core.train.recipe import LungsRecipe, Recipe, changed, notes, read

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core import lungs as lung_network
+from core import lung_network
 from core.compare.grid import Grid, one_film, placed, whole
 from core.errors import NoLungs
 from core.explain.regions import HEART, HEIGHTS, OUTSIDE, SIDES, lung_zone, zones
@@ -35,7 +35,7 @@ class AnatomicalRegions:
             left are the patient's, as the file says or else as frontal films are hung, except of the film's edges,
             which are named as they are stored.
     labels: (h, w) which of them each cell belongs to, 0 to n - 1.
-    lungs:  (n,) whether it is a part of the lungs; their outline and a rim of `core.lungs.MARGIN` around it.
+    lungs:  (n,) whether it is a part of the lungs; their outline and a rim of `core.lung_network.MARGIN` around it.
     outside: (n,) whether it is known to lie outside the lungs and the heart.
     reason: why there are no lungs among them; empty where there are.
     """

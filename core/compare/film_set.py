@@ -20,7 +20,7 @@ from core.errors import BadData, NoLungs, NoWindow, UnreadableFile, Withheld
 from core.evaluate.intervals import REPEATS
 from core.evaluate.manifest import Row
 from core.evaluate.manifest import radiograph as film_of
-from core.lungs import refuse_meaningless
+from core.lung_network import refuse_meaningless
 from core.models.classifier import Classifier
 from core.models.findings import present
 from core.types import Cleaning, Explanation, Radiograph

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core import lungs as lung_network
+from core import lung_network
 from core.errors import NoLungs
 from core.evaluate.figures import few_figures
 from core.evaluate.intervals import bootstrap

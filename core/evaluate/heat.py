@@ -16,7 +16,7 @@ from core.explain.ensemble import explain_any
 from core.explain.method import methods
 from core.explain.run import Request
 from core.image.prepare import enlarge
-from core.lungs import MARGIN, dilated, segment
+from core.lung_network import MARGIN, dilated, segment
 from core.models.ensemble import Model
 from core.types import Heat, Radiograph
 

@@ -104,7 +104,7 @@ def centre_gaussian(
     signed=False,
     unit="no unit",
     misleads="It explains nothing: it marks both lungs on every film, ill or well; a real map says where in them.",
-    source="the outline of the lungs by core.lungs, edge softened",
+    source="the outline of the lungs by core.lung_network, edge softened",
     by=None,
     why="Captum has no controls",
     specific=False,

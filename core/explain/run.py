@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from core import lungs as lung_network
+from core import lung_network
 from core.errors import BadSetting, OneCell, Unfit
 from core.explain import memory
 from core.explain.caveat import caveat

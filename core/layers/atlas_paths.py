@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.layers import atlas as atlases
-from core.layers.atlas import Atlas
+from core.layers import atlases
+from core.layers.atlases import Atlas
 from core.layers.reference import ReferenceSet
-from core.models import checkpoint as checkpoints
-from core.models import library
+from core.models import checkpoints, library
 from core.types import Checkpoint, digest
 
 _NAME = 16  # digits of the weights' digest that name a folder

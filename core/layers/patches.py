@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from core.errors import BadData
 from core.image.prepare import prepare
-from core.layers.atlas import Atlas, TopFilm
+from core.layers.atlases import Atlas, TopFilm
 from core.layers.reference import UNREADABLE, ReferenceSet
 from core.types import Checkpoint
 from core.work import Work

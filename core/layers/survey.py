@@ -24,7 +24,7 @@ from core.explain import memory
 from core.explain.evidence import behind
 from core.explain.replay import IMAGES
 from core.image.prepare import prepare
-from core.layers import atlas as atlases
+from core.layers import atlases
 from core.layers.field import ReceptiveField
 from core.layers.plan import NetworkPlan, plan
 from core.layers.reference import UNREADABLE, ReferenceFilm, ReferenceSet, shuffled

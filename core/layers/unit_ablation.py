@@ -17,7 +17,7 @@ from core.explain.evidence import Tape
 from core.explain.run import Request, explain_many, lungs_seen
 from core.image.prepare import prepare
 from core.layers.activations import Activations, known_stage, ranked, refuse_one_cell
-from core.lungs import dilated
+from core.lung_network import dilated
 from core.models.architecture import Network
 from core.models.classifier import Classifier, prediction
 from core.types import Cleaning, Explanation, Prediction, Radiograph, digest

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.image.prepare import prepare
-from core.models import checkpoint as checkpoints
-from core.models import library
+from core.models import checkpoints, library
 from core.models.architecture import Network
 from core.models.device import best, settled
 from core.types import Checkpoint, Cleaning, Prediction, Radiograph

@@ -17,7 +17,7 @@ import platformdirs
 from safetensors import SafetensorError
 
 from core.errors import BadCheckpoint, BadSetting, UnknownCheckpoint
-from core.models import checkpoint as checkpoints
+from core.models import checkpoints
 from core.models.architecture import Network
 from core.models.importers import ImportCandidate
 from core.registry import unknown

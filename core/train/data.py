@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from core import lungs as lung_network
+from core import lung_network
 from core.errors import BadData
 from core.evaluate import chestxray14, manifest
 from core.evaluate.manifest import Row, radiograph
@@ -22,7 +22,7 @@ from core.evaluate.rereads import FILE
 from core.evaluate.rereads import corrected as correct
 from core.evaluate.rereads import read as read_rereads
 from core.image.prepare import prepare
-from core.models.checkpoint import SHIPPED
+from core.models.checkpoints import SHIPPED
 from core.models.device import fast
 from core.train.augment import standardised
 from core.types import Input, Placement, digest

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from core.errors import BadData, BadSetting
 from core.evaluate.roc import auc
-from core.lungs import MARGIN
+from core.lung_network import MARGIN
 from core.models.architecture import Network, architectures
 from core.models.device import fast
 from core.train import log

@@ -18,8 +18,8 @@ from core.evaluate import manifest
 from core.evaluate.intervals import bootstrap
 from core.evaluate.manifest import Row, radiograph
 from core.image.prepare import enlarge, prepare
-from core.lungs import INPUT, NAME, UNet, dice, look
-from core.models import checkpoint as checkpoints
+from core.lung_network import INPUT, NAME, UNet, dice, look
+from core.models import checkpoints
 from core.models.device import fast
 from core.train import log
 from core.train.augment import augment, standardised
@@ -128,7 +128,7 @@ def overlap_loss(logits: Tensor, lungs: Tensor) -> Tensor:
 
 
 def dice_figures(network: UNet, rows: Sequence[Row], split: str) -> dict[str, Any]:
-    """Dice against the outlines at the stored films' own size, each film prepared as `core.lungs.segment` does it.
+    """Dice against the outlines at the stored films' own size, prepared as in `core.lung_network.segment`.
 
     Returns: n, dice (mean, 95 % interval over patients), worst (5th percentile), refused (films where the rule says
              "no lungs found"; they are counted all the same).

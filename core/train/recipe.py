@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import BadCheckpoint, BadSetting
-from core.lungs import NAME
+from core.lung_network import NAME
 
 _NOTES = "notes"
 

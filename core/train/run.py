@@ -29,8 +29,7 @@ from core.evaluate.predictions import labelled_predictions
 from core.evaluate.rereads import corrections
 from core.evaluate.roc import operating_point
 from core.evaluate.run import logits, refuse_one_class, report
-from core.models import checkpoint as checkpoints
-from core.models import library
+from core.models import checkpoints, library
 from core.models.architecture import Network
 from core.models.classifier import Classifier, load, probabilities
 from core.train import folds, log, ranks

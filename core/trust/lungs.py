@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core import lungs as lung_network
+from core import lung_network
 from core.errors import NoLungs
 from core.image.prepare import enlarge
 from core.trust.measure import CHANCE, Figure, Level, Question, flat, measure, of_zones
@@ -18,7 +18,7 @@ def lungs(question: Question) -> Figure:
     """Share of the heat inside the dilated lungs, beside the share of the film that they cover.
 
     Value: 0 to 1; an even map has the share that they cover.
-    Source: Kohlbrenner et al. 2020, arXiv:1910.09840 (inside-total ratio); outlines by core.lungs.
+    Source: Kohlbrenner et al. 2020, arXiv:1910.09840 (inside-total ratio); outlines by core.lung_network.
     """
     explanation = question.explanation
     try:

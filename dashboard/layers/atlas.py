@@ -8,8 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import BadData, UserError
-from core.layers import atlas as atlases
-from core.layers.atlas import Atlas
+from core.layers import atlases
+from core.layers.atlases import Atlas
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, progress
 from dashboard.film_source import film_fields

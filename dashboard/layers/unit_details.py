@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.layers.atlas import Atlas, NearUnit, TopFilm, UnitDescription
+from core.layers.atlases import Atlas, NearUnit, TopFilm, UnitDescription
 from core.layers.patches import spot
 from core.models.findings import words
 from core.overlay import figure

@@ -115,7 +115,7 @@ def test_the_memory_of_a_fresh_process_is_its_own_and_not_this_process() -> None
 def test_a_network_without_weights_stands_in_where_there_is_no_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("core.models.checkpoint.names", list)
+    monkeypatch.setattr("core.models.checkpoints.names", list)
 
     assert untrained.or_shipped().checkpoint.name == "random weights"
 

@@ -19,8 +19,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from core.browser import ARGUMENTS, chromium_path, missing
-from core.models import checkpoint as checkpoints
+from core.chromium import ARGUMENTS, chromium_path, missing
+from core.models import checkpoints
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "dashboard" / "app.py"

@@ -11,7 +11,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
-from core.models.checkpoint import input_card
+from core.models.checkpoints import input_card
 from core.types import Input
 from tests.browser.conftest import PATIENCE_MS, settle
 from tests.dashboard.full_card import FINDINGS, full_card

@@ -9,9 +9,9 @@ from PIL import Image
 
 from core.__main__ import cli
 from core.image.phantom import draw
-from core.layers.atlas import read
+from core.layers.atlases import read
 from core.models.architecture import architectures
-from core.models.checkpoint import input_card, read_card, write
+from core.models.checkpoints import input_card, read_card, write
 from core.types import Input
 from tests.evaluate import drawn
 

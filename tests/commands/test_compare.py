@@ -15,7 +15,7 @@ from core.commands import files
 from core.compare.film_set import Case, compare
 from core.image.phantom import draw
 from core.models.architecture import architectures
-from core.models.checkpoint import input_card, write
+from core.models.checkpoints import input_card, write
 from core.models.classifier import load
 from core.types import Input
 from tests.conftest import FINDINGS

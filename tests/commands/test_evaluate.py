@@ -11,7 +11,7 @@ from PIL import Image
 from core.__main__ import cli
 from core.commands.evaluation_report import estimate_cell
 from core.models.architecture import architectures
-from core.models.checkpoint import input_card, write
+from core.models.checkpoints import input_card, write
 from core.models.findings import CHESTXRAY14
 from core.types import Input
 from tests.evaluate import drawn

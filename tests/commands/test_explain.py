@@ -16,7 +16,7 @@ from core.explain.run import explain as explained
 from core.image.phantom import draw
 from core.image.read import read
 from core.models.architecture import Network
-from core.models.checkpoint import write
+from core.models.checkpoints import write
 from core.models.classifier import Classifier
 from core.types import Radiograph
 

@@ -14,8 +14,7 @@ from core.commands.import_checkpoint import polarity_text
 from core.estimate import Estimate
 from core.evaluate import polarity as judging
 from core.evaluate.polarity import Polarity
-from core.models import checkpoint as checkpoints
-from core.models import library
+from core.models import checkpoints, library
 from core.types import Radiograph
 from tests.models.importers.files import labelled, made, prefixed, stored
 

@@ -156,7 +156,7 @@ def test_a_stage_without_extent_is_refused(one_cell_weights: Path) -> None:
 def one_cell_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DenseNet-121 for films of 32 px, whose last stage has one cell."""
     from core.models.architecture import architectures
-    from core.models.checkpoint import input_card, write
+    from core.models.checkpoints import input_card, write
     from core.types import Input
 
     folder = tmp_path_factory.mktemp("flat")

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from core.__main__ import cli
 from core.commands.method_settings import OPTIONS_OF_EXPLAIN, flag
 from core.explain.method import by_family, methods
-from core.models.checkpoint import complete, read_card
+from core.models.checkpoints import complete, read_card
 
 ESTIMATE = {"value": 0.9, "low": 0.8, "high": 0.95, "n": 120}
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import core.train.run
 from core.__main__ import cli
-from core.models.checkpoint import SHIPPED, read_card
+from core.models.checkpoints import SHIPPED, read_card
 from core.models.findings import CHESTXRAY14
 from core.train.recipe import Recipe
 

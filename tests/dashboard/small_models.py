@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.models.architecture import Network, architectures
-from core.models.checkpoint import input_card, write
+from core.models.checkpoints import input_card, write
 from core.types import Input
 from dashboard import cache
 from tests.conftest import FINDINGS

@@ -9,7 +9,7 @@ import pytest
 from core.errors import Unreachable
 from core.image import examples
 from core.image.phantom import draw
-from core.models import checkpoint as checkpoints
+from core.models import checkpoints
 from core.overlay import NOTICE
 from core.types import Origin, Radiograph
 from dashboard import cache

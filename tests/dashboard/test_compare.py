@@ -8,7 +8,7 @@ import pytest
 
 from core.compare.map_agreement import TITLES
 from core.explain.method import methods
-from core.models.checkpoint import input_card, write
+from core.models.checkpoints import input_card, write
 from core.types import Explanation, Input, Radiograph
 from dashboard import cache, engine, selection
 from dashboard.compare import board, presets, tile_pair

@@ -9,7 +9,7 @@ import pytest
 
 from core.explain.method import methods
 from core.models.architecture import Network
-from core.models.checkpoint import write
+from core.models.checkpoints import write
 from core.types import FUSED
 from core.work import Work
 from dashboard import cache, request_queue

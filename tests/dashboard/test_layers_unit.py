@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from core.errors import Stopped
-from core.layers import atlas as atlases
-from core.layers import atlas_paths
+from core.layers import atlas_paths, atlases
 from core.layers.activations import activations
 from core.layers.patches import store
 from core.layers.preferred import STEPS

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.card import Metrics, SubsetFigures
 from core.estimate import Estimate
-from core.models.checkpoint import SHIPPED, input_card, read_card
+from core.models.checkpoints import SHIPPED, input_card, read_card
 from core.types import Checkpoint, Input
 from dashboard import cache
 from dashboard.models import comparison, export, plots, running_trainings

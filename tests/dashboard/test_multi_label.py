@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from core.models.architecture import architectures
-from core.models.checkpoint import input_card, write
+from core.models.checkpoints import input_card, write
 from core.models.findings import SETS
 from core.types import Input
 from dashboard import cache, markup

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from core import lungs as lungs_of_films
+from core import lung_network
 from core.errors import NoLungs
 from core.evaluate.blackout import _black, blackout
 from core.evaluate.manifest import Row, radiograph
-from core.lungs import MARGIN
+from core.lung_network import MARGIN
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.types import Checkpoint, Cleaning, Input, Radiograph
@@ -40,7 +40,7 @@ def known_lungs(monkeypatch: pytest.MonkeyPatch) -> None:
         lungs[20:44, 14:50] = True
         return lungs
 
-    monkeypatch.setattr(lungs_of_films, "segment", segment)
+    monkeypatch.setattr(lung_network, "segment", segment)
 
 
 def _reader(rows: slice, columns: slice) -> Classifier:
@@ -83,7 +83,7 @@ def test_films_without_lungs_are_counted_and_left_out(tmp_path: Path, monkeypatc
     def refuse(film: Radiograph, cleaning: Cleaning | None = None) -> NDArray[np.bool_]:
         raise NoLungs(f"No lungs found on {film.name}.")
 
-    monkeypatch.setattr(lungs_of_films, "segment", refuse)
+    monkeypatch.setattr(lung_network, "segment", refuse)
     rows = [_row(tmp_path, index, lungs=100, corner=50) for index in range(2)]
 
     assert blackout(_reader(slice(0, 4), slice(0, 4)), rows, repeats=10) == {"refused": 2}
@@ -93,7 +93,7 @@ def test_films_without_lungs_are_counted_and_left_out(tmp_path: Path, monkeypatc
 def test_the_margin_around_the_lungs_is_black_too(tmp_path: Path) -> None:
     row = _row(tmp_path, 1, lungs=150, corner=50)
     film = radiograph(row)
-    inside = lungs_of_films.dilated(lungs_of_films.segment(film), MARGIN)
+    inside = lung_network.dilated(lung_network.segment(film), MARGIN)
     black = _black(film, inside).pixels
 
     assert (black[20:44, 14:50] == 0).all()

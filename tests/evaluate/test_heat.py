@@ -13,7 +13,7 @@ from core.evaluate.heat import Masks, heat_figures, hits, inside_ratio, overlap,
 from core.evaluate.manifest import Row, mask, radiograph, read
 from core.explain.run import explain
 from core.image.prepare import enlarge
-from core.lungs import dilated
+from core.lung_network import dilated
 from core.models.classifier import Classifier
 from core.types import Heat
 from tests.evaluate import drawn

@@ -15,7 +15,7 @@ from core.image import phantom
 from core.image.look import Look
 from core.image.quality import Check, checks, withheld
 from core.image.read import read
-from core.lungs import implausible_size, inspect_film, refuse_meaningless
+from core.lung_network import implausible_size, inspect_film, refuse_meaningless
 from core.types import Cleaning, Origin, Radiograph
 from tests.image.test_dicom import dicom
 

@@ -33,7 +33,7 @@ from core.layers.concepts.tcav import (
     swapped,
 )
 from core.layers.reference import ReferenceFilm, ReferenceSet, from_data, one_each, some
-from core.lungs import segment
+from core.lung_network import segment
 from core.models.classifier import load
 from core.types import Heat, Origin, Radiograph
 from core.work import Work

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from core.models.architecture import Network, architectures
-from core.models.checkpoint import half
+from core.models.checkpoints import half
 from core.models.operators import torchvision
 
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from core.errors import BadCheckpoint, BadSetting, UnknownName
-from core.models import checkpoint as checkpoints
-from core.models import library
+from core.models import checkpoints, library
 from core.models.classifier import load
 from core.models.importers import ImportCandidate, corrected, inspect
 from core.types import Radiograph

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.errors import UnknownName
 from core.models.architecture import Network, architectures, known, originals
-from core.models.checkpoint import half, input_card, read_network, write
+from core.models.checkpoints import half, input_card, read_network, write
 from core.types import Input
 from tests.models.importers.files import filled
 

@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import BadCheckpoint, BadSetting
 from core.models.architecture import architectures
-from core.models.checkpoint import SHIPPED
+from core.models.checkpoints import SHIPPED
 from core.train.recipe import LungsRecipe, Recipe, changed, notes, read, refuse_other
 
 RECIPES = sorted(path for path in (SHIPPED / "recipes").glob("*.toml") if not path.stem.endswith("-notes"))

@@ -15,7 +15,7 @@ from core.codec import dump
 from core.errors import BadCheckpoint, BadData, BadSetting, UnknownName
 from core.models import library
 from core.models.architecture import Network, architectures
-from core.models.checkpoint import input_card, read_card, read_network, write
+from core.models.checkpoints import input_card, read_card, read_network, write
 from core.models.findings import CHESTXRAY14
 from core.train import fit as fitting
 from core.train import log, run

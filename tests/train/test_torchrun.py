@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from core.models.checkpoint import read_card
+from core.models.checkpoints import read_card
 from core.train import log
 from core.train.recipe import Recipe
 from tests.train.drawn import TINY

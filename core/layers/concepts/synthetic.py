@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from core import lungs
 from core.errors import NoLungs
 from core.image.prepare import film_box, windowed
 from core.lettering import font
@@ -119,7 +118,7 @@ def pacemaker(film: Radiograph, chance: np.random.Generator) -> Heat:
 @concept("opacity", title="Opacity in a lung")
 def opacity(film: Radiograph, chance: np.random.Generator) -> Heat:
     """A roundish, patchy shadow as dense as the heart hides a part of a lung."""
-    grey, inside = _grey(film), lungs.segment(film)
+    grey, inside = _grey(film), lung_network.segment(film)
     height, width = grey.shape
     middle = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)
     places = np.argwhere(middle > min(_INNER * max(grey.shape), 0.7 * float(middle.max())))
@@ -190,7 +189,7 @@ def _ink(film: Radiograph, text: str, at: tuple[float, float], *, size: float, t
 def _chest(film: Radiograph) -> tuple[float, float, float, float]:
     """x0, y0, x1, y1 of the lungs together, in px; where they usually are if none are found."""
     try:
-        return _box(lungs.segment(film))
+        return _box(lung_network.segment(film))
     except NoLungs:
         height, width = film.pixels.shape
         return _CHEST[0] * width, _CHEST[1] * height, _CHEST[2] * width, _CHEST[3] * height

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from core.errors import BadCheckpoint, BadSetting, UnknownName
 from core.image.prepare import prepare
-from core.models.checkpoint import card_json
+from core.models.checkpoints import card_json
 from core.models.findings import CHESTXRAY14, XRAYVISION18
 from core.models.importers import ImportCandidate, chosen, corrected, inspect
 from core.models.importers.normalisation import NORMALISATIONS

@@ -15,7 +15,7 @@ from core.errors import BadCheckpoint, NoLungs, Withheld
 from core.image.arrangement import arranged
 from core.image.prepare import enlarge, prepare, upright
 from core.image.quality import Check, inspect, withheld
-from core.models import checkpoint as checkpoints
+from core.models import checkpoints
 from core.types import Cleaning, Heat, Input, Placement, Radiograph
 
 NAME = "lungs-unet"

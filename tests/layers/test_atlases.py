@@ -9,10 +9,9 @@ import torch
 
 from core.errors import BadData, BadSetting, Stopped, UnknownName, UnreadableFile
 from core.image.prepare import prepare
-from core.layers import atlas as atlases
-from core.layers import survey, unit_statistics
+from core.layers import atlases, survey, unit_statistics
 from core.layers.activations import activations
-from core.layers.atlas import Atlas, NearUnit, UnitDescription, read
+from core.layers.atlases import Atlas, NearUnit, UnitDescription, read
 from core.layers.patches import patch, store
 from core.layers.reference import ReferenceFilm, ReferenceSet, from_data, phantoms, some
 from core.layers.survey import build

@@ -10,7 +10,7 @@ import torch
 from core.codec import dump
 from core.errors import BadCheckpoint, UnknownName
 from core.models.architecture import Network
-from core.models.checkpoint import SHIPPED, complete, names, read_card, read_network
+from core.models.checkpoints import SHIPPED, complete, names, read_card, read_network
 
 
 @pytest.fixture

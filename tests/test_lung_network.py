@@ -9,7 +9,7 @@ from core.errors import BadCheckpoint, NoLungs
 from core.evaluate import manifest
 from core.image.phantom import draw
 from core.image.read import read
-from core.lungs import dice, dilated, network, outline, segment
+from core.lung_network import dice, dilated, network, outline, segment
 from core.types import Cleaning, Origin, Radiograph
 
 NO_FRONTAL_FILM = ("o09.png", "o14.jpg", "o15.png", "o31.png", "o34.png", "o35.png", "o37.jpg", "o38.jpg", "o39.jpg")
