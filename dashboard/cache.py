@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.compare import film_set
-from core.compare.anatomical_regions import AnatomicalRegions, places
+from core.compare.anatomical_regions import AnatomicalRegions, anatomical_places
 from core.compare.cka import Likeness, cka
 from core.compare.film_comparison import FilmComparison, Refused
 from core.compare.map_agreement import Agreement, agreement_matrix
@@ -36,18 +36,18 @@ from core.image.prepare import prepare
 from core.image.quality import Check, inspect
 from core.layers import atlas_paths, atlases, patches, reference, survey
 from core.layers.ablation_curve import AblationCurve, ablation_curves
-from core.layers.activations import Activations, activations
+from core.layers.activations import Activations, stage_activations
 from core.layers.concepts.result import Sensitivity
 from core.layers.concepts.synthetic import synthetic_concepts
-from core.layers.concepts.tcav import sensitivity
-from core.layers.decision import Probes, averaged, probes
+from core.layers.concepts.tcav import tcav_results
+from core.layers.decision import Probes, stage_probes, unit_means
 from core.layers.labelled import LabelledSet
-from core.layers.parts import Parts, parts
-from core.layers.plan import NetworkPlan, plan
-from core.layers.preferred import Preferred, Prior, preferred
-from core.layers.stage_relevance import StageRelevance, stage_relevances
-from core.layers.unit_ablation import AblationResult, UnitFill, UnitSwitches, UsualMeans, without_units
-from core.layers.unit_maps import UnitMethod, unit_map
+from core.layers.parts import Parts, stage_parts
+from core.layers.plan import NetworkPlan, traced_plan
+from core.layers.preferred import Preferred, Prior, optimised_picture
+from core.layers.stage_relevance import StageRelevance, relevances_by_stage
+from core.layers.unit_ablation import AblationResult, UnitFill, UnitSwitches, UsualMeans, ablation_result
+from core.layers.unit_maps import UnitMethod, unit_gradient_map
 from core.lung_network import inspect_film
 from core.models import checkpoints, library
 from core.models.classifier import Classifier, load
@@ -191,7 +191,7 @@ def trust(
 def network_plan(work: Work, checkpoint: Checkpoint) -> NetworkPlan:
     """The network's stages and layers. Raises: BadCheckpoint."""
     with classifier(checkpoint).alone(work) as network:
-        return plan(network, size=checkpoint.input.size, channels=checkpoint.input.channels)
+        return traced_plan(network, size=checkpoint.input.size, channels=checkpoint.input.channels)
 
 
 @_QUEUE.queued(size=lambda result: 1 + result.maps.nbytes // _USUAL)
@@ -199,7 +199,9 @@ def unit_activations(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, finding: str
 ) -> Activations:
     """The map of every unit of the stage, with the relevance for this finding."""
-    return activations(classifier(checkpoint), radiograph, stage, findings=[finding], cleaning=cleaning, work=work)
+    return stage_activations(
+        classifier(checkpoint), radiograph, stage, findings=[finding], cleaning=cleaning, work=work
+    )
 
 
 @_QUEUE.queued()
@@ -209,7 +211,7 @@ def relevance(
     """Finding -> (K,) the relevance of the stage's units, for all findings."""
     network = classifier(checkpoint)
     findings = checkpoint.findings
-    return activations(network, radiograph, stage, findings=findings, cleaning=cleaning, work=work).relevance
+    return stage_activations(network, radiograph, stage, findings=findings, cleaning=cleaning, work=work).relevance
 
 
 @_QUEUE.queued(slow=True)
@@ -259,13 +261,13 @@ def unit_attribution(
     kind: UnitMethod,
 ) -> Explanation:
     """The attribution of one unit to the film."""
-    return unit_map(classifier(checkpoint), radiograph, stage, channel, kind, cleaning=cleaning, work=work)
+    return unit_gradient_map(classifier(checkpoint), radiograph, stage, channel, kind, cleaning=cleaning, work=work)
 
 
 @_QUEUE.queued(slow=True)
 def preferred_picture(work: Work, checkpoint: Checkpoint, stage: str, channel: int, prior: Prior) -> Preferred:
     """The picture that excites a unit most."""
-    return preferred(classifier(checkpoint), stage, channel, prior=prior, work=work)
+    return optimised_picture(classifier(checkpoint), stage, channel, prior=prior, work=work)
 
 
 @_QUEUE.queued(
@@ -287,7 +289,7 @@ def ablation(
     usual: the units' means, where they stand in their place (`usual_means`).
     """
     network = classifier(checkpoint)
-    return without_units(network, radiograph, switched, requests, usual=usual, cleaning=cleaning, work=work)
+    return ablation_result(network, radiograph, switched, requests, usual=usual, cleaning=cleaning, work=work)
 
 
 @_QUEUE.queued(slow=True)
@@ -313,13 +315,13 @@ def relevance_by_stage(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str
 ) -> tuple[tuple[StageRelevance, ...], str]:
     """The relevance that passes through each stage, and why there is none by LRP."""
-    return stage_relevances(classifier(checkpoint), radiograph, finding, cleaning=cleaning, work=work)
+    return relevances_by_stage(classifier(checkpoint), radiograph, finding, cleaning=cleaning, work=work)
 
 
 @_QUEUE.queued(slow=True)
 def linear_probes(work: Work, checkpoint: Checkpoint, films: Keyed[Callable[[], LabelledSet]]) -> Probes:
     """A probe of each stage. Raises: BadData."""
-    return probes(classifier(checkpoint), films.value(), work=work)
+    return stage_probes(classifier(checkpoint), films.value(), work=work)
 
 
 @_QUEUE.queued()
@@ -327,7 +329,7 @@ def stage_averages(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning
 ) -> Mapping[str, NDArray[np.float32]]:
     """Mean activations of a film by stage, the input of the probes."""
-    return averaged(classifier(checkpoint), radiograph, cleaning=cleaning, work=work)
+    return unit_means(classifier(checkpoint), radiograph, cleaning=cleaning, work=work)
 
 
 @_QUEUE.queued()
@@ -336,7 +338,9 @@ def film_parts(
 ) -> tuple[Parts, bytes]:
     """The stage's maps as parts, for all findings, and a picture of them, a WebP file."""
     network, findings = classifier(checkpoint), checkpoint.findings
-    parts_of_film = parts(network, radiograph, stage, count=count, findings=findings, cleaning=cleaning, work=work)
+    parts_of_film = stage_parts(
+        network, radiograph, stage, count=count, findings=findings, cleaning=cleaning, work=work
+    )
     return parts_of_film, _webp(regions(radiograph, parts_of_film.maps, parts_of_film.placement, longest=REGIONS))
 
 
@@ -354,7 +358,7 @@ def concept_sensitivity(
     """Whether the finding depends on the concepts."""
     example_films = examples.value() if examples else None
     network = classifier(checkpoint)
-    return sensitivity(
+    return tcav_results(
         network, films.value(), names, examples=example_films, stages=stages, findings=(finding,), work=work
     )
 
@@ -491,13 +495,13 @@ def disagreements(radiograph: Radiograph, tiles: tuple[Tile, ...], named: bool =
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)
 def _places(radiograph: Radiograph, cleaning: Cleaning) -> AnatomicalRegions:
-    return places(radiograph, cleaning)
+    return anatomical_places(radiograph, cleaning)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def table(path: Path, changed: int) -> tuple[manifest.Row, ...]:
     """The films of a table, or of a folder that holds one, as it was then. Raises: BadData."""
-    return tuple(chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read(path))
+    return tuple(chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read_manifest(path))
 
 
 def atlas(checkpoint: Checkpoint) -> atlases.Atlas | None:

@@ -72,12 +72,12 @@ def test_dice_and_dilation_by_hand() -> None:
 
 
 def test_real_outlines_are_met(real_films: Path) -> None:
-    rows = [row for row in manifest.read(real_films) if row.split == "test" and row.lungs is not None][:40]
+    rows = [row for row in manifest.read_manifest(real_films) if row.split == "test" and row.lungs is not None][:40]
     scores = []
     for row in rows:
         lungs = manifest.mask(row, "lungs")
         assert lungs is not None
-        scores.append(dice(segment(manifest.radiograph(row)), lungs))
+        scores.append(dice(segment(manifest.row_radiograph(row)), lungs))
 
     assert np.mean(scores) > 0.94
 

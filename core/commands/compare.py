@@ -111,7 +111,7 @@ def compare(
     Intervals are bootstrapped over patients.
     """
     from core.compare.export import films_csv
-    from core.compare.film_set import compare as compare_models
+    from core.compare.film_set import compare_models
     from core.explain.method import methods
     from core.work import Work
 
@@ -189,7 +189,7 @@ def _cases(arguments: tuple[str, ...], split: str | None, frame: int | None) -> 
     if len(arguments) == 1 and (
         path.suffix.lower() == ".csv" or chestxray14.lies_in(path) or (path / "cxr.csv").is_file()
     ):
-        table = chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read(path)
+        table = chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read_manifest(path)
         return cases(films_of_split(table, split)[1])
     if split:
         raise BadSetting(

@@ -79,7 +79,7 @@ def evaluate(
     from core.commands import evaluation_report
     from core.evaluate import chestxray14, export
     from core.evaluate.lesions import lesion_figures, lesion_methods
-    from core.evaluate.manifest import known, radiograph, read
+    from core.evaluate.manifest import known, read_manifest, row_radiograph
     from core.evaluate.run import logits, report
     from core.explain.method import methods
     from core.image.quality import withheld
@@ -93,7 +93,7 @@ def evaluate(
     classifier = options.model(checkpoint, weights)
     compared = [methods[name].name for name in lesion_methods(lesions, classifier)]
     card = classifier.checkpoint
-    table = chestxray14.table(manifest) if chestxray14.lies_in(manifest) else read(manifest)
+    table = chestxray14.table(manifest) if chestxray14.lies_in(manifest) else read_manifest(manifest)
     split, rows, others = films_of_split(table, split)
     if only_known:
         rows = known(rows, card.findings, multi_label=card.multi_label)
@@ -101,7 +101,7 @@ def evaluate(
     meaningless: list[str] = []
 
     def film(row: "Row") -> "Radiograph":
-        film = radiograph(row)
+        film = row_radiograph(row)
         if withheld(inspect_film(film, Cleaning())):
             meaningless.append(row.id)
         return film

@@ -118,11 +118,11 @@ def import_checkpoint(
 def _judged(proposal: "ImportCandidate", examples: Path) -> "Polarity":
     from tqdm import tqdm
 
-    from core.evaluate.labelled_films import read
+    from core.evaluate.labelled_films import read_labelled_films
     from core.evaluate.polarity import polarity
     from core.models.classifier import Classifier
 
-    rows = read(examples)
+    rows = read_labelled_films(examples)
     classifier = Classifier(proposal.checkpoint("imported"), proposal.network())
     with tqdm(desc="checking with labelled films", unit="film", disable=None) as bar:
 

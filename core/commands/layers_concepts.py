@@ -73,7 +73,7 @@ def concepts(
     from core.errors import BadSetting
     from core.layers import reference
     from core.layers.concepts.synthetic import synthetic_concepts
-    from core.layers.concepts.tcav import sensitivity
+    from core.layers.concepts.tcav import tcav_results
 
     if (data is None) == (phantoms is None):
         raise BadSetting("The test needs films: give either --data DIR or --phantoms N.")
@@ -85,7 +85,7 @@ def concepts(
         if data is None
         else reference.some(reference.from_data(data, split=split), limit)
     )
-    tests = sensitivity(
+    tests = tcav_results(
         classifier,
         films,
         names or (() if examples else tuple(synthetic_concepts)),

@@ -59,7 +59,7 @@ def parts(
       python -m core layers parts film.png --checkpoint densenet121-lungs --stage "stage 4" --count 5 --out parts.png
       python -m core layers parts film.png --finding covid --json
     """
-    from core.layers.parts import parts as parts_of
+    from core.layers.parts import stage_parts
     from core.overlay import regions
 
     files.refuse_out(out, picture=True)
@@ -68,7 +68,7 @@ def parts(
     card = classifier.checkpoint
     with classifier.alone() as network:
         stage = stage or network.last_stage
-    result = parts_of(
+    result = stage_parts(
         classifier,
         radiograph,
         stage,

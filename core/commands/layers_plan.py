@@ -26,12 +26,12 @@ def plan(checkpoint: str | None, weights: Path | None, every: bool, as_json: boo
       python -m core layers plan --checkpoint densenet121-lungs
       python -m core layers plan --all --json
     """
-    from core.layers.plan import plan as plan_of
+    from core.layers.plan import traced_plan
 
     classifier = options.classifier(checkpoint, weights)
     card = classifier.checkpoint
     with classifier.alone() as network:
-        architecture = plan_of(network, size=card.input.size, channels=card.input.channels)
+        architecture = traced_plan(network, size=card.input.size, channels=card.input.channels)
     records: list[dict[str, Any]] = []
     for stage in (*architecture.stages, architecture.head):
         for layer in stage.layers if every else ():

@@ -72,11 +72,11 @@ def removal(
     """
     import numpy as np
 
-    from core.evaluate.manifest import read
+    from core.evaluate.manifest import read_manifest
     from core.layers.ablation_curve import removal_effect
 
     classifier = options.classifier(checkpoint, weights)
-    split, rows, _ = films_of_split(read(manifest), split)
+    split, rows, _ = films_of_split(read_manifest(manifest), split)
     places = np.random.default_rng(seed).permutation(len(rows))[:limit]
     figures = removal_effect(
         classifier,

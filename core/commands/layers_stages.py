@@ -71,8 +71,8 @@ def stages(
       python -m core layers stages film.png --phantoms 60 --json
     """
     from core.layers import labelled
-    from core.layers.decision import probes
-    from core.layers.stage_relevance import carriers_text, missing_relevance_reasons, stage_relevances
+    from core.layers.decision import stage_probes
+    from core.layers.stage_relevance import carriers_text, missing_relevance_reasons, relevances_by_stage
     from core.models.findings import leading
     from core.work import Work
 
@@ -84,7 +84,7 @@ def stages(
     radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)
     finding = finding or leading(classifier.predict(radiograph, cleaning=cleaning), card)
     prediction, cams, relevant = _maps(classifier, radiograph, finding, cleaning)
-    passages_of_film, no_lrp = stage_relevances(classifier, radiograph, finding, cleaning=cleaning)
+    passages_of_film, no_lrp = relevances_by_stage(classifier, radiograph, finding, cleaning=cleaning)
     lungs = _in_lungs(classifier, radiograph, cams, cleaning)
     record: dict[str, Any] = {
         "path": film,
@@ -109,7 +109,7 @@ def stages(
             labelled.phantoms(phantoms) if phantoms else labelled.from_data(data or Path(), split=split, limit=limit)
         )
         with map_files.bar("probes", visible=True) as tell:
-            trained = probes(classifier, films, repeats=resamples, work=Work(limit=0, tell=tell))
+            trained = stage_probes(classifier, films, repeats=resamples, work=Work(limit=0, tell=tell))
         _add_probes(record, trained, classifier, radiograph)
     carriers = {
         each.stage: [carriers_text(each.gradient), carriers_text(each.lrp) if each.lrp else "-"]
@@ -120,15 +120,15 @@ def stages(
 
 def _add_probes(record: dict[str, Any], probes: "Probes", classifier: "Classifier", radiograph: "Radiograph") -> None:
     """Adds the accuracy of the probes, and what they predict for this film where it fits them."""
-    from core.layers.decision import averaged, fits, stage_predictions
-    from core.layers.verdict import LEARNED, turn, words
+    from core.layers.decision import fits, stage_predictions, unit_means
+    from core.layers.verdict import LEARNED, turn, verdict_sentences
 
     answers = (
-        stage_predictions(probes, radiograph, averaged(classifier, radiograph)) if fits(probes, radiograph) else None
+        stage_predictions(probes, radiograph, unit_means(classifier, radiograph)) if fits(probes, radiograph) else None
     )
     learned = radiograph.key in probes.learned and radiograph.key not in probes.held
     of_film = [] if answers is None else [turn(answers, probes), *([LEARNED] if learned else [])]
-    record["probes"] = _probes(probes) | {"learned": learned, "told": [*words(probes), *of_film]}
+    record["probes"] = _probes(probes) | {"learned": learned, "told": [*verdict_sentences(probes), *of_film]}
     for place, probe in enumerate(probes.stages):
         says = None if answers is None else dict(zip(probes.classes, answers[place].tolist(), strict=True))
         record["stages"][probe.stage]["probe"] = _probe(probe) | {"says": says}

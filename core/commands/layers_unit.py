@@ -98,7 +98,7 @@ def unit(
         record |= {"film": figures | {"cleaning": asdict(cleaning)}}
         pictures |= maps
     if steps or (steps is None and out):  # it takes longer than everything else, and is useless without a file
-        best = preferred(classifier, stage, channel, prior=prior, steps=steps, seed=seed)
+        best = optimised_picture(classifier, stage, channel, prior=prior, steps=steps, seed=seed)
         record |= {"preferred": _of_preferred(best)}
         pictures["preferred"] = files.png(best.picture)
     contents = _by_file(out, stage, channel, pictures) if out else {}
@@ -108,14 +108,14 @@ def unit(
 def _checked_stage(classifier: "Classifier", stage: str | None, channel: int) -> str:
     """The stage, by default the last. Raises: UnknownName, BadSetting or OneCell if it has no such unit."""
     from core.layers.activations import known_stage, refuse_one_cell
-    from core.layers.plan import plan
+    from core.layers.plan import traced_plan
     from core.layers.unit_ablation import UnitSwitches, check
 
     card = classifier.checkpoint
     with classifier.alone() as network:
         stage = stage or network.last_stage
         known_stage(card, network, stage)
-        shape = plan(network, size=card.input.size, channels=card.input.channels).stage(stage).shape
+        shape = traced_plan(network, size=card.input.size, channels=card.input.channels).stage(stage).shape
     refuse_one_cell(card, stage, shape)
     check(UnitSwitches(units=((stage, channel),)), {stage: shape[0]})
     return stage
@@ -166,17 +166,19 @@ def _of_film(
     """Its activation on the film; overlays of its map and of the pixels that caused it."""
     from core.errors import Unfit
     from core.explain.export import overlay_png
-    from core.layers.activations import activations, unit_explanation
-    from core.layers.unit_maps import UNIT_METHODS, unit_map
+    from core.layers.activations import stage_activations, unit_explanation
+    from core.layers.unit_maps import UNIT_METHODS, unit_gradient_map
 
-    all_units = activations(classifier, film, stage, cleaning=cleaning)
+    all_units = stage_activations(classifier, film, stage, cleaning=cleaning)
     greatest = float(all_units.maps[channel].max())
     figures = {"name": film.name, "mean": float(all_units.means[channel]), "greatest": greatest}
     figures["above"] = details.share(greatest) if details else float("nan")
     pictures, refused = {"map": overlay_png(film, unit_explanation(all_units, channel))}, []
     for kind in UNIT_METHODS:
         try:
-            pictures[kind] = overlay_png(film, unit_map(classifier, film, stage, channel, kind, cleaning=cleaning))
+            pictures[kind] = overlay_png(
+                film, unit_gradient_map(classifier, film, stage, channel, kind, cleaning=cleaning)
+            )
         except Unfit as error:
             refused.append(str(error))
     return figures | {"refused": refused}, pictures

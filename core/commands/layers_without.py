@@ -84,7 +84,7 @@ def without_units(
     """
     from core.layers import atlases
     from core.layers.ablation_outcome import probability_changes, sentence
-    from core.layers.unit_ablation import without_units as without_of
+    from core.layers.unit_ablation import ablation_result
     from core.models.findings import leading, place_of
 
     files.refuse_out(out)
@@ -129,9 +129,8 @@ def _switched(
     fill: Any,
 ) -> "UnitSwitches":
     """The units that the options name. Raises: BadSetting if they name none."""
-    from core.layers.activations import activations, search
-    from core.layers.unit_ablation import UnitSwitches
-    from core.layers.unit_ablation import top as top_of
+    from core.layers.activations import search, stage_activations
+    from core.layers.unit_ablation import UnitSwitches, top_units
 
     if (units is None and top is None and not outside) or (units is not None and not units.strip(" ,;")):
         raise BadSetting('No units are named. Give --units "3, 7, 10-19", --top 20, or --outside.')
@@ -143,7 +142,7 @@ def _switched(
     if units is not None or top is not None:
         units_of_stage = activations(classifier, radiograph, stage, findings=[finding], cleaning=cleaning)
         if top is not None:
-            chosen = top_of(units_of_stage, finding, top, by=by, seed=seed)
+            chosen = top_units(units_of_stage, finding, top, by=by, seed=seed)
         else:
             chosen = tuple((stage, channel) for channel in search(units or "", len(units_of_stage.maps)))
     return UnitSwitches(chosen, (stage,) if outside else (), fill)
@@ -162,12 +161,12 @@ def _pictures(
     """Overlays with and without the units, on a common colour scale."""
     from core.explain.export import overlay_png
     from core.explain.run import Request, explain_many
-    from core.layers.unit_ablation import without_units as without_of
+    from core.layers.unit_ablation import ablation_result
     from core.overlay import common_end
 
     request = Request("grad-cam", finding)
     (before,) = explain_many(classifier, radiograph, [request], cleaning=cleaning)[1]
-    without = without_of(classifier, radiograph, switched, [request], usual=usual, cleaning=cleaning)
+    without = ablation_result(classifier, radiograph, switched, [request], usual=usual, cleaning=cleaning)
     (after,) = without.explanations
     scale = common_end([before, after])
     return {

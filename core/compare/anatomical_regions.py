@@ -84,7 +84,7 @@ class HeatLocation:
         return self.places[0][1] if self.places else math.nan
 
 
-def places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> AnatomicalRegions:
+def anatomical_places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> AnatomicalRegions:
     """The places of a frontal film: thirds of either lung, heart and mediastinum, and what lies around them.
 
     The lungs come first, then heart and mediastinum, then the film's edge (its outer tenth, without margins), then

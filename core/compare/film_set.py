@@ -18,8 +18,7 @@ from core.compare.set_statistics import Figures, figures
 from core.compare.tile import Tile
 from core.errors import BadData, NoLungs, NoWindow, UnreadableFile, Withheld
 from core.evaluate.intervals import REPEATS
-from core.evaluate.manifest import Row
-from core.evaluate.manifest import radiograph as film_of
+from core.evaluate.manifest import Row, row_radiograph
 from core.lung_network import refuse_meaningless
 from core.models.classifier import Classifier
 from core.models.findings import present
@@ -75,10 +74,10 @@ class Comparison:
 
 def cases(rows: Sequence[Row]) -> list[Case]:
     """The films of a manifest, with their labels and patients."""
-    return [Case(row.id, partial(film_of, row), row.labels, row.patient) for row in rows]
+    return [Case(row.id, partial(row_radiograph, row), row.labels, row.patient) for row in rows]
 
 
-def compare(
+def compare_models(
     classifiers: Sequence[Classifier],
     films: Iterable[Case],
     *,

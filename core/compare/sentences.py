@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, locate_heat, places
+from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, anatomical_places, locate_heat
 from core.compare.map_agreement import Matrix, agreement_matrix
 from core.compare.tile import Tile
 from core.explain.method import methods
@@ -61,7 +61,7 @@ def disagreement(
     """
     if not tiles:
         raise ValueError("there is no tile to tell of")
-    ground = ground or places(radiograph, tiles[0].explanation.cleaning)
+    ground = ground or anatomical_places(radiograph, tiles[0].explanation.cleaning)
     locations = tuple(locate_heat(ground, tile.explanation) for tile in tiles)
     notes = "No lungs were found on this film, so places are named by the film alone." if ground.reason else ""
     return Sentences(

@@ -12,7 +12,7 @@ from core import lung_network
 from core.errors import NoLungs
 from core.evaluate.figures import few_figures
 from core.evaluate.intervals import bootstrap
-from core.evaluate.manifest import Row, radiograph, truth
+from core.evaluate.manifest import Row, row_radiograph, truth
 from core.evaluate.predictions import LabelledPredictions, labelled_predictions
 from core.evaluate.run import logits
 from core.image.prepare import film_box
@@ -36,7 +36,7 @@ def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000
     films: dict[str, list[Radiograph]] = {"whole": [], "lungs_out": [], "lungs_only": []}
     outlined = []
     for row in tqdm(rows, desc="painting the lungs black", unit="film"):
-        film = _cut(radiograph(row))
+        film = _cut(row_radiograph(row))
         try:
             inside = lung_network.dilated(lung_network.segment(film, Cleaning(crop_borders=False)))
         except NoLungs:

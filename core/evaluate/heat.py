@@ -11,7 +11,7 @@ from tqdm import tqdm
 from core.errors import NoLungs, OneCell
 from core.estimate import Estimate
 from core.evaluate.intervals import REPEATS, bootstrap, proportion
-from core.evaluate.manifest import Row, mask, radiograph
+from core.evaluate.manifest import Row, mask, row_radiograph
 from core.explain.ensemble import explain_any
 from core.explain.method import methods
 from core.explain.run import Request
@@ -142,7 +142,7 @@ def _all(classifier: Model, rows: Sequence[Row], method: str, lungs: bool, refus
         requests = [Request(method, label) for label in row.labels if label in classifier.checkpoint.findings]
         if not requests:
             continue
-        film = radiograph(row)
+        film = row_radiograph(row)
         masks = _masks(row, film, lungs, refused)
         if masks.lungs is None and masks.lesions is None and masks.devices is None:
             continue

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.evaluate.manifest import Row, radiograph
+from core.evaluate.manifest import Row, row_radiograph
 from core.image.prepare import prepare
 from core.models.classifier import Classifier
 from core.models.importers.normalisation import NORMALISATIONS, name_of, normalised
@@ -42,6 +42,6 @@ def logits(
 
 
 def _batches(rows: Sequence[Row]) -> Iterator[list[Radiograph]]:
-    films = map(radiograph, rows)
+    films = map(row_radiograph, rows)
     while batch := list(islice(films, _BATCH)):
         yield batch

@@ -10,9 +10,9 @@ from core.evaluate import chestxray14, manifest
 from core.evaluate.manifest import NOTHING, Row
 
 
-def read(path: Path) -> list[Row]:
+def read_labelled_films(path: Path) -> list[Row]:
     """The films of a manifest, of a folder with cxr.csv, or of ChestX-ray14 as it is downloaded. Raises: BadData."""
-    return chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read(path)
+    return chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read_manifest(path)
 
 
 def serving(rows: Sequence[Row], findings: Sequence[str]) -> list[str]:

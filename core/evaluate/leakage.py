@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core.errors import BadCheckpoint
-from core.evaluate.manifest import Row, radiograph
+from core.evaluate.manifest import Row, row_radiograph
 from core.image.prepare import film_box, windowed
 from core.types import Heat, Radiograph
 
@@ -101,7 +101,7 @@ def looks(rows: Sequence[Row]) -> Looks:
     """What the films look like, each read once. Raises: BadData if one cannot be read."""
     digests, thumbnails = [], np.empty((len(rows), _SIDE * _SIDE), np.float32)
     for place, row in enumerate(tqdm(rows, desc="comparing films", unit="film")):
-        thumbnails[place] = thumbnail(radiograph(row)).ravel()
+        thumbnails[place] = thumbnail(row_radiograph(row)).ravel()
         digests.append(hashlib.sha256(row.file.read_bytes()).hexdigest())
     return Looks(tuple(digests), thumbnails)
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from core.errors import BadData, NoLungs
 from core.evaluate.heat import Masks, Shares, lesion_estimates, shares
 from core.evaluate.intervals import REPEATS
-from core.evaluate.manifest import Row, mask, radiograph
+from core.evaluate.manifest import Row, mask, row_radiograph
 from core.explain.ensemble import explain_any
 from core.explain.method import methods
 from core.explain.run import Request
@@ -42,7 +42,7 @@ def lesion_figures(
         )
     measured: dict[str, list[Shares]] = {name: [] for name in names}
     for row in tqdm(marked, desc="comparing maps with lesions", unit="film"):
-        film = radiograph(row)
+        film = row_radiograph(row)
         masks = Masks(lesions=mask(row, "lesions"))
         for explanation in _maps(model, film, _known(row, model), names):
             heat = enlarge(explanation.heat, explanation.placement, film.pixels.shape)

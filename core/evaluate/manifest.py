@@ -72,7 +72,7 @@ class Row:
         return float(digits) if digits.replace(".", "", 1).isdigit() else float("nan")
 
 
-def read(path: Path, *, findings: Sequence[str] | None = None) -> list[Row]:
+def read_manifest(path: Path, *, findings: Sequence[str] | None = None) -> list[Row]:
     """The rows of a manifest: a CSV table with the columns `file` and `label`, others where known.
 
     path:     the table, or a folder with cxr.csv or films.csv. Its paths are relative to it and stay below it. A
@@ -179,7 +179,7 @@ def truth(rows: Sequence[Row], findings: Sequence[str], *, multi_label: bool) ->
     return present
 
 
-def radiograph(row: Row) -> Radiograph:
+def row_radiograph(row: Row) -> Radiograph:
     """The film of one row without the bars that its set put around it.
 
     Raises: BadData if the file is no radiograph we can read, or the box lies outside it.

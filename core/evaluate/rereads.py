@@ -43,7 +43,7 @@ class Reread:
         return OTHER
 
 
-def read(path: Path) -> list[Reread]:
+def read_rereads(path: Path) -> list[Reread]:
     """The second readings of a table.
 
     Raises: BadData for a missing column, or a class or an answer that is not known.
@@ -56,7 +56,7 @@ def read(path: Path) -> list[Reread]:
         return [_reread(path, number, line) for number, line in enumerate(reader, start=2)]
 
 
-def corrected(rows: Sequence[Row], readings: Iterable[Reread], *, splits: Sequence[str]) -> list[Row]:
+def correct_labels(rows: Sequence[Row], readings: Iterable[Reread], *, splits: Sequence[str]) -> list[Row]:
     """The rows, those of the splits with the label of their second reading where there is one."""
     by_id = {reading.id: reading for reading in readings}
     return [

@@ -15,7 +15,7 @@ from core.evaluate.groups import accuracy_by_source_alone, groups, warnings
 from core.evaluate.heat import heat_figures
 from core.evaluate.intervals import REPEATS
 from core.evaluate.leakage import leakage, sentences
-from core.evaluate.manifest import Row, radiograph, truth
+from core.evaluate.manifest import Row, row_radiograph, truth
 from core.evaluate.predictions import labelled_predictions
 from core.image.prepare import prepare
 from core.models.ensemble import Ensemble, Model, members
@@ -75,7 +75,7 @@ def report(
     labels = truth(rows, checkpoint.findings, multi_label=checkpoint.multi_label)
     refuse_one_class(labels, checkpoint.findings)
     if scores is None:
-        scores = logits(classifier, map(radiograph, rows), progress="predicting", total=len(rows))
+        scores = logits(classifier, map(row_radiograph, rows), progress="predicting", total=len(rows))
     copies = leakage(rows, others, trained_on=checkpoint.trained_on.digests.split())
     patients = np.array([row.patient for row in rows])
     predictions = labelled_predictions(checkpoint, scores, labels, patients)

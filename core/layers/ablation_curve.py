@@ -13,14 +13,13 @@ from tqdm import tqdm
 from core.errors import BadData, BadSetting
 from core.estimate import Estimate
 from core.evaluate.intervals import REPEATS, bootstrap
-from core.evaluate.manifest import Row
-from core.evaluate.manifest import radiograph as film_of
+from core.evaluate.manifest import Row, row_radiograph
 from core.explain import memory
 from core.explain.evidence import Tape
 from core.explain.replay import stage_features, stage_relevance
 from core.image.prepare import prepare
 from core.layers.activations import known_stage
-from core.layers.plan import plan
+from core.layers.plan import traced_plan
 from core.layers.unit_ablation import Ranking, UnitFill, UsualMeans
 from core.models.classifier import Classifier
 from core.models.findings import place_of
@@ -140,11 +139,11 @@ def removal_effect(
     with classifier.alone() as network:
         stage = stage or network.last_stage
         known_stage(card, network, stage)
-        units = plan(network, size=card.input.size, channels=card.input.channels).stage(stage).shape[0]
+        units = traced_plan(network, size=card.input.size, channels=card.input.channels).stage(stage).shape[0]
     _refuse_more(top, stage, units)  # before any film is read
     falls, areas = [], []
     for number, row in enumerate(tqdm(rows, desc="switching units off", unit="film", disable=not progress)):
-        film = film_of(row)
+        film = row_radiograph(row)
         finding = classifier.predict(film).likeliest[0]
         curves = ablation_curves(
             classifier, film, finding, stage=stage, at=[top], fill=fill, usual=usual, seed=seed + number

@@ -73,7 +73,7 @@ class Activations:
         return np.asarray(seal(np.array(ends, np.float32)))
 
 
-def activations(
+def stage_activations(
     classifier: Classifier,
     radiograph: Radiograph,
     stage: str,
@@ -127,7 +127,7 @@ def refuse_one_cell(card: Checkpoint, stage: str, shape: Sequence[int]) -> None:
 
 
 def scores(
-    maps: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
+    activations: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
     """(K,) what the units are ranked by, the largest first.
 
@@ -136,25 +136,25 @@ def scores(
     Raises:  BadSetting where what the order needs was not given.
     """
     if by == "mean":
-        return maps.means
+        return activations.means
     if by == "relevance":
-        if finding is None or finding not in maps.relevance:
-            known = ", ".join(maps.relevance) or "none"
+        if finding is None or finding not in activations.relevance:
+            known = ", ".join(activations.relevance) or "none"
             raise BadSetting(f"The relevance for {finding!r} was not asked for, only that for: {known}. Ask for it.")
-        return maps.relevance[finding]
+        return activations.relevance[finding]
     if by == "difference":
-        if usual is None or usual.shape != maps.means.shape:
+        if usual is None or usual.shape != activations.means.shape:
             raise BadSetting("What the units usually answer comes from an atlas of this network. Build or open one.")
-        apart: NDArray[np.float32] = np.abs(maps.means - usual)
+        apart: NDArray[np.float32] = np.abs(activations.means - usual)
         return apart
-    return np.arange(len(maps.maps), 0, -1, dtype=np.float32)
+    return np.arange(len(activations.maps), 0, -1, dtype=np.float32)
 
 
 def ranked(
-    maps: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
+    activations: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
 ) -> NDArray[np.intp]:
     """(K,) the channels in order, equal ones by number; arguments and errors as `scores`."""
-    return np.argsort(-scores(maps, by, finding=finding, usual=usual), kind="stable")
+    return np.argsort(-scores(activations, by, finding=finding, usual=usual), kind="stable")
 
 
 def search(text: str, channels: int) -> tuple[int, ...]:
@@ -182,30 +182,30 @@ def histogram(values: NDArray[np.float32], *, bins: int = 64) -> tuple[NDArray[n
     return counts.astype(np.int64), edges.astype(np.float64)
 
 
-def unit_explanation(maps: Activations, channel: int, *, finding: str = "") -> Explanation:
+def unit_explanation(activations: Activations, channel: int, *, finding: str = "") -> Explanation:
     """One unit as a map that the viewer, the overlay and the exports take.
 
     Raises: BadSetting for a channel that is not there.
     """
-    (channel,) = search(str(channel), len(maps.maps))
+    (channel,) = search(str(channel), len(activations.maps))
     method = methods["layer-activation"]
-    heat: Heat = maps.maps[channel].copy()
+    heat: Heat = activations.maps[channel].copy()
     return Explanation(
-        radiograph=maps.radiograph,
-        checkpoint=maps.checkpoint,
+        radiograph=activations.radiograph,
+        checkpoint=activations.checkpoint,
         heat=heat,
-        placement=maps.placement,
-        signed=maps.signed,
+        placement=activations.placement,
+        signed=activations.signed,
         unit=method.unit,
         method=method.name,
         finding=finding,
-        layer=maps.stage,
+        layer=activations.stage,
         settings={"channel": channel},
         seconds=0.0,
         passes=(0, 0),
         title=method.title,
         computed_by=method.computed_by,
-        cleaning=maps.cleaning,
+        cleaning=activations.cleaning,
         changed={"channel": channel},
         void=not heat.any(),
     )

@@ -100,7 +100,7 @@ class _Read:
     keys: tuple[str, ...]
 
 
-def probes(
+def stage_probes(
     classifier: Classifier, films: LabelledSet, *, repeats: int = REPEATS, seed: int = 0, work: Work | None = None
 ) -> Probes:
     """A probe for every stage, from one pass over the films.
@@ -179,7 +179,7 @@ def probes(
     )
 
 
-def averaged(
+def unit_means(
     classifier: Classifier, radiograph: Radiograph, *, cleaning: Cleaning | None = None, work: Work | None = None
 ) -> Mapping[str, NDArray[np.float32]]:
     """Stage -> (K,) its units on one film, each averaged over its cells; what a probe reads."""

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from core.errors import BadData
 from core.evaluate import chestxray14
-from core.evaluate.labelled_films import plain
-from core.evaluate.labelled_films import read as read_table
-from core.evaluate.manifest import NOTHING, Row, radiograph, refuse_split_patients
+from core.evaluate.labelled_films import plain, read_labelled_films
+from core.evaluate.manifest import NOTHING, Row, refuse_split_patients, row_radiograph
 from core.layers import reference
 from core.layers.linear import Indices, LabelArray, folds
 from core.types import Radiograph
@@ -68,7 +67,7 @@ def from_data(path: Path, *, split: str | None = None, limit: int | None = None)
             f"{path} has no table, and films without labels teach nothing. Give a CSV table with the columns file and "
             "label, or a folder that holds cxr.csv."
         )
-    return from_rows(read_table(path), path.name, split=split, limit=limit)
+    return from_rows(read_labelled_films(path), path.name, split=split, limit=limit)
 
 
 def from_rows(
@@ -149,7 +148,7 @@ def _films(rows: Sequence[Row], held: bool | None) -> tuple[LabelledFilm, ...]:
     return tuple(
         LabelledFilm(
             row.id,
-            lambda row=row: radiograph(row),  # type: ignore[misc]  # of its own turn of the loop
+            lambda row=row: row_radiograph(row),  # type: ignore[misc]  # of its own turn of the loop
             tuple(label for label in row.labels if label != NOTHING),
             row.patient,
             held,

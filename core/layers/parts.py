@@ -131,7 +131,7 @@ class Parts:
         }
 
 
-def parts(
+def stage_parts(
     classifier: Classifier,
     radiograph: Radiograph,
     stage: str,

@@ -97,7 +97,7 @@ class NetworkPlan:
         return {stage.name: stage for stage in self.stages}[name]
 
 
-def plan(network: Network, *, size: int, channels: int) -> NetworkPlan:
+def traced_plan(network: Network, *, size: int, channels: int) -> NetworkPlan:
     """The network's stages and layers for films of `size` px a side.
 
     Raises: Unfit where the network takes no film of that size.

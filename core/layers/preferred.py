@@ -109,7 +109,7 @@ class Preferred:
         )
 
 
-def preferred(
+def optimised_picture(
     classifier: Classifier,
     stage: str,
     channel: int,

@@ -8,8 +8,7 @@ import numpy as np
 
 from core.errors import BadData, UnreadableFile
 from core.evaluate import chestxray14
-from core.evaluate.manifest import NOTHING, Row, radiograph
-from core.evaluate.manifest import read as read_manifest
+from core.evaluate.manifest import NOTHING, Row, read_manifest, row_radiograph
 from core.image.phantom import Opacity, draw
 from core.image.read import read
 from core.image.signature import format_of
@@ -86,7 +85,7 @@ def from_rows(rows: Sequence[Row], description: str) -> ReferenceSet:
     films = tuple(
         ReferenceFilm(
             row.id,
-            lambda row=row: radiograph(row),  # type: ignore[misc]
+            lambda row=row: row_radiograph(row),  # type: ignore[misc]
             tuple(label for label in row.labels if label != NOTHING),
             row.patient,
         )

@@ -58,7 +58,7 @@ class StageRelevance:
     lrp: RelevanceSummary | None
 
 
-def stage_relevances(
+def relevances_by_stage(
     classifier: Classifier,
     radiograph: Radiograph,
     finding: str,

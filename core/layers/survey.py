@@ -26,7 +26,7 @@ from core.explain.replay import IMAGES
 from core.image.prepare import prepare
 from core.layers import atlases
 from core.layers.field import ReceptiveField
-from core.layers.plan import NetworkPlan, plan
+from core.layers.plan import NetworkPlan, traced_plan
 from core.layers.reference import UNREADABLE, ReferenceFilm, ReferenceSet, shuffled
 from core.layers.unit_statistics import LEVELS, SAMPLE, AnyArray, Tally, UnitResponses, columns
 from core.models.architecture import Network
@@ -67,7 +67,7 @@ def build(
         return atlases.read(folder, card)
     folder.mkdir(parents=True, exist_ok=True)
     with classifier.alone(work) as network:
-        drawn = plan(network, size=card.input.size, channels=card.input.channels)
+        drawn = traced_plan(network, size=card.input.size, channels=card.input.channels)
     tally = _resumed(folder, card, signature) or Tally.fresh(drawn, len(card.findings), top, len(order))
     work.expect(len(order) - tally.seen)
     saved = time.monotonic()

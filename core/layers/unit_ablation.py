@@ -71,7 +71,7 @@ class AblationResult:
     description: str
 
 
-def without_units(
+def ablation_result(
     classifier: Classifier,
     radiograph: Radiograph,
     switched: UnitSwitches,
@@ -160,7 +160,7 @@ def check(switched: UnitSwitches, widths: Mapping[str, int]) -> None:
             )
 
 
-def top(
+def top_units(
     activations: Activations, finding: str, count: int, *, by: Ranking = "relevance", seed: int = 0
 ) -> tuple[Unit, ...]:
     """The first `count` units of what a stage answers, in one of three orders; the same as those of a removal curve.

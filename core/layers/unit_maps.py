@@ -60,7 +60,7 @@ UNIT_METHODS: dict[UnitMethod, UnitMethodEntry] = {
 }
 
 
-def unit_map(
+def unit_gradient_map(
     classifier: Classifier,
     radiograph: Radiograph,
     stage: str,

@@ -23,7 +23,7 @@ def earliest(trained: Probes) -> str:
     return stage
 
 
-def words(trained: Probes) -> tuple[str, ...]:
+def verdict_sentences(trained: Probes) -> tuple[str, ...]:
     """What the probes say of the network, in sentences."""
     first, last = trained.stages[0], trained.stages[-1]
     sentences = [

@@ -17,10 +17,8 @@ from tqdm import tqdm
 from core import lung_network
 from core.errors import BadData
 from core.evaluate import chestxray14, manifest
-from core.evaluate.manifest import Row, radiograph
-from core.evaluate.rereads import FILE
-from core.evaluate.rereads import corrected as correct
-from core.evaluate.rereads import read as read_rereads
+from core.evaluate.manifest import Row, row_radiograph
+from core.evaluate.rereads import FILE, correct_labels, read_rereads
 from core.image.prepare import prepare
 from core.models.checkpoints import SHIPPED
 from core.models.device import fast
@@ -85,7 +83,7 @@ def table(*folders: Path) -> list[Row]:
 def _one_table(folder: Path) -> list[Row]:
     if folder.is_dir() and chestxray14.lies_in(folder):
         return chestxray14.table(folder)
-    rows = manifest.read(folder)
+    rows = manifest.read_manifest(folder)
     splits = {row.split for row in rows}
     strange = sorted(splits - {*_SPLITS, ""})
     if strange:
@@ -111,7 +109,7 @@ def corrected(rows: list[Row], folders: Sequence[Path]) -> list[Row]:
     """
     beside = [(folder if folder.is_dir() else folder.parent) / FILE for folder in folders]
     readings = [reading for path in beside if path.is_file() for reading in read_rereads(path)]
-    return correct(rows, readings, splits=("train", "val"))
+    return correct_labels(rows, readings, splits=("train", "val"))
 
 
 def _refuse_clashes(rows: Sequence[Row], folders: Sequence[Path]) -> None:
@@ -122,7 +120,7 @@ def _refuse_clashes(rows: Sequence[Row], folders: Sequence[Path]) -> None:
     manifest.refuse_split_patients(rows)
 
 
-def load(
+def load_films(
     rows: Sequence[Row],
     split: str | None,
     findings: Sequence[str],
@@ -148,7 +146,7 @@ def load(
         raise BadData(f"The table has no film{where} with a finding of {', '.join(findings)}.")
 
     def read(row: Row) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        prepared = prepare(radiograph(row), input)
+        prepared = prepare(row_radiograph(row), input)
         return prepared.picture, _outline(row, prepared.placement) if lungs else _NOWHERE
 
     with ThreadPoolExecutor() as pool:

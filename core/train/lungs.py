@@ -16,14 +16,14 @@ from tqdm import tqdm
 from core.errors import BadData
 from core.evaluate import manifest
 from core.evaluate.intervals import bootstrap
-from core.evaluate.manifest import Row, radiograph
+from core.evaluate.manifest import Row, row_radiograph
 from core.image.prepare import enlarge, prepare
 from core.lung_network import INPUT, NAME, UNet, dice, look
 from core.models import checkpoints
 from core.models.device import fast
 from core.train import log
 from core.train.augment import augment, standardised
-from core.train.data import STORED_SIDE, Films, load, resized, table
+from core.train.data import STORED_SIDE, Films, load_films, resized, table
 from core.train.fit import averaged, total_seconds
 from core.train.recipe import LungsRecipe, refuse_other
 from core.types import Input
@@ -41,7 +41,8 @@ def train(
     rows = [row for row in table(*data) if row.lungs is not None]
     labels = sorted({label for row in rows for label in row.labels})
     films, val = (
-        load(rows, split, labels, Input(size=STORED_SIDE), lungs=True, multi_label=True) for split in ("train", "val")
+        load_films(rows, split, labels, Input(size=STORED_SIDE), lungs=True, multi_label=True)
+        for split in ("train", "val")
     )
     network = fit(recipe, films, val, runs / NAME)
     out.mkdir(parents=True, exist_ok=True)
@@ -138,7 +139,7 @@ def dice_figures(network: UNet, rows: Sequence[Row], split: str) -> dict[str, An
         raise BadData(f"No film of split {split!r} has an outline of the lungs.")
     values, refused = [], 0
     for row in tqdm(chosen, desc=f"lungs of {split}", unit="film"):
-        film = radiograph(row)
+        film = row_radiograph(row)
         prepared = prepare(film, INPUT)
         lungs, reason = look(network, prepared.image[None])[0]
         refused += bool(reason)

@@ -24,7 +24,7 @@ from core.evaluate.figures import few_figures, within_sources
 from core.evaluate.groups import groups
 from core.evaluate.heat import heat_figures
 from core.evaluate.leakage import fingerprints
-from core.evaluate.manifest import Row, known, radiograph, truth
+from core.evaluate.manifest import Row, known, row_radiograph, truth
 from core.evaluate.predictions import labelled_predictions
 from core.evaluate.rereads import corrections
 from core.evaluate.roc import operating_point
@@ -33,8 +33,7 @@ from core.models import checkpoints, library
 from core.models.architecture import Network
 from core.models.classifier import Classifier, load, probabilities
 from core.train import folds, log, ranks
-from core.train.data import STORED_SIDE, Films, corrected, table, tables
-from core.train.data import load as load_films
+from core.train.data import STORED_SIDE, Films, corrected, load_films, table, tables
 from core.train.fit import finished, fit, predict, total_seconds
 from core.train.frozen import fit_head
 from core.train.pretrained import IMAGENET, imagenet
@@ -119,7 +118,7 @@ def finish(
     rows = known(rows, findings, multi_label=multi_label)
     val, tested = ([row for row in rows if row.split == split] for split in ("val", "test"))
     test = [row for row in tested if not any(row.id in ids for ids in further.values())]
-    scores = logits(classifier, map(radiograph, val), progress="calibrating", total=len(val))
+    scores = logits(classifier, map(row_radiograph, val), progress="calibrating", total=len(val))
     labels = truth(val, findings, multi_label=multi_label)
     heat = round(temperature(torch.from_numpy(scores), torch.from_numpy(labels), multi_label=multi_label), 4)
     likely = probabilities(scores, heat, multi_label=multi_label)
@@ -145,7 +144,7 @@ def finish(
 def _small_report(classifier: Classifier, rows: Sequence[Row]) -> dict[str, Any]:
     """The figures of a set, and of its parts."""
     checkpoint = classifier.checkpoint
-    scores = logits(classifier, map(radiograph, rows), progress="predicting", total=len(rows))
+    scores = logits(classifier, map(row_radiograph, rows), progress="predicting", total=len(rows))
     labels = truth(rows, checkpoint.findings, multi_label=checkpoint.multi_label)
     predictions = labelled_predictions(checkpoint, scores, labels, np.array([row.patient for row in rows]))
     sources = np.array([row.source for row in rows])

@@ -9,7 +9,7 @@ from core.errors import UserError
 from core.layers.ablation_outcome import runs
 from core.layers.activations import search
 from core.layers.plan import NetworkPlan
-from core.layers.unit_ablation import Ranking, Unit, UnitFill, UnitSwitches, top
+from core.layers.unit_ablation import Ranking, Unit, UnitFill, UnitSwitches, top_units
 from core.models.findings import words
 from dashboard import cache, draw, progress
 from dashboard.layers.unit_selection import show_stage
@@ -109,7 +109,7 @@ def apply(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
             activations = request.result(progress.reporter(place, f"Units of {stage}"))
             place.empty()
             count = min(removing.top, len(activations.maps))
-            replace_units(stage, top(activations, chosen.finding, count, by=removing.by))
+            replace_units(stage, top_units(activations, chosen.finding, count, by=removing.by))
     except UserError as error:
         removing.wrong = str(error)
     removing.named, removing.wanted = False, False

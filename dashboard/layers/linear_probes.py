@@ -92,7 +92,7 @@ def _films(here: ProbeFilms) -> Keyed[Callable[[], LabelledSet]]:
 
 def _result(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
     """Sentences, the curve over the stages, and the probes' predictions for this film."""
-    first, *more = verdict.words(probes)
+    first, *more = verdict.verdict_sentences(probes)
     st.html(markup.highlight(more[0], first))
     left, right = st.columns([1.25, 1], gap="large")
     with left:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.evaluate.labelled_films import read
+from core.evaluate.labelled_films import read_labelled_films
 from core.evaluate.polarity import Polarity, polarity
 from core.models.classifier import Classifier
 from core.models.importers import ImportCandidate, corrected
@@ -49,7 +49,7 @@ def _test(wanted: ImportCandidate, path: Path) -> Polarity:
     def tell(done: int, total: int) -> None:
         bar.progress(done / total, text=f"{done} of {total} labelled films")
 
-    result = polarity(Classifier(wanted.checkpoint("imported"), wanted.network()), read(path), tell=tell)
+    result = polarity(Classifier(wanted.checkpoint("imported"), wanted.network()), read_labelled_films(path), tell=tell)
     bar.empty()
     return result
 

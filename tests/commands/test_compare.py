@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.__main__ import cli
 from core.commands import files
-from core.compare.film_set import Case, compare
+from core.compare.film_set import Case, compare_models
 from core.image.phantom import draw
 from core.models.architecture import architectures
 from core.models.checkpoints import input_card, write
@@ -86,7 +86,7 @@ def test_json_is_what_python_gives(folder: Path, films: Path) -> None:
     found = json.loads(told.stdout)
     networks = [load(name, folder) for name in ("first", "second")]
     cases = [Case(name, partial(files.read_film, name)) for name in names]
-    expected = compare(networks, cases, sentences=True, repeats=10)
+    expected = compare_models(networks, cases, sentences=True, repeats=10)
 
     assert told.exit_code == 0
     assert told.stderr == ""

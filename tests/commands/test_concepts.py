@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.__main__ import cli
 from core.image.phantom import draw
-from core.layers.concepts.tcav import sensitivity
+from core.layers.concepts.tcav import tcav_results
 from core.layers.reference import from_data
 from core.models.classifier import Classifier
 
@@ -67,7 +67,7 @@ def test_examples_are_a_concept_by_themselves(weights: Path, films: Path) -> Non
 
 
 def test_the_figures_are_a_table_for_other_programs(classifier: Classifier, films: Path) -> None:
-    found = sensitivity(classifier, from_data(films), ["rotated"], stages=["stage 4"], findings=["covid"])
+    found = tcav_results(classifier, from_data(films), ["rotated"], stages=["stage 4"], findings=["covid"])
 
     (row,) = csv.DictReader(io.StringIO(found.csv()))
     assert (row["concept"], row["stage"], row["set"]) == ("rotated", "stage 4", films.name)

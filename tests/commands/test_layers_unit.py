@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from core.__main__ import cli
-from core.layers.activations import activations
+from core.layers.activations import stage_activations
 from core.layers.preferred import STEPS
 from core.models.classifier import load
 from core.types import Radiograph
@@ -82,7 +82,7 @@ def test_the_figures_of_the_film_are_those_of_its_activations(small: Path, film:
 
     classifier = load("one", small)
     last = found["stage"]
-    expected = activations(classifier, read(film.read_bytes(), name="film.png"), last).maps[3]
+    expected = stage_activations(classifier, read(film.read_bytes(), name="film.png"), last).maps[3]
     assert found["film"]["greatest"] == pytest.approx(float(expected.max()), rel=1e-5)
     assert found["film"]["mean"] == pytest.approx(float(expected.mean()), rel=1e-5)
     assert 0 <= found["film"]["above"] <= 1

@@ -12,13 +12,13 @@ from torch import nn
 
 from core.commands.comparison_report import text
 from core.compare.film_comparison import FilmComparison
-from core.compare.film_set import Case, apart, cases, compare, gather, read
+from core.compare.film_set import Case, apart, cases, compare_models, gather, read
 from core.compare.panel import answers, panel
 from core.compare.set_statistics import without_interval
 from core.compare.tile import Tile
 from core.errors import BadData, BadSetting, Stopped, Unfit, UnknownName, UnreadableFile
 from core.estimate import Estimate
-from core.evaluate.manifest import read as read_manifest
+from core.evaluate.manifest import read_manifest
 from core.types import Cleaning, Origin, Radiograph
 from core.work import Work
 from tests.compare import known
@@ -56,7 +56,7 @@ SET = [
 
 
 def test_films_are_sorted_by_disagreement_and_the_unreadable_one_is_told() -> None:
-    found = compare([A, B], SET, cleaning=WHOLE, repeats=10)
+    found = compare_models([A, B], SET, cleaning=WHOLE, repeats=10)
 
     assert [row.name for row in found.films] == ["flip", "both", "same"]
     assert [(each.name, each.reason) for each in found.refused] == [("bad", "It is no picture.")]
@@ -93,12 +93,14 @@ def test_the_finding_of_the_maps_is_the_likeliest_on_average() -> None:
 
 
 def test_the_score_is_the_mean_of_flip_distance_and_overlap() -> None:
-    found = compare([A, C], [case("one", 250, 10), case("other", 10, 250)], cleaning=WHOLE, finding="covid", repeats=10)
+    found = compare_models(
+        [A, C], [case("one", 250, 10), case("other", 10, 250)], cleaning=WHOLE, finding="covid", repeats=10
+    )
 
     for row in found.films:
         assert row.overlap == 0
         assert row.score == pytest.approx((1 + row.apart + 1) / 3)
-    alike = compare(
+    alike = compare_models(
         [A, known.classifier("D", {"covid": (9.0, 0.001), "normal": (0.0, 9.0)})], SET[:1], cleaning=WHOLE, repeats=10
     )
     assert alike.films[0].score == pytest.approx(0, abs=0.02)
@@ -107,8 +109,8 @@ def test_the_score_is_the_mean_of_flip_distance_and_overlap() -> None:
 def test_a_map_that_shows_nothing_overlaps_with_nothing_and_two_of_them_wholly() -> None:
     blind = known.classifier("blind", {"covid": (-1.0, -1.0), "normal": (0.0, 9.0)})
     also = known.classifier("also blind", {"covid": (-2.0, -1.0), "normal": (0.0, 9.0)})
-    one = compare([A, blind], SET[:1], finding="covid", cleaning=WHOLE, repeats=10).films[0]
-    both = compare([blind, also], SET[:1], finding="covid", cleaning=WHOLE, repeats=10).films[0]
+    one = compare_models([A, blind], SET[:1], finding="covid", cleaning=WHOLE, repeats=10).films[0]
+    both = compare_models([blind, also], SET[:1], finding="covid", cleaning=WHOLE, repeats=10).films[0]
 
     assert math.isnan(one.overlap)
     assert one.score == pytest.approx((one.flips + one.apart + 1) / 3)
@@ -132,7 +134,7 @@ def test_only_common_findings_are_compared_and_said_so() -> None:
     many = known.classifier(
         "many", {"Mass": (0.0, 1.0), "Covid": (9.0, 0.0), "Pleural_Thickening": (1.0, 1.0)}, multi_label=True
     )
-    found = compare([A, many], [case("one", 250, 10, "COVID", "Mass")], cleaning=WHOLE, repeats=10)
+    found = compare_models([A, many], [case("one", 250, 10, "COVID", "Mass")], cleaning=WHOLE, repeats=10)
 
     assert found.panel.findings == ("covid",)
     assert found.films[0].finding == "covid"
@@ -190,7 +192,7 @@ def test_methods_of_the_film_ask_each_network_for_one_map() -> None:
     assert (asked.together, asked.passes) == (False, 4)
     assert {tile.explanation.finding for tile in tiles} == {"covid"}
     work = Work(limit=0)
-    found = compare([A, B], SET, method="saliency", cleaning=WHOLE, repeats=10, work=work)
+    found = compare_models([A, B], SET, method="saliency", cleaning=WHOLE, repeats=10, work=work)
     assert (len(found.films), work.done, work.total) == (3, 16, 16)
     assert panel([A, B], method="saliency", finding="covid").passes == 2
     assert panel([A, B]).passes == 2
@@ -212,7 +214,7 @@ def test_films_are_read_one_at_a_time_and_progress_reaches_its_end() -> None:
     names = ["a", "b", "c"]
     work = Work(limit=0, tell=lambda done, total: told.append((done, total)))
     cohort = [Case(name, lambda name=name: opened(name)) for name in names]  # type: ignore[misc]
-    compare([A, B], [*cohort, Case("bad", unreadable)], cleaning=WHOLE, seen=seen, repeats=10, work=work)
+    compare_models([A, B], [*cohort, Case("bad", unreadable)], cleaning=WHOLE, seen=seen, repeats=10, work=work)
 
     assert told[-1] == (8, 8)
     assert not alive
@@ -227,11 +229,11 @@ def test_films_may_come_from_a_generator_and_it_can_be_stopped() -> None:
             work.cancel()
 
     with pytest.raises(Stopped, match="cancelled"):
-        compare([A, B], endless(), work=work)
+        compare_models([A, B], endless(), work=work)
 
 
 def test_a_set_of_nothing_readable_has_no_figures() -> None:
-    found = compare([A, B], [Case("bad", unreadable)])
+    found = compare_models([A, B], [Case("bad", unreadable)])
 
     assert (found.films, found.figures) == ((), None)
     assert json.loads(json.dumps(found.card()))["refused"] == [{"name": "bad", "error": "It is no picture."}]
@@ -241,7 +243,7 @@ def test_figures_of_a_pair_are_counted_from_its_films() -> None:
     # A is right on ten covid and ten normal films; B calls everything covid.
     films = [case(f"{n}", 250 - n, 10, "covid") for n in range(10)]
     films += [case(f"{10 + n}", 10, 250 - n, "normal") for n in range(10)]
-    found = compare([A, B], films, cleaning=WHOLE, repeats=50).figures
+    found = compare_models([A, B], films, cleaning=WHOLE, repeats=50).figures
 
     assert found is not None
     pair = found.pairs[0]
@@ -263,7 +265,7 @@ def test_figures_of_a_pair_are_counted_from_its_films() -> None:
 
 def test_three_networks_have_fleiss_kappa_and_all_their_pairs() -> None:
     films = [case(f"{n}", 250 - n, 10) for n in range(6)] + [case(f"{6 + n}", 10, 250 - n) for n in range(6)]
-    found = compare([A, B, C], films, cleaning=WHOLE, repeats=20).figures
+    found = compare_models([A, B, C], films, cleaning=WHOLE, repeats=20).figures
 
     assert found is not None
     assert [(pair.first, pair.second) for pair in found.pairs] == [("A", "B"), ("A", "C"), ("B", "C")]
@@ -277,7 +279,7 @@ def test_three_networks_have_fleiss_kappa_and_all_their_pairs() -> None:
 
 def test_patients_with_several_films_are_said() -> None:
     films = [case(f"{n}", 250 - n, 10, "covid", patient=f"p{n // 2}") for n in range(4)]
-    found = compare([A, B], films, cleaning=WHOLE, repeats=10)
+    found = compare_models([A, B], films, cleaning=WHOLE, repeats=10)
 
     assert found.figures is not None
     assert (found.figures.n, found.figures.patients) == (4, 2)
@@ -286,7 +288,7 @@ def test_patients_with_several_films_are_said() -> None:
 
 
 def test_the_order_of_films_and_the_figures_do_not_hang_on_the_order_given() -> None:
-    found, turned = (compare([A, B], each, cleaning=WHOLE, repeats=10) for each in (SET, SET[::-1]))
+    found, turned = (compare_models([A, B], each, cleaning=WHOLE, repeats=10) for each in (SET, SET[::-1]))
 
     assert [row.name for row in found.films] == [row.name for row in turned.films]
     assert found.films[0].card(("A", "B"), ("covid", "normal")) == turned.films[0].card(("A", "B"), ("covid", "normal"))
@@ -298,7 +300,7 @@ def test_a_manifest_gives_films_labels_and_patients(tmp_path: Path) -> None:
     pneumonia = known.classifier("P", {"pneumonia": (2.0, 1.0), "normal": (1.0, 2.0)})
     other = known.classifier("Q", {"pneumonia": (1.0, 3.0), "normal": (1.0, 2.0)})
     rows[1].file.write_bytes(b"no picture any more")
-    found = compare([pneumonia, other], made, sentences=True, repeats=10)
+    found = compare_models([pneumonia, other], made, sentences=True, repeats=10)
 
     assert [(each.name, each.labels, each.patient) for each in made[:2]] == [
         ("0-film.png", ("pneumonia",), "p0"),
@@ -320,7 +322,7 @@ def test_a_broken_manifest_row_is_refused_and_the_rest_goes_on() -> None:
     def broken() -> Radiograph:
         raise BadData("The box does not lie in the film.")
 
-    found = compare([A, B], [Case("broken", broken), SET[0]], cleaning=WHOLE, repeats=10)
+    found = compare_models([A, B], [Case("broken", broken), SET[0]], cleaning=WHOLE, repeats=10)
 
     assert [each.reason for each in found.refused] == ["The box does not lie in the film."]
     assert len(found.films) == 1
@@ -336,7 +338,7 @@ def test_labels_are_matched_whatever_their_case() -> None:
 def test_networks_that_agree_on_all_films_have_a_kappa_and_no_interval() -> None:
     films = [case(f"{n}", 250 - n, 10) for n in range(6)] + [case(f"{6 + n}", 10, 250 - n) for n in range(6)]
     twin = known.classifier("twin", {"covid": (8.0, 0.0), "normal": (0.0, 8.0)})
-    found = compare([A, twin, C], films, cleaning=WHOLE, repeats=20)
+    found = compare_models([A, twin, C], films, cleaning=WHOLE, repeats=20)
 
     assert found.figures is not None
     same, other, _ = found.figures.pairs

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, locate_heat, places
+from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, anatomical_places, locate_heat
 from core.compare.grid import whole
 from core.compare.sentences import disagreement, headline
 from core.errors import BadData
-from core.evaluate.manifest import mask
-from core.evaluate.manifest import radiograph as film_of
-from core.evaluate.manifest import read as read_manifest
+from core.evaluate.manifest import mask, read_manifest, row_radiograph
 from core.image.marks import Mark
 from core.image.phantom import Phantom, draw
 from core.types import Cleaning, Explanation, Origin, Placement, Radiograph
@@ -235,7 +233,7 @@ def chest() -> Phantom:
 
 @pytest.fixture(scope="module")
 def body(chest: Phantom) -> AnatomicalRegions:
-    return places(chest.radiograph)
+    return anatomical_places(chest.radiograph)
 
 
 def at(body: AnatomicalRegions, x: float, y: float) -> str:
@@ -280,7 +278,7 @@ def test_the_places_of_a_drawn_chest(chest: Phantom, body: AnatomicalRegions) ->
 def test_a_film_that_lies_on_its_side_has_the_same_places_of_the_body(chest: Phantom) -> None:
     lying = dataclasses.replace(chest.radiograph, pixels=np.rot90(chest.radiograph.pixels, -1))
     map_ = spot(lying, slice(94, 98), slice(300, 304))  # what was at x 0.3, y 0.25
-    found = locate_heat(places(lying, Cleaning(turn=1)), map_)
+    found = locate_heat(anatomical_places(lying, Cleaning(turn=1)), map_)
 
     assert found.place == "the right upper lung"
 
@@ -298,7 +296,7 @@ def test_right_and_left_are_those_that_the_file_tells(
     heat[8, 5] = 1  # in the lung on the left of the screen
     map_ = heat_map(lying, np.rot90(heat, -turn))
 
-    assert locate_heat(places(lying, Cleaning(turn=turn)), map_).place == f"the {side} middle lung"
+    assert locate_heat(anatomical_places(lying, Cleaning(turn=turn)), map_).place == f"the {side} middle lung"
 
 
 def test_without_lungs_the_film_alone_gives_the_places() -> None:
@@ -334,8 +332,8 @@ def test_on_real_films_the_outlined_lungs_are_called_by_the_patients_side(real_f
     rows = [row for row in read_manifest(real_films) if row.split == "test" and row.lungs][:40:5]
     called = []
     for row in rows:
-        radiograph, lungs = film_of(row), mask(row, "lungs")
-        found = places(radiograph)
+        radiograph, lungs = row_radiograph(row), mask(row, "lungs")
+        found = anatomical_places(radiograph)
         assert lungs is not None
         half = lungs.shape[1] // 2
         for side, columns in (("right", slice(0, half)), ("left", slice(half, None))):

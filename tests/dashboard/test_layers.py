@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.layers.activations import activations, ranked
+from core.layers.activations import ranked, stage_activations
 from core.layers.field import ReceptiveField, Span
 from core.layers.stamps import stamps
 from core.models.classifier import load
@@ -66,7 +66,7 @@ def test_the_page_opens_with_the_last_stage_and_its_units_by_relevance_for_the_f
     classifier = load("small", cache.WEIGHTS)
     with classifier.alone() as net:
         last = net.last_stage
-    activations_of = activations(classifier, film(layers), last, findings=["covid"])
+    activations_of = stage_activations(classifier, film(layers), last, findings=["covid"])
 
     assert stage(layers) == last
     assert units(layers) == ranked(activations_of, "relevance", finding="covid").tolist()[: unit_selection.PAGE]
@@ -142,7 +142,7 @@ def test_a_stage_or_unit_that_the_network_lacks_is_one_sentence(
 def test_the_chosen_unit_is_drawn_large_with_its_own_numbers(layers: Desk) -> None:
     layers.session.layers.channel = 11
     layers.run()
-    activations_of = activations(load("small", cache.WEIGHTS), film(layers), stage(layers))
+    activations_of = stage_activations(load("small", cache.WEIGHTS), film(layers), stage(layers))
     drawn = component_data(layers, "chosen unit")["maps"][0]
 
     assert (drawn["width"], drawn["height"]) == activations_of.maps.shape[:0:-1]
@@ -208,7 +208,7 @@ def test_the_network_lists_output_receptive_field_and_parameters_of_each_stage_a
 def test_a_layer_within_a_stage_has_units_but_cannot_be_switched_off(layers: Desk) -> None:
     unit_selection.show_stage(layers.session, "features.norm2")
     layers.run()
-    activations_of = activations(load("small", cache.WEIGHTS), film(layers), "features.norm2")
+    activations_of = stage_activations(load("small", cache.WEIGHTS), film(layers), "features.norm2")
 
     assert stage(layers) == "stage 2"
     assert "Layer: features.norm2" in layers.html
@@ -247,7 +247,7 @@ def test_bars_lead_from_the_middle_and_the_longest_fills_its_half() -> None:
 
 
 def test_small_maps_are_levels_of_each_units_own_scale(layers: Desk) -> None:
-    activations_of = activations(load("small", cache.WEIGHTS), film(layers), "stage 1")
+    activations_of = stage_activations(load("small", cache.WEIGHTS), film(layers), "stage 1")
     whole, fewer = stamps(activations_of, [4, 2]), stamps(activations_of, [4], most=8)
 
     assert whole.dtype == np.uint8
@@ -261,7 +261,7 @@ def test_maps_table_and_sheet_can_be_downloaded(layers: Desk) -> None:
 
     classifier = load("small", cache.WEIGHTS)
     card, radiograph = cache.card("small"), film(layers)
-    activations_of = activations(classifier, radiograph, "stage 1", findings=["covid"])
+    activations_of = stage_activations(classifier, radiograph, "stage 1", findings=["covid"])
     look = unit_selection.UnitSelection(
         radiograph,
         card,

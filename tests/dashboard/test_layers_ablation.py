@@ -9,9 +9,9 @@ import pytest
 
 from core.errors import Stopped
 from core.layers.ablation_curve import ablation_curves
-from core.layers.activations import activations
-from core.layers.plan import plan
-from core.layers.unit_ablation import top
+from core.layers.activations import stage_activations
+from core.layers.plan import traced_plan
+from core.layers.unit_ablation import top_units
 from core.models.classifier import load
 from core.work import Work
 from dashboard import cache
@@ -78,7 +78,7 @@ def test_the_top_units_go_and_the_answer_and_the_map_with_them(page: Desk, one: 
     (film,) = page.session.radiographs.values()
     page.choose("Finding", "covid", main=False).press("Switch off 20 for covid")
 
-    expected = top(activations(load("small", one), film, STAGE, findings=["covid"]), "covid", 20)
+    expected = top_units(stage_activations(load("small", one), film, STAGE, findings=["covid"]), "covid", 20)
     assert set(page.session.layers.off) == set(expected)
     assert _summary(page).startswith('" role="status"><span>Without 20 units of stage 4, covid ')
     assert "set to zero" in _summary(page)
@@ -258,7 +258,7 @@ def test_a_method_without_a_rule_for_it_leaves_the_figures_and_says_why(page: De
 
 def test_units_of_a_layer_within_a_stage_cannot_be_switched_off_so_its_stage_is_shown(page: Desk) -> None:
     with load("small", cache.WEIGHTS).alone() as network:
-        drawn = plan(network, size=64, channels=1)
+        drawn = traced_plan(network, size=64, channels=1)
     inner = next(layer.name for layer in drawn.stage("stage 2").layers)
     page.session.layers.stage = inner
     page.run()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.image.phantom import draw
-from core.layers.stage_relevance import carriers_text, stage_relevances
+from core.layers.stage_relevance import carriers_text, relevances_by_stage
 from core.models.classifier import load
 from core.models.findings import leading
 from dashboard import cache, paths
@@ -51,7 +51,7 @@ def test_every_stage_has_two_maps_and_its_figures_at_once(page: Desk, one: Path)
     (film,) = page.session.radiographs.values()
     classifier = load("small", one)
     finding = leading(classifier.predict(film), classifier.checkpoint)
-    relevances, _ = stage_relevances(classifier, film, finding)
+    relevances, _ = relevances_by_stage(classifier, film, finding)
 
     assert [each.stage for each in relevances] == ["stage 1", "stage 2", "stage 3", "stage 4"]
     for each in relevances:

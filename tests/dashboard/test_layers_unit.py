@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.errors import Stopped
 from core.layers import atlas_paths, atlases
-from core.layers.activations import activations
+from core.layers.activations import stage_activations
 from core.layers.patches import store
 from core.layers.preferred import STEPS
 from core.layers.reference import phantoms
@@ -56,7 +56,7 @@ def test_the_atlas_describes_a_unit_and_the_page_names_its_films(layers: Desk, s
     known = atlases.read(shipped / "atlases" / "small", classifier.checkpoint)
     unit = known.unit(STAGE, 5)
     film = layers.session.radiographs[str(layers.session.film_key)]
-    greatest = float(activations(classifier, film, STAGE).maps[5].max())
+    greatest = float(stage_activations(classifier, film, STAGE).maps[5].max())
 
     assert "From 12 drawn phantoms, not radiographs" in layers.html
     share = unit.share(greatest)

@@ -14,7 +14,7 @@ from torch import nn
 from core import lung_network
 from core.errors import NoLungs
 from core.evaluate.blackout import _black, blackout
-from core.evaluate.manifest import Row, radiograph
+from core.evaluate.manifest import Row, row_radiograph
 from core.lung_network import MARGIN
 from core.models.architecture import Network
 from core.models.classifier import Classifier
@@ -92,7 +92,7 @@ def test_films_without_lungs_are_counted_and_left_out(tmp_path: Path, monkeypatc
 @pytest.mark.usefixtures("known_lungs")
 def test_the_margin_around_the_lungs_is_black_too(tmp_path: Path) -> None:
     row = _row(tmp_path, 1, lungs=150, corner=50)
-    film = radiograph(row)
+    film = row_radiograph(row)
     inside = lung_network.dilated(lung_network.segment(film), MARGIN)
     black = _black(film, inside).pixels
 

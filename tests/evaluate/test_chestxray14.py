@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import BadData
 from core.evaluate.chestxray14 import LISTS, lies_in, table
-from core.evaluate.manifest import NOTHING, radiograph, truth
+from core.evaluate.manifest import NOTHING, row_radiograph, truth
 from core.models.findings import CHESTXRAY14
 from tests.train.made_chestxray14 import LINES, TEST, TRAIN, write
 
@@ -28,7 +28,7 @@ def test_rows_say_what_the_table_says(folder: Path) -> None:
     assert rows["00000002_000.png"].label == NOTHING
     assert rows["00000002_000.png"].age == ""  # 411 years
     assert rows["00000003_000.png"].age == "0"  # nine months
-    assert radiograph(second).pixels.shape == (72, 64)
+    assert row_radiograph(second).pixels.shape == (72, 64)
 
 
 def test_labels_become_fourteen_columns(folder: Path) -> None:

@@ -10,7 +10,7 @@ from sklearn.metrics import jaccard_score
 from core.bench import untrained
 from core.errors import Unfit, UnknownName
 from core.evaluate.heat import Masks, heat_figures, hits, inside_ratio, overlap, shares
-from core.evaluate.manifest import Row, mask, radiograph, read
+from core.evaluate.manifest import Row, mask, read_manifest, row_radiograph
 from core.explain.run import explain
 from core.image.prepare import enlarge
 from core.lung_network import dilated
@@ -21,7 +21,7 @@ from tests.evaluate import drawn
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
-    return read(drawn.write(tmp_path_factory.mktemp("drawn"), 6))
+    return read_manifest(drawn.write(tmp_path_factory.mktemp("drawn"), 6))
 
 
 def test_the_ratio_is_the_share_of_the_heat_inside() -> None:
@@ -91,7 +91,7 @@ def test_each_figure_counts_the_films_that_have_its_mask(classifier: Classifier,
 
 
 def test_the_figure_of_one_film_is_that_of_its_map(classifier: Classifier, rows: list[Row]) -> None:
-    film, lungs = radiograph(rows[0]), mask(rows[0], "lungs")
+    film, lungs = row_radiograph(rows[0]), mask(rows[0], "lungs")
     assert lungs is not None
     said = explain(classifier, film, finding="pneumonia", method="saliency")
     by_hand = inside_ratio(enlarge(said.heat, said.placement, film.pixels.shape), lungs)

@@ -10,19 +10,19 @@ from PIL import Image
 
 from core.errors import BadCheckpoint
 from core.evaluate.leakage import BITS, fingerprints, hashes, leakage, sentences, thumbnail
-from core.evaluate.manifest import Row, radiograph, read
+from core.evaluate.manifest import Row, read_manifest, row_radiograph
 from core.image.phantom import draw
 from tests.evaluate import drawn
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
-    return read(drawn.write(tmp_path_factory.mktemp("drawn"), 6))
+    return read_manifest(drawn.write(tmp_path_factory.mktemp("drawn"), 6))
 
 
 def _copy(row: Row, path: Path) -> Row:
     """The same film, half as large, darker, as a JPEG of quality 40, said to be another patient's and in train."""
-    film = radiograph(row)
+    film = row_radiograph(row)
     small = Image.fromarray((film.pixels * 0.7).astype(np.uint8)).resize((drawn.SIDE // 2, drawn.SIDE // 2))
     written = io.BytesIO()
     small.save(written, "JPEG", quality=40)
@@ -95,7 +95,7 @@ def test_bits_of_a_hash_differ_as_the_angle_between_thumbnails() -> None:
 
 
 def test_chests_in_general_are_no_duplicates_of_one_another(real_films: Path) -> None:
-    rows = [replace(row, split="") for row in read(real_films)[:150]]
+    rows = [replace(row, split="") for row in read_manifest(real_films)[:150]]
 
     found = leakage(rows[:50], rows[50:], trained_on=fingerprints(rows[50:]))
 

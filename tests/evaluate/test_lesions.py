@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from core.__main__ import cli
 from core.errors import BadData
 from core.evaluate.lesions import lesion_figures, lesion_methods
-from core.evaluate.manifest import Row, read
+from core.evaluate.manifest import Row, read_manifest
 from core.models.classifier import Classifier
 from tests.evaluate import drawn
 
@@ -22,7 +22,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_middle_of_the_film_misses_a_lesion_beside_it(table: Path, classifier: Classifier) -> None:
-    found = lesion_figures(classifier, read(table), NAMES, repeats=20)
+    found = lesion_figures(classifier, read_manifest(table), NAMES, repeats=20)
     middle = found["methods"]["centre-gaussian"]
 
     assert found["n"] == 4  # every other film has an opacity
@@ -38,7 +38,7 @@ def test_a_box_stands_for_a_mask(table: Path, classifier: Classifier) -> None:
     """One that covers the whole film is hit by any map."""
     rows = [
         Row(row.file, row.label, row.id, row.patient, box=row.box, lesion_boxes=((0.0, 0.0, 96.0, 128.0),))
-        for row in read(table)
+        for row in read_manifest(table)
     ]
     found = lesion_figures(classifier, rows, ["centre-gaussian"], repeats=20)["methods"]["centre-gaussian"]
 
@@ -48,7 +48,7 @@ def test_a_box_stands_for_a_mask(table: Path, classifier: Classifier) -> None:
 
 def test_films_without_lesions_are_refused(table: Path, classifier: Classifier) -> None:
     with pytest.raises(BadData, match=r"No film has lesions\. Name masks .* or put boxes\.csv"):
-        lesion_figures(classifier, [Row(row.file, row.label) for row in read(table)], NAMES)
+        lesion_figures(classifier, [Row(row.file, row.label) for row in read_manifest(table)], NAMES)
 
 
 def test_all_are_the_methods_of_few_passes_that_fit(classifier: Classifier) -> None:

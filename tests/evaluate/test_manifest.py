@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from core.errors import BadData
-from core.evaluate.manifest import Row, known, mask, radiograph, read, truth
+from core.evaluate.manifest import Row, known, mask, read_manifest, row_radiograph, truth
 from tests.evaluate import drawn
 
 
@@ -26,7 +26,7 @@ def _manifest(folder: Path, text: str) -> Path:
 
 
 def test_file_and_label_are_enough(folder: Path) -> None:
-    (row,) = read(_manifest(folder, "file,label\na.png,covid\n"))
+    (row,) = read_manifest(_manifest(folder, "file,label\na.png,covid\n"))
 
     assert row == Row(file=folder / "a.png", label="covid", id="a.png", patient="a.png")
     assert np.isnan(row.years)
@@ -34,14 +34,14 @@ def test_file_and_label_are_enough(folder: Path) -> None:
 
 def test_all_columns_are_read_and_mask_is_another_name_for_lungs(folder: Path) -> None:
     text = "id,file,label,patient,source,age,sex,view,split,box,mask\n1,a.png,x|y,p,s,40-45,F,PA,test,0 1 3 4,a.png\n"
-    (row,) = read(_manifest(folder, text))
+    (row,) = read_manifest(_manifest(folder, text))
 
     assert (row.id, row.patient, row.source, row.sex, row.view, row.split) == ("1", "p", "s", "F", "PA", "test")
     assert (row.labels, row.years, row.box, row.lungs) == (("x", "y"), 40, (0, 1, 3, 4), folder / "a.png")
 
 
 def test_a_label_of_tier_a_was_read_by_a_radiologist(folder: Path) -> None:
-    rows = read(_manifest(folder, "id,file,label,subtype\n1,a.png,x,A rsna-normal\n2,a.png,x,B text\n"))
+    rows = read_manifest(_manifest(folder, "id,file,label,subtype\n1,a.png,x,A rsna-normal\n2,a.png,x,B text\n"))
 
     assert [row.by_radiologist for row in rows] == [True, False]
 
@@ -49,14 +49,14 @@ def test_a_label_of_tier_a_was_read_by_a_radiologist(folder: Path) -> None:
 def test_a_folder_stands_for_its_cxr_csv(folder: Path) -> None:
     (folder / "cxr.csv").write_text("file,label\na.png,covid\n")
 
-    assert read(folder)[0].file == folder / "a.png"
+    assert read_manifest(folder)[0].file == folder / "a.png"
 
 
 def test_film_and_mask_are_cut_to_the_box(folder: Path) -> None:
     Image.fromarray(np.array([[0, 1] * 8] * 18, np.uint8)).save(folder / "m.png")
-    (row,) = read(_manifest(folder, "file,label,box,lesions\na.png,covid,1 1 3 3,m.png\n"))
+    (row,) = read_manifest(_manifest(folder, "file,label,box,lesions\na.png,covid,1 1 3 3,m.png\n"))
 
-    assert radiograph(row).pixels.tolist() == [[11, 12], [21, 22]]
+    assert row_radiograph(row).pixels.tolist() == [[11, 12], [21, 22]]
     found = mask(row, "lesions")
     assert found is not None
     assert found.tolist() == [[True, False], [True, False]]
@@ -66,7 +66,7 @@ def test_film_and_mask_are_cut_to_the_box(folder: Path) -> None:
 def test_lesion_boxes_beside_the_table_stand_for_a_mask(folder: Path) -> None:
     table = _manifest(folder, "id,file,label,box\n7,a.png,pneumonia,1 1 5 5\n8,a.png,normal,\n")
     (folder / "boxes.csv").write_text("id,kind,x0,y0,x1,y1\n7,x,2.4,3.0,4.2,9\n7,x,0.0,0.0,1.5,1.6\n")
-    first, second = read(table)
+    first, second = read_manifest(table)
     lesions = mask(first, "lesions")
 
     assert lesions is not None
@@ -88,7 +88,7 @@ def test_a_lesion_box_outside_its_film_is_refused(folder: Path, line: str, sente
     (folder / "boxes.csv").write_text(f"id,x0,y0,x1,y1\n{line}\n")
 
     with pytest.raises(BadData, match=sentence):
-        mask(read(table)[0], "lesions")
+        mask(read_manifest(table)[0], "lesions")
 
 
 def test_the_truth_is_a_column_for_each_finding() -> None:
@@ -132,27 +132,27 @@ def test_a_bad_manifest_is_one_sentence(folder: Path, text: str, sentence: str) 
     (folder / "link.png").symlink_to(folder.parent / "outside.png")
 
     with pytest.raises(BadData, match=sentence):
-        read(_manifest(folder, text), findings=("x", "y"))
+        read_manifest(_manifest(folder, text), findings=("x", "y"))
 
 
 def test_bytes_that_are_no_text_are_told(folder: Path) -> None:
     (folder / "films.csv").write_bytes(b"file,label\n\xff\xfe\n")
 
     with pytest.raises(BadData, match="is no CSV table in UTF-8"):
-        read(folder / "films.csv")
+        read_manifest(folder / "films.csv")
 
 
 def test_a_missing_table_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"There is no films\.csv in"):
-        read(tmp_path / "films.csv")
+        read_manifest(tmp_path / "films.csv")
     with pytest.raises(BadData, match=r"There is no cxr\.csv or films\.csv in"):
-        read(tmp_path)
+        read_manifest(tmp_path)
     with pytest.raises(
         BadData, match=r"There is no folder .*films\. Give a CSV table, or a folder that holds cxr\.csv"
     ):
-        read(tmp_path / "films")
+        read_manifest(tmp_path / "films")
     with pytest.raises(BadData, match=r"There is no folder .*gone\. Give"):
-        read(tmp_path / "gone" / "films.csv")
+        read_manifest(tmp_path / "gone" / "films.csv")
 
 
 def test_a_film_that_is_none_a_box_outside_and_a_mask_of_another_size_are_told(folder: Path) -> None:
@@ -160,23 +160,23 @@ def test_a_film_that_is_none_a_box_outside_and_a_mask_of_another_size_are_told(f
     Image.fromarray(np.ones((20, 20), np.uint8)).save(folder / "small.png")
 
     with pytest.raises(BadData, match="not a radiograph that can be read"):
-        radiograph(Row(folder / "text.png", "x", id="1"))
+        row_radiograph(Row(folder / "text.png", "x", id="1"))
     with pytest.raises(BadData, match="The box 0 0 9 20 of 1 does not lie in its 16 x 18 px"):
-        radiograph(Row(folder / "a.png", "x", id="1", box=(0, 0, 9, 20)))
+        row_radiograph(Row(folder / "a.png", "x", id="1", box=(0, 0, 9, 20)))
     with pytest.raises(BadData, match=r"The lungs mask small\.png is 20 x 20 px, its film 1 16 x 18 px"):
         mask(Row(folder / "a.png", "x", id="1", lungs=folder / "small.png"), "lungs")
 
 
 def test_a_drawn_set_is_a_manifest(tmp_path: Path) -> None:
-    rows = read(drawn.write(tmp_path, 6), findings=("pneumonia", "normal"))
+    rows = read_manifest(drawn.write(tmp_path, 6), findings=("pneumonia", "normal"))
 
     assert [row.split for row in rows] == ["test"] * 2 + ["val"] * 4
-    assert radiograph(rows[0]).pixels.shape == (drawn.SIDE, drawn.SIDE)
+    assert row_radiograph(rows[0]).pixels.shape == (drawn.SIDE, drawn.SIDE)
 
 
 def test_the_real_set_is_a_manifest(real_films: Path) -> None:
-    rows = read(real_films, findings=("covid", "pneumonia", "normal"))
+    rows = read_manifest(real_films, findings=("covid", "pneumonia", "normal"))
 
     assert len(rows) == 7951
     assert sum(row.lungs is not None for row in rows) == 3235
-    assert radiograph(rows[0]).pixels.shape == (192, 256)
+    assert row_radiograph(rows[0]).pixels.shape == (192, 256)

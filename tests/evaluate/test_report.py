@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import BadData
 from core.evaluate.groups import accuracy_by_source_alone, groups, warnings
-from core.evaluate.manifest import Row, read
+from core.evaluate.manifest import Row, read_manifest
 from core.evaluate.predictions import labelled_predictions
 from core.evaluate.run import refuse_one_class, report
 from core.models.classifier import Classifier
@@ -18,7 +18,7 @@ from tests.evaluate import drawn
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
-    return read(drawn.write(tmp_path_factory.mktemp("drawn"), 16))
+    return read_manifest(drawn.write(tmp_path_factory.mktemp("drawn"), 16))
 
 
 def _row(label: str, source: str = "", age: str = "") -> Row:

@@ -23,8 +23,8 @@ OFFERED = [name for name, method in methods.items() if method.bfloat16]
 @pytest.fixture(scope="module")
 def films(real_films: Path) -> list[Radiograph]:
     """Spread over the test split, and so over sources and findings."""
-    rows = [row for row in manifest.read(real_films) if row.split == "test"]
-    return [manifest.radiograph(row) for row in rows[:: len(rows) // FILMS][:FILMS]]
+    rows = [row for row in manifest.read_manifest(real_films) if row.split == "test"]
+    return [manifest.row_radiograph(row) for row in rows[:: len(rows) // FILMS][:FILMS]]
 
 
 def _unfit(shipped: Classifier, name: str) -> str:

@@ -85,7 +85,7 @@ def test_more_units_than_there_are_cannot_go() -> None:
 
 
 def test_rankings_are_compared_film_by_film(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> None:
-    rows = manifest.read(drawn.write(tmp_path_factory.mktemp("drawn"), 4))
+    rows = manifest.read_manifest(drawn.write(tmp_path_factory.mktemp("drawn"), 4))
     found = removal_effect(classifier, rows, top=20, repeats=50)
 
     fall, less = found["fall"], found["less"]
@@ -100,7 +100,7 @@ def test_rankings_are_compared_film_by_film(classifier: Classifier, tmp_path_fac
 
 def test_on_real_films_relevance_falls_faster_than_activation_and_chance(real_films: Path) -> None:
     """Four films at an inner stage, where nothing is so by construction; 50 films gave 0.63, 0.03 and 0.01 logits."""
-    rows = [row for row in manifest.read(real_films) if row.split == "test"][:4]
+    rows = [row for row in manifest.read_manifest(real_films) if row.split == "test"][:4]
     found = removal_effect(load("densenet121-lungs"), rows, stage="stage 3", top=20, repeats=10)
 
     for paired in found["less"].values():

@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.errors import BadSetting, OneCell, Unfit, UnknownName
 from core.image.prepare import prepare
-from core.layers.activations import Activations, activations, histogram, ranked, search, unit_explanation
+from core.layers.activations import Activations, histogram, ranked, search, stage_activations, unit_explanation
 from core.layers.export import activations_csv, activations_npz, sheet_png
 from core.models.classifier import Classifier
 from core.overlay import overlay
@@ -33,7 +33,7 @@ def test_activations_equal_captums_bit_for_bit(classifier: Classifier, phantom: 
         reference = LayerActivation(network, network.stage_module(stage)).attribute(image)
 
     for findings in ((), ("covid",)):
-        found = activations(classifier, phantom, stage, findings=findings)
+        found = stage_activations(classifier, phantom, stage, findings=findings)
         assert np.array_equal(found.maps, reference[0].detach().numpy())
 
 
@@ -47,7 +47,7 @@ def test_a_layer_within_a_stage_equals_captums_bit_for_bit(
         reference = LayerActivation(network, module).attribute(image)
         slopes = LayerGradientXActivation(network, module).attribute(image, target=0)
 
-    found = activations(classifier, phantom, layer, findings=["covid"])
+    found = stage_activations(classifier, phantom, layer, findings=["covid"])
 
     assert np.array_equal(found.maps, reference[0].detach().numpy())
     assert found.relevance["covid"] == pytest.approx(slopes[0].detach().sum(dim=(1, 2)).numpy(), abs=1e-5)
@@ -58,8 +58,8 @@ def test_a_layer_within_a_stage_equals_captums_bit_for_bit(
 def test_the_output_of_a_stage_is_that_of_the_layer_that_ends_it(classifier: Classifier, phantom: Radiograph) -> None:
     with classifier.alone() as network:
         layer = f"features.{network.stages['stage 3']}"
-    at_stage = activations(classifier, phantom, "stage 3", findings=["covid"])
-    at_layer = activations(classifier, phantom, layer, findings=["covid"])
+    at_stage = stage_activations(classifier, phantom, "stage 3", findings=["covid"])
+    at_layer = stage_activations(classifier, phantom, layer, findings=["covid"])
 
     assert np.array_equal(at_stage.maps, at_layer.maps)
     assert np.allclose(at_stage.relevance["covid"], at_layer.relevance["covid"], atol=1e-6)
@@ -67,15 +67,15 @@ def test_the_output_of_a_stage_is_that_of_the_layer_that_ends_it(classifier: Cla
 
 def test_a_layer_without_maps_says_so(classifier: Classifier, phantom: Radiograph) -> None:
     with pytest.raises(Unfit, match=r"head.linear gives no maps.* Choose an earlier layer"):
-        activations(classifier, phantom, "head.linear")
+        stage_activations(classifier, phantom, "head.linear")
     with pytest.raises(UnknownName, match=r"named 'features\.nothing'"):
-        activations(classifier, phantom, "features.nothing")
+        stage_activations(classifier, phantom, "features.nothing")
 
 
 def test_relevance_at_the_last_stage_adds_up_to_the_logit_less_its_bias(
     classifier: Classifier, phantom: Radiograph
 ) -> None:
-    found = activations(classifier, phantom, "stage 4", findings=["covid", "normal"])
+    found = stage_activations(classifier, phantom, "stage 4", findings=["covid", "normal"])
     logits = classifier.predict(phantom).logits
     with classifier.alone() as network:
         bias = network.head.get_submodule("linear").bias
@@ -119,18 +119,18 @@ def test_the_histogram_counts_every_cell() -> None:
 
 def test_a_stage_or_finding_that_is_not_there_is_named(classifier: Classifier, phantom: Radiograph) -> None:
     with pytest.raises(UnknownName, match=r"no layer of densenet121 named 'stage 9'"):
-        activations(classifier, phantom, "stage 9")
+        stage_activations(classifier, phantom, "stage 9")
     with pytest.raises(UnknownName, match=r"no finding named 'covit'. Did you mean 'covid'"):
-        activations(classifier, phantom, "stem", findings=["covit"])
+        stage_activations(classifier, phantom, "stem", findings=["covit"])
 
 
 def test_a_layer_of_one_cell_is_refused(one_cell: Classifier, phantom: Radiograph) -> None:
     with pytest.raises(OneCell, match=r"stage 4 of untrained gives 1 × 1 maps.* Choose an earlier layer"):
-        activations(one_cell, phantom, "stage 4")
+        stage_activations(one_cell, phantom, "stage 4")
 
 
 def test_a_unit_can_be_laid_over_its_film(classifier: Classifier, phantom: Radiograph) -> None:
-    found = activations(classifier, phantom, "stage 3", cleaning=Cleaning(turn=1))
+    found = stage_activations(classifier, phantom, "stage 3", cleaning=Cleaning(turn=1))
     unit = unit_explanation(found, 5)
 
     assert np.array_equal(unit.heat, found.maps[5])
@@ -140,7 +140,7 @@ def test_a_unit_can_be_laid_over_its_film(classifier: Classifier, phantom: Radio
 
 
 def test_the_npz_holds_the_maps_and_their_place(classifier: Classifier, phantom: Radiograph) -> None:
-    found = activations(classifier, phantom, "stage 4", findings=["covid"])
+    found = stage_activations(classifier, phantom, "stage 4", findings=["covid"])
     data = activations_npz(phantom, found, classifier.checkpoint)
 
     with np.load(io.BytesIO(data), allow_pickle=False) as file:

@@ -10,7 +10,7 @@ import torch
 from core.errors import BadData, BadSetting, Stopped, UnknownName, UnreadableFile
 from core.image.prepare import prepare
 from core.layers import atlases, survey, unit_statistics
-from core.layers.activations import activations
+from core.layers.activations import stage_activations
 from core.layers.atlases import Atlas, NearUnit, UnitDescription, read
 from core.layers.patches import patch, store
 from core.layers.reference import ReferenceFilm, ReferenceSet, from_data, phantoms, some
@@ -68,7 +68,7 @@ def test_its_films_are_those_with_the_pattern_and_the_place_is_where_it_lies(atl
 
 def test_the_figures_of_a_unit_are_those_of_its_activations(atlas: Atlas) -> None:
     network = planted.classifier()
-    found = [activations(network, film.open(), "stage 1", findings=["square"]) for film in _films().films]
+    found = [stage_activations(network, film.open(), "stage 1", findings=["square"]) for film in _films().films]
     maxima = np.array([each.maps[0].max() for each in found])
     unit = atlas.unit("stage 1", 0)
 
@@ -212,7 +212,7 @@ def test_relevance_is_activation_times_gradient_at_every_stage(classifier: Class
 
     start = 0
     for stage in ("stem", "stage 1", "stage 2", "stage 3", "stage 4"):
-        expected = activations(classifier, phantom, stage, findings=[finding])
+        expected = stage_activations(classifier, phantom, stage, findings=[finding])
         units = slice(start, start + len(expected.maps))
         assert found.relevance[0, units] == pytest.approx(expected.relevance[finding], rel=1e-3, abs=1e-5)
         assert found.mean[0, units] == pytest.approx(expected.means, rel=1e-4, abs=1e-6)

@@ -27,10 +27,10 @@ from core.layers.concepts.tcav import (
     concept_direction,
     concept_results,
     dealt_anew,
-    sensitivity,
     share_above_zero,
     slope,
     swapped,
+    tcav_results,
 )
 from core.layers.reference import ReferenceFilm, ReferenceSet, from_data, one_each, some
 from core.lung_network import segment
@@ -140,7 +140,7 @@ def test_values_beyond_the_window_stay_where_nothing_is_drawn() -> None:
 
 @pytest.mark.usefixtures("known")
 def test_the_planted_concept_is_found_and_others_are_not() -> None:
-    found = sensitivity(planted.classifier(), _films(40), ["square", "edge", "nothing"])
+    found = tcav_results(planted.classifier(), _films(40), ["square", "edge", "nothing"])
     by = {(each.concept, each.finding, each.stage): each for each in found.answers}
 
     square = by["square", "square", "stage 2"]
@@ -171,7 +171,7 @@ def test_the_planted_concept_is_found_and_others_are_not() -> None:
 
 @pytest.mark.usefixtures("known")
 def test_a_folder_of_examples_is_a_concept_too() -> None:
-    found = sensitivity(planted.classifier(), _films(40), examples=_films(24, squares=2), findings=["square"])
+    found = tcav_results(planted.classifier(), _films(40), examples=_films(24, squares=2), findings=["square"])
 
     assert [each.verdict for each in found.answers] == ["not shown", "sensitive"]
     assert {(each.synthetic, each.effect, each.films) for each in found.answers} == {(False, None, 24)}
@@ -180,7 +180,7 @@ def test_a_folder_of_examples_is_a_concept_too() -> None:
 def test_examples_that_are_like_all_others_have_no_direction() -> None:
     both = _films(80, every=2).films
     first, second = ReferenceSet("some", both[:40]), ReferenceSet("like them", both[40:])
-    found = sensitivity(planted.classifier(), first, examples=second, findings=["square"])
+    found = tcav_results(planted.classifier(), first, examples=second, findings=["square"])
 
     assert [each.verdict for each in found.answers] == ["no direction"] * 2
 
@@ -239,7 +239,7 @@ def test_captum_gives_the_same_scores_for_the_same_directions(classifier: Any, t
 
 @pytest.mark.usefixtures("known")
 def test_what_really_happens_is_held_against_the_test() -> None:
-    (found,) = sensitivity(
+    (found,) = tcav_results(
         planted.classifier(), _films(20), ["square"], findings=["square"], stages=["stage 2"]
     ).answers
     little = replace(found, effect=Estimate(-0.003, -0.004, -0.002, 20))
@@ -266,7 +266,7 @@ def test_what_really_happens_is_held_against_the_test() -> None:
 
 @pytest.mark.usefixtures("known")
 def test_a_concept_that_half_of_the_films_show_already_is_found_though_no_steeper_than_their_differences() -> None:
-    (found,) = sensitivity(
+    (found,) = tcav_results(
         planted.classifier(), _films(40, every=2), ["square"], findings=["square"], stages=["stage 2"]
     ).answers
 
@@ -340,31 +340,31 @@ def test_what_is_neither_for_nor_against_counts_half() -> None:
 def test_bad_questions_are_told_in_one_sentence() -> None:
     here = planted.classifier()
     with pytest.raises(BadData, match="noise: 19 films, but the test takes 20 or more"):
-        sensitivity(here, _films(19), ["square"])
+        tcav_results(here, _films(19), ["square"])
     with pytest.raises(BadData, match="9 examples, but the test takes 10"):
-        sensitivity(here, _films(20), examples=_films(9))
+        tcav_results(here, _films(20), examples=_films(9))
     with pytest.raises(UnknownName, match=r"no concept named 'squares'. Did you mean 'square'"):
-        sensitivity(here, _films(20), ["squares"])
+        tcav_results(here, _films(20), ["squares"])
     with pytest.raises(UnknownName, match="no layer of by hand named 'stage 9'"):
-        sensitivity(here, _films(20), ["square"], stages=["stage 9"])
+        tcav_results(here, _films(20), ["square"], stages=["stage 9"])
     with pytest.raises(UnknownName, match="no finding named 'squre'"):
-        sensitivity(here, _films(20), ["square"], findings=["squre"])
+        tcav_results(here, _films(20), ["square"], findings=["squre"])
     with pytest.raises(BadSetting, match="No concept was given"):
-        sensitivity(here, _films(20))
+        tcav_results(here, _films(20))
     with pytest.raises(BadSetting, match="two runs or more, not 1"):
-        sensitivity(here, _films(20), ["square"], runs=1)
+        tcav_results(here, _films(20), ["square"], runs=1)
 
 
 @pytest.mark.usefixtures("known")
 def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:
     told: list[tuple[int, int]] = []
     work = Work(tell=lambda done, total: told.append((done, total)))
-    sensitivity(planted.classifier(), _films(20), ["square"], work=work)
+    tcav_results(planted.classifier(), _films(20), ["square"], work=work)
     assert told[-1] == (40, 40)
 
     work.cancel()
     with pytest.raises(Stopped, match="cancelled"):
-        sensitivity(planted.classifier(), _films(20), ["square"], work=work)
+        tcav_results(planted.classifier(), _films(20), ["square"], work=work)
 
 
 @pytest.mark.usefixtures("known")
@@ -373,7 +373,7 @@ def test_films_that_cannot_be_read_are_told_and_left_out() -> None:
         raise BadData("It is broken.")
 
     films = ReferenceSet("noise", (ReferenceFilm("bad", broken), *_films(20).films))
-    found = sensitivity(planted.classifier(), films, ["square"], findings=["square"], stages=["stage 2"])
+    found = tcav_results(planted.classifier(), films, ["square"], findings=["square"], stages=["stage 2"])
 
     assert (found.films, found.skipped) == (20, (("bad", "It is broken."),))
     assert found.answers[0].verdict == "sensitive"
@@ -381,6 +381,6 @@ def test_films_that_cannot_be_read_are_told_and_left_out() -> None:
 
 def test_on_real_films_every_stage_notices_a_pacemaker(real_films: Path) -> None:
     films = some(from_data(real_films, split="test"), 20)
-    found: Sensitivity = sensitivity(load("small-cnn"), films, ["pacemaker"], findings=["covid"])
+    found: Sensitivity = tcav_results(load("small-cnn"), films, ["pacemaker"], findings=["covid"])
 
     assert all(each.separable for each in found.answers)

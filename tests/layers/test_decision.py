@@ -10,9 +10,9 @@ import torch
 from core.errors import BadData, Stopped, UnreadableFile
 from core.estimate import Estimate
 from core.layers import labelled
-from core.layers.decision import averaged, probes, stage_predictions
+from core.layers.decision import stage_predictions, stage_probes, unit_means
 from core.layers.labelled import LabelledFilm, LabelledSet
-from core.layers.verdict import earliest, turn, words
+from core.layers.verdict import earliest, turn, verdict_sentences
 from core.models.classifier import Classifier
 from core.types import Radiograph
 from core.work import Work
@@ -44,7 +44,7 @@ def _true(number: int) -> tuple[str]:
 
 
 def test_a_pattern_that_the_first_stage_holds_is_read_off_there() -> None:
-    found = probes(planted.classifier(), _set(40, _true), repeats=50)
+    found = stage_probes(planted.classifier(), _set(40, _true), repeats=50)
 
     assert found.classes == ("square", "nothing")
     assert found.exclusive
@@ -62,7 +62,7 @@ def test_what_a_later_stage_has_lost_its_probe_cannot_find() -> None:
     network = planted.network()
     with torch.no_grad():
         network.features.get_submodule("conv2").weight.zero_()  # type: ignore[operator]
-    found = probes(Classifier(planted.classifier().checkpoint, network), _set(40, _true), repeats=50)
+    found = stage_probes(Classifier(planted.classifier().checkpoint, network), _set(40, _true), repeats=50)
 
     assert found.probe("stage 1").balanced.value == 1.0
     assert found.probe("stage 2").balanced.value == found.probe("stage 2").auc.value == found.chance
@@ -71,7 +71,7 @@ def test_what_a_later_stage_has_lost_its_probe_cannot_find() -> None:
 
 def test_of_a_random_label_a_probe_knows_nothing() -> None:
     drawn = np.random.default_rng(1).integers(0, 2, 80)
-    found = probes(planted.classifier(), _set(80, lambda number: ("a", "b")[drawn[number] :][:1]), repeats=300)
+    found = stage_probes(planted.classifier(), _set(80, lambda number: ("a", "b")[drawn[number] :][:1]), repeats=300)
 
     assert found.classes == ("a", "b")
     assert not found.network
@@ -94,7 +94,7 @@ def test_films_of_one_patient_are_never_on_both_sides() -> None:
         for patient in range(30)
         for copy in range(4)
     )
-    found = probes(planted.classifier(), LabelledSet("copies", films), repeats=100)
+    found = stage_probes(planted.classifier(), LabelledSet("copies", films), repeats=100)
 
     assert (found.films, found.patients) == (120, 30)
     for probe in found.stages:
@@ -105,7 +105,7 @@ def test_films_of_one_patient_are_never_on_both_sides() -> None:
 def test_a_divided_set_learns_from_one_part_and_is_asked_about_the_other() -> None:
     whole = _set(60, _true)
     divided = replace(whole, films=tuple(replace(film, held=place >= 40) for place, film in enumerate(whole.films)))
-    found = probes(planted.classifier(), divided, repeats=20)
+    found = stage_probes(planted.classifier(), divided, repeats=20)
 
     assert found.divided == "fitted on 40 films, asked about 20 of other patients"
     assert found.films == 20
@@ -116,28 +116,28 @@ def test_a_divided_set_learns_from_one_part_and_is_asked_about_the_other() -> No
 
 def test_a_film_is_told_by_the_probe_of_each_stage() -> None:
     network = planted.classifier()
-    found = probes(network, _set(40, _true), repeats=10)
+    found = stage_probes(network, _set(40, _true), repeats=10)
     for film, square in ((_film(100, square=True), True), (_film(101, square=False), False)):
-        told = stage_predictions(found, film, averaged(network, film))
+        told = stage_predictions(found, film, unit_means(network, film))
 
         assert told.shape == (2, 2)
         assert told.sum(axis=1) == pytest.approx([1, 1])
         assert ((told[:, 0] > 0.5) == square).all()
     known = _film(6, square=True)
-    assert stage_predictions(found, known, averaged(network, known)) is found.held[known.key]
+    assert stage_predictions(found, known, unit_means(network, known)) is found.held[known.key]
 
 
 def test_several_findings_on_a_film_have_a_probe_each() -> None:
     def labels(number: int) -> tuple[str, ...]:
         return (*(["square"] if number % 2 == 0 else []), *(["late"] if number % 3 == 0 else []))
 
-    found = probes(planted.classifier(), _set(60, labels), repeats=20)
+    found = stage_probes(planted.classifier(), _set(60, labels), repeats=20)
 
     assert not found.exclusive
     assert found.classes == ("square", "late")
     assert found.chance == 0.5
     film = _film(100, square=True)
-    assert stage_predictions(found, film, averaged(planted.classifier(), film))[0, 0] > 0.5
+    assert stage_predictions(found, film, unit_means(planted.classifier(), film))[0, 0] > 0.5
 
 
 def test_phantoms_are_told_to_be_easy_and_tables_are_divided_as_they_say() -> None:
@@ -149,17 +149,19 @@ def test_phantoms_are_told_to_be_easy_and_tables_are_divided_as_they_say() -> No
 
 
 def test_the_words_say_where_it_is_decided() -> None:
-    found = probes(planted.classifier(), _set(40, _true), repeats=20)
+    found = stage_probes(planted.classifier(), _set(40, _true), repeats=20)
 
-    first, second, *_ = words(found)
+    first, second, *_ = verdict_sentences(found)
     assert "40 films of 40 patients" in first
     assert "chance 0.50" in first
     assert second == "40 films are too few to tell the stages apart: give more."
-    assert words(replace(found, films=400))[1].startswith("From stage 1 on a probe does as well as at stage 2")
+    assert verdict_sentences(replace(found, films=400))[1].startswith(
+        "From stage 1 on a probe does as well as at stage 2"
+    )
 
 
 def test_a_stage_that_does_as_well_by_chance_before_one_that_does_not_is_not_the_earliest() -> None:
-    found = probes(planted.classifier(), _set(40, _true), repeats=20)
+    found = stage_probes(planted.classifier(), _set(40, _true), repeats=20)
     first, last = found.stages
     as_well, worse, unknown = (Estimate(0.1, low, 0.2, 40) for low in (-0.1, 0.05, float("nan")))
 
@@ -169,21 +171,21 @@ def test_a_stage_that_does_as_well_by_chance_before_one_that_does_not_is_not_the
 
 
 def test_where_the_last_probe_guesses_no_decision_is_told() -> None:
-    found = probes(planted.classifier(), _set(40, _true), repeats=20)
+    found = stage_probes(planted.classifier(), _set(40, _true), repeats=20)
     guess = Estimate(0.52, 0.4, 0.6, 40)
     first, last = (replace(probe, balanced=guess) for probe in found.stages)
 
-    assert words(replace(found, films=400, stages=(first, last)))[1] == (
+    assert verdict_sentences(replace(found, films=400, stages=(first, last)))[1] == (
         "No stage's probe does better than guessing, as far as these 400 films can tell."
     )
-    assert words(replace(found, films=400, stages=(found.stages[0], last)))[1] == (
+    assert verdict_sentences(replace(found, films=400, stages=(found.stages[0], last)))[1] == (
         "At stage 2 a probe does no better than guessing, as far as these 400 films can tell; at stage 1 it does, and "
         "stage 2 has lost it."
     )
 
 
 def test_the_words_of_a_film_say_where_the_answer_turns() -> None:
-    found = probes(planted.classifier(), _set(40, _true), repeats=10)
+    found = stage_probes(planted.classifier(), _set(40, _true), repeats=10)
     square, nothing = np.array([0.9, 0.1], np.float32), np.array([0.2, 0.8], np.float32)
 
     assert turn(np.stack([square, square]), found) == "On this film every stage's probe says square."
@@ -197,23 +199,23 @@ def test_too_few_films_or_none_that_can_be_read_are_told() -> None:
         raise UnreadableFile("no film")
 
     with pytest.raises(BadData, match=r"5 films with a finding and 5 without.*square on 4, nothing on 4"):
-        probes(planted.classifier(), _set(8, _true))
+        stage_probes(planted.classifier(), _set(8, _true))
     with pytest.raises(BadData, match="None of the 3 films"):
-        probes(planted.classifier(), _set(3, _true, open=broken))
+        stage_probes(planted.classifier(), _set(3, _true, open=broken))
     some = _set(30, _true)
     mixed = replace(some, films=(*some.films, replace(some.films[0], open=broken)))
-    assert probes(planted.classifier(), mixed, repeats=10).skipped == 1
+    assert stage_probes(planted.classifier(), mixed, repeats=10).skipped == 1
     alone = _set(30, _true, patient="one")
     with pytest.raises(BadData, match="of one patient"):
-        probes(planted.classifier(), alone)
+        stage_probes(planted.classifier(), alone)
 
 
 def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:
     told: list[tuple[int, int]] = []
-    probes(planted.classifier(), _set(20, _true), repeats=10, work=Work(tell=lambda *done: told.append(done)))
+    stage_probes(planted.classifier(), _set(20, _true), repeats=10, work=Work(tell=lambda *done: told.append(done)))
     assert told[-1][0] == told[-1][1] == 20 + 2 * 5  # films, and a fit for each fold of each stage
 
     work = Work()
     work.cancel()
     with pytest.raises(Stopped, match="cancelled"):
-        probes(planted.classifier(), _set(20, _true), work=work)
+        stage_probes(planted.classifier(), _set(20, _true), work=work)

@@ -9,8 +9,8 @@ from PIL import ImageColor
 from torch import nn
 
 from core.errors import BadSetting, OneCell, Stopped, Unfit, UnknownName
-from core.layers.activations import activations
-from core.layers.parts import part_explanation, parts
+from core.layers.activations import stage_activations
+from core.layers.parts import part_explanation, stage_parts
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.overlay import REGIONS, regions
@@ -66,7 +66,7 @@ def _film(seed: int = 0) -> Radiograph:
 
 
 def test_the_parts_are_the_stripes_and_the_units_that_see_them() -> None:
-    found = parts(_network(), _film(), "only", count=3, findings=["bright", "none"])
+    found = stage_parts(_network(), _film(), "only", count=3, findings=["bright", "none"])
 
     assert found.maps.shape == (3, 12, 12)
     assert found.patterns.shape == (3, 6)
@@ -85,8 +85,8 @@ def test_the_parts_are_the_stripes_and_the_units_that_see_them() -> None:
 
 def test_parts_and_rest_add_up_to_the_relevance_of_all_units(classifier: Classifier, phantom: Radiograph) -> None:
     for stage in ("stage 2", "stage 3"):
-        found = parts(classifier, phantom, stage, findings=["covid"])
-        units = activations(classifier, phantom, stage, findings=["covid"])
+        found = stage_parts(classifier, phantom, stage, findings=["covid"])
+        units = stage_activations(classifier, phantom, stage, findings=["covid"])
 
         total = found.relevance["covid"].sum() + found.rest["covid"]
         assert total == pytest.approx(float(units.relevance["covid"].sum()), abs=1e-3)
@@ -98,15 +98,15 @@ def test_parts_and_rest_add_up_to_the_relevance_of_all_units(classifier: Classif
 
 
 def test_the_same_film_has_the_same_parts_each_time(classifier: Classifier, phantom: Radiograph) -> None:
-    one, other = (parts(classifier, phantom, "stage 3", count=4, seed=2) for _ in range(2))
+    one, other = (stage_parts(classifier, phantom, "stage 3", count=4, seed=2) for _ in range(2))
 
     assert one.maps.tobytes() == other.maps.tobytes()
 
 
 def test_several_films_share_their_parts() -> None:
-    alone = parts(_network(), _film(), "only", count=3)
+    alone = stage_parts(_network(), _film(), "only", count=3)
     here, there = (
-        parts(_network(), film, "only", count=3, others=[_film(0), _film(1)]) for film in (_film(0), _film(1))
+        stage_parts(_network(), film, "only", count=3, others=[_film(0), _film(1)]) for film in (_film(0), _film(1))
     )
 
     assert (alone.films, here.films, there.films) == (1, 2, 2)
@@ -115,7 +115,7 @@ def test_several_films_share_their_parts() -> None:
 
 
 def test_of_signed_units_only_what_lies_above_zero_is_taken_apart() -> None:
-    found = parts(_network(signed=True), _film(), "only", count=3)
+    found = stage_parts(_network(signed=True), _film(), "only", count=3)
 
     assert (found.patterns[:, 5] == 0).all()
     assert found.clipped == pytest.approx(4 / 15, abs=0.01)  # unit 5 has 4 of the 1 + 4 of each of three stripes
@@ -123,7 +123,7 @@ def test_of_signed_units_only_what_lies_above_zero_is_taken_apart() -> None:
 
 def test_the_regions_are_drawn_in_the_colours_of_their_parts() -> None:
     film = _film()
-    found = parts(_network(), film, "only", count=3)
+    found = stage_parts(_network(), film, "only", count=3)
     picture = regions(film, found.maps, found.placement)
     small = regions(film, found.maps, found.placement, longest=12)
     told = regions(film, found.maps, found.placement, words=found.words(), title=found.title("banded"))
@@ -144,7 +144,7 @@ def test_the_regions_are_drawn_in_the_colours_of_their_parts() -> None:
 
 
 def test_a_part_is_a_map_that_lies_on_the_film(classifier: Classifier, phantom: Radiograph) -> None:
-    found = parts(classifier, phantom, "stage 3")
+    found = stage_parts(classifier, phantom, "stage 3")
     map_ = part_explanation(found, 1, finding="covid")
 
     assert (map_.radiograph, map_.placement, map_.title) == (phantom.key, found.placement, "Part 2 of 5")
@@ -157,21 +157,21 @@ def test_bad_questions_are_told_in_one_sentence(
     classifier: Classifier, one_cell: Classifier, phantom: Radiograph
 ) -> None:
     with pytest.raises(BadSetting, match=r"9 parts were asked for. Ask for 3 to 8"):
-        parts(classifier, phantom, "stage 4", count=9)
+        stage_parts(classifier, phantom, "stage 4", count=9)
     with pytest.raises(BadSetting, match=r"has 1024 units in 4 cells, so it has no 5 parts"):
-        parts(classifier, phantom, "stage 4")
+        stage_parts(classifier, phantom, "stage 4")
     with pytest.raises(UnknownName, match="Did you mean 'stage 4'"):
-        parts(classifier, phantom, "stage 5")
+        stage_parts(classifier, phantom, "stage 5")
     with pytest.raises(UnknownName, match="Did you mean 'covid'"):
-        parts(classifier, phantom, "stage 4", findings=["covit"])
+        stage_parts(classifier, phantom, "stage 4", findings=["covit"])
     with pytest.raises(OneCell, match="gives 1 × 1 maps"):
-        parts(one_cell, phantom, "stage 4")
+        stage_parts(one_cell, phantom, "stage 4")
     with pytest.raises(Unfit, match="No unit of only of banded answers"):
-        parts(_network(silent=True), _film(), "only")
+        stage_parts(_network(silent=True), _film(), "only")
 
 
 def test_it_can_be_cancelled(classifier: Classifier, phantom: Radiograph) -> None:
     work = Work()
     work.cancel()
     with pytest.raises(Stopped, match="cancelled"):
-        parts(classifier, phantom, "stage 4", work=work)
+        stage_parts(classifier, phantom, "stage 4", work=work)

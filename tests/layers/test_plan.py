@@ -11,7 +11,7 @@ from core.errors import Unfit
 from core.image.prepare import prepare
 from core.layers.field import ReceptiveField, Span, millimetres, on_film, union
 from core.layers.layer_hook import inner
-from core.layers.plan import plan
+from core.layers.plan import traced_plan
 from core.models.architecture import Network, known
 from core.types import Cleaning, Input, Origin, Placement, Radiograph
 
@@ -57,7 +57,7 @@ def _reached(network: Network, film: Tensor, stage: str, row: int, column: int) 
 def test_the_field_of_a_cell_is_what_its_gradient_reaches(name: str) -> None:
     network = _averaging(name)
     film = 0.5 + torch.rand(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).double()
-    for stage in plan(network, size=SIDE, channels=1).stages:
+    for stage in traced_plan(network, size=SIDE, channels=1).stages:
         field, (_, high, wide) = stage.field, stage.shape
         assert field is not None
         if max(field.rows.size, field.columns.size) > SIDE and not field.whole:
@@ -91,7 +91,7 @@ def _networks() -> Iterator[tuple[str, Network]]:
 
 def test_the_parameters_of_all_stages_are_those_of_the_network() -> None:
     for name, network in _networks():
-        found = plan(network, size=96, channels=3)
+        found = traced_plan(network, size=96, channels=3)
 
         assert found.parameters == sum(weights.numel() for weights in network.parameters()), name
         for stage in (*found.stages, found.head):
@@ -103,7 +103,7 @@ def test_the_parameters_of_all_stages_are_those_of_the_network() -> None:
 def test_the_layers_are_named_as_in_the_weights_and_in_words() -> None:
     with torch.device("meta"):
         network = known("densenet121").build(3, 1)
-    found = plan(network, size=224, channels=1)
+    found = traced_plan(network, size=224, channels=1)
 
     stem, block = found.stage("stem").layers, {layer.name: layer for layer in found.stage("stage 1").layers}
     assert [(layer.name, layer.kind, layer.shape, layer.parameters) for layer in stem] == [
@@ -121,7 +121,7 @@ def test_the_network_keeps_its_weights_and_gets_no_hook() -> None:
     network = known("small-cnn").build(3, 1).eval()
     before = {name: weights.clone() for name, weights in network.state_dict().items()}
 
-    plan(network, size=64, channels=1)
+    traced_plan(network, size=64, channels=1)
 
     assert all(torch.equal(weights, before[name]) for name, weights in network.state_dict().items())
     assert all("forward" not in vars(module) and not module._forward_hooks for module in network.modules())
@@ -134,7 +134,7 @@ def test_what_mixes_cells_in_an_unknown_way_has_no_field() -> None:
 
     features = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), Flip(), nn.ReLU())
     network = Network(features, {"first": "1", "second": "3"}, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()))
-    first, second = plan(network, size=8, channels=1).stages
+    first, second = traced_plan(network, size=8, channels=1).stages
 
     assert first.field == ReceptiveField(Span(0, 1, 3), Span(0, 1, 3))
     assert second.field is None
@@ -144,13 +144,13 @@ def test_a_film_of_a_size_that_the_network_cannot_take_is_refused() -> None:
     with torch.device("meta"):
         network = known("inception-v3").build(3, 1)
     with pytest.raises(Unfit, match=r"takes no film of 40 px with 1 channels \("):
-        plan(network, size=40, channels=1)
+        traced_plan(network, size=40, channels=1)
 
 
 @pytest.mark.parametrize("name", [*KINDS, *OTHERS])
 def test_the_layers_within_stages_give_maps_of_the_planned_shape_once(name: str) -> None:
     network = known(name).build(2, 1).eval().requires_grad_(False)
-    within = plan(network, size=SIDE, channels=1).within
+    within = traced_plan(network, size=SIDE, channels=1).within
     images = torch.zeros(1, 1, SIDE, SIDE)
     chosen = list(within)[:: max(1, len(within) // 4)]
 

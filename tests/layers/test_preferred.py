@@ -10,8 +10,8 @@ from torch import nn
 
 from core.errors import BadSetting, Stopped, UnknownName
 from core.image.prepare import prepare
-from core.layers.activations import activations
-from core.layers.preferred import STEPS, mean_chest, preferred
+from core.layers.activations import stage_activations
+from core.layers.preferred import STEPS, mean_chest, optimised_picture
 from core.layers.reference import phantoms
 from core.models.architecture import Network
 from core.models.classifier import Classifier
@@ -48,7 +48,7 @@ def _likeness(picture: NDArray[np.uint8], pattern: NDArray[np.int64]) -> float:
 
 
 def test_the_preferred_picture_shows_the_planted_pattern_and_no_other() -> None:
-    cross, ring = (preferred(_patterned(), "one", unit, steps=100).picture for unit in (0, 1))
+    cross, ring = (optimised_picture(_patterned(), "one", unit, steps=100).picture for unit in (0, 1))
 
     assert _likeness(cross, CROSS) > 0.85
     assert _likeness(ring, RING) > 0.65  # its corners are outside of the kernel's own circle
@@ -57,7 +57,7 @@ def test_the_preferred_picture_shows_the_planted_pattern_and_no_other() -> None:
 
 
 def test_the_pattern_of_one_cell_stands_in_the_middle_and_that_of_all_cells_everywhere() -> None:
-    one, all_over = (preferred(_patterned(), "one", 0, steps=60, objective=aim) for aim in ("centre", "mean"))
+    one, all_over = (optimised_picture(_patterned(), "one", 0, steps=60, objective=aim) for aim in ("centre", "mean"))
     middle = slice(SIDE // 4, -SIDE // 4)
 
     def rough(picture: NDArray[np.uint8]) -> float:
@@ -69,8 +69,8 @@ def test_the_pattern_of_one_cell_stands_in_the_middle_and_that_of_all_cells_ever
 
 def test_it_excites_the_planted_unit_far_more_than_any_phantom() -> None:
     network = _patterned()
-    best = max(float(activations(network, film.open(), "one").maps[0].max()) for film in phantoms(6).films)
-    found = preferred(network, "one", 0, steps=80)
+    best = max(float(stage_activations(network, film.open(), "one").maps[0].max()) for film in phantoms(6).films)
+    found = optimised_picture(network, "one", 0, steps=80)
 
     assert found.after > 3 * best
     assert found.after > 3 * found.before
@@ -79,33 +79,35 @@ def test_it_excites_the_planted_unit_far_more_than_any_phantom() -> None:
 
 def test_what_it_says_of_its_answer_is_the_networks_own_answer_to_the_picture() -> None:
     network = planted.classifier()
-    found = preferred(network, "stage 1", planted.UNIT, steps=40)
+    found = optimised_picture(network, "stage 1", planted.UNIT, steps=40)
     film = planted.film(0)
     film = Radiograph(found.picture, "preferred", 0, 255, film.origin)
 
     assert found.picture.shape == (planted.SIDE, planted.SIDE)
-    assert found.after == pytest.approx(float(activations(network, film, "stage 1").maps[planted.UNIT].max()), rel=1e-5)
+    assert found.after == pytest.approx(
+        float(stage_activations(network, film, "stage 1").maps[planted.UNIT].max()), rel=1e-5
+    )
     square = planted.film(1, squares=[(9, 13)])  # the film that it answers to as strongly as it can
-    assert found.after > 0.8 * activations(network, square, "stage 1").maps[planted.UNIT].max() > 0
+    assert found.after > 0.8 * stage_activations(network, square, "stage 1").maps[planted.UNIT].max() > 0
 
 
 def test_a_unit_that_is_silent_at_the_start_is_woken() -> None:
     """Its bias of -0.75 shuts it for everything but white."""
-    found = preferred(planted.classifier(), "stage 2", planted.UNIT, steps=40)
+    found = optimised_picture(planted.classifier(), "stage 2", planted.UNIT, steps=40)
 
     assert found.before == 0
     assert found.after > 0.1
 
 
 def test_a_unit_that_nothing_excites_gives_a_picture_all_the_same() -> None:
-    found = preferred(_patterned(), "one", 2, steps=5)
+    found = optimised_picture(_patterned(), "one", 2, steps=5)
 
     assert (found.before, found.after) == (0, 0)
     assert np.isfinite(found.curve).all()
 
 
 def test_near_a_chest_the_picture_stays_near_it() -> None:
-    found = preferred(_patterned(), "one", 0, prior="chest", steps=40)
+    found = optimised_picture(_patterned(), "one", 0, prior="chest", steps=40)
     apart = found.picture / 255 - mean_chest(SIDE)
 
     assert 0.02 < np.sqrt(np.mean(apart**2)) < 0.085  # bound: 0.08, and rounding to whole greys
@@ -123,7 +125,7 @@ def test_the_mean_chest_is_that_of_drawn_ones() -> None:
 
 
 def test_the_same_seed_gives_the_same_picture_and_another_seed_another() -> None:
-    one, same, other = (preferred(_patterned(), "one", 0, steps=10, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (optimised_picture(_patterned(), "one", 0, steps=10, seed=seed) for seed in (1, 1, 2))
 
     assert np.array_equal(one.picture, same.picture)
     assert not np.array_equal(one.picture, other.picture)
@@ -133,9 +135,9 @@ def test_the_same_seed_gives_the_same_picture_and_another_seed_another() -> None
 
 def test_a_real_networks_inner_unit_is_excited_more_than_by_any_phantom(classifier: Classifier) -> None:
     films = [film.open() for film in phantoms(4).films]
-    best = np.max([activations(classifier, film, "stage 3").maps.max(axis=(1, 2)) for film in films], axis=0)
+    best = np.max([stage_activations(classifier, film, "stage 3").maps.max(axis=(1, 2)) for film in films], axis=0)
     channel = int(np.median(best.argsort()[-9:]))
-    found = preferred(classifier, "stage 3", channel, steps=30)
+    found = optimised_picture(classifier, "stage 3", channel, steps=30)
 
     assert found.after > 1.5 * best[channel]
 
@@ -150,16 +152,16 @@ def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:
 
     work = Work(tell=tell)
     with pytest.raises(Stopped, match="cancelled"):
-        preferred(_patterned(), "one", 0, work=work)
+        optimised_picture(_patterned(), "one", 0, work=work)
     assert seen[-1] == (3, STEPS["free"])
 
 
 def test_what_is_not_there_is_told() -> None:
     with pytest.raises(BadSetting, match=r"one has no unit 3; it has units 0 to 2"):
-        preferred(_patterned(), "one", 3)
+        optimised_picture(_patterned(), "one", 3)
     with pytest.raises(UnknownName, match=r"no layer of by hand named 'two'"):
-        preferred(_patterned(), "two", 0)
+        optimised_picture(_patterned(), "two", 0)
     with pytest.raises(BadSetting, match=r"0 steps at 48 px: it takes 1 step or more at 16 to 512 px"):
-        preferred(_patterned(), "one", 0, steps=0)
+        optimised_picture(_patterned(), "one", 0, steps=0)
     with pytest.raises(BadSetting, match=r"the prior is free or chest"):
-        preferred(_patterned(), "one", 0, prior="tissue")  # type: ignore[arg-type]
+        optimised_picture(_patterned(), "one", 0, prior="tissue")  # type: ignore[arg-type]

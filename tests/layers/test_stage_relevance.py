@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from core.errors import UnknownName
-from core.layers.activations import activations
+from core.layers.activations import stage_activations
 from core.layers.stage_relevance import (
     RelevanceSummary,
     StageRelevance,
     carriers_text,
     missing_relevance_reasons,
     relevance_summary,
-    stage_relevances,
+    relevances_by_stage,
 )
 from core.models.classifier import Classifier
 from core.types import Radiograph
@@ -23,7 +23,7 @@ FILM = planted.film(1, squares=[(9, 13)])
 
 def test_one_unit_carries_the_planted_finding_through_every_stage() -> None:
     network = planted.classifier()
-    found, why = stage_relevances(network, FILM, "square")
+    found, why = relevances_by_stage(network, FILM, "square")
     logit = float(network.predict(FILM).logits[0])
 
     assert why == ""
@@ -38,16 +38,16 @@ def test_one_unit_carries_the_planted_finding_through_every_stage() -> None:
 
 
 def test_activation_times_gradient_is_that_of_the_units(classifier: Classifier, phantom: Radiograph) -> None:
-    found, _ = stage_relevances(classifier, phantom, "covid")
+    found, _ = relevances_by_stage(classifier, phantom, "covid")
     for each in found:
-        units = activations(classifier, phantom, each.stage, findings=["covid"]).relevance["covid"]
+        units = stage_activations(classifier, phantom, each.stage, findings=["covid"]).relevance["covid"]
 
         assert each.gradient.speaks == pytest.approx(float(units[units > 0].sum()), rel=1e-4)
         assert each.gradient.against == pytest.approx(float(units[units < 0].sum()), rel=1e-4)
 
 
 def test_what_lrp_deals_out_is_the_same_at_every_stage(classifier: Classifier, phantom: Radiograph) -> None:
-    found, why = stage_relevances(classifier, phantom, "covid")
+    found, why = relevances_by_stage(classifier, phantom, "covid")
 
     assert why == ""
     sums = [each.lrp.speaks + each.lrp.against for each in found if each.lrp]
@@ -63,7 +63,7 @@ def test_a_network_that_lrp_cannot_follow_says_so(
 
     with classifier.alone() as network:
         monkeypatch.setitem(flow._REASONS, network, {"lrp": "it has no rule."})
-    found, why = stage_relevances(classifier, phantom, "covid")
+    found, why = relevances_by_stage(classifier, phantom, "covid")
 
     assert why == "it has no rule."
     assert all(each.lrp is None for each in found)
@@ -102,7 +102,7 @@ def test_a_finding_that_the_score_speaks_against_is_carried_by_no_unit() -> None
         for layer in inner.head.modules():
             if isinstance(layer, torch.nn.Linear):
                 layer.weight.neg_()
-    found, _ = stage_relevances(network, FILM, "square")
+    found, _ = relevances_by_stage(network, FILM, "square")
 
     assert [carriers_text(each.gradient) for each in found] == ["none", "none"]
     assert len(missing_relevance_reasons(found, "square")) == 2
@@ -110,4 +110,4 @@ def test_a_finding_that_the_score_speaks_against_is_carried_by_no_unit() -> None
 
 def test_a_finding_that_is_not_there_is_told() -> None:
     with pytest.raises(UnknownName, match="no finding named 'squire'"):
-        stage_relevances(planted.classifier(), FILM, "squire")
+        relevances_by_stage(planted.classifier(), FILM, "squire")

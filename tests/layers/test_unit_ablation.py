@@ -14,8 +14,8 @@ from core.explain.method import methods
 from core.explain.run import Request, explain_many
 from core.layers.ablation_curve import ablation_curves
 from core.layers.ablation_outcome import probability_changes, runs, sentence
-from core.layers.activations import activations
-from core.layers.unit_ablation import UnitSwitches, ablated, top, without_units
+from core.layers.activations import stage_activations
+from core.layers.unit_ablation import UnitSwitches, ablated, ablation_result, top_units
 from core.models.classifier import Classifier, Door
 from core.types import Radiograph
 from core.work import Work
@@ -27,7 +27,7 @@ FILM = planted.film(1, squares=[(9, 13)])
 def test_without_the_planted_unit_the_finding_is_gone() -> None:
     network = planted.classifier()
     for stage in ("stage 1", "stage 2"):
-        found = without_units(network, FILM, UnitSwitches(units=((stage, planted.UNIT),)))
+        found = ablation_result(network, FILM, UnitSwitches(units=((stage, planted.UNIT),)))
 
         assert found.before.likeliest[0] == "square"
         assert found.after.likeliest[0] == "nothing"
@@ -37,24 +37,24 @@ def test_without_the_planted_unit_the_finding_is_gone() -> None:
 def test_without_any_other_unit_nothing_changes_to_the_last_bit() -> None:
     network = planted.classifier()
     others = tuple(("stage 1", channel) for channel in range(planted.UNITS) if channel != planted.UNIT)
-    found = without_units(network, FILM, UnitSwitches(units=others))
+    found = ablation_result(network, FILM, UnitSwitches(units=others))
 
     assert np.array_equal(found.after.logits, found.before.logits)
 
 
 def test_the_most_relevant_unit_is_the_planted_one() -> None:
-    found = activations(planted.classifier(), FILM, "stage 1", findings=["square"])
-    assert top(found, "square", 1) == (("stage 1", planted.UNIT),)
+    found = stage_activations(planted.classifier(), FILM, "stage 1", findings=["square"])
+    assert top_units(found, "square", 1) == (("stage 1", planted.UNIT),)
     with pytest.raises(BadSetting, match=r"stage 1 has 5 units; 6 were asked for"):
-        top(found, "square", 6)
+        top_units(found, "square", 6)
 
 
 def test_the_mean_is_that_of_the_film_or_of_the_reference_set_and_it_is_said_which() -> None:
     network = planted.classifier()
     switched = UnitSwitches(units=(("stage 2", planted.UNIT),), fill="mean")
-    own = without_units(network, FILM, switched)
+    own = ablation_result(network, FILM, switched)
     usual = np.arange(planted.UNITS, dtype=np.float32)
-    other = without_units(network, FILM, switched, usual={"stage 2": usual})
+    other = ablation_result(network, FILM, switched, usual={"stage 2": usual})
 
     assert own.after.logits == pytest.approx(own.before.logits, abs=1e-4)  # the head sees the mean alone
     assert own.description == (
@@ -67,7 +67,7 @@ def test_the_mean_is_that_of_the_film_or_of_the_reference_set_and_it_is_said_whi
 def test_what_was_switched_off_has_a_key_of_its_own(classifier: Classifier, phantom: Radiograph) -> None:
     units = (("stage 2", 3),)
     keys = {
-        without_units(classifier, phantom, UnitSwitches(units=units, fill=fill)).after.checkpoint
+        ablation_result(classifier, phantom, UnitSwitches(units=units, fill=fill)).after.checkpoint
         for fill in ("zero", "mean")
     }
 
@@ -80,7 +80,7 @@ def test_methods_work_without_a_unit(name: str, classifier: Classifier, phantom:
     settings = {"steps": 8} if name == "layer-conductance" else {}
     units = tuple(("stage 3", channel) for channel in range(0, 1024, 2))
     request = Request(name, "covid", "stage 3" if methods[name].layered else None, settings)
-    (found,) = without_units(classifier, phantom, UnitSwitches(units=units), [request]).explanations
+    (found,) = ablation_result(classifier, phantom, UnitSwitches(units=units), [request]).explanations
     _, (before,) = explain_many(classifier, phantom, [request])
 
     assert found.heat.shape == before.heat.shape
@@ -91,8 +91,8 @@ def test_methods_work_without_a_unit(name: str, classifier: Classifier, phantom:
 def test_maps_of_a_stage_show_what_is_left_of_it(classifier: Classifier, phantom: Radiograph) -> None:
     request = Request("layer-activation", "covid", "stage 3", {"channel": 7})
     _, (before,) = explain_many(classifier, phantom, [request])
-    (after,) = without_units(classifier, phantom, UnitSwitches(units=(("stage 3", 7),)), [request]).explanations
-    (mean,) = without_units(
+    (after,) = ablation_result(classifier, phantom, UnitSwitches(units=(("stage 3", 7),)), [request]).explanations
+    (mean,) = ablation_result(
         classifier, phantom, UnitSwitches(units=(("stage 3", 7),), fill="mean"), [request]
     ).explanations
 
@@ -106,7 +106,7 @@ def test_outside_the_lungs_cells_are_off_and_inside_they_are_as_they_were(
 ) -> None:
     request = Request("layer-activation", "covid", "stage 1", {"channel": 70})
     _, (before,) = explain_many(classifier, phantom, [request])
-    (after,) = without_units(classifier, phantom, UnitSwitches(outside=("stage 1",)), [request]).explanations
+    (after,) = ablation_result(classifier, phantom, UnitSwitches(outside=("stage 1",)), [request]).explanations
 
     off = (after.heat == 0) & (before.heat != 0)
     assert 0.2 < off.mean() < 0.8
@@ -117,27 +117,27 @@ def test_outside_the_lungs_cells_are_off_and_inside_they_are_as_they_were(
 
 def test_a_method_without_a_rule_for_the_outside_says_so(phantom: Radiograph) -> None:
     with pytest.raises(Unfit, match="the network uses mul, for which the method has no rule"):
-        without_units(planted.classifier(), phantom, UnitSwitches(outside=("stage 1",)), [Request("lrp", "square")])
+        ablation_result(planted.classifier(), phantom, UnitSwitches(outside=("stage 1",)), [Request("lrp", "square")])
 
 
 def test_a_film_without_lungs_has_no_outside() -> None:
     with pytest.raises(NoLungs, match="No lungs found"):
-        without_units(planted.classifier(), FILM, UnitSwitches(outside=("stage 1",)))
+        ablation_result(planted.classifier(), FILM, UnitSwitches(outside=("stage 1",)))
 
 
 def test_what_is_not_there_cannot_be_switched_off(
     classifier: Classifier, one_cell: Classifier, phantom: Radiograph
 ) -> None:
     with pytest.raises(BadSetting, match=r"stage 2 has no unit 512; it has units 0 to 511"):
-        without_units(classifier, phantom, UnitSwitches(units=(("stage 2", 512),)))
+        ablation_result(classifier, phantom, UnitSwitches(units=(("stage 2", 512),)))
     with pytest.raises(UnknownName, match="no layer of densenet121 named 'stage 7'"):
-        without_units(classifier, phantom, UnitSwitches(units=(("stage 7", 0),)))
+        ablation_result(classifier, phantom, UnitSwitches(units=(("stage 7", 0),)))
     with pytest.raises(OneCell, match="1 × 1 maps"):
-        without_units(one_cell, phantom, UnitSwitches(outside=("stage 4",)))
+        ablation_result(one_cell, phantom, UnitSwitches(outside=("stage 4",)))
 
 
 def test_the_network_itself_stays_as_it_is(classifier: Classifier, phantom: Radiograph) -> None:
-    before = activations(classifier, phantom, "stage 4").maps
+    before = stage_activations(classifier, phantom, "stage 4").maps
     with classifier.alone() as network:
         modules = list(network.modules())
         other = ablated(network, UnitSwitches(units=(("stem", 0),)), means={"stem": torch.zeros(64)})
@@ -145,7 +145,7 @@ def test_the_network_itself_stays_as_it_is(classifier: Classifier, phantom: Radi
         shared = {id(weights) for weights in network.parameters()}
 
     assert shared <= {id(weights) for weights in other.parameters()}
-    assert np.array_equal(activations(classifier, phantom, "stage 4").maps, before)
+    assert np.array_equal(stage_activations(classifier, phantom, "stage 4").maps, before)
 
 
 def test_two_people_may_read_with_and_without_the_unit_at_once() -> None:
@@ -154,7 +154,7 @@ def test_two_people_may_read_with_and_without_the_unit_at_once() -> None:
 
     def ask(number: int) -> str:
         if number % 2:
-            return without_units(network, FILM, off).after.likeliest[0]
+            return ablation_result(network, FILM, off).after.likeliest[0]
         return network.predict(FILM).likeliest[0]
 
     with ThreadPoolExecutor(4) as pool:
@@ -177,7 +177,7 @@ def test_the_network_without_a_unit_waits_at_the_door_of_the_whole_one() -> None
     with known.alone() as network:
         door = Counted()
         off = UnitSwitches(units=(("stage 1", planted.UNIT),))
-        without_units(Classifier(known.checkpoint, network, door=door), FILM, off, [Request("grad-cam", "square")])
+        ablation_result(Classifier(known.checkpoint, network, door=door), FILM, off, [Request("grad-cam", "square")])
 
     assert door.came >= 2  # for the whole network, and for the one without
 
@@ -186,9 +186,9 @@ def test_top_units_are_those_that_a_curve_takes_first(classifier: Classifier, ph
     curves_of = {
         curve.ranking: curve for curve in ablation_curves(classifier, phantom, "covid", stage="stage 4", seed=7)
     }
-    found = activations(classifier, phantom, "stage 4", findings=["covid"])
+    found = stage_activations(classifier, phantom, "stage 4", findings=["covid"])
     for by, curve in curves_of.items():
-        units = top(found, "covid", 20, by=by, seed=7)
+        units = top_units(found, "covid", 20, by=by, seed=7)
 
         assert units == tuple(("stage 4", int(channel)) for channel in curve.order[:20])
 
@@ -196,7 +196,7 @@ def test_top_units_are_those_that_a_curve_takes_first(classifier: Classifier, ph
 def test_a_sentence_says_what_became_of_the_answer() -> None:
     network, card = planted.classifier(), planted.classifier().checkpoint
     gone, other = UnitSwitches((("stage 2", planted.UNIT),)), UnitSwitches((("stage 2", 0), ("stage 2", 1)))
-    without_it, without_others = without_units(network, FILM, gone), without_units(network, FILM, other)
+    without_it, without_others = ablation_result(network, FILM, gone), ablation_result(network, FILM, other)
 
     assert sentence(without_it, gone, "square", card) == (
         "Without 1 unit of stage 2, square falls from 0.87 to 0.12; the network now says nothing."
@@ -218,7 +218,7 @@ def test_a_network_of_many_findings_finds_some_or_nothing() -> None:
         several = Classifier(card, layers)
     switched = UnitSwitches((("stage 2", planted.UNIT),))
 
-    assert sentence(without_units(several, FILM, switched), switched, "square", card).endswith(
+    assert sentence(ablation_result(several, FILM, switched), switched, "square", card).endswith(
         "the network now finds nothing."
     )
 

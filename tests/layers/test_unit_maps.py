@@ -11,8 +11,8 @@ from torch import nn
 
 from core.errors import BadSetting, Unfit, UnknownName
 from core.explain.run import explain
-from core.layers.activations import activations
-from core.layers.unit_maps import UNIT_METHODS, UnitMethod, unit_gradient, unit_map
+from core.layers.activations import stage_activations
+from core.layers.unit_maps import UNIT_METHODS, UnitMethod, unit_gradient, unit_gradient_map
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.overlay import absence, caption
@@ -61,16 +61,16 @@ def _maps(network: Network, stage: str) -> torch.Tensor:
 
 
 def test_the_map_lies_on_the_film_and_says_which_cell_it_is_of(classifier: Classifier, phantom: Radiograph) -> None:
-    maps = activations(classifier, phantom, "stage 3").maps
+    maps = stage_activations(classifier, phantom, "stage 3").maps
     channel = int(maps.max(axis=(1, 2)).argmax())
     row, column = divmod(int(maps[channel].argmax()), maps.shape[2])
-    found = unit_map(classifier, phantom, "stage 3", channel, "guided-backprop")
+    found = unit_gradient_map(classifier, phantom, "stage 3", channel, "guided-backprop")
 
     assert (found.heat.shape, found.signed, found.layer, found.void) == ((64, 64), True, "stage 3", False)
     assert found.settings == {"channel": channel, "row": row, "column": column}
     assert caption(found).startswith("Guided backprop · stage 3 · ")
     assert f"channel {channel} · row {row} · column {column}" in caption(found)
-    gradient = unit_map(classifier, phantom, "stage 3", channel, "neuron-gradient")
+    gradient = unit_gradient_map(classifier, phantom, "stage 3", channel, "neuron-gradient")
     method = explain(
         classifier,
         phantom,
@@ -86,14 +86,14 @@ def test_the_map_lies_on_the_film_and_says_which_cell_it_is_of(classifier: Class
 def test_the_planted_unit_leads_back_to_the_square() -> None:
     film = planted.film(3, squares=[(9, 13)])
     for kind in UNIT_METHODS:
-        heat = unit_map(planted.classifier(), film, "stage 1", planted.UNIT, kind).heat
+        heat = unit_gradient_map(planted.classifier(), film, "stage 1", planted.UNIT, kind).heat
 
         rows, columns = np.nonzero(heat)
         assert (rows.min(), rows.max(), columns.min(), columns.max()) == (9, 12, 13, 16), kind
 
 
 def test_a_unit_that_is_silent_on_the_film_has_no_map() -> None:
-    found = unit_map(planted.classifier(), planted.film(1), "stage 1", planted.UNIT, "guided-backprop")
+    found = unit_gradient_map(planted.classifier(), planted.film(1), "stage 1", planted.UNIT, "guided-backprop")
 
     assert found.void
     assert absence(found) == "Unit 2 of stage 1 is silent on this film: nothing leads back to the pixels."
@@ -101,11 +101,11 @@ def test_a_unit_that_is_silent_on_the_film_has_no_map() -> None:
 
 def test_a_unit_or_stage_that_is_not_there_is_told(classifier: Classifier, phantom: Radiograph) -> None:
     with pytest.raises(BadSetting, match=r"stage 3 has no unit 4000; it has units 0 to 1023. Choose one"):
-        unit_map(classifier, phantom, "stage 3", 4000, "deconvolution")
+        unit_gradient_map(classifier, phantom, "stage 3", 4000, "deconvolution")
     with pytest.raises(BadSetting, match=r"stage 3 has no unit -1"):
-        unit_map(classifier, phantom, "stage 3", -1, "neuron-gradient")
+        unit_gradient_map(classifier, phantom, "stage 3", -1, "neuron-gradient")
     with pytest.raises(UnknownName, match=r"no layer of densenet121 named 'stage 9'"):
-        unit_map(classifier, phantom, "stage 9", 0, "deconvolution")
+        unit_gradient_map(classifier, phantom, "stage 9", 0, "deconvolution")
 
 
 def test_a_network_without_rules_is_refused_and_its_gradient_is_had_all_the_same(phantom: Radiograph) -> None:
@@ -116,5 +116,5 @@ def test_a_network_without_rules_is_refused_and_its_gradient_is_had_all_the_same
     small = Classifier(Checkpoint("small", "by hand", ("opacity",), True, Input(size=64), sha256=""), network)
 
     with pytest.raises(Unfit, match=r"for small: the network uses gelu, for which .* no rule. Choose the gradient"):
-        unit_map(small, phantom, "last", 0, "deconvolution")
-    assert not unit_map(small, phantom, "last", 0, "neuron-gradient").void
+        unit_gradient_map(small, phantom, "last", 0, "deconvolution")
+    assert not unit_gradient_map(small, phantom, "last", 0, "neuron-gradient").void

@@ -7,7 +7,7 @@ import torch
 
 from core.errors import BadData
 from core.train.augment import grown
-from core.train.data import Films, corrected, load, table
+from core.train.data import Films, corrected, load_films, table
 from core.types import Input
 from tests.train.drawn import COLUMNS
 
@@ -26,7 +26,7 @@ def _changed(data: Path, folder: Path, old: str, new: str) -> Path:
 
 
 def test_the_bars_that_the_set_put_around_a_film_are_cut_away(data: Path) -> None:
-    films = load(table(data), "test", FINDINGS, Input(size=64))
+    films = load_films(table(data), "test", FINDINGS, Input(size=64))
 
     assert films.images.shape == (12, 64, 64)
     assert films.labels.tolist() == [0, 1] * 6
@@ -48,7 +48,7 @@ def test_the_lungs_lie_in_the_same_square_as_the_film(train_films: Films) -> Non
 def test_films_without_an_outline_get_the_lung_network_s(data: Path, tmp_path: Path, train_films: Films) -> None:
     without = _changed(data, tmp_path, ",0-lungs.png", ",")
     rows = [row for row in table(without) if row.id in ("0", "1")]
-    films = load(rows, "train", FINDINGS, Input(size=256), lungs=True)
+    films = load_films(rows, "train", FINDINGS, Input(size=256), lungs=True)
 
     assert films.lungs is not None
     assert rows[0].lungs is None
@@ -60,14 +60,14 @@ def test_films_without_an_outline_get_the_lung_network_s(data: Path, tmp_path: P
 
 def test_a_film_of_several_findings_counts_for_each_and_strange_labels_are_left_out(data: Path, tmp_path: Path) -> None:
     rows = table(_changed(data, tmp_path, "1.png,normal,train", "1.png,normal|pneumonia,train"))
-    both = load(rows, "train", FINDINGS, Input(size=32), multi_label=True)
+    both = load_films(rows, "train", FINDINGS, Input(size=32), multi_label=True)
 
     assert both.labels[:3].tolist() == [[1, 0], [1, 1], [1, 0]]
     with pytest.raises(BadData, match=r"1 is labelled 'normal\|pneumonia'"):
-        load(rows, "train", FINDINGS, Input(size=32))
-    assert len(load(rows, "train", ("pneumonia",), Input(size=32), multi_label=True)) == 6
+        load_films(rows, "train", FINDINGS, Input(size=32))
+    assert len(load_films(rows, "train", ("pneumonia",), Input(size=32), multi_label=True)) == 6
     with pytest.raises(BadData, match="no film in split 'train' with a finding of covid"):
-        load(rows, "train", ("covid", "edema"), Input(size=32))
+        load_films(rows, "train", ("covid", "edema"), Input(size=32))
 
 
 def test_a_patient_in_two_splits_is_refused(data: Path, tmp_path: Path) -> None:
@@ -123,13 +123,14 @@ def test_sets_that_share_an_id_or_split_a_patient_are_refused(data: Path, tmp_pa
 def test_outlines_are_remembered_for_the_same_films(data: Path, tmp_path: Path) -> None:
     rows = [replace(row, lungs=None) for row in table(data)[:2]]
     first, again = (
-        load(rows, "train", FINDINGS, Input(size=64), lungs=True, cache=tmp_path / "cache").lungs for _ in range(2)
+        load_films(rows, "train", FINDINGS, Input(size=64), lungs=True, cache=tmp_path / "cache").lungs
+        for _ in range(2)
     )
     (stored,) = (tmp_path / "cache").iterdir()
     outlines = np.load(stored)["outlines"]
     with stored.open("wb") as file:
         np.savez(file, outlines=255 - outlines)
-    changed = load(rows, "train", FINDINGS, Input(size=64), lungs=True, cache=tmp_path / "cache").lungs
+    changed = load_films(rows, "train", FINDINGS, Input(size=64), lungs=True, cache=tmp_path / "cache").lungs
 
     assert first is not None
     assert again is not None
@@ -137,7 +138,7 @@ def test_outlines_are_remembered_for_the_same_films(data: Path, tmp_path: Path) 
     assert torch.equal(first, torch.from_numpy(outlines))
     assert changed is not None
     assert torch.equal(changed, 255 - first)
-    load(rows[:1], "train", FINDINGS, Input(size=64), lungs=True, cache=tmp_path / "cache")
+    load_films(rows[:1], "train", FINDINGS, Input(size=64), lungs=True, cache=tmp_path / "cache")
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 

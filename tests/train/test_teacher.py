@@ -10,7 +10,7 @@ from torch import nn
 
 from core.errors import BadSetting
 from core.models.architecture import Network, architectures
-from core.train.data import UNLABELLED, Films, load, table
+from core.train.data import UNLABELLED, Films, load_films, table
 from core.train.fit import finding_loss, fit, predict
 from core.train.recipe import Recipe
 from core.train.run import train
@@ -80,7 +80,7 @@ def test_a_student_comes_to_say_what_its_teacher_says(train_films: Films, val_fi
 
 
 def test_films_with_other_labels_are_taken_for_the_teacher_alone(data: Path) -> None:
-    films = load(table(data), "train", ("pneumonia", "other"), Input(size=16), unlabelled=True)
+    films = load_films(table(data), "train", ("pneumonia", "other"), Input(size=16), unlabelled=True)
 
     assert films.labels.tolist() == [0, UNLABELLED] * 6
 

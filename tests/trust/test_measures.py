@@ -8,7 +8,7 @@ from torch import nn
 from core.image.phantom import Opacity, draw
 from core.models.architecture import Network
 from core.models.classifier import Classifier
-from core.trust.deletion import said
+from core.trust.deletion import digits
 from core.trust.measure import Question, assess, hottest, measures
 from core.types import Checkpoint, Cleaning, Explanation, Heat, Input, Placement, Radiograph
 
@@ -61,7 +61,7 @@ def test_deletion_believes_the_map_of_the_right_place_and_no_other(film: Radiogr
 
 
 def test_a_probability_that_is_nearly_0_or_1_is_told_from_it() -> None:
-    assert [said(each) for each in (0.5, 0.012, 0.0042, 0.9971, 1e-7, 1 - 1e-7)] == [
+    assert [digits(each) for each in (0.5, 0.012, 0.0042, 0.9971, 1e-7, 1 - 1e-7)] == [
         "0.50",
         "0.01",
         "0.004",

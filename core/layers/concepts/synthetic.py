@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from core import lung_network
 from core.errors import NoLungs
 from core.image.prepare import film_box, windowed
 from core.lettering import font

@@ -71,7 +71,7 @@ FEWEST = 20  # films: ten for a direction, ten to try it on
 FEWEST_EXAMPLES = 10
 
 
-def sensitivity(
+def tcav_results(
     classifier: Classifier,
     films: ReferenceSet,
     concepts: Sequence[str] = (),
