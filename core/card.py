@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.codec import Figure, key, raw
+from core.codec import NullableFloat, key, raw
 from core.estimate import Estimate
 
 Text = str | tuple[str, ...]  # one sentence or several
@@ -93,10 +93,10 @@ class TrainedOn:
 class RocCurve:
     """Columns of equal length: false-positive rate, true-positive rate and its 95 % band."""
 
-    fpr: tuple[Figure, ...]
-    tpr: tuple[Figure, ...]
-    low: tuple[Figure, ...]
-    high: tuple[Figure, ...]
+    fpr: tuple[NullableFloat, ...]
+    tpr: tuple[NullableFloat, ...]
+    low: tuple[NullableFloat, ...]
+    high: tuple[NullableFloat, ...]
     raw: Mapping[str, Any] = raw()
 
 
@@ -104,10 +104,10 @@ class RocCurve:
 class PrecisionRecallCurve:
     """Columns of equal length: recall, precision and its 95 % band."""
 
-    recall: tuple[Figure, ...]
-    precision: tuple[Figure, ...]
-    low: tuple[Figure, ...]
-    high: tuple[Figure, ...]
+    recall: tuple[NullableFloat, ...]
+    precision: tuple[NullableFloat, ...]
+    low: tuple[NullableFloat, ...]
+    high: tuple[NullableFloat, ...]
     raw: Mapping[str, Any] = raw()
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-Value = TypeVar("Value")
-Figure = Annotated[float, "null in JSON is NaN"]
+Parsed = TypeVar("Value")
+NullableFloat = Annotated[float, "null in JSON is NaN"]
 _RAW, _KEY = "raw", "key"
 _PLAIN = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -26,7 +26,7 @@ def key(name: str, default: Any) -> Any:
     return dataclasses.field(default=default, metadata={_KEY: name})
 
 
-def parse(kind: type[Value], json: Any, where: str = "") -> Value:
+def parse(kind: type[Parsed], json: Any, where: str = "") -> Parsed:
     """The JSON value as one of that dataclass.
 
     where:  path of the value in its document, for messages.
@@ -105,7 +105,7 @@ def _parsed(hint: Any, json: Any, where: str) -> Any:
     if origin is tuple:
         if not isinstance(json, list | tuple):
             raise ValueError(f"`{where}`: expected a list, found {_short(json)}")
-        if parts[0] is Figure and all(type(each) is float for each in json):  # curves: most of a card
+        if parts[0] is NullableFloat and all(type(each) is float for each in json):  # curves: most of a card
             return tuple(json)
         return tuple(_parsed(parts[0], each, f"{where}[{place}]") for place, each in enumerate(json))
     if origin is Mapping:

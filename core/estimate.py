@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.codec import Figure, raw
+from core.codec import NullableFloat, raw
 
 FEW = 50  # films; below it the interval says more than the value
 
@@ -14,9 +14,9 @@ FEW = 50  # films; below it the interval says more than the value
 class Estimate:
     """A figure with its 95 % interval, NaN where it is not available; n: the films it rests on."""
 
-    value: Figure
-    low: Figure
-    high: Figure
+    value: NullableFloat
+    low: NullableFloat
+    high: NullableFloat
     n: int
     raw: Mapping[str, Any] = raw()
 

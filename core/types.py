@@ -15,6 +15,8 @@ from core.codec import raw
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Heat = NDArray[np.float32]
+Grey = NDArray[np.float32]  # 0 black to 1 white
+Level = Literal["ok", "note", "warning"]  # of a film check or a trust measure
 FUSED = "+"  # between the stages of a map that is fused from several
 
 

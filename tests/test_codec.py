@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from core.codec import Figure, dump, key, parse, raw
+from core.codec import NullableFloat, dump, key, parse, raw
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Leaf:
 class Tree:
     name: str
     leaves: tuple[Leaf, ...] = ()
-    heights: Mapping[str, tuple[Figure, ...]] = field(default_factory=dict)
+    heights: Mapping[str, tuple[NullableFloat, ...]] = field(default_factory=dict)
     note: str | tuple[str, ...] = ()
     best: Leaf | None = None
     verdict: str = key("judged", "")

@@ -18,7 +18,7 @@ from core.evaluate.intervals import bands, proportion
 
 MEANS = ("spearman", "pearson", "ssim", "overlap_5", "overlap_10", "overlap_20", "shared", "distance_px", "distance_mm")
 
-Values = NDArray[np.float64]
+FilmValues = NDArray[np.float64]
 FilmIndices = NDArray[np.intp]
 
 
@@ -152,7 +152,7 @@ def _pair(
     agreements = [row.agreements[place].figures() for row in rows]
     values = np.array([[each[name] for name in MEANS] for each in agreements])
 
-    def every(films: FilmIndices) -> Values:
+    def every(films: FilmIndices) -> FilmValues:
         kappas = [cohen(first[films, index], second[films, index], 2) for index in range(len(findings))]
         both = cohen(answers.top[films, i], answers.top[films, j], len(findings) + 1)
         return np.array([both, *kappas, *(_mean(values[films, index]) for index in range(len(MEANS)))])
@@ -226,7 +226,7 @@ def _notes(answers: _Predictions, patients: NDArray[np.str_], pairs: Sequence[Pa
     return notes
 
 
-def _mean(values: Values) -> float:
+def _mean(values: FilmValues) -> float:
     had = values[~np.isnan(values)]
     return float(had.mean()) if len(had) else math.nan
 

@@ -23,7 +23,7 @@ from core.types import Heat, Radiograph
 TOLERANCE = 0.03  # of the film's long side: how far from a lesion the hottest place still hits it
 LEVEL = 0.5  # of the map's largest value: what counts as the region it shows
 
-Mask = NDArray[np.bool_]
+FilmMask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Shares:
 class Masks:
     """The masks of one film, (H, W) bool each; None where there is none."""
 
-    lungs: Mask | None = None
-    lesions: Mask | None = None
-    devices: Mask | None = None
+    lungs: FilmMask | None = None
+    lesions: FilmMask | None = None
+    devices: FilmMask | None = None
 
 
 def heat_figures(
@@ -113,7 +113,7 @@ def shares(heat: Heat, masks: Masks, patient: str) -> Shares:
     return Shares(patient, flat, **result)
 
 
-def inside_ratio(heat: Heat, inside: Mask) -> float:
+def inside_ratio(heat: Heat, inside: FilmMask) -> float:
     """Share of the heat (H, W), >= 0, inside the mask; 0 to 1, NaN where heat is all zero.
 
     Source: Kohlbrenner et al. 2020, arXiv:1910.09840 (inside-total ratio).
@@ -122,7 +122,7 @@ def inside_ratio(heat: Heat, inside: Mask) -> float:
     return float(heat[inside].sum(dtype=np.float64)) / total if total > 0 else float("nan")
 
 
-def hits(heat: Heat, lesions: Mask) -> bool:
+def hits(heat: Heat, lesions: FilmMask) -> bool:
     """Whether the hottest place lies within TOLERANCE of a lesion: the pointing game.
 
     Source: Zhang et al. 2018, arXiv:1608.00507; their 15 px of images of about 500 px.
@@ -130,7 +130,7 @@ def hits(heat: Heat, lesions: Mask) -> bool:
     return bool(dilated(lesions, TOLERANCE).ravel()[heat.argmax()])
 
 
-def overlap(region: Mask, lesions: Mask) -> float:
+def overlap(region: FilmMask, lesions: FilmMask) -> float:
     """Intersection over union of two masks (H, W), 0 to 1; scikit-learn's jaccard_score, in a tenth of its time."""
     return float((region & lesions).sum() / (region | lesions).sum())
 
@@ -156,7 +156,7 @@ def _all(classifier: Model, rows: Sequence[Row], method: str, lungs: bool, refus
 
 
 def _masks(row: Row, film: Radiograph, lungs: bool, refused: list[str]) -> Masks:
-    drawn: Mapping[str, Mask | None] = {kind: mask(row, kind) for kind in ("lungs", "lesions", "devices")}
+    drawn: Mapping[str, FilmMask | None] = {kind: mask(row, kind) for kind in ("lungs", "lesions", "devices")}
     result = drawn["lungs"]
     if result is None and lungs:
         try:

@@ -18,9 +18,9 @@ from core.explain.passes import Altered
 from core.explain.reference import ReferenceKind, like, reference
 from core.explain.regions import RegionCount, RegionKind, Regions, painted, regions_of
 
-Values = NDArray[np.float64]
-Fitting = Callable[[Values, Values, Values], Values]  # regions shown (M, n), logits (M,), weights (M,) -> (n,)
-FilmCount = Annotated[int, Bounds(16, 4096, "films with some regions hidden; all of them if there are no more")]
+Doubles = NDArray[np.float64]
+Fitting = Callable[[Doubles, Doubles, Doubles], Doubles]  # regions shown (M, n), logits (M,), weights (M,) -> (n,)
+CoalitionCount = Annotated[int, Bounds(16, 4096, "films with some regions hidden; all of them if there are no more")]
 SampleSeed = Annotated[int, Bounds(0, 2**31 - 1, "random seed for choosing films where there are more combinations")]
 
 
@@ -44,7 +44,7 @@ def kernel_shap(
     *,
     regions: RegionKind = "zones",
     superpixels: RegionCount = 32,
-    films: FilmCount = 512,
+    films: CoalitionCount = 512,
     fill: Cover = "mean",
     seed: SampleSeed = 0,
 ) -> Tensor:
@@ -87,7 +87,7 @@ def lime(
     *,
     regions: RegionKind = "zones",
     superpixels: RegionCount = 32,
-    films: FilmCount = 512,
+    films: CoalitionCount = 512,
     width: Annotated[float, Bounds(0.05, 10, "kernel width; a smaller one favours films with little hidden")] = 0.25,
     penalty: Annotated[float, Bounds(0, 1000, "ridge penalty on large weights")] = 1.0,
     fill: Cover = "mean",
@@ -106,10 +106,10 @@ def lime(
     visible, every = coalitions(len(cut), films, seed, by_kernel=False)
     key = ("all" if every else ("by coin", films, seed), regions, superpixels, fill)
 
-    def line(visible: Values, logits: Values, weights: Values) -> Values:
+    def line(visible: Doubles, logits: Doubles, weights: Doubles) -> Doubles:
         from sklearn.linear_model import Ridge  # a second to import, and only this method needs it
 
-        slopes: Values = Ridge(alpha=penalty).fit(visible, logits, sample_weight=weights).coef_
+        slopes: Doubles = Ridge(alpha=penalty).fit(visible, logits, sample_weight=weights).coef_
         return slopes
 
     weights = torch.from_numpy(nearness(visible.numpy(), width))
@@ -163,10 +163,10 @@ class _Additive:
         return torch.from_numpy(self._values)
 
 
-def nearness(visible: NDArray[np.bool_], width: float) -> Values:
+def nearness(visible: NDArray[np.bool_], width: float) -> Doubles:
     """(M,) LIME's weight of each film, 0 to 1; shown (M, n)."""
     distance = 1 - np.sqrt(visible.mean(axis=1))
-    weights: Values = np.sqrt(np.exp(-((distance / width) ** 2)))
+    weights: Doubles = np.sqrt(np.exp(-((distance / width) ** 2)))
     return weights
 
 
@@ -192,7 +192,7 @@ def coalitions(count: int, most: int, seed: int, *, by_kernel: bool) -> tuple[Te
     return torch.cat([ends, torch.stack([some, ~some], dim=1).flatten(0, 1)]), False
 
 
-def _shares(visible: Values, logits: Values, weights: Values) -> Values:
+def _shares(visible: Doubles, logits: Doubles, weights: Doubles) -> Doubles:
     """(n,) the values that fit best among those that add up to the whole difference."""
     nothing, everything = logits[~visible.any(axis=1)][0], logits[visible.all(axis=1)][0]
     count = visible.shape[1]
@@ -204,5 +204,5 @@ def _shares(visible: Values, logits: Values, weights: Values) -> Values:
     system[:count, :count] = weighted.T @ some
     system[count, count] = 0
     right = np.append(weighted.T @ (logits[inner] - nothing), everything - nothing)
-    solved: Values = np.linalg.lstsq(system, right, rcond=None)[0]
+    solved: Doubles = np.linalg.lstsq(system, right, rcond=None)[0]
     return solved[:count]

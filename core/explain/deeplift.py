@@ -19,7 +19,7 @@ from core.models.architecture import Network
 _NEAR = 1e-10  # smaller differences count as zero, as in Captum
 
 
-class _Relu(Function):
+class _RescaleRelu(Function):
     """ReLU whose gradient is the ratio of the differences out and in (the paper's Rescale rule)."""
 
     @staticmethod
@@ -61,14 +61,14 @@ class _MaxPool(Function):
 
 def _relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
     film, other = flow.parts
-    output: Tensor = _Relu.apply(film, other)  # type: ignore[no-untyped-call]
+    output: Tensor = _RescaleRelu.apply(film, other)  # type: ignore[no-untyped-call]
     return output, other.clamp(min=0)
 
 
 def _hardtanh(_: Any, flow: Flow, min_val: float, max_val: float, **__: Any) -> tuple[Tensor, ...]:
     refuse_no_relu(min_val)
     film, other = flow.parts
-    output: Tensor = _Relu.apply(film, other, max_val)  # type: ignore[no-untyped-call]
+    output: Tensor = _RescaleRelu.apply(film, other, max_val)  # type: ignore[no-untyped-call]
     return output, other.clamp(0, max_val)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from core.explain.evidence import Evidence
 from core.explain.flow import reason
 from core.explain.method import method
-from core.explain.relevance import Relevance
+from core.explain.relevance import RelevancePass
 from core.models.architecture import Network
 
 TOLERANCE = 0.01  # share of the score's relevance that may be gained or lost on the way to the film
@@ -17,7 +17,7 @@ TOLERANCE = 0.01  # share of the score's relevance that may be gained or lost on
 def _conserves(network: Network, stage: str | None) -> str:
     def attempt(network: Network, noise: Tensor) -> str:
         films = torch.cat([noise, 1 - noise / 2])  # the second one is brighter
-        relevance = Relevance(network, films, float(films.min()), float(films.max()))
+        relevance = RelevancePass(network, films, float(films.min()), float(films.max()))
         instead = "Choose integrated gradients."
         if abs((share := relevance.arriving) - 1) > TOLERANCE:
             return f"{share:.0%} of the relevance arrives at the film, not all of it. {instead}"
@@ -55,7 +55,7 @@ def lrp(evidence: Evidence) -> Tensor:
     """
 
     def followed(findings: Sequence[int]) -> dict[int, Tensor]:
-        relevance = Relevance(evidence.network, evidence.images, evidence.black, evidence.white)
+        relevance = RelevancePass(evidence.network, evidence.images, evidence.black, evidence.white)
         return {finding: relevance.of(finding).sum(dim=1) for finding in findings}
 
     def ask(findings: Sequence[int]) -> dict[int, Tensor]:

@@ -53,7 +53,7 @@ class _Share(Function):
         return None, *(push.detach() * part for push, part in zip(context.pushes, gradients, strict=True))
 
 
-class _Relu(Function):
+class _RelevanceRelu(Function):
     """The output of a ReLU; its relevance goes to what pushed the unit up."""
 
     @staticmethod
@@ -111,7 +111,7 @@ def _normalised(
 def _relu(_: Any, flow: Flow, **__: Any) -> tuple[Tensor, ...]:
     value, up = flow.parts[:2]
     active = value.clamp(min=0)
-    output: Tensor = _Relu.apply(up, active + _faint(active))  # type: ignore[no-untyped-call]
+    output: Tensor = _RelevanceRelu.apply(up, active + _faint(active))  # type: ignore[no-untyped-call]
     return active, output
 
 
@@ -119,7 +119,7 @@ def _hardtanh(_: Any, flow: Flow, min_val: float, max_val: float, **__: Any) -> 
     refuse_no_relu(min_val)
     value, up = flow.parts[:2]
     active = value.clamp(0, max_val)
-    output: Tensor = _Relu.apply(up, active + _faint(active))  # type: ignore[no-untyped-call]
+    output: Tensor = _RelevanceRelu.apply(up, active + _faint(active))  # type: ignore[no-untyped-call]
     return active, output
 
 
@@ -172,7 +172,7 @@ RULES: Mapping[str, OperationRule] = {
 }
 
 
-class Relevance:
+class RelevancePass:
     """The relevance of every logit of some images, ready to be followed back to the film.
 
     images:    (N, C, S, S).

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-Field = NDArray[np.float32]
+Canvas = NDArray[np.float32]
 Stencil = NDArray[np.uint8]
 Points = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ class Plate:
         """(n, 2) mm to (n, 2) px."""
         return np.asarray(at @ self.matrix.T + self.tips)
 
-    def blank(self) -> Field:
+    def blank(self) -> Canvas:
         """(H, W) of nothing."""
         return np.zeros((self.height, self.width), np.float32)
 
@@ -71,13 +71,13 @@ class Plate:
         cv2.fillPoly(stencil, [corners], (1,), shift=4)
         return stencil
 
-    def rounded(self, stencil: Stencil, rim: float) -> Field:
+    def rounded(self, stencil: Stencil, rim: float) -> Canvas:
         """(H, W), 0 outside the stencil, rising like a ball's edge to 1 at `rim` mm inside it."""
         depth = cv2.distanceTransform(stencil, cv2.DIST_L2, 5).astype(np.float32, copy=False)
         depth = np.minimum(depth * np.float32(self.spacing / rim), np.float32(1))
         return np.asarray(np.sqrt(depth * (2 - depth)), np.float32)
 
-    def cloud(self, chance: np.random.Generator, grain: float, octaves: int) -> Field:
+    def cloud(self, chance: np.random.Generator, grain: float, octaves: int) -> Canvas:
         """(H, W), cloudy noise of about unit deviation, its coarsest grain in mm."""
         total = self.blank()
         for octave in range(octaves):
@@ -90,7 +90,7 @@ class Plate:
 
     def tube(
         self,
-        canvas: Field,
+        canvas: Canvas,
         line: Points,
         radius: float,
         peak: Points | float,
@@ -135,7 +135,7 @@ def smooth(through: Points, *, closed: bool, count: int = 160) -> Points:
     return np.asarray(curve(np.linspace(0, along[-1], count)))
 
 
-def body(plate: Plate, chance: np.random.Generator) -> Field:
+def body(plate: Plate, chance: np.random.Generator) -> Canvas:
     """(H, W) mm of body along the ray: trunk and neck, breasts, and the arms that hang away from it."""
     thick = 205 * plate.rounded(plate.fill(TRUNK), 78)
     y = ((np.arange(plate.height) - plate.tips[1]) * plate.spacing).astype(np.float32)[:, None]
@@ -166,7 +166,7 @@ def cavity(plate: Plate, chance: np.random.Generator) -> tuple[Stencil, Stencil]
     return both, below
 
 
-def vessels(plate: Plate, chance: np.random.Generator) -> Field:
+def vessels(plate: Plate, chance: np.random.Generator) -> Canvas:
     """(H, W) attenuation of the lung vessels: trees that leave the hila and thin out at each fork."""
     drawn = plate.blank()
     layers: dict[int, Stencil] = {}
@@ -199,7 +199,7 @@ def vessels(plate: Plate, chance: np.random.Generator) -> Field:
     return drawn
 
 
-def skeleton(plate: Plate, chance: np.random.Generator) -> Field:
+def skeleton(plate: Plate, chance: np.random.Generator) -> Canvas:
     """(H, W) attenuation of ribs, spine, clavicles, shoulder blades and upper arms."""
     bones = plate.blank()
     _ribs(plate, chance, bones)
@@ -221,7 +221,7 @@ def skeleton(plate: Plate, chance: np.random.Generator) -> Field:
     return bones
 
 
-def _ribs(plate: Plate, chance: np.random.Generator, bones: Field) -> None:
+def _ribs(plate: Plate, chance: np.random.Generator, bones: Canvas) -> None:
     # A rib is a ring in a plane that slopes forward: seen from the front it runs out and down behind, turns at the
     # chest wall, where the ray meets it lengthwise, and comes back in front, still falling, until cartilage begins.
     edge = smooth(CAVITY[1:9], closed=False)
@@ -246,7 +246,7 @@ def _ribs(plate: Plate, chance: np.random.Generator, bones: Field) -> None:
             plate.tube(bones, np.column_stack([side * x, y])[half:], 6.6, peak[half:], 0.72, capped=False)
 
 
-def _spine(plate: Plate, chance: np.random.Generator, bones: Field) -> None:
+def _spine(plate: Plate, chance: np.random.Generator, bones: Canvas) -> None:
     column = plate.fill(points((-15, -150), (15, -150), (17, 100), (24, 640), (-24, 640), (-17, 100)))
     bones += 0.22 * plate.rounded(column, 15)
     pitch = chance.normal(24.5, 0.6)

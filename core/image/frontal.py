@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Grey = NDArray[np.float32]
+from core.types import Grey
 
 SIDE = 72  # px, the square that every picture is brought to
 # A 12 x 12 pattern of what speaks for an upright frontal chest (times ten): dark lungs, bright middle and shoulders.

@@ -6,14 +6,11 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from core.image.frontal import Fit, best_fit
 from core.image.marks import LONGEST
 from core.image.prepare import film_box, windowed
-from core.types import Radiograph
-
-Grey = NDArray[np.float32]
+from core.types import Grey, Radiograph
 
 
 @dataclass(frozen=True, eq=False)

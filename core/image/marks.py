@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.float32]
+from core.types import Grey
+
 Levels = NDArray[np.uint8]
 
 LONGEST = 1024  # px, long side at which ink is looked for

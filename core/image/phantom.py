@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.image import anatomy
-from core.image.anatomy import AIR, SOFT, Field, Plate, points
+from core.image.anatomy import AIR, SOFT, Canvas, Plate, points
 from core.types import Origin, Radiograph, seal
 
 Mask = NDArray[np.bool_]
@@ -103,7 +103,7 @@ def draw(*, seed: int = 0, height: int = 1024, width: int = 1024, opacity: Opaci
     return Phantom(film, lungs, planted)
 
 
-def _ball(plate: Plate, opacity: Opacity) -> Field:
+def _ball(plate: Plate, opacity: Opacity) -> Canvas:
     """(H, W) mm of the opacity along the ray, its rim uneven."""
     y, x = np.ogrid[: plate.height, : plate.width]
     radius = opacity.radius * min(plate.height, plate.width)
@@ -113,7 +113,7 @@ def _ball(plate: Plate, opacity: Opacity) -> Field:
     return np.asarray(3.5 * radius * plate.spacing * depth, np.float32)
 
 
-def _exposed(plate: Plate, attenuation: Field, lungs: Mask, chance: np.random.Generator) -> NDArray[np.uint16]:
+def _exposed(plate: Plate, attenuation: Canvas, lungs: Mask, chance: np.random.Generator) -> NDArray[np.uint16]:
     """(H, W) the film: beam falloff, scatter, quantum noise, blur and the reader's usual windowing."""
     y, x = np.ogrid[-1 : 1 : plate.height * 1j, -1 : 1 : plate.width * 1j]
     lean = chance.normal(0, 0.05, 2)
@@ -134,7 +134,7 @@ def _exposed(plate: Plate, attenuation: Field, lungs: Mask, chance: np.random.Ge
     return film
 
 
-def _mark(plate: Plate, grey: Field, chance: np.random.Generator) -> None:
+def _mark(plate: Plate, grey: Canvas, chance: np.random.Generator) -> None:
     """A lead R at the patient's right shoulder, a little askew, as technicians leave it."""
     askew = np.radians(chance.normal(0, 6))
     turn = np.array([[np.cos(askew), -np.sin(askew)], [np.sin(askew), np.cos(askew)]])

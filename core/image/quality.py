@@ -8,7 +8,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,7 @@ from core.image.look import Look, block_step
 from core.image.marks import Mark, marks
 from core.image.side_marker import side_markers
 from core.registry import Registry
-from core.types import Radiograph
-
-Level = Literal["ok", "note", "warning"]
+from core.types import Level, Radiograph
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,10 @@ from functools import cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from core.image.marks import background
-
-Grey = NDArray[np.float32]
-Levels = NDArray[np.uint8]
+from core.image.marks import Levels, background
+from core.types import Grey
 
 STEPS = (72, 40, 24)  # of 255: how far a marker stands out from its surroundings; lead under a soft film does least
 STROKE = 0.03  # of the long side: the widest stroke

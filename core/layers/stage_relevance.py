@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from core.explain.evidence import Tape
 from core.explain.flow import Flow
 from core.explain.method import methods
-from core.explain.relevance import Relevance
+from core.explain.relevance import RelevancePass
 from core.explain.replay import stage_relevance
 from core.image.prepare import prepare
 from core.models.architecture import Network
@@ -118,7 +118,7 @@ def _dealt(network: Network, images: Tensor, finding: int, black: Tensor, white:
     """Stage -> the relevance that LRP brings to its units."""
     noted = {stage: _Note() for stage in network.stages}
     with torch.no_grad():
-        Relevance(_noting(network, noted), images, black, white).of(finding)
+        RelevancePass(_noting(network, noted), images, black, white).of(finding)
     return {stage: relevance_summary(note.relevance.cpu().numpy()) for stage, note in noted.items()}
 
 

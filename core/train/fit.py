@@ -60,7 +60,7 @@ def fit(
     done = log.resume(folder / "state.pt", asdict(recipe), parts)
 
     teachers = [replace(teacher, network=teacher.network.to(ranks.device)) for teacher in teachers]
-    learner = Learner(network, ranks.shared(Answer(network)), optimiser, average, teachers)
+    learner = Learner(network, ranks.shared(FeaturesAndLogits(network)), optimiser, average, teachers)
     schedule = recipe.schedule
     for epoch in range(done, len(schedule)):
         if ranks.agreed(best.is_stale(recipe)):
@@ -121,7 +121,7 @@ def predict(network: nn.Module, images: Tensor, size: int) -> Tensor:
     return torch.cat(logits)
 
 
-class Answer(nn.Module):
+class FeaturesAndLogits(nn.Module):
     """Features and logits of one forward pass: what the loss needs, in the one call that DDP sees."""
 
     def __init__(self, network: Network) -> None:

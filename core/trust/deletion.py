@@ -9,7 +9,8 @@ from torch import Tensor
 from core.image.prepare import prepare
 from core.models.classifier import log_odds, probabilities
 from core.models.findings import words
-from core.trust.measure import Figure, Level, Question, flat, hottest, measure, of_zones
+from core.trust.measure import Figure, Question, flat, hottest, measure, of_zones
+from core.types import Level
 
 SHARE = 0.10  # of the film's area
 OTHERS = 8  # regions of the same shape elsewhere; more would cost more than the map itself

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from core.trust.measure import CHANCE, Figure, Level, Question, flat, measure, of_zones
+from core.trust.measure import CHANCE, Figure, Question, flat, measure, of_zones
+from core.types import Level
 
 RIM = 0.10  # of each side
 _EVEN = 1 - (1 - 2 * RIM) ** 2  # what an even map would have there

@@ -5,8 +5,8 @@ import numpy as np
 from core import lung_network
 from core.errors import NoLungs
 from core.image.prepare import enlarge
-from core.trust.measure import CHANCE, Figure, Level, Question, flat, measure, of_zones
-from core.types import Placement
+from core.trust.measure import CHANCE, Figure, Question, flat, measure, of_zones
+from core.types import Level, Placement
 
 _SIDE = 256  # px
 _MOST = 0.80  # of the heat: what a network trained to look there reaches

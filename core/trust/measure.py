@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,8 @@ from core.explain.method import methods
 from core.image.prepare import enlarge
 from core.models.classifier import Classifier
 from core.registry import Registry
-from core.types import Cleaning, Explanation, Heat, Placement, Radiograph
+from core.types import Cleaning, Explanation, Heat, Level, Placement, Radiograph
 
-Level = Literal["ok", "note", "warning"]
 CHANCE = 0.05  # of the heat: a share no farther than this from that of an even map is no finding
 _UNSPECIFIC = "This map is the same for every finding: it is what a map that explains one has to beat."
 

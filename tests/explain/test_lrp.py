@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from core.errors import Unfit
 from core.explain.lrp import TOLERANCE
 from core.explain.method import methods
-from core.explain.relevance import Relevance
+from core.explain.relevance import RelevancePass
 from core.explain.run import explain
 from core.models.architecture import Network, architectures
 from core.models.classifier import Classifier
@@ -39,7 +39,7 @@ def test_two_layers_by_hand() -> None:
     _set(convolution, [[1.0, 1.0], [2.0, -1.0]], [-0.25, 0.0])
     _set(network.head.get_submodule("2"), [[-1.0, 4.0]], [7.0])
 
-    relevance = Relevance(network, torch.tensor([[[[0.5, 0.25]]]]), low=0.0, high=1.0)
+    relevance = RelevancePass(network, torch.tensor([[[[0.5, 0.25]]]]), low=0.0, high=1.0)
 
     assert [float(one) for one in relevance.pushed(0)] == pytest.approx([3, -0.5], rel=1e-5)
     assert relevance.rest.tolist() == [[pytest.approx(7, rel=1e-5)]]
@@ -61,9 +61,9 @@ def test_a_batch_norm_behind_a_convolution_is_the_two_merged() -> None:
     together.head = apart.head
     film = image(1, side=16)
 
-    found = Relevance(apart, film, -2, 2).of(0)
+    found = RelevancePass(apart, film, -2, 2).of(0)
 
-    assert torch.allclose(found, Relevance(together.double(), film, -2, 2).of(0), rtol=1e-4, atol=1e-8)
+    assert torch.allclose(found, RelevancePass(together.double(), film, -2, 2).of(0), rtol=1e-4, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", list(architectures))
@@ -79,7 +79,7 @@ def test_nothing_is_lost_on_any_architecture(name: str) -> None:
         return
 
     for film in (noise, torch.zeros_like(noise), blocky):
-        relevance = Relevance(network, film, -1.0, 2.0)
+        relevance = RelevancePass(network, film, -1.0, 2.0)
         assert relevance.arriving == pytest.approx(1, abs=TOLERANCE / 10)
         assert torch.allclose(relevance.logits, network(film))
         assert torch.allclose(relevance.of(1).sum(), sum(relevance.pushed(1), torch.zeros(1)), rtol=1e-4, atol=1e-4)
