@@ -43,11 +43,11 @@ MIRROR = np.array([-1.0, 1.0])
 
 
 class Plate:
-    """Where the body's millimetres fall on the film, and the brushes that draw there."""
+    """Maps millimetres of the body to pixels of the film, and draws there."""
 
     def __init__(self, height: int, width: int, chance: np.random.Generator) -> None:
         elongation = max(height, width) / min(height, width)
-        short = 372 - 30 * min(1.0, (elongation - 1) / 0.4)  # mm; a long film is taken closer
+        short = 372 - 30 * min(1.0, (elongation - 1) / 0.4)  # mm; a long film is exposed from nearer
         self.height, self.width = height, width
         self.spacing = round(short / min(height, width), 4)  # mm a pixel
         tilt = np.radians(chance.normal(0, 1.2))
@@ -61,7 +61,7 @@ class Plate:
         return np.asarray(at @ self.matrix.T + self.tips)
 
     def blank(self) -> Canvas:
-        """(H, W) of nothing."""
+        """(H, W) zeros."""
         return np.zeros((self.height, self.width), np.float32)
 
     def fill(self, outline: Points) -> Stencil:
@@ -78,7 +78,7 @@ class Plate:
         return np.asarray(np.sqrt(depth * (2 - depth)), np.float32)
 
     def cloud(self, chance: np.random.Generator, grain: float, octaves: int) -> Canvas:
-        """(H, W), cloudy noise of about unit deviation, its coarsest grain in mm."""
+        """(H, W), cloudy noise of about unit standard deviation; `grain` is the coarsest, in mm."""
         total = self.blank()
         for octave in range(octaves):
             cell = max(1.0, grain / self.spacing / 2**octave)

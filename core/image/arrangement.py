@@ -1,4 +1,4 @@
-"""The film as a person has set it: window, turn, mirror, inversion. One act, for the screen and the network alike.
+"""The film as displayed: window, turn, mirror, inversion. One function for the screen and the network.
 
 The stored pixels stay as they are; `core.image.prepare` does the same to what the network reads.
 """
@@ -56,7 +56,7 @@ def turned(array: NDArray[Scalar], cleaning: Cleaning) -> NDArray[Scalar]:
 
 
 def _orientation(across: str, down: str, cleaning: Cleaning) -> tuple[str, str]:
-    """Where rows and columns of the mirrored and turned film lead to."""
+    """Directions of the rows and columns of the mirrored and turned film."""
     if cleaning.mirror:
         across = OPPOSITE[across]
     for _ in range(cleaning.turn % 4):
@@ -65,7 +65,7 @@ def _orientation(across: str, down: str, cleaning: Cleaning) -> tuple[str, str]:
 
 
 def words(cleaning: Cleaning) -> str:
-    """ "mirrored, turned 180°, inverted, window 40/400"; empty where the film is as it is stored."""
+    """ "mirrored, turned 180°, inverted, window 40/400"; empty for a film shown as stored."""
     parts = [
         "mirrored" if cleaning.mirror else "",
         f"turned {TURNS[cleaning.turn % 4]}" if cleaning.turn % 4 else "",

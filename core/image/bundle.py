@@ -1,7 +1,7 @@
-"""Films that come together in a ZIP archive: each by itself, with what the archive claims checked before it is opened.
+"""Films in a ZIP archive, one at a time; the sizes that the archive claims are checked before it is opened.
 
-Nothing is unpacked onto the disk. What the entries claim is checked before anything is inflated, and what they inflate
-to is counted while it is.
+Nothing is unpacked onto the disk. Claimed sizes are checked before anything is inflated, and real sizes are counted
+during it.
 """
 
 import io
@@ -17,11 +17,11 @@ from core.image.signature import NETWORKS_AND_DOCUMENTS, format_of, is_zip
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".jfif", ".jp2", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".dcm", ".dicom",
               ".gif")  # fmt: skip
-INDEX = "DICOMDIR"  # the index of a disc: it lists the files beside it, and is no film
-MOST_FILES = 5_000  # in one archive
-MOST_BYTES = 4_000_000_000  # that one archive may inflate to
+INDEX = "DICOMDIR"  # the index of a disc: it lists the files beside it and is no film
+MOST_FILES = 5_000  # per archive
+MOST_BYTES = 4_000_000_000  # most bytes that one archive may inflate to
 LARGEST_FILE = 6 * MOST_PIXELS  # bytes; three 16-bit channels of the largest film
-_RATIO = 1_100  # times smaller than its content is the most that an entry can be: DEFLATE's own limit is 1,032
+_RATIO = 1_100  # highest compression ratio of an entry: DEFLATE's own limit is 1,032
 _CHUNK = 1 << 20
 _HEAD = 512  # bytes; enough for every signature
 _BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, LookupError,
@@ -31,7 +31,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, Runtim
 class Bundle:
     """An archive of films, open in memory.
 
-    Raises: UnreadableFile if it is none, is damaged, or claims more than any set of films holds.
+    Raises: UnreadableFile if it is no ZIP archive, is damaged, or claims more than any set of films holds.
     """
 
     def __init__(self, data: bytes | Path, *, name: str) -> None:
@@ -56,7 +56,7 @@ class Bundle:
         self._entries = {safe_path(entry.filename): entry for entry in entries}
 
     def films(self) -> tuple[list[str], int]:
-        """Paths of the films within, in order; and how many other files (notes, viewers) were skipped."""
+        """Paths of the films in it, in order; and the number of other files (notes, viewers) skipped."""
         films = [path for path in sorted(self._entries) if not _is_hidden(path) and self._may_be_film(path)]
         return films, len(self._entries) - len(films)
 
@@ -109,12 +109,12 @@ def is_bundle(data: bytes) -> bool:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             inside = {name.rsplit("/", 1)[-1] for name in archive.namelist()}
     except _BROKEN:
-        return True  # opening it says what is wrong
+        return True  # opening it reports the error
     return not inside & {name for name, _, _ in NETWORKS_AND_DOCUMENTS}
 
 
 def films_in(data: bytes, *, name: str) -> Iterator[tuple[str, bytes | UnreadableFile]]:
-    """Each film of an archive: its name, and its bytes or why there are none; one at a time.
+    """Each film of an archive: its name, and its bytes or the error; one at a time.
 
     Raises: UnreadableFile as `Bundle`, or where it holds no film.
     """
@@ -130,7 +130,7 @@ def films_in(data: bytes, *, name: str) -> Iterator[tuple[str, bytes | Unreadabl
 
 
 def safe_path(path: str) -> str:
-    """A path within an archive without what would lead out of it, or could not be printed: "../../x" is "x"."""
+    """A path within an archive, without parts that lead out of it or cannot be printed: "../../x" is "x"."""
     parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if part not in ("/", "..", ".")]
     return "/".join("".join(letter for letter in part if letter.isprintable()) for part in parts) or "file"
 

@@ -1,4 +1,4 @@
-"""DICOM to Radiograph: what it holds is judged before its pixels are decoded."""
+"""DICOM to Radiograph: the header is checked before the pixels are decoded."""
 
 import io
 import warnings
@@ -24,11 +24,11 @@ from core.image.grey import MOST_PIXELS, check_size, choose_frame, grey_of, leve
 from core.image.voi import Film, film, overlay_planes
 from core.types import Origin, Radiograph
 
-# pydicom warns about every element that bends the standard, and real files bend it daily. Set once and for all:
+# pydicom warns about every element that violates the standard, and real files often do. Set once:
 # changing filters around each call is not safe among threads.
 warnings.filterwarnings("ignore", module=r"pydicom\.")
 
-# All that reading needs. Everything else, the patient's name first, is never parsed.
+# The elements that reading needs. Everything else, above all the patient's name, is never parsed.
 # fmt: off
 _ELEMENTS = [
     "SOPClassUID", "Modality", "ViewPosition", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing",
@@ -58,7 +58,7 @@ _OVERLAYS = [
 
 # Plain radiographs: computed and digital radiography, digitised film, and "DR", which some makers write for DX.
 _RADIOGRAPHY = ("CR", "DX", "DR", "RG")
-# These say nothing of what they show; scanned films and exports from viewers carry them.
+# These do not name their content; scanned films and exports from viewers carry them.
 _UNSPECIFIC = ("OT", "SC", None)
 _OTHERS = {
     "CT": "a CT image",
@@ -94,7 +94,7 @@ _LOSSY = {
     "1.2.840.10008.1.2.4.50",  # JPEG Baseline
     "1.2.840.10008.1.2.4.51",  # JPEG Extended
     "1.2.840.10008.1.2.4.81",  # JPEG-LS Near-lossless
-    "1.2.840.10008.1.2.4.91",  # JPEG 2000, lossy unless the file denies it
+    "1.2.840.10008.1.2.4.91",  # JPEG 2000, lossy unless the file says otherwise
     "1.2.840.10008.1.2.4.203",  # High-Throughput JPEG 2000
 }
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -170,14 +170,14 @@ def _undecodable(name: str, error: Exception) -> UnreadableFile:
 
 
 def _parsed(data: bytes, name: str) -> FileDataset:
-    """The elements that reading needs; elements that are broken are left out."""
+    """The elements that reading needs, without broken ones."""
     tags: list[Any] = [*_ELEMENTS, *_OVERLAYS]
     try:
         if _DEFLATED in data[:2048]:
             _check_inflation(data, name)
         dataset = dcmread(io.BytesIO(data), force=True, specific_tags=tags)
         if not any(keyword in dataset for keyword in _PIXELS):
-            # pydicom drops everything where the pixels are cut off; get back what says so
+            # pydicom drops all elements where the pixels are cut off; read those that describe the pixels again
             dataset = dcmread(io.BytesIO(data), force=True, specific_tags=tags, stop_before_pixels=True)
         for tag in list(dataset.keys()):
             try:
@@ -191,7 +191,7 @@ def _parsed(data: bytes, name: str) -> FileDataset:
 
 
 def _check_inflation(data: bytes, name: str) -> None:
-    """Raises: UnreadableFile if the deflated data set is larger than any film; without keeping what it inflates."""
+    """Raises: UnreadableFile if the deflated data set is larger than any film; inflates it without keeping it."""
     start = 144 + int.from_bytes(data[140:144], "little")
     inflater, rest, size = zlib.decompressobj(-zlib.MAX_WBITS), data[start:], 0
     while rest and not inflater.eof:
@@ -254,7 +254,7 @@ def _ends_early(dataset: FileDataset, data: bytes) -> bool:
     if syntax == DeflatedExplicitVRLittleEndian:
         return True
     if text(dataset, "Rows") and text(dataset, "Modality") in _RADIOGRAPHY and "PixelData" not in dataset:
-        return True  # the pixels come last: what announces them and lacks them was cut
+        return True  # the pixels come last: a file that announces them without holding them was cut
     implicit, little = dataset.original_encoding
     whole = io.BytesIO(data)
     said = file_meta(dataset, "FileMetaInformationGroupLength")
@@ -270,7 +270,7 @@ def _ends_early(dataset: FileDataset, data: bytes) -> bool:
 
 
 def _stream(dataset: FileDataset, syntax: UID, place: int, name: str) -> bytes | None:
-    """The compressed frame; None where the pixels are stored plainly. Raises: UnreadableFile."""
+    """The compressed frame; None for uncompressed pixels. Raises: UnreadableFile."""
     if not syntax.is_encapsulated:
         return None
     frames = int(number(dataset, "NumberOfFrames") or 1)
@@ -289,7 +289,7 @@ def _decoded(
 ) -> tuple[NDArray[Any], dict[int, NDArray[np.bool_]], list[str]]:
     """(H, W) or (H, W, 3) stored values, colour as RGB; overlays in unused bits, by group; and the steps taken.
 
-    Raises: UnreadableFile if the pixel data cannot be decoded, or are not of the size that the file says.
+    Raises: UnreadableFile if the pixel data cannot be decoded or do not have the size in the header.
     """
     size = int(dataset.Columns), int(dataset.Rows)
     bits, high, signed = int(dataset.BitsStored), int(dataset.HighBit), dataset.PixelRepresentation == 1
@@ -310,11 +310,11 @@ def _decoded(
             for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
                 dataset.pop(keyword, None)
             high = bits - 1  # a stream has no unused bits below
-        elif dataset.SamplesPerPixel == 1:  # the decoder must not cut bits off before they were looked at
+        elif dataset.SamplesPerPixel == 1:  # the decoder must not cut bits off before they are checked
             dataset.BitsStored = dataset.BitsAllocated
             dataset.HighBit = dataset.BitsAllocated - 1
             dataset.PixelRepresentation = 0
-        # pylibjpeg's RLE decoder panics on damaged data, past every `except Exception`; pydicom's own raises.
+        # pylibjpeg's RLE decoder panics on damaged data, which `except Exception` does not catch; pydicom's own raises.
         plugin = "pydicom" if syntax == RLELossless else ""
         stored: NDArray[Any] = np.asarray(pixel_array(dataset, index=place, decoding_plugin=plugin))
         stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
@@ -360,7 +360,7 @@ def _grey(dataset: FileDataset, stored: NDArray[Any], mode: str, name: str) -> t
 
 
 def _orientation(dataset: FileDataset) -> tuple[str, str] | None:
-    """Where rows and columns lead to, each the letter of the main direction; None where the file does not say."""
+    """Directions of rows and columns, each the letter of the main direction; None if the file has none."""
     letters = [str(value).strip().upper()[:1] for value in values(dataset, "PatientOrientation")]
     return (
         (letters[0], letters[1])
@@ -370,7 +370,7 @@ def _orientation(dataset: FileDataset) -> tuple[str, str] | None:
 
 
 def _age(dataset: FileDataset) -> float | None:
-    """Years, of "062Y", "62", "010M", "003W" or "012D"; None where the file does not say."""
+    """Years, of "062Y", "62", "010M", "003W" or "012D"; None if the file has none."""
     age = text(dataset, "PatientAge") or ""
     years = {"Y": 1.0, "M": 1 / 12, "W": 1 / 52.18, "D": 1 / 365.25}.get(age[-1:], 1.0)
     digits = age.rstrip("YMWD")

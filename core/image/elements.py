@@ -1,4 +1,4 @@
-"""Single elements of a DICOM data set by type; None where absent, empty or broken, as optional ones often are."""
+"""Single elements of a DICOM data set by type; None if absent, empty or broken, as optional elements often are."""
 
 import math
 import struct
@@ -10,7 +10,7 @@ from pydicom.multival import MultiValue
 
 _LONGEST = 64  # characters of a code, a short string or an identifier
 
-# What pydicom raises where bytes do not make an element, a data set or pixels.
+# pydicom's errors for bytes that are no valid element, data set or pixels.
 BROKEN = (
     InvalidDicomError,
     BytesLengthException,
@@ -39,7 +39,7 @@ def values(dataset: Dataset, keyword: str) -> list[object]:
 
 
 def numbers(dataset: Dataset, keyword: str) -> list[float]:
-    """All values of the element as finite numbers; empty if any of them is none."""
+    """All values of the element as finite numbers; empty if any of them is not finite."""
     try:
         floats = [float(value) for value in values(dataset, keyword)]  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -48,7 +48,7 @@ def numbers(dataset: Dataset, keyword: str) -> list[float]:
 
 
 def decimals(dataset: Dataset, keyword: str) -> list[float | None]:
-    """All values of a decimal string, None for each that is no finite number ("2048,0", "nan", nothing)."""
+    """All values of a decimal string, None for each that is not a finite number ("2048,0", "nan", nothing)."""
     tag = tag_for_keyword(keyword)
     if tag is None or tag not in dataset:
         return []
@@ -75,11 +75,11 @@ def number(dataset: Dataset, keyword: str) -> float | None:
 
 
 def text(dataset: Dataset, keyword: str) -> str | None:
-    """The first value of the element, stripped, in capitals, cut to what such an element may hold (PS3.5, 6.2)."""
+    """The first value of the element, stripped, in capitals, cut to the longest length allowed (PS3.5, 6.2)."""
     first = next(iter(values(dataset, keyword)), None)
     if first is None:
         return None
-    # A broken length can make a value of half the file, the patient's name included: it must reach no message.
+    # A broken length can make half the file a value, the patient's name included: it must not reach a message.
     return "".join(letter for letter in str(first).strip()[:_LONGEST] if letter.isprintable()).upper() or None
 
 

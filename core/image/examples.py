@@ -22,12 +22,12 @@ _ELSE = "Your own files and the phantom work without it."
 
 @dataclass(frozen=True)
 class Example:
-    """One film that its owner lets everybody use; its bytes are not in this repository.
+    """A film under a free licence; its bytes are not in this repository.
 
     title:   who and how it was taken.
     finding: as the source says it.
     licence, credit: shown wherever the film is.
-    note:    one sentence that a reader of the map must know, or empty.
+    note: one sentence that the reader needs to know, or empty.
     file:    its name at the source.
     size:    bytes.
     urls:    where it lies, the likeliest first; all hold the same bytes.
@@ -51,7 +51,7 @@ def listed() -> tuple[Example, ...]:
 
 
 def cache_folder() -> Path:
-    """Where fetched examples are kept for the next time."""
+    """The cache folder for fetched examples."""
     return Path(platformdirs.user_cache_dir("lightbox", appauthor=False)) / "examples"
 
 
@@ -68,7 +68,7 @@ def fetch(example: Example, folder: Path | None = None, *, timeout: float = 10.0
     with contextlib.suppress(OSError):
         data = cached.read_bytes()
         if _digest(data) == example.sha256:
-            return data  # anything else was cut short or changed on disk: fetched again
+            return data  # anything else was cut short or changed on disk: fetch it again
     deadline = time.monotonic() + patience
     reasons = []
     for url in example.urls:
@@ -79,7 +79,7 @@ def fetch(example: Example, folder: Path | None = None, *, timeout: float = 10.0
             continue
         _keep(data, cached)
         return data
-    # The first URL is the pinned one; what went wrong with a mirror says less.
+    # The first URL is the pinned one; its error says more than a mirror's.
     raise Unreachable(f"The example {(example.title or example.name)!r} did not come: {reasons[0]}. {_ELSE}")
 
 
@@ -92,8 +92,8 @@ def _download(url: str, example: Example, timeout: float, deadline: float) -> by
         with answer:
             if answer.status_code != requests.codes.ok:
                 raise Unreachable(f"{host} answered {answer.status_code} {answer.reason}")
-            # Whatever has arrived: `iter_content` would wait for a whole chunk, and a server that drips would never be
-            # given up.
+            # Read whatever has arrived: `iter_content` would wait for a whole chunk, so a very slow server would never
+            # time out.
             while chunk := answer.raw.read1(_CHUNK, decode_content=False):
                 data += chunk
                 if len(data) > example.size:
@@ -114,7 +114,7 @@ def _download(url: str, example: Example, timeout: float, deadline: float) -> by
 
 
 def _keep(data: bytes, path: Path) -> None:
-    """Stores whole or not at all. A cache that cannot be written costs a download next time, nothing else."""
+    """Stores the file whole or not at all. If the cache is not writable, the next call downloads again."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:

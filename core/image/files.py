@@ -15,10 +15,10 @@ _HEAD = 512  # bytes; enough for every signature
 
 
 def film_paths(names: Sequence[str]) -> tuple[list[str], int]:
-    """All files, folders and archives opened, in order of name; and how many files in them were skipped.
+    """All files, with folders and archives opened, in order of name; and the number of files skipped.
 
     A DICOMDIR stands for the folder that it lies in, a ZIP archive for the films in it ("disc.zip/IMAGES/0001"). In a
-    folder or archive hidden files are skipped, as are those that are no picture or DICOM file by content or by name
+    folder or archive hidden files are skipped, as are files that are neither picture nor DICOM by content or name
     (tables, notes, the DICOMDIR). A file named directly is never skipped.
     Raises: BadData if there is none.
     """
@@ -72,19 +72,19 @@ def read_file(name: str, *, frame: int | None = None) -> Radiograph:
 
 
 def printable(name: str) -> str:
-    """A file name that any text can hold: bytes that are not UTF-8 become �."""
+    """A printable file name: bytes that are not UTF-8 become �."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _archived(name: str) -> tuple[list[str], int]:
-    """The films in a ZIP archive of that name, and how many of its files are none; nothing where it is another file."""
+    """The films in a ZIP archive of that name, and the number of its other files; None for any other file."""
     try:
         with open(name, "rb") as file:
             if not is_zip(file.read(4)):
                 return [], 0
         films, skipped = Bundle(Path(name), name=printable(Path(name).name)).films()
     except (OSError, UnreadableFile):
-        return [], 0  # reported when it is read
+        return [], 0  # reported on reading
     return [f"{name}/{film}" for film in films], skipped
 
 
@@ -101,4 +101,4 @@ def _may_be_film(path: str) -> bool:
         with open(path, "rb") as file:
             return may_be_film(path, file.read(_HEAD))
     except OSError:
-        return True  # reported when it is read
+        return True  # reported on reading

@@ -1,4 +1,4 @@
-"""Which way up a frontal chest lies in a picture, and whether there is one at all."""
+"""The orientation of a frontal chest in a picture, and whether there is one."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import numpy as np
 from core.types import Grey
 
 SIDE = 72  # px, the square that every picture is brought to
-# A 12 x 12 pattern of what speaks for an upright frontal chest (times ten): dark lungs, bright middle and shoulders.
+# A 12 x 12 pattern of an upright frontal chest (times ten): dark lungs, bright middle and shoulders.
 # It is one set of weights, fitted by multinomial regression to the 6,356 training films of shared/cxr, each against
 # its own seven turned and inverted versions and against 4,400 drawn CT slices, pages, clouds, photographs and parts
 # of films. It is coarse, an average over thousands of films, and shows nobody.
@@ -34,10 +34,10 @@ NEITHER = np.float32(9.50)
 
 @dataclass(frozen=True)
 class Fit:
-    """How the pattern lies best.
+    """The best fit of the pattern.
 
     turn:     quarter turns counter-clockwise that bring the film upright, 0 to 3.
-    inverted: True if it fits only with the grey scale turned over.
+    inverted: True if it fits only with the grey scale inverted.
     clarity:  log odds (nats) of this reading against the seven others and "none of them"; above 0 it is the likelier.
     """
 
@@ -75,7 +75,7 @@ def _windows() -> tuple[tuple[int, int, int, int], ...]:
 
 
 def _evened(grey: Grey) -> Grey:
-    """(SIDE, SIDE) the picture with brightness and contrast made even, so that exposure does not count."""
+    """(SIDE, SIDE) the picture with local brightness and contrast normalised, so that exposure does not matter."""
     square = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     reach = 0.155 * SIDE
     off = square - cv2.GaussianBlur(square, (0, 0), reach)

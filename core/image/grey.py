@@ -1,4 +1,4 @@
-"""What every format shares on its way to grey pixels: bounds on the size, colour to grey, depth, levels."""
+"""Steps that all formats share on the way to grey pixels: limits on the size, colour to grey, depth, levels."""
 
 import contextlib
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.errors import SeveralFrames, UnreadableFile
 from core.types import Pixels
 
-# The largest film, 14 x 36 inches at 600 dots per inch, has 181 megapixels; what is larger is no film.
+# The largest film, 14 x 36 inches at 600 dots per inch, has 181 megapixels; anything larger is no film.
 MOST_PIXELS = 200_000_000
 LEAST_SIDE = 16  # px; anything smaller is an icon or a web bug
 CHROMA_SIDE = 256  # px
@@ -65,10 +65,10 @@ def check_size(width: int, height: int, *, name: str, stored: int = 2) -> None:
 
 
 def choose_frame(frames: int, frame: int | None, kind: str, *, name: str, unit: str = "frame") -> tuple[int, list[str]]:
-    """The place, from 0, of the frame that was asked for (from 1), and the step.
+    """Index (from 0) of the requested frame (from 1), and the step.
 
-    kind:   what the file is: "a DICOM file", "an animated PNG". unit: what it has several of.
-    Raises: UnreadableFile where the file has several and none, or one that is not there, was asked for.
+    kind:   what the file is: "a DICOM file", "an animated PNG". unit: the name of its parts, such as "frame".
+    Raises: UnreadableFile where the file has several and none, or one that does not exist, was requested.
     """
     if frames <= 1 and frame in (None, 1):
         return 0, []
@@ -100,9 +100,9 @@ def square(pixels: Pixels, tall: float) -> Pixels:
 def size_step(
     spacing: tuple[float, float] | None, shape: tuple[int, ...], whose: str
 ) -> tuple[tuple[float, float] | None, list[str]]:
-    """The spacing, or None where a film of that size cannot be; and the sentence that says so.
+    """The spacing, or None if the film would have an impossible size; and the sentence about it.
 
-    whose: what gave the spacing: "The file's".
+    whose: the source of the spacing: "The file's".
     """
     if spacing is None:
         return None, []
@@ -148,11 +148,11 @@ def _cells(spread: Pixels) -> Pixels:
 
 
 def unsigned(values: NDArray[Any], *, name: str) -> tuple[Pixels, str | None]:
-    """Signed, wide or floating-point values as 16-bit pixels, exactly where they fit; and the step taken, if any.
+    """Signed, wide or floating-point values as 16-bit pixels, exact where they fit; and the step taken, if any.
 
     Raises: UnreadableFile where a value is not a number or infinite.
     """
-    low, high = float(values.min()), float(values.max())  # either is NaN or infinite as soon as one value is
+    low, high = float(values.min()), float(values.max())  # min or max is NaN or infinite if any value is
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int(values.size - np.isfinite(values).sum())
         raise UnreadableFile(
@@ -171,10 +171,10 @@ def unsigned(values: NDArray[Any], *, name: str) -> tuple[Pixels, str | None]:
 
 
 def levels(pixels: Pixels, *, but: NDArray[np.bool_] | None = None) -> tuple[float, float]:
-    """(black, white) that the data suggest: lowest and highest value once 0.1 % at each end are left out.
+    """(black, white) from the data: lowest and highest value without 0.1 % at each end.
 
-    A few pixels of burnt-in text at 65,535 would otherwise leave the film itself black.
-    but: (H, W) pixels that do not count.
+    Otherwise a few pixels of burnt-in text at 65,535 would make the film black.
+    but: (H, W) pixels to ignore.
     """
     mask = None if but is None else (~but).astype(np.uint8)
     counts = cv2.calcHist([pixels], [0], mask, [65536], [0, 65536]).ravel().astype(np.float64).cumsum()

@@ -1,4 +1,4 @@
-"""What the header of a DICOM image must mean: gaps filled, contradictions settled by the pixels, all of it said."""
+"""Repairs the header of a DICOM image: fills gaps, settles contradictions by the pixels, reports each step."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ _DISTINCT = 16  # values on either side of the sign without which their smoothne
 
 
 def complete(dataset: Dataset, stream: bytes | None) -> list[str]:
-    """Fills in and settles what decoding needs, in the data set itself; the steps taken.
+    """Completes the elements that decoding needs, in the data set itself; returns the steps taken.
 
-    stream: the compressed frame; None where the pixels are stored plainly.
+    stream: the compressed frame; None for uncompressed pixels.
     """
     steps = _bits_allocated(dataset, stream)
     steps += _samples(dataset, stream)
@@ -137,7 +137,7 @@ def _alike(channels: NDArray[np.uint8]) -> bool:
 
 
 def _held(dataset: Dataset, stream: bytes | None) -> int | None:
-    """How many samples each pixel has by the data themselves; None where they do not say."""
+    """Samples per pixel according to the data; None if they do not tell."""
     width = float(dataset.BitsAllocated) / 8
     if stream is None:
         return int(len(dataset.PixelData) / max(1.0, _area(dataset) * width))
@@ -159,7 +159,7 @@ def _samples(dataset: Dataset, stream: bytes | None) -> list[str]:
     if not mode:
         mode = "RGB" if (samples or held or 1) >= 3 else "MONOCHROME2"
         steps.append(f"The file does not say what its greys mean (photometric interpretation); read as {mode}.")
-    if mode not in (*_ONE_SAMPLE, *_COLOUR):  # HSV, CMYK, ARGB: refused later, in the file's own words
+    if mode not in (*_ONE_SAMPLE, *_COLOUR):  # HSV, CMYK, ARGB: refused later, with the file's own term
         dataset.PhotometricInterpretation = mode
         dataset.SamplesPerPixel = samples or held or 1
         return steps
@@ -178,7 +178,7 @@ def _samples(dataset: Dataset, stream: bytes | None) -> list[str]:
                 and (codestream_header := codestream(stream))
                 and codestream_header.frame in (0xC0, 0xC1, 0xC2)
             ):
-                expected = "YBR_FULL"  # what lossy JPEG of three components holds
+                expected = "YBR_FULL"  # lossy JPEG of three components
             steps.append(
                 f"The header says {mode} with {samples} {'sample' if samples == 1 else 'samples'} per pixel, the data "
                 f"hold {actual}: read as {expected}."
@@ -234,7 +234,7 @@ def meaningful(cells: NDArray[Any], *, bits: int, high: int, signed: bool) -> tu
     The values are of a signed type where they are signed, whatever the header says.
 
     cells:  (H, W), 8 or 16 bits each, of which `bits` up to `high` hold the value (PS3.5, 8.1.1); other bits may hold
-            overlays. Where the pixels contradict the header, the reading with the smoother picture counts.
+            overlays. Where the pixels contradict the header, the smoother of the two readings wins.
     """
     cells = cells.view(f"u{cells.dtype.itemsize}")
     steps = []

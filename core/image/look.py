@@ -1,4 +1,4 @@
-"""A radiograph's small versions and simple statistics, for checks that must be done while somebody waits."""
+"""A radiograph's small versions and simple statistics, for the film checks, which must be fast."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from core.types import Grey, Radiograph
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A radiograph and its small versions, each made once, when the first check asks."""
+    """A radiograph and its small versions, each computed once, on first use."""
 
     radiograph: Radiograph
 
@@ -55,7 +55,7 @@ class Look:
 
     @property
     def middle(self) -> Grey:
-        """(h, w) the middle three fifths of `small`: where lungs, heart and spine should be."""
+        """(h, w) the middle three fifths of `small`, where lungs, heart and spine should be."""
         height, width = self.small.shape
         return self.small[height // 5 : height - height // 5, width // 5 : width - width // 5]
 

@@ -1,6 +1,6 @@
-"""What was drawn onto a film after it was taken: letters, lines of text, arrows.
+"""Marks drawn onto a film after the exposure: letters, lines of text, arrows.
 
-Ink is flat, as white or black as the film goes (any grey where it stands on black), and its edge is a step.
+Ink is flat, pure white or black (any grey on a black ground), and its edge is a step.
 Anatomy, tubes and electrodes seldom are all three; a lead letter under the tube seldom is, and is normal anyway.
 """
 
@@ -24,14 +24,14 @@ SHARP = 0.55  # of the step: the least that its edge rises from one pixel to the
 WIDEST = 0.06  # of the long side: the widest stroke or arrowhead
 SHORTEST, TALLEST = 0.009, 0.10  # of the long side: the height of a letter or arrow
 PRINT = 4  # letters that make a line of small print
-MOST = 200  # pieces looked at; a page of print has more
+MOST = 200  # most pieces checked; a page of print has more
 
 
 @dataclass(frozen=True)
 class Mark:
     """One piece of ink or a line of them, as fractions of width and height.
 
-    crisp: True if it is as flat and sharp-edged as only a drawn shape is; rib ends on small films are not.
+    crisp: True if it is as flat and sharp-edged as only drawn shapes are; rib ends on small films are not.
     """
 
     x0: float
@@ -94,7 +94,7 @@ def _pieces(mask: NDArray[np.bool_], levels: Levels, ground: Levels, *, flat: fl
 def _steepness(
     mask: NDArray[np.bool_], levels: Levels, ground: Levels, label: NDArray[np.int32], count: int
 ) -> NDArray[np.float64]:
-    """(count,) the mean rise over the mean step along the rim of each piece, so that few need a closer look."""
+    """(count,) mean rise / mean step along the rim of each piece, so that few need a closer look."""
     stencil = mask.astype(np.uint8)
     at = np.flatnonzero(stencil > cv2.erode(stencil, np.ones((3, 3), np.uint8)))  # the rim
     piece = label.ravel()[at]

@@ -1,4 +1,4 @@
-"""A drawn chest: a frontal PA radiograph of nobody, whose lungs and opacity are known to the pixel.
+"""A synthetic frontal PA chest radiograph, whose lungs and opacity are known to the pixel.
 
 Attenuation is summed along each ray through soft tissue, air and bone, then exposed: beam, scatter, noise, blur.
 The patient's right is on screen left. Pages label it as drawn; the pixels carry no text but the side letter.
@@ -23,7 +23,7 @@ LETTER_R = points((-4, 6), (-4, -6), (1, -6), (4, -4.5), (4, -1.5), (1, 0), (-4,
 
 @dataclass(frozen=True)
 class Opacity:
-    """A roundish consolidation, planted where it is wanted.
+    """A roundish consolidation at a chosen place.
 
     x, y:     its centre, as fractions of the film's width and height.
     radius:   as a fraction of the film's shorter side.
@@ -42,10 +42,10 @@ class Opacity:
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """A drawn radiograph with its truth.
+    """A drawn radiograph with its ground truth.
 
     lungs:   (H, W) bool, the lung fields seen clear of heart, mediastinum and diaphragm.
-    opacity: (H, W) bool, where the opacity replaced their air; all False where none was asked for.
+    opacity: (H, W) bool, where the opacity replaced their air; all False without an opacity.
     """
 
     radiograph: Radiograph
@@ -60,7 +60,7 @@ class Phantom:
 def draw(*, seed: int = 0, height: int = 1024, width: int = 1024, opacity: Opacity | None = None) -> Phantom:
     """A frontal chest with its lungs and opacity; the same seed and size give the same film to the last bit.
 
-    The seed chooses build, ribs, vessels, heart, tilt and exposure. Pixels are uint16 of 12 bits, bone bright.
+    The seed determines build, ribs, vessels, heart, tilt and exposure. Pixels are uint16 of 12 bits, bone bright.
     Raises: ValueError if a side is below 64 px, or the opacity touches no lung.
     """
     if min(height, width) < SMALLEST:
@@ -84,7 +84,7 @@ def draw(*, seed: int = 0, height: int = 1024, width: int = 1024, opacity: Opaci
 
     planted = np.zeros((height, width), bool)
     if opacity is not None:
-        ball = _ball(plate, opacity)  # drawn last: the same seed is the same film with and without
+        ball = _ball(plate, opacity)  # drawn last: the same seed gives the same film with and without it
         planted = (ball > 0) & lungs
         if not planted.any():
             raise ValueError(f"{opacity} touches no lung of phantom {seed}")

@@ -30,7 +30,7 @@ from core.types import Origin, Radiograph
 # around each call is not safe among threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-# Opened by class, not by Image.open: the signature has spoken, no other plug-in may guess, the size is ours to judge.
+# Opened by class, not by Image.open: the signature decides, no other plug-in may guess, and we check the size.
 _OPEN: dict[str, type[ImageFile]] = {
     "PNG": PngImageFile,
     "JPEG": JpegImageFile,  # reads the first picture of a phone's multi-picture JPEG, which is the photo itself
@@ -41,7 +41,7 @@ _OPEN: dict[str, type[ImageFile]] = {
     "AVIF": AvifImageFile,
 }
 
-# What Pillow's plug-ins raise on damaged files: Image.open's own list, and what loading adds.
+# Errors of Pillow's plug-ins on damaged files: those of Image.open and those of loading.
 _DAMAGED = (
     OSError,
     SyntaxError,
@@ -69,7 +69,7 @@ _TURNS = {
     8: "Turned by 90° counter-clockwise",
 }
 
-# What programs write without having measured anything, in dots per inch.
+# Defaults that programs write without measuring, in dots per inch.
 _DEFAULT_DPI = (72, 96)
 
 
@@ -147,9 +147,9 @@ def _undecodable(name: str, format: str, error: Exception) -> UnreadableFile:
 
 
 def _pictures(data: bytes, picture: ImageFile, format: str) -> tuple[list[int], str]:
-    """Places of the pictures in the file, and what a file of several is. Walks PNG and WebP to their end.
+    """Positions of the pictures in the file, and the name of a file with several. Walks PNG and WebP to their end.
 
-    Raises: ValueError if a PNG or WebP ends early or a checksum does not fit, which the decoders let pass.
+    Raises: ValueError if a PNG or WebP ends early or a checksum does not fit, which the decoders accept.
     """
     if format == "PNG":
         counts = [content[:4] for kind, content in png_chunks(data) if kind == b"acTL"]
@@ -205,7 +205,7 @@ def _radiograph(data: bytes, picture: ImageFile, format: str, name: str, steps: 
         steps += [scaled] if scaled else []
     if isinstance(picture, TiffImageFile) and bits > 8 and picture.tag_v2.get(262) == 0:
         top = 2**bits - 1 if bits < 16 and values.max() < 2**bits else 65535
-        values = values.dtype.type(top) - values  # Pillow turns 8 bits over but leaves more as they are
+        values = values.dtype.type(top) - values  # Pillow inverts 8 bits but leaves more as they are
         steps.append("Turned over: the file stores white as 0.")
     tall = spacing[0] / spacing[1] if spacing else 1.0
     if spacing and abs(tall - 1) >= 0.01:
@@ -227,7 +227,7 @@ def _radiograph(data: bytes, picture: ImageFile, format: str, name: str, steps: 
 
 
 def _layout(data: bytes, picture: ImageFile) -> tuple[str, int]:
-    """(mode, bits a sample) as the file has them; Pillow's own mode would call 16-bit colour 8-bit."""
+    """(mode, bits per sample) of the file; Pillow's own mode calls 16-bit colour 8-bit."""
     bits = {"1": 1, "I": 32, "F": 32}.get(picture.mode, 16 if picture.mode.startswith("I;16") else 8)
     if isinstance(picture, PngImageFile):
         bits = data[24]
@@ -261,7 +261,7 @@ def _values(data: bytes, picture: ImageFile, mode: str, bits: int) -> tuple[NDAr
     if mode in ("L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B") and "transparency" not in picture.info:
         values = np.asarray(picture)
         return values.astype(np.uint16) if mode.startswith("I;16") else values, []
-    if mode.startswith("I;16"):  # one grey value is declared transparent; nothing is lost by leaving it
+    if mode.startswith("I;16"):  # one grey value is declared transparent; ignoring that loses nothing
         return np.asarray(picture).astype(np.uint16), []
     if mode == "1":
         return np.asarray(picture.convert("L")), ["Black and white (1 bit) became 0 and 255."]
@@ -281,7 +281,7 @@ def _values(data: bytes, picture: ImageFile, mode: str, bits: int) -> tuple[NDAr
 def _deep_colour(data: bytes, picture: ImageFile, mode: str) -> NDArray[Any]:
     """16-bit colour by other decoders, as Pillow keeps only the upper 8 bits.
 
-    Raises: ValueError where they cannot, or where their picture is not the one that Pillow sees.
+    Raises: ValueError if they fail or decode another picture than Pillow.
     """
     # One plane per channel: OpenCV 5.0 mixes them up, and so does Pillow.
     if isinstance(picture, TiffImageFile) and picture.tag_v2.get(284) == 2:
@@ -311,7 +311,7 @@ def _deep_colour(data: bytes, picture: ImageFile, mode: str) -> NDArray[Any]:
 
 
 def _turn(picture: ImageFile) -> int:
-    """EXIF orientation, 1 to 8; 1 where the file gives none or its EXIF block is broken, which spoils no pixel."""
+    """EXIF orientation, 1 to 8; 1 if the file has none or its EXIF block is broken, which affects no pixel."""
     try:
         return int(picture.getexif().get(274, 1))
     except _DAMAGED:
@@ -328,12 +328,12 @@ def _turned(values: NDArray[Any], turn: int) -> NDArray[Any]:
 
 
 def _spacing(picture: ImageFile) -> tuple[tuple[float, float] | None, list[str]]:
-    """mm per pixel, (row, column), where the resolution in the file is plausibly measured; and the steps taken."""
+    """mm per pixel, (row, column), if the resolution in the file is plausible; and the steps taken."""
     try:
         across, down = (float(dots) for dots in picture.info["dpi"])
     except (LookupError, TypeError, ValueError, ArithmeticError):
         return None, []
-    if not (1 < across < 1e6 and 1 < down < 1e6):  # 1 is what Pillow gives for a TIFF that says nothing
+    if not (1 < across < 1e6 and 1 < down < 1e6):  # Pillow gives 1 for a TIFF without a resolution
         return None, []
     if round(across) in _DEFAULT_DPI:
         return None, [f"The file's {across:.0f} dpi were not taken for a measurement: a program's default."]

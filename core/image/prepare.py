@@ -1,4 +1,4 @@
-"""From a radiograph to the network's input and back: the one place where either happens."""
+"""From a radiograph to the network's input and back; the only place for either."""
 
 from dataclasses import dataclass
 
@@ -18,19 +18,19 @@ _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-_BLACK, _WHITE = 0.05, 0.97  # of black..white: what still counts as empty; JPEG ringing stays inside
+_BLACK, _WHITE = 0.05, 0.97  # of black..white: largest deviation that counts as empty; JPEG ringing stays below
 _EMPTY_ROW = 0.9  # share of a margin's row that is empty; the rest is text or a frame line
-_THINNEST = 0.02  # of a side: what is thinner is a frame line at the rim, not film
+_THINNEST = 0.02  # of a side: anything thinner is a frame line at the rim, not film
 _SMALLEST_FILM = 0.25  # of a side: if less than this would remain, the film is dark, not framed
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What the network receives.
+    """The network's input.
 
     image:     (C, S, S) float32, normalised as the card says.
     placement: where its square lies on the radiograph.
-    black, white: (C, 1, 1) what the film's black and white became, in the units of `image`.
+    black, white: (C, 1, 1) the film's black and white in the units of `image`.
     """
 
     image: Tensor
@@ -40,14 +40,14 @@ class Prepared:
 
     @property
     def picture(self) -> NDArray[np.uint8]:
-        """(S, S) uint8: the input as a person can look at it, film black to film white."""
+        """(S, S) uint8: the input as a viewable picture, film black to film white."""
         grey = (self.image[0] - self.black[0]) / (self.white[0] - self.black[0])
         pixels: NDArray[np.uint8] = (grey.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
         return pixels
 
 
 def prepare(radiograph: Radiograph, input: Input, cleaning: Cleaning | None = None) -> Prepared:
-    """The network's input, made the same way in training, evaluation, command line and dashboard.
+    """The network's input, computed the same way in training, evaluation, command line and dashboard.
 
     Order: cut margins away, windowed grey 0..1, fit to a square, mirror, turn, invert, denoise, CLAHE, normalise.
     Raises: BadSetting for a window that the film does not have.
@@ -86,7 +86,7 @@ def windowed(pixels: Pixels, black: float, white: float) -> Heat:
 
 
 def film_box(radiograph: Radiograph) -> tuple[int, int, int, int]:
-    """x0, y0, x1, y1 of the film without empty black or white margins; the whole film where it has none.
+    """x0, y0, x1, y1 of the film without empty black or white margins; the whole film if it has none.
 
     Text and frame lines in a margin do not make it film; rows of which a tenth is neither black nor white do.
     """
@@ -122,7 +122,7 @@ def enlarge(heat: Heat, placement: Placement, shape: tuple[int, int]) -> Heat:
 
 
 def upright(heat: Heat, placement: Placement) -> Heat:
-    """The map as it lies on the stored film: neither turned nor mirrored."""
+    """The map in the stored film's orientation: neither turned nor mirrored."""
     stored = np.rot90(heat, -placement.turn)
     return stored[:, ::-1] if placement.x0 > placement.x1 else stored
 
@@ -173,7 +173,7 @@ def _cleaned(square: Heat, cleaning: Cleaning) -> Heat:
 
 
 def _moments(values: Tensor) -> tuple[tuple[float], tuple[float]]:
-    # The floor keeps a blank film finite; it then predicts nothing, and the quality checks say why.
+    # The floor keeps a blank film finite; its prediction means nothing, and the film checks say why.
     return (float(values.mean()),), (max(float(values.std()), 1e-3),)
 
 

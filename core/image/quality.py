@@ -1,4 +1,4 @@
-"""What a radiologist would want to know about a film before believing anything said of it.
+"""Film checks: what a radiologist wants to know about a film before trusting a model's output for it.
 
 Each check is one small function with a figure and a sentence; `inspect` runs them all. The thresholds were set on
 the training films of shared/cxr, and the rates that a test holds were measured on its test films.
@@ -23,15 +23,15 @@ from core.types import Level, Radiograph
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found.
+    """The result of one check.
 
     title:    two or three words for the screen.
-    level:    "ok", "note" (worth knowing) or "warning" (do not believe the model before this is settled).
-    figure:   the number that was measured, in `unit`; NaN where there is none.
+    level:    "ok", "note" (worth knowing) or "warning" (do not trust the model until this is resolved).
+    figure: the measured number, in `unit`; NaN if there is none.
     sentence: what was found, why it matters, what to do.
-    mend:     the switches of `Cleaning` that would settle it, empty where none does.
-    withholds: whether no answer can mean anything before it is settled.
-    measured:  what the figure measures, where several checks show the same one; empty elsewhere.
+    mend:     the switches of `Cleaning` that fix it; empty if none does.
+    withholds: whether the prediction is meaningless until it is fixed.
+    measured:  what the figure measures, if several checks show the same one, else empty.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check returns; the registry adds its name, title and unit."""
+    """The return value of a check; the registry adds its name, title and unit."""
 
     level: Level
     figure: float
@@ -115,38 +115,38 @@ def inspect(radiograph: Radiograph) -> tuple[Check, ...]:
 
 
 def withheld(checks: Sequence[Check]) -> str:
-    """Why no answer can mean anything, in the words of the checks that say so; empty where it can."""
+    """Why the prediction is meaningless, in the checks' own sentences; empty if it is not."""
     return " ".join(check.sentence for check in checks if check.withholds)
 
 
 @check("frontal", title="Frontal chest", unit="log odds", measured="clarity")
 def frontal(look: Look) -> Finding:
-    """Whether a frontal chest is to be seen at all, whichever way up."""
+    """Whether the film shows a frontal chest, in any orientation."""
     clarity = look.fit.clarity
     if clarity < 0:
         return Finding(
             "warning",
             clarity,
             "This does not look like a frontal chest radiograph: a lateral view, a CT slice, a part of a film, a "
-            "photo or a figure, perhaps. The model knows frontal chests only and would answer anyway; use a PA "
+            "photo or a figure, perhaps. The model knows frontal chests only and would answer anyway. Use a PA "
             "or AP film.",
         )
     if clarity < 0.7:
         return Finding(
             "note",
             clarity,
-            "Hardly to be told as a frontal chest: very dense lungs, a tight crop or strong rotation look like this. "
-            "Check that it is a PA or AP film before you believe the model.",
+            "Hard to recognise as a frontal chest: very dense lungs, a tight crop or strong rotation look like this. "
+            "Check that it is a PA or AP film before you trust the model.",
         )
-    return Finding("ok", clarity, "A frontal chest radiograph, as far as its broad pattern tells.")
+    return Finding("ok", clarity, "A frontal chest radiograph, by its broad pattern.")
 
 
 @check("turned", title="Orientation", unit="°")
 def turned(look: Look) -> Finding:
-    """Whether the film lies on its side or stands on its head."""
+    """Whether the film is turned by 90, 180 or 270°."""
     fit = look.fit
     if fit.clarity < 1 or fit.turn == 0:
-        return Finding("ok", 0, "Upright: nothing speaks for a turned film.")
+        return Finding("ok", 0, "Upright: no sign of a turned film.")
     how = {1: "on its side", 2: "upside-down", 3: "on its side"}[fit.turn]
     return Finding(
         "warning",
@@ -167,8 +167,7 @@ def inverted(look: Look) -> Finding:
     return Finding(
         "warning",
         fit.clarity,
-        "The grey scale is turned over: lungs are bright, bone is dark. The model learned the opposite: invert the "
-        "film.",
+        "The grey scale is inverted: lungs are bright, bone is dark. The model learned the opposite: invert the film.",
         {"invert": True},
         withholds=True,
     )
@@ -240,7 +239,7 @@ def too_small(look: Look) -> Finding:
 
 @check("contrast", title="Contrast", unit="%")
 def contrast(look: Look) -> Finding:
-    """How much of black to white the middle of the film uses, from its 5th to its 95th percentile."""
+    """The share of the grey scale that the middle of the film uses, from its 5th to its 95th percentile."""
     low, high = np.percentile(look.middle, (5, 95))
     spread = 100 * float(high - low)
     if spread < 16 and _window_hides(look):
@@ -272,7 +271,7 @@ def contrast(look: Look) -> Finding:
 
 @check("clipped", title="Exposure", unit="%")
 def clipped(look: Look) -> Finding:
-    """The share of the film's middle that is nothing but black or nothing but white."""
+    """The share of the film's middle that is pure black or pure white."""
     white = 100 * float((look.middle >= 0.995).mean())
     black = 100 * float((look.middle <= 0.005).mean())
     share, what = max((white, "white"), (black, "black"))
@@ -289,7 +288,7 @@ def clipped(look: Look) -> Finding:
     return Finding(
         "warning" if share >= 12 else "note",
         share,
-        f"{share:.0f} % of the film's middle is pure {what}: what was there is lost, to you and to the model. "
+        f"{share:.0f} % of the film's middle is pure {what}: this detail is lost, for you and for the model. "
         "Export it again with a wider window.",
     )
 
@@ -308,7 +307,7 @@ def borders(look: Look) -> Finding:
         return Finding(
             "warning",
             share,
-            f"The film fills only {100 - share:.0f} % of the picture ({where} empty): too little of it is there to be "
+            f"The film fills only {100 - share:.0f} % of the picture ({where} empty): too little of it is left to "
             "read. Export the film by itself.",
             withholds=True,
         )
@@ -323,7 +322,7 @@ def borders(look: Look) -> Finding:
 
 @check("tint", title="Colour", unit="of 255")
 def tint(look: Look) -> Finding:
-    """How far the colour channels lie apart over the whole film."""
+    """How much the colour channels differ over the whole film."""
     chroma = look.radiograph.origin.chroma
     cast = 0.0 if chroma is None else float(np.median(chroma))
     if cast < 4:
@@ -338,7 +337,7 @@ def tint(look: Look) -> Finding:
 
 @check("coloured-marks", title="Coloured marks", unit="% of film")
 def coloured_marks(look: Look) -> Finding:
-    """Places that are much more coloured than the film as a whole: arrows, outlines, overlays."""
+    """Places much more colourful than the rest of the film: arrows, outlines, overlays."""
     chroma = look.radiograph.origin.chroma
     if chroma is None:
         return Finding("ok", 0, "No colour in the file.")
@@ -351,14 +350,14 @@ def coloured_marks(look: Look) -> Finding:
     return Finding(
         "warning",
         share,
-        f"Coloured marks at {where}. They turn into grey shapes that no patient has, and they often point at the "
-        "answer: use the film without them.",
+        f"Coloured marks at {where}. In grey they look like anatomy, and they often point at the finding: use the "
+        "film without them.",
     )
 
 
 @check("burnt-in", title="Burnt-in marks", unit="found")
 def burnt_in(look: Look) -> Finding:
-    """Letters, text and arrows in the pixels; a single letter at the rim is what every hospital does."""
+    """Letters, text and arrows in the pixels; a single letter at the rim is normal."""
     all_marks = marks(look.whole)
     text = [mark for mark in all_marks if mark.pieces >= 3]
     arrows = [mark for mark in all_marks if mark.crisp and mark.pieces < 3 and _lies_inside(mark)]
@@ -371,9 +370,8 @@ def burnt_in(look: Look) -> Finding:
         return Finding(
             "warning",
             len(all_marks),
-            f"There is {' and '.join(phrases)}. A model can read the hospital or the answer from it: check that the "
-            "heat "
-            "does not lie there, or cover it.",
+            f"There is {' and '.join(phrases)}. A model can infer the hospital or the label from it: check that the "
+            "heat does not lie there, or cover it.",
         )
     if all_marks:
         return Finding(
@@ -397,13 +395,13 @@ def side_marker(look: Look) -> Finding:
         return Finding("ok", 0, "Side markers are looked for on upright frontal films only.")
     markers = side_markers(look.film)
     if not markers:
-        return Finding("ok", 0, "No marker found that tells left from right.")
+        return Finding("ok", 0, "No side marker found.")
     across = look.radiograph.orientation[0] if look.radiograph.orientation else ""
     right = "R" if across == "R" else "L"  # the patient's side on the right of the screen
     wrong = [marker for marker in markers if (marker.letter == right) != (marker.x > 0.5)]
     marker = markers[0]
-    if len(wrong) < len(markers):  # markers that disagree tell nothing, nor does one seen from behind on its own side
-        return Finding("ok", marker.fit, f"A marker {marker.letter} is found, and nothing contradicts its side.")
+    if len(wrong) < len(markers):  # contradictory markers are ignored, and so is one seen from behind on its own side
+        return Finding("ok", marker.fit, f"A marker {marker.letter} was found, on the expected side.")
     where, side = place(marker.x, marker.y), "left" if marker.letter == "R" else "right"
     why = (
         f"the file says that this is the patient's {side}"
@@ -422,7 +420,7 @@ def side_marker(look: Look) -> Finding:
         "warning",
         marker.fit,
         f"A marker {marker.letter} is at {where}, but {why}. The film may be mirrored or the marker wrong: do not "
-        "trust left and right before you know which.",
+        "trust left and right until you know which.",
     )
 
 
@@ -434,22 +432,22 @@ def blocking(look: Look) -> Finding:
         return Finding(
             "warning" if ratio >= 2 else "note",
             ratio,
-            f"Compression shows: steps at the edges of 8-pixel blocks are {ratio:.1f} times those inside. Fine texture "
-            "is gone, and the blocks can pass for it: use the original.",
+            f"Compression shows: steps at the edges of 8-pixel blocks are {ratio:.1f} times those inside. Fine "
+            "texture is lost, and the blocks can look like it: use the original.",
         )
-    lossy = " It is stored with loss, but no blocks show." if look.radiograph.origin.lossy else ""
+    lossy = " It is stored with loss, but no blocks are visible." if look.radiograph.origin.lossy else ""
     return Finding("ok", ratio, "No compression blocks." + lossy)
 
 
 @check("spacing", title="Pixel size", unit="mm")
 def spacing(look: Look) -> Finding:
-    """Millimetres a pixel, where the file says them."""
+    """Millimetres per pixel, if the file has them."""
     given = look.radiograph.spacing
     if given is None:
         return Finding(
             "note",
             math.nan,
-            "The file does not say how large a pixel is: lengths can be given in pixels only. DICOM files say it.",
+            "The file has no pixel size: lengths are in pixels only. DICOM files usually have it.",
         )
     return Finding("ok", given[0], f"A pixel is {given[0]:.3g} mm high.")
 

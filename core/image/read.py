@@ -1,4 +1,4 @@
-"""The door: bytes in, Radiograph out."""
+"""The entry point: bytes in, Radiograph out."""
 
 import hashlib
 import logging
@@ -10,19 +10,19 @@ from core.image.signature import READABLE, format_of, stranger
 from core.types import Radiograph
 
 _LOG = logging.getLogger("lightbox.read")
-_LOG.addHandler(logging.NullHandler())  # or Python would write the traceback over the screen of a command
+_LOG.addHandler(logging.NullHandler())  # otherwise Python writes the traceback onto the terminal
 
 
 def read(data: bytes, *, name: str, frame: int | None = None) -> Radiograph:
     """The radiograph that the bytes hold, at full depth and resolution; safe to call from many threads.
 
-    data:   a whole DICOM, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF or BMP file, told by its first bytes and never by its
-            name.
-    name:   what to call it in messages and on screen.
+    data:   a whole DICOM, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF or BMP file, recognised by its first bytes, never by
+            its name.
+    name: its name in messages and on screen.
     frame:  which one, from 1, of a file that holds several.
-    Raises: UnreadableFile, in a sentence that says what was found, what was expected and what to do; SeveralFrames
-            where a frame must be named. Nothing else, whatever a decoder or this project's own code raises: one film
-            must not stop the others. The traceback goes to the log "lightbox.read" with the file's SHA-256.
+    Raises: UnreadableFile, with what was found, what was expected and what to do; SeveralFrames if a frame must be
+            chosen. Nothing else, whatever a decoder or our own code raises, so that one film cannot stop the others.
+            The traceback goes to the log "lightbox.read" with the file's SHA-256.
     """
     name = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
     try:
@@ -31,7 +31,7 @@ def read(data: bytes, *, name: str, frame: int | None = None) -> Radiograph:
         raise
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # some decoders are compiled, and raise what is no Exception
+    except BaseException as error:  # some compiled decoders raise errors that are no Exception
         _LOG.error("file %s cannot be read", hashlib.sha256(data).hexdigest(), exc_info=True)
         if isinstance(error, MemoryError):
             raise UnreadableFile(

@@ -1,4 +1,4 @@
-"""Side markers, the lead or burnt-in "R" or "L" on a film: which letter it is, and whether it is seen mirrored.
+"""Side markers, the lead or burnt-in "R" or "L" on a film: which letter, and whether it is mirrored.
 
 Every bright piece of the size of a letter near the rim is compared with all letters and digits, upright and mirrored,
 askew by up to 12°, in several fonts. It counts where R or L fits well and nothing else fits nearly as well.
@@ -17,13 +17,13 @@ from core.types import Grey
 STEPS = (72, 40, 24)  # of 255: how far a marker stands out from its surroundings; lead under a soft film does least
 STROKE = 0.03  # of the long side: the widest stroke
 SHORTEST, TALLEST = 0.016, 0.09  # of the long side
-LEAST = 11  # px high: below that R, A, B and 8 look alike
+LEAST = 11  # px high: smaller R, A, B and 8 look alike
 RIM = 0.3  # of width: markers are looked for this near to either side
 CELL, ROOM = 20, 24  # px: the height that every piece is brought to, and the square that it is laid into
 FIT = {"R": 0.84, "L": 0.94}  # the least correlation; an L is a plain shape, and corners of other things look like it
-MARGIN = {"R": 0.06, "L": 0.10}  # by which it exceeds that of every other letter
+MARGIN = {"R": 0.06, "L": 0.10}  # margin over every other letter
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/\\-|"
-ALIKE = {"L": "J"}  # a mirrored L and a J are one shape in many fonts, and nobody marks a side by J
+ALIKE = {"L": "J"}  # a mirrored L and a J have the same shape in many fonts, and J marks no side
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class SideMarker:
     """A letter at a side of the film.
 
     letter:   "R" or "L".
-    mirrored: True if it is seen from behind.
+    mirrored: True if it is mirrored.
     x, y:     its centre, as fractions of width and height.
     fit:      correlation with the best template, 0 to 1.
     """
@@ -44,7 +44,7 @@ class SideMarker:
 
 
 def side_markers(grey: Grey) -> list[SideMarker]:
-    """All markers that are certain, the best fitting first.
+    """All reliable markers, the best fit first.
 
     grey: (h, w) from 0 (black) to 1 (white), bone bright, upright, without margins, long side at most 1024.
     """
@@ -93,7 +93,7 @@ def _pieces(residue: Levels, step: int) -> list[tuple[tuple[int, int, int, int],
 
 
 def _match(patch: Grey) -> tuple[str, bool, float] | None:
-    """The letter, whether it is mirrored, and its fit; None where it is not decided."""
+    """The letter, whether it is mirrored, and its fit; None if undecided."""
     names, templates = _templates()
     fits = templates @ _standardised(patch)
     best = int(fits.argmax())

@@ -1,4 +1,4 @@
-"""What bytes are, told by their first bytes and never by their name, and the sizes that headers claim."""
+"""The format of a file by its first bytes, never by its name, and the sizes that headers claim."""
 
 import io
 import struct
@@ -33,7 +33,7 @@ _AS_PYTORCH = (
 )
 _AS_FILES = "Unpack it and add the films themselves."
 
-# What people drop by mistake: (offset, bytes, what it is, what to do). The first that fits counts.
+# Files dropped by mistake: (offset, bytes, what it is, what to do). The first match counts.
 _STRANGERS = (
     (0, b"GIF8", "a GIF image", _AS_FILM),
     (0, b"%PDF-", "a PDF document", _AS_FILM),
@@ -76,7 +76,7 @@ _STRANGERS = (
     (0, b"\x7fELF", "a program", _AS_FILM),
     (0, b"MZ", "a program", _AS_FILM),
 )
-# What a ZIP archive is, by the name of a file in it; one of films is added as a whole (core.image.bundle).
+# The kind of a ZIP archive, by the name of a file in it; one of films is added as a whole (core.image.bundle).
 NETWORKS_AND_DOCUMENTS = (
     ("model.weights.h5", "a Keras network", _AS_PYTORCH),
     ("saved_model.pb", "a TensorFlow network", _AS_PYTORCH),
@@ -107,7 +107,7 @@ def _is_bare_dicom(data: bytes) -> bool:
 
 
 def stranger(data: bytes) -> tuple[str, str]:
-    """What unreadable bytes are, with an article ("a PDF document", "of an unknown kind"), and what to do with them."""
+    """The kind of unreadable bytes, with an article ("a PDF document", "of an unknown kind"), and what to do."""
     for offset, magic, words, advice in _STRANGERS:
         if data[offset : offset + len(magic)] != magic:
             continue
@@ -147,7 +147,7 @@ def _zip(data: bytes) -> tuple[str, str]:
 
 
 def _inside_gzip(data: bytes) -> tuple[str, str] | None:
-    """A NIfTI volume that is stored compressed, as most are."""
+    """A compressed NIfTI volume, or None."""
     if data[:2] != b"\x1f\x8b":
         return None
     try:
@@ -164,7 +164,7 @@ def _is_onnx(data: bytes) -> bool:
 
 
 def _text(start: bytes) -> tuple[str, str] | None:
-    """Which kind of text the bytes are, and what to do; None if they are not text."""
+    """The kind of text, and what to do; None if the bytes are not text."""
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "plain text", _AS_FILM
     head = start[:512]
@@ -242,7 +242,7 @@ def webp_size(data: bytes) -> tuple[int, int]:
 
 
 class Codestream(NamedTuple):
-    """What a JPEG, JPEG-LS or JPEG 2000 stream says of itself, whatever the file around it says.
+    """The header of a JPEG, JPEG-LS or JPEG 2000 stream, independent of the file around it.
 
     precision: bits per sample. scan: where the first scan begins, in bytes; 0 for JPEG 2000.
     frame:     its start-of-frame marker; 0 for JPEG 2000.
@@ -257,7 +257,7 @@ class Codestream(NamedTuple):
 
 
 def codestream(stream: bytes) -> Codestream | None:
-    """The header of the stream; None where it names no size."""
+    """The header of the stream; None if it has no size."""
     if stream[:4] == b"\xff\x4f\xff\x51" and len(stream) >= 43:
         right, bottom, left, top = struct.unpack_from(">IIII", stream, 8)
         samples = int.from_bytes(stream[40:42], "big")

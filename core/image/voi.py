@@ -2,7 +2,7 @@
 
 The standard's chain is: stored values, modality LUT, values of interest (VOI: a LUT or a window), presentation.
 A linear step changes no pixel: it is folded into the black and white levels. A curve is applied, through a table
-over all values that the depth allows. What the file offers beside the first way is kept for the reader to choose.
+over all values that the depth allows. The file's other windows and LUTs are kept for the reader to choose.
 """
 
 import math
@@ -21,19 +21,19 @@ from core.types import Pixels, Plane, Window
 
 Stored = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.int8] | NDArray[np.int16]
 
-_MOST_LUTS = 8  # of a file that are offered
+_MOST_LUTS = 8  # most windows offered per file
 _PLANES = range(0x6000, 0x6020, 2)
-_SURE = 1.0  # log odds from which the pixels settle what the header leaves open
-_CLIPPED = 0.6  # share of the pixels beyond a window from which it is told that it does not fit
+_SURE = 1.0  # log odds from which the pixels decide where the header is ambiguous
+_CLIPPED = 0.6  # share of the pixels outside a window above which a note says that it does not fit
 _NARROW = 0.125  # of the range of the values: a window that is narrower may be one of another depth
-_CURVE = 65535  # white of a curve
+_CURVE = 65535  # white level of a curve
 
 
 @dataclass
 class Film:
-    """The image on its way along the chain; unit value = slope * pixel + intercept.
+    """The image within the chain; unit value = slope * pixel + intercept.
 
-    linear: the pixels before a VOI LUT or curve was applied; None where none was. slope and intercept are of these.
+    linear: the pixels before a VOI LUT or curve was applied; None if none was. slope and intercept refer to these.
     """
 
     pixels: Pixels
@@ -107,7 +107,7 @@ def _unsigned(dataset: Dataset, stored: Stored) -> Film:
     low, high = int(stored.min()), int(stored.max())
     signed = stored.dtype.kind == "i"
     span = 2 ** (bits - signed)
-    if high >= span or low < -span:  # BitsStored says less than the pixels need
+    if high >= span or low < -span:  # BitsStored is too small for the pixels
         bits = 8 * stored.dtype.itemsize
     shift = 2 ** (bits - 1) if signed else 0
     pixels = _fitting((stored.astype(np.int32) + shift).astype(np.uint16), bits) if signed else stored
@@ -148,9 +148,9 @@ def _apply_modality(dataset: Dataset, film: Film) -> None:
 
 
 def _turn_over(dataset: Dataset, film: Film) -> bool:
-    """Makes bone bright, by what the file says; by the pixels where it contradicts itself.
+    """Makes bone bright, by the header; by the pixels where the header contradicts itself.
 
-    Returns: whether greys that come out of the chain (of a LUT, a curve) are to be turned over.
+    Returns: whether greys at the end of the chain (of a LUT, a curve) must be inverted.
     """
     first = text(dataset, "PhotometricInterpretation") == "MONOCHROME1"
     shape = text(dataset, "PresentationLUTShape")
@@ -240,7 +240,7 @@ def _mapped(item: Dataset, inputs: NDArray[np.float64], *, unsigned: bool) -> tu
 
 
 def _lut(item: Dataset, inputs: NDArray[np.float64], *, unsigned: bool) -> tuple[NDArray[np.uint16], int, int] | None:
-    """(what each input becomes, bits that it holds, bits that it claims) by one LUT item; None if it is damaged.
+    """(output per input, bits used, bits claimed) of one LUT item; None if it is damaged.
 
     Not pydicom's own: it keeps the index of an 8-bit LUT in 8 bits, so that inputs above 255 wrap round.
     unsigned: whether the stored pixels are, and so the first value mapped (PS3.3 C.11.1.1).
@@ -267,7 +267,7 @@ def _lut(item: Dataset, inputs: NDArray[np.float64], *, unsigned: bool) -> tuple
 
 
 def _windows(dataset: Dataset, film: Film, *, negative: bool) -> list[Window]:
-    """The windows of the file that show something; what is wrong with the others stands in the steps."""
+    """The usable windows of the file; the steps report the others."""
     centres, widths = decimals(dataset, "WindowCenter"), decimals(dataset, "WindowWidth")
     function = text(dataset, "VOILUTFunction") or "LINEAR"
     names = [str(name).strip() for name in values(dataset, "WindowCenterWidthExplanation")]
@@ -313,7 +313,7 @@ def _ends(film: Film, centre: float, width: float, function: str) -> tuple[float
 
 
 def _misfit(film: Film, window: Window) -> str | None:
-    """What is to be said of a window that leaves little to be seen, as one of another depth does."""
+    """A note on a window that clips most pixels, as one for another bit depth does."""
     thin = film.pixels[:: max(1, film.pixels.shape[0] // 512)]
     low, high = np.percentile(thin, (0.1, 99.9))
     beyond = float(((thin <= window.black) | (thin >= window.white)).mean())
@@ -326,7 +326,7 @@ def _misfit(film: Film, window: Window) -> str | None:
 
 
 def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:
-    """(H, W) where the file says that there is no film; None if nowhere, or everywhere."""
+    """(H, W) the padding that the file declares; None if there is none, or all is padding."""
     value = number(dataset, "PixelPaddingValue")
     if value is None:
         return None
@@ -337,7 +337,7 @@ def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:
 
 
 def _blacken(film: Film, padding: NDArray[np.bool_]) -> None:
-    """Padding that would show brighter than the darkest part of the film becomes as dark as that."""
+    """Padding that would be brighter than the darkest part of the film is set to that."""
     darkest = film.pixels[~padding].min()
     bright = padding & (film.pixels > darkest)
     if bright.any():
