@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-Parsed = TypeVar("Value")
+Parsed = TypeVar("Parsed")
 NullableFloat = Annotated[float, "null in JSON is NaN"]
 _RAW, _KEY = "raw", "key"
 _PLAIN = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}

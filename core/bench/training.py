@@ -15,7 +15,7 @@ from core.models.architecture import architectures
 from core.models.device import fast
 from core.train.augment import standardised
 from core.train.data import LUNGS_SIDE, STORED_SIDE, Films, resized
-from core.train.fit import Answer, Learner, adamw, averaged, one_epoch
+from core.train.fit import FeaturesAndLogits, Learner, adamw, averaged, one_epoch
 from core.train.ranks import Ranks
 from core.train.recipe import Recipe
 
@@ -40,7 +40,7 @@ def throughput(
     network.to(ranks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.train()
     optimiser = adamw(recipe, network)
-    learner = Learner(network, Answer(network), optimiser, averaged(network, recipe.average))
+    learner = Learner(network, FeaturesAndLogits(network), optimiser, averaged(network, recipe.average))
     images = standardised(resized(films.images, size)).contiguous(memory_format=torch.channels_last).to(ranks.device)
     labels = films.labels.to(ranks.device)
 
