@@ -1,4 +1,4 @@
-"""What stands in a model's card beside what the network needs: its training, its figures, where it came from.
+"""The parts of a model's card beyond the network itself: training, figures, origin.
 
 Every field that something reads has a type; all others are kept in `raw` and written again (core.codec).
 """
@@ -43,7 +43,7 @@ class Epoch:
 
 @dataclass(frozen=True, eq=False)
 class EarlierTraining:
-    """The training of the checkpoint that this one started from."""
+    """The training of the checkpoint that this one was initialised from."""
 
     name: str = ""
     sha256: str = ""
@@ -54,7 +54,7 @@ class EarlierTraining:
 
 @dataclass(frozen=True, eq=False)
 class LabelCorrection:
-    """How many films of a split second readings gave another label (core.evaluate.rereads)."""
+    """The number of films of a split that second readings relabelled (core.evaluate.rereads)."""
 
     before: str = key("from", "")
     after: str = key("to", "")
@@ -69,8 +69,8 @@ class TrainedOn:
 
     counts:     films by source, finding and split; data, annotation, licence: sentences about them.
     digests:    perceptual hashes of the training films, with blanks between (core.evaluate.leakage).
-    films:      digest of which films there were; recipe: as core.train.recipe.Recipe.
-    teachers:   checkpoints whose predictions it learned as well (core.train.teacher).
+    films:      digest of the list of films; recipe: as core.train.recipe.Recipe.
+    teachers:   checkpoints whose predictions it also learned from (core.train.teacher).
     """
 
     counts: tuple[FilmCount, ...] = ()
@@ -143,7 +143,7 @@ class Copies:
 
 @dataclass(frozen=True, eq=False)
 class Leakage:
-    """What the leakage check of the test films found; others: films of the other splits; patients: on both sides."""
+    """The leakage check of the test films; others: films of the other splits; patients: on both sides."""
 
     others: int = 0
     identical: Copies = Copies()
@@ -156,9 +156,9 @@ class Leakage:
 class SubsetFigures:
     """Figures of some films: a group of the test, a source left out, or the test films with parts painted black.
 
-    name, by:  of a group: "nih", and what it is told apart by ("source", "age", "sex", "view", "shortcut").
+    name, by:  of a group: "nih", and the attribute that defines it ("source", "age", "sex", "view", "shortcut").
     source:    of a source left out; the figures are then of another network, trained without it.
-    auc:       finding -> AUC, where there are enough films with and without it.
+    auc:       finding -> AUC, if there are enough films with and without it.
     certainty: mean probability of the most likely finding.
     """
 
@@ -205,7 +205,7 @@ class TestFigures:
 
 @dataclass(frozen=True, eq=False)
 class LungFigures:
-    """Where the heat lies, and what is left of the figures without the lungs and with nothing but them.
+    """Location of the heat, and the figures without the lungs and with the lungs only.
 
     lung_ratio: share of the heat inside the lungs; lung_area: share of the film that they cover.
     hit_rate, miou: of films with lesions marked.
@@ -232,7 +232,7 @@ class Schedule:
 
 @dataclass(frozen=True, eq=False)
 class Metrics:
-    """All figures of a card; None or empty where they were not measured.
+    """All figures of a card; None or empty if not measured.
 
     other_source: one entry per source left out, of networks trained without it by other_source_recipe.
     """
@@ -246,10 +246,10 @@ class Metrics:
 
 @dataclass(frozen=True, eq=False)
 class ImportRecord:
-    """Where an imported checkpoint came from, and what the importer noted.
+    """The origin of an imported checkpoint, and the importer's notes.
 
     layout:      whose network it is, in words; stripped, left_over: names in the file.
-    label_check: what labelled films showed, a sentence each.
+    label_check: the results on labelled films, one sentence each.
     """
 
     file: str

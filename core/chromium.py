@@ -1,4 +1,4 @@
-"""How long people wait: the dashboard in a real server, timed in a real Chromium."""
+"""Waiting times: the dashboard on a real server, timed in Chromium."""
 
 import importlib.util
 import io
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 _ROOT = Path(__file__).parents[1]
-# Also of the browser tests: quiet in a closed network, and able to run as root.
+# Also used by the browser tests: quiet in a closed network, and able to run as root.
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -36,7 +36,7 @@ ARGUMENTS = (
     "--disable-quic",
 )
 _PATIENCE = 120  # s
-_LOOK = 2000  # ms that a person looks before the next film; what is slower than the overlay is done by then
+_LOOK = 2000  # ms between two films; work slower than the overlay is finished by then
 _SIDE = 2000  # px, of the uploaded film
 _UPLOAD = "input[type=file]"
 _LARGE = 2048  # px a side, of the film that is repainted
@@ -60,7 +60,7 @@ _KEY = "data-heat-key"  # on the viewer, once its heat is drawn: the key of the 
 def measure(*, uploads: int = 5) -> dict[str, Any]:
     """Seconds to the first page and from upload to overlay, milliseconds of a repaint, and the server's peak memory.
 
-    `skipped` stands in their place where nothing can be measured.
+    `skipped` with the reason if nothing can be measured.
 
     uploads: films after the first one, which warms the server up; each is another phantom.
     """
@@ -100,13 +100,13 @@ def measure(*, uploads: int = 5) -> dict[str, Any]:
 
 
 def _repaint_milliseconds(page: "Page", change: str) -> dict[str, float]:
-    """How long a change of window or opacity takes to be on the canvas, without the server."""
+    """Milliseconds until a change of window or opacity is on the canvas, without the server."""
     milliseconds = page.locator(f"[{_KEY}]").evaluate_all(_REPAINT, [change, _REPAINTS])
     return {"median": round(statistics.median(milliseconds), 1), "highest": round(max(milliseconds), 1)}
 
 
 def _overlay_seconds(page: "Page", seed: int, *, side: int = _SIDE) -> float:
-    """From handing the file over to heat of a map that was not there before."""
+    """Seconds from the upload to the heat of a new map."""
     # Selectors, not document.querySelector: these see into the component's shadow root.
     before = page.locator(f"[{_KEY}]").evaluate_all(f"all => all.map(viewer => viewer.getAttribute('{_KEY}'))")
     another = "".join(f':not([{_KEY}="{key}"])' for key in ["", *before])
@@ -161,7 +161,7 @@ def _wait(server: "subprocess.Popen[bytes]", address: str) -> None:
 
 
 def missing() -> str | None:
-    """What stands in the way of driving the dashboard in a browser, if anything does."""
+    """Why the dashboard cannot be driven in a browser, or ""."""
     if importlib.util.find_spec("playwright") is None:
         return "the Python package playwright is not installed"
     if chromium_path() is None:
@@ -172,12 +172,12 @@ def missing() -> str | None:
 
 
 def chromium_path() -> str | None:
-    """Where Chromium is installed; None where it is not."""
+    """The path of Chromium, or None."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def _peak(process: int) -> int | None:
-    """Peak resident memory in MB; None where the system does not tell (it is Linux's to tell)."""
+    """Peak resident memory in MB; None except on Linux."""
     status = Path(f"/proc/{process}/status")
     if os.name != "posix" or not status.exists():
         return None

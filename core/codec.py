@@ -1,4 +1,4 @@
-"""Dataclasses from JSON and back without loss: what a type does not know is kept and written again.
+"""Dataclasses from JSON and back without loss: unknown fields are kept and written back.
 
 A dataclass with a field `raw` keeps the JSON object that it was parsed from; one without refuses unknown fields.
 """
@@ -30,7 +30,7 @@ def parse(kind: type[Parsed], json: Any, where: str = "") -> Parsed:
     """The JSON value as one of that dataclass.
 
     where:  path of the value in its document, for messages.
-    Raises: ValueError that names the first field which is missing, unknown or of another type.
+    Raises: ValueError naming the first field that is missing, unknown or of another type.
     """
     if not isinstance(json, Mapping):
         raise ValueError(f"{where or 'the whole'}: expected an object, found {_short(json)}")
@@ -49,7 +49,7 @@ def parse(kind: type[Parsed], json: Any, where: str = "") -> Parsed:
 
 
 def dump(value: Any) -> Any:
-    """The value as JSON takes it: what `parse` read, with the fields as they are now; null for NaN."""
+    """The value as JSON: the object that `parse` read, with the current fields; null for NaN."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields, whole = dict(getattr(value, _RAW, {})), not _keeps_raw(type(value))
         for name, (key, _, required) in _fields(type(value)).items():

@@ -1,4 +1,4 @@
-"""What can go wrong that the reader can mend.
+"""Errors that the user can fix.
 
 UserError            shown as it is: what was found, what was expected, what to do
 ├── UnreadableFile   bytes that are no radiograph we can read
@@ -20,7 +20,7 @@ UserError            shown as it is: what was found, what was expected, what to 
 
 
 class UserError(Exception):
-    """One sentence for the person at the screen; never a traceback."""
+    """An error shown to the user in one sentence, without a traceback."""
 
 
 class UnreadableFile(UserError):
@@ -54,7 +54,7 @@ class BadCheckpoint(UserError):
 
 
 class Unsafe(BadCheckpoint):
-    """The file would run code, or take more room than it has, if it were opened."""
+    """Opening the file would run code, or take more memory than the file has bytes."""
 
 
 class NoLungs(UserError):
@@ -70,7 +70,7 @@ class NoWindow(BadSetting):
 
 
 class Withheld(UserError):
-    """The film checks say that no answer can mean anything; the person has not asked for it anyway."""
+    """The film checks withhold the prediction, and the user did not override them."""
 
 
 class BadData(UserError):
@@ -78,7 +78,7 @@ class BadData(UserError):
 
 
 class Unfit(UserError):
-    """This network, or this layer of it, cannot serve the method."""
+    """This network, or this layer of it, does not support the method."""
 
 
 class OneCell(Unfit):
@@ -90,4 +90,4 @@ class Stopped(UserError):
 
 
 class Unreachable(UserError):
-    """A download did not come, or came changed."""
+    """A download failed or has changed content."""

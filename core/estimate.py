@@ -7,7 +7,7 @@ from typing import Any
 
 from core.codec import NullableFloat, raw
 
-FEW = 50  # films; below it the interval says more than the value
+FEW = 50  # films; with fewer the interval says more than the value
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,16 @@ class Estimate:
 
     @property
     def has_interval(self) -> bool:
-        """Whether both ends are known."""
+        """Whether both limits are known."""
         return not (math.isnan(self.low) or math.isnan(self.high))
 
     def card(self) -> dict[str, float | int | None]:
-        """As it stands in a card: rounded to four digits, null for NaN (JSON has none)."""
+        """As stored in a card: rounded to four digits, null for NaN (JSON has none)."""
         return {**{name: _rounded(getattr(self, name)) for name in ("value", "low", "high")}, "n": self.n}
 
 
 def available(figure: Estimate | None) -> Estimate | None:
-    """The figure; None where it is missing or its value is NaN."""
+    """The figure; None if it is missing or NaN."""
     return None if figure is None or math.isnan(figure.value) else figure
 
 

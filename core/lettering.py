@@ -1,4 +1,4 @@
-"""Letters and colour bars on pictures: what stands below a film in the files that are written."""
+"""Text and colour bars below the film in exported pictures."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -17,7 +17,7 @@ INK: Ink = (232, 232, 236)
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib carries: Pillow's own letters lack ×, − and every accent a file name may have."""
+    """DejaVu Sans, included in matplotlib: Pillow's own font lacks ×, − and accents."""
     import matplotlib
 
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)

@@ -20,17 +20,17 @@ from core.types import Cleaning, Heat, Input, Placement, Radiograph
 
 NAME = "lungs-unet"
 INPUT = Input(size=160)
-MARGIN = 0.04  # of the film's long side by which lungs are dilated: pleura, ribs, errors of the outline
+MARGIN = 0.04  # share of the film's long side by which lungs are dilated: pleura, ribs, errors of the outline
 _WIDTHS = (32, 48, 96, 128)
 _LOADING = threading.Lock()
 _LOADED: dict[Path, "UNet"] = {}
 # The rule's limits. It refuses every file of originals/ that is no upright frontal film with lungs to be seen, one
 # small film that is, 14 of the 799 test films, and none of the 325 test films with human outlines.
-_AREA = (0.09, 0.58)  # of the film that is lung
-_SIDE = 0.03  # of the film, the least in its left and in its right half
+_AREA = (0.09, 0.58)  # share of the film that is lung
+_SIDE = 0.03  # share of the film, at least, in its left and in its right half
 _AGREE = 0.90  # Dice between the outlines of the film, its mirror image and itself at 5/6 of the size
 _AGREE_JOINED = 0.95  # the same where both lungs are one piece, as on a lateral film
-_CRUMB = 0.10  # of the largest piece: smaller pieces are no lung
+_CRUMB = 0.10  # share of the largest piece: smaller pieces are no lung
 _RIM = 10  # the film's side over the width of the rim that shrinks it
 # (age in years, mm, mm): how wide both lungs together can be on a frontal film; in between by interpolation, and an
 # unknown age counts as an adult's. Wide on purpose: what is refused is no chest of that age.
@@ -42,12 +42,12 @@ _RIM = 10  # the film's side over the width of the rim that shrinks it
 # of it for the most premature, who weigh a sixth and so measure about half.
 _LUNG_WIDTHS = ((0, 45, 150), (6, 125, 290), (16, 190, 430))
 _ADULT = 16  # years
-_CLEAR = 1.0  # log odds of the frontal pattern below which the lungs are looked for, too
+_CLEAR = 1.0  # log odds of the frontal pattern below which the lungs are checked as well
 _NO_CHEST = (
     "This does not look like a frontal chest radiograph, and no lungs are found on it. The model knows frontal chests "
     "only; use a PA or AP film."
 )
-_ADULT_FIELD = 250  # mm, the least that the longer side of an adult's whole chest film measures
+_ADULT_FIELD = 250  # mm, minimum of the longer side of an adult's chest film
 
 
 class UNet(nn.Module):
@@ -80,9 +80,9 @@ class UNet(nn.Module):
 
 
 def segment(radiograph: Radiograph, cleaning: Cleaning | None = None) -> NDArray[np.bool_]:
-    """(H, W) bool, True on the lungs, the part behind the heart included; as the network's outlines have it.
+    """(H, W) bool, True on the lungs, the part behind the heart included.
 
-    Raises: NoLungs where what the network marks can be no pair of lungs.
+    Raises: NoLungs if the marked area cannot be a pair of lungs.
     Source: trained on the human outlines of v7labs; the card of lungs-unet has its Dice.
     """
     lungs, placement = outline(radiograph, cleaning)
@@ -102,11 +102,11 @@ def outline(radiograph: Radiograph, cleaning: Cleaning | None = None) -> tuple[H
 
 
 def inspect_film(radiograph: Radiograph, cleaning: Cleaning) -> tuple[Check, ...]:
-    """The film checks on the film as it is seen, and what the lungs add to them.
+    """The film checks on the displayed film, with the lung outlines as further evidence.
 
-    Where the broad pattern is not clearly that of a frontal chest and no lungs are found either, no answer can mean
-    anything. Neither alone would do: of the 799 test films 12 lack the pattern and 14 the lungs, but 3 lack both; of
-    the files of originals/ that are no upright frontal chest, or blank, all do.
+    Where the broad pattern is not clearly that of a frontal chest and no lungs are found either, the prediction is
+    meaningless. Neither criterion is enough alone: of the 799 test films 12 lack the pattern and 14 the lungs, but 3
+    lack both; of the files of originals/ that are no upright frontal chest, or blank, all do.
     Raises: NoWindow for a window that the film does not have.
     """
     film = arranged(radiograph, cleaning)
@@ -125,9 +125,9 @@ def inspect_film(radiograph: Radiograph, cleaning: Cleaning) -> tuple[Check, ...
 
 
 def refuse_meaningless(radiograph: Radiograph, cleaning: Cleaning) -> Cleaning:
-    """The cleaning, which remembers whether the checks were overridden for this film.
+    """The cleaning for this film, with the reader's override of the checks.
 
-    Raises: Withheld where they say that no answer can mean anything, and `cleaning.anyway` does not override them.
+    Raises: Withheld if the checks withhold the prediction and `cleaning.anyway` does not override them.
     """
     reason = withheld(inspect_film(radiograph, cleaning))
     if reason and not cleaning.anyway:
@@ -136,7 +136,7 @@ def refuse_meaningless(radiograph: Radiograph, cleaning: Cleaning) -> Cleaning:
 
 
 def implausible_size(radiograph: Radiograph, cleaning: Cleaning | None = None) -> str:
-    """Why the film's millimetres cannot be true, in a sentence; empty where they can, or the film gives none."""
+    """Why the film's millimetres are implausible, in a sentence; empty if they are plausible or missing."""
     cleaning = cleaning or Cleaning()
     if radiograph.spacing is None or radiograph.drawn:
         return ""
@@ -165,10 +165,11 @@ def implausible_size(radiograph: Radiograph, cleaning: Cleaning | None = None) -
 
 
 def look(network: "UNet", films: Tensor) -> list[tuple[Heat, str]]:
-    """For each standardised film (N, 1, S, S): (S, S) float32, 0 to 1, its lungs, and why they can be none ("" if so).
+    """For each standardised film (N, 1, S, S): (S, S) float32, 0 to 1, its lungs, and why they are rejected ("" if they
+    are not).
 
-    Each film is seen three times: as it is, mirrored, and with a rim around it. The first two are averaged; where the
-    three do not agree the network guesses, and then there are no lungs.
+    Each film is seen three times: as it is, mirrored, and with a rim around it. The first two are averaged; if the
+    three disagree the network is guessing, and the lungs are rejected.
     """
     rim = films.shape[-1] // _RIM
     shrunk = functional.pad(films, (rim, rim, rim, rim), mode="replicate")
@@ -210,7 +211,7 @@ def network(folder: Path = checkpoints.SHIPPED) -> UNet:
 
 
 def _judged(views: Heat) -> tuple[Heat, str]:
-    """The lungs of one film, (S, S), and why they can be none; views (3, S, S) probabilities."""
+    """The lungs of one film, (S, S), and why they are rejected; views (3, S, S) probabilities."""
     likely = views[:2].mean(axis=0)
     lungs = _pieces(likely)
     heat = np.where(lungs, likely, 0).astype(np.float32)

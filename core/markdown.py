@@ -20,21 +20,19 @@ def section(name: str, body: str) -> str:
 
 
 def has_section(path: Path, name: str) -> bool:
-    """Whether the file has a place for this section."""
+    """Whether the file contains the markers of this section."""
     return f"<!-- {name} -->" in path.read_text(encoding="utf-8")
 
 
 def replace_section(path: Path, name: str, body: str) -> None:
     """Replaces the section in the file.
 
-    Raises: BadData unless both markers are there once, in order; nothing is written then.
+    Raises: BadData unless both markers occur once, in order; nothing is written then.
     """
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     text = path.read_text(encoding="utf-8")
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
     if text.count(begin) != 1 or text.count(end) != 1 or end not in rest:
-        raise BadData(
-            f"{path.name} has no place for the table: one line {begin} and, below it, one line {end}. Add both."
-        )
+        raise BadData(f"{path.name} lacks the markers of the table. Add a line {begin} and, below it, a line {end}.")
     path.write_text(before + section(name, body) + after, encoding="utf-8")

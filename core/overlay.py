@@ -32,21 +32,21 @@ OPACITY = 0.45
 SEQUENTIAL = ("inferno", "viridis", "cividis", "magma")
 # Dark in the middle, so that they read over a dark film; blue or green against, orange, red or purple for the finding.
 DIVERGING = ("managua_r", "berlin", "vanimo_r")
-# Okabe and Ito 2008: told apart by all kinds of colour vision; and a mint, where white would hide the film. A region is
-# no finding: the colours that stand for covid, pneumonia and normal everywhere come last.
+# Okabe and Ito 2008: safe for all kinds of colour vision; and a mint, where white would hide the film. A region is no
+# finding: the colours of covid, pneumonia and normal come last.
 REGIONS = ("#cc79a7", "#f0e442", "#0072b2", "#d55e00", "#aaffc3", "#56b4e9", "#009e73", "#e69f00")
 NOTICE = "For research and teaching. Not for diagnosis."
 DRAWN = "Drawn phantom, not a person's film."
 
 _REGION = 0.55  # opacity of a region where its part is strongest
-_COARSE = 64  # cells a side, up to which a map's colours end at its peak
+_COARSE = 64  # cells per side up to which the colour map ends at the map's peak
 _BAND = 128  # film rows blended at once: bounds the memory for a 15-megapixel film, and fits the cache
-_LEAST_WIDTH = 480  # px: a legend below a narrower film could not be read
+_LEAST_WIDTH = 480  # px: a legend below a narrower film would be illegible
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def palettes(*, signed: bool) -> tuple[str, ...]:
-    """The colour maps that fit, the default first: diverging for signed maps, perceptually uniform for the rest."""
+    """The suitable colour maps, the default first: diverging for signed maps, perceptually uniform for the rest."""
     return DIVERGING if signed else SEQUENTIAL
 
 
@@ -77,19 +77,19 @@ def table_text(colours: str) -> str:
 
 
 def shares(*, signed: bool) -> NDArray[np.float64]:
-    """What share of the scale each of the 256 levels stands for, without its sign."""
+    """The share of the scale for each of the 256 levels, without its sign."""
     levels = np.arange(256)
     return np.minimum(np.abs(levels - 128) / 127, 1.0) if signed else levels / 255
 
 
 def alphas(*, signed: bool, opacity: float, threshold: float) -> NDArray[np.float64]:
-    """How much of the film each of the 256 levels hides, 0 to 1."""
+    """The opacity of each of the 256 levels, 0 to 1."""
     share = shares(signed=signed)
     return np.where(share >= threshold, opacity * np.minimum(1.0, 2.0 * share), 0.0)
 
 
 def levels(heat: Heat, *, signed: bool, scale: float) -> NDArray[np.uint8]:
-    """Where each value lies in the colour map; values beyond the scale lie at its end, NaN at zero."""
+    """The level of each value in the colour map; values beyond the scale are at its end, NaN is at zero."""
     share = np.nan_to_num(heat / scale, nan=0.0)
     place = 128 + 127 * np.clip(share, -1, 1) if signed else 255 * np.clip(share, 0, 1)
     return cast(NDArray[np.uint8], np.floor(place + 0.5).astype(np.uint8))
@@ -98,7 +98,7 @@ def levels(heat: Heat, *, signed: bool, scale: float) -> NDArray[np.uint8]:
 def display(radiograph: Radiograph) -> NDArray[np.uint8]:
     """The film through its own black and white levels.
 
-    Returns: (H, W) uint8.
+    Returns:   (H, W) uint8.
     """
     top = 255 if radiograph.pixels.dtype == np.uint8 else 65535
     share = (np.arange(top + 1) - radiograph.black) / (radiograph.white - radiograph.black)
@@ -108,7 +108,7 @@ def display(radiograph: Radiograph) -> NDArray[np.uint8]:
 
 
 def absence(explanation: Explanation) -> str | None:
-    """Why no heat can be drawn, in one sentence; None where it can."""
+    """Why no heat can be drawn, in one sentence; None if it can."""
     if explanation.void and explanation.caveat:
         return explanation.caveat
     if math.isnan(explanation.peak):
@@ -121,9 +121,9 @@ def absence(explanation: Explanation) -> str | None:
 
 
 def end(explanation: Explanation) -> float:
-    """The value at the end of the colour map: the peak, or in fine maps what 99.5 % of the values stay below.
+    """The value at the end of the colour map: the peak, or in fine maps the 99.5th percentile.
 
-    In a map of one value a pixel a few specks are many times stronger than the rest, and would leave it colourless.
+    In a map with one value per pixel a few specks are many times stronger than the rest and would leave it colourless.
     """
     peak = explanation.peak
     if min(explanation.heat.shape) <= _COARSE or not peak or math.isnan(peak):
@@ -144,10 +144,9 @@ def common_end(explanations: Sequence[Explanation]) -> float | None:
 
 
 def caption(explanation: Explanation) -> str:
-    """What the map is: "covid · Grad-CAM · stage 4 · rectified · 7 × 7, enlarged".
+    """The caption of the map: "covid · Grad-CAM · stage 4 · rectified · 7 × 7, enlarged".
 
-    It says of a signed map that it is signed, of which stages a fused one is made, and every setting that is not the
-    method's default.
+    It names the sign, the stages of a fused map, and every setting that differs from the method's default.
     """
     height, width = explanation.heat.shape
     box = explanation.placement
@@ -218,7 +217,7 @@ def overlay(
 ) -> Rgb:
     """The heat over the radiograph at the film's own resolution, and below it a legend.
 
-    The film is mirrored, turned, inverted and windowed as it was for the network.
+    The film is mirrored, turned, inverted and windowed as for the network.
 
     opacity:   0 to 1, where the heat is strongest.
     colours:   one of `palettes`; None for the default.
@@ -268,7 +267,7 @@ def regions(
     maps:    (P, h, w), 0 or more, of 8 parts at most.
     words:   one a part; none for no legend.
     longest: px, the picture's long side where the film is larger.
-    Returns: (H', W', 3) uint8.
+    Returns:   (H', W', 3) uint8.
     Raises:  ValueError for more parts than colours, or not one word a part.
     """
     if len(maps) > len(REGIONS) or (words and len(words) != len(maps)):
@@ -300,7 +299,7 @@ def regions(
 
 
 def _with_regions(picture: Rgb, radiograph: Radiograph, words: Sequence[str], title: str) -> Rgb:
-    """The picture on black with a line a part below, in its colour."""
+    """The picture on black, with one line per part below it, in the part's colour."""
     height, width = picture.shape[:2]
     total = max(width, _LEAST_WIDTH)
     letter = max(12, round(total / 56))
@@ -328,7 +327,7 @@ def legend_bar(
 ) -> Image.Image:
     """The colour bar of a map with its ends, and for signed maps its middle, in numbers with the unit.
 
-    What the threshold hides is dimmed. width, letter: px.
+    Levels below the threshold are dimmed. width, letter: px.
     """
     rgb = table(palette(colours, signed=explanation.signed))
     visible = shares(signed=explanation.signed) >= threshold

@@ -13,9 +13,9 @@ Item = TypeVar("Item")
 
 
 class Registry(Mapping[str, Item]):
-    """Name -> entry in order of registration; refuses doubles, suggests the nearest name.
+    """Name -> entry in order of registration; refuses duplicates, suggests the nearest name.
 
-    With `package`, its modules are imported at the first look, so that a new entry is one new file.
+    With `package`, its modules are imported on first access, so that a new entry is one new file.
     """
 
     def __init__(self, noun: str, *, package: str | None = None) -> None:
@@ -48,8 +48,8 @@ class Registry(Mapping[str, Item]):
     @property
     def _entries(self) -> dict[str, Item]:
         if self._package and not self._complete:
-            # Complete only when the outermost look ends: until then other threads import, too, and wait at each module
-            # for whoever is at it. Looking at every access took 0.7 ms, a page of nine maps 1 s.
+            # Complete only when the outermost access ends: until then other threads import as well, and wait for each
+            # module's import lock. Checking on every access took 0.7 ms, 1 s for a page of nine maps.
             outermost = threading.get_ident() not in self._looking
             self._looking.add(threading.get_ident())
             package = importlib.import_module(self._package)
@@ -60,7 +60,7 @@ class Registry(Mapping[str, Item]):
 
 
 def unknown(noun: str, name: str, known: list[str]) -> UnknownName:
-    """The error that says which names there are and which is meant, most likely."""
+    """The error that lists the known names and suggests the nearest."""
     nearest = get_close_matches(name, known, n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     return UnknownName(f"There is no {noun} named {name!r}.{hint} Known: {', '.join(known) or 'none'}.")

@@ -21,7 +21,7 @@ FUSED = "+"  # between the stages of a map that is fused from several
 
 
 def seal(array: NDArray[Any]) -> NDArray[Any]:
-    """The same array, C-contiguous and read-only, so that no holder can change it under another."""
+    """The same array, C-contiguous and read-only, so that shared values cannot change."""
     array = np.ascontiguousarray(array)
     if array.flags.writeable:
         array.flags.writeable = False
@@ -42,9 +42,9 @@ def digest(*parts: object) -> str:
 
 
 def content_digest(value: Any, *, but: tuple[str, ...] = ()) -> str:
-    """`digest` of all fields of a dataclass, nested ones too; a field that is added later counts by itself.
+    """`digest` of all fields of a dataclass, nested ones too; fields added later are included.
 
-    but: names of fields that do not count.
+    but: names of fields to leave out.
     """
 
     def parts(value: object) -> Iterator[object]:
@@ -65,7 +65,7 @@ def content_digest(value: Any, *, but: tuple[str, ...] = ()) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """What the file was before reading made grey pixels of it; the quality checks read it.
+    """Properties of the file before it became grey pixels; the film checks read them.
 
     format: "PNG", "JPEG", "JPEG 2000", "TIFF", "WebP", "AVIF", "BMP", "DICOM" or "drawn" (the phantom).
     mode:   pixel layout in the file's own words: "L", "RGB", "RGBA", "P", "CMYK", "I;16", "MONOCHROME1", ...
@@ -90,11 +90,10 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A way to show a film that its file offers beside the first.
+    """A further window or lookup table of the file.
 
     black, white: in values of the pixels before any curve; after the curve, where there is one.
-    curve: (2**bits,) uint8 or uint16, what a lookup table or a sigmoid makes of each of these values; None for a
-           linear window.
+    curve: (2**bits,) uint8 or uint16, output of a lookup table or a sigmoid per value; None for a linear window.
     """
 
     name: str
@@ -125,20 +124,19 @@ class Plane:
 class Radiograph:
     """One film at full depth and full resolution.
 
-    pixels:  (H, W) uint8 or uint16, square, bone bright (MONOCHROME1 is turned over), read-only.
-    black, white: the stored values shown as black and as white (DICOM's window where there is one).
-    spacing: mm per pixel, (row, column); None where the file does not say, or says what no chest can be.
-    at_detector: True where `spacing` is that at the detector, so that lengths in the patient are shorter.
-    view:    "PA", "AP", "LL", ... as the file says; None where it does not.
-    orientation: where rows and columns lead to, as DICOM's letters ("L" left, "F" feet, ...); None where the file
-             does not say.
-    laterality, body_part, age: "R" or "L", "CHEST", years, as the file says; None where it does not.
+    pixels:  (H, W) uint8 or uint16, square, bone bright (MONOCHROME1 is inverted), read-only.
+    black, white: the stored values shown as black and as white (DICOM's window if there is one).
+    spacing: mm per pixel, (row, column); None if the file has none, or an impossible one.
+    at_detector: True if `spacing` is measured at the detector, so that lengths in the patient are shorter.
+    view:    "PA", "AP", "LL", ... from the file, or None.
+    orientation: directions of rows and columns, as DICOM's letters ("L" left, "F" feet, ...), or None.
+    laterality, body_part, age: "R" or "L", "CHEST", years, from the file, or None.
     windows: further windows and lookup tables that the file offers.
     linear:  (H, W) the pixels before the lookup table or curve that made `pixels` of them; None where none did.
     units:   (slope, intercept) from a value of `linear` (or else `pixels`) to the unit of the file's windows.
     planes:  overlays that the file stores beside the pixels.
-    steps:   what reading did to the file, one plain sentence each ("Turned by 90° as the EXIF tag says.").
-    key:     digest of all of these but the name: whatever changes what is shown or said.
+    steps:   changes made while reading, one sentence each ("Turned by 90° as the EXIF tag says.").
+    key:     digest of all of these but the name.
     """
 
     pixels: Pixels
@@ -180,13 +178,13 @@ class Radiograph:
 
 @dataclass(frozen=True)
 class Input:
-    """How a network wants its radiographs; the card is the only place where this stands.
+    """The preprocessing of a network; stored in its card only.
 
     size:     px a side, after `fit`.
     channels: 1, or 3 equal ones.
     filter:   resize filter: "area", "bilinear", "bicubic" or "lanczos" (all antialiased).
-    fit:      how the film becomes a square: "stretch" (aspect given up), "pad" (black bars), "crop" (middle).
-    low, high: the values that the film's black and white become before normalisation.
+    fit:      how the film is made square: "stretch" (aspect given up), "pad" (black bars), "crop" (middle).
+    low, high: the film's black and white before normalisation.
     mean, std: then (x - mean) / std; or "film" for both: each film's own mean and deviation.
     """
 
@@ -202,17 +200,17 @@ class Input:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is done to a film before the network reads it, beside the card's own preprocessing.
+    """Changes to a film before the network reads it, besides the card's preprocessing.
 
-    Window, mirror, turn and inversion change what is on screen, too (core.image.arrangement); the stored pixels stay.
+    Window, mirror, turn and inversion also change the film on screen (core.image.arrangement); the stored pixels stay.
     crop_borders: cut flat black or white margins away.
     mirror:       mirrored left to right, for films stored so; before any turn.
     turn:         quarter turns counter-clockwise, 0 to 3, for films stored lying or upside-down.
-    invert:       grey scale turned over, for films stored with bone dark.
+    invert:       grey scale inverted, for films stored with bone dark.
     window:       "" for the film's own black and white, or what `core.image.arrangement.through` reads.
     denoise:      at the network's input size: "none", "gaussian" (sigma 1 px) or "median" (3 x 3 px).
-    anyway:       the answer is wanted although the film checks say that it cannot mean anything. It changes no pixel;
-                  it stands here so that it goes into every link and export.
+    anyway: show the prediction although the film checks withhold it. It changes no pixel; it is here so that every link
+            and export includes it.
     clahe:        contrast-limited adaptive histogram equalisation, 8 x 8 tiles, clip limit 2.
     """
 
@@ -232,7 +230,7 @@ class Placement:
 
     x0, y0, x1, y1: edges in radiograph pixels (pixel i spans i to i+1); beyond the film where it was padded. The first
           column of the square lies at x0, the last at x1: x0 is the larger where the film was mirrored.
-    turn: quarter turns counter-clockwise that were applied after cutting the box out (and mirroring it).
+    turn:         quarter turns counter-clockwise that were applied after cutting the box out (and mirroring it).
     """
 
     x0: float
@@ -244,17 +242,17 @@ class Placement:
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a trained network is, without its weights: the JSON card beside the safetensors file.
+    """A trained network without its weights: the JSON card beside the safetensors file.
 
     findings:    (F,) names in the order of the logits.
     multi_label: True for independent sigmoids, False for one softmax.
     temperature: logits are divided by it before softmax or sigmoid.
-    thresholds:  finding -> probability from which it counts as found (operating point); empty where none was set.
+    thresholds:  finding -> operating point (probability from which it counts as present); empty if none was set.
     sha256:      of the weights file.
     trained_on, metrics: films, recipe and figures.
     intended_use, licence, known_failures: one sentence or several; date: of the training.
     imported:    of a checkpoint that others trained.
-    raw:         the card as stored, with what no field has (core.codec).
+    raw:         the stored card, including fields without a type (core.codec).
     """
 
     name: str
@@ -281,7 +279,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What one network says of one radiograph.
+    """The output of one network for one radiograph.
 
     logits, probabilities: (F,) float32 in the order of `findings`; probabilities after temperature.
     seconds: wall clock of preparation and forward pass.
@@ -316,16 +314,16 @@ class Explanation:
 
     heat:     (h, w) float32 in `unit`, read-only; raw values, never rescaled.
     signed:   True if below zero speaks against the finding.
-    method, finding, layer, settings: how it was made; layer is None for maps of the input.
+    method, finding, layer, settings: how it was computed; layer is None for maps of the input.
     title:    the method's name as the field writes it ("Grad-CAM").
     computed_by: "Captum LayerGradCam", or "Lightbox: " and why not Captum.
-    cleaning: what was done to the film before the network read it.
-    seconds, passes: what it cost: wall clock, and (forward, backward) passes of the network.
+    cleaning: changes to the film before the network read it.
+    seconds, passes: its cost: wall clock, and (forward, backward) passes of the network.
     bfloat16: whether the network computed in bfloat16 instead of float32.
-    caveat:   why the map must not be read as it stands, in words; empty where nothing was found.
-    changed:  those of the settings that are not the method's default.
+    caveat:   a warning about the map in one sentence, or empty.
+    changed:  the settings that differ from the method's default.
     by_region: True if each value stands for a whole region (a zone of the lungs, a superpixel).
-    void:     True if it shows nothing at all (flat, not a number): it is never drawn.
+    void:     True if it shows nothing (flat or not finite): it is never drawn.
     """
 
     radiograph: str
@@ -369,7 +367,7 @@ class Explanation:
 
     @property
     def regions(self) -> int:
-        """How many flat regions the map consists of, where each value stands for a whole one; 0 for other maps."""
+        """The number of regions of a map with one value per region; 0 for other maps."""
         return len(np.unique(self.heat)) if self.by_region else 0
 
     @property

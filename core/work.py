@@ -1,4 +1,4 @@
-"""Somebody's request while it runs: how far it is, whether it is still wanted, until when it may take."""
+"""A running request: progress, cancellation, deadline."""
 
 import threading
 import time
@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 
 from core.errors import Stopped
 
-_LIMIT = 600.0  # s; what a method takes at its defaults is a tenth of it on two cores
+_LIMIT = 600.0  # s; ten times what a method takes at its defaults on two cores
 
 
 class Work:
-    """Handed down to whatever takes long; that calls `step` between batches, where it can be stopped.
+    """Passed to long computations, which call `step` between batches and can be stopped there.
 
     limit: seconds from now on, waiting for the network included; 0 for none.
-    tell:  called with (done, total) network passes after each batch, in the thread that works.
+    tell:  called with (done, total) network passes after each batch, in the working thread.
     aside: called after each batch, in that thread, while the network is free for others.
     """
 
@@ -29,13 +29,13 @@ class Work:
         self._begun = time.monotonic()
         self._tell = tell
         self._aside = aside
-        self.outside: Callable[[], AbstractContextManager[None]] | None = None  # set by the door while it is inside
+        self.outside: Callable[[], AbstractContextManager[None]] | None = None  # set by the door while it is held
         self._cancelled = threading.Event()
         self.done = 0
         self.total = 0
 
     def cancel(self) -> None:
-        """Ends the request at its next step; from any thread, any number of times."""
+        """Ends the request at its next step; safe from any thread and repeatedly."""
         self._cancelled.set()
 
     @property
@@ -53,15 +53,15 @@ class Work:
         self.step(0)
 
     def step(self, passes: int = 1) -> None:
-        """Some passes are done; whoever waits for the network gets it before the next ones.
+        """Reports finished passes and lets waiting requests use the network first.
 
         Raises: Stopped where the request was cancelled or its time is up.
         """
         self.done += passes
         self._go_on(
-            f"was stopped after {self.done} of {self.total} passes of the network. Ask for fewer steps or samples"
+            f"was stopped after {self.done} of {self.total} passes of the network. Request fewer steps or samples"
             if self.total
-            else "was stopped. Ask for fewer maps, or again when fewer others ask"
+            else "was stopped. Request fewer maps, or try again when fewer others wait"
         )
         if self._tell and self.total:
             self._tell(self.done, self.total)
@@ -71,9 +71,9 @@ class Work:
                     self._aside()
 
     def wait(self, ahead: int) -> None:
-        """Others are first, as many as `ahead`. Raises: as `step`."""
+        """Reports that `ahead` requests are first. Raises: as `step`."""
         others = "another request" if ahead == 1 else f"{ahead} other requests"
-        self._go_on(f"was stopped while {others} stood before it. Ask again when fewer do")
+        self._go_on(f"was stopped with {others} ahead of it. Try again when fewer wait")
 
     def _go_on(self, how: str) -> None:
         if self._cancelled.is_set():

@@ -37,7 +37,7 @@ def each(
     look:      the records of a film; may include records of `path` and `error`.
     show:      a record as text; None for JSON lines.
     open_film: the film of a name; None to read it from its file.
-    Raises: SystemExit with code 1 at the end if a file was bad.
+    Raises:  SystemExit with code 1 at the end if a file was bad.
     """
     bad = False
     with _progress(names, doing) as rest:
@@ -67,7 +67,7 @@ def png(picture: Any) -> bytes:
 def write(contents: Mapping[Path, bytes]) -> list[str]:
     """Writes the files and their folders; gives their names. Files with the same content are left alone.
 
-    Raises: BadData if a file exists with different content, before any is written, or if one cannot be written.
+    Raises:  BadData if a file exists with different content, before any is written, or if one cannot be written.
     """
     try:
         for file, data in contents.items():
@@ -106,7 +106,7 @@ def finish(
 
     show:   the record as text; None for a JSON line.
     under:  key of the file names in the record.
-    Raises: BadData as `write`, after the record is printed.
+    Raises:  BadData as `write`, after the record is printed.
     """
     record = {**record, under: []}
     try:
@@ -135,7 +135,7 @@ def read_film(name: str, *, frame: int | None = None) -> "Radiograph":
 def read_meaningful(name: str, cleaning: "Cleaning", *, frame: int | None = None) -> "tuple[Radiograph, Cleaning]":
     """The film in that file, and the cleaning, which remembers whether the film checks were overridden.
 
-    Raises: UnreadableFile; Withheld where no answer can mean anything, and `cleaning.anyway` does not override that.
+    Raises:  UnreadableFile; Withheld where no answer can mean anything, and `cleaning.anyway` does not override that.
     """
     from core.lung_network import refuse_meaningless
 

@@ -192,7 +192,7 @@ def _at_places(features: Tensor, placement: Placement, common: Area) -> Tensor:
 def centred(samples: Tensor) -> Grams:
     """(n, p) samples to (n * n,) their products, centred so that products of two of them estimate HSIC without bias.
 
-    Source: Szekely and Rizzo 2014, doi:10.1214/14-AOS1255 (U-centring); the inner product of two such matrices over
+    Source:  Szekely and Rizzo 2014, doi:10.1214/14-AOS1255 (U-centring); the inner product of two such matrices over
             n (n - 3) is HSIC_1 of Song et al. 2012.
     """
     away = samples - samples.mean(dim=0)

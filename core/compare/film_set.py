@@ -127,7 +127,7 @@ def read(
 ) -> FilmComparison | Refused:
     """What came of one film. Raises: Stopped as `work` says.
 
-    withhold: whether a film is refused where its checks say that no answer can mean anything.
+    withhold:  whether a film is refused where its checks say that no answer can mean anything.
     """
     begun = work.done if work else 0
     try:

@@ -68,7 +68,7 @@ def panel(
 ) -> Panel:
     """The networks with one request for all of them; refused before any film is read if it is not available.
 
-    finding: whose maps are compared; None for the one that is likeliest on each film, over all networks on average.
+    finding:  whose maps are compared; None for the one that is likeliest on each film, over all networks on average.
              Findings are the same where their names are, whatever their case: "Pneumonia" is "pneumonia".
     Raises:  BadSetting for fewer than two networks, for the same one twice, or where no finding is common to all;
              UnknownName for a method, finding, layer or setting; Unfit where a network cannot serve the method.
@@ -110,7 +110,7 @@ def panel(
 def answers(panel: Panel, film: Radiograph, *, work: Work | None = None) -> tuple[Tile, ...]:
     """What each network says of the film, with a map of the same finding of each.
 
-    Raises: as `core.explain.run.explain_many`.
+    Raises:  as `core.explain.run.explain_many`.
     """
     wanted = panel.findings if panel.together and not panel.finding else (panel.finding,) if panel.finding else ()
     if not wanted:

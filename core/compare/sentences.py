@@ -79,7 +79,7 @@ def headline(tiles: Sequence[Tile], *, explained: Sequence[Tile] = (), named: bo
     "A, B and C say covid (0.78, 0.92, 0.70), D says normal (0.61)."
 
     explained: the tiles whose findings are named where the maps are of different findings; all by default.
-    named: as in `disagreement`.
+    named:  as in `disagreement`.
     """
     if len({tile.checkpoint.key for tile in tiles}) == 1:
         who = ["The network"]

@@ -165,7 +165,7 @@ def known(rows: Sequence[Row], findings: Sequence[str], *, multi_label: bool) ->
 def truth(rows: Sequence[Row], findings: Sequence[str], *, multi_label: bool) -> NDArray[np.bool_]:
     """(N, F) whether the film has the finding.
 
-    Raises: BadData if a label is unknown, or a single-label network meets a film with none or several.
+    Raises:   BadData if a label is unknown, or a single-label network meets a film with none or several.
     """
     check(rows, findings)
     present = np.array([[finding in row.labels for finding in findings] for row in rows]).reshape(-1, len(findings))
@@ -182,7 +182,7 @@ def truth(rows: Sequence[Row], findings: Sequence[str], *, multi_label: bool) ->
 def row_radiograph(row: Row) -> Radiograph:
     """The film of one row without the bars that its set put around it.
 
-    Raises: BadData if the file is no radiograph we can read, or the box lies outside it.
+    Raises:   BadData if the file is no radiograph we can read, or the box lies outside it.
     """
     film = _picture(row.file, row.id)
     return replace(film, pixels=film.pixels[_inside(row, film.pixels.shape)]) if row.box else film
@@ -193,7 +193,7 @@ def mask(row: Row, kind: str) -> NDArray[np.bool_] | None:
     Lesions without a mask are those of the boxes.
 
     A pixel is in the mask if it is above half of the mask's largest value, so 0/1, 0/255 and grey ones all serve.
-    Raises: BadData if the mask cannot be read or is not of the picture's size.
+    Raises:   BadData if the mask cannot be read or is not of the picture's size.
     """
     path: Path | None = {"lungs": row.lungs, "lesions": row.lesions, "devices": row.devices}[kind]
     if path is None:

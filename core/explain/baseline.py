@@ -113,7 +113,7 @@ def lung_mask(evidence: Evidence) -> Tensor:
     """Both lungs, whatever the classifier computes: the score of a map that merely stays inside them.
 
     Returns: (1, S, S), 1 inside the lungs, 0 away from them.
-    Raises: NoLungs if no lungs are found.
+    Raises:  NoLungs if no lungs are found.
     """
     lungs = evidence.lungs().astype(np.float32)
     soft = cv2.GaussianBlur(lungs, (0, 0), _SOFT * len(lungs))

@@ -145,7 +145,7 @@ class Evidence:
     black, white: (C, 1, 1) the film's black and white in `images`, for methods that need a baseline; or one number.
     together: the findings for which the same method, stage and settings are asked for, this one among them.
     lungs:    gives the (S, S) bool lungs in the network's square, or raises NoLungs.
-    work: progress, cancellation, deadline.
+    work:     progress, cancellation, deadline.
     budget:   maximum bytes per batch.
     """
 

@@ -16,7 +16,7 @@ def batch(
     """The request and all others that its passes serve.
 
     findings: of the network. sizes: stage -> (h, w) of its maps, the last stage last.
-    stages: those at which the network supports the method.
+    stages:   those at which the network supports the method.
     """
     request = without_defaults(request)
     if request.method == FIRST_LOOK and not request.settings and request.layer == list(sizes)[-1]:

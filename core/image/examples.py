@@ -27,7 +27,7 @@ class Example:
     title:   who and how it was taken.
     finding: as the source says it.
     licence, credit: shown wherever the film is.
-    note: one sentence that the reader needs to know, or empty.
+    note:    one sentence that the reader needs to know, or empty.
     file:    its name at the source.
     size:    bytes.
     urls:    where it lies, the likeliest first; all hold the same bytes.

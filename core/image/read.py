@@ -18,7 +18,7 @@ def read(data: bytes, *, name: str, frame: int | None = None) -> Radiograph:
 
     data:   a whole DICOM, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF or BMP file, recognised by its first bytes, never by
             its name.
-    name: its name in messages and on screen.
+    name:   its name in messages and on screen.
     frame:  which one, from 1, of a file that holds several.
     Raises: UnreadableFile, with what was found, what was expected and what to do; SeveralFrames if a frame must be
             chosen. Nothing else, whatever a decoder or our own code raises, so that one film cannot stop the others.

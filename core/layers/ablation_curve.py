@@ -86,7 +86,7 @@ def ablation_curves(
     stage:  None for the last one.
     at:     how many units are off at points of the curves that are wanted beside those of `points`.
     fill:   as in Switched; usual: as in `without`.
-    Raises: UnknownName for a finding or stage; BadSetting for more units than there are; Stopped as `work` says.
+    Raises:  UnknownName for a finding or stage; BadSetting for more units than there are; Stopped as `work` says.
     """
     card, work = classifier.checkpoint, work or Work()
     place = place_of(card.findings, finding)

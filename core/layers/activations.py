@@ -85,7 +85,7 @@ def stage_activations(
     """All units of the stage in one forward pass; for the relevance one backward pass a finding besides.
 
     stage:  or any layer within one, by its path in the network (core.layers.plan).
-    Raises: UnknownName for a stage or finding that is not there; OneCell where the stage has one cell; Unfit for a
+    Raises:  UnknownName for a stage or finding that is not there; OneCell where the stage has one cell; Unfit for a
             layer that has no maps, or runs more than once; Stopped.
     """
     card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
@@ -160,7 +160,7 @@ def ranked(
 def search(text: str, channels: int) -> tuple[int, ...]:
     """The channels that somebody typed: "12", "3, 7" or "10-19", each once; all of them for an empty text.
 
-    Raises: BadSetting for what is no number, or a channel that is not there.
+    Raises:  BadSetting for what is no number, or a channel that is not there.
     """
     matches: dict[int, None] = {}
     for part in text.replace("–", "-").replace(";", ",").split(","):
@@ -185,7 +185,7 @@ def histogram(values: NDArray[np.float32], *, bins: int = 64) -> tuple[NDArray[n
 def unit_explanation(activations: Activations, channel: int, *, finding: str = "") -> Explanation:
     """One unit as a map that the viewer, the overlay and the exports take.
 
-    Raises: BadSetting for a channel that is not there.
+    Raises:  BadSetting for a channel that is not there.
     """
     (channel,) = search(str(channel), len(activations.maps))
     method = methods["layer-activation"]

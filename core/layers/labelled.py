@@ -60,7 +60,7 @@ def from_data(path: Path, *, split: str | None = None, limit: int | None = None)
 
     split:  whose films are asked; None for test, or else val. The films of "train" are learned from, if it is another.
     limit:  so many films in all, at random, the same ones each time.
-    Raises: BadData where there is no table, or the table has no such split.
+    Raises:   BadData where there is no table, or the table has no such split.
     """
     if path.is_dir() and not (path / "cxr.csv").exists() and not chestxray14.lies_in(path):
         raise BadData(

@@ -84,7 +84,7 @@ def ablation_result(
     """What the network says without some of its units, and any maps of that network.
 
     usual:  the units' means, for the fill "mean"; None for those over this film.
-    Raises: UnknownName for a stage; BadSetting for a unit that is not there; NoLungs where they are needed; OneCell
+    Raises:  UnknownName for a stage; BadSetting for a unit that is not there; NoLungs where they are needed; OneCell
             where a single cell should lie outside of them; what `explain_many` raises; Stopped as `work` says.
     """
     start = time.perf_counter()

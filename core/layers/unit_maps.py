@@ -74,7 +74,7 @@ def unit_gradient_map(
     """The unit followed back to the pixels of the film, at the network's own size.
 
     of:     the unit's greatest cell on this film, or the mean of all its cells.
-    Raises: UnknownName for a stage; BadSetting for a unit that is not there; Unfit where the network has operations
+    Raises:  UnknownName for a stage; BadSetting for a unit that is not there; Unfit where the network has operations
             that the kind has no rule for; Stopped as `work` says.
     """
     start = time.perf_counter()

@@ -156,7 +156,7 @@ def columns(
 def aucs(maxima: AnyArray, truth: AnyArray) -> AnyArray:
     """(U, F) area under the ROC curve of each unit for each finding; NaN where one class is missing.
 
-    maxima: (N, U); truth: (N, F), 1, 0 or -1 for unknown. Source: as core.evaluate.roc.auc, by ranks.
+    maxima:  (N, U); truth: (N, F), 1, 0 or -1 for unknown. Source: as core.evaluate.roc.auc, by ranks.
     """
     areas = np.full((maxima.shape[1], truth.shape[1]), np.nan)
     labelled = truth[:, 0] >= 0  # a film's labels are known for all findings or for none

@@ -1,4 +1,4 @@
-"""What every network looks like from outside: `head(features(x))`, with named stages."""
+"""The interface of every network: `head(features(x))`, with named stages."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from core.registry import Registry, unknown
 
 
 class Network(nn.Module):
-    """A classifier cut into features and head.
+    """A classifier split into features and head.
 
-    features: children run one after another; no in-place operation, each ReLU its own module, so that hooks
-              and gradients see what they should.
+    features: children run one after another; no in-place operation, each ReLU its own module, so that hooks and
+              gradients see every step.
     stages:   stage name -> the child of `features` whose output it is, in order; the last one feeds the head.
     head:     (N, K, h, w) features to (N, F) logits.
     """
@@ -30,7 +30,7 @@ class Network(nn.Module):
         return logits
 
     def stage_module(self, stage: str) -> nn.Module:
-        """The module whose output is the stage; what layer methods hook."""
+        """The module whose output is the stage; layer methods hook it."""
         return self.features.get_submodule(self.stages[stage])
 
     @property
@@ -53,7 +53,7 @@ architectures: Registry[Architecture] = Registry("architecture", package="core.m
 
 @dataclass(frozen=True)
 class Original:
-    """A published network, its layers named as others store them: what an imported checkpoint is compared with.
+    """A published network with its authors' layer names, for comparison with an imported checkpoint.
 
     make: the module of its authors, untrained, for three channels; takes `num_classes`.
     wrap: that module -> a Network of the same layers, not of copies.
@@ -80,7 +80,7 @@ originals: Registry[Original] = Registry("network to import", package="core.mode
 
 
 def known(name: str) -> Architecture | Original:
-    """The entry of that name: of ours, which can be trained, or of the originals. Raises: UnknownName."""
+    """The entry of that name: one of ours, which can be trained, or an original. Raises: UnknownName."""
     if name in architectures:
         return architectures[name]
     if name in originals:
@@ -113,7 +113,7 @@ def original(
 
 
 def _narrowed(first: Any, channels: int) -> nn.Conv2d:
-    """The first convolution anew, for other channels."""
+    """A new first convolution for another number of channels."""
     return nn.Conv2d(
         channels,
         first.out_channels,

@@ -15,7 +15,7 @@ Layers = TypeVar("Layers", bound=nn.Module)
 
 
 class Residual(nn.Module):
-    """Adds what the block gives to what went in; torchvision adds in place."""
+    """Adds the block's output to its input; torchvision adds in place."""
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Residual(nn.Module):
 
 
 class ScaledResidual(nn.Module):
-    """ConvNeXt's block: what the block gives is scaled, map by map, before it is added; torchvision adds in place.
+    """ConvNeXt's block: the block's output is scaled, map by map, before it is added; torchvision adds in place.
 
     scale: (K, 1, 1).
     """
@@ -44,7 +44,7 @@ class ScaledResidual(nn.Module):
 
 
 class Excitation(nn.Module):
-    """Squeeze and excitation: each feature map times a factor that comes of all of them.
+    """Squeeze and excitation: each feature map times a factor computed from all of them.
 
     Source: Hu et al. 2018, arXiv:1709.01507.
     """
@@ -89,7 +89,7 @@ def pooled(layers: Any, stages: Mapping[str, str]) -> Network:
 
 
 def settled(layers: Layers) -> Layers:
-    """The layers of a torchvision network, which shares its weights, as the contract wants them.
+    """The layers of a torchvision network under our contract; weights are shared.
 
     No operation is in place. Stochastic depth, which does nothing outside training, is left out.
     """

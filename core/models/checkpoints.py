@@ -21,11 +21,11 @@ from core.registry import unknown
 from core.types import Checkpoint, Input
 
 SHIPPED = Path(__file__).parents[2] / "weights"
-OTHERS = {"lungs-unet"}  # networks of other kinds that lie there, too
+OTHERS = {"lungs-unet"}  # networks of other kinds in the same folder
 
 
 def names(folder: Path = SHIPPED) -> list[str]:
-    """The classifiers in the folder, by name: each .safetensors with a card beside it; the lung network is none."""
+    """The classifiers in the folder, by name: each .safetensors with a card beside it, without the lung network."""
     cards = (card for card in folder.glob("*.json") if card.with_suffix(".safetensors").exists())
     return sorted(card.stem for card in cards if card.stem not in OTHERS)
 
@@ -33,7 +33,7 @@ def names(folder: Path = SHIPPED) -> list[str]:
 def read_card(name: str, folder: Path = SHIPPED) -> Checkpoint:
     """The card of one checkpoint, without its weights.
 
-    Raises: UnknownName where there is none of this name; BadCheckpoint where the card lacks or garbles a field.
+    Raises: UnknownName for an unknown name; BadCheckpoint if a field of the card is missing or invalid.
     """
     if name not in names(folder):
         raise unknown("checkpoint", name, names(folder))
@@ -59,14 +59,14 @@ def read_network(checkpoint: Checkpoint, folder: Path = SHIPPED) -> Network:
             f"{path.name} has SHA-256 {digest[:12]}…, its card says {checkpoint.sha256[:12]}…: "
             "the file was changed or cut short. Fetch both again."
         )
-    with torch.device("meta"):  # no weights are drawn that the file's would replace
+    with torch.device("meta"):  # draws no random weights, since the file's replace them
         network = known(checkpoint.architecture).build(len(checkpoint.findings), checkpoint.input.channels)
     fill(network, data, f"{path.name} does not hold a {checkpoint.architecture}")
     return network.eval().requires_grad_(False)
 
 
 def fill(network: nn.Module, data: bytes, otherwise: str) -> None:
-    """Puts the bytes of a safetensors file into the network, in float32.
+    """Loads the bytes of a safetensors file into the network, in float32.
 
     Raises: BadCheckpoint with the sentence `otherwise` and the reason where they do not fit.
     """
@@ -84,11 +84,11 @@ def fill(network: nn.Module, data: bytes, otherwise: str) -> None:
 def write(
     network: Network, card: Checkpoint | Mapping[str, Any], name: str, folder: Path = SHIPPED, *, exact: bool = False
 ) -> Checkpoint:
-    """Stores the weights in float16 with their card; returns what a reader of the card gets.
+    """Stores the weights in float16 with their card; returns the card as it is read back.
 
-    card:  name and sha256 in it do not count; as a mapping, the JSON of a Checkpoint with any further fields.
-    exact: in float32 instead: for weights that we did not train, which may lie beyond float16 (variances of films in
-           the range of thousands do) and whose answers must stay what they are.
+    card:  its name and sha256 are ignored; as a mapping, the JSON of a Checkpoint with any further fields.
+    exact: in float32 instead: for weights that we did not train, which may exceed float16 (variances of films in
+           the range of thousands do) and whose outputs must not change.
     """
     fields = dict(card) if isinstance(card, Mapping) else card_json(card)
     _parsed({**fields, "sha256": ""}, name)  # before anything is written
@@ -97,7 +97,7 @@ def write(
 
 
 def store(network: nn.Module, card: dict[str, Any], name: str, folder: Path = SHIPPED, *, exact: bool = False) -> None:
-    """Any network's weights, in float16 unless `exact`, with a card beside them, each file whole or not there."""
+    """Stores a network's weights, in float16 unless `exact`, with a card beside them; files are written atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
     save_file(stored(network) if exact else half(network), path.with_suffix(".part"))
@@ -114,7 +114,7 @@ def complete(name: str, fields: dict[str, Any], folder: Path = SHIPPED) -> Check
 
 
 def amend(name: str, fields: dict[str, Any], folder: Path = SHIPPED) -> dict[str, Any]:
-    """Sets fields of any stored card; returns all of it."""
+    """Sets fields of any stored card; returns the whole card."""
     path = folder / f"{name}.json"
     card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) | fields
     _write_card(path, card)
@@ -127,7 +127,7 @@ def _write_card(path: Path, card: dict[str, Any]) -> None:
 
 
 def half(network: nn.Module) -> dict[str, Tensor]:
-    """The state dict as it is stored: floating-point tensors in float16, on the CPU."""
+    """The state dict for storing: floating-point tensors in float16, on the CPU."""
     return {
         name: tensor.to(torch.float16) if tensor.is_floating_point() else tensor
         for name, tensor in stored(network).items()
@@ -135,23 +135,23 @@ def half(network: nn.Module) -> dict[str, Tensor]:
 
 
 def stored(network: nn.Module) -> dict[str, Tensor]:
-    """The state dict as it is, on the CPU."""
+    """The unchanged state dict, on the CPU."""
     return {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
 
 
 def card_json(card: Checkpoint) -> dict[str, Any]:
-    """The card as JSON; temperature and operating points stand in it even where they are the default."""
+    """The card as JSON; temperature and operating points are always included."""
     fields: dict[str, Any] = dump(card)
     return fields | {"temperature": card.temperature, "thresholds": dict(card.thresholds)}
 
 
 def input_card(input: Input) -> dict[str, Any]:
-    """The preprocessing as it stands in the card."""
+    """The preprocessing in the card's format."""
     return dataclasses.asdict(input)
 
 
 def _parsed(card: dict[str, Any], name: str) -> Checkpoint:
-    """Raises: ValueError that names the first field which is missing or of another type."""
-    if "temperature" not in card:  # 1 would pass for calibrated
+    """Raises: ValueError naming the first field that is missing or has another type."""
+    if "temperature" not in card:  # a default of 1 would look calibrated
         raise ValueError("`temperature`, which is missing")
     return replace(parse(Checkpoint, {"name": name, **card}), name=name)

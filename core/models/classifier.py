@@ -1,4 +1,4 @@
-"""A checkpoint ready to answer: the network behind one door."""
+"""A checkpoint ready to run: the network behind one lock."""
 
 import threading
 import time
@@ -19,38 +19,38 @@ from core.models.device import best, settled
 from core.types import Checkpoint, Cleaning, Prediction, Radiograph
 from core.work import Work
 
-_LOOK = 0.05  # s between two looks at whether somebody who waits still wants to
+_LOOK = 0.05  # s between two checks whether a waiting request was cancelled
 
 
 class Door:
-    """Lets one thread at a time through, in the order in which they came.
+    """Lets one thread at a time through, in order of arrival.
 
-    Who takes long goes to the end of the queue after each batch (Work.step): a short request waits for a batch, not for
-    a thousand masks. Who holds it must not knock again before leaving: it would wait for itself until the limit.
+    A long request goes to the end of the queue after each batch (Work.step): a short one waits for a batch, not for a
+    thousand masks. Not reentrant: a holder that enters again would wait for itself until the limit.
     """
 
     def __init__(self) -> None:
         self._changing = threading.Lock()  # guards the queue
-        self._queue: deque[threading.Event] = deque()  # one for each who came and has not left; the first is inside
+        self._queue: deque[threading.Event] = deque()  # one per request; the first one holds the door
 
     @contextmanager
     def through(self, work: Work) -> Iterator[None]:
-        """Waits for its turn, and is inside until the block ends. Raises: Stopped as `work` says, while it waits."""
+        """Waits for its turn and holds the door until the block ends. Raises: Stopped as `work` says, while waiting."""
         turn = threading.Event()
         self._join(turn)
         try:
             self._wait(turn, work)
-            work.step(0)  # its turn came, but perhaps too late
+            work.step(0)  # its turn came, perhaps too late
             work.outside = lambda: self._outside(turn, work)
             yield
         finally:
             work.outside = None
-            # Whatever ended it, inside or while it waited, even as its turn came: the queue goes on.
+            # However it ended, inside or while waiting: the queue goes on.
             self._leave(turn)
 
     @contextmanager
     def _outside(self, turn: threading.Event, work: Work) -> Iterator[None]:
-        """Lets in whoever waits, and comes back after them."""
+        """Lets waiting requests in, and queues again behind them."""
         self._leave(turn)
         outside, work.outside = work.outside, None
         try:
@@ -86,12 +86,12 @@ class Door:
 
 
 class Classifier:
-    """One network and its door. Not a value: it lives as long as the process keeps it.
+    """One network and its door. Not a value: it lives as long as the process.
 
-    Why not several copies: each would get a share of torch's threads, so who asks alone would have one core of two;
+    Why not several copies: each would get a share of torch's threads, so a single request would have one core of two;
     maps would get other bits (one thread adds in another order than two); and memory would double. Two copies behind
-    two doors gave 1.1 to 2.6 answers a second, one network with both cores 1.1 to 2.8, on two cores that had other work
-    as well. `core bench` repeats it ("two replicas").
+    two doors gave 1.1 to 2.6 predictions per second, one network with both cores 1.1 to 2.8, on two cores under other
+    load. `core bench` repeats it ("two replicas").
     """
 
     def __init__(self, checkpoint: Checkpoint, network: Network, *, door: Door | None = None) -> None:
@@ -102,21 +102,21 @@ class Classifier:
 
     @property
     def device(self) -> torch.device:
-        """Where the network runs, and its images have to be."""
+        """The device of the network, on which its images must be."""
         return next(self._network.parameters()).device
 
     @contextmanager
     def alone(self, work: Work | None = None) -> Iterator[Network]:
-        """The network, for one thread at a time: hooks and gradients of two people never meet.
+        """The network, for one thread at a time: hooks and gradients of two requests never mix.
 
-        Whoever came first is served first; the block must leave nothing on the network when it calls `work.step`, since
-        others may come in between. Raises: Stopped as `work` says, while it waits.
+        First come, first served; the block must leave no hook on the network when it calls `work.step`, since other
+        requests may run in between. Raises: Stopped as `work` says, while it waits.
         """
         with self.door.through(work or Work()):
             yield self._network
 
     def logits(self, images: Tensor) -> NDArray[np.float32]:
-        """(N, F) logits of prepared images (N, C, S, S), wherever they and the network are; through the door."""
+        """(N, F) logits of prepared images (N, C, S, S) on any device; through the door."""
         with self.alone() as network, torch.inference_mode():
             logits: NDArray[np.float32] = network(images.to(self.device)).cpu().numpy()
         return logits
@@ -129,10 +129,10 @@ class Classifier:
 
 
 def load(name: str, folder: Path | None = None, *, device: torch.device | None = None) -> Classifier:
-    """The named checkpoint with its weights, on a GPU where there is one unless told otherwise.
+    """The named checkpoint with its weights, on a GPU if there is one, unless `device` is given.
 
-    folder: where it lies; None for those that come with Lightbox and a person's own.
-    Raises: UnknownName where there is none; BadCheckpoint where file, card and architecture do not fit.
+    folder: of the checkpoint; None for the shipped ones and the user's own.
+    Raises: UnknownName for an unknown name; BadCheckpoint if file, card and architecture do not fit.
     """
     folder = folder or library.place(name)
     card = checkpoints.read_card(name, folder)
@@ -167,7 +167,7 @@ def probabilities(
 
 
 def log_odds(logits: NDArray[np.float32], temperature: float, *, multi_label: bool) -> NDArray[np.float32]:
-    """(N, F) logits to (N, F) log odds of the calibrated probabilities; finite where a probability rounds to 1."""
+    """(N, F) logits to (N, F) log odds of the calibrated probabilities; finite even if a probability rounds to 1."""
     scaled = torch.from_numpy(logits) / temperature
     if not multi_label:
         without = scaled[:, None].repeat(1, scaled.shape[1], 1)

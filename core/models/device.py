@@ -1,4 +1,4 @@
-"""Where a network runs, and in which precision that is fastest there."""
+"""The device for a network, and the fastest precision there."""
 
 from typing import TypeVar
 
@@ -9,16 +9,16 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def best() -> torch.device:
-    """An NVIDIA or an Apple GPU where there is one, else the processor."""
+    """An NVIDIA or Apple GPU if there is one, else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def settled(network: Module, device: torch.device) -> Module:
-    """The network where it shall run, its weights laid out as convolutions are fastest there; images follow them.
+    """The network on the device, in the memory layout that is fastest for convolutions there; images follow it.
 
-    Channels last on a processor takes, of the seconds in channels first: DenseNet-121 0.86 forward, 0.86 to 0.97 with
+    Time with channels last on a CPU, relative to channels first: DenseNet-121 0.86 forward, 0.86 to 0.97 with
     the backward pass, ResNet-50 0.88 and 0.93 to 0.97, VGG-16 0.80 and 0.85 to 0.90, Inception-V3 0.69 and 0.73, the
     small CNN 0.51 to 0.61 and 0.67 (1 and 8 images of 224 px, one core with AVX-512). Apple's layout is its own.
     """
@@ -28,7 +28,7 @@ def settled(network: Module, device: torch.device) -> Module:
 
 
 def bfloat16_pays(device: torch.device) -> bool:
-    """Whether training is faster in bfloat16 than in float32: on a GPU, and on a processor that multiplies in it.
+    """Whether training is faster in bfloat16 than in float32: on a GPU, and on a CPU with bfloat16 multiplication.
 
     Processors with AMX or AVX-512 BF16 do. On the latter (AMD EPYC, one thread) a training step takes of the seconds in
     float32: DenseNet-121 with stride 16 at 160 px 0.62, EfficientNet-Lite0 at 128 px 0.73; a forward pass of the lung
@@ -41,5 +41,5 @@ def bfloat16_pays(device: torch.device) -> bool:
 
 
 def fast(device: torch.device) -> torch.autocast:
-    """A context in which networks run in bfloat16 where that pays, and in float32 where not."""
+    """A context in which networks run in bfloat16 if that is faster, else in float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16_pays(device))

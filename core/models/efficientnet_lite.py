@@ -16,7 +16,7 @@ _EPS, _MOMENTUM = 1e-3, 0.01  # of batch norms, as its authors have them
 
 
 class _Blocks(NamedTuple):
-    """A run of blocks alike but for the stride, which only the first one has."""
+    """A sequence of equal blocks; only the first one has the stride."""
 
     repeats: int
     kernel: int
@@ -87,7 +87,7 @@ def lite2(findings: int, channels: int) -> Network:
 
 
 def _network(findings: int, channels: int, *, width: float, depth: float, dropout: float) -> Network:
-    """Stem and last convolution are as wide in all of the family, first and last run of blocks as long."""
+    """Stem and last convolution have the same width, first and last sequence the same length in the whole family."""
     layers: list[tuple[str, nn.Module]] = [("stem", nn.Sequential(*_convolution(channels, 32, 3, stride=2)))]
     into = 32
     for number, blocks in enumerate(_LITE0):

@@ -1,4 +1,4 @@
-"""Several classifiers that answer as one: the mean of their probabilities."""
+"""Several classifiers combined: the mean of their probabilities."""
 
 import time
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class Ensemble:
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
-        """A card of the whole: joined name, mean operating points, temperature 1 of the mean probabilities."""
+        """The ensemble's card: joined names, mean operating points, temperature 1."""
         cards = [member.checkpoint for member in self.members]
         shared = set.intersection(*(set(card.thresholds) for card in cards))
         first = cards[0]
@@ -88,14 +88,14 @@ Model = Classifier | Ensemble
 
 
 def members(model: Model) -> tuple[Classifier, ...]:
-    """The classifiers of an ensemble, or the one that it is."""
+    """The members of an ensemble, or the classifier itself."""
     return model.members if isinstance(model, Ensemble) else (model,)
 
 
 def load_any(name: str, folder: Path | None = None) -> Model:
-    """The named checkpoint, or of "a+b+c" the ensemble of the three.
+    """The named checkpoint; for "a+b+c" the ensemble of the three.
 
-    Raises: UnknownName, BadCheckpoint as core.models.classifier.load; BadSetting where they do not fit each other.
+    Raises: UnknownName, BadCheckpoint as core.models.classifier.load; BadSetting if they do not fit together.
     """
     names = [part.strip() for part in name.split(JOIN)]
     if len(names) == 1:

@@ -71,11 +71,11 @@ SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "chexpert14": CHEXPERT14,
     }
 )
-EVEN = 0.5  # what counts as present where the card has no operating point
+EVEN = 0.5  # operating point where the card has none
 
 
 def place_of(findings: Sequence[str], name: str) -> int:
-    """Where the finding stands among these. Raises: UnknownName."""
+    """The index of the finding. Raises: UnknownName."""
     if name not in findings:
         raise unknown("finding", name, list(findings))
     return findings.index(name)
@@ -89,14 +89,13 @@ def parse(text: str) -> tuple[str, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(parts):
         raise BadSetting(
-            f"The findings are {text!r}; name them with commas between, as in covid,normal, "
-            f"or give a set: {', '.join(SETS)}."
+            f"The findings are {text!r}; separate them by commas, as in covid,normal, or give a set: {', '.join(SETS)}."
         )
     return tuple(dict.fromkeys(finding for part in parts for finding in SETS.get(part, (part,))))
 
 
 def present(prediction: Prediction, checkpoint: Checkpoint) -> tuple[str, ...]:
-    """The findings that reach their operating point, the likeliest first; empty where the network finds nothing.
+    """The findings that reach their operating point, the likeliest first; empty if there are none.
 
     A finding without an operating point is present from 0.5 on.
     """
@@ -109,15 +108,15 @@ def present(prediction: Prediction, checkpoint: Checkpoint) -> tuple[str, ...]:
 
 
 def leading(prediction: Prediction, checkpoint: Checkpoint) -> str:
-    """The finding to look at first.
+    """The finding to show first.
 
-    Of a single-label network the likeliest. Of a multi-label network the likeliest of those present: a rare finding
-    above its low operating point matters more than a common one below its high one; the likeliest where none is.
+    For a single-label network the likeliest. For a multi-label network the likeliest of those present: a rare finding
+    above its low operating point matters more than a common one below its high one; the likeliest of all if none is.
     """
     calls = present(prediction, checkpoint) if checkpoint.multi_label else ()
     return calls[0] if calls else prediction.likeliest[0]
 
 
 def words(finding: str) -> str:
-    """The finding as every page and report writes it: "pleural thickening" for "Pleural_Thickening"."""
+    """The finding as written on pages and in reports: "pleural thickening" for "Pleural_Thickening"."""
     return finding.replace("_", " ").lower()

@@ -45,7 +45,7 @@ _BRANCHES: dict[str, tuple[tuple[str | tuple[str, str], ...], ...]] = {
 
 
 class Branches(nn.Module):
-    """Runs its children side by side on the same input and concatenates what they give along the channels."""
+    """Runs its children on the same input and concatenates their outputs along the channels."""
 
     def __init__(self, *branches: nn.Module) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""Where checkpoints are: those that come with Lightbox, and a person's own, which were imported.
+"""The checkpoints: those shipped with Lightbox, and the user's own, which were imported.
 
-A person's own lie in the folder that LIGHTBOX_HOME names, or where the system keeps what programs store for a user.
+The user's own lie in LIGHTBOX_HOME or the system's data folder of the user.
 """
 
 import json
@@ -25,34 +25,34 @@ from core.types import Checkpoint
 
 HOME = "LIGHTBOX_HOME"  # environment variable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_OF_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that it keeps for devices
-_INCOMING = ".incoming-"  # begins the name of a folder in which a checkpoint is put together
+_OF_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names reserved for devices
+_INCOMING = ".incoming-"  # prefix of the temporary folder of a new checkpoint
 _STALE = 86_400  # s
 
 
 def home() -> Path:
-    """The folder of what this person keeps; it need not be there."""
+    """The user's data folder; it need not exist."""
     return Path(os.environ.get(HOME) or platformdirs.user_data_dir("lightbox", appauthor=False))
 
 
 def folder() -> Path:
-    """Where this person's own checkpoints lie; it need not be there."""
+    """The folder of the user's own checkpoints; it need not exist."""
     return home() / "checkpoints"
 
 
 def own() -> list[str]:
-    """This person's own checkpoints, by name."""
+    """The user's own checkpoints, by name."""
     return checkpoints.names(folder())
 
 
 def names(shipped: Path = checkpoints.SHIPPED) -> list[str]:
-    """All checkpoints: those that come with Lightbox first, so that the first stays the same whatever is imported."""
+    """All checkpoints, the shipped ones first, so that imports do not change the first."""
     first = checkpoints.names(shipped)
     return [*first, *(name for name in own() if name not in first)]
 
 
 def place(name: str, shipped: Path = checkpoints.SHIPPED) -> Path:
-    """The folder in which the checkpoint lies. Raises: UnknownName."""
+    """The folder of the checkpoint. Raises: UnknownName."""
     if name in checkpoints.names(shipped):
         return shipped
     if name in own():
@@ -61,17 +61,16 @@ def place(name: str, shipped: Path = checkpoints.SHIPPED) -> Path:
 
 
 def save(candidate: ImportCandidate, name: str, *, shipped: Path = checkpoints.SHIPPED) -> Checkpoint:
-    """Keeps what was found as a checkpoint of this person's own; read back and compared before it counts as kept.
+    """Saves the candidate as one of the user's checkpoints; reads it back and compares it first.
 
-    Raises: BadSetting where the name is no good or taken, or nothing names the scores; BadCheckpoint where the network
-            gives no numbers, or the folder cannot be written. Nothing is left behind then.
+    Raises: BadSetting if the name is invalid or in use, or the scores have no names; BadCheckpoint if the network's
+            output is not finite, or the folder is not writable. Nothing is left behind then.
     """
     refuse_name(name, shipped)
     if not candidate.findings:
         raise BadSetting(
-            f"{candidate.file} knows no finding: its {candidate.outputs:,} scores are not of radiographs. Train its "
-            "last layer "
-            "anew on films, and import that."
+            f"{candidate.file} has no finding: its {candidate.outputs:,} scores are not of radiographs. Retrain its "
+            "last layer on films, and import that."
         )
     network = candidate.network()
     with incoming() as place:
@@ -80,10 +79,10 @@ def save(candidate: ImportCandidate, name: str, *, shipped: Path = checkpoints.S
 
 @contextmanager
 def incoming() -> Iterator[Path]:
-    """An empty folder beside this person's own checkpoints, for as long as the block lasts: what comes in lies there
-    and nowhere else. One that a program left when it was killed goes with the next, after a day.
+    """A temporary folder beside the user's own checkpoints, for the duration of the block. One left by a killed program
+    is removed by a later call, after a day.
 
-    Raises: BadCheckpoint where what comes in cannot be written.
+    Raises: BadCheckpoint if it cannot be written.
     """
     try:
         folder().mkdir(parents=True, exist_ok=True)
@@ -93,11 +92,11 @@ def incoming() -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix=_INCOMING, dir=folder()) as place:
             yield Path(place)
     except (OSError, SafetensorError) as error:
-        raise BadCheckpoint(f"{folder()} cannot be written ({error}). Nothing was kept.") from error
+        raise BadCheckpoint(f"{folder()} cannot be written ({error}). Nothing was saved.") from error
 
 
 def rename(name: str, new: str, *, shipped: Path = checkpoints.SHIPPED) -> Checkpoint:
-    """Gives one of this person's own another name. Raises: UnknownName, BadSetting, BadCheckpoint as `save`."""
+    """Renames one of the user's own checkpoints. Raises: UnknownName, BadSetting, BadCheckpoint as `save`."""
     _refuse_shipped(name, shipped)
     if new == name:
         return checkpoints.read_card(name, folder())
@@ -108,7 +107,7 @@ def rename(name: str, new: str, *, shipped: Path = checkpoints.SHIPPED) -> Check
         contents = json.loads(card.read_text(encoding="utf-8")) | {"name": new}
         _write_new(new_card, json.dumps(contents, indent=1, ensure_ascii=False) + "\n")
         try:
-            weights.rename(new_weights)  # from here on the new one is listed, and the old one is not
+            weights.rename(new_weights)  # from here on the new name is listed and the old one is not
         except OSError:
             new_card.unlink(missing_ok=True)
             raise
@@ -119,7 +118,7 @@ def rename(name: str, new: str, *, shipped: Path = checkpoints.SHIPPED) -> Check
 
 
 def remove(name: str, *, shipped: Path = checkpoints.SHIPPED) -> None:
-    """Deletes one of this person's own. Raises: UnknownName; BadSetting for one that comes with Lightbox."""
+    """Deletes one of the user's own checkpoints. Raises: UnknownName; BadSetting for a shipped one."""
     _refuse_shipped(name, shipped)
     try:
         for path in _paths(name):  # the card first: without it the rest is not listed
@@ -129,9 +128,9 @@ def remove(name: str, *, shipped: Path = checkpoints.SHIPPED) -> None:
 
 
 def refuse_name(name: str, shipped: Path = checkpoints.SHIPPED, *, besides: str | None = None) -> None:
-    """Raises: BadSetting where the name cannot name a file everywhere, or is taken.
+    """Raises: BadSetting if the name is no valid file name on every system, or is in use.
 
-    besides: the checkpoint that has it now and may keep it.
+    besides: the checkpoint that may keep it.
     """
     if not _NAME.fullmatch(name) or name.endswith(".") or _OF_WINDOWS.fullmatch(name):
         raise BadSetting(
@@ -145,7 +144,7 @@ def refuse_name(name: str, shipped: Path = checkpoints.SHIPPED, *, besides: str 
 
 
 def proposed(file: str, shipped: Path = checkpoints.SHIPPED) -> str:
-    """A name that is free, made of a file's."""
+    """An unused name derived from the file's."""
     stem = re.sub(r"(\.(safetensors|pth|pt|ckpt|bin|tar|zip))+$", "", file, flags=re.IGNORECASE)
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:56].rstrip("-._") or "imported"
     for number in range(1, 1000):
@@ -159,7 +158,7 @@ def proposed(file: str, shipped: Path = checkpoints.SHIPPED) -> str:
 
 
 def _stored(network: Network, candidate: ImportCandidate, name: str, place: Path) -> Checkpoint:
-    """The checkpoint, moved to its place once it was found to read back as it was written."""
+    """The checkpoint, moved to its place after it is read back and compared."""
     written = checkpoints.write(network, candidate.checkpoint(name), name, place, exact=True)
     checkpoints.read_network(written, place)
     card, weights = _paths(name)
@@ -170,13 +169,13 @@ def _stored(network: Network, candidate: ImportCandidate, name: str, place: Path
     try:
         (place / weights.name).replace(weights)
     except OSError:
-        card.unlink(missing_ok=True)  # a card alone would take the name
+        card.unlink(missing_ok=True)  # a card alone would occupy the name
         raise
     return checkpoints.read_card(name, folder())
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Writes a file that was not there. Raises: FileExistsError where it was, even as a symbolic link."""
+    """Writes a new file. Raises: FileExistsError if it exists, even as a symbolic link."""
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
 
@@ -185,7 +184,7 @@ def _refuse_shipped(name: str, shipped: Path) -> None:
     if name in own():
         return
     if name in checkpoints.names(shipped):
-        raise BadSetting(f"{name} comes with Lightbox and stays as it is. Only your own checkpoints can be changed.")
+        raise BadSetting(f"{name} comes with Lightbox and cannot be changed. Only your own checkpoints can be.")
     raise unknown("checkpoint of your own", name, own())
 
 

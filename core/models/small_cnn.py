@@ -1,4 +1,4 @@
-"""The smallest network that reads a radiograph: what a course builds first, and what a phone could run."""
+"""The smallest network for radiographs: for courses, and small enough for a phone."""
 
 from collections import OrderedDict
 
@@ -7,7 +7,7 @@ from torch import nn
 from core.models.architecture import Network, architecture
 
 _WIDTHS = (32, 64, 128, 256)
-_GRID = 4  # cells a side that the fully connected layers see, whatever the input's size
+_GRID = 4  # cells per side at the fully connected layers, whatever the input's size
 _STAGES = {"stage 1": "pool1", "stage 2": "pool2", "stage 3": "pool3", "stage 4": "pool4"}
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint in one line: what it is, how well it does on films like its own and on others, where it looks."""
+"""A checkpoint in one line: architecture, figures on its own sources and on others, heat in the lungs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class Summary:
     internal:   macro AUC on the test films, of the sources that it was trained on.
     held_out:   macro AUC of another network, trained without a source, on its films: the lowest of several sources.
     source:     the name of that source; `sources` is how many were tried.
-    retrained:  what network `held_out` is of, in words: not of these weights, which saw that source.
+    retrained:  the network of `held_out`, in words: not these weights, which were trained on that source.
     accuracy:   on the test films.
     lungs:      share of Grad-CAM inside the lungs.
-    megabytes:  of the weights; NaN where they are not there.
-    date:       of the training, as the card has it; empty where it has none.
-    note:       why there are no figures, where that is known: an imported checkpoint was not evaluated here.
+    megabytes:  of the weights; NaN if they are missing.
+    date:       of the training, from the card; empty if it has none.
+    note:       why there are no figures, if known: an imported checkpoint was not evaluated here.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Summary:
 
 
 def summary(card: Checkpoint, folder: Path) -> Summary:
-    """The line of this card, whose weights lie in the folder."""
+    """The summary of this card; `folder` holds its weights."""
     test, lungs = card.metrics.test, card.metrics.lungs
     others = held_out(card)
     lowest = min(others, key=lambda source: others[source].value, default="")
@@ -64,19 +64,19 @@ def summary(card: Checkpoint, folder: Path) -> Summary:
 
 
 def held_out(card: Checkpoint) -> dict[str, Estimate]:
-    """Source -> macro AUC on its films, of a network trained without it; sources without one are left out."""
+    """Source -> macro AUC on its films, of a network trained without it, where there is one."""
     estimates = {each.source: available(each.macro_auc) for each in card.metrics.other_source}
     return {source: figure for source, figure in estimates.items() if figure}
 
 
 def architecture_title(card: Checkpoint) -> str:
-    """The architecture as the field writes it; its bare name where this version does not know it."""
+    """The architecture's usual name; its bare name if this version does not know it."""
     entries: Mapping[str, Architecture | Original] = architectures if card.architecture in architectures else originals
     return entries[card.architecture].title if card.architecture in entries else card.architecture
 
 
 def retrained(card: Checkpoint) -> str:
-    """Which network the held-out figures are of: "another network, trained without it for 4 epochs at 64 px"."""
+    """The network of the held-out figures: "another network, trained without it for 4 epochs at 64 px"."""
     schedule = card.metrics.other_source_recipe
     words = "another network, trained without it"
     if schedule and schedule.epochs:
@@ -85,7 +85,7 @@ def retrained(card: Checkpoint) -> str:
 
 
 def held_out_source(line: Summary) -> str:
-    """Which held-out source the figure is of."""
+    """The held-out source of the figure."""
     if line.held_out is None:
         return "not measured"
     return f"{line.source}, the lowest of {line.sources}" if line.sources > 1 else line.source

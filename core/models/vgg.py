@@ -44,7 +44,7 @@ def vgg16(findings: int, channels: int) -> Network:
 
 
 def _original(depth: int, *, norm: bool) -> Callable[[Callable[[Any], Network]], Callable[[Any], Network]]:
-    """torchvision's VGG of that depth as an entry to import."""
+    """torchvision's VGG of that depth for import."""
     make = getattr(torchvision.models, f"vgg{depth}_bn" if norm else f"vgg{depth}")
     return original(
         f"torchvision-vgg{depth}-bn" if norm else f"torchvision-vgg{depth}",

@@ -47,7 +47,7 @@ def emptied(films: Tensor, lungs: Tensor, share: float, generator: torch.Generat
     """`share` of the films with their dilated lungs filled with black, one grey or smooth noise; and which these are.
 
     films:   (N, 1, S, S) standardised; lungs: (N, 1, S, S) from 0 to 1.
-    Returns: the films, standardised again where changed, and (N,) bool. Nobody can say what such a film shows: a
+    Returns:  the films, standardised again where changed, and (N,) bool. Nobody can say what such a film shows: a
              network that is taught to give all findings alike on it has nothing to gain from what is left.
     """
     chance = _Chance(len(films), generator, films.device)

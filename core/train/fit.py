@@ -328,7 +328,7 @@ def sampling_order(films: Films, recipe: Recipe, generator: torch.Generator) -> 
 def take(network: Network, start: Network) -> None:
     """Copies the weights; a last layer made for other findings stays as it is.
 
-    Raises: BadSetting where the features are not those of the same layers.
+    Raises:   BadSetting where the features are not those of the same layers.
     """
     theirs, ours = start.state_dict(), network.state_dict()
     fits = {name: tensor for name, tensor in theirs.items() if name in ours and ours[name].shape == tensor.shape}

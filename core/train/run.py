@@ -272,7 +272,7 @@ def _start(recipe: Recipe, out: Path) -> tuple[dict[str, Any], Network] | None:
 def _teachers(recipe: Recipe, out: Path) -> list[tuple[dict[str, Any], Teacher]]:
     """What the card says of each teacher, and its network.
 
-    Raises: BadSetting for a teacher of other findings.
+    Raises:  BadSetting for a teacher of other findings.
     """
     teachers = []
     for name in filter(None, recipe.teacher.split("+")):

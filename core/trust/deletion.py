@@ -1,4 +1,4 @@
-"""What the same model says when the suspicious region is gone."""
+"""How the prediction changes when the hottest region is blurred."""
 
 import cv2
 import numpy as np
@@ -21,8 +21,8 @@ _TITLE = "Hottest region removed"
 def deletion(question: Question) -> Figure:
     """Whether blurring the hottest tenth of the film lowers the score more than blurring as much elsewhere.
 
-    The regions elsewhere are the same mask moved at random (wrapping around), so blur as such, which is strange to
-    the network too, counts on both sides. Value: how many of them lower the probability less.
+    The regions elsewhere are the same mask moved at random (wrapping around), so the effect of blur as such counts on
+    both sides. Value: how many of them lower the probability less.
 
     Source: Petsiuk et al. 2018, arXiv:1806.07421 (deletion), with moved masks as control.
     """
@@ -39,14 +39,14 @@ def deletion(question: Question) -> Figure:
     finding = checkpoint.findings.index(question.explanation.finding)
     likely = probabilities(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
     odds = log_odds(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
-    drops = odds[0] - odds[1:]  # of the number on screen: a logit alone can rise while its probability falls
+    drops = odds[0] - odds[1:]  # of the probability on screen: a logit can rise while its probability falls
     beaten = int((drops[0] > drops[1:]).sum())
     name = words(question.explanation.finding)
     level: Level
     if drops[0] <= 0:
-        level, verdict = "warning", "It does not fall: do not read the map as the reason."
+        level, verdict = "warning", "It does not drop: do not read the map as the reason."
     elif beaten == OTHERS:
-        level, verdict = "ok", "The model does rest on the marked region."
+        level, verdict = "ok", "The model does rely on the marked region."
     elif beaten >= OTHERS / 2:
         level, verdict = "note", "The marked region counts, but others count as much."
     else:
@@ -63,7 +63,7 @@ def deletion(question: Question) -> Figure:
 
 
 def digits(probability: float) -> str:
-    """In the digits that tell it from 0 and 1: 0.97, 0.004, under 0.001."""
+    """With enough digits to differ from 0 and 1: 0.97, 0.004, under 0.001."""
     if min(probability, 1 - probability) >= 0.01:
         return f"{probability:.2f}"
     if min(probability, 1 - probability) >= 0.001:
@@ -72,7 +72,7 @@ def digits(probability: float) -> str:
 
 
 def _elsewhere(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """The mask moved to other places, the same ones each time."""
+    """The mask moved to other places, the same ones on every call."""
     chance = np.random.default_rng(0)
     height, width = mask.shape
     moves = zip(
@@ -84,7 +84,7 @@ def _elsewhere(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
 
 
 def _blurred_where(image: Tensor, mask: NDArray[np.bool_]) -> Tensor:
-    """(C, S, S) the image with the masked part blurred beyond recognition, softly at the edge."""
+    """(C, S, S) the image with the masked part strongly blurred, with a soft edge."""
     size = image.shape[-1]
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), size / 100)
     planes = [plane * (1 - soft) + cv2.GaussianBlur(plane, (0, 0), size / 14) * soft for plane in image.numpy()]

@@ -1,4 +1,4 @@
-"""How much of the map lies where no lung is."""
+"""How much of the map lies at the film's edge."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from core.trust.measure import CHANCE, Figure, Question, flat, measure, of_zones
 from core.types import Level
 
 RIM = 0.10  # of each side
-_EVEN = 1 - (1 - 2 * RIM) ** 2  # what an even map would have there
+_EVEN = 1 - (1 - 2 * RIM) ** 2  # an even map's share there
 _TITLE = "Heat at the film's edge"
 
 

@@ -9,7 +9,7 @@ from core.trust.measure import CHANCE, Figure, Question, flat, measure, of_zones
 from core.types import Level, Placement
 
 _SIDE = 256  # px
-_MOST = 0.80  # of the heat: what a network trained to look there reaches
+_MOST = 0.80  # share of the heat that a network trained on the lungs reaches
 _TITLE = "Heat in the lungs"
 
 
@@ -26,7 +26,7 @@ def lungs(question: Question) -> Figure:
     except NoLungs as error:
         return Figure("lungs", _TITLE, "note", float("nan"), "", str(error))
     height, width = question.radiograph.pixels.shape
-    small = _SIDE / max(height, width)  # both maps are coarser than this: a large film gains nothing
+    small = _SIDE / max(height, width)  # both maps are coarser than this, so a larger canvas gains nothing
     canvas = max(1, round(height * small)), max(1, round(width * small))
     heat = enlarge(explanation.heat.clip(min=0), _scaled(explanation.placement, small), canvas)
     heat = np.nan_to_num(heat, nan=0.0)

@@ -12,18 +12,18 @@ from core.models.classifier import Classifier
 from core.registry import Registry
 from core.types import Cleaning, Explanation, Heat, Level, Placement, Radiograph
 
-CHANCE = 0.05  # of the heat: a share no farther than this from that of an even map is no finding
-_UNSPECIFIC = "This map is the same for every finding: it is what a map that explains one has to beat."
+CHANCE = 0.05  # of the heat: shares this close to those of an even map count as chance
+_UNSPECIFIC = "This map is the same for every finding: a map that explains one has to beat it."
 
 
 @dataclass(frozen=True)
 class Figure:
-    """What a measure found.
+    """The result of a measure.
 
-    level:    "ok", "note" (read the sentence), "warning" (do not believe the map without a second look).
-    value:    the figure in `unit`; NaN where it can't be had.
-    sentence: what was found, in words a radiologist reads.
-    verdict:  what that says of the model; empty where it says nothing.
+    level:    "ok", "note" (read the sentence), "warning" (do not trust the map without a second look).
+    value:    the figure in `unit`; NaN if not available.
+    sentence: the result in a radiologist's words.
+    verdict:  what that means for the model, or empty.
     is_share: whether the value is a share, 0 to 1, that is shown in per cent.
     """
 
@@ -44,7 +44,7 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What a measure is asked about."""
+    """The input of a measure."""
 
     classifier: Classifier
     radiograph: Radiograph
@@ -52,7 +52,7 @@ class Question:
     cleaning: Cleaning
 
     def heat(self) -> Heat:
-        """(S, S) the map at the network's input size: only what speaks for the finding, >= 0."""
+        """(S, S) the map at the network's input size: positive evidence only, >= 0."""
         size = self.classifier.checkpoint.input.size
         turned = Placement(0, 0, size, size)
         return enlarge(self.explanation.heat, turned, (size, size)).clip(min=0)
@@ -74,9 +74,9 @@ def measure(name: str) -> Callable[[Callable[[Question], Figure]], Callable[[Que
 def assess(
     classifier: Classifier, radiograph: Radiograph, explanation: Explanation, *, cleaning: Cleaning | None = None
 ) -> tuple[Figure, ...]:
-    """All measures of one map, in order of registration. `cleaning` must be the one the map was made with.
+    """All measures of one map, in order of registration. `cleaning` must be that of the map.
 
-    Of a map that is the same for every finding the figures say nothing of the model: they are what others have to beat.
+    For a map that is the same for every finding the figures say nothing about the model: other maps have to beat them.
     """
     question = Question(classifier, radiograph, explanation, cleaning or Cleaning())
     figures = tuple(rule(question) for rule in measures.values())
@@ -86,18 +86,18 @@ def assess(
 
 
 def flat(name: str, title: str) -> Figure:
-    """The figure for a map that shows nothing."""
-    return Figure(name, title, "warning", float("nan"), "", "The map is flat: nothing speaks for this finding here.")
+    """The figure for a flat map."""
+    return Figure(name, title, "warning", float("nan"), "", "The map is flat: it shows no evidence for this finding.")
 
 
 def of_zones(name: str, title: str) -> Figure:
-    """The figure for a map that has one value a zone: shares of its area would count large zones for more."""
-    sentence = "Each zone of this map has one value for all of it, so a share of its area means nothing: compare zones."
+    """The figure for a map with one value per zone: area shares would favour large zones."""
+    sentence = "Each zone of this map has a single value, so area shares mean nothing: compare zones."
     return Figure(name, title, "note", float("nan"), "", sentence)
 
 
 def hottest(heat: Heat, share: float) -> NDArray[np.bool_]:
-    """(H, W) the hottest `share` (0 to 1) of all cells, exactly; fewer where fewer are above zero."""
+    """(H, W) the hottest `share` (0 to 1) of all cells, exactly; fewer if fewer are above zero."""
     count = max(1, round(share * heat.size))
     mask = np.zeros(heat.size, bool)
     mask[np.argpartition(heat.ravel(), -count)[-count:]] = True

@@ -266,7 +266,7 @@ def slopes_of_halves(
     """How steeply logits change along directions from one half of the films to the other, picked at random.
 
     means:   (N, K) a stage's answers. pushes: (F, K) mean gradients.
-    Returns: (count, F), >= 0, logits per unit length.
+    Returns:    (count, F), >= 0, logits per unit length.
     """
     films = means - _mean(means)
     half = len(films) // 2

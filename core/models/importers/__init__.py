@@ -1,4 +1,4 @@
-"""Checkpoints that others trained: what a file holds, found without running it, and how it becomes one of ours."""
+"""Import of checkpoints that others trained: reads a file without running it and converts it to one of ours."""
 
 from core.models.importers.candidate import ImportCandidate, chosen, corrected, inspect
 

@@ -1,4 +1,4 @@
-"""What opening a file of torch.save would do: the archive is looked through, the pickles are followed, none is run."""
+"""What opening a torch.save file would do: the archive is checked, the pickles are traced, none is run."""
 
 import stat
 import struct
@@ -12,10 +12,10 @@ from core.models.importers.file import FileKind
 from core.models.importers.pickle_stream import PickleContents, follow
 from core.models.importers.text import broken_message, bytes_of, listing, plain
 
-_ENTRIES = 20_000  # files in an archive of torch.save; one a tensor
+_ENTRIES = 20_000  # files in a torch.save archive; one per tensor
 _PICKLE = 64e6  # bytes of the pickle in it
 
-# RuntimeError is zipfile's word for an encrypted entry, MemoryError what a string of a claimed length ends in.
+# zipfile raises RuntimeError for an encrypted entry, a string of a false length MemoryError.
 _BROKEN = (
     ValueError,
     OverflowError,
@@ -31,7 +31,7 @@ _BROKEN = (
 def pickle_contents(file: BinaryIO, what: FileKind, name: str) -> PickleContents:
     """What opening the file would do.
 
-    Raises: Unsafe where it would fill the memory or bring Python down; BadCheckpoint where it is broken.
+    Raises: Unsafe if it would fill the memory or crash Python; BadCheckpoint if it is broken.
     """
     contents = PickleContents()
     try:
@@ -41,15 +41,15 @@ def pickle_contents(file: BinaryIO, what: FileKind, name: str) -> PickleContents
             _follow_all(file, what, contents, name)
     except _BROKEN as error:
         if contents.harmful:
-            return contents  # what was seen before it broke off is enough
-        if what == "pickle":  # by its first letter alone
+            return contents  # what was read before the end is enough
+        if what == "pickle":  # by its first byte alone
             raise BadCheckpoint(f"{plain(name)} is no checkpoint: neither safetensors nor torch.save's.") from error
         raise BadCheckpoint(broken_message(name, error)) from error
     return contents
 
 
 def _follow_all(file: BinaryIO, what: FileKind, contents: PickleContents, name: str) -> None:
-    """What the pickles at the beginning of a file would do; of torch's older files there are five."""
+    """What the pickles at the beginning of a file would do; torch's older files have five."""
     whole = file.seek(0, 2)
     file.seek(0)
     for _ in range(5 if what == "torch legacy" else 1):
@@ -58,9 +58,9 @@ def _follow_all(file: BinaryIO, what: FileKind, contents: PickleContents, name: 
 
 
 def _follow_archive(file: BinaryIO, contents: PickleContents, name: str) -> None:
-    """What the pickle in an archive of torch.save would do, after the archive was found to be what it says.
+    """What the pickle in an archive of torch.save would do, after the archive is validated.
 
-    torch.save never packs: an entry that is packed, or entries that are larger than the file, are a bomb.
+    torch.save never compresses: a compressed entry, or entries larger than the file, are a decompression bomb.
     """
     whole = file.seek(0, 2)
     with zipfile.ZipFile(file) as archive:
@@ -97,9 +97,7 @@ def _refuse_strange_entries(entries: list[zipfile.ZipInfo], whole: int, name: st
     outside = [each for each in names if _leads_out(each)]
     links = [entry.filename for entry in entries if stat.S_ISLNK(entry.external_attr >> 16)]
     if len(entries) > _ENTRIES:
-        raise Unsafe(
-            f"{plain(name)} is an archive of {len(entries):,} files; no network that is known here has so many."
-        )
+        raise Unsafe(f"{plain(name)} is an archive of {len(entries):,} files; no supported network has so many.")
     if outside:
         raise Unsafe(
             f"{plain(name)} holds names that lead out of their folder: {listing(outside)}. Nothing was unpacked."
@@ -120,7 +118,7 @@ def _refuse_strange_entries(entries: list[zipfile.ZipInfo], whole: int, name: st
 
 
 def _leads_out(name: str) -> bool:
-    path = PureWindowsPath(name)  # both kinds of slashes
+    path = PureWindowsPath(name)  # both kinds of slash
     return path.is_absolute() or bool(path.drive or path.root) or ".." in path.parts or "\0" in name
 
 

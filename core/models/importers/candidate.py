@@ -28,20 +28,20 @@ _EPSILON = 1e-5  # of torch's batch norm, which is not stored
 
 @dataclass(frozen=True, eq=False)
 class ImportCandidate:
-    """The contents of a file, with the settings that a person confirms. It keeps the weights: the file may go.
+    """The contents of a file, with the settings for the user to confirm. It holds the weights: the file may be deleted.
 
     file, sha256, kind: of the file.
     architecture: of a checkpoint made of it; `known` has it.
     layout:      whose network it is, in words ("CheXNet (DenseNet-121)").
-    outputs:     scores that its last layer gives; those without a finding are left out.
+    outputs:     scores that its last layer gives; those without a finding are dropped.
     channels:    of its first layer.
-    findings:    one for each score that is kept; empty where it knows none (a network of ImageNet).
+    findings:    one for each score that is kept; empty if it has none (an ImageNet network).
     named:       False where the findings' names are made up.
     multi_label, input, thresholds: as in a Checkpoint.
-    stripped:    what stood before the layers' names, and under which name they lay in the file.
+    stripped:    the prefix of the layers' names, and their place in the file.
     left_over:   names in the file that the network does not need.
-    facts:       what a reader has to know, a sentence each.
-    guesses:     as in a Proposal; those that a person answered are gone.
+    facts:       notes for the reader, one sentence each.
+    guesses:     as in a Proposal, without those that the user settled.
     weights:     our names -> float32 tensors.
     label_check: what labelled films showed for these settings, a sentence each; empty where it was not tested.
     part:        which of the sets of weights in the file these are ("state_dict_ema"); empty where there is one.
@@ -71,12 +71,12 @@ class ImportCandidate:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader has to know, and what is still a guess, a sentence each."""
+        """Facts and remaining guesses, one sentence each."""
         return (*self.facts, *self.guesses.values())
 
     @property
     def title(self) -> str:
-        """The network as the field writes it."""
+        """The network's usual name."""
         return known(self.architecture).title
 
     @property
@@ -85,7 +85,7 @@ class ImportCandidate:
         return name_of(self.input)
 
     def checkpoint(self, name: str) -> Checkpoint:
-        """The checkpoint under that name; its weights lie in no file yet."""
+        """The checkpoint under that name; its weights are not stored yet."""
         return Checkpoint(
             name=name,
             architecture=self.architecture,
@@ -108,7 +108,7 @@ class ImportCandidate:
         )
 
     def network(self) -> Network:
-        """The network with these weights, in evaluation mode. Raises: BadCheckpoint where it gives no numbers."""
+        """The network with these weights, in evaluation mode. Raises: BadCheckpoint if its output is not finite."""
         with torch.device("meta"):
             network = known(self.architecture).build(len(self.weights["head.linear.weight"]), self.channels)
         network.load_state_dict(dict(self.weights), assign=True)
@@ -121,20 +121,20 @@ class ImportCandidate:
         with torch.inference_mode():
             try:
                 logits = network(torch.zeros(1, self.channels, side, side))
-            except RuntimeError as error:  # torch's for shapes that do not fit
+            except RuntimeError as error:  # torch raises it for shapes that do not fit
                 raise BadSetting(
-                    f"{self.title} takes no film of {side} px a side. Give a larger size; it was made for "
+                    f"{self.title} does not accept films of {side} px. Give a larger size; it was made for "
                     f"{originals[self.architecture].size} px."
                 ) from error
         if not logits.isfinite().all():
-            raise BadCheckpoint(f"{plain(self.file)} gives no number for an even film. The file is broken.")
+            raise BadCheckpoint(f"{plain(self.file)} gives no finite output for a uniform film. The file is broken.")
 
 
 def inspect(path: Path, *, name: str | None = None) -> ImportCandidate:
-    """What the file holds; nothing in it is run, and nothing is written.
+    """The contents of the file; nothing in it is run, and nothing is written.
 
-    name:   what messages call the file; its own name by default.
-    Raises: BadCheckpoint where it is no checkpoint that can be imported; Unsafe where it would run code or take more
+    name:   the file's name in messages; its own by default.
+    Raises:   BadCheckpoint where it is no checkpoint that can be imported; Unsafe where it would run code or take more
             room than it has. Each says why in a sentence.
     """
     name = name or path.name
@@ -145,7 +145,7 @@ def inspect(path: Path, *, name: str | None = None) -> ImportCandidate:
         raise BadCheckpoint(f"{plain(name)} was changed while it was read. Try again when nothing writes to it.")
     if any("head.linear.weight" in tensors for tensors in contents.sets.values()):
         raise BadCheckpoint(
-            f"{plain(name)} is one of Lightbox's own. What it is stands in the card beside it: keep both in a folder, "
+            f"{plain(name)} is one of Lightbox's own checkpoints, and its card describes it: keep both in one folder, "
             "and give that folder with --weights."
         )
     matches = _matches(contents, name)
@@ -233,7 +233,7 @@ def _candidate(
 
 
 def _identity(path: Path) -> tuple[int, ...]:
-    """What tells a file from another one in its place; empty where there is none, which is told when it is read."""
+    """Identifies the file, to detect a replacement; empty if there is none, which reading reports."""
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -251,18 +251,18 @@ def corrected(
     square: Square | None = None,
     channels: int | None = None,
 ) -> ImportCandidate:
-    """The same with what a person knows better; None leaves a thing as it is.
+    """The candidate with the user's corrections; None keeps the value.
 
-    findings: one for each score that is kept, in order; its operating point goes with its place.
-    square:   how the film becomes one: `fit` of Input.
-    channels: cannot be changed, only confirmed: the first layer takes what it takes.
-    Raises:   BadSetting, UnknownName where it cannot be.
+    findings:    one for each score that is kept, in order; operating points keep their place.
+    square:   how the film is fitted to a square: `fit` of Input.
+    channels:    cannot be changed, only confirmed: the first layer fixes them.
+    Raises:   BadSetting, UnknownName for invalid values.
     """
     if channels is not None and channels != candidate.channels:
         raise BadSetting(
             f"The first layer of {candidate.file} takes {candidate.channels} "
             f"channel{'s' if candidate.channels > 1 else ''}, not "
-            f"{channels}: that stands in its weights and cannot be chosen."
+            f"{channels}: its weights fix that, and it cannot be changed."
         )
     if size is not None and not SIZES[0] <= size <= SIZES[1]:
         raise BadSetting(f"The size is {size} px; it must lie between {SIZES[0]} and {SIZES[1]} px a side.")
@@ -273,9 +273,8 @@ def corrected(
     several = candidate.multi_label if multi_label is None else multi_label
     if len(wanted) == 1 and not several:
         raise BadSetting(
-            f"{candidate.file} gives one score, which alone would always be certain. It is a finding that is there or "
-            "not: "
-            "several findings a film, or none."
+            f"{candidate.file} gives one score, and a softmax over one score is always 1. Choose several findings per "
+            "film."
         )
     given = {"findings": findings, "multi_label": multi_label, "normalisation": normalisation}
     points = [candidate.thresholds.get(finding) for finding in candidate.findings]
@@ -292,7 +291,7 @@ def corrected(
 
 
 def named(candidate: ImportCandidate, findings: Sequence[str]) -> tuple[str, ...]:
-    """The findings' names, cleaned of space around them. Raises: BadSetting where they cannot be those of the file."""
+    """The findings' names without surrounding spaces. Raises: BadSetting if they do not fit the file."""
     names = tuple(finding.strip() for finding in findings)
     wanted = len(candidate.findings) or candidate.outputs
     if len(names) != wanted:
@@ -307,7 +306,8 @@ def named(candidate: ImportCandidate, findings: Sequence[str]) -> tuple[str, ...
     strange = [name for name in names if not is_name(name)]
     if strange:
         raise BadSetting(
-            f"{plain(strange[0])} cannot be a finding's name: up to {LONGEST} characters on one line, without commas."
+            f"{plain(strange[0])} is not a valid name of a finding: use up to {LONGEST} characters on one line, "
+            "without commas."
         )
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
@@ -330,8 +330,8 @@ def _refuse_bad_numbers(layout: LayoutMatch, tensors: Mapping[str, Tensor], name
     broken = [file for file in files if not bool(tensors[file].isfinite().all())]
     if broken:
         raise BadCheckpoint(
-            f"{plain(name)} holds NaN or infinite numbers in {listing(broken)}: its training went wrong, or "
-            "the file is broken."
+            f"{plain(name)} holds NaN or infinite numbers in {listing(broken)}: its training diverged, or the file is "
+            "broken."
         )
     negative = [file for file in files if file.endswith("running_var") and bool((tensors[file] < 0).any())]
     if negative:
@@ -345,7 +345,7 @@ def _is_plain(tensor: Tensor) -> bool:
 
 
 def _converted(layout: LayoutMatch, tensors: Mapping[str, Tensor], outputs: tuple[int, ...]) -> dict[str, Tensor]:
-    """Our names -> float32 tensors; of the last layer only the scores that are kept."""
+    """Our names -> float32 tensors; from the last layer only the scores that are kept."""
     with torch.device("meta"):
         wanted = known(layout.template.name).build(layout.outputs, layout.channels).state_dict()
     last = [f"head.linear.{part}" for part in ("weight", "bias")]

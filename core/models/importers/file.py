@@ -1,4 +1,4 @@
-"""What kind of file it is, by its first bytes and never by its name, and a refusal in a sentence of what is none."""
+"""The kind of a file, by its first bytes and never by its name; refuses others with one sentence."""
 
 import hashlib
 import os
@@ -21,12 +21,12 @@ KINDS: Mapping[FileKind, str] = MappingProxyType(
     }
 )
 LARGEST = 4e9  # bytes; VGG-19 with its optimiser has 1.7
-_HEAD = 1024  # bytes that tell the kind
-_LONGEST_HEADER = 2**48  # bytes; beyond it the first eight are no length
-_LEGACY = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number with which torch.save began before 2020, pickled
+_HEAD = 1024  # bytes that identify the kind
+_LONGEST_HEADER = 2**48  # bytes; a larger number in the first eight is no length
+_LEGACY = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the pickled number at the start of torch.save files before 2020
 _WAY = "Give a .safetensors file, or a .pt or .pth that torch.save made of a state_dict."
 
-# What is often taken for a checkpoint -> what it begins with (in small letters, without space in front).
+# Files often mistaken for a checkpoint -> their first characters (lower case, without leading space).
 _STRANGERS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     (
         "a Git LFS pointer: the weights themselves were not fetched. Run git lfs pull where it came from",
@@ -53,17 +53,17 @@ _STRANGERS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
 
 
 def kind(path: Path, name: str) -> FileKind:
-    """What the file is, so far as its first bytes say.
+    """The kind of the file, by its first bytes.
 
-    name:   what messages call it.
-    Raises: BadCheckpoint where it is no file of weights, or is not there.
+    name:   its name in messages.
+    Raises: BadCheckpoint if it is missing or no file of weights.
     """
     size = _size(path, name)
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError as error:
-        raise BadCheckpoint(f"{plain(name)} cannot be opened ({error.strerror}). Check who may read it.") from error
+        raise BadCheckpoint(f"{plain(name)} cannot be opened ({error.strerror}). Check its permissions.") from error
     if head.startswith(b"PK\x03\x04"):
         return "torch zip"
     if head[2 : 2 + len(_LEGACY)] == _LEGACY:
@@ -78,7 +78,7 @@ def kind(path: Path, name: str) -> FileKind:
         return "pickle"
     if _is_text(head):
         raise BadCheckpoint(f"{plain(name)} is a text file ({bytes_of(size)}), not a network. {_WAY}")
-    raise BadCheckpoint(f"{plain(name)} is of no kind that is known here ({bytes_of(size)}). {_WAY}")
+    raise BadCheckpoint(f"{plain(name)} is of an unknown kind ({bytes_of(size)}). {_WAY}")
 
 
 def sha256(path: Path) -> str:
@@ -106,20 +106,19 @@ def _size(path: Path, name: str) -> int:
         raise BadCheckpoint(f"{plain(name)} is empty: 0 bytes. Fetch it again.")
     if status.st_size > LARGEST:
         raise BadCheckpoint(
-            f"{plain(name)} has {bytes_of(status.st_size)}, more than any network that is known here with its "
-            "optimiser "
+            f"{plain(name)} has {bytes_of(status.st_size)}, more than any supported network with its optimiser "
             f"({bytes_of(LARGEST)}). Save the weights alone."
         )
     return status.st_size
 
 
 def _safetensors(head: bytes) -> bool:
-    """A length, then a JSON object; of text the length would be astronomical."""
+    """Whether it has a length, then a JSON object; in a text file the length would be astronomical."""
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _LONGEST_HEADER
 
 
 def _pickled_text(head: bytes) -> bool:
-    """Whether it begins as pickles of the oldest, textual protocol do: with a mark, or with what they import."""
+    """Whether it starts like a pickle of the oldest, textual protocol: with a mark or an import."""
     first = head.split(b"\n", 1)[0]
     return head[:1] == b"(" or (head[:1] == b"c" and first[1:].replace(b"_", b"").replace(b".", b"").isalnum())
 
@@ -128,5 +127,5 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:
-        return error.start > len(head) - 4 and b"\0" not in head  # cut in the middle of a letter
+        return error.start > len(head) - 4 and b"\0" not in head  # cut in the middle of a character
     return "\0" not in text

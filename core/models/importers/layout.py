@@ -1,6 +1,6 @@
-"""Which network a dictionary of tensors is of, by the names and shapes of its layers; nothing is guessed from one name.
+"""Recognises the network of a dictionary of tensors by the names and shapes of all its layers.
 
-Each network that can be imported is built once on torch's meta device, which has shapes and no numbers. A file fits
+Each supported network is built once on torch's meta device, which has shapes without values. A file fits
 where under one prefix every layer of its features is there with the right shape and no other, and one linear layer (or
 the chain of them that this network has) is left for the findings.
 """
@@ -24,7 +24,7 @@ _NETWORKS = 16  # that a file may hold before the rest is not looked at: one can
 _COUNTER = ".num_batches_tracked"  # of batch norm; says nothing, and old files lack it
 _TRAINING_ONLY = "AuxLogits."  # Inception's second classifier
 THRESHOLDS = "op_threshs"  # TorchXRayVision's operating points
-# Parts of a training program that are saved beside its network and have no share in its answer.
+# Parts of a training program that are saved beside the network and do not affect its output.
 _BESIDE = re.compile(
     r"(^|[._])(criterion|loss|losses|loss_fn|metrics?|acc|accuracy|auc|auroc|pos_weight|class_weights?)([._]|$)"
 )
@@ -32,7 +32,7 @@ _BESIDE = re.compile(
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """One network as its authors name its layers.
+    """One network with its authors' layer names.
 
     trunk:   name below `base` -> shape, of the features; the first is the first convolution's.
     base:    "features." where all of them stand under it, else "".
@@ -56,7 +56,7 @@ class LayoutMatch:
 
     names:     our name -> their name in the file; counters of old files may be missing.
     outputs:   F, scores that the last layer gives; channels: of the first.
-    prefix:    what stood before the names of the features.
+    prefix:    in front of the names of the features.
     spelling:  how their layers are named.
     left_over: names in the file that the network does not need.
     norm:      of a batch norm before the last layer, its name in the file; empty where there is none.
@@ -110,7 +110,7 @@ def fits(tensors: Mapping[str, Tensor], name: str) -> list[LayoutMatch]:
     """The networks that the tensors are of, mostly one; a dictionary with a copy under another prefix holds two.
 
     name:   of the file, for messages.
-    Raises: BadCheckpoint with what is missing, strange or of another shape in the nearest network.
+    Raises: BadCheckpoint naming what is missing, extra or of another shape compared with the nearest network.
     """
     shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
     found = [trial for each in sorted(originals) for trial in _trials(template(each), shapes)]
@@ -137,10 +137,10 @@ def fits(tensors: Mapping[str, Tensor], name: str) -> list[LayoutMatch]:
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """How well the features of a template are found under a prefix.
+    """How well the features of a template match under a prefix.
 
-    names: name in the template, below `base` -> name in the file; those that are there with the right shape.
-    wrong: what keeps it from fitting, in words.
+    names:     name in the template, below `base` -> name in the file; those that are there with the right shape.
+    wrong: the differences, in words.
     """
 
     template: Template
@@ -210,7 +210,7 @@ def _trial(template: Template, prefix: str, spelling: Spelling, names: Sequence[
 
 
 def _with_head(trial: _Trial, shapes: Shapes, name: str) -> LayoutMatch:
-    """The fit with its last layers, found among what is left by shape, whatever they are called."""
+    """The fit with its last layers, found by shape among the remaining tensors, whatever their names."""
     title = originals[trial.template.name].title
     if trial.channels not in (1, 3):
         raise BadCheckpoint(
@@ -234,8 +234,8 @@ def _with_head(trial: _Trial, shapes: Shapes, name: str) -> LayoutMatch:
     if more := [key for key in rest if key not in used]:
         raise BadCheckpoint(
             f"{plain(name)} has the features of a {title}, a last layer ({plain(list(heads.values())[-1])}), and more: "
-            f"{listing(f'{key} ({shape_text(shapes[key])})' for key in more)}. Without that it would answer otherwise. "
-            f"Importable is {_chain(trial.template)}; save that network by itself."
+            f"{listing(f'{key} ({shape_text(shapes[key])})' for key in more)}. Without that its output would differ. "
+            f"Only {_chain(trial.template)} can be imported; save that network by itself."
         )
     outputs = shapes[f"{list(heads.values())[-1]}.weight"][0]
     left = tuple(key for key in shapes if key not in used)
@@ -272,7 +272,7 @@ def _before_last(trial: _Trial, rest: Shapes, last: str) -> tuple[str, list[str]
 
 
 def _is_beside(key: str, shape: Sequence[int], parent: str) -> bool:
-    """Whether it has no share in the answer: counters, thresholds, losses and what else training keeps."""
+    """Whether the tensor does not affect the output: counters, thresholds, losses and other training state."""
     if key.endswith((_COUNTER, THRESHOLDS)) or key.removeprefix(parent).startswith(_TRAINING_ONLY):
         return True
     return not shape or bool(_BESIDE.search(key))
@@ -313,13 +313,13 @@ def _chain(template: Template) -> str:
 
 
 def _nearest(trials: Sequence[_Trial], shapes: Shapes, name: str) -> str:
-    """Why nothing fits, said of the network that comes nearest."""
+    """Why nothing fits, for the nearest network."""
     best = max(trials, key=lambda trial: (len(trial.names), -len(trial.wrong)), default=None)
     if best is None or len(best.names) < max(4, len(best.template.trunk) // 10):
         titles = ", ".join(sorted({originals[each].title for each in originals}))
         return (
-            f"{plain(name)} is no network that is known here: it has {len(shapes):,} tensors, such as "
-            f"{listing(shapes)}. Known are {titles}, as torchvision names their layers."
+            f"{plain(name)} is no supported network: it has {len(shapes):,} tensors, such as "
+            f"{listing(shapes)}. Supported are {titles}, with torchvision's layer names."
         )
     more = f", and {len(best.wrong) - 3:,} more differences" if len(best.wrong) > 3 else ""
     return (

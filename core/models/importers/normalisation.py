@@ -1,4 +1,4 @@
-"""The grey values that networks are trained on: what the film's black and white become before the first layer."""
+"""The grey values that networks are trained on: the film's black and white at the first layer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,9 +14,9 @@ _IMAGENET_GREY = (0.449,), (0.226,)  # the mean of the three, for one channel
 
 @dataclass(frozen=True)
 class Normalisation:
-    """How grey values reach a network; the fields of `Input` of the same names.
+    """The grey values of a network's input; fields as in `Input`.
 
-    title: in words, for people.
+    title: in words, for the screen.
     """
 
     title: str
@@ -52,5 +52,5 @@ def normalised(input: Input, name: str) -> Input:
 
 
 def name_of(input: Input) -> str:
-    """The name of its normalisation; "its own" where it has none."""
+    """The name of its normalisation; "its own" if it has none."""
     return next((name for name in NORMALISATIONS if normalised(input, name) == input), "its own")

@@ -1,8 +1,8 @@
-"""What a pickle would do if it were opened, found by following it without doing any of it.
+"""What a pickle would do if it were opened, found by tracing it without running it.
 
-A pickle is a program for a small stack machine. Here it runs on stand-ins: what it names is written down and never
-imported, what it calls is never called, what it stores is only measured. torch.load(weights_only=True) then meets
-nothing that was not seen before, and nothing that would make it ask for more memory than the file has bytes.
+A pickle is a program for a small stack machine. Here it runs on stand-ins: names are recorded and never imported, calls
+are never made, and data are only measured. torch.load(weights_only=True) then meets nothing that was not checked, and
+never requests more memory than the file has bytes.
 """
 
 import pickletools
@@ -14,10 +14,10 @@ from core.errors import BadCheckpoint, Unsafe
 from core.models.importers.text import listing, plain
 
 _STEPS = 3_000_000  # of the stack machine; a thousand tensors with their optimiser take a tenth
-_LARGEST = 2**63 - 1  # what torch can count; longer numbers only serve to keep Python busy
-_DEEPEST = 32  # tuples in tuples; some thousand more and Python itself falls over when it hashes them
+_LARGEST = 2**63 - 1  # the largest numbers of torch; longer ones only slow Python down
+_DEEPEST = 32  # tuples in tuples; a few thousand more crash Python when it hashes them
 _REBUILD = {"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"}
-# What a dictionary of weights names; all of it only puts tensors together.
+# The names in a dictionary of weights; all of them only build tensors.
 _HARMLESS = {
     "collections.OrderedDict",
     "builtins.set",
@@ -26,7 +26,7 @@ _HARMLESS = {
     "torch._utils._rebuild_parameter",
     *_REBUILD,
 }
-_STORAGES = {  # bytes an element
+_STORAGES = {  # bytes per element
     "ComplexDoubleStorage": 16,
     "ComplexFloatStorage": 8,
     "DoubleStorage": 8,
@@ -102,22 +102,22 @@ class _Tuple:
 
 @dataclass(frozen=True)
 class _Storage:
-    """Memory that the file says to fill: `elements` of some bytes each."""
+    """Memory that the file requests: `elements` of some bytes each."""
 
     elements: int
 
 
 _MARK = object()
-_OTHER = object()  # any value of which nothing need be known
+_OTHER = object()  # any value whose content does not matter
 
 
 @dataclass
 class PickleContents:
     """What one or several pickles of a file would do.
 
-    names:    what they would import, as "module.name", in order.
-    storages: key -> bytes that they say this stretch of memory has.
-    protocols: of pickle, in which they are written.
+    names:    their imports, as "module.name", in order.
+    storages: key -> claimed bytes of this storage.
+    protocols: the pickle protocols used.
     """
 
     names: dict[str, None] = field(default_factory=dict)
@@ -136,13 +136,13 @@ class PickleContents:
 
 
 class _Trap(Exception):
-    """What the pickle would do to the program that opens it, as the end of a sentence."""
+    """An attack on the program that opens the pickle, as the end of a sentence."""
 
 
 def follow(file: IO[bytes], contents: PickleContents, name: str) -> None:
-    """Follows one pickle from where the file stands to its end, and adds what it would do.
+    """Traces one pickle from the current position to its end, and records its effects.
 
-    Raises: Unsafe where it would bring Python down or fill the memory; ValueError where it is no whole pickle.
+    Raises: Unsafe if it would crash Python or fill the memory; ValueError if it is no complete pickle.
     """
     machine = _Machine(contents)
     try:
@@ -153,11 +153,11 @@ def follow(file: IO[bytes], contents: PickleContents, name: str) -> None:
     except _Trap as trap:
         raise Unsafe(f"{plain(name)} was not opened: {trap}.") from trap
     except (IndexError, KeyError) as error:
-        raise ValueError("a step of it lacks what it works on") from error
+        raise ValueError("a step lacks its operands") from error
 
 
 def refuse_harmful(contents: PickleContents, name: str) -> None:
-    """Raises: Unsafe with what the file wanted to run, where that is more than to put tensors together."""
+    """Raises: Unsafe, naming what the file would run, if it does more than build tensors."""
     if not contents.harmful:
         return
     if "torch._utils._rebuild_qtensor" in contents.harmful:
@@ -256,24 +256,24 @@ class _Machine:
         return _Name(name)
 
     def _stored(self, wanted: Any) -> Any:
-        """The stretch of memory that a persistent id asks for: ("storage", type, key, place, elements, ...)."""
+        """The storage that a persistent id requests: ("storage", type, key, place, elements, ...)."""
         items = wanted.items if isinstance(wanted, _Tuple) else ()
         if len(items) < 5 or items[0] != "storage" or not isinstance(items[1], _Name):
             if items and items[0] == "module":
                 self._named("the program text of a whole network")
                 return _OTHER
-            return _OTHER  # an id of an older layout; torch knows or refuses it
+            return _OTHER  # an id of an older layout; torch handles or refuses it
         size = _STORAGES.get(items[1].name.rpartition(".")[2], 8)
         elements = items[4] if isinstance(items[4], int) else 0
         if not 0 <= elements <= _LARGEST:
-            raise _Trap("it asks for memory of less than nothing, or of more than there is anywhere")
+            raise _Trap("it requests a negative or impossibly large amount of memory")
         self._contents.storages[str(items[2])] = elements * size
         return _Storage(elements)
 
 
 _TUPLES: dict[str, int | None] = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3, "TUPLE": None}
-# Operation -> how many values it takes off the stack, whether it then clears it down to the mark, how many it puts on.
-# What stays on it beside these (a list that is appended to) stays as it was.
+# Operation -> values popped from the stack, whether it then clears down to the mark, values pushed. Everything else on
+# the stack (a list that is appended to) stays.
 _OTHERS: dict[str, tuple[int, bool, int]] = {
     "FRAME": (0, False, 0),
     "STOP": (1, False, 0),
@@ -298,12 +298,12 @@ _OTHERS: dict[str, tuple[int, bool, int]] = {
 def _tuple(items: Sequence[Any]) -> _Tuple:
     depth = 1 + max((item.depth for item in items if isinstance(item, _Tuple)), default=0)
     if depth > _DEEPEST:
-        raise _Trap(f"it packs tuples into tuples more than {_DEEPEST} deep, to bring down the program that opens it")
+        raise _Trap(f"it packs tuples into tuples more than {_DEEPEST} deep, to crash the program that opens it")
     return _Tuple(tuple(items), depth)
 
 
 def _called(function: Any, arguments: Any) -> Any:
-    """What a call gives; a tensor must fit into the memory that it names."""
+    """The result of a call; a tensor must fit into its storage."""
     items = arguments.items if isinstance(arguments, _Tuple) else ()
     if not (isinstance(function, _Name) and function.name in _REBUILD and len(items) >= 4):
         return _OTHER
@@ -311,7 +311,7 @@ def _called(function: Any, arguments: Any) -> Any:
     sizes, strides = (part.items if isinstance(part, _Tuple) else () for part in (size, stride))
     strange = [each for each in (offset, *sizes, *strides) if not isinstance(each, int) or not 0 <= each <= _LARGEST]
     if strange or len(sizes) != len(strides) or not isinstance(storage, _Storage):
-        raise _Trap("it describes a tensor that cannot be")
+        raise _Trap("it describes an impossible tensor")
     count, end = 1, offset + 1
     for length, step in zip(sizes, strides, strict=True):
         count, end = count * length, end + (length - 1) * step

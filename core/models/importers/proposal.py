@@ -1,6 +1,6 @@
-"""What is probably true of a network and does not stand in its tensors: findings, preprocessing, one label or several.
+"""Proposed properties of a network that its tensors do not contain: findings, preprocessing, one label or several.
 
-All of it is a proposal, for a person to confirm or to correct, and for labelled films to test (core/evaluate/polarity).
+The user confirms or corrects them, and labelled films can test them (core/evaluate/polarity).
 """
 
 from collections.abc import Mapping
@@ -19,22 +19,21 @@ from core.types import Input
 IMAGENET = 1000  # outputs
 MOST = 100  # findings that can be shown
 LONGEST = 60  # characters of a finding's name
-_FEW = 4  # outputs, from two up to which a network more often gives one label a film than several
+_FEW = 4  # outputs, from two, up to which a network more often gives one label per film than several
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a person is asked to confirm.
+    """The settings that the user confirms.
 
     layout:      whose network it is, in words.
-    findings:    one for each output that is kept; empty where the network knows no finding.
+    findings:    one for each output that is kept; empty if the network has none.
     kept:        which of the outputs these are.
     named:       False where the names are made up ("finding 1").
     multi_label: True for a sigmoid each, False for one softmax.
     thresholds:  finding -> operating point that the file holds.
-    notes:       what a reader has to know, a sentence each.
-    guesses:     of what is a mere guess, by the name of the correction that answers it (found.corrected), a sentence
-                 each.
+    notes:       facts for the reader, one sentence each.
+    guesses:     one sentence per guess, by the name of the correction that settles it (candidate.corrected).
     """
 
     layout: str
@@ -49,10 +48,10 @@ class Proposal:
 
 
 def propose(fit: LayoutMatch, tensors: Mapping[str, Tensor], lists: Mapping[str, tuple[str, ...]]) -> Proposal:
-    """What the network probably is.
+    """The probable settings of the network.
 
     tensors: of the file.
-    lists:   lists of words that stood beside the weights; one as long as the outputs names the findings.
+    lists:   lists of words stored beside the weights; one with as many words as outputs names the findings.
     """
     entry = originals[fit.template.name]
     points = next((tensor for key, tensor in tensors.items() if key.rpartition(".")[2] == THRESHOLDS), None)
@@ -65,16 +64,14 @@ def propose(fit: LayoutMatch, tensors: Mapping[str, Tensor], lists: Mapping[str,
     guesses: dict[str, str] = {}
     if fit.channels == 3 and entry.name == "inception-v3":
         wanted = normalised(plain, "signed")
-        notes.append(
-            "torchvision's Inception-V3 turns ImageNet's grey values into -1 to 1 by itself: so they are here."
-        )
+        notes.append("torchvision's Inception-V3 converts ImageNet's grey values to -1 to 1 itself: that is used here.")
     elif fit.channels == 3:
         wanted = normalised(plain, "imagenet")
     else:
         wanted = normalised(plain, "unit")
         guesses["normalisation"] = (
-            "The file does not say which grey values it was trained on: black 0 and white 1 are a guess. "
-            "Labelled films can tell."
+            "The grey values of its training are not stored in the file: black 0 and white 1 are a guess. Labelled "
+            "films can test it."
         )
     alike = {
         key: words
@@ -83,7 +80,7 @@ def propose(fit: LayoutMatch, tensors: Mapping[str, Tensor], lists: Mapping[str,
     }
     if alike:
         key, words = next(iter(alike.items()))
-        notes.append(f"The findings stand in the file, under {key}.")
+        notes.append(f"The findings are stored in the file, under {key}.")
         return _of(fit, entry.title, words, wanted, notes, guesses, named=True)
     if fit.outputs == len(CHESTXRAY14):
         guesses["findings"] = (
@@ -96,8 +93,8 @@ def propose(fit: LayoutMatch, tensors: Mapping[str, Tensor], lists: Mapping[str,
         return _of(fit, layout, CHESTXRAY14, wanted, notes, guesses, named=True)
     if fit.outputs == IMAGENET:
         notes.append(
-            "Its 1,000 outputs are those of ImageNet: dogs, tools and vehicles. It knows no finding, and cannot be "
-            "kept as a classifier of radiographs before its last layer was trained anew."
+            "Its 1,000 outputs are those of ImageNet: dogs, tools and vehicles. It has no finding, and cannot be "
+            "saved as a classifier of radiographs before its last layer is retrained."
         )
         return _of(fit, f"{entry.title} of ImageNet", (), wanted, notes, guesses, named=True)
     guesses["findings"] = "The file does not name its outputs. Name them in the order in which they were trained."
@@ -105,7 +102,7 @@ def propose(fit: LayoutMatch, tensors: Mapping[str, Tensor], lists: Mapping[str,
 
 
 def is_name(finding: str) -> bool:
-    """Whether a finding can be called so: on screens, in tables and between commas."""
+    """Whether the text is a valid name of a finding: on screen, in tables and between commas."""
     return 0 < len(finding.strip()) <= LONGEST and finding.isprintable() and "," not in finding
 
 
@@ -124,7 +121,7 @@ def _of(
         notes.append("One output: how likely the finding is, by a sigmoid.")
     elif fit.outputs not in (len(CHESTXRAY14), IMAGENET):
         what = "several findings a film" if several else "one finding a film"
-        guess = f"Whether its outputs exclude each other does not stand in the file; {what} is a guess."
+        guess = f"Whether its outputs exclude each other is not stored in the file; {what} is a guess."
         guesses["multi_label"] = guess
     outputs = tuple(range(len(findings)))
     return Proposal(layout, findings, outputs, named, several, input, notes=tuple(notes), guesses=guesses)
@@ -159,11 +156,11 @@ def _xrayvision(fit: LayoutMatch, points: Tensor | None) -> Proposal:
         notes.append(
             "The file holds no operating points: a finding counts from 0.5 on, where TorchXRayVision has others."
         )
-        notes.append("Outputs that were never trained, which some of its networks have, cannot be told apart.")
+        notes.append("Outputs that were never trained, which some of its networks have, cannot be recognised.")
     if len(outputs) < fit.outputs:
         untrained = listing(names[place] for place in range(fit.outputs) if place not in outputs)
         notes.append(
-            f"Left out, for they were never trained: {fit.outputs - len(outputs)} of {fit.outputs} outputs "
+            f"Left out, as they were never trained: {fit.outputs - len(outputs)} of {fit.outputs} outputs "
             f"({untrained})."
         )
     findings = tuple(names[place] for place in outputs)

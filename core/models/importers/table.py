@@ -1,4 +1,4 @@
-"""safetensors: the table of contents is held against the file before anything else is read."""
+"""safetensors: the table of contents is checked against the file before anything else is read."""
 
 import json
 from collections.abc import Mapping
@@ -12,14 +12,13 @@ from core.errors import BadCheckpoint, Unsafe
 from core.models.importers.text import broken_message, bytes_of, first_line, plain
 
 _HEADER = 32e6  # bytes; of ten thousand tensors it has one million
-TENSORS = 20_000  # in a file; no network that is known here has as many
+TENSORS = 20_000  # per file; no supported network has as many
 
 
 def tensors(path: Path, name: str) -> dict[str, Tensor]:
     """Name -> tensor of a safetensors file.
 
-    name:   what messages call it.
-    Raises: BadCheckpoint where table and file do not fit each other; Unsafe where it would fill the memory.
+    name: its name in messages. Raises: BadCheckpoint if table and file do not fit; Unsafe if it would fill the memory.
     """
     header = _header(path, name)
     try:
@@ -30,7 +29,7 @@ def tensors(path: Path, name: str) -> dict[str, Tensor]:
 
 
 def _header(path: Path, name: str) -> list[str]:
-    """The names of the tensors, after the table of contents was found to fit the file."""
+    """The names of the tensors, after checking the table of contents against the file."""
     whole = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -47,15 +46,13 @@ def _header(path: Path, name: str) -> list[str]:
         entries = {key: entry for key, entry in table.items() if key != "__metadata__"}
         spans = sorted((*_span(entry), key) for key, entry in entries.items())
     except RecursionError as error:
-        raise Unsafe(
-            f"{plain(name)} has a table of contents nested without end, to bring down what reads it."
-        ) from error
+        raise Unsafe(f"{plain(name)} has a table of contents nested without end, to crash its reader.") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadCheckpoint(
             f"{plain(name)} has a garbled table of contents ({first_line(error)}). Fetch it again."
         ) from error
     if len(entries) > TENSORS:
-        raise Unsafe(f"{plain(name)} lists {len(entries):,} tensors; no network that is known here has that many.")
+        raise Unsafe(f"{plain(name)} lists {len(entries):,} tensors; no supported network has that many.")
     end = 0
     for start, stop, key in spans:
         if start != end or stop < start:
@@ -80,8 +77,8 @@ def _span(entry: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose names are all different."""
+    """A JSON object without duplicate names."""
     table = dict(pairs)
     if len(table) < len(pairs):
-        raise ValueError("a name stands in it twice")
+        raise ValueError("it contains a name twice")
     return table

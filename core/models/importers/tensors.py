@@ -1,4 +1,4 @@
-"""The tensors of a file, by name: out of safetensors, or out of what torch.save wrote, and never by running it."""
+"""The tensors of a safetensors or torch.save file, by name, read without running it."""
 
 import pickle
 import re
@@ -17,13 +17,13 @@ from core.models.importers.file import FileKind, kind
 from core.models.importers.pickle_stream import refuse_harmful
 from core.models.importers.text import broken_message, first_line, listing, plain
 
-# Where training programs keep the weights in what they save, the likeliest first.
+# Keys under which training programs save the weights, the likeliest first.
 _PLACES = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params", "module")
 _DEEPEST, _SETS = 3, 8  # dictionaries in dictionaries in which weights are looked for; sets of them that are kept
 # How training programs call a moving average of the weights, or another network's copy of them.
 _AVERAGE = re.compile(r"(^|[^a-z])(ema|swa|avg|averaged?|shadow|teacher|target|momentum)([^a-z]|$)", re.IGNORECASE)
 _LISTS = ("findings", "pathologies", "class_names", "classes", "labels", "label_names", "targets")
-# What torch.load raises at broken files: whatever the step at which they break raises.
+# Errors of torch.load on broken files: those of any of its steps.
 _BROKEN = (
     RuntimeError,
     ValueError,
@@ -58,7 +58,7 @@ class Contents:
 def read(path: Path, name: str) -> Contents:
     """The tensors of the file.
 
-    name:   what messages call it.
+    name:   its name in messages.
     Raises: BadCheckpoint where it is no file of weights or is broken; Unsafe where it would run code, or take more
             room than it has.
     """
@@ -86,7 +86,7 @@ def read(path: Path, name: str) -> Contents:
 
 
 def _contents(held: Any, what: FileKind, name: str) -> Contents:
-    """The dictionary of tensors in what torch.load gave, wherever training programs put it."""
+    """The dictionary of tensors in the result of torch.load, wherever training programs put it."""
     if isinstance(held, Tensor):
         raise BadCheckpoint(f"{plain(name)} holds one tensor without a name, not the weights of a network.")
     if not isinstance(held, Mapping):

@@ -7,13 +7,13 @@ _MOST = 4  # names in a sentence
 
 
 def plain(text: str) -> str:
-    """The text on one line, plain, cut where it is long."""
+    """The text on one line, without control characters, shortened if long."""
     printable = "".join(each if each.isprintable() else "?" for each in text)
     return printable if len(printable) <= _LONGEST else f"{printable[: _LONGEST - 1]}…"
 
 
 def listing(names: Iterable[str]) -> str:
-    """The first few names with commas, and how many more there are."""
+    """The first few names, separated by commas, and the number of others."""
     every = list(names)
     more = f" and {len(every) - _MOST:,} more" if len(every) > _MOST else ""
     return ", ".join(map(plain, every[:_MOST])) + more
@@ -39,5 +39,5 @@ def first_line(error: BaseException) -> str:
 
 
 def broken_message(name: str, error: BaseException) -> str:
-    """The sentence for a file whose parts do not fit together."""
+    """The message for a file whose parts do not fit together."""
     return f"{plain(name)} is broken or was cut short ({first_line(error)}). Fetch it again."
