@@ -1,4 +1,4 @@
-"""How fast a finding's logit falls as units are switched off, by rank, and whether the ranking means anything."""
+"""How fast a finding's logit falls as units are switched off by rank, compared with a random order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _POINTS = 24  # of a curve, closer together where few units are off
 class AblationCurve:
     """The finding's logit while units are switched off in one order.
 
-    order:  (K,) the channels as they go.
+    order:  (K,) the channels in the order of removal.
     counts: (M,) how many are off, ascending from 0.
     logits: (M,) float32.
     """
@@ -52,19 +52,20 @@ class AblationCurve:
     def area(self) -> float:
         """Area under the curve over the share of units that are off: the mean logit on the way, in logits.
 
-        The lower, the earlier the order takes what matters. Source: Samek et al. 2017, arXiv:1509.06321, for units.
+        The lower, the earlier the order removes the units that matter. Source: Samek et al. 2017, arXiv:1509.06321, for
+        units.
         """
         return float(np.trapezoid(self.logits, self.counts) / self.counts[-1])
 
     def fall(self, count: int) -> float:
-        """By how much the logit is lower with the first `count` units off. Raises: ValueError between two points."""
+        """The drop of the logit with the first `count` units off. Raises: ValueError between two points."""
         if count not in self.counts:
             raise ValueError(f"the curve has no point at {count} units, only at {self.counts.tolist()}")
         return float(self.logits[0] - self.logits[self.counts.tolist().index(count)])
 
 
 def points(units: int) -> tuple[int, ...]:
-    """How many units are off at the points of a whole curve: 0, 1, 2, 3, ... to all of them."""
+    """The numbers of removed units along a curve: 0, 1, 2, 3, ... to all of them."""
     return tuple(sorted({0, units, *np.geomspace(1, units, _POINTS).round().astype(int).tolist()}))
 
 
@@ -84,7 +85,7 @@ def ablation_curves(
     """A curve for each of RANKINGS: by activation × gradient, by mean activation, at random.
 
     stage:  None for the last one.
-    at:     how many units are off at points of the curves that are wanted beside those of `points`.
+    at:     further numbers of removed units, besides those of `points`.
     fill:   as in Switched; usual: as in `without`.
     Raises:  UnknownName for a finding or stage; BadSetting for more units than there are; Stopped as `work` says.
     """
@@ -166,7 +167,7 @@ def removal_effect(
 
 def _refuse_more(count: int, stage: str, units: int) -> None:
     if count > units:
-        raise BadSetting(f"{stage} has {units} units, so {count} cannot be switched off. Ask for fewer.")
+        raise BadSetting(f"{stage} has {units} units, so {count} cannot be switched off. Choose fewer.")
 
 
 def _orders(maps: Tensor, relevance: NDArray[np.float32], seed: int) -> dict[Ranking, NDArray[np.intp]]:
@@ -179,7 +180,7 @@ def _orders(maps: Tensor, relevance: NDArray[np.float32], seed: int) -> dict[Ran
 
 
 def _rest(maps: Tensor, stage: str, fill: UnitFill, usual: UsualMeans | None) -> Tensor:
-    """(1, K, 1, 1) what stands in the place of a unit that is off; maps (1, K, h, w)."""
+    """(1, K, 1, 1) the fill for a removed unit; maps (1, K, h, w)."""
     if fill == "zero":
         return torch.zeros_like(maps[:, :, :1, :1])
     if usual is not None and stage in usual:
@@ -197,12 +198,12 @@ def _logits(tape: Tape, stage: str, masks: Tensor, rest: Tensor, work: Work) -> 
         mask = masks[start : start + size].to(maps.device)[:, :, None, None]
         with torch.inference_mode():
             batches.append(tape.run(torch.where(mask, maps, rest), after=stage))
-        work.step(len(mask))  # outside: somebody else's gradients may be taken meanwhile
+        work.step(len(mask))  # outside inference mode: other threads may compute gradients meanwhile
     return torch.cat(batches)
 
 
 def _paired(values: NDArray[np.float64], patients: NDArray[np.str_], repeats: int) -> dict[str, Any]:
-    """What the first ranking has more than each of the others, film by film; values (N, 3)."""
+    """The first ranking minus each of the others, film by film; values (N, 3)."""
     first = RANKINGS[0]
     return {
         f"{first} - {other}": _mean(values[:, 0] - values[:, at], patients, repeats)

@@ -1,4 +1,4 @@
-"""What switching units off did to the answer: figures a finding, and a sentence."""
+"""The effect of switching units off: figures per finding, and a sentence."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from core.layers.unit_ablation import AblationResult, Unit, UnitSwitches
 from core.models.findings import present, words
 from core.types import Checkpoint, Prediction
 
-_STAYS = 0.005  # of a probability: less is not seen in two digits
+_STAYS = 0.005  # of a probability: smaller changes are invisible in two digits
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def sentence(result: AblationResult, switched: UnitSwitches, finding: str, card:
 def runs(units: Iterable[Unit], *, most: int) -> Mapping[str, tuple[Unit, ...]]:
     """The units under short names, neighbours together: "stage 4 · 3", "stage 4 · 10–19".
 
-    most: of these; where there are more, all of a stage stand under one name: "stage 4 · 512 units".
+    most: of these; if there are more, all of a stage share one name: "stage 4 · 512 units".
     """
     by_stage: dict[str, list[int]] = {}
     for stage, channel in dict.fromkeys(units):

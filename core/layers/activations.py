@@ -1,4 +1,4 @@
-"""What every unit of a stage answers to one film, in what order to look at them, and where to find one of them."""
+"""The response of every unit of a stage to one film, and ways to rank and find units."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ from core.work import Work
 
 Order = Literal["mean", "relevance", "difference", "index"]
 ORDERS: dict[Order, str] = {
-    "mean": "by how strongly they answer",
-    "relevance": "by how much they speak for the finding",
-    "difference": "by how far they are from what they usually answer",
+    "mean": "by strength of response",
+    "relevance": "by contribution to the finding",
+    "difference": "by difference from their usual response",
     "index": "by number",
 }
 
@@ -68,7 +68,7 @@ class Activations:
 
     @cached_property
     def ends(self) -> NDArray[np.float32]:
-        """(K,) where the colours of each unit's map end (core.overlay.end); zero for one that is silent."""
+        """(K,) the end of each unit's colour scale (core.overlay.end); zero for a silent unit."""
         ends = [end(unit_explanation(self, channel)) for channel in range(len(self.maps))]
         return np.asarray(seal(np.array(ends, np.float32)))
 
@@ -82,10 +82,10 @@ def stage_activations(
     cleaning: Cleaning | None = None,
     work: Work | None = None,
 ) -> Activations:
-    """All units of the stage in one forward pass; for the relevance one backward pass a finding besides.
+    """All units of the stage in one forward pass; plus one backward pass per finding for the relevance.
 
     stage:  or any layer within one, by its path in the network (core.layers.plan).
-    Raises:  UnknownName for a stage or finding that is not there; OneCell where the stage has one cell; Unfit for a
+    Raises:  UnknownName for an unknown stage or finding; OneCell where the stage has one cell; Unfit for a
             layer that has no maps, or runs more than once; Stopped.
     """
     card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
@@ -129,22 +129,22 @@ def refuse_one_cell(card: Checkpoint, stage: str, shape: Sequence[int]) -> None:
 def scores(
     activations: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    """(K,) what the units are ranked by, the largest first.
+    """(K,) the value that units are ranked by, the largest first.
 
-    finding: for "relevance"; one that `found` was made for.
+    finding: for "relevance"; one that `activations` has relevance for.
     usual:   (K,) for "difference": the units' means over a reference set, from an atlas.
-    Raises:  BadSetting where what the order needs was not given.
+    Raises:  BadSetting if the order needs a missing argument.
     """
     if by == "mean":
         return activations.means
     if by == "relevance":
         if finding is None or finding not in activations.relevance:
             known = ", ".join(activations.relevance) or "none"
-            raise BadSetting(f"The relevance for {finding!r} was not asked for, only that for: {known}. Ask for it.")
+            raise BadSetting(f"The relevance for {finding!r} was not computed, only that for: {known}. Request it.")
         return activations.relevance[finding]
     if by == "difference":
         if usual is None or usual.shape != activations.means.shape:
-            raise BadSetting("What the units usually answer comes from an atlas of this network. Build or open one.")
+            raise BadSetting("The usual response of the units comes from an atlas of this network. Build or open one.")
         apart: NDArray[np.float32] = np.abs(activations.means - usual)
         return apart
     return np.arange(len(activations.maps), 0, -1, dtype=np.float32)
@@ -158,9 +158,9 @@ def ranked(
 
 
 def search(text: str, channels: int) -> tuple[int, ...]:
-    """The channels that somebody typed: "12", "3, 7" or "10-19", each once; all of them for an empty text.
+    """The channels in a typed list: "12", "3, 7" or "10-19", each once; all of them for an empty text.
 
-    Raises:  BadSetting for what is no number, or a channel that is not there.
+    Raises:  BadSetting for anything but a number, or an unknown channel.
     """
     matches: dict[int, None] = {}
     for part in text.replace("–", "-").replace(";", ",").split(","):
@@ -168,24 +168,24 @@ def search(text: str, channels: int) -> tuple[int, ...]:
         if ends == [""]:
             continue
         if len(ends) > 2 or not all(end.isdecimal() for end in ends):
-            raise BadSetting(f"{part.strip()!r} is no channel. Type numbers and ranges, as in 3, 7, 10-19.")
+            raise BadSetting(f"{part.strip()!r} is not a channel. Type numbers and ranges, as in 3, 7, 10-19.")
         low, high = int(ends[0]), int(ends[-1])
         if not low <= high < channels:
-            raise BadSetting(f"{part.strip()!r} is not there; the layer has channels 0 to {channels - 1}.")
+            raise BadSetting(f"{part.strip()!r} does not exist; the layer has channels 0 to {channels - 1}.")
         matches |= dict.fromkeys(range(low, high + 1))
     return tuple(matches) or tuple(range(channels))
 
 
 def histogram(values: NDArray[np.float32], *, bins: int = 64) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """How often which activation occurs: (bins,) counts and (bins + 1,) edges, from the least to the greatest value."""
+    """Histogram of the activations: (bins,) counts and (bins + 1,) edges, from the least to the greatest value."""
     counts, edges = np.histogram(values, bins=bins)
     return counts.astype(np.int64), edges.astype(np.float64)
 
 
 def unit_explanation(activations: Activations, channel: int, *, finding: str = "") -> Explanation:
-    """One unit as a map that the viewer, the overlay and the exports take.
+    """One unit as a map for the viewer, the overlay and the exports.
 
-    Raises:  BadSetting for a channel that is not there.
+    Raises:  BadSetting for an unknown channel.
     """
     (channel,) = search(str(channel), len(activations.maps))
     method = methods["layer-activation"]

@@ -31,8 +31,7 @@ class TopFilm:
 
     film:        its name in the reference set.
     value:       the unit's greatest activation there, or its relevance in logits.
-    row, column: the cell with the greatest one.
-    finding:     what the network said of the film; the relevance is for that.
+    row, column: its cell. finding: the network's likeliest, to which the relevance refers.
     """
 
     film: str
@@ -44,7 +43,7 @@ class TopFilm:
 
 @dataclass(frozen=True)
 class NearUnit:
-    """A unit that rises and falls with another over the films, and their correlation, above 0 to 1."""
+    """A unit correlated with another over the films, and their correlation, above 0 to 1."""
 
     stage: str
     channel: int
@@ -53,7 +52,7 @@ class NearUnit:
 
 @dataclass(frozen=True, eq=False)
 class UnitDescription:
-    """What the atlas knows of one unit.
+    """The atlas entry of one unit.
 
     mean:          over all cells and films.
     least, most:   of the films' greatest activations.
@@ -82,16 +81,16 @@ class UnitDescription:
             return 1.0
         places = [0.0, *self.quantiles, 1.0]
         levels = [self.least, *self.quantiles.values(), self.most]
-        if value in levels:  # the first of equal ones: films with the very same activation are not smaller
+        if value in levels:  # the first of equal ones: films with the same activation are not smaller
             return places[levels.index(value)]
         return float(np.interp(value, levels, places))
 
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """What a reference set says of every unit of every stage.
+    """The statistics of every unit of every stage over a reference set.
 
-    told:  the file's own account: checkpoint, sha256, findings, set, drawn, films, relevant (films with the relevance
+    metadata: of the file: checkpoint, sha256, findings, set, drawn, films, relevant (films with the relevance
            of inner stages), sample (films behind quantiles and AUC), rank_error (of the quantiles, 95 %), skipped,
            levels, top, size (px of the network's square), stages.
     """
@@ -118,13 +117,13 @@ class Atlas:
         return units, high, wide
 
     def field(self, stage: str) -> ReceptiveField | None:
-        """What a cell of the stage sees; None where that cannot be told. Raises: UnknownName."""
+        """The receptive field of a cell of the stage; None if unknown. Raises: UnknownName."""
         field = self._stage(stage)["field"]
         return field and ReceptiveField(Span(**field["rows"]), Span(**field["columns"]), field["whole"])
 
     @cached_property
     def usual(self) -> Mapping[str, NDArray[np.float32]]:
-        """Stage -> (K,) the units' means: what is put in their place when they are switched off."""
+        """Stage -> (K,) the units' means, their fill when they are switched off."""
         return {stage: self.column(stage, "mean").astype(np.float32) for stage in self.stages}
 
     def column(self, stage: str, name: str) -> NDArray[np.float64]:
@@ -133,7 +132,7 @@ class Atlas:
         return np.array(rows, np.float64)
 
     def unit(self, stage: str, channel: int) -> UnitDescription:
-        """All of one unit. Raises: UnknownName for a stage; BadSetting for a unit that is not there."""
+        """The entry of one unit. Raises: UnknownName for a stage; BadSetting for an unknown unit."""
         units = self.shape(stage)[0]
         if not 0 <= channel < units:
             raise BadSetting(f"{stage} has no unit {channel}; it has units 0 to {units - 1}. Choose one of them.")
@@ -155,7 +154,7 @@ class Atlas:
     def ranked(
         self, finding: str, *, by: Literal["auc", "speaks"] = "speaks", stage: str | None = None
     ) -> tuple[Unit, ...]:
-        """The units that tell the finding best, or speak for it most, first; those without a figure last.
+        """The units by AUC or contribution for the finding, the best first; those without a figure last.
 
         Raises: UnknownName for a finding or stage.
         """
@@ -180,7 +179,7 @@ class Atlas:
 def read(path: Path, checkpoint: Checkpoint) -> Atlas:
     """The atlas in the folder, or of that file.
 
-    Raises: BadData where there is none, it cannot be read, or it belongs to other weights.
+    Raises: BadData if it is missing, unreadable, or belongs to other weights.
     """
     file = path / FILE if path.is_dir() else path
     metadata = account(file)
@@ -190,7 +189,7 @@ def read(path: Path, checkpoint: Checkpoint) -> Atlas:
 
 
 def account(file: Path) -> dict[str, Any]:
-    """What the file says of itself. Raises: BadData where it is no atlas, or one of another format."""
+    """The metadata of the file. Raises: BadData if it is no atlas, or one of another format."""
     if not file.is_file():
         raise BadData(f"There is no atlas {file}. Build one: python -m core atlas --data FOLDER --out {file.parent}.")
     try:
@@ -204,7 +203,7 @@ def account(file: Path) -> dict[str, Any]:
 
 
 def other_weights(folder: Path, metadata: Mapping[str, Any], checkpoint: Checkpoint) -> str:
-    """The sentence about an atlas of another network."""
+    """The message about an atlas of another network."""
     return (
         f"The atlas in {folder} belongs to other weights ({metadata['checkpoint']}, SHA-256 "
         f"{metadata['sha256'][:12]}…), not "
@@ -213,7 +212,7 @@ def other_weights(folder: Path, metadata: Mapping[str, Any], checkpoint: Checkpo
 
 
 def write(folder: Path, metadata: Mapping[str, Any], columns: Mapping[str, Any]) -> None:
-    """Stores an atlas, whole or not at all; columns: name -> a value a unit, stage by stage."""
+    """Stores an atlas atomically; columns: name -> one value per unit, stage by stage."""
     films = pyarrow.list_(
         pyarrow.struct(
             {

@@ -1,7 +1,7 @@
-"""What each stage already knows: a linear classifier on its averaged units tells the findings of films it never saw.
+"""Linear probes: a linear classifier on each stage's averaged units predicts the findings of held-out films.
 
-The further down the network such a probe does as well as at the end, the earlier the decision is made. A probe says
-what can be read off a stage, not that the network reads it: what a stage holds of the film's source counts, too.
+The earlier the stage at which a probe does as well as at the last one, the earlier the decision is made. A probe shows
+what can be read from a stage, not that the network uses it: traces of the film's source count as well.
 
 Source: Alain and Bengio 2016, arXiv:1610.01644.
 """
@@ -31,17 +31,17 @@ from core.types import Cleaning, Radiograph
 from core.work import Work
 
 _BLOCK = 8  # films
-_RESAMPLES = 100  # after which others are let in
+_RESAMPLES = 100  # films after which other requests are let in
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """What can be read off one stage, on films that were not learned from.
+    """The probe of one stage, with its figures on test films.
 
-    balanced: accuracy as if each finding had equally many films; auc: mean over the findings; accuracy: plain.
-    behind:   by how much the last stage's balanced accuracy is higher, film by film.
-    agrees:   share of answers that are the network's own; None where it does not know these findings.
-    line:     the probe itself, for further films.
+    balanced: accuracy with equal weight for each finding; auc: mean over the findings; accuracy: plain.
+    behind:   difference to the last stage's balanced accuracy, paired by film.
+    agrees:   share of predictions equal to the network's own; None if it does not know these findings.
+    line:     the probe itself.
     """
 
     stage: str
@@ -58,15 +58,15 @@ class Probe:
 class Probes:
     """A probe for each stage of one network.
 
-    classes:   what the probes tell apart; exclusive: whether a film has exactly one of them.
-    told:      which films; drawn: whether nobody's. divided: in words, which were learned from and which asked.
-    films, patients: that were asked.
+    classes: of the probes; exclusive: whether a film has exactly one of them. description: of the films; drawn: whether
+             they are synthetic. divided: the training and test films, in words.
+    films, patients: numbers in the test.
     chance:    balanced accuracy of guessing; majority: accuracy of always saying the commonest.
-    network:   name of a figure (balanced, auc, accuracy) -> the network's own on the same films; empty where it does
-               not know these findings.
-    learned:   keys of the films that the lines have seen.
-    held:      key of a film that was asked in its turn -> (S, C) what the probes said then, without its patient.
-    skipped:   films that could not be read, or whose label too few share.
+    network:   name of a figure (balanced, auc, accuracy) -> the network's own on the same films; empty if it does not
+               know these findings.
+    learned:   keys of the training films.
+    held:      key of a test film -> (S, C) predictions of probes fitted without its patient.
+    skipped:   unreadable films, and films with a rare label.
     """
 
     checkpoint: str
@@ -86,13 +86,13 @@ class Probes:
     skipped: int = 0
 
     def probe(self, stage: str) -> Probe:
-        """Raises: KeyError if there is none of this name."""
+        """Raises: KeyError for an unknown name."""
         return {probe.stage: probe for probe in self.stages}[stage]
 
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """What the network gave for N films: stage -> (N, K) averaged units; logits (N, F); the films' keys."""
+    """The network's output for N films: stage -> (N, K) averaged units; logits (N, F); the films' keys."""
 
     films: tuple[LabelledFilm, ...]
     units: Mapping[str, NDArray[np.float32]]
@@ -105,10 +105,10 @@ def stage_probes(
 ) -> Probes:
     """A probe for every stage, from one pass over the films.
 
-    Where the set is divided the probes learn from one part and are asked about the other; else in turns, over folds
-    that keep the films of a patient together. Intervals are over resampled patients of those that were asked.
+    A divided set is used as it is: fit on one part, test on the other; otherwise by cross-validation, with a patient's
+    films in one fold. Intervals are over resampled test patients.
 
-    Raises: BadData where too few films have a finding, or have not; Stopped as `work` says.
+    Raises: BadData if too few films have or lack a finding; Stopped as `work` says.
     """
     work = work or Work(limit=0)
     read, skipped = _read(classifier, films, work)
@@ -182,7 +182,7 @@ def stage_probes(
 def unit_means(
     classifier: Classifier, radiograph: Radiograph, *, cleaning: Cleaning | None = None, work: Work | None = None
 ) -> Mapping[str, NDArray[np.float32]]:
-    """Stage -> (K,) its units on one film, each averaged over its cells; what a probe reads."""
+    """Stage -> (K,) its units on one film, averaged over the cells: the input of a probe."""
     with torch.inference_mode(False):
         image = prepare(radiograph, classifier.checkpoint.input, cleaning).image[None]
     with torch.inference_mode(False), classifier.alone(work) as network:
@@ -191,21 +191,21 @@ def unit_means(
 
 
 def fits(trained: Probes, radiograph: Radiograph) -> bool:
-    """Whether the probes can be asked about the film: those of drawn films know nothing of real ones."""
+    """Whether the probes apply to the film: those of drawn films do not apply to real ones."""
     return not trained.drawn or radiograph.drawn
 
 
 def stage_predictions(
     trained: Probes, radiograph: Radiograph, units: Mapping[str, NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """(S, C) probability of each class by each stage's probe, without the film's own patient where it was asked."""
+    """(S, C) probability of each class by each stage's probe; for a test film by those fitted without its patient."""
     if radiograph.key in trained.held:
         return trained.held[radiograph.key]
     return np.stack([probe.line.says(units[probe.stage][None])[0] for probe in trained.stages])
 
 
 def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read, int]:
-    """The averaged units of all films that can be opened, and how many could not."""
+    """The averaged units of all readable films, and the number of others."""
     good: list[LabelledFilm] = []
     keys: list[str] = []
     parts: list[tuple[NDArray[np.float32], ...]] = []
@@ -246,7 +246,7 @@ def _passed(classifier: Classifier, images: Sequence[Tensor], work: Work) -> lis
 
 
 def _let_others(classifier: Classifier, work: Work, *, announced: bool = False) -> None:
-    """Whoever waits for the network gets it before the next step, which may take seconds. Raises: Stopped."""
+    """Lets waiting requests use the network before the next step, which may take seconds. Raises: Stopped."""
     work.total += not announced
     with classifier.alone(work):
         work.step()

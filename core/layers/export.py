@@ -26,7 +26,7 @@ _GROUND, _QUIET, _INK = (16, 16, 18), (150, 150, 156), (232, 232, 236)
 
 
 def activations_npz(radiograph: Radiograph, activations: Activations, checkpoint: Checkpoint) -> bytes:
-    """All maps and what it takes to lay them over the film; the same film gives the same bytes.
+    """All maps with their placement on the film; the same film gives the same bytes.
 
     Holds maps (K, h, w) float32, relevance (F, K) in logits for `findings`, box and turn that place them, film (H, W).
     """
@@ -44,9 +44,9 @@ def activations_npz(radiograph: Radiograph, activations: Activations, checkpoint
 
 
 def activations_csv(activations: Activations, *, usual: NDArray[np.float32] | None = None) -> str:
-    """A row a unit: mean, least and greatest value, the cell of the greatest, and its relevance for each finding.
+    """One row per unit: mean, minimum and maximum, the cell of the maximum, and relevance per finding.
 
-    usual: (K,) as `ranked` has it; adds the column difference.
+    usual: (K,) as in `ranked`; adds the column difference.
     """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -72,10 +72,9 @@ def sheet_png(
     channels: Sequence[int] | None = None,
     scale: Literal["common", "own"] = "common",
 ) -> bytes:
-    """The maps side by side, each with its number and its greatest value; no pixel of the film.
+    """The maps side by side, each with its number and its greatest value; without the film.
 
-    channels: which, in which order; None for all, by mean.
-    scale:    one end of the colours for all maps, or each map's own.
+    channels: in this order; None for all, by mean. scale: one colour scale for all maps, or one per map.
     """
     chosen = list(ranked(activations, "mean") if channels is None else channels)
     columns = min(len(chosen), max(4, math.ceil(math.sqrt(1.6 * len(chosen)))))

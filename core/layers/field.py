@@ -1,4 +1,4 @@
-"""What a cell of a layer sees: its receptive field in the network's square, on the film, and in millimetres."""
+"""The receptive field of a layer's cells: in the network's square, on the film, and in millimetres."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ FilmBox = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Span:
-    """What the cells of a layer see along one axis.
+    """The receptive field along one axis.
 
     start: px, where the field of cell 0 begins; below zero where it reaches into the padding.
     jump:  px from one cell's field to the next one's.
-    size:  px that one cell sees; of dilated layers the hull.
+    size:  px seen by one cell; the hull for dilated layers.
     """
 
     start: int = 0
@@ -47,7 +47,7 @@ class ReceptiveField:
     """The receptive field of a layer's cells, the largest over all paths from the film.
 
     rows, columns: along each axis, by what moves over the film.
-    whole: True if each cell also hangs on all of the film, as behind squeeze and excitation or global pooling.
+    whole: True if each cell also depends on the whole film, as behind squeeze and excitation or global pooling.
     """
 
     rows: Span = Span()
@@ -74,7 +74,7 @@ def union(fields: Sequence[ReceptiveField]) -> ReceptiveField | None:
 def on_film(box: FilmBox, placement: Placement, size: int) -> FilmBox:
     """A box x0, y0, x1, y1 of the network's square, in pixels of the film.
 
-    size: px a side of the square.
+    size:  px a side of the square.
     """
     x0, y0, x1, y1 = box
     for _ in range(placement.turn % 4):
@@ -87,9 +87,9 @@ def on_film(box: FilmBox, placement: Placement, size: int) -> FilmBox:
 def millimetres(
     field: ReceptiveField, placement: Placement, size: int, spacing: tuple[float, float] | None
 ) -> tuple[float, float] | None:
-    """How high and wide the field is on the film, in mm; None where the film does not say its spacing.
+    """How high and wide the field is on the film, in mm; None without a pixel spacing.
 
-    It is what a cell sees by itself, padding included, also where `field.whole`.
+    Padding is included, also where `field.whole`.
     """
     if spacing is None:
         return None

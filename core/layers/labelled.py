@@ -1,4 +1,4 @@
-"""Films whose label is known, divided so that no patient is on both sides: some to learn from, some to be asked."""
+"""Labelled films, split by patient into training and test films."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,20 +16,18 @@ from core.layers import reference
 from core.layers.linear import Indices, LabelArray, folds
 from core.types import Radiograph
 
-FEWEST = 5  # films with a finding and without it, of those that are learned from and of those that are asked
-_HELD = ("test", "val")  # the splits that are asked, the first that there is; the films of _FIT are learned from
+FEWEST = 5  # films with and without a finding, in training and in test
+_HELD = ("test", "val")  # test splits, the first that exists; _FIT is the training split
 _FIT = "train"
-_SHARE = 2 / 3  # of a limited number of films that are learned from
+_SHARE = 2 / 3  # share of a limited number of films used for training
 
 
 @dataclass(frozen=True)
 class LabelledFilm:
     """One film.
 
-    open:    gives it, when its turn comes; raises UnreadableFile or BadData where it cannot.
-    labels:  what it shows; empty for nothing.
-    patient: whose it is.
-    held:    whether it is only asked, never learned from; None where nobody has divided the set.
+    open: reads it on demand; raises UnreadableFile or BadData. labels: its findings; empty for none. patient: its id.
+          held: whether it is a test film; None if the set is not divided.
     """
 
     name: str
@@ -41,7 +39,7 @@ class LabelledFilm:
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """films; told: what they are, in words; drawn: no person's films."""
+    """films; description: in words; drawn: whether they are synthetic."""
 
     description: str
     films: tuple[LabelledFilm, ...]
@@ -58,13 +56,13 @@ def phantoms(count: int) -> LabelledSet:
 def from_data(path: Path, *, split: str | None = None, limit: int | None = None) -> LabelledSet:
     """The films of a table, or of a folder that holds one.
 
-    split:  whose films are asked; None for test, or else val. The films of "train" are learned from, if it is another.
-    limit:  so many films in all, at random, the same ones each time.
-    Raises:   BadData where there is no table, or the table has no such split.
+    split:  the test split; None for test, or else val. "train" is the training split if it is another. limit: total
+           number of films, chosen at random with a fixed seed.
+    Raises:   BadData if there is no table, or the table has no such split.
     """
     if path.is_dir() and not (path / "cxr.csv").exists() and not chestxray14.lies_in(path):
         raise BadData(
-            f"{path} has no table, and films without labels teach nothing. Give a CSV table with the columns file and "
+            f"{path} has no table, and probes need labels. Give a CSV table with the columns file and "
             "label, or a folder that holds cxr.csv."
         )
     return from_rows(read_labelled_films(path), path.name, split=split, limit=limit)
@@ -73,7 +71,7 @@ def from_data(path: Path, *, split: str | None = None, limit: int | None = None)
 def from_rows(
     rows: Sequence[Row], description: str, *, split: str | None = None, limit: int | None = None
 ) -> LabelledSet:
-    """As `from_data`, of rows that are read already."""
+    """As `from_data`, for rows that are already read."""
     refuse_split_patients(rows)
     there = sorted({row.split for row in rows if row.split})
     if split is not None and split not in there:
@@ -91,11 +89,12 @@ def from_rows(
 
 
 def classes_of(films: Sequence[LabelledFilm], findings: Sequence[str]) -> tuple[tuple[str, ...], bool, Indices]:
-    """What is told apart, whether each film has exactly one of it, and the places of the films that count.
+    """The classes, whether each film has exactly one, and the indices of usable films.
 
-    Labels that too few films have, or all, are no classes: FEWEST with and without, on either side of a divided set.
-    findings: those of the network, whose spelling and order they take.
-    Raises:   BadData where nothing is left to tell apart.
+    Labels of too few or of all films are no classes: each needs FEWEST with and without, on both sides of a divided
+    set.
+    findings: of the network, for spelling and order.
+    Raises:   BadData if no class is left.
     """
     sides = [[film for film in films if film.held is side] for side in dict.fromkeys(film.held for film in films)]
     counts = [Counter(label for film in side for label in {*map(plain, film.labels)}) for side in sides]
@@ -124,7 +123,7 @@ def classes_of(films: Sequence[LabelledFilm], findings: Sequence[str]) -> tuple[
 def turns_of(
     held: Sequence[bool | None], truth: LabelArray, patients: NDArray[np.str_], seed: int, *, exclusive: bool
 ) -> tuple[str, list[tuple[Indices, Indices]]]:
-    """In words how the films are divided; then (learned, asked) places of each turn."""
+    """The division of the films in words; then (training, test) indices of each turn."""
     if None not in held:
         test = np.array(held, bool)
         learned, other = np.flatnonzero(~test), np.flatnonzero(test)
@@ -134,7 +133,7 @@ def turns_of(
 
 
 def majority(truth: LabelArray, turns: Sequence[tuple[Indices, Indices]], *, exclusive: bool) -> float:
-    """Accuracy of always saying what is commonest among the films that were learned from."""
+    """Accuracy of always predicting the commonest class of the training films."""
     right = []
     for learned, test in turns:
         if exclusive:
@@ -158,7 +157,7 @@ def _films(rows: Sequence[Row], held: bool | None) -> tuple[LabelledFilm, ...]:
 
 
 def _some(rows: Sequence[Row], count: int | None) -> list[Row]:
-    """So many of the rows, at random, the same ones each time; all where there are no more."""
+    """At most `limit` of the rows, chosen at random with a fixed seed."""
     if count is None or count >= len(rows):
         return list(rows)
     return [rows[place] for place in sorted(np.random.default_rng(0).permutation(len(rows))[:count])]

@@ -1,4 +1,4 @@
-"""What a layer inside a stage gives: one hook, removed before anybody else may use the network."""
+"""The output of a layer inside a stage: one hook, removed before another request may use the network."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class InnerPass:
         self._features, self._graph_logits = features, logits
 
     def features(self, stage: str) -> Tensor:
-        """(1, K, h, w) what the layer gives."""
+        """(1, K, h, w) output of the layer."""
         return self._features.detach()
 
     def gradient(self, source: str, finding: int) -> Tensor:
@@ -32,10 +32,10 @@ class InnerPass:
 
 
 def inner(network: Network, layer: str, images: Tensor) -> InnerPass:
-    """The pass of the images (1, C, S, S) as the layer sees it.
+    """The pass of the images (1, C, S, S), recorded at the layer.
 
     layer:  a module's path in the network, as core.layers.plan names it.
-    Raises: Unfit where the layer runs more than once or gives no maps.
+    Raises: Unfit if the layer runs more than once or gives no maps.
     """
     outputs: list[Any] = []
 
@@ -50,7 +50,9 @@ def inner(network: Network, layer: str, images: Tensor) -> InnerPass:
     finally:
         handle.remove()
     if len(outputs) != 1:
-        raise Unfit(f"{layer} runs {len(outputs)} times in one pass, so its units have no one answer. Choose another.")
+        raise Unfit(
+            f"{layer} runs {len(outputs)} times in one pass, so its units have no one response. Choose another."
+        )
     features = outputs[0]
     if not isinstance(features, Tensor) or features.dim() != 4:
         raise Unfit(f"{layer} gives no maps, so its units have no place on the film. Choose an earlier layer.")

@@ -1,4 +1,4 @@
-"""A linear classifier on a stage's averaged units, and the folds in which it is asked."""
+"""A linear classifier on a stage's averaged units, and its cross-validation folds."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from core.errors import BadData
 from core.types import seal
 
 _FOLDS = 5
-_NEVER = -50.0  # log odds of a class that no film had of those that were learned from
+_NEVER = -50.0  # log odds of a class without a training film
 _STEPS = 5000
 
 Indices = NDArray[np.intp]
@@ -29,7 +29,7 @@ class LinearProbe:
         object.__setattr__(self, "bias", seal(self.bias))
 
     def says(self, units: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, C) probabilities for units (N, K); as if the classes were equally common."""
+        """(N, C) probabilities for units (N, K); for equally common classes."""
         from scipy.special import expit, softmax
 
         logits = units.astype(np.float64) @ self.weights.T + self.bias
@@ -38,9 +38,9 @@ class LinearProbe:
 
 
 def fit(units: NDArray[np.float32], truth: LabelArray, *, exclusive: bool) -> LinearProbe:
-    """A logistic regression on standardised units (N, K) for the classes (N, C), rare ones weighed up.
+    """A logistic regression on standardised units (N, K) for the classes (N, C), with balanced class weights.
 
-    exclusive: one for all classes, else one for each. L2 as scikit-learn has it by itself (C = 1).
+    exclusive: one for all classes, else one for each. L2 penalty as in scikit-learn's default (C = 1).
     """
     from sklearn.preprocessing import StandardScaler  # half a second to import
 
@@ -59,9 +59,9 @@ def fit(units: NDArray[np.float32], truth: LabelArray, *, exclusive: bool) -> Li
 def folds(
     truth: LabelArray, patients: NDArray[np.str_], *, seed: int, exclusive: bool
 ) -> list[tuple[Indices, Indices]]:
-    """(learned, asked) places of each fold; no patient is on both sides, and the classes are about as common in each.
+    """(training, test) indices of each fold; no patient is on both sides, and classes are stratified.
 
-    Raises: BadData where a class is of one patient alone.
+    Raises: BadData if a class has a single patient.
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
@@ -78,7 +78,7 @@ def folds(
 
 
 def _solved(scaled: NDArray[np.float64], kinds: Indices, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(count, K) weights and (count,) bias for kinds 0 to count - 1; one that no film has is never said."""
+    """(count, K) weights and (count,) bias for kinds 0 to count - 1; one without a film is never predicted."""
     from sklearn.linear_model import LogisticRegression
 
     weights, bias = np.zeros((count, scaled.shape[1])), np.full(count, _NEVER)

@@ -1,7 +1,7 @@
-"""A stage's maps taken apart into a handful of parts: where each lies on the film, and what it counts for.
+"""A stage's maps decomposed into a few parts: where each lies on the film, and its relevance.
 
-Non-negative matrix factorisation writes what each cell answers as a sum of few patterns of units, each with a weight of
-zero or more; cells that share a pattern form a region.
+Non-negative matrix factorisation writes each cell's activations as a sum of few patterns of units with weights of zero
+or more; cells that share a pattern form a region.
 
 Source: Olah et al. 2018, doi:10.23915/distill.00010 (The Building Blocks of Interpretability); Collins et al. 2018,
 arXiv:1806.10206 (Deep Feature Factorization); Lee and Seung 1999, doi:10.1038/44565.
@@ -37,15 +37,15 @@ _TOLERANCE = 1e-4
 class Parts:
     """The parts of a stage on one film, the largest first.
 
-    maps:      (P, h, w) float32, 0 or more: how strongly each cell shows the part; in the stage's units, since each
-               pattern has length 1.
+    maps:      (P, h, w) float32, 0 or more: strength of the part in each cell, in the stage's units, since each pattern
+               has length 1.
     patterns:  (P, K) float32, 0 or more, of length 1: the units that make the part.
     placement: where the maps lie on the film.
-    relevance: finding -> (P,) logits: by how much the logit would fall, to first order, without the part.
-    rest:      finding -> the same for what is in no part.
-    explained: share of the maps' variance, over the cells of all films, that the parts together account for, 0 to 1.
+    relevance: finding -> (P,) logits: first-order drop of the logit without the part.
+    rest:      finding -> the same for the remainder.
+    explained: share of the maps' variance, over the cells of all films, explained by the parts together, 0 to 1.
     clipped:   share of the stage's activation (sum of squares) that lies below zero and was left out, 0 to 1.
-    films:     how many were taken apart together.
+    films:     number of films decomposed together.
     """
 
     radiograph: str
@@ -78,7 +78,7 @@ class Parts:
 
     @cached_property
     def areas(self) -> NDArray[np.float64]:
-        """(P,) the share of the cells that show each part most; what shows none counts for none."""
+        """(P,) the share of the cells where each part is strongest; cells without any part are left out."""
         covered = self.maps.max(axis=0) > 0
         return np.asarray(seal(np.array([((self.strongest == part) & covered).mean() for part in range(len(self))])))
 
@@ -89,12 +89,12 @@ class Parts:
 
     @property
     def sentence(self) -> str:
-        """How much of the maps the parts are, in words."""
-        many = f" The parts are those of {self.films} films together." if self.films > 1 else ""
+        """How much of the maps the parts explain, in words."""
+        many = f" The parts were fitted to {self.films} films together." if self.films > 1 else ""
         below = (
             f"; {100 * self.clipped:.0f} % of the activation lies below zero and was left out" if self.clipped else ""
         )
-        return f"Together the parts account for {100 * self.explained:.0f} % of how the maps vary{below}.{many}"
+        return f"Together the parts explain {100 * self.explained:.0f} % of the maps' variance{below}.{many}"
 
     def title(self, checkpoint: str) -> str:
         """ "Parts of stage 4 · densenet121-lungs"."""
@@ -112,7 +112,7 @@ class Parts:
         return lines
 
     def record(self) -> dict[str, Any]:
-        """As a line for programs."""
+        """As a record for JSON."""
         return {
             "stage": self.stage,
             "explained": self.explained,
@@ -143,17 +143,17 @@ def stage_parts(
     cleaning: Cleaning | None = None,
     work: Work | None = None,
 ) -> Parts:
-    """The maps of the stage on this film as `count` parts; one forward pass a film, a backward pass a finding.
+    """The maps of the stage on this film as `count` parts; one forward pass per film, one backward pass per finding.
 
-    Of a stage whose units go below zero only what lies above is taken apart; `clipped` says how much was left out.
+    Negative activations are left out; `clipped` gives their share.
 
-    others: further films that are taken apart together with this one, so that a part is the same thing on all of them.
+    others: further films decomposed together with this one, so that a part means the same on all of them.
     Raises: BadSetting for a count outside of 3 to 8, or more than the stage has; UnknownName for a stage or finding;
-            OneCell where the stage has one cell; Unfit where no unit answers; Stopped as `work` says.
+            OneCell if the stage has one cell; Unfit if no unit responds; Stopped as `work` says.
     """
     start, card, cleaning, work = time.perf_counter(), classifier.checkpoint, cleaning or Cleaning(), work or Work()
     if not FEWEST <= count <= MOST:
-        raise BadSetting(f"{count} parts were asked for. Ask for {FEWEST} to {MOST}.")
+        raise BadSetting(f"{count} parts are not possible. Choose {FEWEST} to {MOST}.")
     places = {finding: place_of(card.findings, finding) for finding in findings}
     work.expect(1 + len(others))
     with torch.inference_mode(False):
@@ -204,7 +204,7 @@ def stage_parts(
 
 
 def part_explanation(decomposition: Parts, part: int, *, finding: str = "") -> Explanation:
-    """One part as a map that the viewer, the overlay and the exports take. Raises: BadSetting for one not there."""
+    """One part as a map for the viewer, the overlay and the exports. Raises: BadSetting for an unknown part."""
     if not 0 <= part < len(decomposition):
         raise BadSetting(f"There is no part {part + 1}; there are {len(decomposition)}. Choose one of them.")
     return Explanation(
@@ -227,7 +227,7 @@ def part_explanation(decomposition: Parts, part: int, *, finding: str = "") -> E
 
 
 def _cells(maps: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(h·w, K) of (K, h, w), nothing below zero; in float64, so that the same film gives the same regions."""
+    """(h·w, K) of (K, h, w), clipped at zero; in float64, so that the same film gives the same regions."""
     return np.maximum(maps.reshape(len(maps), -1).T, 0).astype(np.float64)
 
 
@@ -237,12 +237,12 @@ def _factorised(
     """(cells, P) weights and (P, K) patterns of length 1."""
     if not cells.any():
         raise Unfit(
-            f"No unit of {stage} of {card.name} answers to this film, so there are no parts. Choose another stage."
+            f"No unit of {stage} of {card.name} responds to this film, so there are no parts. Choose another stage."
         )
     if count > min(cells.shape):
         raise BadSetting(
             f"{stage} of {card.name} has {cells.shape[1]} units in {cells.shape[0]} cells, so it has no {count} parts. "
-            "Ask for fewer, or choose another stage."
+            "Choose fewer, or another stage."
         )
     scale = cells.max()
     model = NMF(count, init="nndsvda", random_state=seed, max_iter=_STEPS, tol=_TOLERANCE)

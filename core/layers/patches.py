@@ -1,4 +1,4 @@
-"""What the films of an atlas look like where a unit saw something: cut from pictures that lie beside it."""
+"""Film patches that excite a unit of an atlas, cut from pictures stored beside it."""
 
 import hashlib
 import re
@@ -29,10 +29,10 @@ def store(
     work: Work | None = None,
     progress: bool = False,
 ) -> int:
-    """Keeps one picture of each film that the atlas names, as the network saw it; returns how many lie there.
+    """Stores a picture of each film that the atlas names, as the network sees it; returns their number.
 
-    What is there already stays. Of persons' films these are persons' pixels: they belong where the films may lie.
-    Raises: Stopped as `work` says; what was kept until then stays.
+    Existing ones stay. For patient films these are patient pixels: store them only where the films may be.
+    Raises: Stopped as `work` says; pictures stored until then stay.
     """
     work = work or Work(limit=0)
     folder = atlas.folder / FOLDER
@@ -44,7 +44,7 @@ def store(
         work.step()
         try:
             picture = prepare(film.open(), checkpoint.input).picture
-        except UNREADABLE:  # gone since the pass; its patches stay empty
+        except UNREADABLE:  # deleted since the pass; its patches stay empty
             continue
         file = picture_file(atlas.folder, film.name)
         Image.fromarray(picture).save(file.with_suffix(".part"), "WebP", quality=_QUALITY)
@@ -53,10 +53,10 @@ def store(
 
 
 def patch(atlas: Atlas, stage: str, seen: TopFilm) -> NDArray[np.uint8] | None:
-    """(h, w) uint8, what the cell saw of the film: its receptive field, cut at the film's edge; None without a picture.
+    """(h, w) uint8, the cell's receptive field on the film, cut at its edge; None without a picture.
 
     Upright only where the network saw the film upright. A field as large as the film gives the whole film.
-    Raises: UnknownName for a stage; BadData where the picture cannot be read.
+    Raises: UnknownName for a stage; BadData if the picture cannot be read.
     """
     file, field, size = picture_file(atlas.folder, seen.film), atlas.field(stage), int(atlas.metadata["size"])
     if not file.exists() or field is None:
@@ -72,7 +72,7 @@ def patch(atlas: Atlas, stage: str, seen: TopFilm) -> NDArray[np.uint8] | None:
 
 
 def spot(atlas: Atlas, stage: str, seen: TopFilm) -> tuple[float, float]:
-    """Where the middle of the cell's field lies in its patch: shares of its width and height, 0 to 1.
+    """The middle of the cell's field in its patch, as shares of width and height, 0 to 1.
 
     Raises: UnknownName for a stage.
     """
@@ -86,7 +86,7 @@ def spot(atlas: Atlas, stage: str, seen: TopFilm) -> tuple[float, float]:
 
 
 def picture_file(folder: Path, film: str) -> Path:
-    """Where the picture of the film lies: its name, made safe, and a digest that tells equal ones apart."""
+    """The path of the film's picture: a safe form of its name, and a digest that makes it unique."""
     safe = re.sub(r"[^A-Za-z0-9-]+", "-", film)[:40].strip("-")
     return folder / FOLDER / f"{safe}-{hashlib.sha256(film.encode()).hexdigest()[:8]}.webp"
 

@@ -1,8 +1,8 @@
-"""The network's plan: its stages and the layers in them, with shapes, parameters and what their cells see.
+"""The network's plan: its stages and the layers in them, with shapes, parameters and receptive fields.
 
-One pass over a private copy without weights (torch's meta device computes shapes only) tells all of it: torch asks the
-tracer what each operation is, whatever the network's code calls it by, so that concatenations, additions, branches and
-gates need no word from the network. The network itself is only read.
+One pass over a private copy without weights (torch's meta device computes shapes only) gives all of it: the tracer sees
+every torch operation, so that concatenations, additions, branches and gates need no declaration by the network. The
+network itself is not changed.
 """
 
 import copy
@@ -22,7 +22,7 @@ from core.errors import Unfit
 from core.layers.field import ReceptiveField, union
 from core.models.architecture import Network
 
-_JOINS = {"add": "sum", "cat": "concatenation", "mul": "product"}  # operations between layers that are worth a line
+_JOINS = {"add": "sum", "cat": "concatenation", "mul": "product"}  # operations between layers that get a line
 _KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "convolution",
     nn.Linear: "fully connected",
@@ -40,11 +40,10 @@ _KINDS: dict[type[nn.Module], str] = {
 class Layer:
     """One step of the network.
 
-    name:       its path in the network, as in a checkpoint's weights; joins are named for where they happen.
+    name:       its path in the network, as in a checkpoint's weights; joins are named by their place.
     kind:       in words: "convolution 3 × 3, stride 2".
-    shape:      of what it gives: (K, h, w), or (K,) behind the last cell.
-    parameters: how many weights it has of its own.
-    field:      what each cell of it sees; None where that cannot be told.
+    shape: of its output: (K, h, w), or (K,) after the last cell. parameters: number of its own weights. field:
+           receptive field of its cells; None if unknown.
     """
 
     name: str
@@ -56,7 +55,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Stage:
-    """A named part of the network and what it ends with; "head" for what follows the last stage."""
+    """A named part of the network and its last layer; "head" is the part after the last stage."""
 
     name: str
     shape: tuple[int, ...]
@@ -93,14 +92,14 @@ class NetworkPlan:
         }
 
     def stage(self, name: str) -> Stage:
-        """Raises: KeyError if there is none of this name."""
+        """Raises: KeyError for an unknown name."""
         return {stage.name: stage for stage in self.stages}[name]
 
 
 def traced_plan(network: Network, *, size: int, channels: int) -> NetworkPlan:
     """The network's stages and layers for films of `size` px a side.
 
-    Raises: Unfit where the network takes no film of that size.
+    Raises: Unfit if the network does not accept that size.
     """
     bare = _bare(network)
     tracer = _Tracer()
@@ -120,21 +119,19 @@ def traced_plan(network: Network, *, size: int, channels: int) -> NetworkPlan:
                     stages.append(_stage(ends[child], parts, flow, tracer))
                     parts = []
             flow = bare.head(flow)
-    except RuntimeError as error:  # torch's for shapes that do not fit
+    except RuntimeError as error:  # torch raises it for shapes that do not fit
         raise Unfit(f"The network takes no film of {size} px with {channels} channels ({error}).") from error
     return NetworkPlan(size, channels, tuple(stages), _stage("head", [*parts, bare.head], flow, tracer))
 
 
 class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
-    """Notes each layer that runs, and carries the receptive field from tensor to tensor."""
+    """Records each layer that runs, and propagates the receptive field from tensor to tensor."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # as above
         self.layers: list[Layer] = []
-        self.path: list[tuple[str, bool]] = []  # of the modules that run, and whether they are a layer of their own
-        self._fields: dict[
-            int, tuple[Tensor, ReceptiveField | None]
-        ] = {}  # holds the tensors, so that no id comes twice
+        self.path: list[tuple[str, bool]] = []  # names of the running modules, and whether each is a layer of its own
+        self._fields: dict[int, tuple[Tensor, ReceptiveField | None]] = {}  # holds the tensors, so that ids stay unique
 
     def seen(self, tensor: Tensor, field: ReceptiveField | None) -> None:
         self._fields[id(tensor)] = tensor, field
@@ -162,7 +159,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's ow
         self.layers.append(Layer(label, _JOINS[name], tuple(output.shape[1:]), own, field))
 
     def _through(self, name: str, args: Any, reached: Sequence[Tensor], output: Any) -> ReceptiveField | None:
-        """The field of what the operation gives."""
+        """The field of the operation's output."""
         fields = [self.field(tensor) for tensor in reached]
         if any(field is None for field in fields):
             return None
@@ -170,12 +167,12 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's ow
         if name in _WINDOWS:
             return _moved(before, _WINDOWS[name](args))
         if name == "constant_pad_nd":
-            edges = (*args[1], 0, 0)  # left, right, top, bottom, where they are all named
+            edges = (*args[1], 0, 0)  # left, right, top, bottom, if all are given
             return _moved(before, ((1, 1, edges[2], 1), (1, 1, edges[0], 1)))
         if name in _AVERAGES:
             return _averaged(before, reached[0], next(_tensors([output])))
         if name == "native_group_norm" or (name == "native_layer_norm" and len(args[1]) > 1):
-            return replace(before, whole=True)  # its moments are those of all cells
+            return replace(before, whole=True)  # its moments are over all cells
         if name not in _CELL_BY_CELL:
             return None
         return _reshaped(reached, [field for field in fields if field], next(_tensors([output])))
@@ -203,7 +200,7 @@ _WINDOWS: dict[str, Callable[[Any], Windows | None]] = {
     "max_pool2d_with_indices": _pooling,
     "avg_pool2d": _average_pooling,
 }
-_CELL_BY_CELL = {  # or with channels among each other, or in another layout; whatever else is there cannot be told
+_CELL_BY_CELL = {  # mixed channels or another layout; anything else is unknown
     *("add", "sub", "mul", "div", "neg", "abs", "exp", "sqrt", "pow", "clamp", "clamp_min", "cat", "where"),
     *("relu", "hardtanh", "hardswish", "hardsigmoid", "silu", "gelu", "sigmoid", "tanh", "elu", "leaky_relu", "mish"),
     *("native_batch_norm", "_native_batch_norm_legit_no_training", "native_layer_norm", "mm", "addmm", "softplus"),
@@ -247,7 +244,7 @@ def _averaged(before: ReceptiveField, tensor: Tensor, output: Tensor) -> Recepti
 
 
 def _reshaped(reached: Sequence[Tensor], fields: Sequence[ReceptiveField], output: Tensor) -> ReceptiveField | None:
-    """Behind an operation cell by cell; a gate with one cell adds that it saw the whole film."""
+    """Behind an operation cell by cell; a gate with one cell makes the field the whole film."""
     wide = [
         field
         for tensor, field in zip(reached, fields, strict=True)
@@ -258,7 +255,7 @@ def _reshaped(reached: Sequence[Tensor], fields: Sequence[ReceptiveField], outpu
 
 
 def _within(tracer: _Tracer, name: str, module: nn.Module, forward: Any, *args: Any, **kwargs: Any) -> Any:
-    """The module's own forward, noted."""
+    """The module's own forward, recorded."""
     layer = not any(True for _ in module.children())
     tracer.path.append((name, layer))
     output = forward(*args, **kwargs)
@@ -283,7 +280,7 @@ def _kind(module: nn.Module) -> str:
 
 
 def _stage(name: str, parts: Sequence[nn.Module], flow: Tensor, tracer: _Tracer) -> Stage:
-    """What has run since the last stage, as one."""
+    """The layers since the last stage, as a part."""
     layers, tracer.layers = tuple(tracer.layers), []
     field = tracer.field(flow) if flow.dim() == 4 else ReceptiveField(whole=True)
     own = sum(weights.numel() for part in parts for weights in part.parameters())
@@ -291,7 +288,7 @@ def _stage(name: str, parts: Sequence[nn.Module], flow: Tensor, tracer: _Tracer)
 
 
 def _bare(network: Network) -> Network:
-    """A copy of the network's layers without the numbers in them, in evaluation mode."""
+    """A copy of the network's layers without values, in evaluation mode."""
     memory: dict[int, Any] = {
         id(weights): nn.Parameter(torch.empty_like(weights, device="meta"), requires_grad=False)
         for weights in network.parameters()

@@ -1,9 +1,9 @@
-"""The picture that excites a unit most, found by optimisation (feature visualisation).
+"""The picture that excites a unit most, by optimisation (feature visualisation).
 
-The picture is drawn by its Fourier coefficients, whose step sizes fall with the frequency as the amplitudes of chest
-radiographs do, so that broad shading comes as easily as an edge. A sigmoid keeps each pixel between black and white,
-and the card's own preparation makes the network's input of it. In each step the picture is shifted, turned and scaled a
-little, so that what is drawn excites the unit wherever it lies, and not by the grain of single pixels.
+The picture is given by its Fourier coefficients, with step sizes that fall with the frequency like the amplitudes of
+chest radiographs, so that broad shading forms as easily as an edge. A sigmoid keeps each pixel between black and white,
+and the card's preprocessing converts it to the network's input. In each step the picture is shifted, turned and scaled
+a little, so that the result excites the unit at any position, and not by the noise of single pixels.
 
 Source: Olah, Mordvintsev and Schubert 2017, doi:10.23915/distill.00007; redirected ReLU as in their Lucid.
 """
@@ -45,27 +45,27 @@ OBJECTIVES: dict[Objective, str] = {"mean": "all its cells", "centre": "the cell
 # Of 150 real radiographs at 224 px, amplitude falls with frequency to the power -1.66 (median; 90 % lie between -1.86
 # and -1.47): steeper than photographs, whose power is -1 (Field 1987).
 DECAY = 1.66
-SIDE = {"free": 128, "chest": 192}  # px at most; a free picture has no place to keep to, a chest is seen whole
+SIDE = {"free": 128, "chest": 192}  # px at most; a free picture needs no position, a chest is shown whole
 STEPS = {"free": 128, "chest": 72}
-# A free picture has no places: one cell gives one clean pattern. In a chest the unit may choose where.
+# A free picture has no positions: one cell gives one clean pattern. In a chest the unit may choose the place.
 AIM: dict[Prior, Objective] = {"free": "centre", "chest": "mean"}
 _RATE = 0.1  # of Adam, in units of a coefficient's noise
-_START = 0.1  # of that noise: what a free picture starts from
-_CONTRAST = 1.1  # logits of grey: deviation of a free picture, which then has that of a film (0.22 of the grey scale)
-_NEAR = 0.08  # of the grey scale: root mean square by which a picture may leave the mean chest
-_SMOOTH = 0.1  # length of the step against total variation, as a share of that towards the activation
-_SHIFT = 1 / 16  # of the side: the most that a step moves the picture, and half a cell at most: it knows no finer place
+_START = 0.1  # share of that noise at the start of a free picture
+_CONTRAST = 1.1  # logits of grey: standard deviation of a free picture, equal to a film's (0.22 of the grey scale)
+_NEAR = 0.08  # of the grey scale: largest root-mean-square distance from the mean chest
+_SMOOTH = 0.1  # step length against total variation, as a share of that towards the activation
+_SHIFT = 1 / 16  # of the side: the largest shift per step, and at most half a cell
 _TURN, _SCALE = 7.0, 0.08  # degrees and share, at most
-_CHESTS = 12  # drawn chests in the mean
+_CHESTS = 12  # drawn chests in the mean chest
 _CHEST = 256  # px a side of each
 
 
 @dataclass(frozen=True)
 class PictureSettings:
-    """How a picture was made; of equal settings and weights comes the same picture.
+    """The settings of a picture; equal settings and weights give the same picture.
 
-    prior:     what it starts from and keeps to.
-    objective: what is made large: the mean of the unit's map, or its cell in the middle.
+    prior:     its start and constraint.
+    objective: what is maximised: the mean of the unit's map, or its middle cell.
     size:      px a side.
     """
 
@@ -80,9 +80,9 @@ class PictureSettings:
 class Preferred:
     """A unit's preferred picture.
 
-    picture: (S, S) uint8, read-only, black to white; one of its pixels is one of the network's.
+    picture: (S, S) uint8, read-only, black to white; one pixel per pixel of the network's input.
     before, after: the unit's greatest activation for the picture that it started from, and for this one.
-    curve:   (steps,) float32, read-only: the objective step by step, of the picture as it was moved about.
+    curve:   (steps,) float32, read-only: the objective per step, for the jittered picture.
     """
 
     checkpoint: str
@@ -101,7 +101,7 @@ class Preferred:
 
     @property
     def recipe(self) -> str:
-        """What was done, in a sentence."""
+        """The procedure in one sentence."""
         settings = self.settings
         return (
             f"{settings.steps} steps, {PRIORS[settings.prior]}; made large was {OBJECTIVES[settings.objective]}; "
@@ -125,7 +125,7 @@ def optimised_picture(
 
     objective: None for that of AIM. steps: None for those of STEPS.
     size:   px a side; None for the network's own, at most that of SIDE.
-    Raises: UnknownName for a stage; BadSetting for a unit, prior, number or size that is not there; Stopped as `work`
+    Raises: UnknownName for a stage; BadSetting for an invalid unit, prior, number or size; Stopped as `work`
             says.
     """
     start, work, card = time.perf_counter(), work or Work(), classifier.checkpoint
@@ -139,7 +139,7 @@ def optimised_picture(
         seed,
     )
     if settings.steps < 1 or not 16 <= settings.size <= 512:
-        raise BadSetting(f"{settings.steps} steps at {settings.size} px: it takes 1 step or more at 16 to 512 px.")
+        raise BadSetting(f"{settings.steps} steps at {settings.size} px: use 1 step or more at 16 to 512 px.")
     work.expect(settings.steps)
     with torch.inference_mode(False), torch.enable_grad(), classifier.alone(work) as network:
         known_stage(card, network, stage)
@@ -164,7 +164,7 @@ def optimised_picture(
 
 
 def mean_chest(size: int) -> NDArray[np.float32]:
-    """(size, size) float32, 0 to 1: the mean of some drawn chests without opacity; nobody's film."""
+    """(size, size) float32, 0 to 1: the mean of some drawn chests without opacity."""
     wanted = Input(size=size)
     pictures = np.stack([prepare(film, wanted).picture for film in _chests()])
     mean: NDArray[np.float32] = pictures.astype(np.float32).mean(axis=0) / 255
@@ -176,10 +176,10 @@ class _Canvas:
 
     def __init__(self, settings: PictureSettings, card: Input, device: torch.device) -> None:
         side, self._near = settings.size, settings.prior == "chest"
-        self._own = "film" in (card.mean, card.std)  # each film's own grey level and contrast: the network sees neither
+        self._own = "film" in (card.mean, card.std)  # standardised: grey level and contrast have no effect
         rows, columns = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
         amplitude = np.maximum(np.hypot(rows, columns), 1 / side) ** -DECAY
-        # One unit of noise in each coefficient gives a picture of deviation 1.
+        # Unit noise in each coefficient gives a picture of standard deviation 1.
         both = np.where((columns > 0) & (columns < 0.5), 2.0, 1.0)
         scale = amplitude / math.sqrt(float((both * amplitude**2).sum())) * side
         self._scale = torch.tensor(scale, dtype=torch.float32, device=device)
@@ -202,29 +202,29 @@ class _Canvas:
         grey = torch.sigmoid(self._ground + added)
         if not self._near:
             return grey
-        # No weight of a penalty would fit all units: what a picture may leave the chest by is a bound.
+        # No penalty weight fits all units, so the distance from the chest is bounded.
         ground = torch.sigmoid(self._ground)
         apart = grey - ground
         length = apart.square().mean().add(1e-12).sqrt()
         return (ground + apart * (_NEAR / length).clamp(max=1)).clamp(0, 1)
 
     def step(self, loss: Tensor, rough: Tensor) -> None:
-        """One step of the optimiser, by the directions of both alone: so one weight suits units of any size."""
+        """One step of the optimiser, along the normalised directions of both, so that one weight suits all units."""
         down, smooth = (torch.autograd.grad(each, [self._coefficients], retain_graph=True)[0] for each in (loss, rough))
         self._coefficients.grad = _direction(down) + _SMOOTH * _direction(smooth)
         self._optimiser.step()
 
 
 class _Unit:
-    """What the unit answers to a grey picture."""
+    """The unit's response to a grey picture."""
 
     def __init__(self, network: Network, card: Input, stage: str, channel: int, objective: Objective) -> None:
         self._network, self._card, self._stage, self._channel = network, card, stage, channel
         self._middle = objective == "centre"
-        self.cell = 1.0  # px, once a map was made
+        self.cell = 1.0  # px, known after the first map
 
     def map(self, grey: Tensor, *, redirected: bool = False) -> Tensor:
-        """(h, w) the unit's map. Raises: BadSetting where the stage has no such unit."""
+        """(h, w) the unit's map. Raises: BadSetting if the stage has no such unit."""
         images = _normalised(grey, self._card)
         maps = _open(self._network, images, self._stage) if redirected else reached(self._network, images, self._stage)
         check_channel(maps, self._stage, self._channel)
@@ -251,13 +251,13 @@ def _climbed(canvas: _Canvas, unit: _Unit, settings: PictureSettings, work: Work
             loss = -unit.objective(moved, redirected=True)
         curve.append(-float(loss.detach()))
         canvas.step(loss, _variation(grey))
-        del grey, moved, loss  # others are let in now: no graph may be left
+        del grey, moved, loss  # other threads may run here, so no graph may be left
         work.step()
     return curve
 
 
 def _moved(grey: Tensor, chance: torch.Generator, *, cell: float) -> Tensor:
-    """The picture shifted, turned and scaled a little; what comes in at the rim is its mirror image.
+    """The picture shifted, turned and scaled a little; the border is mirrored.
 
     cell: px from one cell of the unit to the next.
     """
@@ -291,7 +291,7 @@ def _normalised(grey: Tensor, card: Input) -> Tensor:
 
 
 class _Redirected(Function):
-    """ReLU through whose shut side the gradient of a loss passes if it opens it: a silent unit has no other way out."""
+    """ReLU that passes gradients below zero if they would activate it, so that a silent unit can be optimised."""
 
     @staticmethod
     def forward(context: Any, values: Tensor) -> Tensor:
@@ -313,7 +313,7 @@ _RULES: dict[str, OperationRule] = {**LINEAR, "max_pool2d": each, "relu": _relu}
 
 
 def _open(network: Network, images: Tensor, stage: str) -> Tensor:
-    """As `reached`, with redirected ReLUs; a network with other activations, hardly ever silent, stays as it is."""
+    """As `reached`, with redirected ReLUs; other activations are hardly ever silent and stay as they are."""
     try:
         anything: Callable[..., Any] = reached
         features: Tensor = anything(network, Flow(_RULES, images), stage).parts[0]

@@ -1,4 +1,4 @@
-"""How right the probes of all stages are, and the network itself, on the same films and the same resamples."""
+"""Figures of all stages' probes and of the network itself, on the same films and the same resamples."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 def network_predictions(
     card: Checkpoint, logits: NDArray[np.float32], classes: Sequence[str], *, exclusive: bool
 ) -> tuple[NDArray[np.float32], LabelArray] | None:
-    """(N, C) what the network itself says of the classes, and which it finds; None where it does not know them."""
+    """(N, C) the network's own probabilities of the classes, and its calls; None if it does not know them."""
     if not set(classes) <= set(card.findings):
         return None
     nothing = np.zeros(logits.shape, np.bool_)

@@ -1,4 +1,4 @@
-"""The films that an atlas is made of: a table, a folder, or drawn ones."""
+"""The films of an atlas: from a table, a folder, or drawn."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,9 +25,8 @@ class ReferenceFilm:
     """One film of the set.
 
     name:   its id; for a film of a folder, its path in it.
-    open:   gives it, when its turn comes; raises UnreadableFile or BadData where it cannot.
-    labels: what is known of it; None where nothing is.
-    patient: whose it is; empty where nobody knows.
+    open: reads it on demand; raises UnreadableFile or BadData. labels: its findings; None if unknown. patient: its id;
+          empty if unknown.
     """
 
     name: str
@@ -38,7 +37,7 @@ class ReferenceFilm:
 
 @dataclass(frozen=True)
 class ReferenceSet:
-    """films in a fixed order; told: what they are, in words; drawn: no person's films."""
+    """films in a fixed order; description: in words; drawn: whether they are synthetic."""
 
     description: str
     films: tuple[ReferenceFilm, ...]
@@ -46,7 +45,7 @@ class ReferenceSet:
 
 
 def phantoms(count: int) -> ReferenceSet:
-    """Drawn chests, every other one with an opacity in a lung; the same ones each time."""
+    """Drawn chests, every other one with an opacity in a lung; always the same ones."""
 
     def drawn(seed: int) -> Radiograph:
         return draw(seed=seed, height=_PHANTOM, width=_PHANTOM, opacity=_opacity(seed)).radiograph
@@ -95,14 +94,14 @@ def from_rows(rows: Sequence[Row], description: str) -> ReferenceSet:
 
 
 def some(films: ReferenceSet, count: int) -> ReferenceSet:
-    """So many films of the set, at random, the same ones each time; the whole set where it has no more."""
+    """At most `limit` films of the set, chosen at random with a fixed seed."""
     if count >= len(films.films):
         return films
     return ReferenceSet(f"{count} of {films.description}", shuffled(films.films)[:count], films.drawn)
 
 
 def one_each(films: ReferenceSet) -> ReferenceSet:
-    """The first film of each patient: others of the same person are no further evidence."""
+    """The first film of each patient: further films of a patient are not independent."""
     first: dict[str | int, ReferenceFilm] = {}
     for place, film in enumerate(films.films):
         first.setdefault(film.patient or place, film)
@@ -110,7 +109,7 @@ def one_each(films: ReferenceSet) -> ReferenceSet:
 
 
 def shuffled(films: Sequence[ReferenceFilm], seed: int = 0) -> tuple[ReferenceFilm, ...]:
-    """The films in a random order that is the same each time, so that the first ones stand for all."""
+    """The films in a fixed random order, so that the first ones represent all."""
     return tuple(films[place] for place in np.random.default_rng(seed).permutation(len(films)))
 
 
@@ -139,7 +138,7 @@ def _folder(path: Path) -> ReferenceSet:
 
 
 def _is_film(file: Path) -> bool:
-    """Whether the file is a picture or DICOM by its first bytes; one that cannot be opened is told in its turn."""
+    """Whether the file is a picture or DICOM by its first bytes; one that cannot be opened is reported on reading."""
     try:
         with file.open("rb") as opened:
             return format_of(opened.read(_HEAD)) is not None
@@ -147,4 +146,4 @@ def _is_film(file: Path) -> bool:
         return True
 
 
-UNREADABLE = (UnreadableFile, BadData, OSError)  # what opening a film may raise
+UNREADABLE = (UnreadableFile, BadData, OSError)  # errors of opening a film

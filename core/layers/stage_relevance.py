@@ -1,9 +1,9 @@
-"""What of a finding passes through each stage on one film: how much speaks for it, how much against, on how few units.
+"""The relevance of a finding at each stage on one film: how much is for it, how much against, on how few units.
 
 Relevance of a unit: activation × gradient of the logit, summed over its cells, in logits; by so much the logit would
-fall without the unit if the rest of the network were linear (Shrikumar et al. 2016, arXiv:1605.01713). Where the
-network can be followed by layer-wise relevance propagation (core.explain.relevance), the same is told of that: it deals
-out the logit without a rest, so the sums of all stages are alike and only who carries them changes.
+fall without the unit if the rest of the network were linear (Shrikumar et al. 2016, arXiv:1605.01713). If the network
+supports layer-wise relevance propagation (core.explain.relevance), the same is given for that: it distributes the whole
+logit, so the sums of all stages are equal and only the carrying units change.
 """
 
 from collections import OrderedDict
@@ -27,7 +27,7 @@ from core.models.findings import place_of
 from core.types import Cleaning, Radiograph
 from core.work import Work
 
-CARRIED = 0.8  # of what speaks for the finding: how few units carry it
+CARRIED = 0.8  # share of the positive relevance that the carriers have
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class RelevanceSummary:
     """Relevance of K units, in logits.
 
     speaks, against: the sum of the units above zero, and of those below (<= 0).
-    carriers: the fewest units that together have CARRIED of what speaks for the finding; 0 where nothing does.
+    carriers: the fewest units that together have CARRIED of the positive relevance; 0 if there is none.
     """
 
     speaks: float
@@ -51,7 +51,7 @@ class RelevanceSummary:
 
 @dataclass(frozen=True)
 class StageRelevance:
-    """One stage: what activation × gradient says of it, and what LRP does; None where the network cannot serve that."""
+    """One stage by activation × gradient, and by LRP; None if the network does not support that."""
 
     stage: str
     gradient: RelevanceSummary
@@ -66,9 +66,9 @@ def relevances_by_stage(
     cleaning: Cleaning | None = None,
     work: Work | None = None,
 ) -> tuple[tuple[StageRelevance, ...], str]:
-    """Every stage of the network, and why LRP is not told; "" where it is.
+    """Every stage of the network, and why LRP is missing, or "".
 
-    One forward and one backward pass; LRP takes three and two more.
+    One forward and one backward pass; LRP needs three and two more.
     Raises: UnknownName for the finding; Stopped.
     """
     card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
@@ -100,7 +100,7 @@ def carriers_text(summary: RelevanceSummary) -> str:
 
 
 def missing_relevance_reasons(relevances: Sequence[StageRelevance], finding: str) -> tuple[str, ...]:
-    """Why "none" stands at some stages: a sentence for activation × gradient, one for LRP, each where it applies."""
+    """Why some stages show "none": a sentence for activation × gradient, one for LRP, where each applies."""
     gradient = {each.stage: each.gradient for each in relevances}
     lrp = {each.stage: each.lrp for each in relevances if each.lrp}
     reasons = []
@@ -108,8 +108,8 @@ def missing_relevance_reasons(relevances: Sequence[StageRelevance], finding: str
         stages = [stage for stage, carried in of_stage.items() if not carried.carriers]
         if stages:
             reasons.append(
-                f"None: by {rule} no unit of {', '.join(stages)} has a relevance above zero, so nothing there speaks "
-                f"for {finding} and no unit can carry {100 * CARRIED:.0f} % of it."
+                f"None: by {rule} no unit of {', '.join(stages)} has a relevance above zero, so nothing there "
+                f"supports {finding} and no unit can carry {100 * CARRIED:.0f} % of it."
             )
     return tuple(reasons)
 
@@ -123,7 +123,7 @@ def _dealt(network: Network, images: Tensor, finding: int, black: Tensor, white:
 
 
 class _Note(nn.Module):
-    """Passes on what flows, and notes the relevance (K,) that comes back through it."""
+    """Passes the flow on, and records the relevance (K,) on the way back."""
 
     relevance: Tensor
 
@@ -139,7 +139,7 @@ class _Note(nn.Module):
 
 
 def _noting(network: Network, noted: dict[str, _Note]) -> Network:
-    """The network's own layers, not copies, with a note behind each stage."""
+    """The network's own layers, not copies, with a recorder after each stage."""
     ends = {child: stage for stage, child in network.stages.items()}
     children: OrderedDict[str, nn.Module] = OrderedDict()
     for child, module in network.features.named_children():

@@ -1,4 +1,4 @@
-"""Maps of units the size of a stamp: one small block for a page of them."""
+"""Thumbnails of units' maps: one small block for a page of them."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from torch.nn import functional
 from core.layers.activations import Activations
 from core.overlay import levels
 
-MOST = 96  # cells a side; a stamp shows no more
+MOST = 96  # cells per side of a thumbnail
 
 
 def stamps(activations: Activations, channels: Sequence[int], *, most: int = MOST) -> NDArray[np.uint8]:
-    """(N, h, w) where each cell lies in the colour map (core.overlay.levels), each unit up to its own `ends`.
+    """(N, h, w) the colour level of each cell (core.overlay.levels), scaled to each unit's own `ends`.
 
     most: cells a side; finer maps are averaged down to it.
     """

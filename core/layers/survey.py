@@ -1,4 +1,4 @@
-"""One pass over a reference set, from which an atlas is made; goes on where a killed one stopped.
+"""One pass over a reference set to build an atlas; continues where an interrupted one stopped.
 
 Memory does not grow with the set: sums, the best films of each unit, and the greatest activations of the first SAMPLE
 films. The films come in a random order, so these are a random sample: quantiles and AUC are exact up to SAMPLE films,
@@ -34,9 +34,9 @@ from core.models.classifier import Classifier
 from core.types import Checkpoint, digest
 from core.work import Work
 
-TOP = 8  # films kept a unit
-EVERY = 8  # one block in so many is followed back to the inner stages: a backward pass costs two forward ones
-FOLLOWED = 200  # films whose relevance is enough for a word on the inner stages
+TOP = 8  # films kept per unit
+EVERY = 8  # one block in so many gets the relevance of inner stages: a backward pass costs two forward ones
+FOLLOWED = 200  # films whose relevance is enough for the inner stages
 _BLOCK = 8  # films
 _STATE = "atlas.part.npz"
 
@@ -52,12 +52,13 @@ def build(
     progress: bool = False,
     save_every: float = 60.0,
 ) -> atlases.Atlas:
-    """The atlas of all stages over the films; at once where the folder holds just that one already.
+    """The atlas of all stages over the films; returned at once if the folder already holds it.
 
     top:        films kept for each unit, by activation and by relevance.
-    every:      the relevance of units before the last stage takes a backward pass; it is taken for one film in so many.
-    save_every: seconds between two states on disk, from which the same call goes on.
-    Raises:     BadData where the folder holds an atlas of other weights, films or settings, or no film can be read;
+    every:      the relevance of units before the last stage needs a backward pass; it is computed for one film in
+                `every`.
+    save_every: seconds between two saved states, from which the same call continues.
+    Raises:     BadData if the folder holds an atlas of other weights, films or settings, or no film can be read;
                 Stopped as `work` says, after saving the state.
     """
     card, work = classifier.checkpoint, work or Work(limit=0)
@@ -79,7 +80,7 @@ def build(
                 tally.seen += len(block)
                 bar.update(len(block))
                 work.step(len(block))
-            except Stopped:  # before a block or after it
+            except Stopped:  # before or after a block
                 _save(folder, tally, card, signature)
                 raise
             if time.monotonic() - saved >= save_every and tally.seen < len(order):
@@ -95,12 +96,12 @@ def build(
 
 
 def spread(films: int) -> int:
-    """`every` for a set of so many films: about FOLLOWED of them are followed back, all of a small set."""
+    """`every` for a set of so many films: about FOLLOWED of them get inner relevance, all of a small set."""
     return max(1, films // FOLLOWED)
 
 
 def _survey(classifier: Classifier, block: Sequence[ReferenceFilm], tally: Tally, work: Work, *, inner: bool) -> None:
-    """Opens the films of one block and counts what they give."""
+    """Opens the films of one block and adds their responses."""
     card, images, places, skipped = classifier.checkpoint, [], [], []
     truth = np.full((len(block), len(card.findings)), -1, np.int8)
     for place, film in enumerate(block):
@@ -127,8 +128,8 @@ def _survey(classifier: Classifier, block: Sequence[ReferenceFilm], tally: Tally
 
 
 def answers(network: Network, images: Tensor, *, inner: bool) -> UnitResponses:
-    """What the units of all stages give for the images (N, C, S, S): one forward pass, through the head alone once a
-    finding, and with `inner` one backward pass for each image's likeliest finding.
+    """The responses of the units of all stages to the images (N, C, S, S): one forward pass, through the head alone
+    once per finding, and with `inner` one backward pass for each image's likeliest finding.
     """
     stages: dict[str, Tensor] = {}
     flow, graph = images.detach(), False
@@ -169,7 +170,7 @@ def _of_stage(maps: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor, Te
 
 
 def _complete(folder: Path, card: Checkpoint, signature: str) -> bool:
-    """Whether the folder holds just this atlas. Raises: BadData where it holds another one, finished or begun."""
+    """Whether the folder holds this atlas. Raises: BadData if it holds another one, finished or begun."""
     if (folder / atlases.FILE).exists():
         metadata = atlases.account(folder / atlases.FILE)
     elif (folder / _STATE).exists():
@@ -187,7 +188,7 @@ def _complete(folder: Path, card: Checkpoint, signature: str) -> bool:
 
 
 def _save(folder: Path, tally: Tally, card: Checkpoint, signature: str) -> None:
-    """The state, whole or as it was before."""
+    """Saves the state atomically."""
     state: dict[str, Any] = {"checkpoint": card.name, "sha256": card.sha256, "signature": signature}
     state |= {
         "widths": tally.widths,
@@ -212,7 +213,7 @@ def _state(folder: Path) -> tuple[dict[str, AnyArray], dict[str, Any]]:
 
 
 def _resumed(folder: Path, card: Checkpoint, signature: str) -> Tally | None:
-    """The state that a killed call left, or None."""
+    """The state of an interrupted call, or None."""
     if not (folder / _STATE).exists():
         return None
     arrays, state = _state(folder)
@@ -223,7 +224,7 @@ def _resumed(folder: Path, card: Checkpoint, signature: str) -> Tally | None:
 def _metadata(
     card: Checkpoint, films: ReferenceSet, drawn: NetworkPlan, tally: Tally, signature: str, *, top: int, every: int
 ) -> dict[str, Any]:
-    """The atlas's account of itself."""
+    """The atlas's metadata."""
     sample = min(tally.films, SAMPLE)
     return {
         "checkpoint": card.name,

@@ -1,4 +1,4 @@
-"""Units switched off: what the network says, and where it looks, without them."""
+"""The network's prediction and maps with units switched off."""
 
 import time
 from collections import OrderedDict
@@ -27,7 +27,7 @@ Unit = tuple[str, int]  # stage and channel
 UnitFill = Literal["zero", "mean"]
 Ranking = Literal["relevance", "activation", "random"]
 UsualMeans = Mapping[str, NDArray[np.float32]]  # stage -> (K,) means over a reference set, as an atlas has them
-_INSIDE = 0.5  # of a cell that lies in the lungs or their rim, from which on it counts as inside
+_INSIDE = 0.5  # share of a cell in the lungs or their rim from which it counts as inside
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class UnitSwitches:
 
     units:   whole feature maps, (stage, channel) each.
     outside: stages whose cells outside the lungs are switched off, in all feature maps.
-    fill:    what stands in their place: zero, or the unit's mean over a reference set; without one, over this film.
+    fill:    their replacement: zero, or the unit's mean over a reference set; without one, over this film.
     """
 
     units: tuple[Unit, ...] = ()
@@ -58,11 +58,10 @@ class UnitSwitches:
 
 @dataclass(frozen=True, eq=False)
 class AblationResult:
-    """A film read with and without what was switched off.
+    """The predictions with and without the units.
 
-    before, after: what the network said; `after` has its own checkpoint key, so that no cache mixes them.
-    explanations:  the maps of the network without it, in the order of the requests.
-    told:          one sentence: what was put in its place.
+    before, after: the predictions; `after` has its own checkpoint key, so that no cache mixes them.
+    explanations: the maps of the changed network, in the order of the requests. description: the fill, in one sentence.
     """
 
     before: Prediction
@@ -81,11 +80,11 @@ def ablation_result(
     cleaning: Cleaning | None = None,
     work: Work | None = None,
 ) -> AblationResult:
-    """What the network says without some of its units, and any maps of that network.
+    """The prediction without some units, and maps of that network.
 
     usual:  the units' means, for the fill "mean"; None for those over this film.
-    Raises:  UnknownName for a stage; BadSetting for a unit that is not there; NoLungs where they are needed; OneCell
-            where a single cell should lie outside of them; what `explain_many` raises; Stopped as `work` says.
+    Raises:  UnknownName for a stage; BadSetting for an unknown unit; NoLungs if they are needed; OneCell for "outside"
+             at a stage with a single cell; as `explain_many`; Stopped as `work` says.
     """
     start = time.perf_counter()
     card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
@@ -122,11 +121,11 @@ def ablation_result(
 def ablated(
     network: Network, switched: UnitSwitches, *, means: Mapping[str, Tensor], inside: Mapping[str, Tensor] | None = None
 ) -> Network:
-    """The network without those units: its own layers, not copies, and between them what switches off.
+    """The network without those units: its own layers, not copies, with switches between them.
 
-    A stage with something switched off ends behind it, so that maps of the stage show what is left.
+    A switch belongs to its stage, so that maps of the stage show the remaining units.
 
-    means:  stage -> (K,) what stands in the place of its units; for every stage with something switched off.
+    means:  stage -> (K,) the fill of its units; for every stage with a switch.
     inside: stage -> (h, w) bool, the cells that stay; for every stage of `switched.outside`.
     """
     ends = {child: stage for stage, child in network.stages.items()}
@@ -163,14 +162,14 @@ def check(switched: UnitSwitches, widths: Mapping[str, int]) -> None:
 def top_units(
     activations: Activations, finding: str, count: int, *, by: Ranking = "relevance", seed: int = 0
 ) -> tuple[Unit, ...]:
-    """The first `count` units of what a stage answers, in one of three orders; the same as those of a removal curve.
+    """The first `count` units of a stage, in one of three orders; the same as in a removal curve.
 
-    finding: for "relevance"; one that `found` was made for. seed: for "random".
+    finding: for "relevance"; one that `activations` has relevance for. seed: for "random".
     Raises:  BadSetting where the stage has fewer units.
     """
     if not 0 < count <= len(activations.maps):
         raise BadSetting(
-            f"{activations.stage} has {len(activations.maps)} units; {count} were asked for. Ask for 1 to "
+            f"{activations.stage} has {len(activations.maps)} units; {count} are not possible. Choose 1 to "
             f"{len(activations.maps)}."
         )
     if by == "random":
@@ -181,9 +180,9 @@ def top_units(
 
 
 class _Inside(nn.Module):
-    """Leaves the cells inside as they are and puts each unit's mean into the others.
+    """Keeps the cells inside and sets the others to each unit's mean.
 
-    Multiplications of their own, so that a method without a rule for them says so.
+    Separate multiplications, so that a method without a rule for them reports it.
     """
 
     def __init__(self, inside: Tensor, mean: Tensor) -> None:
@@ -197,15 +196,15 @@ class _Inside(nn.Module):
         inside_share, rest = (self.get_buffer(name) for name in ("kept", "rest"))
         if (
             isinstance(features, Tensor) and features.shape[-2:] != inside_share.shape[-2:]
-        ):  # a method is tried on another size
+        ):  # methods are probed at another size
             inside_share, rest = (functional.interpolate(each, features.shape[-2:]) for each in (inside_share, rest))
         return torch.add(torch.mul(features, inside_share), rest)
 
 
 def _without_units(channels: Sequence[int], mean: Tensor) -> nn.BatchNorm2d:
-    """Multiplies the units by nought and adds their mean (K,), all others by one; exact to the last bit.
+    """Multiplies the units by zero and adds their mean (K,), all others by one; bit-exact.
 
-    A batch norm can do that, and every method has a rule for one.
+    It is a batch norm, for which every method has a rule.
     """
     layer = nn.BatchNorm2d(len(mean), eps=0.0)
     chosen = torch.tensor(sorted(set(channels)))
@@ -216,7 +215,7 @@ def _without_units(channels: Sequence[int], mean: Tensor) -> nn.BatchNorm2d:
 
 
 def _means(switched: UnitSwitches, features: Mapping[str, Tensor], usual: UsualMeans | None) -> dict[str, Tensor]:
-    """Stage -> (K,) what is put in the place of its units."""
+    """Stage -> (K,) the fill of its units."""
     means = {}
     for stage, maps in features.items():
         if switched.fill == "zero":

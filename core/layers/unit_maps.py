@@ -1,4 +1,4 @@
-"""What one unit of a stage sees on this film, pixel by pixel: deconvolution, guided backprop, plain gradient."""
+"""What excites one unit of a stage on this film, pixel by pixel: deconvolution, guided backprop, plain gradient."""
 
 import time
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _UNIT = "activation a grey-level deviation"
 
 @dataclass(frozen=True)
 class UnitMethodEntry:
-    """How a unit is followed back to the film; by: the class of Captum that does it."""
+    """A way to attribute a unit to the film; by: Captum's class for it."""
 
     title: str
     plain: str
@@ -45,7 +45,7 @@ UNIT_METHODS: dict[UnitMethod, UnitMethodEntry] = {
     ),
     "deconvolution": UnitMethodEntry(
         "Deconvolution",
-        "What the network would paint if it ran backwards from the unit, keeping only what excites it.",
+        "The picture that the network draws when run backwards from the unit, keeping only what excites it.",
         "It ignores which units this film excited on the way: much of the picture comes from the weights.",
         "Zeiler and Fergus 2014, arXiv:1311.2901",
         NeuronDeconvolution,
@@ -53,7 +53,7 @@ UNIT_METHODS: dict[UnitMethod, UnitMethodEntry] = {
     "neuron-gradient": UnitMethodEntry(
         "Gradient",
         "Where a small change of grey would excite the unit more (or less, where it is below zero).",
-        "It is noisy, and speaks of small changes only.",
+        "It is noisy, and holds for small changes only.",
         "Simonyan et al. 2014, arXiv:1312.6034",
         NeuronGradient,
     ),
@@ -71,11 +71,11 @@ def unit_gradient_map(
     cleaning: Cleaning | None = None,
     work: Work | None = None,
 ) -> Explanation:
-    """The unit followed back to the pixels of the film, at the network's own size.
+    """The unit attributed to the pixels of the film, at the network's input size.
 
-    of:     the unit's greatest cell on this film, or the mean of all its cells.
-    Raises:  UnknownName for a stage; BadSetting for a unit that is not there; Unfit where the network has operations
-            that the kind has no rule for; Stopped as `work` says.
+    of:     the unit's strongest cell on this film, or the mean of all its cells.
+    Raises:  UnknownName for a stage; BadSetting for an unknown unit; Unfit if the kind lacks a rule for one of the
+             network's operations; Stopped as `work` says.
     """
     start = time.perf_counter()
     card, entry, cleaning, work = classifier.checkpoint, UNIT_METHODS[kind], cleaning or Cleaning(), work or Work()
@@ -108,7 +108,7 @@ def unit_gradient_map(
         cleaning=cleaning,
         changed=settings,
         computed_by=f"Captum {entry.by.__name__}",
-        caveat=f"Unit {channel} of {stage} is silent on this film: nothing leads back to the pixels." * silent,
+        caveat=f"Unit {channel} of {stage} is silent on this film, so there is no map." * silent,
         void=silent,
     )
 
@@ -120,7 +120,7 @@ def unit_gradient(
 
     images:  (1, C, S, S), normalised, on the network's device.
     Returns: (1, C, S, S).
-    Raises:  BadSetting for a unit that is not there.
+    Raises:  BadSetting for an unknown unit.
     """
     cell: list[tuple[int, int]] = []
 

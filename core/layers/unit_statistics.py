@@ -1,4 +1,4 @@
-"""What a survey has counted: of bounded size, whatever the number of films."""
+"""The running statistics of a survey; their size does not grow with the number of films."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from core.layers.plan import NetworkPlan
 from core.layers.reference import ReferenceFilm
 
 SAMPLE = 2000  # films behind quantiles, AUC and nearest units
-NEAREST = 8  # units kept beside each
-FEWEST = 10  # films below which a correlation says nothing
+NEAREST = 8  # nearest units kept per unit
+FEWEST = 10  # films below which a correlation is meaningless
 LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _BLOCK = 256  # units at once: bounds the memory of ranks and correlations
-_NONE = -np.inf  # the value of a place among the best that no film has taken yet
+_NONE = -np.inf  # value of an empty place among the best films
 
 AnyArray = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class UnitResponses:
-    """What some films gave: (N, U) each, of all stages one after another.
+    """The responses to some films: (N, U) each, of all stages one after another.
 
-    relevance: for the likeliest finding; NaN where it was not taken. last: (N, F, K) of the last stage, all findings.
+    relevance: for the likeliest finding; NaN if it was not computed. last: (N, F, K) of the last stage, all findings.
     likeliest: (N,).
     """
 
@@ -41,12 +41,12 @@ class UnitResponses:
 
 @dataclass(eq=False)
 class Tally:
-    """What has been counted so far; U units of all stages one after another, F findings.
+    """The statistics so far; U units of all stages one after another, F findings.
 
     sums:    name -> array: mean (U,), speaks (U, F) and asked (S, F), the films behind it.
     best:    name -> (U, top) of "value", "film", "cell", "finding", for "exciting_" and "relevant_".
     maxima:  (SAMPLE, U) float32, the greatest activations of the first films; truth: (SAMPLE, F), 1, 0 or -1 (unknown).
-    seen:    films of the order that are done; films: those that could be read; followed: those with inner relevance.
+    seen:    films processed; films: those that could be read; followed: those with inner relevance.
     """
 
     arrays: dict[str, AnyArray]
@@ -76,7 +76,7 @@ class Tally:
         return cls(arrays, widths)
 
     def add(self, responses: "UnitResponses", films: Sequence[int], truth: AnyArray) -> None:
-        """Counts some films; films: their places in the order; truth: (N, F)."""
+        """Adds some films; films: their places in the order; truth: (N, F)."""
         a, many = self.arrays, len(films)
         a["mean"] += responses.mean.sum(axis=0, dtype=np.float64)
         a["least"] = np.minimum(a["least"], responses.greatest.min(axis=0))
@@ -98,7 +98,7 @@ class Tally:
         self.films += many
 
     def _keep(self, name: str, values: AnyArray, cells: AnyArray, films: Sequence[int], findings: AnyArray) -> None:
-        """Takes the (N, U) values in among each unit's best; the earlier film first where two are equal."""
+        """Merges the (N, U) values into each unit's best; the earlier film first if two are equal."""
         a, shape = self.arrays, values.shape
         new = {
             "value": values,
@@ -115,7 +115,7 @@ class Tally:
 def columns(
     tally: Tally, drawn: NetworkPlan, order: Sequence[ReferenceFilm], findings: Sequence[str]
 ) -> Mapping[str, Any]:
-    """The table's columns, a value a unit."""
+    """The table's columns, one value per unit."""
     a, sample = tally.arrays, min(tally.films, SAMPLE)
     maxima, film_counts = a["maxima"][:sample], np.repeat(a["asked"], tally.widths, axis=0)
     speaks = np.divide(a["speaks"], film_counts, out=np.full(film_counts.shape, np.nan), where=film_counts > 0)
@@ -174,12 +174,12 @@ def aucs(maxima: AnyArray, truth: AnyArray) -> AnyArray:
 
 
 def nearest(maxima: AnyArray, count: int = NEAREST) -> tuple[AnyArray, AnyArray]:
-    """The units that rise and fall with each over the films, of all stages: what a unit becomes further on, and what it
-    is made of, lies in other stages.
+    """The units of all stages most correlated with each over the films: a unit's sources and successors lie in other
+    stages.
 
     maxima:  (N, U) greatest activations.
-    Returns: (U, count) which units, the most correlated first, and (U, count) Pearson's correlation; NaN where no unit
-             is left that rises with it, as for one that is the same on all films, and with fewer than FEWEST films.
+    Returns: (U, count) which units, the most correlated first, and (U, count) Pearson's correlation; NaN if no
+             correlated unit is left, as for a constant one, or with fewer than FEWEST films.
     """
     films, units = maxima.shape
     which, how = np.zeros((units, count), np.int64), np.full((units, count), np.nan)

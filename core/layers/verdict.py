@@ -1,4 +1,4 @@
-"""What the probes say of a network, and of one film, in sentences."""
+"""The conclusions from the probes about a network and one film, in sentences."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,13 +8,15 @@ from core.layers.decision import Probes
 from core.layers.probe_metrics import predicted_labels
 from core.models.findings import words as plain_words
 
-LEARNED = "The probes learned from this very film, so they know its answer."
-FEW = 50  # films, below which a probe that does as well at once proves little
+LEARNED = "The probes were trained on this film, so they know its label."
+FEW = 50  # films below which an early success of a probe proves little
 
 
 def earliest(trained: Probes) -> str:
-    """The first stage from which on no probe is clearly worse than the last one's: the interval of the difference
-    holds 0, and can be had."""
+    """The first stage from which on no probe is clearly worse than the last one.
+
+    Not clearly worse: the interval of the difference exists and includes 0.
+    """
     stage = trained.stages[-1].stage
     for probe in reversed(trained.stages):
         if not probe.behind.low <= 0:
@@ -24,7 +26,7 @@ def earliest(trained: Probes) -> str:
 
 
 def verdict_sentences(trained: Probes) -> tuple[str, ...]:
-    """What the probes say of the network, in sentences."""
+    """The conclusions about the network, in sentences."""
     first, last = trained.stages[0], trained.stages[-1]
     sentences = [
         f"On {trained.films} films of {trained.patients} patients the balanced accuracy is {_weighed(first.balanced)} "
@@ -35,18 +37,16 @@ def verdict_sentences(trained: Probes) -> tuple[str, ...]:
     if not last.balanced.low > trained.chance:
         sentences.append(_guessed(trained))
     elif trained.films < FEW and stage == first.stage:
-        sentences.append(f"{trained.films} films are too few to tell the stages apart: give more.")
+        sentences.append(f"{trained.films} films are too few to distinguish the stages. Give more.")
     elif stage == last.stage:
-        sentences.append(
-            f"The decision is not there before {stage}: a probe of the stage before it does clearly worse."
-        )
+        sentences.append(f"The decision is not made before {stage}: the probe of the stage before it is clearly worse.")
     else:
         sentences.append(
             f"From {stage} on a probe does as well as at {last.stage}, as far as these films can tell: so early can it "
             "be decided."
         )
     if trained.drawn:
-        sentences.append("These are drawn phantoms, which are easy: what holds for them need not hold for real films.")
+        sentences.append("These are drawn phantoms, which are easy: the result need not hold for real films.")
     else:
         sentences.append(
             "What a probe reads need not be disease: films of different sources differ in ways that the first stages "
@@ -56,17 +56,17 @@ def verdict_sentences(trained: Probes) -> tuple[str, ...]:
 
 
 def _guessed(trained: Probes) -> str:
-    """Where the last stage's probe only guesses there is no decision to look for."""
+    """The sentence for a last stage whose probe is no better than guessing."""
     films = f"as far as these {trained.films} films can tell"
     better = [probe.stage for probe in trained.stages if probe.balanced.low > trained.chance]
     if not better:
-        return f"No stage's probe does better than guessing, {films}."
+        return f"No stage's probe is better than guessing, {films}."
     last = trained.stages[-1].stage
-    return f"At {last} a probe does no better than guessing, {films}; at {better[-1]} it does, and {last} has lost it."
+    return f"At {last} the probe is no better than guessing, {films}; at {better[-1]} it does, and {last} has lost it."
 
 
 def turn(predictions: NDArray[np.float32], trained: Probes) -> str:
-    """Where on one film the answer of the probes (S, C) becomes what it is at the end, in a sentence."""
+    """The stage at which the probes' prediction (S, C) on one film becomes final, in a sentence."""
     stages = [probe.stage for probe in trained.stages]
     answers = [_answer(row, trained) for row in predictions]
     last = answers[-1]

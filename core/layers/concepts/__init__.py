@@ -1,1 +1,1 @@
-"""Whether a network's score hangs on a concept: concepts made on the spot, and the test (TCAV)."""
+"""Whether a network's score depends on a concept: synthetic concepts, and the test (TCAV)."""

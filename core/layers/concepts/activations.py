@@ -1,4 +1,4 @@
-"""What the stages of a network answer to films with and without concepts: all that the test needs, taken once."""
+"""The activations of a network's stages for films with and without concepts, computed once for the test."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from core.models.classifier import Classifier
 from core.work import Work
 
 UnitMeans = NDArray[np.float32]
-_BLOCK = 8  # films that are open at once
+_BLOCK = 8  # films open at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +29,9 @@ class ConceptActivations:
 
     means:    stage -> (N, K) each unit's mean over its cells.
     logits:   (N, F).
-    pushes:   (stage, finding) -> (N, K) gradient of the logit, summed over the cells: by how much it rises, to first
-              order, where the unit rises by one everywhere; empty where none was asked for.
-    places:   (N,) which of the set's films they are; fewer than the set where some could not be read or changed.
+    pushes:   (stage, finding) -> (N, K) gradient of the logit, summed over the cells: its first-order rise if the unit
+              rises by one everywhere; empty if not requested.
+    places:   (N,) their indices in the set; fewer than the set if some could not be read or changed.
     """
 
     means: Mapping[str, UnitMeans]
@@ -42,7 +42,7 @@ class ConceptActivations:
 
 @dataclass(frozen=True, eq=False)
 class CollectedActivations:
-    """The films as they are; concept -> the films with it; the person's own examples, if any; who was left out."""
+    """The plain films; concept -> the films with it; the user's examples, if any; the films left out."""
 
     plain: ConceptActivations
     changed: Mapping[str, ConceptActivations]
@@ -51,7 +51,7 @@ class CollectedActivations:
 
 
 class _Gathered:
-    """Blocks of answers to one kind of film."""
+    """Blocks of activations for one kind of film."""
 
     def __init__(self) -> None:
         self.means: dict[str, list[UnitMeans]] = {}
@@ -80,8 +80,8 @@ def collect_activations(
     work: Work | None = None,
     progress: bool = False,
 ) -> CollectedActivations:
-    """Opens each film once, changes it by each concept, and asks the network; a backward pass a finding for the films
-    as they are. A few films are held at a time.
+    """Opens each film once, changes it by each concept, and runs the network; one backward pass per finding for the
+    plain films. Only a few films are in memory at a time.
 
     Raises: UnknownName for a concept; Stopped as `work` says.
     """
@@ -105,7 +105,7 @@ def collect_activations(
                 for name, each in changes.items():
                     try:
                         other = each.on(radiograph, seed=seed)
-                    except NoLungs:  # the concept lies in them: this film does without
+                    except NoLungs:  # the concept lies in the lungs: skip it for this film
                         continue
                     images[name].append((place, prepare(other, classifier.checkpoint.input).image))
                 bar.update()
@@ -146,7 +146,7 @@ def _ask(
     findings: Sequence[str],
     work: Work,
 ) -> None:
-    """Adds what the stages answer to the images, in batches that others may come between."""
+    """Adds the stages' activations for the images, in batches; other requests may run in between."""
     if not images:
         return
     prepared = torch.stack([image for _, image in images]).to(classifier.device)

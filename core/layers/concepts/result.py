@@ -1,4 +1,4 @@
-"""What came of testing a concept, in figures and in plain words."""
+"""The result of testing a concept, in figures and in words."""
 
 import csv
 import io
@@ -28,16 +28,16 @@ _BEGINS = {
 class ConceptResult:
     """One concept at one stage for one finding.
 
-    concept:  its name; title: in words; made: whether it was drawn into films, or shown by examples.
+    concept:  its name; title: in words; synthetic: True if drawn into films, False if shown by examples.
     scores, random: (R,) TCAV scores, 0 to 1, of the concept's directions and of random ones.
-    rise:     logits: by how much the score rises, to first order and on average, where a film moves as far as films
-              with and without the concept lie apart.
+    rise:     logits: mean first-order rise of the score for a step as long as the distance between films with and
+              without the concept.
     accuracies: (R,) of `held` pairs of held-out films, one with and one without, the share that the concept's
-              directions put in the right order.
-    p:        how often the score moves as far, up or down, when with and without are swapped at random; not corrected.
-              tests: how many were made with it.
+                directions order correctly.
+    p:        how often the score moves as far, up or down, when with and without are swapped at random; uncorrected.
+              tests: number of tests made together.
     steeper:  share of the directions between random halves of the films along which it changes less steeply, 0 to 1.
-    effect:   what really becomes of the logit where the concept is drawn in, in logits, paired; None for examples.
+    effect:   measured change of the logit when the concept is drawn in, paired; None for examples.
     films:    with the concept.
     """
 
@@ -71,7 +71,7 @@ class ConceptResult:
 
     @cached_property
     def separable(self) -> bool:
-        """Whether held-out pairs are put in order better than by guessing (binomial test, 5 %)."""
+        """Whether held-out pairs are ordered better than by chance (binomial test, 5 %)."""
         right = round(self.accuracy * self.held)
         return bool(binomtest(right, self.held, alternative="greater").pvalue < ALPHA)
 
@@ -82,30 +82,30 @@ class ConceptResult:
 
     @property
     def significant(self) -> bool:
-        """Whether the test finds it: told apart, and further than chance goes."""
+        """Whether the test is significant: separable, and beyond chance."""
         return self.separable and self.corrected < ALPHA
 
     @property
     def slight(self) -> bool:
-        """Whether drawing the concept in really moves the logit by next to nothing, whatever the test says."""
+        """Whether the measured change of the logit is negligible, whatever the test says."""
         return self.effect is not None and max(abs(self.effect.low), abs(self.effect.high)) < SLIGHT
 
     @property
     def undecided(self) -> bool:
-        """Whether the logit may really rise as well as fall; False where nobody knows."""
+        """Whether the sign of the measured change is uncertain; False if not measured."""
         return self.effect is not None and self.effect.low <= 0 <= self.effect.high
 
     @property
     def contradicted(self) -> bool:
-        """Whether the score rises, on average, where the logit really falls, or the other way round."""
+        """Whether score and measured change have opposite signs."""
         return self.effect is not None and not self.undecided and (self.rise > 0) != (self.effect.value > 0)
 
     @property
     def verdict(self) -> str:
-        """What the test and the real change say together, in a word or two.
+        """The test and the measured change combined, in a word or two.
 
-        "sensitive"; "hardly", where the logit really moves by next to nothing; "not confirmed", where it may as well
-        not move, or moves the other way; "not shown" by the test; "no direction", where nothing is told apart.
+        "sensitive"; "hardly", if the measured change is negligible; "not confirmed", if it may be zero or has the "
+        "opposite sign; "not shown" by the test; "no direction", if the films are not separable.
         """
         if not self.separable:
             return "no direction"
@@ -117,7 +117,7 @@ class ConceptResult:
 
     @property
     def moved(self) -> str:
-        """ "+0.22 logits (+0.14 to +0.30)"; empty where nobody knows."""
+        """ "+0.22 logits (+0.14 to +0.30)"; empty if not measured."""
         change = self.effect
         if change is None:
             return ""
@@ -127,7 +127,7 @@ class ConceptResult:
 
     @property
     def sentence(self) -> str:
-        """What came out, in plain words."""
+        """The result in words."""
         what = self.title.lower()
         if not self.separable:
             return (
@@ -149,7 +149,7 @@ class ConceptResult:
 
     @property
     def _against(self) -> str:
-        """What the real change says against the test, if that found something."""
+        """How the measured change contradicts a significant test, if it does."""
         parts = [", next to nothing"] if self.slight else []
         if self.significant and self.contradicted:
             parts.append(", the other way")
@@ -158,7 +158,7 @@ class ConceptResult:
         return "".join(parts)
 
     def record(self) -> dict[str, Any]:
-        """As a line for programs and tables."""
+        """As a record for JSON and tables."""
         change = self.effect
         return {
             "concept": self.concept,
@@ -187,11 +187,11 @@ class ConceptResult:
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """All that was asked at once.
+    """All results of one call.
 
-    told: which films, in words; drawn: whether they are nobody's. films: how many were read.
+    description: of the films; drawn: whether they are synthetic. films: number of films read.
     answers: concept by concept, finding by finding, stage by stage.
-    skipped: (film, why) of those that could not be read.
+    skipped: (film, reason) of unreadable films.
     """
 
     checkpoint: str
@@ -203,7 +203,7 @@ class Sensitivity:
     skipped: tuple[tuple[str, str], ...]
 
     def csv(self) -> str:
-        """A line an answer."""
+        """One line per result."""
         text = io.StringIO()
         writer = csv.DictWriter(text, ["checkpoint", "set", *self.answers[0].record()], lineterminator="\n")
         writer.writeheader()

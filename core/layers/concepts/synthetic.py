@@ -1,4 +1,4 @@
-"""Concepts made on the spot: a film with something drawn in, or taken another way, that a network should not mind."""
+"""Synthetic concepts: changes to a film, drawn or of the exposure, that a network should ignore."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,16 +19,16 @@ Drawing = Callable[[Radiograph, np.random.Generator], Heat]
 _LETTER = (0.05, 0.07)  # of the long side: the height of a lead letter
 _PRINT = (0.026, 0.034)  # of the long side: the height of burnt-in print
 _METAL = 0.97  # grey of lead and titanium, 0 to 1
-_CHEST = (0.14, 0.12, 0.86, 0.78)  # x0, y0, x1, y1 of the lungs on a usual frontal film, as shares of it
+_CHEST = (0.14, 0.12, 0.86, 0.78)  # x0, y0, x1, y1 of the lungs on a typical frontal film, as shares of it
 _DENSE = 75  # percentile of the grey between the lungs: that of the heart
-_INNER = 0.03  # of the long side: how far inside the lungs an opacity has its middle
+_INNER = 0.03  # of the long side: least distance of an opacity's centre from the edge of the lungs
 
 
 @dataclass(frozen=True)
 class SyntheticConcept:
     """A registry entry.
 
-    title: as people call it. plain: what is done to the film, in one sentence. change: the film's grey, changed.
+    title: for the screen. plain: the change to the film, in one sentence. change: the film's grey, changed.
     """
 
     name: str
@@ -37,9 +37,9 @@ class SyntheticConcept:
     change: Drawing
 
     def on(self, film: Radiograph, *, seed: int = 0) -> Radiograph:
-        """The film with the concept: same size, depth and levels; another place and size on each film and seed.
+        """The film with the concept: same size, depth and levels; place and size vary with film and seed.
 
-        Raises: NoLungs where it lies in the lungs and none are found.
+        Raises: NoLungs if it needs lungs and none are found.
         """
         chance = np.random.default_rng([seed, int(film.key, 16)])
         before = windowed(film.pixels, film.black, film.white)
@@ -48,7 +48,7 @@ class SyntheticConcept:
         deepest = 2 ** min(film.origin.bits, 8 * film.pixels.dtype.itemsize) - 1
         most = max(int(film.pixels.max()), deepest)
         drawn = np.clip(np.rint(stored), 0, most).astype(film.pixels.dtype)
-        pixels = np.where(after == before, film.pixels, drawn)  # what lies beyond black or white stays, too
+        pixels = np.where(after == before, film.pixels, drawn)  # values beyond black or white stay as well
         step = f"{self.title}: made by Lightbox, to see whether a network minds."
         return replace(film, pixels=pixels, name=f"{film.name} · {self.title}", steps=(*film.steps, step))
 
@@ -69,7 +69,7 @@ def concept(name: str, *, title: str) -> Callable[[Drawing], Drawing]:
 
 @concept("side-marker", title="Side marker")
 def side_marker(film: Radiograph, chance: np.random.Generator) -> Heat:
-    """A lead letter lies in an upper corner: R at the patient's right, or L at the left."""
+    """A lead letter in an upper corner: R at the patient's right, or L at the left."""
     right = bool(chance.integers(2))
     x, y = chance.uniform(0.06, 0.13), chance.uniform(0.06, 0.16)
     letter, at = ("R", (x, y)) if right else ("L", (1 - x, y))
@@ -79,7 +79,7 @@ def side_marker(film: Radiograph, chance: np.random.Generator) -> Heat:
 
 @concept("burnt-in-text", title="Burnt-in text")
 def burnt_in_text(film: Radiograph, chance: np.random.Generator) -> Heat:
-    """Two lines of white print stand at an edge, as a portable machine burns them in."""
+    """Two lines of white print at an edge, as burnt in by a portable machine."""
     place = ("PORTABLE", "BEDSIDE", "ICU", "WARD")[chance.integers(4)]
     lying = ("SUPINE", "ERECT")[chance.integers(2)]
     lines = f"{place} AP {lying}\n{chance.integers(60, 121)} kV  {chance.integers(1, 10)} mAs"
@@ -90,7 +90,7 @@ def burnt_in_text(film: Radiograph, chance: np.random.Generator) -> Heat:
 
 @concept("pacemaker", title="Pacemaker")
 def pacemaker(film: Radiograph, chance: np.random.Generator) -> Heat:
-    """A pacemaker lies below a collarbone, mostly the left one, and its lead runs to the heart."""
+    """A pacemaker below a collarbone, mostly the left one, with a lead to the heart."""
     grey = _grey(film)
     x0, y0, x1, y1 = _chest(film)
     wide, high = x1 - x0, y1 - y0
@@ -118,7 +118,7 @@ def pacemaker(film: Radiograph, chance: np.random.Generator) -> Heat:
 
 @concept("opacity", title="Opacity in a lung")
 def opacity(film: Radiograph, chance: np.random.Generator) -> Heat:
-    """A roundish, patchy shadow as dense as the heart hides a part of a lung."""
+    """A roundish, patchy shadow as dense as the heart over a part of a lung."""
     grey, inside = _grey(film), lung_network.segment(film)
     height, width = grey.shape
     middle = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)
@@ -140,22 +140,22 @@ def opacity(film: Radiograph, chance: np.random.Generator) -> Heat:
 
 @concept("over-exposed", title="Over-exposed")
 def over_exposed(film: Radiograph, chance: np.random.Generator) -> Heat:
-    """The film got too much dose: everything is darker, and the lungs' finest vessels burn out."""
+    """An overexposed film: everything is darker, and the finest vessels of the lungs disappear."""
     grey = _grey(film)
-    lost = np.float32(chance.uniform(0.06, 0.14))  # the darkest share, which becomes black
+    lost = np.float32(chance.uniform(0.06, 0.14))  # share of the darkest pixels, which become black
     curve = chance.uniform(1.5, 2.2)
     return np.asarray(np.clip((grey - lost) / (1 - lost), 0, 1) ** curve, np.float32)
 
 
 @concept("rotated", title="Rotated")
 def rotated(film: Radiograph, chance: np.random.Generator) -> Heat:
-    """The film lies askew by 8 to 20 degrees; what its corners uncover is filled from its edges."""
+    """The film is rotated by 8 to 20 degrees; the uncovered corners are filled from its edges."""
     grey = _grey(film)
-    x0, y0, x1, y1 = film_box(film)  # a black frame stays upright: it is cut away before a network sees it
+    x0, y0, x1, y1 = film_box(film)  # a black frame stays upright: it is cropped before the network sees it
     size = x1 - x0, y1 - y0
     angle = chance.uniform(8, 20) * (1 if chance.integers(2) else -1)
     turn = cv2.getRotationMatrix2D((size[0] / 2 - 0.5, size[1] / 2 - 0.5), float(angle), 1.0)
-    # Black corners would be what the network notices, not how the chest lies.
+    # Otherwise the network would see black corners rather than the rotation.
     inside = cv2.warpAffine(grey[y0:y1, x0:x1], turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     grey[y0:y1, x0:x1] = inside
     return grey

@@ -1,7 +1,8 @@
-"""Whether a network's score for a finding hangs on a concept, at a stage: TCAV, with its test against chance.
+"""Whether a network's score for a finding depends on a concept, at a stage: TCAV, with a permutation test.
 
-Source: Kim et al. 2018, arXiv:1711.11279. A linear classifier tells the stage's answers to films with the concept from
-those to films without; the normal of its boundary is the concept's direction (CAV). The TCAV score is the share of
+Source: Kim et al. 2018, arXiv:1711.11279. A linear classifier separates the stage's activations for films with the
+        concept from those without; the normal of its boundary is the concept's direction (CAV). The TCAV score is the
+        share of
 films whose logit rises, to first order, along it.
 
 The test against chance: of each pair of films, one with the concept and one without, which is which is swapped at
@@ -62,12 +63,12 @@ from core.models.classifier import Classifier
 from core.models.findings import place_of
 from core.work import Work
 
-RUNS = 20  # directions of a concept, and as many at random whose scores are shown
+RUNS = 20  # directions per concept, and as many random ones for comparison
 CHANCES = 10_000  # times that films are swapped, or
-CHANCES_A_TEST = 200  # so many for each question: corrected for all of them, p can still be as low as 0.005
-HALVES = 2000  # directions between random halves of the films, beside which a concept's is seen
-_BLOCK = 1000  # of these that are held at once
-FEWEST = 20  # films: ten for a direction, ten to try it on
+CHANCES_A_TEST = 200  # swaps per test: corrected for all tests, p can still be as low as 0.005
+HALVES = 2000  # directions between random halves of the films, for comparison with the concept's
+_BLOCK = 1000  # of these in memory at once
+FEWEST = 20  # films: ten for a direction, ten to test it
 FEWEST_EXAMPLES = 10
 
 
@@ -86,9 +87,9 @@ def tcav_results(
 ) -> Sensitivity:
     """Tests each concept at each stage for each finding.
 
-    concepts: of core.layers.concepts.synthetic. examples: films that show a further one, which its `told` names.
-    stages, findings: all of the network's where none are given.
-    Raises:   UnknownName for a concept, stage or finding; BadSetting where no concept is given or runs are below 2;
+    concepts: of core.layers.concepts.synthetic. examples: films that show a further one, named by its `description`.
+    stages, findings: all of the network's if None.
+    Raises:   UnknownName for a concept, stage or finding; BadSetting without a concept or with fewer than 2 runs;
               BadData for too few films; Stopped as `work` says.
     """
     card, work = classifier.checkpoint, work or Work(limit=0)
@@ -97,14 +98,14 @@ def tcav_results(
             f"No concept was given. Choose of {', '.join(synthetic_concepts)}, or give a folder of examples."
         )
     if runs < 2:
-        raise BadSetting(f"A test takes two runs or more, not {runs}. Ask for {RUNS}.")
+        raise BadSetting(f"A test needs two runs or more, not {runs}. Use {RUNS}.")
     with classifier.alone(work) as network:
         stages = tuple(stages) or tuple(network.stages)
         for stage in stages:
             known_stage(card, network, stage)
     findings = tuple(findings) or card.findings
     for finding in findings:
-        place_of(card.findings, finding)  # or it is refused before the films are read
+        place_of(card.findings, finding)  # refused before the films are read
     names = tuple(dict.fromkeys(concepts))
     titles = {name: synthetic_concepts[name].title for name in names}
     films = one_each(films)
@@ -127,7 +128,7 @@ def tcav_results(
         _enough(
             len(each.activations.places),
             FEWEST,
-            f"films on which “{each.title.lower()}” can be made",
+            f"films on which “{each.title.lower()}” can be drawn",
             films.description,
         )
     if examples is not None and collected.examples is not None:
@@ -141,7 +142,7 @@ def tcav_results(
 
 @dataclass(frozen=True, eq=False)
 class ConceptFilms:
-    """A concept and the films that show it; made: whether it was drawn into films that were also seen without it."""
+    """A concept and its films; synthetic: whether it was drawn into films that are also available without it."""
 
     name: str
     title: str
@@ -159,12 +160,12 @@ def concept_results(
     runs: int = RUNS,
     seed: int = 0,
 ) -> tuple[ConceptResult, ...]:
-    """An answer for each concept, finding and stage, in this order; known: the network's findings."""
+    """A result for each concept, finding and stage, in this order; known: the network's findings."""
     answers = []
     tests = len(concepts) * len(stages) * len(findings)
     pushes = {(stage, finding): _mean(plain.pushes[stage, finding]) for stage in stages for finding in findings}
     halves = {
-        # the same halves at every stage here, too; of a stream that no run draws from
+        # the same halves at every stage; from a separate random stream
         stage: slopes_of_halves(
             plain.means[stage],
             np.stack([pushes[stage, finding] for finding in findings]),
@@ -224,7 +225,7 @@ def concept_results(
 
 @dataclass(frozen=True, eq=False)
 class ConceptDirection:
-    """direction: (K,), as long as the two kinds of film lie apart. accuracy: on `held` held-out pairs, 0 to 1."""
+    """direction: (K,), of the length between both kinds of film. accuracy: on `held` held-out pairs, 0 to 1."""
 
     direction: NDArray[np.float64]
     accuracy: float
@@ -232,9 +233,10 @@ class ConceptDirection:
 
 
 def concept_direction(present: NDArray[np.float32], absent: NDArray[np.float32]) -> ConceptDirection:
-    """The direction from films without a concept to films with it, and how well it tells others.
+    """The direction from films without a concept to films with it, and its accuracy on other films.
 
-    present, absent: (n, K) a stage's answers, film by film; the first half makes the direction, the rest is held out.
+    present, absent: (n, K) a stage's activations, film by film; the first half defines the direction, the rest is held
+    out.
     """
     apart = present.astype(np.float64) - absent
     half = len(apart) // 2
@@ -243,12 +245,12 @@ def concept_direction(present: NDArray[np.float32], absent: NDArray[np.float32])
 
 
 def share_above_zero(values: NDArray[np.float64]) -> float:
-    """0 to 1; what is zero, neither for nor against, counts half."""
+    """The share above zero, 0 to 1; zeros count half."""
     return float(((values > 0) + 0.5 * (values == 0)).mean())
 
 
 def slope(push: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How steeply the logit changes along directions, up or down, however long these are.
+    """Slope of the logit along directions, up or down, whatever their length.
 
     push:       (..., K) gradients, of any number of findings.
     directions: (K,) or (B, K).
@@ -263,20 +265,20 @@ def slope(push: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray
 def slopes_of_halves(
     means: NDArray[np.float32], pushes: NDArray[np.float64], count: int, chance: np.random.Generator
 ) -> NDArray[np.float64]:
-    """How steeply logits change along directions from one half of the films to the other, picked at random.
+    """Slope of the logits along directions between random halves of the films.
 
-    means:   (N, K) a stage's answers. pushes: (F, K) mean gradients.
+    means:   (N, K) a stage's activations. pushes: (F, K) mean gradients.
     Returns:    (count, F), >= 0, logits per unit length.
     """
     films = means - _mean(means)
     half = len(films) // 2
-    sides = np.zeros(len(films))  # of an odd number one stays out
+    sides = np.zeros(len(films))  # of an odd number one is left out
     sides[:half], sides[half : 2 * half] = 1 / half, -1 / half
     return np.concatenate([slope(pushes, dealt @ films) for dealt in _dealt(sides, count, chance)])
 
 
 def swapped(changes: NDArray[np.float64], count: int, chance: np.random.Generator) -> NDArray[np.float64]:
-    """How far the mean of the changes (N,) lies from nought when with and without are swapped at random, (count,)."""
+    """Distance from zero of the mean of the changes (N,) when with and without are swapped at random, (count,)."""
     signs = (
         chance.choice([-1.0, 1.0], (min(_BLOCK, count - start), len(changes))) for start in range(0, count, _BLOCK)
     )
@@ -286,7 +288,7 @@ def swapped(changes: NDArray[np.float64], count: int, chance: np.random.Generato
 def dealt_anew(
     present: NDArray[np.float64], absent: NDArray[np.float64], count: int, chance: np.random.Generator
 ) -> NDArray[np.float64]:
-    """How far the means of two kinds of film, (n,) and (m,), lie apart when films are dealt to them anew, (count,)."""
+    """Distance of the means of two kinds of film, (n,) and (m,), when films are reassigned at random, (count,)."""
     both = np.concatenate([present, absent])
     sides = np.full(len(both), -1 / len(absent))
     sides[: len(present)] = 1 / len(present)
@@ -300,7 +302,7 @@ def _dealt(sides: NDArray[np.float64], count: int, chance: np.random.Generator) 
 
 
 def chance_of(value: float | NDArray[np.float64], by_chance: NDArray[np.float64]) -> float:
-    """p of one observation: how often chance goes as far, itself counted among its tries.
+    """p of one observation: how often chance reaches it, itself counted among the permutations.
 
     Source: Phipson and Smyth 2010, doi:10.2202/1544-6115.1585.
     """
@@ -313,7 +315,7 @@ def _mean(films: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _without(plain: ConceptActivations, concept: ConceptFilms, stage: str) -> NDArray[np.float32]:
-    """The answers to the films of a made concept as they were before, (n, K)."""
+    """The activations for the films of a synthetic concept without it, (n, K)."""
     return plain.means[stage][np.searchsorted(plain.places, concept.activations.places)]
 
 
@@ -331,7 +333,7 @@ def _by_chance(
     count: int,
     chance: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """How far the logit moves, to first order, along directions of the same films made by chance, (count,)."""
+    """First-order change of the logit along random directions from the same films, (count,)."""
     present = concept.activations.means[stage] @ push
     if concept.synthetic:
         return swapped(present - _without(plain, concept, stage) @ push, count, chance)
@@ -353,7 +355,7 @@ def _ways(
 
 
 def _effect(plain: ConceptActivations, changed: ConceptActivations, finding: int) -> Estimate:
-    """By how much the logit rises where the concept is drawn in, with its 95 % interval by Student's t."""
+    """The measured rise of the logit with the concept drawn in, with its 95 % interval by Student's t."""
     before = plain.logits[np.searchsorted(plain.places, changed.places), finding]
     rises = (changed.logits[:, finding] - before).astype(np.float64)
     reach = float(stats.t.ppf(0.975, len(rises) - 1) * rises.std(ddof=1) / math.sqrt(len(rises)))
@@ -363,4 +365,4 @@ def _effect(plain: ConceptActivations, changed: ConceptActivations, finding: int
 
 def _enough(count: int, needed: int, what: str, description: str) -> None:
     if count < needed:
-        raise BadData(f"{description}: {count} {what}, but the test takes {needed} or more. Give more.")
+        raise BadData(f"{description}: {count} {what}, but the test needs {needed} or more. Give more.")
