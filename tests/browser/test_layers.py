@@ -211,7 +211,7 @@ def test_the_walk_goes_on_from_the_unit_to_the_finding_and_through_all_parts(vis
     settle(page)
 
     page.get_by_text("Concepts", exact=True).click()
-    page.get_by_text("of how the maps vary").wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("of the maps' variance").wait_for(timeout=PATIENCE_MS)
     settle(page)
     page.get_by_text("Atlas", exact=True).click()
     page.get_by_role("button", name="Build").first.wait_for(timeout=PATIENCE_MS)

@@ -98,7 +98,7 @@ def test_the_parts_are_a_table_and_a_picture(weights: Path, films: Path, tmp_pat
 
     assert told.exit_code == 0, told.output
     assert [line.split("  ")[0] for line in told.stdout.splitlines()[1:5]] == ["part 1", "part 2", "part 3", "the rest"]
-    assert "of how the maps vary" in told.stdout
+    assert "of the maps' variance" in told.stdout
     assert told.stdout.splitlines()[-1] == str(out)
     with Image.open(out) as picture:
         assert picture.size[0] == 480  # a small film's legend could not be read
@@ -111,7 +111,7 @@ def test_a_picture_of_parts_replaces_no_other_file(weights: Path, films: Path, t
     told = _layers(weights, "parts", films / "film-1.png", "--stage", "stage 3", "--count", 3, "--out", out)
 
     assert told.exit_code == 1
-    assert "of how the maps vary" in told.stdout  # what was computed is told all the same
+    assert "of the maps' variance" in told.stdout  # what was computed is told all the same
     assert "exists with different content; nothing was written" in told.stderr
     assert out.read_bytes() == b"mine"
 

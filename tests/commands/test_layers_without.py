@@ -177,7 +177,7 @@ def test_a_film_that_the_probes_learned_from_is_told_so(weights: Path, tmp_path:
         assert told.exit_code == 0, told.output
         probes = json.loads(told.stdout)["probes"]
         assert probes["learned"] is learned
-        assert any("learned from this very film" in sentence for sentence in probes["told"]) is learned
+        assert any("were trained on this film" in sentence for sentence in probes["told"]) is learned
 
 
 def test_probes_of_phantoms_are_not_asked_about_a_film_that_is_none(weights: Path, film: Path) -> None:
@@ -190,7 +190,7 @@ def test_probes_of_phantoms_are_not_asked_about_a_film_that_is_none(weights: Pat
 
 def test_probes_need_labels(weights: Path, film: Path, tmp_path: Path) -> None:
     for given, sentence in (
-        (("--data", tmp_path), "has no table, and films without labels teach nothing"),
+        (("--data", tmp_path), "has no table, and probes need labels"),
         (("--data", tmp_path, "--phantoms", 3), "give either --data or --phantoms"),
         (("--phantoms", 1), "5 films with a finding and 5 without"),
     ):

@@ -82,7 +82,7 @@ def test_folds_are_printed_one_a_line(monkeypatch: pytest.MonkeyPatch, folds: st
         (["--sizes", "64", "--epochs", "1,2"], "must be equally many"),
         (["--folds", "half"], "--folds is 'half'; it must be a whole number, source or hospital"),
         (["--recipe", "none.toml"], "The recipe none.toml cannot be opened"),
-        (["--findings", "a,,b"], "name them with commas between"),
+        (["--findings", "a,,b"], "separate them by commas"),
         (["--name", "../new"], "--name is '../new'; it names files"),
         (["--frozen"], "frozen features need a checkpoint"),
         (["--architecture", "densenet122"], "Did you mean 'densenet121'?"),

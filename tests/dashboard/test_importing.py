@@ -134,7 +134,7 @@ def test_a_network_of_imagenet_cannot_be_kept(tmp_path: Path) -> None:
     assert isinstance(page, Models)
     page.enter("Or its path", str(path)).press("Open")
 
-    assert "It knows no finding" in page.html
+    assert "It has no finding" in page.html
     assert "Save" not in [each.label for each in page.app.button]
     page.press("Another file")
     assert page.headings == ["Add a checkpoint"]

@@ -67,7 +67,7 @@ def test_the_parts_are_coloured_regions_with_a_legend(page: Desk) -> None:
     assert page.html.count('class="lb-regions"') == 1
     assert page.html.count('class="lb-part') == 5
     assert "In no part" in page.html
-    assert "of how the maps vary" in page.html
+    assert "of the maps' variance" in page.html
     assert not page.component("part of the film")
     assert not page.errors
 
@@ -100,7 +100,7 @@ def test_a_part_that_is_no_longer_there_gives_way_to_all(page: Desk) -> None:
 
 def test_the_film_is_shown_with_each_concept(page: Desk) -> None:
     assert page.html.count("film.png with side marker") == 3
-    assert "A lead letter lies in an upper corner" in page.html
+    assert "A lead letter in an upper corner" in page.html
     assert 'class="lb-table lb-tested' not in page.html  # nothing is tested unasked
 
 

@@ -106,7 +106,7 @@ def test_phantoms_need_no_data_and_are_called_easy(page: Desk) -> None:
 
 def test_a_missing_table_is_one_sentence(page: Desk, tmp_path: Path) -> None:
     _over(page, tmp_path)
-    assert any("has no table, and films without labels teach nothing" in error for error in page.errors)
+    assert any("has no table, and probes need labels" in error for error in page.errors)
     _over(page, tmp_path / "nothing.csv")
     assert ["There is no nothing.csv" in error for error in page.errors] == [True]  # told once, at its field
 

@@ -106,7 +106,7 @@ def test_channels_are_found_by_number_list_and_range() -> None:
     assert search("7", 20) == (7,)
     assert search(" 3, 10–12; 3", 20) == (3, 10, 11, 12)
     assert search("", 3) == (0, 1, 2)
-    for text, sentence in (("20", "channels 0 to 19"), ("5-3", "'5-3' is not there"), ("-1", "is no channel")):
+    for text, sentence in (("20", "channels 0 to 19"), ("5-3", "'5-3' is not there"), ("-1", "is not a channel")):
         with pytest.raises(BadSetting, match=sentence):
             search(text, 20)
 

@@ -106,7 +106,7 @@ def test_a_disk_that_is_full_leaves_nothing(found: ImportCandidate, monkeypatch:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoints, "save_file", full)
-    with pytest.raises(BadCheckpoint, match=r"cannot be written .*No space left on device.* Nothing was kept"):
+    with pytest.raises(BadCheckpoint, match=r"cannot be written .*No space left on device.* Nothing was saved"):
         library.save(found, "mine")
 
     assert list(library.folder().iterdir()) == []

@@ -118,7 +118,7 @@ def test_of_a_map_that_is_the_same_for_every_finding_no_figure_judges_the_model(
     figures = assess(_corner_reader(), film, plain)
     baseline = assess(_corner_reader(), film, dataclasses.replace(plain, method="edge-map"))
 
-    assert any("The model does rest on the marked region." in figure.text for figure in figures)
+    assert any("The model does rely on the marked region." in figure.text for figure in figures)
     assert [figure.value for figure in baseline] == [figure.value for figure in figures]
     assert {figure.level for figure in baseline} == {"note"}
     assert all("the same for every finding" in figure.verdict for figure in baseline if not np.isnan(figure.value))

@@ -113,7 +113,7 @@ def test_a_network_of_one_score_is_a_finding_that_is_there_or_not(tmp_path: Path
 
     assert (found.findings, found.multi_label) == (("finding 1",), True)
     assert corrected(found, findings=["pneumonia"]).findings == ("pneumonia",)
-    with pytest.raises(BadSetting, match="gives one score, which alone would always be certain"):
+    with pytest.raises(BadSetting, match="gives one score, and a softmax over one score is always 1"):
         corrected(found, multi_label=False)
 
 
@@ -122,7 +122,7 @@ def test_a_network_of_imagenet_is_told_and_names_no_finding(tmp_path: Path) -> N
 
     assert found.layout == "ResNet-18 of ImageNet"
     assert found.findings == ()
-    assert any("It knows no finding" in note for note in found.notes)
+    assert any("It has no finding" in note for note in found.notes)
 
 
 def test_inception_gets_the_grey_values_that_torchvision_makes_of_imagenets(tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_fourteen_outputs_and_grey_values_are_guesses_until_they_are_given(tmp_p
     fourteen, greys = sorted(found.notes)
 
     assert fourteen.startswith("14 outputs are taken for")
-    assert greys.startswith("The file does not say which grey values")
+    assert greys.startswith("The grey values of its training are not stored")
     assert corrected(found, findings=CHESTXRAY14).notes == (greys,)
     assert corrected(found, normalisation="unit").notes == (fourteen,)
 

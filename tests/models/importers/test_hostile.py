@@ -215,7 +215,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "header no object": (lambda: _safetensors(b'{"a": 3}'), "garbled table of contents"),
     "name twice": (
         lambda: _safetensors(b'{"a": {"dtype":"F32","shape":[1],"data_offsets":[0,4]}, "a": 1}', bytes(4)),
-        "a name stands in it twice",
+        "it contains a name twice",
     ),
     "tensors overlap": (
         lambda: _safetensors({"a": _entry(0, 8), "b": _entry(4, 12)}, bytes(12)),
@@ -247,7 +247,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "Keras": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "is an HDF5 file"),
     "gzip": (lambda: b"\x1f\x8b\x08" + bytes(99), "is compressed"),
-    "noise": (lambda: bytes(range(128, 256)) * 9, "is of no kind that is known here"),
+    "noise": (lambda: bytes(range(128, 256)) * 9, "is of an unknown kind"),
     "one tensor": (lambda: _saved(torch.zeros(3)), "holds one tensor without a name"),
     "a list": (lambda: _saved([torch.zeros(3)]), "holds a list, not a dictionary"),
     "no tensors": (lambda: _saved({"epoch": 3, "\x1b[31mred": 1}), r"only epoch, \?\[31mred"),
