@@ -41,9 +41,9 @@ def test_a_cancelled_request_stops_at_its_next_step() -> None:
     [
         (
             0,
-            r"^It took longer than the limit of 0\.001 s and was stopped\. Ask for fewer maps, .* raise the limit\.$",
+            r"^It took longer than the limit of 0\.001 s and was stopped\. Request fewer maps, .* raise the limit\.$",
         ),
-        (9, r"stopped after 4 of 9 passes of the network\. Ask for fewer steps or samples, or raise the limit\.$"),
+        (9, r"stopped after 4 of 9 passes of the network\. Request fewer steps or samples, or raise the limit\.$"),
     ],
 )
 def test_a_request_past_its_limit_stops_and_says_how_far_it_came(total: int, sentence: str) -> None:
@@ -56,12 +56,12 @@ def test_a_request_past_its_limit_stops_and_says_how_far_it_came(total: int, sen
         work.step(0)
 
 
-@pytest.mark.parametrize(("ahead", "who"), [(1, "another request stood"), (3, "3 other requests stood")])
+@pytest.mark.parametrize(("ahead", "who"), [(1, "another request"), (3, "3 other requests")])
 def test_who_waited_too_long_hears_who_was_first(ahead: int, who: str) -> None:
     work = Work(limit=0.001)
     time.sleep(0.002)
 
-    with pytest.raises(Stopped, match=f"{who} before it. Ask again when fewer do, or raise the limit"):
+    with pytest.raises(Stopped, match=f"{who} ahead of it. Try again when fewer wait, or raise the limit"):
         work.wait(ahead)
 
 

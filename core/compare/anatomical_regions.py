@@ -1,4 +1,4 @@
-"""A film cut into places that a radiologist has words for, and where on it a map looks."""
+"""A film divided into anatomical regions, and the regions where a map looks."""
 
 import math
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from core.image.prepare import film_box
 from core.image.quality import place
 from core.types import Cleaning, Explanation, Radiograph
 
-RIM = 0.10  # of the film's width and height: what counts as its edge, as in core.trust.edge
-EVEN = 0.20  # of the heat: a map of which no more would have to move to lie evenly singles out no place
+RIM = 0.10  # of the film's width and height: width of its edge, as in core.trust.edge
+EVEN = 0.20  # of the heat: a map that differs from an even one by no more singles out no place
 _NEAR = 0.05  # of the film's long side, or one cell of the map: how far from a mark the heat still lies on it
 _HEART = f"the {HEART}"
 
@@ -29,15 +29,14 @@ RegionMask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class AnatomicalRegions:
-    """Where what is on one film, on a grid of `core.compare.grid.SIDE` cells along its long side.
+    """The regions of one film, on a grid of `core.compare.grid.SIDE` cells along its long side.
 
     names:  (n,) "the right lower lung", "the heart and mediastinum", "the film's upper left corner", ...; right and
-            left are the patient's, as the file says or else as frontal films are hung, except of the film's edges,
-            which are named as they are stored.
+            left are the patient's, by the file or else as frontal films are hung; the film's edges are named as stored.
     labels: (h, w) which of them each cell belongs to, 0 to n - 1.
     lungs:  (n,) whether it is a part of the lungs; their outline and a rim of `core.lung_network.MARGIN` around it.
     outside: (n,) whether it is known to lie outside the lungs and the heart.
-    reason: why there are no lungs among them; empty where there are.
+    reason: why there are no lungs among them, or empty.
     """
 
     radiograph: Radiograph
@@ -49,22 +48,22 @@ class AnatomicalRegions:
 
     @cached_property
     def marks(self) -> tuple[Mark, ...]:
-        """Letters, text and arrows in the pixels, as the quality checks find them."""
+        """Letters, text and arrows in the pixels, from the film checks."""
         return tuple(marks(Look(self.radiograph).whole))
 
 
 @dataclass(frozen=True)
 class HeatLocation:
-    """Where one map looks: only what speaks for the finding, above zero.
+    """Where one map looks: positive evidence only.
 
     places: (name, share of the heat) of each place that has some, most first; empty for a map that shows nothing.
-            In a map with one value a zone the zone of the highest value comes first and there are no shares (NaN):
-            large zones would have more.
+            In a map with one value per zone the zone of the highest value comes first, without shares (NaN),
+            which would favour large zones.
     outside: names of those places that are known to lie outside the lungs and the heart.
-    lungs:  share of the heat in the lungs and their rim; NaN where no lungs were found, or there are no shares.
-    mark:   what is burnt in where most of the heat lies, if that is outside the lungs: "text", "a letter or mark";
-            empty where nothing is.
-    even:   True if the heat is spread over the film so that it singles out no place.
+    lungs:  share of the heat in the lungs and their rim; NaN without lungs or shares.
+    mark:   the burnt-in mark where most of the heat lies, if that is outside the lungs: "text", "a letter or mark";
+            empty if there is none.
+    even:   True if the heat is spread evenly over the film.
     """
 
     places: tuple[tuple[str, float], ...] = ()
@@ -75,7 +74,7 @@ class HeatLocation:
 
     @property
     def place(self) -> str:
-        """Where most of the heat lies; empty for a map that shows nothing."""
+        """The place with most of the heat; empty for a flat map."""
         return self.places[0][0] if self.places else ""
 
     @property
@@ -85,12 +84,12 @@ class HeatLocation:
 
 
 def anatomical_places(radiograph: Radiograph, cleaning: Cleaning | None = None) -> AnatomicalRegions:
-    """The places of a frontal film: thirds of either lung, heart and mediastinum, and what lies around them.
+    """The regions of a frontal film: thirds of each lung, heart and mediastinum, and the surroundings.
 
     The lungs come first, then heart and mediastinum, then the film's edge (its outer tenth, without margins), then
-    shoulders, neck, chest wall and upper abdomen. Where no lungs are found, the film in three rows and columns.
+    shoulders, neck, chest wall and upper abdomen. Without lungs, the film in three rows and columns.
 
-    cleaning: that of the maps; its quarter turns make the film upright, its borders are no film.
+    cleaning: that of the maps; its quarter turns make the film upright, and cropped borders are left out.
     """
     cleaning = cleaning or Cleaning()
     canvas = whole(radiograph)
@@ -101,7 +100,7 @@ def anatomical_places(radiograph: Radiograph, cleaning: Cleaning | None = None) 
         nowhere = np.zeros(len(names), bool)
         return AnatomicalRegions(radiograph, names, labels, nowhere, nowhere, str(error))
     upright = turned(placed(outline, lies, canvas) > 0.5, cleaning)
-    hung = slice(None, None, -1 if _mirrored(radiograph, cleaning) else 1)  # as frontal films are
+    hung = slice(None, None, -1 if _mirrored(radiograph, cleaning) else 1)  # as frontal films are hung
     back = slice(None, None, -1 if cleaning.mirror else 1)
     lungs, heart, around = (
         {name: np.rot90(mask[:, hung], -cleaning.turn)[:, back] for name, mask in layers.items()}
@@ -122,7 +121,7 @@ def anatomical_places(radiograph: Radiograph, cleaning: Cleaning | None = None) 
 
 
 def locate_heat(places: AnatomicalRegions, explanation: Explanation) -> HeatLocation:
-    """Where the map looks. Raises: BadData if it is of another film."""
+    """The regions where the map looks. Raises: BadData if it is of another film."""
     one_film(places.radiograph, (explanation,))
     if explanation.void or not np.isfinite(explanation.heat).all() or not explanation.heat.max(initial=0.0) > 0:
         return HeatLocation()
@@ -148,17 +147,17 @@ def locate_heat(places: AnatomicalRegions, explanation: Explanation) -> HeatLoca
 
 
 def _mirrored(radiograph: Radiograph, cleaning: Cleaning) -> bool:
-    """Whether the file says that the patient's right is on the right of the film, as it was mirrored and turned."""
+    """Whether the patient's right is on the right of the displayed film, by the file."""
     if radiograph.orientation is None:
         return False
-    turn = (-cleaning.turn if cleaning.mirror else cleaning.turn) % 4  # a mirror makes the turn run backwards
+    turn = (-cleaning.turn if cleaning.mirror else cleaning.turn) % 4  # mirroring reverses the turn
     stored = radiograph.orientation[turn % 2] == ("R", "R", "L", "L")[turn]
     known = radiograph.orientation[turn % 2] in "RL"
     return (stored != cleaning.mirror) if known else False
 
 
 def _named(layers: dict[str, RegionMask]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Names and labels of the masks, (h, w) each; a cell belongs to the first one that has it, and to one it does."""
+    """Names and labels of the masks, (h, w) each; a cell belongs to the first mask that contains it."""
     masks = np.stack(list(layers.values()))
     present, labels = np.unique(masks.argmax(axis=0), return_inverse=True)
     names = list(layers)
@@ -166,7 +165,7 @@ def _named(layers: dict[str, RegionMask]) -> tuple[tuple[str, ...], NDArray[np.i
 
 
 def _thirds(rows: int, columns: int) -> dict[str, RegionMask]:
-    """The film in three rows and columns, as the quality checks name them."""
+    """The film in three rows and columns, named as in the film checks."""
     layers: dict[str, RegionMask] = {}
     third_y, third_x = (np.arange(side) * 3 // side for side in (rows, columns))
     for y in range(3):
@@ -195,10 +194,10 @@ def _edges(rows: int, columns: int, box: list[float]) -> dict[str, RegionMask]:
 
 
 def _anatomy(lungs: RegionMask) -> tuple[dict[str, RegionMask], dict[str, RegionMask], dict[str, RegionMask]]:
-    """The places of an upright frontal film (h, w): lungs, heart, what lies around; they leave no cell without one."""
+    """The regions of an upright frontal film (h, w): lungs, heart, surroundings; they cover every cell."""
     areas = zones(lungs)
     drawn = {name: areas.labels == index for index, name in enumerate(areas.names)}
-    # Pleura, ribs and errors of the outline belong to the nearest third, as far as nothing else has that cell.
+    # Pleura, ribs and errors of the outline belong to the nearest third, unless another region has the cell.
     away, nearest = cv2.distanceTransformWithLabels(
         (~lungs).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -218,7 +217,7 @@ def _anatomy(lungs: RegionMask) -> tuple[dict[str, RegionMask], dict[str, Region
 
 
 def _around(right: RegionMask, left: RegionMask) -> dict[str, RegionMask]:
-    """Shoulders, neck, chest walls and upper abdomen, from where they lie beside the lungs (h, w) of either side."""
+    """Shoulders, neck, chest walls and upper abdomen, by their position relative to the lungs (h, w)."""
     row, column = np.arange(right.shape[0])[:, None], np.arange(right.shape[1])
     apex, top, third, bottom, middle = {}, {}, {}, {}, {}
     for side, lung in zip(SIDES, (right, left), strict=True):
@@ -237,7 +236,7 @@ def _around(right: RegionMask, left: RegionMask) -> dict[str, RegionMask]:
     for side, here in (("right", on_right), ("left", ~on_right)):
         layers[f"the {side} shoulder"] = here & ((row < high) | (lateral & (row < shoulder)))
         layers[f"the {side} chest wall"] = here & lateral
-    # What is left lies between the lungs in rows that one of them does not reach, or in a bay of one.
+    # The rest lies between the lungs in rows that one of them does not reach, or in a bay of one.
     rest = ~np.any(list(layers.values()), axis=0)
     layers["the neck"] = neck | (rest & (row < max(top.values())))
     layers["the upper abdomen"] |= rest & (row >= max(top.values()))
@@ -250,7 +249,7 @@ def _beyond(lung: RegionMask) -> RegionMask:
 
 
 def _mark(places: AnatomicalRegions, explanation: Explanation, heat: Grid) -> str:
-    """What is burnt in where the heat (h, w) is strongest; empty where nothing is."""
+    """The burnt-in mark where the heat (h, w) is strongest; empty if there is none."""
     rows, columns = heat.shape
     box = explanation.placement
     pitch = whole(places.radiograph).pitch[0]

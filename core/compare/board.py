@@ -19,8 +19,8 @@ from core.types import Explanation, Radiograph
 PANE = 480  # px, width of a tile
 _LETTER = 14  # px
 _GAP = 12  # px between tiles
-_TALLEST = 1.5  # of a tile's width: a longer film is drawn narrower
-_LIKELIEST = 4  # findings listed for a network with many
+_TALLEST = 1.5  # of a tile's width: longer films are drawn narrower
+_LIKELIEST = 4  # most findings listed per network
 _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
 
 
@@ -37,13 +37,13 @@ def board_png(
     """The board as a PNG file: each tile's map over the film with title, colour bar, probabilities and caveats.
 
     difference: of two of the tiles, drawn after them.
-    words:      the disagreement in sentences, below all tiles.
+    words:      the disagreement in sentences, below the tiles.
     common:     colours up to the largest value of all maps in one unit, not up to each map's own.
     columns:    tiles side by side; by default as fit a screen.
     Raises:     BadData if a map is not of this film; ValueError without a tile.
     """
     if not tiles:
-        raise ValueError("there is no tile to draw")
+        raise ValueError("there is no tile")
     maps = [tile.explanation for tile in tiles]
     one_film(radiograph, [*maps, *([difference] if difference else [])])
     ends = _ends(maps) if common else {}
@@ -73,7 +73,7 @@ def board_png(
 
 
 def _ends(maps: Sequence[Explanation]) -> Mapping[str, float]:
-    """Unit -> the value at the end of its maps' colours; without those of which none is drawn."""
+    """Unit -> the end of its maps' colour scale; units without a drawn map are left out."""
     units = dict.fromkeys(map_.unit for map_ in maps)
     ends = {unit: common_end([map_ for map_ in maps if map_.unit == unit]) for unit in units}
     return {unit: value for unit, value in ends.items() if value is not None}
@@ -97,7 +97,7 @@ def _pane(
     scale: float | None,
     opacity: float,
 ) -> Image.Image:
-    """One tile, PANE px wide: title, film with map, colour bar, the rest of the lines, what must be said of the map."""
+    """One tile, PANE px wide: title, film with map, colour bar, further lines, caveat."""
     missing = absence(map_)
     scale = scale or end(map_)
     picture = Image.fromarray(overlay(radiograph, map_, opacity=opacity, scale=scale or None, legend=False))

@@ -1,4 +1,4 @@
-"""How alike the stages of two networks are, whatever their widths: centred kernel alignment."""
+"""Similarity of two networks' stages, whatever their widths: centred kernel alignment (CKA)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from core.models.classifier import Classifier
 from core.types import Cleaning, Placement, Radiograph, seal
 from core.work import Work
 
-FEWEST = 4  # films, or places, with which the unbiased estimator can be had
-GRID = 14  # places a side, of one film; as many as the finest last stage has
-_MOST = 16  # films a batch: the estimate hardly hangs on it, the memory does
-_STILL = 1e-6  # of the largest feature: what varies less does not vary
-_FINER = 4  # points a side averaged for each place, so that fine stages are not merely sampled
+FEWEST = 4  # films or places that the unbiased estimator needs
+GRID = 14  # places per side on one film; as many as the finest last stage has
+_MOST = 16  # films per batch: affects memory, hardly the estimate
+_STILL = 1e-6  # of the largest feature: smaller variation counts as none
+_FINER = 4  # points per side averaged for each place, so that fine stages are not just sampled
 
 Grams = NDArray[np.float64]
 
@@ -33,10 +33,10 @@ class Likeness:
     """Linear CKA of every stage of one network with every stage of another.
 
     first, second: (A,) and (B,) names of the stages.
-    values: (A, B), 1 where two stages hold the same up to turning and scaling, 0 where they have nothing to do with
-            each other; the estimator is unbiased, so it can fall below 0. NaN where a stage does not vary.
-    over:   what it was taken over, in words: "32 films", "the 196 places of one film".
-    films:  how many.
+    values: (A, B), 1 if two stages are equal up to rotation and scaling, 0 if they are unrelated; the estimator is
+            unbiased, so it can fall below 0. NaN if a stage does not vary. over: the samples, in words: "32 films",
+            "the 196 places of one film".
+    films:  their number.
     """
 
     first: tuple[str, ...]
@@ -58,16 +58,16 @@ def cka(
     total: int | None = None,
     work: Work | None = None,
 ) -> Likeness:
-    """The likeness of the stages over films; of a single film over its places.
+    """The similarity of the stages over films; for a single film over its places.
 
     Over films each film's whole feature maps are one sample. They are compared batch by batch and the batches
     averaged, so memory does not grow with the films; a film is read only when its turn comes.
-    Over one film each of 14 × 14 places, laid over what both networks see of it, is a sample of K channels: that says
-    how alike the stages cut this film up, not how alike they tell films apart.
+    Over one film each of 14 × 14 places, laid over what both networks see of it, is a sample of K channels: that
+    measures whether the stages represent this film alike, not whether they separate films alike.
 
     cleaning: of all films, or of each by its key.
-    total:   films to come, where it is known, for the progress.
-    Raises:  BadData for no film, or for two or three: too few for films, and places are asked for with one.
+    total:   number of films, if known, for the progress.
+    Raises:  BadData for no film, or for two or three: too few for films, and places need exactly one.
              Stopped as `work` says.
     Source:  Kornblith et al. 2019, arXiv:1905.00414; unbiased over batches as in Nguyen et al. 2021,
              arXiv:2010.15327, after Song et al. 2012 (HSIC_1). A few outliers can move it: Davari et al. 2022,
@@ -83,7 +83,7 @@ def cka(
             f"The stages cannot be compared on {len(ahead)} films: over films it takes {FEWEST} or more, "
             "over the places of a film exactly one."
         )
-    with torch.inference_mode(False):  # the caller may be in it, and the tape keeps a graph
+    with torch.inference_mode(False):  # the caller may be in inference mode, and the tape keeps a graph
         if len(ahead) == 1:
             return _of_one(first, second, ahead[0], _of(ahead[0], cleaning), work)
         return _of_many(first, second, chain(ahead, coming), cleaning, total, work)
@@ -138,15 +138,17 @@ def _stages(classifier: Classifier) -> tuple[str, ...]:
 
 
 def _batch(classifier: Classifier, image: Tensor) -> int:
-    """Films a batch whose features fit into the budget, FEWEST or more; not by what memory is free at the moment, since
-    the figures hang on it a little."""
+    """Films per batch whose features fit into the budget, FEWEST or more.
+
+    Independent of free memory, which would change the figures a little.
+    """
     with classifier.alone() as network:
         saved, _ = memory.cost(network, image)
     return max(FEWEST, min(_MOST, int(memory.BUDGET / saved)))
 
 
 def _batches(images: Iterator[tuple[Tensor, ...]], size: int) -> Iterator[list[tuple[Tensor, ...]]]:
-    """Batches of `size`; what is left over at the end and too little for a batch goes with the last one."""
+    """Batches of `size`; a remainder too small for a batch is added to the last one."""
     held: list[tuple[Tensor, ...]] = []
     while batch := list(islice(images, size)):
         if held and len(batch) >= FEWEST:

@@ -1,4 +1,4 @@
-"""What came of one film that several networks read."""
+"""The comparison of several networks on one film."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from core.compare.map_agreement import Agreement
 
 @dataclass(frozen=True)
 class Refused:
-    """A film that could not be compared, and why, in one sentence."""
+    """A film that could not be compared, and the reason in one sentence."""
 
     name: str
     reason: str
@@ -21,18 +21,18 @@ class Refused:
 
 @dataclass(frozen=True)
 class FilmComparison:
-    """What several networks say of one film, in the order of the panel (C networks, F common findings).
+    """The predictions of several networks for one film, in the order of the panel (C networks, F common findings).
 
     key:           of the radiograph.
-    labels:        what is true, by the names of the common findings; None where nobody says.
-    finding:       whose maps were compared.
-    says:          (C,) the top finding of each network, by its own name for it; "" where none is present.
+    labels:        the truth, by the names of the common findings; None if unknown.
+    finding:       of the compared maps.
+    says:          (C,) the top finding of each network, by its own name; "" if none is present.
     present:       (C,) which of the common findings are present for each network.
     probabilities: (C, F) of the common findings.
     agreements:    of the maps, each pair of networks: (0, 1), (0, 2), ..., (1, 2), ...
-    apart:         how far the probabilities lie apart, 0 to 1: `core.compare.film_set.apart`.
-    score:         of the disagreement in all, 0 to 1: `core.compare.film_set.compared`.
-    words:         the disagreement in sentences; empty where they were not asked for.
+    apart: distance of the probabilities, 0 to 1: `core.compare.film_set.apart`. score: overall disagreement, 0 to 1:
+           `core.compare.film_set.compared`.
+    words:         the disagreement in sentences, or empty.
     """
 
     name: str
@@ -54,7 +54,7 @@ class FilmComparison:
         return len(set(self.present)) > 1
 
     def figure(self, name: str) -> float:
-        """A figure of `Agreement.figures`, over the pairs of networks that have it, on average; NaN where none has."""
+        """The mean of a figure of `Agreement.figures` over the pairs of networks that have it, or NaN."""
         had = [value for each in self.agreements if not math.isnan(value := each.figures()[name])]
         return float(np.mean(had)) if had else math.nan
 
@@ -68,7 +68,7 @@ class FilmComparison:
         return self.figure("overlap_10")
 
     def card(self, names: Sequence[str], findings: Sequence[str]) -> dict[str, Any]:
-        """As it stands in JSON; NaN is left for the writer."""
+        """The JSON record; the writer converts NaN."""
         pairs = combinations(names, 2)
         return {
             "name": self.name,

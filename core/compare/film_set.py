@@ -1,4 +1,4 @@
-"""Two networks or more over a set of films: where they differ, film by film, the worst first."""
+"""Two or more networks on a set of films: their differences film by film, the largest first."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence, Sized
@@ -25,16 +25,15 @@ from core.models.findings import present
 from core.types import Cleaning, Explanation, Radiograph
 from core.work import Work
 
-TOP = 10  # % of the film: the hottest part whose overlap counts
+TOP = 10  # % of the film: the hottest part used for overlap
 
 
 @dataclass(frozen=True)
 class Case:
-    """One film that is to be compared; it is read when its turn comes.
+    """One film to compare, read on demand. open: reads the film;
 
-    open:    gives the film, or raises UnreadableFile or BadData with the sentence that stands in its place.
-    labels:  what is true of it; None where nobody says.
-    patient: films of one patient are one piece of evidence; the film's own name where nobody says.
+    raises UnreadableFile or BadData. labels: its true findings; None if unknown.
+    patient: its id, since films of one patient are not independent; the film's name if unknown.
     """
 
     name: str
@@ -45,11 +44,10 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What came of all films.
+    """The result for all films.
 
     films:   most disagreement first.
-    refused: those that could not be read, in the order in which they came.
-    notes:   what is left out, one sentence each.
+    refused: those that could not be read, in order. notes: what is left out, one sentence each.
     """
 
     panel: Panel
@@ -91,15 +89,15 @@ def compare_models(
     work: Work | None = None,
     withhold: bool = False,
 ) -> Comparison:
-    """All films, one after the other: only one is in memory at a time, with its few small maps.
+    """Compares the films one after the other; only one is in memory at a time, with its few small maps.
 
-    finding:   whose maps are compared; None for the likeliest of each film, see `panel`.
-    sentences: whether each film's disagreement is put in words, too, which needs its lungs.
-    seen:      called with each film, its tiles and what came of it, while the film is at hand.
+    finding: of the compared maps; None for the likeliest of each film, see `panel`. sentences: whether to describe each
+             film's disagreement in words, which needs its lungs. seen: called with each film, its tiles and its
+             comparison.
     repeats:   resamples behind each interval.
-    withhold:  whether a film is refused where its checks say that no answer can mean anything.
-    Raises:    as `panel`; Stopped as `work` says. A film that cannot be read, or has no lungs where the method needs
-               them, is refused in a sentence, and the others go on.
+    withhold:  whether to refuse a film for which the film checks withhold the prediction.
+    Raises:    as `panel`; Stopped as `work` says. A film that cannot be read, or lacks the lungs that the method needs,
+               is refused with a reason, and the others continue.
     """
     readers = panel(classifiers, method=method, finding=finding, layer=layer, cleaning=cleaning)
     work = work or Work(limit=0)
@@ -125,9 +123,9 @@ def read(
     work: Work | None = None,
     withhold: bool = False,
 ) -> FilmComparison | Refused:
-    """What came of one film. Raises: Stopped as `work` says.
+    """The comparison of one film. Raises: Stopped as `work` says.
 
-    withhold:  whether a film is refused where its checks say that no answer can mean anything.
+    withhold:  whether to refuse a film for which the film checks withhold the prediction.
     """
     begun = work.done if work else 0
     try:
@@ -148,7 +146,7 @@ def read(
 def gather(
     panel: Panel, rows: Sequence[FilmComparison], refused: Sequence[Refused] = (), *, repeats: int = REPEATS
 ) -> Comparison:
-    """The films, most disagreement first, and the figures over all of them; None where there is no film."""
+    """The films, most disagreement first, and the figures over all of them; None if there is no film."""
     ordered = sorted(rows, key=lambda row: (-row.score, row.name))
     statistics = figures(panel, ordered, repeats=repeats) if rows else None
     return Comparison(
@@ -163,12 +161,12 @@ def gather(
 def compared(
     panel: Panel, case: Case, film: Radiograph, tiles: Sequence[Tile], *, sentences: bool = False
 ) -> FilmComparison:
-    """What the answers to one film have in common, and what not.
+    """Agreement and disagreement of the predictions for one film.
 
-    The score of disagreement, 0 to 1, is the mean of three: the share of pairs of networks that do not find the same,
+    The score of disagreement, 0 to 1, is the mean of three: the share of pairs of networks with different findings,
     the distance of their probabilities (`apart`), and 1 less the overlap of the hottest tenth of their maps
-    (intersection over union, of all pairs on average). A map that shows nothing overlaps with nothing, two that show
-    nothing wholly.
+    (intersection over union, of all pairs on average). A flat map has no overlap with others, and two flat maps overlap
+    fully.
     """
     maps = [tile.explanation for tile in tiles]
     matrix = agreement_matrix(film, maps, names=panel.names)
@@ -199,11 +197,11 @@ def compared(
 
 
 def apart(likely: NDArray[np.float64], *, one_each: bool) -> float:
-    """How far the probabilities of several networks lie apart, from 0 (the same) to 1.
+    """The distance of several networks' probabilities, from 0 (the same) to 1.
 
     likely:   (C, F) probabilities of each network; one_each: whether each row adds up to 1.
     Returns:  square root of the Jensen-Shannon divergence as a share of the largest there can be, of each network's
-              whole row; where rows are no distributions, of each finding by itself, on average.
+              whole row; if rows are no distributions, the mean over the findings.
     Source:   Lin 1991, doi:10.1109/18.61115; its root is a distance: Endres and Schindelin 2003,
               doi:10.1109/TIT.2003.813506.
     """
@@ -230,7 +228,7 @@ def _shows(map_: Explanation) -> bool:
 
 
 def _present(tile: Tile, own: Sequence[str], findings: Sequence[str]) -> tuple[str, ...]:
-    """Those of the common findings that the network finds: the likeliest, or all above their operating points."""
+    """The common findings that the network calls: the likeliest, or all above their operating points."""
     there = (
         present(tile.prediction, tile.checkpoint) if tile.checkpoint.multi_label else (tile.prediction.likeliest[0],)
     )
@@ -238,7 +236,7 @@ def _present(tile: Tile, own: Sequence[str], findings: Sequence[str]) -> tuple[s
 
 
 def _labels(case: Case, panel: Panel) -> tuple[str, ...] | None:
-    """The case's labels by the names of the common findings; others, which nobody was asked after, as they are."""
+    """The case's labels by the names of the common findings; others unchanged."""
     if case.labels is None:
         return None
     known = {plain(name): name for name in panel.findings}

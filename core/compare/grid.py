@@ -1,4 +1,4 @@
-"""Maps of one film brought onto one grid, each where its own placement puts it."""
+"""Maps of one film resampled to a common grid, each by its own placement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from core.errors import BadData
 from core.image.prepare import enlarge
 from core.types import Explanation, Heat, Placement, Radiograph
 
-SIDE = 256  # grid cells along the film's long side; fixed, so that figures of any two films and maps can be compared
-_FLAT = 1e-6  # of the peak: what varies less is one value everywhere
-_DIGITS = 6  # to which shares of the peak are rounded: interpolation must not break ties
+SIDE = 256  # grid cells along the film's long side; fixed, so that figures are comparable between films and maps
+_FLAT = 1e-6  # share of the peak: a map that varies less is constant
+_DIGITS = 6  # rounding of shares of the peak, so that interpolation does not break ties
 
 Grid = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Area:
-    """The part of a film that all of some maps cover; always a rectangle, since placements are.
+    """The part of a film that several maps all cover; a rectangle, like placements.
 
     x0, y0, x1, y1: its edges in film pixels.
     rows, columns:  cells of the grid over it, square and `SIDE` to the film's long side.
-    left_out:       share of the film, 0 to 1, that some of the maps cover and others do not.
+    left_out:       share of the film, 0 to 1, covered by some of the maps only.
     """
 
     x0: float
@@ -55,7 +55,7 @@ def one_film(radiograph: Radiograph, maps: Sequence[Explanation]) -> None:
 
 
 def area(radiograph: Radiograph, placements: Sequence[Placement]) -> Area | None:
-    """What all the placements cover of the film; None where that is nothing."""
+    """The part of the film that all placements cover, or None."""
     height, width = radiograph.pixels.shape
     boxes = [_on_film(placement, height, width) for placement in placements]
     x0, y0 = (max(box[edge] for box in boxes) for edge in (0, 1))
@@ -76,7 +76,7 @@ def area(radiograph: Radiograph, placements: Sequence[Placement]) -> Area | None
 
 
 def whole(radiograph: Radiograph) -> Area:
-    """All of the film."""
+    """The whole film."""
     height, width = radiograph.pixels.shape
     pitch = max(height, width) / SIDE
     return Area(0, 0, width, height, max(1, round(height / pitch)), max(1, round(width / pitch)), 0.0)

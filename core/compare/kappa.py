@@ -1,4 +1,4 @@
-"""How far networks agree as readers do: kappa."""
+"""Agreement of networks, as between readers: kappa."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,10 @@ Ratings = NDArray[np.intp]
 
 
 def cohen(first: Ratings, second: Ratings, categories: int) -> float:
-    """Cohen's kappa of two readers: agreement beyond what their habits alone would give; 1 perfect, 0 chance.
+    """Cohen's kappa of two readers: agreement beyond chance; 1 perfect, 0 chance.
 
     first, second: (N,) the category that each gave each film, 0 to categories - 1.
-    Returns: NaN where nothing but one and the same category was ever given, since then chance agrees fully.
+    Returns: NaN if only one category was ever given, since chance then agrees fully.
     Source:  Cohen 1960, doi:10.1177/001316446002000104. A test holds it to scikit-learn's, which takes 75 times as long
              on 1,000 films, as a bootstrap feels.
     """

@@ -1,4 +1,4 @@
-"""Two maps of one film against each other: their signed difference, and how far they agree."""
+"""Two maps of one film: their signed difference, and figures of their agreement."""
 
 import math
 import string
@@ -19,23 +19,23 @@ from core.types import Explanation, Heat, Radiograph, digest
 Scale = Literal["raw", "peak"]
 
 TOP = (5, 10, 20)  # % of the area: the hottest parts whose overlap is reported
-PEAK = 0.01  # of the area: the hottest part whose centre is the place of the maximum
-_WINDOW = 11  # cells: what SSIM looks through
-_DIGITS = 6  # to which sums of heat are distinguished
+PEAK = 0.01  # of the area: the hottest part, whose centre is the position of the maximum
+_WINDOW = 11  # cells: SSIM's window
+_DIGITS = 6  # precision of sums of heat
 METHOD = "difference"
 OF_PEAKS = "share of each map's peak"
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two maps of one film agree, on the part of the film that both cover; NaN where not available.
+    """The agreement of two maps of one film, on the part that both cover; NaN if not available.
 
-    spearman, pearson: correlation of the heat of all places, by rank and as it is, -1 to 1.
+    spearman, pearson: correlation of the heat over all places, by rank and by value, -1 to 1.
     ssim:        structural similarity, -1 to 1.
     overlap:     per cent of the area -> intersection over union of that hottest part of either map, 0 to 1.
     shared:      share of the heat that the maps have in common, 0 to 1.
-    distance_px, distance_mm: between the maxima; in mm only where the film's spacing is known.
-    notes:       why a figure is missing and what was left out, one sentence each.
+    distance_px, distance_mm: between the maxima; in mm only if the film's spacing is known. notes: missing figures and
+    parts left out, one sentence each.
     """
 
     spearman: float = math.nan
@@ -48,7 +48,7 @@ class Agreement:
     notes: tuple[str, ...] = ()
 
     def figures(self) -> dict[str, float]:
-        """Name -> value, as tables and files have them."""
+        """Name -> value, for tables and files."""
         tops = {f"overlap_{share}": value for share, value in self.overlap.items()}
         return {
             "spearman": self.spearman,
@@ -61,7 +61,7 @@ class Agreement:
         }
 
 
-# What `Agreement.figures` names, as a table's head says it.
+# Column titles of `Agreement.figures`.
 TITLES: Mapping[str, str] = {
     "spearman": "rank correlation",
     "pearson": "correlation",
@@ -84,14 +84,13 @@ def difference(
     scale: Scale = "raw",
     names: tuple[str, str] = ("A", "B"),
 ) -> Explanation:
-    """A minus B as a signed map that is drawn like any other; it lies where both maps do, and nowhere else.
+    """A minus B as a signed map like any other, on the part that both maps cover.
 
     scale:   "raw" subtracts values, where both maps have the same unit and the same size in cells (a cell of a
-             7 × 7 map holds four of a 14 × 14 one); "peak", and whatever "raw" cannot do, divides each map by its
-             own peak first. `unit` says which it was.
-    names:   what the maps are called in the title and in the caveat.
-    Returns: (h, w) of the maps where they lie alike, else on the grid of their common area. Where one map knows no
-             values below zero, those of the other are left out. void with a sentence where there is no difference.
+             7 × 7 map holds four of a 14 × 14 one); "peak", and all other maps, divides each map by its own peak first.
+             `unit` says which. names: of the maps in title and caveat.
+    Returns: (h, w) of the maps if their placements are equal, else on the grid of their common area. If one map has no
+             negative values, those of the other are left out. void with a caveat if there is no difference.
     Raises:  BadData if a map is not of this film.
     """
     one_film(radiograph, (a, b))
@@ -131,23 +130,23 @@ def difference(
 def agreement(
     radiograph: Radiograph, a: Explanation, b: Explanation, *, names: tuple[str, str] = ("A", "B")
 ) -> Agreement:
-    """How far two maps of this film agree, on a grid of `core.compare.grid.SIDE` cells along the film's long side.
+    """The agreement of two maps of this film, on a grid of `core.compare.grid.SIDE` cells along the film's long side.
 
-    Only what both maps cover of the film counts. Each map is taken as shares of its peak there, so no figure hangs
-    on its unit. Where one of the maps knows no values below zero, those of the other count as zero.
+    Only the part that both maps cover counts. Each map is divided by its peak there, so no figure depends on the unit.
+    If one of the maps has no negative values, those of the other count as zero.
 
     spearman: Spearman 1904, ties with their mean rank; pearson: as it is used for saliency, Bylinskii et al. 2016,
               arXiv:1604.03605 (CC).
     ssim:     Wang et al. 2004, doi:10.1109/TIP.2003.819861, with its Gaussian window (sigma 1.5, 11 cells) and a
               data_range of 1, or 2 where both maps are signed, since the maps are shares of their peaks; as Adebayo
-              et al. 2018, arXiv:1810.03292, compare maps. AnatomicalRegions where both are zero count as alike.
+              et al. 2018, arXiv:1810.03292, compare maps. Places where both are zero count as alike.
     overlap:  Jaccard 1912 of the hottest 5, 10 and 20 % of the area, as far as they are above zero. A plateau that
               does not fit in whole counts by the share of it that does, so ties need no arbitrary order.
     shared:   sum over places of the smaller of the two, each map scaled to a sum of 1: Swain and Ballard 1991,
               doi:10.1007/BF00130487 (histogram intersection), SIM of Bylinskii et al. 2016.
     distance: between the centres of mass of the hottest percent (with the whole plateau it ends in), of the piece of
               it that holds the maximum; where several do, of the one with most heat, then of the uppermost.
-    overlap, shared and distance look only at what speaks for the finding, above zero.
+    overlap, shared and distance use positive evidence only.
 
     Raises:   BadData if a map is not of this film.
     """
@@ -164,7 +163,7 @@ def agreement_matrix(
 ) -> Matrix:
     """`agreement` of each map with each; cell (i, j) is that of maps i and j, the same object as (j, i).
 
-    names:   of the maps; A, B, C, ... where there are none.
+    names:   of the maps; by default A, B, C, ...
     Raises:  BadData if a map is not of this film.
     """
     one_film(radiograph, maps)
@@ -188,13 +187,13 @@ def agreement_matrix(
 
 
 def lettered(count: int) -> list[str]:
-    """A, B, C, ... as tiles are called; A1, B1, ... after Z."""
+    """Names of tiles: A, B, C, ...; A1, B1, ... after Z."""
     letters = string.ascii_uppercase
     return [letters[i % 26] + (str(i // 26) if i >= 26 else "") for i in range(count)]
 
 
 class _Seen:
-    """One map on one area, and what its pairs have in common, made when first asked for."""
+    """One map on one area, with values shared by its pairs, computed on first use."""
 
     def __init__(self, explanation: Explanation, common: Area) -> None:
         self.explanation = explanation
@@ -202,7 +201,7 @@ class _Seen:
 
     @cached_property
     def heat(self) -> Grid:
-        """What speaks for the finding, as shares of its own peak."""
+        """The positive evidence, as shares of its own peak."""
         heat = self.whole.clip(min=0)
         return heat / (heat.max(initial=0.0) or 1.0)
 
@@ -318,7 +317,7 @@ def _ssim(one: Grid, other: Grid, *, data_range: float) -> float:
 def _distance(
     radiograph: Radiograph, common: Area, one: tuple[float, float], other: tuple[float, float]
 ) -> tuple[float, float]:
-    """Between two places of the grid, in film pixels and in mm."""
+    """The distance of two places of the grid, in film pixels and in mm."""
     down, across = common.pitch
     rows, columns = (one[0] - other[0]) * down, (one[1] - other[1]) * across
     if radiograph.spacing is None:
@@ -333,13 +332,13 @@ def _left_out(common: Area) -> list[str]:
 
 
 def _comparable(map_: Explanation, *, both: bool, raw: bool) -> Heat:
-    """What is subtracted: both sides of zero where `both` maps have them, else what speaks for the finding."""
+    """The heat to subtract: signed if `both` maps are, else positive evidence only."""
     heat = map_.heat if both else map_.heat.clip(min=0)
     return heat if raw else np.asarray(heat / (np.abs(heat).max(initial=0.0) or 1.0), np.float32)
 
 
 def _no_difference(a: Explanation, b: Explanation, common: Area | None, names: tuple[str, str]) -> str:
-    """Why there can be none, in one sentence; empty where there can."""
+    """Why there is no difference, in one sentence, or empty."""
     nothing = [name for name, map_ in zip(names, (a, b), strict=True) if map_.void or not map_.peak > 0]
     if len(nothing) == 2:
         return "Neither map shows anything, so there is no difference to draw."

@@ -1,4 +1,4 @@
-"""Several networks that read the same films, and the findings that they have in common."""
+"""Several networks for the same films, and their common findings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ from core.work import Work
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """The networks of a comparison, and what each of them computes.
+    """The networks of a comparison, and their common request.
 
-    names:    (C,) what sentences and tables call the networks, each another name.
-    findings: (F,) those that all of them know, as the first one calls them.
-    own:      (C, F) the same as each one calls them.
-    finding:  whose maps are compared, one of `findings`; "" for the likeliest of each film.
+    names:    (C,) unique names of the networks in sentences and tables.
+    findings: (F,) the common ones, spelled as in the first network.
+    own:      (C, F) the same, as each one spells them.
+    finding:  of the compared maps, one of `findings`; "" for the likeliest of each film.
     layer:    of all networks; None for the last of each.
-    together: whether the maps of all findings come with one pass.
+    together: whether one pass gives the maps of all findings.
     notes:    what is left out of the comparison, one sentence each.
     """
 
@@ -47,13 +47,13 @@ class Panel:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What its answers and its sentences depend on."""
+        """The content that its results depend on."""
         cards = tuple((card.key, card.name, *sorted(card.thresholds.items())) for card in self.checkpoints)
         return cards, self.method, self.finding, self.layer, *sorted(self.settings.items()), repr(self.cleaning)
 
     @property
     def passes(self) -> int:
-        """Forward passes that a film takes, beside those of the method itself."""
+        """Forward passes per film, besides those of the method itself."""
         return len(self.classifiers) * (1 if self.finding or self.together else 2)
 
 
@@ -66,16 +66,16 @@ def panel(
     settings: Mapping[str, Any] | None = None,
     cleaning: Cleaning | None = None,
 ) -> Panel:
-    """The networks with one request for all of them; refused before any film is read if it is not available.
+    """The networks with one request for all of them; checked before any film is read.
 
-    finding:  whose maps are compared; None for the one that is likeliest on each film, over all networks on average.
-             Findings are the same where their names are, whatever their case: "Pneumonia" is "pneumonia".
-    Raises:  BadSetting for fewer than two networks, for the same one twice, or where no finding is common to all;
-             UnknownName for a method, finding, layer or setting; Unfit where a network cannot serve the method.
+    finding:  of the compared maps; None for the likeliest on each film, by the mean of all networks.
+             Findings are matched by name, ignoring case: "Pneumonia" is "pneumonia".
+    Raises:  BadSetting for fewer than two networks, for the same one twice, or without a common finding;
+             UnknownName for a method, finding, layer or setting; Unfit if a network does not support the method.
     """
     cards = [each.checkpoint for each in classifiers]
     if len(cards) < 2:
-        raise BadSetting("It takes two checkpoints or more to compare. Name another one.")
+        raise BadSetting("A comparison needs two checkpoints or more. Name another one.")
     if len({card.key for card in cards}) < len(cards):
         raise BadSetting(f"The checkpoints are {', '.join(card.name for card in cards)}; name each one once.")
     own = [{plain(name): name for name in card.findings} for card in cards]
@@ -108,7 +108,7 @@ def panel(
 
 
 def answers(panel: Panel, film: Radiograph, *, work: Work | None = None) -> tuple[Tile, ...]:
-    """What each network says of the film, with a map of the same finding of each.
+    """Each network's prediction for the film, with a map of the same finding.
 
     Raises:  as `core.explain.run.explain_many`.
     """
@@ -133,7 +133,7 @@ def answers(panel: Panel, film: Radiograph, *, work: Work | None = None) -> tupl
 
 
 def plain(finding: str) -> str:
-    """The name by which findings of several networks, and labels, are taken for the same."""
+    """The normalised name that matches findings of several networks, and labels."""
     return words(finding).casefold()
 
 
@@ -161,7 +161,7 @@ def _is_last(classifier: Classifier, layer: str | None) -> bool:
 
 
 def _unique_names(cards: Sequence[Checkpoint]) -> tuple[str, ...]:
-    """The checkpoints' names; where two have the same one, with the beginning of their key."""
+    """The checkpoints' names; for duplicates with the beginning of their key."""
     double = {name for name, group in groupby(sorted(card.name for card in cards)) if len(list(group)) > 1}
     return tuple(f"{card.name} {card.key[:6]}" if card.name in double else card.name for card in cards)
 

@@ -1,4 +1,4 @@
-"""Where several maps of one film agree and where they do not, in sentences."""
+"""Agreement and disagreement of several maps of one film, in sentences."""
 
 import math
 from collections.abc import Sequence
@@ -14,20 +14,19 @@ from core.types import Radiograph
 
 TOP = 10  # % of the film: the hottest part whose overlap is reported
 AGREES = 0.5  # overlap from which maps count as agreeing
-SECOND = 0.25  # of the heat, from which the next place is named, too
-_MOST = 1 / 3  # of the heat, below which a place has merely the most of it
+SECOND = 0.25  # of the heat, from which the second place is named as well
+_MOST = 1 / 3  # of the heat, below which the first place only has the largest share
 _LOOKS = " looks"
 
 
 @dataclass(frozen=True)
 class Sentences:
-    """What is to be said of several maps; each part one or more sentences, or empty.
+    """The description of several maps; each part one or more sentences, or empty.
 
-    says:   what the networks find, with the probabilities in the order of the tiles.
+    says:   the networks' calls, with the probabilities in the order of the tiles.
     looks:  where each map looks.
-    shared: how much of their hottest tenths the maps share (intersection over union).
-    notes:  what limits the others.
-    locations:  where each map looks, tile by tile.
+    shared: overlap of the hottest tenths (intersection over union). notes: limits of the others. locations: where each
+            map looks, tile by tile.
     """
 
     says: str
@@ -49,18 +48,18 @@ def disagreement(
     matrix: Matrix | None = None,
     named: bool = False,
 ) -> Sentences:
-    """Where the tiles agree and disagree, in sentences; the same tiles always give the same ones.
+    """Where the tiles agree and disagree, in sentences; deterministic.
 
     "Both say pneumonia (0.81, 0.77). A looks at the right lower lung (62 % of its heat), B at the film's upper left
     corner, outside the lungs (48 %). Their maps share 12 % of the hottest tenth."
 
-    ground: the film's places, where the caller has them already; found with the cleaning of the first map otherwise.
-    matrix: the agreement of the maps, where the caller has it already.
-    named:  whether each tile is called by its name throughout: "both" would mislead where others are in sight.
+    ground: the film's regions, if already known; by default with the cleaning of the first map. matrix: the agreement
+            of the maps, if already known. named: whether to use names throughout: "both" misleads if there are further
+            tiles on screen.
     Raises: BadData if a map is not of this film; ValueError without a tile.
     """
     if not tiles:
-        raise ValueError("there is no tile to tell of")
+        raise ValueError("there is no tile")
     ground = ground or anatomical_places(radiograph, tiles[0].explanation.cleaning)
     locations = tuple(locate_heat(ground, tile.explanation) for tile in tiles)
     notes = "No lungs were found on this film, so places are named by the film alone." if ground.reason else ""
@@ -74,11 +73,11 @@ def disagreement(
 
 
 def headline(tiles: Sequence[Tile], *, explained: Sequence[Tile] = (), named: bool = False) -> str:
-    """What the networks of all tiles find, and what the maps are of where that is something else.
+    """The calls of all tiles' networks, and the findings of the maps if they differ.
 
     "A, B and C say covid (0.78, 0.92, 0.70), D says normal (0.61)."
 
-    explained: the tiles whose findings are named where the maps are of different findings; all by default.
+    explained: the tiles whose findings are named if the maps are of different findings; all by default.
     named:  as in `disagreement`.
     """
     if len({tile.checkpoint.key for tile in tiles}) == 1:
@@ -108,7 +107,7 @@ def _finding(name: str, tiles: Sequence[Tile]) -> str:
 
 
 def _explained(tiles: Sequence[Tile], some: Sequence[Tile]) -> str:
-    """What the maps are of, those of some tiles alone where they differ; empty where it is what the networks say."""
+    """The findings of the maps, of some tiles only where they differ; empty if they are the networks' calls."""
     findings = [tile.explanation.finding for tile in tiles]
     if all(tile.says == tile.explanation.finding for tile in (tiles if len(set(findings)) == 1 else some)):
         return ""
@@ -176,12 +175,12 @@ def _where(location: HeatLocation, *, of: str = "", shares: bool = True) -> str:
 
 
 def _named_places(location: HeatLocation) -> list[tuple[str, float]]:
-    """The place that is named, and the next one where it has much of the heat, too."""
+    """The first place, and the second one if it has much of the heat as well."""
     return [each for rank, each in enumerate(location.places[:2]) if rank == 0 or each[1] >= SECOND]
 
 
 def _explains(tile: Tile) -> bool:
-    """Whether the map claims to explain the finding; a baseline's looks at nothing."""
+    """Whether the map claims to explain the finding; a baseline does not."""
     method = tile.explanation.method
     return method not in methods or methods[method].specific
 

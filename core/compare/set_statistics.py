@@ -1,4 +1,4 @@
-"""Figures over a set of films that several networks read: how far they agree, and which is right more often."""
+"""Figures of several networks over a set of films: their agreement, and which is right more often."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ FilmIndices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two networks of a panel against each other.
+    """Two networks of a panel.
 
-    flips:    share of the films of which they do not find the same.
-    kappa:    Cohen's, over what each says; None unless every network gives each film one finding.
+    flips: share of the films with different findings. kappa: Cohen's, over each one's call; None unless every network
+           gives each film one finding.
     kappas:   Cohen's by finding: present or not.
-    maps:     means of the figures of `core.compare.map_agreement.Agreement`; n counts the films that have it.
-    right:    who is right about all common findings; None without labels.
+    maps:     means of the figures of `core.compare.map_agreement.Agreement`; n counts the films that have it. right:
+              which is right about all common findings; None without labels.
     rights:   the same by finding.
     areas:    their areas under the ROC curve by finding.
     """
@@ -64,13 +64,13 @@ class Pair:
 class Figures:
     """Over all films; intervals are over resampled patients.
 
-    Of a kappa that all resamples have alike there is no interval: low and high are NaN.
+    A kappa that is equal in all resamples has no interval: low and high are NaN.
 
-    n, patients, labelled: films, whose they are, and those with a label.
-    flips:   share of the films of which not all networks find the same.
+    n, patients, labelled: numbers of films, patients, and labelled films. flips: share of the films on which not all
+    networks agree.
     pairs:   of networks, in the order of the panel.
-    fleiss:  Fleiss' kappa of three networks and more; None of two, or as `Pair.kappa`. fleisses: by finding.
-    notes:   what to know before the figures are believed.
+    fleiss:  Fleiss' kappa of three networks and more; None for two, or as `Pair.kappa`. fleisses: by finding.
+    notes:   limits of the figures.
     """
 
     n: int
@@ -122,8 +122,8 @@ def figures(panel: Panel, rows: Sequence[FilmComparison], *, repeats: int) -> Fi
 class _Predictions:
     """The rows as arrays: N films, C networks, F findings.
 
-    present:  (N, C, F) bool; likely: (N, C, F); truth: (N, F) bool, False where there is no label.
-    top:      (N, C) the top finding of each network, F for one that is not common.
+    present:  (N, C, F) bool; likely: (N, C, F); truth: (N, F) bool, False without a label. top: (N, C) the top finding
+              of each network, F for one that is not common.
     labelled: (N,) bool.
     """
 
@@ -139,7 +139,7 @@ class _Predictions:
 
     @property
     def judged(self) -> NDArray[np.bool_]:
-        """(N,) the labelled films of which a network can be right: with one finding each, those that have one."""
+        """(N,) the labelled films on which a network can be right: in single-label networks those with one label."""
         return self.labelled & (self.truth.sum(axis=1) == 1) if self.one_each else self.labelled
 
 
@@ -176,7 +176,7 @@ def _pair(
 
 
 def _judged(pair: Pair, findings: Sequence[str], answers: _Predictions, i: int, j: int) -> Pair:
-    """The pair with what labels tell of it."""
+    """The pair with the figures that need labels."""
     right = answers.present == answers.truth[:, None]  # (N, C, F)
     whole = right.all(axis=2)[answers.judged]
     known = right[answers.labelled]
@@ -199,13 +199,13 @@ def _fleiss(ratings: NDArray[np.intp], categories: int, patients: NDArray[np.str
 
 
 def _unsure(figure: Estimate) -> Estimate:
-    """Without its interval where all resamples are equal: an interval of no width would claim certainty."""
+    """Without its interval if all resamples are equal: an interval of zero width would claim certainty."""
     equal = math.isclose(figure.low, figure.high, abs_tol=1e-9)
     return replace(figure, low=math.nan, high=math.nan) if equal else figure
 
 
 def without_interval(figure: Estimate) -> str:
-    """Why a figure has no interval; empty where it has one, or is itself unknown."""
+    """Why a figure has no interval; empty if it has one, or is itself unknown."""
     if math.isnan(figure.value) or not math.isnan(figure.low):
         return ""
     return f"{'all agree; ' if math.isclose(figure.value, 1) else ''}no interval available"

@@ -1,4 +1,4 @@
-"""Whether one network is better than another on the same labelled films, or merely luckier."""
+"""Significance tests of two networks on the same labelled films."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -7,17 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, norm, rankdata
 
-FEWEST = 5  # films with and without a finding; with fewer an area under the curve says nothing
+FEWEST = 5  # films with and without a finding; with fewer an AUC is meaningless
 _NOTHING = math.nan
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """Who of two networks is right where the other is wrong.
+    """The films on which only one of two networks is right.
 
     n:           films with a label.
     first_right, second_right: films on which only this one is right.
-    p:           of so uneven a split, or a more uneven one, if both were equally good; NaN without a film.
+    p:           probability of a split at least as uneven if both were equally good; NaN without a film.
     """
 
     n: int
@@ -37,8 +37,8 @@ class DeLong:
     n, positives: films, and those with the finding.
     first, second: the areas, 0 to 1.
     difference, low, high: first less second, with its 95 % interval.
-    z, p:    the difference over its standard error, and the chance of so large a one, either way, between equals.
-    reason:  why the figures are NaN; empty where they are not.
+    z, p:    the difference over its standard error, and its two-sided p value. reason: why the figures are NaN, or
+             empty.
     """
 
     n: int
@@ -61,7 +61,7 @@ class DeLong:
 
 
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
-    """McNemar's test, exact: the films on which both are right or both wrong say nothing.
+    """McNemar's exact test; films on which both are right or both wrong do not count.
 
     first, second: (N,) whether each was right. Films count as independent of each other: several of one patient make
             p smaller than it is.

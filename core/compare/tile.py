@@ -1,4 +1,4 @@
-"""One of several answers that are laid side by side: a network, what it says, and a map of it."""
+"""One tile of a comparison: a network, its prediction, and a map."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from core.types import Checkpoint, Explanation, Prediction
 class Tile:
     """A map beside other maps of the same film.
 
-    name: what sentences and tables call it, short: "A", "plain".
+    name: short, for sentences and tables: "A", "plain".
     prediction: of all findings of the network.
     """
 
@@ -27,7 +27,7 @@ class Tile:
 
     @property
     def says(self) -> str:
-        """The finding that the network finds first; empty where a multi-label one finds none."""
+        """The network's first finding; empty if a multi-label one has none."""
         if self.checkpoint.multi_label and not present(self.prediction, self.checkpoint):
             return ""
         return leading(self.prediction, self.checkpoint)

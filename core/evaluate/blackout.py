@@ -1,4 +1,4 @@
-"""What is left of a network's figures when the lungs are gone, and when nothing but the lungs is left."""
+"""A network's figures with the lungs blacked out, and with everything else blacked out."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,12 +24,12 @@ def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000
     """The figures with the dilated lungs painted black, and with all but them painted black.
 
     A network that reads the lungs falls to chance on the first (AUC 0.5) and keeps its figures on the second; one
-    that reads the background does the reverse. A fill is strange to any network, and the hole keeps the shape of the
-    lungs: compare two networks, do not read one figure alone.
+    that reads the background does the reverse. No network was trained on such a fill, and the hole keeps the shape of
+    the lungs: compare two networks, do not read a single figure.
 
-    rows:    films whose labels the card knows; those where no lungs are found are left out.
-    Returns: whole, lungs_out and lungs_only, each with n, patients, accuracy, auc{finding}, macro_auc, certainty
-             (mean probability of what is said); refused: films without lungs; nothing but refused where none has any.
+    rows:    films whose labels the card knows; those without lungs are left out.
+    Returns: whole, lungs_out and lungs_only, each with n, patients, accuracy, auc{finding}, macro_auc, certainty (mean
+             probability of the call); refused: films without lungs; only refused if no film has any.
     Source:  Maguolo and Nanni 2021, arXiv:2004.12823 (the test with the lungs blacked out).
     """
     checkpoint = classifier.checkpoint
@@ -58,13 +58,13 @@ def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000
 
 
 def _certainty(predictions: LabelledPredictions, repeats: int) -> dict[str, float | int | None]:
-    """Mean probability of what the network says of a film: with nothing to go by it should be low."""
+    """Mean probability of the network's call: without evidence it should be low."""
     surest = predictions.probabilities.max(axis=1)
     return bootstrap(lambda films: float(surest[films].mean()), predictions.patients, repeats=repeats).card()
 
 
 def _cut(film: Radiograph) -> Radiograph:
-    """Without its margins: cut off now, or what is painted black would be cut off later."""
+    """The film without its margins, cropped first, since the black paint would be cropped later."""
     x0, y0, x1, y1 = film_box(film)
     return replace(film, pixels=film.pixels[y0:y1, x0:x1])
 

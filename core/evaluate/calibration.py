@@ -1,4 +1,4 @@
-"""Whether a probability of 0.8 is right eight times in ten."""
+"""Calibration: whether a probability of 0.8 is right eight times in ten."""
 
 import numpy as np
 import torch
@@ -6,17 +6,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-BINS = 15  # equally wide, of 0 to 1
+BINS = 15  # bins of equal width from 0 to 1
 
 
-_BOUNDS = (0.05, 20.0)  # a network at chance would get any temperature; beyond these it is not a matter of scale
+_BOUNDS = (0.05, 20.0)  # limits of the temperature: a network at chance would get any
 
 
 def temperature(logits: Tensor, labels: Tensor, *, multi_label: bool = False) -> float:
-    """The temperature (0.05 to 20) that makes the log-likelihood of the labels largest; fit it on validation films.
+    """The temperature (0.05 to 20) that maximises the log-likelihood of the labels; fit it on validation films.
 
     logits: (N, F); labels: (N, F) bool, or (N,) index of the finding in a single-label network.
-    Source: Guo et al. 2017, arXiv:1706.04599.
+    Source:  Guo et al. 2017, arXiv:1706.04599.
     """
     loss_of = functional.binary_cross_entropy_with_logits if multi_label else functional.cross_entropy
     target = labels.float() if labels.ndim == 2 else labels
@@ -38,8 +38,8 @@ def expected_calibration_error(
 ) -> float:
     """Mean gap between confidence and share right, 0 to 1, over equally wide bins, each weighted by its size.
 
-    confidence: (n,) 0 to 1; right: (n,) bool. See `stated` for what they are of a network.
-    Source: Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602.
+    confidence: (n,) 0 to 1; right: (n,) bool. See `stated` for both.
+    Source:  Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602.
     """
     bin_of = _bin_of(confidence, bins)
     gaps = np.bincount(bin_of, confidence - right, minlength=bins)
@@ -49,7 +49,7 @@ def expected_calibration_error(
 def reliability(
     confidence: NDArray[np.floating], right: NDArray[np.bool_], *, bins: int = BINS
 ) -> list[dict[str, float | int]]:
-    """The bins that hold something: low, high, mean confidence, accuracy (share right) and n."""
+    """The non-empty bins: low, high, mean confidence, accuracy (share right) and n."""
     bin_of = _bin_of(confidence, bins)
     return [
         {
@@ -66,7 +66,7 @@ def reliability(
 def stated(
     probabilities: NDArray[np.floating], truth: NDArray[np.bool_], *, multi_label: bool
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    """What a network claimed, and whether it was right; calibration compares the two.
+    """A network's confidence, and whether it was right, for calibration.
 
     probabilities, truth: (N, F).
     Returns: single-label: the likeliest finding's probability and whether it is the label, (N,) each;

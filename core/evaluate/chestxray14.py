@@ -1,4 +1,4 @@
-"""The folder of NIH's ChestX-ray14 as it is downloaded: its table, its official split lists, its image folders."""
+"""The downloaded folder of NIH's ChestX-ray14: its table, its official split lists, its image folders."""
 
 import csv
 import os
@@ -10,7 +10,7 @@ from core.errors import BadData
 from core.evaluate.manifest import Row
 from core.types import digest
 
-TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")  # the corrected one first
+TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")  # the corrected table first
 LISTS = ("train_val_list.txt", "test_list.txt")
 _IMAGE = "Image Index"
 _LABEL = "Finding Labels"
@@ -30,7 +30,7 @@ def table(folder: Path, *, seed: int = 0) -> list[Row]:
 
     folder: with Data_Entry_2017.csv or Data_Entry_2017_v2020.csv, train_val_list.txt, test_list.txt, and the films in
             images/ or in images_001/images/ to images_012/images/.
-    seed:   chooses the eighth of the patients of train_val that validates; a patient keeps its rank in any subset.
+    seed:   selects the eighth of the train_val patients for validation; a patient keeps its rank in any subset.
     Raises: BadData if the table, one of its columns, a list, the image folders or a film is missing, a list names a
             film that the table lacks, or a patient is in train_val and in test.
     Source: Wang et al. 2017, arXiv:1705.02315.
@@ -92,7 +92,7 @@ def _lists(folder: Path) -> list[list[str]]:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Name -> path of every film; a folder of 112,120 is listed, not asked file by file."""
+    """Name -> path of every film; lists folders instead of checking 112,120 files one by one."""
     folders = [folder / "images", *(folder / f"images_{part:03}" / "images" for part in range(1, 13))]
     there = [each for each in folders if each.is_dir()]
     if not there:
@@ -103,14 +103,14 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _refuse_both_lists(folder: Path, home: dict[str, str], chosen: Sequence[dict[str, str]]) -> None:
-    """A patient of both lists is told before validation patients are drawn, in the lists' own names."""
+    """Refuses a patient of both lists before validation patients are drawn, with the lists' own names."""
     sides: dict[str, str] = {}
     for line in chosen:
         patient, side = line[_PATIENT], home[line[_IMAGE]]
         if sides.setdefault(patient, side) != side:
             raise BadData(
                 f"Patient {patient} has films in {LISTS[0]} and in {LISTS[1]} of {folder}. "
-                "A patient may be on one side only, or the figures mean nothing."
+                "A patient may be on one side only, otherwise the figures are meaningless."
             )
 
 

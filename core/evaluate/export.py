@@ -19,7 +19,7 @@ FILES = ("report.json", "predictions.csv", "confusion.csv", "groups.csv")
 
 
 def refuse_to_overwrite(folder: Path) -> None:
-    """Raises: BadSetting if one of the files is there already."""
+    """Raises: BadSetting if one of the files exists."""
     there = [name for name in FILES if (folder / name).exists()]
     if there:
         raise BadSetting(f"{folder} already holds {', '.join(there)} and is not overwritten. Choose another --out.")
@@ -62,7 +62,7 @@ def _predictions(
 
 
 def _confusion(counts: Any, findings: Sequence[str]) -> Iterable[Sequence[object]]:
-    """Single-label: a row for each label, a column for what was said. Multi-label: a row for each finding."""
+    """Single-label: one row per label, one column per prediction. Multi-label: a row for each finding."""
     if isinstance(counts, Mapping):
         yield ["finding", "found", "missed", "wrongly_said", "rightly_not_said"]
         for finding, ((right_not, wrong), (missed, hit)) in counts.items():

@@ -1,4 +1,4 @@
-"""All figures of a set of answers, each with its n and 95 % interval, as they stand in a card."""
+"""All figures of a set of predictions, each with its n and 95 % interval, in the card's format."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from core.evaluate.intervals import REPEATS, bands, bootstrap, proportion
 from core.evaluate.predictions import LabelledPredictions
 from core.evaluate.roc import FALSE_RATES, RECALLS, auc, precisions, true_rates
 
-FEWEST = 5  # films with and without a finding; with fewer an area under the curve says nothing
+FEWEST = 5  # films with and without a finding; with fewer an AUC is meaningless
 
 Numbers = NDArray[np.float64]
 
@@ -64,11 +64,10 @@ def few_figures(predictions: LabelledPredictions, *, repeats: int = REPEATS) -> 
 def within_sources(
     predictions: LabelledPredictions, sources: NDArray[np.str_], *, repeats: int = REPEATS
 ) -> dict[str, Any]:
-    """Mean over the sources of the macro AUC within each: the source, which is the same there, betrays no label.
+    """Mean over the sources of the macro AUC within each: the source is constant there and reveals no label.
 
-    sources: (N,) of the films. Only sources in which a finding can be told from another count (`present`).
-    Returns: macro_auc, an estimate with the number of films in those sources, and which they are; without any,
-             macro_auc of no number.
+    sources: (N,) of the films. Only sources with films with and without a finding count (`present`). Returns:
+             macro_auc, an estimate with the number of films in those sources, and their names; NaN without any.
     """
     inside = {str(name): sources == name for name in sorted(set(sources)) if name}
     parts = {name: (films, indices) for name, films in inside.items() if (indices := present(predictions.at(films)))}
@@ -92,8 +91,9 @@ def present(predictions: LabelledPredictions) -> list[int]:
 
 
 def counts(predictions: LabelledPredictions) -> Any:
-    """Single-label: (F, F) counts, the row is the label and the column what was said. Multi-label: for each finding
-    [[neither, said without being there], [there without being said, both]]."""
+    """Single-label: (F, F) counts, the row is the label and the column the prediction. Multi-label: per finding
+    [[true negatives, false positives], [false negatives, true positives]].
+    """
     size = len(predictions.findings)
     if not predictions.multi_label:
         return confusion(predictions.predicted.argmax(axis=1), predictions.truth.argmax(axis=1), size).tolist()
@@ -115,7 +115,7 @@ def _summary(predictions: LabelledPredictions, repeats: int) -> dict[str, Any]:
         stated(likely, truth, multi_label=multi_label)
         for likely in (predictions.probabilities, predictions.uncalibrated)
     )
-    claims = len(after[0]) // len(predictions)  # a film: one, or one for each finding
+    claims = len(after[0]) // len(predictions)  # per film: one, or one per finding
 
     def errors(films: NDArray[np.intp]) -> Numbers:
         own = (films[:, None] * claims + np.arange(claims)).ravel()
@@ -139,7 +139,7 @@ def _summary(predictions: LabelledPredictions, repeats: int) -> dict[str, Any]:
 
 
 def _curves(predictions: LabelledPredictions, repeats: int) -> dict[str, Any]:
-    """Areas and curves of the same resamples, so that a curve's band and its area's interval agree."""
+    """AUCs and curves from the same resamples, so that bands and intervals agree."""
     indices = present(predictions)
     wide = len(FALSE_RATES)
 

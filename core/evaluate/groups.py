@@ -1,4 +1,4 @@
-"""The same figures in parts of the set: where one figure for all hides a failure."""
+"""The figures of subgroups, where an overall figure may hide a failure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ UNSAID = "not said"
 _ADULT = 18  # years
 _BANDS = ((0, _ADULT), (_ADULT, 40), (40, 65), (65, 200))  # years, from and below
 
-_BETRAYS = 0.05  # how much more often than the commonest label a guess by source must be right to be told
+_BETRAYS = 0.05  # margin of a guess by source over the commonest label above which it is reported
 
 
 def groups(predictions: LabelledPredictions, rows: Sequence[Row], *, repeats: int = REPEATS) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def groups(predictions: LabelledPredictions, rows: Sequence[Row], *, repeats: in
 
 
 def accuracy_by_source_alone(rows: Sequence[Row]) -> float | None:
-    """Accuracy of saying each source's commonest label: what can be had without looking; None without sources."""
+    """Accuracy of predicting each source's commonest label, without looking at a film; None without sources."""
     if not any(row.source for row in rows):
         return None
     best: dict[str, int] = {}
@@ -46,7 +46,7 @@ def accuracy_by_source_alone(rows: Sequence[Row]) -> float | None:
 
 
 def warnings(everything: dict[str, Any], groups: list[dict[str, Any]], rows: Sequence[Row]) -> list[str]:
-    """What a reader of the figures must know, where the figures show it.
+    """Warnings about the figures, in sentences.
 
     everything: figures of the whole set; groups: as `groups` gives them.
     """

@@ -20,18 +20,18 @@ from core.lung_network import MARGIN, dilated, segment
 from core.models.ensemble import Model
 from core.types import Heat, Radiograph
 
-TOLERANCE = 0.03  # of the film's long side: how far from a lesion the hottest place still hits it
-LEVEL = 0.5  # of the map's largest value: what counts as the region it shows
+TOLERANCE = 0.03  # of the film's long side: largest distance at which the hottest place hits a lesion
+LEVEL = 0.5  # of the map's largest value: threshold of the region that it shows
 
 FilmMask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Shares:
-    """What one map says; None where the film has no such mask, NaN where the map is flat.
+    """The figures of one map; None without the mask, NaN for a flat map.
 
     lung_ratio, lung_ratio_strict: share of the heat in the dilated lungs and in the lungs as drawn.
-    lung_area, device_area: share of the film that the dilated lungs and the devices cover: what an even map would have.
+    lung_area, device_area: share of the film that the dilated lungs and the devices cover, an even map's share.
     device_ratio: share of the heat on devices.
     lesion_ratio, lesion_area: share of the heat on lesions, and of the film that they cover.
     hit, overlap: whether the hottest place hits a lesion, and the overlap (IoU) of the region shown with the lesions.
@@ -52,7 +52,7 @@ class Shares:
 
 @dataclass(frozen=True, eq=False)
 class Masks:
-    """The masks of one film, (H, W) bool each; None where there is none."""
+    """The masks of one film, (H, W) bool each, or None."""
 
     lungs: FilmMask | None = None
     lesions: FilmMask | None = None
@@ -67,13 +67,13 @@ def heat_figures(
     lungs: bool = False,
     repeats: int = REPEATS,
 ) -> dict[str, Any]:
-    """Where the method's maps of the labelled findings, at the last stage, lie; films without a mask are passed over.
+    """Where the method's maps of the labelled findings, at the last stage, lie; films without a mask are skipped.
 
     lungs:   True to find the lungs of films that have no lungs mask; those without lungs are counted as refused.
     Returns: lung_ratio, lung_ratio_strict, lung_area, hit_rate, miou, lesion_ratio, lesion_area, device_ratio,
-             device_area: an estimate each, its n 0 where no film has the mask; heat: the method, its settings, how many
+             device_area: an estimate each, its n 0 if no film has the mask; heat: the method, its settings, how many
              maps were flat (they miss every lesion and have no ratio), how many films were refused.
-    Raises:  UnknownName for a method that is not there; BadData if a mask cannot be used.
+    Raises:  UnknownName for an unknown method; BadData if a mask cannot be used.
     """
     plain = methods[method].title
     refused: list[str] = []
@@ -90,9 +90,9 @@ def heat_figures(
 
 
 def shares(heat: Heat, masks: Masks, patient: str) -> Shares:
-    """What one map says of its film.
+    """The figures of one map.
 
-    heat: (H, W) over the film, NaN where the network saw nothing; below zero counts as none.
+    heat: (H, W) over the film, NaN outside the network's view; negative values count as zero.
     """
     heat = np.nan_to_num(heat, nan=0.0).clip(min=0)
     flat = not heat.max() > 0

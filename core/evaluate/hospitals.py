@@ -1,10 +1,10 @@
-"""Which sources of films are one hospital, or one family of collections: to leave out together, or not at all."""
+"""Which sources belong to one hospital or one family of collections, and are left out together."""
 
 from collections.abc import Iterable, Sequence
 
 from core.evaluate.manifest import Row
 
-# Of the curated sets (cxr, cxr-adults). Sources of other sets stand for themselves.
+# For the curated sets (cxr, cxr-adults). Other sources stand for themselves.
 NIH, GUANGZHOU, CASE_REPORTS, COVID = "NIH Clinical Center", "Guangzhou", "case reports", "covid collections"
 _HOSPITALS = {
     "nih": NIH,
@@ -18,7 +18,7 @@ _HOSPITALS = {
 
 
 def hospital(row: Row) -> str:
-    """The hospital of a film, or its source where that stands for itself."""
+    """The hospital of a film, or its source if that stands for itself."""
     return _HOSPITALS.get(row.source, row.source)
 
 

@@ -1,4 +1,4 @@
-"""A network fed in several ways: as its card says, with other grey values, and with bone dark."""
+"""A network with several inputs: as in its card, with other grey values, and with bone dark."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -21,7 +21,7 @@ Tell = Callable[[int, int], None]
 
 
 def input_variants(input: Input) -> dict[str, tuple[Input, Cleaning]]:
-    """Ways of feeding the network: as the card says, with other grey values, and with bone dark."""
+    """Variants of the input: as in the card, with other grey values, and with bone dark."""
     own = name_of(input)
     others = {name: (normalised(input, name), Cleaning()) for name in NORMALISATIONS if name != own}
     return {own: (input, Cleaning()), **others, INVERTED: (input, Cleaning(invert=True))}
@@ -30,7 +30,7 @@ def input_variants(input: Input) -> dict[str, tuple[Input, Cleaning]]:
 def logits(
     classifier: Classifier, rows: Sequence[Row], input_variants: Mapping[str, tuple[Input, Cleaning]], tell: Tell | None
 ) -> dict[str, Scores]:
-    """Way of feeding -> (N, F) logits; each film is read once, and a few are in memory at a time."""
+    """Variant -> (N, F) logits; each film is read once, and a few are in memory at a time."""
     scores: dict[str, list[Scores]] = {feed: [] for feed in input_variants}
     for done, films in enumerate(_batches(rows)):
         for feed, (input, cleaning) in input_variants.items():

@@ -1,4 +1,4 @@
-"""95 % intervals: over resampled patients, since films of one patient are no independent evidence; or Wilson's."""
+"""95 % intervals: over resampled patients, since films of one patient are not independent; or Wilson's."""
 
 from collections.abc import Callable, Sequence
 
@@ -40,10 +40,10 @@ def bands(
     """Many figures of the same resamples at once.
 
     figures: indices (n,) of films to (M,) numbers; a NaN is left out for its own figure only.
-    biased:  those of the figures, never below nought, that resamples overstate: a film drawn twice makes a bin noisier
-             and its calibration error greater. Their intervals are moved down by as much as the resamples lie above
-             the value on average (Efron and Tibshirani 1993, section 10.2), or they might not even hold it.
-    Returns: value, low, high, each (M,); low and high NaN where no resample had a number.
+    biased:  non-negative figures that resamples overstate: a film drawn twice makes a bin noisier and its calibration
+            error larger. Their intervals are shifted down by the mean excess of the resamples (Efron and Tibshirani
+            1993, section 10.2), otherwise they might not include the value.
+    Returns: value, low, high, each (M,); low and high NaN if no resample is finite.
     """
     chance = np.random.default_rng(seed)
     order = np.argsort(patients, kind="stable")

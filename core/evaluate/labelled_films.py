@@ -1,4 +1,4 @@
-"""Labelled films that are held against a network: which of their labels can be, and a handful of them."""
+"""Labelled films for testing a network: the usable labels, and a sample of films."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +16,9 @@ def read_labelled_films(path: Path) -> list[Row]:
 
 
 def serving(rows: Sequence[Row], findings: Sequence[str]) -> list[str]:
-    """The labels that can be held against the scores, as `plain` writes them.
+    """The labels that match the scores, as `plain` writes them.
 
-    Raises: BadData where none can.
+    Raises: BadData if none does.
     """
     there = list(dict.fromkeys(label for row in rows for label in labels(row)))
     shared = [label for label in map(plain, findings) if label in there]
@@ -33,7 +33,7 @@ def serving(rows: Sequence[Row], findings: Sequence[str]) -> list[str]:
 
 
 def drawn(rows: Sequence[Row], labels_wanted: Sequence[str], most: int, seed: int) -> list[Row]:
-    """Up to `most` of the rows, the labels taken in turn so that rare ones are there."""
+    """Up to `most` of the rows, cycling through the labels so that rare ones are included."""
     chance = np.random.default_rng(seed)
     shuffled = [rows[place] for place in chance.permutation(len(rows))]
     if len(rows) <= most:
@@ -55,10 +55,10 @@ def labels(row: Row) -> set[str]:
 
 
 def plain(label: str) -> str:
-    """Labels are spelled in many ways: Pleural_Thickening, pleural thickening."""
+    """The normalised label: Pleural_Thickening and pleural thickening are the same."""
     return label.replace("_", " ").strip().casefold()
 
 
 def spelled(rows: Sequence[Row], label: str) -> str:
-    """The label, one of `plain`'s, as the films have it."""
+    """The films' spelling of a normalised label."""
     return next(each for row in rows for each in row.labels if plain(each) == label)

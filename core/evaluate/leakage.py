@@ -1,4 +1,4 @@
-"""Whether a film to be judged was seen before: the same file, the same picture, or the same patient."""
+"""Leakage: test films that are in training as the same file, the same picture, or the same patient."""
 
 import hashlib
 from collections import defaultdict
@@ -17,35 +17,35 @@ from core.image.prepare import film_box, windowed
 from core.types import Heat, Radiograph
 
 _SIDE = 40  # px of the thumbnail
-_BLUR = 2.0  # px of the thumbnail: shapes larger than this, which all chests share, are taken out
-_FLOOR = 0.02  # of black to white: contrast below it is noise and is not raised
+_BLUR = 2.0  # px of the thumbnail: larger shapes, which all chests share, are removed
+_FLOOR = 0.02  # of black to white: lower contrast is noise and is not amplified
 # Calibrated on 1,200 films of the curated set: of 719,351 pairs of different patients none correlates above 0.73;
 # copies do by 0.95 or more (JPEG at quality 40, half the size, gamma 0.7, another window), with burnt-in text by 0.88.
 NEAR = 0.80
 # Of 64 in which the hashes of two copies may differ: of those pairs none differs in fewer than 7, half of the copies in
 # at most 3.
 BITS = 4
-_NAMED = 20  # pairs told by name; the rest is counted
+_NAMED = 20  # pairs listed by name; the rest is counted
 _CHUNK = 512  # films compared with all others at once
 
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """What films look like: sha256 of their files, and (N, 1600) float32 thumbnails of mean 0 and length 1."""
+    """Fingerprints of films: sha256 of the files, and (N, 1600) float32 thumbnails of mean 0 and length 1."""
 
     digests: tuple[str, ...]
     thumbnails: Heat
 
 
 def leakage(rows: Sequence[Row], others: Sequence[Row] = (), *, trained_on: Sequence[str] = ()) -> dict[str, Any]:
-    """Films to be judged that are the same as, or near-duplicates of, one another or of other splits' films.
+    """Test films that duplicate, exactly or nearly, one another or films of other splits.
 
-    rows:       films to be judged; others: those of the other splits.
-    trained_on: the hashes of the card's own training films, as `fingerprints` makes them.
-    Returns:    films and others: how many were compared; identical and near_duplicates: n pairs, how many of them
-                across a split, and the first pairs by name; patients: n on both sides and the first names; in_training:
-                n films whose hash is the card's, and the first names, or None where the card has no hashes.
-    Raises:     BadData if a film cannot be read; BadCheckpoint if the hashes are none.
+    rows:       test films; others: those of the other splits. trained_on: the hashes of the card's training films, from
+          `fingerprints`.
+    Returns:    films and others: numbers compared; identical and near_duplicates: n pairs, the number across a split,
+                and the first pairs by name; patients: n on both sides and the first names; in_training: n films whose
+                hash is the card's, and the first names, or None if the card has no hashes. Raises: BadData if a film
+                cannot be read; BadCheckpoint if the hashes are invalid.
     Mirrored films are not found, and of those cut by 2 % at each side only half.
     """
     every = [*rows, *others]
@@ -73,7 +73,7 @@ def leakage(rows: Sequence[Row], others: Sequence[Row] = (), *, trained_on: Sequ
 
 
 def sentences(result: dict[str, Any]) -> list[str]:
-    """What a reader of the figures must know of the leakage; empty where all is well."""
+    """Warnings about leakage, or empty."""
     lines = []
     for kind, words in (("identical", "of the same file"), ("near_duplicates", "of nearly the same picture")):
         across = result[kind]["across"]
@@ -92,13 +92,13 @@ def sentences(result: dict[str, Any]) -> list[str]:
 def fingerprints(rows: Sequence[Row]) -> list[str]:
     """A 64-bit perceptual hash of each film, 16 hexadecimal digits.
 
-    A card keeps those of its training films, with blanks between them, as `trained_on.digests`.
+    A card stores those of its training films, separated by blanks, as `trained_on.digests`.
     """
     return [f"{value:016x}" for value in hashes(looks(rows).thumbnails).tolist()]
 
 
 def looks(rows: Sequence[Row]) -> Looks:
-    """What the films look like, each read once. Raises: BadData if one cannot be read."""
+    """The fingerprints of the films, each read once. Raises: BadData if one cannot be read."""
     digests, thumbnails = [], np.empty((len(rows), _SIDE * _SIDE), np.float32)
     for place, row in enumerate(tqdm(rows, desc="comparing films", unit="film")):
         thumbnails[place] = thumbnail(row_radiograph(row)).ravel()
@@ -107,9 +107,10 @@ def looks(rows: Sequence[Row]) -> Looks:
 
 
 def thumbnail(film: Radiograph) -> Heat:
-    """(40, 40) float32, mean 0, length 1: edges at even contrast, without what all chests share; 0 for a blank film.
+    """(40, 40) float32, mean 0, length 1: edges at normalised contrast, without the shapes that all chests share; 0 for
+    a blank film.
 
-    Brightness, contrast, window and size of the film do not enter; empty margins are cut first. The product of two
+    Independent of brightness, contrast, window and size; empty margins are cropped first. The product of two
     is their correlation, -1 to 1.
     """
     x0, y0, x1, y1 = film_box(film)
@@ -123,20 +124,20 @@ def thumbnail(film: Radiograph) -> Heat:
 
 
 def hashes(thumbnails: Heat) -> NDArray[np.uint64]:
-    """(N,) one 64-bit hash a thumbnail (N, 1600): on which side of 64 fixed planes it lies.
+    """(N,) one 64-bit hash per thumbnail (N, 1600): its side of 64 fixed planes.
 
     The share of bits in which two differ is the angle between the thumbnails over 180°.
     Source: Charikar 2002, doi:10.1145/509907.509965.
     """
     planes = np.random.Generator(np.random.PCG64(7)).standard_normal(
         (thumbnails.shape[1], 64)
-    )  # fixed: cards keep them
+    )  # fixed: cards store the hashes
     sides = thumbnails @ planes.astype(np.float32) > 0
     return np.asarray(np.packbits(sides, axis=1).view(">u8")[:, 0], np.uint64)
 
 
 def _identical(digests: Sequence[str], judged: int) -> Iterator[tuple[int, int]]:
-    """Pairs of films with one digest, the first of them among those judged."""
+    """Pairs of films with the same digest, the first of them a test film."""
     films = defaultdict(list)
     for place, digest in enumerate(digests):
         films[digest].append(place)
@@ -146,7 +147,7 @@ def _identical(digests: Sequence[str], judged: int) -> Iterator[tuple[int, int]]
 
 
 def _alike(thumbnails: Heat, judged: int) -> Iterator[tuple[int, int, float]]:
-    """Pairs of films whose thumbnails correlate by NEAR or more, the first of them among those judged."""
+    """Pairs of films whose thumbnails correlate by NEAR or more, the first of them a test film."""
     for start in range(0, judged, _CHUNK):
         stop = min(start + _CHUNK, judged)
         alike = thumbnails[start:stop] @ thumbnails[start:].T
@@ -156,7 +157,7 @@ def _alike(thumbnails: Heat, judged: int) -> Iterator[tuple[int, int, float]]:
 
 
 def _in_training(result: NDArray[np.uint64], trained_on: Sequence[str]) -> NDArray[np.bool_]:
-    """(N,) whether a hash of the training lies within BITS of each."""
+    """(N,) whether a training hash is within BITS of each."""
     try:
         known = np.array([int(text, 16) for text in trained_on], np.uint64)
     except (ValueError, TypeError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""Which methods find lesions best: their maps against boxes or masks of lesions, beside baselines."""
+"""Which methods locate lesions best: their maps against boxes or masks of lesions, with baselines."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -17,20 +17,20 @@ from core.image.prepare import enlarge
 from core.models.ensemble import Model, members
 from core.types import Explanation, Radiograph
 
-_LUNGS = "lung-mask"  # the baseline that serves no film on which no lungs are found
+_LUNGS = "lung-mask"  # the baseline that needs lungs
 
 
 def lesion_figures(
     model: Model, rows: Sequence[Row], names: Sequence[str], *, repeats: int = REPEATS
 ) -> dict[str, Any]:
-    """How well each method's maps of the labelled findings find the lesions.
+    """How well each method's maps of the labelled findings locate the lesions.
 
-    rows:    films; those without lesions or without a finding of the model are passed over.
-    names:   methods, each at its default settings and the last stage; baselines that know nothing of the network
-             (core.explain.baseline) among them.
+    rows:    films; those without lesions or without a finding of the model are skipped.
+    names:   methods, each at its default settings and the last stage; including baselines independent of the network
+             (core.explain.baseline).
     Returns: n, the films; methods: name -> hit_rate, miou, lesion_ratio (share of the heat on lesions, "mass
              accuracy") and lesion_area (share of the film that lesions cover: an even map's lesion_ratio), an estimate
-             each. A method that cannot serve a film, as where no lungs are found, has fewer of them.
+             each. A method that does not support a film, such as one without lungs, has fewer of them.
     Raises:  UnknownName for a method; BadData if no film has lesions, or a box lies outside its film.
     """
     names = [methods[name].name for name in names]
@@ -51,7 +51,7 @@ def lesion_figures(
 
 
 def _maps(model: Model, film: Radiograph, findings: Sequence[str], names: Sequence[str]) -> Iterator[Explanation]:
-    """The maps of all methods that can serve the film, in as few passes as there are."""
+    """The maps of all methods that support the film, in the fewest passes."""
     lungs = [name for name in names if name == _LUNGS]
     others = [name for name in names if name != _LUNGS]
     yield from explain_any(model, film, [Request(name, finding) for finding in findings for name in others])[1]
@@ -60,7 +60,7 @@ def _maps(model: Model, film: Radiograph, findings: Sequence[str], names: Sequen
 
 
 def lesion_methods(names: str | None, model: Model) -> list[str]:
-    """The methods that a list with commas names; "all" for those of the model that take one pass of it or few."""
+    """The methods of a comma-separated list; "all" for those of the model that need few passes."""
     if names != "all":
         return [name.strip() for name in (names or "").split(",") if name.strip()]
     fitting = [name for name, method in methods.items() if not method.slow and name != "random-map"]

@@ -1,4 +1,4 @@
-"""A table of films: what each shows, whose it is, and where its masks lie."""
+"""The manifest, a table of films: labels, patients and masks."""
 
 import csv
 import functools
@@ -15,10 +15,10 @@ from core.types import Radiograph
 
 NEEDED = ("file", "label")
 OPTIONAL = ("id", "patient", "source", "subtype", "age", "sex", "view", "split", "box", "lungs", "lesions", "devices")
-NOTHING = "No Finding"  # the label of a film without any, beside an empty one
+NOTHING = "No Finding"  # the label of a film without findings, besides an empty one
 _CORNERS = ("x0", "y0", "x1", "y1")
-_BOXES = "boxes.csv"  # beside a table: lesion boxes of its films
-_TABLES = ("cxr.csv", "films.csv")  # the table of a folder: the first of these that it holds
+_BOXES = "boxes.csv"  # table of lesion boxes beside a manifest
+_TABLES = ("cxr.csv", "films.csv")  # table of a folder: the first of these that exists
 
 Box = tuple[int, int, int, int]
 LesionBox = tuple[float, float, float, float]
@@ -26,17 +26,17 @@ LesionBox = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Row:
-    """One film of a manifest; "" or None where the manifest does not say.
+    """One film of a manifest; "" or None where the manifest has nothing.
 
-    file:    the film, any that core.image.read takes; it is there.
+    file:    the film, in any format of core.image.read; it exists.
     label:   findings, `|` between several; "" or "No Finding" for none.
-    id:      its name in tables and messages; the path as the manifest has it where there is no such column.
-    patient: films of one patient are one piece of evidence; the film's own id where the manifest names none.
-    subtype: more of the label, in the set's own words.
+    id: its name in tables and messages; by default the path in the manifest. patient: id of the patient, whose films
+        are not independent; by default the film's id.
+    subtype: details of the label, in the set's own words.
     age:     years, or a range of years ("40-45").
     box:     x0, y0, x1, y1 of the film within the picture, in its pixels; the rest is bars.
     lungs, lesions, devices: masks of the whole picture, at its own size, before `box` is cut out.
-    lesion_boxes: x0, y0, x1, y1 of lesions in the whole picture, in pixels; they stand for a mask of lesions.
+    lesion_boxes: x0, y0, x1, y1 of lesions in the whole picture, in pixels; they replace a mask of lesions.
     """
 
     file: Path
@@ -62,18 +62,18 @@ class Row:
 
     @property
     def by_radiologist(self) -> bool:
-        """Whether a radiologist read the film for its label, as the subtype says (tier A of cxr-adults)."""
+        """Whether a radiologist read the film for its label, by the subtype (tier A of cxr-adults)."""
         return self.subtype.startswith("A ")
 
     @property
     def years(self) -> float:
-        """Age in years, the first number of a range; NaN where the manifest does not say."""
+        """Age in years, the first number of a range; NaN if unknown."""
         digits = self.age.split("-")[0].strip()
         return float(digits) if digits.replace(".", "", 1).isdigit() else float("nan")
 
 
 def read_manifest(path: Path, *, findings: Sequence[str] | None = None) -> list[Row]:
-    """The rows of a manifest: a CSV table with the columns `file` and `label`, others where known.
+    """The rows of a manifest: a CSV table with the columns `file` and `label`, others optional.
 
     path:     the table, or a folder with cxr.csv or films.csv. Its paths are relative to it and stay below it. A
               column `mask` is another name for `lungs`.
@@ -130,7 +130,7 @@ def _with_boxes(rows: list[Row], path: Path) -> list[Row]:
 
 
 def _table(path: Path) -> Path:
-    """The table itself: that of a folder, or the path as it is. Raises: BadData where there is none."""
+    """The path of the table, for a folder of the one in it. Raises: BadData if there is none."""
     places = [path / name for name in _TABLES] if path.is_dir() else [path]
     for place in places:
         if place.is_file():
@@ -180,7 +180,7 @@ def truth(rows: Sequence[Row], findings: Sequence[str], *, multi_label: bool) ->
 
 
 def row_radiograph(row: Row) -> Radiograph:
-    """The film of one row without the bars that its set put around it.
+    """The film of one row, cropped to its box.
 
     Raises:   BadData if the file is no radiograph we can read, or the box lies outside it.
     """
@@ -189,10 +189,10 @@ def row_radiograph(row: Row) -> Radiograph:
 
 
 def mask(row: Row, kind: str) -> NDArray[np.bool_] | None:
-    """(H, W) bool, the "lungs", "lesions" or "devices" of the film, cut as `radiograph` cuts it; None without one.
-    Lesions without a mask are those of the boxes.
+    """(H, W) bool, the "lungs", "lesions" or "devices" of the film, cropped as in `row_radiograph`; None without one.
+    Without a lesion mask the boxes are used.
 
-    A pixel is in the mask if it is above half of the mask's largest value, so 0/1, 0/255 and grey ones all serve.
+    A pixel is in the mask if it is above half of the mask's largest value, so 0/1, 0/255 and grey ones all work.
     Raises:   BadData if the mask cannot be read or is not of the picture's size.
     """
     path: Path | None = {"lungs": row.lungs, "lesions": row.lesions, "devices": row.devices}[kind]
@@ -209,7 +209,7 @@ def mask(row: Row, kind: str) -> NDArray[np.bool_] | None:
 
 
 def _boxed(row: Row) -> NDArray[np.bool_]:
-    """(H, W) bool, True within a lesion box, cut as `radiograph` cuts the film. Raises: BadData for one beyond it."""
+    """(H, W) bool, True within a lesion box, cropped as in `row_radiograph`. Raises: BadData for one beyond it."""
     shape = _picture(row.file, row.id).pixels.shape
     marked = np.zeros(shape, dtype=np.bool_)
     for x0, y0, x1, y1 in row.lesion_boxes:
@@ -229,7 +229,7 @@ def refuse_split_patients(rows: Sequence[Row]) -> None:
         if homes.setdefault(row.patient, row.split) != row.split:
             raise BadData(
                 f"Patient {row.patient} is in {homes[row.patient]} and in {row.split}. "
-                "A patient may be in one split only, or the figures mean nothing."
+                "A patient may be in one split only, otherwise the figures are meaningless."
             )
 
 
@@ -263,8 +263,8 @@ def _row(table: Path, number: int, line: dict[str, str | None]) -> Row:
 
 
 def _below(folder: Path, text: str, where: str) -> Path:
-    """The file, which must lie below the folder whatever links say, and be there."""
-    windows = PureWindowsPath(text)  # on a POSIX system both kinds of slashes are refused alike
+    """The file, which must exist below the folder, links resolved."""
+    windows = PureWindowsPath(text)  # POSIX systems refuse both kinds of slash as well
     if windows.is_absolute() or windows.drive or windows.root:
         raise BadData(f"{where}: {text} is absolute. Paths are relative to the manifest, so that a set can move.")
     path = folder / text
@@ -279,7 +279,7 @@ def _below(folder: Path, text: str, where: str) -> Path:
 
 @functools.lru_cache(maxsize=64)
 def _real(folder: Path) -> Path:
-    """The folder behind all links; remembered, because a hundred thousand films share a few folders."""
+    """The folder with links resolved; cached, because a hundred thousand films share a few folders."""
     return folder.resolve()
 
 
@@ -303,7 +303,7 @@ def _picture(path: Path, name: str) -> Radiograph:
 
 
 def _inside(row: Row, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The rows and columns that the box keeps of a picture; all of them where there is no box."""
+    """The rows and columns of a picture inside the box; all of them without a box."""
     x0, y0, x1, y1 = row.box or (0, 0, shape[1], shape[0])
     if not (0 <= x0 < x1 <= shape[1] and 0 <= y0 < y1 <= shape[0]):
         raise BadData(

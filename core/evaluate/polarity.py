@@ -1,9 +1,9 @@
-"""Whether a network's findings, grey values and bright bone are what its card says, judged by films with labels.
+"""Tests a card's findings, grey values and bright bone on labelled films.
 
-A checkpoint does not say in which order its scores stand, what black and white were to it, or whether bone was bright.
-A mistake in any of it gives a network that runs, answers, and is wrong. Labelled films show it: scores that rank films
-the wrong way round, another order of the findings or other grey values that rank them clearly better, or answers that
-are the same for every film.
+A checkpoint does not contain the order of its scores, its black and white, or whether bone was bright. A mistake in any
+of these gives a network that runs and is wrong. Labelled films reveal it: scores that rank films in reverse, another
+order of the findings or other grey values that rank them clearly better, or predictions that are the
+same for every film.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,10 +25,10 @@ from core.models.classifier import Classifier, log_odds, probabilities
 from core.models.importers.normalisation import NORMALISATIONS
 from core.types import Checkpoint
 
-MOST = 80  # films that are looked at; each goes through the network once for each way of feeding it
+MOST = 80  # films in the test; each runs once per variant of the input
 _REPEATS = 300
-_CLEARLY = 0.02  # of AUC: the lower end of what other grey values gain, from which on they are proposed
-_SAME = 0.01  # of probability: a spread over all films below which the answers are one answer
+_CLEARLY = 0.02  # AUC: lower limit of the gain from which other grey values are proposed
+_SAME = 0.01  # probability: spread over all films below which the predictions count as constant
 _FEW = 3  # findings in a sentence
 
 Truth = NDArray[np.bool_]
@@ -37,16 +37,14 @@ Patients = NDArray[np.str_]
 
 @dataclass(frozen=True, eq=False)
 class Polarity:
-    """What labelled films say of a network.
+    """The test of a network on labelled films.
 
-    n:        films that were looked at; patients: whose they are.
-    areas:    finding -> area under its ROC curve as the card has it, with its 95 % interval over resampled patients;
-              of findings that FEWEST films have and FEWEST have not.
-    positives: finding -> films that have it.
-    feeds:    way of feeding the network -> the mean of these areas; the first is the card's own.
-    warnings: what looks wrong, a sentence each with its figures; empty where nothing does.
-    findings: the names of the scores in another order that fits clearly better; None where none does.
-    normalisation: name of other grey values that fit clearly better; None where none do.
+    n, patients: numbers of films and patients. areas: finding -> AUC with the card's settings and its 95 % interval
+                 over resampled patients, if FEWEST films have it and FEWEST do not.
+    positives: finding -> films that have it. feeds: variant of the input -> the mean of these areas; the first is the
+               card's own. warnings: what looks wrong, one sentence each with its figures, or empty.
+    findings: the names of the scores in another order that fits clearly better, or None.
+    normalisation: name of other grey values that fit clearly better, or None.
     """
 
     n: int
@@ -60,7 +58,7 @@ class Polarity:
 
     @property
     def sentences(self) -> list[str]:
-        """The areas in one line, then each warning; or that nothing speaks against the card."""
+        """The areas in one line, then each warning; or that the card agrees with the films."""
         areas = ", ".join(f"{finding} {_words(area, self.positives[finding])}" for finding, area in self.areas.items())
         first = f"On {self.n} films of {self.patients} patients, area under the ROC curve: {areas}."
         return [first, *(self.warnings or ["Nothing in them speaks against findings, grey values and bright bone."])]
@@ -69,12 +67,11 @@ class Polarity:
 def polarity(
     classifier: Classifier, rows: Sequence[Row], *, most: int = MOST, seed: int = 0, tell: Tell | None = None
 ) -> Polarity:
-    """What the films say of the network; up to `most` of them, drawn so that each label has its share.
+    """Tests the network on up to `most` of the films, sampled so that each label is included.
 
-    rows:   films with labels. Labels that the network does not know say nothing, unless it knows none of them and its
+    rows:   films with labels. Labels that the network does not know are ignored, unless it knows none of them and its
             findings are numbered: then they name the scores.
-    tell:   hears (films done, films in all).
-    Raises: BadData where too few films have a label that serves.
+    tell:   called with (films done, all films). Raises: BadData if too few films have a usable label.
     """
     card = classifier.checkpoint
     labels = labelled_films.serving(rows, card.findings)
@@ -114,7 +111,7 @@ def _judged(
     areas = _drawn(lambda films: _areas(scores[own][films], truth[films], asis), patients)
 
     def means(order: list[int]) -> dict[str, Estimate]:
-        """Of each way of feeding; of all but the first also what it gains over that, under "+" and its name."""
+        """For each variant; for all but the first also its gain, under "+" and its name."""
 
         def figures(films: NDArray[np.intp]) -> NDArray[np.float64]:
             result = np.array([_areas(each[films], truth[films], order).mean() for each in scores.values()])
@@ -123,7 +120,7 @@ def _judged(
         return dict(zip([*scores, *(f"+{feed}" for feed in others)], _drawn(figures, patients), strict=True))
 
     plain, exchanged = means(asis), means(swap)
-    fed = max(plain[feed].value for feed in others)  # a network fed wrongly can look as if its findings were swapped
+    fed = max(plain[feed].value for feed in others)  # with a wrong input the findings can look swapped
     swapped = exchanged[own].low > plain[own].high and exchanged[own].value >= fed
     judged = exchanged if swapped else plain
     better = max(others, key=lambda feed: judged[f"+{feed}"].low)
@@ -157,7 +154,7 @@ def _judged(
 def _named(
     card: Checkpoint, names: list[str], truth: Truth, scores: Mapping[str, Scores], patients: Patients
 ) -> Polarity:
-    """The films' labels as names of scores that have none: each where it fits best, if it fits better than chance."""
+    """The films' labels as names of unnamed scores: each where it fits best, if better than chance."""
     own = next(iter(scores))
     own_scores = scores[own]
     fits = np.array(

@@ -1,4 +1,4 @@
-"""Predictions of labelled films, beside the truth."""
+"""Predictions of labelled films, with the truth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class LabelledPredictions:
         return len(self.truth)
 
     def at(self, films: NDArray[np.bool_]) -> "LabelledPredictions":
-        """Those of the chosen films, (N,) bool."""
+        """The predictions of the chosen films, (N,) bool."""
         return LabelledPredictions(
             findings=self.findings,
             multi_label=self.multi_label,

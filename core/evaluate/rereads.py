@@ -20,8 +20,8 @@ _GOOGLE = {"": None, "YES": True, "NO": False}  # airspace opacity
 class Reread:
     """One second reading.
 
-    rsna:    what the readers of the RSNA challenge called it: pneumonia, normal or other; None where they did not.
-    opacity: whether Google's readers saw an airspace opacity; None where they did not read it.
+    rsna:    the class of the RSNA challenge's readers: pneumonia, normal or other; None if not read. opacity: whether
+          Google's readers saw an airspace opacity; None if not read.
     """
 
     id: str
@@ -29,10 +29,10 @@ class Reread:
     opacity: bool | None
 
     def label(self, label: str) -> str:
-        """The label of a film that was called `label` before.
+        """The corrected label of a film with the label `label`.
 
-        The RSNA class counts. Without it, a pneumonia in which no opacity was seen is other, and so is a normal film
-        with one: an opacity alone does not say what it is. Other labels stay.
+        The RSNA class decides. Without it, a pneumonia without opacity becomes other, and so does a normal film with
+        one: an opacity alone has no diagnosis. Other labels stay.
         """
         if label not in ("pneumonia", "normal"):
             return label
@@ -46,7 +46,7 @@ class Reread:
 def read_rereads(path: Path) -> list[Reread]:
     """The second readings of a table.
 
-    Raises: BadData for a missing column, or a class or an answer that is not known.
+    Raises: BadData for a missing column or an unknown class.
     """
     with path.open(newline="", encoding="utf-8-sig") as lines:
         reader = csv.DictReader(lines)
@@ -57,7 +57,7 @@ def read_rereads(path: Path) -> list[Reread]:
 
 
 def correct_labels(rows: Sequence[Row], readings: Iterable[Reread], *, splits: Sequence[str]) -> list[Row]:
-    """The rows, those of the splits with the label of their second reading where there is one."""
+    """The rows; those of the splits with the label of their second reading, if any."""
     by_id = {reading.id: reading for reading in readings}
     return [
         replace(row, label=by_id[row.id].label(row.label)) if row.id in by_id and row.split in splits else row
@@ -66,7 +66,7 @@ def correct_labels(rows: Sequence[Row], readings: Iterable[Reread], *, splits: S
 
 
 def corrections(before: Sequence[Row], after: Sequence[Row]) -> list[dict[str, str | int]]:
-    """What a card says of the corrections: label before and after, split, and number of films."""
+    """The corrections for a card: label before and after, split, and number of films."""
     changes = Counter(
         (row.label, new.label, row.split) for row, new in zip(before, after, strict=True) if row.label != new.label
     )

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-# Where curves are read: 51 false-positive rates, closer together where a reader works; 51 recalls.
+# Points of the curves: 51 false-positive rates, denser where readers operate; 51 recalls.
 FALSE_RATES = np.concatenate([np.linspace(0, 0.1, 20, endpoint=False), np.linspace(0.1, 1, 31)])
 RECALLS = np.linspace(0, 1, 51)
 
@@ -17,8 +17,8 @@ def auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
     positive: (N,) bool.
     Returns:  NaN where only one class is present.
     Source:   Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747: the share of (positive, negative) pairs in
-              the right order. By ranks it is the same as scikit-learn's, at a tenth of the time, which a bootstrap
-              of thousands feels.
+              the right order. By ranks it equals scikit-learn's in a tenth of the time, which matters for the
+              bootstrap.
     """
     above = int(positive.sum())
     below = len(positive) - above
@@ -30,7 +30,7 @@ def auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
 def operating_point(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
     """The score from which a case counts as positive so that sensitivity + specificity is largest.
 
-    Source: Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3.
+    Source:   Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3.
     """
     false_rate, true_rate, thresholds = roc_curve(positive, scores)
     return float(np.clip(thresholds[(true_rate - false_rate).argmax()], 0, 1))

@@ -1,4 +1,4 @@
-"""Everything that is known of one classifier on one labelled set, as it stands in its card."""
+"""The full evaluation of one classifier on one labelled set, in the card's format."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -35,8 +35,8 @@ def logits(
     """(N, F) float32 logits, each film prepared exactly as for a single prediction; of an ensemble those whose
     probabilities are the mean.
 
-    films may be a generator: only a batch of prepared inputs is in memory at a time. progress: what the bar on stderr
-    says; none where it is empty. total: films to come, where it is known.
+    films may be a generator: only a batch of prepared inputs is in memory at a time. progress: title of the bar on
+    stderr; empty for none. total: number of films, if known.
     """
     batches = []
     each = members(model)
@@ -66,8 +66,8 @@ def report(
     rows:    films whose labels the card knows.
     method:  of the heat figures, which need masks; None leaves them out. lungs: as `heat_figures`.
     others:  films of the other splits, for the leakage check.
-    scores:  (N, F) logits of the rows, where the caller has them already.
-    Returns: findings; leakage; what `figures` gives; what `heat_figures` gives; within_sources; groups,
+    scores:  (N, F) logits of the rows, if already known. Returns: findings; leakage; the results of `figures` and
+            `heat_figures`; within_sources; groups,
              accuracy_by_source_alone, warnings.
     Raises:  BadData if a label is unknown, or all films are of one class; UnknownName for the method.
     """

@@ -1,4 +1,4 @@
-"""Random changes that a radiologist would still read the same way, on whole batches, on the films' own device."""
+"""Augmentation: random changes that do not alter the diagnosis, on whole batches, on the films' device."""
 
 import math
 
@@ -6,24 +6,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_EMPTIED = 0.04  # of the side: how far beyond the lungs they are filled
-_MARGIN = (0.02, 0.08)  # of the side: how far beyond the lungs the film is kept where its background is replaced
+_EMPTIED = 0.04  # of the side: margin around filled lungs
+_MARGIN = (0.02, 0.08)  # of the side: margin around the lungs where the background is replaced
 
 
 def augment(
     images: Tensor, size: int, generator: torch.Generator, *, lungs: Tensor | None = None, replaced: float = 0.0
 ) -> tuple[Tensor, Tensor | None]:
-    """Varied films at the training size, and where their lungs came to lie.
+    """Augmented films at the training size, and their lungs.
 
     images:   (N, S, S) uint8.
-    lungs:    (N, s, s) uint8, 0 to 255 for sure lung, the same square at any side; None where they are not needed.
+    lungs:    (N, s, s) uint8, 0 to 255 for sure lung, the same square at any side; None if not needed.
     replaced: share of the films, 0 to 1, whose background outside the dilated lungs is replaced; needs `lungs`.
-    Returns:  (N, 1, size, size) float32, each film at mean 0 and deviation 1, as the network gets it; and
+    Returns:  (N, 1, size, size) float32, each film standardised, as the network's input; and
               (N, 1, size, size) float32 from 0 to 1, the lungs.
 
-    Turned up to 10°, moved, scaled differently in x and y (the frame's aspect betrays the source), mirrored,
-    gamma and sharpness varied (so does resolution), a rectangle at the edge wiped out (so do side markers). Never
-    upside-down. Mirroring puts the heart on the right in half of the films: the network can then not use the side
+    Turned up to 10°, moved, scaled differently in x and y (the frame's aspect reveals the source), mirrored,
+    gamma and sharpness varied (so does resolution), a rectangle at the edge wiped out (side markers reveal it as well).
+    Never upside-down. Mirroring puts the heart on the right in half of the films: the network can then not use the side
     of the heart, and will not notice a situs inversus.
     """
     chance = _Chance(len(images), generator, images.device)
@@ -44,11 +44,12 @@ def augment(
 
 
 def emptied(films: Tensor, lungs: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """`share` of the films with their dilated lungs filled with black, one grey or smooth noise; and which these are.
+    """`share` of the films with their dilated lungs filled with black, one grey or smooth noise; and a mask of these
+    films.
 
     films:   (N, 1, S, S) standardised; lungs: (N, 1, S, S) from 0 to 1.
-    Returns:  the films, standardised again where changed, and (N,) bool. Nobody can say what such a film shows: a
-             network that is taught to give all findings alike on it has nothing to gain from what is left.
+    Returns:  the films, standardised again where changed, and (N,) bool. Such a film has no diagnosis: trained to give
+              all findings equal probability, a network gains nothing from the rest of it.
     """
     chance = _Chance(len(films), generator, films.device)
     black = films.amin(dim=(1, 2, 3), keepdim=True)
@@ -64,21 +65,21 @@ def emptied(films: Tensor, lungs: Tensor, share: float, generator: torch.Generat
 
 
 def standardised(films: Tensor) -> Tensor:
-    """Each film at mean 0 and deviation 1: `Input.mean == "film"` for a batch."""
+    """Each film standardised: `Input.mean == "film"` for a batch."""
     deviation, mean = torch.std_mean(films, dim=(1, 2, 3), keepdim=True)
     return (films - mean) / deviation.clamp(min=1e-3)
 
 
 def grown(lungs: Tensor, margin: float) -> Tensor:
-    """(N, 1, S, S) lungs, 0 to 1, and what lies within `margin` of the side around them."""
+    """(N, 1, S, S) lungs, 0 to 1, dilated by `margin` of the side."""
     reach = max(1, round(margin * lungs.shape[-1]))
     wide, side = 2 * reach + 1, (0, reach)
-    along = functional.max_pool2d(lungs, (1, wide), stride=1, padding=side)  # a row, then a column: the same square
+    along = functional.max_pool2d(lungs, (1, wide), stride=1, padding=side)  # a row, then a column: equal to a square
     return functional.max_pool2d(along, (wide, 1), stride=1, padding=side[::-1])
 
 
 class _Chance:
-    """Random numbers for a batch: drawn on the CPU, so that a seed means the same on every device."""
+    """Random numbers for a batch: drawn on the CPU, so that a seed gives the same on every device."""
 
     def __init__(self, count: int, generator: torch.Generator, device: torch.device) -> None:
         self.count, self.generator, self.device = count, generator, device
@@ -93,9 +94,9 @@ class _Chance:
 
 
 def _placement(chance: _Chance) -> Tensor:
-    """(N, 2, 3) where each film is looked at."""
+    """(N, 2, 3) the sampling grid of each film."""
     angle = chance.uniform(-10, 10) * math.pi / 180
-    scale = torch.exp(chance.uniform(math.log(0.80), math.log(1.05)))  # of the film that is seen
+    scale = torch.exp(chance.uniform(math.log(0.80), math.log(1.05)))  # share of the film that is visible
     aspect = torch.exp(chance.uniform(-0.12, 0.12))
     mirror = (chance.uniform(0, 1) < 0.5).float() * -2 + 1
     wide, high = scale * aspect, scale / aspect
@@ -109,7 +110,7 @@ def _placement(chance: _Chance) -> Tensor:
 def _sampled(planes: Tensor, theta: Tensor, size: int) -> Tensor:
     """(N, S, S) uint8 to (N, 1, size, size) float32, 0 to 1."""
     films = planes[:, None].float() / 255
-    if planes.shape[-1] >= 2 * size:  # or sampling would alias
+    if planes.shape[-1] >= 2 * size:  # otherwise sampling would alias
         films = functional.avg_pool2d(films, planes.shape[-1] // size)
     grid = functional.affine_grid(theta, [len(planes), 1, size, size], align_corners=False)
     return functional.grid_sample(films, grid, mode="bilinear", padding_mode="border", align_corners=False)
@@ -118,7 +119,7 @@ def _sampled(planes: Tensor, theta: Tensor, size: int) -> Tensor:
 def _elsewhere(films: Tensor, lungs: Tensor, share: float, chance: _Chance) -> Tensor:
     """`share` of the films with another film, smooth noise or one grey outside their dilated lungs, softly edged.
 
-    What the label hides in the background (arms, markers, collimation, the size of the patient) is then of no use.
+    Background cues of the label (arms, markers, collimation, the size of the patient) are then useless.
     """
     count, size = len(films), films.shape[-1]
     low, high = (max(1, round(part * size)) for part in _MARGIN)

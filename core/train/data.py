@@ -27,19 +27,19 @@ from core.types import Input, Placement, digest
 
 _NOWHERE = np.zeros((0, 0), np.uint8)
 _SPLITS = ("train", "val", "test")
-STORED_SIDE = 256  # px; enough for 224 px inputs with room for random crops
-UNLABELLED = -1  # as the label of a film of which only a teacher says what it shows
-LUNGS_SIDE = 128  # px; a soft outline needs no more
+STORED_SIDE = 256  # px; enough for 224 px inputs with random crops
+UNLABELLED = -1  # label of a film that only the teachers label
+LUNGS_SIDE = 128  # px; enough for a soft outline
 
 
 @dataclass(frozen=True, eq=False)
 class Films:
     """Films of one split.
 
-    images: (N, S, S) uint8, cut to the film and fitted as the card's input says.
-    labels: (N,) int64, index into the findings, or UNLABELLED; (N, F) int64, 0 or 1, where a film may have several.
+    images: (N, S, S) uint8, cropped and fitted as in the card's input.
+    labels: (N,) int64, index into the findings, or UNLABELLED; (N, F) int64, 0 or 1, if a film may have several.
     rows:   the table's rows in the same order.
-    lungs:  (N, s, s) uint8, 255 for lung, in the same square as the images; None where nobody asked for them.
+    lungs:  (N, s, s) uint8, 255 for lung, in the same square as the images; None if not requested.
     """
 
     images: Tensor
@@ -51,7 +51,7 @@ class Films:
         return len(self.rows)
 
     def part(self, rows: Sequence[Row]) -> "Films":
-        """Those of the rows, which may stand in other splits than here; by id."""
+        """The films of the rows, by id; their splits may differ from here."""
         places = {row.id: place for place, row in enumerate(self.rows)}
         chosen = torch.tensor([places[row.id] for row in rows])
         lungs = None if self.lungs is None else self.lungs[chosen]
@@ -66,8 +66,8 @@ def tables(*folders: Path) -> list[list[Row]]:
     """The films of each set: a folder with cxr.csv or films.csv, a manifest with the columns split (train, val, test)
     and patient, or the folder of ChestX-ray14 as its authors distribute it.
 
-    Raises: BadData as core.evaluate.manifest.read; if a set has no splits, one of them is empty, or has another name;
-            if two sets share an id, or a patient in different splits.
+    Raises:      BadData as core.evaluate.manifest.read_manifest; if a set has no splits, one of them is empty, or has
+            another name; if two sets share an id, or a patient in different splits.
     """
     sets = [_one_table(folder) for folder in folders]
     if len(sets) > 1:
@@ -103,7 +103,7 @@ def _one_table(folder: Path) -> list[Row]:
 
 
 def corrected(rows: list[Row], folders: Sequence[Path]) -> list[Row]:
-    """The rows with the labels of the second readings that lie beside the sets, in training and validation.
+    """The rows with the labels of the sets' second readings, in training and validation.
 
     Test films keep their labels, so that figures stay comparable.
     """
@@ -131,11 +131,10 @@ def load_films(
     cache: Path | None = None,
     unlabelled: bool = False,
 ) -> Films:
-    """The films of one split, or of all with None, prepared as `input` says, as 8-bit grey.
+    """The films of one split, or of all with None, prepared for `input`, as 8-bit grey.
 
-    lungs:       with their lungs: the outline that the table names, else the lung network's.
-    unlabelled:  films with other labels are not left out but UNLABELLED.
-    cache:       folder that remembers the outlines of these films for the next run.
+    lungs: whether to include lungs: the outline in the table, else the lung network's.
+    unlabelled:  whether to keep films with other labels as UNLABELLED. cache: folder for the outlines of these films.
     multi_label: a film may have any number of the findings, none too. Films with other labels are left out.
     Raises:      BadData if no film remains, or one has several labels and multi_label is False.
     """
@@ -167,7 +166,7 @@ def _labels(chosen: Sequence[Row], labelled: Sequence[Row], findings: Sequence[s
 
 
 def _outline(row: Row, placement: Placement) -> NDArray[np.uint8]:
-    """(s, s) the table's lungs in the network's square; all 0 where it names none."""
+    """(s, s) the table's lungs in the network's square; all 0 without one."""
     lungs = manifest.mask(row, "lungs")
     if lungs is None:
         return np.zeros((LUNGS_SIDE, LUNGS_SIDE), np.uint8)
@@ -177,7 +176,7 @@ def _outline(row: Row, placement: Placement) -> NDArray[np.uint8]:
 
 
 def _remembered(images: Tensor, outlines: Tensor, rows: Sequence[Row], cache: Path) -> Tensor:
-    """The completed outlines, from the cache where it holds those of the same films and lung network."""
+    """The completed outlines, from the cache if it is of the same films and lung network."""
     weights = (SHIPPED / f"{lung_network.NAME}.safetensors").read_bytes()
     path = cache / f"lungs-{digest(images.numpy(), outlines.numpy(), weights)}.npz"
     if path.exists():
@@ -193,7 +192,7 @@ def _remembered(images: Tensor, outlines: Tensor, rows: Sequence[Row], cache: Pa
 
 
 def _completed(images: Tensor, outlines: Tensor, rows: Sequence[Row]) -> Tensor:
-    """The outlines, the lung network's where the table names none; all 255 where it finds no lungs."""
+    """The outlines, completed by the lung network; all 255 if it finds no lungs."""
     lacking = [index for index, row in enumerate(rows) if row.lungs is None]
     if not lacking:
         return outlines

@@ -40,11 +40,10 @@ def fit(
 ) -> Network:
     """The trained network: the moving average of its weights after the last epoch, or the best one with patience.
 
-    After every epoch `folder` holds state.pt, from which a killed run goes on, and a line in log.jsonl.
-    start:    the network to go on from; its weights are copied.
-    teachers: what the recipe's `teacher` names.
-    Raises:   BadData or BadSetting where a step cannot have two films, which a batch norm needs.
-    Under torchrun each process takes its part of every batch, the first one writes, and all return the same network.
+    After every epoch `folder` holds state.pt, from which an interrupted run continues, and a line in log.jsonl. start:
+    the initial network; its weights are copied. teachers: those of the recipe.
+    Raises: BadData or BadSetting if a step cannot have two films, which a batch norm needs. Under torchrun each process
+            trains on its part of every batch, the first one writes, and all return the same network.
     """
     ranks = Ranks()
     _refuse_few(recipe, len(train), ranks.count)
@@ -89,12 +88,12 @@ def fit(
 
 
 def averaged(network: nn.Module, decay: float) -> AveragedModel:
-    """A moving average of weights and batch norm statistics, `decay` of the old kept at each step."""
+    """A moving average of weights and batch norm statistics with `decay` per step."""
     return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
 
 
 def finished(recipe: Recipe, folder: Path) -> Network | None:
-    """The network of a run that has reached its last epoch, without the films; None where there is more to train."""
+    """The network of a finished run, without loading films; None for an unfinished one."""
     state = log.opened(folder / "state.pt")
     if state is None or not same(state["recipe"], asdict(recipe)):
         return None
@@ -122,7 +121,7 @@ def predict(network: nn.Module, images: Tensor, size: int) -> Tensor:
 
 
 class FeaturesAndLogits(nn.Module):
-    """Features and logits of one forward pass: what the loss needs, in the one call that DDP sees."""
+    """Features and logits of one forward pass for the loss, in the one call that DDP sees."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -135,7 +134,7 @@ class FeaturesAndLogits(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Learner:
-    """What a step changes. answer: the network as `Answer`, its gradients shared among the processes."""
+    """The state that a step changes. answer: the network as `FeaturesAndLogits`, with shared gradients."""
 
     network: Network
     answer: nn.Module
@@ -152,14 +151,14 @@ class _Best:
         self.loss, self.size, self.waited = math.inf, 0, 0
 
     def see(self, network: nn.Module, loss: float, size: int) -> None:
-        """Another epoch: kept if it is better, or the first one at its size."""
+        """Adds an epoch: its weights are kept if it is better, or the first at its size."""
         if size != self.size or loss < self.loss:
             self.weights, self.loss, self.size, self.waited = copy.deepcopy(network.state_dict()), loss, size, 0
         else:
             self.waited += 1
 
     def is_stale(self, recipe: Recipe) -> bool:
-        """Whether the recipe's patience is over; never before the last size, at which nothing would be kept."""
+        """Whether the recipe's patience is over; never before the last size."""
         return 0 < recipe.patience <= self.waited and self.size == recipe.sizes[-1]
 
     def state_dict(self) -> dict[str, Any]:
@@ -182,9 +181,9 @@ def one_epoch(recipe: Recipe, learner: Learner, train: Films, epoch: int, ranks:
     size = recipe.schedule[epoch]
     generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
     batches = torch.split(sampling_order(train, recipe, generator), recipe.batch)  # the same in all processes
-    if not ranks.first:  # or all would turn and mirror their films alike
+    if not ranks.first:  # otherwise all processes would augment alike
         generator.manual_seed((recipe.seed * 1000 + epoch) * 1000 + ranks.rank)
-    torch.manual_seed(recipe.seed * 1000 + epoch + ranks.rank)  # dropout, which a killed run has to repeat
+    torch.manual_seed(recipe.seed * 1000 + epoch + ranks.rank)  # for dropout, which a resumed run has to repeat
     losses = []
     name = f"epoch {epoch + 1}/{len(recipe.schedule)} at {size} px"
     bar = tqdm(batches, desc=name, disable=not ranks.first)
@@ -237,15 +236,14 @@ def _loss(
 
 
 def finding_loss(recipe: Recipe, logits: Tensor, labels: Tensor, empty: Tensor | None = None) -> Tensor:
-    """Cross-entropy of the findings, mean over the labelled films; of films that are `empty` (N,) bool, all findings
-    alike are right."""
+    """Mean cross-entropy over the labelled films; for `empty` films, (N,) bool, the target is uniform."""
     if recipe.multi_label:
         return functional.binary_cross_entropy_with_logits(logits, labels.float())
     labelled = labels != UNLABELLED
     if empty is not None:
         labelled = labelled | empty
     if not labelled.any():
-        return logits.sum() * 0.0  # a batch of which only the teachers speak
+        return logits.sum() * 0.0  # a batch that only the teachers label
     target = functional.one_hot(labels.clamp(min=0), logits.shape[1]).float()
     smoothing = torch.full_like(logits[:, :1], recipe.label_smoothing)
     if empty is not None:
@@ -293,7 +291,7 @@ def validation(recipe: Recipe, logits: Tensor, labels: Tensor) -> dict[str, Any]
 
 
 def rate_at(recipe: Recipe, epoch: float) -> float:
-    """Each cycle: up over its first fifth, then down along a cosine to almost nothing."""
+    """Each cycle: up over its first fifth, then down along a cosine to almost zero."""
     top = recipe.rate
     for cycle in recipe.cycles[:-1]:
         if epoch < cycle:
@@ -308,7 +306,7 @@ def rate_at(recipe: Recipe, epoch: float) -> float:
 
 
 def adamw(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
-    """Weights decay; biases and batch norms do not."""
+    """Weight decay for weights, not for biases and batch norms."""
     matrices = [weights for weights in network.parameters() if weights.ndim > 1]
     others = [weights for weights in network.parameters() if weights.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -316,7 +314,7 @@ def adamw(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
 
 
 def sampling_order(films: Films, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """(N,) films of an epoch: each once, or drawn anew by (films of its label and source) ** -balance."""
+    """(N,) films of an epoch: each once, or resampled by (films of its label and source) ** -balance."""
     if not recipe.balance:
         return torch.randperm(len(films), generator=generator)
     kinds = [(row.label, row.source) for row in films.rows]
@@ -326,9 +324,9 @@ def sampling_order(films: Films, recipe: Recipe, generator: torch.Generator) -> 
 
 
 def take(network: Network, start: Network) -> None:
-    """Copies the weights; a last layer made for other findings stays as it is.
+    """Copies the weights; a last layer for other findings stays unchanged.
 
-    Raises:   BadSetting where the features are not those of the same layers.
+    Raises:   BadSetting if the layers of the features differ.
     """
     theirs, ours = start.state_dict(), network.state_dict()
     fits = {name: tensor for name, tensor in theirs.items() if name in ours and ours[name].shape == tensor.shape}

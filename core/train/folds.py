@@ -1,4 +1,4 @@
-"""The same films split anew: k parts by patient, or one source or hospital left out."""
+"""Cross-validation folds: k parts by patient, or one source or hospital left out."""
 
 import warnings
 from collections import Counter
@@ -13,7 +13,7 @@ from core.evaluate import hospitals
 from core.evaluate.hospitals import hospital
 from core.evaluate.manifest import Row
 
-_VAL_PARTS = 8  # of the films that a fold trains on, one part in so many is held back for validation
+_VAL_PARTS = 8  # one in so many parts of a fold's training films is used for validation
 
 
 def by_patient(rows: Sequence[Row], count: int, *, seed: int = 0) -> dict[str, list[Row]]:
@@ -35,8 +35,8 @@ def by_patient(rows: Sequence[Row], count: int, *, seed: int = 0) -> dict[str, l
 def by_source(rows: Sequence[Row], *, seed: int = 0) -> dict[str, list[Row]]:
     """Source -> all rows, those of the source as `test`, none of its patients in training.
 
-    Only sources with at least two labels: with one there is nothing to tell apart.
-    Raises: BadData where the table names fewer than two sources or none has two labels.
+    Only sources with at least two labels, since one label cannot be discriminated.
+    Raises: BadData if the table has fewer than two sources or none has two labels.
     """
     sources = sorted({row.source for row in rows if row.source})
     if len(sources) < 2:
@@ -55,9 +55,9 @@ def by_source(rows: Sequence[Row], *, seed: int = 0) -> dict[str, list[Row]]:
 
 
 def by_hospital(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Hospital -> all its films as `test`, and training and validation films of the others as they are split already.
+    """Hospital -> all its films as `test`, and the others' training and validation films as already split.
 
-    Raises: BadData where the films are of fewer than two hospitals, or the others' films are of one label only.
+    Raises: BadData if there are fewer than two hospitals, or the others have one label only.
     """
     names = hospitals.named(rows)
     if len(names) < 2:
@@ -102,7 +102,7 @@ def _parts(rows: Sequence[Row], count: int, seed: int) -> list[tuple[list[int], 
         raise BadData(
             f"The films cannot be cut in {count} parts: no label of any source has so many of them. Add films."
         )
-    with warnings.catch_warnings():  # a kind rarer than the parts is missing from some of them, which is no harm
+    with warnings.catch_warnings():  # a kind rarer than the parts is missing from some of them, which is harmless
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         parts = list(splitter.split(np.zeros(len(rows)), kinds, groups=patients))
     return [(rest.tolist(), part.tolist()) for rest, part in parts]

@@ -1,4 +1,4 @@
-"""Transfer learning on features that are computed once: the network stays as it is, its last layers learn."""
+"""Transfer learning on precomputed features: only the last layers are trained."""
 
 import copy
 import time
@@ -23,10 +23,9 @@ from core.types import digest
 def fit_head(recipe: Recipe, train: Films, val: Films, folder: Path, start: Network) -> Network:
     """The network of `start` with a new head, trained on its pooled features; a thousand times cheaper than `fit`.
 
-    The features of each film and of its mirror image are computed once and kept in `folder`/features.pt, so that
-    another run of the same start and films begins at once. There is no other augmentation, no moving average and no
-    early stop, and one process does it all.
-    Raises: BadSetting for a network whose head does not begin with global pooling.
+    The features of each film and of its mirror image are computed once and stored in `folder`/features.pt for further
+    runs. There is no other augmentation, no moving average and no early stop, and a single process. Raises: BadSetting
+    for a network whose head does not begin with global pooling.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
@@ -83,7 +82,7 @@ def _after_pooling(network: Network) -> nn.Sequential:
 
 
 def _features(network: Network, recipe: Recipe, sets: tuple[Tensor, ...], folder: Path) -> tuple[Tensor, ...]:
-    """(N, K) float32 pooled features of each set of (N, S, S) uint8 films; from `folder` if they are those."""
+    """(N, K) float32 pooled features of each set of (N, S, S) uint8 films; from `folder` if they match."""
     state = network.features.state_dict()
     key = digest(recipe.sizes[-1], *(t.cpu().numpy() for t in (*state.values(), *sets)))
     path = folder / "features.pt"

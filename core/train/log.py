@@ -1,4 +1,4 @@
-"""What a run leaves behind after each epoch: one JSON line, and the state from which a killed run goes on."""
+"""The log and the state of a run: one JSON line per epoch, and the state to resume from."""
 
 import contextlib
 import json
@@ -16,16 +16,16 @@ from core.types import digest
 
 
 def append(path: Path, record: dict[str, Any]) -> None:
-    """Adds one line; the file is readable at every moment."""
+    """Appends one line; the file is readable at any time."""
     with path.open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(record) + "\n")
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """One record an epoch so far; none where the file is not there.
+    """One record per epoch so far; none without the file.
 
-    A run that was killed between the line and its state repeats the epoch: its last line counts. So does a line that
-    is only half written yet: not at all.
+    A run that was interrupted between line and state repeats the epoch: the last line counts. An incomplete line is
+    ignored.
     """
     if not path.exists():
         return []
@@ -43,10 +43,10 @@ def films_key(rows: Sequence[Row]) -> str:
 
 
 def refuse_other_films(folder: Path, rows: Sequence[Row], *, first: bool = True) -> None:
-    """Notes in `folder` which films the run is of, by id, label and split; a run without that note takes any.
+    """Records the films of the run in `folder`, by id, label and split; a run without that record accepts any.
 
     first:  only the first process of torchrun writes.
-    Raises: BadData where its state is of other films: it would go on, and its card tell of films that it never saw.
+    Raises: BadData if its state is of other films, since its card would name films that it never saw.
     """
     films = films_key(rows)
     note = folder / "films.txt"
@@ -59,14 +59,14 @@ def refuse_other_films(folder: Path, rows: Sequence[Row], *, first: bool = True)
 
 
 def store(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Any], epochs: int, **more: Any) -> None:
-    """Keeps all parts (whatever has a state_dict); a kill leaves the old state or the new one, never half of one."""
+    """Saves all parts (anything with a state_dict) atomically."""
     state = {name: part.state_dict() for name, part in parts.items()}
     torch.save({"recipe": dict(recipe), "epochs": epochs, **state, **more}, path.with_suffix(".part"))
     path.with_suffix(".part").replace(path)
 
 
 def opened(path: Path) -> dict[str, Any] | None:
-    """The stored state: recipe, epochs and each part's; None where there is none. Raises: BadData if it is damaged."""
+    """The stored state: recipe, epochs and each part's; None without a file. Raises: BadData if it is damaged."""
     if not path.exists():
         return None
     try:
@@ -77,9 +77,9 @@ def opened(path: Path) -> dict[str, Any] | None:
 
 
 def resume(path: Path, recipe: Mapping[str, Any], parts: Mapping[str, Any]) -> int:
-    """Sets the parts back; returns the epochs already done, 0 where there is no state.
+    """Restores the parts; returns the finished epochs, 0 without a state.
 
-    Raises: BadData where another recipe made the state, or it cannot be read.
+    Raises: BadData if the state is of another recipe, or unreadable.
     """
     state = opened(path)
     if state is None:

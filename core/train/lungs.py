@@ -32,9 +32,9 @@ from core.types import Input
 def train(
     data: Sequence[Path], *, recipe: LungsRecipe, runs: Path, out: Path, notes: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Trains, or goes on where a killed run stopped, and writes lungs-unet.safetensors with its card into `out`.
+    """Trains, or resumes an interrupted run, and writes lungs-unet.safetensors with its card into `out`.
 
-    notes:  what the card says beside the figures (core.train.recipe.notes).
+    notes:  the card's texts (core.train.recipe.notes).
     Raises: BadData if no film has an outline; BadSetting if `out` holds a lung network of another recipe.
     """
     refuse_other(NAME, recipe, out)
@@ -131,8 +131,8 @@ def overlap_loss(logits: Tensor, lungs: Tensor) -> Tensor:
 def dice_figures(network: UNet, rows: Sequence[Row], split: str) -> dict[str, Any]:
     """Dice against the outlines at the stored films' own size, prepared as in `core.lung_network.segment`.
 
-    Returns: n, dice (mean, 95 % interval over patients), worst (5th percentile), refused (films where the rule says
-             "no lungs found"; they are counted all the same).
+    Returns: n, dice (mean, 95 % interval over patients), worst (5th percentile), refused (films where the rule says "no
+             lungs found"; they count as well).
     """
     chosen = [row for row in rows if row.split == split and row.lungs is not None]
     if not chosen:
@@ -169,7 +169,7 @@ def _lungs(films: Films) -> Tensor:
 
 
 def _dice(network: UNet, films: Films) -> float:
-    """Mean Dice at the network's own size: a figure to watch a training by."""
+    """Mean Dice at the network's own size, for monitoring a training."""
     network.eval()
     values = []
     device = next(network.parameters()).device

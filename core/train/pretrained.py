@@ -1,4 +1,4 @@
-"""Weights learned on ImageNet, from packages of the Python index; nothing is downloaded at run time."""
+"""ImageNet weights from Python packages; nothing is downloaded at run time."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ IMAGENET = "imagenet"  # as `start` of a recipe
 
 @dataclass(frozen=True)
 class Package:
-    """Where the weights of one architecture come from.
+    """The package with one architecture's weights.
 
-    name:   as pip knows it. module, file: the module and its class that gives the path of the weights.
+    name:   for pip. module, file: the module and its class with the path of the weights.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Package:
     licence: str
 
     def path(self) -> Path:
-        """The file of the weights. Raises: BadSetting with the line to install where the package is absent."""
+        """The file of the weights. Raises: BadSetting with the pip command if the package is missing."""
         try:
             module = import_module(self.module)
         except ModuleNotFoundError as error:
@@ -52,10 +52,10 @@ PACKAGES: Mapping[str, Package] = {
 
 
 def imagenet(architecture: str) -> tuple[Network, dict[str, Any]]:
-    """The network for one grey channel with ImageNet weights and no last layer, and what a card says of its origin.
+    """The network for one grey channel with ImageNet weights and no last layer, and its origin for the card.
 
-    A grey film equals three equal channels: the filters of the first layer are added up.
-    Raises: BadSetting where no package has weights for the architecture, or it is not installed.
+    A grey film equals three equal channels, so the filters of the first layer are summed.
+    Raises: BadSetting if no package has weights for the architecture, or it is not installed.
     """
     if architecture not in PACKAGES:
         raise BadSetting(

@@ -1,4 +1,4 @@
-"""The processes that torchrun started for one training, and which of them this one is; a single one without it."""
+"""The processes of torchrun for one training, and the rank of this one; a single one without torchrun."""
 
 import os
 
@@ -7,20 +7,20 @@ from torch import distributed, nn
 
 
 def is_first() -> bool:
-    """Whether this process writes; the others only share the work."""
+    """Whether this process writes files."""
     return int(os.environ.get("RANK", 0)) == 0
 
 
 def leave() -> None:
-    """Ends the group; afterwards no process waits for another."""
+    """Leaves the process group."""
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
 
 class Ranks:
-    """The group, joined when first asked for; it lasts until `leave`, over all folds of a training.
+    """The process group, joined on first use; it lasts until `leave`, over all folds of a training.
 
-    rank, count: which process, of how many. device: its own GPU where there are any, else the CPU.
+    rank, count: of the process. device: its own GPU if there are any, else the CPU.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Ranks:
         return nn.parallel.DistributedDataParallel(module) if self.count > 1 else module
 
     def agreed(self, answer: bool) -> bool:
-        """The first process's answer, in all of them."""
+        """The first process's value, in all processes."""
         if self.count == 1:
             return answer
         shared_answer = torch.tensor([int(answer)], device=self.device)
@@ -46,7 +46,7 @@ class Ranks:
         return bool(shared_answer)
 
     def level(self, network: nn.Module) -> None:
-        """Gives all processes the first one's weights and statistics of batch norms, which each has its own of."""
+        """Copies the first process's weights and batch norm statistics to all."""
         if self.count > 1:
             for tensor in network.state_dict().values():
                 distributed.broadcast(tensor, 0)

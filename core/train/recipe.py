@@ -1,4 +1,4 @@
-"""How a network is trained: a value that a card stores and a TOML file holds."""
+"""The training recipe: stored in a card, read from a TOML file."""
 
 import json
 import math
@@ -18,23 +18,23 @@ _NOTES = "notes"
 class Recipe:
     """How a network is trained; stored in the card.
 
-    start:     checkpoint whose weights are gone on from, or `imagenet`; empty to start from random ones.
-    frozen:    only the last layers learn, on features computed once (needs `start`).
+    start:     checkpoint with the initial weights, or `imagenet`; empty for random ones.
+    frozen:    train only the last layers, on precomputed features (needs `start`).
     sizes, epochs: px and epochs of each stage; the last size is the checkpoint's input.
     cycles:    epochs of each learning-rate cycle, up and down; the peak halves from one to the next (Loshchilov and
-               Hutter 2017, arXiv:1608.03983). Together as many as `epochs`; empty for one cycle.
+               Hutter 2017, arXiv:1608.03983). Their sum equals that of `epochs`; empty for one cycle.
     rate, weight_decay: of AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101).
     balance:   a film is drawn with weight (films of its label and source) ** -balance, 0 for all alike.
-    average:   decay a step of the moving average of the weights, which is what is measured and kept.
+    average:   decay per step of the moving average of the weights, which is evaluated and stored.
     patience:  epochs without a better validation loss after which training ends, the best weights kept; 0 for never.
     replaced:  share of the films whose background outside the dilated lungs is replaced (core.train.augment).
     penalty:   weight of the share of the class activation map outside the dilated lungs in the loss.
-    emptied:   share of the films whose lungs are filled in, for which all findings alike is the right answer.
-    leave_out: source, or group of sources that are one hospital, of which no film is trained on.
-    teacher:   checkpoint, or several with + between, whose answers the network learns as well (core.train.teacher).
+    emptied:   share of the films whose lungs are filled in, for which the target is uniform.
+    leave_out: source, or hospital of several sources, whose films are excluded from training.
+    teacher:   checkpoint, or several with + between, whose predictions the network also learns (core.train.teacher).
     soft_labels: share of the teachers' probabilities in the loss; the films' labels have the rest.
     matched_features: weight of the teachers' features in the loss.
-    unlabelled: films with other labels are taken as well; the teachers alone say what they show.
+    unlabelled: whether to use films with other labels, labelled by the teachers alone.
     """
 
     architecture: str = "densenet121"
@@ -89,13 +89,13 @@ class Recipe:
 
     @property
     def needs_lungs(self) -> bool:
-        """Whether training has to know where the lungs are."""
+        """Whether training needs the lungs."""
         return self.replaced > 0 or self.penalty > 0 or self.emptied > 0
 
 
 @dataclass(frozen=True)
 class LungsRecipe:
-    """How the lung network is trained; the fields mean what they mean in `Recipe`."""
+    """The lung network's training; fields as in `Recipe`."""
 
     architecture: str = NAME
     sizes: tuple[int, ...] = (128, 160)
@@ -115,9 +115,9 @@ AnyRecipe = TypeVar("AnyRecipe", Recipe, LungsRecipe)
 
 
 def read(path: Path) -> Recipe | LungsRecipe:
-    """The recipe in a TOML file; a field that it leaves out has its default.
+    """The recipe in a TOML file; missing fields have their default.
 
-    Raises: BadSetting for what is no TOML, no field of a recipe, or of the wrong type.
+    Raises: BadSetting for invalid TOML, unknown fields, or a wrong type.
     """
     settings = _toml(path)
     settings.pop(_NOTES, None)
@@ -130,10 +130,10 @@ def read(path: Path) -> Recipe | LungsRecipe:
 
 
 def notes(path: Path) -> dict[str, Any]:
-    """What the card shall say beside the figures: the TOML file beside the recipe that it names as `notes`.
+    """The card's texts: the TOML file beside the recipe that it names as `notes`.
 
     Fields of the card (intended_use, known_failures, licence) and, in the table trained_on, of its data (data,
-    annotation, licence). Empty where the recipe names none.
+    annotation, licence). Empty without one.
     """
     name = _toml(path).get(_NOTES)
     if name is None:
@@ -171,14 +171,14 @@ def changed(recipe: AnyRecipe, settings: Mapping[str, Any], who: str = "The reci
             raise BadSetting(f"{who} sets {name} to {value!r}; it must be {_WORDS[kinds[name]]}.")
         values[name] = value
     if "cycles" in kinds and ("epochs" in values or "sizes" in values) and "cycles" not in values:
-        values["cycles"] = ()  # those of the recipe belong to its own epochs
+        values["cycles"] = ()  # the recipe's cycles belong to its own epochs
     return replace(recipe, **values)
 
 
 def same(stored: Mapping[str, Any], recipe: Mapping[str, Any]) -> bool:
-    """Whether two recipes are equal; a field that the stored one lacks, because it was added later, is at its default.
+    """Whether two recipes are equal; a field that was added later has its default.
 
-    Lists and tuples count alike: JSON knows lists only.
+    Lists and tuples are equal, since JSON has lists only.
     """
     added = {name: value for name, value in asdict(Recipe()).items() if name in recipe and name not in stored}
     return bool(json.loads(json.dumps({**added, **stored})) == json.loads(json.dumps(dict(recipe))))
@@ -195,8 +195,9 @@ def refuse_other(name: str, recipe: Recipe | LungsRecipe, out: Path) -> None:
 
 
 def refuse_card_of_other_films(name: str, films: str, out: Path) -> None:
-    """Raises: BadSetting if `out` holds a card of this name that tells of other films than core.train.log.films_key
-    gives; a card that does not say which is taken as it is."""
+    """Raises: BadSetting if `out` holds a card of this name of other films (core.train.log.films_key); a card
+    without that field is accepted.
+    """
     path = out / f"{name}.json"
     if path.exists() and _trained_on(path).get("films", films) != films:
         raise BadSetting(f"{path} tells of other films and is left as it is. Choose another --name or --out.")

@@ -51,14 +51,14 @@ def train(
     out: Path,
     notes: Mapping[str, Any] | None = None,
 ) -> Checkpoint | None:
-    """Trains, or goes on where a killed run stopped, and writes `name`.safetensors with its card into `out`.
+    """Trains, or resumes an interrupted run, and writes `name`.safetensors with its card into `out`.
 
-    data:    the sets to train on (core.train.data.table); labels are corrected by the second readings beside them.
-    notes:   what the card says beside the figures (core.train.recipe.notes).
+    data:    the sets to train on (core.train.data.table); labels are corrected by their second readings. notes: the
+             card's texts (core.train.recipe.notes).
     Returns: the checkpoint; None in all processes of torchrun but the first.
     Raises:  BadData if the table is missing or wrong, a split has one class only, or the run was begun on other films;
-             BadSetting if `out` already holds a checkpoint of this name that another recipe made. Nothing is trained
-             or overwritten then.
+            BadSetting if `out` holds a checkpoint of this name by another recipe. Nothing is trained or overwritten
+            then.
     """
     refuse_other(name, recipe, out)
     sets = tables(*data)
@@ -107,10 +107,10 @@ def train(
 def finish(
     rows: Sequence[Row], *, name: str, out: Path, further: Mapping[str, Collection[str]] | None = None
 ) -> Checkpoint:
-    """Calibrates the stored weights on the validation films, measures them on the test films, completes the card.
+    """Calibrates the stored weights on the validation films, evaluates them on the test films, completes the card.
 
-    further: name -> ids of the sets beside the first one. They are calibrated on as well, but have test figures of
-             their own (`further_tests`), so that those of the first set stay comparable.
+    further: name -> ids of the other sets. They are part of the calibration, but have separate test figures
+             (`further_tests`), so that those of the first set stay comparable.
     """
     further = further or {}
     classifier = load(name, out)
@@ -156,15 +156,14 @@ def _small_report(classifier: Classifier, rows: Sequence[Row]) -> dict[str, Any]
 
 
 def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Path, out: Path) -> list[dict[str, Any]]:
-    """Trains one network a fold, without that fold's films, and adds what they reach on them to the card of `name`.
+    """Trains one network per fold, without that fold's films, and adds their figures to the card of `name`.
 
     by:      "source" or "hospital" to leave one out at a time, or a number of folds by patient.
-    Returns: what the card's metrics now say: other_source or folds, a list of name, n, patients, accuracy, auc{},
+    Returns: the new metrics of the card: other_source or folds, a list of name, n, patients, accuracy, auc{},
              macro_auc (of a hospital with one finding there is no AUC; its accuracy is the sensitivity); with the
              recipe, because it may be shorter than that of the shipped weights. Nothing in all processes of torchrun
-             but the first.
-    Raises:  BadData as core.train.folds; BadSetting where the recipe starts from weights that have seen the films;
-             UnknownName where `out` holds no checkpoint of this name.
+             but the first. Raises: BadData as core.train.folds; BadSetting if the recipe starts from weights trained on
+             the films; UnknownName if `out` holds no checkpoint of this name.
     """
     if recipe.start not in ("", IMAGENET):
         raise BadSetting(
@@ -172,7 +171,7 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
             "Fold a recipe that starts from none."
         )
     start = _start(recipe, out)
-    checkpoints.read_card(name, out)  # that it is there is known before hours of training, not after
+    checkpoints.read_card(name, out)  # check before hours of training, not after
     rows = corrected(table(*data), data)
     refuse_card_of_other_films(name, log.films_key(rows), out)
     rows = known(rows, recipe.findings, multi_label=recipe.multi_label)
@@ -251,10 +250,10 @@ def _films(recipe: Recipe, rows: Sequence[Row], split: str | None, runs: Path) -
 
 
 def _start(recipe: Recipe, out: Path) -> tuple[dict[str, Any], Network] | None:
-    """What the card says of the start of the recipe, and its network.
+    """The card's entry for the recipe's start, and its network: ImageNet, or a checkpoint from `out`, shipped or the
+    user's own.
 
-    That is ImageNet, or a checkpoint from `out`, of those shipped or of this person's own; one made for other findings
-    comes without its head: the new one begins at random even where it has as many outputs.
+    One for other findings comes without its head: the new one starts at random even with as many outputs.
     """
     if not recipe.start:
         return None
@@ -270,7 +269,7 @@ def _start(recipe: Recipe, out: Path) -> tuple[dict[str, Any], Network] | None:
 
 
 def _teachers(recipe: Recipe, out: Path) -> list[tuple[dict[str, Any], Teacher]]:
-    """What the card says of each teacher, and its network.
+    """The card's entry for each teacher, and its network.
 
     Raises:  BadSetting for a teacher of other findings.
     """
@@ -296,8 +295,7 @@ def _origin(card: Checkpoint) -> dict[str, Any]:
 
 
 def _without(rows: list[Row], recipe: Recipe) -> list[Row]:
-    """The rows but those of the source or hospital that is left out, and any of its patients, in training and
-    validation."""
+    """The rows without the left-out source or hospital, and its patients, in training and validation."""
     if not recipe.leave_out:
         return rows
     gone = hospitals.of(rows, recipe.leave_out)
@@ -309,7 +307,7 @@ def _without(rows: list[Row], recipe: Recipe) -> list[Row]:
 
 
 def _refuse_other_labels(folder: Path, rows: Sequence[Row], recipe: Recipe) -> None:
-    """Raises: BadData where no film of a set is labelled with a finding of the recipe."""
+    """Raises: BadData if a set has no film with a finding of the recipe."""
     if not any(set(row.labels) & set(recipe.findings) for row in rows):
         labels = ", ".join(sorted({label for row in rows for label in row.labels})[:5])
         raise BadData(

@@ -62,7 +62,7 @@ def test_more_units_than_there_are_are_refused_before_any_film_is_read(weights: 
     told = _layers(weights, "removal", manifest, "--top", 5000)
 
     assert told.exit_code == 1
-    assert told.output == "Error: stage 4 has 1024 units, so 5000 cannot be switched off. Ask for fewer.\n"
+    assert told.output == "Error: stage 4 has 1024 units, so 5000 cannot be switched off. Choose fewer.\n"
 
 
 def test_a_stage_that_is_not_there_is_told(weights: Path, tmp_path: Path) -> None:

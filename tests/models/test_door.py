@@ -101,7 +101,7 @@ def test_who_cancels_leaves_and_the_queue_goes_on(pool: ThreadPoolExecutor) -> N
 def test_a_time_limit_ends_the_wait_with_a_sentence(pool: ThreadPoolExecutor) -> None:
     door = Door()
 
-    sentence = r"limit of 0\.1 s .* while another request stood before it"
+    sentence = r"limit of 0\.1 s .* with another request ahead of it"
     with _held(door, pool), pytest.raises(Stopped, match=sentence), door.through(Work(limit=0.1)):
         pass
 
