@@ -58,7 +58,7 @@ def test_a_section_is_replaced_between_its_markers_and_nowhere_else(tmp_path: Pa
     assert path.read_text(encoding="utf-8") == "before\n<!-- methods -->\n\nnew\n\n<!-- /methods -->\nafter\n"
 
     path.write_text("no place", encoding="utf-8")
-    with pytest.raises(BadData, match=r"README\.md has no place for the table"):
+    with pytest.raises(BadData, match=r"README\.md lacks the markers of the table"):
         replace_section(path, "methods", "new")
 
 

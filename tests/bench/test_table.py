@@ -96,7 +96,7 @@ def test_a_readme_without_a_place_is_left_as_it_is(text: str, found: dict[str, A
     path = tmp_path / "README.md"
     path.write_text(text, encoding="utf-8")
 
-    with pytest.raises(BadData, match=r"README\.md has no place for the table"):
+    with pytest.raises(BadData, match=r"README\.md lacks the markers of the table"):
         replace_section(path, "bench", table.markdown(found))
     assert path.read_text(encoding="utf-8") == text
 

@@ -78,7 +78,7 @@ def test_the_figures_are_a_table_for_other_programs(classifier: Classifier, film
     ("given", "sentence"),
     [
         (("--phantoms", 20, "--concept", "pacemakr"), "no concept named 'pacemakr'. Did you mean 'pacemaker'?"),
-        (("--phantoms", 4, "--concept", "rotated"), "4 drawn phantoms: 4 films, but the test takes 20 or more."),
+        (("--phantoms", 4, "--concept", "rotated"), "4 drawn phantoms: 4 films, but the test needs 20 or more."),
         (("--phantoms", 20, "--stage", "stage 5"), "no layer of densenet121 named 'stage 5'"),
         ((), "give either --data DIR or --phantoms N."),
     ],

@@ -56,7 +56,7 @@ def test_typed_units_and_the_outside_of_the_lungs_can_be_off_at_once(weights: Pa
         (("--units", " , "), "No units are named"),
         (("--units", "3", "--top", "2"), "Give either --units or --top"),
         (("--units", "1024"), "has channels 0 to 1023"),
-        (("--units", "x"), "'x' is no channel"),
+        (("--units", "x"), "'x' is not a channel"),
         (("--top", "2000"), "2000 were asked for"),
         (("--top", "2", "--stage", "stage 9"), "no layer of densenet121 named 'stage 9'"),
         (("--top", "2", "--finding", "flu"), "no finding named 'flu'"),

@@ -102,7 +102,7 @@ def test_a_search_without_a_match_gets_a_sentence_and_shows_all(layers: Desk) ->
     layers.app.text_input[0].set_value("seven")
     layers.run()
 
-    assert "&#x27;seven&#x27; is no channel" in layers.html
+    assert "&#x27;seven&#x27; is not a channel" in layers.html
     assert "Showing all" in layers.html
     assert len(units(layers)) == unit_selection.PAGE
 

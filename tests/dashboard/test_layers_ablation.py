@@ -102,7 +102,8 @@ def test_typed_units_are_switched_off_too_and_each_can_be_switched_on_again(page
 
 
 @pytest.mark.parametrize(
-    ("typed", "sentence"), [("256", "has channels 0 to 255"), ("3, x", "'x' is no channel"), ("9-3", "is not there")]
+    ("typed", "sentence"),
+    [("256", "has channels 0 to 255"), ("3, x", "'x' is not a channel"), ("9-3", "does not exist")],
 )
 def test_a_number_that_is_no_unit_stays_to_be_mended_and_nothing_changes(typed: str, sentence: str, page: Desk) -> None:
     _type(page, "5")

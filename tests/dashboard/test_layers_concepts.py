@@ -125,7 +125,7 @@ def test_examples_of_ones_own_are_a_concept(page: Desk, films: Path) -> None:
 def test_too_few_films_are_one_sentence(page: Desk, films: Path) -> None:
     _over(page, films / "few", "opacity")
 
-    assert page.errors == ["few: 10 films, but the test takes 20 or more. Give more."]
+    assert page.errors == ["few: 10 films, but the test needs 20 or more. Give more."]
     assert 'class="lb-regions"' in page.html  # the rest of the page stays
 
 

@@ -132,5 +132,5 @@ def test_a_method_that_the_network_cannot_serve_is_told_and_not_counted_as_flat(
     blind = untrained.classifier("resnet50", side=32)  # 1 x 1 maps at the last stage
 
     assert heat_figures(blind, rows, method="grad-cam")["heat"]["flat"] > 0
-    with pytest.raises(Unfit, match="Internal influence cannot be had"):
+    with pytest.raises(Unfit, match="Internal influence is not available"):
         heat_figures(blind, rows, method="internal-influence")

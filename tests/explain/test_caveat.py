@@ -27,7 +27,7 @@ def test_a_map_with_values_that_are_no_numbers_is_not_drawn(bad: float) -> None:
     sentence, void = _told(_heat(0, 1, bad, 3))
 
     assert void
-    assert sentence.startswith("1 of the 4 values of this map are no numbers")
+    assert sentence.startswith("1 of the 4 values of this map are not finite")
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_units_are_ranked_by_mean_relevance_difference_and_number() -> None:
 
 
 def test_an_order_that_lacks_what_it_needs_says_what_that_is() -> None:
-    with pytest.raises(BadSetting, match=r"'normal' was not asked for, only that for: covid"):
+    with pytest.raises(BadSetting, match=r"'normal' was not computed, only that for: covid"):
         ranked(_by_hand(), "relevance", finding="normal")
     with pytest.raises(BadSetting, match=r"comes from an atlas of this network"):
         ranked(_by_hand(), "difference")

@@ -339,7 +339,7 @@ def test_what_is_neither_for_nor_against_counts_half() -> None:
 @pytest.mark.usefixtures("known")
 def test_bad_questions_are_told_in_one_sentence() -> None:
     here = planted.classifier()
-    with pytest.raises(BadData, match="noise: 19 films, but the test takes 20 or more"):
+    with pytest.raises(BadData, match="noise: 19 films, but the test needs 20 or more"):
         tcav_results(here, _films(19), ["square"])
     with pytest.raises(BadData, match="9 examples, but the test takes 10"):
         tcav_results(here, _films(20), examples=_films(9))

@@ -154,7 +154,7 @@ def test_the_words_say_where_it_is_decided() -> None:
     first, second, *_ = verdict_sentences(found)
     assert "40 films of 40 patients" in first
     assert "chance 0.50" in first
-    assert second == "40 films are too few to tell the stages apart: give more."
+    assert second == "40 films are too few to distinguish the stages. Give more."
     assert verdict_sentences(replace(found, films=400))[1].startswith(
         "From stage 1 on a probe does as well as at stage 2"
     )
@@ -176,10 +176,10 @@ def test_where_the_last_probe_guesses_no_decision_is_told() -> None:
     first, last = (replace(probe, balanced=guess) for probe in found.stages)
 
     assert verdict_sentences(replace(found, films=400, stages=(first, last)))[1] == (
-        "No stage's probe does better than guessing, as far as these 400 films can tell."
+        "No stage's probe is better than guessing, as far as these 400 films can tell."
     )
     assert verdict_sentences(replace(found, films=400, stages=(found.stages[0], last)))[1] == (
-        "At stage 2 a probe does no better than guessing, as far as these 400 films can tell; at stage 1 it does, and "
+        "At stage 2 the probe is no better than guessing, as far as these 400 films can tell; at stage 1 it does, and "
         "stage 2 has lost it."
     )
 

@@ -156,7 +156,7 @@ def test_a_part_is_a_map_that_lies_on_the_film(classifier: Classifier, phantom: 
 def test_bad_questions_are_told_in_one_sentence(
     classifier: Classifier, one_cell: Classifier, phantom: Radiograph
 ) -> None:
-    with pytest.raises(BadSetting, match=r"9 parts were asked for. Ask for 3 to 8"):
+    with pytest.raises(BadSetting, match=r"9 parts are not possible. Choose 3 to 8"):
         stage_parts(classifier, phantom, "stage 4", count=9)
     with pytest.raises(BadSetting, match=r"has 1024 units in 4 cells, so it has no 5 parts"):
         stage_parts(classifier, phantom, "stage 4")

@@ -161,7 +161,7 @@ def test_what_is_not_there_is_told() -> None:
         optimised_picture(_patterned(), "one", 3)
     with pytest.raises(UnknownName, match=r"no layer of by hand named 'two'"):
         optimised_picture(_patterned(), "two", 0)
-    with pytest.raises(BadSetting, match=r"0 steps at 48 px: it takes 1 step or more at 16 to 512 px"):
+    with pytest.raises(BadSetting, match=r"0 steps at 48 px: use 1 step or more at 16 to 512 px"):
         optimised_picture(_patterned(), "one", 0, steps=0)
     with pytest.raises(BadSetting, match=r"the prior is free or chest"):
         optimised_picture(_patterned(), "one", 0, prior="tissue")  # type: ignore[arg-type]

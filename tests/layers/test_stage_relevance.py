@@ -86,7 +86,7 @@ def test_where_no_unit_speaks_for_the_finding_none_carries_it_and_a_sentence_say
 
     assert [carriers_text(some), carriers_text(none)] == ["2 of 4", "none"]
     assert missing_relevance_reasons(found, "covid") == (
-        "None: by LRP no unit of stem, stage 1 has a relevance above zero, so nothing there speaks for covid and no "
+        "None: by LRP no unit of stem, stage 1 has a relevance above zero, so nothing there supports covid and no "
         "unit can carry 80 % of it.",
     )
     assert missing_relevance_reasons(found[2:], "covid") == ()

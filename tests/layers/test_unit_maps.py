@@ -96,7 +96,7 @@ def test_a_unit_that_is_silent_on_the_film_has_no_map() -> None:
     found = unit_gradient_map(planted.classifier(), planted.film(1), "stage 1", planted.UNIT, "guided-backprop")
 
     assert found.void
-    assert absence(found) == "Unit 2 of stage 1 is silent on this film: nothing leads back to the pixels."
+    assert absence(found) == "Unit 2 of stage 1 is silent on this film, so there is no map."
 
 
 def test_a_unit_or_stage_that_is_not_there_is_told(classifier: Classifier, phantom: Radiograph) -> None:

@@ -137,7 +137,7 @@ def test_only_ones_own_are_renamed_and_removed(found: ImportCandidate, weights: 
         lambda: library.rename("untrained", "x", shipped=weights),
         lambda: library.remove("untrained", shipped=weights),
     ):
-        with pytest.raises(BadSetting, match="untrained comes with Lightbox and stays as it is"):
+        with pytest.raises(BadSetting, match="untrained comes with Lightbox and cannot be changed"):
             change()
     with pytest.raises(UnknownName, match="no checkpoint of your own named 'min'"):
         library.remove("min", shipped=weights)

@@ -96,7 +96,7 @@ def test_findings_that_stand_in_the_file_are_taken(tmp_path: Path) -> None:
 
     assert found.findings == ("normal", "covid")
     assert found.named
-    assert "The findings stand in the file, under classes." in found.notes
+    assert "The findings are stored in the file, under classes." in found.notes
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_outputs_that_xrayvision_never_trained_are_left_out(tmp_path: Path) -> N
     assert found.findings == XRAYVISION18[:14]
     assert (found.outputs, len(found.thresholds)) == (18, 14)
     assert any(
-        note.startswith("Left out, for they were never trained: 4 of 18 outputs (Lung Lesion") for note in found.notes
+        note.startswith("Left out, as they were never trained: 4 of 18 outputs (Lung Lesion") for note in found.notes
     )
     with torch.inference_mode():
         assert torch.allclose(found.network()(_images(1)), theirs(_images(1))[:, :14], atol=1e-5)
@@ -219,7 +219,7 @@ def test_a_person_corrects_findings_labels_size_and_grey_values(small: ImportCan
         ({"findings": ["a", "b"]}, "2 findings are named, but w.pt gives 3 scores"),
         ({"findings": ["a", "b", "a"]}, "a is named twice"),
         ({"findings": ["a", " ", "b"]}, "A finding has no name"),
-        ({"findings": ["a", "b\nc", "d"]}, r"b\?c cannot be a finding's name"),
+        ({"findings": ["a", "b\nc", "d"]}, r"b\?c is not a valid name of a finding"),
         ({"size": 16}, "must lie between 32 and 1024"),
         ({"channels": 1}, "takes 3 channels, not 1"),
     ],

@@ -117,7 +117,7 @@ _LAST = {"fc.weight": _meta(512, 512), "fc.bias": _meta(512)}
     [
         (
             {"a.weight": _meta(3, 3), "b.weight": _meta(3)},
-            "is no network that is known here: it has 2 tensors, such as",
+            "is no supported network: it has 2 tensors, such as",
         ),
         (_without(shapes_only(*_RESNET), "layer4.1.bn2.running_var"), r"nearest to ResNet-18 .* is missing"),
         (
@@ -136,7 +136,7 @@ _LAST = {"fc.weight": _meta(512, 512), "fc.bias": _meta(512)}
         (
             _without(shapes_only(*_RESNET), "fc.")
             | {"head.0.weight": _meta(64, 512), "head.0.bias": _meta(64), "head.2.weight": _meta(3, 64)},
-            r"and more: head.2.weight \(3 × 64\). Without that it would answer otherwise",
+            r"and more: head.2.weight \(3 × 64\). Without that its output would differ",
         ),
         (
             shapes_only(*_RESNET) | {"norm.weight": _meta(512), "norm.bias": _meta(512)},
