@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 
 
 @command("atlas", short_help="What every unit of a network responds to.")
-@options.checkpoint
-@options.weights
+@options.one_model
 @click.option(
     "--data",
     type=click.Path(exists=True, path_type=Path),
     metavar="DIR",
     help="A table of films (MANIFEST.csv, or a folder with cxr.csv), or a folder of them.",
 )
-@click.option("--phantoms", type=click.IntRange(1), metavar="N", help="Use N drawn chests instead.")
+@options.phantoms
 @click.option("--split", metavar="NAME", help="Only films of this split of the table.  [default: all]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use N films, chosen at random.")
 @click.option(
@@ -48,8 +47,7 @@ if TYPE_CHECKING:
 )
 @options.as_json
 def atlas(
-    checkpoint: str | None,
-    weights: Path | None,
+    choice: options.ModelChoice,
     data: Path | None,
     phantoms: int | None,
     split: str | None,
@@ -75,7 +73,7 @@ def atlas(
     if (data is None) == (phantoms is None):
         raise BadSetting("An atlas needs films: give either --data DIR or --phantoms N.")
     files.refuse_out(out)
-    classifier = options.classifier(checkpoint, weights)
+    classifier = choice.classifier()
     films = reference.phantoms(phantoms) if phantoms else reference.from_data(data or Path(), split=split)
     films = reference.some(films, limit) if limit else films
     built = survey.build(classifier, films, out, top=top, every=every, progress=True)

@@ -25,8 +25,7 @@ _README = Path(__file__).parents[2] / "README.md"
     metavar="FILE",
     help="Measure nothing; write the figures of this JSON file into the README's table.",
 )
-@options.checkpoint
-@options.weights
+@options.one_model
 def bench(
     quick: bool,
     repeats: int,
@@ -34,8 +33,7 @@ def bench(
     training: bool,
     as_json: bool,
     readme: Path | None,
-    checkpoint: str | None,
-    weights: Path | None,
+    choice: options.ModelChoice,
 ) -> None:
     """Costs as multiples of one bare forward pass of the same network in the same run, next to other libraries.
 
@@ -54,8 +52,8 @@ def bench(
     if readme:
         replace_section(_README, "bench", table.markdown(_measured(readme)))
         return
-    named = checkpoint or weights
-    classifier = options.classifier(checkpoint, weights) if named else untrained.or_shipped()
+    named = choice.name or choice.weights
+    classifier = choice.classifier() if named else untrained.or_shipped()
     figures = run.bench(classifier, run.QUICK if quick else run.full(repeats))
     if training:
         from core.bench.training import throughput

@@ -49,14 +49,7 @@ _MANY = 3  # films; a progress bar is shown for more
     metavar="N",
     help="Films to list, most disagreement first; 0 for all. JSON and CSV always hold all.",
 )
-@click.option(
-    "--resamples",
-    default=1000,
-    show_default=True,
-    type=click.IntRange(10),
-    metavar="N",
-    help="Bootstrap resamples per interval.",
-)
+@options.resamples
 @click.option(
     "--csv",
     "table",
@@ -64,12 +57,7 @@ _MANY = 3  # films; a progress bar is shown for more
     metavar="OUT.csv",
     help="Also write a table with one row per film.",
 )
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Also write a picture per film with all maps side by side.",
-)
+@options.out_folder("Also write a picture per film with all maps side by side.")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @options.frame

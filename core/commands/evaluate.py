@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 @command("evaluate", short_help="Measure a checkpoint on labelled films.")
 @click.argument("manifest", metavar="MANIFEST.csv", type=click.Path(path_type=Path))
-@options.ensemble
-@options.weights
-@click.option("--split", metavar="NAME", help="Only films of this split.  [default: test, if the table has splits]")
+@options.model_or_ensemble
+@options.split_of_table
 @click.option(
     "--method",
     default="grad-cam",
@@ -31,26 +30,13 @@ if TYPE_CHECKING:
     help="Methods to compare on lesions (masks in the table, or boxes.csv beside it), or `all` that take one pass.",
 )
 @click.option("--lungs", is_flag=True, help="Segment the lungs of films without a lung mask.")
-@click.option(
-    "--resamples",
-    default=1000,
-    show_default=True,
-    type=click.IntRange(10),
-    metavar="N",
-    help="Bootstrap resamples per interval.",
-)
+@options.resamples
 @click.option("--only-known", is_flag=True, help="Leave out films whose label the checkpoint does not know.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Also write report.json, predictions.csv, confusion.csv and groups.csv there; never overwrites.",
-)
+@options.out_folder("Also write report.json, predictions.csv, confusion.csv and groups.csv there; never overwrites.")
 @options.as_json
 def evaluate(
     manifest: Path,
-    checkpoint: str | None,
-    weights: Path | None,
+    choice: options.ModelChoice,
     split: str | None,
     method: str,
     lesions: str | None,
@@ -90,7 +76,7 @@ def evaluate(
         files.refuse_out(out)
         export.refuse_to_overwrite(out)
     method = methods[method].name  # refuses an unknown name before any film is read
-    classifier = options.model(checkpoint, weights)
+    classifier = choice.model()
     compared = [methods[name].name for name in lesion_methods(lesions, classifier)]
     card = classifier.checkpoint
     table = chestxray14.table(manifest) if chestxray14.lies_in(manifest) else read_manifest(manifest)

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     context_settings={"ignore_unknown_options": True},  # settings of methods: method_settings parses them
 )
 @click.argument("arguments", metavar="FILE...", nargs=-1, required=True)
-@options.ensemble
-@options.weights
+@options.model_or_ensemble
 @click.option(
     "--method",
     "chosen_methods",
@@ -106,8 +105,7 @@ if TYPE_CHECKING:
 @options.cleaning
 def explain(
     arguments: tuple[str, ...],
-    checkpoint: str | None,
-    weights: Path | None,
+    choice: options.ModelChoice,
     chosen_methods: tuple[str, ...],
     findings: tuple[str, ...],
     layers: tuple[str, ...],
@@ -162,7 +160,7 @@ def explain(
         palette(colours, signed=method.signs(method.parse(method_settings.of(method, entered))))
     if limit != limit:
         raise BadSetting("--limit is nan; it must be a number of seconds, 0 for none.")
-    classifier = options.model(checkpoint, weights)
+    classifier = choice.model()
     for finding in {*findings} - {"all"}:
         _refuse_unknown(finding, "finding", list(classifier.checkpoint.findings))
     half = precision == "bfloat16"

@@ -13,19 +13,11 @@ if TYPE_CHECKING:
 
 
 @command("layers concepts", short_help="Test sensitivity to concepts (TCAV).")
-@options.checkpoint
-@options.weights
+@options.one_model
 @click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Folder or table of films.")
 @click.option("--split", metavar="NAME", help="Only films of this split of the table.")
-@click.option("--phantoms", type=click.IntRange(1), metavar="N", help="Use N drawn chests instead.")
-@click.option(
-    "--limit",
-    default=60,
-    show_default=True,
-    type=click.IntRange(1),
-    metavar="N",
-    help="Films to use, chosen at random.",
-)
+@options.phantoms
+@options.limit(60)
 @click.option("--concept", "names", multiple=True, metavar="NAME", help="Concept to test. Repeatable.  [default: all]")
 @click.option(
     "--examples",
@@ -42,11 +34,10 @@ if TYPE_CHECKING:
 @click.option(
     "--runs", default=20, show_default=True, type=int, metavar="N", help="Concept directions to learn per concept."
 )
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed for places, sizes and splits.")
+@options.seed("Random seed for places, sizes and splits.")
 @options.as_json
 def concepts(
-    checkpoint: str | None,
-    weights: Path | None,
+    choice: options.ModelChoice,
     data: Path | None,
     split: str | None,
     phantoms: int | None,
@@ -77,7 +68,7 @@ def concepts(
 
     if (data is None) == (phantoms is None):
         raise BadSetting("The test needs films: give either --data DIR or --phantoms N.")
-    classifier = options.classifier(checkpoint, weights)
+    classifier = choice.classifier()
     with classifier.alone() as network:
         usual = tuple(network.stages)[-2:]
     films = (

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 @command("layers parts", short_help="Split the maps of a stage into regions.")
 @click.argument("film", metavar="FILM")
-@options.checkpoint
-@options.weights
-@click.option("--stage", metavar="NAME", help="Stage to split.  [default: the last]")
+@options.one_model
+@options.stage("Stage to split.")
 @click.option("--count", default=5, show_default=True, type=int, metavar="N", help="Number of parts, 3 to 8.")
 @click.option(
     "--finding",
@@ -40,8 +39,7 @@ if TYPE_CHECKING:
 @options.as_json
 def parts(
     film: str,
-    checkpoint: str | None,
-    weights: Path | None,
+    choice: options.ModelChoice,
     stage: str | None,
     count: int,
     findings: tuple[str, ...],

@@ -1,6 +1,5 @@
 """`layers plan`: the stages and layers of a network, with shapes, parameters and receptive fields."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,11 +13,10 @@ if TYPE_CHECKING:
 
 
 @command("layers plan", short_help="List stages and layers of a network.")
-@options.checkpoint
-@options.weights
+@options.one_model
 @click.option("--all", "every", is_flag=True, help="List every layer, not only the stages.")
 @options.as_json
-def plan(checkpoint: str | None, weights: Path | None, every: bool, as_json: bool) -> None:
+def plan(choice: options.ModelChoice, every: bool, as_json: bool) -> None:
     """The stages of a network: shapes, parameters, and the receptive field of a cell in px.
 
     \b
@@ -28,7 +26,7 @@ def plan(checkpoint: str | None, weights: Path | None, every: bool, as_json: boo
     """
     from core.layers.plan import traced_plan
 
-    classifier = options.classifier(checkpoint, weights)
+    classifier = choice.classifier()
     card = classifier.checkpoint
     with classifier.alone() as network:
         architecture = traced_plan(network, size=card.input.size, channels=card.input.channels)

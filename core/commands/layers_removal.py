@@ -13,44 +13,20 @@ from core.commands.registry import command
 
 @command("layers removal", short_help="Switch off top units over many films.")
 @click.argument("manifest", metavar="MANIFEST.csv", type=click.Path(path_type=Path))
-@options.checkpoint
-@options.weights
-@click.option("--split", metavar="NAME", help="Only films of this split.  [default: test, if the table has splits]")
-@click.option("--stage", metavar="NAME", help="Stage whose units are switched off.  [default: the last]")
+@options.one_model
+@options.split_of_table
+@options.stage("Stage whose units are switched off.")
 @click.option(
     "--top", default=20, show_default=True, type=click.IntRange(1), metavar="N", help="Number of units to switch off."
 )
-@click.option(
-    "--fill",
-    type=click.Choice(["zero", "mean"]),
-    default="zero",
-    show_default=True,
-    help="Value that replaces the units.",
-)
-@click.option(
-    "--limit",
-    default=100,
-    show_default=True,
-    type=click.IntRange(1),
-    metavar="N",
-    help="Films to use, chosen at random.",
-)
-@click.option(
-    "--resamples",
-    default=1000,
-    show_default=True,
-    type=click.IntRange(10),
-    metavar="N",
-    help="Bootstrap resamples per interval.",
-)
-@click.option(
-    "--seed", default=0, show_default=True, metavar="N", help="Random seed for the choice of films and units."
-)
+@options.fill
+@options.limit(100)
+@options.resamples
+@options.seed("Random seed for the choice of films and units.")
 @options.as_json
 def removal(
     manifest: Path,
-    checkpoint: str | None,
-    weights: Path | None,
+    choice: options.ModelChoice,
     split: str | None,
     stage: str | None,
     top: int,
@@ -75,7 +51,7 @@ def removal(
     from core.evaluate.manifest import read_manifest
     from core.layers.ablation_curve import removal_effect
 
-    classifier = options.classifier(checkpoint, weights)
+    classifier = choice.classifier()
     split, rows, _ = films_of_split(read_manifest(manifest), split)
     places = np.random.default_rng(seed).permutation(len(rows))[:limit]
     figures = removal_effect(

@@ -22,16 +22,15 @@ if TYPE_CHECKING:
 
 @command("layers stages", short_help="Follow a finding through the stages.")
 @click.argument("film", metavar="FILM")
-@options.checkpoint
-@options.weights
-@click.option("--finding", metavar="NAME", help="Finding of the maps.  [default: the most likely one]")
+@options.one_model
+@options.finding("Finding of the maps.")
 @click.option(
     "--data",
     type=click.Path(exists=True, path_type=Path),
     metavar="DIR",
     help="Labelled films for the probes: a table (MANIFEST.csv, or a folder with cxr.csv).",
 )
-@click.option("--phantoms", type=click.IntRange(1), metavar="N", help="Use N drawn chests instead.")
+@options.phantoms
 @click.option("--split", metavar="NAME", help="Split that the probes are tested on.  [default: test, or val]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use N films in total, chosen at random.")
 @click.option(
@@ -48,8 +47,7 @@ if TYPE_CHECKING:
 @options.as_json
 def stages(
     film: str,
-    checkpoint: str | None,
-    weights: Path | None,
+    choice: options.ModelChoice,
     finding: str | None,
     data: Path | None,
     phantoms: int | None,
@@ -79,7 +77,7 @@ def stages(
     if data and phantoms:
         raise BadSetting("The probes need films: give either --data or --phantoms.")
     files.refuse_out(out, picture=True)
-    classifier = options.classifier(checkpoint, weights)
+    classifier = choice.classifier()
     card = classifier.checkpoint
     radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)
     finding = finding or leading(classifier.predict(radiograph, cleaning=cleaning), card)

@@ -19,19 +19,13 @@ if TYPE_CHECKING:
 
 
 @command("layers unit", short_help="Describe one unit.")
-@options.checkpoint
-@options.weights
-@click.option("--stage", metavar="NAME", help="Stage of the unit.  [default: the last]")
+@options.one_model
+@options.stage("Stage of the unit.")
 @click.option("--channel", required=True, type=int, metavar="N", help="Channel number, from 0.")
 @click.option(
     "--film", metavar="FILE", help="Film to compute its activation on, and to trace it back to the pixels of."
 )
-@click.option(
-    "--atlas",
-    type=click.Path(exists=True, path_type=Path),
-    metavar="DIR",
-    help="Atlas that describes the units.  [default: your own for these weights, else that of drawn chests]",
-)
+@options.atlas("Atlas that describes the units.  [default: your own for these weights, else that of drawn chests]")
 @click.option(
     "--prior",
     type=click.Choice(["free", "chest"]),
@@ -57,8 +51,7 @@ if TYPE_CHECKING:
 @options.cleaning
 @options.as_json
 def unit(
-    checkpoint: str | None,
-    weights: Path | None,
+    choice: options.ModelChoice,
     stage: str | None,
     channel: int,
     film: str | None,
@@ -82,10 +75,10 @@ def unit(
     from core.layers.preferred import preferred
 
     files.refuse_out(out)
-    classifier = options.classifier(checkpoint, weights)
+    classifier = choice.classifier()
     card = classifier.checkpoint
     stage = _checked_stage(classifier, stage, channel)
-    known = _atlas(classifier, atlas, weights)
+    known = _atlas(classifier, atlas, choice.weights)
     record: dict[str, Any] = {"checkpoint": card.name, "stage": stage, "channel": channel}
     pictures: dict[str, bytes] = {}
     details = known.unit(stage, channel) if known else None

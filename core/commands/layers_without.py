@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 @command("layers without", short_help="Switch units off for one film.")
 @click.argument("film", metavar="FILM")
-@options.checkpoint
-@options.weights
-@click.option("--stage", metavar="NAME", help="Stage of the units.  [default: the last]")
+@options.one_model
+@options.stage("Stage of the units.")
 @click.option("--units", metavar="NUMBERS", help='Units to switch off: "3, 7, 10-19".')
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Switch off the top N units for the finding.")
 @click.option(
@@ -58,8 +57,7 @@ if TYPE_CHECKING:
 @options.as_json
 def without_units(
     film: str,
-    checkpoint: str | None,
-    weights: Path | None,
+    choice: options.ModelChoice,
     stage: str | None,
     units: str | None,
     top: int | None,
@@ -88,7 +86,7 @@ def without_units(
     from core.models.findings import leading, place_of
 
     files.refuse_out(out)
-    classifier = options.classifier(checkpoint, weights)
+    classifier = choice.classifier()
     card = classifier.checkpoint
     usual = atlases.read(atlas, card).usual if atlas else None
     radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)

@@ -4,6 +4,7 @@ import functools
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,26 +17,136 @@ if TYPE_CHECKING:
     from core.models.ensemble import Model
 
 Command = Callable[..., None]
+Decorator = Callable[[Command], Command]
 
-ensemble = click.option(
-    "--checkpoint",
-    metavar="NAME[+NAME...]",
-    help="Model to use; `models` lists them. Several joined by + are averaged.  [default: the first one]",
+frame = click.option(
+    "--frame", type=click.IntRange(min=1), metavar="N", help="Frame or page to read, of a file that holds several."
 )
-checkpoint = click.option(
-    "--checkpoint", metavar="NAME", help="Model to use; `models` lists them.  [default: the first one]"
-)
+anyway = click.option("--anyway", is_flag=True, help="Answer even where the film checks say that it means nothing.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 weights = click.option(
     "--weights",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Folder of checkpoints.  [default: those that come with Lightbox, and your own]",
 )
-frame = click.option(
-    "--frame", type=click.IntRange(min=1), metavar="N", help="Frame or page to read, of a file that holds several."
+split_of_table = click.option(
+    "--split", metavar="NAME", help="Only films of this split.  [default: test, if the table has splits]"
 )
-anyway = click.option("--anyway", is_flag=True, help="Answer even where the film checks say that it means nothing.")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+phantoms = click.option("--phantoms", type=click.IntRange(1), metavar="N", help="Use N drawn chests instead.")
+resamples = click.option(
+    "--resamples",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(10),
+    metavar="N",
+    help="Bootstrap resamples per interval.",
+)
+fill = click.option(
+    "--fill",
+    type=click.Choice(["zero", "mean"]),
+    default="zero",
+    show_default=True,
+    help="Value that replaces the units.",
+)
+
+
+def limit(default: int) -> Decorator:
+    """`--limit`: the number of films to use."""
+    return click.option(
+        "--limit",
+        default=default,
+        show_default=True,
+        type=click.IntRange(1),
+        metavar="N",
+        help="Films to use, chosen at random.",
+    )
+
+
+def seed(help: str) -> Decorator:
+    """`--seed`, 0 by default."""
+    return click.option("--seed", default=0, show_default=True, metavar="N", help=help)
+
+
+def stage(help: str) -> Decorator:
+    """`--stage`: one stage of the network."""
+    return click.option("--stage", metavar="NAME", help=f"{help}  [default: the last]")
+
+
+def finding(help: str) -> Decorator:
+    """`--finding`: one finding of the network."""
+    return click.option("--finding", metavar="NAME", help=f"{help}  [default: the most likely one]")
+
+
+def atlas(help: str) -> Decorator:
+    """`--atlas`: the folder of an atlas."""
+    return click.option("--atlas", type=click.Path(exists=True, path_type=Path), metavar="DIR", help=help)
+
+
+def out_folder(help: str) -> Decorator:
+    """`--out`: a folder to write to."""
+    return click.option("--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help=help)
+
+
+def out_picture(help: str) -> Decorator:
+    """`--out`: a PNG file to write."""
+    return click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png", help=help)
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """The model that the options name; nothing is read before it is asked for. weights: the folder, if given."""
+
+    name: str | None
+    weights: Path | None
+
+    def classifier(self) -> "Classifier":
+        """The named checkpoint, or the first one; with its weights.
+
+        Raises: UnknownName, BadCheckpoint; BadSetting for an ensemble.
+        """
+        return classifier(self.name, self.weights)
+
+    def model(self) -> "Model":
+        """The named checkpoint, the first one, or for "a+b" the ensemble; with its weights.
+
+        Raises: UnknownName, BadCheckpoint; BadSetting if the models of an ensemble do not fit together.
+        """
+        from core.models.ensemble import load_any
+
+        return load_any(self.name or _first(self.weights), self.weights)
+
+
+def one_model(command: Command) -> Command:
+    """The command with --checkpoint and --weights, passed to it as one `choice`."""
+    return _with_choice(
+        command,
+        click.option(
+            "--checkpoint", metavar="NAME", help="Model to use; `models` lists them.  [default: the first one]"
+        ),
+    )
+
+
+def model_or_ensemble(command: Command) -> Command:
+    """As `one_model`, for commands that also take an ensemble."""
+    return _with_choice(
+        command,
+        click.option(
+            "--checkpoint",
+            metavar="NAME[+NAME...]",
+            help="Model to use; `models` lists them. Several joined by + are averaged.  [default: the first one]",
+        ),
+    )
+
+
+def _with_choice(command: Command, checkpoint: Decorator) -> Command:
+    @checkpoint
+    @weights
+    @functools.wraps(command)
+    def chosen(*args: Any, checkpoint: str | None, weights: Path | None, **others: Any) -> None:
+        command(*args, choice=ModelChoice(checkpoint, weights), **others)
+
+    return chosen
 
 
 def cleaning(command: Command) -> Command:
@@ -108,16 +219,6 @@ def classifier(name: str | None, folder: Path | None) -> "Classifier":
     if name and JOIN in name:
         raise BadSetting(f"{name} is an ensemble, which predict, evaluate and explain take. Name one model here.")
     return load(name or _first(folder), folder)
-
-
-def model(name: str | None, folder: Path | None) -> "Model":
-    """The named checkpoint, the first one, or of "a+b" the ensemble; with its weights.
-
-    Raises: UnknownName, BadCheckpoint; BadSetting where the models of an ensemble do not fit each other.
-    """
-    from core.models.ensemble import load_any
-
-    return load_any(name or _first(folder), folder)
 
 
 def _first(folder: Path | None) -> str:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,15 +22,13 @@ _LONGEST = 48  # characters of a path in the table
 
 @command("predict", short_help="Predict the findings of films.")
 @click.argument("given", metavar="FILE...", nargs=-1, required=True)
-@options.ensemble
-@options.weights
+@options.model_or_ensemble
 @options.as_json
 @options.frame
 @options.cleaning
 def predict(
     given: tuple[str, ...],
-    checkpoint: str | None,
-    weights: Path | None,
+    choice: options.ModelChoice,
     as_json: bool,
     frame: int | None,
     cleaning: "Cleaning",
@@ -59,7 +56,7 @@ def predict(
     from core.lung_network import inspect_film
     from core.models.findings import leading, present
 
-    classifier = options.model(checkpoint, weights)
+    classifier = choice.model()
     names = files.film_paths(given)
 
     def look(path: str, radiograph: "Radiograph") -> Iterator[Record]:

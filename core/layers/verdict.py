@@ -62,7 +62,10 @@ def _guessed(trained: Probes) -> str:
     if not better:
         return f"No stage's probe is better than guessing, {films}."
     last = trained.stages[-1].stage
-    return f"At {last} the probe is no better than guessing, {films}; at {better[-1]} it does, and {last} has lost it."
+    return (
+        f"At {last} the probe is no better than guessing, {films}; at {better[-1]} it is better, and {last} has "
+        "lost it."
+    )
 
 
 def turn(predictions: NDArray[np.float32], trained: Probes) -> str:

@@ -179,7 +179,8 @@ def test_where_the_last_probe_guesses_no_decision_is_told() -> None:
         "No stage's probe is better than guessing, as far as these 400 films can tell."
     )
     assert verdict_sentences(replace(found, films=400, stages=(found.stages[0], last)))[1] == (
-        "At stage 2 the probe is no better than guessing, as far as these 400 films can tell; at stage 1 it does, and "
+        "At stage 2 the probe is no better than guessing, as far as these 400 films can tell; at stage 1 it is "
+        "better, and "
         "stage 2 has lost it."
     )
 
