@@ -1,5 +1,6 @@
 """`readme`: the generated tables of README.md and of the guide."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,12 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from core.commands.registry import command, commands
+from core.errors import BadCheckpoint
 
 if TYPE_CHECKING:
     from core.models.architecture import Architecture, Network
+    from core.types import Checkpoint
 
 _ROOT = Path(__file__).parents[2]
 _SIZE = 224  # px, of the input whose multiplications are counted
+_TWINS = ("densenet121-plain", "densenet121-lungs")  # the same layers, different training
 
 
 @command("readme", short_help="Update the generated tables of the documentation.")
@@ -43,11 +47,18 @@ def _is_stale(path: Path, name: str, body: str) -> bool:
 
 
 def _sections() -> Iterator[tuple[Path, str, str]]:
-    """File, name and body of every generated section; which file it stands in is up to the file."""
+    """File, name and body of every generated section; each file decides which it contains."""
     from core.explain import table
     from core.markdown import has_section
 
-    makers = {"commands": _commands, "models": _models, "methods": table.markdown, "architectures": _architectures}
+    makers = {
+        "commands": _commands,
+        "models": _models,
+        "twins": _twins,
+        "lung network": _lung_network,
+        "methods": table.markdown,
+        "architectures": _architectures,
+    }
     for path in (_ROOT / "README.md", *sorted((_ROOT / "dashboard" / "guide").glob("*.md"))):
         for name, make in makers.items():
             if has_section(path, name):
@@ -71,6 +82,51 @@ def _models() -> str:
     folder = checkpoints.SHIPPED
     rows = [row(summary(checkpoints.read_card(name, folder), folder)) for name in checkpoints.names(folder)]
     return markdown_table([HEAD, *rows])
+
+
+def _twins() -> str:
+    """The two DenseNets with the same layers and different training, figure by figure from their cards."""
+    from core.markdown import markdown_table
+    from core.models import checkpoints
+
+    cards = [checkpoints.read_card(name) for name in _TWINS]
+    columns = [_twin_figures(card) for card in cards]
+    head = ("", *(name.removeprefix("densenet121-") for name in _TWINS))
+    return markdown_table([head, *((label, *(column[label] for column in columns)) for label in columns[0])])
+
+
+def _twin_figures(card: "Checkpoint") -> dict[str, str]:
+    """Row label -> figure, of one card."""
+    from core.estimate import estimate_text
+    from core.models.summary import held_out
+
+    test, lungs, others = card.metrics.test, card.metrics.lungs, held_out(card)
+    if test is None or lungs is None or not (lungs.lungs_only and lungs.lungs_out and lungs.lung_area):
+        raise BadCheckpoint(f"The card of {card.name} lacks test or lung figures. Evaluate it again.")
+    groups = {group.name.partition(" (")[0]: group for group in test.groups}
+    return {
+        "macro AUC, all test films": estimate_text(test.macro_auc),
+        "accuracy": estimate_text(test.accuracy),
+        "calibration error after temperature": estimate_text(test.ece),
+        f"Grad-CAM inside the dilated lungs, which cover {lungs.lung_area.value:.2f} of the film": estimate_text(
+            lungs.lung_ratio
+        ),
+        "macro AUC with everything but the lungs black": estimate_text(lungs.lungs_only.macro_auc),
+        "macro AUC with the lungs black": estimate_text(lungs.lungs_out.macro_auc),
+        **{f"macro AUC on `{source}`, left out\\*": estimate_text(others[source]) for source in others},
+        "accuracy, adults": estimate_text(groups["Adults"].accuracy),
+        "macro AUC of pneumonia and normal, adults of `nih`": estimate_text(groups["NIH adults"].macro_auc),
+    }
+
+
+def _lung_network() -> str:
+    """How well the lung network outlines lungs, from its card."""
+    from core.models import checkpoints
+
+    card = json.loads((checkpoints.SHIPPED / "lungs-unet.json").read_text(encoding="utf-8"))
+    dice = card["metrics"]["test"]["dice"]
+    interval = f"{dice['low']:.3f} to {dice['high']:.3f}"
+    return f"Dice {dice['value']:.3f} ({interval}) on {dice['n']} test films with human outlines."
 
 
 def _architectures() -> str:
