@@ -160,17 +160,17 @@ class Client:
 def films(count: int) -> list[UploadedFilm]:
     """So many films with the verdict of the first model, each predicted alone."""
     classifier = load(*_first_model())
-    found = []
+    values = []
     for name, data in _files():
         film = read(data, name=name)
         if withheld(inspect_film(film, Cleaning())):
             continue  # its page shows no verdict
         prediction = classifier.predict(film)
         verdict = dict(zip(prediction.findings, map(float, prediction.probabilities), strict=True))
-        found.append(UploadedFilm(name, data, verdict))
-        if len(found) == count:
+        values.append(UploadedFilm(name, data, verdict))
+        if len(values) == count:
             break
-    return found
+    return values
 
 
 def _first_model() -> tuple[str, Path]:
@@ -233,14 +233,14 @@ def main() -> int:
     parser.add_argument("clients", type=int, nargs="?", default=20, help="people at once")
     parser.add_argument("films", type=int, nargs="?", default=3, help="films that each of them opens")
     parser.add_argument("--rounds", type=int, default=2, help="how often; the first is on a fresh server")
-    asked = parser.parse_args()
-    everything = films(asked.clients * asked.films)
+    arguments = parser.parse_args()
+    everything = films(arguments.clients * arguments.films)
     failed = False
     with served() as (process, address):
         server = psutil.Process(process.pid)
-        for round_ in range(1, asked.rounds + 1):
+        for round_ in range(1, arguments.rounds + 1):
             before, start = sum(server.cpu_times()[:2]), time.monotonic()
-            tally = asyncio.run(clients(address, everything, count=asked.clients, each=asked.films))
+            tally = asyncio.run(clients(address, everything, count=arguments.clients, each=arguments.films))
             wall, cpu = time.monotonic() - start, sum(server.cpu_times()[:2]) - before
             waits = sorted(tally.seconds) or [float("nan")]
             print(

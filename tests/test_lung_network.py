@@ -19,11 +19,11 @@ NO_FRONTAL_FILM = ("o09.png", "o14.jpg", "o15.png", "o31.png", "o34.png", "o35.p
 def test_the_lungs_of_a_drawn_chest_are_found(height: int, width: int) -> None:
     chest = draw(seed=3, height=height, width=width)
 
-    found = segment(chest.radiograph)
+    lungs = segment(chest.radiograph)
 
-    assert found.shape == (height, width)
-    assert found.dtype == bool
-    assert dice(found, chest.lungs) > 0.80  # human outlines hold the lung behind the heart, the drawn ones do not
+    assert lungs.shape == (height, width)
+    assert lungs.dtype == bool
+    assert dice(lungs, chest.lungs) > 0.80  # human outlines hold the lung behind the heart, the drawn ones do not
 
 
 def test_cleaning_is_followed(phantom: Radiograph) -> None:

@@ -41,10 +41,10 @@ def test_help_does_not_load_the_heavy_libraries() -> None:
 
 @pytest.mark.parametrize("command", sorted(cli.commands))
 def test_every_command_explains_itself_with_examples(command: str) -> None:
-    told = CliRunner().invoke(cli, [command, "--help"])
+    result = CliRunner().invoke(cli, [command, "--help"])
 
-    assert told.exit_code == 0
-    assert f"  python -m core {command}" in told.stdout.split("Options:")[0]
+    assert result.exit_code == 0
+    assert f"  python -m core {command}" in result.stdout.split("Options:")[0]
 
 
 def test_a_mixed_lot_through_a_pipe_gives_a_line_each_and_exit_code_1(
@@ -57,9 +57,9 @@ def test_a_mixed_lot_through_a_pipe_gives_a_line_each_and_exit_code_1(
     (tmp_path / "readme.txt").write_text("not a film")
     done = core("predict", str(tmp_path), "--json", "--weights", str(weights))
 
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [Path(record["path"]).name for record in told] == ["1.png", "2.png", "3.jpg", "4.tif"]
-    assert ["error" in record for record in told] == [False, True, False, False]
+    values = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [Path(record["path"]).name for record in values] == ["1.png", "2.png", "3.jpg", "4.tif"]
+    assert ["error" in record for record in values] == [False, True, False, False]
     assert done.stderr == "Skipped 1 file: not a picture or DICOM.\n"
     assert done.returncode == 1
 

@@ -260,11 +260,11 @@ def test_a_void_map_is_the_bare_film_and_a_caveat_stands_in_the_legend() -> None
     heat[0, 0] = 1
     clean = explained(radiograph, heat)
     void = replace(clean, void=True, caveat="The map has the same value everywhere.")
-    told = replace(clean, caveat="The network gives covid a probability of 0.001: do not read it as a sign of one.")
+    changed = replace(clean, caveat="The network gives covid a probability of 0.001: do not read it as a sign of one.")
 
     assert absence(void) == void.caveat
-    assert absence(told) is None
+    assert absence(changed) is None
     bare = overlay(radiograph, void, legend=False)
     assert (bare[..., 0] == display(radiograph)).all()
-    assert (overlay(radiograph, told, legend=False) == overlay(radiograph, clean, legend=False)).all()
-    assert overlay(radiograph, told).shape[0] > overlay(radiograph, clean).shape[0]
+    assert (overlay(radiograph, changed, legend=False) == overlay(radiograph, clean, legend=False)).all()
+    assert overlay(radiograph, changed).shape[0] > overlay(radiograph, clean).shape[0]

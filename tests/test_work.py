@@ -9,8 +9,8 @@ from core.work import Work
 
 
 def test_progress_counts_the_passes_that_were_announced() -> None:
-    told: list[tuple[int, int]] = []
-    work = Work(tell=lambda done, total: told.append((done, total)))
+    steps: list[tuple[int, int]] = []
+    work = Work(tell=lambda done, total: steps.append((done, total)))
 
     work.step(0)  # nothing announced: nothing to tell
     work.expect(8)
@@ -18,7 +18,7 @@ def test_progress_counts_the_passes_that_were_announced() -> None:
     work.expect(2)  # another method of the same request
     work.step()
 
-    assert told == [(0, 8), (5, 8), (5, 10), (6, 10)]
+    assert steps == [(0, 8), (5, 8), (5, 10), (6, 10)]
     assert (work.done, work.total) == (6, 10)
 
 

@@ -30,22 +30,24 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_the_command_prints_every_figure_as_json(weights: Path) -> None:
-    told = CliRunner().invoke(cli, ["bench", "--quick", "--json", "--weights", str(weights)])
+    result = CliRunner().invoke(cli, ["bench", "--quick", "--json", "--weights", str(weights)])
 
-    assert told.exit_code == 0, told.output
-    found: dict[str, Any] = json.loads(told.stdout)
-    assert {*run.AT_MOST, *run.AT_LEAST, map_costs.ALL_BFLOAT16} == set(found["ratios"])
-    assert found["skipped"] == {}
-    assert all(math.isfinite(ratio) for ratio in found["ratios"].values())  # of one round on a busy machine: any number
-    assert found["ratios"][map_costs.LAST] > 0
-    assert all(found["details"][key]["ms"] > 0 for key in run.AT_MOST)
-    assert all(ratio > 0 for ratio in found["peers"][map_costs.LAST].values())
-    assert set(found["peers"][map_costs.LAST]) == {"captum", "torch-cam", "pytorch-grad-cam"}
-    assert {"cpu", "cores", "threads", "torch", "captum"} <= set(found["machine"])
-    assert found["machine"]["network"] == "untrained"
-    assert list(found["threads"]) == ["1", "4", "16"]
-    assert found["threads"]["16"]["slowest answer, s"] > 0
-    assert found["memory"]["integrated gradients 8 steps, peak MB"] is None or found["memory"]["met"]
+    assert result.exit_code == 0, result.output
+    record: dict[str, Any] = json.loads(result.stdout)
+    assert {*run.AT_MOST, *run.AT_LEAST, map_costs.ALL_BFLOAT16} == set(record["ratios"])
+    assert record["skipped"] == {}
+    assert all(
+        math.isfinite(ratio) for ratio in record["ratios"].values()
+    )  # of one round on a busy machine: any number
+    assert record["ratios"][map_costs.LAST] > 0
+    assert all(record["details"][key]["ms"] > 0 for key in run.AT_MOST)
+    assert all(ratio > 0 for ratio in record["peers"][map_costs.LAST].values())
+    assert set(record["peers"][map_costs.LAST]) == {"captum", "torch-cam", "pytorch-grad-cam"}
+    assert {"cpu", "cores", "threads", "torch", "captum"} <= set(record["machine"])
+    assert record["machine"]["network"] == "untrained"
+    assert list(record["threads"]) == ["1", "4", "16"]
+    assert record["threads"]["16"]["slowest answer, s"] > 0
+    assert record["memory"]["integrated gradients 8 steps, peak MB"] is None or record["memory"]["met"]
 
 
 def test_a_ratio_is_the_median_of_pairs_timed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,11 +64,11 @@ def test_a_ratio_is_the_median_of_pairs_timed_in_turns(monkeypatch: pytest.Monke
     def other() -> None: ...
 
     monkeypatch.setattr(timing, "seconds", seconds)
-    found = timed(bare, [TimedCall("first", lambda: None), TimedCall("second", lambda: None, other, 2.0)], repeats=3)
+    result = timed(bare, [TimedCall("first", lambda: None), TimedCall("second", lambda: None, other, 2.0)], repeats=3)
 
     assert order == ["bare", "case", "other", "case"] * 5
-    assert found["first"] == Timing(ratio=2, quartiles=(1, 3), ms=4000, bare_ms=2000)
-    assert found["second"] == Timing(ratio=2, quartiles=(0.5, 2.5), ms=5000, bare_ms=4000)
+    assert result["first"] == Timing(ratio=2, quartiles=(1, 3), ms=4000, bare_ms=2000)
+    assert result["second"] == Timing(ratio=2, quartiles=(0.5, 2.5), ms=5000, bare_ms=4000)
 
 
 @pytest.mark.parametrize("path", passes.QUICK, ids=lambda path: path.method)
@@ -88,9 +90,9 @@ def test_a_method_that_is_not_there_is_skipped_with_a_word(classifier: Classifie
     prepared = prepare(phantom, classifier.checkpoint.input)
     with classifier.alone() as network:
         question = map_costs.BenchInput(classifier.checkpoint, network, prepared)
-        found = passes.cases(question, (passes.Path("future", "crystal-ball", {"looks": 3}, False),))
+        cases = passes.cases(question, (passes.Path("future", "crystal-ball", {"looks": 3}, False),))
 
-    assert found == ([], {"future": "there is no method crystal-ball"})
+    assert cases == ([], {"future": "there is no method crystal-ball"})
 
 
 def test_a_library_that_is_not_there_is_told_so(
@@ -99,10 +101,10 @@ def test_a_library_that_is_not_there_is_told_so(
     monkeypatch.setattr(map_costs, "find_spec", lambda name: None)
     prepared = prepare(phantom, classifier.checkpoint.input)
     with classifier.alone() as network:
-        found = map_costs.peers(map_costs.BenchInput(classifier.checkpoint, network, prepared))
+        peers = map_costs.peers(map_costs.BenchInput(classifier.checkpoint, network, prepared))
 
-    assert found[map_costs.LAST]["torch-cam"] == found[map_costs.LAST]["pytorch-grad-cam"] == "not installed"
-    assert isinstance(found[map_costs.LAST]["captum"], TimedCall)
+    assert peers[map_costs.LAST]["torch-cam"] == peers[map_costs.LAST]["pytorch-grad-cam"] == "not installed"
+    assert isinstance(peers[map_costs.LAST]["captum"], TimedCall)
 
 
 def test_the_memory_of_a_fresh_process_is_its_own_and_not_this_process() -> None:
@@ -132,21 +134,21 @@ def test_a_network_without_weights_stands_in_where_there_is_no_checkpoint(
     ],
 )
 def test_what_misses_its_target_is_named(ratios: dict[str, float], memory: bool, missed: list[str]) -> None:
-    found = {
+    values = {
         "ratios": ratios,
         "targets": {"at most": run.AT_MOST, "at least": run.AT_LEAST},
         "memory": {"met": memory},
     }
 
-    assert run.missed(found) == missed
+    assert run.missed(values) == missed
 
 
 def test_training_is_timed_against_a_bare_loop_on_the_same_network() -> None:
-    found = throughput(repeats=1, size=16, batch=4, architecture="densenet121-s16")
+    figures = throughput(repeats=1, size=16, batch=4, architecture="densenet121-s16")
 
-    assert (found["size"], found["batch"]) == (16, 4)
-    assert len(found["cases"]) == 2
-    for case in found["cases"].values():
+    assert (figures["size"], figures["batch"]) == (16, 4)
+    assert len(figures["cases"]) == 2
+    for case in figures["cases"].values():
         assert case["images/s"] > 0
         assert case["share"] == pytest.approx(case["images/s"] / case["bare images/s"], rel=0.05)
         assert case["met"] == (case["share"] >= case["target"] == 0.85)

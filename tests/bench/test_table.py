@@ -44,8 +44,8 @@ def found() -> dict[str, Any]:
     }
 
 
-def test_a_row_holds_figure_target_and_other_libraries(found: dict[str, Any]) -> None:
-    written = table.markdown(found).splitlines()
+def test_a_row_holds_figure_target_and_other_libraries(record: dict[str, Any]) -> None:
+    written = table.markdown(record).splitlines()
 
     assert written[0] == "| what | Lightbox | target | Captum | torch-cam | pytorch-grad-cam |"
     assert written[2] == "| prediction + Grad-CAM of all findings, last stage | 1.03 | ≤ 1.10 | 3.00 | 3.20 | – |"
@@ -64,17 +64,17 @@ def test_the_readme_has_what_the_generator_writes() -> None:
 
 
 def test_the_command_writes_the_table_and_nothing_else(
-    found: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    record: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readme, measured = tmp_path / "README.md", tmp_path / "bench.json"
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
-    measured.write_text(json.dumps(found), encoding="utf-8")
+    measured.write_text(json.dumps(record), encoding="utf-8")
     monkeypatch.setattr(command, "_README", readme)
 
-    told = CliRunner().invoke(cli, ["bench", "--readme", str(measured)])
+    result = CliRunner().invoke(cli, ["bench", "--readme", str(measured)])
 
-    assert told.exit_code == 0, told.output
-    assert readme.read_text(encoding="utf-8") == f"before\n{section('bench', table.markdown(found))}\nafter\n"
+    assert result.exit_code == 0, result.output
+    assert readme.read_text(encoding="utf-8") == f"before\n{section('bench', table.markdown(record))}\nafter\n"
 
 
 @pytest.mark.parametrize(
@@ -84,20 +84,20 @@ def test_a_file_that_is_no_bench_is_refused(text: str, sentence: str, tmp_path: 
     measured = tmp_path / "bench.json"
     measured.write_text(text, encoding="utf-8")
 
-    told = CliRunner().invoke(cli, ["bench", "--readme", str(measured)])
+    result = CliRunner().invoke(cli, ["bench", "--readme", str(measured)])
 
-    assert told.exit_code == 1
-    assert sentence in told.stderr
-    assert "Traceback" not in told.output
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize("text", ["nothing", f"{END}\n{BEGIN}", f"{BEGIN}\n{END}\n" * 2])
-def test_a_readme_without_a_place_is_left_as_it_is(text: str, found: dict[str, Any], tmp_path: Path) -> None:
+def test_a_readme_without_a_place_is_left_as_it_is(text: str, record: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     path.write_text(text, encoding="utf-8")
 
     with pytest.raises(BadData, match=r"README\.md lacks the markers of the table"):
-        replace_section(path, "bench", table.markdown(found))
+        replace_section(path, "bench", table.markdown(record))
     assert path.read_text(encoding="utf-8") == text
 
 

@@ -32,38 +32,38 @@ def _atlas(folder: Path, name: str, *given: object) -> Result:
 
 
 def test_phantoms_give_an_atlas_with_pictures(small: Path, tmp_path: Path) -> None:
-    told = _atlas(small, "one", "--phantoms", 3, "--pictures", "--out", tmp_path / "atlas")
+    result = _atlas(small, "one", "--phantoms", 3, "--pictures", "--out", tmp_path / "atlas")
 
-    assert told.exit_code == 0, told.output
-    assert "one over 3 films (3 drawn phantoms), 480 units." in told.stdout
-    assert "3 pictures." in told.stdout
-    found = read(tmp_path / "atlas", read_card("one", small))
-    assert found.metadata["drawn"]
+    assert result.exit_code == 0, result.output
+    assert "one over 3 films (3 drawn phantoms), 480 units." in result.stdout
+    assert "3 pictures." in result.stdout
+    rows = read(tmp_path / "atlas", read_card("one", small))
+    assert rows.metadata["drawn"]
     assert len(list((tmp_path / "atlas" / "pictures").iterdir())) == 3
-    assert "-" in told.stdout.splitlines()[-1]  # phantoms have none of the labels, so no AUC
+    assert "-" in result.stdout.splitlines()[-1]  # phantoms have none of the labels, so no AUC
 
 
 def test_a_table_gives_areas_and_one_line_for_programs(small: Path, tmp_path: Path) -> None:
     manifest = drawn.write(tmp_path, 6)
     given = ("--data", manifest, "--split", "val", "--every", 1, "--out", tmp_path / "atlas", "--json")
-    told = _atlas(small, "one", *given)
+    result = _atlas(small, "one", *given)
 
-    assert told.exit_code == 0, told.output
-    line = json.loads(told.stdout.splitlines()[-1])
+    assert result.exit_code == 0, result.output
+    line = json.loads(result.stdout.splitlines()[-1])
     assert (line["films"], line["relevant"], line["pictures"]) == (4, 4, None)
     assert line["set"] == "films.csv, split val"
     assert not (tmp_path / "atlas" / "pictures").exists()
-    found = read(tmp_path / "atlas", read_card("one", small))
-    assert 0.5 <= found.unit(*found.ranked("pneumonia", by="auc")[0]).auc["pneumonia"] <= 1
+    rows = read(tmp_path / "atlas", read_card("one", small))
+    assert 0.5 <= rows.unit(*rows.ranked("pneumonia", by="auc")[0]).auc["pneumonia"] <= 1
 
 
 def test_an_atlas_of_other_weights_is_left_as_it_is(small: Path, tmp_path: Path) -> None:
     _atlas(small, "one", "--phantoms", 2, "--out", tmp_path)
     before = (tmp_path / "atlas.parquet").read_bytes()
-    told = _atlas(small, "other", "--phantoms", 2, "--out", tmp_path)
+    result = _atlas(small, "other", "--phantoms", 2, "--out", tmp_path)
 
-    assert told.exit_code == 1
-    assert "belongs to other weights (one, SHA-256 " in told.output
+    assert result.exit_code == 1
+    assert "belongs to other weights (one, SHA-256 " in result.output
     assert (tmp_path / "atlas.parquet").read_bytes() == before
 
 
@@ -76,15 +76,15 @@ def test_films_that_cannot_be_read_are_counted(small: Path, tmp_path: Path, bad:
         Image.fromarray(draw(seed=seed, height=64, width=64).radiograph.pixels).save(file)
         if seed < bad:
             file.write_bytes(file.read_bytes()[:60])
-    told = _atlas(small, "one", "--data", folder, "--out", tmp_path / "atlas")
+    result = _atlas(small, "one", "--data", folder, "--out", tmp_path / "atlas")
 
-    assert told.exit_code == 0, told.output
-    assert words in told.stdout
+    assert result.exit_code == 0, result.output
+    assert words in result.stdout
 
 
 def test_films_come_from_one_place(small: Path, tmp_path: Path) -> None:
     for given in ((), ("--phantoms", 2, "--data", tmp_path)):
-        told = _atlas(small, "one", *given, "--out", tmp_path / "atlas")
+        result = _atlas(small, "one", *given, "--out", tmp_path / "atlas")
 
-        assert told.exit_code == 1
-        assert "give either --data DIR or --phantoms N" in told.output
+        assert result.exit_code == 1
+        assert "give either --data DIR or --phantoms N" in result.output

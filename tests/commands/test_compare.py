@@ -65,16 +65,16 @@ def run(folder: Path, *given: object) -> Result:
 
 
 def test_people_get_the_films_by_disagreement_sentences_and_figures(folder: Path, films: Path) -> None:
-    told = run(folder, films, *PAIR)
+    result = run(folder, films, *PAIR)
 
-    assert told.exit_code == 1  # one file is no picture
-    assert told.stdout.startswith("first against second, grad-cam, on covid, pneumonia, normal\n")
-    assert "bad.png: not compared: " in told.stdout
-    assert "3 films of 3 patients\n" in told.stdout
+    assert result.exit_code == 1  # one file is no picture
+    assert result.stdout.startswith("first against second, grad-cam, on covid, pneumonia, normal\n")
+    assert "bad.png: not compared: " in result.stdout
+    assert "3 films of 3 patients\n" in result.stdout
     for words in ("Cohen's kappa", "overlap of the hottest 10 %", "different top finding"):
-        assert words in told.stdout
-    assert "McNemar" not in told.stdout  # nobody says what is true
-    table = told.stdout.split("\n\n")[1].splitlines()[1:]
+        assert words in result.stdout
+    assert "McNemar" not in result.stdout  # nobody says what is true
+    table = result.stdout.split("\n\n")[1].splitlines()[1:]
     scores = [float(line[line.index(".png") + 4 :].split()[0]) for line in table]
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
@@ -82,32 +82,32 @@ def test_people_get_the_films_by_disagreement_sentences_and_figures(folder: Path
 
 def test_json_is_what_python_gives(folder: Path, films: Path) -> None:
     names = [str(films / f"film {seed}.png") for seed in range(3)]
-    told = run(folder, *names, *PAIR, "--json")
-    found = json.loads(told.stdout)
+    result = run(folder, *names, *PAIR, "--json")
+    record = json.loads(result.stdout)
     networks = [load(name, folder) for name in ("first", "second")]
     cases = [Case(name, partial(files.read_film, name)) for name in names]
     expected = compare_models(networks, cases, sentences=True, repeats=10)
 
-    assert told.exit_code == 0
-    assert told.stderr == ""
-    assert found == json.loads(json.dumps(expected.card()))
-    assert set(found) == {"checkpoints", "findings", "method", "layer", "films", "refused", "figures", "notes"}
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert record == json.loads(json.dumps(expected.card()))
+    assert set(record) == {"checkpoints", "findings", "method", "layer", "films", "refused", "figures", "notes"}
 
 
 def test_a_table_with_labels_says_who_is_right(folder: Path, manifest: Path) -> None:
-    told = run(folder, manifest, *PAIR)
-    found = json.loads(run(folder, manifest, *PAIR, "--json").stdout)
+    result = run(folder, manifest, *PAIR)
+    record = json.loads(run(folder, manifest, *PAIR, "--json").stdout)
 
-    assert told.exit_code == 0, told.output
-    assert "McNemar p" in told.stdout
-    assert "DeLong p" in told.stdout
-    assert "12 films of 6 patients, 12 with labels" in told.stdout
-    assert "Some patients have several films" in told.stdout
-    pair = found["figures"]["pairs"][0]
+    assert result.exit_code == 0, result.output
+    assert "McNemar p" in result.stdout
+    assert "DeLong p" in result.stdout
+    assert "12 films of 6 patients, 12 with labels" in result.stdout
+    assert "Some patients have several films" in result.stdout
+    pair = record["figures"]["pairs"][0]
     assert pair["mcnemar"]["n"] == 12
     assert pair["delong_by_finding"]["pneumonia"]["positives"] == 6
     assert pair["delong_by_finding"]["covid"]["reason"] == "0 films have it and 12 have not; it takes 5 of each."
-    assert {film["labels"][0] for film in found["films"]} == {"pneumonia", "normal"}
+    assert {film["labels"][0] for film in record["films"]} == {"pneumonia", "normal"}
     assert len(json.loads(run(folder, manifest, *PAIR, "--split", "val", "--json").stdout)["films"]) == 4
 
 
@@ -149,21 +149,21 @@ def test_boards_are_written_and_others_content_stays(folder: Path, films: Path, 
 
 
 def test_networks_with_other_findings_are_compared_on_what_is_common(folder: Path, films: Path) -> None:
-    told = run(folder, films / "film 0.png", "--checkpoint", "first", "--checkpoint", "third")
+    result = run(folder, films / "film 0.png", "--checkpoint", "first", "--checkpoint", "third")
 
-    assert told.exit_code == 0, told.output
+    assert result.exit_code == 0, result.output
     assert (
         "Compared on normal alone; left out, since not all know it: covid, pneumonia of first; mass of third."
-        in told.stdout
+        in result.stdout
     )
 
 
 def test_three_networks_are_read_together(folder: Path, films: Path) -> None:
-    told = run(folder, films / "film 0.png", *PAIR, "--checkpoint", "third", "--top", "0")
+    result = run(folder, films / "film 0.png", *PAIR, "--checkpoint", "third", "--top", "0")
 
-    assert told.exit_code == 0, told.output
-    assert "different top finding" in told.stdout
-    assert [line for line in told.stdout.splitlines() if line.startswith("second and third")]
+    assert result.exit_code == 0, result.output
+    assert "different top finding" in result.stdout
+    assert [line for line in result.stdout.splitlines() if line.startswith("second and third")]
 
 
 @pytest.mark.parametrize(
@@ -179,28 +179,28 @@ def test_three_networks_are_read_together(folder: Path, films: Path) -> None:
     ],
 )
 def test_what_cannot_be_is_one_sentence(folder: Path, films: Path, given: tuple[str, ...], sentence: str) -> None:
-    told = run(folder, films / "film 0.png", *given)
+    result = run(folder, films / "film 0.png", *given)
 
-    assert told.exit_code == 1
-    assert told.stdout == ""
-    assert sentence in told.stderr
-    assert told.stderr.count("\n") == 1
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_nothing_that_can_be_read_is_told(folder: Path, films: Path) -> None:
-    told = run(folder, films / "bad.png", *PAIR)
+    result = run(folder, films / "bad.png", *PAIR)
 
-    assert told.exit_code == 1
-    assert "bad.png: not compared:" in told.stdout
+    assert result.exit_code == 1
+    assert "bad.png: not compared:" in result.stdout
 
 
 def test_the_shipped_twins_on_real_films(real_films: Path, tmp_path: Path) -> None:
     twins = ("--checkpoint", "densenet121-plain", "--checkpoint", "densenet121-lungs")
     names = sorted((real_films / "images").glob("*.webp"))[:4]
-    told = CliRunner().invoke(cli, ["compare", *map(str, names), *twins, "--json", "--resamples", "10"])
-    found = json.loads(told.stdout)
+    result = CliRunner().invoke(cli, ["compare", *map(str, names), *twins, "--json", "--resamples", "10"])
+    record = json.loads(result.stdout)
 
-    assert told.exit_code == 0, told.output
-    maps = [film["maps"][0] for film in found["films"]]
+    assert result.exit_code == 0, result.output
+    maps = [film["maps"][0] for film in record["films"]]
     assert all(0 <= each["overlap_10"] < 0.9 and each["spearman"] < 0.95 for each in maps)  # they look elsewhere
-    assert all("of the hottest tenth." in film["words"] for film in found["films"])
+    assert all("of the hottest tenth." in film["words"] for film in record["films"])

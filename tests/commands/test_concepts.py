@@ -30,10 +30,10 @@ def _layers(weights: Path, *given: object) -> Result:
 
 
 def test_each_answer_is_a_line(weights: Path, films: Path) -> None:
-    told = _layers(weights, "concepts", "--data", films, "--concept", "over-exposed", "--finding", "covid", "--json")
+    result = _layers(weights, "concepts", "--data", films, "--concept", "over-exposed", "--finding", "covid", "--json")
 
-    assert told.exit_code == 0, told.output
-    records = [json.loads(line) for line in told.stdout.splitlines()]
+    assert result.exit_code == 0, result.output
+    records = [json.loads(line) for line in result.stdout.splitlines()]
     assert [(each["stage"], each["concept"], each["finding"]) for each in records] == [
         ("stage 3", "over-exposed", "covid"),
         ("stage 4", "over-exposed", "covid"),
@@ -47,31 +47,31 @@ def test_each_answer_is_a_line(weights: Path, films: Path) -> None:
 
 
 def test_people_get_a_table(weights: Path, films: Path) -> None:
-    told = _layers(
+    result = _layers(
         weights, "concepts", "--data", films, "--concept", "side-marker", "--stage", "stage 4", "--finding", "covid"
     )
 
-    assert told.exit_code == 0, told.output
-    assert "untrained, 20 films" in told.stdout
-    assert "measured change" in told.stdout
-    assert "Side marker" in told.stdout
+    assert result.exit_code == 0, result.output
+    assert "untrained, 20 films" in result.stdout
+    assert "measured change" in result.stdout
+    assert "Side marker" in result.stdout
 
 
 def test_examples_are_a_concept_by_themselves(weights: Path, films: Path) -> None:
-    told = _layers(
+    result = _layers(
         weights, "concepts", "--data", films, "--examples", films, "--stage", "stage 4", "--finding", "covid", "--json"
     )
 
-    (record,) = [json.loads(line) for line in told.stdout.splitlines()]
+    (record,) = [json.loads(line) for line in result.stdout.splitlines()]
     assert (record["concept"], record["made"], record["change_logits"]) == (films.name, False, None)
 
 
 def test_the_figures_are_a_table_for_other_programs(classifier: Classifier, films: Path) -> None:
-    found = tcav_results(classifier, from_data(films), ["rotated"], stages=["stage 4"], findings=["covid"])
+    results = tcav_results(classifier, from_data(films), ["rotated"], stages=["stage 4"], findings=["covid"])
 
-    (row,) = csv.DictReader(io.StringIO(found.csv()))
+    (row,) = csv.DictReader(io.StringIO(results.csv()))
     assert (row["concept"], row["stage"], row["set"]) == ("rotated", "stage 4", films.name)
-    assert float(row["score"]) == found.answers[0].score
+    assert float(row["score"]) == results.answers[0].score
 
 
 @pytest.mark.parametrize(
@@ -84,22 +84,27 @@ def test_the_figures_are_a_table_for_other_programs(classifier: Classifier, film
     ],
 )
 def test_bad_questions_are_told_in_one_sentence(weights: Path, given: tuple[object, ...], sentence: str) -> None:
-    told = _layers(weights, "concepts", *given)
+    result = _layers(weights, "concepts", *given)
 
-    assert told.exit_code == 1
-    assert sentence in told.output
+    assert result.exit_code == 1
+    assert sentence in result.output
 
 
 def test_the_parts_are_a_table_and_a_picture(weights: Path, films: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "parts.png"
-    told = _layers(
+    result = _layers(
         weights, "parts", films / "film-1.png", "--stage", "stage 3", "--count", 3, "--out", out, "--finding", "covid"
     )
 
-    assert told.exit_code == 0, told.output
-    assert [line.split("  ")[0] for line in told.stdout.splitlines()[1:5]] == ["part 1", "part 2", "part 3", "the rest"]
-    assert "of the maps' variance" in told.stdout
-    assert told.stdout.splitlines()[-1] == str(out)
+    assert result.exit_code == 0, result.output
+    assert [line.split("  ")[0] for line in result.stdout.splitlines()[1:5]] == [
+        "part 1",
+        "part 2",
+        "part 3",
+        "the rest",
+    ]
+    assert "of the maps' variance" in result.stdout
+    assert result.stdout.splitlines()[-1] == str(out)
     with Image.open(out) as picture:
         assert picture.size[0] == 480  # a small film's legend could not be read
         assert len(picture.getcolors(2**20) or ()) > 100
@@ -108,32 +113,32 @@ def test_the_parts_are_a_table_and_a_picture(weights: Path, films: Path, tmp_pat
 def test_a_picture_of_parts_replaces_no_other_file(weights: Path, films: Path, tmp_path: Path) -> None:
     out = tmp_path / "parts.png"
     out.write_bytes(b"mine")
-    told = _layers(weights, "parts", films / "film-1.png", "--stage", "stage 3", "--count", 3, "--out", out)
+    result = _layers(weights, "parts", films / "film-1.png", "--stage", "stage 3", "--count", 3, "--out", out)
 
-    assert told.exit_code == 1
-    assert "of the maps' variance" in told.stdout  # what was computed is told all the same
-    assert "exists with different content; nothing was written" in told.stderr
+    assert result.exit_code == 1
+    assert "of the maps' variance" in result.stdout  # what was computed is told all the same
+    assert "exists with different content; nothing was written" in result.stderr
     assert out.read_bytes() == b"mine"
 
 
 def test_a_picture_of_parts_is_a_png_file(weights: Path, films: Path, tmp_path: Path) -> None:
-    told = _layers(weights, "parts", films / "film-1.png", "--out", tmp_path / "parts.txt")
+    result = _layers(weights, "parts", films / "film-1.png", "--out", tmp_path / "parts.txt")
 
-    assert told.exit_code == 1
-    assert told.output == "Error: The picture is a PNG file, but --out is parts.txt. Give a name that ends in .png.\n"
+    assert result.exit_code == 1
+    assert result.output == "Error: The picture is a PNG file, but --out is parts.txt. Give a name that ends in .png.\n"
 
 
 def test_the_parts_are_a_line_for_programs(weights: Path, films: Path) -> None:
     film, other = films / "film-1.png", films / "film-2.png"
-    told = _layers(weights, "parts", film, "--stage", "stage 2", "--with", other, "--json")
+    result = _layers(weights, "parts", film, "--stage", "stage 2", "--with", other, "--json")
 
-    record = json.loads(told.stdout)
+    record = json.loads(result.stdout)
     assert (record["stage"], record["films"], len(record["parts"])) == ("stage 2", 2, 5)
     assert set(record["rest"]) == {"covid", "pneumonia", "normal"}
 
 
 def test_parts_that_cannot_be_are_told(weights: Path, films: Path) -> None:
-    told = _layers(weights, "parts", films / "film-1.png", "--stage", "stage 4")
+    result = _layers(weights, "parts", films / "film-1.png", "--stage", "stage 4")
 
-    assert told.exit_code == 1
-    assert "has 1024 units in 4 cells, so it has no 5 parts" in told.output
+    assert result.exit_code == 1
+    assert "has 1024 units in 4 cells, so it has no 5 parts" in result.output

@@ -28,15 +28,15 @@ def _evaluate(weights: Path, *given: object) -> Result:
 
 
 def test_people_get_tables(weights: Path, manifest: Path) -> None:
-    told = _evaluate(weights, manifest)
+    result = _evaluate(weights, manifest)
 
-    assert told.exit_code == 0, told.output
-    assert told.stdout.startswith("untrained on 12 films of 6 patients, split test\n")
-    assert "Leakage: 12 films compared with each other and with 4 of other splits; identical files: 0" in told.stdout
-    assert "balanced accuracy" in told.stdout
-    assert "Grad-CAM heat" in told.stdout
-    assert "label \\ predicted" in told.stdout
-    assert "Adults (known age 18 and over)" in told.stdout
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("untrained on 12 films of 6 patients, split test\n")
+    assert "Leakage: 12 films compared with each other and with 4 of other splits; identical files: 0" in result.stdout
+    assert "balanced accuracy" in result.stdout
+    assert "Grad-CAM heat" in result.stdout
+    assert "label \\ predicted" in result.stdout
+    assert "Adults (known age 18 and over)" in result.stdout
 
 
 def test_below_fifty_films_the_interval_comes_first() -> None:
@@ -46,22 +46,22 @@ def test_below_fifty_films_the_interval_comes_first() -> None:
 
 
 def test_json_is_one_line_with_stable_keys(weights: Path, manifest: Path) -> None:
-    told = _evaluate(weights, manifest, "--split", "val", "--json")
+    result = _evaluate(weights, manifest, "--split", "val", "--json")
 
-    found = json.loads(told.stdout)
-    assert (found["checkpoint"], found["split"], found["n"]) == ("untrained", "val", 4)
-    assert set(found["accuracy"]) == {"value", "low", "high", "n"}
-    assert found["heat"]["method"] == "grad-cam"
-    assert found["lung_ratio"]["n"] == 4
-    assert found["macro_auc"]["value"] is None  # two films of each class are too few
+    record = json.loads(result.stdout)
+    assert (record["checkpoint"], record["split"], record["n"]) == ("untrained", "val", 4)
+    assert set(record["accuracy"]) == {"value", "low", "high", "n"}
+    assert record["heat"]["method"] == "grad-cam"
+    assert record["lung_ratio"]["n"] == 4
+    assert record["macro_auc"]["value"] is None  # two films of each class are too few
 
 
 def test_out_holds_the_report_and_tables_and_is_never_overwritten(
     weights: Path, manifest: Path, tmp_path: Path
 ) -> None:
-    told = _evaluate(weights, manifest, "--json", "--out", tmp_path / "out")
+    result = _evaluate(weights, manifest, "--json", "--out", tmp_path / "out")
 
-    assert json.loads((tmp_path / "out" / "report.json").read_text()) == json.loads(told.stdout)
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == json.loads(result.stdout)
     with (tmp_path / "out" / "predictions.csv").open(newline="") as lines:
         films = list(csv.DictReader(lines))
     assert [film["file"] for film in films[:2]] == ["0-film.png", "1-film.png"]
@@ -82,12 +82,12 @@ def test_films_that_would_be_withheld_are_counted_and_stay_in_the_figures(weight
     with Image.open(tmp_path / "3-film.png") as film:
         film.transpose(Image.Transpose.ROTATE_180).save(tmp_path / "3-film.png")
 
-    found = json.loads(_evaluate(weights, manifest, "--json").stdout)
+    record = json.loads(_evaluate(weights, manifest, "--json").stdout)
 
     assert before["withheld"] == {"n": 0, "films": []}
-    assert found["withheld"]["n"] == 1
-    assert "3-film" in found["withheld"]["films"][0]
-    assert found["n"] == before["n"] == 12
+    assert record["withheld"]["n"] == 1
+    assert "3-film" in record["withheld"]["films"][0]
+    assert record["n"] == before["n"] == 12
     assert "would withhold the answer for 1 film (" in _evaluate(weights, manifest).stdout
 
 
@@ -95,16 +95,16 @@ def test_without_a_split_column_all_films_count(weights: Path, manifest: Path) -
     text = manifest.read_text().replace(",split,", ",part,")
     (manifest.parent / "whole.csv").write_text(text)
 
-    told = _evaluate(weights, manifest.parent / "whole.csv", "--json")
+    result = _evaluate(weights, manifest.parent / "whole.csv", "--json")
 
-    assert (json.loads(told.stdout)["n"], json.loads(told.stdout)["split"]) == (16, None)
+    assert (json.loads(result.stdout)["n"], json.loads(result.stdout)["split"]) == (16, None)
 
 
 def test_a_split_without_films_is_told(weights: Path, manifest: Path) -> None:
-    told = _evaluate(weights, manifest, "--split", "train")
+    result = _evaluate(weights, manifest, "--split", "train")
 
-    assert told.exit_code == 1
-    assert "has no film in split 'train'; it has test, val" in told.stderr
+    assert result.exit_code == 1
+    assert "has no film in split 'train'; it has test, val" in result.stderr
 
 
 def test_an_unknown_label_is_told_and_can_be_left_out(weights: Path, manifest: Path) -> None:
@@ -112,19 +112,19 @@ def test_an_unknown_label_is_told_and_can_be_left_out(weights: Path, manifest: P
         manifest.read_text().replace("\n0-film.png,pneumonia", "\n0-film.png,mumps")
     )
 
-    told = _evaluate(weights, manifest.parent / "odd.csv")
-    assert told.exit_code == 1
-    assert "a label that the card does not know: 'mumps'; it knows covid, pneumonia, normal" in told.stderr
+    result = _evaluate(weights, manifest.parent / "odd.csv")
+    assert result.exit_code == 1
+    assert "a label that the card does not know: 'mumps'; it knows covid, pneumonia, normal" in result.stderr
 
-    told = _evaluate(weights, manifest.parent / "odd.csv", "--only-known", "--json")
-    assert json.loads(told.stdout)["n"] == 11
+    result = _evaluate(weights, manifest.parent / "odd.csv", "--only-known", "--json")
+    assert json.loads(result.stdout)["n"] == 11
 
 
 def test_an_unknown_method_is_told(weights: Path, manifest: Path) -> None:
-    told = _evaluate(weights, manifest, "--method", "gradcam")
+    result = _evaluate(weights, manifest, "--method", "gradcam")
 
-    assert told.exit_code == 1
-    assert "Did you mean 'grad-cam'?" in told.stderr
+    assert result.exit_code == 1
+    assert "Did you mean 'grad-cam'?" in result.stderr
 
 
 def test_a_folder_of_chestxray14_is_taken_as_it_is_downloaded(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_folder_of_chestxray14_is_taken_as_it_is_downloaded(tmp_path: Path) ->
     }
     write(network, card, "untrained", tmp_path / "weights")
 
-    found = json.loads(_evaluate(tmp_path / "weights", folder, "--json").stdout)
+    record = json.loads(_evaluate(tmp_path / "weights", folder, "--json").stdout)
 
-    assert (found["split"], found["n"], found["patients"]) == ("test", 2, 2)
-    assert list(found["confusion"]) == list(CHESTXRAY14)
+    assert (record["split"], record["n"], record["patients"]) == ("test", 2, 2)
+    assert list(record["confusion"]) == list(CHESTXRAY14)

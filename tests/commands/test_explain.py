@@ -35,9 +35,9 @@ def explain(weights: Path, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["explain", "--weights", str(weights), *arguments])
 
 
-def records(told: Result) -> list[dict[str, Any]]:
-    assert told.exit_code == 0, told.output
-    return [json.loads(line) for line in told.stdout.splitlines()]
+def records(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_overlay_and_raw_map_are_written(weights: Path, film: Path, classifier: Classifier, tmp_path: Path) -> None:
@@ -76,11 +76,11 @@ def test_without_a_finding_the_likeliest_is_explained(
 
 def test_all_maps_share_one_forward_and_a_backward_for_each_finding(weights: Path, film: Path, tmp_path: Path) -> None:
     everything = ["--method", "grad-cam", "--method", "saliency", "--finding", "all", "--layer", "all"]
-    told = records(explain(weights, str(film), *everything, "--out", str(tmp_path), "--json"))
+    result = records(explain(weights, str(film), *everything, "--out", str(tmp_path), "--json"))
 
-    assert len(told) == 5 * 3 + 3
-    assert np.sum([record["passes"] for record in told], axis=0).tolist() == [1, 3]
-    assert len(list(tmp_path.glob("*.png"))) == len(list(tmp_path.glob("*.npz"))) == len(told)
+    assert len(result) == 5 * 3 + 3
+    assert np.sum([record["passes"] for record in result], axis=0).tolist() == [1, 3]
+    assert len(list(tmp_path.glob("*.png"))) == len(list(tmp_path.glob("*.npz"))) == len(result)
 
 
 def test_the_same_again_changes_nothing_and_other_content_is_not_replaced_unasked(
@@ -106,11 +106,11 @@ def test_films_of_the_same_name_do_not_collide(weights: Path, film: Path, tmp_pa
     other.parent.mkdir()
     with Image.open(film) as image:
         image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
-    told = records(
+    result = records(
         explain(weights, str(film), str(other), "--finding", "normal", "--out", str(tmp_path / "maps"), "--json")
     )
 
-    assert len({record["map"] for record in told}) == 2
+    assert len({record["map"] for record in result}) == 2
 
 
 def test_settings_reach_the_method(weights: Path, film: Path, tmp_path: Path) -> None:
@@ -171,14 +171,14 @@ def test_a_common_scale_takes_a_film_from_standard_input_and_passes_over_a_bad_f
     (tmp_path / "bad.png").write_bytes(b"no film")
     command = ["explain", "-", str(tmp_path / "bad.png"), "--weights", str(weights), "--scale", "common", "--json"]
     command += ["--out", str(tmp_path / "maps")]
-    told = CliRunner().invoke(
+    result = CliRunner().invoke(
         cli,
         command,
         input=film.read_bytes(),
     )
 
-    assert told.exit_code == 1
-    bad, good = (json.loads(line) for line in told.stdout.splitlines())
+    assert result.exit_code == 1
+    bad, good = (json.loads(line) for line in result.stdout.splitlines())
     assert "error" in bad
     assert good["path"] == "-"
     assert Path(good["overlay"]).exists()
@@ -186,10 +186,10 @@ def test_a_common_scale_takes_a_film_from_standard_input_and_passes_over_a_bad_f
 
 def test_what_takes_too_long_is_told_and_the_other_films_go_on(weights: Path, film: Path, tmp_path: Path) -> None:
     command = ["--method", "rise", "--masks", "8000", "--limit", "0.2", "--finding", "covid", "--out", str(tmp_path)]
-    told = explain(weights, str(film), str(film), *command, "--json")
+    result = explain(weights, str(film), str(film), *command, "--json")
 
-    assert told.exit_code == 1
-    assert ["longer than the limit of 0.2 s" in json.loads(line)["error"] for line in told.stdout.splitlines()] == [
+    assert result.exit_code == 1
+    assert ["longer than the limit of 0.2 s" in json.loads(line)["error"] for line in result.stdout.splitlines()] == [
         True,
         True,
     ]
@@ -246,11 +246,11 @@ def test_a_map_with_nothing_in_it_is_the_bare_film_and_says_so_everywhere(
 def test_what_the_reader_can_mend_is_one_sentence(
     weights: Path, film: Path, tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
-    told = explain(weights, str(film), *arguments, "--out", str(tmp_path / "maps"))
+    result = explain(weights, str(film), *arguments, "--out", str(tmp_path / "maps"))
 
-    assert told.exit_code == 1
-    assert sentence in told.stderr
-    assert told.stderr.count("\n") == 1
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
     assert not (tmp_path / "maps").exists()
 
 
@@ -259,27 +259,27 @@ def test_a_film_without_lungs_is_told_and_the_others_go_on(weights: Path, tmp_pa
     noise = np.random.default_rng(0).integers(0, 255, (300, 300)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png")
     Image.fromarray(draw(seed=1, height=512, width=512).radiograph.pixels).save(tmp_path / "b.png")
-    told = explain(
+    result = explain(
         weights,
         str(tmp_path),
         *("--method", "lung-mask", "--out", str(tmp_path / "maps"), "--scale", scale, "--json", "--anyway"),
     )
 
-    bad, good = sorted(map(json.loads, told.stdout.splitlines()), key=lambda record: str(record["path"]))
-    assert told.exit_code == 1
+    bad, good = sorted(map(json.loads, result.stdout.splitlines()), key=lambda record: str(record["path"]))
+    assert result.exit_code == 1
     assert "No lungs found on a.png" in bad["error"]
     assert Path(good["map"]).exists()
 
 
 def test_nothing_is_drawn_of_a_film_that_means_nothing(weights: Path, film: Path, tmp_path: Path) -> None:
-    told = explain(weights, str(film), "--turn", "180", "--out", str(tmp_path / "maps"), "--json")
+    result = explain(weights, str(film), "--turn", "180", "--out", str(tmp_path / "maps"), "--json")
 
-    assert "upside-down" in json.loads(told.stdout)["withheld"]
+    assert "upside-down" in json.loads(result.stdout)["withheld"]
     assert not (tmp_path / "maps").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_any_map_is(weights: Path, film: Path) -> None:
-    told = explain(weights, str(film), "--out", str(film / "maps"))
+    result = explain(weights, str(film), "--out", str(film / "maps"))
 
-    assert told.exit_code == 1
-    assert told.output == f"Error: {film / 'maps'} cannot be written ({film} is not a folder). Give another --out.\n"
+    assert result.exit_code == 1
+    assert result.output == f"Error: {film / 'maps'} cannot be written ({film} is not a folder). Give another --out.\n"

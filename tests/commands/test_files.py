@@ -76,8 +76,8 @@ def test_a_folder_in_place_of_a_film_is_told_in_one_sentence(
     with pytest.raises(SystemExit):
         files.each([str(tmp_path)], shape, show=None, doing="looking")
 
-    told = json.loads(capsys.readouterr().out)["error"]
-    assert told == f"{tmp_path} is a folder, but one film was expected. Give a file in it."
+    record = json.loads(capsys.readouterr().out)["error"]
+    assert record == f"{tmp_path} is a folder, but one film was expected. Give a file in it."
 
 
 class Terminal(io.StringIO):

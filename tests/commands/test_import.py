@@ -35,16 +35,16 @@ def _core(*arguments: object) -> Result:
     return CliRunner().invoke(cli, list(map(str, arguments)))
 
 
-def _records(told: Result) -> list[dict[str, Any]]:
-    assert told.exit_code == 0, told.output
-    return [json.loads(line) for line in told.stdout.splitlines()]
+def _records(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_what_was_found_is_told_and_nothing_is_kept_without_a_name(file: Path, home: Path) -> None:
-    told = _core("import", file)
+    result = _core("import", file)
 
-    assert told.exit_code == 0
-    assert told.stdout.startswith("best.ckpt: MobileNet-V3, small\n")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("best.ckpt: MobileNet-V3, small\n")
     for line in (
         "network      MobileNet-V3, small, 3 channels, 2 scores",
         "findings     finding 1, finding 2",
@@ -53,7 +53,7 @@ def test_what_was_found_is_told_and_nothing_is_kept_without_a_name(file: Path, h
         "grey values  imagenet: ",
         "Not saved yet. Add --name best",
     ):
-        assert line in told.stdout
+        assert line in result.stdout
     assert not home.exists()
 
 
@@ -73,9 +73,9 @@ def test_what_is_corrected_and_named_is_kept_and_every_command_sees_it(
     assert "imported, not evaluated here" in listed[-1]
     assert _records(_core("models", "--json"))[-1]["imported"]["file"] == "best.ckpt"
     Image.fromarray(phantom.pixels).save(tmp_path / "film.png")
-    [said] = _records(_core("predict", tmp_path / "film.png", "--checkpoint", "mine", "--json"))
-    assert said["checkpoint"] == "mine"
-    assert set(said["probabilities"]) == {"covid", "normal"}
+    [records] = _records(_core("predict", tmp_path / "film.png", "--checkpoint", "mine", "--json"))
+    assert records["checkpoint"] == "mine"
+    assert set(records["probabilities"]) == {"covid", "normal"}
     explained = _core("explain", tmp_path / "film.png", "--checkpoint", "mine", "--finding", "covid", "--out", tmp_path)
     assert explained.exit_code == 0, explained.output
     assert list(tmp_path.glob("*.npz"))
@@ -90,9 +90,9 @@ def test_labelled_films_judge_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     [record] = _records(_core(*command, "--name", "judged", "--json"))
     assert record["polarity"]["n"] == 12
-    kept = checkpoints.read_card("judged", library.folder()).imported
-    assert kept is not None
-    assert kept.label_check[0].startswith("On 12 films of 6 patients, area under the ROC curve: ")
+    result = checkpoints.read_card("judged", library.folder()).imported
+    assert result is not None
+    assert result.label_check[0].startswith("On 12 films of 6 patients, area under the ROC curve: ")
     assert set(record["polarity"]["auc"]) == {"pneumonia", "normal"}
     assert record["polarity"]["feeds"]["imagenet"]["n"] == 12
 
@@ -131,18 +131,18 @@ def test_what_labelled_films_say_is_told_with_the_options_that_take_it_over() ->
 def test_a_mistake_is_told_in_a_sentence_and_keeps_nothing(
     given: list[str], sentence: str, file: Path, home: Path
 ) -> None:
-    told = _core("import", file, "--name", "mine", *given)
+    result = _core("import", file, "--name", "mine", *given)
 
-    assert told.exit_code == 1
-    assert told.stderr.startswith("Error: ")
-    assert sentence in told.stderr
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert sentence in result.stderr
     assert not home.exists()
 
 
 def test_a_bad_name_is_told_before_the_file_is_read(home: Path) -> None:
-    told = _core("import", "gone.pt", "--name", ".x")
+    result = _core("import", "gone.pt", "--name", ".x")
 
-    assert "cannot be the name of a checkpoint" in told.stderr
+    assert "cannot be the name of a checkpoint" in result.stderr
 
 
 def test_ones_own_are_renamed_and_removed(file: Path) -> None:
@@ -156,10 +156,10 @@ def test_ones_own_are_renamed_and_removed(file: Path) -> None:
 
 
 def test_what_was_just_answered_is_not_asked_again(file: Path) -> None:
-    asked = _core("import", file).stdout
+    output = _core("import", file).stdout
     answered = _core("import", file, "--findings", "covid,normal", "--single-label", "--size", 64, "--name", "r18")
 
-    assert "does not name its outputs" in asked
-    assert "one finding a film is a guess" in " ".join(asked.split())
+    assert "does not name its outputs" in output
+    assert "one finding a film is a guess" in " ".join(output.split())
     assert answered.exit_code == 0
     assert "  ! " not in answered.stdout

@@ -23,8 +23,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     small_models.put(folder, {"one": 0, "other": 1})
     given = ["atlas", "--checkpoint", "one", "--weights", folder, "--phantoms", 12, "--pictures", "--every", 1]
-    made = CliRunner().invoke(cli, [*map(str, given), "--out", str(folder / "atlases" / "one")])
-    assert made.exit_code == 0, made.output
+    result = CliRunner().invoke(cli, [*map(str, given), "--out", str(folder / "atlases" / "one")])
+    assert result.exit_code == 0, result.output
     return folder
 
 
@@ -42,10 +42,10 @@ def _unit(folder: Path, name: str, *given: object) -> Result:
 
 def test_all_that_is_told_of_a_unit_is_one_line_and_pictures(small: Path, film: Path, tmp_path: Path) -> None:
     given = ("--stage", "stage 2", "--channel", 5, "--film", film, "--steps", 4, "--prior", "free")
-    told = _unit(small, "one", *given, "--out", tmp_path, "--json")
+    result = _unit(small, "one", *given, "--out", tmp_path, "--json")
 
-    assert told.exit_code == 0, told.output
-    record = json.loads(told.stdout.splitlines()[-1])
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout.splitlines()[-1])
     assert record["atlas"] == {"set": "12 drawn phantoms", "films": 12, "drawn": True}
     assert len(record["exciting"]) == len(record["nearest"]) == 8
     assert (record["preferred"]["steps"], record["preferred"]["prior"]) == (4, "free")
@@ -67,62 +67,62 @@ def test_units_have_files_of_their_own_and_files_in_the_way_stay(small: Path, tm
     assert written[0] == written[1]
     assert not set(written[0]) & set(written[2])
     Path(written[0][-1]).write_bytes(b"mine")
-    told = _unit(small, "one", *given, "--channel", 5)
-    assert told.exit_code == 1
-    assert json.loads(told.stdout)["mean"] > 0  # what was computed is told all the same
-    assert json.loads(told.stdout)["files"] == []
-    assert "exists with different content; nothing was written" in told.stderr
+    result = _unit(small, "one", *given, "--channel", 5)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["mean"] > 0  # what was computed is told all the same
+    assert json.loads(result.stdout)["files"] == []
+    assert "exists with different content; nothing was written" in result.stderr
     assert Path(written[0][-1]).read_bytes() == b"mine"
 
 
 def test_the_figures_of_the_film_are_those_of_its_activations(small: Path, film: Path) -> None:
-    told = _unit(small, "one", "--channel", 3, "--film", film, "--steps", 0, "--json")
-    found = json.loads(told.stdout.splitlines()[-1])
+    result = _unit(small, "one", "--channel", 3, "--film", film, "--steps", 0, "--json")
+    record = json.loads(result.stdout.splitlines()[-1])
     from core.image.read import read
 
     classifier = load("one", small)
-    last = found["stage"]
+    last = record["stage"]
     expected = stage_activations(classifier, read(film.read_bytes(), name="film.png"), last).maps[3]
-    assert found["film"]["greatest"] == pytest.approx(float(expected.max()), rel=1e-5)
-    assert found["film"]["mean"] == pytest.approx(float(expected.mean()), rel=1e-5)
-    assert 0 <= found["film"]["above"] <= 1
-    assert "preferred" not in found
+    assert record["film"]["greatest"] == pytest.approx(float(expected.max()), rel=1e-5)
+    assert record["film"]["mean"] == pytest.approx(float(expected.mean()), rel=1e-5)
+    assert 0 <= record["film"]["above"] <= 1
+    assert "preferred" not in record
 
 
 def test_people_get_sentences(small: Path, film: Path) -> None:
-    told = _unit(small, "one", "--stage", "stage 2", "--channel", 5, "--film", film, "--steps", 2)
+    result = _unit(small, "one", "--stage", "stage 2", "--channel", 5, "--film", film, "--steps", 2)
 
-    assert told.exit_code == 0, told.output
-    assert told.stdout.startswith("Unit 5 of stage 2, one\nOn film.png: mean ")
-    assert re.search(r"Over 12 drawn phantoms: mean \S+; maximum per film \S+ to \S+\.\n", told.stdout)
-    assert "Similar units: stage " in told.stdout
-    assert "2 steps, from a drawn mean chest, and near it" in told.stdout
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("Unit 5 of stage 2, one\nOn film.png: mean ")
+    assert re.search(r"Over 12 drawn phantoms: mean \S+; maximum per film \S+ to \S+\.\n", result.stdout)
+    assert "Similar units: stage " in result.stdout
+    assert "2 steps, from a drawn mean chest, and near it" in result.stdout
 
 
 def test_the_preferred_picture_is_made_where_it_is_kept_or_asked_for(small: Path, tmp_path: Path) -> None:
     given = ("--stage", "stage 2", "--channel", 5)
-    unseen, asked, kept = (
+    unseen, values, result = (
         json.loads(_unit(small, "one", *given, *more, "--json").stdout)
         for more in ((), ("--steps", 2), ("--out", tmp_path))
     )
 
     assert "preferred" not in unseen
-    assert asked["preferred"]["steps"] == 2
-    assert kept["preferred"]["steps"] == STEPS["chest"]
-    assert str(tmp_path / "stage-2.5.preferred.png") in kept["files"]
+    assert values["preferred"]["steps"] == 2
+    assert result["preferred"]["steps"] == STEPS["chest"]
+    assert str(tmp_path / "stage-2.5.preferred.png") in result["files"]
 
 
 def test_the_help_names_the_usual_steps() -> None:
-    told = " ".join(CliRunner().invoke(cli, ["layers", "unit", "--help"]).output.split())
+    text = " ".join(CliRunner().invoke(cli, ["layers", "unit", "--help"]).output.split())
 
-    assert f"{STEPS['free']} with the free prior, {STEPS['chest']} with the chest prior; 0 without --out" in told
+    assert f"{STEPS['free']} with the free prior, {STEPS['chest']} with the chest prior; 0 without --out" in text
 
 
 def test_without_an_atlas_the_rest_is_told(small: Path) -> None:
-    told = _unit(small, "other", "--channel", 0, "--steps", 0)
+    result = _unit(small, "other", "--channel", 0, "--steps", 0)
 
-    assert told.exit_code == 0, told.output
-    assert "There is no atlas for this model. Build one" in told.stdout
+    assert result.exit_code == 0, result.output
+    assert "There is no atlas for this model. Build one" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -137,19 +137,21 @@ def test_without_an_atlas_the_rest_is_told(small: Path) -> None:
 )
 def test_what_is_not_there_is_one_sentence(small: Path, name: str, given: tuple[object, ...], sentence: str) -> None:
     atlas = small / "atlases" / "one"
-    told = _unit(small, name, *[atlas if each == "ONE" else each for each in given], "--steps", 0)
+    result = _unit(small, name, *[atlas if each == "ONE" else each for each in given], "--steps", 0)
 
-    assert told.exit_code == 1
-    assert told.output.startswith("Error: ")
-    assert sentence in told.output
-    assert len(told.output.splitlines()) == 1
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+    assert sentence in result.output
+    assert len(result.output.splitlines()) == 1
 
 
 def test_a_stage_without_extent_is_refused(one_cell_weights: Path) -> None:
-    told = _unit(one_cell_weights, "flat", "--stage", "stage 4", "--channel", 0, "--steps", 0)
+    result = _unit(one_cell_weights, "flat", "--stage", "stage 4", "--channel", 0, "--steps", 0)
 
-    assert told.exit_code == 1
-    assert "stage 4 of flat gives 1 × 1 maps, which have no place on the film. Choose an earlier layer." in told.output
+    assert result.exit_code == 1
+    assert (
+        "stage 4 of flat gives 1 × 1 maps, which have no place on the film. Choose an earlier layer." in result.output
+    )
 
 
 @pytest.fixture(scope="module")

@@ -33,22 +33,22 @@ def test_models_shows_inside_and_a_source_left_out_side_by_side(weights: Path, t
         "other_source_recipe": {"epochs": [3, 1], "sizes": [64]},
     }
     complete("copy", {"metrics": metrics, "date": "2026-11-20"}, copied(weights, tmp_path))
-    told = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path)])
+    result = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path)])
 
-    row = told.stdout.splitlines()[1]
+    row = result.stdout.splitlines()[1]
     assert row.startswith(
         "copy  DenseNet-121  0.90 (0.80–0.95, n = 120)  0.61–0.90 (0.77, n = 44) a, the lowest of 2  "
     )
     assert re.split(" {2,}", row)[4:] == ["0.90 (0.80–0.95, n = 120)", "not measured", "0 MB", "2026-11-20"]
-    assert told.stdout.splitlines()[2:] == [
+    assert result.stdout.splitlines()[2:] == [
         "* Not of these weights, which saw that source: of another network, trained without it for 4 epochs at 64 px."
     ]
 
 
 def test_models_says_what_was_not_measured(weights: Path, tmp_path: Path) -> None:
-    told = CliRunner().invoke(cli, ["models", "--weights", str(copied(weights, tmp_path))])
+    result = CliRunner().invoke(cli, ["models", "--weights", str(copied(weights, tmp_path))])
 
-    assert re.split(" {2,}", told.stdout.splitlines()[1]) == [
+    assert re.split(" {2,}", result.stdout.splitlines()[1]) == [
         "copy",
         "DenseNet-121",
         "–",
@@ -61,9 +61,9 @@ def test_models_says_what_was_not_measured(weights: Path, tmp_path: Path) -> Non
 
 
 def test_models_as_json_is_a_line_each(weights: Path) -> None:
-    told = CliRunner().invoke(cli, ["models", "--weights", str(weights), "--json"])
+    result = CliRunner().invoke(cli, ["models", "--weights", str(weights), "--json"])
 
-    [record] = [json.loads(line) for line in told.stdout.splitlines()]
+    [record] = [json.loads(line) for line in result.stdout.splitlines()]
     assert record["name"] == "untrained"
     assert record["key"] == read_card("untrained", weights).key
 
@@ -72,26 +72,26 @@ def test_a_broken_card_does_not_hide_the_others(weights: Path, tmp_path: Path) -
     copied(weights, tmp_path)
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "broken.safetensors").write_bytes(b"")
-    told = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path), "--json"])
+    result = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path), "--json"])
 
-    broken, whole = (json.loads(line) for line in told.stdout.splitlines())
-    assert told.exit_code == 1
+    broken, whole = (json.loads(line) for line in result.stdout.splitlines())
+    assert result.exit_code == 1
     assert "broken.json" in broken["error"]
     assert whole["name"] == "copy"
 
 
 def test_no_models_is_said(tmp_path: Path) -> None:
-    told = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path)])
+    result = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path)])
 
-    assert told.stdout == ""
-    assert told.stderr == f"There is no checkpoint in {tmp_path}.\n"
+    assert result.stdout == ""
+    assert result.stderr == f"There is no checkpoint in {tmp_path}.\n"
 
 
 def test_methods_lists_every_registered_one_by_family_with_its_sentences_cost_and_settings() -> None:
-    told = CliRunner().invoke(cli, ["methods", "--json"])
+    result = CliRunner().invoke(cli, ["methods", "--json"])
     text = CliRunner().invoke(cli, ["methods"]).stdout
 
-    records = [json.loads(line) for line in told.stdout.splitlines()]
+    records = [json.loads(line) for line in result.stdout.splitlines()]
     listed = [method for members in by_family().values() for method in members]
     assert [record["name"] for record in records] == [method.name for method in listed]
     assert sorted(method.name for method in listed) == sorted(methods)

@@ -10,10 +10,10 @@ from core.errors import BadCheckpoint
 
 
 def test_a_line_is_strict_json_in_ascii() -> None:
-    told = line({"figure": math.nan, "list": [math.inf, 1.5], "unit": "°"})
+    text = line({"figure": math.nan, "list": [math.inf, 1.5], "unit": "°"})
 
-    assert told.isascii()
-    assert json.loads(told) == {"figure": None, "list": [None, 1.5], "unit": "°"}
+    assert text.isascii()
+    assert json.loads(text) == {"figure": None, "list": [None, 1.5], "unit": "°"}
 
 
 def test_a_table_lines_words_up_left_and_numbers_right() -> None:

@@ -29,10 +29,10 @@ def predict(weights: Path, *arguments: str, **options: Any) -> Result:
 
 
 def test_json_holds_all_that_was_asked_for(weights: Path, film: Path) -> None:
-    told = predict(weights, str(film), "--json")
+    result = predict(weights, str(film), "--json")
 
-    record = json.loads(told.stdout)
-    assert told.exit_code == 0
+    record = json.loads(result.stdout)
+    assert result.exit_code == 0
     assert list(record) == ["path", "checkpoint", "finding", "found", "probabilities", "cleaning", "quality", "seconds"]
     assert record["path"] == str(film)
     assert record["checkpoint"] == "untrained"
@@ -46,21 +46,21 @@ def test_the_answer_is_the_classifiers(weights: Path, film: Path, classifier: Cl
     from core.image.read import read
 
     cleaning = Cleaning(crop_borders=False, turn=2, invert=True, denoise="median", clahe=True, anyway=True)
-    said = classifier.predict(read(film.read_bytes(), name="film"), cleaning=cleaning)
+    prediction = classifier.predict(read(film.read_bytes(), name="film"), cleaning=cleaning)
     switches = ["--keep-borders", "--turn", "180", "--invert", "--denoise", "median", "--clahe", "--anyway"]
     switched = json.loads(predict(weights, str(film), "--json", *switches).stdout)["probabilities"]
     plain = json.loads(predict(weights, str(film), "--json").stdout)["probabilities"]
 
-    assert list(switched.values()) == pytest.approx(said.probabilities.tolist(), abs=1e-5)
+    assert list(switched.values()) == pytest.approx(prediction.probabilities.tolist(), abs=1e-5)
     assert switched != plain
 
 
 def test_a_film_that_means_nothing_is_withheld_until_it_is_wanted_anyway(weights: Path, film: Path) -> None:
-    said = predict(weights, str(film), "--json", "--turn", "180")
-    record = json.loads(said.stdout)
+    result = predict(weights, str(film), "--json", "--turn", "180")
+    record = json.loads(result.stdout)
     wanted = json.loads(predict(weights, str(film), "--json", "--turn", "180", "--anyway").stdout)
 
-    assert said.exit_code == 0
+    assert result.exit_code == 0
     assert "upside-down" in record["withheld"]
     assert "probabilities" not in record
     assert wanted["cleaning"]["anyway"]
@@ -85,10 +85,10 @@ def test_another_window_changes_the_answer_and_stands_in_the_record(weights: Pat
 def test_a_bad_file_is_told_and_the_others_go_on(weights: Path, film: Path, tmp_path: Path) -> None:
     bad = tmp_path / "renamed.png"
     bad.write_text("a letter")
-    told = predict(weights, str(bad), str(film), "--json")
+    result = predict(weights, str(bad), str(film), "--json")
 
-    first, second = (json.loads(line) for line in told.stdout.splitlines())
-    assert told.exit_code == 1
+    first, second = (json.loads(line) for line in result.stdout.splitlines())
+    assert result.exit_code == 1
     assert set(first) == {"path", "error"}
     assert second["path"] == str(film)
 
@@ -97,29 +97,29 @@ def test_people_get_a_table_with_warnings_below_the_film(weights: Path, film: Pa
     small = tmp_path / "small.png"
     with Image.open(film) as image:
         image.resize((60, 60)).save(small)
-    told = predict(weights, str(film), str(small), str(tmp_path / "none.png"))
+    result = predict(weights, str(film), str(small), str(tmp_path / "none.png"))
 
-    lines = told.stdout.splitlines()
+    lines = result.stdout.splitlines()
     assert lines[0].split() == ["file", "most", "likely", "covid", "pneumonia", "normal"]
     assert len(lines[1]) == len(lines[0])
     assert any(line.startswith("    ! ") for line in lines[2:])
     assert "not read: There is no file" in lines[-1]
-    assert told.exit_code == 1
+    assert result.exit_code == 1
 
 
 def test_a_film_comes_through_standard_input(weights: Path, film: Path) -> None:
-    told = predict(weights, "-", "--json", input=film.read_bytes())
+    result = predict(weights, "-", "--json", input=film.read_bytes())
 
-    assert json.loads(told.stdout)["path"] == "-"
+    assert json.loads(result.stdout)["path"] == "-"
 
 
 def test_an_unknown_checkpoint_is_one_sentence_with_the_nearest_name(weights: Path, film: Path) -> None:
-    told = predict(weights, str(film), "--checkpoint", "untraind")
+    result = predict(weights, str(film), "--checkpoint", "untraind")
 
-    assert told.exit_code == 1
-    assert told.stderr.count("\n") == 1
-    assert "Did you mean 'untrained'?" in told.stderr
-    assert told.stdout == ""
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "Did you mean 'untrained'?" in result.stderr
+    assert result.stdout == ""
 
 
 @pytest.fixture(scope="module")

@@ -17,20 +17,20 @@ from core.train.recipe import Recipe
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch, weights: Path) -> list[tuple[tuple[Path, ...], dict[str, Any]]]:
     """What was asked of core.train.run.train, which does nothing here."""
-    asked: list[tuple[tuple[Path, ...], dict[str, Any]]] = []
+    result: list[tuple[tuple[Path, ...], dict[str, Any]]] = []
 
     def train(data: tuple[Path, ...], **given: Any) -> object:
-        asked.append((data, given))
+        result.append((data, given))
         return read_card("untrained", weights)
 
     monkeypatch.setattr(core.train.run, "train", train)
-    return asked
+    return result
 
 
 def test_without_options_it_is_the_recipe_of_the_shipped_network(calls: list[Any]) -> None:
-    told = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new"])
+    result = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new"])
 
-    assert told.exit_code == 0, told.output
+    assert result.exit_code == 0, result.output
     expected = {"name": "new", "recipe": Recipe(), "runs": Path("runs"), "out": SHIPPED, "notes": None}
     assert calls == [((Path("films"),), expected)]
 
@@ -38,23 +38,23 @@ def test_without_options_it_is_the_recipe_of_the_shipped_network(calls: list[Any
 def test_options_reach_the_recipe(calls: list[Any]) -> None:
     options = ["--sizes", "64,96", "--epochs", "3,1", "--batch", "8", "--rate", "0.01", "--seed", "4"]
     options += ["--findings", "pneumonia, normal", "--runs", "r", "--out", "o"]
-    told = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new", *options])
+    result = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new", *options])
 
-    assert told.exit_code == 0, told.output
+    assert result.exit_code == 0, result.output
     recipe = Recipe(
         findings=("pneumonia", "normal"), sizes=(64, 96), epochs=(3, 1), cycles=(4,), batch=8, rate=0.01, seed=4
     )
-    asked = {"name": "new", "recipe": recipe, "runs": Path("r"), "out": Path("o"), "notes": None}
-    assert calls == [((Path("films"),), asked)]
+    values = {"name": "new", "recipe": recipe, "runs": Path("r"), "out": Path("o"), "notes": None}
+    assert calls == [((Path("films"),), values)]
 
 
 def test_a_recipe_file_gives_name_and_notes_and_options_change_it(calls: list[Any], tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text('notes = "said.toml"\nfindings = ["a", "b"]\nepochs = [3, 2, 1]\nseed = 5\n')
     (tmp_path / "said.toml").write_text('licence = "none"\n')
     command = ["train", "--data", "films", "--recipe", str(tmp_path / "own.toml"), "--multi-label", "--replaced", "0.5"]
-    told = CliRunner().invoke(cli, [*command, "--epochs", "1,1,1", "--findings", "chestxray14", "--leave-out", "nih"])
+    result = CliRunner().invoke(cli, [*command, "--epochs", "1,1,1", "--findings", "chestxray14", "--leave-out", "nih"])
 
-    assert told.exit_code == 0, told.output
+    assert result.exit_code == 0, result.output
     ((_, given),) = calls
     assert given["name"] == "own"
     assert given["notes"] == {"licence": "none"}
@@ -69,10 +69,10 @@ def test_folds_are_printed_one_a_line(monkeypatch: pytest.MonkeyPatch, folds: st
         return [{"name": f"{by} {index}", "n": 4} for index in (1, 2)]
 
     monkeypatch.setattr(core.train.run, "across", across)
-    told = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new", "--folds", folds])
+    result = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new", "--folds", folds])
 
-    assert told.exit_code == 0, told.output
-    assert [json.loads(line)["name"] for line in told.stdout.splitlines()] == [f"{folds} 1", f"{folds} 2"]
+    assert result.exit_code == 0, result.output
+    assert [json.loads(line)["name"] for line in result.stdout.splitlines()] == [f"{folds} 1", f"{folds} 2"]
 
 
 @pytest.mark.parametrize(
@@ -89,25 +89,25 @@ def test_folds_are_printed_one_a_line(monkeypatch: pytest.MonkeyPatch, folds: st
     ],
 )
 def test_what_the_reader_can_mend_is_one_sentence(calls: list[Any], options: list[str], sentence: str) -> None:
-    told = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new", *options])
+    result = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new", *options])
 
-    assert told.exit_code == 1
-    assert sentence in told.stderr
+    assert result.exit_code == 1
+    assert sentence in result.stderr
     assert calls == []
 
 
 def test_a_checkpoint_without_a_name_is_refused(calls: list[Any]) -> None:
-    told = CliRunner().invoke(cli, ["train", "--data", "films"])
+    result = CliRunner().invoke(cli, ["train", "--data", "films"])
 
-    assert told.exit_code == 1
-    assert "Give --name, or a --recipe" in told.stderr
+    assert result.exit_code == 1
+    assert "Give --name, or a --recipe" in result.stderr
     assert calls == []
 
 
 def test_a_folder_without_a_table_is_told(tmp_path: Path) -> None:
-    told = CliRunner().invoke(
+    result = CliRunner().invoke(
         cli, ["train", "--data", str(tmp_path), "--name", "new", "--out", str(tmp_path), "--runs", str(tmp_path)]
     )
 
-    assert told.exit_code == 1
-    assert "There is no cxr.csv or films.csv in" in told.stderr
+    assert result.exit_code == 1
+    assert "There is no cxr.csv or films.csv in" in result.stderr

@@ -70,5 +70,5 @@ def tile(
         thresholds=thresholds or {},
     )
     likely = np.array(list(probabilities.values()), np.float32)
-    said = Prediction(explanation.radiograph, card.key, card.findings, np.log(likely), likely, 1.0, 0.0)
-    return Tile(name, card, said, explanation)
+    prediction = Prediction(explanation.radiograph, card.key, card.findings, np.log(likely), likely, 1.0, 0.0)
+    return Tile(name, card, prediction, explanation)

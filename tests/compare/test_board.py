@@ -106,13 +106,13 @@ def test_a_map_that_must_not_be_drawn_is_the_bare_film_and_says_why() -> None:
 
 def test_the_file_says_what_it_shows() -> None:
     with Image.open(io.BytesIO(board_png(FILM, tiles(A, B), difference=difference(FILM, A, B)))) as png:
-        said = png.text  # type: ignore[attr-defined]
+        text = png.text  # type: ignore[attr-defined]
 
-    assert NOTICE in said["Description"]
-    made = json.loads(said["Lightbox"])
-    assert made["radiograph_key"] == FILM.key
-    assert [each["name"] for each in made["tiles"]] == ["A", "B"]
-    assert made["difference"] == "A − B"
+    assert NOTICE in text["Description"]
+    record = json.loads(text["Lightbox"])
+    assert record["radiograph_key"] == FILM.key
+    assert [each["name"] for each in record["tiles"]] == ["A", "B"]
+    assert record["difference"] == "A − B"
 
 
 def test_maps_of_another_film_are_refused() -> None:
@@ -128,17 +128,17 @@ def rows(words: Sentences | None = None) -> list[dict[str, str]]:
 
 
 def test_the_table_holds_probabilities_peaks_and_the_figures_of_each_pair() -> None:
-    found = rows()
+    result = rows()
     expected = agreement(FILM, A, B).figures()
 
-    assert list(found[0]) == list(COLUMNS)
-    assert [(row["first"], row["figure"], row["value"]) for row in found[:3]] == [
+    assert list(result[0]) == list(COLUMNS)
+    assert [(row["first"], row["figure"], row["value"]) for row in result[:3]] == [
         ("A", "probability of covid", "0.7"),
         ("A", "probability of normal", "0.3"),
         ("A", "peak of the map", "15"),
     ]
-    assert {row["captum"] for row in found} == {version("captum")}
-    pair = {row["figure"]: row for row in found if row["second"] == "B"}
+    assert {row["captum"] for row in result} == {version("captum")}
+    pair = {row["figure"]: row for row in result if row["second"] == "B"}
     assert set(pair) == set(TITLES.values())
     for name, value in expected.items():
         cell = pair[TITLES[name]]["value"]
@@ -151,9 +151,9 @@ def test_the_table_holds_where_each_map_looks_and_its_caveat() -> None:
     corner = dataclasses.replace(spot(radiograph, slice(0, 9), slice(0, 9)), caveat="It is saturated.")
     both = [tile("A", corner, LIKELY), tile("B", spot(radiograph, slice(0, 9), slice(0, 9)), LIKELY)]
     words = disagreement(radiograph, both)
-    found = list(csv.DictReader(io.StringIO(board_csv(radiograph, both, words=words))))
+    items = list(csv.DictReader(io.StringIO(board_csv(radiograph, both, words=words))))
 
-    looks = {row["figure"]: row for row in found if row["first"] == "A" and not row["second"]}
+    looks = {row["figure"]: row for row in items if row["first"] == "A" and not row["second"]}
     assert looks["share of the heat at the film's upper left"]["value"] == "1"
     assert looks["share of the heat in the lungs"]["value"] == ""
     assert looks["share of the heat in the lungs"]["note"].startswith("No lungs were found")

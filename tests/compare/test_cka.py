@@ -26,10 +26,10 @@ def network(*stages: nn.Module, size: int = 32, fit: str = "stretch") -> Classif
     layers = nn.Sequential(*stages)
     names = {f"stage {number + 1}": str(number) for number in range(len(stages))}
     head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(1))
-    made = Network(layers, names, head)
-    made(torch.zeros(1, 1, size, size))
+    result = Network(layers, names, head)
+    result(torch.zeros(1, 1, size, size))
     card = Checkpoint("by hand", "by hand", ("covid",), True, Input(size=size, fit=fit), sha256="")  # type: ignore[arg-type]
-    return Classifier(card, made.eval().requires_grad_(False))
+    return Classifier(card, result.eval().requires_grad_(False))
 
 
 def convolution(channels: int, seed: int, *, inputs: int = 1, kernel: int = 3) -> nn.Conv2d:
@@ -102,14 +102,14 @@ def test_other_networks_are_less_alike() -> None:
 def test_batches_are_averaged_and_none_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = network(convolution(4, 0)), network(convolution(6, 1))
     monkeypatch.setattr(module, "_MOST", 4)
-    found = cka(a, b, FILMS)  # 4 films, then 4 and the one that is left over
+    similarity = cka(a, b, FILMS)  # 4 films, then 4 and the one that is left over
 
     features = [[_features(each, film) for film in FILMS] for each in (a, b)]
     sums = np.zeros(3)
     for part in (slice(0, 4), slice(4, 9)):
         one, other = (np.stack(each[part]) for each in features)
         sums += [hsic_1(one, other), hsic_1(one, one), hsic_1(other, other)]
-    assert found.values[0, 0] == pytest.approx(sums[0] / np.sqrt(sums[1] * sums[2]), rel=1e-3)
+    assert similarity.values[0, 0] == pytest.approx(sums[0] / np.sqrt(sums[1] * sums[2]), rel=1e-3)
 
 
 def _features(classifier: Classifier, film: Radiograph) -> NDArray[np.float64]:
@@ -121,10 +121,10 @@ def _features(classifier: Classifier, film: Radiograph) -> NDArray[np.float64]:
 def test_one_film_is_compared_place_by_place_wherever_each_network_sees_it() -> None:
     wide = draw(seed=3, height=96, width=144).radiograph
     stretched, padded = network(nn.Identity(), size=96), network(nn.Identity(), size=96, fit="pad")
-    found = cka(stretched, padded, [wide])
+    similarity = cka(stretched, padded, [wide])
 
-    assert found.values[0, 0] > 0.98  # the same film on both; cell by cell it is far from that
-    assert found.over == "the 196 places of one film"
+    assert similarity.values[0, 0] > 0.98  # the same film on both; cell by cell it is far from that
+    assert similarity.over == "the 196 places of one film"
     assert cka(stretched, padded, [wide], cleaning=Cleaning(turn=1)).values[0, 0] > 0.98
     squares = torch.stack([prepare(wide, each.checkpoint.input).image.flatten() for each in (stretched, padded)])
     assert float(torch.corrcoef(squares)[0, 1]) ** 2 < 0.5
@@ -133,10 +133,10 @@ def test_one_film_is_compared_place_by_place_wherever_each_network_sees_it() -> 
 def test_a_stage_that_does_not_vary_has_no_likeness() -> None:
     dead = convolution(3, 0)
     nn.init.zeros_(dead.weight)
-    found = cka(network(convolution(4, 0)), network(nn.Identity(), dead), FILMS)
+    similarity = cka(network(convolution(4, 0)), network(nn.Identity(), dead), FILMS)
 
-    assert np.isfinite(found.values[0, 0])
-    assert np.isnan(found.values[0, 1])
+    assert np.isfinite(similarity.values[0, 0])
+    assert np.isnan(similarity.values[0, 1])
 
 
 def test_two_films_are_too_few_and_none_is_none() -> None:
@@ -150,7 +150,7 @@ def test_two_films_are_too_few_and_none_is_none() -> None:
 def test_it_tells_how_far_it_is_reads_films_as_it_goes_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST", 4)
     a, b = network(nn.Identity()), network(convolution(2, 0))
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     read = []
 
     def films() -> Iterator[Radiograph]:
@@ -158,11 +158,11 @@ def test_it_tells_how_far_it_is_reads_films_as_it_goes_and_can_be_stopped(monkey
             read.append((number, work.done))
             yield film
 
-    work = Work(tell=lambda done, total: told.append((done, total)))
+    work = Work(tell=lambda done, total: steps.append((done, total)))
     cka(a, b, films(), total=9, work=work)
-    assert told[-1] == (18, 18)
+    assert steps[-1] == (18, 18)
     assert read[7:] == [(7, 0), (8, 8)]  # one batch ahead, so that the last one is not too small
-    assert list(dict.fromkeys(done for done, _ in told)) == [0, 4, 8, 13, 18]
+    assert list(dict.fromkeys(done for done, _ in steps)) == [0, 4, 8, 13, 18]
 
     work = Work(tell=lambda done, total: work.cancel() if done >= 8 else None)
     with pytest.raises(Stopped, match="cancelled"):

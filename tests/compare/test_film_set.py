@@ -56,19 +56,19 @@ SET = [
 
 
 def test_films_are_sorted_by_disagreement_and_the_unreadable_one_is_told() -> None:
-    found = compare_models([A, B], SET, cleaning=WHOLE, repeats=10)
+    comparison = compare_models([A, B], SET, cleaning=WHOLE, repeats=10)
 
-    assert [row.name for row in found.films] == ["flip", "both", "same"]
-    assert [(each.name, each.reason) for each in found.refused] == [("bad", "It is no picture.")]
-    flip = found.films[0]
+    assert [row.name for row in comparison.films] == ["flip", "both", "same"]
+    assert [(each.name, each.reason) for each in comparison.refused] == [("bad", "It is no picture.")]
+    flip = comparison.films[0]
     assert (flip.says, flip.flips, flip.labels) == (("normal", "covid"), True, ("normal",))
-    assert (found.films[2].says, found.films[2].flips) == (("covid", "covid"), False)
-    assert found.films[2].key == film(250, 10).key
+    assert (comparison.films[2].says, comparison.films[2].flips) == (("covid", "covid"), False)
+    assert comparison.films[2].key == film(250, 10).key
 
 
 def test_probabilities_and_maps_are_those_of_each_network() -> None:
-    asked = panel([A, C], cleaning=WHOLE, finding="covid")
-    tiles = answers(asked, film(250, 10))
+    members = panel([A, C], cleaning=WHOLE, finding="covid")
+    tiles = answers(members, film(250, 10))
 
     assert [tile.prediction.probability("covid") for tile in tiles] == pytest.approx(
         [each.predict(film(250, 10), cleaning=WHOLE).probability("covid") for each in (A, C)]
@@ -88,16 +88,16 @@ def test_the_finding_of_the_maps_is_the_likeliest_on_average() -> None:
     likely = np.array(other.probabilities).mean(axis=0)
     assert other.finding == "normal"
     assert likely.argmax() == 1
-    asked = panel([A, C], cleaning=WHOLE, finding="Covid")
-    assert asked.finding == "covid"
+    members = panel([A, C], cleaning=WHOLE, finding="Covid")
+    assert members.finding == "covid"
 
 
 def test_the_score_is_the_mean_of_flip_distance_and_overlap() -> None:
-    found = compare_models(
+    comparison = compare_models(
         [A, C], [case("one", 250, 10), case("other", 10, 250)], cleaning=WHOLE, finding="covid", repeats=10
     )
 
-    for row in found.films:
+    for row in comparison.films:
         assert row.overlap == 0
         assert row.score == pytest.approx((1 + row.apart + 1) / 3)
     alike = compare_models(
@@ -134,21 +134,21 @@ def test_only_common_findings_are_compared_and_said_so() -> None:
     many = known.classifier(
         "many", {"Mass": (0.0, 1.0), "Covid": (9.0, 0.0), "Pleural_Thickening": (1.0, 1.0)}, multi_label=True
     )
-    found = compare_models([A, many], [case("one", 250, 10, "COVID", "Mass")], cleaning=WHOLE, repeats=10)
+    comparison = compare_models([A, many], [case("one", 250, 10, "COVID", "Mass")], cleaning=WHOLE, repeats=10)
 
-    assert found.panel.findings == ("covid",)
-    assert found.films[0].finding == "covid"
-    assert found.films[0].labels == ("covid", "Mass")
-    assert np.array(found.films[0].probabilities).shape == (2, 1)
-    assert found.notes[:2] == (
+    assert comparison.panel.findings == ("covid",)
+    assert comparison.films[0].finding == "covid"
+    assert comparison.films[0].labels == ("covid", "Mass")
+    assert np.array(comparison.films[0].probabilities).shape == (2, 1)
+    assert comparison.notes[:2] == (
         "Compared on covid alone; left out, since not all know it: normal of A; mass, pleural thickening of many.",
         "A shares one probability among its findings, the others give each its own: the same number does not mean the "
         "same.",
     )
-    assert found.figures is not None
-    assert found.figures.pairs[0].kappa is None  # they do not all give each film one finding
+    assert comparison.figures is not None
+    assert comparison.figures.pairs[0].kappa is None  # they do not all give each film one finding
     assert any(
-        "Labels that not all networks know count as none of the findings compared: Mass." in n for n in found.notes
+        "Labels that not all networks know count as none of the findings compared: Mass." in n for n in comparison.notes
     )
 
 
@@ -186,21 +186,21 @@ def test_networks_of_the_same_name_are_told_apart() -> None:
 
 
 def test_methods_of_the_film_ask_each_network_for_one_map() -> None:
-    asked = panel([A, B], method="saliency", cleaning=WHOLE)
-    tiles = answers(asked, film(250, 10))
+    members = panel([A, B], method="saliency", cleaning=WHOLE)
+    tiles = answers(members, film(250, 10))
 
-    assert (asked.together, asked.passes) == (False, 4)
+    assert (members.together, members.passes) == (False, 4)
     assert {tile.explanation.finding for tile in tiles} == {"covid"}
     work = Work(limit=0)
-    found = compare_models([A, B], SET, method="saliency", cleaning=WHOLE, repeats=10, work=work)
-    assert (len(found.films), work.done, work.total) == (3, 16, 16)
+    comparison = compare_models([A, B], SET, method="saliency", cleaning=WHOLE, repeats=10, work=work)
+    assert (len(comparison.films), work.done, work.total) == (3, 16, 16)
     assert panel([A, B], method="saliency", finding="covid").passes == 2
     assert panel([A, B]).passes == 2
 
 
 def test_films_are_read_one_at_a_time_and_progress_reaches_its_end() -> None:
     alive: list[str] = []
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
 
     def opened(name: str) -> Radiograph:
         alive.append(name)
@@ -212,11 +212,11 @@ def test_films_are_read_one_at_a_time_and_progress_reaches_its_end() -> None:
         alive.clear()
 
     names = ["a", "b", "c"]
-    work = Work(limit=0, tell=lambda done, total: told.append((done, total)))
+    work = Work(limit=0, tell=lambda done, total: steps.append((done, total)))
     cohort = [Case(name, lambda name=name: opened(name)) for name in names]  # type: ignore[misc]
     compare_models([A, B], [*cohort, Case("bad", unreadable)], cleaning=WHOLE, seen=seen, repeats=10, work=work)
 
-    assert told[-1] == (8, 8)
+    assert steps[-1] == (8, 8)
     assert not alive
 
 
@@ -233,21 +233,21 @@ def test_films_may_come_from_a_generator_and_it_can_be_stopped() -> None:
 
 
 def test_a_set_of_nothing_readable_has_no_figures() -> None:
-    found = compare_models([A, B], [Case("bad", unreadable)])
+    comparison = compare_models([A, B], [Case("bad", unreadable)])
 
-    assert (found.films, found.figures) == ((), None)
-    assert json.loads(json.dumps(found.card()))["refused"] == [{"name": "bad", "error": "It is no picture."}]
+    assert (comparison.films, comparison.figures) == ((), None)
+    assert json.loads(json.dumps(comparison.card()))["refused"] == [{"name": "bad", "error": "It is no picture."}]
 
 
 def test_figures_of_a_pair_are_counted_from_its_films() -> None:
     # A is right on ten covid and ten normal films; B calls everything covid.
     films = [case(f"{n}", 250 - n, 10, "covid") for n in range(10)]
     films += [case(f"{10 + n}", 10, 250 - n, "normal") for n in range(10)]
-    found = compare_models([A, B], films, cleaning=WHOLE, repeats=50).figures
+    figures = compare_models([A, B], films, cleaning=WHOLE, repeats=50).figures
 
-    assert found is not None
-    pair = found.pairs[0]
-    assert (found.n, found.patients, found.labelled, found.flips.value) == (20, 20, 20, 0.5)
+    assert figures is not None
+    pair = figures.pairs[0]
+    assert (figures.n, figures.patients, figures.labelled, figures.flips.value) == (20, 20, 20, 0.5)
     assert pair.kappa is not None
     assert pair.kappa.value == 0  # 0.5 observed, 0.5 by chance
     assert pair.kappas["covid"].value == 0
@@ -256,76 +256,78 @@ def test_figures_of_a_pair_are_counted_from_its_films() -> None:
     assert pair.right.p == pytest.approx(2 / 2**10)
     assert (pair.areas["covid"].first, pair.areas["covid"].positives) == (1, 10)
     assert pair.areas["covid"].second < 0.6
-    assert (found.fleiss, dict(found.fleisses)) == (None, {})
+    assert (figures.fleiss, dict(figures.fleisses)) == (None, {})
     assert pair.maps["overlap_10"].n == 20
     assert math.isnan(pair.maps["distance_mm"].value)
-    card = json.dumps(found.card(), allow_nan=False)
+    card = json.dumps(figures.card(), allow_nan=False)
     assert json.loads(card)["pairs"][0]["delong_by_finding"]["covid"]["first"] == 1.0
 
 
 def test_three_networks_have_fleiss_kappa_and_all_their_pairs() -> None:
     films = [case(f"{n}", 250 - n, 10) for n in range(6)] + [case(f"{6 + n}", 10, 250 - n) for n in range(6)]
-    found = compare_models([A, B, C], films, cleaning=WHOLE, repeats=20).figures
+    figures = compare_models([A, B, C], films, cleaning=WHOLE, repeats=20).figures
 
-    assert found is not None
-    assert [(pair.first, pair.second) for pair in found.pairs] == [("A", "B"), ("A", "C"), ("B", "C")]
-    assert found.flips.value == 1  # C says the opposite of A
+    assert figures is not None
+    assert [(pair.first, pair.second) for pair in figures.pairs] == [("A", "B"), ("A", "C"), ("B", "C")]
+    assert figures.flips.value == 1  # C says the opposite of A
     # Two of three agree on each film: 1/3 of the pairs. 18 votes covid of A and C in halves, 12 of B: 24 of 36 covid.
-    assert found.fleiss is not None
-    assert found.fleiss.value == pytest.approx((1 / 3 - 5 / 9) / (4 / 9))
-    assert found.fleisses["normal"].value == pytest.approx(found.fleiss.value)
-    assert found.pairs[0].right is None  # no labels
+    assert figures.fleiss is not None
+    assert figures.fleiss.value == pytest.approx((1 / 3 - 5 / 9) / (4 / 9))
+    assert figures.fleisses["normal"].value == pytest.approx(figures.fleiss.value)
+    assert figures.pairs[0].right is None  # no labels
 
 
 def test_patients_with_several_films_are_said() -> None:
     films = [case(f"{n}", 250 - n, 10, "covid", patient=f"p{n // 2}") for n in range(4)]
-    found = compare_models([A, B], films, cleaning=WHOLE, repeats=10)
+    comparison = compare_models([A, B], films, cleaning=WHOLE, repeats=10)
 
-    assert found.figures is not None
-    assert (found.figures.n, found.figures.patients) == (4, 2)
-    assert any("Some patients have several films" in note for note in found.notes)
-    assert any("5 were made" in note for note in found.notes)
+    assert comparison.figures is not None
+    assert (comparison.figures.n, comparison.figures.patients) == (4, 2)
+    assert any("Some patients have several films" in note for note in comparison.notes)
+    assert any("5 were made" in note for note in comparison.notes)
 
 
 def test_the_order_of_films_and_the_figures_do_not_hang_on_the_order_given() -> None:
-    found, turned = (compare_models([A, B], each, cleaning=WHOLE, repeats=10) for each in (SET, SET[::-1]))
+    values, turned = (compare_models([A, B], each, cleaning=WHOLE, repeats=10) for each in (SET, SET[::-1]))
 
-    assert [row.name for row in found.films] == [row.name for row in turned.films]
-    assert found.films[0].card(("A", "B"), ("covid", "normal")) == turned.films[0].card(("A", "B"), ("covid", "normal"))
+    assert [row.name for row in values.films] == [row.name for row in turned.films]
+    assert values.films[0].card(("A", "B"), ("covid", "normal")) == turned.films[0].card(
+        ("A", "B"), ("covid", "normal")
+    )
 
 
 def test_a_manifest_gives_films_labels_and_patients(tmp_path: Path) -> None:
     rows = read_manifest(drawn.write(tmp_path, 4))
-    made = cases(rows)
+    result = cases(rows)
     pneumonia = known.classifier("P", {"pneumonia": (2.0, 1.0), "normal": (1.0, 2.0)})
     other = known.classifier("Q", {"pneumonia": (1.0, 3.0), "normal": (1.0, 2.0)})
     rows[1].file.write_bytes(b"no picture any more")
-    found = compare_models([pneumonia, other], made, sentences=True, repeats=10)
+    comparison = compare_models([pneumonia, other], result, sentences=True, repeats=10)
 
-    assert [(each.name, each.labels, each.patient) for each in made[:2]] == [
+    assert [(each.name, each.labels, each.patient) for each in result[:2]] == [
         ("0-film.png", ("pneumonia",), "p0"),
         ("1-film.png", ("normal",), "p0"),
     ]
-    assert len(found.films) == 3
-    assert found.refused[0].name == "1-film.png"
-    assert found.films[0].words.startswith(("Both say", "P says", "Q says"))
+    assert len(comparison.films) == 3
+    assert comparison.refused[0].name == "1-film.png"
+    assert comparison.films[0].words.startswith(("Both say", "P says", "Q says"))
 
 
 def test_gathering_again_gives_the_same_figures() -> None:
-    asked = panel([A, B], cleaning=WHOLE)
-    rows = [row for each in SET if isinstance(row := read(asked, each), FilmComparison)]
+    members = panel([A, B], cleaning=WHOLE)
+    rows = [row for each in SET if isinstance(row := read(members, each), FilmComparison)]
 
-    assert gather(asked, rows, repeats=20).card() == gather(asked, rows[::-1], repeats=20).card()
+    assert gather(members, rows, repeats=20).card() == gather(members, rows[::-1], repeats=20).card()
 
 
 def test_a_broken_manifest_row_is_refused_and_the_rest_goes_on() -> None:
     def broken() -> Radiograph:
         raise BadData("The box does not lie in the film.")
 
-    found = compare_models([A, B], [Case("broken", broken), SET[0]], cleaning=WHOLE, repeats=10)
+    comparison = compare_models([A, B], [Case("broken", broken), SET[0]], cleaning=WHOLE, repeats=10)
 
-    assert [each.reason for each in found.refused] == ["The box does not lie in the film."]
-    assert len(found.films) == 1
+    assert [each.reason for each in comparison.refused] == ["The box does not lie in the film."]
+    assert len(comparison.films) == 1
 
 
 def test_labels_are_matched_whatever_their_case() -> None:
@@ -338,10 +340,10 @@ def test_labels_are_matched_whatever_their_case() -> None:
 def test_networks_that_agree_on_all_films_have_a_kappa_and_no_interval() -> None:
     films = [case(f"{n}", 250 - n, 10) for n in range(6)] + [case(f"{6 + n}", 10, 250 - n) for n in range(6)]
     twin = known.classifier("twin", {"covid": (8.0, 0.0), "normal": (0.0, 8.0)})
-    found = compare_models([A, twin, C], films, cleaning=WHOLE, repeats=20)
+    comparison = compare_models([A, twin, C], films, cleaning=WHOLE, repeats=20)
 
-    assert found.figures is not None
-    same, other, _ = found.figures.pairs
+    assert comparison.figures is not None
+    same, other, _ = comparison.figures.pairs
     assert same.kappa is not None
     assert (same.kappa.value, without_interval(same.kappa)) == (1, "all agree; no interval available")
     assert same.kappa.card() == {"value": 1.0, "low": None, "high": None, "n": 12}
@@ -352,7 +354,7 @@ def test_networks_that_agree_on_all_films_have_a_kappa_and_no_interval() -> None
     assert other.kappa is not None
     assert without_interval(other.kappa) == ""  # C says the opposite, and how often chance does hangs on the films
     assert without_interval(Estimate(0, math.nan, math.nan, 12)) == "no interval available"
-    assert found.figures.fleiss is not None
-    [kappa, *_] = [line for line in text(found, 0).splitlines() if line.startswith("Cohen's kappa")]
+    assert comparison.figures.fleiss is not None
+    [kappa, *_] = [line for line in text(comparison, 0).splitlines() if line.startswith("Cohen's kappa")]
     assert "1.000 (all agree; no interval available)" in kappa
     assert without_interval(Estimate(0.5, 0.2, 0.8, 12)) == ""

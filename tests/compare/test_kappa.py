@@ -56,13 +56,13 @@ def test_fleiss_kappa_of_the_published_example() -> None:
 def test_mcnemar_is_the_exact_binomial_test_of_the_films_they_differ_on() -> None:
     first = np.array([True] * 40 + [True] * 9 + [False] * 1 + [False] * 10)
     second = np.array([True] * 40 + [False] * 9 + [True] * 1 + [False] * 10)
-    found = mcnemar(first, second)
+    test = mcnemar(first, second)
 
-    assert (found.n, found.first_right, found.second_right) == (60, 9, 1)
-    assert found.p == pytest.approx(2 * (1 + 10) / 2**10)  # 0 or 1 of 10, both tails
+    assert (test.n, test.first_right, test.second_right) == (60, 9, 1)
+    assert test.p == pytest.approx(2 * (1 + 10) / 2**10)  # 0 or 1 of 10, both tails
     assert mcnemar(first, first).p == 1
     assert math.isnan(mcnemar(first[:0], first[:0]).p)
-    assert found.card() == {"n": 60, "first_right": 9, "second_right": 1, "p": 0.02148}
+    assert test.card() == {"n": 60, "first_right": 9, "second_right": 1, "p": 0.02148}
 
 
 def by_hand(scores: list[NDArray[np.float64]], positive: NDArray[np.bool_]) -> tuple[list[float], float]:
@@ -95,24 +95,24 @@ def scored() -> tuple[list[NDArray[np.float64]], NDArray[np.bool_]]:
 
 def test_delong_is_the_papers_formula(scored: tuple[list[NDArray[np.float64]], NDArray[np.bool_]]) -> None:
     scores, positive = scored
-    found = delong(scores[0], scores[1], positive)
+    test = delong(scores[0], scores[1], positive)
     areas, error = by_hand(scores, positive)
 
-    assert [found.first, found.second] == pytest.approx(areas)
+    assert [test.first, test.second] == pytest.approx(areas)
     assert areas == pytest.approx([roc_auc_score(positive, each) for each in scores])
-    assert found.z == pytest.approx((areas[0] - areas[1]) / error)
-    assert found.p == pytest.approx(2 * stats.norm.sf(found.z))
-    assert (found.low, found.high) == pytest.approx(
-        (found.difference - 1.96 * error, found.difference + 1.96 * error), abs=1e-5
+    assert test.z == pytest.approx((areas[0] - areas[1]) / error)
+    assert test.p == pytest.approx(2 * stats.norm.sf(test.z))
+    assert (test.low, test.high) == pytest.approx(
+        (test.difference - 1.96 * error, test.difference + 1.96 * error), abs=1e-5
     )
-    assert (found.n, found.positives, found.reason) == (120, 40, "")
+    assert (test.n, test.positives, test.reason) == (120, 40, "")
 
 
 def test_delongs_error_is_that_of_resampled_films(
     scored: tuple[list[NDArray[np.float64]], NDArray[np.bool_]],
 ) -> None:
     scores, positive = scored
-    found = delong(scores[0], scores[1], positive)
+    test = delong(scores[0], scores[1], positive)
     chance = np.random.default_rng(0)
     differences = []
     for _ in range(1000):
@@ -122,8 +122,8 @@ def test_delongs_error_is_that_of_resampled_films(
         pair = delong(scores[0][films], scores[1][films], positive[films])
         differences.append(pair.difference)
 
-    assert np.std(differences) == pytest.approx(found.difference / found.z, rel=0.1)
-    assert np.percentile(differences, [2.5, 97.5]) == pytest.approx([found.low, found.high], abs=0.02)
+    assert np.std(differences) == pytest.approx(test.difference / test.z, rel=0.1)
+    assert np.percentile(differences, [2.5, 97.5]) == pytest.approx([test.low, test.high], abs=0.02)
 
 
 def test_networks_that_rank_alike_do_not_differ(
@@ -142,8 +142,8 @@ def test_too_few_films_with_a_finding_have_no_area() -> None:
     positive = np.arange(50) < 4
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = delong(np.arange(50.0), np.arange(50.0), positive)
+        test = delong(np.arange(50.0), np.arange(50.0), positive)
 
-    assert math.isnan(found.first)
-    assert found.reason == "4 films have it and 46 have not; it takes 5 of each."
-    assert found.card()["p"] is None
+    assert math.isnan(test.first)
+    assert test.reason == "4 films have it and 46 have not; it takes 5 of each."
+    assert test.card()["p"] is None

@@ -44,9 +44,9 @@ def wang(one: Any, other: Any, *, data_range: float) -> float:
 
 def test_a_map_agrees_with_itself_in_every_figure() -> None:
     a = noise(0, 12)
-    found = agreement(FILM, a, a)
+    result = agreement(FILM, a, a)
 
-    assert found.figures() == pytest.approx(
+    assert result.figures() == pytest.approx(
         {
             "spearman": 1,
             "pearson": 1,
@@ -60,21 +60,21 @@ def test_a_map_agrees_with_itself_in_every_figure() -> None:
         },
         nan_ok=True,
     )
-    assert set(found.figures()) == set(TITLES)
+    assert set(result.figures()) == set(TITLES)
 
 
 def test_figures_are_those_of_scipy_and_scikit_image() -> None:
     a, b = noise(0), noise(1)
     mixed = heat_map(FILM, a.heat + b.heat)
-    found = agreement(FILM, a, mixed)
+    result = agreement(FILM, a, mixed)
     one, other = (each.heat.astype(float) / each.heat.max() for each in (a, mixed))
 
-    assert found.spearman == pytest.approx(stats.spearmanr(one, other, axis=None).statistic, abs=1e-4)
-    assert found.pearson == pytest.approx(stats.pearsonr(one.ravel(), other.ravel()).statistic, abs=1e-6)
-    assert found.ssim == pytest.approx(wang(one, other, data_range=1), abs=1e-4)
+    assert result.spearman == pytest.approx(stats.spearmanr(one, other, axis=None).statistic, abs=1e-4)
+    assert result.pearson == pytest.approx(stats.pearsonr(one.ravel(), other.ravel()).statistic, abs=1e-6)
+    assert result.ssim == pytest.approx(wang(one, other, data_range=1), abs=1e-4)
     for share in (5, 10, 20):
         above = [each >= np.sort(each.ravel())[-round(share / 100 * each.size)] for each in (one, other)]
-        assert found.overlap[share] == pytest.approx(
+        assert result.overlap[share] == pytest.approx(
             (above[0] & above[1]).sum() / (above[0] | above[1]).sum(), abs=1e-3
         )
 
@@ -82,12 +82,12 @@ def test_figures_are_those_of_scipy_and_scikit_image() -> None:
 def test_signed_maps_are_compared_on_both_sides_of_zero() -> None:
     a = noise(0, signed=True)
     turned_over = heat_map(FILM, -a.heat, signed=True)
-    found = agreement(FILM, a, turned_over)
+    result = agreement(FILM, a, turned_over)
 
-    assert (found.spearman, found.pearson) == pytest.approx((-1, -1))
+    assert (result.spearman, result.pearson) == pytest.approx((-1, -1))
     one = a.heat.astype(float) / np.abs(a.heat).max()
-    assert found.ssim == pytest.approx(wang(one, -one, data_range=2), abs=1e-4)
-    assert found.overlap[10] == 0  # what speaks for it in one speaks against it in the other
+    assert result.ssim == pytest.approx(wang(one, -one, data_range=2), abs=1e-4)
+    assert result.overlap[10] == 0  # what speaks for it in one speaks against it in the other
 
 
 def test_beside_a_map_without_a_side_below_zero_only_what_speaks_for_the_finding_counts() -> None:
@@ -101,31 +101,31 @@ def test_beside_a_map_without_a_side_below_zero_only_what_speaks_for_the_finding
 def test_spots_that_overlap_by_half() -> None:
     a = spot(FILM, slice(0, 32), slice(0, 64))  # 2,048 of 65,536 cells: less than the hottest 5 %
     b = spot(FILM, slice(0, 32), slice(32, 96))
-    found = agreement(FILM, a, b)
+    result = agreement(FILM, a, b)
 
-    assert dict(found.overlap) == pytest.approx({5: 1 / 3, 10: 1 / 3, 20: 1 / 3})
-    assert found.shared == pytest.approx(0.5)
-    assert found.distance_px == pytest.approx(32)
+    assert dict(result.overlap) == pytest.approx({5: 1 / 3, 10: 1 / 3, 20: 1 / 3})
+    assert result.shared == pytest.approx(0.5)
+    assert result.distance_px == pytest.approx(32)
 
 
 def test_spots_apart_have_nothing_in_common_and_their_distance_in_mm() -> None:
     thin = film(400, 200, spacing=(0.5, 2.0))
     a = spot(thin, slice(100, 110), slice(50, 60))
     b = spot(thin, slice(160, 170), slice(90, 100))
-    found = agreement(thin, a, b)
+    result = agreement(thin, a, b)
 
-    assert (found.overlap[10], found.shared) == (0, 0)
-    assert found.distance_px == pytest.approx(math.hypot(60, 40), abs=0.5)
-    assert found.distance_mm == pytest.approx(math.hypot(60 * 0.5, 40 * 2.0), abs=1)
-    assert not found.notes
+    assert (result.overlap[10], result.shared) == (0, 0)
+    assert result.distance_px == pytest.approx(math.hypot(60, 40), abs=0.5)
+    assert result.distance_mm == pytest.approx(math.hypot(60 * 0.5, 40 * 2.0), abs=1)
+    assert not result.notes
 
 
 def test_without_spacing_the_distance_is_in_pixels_only_and_said_so() -> None:
-    found = agreement(FILM, spot(FILM, slice(0, 9), slice(0, 9)), spot(FILM, slice(90, 99), slice(0, 9)))
+    result = agreement(FILM, spot(FILM, slice(0, 9), slice(0, 9)), spot(FILM, slice(90, 99), slice(0, 9)))
 
-    assert found.distance_px == pytest.approx(90)
-    assert math.isnan(found.distance_mm)
-    assert found.notes == ("The file does not say how large a pixel is, so the distance is in pixels only.",)
+    assert result.distance_px == pytest.approx(90)
+    assert math.isnan(result.distance_mm)
+    assert result.notes == ("The file does not say how large a pixel is, so the distance is in pixels only.",)
 
 
 def test_a_plateau_counts_by_the_share_that_fits() -> None:
@@ -167,11 +167,11 @@ def test_only_what_both_maps_cover_counts() -> None:
     wide = film(256, 512)
     whole = noise_on(wide, Placement(0, 0, 512, 256))
     left = dataclasses.replace(whole, heat=whole.heat[:, :64], placement=Placement(0, 0, 256, 256))
-    found = agreement(wide, whole, left)
+    result = agreement(wide, whole, left)
 
     # The film is twice as long as the grid, so that cells of the map and of the grid coincide.
-    assert found.spearman == pytest.approx(1, abs=2e-3)
-    assert found.notes[0] == "50 % of the film is covered by only one of the maps and left out."
+    assert result.spearman == pytest.approx(1, abs=2e-3)
+    assert result.notes[0] == "50 % of the film is covered by only one of the maps and left out."
     common = area(wide, (whole.placement, left.placement))
     assert common is not None
     assert (common.x1, common.rows, common.columns, common.left_out) == (256, 128, 128, 0.5)
@@ -201,10 +201,10 @@ def test_the_grid_shows_a_map_as_the_film_does() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 2.0, np.nan])
 def test_a_flat_map_has_no_figures_and_a_reason(value: float) -> None:
-    found = agreement(FILM, noise(0), heat_map(FILM, np.full((7, 7), value)), names=("plain", "lungs"))
+    result = agreement(FILM, noise(0), heat_map(FILM, np.full((7, 7), value)), names=("plain", "lungs"))
 
-    assert np.isnan(list(found.figures().values())).all()
-    assert found.notes == ("lungs shows nothing, or the same everywhere: there is nothing to compare.",)
+    assert np.isnan(list(result.figures().values())).all()
+    assert result.notes == ("lungs shows nothing, or the same everywhere: there is nothing to compare.",)
 
 
 def test_void_maps_have_no_figures() -> None:
@@ -216,11 +216,11 @@ def test_void_maps_have_no_figures() -> None:
 
 def test_a_map_in_which_nothing_speaks_for_the_finding_has_no_hottest_part() -> None:
     against = heat_map(FILM, -noise(0).heat - 0.1, signed=True)
-    found = agreement(FILM, against, noise(1, signed=True))
+    result = agreement(FILM, against, noise(1, signed=True))
 
-    assert math.isfinite(found.spearman)
-    assert np.isnan([found.overlap[5], found.shared, found.distance_px]).all()
-    assert found.notes == ("Nothing in A speaks for the finding, so it has no hottest part.",)
+    assert math.isfinite(result.spearman)
+    assert np.isnan([result.overlap[5], result.shared, result.distance_px]).all()
+    assert result.notes == ("Nothing in A speaks for the finding, so it has no hottest part.",)
 
 
 def test_maps_side_by_side_on_the_film_have_no_common_part() -> None:
@@ -252,12 +252,12 @@ def test_the_matrix_holds_each_pair_once() -> None:
 
 def test_the_raw_difference_is_one_map_less_the_other_at_their_own_size() -> None:
     a, b = heat_map(FILM, [[1, 2], [3, 4]]), heat_map(FILM, [[4, 2], [1, 0]])
-    found = difference(FILM, a, b, names=("plain", "lungs"))
+    map_ = difference(FILM, a, b, names=("plain", "lungs"))
 
-    assert found.heat.tolist() == [[-3, 0], [2, 4]]
-    assert (found.signed, found.unit, found.placement) == (True, "logits a cell", a.placement)
-    assert caption(found) == "covid · plain − lungs · stage 4 · signed · 2 × 2, enlarged"
-    assert absence(found) is None
+    assert map_.heat.tolist() == [[-3, 0], [2, 4]]
+    assert (map_.signed, map_.unit, map_.placement) == (True, "logits a cell", a.placement)
+    assert caption(map_) == "covid · plain − lungs · stage 4 · signed · 2 × 2, enlarged"
+    assert absence(map_) is None
 
 
 def test_maps_in_different_units_or_sizes_are_divided_by_their_peaks_and_said_so() -> None:
@@ -274,14 +274,14 @@ def test_maps_in_different_units_or_sizes_are_divided_by_their_peaks_and_said_so
 def test_the_difference_lies_where_both_maps_do_and_says_what_it_leaves_out() -> None:
     a = heat_map(FILM, [[2.0]], placement=Placement(0, 0, 256, 192))
     b = heat_map(FILM, [[0.5, 1]], placement=Placement(128, 64, 256, 256))
-    found = difference(FILM, a, b)
+    map_ = difference(FILM, a, b)
 
-    assert found.placement == Placement(128, 64, 256, 192)
-    assert found.heat.shape == (128, 128)
-    assert found.heat[:, 0].tolist() == [0.5] * 128  # 2 / 2 less 0.5 / 1
-    assert found.heat[:, -1].tolist() == [0.0] * 128
-    assert found.caveat == "62 % of the film is covered by only one of the maps and left out."
-    picture = overlay(FILM, found, legend=False)
+    assert map_.placement == Placement(128, 64, 256, 192)
+    assert map_.heat.shape == (128, 128)
+    assert map_.heat[:, 0].tolist() == [0.5] * 128  # 2 / 2 less 0.5 / 1
+    assert map_.heat[:, -1].tolist() == [0.0] * 128
+    assert map_.caveat == "62 % of the film is covered by only one of the maps and left out."
+    picture = overlay(FILM, map_, legend=False)
     assert picture[:60].max() == picture[200:].max() == picture[:, :120].max() == 0
 
 

@@ -29,7 +29,7 @@ def ground(*marks: Mark, lungs: bool = True) -> AnatomicalRegions:
     """A film of four quarters: upper left corner, heart; right and left lower lung below."""
     labels = np.zeros((256, 256), np.int64)
     labels[:128, :128], labels[:128, 128:], labels[128:, 128:] = 3, 2, 1
-    found = AnatomicalRegions(
+    regions = AnatomicalRegions(
         FILM,
         NAMES,
         labels,
@@ -37,8 +37,8 @@ def ground(*marks: Mark, lungs: bool = True) -> AnatomicalRegions:
         np.array([False, False, False, True]),
         "" if lungs else "No lungs found.",
     )
-    found.__dict__["marks"] = marks
-    return found
+    regions.__dict__["marks"] = marks
+    return regions
 
 
 def quarters(
@@ -53,8 +53,8 @@ def quarters(
 
 
 def told(*tiles: tuple[str, Explanation, Mapping[str, float]], on: AnatomicalRegions | None = None) -> str:
-    made = [tile(name, map_, dict(likely)) for name, map_, likely in tiles]
-    return disagreement(FILM, made, ground=on or ground()).text
+    values = [tile(name, map_, dict(likely)) for name, map_, likely in tiles]
+    return disagreement(FILM, values, ground=on or ground()).text
 
 
 def test_two_networks_that_agree_on_the_finding_and_not_on_the_place() -> None:
@@ -68,15 +68,15 @@ def test_two_networks_that_agree_on_the_finding_and_not_on_the_place() -> None:
 
 
 def test_gaze_is_the_share_of_heat_in_each_place() -> None:
-    found = locate_heat(ground(), quarters(0.1, 0.5, 0.15, 0.25))
+    location = locate_heat(ground(), quarters(0.1, 0.5, 0.15, 0.25))
 
-    assert [(name, round(share, 4)) for name, share in found.places] == [
+    assert [(name, round(share, 4)) for name, share in location.places] == [
         ("the left lower lung", 0.5),
         ("the film's upper left corner", 0.25),
         ("the heart and mediastinum", 0.15),
         ("the right lower lung", 0.1),
     ]
-    assert (found.place, round(found.share, 4), round(found.lungs, 4)) == ("the left lower lung", 0.5, 0.6)
+    assert (location.place, round(location.share, 4), round(location.lungs, 4)) == ("the left lower lung", 0.5, 0.6)
 
 
 def test_what_speaks_against_the_finding_is_no_place_to_look_at() -> None:
@@ -196,10 +196,10 @@ def test_a_baseline_looks_at_nothing() -> None:
 def test_a_map_of_zones_has_a_place_and_no_shares() -> None:
     heat = np.full((256, 256), 2.0)  # everywhere, and so most of the heat
     heat[100:120, 200:220] = 5
-    found = locate_heat(ground(), heat_map(FILM, heat, by_region=True))
+    location = locate_heat(ground(), heat_map(FILM, heat, by_region=True))
 
-    assert found.place == "the heart and mediastinum"
-    assert np.isnan([found.share, found.lungs]).all()
+    assert location.place == "the heart and mediastinum"
+    assert np.isnan([location.share, location.lungs]).all()
     assert told(("A", heat_map(FILM, heat, by_region=True, finding="pneumonia"), SURE)).endswith(
         "A looks at the heart and mediastinum."
     )
@@ -247,7 +247,7 @@ def at(body: AnatomicalRegions, x: float, y: float) -> str:
 def test_the_places_of_a_drawn_chest(chest: Phantom, body: AnatomicalRegions) -> None:
     columns = np.flatnonzero(chest.lungs.any(axis=0)) / 320
     rows = np.flatnonzero(chest.lungs.any(axis=1)) / 400
-    found = {
+    values = {
         (x, y): at(body, x, y)
         for x, y in [
             (0.3, 0.25),
@@ -261,7 +261,7 @@ def test_the_places_of_a_drawn_chest(chest: Phantom, body: AnatomicalRegions) ->
         ]
     }
 
-    assert found == {
+    assert values == {
         (0.3, 0.25): "the right upper lung",  # the patient's right is on screen left
         (0.28, 0.45): "the right middle lung",
         (0.7, 0.25): "the left upper lung",
@@ -278,9 +278,9 @@ def test_the_places_of_a_drawn_chest(chest: Phantom, body: AnatomicalRegions) ->
 def test_a_film_that_lies_on_its_side_has_the_same_places_of_the_body(chest: Phantom) -> None:
     lying = dataclasses.replace(chest.radiograph, pixels=np.rot90(chest.radiograph.pixels, -1))
     map_ = spot(lying, slice(94, 98), slice(300, 304))  # what was at x 0.3, y 0.25
-    found = locate_heat(anatomical_places(lying, Cleaning(turn=1)), map_)
+    location = locate_heat(anatomical_places(lying, Cleaning(turn=1)), map_)
 
-    assert found.place == "the right upper lung"
+    assert location.place == "the right upper lung"
 
 
 @pytest.mark.parametrize(
@@ -303,11 +303,11 @@ def test_without_lungs_the_film_alone_gives_the_places() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (200, 200)).astype(np.uint8)
     strange = Radiograph(noise, "noise", 0, 255, Origin("PNG", "L", 8))
     map_ = spot(strange, slice(10, 20), slice(10, 20), finding="pneumonia")
-    found = disagreement(strange, [tile("A", map_, SURE)])
+    text = disagreement(strange, [tile("A", map_, SURE)])
 
-    assert found.looks == "A looks at the film's upper left (100 % of its heat)."
-    assert found.notes == "No lungs were found on this film, so places are named by the film alone."
-    assert np.isnan(found.locations[0].lungs)
+    assert text.looks == "A looks at the film's upper left (100 % of its heat)."
+    assert text.notes == "No lungs were found on this film, so places are named by the film alone."
+    assert np.isnan(text.locations[0].lungs)
 
 
 def test_every_cell_has_one_place(body: AnatomicalRegions) -> None:
@@ -333,13 +333,13 @@ def test_on_real_films_the_outlined_lungs_are_called_by_the_patients_side(real_f
     called = []
     for row in rows:
         radiograph, lungs = row_radiograph(row), mask(row, "lungs")
-        found = anatomical_places(radiograph)
+        regions = anatomical_places(radiograph)
         assert lungs is not None
         half = lungs.shape[1] // 2
         for side, columns in (("right", slice(0, half)), ("left", slice(half, None))):
             heat = np.zeros(lungs.shape, np.float32)
             heat[:, columns] = lungs[:, columns]
-            look = locate_heat(found, heat_map(radiograph, heat))
+            look = locate_heat(regions, heat_map(radiograph, heat))
             called.append((side in look.place, look.lungs))
 
     assert len(called) == 16
@@ -350,8 +350,8 @@ def test_on_real_films_the_outlined_lungs_are_called_by_the_patients_side(real_f
 def test_of_many_tiles_it_is_said_who_finds_what_and_two_of_them_are_called_by_name() -> None:
     map_ = quarters(1, 0, 0, 0)
     normal = {"pneumonia": 0.1, "covid": 0.05, "normal": 0.85}
-    said = {"A": SURE, "B": ALSO, "C": SURE, "D": ALSO, "E": normal}
-    five = [tile(name, map_, dict(likely)) for name, likely in said.items()]
+    values = {"A": SURE, "B": ALSO, "C": SURE, "D": ALSO, "E": normal}
+    five = [tile(name, map_, dict(likely)) for name, likely in values.items()]
 
     assert headline(five, explained=five[:2]) == (
         "A, B, C and D say pneumonia (0.81, 0.77, 0.81, 0.77), E says normal (0.85). "

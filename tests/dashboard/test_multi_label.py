@@ -14,7 +14,7 @@ from dashboard import cache, markup
 from tests.dashboard.conftest import Desk
 
 FINDINGS = SETS["chestxray15"]
-_SAID = {"Hernia": 0.2, "Pleural_Thickening": 0.8, "Infiltration": 0.4}  # probability; 0.05 for the others
+_EXPECTED = {"Hernia": 0.2, "Pleural_Thickening": 0.8, "Infiltration": 0.4}  # probability; 0.05 for the others
 
 
 def _write(folder: Path, thresholds: dict[str, float]) -> None:
@@ -25,7 +25,7 @@ def _write(folder: Path, thresholds: dict[str, float]) -> None:
     assert isinstance(last, nn.Linear)
     with torch.no_grad():
         last.weight.mul_(1e-3)
-        last.bias.copy_(torch.logit(torch.tensor([_SAID.get(finding, 0.05) for finding in FINDINGS])))
+        last.bias.copy_(torch.logit(torch.tensor([_EXPECTED.get(finding, 0.05) for finding in FINDINGS])))
     card = {
         "architecture": "small-cnn",
         "findings": list(FINDINGS),

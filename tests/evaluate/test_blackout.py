@@ -69,7 +69,7 @@ def test_a_reader_of_the_lungs_falls_to_chance_and_a_reader_of_the_corner_does_n
     honest = blackout(_reader(slice(24, 40), slice(18, 46)), rows, repeats=10)
     cheating = blackout(_reader(slice(0, 12), slice(0, 12)), rows, repeats=10)
 
-    assert [found["whole"]["macro_auc"]["value"] for found in (honest, cheating)] == [1.0, 1.0]
+    assert [result["whole"]["macro_auc"]["value"] for result in (honest, cheating)] == [1.0, 1.0]
     assert honest["lungs_out"]["macro_auc"]["value"] == 0.5
     assert honest["lungs_only"]["macro_auc"]["value"] == 1.0
     assert cheating["lungs_out"]["macro_auc"]["value"] == 1.0

@@ -32,11 +32,11 @@ def test_rows_say_what_the_table_says(folder: Path) -> None:
 
 
 def test_labels_become_fourteen_columns(folder: Path) -> None:
-    found = truth(table(folder), CHESTXRAY14, multi_label=True)
+    labels = truth(table(folder), CHESTXRAY14, multi_label=True)
 
-    assert found.shape == (6, 14)
-    assert found.sum(axis=1).tolist() == [1, 2, 0, 1, 3, 1]
-    assert found[1].nonzero()[0].tolist() == [CHESTXRAY14.index("Cardiomegaly"), CHESTXRAY14.index("Emphysema")]
+    assert labels.shape == (6, 14)
+    assert labels.sum(axis=1).tolist() == [1, 2, 0, 1, 3, 1]
+    assert labels[1].nonzero()[0].tolist() == [CHESTXRAY14.index("Cardiomegaly"), CHESTXRAY14.index("Emphysema")]
 
 
 def test_the_official_test_list_stays_and_validation_takes_whole_patients(folder: Path) -> None:

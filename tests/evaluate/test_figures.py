@@ -60,11 +60,11 @@ def test_confusion_has_the_label_in_the_row() -> None:
 
 
 def test_sensitivity_and_specificity() -> None:
-    found = np.array([True, False, True, False])
+    array = np.array([True, False, True, False])
     positive = np.array([True, True, False, False])
 
-    assert (sensitivity(found, positive), specificity(found, positive)) == (0.5, 0.5)
-    assert np.isnan(sensitivity(found, np.zeros(4, bool)))
+    assert (sensitivity(array, positive), specificity(array, positive)) == (0.5, 0.5)
+    assert np.isnan(sensitivity(array, np.zeros(4, bool)))
 
 
 def test_temperature_finds_the_scale_that_was_put_in() -> None:
@@ -140,19 +140,19 @@ def test_brier_score_is_scikit_learn_s() -> None:
 
 
 def test_balanced_accuracy_is_scikit_learn_s() -> None:
-    said, truth = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 0, 0])
+    first, truth = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 0, 0])
     every = np.eye(4, dtype=bool)  # a finding that does not occur counts for nothing
 
-    assert balanced_accuracy(every[said], every[truth], multi_label=False) == balanced_accuracy_score(truth, said)
-    assert balanced_accuracy(every[said], every[truth], multi_label=True) == pytest.approx(
-        np.mean([balanced_accuracy_score(truth == index, said == index) for index in range(3)])
+    assert balanced_accuracy(every[first], every[truth], multi_label=False) == balanced_accuracy_score(truth, first)
+    assert balanced_accuracy(every[first], every[truth], multi_label=True) == pytest.approx(
+        np.mean([balanced_accuracy_score(truth == index, first == index) for index in range(3)])
     )
 
 
 def test_confusion_is_scikit_learn_s() -> None:
-    said, truth = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 0, 0])
+    first, truth = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 0, 0])
 
-    assert np.array_equal(confusion(said, truth, 3), confusion_matrix(truth, said))
+    assert np.array_equal(confusion(first, truth, 3), confusion_matrix(truth, first))
 
 
 def test_a_curve_is_the_highest_sensitivity_at_no_more_false_positives() -> None:
@@ -197,7 +197,7 @@ def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     for _ in range(60):
         values = chance.normal(size=80)
         intervals.append(bootstrap(lambda chosen: float(values[chosen].mean()), np.arange(80).astype(str), repeats=200))  # noqa: B023
-    hits = sum(found.low <= 0 <= found.high for found in intervals)
+    hits = sum(result.low <= 0 <= result.high for result in intervals)
 
     assert 50 <= hits <= 60
 
@@ -205,10 +205,10 @@ def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 def test_wilson_s_interval_where_each_patient_has_one_film() -> None:
     hits = np.array([True] * 8 + [False] * 2)
 
-    found = proportion(hits, np.arange(10).astype(str))
+    estimate = proportion(hits, np.arange(10).astype(str))
 
-    assert (found.value, found.n) == (0.8, 10)
-    assert (found.low, found.high) == pytest.approx((0.4902, 0.9433), abs=1e-4)  # Brown, Cai, DasGupta 2001
+    assert (estimate.value, estimate.n) == (0.8, 10)
+    assert (estimate.low, estimate.high) == pytest.approx((0.4902, 0.9433), abs=1e-4)  # Brown, Cai, DasGupta 2001
 
 
 def test_rates_are_resampled_by_patient_where_one_has_several_films() -> None:
@@ -244,31 +244,31 @@ def test_an_interval_of_the_calibration_error_holds_it_where_resamples_overstate
 
 
 def test_a_figure_that_no_resample_has_is_null_in_the_card() -> None:
-    found = bootstrap(lambda films: float("nan"), np.array(["a", "b"]), repeats=5)
+    estimate = bootstrap(lambda films: float("nan"), np.array(["a", "b"]), repeats=5)
 
-    assert found.card() == {"value": None, "low": None, "high": None, "n": 2}
+    assert estimate.card() == {"value": None, "low": None, "high": None, "n": 2}
 
 
 def test_figures_of_a_softmax(classifier: Classifier) -> None:
-    said = np.array([0, 1, 2, 2, 0, 1] * 5)
+    array = np.array([0, 1, 2, 2, 0, 1] * 5)
     labels = np.array([0, 1, 2, 2, 1, 1] * 5)
-    scores = np.eye(3, dtype=np.float32)[said] * 5
+    scores = np.eye(3, dtype=np.float32)[array] * 5
 
-    found = figures(_answers(classifier.checkpoint, scores, labels), repeats=50)
+    result = figures(_answers(classifier.checkpoint, scores, labels), repeats=50)
 
-    assert found["n"] == found["patients"] == 30
-    assert found["accuracy"]["value"] == pytest.approx(5 / 6, abs=1e-4)
-    assert found["balanced_accuracy"]["value"] == pytest.approx((1 + 2 / 3 + 1) / 3, abs=1e-4)
-    assert found["confusion"] == [[5, 0, 0], [5, 10, 0], [0, 0, 10]]
-    assert found["auc"]["normal"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 30, "positives": 10}
-    assert found["macro_auc"]["value"] == pytest.approx(
+    assert result["n"] == result["patients"] == 30
+    assert result["accuracy"]["value"] == pytest.approx(5 / 6, abs=1e-4)
+    assert result["balanced_accuracy"]["value"] == pytest.approx((1 + 2 / 3 + 1) / 3, abs=1e-4)
+    assert result["confusion"] == [[5, 0, 0], [5, 10, 0], [0, 0, 10]]
+    assert result["auc"]["normal"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 30, "positives": 10}
+    assert result["macro_auc"]["value"] == pytest.approx(
         roc_auc_score(labels, probabilities(scores, 1.5, multi_label=False), multi_class="ovr"), abs=1e-4
     )
-    assert found["sensitivity"] == {"covid": {"value": 1.0, "low": 0.5655, "high": 1.0, "n": 5}}  # the only threshold
-    assert found["specificity"]["covid"]["value"] == 0.8
-    assert found["ece"]["value"] != found["ece_before"]["value"]  # temperature 1.5
-    assert sum(part["n"] for part in found["reliability"]["before"]) == 30
-    for curve in (found["roc"]["covid"], found["precision_recall"]["covid"]):
+    assert result["sensitivity"] == {"covid": {"value": 1.0, "low": 0.5655, "high": 1.0, "n": 5}}  # the only threshold
+    assert result["specificity"]["covid"]["value"] == 0.8
+    assert result["ece"]["value"] != result["ece_before"]["value"]  # temperature 1.5
+    assert sum(part["n"] for part in result["reliability"]["before"]) == 30
+    for curve in (result["roc"]["covid"], result["precision_recall"]["covid"]):
         assert {len(column) for column in curve.values()} == {51}
         assert all(low <= high for low, high in zip(curve["low"], curve["high"], strict=True))
 
@@ -276,27 +276,27 @@ def test_figures_of_a_softmax(classifier: Classifier) -> None:
 def test_figures_of_sigmoids(classifier: Classifier) -> None:
     card = replace(classifier.checkpoint, multi_label=True, temperature=1.0, thresholds={})
     truth = np.array([[1, 1, 0], [0, 0, 0], [1, 0, 0], [0, 1, 1]] * 6, dtype=bool)
-    said = truth.copy()
-    said[0] = [True, False, False]  # one of the two found
-    scores = np.where(said, 2, -2).astype(np.float32)
+    copy = truth.copy()
+    copy[0] = [True, False, False]  # one of the two found
+    scores = np.where(copy, 2, -2).astype(np.float32)
 
-    found = figures(labelled_predictions(card, scores, truth, np.arange(24).astype(str)), repeats=20)
+    result = figures(labelled_predictions(card, scores, truth, np.arange(24).astype(str)), repeats=20)
 
-    assert found["accuracy"]["value"] == pytest.approx(23 / 24, abs=1e-4)
-    assert found["confusion"]["pneumonia"] == [[12, 0], [1, 11]]
-    assert found["auc"]["covid"]["value"] == 1
-    assert found["auc"]["pneumonia"]["value"] == pytest.approx(roc_auc_score(truth[:, 1], scores[:, 1]), abs=1e-4)
-    assert found["sensitivity"] == {}
+    assert result["accuracy"]["value"] == pytest.approx(23 / 24, abs=1e-4)
+    assert result["confusion"]["pneumonia"] == [[12, 0], [1, 11]]
+    assert result["auc"]["covid"]["value"] == 1
+    assert result["auc"]["pneumonia"]["value"] == pytest.approx(roc_auc_score(truth[:, 1], scores[:, 1]), abs=1e-4)
+    assert result["sensitivity"] == {}
 
 
 def test_too_few_films_of_a_finding_give_no_area(classifier: Classifier) -> None:
     labels = np.array([0] * 10 + [1] * 10 + [2])
     scores = np.eye(3, dtype=np.float32)[labels]
 
-    found = figures(_answers(classifier.checkpoint, scores, labels), repeats=20)
+    result = figures(_answers(classifier.checkpoint, scores, labels), repeats=20)
     none = figures(_answers(classifier.checkpoint, scores[9:11], labels[9:11]), repeats=20)
 
-    assert set(found["auc"]) == {"covid", "pneumonia"}
+    assert set(result["auc"]) == {"covid", "pneumonia"}
     assert (none["auc"], none["roc"], none["macro_auc"]["value"]) == ({}, {}, None)
 
 
@@ -306,14 +306,14 @@ def test_the_source_is_of_no_use_within_sources(classifier: Classifier) -> None:
     sources = np.array(["a"] * 20 + ["b"] * 20)
     right = np.where(sources == "a", labels, 2 - labels)
     scores = np.eye(3, dtype=np.float32)[right] * 2
-    said = _answers(classifier.checkpoint, scores, labels)
-    alone = within_sources(said.at(sources == "a"), sources[:20], repeats=20)
-    both = within_sources(said, sources, repeats=200)
+    answers = _answers(classifier.checkpoint, scores, labels)
+    alone = within_sources(answers.at(sources == "a"), sources[:20], repeats=20)
+    both = within_sources(answers, sources, repeats=200)
 
     assert alone["macro_auc"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 20}
     assert (both["macro_auc"]["value"], both["macro_auc"]["n"], both["sources"]) == (0.5, 40, ["a", "b"])
     assert both["macro_auc"]["low"] == both["macro_auc"]["high"] == 0.5
-    nowhere = within_sources(said, np.array([""] * 40), repeats=5)
+    nowhere = within_sources(answers, np.array([""] * 40), repeats=5)
     assert (nowhere["macro_auc"]["value"], nowhere["sources"]) == (None, [])
 
 

@@ -60,61 +60,64 @@ def test_only_heat_that_speaks_for_the_finding_and_lies_on_the_film_counts() -> 
     lesion = np.array([[False, True, False], [False, True, False]])
     device = np.array([[True, False, True], [True, False, False]])
 
-    found = shares(heat, Masks(lesions=lesion, devices=device), "p")
+    shares_of_levels = shares(heat, Masks(lesions=lesion, devices=device), "p")
 
-    assert (found.device_ratio, found.device_area) == (0.25, 0.5)
-    assert (found.hit, found.overlap) == (True, 1 / 3)  # region: 2.0 and 1.0, at half of the peak or above
-    assert found.lung_ratio is None
+    assert (shares_of_levels.device_ratio, shares_of_levels.device_area) == (0.25, 0.5)
+    assert (shares_of_levels.hit, shares_of_levels.overlap) == (
+        True,
+        1 / 3,
+    )  # region: 2.0 and 1.0, at half of the peak or above
+    assert shares_of_levels.lung_ratio is None
 
 
 def test_a_flat_map_misses_every_lesion_and_has_no_ratio() -> None:
     everywhere = np.ones((4, 4), bool)
 
-    found = shares(np.zeros((4, 4), np.float32), Masks(lungs=everywhere, lesions=everywhere), "p")
+    shares_of_levels = shares(np.zeros((4, 4), np.float32), Masks(lungs=everywhere, lesions=everywhere), "p")
 
-    assert (found.flat, found.hit, found.overlap) == (True, False, 0.0)
-    assert found.lung_ratio is not None
-    assert np.isnan(found.lung_ratio)
+    assert (shares_of_levels.flat, shares_of_levels.hit, shares_of_levels.overlap) == (True, False, 0.0)
+    assert shares_of_levels.lung_ratio is not None
+    assert np.isnan(shares_of_levels.lung_ratio)
 
 
 def test_each_figure_counts_the_films_that_have_its_mask(classifier: Classifier, rows: list[Row]) -> None:
-    found = heat_figures(classifier, rows, repeats=20)
+    figures = heat_figures(classifier, rows, repeats=20)
 
-    assert {name: found[name]["n"] for name in ("lung_ratio", "device_ratio", "hit_rate", "miou")} == {
+    assert {name: figures[name]["n"] for name in ("lung_ratio", "device_ratio", "hit_rate", "miou")} == {
         "lung_ratio": 6,
         "device_ratio": 6,
         "hit_rate": 3,
         "miou": 3,
     }
-    assert found["lung_ratio_strict"]["value"] < found["lung_ratio"]["value"] < 1
-    assert (found["heat"]["method"], found["heat"]["maps"], found["heat"]["refused"]) == ("grad-cam", 6, 0)
+    assert figures["lung_ratio_strict"]["value"] < figures["lung_ratio"]["value"] < 1
+    assert (figures["heat"]["method"], figures["heat"]["maps"], figures["heat"]["refused"]) == ("grad-cam", 6, 0)
 
 
 def test_the_figure_of_one_film_is_that_of_its_map(classifier: Classifier, rows: list[Row]) -> None:
     film, lungs = row_radiograph(rows[0]), mask(rows[0], "lungs")
     assert lungs is not None
-    said = explain(classifier, film, finding="pneumonia", method="saliency")
-    by_hand = inside_ratio(enlarge(said.heat, said.placement, film.pixels.shape), lungs)
+    explanation = explain(classifier, film, finding="pneumonia", method="saliency")
+    by_hand = inside_ratio(enlarge(explanation.heat, explanation.placement, film.pixels.shape), lungs)
 
-    found = heat_figures(classifier, rows[:1], method="saliency", repeats=5)
+    figures = heat_figures(classifier, rows[:1], method="saliency", repeats=5)
 
-    assert found["lung_ratio_strict"]["value"] == pytest.approx(by_hand, abs=1e-4)
+    assert figures["lung_ratio_strict"]["value"] == pytest.approx(by_hand, abs=1e-4)
 
 
 def test_films_without_masks_are_passed_over(classifier: Classifier, rows: list[Row]) -> None:
-    found = heat_figures(classifier, [Row(rows[0].file, "pneumonia", id="1")])
+    figures = heat_figures(classifier, [Row(rows[0].file, "pneumonia", id="1")])
 
-    assert found["heat"]["maps"] == 0
-    assert found["lung_ratio"] == {"value": None, "low": None, "high": None, "n": 0}
+    assert figures["heat"]["maps"] == 0
+    assert figures["lung_ratio"] == {"value": None, "low": None, "high": None, "n": 0}
 
 
 def test_a_film_without_lungs_is_refused_where_they_are_to_be_found(classifier: Classifier, tmp_path: Path) -> None:
     slope = np.linspace(0, 255, 96 * 96).reshape(96, 96).astype(np.uint8)
     Image.fromarray(slope).save(tmp_path / "slope.png")
 
-    found = heat_figures(classifier, [Row(tmp_path / "slope.png", "normal", id="1", patient="1")], lungs=True)
+    figures = heat_figures(classifier, [Row(tmp_path / "slope.png", "normal", id="1", patient="1")], lungs=True)
 
-    assert (found["heat"]["refused"], found["lung_ratio"]["n"]) == (1, 0)
+    assert (figures["heat"]["refused"], figures["lung_ratio"]["n"]) == (1, 0)
 
 
 def test_an_unknown_method_is_told_before_any_film_is_read(classifier: Classifier) -> None:

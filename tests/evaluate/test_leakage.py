@@ -33,35 +33,35 @@ def _copy(row: Row, path: Path) -> Row:
 def test_the_same_file_on_both_sides_is_found(rows: list[Row]) -> None:
     again = replace(rows[0], id="again", patient="another", split="train")
 
-    found = leakage(rows[:2], [again])
+    result = leakage(rows[:2], [again])
 
     pair = {"film": "0-film.png", "other": "again", "split": "train", "likeness": 1.0}
-    assert found["identical"] == {"n": 1, "across": 1, "pairs": [pair]}
-    assert found["near_duplicates"]["n"] == 0
-    assert sentences(found) == ["Leakage: pairs of the same file on both sides of the split: 1."]
+    assert result["identical"] == {"n": 1, "across": 1, "pairs": [pair]}
+    assert result["near_duplicates"]["n"] == 0
+    assert sentences(result) == ["Leakage: pairs of the same file on both sides of the split: 1."]
 
 
 def test_the_same_file_twice_among_the_films_judged_is_counted_twice(rows: list[Row]) -> None:
-    found = leakage([*rows[:2], replace(rows[0], id="again")])
+    result = leakage([*rows[:2], replace(rows[0], id="again")])
 
-    assert (found["identical"]["n"], found["identical"]["across"]) == (1, 0)
-    assert sentences(found) == ["Counted twice: pairs of the same file among the films judged: 1."]
+    assert (result["identical"]["n"], result["identical"]["across"]) == (1, 0)
+    assert sentences(result) == ["Counted twice: pairs of the same file among the films judged: 1."]
 
 
 def test_a_recompressed_copy_is_a_near_duplicate(rows: list[Row], tmp_path: Path) -> None:
-    found = leakage(rows[1:2], [_copy(rows[1], tmp_path / "copy.jpg")])
+    result = leakage(rows[1:2], [_copy(rows[1], tmp_path / "copy.jpg")])
 
-    assert found["identical"]["n"] == 0
-    (pair,) = found["near_duplicates"]["pairs"]
+    assert result["identical"]["n"] == 0
+    (pair,) = result["near_duplicates"]["pairs"]
     assert (pair["film"], pair["other"], pair["split"]) == ("1-film.png", "copy", "train")
-    assert "nearly the same picture on both sides of the split: 1" in sentences(found)[0]
+    assert "nearly the same picture on both sides of the split: 1" in sentences(result)[0]
 
 
 def test_a_patient_on_both_sides_is_named(rows: list[Row]) -> None:
-    found = leakage(rows[:1], [replace(rows[3], patient=rows[0].patient)])
+    result = leakage(rows[:1], [replace(rows[3], patient=rows[0].patient)])
 
-    assert found["patients"] == {"n": 1, "names": ["p0"]}
-    assert sentences(found) == ["Leakage: patients on both sides of the split: 1."]
+    assert result["patients"] == {"n": 1, "names": ["p0"]}
+    assert sentences(result) == ["Leakage: patients on both sides of the split: 1."]
 
 
 def test_films_of_a_network_s_training_are_known_by_their_hash(rows: list[Row], tmp_path: Path) -> None:
@@ -97,8 +97,8 @@ def test_bits_of_a_hash_differ_as_the_angle_between_thumbnails() -> None:
 def test_chests_in_general_are_no_duplicates_of_one_another(real_films: Path) -> None:
     rows = [replace(row, split="") for row in read_manifest(real_films)[:150]]
 
-    found = leakage(rows[:50], rows[50:], trained_on=fingerprints(rows[50:]))
+    result = leakage(rows[:50], rows[50:], trained_on=fingerprints(rows[50:]))
 
-    assert found["identical"]["n"] == found["near_duplicates"]["n"] == 0
-    assert found["in_training"]["n"] == 0
+    assert result["identical"]["n"] == result["near_duplicates"]["n"] == 0
+    assert result["in_training"]["n"] == 0
     assert BITS < 7

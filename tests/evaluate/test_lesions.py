@@ -22,16 +22,16 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_middle_of_the_film_misses_a_lesion_beside_it(table: Path, classifier: Classifier) -> None:
-    found = lesion_figures(classifier, read_manifest(table), NAMES, repeats=20)
-    middle = found["methods"]["centre-gaussian"]
+    figures = lesion_figures(classifier, read_manifest(table), NAMES, repeats=20)
+    middle = figures["methods"]["centre-gaussian"]
 
-    assert found["n"] == 4  # every other film has an opacity
-    assert list(found["methods"]) == NAMES
+    assert figures["n"] == 4  # every other film has an opacity
+    assert list(figures["methods"]) == NAMES
     assert (middle["hit_rate"]["value"], middle["hit_rate"]["n"]) == (0.0, 4)
     area = middle["lesion_area"]["value"]
     assert 0.02 < area < 0.06  # a disc of radius 0.12
     assert middle["lesion_ratio"]["value"] > area  # it lies nearer to the middle than the rim does
-    assert found["methods"]["grad-cam"]["lesion_area"] == middle["lesion_area"]
+    assert figures["methods"]["grad-cam"]["lesion_area"] == middle["lesion_area"]
 
 
 def test_a_box_stands_for_a_mask(table: Path, classifier: Classifier) -> None:
@@ -40,10 +40,10 @@ def test_a_box_stands_for_a_mask(table: Path, classifier: Classifier) -> None:
         Row(row.file, row.label, row.id, row.patient, box=row.box, lesion_boxes=((0.0, 0.0, 96.0, 128.0),))
         for row in read_manifest(table)
     ]
-    found = lesion_figures(classifier, rows, ["centre-gaussian"], repeats=20)["methods"]["centre-gaussian"]
+    figures = lesion_figures(classifier, rows, ["centre-gaussian"], repeats=20)["methods"]["centre-gaussian"]
 
-    assert found["hit_rate"]["value"] == found["lesion_ratio"]["value"] == found["lesion_area"]["value"] == 1.0
-    assert found["hit_rate"]["n"] == 8
+    assert figures["hit_rate"]["value"] == figures["lesion_ratio"]["value"] == figures["lesion_area"]["value"] == 1.0
+    assert figures["hit_rate"]["n"] == 8
 
 
 def test_films_without_lesions_are_refused(table: Path, classifier: Classifier) -> None:
@@ -62,9 +62,9 @@ def test_all_are_the_methods_of_few_passes_that_fit(classifier: Classifier) -> N
 
 def test_the_command_prints_methods_with_the_best_first(table: Path, weights: Path) -> None:
     command = ["evaluate", str(table), "--weights", str(weights), "--split", "val", "--resamples", "10"]
-    shown = CliRunner().invoke(cli, [*command, "--lesions", "centre-gaussian,grad-cam"])
+    result = CliRunner().invoke(cli, [*command, "--lesions", "centre-gaussian,grad-cam"])
     record = CliRunner().invoke(cli, [*command, "--lesions", "centre-gaussian", "--json"])
 
-    assert shown.exit_code == 0, shown.output
-    assert "maximum in a lesion" in shown.stdout
+    assert result.exit_code == 0, result.output
+    assert "maximum in a lesion" in result.stdout
     assert json.loads(record.stdout)["lesions"]["n"] == 2

@@ -57,9 +57,9 @@ def test_film_and_mask_are_cut_to_the_box(folder: Path) -> None:
     (row,) = read_manifest(_manifest(folder, "file,label,box,lesions\na.png,covid,1 1 3 3,m.png\n"))
 
     assert row_radiograph(row).pixels.tolist() == [[11, 12], [21, 22]]
-    found = mask(row, "lesions")
-    assert found is not None
-    assert found.tolist() == [[True, False], [True, False]]
+    result = mask(row, "lesions")
+    assert result is not None
+    assert result.tolist() == [[True, False], [True, False]]
     assert mask(row, "lungs") is None
 
 

@@ -59,66 +59,66 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     """Ten films of each label: its third is brighter, and grain lies over all."""
     folder = tmp_path_factory.mktemp("thirds")
     chance = np.random.default_rng(0)
-    found = []
+    values = []
     for number in range(30):
         third = number % 3
         grey = chance.normal(90, 5, (SIDE, SIDE)) + chance.normal(0, 15, 3).repeat(10)
         grey[:, third * 10 : third * 10 + 10] += 60
         Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
-        found.append(Row(folder / f"{number}.png", THIRDS[third], id=str(number), patient=f"p{number}"))
-    return found
+        values.append(Row(folder / f"{number}.png", THIRDS[third], id=str(number), patient=f"p{number}"))
+    return values
 
 
 def test_a_network_that_is_what_its_card_says_gets_its_figures_and_no_warning(rows: list[Row]) -> None:
     heard: list[tuple[int, int]] = []
-    found = polarity(_classifier(), rows, tell=lambda done, total: heard.append((done, total)))
+    result = polarity(_classifier(), rows, tell=lambda done, total: heard.append((done, total)))
 
-    assert found.warnings == ()
-    assert (found.findings, found.normalisation) == (None, None)
-    assert (found.n, found.patients) == (30, 30)
-    assert all(area.value == 1 for area in found.areas.values())
-    assert found.positives == dict.fromkeys(THIRDS, 10)
-    assert next(iter(found.feeds)) == "unit"
+    assert result.warnings == ()
+    assert (result.findings, result.normalisation) == (None, None)
+    assert (result.n, result.patients) == (30, 30)
+    assert all(area.value == 1 for area in result.areas.values())
+    assert result.positives == dict.fromkeys(THIRDS, 10)
+    assert next(iter(result.feeds)) == "unit"
     assert heard[-1] == (30, 30)
-    assert found.sentences[0].startswith(
+    assert result.sentences[0].startswith(
         "On 30 films of 30 patients, area under the ROC curve: left 1.00 (1.00–1.00, 10 of 30 films), "
     )
-    assert found.sentences[1].startswith("Nothing in them speaks against")
+    assert result.sentences[1].startswith("Nothing in them speaks against")
 
 
 def test_swapped_findings_are_told_and_put_in_their_order(rows: list[Row]) -> None:
-    found = polarity(_classifier(findings=("right", "left", "middle")), rows)
+    result = polarity(_classifier(findings=("right", "left", "middle")), rows)
 
-    assert found.findings == THIRDS
-    assert len(found.warnings) == 1
-    assert "The findings look swapped" in found.warnings[0]
-    assert found.warnings[0].endswith("what is called middle is right, right is left, left is middle.")
+    assert result.findings == THIRDS
+    assert len(result.warnings) == 1
+    assert "The findings look swapped" in result.warnings[0]
+    assert result.warnings[0].endswith("what is called middle is right, right is left, left is middle.")
 
 
 def test_wrong_grey_values_are_told_with_those_that_fit(rows: list[Row]) -> None:
-    found = polarity(_classifier(input=normalised(UNIT, "bytes")), rows)
+    result = polarity(_classifier(input=normalised(UNIT, "bytes")), rows)
 
-    assert "It says the same of every film" in found.warnings[0]
-    assert found.normalisation in ("unit", "imagenet")  # where the thirds differ both tell them apart
-    assert found.warnings[1].startswith(f"Other grey values fit better, {found.normalisation} (")
-    assert found.feeds["unit"].value == 1
-    assert found.findings is None
+    assert "It says the same of every film" in result.warnings[0]
+    assert result.normalisation in ("unit", "imagenet")  # where the thirds differ both tell them apart
+    assert result.warnings[1].startswith(f"Other grey values fit better, {result.normalisation} (")
+    assert result.feeds["unit"].value == 1
+    assert result.findings is None
 
 
 def test_films_with_bone_dark_are_told(rows: list[Row]) -> None:
-    found = polarity(Classifier(_classifier().checkpoint, _network(-1.0)), rows)
+    result = polarity(Classifier(_classifier().checkpoint, _network(-1.0)), rows)
 
-    assert found.feeds[INVERTED].value == 1
-    assert found.warnings[0].startswith("Films are ranked the wrong way round for left ")
-    assert found.warnings[-1].startswith("Films with bone dark are ranked better")
-    assert found.normalisation is None
+    assert result.feeds[INVERTED].value == 1
+    assert result.warnings[0].startswith("Films are ranked the wrong way round for left ")
+    assert result.warnings[-1].startswith("Films with bone dark are ranked better")
+    assert result.normalisation is None
 
 
 def test_labels_name_scores_that_have_no_names(rows: list[Row]) -> None:
-    found = polarity(_classifier(findings=("finding 1", "finding 2", "finding 3")), rows)
+    result = polarity(_classifier(findings=("finding 1", "finding 2", "finding 3")), rows)
 
-    assert found.findings == THIRDS
-    assert found.warnings == (
+    assert result.findings == THIRDS
+    assert result.warnings == (
         "The scores have no names. By these films, finding 1 is left, finding 2 is middle, finding 3 is right.",
     )
 
@@ -130,19 +130,19 @@ def test_a_network_that_knows_nothing_gets_no_other_order(rows: list[Row]) -> No
         replace(row, label=str(label))
         for row, label in zip(rows, chance.permutation([r.label for r in rows]), strict=True)
     ]
-    found = polarity(_classifier(), shuffled)
+    result = polarity(_classifier(), shuffled)
 
-    assert found.findings is None
-    assert found.normalisation is None
-    assert len(found.warnings) == 1
-    assert found.warnings[0].startswith("It ranks these films no better than chance does (mean area 0.")
+    assert result.findings is None
+    assert result.normalisation is None
+    assert len(result.warnings) == 1
+    assert result.warnings[0].startswith("It ranks these films no better than chance does (mean area 0.")
 
 
 def test_labels_are_the_same_however_they_are_spelled(rows: list[Row]) -> None:
     spelled = [replace(row, label=f"{row.label.upper()}_Third") for row in rows]
-    found = polarity(_classifier(findings=("left third", "middle third", "right third")), spelled)
+    result = polarity(_classifier(findings=("left third", "middle third", "right third")), spelled)
 
-    assert found.warnings == ()
+    assert result.warnings == ()
 
 
 @pytest.mark.parametrize(

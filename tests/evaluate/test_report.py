@@ -26,31 +26,36 @@ def _row(label: str, source: str = "", age: str = "") -> Row:
 
 
 def test_a_report_holds_every_key_that_readers_of_cards_rely_on(classifier: Classifier, rows: list[Row]) -> None:
-    found = report(classifier, rows[:12], method="grad-cam", others=rows[12:], repeats=10)
+    figures = report(classifier, rows[:12], method="grad-cam", others=rows[12:], repeats=10)
 
-    assert (found["leakage"]["films"], found["leakage"]["others"]) == (12, 4)
-    assert (found["lung_ratio"]["n"], found["hit_rate"]["n"], found["miou"]["n"], found["device_ratio"]["n"]) == (
+    assert (figures["leakage"]["films"], figures["leakage"]["others"]) == (12, 4)
+    assert (
+        figures["lung_ratio"]["n"],
+        figures["hit_rate"]["n"],
+        figures["miou"]["n"],
+        figures["device_ratio"]["n"],
+    ) == (
         12,
         6,
         6,
         12,
     )
-    assert {"n", "patients", "accuracy", "balanced_accuracy", "macro_auc", "auc", "average_precision"} <= set(found)
-    assert {"sensitivity", "specificity", "confusion", "ece", "ece_before", "brier", "reliability"} <= set(found)
-    assert {"roc", "precision_recall", "groups", "warnings", "accuracy_by_source_alone"} <= set(found)
-    assert (found["n"], found["patients"]) == (12, 6)
-    assert set(found["accuracy"]) == {"value", "low", "high", "n"}
-    assert {"pneumonia", "normal"} == set(found["auc"])
-    assert np.sum(found["confusion"]) == 12
+    assert {"n", "patients", "accuracy", "balanced_accuracy", "macro_auc", "auc", "average_precision"} <= set(figures)
+    assert {"sensitivity", "specificity", "confusion", "ece", "ece_before", "brier", "reliability"} <= set(figures)
+    assert {"roc", "precision_recall", "groups", "warnings", "accuracy_by_source_alone"} <= set(figures)
+    assert (figures["n"], figures["patients"]) == (12, 6)
+    assert set(figures["accuracy"]) == {"value", "low", "high", "n"}
+    assert {"pneumonia", "normal"} == set(figures["auc"])
+    assert np.sum(figures["confusion"]) == 12
 
 
 def test_copies_are_the_first_warning(classifier: Classifier, rows: list[Row]) -> None:
     twice = replace(rows[0], id="twice", patient="another", split="train")
 
-    found = report(classifier, rows, others=[twice], repeats=5)
+    figures = report(classifier, rows, others=[twice], repeats=5)
 
-    assert found["warnings"][0] == "Leakage: pairs of the same file on both sides of the split: 1."
-    assert "lung_ratio" not in found  # no method was asked for
+    assert figures["warnings"][0] == "Leakage: pairs of the same file on both sides of the split: 1."
+    assert "lung_ratio" not in figures  # no method was asked for
 
 
 def test_labels_of_one_class_are_refused(classifier: Classifier, rows: list[Row]) -> None:
@@ -64,13 +69,13 @@ def test_labels_of_one_class_are_refused(classifier: Classifier, rows: list[Row]
 
 def test_groups_are_by_source_age_sex_and_view_and_without_shortcuts(classifier: Classifier, rows: list[Row]) -> None:
     truth = np.eye(3, dtype=bool)[[1 if row.label == "pneumonia" else 2 for row in rows]]
-    said = labelled_predictions(
+    predictions = labelled_predictions(
         classifier.checkpoint, truth * np.float32(9), truth, np.array([row.patient for row in rows])
     )
 
-    found = groups(said, rows, repeats=10)
+    result = groups(predictions, rows, repeats=10)
 
-    names = [(part["by"], part["name"], part["n"]) for part in found]
+    names = [(part["by"], part["name"], part["n"]) for part in result]
     assert names == [
         ("source", "a", 8),
         ("source", "b", 8),
@@ -80,7 +85,7 @@ def test_groups_are_by_source_age_sex_and_view_and_without_shortcuts(classifier:
         ("sex", "M", 8),
         ("shortcut", "Adults (known age 18 and over)", 14),
     ]
-    assert all(part["accuracy"]["value"] == 1 for part in found)
+    assert all(part["accuracy"]["value"] == 1 for part in result)
 
 
 def test_guessing_by_source_is_right_for_each_source_s_commonest_label() -> None:

@@ -36,9 +36,9 @@ def evidence(network: Network, stage: str | None = None) -> Evidence:
     return Evidence(tape, FINDING, stage or network.last_stage, black=-1.0)
 
 
-def relative(found: Tensor, expected: Tensor) -> float:
+def relative(tensor: Tensor, expected: Tensor) -> float:
     """Largest difference as a share of the expected map's largest value."""
-    assert found.shape == expected.shape
+    assert tensor.shape == expected.shape
     assert expected.any()
-    found, expected = found.detach(), expected.detach()
-    return float((found - expected).abs().max() / expected.abs().max())
+    tensor, expected = tensor.detach(), expected.detach()
+    return float((tensor - expected).abs().max() / expected.abs().max())

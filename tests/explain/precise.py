@@ -43,12 +43,12 @@ def evidence(
     return Evidence(tape, finding, stage, black=-1.0, white=2.0, budget=budget)
 
 
-def differ(found: Tensor, expected: Tensor) -> float:
+def differ(tensor: Tensor, expected: Tensor) -> float:
     """Largest absolute difference, as a share of the expected map's range."""
-    assert found.shape == expected.shape
+    assert tensor.shape == expected.shape
     assert expected.any()
-    found, expected = found.detach().double(), expected.detach().double()
-    return float((found - expected).abs().max() / (expected.max() - expected.min()))
+    tensor, expected = tensor.detach().double(), expected.detach().double()
+    return float((tensor - expected).abs().max() / (expected.max() - expected.min()))
 
 
 def linear(weights: Tensor) -> Network:

@@ -53,10 +53,10 @@ def _evidence(network: Network, grad_from: str, stage: str) -> Evidence:
     return Evidence(Tape(network, _images(), grad_from=grad_from), 1, stage, black=-1.0)
 
 
-def _equal(found: Tensor, expected: Tensor) -> bool:
+def _equal(tensor: Tensor, expected: Tensor) -> bool:
     """To 1e-5 of the largest value."""
-    found, expected = found.detach().double(), expected.detach()
-    return torch.allclose(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+    tensor, expected = tensor.detach().double(), expected.detach()
+    return torch.allclose(tensor, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_every_fitting_method_gives_a_finite_map_of_the_right_shape_and_leaves_nothing_behind(
@@ -68,15 +68,15 @@ def test_every_fitting_method_gives_a_finite_map_of_the_right_shape_and_leaves_n
         before = {name: value.clone() for name, value in network.state_dict().items()}
     requests = [Request(name, "normal", settings=quick(name)) for name in fitting]
 
-    said, maps = explain_many(classifier, phantom, requests)
+    result, maps = explain_many(classifier, phantom, requests)
 
-    assert np.array_equal(said.logits, classifier.predict(phantom).logits)
-    for found in maps:
-        method = methods[found.method]
-        coarse = method.layered and found.method not in FILM_SIZED
-        assert found.heat.shape == ((side, side) if coarse else (SIDE, SIDE)), found.method
-        assert np.isfinite(found.heat).all(), found.method
-        assert found.signed or found.heat.min() >= 0, found.method
+    assert np.array_equal(result.logits, classifier.predict(phantom).logits)
+    for map_ in maps:
+        method = methods[map_.method]
+        coarse = method.layered and map_.method not in FILM_SIZED
+        assert map_.heat.shape == ((side, side) if coarse else (SIDE, SIDE)), map_.method
+        assert np.isfinite(map_.heat).all(), map_.method
+        assert map_.signed or map_.heat.min() >= 0, map_.method
     with classifier.alone() as network:
         for module in network.modules():
             assert not [*module._forward_hooks, *module._forward_pre_hooks, *module._backward_hooks]
@@ -113,12 +113,12 @@ def test_grad_cam_and_layer_activation_equal_captum_at_every_stage(network: Netw
     for stage in network.stages:
         module = network.stage_module(stage)
         evidence = _evidence(network, "images", stage)
-        found = methods["grad-cam"].rule(evidence)
+        heat = methods["grad-cam"].rule(evidence)
         expected = LayerGradCam(network, module).attribute(_images(), target=1, relu_attributions=True)[:, 0]
-        assert _equal(found, expected), stage
+        assert _equal(heat, expected), stage
         activation = LayerActivation(network, module).attribute(_images())
         assert torch.equal(methods["layer-activation"].rule(evidence), activation.mean(dim=1)), stage
-    assert found.any()  # the last stage; at an earlier one nothing may speak for the finding
+    assert heat.any()  # the last stage; at an earlier one nothing may speak for the finding
     assert _equal(methods["grad-cam"].rule(_evidence(network, network.last_stage, network.last_stage)), expected)
 
 

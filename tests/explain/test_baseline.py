@@ -32,13 +32,13 @@ def _evidence(network: Network, images: torch.Tensor) -> Evidence:
 def test_no_baseline_asks_the_network_or_knows_the_finding(
     classifier: Classifier, chest: Radiograph, name: str
 ) -> None:
-    found = explain(classifier, chest, finding="covid", method=name)
+    explanation = explain(classifier, chest, finding="covid", method=name)
 
-    assert found.passes == (1, 0)  # the prediction's
-    assert np.array_equal(found.heat, explain(classifier, chest, finding="normal", method=name).heat)
-    assert found.heat.min() >= 0
-    assert found.unit == "no unit"
-    assert not found.void
+    assert explanation.passes == (1, 0)  # the prediction's
+    assert np.array_equal(explanation.heat, explain(classifier, chest, finding="normal", method=name).heat)
+    assert explanation.heat.min() >= 0
+    assert explanation.unit == "no unit"
+    assert not explanation.void
     assert methods[name].family == "baseline"
     assert methods[name].misleads.startswith("It explains nothing")
 
@@ -58,35 +58,35 @@ def test_the_edge_map_is_the_slope_of_a_step_and_nothing_on_even_ground(network:
     step = torch.zeros(1, 1, SIDE, SIDE)
     step[..., SIDE // 2 :] = 4.0
 
-    found = methods["edge-map"].rule(_evidence(network, step))
+    heat = methods["edge-map"].rule(_evidence(network, step))
 
     expected = torch.zeros(1, SIDE, SIDE)
     expected[..., SIDE // 2 - 1 : SIDE // 2 + 1] = 2.0  # grey levels a pixel, over the two pixels beside the step
-    assert torch.allclose(found, expected)
+    assert torch.allclose(heat, expected)
 
 
 def test_the_centre_gaussian_has_its_width(network: Network) -> None:
     seen = _evidence(network, torch.zeros(2, 1, SIDE, SIDE))
 
-    found = methods["centre-gaussian"].rule(seen, width=0.125)
+    heat = methods["centre-gaussian"].rule(seen, width=0.125)
 
-    assert found.shape == (2, SIDE, SIDE)
-    assert torch.allclose(found[0], found[0].flip(0, 1))
-    profile = found[0, SIDE // 2]
+    assert heat.shape == (2, SIDE, SIDE)
+    assert torch.allclose(heat[0], heat[0].flip(0, 1))
+    profile = heat[0, SIDE // 2]
     spread = (profile * (torch.arange(SIDE) + 0.5 - SIDE / 2) ** 2).sum() / profile.sum()
     assert float(spread.sqrt()) == pytest.approx(0.125 * SIDE, rel=0.01)
 
 
 def test_the_lung_mask_lies_on_the_lungs_of_the_phantom(classifier: Classifier) -> None:
     drawn = draw(seed=2, height=640, width=600)
-    found = explain(classifier, drawn.radiograph, finding="covid", method="lung-mask")
+    explanation = explain(classifier, drawn.radiograph, finding="covid", method="lung-mask")
 
-    box = found.placement
+    box = explanation.placement
     rows = ((np.arange(SIDE) + 0.5) / SIDE * (box.y1 - box.y0) + box.y0).astype(int)
     columns = ((np.arange(SIDE) + 0.5) / SIDE * (box.x1 - box.x0) + box.x0).astype(int)
     lungs = drawn.lungs[np.ix_(rows, columns)]
-    assert found.heat[lungs].mean() > 0.9
-    assert found.heat[:4].max() < 0.1  # above the shoulders
+    assert explanation.heat[lungs].mean() > 0.9
+    assert explanation.heat[:4].max() < 0.1  # above the shoulders
 
 
 def test_a_film_without_lungs_has_no_lung_mask(classifier: Classifier, chest: Radiograph) -> None:

@@ -34,8 +34,8 @@ def _unfit(shipped: Classifier, name: str) -> str:
 
 def _maps(shipped: Classifier, film: Radiograph, *, bfloat16: bool) -> list[Explanation]:
     """Of every method that offers bfloat16, in each sign that it offers, for each finding held possible."""
-    said = shipped.predict(film)
-    findings = [finding for finding in said.findings if said.probability(finding) >= UNLIKELY]
+    prediction = shipped.predict(film)
+    findings = [finding for finding in prediction.findings if prediction.probability(finding) >= UNLIKELY]
     requests = []
     for name in OFFERED:
         if _unfit(shipped, name):

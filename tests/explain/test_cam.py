@@ -117,9 +117,9 @@ def test_cells_add_up_to_the_logit_less_its_bias(precise: Network) -> None:
     evidence, linear = _evidence(precise, "stage 4"), last_layer(precise)
     assert linear is not None
 
-    found = _heat(evidence, "cam", signed=True).sum()
+    total = _heat(evidence, "cam", signed=True).sum()
 
-    assert torch.allclose(found, evidence.tape.logits[0, 1] - linear.bias[1], rtol=0, atol=1e-10)
+    assert torch.allclose(total, evidence.tape.logits[0, 1] - linear.bias[1], rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("stage", ["stem", "stage 1", "stage 2", "stage 3", "stage 4"])
@@ -127,9 +127,9 @@ def test_after_a_relu_xgrad_cam_keeps_the_sum_of_hires_cam(resnet: Network, stag
     evidence = _evidence(resnet, stage)
     hires = _heat(evidence, "hires-cam", signed=True)
 
-    found = _heat(evidence, "xgrad-cam", signed=True).sum()
+    total = _heat(evidence, "xgrad-cam", signed=True).sum()
 
-    assert torch.allclose(found, hires.sum(), rtol=0, atol=1e-9 * float(hires.abs().sum()))
+    assert torch.allclose(total, hires.sum(), rtol=0, atol=1e-9 * float(hires.abs().sum()))
 
 
 def test_a_feature_map_that_sums_to_nearly_zero_does_not_take_over_xgrad_cam() -> None:
@@ -140,9 +140,9 @@ def test_a_feature_map_that_sums_to_nearly_zero_does_not_take_over_xgrad_cam() -
     network = Network(nn.Sequential(OrderedDict(map=nn.Identity())), {"map": "map"}, head).requires_grad_(False)
     evidence = Evidence(Tape(network, torch.tensor([[[[1.0, -1.001]]]]), grad_from="map"), 0, "map", black=0.0)
 
-    found = _heat(evidence, "xgrad-cam", signed=True)
+    heat = _heat(evidence, "xgrad-cam", signed=True)
 
-    assert torch.allclose(found, torch.tensor([[[1.0, -1.001]]]) / 2, atol=1e-3)
+    assert torch.allclose(heat, torch.tensor([[[1.0, -1.001]]]) / 2, atol=1e-3)
 
 
 def test_ablation_at_the_last_stage_weighs_by_weight_times_mean(precise: Network) -> None:
@@ -153,9 +153,9 @@ def test_ablation_at_the_last_stage_weighs_by_weight_times_mean(precise: Network
     expected = torch.einsum("k,nkhw->nhw", share, evidence.features)
     before = evidence.tape.forwards
 
-    found = _heat(evidence, "ablation-cam", signed=True)
+    heat = _heat(evidence, "ablation-cam", signed=True)
 
-    assert torch.allclose(found, expected, rtol=0, atol=1e-8 * float(expected.abs().max()))
+    assert torch.allclose(heat, expected, rtol=0, atol=1e-8 * float(expected.abs().max()))
     assert evidence.tape.forwards == before  # the head alone
 
 
@@ -175,9 +175,9 @@ def test_score_and_ablation_do_not_depend_on_the_batch_and_never_hold_all_masked
     for name, stage in (("score-cam", "last"), ("ablation-cam", "first")):
         one, eight = (_evidence(network, stage, budget=budget) for budget in (1, 2e9))
         assert (one.batch(graph=False), eight.batch(graph=False)) == (1, 8)
-        found = _heat(one, name, signed=True)
-        assert found.abs().max() > 0
-        assert torch.allclose(found, _heat(eight, name, signed=True), rtol=0, atol=1e-5), name
+        heat = _heat(one, name, signed=True)
+        assert heat.abs().max() > 0
+        assert torch.allclose(heat, _heat(eight, name, signed=True), rtol=0, atol=1e-5), name
     assert sizes.count(8) == 2  # 20 masks: 8 + 8 + 4
     assert max(sizes) == 8
 
@@ -194,9 +194,9 @@ def test_score_cam_takes_the_maps_that_vary_most_in_as_many_passes(precise: Netw
     weights = torch.stack(gains).softmax(dim=0)
     before = evidence.tape.forwards
 
-    found = methods["score-cam"].rule(evidence, channels=5, signed=False)
+    heat = methods["score-cam"].rule(evidence, channels=5, signed=False)
 
-    assert torch.allclose(found[0], torch.einsum("k,khw->hw", weights, features[chosen]), rtol=0, atol=1e-9)
+    assert torch.allclose(heat[0], torch.einsum("k,khw->hw", weights, features[chosen]), rtol=0, atol=1e-9)
     assert evidence.tape.forwards == before + 5
 
 
@@ -207,9 +207,9 @@ def test_eigen_cam_is_the_first_singular_vector_and_above_zero_after_a_relu(prec
         _, _, vectors = np.linalg.svd(flat, full_matrices=False)
         expected = np.abs(flat @ vectors[0]).reshape(evidence.features.shape[-2:])
 
-        found = _heat(evidence, "eigen-cam", signed=True)[0].numpy()
+        array = _heat(evidence, "eigen-cam", signed=True)[0].numpy()
 
-        assert np.allclose(found, expected, rtol=0, atol=1e-9 * expected.max())
+        assert np.allclose(array, expected, rtol=0, atol=1e-9 * expected.max())
 
 
 def test_alpha_of_grad_cam_plus_plus_is_that_of_the_exponential_score() -> None:

@@ -39,8 +39,8 @@ def _resnet() -> Network:
 @pytest.fixture(scope="module", params=["densenet121", "resnet50"])
 def precise(request: pytest.FixtureRequest, network: Network) -> Network:
     """One channel and three; ResNet's stages all end in a ReLU, DenseNet's inner ones do not."""
-    found = _resnet() if request.param == "resnet50" else copy.deepcopy(network)
-    return found.double().requires_grad_(False)
+    value = _resnet() if request.param == "resnet50" else copy.deepcopy(network)
+    return value.double().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +75,8 @@ def _torch_cam(network: Network, name: str, stage: str, **settings: Any) -> Tens
 
     with getattr(torchcam.methods, name)(network, network.stage_module(stage), **settings) as extractor:
         scores = network(_images(network).requires_grad_())
-        found: Tensor = extractor(class_idx=FINDING, scores=scores, normalized=False)[0].detach()
-    return found
+        tensor: Tensor = extractor(class_idx=FINDING, scores=scores, normalized=False)[0].detach()
+    return tensor
 
 
 def _pytorch_grad_cam(network: Network, name: str, stage: str) -> Tensor:
@@ -94,19 +94,19 @@ def _pytorch_grad_cam(network: Network, name: str, stage: str) -> Tensor:
         scores = extractor.activations_and_grads(images)
         scores[:, FINDING].sum().backward()
         activations, gradients = (
-            kept[0].numpy()
-            for kept in (extractor.activations_and_grads.activations, extractor.activations_and_grads.gradients)
+            result[0].numpy()
+            for result in (extractor.activations_and_grads.activations, extractor.activations_and_grads.gradients)
         )
-        found = extractor.get_cam_image(images.detach(), module, targets, activations, gradients, False)
-    return torch.from_numpy(np.asarray(found, dtype=np.float64))
+        peer = extractor.get_cam_image(images.detach(), module, targets, activations, gradients, False)
+    return torch.from_numpy(np.asarray(peer, dtype=np.float64))
 
 
-def _off(found: Tensor, expected: Tensor) -> float:
+def _off(tensor: Tensor, expected: Tensor) -> float:
     """The largest difference as a share of the expected map's range."""
-    assert found.shape == expected.shape
+    assert tensor.shape == expected.shape
     extent = expected.max() - expected.min()
     assert extent > 0
-    return float((found.double() - expected).abs().max() / extent)
+    return float((tensor.double() - expected).abs().max() / extent)
 
 
 @pytest.mark.parametrize("stage", STAGES)

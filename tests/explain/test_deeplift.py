@@ -49,21 +49,21 @@ def test_the_map_adds_up_exactly_with_max_pooling_too(name: str, baseline: Refer
     network, film = built(name, 1), image(1)
     seen = evidence(network, film)
 
-    found = methods["deeplift"].rule(seen, baseline=baseline)
+    heat = methods["deeplift"].rule(seen, baseline=baseline)
 
     difference = (network(film) - network(reference(seen, baseline)[None]))[0, 1]
-    assert float(found.sum()) == pytest.approx(float(difference), rel=1e-8)
+    assert float(heat.sum()) == pytest.approx(float(difference), rel=1e-8)
 
 
 def test_the_mean_over_eight_films_adds_up_exactly_in_any_batches() -> None:
     network, film = built("densenet121", 1), image(1)
     seen = evidence(network, film)
-    found = methods["deeplift-shap"].rule(seen)
+    heat = methods["deeplift-shap"].rule(seen)
 
     difference = (network(film) - network(references(seen, 0)))[:, 1].mean()
-    assert float(found.sum()) == pytest.approx(float(difference), rel=1e-8)
+    assert float(heat.sum()) == pytest.approx(float(difference), rel=1e-8)
     one_by_one = methods["deeplift-shap"].rule(evidence(network, film, budget=1))
-    assert torch.allclose(found, one_by_one, rtol=1e-7, atol=1e-12)
+    assert torch.allclose(heat, one_by_one, rtol=1e-7, atol=1e-12)
 
 
 def test_two_findings_share_slopes_only_of_the_same_batch() -> None:
@@ -73,9 +73,9 @@ def test_two_findings_share_slopes_only_of_the_same_batch() -> None:
     second = replace(first, finding=1, budget=1)
 
     methods["deeplift-shap"].rule(first)
-    found = methods["deeplift-shap"].rule(second)
+    heat = methods["deeplift-shap"].rule(second)
 
-    assert torch.allclose(found, methods["deeplift-shap"].rule(evidence(network, film)), rtol=1e-7, atol=1e-12)
+    assert torch.allclose(heat, methods["deeplift-shap"].rule(evidence(network, film)), rtol=1e-7, atol=1e-12)
 
 
 def _by_hand(*layers: nn.Module) -> Network:

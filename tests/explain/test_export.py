@@ -14,8 +14,8 @@ from core.types import Cleaning, Placement, Radiograph
 def test_a_map_can_be_laid_over_the_film_again_from_its_file_alone(classifier: Classifier, phantom: Radiograph) -> None:
     cleaning = Cleaning(turn=1)
     explanation = explain(classifier, phantom, finding="covid", layer="stage 2", cleaning=cleaning)
-    said = classifier.predict(phantom, cleaning=cleaning)
-    data = map_npz(phantom, explanation, classifier.checkpoint, said)
+    prediction = classifier.predict(phantom, cleaning=cleaning)
+    data = map_npz(phantom, explanation, classifier.checkpoint, prediction)
     stored = np.load(io.BytesIO(data))
 
     x0, y0, x1, y1 = map(float, stored["box"])
@@ -26,11 +26,11 @@ def test_a_map_can_be_laid_over_the_film_again_from_its_file_alone(classifier: C
     assert str(stored["checkpoint_key"]) == classifier.checkpoint.key
     assert str(stored["radiograph_key"]) == phantom.key
     assert str(stored["unit"]) == explanation.unit
-    assert float(stored["probability"]) == said.probability("covid")
+    assert float(stored["probability"]) == prediction.probability("covid")
     assert str(stored["computed_by"]) == "Captum LayerGradCam"
     assert str(stored["captum"]) == captum.__version__
     assert "Not for diagnosis" in str(stored["notice"])
-    assert map_npz(phantom, explanation, classifier.checkpoint, said) == data
+    assert map_npz(phantom, explanation, classifier.checkpoint, prediction) == data
 
 
 def test_the_overlay_is_as_large_as_the_film_and_has_a_legend_below(

@@ -80,7 +80,7 @@ def test_a_method_of_the_last_stage_alone_is_not_fused(classifier: Classifier, p
 
 
 def test_a_stage_named_twice_or_unknown_is_refused_by_name(classifier: Classifier, phantom: Radiograph) -> None:
-    with pytest.raises(BadSetting, match=r"'stage 4\+stage 4'; name each one once"):
+    with pytest.raises(BadSetting, match=r"'stage 4\+stage 4'. Name each one once"):
         explain(classifier, phantom, finding="normal", layer="stage 4+stage 4")
     with pytest.raises(UnknownName, match="layer of densenet121"):
         explain(classifier, phantom, finding="normal", layer="stage 3+stage 9")

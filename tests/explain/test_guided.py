@@ -32,11 +32,11 @@ def test_guided_backprop_and_deconvolution_equal_captum(name: str, channels: int
 @pytest.mark.parametrize("stage", ["stage 2", "stage 4"])
 def test_guided_grad_cam_equals_captum_enlarged_as_in_the_paper(name: str, channels: int, stage: str) -> None:
     network, film = built(name, channels), image(channels)
-    found = methods["guided-grad-cam"].rule(evidence(network, film, stage=stage, grad_from=stage))
+    heat = methods["guided-grad-cam"].rule(evidence(network, film, stage=stage, grad_from=stage))
 
     reference = GuidedGradCam(network, network.stage_module(stage))
     expected = reference.attribute(film.clone().requires_grad_(), target=1, interpolate_mode="bilinear")
-    assert differ(found, expected.sum(dim=1)) < TINY
+    assert differ(heat, expected.sum(dim=1)) < TINY
 
 
 def test_several_films_at_once_are_served_alike() -> None:

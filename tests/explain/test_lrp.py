@@ -61,9 +61,9 @@ def test_a_batch_norm_behind_a_convolution_is_the_two_merged() -> None:
     together.head = apart.head
     film = image(1, side=16)
 
-    found = RelevancePass(apart, film, -2, 2).of(0)
+    relevance = RelevancePass(apart, film, -2, 2).of(0)
 
-    assert torch.allclose(found, RelevancePass(together.double(), film, -2, 2).of(0), rtol=1e-4, atol=1e-8)
+    assert torch.allclose(relevance, RelevancePass(together.double(), film, -2, 2).of(0), rtol=1e-4, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", list(architectures))
@@ -90,10 +90,10 @@ def test_the_map_adds_up_to_the_logit_less_the_last_bias(name: str) -> None:
     network, film = built(name, 3), image(3)
     bias = network.head.get_submodule("linear").get_parameter("bias")
 
-    found = methods["lrp"].rule(evidence(network, film))
+    heat = methods["lrp"].rule(evidence(network, film))
 
-    assert found.shape == (1, 64, 64)
-    assert float(found.sum()) == pytest.approx(float(network(film)[0, 1] - bias[1]), rel=1e-3)
+    assert heat.shape == (1, 64, 64)
+    assert float(heat.sum()) == pytest.approx(float(network(film)[0, 1] - bias[1]), rel=1e-3)
 
 
 def _refused(network: Network, radiograph: Radiograph) -> None:
@@ -115,7 +115,7 @@ def test_a_network_that_loses_relevance_is_refused_and_says_how_much_arrives(pha
 
 def test_a_network_whose_score_is_no_sum_of_pushes_is_refused(phantom: Radiograph) -> None:
     """Without a ReLU a pixel counts twice, as brighter than black and as darker than white."""
-    with pytest.raises(Unfit, match="does not add up"):
+    with pytest.raises(Unfit, match="do not add up"):
         _refused(_network(nn.Conv2d(1, 2, 3, bias=False), units=2), phantom)
 
 
@@ -127,7 +127,7 @@ def test_the_maximum_of_values_before_their_relu_has_no_rule(phantom: Radiograph
 def test_an_overlooked_part_of_the_film_gets_nothing() -> None:
     weights = torch.zeros(16, 16)
     weights[:8] = 1
-    found: Tensor = methods["lrp"].rule(evidence(linear(weights), image(1, side=16), finding=0))[0]
+    tensor: Tensor = methods["lrp"].rule(evidence(linear(weights), image(1, side=16), finding=0))[0]
 
-    assert found[:8].abs().min() > 0
-    assert found[8:].abs().max() < 1e-4 * found.abs().max()
+    assert tensor[:8].abs().min() > 0
+    assert tensor[8:].abs().max() < 1e-4 * tensor.abs().max()

@@ -65,10 +65,10 @@ def test_what_several_layers_keep_counts_once() -> None:
 
 def test_what_is_as_large_as_a_weight_still_counts(network: Network) -> None:
     """At 64 px many activations of DenseNet-121 have as many bytes as one of its weights."""
-    kept, largest = cost(network, torch.zeros(1, 64, 64))
+    saved, largest = cost(network, torch.zeros(1, 64, 64))
 
     assert largest == 4 * 64 * 32 * 32  # the first convolution's 64 maps of 32 × 32
-    assert kept / largest > 40
+    assert saved / largest > 40
 
 
 @pytest.mark.parametrize(("graph", "images"), [(True, 3), (False, 4)])

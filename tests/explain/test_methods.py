@@ -27,10 +27,10 @@ def _images(seed: int = 0) -> Tensor:
     return torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(seed))
 
 
-def _relative(found: Tensor, expected: Tensor) -> float:
-    assert found.shape == expected.shape
-    found, expected = found.detach(), expected.detach()
-    return float((found - expected).abs().max() / expected.abs().max())
+def _relative(tensor: Tensor, expected: Tensor) -> float:
+    assert tensor.shape == expected.shape
+    tensor, expected = tensor.detach(), expected.detach()
+    return float((tensor - expected).abs().max() / expected.abs().max())
 
 
 def _evidence(network: Network, grad_from: str, *, finding: int = 1, stage: str = "stage 4") -> Evidence:
@@ -41,13 +41,13 @@ def _evidence(network: Network, grad_from: str, *, finding: int = 1, stage: str 
 @pytest.mark.parametrize("grad_from", ["images", "own"])
 def test_grad_cam_equals_captum(network: Network, stage: str, grad_from: str) -> None:
     evidence = _evidence(network, stage if grad_from == "own" else "images", stage=stage)
-    found = methods["grad-cam"].rule(evidence)
+    heat = methods["grad-cam"].rule(evidence)
 
     reference = LayerGradCam(network, network.stage_module(stage))
     expected = reference.attribute(_images().requires_grad_(), target=1, relu_attributions=True)[:, 0]
 
     assert expected.max() > 0
-    assert _relative(found, expected) < 1e-5
+    assert _relative(heat, expected) < 1e-5
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -77,14 +77,14 @@ def test_contract(classifier: Classifier, phantom: Radiograph, name: str) -> Non
         stage = stage_for(name, network)
         side = 64 if stage is None or name in FILM_SIZED else {"stage 4": 2, "stage 3": 4}[stage]
     requests = [Request(name, finding, stage, quick(name)) for finding in ("normal", "covid")]
-    found, other = explain_many(classifier, phantom, requests)[1]
+    map_, other = explain_many(classifier, phantom, requests)[1]
 
-    assert np.array_equal(found.heat, other.heat) is not method.specific
-    assert np.isfinite(found.heat).all()
-    assert found.heat.shape == (side, side)
-    assert found.signed or found.heat.min() >= 0
-    assert found.peak > 0
-    assert found.passes[0] >= 1
+    assert np.array_equal(map_.heat, other.heat) is not method.specific
+    assert np.isfinite(map_.heat).all()
+    assert map_.heat.shape == (side, side)
+    assert map_.signed or map_.heat.min() >= 0
+    assert map_.peak > 0
+    assert map_.passes[0] >= 1
     assert method.plain.endswith(".")
     assert method.misleads.endswith(".")
     assert method.source
@@ -97,10 +97,10 @@ def test_many_maps_cost_one_forward_and_one_backward_a_finding(classifier: Class
     requests = [Request("grad-cam", finding, stage) for finding in ("covid", "normal") for stage in STAGES]
     requests += [Request("saliency", "covid"), Request("layer-activation", "covid", "stem")]
 
-    _, found = explain_many(classifier, phantom, requests)
+    _, maps = explain_many(classifier, phantom, requests)
 
-    assert np.sum([one.passes for one in found], axis=0).tolist() == [1, 2]
-    for request, one in zip(requests, found, strict=True):
+    assert np.sum([one.passes for one in maps], axis=0).tolist() == [1, 2]
+    for request, one in zip(requests, maps, strict=True):
         alone = explain(classifier, phantom, finding=request.finding, method=request.method, layer=request.layer)
         assert np.allclose(one.heat, alone.heat, atol=1e-6 * alone.peak)
         assert (one.finding, one.method, one.layer) == (alone.finding, alone.method, alone.layer)
@@ -109,10 +109,10 @@ def test_many_maps_cost_one_forward_and_one_backward_a_finding(classifier: Class
 def test_grad_cam_of_all_findings_at_the_last_stage_needs_no_backward(
     classifier: Classifier, phantom: Radiograph
 ) -> None:
-    said, found = explain_many(classifier, phantom, [Request("grad-cam", finding) for finding in ("covid", "normal")])
+    maps, result = explain_many(classifier, phantom, [Request("grad-cam", finding) for finding in ("covid", "normal")])
 
-    assert [one.passes for one in found] == [(1, 0), (0, 0)]
-    assert np.array_equal(said.logits, classifier.predict(phantom).logits)
+    assert [one.passes for one in result] == [(1, 0), (0, 0)]
+    assert np.array_equal(maps.logits, classifier.predict(phantom).logits)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ def test_a_planted_opacity_comes_out_hot_where_it_was_planted(
     cleaning = Cleaning(turn=turn, crop_borders=False)
     classifier = _difference_from(healthy, wanted, cleaning)
 
-    found = explain(classifier, planted.radiograph, finding="opacity", method=method, cleaning=cleaning)
-    placed = np.nan_to_num(enlarge(found.heat, found.placement, shape))
+    explanation = explain(classifier, planted.radiograph, finding="opacity", method=method, cleaning=cleaning)
+    placed = np.nan_to_num(enlarge(explanation.heat, explanation.placement, shape))
 
     assert planted.opacity.any()
     assert placed[planted.opacity].sum() > 0.9 * placed.clip(min=0).sum()
@@ -192,6 +192,6 @@ def test_a_planted_opacity_comes_out_hot_where_it_was_planted(
 
 def test_maps_can_be_had_inside_inference_mode(classifier: Classifier, phantom: Radiograph) -> None:
     with torch.inference_mode():
-        found = explain(classifier, phantom, finding="covid", method="saliency")
+        explanation = explain(classifier, phantom, finding="covid", method="saliency")
 
-    assert np.array_equal(found.heat, explain(classifier, phantom, finding="covid", method="saliency").heat)
+    assert np.array_equal(explanation.heat, explain(classifier, phantom, finding="covid", method="saliency").heat)

@@ -32,11 +32,11 @@ def test_all_three_equal_captum(name: str, channels: int) -> None:
         expected = _Fed(Saliency(network)).attribute(
             film, nt_type=kind, nt_samples=SAMPLES, stdevs=deviation, target=1, abs=False
         )
-        found = methods[method].rule(seen, **settings)
+        heat = methods[method].rule(seen, **settings)
         if method == "smoothgrad":
             assert differ(methods[method].rule(seen, **settings, signed=True), expected.sum(dim=1)) < TINY
             expected = expected.abs().amax(dim=1, keepdim=True)
-        assert differ(found, expected.sum(dim=1)) < TINY
+        assert differ(heat, expected.sum(dim=1)) < TINY
 
     assert seen.tape.backwards == SAMPLES  # the three share them
 

@@ -63,14 +63,14 @@ def test_every_other_method_gives_a_finite_map_of_the_right_shape(strange: Class
     assert len(fitting) > 20
     requests = [Request(name, "normal", settings=quick(name)) for name in fitting]
 
-    said, maps = explain_many(strange, phantom, requests)
+    result, maps = explain_many(strange, phantom, requests)
 
-    assert np.array_equal(said.logits, strange.predict(phantom).logits)
-    for found in maps:
-        coarse = methods[found.method].layered and found.method not in FILM_SIZED
-        assert found.heat.shape == ((2, 2) if coarse else (SIDE, SIDE)), found.method
-        assert np.isfinite(found.heat).all(), found.method
-        assert found.signed or found.heat.min() >= 0, found.method
+    assert np.array_equal(result.logits, strange.predict(phantom).logits)
+    for map_ in maps:
+        coarse = methods[map_.method].layered and map_.method not in FILM_SIZED
+        assert map_.heat.shape == ((2, 2) if coarse else (SIDE, SIDE)), map_.method
+        assert np.isfinite(map_.heat).all(), map_.method
+        assert map_.signed or map_.heat.min() >= 0, map_.method
 
 
 @pytest.mark.parametrize("name", ["resnet34", "torchvision-vgg11", "mobilenet-v2"])
@@ -83,21 +83,21 @@ def test_relevance_and_deeplift_add_up_where_they_are_offered(name: str, phantom
         film = prepare(phantom, classifier.checkpoint.input)
         black = float(network(film.black.expand_as(film.image)[None])[0, 1])
         bias = float(network.head.get_parameter("linear.bias")[1])
-    said, (relevance, difference) = explain_many(
+    maps, (relevance, difference) = explain_many(
         classifier, phantom, [Request("lrp", "pneumonia"), Request("deeplift", "pneumonia")]
     )
 
     size = float(np.abs(relevance.heat).sum())
-    assert abs(float(relevance.heat.sum()) - (said.logits[1] - bias)) < 1e-3 * size
-    assert abs(float(difference.heat.sum()) - (said.logits[1] - black)) < 1e-3 * float(np.abs(difference.heat).sum())
+    assert abs(float(relevance.heat.sum()) - (maps.logits[1] - bias)) < 1e-3 * size
+    assert abs(float(difference.heat.sum()) - (maps.logits[1] - black)) < 1e-3 * float(np.abs(difference.heat).sum())
 
 
 def _by_hand(theirs: nn.Module, image: Tensor, stage: str, finding: int) -> tuple[Tensor, Tensor, Tensor]:
     """Logits, Grad-CAM before its last step at the module of that name, and saliency, in plain torch with a hook."""
-    kept: list[Tensor] = []
+    tensors: list[Tensor] = []
 
     def keep(module: nn.Module, given: object, features: Tensor) -> Tensor:
-        kept.append(features)
+        tensors.append(features)
         features.retain_grad()
         return features.clone()  # DenseNet goes on in place
 
@@ -106,7 +106,7 @@ def _by_hand(theirs: nn.Module, image: Tensor, stage: str, finding: int) -> tupl
     logits = theirs(image)
     logits[0, finding].backward()
     hook.remove()
-    features, slopes = kept[0].detach()[0], kept[0].grad
+    features, slopes = tensors[0].detach()[0], tensors[0].grad
     assert slopes is not None
     assert image.grad is not None
     weights = slopes[0].mean(dim=(1, 2))
@@ -127,16 +127,16 @@ def test_maps_of_an_imported_file_equal_those_by_hand_on_its_authors_module(
     """In double precision: in single, a near tie of a ReLU may flip between two layouts of memory."""
     monkeypatch.setenv("LIGHTBOX_HOME", str(tmp_path))
     module = made(name, 3)
-    found = corrected(inspect(stored(module.state_dict(), tmp_path / "w.pt")), findings=FINDINGS, size=SIDE)
-    classifier = load(library.save(found, "mine").name, library.folder())
+    candidate = corrected(inspect(stored(module.state_dict(), tmp_path / "w.pt")), findings=FINDINGS, size=SIDE)
+    classifier = load(library.save(candidate, "mine").name, library.folder())
     image = prepare(phantom, classifier.checkpoint.input).image[None].double()
     with classifier.alone() as network:
         precise = copy.deepcopy(network).double()
     evidence = Evidence(Tape(precise, image, grad_from="images"), 1, ours, black=-1.0)
     logits, cam, saliency = _by_hand(copy.deepcopy(module).double(), image, theirs, 1)
 
-    said = classifier.predict(phantom).logits
-    assert np.abs(said - logits.numpy()).max() <= 1e-5 * np.abs(said).max()
+    result = classifier.predict(phantom).logits
+    assert np.abs(result - logits.numpy()).max() <= 1e-5 * np.abs(result).max()
     for method, expected in (("grad-cam", cam), ("saliency", saliency)):
         mine = methods[method].rule(evidence, **({"signed": True} if method == "grad-cam" else {}))[0].detach()
         assert mine.shape == expected.shape

@@ -21,20 +21,20 @@ def test_integrated_gradients_equal_captum(name: str, channels: int, baseline: R
     seen = evidence(network, film)
     start = reference(seen, baseline)[None]
 
-    found = methods["integrated-gradients"].rule(seen, steps=8, baseline=baseline)
+    heat = methods["integrated-gradients"].rule(seen, steps=8, baseline=baseline)
 
     expected = IntegratedGradients(network).attribute(film, baselines=start, target=1, n_steps=8)
-    assert differ(found, expected.sum(dim=1)) < TINY
+    assert differ(heat, expected.sum(dim=1)) < TINY
 
 
 @pytest.mark.parametrize("baseline", get_args(ReferenceKind))
 def test_integrated_gradients_add_up_to_the_difference(baseline: ReferenceKind) -> None:
     network, film = built("small-cnn", 1), image(1)
     seen = evidence(network, film)
-    found = methods["integrated-gradients"].rule(seen, steps=200, baseline=baseline)
+    heat = methods["integrated-gradients"].rule(seen, steps=200, baseline=baseline)
 
     difference = (network(film) - network(reference(seen, baseline)[None]))[0, 1]
-    assert float(found.sum()) == pytest.approx(float(difference), rel=0.03)  # the integrand has kinks
+    assert float(heat.sum()) == pytest.approx(float(difference), rel=0.03)  # the integrand has kinks
 
 
 def _feed(monkeypatch: pytest.MonkeyPatch, samples: int, seed: int) -> None:
@@ -54,24 +54,24 @@ def test_expected_gradients_equal_captum(monkeypatch: pytest.MonkeyPatch, name: 
     network, film = built(name, channels), image(channels)
     seen = evidence(network, film)
     settings: dict[str, Any] = {"samples": 10, "noise": 0.1, "seed": 3}
-    found = methods["gradient-shap"].rule(seen, **settings)
+    heat = methods["gradient-shap"].rule(seen, **settings)
 
     _feed(monkeypatch, 10, 3)
     deviation = float(0.1 * (film.max() - film.min()))
     expected = GradientShap(network).attribute(
         film, baselines=references(seen, 3), n_samples=10, stdevs=deviation, target=1
     )
-    assert differ(found, expected.sum(dim=1)) < TINY
+    assert differ(heat, expected.sum(dim=1)) < TINY
 
 
 def test_expected_gradients_add_up_on_average() -> None:
     network, film = built("small-cnn", 1), image(1)
     seen = evidence(network, film)
     starts = references(seen, 0)
-    found = methods["gradient-shap"].rule(seen, samples=400)
+    heat = methods["gradient-shap"].rule(seen, samples=400)
 
     each = (network(film) - network(starts))[:, 1]
-    assert float(found.sum() - each.mean()) == pytest.approx(0, abs=0.02 * float(each.abs().mean()))
+    assert float(heat.sum() - each.mean()) == pytest.approx(0, abs=0.02 * float(each.abs().mean()))
 
 
 def test_baselines_take_turns_and_steps_cover_the_way() -> None:

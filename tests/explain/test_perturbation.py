@@ -47,13 +47,13 @@ def _planted() -> Evidence:
     return Evidence(Tape(network, film, grad_from="pixels"), PLANTED, "pixels", black=0.0)
 
 
-def _of(found: Evidence, finding: int) -> Evidence:
-    return Evidence(found.tape, finding, found.stage, found.black)
+def _of(result: Evidence, finding: int) -> Evidence:
+    return Evidence(result.tape, finding, result.stage, result.black)
 
 
 def _map(name: str, seen: Evidence, **settings: Any) -> Tensor:
-    found: Tensor = methods[name].rule(seen, **methods[name].parse(settings))
-    return found
+    tensor: Tensor = methods[name].rule(seen, **methods[name].parse(settings))
+    return tensor
 
 
 def _with_quadrants(seen: Evidence) -> Evidence:
@@ -67,23 +67,27 @@ def _regions(seen: Evidence, number: int) -> Regions:
     return superpixels(grey.float().numpy(), number)
 
 
-def _captum(seen: Evidence, found: Regions, shown: Tensor, near: Callable[..., Tensor], fit: Any) -> Tensor:
+def _captum(seen: Evidence, regions: Regions, tensor: Tensor, near: Callable[..., Tensor], fit: Any) -> Tensor:
     """Captum's own regression, and its own way from a row of `shown` to a map, on films that we choose."""
-    labels, cover = torch.from_numpy(found.labels), reference(seen, "mean")
-    rows: Iterator[Tensor] = iter(shown.long())
+    labels, cover = torch.from_numpy(regions.labels), reference(seen, "mean")
+    rows: Iterator[Tensor] = iter(tensor.long())
 
     def film(sample: Tensor, original: Tensor, **_: Any) -> Tensor:
         return torch.where(sample[0].bool()[labels], original, cover)
 
     captum = LimeBase(seen.network, fit, near, lambda _, **__: next(rows)[None], True, film, None)
     values: Tensor = captum.attribute(
-        seen.images, target=seen.finding, n_samples=len(shown), perturbations_per_eval=8, num_interp_features=len(found)
+        seen.images,
+        target=seen.finding,
+        n_samples=len(tensor),
+        perturbations_per_eval=8,
+        num_interp_features=len(regions),
     )
     return values.double().flatten()[labels][None]
 
 
-def _quadrants(found: Tensor) -> list[float]:
-    return [float(found[0, row, column]) for row in (0, -1) for column in (0, -1)]
+def _quadrants(tensor: Tensor) -> list[float]:
+    return [float(tensor[0, row, column]) for row in (0, -1) for column in (0, -1)]
 
 
 @pytest.mark.parametrize(("architecture", "channels"), KINDS)
@@ -92,7 +96,7 @@ def test_occlusion_equals_captum(architecture: str, channels: int) -> None:
     network = precise(architecture, channels)
     for fill in FILLS if channels == 1 else FILLS[-1:]:
         seen = evidence(network)
-        found = _map("occlusion", seen, window=28, stride=20, fill=fill)
+        map_ = _map("occlusion", seen, window=28, stride=20, fill=fill)
 
         expected = Occlusion(network).attribute(
             image(channels),
@@ -102,18 +106,18 @@ def test_occlusion_equals_captum(architecture: str, channels: int) -> None:
             target=FINDING,
             perturbations_per_eval=9,
         )
-        assert relative(found, expected.mean(dim=1)) < 1e-5
+        assert relative(map_, expected.mean(dim=1)) < 1e-5
         assert seen.tape.forwards == 1 + 9
 
 
 def test_occlusion_finds_what_speaks_for_the_finding_and_what_against() -> None:
-    found = _map("occlusion", _planted(), window=8, stride=4, fill="black")[0]
+    heat = _map("occlusion", _planted(), window=8, stride=4, fill="black")[0]
 
-    assert found[FOR].min() > 0
-    assert found[AGAINST].max() < 0
-    assert float(found[FOR].max()) == pytest.approx(64 / 144)  # 8 x 8 of the 12 x 12 px that make one logit
+    assert heat[FOR].min() > 0
+    assert heat[AGAINST].max() < 0
+    assert float(heat[FOR].max()) == pytest.approx(64 / 144)  # 8 x 8 of the 12 x 12 px that make one logit
     far = functional.max_pool2d((_planted().image != 0).double(), 15, stride=1, padding=7)[0] == 0
-    assert not found[far].any()
+    assert not heat[far].any()
 
 
 def test_a_window_that_does_not_fit_or_leaves_gaps_is_refused(classifier: Classifier, phantom: Radiograph) -> None:
@@ -137,10 +141,10 @@ def test_all_findings_share_the_passes(
     classifier: Classifier, phantom: Radiograph, name: str, settings: dict[str, Any], passes: int
 ) -> None:
     requests = [Request(name, finding, settings=settings) for finding in ("covid", "normal")]
-    _, found = explain_many(classifier, phantom, requests)
+    _, maps = explain_many(classifier, phantom, requests)
 
-    assert [each.passes for each in found] == [(1 + passes, 0), (0, 0)]
-    assert not np.array_equal(found[0].heat, found[1].heat)
+    assert [each.passes for each in maps] == [(1 + passes, 0), (0, 0)]
+    assert not np.array_equal(maps[0].heat, maps[1].heat)
 
 
 def test_rise_masks_are_grids_enlarged_and_shifted_as_in_the_paper() -> None:
@@ -164,22 +168,22 @@ def test_rise_masks_are_the_same_in_batches_of_any_size() -> None:
 
 def test_rise_is_the_papers_map_of_scores_less_their_mean() -> None:
     seen = _planted()
-    found = _map("rise", seen, masks=100, cells=4, probability=0.4, fill="black", seed=3)
+    map_ = _map("rise", seen, masks=100, cells=4, probability=0.4, fill="black", seed=3)
 
     drawn = RandomMasks(100, 4, 0.4, 3, seen.image)(0, 100)
     scores = seen.network(seen.images * drawn[:, None])[:, PLANTED]
     expected = torch.einsum("n,nhw->hw", scores - scores.mean(), drawn) / (100 * 0.4)
-    assert relative(found[0], expected) < 1e-6  # the matrices that enlarge are made in float32
+    assert relative(map_[0], expected) < 1e-6  # the matrices that enlarge are made in float32
 
 
 def test_rise_finds_both_parts_of_a_finding_and_their_signs() -> None:
-    found = _map("rise", _planted(), masks=2000, cells=8, fill="black")[0]
+    heat = _map("rise", _planted(), masks=2000, cells=8, fill="black")[0]
 
-    elsewhere = found[:, 56:]
-    assert float(found[FOR].mean()) == pytest.approx(2 * -float(found[AGAINST].mean()), rel=0.15)
-    assert found[FOR].min() > 4 * elsewhere.abs().max()
-    assert found[AGAINST].max() < -2 * elsewhere.abs().max()
-    peak = np.unravel_index(int(found.argmax()), found.shape)
+    elsewhere = heat[:, 56:]
+    assert float(heat[FOR].mean()) == pytest.approx(2 * -float(heat[AGAINST].mean()), rel=0.15)
+    assert heat[FOR].min() > 4 * elsewhere.abs().max()
+    assert heat[AGAINST].max() < -2 * elsewhere.abs().max()
+    peak = np.unravel_index(int(heat.argmax()), heat.shape)
     assert all(start.start <= at < start.stop for at, start in zip(peak, FOR, strict=True))
 
 
@@ -197,13 +201,13 @@ def test_the_same_request_gives_the_same_bits_and_another_seed_another_map() -> 
 def test_feature_ablation_equals_captum(architecture: str, channels: int) -> None:
     network = precise(architecture, channels)
     seen = evidence(network)
-    found = _map("feature-ablation", seen, regions="superpixels", superpixels=9, fill="blurred")
+    map_ = _map("feature-ablation", seen, regions="superpixels", superpixels=9, fill="blurred")
 
     labels = torch.from_numpy(_regions(seen, 9).labels)
     expected = FeatureAblation(network).attribute(
         image(channels), baselines=reference(seen, "blurred")[None], target=FINDING, feature_mask=labels[None, None]
     )
-    assert relative(found, expected[:, 0]) < 1e-5
+    assert relative(map_, expected[:, 0]) < 1e-5
 
 
 def test_feature_ablation_knows_only_what_hiding_one_region_does() -> None:
@@ -222,8 +226,8 @@ def test_kernel_shap_shares_out_what_two_regions_do_together() -> None:
 
     assert _quadrants(_map("kernel-shap", seen, **settings)) == pytest.approx([1.0, 0.0, 0.0, -0.5], abs=1e-9)
     for finding in (BOTH, EITHER):
-        found = _map("kernel-shap", _of(seen, finding), **settings)
-        assert _quadrants(found) == pytest.approx([0.5, 0.0, 0.0, 0.5], abs=1e-9)
+        map_ = _map("kernel-shap", _of(seen, finding), **settings)
+        assert _quadrants(map_) == pytest.approx([0.5, 0.0, 0.0, 0.5], abs=1e-9)
     assert seen.tape.forwards == 1 + 2**4
 
 
@@ -246,11 +250,11 @@ def test_captums_kernel_shap_comes_to_the_exact_shares() -> None:
 @pytest.mark.parametrize(("count", "every"), [(6, True), (16, False)])
 def test_kernel_shap_adds_up_to_the_score_less_that_of_the_hidden_film(count: int, every: bool) -> None:
     seen = evidence(precise("small-cnn", 1))
-    found = _map("kernel-shap", seen, regions="superpixels", superpixels=count, films=64)
+    map_ = _map("kernel-shap", seen, regions="superpixels", superpixels=count, films=64)
 
     cut = _regions(seen, count)
     assert (2 ** len(cut) <= 64) == every
-    shares = [float(found[0][torch.from_numpy(cut.labels == index)][0]) for index in range(len(cut))]
+    shares = [float(map_[0][torch.from_numpy(cut.labels == index)][0]) for index in range(len(cut))]
     hidden = seen.network(reference(seen, "mean")[None])
     fall = float((seen.tape.logits - hidden)[0, FINDING])
     assert sum(shares) == pytest.approx(fall, abs=2e-7 * float(hidden.abs().max()))  # Captum keeps logits in float32
@@ -259,28 +263,28 @@ def test_kernel_shap_adds_up_to_the_score_less_that_of_the_hidden_film(count: in
 def test_kernel_shap_of_a_sample_equals_captum_on_the_same_films() -> None:
     seen = evidence(precise("small-cnn", 1))
     cut = _regions(seen, 16)
-    found = _map("kernel-shap", seen, regions="superpixels", superpixels=16, films=64, seed=5)
+    map_ = _map("kernel-shap", seen, regions="superpixels", superpixels=16, films=64, seed=5)
 
     def near(_: Tensor, __: Tensor, sample: Tensor, **___: Any) -> Tensor:
         return torch.tensor([1.0 if 0 < sample.sum() < len(cut) else 1e6])
 
-    shown, every = coalitions(len(cut), 64, 5, by_kernel=True)
+    visible, every = coalitions(len(cut), 64, 5, by_kernel=True)
     assert not every
-    expected = _captum(seen, cut, shown, near, SkLearnLinearRegression())
-    assert relative(found, expected) < 1e-5
+    expected = _captum(seen, cut, visible, near, SkLearnLinearRegression())
+    assert relative(map_, expected) < 1e-5
 
 
 def test_lime_equals_captum_on_the_same_films() -> None:
     seen = evidence(precise("small-cnn", 1))
     cut = _regions(seen, 16)
-    found = _map("lime", seen, regions="superpixels", superpixels=16, films=64, seed=5, width=0.4, penalty=0.5)
+    map_ = _map("lime", seen, regions="superpixels", superpixels=16, films=64, seed=5, width=0.4, penalty=0.5)
 
     def near(_: Tensor, __: Tensor, sample: Tensor, **___: Any) -> Tensor:
         return torch.from_numpy(nearness(sample.bool().numpy(), 0.4))
 
-    shown, _ = coalitions(len(cut), 64, 5, by_kernel=False)
-    expected = _captum(seen, cut, shown, near, SkLearnRidge(alpha=0.5))
-    assert relative(found, expected) < 1e-5
+    visible, _ = coalitions(len(cut), 64, 5, by_kernel=False)
+    expected = _captum(seen, cut, visible, near, SkLearnRidge(alpha=0.5))
+    assert relative(map_, expected) < 1e-5
 
 
 def test_lime_finds_what_speaks_for_the_finding_and_what_against() -> None:
@@ -295,9 +299,9 @@ def test_lime_finds_what_speaks_for_the_finding_and_what_against() -> None:
 
 
 def test_lime_weighs_films_as_its_authors_do() -> None:
-    shown = np.array([[True] * 4, [True, False, False, False], [False] * 4])
+    array = np.array([[True] * 4, [True, False, False, False], [False] * 4])
 
-    weights = nearness(shown, 0.5)
+    weights = nearness(array, 0.5)
 
     assert weights.tolist() == pytest.approx([1.0, np.exp(-(0.5**2) / 0.5**2 / 2), np.exp(-(1 / 0.5**2) / 2)])
 

@@ -119,9 +119,9 @@ def test_all_findings_take_one_call_of_captum(tape: Tape) -> None:
         calls += 1
         return torch.arange(3.0)
 
-    found = [explained(replace(first, finding=finding), "key", attribute, count=1) for finding in range(3)]
+    values = [explained(replace(first, finding=finding), "key", attribute, count=1) for finding in range(3)]
 
-    assert (calls, [float(one) for one in found]) == (1, [0, 1, 2])
+    assert (calls, [float(one) for one in values]) == (1, [0, 1, 2])
 
 
 def test_altered_films_run_once_for_all_findings_and_the_film_itself_never() -> None:
@@ -208,8 +208,10 @@ def test_captums_gradient_shap_cannot_be_repeated_beside_others() -> None:
         np.random.seed(0)  # noqa: NPY002  # it is the one that Captum draws from
         np.random.rand(others)  # noqa: NPY002
         torch.manual_seed(0)
-        found: Tensor = GradientShap(network).attribute(film.clone().requires_grad_(), baselines, n_samples=4, target=1)
-        return found
+        tensor: Tensor = GradientShap(network).attribute(
+            film.clone().requires_grad_(), baselines, n_samples=4, target=1
+        )
+        return tensor
 
     assert torch.equal(drawn(0), drawn(0))
     assert not torch.allclose(drawn(0), drawn(1))
@@ -236,6 +238,6 @@ def test_evidence_of_several_images_replays_each(tape: Tape) -> None:
     films = torch.cat([image(1), -image(1)])
     seen = Evidence(Tape(network, films, grad_from="images"), 1, network.last_stage, black=-1.0)
 
-    found = methods["saliency"].rule(seen)
+    heat = methods["saliency"].rule(seen)
 
-    assert differ(found[1:], methods["saliency"].rule(evidence(network, -image(1), grad_from="images"))) < 1e-12
+    assert differ(heat[1:], methods["saliency"].rule(evidence(network, -image(1), grad_from="images"))) < 1e-12

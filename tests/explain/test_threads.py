@@ -39,17 +39,17 @@ def films() -> list[Radiograph]:
 
 def _requests(network: Network) -> list[Request]:
     """Methods that share the prediction's passes, those that run the network by rules of their own, some of many."""
-    found = []
+    values = []
     for method in methods.values():
         stages: tuple[str | None, ...] = tuple(network.stages) if method.layered else (None,)
         cheap = method.cost in ("shared", "few") and method.family != "baseline"
         if cheap or method.name in _MANY_PASSES:
-            found += [
+            values += [
                 Request(method.name, finding, stage, _MANY_PASSES.get(method.name, {}))
                 for finding, stage in product(FINDINGS, stages)
                 if not method.fits(network, stage)
             ]
-    return found
+    return values
 
 
 def _clean(network: Network) -> bool:
@@ -94,8 +94,8 @@ def test_sixteen_people_at_once_get_what_each_would_get_alone(tiny: Classifier, 
         request.method for request in known
     }
     for person in range(THREADS):
-        for request, expected, found in zip(mixed(person), alone[person], at_once[person], strict=True):
-            assert found == expected, (person, request)
+        for request, expected, result in zip(mixed(person), alone[person], at_once[person], strict=True):
+            assert result == expected, (person, request)
     with tiny.alone() as network:
         assert _clean(network)
 

@@ -20,21 +20,21 @@ BLACK = -1.0
 def test_layer_conductance_equals_captum(architecture: str, channels: int) -> None:
     network = precise(architecture, channels)
     for stage in ("stage 2", network.last_stage):
-        found = methods["layer-conductance"].rule(evidence(network, stage), steps=11, baseline="black", channel=-1)
+        heat = methods["layer-conductance"].rule(evidence(network, stage), steps=11, baseline="black", channel=-1)
 
         reference = LayerConductance(network, network.stage_module(stage))
         expected = reference.attribute(image(channels), baselines=BLACK, target=FINDING, n_steps=11)
-        assert relative(found, expected.sum(dim=1)) < 1e-5
+        assert relative(heat, expected.sum(dim=1)) < 1e-5
 
 
 @pytest.mark.parametrize(("architecture", "channels"), KINDS)
 def test_internal_influence_equals_captum(architecture: str, channels: int) -> None:
     network = precise(architecture, channels)
-    found = methods["internal-influence"].rule(evidence(network, "stage 2"), steps=11, baseline="black", channel=5)
+    heat = methods["internal-influence"].rule(evidence(network, "stage 2"), steps=11, baseline="black", channel=5)
 
     reference = InternalInfluence(network, network.stage_module("stage 2"))
     expected = reference.attribute(image(channels), baselines=BLACK, target=FINDING, n_steps=11)
-    assert relative(found, expected[:, 5]) < 1e-5
+    assert relative(heat, expected[:, 5]) < 1e-5
 
 
 @pytest.mark.parametrize(("architecture", "channels"), KINDS)
@@ -42,11 +42,11 @@ def test_neuron_gradient_equals_captum(architecture: str, channels: int) -> None
     network = precise(architecture, channels)
     seen = evidence(network, "stage 3")
     active = int(seen.features[0, :, 1, 2].argmax())
-    found = methods["neuron-gradient"].rule(seen, channel=-1, row=1, column=2)
+    heat = methods["neuron-gradient"].rule(seen, channel=-1, row=1, column=2)
 
     reference = NeuronGradient(network, network.stage_module("stage 3"))
     expected = reference.attribute(image(channels).requires_grad_(), neuron_selector=(active, 1, 2))
-    assert relative(found, expected.sum(dim=1)) < 1e-5
+    assert relative(heat, expected.sum(dim=1)) < 1e-5
 
 
 def test_the_unit_that_is_not_named_is_the_most_active_one() -> None:
@@ -55,9 +55,9 @@ def test_the_unit_that_is_not_named_is_the_most_active_one() -> None:
     channel, place = divmod(int(features.argmax()), features[0].numel())
     row, column = divmod(place, features.shape[-1])
 
-    found = methods["neuron-gradient"].rule(seen, channel=-1, row=-1, column=-1)
+    heat = methods["neuron-gradient"].rule(seen, channel=-1, row=-1, column=-1)
 
-    assert torch.equal(found, methods["neuron-gradient"].rule(seen, channel=channel, row=row, column=column))
+    assert torch.equal(heat, methods["neuron-gradient"].rule(seen, channel=channel, row=row, column=column))
 
 
 def test_the_conductance_of_all_cells_adds_up_to_the_gain_along_the_path() -> None:
@@ -67,9 +67,9 @@ def test_the_conductance_of_all_cells_adds_up_to_the_gain_along_the_path() -> No
     ends = torch.cat([BLACK + share * (image(1) - BLACK) for share in (first, last)])
     start, stop = network(ends)[:, FINDING]
 
-    found = methods["layer-conductance"].rule(evidence(network), steps=steps, baseline="black", channel=-1)
+    heat = methods["layer-conductance"].rule(evidence(network), steps=steps, baseline="black", channel=-1)
 
-    assert float(found.sum()) == pytest.approx(float(stop - start), rel=1e-9)
+    assert float(heat.sum()) == pytest.approx(float(stop - start), rel=1e-9)
 
 
 def test_conductance_is_the_same_in_batches_of_any_size() -> None:
@@ -80,9 +80,9 @@ def test_conductance_is_the_same_in_batches_of_any_size() -> None:
     assert (whole.batch(graph=True), single.batch(graph=True)) == (8, 1)
 
     settings = {"steps": 10, "baseline": "mean", "channel": -1}
-    found = methods["layer-conductance"].rule(whole, **settings)
+    heat = methods["layer-conductance"].rule(whole, **settings)
 
-    assert relative(methods["layer-conductance"].rule(single, **settings), found) < 1e-9
+    assert relative(methods["layer-conductance"].rule(single, **settings), heat) < 1e-9
 
 
 def test_the_findings_share_the_forward_passes_and_pay_one_backward_a_step_each(
@@ -90,10 +90,10 @@ def test_the_findings_share_the_forward_passes_and_pay_one_backward_a_step_each(
 ) -> None:
     for name, forwards in (("layer-conductance", 9), ("internal-influence", 8)):
         requests = [Request(name, finding, "stage 3", {"steps": 8}) for finding in ("covid", "normal")]
-        _, found = explain_many(classifier, phantom, requests)
+        _, maps = explain_many(classifier, phantom, requests)
 
-        assert [each.passes for each in found] == [(1 + forwards, 2 * forwards), (0, 0)], name
-        assert not (found[0].heat == found[1].heat).all()
+        assert [each.passes for each in maps] == [(1 + forwards, 2 * forwards), (0, 0)], name
+        assert not (maps[0].heat == maps[1].heat).all()
 
 
 def test_a_unit_that_is_not_there_is_named_with_those_that_are(classifier: Classifier, phantom: Radiograph) -> None:

@@ -25,12 +25,12 @@ def _lungs() -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     return lungs
 
 
-def _zone(found: Regions, row: int, column: int) -> str:
-    return found.names[int(found.labels[row, column])]
+def _zone(regions: Regions, row: int, column: int) -> str:
+    return regions.names[int(regions.labels[row, column])]
 
 
 def test_each_lung_is_cut_into_thirds_of_its_own_height() -> None:
-    found = zones(_lungs())
+    regions = zones(_lungs())
 
     for row, column, name in (
         (10, 10, "right lung, upper third"),
@@ -43,33 +43,33 @@ def test_each_lung_is_cut_into_thirds_of_its_own_height() -> None:
         (25, 40, "left lung, middle third"),
         (37, 40, "left lung, lower third"),
     ):
-        assert _zone(found, row, column) == name, (row, column)
+        assert _zone(regions, row, column) == name, (row, column)
 
 
 def test_the_heart_lies_between_the_lungs_in_the_rows_of_both() -> None:
-    found = zones(_lungs())
-    heart = found.labels == found.names.index("heart and mediastinum")
+    regions = zones(_lungs())
+    heart = regions.labels == regions.names.index("heart and mediastinum")
 
     expected = np.zeros((SIDE, SIDE), bool)
     expected[13:40, 26:38] = True
     assert np.array_equal(heart, expected)
-    assert _zone(found, 0, 0) == _zone(found, 12, 30) == _zone(found, 45, 10) == "outside"
+    assert _zone(regions, 0, 0) == _zone(regions, 12, 30) == _zone(regions, 45, 10) == "outside"
 
 
 def test_every_pixel_belongs_to_one_of_eight_zones() -> None:
-    found = zones(_lungs())
+    regions = zones(_lungs())
 
-    assert len(found) == len(set(found.names)) == 8
-    assert sorted(np.unique(found.labels)) == list(range(8))
-    assert ((found.labels < 6) == _lungs()).all()
+    assert len(regions) == len(set(regions.names)) == 8
+    assert sorted(np.unique(regions.labels)) == list(range(8))
+    assert ((regions.labels < 6) == _lungs()).all()
 
 
 def test_lungs_that_are_one_piece_are_parted_where_they_are_narrowest() -> None:
     joined = _lungs()
     joined[30:33, 26:38] = True  # a bridge, whose columns are all alike: the first of them parts
-    found = zones(joined)
+    regions = zones(joined)
 
-    right = np.isin(found.labels, [index for index, name in enumerate(found.names) if name.startswith("right")])
+    right = np.isin(regions.labels, [index for index, name in enumerate(regions.names) if name.startswith("right")])
     assert np.array_equal(right, joined & (np.arange(SIDE) < 26))
 
 
@@ -77,20 +77,20 @@ def test_lungs_that_lean_are_parted_by_piece_and_not_by_column() -> None:
     lungs = np.zeros((SIDE, SIDE), np.uint8)
     cv2.line(lungs, (10, 55), (30, 8), (1,), 9)
     cv2.line(lungs, (30, 55), (50, 8), (1,), 9)
-    found = zones(lungs.astype(bool))
+    regions = zones(lungs.astype(bool))
 
-    assert _zone(found, 10, 30) == "right lung, upper third"
-    assert _zone(found, 53, 30) == "left lung, lower third"
+    assert _zone(regions, 10, 30) == "right lung, upper third"
+    assert _zone(regions, 53, 30) == "left lung, lower third"
 
 
 def test_a_zone_that_is_empty_is_left_out() -> None:
     touching = np.zeros((SIDE, SIDE), bool)
     touching[10:40, 8:56] = True
-    found = zones(touching)
+    regions = zones(touching)
 
-    assert len(found) == 7
-    assert "heart and mediastinum" not in found.names
-    assert _zone(found, 0, 0) == "outside"
+    assert len(regions) == 7
+    assert "heart and mediastinum" not in regions.names
+    assert _zone(regions, 0, 0) == "outside"
 
 
 def _picture() -> Heat:
@@ -100,21 +100,21 @@ def _picture() -> Heat:
 
 def test_superpixels_are_whole_about_as_many_as_wanted_and_always_the_same() -> None:
     for number in (16, 60):
-        found = superpixels(_picture(), number)
+        regions = superpixels(_picture(), number)
 
-        assert 0.7 * number <= len(found) <= 1.4 * number
-        for index in range(len(found)):
-            pieces, _ = cv2.connectedComponents((found.labels == index).astype(np.uint8), connectivity=4)
+        assert 0.7 * number <= len(regions) <= 1.4 * number
+        for index in range(len(regions)):
+            pieces, _ = cv2.connectedComponents((regions.labels == index).astype(np.uint8), connectivity=4)
             assert pieces == 2  # ground and one piece
-        assert np.array_equal(superpixels(_picture(), number).labels, found.labels)
+        assert np.array_equal(superpixels(_picture(), number).labels, regions.labels)
 
 
 def test_superpixels_follow_an_edge() -> None:
     picture = np.zeros((SIDE, SIDE), np.float32)
     picture[:, 27:] = 1.0
-    found = superpixels(picture, 16)
+    regions = superpixels(picture, 16)
 
-    sides = [picture[found.labels == index] for index in range(len(found))]
+    sides = [picture[regions.labels == index] for index in range(len(regions))]
     assert max(min(side.mean(), 1 - side.mean()) for side in sides) < 0.15
 
 
@@ -129,18 +129,22 @@ def test_a_film_without_lungs_has_no_zones_but_superpixels(classifier: Classifie
 
     with pytest.raises(NoLungs, match="No lungs found on noise"):
         explain(classifier, film, finding="covid", method="feature-ablation")
-    found = explain(classifier, film, finding="covid", method="feature-ablation", settings={"regions": "superpixels"})
-    assert found.heat.any()
+    explanation = explain(
+        classifier, film, finding="covid", method="feature-ablation", settings={"regions": "superpixels"}
+    )
+    assert explanation.heat.any()
 
 
 def test_the_zones_of_a_film_lie_right_for_the_reader(classifier: Classifier) -> None:
     """The map has one value in each zone: the patient's right lung, on screen left, in three bands."""
     drawn = draw(seed=2, height=640, width=600)
-    found = explain(classifier, drawn.radiograph, finding="covid", method="feature-ablation")
+    explanation = explain(classifier, drawn.radiograph, finding="covid", method="feature-ablation")
 
-    values = {round(float(value), 7) for value in found.heat.ravel()}
+    values = {round(float(value), 7) for value in explanation.heat.ravel()}
     assert len(values) == 8
-    assert found.passes == (1 + 8, 0)
+    assert explanation.passes == (1 + 8, 0)
     column = int((drawn.lungs.any(axis=0).argmax() / 600 + 0.12) * SIDE)  # inside the lung on screen left
-    bands = [value for index, value in enumerate(found.heat[:, column]) if value != found.heat[index - 1, column]]
+    bands = [
+        value for index, value in enumerate(explanation.heat[:, column]) if value != explanation.heat[index - 1, column]
+    ]
     assert len(bands) == 4 or len(bands) == 5  # outside, three thirds, outside

@@ -29,18 +29,18 @@ _INTERESTING = (0, 1, 0x7F, 0x80, 0xFE, 0xFF)
 
 def seeds() -> dict[str, bytes]:
     """Name -> file, in a fixed order."""
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     for path in sorted((Path(DATA_ROOT) / "test_files").rglob("*")):
         if not path.is_file() or path.stat().st_size > LARGEST or path.suffix in (".zip", ".py", ".txt", ".json"):
             continue
-        found[path.name] = path.read_bytes()
+        files[path.name] = path.read_bytes()
         try:  # as most are no radiographs, and would be refused before their pixels are looked at
             dataset = dcmread(path)
             if "PixelData" in dataset:
                 dataset.Modality = "CR"
                 file = io.BytesIO()
                 dataset.save_as(file)
-                found[f"{path.name} as CR"] = file.getvalue()
+                files[f"{path.name} as CR"] = file.getvalue()
         except BROKEN:
             continue
     grey = (np.add.outer(np.arange(96), np.arange(96)) % 256).astype(np.uint8)
@@ -54,8 +54,8 @@ def seeds() -> dict[str, bytes]:
                 picture.save(file, format)
             except (OSError, ValueError, KeyError):
                 continue
-            found[f"{kind} {format}"] = file.getvalue()
-    return found
+            files[f"{kind} {format}"] = file.getvalue()
+    return files
 
 
 def mutated(data: bytes, chance: np.random.Generator) -> bytes:
@@ -167,11 +167,11 @@ def main() -> None:
     parser.add_argument("--films", type=int, default=100_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     counts: Counter[str] = Counter()
     slowest, bad = 0.0, []
     for done, (number, name, outcome, seconds) in enumerate(
-        run(asked.films, first=asked.first, processes=asked.processes), start=1
+        run(arguments.films, first=arguments.first, processes=arguments.processes), start=1
     ):
         counts["slow" if seconds > SLOWEST and outcome in ("film", "sentence") else outcome] += 1
         slowest = max(slowest, seconds)

@@ -148,12 +148,12 @@ def reference(header: Header) -> NDArray[np.float64] | None:
     grey = meant[:, :, 0]
     if header.table == "voi":
         table, first = lut(header)
-        shown = table[np.clip(grey - first, 0, len(table) - 1).astype(int)] / 4095
+        expected = table[np.clip(grey - first, 0, len(table) - 1).astype(int)] / 4095
     else:
         centre, width = window(header)
         units = 2 * grey - 100 if header.table == "rescale" else grey
-        shown = np.clip((units - (centre - 0.5)) / (width - 1) + 0.5, 0, 1)
-    return np.asarray(1 - shown if header.photometric == "MONOCHROME1" else shown)
+        expected = np.clip((units - (centre - 0.5)) / (width - 1) + 0.5, 0, 1)
+    return np.asarray(1 - expected if header.photometric == "MONOCHROME1" else expected)
 
 
 def outcome(header: Header) -> str:
@@ -167,24 +167,24 @@ def outcome(header: Header) -> str:
     wanted = reference(header)
     if wanted is None:
         return "film"
-    shown: Any = windowed(film.pixels, film.black, film.white)
+    value: Any = windowed(film.pixels, film.black, film.white)
     meant = values(header)[:, :, 0]
     counted = np.ones_like(meant, bool)
     if header.padding in ("value", "range") and header.samples == 1:
         counted = meant > meant.min() + (2**header.stored // 8 if header.padding == "range" else 0)
     if header.padding == "outside":  # but for the one pixel of signed 16 bits that has the value all the same
         counted = meant != _OUTSIDE
-    off = np.abs(shown - wanted)[counted]
+    off = np.abs(value - wanted)[counted]
     return "equal" if not off.size or off.max() <= TOLERANCE else f"differs by {off.max():.3f}"
 
 
 def main() -> None:
     counts: Counter[str] = Counter()
     for header in headers():
-        found = outcome(header)
-        counts[found.split(" by ")[0]] += 1
-        if found not in ("film", "equal", "sentence"):
-            print(found, header, flush=True)
+        result = outcome(header)
+        counts[result.split(" by ")[0]] += 1
+        if result not in ("film", "equal", "sentence"):
+            print(result, header, flush=True)
     print(f"{sum(counts.values())} headers: {dict(counts)}")
     raise SystemExit(0 if set(counts) <= {"film", "equal", "sentence"} else 1)
 

@@ -38,24 +38,24 @@ def greys(dataset: Dataset, stored: NDArray[np.int64]) -> NDArray[np.float64] | 
     if dataset.get("WindowWidth") is None and not dataset.get("VOILUTSequence"):
         return None
     units = apply_modality_lut(stored, dataset)
-    shown = np.asarray(apply_voi_lut(units, dataset), np.float64)
+    result = np.asarray(apply_voi_lut(units, dataset), np.float64)
     if dataset.get("VOILUTSequence"):
         low, high = 0.0, 2.0 ** int(dataset.VOILUTSequence[0].LUTDescriptor[2]) - 1
     else:
         signed, bits = dataset.PixelRepresentation == 1, int(dataset.BitsStored)
         ends = np.array([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] if signed else [0, 2**bits - 1], np.float64)
         low, high = sorted(np.asarray(apply_modality_lut(ends, dataset), np.float64).tolist())
-    grey = (shown - low) / (high - low)
+    grey = (result - low) / (high - low)
     return 1 - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
 
 
 def test_every_readable_file_has_the_greys_that_pydicom_gives_it() -> None:
     compared, pixels, films = [], [], 0
     for path in FILES:
-        found = as_radiograph(path)
-        if found is None:
+        radiograph = as_radiograph(path)
+        if radiograph is None:
             continue
-        dataset, data = found
+        dataset, data = radiograph
         several = int(dataset.get("NumberOfFrames") or 1) > 1
         try:
             film = read(data, name=path.name, frame=1 if several else None)

@@ -34,11 +34,11 @@ def test_the_network_reads_what_is_seen(cleaning: Cleaning) -> None:
 @pytest.mark.parametrize("cleaning", ARRANGEMENTS, ids=words)
 def test_a_map_lies_where_the_network_saw_it(cleaning: Cleaning) -> None:
     prepared = prepare(FILM, INPUT, replace(cleaning, invert=False))
-    shown = display(FILM) / 255
+    expected = display(FILM) / 255
 
     laid = enlarge(prepared.image[0].numpy(), prepared.placement, FILM.pixels.shape)
 
-    assert np.corrcoef(laid.ravel(), shown.ravel())[0, 1] > 0.98
+    assert np.corrcoef(laid.ravel(), expected.ravel())[0, 1] > 0.98
     assert upright(prepared.image[0].numpy(), prepared.placement).shape == (96, 96)
 
 

@@ -329,9 +329,9 @@ def test_bright_padding_becomes_black_and_does_not_count_for_the_levels() -> Non
 def test_spacing_is_that_in_the_patient_where_the_file_knows_it(
     elements: dict[str, Any], spacing: tuple[float, float] | None
 ) -> None:
-    found = read(dicom(ramp(), **elements), name="film").spacing
+    result = read(dicom(ramp(), **elements), name="film").spacing
 
-    assert found == (pytest.approx(spacing) if spacing else None)
+    assert result == (pytest.approx(spacing) if spacing else None)
 
 
 def test_view_and_unspecific_modality_are_reported() -> None:

@@ -20,7 +20,7 @@ class Archive(ThreadingHTTPServer):
     """A server on 127.0.0.1 that counts what it was asked for."""
 
     daemon_threads = True
-    asked: list[str]
+    texts: list[str]
 
     @property
     def url(self) -> str:
@@ -31,7 +31,7 @@ class Desk(BaseHTTPRequestHandler):
     server: Archive
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path)
+        self.server.texts.append(self.path)
         match self.path:
             case "/film.png":
                 self.answer(200, FILM)
@@ -83,7 +83,7 @@ class Quiet(Archive):
 def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with Quiet(("127.0.0.1", 0), Desk) as server:
-        server.asked = []
+        server.texts = []
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
@@ -111,12 +111,12 @@ def test_a_film_comes_whole_and_the_second_time_without_network(archive: Archive
 
     assert fetch(wanted, tmp_path / "new") == FILM
     assert fetch(wanted, tmp_path / "new") == FILM
-    assert archive.asked == ["/film.png"]
+    assert archive.texts == ["/film.png"]
 
 
 def test_a_redirect_is_followed(archive: Archive, tmp_path: Path) -> None:
     assert fetch(example(f"{archive.url}/moved.png"), tmp_path) == FILM
-    assert archive.asked == ["/moved.png", "/film.png"]
+    assert archive.texts == ["/moved.png", "/film.png"]
 
 
 def test_a_mirror_helps_where_the_first_place_does_not(archive: Archive, tmp_path: Path) -> None:
@@ -148,9 +148,9 @@ def test_what_is_not_the_film_is_refused_and_not_stored(
 
 def test_a_machine_without_network_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound but not listening: refused at once
-        port = taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))  # bound but not listening: refused at once
+        port = listener.getsockname()[1]
         with pytest.raises(Unreachable, match="could not be reached"):
             fetch(example(f"http://127.0.0.1:{port}/film.png"), tmp_path)
 

@@ -127,9 +127,9 @@ def test_the_picture_shows_the_film_from_black_to_white() -> None:
     film = draw(seed=2, height=256, width=256).radiograph
     grey = prepare(film, Input(size=64, mean=(0.0,), std=(1.0,)), PLAIN).image[0]
 
-    shown = prepare(film, Input(size=64), PLAIN).picture
+    picture = prepare(film, Input(size=64), PLAIN).picture
 
-    assert np.abs(shown / 255 - grey.numpy()).max() < 0.003
+    assert np.abs(picture / 255 - grey.numpy()).max() < 0.003
 
 
 def _local_contrast(image: torch.Tensor) -> float:

@@ -130,22 +130,22 @@ def test_a_chest_of_one_side_only_is_told_and_moves_no_side(laterality: str, sid
 def test_a_size_that_cannot_be_is_not_trusted(mm: float, age: float | None, plausible: bool) -> None:
     film = replace(CHEST, spacing=(mm, mm), age=age, origin=Origin("DICOM", "MONOCHROME2", 12))
 
-    told = implausible_size(film)
+    result = implausible_size(film)
 
-    assert (told == "") is plausible
+    assert (result == "") is plausible
     size = next(check for check in inspect_film(film, Cleaning()) if check.name == "spacing")
     assert (size.level == "warning") is not plausible
 
 
 @with_data
 def test_all_odd_originals_are_withheld_and_no_others() -> None:
-    found = {
+    names = {
         int(path.stem[1:])
         for path in sorted((Path(str(DATA)) / "originals").glob("o[0-9]*"))
         if reason(read(path.read_bytes(), name=path.name))
     }
 
-    assert found == ODD
+    assert names == ODD
 
 
 @with_data

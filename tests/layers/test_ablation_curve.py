@@ -19,19 +19,19 @@ FILM = planted.film(1, squares=[(9, 13)])
 
 def test_the_curve_falls_where_the_planted_unit_goes() -> None:
     for stage in ("stage 1", "stage 2"):
-        found = {
+        values = {
             curve.ranking: curve for curve in ablation_curves(planted.classifier(), FILM, "square", stage=stage, seed=3)
         }
 
-        assert tuple(found) == RANKINGS
-        for curve in found.values():
+        assert tuple(values) == RANKINGS
+        for curve in values.values():
             turn = curve.order.tolist().index(planted.UNIT)
             intact = planted.classifier().predict(FILM).logits[0]
             expected = [intact if count <= turn else -1.0 for count in curve.counts]
             assert curve.logits.tolist() == pytest.approx(expected, abs=1e-4)
-        assert found["relevance"].order[0] == planted.UNIT
-        assert found["activation"].order[-1] == planted.UNIT  # the others answer everywhere
-        assert found["relevance"].area < found["activation"].area
+        assert values["relevance"].order[0] == planted.UNIT
+        assert values["activation"].order[-1] == planted.UNIT  # the others answer everywhere
+        assert values["relevance"].area < values["activation"].area
 
 
 def test_the_area_is_the_mean_logit_on_the_way() -> None:
@@ -69,10 +69,10 @@ def test_the_mean_over_the_film_changes_nothing_before_an_averaging_head(
 
 
 def test_it_tells_how_far_it_is_and_can_be_cancelled(classifier: Classifier, phantom: Radiograph) -> None:
-    told: list[tuple[int, int]] = []
-    work = Work(tell=lambda done, total: told.append((done, total)))
+    steps: list[tuple[int, int]] = []
+    work = Work(tell=lambda done, total: steps.append((done, total)))
     ablation_curves(classifier, phantom, "covid", work=work)
-    assert told[-1] == (3 * (len(points(1024)) - 1),) * 2
+    assert steps[-1] == (3 * (len(points(1024)) - 1),) * 2
 
     work.cancel()
     with pytest.raises(Stopped, match="cancelled"):
@@ -86,10 +86,10 @@ def test_more_units_than_there_are_cannot_go() -> None:
 
 def test_rankings_are_compared_film_by_film(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> None:
     rows = manifest.read_manifest(drawn.write(tmp_path_factory.mktemp("drawn"), 4))
-    found = removal_effect(classifier, rows, top=20, repeats=50)
+    effect = removal_effect(classifier, rows, top=20, repeats=50)
 
-    fall, less = found["fall"], found["less"]
-    assert (found["n"], found["stage"], found["top"]) == (len(rows), "stage 4", 20)
+    fall, less = effect["fall"], effect["less"]
+    assert (effect["n"], effect["stage"], effect["top"]) == (len(rows), "stage 4", 20)
     for other in ("activation", "random"):
         paired = less[f"relevance - {other}"]
         assert paired["value"] == pytest.approx(fall["relevance"]["value"] - fall[other]["value"], abs=2e-4)
@@ -101,7 +101,7 @@ def test_rankings_are_compared_film_by_film(classifier: Classifier, tmp_path_fac
 def test_on_real_films_relevance_falls_faster_than_activation_and_chance(real_films: Path) -> None:
     """Four films at an inner stage, where nothing is so by construction; 50 films gave 0.63, 0.03 and 0.01 logits."""
     rows = [row for row in manifest.read_manifest(real_films) if row.split == "test"][:4]
-    found = removal_effect(load("densenet121-lungs"), rows, stage="stage 3", top=20, repeats=10)
+    effect = removal_effect(load("densenet121-lungs"), rows, stage="stage 3", top=20, repeats=10)
 
-    for paired in found["less"].values():
+    for paired in effect["less"].values():
         assert paired["value"] > 0.2

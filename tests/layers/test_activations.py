@@ -33,8 +33,8 @@ def test_activations_equal_captums_bit_for_bit(classifier: Classifier, phantom: 
         reference = LayerActivation(network, network.stage_module(stage)).attribute(image)
 
     for findings in ((), ("covid",)):
-        found = stage_activations(classifier, phantom, stage, findings=findings)
-        assert np.array_equal(found.maps, reference[0].detach().numpy())
+        activations = stage_activations(classifier, phantom, stage, findings=findings)
+        assert np.array_equal(activations.maps, reference[0].detach().numpy())
 
 
 @pytest.mark.parametrize("layer", ["features.conv0", "features.denseblock2.denselayer3.conv1", "features.transition3"])
@@ -47,10 +47,10 @@ def test_a_layer_within_a_stage_equals_captums_bit_for_bit(
         reference = LayerActivation(network, module).attribute(image)
         slopes = LayerGradientXActivation(network, module).attribute(image, target=0)
 
-    found = stage_activations(classifier, phantom, layer, findings=["covid"])
+    activations = stage_activations(classifier, phantom, layer, findings=["covid"])
 
-    assert np.array_equal(found.maps, reference[0].detach().numpy())
-    assert found.relevance["covid"] == pytest.approx(slopes[0].detach().sum(dim=(1, 2)).numpy(), abs=1e-5)
+    assert np.array_equal(activations.maps, reference[0].detach().numpy())
+    assert activations.relevance["covid"] == pytest.approx(slopes[0].detach().sum(dim=(1, 2)).numpy(), abs=1e-5)
     with classifier.alone() as network:
         assert not any(module._forward_hooks for module in network.modules())
 
@@ -75,24 +75,24 @@ def test_a_layer_without_maps_says_so(classifier: Classifier, phantom: Radiograp
 def test_relevance_at_the_last_stage_adds_up_to_the_logit_less_its_bias(
     classifier: Classifier, phantom: Radiograph
 ) -> None:
-    found = stage_activations(classifier, phantom, "stage 4", findings=["covid", "normal"])
+    activations = stage_activations(classifier, phantom, "stage 4", findings=["covid", "normal"])
     logits = classifier.predict(phantom).logits
     with classifier.alone() as network:
         bias = network.head.get_submodule("linear").bias
 
     assert isinstance(bias, torch.Tensor)
-    assert found.relevance["covid"].sum() == pytest.approx(logits[0] - float(bias[0]), abs=1e-4)
-    assert found.relevance["normal"].sum() == pytest.approx(logits[2] - float(bias[2]), abs=1e-4)
+    assert activations.relevance["covid"].sum() == pytest.approx(logits[0] - float(bias[0]), abs=1e-4)
+    assert activations.relevance["normal"].sum() == pytest.approx(logits[2] - float(bias[2]), abs=1e-4)
 
 
 def test_units_are_ranked_by_mean_relevance_difference_and_number() -> None:
-    found = _by_hand()
+    expected = _by_hand()
     usual = np.array([1, 9, 0], np.float32)
 
-    assert ranked(found, "mean").tolist() == [1, 2, 0]
-    assert ranked(found, "relevance", finding="covid").tolist() == [0, 2, 1]
-    assert ranked(found, "difference", usual=usual).tolist() == [2, 1, 0]
-    assert ranked(found, "index").tolist() == [0, 1, 2]
+    assert ranked(expected, "mean").tolist() == [1, 2, 0]
+    assert ranked(expected, "relevance", finding="covid").tolist() == [0, 2, 1]
+    assert ranked(expected, "difference", usual=usual).tolist() == [2, 1, 0]
+    assert ranked(expected, "index").tolist() == [0, 1, 2]
 
 
 def test_an_order_that_lacks_what_it_needs_says_what_that_is() -> None:
@@ -106,7 +106,7 @@ def test_channels_are_found_by_number_list_and_range() -> None:
     assert search("7", 20) == (7,)
     assert search(" 3, 10–12; 3", 20) == (3, 10, 11, 12)
     assert search("", 3) == (0, 1, 2)
-    for text, sentence in (("20", "channels 0 to 19"), ("5-3", "'5-3' is not there"), ("-1", "is not a channel")):
+    for text, sentence in (("20", "channels 0 to 19"), ("5-3", "'5-3' does not exist"), ("-1", "is not a channel")):
         with pytest.raises(BadSetting, match=sentence):
             search(text, 20)
 
@@ -130,26 +130,26 @@ def test_a_layer_of_one_cell_is_refused(one_cell: Classifier, phantom: Radiograp
 
 
 def test_a_unit_can_be_laid_over_its_film(classifier: Classifier, phantom: Radiograph) -> None:
-    found = stage_activations(classifier, phantom, "stage 3", cleaning=Cleaning(turn=1))
-    unit = unit_explanation(found, 5)
+    activations = stage_activations(classifier, phantom, "stage 3", cleaning=Cleaning(turn=1))
+    unit = unit_explanation(activations, 5)
 
-    assert np.array_equal(unit.heat, found.maps[5])
+    assert np.array_equal(unit.heat, activations.maps[5])
     assert overlay(phantom, unit, legend=False).shape == (*phantom.pixels.shape[::-1], 3)  # turned as the film
     with pytest.raises(BadSetting, match=r"channels 0 to 1023"):
-        unit_explanation(found, 1024)
+        unit_explanation(activations, 1024)
 
 
 def test_the_npz_holds_the_maps_and_their_place(classifier: Classifier, phantom: Radiograph) -> None:
-    found = stage_activations(classifier, phantom, "stage 4", findings=["covid"])
-    data = activations_npz(phantom, found, classifier.checkpoint)
+    activations = stage_activations(classifier, phantom, "stage 4", findings=["covid"])
+    data = activations_npz(phantom, activations, classifier.checkpoint)
 
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        assert np.array_equal(file["maps"], found.maps)
-        assert np.array_equal(file["relevance"], [found.relevance["covid"]])
-        box = found.placement
+        assert np.array_equal(file["maps"], activations.maps)
+        assert np.array_equal(file["relevance"], [activations.relevance["covid"]])
+        box = activations.placement
         assert (file["box"].tolist(), int(file["turn"])) == ([box.x0, box.y0, box.x1, box.y1], 0)
         assert file["checkpoint_sha256"] == classifier.checkpoint.sha256
-    assert data == activations_npz(phantom, found, classifier.checkpoint)
+    assert data == activations_npz(phantom, activations, classifier.checkpoint)
 
 
 def test_the_table_has_a_row_a_unit() -> None:

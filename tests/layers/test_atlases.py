@@ -68,11 +68,11 @@ def test_its_films_are_those_with_the_pattern_and_the_place_is_where_it_lies(atl
 
 def test_the_figures_of_a_unit_are_those_of_its_activations(atlas: Atlas) -> None:
     network = planted.classifier()
-    found = [stage_activations(network, film.open(), "stage 1", findings=["square"]) for film in _films().films]
-    maxima = np.array([each.maps[0].max() for each in found])
+    values = [stage_activations(network, film.open(), "stage 1", findings=["square"]) for film in _films().films]
+    maxima = np.array([each.maps[0].max() for each in values])
     unit = atlas.unit("stage 1", 0)
 
-    assert unit.mean == pytest.approx(np.mean([each.means[0] for each in found]), rel=1e-5)
+    assert unit.mean == pytest.approx(np.mean([each.means[0] for each in values]), rel=1e-5)
     assert atlas.usual["stage 1"][0] == np.float32(unit.mean)
     assert (unit.least, unit.most) == (maxima.min(), maxima.max())
     assert unit.quantiles == pytest.approx(
@@ -83,10 +83,15 @@ def test_the_figures_of_a_unit_are_those_of_its_activations(atlas: Atlas) -> Non
 
 
 def test_what_the_file_says_of_itself(atlas: Atlas) -> None:
-    told = atlas.metadata
+    metadata = atlas.metadata
 
-    assert (told["checkpoint"], told["films"], told["relevant"], told["sample"]) == ("planted", 20, 20, 20)
-    assert (told["rank_error"], told["skipped"], told["drawn"], told["size"]) == (0, 0, False, 32)
+    assert (metadata["checkpoint"], metadata["films"], metadata["relevant"], metadata["sample"]) == (
+        "planted",
+        20,
+        20,
+        20,
+    )
+    assert (metadata["rank_error"], metadata["skipped"], metadata["drawn"], metadata["size"]) == (0, 0, False, 32)
     assert (atlas.stages, atlas.shape("stage 1")) == (("stage 1", "stage 2"), (5, 16, 16))
     field = atlas.field("stage 2")
     assert field is not None
@@ -109,27 +114,27 @@ def test_a_killed_pass_goes_on_and_ends_with_the_same_atlas(atlas: Atlas, tmp_pa
         return replace(film, open=open_it)
 
     films = ReferenceSet("squares", tuple(map(counted, _films().films)))
-    found = build(planted.classifier(), films, tmp_path, top=3, every=1, save_every=0)
+    result = build(planted.classifier(), films, tmp_path, top=3, every=1, save_every=0)
 
     assert len(opened) == 20 - 8  # one block was done
-    assert found.table.equals(atlas.table)
-    assert found.metadata == atlas.metadata
+    assert result.table.equals(atlas.table)
+    assert result.metadata == atlas.metadata
     assert [file.name for file in tmp_path.iterdir()] == ["atlas.parquet"]
     build(planted.classifier(), films, tmp_path, top=3, every=1)
     assert len(opened) == 12  # it was there already
 
 
 def test_the_inner_stages_relevance_can_rest_on_fewer_films(atlas: Atlas, tmp_path: Path) -> None:
-    found = build(planted.classifier(), _films(), tmp_path / "half", top=3, every=2)
+    result = build(planted.classifier(), _films(), tmp_path / "half", top=3, every=2)
     none = build(planted.classifier(), _films(), tmp_path / "none", top=3, every=0)
 
-    assert (found.metadata["relevant"], none.metadata["relevant"]) == (
+    assert (result.metadata["relevant"], none.metadata["relevant"]) == (
         12,
         0,
     )  # the first and the third block, of 8 and 4
     assert none.unit("stage 1", planted.UNIT).relevant == ()
     assert np.isnan(none.unit("stage 1", planted.UNIT).speaks["square"])
-    for each in (found, none):
+    for each in (result, none):
         assert each.unit("stage 2", planted.UNIT).speaks == pytest.approx(atlas.unit("stage 2", planted.UNIT).speaks)
 
 
@@ -186,8 +191,8 @@ def test_films_that_cannot_be_read_are_passed_over_and_named(tmp_path: Path) -> 
         raise UnreadableFile("It is cut short.")
 
     films = ReferenceSet("some", (*_films(5).films, ReferenceFilm("broken", broken, ("square",))))
-    found = build(planted.classifier(), films, tmp_path / "some")
-    assert (found.films, found.metadata["skipped_first"]) == (5, [["broken", "It is cut short."]])
+    result = build(planted.classifier(), films, tmp_path / "some")
+    assert (result.films, result.metadata["skipped_first"]) == (5, [["broken", "It is cut short."]])
 
     with pytest.raises(BadData, match="None of the 1 films can be read; broken: It is cut short"):
         build(planted.classifier(), ReferenceSet("one", films.films[-1:]), tmp_path / "none")
@@ -198,40 +203,40 @@ def test_beyond_the_sample_quantiles_rest_on_the_first_films_and_the_error_is_to
 ) -> None:
     monkeypatch.setattr(unit_statistics, "SAMPLE", 8)
     monkeypatch.setattr(survey, "SAMPLE", 8)
-    found = build(planted.classifier(), _films(), tmp_path)
+    result = build(planted.classifier(), _films(), tmp_path)
 
-    assert (found.films, found.metadata["sample"]) == (20, 8)
-    assert found.metadata["rank_error"] == pytest.approx(np.sqrt(np.log(40) / 16))
+    assert (result.films, result.metadata["sample"]) == (20, 8)
+    assert result.metadata["rank_error"] == pytest.approx(np.sqrt(np.log(40) / 16))
 
 
 def test_relevance_is_activation_times_gradient_at_every_stage(classifier: Classifier, phantom: Radiograph) -> None:
     image = prepare(phantom, classifier.checkpoint.input).image[None]
     finding = classifier.predict(phantom).likeliest[0]
     with classifier.alone() as network:
-        found = survey.answers(network, image, inner=True)
+        logits = survey.answers(network, image, inner=True)
 
     start = 0
     for stage in ("stem", "stage 1", "stage 2", "stage 3", "stage 4"):
         expected = stage_activations(classifier, phantom, stage, findings=[finding])
         units = slice(start, start + len(expected.maps))
-        assert found.relevance[0, units] == pytest.approx(expected.relevance[finding], rel=1e-3, abs=1e-5)
-        assert found.mean[0, units] == pytest.approx(expected.means, rel=1e-4, abs=1e-6)
+        assert logits.relevance[0, units] == pytest.approx(expected.relevance[finding], rel=1e-3, abs=1e-5)
+        assert logits.mean[0, units] == pytest.approx(expected.means, rel=1e-4, abs=1e-6)
         start = units.stop
-    assert found.last[0, found.likeliest[0]] == pytest.approx(found.relevance[0, -1024:])
+    assert logits.last[0, logits.likeliest[0]] == pytest.approx(logits.relevance[0, -1024:])
 
 
 def test_pictures_give_the_patch_inside_the_receptive_field(atlas: Atlas) -> None:
     unit = atlas.unit("stage 1", planted.UNIT)
     assert patch(atlas, "stage 1", unit.exciting[0]) is None
 
-    kept = store(atlas, _films(), planted.classifier().checkpoint)
+    count = store(atlas, _films(), planted.classifier().checkpoint)
 
-    assert kept == len(list((atlas.folder / "pictures").iterdir())) > 3
+    assert count == len(list((atlas.folder / "pictures").iterdir())) > 3
     for seen in unit.exciting:
-        found = patch(atlas, "stage 1", seen)
-        assert found is not None
-        assert found.shape == (4, 4)
-        assert found.min() > 200  # the square, through lossy WebP
+        crop = patch(atlas, "stage 1", seen)
+        assert crop is not None
+        assert crop.shape == (4, 4)
+        assert crop.min() > 200  # the square, through lossy WebP
     deep = patch(atlas, "stage 2", atlas.unit("stage 2", planted.UNIT).exciting[0])
     assert deep is not None
     assert deep.shape == (6, 6)
@@ -267,11 +272,11 @@ def test_a_table_brings_labels_and_a_folder_none(tmp_path: Path) -> None:
 
 def test_labels_that_nobody_knows_give_no_area() -> None:
     maxima, truth = torch.rand(4, 2).numpy(), np.array([[1, 0], [0, 0], [-1, -1], [1, 0]])
-    found = unit_statistics.aucs(maxima, truth)
+    areas = unit_statistics.aucs(maxima, truth)
 
     order = maxima[[0, 3]][:, None] > maxima[1]
-    assert found[:, 0].tolist() == order[:, 0].mean(axis=0).tolist()
-    assert np.isnan(found[:, 1]).all()
+    assert areas[:, 0].tolist() == order[:, 0].mean(axis=0).tolist()
+    assert np.isnan(areas[:, 1]).all()
 
 
 def test_the_nearest_units_are_those_of_numpys_correlations(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,12 +78,12 @@ def _nothing(film: Radiograph, chance: np.random.Generator) -> Heat:
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Concepts that the planted network knows or not."""
-    made = {
+    values = {
         name: SyntheticConcept(name, name.title(), "", change)
         for name, change in {"square": _square, "edge": _edge, "nothing": _nothing}.items()
     }
     assert len(synthetic_concepts)  # all modules are imported
-    monkeypatch.setattr(synthetic_concepts, "_registered", made)
+    monkeypatch.setattr(synthetic_concepts, "_registered", values)
 
 
 @pytest.mark.parametrize("name", list(synthetic_concepts))
@@ -140,8 +140,8 @@ def test_values_beyond_the_window_stay_where_nothing_is_drawn() -> None:
 
 @pytest.mark.usefixtures("known")
 def test_the_planted_concept_is_found_and_others_are_not() -> None:
-    found = tcav_results(planted.classifier(), _films(40), ["square", "edge", "nothing"])
-    by = {(each.concept, each.finding, each.stage): each for each in found.answers}
+    results = tcav_results(planted.classifier(), _films(40), ["square", "edge", "nothing"])
+    by = {(each.concept, each.finding, each.stage): each for each in results.answers}
 
     square = by["square", "square", "stage 2"]
     assert square.verdict == "sensitive"
@@ -165,24 +165,24 @@ def test_the_planted_concept_is_found_and_others_are_not() -> None:
         assert nothing.verdict == "no direction"
         assert "cannot be told apart" in nothing.sentence
         assert not by["square", "nothing", stage].significant
-    assert (found.films, found.description, len(found.answers)) == (40, "noise", 3 * 2 * 2)
-    assert {each.tests for each in found.answers} == {12}
+    assert (results.films, results.description, len(results.answers)) == (40, "noise", 3 * 2 * 2)
+    assert {each.tests for each in results.answers} == {12}
 
 
 @pytest.mark.usefixtures("known")
 def test_a_folder_of_examples_is_a_concept_too() -> None:
-    found = tcav_results(planted.classifier(), _films(40), examples=_films(24, squares=2), findings=["square"])
+    results = tcav_results(planted.classifier(), _films(40), examples=_films(24, squares=2), findings=["square"])
 
-    assert [each.verdict for each in found.answers] == ["not shown", "sensitive"]
-    assert {(each.synthetic, each.effect, each.films) for each in found.answers} == {(False, None, 24)}
+    assert [each.verdict for each in results.answers] == ["not shown", "sensitive"]
+    assert {(each.synthetic, each.effect, each.films) for each in results.answers} == {(False, None, 24)}
 
 
 def test_examples_that_are_like_all_others_have_no_direction() -> None:
     both = _films(80, every=2).films
     first, second = ReferenceSet("some", both[:40]), ReferenceSet("like them", both[40:])
-    found = tcav_results(planted.classifier(), first, examples=second, findings=["square"])
+    results = tcav_results(planted.classifier(), first, examples=second, findings=["square"])
 
-    assert [each.verdict for each in found.answers] == ["no direction"] * 2
+    assert [each.verdict for each in results.answers] == ["no direction"] * 2
 
 
 class _Given(Classifier):  # type: ignore[misc]
@@ -214,9 +214,9 @@ def test_captum_gives_the_same_scores_for_the_same_directions(classifier: Any, t
     stage = "stage 3"
     films = [draw(seed=seed, height=128, width=128).radiograph for seed in range(12)]
     drawn = ReferenceSet("drawn", tuple(ReferenceFilm(film.name, partial(_given, film)) for film in films))
-    taken = collect_activations(classifier, drawn, ["over-exposed"], stages=[stage], findings=["pneumonia"])
-    towards = concept_direction(taken.changed["over-exposed"].means[stage], taken.plain.means[stage]).direction
-    pushes = taken.plain.pushes[stage, "pneumonia"]
+    collected = collect_activations(classifier, drawn, ["over-exposed"], stages=[stage], findings=["pneumonia"])
+    towards = concept_direction(collected.changed["over-exposed"].means[stage], collected.plain.means[stage]).direction
+    pushes = collected.plain.pushes[stage, "pneumonia"]
     images = [prepare(film, classifier.checkpoint.input).image for film in films]
     mean = pushes.mean(axis=0).astype(np.float64)
     mixed = pushes[0] - mean * (pushes[0] @ mean) / (mean @ mean)  # for some films, against others
@@ -228,29 +228,29 @@ def test_captum_gives_the_same_scores_for_the_same_directions(classifier: Any, t
             gradient = LayerGradientXActivation(network, None, multiply_by_inputs=False)
             theirs = TCAV(network, [name], classifier=given, layer_attr_method=gradient, save_path=str(tmp_path))
             sets = [[Concept(0, "with", _batches(images[:4])), Concept(1, "without", _batches(images[4:8]))]]
-            found = theirs.interpret(torch.stack(images), sets, target=1)["0-1"][name]
+            scores = theirs.interpret(torch.stack(images), sets, target=1)["0-1"][name]
         assert given.seen == 8
-        assert found["sign_count"][0].item() == pytest.approx(share_above_zero(pushes @ direction))
-        assert found["magnitude"][0].item() == pytest.approx((pushes @ direction).mean(), rel=1e-3, abs=1e-6)
+        assert scores["sign_count"][0].item() == pytest.approx(share_above_zero(pushes @ direction))
+        assert scores["magnitude"][0].item() == pytest.approx((pushes @ direction).mean(), rel=1e-3, abs=1e-6)
         for saved in tmp_path.rglob("*.pkl"):
             saved.unlink()  # or it would read the direction from there
-    assert 0 < found["sign_count"][0].item() < 1  # or the comparison would say little
+    assert 0 < scores["sign_count"][0].item() < 1  # or the comparison would say little
 
 
 @pytest.mark.usefixtures("known")
 def test_what_really_happens_is_held_against_the_test() -> None:
-    (found,) = tcav_results(
+    (answer,) = tcav_results(
         planted.classifier(), _films(20), ["square"], findings=["square"], stages=["stage 2"]
     ).answers
-    little = replace(found, effect=Estimate(-0.003, -0.004, -0.002, 20))
-    unknown = replace(found, effect=None)
+    little = replace(answer, effect=Estimate(-0.003, -0.004, -0.002, 20))
+    unknown = replace(answer, effect=None)
 
-    against = replace(found, effect=Estimate(-0.3, -0.4, -0.2, 20))
-    undecided = replace(found, effect=Estimate(0.3, -0.4, 1.0, 20))
+    against = replace(answer, effect=Estimate(-0.3, -0.4, -0.2, 20))
+    undecided = replace(answer, effect=Estimate(0.3, -0.4, 1.0, 20))
 
-    assert (found.verdict, little.verdict, unknown.verdict) == ("sensitive", "hardly", "sensitive")
+    assert (answer.verdict, little.verdict, unknown.verdict) == ("sensitive", "hardly", "sensitive")
     assert (against.verdict, undecided.verdict) == ("not confirmed", "not confirmed")
-    assert [each.contradicted for each in (found, little, unknown, against, undecided)] == [
+    assert [each.contradicted for each in (answer, little, unknown, against, undecided)] == [
         False,
         True,
         False,
@@ -261,17 +261,17 @@ def test_what_really_happens_is_held_against_the_test() -> None:
     assert against.sentence.startswith("Not confirmed at stage 2: ")
     assert undecided.sentence.endswith("by +0.30 logits (−0.40 to +1.00), which may be none.")
     assert unknown.moved == ""
-    assert found.record()["verdict"] == "sensitive"
+    assert answer.record()["verdict"] == "sensitive"
 
 
 @pytest.mark.usefixtures("known")
 def test_a_concept_that_half_of_the_films_show_already_is_found_though_no_steeper_than_their_differences() -> None:
-    (found,) = tcav_results(
+    (answer,) = tcav_results(
         planted.classifier(), _films(40, every=2), ["square"], findings=["square"], stages=["stage 2"]
     ).answers
 
-    assert (found.score, found.verdict) == (1.0, "sensitive")
-    assert found.steeper < 0.95
+    assert (answer.score, answer.verdict) == (1.0, "sensitive")
+    assert answer.steeper < 0.95
 
 
 def _shifted(seed: int, *, along: float, varied: float) -> ConceptResult:
@@ -284,19 +284,19 @@ def _shifted(seed: int, *, along: float, varied: float) -> ConceptResult:
     other = means + (shift + along * gradient) / 4 + 0.3 * chance.normal(size=(40, 128))
     plain = ConceptActivations({"head": means.astype(np.float32)}, still, {("head", "it"): push}, np.arange(40))
     changed = ConceptActivations({"head": other.astype(np.float32)}, still, {}, np.arange(40))
-    (found,) = concept_results(
+    (answer,) = concept_results(
         plain, [ConceptFilms("shift", "Shift", changed, synthetic=True)], ["head"], ["it"], ["it"], seed=seed
     )
-    return found
+    return answer
 
 
 @pytest.mark.parametrize("varied", [0.0, 2.0])
 def test_what_is_seen_but_does_not_count_is_seldom_found(varied: float) -> None:
-    found = [_shifted(seed, along=0, varied=varied) for seed in range(200)]
+    values = [_shifted(seed, along=0, varied=varied) for seed in range(200)]
 
-    assert all(each.separable for each in found)
-    assert np.mean([each.significant for each in found]) < 0.12
-    assert np.mean([each.p < 0.5 for each in found]) == pytest.approx(0.5, abs=0.12)
+    assert all(each.separable for each in values)
+    assert np.mean([each.significant for each in values]) < 0.12
+    assert np.mean([each.p < 0.5 for each in values]) == pytest.approx(0.5, abs=0.12)
 
 
 def test_what_counts_is_found() -> None:
@@ -341,7 +341,7 @@ def test_bad_questions_are_told_in_one_sentence() -> None:
     here = planted.classifier()
     with pytest.raises(BadData, match="noise: 19 films, but the test needs 20 or more"):
         tcav_results(here, _films(19), ["square"])
-    with pytest.raises(BadData, match="9 examples, but the test takes 10"):
+    with pytest.raises(BadData, match="9 examples, but the test needs 10"):
         tcav_results(here, _films(20), examples=_films(9))
     with pytest.raises(UnknownName, match=r"no concept named 'squares'. Did you mean 'square'"):
         tcav_results(here, _films(20), ["squares"])
@@ -357,10 +357,10 @@ def test_bad_questions_are_told_in_one_sentence() -> None:
 
 @pytest.mark.usefixtures("known")
 def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:
-    told: list[tuple[int, int]] = []
-    work = Work(tell=lambda done, total: told.append((done, total)))
+    steps: list[tuple[int, int]] = []
+    work = Work(tell=lambda done, total: steps.append((done, total)))
     tcav_results(planted.classifier(), _films(20), ["square"], work=work)
-    assert told[-1] == (40, 40)
+    assert steps[-1] == (40, 40)
 
     work.cancel()
     with pytest.raises(Stopped, match="cancelled"):
@@ -373,14 +373,14 @@ def test_films_that_cannot_be_read_are_told_and_left_out() -> None:
         raise BadData("It is broken.")
 
     films = ReferenceSet("noise", (ReferenceFilm("bad", broken), *_films(20).films))
-    found = tcav_results(planted.classifier(), films, ["square"], findings=["square"], stages=["stage 2"])
+    results = tcav_results(planted.classifier(), films, ["square"], findings=["square"], stages=["stage 2"])
 
-    assert (found.films, found.skipped) == (20, (("bad", "It is broken."),))
-    assert found.answers[0].verdict == "sensitive"
+    assert (results.films, results.skipped) == (20, (("bad", "It is broken."),))
+    assert results.answers[0].verdict == "sensitive"
 
 
 def test_on_real_films_every_stage_notices_a_pacemaker(real_films: Path) -> None:
     films = some(from_data(real_films, split="test"), 20)
-    found: Sensitivity = tcav_results(load("small-cnn"), films, ["pacemaker"], findings=["covid"])
+    results: Sensitivity = tcav_results(load("small-cnn"), films, ["pacemaker"], findings=["covid"])
 
-    assert all(each.separable for each in found.answers)
+    assert all(each.separable for each in results.answers)

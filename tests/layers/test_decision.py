@@ -27,7 +27,7 @@ def _film(number: int, *, square: bool) -> Radiograph:
 
 def _set(films: int, label: Callable[[int], Sequence[str]], **given: object) -> LabelledSet:
     """Every other film has a square; each is of a patient of its own."""
-    made = tuple(
+    items = tuple(
         LabelledFilm(
             f"film {number}",
             lambda number=number: _film(number, square=number % 2 == 0),  # type: ignore[misc]
@@ -36,7 +36,7 @@ def _set(films: int, label: Callable[[int], Sequence[str]], **given: object) -> 
         )
         for number in range(films)
     )
-    return LabelledSet("planted films", tuple(replace(film, **given) for film in made))  # type: ignore[arg-type]
+    return LabelledSet("planted films", tuple(replace(film, **given) for film in items))  # type: ignore[arg-type]
 
 
 def _true(number: int) -> tuple[str]:
@@ -44,40 +44,40 @@ def _true(number: int) -> tuple[str]:
 
 
 def test_a_pattern_that_the_first_stage_holds_is_read_off_there() -> None:
-    found = stage_probes(planted.classifier(), _set(40, _true), repeats=50)
+    trained = stage_probes(planted.classifier(), _set(40, _true), repeats=50)
 
-    assert found.classes == ("square", "nothing")
-    assert found.exclusive
-    assert (found.films, found.patients, found.chance, found.majority) == (40, 40, 0.5, 0.5)
-    assert [probe.stage for probe in found.stages] == ["stage 1", "stage 2"]
-    for probe in found.stages:
+    assert trained.classes == ("square", "nothing")
+    assert trained.exclusive
+    assert (trained.films, trained.patients, trained.chance, trained.majority) == (40, 40, 0.5, 0.5)
+    assert [probe.stage for probe in trained.stages] == ["stage 1", "stage 2"]
+    for probe in trained.stages:
         assert (probe.balanced.value, probe.auc.value, probe.units) == (1.0, 1.0, planted.UNITS)
         assert probe.agrees
         assert probe.agrees.value == 1.0
-    assert found.network["balanced"].value == 1.0
-    assert earliest(found) == "stage 1"
+    assert trained.network["balanced"].value == 1.0
+    assert earliest(trained) == "stage 1"
 
 
 def test_what_a_later_stage_has_lost_its_probe_cannot_find() -> None:
     network = planted.network()
     with torch.no_grad():
         network.features.get_submodule("conv2").weight.zero_()  # type: ignore[operator]
-    found = stage_probes(Classifier(planted.classifier().checkpoint, network), _set(40, _true), repeats=50)
+    trained = stage_probes(Classifier(planted.classifier().checkpoint, network), _set(40, _true), repeats=50)
 
-    assert found.probe("stage 1").balanced.value == 1.0
-    assert found.probe("stage 2").balanced.value == found.probe("stage 2").auc.value == found.chance
-    assert found.network["balanced"].value == 0.5
+    assert trained.probe("stage 1").balanced.value == 1.0
+    assert trained.probe("stage 2").balanced.value == trained.probe("stage 2").auc.value == trained.chance
+    assert trained.network["balanced"].value == 0.5
 
 
 def test_of_a_random_label_a_probe_knows_nothing() -> None:
     drawn = np.random.default_rng(1).integers(0, 2, 80)
-    found = stage_probes(planted.classifier(), _set(80, lambda number: ("a", "b")[drawn[number] :][:1]), repeats=300)
+    trained = stage_probes(planted.classifier(), _set(80, lambda number: ("a", "b")[drawn[number] :][:1]), repeats=300)
 
-    assert found.classes == ("a", "b")
-    assert not found.network
-    for probe in found.stages:
+    assert trained.classes == ("a", "b")
+    assert not trained.network
+    for probe in trained.stages:
         assert probe.agrees is None
-        assert probe.balanced.low <= found.chance <= probe.balanced.high
+        assert probe.balanced.low <= trained.chance <= probe.balanced.high
         assert probe.auc.low <= 0.5 <= probe.auc.high
 
 
@@ -94,10 +94,10 @@ def test_films_of_one_patient_are_never_on_both_sides() -> None:
         for patient in range(30)
         for copy in range(4)
     )
-    found = stage_probes(planted.classifier(), LabelledSet("copies", films), repeats=100)
+    trained = stage_probes(planted.classifier(), LabelledSet("copies", films), repeats=100)
 
-    assert (found.films, found.patients) == (120, 30)
-    for probe in found.stages:
+    assert (trained.films, trained.patients) == (120, 30)
+    for probe in trained.stages:
         assert probe.auc.low <= 0.5 <= probe.auc.high
         assert probe.auc.high - probe.auc.low > 0.2  # of 30 patients, not of 120 films
 
@@ -105,39 +105,39 @@ def test_films_of_one_patient_are_never_on_both_sides() -> None:
 def test_a_divided_set_learns_from_one_part_and_is_asked_about_the_other() -> None:
     whole = _set(60, _true)
     divided = replace(whole, films=tuple(replace(film, held=place >= 40) for place, film in enumerate(whole.films)))
-    found = stage_probes(planted.classifier(), divided, repeats=20)
+    trained = stage_probes(planted.classifier(), divided, repeats=20)
 
-    assert found.divided == "fitted on 40 films, asked about 20 of other patients"
-    assert found.films == 20
-    assert len(found.learned) == 40
-    assert _film(3, square=False).key in found.learned
-    assert set(found.held) == {_film(number, square=number % 2 == 0).key for number in range(40, 60)}
+    assert trained.divided == "fitted on 40 films, asked about 20 of other patients"
+    assert trained.films == 20
+    assert len(trained.learned) == 40
+    assert _film(3, square=False).key in trained.learned
+    assert set(trained.held) == {_film(number, square=number % 2 == 0).key for number in range(40, 60)}
 
 
 def test_a_film_is_told_by_the_probe_of_each_stage() -> None:
     network = planted.classifier()
-    found = stage_probes(network, _set(40, _true), repeats=10)
+    trained = stage_probes(network, _set(40, _true), repeats=10)
     for film, square in ((_film(100, square=True), True), (_film(101, square=False), False)):
-        told = stage_predictions(found, film, unit_means(network, film))
+        predictions = stage_predictions(trained, film, unit_means(network, film))
 
-        assert told.shape == (2, 2)
-        assert told.sum(axis=1) == pytest.approx([1, 1])
-        assert ((told[:, 0] > 0.5) == square).all()
+        assert predictions.shape == (2, 2)
+        assert predictions.sum(axis=1) == pytest.approx([1, 1])
+        assert ((predictions[:, 0] > 0.5) == square).all()
     known = _film(6, square=True)
-    assert stage_predictions(found, known, unit_means(network, known)) is found.held[known.key]
+    assert stage_predictions(trained, known, unit_means(network, known)) is trained.held[known.key]
 
 
 def test_several_findings_on_a_film_have_a_probe_each() -> None:
     def labels(number: int) -> tuple[str, ...]:
         return (*(["square"] if number % 2 == 0 else []), *(["late"] if number % 3 == 0 else []))
 
-    found = stage_probes(planted.classifier(), _set(60, labels), repeats=20)
+    trained = stage_probes(planted.classifier(), _set(60, labels), repeats=20)
 
-    assert not found.exclusive
-    assert found.classes == ("square", "late")
-    assert found.chance == 0.5
+    assert not trained.exclusive
+    assert trained.classes == ("square", "late")
+    assert trained.chance == 0.5
     film = _film(100, square=True)
-    assert stage_predictions(found, film, unit_means(planted.classifier(), film))[0, 0] > 0.5
+    assert stage_predictions(trained, film, unit_means(planted.classifier(), film))[0, 0] > 0.5
 
 
 def test_phantoms_are_told_to_be_easy_and_tables_are_divided_as_they_say() -> None:
@@ -149,36 +149,36 @@ def test_phantoms_are_told_to_be_easy_and_tables_are_divided_as_they_say() -> No
 
 
 def test_the_words_say_where_it_is_decided() -> None:
-    found = stage_probes(planted.classifier(), _set(40, _true), repeats=20)
+    trained = stage_probes(planted.classifier(), _set(40, _true), repeats=20)
 
-    first, second, *_ = verdict_sentences(found)
+    first, second, *_ = verdict_sentences(trained)
     assert "40 films of 40 patients" in first
     assert "chance 0.50" in first
     assert second == "40 films are too few to distinguish the stages. Give more."
-    assert verdict_sentences(replace(found, films=400))[1].startswith(
+    assert verdict_sentences(replace(trained, films=400))[1].startswith(
         "From stage 1 on a probe does as well as at stage 2"
     )
 
 
 def test_a_stage_that_does_as_well_by_chance_before_one_that_does_not_is_not_the_earliest() -> None:
-    found = stage_probes(planted.classifier(), _set(40, _true), repeats=20)
-    first, last = found.stages
+    trained = stage_probes(planted.classifier(), _set(40, _true), repeats=20)
+    first, last = trained.stages
     as_well, worse, unknown = (Estimate(0.1, low, 0.2, 40) for low in (-0.1, 0.05, float("nan")))
 
     for later, stage in ((as_well, "first"), (worse, "last"), (unknown, "last")):
         stages = (replace(first, stage="first"), replace(first, behind=later), replace(last, stage="last"))
-        assert earliest(replace(found, stages=stages)) == stage
+        assert earliest(replace(trained, stages=stages)) == stage
 
 
 def test_where_the_last_probe_guesses_no_decision_is_told() -> None:
-    found = stage_probes(planted.classifier(), _set(40, _true), repeats=20)
+    trained = stage_probes(planted.classifier(), _set(40, _true), repeats=20)
     guess = Estimate(0.52, 0.4, 0.6, 40)
-    first, last = (replace(probe, balanced=guess) for probe in found.stages)
+    first, last = (replace(probe, balanced=guess) for probe in trained.stages)
 
-    assert verdict_sentences(replace(found, films=400, stages=(first, last)))[1] == (
+    assert verdict_sentences(replace(trained, films=400, stages=(first, last)))[1] == (
         "No stage's probe is better than guessing, as far as these 400 films can tell."
     )
-    assert verdict_sentences(replace(found, films=400, stages=(found.stages[0], last)))[1] == (
+    assert verdict_sentences(replace(trained, films=400, stages=(trained.stages[0], last)))[1] == (
         "At stage 2 the probe is no better than guessing, as far as these 400 films can tell; at stage 1 it is "
         "better, and "
         "stage 2 has lost it."
@@ -186,11 +186,11 @@ def test_where_the_last_probe_guesses_no_decision_is_told() -> None:
 
 
 def test_the_words_of_a_film_say_where_the_answer_turns() -> None:
-    found = stage_probes(planted.classifier(), _set(40, _true), repeats=10)
+    trained = stage_probes(planted.classifier(), _set(40, _true), repeats=10)
     square, nothing = np.array([0.9, 0.1], np.float32), np.array([0.2, 0.8], np.float32)
 
-    assert turn(np.stack([square, square]), found) == "On this film every stage's probe says square."
-    assert turn(np.stack([nothing, square]), found) == (
+    assert turn(np.stack([square, square]), trained) == "On this film every stage's probe says square."
+    assert turn(np.stack([nothing, square]), trained) == (
         "On this film the probes say square from stage 2 on; at stage 1 it was nothing."
     )
 
@@ -212,9 +212,9 @@ def test_too_few_films_or_none_that_can_be_read_are_told() -> None:
 
 
 def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:
-    told: list[tuple[int, int]] = []
-    stage_probes(planted.classifier(), _set(20, _true), repeats=10, work=Work(tell=lambda *done: told.append(done)))
-    assert told[-1][0] == told[-1][1] == 20 + 2 * 5  # films, and a fit for each fold of each stage
+    steps: list[tuple[int, int]] = []
+    stage_probes(planted.classifier(), _set(20, _true), repeats=10, work=Work(tell=lambda *done: steps.append(done)))
+    assert steps[-1][0] == steps[-1][1] == 20 + 2 * 5  # films, and a fit for each fold of each stage
 
     work = Work()
     work.cancel()

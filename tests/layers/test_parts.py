@@ -66,35 +66,37 @@ def _film(seed: int = 0) -> Radiograph:
 
 
 def test_the_parts_are_the_stripes_and_the_units_that_see_them() -> None:
-    found = stage_parts(_network(), _film(), "only", count=3, findings=["bright", "none"])
+    decomposition = stage_parts(_network(), _film(), "only", count=3, findings=["bright", "none"])
 
-    assert found.maps.shape == (3, 12, 12)
-    assert found.patterns.shape == (3, 6)
-    assert found.explained > 0.999
+    assert decomposition.maps.shape == (3, 12, 12)
+    assert decomposition.patterns.shape == (3, 6)
+    assert decomposition.explained > 0.999
     for stripe in range(3):
-        (part,) = set(found.strongest[:, 4 * stripe : 4 * stripe + 4].ravel().tolist())
-        assert {channel for channel, _ in found.units(part, 2)} == {2 * stripe, 2 * stripe + 1}
-        assert [share for _, share in found.units(part, 2)] == pytest.approx([0.8, 0.2], abs=0.01)
-        assert found.areas[part] == pytest.approx(1 / 3)
+        (part,) = set(decomposition.strongest[:, 4 * stripe : 4 * stripe + 4].ravel().tolist())
+        assert {channel for channel, _ in decomposition.units(part, 2)} == {2 * stripe, 2 * stripe + 1}
+        assert [share for _, share in decomposition.units(part, 2)] == pytest.approx([0.8, 0.2], abs=0.01)
+        assert decomposition.areas[part] == pytest.approx(1 / 3)
         # the bright stripe's unit 4 answers with nearly 1 in 48 of 144 cells, and each counts 144 / 144
-        assert found.relevance["bright"][part] == pytest.approx(47.4 if stripe == 2 else 0, abs=0.6)
-    assert found.relevance["none"].tolist() == [0, 0, 0]
-    assert found.clipped == 0
-    assert found.passes == (1, 0)  # the gradient of the last stage takes the head alone
+        assert decomposition.relevance["bright"][part] == pytest.approx(47.4 if stripe == 2 else 0, abs=0.6)
+    assert decomposition.relevance["none"].tolist() == [0, 0, 0]
+    assert decomposition.clipped == 0
+    assert decomposition.passes == (1, 0)  # the gradient of the last stage takes the head alone
 
 
 def test_parts_and_rest_add_up_to_the_relevance_of_all_units(classifier: Classifier, phantom: Radiograph) -> None:
     for stage in ("stage 2", "stage 3"):
-        found = stage_parts(classifier, phantom, stage, findings=["covid"])
+        decomposition = stage_parts(classifier, phantom, stage, findings=["covid"])
         units = stage_activations(classifier, phantom, stage, findings=["covid"])
 
-        total = found.relevance["covid"].sum() + found.rest["covid"]
+        total = decomposition.relevance["covid"].sum() + decomposition.rest["covid"]
         assert total == pytest.approx(float(units.relevance["covid"].sum()), abs=1e-3)
-        assert found.maps.shape == (5, *units.maps.shape[1:])
-        assert (found.maps >= 0).all()
-        assert np.linalg.norm(found.patterns, axis=1) == pytest.approx(np.ones(5), abs=1e-4)
-        assert 0.3 < found.explained < 1
-        assert found.clipped == pytest.approx((units.maps.clip(max=0) ** 2).sum() / (units.maps**2).sum(), rel=1e-4)
+        assert decomposition.maps.shape == (5, *units.maps.shape[1:])
+        assert (decomposition.maps >= 0).all()
+        assert np.linalg.norm(decomposition.patterns, axis=1) == pytest.approx(np.ones(5), abs=1e-4)
+        assert 0.3 < decomposition.explained < 1
+        assert decomposition.clipped == pytest.approx(
+            (units.maps.clip(max=0) ** 2).sum() / (units.maps**2).sum(), rel=1e-4
+        )
 
 
 def test_the_same_film_has_the_same_parts_each_time(classifier: Classifier, phantom: Radiograph) -> None:
@@ -115,42 +117,50 @@ def test_several_films_share_their_parts() -> None:
 
 
 def test_of_signed_units_only_what_lies_above_zero_is_taken_apart() -> None:
-    found = stage_parts(_network(signed=True), _film(), "only", count=3)
+    decomposition = stage_parts(_network(signed=True), _film(), "only", count=3)
 
-    assert (found.patterns[:, 5] == 0).all()
-    assert found.clipped == pytest.approx(4 / 15, abs=0.01)  # unit 5 has 4 of the 1 + 4 of each of three stripes
+    assert (decomposition.patterns[:, 5] == 0).all()
+    assert decomposition.clipped == pytest.approx(
+        4 / 15, abs=0.01
+    )  # unit 5 has 4 of the 1 + 4 of each of three stripes
 
 
 def test_the_regions_are_drawn_in_the_colours_of_their_parts() -> None:
     film = _film()
-    found = stage_parts(_network(), film, "only", count=3)
-    picture = regions(film, found.maps, found.placement)
-    small = regions(film, found.maps, found.placement, longest=12)
-    told = regions(film, found.maps, found.placement, words=found.words(), title=found.title("banded"))
+    decomposition = stage_parts(_network(), film, "only", count=3)
+    picture = regions(film, decomposition.maps, decomposition.placement)
+    small = regions(film, decomposition.maps, decomposition.placement, longest=12)
+    result = regions(
+        film,
+        decomposition.maps,
+        decomposition.placement,
+        words=decomposition.words(),
+        title=decomposition.title("banded"),
+    )
 
     grey = film.pixels.astype(float)
     for stripe in range(3):
-        part = int(found.strongest[5, 4 * stripe + 1])
+        part = int(decomposition.strongest[5, 4 * stripe + 1])
         colour = np.array(ImageColor.getrgb(REGIONS[part]), float)
         expected = 0.45 * grey[12, 8 * stripe + 3] + 0.55 * colour
         assert picture[12, 8 * stripe + 3] == pytest.approx(expected, abs=2)
     assert (picture.shape, small.shape) == ((SIDE, SIDE, 3), (12, 12, 3))
-    assert told.shape[0] > SIDE
-    assert told.shape[1] == 480
+    assert result.shape[0] > SIDE
+    assert result.shape[1] == 480
     with pytest.raises(ValueError, match="9 parts, 8 colours"):
-        regions(film, np.ones((9, 2, 2), np.float32), found.placement)
+        regions(film, np.ones((9, 2, 2), np.float32), decomposition.placement)
     with pytest.raises(ValueError, match="and 1 words"):
-        regions(film, found.maps, found.placement, words=["one"])
+        regions(film, decomposition.maps, decomposition.placement, words=["one"])
 
 
 def test_a_part_is_a_map_that_lies_on_the_film(classifier: Classifier, phantom: Radiograph) -> None:
-    found = stage_parts(classifier, phantom, "stage 3")
-    map_ = part_explanation(found, 1, finding="covid")
+    decomposition = stage_parts(classifier, phantom, "stage 3")
+    map_ = part_explanation(decomposition, 1, finding="covid")
 
-    assert (map_.radiograph, map_.placement, map_.title) == (phantom.key, found.placement, "Part 2 of 5")
-    assert map_.heat.tolist() == found.maps[1].tolist()
+    assert (map_.radiograph, map_.placement, map_.title) == (phantom.key, decomposition.placement, "Part 2 of 5")
+    assert map_.heat.tolist() == decomposition.maps[1].tolist()
     with pytest.raises(BadSetting, match="no part 6; there are 5"):
-        part_explanation(found, 5)
+        part_explanation(decomposition, 5)
 
 
 def test_bad_questions_are_told_in_one_sentence(
@@ -166,7 +176,7 @@ def test_bad_questions_are_told_in_one_sentence(
         stage_parts(classifier, phantom, "stage 4", findings=["covit"])
     with pytest.raises(OneCell, match="gives 1 × 1 maps"):
         stage_parts(one_cell, phantom, "stage 4")
-    with pytest.raises(Unfit, match="No unit of only of banded answers"):
+    with pytest.raises(Unfit, match="No unit of only of banded responds"):
         stage_parts(_network(silent=True), _film(), "only")
 
 

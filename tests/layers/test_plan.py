@@ -49,8 +49,8 @@ def _reached(network: Network, film: Tensor, stage: str, row: int, column: int) 
         flow = module(flow)
         if child == ends:
             break
-    (found,) = torch.autograd.grad(flow[0, :, row, column].sum(), film)
-    return found[0, 0] != 0
+    (gradient,) = torch.autograd.grad(flow[0, :, row, column].sum(), film)
+    return gradient[0, 0] != 0
 
 
 @pytest.mark.parametrize("name", [*KINDS, *OTHERS])
@@ -70,8 +70,8 @@ def test_the_field_of_a_cell_is_what_its_gradient_reaches(name: str) -> None:
             assert reached.float().mean() > 0.99  # a gate may be shut for a pixel
             continue
         box = field.box(row, column, SIDE)
-        found = _box(reached)
-        for side, (there, edge) in enumerate(zip(found, box, strict=True)):
+        result = _box(reached)
+        for side, (there, edge) in enumerate(zip(result, box, strict=True)):
             if 0 < edge < SIDE:
                 assert there == edge, (stage.name, side)
             else:  # what windows leave over at the rim no cell sees
@@ -91,21 +91,21 @@ def _networks() -> Iterator[tuple[str, Network]]:
 
 def test_the_parameters_of_all_stages_are_those_of_the_network() -> None:
     for name, network in _networks():
-        found = traced_plan(network, size=96, channels=3)
+        plan = traced_plan(network, size=96, channels=3)
 
-        assert found.parameters == sum(weights.numel() for weights in network.parameters()), name
-        for stage in (*found.stages, found.head):
+        assert plan.parameters == sum(weights.numel() for weights in network.parameters()), name
+        for stage in (*plan.stages, plan.head):
             assert sum(layer.parameters for layer in stage.layers) == stage.parameters, (name, stage.name)
-        assert [stage.name for stage in found.stages] == list(network.stages)
-        assert found.head.shape == (3,)
+        assert [stage.name for stage in plan.stages] == list(network.stages)
+        assert plan.head.shape == (3,)
 
 
 def test_the_layers_are_named_as_in_the_weights_and_in_words() -> None:
     with torch.device("meta"):
         network = known("densenet121").build(3, 1)
-    found = traced_plan(network, size=224, channels=1)
+    plan = traced_plan(network, size=224, channels=1)
 
-    stem, block = found.stage("stem").layers, {layer.name: layer for layer in found.stage("stage 1").layers}
+    stem, block = plan.stage("stem").layers, {layer.name: layer for layer in plan.stage("stage 1").layers}
     assert [(layer.name, layer.kind, layer.shape, layer.parameters) for layer in stem] == [
         ("features.conv0", "convolution 7 × 7, stride 2", (64, 112, 112), 3136),
         ("features.norm0", "batch norm", (64, 112, 112), 128),

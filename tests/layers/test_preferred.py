@@ -70,49 +70,49 @@ def test_the_pattern_of_one_cell_stands_in_the_middle_and_that_of_all_cells_ever
 def test_it_excites_the_planted_unit_far_more_than_any_phantom() -> None:
     network = _patterned()
     best = max(float(stage_activations(network, film.open(), "one").maps[0].max()) for film in phantoms(6).films)
-    found = optimised_picture(network, "one", 0, steps=80)
+    picture = optimised_picture(network, "one", 0, steps=80)
 
-    assert found.after > 3 * best
-    assert found.after > 3 * found.before
-    assert found.curve[-10:].mean() > 3 * found.curve[:3].mean()
+    assert picture.after > 3 * best
+    assert picture.after > 3 * picture.before
+    assert picture.curve[-10:].mean() > 3 * picture.curve[:3].mean()
 
 
 def test_what_it_says_of_its_answer_is_the_networks_own_answer_to_the_picture() -> None:
     network = planted.classifier()
-    found = optimised_picture(network, "stage 1", planted.UNIT, steps=40)
+    picture = optimised_picture(network, "stage 1", planted.UNIT, steps=40)
     film = planted.film(0)
-    film = Radiograph(found.picture, "preferred", 0, 255, film.origin)
+    film = Radiograph(picture.picture, "preferred", 0, 255, film.origin)
 
-    assert found.picture.shape == (planted.SIDE, planted.SIDE)
-    assert found.after == pytest.approx(
+    assert picture.picture.shape == (planted.SIDE, planted.SIDE)
+    assert picture.after == pytest.approx(
         float(stage_activations(network, film, "stage 1").maps[planted.UNIT].max()), rel=1e-5
     )
     square = planted.film(1, squares=[(9, 13)])  # the film that it answers to as strongly as it can
-    assert found.after > 0.8 * stage_activations(network, square, "stage 1").maps[planted.UNIT].max() > 0
+    assert picture.after > 0.8 * stage_activations(network, square, "stage 1").maps[planted.UNIT].max() > 0
 
 
 def test_a_unit_that_is_silent_at_the_start_is_woken() -> None:
     """Its bias of -0.75 shuts it for everything but white."""
-    found = optimised_picture(planted.classifier(), "stage 2", planted.UNIT, steps=40)
+    picture = optimised_picture(planted.classifier(), "stage 2", planted.UNIT, steps=40)
 
-    assert found.before == 0
-    assert found.after > 0.1
+    assert picture.before == 0
+    assert picture.after > 0.1
 
 
 def test_a_unit_that_nothing_excites_gives_a_picture_all_the_same() -> None:
-    found = optimised_picture(_patterned(), "one", 2, steps=5)
+    picture = optimised_picture(_patterned(), "one", 2, steps=5)
 
-    assert (found.before, found.after) == (0, 0)
-    assert np.isfinite(found.curve).all()
+    assert (picture.before, picture.after) == (0, 0)
+    assert np.isfinite(picture.curve).all()
 
 
 def test_near_a_chest_the_picture_stays_near_it() -> None:
-    found = optimised_picture(_patterned(), "one", 0, prior="chest", steps=40)
-    apart = found.picture / 255 - mean_chest(SIDE)
+    picture = optimised_picture(_patterned(), "one", 0, prior="chest", steps=40)
+    apart = picture.picture / 255 - mean_chest(SIDE)
 
     assert 0.02 < np.sqrt(np.mean(apart**2)) < 0.085  # bound: 0.08, and rounding to whole greys
-    assert found.after > found.before
-    assert np.corrcoef(found.picture.ravel(), mean_chest(SIDE).ravel())[0, 1] > 0.9
+    assert picture.after > picture.before
+    assert np.corrcoef(picture.picture.ravel(), mean_chest(SIDE).ravel())[0, 1] > 0.9
 
 
 def test_the_mean_chest_is_that_of_drawn_ones() -> None:
@@ -137,9 +137,9 @@ def test_a_real_networks_inner_unit_is_excited_more_than_by_any_phantom(classifi
     films = [film.open() for film in phantoms(4).films]
     best = np.max([stage_activations(classifier, film, "stage 3").maps.max(axis=(1, 2)) for film in films], axis=0)
     channel = int(np.median(best.argsort()[-9:]))
-    found = optimised_picture(classifier, "stage 3", channel, steps=30)
+    picture = optimised_picture(classifier, "stage 3", channel, steps=30)
 
-    assert found.after > 1.5 * best[channel]
+    assert picture.after > 1.5 * best[channel]
 
 
 def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:

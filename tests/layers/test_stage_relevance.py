@@ -23,12 +23,12 @@ FILM = planted.film(1, squares=[(9, 13)])
 
 def test_one_unit_carries_the_planted_finding_through_every_stage() -> None:
     network = planted.classifier()
-    found, why = relevances_by_stage(network, FILM, "square")
+    relevances, why = relevances_by_stage(network, FILM, "square")
     logit = float(network.predict(FILM).logits[0])
 
     assert why == ""
-    assert [each.stage for each in found] == ["stage 1", "stage 2"]
-    for each in found:
+    assert [each.stage for each in relevances] == ["stage 1", "stage 2"]
+    for each in relevances:
         assert each.gradient.speaks == pytest.approx(logit + 1, rel=1e-4)  # less the last layer's bias
         assert each.gradient.against == 0
         assert (each.gradient.carriers, each.gradient.units) == (1, planted.UNITS)
@@ -38,8 +38,8 @@ def test_one_unit_carries_the_planted_finding_through_every_stage() -> None:
 
 
 def test_activation_times_gradient_is_that_of_the_units(classifier: Classifier, phantom: Radiograph) -> None:
-    found, _ = relevances_by_stage(classifier, phantom, "covid")
-    for each in found:
+    relevances, _ = relevances_by_stage(classifier, phantom, "covid")
+    for each in relevances:
         units = stage_activations(classifier, phantom, each.stage, findings=["covid"]).relevance["covid"]
 
         assert each.gradient.speaks == pytest.approx(float(units[units > 0].sum()), rel=1e-4)
@@ -47,13 +47,15 @@ def test_activation_times_gradient_is_that_of_the_units(classifier: Classifier, 
 
 
 def test_what_lrp_deals_out_is_the_same_at_every_stage(classifier: Classifier, phantom: Radiograph) -> None:
-    found, why = relevances_by_stage(classifier, phantom, "covid")
+    relevances, why = relevances_by_stage(classifier, phantom, "covid")
 
     assert why == ""
-    sums = [each.lrp.speaks + each.lrp.against for each in found if each.lrp]
+    sums = [each.lrp.speaks + each.lrp.against for each in relevances if each.lrp]
     assert sums == pytest.approx([sums[-1]] * 5, abs=1e-3)
-    assert found[-1].lrp
-    assert found[-1].lrp.speaks == pytest.approx(found[-1].gradient.speaks, rel=1e-3)  # a linear head: both are exact
+    assert relevances[-1].lrp
+    assert relevances[-1].lrp.speaks == pytest.approx(
+        relevances[-1].gradient.speaks, rel=1e-3
+    )  # a linear head: both are exact
 
 
 def test_a_network_that_lrp_cannot_follow_says_so(
@@ -63,10 +65,10 @@ def test_a_network_that_lrp_cannot_follow_says_so(
 
     with classifier.alone() as network:
         monkeypatch.setitem(flow._REASONS, network, {"lrp": "it has no rule."})
-    found, why = relevances_by_stage(classifier, phantom, "covid")
+    relevances, why = relevances_by_stage(classifier, phantom, "covid")
 
     assert why == "it has no rule."
-    assert all(each.lrp is None for each in found)
+    assert all(each.lrp is None for each in relevances)
 
 
 def test_carriers_are_the_fewest_units_with_four_fifths() -> None:
@@ -78,18 +80,18 @@ def test_carriers_are_the_fewest_units_with_four_fifths() -> None:
 
 def test_where_no_unit_speaks_for_the_finding_none_carries_it_and_a_sentence_says_why() -> None:
     some, none = RelevanceSummary(10.0, -4.0, 2, 4), RelevanceSummary(0.0, -1.0, 0, 2)
-    found = [
+    values = [
         StageRelevance("stem", some, none),
         StageRelevance("stage 1", some, none),
         StageRelevance("stage 2", some, some),
     ]
 
     assert [carriers_text(some), carriers_text(none)] == ["2 of 4", "none"]
-    assert missing_relevance_reasons(found, "covid") == (
+    assert missing_relevance_reasons(values, "covid") == (
         "None: by LRP no unit of stem, stage 1 has a relevance above zero, so nothing there supports covid and no "
         "unit can carry 80 % of it.",
     )
-    assert missing_relevance_reasons(found[2:], "covid") == ()
+    assert missing_relevance_reasons(values[2:], "covid") == ()
     assert missing_relevance_reasons([StageRelevance("stage 1", none, None)], "covid")[0].startswith(
         "None: by activation × gradient no unit of stage 1 has"
     )
@@ -102,10 +104,10 @@ def test_a_finding_that_the_score_speaks_against_is_carried_by_no_unit() -> None
         for layer in inner.head.modules():
             if isinstance(layer, torch.nn.Linear):
                 layer.weight.neg_()
-    found, _ = relevances_by_stage(network, FILM, "square")
+    relevances, _ = relevances_by_stage(network, FILM, "square")
 
-    assert [carriers_text(each.gradient) for each in found] == ["none", "none"]
-    assert len(missing_relevance_reasons(found, "square")) == 2
+    assert [carriers_text(each.gradient) for each in relevances] == ["none", "none"]
+    assert len(missing_relevance_reasons(relevances, "square")) == 2
 
 
 def test_a_finding_that_is_not_there_is_told() -> None:

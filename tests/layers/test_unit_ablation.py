@@ -27,26 +27,26 @@ FILM = planted.film(1, squares=[(9, 13)])
 def test_without_the_planted_unit_the_finding_is_gone() -> None:
     network = planted.classifier()
     for stage in ("stage 1", "stage 2"):
-        found = ablation_result(network, FILM, UnitSwitches(units=((stage, planted.UNIT),)))
+        result = ablation_result(network, FILM, UnitSwitches(units=((stage, planted.UNIT),)))
 
-        assert found.before.likeliest[0] == "square"
-        assert found.after.likeliest[0] == "nothing"
-        assert found.after.logits.tolist() == [-1.0, 1.0]  # the last layer's biases
+        assert result.before.likeliest[0] == "square"
+        assert result.after.likeliest[0] == "nothing"
+        assert result.after.logits.tolist() == [-1.0, 1.0]  # the last layer's biases
 
 
 def test_without_any_other_unit_nothing_changes_to_the_last_bit() -> None:
     network = planted.classifier()
     others = tuple(("stage 1", channel) for channel in range(planted.UNITS) if channel != planted.UNIT)
-    found = ablation_result(network, FILM, UnitSwitches(units=others))
+    result = ablation_result(network, FILM, UnitSwitches(units=others))
 
-    assert np.array_equal(found.after.logits, found.before.logits)
+    assert np.array_equal(result.after.logits, result.before.logits)
 
 
 def test_the_most_relevant_unit_is_the_planted_one() -> None:
-    found = stage_activations(planted.classifier(), FILM, "stage 1", findings=["square"])
-    assert top_units(found, "square", 1) == (("stage 1", planted.UNIT),)
-    with pytest.raises(BadSetting, match=r"stage 1 has 5 units; 6 were asked for"):
-        top_units(found, "square", 6)
+    activations = stage_activations(planted.classifier(), FILM, "stage 1", findings=["square"])
+    assert top_units(activations, "square", 1) == (("stage 1", planted.UNIT),)
+    with pytest.raises(BadSetting, match=r"stage 1 has 5 units; 6 are not possible"):
+        top_units(activations, "square", 6)
 
 
 def test_the_mean_is_that_of_the_film_or_of_the_reference_set_and_it_is_said_which() -> None:
@@ -80,12 +80,12 @@ def test_methods_work_without_a_unit(name: str, classifier: Classifier, phantom:
     settings = {"steps": 8} if name == "layer-conductance" else {}
     units = tuple(("stage 3", channel) for channel in range(0, 1024, 2))
     request = Request(name, "covid", "stage 3" if methods[name].layered else None, settings)
-    (found,) = ablation_result(classifier, phantom, UnitSwitches(units=units), [request]).explanations
+    (map_,) = ablation_result(classifier, phantom, UnitSwitches(units=units), [request]).explanations
     _, (before,) = explain_many(classifier, phantom, [request])
 
-    assert found.heat.shape == before.heat.shape
-    assert np.abs(found.heat).max() > 0
-    assert not np.array_equal(found.heat, before.heat)
+    assert map_.heat.shape == before.heat.shape
+    assert np.abs(map_.heat).max() > 0
+    assert not np.array_equal(map_.heat, before.heat)
 
 
 def test_maps_of_a_stage_show_what_is_left_of_it(classifier: Classifier, phantom: Radiograph) -> None:
@@ -158,9 +158,9 @@ def test_two_people_may_read_with_and_without_the_unit_at_once() -> None:
         return network.predict(FILM).likeliest[0]
 
     with ThreadPoolExecutor(4) as pool:
-        said = list(pool.map(ask, range(40)))
+        items = list(pool.map(ask, range(40)))
 
-    assert said == ["square", "nothing"] * 20
+    assert items == ["square", "nothing"] * 20
 
 
 def test_the_network_without_a_unit_waits_at_the_door_of_the_whole_one() -> None:
@@ -186,9 +186,9 @@ def test_top_units_are_those_that_a_curve_takes_first(classifier: Classifier, ph
     curves_of = {
         curve.ranking: curve for curve in ablation_curves(classifier, phantom, "covid", stage="stage 4", seed=7)
     }
-    found = stage_activations(classifier, phantom, "stage 4", findings=["covid"])
+    activations = stage_activations(classifier, phantom, "stage 4", findings=["covid"])
     for by, curve in curves_of.items():
-        units = top_units(found, "covid", 20, by=by, seed=7)
+        units = top_units(activations, "covid", 20, by=by, seed=7)
 
         assert units == tuple(("stage 4", int(channel)) for channel in curve.order[:20])
 

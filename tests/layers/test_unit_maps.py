@@ -37,7 +37,7 @@ def test_a_unit_followed_back_equals_captum(architecture: str, kind: UnitMethod)
     for stage in ("stage 1", "stage 3"):
         maps = _maps(network, stage)
         channel = int(maps.amax(dim=(1, 2)).argmax())
-        found, cell = unit_gradient(network, film, stage, channel, kind)
+        gradient, cell = unit_gradient(network, film, stage, channel, kind)
         mean, nowhere = unit_gradient(network, film, stage, channel, kind, of="mean")
 
         assert cell == divmod(int(maps[channel].argmax()), maps.shape[2])
@@ -47,7 +47,7 @@ def test_a_unit_followed_back_equals_captum(architecture: str, kind: UnitMethod)
         of_mean = reference.attribute(
             film.clone().requires_grad_(), neuron_selector=lambda maps, unit=channel: maps[:, unit].mean(dim=(1, 2))
         )
-        assert relative(found, of_cell) <= 1e-5
+        assert relative(gradient, of_cell) <= 1e-5
         assert relative(mean, of_mean) <= 1e-5
 
 
@@ -64,12 +64,12 @@ def test_the_map_lies_on_the_film_and_says_which_cell_it_is_of(classifier: Class
     maps = stage_activations(classifier, phantom, "stage 3").maps
     channel = int(maps.max(axis=(1, 2)).argmax())
     row, column = divmod(int(maps[channel].argmax()), maps.shape[2])
-    found = unit_gradient_map(classifier, phantom, "stage 3", channel, "guided-backprop")
+    map_ = unit_gradient_map(classifier, phantom, "stage 3", channel, "guided-backprop")
 
-    assert (found.heat.shape, found.signed, found.layer, found.void) == ((64, 64), True, "stage 3", False)
-    assert found.settings == {"channel": channel, "row": row, "column": column}
-    assert caption(found).startswith("Guided backprop · stage 3 · ")
-    assert f"channel {channel} · row {row} · column {column}" in caption(found)
+    assert (map_.heat.shape, map_.signed, map_.layer, map_.void) == ((64, 64), True, "stage 3", False)
+    assert map_.settings == {"channel": channel, "row": row, "column": column}
+    assert caption(map_).startswith("Guided backprop · stage 3 · ")
+    assert f"channel {channel} · row {row} · column {column}" in caption(map_)
     gradient = unit_gradient_map(classifier, phantom, "stage 3", channel, "neuron-gradient")
     method = explain(
         classifier,
@@ -93,10 +93,10 @@ def test_the_planted_unit_leads_back_to_the_square() -> None:
 
 
 def test_a_unit_that_is_silent_on_the_film_has_no_map() -> None:
-    found = unit_gradient_map(planted.classifier(), planted.film(1), "stage 1", planted.UNIT, "guided-backprop")
+    map_ = unit_gradient_map(planted.classifier(), planted.film(1), "stage 1", planted.UNIT, "guided-backprop")
 
-    assert found.void
-    assert absence(found) == "Unit 2 of stage 1 is silent on this film, so there is no map."
+    assert map_.void
+    assert absence(map_) == "Unit 2 of stage 1 is silent on this film, so there is no map."
 
 
 def test_a_unit_or_stage_that_is_not_there_is_told(classifier: Classifier, phantom: Radiograph) -> None:

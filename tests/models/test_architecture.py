@@ -89,8 +89,8 @@ def test_resnet_equals_torchvision() -> None:
     torch.manual_seed(0)
     ours = architectures["resnet50"].build(3, 3).eval()
     reference = torchvision.models.resnet50(num_classes=3).eval()
-    kept = {name: value for name, value in reference.state_dict().items() if not name.startswith("fc")}
-    state = zip(ours.features.state_dict(), kept.values(), strict=True)
+    values = {name: value for name, value in reference.state_dict().items() if not name.startswith("fc")}
+    state = zip(ours.features.state_dict(), values.values(), strict=True)
     ours.features.load_state_dict(dict(state))
     ours.head.load_state_dict({f"linear.{name}": value for name, value in reference.fc.state_dict().items()})
     images = torch.randn(2, 3, 64, 64)

@@ -142,7 +142,7 @@ def _estimates(part: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("card", sorted(SHIPPED.glob("*.json")), ids=lambda card: card.stem)
 def test_each_figure_of_a_shipped_card_lies_in_its_interval(card: Path) -> None:
-    found = list(_estimates(json.loads(card.read_text())))
+    items = list(_estimates(json.loads(card.read_text())))
 
-    assert found
-    assert [each for each in found if not each["low"] <= each["value"] <= each["high"]] == []
+    assert items
+    assert [each for each in items if not each["low"] <= each["value"] <= each["high"]] == []

@@ -11,12 +11,12 @@ from core.types import Radiograph
 
 
 def test_probabilities_are_calibrated_softmax(classifier: Classifier, phantom: Radiograph) -> None:
-    said = classifier.predict(phantom)
+    prediction = classifier.predict(phantom)
 
-    assert said.temperature == 1.5
-    expected = torch.from_numpy(said.logits.copy()).div(1.5).softmax(0).numpy()
-    assert np.allclose(said.probabilities, expected)
-    assert said.likeliest == (said.findings[int(expected.argmax())], float(said.probabilities.max()))
+    assert prediction.temperature == 1.5
+    expected = torch.from_numpy(prediction.logits.copy()).div(1.5).softmax(0).numpy()
+    assert np.allclose(prediction.probabilities, expected)
+    assert prediction.likeliest == (prediction.findings[int(expected.argmax())], float(prediction.probabilities.max()))
 
 
 def test_independent_findings_get_a_sigmoid_each() -> None:

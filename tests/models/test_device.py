@@ -16,11 +16,11 @@ def test_weights_lie_channels_last_and_say_the_same(network: Network) -> None:
     moved = settled(copy.deepcopy(network), CPU)
     first = moved.features.get_submodule("denseblock1").get_submodule("denselayer1.conv2")
     with torch.inference_mode():
-        expected, found = network(images), moved(images)
+        expected, result = network(images), moved(images)
 
     assert first.weight.is_contiguous(memory_format=torch.channels_last)  # type: ignore[operator]
     assert not first.weight.is_contiguous()  # type: ignore[operator]
-    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert torch.allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_loaded_classifier_is_settled_where_it_is_fastest(classifier: Classifier) -> None:

@@ -40,9 +40,9 @@ def test_the_home_is_where_the_system_keeps_a_users_data_unless_told_otherwise(
 
 
 def test_what_is_saved_is_there_after_a_restart_with_its_exact_weights(
-    found: ImportCandidate, phantom: Radiograph
+    candidate: ImportCandidate, phantom: Radiograph
 ) -> None:
-    card = library.save(found, "mine")
+    card = library.save(candidate, "mine")
 
     assert library.own() == ["mine"]
     classifier = load("mine")
@@ -53,14 +53,14 @@ def test_what_is_saved_is_there_after_a_restart_with_its_exact_weights(
     assert card.metrics.test is None
     with classifier.alone() as network:
         state = network.state_dict()
-    assert all(torch.equal(state[name], value) for name, value in found.weights.items())
+    assert all(torch.equal(state[name], value) for name, value in candidate.weights.items())
     assert classifier.predict(phantom).findings == FINDINGS
 
 
 def test_own_checkpoints_are_listed_behind_the_shipped_so_that_the_first_stays_the_first(
-    found: ImportCandidate, weights: Path
+    candidate: ImportCandidate, weights: Path
 ) -> None:
-    library.save(found, "aaa", shipped=weights)
+    library.save(candidate, "aaa", shipped=weights)
 
     assert library.names(weights) == ["untrained", "aaa"]
     assert library.place("untrained", weights) == weights
@@ -71,28 +71,28 @@ def test_own_checkpoints_are_listed_behind_the_shipped_so_that_the_first_stays_t
 
 @pytest.mark.parametrize("name", ["untrained", "UNTRAINED", "mine", "Mine", "lungs-unet"])
 def test_no_two_checkpoints_have_one_name_and_nothing_is_overwritten(
-    name: str, found: ImportCandidate, weights: Path
+    name: str, candidate: ImportCandidate, weights: Path
 ) -> None:
-    library.save(found, "mine", shipped=weights)
+    library.save(candidate, "mine", shipped=weights)
     before = {path: path.read_bytes() for path in library.folder().iterdir()}
 
     with pytest.raises(BadSetting, match="There is a checkpoint named"):
-        library.save(found, name, shipped=weights)
+        library.save(candidate, name, shipped=weights)
 
     assert {path: path.read_bytes() for path in library.folder().iterdir()} == before
 
 
-def test_a_file_that_lies_there_without_a_card_is_not_overwritten(found: ImportCandidate) -> None:
+def test_a_file_that_lies_there_without_a_card_is_not_overwritten(candidate: ImportCandidate) -> None:
     library.folder().mkdir(parents=True)
     (library.folder() / "thesis.safetensors").write_bytes(b"years of work")
 
     with pytest.raises(BadSetting, match="There is a checkpoint named 'thesis' already"):
-        library.save(found, "thesis")
+        library.save(candidate, "thesis")
 
     assert (library.folder() / "thesis.safetensors").read_bytes() == b"years of work"
 
 
-def test_a_network_of_imagenet_is_not_kept_and_leaves_nothing(found: ImportCandidate, tmp_path: Path) -> None:
+def test_a_network_of_imagenet_is_not_kept_and_leaves_nothing(candidate: ImportCandidate, tmp_path: Path) -> None:
     imagenet = inspect(stored(made("resnet18", 1000).state_dict(), tmp_path / "imagenet.pt"))
 
     with pytest.raises(BadSetting, match="its 1,000 scores are not of radiographs"):
@@ -101,26 +101,26 @@ def test_a_network_of_imagenet_is_not_kept_and_leaves_nothing(found: ImportCandi
     assert not library.folder().exists()
 
 
-def test_a_disk_that_is_full_leaves_nothing(found: ImportCandidate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_full_leaves_nothing(candidate: ImportCandidate, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*given: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoints, "save_file", full)
     with pytest.raises(BadCheckpoint, match=r"cannot be written .*No space left on device.* Nothing was saved"):
-        library.save(found, "mine")
+        library.save(candidate, "mine")
 
     assert list(library.folder().iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_told(found: ImportCandidate, home: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_told(candidate: ImportCandidate, home: Path) -> None:
     home.write_text("a file where the folder should be")
 
     with pytest.raises(BadCheckpoint, match="cannot be written"):
-        library.save(found, "mine")
+        library.save(candidate, "mine")
 
 
-def test_a_checkpoint_is_renamed_with_its_card(found: ImportCandidate) -> None:
-    key = library.save(found, "mine").key
+def test_a_checkpoint_is_renamed_with_its_card(candidate: ImportCandidate) -> None:
+    key = library.save(candidate, "mine").key
     card = library.rename("mine", "Mine")  # of which a careless look says that it is taken
 
     assert library.own() == ["Mine"]
@@ -130,8 +130,8 @@ def test_a_checkpoint_is_renamed_with_its_card(found: ImportCandidate) -> None:
     assert library.rename("Mine", "Mine").name == "Mine"
 
 
-def test_only_ones_own_are_renamed_and_removed(found: ImportCandidate, weights: Path) -> None:
-    library.save(found, "mine", shipped=weights)
+def test_only_ones_own_are_renamed_and_removed(candidate: ImportCandidate, weights: Path) -> None:
+    library.save(candidate, "mine", shipped=weights)
 
     for change in (
         lambda: library.rename("untrained", "x", shipped=weights),
@@ -148,8 +148,8 @@ def test_only_ones_own_are_renamed_and_removed(found: ImportCandidate, weights: 
     assert library.own() == ["mine"]
 
 
-def test_what_is_removed_is_gone(found: ImportCandidate) -> None:
-    library.save(found, "mine")
+def test_what_is_removed_is_gone(candidate: ImportCandidate) -> None:
+    library.save(candidate, "mine")
     library.remove("mine")
 
     assert library.own() == []
@@ -169,18 +169,18 @@ def test_what_is_removed_is_gone(found: ImportCandidate) -> None:
     ],
 )
 def test_a_free_name_is_proposed_from_the_files(file: str, name: str, weights: Path) -> None:
-    found = library.proposed(file, weights)
+    proposal = library.proposed(file, weights)
 
-    assert found == name
-    library.refuse_name(found, weights)
+    assert proposal == name
+    library.refuse_name(proposal, weights)
 
 
 @pytest.mark.parametrize("change", ["replace", "rename"])
 def test_a_step_that_fails_leaves_no_card_behind(
-    found: ImportCandidate, home: Path, change: str, monkeypatch: pytest.MonkeyPatch
+    candidate: ImportCandidate, home: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if change == "rename":
-        library.save(found, "mine")
+        library.save(candidate, "mine")
     before = sorted(path.name for path in home.rglob("*.json"))
 
     moved: Callable[[Path, Path], Path] = getattr(Path, change)
@@ -193,6 +193,6 @@ def test_a_step_that_fails_leaves_no_card_behind(
     with monkeypatch.context() as patched:
         patched.setattr(Path, change, full)
         with pytest.raises(BadCheckpoint, match="no space left"):
-            library.rename("mine", "yours") if change == "rename" else library.save(found, "mine")
+            library.rename("mine", "yours") if change == "rename" else library.save(candidate, "mine")
 
     assert sorted(path.name for path in home.rglob("*.json")) == before

@@ -53,8 +53,8 @@ def pair(name: str) -> tuple[Tensor, Network]:
                 layers.classifier[place] = nn.Linear(*shape)
     theirs = filled(layers)
     with torch.inference_mode():
-        said = theirs(_images())  # first: wrapping takes the layers apart
-    return said, originals[name].wrap(theirs).eval()
+        peer = theirs(_images())  # first: wrapping takes the layers apart
+    return peer, originals[name].wrap(theirs).eval()
 
 
 def _images() -> Tensor:
@@ -63,14 +63,14 @@ def _images() -> Tensor:
 
 @torch.inference_mode()
 def test_it_says_what_its_authors_module_says_and_is_head_of_features(pair: tuple[Tensor, Network]) -> None:
-    said, network = pair
+    prediction, network = pair
     with InPlace() as mode:
         logits = network(_images())
 
     assert mode.found == []
-    assert said.shape == (2, 3)
-    assert (said[0] - said[1]).abs().max() > 1e-4 * said.abs().max()
-    assert (logits - said).abs().max() <= 1e-5 * said.abs().max()
+    assert prediction.shape == (2, 3)
+    assert (prediction[0] - prediction[1]).abs().max() > 1e-4 * prediction.abs().max()
+    assert (logits - prediction).abs().max() <= 1e-5 * prediction.abs().max()
     assert torch.equal(logits, network.head(network.features(_images())))
 
 

@@ -22,35 +22,35 @@ def _square(rows: slice, columns: slice, films: int = 32) -> Tensor:
 def test_the_same_seed_gives_the_same_batch_and_another_does_not(train_films: Films) -> None:
     batch, lungs = train_films.images[:6], train_films.lungs
     assert lungs is not None
-    found, inside = augment(batch, 48, _generator(), lungs=lungs[:6], replaced=0.5)
+    films, inside = augment(batch, 48, _generator(), lungs=lungs[:6], replaced=0.5)
     again, inside_again = augment(batch, 48, _generator(), lungs=lungs[:6], replaced=0.5)
     other, _ = augment(batch, 48, _generator(1), lungs=lungs[:6], replaced=0.5)
 
     assert inside is not None
     assert inside_again is not None
-    assert torch.equal(found, again)
+    assert torch.equal(films, again)
     assert torch.equal(inside, inside_again)
-    assert (found - other).abs().mean() > 0.1
+    assert (films - other).abs().mean() > 0.1
 
 
 def test_films_come_standardised_at_the_size_asked_for(train_films: Films) -> None:
-    found, inside = augment(train_films.images[:6], 48, _generator())
+    films, inside = augment(train_films.images[:6], 48, _generator())
 
     assert inside is None
-    assert found.shape == (6, 1, 48, 48)
-    assert torch.allclose(found.mean(dim=(1, 2, 3)), torch.zeros(6), atol=1e-4)
-    assert torch.allclose(found.std(dim=(1, 2, 3)), torch.ones(6), atol=1e-3)
+    assert films.shape == (6, 1, 48, 48)
+    assert torch.allclose(films.mean(dim=(1, 2, 3)), torch.zeros(6), atol=1e-4)
+    assert torch.allclose(films.std(dim=(1, 2, 3)), torch.ones(6), atol=1e-3)
 
 
 def test_a_film_is_never_turned_upside_down() -> None:
-    found, _ = augment(_square(slice(0, 32), slice(0, 64)), 32, _generator())
+    films, _ = augment(_square(slice(0, 32), slice(0, 64)), 32, _generator())
 
-    assert (found[:, :, :10].mean(dim=(1, 2, 3)) > found[:, :, -10:].mean(dim=(1, 2, 3)) + 0.5).all()
+    assert (films[:, :, :10].mean(dim=(1, 2, 3)) > films[:, :, -10:].mean(dim=(1, 2, 3)) + 0.5).all()
 
 
 def test_about_half_of_the_films_are_mirrored() -> None:
-    found, _ = augment(_square(slice(0, 64), slice(0, 32), films=200), 32, _generator())
-    mirrored = found[..., -10:].mean(dim=(1, 2, 3)) > found[..., :10].mean(dim=(1, 2, 3))
+    films, _ = augment(_square(slice(0, 64), slice(0, 32), films=200), 32, _generator())
+    mirrored = films[..., -10:].mean(dim=(1, 2, 3)) > films[..., :10].mean(dim=(1, 2, 3))
 
     assert 70 < int(mirrored.sum()) < 130  # 4 deviations of 200 coins
 
@@ -58,11 +58,11 @@ def test_about_half_of_the_films_are_mirrored() -> None:
 def test_the_lungs_move_with_the_film() -> None:
     marker = _square(slice(12, 26), slice(38, 54))
     lungs = torch.where(marker == 220, 255, 0).to(torch.uint8)
-    found, inside = augment(marker, 48, _generator(), lungs=lungs)
+    films, inside = augment(marker, 48, _generator(), lungs=lungs)
 
     assert inside is not None
     places = []
-    for film, mask in zip(found[:, 0], inside[:, 0] > 0.5, strict=True):
+    for film, mask in zip(films[:, 0], inside[:, 0] > 0.5, strict=True):
         assert film[mask].mean() > film[~mask].mean() + 1.0
         places.append(int(mask.nonzero()[:, 1].float().mean()))
     assert min(places) < 20  # mirrored

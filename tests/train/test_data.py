@@ -52,8 +52,8 @@ def test_films_without_an_outline_get_the_lung_network_s(data: Path, tmp_path: P
 
     assert films.lungs is not None
     assert rows[0].lungs is None
-    found = films.lungs[0] > 127
-    assert 0 < found.float().mean() <= 1  # all of the film where the network finds none
+    matches = films.lungs[0] > 127
+    assert 0 < matches.float().mean() <= 1  # all of the film where the network finds none
     assert train_films.lungs is not None
     assert torch.equal(films.lungs[1], train_films.lungs[1])
 

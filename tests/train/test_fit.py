@@ -50,11 +50,11 @@ def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
     assert len((tmp_path / "killed" / "log.jsonl").read_text().splitlines()) == 2
     assert [record["size"] for record in records] == [16, 32]
     assert records[1]["loss"] == log.read(tmp_path / "whole" / "log.jsonl")[1]["loss"]
-    kept = finished(TINY, tmp_path / "killed")
-    assert kept is not None
+    network = finished(TINY, tmp_path / "killed")
+    assert network is not None
     for name, weights in whole.state_dict().items():
         assert torch.equal(weights, resumed.state_dict()[name]), name
-        assert torch.equal(weights, kept.state_dict()[name]), name
+        assert torch.equal(weights, network.state_dict()[name]), name
 
     with pytest.raises(BadData, match="another recipe"):
         fit(replace(TINY, seed=3), train_films, val_films, tmp_path / "killed")
@@ -70,9 +70,9 @@ def test_the_moving_average_of_the_weights_is_what_is_kept(
     def after(epochs: int, average: float) -> dict[str, Tensor]:
         folder = tmp_path / f"{epochs} {average}"
         recipe = replace(one_step, epochs=(epochs,), cycles=(epochs,), average=average)
-        found: dict[str, Tensor] = fit(recipe, train_films, val_films, folder).state_dict()
+        tensors: dict[str, Tensor] = fit(recipe, train_films, val_films, folder).state_dict()
         states.append(torch.load(folder / "state.pt", weights_only=True)["network"])
-        return found
+        return tensors
 
     last = after(2, 0.0)
     mixed = after(2, 0.75)
@@ -93,21 +93,21 @@ def test_patience_ends_training_at_the_last_size_and_keeps_the_best_weights(
     seen: list[dict[str, Tensor]] = []
     real = log.store
 
-    def store(path: Path, made_by: Any, parts: Any, epochs: int, **more: Any) -> None:
+    def store(path: Path, computed_by: Any, parts: Any, epochs: int, **more: Any) -> None:
         seen.append({name: value.clone() for name, value in parts["average"].module.state_dict().items()})
-        real(path, made_by, parts, epochs, **more)
+        real(path, computed_by, parts, epochs, **more)
 
     monkeypatch.setattr(log, "store", store)
     monkeypatch.setattr(fitting, "validation", lambda *_: {"val_loss": next(losses)})
-    found = fit(recipe, train_films, val_films, tmp_path)
+    network = fit(recipe, train_films, val_films, tmp_path)
 
     assert len(log.read(tmp_path / "log.jsonl")) == len(seen) == 7
     again = finished(recipe, tmp_path)
     assert again is not None
-    for name, weights in found.state_dict().items():
+    for name, weights in network.state_dict().items():
         assert torch.equal(weights, seen[4][name])
         assert torch.equal(weights, again.state_dict()[name])
-    assert not torch.equal(found.state_dict()["features.conv1.weight"], seen[6]["features.conv1.weight"])
+    assert not torch.equal(network.state_dict()["features.conv1.weight"], seen[6]["features.conv1.weight"])
 
 
 def test_too_few_films_or_too_small_a_batch_are_refused(train_films: Films, val_films: Films, tmp_path: Path) -> None:

@@ -29,14 +29,14 @@ def first(
 
 
 def test_the_head_learns_and_the_features_stay_to_the_last_bit(network: Network, first: tuple[Network, Path]) -> None:
-    found, folder = first
+    value, folder = first
     losses = [record["loss"] for record in log.read(folder / "log.jsonl")]
 
     assert len(losses) == 20
     assert losses[-1] < 0.9 * losses[0]
     for name, weights in network.features.state_dict().items():
-        assert torch.equal(weights, found.features.state_dict()[name]), name
-    assert found.head.get_submodule("linear").out_features == 2
+        assert torch.equal(weights, value.features.state_dict()[name]), name
+    assert value.head.get_submodule("linear").out_features == 2
 
 
 def test_a_second_run_reads_the_features_and_ends_alike(
@@ -47,12 +47,12 @@ def test_a_second_run_reads_the_features_and_ends_alike(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found, folder = first
+    value, folder = first
     shutil.copy(folder / "features.pt", tmp_path)
     monkeypatch.setattr(frozen, "resized", None)  # nothing can be computed anew
     again = fit_head(RECIPE, train_films, val_films, tmp_path, network)
 
-    for name, weights in found.state_dict().items():
+    for name, weights in value.state_dict().items():
         assert torch.equal(weights, again.state_dict()[name]), name
     with pytest.raises(TypeError):  # other films have other features
         fit_head(RECIPE, val_films, train_films, tmp_path / "other", network)

@@ -31,16 +31,16 @@ def made(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoi
     """The checkpoint "tiny" and the folder that holds it, and its runs."""
     folder = tmp_path_factory.mktemp("made")
     notes = {"licence": "none", "trained_on": {"data": "drawn films"}}
-    found = train([data], name="tiny", recipe=TINY, runs=folder / "runs", out=folder, notes=notes)
-    assert found is not None
-    return found, folder
+    checkpoint = train([data], name="tiny", recipe=TINY, runs=folder / "runs", out=folder, notes=notes)
+    assert checkpoint is not None
+    return checkpoint, folder
 
 
 @pytest.fixture
-def copy(made: tuple[Checkpoint, Path], tmp_path: Path) -> Path:
+def copy(checkpoint_and_folder: tuple[Checkpoint, Path], tmp_path: Path) -> Path:
     """A folder with "tiny" that a test may change."""
     for name in ("tiny.json", "tiny.safetensors"):
-        shutil.copy(made[1] / name, tmp_path)
+        shutil.copy(checkpoint_and_folder[1] / name, tmp_path)
     return tmp_path
 
 
@@ -51,18 +51,18 @@ class Asked(Exception):
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
     """What training is asked for; it stops there."""
-    asked: list[Mapping[str, Any]] = []
+    records: list[Mapping[str, Any]] = []
 
     def fit(recipe: Recipe, films: Any, val: Any, folder: Path, *, start: Network | None = None, **_: Any) -> Network:
-        asked.append({"recipe": recipe, "train": films, "val": val, "start": start})
+        records.append({"recipe": recipe, "train": films, "val": val, "start": start})
         raise Asked
 
     monkeypatch.setattr(run, "fit", fit)
-    return asked
+    return records
 
 
-def test_training_ends_in_a_checkpoint_with_an_honest_card(made: tuple[Checkpoint, Path]) -> None:
-    card, folder = made
+def test_training_ends_in_a_checkpoint_with_an_honest_card(checkpoint_and_folder: tuple[Checkpoint, Path]) -> None:
+    card, folder = checkpoint_and_folder
 
     assert card.findings == ("pneumonia", "normal")
     assert card.input == Input(size=32)
@@ -95,14 +95,14 @@ def test_a_checkpoint_of_another_recipe_is_not_overwritten(data: Path, copy: Pat
 
 
 def test_a_finished_run_is_not_trained_again(
-    data: Path, made: tuple[Checkpoint, Path], tmp_path: Path, untrained: list[Mapping[str, Any]]
+    data: Path, checkpoint_and_folder: tuple[Checkpoint, Path], tmp_path: Path, untrained: list[Mapping[str, Any]]
 ) -> None:
-    again = train([data], name="tiny", recipe=TINY, runs=made[1] / "runs", out=tmp_path)
+    again = train([data], name="tiny", recipe=TINY, runs=checkpoint_and_folder[1] / "runs", out=tmp_path)
 
     assert again is not None
     assert untrained == []
-    assert again.sha256 == made[0].sha256
-    assert dump(again.metrics) == dump(made[0].metrics)
+    assert again.sha256 == checkpoint_and_folder[0].sha256
+    assert dump(again.metrics) == dump(checkpoint_and_folder[0].metrics)
 
 
 def _changed(data: Path, folder: Path, change: Callable[[dict[str, str]], dict[str, str]]) -> Path:
@@ -163,12 +163,14 @@ def test_leaving_hospitals_out_measures_each_with_the_full_recipe(data: Path, co
     assert metrics["other_source_recipe"] == json.loads(json.dumps(asdict(TINY)))
 
 
-def test_a_run_does_not_go_on_with_other_films(data: Path, made: tuple[Checkpoint, Path], tmp_path: Path) -> None:
+def test_a_run_does_not_go_on_with_other_films(
+    data: Path, checkpoint_and_folder: tuple[Checkpoint, Path], tmp_path: Path
+) -> None:
     other = {"normal": "pneumonia", "pneumonia": "normal"}
     swapped = _changed(data, tmp_path / "swapped", lambda row: {**row, "label": other[row["label"]]})
 
     with pytest.raises(BadData, match="holds a run on other films"):
-        train([swapped], name="tiny", recipe=TINY, runs=made[1] / "runs", out=tmp_path / "out")
+        train([swapped], name="tiny", recipe=TINY, runs=checkpoint_and_folder[1] / "runs", out=tmp_path / "out")
 
     assert not (tmp_path / "out").exists()
 

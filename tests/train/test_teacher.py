@@ -70,13 +70,13 @@ def test_a_student_comes_to_say_what_its_teacher_says(train_films: Films, val_fi
         teacher.head.get_submodule("linear").get_parameter("weight").mul_(40)
     unlabelled = Films(train_films.images, torch.full((12,), UNLABELLED), train_films.rows)
     recipe = replace(TAUGHT, sizes=(32,), epochs=(30,), cycles=(30,), average=0.0, rate=5e-3)
-    said = predict(teacher, val_films.images, 32).softmax(1)
+    probabilities = predict(teacher, val_films.images, 32).softmax(1)
     untrained = predict(architectures["small-cnn"].build(2, 1), val_films.images, 32).softmax(1)
 
     student = fit(recipe, unlabelled, val_films, tmp_path, teachers=[Teacher(teacher, 32)])
 
     learned = predict(student, val_films.images, 32).softmax(1)
-    assert (learned - said).abs().mean() < 0.5 * (untrained - said).abs().mean()
+    assert (learned - probabilities).abs().mean() < 0.5 * (untrained - probabilities).abs().mean()
 
 
 def test_films_with_other_labels_are_taken_for_the_teacher_alone(data: Path) -> None:

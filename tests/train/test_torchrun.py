@@ -52,9 +52,9 @@ def _killed(folder: Path, *arguments: str, lines: int) -> None:
 def _recipe(folder: Path, recipe: Recipe, *, epochs: Sequence[int] = (1, 2)) -> list[str]:
     folder.mkdir(exist_ok=True)
     path = folder / "two.toml"
-    told = {"architecture": recipe.architecture, "findings": list(recipe.findings), "batch": 5}
-    told |= {"sizes": list(recipe.sizes), "epochs": list(epochs), "rate": recipe.rate}
-    path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items()))
+    values = {"architecture": recipe.architecture, "findings": list(recipe.findings), "batch": 5}
+    values |= {"sizes": list(recipe.sizes), "epochs": list(epochs), "rate": recipe.rate}
+    path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
     return ["--recipe", str(path)]
 
 

@@ -30,11 +30,11 @@ def _images(channels: int) -> Tensor:
     return torch.randn(2, channels, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
 
 
-def _same(found: ImportCandidate, theirs: nn.Module) -> bool:
+def _same(candidate: ImportCandidate, theirs: nn.Module) -> bool:
     with torch.inference_mode():
-        expected = theirs(_images(found.channels))
-        said = found.network()(_images(found.channels))
-    return bool((said - expected).abs().max() <= 1e-5 * expected.abs().max())
+        expected = theirs(_images(candidate.channels))
+        result = candidate.network()(_images(candidate.channels))
+    return bool((result - expected).abs().max() <= 1e-5 * expected.abs().max())
 
 
 @pytest.fixture
@@ -47,15 +47,15 @@ def test_a_lightning_checkpoint_gives_its_network_and_says_what_was_stripped(
 ) -> None:
     state = prefixed(densenet.state_dict(), "model.") | {"loss.weight": torch.ones(14)}
     held = {"epoch": 3, "state_dict": state, "optimizer_states": [{"state": {}}], "hyper_parameters": {"lr": 1e-3}}
-    found = inspect(stored(held, tmp_path / "best.ckpt"))
+    candidate = inspect(stored(held, tmp_path / "best.ckpt"))
 
-    assert (found.file, found.kind, found.architecture) == ("best.ckpt", "torch zip", "densenet121")
-    assert found.findings == CHESTXRAY14
-    assert found.multi_label
-    assert found.stripped == ("state_dict", "model")
-    assert found.left_over == ("loss.weight",)
-    assert (found.input.size, found.channels, found.normalisation) == (224, 3, "imagenet")
-    assert _same(found, densenet)
+    assert (candidate.file, candidate.kind, candidate.architecture) == ("best.ckpt", "torch zip", "densenet121")
+    assert candidate.findings == CHESTXRAY14
+    assert candidate.multi_label
+    assert candidate.stripped == ("state_dict", "model")
+    assert candidate.left_over == ("loss.weight",)
+    assert (candidate.input.size, candidate.channels, candidate.normalisation) == (224, 3, "imagenet")
+    assert _same(candidate, densenet)
 
 
 @pytest.mark.parametrize("ending", ["model.pth.tar", "model.safetensors"])
@@ -65,13 +65,13 @@ def test_chexnet_with_the_names_of_its_time_gives_the_same_answers(
     state = chexnet(densenet.state_dict())
     held: dict[str, Any] = {"epoch": 1, "arch": "DenseNet121", "best_loss": 0.5, "state_dict": state}
     plain = ending.endswith(".safetensors")
-    found = inspect(stored(state if plain else held, tmp_path / ending, legacy=not plain))
+    candidate = inspect(stored(state if plain else held, tmp_path / ending, legacy=not plain))
 
-    assert found.layout == "CheXNet (DenseNet-121, names of 2017)"
-    assert found.kind == ("safetensors" if plain else "torch legacy")
-    assert found.findings == CHESTXRAY14
-    assert found.stripped[-1] == "module.densenet121"
-    assert _same(found, densenet)
+    assert candidate.layout == "CheXNet (DenseNet-121, names of 2017)"
+    assert candidate.kind == ("safetensors" if plain else "torch legacy")
+    assert candidate.findings == CHESTXRAY14
+    assert candidate.stripped[-1] == "module.densenet121"
+    assert _same(candidate, densenet)
 
 
 @pytest.mark.parametrize("name", ["mobilenet-v3-small", "efficientnet-b0", "resnet18"])
@@ -80,23 +80,23 @@ def test_half_precision_and_no_names_give_numbered_findings_and_a_question(name:
     state = {
         key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in theirs.state_dict().items()
     }
-    found = inspect(stored(state, tmp_path / "w.safetensors"))
+    candidate = inspect(stored(state, tmp_path / "w.safetensors"))
 
-    assert found.findings == ("finding 1", "finding 2", "finding 3")
-    assert not found.named
-    assert not found.multi_label
-    assert any("does not name its outputs" in note for note in found.notes)
+    assert candidate.findings == ("finding 1", "finding 2", "finding 3")
+    assert not candidate.named
+    assert not candidate.multi_label
+    assert any("does not name its outputs" in note for note in candidate.notes)
     theirs.load_state_dict({key: tensor.float() for key, tensor in state.items()})
-    assert _same(found, theirs)
+    assert _same(candidate, theirs)
 
 
 def test_findings_that_stand_in_the_file_are_taken(tmp_path: Path) -> None:
     held = {"model": made("resnet18", 2).state_dict(), "classes": ["normal", "covid"], "labels": ["a", "b", "c"]}
-    found = inspect(stored(held, tmp_path / "w.pt"))
+    candidate = inspect(stored(held, tmp_path / "w.pt"))
 
-    assert found.findings == ("normal", "covid")
-    assert found.named
-    assert "The findings are stored in the file, under classes." in found.notes
+    assert candidate.findings == ("normal", "covid")
+    assert candidate.named
+    assert "The findings are stored in the file, under classes." in candidate.notes
 
 
 @pytest.mark.parametrize(
@@ -109,26 +109,26 @@ def test_findings_in_the_file_that_cannot_be_names_are_not_taken(words: list[str
 
 
 def test_a_network_of_one_score_is_a_finding_that_is_there_or_not(tmp_path: Path) -> None:
-    found = inspect(stored(made("mobilenet-v3-small", 1).state_dict(), tmp_path / "w.pt"))
+    candidate = inspect(stored(made("mobilenet-v3-small", 1).state_dict(), tmp_path / "w.pt"))
 
-    assert (found.findings, found.multi_label) == (("finding 1",), True)
-    assert corrected(found, findings=["pneumonia"]).findings == ("pneumonia",)
+    assert (candidate.findings, candidate.multi_label) == (("finding 1",), True)
+    assert corrected(candidate, findings=["pneumonia"]).findings == ("pneumonia",)
     with pytest.raises(BadSetting, match="gives one score, and a softmax over one score is always 1"):
-        corrected(found, multi_label=False)
+        corrected(candidate, multi_label=False)
 
 
 def test_a_network_of_imagenet_is_told_and_names_no_finding(tmp_path: Path) -> None:
-    found = inspect(stored(made("resnet18", 1000).state_dict(), tmp_path / "resnet18-f37072fd.pth"))
+    candidate = inspect(stored(made("resnet18", 1000).state_dict(), tmp_path / "resnet18-f37072fd.pth"))
 
-    assert found.layout == "ResNet-18 of ImageNet"
-    assert found.findings == ()
-    assert any("It has no finding" in note for note in found.notes)
+    assert candidate.layout == "ResNet-18 of ImageNet"
+    assert candidate.findings == ()
+    assert any("It has no finding" in note for note in candidate.notes)
 
 
 def test_inception_gets_the_grey_values_that_torchvision_makes_of_imagenets(tmp_path: Path) -> None:
-    found = inspect(stored(made("inception-v3", 2).state_dict(), tmp_path / "w.pt"))
+    candidate = inspect(stored(made("inception-v3", 2).state_dict(), tmp_path / "w.pt"))
 
-    assert (found.input.size, found.normalisation) == (299, "signed")
+    assert (candidate.input.size, candidate.normalisation) == (299, "signed")
 
 
 def _xrayvision(tmp_path: Path, points: tuple[float, ...] | None) -> tuple[nn.Module, ImportCandidate]:
@@ -140,28 +140,33 @@ def _xrayvision(tmp_path: Path, points: tuple[float, ...] | None) -> tuple[nn.Mo
 
 
 def test_xrayvision_is_known_by_one_channel_and_eighteen_findings(tmp_path: Path) -> None:
-    theirs, found = _xrayvision(tmp_path, XRAYVISION_ALL)
+    theirs, candidate = _xrayvision(tmp_path, XRAYVISION_ALL)
 
-    assert found.layout == "TorchXRayVision (DenseNet-121)"
-    assert found.findings == XRAYVISION18
-    assert (found.channels, found.input.size, found.input.fit, found.multi_label) == (1, 224, "crop", True)
-    assert found.thresholds == pytest.approx(dict(zip(XRAYVISION18, XRAYVISION_ALL, strict=True)))
-    assert found.left_over == ()
-    assert _same(found, theirs)
-    renamed = corrected(found, findings=[f"f{place}" for place in range(18)])
+    assert candidate.layout == "TorchXRayVision (DenseNet-121)"
+    assert candidate.findings == XRAYVISION18
+    assert (candidate.channels, candidate.input.size, candidate.input.fit, candidate.multi_label) == (
+        1,
+        224,
+        "crop",
+        True,
+    )
+    assert candidate.thresholds == pytest.approx(dict(zip(XRAYVISION18, XRAYVISION_ALL, strict=True)))
+    assert candidate.left_over == ()
+    assert _same(candidate, theirs)
+    renamed = corrected(candidate, findings=[f"f{place}" for place in range(18)])
     assert renamed.thresholds["f3"] == pytest.approx(XRAYVISION_ALL[3])  # a point goes with its place
 
 
 def test_xrayvisions_black_and_white_become_its_own_range(tmp_path: Path, phantom: Radiograph) -> None:
-    _, found = _xrayvision(tmp_path, None)
-    prepared = prepare(phantom, found.input)
+    _, candidate = _xrayvision(tmp_path, None)
+    prepared = prepare(phantom, candidate.input)
 
     assert float(prepared.black) == -1024
     assert float(prepared.white) == 1024
     assert -1024 <= float(prepared.image.min()) < -900
     assert 800 < float(prepared.image.max()) <= 1024
-    assert found.thresholds == {}
-    assert any("no operating points" in note for note in found.notes)
+    assert candidate.thresholds == {}
+    assert any("no operating points" in note for note in candidate.notes)
 
 
 def test_a_finding_counts_exactly_where_xrayvision_itself_puts_it_above_a_half() -> None:
@@ -176,15 +181,16 @@ def test_a_finding_counts_exactly_where_xrayvision_itself_puts_it_above_a_half()
 
 def test_outputs_that_xrayvision_never_trained_are_left_out(tmp_path: Path) -> None:
     points = tuple(float("nan") if place >= 14 else point for place, point in enumerate(XRAYVISION_ALL))  # as its "nih"
-    theirs, found = _xrayvision(tmp_path, points)
+    theirs, candidate = _xrayvision(tmp_path, points)
 
-    assert found.findings == XRAYVISION18[:14]
-    assert (found.outputs, len(found.thresholds)) == (18, 14)
+    assert candidate.findings == XRAYVISION18[:14]
+    assert (candidate.outputs, len(candidate.thresholds)) == (18, 14)
     assert any(
-        note.startswith("Left out, as they were never trained: 4 of 18 outputs (Lung Lesion") for note in found.notes
+        note.startswith("Left out, as they were never trained: 4 of 18 outputs (Lung Lesion")
+        for note in candidate.notes
     )
     with torch.inference_mode():
-        assert torch.allclose(found.network()(_images(1)), theirs(_images(1))[:, :14], atol=1e-5)
+        assert torch.allclose(candidate.network()(_images(1)), theirs(_images(1))[:, :14], atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +200,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> ImportCandidate:
 
 
 def test_a_person_corrects_findings_labels_size_and_grey_values(small: ImportCandidate) -> None:
-    found = corrected(
+    candidate = corrected(
         small,
         findings=[" covid", "pneumonia", "normal "],
         multi_label=True,
@@ -204,12 +210,12 @@ def test_a_person_corrects_findings_labels_size_and_grey_values(small: ImportCan
         channels=3,
     )
 
-    assert found.findings == ("covid", "pneumonia", "normal")
-    assert found.named
-    assert found.multi_label
+    assert candidate.findings == ("covid", "pneumonia", "normal")
+    assert candidate.named
+    assert candidate.multi_label
     wanted = Input(size=160, channels=3, filter="bilinear", fit="pad", low=-1024, high=1024, mean=(0.0,), std=(1.0,))
-    assert found.input == wanted
-    assert card_json(found.checkpoint(""))["input"]["low"] == -1024
+    assert candidate.input == wanted
+    assert card_json(candidate.checkpoint(""))["input"]["low"] == -1024
     assert card_json(corrected(small).checkpoint("")) == card_json(small.checkpoint(""))
 
 
@@ -238,9 +244,9 @@ def test_an_unknown_normalisation_lists_the_known(small: ImportCandidate) -> Non
 def test_every_normalisation_reaches_the_network_as_its_name_says(
     name: str, small: ImportCandidate, phantom: Radiograph
 ) -> None:
-    found = corrected(small, normalisation=name)
-    assert found.normalisation == name
-    prepared = prepare(phantom, found.input)
+    candidate = corrected(small, normalisation=name)
+    assert candidate.normalisation == name
+    prepared = prepare(phantom, candidate.input)
     if name == "imagenet":
         grey = prepare(phantom, corrected(small, normalisation="unit").input).image
         assert torch.allclose(prepared.image[2], (grey[2] - 0.406) / 0.225, atol=1e-6)
@@ -252,10 +258,10 @@ def test_every_normalisation_reaches_the_network_as_its_name_says(
 
 
 def test_a_size_that_the_network_cannot_take_is_told(tmp_path: Path) -> None:
-    found = corrected(inspect(stored(made("inception-v3", 2).state_dict(), tmp_path / "w.pt")), size=64)
+    candidate = corrected(inspect(stored(made("inception-v3", 2).state_dict(), tmp_path / "w.pt")), size=64)
 
-    with pytest.raises(BadSetting, match="Inception-V3 takes no film of 64 px"):
-        found.network()
+    with pytest.raises(BadSetting, match="Inception-V3 does not accept films of 64 px"):
+        candidate.network()
 
 
 def test_one_of_our_own_is_sent_to_its_card(tmp_path: Path) -> None:
@@ -271,21 +277,21 @@ def test_a_network_of_which_xrayvision_trained_no_output_is_told(tmp_path: Path)
 
 
 def test_what_a_person_answered_is_no_guess_any_more_and_the_rest_stays_one(tmp_path: Path) -> None:
-    found = inspect(stored(made("resnet18", 3).state_dict(), tmp_path / "r18.pth"))
-    unnamed, guessed = found.notes
+    candidate = inspect(stored(made("resnet18", 3).state_dict(), tmp_path / "r18.pth"))
+    unnamed, guessed = candidate.notes
 
     assert unnamed.startswith("The file does not name its outputs.")
     assert guessed.endswith("one finding a film is a guess.")
-    assert corrected(found, findings=["covid", "pneumonia", "normal"], size=64).notes == (guessed,)
-    assert corrected(found, multi_label=False).notes == (unnamed,)
-    answered = corrected(found, findings=["covid", "pneumonia", "normal"], multi_label=True)
+    assert corrected(candidate, findings=["covid", "pneumonia", "normal"], size=64).notes == (guessed,)
+    assert corrected(candidate, multi_label=False).notes == (unnamed,)
+    answered = corrected(candidate, findings=["covid", "pneumonia", "normal"], multi_label=True)
     assert answered.notes == ()
     assert card_json(answered.checkpoint(""))["imported"]["notes"] == []
 
 
 def test_fourteen_outputs_and_grey_values_are_guesses_until_they_are_given(tmp_path: Path) -> None:
-    found = inspect(stored(made("densenet121", 14, channels=1).state_dict(), tmp_path / "w.pth"))
-    fourteen, greys = sorted(found.notes)
+    candidate = inspect(stored(made("densenet121", 14, channels=1).state_dict(), tmp_path / "w.pth"))
+    fourteen, greys = sorted(candidate.notes)
 
     assert fourteen.startswith("14 outputs are taken for")
     assert greys.startswith("The grey values of its training are not stored")

@@ -289,10 +289,10 @@ def test_a_hostile_file_gets_its_sentence_and_runs_nothing_and_leaves_nothing(
     with pytest.raises(BadCheckpoint, match=sentence) as refused:
         inspect(path)
 
-    told = str(refused.value)
-    assert told.startswith(f"weights{ending} ")
-    assert told.endswith(".")
-    assert told.isprintable()
+    text = str(refused.value)
+    assert text.startswith(f"weights{ending} ")
+    assert text.endswith(".")
+    assert text.isprintable()
     assert not canary.exists()
     assert sorted(tmp_path.iterdir()) == [path]
 

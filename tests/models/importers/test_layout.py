@@ -32,12 +32,12 @@ def test_every_network_is_recognised_bare_and_under_a_prefix(name: str, place: i
     state = shapes_only(name, 7)
 
     for prefix in ("", PREFIXES[place % len(PREFIXES)]):
-        found = fit(prefixed(state, prefix), "file")
-        assert (found.template.name, found.outputs, found.channels) == (name, 7, 3), prefix
-        assert found.prefix.removesuffix(found.template.base) == prefix
-        assert found.left_over == ()
-        assert set(found.names.values()) == set(prefixed(state, prefix))
-        assert set(found.names) == set(template(name).ours.values())
+        layout = fit(prefixed(state, prefix), "file")
+        assert (layout.template.name, layout.outputs, layout.channels) == (name, 7, 3), prefix
+        assert layout.prefix.removesuffix(layout.template.base) == prefix
+        assert layout.left_over == ()
+        assert set(layout.names.values()) == set(prefixed(state, prefix))
+        assert set(layout.names) == set(template(name).ours.values())
 
 
 @pytest.mark.parametrize("name", ["densenet169", "resnet34", "torchvision-vgg13", "inception-v3", "convnext-tiny"])
@@ -46,9 +46,9 @@ def test_the_last_layer_is_found_by_its_shape_whatever_it_is_called_and_wherever
     last = next(reversed([key for key in state if key.endswith(".weight")])).removesuffix(".weight")
     for head in ("head.linear2", "classifier.1", "fc"):
         renamed = {key.replace(f"{last}.", f"{head}."): tensor for key, tensor in state.items()}
-        found = fit(renamed, "file")
-        assert (found.template.name, found.outputs) == (name, 7)
-        assert found.names["head.linear.weight"] == f"{head}.weight"
+        layout = fit(renamed, "file")
+        assert (layout.template.name, layout.outputs) == (name, 7)
+        assert layout.names["head.linear.weight"] == f"{head}.weight"
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet101", "densenet121", "inception-v3"])
@@ -63,18 +63,18 @@ def test_layers_that_are_numbered_as_a_sequence_of_its_children_are_recognised(n
         inside = key.startswith(base) and layer in numbers and layer not in ("fc", "classifier")
         state[f"features.{numbers[layer]}.{rest}" if inside else key] = tensor
 
-    found = fit(state, "file")
-    assert (found.template.name, found.spelling, found.outputs) == (name, "numbered", 3)
-    assert found.left_over == ()
+    layout = fit(state, "file")
+    assert (layout.template.name, layout.spelling, layout.outputs) == (name, "numbered", 3)
+    assert layout.left_over == ()
 
 
 def test_names_of_before_2018_are_recognised() -> None:
-    found = fit(chexnet(shapes_only("densenet121", 14)), "file")
+    layout = fit(chexnet(shapes_only("densenet121", 14)), "file")
 
-    assert (found.template.name, found.spelling) == ("densenet121", "as torch did before 2018")
-    assert found.prefix == "module.densenet121.features."
-    assert found.names["features.denseblock1.denselayer1.norm1.weight"].endswith("denselayer1.norm.1.weight")
-    assert found.names["head.linear.weight"] == "module.densenet121.classifier.0.weight"
+    assert (layout.template.name, layout.spelling) == ("densenet121", "as torch did before 2018")
+    assert layout.prefix == "module.densenet121.features."
+    assert layout.names["features.denseblock1.denselayer1.norm1.weight"].endswith("denselayer1.norm.1.weight")
+    assert layout.names["head.linear.weight"] == "module.densenet121.classifier.0.weight"
 
 
 def test_one_channel_is_read_off_the_first_layer_and_four_are_refused() -> None:
@@ -87,21 +87,21 @@ def test_one_channel_is_read_off_the_first_layer_and_four_are_refused() -> None:
 
 def test_what_training_keeps_beside_a_network_is_left_over_and_named() -> None:
     beside = {"criterion.pos_weight": _meta(7), "train_auc.thresholds": _meta(5, 5), "temperature": _meta()}
-    found = fit(prefixed(shapes_only("mobilenet-v2", 7), "net.") | beside, "file")
+    layout = fit(prefixed(shapes_only("mobilenet-v2", 7), "net.") | beside, "file")
 
-    assert found.template.name == "mobilenet-v2"
-    assert found.left_over == tuple(beside)
+    assert layout.template.name == "mobilenet-v2"
+    assert layout.left_over == tuple(beside)
 
 
 def test_the_second_classifier_of_inception_is_left_over() -> None:
     with torch.device("meta"):
         entry: Any = originals["inception-v3"].make
         state = entry.func(num_classes=5, aux_logits=True, init_weights=False).state_dict()
-    found = fit(prefixed(state, "model."), "file")
+    layout = fit(prefixed(state, "model."), "file")
 
-    assert (found.template.name, found.outputs) == ("inception-v3", 5)
-    assert found.left_over
-    assert all(key.startswith("model.AuxLogits.") for key in found.left_over)
+    assert (layout.template.name, layout.outputs) == ("inception-v3", 5)
+    assert layout.left_over
+    assert all(key.startswith("model.AuxLogits.") for key in layout.left_over)
 
 
 def _without(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:
