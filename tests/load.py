@@ -53,7 +53,7 @@ class UploadedFilm:
     data: bytes
     probabilities: Mapping[str, float]
 
-    def is_shown_in(self, text: str) -> bool:
+    def occurs_in(self, text: str) -> bool:
         """Whether the page gives every finding with its probability."""
         return all(re.search(rf"{name}.{{0,400}}?{p:.2f}", text, re.DOTALL) for name, p in self.probabilities.items())
 
@@ -206,7 +206,7 @@ async def visit(address: str, mine: Sequence[UploadedFilm], everything: Sequence
             start = time.monotonic()
             text = await client.upload(film)
             tally.seconds.append(time.monotonic() - start)
-            if not film.is_shown_in(text):
+            if not film.occurs_in(text):
                 tally.wrong.append(film.name)
             known = {each.name for each in mine[: place + 1]}
             tally.foreign += [each.name for each in everything if each.name in text and each.name not in known]

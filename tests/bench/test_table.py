@@ -19,7 +19,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def found() -> dict[str, Any]:
+def record() -> dict[str, Any]:
     return {
         "ratios": {
             map_costs.LAST: 1.034,

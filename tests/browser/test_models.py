@@ -15,7 +15,7 @@ from core.models.checkpoints import input_card
 from core.types import Input
 from tests.browser.conftest import PATIENCE_MS, settle
 from tests.dashboard.full_card import FINDINGS, full_card
-from tests.models.importers.files import made, prefixed
+from tests.models.importers.files import prefixed, state_network
 
 PLOT = "[data-testid=stPlotlyChart] .main-svg"
 NAMES = ("densenet121-lungs", "densenet121-plain")
@@ -97,7 +97,7 @@ def test_a_checkpoint_is_dropped_named_kept_renamed_and_removed(
     server: str, open_page: Callable[..., Any], tmp_path: Path
 ) -> None:
     file = tmp_path / "best.ckpt"
-    torch.save({"state_dict": prefixed(made("mobilenet-v3-small", 2).state_dict(), "model.")}, file)
+    torch.save({"state_dict": prefixed(state_network("mobilenet-v3-small", 2).state_dict(), "model.")}, file)
     page = open_page(server)
     page.get_by_role("button", name="Add a checkpoint").click()
     page.get_by_role("heading", name="Add a checkpoint").wait_for(timeout=PATIENCE_MS)

@@ -15,7 +15,7 @@ from core.models.checkpoints import input_card, write
 from core.models.findings import CHESTXRAY14
 from core.types import Input
 from tests.evaluate import drawn
-from tests.train import made_chestxray14
+from tests.train import chestxray14_folder
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_an_unknown_method_is_told(weights: Path, manifest: Path) -> None:
 
 def test_a_folder_of_chestxray14_is_taken_as_it_is_downloaded(tmp_path: Path) -> None:
     (tmp_path / "nih").mkdir()
-    folder = made_chestxray14.write(tmp_path / "nih")
+    folder = chestxray14_folder.write(tmp_path / "nih")
     network = architectures["small-cnn"].build(len(CHESTXRAY14), 1)
     card = {
         "architecture": "small-cnn",

@@ -16,7 +16,7 @@ from core.evaluate import polarity as judging
 from core.evaluate.polarity import Polarity
 from core.models import checkpoints, library
 from core.types import Radiograph
-from tests.models.importers.files import labelled, made, prefixed, stored
+from tests.models.importers.files import labelled, prefixed, state_network, stored
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    state = prefixed(made("mobilenet-v3-small", 2).state_dict(), "net.")
+    state = prefixed(state_network("mobilenet-v3-small", 2).state_dict(), "net.")
     return stored({"state_dict": state | {"net.loss.weight": torch.ones(2)}, "epoch": 7}, tmp_path / "best.ckpt")
 
 
@@ -83,7 +83,7 @@ def test_what_is_corrected_and_named_is_kept_and_every_command_sees_it(
 
 def test_labelled_films_judge_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "_REPEATS", 10)
-    state = made("mobilenet-v3-small", 2).state_dict()
+    state = state_network("mobilenet-v3-small", 2).state_dict()
     manifest = labelled(tmp_path, 12)
     file = stored(state, tmp_path / "w.pt")
     command = ["import", file, "--findings", "pneumonia,normal", "--size", 64, "--examples", manifest]

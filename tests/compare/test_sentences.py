@@ -52,7 +52,7 @@ def quarters(
     return heat_map(FILM, heat, finding="pneumonia", **given)
 
 
-def told(*tiles: tuple[str, Explanation, Mapping[str, float]], on: AnatomicalRegions | None = None) -> str:
+def text_of(*tiles: tuple[str, Explanation, Mapping[str, float]], on: AnatomicalRegions | None = None) -> str:
     values = [tile(name, map_, dict(likely)) for name, map_, likely in tiles]
     return disagreement(FILM, values, ground=on or ground()).text
 
@@ -61,7 +61,7 @@ def test_two_networks_that_agree_on_the_finding_and_not_on_the_place() -> None:
     a, b = quarters(0.62, 0.2, 0.18, 0), quarters(0.24, 0.14, 0.14, 0.48, moved=4)
 
     # Of A's three patches and B's four, halves of three are common: 96 of 192 + 256 - 96 cells.
-    assert told(("A", a, SURE), ("B", b, ALSO)) == (
+    assert text_of(("A", a, SURE), ("B", b, ALSO)) == (
         "Both say pneumonia (0.81, 0.77). A looks at the right lower lung (62 % of its heat), B at the film's upper "
         "left corner, outside the lungs (48 %). Their maps share 27 % of the hottest tenth."
     )
@@ -84,7 +84,7 @@ def test_what_speaks_against_the_finding_is_no_place_to_look_at() -> None:
 
 
 def test_a_second_place_with_much_of_the_heat_is_told() -> None:
-    text = told(("A", quarters(0.55, 0.05, 0.4, 0), SURE))
+    text = text_of(("A", quarters(0.55, 0.05, 0.4, 0), SURE))
 
     assert text == (
         "The network says pneumonia (0.81). A looks at the right lower lung (55 % of its heat) and the heart and "
@@ -97,23 +97,23 @@ def test_a_place_with_less_than_a_third_of_the_heat_has_merely_the_most() -> Non
     labels[192:200, 64:72], labels[192:200, 192:200], labels[64:72, 192:200] = 0, 1, 2
     small = dataclasses.replace(ground(), labels=labels)  # else a map that is alike in all quarters is even
     a, b = quarters(0.3, 0.24, 0.24, 0.22), quarters(0.8, 0, 0.1, 0.1)
-    text = told(("A", a, SURE), ("B", b, ALSO), on=small)
+    text = text_of(("A", a, SURE), ("B", b, ALSO), on=small)
 
     assert "Both look most at the right lower lung (30 % and 80 % of their heat)." in text
-    assert told(("A", a, SURE), on=small).endswith("A looks most at the right lower lung (30 % of its heat).")
+    assert text_of(("A", a, SURE), on=small).endswith("A looks most at the right lower lung (30 % of its heat).")
 
 
 def test_maps_that_agree() -> None:
     a = quarters(0.9, 0.1, 0, 0)
 
-    assert told(("plain", a, SURE), ("lungs", dataclasses.replace(a), ALSO)) == (
+    assert text_of(("plain", a, SURE), ("lungs", dataclasses.replace(a), ALSO)) == (
         "Both say pneumonia (0.81, 0.77). Both look at the right lower lung (90 % and 90 % of their heat). "
         "Their maps agree: they share 100 % of the hottest tenth."
     )
 
 
 def test_maps_apart_share_nothing() -> None:
-    text = told(("A", quarters(1, 0, 0, 0), SURE), ("B", quarters(0, 0, 1, 0), ALSO))
+    text = text_of(("A", quarters(1, 0, 0, 0), SURE), ("B", quarters(0, 0, 1, 0), ALSO))
 
     assert text.endswith("B at the heart and mediastinum (100 %). Their maps share nothing of the hottest tenth.")
 
@@ -122,7 +122,7 @@ def test_predictions_that_differ_and_maps_of_what_each_says() -> None:
     a = quarters(1, 0, 0, 0)
     b = dataclasses.replace(a, finding="covid")
 
-    assert told(("A", a, SURE), ("B", b, OTHER)).startswith(
+    assert text_of(("A", a, SURE), ("B", b, OTHER)).startswith(
         "A says pneumonia (0.81), B says covid (0.70). Both look at the right lower lung (100 % and 100 % of their"
     )
 
@@ -131,10 +131,10 @@ def test_maps_of_something_else_than_what_is_said_are_named() -> None:
     a = quarters(1, 0, 0, 0)
     covid = dataclasses.replace(a, finding="covid")
 
-    assert "Both say pneumonia (0.81, 0.77). The maps are of covid (0.19, 0.23)." in told(
+    assert "Both say pneumonia (0.81, 0.77). The maps are of covid (0.19, 0.23)." in text_of(
         ("A", covid, SURE), ("B", covid, ALSO)
     )
-    assert "Both say pneumonia (0.81, 0.77). A's map is of pneumonia (0.81), B's of covid (0.23)." in told(
+    assert "Both say pneumonia (0.81, 0.77). A's map is of pneumonia (0.81), B's of covid (0.23)." in text_of(
         ("A", a, SURE), ("B", covid, ALSO)
     )
 
@@ -150,7 +150,7 @@ def test_one_network_is_lyingonce() -> None:
 
 def test_three_networks_of_which_two_agree() -> None:
     right, left = quarters(1, 0, 0, 0), quarters(0, 1, 0, 0)
-    text = told(("A", right, SURE), ("B", right, OTHER), ("C", left, {"pneumonia": 0.6, "covid": 0.4}))
+    text = text_of(("A", right, SURE), ("B", right, OTHER), ("C", left, {"pneumonia": 0.6, "covid": 0.4}))
 
     assert text.startswith("A and C say pneumonia (0.81, 0.60), B says covid (0.70). The maps are of pneumonia (0.81,")
     assert "A looks at the right lower lung (100 % of its heat); B at the right lower lung (100 %); C at" in text
@@ -173,22 +173,22 @@ def test_a_multi_label_network_that_finds_nothing_says_so() -> None:
 def test_a_map_that_shows_nothing_is_lyingand_compared_with_none() -> None:
     void = dataclasses.replace(quarters(1, 0, 0, 0), void=True, caveat="Nothing.")
     flat = heat_map(FILM, np.zeros((7, 7)), finding="pneumonia")
-    text = told(("A", void, SURE), ("B", quarters(1, 0, 0, 0), ALSO))
+    text = text_of(("A", void, SURE), ("B", quarters(1, 0, 0, 0), ALSO))
 
     assert text.endswith("A's map shows nothing, B looks at the right lower lung (100 % of its heat).")
-    assert told(("A", void, SURE), ("B", flat, ALSO)).endswith("A's map shows nothing, B's map shows nothing.")
+    assert text_of(("A", void, SURE), ("B", flat, ALSO)).endswith("A's map shows nothing, B's map shows nothing.")
     assert locate_heat(ground(), void) == locate_heat(ground(), flat) == HeatLocation()
 
 
 def test_an_even_map_singles_out_no_place() -> None:
-    text = told(("A", heat_map(FILM, [[4.0, 4.4]], finding="pneumonia"), SURE))
+    text = text_of(("A", heat_map(FILM, [[4.0, 4.4]], finding="pneumonia"), SURE))
 
     assert text.endswith("A spreads its heat over the film (26 % of it at the left lower lung).")
 
 
 def test_a_baseline_looks_at_nothing() -> None:
     edges = quarters(0, 1, 0, 0, method="edge-map")
-    text = told(("A", quarters(1, 0, 0, 0), SURE), ("B", edges, ALSO))
+    text = text_of(("A", quarters(1, 0, 0, 0), SURE), ("B", edges, ALSO))
 
     assert "B's map, the same for any finding, lies at the left lower lung (100 %)." in text
 
@@ -200,7 +200,7 @@ def test_a_map_of_zones_has_a_place_and_no_shares() -> None:
 
     assert location.place == "the heart and mediastinum"
     assert np.isnan([location.share, location.lungs]).all()
-    assert told(("A", heat_map(FILM, heat, by_region=True, finding="pneumonia"), SURE)).endswith(
+    assert text_of(("A", heat_map(FILM, heat, by_region=True, finding="pneumonia"), SURE)).endswith(
         "A looks at the heart and mediastinum."
     )
 
@@ -213,8 +213,9 @@ def test_what_is_burnt_in_where_the_map_looks_is_told(pieces: int, what: str) ->
     assert locate_heat(ground(there), corner).mark == what
     assert locate_heat(ground(Mark(0.9, 0.9, 0.95, 0.95)), corner).mark == ""
     assert locate_heat(ground(Mark(0.25, 0.75, 0.26, 0.76)), lung).mark == ""  # in the lungs it is no marker
-    assert f"at the film's upper left corner, outside the lungs, where {what} is burnt in (100 % of its heat)" in told(
-        ("A", corner, SURE), on=ground(there)
+    assert (
+        f"at the film's upper left corner, outside the lungs, where {what} is burnt in (100 % of its heat)"
+        in text_of(("A", corner, SURE), on=ground(there))
     )
 
 

@@ -13,7 +13,7 @@ from core.models import library
 from core.models.findings import CHESTXRAY14, CHEXPERT14
 from dashboard import cache, draw, paths
 from tests.dashboard.conftest import Desk
-from tests.models.importers.files import labelled, made, prefixed, stored
+from tests.models.importers.files import labelled, prefixed, state_network, stored
 
 
 class Models(Desk):
@@ -55,7 +55,7 @@ def home(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 @pytest.fixture(scope="module")
 def checkpoint() -> bytes:
     file = io.BytesIO()
-    torch.save({"state_dict": prefixed(made("mobilenet-v3-small", 3).state_dict(), "model.")}, file)
+    torch.save({"state_dict": prefixed(state_network("mobilenet-v3-small", 3).state_dict(), "model.")}, file)
     return file.getvalue()
 
 
@@ -100,7 +100,7 @@ def test_a_file_that_would_run_code_gets_a_sentence_and_leaves_nothing(home: Pat
 
 
 def test_a_path_on_this_machine_serves_as_well_and_the_way_back_forgets_it(tmp_path: Path) -> None:
-    path = stored(made("mobilenet-v3-small", 3).state_dict(), tmp_path / "w.safetensors")
+    path = stored(state_network("mobilenet-v3-small", 3).state_dict(), tmp_path / "w.safetensors")
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
     page.enter("Or its path", str(path)).press("Open")
@@ -129,7 +129,7 @@ def test_a_name_in_use_or_a_missing_line_gets_a_sentence_in_its_place(checkpoint
 
 
 def test_a_network_of_imagenet_cannot_be_kept(tmp_path: Path) -> None:
-    path = stored(made("resnet18", 1000).state_dict(), tmp_path / "w.pt")
+    path = stored(state_network("resnet18", 1000).state_dict(), tmp_path / "w.pt")
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
     page.enter("Or its path", str(path)).press("Open")
@@ -238,7 +238,7 @@ def test_a_guess_goes_when_it_is_answered(checkpoint: bytes) -> None:
 
 
 def test_a_set_of_findings_fills_the_field_and_as_written_restores_the_files_own(tmp_path: Path) -> None:
-    path = stored(made("resnet18", 14).state_dict(), tmp_path / "w.pt")
+    path = stored(state_network("resnet18", 14).state_dict(), tmp_path / "w.pt")
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
     page.enter("Or its path", str(path)).press("Open")
@@ -273,7 +273,7 @@ def test_why_a_file_was_refused_goes_while_the_next_one_is_looked_into(
 
 
 def test_both_path_fields_keep_their_text_while_another_page_is_open(tmp_path: Path) -> None:
-    path = stored(made("mobilenet-v3-small", 3).state_dict(), tmp_path / "w.safetensors")
+    path = stored(state_network("mobilenet-v3-small", 3).state_dict(), tmp_path / "w.safetensors")
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)
 

@@ -8,7 +8,7 @@ from core.errors import BadData
 from core.evaluate.chestxray14 import LISTS, lies_in, table
 from core.evaluate.manifest import NOTHING, row_radiograph, truth
 from core.models.findings import CHESTXRAY14
-from tests.train.made_chestxray14 import LINES, TEST, TRAIN, write
+from tests.train.chestxray14_folder import LINES, TEST, TRAIN, write
 
 
 @pytest.fixture

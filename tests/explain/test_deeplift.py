@@ -85,22 +85,22 @@ def _by_hand(*layers: nn.Module) -> Network:
     return Network(features, {"last": str(len(layers) - 1)}, head).eval().requires_grad_(False)
 
 
-def _found(network: Network, film: list[list[float]]) -> Tensor:
+def _heat(network: Network, film: list[list[float]]) -> Tensor:
     seen = evidence(network, torch.tensor([[film]]), finding=0)
     return methods["deeplift"].rule(seen)[0]
 
 
 def test_a_relu_passes_the_ratio_of_the_differences() -> None:
     """Compared with black at -1: 3 gains 4 and 3 of it get through; -0.5 gains 0.5 and nothing gets through."""
-    assert torch.allclose(_found(_by_hand(nn.ReLU()), [[3.0, -0.5]]), torch.tensor([[3.0, 0.0]]))
+    assert torch.allclose(_heat(_by_hand(nn.ReLU()), [[3.0, -0.5]]), torch.tensor([[3.0, 0.0]]))
 
 
 def test_windows_that_overlap_give_all_they_have() -> None:
     """Both windows of two, one step apart, have their peak in the middle, which gains 5 in each."""
     assert torch.allclose(
-        _found(_by_hand(nn.MaxPool2d((1, 2), stride=1)), [[2.0, 4.0, 3.0]]), torch.tensor([[0.0, 10.0, 0.0]])
+        _heat(_by_hand(nn.MaxPool2d((1, 2), stride=1)), [[2.0, 4.0, 3.0]]), torch.tensor([[0.0, 10.0, 0.0]])
     )
 
 
 def test_a_film_that_is_the_baseline_has_nothing_to_explain() -> None:
-    assert not _found(_by_hand(nn.ReLU()), [[-1.0, -1.0]]).any()
+    assert not _heat(_by_hand(nn.ReLU()), [[-1.0, -1.0]]).any()

@@ -40,7 +40,7 @@ def test_of_a_linear_network_every_map_is_known() -> None:
     film = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(3)).double()
     seen = evidence(linear(weights), film, finding=0, grad_from="images")
 
-    def found(name: str, **settings: object) -> Tensor:
+    def heat(name: str, **settings: object) -> Tensor:
         return methods[name].rule(seen, **settings)[0]
 
     blank = film[0, 0] + 1  # what the film has more than black
@@ -56,11 +56,11 @@ def test_of_a_linear_network_every_map_is_known() -> None:
         "deconvolution": weights,
     }
     for name, known in expected.items():
-        assert torch.allclose(found(name), known, atol=1e-6), name
-    assert torch.allclose(found("smoothgrad", signed=True), weights, atol=1e-6)
-    assert torch.allclose(found("integrated-gradients", baseline="white"), weights * (film[0, 0] - 2), atol=1e-6)
-    assert torch.allclose(found("deeplift", baseline="mean"), weights * (film - film.mean())[0, 0], atol=1e-6)
-    assert torch.allclose(found("gradient-shap", samples=64), found("deeplift-shap"), atol=1e-6)
+        assert torch.allclose(heat(name), known, atol=1e-6), name
+    assert torch.allclose(heat("smoothgrad", signed=True), weights, atol=1e-6)
+    assert torch.allclose(heat("integrated-gradients", baseline="white"), weights * (film[0, 0] - 2), atol=1e-6)
+    assert torch.allclose(heat("deeplift", baseline="mean"), weights * (film - film.mean())[0, 0], atol=1e-6)
+    assert torch.allclose(heat("gradient-shap", samples=64), heat("deeplift-shap"), atol=1e-6)
 
 
 def _planted() -> tuple[Tensor, Tensor]:

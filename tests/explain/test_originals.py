@@ -21,7 +21,7 @@ from core.models.classifier import Classifier, load
 from core.models.importers import corrected, inspect
 from core.types import Checkpoint, Input, Radiograph
 from tests.explain.quick import FILM_SIZED, quick
-from tests.models.importers.files import filled, made, stored
+from tests.models.importers.files import filled, state_network, stored
 
 SIDE = 64  # px
 FINDINGS = ("covid", "pneumonia", "normal")
@@ -126,7 +126,7 @@ def test_maps_of_an_imported_file_equal_those_by_hand_on_its_authors_module(
 ) -> None:
     """In double precision: in single, a near tie of a ReLU may flip between two layouts of memory."""
     monkeypatch.setenv("LIGHTBOX_HOME", str(tmp_path))
-    module = made(name, 3)
+    module = state_network(name, 3)
     candidate = corrected(inspect(stored(module.state_dict(), tmp_path / "w.pt")), findings=FINDINGS, size=SIDE)
     classifier = load(library.save(candidate, "mine").name, library.folder())
     image = prepare(phantom, classifier.checkpoint.input).image[None].double()

@@ -41,7 +41,7 @@ def closeness(radiograph: Radiograph, wanted: NDArray[Any] = CHEST) -> float:
     return float(np.corrcoef(grey(radiograph).ravel(), wanted.ravel())[0, 1])
 
 
-def told(radiograph: Radiograph, words: str) -> bool:
+def is_reported(radiograph: Radiograph, words: str) -> bool:
     return any(words in step for step in radiograph.steps)
 
 
@@ -55,14 +55,14 @@ def test_colour_under_a_grey_header_is_read_as_colour_and_told(photometric: str)
     film = read(dicom(colour, bits=8, photometric="RGB", PhotometricInterpretation=photometric), name="copy")
 
     assert np.array_equal(film.pixels, CHEST >> 4)
-    assert told(film, f"The header says {photometric} with 3 samples per pixel, the data hold 3: read as RGB.")
+    assert is_reported(film, f"The header says {photometric} with 3 samples per pixel, the data hold 3: read as RGB.")
 
 
 def test_grey_under_a_colour_label_is_read_as_grey_and_told() -> None:
     film = read(dicom((CHEST >> 4).astype(np.uint8), bits=8, PhotometricInterpretation="RGB"), name="grey")
 
     assert np.array_equal(film.pixels, CHEST >> 4)
-    assert told(film, "the data hold 1: read as MONOCHROME2.")
+    assert is_reported(film, "the data hold 1: read as MONOCHROME2.")
 
 
 def test_colour_that_is_called_signed_is_read_as_unsigned() -> None:
@@ -71,7 +71,7 @@ def test_colour_that_is_called_signed_is_read_as_unsigned() -> None:
     film = read(dicom(colour, bits=8, photometric="RGB", PixelRepresentation=1), name="signed")
 
     assert np.array_equal(film.pixels, CHEST >> 4)
-    assert told(film, "calls colour samples signed")
+    assert is_reported(film, "calls colour samples signed")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_what_a_header_leaves_out_is_read_as_what_it_must_be(
     film = read(dicom(CHEST, without=without, **elements), name="gap")
 
     assert np.array_equal(film.pixels, CHEST)
-    assert told(film, words)
+    assert is_reported(film, words)
 
 
 def test_a_label_in_small_letters_is_read() -> None:
@@ -108,14 +108,14 @@ def test_values_in_the_upper_bits_are_taken_from_there() -> None:
     film = read(dicom((CHEST << 4).astype(np.uint16), bits=16, BitsStored=12, HighBit=15), name="high")
 
     assert np.array_equal(film.pixels, CHEST)
-    assert told(film, "Values taken from bits 4 to 15")
+    assert is_reported(film, "Values taken from bits 4 to 15")
 
 
 def test_a_high_bit_that_the_pixels_contradict_is_told_and_left() -> None:
     film = read(dicom(CHEST, HighBit=15), name="low")
 
     assert np.array_equal(film.pixels, CHEST)
-    assert told(film, "they lie in the lower 12")
+    assert is_reported(film, "they lie in the lower 12")
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -132,20 +132,20 @@ def test_a_drawing_above_the_stored_bits_is_masked(compressed: bool) -> None:
     film = read(file.getvalue(), name="overlay")
 
     assert np.array_equal(film.pixels, CHEST)
-    assert told(film, "Bits above the 12 of the values left out")
+    assert is_reported(film, "Bits above the 12 of the values left out")
 
 
 def test_more_bits_than_the_header_says_are_kept_and_told() -> None:
     film = read(dicom(CHEST, bits=16, BitsStored=10, HighBit=9), name="deep")
 
     assert np.array_equal(film.pixels, CHEST)
-    assert told(film, "The header says 10 bits, the pixels use 12")
+    assert is_reported(film, "The header says 10 bits, the pixels use 12")
 
 
 def test_a_largest_value_below_the_pixels_is_told() -> None:
     film = read(dicom(CHEST, LargestImagePixelValue=255), name="largest")
 
-    assert told(film, f"largest pixel value is 255; the pixels reach {CHEST.max()}")
+    assert is_reported(film, f"largest pixel value is 255; the pixels reach {CHEST.max()}")
 
 
 # Lookup tables and windows
@@ -157,7 +157,7 @@ def test_a_lut_that_claims_more_bits_than_it_holds_is_scaled_by_what_it_holds() 
     film = read(dicom(CHEST, VOILUTSequence=sequence, WindowCenter=2048, WindowWidth=4096), name="lut")
 
     assert np.abs(grey(film) - CHEST / 4095).max() < 0.001
-    assert told(film, "claims 16 bits, its entries end at 4095: read as 12 bits")
+    assert is_reported(film, "claims 16 bits, its entries end at 4095: read as 12 bits")
     assert [window.name for window in film.windows][:1] == ["Window (centre 2048, width 4096)"]
 
 
@@ -167,7 +167,7 @@ def test_a_flat_lut_gives_way_to_the_window() -> None:
     film = read(dicom(CHEST, VOILUTSequence=sequence, WindowCenter=2048, WindowWidth=4096), name="flat")
 
     assert np.abs(grey(film) - CHEST / 4095).max() < 0.001
-    assert told(film, "left out, as it makes all pixels equal")
+    assert is_reported(film, "left out, as it makes all pixels equal")
 
 
 def test_a_first_mapped_value_is_unsigned_where_the_pixels_are() -> None:
@@ -198,7 +198,7 @@ def test_a_window_that_cannot_be_read_is_told_as_such(centre: bytes, width: byte
     film = read(raw_window(centre, width), name="window")
 
     assert closeness(film) > 0.99
-    assert told(film, "cannot be read: its centre or width is no number")
+    assert is_reported(film, "cannot be read: its centre or width is no number")
 
 
 @pytest.mark.parametrize(("centre", "width"), [(b"2048\\ ", b"4096\\ "), (b"2048,0\\2048", b"4096,0\\4096 ")])
@@ -206,14 +206,14 @@ def test_the_next_good_window_is_used(centre: bytes, width: bytes) -> None:
     film = read(raw_window(centre, width), name="window")
 
     assert (film.black, film.white) == (0, 4095)
-    assert told(film, "cannot be read")
-    assert told(film, "(centre 2048, width 4096) gives black and white")
+    assert is_reported(film, "cannot be read")
+    assert is_reported(film, "(centre 2048, width 4096) gives black and white")
 
 
 def test_a_window_of_another_depth_is_told() -> None:
     film = read(dicom(CHEST, WindowCenter=128, WindowWidth=256), name="window")
 
-    assert told(film, "The window does not fit")
+    assert is_reported(film, "The window does not fit")
 
 
 @pytest.mark.parametrize("inverse", [True, False])
@@ -223,7 +223,7 @@ def test_a_presentation_shape_that_contradicts_is_settled_by_the_pixels(inverse:
     film = read(dicom(stored, PresentationLUTShape="INVERSE"), name="shape")
 
     assert closeness(film) > 0.99
-    assert told(film, f"by its pixels bone is {'dark' if inverse else 'bright'}")
+    assert is_reported(film, f"by its pixels bone is {'dark' if inverse else 'bright'}")
 
 
 # Geometry
@@ -235,7 +235,7 @@ def test_pixels_that_are_not_square_become_square(elements: dict[str, Any]) -> N
 
     assert film.pixels.shape == (256, 256)
     assert film.spacing == ((1.2, 1.2) if "PixelSpacing" in elements else None)
-    assert told(film, "Pixels are 2 times as high as wide")
+    assert is_reported(film, "Pixels are 2 times as high as wide")
     assert closeness(film) > 0.99
 
 
@@ -267,7 +267,7 @@ def test_lengths_are_at_the_detector_where_nothing_calibrated_them(elements: dic
 
     assert film.spacing is not None
     assert film.at_detector is at_detector
-    assert told(film, "at the detector") is at_detector
+    assert is_reported(film, "at the detector") is at_detector
 
 
 def test_a_film_at_600_dots_per_inch_is_read() -> None:
@@ -347,7 +347,7 @@ def test_a_scan_header_that_is_not_sequential_is_read_as_one() -> None:
     film = read(jpeg(bytes(frame)), name="odd")
 
     assert closeness(film) > 0.99
-    assert told(film, "not that of a sequential scan")
+    assert is_reported(film, "not that of a sequential scan")
 
 
 def test_bytes_after_the_end_of_a_stream_are_accepted() -> None:
@@ -376,7 +376,7 @@ def test_several_frames_are_refused_until_one_is_named() -> None:
         read(whole, name="loop", frame=4)
     second = read(whole, name="loop", frame=2)
     assert np.array_equal(second.pixels, CHEST[::-1])
-    assert told(second, "Frame 2 of 3.")
+    assert is_reported(second, "Frame 2 of 3.")
 
 
 def test_a_page_of_a_tiff_can_be_named() -> None:
@@ -387,7 +387,7 @@ def test_a_page_of_a_tiff_can_be_named() -> None:
     film = read(file.getvalue(), name="pages", frame=2)
 
     assert np.array_equal(film.pixels, CHEST[::-1].astype(np.uint8))
-    assert told(film, "Page 2 of 2.")
+    assert is_reported(film, "Page 2 of 2.")
 
 
 # Pictures

@@ -25,7 +25,7 @@ needs_data = pytest.mark.skipif(DATA is None, reason="LIGHTBOX_DATA is not set: 
 CLEAN = draw(seed=0, height=768, width=768).radiograph
 
 
-def found(radiograph: Radiograph) -> dict[str, Check]:
+def checks_by_name(radiograph: Radiograph) -> dict[str, Check]:
     return {check.name: check for check in inspect(radiograph)}
 
 
@@ -50,7 +50,7 @@ def warnings(radiograph: Radiograph) -> set[str]:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("height", "width"), [(560, 560), (520, 700), (700, 520)])
 def test_the_phantom_is_a_clean_frontal_film(seed: int, height: int, width: int) -> None:
-    by_name = found(draw(seed=seed, height=height, width=width).radiograph)
+    by_name = checks_by_name(draw(seed=seed, height=height, width=width).radiograph)
 
     assert {name for name, check in by_name.items() if check.level == "warning"} == set()
     assert by_name["frontal"].level == "ok"
@@ -66,7 +66,7 @@ def test_every_check_answers_with_its_name_and_a_sentence() -> None:
 
 @pytest.mark.parametrize("turn", [1, 2, 3])
 def test_a_turned_film_is_told_and_how_to_turn_it_back(turn: int) -> None:
-    check = found(film(turned(grey(), -turn)))["turned"]
+    check = checks_by_name(film(turned(grey(), -turn)))["turned"]
 
     assert check.level == "warning"
     assert check.mend == {"turn": turn}  # counter-clockwise, as Cleaning turns
@@ -74,7 +74,7 @@ def test_a_turned_film_is_told_and_how_to_turn_it_back(turn: int) -> None:
 
 
 def test_an_inverted_film_is_told() -> None:
-    check = found(film(255 - grey()))["inverted"]
+    check = checks_by_name(film(255 - grey()))["inverted"]
 
     assert check.level == "warning"
     assert check.mend == {"invert": True}
@@ -109,20 +109,20 @@ def test_what_is_no_frontal_chest_is_told(other: Callable[[Pixels], Pixels]) -> 
 def test_a_small_film_is_told() -> None:
     small = cv2.resize(grey(), (150, 150), interpolation=cv2.INTER_AREA)
 
-    assert found(film(np.asarray(small, np.uint8)))["too-small"].figure == 150
+    assert checks_by_name(film(np.asarray(small, np.uint8)))["too-small"].figure == 150
     assert "too-small" in warnings(film(np.asarray(small, np.uint8)))
 
 
 def test_a_flat_film_is_told() -> None:
     flat = (100 + 0.15 * grey()).astype(np.uint8)
 
-    assert found(film(flat))["contrast"].level == "warning"
+    assert checks_by_name(film(flat))["contrast"].level == "warning"
 
 
 def test_a_clipped_film_is_told() -> None:
     clipped = np.clip(grey().astype(np.float32) * 2.4, 0, 255).astype(np.uint8)
 
-    check = found(film(clipped))["clipped"]
+    check = checks_by_name(film(clipped))["clipped"]
     assert check.level == "warning"
     assert "white" in check.sentence
 
@@ -132,14 +132,14 @@ def test_large_margins_are_told_with_their_sides(level: int) -> None:
     framed = np.full((768, 1268), level, np.uint8)
     framed[:, 500:] = grey()
 
-    check = found(film(framed))["borders"]
+    check = checks_by_name(film(framed))["borders"]
     assert check.level == "warning"
     assert abs(check.figure - 100 * 500 / 1268) < 6
     assert "left" in check.sentence
 
 
 def test_a_tinted_film_is_told() -> None:
-    check = found(film(grey(), chroma=np.full((256, 256), 60, np.uint8)))["tint"]
+    check = checks_by_name(film(grey(), chroma=np.full((256, 256), 60, np.uint8)))["tint"]
 
     assert (check.level, check.figure) == ("warning", 60)
 
@@ -148,7 +148,7 @@ def test_a_coloured_arrow_is_told_with_its_place() -> None:
     chroma = np.zeros((256, 256), np.uint8)
     chroma[30:40, 200:230] = 200
 
-    by_name = found(film(grey(), chroma=chroma))
+    by_name = checks_by_name(film(grey(), chroma=chroma))
     assert by_name["coloured-marks"].level == "warning"
     assert "upper right" in by_name["coloured-marks"].sentence
     assert by_name["tint"].level == "ok"
@@ -158,7 +158,7 @@ def test_burnt_in_text_is_told_with_its_place() -> None:
     written = grey()
     cv2.putText(written, "PORTABLE 12:45", (480, 740), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255,), 2, cv2.LINE_AA)
 
-    check = found(film(written))["burnt-in"]
+    check = checks_by_name(film(written))["burnt-in"]
     assert check.level == "warning"
     assert "text at lower" in check.sentence
 
@@ -167,13 +167,13 @@ def test_an_arrow_in_the_lung_is_told() -> None:
     pointed = grey()
     cv2.fillPoly(pointed, [np.array([[200, 300], [200, 340], [240, 320]], np.int32)], (255,))
 
-    check = found(film(pointed))["burnt-in"]
+    check = checks_by_name(film(pointed))["burnt-in"]
     assert check.level == "warning"
     assert "arrow or mark inside the chest at middle left" in check.sentence
 
 
 def test_a_side_letter_alone_is_no_warning() -> None:
-    check = found(film(grey()))["burnt-in"]
+    check = checks_by_name(film(grey()))["burnt-in"]
 
     assert check.level == "note"
     assert "upper left" in check.sentence
@@ -184,7 +184,7 @@ def test_compression_blocks_are_told(quality: int, level: str) -> None:
     _, encoded = cv2.imencode(".jpg", grey(), [cv2.IMWRITE_JPEG_QUALITY, quality])
     pixels = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
 
-    assert found(film(pixels))["blocking"].level == level
+    assert checks_by_name(film(pixels))["blocking"].level == level
 
 
 def test_block_step_of_a_picture_of_blocks_is_large() -> None:
@@ -194,7 +194,7 @@ def test_block_step_of_a_picture_of_blocks_is_large() -> None:
 
 
 def test_a_missing_pixel_size_is_a_note_without_a_figure() -> None:
-    check = found(replace(CLEAN, spacing=None))["spacing"]
+    check = checks_by_name(replace(CLEAN, spacing=None))["spacing"]
 
     assert check.level == "note"
     assert math.isnan(check.figure)
@@ -259,7 +259,7 @@ def test_a_faulty_original_is_warned_of(name: str) -> None:
 @needs_data
 @pytest.mark.parametrize("name", NOTED)
 def test_a_slight_fault_of_an_original_is_noted(name: str) -> None:
-    assert found(original(name))[NOTED[name]].level == "note"
+    assert checks_by_name(original(name))[NOTED[name]].level == "note"
 
 
 @needs_data

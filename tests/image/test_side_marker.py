@@ -23,7 +23,7 @@ needs_data = pytest.mark.skipif(DATA is None, reason="LIGHTBOX_DATA is not set: 
 LEFT, RIGHT = 0.08, 0.92  # of the width
 
 
-def told(radiograph: Radiograph) -> Check:
+def marker_check(radiograph: Radiograph) -> Check:
     return checks["side-marker"](Look(radiograph))
 
 
@@ -44,13 +44,13 @@ def marked(letter: str, at: float, *, size: int = 512, mirrored: bool = False, s
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize(("letter", "wrong", "right"), [("R", RIGHT, LEFT), ("L", LEFT, RIGHT)])
 def test_a_marker_on_the_wrong_side_is_told(letter: str, wrong: float, right: float, seed: int, size: int) -> None:
-    check = told(marked(letter, wrong, size=size, seed=seed))
+    check = marker_check(marked(letter, wrong, size=size, seed=seed))
 
     assert check.level == "warning"
     assert f"A marker {letter} is at upper {'left' if wrong < 0.5 else 'right'}" in check.sentence
     assert not check.withholds
     assert check.mend == {}
-    assert told(marked(letter, right, size=size, seed=seed)).level == "ok"
+    assert marker_check(marked(letter, right, size=size, seed=seed)).level == "ok"
 
 
 @pytest.mark.parametrize(("letter", "wrong", "right"), [("R", RIGHT, LEFT), ("L", LEFT, RIGHT)])
@@ -59,24 +59,27 @@ def test_a_mirrored_letter_on_the_wrong_side_tells_that_the_film_is_mirrored(
 ) -> None:
     film = marked(letter, wrong, mirrored=True)
 
-    check = told(film)
+    check = marker_check(film)
 
     assert check.level == "warning"
     assert "The film is mirrored" in check.sentence
     assert check.mend == {"mirror": True}
-    assert told(arranged(film, Cleaning(mirror=True))).level == "ok"
+    assert marker_check(arranged(film, Cleaning(mirror=True))).level == "ok"
     # On many PA films the marker faced the detector: it reads from behind, on its own side.
-    assert told(marked(letter, right, mirrored=True)).level == "ok"
+    assert marker_check(marked(letter, right, mirrored=True)).level == "ok"
 
 
 def test_the_header_decides_which_side_is_which() -> None:
     from_behind = ("R", "F")  # rows lead to the patient's right
 
-    assert told(replace(marked("R", RIGHT), orientation=from_behind)).level == "ok"
-    check = told(replace(marked("R", LEFT), orientation=from_behind))
+    assert marker_check(replace(marked("R", RIGHT), orientation=from_behind)).level == "ok"
+    check = marker_check(replace(marked("R", LEFT), orientation=from_behind))
     assert check.level == "warning"
     assert "the file says that this is the patient's left" in check.sentence
-    assert told(arranged(replace(marked("R", RIGHT), orientation=from_behind), Cleaning(mirror=True))).level == "ok"
+    assert (
+        marker_check(arranged(replace(marked("R", RIGHT), orientation=from_behind), Cleaning(mirror=True))).level
+        == "ok"
+    )
 
 
 @pytest.mark.parametrize("laterality", ["R", "L", "B"])
@@ -89,7 +92,7 @@ def test_the_side_that_a_header_names_does_not_say_where_it_lies(laterality: str
 @pytest.mark.parametrize("text", ["RL", "PORTABLE", "B", "P", "8", "E", "T"])
 def test_other_letters_and_words_are_no_side_marker(text: str) -> None:
     for at in (0.15, 0.85):
-        check = told(marked(text, at))
+        check = marker_check(marked(text, at))
         assert (check.level, check.figure) == ("ok", 0)
 
 
@@ -97,11 +100,11 @@ def test_a_marker_on_each_side_decides_nothing_where_they_disagree() -> None:
     one, other = marked("R", LEFT), marked("R", RIGHT)
     both = replace(one, pixels=np.maximum(one.pixels, other.pixels))
 
-    assert told(both).level == "ok"
+    assert marker_check(both).level == "ok"
 
 
 def test_a_film_on_its_head_is_not_judged() -> None:
-    assert "upright" in told(arranged(marked("R", LEFT), Cleaning(turn=2))).sentence
+    assert "upright" in marker_check(arranged(marked("R", LEFT), Cleaning(turn=2))).sentence
 
 
 @needs_data
@@ -115,11 +118,11 @@ def test_fewer_than_one_in_a_hundred_real_films_sets_it_off(larger: int) -> None
     for row in rows:
         film = read((Path(str(DATA)) / row["file"]).read_bytes(), name=row["id"])
         pixels = cv2.resize(film.pixels, None, fx=larger, fy=larger, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-        check = told(replace(film, pixels=pixels))
+        check = marker_check(replace(film, pixels=pixels))
         alarms += check.level == "warning"
         if larger > 1 and check.level == "ok" and check.figure > 0:
             agreeing += 1
-            mirrored += told(replace(film, pixels=np.ascontiguousarray(pixels[:, ::-1]))).level == "warning"
+            mirrored += marker_check(replace(film, pixels=np.ascontiguousarray(pixels[:, ::-1]))).level == "warning"
 
     assert alarms < 0.01 * len(rows)  # 0 of all 799, at either size
     if larger > 1:

@@ -6,7 +6,7 @@ from core.models.findings import CHESTXRAY14, SETS, leading, parse, present, wor
 from core.types import Checkpoint, Input, Prediction
 
 
-def _said(probabilities: list[float], *, multi_label: bool) -> tuple[Prediction, Checkpoint]:
+def _prediction(probabilities: list[float], *, multi_label: bool) -> tuple[Prediction, Checkpoint]:
     """Effusion is found from 0.6 on, Hernia from 0.1; Mass has no operating point."""
     findings = ("Effusion", "Mass", "Hernia")
     card = Checkpoint(
@@ -23,14 +23,14 @@ def _said(probabilities: list[float], *, multi_label: bool) -> tuple[Prediction,
 
 
 def test_findings_are_present_from_their_own_operating_point_on_the_likeliest_first() -> None:
-    assert present(*_said([0.59, 0.49, 0.09], multi_label=True)) == ()
-    assert present(*_said([0.6, 0.5, 0.7], multi_label=True)) == ("Hernia", "Effusion", "Mass")
+    assert present(*_prediction([0.59, 0.49, 0.09], multi_label=True)) == ()
+    assert present(*_prediction([0.6, 0.5, 0.7], multi_label=True)) == ("Hernia", "Effusion", "Mass")
 
 
 def test_a_rare_finding_that_is_present_comes_before_a_likelier_one_that_is_not() -> None:
-    assert leading(*_said([0.5, 0.1, 0.2], multi_label=True)) == "Hernia"
-    assert leading(*_said([0.5, 0.1, 0.2], multi_label=False)) == "Effusion"
-    assert leading(*_said([0.5, 0.1, 0.01], multi_label=True)) == "Effusion"
+    assert leading(*_prediction([0.5, 0.1, 0.2], multi_label=True)) == "Hernia"
+    assert leading(*_prediction([0.5, 0.1, 0.2], multi_label=False)) == "Effusion"
+    assert leading(*_prediction([0.5, 0.1, 0.01], multi_label=True)) == "Effusion"
 
 
 def test_a_set_is_named_alone_or_beside_others() -> None:

@@ -12,14 +12,14 @@ from core.models import checkpoints, library
 from core.models.classifier import load
 from core.models.importers import ImportCandidate, corrected, inspect
 from core.types import Radiograph
-from tests.models.importers.files import made, stored
+from tests.models.importers.files import state_network, stored
 
 FINDINGS = ("covid", "normal")
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> ImportCandidate:
-    state = made("mobilenet-v3-small", 2).state_dict()
+def candidate(tmp_path_factory: pytest.TempPathFactory) -> ImportCandidate:
+    state = state_network("mobilenet-v3-small", 2).state_dict()
     return corrected(inspect(stored(state, tmp_path_factory.mktemp("found") / "best.pt")), findings=FINDINGS, size=64)
 
 
@@ -93,7 +93,7 @@ def test_a_file_that_lies_there_without_a_card_is_not_overwritten(candidate: Imp
 
 
 def test_a_network_of_imagenet_is_not_kept_and_leaves_nothing(candidate: ImportCandidate, tmp_path: Path) -> None:
-    imagenet = inspect(stored(made("resnet18", 1000).state_dict(), tmp_path / "imagenet.pt"))
+    imagenet = inspect(stored(state_network("resnet18", 1000).state_dict(), tmp_path / "imagenet.pt"))
 
     with pytest.raises(BadSetting, match="its 1,000 scores are not of radiographs"):
         library.save(imagenet, "dogs")

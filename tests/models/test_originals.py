@@ -27,11 +27,11 @@ class InPlace(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's ow
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # as above
-        self.found: list[str] = []
+        self.operations: list[str] = []
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function._schema.is_mutable:
-            self.found.append(str(function))
+            self.operations.append(str(function))
         return function(*args, **(kwargs or {}))
 
 
@@ -67,7 +67,7 @@ def test_it_says_what_its_authors_module_says_and_is_head_of_features(pair: tupl
     with InPlace() as mode:
         logits = network(_images())
 
-    assert mode.found == []
+    assert mode.operations == []
     assert prediction.shape == (2, 3)
     assert (prediction[0] - prediction[1]).abs().max() > 1e-4 * prediction.abs().max()
     assert (logits - prediction).abs().max() <= 1e-5 * prediction.abs().max()
@@ -78,7 +78,7 @@ def test_the_watch_for_operations_in_place_sees_one() -> None:
     with InPlace() as mode:
         nn.ReLU(inplace=True)(torch.zeros(1))
 
-    assert mode.found == ["aten.relu_.default"]
+    assert mode.operations == ["aten.relu_.default"]
 
 
 def test_stages_are_children_in_order_and_the_last_feeds_the_head(pair: tuple[Tensor, Network]) -> None:

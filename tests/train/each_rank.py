@@ -16,12 +16,12 @@ from core.train import run
 from core.train.fit import fit
 
 
-def _kept(recipe: Any, films: Any, val: Any, folder: Path, **named: Any) -> Network:
+def _trained(recipe: Any, films: Any, val: Any, folder: Path, **named: Any) -> Network:
     network = fit(recipe, films, val, folder, **named)
     torch.save(network.state_dict(), Path(sys.argv[1]) / f"{folder.name}-{os.environ['RANK']}.pt")
     return network
 
 
 if __name__ == "__main__":
-    vars(run)["fit"] = _kept
+    vars(run)["fit"] = _trained
     cli(sys.argv[2:])

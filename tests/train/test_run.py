@@ -22,12 +22,12 @@ from core.train import log, run
 from core.train.recipe import Recipe
 from core.train.run import across, train
 from core.types import Checkpoint, Input
-from tests.train import made_chestxray14
+from tests.train import chestxray14_folder
 from tests.train.drawn import TINY
 
 
 @pytest.fixture(scope="module")
-def made(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoint, Path]:
+def checkpoint_and_folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoint, Path]:
     """The checkpoint "tiny" and the folder that holds it, and its runs."""
     folder = tmp_path_factory.mktemp("made")
     notes = {"licence": "none", "trained_on": {"data": "drawn films"}}
@@ -44,7 +44,7 @@ def copy(checkpoint_and_folder: tuple[Checkpoint, Path], tmp_path: Path) -> Path
     return tmp_path
 
 
-class Asked(Exception):
+class Requested(Exception):
     """Training would begin now."""
 
 
@@ -55,7 +55,7 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
 
     def fit(recipe: Recipe, films: Any, val: Any, folder: Path, *, start: Network | None = None, **_: Any) -> Network:
         records.append({"recipe": recipe, "train": films, "val": val, "start": start})
-        raise Asked
+        raise Requested
 
     monkeypatch.setattr(run, "fit", fit)
     return records
@@ -194,7 +194,7 @@ def test_fourteen_findings_of_chestxray14_give_fourteen_sigmoids(tmp_path: Path)
     recipe = replace(TINY, findings=CHESTXRAY14, multi_label=True, batch=2)
     folder = tmp_path / "films"
     folder.mkdir()
-    card = train([made_chestxray14.write(folder)], name="many", recipe=recipe, runs=tmp_path, out=tmp_path)
+    card = train([chestxray14_folder.write(folder)], name="many", recipe=recipe, runs=tmp_path, out=tmp_path)
 
     assert card is not None
     assert card.findings == CHESTXRAY14
@@ -243,7 +243,7 @@ def test_a_start_gives_its_weights_and_its_head_where_the_findings_are_the_same(
 
     def begun(findings: tuple[str, ...]) -> Mapping[str, torch.Tensor]:
         recipe = replace(TINY, start="tiny", findings=findings)
-        with pytest.raises(Asked):
+        with pytest.raises(Requested):
             train([data], name="next", recipe=recipe, runs=copy / "runs", out=copy)
         torch.manual_seed(0)
         network = architectures["small-cnn"].build(2, 1)
@@ -269,7 +269,7 @@ def test_a_start_may_be_a_checkpoint_of_ones_own(
     for file in copy.glob("tiny.*"):
         (library.folder() / file.name.replace("tiny", "mine")).write_bytes(file.read_bytes())
 
-    with pytest.raises(Asked):
+    with pytest.raises(Requested):
         train([data], name="next", recipe=replace(TINY, start="mine"), runs=tmp_path / "runs", out=tmp_path)
     stored = read_network(read_card("tiny", copy), copy).state_dict()
     begun = untrained[-1]["start"].state_dict()
@@ -310,7 +310,7 @@ def test_a_start_whose_card_has_other_findings_than_its_last_layer_is_refused(da
 def test_a_source_left_out_is_in_the_test_films_only(
     data: Path, tmp_path: Path, untrained: list[Mapping[str, Any]]
 ) -> None:
-    with pytest.raises(Asked):
+    with pytest.raises(Requested):
         train([data], name="next", recipe=replace(TINY, leave_out="b"), runs=tmp_path, out=tmp_path)
 
     assert set(untrained[0]["train"].column("source")) == {"a"}

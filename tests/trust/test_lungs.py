@@ -9,7 +9,7 @@ from core.types import Cleaning, Explanation, Placement, Radiograph
 CHEST = draw(seed=2, height=400, width=320)
 
 
-def _asked(classifier: Classifier, film: Radiograph, heat: np.ndarray) -> Question:
+def _question(classifier: Classifier, film: Radiograph, heat: np.ndarray) -> Question:
     height, width = film.pixels.shape
     explanation = Explanation(
         "r",
@@ -29,7 +29,7 @@ def _asked(classifier: Classifier, film: Radiograph, heat: np.ndarray) -> Questi
 
 
 def test_heat_drawn_on_the_lungs_lies_in_them(classifier: Classifier) -> None:
-    figure = measures["lungs"](_asked(classifier, CHEST.radiograph, CHEST.lungs))
+    figure = measures["lungs"](_question(classifier, CHEST.radiograph, CHEST.lungs))
 
     assert figure.level == "ok"
     assert figure.value > 0.95
@@ -39,7 +39,7 @@ def test_heat_drawn_elsewhere_does_not(classifier: Classifier) -> None:
     outside = np.zeros(CHEST.lungs.shape)
     outside[:30] = 1  # above the lung tips
 
-    figure = measures["lungs"](_asked(classifier, CHEST.radiograph, outside))
+    figure = measures["lungs"](_question(classifier, CHEST.radiograph, outside))
 
     assert figure.level == "warning"
     assert figure.value < 0.05
@@ -47,7 +47,7 @@ def test_heat_drawn_elsewhere_does_not(classifier: Classifier) -> None:
 
 
 def test_even_heat_has_the_share_that_the_lungs_cover(classifier: Classifier) -> None:
-    figure = measures["lungs"](_asked(classifier, CHEST.radiograph, np.ones((7, 7))))
+    figure = measures["lungs"](_question(classifier, CHEST.radiograph, np.ones((7, 7))))
 
     covered = int(figure.sentence.split("cover ")[1].split("%")[0])
     assert figure.value == pytest.approx(covered / 100, abs=0.006)
@@ -57,7 +57,9 @@ def test_even_heat_has_the_share_that_the_lungs_cover(classifier: Classifier) ->
 def test_a_film_without_lungs_is_told_and_not_scored(classifier: Classifier) -> None:
     blank = draw(seed=2, height=400, width=320).radiograph
     noise = np.random.default_rng(0).integers(0, 65535, blank.pixels.shape).astype(np.uint16)
-    figure = measures["lungs"](_asked(classifier, Radiograph(noise, "noise", 0, 65535, blank.origin), np.ones((7, 7))))
+    figure = measures["lungs"](
+        _question(classifier, Radiograph(noise, "noise", 0, 65535, blank.origin), np.ones((7, 7)))
+    )
 
     assert figure.level == "note"
     assert np.isnan(figure.value)
@@ -65,4 +67,4 @@ def test_a_film_without_lungs_is_told_and_not_scored(classifier: Classifier) -> 
 
 
 def test_a_flat_map_is_told(classifier: Classifier) -> None:
-    assert np.isnan(measures["lungs"](_asked(classifier, CHEST.radiograph, np.zeros((7, 7)))).value)
+    assert np.isnan(measures["lungs"](_question(classifier, CHEST.radiograph, np.zeros((7, 7)))).value)

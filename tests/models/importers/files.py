@@ -22,7 +22,7 @@ XRAYVISION_ALL = (  # operating points of densenet121-res224-all; Cohen et al. 2
 
 
 @cache
-def made(name: str, outputs: int, *, channels: int = 3) -> nn.Module:
+def state_network(name: str, outputs: int, *, channels: int = 3) -> nn.Module:
     """torchvision's own module, untrained, but its batch norms have seen noise; shared by all tests."""
     torch.manual_seed(0)
     entry = originals[name]

@@ -39,7 +39,7 @@ def _same(candidate: ImportCandidate, theirs: nn.Module) -> bool:
 
 @pytest.fixture
 def densenet() -> nn.Module:
-    return made("densenet121", 14)
+    return state_network("densenet121", 14)
 
 
 def test_a_lightning_checkpoint_gives_its_network_and_says_what_was_stripped(
@@ -76,7 +76,7 @@ def test_chexnet_with_the_names_of_its_time_gives_the_same_answers(
 
 @pytest.mark.parametrize("name", ["mobilenet-v3-small", "efficientnet-b0", "resnet18"])
 def test_half_precision_and_no_names_give_numbered_findings_and_a_question(name: str, tmp_path: Path) -> None:
-    theirs = copy.deepcopy(made(name, 3))
+    theirs = copy.deepcopy(state_network(name, 3))
     state = {
         key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in theirs.state_dict().items()
     }
@@ -91,7 +91,11 @@ def test_half_precision_and_no_names_give_numbered_findings_and_a_question(name:
 
 
 def test_findings_that_stand_in_the_file_are_taken(tmp_path: Path) -> None:
-    held = {"model": made("resnet18", 2).state_dict(), "classes": ["normal", "covid"], "labels": ["a", "b", "c"]}
+    held = {
+        "model": state_network("resnet18", 2).state_dict(),
+        "classes": ["normal", "covid"],
+        "labels": ["a", "b", "c"],
+    }
     candidate = inspect(stored(held, tmp_path / "w.pt"))
 
     assert candidate.findings == ("normal", "covid")
@@ -103,13 +107,13 @@ def test_findings_that_stand_in_the_file_are_taken(tmp_path: Path) -> None:
     "words", [["covid", "a" * 61], ["covid", "x\ny"], ["a,b", "c"], ["covid", "covid"], ["covid", " "]]
 )
 def test_findings_in_the_file_that_cannot_be_names_are_not_taken(words: list[str], tmp_path: Path) -> None:
-    held = {"model": made("resnet18", 2).state_dict(), "classes": words}
+    held = {"model": state_network("resnet18", 2).state_dict(), "classes": words}
 
     assert inspect(stored(held, tmp_path / "w.pt")).findings == ("finding 1", "finding 2")
 
 
 def test_a_network_of_one_score_is_a_finding_that_is_there_or_not(tmp_path: Path) -> None:
-    candidate = inspect(stored(made("mobilenet-v3-small", 1).state_dict(), tmp_path / "w.pt"))
+    candidate = inspect(stored(state_network("mobilenet-v3-small", 1).state_dict(), tmp_path / "w.pt"))
 
     assert (candidate.findings, candidate.multi_label) == (("finding 1",), True)
     assert corrected(candidate, findings=["pneumonia"]).findings == ("pneumonia",)
@@ -118,7 +122,7 @@ def test_a_network_of_one_score_is_a_finding_that_is_there_or_not(tmp_path: Path
 
 
 def test_a_network_of_imagenet_is_told_and_names_no_finding(tmp_path: Path) -> None:
-    candidate = inspect(stored(made("resnet18", 1000).state_dict(), tmp_path / "resnet18-f37072fd.pth"))
+    candidate = inspect(stored(state_network("resnet18", 1000).state_dict(), tmp_path / "resnet18-f37072fd.pth"))
 
     assert candidate.layout == "ResNet-18 of ImageNet"
     assert candidate.findings == ()
@@ -126,13 +130,13 @@ def test_a_network_of_imagenet_is_told_and_names_no_finding(tmp_path: Path) -> N
 
 
 def test_inception_gets_the_grey_values_that_torchvision_makes_of_imagenets(tmp_path: Path) -> None:
-    candidate = inspect(stored(made("inception-v3", 2).state_dict(), tmp_path / "w.pt"))
+    candidate = inspect(stored(state_network("inception-v3", 2).state_dict(), tmp_path / "w.pt"))
 
     assert (candidate.input.size, candidate.normalisation) == (299, "signed")
 
 
 def _xrayvision(tmp_path: Path, points: tuple[float, ...] | None) -> tuple[nn.Module, ImportCandidate]:
-    theirs = made("densenet121", 18, channels=1)
+    theirs = state_network("densenet121", 18, channels=1)
     state = dict(theirs.state_dict())
     if points is not None:
         state["op_threshs"] = torch.tensor(points)
@@ -195,7 +199,7 @@ def test_outputs_that_xrayvision_never_trained_are_left_out(tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> ImportCandidate:
-    state = made("mobilenet-v3-small", 3).state_dict()
+    state = state_network("mobilenet-v3-small", 3).state_dict()
     return inspect(stored(state, tmp_path_factory.mktemp("small") / "w.pt"))
 
 
@@ -258,7 +262,7 @@ def test_every_normalisation_reaches_the_network_as_its_name_says(
 
 
 def test_a_size_that_the_network_cannot_take_is_told(tmp_path: Path) -> None:
-    candidate = corrected(inspect(stored(made("inception-v3", 2).state_dict(), tmp_path / "w.pt")), size=64)
+    candidate = corrected(inspect(stored(state_network("inception-v3", 2).state_dict(), tmp_path / "w.pt")), size=64)
 
     with pytest.raises(BadSetting, match="Inception-V3 does not accept films of 64 px"):
         candidate.network()
@@ -277,7 +281,7 @@ def test_a_network_of_which_xrayvision_trained_no_output_is_told(tmp_path: Path)
 
 
 def test_what_a_person_answered_is_no_guess_any_more_and_the_rest_stays_one(tmp_path: Path) -> None:
-    candidate = inspect(stored(made("resnet18", 3).state_dict(), tmp_path / "r18.pth"))
+    candidate = inspect(stored(state_network("resnet18", 3).state_dict(), tmp_path / "r18.pth"))
     unnamed, guessed = candidate.notes
 
     assert unnamed.startswith("The file does not name its outputs.")
@@ -290,7 +294,7 @@ def test_what_a_person_answered_is_no_guess_any_more_and_the_rest_stays_one(tmp_
 
 
 def test_fourteen_outputs_and_grey_values_are_guesses_until_they_are_given(tmp_path: Path) -> None:
-    candidate = inspect(stored(made("densenet121", 14, channels=1).state_dict(), tmp_path / "w.pth"))
+    candidate = inspect(stored(state_network("densenet121", 14, channels=1).state_dict(), tmp_path / "w.pth"))
     fourteen, greys = sorted(candidate.notes)
 
     assert fourteen.startswith("14 outputs are taken for")

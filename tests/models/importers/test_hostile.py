@@ -25,7 +25,7 @@ from core.errors import BadCheckpoint, BadSetting, Unsafe, UserError
 from core.models import library
 from core.models.importers import inspect
 from core.models.operators import torchvision
-from tests.models.importers.files import made, prefixed
+from tests.models.importers.files import prefixed, state_network
 
 _RUN = "open(__import__('os').environ['CANARY'], 'w').close()"
 
@@ -154,7 +154,7 @@ def _link_in_an_archive() -> bytes:
 
 
 def _resnet(**changed: Any) -> bytes:
-    state: dict[str, Any] = dict(made("resnet18", 2).state_dict())
+    state: dict[str, Any] = dict(state_network("resnet18", 2).state_dict())
     state["layer1.0.conv1.weight"] = changed["weight"](state["layer1.0.conv1.weight"])
     return _saved(state)
 
@@ -336,7 +336,7 @@ def test_a_link_that_leads_nowhere_or_in_a_circle_or_to_a_device_is_told(tmp_pat
 
 def test_a_link_to_a_file_is_read_as_the_file(tmp_path: Path) -> None:
     """Caches of weights are made of such links."""
-    (tmp_path / "blob").write_bytes(_saved(made("resnet18", 2).state_dict()))
+    (tmp_path / "blob").write_bytes(_saved(state_network("resnet18", 2).state_dict()))
     (tmp_path / "w.pt").symlink_to("blob")
 
     assert inspect(tmp_path / "w.pt").architecture == "resnet18"

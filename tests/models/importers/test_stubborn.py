@@ -14,7 +14,7 @@ from core.errors import BadCheckpoint, UserError
 from core.models.importers import inspect
 from core.models.importers.pickle_stream import _called, _Name, _Storage, _Trap, _tuple
 from core.models.importers.tensors import Contents, read
-from tests.models.importers.files import made, stored
+from tests.models.importers.files import state_network, stored
 
 
 def _table(path: Path, offsets: object) -> Path:
@@ -60,7 +60,7 @@ def test_a_string_of_a_length_that_no_memory_has_is_told(tmp_path: Path) -> None
 
 
 def test_layers_numbered_in_strange_digits_are_told(tmp_path: Path) -> None:
-    state = dict(made("resnet18", 3).state_dict())
+    state = dict(state_network("resnet18", 3).state_dict())
     for name in ("²", "9" * 5000):
         state[f"classifier.{name}.weight"] = torch.zeros(5, 512)
 
@@ -75,7 +75,7 @@ def test_a_path_that_cannot_be_is_told(tmp_path: Path, name: str) -> None:
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = stored(made("resnet18", 3).state_dict(), tmp_path / "a.pt")
+    path = stored(state_network("resnet18", 3).state_dict(), tmp_path / "a.pt")
 
     def replaced(path: Path, name: str) -> Contents:
         contents = read(path, name)
