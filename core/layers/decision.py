@@ -7,7 +7,7 @@ Source: Alain and Bengio 2016, arXiv:1610.01644.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,7 @@ from core.explain import memory
 from core.explain.evidence import Tape
 from core.image.prepare import prepare
 from core.layers.labelled import LabelledFilm, LabelledSet, classes_of, majority, turns_of
-from core.layers.linear import LinearProbe, fit
+from core.layers.linear import Indices, LabelArray, LinearProbe, fit
 from core.layers.probe_metrics import estimates, network_predictions
 from core.layers.reference import UNREADABLE
 from core.models.classifier import Classifier
@@ -118,15 +118,8 @@ def stage_probes(
     patients = np.array([read.films[place].patient for place in usable])
     divided, turns = turns_of([read.films[place].held for place in usable], truth, patients, seed, exclusive=exclusive)
     test_films = np.sort(np.concatenate([held for _, held in turns]))
-    predictions = np.zeros((len(read.units), len(usable), len(classes)), np.float32)
-    lines = []
-    for place, units in enumerate(read.units.values()):
-        own = units[usable]
-        for learned, held in turns:
-            line = fit(own[learned], truth[learned], exclusive=exclusive)
-            predictions[place, held] = line.says(own[held])
-            _let_others(classifier, work)
-        lines.append(line if len(turns) == 1 else fit(own, truth, exclusive=exclusive))
+    units = [each[usable] for each in read.units.values()]
+    lines, predictions = _fitted(units, truth, turns, lambda: _let_others(classifier, work), exclusive=exclusive)
     network = network_predictions(classifier.checkpoint, read.logits[usable], classes, exclusive=exclusive)
     counted = itertools.count(1)
 
@@ -177,6 +170,29 @@ def stage_probes(
         held={keys[place]: predictions[:, place] for place in test_films},
         skipped=skipped + len(read.films) - len(usable),
     )
+
+
+def _fitted(
+    units: Sequence[NDArray[np.float32]],
+    truth: LabelArray,
+    turns: Sequence[tuple[Indices, Indices]],
+    pause: Callable[[], None],
+    *,
+    exclusive: bool,
+) -> tuple[list[LinearProbe], NDArray[np.float32]]:
+    """The probe of each stage, and (S, N, C) the predictions for films that the probe of their turn did not see.
+
+    units: (N, K) of each stage; truth: (N, C); turns: (training, test) indices; pause: called after each fit.
+    """
+    predictions = np.zeros((len(units), len(truth), truth.shape[1]), np.float32)
+    lines = []
+    for place, own in enumerate(units):
+        for learned, held in turns:
+            line = fit(own[learned], truth[learned], exclusive=exclusive)
+            predictions[place, held] = line.says(own[held])
+            pause()
+        lines.append(line if len(turns) == 1 else fit(own, truth, exclusive=exclusive))
+    return lines, predictions
 
 
 def unit_means(

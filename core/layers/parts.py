@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import NMF
+from torch import Tensor
 
 from core.errors import BadSetting, Unfit
 from core.explain.evidence import Tape
@@ -159,22 +160,9 @@ def stage_parts(
     with torch.inference_mode(False):
         prepared = prepare(radiograph, card.input, cleaning)
         further = [prepare(other, card.input).image for other in others if other.key != radiograph.key]
-    with torch.inference_mode(False), classifier.alone(work) as network:
-        known_stage(card, network, stage)
-        images = prepared.image[None].to(classifier.device)
-        tape = Tape(network, images, grad_from=stage, wanted={place: [stage] for place in places.values()})
-        refuse_one_cell(card, stage, tape.features(stage).shape)
-        maps = tape.features(stage)[0].cpu().numpy().copy()
-        gradients = {each: tape.gradient(stage, place)[0].cpu().numpy() for each, place in places.items()}
-        passes = tape.forwards + len(further), tape.backwards
-        all_maps = [maps]
-        del tape
-        work.step(1)
-        for image in further:
-            other_tape = Tape(network, image[None].to(classifier.device), grad_from=network.last_stage)
-            all_maps.append(other_tape.features(stage)[0].cpu().numpy().copy())
-            del other_tape
-            work.step(1)
+    images = [prepared.image, *further]
+    all_maps, gradients, passes = _recorded(classifier, stage, images, places, work)
+    maps = all_maps[0]
     cells = np.concatenate([_cells(each) for each in all_maps])  # (all cells, K)
     weights, patterns = _factorised(cells, count, card, stage, seed)
     here = weights[: maps[0].size]
@@ -201,6 +189,31 @@ def stage_parts(
         passes=passes,
         cleaning=cleaning,
     )
+
+
+def _recorded(
+    classifier: Classifier, stage: str, images: Sequence[Tensor], places: Mapping[str, int], work: Work
+) -> tuple[list[NDArray[np.float32]], dict[str, NDArray[np.float32]], tuple[int, int]]:
+    """The maps (K, h, w) of each image (C, S, S), the gradients of the first one's findings, and the passes.
+
+    places: finding -> its index. Raises: as `stage_parts`.
+    """
+    with torch.inference_mode(False), classifier.alone(work) as network:
+        known_stage(classifier.checkpoint, network, stage)
+        first = images[0][None].to(classifier.device)
+        tape = Tape(network, first, grad_from=stage, wanted={place: [stage] for place in places.values()})
+        refuse_one_cell(classifier.checkpoint, stage, tape.features(stage).shape)
+        maps = [tape.features(stage)[0].cpu().numpy().copy()]
+        gradients = {each: tape.gradient(stage, place)[0].cpu().numpy() for each, place in places.items()}
+        passes = tape.forwards + len(images) - 1, tape.backwards
+        del tape
+        work.step(1)
+        for image in images[1:]:
+            other = Tape(network, image[None].to(classifier.device), grad_from=network.last_stage)
+            maps.append(other.features(stage)[0].cpu().numpy().copy())
+            del other
+            work.step(1)
+    return maps, gradients, passes
 
 
 def part_explanation(decomposition: Parts, part: int, *, finding: str = "") -> Explanation:

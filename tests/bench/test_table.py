@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from core.__main__ import cli
 from core.bench import map_costs, run, table
-from core.commands import bench as command
 from core.errors import BadData
 from core.markdown import replace_section, section
 
@@ -69,7 +68,7 @@ def test_the_command_writes_the_table_and_nothing_else(
     readme, measured = tmp_path / "README.md", tmp_path / "bench.json"
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
     measured.write_text(json.dumps(record), encoding="utf-8")
-    monkeypatch.setattr(command, "_README", readme)
+    monkeypatch.setattr("core.commands.bench._README", readme)
 
     result = CliRunner().invoke(cli, ["bench", "--readme", str(measured)])
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import TimeoutError as Late
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
 from core.compare.export import COLUMNS
@@ -80,7 +80,7 @@ def test_a_preset_fills_the_board_and_all_panes_have_their_map(visit: Callable[.
     fifth = page.locator(PANE).nth(4)
     for _ in range(3):  # on a busy machine a click can fall between two drawings of the button
         page.get_by_text(presets.STAGES).click()
-        with suppress(Late):
+        with suppress(PlaywrightTimeout):
             fifth.wait_for(timeout=PATIENCE_MS / 3)
             break
     for panes in (PANE, f"{PANE}[data-ready=heat]"):  # those of the board before go one after the other

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import TimeoutError as Late
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, settle
@@ -46,7 +46,7 @@ def stage(page: Any, name: str) -> None:
     units = page.locator(f"{GRID} [aria-label='Units of {name}']")
     for _ in range(3):  # on a busy machine a click can fall between two drawings
         page.locator(f"{STAGES} label").filter(has_text=name).click()
-        with suppress(Late):
+        with suppress(PlaywrightTimeout):
             units.wait_for(timeout=PATIENCE_MS / 3)
             break
     units.wait_for(timeout=PATIENCE_MS)

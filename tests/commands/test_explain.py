@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.__main__ import cli
 from core.explain.method import methods
-from core.explain.run import explain as explained
+from core.explain.run import explain
 from core.image.phantom import draw
 from core.image.read import read
 from core.models.architecture import Network
@@ -31,7 +31,7 @@ def film(phantom: Radiograph, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def explain(weights: Path, *arguments: str) -> Result:
+def run_explain(weights: Path, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["explain", "--weights", str(weights), *arguments])
 
 
@@ -41,9 +41,9 @@ def records(result: Result) -> list[dict[str, Any]]:
 
 
 def test_overlay_and_raw_map_are_written(weights: Path, film: Path, classifier: Classifier, tmp_path: Path) -> None:
-    [record] = records(explain(weights, str(film), "--finding", "covid", "--out", str(tmp_path), "--json"))
+    [record] = records(run_explain(weights, str(film), "--finding", "covid", "--out", str(tmp_path), "--json"))
     radiograph = read(film.read_bytes(), name="film")
-    expected = explained(classifier, radiograph, finding="covid")
+    expected = explain(classifier, radiograph, finding="covid")
     raw = np.load(str(record["map"]), allow_pickle=False)
 
     assert np.array_equal(raw["heat"], expected.heat)
@@ -69,14 +69,14 @@ def test_overlay_and_raw_map_are_written(weights: Path, film: Path, classifier: 
 def test_without_a_finding_the_likeliest_is_explained(
     weights: Path, film: Path, classifier: Classifier, tmp_path: Path
 ) -> None:
-    [record] = records(explain(weights, str(film), "--out", str(tmp_path), "--json"))
+    [record] = records(run_explain(weights, str(film), "--out", str(tmp_path), "--json"))
 
     assert record["finding"] == classifier.predict(read(film.read_bytes(), name="film")).likeliest[0]
 
 
 def test_all_maps_share_one_forward_and_a_backward_for_each_finding(weights: Path, film: Path, tmp_path: Path) -> None:
     everything = ["--method", "grad-cam", "--method", "saliency", "--finding", "all", "--layer", "all"]
-    result = records(explain(weights, str(film), *everything, "--out", str(tmp_path), "--json"))
+    result = records(run_explain(weights, str(film), *everything, "--out", str(tmp_path), "--json"))
 
     assert len(result) == 5 * 3 + 3
     assert np.sum([record["passes"] for record in result], axis=0).tolist() == [1, 3]
@@ -87,17 +87,17 @@ def test_the_same_again_changes_nothing_and_other_content_is_not_replaced_unaske
     weights: Path, film: Path, tmp_path: Path
 ) -> None:
     command = [str(film), "--finding", "covid", "--out", str(tmp_path), "--json"]
-    [record] = records(explain(weights, *command))
+    [record] = records(run_explain(weights, *command))
     overlay = Path(str(record["overlay"]))
     before = overlay.read_bytes()
-    assert explain(weights, *command).exit_code == 0
+    assert run_explain(weights, *command).exit_code == 0
 
-    refused = explain(weights, *command, "--opacity", "0.9")
+    refused = run_explain(weights, *command, "--opacity", "0.9")
     assert refused.exit_code == 1
     assert f"{overlay} exists with different content" in json.loads(refused.stdout)["error"]
     assert overlay.read_bytes() == before
 
-    assert explain(weights, *command, "--opacity", "0.9", "--force").exit_code == 0
+    assert run_explain(weights, *command, "--opacity", "0.9", "--force").exit_code == 0
     assert overlay.read_bytes() != before
 
 
@@ -107,7 +107,7 @@ def test_films_of_the_same_name_do_not_collide(weights: Path, film: Path, tmp_pa
     with Image.open(film) as image:
         image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
     result = records(
-        explain(weights, str(film), str(other), "--finding", "normal", "--out", str(tmp_path / "maps"), "--json")
+        run_explain(weights, str(film), str(other), "--finding", "normal", "--out", str(tmp_path / "maps"), "--json")
     )
 
     assert len({record["map"] for record in result}) == 2
@@ -115,7 +115,7 @@ def test_films_of_the_same_name_do_not_collide(weights: Path, film: Path, tmp_pa
 
 def test_settings_reach_the_method(weights: Path, film: Path, tmp_path: Path) -> None:
     command = ["--method", "layer-activation", "--setting", "channel=3", "--out", str(tmp_path), "--json"]
-    [record] = records(explain(weights, str(film), *command))
+    [record] = records(run_explain(weights, str(film), *command))
 
     assert json.loads(str(np.load(str(record["map"]))["settings"])) == {"channel": 3}
 
@@ -123,14 +123,14 @@ def test_settings_reach_the_method(weights: Path, film: Path, tmp_path: Path) ->
 def test_a_setting_is_an_option_and_goes_to_whichever_method_has_it(weights: Path, film: Path, tmp_path: Path) -> None:
     several = ["--method", "saliency", "--method", "layer-activation", "--method", "grad-cam", "--signed"]
     command = [*several, "--channel", "-1", "--finding", "covid", "--out", str(tmp_path), "--json"]
-    saliency, activation, cam = records(explain(weights, str(film), *command))
+    saliency, activation, cam = records(run_explain(weights, str(film), *command))
 
     assert saliency["settings"] == {}
     assert activation["settings"] == {"channel": -1}
     assert cam["settings"]["signed"]
     assert cam["signed"]
     [rectified] = records(
-        explain(weights, str(film), "--no-signed", "--finding", "covid", "--out", str(tmp_path), "--json")
+        run_explain(weights, str(film), "--no-signed", "--finding", "covid", "--out", str(tmp_path), "--json")
     )
     assert not rectified["signed"]
 
@@ -139,8 +139,10 @@ def test_stages_can_be_fused_and_all_leaves_out_those_that_cannot_serve_the_meth
     weights: Path, film: Path, tmp_path: Path
 ) -> None:
     command = ["--finding", "covid", "--out", str(tmp_path), "--json"]
-    [fused] = records(explain(weights, str(film), "--layer", "stage 3+stage 4", *command))
-    every = records(explain(weights, str(film), "--method", "cam", "--method", "layer-cam", "--layer", "all", *command))
+    [fused] = records(run_explain(weights, str(film), "--layer", "stage 3+stage 4", *command))
+    every = records(
+        run_explain(weights, str(film), "--method", "cam", "--method", "layer-cam", "--layer", "all", *command)
+    )
 
     assert fused["layer"] == "stage 3+stage 4"
     assert "stage-3+stage-4" in fused["map"]
@@ -154,8 +156,8 @@ def test_a_common_scale_is_the_largest_of_the_call_for_each_unit(weights: Path, 
         image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
     command = [str(film), str(other), "--method", "layer-cam", "--method", "saliency", "--layer", "all"]
     command += ["--finding", "covid", "--json"]
-    own = records(explain(weights, *command, "--out", str(tmp_path / "own")))
-    common = records(explain(weights, *command, "--out", str(tmp_path / "common"), "--scale", "common"))
+    own = records(run_explain(weights, *command, "--out", str(tmp_path / "own")))
+    common = records(run_explain(weights, *command, "--out", str(tmp_path / "common"), "--scale", "common"))
 
     assert {record["scale"] for record in own} == {None}
     cells = [record for record in common if record["unit"] == "logits a cell"]
@@ -186,7 +188,7 @@ def test_a_common_scale_takes_a_film_from_standard_input_and_passes_over_a_bad_f
 
 def test_what_takes_too_long_is_told_and_the_other_films_go_on(weights: Path, film: Path, tmp_path: Path) -> None:
     command = ["--method", "rise", "--masks", "8000", "--limit", "0.2", "--finding", "covid", "--out", str(tmp_path)]
-    result = explain(weights, str(film), str(film), *command, "--json")
+    result = run_explain(weights, str(film), str(film), *command, "--json")
 
     assert result.exit_code == 1
     assert ["longer than the limit of 0.2 s" in json.loads(line)["error"] for line in result.stdout.splitlines()] == [
@@ -203,8 +205,8 @@ def test_a_map_with_nothing_in_it_is_the_bare_film_and_says_so_everywhere(
     card = {**json.loads((weights / "untrained.json").read_text()), "name": "blind"}
     write(blind, {name: card[name] for name in CARD}, "blind", tmp_path)
     out = tmp_path / "maps"
-    [record] = records(explain(tmp_path, str(film), "--finding", "covid", "--out", str(out), "--json"))
-    text = explain(tmp_path, str(film), "--finding", "covid", "--out", str(out)).stdout
+    [record] = records(run_explain(tmp_path, str(film), "--finding", "covid", "--out", str(out), "--json"))
+    text = run_explain(tmp_path, str(film), "--finding", "covid", "--out", str(out)).stdout
 
     assert record["void"]
     assert "There is nothing to draw" in record["caveat"]
@@ -246,7 +248,7 @@ def test_a_map_with_nothing_in_it_is_the_bare_film_and_says_so_everywhere(
 def test_what_the_reader_can_mend_is_one_sentence(
     weights: Path, film: Path, tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
-    result = explain(weights, str(film), *arguments, "--out", str(tmp_path / "maps"))
+    result = run_explain(weights, str(film), *arguments, "--out", str(tmp_path / "maps"))
 
     assert result.exit_code == 1
     assert sentence in result.stderr
@@ -259,7 +261,7 @@ def test_a_film_without_lungs_is_told_and_the_others_go_on(weights: Path, tmp_pa
     noise = np.random.default_rng(0).integers(0, 255, (300, 300)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png")
     Image.fromarray(draw(seed=1, height=512, width=512).radiograph.pixels).save(tmp_path / "b.png")
-    result = explain(
+    result = run_explain(
         weights,
         str(tmp_path),
         *("--method", "lung-mask", "--out", str(tmp_path / "maps"), "--scale", scale, "--json", "--anyway"),
@@ -272,14 +274,14 @@ def test_a_film_without_lungs_is_told_and_the_others_go_on(weights: Path, tmp_pa
 
 
 def test_nothing_is_drawn_of_a_film_that_means_nothing(weights: Path, film: Path, tmp_path: Path) -> None:
-    result = explain(weights, str(film), "--turn", "180", "--out", str(tmp_path / "maps"), "--json")
+    result = run_explain(weights, str(film), "--turn", "180", "--out", str(tmp_path / "maps"), "--json")
 
     assert "upside-down" in json.loads(result.stdout)["withheld"]
     assert not (tmp_path / "maps").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_any_map_is(weights: Path, film: Path) -> None:
-    result = explain(weights, str(film), "--out", str(film / "maps"))
+    result = run_explain(weights, str(film), "--out", str(film / "maps"))
 
     assert result.exit_code == 1
     assert result.output == f"Error: {film / 'maps'} cannot be written ({film} is not a folder). Give another --out.\n"

@@ -12,7 +12,6 @@ from PIL import Image
 from core.__main__ import cli
 from core.commands.import_checkpoint import polarity_text
 from core.estimate import Estimate
-from core.evaluate import polarity as judging
 from core.evaluate.polarity import Polarity
 from core.models import checkpoints, library
 from core.types import Radiograph
@@ -82,7 +81,7 @@ def test_what_is_corrected_and_named_is_kept_and_every_command_sees_it(
 
 
 def test_labelled_films_judge_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "_REPEATS", 10)
+    monkeypatch.setattr("core.evaluate.polarity._REPEATS", 10)
     state = state_network("mobilenet-v3-small", 2).state_dict()
     manifest = labelled(tmp_path, 12)
     file = stored(state, tmp_path / "w.pt")

@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from core.compare import cka as module
 from core.compare.cka import FEWEST, centred, cka
 from core.errors import BadData, Stopped
 from core.image.phantom import draw
@@ -101,7 +100,7 @@ def test_other_networks_are_less_alike() -> None:
 
 def test_batches_are_averaged_and_none_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = network(convolution(4, 0)), network(convolution(6, 1))
-    monkeypatch.setattr(module, "_MOST", 4)
+    monkeypatch.setattr("core.compare.cka._MOST", 4)
     similarity = cka(a, b, FILMS)  # 4 films, then 4 and the one that is left over
 
     features = [[_features(each, film) for film in FILMS] for each in (a, b)]
@@ -148,7 +147,7 @@ def test_two_films_are_too_few_and_none_is_none() -> None:
 
 
 def test_it_tells_how_far_it_is_reads_films_as_it_goes_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST", 4)
+    monkeypatch.setattr("core.compare.cka._MOST", 4)
     a, b = network(nn.Identity()), network(convolution(2, 0))
     steps: list[tuple[int, int]] = []
     read = []

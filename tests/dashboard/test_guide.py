@@ -6,7 +6,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import guide
-from dashboard.views import guide as view
 from tests.dashboard.conftest import SECONDS
 
 PICTURE_BYTES = 150_000
@@ -33,7 +32,7 @@ def test_a_page_has_the_pages_and_pictures_that_it_names(name: str) -> None:
 
 
 def test_the_app_shows_the_chosen_page() -> None:
-    app = AppTest.from_file(view.__file__, default_timeout=SECONDS).run()
+    app = AppTest.from_file(str(guide.FOLDER.parent / "views" / "guide.py"), default_timeout=SECONDS).run()
     first, *_, last = guide.pages()
     assert any(part.value.startswith(f"# {first}") for part in app.markdown)
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from core.evaluate import polarity as judging
 from core.models import library
 from core.models.findings import CHESTXRAY14, CHEXPERT14
 from dashboard import cache, draw, paths
@@ -143,7 +142,7 @@ def test_a_network_of_imagenet_cannot_be_kept(tmp_path: Path) -> None:
 def test_labelled_films_judge_it_as_it_stands_in_the_fields(
     checkpoint: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "_REPEATS", 10)
+    monkeypatch.setattr("core.evaluate.polarity._REPEATS", 10)
     manifest = labelled(tmp_path, 12)
     page = Models().press("Add a checkpoint")
     assert isinstance(page, Models)

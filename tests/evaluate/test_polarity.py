@@ -11,7 +11,6 @@ from PIL import Image
 from torch import nn
 
 from core.errors import BadData
-from core.evaluate import polarity as judging
 from core.evaluate.input_variants import INVERTED
 from core.evaluate.labelled_films import drawn
 from core.evaluate.manifest import Row
@@ -51,7 +50,7 @@ def _classifier(**changed: Any) -> Classifier:
 
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "_REPEATS", 60)
+    monkeypatch.setattr("core.evaluate.polarity._REPEATS", 60)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from core.errors import BadData, BadSetting
 from core.evaluate.manifest import Row
 from core.models.architecture import Network
-from core.train import fit as fitting
 from core.train import log
 from core.train.augment import augment
 from core.train.data import Films
@@ -30,7 +29,7 @@ def _kill_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
             raise KeyboardInterrupt
         return augment(*given, **named)
 
-    monkeypatch.setattr(fitting, "augment", killed)
+    monkeypatch.setattr("core.train.fit.augment", killed)
 
 
 def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
@@ -98,7 +97,7 @@ def test_patience_ends_training_at_the_last_size_and_keeps_the_best_weights(
         real(path, computed_by, parts, epochs, **more)
 
     monkeypatch.setattr(log, "store", store)
-    monkeypatch.setattr(fitting, "validation", lambda *_: {"val_loss": next(losses)})
+    monkeypatch.setattr("core.train.fit.validation", lambda *_: {"val_loss": next(losses)})
     network = fit(recipe, train_films, val_films, tmp_path)
 
     assert len(log.read(tmp_path / "log.jsonl")) == len(seen) == 7

@@ -17,8 +17,8 @@ from core.models import library
 from core.models.architecture import Network, architectures
 from core.models.checkpoints import input_card, read_card, read_network, write
 from core.models.findings import CHESTXRAY14
-from core.train import fit as fitting
 from core.train import log, run
+from core.train.fit import take
 from core.train.recipe import Recipe
 from core.train.run import across, train
 from core.types import Checkpoint, Input
@@ -247,7 +247,7 @@ def test_a_start_gives_its_weights_and_its_head_where_the_findings_are_the_same(
             train([data], name="next", recipe=recipe, runs=copy / "runs", out=copy)
         torch.manual_seed(0)
         network = architectures["small-cnn"].build(2, 1)
-        fitting.take(network, untrained[-1]["start"])
+        take(network, untrained[-1]["start"])
         return network.state_dict()
 
     same, other = begun(TINY.findings), begun(("normal", "pneumonia"))

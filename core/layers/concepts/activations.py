@@ -14,7 +14,7 @@ from core.explain import memory
 from core.explain.evidence import Tape, earliest
 from core.explain.replay import stage_features
 from core.image.prepare import prepare
-from core.layers.concepts.synthetic import synthetic_concepts
+from core.layers.concepts.synthetic import SyntheticConcept, synthetic_concepts
 from core.layers.reference import UNREADABLE, ReferenceFilm, ReferenceSet
 from core.models.classifier import Classifier
 from core.work import Work
@@ -93,34 +93,15 @@ def collect_activations(
     work.expect(len(films.films) * (1 + len(names)) + len(example_films))
     with tqdm(total=len(films.films) + len(example_films), desc="concepts", unit="film", disable=not progress) as bar:
         for block in _blocks(films.films):
-            images: dict[str, list[tuple[int, Tensor]]] = {name: [] for name in ("", *names)}
-            for place, film in block:
-                work.step(0)
-                try:
-                    radiograph = film.open()
-                except UNREADABLE as error:
-                    skipped.append((film.name, str(error)))
-                    continue
-                images[""].append((place, prepare(radiograph, classifier.checkpoint.input).image))
-                for name, each in changes.items():
-                    try:
-                        other = each.on(radiograph, seed=seed)
-                    except NoLungs:  # the concept lies in the lungs: skip it for this film
-                        continue
-                    images[name].append((place, prepare(other, classifier.checkpoint.input).image))
-                bar.update()
+            images, unreadable = _prepared(block, changes, classifier, seed, work, bar)
+            skipped += unreadable
             _ask(classifier, images[""], plain, stages, findings, work)
             for name in names:
                 _ask(classifier, images[name], changed[name], stages, (), work)
         for block in _blocks(example_films):
-            opened = []
-            for place, film in block:
-                try:
-                    opened.append((place, prepare(film.open(), classifier.checkpoint.input).image))
-                except UNREADABLE as error:
-                    skipped.append((film.name, str(error)))
-                bar.update()
-            _ask(classifier, opened, own, stages, (), work)
+            images, unreadable = _prepared(block, {}, classifier, seed, work, bar)
+            skipped += unreadable
+            _ask(classifier, images[""], own, stages, (), work)
     if not plain.places:
         first = skipped[0] if skipped else ("none", "the set is empty.")
         raise BadData(f"None of the {len(films.films)} films can be read; {first[0]}: {first[1]} Give others.")
@@ -130,6 +111,36 @@ def collect_activations(
         own.whole() if examples else None,
         tuple(skipped),
     )
+
+
+def _prepared(
+    block: Sequence[tuple[int, ReferenceFilm]],
+    changes: Mapping[str, SyntheticConcept],
+    classifier: Classifier,
+    seed: int,
+    work: Work,
+    bar: tqdm,
+) -> tuple[dict[str, list[tuple[int, Tensor]]], list[tuple[str, str]]]:
+    """Concept ("" for none) -> index and input of the block's films with it; and (film, reason) of unreadable ones."""
+    images: dict[str, list[tuple[int, Tensor]]] = {name: [] for name in ("", *changes)}
+    unreadable = []
+    for place, film in block:
+        work.step(0)
+        try:
+            radiograph = film.open()
+        except UNREADABLE as error:
+            unreadable.append((film.name, str(error)))
+            bar.update()
+            continue
+        images[""].append((place, prepare(radiograph, classifier.checkpoint.input).image))
+        for name, each in changes.items():
+            try:
+                other = each.on(radiograph, seed=seed)
+            except NoLungs:  # the concept lies in the lungs: skip it for this film
+                continue
+            images[name].append((place, prepare(other, classifier.checkpoint.input).image))
+        bar.update()
+    return images, unreadable
 
 
 def _blocks(films: Sequence[ReferenceFilm]) -> Iterator[list[tuple[int, ReferenceFilm]]]:

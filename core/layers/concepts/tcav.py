@@ -183,44 +183,56 @@ def concept_results(
         for column, finding in enumerate(findings):
             effect = _effect(plain, concept.activations, known.index(finding)) if concept.synthetic else None
             for stage in stages:
-                push, towards = pushes[stage, finding], _towards(plain, concept, stage)
-                scores, random = (
-                    np.array(
-                        [share_above_zero(plain.pushes[stage, finding] @ pair[kind].direction) for pair in ways[stage]]
-                    )
-                    for kind in (0, 1)
-                )
-                rise = float(push @ towards)
+                slopes = halves[stage][:, column]
+                push = pushes[stage, finding]
                 answers.append(
-                    ConceptResult(
-                        concept=concept.name,
-                        title=concept.title,
-                        synthetic=concept.synthetic,
-                        stage=stage,
-                        finding=finding,
-                        scores=scores,
-                        random=random,
-                        rise=rise,
-                        accuracies=np.array([pair[0].accuracy for pair in ways[stage]]),
-                        held=ways[stage][0][0].held,
-                        p=chance_of(
-                            abs(rise),
-                            _by_chance(
-                                plain,
-                                concept,
-                                stage,
-                                push,
-                                max(CHANCES, CHANCES_A_TEST * tests),
-                                np.random.default_rng([seed, runs, 1]),
-                            ),
-                        ),
-                        steeper=float((halves[stage][:, column] < slope(push, towards)).mean()),
-                        tests=tests,
-                        effect=effect,
-                        films=len(concept.activations.places),
-                    )
+                    _result(plain, concept, stage, finding, push, ways[stage], slopes, effect, tests, [seed, runs, 1])
                 )
     return tuple(answers)
+
+
+def _result(
+    plain: ConceptActivations,
+    concept: ConceptFilms,
+    stage: str,
+    finding: str,
+    push: NDArray[np.float64],
+    ways: "Sequence[tuple[ConceptDirection, ConceptDirection]]",
+    slopes: NDArray[np.float64],
+    effect: Estimate | None,
+    tests: int,
+    seed: Sequence[int],
+) -> ConceptResult:
+    """One concept at one stage for one finding.
+
+    push: (K,) mean gradient; ways: pairs of a concept and a random direction; slopes: (HALVES,) of random halves.
+    """
+    towards = _towards(plain, concept, stage)
+    scores, random = (
+        np.array([share_above_zero(plain.pushes[stage, finding] @ pair[kind].direction) for pair in ways])
+        for kind in (0, 1)
+    )
+    rise = float(push @ towards)
+    by_chance = _by_chance(
+        plain, concept, stage, push, max(CHANCES, CHANCES_A_TEST * tests), np.random.default_rng(seed)
+    )
+    return ConceptResult(
+        concept=concept.name,
+        title=concept.title,
+        synthetic=concept.synthetic,
+        stage=stage,
+        finding=finding,
+        scores=scores,
+        random=random,
+        rise=rise,
+        accuracies=np.array([pair[0].accuracy for pair in ways]),
+        held=ways[0][0].held,
+        p=chance_of(abs(rise), by_chance),
+        steeper=float((slopes < slope(push, towards)).mean()),
+        tests=tests,
+        effect=effect,
+        films=len(concept.activations.places),
+    )
 
 
 @dataclass(frozen=True, eq=False)
