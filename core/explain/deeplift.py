@@ -10,7 +10,7 @@ from torch.autograd import Function
 from torch.nn import functional
 
 from core.explain.evidence import Evidence
-from core.explain.flow import LINEAR, Flow, OperationRule, gradient, logits_of, reason, refuse_no_relu
+from core.explain.flow import LINEAR, Flow, OperationRule, advised, gradient, logits_of, obstacle, refuse_no_relu
 from core.explain.method import Bounds, method
 from core.explain.path import Baseline
 from core.explain.reference import reference, references
@@ -89,7 +89,7 @@ def _has_rules(network: Network, stage: str | None) -> str:
         logits_of(network, Flow(RULES, noise, -noise))
         return ""
 
-    return reason(network, "deeplift", attempt)
+    return advised(obstacle(network, "deeplift", attempt))
 
 
 @method(

@@ -120,10 +120,10 @@ def probe(network: Network) -> Tensor:
     return noise.to(weights)
 
 
-def reason(network: Network, key: str, attempt: Callable[[Network, Tensor], str]) -> str:
-    """Why the network does not support the method, or ""; tried once per network.
+def obstacle(network: Network, key: str, attempt: Callable[[Network, Tensor], str]) -> str:
+    """Why the network does not support the method, or ""; without a full stop. Tried once per network.
 
-    attempt: (network, noise (1, C, 96, 96)) -> the reason; may raise NoRule.
+    attempt: (network, noise (1, C, 96, 96)) -> the obstacle; may raise NoRule.
     """
     known = _REASONS.setdefault(network, {})
     if key not in known:
@@ -131,19 +131,24 @@ def reason(network: Network, key: str, attempt: Callable[[Network, Tensor], str]
     return known[key]
 
 
+def advised(why: str, advice: str = INSTEAD) -> str:
+    """The obstacle with advice on what to choose instead; "" for none."""
+    return f"{why}. {advice}" if why else ""
+
+
 def _tried(network: Network, attempt: Callable[[Network, Tensor], str]) -> str:
     if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
-        return f"it has no convolution. {INSTEAD}"
+        return "it has no convolution"
     noise = probe(network)
     with torch.no_grad():
         try:
             network(noise)
         except RuntimeError:  # torch raises it for shapes that do not fit
-            return f"it takes no film of {PROBE} px, on which the method is tried. {INSTEAD}"
+            return f"it takes no film of {PROBE} px, on which the method is tried"
         try:
             return attempt(network, noise)
         except NoRule as error:
-            return f"{error}. {INSTEAD}"
+            return str(error)
 
 
 def _flows(args: Any) -> Iterator[Flow]:

@@ -7,14 +7,19 @@ from captum.attr import Deconvolution, GuidedBackprop, GuidedGradCam
 from torch import Tensor, nn
 
 from core.explain.evidence import Evidence
-from core.explain.flow import INSTEAD, LINEAR, Flow, each, logits_of, reason, refuse_no_relu
+from core.explain.flow import LINEAR, Flow, advised, each, logits_of, obstacle, refuse_no_relu
 from core.explain.method import method
 from core.explain.passes import Passes, explained
 from core.models.architecture import Network
 
 
 def needs_relu(network: Network, stage: str | None) -> str:
-    """Why Captum's hooks, which change the gradient of each ReLU module, would miss some of the network."""
+    """As `relu_obstacle`, with advice."""
+    return advised(relu_obstacle(network))
+
+
+def relu_obstacle(network: Network) -> str:
+    """Why Captum's hooks, which change the gradient of each ReLU module, would miss some of the network, or ""."""
 
     def attempt(network: Network, noise: Tensor) -> str:
         calls = 0
@@ -32,9 +37,9 @@ def needs_relu(network: Network, stage: str | None) -> str:
         modules = sum(isinstance(module, nn.ReLU | nn.ReLU6) for module in network.modules())
         if calls == modules:
             return ""
-        return f"it applies ReLU {calls} times but has {modules} ReLU modules. {INSTEAD}"
+        return f"it applies ReLU {calls} times but has {modules} ReLU modules"
 
-    return reason(network, "guided", attempt)
+    return obstacle(network, "guided", attempt)
 
 
 @method(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.explain.evidence import Evidence
-from core.explain.flow import reason
+from core.explain.flow import advised, obstacle
 from core.explain.method import method
 from core.explain.relevance import RelevancePass
 from core.models.architecture import Network
@@ -18,15 +18,14 @@ def _conserves(network: Network, stage: str | None) -> str:
     def attempt(network: Network, noise: Tensor) -> str:
         films = torch.cat([noise, 1 - noise / 2])  # the second one is brighter
         relevance = RelevancePass(network, films, float(films.min()), float(films.max()))
-        instead = "Choose integrated gradients."
         if abs((share := relevance.arriving) - 1) > TOLERANCE:
-            return f"{share:.0%} of the relevance arrives at the film, not all of it. {instead}"
+            return f"{share:.0%} of the relevance arrives at the film, not all of it"
         up, down = relevance.pushed(0)
         if float((relevance.rest[0] - relevance.rest[1]).abs().max()) > TOLERANCE * float((up - down).mean()):
-            return f"the contributions do not add up to its scores. {instead}"
+            return "the contributions do not add up to its scores"
         return ""
 
-    return reason(network, "lrp", attempt)
+    return advised(obstacle(network, "lrp", attempt), "Choose integrated gradients.")
 
 
 @method(

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from core.errors import BadSetting, Unfit
 from core.explain.evidence import up_to
-from core.explain.flow import INSTEAD
-from core.explain.guided import hook_relu6, needs_relu
+from core.explain.flow import advised
+from core.explain.guided import hook_relu6, relu_obstacle
 from core.image.prepare import prepare
 from core.layers.activations import known_stage
 from core.models.architecture import Network
@@ -83,9 +83,9 @@ def unit_gradient_map(
         prepared = prepare(radiograph, card.input, cleaning)
     with torch.inference_mode(False), classifier.alone(work) as network:
         known_stage(card, network, stage)
-        if kind != "neuron-gradient" and (reason := needs_relu(network, stage)):
-            reason = reason.removesuffix(INSTEAD)
-            raise Unfit(f"{entry.title} of a unit is not available for {card.name}: {reason}Choose the gradient.")
+        if kind != "neuron-gradient" and (why := relu_obstacle(network)):
+            reason = advised(why, "Choose the gradient.")
+            raise Unfit(f"{entry.title} of a unit is not available for {card.name}: {reason}")
         gradient, cell = unit_gradient(network, prepared.image[None].to(classifier.device), stage, channel, kind, of=of)
     heat = gradient[0].sum(dim=0).to(torch.float32).cpu().numpy().copy()
     settings: dict[str, Any] = {"channel": channel}
