@@ -9,20 +9,20 @@ import pytest
 from core import chromium
 
 
-def test_without_chromium_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_chromium_the_reason_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(shutil, "which", lambda name: None)
 
     assert chromium.measure() == {"skipped": "no Chromium was found (Debian: apt install chromium)"}
 
 
-def test_without_playwright_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_playwright_the_reason_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     assert chromium.measure() == {"skipped": "the Python package playwright is not installed"}
 
 
-def test_peak_memory_is_told_where_the_system_tells_it() -> None:
+def test_peak_memory_is_reported_where_the_system_reports_it() -> None:
     peak = chromium._peak(os.getpid())
 
     assert peak is None or 10 < peak < 100_000  # MB

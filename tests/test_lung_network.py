@@ -16,7 +16,7 @@ NO_FRONTAL_FILM = ("o09.png", "o14.jpg", "o15.png", "o31.png", "o34.png", "o35.p
 
 
 @pytest.mark.parametrize(("height", "width"), [(400, 320), (256, 400), (1024, 900)])
-def test_the_lungs_of_a_drawn_chest_are_found(height: int, width: int) -> None:
+def test_the_lungs_of_a_drawn_chest_are_detected(height: int, width: int) -> None:
     chest = draw(seed=3, height=height, width=width)
 
     lungs = segment(chest.radiograph)
@@ -36,7 +36,7 @@ def test_cleaning_is_followed(phantom: Radiograph) -> None:
 
 
 @pytest.mark.parametrize("kind", ["noise", "blank", "stripes"])
-def test_no_lungs_are_found_where_there_are_none(kind: str) -> None:
+def test_no_lungs_are_detected_where_there_are_none(kind: str) -> None:
     pixels = np.full((300, 300), 90, np.uint8)
     if kind == "noise":
         pixels = np.random.default_rng(0).integers(0, 255, pixels.shape).astype(np.uint8)
@@ -55,7 +55,7 @@ def test_an_outline_says_where_it_lies(phantom: Radiograph) -> None:
     assert (placement.x0, placement.y0, placement.x1, placement.y1) == (0, 0, *phantom.pixels.shape[::-1])
 
 
-def test_a_missing_network_is_told(tmp_path: Path) -> None:
+def test_a_missing_network_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BadCheckpoint, match="Restore it from the repository, or train it"):
         network(tmp_path)
 

@@ -32,7 +32,7 @@ def test_asking_whether_a_name_is_there_raises_nothing() -> None:
     assert "nothing" not in _table()
 
 
-def test_entries_of_a_package_are_found_without_importing_them_by_hand() -> None:
+def test_entries_of_a_package_are_detected_without_importing_them_by_hand() -> None:
     from core.explain.method import methods
 
     assert {"grad-cam", "saliency", "layer-activation", "integrated-gradients", "guided-backprop"} <= set(methods)

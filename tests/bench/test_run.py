@@ -95,7 +95,7 @@ def test_a_method_that_is_not_there_is_skipped_with_a_word(classifier: Classifie
     assert cases == ([], {"future": "there is no method crystal-ball"})
 
 
-def test_a_library_that_is_not_there_is_told_so(
+def test_a_library_that_is_not_there_is_reported(
     classifier: Classifier, phantom: Radiograph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(map_costs, "find_spec", lambda name: None)

@@ -187,7 +187,7 @@ def test_what_cannot_be_is_one_sentence(folder: Path, films: Path, given: tuple[
     assert result.stderr.count("\n") == 1
 
 
-def test_nothing_that_can_be_read_is_told(folder: Path, films: Path) -> None:
+def test_nothing_that_can_be_read_is_reported(folder: Path, films: Path) -> None:
     result = run(folder, films / "bad.png", *PAIR)
 
     assert result.exit_code == 1

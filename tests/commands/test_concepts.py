@@ -83,7 +83,7 @@ def test_the_figures_are_a_table_for_other_programs(classifier: Classifier, film
         ((), "give either --data DIR or --phantoms N."),
     ],
 )
-def test_bad_questions_are_told_in_one_sentence(weights: Path, given: tuple[object, ...], sentence: str) -> None:
+def test_bad_questions_are_reported_in_one_sentence(weights: Path, given: tuple[object, ...], sentence: str) -> None:
     result = _layers(weights, "concepts", *given)
 
     assert result.exit_code == 1
@@ -137,7 +137,7 @@ def test_the_parts_are_a_line_for_programs(weights: Path, films: Path) -> None:
     assert set(record["rest"]) == {"covid", "pneumonia", "normal"}
 
 
-def test_parts_that_cannot_be_are_told(weights: Path, films: Path) -> None:
+def test_parts_that_cannot_be_are_reported(weights: Path, films: Path) -> None:
     result = _layers(weights, "parts", films / "film-1.png", "--stage", "stage 4")
 
     assert result.exit_code == 1

@@ -100,14 +100,14 @@ def test_without_a_split_column_all_films_count(weights: Path, manifest: Path) -
     assert (json.loads(result.stdout)["n"], json.loads(result.stdout)["split"]) == (16, None)
 
 
-def test_a_split_without_films_is_told(weights: Path, manifest: Path) -> None:
+def test_a_split_without_films_is_reported(weights: Path, manifest: Path) -> None:
     result = _evaluate(weights, manifest, "--split", "train")
 
     assert result.exit_code == 1
     assert "has no film in split 'train'; it has test, val" in result.stderr
 
 
-def test_an_unknown_label_is_told_and_can_be_left_out(weights: Path, manifest: Path) -> None:
+def test_an_unknown_label_is_reported_and_can_be_left_out(weights: Path, manifest: Path) -> None:
     (manifest.parent / "odd.csv").write_text(
         manifest.read_text().replace("\n0-film.png,pneumonia", "\n0-film.png,mumps")
     )
@@ -120,14 +120,14 @@ def test_an_unknown_label_is_told_and_can_be_left_out(weights: Path, manifest: P
     assert json.loads(result.stdout)["n"] == 11
 
 
-def test_an_unknown_method_is_told(weights: Path, manifest: Path) -> None:
+def test_an_unknown_method_is_reported(weights: Path, manifest: Path) -> None:
     result = _evaluate(weights, manifest, "--method", "gradcam")
 
     assert result.exit_code == 1
     assert "Did you mean 'grad-cam'?" in result.stderr
 
 
-def test_a_folder_of_chestxray14_is_taken_as_it_is_downloaded(tmp_path: Path) -> None:
+def test_a_folder_of_chestxray14_is_read_as_it_is_downloaded(tmp_path: Path) -> None:
     (tmp_path / "nih").mkdir()
     folder = chestxray14_folder.write(tmp_path / "nih")
     network = architectures["small-cnn"].build(len(CHESTXRAY14), 1)

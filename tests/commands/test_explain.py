@@ -83,7 +83,7 @@ def test_all_maps_share_one_forward_and_a_backward_for_each_finding(weights: Pat
     assert len(list(tmp_path.glob("*.png"))) == len(list(tmp_path.glob("*.npz"))) == len(result)
 
 
-def test_the_same_again_changes_nothing_and_other_content_is_not_replaced_unasked(
+def test_the_same_again_changes_nothing_and_other_content_is_not_replaced_unrequested(
     weights: Path, film: Path, tmp_path: Path
 ) -> None:
     command = [str(film), "--finding", "covid", "--out", str(tmp_path), "--json"]
@@ -186,7 +186,7 @@ def test_a_common_scale_takes_a_film_from_standard_input_and_passes_over_a_bad_f
     assert Path(good["overlay"]).exists()
 
 
-def test_what_takes_too_long_is_told_and_the_other_films_go_on(weights: Path, film: Path, tmp_path: Path) -> None:
+def test_what_takes_too_long_is_reported_and_the_other_films_go_on(weights: Path, film: Path, tmp_path: Path) -> None:
     command = ["--method", "rise", "--masks", "8000", "--limit", "0.2", "--finding", "covid", "--out", str(tmp_path)]
     result = run_explain(weights, str(film), str(film), *command, "--json")
 
@@ -257,7 +257,7 @@ def test_what_the_reader_can_mend_is_one_sentence(
 
 
 @pytest.mark.parametrize("scale", ["own", "common"])
-def test_a_film_without_lungs_is_told_and_the_others_go_on(weights: Path, tmp_path: Path, scale: str) -> None:
+def test_a_film_without_lungs_is_reported_and_the_others_go_on(weights: Path, tmp_path: Path, scale: str) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (300, 300)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png")
     Image.fromarray(draw(seed=1, height=512, width=512).radiograph.pixels).save(tmp_path / "b.png")
@@ -280,7 +280,7 @@ def test_nothing_is_drawn_of_a_film_that_means_nothing(weights: Path, film: Path
     assert not (tmp_path / "maps").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_refused_before_any_map_is(weights: Path, film: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_refused_before_any_map_is(weights: Path, film: Path) -> None:
     result = run_explain(weights, str(film), "--out", str(film / "maps"))
 
     assert result.exit_code == 1

@@ -70,7 +70,7 @@ def test_a_bad_file_is_reported_in_its_place_and_the_others_continue(
     assert last == {"path": good, "height": 40}
 
 
-def test_a_folder_in_place_of_a_film_is_told_in_one_sentence(
+def test_a_folder_in_place_of_a_film_is_reported_in_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

@@ -39,7 +39,7 @@ def _records(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_what_was_found_is_told_and_nothing_is_kept_without_a_name(file: Path, home: Path) -> None:
+def test_the_result_is_reported_and_nothing_is_stored_without_a_name(file: Path, home: Path) -> None:
     result = _core("import", file)
 
     assert result.exit_code == 0
@@ -56,7 +56,7 @@ def test_what_was_found_is_told_and_nothing_is_kept_without_a_name(file: Path, h
     assert not home.exists()
 
 
-def test_what_is_corrected_and_named_is_kept_and_every_command_sees_it(
+def test_what_is_corrected_and_named_is_stored_and_every_command_sees_it(
     file: Path, phantom: Radiograph, tmp_path: Path
 ) -> None:
     [record] = _records(
@@ -96,7 +96,7 @@ def test_labelled_films_judge_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert record["polarity"]["feeds"]["imagenet"]["n"] == 12
 
 
-def test_what_labelled_films_say_is_told_with_the_options_that_take_it_over() -> None:
+def test_what_labelled_films_say_is_reported_with_the_options_that_take_it_over() -> None:
     area = Estimate(0.2, 0.1, 0.3, 12)
     judged = Polarity(
         n=12,
@@ -127,7 +127,7 @@ def test_what_labelled_films_say_is_told_with_the_options_that_take_it_over() ->
         (["--normalisation", "imagnet"], "Did you mean 'imagenet'?"),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence_and_keeps_nothing(
+def test_a_mistake_is_reported_in_a_sentence_and_stores_nothing(
     given: list[str], sentence: str, file: Path, home: Path
 ) -> None:
     result = _core("import", file, "--name", "mine", *given)
@@ -138,7 +138,7 @@ def test_a_mistake_is_told_in_a_sentence_and_keeps_nothing(
     assert not home.exists()
 
 
-def test_a_bad_name_is_told_before_the_file_is_read(home: Path) -> None:
+def test_a_bad_name_is_reported_before_the_file_is_read(home: Path) -> None:
     result = _core("import", "gone.pt", "--name", ".x")
 
     assert "cannot be the name of a checkpoint" in result.stderr
@@ -154,7 +154,7 @@ def test_ones_own_are_renamed_and_removed(file: Path) -> None:
     assert "comes with Lightbox" in _core("models", "--remove", "small-cnn").stderr
 
 
-def test_what_was_just_answered_is_not_asked_again(file: Path) -> None:
+def test_what_was_just_answered_is_not_computed_again(file: Path) -> None:
     output = _core("import", file).stdout
     answered = _core("import", file, "--findings", "covid,normal", "--single-label", "--size", 64, "--name", "r18")
 

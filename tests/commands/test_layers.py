@@ -65,7 +65,7 @@ def test_more_units_than_there_are_are_refused_before_any_film_is_read(weights: 
     assert result.output == "Error: stage 4 has 1024 units, so 5000 cannot be switched off. Choose fewer.\n"
 
 
-def test_a_stage_that_is_not_there_is_told(weights: Path, tmp_path: Path) -> None:
+def test_a_stage_that_is_not_there_is_reported(weights: Path, tmp_path: Path) -> None:
     result = _layers(weights, "removal", drawn.write(tmp_path, 8), "--stage", "stage 5", "--limit", 1)
 
     assert result.exit_code == 1

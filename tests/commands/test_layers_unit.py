@@ -40,7 +40,7 @@ def _unit(folder: Path, name: str, *given: object) -> Result:
     return CliRunner().invoke(cli, arguments)
 
 
-def test_all_that_is_told_of_a_unit_is_one_line_and_pictures(small: Path, film: Path, tmp_path: Path) -> None:
+def test_all_figures_of_a_unit_are_one_line_and_pictures(small: Path, film: Path, tmp_path: Path) -> None:
     given = ("--stage", "stage 2", "--channel", 5, "--film", film, "--steps", 4, "--prior", "free")
     result = _unit(small, "one", *given, "--out", tmp_path, "--json")
 
@@ -99,7 +99,7 @@ def test_people_get_sentences(small: Path, film: Path) -> None:
     assert "2 steps, from a drawn mean chest, and near it" in result.stdout
 
 
-def test_the_preferred_picture_is_made_where_it_is_kept_or_asked_for(small: Path, tmp_path: Path) -> None:
+def test_the_preferred_picture_is_computed_where_it_is_stored_or_requested(small: Path, tmp_path: Path) -> None:
     given = ("--stage", "stage 2", "--channel", 5)
     unseen, values, result = (
         json.loads(_unit(small, "one", *given, *more, "--json").stdout)
@@ -118,7 +118,7 @@ def test_the_help_names_the_usual_steps() -> None:
     assert f"{STEPS['free']} with the free prior, {STEPS['chest']} with the chest prior; 0 without --out" in text
 
 
-def test_without_an_atlas_the_rest_is_told(small: Path) -> None:
+def test_without_an_atlas_the_rest_is_reported(small: Path) -> None:
     result = _unit(small, "other", "--channel", 0, "--steps", 0)
 
     assert result.exit_code == 0, result.output

@@ -24,7 +24,7 @@ def _layers(weights: Path, *given: object) -> Result:
     return CliRunner().invoke(cli, ["layers", *map(str, given), "--weights", str(weights)])
 
 
-def test_a_film_is_told_with_and_without_the_top_units(weights: Path, film: Path, tmp_path: Path) -> None:
+def test_a_film_is_reported_with_and_without_the_top_units(weights: Path, film: Path, tmp_path: Path) -> None:
     result = _layers(weights, "without", film, "--top", 20, "--finding", "covid", "--out", tmp_path / "out", "--json")
 
     assert result.exit_code == 0, result.output
@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(weights: Path, film: Path
         assert len(result.output.splitlines()) == 1
 
 
-def test_a_picture_of_the_stages_in_the_way_stays_and_the_figures_are_told(
+def test_a_picture_of_the_stages_in_the_way_stays_and_the_figures_are_reported(
     weights: Path, film: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "strip.png"
@@ -146,7 +146,7 @@ def test_every_stage_is_a_row_and_a_column_of_the_picture(weights: Path, film: P
         assert picture.width == 5 * 480 + 6 * 12  # px: a tile for each stage, and the gaps
 
 
-def test_probes_of_a_table_are_asked_about_patients_they_never_saw(weights: Path, film: Path, tmp_path: Path) -> None:
+def test_probes_of_a_table_are_tested_on_patients_they_never_saw(weights: Path, film: Path, tmp_path: Path) -> None:
     manifest = drawn.write(tmp_path, 16)
     result = _layers(weights, "stages", film, "--data", manifest, "--resamples", 20, "--json")
 
@@ -163,7 +163,7 @@ def test_probes_of_a_table_are_asked_about_patients_they_never_saw(weights: Path
         assert stage["gradient"]["carriers"] > 0
 
 
-def test_a_film_that_the_probes_learned_from_is_told_so(weights: Path, tmp_path: Path) -> None:
+def test_a_film_that_the_probes_learned_from_is_reported(weights: Path, tmp_path: Path) -> None:
     manifest = drawn.write(tmp_path, 20)
     head, *rows = csv.reader(manifest.read_text().splitlines())
     for place, row in enumerate(rows):
@@ -180,7 +180,7 @@ def test_a_film_that_the_probes_learned_from_is_told_so(weights: Path, tmp_path:
         assert any("were trained on this film" in sentence for sentence in probes["told"]) is learned
 
 
-def test_probes_of_phantoms_are_not_asked_about_a_film_that_is_none(weights: Path, film: Path) -> None:
+def test_probes_of_phantoms_are_not_tested_on_a_film_that_is_none(weights: Path, film: Path) -> None:
     result = _layers(weights, "stages", film, "--phantoms", 10, "--resamples", 10)
 
     assert result.exit_code == 0, result.output

@@ -80,7 +80,7 @@ def test_a_broken_card_does_not_hide_the_others(weights: Path, tmp_path: Path) -
     assert whole["name"] == "copy"
 
 
-def test_no_models_is_said(tmp_path: Path) -> None:
+def test_no_models_is_reported(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path)])
 
     assert result.stdout == ""

@@ -28,7 +28,7 @@ def predict(weights: Path, *arguments: str, **options: Any) -> Result:
     return CliRunner().invoke(cli, ["predict", "--weights", str(weights), *arguments], **options)
 
 
-def test_json_holds_all_that_was_asked_for(weights: Path, film: Path) -> None:
+def test_json_holds_all_that_was_requested(weights: Path, film: Path) -> None:
     result = predict(weights, str(film), "--json")
 
     record = json.loads(result.stdout)
@@ -82,7 +82,7 @@ def test_another_window_changes_the_answer_and_stands_in_the_record(weights: Pat
     assert "has no window '#7'" in json.loads(wrong.stdout)["error"]
 
 
-def test_a_bad_file_is_told_and_the_others_go_on(weights: Path, film: Path, tmp_path: Path) -> None:
+def test_a_bad_file_is_reported_and_the_others_go_on(weights: Path, film: Path, tmp_path: Path) -> None:
     bad = tmp_path / "renamed.png"
     bad.write_text("a letter")
     result = predict(weights, str(bad), str(film), "--json")
@@ -154,7 +154,7 @@ def test_a_multi_label_network_says_what_it_finds_and_each_probability_by_itself
     assert sum(record["probabilities"].values()) > 1
 
 
-def test_fourteen_findings_are_listed_where_they_are_found_and_not_as_columns(many: Path, film: Path) -> None:
+def test_fourteen_findings_are_listed_where_they_are_detected_and_not_as_columns(many: Path, film: Path) -> None:
     head, line = predict(many, str(film)).stdout.splitlines()[:2]
 
     assert head.split() == ["file", "found"]

@@ -104,7 +104,7 @@ def test_a_checkpoint_without_a_name_is_refused(calls: list[Any]) -> None:
     assert calls == []
 
 
-def test_a_folder_without_a_table_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_table_is_reported(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         cli, ["train", "--data", str(tmp_path), "--name", "new", "--out", str(tmp_path), "--runs", str(tmp_path)]
     )

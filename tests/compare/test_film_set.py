@@ -55,7 +55,7 @@ SET = [
 ]
 
 
-def test_films_are_sorted_by_disagreement_and_the_unreadable_one_is_told() -> None:
+def test_films_are_sorted_by_disagreement_and_the_unreadable_one_is_reported() -> None:
     comparison = compare_models([A, B], SET, cleaning=WHOLE, repeats=10)
 
     assert [row.name for row in comparison.films] == ["flip", "both", "same"]
@@ -130,7 +130,7 @@ def test_apart_is_the_jensen_shannon_distance() -> None:
     assert apart(np.stack([one, other]), one_each=False) == pytest.approx(np.mean(halves))
 
 
-def test_only_common_findings_are_compared_and_said_so() -> None:
+def test_only_common_findings_are_compared_and_reported() -> None:
     many = known.classifier(
         "many", {"Mass": (0.0, 1.0), "Covid": (9.0, 0.0), "Pleural_Thickening": (1.0, 1.0)}, multi_label=True
     )
@@ -177,7 +177,7 @@ def test_what_cannot_be_had_is_refused_before_a_film_is_read() -> None:
         panel([A, spread], method="cam")
 
 
-def test_networks_of_the_same_name_are_told_apart() -> None:
+def test_networks_of_the_same_name_are_distinguished() -> None:
     twin = known.classifier("A", {"covid": (1.0, 0.0), "normal": (0.0, 1.0)})
     names = panel([A, twin, B]).names
 
@@ -277,7 +277,7 @@ def test_three_networks_have_fleiss_kappa_and_all_their_pairs() -> None:
     assert figures.pairs[0].right is None  # no labels
 
 
-def test_patients_with_several_films_are_said() -> None:
+def test_patients_with_several_films_are_reported() -> None:
     films = [case(f"{n}", 250 - n, 10, "covid", patient=f"p{n // 2}") for n in range(4)]
     comparison = compare_models([A, B], films, cleaning=WHOLE, repeats=10)
 

@@ -120,7 +120,7 @@ def test_spots_apart_have_nothing_in_common_and_their_distance_in_mm() -> None:
     assert not result.notes
 
 
-def test_without_spacing_the_distance_is_in_pixels_only_and_said_so() -> None:
+def test_without_spacing_the_distance_is_in_pixels_only_and_reported() -> None:
     result = agreement(FILM, spot(FILM, slice(0, 9), slice(0, 9)), spot(FILM, slice(90, 99), slice(0, 9)))
 
     assert result.distance_px == pytest.approx(90)
@@ -260,7 +260,7 @@ def test_the_raw_difference_is_one_map_less_the_other_at_their_own_size() -> Non
     assert absence(map_) is None
 
 
-def test_maps_in_different_units_or_sizes_are_divided_by_their_peaks_and_said_so() -> None:
+def test_maps_in_different_units_or_sizes_are_divided_by_their_peaks_and_reported() -> None:
     a, b = heat_map(FILM, [[1, 2], [3, 4]]), heat_map(FILM, [[4, 2], [1, 0]])
     wanted = difference(FILM, a, b, scale="peak")
     other_unit = difference(FILM, a, dataclasses.replace(b, unit="activation"))

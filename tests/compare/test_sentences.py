@@ -83,7 +83,7 @@ def test_what_speaks_against_the_finding_is_no_place_to_look_at() -> None:
     assert locate_heat(ground(), quarters(-5, 1, 0, 0, signed=True)).places == (("the left lower lung", 1.0),)
 
 
-def test_a_second_place_with_much_of_the_heat_is_told() -> None:
+def test_a_second_place_with_much_of_the_heat_is_reported() -> None:
     text = text_of(("A", quarters(0.55, 0.05, 0.4, 0), SURE))
 
     assert text == (
@@ -127,7 +127,7 @@ def test_predictions_that_differ_and_maps_of_what_each_says() -> None:
     )
 
 
-def test_maps_of_something_else_than_what_is_said_are_named() -> None:
+def test_maps_of_something_else_than_the_call_are_named() -> None:
     a = quarters(1, 0, 0, 0)
     covid = dataclasses.replace(a, finding="covid")
 
@@ -206,7 +206,7 @@ def test_a_map_of_zones_has_a_place_and_no_shares() -> None:
 
 
 @pytest.mark.parametrize(("pieces", "what"), [(1, "a letter or mark"), (4, "text")])
-def test_what_is_burnt_in_where_the_map_looks_is_told(pieces: int, what: str) -> None:
+def test_what_is_burnt_in_where_the_map_looks_is_reported(pieces: int, what: str) -> None:
     there = Mark(60 / 256, 62 / 256, 70 / 256, 70 / 256, pieces=pieces)
     corner, lung = quarters(0, 0, 0, 1), quarters(1, 0, 0, 0)
 
@@ -348,7 +348,7 @@ def test_on_real_films_the_outlined_lungs_are_called_by_the_patients_side(real_f
     assert min(lungs for _, lungs in called) > 0.75
 
 
-def test_of_many_tiles_it_is_said_who_finds_what_and_two_of_them_are_called_by_name() -> None:
+def test_of_many_tiles_the_text_names_who_finds_what_and_two_of_them_are_called_by_name() -> None:
     map_ = quarters(1, 0, 0, 0)
     normal = {"pneumonia": 0.1, "covid": 0.05, "normal": 0.85}
     values = {"A": SURE, "B": ALSO, "C": SURE, "D": ALSO, "E": normal}
@@ -363,7 +363,7 @@ def test_of_many_tiles_it_is_said_who_finds_what_and_two_of_them_are_called_by_n
     assert looks == "A and B look at the right lower lung (100 % and 100 % of their heat)."
 
 
-def test_of_many_tiles_with_maps_of_what_each_finds_nothing_is_said_of_the_maps() -> None:
+def test_of_many_tiles_with_maps_of_what_each_finds_the_text_leaves_out_the_maps() -> None:
     a, e = quarters(1, 0, 0, 0), dataclasses.replace(quarters(1, 0, 0, 0), finding="covid")
     four = [tile(name, a, dict(SURE)) for name in "ABC"] + [tile("E", e, dict(OTHER))]
 

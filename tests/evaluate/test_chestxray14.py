@@ -54,7 +54,7 @@ def test_the_official_test_list_stays_and_validation_takes_whole_patients(folder
     }
 
 
-def test_the_corrected_table_and_one_folder_of_films_are_taken_too(folder: Path) -> None:
+def test_the_corrected_table_and_one_folder_of_films_are_accepted_too(folder: Path) -> None:
     before = table(folder)
     text = (folder / "Data_Entry_2017.csv").read_text().replace("Gender", "Sex").replace("058Y", "58")
     (folder / "Data_Entry_2017.csv").unlink()

@@ -111,7 +111,7 @@ def test_films_without_masks_are_passed_over(classifier: Classifier, rows: list[
     assert figures["lung_ratio"] == {"value": None, "low": None, "high": None, "n": 0}
 
 
-def test_a_film_without_lungs_is_refused_where_they_are_to_be_found(classifier: Classifier, tmp_path: Path) -> None:
+def test_a_film_without_lungs_is_refused_where_they_are_needed(classifier: Classifier, tmp_path: Path) -> None:
     slope = np.linspace(0, 255, 96 * 96).reshape(96, 96).astype(np.uint8)
     Image.fromarray(slope).save(tmp_path / "slope.png")
 
@@ -120,7 +120,7 @@ def test_a_film_without_lungs_is_refused_where_they_are_to_be_found(classifier: 
     assert (figures["heat"]["refused"], figures["lung_ratio"]["n"]) == (1, 0)
 
 
-def test_an_unknown_method_is_told_before_any_film_is_read(classifier: Classifier) -> None:
+def test_an_unknown_method_is_reported_before_any_film_is_read(classifier: Classifier) -> None:
     with pytest.raises(UnknownName, match="Did you mean 'grad-cam'"):
         heat_figures(classifier, [Row(Path("none.png"), "normal")], method="gradcam")
 
@@ -131,7 +131,7 @@ def _spot(height: int, width: int, row: int, column: int) -> Heat:
     return heat
 
 
-def test_a_method_that_the_network_cannot_serve_is_told_and_not_counted_as_flat(rows: list[Row]) -> None:
+def test_a_method_that_the_network_cannot_serve_is_reported_and_not_counted_as_flat(rows: list[Row]) -> None:
     blind = untrained.classifier("resnet50", side=32)  # 1 x 1 maps at the last stage
 
     assert heat_figures(blind, rows, method="grad-cam")["heat"]["flat"] > 0

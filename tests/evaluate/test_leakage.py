@@ -30,7 +30,7 @@ def _copy(row: Row, path: Path) -> Row:
     return Row(path, row.label, id="copy", patient="another", split="train")
 
 
-def test_the_same_file_on_both_sides_is_found(rows: list[Row]) -> None:
+def test_the_same_file_on_both_sides_is_detected(rows: list[Row]) -> None:
     again = replace(rows[0], id="again", patient="another", split="train")
 
     result = leakage(rows[:2], [again])

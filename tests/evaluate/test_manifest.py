@@ -135,14 +135,14 @@ def test_a_bad_manifest_is_one_sentence(folder: Path, text: str, sentence: str) 
         read_manifest(_manifest(folder, text), findings=("x", "y"))
 
 
-def test_bytes_that_are_no_text_are_told(folder: Path) -> None:
+def test_bytes_that_are_no_text_are_reported(folder: Path) -> None:
     (folder / "films.csv").write_bytes(b"file,label\n\xff\xfe\n")
 
     with pytest.raises(BadData, match="is no CSV table in UTF-8"):
         read_manifest(folder / "films.csv")
 
 
-def test_a_missing_table_is_told(tmp_path: Path) -> None:
+def test_a_missing_table_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"There is no films\.csv in"):
         read_manifest(tmp_path / "films.csv")
     with pytest.raises(BadData, match=r"There is no cxr\.csv or films\.csv in"):
@@ -155,7 +155,7 @@ def test_a_missing_table_is_told(tmp_path: Path) -> None:
         read_manifest(tmp_path / "gone" / "films.csv")
 
 
-def test_a_film_that_is_none_a_box_outside_and_a_mask_of_another_size_are_told(folder: Path) -> None:
+def test_a_film_that_is_none_a_box_outside_and_a_mask_of_another_size_are_reported(folder: Path) -> None:
     (folder / "text.png").write_text("no film")
     Image.fromarray(np.ones((20, 20), np.uint8)).save(folder / "small.png")
 

@@ -85,7 +85,7 @@ def test_a_network_that_is_what_its_card_says_gets_its_figures_and_no_warning(ro
     assert result.sentences[1].startswith("Nothing in them speaks against")
 
 
-def test_swapped_findings_are_told_and_put_in_their_order(rows: list[Row]) -> None:
+def test_swapped_findings_are_reported_and_put_in_their_order(rows: list[Row]) -> None:
     result = polarity(_classifier(findings=("right", "left", "middle")), rows)
 
     assert result.findings == THIRDS
@@ -94,7 +94,7 @@ def test_swapped_findings_are_told_and_put_in_their_order(rows: list[Row]) -> No
     assert result.warnings[0].endswith("what is called middle is right, right is left, left is middle.")
 
 
-def test_wrong_grey_values_are_told_with_those_that_fit(rows: list[Row]) -> None:
+def test_wrong_grey_values_are_reported_with_those_that_fit(rows: list[Row]) -> None:
     result = polarity(_classifier(input=normalised(UNIT, "bytes")), rows)
 
     assert "It says the same of every film" in result.warnings[0]
@@ -104,7 +104,7 @@ def test_wrong_grey_values_are_told_with_those_that_fit(rows: list[Row]) -> None
     assert result.findings is None
 
 
-def test_films_with_bone_dark_are_told(rows: list[Row]) -> None:
+def test_films_with_bone_dark_are_reported(rows: list[Row]) -> None:
     result = polarity(Classifier(_classifier().checkpoint, _network(-1.0)), rows)
 
     assert result.feeds[INVERTED].value == 1
@@ -155,7 +155,7 @@ def test_labels_are_the_same_however_they_are_spelled(rows: list[Row]) -> None:
         ("No Finding", "The films are labelled not at all"),
     ],
 )
-def test_films_that_say_nothing_are_told(label: str, sentence: str, rows: list[Row]) -> None:
+def test_films_that_say_nothing_are_reported(label: str, sentence: str, rows: list[Row]) -> None:
     with pytest.raises(BadData, match=sentence):
         polarity(_classifier(), [replace(row, label=label) for row in rows])
 

@@ -53,7 +53,7 @@ def test_a_map_of_one_value_singles_out_no_place() -> None:
     assert "same value everywhere" in sentence
 
 
-def test_a_finding_that_the_network_does_not_see_is_told_with_its_probability() -> None:
+def test_a_finding_that_the_network_does_not_see_is_reported_with_its_probability() -> None:
     sentence, void = _caveat(_heat(0, 1, 2, 3), probability=0.004)
 
     assert not void
@@ -61,7 +61,7 @@ def test_a_finding_that_the_network_does_not_see_is_told_with_its_probability() 
     assert _caveat(_heat(0, 1, 2, 3), probability=0.01) == ("", False)
 
 
-def test_a_saturated_answer_is_told() -> None:
+def test_a_saturated_answer_is_reported() -> None:
     sentence, void = _caveat(_heat(0, 1, 2, 3), probability=0.99995)
 
     assert not void

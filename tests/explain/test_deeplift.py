@@ -33,7 +33,7 @@ def _without_max_pooling(name: str, channels: int) -> Network:
 
 
 @pytest.mark.parametrize(("name", "channels"), REFERENCES)
-def test_both_equal_captum_where_no_maximum_is_taken(name: str, channels: int) -> None:
+def test_both_equal_captum_where_no_maximum_is_used(name: str, channels: int) -> None:
     network, film = _without_max_pooling(name, channels), image(channels)
     seen = evidence(network, film)
 

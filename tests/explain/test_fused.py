@@ -44,7 +44,7 @@ def test_a_stage_in_which_nothing_speaks_halves_the_other() -> None:
 
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("name", ["grad-cam", "grad-cam-plus-plus", "hires-cam", "xgrad-cam", "layer-cam", "eigen-cam"])
-def test_asked_for_together_is_fused_from_asked_for_alone(
+def test_layers_fused_in_one_request_equal_those_fused_from_single_requests(
     classifier: Classifier, phantom: Radiograph, name: str, signed: bool
 ) -> None:
     requests = [

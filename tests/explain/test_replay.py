@@ -47,7 +47,7 @@ def test_captum_gets_the_recorded_values_and_gradients_bit_for_bit_and_runs_noth
     assert (tape.forwards, tape.backwards) == (before, 1)
 
 
-def test_no_gradient_is_taken_before_one_is_needed() -> None:
+def test_no_gradient_is_computed_before_one_is_needed() -> None:
     network = built("small-cnn", 1)
     tape = Tape(network, image(1), grad_from="images")
     replay = Replay(tape, "stage 1")

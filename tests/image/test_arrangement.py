@@ -114,7 +114,7 @@ def test_a_window_that_a_film_lacks_is_refused_with_those_it_has(window: str) ->
         through(FILM, window)
 
 
-def test_what_was_done_is_said_in_words() -> None:
+def test_the_changes_are_described_in_words() -> None:
     assert words(Cleaning()) == ""
     assert words(Cleaning(mirror=True, turn=1, invert=True, window="data")) == (
         "mirrored, turned 90° left, inverted, window data"

@@ -226,7 +226,7 @@ def test_a_falling_rescale_slope_turns_the_film_over_and_undoes_monochrome1() ->
     assert np.array_equal(twice.pixels, ramp())
 
 
-def test_further_windows_are_kept_with_their_names_and_turned_over_with_the_film() -> None:
+def test_further_windows_stay_with_their_names_and_are_inverted_with_the_film() -> None:
     elements: dict[str, Any] = {
         "WindowCenter": [2048, 1000, 700, 90000],
         "WindowWidth": [1001, 401, 0, 9],

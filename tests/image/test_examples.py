@@ -146,7 +146,7 @@ def test_what_is_not_the_film_is_refused_and_not_stored(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_machine_without_network_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_network_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))  # bound but not listening: refused at once

@@ -49,7 +49,7 @@ def is_reported(radiograph: Radiograph, words: str) -> bool:
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME2", "MONOCHROME1"])
-def test_colour_under_a_grey_header_is_read_as_colour_and_told(photometric: str) -> None:
+def test_colour_under_a_grey_header_is_read_as_colour_and_reported(photometric: str) -> None:
     colour = np.repeat((CHEST >> 4).astype(np.uint8)[:, :, None], 3, 2)
 
     film = read(dicom(colour, bits=8, photometric="RGB", PhotometricInterpretation=photometric), name="copy")
@@ -58,7 +58,7 @@ def test_colour_under_a_grey_header_is_read_as_colour_and_told(photometric: str)
     assert is_reported(film, f"The header says {photometric} with 3 samples per pixel, the data hold 3: read as RGB.")
 
 
-def test_grey_under_a_colour_label_is_read_as_grey_and_told() -> None:
+def test_grey_under_a_colour_label_is_read_as_grey_and_reported() -> None:
     film = read(dicom((CHEST >> 4).astype(np.uint8), bits=8, PhotometricInterpretation="RGB"), name="grey")
 
     assert np.array_equal(film.pixels, CHEST >> 4)
@@ -104,14 +104,14 @@ def test_a_label_in_small_letters_is_read() -> None:
 # Bits
 
 
-def test_values_in_the_upper_bits_are_taken_from_there() -> None:
+def test_values_in_the_upper_bits_are_used_from_there() -> None:
     film = read(dicom((CHEST << 4).astype(np.uint16), bits=16, BitsStored=12, HighBit=15), name="high")
 
     assert np.array_equal(film.pixels, CHEST)
     assert is_reported(film, "Values taken from bits 4 to 15")
 
 
-def test_a_high_bit_that_the_pixels_contradict_is_told_and_left() -> None:
+def test_a_high_bit_that_the_pixels_contradict_is_reported_and_left() -> None:
     film = read(dicom(CHEST, HighBit=15), name="low")
 
     assert np.array_equal(film.pixels, CHEST)
@@ -135,14 +135,14 @@ def test_a_drawing_above_the_stored_bits_is_masked(compressed: bool) -> None:
     assert is_reported(film, "Bits above the 12 of the values left out")
 
 
-def test_more_bits_than_the_header_says_are_kept_and_told() -> None:
+def test_more_bits_than_the_header_says_stay_and_are_reported() -> None:
     film = read(dicom(CHEST, bits=16, BitsStored=10, HighBit=9), name="deep")
 
     assert np.array_equal(film.pixels, CHEST)
     assert is_reported(film, "The header says 10 bits, the pixels use 12")
 
 
-def test_a_largest_value_below_the_pixels_is_told() -> None:
+def test_a_largest_value_below_the_pixels_is_reported() -> None:
     film = read(dicom(CHEST, LargestImagePixelValue=255), name="largest")
 
     assert is_reported(film, f"largest pixel value is 255; the pixels reach {CHEST.max()}")
@@ -194,7 +194,7 @@ def raw_window(centre: bytes, width: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("centre", "width"), [(b"2048,0", b"4096,0"), (b"nan ", b"nan "), (b"2048", b""), (b"1e999 ", b"4096")]
 )
-def test_a_window_that_cannot_be_read_is_told_as_such(centre: bytes, width: bytes) -> None:
+def test_a_window_that_cannot_be_read_is_reported_as_such(centre: bytes, width: bytes) -> None:
     film = read(raw_window(centre, width), name="window")
 
     assert closeness(film) > 0.99
@@ -210,7 +210,7 @@ def test_the_next_good_window_is_used(centre: bytes, width: bytes) -> None:
     assert is_reported(film, "(centre 2048, width 4096) gives black and white")
 
 
-def test_a_window_of_another_depth_is_told() -> None:
+def test_a_window_of_another_depth_is_reported() -> None:
     film = read(dicom(CHEST, WindowCenter=128, WindowWidth=256), name="window")
 
     assert is_reported(film, "The window does not fit")
@@ -307,7 +307,7 @@ def test_a_file_without_an_image_is_not_called_cut_short() -> None:
         read(file.getvalue(), name="report.dcm")
 
 
-def test_float_pixels_are_told_as_such() -> None:
+def test_float_pixels_are_reported_as_such() -> None:
     values = (CHEST / 4095).astype("<f4").tobytes()
     whole = dicom(
         CHEST,

@@ -81,7 +81,7 @@ def test_a_film_in_a_frame_is_prepared_as_without_it() -> None:
     assert torch.corrcoef(torch.stack([inside.image.ravel(), alone.image.ravel()]))[0, 1] > 0.99
 
 
-def test_borders_are_kept_on_request() -> None:
+def test_borders_stay_on_request() -> None:
     film = _film(_padded(draw(seed=3, height=200, width=200).radiograph.pixels, ((50, 50), (50, 50))))
 
     assert prepare(film, Input(size=32), PLAIN).placement == Placement(0, 0, 300, 300)

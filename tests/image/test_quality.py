@@ -65,7 +65,7 @@ def test_every_check_answers_with_its_name_and_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("turn", [1, 2, 3])
-def test_a_turned_film_is_told_and_how_to_turn_it_back(turn: int) -> None:
+def test_a_turned_film_is_reported_and_how_to_turn_it_back(turn: int) -> None:
     check = checks_by_name(film(turned(grey(), -turn)))["turned"]
 
     assert check.level == "warning"
@@ -73,14 +73,14 @@ def test_a_turned_film_is_told_and_how_to_turn_it_back(turn: int) -> None:
     assert warnings(film(turned(grey(), -turn))) == {"turned"}
 
 
-def test_an_inverted_film_is_told() -> None:
+def test_an_inverted_film_is_reported() -> None:
     check = checks_by_name(film(255 - grey()))["inverted"]
 
     assert check.level == "warning"
     assert check.mend == {"invert": True}
 
 
-def test_an_inverted_film_upside_down_is_told_both() -> None:
+def test_an_inverted_film_upside_down_reports_both() -> None:
     assert {"turned", "inverted"} <= warnings(film(255 - turned(grey(), 2)))
 
 
@@ -102,24 +102,24 @@ def slice_of_ct(pixels: Pixels) -> Pixels:
 
 
 @pytest.mark.parametrize("other", [blank, noise, slice_of_ct])
-def test_what_is_no_frontal_chest_is_told(other: Callable[[Pixels], Pixels]) -> None:
+def test_what_is_no_frontal_chest_is_reported(other: Callable[[Pixels], Pixels]) -> None:
     assert "frontal" in warnings(film(other(grey())))
 
 
-def test_a_small_film_is_told() -> None:
+def test_a_small_film_is_reported() -> None:
     small = cv2.resize(grey(), (150, 150), interpolation=cv2.INTER_AREA)
 
     assert checks_by_name(film(np.asarray(small, np.uint8)))["too-small"].figure == 150
     assert "too-small" in warnings(film(np.asarray(small, np.uint8)))
 
 
-def test_a_flat_film_is_told() -> None:
+def test_a_flat_film_is_reported() -> None:
     flat = (100 + 0.15 * grey()).astype(np.uint8)
 
     assert checks_by_name(film(flat))["contrast"].level == "warning"
 
 
-def test_a_clipped_film_is_told() -> None:
+def test_a_clipped_film_is_reported() -> None:
     clipped = np.clip(grey().astype(np.float32) * 2.4, 0, 255).astype(np.uint8)
 
     check = checks_by_name(film(clipped))["clipped"]
@@ -128,7 +128,7 @@ def test_a_clipped_film_is_told() -> None:
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_large_margins_are_told_with_their_sides(level: int) -> None:
+def test_large_margins_are_reported_with_their_sides(level: int) -> None:
     framed = np.full((768, 1268), level, np.uint8)
     framed[:, 500:] = grey()
 
@@ -138,13 +138,13 @@ def test_large_margins_are_told_with_their_sides(level: int) -> None:
     assert "left" in check.sentence
 
 
-def test_a_tinted_film_is_told() -> None:
+def test_a_tinted_film_is_reported() -> None:
     check = checks_by_name(film(grey(), chroma=np.full((256, 256), 60, np.uint8)))["tint"]
 
     assert (check.level, check.figure) == ("warning", 60)
 
 
-def test_a_coloured_arrow_is_told_with_its_place() -> None:
+def test_a_coloured_arrow_is_reported_with_its_place() -> None:
     chroma = np.zeros((256, 256), np.uint8)
     chroma[30:40, 200:230] = 200
 
@@ -154,7 +154,7 @@ def test_a_coloured_arrow_is_told_with_its_place() -> None:
     assert by_name["tint"].level == "ok"
 
 
-def test_burnt_in_text_is_told_with_its_place() -> None:
+def test_burnt_in_text_is_reported_with_its_place() -> None:
     written = grey()
     cv2.putText(written, "PORTABLE 12:45", (480, 740), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255,), 2, cv2.LINE_AA)
 
@@ -163,7 +163,7 @@ def test_burnt_in_text_is_told_with_its_place() -> None:
     assert "text at lower" in check.sentence
 
 
-def test_an_arrow_in_the_lung_is_told() -> None:
+def test_an_arrow_in_the_lung_is_reported() -> None:
     pointed = grey()
     cv2.fillPoly(pointed, [np.array([[200, 300], [200, 340], [240, 320]], np.int32)], (255,))
 
@@ -180,7 +180,7 @@ def test_a_side_letter_alone_is_no_warning() -> None:
 
 
 @pytest.mark.parametrize(("quality", "level"), [(5, "warning"), (95, "ok")])
-def test_compression_blocks_are_told(quality: int, level: str) -> None:
+def test_compression_blocks_are_reported(quality: int, level: str) -> None:
     _, encoded = cv2.imencode(".jpg", grey(), [cv2.IMWRITE_JPEG_QUALITY, quality])
     pixels = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
 
@@ -205,7 +205,7 @@ def test_no_shape_breaks_a_check(shape: tuple[int, int]) -> None:
     assert "too-small" in warnings(film(np.full(shape, 90, np.uint8)))
 
 
-def test_places_are_said_as_on_screen() -> None:
+def test_places_are_named_as_on_screen() -> None:
     assert [place(0.1, 0.1), place(0.9, 0.5), place(0.5, 0.5)] == ["upper left", "middle right", "the middle"]
 
 

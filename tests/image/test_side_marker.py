@@ -43,7 +43,7 @@ def marked(letter: str, at: float, *, size: int = 512, mirrored: bool = False, s
 @pytest.mark.parametrize("size", [512, 1024])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize(("letter", "wrong", "right"), [("R", RIGHT, LEFT), ("L", LEFT, RIGHT)])
-def test_a_marker_on_the_wrong_side_is_told(letter: str, wrong: float, right: float, seed: int, size: int) -> None:
+def test_a_marker_on_the_wrong_side_is_reported(letter: str, wrong: float, right: float, seed: int, size: int) -> None:
     check = marker_check(marked(letter, wrong, size=size, seed=seed))
 
     assert check.level == "warning"

@@ -102,7 +102,7 @@ def test_an_order_that_lacks_what_it_needs_says_what_that_is() -> None:
         ranked(_by_hand(), "difference")
 
 
-def test_channels_are_found_by_number_list_and_range() -> None:
+def test_channels_are_detected_by_number_list_and_range() -> None:
     assert search("7", 20) == (7,)
     assert search(" 3, 10–12; 3", 20) == (3, 10, 11, 12)
     assert search("", 3) == (0, 1, 2)

@@ -164,7 +164,7 @@ def test_a_state_of_other_weights_is_refused_and_left_as_it_is(tmp_path: Path) -
     assert (tmp_path / "atlas.part.npz").read_bytes() == before
 
 
-def test_what_is_no_atlas_is_told(tmp_path: Path) -> None:
+def test_what_is_no_atlas_is_reported(tmp_path: Path) -> None:
     card = planted.classifier().checkpoint
     with pytest.raises(BadData, match=r"There is no atlas .*atlas.parquet. Build one"):
         read(tmp_path, card)
@@ -177,7 +177,7 @@ def test_what_is_no_atlas_is_told(tmp_path: Path) -> None:
         build(planted.classifier(), _films(), tmp_path / "state")
 
 
-def test_a_unit_stage_or_finding_that_is_not_there_is_told(atlas: Atlas) -> None:
+def test_a_unit_stage_or_finding_that_is_not_there_is_reported(atlas: Atlas) -> None:
     with pytest.raises(BadSetting, match="stage 1 has no unit 5; it has units 0 to 4"):
         atlas.unit("stage 1", 5)
     with pytest.raises(UnknownName, match="no stage in the atlas named 'stage 3'"):
@@ -198,7 +198,7 @@ def test_films_that_cannot_be_read_are_passed_over_and_named(tmp_path: Path) -> 
         build(planted.classifier(), ReferenceSet("one", films.films[-1:]), tmp_path / "none")
 
 
-def test_beyond_the_sample_quantiles_rest_on_the_first_films_and_the_error_is_told(
+def test_beyond_the_sample_quantiles_rest_on_the_first_films_and_the_error_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unit_statistics, "SAMPLE", 8)

@@ -139,7 +139,7 @@ def test_values_beyond_the_window_stay_where_nothing_is_drawn() -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_the_planted_concept_is_found_and_others_are_not() -> None:
+def test_the_planted_concept_is_detected_and_others_are_not() -> None:
     results = tcav_results(planted.classifier(), _films(40), ["square", "edge", "nothing"])
     by = {(each.concept, each.finding, each.stage): each for each in results.answers}
 
@@ -265,7 +265,7 @@ def test_what_really_happens_is_held_against_the_test() -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_a_concept_that_half_of_the_films_show_already_is_found_though_no_steeper_than_their_differences() -> None:
+def test_a_concept_that_half_of_the_films_show_already_is_detected_though_no_steeper_than_their_differences() -> None:
     (answer,) = tcav_results(
         planted.classifier(), _films(40, every=2), ["square"], findings=["square"], stages=["stage 2"]
     ).answers
@@ -291,7 +291,7 @@ def _shifted(seed: int, *, along: float, varied: float) -> ConceptResult:
 
 
 @pytest.mark.parametrize("varied", [0.0, 2.0])
-def test_what_is_seen_but_does_not_count_is_seldom_found(varied: float) -> None:
+def test_what_is_seen_but_does_not_count_is_seldom_detected(varied: float) -> None:
     values = [_shifted(seed, along=0, varied=varied) for seed in range(200)]
 
     assert all(each.separable for each in values)
@@ -299,7 +299,7 @@ def test_what_is_seen_but_does_not_count_is_seldom_found(varied: float) -> None:
     assert np.mean([each.p < 0.5 for each in values]) == pytest.approx(0.5, abs=0.12)
 
 
-def test_what_counts_is_found() -> None:
+def test_what_counts_is_detected() -> None:
     assert all(_shifted(seed, along=1, varied=2).p < 0.01 for seed in range(5))
 
 
@@ -315,7 +315,7 @@ def test_chance_goes_as_far_as_swapping_and_dealing_can() -> None:
     assert np.mean(apart > 2) == pytest.approx(0.25, abs=0.03)
 
 
-def test_one_film_a_patient_is_taken() -> None:
+def test_one_film_a_patient_is_used() -> None:
     films = tuple(
         ReferenceFilm(str(place), partial(_given, FILM), patient=patient)
         for place, patient in enumerate(("a", "b", "a", "", ""))
@@ -337,7 +337,7 @@ def test_what_is_neither_for_nor_against_counts_half() -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_bad_questions_are_told_in_one_sentence() -> None:
+def test_bad_questions_are_reported_in_one_sentence() -> None:
     here = planted.classifier()
     with pytest.raises(BadData, match="noise: 19 films, but the test needs 20 or more"):
         tcav_results(here, _films(19), ["square"])
@@ -368,7 +368,7 @@ def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_films_that_cannot_be_read_are_told_and_left_out() -> None:
+def test_films_that_cannot_be_read_are_reported_and_left_out() -> None:
     def broken() -> Radiograph:
         raise BadData("It is broken.")
 

@@ -102,7 +102,7 @@ def test_films_of_one_patient_are_never_on_both_sides() -> None:
         assert probe.auc.high - probe.auc.low > 0.2  # of 30 patients, not of 120 films
 
 
-def test_a_divided_set_learns_from_one_part_and_is_asked_about_the_other() -> None:
+def test_a_divided_set_learns_from_one_part_and_is_tested_on_the_other() -> None:
     whole = _set(60, _true)
     divided = replace(whole, films=tuple(replace(film, held=place >= 40) for place, film in enumerate(whole.films)))
     trained = stage_probes(planted.classifier(), divided, repeats=20)
@@ -114,7 +114,7 @@ def test_a_divided_set_learns_from_one_part_and_is_asked_about_the_other() -> No
     assert set(trained.held) == {_film(number, square=number % 2 == 0).key for number in range(40, 60)}
 
 
-def test_a_film_is_told_by_the_probe_of_each_stage() -> None:
+def test_a_film_is_classified_by_the_probe_of_each_stage() -> None:
     network = planted.classifier()
     trained = stage_probes(network, _set(40, _true), repeats=10)
     for film, square in ((_film(100, square=True), True), (_film(101, square=False), False)):
@@ -140,7 +140,7 @@ def test_several_findings_on_a_film_have_a_probe_each() -> None:
     assert stage_predictions(trained, film, unit_means(planted.classifier(), film))[0, 0] > 0.5
 
 
-def test_phantoms_are_told_to_be_easy_and_tables_are_divided_as_they_say() -> None:
+def test_phantoms_are_described_as_easy_and_tables_are_divided_as_they_say() -> None:
     drawn = labelled.phantoms(6)
 
     assert drawn.drawn
@@ -170,7 +170,7 @@ def test_a_stage_that_does_as_well_by_chance_before_one_that_does_not_is_not_the
         assert earliest(replace(trained, stages=stages)) == stage
 
 
-def test_where_the_last_probe_guesses_no_decision_is_told() -> None:
+def test_where_the_last_probe_guesses_no_decision_is_reported() -> None:
     trained = stage_probes(planted.classifier(), _set(40, _true), repeats=20)
     guess = Estimate(0.52, 0.4, 0.6, 40)
     first, last = (replace(probe, balanced=guess) for probe in trained.stages)
@@ -195,7 +195,7 @@ def test_the_words_of_a_film_say_where_the_answer_turns() -> None:
     )
 
 
-def test_too_few_films_or_none_that_can_be_read_are_told() -> None:
+def test_too_few_films_or_none_that_can_be_read_are_reported() -> None:
     def broken() -> Radiograph:
         raise UnreadableFile("no film")
 

@@ -116,7 +116,7 @@ def test_several_films_share_their_parts() -> None:
     assert (here.patterns @ alone.patterns.T).max(axis=1) == pytest.approx(np.ones(3), abs=1e-3)
 
 
-def test_of_signed_units_only_what_lies_above_zero_is_taken_apart() -> None:
+def test_of_signed_units_only_what_lies_above_zero_is_decomposed() -> None:
     decomposition = stage_parts(_network(signed=True), _film(), "only", count=3)
 
     assert (decomposition.patterns[:, 5] == 0).all()
@@ -163,7 +163,7 @@ def test_a_part_is_a_map_that_lies_on_the_film(classifier: Classifier, phantom: 
         part_explanation(decomposition, 5)
 
 
-def test_bad_questions_are_told_in_one_sentence(
+def test_bad_questions_are_reported_in_one_sentence(
     classifier: Classifier, one_cell: Classifier, phantom: Radiograph
 ) -> None:
     with pytest.raises(BadSetting, match=r"9 parts are not possible. Choose 3 to 8"):

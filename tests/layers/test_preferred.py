@@ -156,7 +156,7 @@ def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:
     assert seen[-1] == (3, STEPS["free"])
 
 
-def test_what_is_not_there_is_told() -> None:
+def test_what_is_not_there_is_reported() -> None:
     with pytest.raises(BadSetting, match=r"one has no unit 3; it has units 0 to 2"):
         optimised_picture(_patterned(), "one", 3)
     with pytest.raises(UnknownName, match=r"no layer of by hand named 'two'"):

@@ -110,6 +110,6 @@ def test_a_finding_that_the_score_speaks_against_is_carried_by_no_unit() -> None
     assert len(missing_relevance_reasons(relevances, "square")) == 2
 
 
-def test_a_finding_that_is_not_there_is_told() -> None:
+def test_a_finding_that_is_not_there_is_reported() -> None:
     with pytest.raises(UnknownName, match="no finding named 'squire'"):
         relevances_by_stage(planted.classifier(), FILM, "squire")

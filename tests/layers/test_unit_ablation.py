@@ -49,7 +49,7 @@ def test_the_most_relevant_unit_is_the_planted_one() -> None:
         top_units(activations, "square", 6)
 
 
-def test_the_mean_is_that_of_the_film_or_of_the_reference_set_and_it_is_said_which() -> None:
+def test_the_mean_is_that_of_the_film_or_of_the_reference_set_and_the_text_names_it() -> None:
     network = planted.classifier()
     switched = UnitSwitches(units=(("stage 2", planted.UNIT),), fill="mean")
     own = ablation_result(network, FILM, switched)

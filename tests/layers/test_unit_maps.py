@@ -99,7 +99,7 @@ def test_a_unit_that_is_silent_on_the_film_has_no_map() -> None:
     assert absence(map_) == "Unit 2 of stage 1 is silent on this film, so there is no map."
 
 
-def test_a_unit_or_stage_that_is_not_there_is_told(classifier: Classifier, phantom: Radiograph) -> None:
+def test_a_unit_or_stage_that_is_not_there_is_reported(classifier: Classifier, phantom: Radiograph) -> None:
     with pytest.raises(BadSetting, match=r"stage 3 has no unit 4000; it has units 0 to 1023. Choose one"):
         unit_gradient_map(classifier, phantom, "stage 3", 4000, "deconvolution")
     with pytest.raises(BadSetting, match=r"stage 3 has no unit -1"):

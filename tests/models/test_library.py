@@ -29,7 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def test_the_home_is_where_the_system_keeps_a_users_data_unless_told_otherwise(
+def test_the_home_is_where_the_system_keeps_a_users_data_unless_it_is_set(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert library.home() == home
@@ -92,7 +92,7 @@ def test_a_file_that_lies_there_without_a_card_is_not_overwritten(candidate: Imp
     assert (library.folder() / "thesis.safetensors").read_bytes() == b"years of work"
 
 
-def test_a_network_of_imagenet_is_not_kept_and_leaves_nothing(candidate: ImportCandidate, tmp_path: Path) -> None:
+def test_a_network_of_imagenet_is_not_stored_and_leaves_nothing(candidate: ImportCandidate, tmp_path: Path) -> None:
     imagenet = inspect(stored(state_network("resnet18", 1000).state_dict(), tmp_path / "imagenet.pt"))
 
     with pytest.raises(BadSetting, match="its 1,000 scores are not of radiographs"):
@@ -112,7 +112,7 @@ def test_a_disk_that_is_full_leaves_nothing(candidate: ImportCandidate, monkeypa
     assert list(library.folder().iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_told(candidate: ImportCandidate, home: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(candidate: ImportCandidate, home: Path) -> None:
     home.write_text("a file where the folder should be")
 
     with pytest.raises(BadCheckpoint, match="cannot be written"):

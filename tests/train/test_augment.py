@@ -33,7 +33,7 @@ def test_the_same_seed_gives_the_same_batch_and_another_does_not(train_films: Fi
     assert (films - other).abs().mean() > 0.1
 
 
-def test_films_come_standardised_at_the_size_asked_for(train_films: Films) -> None:
+def test_films_come_standardised_at_the_size_requested(train_films: Films) -> None:
     films, inside = augment(train_films.images[:6], 48, _generator())
 
     assert inside is None
@@ -69,7 +69,7 @@ def test_the_lungs_move_with_the_film() -> None:
     assert max(places) > 28
 
 
-def test_the_background_is_replaced_and_the_lungs_are_kept() -> None:
+def test_the_background_is_replaced_and_the_lungs_stay() -> None:
     films = torch.rand(8, 1, 48, 48, generator=_generator(1)) * 0.1 + 0.45
     lungs = torch.zeros(8, 1, 48, 48)
     lungs[:, :, 16:32, 16:32] = 1

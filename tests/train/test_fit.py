@@ -60,7 +60,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
     assert finished(replace(TINY, seed=3), tmp_path / "killed") is None
 
 
-def test_the_moving_average_of_the_weights_is_what_is_kept(
+def test_the_moving_average_of_the_weights_is_what_is_stored(
     train_films: Films, val_films: Films, tmp_path: Path
 ) -> None:
     one_step = replace(TINY, sizes=(16,), epochs=(2,), cycles=(2,), batch=12)

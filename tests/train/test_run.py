@@ -355,7 +355,7 @@ def test_a_card_of_other_films_is_left_as_it_is(data: Path, copy: Path, tmp_path
     assert (copy / "tiny.json").read_text() == before
 
 
-def test_a_card_that_is_a_list_is_told(data: Path, tmp_path: Path) -> None:
+def test_a_card_that_is_a_list_is_reported(data: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.json").write_text("[]")
 
     with pytest.raises(BadCheckpoint, match="is no card: it lacks its fields"):

@@ -79,7 +79,7 @@ def test_a_student_comes_to_say_what_its_teacher_says(train_films: Films, val_fi
     assert (learned - probabilities).abs().mean() < 0.5 * (untrained - probabilities).abs().mean()
 
 
-def test_films_with_other_labels_are_taken_for_the_teacher_alone(data: Path) -> None:
+def test_films_with_other_labels_are_used_for_the_teacher_alone(data: Path) -> None:
     films = load_films(table(data), "train", ("pneumonia", "other"), Input(size=16), unlabelled=True)
 
     assert films.labels.tolist() == [0, UNLABELLED] * 6

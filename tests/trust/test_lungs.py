@@ -54,7 +54,7 @@ def test_even_heat_has_the_share_that_the_lungs_cover(classifier: Classifier) ->
     assert figure.level == "warning"
 
 
-def test_a_film_without_lungs_is_told_and_not_scored(classifier: Classifier) -> None:
+def test_a_film_without_lungs_is_reported_and_not_scored(classifier: Classifier) -> None:
     blank = draw(seed=2, height=400, width=320).radiograph
     noise = np.random.default_rng(0).integers(0, 65535, blank.pixels.shape).astype(np.uint16)
     figure = measures["lungs"](
@@ -66,5 +66,5 @@ def test_a_film_without_lungs_is_told_and_not_scored(classifier: Classifier) -> 
     assert "No lungs found" in figure.sentence
 
 
-def test_a_flat_map_is_told(classifier: Classifier) -> None:
+def test_a_flat_map_is_reported(classifier: Classifier) -> None:
     assert np.isnan(measures["lungs"](_question(classifier, CHEST.radiograph, np.zeros((7, 7)))).value)

@@ -60,7 +60,7 @@ def test_deletion_believes_the_map_of_the_right_place_and_no_other(film: Radiogr
     assert wrong.value < 4
 
 
-def test_a_probability_that_is_nearly_0_or_1_is_told_from_it() -> None:
+def test_a_probability_that_is_nearly_0_or_1_is_written_with_more_digits() -> None:
     assert [digits(each) for each in (0.5, 0.012, 0.0042, 0.9971, 1e-7, 1 - 1e-7)] == [
         "0.50",
         "0.01",

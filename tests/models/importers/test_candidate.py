@@ -90,7 +90,7 @@ def test_half_precision_and_no_names_give_numbered_findings_and_a_question(name:
     assert _same(candidate, theirs)
 
 
-def test_findings_that_stand_in_the_file_are_taken(tmp_path: Path) -> None:
+def test_findings_that_stand_in_the_file_are_used(tmp_path: Path) -> None:
     held = {
         "model": state_network("resnet18", 2).state_dict(),
         "classes": ["normal", "covid"],
@@ -106,7 +106,7 @@ def test_findings_that_stand_in_the_file_are_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", [["covid", "a" * 61], ["covid", "x\ny"], ["a,b", "c"], ["covid", "covid"], ["covid", " "]]
 )
-def test_findings_in_the_file_that_cannot_be_names_are_not_taken(words: list[str], tmp_path: Path) -> None:
+def test_findings_in_the_file_that_cannot_be_names_are_not_used(words: list[str], tmp_path: Path) -> None:
     held = {"model": state_network("resnet18", 2).state_dict(), "classes": words}
 
     assert inspect(stored(held, tmp_path / "w.pt")).findings == ("finding 1", "finding 2")
@@ -121,7 +121,7 @@ def test_a_network_of_one_score_is_a_finding_that_is_there_or_not(tmp_path: Path
         corrected(candidate, multi_label=False)
 
 
-def test_a_network_of_imagenet_is_told_and_names_no_finding(tmp_path: Path) -> None:
+def test_a_network_of_imagenet_is_reported_and_names_no_finding(tmp_path: Path) -> None:
     candidate = inspect(stored(state_network("resnet18", 1000).state_dict(), tmp_path / "resnet18-f37072fd.pth"))
 
     assert candidate.layout == "ResNet-18 of ImageNet"
@@ -261,7 +261,7 @@ def test_every_normalisation_reaches_the_network_as_its_name_says(
         assert (float(prepared.black[0]), float(prepared.white[0])) == ends
 
 
-def test_a_size_that_the_network_cannot_take_is_told(tmp_path: Path) -> None:
+def test_a_size_that_the_network_cannot_take_is_reported(tmp_path: Path) -> None:
     candidate = corrected(inspect(stored(state_network("inception-v3", 2).state_dict(), tmp_path / "w.pt")), size=64)
 
     with pytest.raises(BadSetting, match="Inception-V3 does not accept films of 64 px"):
@@ -275,7 +275,7 @@ def test_one_of_our_own_is_sent_to_its_card(tmp_path: Path) -> None:
         inspect(stored(state, tmp_path / "densenet121-lungs.safetensors"))
 
 
-def test_a_network_of_which_xrayvision_trained_no_output_is_told(tmp_path: Path) -> None:
+def test_a_network_of_which_xrayvision_trained_no_output_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BadCheckpoint, match="None of the network's outputs has an operating point"):
         _xrayvision(tmp_path, (float("nan"),) * 18)
 

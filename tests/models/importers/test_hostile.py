@@ -306,7 +306,7 @@ def test_the_canary_sings_where_a_file_is_opened_without_care(canary: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["os.system", "whole module", "TorchScript", "zip bomb", "a terabyte"])
-def test_what_would_run_or_fill_the_memory_is_told_apart_from_what_is_broken(
+def test_what_would_run_or_fill_the_memory_is_distinguished_from_what_is_broken(
     kind: str, canary: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "w.pt").write_bytes(HOSTILE[kind][0]())
@@ -315,7 +315,7 @@ def test_what_would_run_or_fill_the_memory_is_told_apart_from_what_is_broken(
         inspect(tmp_path / "w.pt")
 
 
-def test_a_link_that_leads_nowhere_or_in_a_circle_or_to_a_device_is_told(tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_or_in_a_circle_or_to_a_device_is_reported(tmp_path: Path) -> None:
     (tmp_path / "nowhere.pt").symlink_to("gone")
     (tmp_path / "circle.pt").symlink_to("circle.pt")
     (tmp_path / "zeros.pt").symlink_to("/dev/zero")

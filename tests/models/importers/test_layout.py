@@ -41,7 +41,7 @@ def test_every_network_is_recognised_bare_and_under_a_prefix(name: str, place: i
 
 
 @pytest.mark.parametrize("name", ["densenet169", "resnet34", "torchvision-vgg13", "inception-v3", "convnext-tiny"])
-def test_the_last_layer_is_found_by_its_shape_whatever_it_is_called_and_wherever_it_lies(name: str) -> None:
+def test_the_last_layer_is_detected_by_its_shape_whatever_it_is_called_and_wherever_it_lies(name: str) -> None:
     state = prefixed(shapes_only(name, 7), "backbone.")
     last = next(reversed([key for key in state if key.endswith(".weight")])).removesuffix(".weight")
     for head in ("head.linear2", "classifier.1", "fc"):

@@ -24,7 +24,7 @@ def _table(path: Path, offsets: object) -> Path:
 
 
 @pytest.mark.parametrize("offsets", [[0, 4, 5], [0], [0, None], [0, "4"], [False, 4], 7])
-def test_offsets_that_are_no_two_numbers_are_told(tmp_path: Path, offsets: object) -> None:
+def test_offsets_that_are_no_two_numbers_are_reported(tmp_path: Path, offsets: object) -> None:
     with pytest.raises(BadCheckpoint, match="has a garbled table of contents"):
         inspect(_table(tmp_path / "a.safetensors", offsets))
 
@@ -37,7 +37,7 @@ def test_numbers_that_nobody_can_count_to_are_not_multiplied() -> None:
         _called(_Name("torch._utils._rebuild_tensor_v2"), arguments)
 
 
-def test_an_encrypted_archive_is_told(tmp_path: Path) -> None:
+def test_an_encrypted_archive_is_reported(tmp_path: Path) -> None:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps({}, protocol=2))
@@ -49,7 +49,7 @@ def test_an_encrypted_archive_is_told(tmp_path: Path) -> None:
         inspect(tmp_path / "a.pt")
 
 
-def test_a_string_of_a_length_that_no_memory_has_is_told(tmp_path: Path) -> None:
+def test_a_string_of_a_length_that_no_memory_has_is_reported(tmp_path: Path) -> None:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02\x8d" + struct.pack("<Q", 2**62) + b"short")
@@ -59,7 +59,7 @@ def test_a_string_of_a_length_that_no_memory_has_is_told(tmp_path: Path) -> None
         inspect(tmp_path / "a.pt")
 
 
-def test_layers_numbered_in_strange_digits_are_told(tmp_path: Path) -> None:
+def test_layers_numbered_in_strange_digits_are_reported(tmp_path: Path) -> None:
     state = dict(state_network("resnet18", 3).state_dict())
     for name in ("²", "9" * 5000):
         state[f"classifier.{name}.weight"] = torch.zeros(5, 512)
@@ -69,12 +69,12 @@ def test_layers_numbered_in_strange_digits_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
-def test_a_path_that_cannot_be_is_told(tmp_path: Path, name: str) -> None:
+def test_a_path_that_cannot_be_is_reported(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadCheckpoint, match="There is no file"):
         inspect(tmp_path / name)
 
 
-def test_a_file_that_is_replaced_while_it_is_read_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_replaced_while_it_is_read_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = stored(state_network("resnet18", 3).state_dict(), tmp_path / "a.pt")
 
     def replaced(path: Path, name: str) -> Contents:
