@@ -26,7 +26,7 @@ from core.work import Work
 Order = Literal["mean", "relevance", "difference", "index"]
 ORDERS: dict[Order, str] = {
     "mean": "by strength of response",
-    "relevance": "by contribution to the finding",
+    "relevance": "by relevance for the finding",
     "difference": "by difference from their usual response",
     "index": "by number",
 }
