@@ -51,7 +51,7 @@ def paragraphs(lines: Sequence[tuple[str, Ink]], *, width: int, letter: int) -> 
 def colour_bar(colours: NDArray[np.uint8], ends: Sequence[str], unit: str, *, width: int, letter: int) -> Image.Image:
     """The colours (1, 256, 3) as a bar with a number at each end, or at either end and in the middle (at entry 128).
 
-    unit:    stands after the last number, or in a line of its own where it would touch another.
+    unit:    after the last number, or on its own line if it would touch another.
     Returns: an image of the width, four letters high, or five and a half.
     """
     long = min(width - 2 * letter, 26 * letter)

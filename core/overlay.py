@@ -265,7 +265,7 @@ def regions(
     part is there, by its own maximum; below it, with words, a legend.
 
     maps:    (P, h, w), 0 or more, of 8 parts at most.
-    words:   one a part; none for no legend.
+    words:   one per part; none for no legend.
     longest: px, the picture's long side where the film is larger.
     Returns:   (H', W', 3) uint8.
     Raises:  ValueError for more parts than colours, or not one word a part.

@@ -56,7 +56,7 @@ QUICK = Effort(
 
 
 def full(repeats: int) -> Effort:
-    """Everything, each the median of so many; of methods that run dozens to a thousand passes, of a fifth as many."""
+    """All figures, medians of `repeats`; of methods that run dozens to a thousand passes, of a fifth as many."""
     return Effort(repeats, repeats, max(3, repeats // 5), 2, passes.FULL, 200, 32, True)
 
 
@@ -66,7 +66,7 @@ def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:
     ratios:  what it costs over a bare forward pass, or, per pass, over bare passes in batches of the same size; and
              `throughput_*_threads`, what all threads get together over what a single one gets. Medians of pairs timed
              in turns; None where `skipped` says why.
-    targets: what `ratios` shall not exceed or not fall below. details: their milliseconds and quartiles.
+    targets: limits that `ratios` should not exceed or fall below. details: their milliseconds and quartiles.
     """
     began = _load()
     film = draw(height=FILM_SIDE, width=FILM_SIDE).radiograph

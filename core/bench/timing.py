@@ -60,7 +60,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def milliseconds(call: Callable[[], object], repeats: int) -> float:
-    """The median of so many calls."""
+    """The median of several calls."""
     return round(1000 * statistics.median(seconds(call) for _ in range(repeats)), 1)
 
 

@@ -144,7 +144,7 @@ def _within_sources(report: Card) -> list[list[str]]:
 
 
 def _lesions(report: Card) -> str:
-    """Methods against lesions, the best first; empty unless they were asked for."""
+    """Methods against lesions, the best first; empty unless requested."""
     if "lesions" not in report:
         return ""
     head = ["map", "maximum in a lesion", "overlap (IoU)", "heat on lesions", "n"]

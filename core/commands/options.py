@@ -95,7 +95,7 @@ def out_picture(help: str) -> Decorator:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """The model that the options name; nothing is read before it is asked for. weights: the folder, if given."""
+    """The model that the options name; read only on demand. weights: the folder, if given."""
 
     name: str | None
     weights: Path | None

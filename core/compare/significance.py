@@ -26,7 +26,7 @@ class McNemar:
     p: float
 
     def card(self) -> dict[str, float | int | None]:
-        """As it stands in JSON."""
+        """As a JSON record."""
         return _strict(asdict(self))
 
 
@@ -53,7 +53,7 @@ class DeLong:
     reason: str = ""
 
     def card(self) -> dict[str, float | int | str | None]:
-        """As it stands in JSON."""
+        """As a JSON record."""
         return {
             **_strict({name: value for name, value in asdict(self).items() if name != "reason"}),
             "reason": self.reason,

@@ -18,7 +18,7 @@ _HOSPITALS = {
 
 
 def hospital(row: Row) -> str:
-    """The hospital of a film, or its source if that stands for itself."""
+    """The hospital of a film, or its source if that is a hospital of its own."""
     return _HOSPITALS.get(row.source, row.source)
 
 

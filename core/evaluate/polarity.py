@@ -61,7 +61,7 @@ class Polarity:
         """The areas in one line, then each warning; or that the card agrees with the films."""
         areas = ", ".join(f"{finding} {_words(area, self.positives[finding])}" for finding, area in self.areas.items())
         first = f"On {self.n} films of {self.patients} patients, area under the ROC curve: {areas}."
-        return [first, *(self.warnings or ["Nothing in them speaks against findings, grey values and bright bone."])]
+        return [first, *(self.warnings or ["They agree with the findings, grey values and bright bone."])]
 
 
 def polarity(
@@ -227,8 +227,8 @@ def _wrong_way(names: Sequence[str], areas: Sequence[Estimate]) -> list[str]:
     if not wrong:
         return []
     return [
-        f"Films are ranked the wrong way round for {', '.join(wrong)}: the score speaks against what it is called, "
-        "or is of something else."
+        f"Films are ranked the wrong way round for {', '.join(wrong)}: the score counts against its finding, or "
+        "belongs to another."
     ]
 
 

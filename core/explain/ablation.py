@@ -33,7 +33,7 @@ def feature_ablation(
     """How much the score falls when a third of a lung, the heart or all the rest is hidden; easy to read.
 
     Returns: (1, S, S), signed: the fall of the logit, the same all over a zone.
-    Raises:  NoLungs where zones are asked for and the film has none.
+    Raises:  NoLungs if zones need lungs and the film has none.
     """
     cut = regions_of(evidence, regions, superpixels)
     altered = Altered(evidence, ("ablation", regions, superpixels, fill), len(cut))

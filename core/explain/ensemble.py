@@ -26,7 +26,7 @@ def explain_any(
 ) -> tuple[Prediction, tuple[Explanation, ...]]:
     """As core.explain.run.explain_many; of an ensemble its own prediction, and the mean of the members' maps.
 
-    Raises: as there; BadSetting where an ensemble is asked for a layer, which its members do not share.
+    Raises: as there; BadSetting for a layer of an ensemble, since its members do not share layers.
     """
     if isinstance(model, Classifier):
         return explain_many(model, radiograph, requests, cleaning=cleaning, work=work, bfloat16=bfloat16)

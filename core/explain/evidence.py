@@ -27,7 +27,7 @@ class Tape:
 
     images:    (N, C, S, S), normalised, on the network's device.
     grad_from: "images" or a stage name; gradients of anything earlier are not available.
-    wanted:    finding -> the sources whose gradients will be asked for, so that one backward pass serves them all and
+    wanted:    finding -> the sources whose gradients will be needed, so that one backward pass serves them all and
                stops at the earliest of them; for a finding that is not named, all are computed at once.
     bfloat16:  whether passes run under autocast; results are float32 in either case.
     """
@@ -71,7 +71,7 @@ class Tape:
                 wanted |= set(self._roots)
             known = {name for each, name in self._gradients if each == finding}
             roots = {name: root for name, root in self._roots.items() if name in wanted - known}
-            with torch.enable_grad():  # also where Captum's backward pass asks
+            with torch.enable_grad():  # also within Captum's backward pass
                 logit = self._graph_logits[:, finding].sum()
             gradients = torch.autograd.grad(logit, list(roots.values()), retain_graph=True)
             for name, each in zip(roots, gradients, strict=True):
@@ -143,7 +143,7 @@ class Evidence:
     finding:  index of the logit.
     stage:    a stage name; methods that explain the input ignore it.
     black, white: (C, 1, 1) the film's black and white in `images`, for methods that need a baseline; or one number.
-    together: the findings for which the same method, stage and settings are asked for, this one among them.
+    together: all findings with the same method, stage and settings, including this one.
     lungs:    gives the (S, S) bool lungs in the network's square, or raises NoLungs.
     work:     progress, cancellation, deadline.
     budget:   maximum bytes per batch.

@@ -1,7 +1,7 @@
 """A network's own forward pass under other rules: guided backprop, DeepLIFT and LRP without hooks.
 
-Modules are called as they are, but with a Flow in the tensor's place. Torch asks a Flow what each operation does to it,
-so the rules live here and not in the network: other threads may use it meanwhile, and nothing has to be cleaned up.
+Modules are called as they are, but with a Flow in the tensor's place. Torch dispatches each operation to the Flow, so
+the rules live here and not in the network: other threads may use it meanwhile, and nothing has to be cleaned up.
 """
 
 import weakref
@@ -27,7 +27,7 @@ class NoRule(Unfit):
 
 
 class Flow:
-    """Stands in for a tensor in a forward pass.
+    """Replaces a tensor in a forward pass.
 
     rules: name of an operation -> its rule; an operation without one raises NoRule.
     parts:   tensors of the same shape that travel together; what they mean is up to the rules.
@@ -47,7 +47,7 @@ class Flow:
         return cls(rules, *rules[function.__name__](function, *args, **(kwargs or {})))
 
     def __add__(self, other: Any) -> Any:
-        return torch.add(self, other)  # type: ignore[call-overload]  # torch asks __torch_function__
+        return torch.add(self, other)  # type: ignore[call-overload]  # torch calls __torch_function__
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
         return torch.flatten(self, start_dim, end_dim)  # type: ignore[arg-type]  # as above

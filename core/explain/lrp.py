@@ -48,7 +48,7 @@ def lrp(evidence: Evidence) -> Tensor:
     """How the score is distributed over the pixels, layer by layer, with nothing lost on the way; fine, low in noise.
 
     Captum's LRP has no rule for some layers of these networks (Flatten, Identity) and loses relevance at batch norms.
-    The rules stand in core/explain/relevance.py: LRP-0 in the last layer, z+ in all others, z^B at the film.
+    The rules are in core/explain/relevance.py: LRP-0 in the last layer, z+ in all others, z^B at the film.
 
     Returns: (N, S, S), signed, summed over the channels; its sum is the logit less the last layer's bias.
     """

@@ -45,7 +45,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a textual setting (its choices stand in its Literal type) or a switch (bool) means, in a few words."""
+    """The meaning of a textual setting (with choices in its Literal type) or of a switch (bool), in a few words."""
 
     meaning: str
 
@@ -106,7 +106,7 @@ class Method:
     """A registry entry.
 
     family:   the group in which menus show it.
-    needs:    what it takes gradients with respect to on the shared tape: "stage", "images", "both", or "none".
+    needs:    the sources of its gradients on the shared tape: "stage", "images", "both", or "none".
     layered:  True if it explains a stage; False if it always explains the input.
     signed:   True if below zero speaks against the finding; None if its setting `signed` says so.
     unit:     of the heat.

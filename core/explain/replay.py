@@ -46,7 +46,7 @@ class Replay(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, F) logits; images (N, C, S, S) must be those of the recorded pass."""
         features = self.layer(self._recorded.features(self._stage))
-        # A layer method of Captum makes the layer's output take gradients; then nobody needs those of the images.
+        # A layer method of Captum makes the layer's output take gradients; then those of the images are not needed.
         source, tensor = (self._stage, features) if features.requires_grad else (IMAGES, images)
         logits: Tensor = _Logits.apply(self._recorded, source, tensor)  # type: ignore[no-untyped-call]
         return logits

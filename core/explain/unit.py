@@ -118,7 +118,7 @@ def neuron_gradient(
 def _along_path(
     evidence: Evidence, method: type[LayerConductance | InternalInfluence], steps: int, baseline: ReferenceKind
 ) -> Tensor:
-    """(1, K, h, w) of the stage, while the film emerges from a baseline in so many steps (Gauss-Legendre)."""
+    """(1, K, h, w) of the stage, along the path from a baseline to the film in `steps` steps (Gauss-Legendre)."""
     start = reference(evidence, baseline)[None]
 
     def attribute(passes: Passes) -> Tensor:

@@ -279,7 +279,7 @@ def _with_sign(cells: NDArray[Any], bits: int, signed: bool) -> tuple[NDArray[An
 
 
 def _signed(values: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Unsigned values of so many bits as the two's complements that they are."""
+    """Unsigned values of `bits` bits, read as two's complements."""
     unused = 8 * values.dtype.itemsize - bits
     return np.asarray((values << unused).view(f"i{values.dtype.itemsize}") >> unused)
 

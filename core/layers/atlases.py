@@ -58,7 +58,7 @@ class UnitDescription:
     least, most:   of the films' greatest activations.
     quantiles:     level -> of the films' greatest activations.
     auc:           finding -> how well the film's greatest activation alone tells it, 0 to 1; NaN without labels.
-    speaks:        finding -> mean relevance in logits, above zero for the finding; NaN where no film was asked.
+    speaks:        finding -> mean relevance in logits, above zero for the finding; NaN without a film.
     exciting, relevant: the films with the greatest activation and with the greatest relevance, best first.
     nearest:       the most correlated units of all stages, by the films' greatest activations; none of a constant unit.
     """

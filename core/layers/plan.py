@@ -66,7 +66,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """The whole network for films of `size` px a side with so many channels."""
+    """The whole network for films of `size` px per side and a number of channels."""
 
     size: int
     channels: int

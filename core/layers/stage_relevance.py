@@ -95,7 +95,7 @@ def relevance_summary(relevance: NDArray[np.floating]) -> RelevanceSummary:
 
 
 def carriers_text(summary: RelevanceSummary) -> str:
-    """ "28 of 1024", the carriers; "none" where no unit speaks for the finding, so that there is nothing to carry."""
+    """ "28 of 1024", the carriers; "none" if no unit has positive relevance."""
     return f"{summary.carriers} of {summary.units}" if summary.carriers else "none"
 
 

@@ -96,7 +96,7 @@ def build(
 
 
 def spread(films: int) -> int:
-    """`every` for a set of so many films: about FOLLOWED of them get inner relevance, all of a small set."""
+    """`every` for a set of this size: about FOLLOWED of them get inner relevance, all of a small set."""
     return max(1, films // FOLLOWED)
 
 

@@ -28,7 +28,7 @@ def vgg16(findings: int, channels: int) -> Network:
         for number, width in enumerate(widths, start=1):
             convolution = nn.Conv2d(before, width, kernel_size=3, padding=1)
             nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]  # Conv2d has one unless it is told not to
+            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]  # Conv2d has a bias unless it is switched off
             layers[f"conv{stage}_{number}"] = convolution
             layers[f"norm{stage}_{number}"] = nn.BatchNorm2d(width)
             layers[f"relu{stage}_{number}"] = nn.ReLU()

@@ -245,4 +245,6 @@ def _refuse_bounds(recipe: Recipe | LungsRecipe) -> None:
 
 def _refuse_uneven(recipe: Recipe | LungsRecipe) -> None:
     if len(recipe.sizes) != len(recipe.epochs) or not recipe.sizes:
-        raise BadSetting(f"sizes {recipe.sizes} and epochs {recipe.epochs} must be equally many, one a stage.")
+        raise BadSetting(
+            f"sizes {recipe.sizes} and epochs {recipe.epochs} must have equal length, one entry per stage."
+        )

@@ -79,7 +79,7 @@ def test_folds_are_printed_one_a_line(monkeypatch: pytest.MonkeyPatch, folds: st
     ("options", "sentence"),
     [
         (["--sizes", "64,large"], "--sizes is '64,large'; it must be whole numbers"),
-        (["--sizes", "64", "--epochs", "1,2"], "must be equally many"),
+        (["--sizes", "64", "--epochs", "1,2"], "must have equal length"),
         (["--folds", "half"], "--folds is 'half'; it must be a whole number, source or hospital"),
         (["--recipe", "none.toml"], "The recipe none.toml cannot be opened"),
         (["--findings", "a,,b"], "separate them by commas"),

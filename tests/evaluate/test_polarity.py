@@ -82,7 +82,7 @@ def test_a_network_that_is_what_its_card_says_gets_its_figures_and_no_warning(ro
     assert result.sentences[0].startswith(
         "On 30 films of 30 patients, area under the ROC curve: left 1.00 (1.00–1.00, 10 of 30 films), "
     )
-    assert result.sentences[1].startswith("Nothing in them speaks against")
+    assert result.sentences[1].startswith("They agree with the")
 
 
 def test_swapped_findings_are_reported_and_put_in_their_order(rows: list[Row]) -> None:

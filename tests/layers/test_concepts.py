@@ -163,7 +163,7 @@ def test_the_planted_concept_is_detected_and_others_are_not() -> None:
         assert edge.score == 0.5  # the unit that counts does not hear of it, for or against
         nothing = by["nothing", "square", stage]
         assert nothing.verdict == "no direction"
-        assert "cannot be told apart" in nothing.sentence
+        assert "cannot be separated" in nothing.sentence
         assert not by["square", "nothing", stage].significant
     assert (results.films, results.description, len(results.answers)) == (40, "noise", 3 * 2 * 2)
     assert {each.tests for each in results.answers} == {12}

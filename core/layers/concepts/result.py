@@ -131,7 +131,7 @@ class ConceptResult:
         what = self.title.lower()
         if not self.separable:
             return (
-                f"At {self.stage} films with and without “{what}” cannot be told apart ({_share(self.accuracy)} of "
+                f"At {self.stage} films with and without “{what}” cannot be separated ({_share(self.accuracy)} of "
                 "held-out pairs right, guessing gives 50 %): it has no direction there."
             )
         rises = (

@@ -16,7 +16,7 @@ One film a patient is taken, since others of the same person are no further evid
   200 simulated concepts with a shift that had nothing to do with the gradient; the swapping: 6 % of 600).
 - How steep the concept's direction is beside those between random halves of the films: films differ most along what
   the network looks for, so that hardly anything is steeper. With 48 radiographs an opacity moved normal by -0.27
-  logits (-0.38 to -0.16), and 35 % of these directions were as steep. The share stands beside the answer as `steeper`.
+  logits (-0.38 to -0.16), and 35 % of these directions were as steep. The result includes the share as `steeper`.
 
 Whatever moves a logit at all is found with enough films, however little it moves it. So what really becomes of the
 logit is held against each answer, and one that it does not bear out is not called sensitive (`ConceptResult.verdict`).
@@ -38,7 +38,7 @@ held against their own films, the means tell 79 to 100 %. And the normal of a lo
 the concept leads (Pahde et al. 2022, arXiv:2202.03482). Where drawing a concept in really moved a logit (30 of 54
 cases, two networks, radiographs and phantoms), the TCAV score was on its side in 30 of 30 at the last stage, with a
 logistic regression in 24; at stage 3 in 22, at stages 1 and 2 in 17 and 16, at the stem in 9: before the last stages a
-first-order step does not foretell what happens. So the real change stands beside every answer.
+first-order step does not predict the change. So every result includes the measured change.
 
 Each run draws anew from which half of the films the direction is made; the other half says how well it tells them. Of
 a folder of examples, whatever else its films have in common counts, too.
@@ -205,7 +205,7 @@ def _result(
 ) -> ConceptResult:
     """One concept at one stage for one finding.
 
-    push: (K,) mean gradient; ways: pairs of a concept and a random direction; slopes: (HALVES,) of random halves.
+    push:       (K,) mean gradient; ways: pairs of a concept and a random direction; slopes: (HALVES,) of random halves.
     """
     towards = _towards(plain, concept, stage)
     scores, random = (
@@ -308,7 +308,7 @@ def dealt_anew(
 
 
 def _dealt(sides: NDArray[np.float64], count: int, chance: np.random.Generator) -> Iterator[NDArray[np.float64]]:
-    """The sides (N,) in random order, so many times, in blocks of rows."""
+    """The sides (N,) in random order, `count` times, in blocks of rows."""
     for start in range(0, count, _BLOCK):
         yield chance.permuted(np.tile(sides, (min(_BLOCK, count - start), 1)), axis=1)
 
