@@ -3,7 +3,7 @@
 import shutil
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from core.commands.files import Record
 from core.commands.registry import command
 
 if TYPE_CHECKING:
+    from core.models.ensemble import Model
     from core.types import Cleaning, Radiograph
 
 _LONGEST = 48  # characters of a path in the table
@@ -52,54 +53,56 @@ def predict(
     (how the film was prepared) and seconds; or path and error. A film whose checks say that no answer can mean anything
     has `withheld`, a sentence, in place of the probabilities, unless --anyway is given.
     """
-    from core.image.quality import withheld
-    from core.lung_network import inspect_film
-    from core.models.findings import leading, present
-
     classifier = choice.model()
     names = files.film_paths(given)
-
-    def look(path: str, radiograph: "Radiograph") -> Iterator[Record]:
-        start = time.perf_counter()
-        checks = inspect_film(radiograph, cleaning)
-        reason = withheld(checks)
-        chosen = replace(cleaning, anyway=cleaning.anyway and bool(reason))
-        answer: Record = {"withheld": reason}
-        if not reason or chosen.anyway:
-            prediction = classifier.predict(radiograph, cleaning=chosen)
-            answer = {
-                "finding": leading(prediction, classifier.checkpoint),
-                "found": list(present(prediction, classifier.checkpoint)),
-                "probabilities": {name: round(prediction.probability(name), 6) for name in prediction.findings},
-            }
-        yield {
-            "path": path,
-            "checkpoint": classifier.checkpoint.name,
-            **answer,
-            "cleaning": asdict(chosen),
-            "quality": [
-                {
-                    "name": check.name,
-                    "level": check.level,
-                    "figure": round(check.figure, 4),
-                    "unit": check.unit,
-                    "sentence": check.sentence,
-                }
-                for check in checks
-            ],
-            "seconds": round(time.perf_counter() - start, 4),
-        }
 
     table = sheet(names, classifier.checkpoint.findings, multi_label=classifier.checkpoint.multi_label)
     if not as_json:
         click.echo(table.head)
     files.each(
         names,
-        look,
+        lambda path, radiograph: iter([_record(classifier, path, radiograph, cleaning)]),
         show=None if as_json else table.row,
         doing="predicting",
         open_film=partial(files.read_film, frame=frame),
     )
+
+
+def _record(classifier: "Model", path: str, radiograph: "Radiograph", cleaning: "Cleaning") -> Record:
+    """The prediction for one film, or why it is withheld, with the film checks."""
+    from core.image.quality import withheld
+    from core.lung_network import inspect_film
+    from core.models.findings import leading, present
+
+    start = time.perf_counter()
+    checks = inspect_film(radiograph, cleaning)
+    reason = withheld(checks)
+    chosen = replace(cleaning, anyway=cleaning.anyway and bool(reason))
+    answer: Record = {"withheld": reason}
+    if not reason or chosen.anyway:
+        prediction = classifier.predict(radiograph, cleaning=chosen)
+        answer = {
+            "finding": leading(prediction, classifier.checkpoint),
+            "found": list(present(prediction, classifier.checkpoint)),
+            "probabilities": {name: round(prediction.probability(name), 6) for name in prediction.findings},
+        }
+    return {
+        "path": path,
+        "checkpoint": classifier.checkpoint.name,
+        **answer,
+        "cleaning": asdict(chosen),
+        "quality": [
+            {
+                "name": check.name,
+                "level": check.level,
+                "figure": round(check.figure, 4),
+                "unit": check.unit,
+                "sentence": check.sentence,
+            }
+            for check in checks
+        ],
+        "seconds": round(time.perf_counter() - start, 4),
+    }
 
 
 @dataclass(frozen=True)

@@ -237,36 +237,37 @@ def _wanted(plans: Sequence[_PlannedMap], network: Network) -> dict[int, list[st
     return wanted
 
 
-def _map(
-    plan: _PlannedMap, plans: Sequence[_PlannedMap], tape: Tape, context: _Context, spent: tuple[int, int], start: float
-) -> Explanation:
+def _heat(plan: _PlannedMap, plans: Sequence[_PlannedMap], tape: Tape, context: _Context, stage: str) -> Tensor:
+    """(h, w) the heat of the plan at one stage, on the tape's device. Raises: OneCell."""
     alike = {
         each.finding
         for each in plans
         if (each.method, each.layers, each.settings) == (plan.method, plan.layers, plan.settings)
     }
-
-    def at(stage: str) -> Tensor:
-        evidence = Evidence(
-            tape,
-            plan.finding,
-            stage,
-            context.prepared.black.to(tape.images),
-            context.prepared.white.to(tape.images),
-            together=tuple(sorted(alike)),
-            lungs=context.lungs,
-            work=context.work,
-            budget=context.budget,
+    evidence = Evidence(
+        tape,
+        plan.finding,
+        stage,
+        context.prepared.black.to(tape.images),
+        context.prepared.white.to(tape.images),
+        together=tuple(sorted(alike)),
+        lungs=context.lungs,
+        work=context.work,
+        budget=context.budget,
+    )
+    if plan.layers and min(tape.features(stage).shape[-2:]) < 2:
+        raise OneCell(
+            f"{stage} of {context.classifier.checkpoint.name} gives 1 × 1 maps, which have no place on the film. "
+            "Choose an earlier layer."
         )
-        if plan.layers and min(tape.features(stage).shape[-2:]) < 2:
-            raise OneCell(
-                f"{stage} of {context.classifier.checkpoint.name} gives 1 × 1 maps, which have no place on the film. "
-                "Choose an earlier layer."
-            )
-        return plan.method.rule(evidence, **plan.settings)[0].detach()
+    return plan.method.rule(evidence, **plan.settings)[0].detach()
 
+
+def _map(
+    plan: _PlannedMap, plans: Sequence[_PlannedMap], tape: Tape, context: _Context, spent: tuple[int, int], start: float
+) -> Explanation:
     signed = plan.method.signs(plan.settings)
-    heats = [at(stage) for stage in plan.layers or (tape.network.last_stage,)]
+    heats = [_heat(plan, plans, tape, context, stage) for stage in plan.layers or (tape.network.last_stage,)]
     heat = (fused(heats) if len(heats) > 1 else heats[0]).to(torch.float32).cpu().numpy().copy()
     finding = plan.request.finding
     sentence, void = caveat(

@@ -185,16 +185,9 @@ def _radiograph(data: bytes, picture: ImageFile, format: str, name: str, steps: 
         if spacing and turn >= 5:
             spacing = spacing[1], spacing[0]
 
-    transparent, chroma = 0.0, None
-    if values.ndim == 3 and values.shape[2] in (2, 4):
-        alpha = values[:, :, -1]
-        transparent = float((alpha < np.iinfo(alpha.dtype).max).mean())
-        steps.append(
-            f"Alpha channel dropped; it made {transparent:.1%} of the pixels at least partly transparent."
-            if transparent
-            else "Alpha channel dropped; it was opaque everywhere."
-        )
-        values = values[:, :, :-1]
+    chroma = None
+    values, transparent, alpha_steps = _without_alpha(values)
+    steps += alpha_steps
     if values.ndim == 3 and values.shape[2] == 3:
         values, chroma, step = grey_of(np.ascontiguousarray(values))
         steps.append(step)
@@ -224,6 +217,20 @@ def _radiograph(data: bytes, picture: ImageFile, format: str, name: str, steps: 
         spacing=spacing,
         steps=(*steps, *spacing_steps),
     )
+
+
+def _without_alpha(values: NDArray[Any]) -> tuple[NDArray[Any], float, list[str]]:
+    """The samples without alpha, the share of the pixels that it made at least partly transparent, and the step."""
+    if values.ndim != 3 or values.shape[2] not in (2, 4):
+        return values, 0.0, []
+    alpha = values[:, :, -1]
+    transparent = float((alpha < np.iinfo(alpha.dtype).max).mean())
+    step = (
+        f"Alpha channel dropped; it made {transparent:.1%} of the pixels at least partly transparent."
+        if transparent
+        else "Alpha channel dropped; it was opaque everywhere."
+    )
+    return values[:, :, :-1], transparent, [step]
 
 
 def _layout(data: bytes, picture: ImageFile) -> tuple[str, int]:
