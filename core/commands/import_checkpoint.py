@@ -86,9 +86,9 @@ def import_checkpoint(
 
     if name is not None:
         library.refuse_name(name)  # before a large file is read
-    found = inspect(path)
+    candidate = inspect(path)
     proposal = corrected(
-        found if part is None else chosen(found, part),
+        candidate if part is None else chosen(candidate, part),
         findings=parse(findings) if findings else None,
         multi_label=multi_label,
         size=size,

@@ -61,7 +61,7 @@ def parts(
     from core.overlay import regions
 
     files.refuse_out(out, picture=True)
-    classifier = options.classifier(checkpoint, weights)
+    classifier = choice.classifier()
     radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)
     card = classifier.checkpoint
     with classifier.alone() as network:

@@ -72,7 +72,7 @@ def unit(
       python -m core layers unit --checkpoint densenet121-lungs --channel 12 --film film.png --out build/unit
       python -m core layers unit --channel 12 --atlas build/atlas --prior free --steps 64 --json
     """
-    from core.layers.preferred import preferred
+    from core.layers.preferred import optimised_picture
 
     files.refuse_out(out)
     classifier = choice.classifier()

@@ -95,7 +95,7 @@ def without_units(
     switched = _switched(
         classifier, radiograph, finding, stage, units, top, by, seed, cleaning, outside=outside, fill=fill
     )
-    result = without_of(classifier, radiograph, switched, usual=usual, cleaning=cleaning)
+    result = ablation_result(classifier, radiograph, switched, usual=usual, cleaning=cleaning)
     pictures = _pictures(out, film, classifier, radiograph, switched, finding, usual, cleaning) if out else {}
     record = {
         "path": film,
@@ -138,7 +138,7 @@ def _switched(
         stage = stage or network.last_stage
     chosen: tuple[tuple[str, int], ...] = ()
     if units is not None or top is not None:
-        units_of_stage = activations(classifier, radiograph, stage, findings=[finding], cleaning=cleaning)
+        units_of_stage = stage_activations(classifier, radiograph, stage, findings=[finding], cleaning=cleaning)
         if top is not None:
             chosen = top_units(units_of_stage, finding, top, by=by, seed=seed)
         else:

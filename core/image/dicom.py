@@ -48,7 +48,7 @@ _ELEMENTS = [
 # fmt: on
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
-_KEPT_RAW = ("WindowCenter", "WindowWidth", *_SPACINGS)  # read value by value: what is bad in one is told, not lost
+_RAW = ("WindowCenter", "WindowWidth", *_SPACINGS)  # read value by value: bad values are reported, not lost
 # Rows, columns, frames, type, origin, bits allocated, bit and data of each overlay plane, groups 6000 to 601E.
 _OVERLAYS = [
     Tag(group, element)
@@ -155,7 +155,7 @@ def read_dicom(data: bytes, *, name: str, frame: int | None = None) -> Radiograp
         age=_age(dataset),
         windows=tuple(film_values.windows),
         linear=resized[1],
-        units=(shown.slope, shown.intercept),
+        units=(film_values.slope, film_values.intercept),
         planes=overlay_planes(dataset, stored.shape[:2], resized[0].shape, embedded),  # type: ignore[union-attr]
         steps=(*steps, *ratio_steps, *spacing_steps, *size_steps),
     )
@@ -240,7 +240,7 @@ def _check_content(dataset: FileDataset, data: bytes, name: str) -> None:
     samples, allocated = number(dataset, "SamplesPerPixel") or 1, number(dataset, "BitsAllocated") or 16
     stored = int(min(max(samples, 1), 4) * min(max(allocated, 8), 32)) // 8
     check_size(int(width or 0), int(height or 0), name=name, stored=stored)
-    dataset.Columns, dataset.Rows = int(width or 0), int(height or 0)  # of several values the first
+    dataset.Columns, dataset.Rows = int(width or 0), int(height or 0)  # the first of several values
     if allocated not in (1, 8, 16):
         raise UnreadableFile(
             f"{name} has {allocated:.0f} bits allocated per pixel; a radiograph has 8 or 16. "
@@ -249,7 +249,7 @@ def _check_content(dataset: FileDataset, data: bytes, name: str) -> None:
 
 
 def _ends_early(dataset: FileDataset, data: bytes) -> bool:
-    """Whether the file stops within an element; walks it to its end, so it is asked only where pixels are missing."""
+    """Whether the file stops within an element; slow (it walks to the end), so only called where pixels are missing."""
     syntax = file_meta(dataset, "TransferSyntaxUID")
     if syntax == DeflatedExplicitVRLittleEndian:
         return True
@@ -257,8 +257,8 @@ def _ends_early(dataset: FileDataset, data: bytes) -> bool:
         return True  # the pixels come last: a file that announces them without holding them was cut
     implicit, little = dataset.original_encoding
     whole = io.BytesIO(data)
-    said = file_meta(dataset, "FileMetaInformationGroupLength")
-    group_length = int(said) if said.isdecimal() else 0
+    length = file_meta(dataset, "FileMetaInformationGroupLength")
+    group_length = int(length) if length.isdecimal() else 0
     whole.seek(144 + group_length if data[128:132] == b"DICM" and group_length else 0)
     complete = whole.tell()
     try:
@@ -379,16 +379,16 @@ def _age(dataset: FileDataset) -> float | None:
 
 def _spacing(dataset: FileDataset) -> tuple[tuple[float, float] | None, bool, list[str]]:
     """mm per pixel, (row, column); whether that is at the detector; and the steps taken."""
-    told: dict[str, tuple[float, float]] = {}
+    spacings: dict[str, tuple[float, float]] = {}
     steps = []
     for keyword in _SPACINGS:
         sides = decimals(dataset, keyword)
         down, across = sides if len(sides) == 2 else (None, None)
         if down is not None and across is not None and all(0.001 < side < 10 for side in (down, across)):
-            told[keyword] = (down, across)
+            spacings[keyword] = (down, across)
         elif sides:
             steps.append(f"The file's {keyword} is no size that a pixel can have; it was left out.")
-    spacing, imager = told.get("PixelSpacing"), told.get("ImagerPixelSpacing")
+    spacing, imager = spacings.get("PixelSpacing"), spacings.get("ImagerPixelSpacing")
     same = spacing and imager and all(abs(one - other) < 1e-3 * one for one, other in zip(spacing, imager, strict=True))
     if spacing and not (same and not text(dataset, "PixelSpacingCalibrationType")):
         return spacing, False, steps
@@ -399,7 +399,7 @@ def _spacing(dataset: FileDataset) -> tuple[tuple[float, float] | None, bool, li
             return (imager[0] / factor, imager[1] / factor), False, steps
         steps.append("Pixel spacing is that at the detector: distances in the patient are smaller.")
         return imager, True, steps
-    return told.get("NominalScannedPixelSpacing"), False, steps
+    return spacings.get("NominalScannedPixelSpacing"), False, steps
 
 
 def _aspect(dataset: FileDataset, spacing: tuple[float, float] | None) -> tuple[float, list[str]]:

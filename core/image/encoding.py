@@ -59,7 +59,7 @@ def _by_pixels(dataset: FileDataset, syntax: UID) -> tuple[UID, list[str]]:
     wrapped = data[:4] == b"\xfe\xff\x00\xe0"  # an item: pixel data in fragments
     held = codestream(data)
     whole = held is not None and (held.width, held.height) == (dataset.Columns, dataset.Rows)
-    found: UID | None = None
+    match: UID | None = None
     if wrapped:
         try:
             frame = _unboxed(get_frame(data, 0, number_of_frames=1))
@@ -67,20 +67,20 @@ def _by_pixels(dataset: FileDataset, syntax: UID) -> tuple[UID, list[str]]:
             return syntax, []
         held = codestream(frame)
         if held is None and _is_rle(frame) and syntax != RLELossless:
-            found = RLELossless
+            match = RLELossless
     if (wrapped or whole) and held is not None:
         kinds = next((kinds for frames, kinds in _STREAMS if held.frame in frames), ())
-        found = UID(kinds[0]) if kinds and syntax not in kinds else None
+        match = UID(kinds[0]) if kinds and syntax not in kinds else None
     elif not wrapped and syntax.is_encapsulated:
         samples, allocated = (int(number(dataset, keyword) or 1) for keyword in ("SamplesPerPixel", "BitsAllocated"))
         plain = int(dataset.Rows) * int(dataset.Columns) * samples * allocated // 8
-        found = ExplicitVRLittleEndian if plain <= len(data) <= plain + 1 else None
+        match = ExplicitVRLittleEndian if plain <= len(data) <= plain + 1 else None
     if whole:
         dataset.PixelData = encapsulate([data])
-    if found is None:
+    if match is None:
         return syntax, []
-    dataset.file_meta.TransferSyntaxUID = found
-    return found, [f"The file says that its pixels are {_coding(syntax)}, they are {_coding(found)}: read as that."]
+    dataset.file_meta.TransferSyntaxUID = match
+    return match, [f"The file says that its pixels are {_coding(syntax)}, they are {_coding(match)}: read as that."]
 
 
 def _is_rle(frame: bytes) -> bool:

@@ -18,7 +18,7 @@ from core.types import Pixels
 MOST_PIXELS = 200_000_000
 LEAST_SIDE = 16  # px; anything smaller is an icon or a web bug
 CHROMA_SIDE = 256  # px
-TAIL = 0.001  # share of the pixels left out at each end where levels come from the data
+TAIL = 0.001  # share of the pixels ignored at each end where levels come from the data
 # Reading takes at most so many bytes for each pixel, the file's own among them: the first for each byte that a pixel
 # has in the file before it is packed, the second besides. Measured on films of 86 megapixels, in bytes for each pixel:
 # DICOM of 16 bits with lookup table 14 (bound 16), of 8-bit colour 15 (21), PNG of 16 bits 7 (16), of 16-bit colour 33
@@ -33,7 +33,7 @@ FILM_SIDES = (100.0, 950.0)
 
 @cache
 def most_pixels(stored: int = 2) -> int:
-    """The pixels of the largest film that is opened here: by what films are, and by this machine's memory.
+    """Most pixels of a film that is opened: limited by real films and by this machine's memory.
 
     stored: bytes of a pixel in the file, before it is packed.
     """
@@ -45,7 +45,7 @@ def most_pixels(stored: int = 2) -> int:
 
 
 def check_size(width: int, height: int, *, name: str, stored: int = 2) -> None:
-    """Raises: UnreadableFile if the claimed size is none that a radiograph has; call it before decoding.
+    """Raises: UnreadableFile if no radiograph has the claimed size; call it before decoding.
 
     stored: bytes of a pixel in the file, before it is packed.
     """

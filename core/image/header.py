@@ -51,14 +51,14 @@ def _area(dataset: Dataset) -> int:
 
 def _bits_allocated(dataset: Dataset, stream: bytes | None) -> list[str]:
     samples = int(number(dataset, "SamplesPerPixel") or 1)
-    said = number(dataset, "BitsAllocated")
-    if said is not None:
-        dataset.BitsAllocated = int(said)
-        found = None if stream else _held_bits(dataset, samples)
-        if found in (None, dataset.BitsAllocated):
+    declared = number(dataset, "BitsAllocated")
+    if declared is not None:
+        dataset.BitsAllocated = int(declared)
+        by_length = None if stream else _held_bits(dataset, samples)
+        if by_length in (None, dataset.BitsAllocated):
             return []
-        dataset.BitsAllocated = found
-        return [f"The header says {said:.0f} bits per pixel, the data hold {found}: read as {found}."]
+        dataset.BitsAllocated = by_length
+        return [f"The header says {declared:.0f} bits per pixel, the data hold {by_length}: read as {by_length}."]
     held = codestream(stream) if stream else None
     if held:
         allocated = 8 if held.precision <= 8 else 16
@@ -120,11 +120,11 @@ def _planes(dataset: Dataset) -> list[str]:
     cells = np.frombuffer(dataset.PixelData, np.uint8, 3 * area)
     shape = int(dataset.Rows), int(dataset.Columns)
     orders = {0: cells.reshape(*shape, 3), 1: np.moveaxis(cells.reshape(3, *shape), 0, 2)}
-    said = int(dataset.PlanarConfiguration)
-    other = orders[1 - said]
-    if _roughness(other[:, :, 0]) >= _SMOOTHER_PLANE * _roughness(orders[said][:, :, 0]) or not _alike(other):
+    declared = int(dataset.PlanarConfiguration)
+    other = orders[1 - declared]
+    if _roughness(other[:, :, 0]) >= _SMOOTHER_PLANE * _roughness(orders[declared][:, :, 0]) or not _alike(other):
         return []
-    dataset.PlanarConfiguration = 1 - said
+    dataset.PlanarConfiguration = 1 - declared
     how = "plane by plane" if dataset.PlanarConfiguration else "pixel by pixel"
     return [f"The header contradicts the data on how the colour channels lie: read {how}."]
 
@@ -218,14 +218,14 @@ def _bits_stored(dataset: Dataset) -> list[str]:
 
 def embedded_overlays(dataset: Dataset, cells: NDArray[Any], *, bits: int, high: int) -> dict[int, NDArray[np.bool_]]:
     """Group -> (H, W) of each overlay that lies in a bit of the cells beside the values (PS3.3 C.9.2, retired)."""
-    found = {}
+    overlays = {}
     for group in range(0x6000, 0x6020, 2):
         if (group, 0x0102) not in dataset or (group, 0x3000) in dataset:
             continue
         place = int(dataset[group, 0x0102].value or 0)
         if 0 < place < 8 * cells.dtype.itemsize and not high + 1 - bits <= place <= high:
-            found[group] = (cells.view(f"u{cells.dtype.itemsize}") >> place & 1).astype(bool)
-    return found
+            overlays[group] = (cells.view(f"u{cells.dtype.itemsize}") >> place & 1).astype(bool)
+    return overlays
 
 
 def meaningful(cells: NDArray[Any], *, bits: int, high: int, signed: bool) -> tuple[NDArray[Any], int, list[str]]:
@@ -255,8 +255,10 @@ def meaningful(cells: NDArray[Any], *, bits: int, high: int, signed: bool) -> tu
             cells = inside
             steps.append(f"Bits above the {bits} of the values left out: they hold no greys (an overlay, mostly).")
         else:
-            told, bits = bits, 8 * cells.dtype.itemsize
-            steps.append(f"The header says {told} bits, the pixels use {int(cells.max()).bit_length()}: read as those.")
+            declared, bits = bits, 8 * cells.dtype.itemsize
+            steps.append(
+                f"The header says {declared} bits, the pixels use {int(cells.max()).bit_length()}: read as those."
+            )
     if extended:
         return _signed(cells, bits), bits, steps
     values, sign_steps = _with_sign(cells, bits, signed)

@@ -211,8 +211,10 @@ def header(look: Look) -> Finding:
             f"The file says that it shows the {side} side only; a frontal chest film shows both. It says nothing on "
             "where left and right are on the film.",
         )
-    told = " and ".join(word for word in (part.lower(), film.view) if word)
-    return Finding("ok", math.nan, f"The file says: {told}." if told else "The file does not say what it shows.")
+    part_and_view = " and ".join(word for word in (part.lower(), film.view) if word)
+    return Finding(
+        "ok", math.nan, f"The file says: {part_and_view}." if part_and_view else "The file does not say what it shows."
+    )
 
 
 @check("too-small", title="Size", unit="px")
@@ -255,8 +257,8 @@ def contrast(look: Look) -> Finding:
         return Finding(
             "warning",
             spread,
-            f"The middle of the film uses {spread:.0f} % of black to white: nearly blank. Nothing that the model says "
-            "of it is to be believed; look for another export.",
+            f"The middle of the film uses {spread:.0f} % of black to white: nearly blank. Do not trust any prediction "
+            "for it; look for another export.",
             withholds=spread < _BLANK,
         )
     if spread < 24:
@@ -385,7 +387,7 @@ def burnt_in(look: Look) -> Finding:
 
 @check("side-marker", title="Side marker", unit="fit")
 def side_marker(look: Look) -> Finding:
-    """Whether an R or L on an upright film is on the other side than the header says, or than films are hung.
+    """Whether an R or L on an upright film is on the wrong side, by the header or by how films are hung.
 
     The header's PatientOrientation counts. Its laterality does not: it names the side of a paired part that the film
     shows (PS3.3 C.7.6.1, C.8.11.2), not where on the film that side lies.

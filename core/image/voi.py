@@ -128,16 +128,16 @@ def _apply_modality(dataset: Dataset, film: Film) -> None:
         # The LUT stands in place of slope and intercept; its input are the stored values, so only the shift counts.
         shift = 2 ** (film.bits - 1) if number(dataset, "PixelRepresentation") == 1 else 0
         film.slope, film.intercept = 1.0, -float(shift)
-        found = _lut(item, film.units, unsigned=not shift)
-        beyond = _beyond(film, item, unsigned=not shift) if found else 0.0
+        lookup = _lut(item, film.units, unsigned=not shift)
+        beyond = _beyond(film, item, unsigned=not shift) if lookup else 0.0
         if beyond > _CLIPPED:
             film.steps.append(
                 f"Modality LUT left out: {beyond:.0%} of the pixels lie beyond its entries, as if it were one of "
                 "another depth."
             )
             return
-        if found:
-            table, film.bits, _ = found
+        if lookup:
+            table, film.bits, _ = lookup
             film.pixels = _fitting(table, film.bits)[film.pixels]
             film.slope, film.intercept = 1.0, 0.0
             film.steps.append("Modality LUT applied.")
@@ -185,7 +185,7 @@ def _small(film: Film) -> NDArray[np.float32]:
 
 def _voi_luts(dataset: Dataset, film: Film, *, negative: bool) -> tuple[list[Window], list[Window]]:
     """The VOI LUTs of the file that show something; and those of another depth, which hardly do."""
-    found: list[Window] = []
+    windows: list[Window] = []
     unfit: list[Window] = []
     sequence = items(dataset, "VOILUTSequence")
     unsigned = number(dataset, "PixelRepresentation") != 1
@@ -210,8 +210,8 @@ def _voi_luts(dataset: Dataset, film: Film, *, negative: bool) -> tuple[list[Win
                 f"{name} does not fit: {beyond:.0%} of the pixels lie beyond its entries, as if it were one of another "
                 "depth."
             )
-        (unfit if beyond > _CLIPPED else found).append(Window(name, 0.0, float(top), curve))
-    return found, unfit
+        (unfit if beyond > _CLIPPED else windows).append(Window(name, 0.0, float(top), curve))
+    return windows, unfit
 
 
 def _beyond(film: Film, item: Dataset, *, unsigned: bool) -> float:

@@ -58,9 +58,7 @@ def _classifier(*layers: nn.Module) -> Classifier:
 def test_a_network_with_an_activation_without_a_rule_is_refused_in_one_sentence(
     phantom: Radiograph, method: str
 ) -> None:
-    sentence = (
-        r"is not available for small.*: the network uses gelu, for which the method has no rule\. Choose "
-    )
+    sentence = r"is not available for small.*: the network uses gelu, for which the method has no rule\. Choose "
     with pytest.raises(Unfit, match=sentence):
         explain(_classifier(nn.Conv2d(1, 1, 3), nn.GELU()), phantom, finding="opacity", method=method)
 

@@ -17,7 +17,7 @@ from core.errors import UnreadableFile
 from core.image.prepare import windowed
 from core.image.read import read
 from tests.image.test_dicom import dicom, lut
-from tests.image.test_odd_files import CHEST, grey, told
+from tests.image.test_odd_files import CHEST, grey, is_reported
 
 pytestmark = pytest.mark.filterwarnings("ignore:::pydicom")
 
@@ -60,7 +60,7 @@ def test_a_wrong_sign_is_settled_by_the_pixels(data: bytes, words: str) -> None:
     film = read(data, name="film")
 
     assert np.abs(grey(film) - CHEST / 4095).max() < 0.001
-    assert told(film, words)
+    assert is_reported(film, words)
 
 
 @pytest.mark.parametrize("extended", [True, False])
@@ -77,7 +77,7 @@ def test_a_right_sign_is_followed(extended: bool) -> None:
     )
 
     assert np.abs(grey(film) - CHEST / 4095).max() < 0.001
-    assert not told(film, "by the pixels they are")
+    assert not is_reported(film, "by the pixels they are")
 
 
 def test_white_letters_at_the_top_of_sixteen_bits_are_no_negative_values() -> None:
@@ -97,14 +97,14 @@ def test_more_bits_in_the_data_than_the_header_says_are_read(stored: int, words:
     film = read(changed(dicom(CHEST), BitsAllocated=8, BitsStored=stored, HighBit=stored - 1, **WINDOW), name="film")
 
     assert np.array_equal(film.pixels, CHEST)
-    assert told(film, words)
+    assert is_reported(film, words)
 
 
 def test_fewer_bits_in_the_data_than_the_header_says_are_read() -> None:
     film = read(changed(dicom(CHEST8, bits=8), BitsAllocated=16), name="film")
 
     assert np.array_equal(film.pixels, CHEST8)
-    assert told(film, "The header says 16 bits per pixel, the data hold 8")
+    assert is_reported(film, "The header says 16 bits per pixel, the data hold 8")
 
 
 def test_a_film_of_8_bits_with_something_behind_it_stays_one() -> None:
@@ -131,7 +131,7 @@ def test_how_colour_channels_lie_is_settled_by_the_pixels(planar: int, right: bo
 
     wanted = tinted @ np.array([0.299, 0.587, 0.114])
     assert np.abs(film.pixels - wanted).max() <= 1
-    assert told(film, "contradicts the data on how the colour channels lie") is not right
+    assert is_reported(film, "contradicts the data on how the colour channels lie") is not right
 
 
 # The transfer syntax
@@ -146,12 +146,12 @@ def labelled(pixels: NDArray[Any], data: bytes, *, fragments: bool, syntax: UID,
     dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless if fragments else ExplicitVRLittleEndian
     file = io.BytesIO()
     pydicom.dcmwrite(file, dataset, enforce_file_format=True)
-    said = str(dataset.file_meta.TransferSyntaxUID).encode()
-    wanted = str(syntax).encode().ljust(len(said), b"\0")
-    assert len(wanted) - len(said) in (0, 2, 3)
+    result = str(dataset.file_meta.TransferSyntaxUID).encode()
+    wanted = str(syntax).encode().ljust(len(result), b"\0")
+    assert len(wanted) - len(result) in (0, 2, 3)
     whole = file.getvalue()
-    place = whole.index(said)
-    long = len(said) + len(said) % 2
+    place = whole.index(result)
+    long = len(result) + len(result) % 2
     wanted = wanted + b"\0" * (len(wanted) % 2)
     more = len(wanted) - long
     meta = int.from_bytes(whole[140:144], "little") + more
@@ -195,7 +195,7 @@ def test_pixels_of_another_encoding_than_the_file_says_are_read(
     film = read(labelled(pixels, data, fragments=fragments, syntax=syntax, **WINDOW), name="film")
 
     assert np.corrcoef(film.pixels.ravel(), pixels.ravel())[0, 1] > 0.999
-    assert told(film, words)
+    assert is_reported(film, words)
 
 
 def test_an_encoding_that_nobody_knows_is_refused_by_its_name() -> None:
@@ -216,15 +216,15 @@ def test_rows_and_columns_in_each_others_place_are_settled_by_the_pixels(deep: b
     swapped = read(changed(data, Rows=200, Columns=256), name="film")
 
     assert np.array_equal(swapped.pixels, cut)
-    assert told(swapped, "The header says 200 rows of 256 pixels, the data hold 256 of 200")
-    assert not told(read(data, name="film"), "rows of")
+    assert is_reported(swapped, "The header says 200 rows of 256 pixels, the data hold 256 of 200")
+    assert not is_reported(read(data, name="film"), "rows of")
 
 
 def test_a_number_of_frames_of_which_there_is_one_is_told() -> None:
     film = read(changed(dicom(CHEST), NumberOfFrames=3), name="film")
 
     assert np.array_equal(film.pixels, CHEST)
-    assert told(film, "The header says 3 frames, the data hold one.")
+    assert is_reported(film, "The header says 3 frames, the data hold one.")
 
 
 @pytest.mark.parametrize("value", [b"0,4\\0,4 ", b"0\\0 ", b"400\\400 ", b"0.4 ", b"wide\\high"])
@@ -235,7 +235,7 @@ def test_a_pixel_size_that_cannot_be_is_told(value: bytes) -> None:
     film = read(saved(dataset), name="film")
 
     assert film.spacing is None
-    assert told(film, "The file's PixelSpacing is no size that a pixel can have")
+    assert is_reported(film, "The file's PixelSpacing is no size that a pixel can have")
 
 
 # Lookup tables and overlays
@@ -245,7 +245,7 @@ def test_a_lut_of_another_depth_gives_way_to_the_window() -> None:
     film = read(dicom(CHEST, VOILUTSequence=lut(list(range(256)), bits=8), **WINDOW), name="film")
 
     assert np.abs(grey(film) - CHEST / 4095).max() < 0.001
-    assert told(film, "VOI LUT does not fit: ")
+    assert is_reported(film, "VOI LUT does not fit: ")
     assert [window.name for window in film.windows] == ["VOI LUT"]
 
 
@@ -262,7 +262,7 @@ def test_a_modality_lut_of_another_depth_is_left_out_and_told() -> None:
     film = read(dicom(CHEST, ModalityLUTSequence=lut(list(range(256)), bits=8), **WINDOW), name="film")
 
     assert np.abs(grey(film) - CHEST / 4095).max() < 0.001
-    assert told(film, "Modality LUT left out: ")
+    assert is_reported(film, "Modality LUT left out: ")
 
 
 def test_an_overlay_in_an_unused_bit_can_be_shown() -> None:

@@ -459,7 +459,7 @@ def test_layouts_of_tiff_that_pillow_does_not_know_are_read_right(
     film = read(tiff(pixels, **how), name="uncommon", frame=1 if "Page" in words else None)
 
     assert closeness(film) > 0.999
-    assert not words or told(film, words)
+    assert not words or is_reported(film, words)
 
 
 def test_an_uncommon_tiff_with_holes_is_refused() -> None:

@@ -85,8 +85,8 @@ def test_the_header_decides_which_side_is_which() -> None:
 @pytest.mark.parametrize("laterality", ["R", "L", "B"])
 def test_the_side_that_a_header_names_does_not_say_where_it_lies(laterality: str) -> None:
     """Laterality names the side of a paired part that is shown; only the orientation says where on the film it is."""
-    assert told(replace(marked("L", RIGHT), laterality=laterality)).level == "ok"
-    assert told(replace(marked("L", LEFT), laterality=laterality)).level == "warning"
+    assert marker_check(replace(marked("L", RIGHT), laterality=laterality)).level == "ok"
+    assert marker_check(replace(marked("L", LEFT), laterality=laterality)).level == "warning"
 
 
 @pytest.mark.parametrize("text", ["RL", "PORTABLE", "B", "P", "8", "E", "T"])

@@ -43,7 +43,7 @@ class ImportCandidate:
     facts:       notes for the reader, one sentence each.
     guesses:     as in a Proposal, without those that the user settled.
     weights:     our names -> float32 tensors.
-    label_check: what labelled films showed for these settings, a sentence each; empty where it was not tested.
+    label_check: the results of labelled films with these settings, one sentence each; empty if not tested.
     part:        which of the sets of weights in the file these are ("state_dict_ema"); empty where there is one.
     others:      the other sets, by that name, such as a moving average.
     """
@@ -142,7 +142,7 @@ def inspect(path: Path, *, name: str | None = None) -> ImportCandidate:
     contents = read(path, name)
     digest = sha256(path)
     if _identity(path) != before:
-        raise BadCheckpoint(f"{plain(name)} was changed while it was read. Try again when nothing writes to it.")
+        raise BadCheckpoint(f"{plain(name)} was changed while it was read. Try again when no program is writing to it.")
     if any("head.linear.weight" in tensors for tensors in contents.sets.values()):
         raise BadCheckpoint(
             f"{plain(name)} is one of Lightbox's own checkpoints, and its card describes it: keep both in one folder, "
@@ -174,32 +174,32 @@ def _which(part: str, parts: Sequence[str]) -> str:
     return f"The file holds several sets of weights: {plain(part)} is used, not {listing(others)}."
 
 
-def chosen(found: ImportCandidate, part: str) -> ImportCandidate:
+def chosen(candidate: ImportCandidate, part: str) -> ImportCandidate:
     """The same file with another of its sets of weights. Raises: UnknownName where it has none of that name."""
-    if part == found.part:
-        return found
-    if part not in found.others:
-        raise unknown("set of weights", part, [found.part, *found.others] if found.others else [])
-    rest = {name: other for name, other in found.others.items() if name != part}
-    return replace(found.others[part], others={found.part: replace(found, others={}), **rest})
+    if part == candidate.part:
+        return candidate
+    if part not in candidate.others:
+        raise unknown("set of weights", part, [candidate.part, *candidate.others] if candidate.others else [])
+    rest = {name: other for name, other in candidate.others.items() if name != part}
+    return replace(candidate.others[part], others={candidate.part: replace(candidate, others={}), **rest})
 
 
 def _matches(contents: Contents, name: str) -> dict[str, tuple[str, LayoutMatch]]:
     """Name of each set of weights -> where it lies, and the network that it fits; the likeliest first.
 
-    Raises: BadCheckpoint as `fits`, of the likeliest dictionary, where none fits.
+    Raises:   BadCheckpoint as `fits`, of the likeliest dictionary, where none fits.
     """
-    found: dict[str, tuple[str, LayoutMatch]] = {}
+    matches: dict[str, tuple[str, LayoutMatch]] = {}
     refusals = []
     for place, tensors in contents.sets.items():
         try:
             for match in fits(tensors, name):
-                found[" ".join(filter(None, (place, match.parent))) or "the weights"] = place, match
+                matches[" ".join(filter(None, (place, match.parent))) or "the weights"] = place, match
         except BadCheckpoint as error:
             refusals.append(error)
-    if not found:
+    if not matches:
         raise refusals[0]
-    return {part: found[part] for part in sorted(found, key=is_average)}
+    return {part: matches[part] for part in sorted(matches, key=is_average)}
 
 
 def _candidate(
@@ -227,7 +227,7 @@ def _candidate(
         ),
         facts=(*match.notes, *proposal.notes),
         guesses=proposal.guesses,
-        weights=_converted(match, tensors, proposal.kept or tuple(range(match.outputs))),
+        weights=_converted(match, tensors, proposal.outputs or tuple(range(match.outputs))),
         part=part,
     )
 
@@ -316,10 +316,10 @@ def named(candidate: ImportCandidate, findings: Sequence[str]) -> tuple[str, ...
 
 
 def _refuse_bad_numbers(layout: LayoutMatch, tensors: Mapping[str, Tensor], name: str) -> None:
-    """Raises: BadCheckpoint where the weights are not floating-point, not numbers, or impossible."""
-    files = [file for ours, file in found.names.items() if not ours.endswith("num_batches_tracked")]
-    if found.norm:
-        files += [f"{found.norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
+    """Raises: BadCheckpoint if weights are not floating-point, not finite, or impossible."""
+    files = [file for ours, file in layout.names.items() if not ours.endswith("num_batches_tracked")]
+    if layout.norm:
+        files += [f"{layout.norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
     strange = [file for file in files if not _is_plain(tensors[file])]
     if strange:
         kinds = sorted({str(tensors[file].dtype).removeprefix("torch.") for file in strange})
@@ -357,9 +357,11 @@ def _converted(layout: LayoutMatch, tensors: Mapping[str, Tensor], outputs: tupl
         else:
             tensor = tensors[file].detach().to(shape.dtype, copy=True)
         converted[ours] = tensor.reshape(shape.shape) if ours == last[0] else tensor
-    if found.norm:
-        converted[last[0]], converted[last[1]] = _folded(found.norm, tensors, *(converted[each] for each in last))
-    return {ours: (tensor[list(kept)] if ours in last else tensor).contiguous() for ours, tensor in converted.items()}
+    if layout.norm:
+        converted[last[0]], converted[last[1]] = _folded(layout.norm, tensors, *(converted[each] for each in last))
+    return {
+        ours: (tensor[list(outputs)] if ours in last else tensor).contiguous() for ours, tensor in converted.items()
+    }
 
 
 def _folded(norm: str, tensors: Mapping[str, Tensor], weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,8 +20,8 @@ from core.models.importers.text import listing, plain, shape_text
 
 Shapes = Mapping[str, tuple[int, ...]]
 Spelling = Literal["as torchvision spells it", "numbered", "as torch did before 2018", "as MONAI does"]
-_NETWORKS = 16  # that a file may hold before the rest is not looked at: one can be imported anyway
-_COUNTER = ".num_batches_tracked"  # of batch norm; says nothing, and old files lack it
+_NETWORKS = 16  # networks per file after which the search stops: only one can be imported
+_COUNTER = ".num_batches_tracked"  # of batch norm; not needed, and missing in old files
 _TRAINING_ONLY = "AuxLogits."  # Inception's second classifier
 THRESHOLDS = "op_threshs"  # TorchXRayVision's operating points
 # Parts of a training program that are saved beside the network and do not affect its output.
@@ -113,10 +113,10 @@ def fits(tensors: Mapping[str, Tensor], name: str) -> list[LayoutMatch]:
     Raises: BadCheckpoint naming what is missing, extra or of another shape compared with the nearest network.
     """
     shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
-    found = [trial for each in sorted(originals) for trial in _trials(template(each), shapes)]
-    whole = [trial for trial in found if not trial.wrong]
+    trials = [trial for each in sorted(originals) for trial in _trials(template(each), shapes)]
+    whole = [trial for trial in trials if not trial.wrong]
     if not whole:
-        raise BadCheckpoint(_nearest(found, shapes, name))
+        raise BadCheckpoint(_nearest(trials, shapes, name))
     matches, refusals = [], []
     for trial in whole:
         others = tuple(other.parent for other in whole if other is not trial and other.parent != trial.parent)
@@ -286,7 +286,7 @@ def _heads(trial: _Trial, rest: Shapes, name: str, title: str) -> dict[str, str]
         fitting = [
             key
             for key in sorted(layers, key=_natural)
-            if key not in found.values()
+            if key not in heads.values()
             and (
                 layers[key][1:] == wanted[1:]
                 or (len(trial.template.heads) == 1 and layers[key][1:] == (*wanted[1:], 1, 1))

@@ -126,7 +126,7 @@ class PickleContents:
 
     @property
     def harmful(self) -> list[str]:
-        """Those of the names that do more than put tensors together."""
+        """The names that do more than build tensors."""
         return [name for name in self.names if not (is_harmless(name) or is_plain_data(name))]
 
     @property

@@ -47,7 +47,7 @@ class Contents:
     sets:  under which name they stood in the file ("state_dict", "ema.module"; empty where they are all there is) ->
            name -> tensor, on the processor, as stored; the likeliest weights first, moving averages last.
     kind:  "safetensors" or one of torch's.
-    names: lists of words beside them, by name ("classes"); perhaps the findings.
+    names:   lists of words beside them, by name ("classes"); perhaps the findings.
     """
 
     sets: Mapping[str, Mapping[str, Tensor]]
@@ -77,7 +77,7 @@ def read(path: Path, name: str) -> Contents:
             )
         file.seek(0)
         try:
-            held = data_only.load(file) if told.data else torch.load(file, map_location="cpu", weights_only=True)
+            held = data_only.load(file) if pickled.data else torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise Unsafe(f"{plain(name)} cannot be opened as weights alone: {first_line(error)}.") from error
         except _BROKEN as error:
@@ -112,26 +112,26 @@ def is_average(name: str) -> bool:
 
 def _sets(held: Mapping[Any, Any]) -> dict[str, dict[str, Tensor]]:
     """Every dictionary of tensors in what was saved, by the names that lead to it; the likeliest first."""
-    found: dict[str, dict[str, Tensor]] = {}
+    sets: dict[str, dict[str, Tensor]] = {}
     below: list[tuple[str, Mapping[Any, Any], int]] = [("", held, 0)]
     while below:
         path, inside, depth = below.pop(0)
         if tensors := _tensors(inside):
-            found[path] = tensors
+            sets[path] = tensors
         if depth < _DEEPEST and len(inside) <= table.TENSORS:
             below += [
                 (f"{path}.{key}" if path else key, value, depth + 1)
                 for key, value in inside.items()
                 if isinstance(key, str) and isinstance(value, Mapping)
             ]
-    most = max(map(len, found.values()), default=0)
-    names = [*_PLACES, *found]
+    most = max(map(len, sets.values()), default=0)
+    names = [*_PLACES, *sets]
 
     def rank(path: str) -> tuple[bool, bool, int]:
         """Sets of few tensors are metrics and states of optimisers, which come last."""
-        return 2 * len(found[path]) < most, is_average(path), names.index(path)
+        return 2 * len(sets[path]) < most, is_average(path), names.index(path)
 
-    return {path: found[path] for path in sorted(found, key=rank)[:_SETS]}
+    return {path: sets[path] for path in sorted(sets, key=rank)[:_SETS]}
 
 
 def _tensors(held: Any) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ from core.models.findings import CHESTXRAY14, XRAYVISION18
 from core.models.importers import ImportCandidate, chosen, corrected, inspect
 from core.models.importers.normalisation import NORMALISATIONS
 from core.types import Input, Radiograph
-from tests.models.importers.files import XRAYVISION_ALL, chexnet, made, monai, prefixed, stored
+from tests.models.importers.files import XRAYVISION_ALL, chexnet, monai, prefixed, state_network, stored
 
 SIDE = 96  # px
 
@@ -299,8 +299,8 @@ def test_fourteen_outputs_and_grey_values_are_guesses_until_they_are_given(tmp_p
 
     assert fourteen.startswith("14 outputs are taken for")
     assert greys.startswith("The grey values of its training are not stored")
-    assert corrected(found, findings=CHESTXRAY14).notes == (greys,)
-    assert corrected(found, normalisation="unit").notes == (fourteen,)
+    assert corrected(candidate, findings=CHESTXRAY14).notes == (greys,)
+    assert corrected(candidate, normalisation="unit").notes == (fourteen,)
 
 
 class _Convolved(nn.Module):
@@ -308,7 +308,7 @@ class _Convolved(nn.Module):
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
-        theirs: Any = made("densenet121", outputs)
+        theirs: Any = state_network("densenet121", outputs)
         self.features = theirs.features
         self.classifier = nn.Conv2d(1024, outputs, 1)
 
@@ -318,7 +318,7 @@ class _Convolved(nn.Module):
 
 
 def _with_head(head: nn.Module) -> nn.Module:
-    theirs: Any = copy.deepcopy(made("resnet18", 3))
+    theirs: Any = copy.deepcopy(state_network("resnet18", 3))
     theirs.fc = head
     return cast(nn.Module, theirs.eval())
 
@@ -337,14 +337,14 @@ def test_a_head_that_can_be_computed_into_one_linear_layer_gives_the_same_answer
     make: Callable[[], nn.Module], tmp_path: Path
 ) -> None:
     theirs = make()
-    found = inspect(stored(theirs.state_dict(), tmp_path / "w.pt"))
+    candidate = inspect(stored(theirs.state_dict(), tmp_path / "w.pt"))
 
-    assert _same(found, theirs)
-    assert any("is assumed" in fact for fact in found.facts)
+    assert _same(candidate, theirs)
+    assert any("is assumed" in fact for fact in candidate.facts)
 
 
 def test_monai_gives_the_same_answers(tmp_path: Path) -> None:
-    theirs = made("densenet121", 4)
+    theirs = state_network("densenet121", 4)
 
     assert _same(inspect(stored(monai(theirs.state_dict()), tmp_path / "w.pt")), theirs)
 
@@ -365,17 +365,17 @@ PLAIN: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("kind", list(PLAIN))
 def test_plain_data_beside_the_weights_does_not_keep_them_out(kind: str, legacy: bool, tmp_path: Path) -> None:
-    theirs = made("resnet18", 3)
+    theirs = state_network("resnet18", 3)
     held = {"state_dict": theirs.state_dict(), "epoch": 3, "classes": ["a", "b", "c"], **PLAIN[kind]}
-    found = inspect(stored(held, tmp_path / "w.pt", legacy=legacy))
+    candidate = inspect(stored(held, tmp_path / "w.pt", legacy=legacy))
 
-    assert found.stripped == ("state_dict",)
-    assert found.findings == ("a", "b", "c")
-    assert _same(found, theirs)
+    assert candidate.stripped == ("state_dict",)
+    assert candidate.findings == ("a", "b", "c")
+    assert _same(candidate, theirs)
 
 
 def test_weights_in_a_dictionary_of_another_kind_are_found(tmp_path: Path) -> None:
-    theirs = made("resnet18", 3)
+    theirs = state_network("resnet18", 3)
     held = {"state_dict": collections.defaultdict(int, theirs.state_dict())}
 
     assert _same(inspect(stored(held, tmp_path / "w.pt")), theirs)
@@ -408,31 +408,31 @@ def _moved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def test_a_file_of_several_sets_of_weights_lets_one_choose(
     arrange: Callable[[Any, Any], dict[str, Any]], parts: tuple[str, str], tmp_path: Path
 ) -> None:
-    theirs = made("resnet18", 3)
+    theirs = state_network("resnet18", 3)
     average = copy.deepcopy(theirs)
     average.load_state_dict(_moved(theirs.state_dict()))
-    found = inspect(stored(arrange(theirs.state_dict(), average.state_dict()), tmp_path / "w.pt"))
+    candidate = inspect(stored(arrange(theirs.state_dict(), average.state_dict()), tmp_path / "w.pt"))
 
-    assert (found.part, *found.others) == parts
-    assert found.notes[0] == f"The file holds several sets of weights: {parts[0]} is used, not {parts[1]}."
-    assert _same(found, theirs)
-    other = chosen(found, parts[1])
+    assert (candidate.part, *candidate.others) == parts
+    assert candidate.notes[0] == f"The file holds several sets of weights: {parts[0]} is used, not {parts[1]}."
+    assert _same(candidate, theirs)
+    other = chosen(candidate, parts[1])
     assert _same(other, average)
     assert not _same(other, theirs)
     assert (other.part, *other.others) == parts[::-1]
-    assert chosen(other, parts[0]).weights is found.weights
+    assert chosen(other, parts[0]).weights is candidate.weights
     with pytest.raises(UnknownName, match="There is no set of weights named 'best'"):
-        chosen(found, "best")
+        chosen(candidate, "best")
 
 
 def test_states_of_optimisers_and_metrics_are_no_sets_of_weights(tmp_path: Path) -> None:
-    theirs = made("resnet18", 3)
+    theirs = state_network("resnet18", 3)
     held = {
         "model": theirs.state_dict(),
         "optimizer": {"state": {0: {"exp_avg": torch.ones(3), "step": torch.ones(1)}}},
         "scaler": {"scale": torch.ones(1), "growth": torch.ones(1)},
     }
-    found = inspect(stored(held, tmp_path / "w.pt"))
+    candidate = inspect(stored(held, tmp_path / "w.pt"))
 
-    assert (found.part, dict(found.others)) == ("", {})
-    assert _same(found, theirs)
+    assert (candidate.part, dict(candidate.others)) == ("", {})
+    assert _same(candidate, theirs)

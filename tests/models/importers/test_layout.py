@@ -18,8 +18,8 @@ PREFIXES = ("module.", "model.", "net.", "backbone.", "module.model.", "_orig_mo
 
 def fit(tensors: Mapping[str, Tensor], name: str) -> LayoutMatch:
     """The only network that they are of."""
-    (found,) = fits(tensors, name)
-    return found
+    (result,) = fits(tensors, name)
+    return result
 
 
 def _meta(*shape: int) -> Tensor:
@@ -159,17 +159,17 @@ def _norm(name: str, features: int) -> dict[str, Tensor]:
 
 def test_a_batch_norm_right_before_the_last_layer_belongs_to_it() -> None:
     last = {"classifier.1.weight": _meta(2, 1024), "classifier.1.bias": _meta(2)}
-    found = fit(_without(shapes_only("densenet121", 2), "classifier") | _norm("classifier.0", 1024) | last, "file")
+    layout = fit(_without(shapes_only("densenet121", 2), "classifier") | _norm("classifier.0", 1024) | last, "file")
 
-    assert (found.norm, found.left_over, found.notes) == ("classifier.0", (), ())
+    assert (layout.norm, layout.left_over, layout.notes) == ("classifier.0", (), ())
 
 
 def test_what_may_lie_between_a_batch_norm_and_the_last_layer_is_told() -> None:
     last = {"classifier.2.weight": _meta(2, 1024), "classifier.2.bias": _meta(2)}
-    found = fit(_without(shapes_only("densenet121", 2), "classifier") | _norm("classifier.0", 1024) | last, "file")
+    layout = fit(_without(shapes_only("densenet121", 2), "classifier") | _norm("classifier.0", 1024) | last, "file")
 
-    assert found.norm == "classifier.0"
-    assert "nothing but dropout lies between them is assumed" in found.notes[0]
+    assert layout.norm == "classifier.0"
+    assert "nothing but dropout lies between them is assumed" in layout.notes[0]
 
 
 @pytest.mark.parametrize("norms", [("head.3",), ("head.0", "head.1")])
@@ -185,24 +185,24 @@ def test_a_batch_norm_elsewhere_is_no_left_over(norms: tuple[str, ...]) -> None:
 
 def test_a_last_layer_that_is_a_convolution_of_one_pixel_is_taken_and_told() -> None:
     state = _without(shapes_only("densenet121", 2), "classifier") | {"classifier.weight": _meta(5, 1024, 1, 1)}
-    found = fit(state, "file")
+    layout = fit(state, "file")
 
-    assert found.outputs == 5
-    assert "averaged over the film is assumed" in found.notes[0]
+    assert layout.outputs == 5
+    assert "averaged over the film is assumed" in layout.notes[0]
 
 
 def test_the_names_of_monai_are_recognised() -> None:
-    found = fit(monai(shapes_only("densenet121", 4)), "file")
+    layout = fit(monai(shapes_only("densenet121", 4)), "file")
 
-    assert (found.template.name, found.spelling, found.outputs) == ("densenet121", "as MONAI does", 4)
-    assert found.left_over == ()
+    assert (layout.template.name, layout.spelling, layout.outputs) == ("densenet121", "as MONAI does", 4)
+    assert layout.left_over == ()
 
 
 @pytest.mark.parametrize("prefixes", [("student.", "teacher."), ("model.", "ema_model.module."), ("", "ema.")])
 def test_two_networks_in_one_dictionary_are_both_found(prefixes: tuple[str, str]) -> None:
     one, other = (prefixed(shapes_only("resnet18", 3), prefix) for prefix in prefixes)
-    found = fits(one | other, "file")
+    result = fits(one | other, "file")
 
-    assert sorted(match.parent for match in found) == sorted(prefix.rstrip(".") for prefix in prefixes)
-    assert all(match.left_over == () for match in found)
-    assert {name for match in found for name in match.names.values()} == set(one | other)
+    assert sorted(match.parent for match in result) == sorted(prefix.rstrip(".") for prefix in prefixes)
+    assert all(match.left_over == () for match in result)
+    assert {name for match in result for name in match.names.values()} == set(one | other)
