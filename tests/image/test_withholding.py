@@ -42,7 +42,7 @@ def test_an_upright_chest_is_not_withheld() -> None:
 
 @pytest.mark.parametrize(
     ("cleaning", "words"),
-    [(Cleaning(turn=2), "upside-down"), (Cleaning(turn=1), "on its side"), (Cleaning(invert=True), "turned over")],
+    [(Cleaning(turn=2), "upside-down"), (Cleaning(turn=1), "on its side"), (Cleaning(invert=True), "inverted")],
 )
 def test_what_the_person_turned_wrong_is_withheld_and_back_again_not(cleaning: Cleaning, words: str) -> None:
     assert words in reason(CHEST, cleaning)
