@@ -173,8 +173,8 @@ def test_an_inverted_film_gets_a_warning_and_one_click_inverts_it(desk: Desk, pn
     upright = desk.drop(("film.png", png)).bars
     dark = Radiograph(65535 - phantom.pixels, "inverted.png", 0, 65535, Origin("PNG", "I;16", 16))
     desk.press("Clear").drop(("inverted.png", encoded(dark)))
-    assert [warning.value for warning in desk.app.warning if "grey scale is turned over" in warning.value]
-    assert "The grey scale is turned over" not in desk.html  # told once
+    assert [warning.value for warning in desk.app.warning if "grey scale is inverted" in warning.value]
+    assert "The grey scale is inverted" not in desk.html  # told once
     assert not desk.bars
 
     desk.press("Invert")
