@@ -156,7 +156,8 @@ def _films(here: ConceptTest) -> tuple[_Films, _Films | None]:
 def _result(sensitivity: Sensitivity, finding: str) -> None:
     """The table, one sentence per row, and the figures as a file."""
     with st.container(key="sensitive head", horizontal=True, vertical_alignment="center", gap="small"):
-        films = sensitivity.told if sensitivity.drawn else f"{sensitivity.films} films: {sensitivity.told}"
+        about = sensitivity.description
+        films = about if sensitivity.drawn else f"{sensitivity.films} films: {about}"
         draw.section(f"Sensitivity of {words(finding)} to each concept", films)
         draw.download("All figures", sensitivity.csv, "concepts.csv")
     st.html(table(sensitivity))
