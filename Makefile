@@ -25,7 +25,7 @@ load: setup  ## what 20 people at once wait for, and what one film costs the ser
 	$(PY) -m tests.load 20 3
 
 pictures: setup  ## retake the pictures of README and guide: each page with the phantom on it
-	LIGHTBOX_PICTURES=dashboard/guide/pictures $(PY) -m pytest -q tests/browser/test_app.py -k "looked_at and 1440"
+	LIGHTBOX_PICTURES=dashboard/guide/pictures $(PY) -m pytest -q tests/browser/test_app.py -k "screenshot and 1440"
 
 # Trains what weights/ holds, and the EfficientNets, each by its recipe, into OUT; a killed run goes on with the same
 # command. The seconds are in the cards: 10 h together on two cores. densenet121-base and the -first ones are not shipped.
