@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadData, UnreadableFile
-from core.image.read import read as read_film
+from core.image.read import read
 from core.types import Radiograph
 
 NEEDED = ("file", "label")
@@ -295,7 +295,7 @@ def _box(text: str, where: str) -> Box | None:
 
 def _picture(path: Path, name: str) -> Radiograph:
     try:
-        return read_film(path.read_bytes(), name=name)
+        return read(path.read_bytes(), name=name)
     except UnreadableFile as error:
         raise BadData(f"{path}: {error}") from error
     except OSError as error:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from core.estimate import Estimate
 from core.layers.decision import Probes
 from core.layers.probe_metrics import predicted_labels
-from core.models.findings import words as plain_words
+from core.models.findings import words
 
 LEARNED = "The probes were trained on this film, so they know its label."
 FEW = 50  # films below which an early success of a probe proves little
@@ -82,9 +82,9 @@ def turn(predictions: NDArray[np.float32], trained: Probes) -> str:
 
 def _answer(row: NDArray[np.float32], trained: Probes) -> str:
     there = predicted_labels(row[None], exclusive=trained.exclusive)[0]
-    return " and ".join(
-        plain_words(name) for name, is_there in zip(trained.classes, there, strict=True) if is_there
-    ) or (f"no {plain_words(trained.classes[0])}" if len(trained.classes) == 1 else "nothing")
+    return " and ".join(words(name) for name, is_there in zip(trained.classes, there, strict=True) if is_there) or (
+        f"no {words(trained.classes[0])}" if len(trained.classes) == 1 else "nothing"
+    )
 
 
 def _weighed(figure: Estimate) -> str:

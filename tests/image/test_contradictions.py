@@ -220,7 +220,7 @@ def test_rows_and_columns_in_each_others_place_are_settled_by_the_pixels(deep: b
     assert not is_reported(read(data, name="film"), "rows of")
 
 
-def test_a_number_of_frames_of_which_there_is_one_is_told() -> None:
+def test_a_number_of_frames_of_which_there_is_one_is_reported() -> None:
     film = read(changed(dicom(CHEST), NumberOfFrames=3), name="film")
 
     assert np.array_equal(film.pixels, CHEST)
@@ -228,7 +228,7 @@ def test_a_number_of_frames_of_which_there_is_one_is_told() -> None:
 
 
 @pytest.mark.parametrize("value", [b"0,4\\0,4 ", b"0\\0 ", b"400\\400 ", b"0.4 ", b"wide\\high"])
-def test_a_pixel_size_that_cannot_be_is_told(value: bytes) -> None:
+def test_a_pixel_size_that_cannot_be_is_reported(value: bytes) -> None:
     dataset = pydicom.dcmread(io.BytesIO(dicom(CHEST)))
     dataset[0x00280030] = RawDataElement(Tag(0x00280030), "DS", len(value), value, 0, False, True)
 
@@ -258,7 +258,7 @@ def test_a_lut_of_another_depth_alone_leaves_the_levels_to_the_data() -> None:
     assert np.array_equal(other[film.pixels], np.minimum(CHEST, 255))
 
 
-def test_a_modality_lut_of_another_depth_is_left_out_and_told() -> None:
+def test_a_modality_lut_of_another_depth_is_left_out_and_reported() -> None:
     film = read(dicom(CHEST, ModalityLUTSequence=lut(list(range(256)), bits=8), **WINDOW), name="film")
 
     assert np.abs(grey(film) - CHEST / 4095).max() < 0.001

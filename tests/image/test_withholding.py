@@ -99,7 +99,7 @@ def test_the_chest_has_many_names(part: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["BRUSTKORB", "胸部", "UNKNOWN", "STANDARD"])
-def test_a_name_that_says_nothing_is_told_and_withholds_nothing(part: str) -> None:
+def test_a_name_that_says_nothing_is_reported_and_withholds_nothing(part: str) -> None:
     film = replace(CHEST, body_part=part)
 
     assert header(film).level == "note"
@@ -113,7 +113,7 @@ def test_another_part_of_the_body_withholds(part: str) -> None:
 
 
 @pytest.mark.parametrize(("laterality", "side"), [("L", "left"), ("R", "right")])
-def test_a_chest_of_one_side_only_is_told_and_moves_no_side(laterality: str, side: str) -> None:
+def test_a_chest_of_one_side_only_is_reported_and_moves_no_side(laterality: str, side: str) -> None:
     film = replace(CHEST, body_part="CHEST", laterality=laterality)
 
     assert header(film).level == "note"

@@ -374,7 +374,7 @@ def test_plain_data_beside_the_weights_does_not_keep_them_out(kind: str, legacy:
     assert _same(candidate, theirs)
 
 
-def test_weights_in_a_dictionary_of_another_kind_are_found(tmp_path: Path) -> None:
+def test_weights_in_a_dictionary_of_another_kind_are_detected(tmp_path: Path) -> None:
     theirs = state_network("resnet18", 3)
     held = {"state_dict": collections.defaultdict(int, theirs.state_dict())}
 

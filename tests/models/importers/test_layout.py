@@ -164,7 +164,7 @@ def test_a_batch_norm_right_before_the_last_layer_belongs_to_it() -> None:
     assert (layout.norm, layout.left_over, layout.notes) == ("classifier.0", (), ())
 
 
-def test_what_may_lie_between_a_batch_norm_and_the_last_layer_is_told() -> None:
+def test_what_may_lie_between_a_batch_norm_and_the_last_layer_is_reported() -> None:
     last = {"classifier.2.weight": _meta(2, 1024), "classifier.2.bias": _meta(2)}
     layout = fit(_without(shapes_only("densenet121", 2), "classifier") | _norm("classifier.0", 1024) | last, "file")
 
@@ -183,7 +183,7 @@ def test_a_batch_norm_elsewhere_is_no_left_over(norms: tuple[str, ...]) -> None:
         fit(state, "file")
 
 
-def test_a_last_layer_that_is_a_convolution_of_one_pixel_is_taken_and_told() -> None:
+def test_a_last_layer_that_is_a_convolution_of_one_pixel_is_used_and_reported() -> None:
     state = _without(shapes_only("densenet121", 2), "classifier") | {"classifier.weight": _meta(5, 1024, 1, 1)}
     layout = fit(state, "file")
 
