@@ -67,7 +67,7 @@ def test_the_parts_are_coloured_regions_with_a_legend(page: Desk) -> None:
     assert page.html.count('class="lb-regions"') == 1
     assert page.html.count('class="lb-part') == 5
     assert "In no part" in page.html
-    assert "of the maps' variance" in page.html
+    assert "of the maps&#x27; variance" in page.html
     assert not page.component("part of the film")
     assert not page.errors
 
