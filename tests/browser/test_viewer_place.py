@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from core.overlay import display
+from tests.browser.conftest import settle
 from tests.browser.viewer_hand import VIEWER, cut, drag, on_screen, on_viewer, pressed, settled
 from tests.browser.viewer_page import radiograph
 
@@ -31,6 +32,7 @@ def test_a_turned_or_mirrored_film_keeps_its_pixels_and_says_so(show: Callable[.
     seen = []
     for flip in (False, True):
         for turn in range(4):
+            settle(page)  # the server has answered the last turn
             pressed(page, "1")  # a turned film fits otherwise
             drawn, part = cut(page, whole, turn=turn, flip=flip)
             assert min(part.shape[:2]) > 300
