@@ -24,8 +24,9 @@ bench: setup  ## JSON: costs as multiples of one bare forward pass
 load: setup  ## what 20 people at once wait for, and what one film costs the server
 	$(PY) -m tests.load 20 3
 
-pictures: setup  ## retake the pictures of README and guide: each page with the phantom on it
+pictures: setup  ## retake the pictures of README, guide and first page: each page with the phantom on it, each case
 	LIGHTBOX_PICTURES=dashboard/guide/pictures $(PY) -m pytest -q tests/browser/test_app.py -k "screenshot and 1440"
+	LIGHTBOX_PICTURES=dashboard/cases $(PY) -m pytest -q tests/image/test_cases.py -k picture
 
 # Trains what weights/ holds, and the EfficientNets, each by its recipe, into OUT; a killed run goes on with the same
 # command. The seconds are in the cards: 10 h together on two cores. densenet121-base and the -first ones are not shipped.

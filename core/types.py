@@ -108,13 +108,15 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """An overlay that the file stores beside the pixels (DICOM group 60xx).
+    """An overlay that the file stores beside the pixels (DICOM group 60xx), or the truth of a drawn film.
 
-    shape: (H, W) bool, True where it is drawn.
+    shape:    (H, W) bool, True where it is drawn.
+    is_truth: whether it is where a finding was drawn; maps are compared with it, and its outline is shown.
     """
 
     name: str
     shape: NDArray[np.bool_]
+    is_truth: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", seal(self.shape))

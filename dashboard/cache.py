@@ -30,7 +30,7 @@ from core.explain.compatibility import unplaced
 from core.explain.method import methods
 from core.explain.run import Explained, Request, explain_many
 from core.explain.sharing import FIRST_LOOK, all_stages, batch, first_look_requests
-from core.image import phantom
+from core.image import cases
 from core.image.arrangement import arranged
 from core.image.prepare import prepare
 from core.image.quality import Check, inspect
@@ -473,10 +473,15 @@ def model_input(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleani
     return Image.fromarray(prepare(radiograph, checkpoint.input, cleaning).picture)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def phantom_film(seed: int) -> Radiograph:
-    """The phantom with an opacity in the right lung (screen left)."""
-    return phantom.draw(seed=seed, opacity=phantom.Opacity(x=0.28, y=0.56, radius=0.07)).radiograph
+@st.cache_resource(max_entries=16, show_spinner=False)
+def drawn_film(number: int) -> Radiograph:
+    """The film of a drawn case."""
+    return cases.case(number).film(cases.SIDE)
+
+
+def drawn_case(key: str) -> int | None:
+    """The number of the drawn case whose film has this key; None where it is none of the first."""
+    return next((number for number in range(len(cases.CASES)) if drawn_film(number).key == key), None)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)

@@ -11,12 +11,19 @@ from core.image import quality
 from core.image.arrangement import DATA, FULL, OWN, TURNS, through
 from core.image.quality import Check
 from core.types import Checkpoint, Origin, Radiograph
-from dashboard import cache, draw
+from dashboard import cache, draw, markup
 from dashboard.state import Session, Store, session, widget
 from dashboard.viewer import viewer
 
 _TURNS = {0: "None"} | TURNS
 _DENOISE = {"none": "None", "gaussian": "Gaussian", "median": "Median"}
+
+
+def story(radiograph: Radiograph) -> None:
+    """What a drawn case shows, in one line; nothing for other films."""
+    if text := session().stories.get(radiograph.key):
+        outline = " Press V for the outline of what was drawn." if radiograph.planes else ""
+        st.html(markup.paragraph(f"Drawn case: {radiograph.name}. {text}{outline}"))
 
 
 def about(radiograph: Radiograph, *, veiled: bool = False) -> None:
@@ -52,6 +59,7 @@ def withheld(radiograph: Radiograph) -> bool:
 
 def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
     """The film without any answer: the reason, a remedy, and the button that shows it anyway."""
+    story(radiograph)
     with st.container(key="reading"):
         picture, words = st.columns([2, 1], gap="medium")
         with picture:

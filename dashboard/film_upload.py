@@ -1,7 +1,8 @@
-"""Opening films: files, the phantom, the data folder, public examples."""
+"""Opening films: files, drawn cases, the data folder, public examples."""
 
 import csv
 import os
+from itertools import count as numbers
 from pathlib import Path
 
 import streamlit as st
@@ -9,12 +10,13 @@ import streamlit as st
 from core.errors import SeveralFrames, UserError
 from core.image import examples
 from core.image.bundle import INDEX, films_in, is_bundle, may_be_film
+from core.image.cases import CASES, case
 from core.image.read import read
 from core.types import Radiograph
 from dashboard import cache, draw
 from dashboard.state import bind, entered, session
 
-PHANTOM = 0  # seed
+_THUMBNAILS = Path(__file__).with_name("cases")
 _LARGEST = 1000  # MB a film or ZIP archive
 
 
@@ -70,26 +72,41 @@ def _open_frame(name: str, key: str) -> None:
     _show(_read(data, f"{name}, frame {frame} of {count}", frame))
 
 
-def phantom_button(*, at: str, primary: bool) -> None:
-    """The button that opens the drawn phantom."""
+def phantom_button() -> None:
+    """The button that opens the next drawn case."""
     st.button(
-        "Open the phantom" if primary else "Phantom",
-        key=f"phantom {at}",
-        icon=":material/draw:" if primary else None,
-        type="primary" if primary else "secondary",
-        help="A drawn chest with an opacity in the right lung: synthetic, no patient data.",
-        on_click=open_phantom,
+        "Phantom",
+        key="phantom",
+        help="Opens the next drawn case: synthetic, no patient data.",
+        on_click=_open_next_case,
         width="stretch",
     )
 
 
-def open_phantom() -> None:
-    """Opens the phantom."""
+def case_gallery() -> None:
+    """The drawn cases, each a picture with its title and story that opens at a click."""
+    with st.container(key="gallery", horizontal=True, gap="medium"):
+        for number, each in enumerate(CASES):
+            with st.container(key=f"drawn {number}", gap="xsmall"):
+                st.image(_THUMBNAILS / f"{each.file_name}.webp", width="stretch")
+                st.button(each.title, key=f"open drawn {number}", type="tertiary", on_click=open_case, args=(number,))
+                st.caption(each.story)
+
+
+def open_case(number: int) -> None:
+    """Opens a drawn case."""
     here = session()
-    radiograph = cache.phantom_film(PHANTOM)
+    radiograph = cache.drawn_film(number)
     here.problems.clear()
     here.add(radiograph)
+    here.stories[radiograph.key] = case(number).story
     _show(radiograph)
+
+
+def _open_next_case() -> None:
+    """The first one that is not open yet."""
+    opened = session().radiographs
+    open_case(next(number for number in numbers() if cache.drawn_film(number).key not in opened))
 
 
 def examples_menu() -> None:

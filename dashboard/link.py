@@ -249,14 +249,14 @@ def _units(entry: str) -> list[Unit]:
 
 
 def _film(here: Session, address: Address) -> list[str]:
-    """Shows the film, if it is open or is the phantom; else waits for the same file."""
+    """Shows the film, if it is open or a drawn case; else waits for the same file."""
     key = _one(address, "film")
     if key is None:
         return []
     cleaning = dict(entry.split(":", 1) for entry in address.get("clean", ()) if ":" in entry)
     here.cleanings[key] = _cleaning(cleaning)
-    if key not in here.radiographs and key == cache.phantom_film(film_upload.PHANTOM).key:
-        here.add(cache.phantom_film(film_upload.PHANTOM))
+    if key not in here.radiographs and (number := cache.drawn_case(key)) is not None:
+        film_upload.open_case(number)
     if key in here.radiographs:
         here.film_key, here.linked_film = key, None
         return []

@@ -17,10 +17,10 @@ _ROOM = 5  # films before the strip scrolls
 
 
 def ways_in() -> None:
-    """Files, the phantom, examples."""
+    """Files, drawn cases, examples."""
     film_upload.files("Add radiographs", at="sidebar")
     with st.container(key="ways in", horizontal=True, wrap=False, gap="small"):
-        film_upload.phantom_button(at="sidebar", primary=False)
+        film_upload.phantom_button()
         film_upload.examples_menu()
 
 

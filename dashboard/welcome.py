@@ -1,4 +1,4 @@
-"""The page without a film: what Lightbox is, and the two ways to begin."""
+"""The page without a film: cases to begin with, and a place for one's own films."""
 
 import streamlit as st
 
@@ -6,12 +6,13 @@ from dashboard import film_upload
 
 
 def draw() -> None:
-    """One sentence, one button, one place to drop files."""
+    """One sentence, a row of drawn cases, one place to drop files."""
     with st.container(key="welcome", gap="medium"):
         st.markdown("# Put a radiograph on the light box", anchors=False)
         st.markdown(
             "See what the classifier predicts, where it looked, and how far the map can be trusted. "
-            "Your files stay on this computer. The phantom is a drawn chest: synthetic, no patient data."
+            "Begin with a case whose truth is known: drawn, no patient data."
         )
-        film_upload.phantom_button(at="welcome", primary=True)
+        film_upload.case_gallery()
         film_upload.files("Or drop your own films here: DICOM, PNG, JPEG or TIFF, several at once", at="welcome")
+        st.caption("Your files stay on this computer.")

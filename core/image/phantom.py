@@ -28,12 +28,14 @@ class Opacity:
     x, y:     its centre, as fractions of the film's width and height.
     radius:   as a fraction of the film's shorter side.
     strength: share of the air that it replaces, above 0 to 1 (1 is as dense as the heart).
+    behind_heart: whether it lies in the lung that the heart covers, where little air is left to replace.
     """
 
     x: float
     y: float
     radius: float = 0.07
     strength: float = 0.8
+    behind_heart: bool = False
 
     def __post_init__(self) -> None:
         if not (0 <= self.x <= 1 and 0 <= self.y <= 1 and 0 < self.radius <= 0.5 and 0 < self.strength <= 1):
@@ -85,7 +87,8 @@ def draw(*, seed: int = 0, height: int = 1024, width: int = 1024, opacity: Opaci
     planted = np.zeros((height, width), bool)
     if opacity is not None:
         ball = _ball(plate, opacity)  # drawn last: the same seed gives the same film with and without it
-        planted = (ball > 0) & lungs
+        field = (cavity & heart & ~below).astype(bool) if opacity.behind_heart else lungs
+        planted = (ball > 0) & field
         if not planted.any():
             raise ValueError(f"{opacity} touches no lung of phantom {seed}")
         attenuation += np.minimum(ball, air) * np.float32(opacity.strength * (SOFT - AIR))

@@ -58,14 +58,31 @@ class Question:
         return enlarge(self.explanation.heat, turned, (size, size)).clip(min=0)
 
 
-measures: Registry[Callable[[Question], Figure]] = Registry("measure", package="core.trust")
+@dataclass(frozen=True)
+class Measure:
+    """A function `Question -> Figure`, and the films that it is for; None for all."""
+
+    rule: Callable[[Question], Figure]
+    films: Callable[[Radiograph], bool] | None = None
+
+    def __call__(self, question: Question) -> Figure:
+        return self.rule(question)
+
+    def serves(self, radiograph: Radiograph) -> bool:
+        """Whether it has anything to say of this film."""
+        return self.films is None or self.films(radiograph)
 
 
-def measure(name: str) -> Callable[[Callable[[Question], Figure]], Callable[[Question], Figure]]:
-    """Registers a function `Question -> Figure`."""
+measures: Registry[Measure] = Registry("measure", package="core.trust")
+
+
+def measure(
+    name: str, *, films: Callable[[Radiograph], bool] | None = None
+) -> Callable[[Callable[[Question], Figure]], Callable[[Question], Figure]]:
+    """Registers a function `Question -> Figure`. films: whether it serves a film; None for all films."""
 
     def register(rule: Callable[[Question], Figure]) -> Callable[[Question], Figure]:
-        measures.add(name, rule)
+        measures.add(name, Measure(rule, films))
         return rule
 
     return register
@@ -74,12 +91,13 @@ def measure(name: str) -> Callable[[Callable[[Question], Figure]], Callable[[Que
 def assess(
     classifier: Classifier, radiograph: Radiograph, explanation: Explanation, *, cleaning: Cleaning | None = None
 ) -> tuple[Figure, ...]:
-    """All measures of one map, in order of registration. `cleaning` must be that of the map.
+    """All measures of one map, first those that few films allow. `cleaning` must be that of the map.
 
     For a map that is the same for every finding the figures say nothing about the model: other maps have to beat them.
     """
     question = Question(classifier, radiograph, explanation, cleaning or Cleaning())
-    figures = tuple(rule(question) for rule in measures.values())
+    served = sorted((each for each in measures.values() if each.serves(radiograph)), key=lambda each: not each.films)
+    figures = tuple(each(question) for each in served)
     if methods[explanation.method].specific:
         return figures
     return tuple(replace(figure, level="note", verdict=_UNSPECIFIC if figure.verdict else "") for figure in figures)

@@ -15,16 +15,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from streamlit.runtime import Runtime
 
 from core.image.arrangement import OPPOSITE, by_hand, through
 from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, end, table_text
-from core.types import Cleaning, Explanation, Radiograph, Window, digest
+from core.types import Cleaning, Explanation, Plane, Radiograph, Window, digest
 from dashboard import cache
 from dashboard.state import entered, session
 
+_OUTLINE = 0.002  # of the long side: how wide the outline of a drawn finding is
 _HERE = Path(__file__).parent
 SHARED = ("store.js", "transfer.js", "window.js", "frame.js", "film.js", "heat.js", "colours.js", "address.js")
 _CONTROLS = (
@@ -218,10 +221,19 @@ def film_data(radiograph: Radiograph) -> dict[str, Any]:
         "hung": _hung(radiograph, now),
         "atDetector": radiograph.at_detector,
         "planes": [
-            {"name": plane.name, "bits": base64.b64encode(np.packbits(plane.shape).tobytes()).decode()}
+            {"name": plane.name, "bits": base64.b64encode(np.packbits(_drawn(plane)).tobytes()).decode()}
             for plane in radiograph.planes
         ],
     }
+
+
+def _drawn(plane: Plane) -> NDArray[np.bool_]:
+    """(H, W) the pixels of the overlay that are drawn: the outline alone of what is the truth of a drawn film."""
+    if not plane.is_truth:
+        return plane.shape
+    width = max(1, round(_OUTLINE * max(plane.shape.shape)))
+    inner = cv2.erode(plane.shape.astype(np.uint8), np.ones((2 * width + 1, 2 * width + 1), np.uint8))
+    return np.asarray(plane.shape & (inner == 0))
 
 
 def _linear(radiograph: Radiograph) -> list[Window]:

@@ -35,6 +35,7 @@ def page() -> None:
         viewer(radiograph, key="read")
         film_panel.about(radiograph)
         return
+    film_panel.story(radiograph)
     with st.container(key="reading"):
         with st.container(key="map request", gap="xsmall"):
             sentence(chosen)

@@ -13,5 +13,5 @@ cache.WEIGHTS = Path(os.environ["LIGHTBOX_CARDS"])
 st.set_page_config(layout="wide")
 draw.look()
 if not session().radiographs:
-    film_upload.open_phantom()
+    film_upload.open_case(0)
 page()

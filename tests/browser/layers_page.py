@@ -28,6 +28,6 @@ st.set_page_config(layout="wide")
 draw.look()
 link.follow()
 if not session().radiographs:
-    film_upload.open_phantom()
+    film_upload.open_case(0)
 page()
 link.write()

@@ -35,7 +35,7 @@ def upload(page: Any, *paths: Path) -> None:
 
 
 def open_phantom(page: Any) -> None:
-    page.get_by_role("button", name="Open the phantom").click()
+    page.get_by_role("button", name="Opacity, right lung").click()
     page.wait_for_selector(DRAWN, timeout=PATIENCE_MS)
     settle(page)
 

@@ -21,7 +21,7 @@ FINDINGS = {"covid", "pneumonia", "normal"}
 
 def test_the_app_starts_empty_with_a_hint(desk: Desk) -> None:
     assert "Put a radiograph on the light box" in desk.app.markdown[0].value
-    assert "Open the phantom" in [button.label for button in desk.app.main.button]
+    assert "Opacity, right lung" in [button.label for button in desk.app.main.button]
     assert len(desk.app.main.get("file_uploader")) == 1
     assert not desk.component("lightbox.viewer")
     assert desk.films == []
@@ -37,18 +37,18 @@ def test_the_notice_and_the_models_digest_stand_on_every_page(desk: Desk) -> Non
 
 
 def test_the_phantom_is_predicted_explained_and_called_drawn(desk: Desk) -> None:
-    desk.press("Open the phantom")
+    desk.press("Opacity, right lung")
 
     assert set(desk.bars) == FINDINGS
     assert desk.component("lightbox.viewer")
     assert desk.component("lightbox.stage_strip")
-    assert desk.films == ["phantom 0"]
+    assert desk.films == ["Opacity, right lung"]
     assert "Drawn phantom" in desk.html
     assert 'class="lb-drawn"' in desk.html
 
 
 def test_the_map_follows_the_likeliest_finding_until_one_is_chosen(desk: Desk) -> None:
-    desk.press("Open the phantom")
+    desk.press("Opacity, right lung")
     likeliest = max(desk.bars, key=lambda finding: float(desk.bars[finding].split(" ")[1].rstrip(",")))
     other = next(iter(FINDINGS - {likeliest}))
 
@@ -69,9 +69,9 @@ def test_a_bad_file_gives_its_sentence_and_the_others_go_on(desk: Desk, png: byt
 
 
 def test_a_bad_file_loses_nothing_that_was_there(desk: Desk) -> None:
-    desk.press("Open the phantom").drop(("empty.dcm", b""))
+    desk.press("Opacity, right lung").drop(("empty.dcm", b""))
 
-    assert desk.films == ["phantom 0"]
+    assert desk.films == ["Opacity, right lung"]
     assert "empty.dcm is empty" in desk.errors[0]
     assert set(desk.bars) == FINDINGS
 
@@ -83,10 +83,10 @@ def test_the_same_film_twice_is_one_case(desk: Desk, png: bytes) -> None:
 
 
 def test_a_click_in_the_strip_looks_at_that_film_and_removing_the_last_empties_the_desk(desk: Desk, png: bytes) -> None:
-    desk.press("Open the phantom").drop(("film.png", png))
+    desk.press("Opacity, right lung").drop(("film.png", png))
     assert "Drawn phantom" not in desk.html
 
-    desk.press("phantom 0")
+    desk.press("Opacity, right lung")
     assert "Drawn phantom" in desk.html
 
     desk.press("", help="Remove film")
@@ -97,7 +97,7 @@ def test_a_click_in_the_strip_looks_at_that_film_and_removing_the_last_empties_t
 
 
 def test_a_method_that_explains_the_input_is_described_and_has_no_stage(desk: Desk) -> None:
-    desk.press("Open the phantom")
+    desk.press("Opacity, right lung")
     assert "Stage" in desk.labels()
     assert "arXiv:1610.02391" in desk.html
 
@@ -109,7 +109,7 @@ def test_a_method_that_explains_the_input_is_described_and_has_no_stage(desk: De
 
 
 def test_another_stage_gives_a_finer_map(desk: Desk) -> None:
-    desk.press("Open the phantom")
+    desk.press("Opacity, right lung")
     assert desk.menu("Stage").value == "stage 4"
     assert "2 × 2 values" in desk.html
 
@@ -117,7 +117,7 @@ def test_another_stage_gives_a_finer_map(desk: Desk) -> None:
 
 
 def test_a_setting_of_a_method_changes_the_map(desk: Desk) -> None:
-    desk.press("Open the phantom").method("integrated-gradients")
+    desk.press("Opacity, right lung").method("integrated-gradients")
     steps = next(slider for slider in desk.app.slider if slider.label == "Steps")
     assert steps.value == 32
 
@@ -128,7 +128,7 @@ def test_a_setting_of_a_method_changes_the_map(desk: Desk) -> None:
 
 
 def test_a_setting_that_the_stage_lacks_gets_a_sentence_and_is_reverted(desk: Desk) -> None:
-    desk.press("Open the phantom").method("layer-activation").choose("Stage", "stem")
+    desk.press("Opacity, right lung").method("layer-activation").choose("Stage", "stem")
     desk.number("Channel", 5).number("Channel", 64)
 
     assert "stem has feature maps 0 to 63" in desk.status
@@ -140,18 +140,18 @@ def test_a_setting_that_the_stage_lacks_gets_a_sentence_and_is_reverted(desk: De
 
 def test_the_page_says_when_no_finding_reaches_its_operating_point(desk: Desk, weights: Path) -> None:
     prediction = cache.card("untrained")
-    desk.press("Open the phantom")
+    desk.press("Opacity, right lung")
     reached = float(desk.bars["covid"].split(" ")[1].rstrip(",")) >= prediction.thresholds["covid"]
 
     assert ("No finding reaches its operating point" in desk.html) is not reached
 
 
 def test_choices_are_kept_across_pages(desk: Desk) -> None:
-    desk.press("Open the phantom").choose("Finding", "normal").choose("Stage", "stage 3")
+    desk.press("Opacity, right lung").choose("Finding", "normal").choose("Stage", "stage 3")
     desk.app.switch_page("views/models.py")
     desk.run()
     assert desk.menu("Finding", main=False).value == "normal"
-    assert desk.films == ["phantom 0"]
+    assert desk.films == ["Opacity, right lung"]
     desk.app.switch_page("views/read.py")
     desk.run()
 
@@ -227,7 +227,7 @@ def test_colour_that_was_removed_is_a_locked_switch(desk: Desk, png: bytes) -> N
 
 
 def test_two_sessions_do_not_see_each_other(desk: Desk) -> None:
-    desk.press("Open the phantom")
+    desk.press("Opacity, right lung")
 
     assert Desk().run().films == []
 
@@ -236,7 +236,7 @@ def test_without_weights_the_film_is_shown_and_the_way_out_is_named(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
-    desk.run().press("Open the phantom")
+    desk.run().press("Opacity, right lung")
 
     assert "python -m core train" in desk.html
     assert desk.component("lightbox.viewer")
@@ -255,7 +255,7 @@ def test_a_broken_model_gets_a_sentence_and_another_can_be_chosen(
     (tmp_path / "broken.safetensors").write_bytes(b"")
     monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
 
-    desk.run().press("Open the phantom")
+    desk.run().press("Opacity, right lung")
     assert len(desk.errors) == 1
     assert "broken.json is not JSON" in desk.errors[0]
     assert desk.component("lightbox.viewer")
@@ -272,12 +272,12 @@ def test_a_model_whose_weights_are_cut_short_stops_nothing_but_itself(
     (tmp_path / "untrained.safetensors").write_bytes(b"cut")
     monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
 
-    desk.run().press("Open the phantom")
+    desk.run().press("Opacity, right lung")
 
     assert len(desk.errors) == 1
     assert "was changed or cut short" in desk.errors[0]
     assert desk.component("lightbox.viewer")
-    assert desk.films == ["phantom 0"]
+    assert desk.films == ["Opacity, right lung"]
     assert NOTICE in desk.html
 
 
@@ -293,7 +293,7 @@ def test_an_example_that_cannot_be_fetched_says_so_and_the_rest_works(
     desk.run()
     assert desk.errors == ["The example did not come: is this machine online?"]
 
-    assert set(desk.press("Open the phantom").bars) == FINDINGS
+    assert set(desk.press("Opacity, right lung").bars) == FINDINGS
     assert desk.errors == []
 
 
@@ -327,7 +327,7 @@ def test_films_of_the_data_folder_can_be_opened(
 def test_the_shipped_model_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     if not checkpoints.names():
         pytest.skip("weights/ is empty: no shipped model to try")
-    desk = Desk().run().press("Open the phantom")
+    desk = Desk().run().press("Opacity, right lung")
 
     assert set(desk.bars) == set(cache.card(checkpoints.names()[0]).findings)
 

@@ -46,7 +46,7 @@ def test_an_empty_desk_offers_the_phantom(two: Path, monkeypatch: pytest.MonkeyP
     desk = Desk()
     desk.app.switch_page(PAGE)
 
-    assert any(each.label == "Open the phantom" for each in desk.run().app.button)
+    assert any(each.label == "Opacity, right lung" for each in desk.run().app.button)
 
 
 def test_two_models_are_side_by_side_with_their_difference_and_a_sentence(page: Desk) -> None:

@@ -29,7 +29,7 @@ def sure_of_normal(network: Network, weights: Path, tmp_path: Path, monkeypatch:
     card = json.loads((weights / "untrained.json").read_text())
     write(changed, {name: card[name] for name in CARD}, "sure", tmp_path)
     monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
-    return Desk().run().press("Open the phantom")
+    return Desk().run().press("Opacity, right lung")
 
 
 def test_the_menu_offers_every_method_once_and_unavailable_ones_last_with_the_reason() -> None:
@@ -63,7 +63,7 @@ def test_a_range_that_no_round_step_meets_has_to_be_typed() -> None:
 
 
 def test_a_slow_method_ends_in_its_map(desk: Desk) -> None:
-    desk.press("Open the phantom").method("integrated-gradients")
+    desk.press("Opacity, right lung").method("integrated-gradients")
 
     assert 'class="lb-progress"' not in desk.html
     assert "64 × 64 values" in desk.html
@@ -73,7 +73,7 @@ def test_a_slow_method_ends_in_its_map(desk: Desk) -> None:
 
 
 def test_a_slow_method_with_stages_runs_at_one_and_the_small_maps_are_grad_cams(desk: Desk) -> None:
-    desk.press("Open the phantom").method("score-cam")
+    desk.press("Opacity, right lung").method("score-cam")
 
     assert "Grad-CAM for" in desk.html
     assert desk.session.last_map is not None
@@ -83,7 +83,7 @@ def test_a_slow_method_with_stages_runs_at_one_and_the_small_maps_are_grad_cams(
 def test_a_map_beyond_its_time_limit_gets_a_sentence_and_the_page_restores_the_last_one(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.press("Open the phantom").choose("Stage", "stage 3")
+    desk.press("Opacity, right lung").choose("Stage", "stage 3")
     monkeypatch.setattr(request_queue, "Work", functools.partial(Work, limit=0.2))
     desk.method("rise")
 
@@ -94,7 +94,7 @@ def test_a_map_beyond_its_time_limit_gets_a_sentence_and_the_page_restores_the_l
 
 
 def test_stages_are_fused_into_one_map(desk: Desk) -> None:
-    desk.press("Open the phantom")
+    desk.press("Opacity, right lung")
     fused = next(stage for stage in desk.menu("Stage").options if "fused" in stage)
     assert fused == "all stages, fused"
     desk.choose("Stage", FUSED.join(cache.stage_sizes(cache.card("untrained"))))
@@ -104,7 +104,7 @@ def test_stages_are_fused_into_one_map(desk: Desk) -> None:
 
 
 def test_a_stage_without_support_for_the_method_gets_a_sentence_and_is_not_chosen(desk: Desk) -> None:
-    desk.press("Open the phantom").method("cam")
+    desk.press("Opacity, right lung").method("cam")
     assert desk.menu("Stage").options[:2] == ["stem · no map", "stage 1 · no map"]
     desk.choose("Stage", "stem")
 
@@ -118,7 +118,7 @@ def test_a_method_that_the_network_cannot_serve_gives_way_to_grad_cam_with_the_r
 ) -> None:
     everywhere = {stage: "it has no such layer. Choose Grad-CAM." for stage in ("stem", "stage 4")}
     monkeypatch.setattr(cache, "incompatibilities", _patched(cache.incompatibilities, "cam", everywhere))
-    desk.press("Open the phantom").method("cam")
+    desk.press("Opacity, right lung").method("cam")
 
     assert "CAM is not available for untrained: it has no such layer." in desk.status
     assert desk.session.last_map is not None
@@ -147,7 +147,7 @@ def test_a_void_map_shows_the_bare_film_with_its_sentence_and_nothing_is_measure
 
 
 def test_all_stages_can_share_one_scale(desk: Desk) -> None:
-    desk.press("Open the phantom").choose("Stage", "stage 3")
+    desk.press("Opacity, right lung").choose("Stage", "stage 3")
     assert "each on its own scale" in desk.html
 
     desk.toggle("Same scale")
@@ -157,7 +157,7 @@ def test_all_stages_can_share_one_scale(desk: Desk) -> None:
 
 
 def test_a_unit_of_one_stage_is_not_requested_at_the_others(desk: Desk) -> None:
-    desk.press("Open the phantom").toggle("Same scale")
+    desk.press("Opacity, right lung").toggle("Same scale")
     desk.session.settings["layer-activation"] = {"channel": 500}
     desk.method("layer-activation")
 
@@ -171,7 +171,7 @@ def test_a_unit_of_one_stage_is_not_requested_at_the_others(desk: Desk) -> None:
 
 
 def test_a_refusal_goes_with_the_question_that_it_was_about(desk: Desk) -> None:
-    desk.press("Open the phantom")
+    desk.press("Opacity, right lung")
     desk.session.refuse("Internal influence cannot be had at stage 4.")
     assert "Internal influence cannot be had" in desk.run().html
 
@@ -179,7 +179,7 @@ def test_a_refusal_goes_with_the_question_that_it_was_about(desk: Desk) -> None:
 
 
 def test_no_method_ends_in_an_exception(desk: Desk) -> None:
-    desk.press("Open the phantom")
+    desk.press("Opacity, right lung")
     for name in methods:
         fewer = {"steps": 8, "samples": 8, "masks": 100, "films": 64, "channels": 4, "window": 32, "stride": 32}
         desk.session.settings[name] = {

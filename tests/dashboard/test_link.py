@@ -28,11 +28,11 @@ def test_an_empty_desk_has_a_bare_address(desk: Desk) -> None:
 
 
 def test_the_address_describes_the_view_without_the_name_of_the_film(desk: Desk) -> None:
-    desk.press("Open the phantom").choose("Finding", "covid").choose("Stage", "stage 3")
+    desk.press("Opacity, right lung").choose("Finding", "covid").choose("Stage", "stage 3")
     desk.method("smoothgrad").session.settings["smoothgrad"] = {"samples": 5}
     desk.run()
 
-    key = cache.phantom_film(0).key
+    key = cache.drawn_film(0).key
     assert _address(desk) == {
         "film": [key],
         "model": ["untrained"],
@@ -47,7 +47,7 @@ def test_the_address_describes_the_view_without_the_name_of_the_film(desk: Desk)
 
 
 def test_opening_the_address_of_a_view_shows_the_same(desk: Desk, small_weights: object) -> None:
-    desk.press("Open the phantom").choose("Finding", "covid").choose("Stage", "stage 2").toggle("Mirror")
+    desk.press("Opacity, right lung").choose("Finding", "covid").choose("Stage", "stage 2").toggle("Mirror")
     desk.toggle("Same scale")
     sent = _address(desk)
 
@@ -55,7 +55,7 @@ def test_opening_the_address_of_a_view_shows_the_same(desk: Desk, small_weights:
 
     assert other.explained == "covid"
     assert other.menu("Stage").value == "stage 2"
-    assert other.session.cleaning(cache.phantom_film(0).key).mirror
+    assert other.session.cleaning(cache.drawn_film(0).key).mirror
     assert other.session.common_scale
     assert _address(other) == sent
     assert not other.errors
@@ -109,7 +109,7 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
 def test_unavailable_parts_of_a_link_get_one_sentence(
     small_weights: object, link: dict[str, str], sentence: str
 ) -> None:
-    desk = _opened(small_weights, **link).press("Open the phantom")
+    desk = _opened(small_weights, **link).press("Opacity, right lung")
     errors = _opened(small_weights, **link).errors
 
     assert sentence in "".join(errors)
@@ -120,7 +120,7 @@ def test_unavailable_parts_of_a_link_get_one_sentence(
 def test_the_board_of_the_compare_page_stands_in_the_address(small_weights: object) -> None:
     tiles = ["untrained~grad-cam~covid~stage 3", "untrained~saliency~~"]
 
-    desk = _opened(small_weights, film=cache.phantom_film(0).key, model="untrained", tile=tiles)
+    desk = _opened(small_weights, film=cache.drawn_film(0).key, model="untrained", tile=tiles)
 
     assert [(tile.method, tile.finding, tile.layer) for tile in desk.session.tiles] == [
         ("grad-cam", "covid", "stage 3"),
@@ -137,7 +137,7 @@ def test_a_link_fills_no_more_than_one_board(small_weights: object) -> None:
 
 
 def test_opening_the_address_of_a_unit_shows_the_same_unit(small_weights: object) -> None:
-    sent = {"film": cache.phantom_film(0).key, "model": "untrained", "layer": "stage 2", "unit": "7", "order": "mean"}
+    sent = {"film": cache.drawn_film(0).key, "model": "untrained", "layer": "stage 2", "unit": "7", "order": "mean"}
 
     desk = _opened(small_weights, **sent)
     here = desk.session.layers
@@ -159,7 +159,7 @@ def test_an_order_that_is_not_there_leaves_the_usual_one(small_weights: object) 
 
 
 def test_opening_the_address_of_a_network_without_units_shows_the_same(desk: Desk, small_weights: object) -> None:
-    desk.press("Open the phantom")
+    desk.press("Opacity, right lung")
     here = desk.session.layers
     here.off = (("stage 4", 7), ("stage 4", 3), ("stage 2", 12), *(("stage 4", channel) for channel in range(10, 20)))
     here.outside, here.fill = ("stage 3",), "mean"
@@ -180,7 +180,7 @@ def test_opening_the_address_of_a_network_without_units_shows_the_same(desk: Des
 
 
 def test_more_units_than_a_link_has_room_for_are_not_half_of_them(desk: Desk) -> None:
-    desk.press("Open the phantom").session.layers.off = tuple(("stage 4", channel) for channel in range(0, 1024, 2))
+    desk.press("Opacity, right lung").session.layers.off = tuple(("stage 4", channel) for channel in range(0, 1024, 2))
     desk.run()
     assert _address(desk)["off"] == ["too many"]
 
@@ -191,7 +191,7 @@ def test_more_units_than_a_link_has_room_for_are_not_half_of_them(desk: Desk) ->
 
 def test_units_that_a_link_cannot_switch_off_leave_the_rest_of_it_valid(small_weights: object) -> None:
     desk = _opened(
-        small_weights, film=cache.phantom_film(0).key, off=["stage 4:x", "stage 2:5"], outside="stage 1", unit="3"
+        small_weights, film=cache.drawn_film(0).key, off=["stage 4:x", "stage 2:5"], outside="stage 1", unit="3"
     )
 
     here = desk.session.layers
@@ -200,7 +200,7 @@ def test_units_that_a_link_cannot_switch_off_leave_the_rest_of_it_valid(small_we
 
 
 def test_units_of_a_link_that_the_network_lacks_get_a_sentence_on_the_page(small_weights: object) -> None:
-    desk = _opened(small_weights, film=cache.phantom_film(0).key, part="without", off=["stage 4:8000"])
+    desk = _opened(small_weights, film=cache.drawn_film(0).key, part="without", off=["stage 4:8000"])
     desk.app.switch_page("views/layers.py")
     desk.run()
 

@@ -31,7 +31,7 @@ def test_a_moment_freezes_once() -> None:
 def test_objects_of_closed_sessions_are_freed_and_pages_freeze_nothing_more() -> None:
     sessions, counts = [], []
     for _ in range(4):
-        desk = Desk().run().press("Open the phantom")
+        desk = Desk().run().press("Opacity, right lung")
         sessions.append(weakref.ref(desk.session))
         counts.append(gc.get_freeze_count())
         del desk

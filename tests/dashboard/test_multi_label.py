@@ -47,7 +47,7 @@ def points() -> dict[str, float]:
 def desk(points: dict[str, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     _write(tmp_path, points)
     monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
-    return Desk().run().press("Open the phantom")
+    return Desk().run().press("Opacity, right lung")
 
 
 def _bars(html: str) -> list[str]:

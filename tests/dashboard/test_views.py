@@ -28,7 +28,7 @@ def test_a_page_runs_alone_with_a_film(view: View) -> None:
 from dashboard import film_upload
 from dashboard.views import {name}
 
-film_upload.open_phantom()
+film_upload.open_case(0)
 {name}.page()"""
     app = AppTest.from_string(script, default_timeout=SECONDS).run()
 
