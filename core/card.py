@@ -67,10 +67,12 @@ class LabelCorrection:
 class TrainedOn:
     """The training: films, recipe, log.
 
-    counts:     films by source, finding and split; data, annotation, licence: sentences about them.
-    digests:    perceptual hashes of the training films, with blanks between (core.evaluate.leakage).
-    films:      digest of the list of films; recipe: as core.train.recipe.Recipe.
-    teachers:   checkpoints whose predictions it also learned from (core.train.teacher).
+    counts:   films by source, finding and split.
+    data, annotation, licence: sentences about them.
+    digests:  perceptual hashes of the training films, with blanks between (core.evaluate.leakage).
+    films:    digest of the list of films.
+    recipe:   as core.train.recipe.Recipe.
+    teachers: checkpoints whose predictions it also learned from (core.train.teacher).
     """
 
     counts: tuple[FilmCount, ...] = ()
@@ -207,7 +209,8 @@ class TestFigures:
 class LungFigures:
     """Location of the heat, and the figures without the lungs and with the lungs only.
 
-    lung_ratio: share of the heat inside the lungs; lung_area: share of the film that they cover.
+    lung_ratio:     share of the heat inside the lungs.
+    lung_area:      share of the film that they cover.
     hit_rate, miou: of films with lesions marked.
     """
 
@@ -248,7 +251,8 @@ class Metrics:
 class ImportRecord:
     """The origin of an imported checkpoint, and the importer's notes.
 
-    layout:      whose network it is, in words; stripped, left_over: names in the file.
+    layout:      whose network it is, in words.
+    stripped, left_over: names in the file.
     label_check: the results on labelled films, one sentence each.
     """
 

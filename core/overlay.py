@@ -134,7 +134,9 @@ def end(explanation: Explanation) -> float:
 def common_end(explanations: Sequence[Explanation]) -> float | None:
     """The value at the end of one colour map for several maps of one unit: the largest `end` of those that are drawn.
 
-    None where none is. Raises: ValueError if the units differ, since no scale fits them both.
+    None where none is.
+
+    Raises: ValueError if the units differ, since no scale fits them both.
     """
     drawn = [explanation for explanation in explanations if absence(explanation) is None]
     units = {explanation.unit for explanation in drawn}
@@ -267,7 +269,7 @@ def regions(
     maps:    (P, h, w), 0 or more, of 8 parts at most.
     words:   one per part; none for no legend.
     longest: px, the picture's long side where the film is larger.
-    Returns:   (H', W', 3) uint8.
+    Returns: (H', W', 3) uint8.
     Raises:  ValueError for more parts than colours, or not one word a part.
     """
     if len(maps) > len(REGIONS) or (words and len(words) != len(maps)):
@@ -327,7 +329,9 @@ def legend_bar(
 ) -> Image.Image:
     """The colour bar of a map with its ends, and for signed maps its middle, in numbers with the unit.
 
-    Levels below the threshold are dimmed. width, letter: px.
+    Levels below the threshold are dimmed.
+
+    width, letter: px.
     """
     rgb = table(palette(colours, signed=explanation.signed))
     visible = shares(signed=explanation.signed) >= threshold

@@ -93,7 +93,7 @@ class Window:
     """A further window or lookup table of the file.
 
     black, white: in values of the pixels before any curve; after the curve, where there is one.
-    curve: (2**bits,) uint8 or uint16, output of a lookup table or a sigmoid per value; None for a linear window.
+    curve:        (2**bits,) uint8 or uint16, output of a lookup table or a sigmoid per value; None for a linear window.
     """
 
     name: str
@@ -211,8 +211,8 @@ class Cleaning:
     invert:       grey scale inverted, for films stored with bone dark.
     window:       "" for the film's own black and white, or what `core.image.arrangement.through` reads.
     denoise:      at the network's input size: "none", "gaussian" (sigma 1 px) or "median" (3 x 3 px).
-    anyway: show the prediction although the film checks withhold it. It changes no pixel; it is here so that every link
-            and export includes it.
+    anyway:       show the prediction although the film checks withhold it. It changes no pixel; it is here so that
+                  every link and export includes it.
     clahe:        contrast-limited adaptive histogram equalisation, 8 x 8 tiles, clip limit 2.
     """
 
@@ -231,8 +231,8 @@ class Placement:
     """Where the network's square input lies on the radiograph.
 
     x0, y0, x1, y1: edges in radiograph pixels (pixel i spans i to i+1); beyond the film where it was padded. The first
-          column of the square lies at x0, the last at x1: x0 is the larger where the film was mirrored.
-    turn:         quarter turns counter-clockwise that were applied after cutting the box out (and mirroring it).
+                    column of the square lies at x0, the last at x1: x0 is the larger where the film was mirrored.
+    turn:           quarter turns counter-clockwise that were applied after cutting the box out (and mirroring it).
     """
 
     x0: float
@@ -252,7 +252,8 @@ class Checkpoint:
     thresholds:  finding -> operating point (probability from which it counts as present); empty if none was set.
     sha256:      of the weights file.
     trained_on, metrics: films, recipe and figures.
-    intended_use, licence, known_failures: one sentence or several; date: of the training.
+    intended_use, licence, known_failures: one sentence or several.
+    date:        of the training.
     imported:    of a checkpoint that others trained.
     raw:         the stored card, including fields without a type (core.codec).
     """

@@ -34,16 +34,17 @@ _UNIT = ("channel", "row", "column")  # settings that name a unit of the stage
 class BoardTile:
     """One requested map, as far as it is ready.
 
-    letter:  its name on the page: A, B, C, ...
-    sizes:   stage name -> (h, w); None until the network is loaded.
-    finding: of the map, as this network names it; empty until that is known.
-    layer:   stage name, or several joined by "+"; None for methods that explain the input.
-    known:   whether finding, method, layer and settings are final.
-    explanation: the map; while it is computed the last one of this tile, if there was one.
-    explained: the map and those that shared its passes; None until they are ready.
-    pending: the step that is waited for; None where all is ready. pending_name: its result, in words.
+    letter:       its name on the page: A, B, C, ...
+    sizes:        stage name -> (h, w); None until the network is loaded.
+    finding:      of the map, as this network names it; empty until that is known.
+    layer:        stage name, or several joined by "+"; None for methods that explain the input.
+    known:        whether finding, method, layer and settings are final.
+    explanation:  the map; while it is computed the last one of this tile, if there was one.
+    explained:    the map and those that shared its passes; None until they are ready.
+    pending:      the step that is waited for; None where all is ready.
+    pending_name: its result, in words.
     substitution: why this differs from the request; empty where it does not.
-    missing: why there is no map; empty where there is one, or one is computed.
+    missing:      why there is no map; empty where there is one, or one is computed.
     """
 
     place: int
@@ -163,9 +164,11 @@ def again(
 class WithoutUnits:
     """The result of a network without some of its units, as far as it is ready.
 
-    result:      the probabilities; explanation: the map.
-    missing:     why there is no map; empty where there is one, or one is computed.
-    pending:     the step that is waited for; None where all is ready. pending_name: its result, in words.
+    result:       the probabilities.
+    explanation:  the map.
+    missing:      why there is no map; empty where there is one, or one is computed.
+    pending:      the step that is waited for; None where all is ready.
+    pending_name: its result, in words.
     """
 
     result: AblationResult | None = None

@@ -35,8 +35,10 @@ def film_fields(
 
     Returns: False where the path cannot be read, which is shown.
 
-    path:  of the FilmChoice, as for BoundField. width: of the field for its path, in px.
-    split: name of the menu. whole: whether all of a table can be meant, as "".
+    path:  of the FilmChoice, as for BoundField.
+    width: of the field for its path, in px.
+    split: name of the menu.
+    whole: whether all of a table can be meant, as "".
     then:  is called after each change.
     """
     films: FilmChoice = BoundField(path).value

@@ -273,7 +273,8 @@ def shaded(
 ) -> str:
     """A table of figures, the higher the stronger its ground.
 
-    shade: value -> 0 to 1. own: whether the row and the column of a place are the same thing: that cell is empty.
+    shade: value -> 0 to 1.
+    own:   whether the row and the column of a place are the same thing: that cell is empty.
     """
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
 
@@ -301,7 +302,8 @@ def rich_table(
 ) -> str:
     """A table of cells that are HTML, the first of each row its heading; rows: class and cells of each.
 
-    style: class of the table. scroll: whether the keyboard can scroll it.
+    style:  class of the table.
+    scroll: whether the keyboard can scroll it.
     """
     columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
     lines = "".join(

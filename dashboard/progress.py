@@ -23,7 +23,8 @@ class Step:
     """A request that is followed.
 
     name:  of its result, or of the film, on screen.
-    films: (done, all) where it is one film of many; pace: s that each of these took, None while too few are done.
+    films: (done, all) where it is one film of many.
+    pace:  s that each of these took, None while too few are done.
     """
 
     request: QueuedRequest[Any]
@@ -57,7 +58,9 @@ def place(*requests: QueuedRequest[Any], name: str, key: str, height: int) -> It
     """The answers, with the place to draw them. Earlier content stays until it is drawn over, but is cleared where the
     answers take longer than a moment, so that it is not mistaken for them.
 
-    name:   of the result, on screen. key: of the place. height: of the skeleton shown meanwhile, px.
+    name:   of the result, on screen.
+    key:    of the place.
+    height: of the skeleton shown meanwhile, px.
     Raises: the UserError of an answer; the place is then cleared.
     """
     note = st.empty()
@@ -113,7 +116,8 @@ def busy(
 ) -> None:
     """Place in the queue, progress and time left of a request, and Cancel; draws the page again with the answer.
 
-    name:     of the result, on screen. key: of the place.
+    name:     of the result, on screen.
+    key:      of the place.
     withdraw: the action of Cancel; None where the request cannot be withdrawn.
     stopped:  is called with the reason when the time limit or a setting ended the request; by default the request is
               withdrawn and the reason is shown above the page, or the page would repeat it for ever.

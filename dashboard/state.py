@@ -94,17 +94,19 @@ class BoardState:
 class FilmSetRun:
     """A comparison of models over many films, on the Compare page.
 
-    models:  names; empty for those of the board.
-    path:    folder or table on this machine. use_open_films: whether to use the open films instead.
-    split:   of a table; empty for its test films.
-    most:    maximum number of films, evenly spread over all.
-    phase:   reading films, or computing figures over those that were read; None while it rests.
-    panel:   models, method and finding of the last run. total: its films.
-    done:    the films read in this run, each with its result.
-    rows:    key of panel and film -> result, so that a run can be stopped and resumed.
-    cases:   radiograph key -> the film, so that it can be opened.
-    comparison: of all films, when it ended last.
-    note:    which films they are, in words; empty for the open ones.
+    models:         names; empty for those of the board.
+    path:           folder or table on this machine.
+    use_open_films: whether to use the open films instead.
+    split:          of a table; empty for its test films.
+    most:           maximum number of films, evenly spread over all.
+    phase:          reading films, or computing figures over those that were read; None while it rests.
+    panel:          models, method and finding of the last run.
+    total:          its films.
+    done:           the films read in this run, each with its result.
+    rows:           key of panel and film -> result, so that a run can be stopped and resumed.
+    cases:          radiograph key -> the film, so that it can be opened.
+    comparison:     of all films, when it ended last.
+    note:           which films they are, in words; empty for the open ones.
     """
 
     models: tuple[str, ...] = ()
@@ -141,10 +143,14 @@ class UnitOptions:
 class AtlasBuild:
     """Building an atlas from one's own films, on the Layers page.
 
-    path:     folder or table on this machine. split: of a table; empty for all its films.
-    most:     maximum number of films, at random. pictures: whether to keep a small picture of each named film.
-    begun:    s since 1970, start of the build; None while nothing is built. network: key of its checkpoint.
-    message:  about the last build, in a sentence. wrong: whether it is a problem.
+    path:     folder or table on this machine.
+    split:    of a table; empty for all its films.
+    most:     maximum number of films, at random.
+    pictures: whether to keep a small picture of each named film.
+    begun:    s since 1970, start of the build; None while nothing is built.
+    network:  key of its checkpoint.
+    message:  about the last build, in a sentence.
+    wrong:    whether it is a problem.
     used:     network key -> folder of the atlas in use, where one was chosen of several.
     """
 
@@ -163,9 +169,11 @@ class AtlasBuild:
 class AblationChoice:
     """The units to switch off on the Layers page.
 
-    top:    how many, in the order `by`. typed: text of the field for unit numbers.
+    top:    how many, in the order `by`.
+    typed:  text of the field for unit numbers.
     wanted: whether to switch the top ones off as soon as their numbers are known.
-    named:  whether to switch the typed ones off. wrong: why the last choice was not possible; empty where it was.
+    named:  whether to switch the typed ones off.
+    wrong:  why the last choice was not possible; empty where it was.
     drawn:  (checkpoint key, radiograph key, finding, stage) of each requested curve.
     before: (off, outside, fill) of `LayersState` at the last result: Cancel goes back to it.
     """
@@ -184,7 +192,8 @@ class AblationChoice:
 class ProbeFilms:
     """The training films of the linear probes on the Layers page.
 
-    drawn: number of phantoms; path, split, most: of a table on this machine; split "" for its test films.
+    drawn:   number of phantoms.
+    path, split, most: of a table on this machine; split "" for its test films.
     on_path: whether to use the table.
     running: whether the probes are trained on these; a change needs a new start.
     """
@@ -201,11 +210,15 @@ class ProbeFilms:
 class ConceptTest:
     """The choices for parts and concepts on the Layers page.
 
-    count:  parts of the film; part: the one shown alone, from 0; None for all.
-    names:  of the concepts to test; stages: at which; empty for the last two.
-    source: of the films; drawn: number of phantoms; path, most: of a folder or table on this machine.
-    examples: folder on this machine with films that show a concept; empty for none.
-    running: whether the test runs; a change of films needs a new start.
+    count:      parts of the film.
+    part:       the one shown alone, from 0; None for all.
+    names:      of the concepts to test.
+    stages:     at which; empty for the last two.
+    source:     of the films.
+    drawn:      number of phantoms.
+    path, most: of a folder or table on this machine.
+    examples:   folder on this machine with films that show a concept; empty for none.
+    running:    whether the test runs; a change of films needs a new start.
     """
 
     count: int = 5
@@ -224,16 +237,21 @@ class ConceptTest:
 class LayersState:
     """The state of the Layers page.
 
-    part:    name of the open part (dashboard.layers).
-    network: key of the checkpoint of the units; None before the page was first drawn.
-    stage:   name; None for the last one that has maps.
-    channel: of the chosen unit; None for the first in the order.
-    order:   of the units. search: text of the search field.
-    page:    number of their page, from 0; None for the page with the chosen unit.
-    off:     (stage, channel) of the units switched off. outside: stages switched off outside the lungs.
-    fill:    value that replaces them. removing: how they are chosen.
-    probing: training films of the linear probes. concepts: parts of the film, and the test of concepts.
-    unit:    choices for the chosen unit. atlas: the build of an atlas.
+    part:     name of the open part (dashboard.layers).
+    network:  key of the checkpoint of the units; None before the page was first drawn.
+    stage:    name; None for the last one that has maps.
+    channel:  of the chosen unit; None for the first in the order.
+    order:    of the units.
+    search:   text of the search field.
+    page:     number of their page, from 0; None for the page with the chosen unit.
+    off:      (stage, channel) of the units switched off.
+    outside:  stages switched off outside the lungs.
+    fill:     value that replaces them.
+    removing: how they are chosen.
+    probing:  training films of the linear probes.
+    concepts: parts of the film, and the test of concepts.
+    unit:     choices for the chosen unit.
+    atlas:    the build of an atlas.
     """
 
     part: str = "units"
@@ -418,7 +436,8 @@ def bind(widget: str, value: object) -> str:
 class BoundField:
     """An attribute of the session that a widget shows and changes; `path` is dotted, as in "board.figure".
 
-    convert: value of the widget -> value of the attribute. then: is called after each change.
+    convert: value of the widget -> value of the attribute.
+    then:    is called after each change.
     """
 
     path: str

@@ -66,7 +66,8 @@ def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:
     ratios:  what it costs over a bare forward pass, or, per pass, over bare passes in batches of the same size; and
              `throughput_*_threads`, what all threads get together over what a single one gets. Medians of pairs timed
              in turns; None where `skipped` says why.
-    targets: limits that `ratios` should not exceed or fall below. details: their milliseconds and quartiles.
+    targets: limits that `ratios` should not exceed or fall below.
+    details: their milliseconds and quartiles.
     """
     began = _load()
     film = draw(height=FILM_SIDE, width=FILM_SIDE).radiograph

@@ -37,7 +37,7 @@ def each(
     look:      the records of a film; may include records of `path` and `error`.
     show:      a record as text; None for JSON lines.
     open_film: the film of a name; None to read it from its file.
-    Raises:  SystemExit with code 1 at the end if a file was bad.
+    Raises:    SystemExit with code 1 at the end if a file was bad.
     """
     bad = False
     with _progress(names, doing) as rest:
@@ -106,7 +106,7 @@ def finish(
 
     show:   the record as text; None for a JSON line.
     under:  key of the file names in the record.
-    Raises:  BadData as `write`, after the record is printed.
+    Raises: BadData as `write`, after the record is printed.
     """
     record = {**record, under: []}
     try:

@@ -110,7 +110,7 @@ class Sheet:
     """A table printed row by row, so that its column widths are fixed in advance.
 
     path, finding: characters of the first two columns.
-    findings: one column each; empty for a multi-label model, whose findings are listed per film instead.
+    findings:      one column each; empty for a multi-label model, whose findings are listed per film instead.
     """
 
     path: int

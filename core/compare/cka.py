@@ -33,10 +33,10 @@ class Likeness:
     """Linear CKA of every stage of one network with every stage of another.
 
     first, second: (A,) and (B,) names of the stages.
-    values: (A, B), 1 if two stages are equal up to rotation and scaling, 0 if they are unrelated; the estimator is
-            unbiased, so it can fall below 0. NaN if a stage does not vary. over: the samples, in words: "32 films",
-            "the 196 places of one film".
-    films:  their number.
+    values:        (A, B), 1 if two stages are equal up to rotation and scaling, 0 if they are unrelated; the estimator
+                   is unbiased, so it can fall below 0. NaN if a stage does not vary.
+    over:          the samples, in words: "32 films", "the 196 places of one film".
+    films:         their number.
     """
 
     first: tuple[str, ...]
@@ -194,7 +194,7 @@ def _at_places(features: Tensor, placement: Placement, common: Area) -> Tensor:
 def centred(samples: Tensor) -> Grams:
     """(n, p) samples to (n * n,) their products, centred so that products of two of them estimate HSIC without bias.
 
-    Source:  Szekely and Rizzo 2014, doi:10.1214/14-AOS1255 (U-centring); the inner product of two such matrices over
+    Source: Szekely and Rizzo 2014, doi:10.1214/14-AOS1255 (U-centring); the inner product of two such matrices over
             n (n - 3) is HSIC_1 of Song et al. 2012.
     """
     away = samples - samples.mean(dim=0)

@@ -30,8 +30,8 @@ class FilmComparison:
     present:       (C,) which of the common findings are present for each network.
     probabilities: (C, F) of the common findings.
     agreements:    of the maps, each pair of networks: (0, 1), (0, 2), ..., (1, 2), ...
-    apart: distance of the probabilities, 0 to 1: `core.compare.film_set.apart`. score: overall disagreement, 0 to 1:
-           `core.compare.film_set.compared`.
+    apart:         distance of the probabilities, 0 to 1: `core.compare.film_set.apart`.
+    score:         overall disagreement, 0 to 1: `core.compare.film_set.compared`.
     words:         the disagreement in sentences, or empty.
     """
 

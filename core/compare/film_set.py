@@ -30,9 +30,10 @@ TOP = 10  # % of the film: the hottest part used for overlap
 
 @dataclass(frozen=True)
 class Case:
-    """One film to compare, read on demand. open: reads the film;
+    """One film to compare, read on demand.
 
-    raises UnreadableFile or BadData. labels: its true findings; None if unknown.
+    open:    reads the film; raises UnreadableFile or BadData.
+    labels:  its true findings; None if unknown.
     patient: its id, since films of one patient are not independent; the film's name if unknown.
     """
 
@@ -47,7 +48,8 @@ class Comparison:
     """The result for all films.
 
     films:   most disagreement first.
-    refused: those that could not be read, in order. notes: what is left out, one sentence each.
+    refused: those that could not be read, in order.
+    notes:   what is left out, one sentence each.
     """
 
     panel: Panel
@@ -91,9 +93,9 @@ def compare_models(
 ) -> Comparison:
     """Compares the films one after the other; only one is in memory at a time, with its few small maps.
 
-    finding: of the compared maps; None for the likeliest of each film, see `panel`. sentences: whether to describe each
-             film's disagreement in words, which needs its lungs. seen: called with each film, its tiles and its
-             comparison.
+    finding:   of the compared maps; None for the likeliest of each film, see `panel`.
+    sentences: whether to describe each film's disagreement in words, which needs its lungs.
+    seen:      called with each film, its tiles and its comparison.
     repeats:   resamples behind each interval.
     withhold:  whether to refuse a film for which the film checks withhold the prediction.
     Raises:    as `panel`; Stopped as `work` says. A film that cannot be read, or lacks the lungs that the method needs,
@@ -199,7 +201,8 @@ def compared(
 def apart(likely: NDArray[np.float64], *, one_each: bool) -> float:
     """The distance of several networks' probabilities, from 0 (the same) to 1.
 
-    likely:   (C, F) probabilities of each network; one_each: whether each row adds up to 1.
+    likely:   (C, F) probabilities of each network.
+    one_each: whether each row adds up to 1.
     Returns:  square root of the Jensen-Shannon divergence as a share of the largest there can be, of each network's
               whole row; if rows are no distributions, the mean over the findings.
     Source:   Lin 1991, doi:10.1109/18.61115; its root is a distance: Endres and Schindelin 2003,

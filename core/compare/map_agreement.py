@@ -31,11 +31,11 @@ class Agreement:
     """The agreement of two maps of one film, on the part that both cover; NaN if not available.
 
     spearman, pearson: correlation of the heat over all places, by rank and by value, -1 to 1.
-    ssim:        structural similarity, -1 to 1.
-    overlap:     per cent of the area -> intersection over union of that hottest part of either map, 0 to 1.
-    shared:      share of the heat that the maps have in common, 0 to 1.
-    distance_px, distance_mm: between the maxima; in mm only if the film's spacing is known. notes: missing figures and
-    parts left out, one sentence each.
+    ssim:    structural similarity, -1 to 1.
+    overlap: per cent of the area -> intersection over union of that hottest part of either map, 0 to 1.
+    shared:  share of the heat that the maps have in common, 0 to 1.
+    distance_px, distance_mm: between the maxima; in mm only if the film's spacing is known.
+    notes:   missing figures and parts left out, one sentence each.
     """
 
     spearman: float = math.nan
@@ -86,9 +86,10 @@ def difference(
 ) -> Explanation:
     """A minus B as a signed map like any other, on the part that both maps cover.
 
-    scale:   "raw" subtracts values, where both maps have the same unit and the same size in cells (a cell of a
-             7 × 7 map holds four of a 14 × 14 one); "peak", and all other maps, divides each map by its own peak first.
-             `unit` says which. names: of the maps in title and caveat.
+    scale:   "raw" subtracts values, where both maps have the same unit and the same size in cells (a cell of a 7 × 7
+             map holds four of a 14 × 14 one); "peak", and all other maps, divides each map by its own peak first.
+             `unit` says which.
+    names:   of the maps in title and caveat.
     Returns: (h, w) of the maps if their placements are equal, else on the grid of their common area. If one map has no
              negative values, those of the other are left out. void with a caveat if there is no difference.
     Raises:  BadData if a map is not of this film.
@@ -135,8 +136,8 @@ def agreement(
     Only the part that both maps cover counts. Each map is divided by its peak there, so no figure depends on the unit.
     If one of the maps has no negative values, those of the other count as zero.
 
-    spearman: Spearman 1904, ties with their mean rank; pearson: as it is used for saliency, Bylinskii et al. 2016,
-              arXiv:1604.03605 (CC).
+    spearman: Spearman 1904, ties with their mean rank.
+    pearson:  as it is used for saliency, Bylinskii et al. 2016, arXiv:1604.03605 (CC).
     ssim:     Wang et al. 2004, doi:10.1109/TIP.2003.819861, with its Gaussian window (sigma 1.5, 11 cells) and a
               data_range of 1, or 2 where both maps are signed, since the maps are shares of their peaks; as Adebayo
               et al. 2018, arXiv:1810.03292, compare maps. Places where both are zero count as alike.

@@ -68,7 +68,7 @@ def panel(
 ) -> Panel:
     """The networks with one request for all of them; checked before any film is read.
 
-    finding:  of the compared maps; None for the likeliest on each film, by the mean of all networks.
+    finding: of the compared maps; None for the likeliest on each film, by the mean of all networks.
              Findings are matched by name, ignoring case: "Pneumonia" is "pneumonia".
     Raises:  BadSetting for fewer than two networks, for the same one twice, or without a common finding;
              UnknownName for a method, finding, layer or setting; Unfit if a network does not support the method.

@@ -23,10 +23,11 @@ _LOOKS = " looks"
 class Sentences:
     """The description of several maps; each part one or more sentences, or empty.
 
-    says:   the networks' calls, with the probabilities in the order of the tiles.
-    looks:  where each map looks.
-    shared: overlap of the hottest tenths (intersection over union). notes: limits of the others. locations: where each
-            map looks, tile by tile.
+    says:      the networks' calls, with the probabilities in the order of the tiles.
+    looks:     where each map looks.
+    shared:    overlap of the hottest tenths (intersection over union).
+    notes:     limits of the others.
+    locations: where each map looks, tile by tile.
     """
 
     says: str
@@ -53,9 +54,9 @@ def disagreement(
     "Both say pneumonia (0.81, 0.77). A looks at the right lower lung (62 % of its heat), B at the film's upper left
     corner, outside the lungs (48 %). Their maps share 12 % of the hottest tenth."
 
-    ground: the film's regions, if already known; by default with the cleaning of the first map. matrix: the agreement
-            of the maps, if already known. named: whether to use names throughout: "both" misleads if there are further
-            tiles on screen.
+    ground: the film's regions, if already known; by default with the cleaning of the first map.
+    matrix: the agreement of the maps, if already known.
+    named:  whether to use names throughout: "both" misleads if there are further tiles on screen.
     Raises: BadData if a map is not of this film; ValueError without a tile.
     """
     if not tiles:
@@ -78,7 +79,7 @@ def headline(tiles: Sequence[Tile], *, explained: Sequence[Tile] = (), named: bo
     "A, B and C say covid (0.78, 0.92, 0.70), D says normal (0.61)."
 
     explained: the tiles whose findings are named if the maps are of different findings; all by default.
-    named:  as in `disagreement`.
+    named:     as in `disagreement`.
     """
     if len({tile.checkpoint.key for tile in tiles}) == 1:
         who = ["The network"]

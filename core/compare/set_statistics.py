@@ -26,13 +26,13 @@ FilmIndices = NDArray[np.intp]
 class Pair:
     """Two networks of a panel.
 
-    flips: share of the films with different findings. kappa: Cohen's, over each one's call; None unless every network
-           gives each film one finding.
-    kappas:   Cohen's by finding: present or not.
-    maps:     means of the figures of `core.compare.map_agreement.Agreement`; n counts the films that have it. right:
-              which is right about all common findings; None without labels.
-    rights:   the same by finding.
-    areas:    their areas under the ROC curve by finding.
+    flips:  share of the films with different findings.
+    kappa:  Cohen's, over each one's call; None unless every network gives each film one finding.
+    kappas: Cohen's by finding: present or not.
+    maps:   means of the figures of `core.compare.map_agreement.Agreement`; n counts the films that have it.
+    right:  which is right about all common findings; None without labels.
+    rights: the same by finding.
+    areas:  their areas under the ROC curve by finding.
     """
 
     first: str
@@ -66,11 +66,12 @@ class Figures:
 
     A kappa that is equal in all resamples has no interval: low and high are NaN.
 
-    n, patients, labelled: numbers of films, patients, and labelled films. flips: share of the films on which not all
-    networks agree.
-    pairs:   of networks, in the order of the panel.
-    fleiss:  Fleiss' kappa of three networks and more; None for two, or as `Pair.kappa`. fleisses: by finding.
-    notes:   limits of the figures.
+    n, patients, labelled: numbers of films, patients, and labelled films.
+    flips:    share of the films on which not all networks agree.
+    pairs:    of networks, in the order of the panel.
+    fleiss:   Fleiss' kappa of three networks and more; None for two, or as `Pair.kappa`.
+    fleisses: by finding.
+    notes:    limits of the figures.
     """
 
     n: int
@@ -122,8 +123,10 @@ def figures(panel: Panel, rows: Sequence[FilmComparison], *, repeats: int) -> Fi
 class _Predictions:
     """The rows as arrays: N films, C networks, F findings.
 
-    present:  (N, C, F) bool; likely: (N, C, F); truth: (N, F) bool, False without a label. top: (N, C) the top finding
-              of each network, F for one that is not common.
+    present:  (N, C, F) bool.
+    likely:   (N, C, F).
+    truth:    (N, F) bool, False without a label.
+    top:      (N, C) the top finding of each network, F for one that is not common.
     labelled: (N,) bool.
     """
 

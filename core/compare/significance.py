@@ -34,11 +34,11 @@ class McNemar:
 class DeLong:
     """Two areas under the ROC curve of the same films.
 
-    n, positives: films, and those with the finding.
+    n, positives:  films, and those with the finding.
     first, second: the areas, 0 to 1.
     difference, low, high: first less second, with its 95 % interval.
-    z, p:    the difference over its standard error, and its two-sided p value. reason: why the figures are NaN, or
-             empty.
+    z, p:          the difference over its standard error, and its two-sided p value.
+    reason:        why the figures are NaN, or empty.
     """
 
     n: int
@@ -64,8 +64,8 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
     """McNemar's exact test; films on which both are right or both wrong do not count.
 
     first, second: (N,) whether each was right. Films count as independent of each other: several of one patient make
-            p smaller than it is.
-    Source: McNemar 1947, doi:10.1007/BF02295996; exact by the binomial distribution.
+                   p smaller than it is.
+    Source:        McNemar 1947, doi:10.1007/BF02295996; exact by the binomial distribution.
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     split = only_first + only_second
@@ -76,7 +76,8 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
 def delong(first: NDArray[np.floating], second: NDArray[np.floating], positive: NDArray[np.bool_]) -> DeLong:
     """DeLong's test for two areas under ROC curves of the same films.
 
-    first, second: (N,) scores, higher means more likely positive; positive: (N,) bool.
+    first, second: (N,) scores, higher means more likely positive.
+    positive:      (N,) bool.
     Films count as independent of each other, as with `mcnemar`.
     Source: DeLong et al. 1988, doi:10.2307/2531595, by ranks: Sun and Xu 2014, doi:10.1109/LSP.2014.2337313.
     """

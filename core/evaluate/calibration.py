@@ -15,8 +15,9 @@ _BOUNDS = (0.05, 20.0)  # limits of the temperature: a network at chance would g
 def temperature(logits: Tensor, labels: Tensor, *, multi_label: bool = False) -> float:
     """The temperature (0.05 to 20) that maximises the log-likelihood of the labels; fit it on validation films.
 
-    logits: (N, F); labels: (N, F) bool, or (N,) index of the finding in a single-label network.
-    Source:  Guo et al. 2017, arXiv:1706.04599.
+    logits: (N, F).
+    labels: (N, F) bool, or (N,) index of the finding in a single-label network.
+    Source: Guo et al. 2017, arXiv:1706.04599.
     """
     loss_of = functional.binary_cross_entropy_with_logits if multi_label else functional.cross_entropy
     target = labels.float() if labels.ndim == 2 else labels
@@ -38,8 +39,9 @@ def expected_calibration_error(
 ) -> float:
     """Mean gap between confidence and share right, 0 to 1, over equally wide bins, each weighted by its size.
 
-    confidence: (n,) 0 to 1; right: (n,) bool. See `stated` for both.
-    Source:  Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602.
+    confidence: (n,) 0 to 1.
+    right:      (n,) bool. See `stated` for both.
+    Source:     Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602.
     """
     bin_of = _bin_of(confidence, bins)
     gaps = np.bincount(bin_of, confidence - right, minlength=bins)

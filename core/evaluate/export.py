@@ -35,8 +35,9 @@ def write(
 ) -> None:
     """Writes FILES into the folder.
 
-    report: as `core.evaluate.run.report` gives it, JSON already; logits: (N, F) of the rows; manifest: the folder that
-    the rows' paths are relative to.
+    report:   as `core.evaluate.run.report` gives it, JSON already.
+    logits:   (N, F) of the rows.
+    manifest: the folder that the rows' paths are relative to.
     """
     refuse_to_overwrite(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,8 @@ def accuracy_by_source_alone(rows: Sequence[Row]) -> float | None:
 def warnings(everything: dict[str, Any], groups: list[dict[str, Any]], rows: Sequence[Row]) -> list[str]:
     """Warnings about the figures, in sentences.
 
-    everything: figures of the whole set; groups: as `groups` gives them.
+    everything: figures of the whole set.
+    groups:     as `groups` gives them.
     """
     accuracy = everything["accuracy"]
     sentences = []

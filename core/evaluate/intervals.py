@@ -41,8 +41,8 @@ def bands(
 
     figures: indices (n,) of films to (M,) numbers; a NaN is left out for its own figure only.
     biased:  non-negative figures that resamples overstate: a film drawn twice makes a bin noisier and its calibration
-            error larger. Their intervals are shifted down by the mean excess of the resamples (Efron and Tibshirani
-            1993, section 10.2), otherwise they might not include the value.
+             error larger. Their intervals are shifted down by the mean excess of the resamples (Efron and Tibshirani
+             1993, section 10.2), otherwise they might not include the value.
     Returns: value, low, high, each (M,); low and high NaN if no resample is finite.
     """
     chance = np.random.default_rng(seed)

@@ -40,12 +40,13 @@ class Looks:
 def leakage(rows: Sequence[Row], others: Sequence[Row] = (), *, trained_on: Sequence[str] = ()) -> dict[str, Any]:
     """Test films that duplicate, exactly or nearly, one another or films of other splits.
 
-    rows:       test films; others: those of the other splits. trained_on: the hashes of the card's training films, from
-          `fingerprints`.
+    rows:       test films.
+    others:     those of the other splits.
+    trained_on: the hashes of the card's training films, from `fingerprints`.
     Returns:    films and others: numbers compared; identical and near_duplicates: n pairs, the number across a split,
                 and the first pairs by name; patients: n on both sides and the first names; in_training: n films whose
-                hash is the card's, and the first names, or None if the card has no hashes. Raises: BadData if a film
-                cannot be read; BadCheckpoint if the hashes are invalid.
+                hash is the card's, and the first names, or None if the card has no hashes.
+    Raises:     BadData if a film cannot be read; BadCheckpoint if the hashes are invalid.
     Mirrored films are not found, and of those cut by 2 % at each side only half.
     """
     every = [*rows, *others]

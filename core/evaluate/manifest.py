@@ -28,13 +28,13 @@ LesionBox = tuple[float, float, float, float]
 class Row:
     """One film of a manifest; "" or None where the manifest has nothing.
 
-    file:    the film, in any format of core.image.read; it exists.
-    label:   findings, `|` between several; "" or "No Finding" for none.
-    id: its name in tables and messages; by default the path in the manifest. patient: id of the patient, whose films
-        are not independent; by default the film's id.
-    subtype: details of the label, in the set's own words.
-    age:     years, or a range of years ("40-45").
-    box:     x0, y0, x1, y1 of the film within the picture, in its pixels; the rest is bars.
+    file:         the film, in any format of core.image.read; it exists.
+    label:        findings, `|` between several; "" or "No Finding" for none.
+    id:           its name in tables and messages; by default the path in the manifest.
+    patient:      id of the patient, whose films are not independent; by default the film's id.
+    subtype:      details of the label, in the set's own words.
+    age:          years, or a range of years ("40-45").
+    box:          x0, y0, x1, y1 of the film within the picture, in its pixels; the rest is bars.
     lungs, lesions, devices: masks of the whole picture, at its own size, before `box` is cut out.
     lesion_boxes: x0, y0, x1, y1 of lesions in the whole picture, in pixels; they replace a mask of lesions.
     """

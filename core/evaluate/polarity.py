@@ -39,11 +39,13 @@ Patients = NDArray[np.str_]
 class Polarity:
     """The test of a network on labelled films.
 
-    n, patients: numbers of films and patients. areas: finding -> AUC with the card's settings and its 95 % interval
-                 over resampled patients, if FEWEST films have it and FEWEST do not.
-    positives: finding -> films that have it. feeds: variant of the input -> the mean of these areas; the first is the
-               card's own. warnings: what looks wrong, one sentence each with its figures, or empty.
-    findings: the names of the scores in another order that fits clearly better, or None.
+    n, patients:   numbers of films and patients.
+    areas:         finding -> AUC with the card's settings and its 95 % interval over resampled patients, if FEWEST
+                   films have it and FEWEST do not.
+    positives:     finding -> films that have it.
+    feeds:         variant of the input -> the mean of these areas; the first is the card's own.
+    warnings:      what looks wrong, one sentence each with its figures, or empty.
+    findings:      the names of the scores in another order that fits clearly better, or None.
     normalisation: name of other grey values that fit clearly better, or None.
     """
 
@@ -71,7 +73,8 @@ def polarity(
 
     rows:   films with labels. Labels that the network does not know are ignored, unless it knows none of them and its
             findings are numbered: then they name the scores.
-    tell:   called with (films done, all films). Raises: BadData if too few films have a usable label.
+    tell:   called with (films done, all films).
+    Raises: BadData if too few films have a usable label.
     """
     card = classifier.checkpoint
     labels = labelled_films.serving(rows, card.findings)

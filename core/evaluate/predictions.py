@@ -17,7 +17,8 @@ class LabelledPredictions:
     """N films, F findings.
 
     truth:         (N, F) bool; in a single-label network each row has one True.
-    probabilities: (N, F) after temperature; uncalibrated: the same without temperature.
+    probabilities: (N, F) after temperature.
+    uncalibrated:  the same without temperature.
     predicted:     (N, F) bool: the most likely finding of a single-label network, all above their operating point of
                    a multi-label one.
     thresholds:    the card's operating points.

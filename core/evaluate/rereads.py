@@ -20,8 +20,8 @@ _GOOGLE = {"": None, "YES": True, "NO": False}  # airspace opacity
 class Reread:
     """One second reading.
 
-    rsna:    the class of the RSNA challenge's readers: pneumonia, normal or other; None if not read. opacity: whether
-          Google's readers saw an airspace opacity; None if not read.
+    rsna:    the class of the RSNA challenge's readers: pneumonia, normal or other; None if not read.
+    opacity: whether Google's readers saw an airspace opacity; None if not read.
     """
 
     id: str

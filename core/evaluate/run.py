@@ -35,8 +35,10 @@ def logits(
     """(N, F) float32 logits, each film prepared exactly as for a single prediction; of an ensemble those whose
     probabilities are the mean.
 
-    films may be a generator: only a batch of prepared inputs is in memory at a time. progress: title of the bar on
-    stderr; empty for none. total: number of films, if known.
+    films may be a generator: only a batch of prepared inputs is in memory at a time.
+
+    progress: title of the bar on stderr; empty for none.
+    total:    number of films, if known.
     """
     batches = []
     each = members(model)
@@ -64,10 +66,11 @@ def report(
     """The figures of a classifier on the films, with leakage, groups and warnings.
 
     rows:    films whose labels the card knows.
-    method:  of the heat figures, which need masks; None leaves them out. lungs: as `heat_figures`.
+    method:  of the heat figures, which need masks; None leaves them out.
+    lungs:   as `heat_figures`.
     others:  films of the other splits, for the leakage check.
-    scores:  (N, F) logits of the rows, if already known. Returns: findings; leakage; the results of `figures` and
-            `heat_figures`; within_sources; groups,
+    scores:  (N, F) logits of the rows, if already known.
+    Returns: findings; leakage; the results of `figures` and `heat_figures`; within_sources; groups,
              accuracy_by_source_alone, warnings.
     Raises:  BadData if a label is unknown, or all films are of one class; UnknownName for the method.
     """

@@ -123,7 +123,8 @@ def _fitted(
 
     The films are chosen by us: Captum would draw them from the generator that all threads share.
 
-    shown:   (M, n) bool, one film per row; weights: (M,) of the films.
+    shown:   (M, n) bool, one film per row.
+    weights: (M,) of the films.
     """
     rows, altered = iter(zip(visible.long(), weights, strict=True)), captum.forward_func
     weight = torch.zeros(1)

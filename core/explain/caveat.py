@@ -14,7 +14,8 @@ _DEAD = 1e-12  # gradients this small count as zero
 def caveat(heat: Heat, method: Method, *, finding: str, probability: float, signed: bool) -> tuple[str, bool]:
     """The warning beside the map, or ""; and whether the map must not be drawn at all.
 
-    heat: (h, w), raw. probability: of the finding, 0 to 1.
+    heat:        (h, w), raw.
+    probability: of the finding, 0 to 1.
     """
     name = words(finding)
     bad = int(heat.size - np.isfinite(heat).sum())

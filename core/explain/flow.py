@@ -30,7 +30,7 @@ class Flow:
     """Replaces a tensor in a forward pass.
 
     rules: name of an operation -> its rule; an operation without one raises NoRule.
-    parts:   tensors of the same shape that travel together; what they mean is up to the rules.
+    parts: tensors of the same shape that travel together; what they mean is up to the rules.
     """
 
     def __init__(self, rules: Mapping[str, OperationRule], *parts: Tensor) -> None:

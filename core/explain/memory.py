@@ -23,7 +23,8 @@ _COSTS: weakref.WeakKeyDictionary[Network, dict[tuple[int, ...], tuple[int, int]
 def batch_size(network: Network, image: Tensor, *, graph: bool, budget: float = BUDGET) -> int:
     """Images per batch, 1 or more, that stay within `budget` bytes and half of the memory that is free now.
 
-    image: (C, S, S); graph: whether a backward pass follows, for which every activation is kept.
+    image: (C, S, S).
+    graph: whether a backward pass follows, for which every activation is kept.
     """
     room = min(budget, free(image.device) / 2)
     most = _MOST.get(image.device.type, _MOST_ELSEWHERE)

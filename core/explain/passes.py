@@ -32,7 +32,8 @@ class Passes(nn.Module):
         added: Callable[[int, int], Tensor] | None = None,
         size: int | None = None,
     ) -> None:
-        """count: films to come, for the progress; after: the stage of `layer`, or "images" for methods of the film;
+        """count: films to come, for the progress.
+        after: the stage of `layer`, or "images" for methods of the film.
         added: (start, stop) -> (stop - start, C, S, S) what is added to these films, such as noise.
         """
         super().__init__()
@@ -181,7 +182,8 @@ class Altered:
 
     The film itself costs nothing, and each batch runs once for all findings that ask with the same key.
 
-    film: (1, C, S, S) to hand to Captum; size: films that run at once, Captum's `perturbations_per_eval`.
+    film: (1, C, S, S) to hand to Captum.
+    size: films that run at once, Captum's `perturbations_per_eval`.
     """
 
     def __init__(self, evidence: Evidence, key: Hashable, count: int) -> None:

@@ -305,7 +305,7 @@ def fused(heats: Sequence[Tensor]) -> Tensor:
     """One map of several stages: each as a share of its own peak, enlarged to the finest, averaged.
 
     heats:   (h, w) each, any unit.
-    Returns:  (H, W) of the largest, from -1 to 1; a stage whose map is flat at zero adds nothing.
+    Returns: (H, W) of the largest, from -1 to 1; a stage whose map is flat at zero adds nothing.
     Source:  after Jiang et al. 2021 (Layer-CAM), who take the maximum; the mean also serves signed maps.
     """
     size = max((tuple(heat.shape) for heat in heats), key=lambda shape: shape[0] * shape[1])

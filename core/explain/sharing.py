@@ -15,7 +15,8 @@ def batch(
 ) -> tuple[Request, ...]:
     """The request and all others that its passes serve.
 
-    findings: of the network. sizes: stage -> (h, w) of its maps, the last stage last.
+    findings: of the network.
+    sizes:    stage -> (h, w) of its maps, the last stage last.
     stages:   those at which the network supports the method.
     """
     request = without_defaults(request)

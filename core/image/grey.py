@@ -67,7 +67,8 @@ def check_size(width: int, height: int, *, name: str, stored: int = 2) -> None:
 def choose_frame(frames: int, frame: int | None, kind: str, *, name: str, unit: str = "frame") -> tuple[int, list[str]]:
     """Index (from 0) of the requested frame (from 1), and the step.
 
-    kind:   what the file is: "a DICOM file", "an animated PNG". unit: the name of its parts, such as "frame".
+    kind:   what the file is: "a DICOM file", "an animated PNG".
+    unit:   the name of its parts, such as "frame".
     Raises: UnreadableFile where the file has several and none, or one that does not exist, was requested.
     """
     if frames <= 1 and frame in (None, 1):

@@ -25,11 +25,11 @@ from core.types import Level, Radiograph
 class Check:
     """The result of one check.
 
-    title:    two or three words for the screen.
-    level:    "ok", "note" (worth knowing) or "warning" (do not trust the model until this is resolved).
-    figure:   the measured number, in `unit`; NaN if there is none.
-    sentence: what was found, why it matters, what to do.
-    mend:     the switches of `Cleaning` that fix it; empty if none does.
+    title:     two or three words for the screen.
+    level:     "ok", "note" (worth knowing) or "warning" (do not trust the model until this is resolved).
+    figure:    the measured number, in `unit`; NaN if there is none.
+    sentence:  what was found, why it matters, what to do.
+    mend:      the switches of `Cleaning` that fix it; empty if none does.
     withholds: whether the prediction is meaningless until it is fixed.
     measured:  what the figure measures, if several checks show the same one, else empty.
     """

@@ -244,7 +244,8 @@ def webp_size(data: bytes) -> tuple[int, int]:
 class Codestream(NamedTuple):
     """The header of a JPEG, JPEG-LS or JPEG 2000 stream, independent of the file around it.
 
-    precision: bits per sample. scan: where the first scan begins, in bytes; 0 for JPEG 2000.
+    precision: bits per sample.
+    scan:      where the first scan begins, in bytes; 0 for JPEG 2000.
     frame:     its start-of-frame marker; 0 for JPEG 2000.
     """
 

@@ -17,7 +17,10 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # or it writes 
 class Decoded(NamedTuple):
     """The page of a TIFF file.
 
-    values: (H, W) or (H, W, C) as stored; mode: its layout in words; bits: of a sample; turn: EXIF orientation.
+    values:        (H, W) or (H, W, C) as stored.
+    mode:          its layout in words.
+    bits:          of a sample.
+    turn:          EXIF orientation.
     white_is_zero: whether the file stores white as 0.
     """
 

@@ -350,7 +350,8 @@ def overlay_planes(
 ) -> tuple[Plane, ...]:
     """The overlays that the file stores beside the pixels or in their unused bits, on the film as it is shown.
 
-    stored:   (H, W) of the stored pixels. shape: (H, W) of the film after they were made square.
+    stored:   (H, W) of the stored pixels.
+    shape:    (H, W) of the film after they were made square.
     embedded: group -> (H, W) what stood in the bit that the overlay names.
     """
     planes: list[Plane] = []

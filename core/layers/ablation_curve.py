@@ -52,8 +52,9 @@ class AblationCurve:
     def area(self) -> float:
         """Area under the curve over the share of units that are off: the mean logit on the way, in logits.
 
-        The lower, the earlier the order removes the units that matter. Source: Samek et al. 2017, arXiv:1509.06321, for
-        units.
+        The lower, the earlier the order removes the units that matter.
+
+        Source: Samek et al. 2017, arXiv:1509.06321, for units.
         """
         return float(np.trapezoid(self.logits, self.counts) / self.counts[-1])
 
@@ -86,8 +87,9 @@ def ablation_curves(
 
     stage:  None for the last one.
     at:     further numbers of removed units, besides those of `points`.
-    fill:   as in Switched; usual: as in `without`.
-    Raises:  UnknownName for a finding or stage; BadSetting for more units than there are; Stopped as `work` says.
+    fill:   as in Switched.
+    usual:  as in `without`.
+    Raises: UnknownName for a finding or stage; BadSetting for more units than there are; Stopped as `work` says.
     """
     card, work = classifier.checkpoint, work or Work()
     place = place_of(card.findings, finding)

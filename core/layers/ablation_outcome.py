@@ -14,7 +14,9 @@ _STAYS = 0.005  # of a probability: smaller changes are invisible in two digits
 class ProbabilityChange:
     """One finding with and without the units.
 
-    before, after: probabilities; points: their difference in percentage points; logit: that of the logits.
+    before, after: probabilities.
+    points:        their difference in percentage points.
+    logit:         that of the logits.
     """
 
     finding: str

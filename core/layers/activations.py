@@ -85,7 +85,7 @@ def stage_activations(
     """All units of the stage in one forward pass; plus one backward pass per finding for the relevance.
 
     stage:  or any layer within one, by its path in the network (core.layers.plan).
-    Raises:  UnknownName for an unknown stage or finding; OneCell where the stage has one cell; Unfit for a
+    Raises: UnknownName for an unknown stage or finding; OneCell where the stage has one cell; Unfit for a
             layer that has no maps, or runs more than once; Stopped.
     """
     card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()

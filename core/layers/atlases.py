@@ -31,7 +31,8 @@ class TopFilm:
 
     film:        its name in the reference set.
     value:       the unit's greatest activation there, or its relevance in logits.
-    row, column: its cell. finding: the network's likeliest, to which the relevance refers.
+    row, column: its cell.
+    finding:     the network's likeliest, to which the relevance refers.
     """
 
     film: str
@@ -91,8 +92,8 @@ class Atlas:
     """The statistics of every unit of every stage over a reference set.
 
     metadata: of the file: checkpoint, sha256, findings, set, drawn, films, relevant (films with the relevance
-           of inner stages), sample (films behind quantiles and AUC), rank_error (of the quantiles, 95 %), skipped,
-           levels, top, size (px of the network's square), stages.
+              of inner stages), sample (films behind quantiles and AUC), rank_error (of the quantiles, 95 %), skipped,
+              levels, top, size (px of the network's square), stages.
     """
 
     folder: Path

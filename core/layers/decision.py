@@ -38,7 +38,9 @@ _RESAMPLES = 100  # films after which other requests are let in
 class Probe:
     """The probe of one stage, with its figures on test films.
 
-    balanced: accuracy with equal weight for each finding; auc: mean over the findings; accuracy: plain.
+    balanced: accuracy with equal weight for each finding.
+    auc:      mean over the findings.
+    accuracy: plain.
     behind:   difference to the last stage's balanced accuracy, paired by film.
     agrees:   share of predictions equal to the network's own; None if it does not know these findings.
     line:     the probe itself.
@@ -58,15 +60,19 @@ class Probe:
 class Probes:
     """A probe for each stage of one network.
 
-    classes: of the probes; exclusive: whether a film has exactly one of them. description: of the films; drawn: whether
-             they are synthetic. divided: the training and test films, in words.
+    classes:         of the probes.
+    exclusive:       whether a film has exactly one of them.
+    description:     of the films.
+    drawn:           whether they are synthetic.
+    divided:         the training and test films, in words.
     films, patients: numbers in the test.
-    chance:    balanced accuracy of guessing; majority: accuracy of always saying the commonest.
-    network:   name of a figure (balanced, auc, accuracy) -> the network's own on the same films; empty if it does not
-               know these findings.
-    learned:   keys of the training films.
-    held:      key of a test film -> (S, C) predictions of probes fitted without its patient.
-    skipped:   unreadable films, and films with a rare label.
+    chance:          balanced accuracy of guessing.
+    majority:        accuracy of always saying the commonest.
+    network:         name of a figure (balanced, auc, accuracy) -> the network's own on the same films; empty if it does
+                     not know these findings.
+    learned:         keys of the training films.
+    held:            key of a test film -> (S, C) predictions of probes fitted without its patient.
+    skipped:         unreadable films, and films with a rare label.
     """
 
     checkpoint: str
@@ -182,7 +188,10 @@ def _fitted(
 ) -> tuple[list[LinearProbe], NDArray[np.float32]]:
     """The probe of each stage, and (S, N, C) the predictions for films that the probe of their turn did not see.
 
-    units: (N, K) of each stage; truth: (N, C); turns: (training, test) indices; pause: called after each fit.
+    units: (N, K) of each stage.
+    truth: (N, C).
+    turns: (training, test) indices.
+    pause: called after each fit.
     """
     predictions = np.zeros((len(units), len(truth), truth.shape[1]), np.float32)
     lines = []

@@ -74,7 +74,8 @@ def sheet_png(
 ) -> bytes:
     """The maps side by side, each with its number and its greatest value; without the film.
 
-    channels: in this order; None for all, by mean. scale: one colour scale for all maps, or one per map.
+    channels: in this order; None for all, by mean.
+    scale:    one colour scale for all maps, or one per map.
     """
     chosen = list(ranked(activations, "mean") if channels is None else channels)
     columns = min(len(chosen), max(4, math.ceil(math.sqrt(1.6 * len(chosen)))))

@@ -47,7 +47,7 @@ class ReceptiveField:
     """The receptive field of a layer's cells, the largest over all paths from the film.
 
     rows, columns: along each axis, by what moves over the film.
-    whole: True if each cell also depends on the whole film, as behind squeeze and excitation or global pooling.
+    whole:         True if each cell also depends on the whole film, as behind squeeze and excitation or global pooling.
     """
 
     rows: Span = Span()

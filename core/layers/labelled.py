@@ -26,8 +26,10 @@ _SHARE = 2 / 3  # share of a limited number of films used for training
 class LabelledFilm:
     """One film.
 
-    open: reads it on demand; raises UnreadableFile or BadData. labels: its findings; empty for none. patient: its id.
-          held: whether it is a test film; None if the set is not divided.
+    open:    reads it on demand; raises UnreadableFile or BadData.
+    labels:  its findings; empty for none.
+    patient: its id.
+    held:    whether it is a test film; None if the set is not divided.
     """
 
     name: str
@@ -56,9 +58,9 @@ def phantoms(count: int) -> LabelledSet:
 def from_data(path: Path, *, split: str | None = None, limit: int | None = None) -> LabelledSet:
     """The films of a table, or of a folder that holds one.
 
-    split:  the test split; None for test, or else val. "train" is the training split if it is another. limit: total
-           number of films, chosen at random with a fixed seed.
-    Raises:   BadData if there is no table, or the table has no such split.
+    split:  the test split; None for test, or else val. "train" is the training split if it is another.
+    limit:  total number of films, chosen at random with a fixed seed.
+    Raises: BadData if there is no table, or the table has no such split.
     """
     if path.is_dir() and not (path / "cxr.csv").exists() and not chestxray14.lies_in(path):
         raise BadData(

@@ -12,7 +12,8 @@ from core.models.architecture import Network
 class InnerPass:
     """One pass, recorded at a layer inside a stage (core.explain.replay.Recorded).
 
-    images: (1, C, S, S), normalised; logits: (1, F).
+    images: (1, C, S, S), normalised.
+    logits: (1, F).
     """
 
     def __init__(self, images: Tensor, features: Tensor, logits: Tensor) -> None:

@@ -196,7 +196,8 @@ def _recorded(
 ) -> tuple[list[NDArray[np.float32]], dict[str, NDArray[np.float32]], tuple[int, int]]:
     """The maps (K, h, w) of each image (C, S, S), the gradients of the first one's findings, and the passes.
 
-    places: finding -> its index. Raises: as `stage_parts`.
+    places: finding -> its index.
+    Raises: as `stage_parts`.
     """
     with torch.inference_mode(False), classifier.alone(work) as network:
         known_stage(classifier.checkpoint, network, stage)

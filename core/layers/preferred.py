@@ -123,10 +123,10 @@ def optimised_picture(
 ) -> Preferred:
     """The picture that excites the unit most.
 
-    objective: None for that of AIM. steps: None for those of STEPS.
-    size:   px a side; None for the network's own, at most that of SIDE.
-    Raises: UnknownName for a stage; BadSetting for an invalid unit, prior, number or size; Stopped as `work`
-            says.
+    objective: None for that of AIM.
+    steps:     None for those of STEPS.
+    size:      px a side; None for the network's own, at most that of SIDE.
+    Raises:    UnknownName for a stage; BadSetting for an invalid unit, prior, number or size; Stopped as `work` says.
     """
     start, work, card = time.perf_counter(), work or Work(), classifier.checkpoint
     if prior not in PRIORS or objective not in (None, *OBJECTIVES):

@@ -24,9 +24,10 @@ _HEAD = 512  # bytes; enough for every signature
 class ReferenceFilm:
     """One film of the set.
 
-    name:   its id; for a film of a folder, its path in it.
-    open: reads it on demand; raises UnreadableFile or BadData. labels: its findings; None if unknown. patient: its id;
-          empty if unknown.
+    name:    its id; for a film of a folder, its path in it.
+    open:    reads it on demand; raises UnreadableFile or BadData.
+    labels:  its findings; None if unknown.
+    patient: its id; empty if unknown.
     """
 
     name: str

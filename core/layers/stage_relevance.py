@@ -35,7 +35,7 @@ class RelevanceSummary:
     """Relevance of K units, in logits.
 
     speaks, against: the sum of the units above zero, and of those below (<= 0).
-    carriers: the fewest units that together have CARRIED of the positive relevance; 0 if there is none.
+    carriers:        the fewest units that together have CARRIED of the positive relevance; 0 if there is none.
     """
 
     speaks: float

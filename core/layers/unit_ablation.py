@@ -61,7 +61,8 @@ class AblationResult:
     """The predictions with and without the units.
 
     before, after: the predictions; `after` has its own checkpoint key, so that no cache mixes them.
-    explanations: the maps of the changed network, in the order of the requests. description: the fill, in one sentence.
+    explanations:  the maps of the changed network, in the order of the requests.
+    description:   the fill, in one sentence.
     """
 
     before: Prediction
@@ -83,8 +84,8 @@ def ablation_result(
     """The prediction without some units, and maps of that network.
 
     usual:  the units' means, for the fill "mean"; None for those over this film.
-    Raises:  UnknownName for a stage; BadSetting for an unknown unit; NoLungs if they are needed; OneCell for "outside"
-             at a stage with a single cell; as `explain_many`; Stopped as `work` says.
+    Raises: UnknownName for a stage; BadSetting for an unknown unit; NoLungs if they are needed; OneCell for "outside"
+            at a stage with a single cell; as `explain_many`; Stopped as `work` says.
     """
     start = time.perf_counter()
     card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
@@ -164,7 +165,8 @@ def top_units(
 ) -> tuple[Unit, ...]:
     """The first `count` units of a stage, in one of three orders; the same as in a removal curve.
 
-    finding: for "relevance"; one that `activations` has relevance for. seed: for "random".
+    finding: for "relevance"; one that `activations` has relevance for.
+    seed:    for "random".
     Raises:  BadSetting where the stage has fewer units.
     """
     if not 0 < count <= len(activations.maps):

@@ -74,8 +74,8 @@ def unit_gradient_map(
     """The unit attributed to the pixels of the film, at the network's input size.
 
     of:     the unit's strongest cell on this film, or the mean of all its cells.
-    Raises:  UnknownName for a stage; BadSetting for an unknown unit; Unfit if the kind lacks a rule for one of the
-             network's operations; Stopped as `work` says.
+    Raises: UnknownName for a stage; BadSetting for an unknown unit; Unfit if the kind lacks a rule for one of the
+            network's operations; Stopped as `work` says.
     """
     start = time.perf_counter()
     card, entry, cleaning, work = classifier.checkpoint, UNIT_METHODS[kind], cleaning or Cleaning(), work or Work()

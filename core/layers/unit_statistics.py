@@ -25,7 +25,8 @@ AnyArray = NDArray[Any]
 class UnitResponses:
     """The responses to some films: (N, U) each, of all stages one after another.
 
-    relevance: for the likeliest finding; NaN if it was not computed. last: (N, F, K) of the last stage, all findings.
+    relevance: for the likeliest finding; NaN if it was not computed.
+    last:      (N, F, K) of the last stage, all findings.
     likeliest: (N,).
     """
 
@@ -43,10 +44,13 @@ class UnitResponses:
 class Tally:
     """The statistics so far; U units of all stages one after another, F findings.
 
-    sums:    name -> array: mean (U,), speaks (U, F) and asked (S, F), the films behind it.
-    best:    name -> (U, top) of "value", "film", "cell", "finding", for "exciting_" and "relevant_".
-    maxima:  (SAMPLE, U) float32, the greatest activations of the first films; truth: (SAMPLE, F), 1, 0 or -1 (unknown).
-    seen:    films processed; films: those that could be read; followed: those with inner relevance.
+    sums:     name -> array: mean (U,), speaks (U, F) and asked (S, F), the films behind it.
+    best:     name -> (U, top) of "value", "film", "cell", "finding", for "exciting_" and "relevant_".
+    maxima:   (SAMPLE, U) float32, the greatest activations of the first films.
+    truth:    (SAMPLE, F), 1, 0 or -1 (unknown).
+    seen:     films processed.
+    films:    those that could be read.
+    followed: those with inner relevance.
     """
 
     arrays: dict[str, AnyArray]
@@ -156,7 +160,9 @@ def columns(
 def aucs(maxima: AnyArray, truth: AnyArray) -> AnyArray:
     """(U, F) area under the ROC curve of each unit for each finding; NaN where one class is missing.
 
-    maxima:  (N, U); truth: (N, F), 1, 0 or -1 for unknown. Source: as core.evaluate.roc.auc, by ranks.
+    maxima: (N, U).
+    truth:  (N, F), 1, 0 or -1 for unknown.
+    Source: as core.evaluate.roc.auc, by ranks.
     """
     areas = np.full((maxima.shape[1], truth.shape[1]), np.nan)
     labelled = truth[:, 0] >= 0  # a film's labels are known for all findings or for none

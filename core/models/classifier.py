@@ -110,7 +110,9 @@ class Classifier:
         """The network, for one thread at a time: hooks and gradients of two requests never mix.
 
         First come, first served; the block must leave no hook on the network when it calls `work.step`, since other
-        requests may run in between. Raises: Stopped as `work` says, while it waits.
+        requests may run in between.
+
+        Raises: Stopped as `work` says, while it waits.
         """
         with self.door.through(work or Work()):
             yield self._network

@@ -47,9 +47,10 @@ def emptied(films: Tensor, lungs: Tensor, share: float, generator: torch.Generat
     """`share` of the films with their dilated lungs filled with black, one grey or smooth noise; and a mask of these
     films.
 
-    films:   (N, 1, S, S) standardised; lungs: (N, 1, S, S) from 0 to 1.
-    Returns:  the films, standardised again where changed, and (N,) bool. Such a film has no diagnosis: trained to give
-              all findings equal probability, a network gains nothing from the rest of it.
+    films:   (N, 1, S, S) standardised.
+    lungs:   (N, 1, S, S) from 0 to 1.
+    Returns: the films, standardised again where changed, and (N,) bool. Such a film has no diagnosis: trained to give
+             all findings equal probability, a network gains nothing from the rest of it.
     """
     chance = _Chance(len(films), generator, films.device)
     black = films.amin(dim=(1, 2, 3), keepdim=True)

@@ -66,7 +66,7 @@ def tables(*folders: Path) -> list[list[Row]]:
     """The films of each set: a folder with cxr.csv or films.csv, a manifest with the columns split (train, val, test)
     and patient, or the folder of ChestX-ray14 as its authors distribute it.
 
-    Raises:      BadData as core.evaluate.manifest.read_manifest; if a set has no splits, one of them is empty, or has
+    Raises: BadData as core.evaluate.manifest.read_manifest; if a set has no splits, one of them is empty, or has
             another name; if two sets share an id, or a patient in different splits.
     """
     sets = [_one_table(folder) for folder in folders]
@@ -133,8 +133,9 @@ def load_films(
 ) -> Films:
     """The films of one split, or of all with None, prepared for `input`, as 8-bit grey.
 
-    lungs: whether to include lungs: the outline in the table, else the lung network's.
-    unlabelled:  whether to keep films with other labels as UNLABELLED. cache: folder for the outlines of these films.
+    lungs:       whether to include lungs: the outline in the table, else the lung network's.
+    unlabelled:  whether to keep films with other labels as UNLABELLED.
+    cache:       folder for the outlines of these films.
     multi_label: a film may have any number of the findings, none too. Films with other labels are left out.
     Raises:      BadData if no film remains, or one has several labels and multi_label is False.
     """

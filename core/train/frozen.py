@@ -24,8 +24,9 @@ def fit_head(recipe: Recipe, train: Films, val: Films, folder: Path, start: Netw
     """The network of `start` with a new head, trained on its pooled features; a thousand times cheaper than `fit`.
 
     The features of each film and of its mirror image are computed once and stored in `folder`/features.pt for further
-    runs. There is no other augmentation, no moving average and no early stop, and a single process. Raises: BadSetting
-    for a network whose head does not begin with global pooling.
+    runs. There is no other augmentation, no moving average and no early stop, and a single process.
+
+    Raises: BadSetting for a network whose head does not begin with global pooling.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)

@@ -120,7 +120,7 @@ def overlap_loss(logits: Tensor, lungs: Tensor) -> Tensor:
     """Cross-entropy plus one minus the soft Dice, both means over the batch.
 
     logits, lungs: (N, 1, S, S); lungs from 0 to 1.
-    Source: Milletari et al. 2016, arXiv:1606.04797.
+    Source:        Milletari et al. 2016, arXiv:1606.04797.
     """
     likely = logits.sigmoid()
     shared = (likely * lungs).sum(dim=(1, 2, 3))

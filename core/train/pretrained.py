@@ -20,7 +20,8 @@ IMAGENET = "imagenet"  # as `start` of a recipe
 class Package:
     """The package with one architecture's weights.
 
-    name:   for pip. module, file: the module and its class with the path of the weights.
+    name:         for pip.
+    module, file: the module and its class with the path of the weights.
     """
 
     name: str

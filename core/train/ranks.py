@@ -20,7 +20,8 @@ def leave() -> None:
 class Ranks:
     """The process group, joined on first use; it lasts until `leave`, over all folds of a training.
 
-    rank, count: of the process. device: its own GPU if there are any, else the CPU.
+    rank, count: of the process.
+    device:      its own GPU if there are any, else the CPU.
     """
 
     def __init__(self) -> None:

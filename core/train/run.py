@@ -53,12 +53,12 @@ def train(
 ) -> Checkpoint | None:
     """Trains, or resumes an interrupted run, and writes `name`.safetensors with its card into `out`.
 
-    data:    the sets to train on (core.train.data.table); labels are corrected by their second readings. notes: the
-             card's texts (core.train.recipe.notes).
+    data:    the sets to train on (core.train.data.table); labels are corrected by their second readings.
+    notes:   the card's texts (core.train.recipe.notes).
     Returns: the checkpoint; None in all processes of torchrun but the first.
     Raises:  BadData if the table is missing or wrong, a split has one class only, or the run was begun on other films;
-            BadSetting if `out` holds a checkpoint of this name by another recipe. Nothing is trained or overwritten
-            then.
+             BadSetting if `out` holds a checkpoint of this name by another recipe. Nothing is trained or overwritten
+             then.
     """
     refuse_other(name, recipe, out)
     sets = tables(*data)
@@ -159,11 +159,11 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
     """Trains one network per fold, without that fold's films, and adds their figures to the card of `name`.
 
     by:      "source" or "hospital" to leave one out at a time, or a number of folds by patient.
-    Returns: the new metrics of the card: other_source or folds, a list of name, n, patients, accuracy, auc{},
-             macro_auc (of a hospital with one finding there is no AUC; its accuracy is the sensitivity); with the
-             recipe, because it may be shorter than that of the shipped weights. Nothing in all processes of torchrun
-             but the first. Raises: BadData as core.train.folds; BadSetting if the recipe starts from weights trained on
-             the films; UnknownName if `out` holds no checkpoint of this name.
+    Returns: the new metrics of the card: other_source or folds, a list of name, n, patients, accuracy, auc{}, macro_auc
+             (of a hospital with one finding there is no AUC; its accuracy is the sensitivity); with the recipe, because
+             it may be shorter than that of the shipped weights. Nothing in all processes of torchrun but the first.
+    Raises:  BadData as core.train.folds; BadSetting if the recipe starts from weights trained on the films; UnknownName
+             if `out` holds no checkpoint of this name.
     """
     if recipe.start not in ("", IMAGENET):
         raise BadSetting(

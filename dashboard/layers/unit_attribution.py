@@ -51,7 +51,8 @@ def _map(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int, kin
 def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: float | None) -> None:
     """The picture that excites the unit most, computed on request.
 
-    here: its maximum activation on this film. most: over the reference films; None without any.
+    here: its maximum activation on this film.
+    most: over the reference films; None without any.
     """
     one = session().layers.unit
     draw.section("Preferred picture", "drawn by optimisation")

@@ -21,7 +21,9 @@ PAGE = 24  # units
 class UnitSelection:
     """One page of a stage's units, and the one of them that is shown large.
 
-    order:    what the units are ranked by. values: (K,) their figure in it. ranks: (K,) from 1.
+    order:    what the units are ranked by.
+    values:   (K,) their figure in it.
+    ranks:    (K,) from 1.
     channels: those that were searched for, in order; all of them without a search.
     page:     its number, from 0.
     channel:  of the chosen unit.

@@ -28,7 +28,8 @@ def section(title: str, aside: str = "") -> Iterator[None]:
 def titled(title: str, rows: Rows, *, name: str, aside: str = "") -> Iterator[None]:
     """The title with a CSV button; the body follows below.
 
-    rows: of the file, unrounded; name: of the file, without its extension.
+    rows: of the file, unrounded.
+    name: of the file, without its extension.
     """
     with st.container(gap="xsmall", key=f"titled {name}"):
         with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key=f"title {name}"):

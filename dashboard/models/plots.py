@@ -91,7 +91,7 @@ def ranking(
     """ROC or PR curves with their 95 % bands; a diamond at the operating point.
 
     figures: finding -> its figure in the legend.
-    points: finding -> (x, y) of its operating point.
+    points:  finding -> (x, y) of its operating point.
     """
     traces: list[dict[str, Any]] = []
     for finding, curve in curves.items():
@@ -216,8 +216,8 @@ def curves(
 ) -> Plot:
     """One line per name over the epochs.
 
-    marks: epoch -> what changed, written above where there is room; start: first epoch of this training, and the name
-           of the checkpoint that it started from.
+    marks: epoch -> what changed, written above where there is room.
+    start: first epoch of this training, and the name of the checkpoint that it started from.
     """
     traces = [
         {

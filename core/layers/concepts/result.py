@@ -28,17 +28,21 @@ _BEGINS = {
 class ConceptResult:
     """One concept at one stage for one finding.
 
-    concept:  its name; title: in words; synthetic: True if drawn into films, False if shown by examples.
+    concept:        its name.
+    title:          in words.
+    synthetic:      True if drawn into films, False if shown by examples.
     scores, random: (R,) TCAV scores, 0 to 1, of the concept's directions and of random ones.
-    rise:     logits: mean first-order rise of the score for a step as long as the distance between films with and
-              without the concept.
-    accuracies: (R,) of `held` pairs of held-out films, one with and one without, the share that the concept's
-                directions order correctly.
-    p:        how often the score moves as far, up or down, when with and without are swapped at random; uncorrected.
-              tests: number of tests made together.
-    steeper:  share of the directions between random halves of the films along which it changes less steeply, 0 to 1.
-    effect:   measured change of the logit when the concept is drawn in, paired; None for examples.
-    films:    with the concept.
+    rise:           logits: mean first-order rise of the score for a step as long as the distance between films with and
+                    without the concept.
+    accuracies:     (R,) of `held` pairs of held-out films, one with and one without, the share that the concept's
+                    directions order correctly.
+    p:              how often the score moves as far, up or down, when with and without are swapped at random;
+                    uncorrected.
+    tests:          number of tests made together.
+    steeper:        share of the directions between random halves of the films along which it changes less steeply, 0 to
+                    1.
+    effect:         measured change of the logit when the concept is drawn in, paired; None for examples.
+    films:          with the concept.
     """
 
     concept: str
@@ -189,9 +193,11 @@ class ConceptResult:
 class Sensitivity:
     """All results of one call.
 
-    description: of the films; drawn: whether they are synthetic. films: number of films read.
-    answers: concept by concept, finding by finding, stage by stage.
-    skipped: (film, reason) of unreadable films.
+    description: of the films.
+    drawn:       whether they are synthetic.
+    films:       number of films read.
+    answers:     concept by concept, finding by finding, stage by stage.
+    skipped:     (film, reason) of unreadable films.
     """
 
     checkpoint: str

@@ -28,7 +28,9 @@ _INNER = 0.03  # of the long side: least distance of an opacity's centre from th
 class SyntheticConcept:
     """A registry entry.
 
-    title: for the screen. plain: the change to the film, in one sentence. change: the film's grey, changed.
+    title:  for the screen.
+    plain:  the change to the film, in one sentence.
+    change: the film's grey, changed.
     """
 
     name: str

@@ -87,7 +87,8 @@ def tcav_results(
 ) -> Sensitivity:
     """Tests each concept at each stage for each finding.
 
-    concepts: of core.layers.concepts.synthetic. examples: films that show a further one, named by its `description`.
+    concepts: of core.layers.concepts.synthetic.
+    examples: films that show a further one, named by its `description`.
     stages, findings: all of the network's if None.
     Raises:   UnknownName for a concept, stage or finding; BadSetting without a concept or with fewer than 2 runs;
               BadData for too few films; Stopped as `work` says.
@@ -205,7 +206,9 @@ def _result(
 ) -> ConceptResult:
     """One concept at one stage for one finding.
 
-    push:       (K,) mean gradient; ways: pairs of a concept and a random direction; slopes: (HALVES,) of random halves.
+    push:   (K,) mean gradient.
+    ways:   pairs of a concept and a random direction.
+    slopes: (HALVES,) of random halves.
     """
     towards = _towards(plain, concept, stage)
     scores, random = (
@@ -248,7 +251,7 @@ def concept_direction(present: NDArray[np.float32], absent: NDArray[np.float32])
     """The direction from films without a concept to films with it, and its accuracy on other films.
 
     present, absent: (n, K) a stage's activations, film by film; the first half defines the direction, the rest is held
-    out.
+                     out.
     """
     apart = present.astype(np.float64) - absent
     half = len(apart) // 2
@@ -279,8 +282,9 @@ def slopes_of_halves(
 ) -> NDArray[np.float64]:
     """Slope of the logits along directions between random halves of the films.
 
-    means:   (N, K) a stage's activations. pushes: (F, K) mean gradients.
-    Returns:    (count, F), >= 0, logits per unit length.
+    means:   (N, K) a stage's activations.
+    pushes:  (F, K) mean gradients.
+    Returns: (count, F), >= 0, logits per unit length.
     """
     films = means - _mean(means)
     half = len(films) // 2

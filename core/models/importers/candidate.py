@@ -134,7 +134,7 @@ def inspect(path: Path, *, name: str | None = None) -> ImportCandidate:
     """The contents of the file; nothing in it is run, and nothing is written.
 
     name:   the file's name in messages; its own by default.
-    Raises:   BadCheckpoint where it is no checkpoint that can be imported; Unsafe where it would run code or take more
+    Raises: BadCheckpoint where it is no checkpoint that can be imported; Unsafe where it would run code or take more
             room than it has. Each says why in a sentence.
     """
     name = name or path.name
@@ -253,9 +253,9 @@ def corrected(
 ) -> ImportCandidate:
     """The candidate with the user's corrections; None keeps the value.
 
-    findings:    one for each score that is kept, in order; operating points keep their place.
+    findings: one for each score that is kept, in order; operating points keep their place.
     square:   how the film is fitted to a square: `fit` of Input.
-    channels:    cannot be changed, only confirmed: the first layer fixes them.
+    channels: cannot be changed, only confirmed: the first layer fixes them.
     Raises:   BadSetting, UnknownName for invalid values.
     """
     if channels is not None and channels != candidate.channels:

@@ -55,7 +55,8 @@ class LayoutMatch:
     """A dictionary that fits a template.
 
     names:     our name -> their name in the file; counters of old files may be missing.
-    outputs:   F, scores that the last layer gives; channels: of the first.
+    outputs:   F, scores that the last layer gives.
+    channels:  of the first.
     prefix:    in front of the names of the features.
     spelling:  how their layers are named.
     left_over: names in the file that the network does not need.
@@ -139,7 +140,7 @@ def fits(tensors: Mapping[str, Tensor], name: str) -> list[LayoutMatch]:
 class _Trial:
     """How well the features of a template match under a prefix.
 
-    names:     name in the template, below `base` -> name in the file; those that are there with the right shape.
+    names: name in the template, below `base` -> name in the file; those that are there with the right shape.
     wrong: the differences, in words.
     """
 

@@ -18,7 +18,8 @@ TENSORS = 20_000  # per file; no supported network has as many
 def tensors(path: Path, name: str) -> dict[str, Tensor]:
     """Name -> tensor of a safetensors file.
 
-    name: its name in messages. Raises: BadCheckpoint if table and file do not fit; Unsafe if it would fill the memory.
+    name:   its name in messages.
+    Raises: BadCheckpoint if table and file do not fit; Unsafe if it would fill the memory.
     """
     header = _header(path, name)
     try:

@@ -47,7 +47,7 @@ class Contents:
     sets:  under which name they stood in the file ("state_dict", "ema.module"; empty where they are all there is) ->
            name -> tensor, on the processor, as stored; the likeliest weights first, moving averages last.
     kind:  "safetensors" or one of torch's.
-    names:   lists of words beside them, by name ("classes"); perhaps the findings.
+    names: lists of words beside them, by name ("classes"); perhaps the findings.
     """
 
     sets: Mapping[str, Mapping[str, Tensor]]
