@@ -66,8 +66,8 @@ def within_sources(
 ) -> dict[str, Any]:
     """Mean over the sources of the macro AUC within each: the source is constant there and reveals no label.
 
-    sources: (N,) of the films. Only sources with films with and without a finding count (`present`). Returns:
-             macro_auc, an estimate with the number of films in those sources, and their names; NaN without any.
+    sources: (N,) of the films. Only sources with films with and without a finding count (`present`).
+    Returns: macro_auc, an estimate with the number of films in those sources, and their names; NaN without any.
     """
     inside = {str(name): sources == name for name in sorted(set(sources)) if name}
     parts = {name: (films, indices) for name, films in inside.items() if (indices := present(predictions.at(films)))}

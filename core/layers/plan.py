@@ -42,8 +42,9 @@ class Layer:
 
     name:       its path in the network, as in a checkpoint's weights; joins are named by their place.
     kind:       in words: "convolution 3 × 3, stride 2".
-    shape: of its output: (K, h, w), or (K,) after the last cell. parameters: number of its own weights. field:
-           receptive field of its cells; None if unknown.
+    shape:      of its output: (K, h, w), or (K,) after the last cell.
+    parameters: number of its own weights.
+    field:      receptive field of its cells; None if unknown.
     """
 
     name: str

@@ -35,6 +35,7 @@ class Recipe:
     soft_labels: share of the teachers' probabilities in the loss; the films' labels have the rest.
     matched_features: weight of the teachers' features in the loss.
     unlabelled: whether to use films with other labels, labelled by the teachers alone.
+    recalibrated: whether batch norms get the statistics of plain training films after the last epoch.
     """
 
     architecture: str = "densenet121"
@@ -60,6 +61,7 @@ class Recipe:
     soft_labels: float = 0.0
     matched_features: float = 0.0
     unlabelled: bool = False
+    recalibrated: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -64,10 +64,10 @@ def test_a_network_that_lrp_cannot_follow_says_so(
     from core.explain import flow
 
     with classifier.alone() as network:
-        monkeypatch.setitem(flow._REASONS, network, {"lrp": "it has no rule."})
+        monkeypatch.setitem(flow._REASONS, network, {"lrp": "it has no rule"})
     relevances, why = relevances_by_stage(classifier, phantom, "covid")
 
-    assert why == "it has no rule."
+    assert why == "it has no rule. Choose integrated gradients."
     assert all(each.lrp is None for each in relevances)
 
 

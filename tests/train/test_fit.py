@@ -15,7 +15,7 @@ from core.models.architecture import Network
 from core.train import log
 from core.train.augment import augment
 from core.train.data import Films
-from core.train.fit import finished, fit, heat_outside, rate_at, sampling_order
+from core.train.fit import finished, fit, heat_outside, predict, rate_at, sampling_order
 from core.train.recipe import Recipe
 from tests.train.drawn import TINY
 
@@ -239,3 +239,31 @@ def test_a_line_that_is_half_written_or_written_twice_counts_once_at_most(tmp_pa
 
     assert log.read(tmp_path / "log.jsonl") == [{"epoch": 1, "loss": 2}]
     assert log.read(tmp_path / "none") == []
+
+
+def test_recalibrated_batch_norms_have_the_statistics_of_plain_films(
+    train_films: Films, val_films: Films, tmp_path: Path
+) -> None:
+    recipe = replace(TINY, recalibrated=True)
+
+    network = fit(recipe, train_films, val_films, tmp_path)
+
+    norm = next(module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    entering: list[Tensor] = []
+    hook = norm.register_forward_pre_hook(lambda _, inputs: entering.append(inputs[0].detach().float()))
+    predict(network, train_films.images, recipe.sizes[-1])
+    hook.remove()
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    torch.testing.assert_close(norm.running_mean, torch.cat(entering).mean(dim=(0, 2, 3)), rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(norm.running_var, torch.cat(entering).var(dim=(0, 2, 3)), rtol=1e-2, atol=1e-3)
+    stored = finished(recipe, tmp_path)
+    assert stored is not None
+    for name, weights in network.state_dict().items():
+        assert torch.equal(weights, stored.state_dict()[name]), name
+    plain = fit(TINY, train_films, val_films, tmp_path / "plain")
+    assert not torch.allclose(norm.running_mean, dict(plain.named_buffers())[_buffer_name(network, norm)])
+
+
+def _buffer_name(network: Network, norm: nn.BatchNorm2d) -> str:
+    return next(f"{name}.running_mean" for name, module in network.named_modules() if module is norm)
