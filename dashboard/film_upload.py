@@ -44,7 +44,7 @@ def files(label: str, *, at: str) -> None:
             continue
         films += _read_all(data, file.name)
     if skipped:
-        here.problems.append(f"Not read, for they are no films: {', '.join(map(draw.plain, skipped))}.")
+        here.problems.append(f"Skipped, because they are not films: {', '.join(map(draw.plain, skipped))}.")
     _show(*films)
     here.upload_round += 1
     st.rerun()

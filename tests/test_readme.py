@@ -34,7 +34,7 @@ def test_the_python_example_runs() -> None:
 
     assert done.returncode == 0, done.stderr
     assert "pneumonia" in done.stdout
-    assert "(12, 12) -> (1024, 1024) logits a cell passes: (1, 1)" in done.stdout
+    assert "(12, 12) -> (1024, 1024) logits per cell passes: (1, 1)" in done.stdout
     assert "13 maps, passes: (1, 3)" in done.stdout
     assert "logits from an even grey to this film, passes: (9, 8)" in done.stdout
 

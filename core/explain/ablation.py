@@ -18,7 +18,7 @@ from core.explain.regions import RegionCount, RegionKind, regions_of
     needs="none",
     layered=False,
     signed=True,
-    unit="logits a zone",
+    unit="logits per zone",
     by_region=True,
     misleads="Where two zones carry the same information neither gets any heat, since the other one is still there; "
     "and a large zone outweighs a small one.",

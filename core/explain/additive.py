@@ -31,7 +31,7 @@ SampleSeed = Annotated[int, Bounds(0, 2**31 - 1, "random seed for choosing films
     needs="none",
     layered=False,
     signed=True,
-    unit="logits a zone",
+    unit="logits per zone",
     by_region=True,
     misleads="It averages over films on which nearly everything is hidden, where the network's output is unreliable; "
     "and a large zone outweighs a small one.",
@@ -73,7 +73,7 @@ def kernel_shap(
     needs="none",
     layered=False,
     signed=True,
-    unit="logits a zone",
+    unit="logits per zone",
     by_region=True,
     misleads="It fits a linear model to a nonlinear response: kernel width and penalty change it, and zones that only "
     "count together share the effect.",

@@ -53,7 +53,7 @@ def _pooled_and_linear(network: Network, stage: str | None) -> str:
     needs="none",
     layered=True,
     signed=None,
-    unit="logits a cell",
+    unit="logits per cell",
     misleads="It is exact for the last feature maps, but a cell there has seen far more of the film than the square it "
     "covers, so what counted may lie beside it.",
     source="Zhou et al. 2016, arXiv:1512.04150",
@@ -68,7 +68,7 @@ def cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     Before clipping at zero the cells add up to the logit less its bias: the weights are divided by the number of
     cells, as the average pooling divides. The paper pools by summing and torch-cam leaves the division out.
 
-    Returns: (N, h, w), in logits a cell.
+    Returns: (N, h, w), in logits per cell.
     """
     layer = last_layer(evidence.network)
     if layer is None:
@@ -85,7 +85,7 @@ def cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     needs="stage",
     layered=True,
     signed=None,
-    unit="logits a cell",
+    unit="logits per cell",
     misleads="It averages each feature map's weight over the whole film, so it can light up a place that did not "
     "count; the cells are coarse, and their edges are no anatomy.",
     source="Selvaraju et al. 2017, arXiv:1610.02391",
@@ -97,7 +97,7 @@ def grad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
 
     At the last stage before global average pooling and one linear layer it equals CAM.
 
-    Returns: (N, h, w), in logits a cell.
+    Returns: (N, h, w), in logits per cell.
     """
     replay = evidence.replay
     attribution = LayerGradCam(replay, replay.layer)
@@ -151,7 +151,7 @@ def grad_cam_plus_plus(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     needs="stage",
     layered=True,
     signed=None,
-    unit="logits a cell",
+    unit="logits per cell",
     misleads="At earlier layers the gradient varies from cell to cell by chance, and the map with it: it gets noisy.",
     source="Draelos and Carin 2020, arXiv:2011.08891",
     by=None,
@@ -161,7 +161,7 @@ def grad_cam_plus_plus(evidence: Evidence, *, signed: Signed = False) -> Tensor:
 def hires_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     """Where the stage contributed to the finding, each cell with its own weight; coarse, noisier at earlier stages.
 
-    Returns: (N, h, w), in logits a cell: gradient times feature map, summed over the maps.
+    Returns: (N, h, w), in logits per cell: gradient times feature map, summed over the maps.
     """
     return rectified((evidence.feature_gradient * evidence.features).sum(dim=1), signed=signed)
 
@@ -173,7 +173,7 @@ def hires_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     needs="stage",
     layered=True,
     signed=None,
-    unit="logits a cell",
+    unit="logits per cell",
     misleads="It averages each feature map's slope over the cells where that is active, so it can light up an active "
     "place that did not count.",
     source="Fu et al. 2020, arXiv:2008.02312",
@@ -189,7 +189,7 @@ def xgrad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     over: computed so, as the peers do, float32 and bfloat16 maps of the shipped networks correlated down to -0.98 at
     stage 2. So the cells' size is taken, sum(g |A|) / sum(|A|): a mean of slopes, and the paper's wherever A >= 0.
 
-    Returns: (N, h, w), in logits a cell.
+    Returns: (N, h, w), in logits per cell.
     """
     features = evidence.features
     size = features.abs()
@@ -205,7 +205,7 @@ def xgrad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     needs="stage",
     layered=True,
     signed=None,
-    unit="logits a cell",
+    unit="logits per cell",
     misleads="It reads only slopes that speak for the finding, so it can light up a place where more speaks against.",
     source="Jiang et al. 2021, doi:10.1109/TIP.2021.3089943",
     by=None,
@@ -217,7 +217,7 @@ def layer_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
 
     Signed, with the slopes that speak against it as well, it is HiRes-CAM.
 
-    Returns: (N, h, w), in logits a cell.
+    Returns: (N, h, w), in logits per cell.
     """
     gradient = evidence.feature_gradient
     weights = gradient if signed else gradient.clamp(min=0)

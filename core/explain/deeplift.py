@@ -99,7 +99,7 @@ def _has_rules(network: Network, stage: str | None) -> str:
     needs="none",
     layered=False,
     signed=True,
-    unit="logits a pixel",
+    unit="logits per pixel",
     misleads="It explains the difference to the baseline in one step: two networks with identical outputs can get "
     "different maps.",
     source="Shrikumar et al. 2017, arXiv:1704.02685 (Rescale rule)",
@@ -127,7 +127,7 @@ def deeplift(evidence: Evidence, *, baseline: Baseline = "black") -> Tensor:
     needs="none",
     layered=False,
     signed=True,
-    unit="logits a pixel",
+    unit="logits per pixel",
     misleads="The films it compares with are made of this one, so it answers what sets the film apart from black, "
     "white, grey, blur and noise, not from a healthy chest.",
     source="Lundberg and Lee 2017, arXiv:1705.07874; Shrikumar et al. 2017, arXiv:1704.02685",

@@ -49,7 +49,7 @@ def relu_obstacle(network: Network) -> str:
     needs="none",
     layered=False,
     signed=True,
-    unit="logits a grey-level deviation",
+    unit="logits per grey-level deviation",
     misleads="It draws edges of the film much the same for every finding and even for a network with random weights.",
     source="Springenberg et al. 2015, arXiv:1412.6806",
     by=GuidedBackprop,
@@ -71,7 +71,7 @@ def guided_backprop(evidence: Evidence) -> Tensor:
     needs="none",
     layered=False,
     signed=True,
-    unit="logits a grey-level deviation",
+    unit="logits per grey-level deviation",
     misleads="It ignores which units this film excited, so much of the picture comes from the weights and the "
     "poolings' switches, not from the finding; it is noisier than guided backprop.",
     source="Zeiler and Fergus 2014, arXiv:1311.2901",
@@ -94,7 +94,7 @@ def deconvolution(evidence: Evidence) -> Tensor:
     needs="stage",
     layered=True,
     signed=True,
-    unit="logits × logits a grey-level deviation",
+    unit="logits × logits per grey-level deviation",
     misleads="Its fine edges come from guided backprop and would be there for any finding; only the coarse choice of "
     "place is the finding's own.",
     source="Selvaraju et al. 2017, arXiv:1610.02391",

@@ -35,7 +35,7 @@ def _conserves(network: Network, stage: str | None) -> str:
     needs="none",
     layered=False,
     signed=True,
-    unit="logits a pixel",
+    unit="logits per pixel",
     misleads="It distributes the present score: below the last layer only what raised a unit is followed, so a place "
     "that lowered the score, or would change it, may get nothing.",
     source="Bach et al. 2015, doi:10.1371/journal.pone.0130140; Montavon et al. 2017, arXiv:1512.02479",

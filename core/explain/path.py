@@ -22,7 +22,7 @@ Baseline = Annotated[ReferenceKind, Choice("baseline that the film is compared w
     needs="none",
     layered=False,
     signed=True,
-    unit="logits a pixel",
+    unit="logits per pixel",
     misleads="It explains the difference to the baseline: with a black one, black lung is absent and gets little.",
     source="Sundararajan et al. 2017, arXiv:1703.01365",
     by=IntegratedGradients,
@@ -61,7 +61,7 @@ def integrated_gradients(
     needs="none",
     layered=False,
     signed=True,
-    unit="logits a pixel",
+    unit="logits per pixel",
     misleads="The films it compares with are made of this one, so it answers what sets the film apart from black, "
     "white, grey, blur and noise, not from a healthy chest.",
     source="Erion et al. 2021, arXiv:1906.10670; Lundberg and Lee 2017, arXiv:1705.07874",

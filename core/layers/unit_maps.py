@@ -21,7 +21,7 @@ from core.work import Work
 
 UnitMethod = Literal["deconvolution", "guided-backprop", "neuron-gradient"]
 UnitCell = Literal["greatest", "mean"]
-_UNIT = "activation a grey-level deviation"
+_UNIT = "activation per grey-level deviation"
 
 
 @dataclass(frozen=True)

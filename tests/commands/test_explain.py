@@ -56,7 +56,7 @@ def test_overlay_and_raw_map_are_written(weights: Path, film: Path, classifier: 
         "grad-cam",
         "covid",
         "stage 4",
-        "logits a cell",
+        "logits per cell",
         "untrained",
     ]
     with Image.open(str(record["overlay"])) as picture:
@@ -160,7 +160,7 @@ def test_a_common_scale_is_the_largest_of_the_call_for_each_unit(weights: Path, 
     common = records(run_explain(weights, *command, "--out", str(tmp_path / "common"), "--scale", "common"))
 
     assert {record["scale"] for record in own} == {None}
-    cells = [record for record in common if record["unit"] == "logits a cell"]
+    cells = [record for record in common if record["unit"] == "logits per cell"]
     assert {record["scale"] for record in cells} == {max(record["peak"] for record in cells if not record["void"])}
     assert len({record["scale"] for record in common}) == 2
     assert [record["path"] for record in common] == [record["path"] for record in own]

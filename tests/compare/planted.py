@@ -20,7 +20,7 @@ def heat_map(
     *,
     placement: Placement | None = None,
     signed: bool = False,
-    unit: str = "logits a cell",
+    unit: str = "logits per cell",
     **given: Any,
 ) -> Explanation:
     """A map of the film; by default it covers all of it."""

@@ -153,7 +153,7 @@ def test_the_place_of_the_maximum_is_in_the_piece_that_holds_it() -> None:
 
 def test_the_same_heat_in_other_units_sizes_and_turns_agrees() -> None:
     a = noise(0, 12)
-    scaled = heat_map(FILM, a.heat * 1e-5, unit="logits a pixel")
+    scaled = heat_map(FILM, a.heat * 1e-5, unit="logits per pixel")
     finer = heat_map(FILM, enlarge(a.heat, Placement(0, 0, 120, 120), (120, 120)))
     turned = heat_map(FILM, np.rot90(a.heat, 1), placement=Placement(0, 0, 256, 256, turn=1))
 
@@ -255,7 +255,7 @@ def test_the_raw_difference_is_one_map_less_the_other_at_their_own_size() -> Non
     map_ = difference(FILM, a, b, names=("plain", "lungs"))
 
     assert map_.heat.tolist() == [[-3, 0], [2, 4]]
-    assert (map_.signed, map_.unit, map_.placement) == (True, "logits a cell", a.placement)
+    assert (map_.signed, map_.unit, map_.placement) == (True, "logits per cell", a.placement)
     assert caption(map_) == "covid · plain − lungs · stage 4 · signed · 2 × 2, enlarged"
     assert absence(map_) is None
 

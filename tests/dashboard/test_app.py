@@ -351,7 +351,7 @@ def test_the_files_of_a_disc_are_added_as_a_whole(desk: Desk, png: bytes) -> Non
     desk.drop(("DICOMDIR", b"\0" * 128 + b"DICM"), ("README.TXT", b"how to use the viewer"), ("IM0", png))
 
     assert desk.films == ["IM0"]
-    assert desk.errors == ["Not read, for they are no films: DICOMDIR, README.TXT."]
+    assert desk.errors == ["Skipped, because they are not films: DICOMDIR, README.TXT."]
 
 
 def test_a_file_that_is_no_film_says_why_where_no_disc_came_with_it(desk: Desk, png: bytes) -> None:

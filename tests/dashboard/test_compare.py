@@ -213,7 +213,7 @@ def test_maps_of_other_units_have_no_common_scale_and_the_page_says_why(page: De
 
     page.session.tiles = [TileRequest("first"), TileRequest("first", "saliency")]
     page.run()
-    assert "No common scale: the maps are in logits a cell, logits a grey-level deviation." in page.html
+    assert "No common scale: the maps are in logits per cell, logits per grey-level deviation." in page.html
 
 
 def test_a_map_with_a_caveat_stays_hidden_until_the_reader_shows_it(
@@ -241,7 +241,7 @@ def test_the_pair_is_chosen_and_never_one_tile_twice(page: Desk) -> None:
 
 
 def test_the_difference_is_one_of_shares_where_units_differ_and_says_so(page: Desk) -> None:
-    assert difference(page).unit == "logits a cell"
+    assert difference(page).unit == "logits per cell"
     page.toggle("Each map as a share of its own peak")
     assert difference(page).unit == "share of each map's peak"
 

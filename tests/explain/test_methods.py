@@ -60,7 +60,7 @@ def test_layer_activation_equals_captum(network: Network, stage: str) -> None:
 
 
 def test_last_stage_cells_add_up_to_the_logit(network: Network) -> None:
-    """What the unit "logits a cell" says: before clipping, the cells sum to the logit less its bias."""
+    """What the unit "logits per cell" says: before clipping, the cells sum to the logit less its bias."""
     evidence = _evidence(network, "stage 4")
     weights = evidence.feature_gradient.mean(dim=(2, 3), keepdim=True)
     cells = (weights * evidence.features).sum(dim=(1, 2, 3))
