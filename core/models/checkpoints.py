@@ -108,8 +108,8 @@ def store(network: nn.Module, card: dict[str, Any], name: str, folder: Path = SH
 
 def complete(name: str, fields: dict[str, Any], folder: Path = SHIPPED) -> Checkpoint:
     """Sets fields of a classifier's stored card; the weights stay as they are. Raises: ValueError for a wrong field."""
-    _parsed(dump(read_card(name, folder)) | fields, name)  # before anything is written
-    amend(name, fields, folder)
+    card = _parsed(dump(read_card(name, folder)) | fields, name)
+    _write_card(folder / f"{name}.json", dump(card))
     return read_card(name, folder)
 
 
