@@ -479,11 +479,6 @@ def drawn_film(number: int) -> Radiograph:
     return cases.case(number).film(cases.SIDE)
 
 
-def drawn_case(key: str) -> int | None:
-    """The number of the drawn case whose film has this key; None where it is none of the first."""
-    return next((number for number in range(len(cases.CASES)) if drawn_film(number).key == key), None)
-
-
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)
 def agreements(
     radiograph: Radiograph, maps: tuple[Explanation, ...], names: tuple[str, ...]

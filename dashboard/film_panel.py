@@ -9,6 +9,7 @@ import streamlit as st
 from core.errors import UserError
 from core.image import quality
 from core.image.arrangement import DATA, FULL, OWN, TURNS, through
+from core.image.cases import case
 from core.image.quality import Check
 from core.types import Checkpoint, Origin, Radiograph
 from dashboard import cache, draw, markup
@@ -21,9 +22,10 @@ _DENOISE = {"none": "None", "gaussian": "Gaussian", "median": "Median"}
 
 def story(radiograph: Radiograph) -> None:
     """What a drawn case shows, in one line; nothing for other films."""
-    if text := session().stories.get(radiograph.key):
+    number = session().drawn_cases.get(radiograph.key)
+    if number is not None:
         outline = " Press V for the outline of what was drawn." if radiograph.planes else ""
-        st.html(markup.paragraph(f"Drawn case: {radiograph.name}. {text}{outline}"))
+        st.html(markup.paragraph(f"Drawn case: {radiograph.name}. {case(number).story}{outline}"))
 
 
 def about(radiograph: Radiograph, *, veiled: bool = False) -> None:

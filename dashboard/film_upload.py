@@ -10,7 +10,7 @@ import streamlit as st
 from core.errors import SeveralFrames, UserError
 from core.image import examples
 from core.image.bundle import INDEX, films_in, is_bundle, may_be_film
-from core.image.cases import CASES, case
+from core.image.cases import CASES
 from core.image.read import read
 from core.types import Radiograph
 from dashboard import cache, draw
@@ -99,7 +99,7 @@ def open_case(number: int) -> None:
     radiograph = cache.drawn_film(number)
     here.problems.clear()
     here.add(radiograph)
-    here.stories[radiograph.key] = case(number).story
+    here.drawn_cases[radiograph.key] = number
     _show(radiograph)
 
 

@@ -1,4 +1,4 @@
-"""The address of the page describes its view: whoever opens it sees the same.
+"""The address of the page describes its view: everybody who opens it sees the same.
 
 The film never does, nor its name, which may be a patient's: only its key, a digest of its content. Zoom, window and
 colours are added by the viewer itself, behind the #.
@@ -7,6 +7,7 @@ Streamlit reads the address and does not write it: what a run sets in `st.query_
 behind the path of the page before (streamlit 1.67). The browser puts it there instead, whenever it is not there.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -29,9 +30,10 @@ from dashboard.layers import parts
 from dashboard.state import LayersState, Session, TileRequest, session
 
 _OURS = (
-    *("film", "model", "weights", "finding", "method", "captum", "stage", "set", "clean", "scale", "tile"),
+    *("film", "case", "model", "weights", "finding", "method", "captum", "stage", "set", "clean", "scale", "tile"),
     *("part", "layer", "unit", "order", "off", "outside", "fill"),  # of the Layers page
 )
+_CASE = re.compile(r"\d{1,4}")  # number of a drawn case
 _DIGITS = 8  # of a digest, as the foot of the page shows them
 _BETWEEN = "~"  # the parts of a tile
 _COMMON = "common"
@@ -93,7 +95,9 @@ def _address_of(here: Session) -> dict[str, list[str]]:
         address["weights"] = [cache.card(name).sha256[:_DIGITS]]
     cleaning = asdict(here.cleaning(radiograph.key))
     usual = asdict(Cleaning())
+    number = here.drawn_cases.get(radiograph.key)
     address |= {
+        "case": [str(number)] if number else [],
         "finding": [here.finding] if here.finding else [],
         "method": [here.method],
         "captum": [captum_version()],
@@ -255,8 +259,9 @@ def _film(here: Session, address: Address) -> list[str]:
         return []
     cleaning = dict(entry.split(":", 1) for entry in address.get("clean", ()) if ":" in entry)
     here.cleanings[key] = _cleaning(cleaning)
-    if key not in here.radiographs and (number := cache.drawn_case(key)) is not None:
-        film_upload.open_case(number)
+    number = _one(address, "case") or "0"
+    if key not in here.radiographs and _CASE.fullmatch(number) and cache.drawn_film(int(number)).key == key:
+        film_upload.open_case(int(number))
     if key in here.radiographs:
         here.film_key, here.linked_film = key, None
         return []

@@ -327,7 +327,7 @@ class Session:
     film_set:        models over many films.
     layers:          the state of the Layers page.
     credits:         radiograph key -> owner and licence, for public films.
-    stories:         radiograph key -> what a drawn case shows, in one line.
+    drawn_cases:     radiograph key -> number of the drawn case (core.image.cases).
     film_drawn:      whether a film has been on the page; until then a skeleton keeps its place.
     several:         name -> content and number of frames of files of which a frame is still to be chosen.
     problems:        sentences about files that could not be opened, until they are dismissed.
@@ -357,7 +357,7 @@ class Session:
     film_set: FilmSetRun = field(default_factory=FilmSetRun)
     layers: LayersState = field(default_factory=LayersState)
     credits: dict[str, str] = field(default_factory=dict)
-    stories: dict[str, str] = field(default_factory=dict)
+    drawn_cases: dict[str, int] = field(default_factory=dict)
     several: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     opening_address: Mapping[str, Sequence[str]] | None = None

@@ -33,14 +33,7 @@ if TYPE_CHECKING:
 @options.phantoms
 @click.option("--split", metavar="NAME", help="Split that the probes are tested on.  [default: test, or val]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use N films in total, chosen at random.")
-@click.option(
-    "--resamples",
-    default=1000,
-    show_default=True,
-    type=click.IntRange(10),
-    metavar="N",
-    help="Bootstrap resamples per interval.",
-)
+@options.resamples
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png", help="Picture of all maps.")
 @options.frame
 @options.cleaning

@@ -1,4 +1,4 @@
-"""Drawn cases to begin with: films of nobody, each with a story, whose truth is known to the pixel."""
+"""Drawn cases to begin with: synthetic films, each with a story, whose truth is known to the pixel."""
 
 import re
 from collections.abc import Callable
@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.image.anatomy import Points
-from core.image.phantom import WHITE, Opacity, draw
-from core.types import Origin, Plane, Radiograph
+from core.image.phantom import DRAWN, STEPS, WHITE, Opacity, draw
+from core.types import Plane, Radiograph
 
 SIDE = 1024  # px
-_STEP = "Drawn by Lightbox: nobody's film."
 _WRIST = np.array([500.0, 900.0])  # of the hand, in px of SIDE, as below
 _FINGERS = (  # knuckle and tip of each
     ((330, 560), (200, 240)),
@@ -118,7 +117,7 @@ def _hand(title: str, side: int) -> Radiograph:
     light += 0.015 * np.sqrt(light) * chance.standard_normal(light.shape, dtype=np.float32)
     grey = 1 - cv2.GaussianBlur(light, (0, 0), 1.1 * scale)
     pixels = np.clip(np.round(grey / 0.9 * WHITE), 0, WHITE).astype(np.uint16)
-    return Radiograph(pixels, title, 0, WHITE, Origin(format="drawn", mode="I;16", bits=12), steps=(_STEP,))
+    return Radiograph(pixels, title, 0, WHITE, DRAWN, steps=STEPS)
 
 
 def _cases() -> tuple[DrawnCase, ...]:

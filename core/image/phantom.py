@@ -18,6 +18,8 @@ Mask = NDArray[np.bool_]
 
 SMALLEST = 64  # px a side
 WHITE = 4095  # 12 bits
+DRAWN = Origin(format="drawn", mode="I;16", bits=12)
+STEPS = ("Drawn by Lightbox: nobody's film.",)  # part of the keys of the films in the shipped atlases
 LETTER_R = points((-4, 6), (-4, -6), (1, -6), (4, -4.5), (4, -1.5), (1, 0), (-4, 0), (0, 0), (4.5, 6))  # mm
 
 
@@ -98,10 +100,10 @@ def draw(*, seed: int = 0, height: int = 1024, width: int = 1024, opacity: Opaci
         name=f"phantom {seed}",
         black=0,
         white=WHITE,
-        origin=Origin(format="drawn", mode="I;16", bits=12),
+        origin=DRAWN,
         spacing=(plate.spacing, plate.spacing),
         view="PA",
-        steps=("Drawn by Lightbox: nobody's film.",),
+        steps=STEPS,
     )
     return Phantom(film, lungs, planted)
 

@@ -34,7 +34,7 @@ def truth(question: Question) -> Figure:
     inside = np.logical_or.reduce([plane.shape for plane in drawn])
     share, area, hit = inside_ratio(heat, inside), float(inside.mean()), hits(heat, inside)
     sentence = (
-        f"{_names(drawn)}: {share:.0%} of the heat lies on it, {area:.1%} of the film; the maximum "
+        f"{_names(drawn)}: {share:.0%} of the heat lies on it, and it covers {area:.1%} of the film; the maximum "
         f"{'hits' if hit else 'misses'} it."
     )
     if explanation.finding == _NO_FINDING:
@@ -43,7 +43,7 @@ def truth(question: Question) -> Figure:
     verdict = {
         "ok": "The map finds what was drawn.",
         "note": "The map points at it but lies mostly elsewhere.",
-        "warning": "The map misses the drawn opacity: whatever the other measures say, it shows another reason.",
+        "warning": "The map misses the drawn opacity: whatever the other measures say, the answer has another reason.",
     }[level]
     return Figure("truth", _TITLE, level, share, "of the heat", sentence, verdict, is_share=True)
 

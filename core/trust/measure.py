@@ -60,7 +60,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Measure:
-    """A function `Question -> Figure`, and the films that it is for; None for all."""
+    """A function `Question -> Figure`, and which films it applies to; None for all."""
 
     rule: Callable[[Question], Figure]
     films: Callable[[Radiograph], bool] | None = None
@@ -69,7 +69,7 @@ class Measure:
         return self.rule(question)
 
     def serves(self, radiograph: Radiograph) -> bool:
-        """Whether it has anything to say of this film."""
+        """Whether it applies to this film."""
         return self.films is None or self.films(radiograph)
 
 

@@ -165,7 +165,7 @@ def stage_strip(
     scale: float | None = None,
     withheld: str = "",
 ) -> str | None:
-    """Draw one row of small maps, one a stage; a click requests that stage.
+    """Draw one row of small maps, one per stage; a click requests that stage.
 
     selected: layer of the map that the page shows large; it is marked.
     scale:    value at the end of the colour map of them all; None: each its own.

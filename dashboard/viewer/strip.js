@@ -1,4 +1,4 @@
-// One row of small maps, one a stage, with the window and colours of the large viewer; a click requests that stage.
+// One row of small maps, one per stage, with the window and colours of the large viewer; a click requests that stage.
 const TALL = 92; // CSS px
 
 class Strip {

@@ -45,7 +45,7 @@ def test_a_page_with_viewers_runs_without_a_browser() -> None:
     assert page.text[-1].value == "runs 1"
 
 
-def test_an_edited_film_is_never_mistaken_for_the_original() -> None:
+def test_films_that_differ_in_one_pixel_are_served_as_two_files() -> None:
     page = AppTest.from_function(two_edits, default_timeout=90).run()
 
     assert not page.exception

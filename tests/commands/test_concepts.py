@@ -116,7 +116,7 @@ def test_a_picture_of_parts_replaces_no_other_file(weights: Path, films: Path, t
     result = _layers(weights, "parts", films / "film-1.png", "--stage", "stage 3", "--count", 3, "--out", out)
 
     assert result.exit_code == 1
-    assert "of the maps' variance" in result.stdout  # what was computed is told all the same
+    assert "of the maps' variance" in result.stdout  # the computed results are still printed
     assert "exists with different content; nothing was written" in result.stderr
     assert out.read_bytes() == b"mine"
 

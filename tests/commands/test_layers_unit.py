@@ -69,7 +69,7 @@ def test_units_have_files_of_their_own_and_files_in_the_way_stay(small: Path, tm
     Path(written[0][-1]).write_bytes(b"mine")
     result = _unit(small, "one", *given, "--channel", 5)
     assert result.exit_code == 1
-    assert json.loads(result.stdout)["mean"] > 0  # what was computed is told all the same
+    assert json.loads(result.stdout)["mean"] > 0  # the computed results are still printed
     assert json.loads(result.stdout)["files"] == []
     assert "exists with different content; nothing was written" in result.stderr
     assert Path(written[0][-1]).read_bytes() == b"mine"

@@ -5,6 +5,7 @@ from importlib.metadata import version
 import pytest
 
 from core.image import phantom
+from core.image.cases import case
 from core.image.read import read
 from dashboard import cache
 from tests.dashboard.conftest import Desk, encoded
@@ -207,3 +208,22 @@ def test_units_of_a_link_that_the_network_lacks_get_a_sentence_on_the_page(small
     assert any("8000" in error for error in desk.errors)
     desk.press("Switch all on")
     assert not desk.errors
+
+
+def test_a_link_opens_any_drawn_case_with_its_story(small_weights: object, desk: Desk) -> None:
+    for _ in range(7):
+        desk.press("Phantom")
+    address = _address(desk)
+    assert address["case"] == ["6"]
+
+    other = _opened(small_weights, **address)
+
+    assert other.films == ["Drawn chest 6"]
+    assert f"Drawn case: Drawn chest 6. {case(6).story}" in other.html
+
+
+@pytest.mark.parametrize("number", ["1", "x", "99999", "-1"])
+def test_the_number_of_another_case_opens_none(small_weights: object, number: str) -> None:
+    other = _opened(small_weights, film=cache.drawn_film(0).key, case=number)
+
+    assert other.films == []

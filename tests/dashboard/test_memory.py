@@ -1,4 +1,4 @@
-"""Objects are frozen at a few moments, and what sessions leave behind is freed all the same."""
+"""Objects are frozen at a few moments, and what sessions leave behind is still freed."""
 
 import gc
 import weakref

@@ -5,7 +5,7 @@ from typing import Any
 from core.explain.method import methods
 from core.models.architecture import Network
 
-FILM_SIZED = {"guided-grad-cam", "neuron-gradient"}  # asked for at a stage, drawn on the pixels all the same
+FILM_SIZED = {"guided-grad-cam", "neuron-gradient"}  # requested at a stage, but drawn on the pixels
 _FEW: dict[str, dict[str, Any]] = {
     "integrated-gradients": {"steps": 8},
     "gradient-shap": {"samples": 8},

@@ -16,7 +16,7 @@ from core.types import Explanation, Radiograph
 from tests.explain.quick import quick
 
 CLOSE = 0.999  # correlation of the two maps, cell by cell
-FILMS = 2
+FILMS = 4
 OFFERED = [name for name, method in methods.items() if method.bfloat16]
 
 

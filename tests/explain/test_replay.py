@@ -200,7 +200,7 @@ def test_captums_lrp_loses_relevance_at_batch_norms() -> None:
 
 
 def test_captums_gradient_shap_cannot_be_repeated_beside_others() -> None:
-    """Why GradientSHAP is ours: Captum draws from NumPy's generator, which whoever else draws from moves on."""
+    """Why GradientSHAP is ours: Captum draws from NumPy's generator, which other threads draw from, too."""
     network, film = built("small-cnn", 1), image(1)
     baselines = torch.cat([torch.zeros_like(film), -torch.ones_like(film)])
 

@@ -172,7 +172,7 @@ def outcome(header: Header) -> str:
     counted = np.ones_like(meant, bool)
     if header.padding in ("value", "range") and header.samples == 1:
         counted = meant > meant.min() + (2**header.stored // 8 if header.padding == "range" else 0)
-    if header.padding == "outside":  # but for the one pixel of signed 16 bits that has the value all the same
+    if header.padding == "outside":  # but for the one pixel of signed 16 bits that still has the value
         counted = meant != _OUTSIDE
     off = np.abs(value - wanted)[counted]
     return "equal" if not off.size or off.max() <= TOLERANCE else f"differs by {off.max():.3f}"

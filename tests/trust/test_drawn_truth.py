@@ -19,10 +19,10 @@ def film() -> Radiograph:
     return case(0).film(SIDE)
 
 
-def _figure(classifier: Classifier, film: Radiograph, heat: NDArray[Any], finding: str = "covid") -> Figure:
-    explanation = Explanation(
+def _explanation(classifier: Classifier, film: Radiograph, heat: NDArray[Any], finding: str = "covid") -> Explanation:
+    return Explanation(
         film.key,
-        "c",
+        classifier.checkpoint.name,
         heat.astype(np.float32),
         Placement(0, 0, SIDE, SIDE),
         False,
@@ -34,7 +34,10 @@ def _figure(classifier: Classifier, film: Radiograph, heat: NDArray[Any], findin
         0.0,
         (1, 0),
     )
-    return measures["truth"](Question(classifier, film, explanation, Cleaning()))
+
+
+def _figure(classifier: Classifier, film: Radiograph, heat: NDArray[Any], finding: str = "covid") -> Figure:
+    return measures["truth"](Question(classifier, film, _explanation(classifier, film, heat, finding), Cleaning()))
 
 
 def test_heat_on_the_drawn_opacity_alone_is_all_of_it(classifier: Classifier, film: Radiograph) -> None:
@@ -76,20 +79,7 @@ def test_the_measure_comes_first_and_for_films_with_a_known_truth_only(
     normal = next(each for each in CASES if each.title == "Normal chest").film(SIDE)
     names = {}
     for each in (film, normal):
-        explanation = Explanation(
-            each.key,
-            "c",
-            np.ones((7, 7), np.float32),
-            Placement(0, 0, SIDE, SIDE),
-            False,
-            "logits",
-            "grad-cam",
-            "covid",
-            classifier.checkpoint.name,
-            {},
-            0.0,
-            (1, 0),
-        )
+        explanation = _explanation(classifier, each, np.ones((7, 7)))
         names[each.name] = [figure.name for figure in assess(classifier, each, explanation)]
 
     assert names[film.name][0] == "truth"
