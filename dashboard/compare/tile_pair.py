@@ -62,7 +62,7 @@ def difference_of(radiograph: Radiograph, one: Tile, other: Tile) -> Explanation
 
 
 def _menus(tiles: Sequence[BoardTile], first: BoardTile, second: BoardTile, map_: Explanation | None) -> None:
-    label = f"**{first.letter} − {second.letter}**  where {first.letter} has more heat, and where {second.letter}"
+    label = f"**{first.letter} − {second.letter}**  orange: more in {first.letter}, blue: more in {second.letter}"
     with st.popover(label, key="menus difference", type="tertiary", width="stretch", wrap=False):
         for name, side, now in (("First", 0, first), ("Second", 1, second)):
             places = [placed.place for placed in tiles]
