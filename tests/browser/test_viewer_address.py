@@ -89,6 +89,7 @@ def test_a_length_whose_size_is_known_calibrates_the_film_here_and_in_the_link(
     assert not field.is_visible()
 
     label.get_by_role("button", name="Calibrate by length 1").click()
+    field.wait_for(state="visible")  # it is drawn, and takes the focus, with the next frame
     field.press_sequentially("50,0")  # keys go into the field, not to the viewer
     field.press("Enter")
     settled(page)
@@ -114,6 +115,7 @@ def test_a_length_whose_size_is_known_calibrates_the_film_here_and_in_the_link(
         settled(again)
         assert "50.0 mm, calibrated by hand" in other.inner_text()
     other.get_by_role("button", name="Calibrate by length 1").click()
+    other.locator("input").fill("")
     other.locator("input").press("Enter")  # empty: back to what the file says
     settled(again)
     assert "80.4 mm" in other.inner_text()
