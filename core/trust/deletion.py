@@ -9,28 +9,26 @@ from torch import Tensor
 from core.image.prepare import prepare
 from core.models.classifier import log_odds, probabilities
 from core.models.findings import words
-from core.trust.measure import Figure, Question, flat, hottest, measure, of_zones
+from core.trust.measure import Figure, Question, hottest, measure, no_effect
 from core.types import Level
 
 SHARE = 0.10  # of the film's area
 OTHERS = 8  # regions of the same shape elsewhere; more would cost more than the map itself
+SMALLEST = 0.05  # log odds: a change below it does not show in a probability of two digits
 _TITLE = "Hottest region removed"
 
 
-@measure("deletion")
+@measure("deletion", title=_TITLE, aspect="faithfulness", obstacle=no_effect)
 def deletion(question: Question) -> Figure:
     """Whether blurring the hottest tenth of the film lowers the score more than blurring as much elsewhere.
 
     The regions elsewhere are the same mask moved at random (wrapping around), so the effect of blur as such counts on
-    both sides. Value: how many of them lower the probability less.
+    both sides. Value: how many of them lower the probability less. A drop that is no larger than the changes
+    elsewhere (their root mean square) is no measurable effect.
 
     Source: Petsiuk et al. 2018, arXiv:1806.07421 (deletion), with moved masks as control.
     """
     heat = question.heat()
-    if not np.isfinite(heat).all() or float(heat.max()) <= 0:
-        return flat("deletion", _TITLE)
-    if question.explanation.regions:
-        return of_zones("deletion", _TITLE)
     checkpoint = question.classifier.checkpoint
     image = prepare(question.radiograph, checkpoint.input, question.cleaning).image
     masks = [hottest(heat, SHARE), *_elsewhere(hottest(heat, SHARE))]
@@ -43,8 +41,9 @@ def deletion(question: Question) -> Figure:
     beaten = int((drops[0] > drops[1:]).sum())
     name = words(question.explanation.finding)
     level: Level
-    if drops[0] <= 0:
-        level, verdict = "warning", "It does not drop: do not read the map as the reason."
+    noise = float(np.sqrt(np.mean(drops[1:] ** 2)))
+    if drops[0] <= max(noise, SMALLEST):
+        level, verdict = "warning", "No measurable effect: do not read the map as the reason."
     elif beaten == OTHERS:
         level, verdict = "ok", "The model does rely on the marked region."
     elif beaten >= OTHERS / 2:

@@ -4,7 +4,7 @@ import numpy as np
 
 from core.evaluate.heat import hits, inside_ratio
 from core.image.prepare import enlarge
-from core.trust.measure import CHANCE, Figure, Question, flat, measure, of_zones
+from core.trust.measure import CHANCE, Figure, Question, measure, no_area
 from core.types import Level, Plane, Radiograph
 
 _TITLE = "Heat on the drawn opacity"
@@ -15,7 +15,7 @@ def _is_known(radiograph: Radiograph) -> bool:
     return any(plane.is_truth for plane in radiograph.planes)
 
 
-@measure("truth", films=_is_known)
+@measure("truth", title=_TITLE, aspect="reason", obstacle=no_area, films=_is_known)
 def truth(question: Question) -> Figure:
     """Share of the heat on the drawn opacity, beside the share of the film that it covers, and whether the maximum
     hits it.
@@ -27,10 +27,6 @@ def truth(question: Question) -> Figure:
     explanation = question.explanation
     heat = enlarge(explanation.heat, explanation.placement, question.radiograph.pixels.shape)
     heat = np.nan_to_num(heat, nan=0.0).clip(min=0)
-    if not np.isfinite(explanation.heat).all() or float(heat.max()) <= 0:
-        return flat("truth", _TITLE)
-    if explanation.regions:
-        return of_zones("truth", _TITLE)
     inside = np.logical_or.reduce([plane.shape for plane in drawn])
     share, area, hit = inside_ratio(heat, inside), float(inside.mean()), hits(heat, inside)
     sentence = (
@@ -38,7 +34,7 @@ def truth(question: Question) -> Figure:
         f"{'hits' if hit else 'misses'} it."
     )
     if explanation.finding == _NO_FINDING:
-        return Figure("truth", _TITLE, "note", share, "of the heat", sentence, is_share=True)
+        return Figure("truth", _TITLE, "note", share, "of the heat", sentence, is_share=True, judged=False)
     level: Level = "warning" if not hit else "ok" if share > area + CHANCE else "note"
     verdict = {
         "ok": "The map finds what was drawn.",

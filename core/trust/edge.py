@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.trust.measure import CHANCE, Figure, Question, flat, measure, of_zones
+from core.trust.measure import CHANCE, Figure, Question, measure, no_area
 from core.types import Level
 
 RIM = 0.10  # of each side
@@ -10,17 +10,13 @@ _EVEN = 1 - (1 - 2 * RIM) ** 2  # an even map's share there
 _TITLE = "Heat at the film's edge"
 
 
-@measure("edge")
+@measure("edge", title=_TITLE, aspect="reason", obstacle=no_area)
 def edge(question: Question) -> Figure:
     """Share of the heat in the outer tenth of the film, where side markers, text and collimation are.
 
     Value: 0 to 1; an even map has 0.36.
     """
     heat = question.heat()
-    if not np.isfinite(heat).all() or float(heat.max()) <= 0:
-        return flat("edge", _TITLE)
-    if question.explanation.regions:
-        return of_zones("edge", _TITLE)
     rim = round(RIM * len(heat))
     inside = heat[rim:-rim, rim:-rim].sum(dtype=np.float64)
     share = max(0.0, 1 - float(inside / heat.sum(dtype=np.float64)))  # rounding may leave a hair below nothing

@@ -5,7 +5,7 @@ import numpy as np
 from core import lung_network
 from core.errors import NoLungs
 from core.image.prepare import enlarge
-from core.trust.measure import CHANCE, Figure, Question, flat, measure, of_zones
+from core.trust.measure import CHANCE, Figure, Question, measure, no_area, unjudged
 from core.types import Level, Placement
 
 _SIDE = 256  # px
@@ -13,7 +13,7 @@ _MOST = 0.80  # share of the heat that a network trained on the lungs reaches
 _TITLE = "Heat in the lungs"
 
 
-@measure("lungs")
+@measure("lungs", title=_TITLE, aspect="reason", obstacle=no_area)
 def lungs(question: Question) -> Figure:
     """Share of the heat inside the dilated lungs, beside the share of the film that they cover.
 
@@ -24,16 +24,12 @@ def lungs(question: Question) -> Figure:
     try:
         outline, placement = lung_network.outline(question.radiograph, question.cleaning)
     except NoLungs as error:
-        return Figure("lungs", _TITLE, "note", float("nan"), "", str(error))
+        return unjudged("lungs", _TITLE, str(error))
     height, width = question.radiograph.pixels.shape
     small = _SIDE / max(height, width)  # both maps are coarser than this, so a larger canvas gains nothing
     canvas = max(1, round(height * small)), max(1, round(width * small))
     heat = enlarge(explanation.heat.clip(min=0), _scaled(explanation.placement, small), canvas)
     heat = np.nan_to_num(heat, nan=0.0)
-    if not np.isfinite(explanation.heat).all() or float(heat.max()) <= 0:
-        return flat("lungs", _TITLE)
-    if explanation.regions:
-        return of_zones("lungs", _TITLE)
     outline_there = enlarge(outline, _scaled(placement, small), canvas)
     inside = lung_network.dilated(np.nan_to_num(outline_there, nan=0.0) > 0.5)
     share, area = float(heat[inside].sum() / heat.sum()), float(inside.mean())

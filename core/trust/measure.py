@@ -1,7 +1,10 @@
-"""The table of trust measures: each a figure about one map of one radiograph."""
+"""The table of trust measures: each a figure for one of four questions about an answer and its map."""
 
-from collections.abc import Callable
+import functools
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +13,18 @@ from core.explain.method import methods
 from core.image.prepare import enlarge
 from core.models.classifier import Classifier
 from core.registry import Registry
-from core.types import Cleaning, Explanation, Heat, Level, Placement, Radiograph
+from core.types import Cleaning, Explanation, Heat, Level, Placement, Prediction, Radiograph
 
+Aspect = Literal["domain", "certainty", "faithfulness", "reason"]
+Cost = Literal["cheap", "passes"]
+ASPECTS: dict[Aspect, str] = {
+    "domain": "May the model be asked?",
+    "certainty": "How sure is it?",
+    "faithfulness": "Does the map show what the model used?",
+    "reason": "Is that a reason?",
+}
+COSTS: dict[Cost, str] = {"cheap": "a dozen network passes at most", "passes": "tens of network passes or more"}
+CHEAP: tuple[Cost, ...] = ("cheap",)
 CHANCE = 0.05  # of the heat: shares this close to those of an even map count as chance
 _UNSPECIFIC = "This map is the same for every finding: a map that explains one has to beat it."
 
@@ -25,6 +38,7 @@ class Figure:
     sentence: the result in a radiologist's words.
     verdict:  what that means for the model, or empty.
     is_share: whether the value is a share, 0 to 1, that is shown in per cent.
+    judged:   False where the measure could not judge; the sentence says why.
     """
 
     name: str
@@ -35,6 +49,7 @@ class Figure:
     sentence: str
     verdict: str = ""
     is_share: bool = False
+    judged: bool = True
 
     @property
     def text(self) -> str:
@@ -57,15 +72,42 @@ class Question:
         turned = Placement(0, 0, size, size)
         return enlarge(self.explanation.heat, turned, (size, size)).clip(min=0)
 
+    @functools.cached_property
+    def prediction(self) -> Prediction:
+        """The answer for the film, computed once."""
+        return self.classifier.predict(self.radiograph, cleaning=self.cleaning)
+
+
+Rule = Callable[[Question], Figure]
+Obstacle = Callable[[Question], str]
+
 
 @dataclass(frozen=True)
 class Measure:
-    """A function `Question -> Figure`, and which films it applies to; None for all."""
+    """A registry entry.
 
-    rule: Callable[[Question], Figure]
-    films: Callable[[Radiograph], bool] | None = None
+    rule:     computes the figure.
+    aspect:   which of the four questions it answers.
+    title:    two or three words for the screen.
+    cost:     "cheap" (shown at once) or "passes" (computed on request or in the background).
+    obstacle: why it cannot judge this question, in a sentence; "" where it can.
+    films:    which films it applies to; None for all. A measure for few films (with a known truth) decides alone.
+    plain:    what it measures: the first paragraph of its docstring.
+    """
+
+    name: str
+    title: str
+    aspect: Aspect
+    cost: Cost
+    rule: Rule
+    obstacle: Obstacle
+    films: Callable[[Radiograph], bool] | None
+    plain: str
 
     def __call__(self, question: Question) -> Figure:
+        """The figure, or why it cannot be judged."""
+        if reason := self.obstacle(question):
+            return unjudged(self.name, self.title, reason)
         return self.rule(question)
 
     def serves(self, radiograph: Radiograph) -> bool:
@@ -76,42 +118,96 @@ class Measure:
 measures: Registry[Measure] = Registry("measure", package="core.trust")
 
 
-def measure(
-    name: str, *, films: Callable[[Radiograph], bool] | None = None
-) -> Callable[[Callable[[Question], Figure]], Callable[[Question], Figure]]:
-    """Registers a function `Question -> Figure`. films: whether it serves a film; None for all films."""
+def unjudged(name: str, title: str, reason: str) -> Figure:
+    """The figure of a measure that cannot judge. reason: why, in a sentence."""
+    return Figure(name, title, "note", math.nan, "", reason, judged=False)
 
-    def register(rule: Callable[[Question], Figure]) -> Callable[[Question], Figure]:
-        measures.add(name, Measure(rule, films))
+
+def no_obstacle(question: Question) -> str:
+    """For measures that can always judge."""
+    return ""
+
+
+def no_map(question: Question) -> str:
+    """Why the map cannot be judged, in a sentence; "" where it can."""
+    heat = question.explanation.heat
+    if not np.isfinite(heat).all():
+        return "The map holds values that are not finite: it shows nothing that could be judged."
+    if float(heat.max(initial=0.0)) <= 0:
+        return "The map is flat: it shows no evidence for this finding."
+    return ""
+
+
+def no_area(question: Question) -> str:
+    """Why shares of the map's area cannot be judged; "" where they can."""
+    if question.explanation.regions:
+        return "Each zone of this map has a single value, so area shares mean nothing: compare zones."
+    return no_map(question)
+
+
+def no_answer(question: Question) -> str:
+    """Why the answer cannot be judged: with one exclusive finding its probability is always 1."""
+    checkpoint = question.classifier.checkpoint
+    if len(checkpoint.findings) == 1 and not checkpoint.multi_label:
+        return f"The model knows a single class, so the probability of {checkpoint.findings[0]} is always 1."
+    return ""
+
+
+def no_effect(question: Question) -> str:
+    """Why the effect of the map's regions on the answer cannot be judged; "" where it can."""
+    return no_area(question) or no_answer(question)
+
+
+def measure(
+    name: str,
+    *,
+    title: str,
+    aspect: Aspect,
+    cost: Cost = "cheap",
+    obstacle: Obstacle = no_obstacle,
+    films: Callable[[Radiograph], bool] | None = None,
+) -> Callable[[Rule], Rule]:
+    """Registers a function `Question -> Figure`; the arguments are those of `Measure`."""
+
+    def register(rule: Rule) -> Rule:
+        plain = " ".join((rule.__doc__ or "").split("\n\n")[0].split())
+        if not plain:
+            raise ValueError(f"measure {name!r} has no docstring; its first paragraph is the help text on screen")
+        measures.add(name, Measure(name, title, aspect, cost, rule, obstacle, films, plain))
         return rule
 
     return register
 
 
+def selected_measures(
+    radiograph: Radiograph, aspects: Collection[Aspect] = tuple(ASPECTS), costs: Collection[Cost] = tuple(COSTS)
+) -> list[Measure]:
+    """The measures of these questions and costs that serve the film: first those for few films, then the cheap ones."""
+    order = {aspect: place for place, aspect in enumerate(ASPECTS)}
+    chosen = [
+        each for each in measures.values() if each.aspect in aspects and each.cost in costs and each.serves(radiograph)
+    ]
+    return sorted(chosen, key=lambda each: (not each.films, order[each.aspect], list(COSTS).index(each.cost)))
+
+
 def assess(
     classifier: Classifier, radiograph: Radiograph, explanation: Explanation, *, cleaning: Cleaning | None = None
 ) -> tuple[Figure, ...]:
-    """All measures of one map, first those that few films allow. `cleaning` must be that of the map.
-
-    For a map that is the same for every finding the figures say nothing about the model: other maps have to beat them.
-    """
+    """The cheap measures of one map, first those that few films allow. `cleaning` must be that of the map."""
     question = Question(classifier, radiograph, explanation, cleaning or Cleaning())
-    served = sorted((each for each in measures.values() if each.serves(radiograph)), key=lambda each: not each.films)
-    figures = tuple(each(question) for each in served)
-    if methods[explanation.method].specific:
-        return figures
-    return tuple(replace(figure, level="note", verdict=_UNSPECIFIC if figure.verdict else "") for figure in figures)
+    return tuple(evaluated(each, question) for each in selected_measures(radiograph, ("faithfulness", "reason"), CHEAP))
 
 
-def flat(name: str, title: str) -> Figure:
-    """The figure for a flat map."""
-    return Figure(name, title, "warning", float("nan"), "", "The map is flat: it shows no evidence for this finding.")
+def evaluated(measure: Measure, question: Question) -> Figure:
+    """The figure of the measure.
 
-
-def of_zones(name: str, title: str) -> Figure:
-    """The figure for a map with one value per zone: area shares would favour large zones."""
-    sentence = "Each zone of this map has a single value, so area shares mean nothing: compare zones."
-    return Figure(name, title, "note", float("nan"), "", sentence)
+    For a map that is the same for every finding, figures of the map say nothing about the model: other maps have to
+    beat them.
+    """
+    figure = measure(question)
+    if measure.aspect in ("domain", "certainty") or methods[question.explanation.method].specific:
+        return figure
+    return replace(figure, level="note", verdict=_UNSPECIFIC if figure.verdict else "")
 
 
 def hottest(heat: Heat, share: float) -> NDArray[np.bool_]:

@@ -89,8 +89,9 @@ def test_edge_is_the_share_of_heat_in_the_outer_tenth(film: Radiograph) -> None:
 def test_a_map_that_shows_nothing_is_called_flat(film: Radiograph, value: float) -> None:
     figures = assess(_corner_reader(), film, _explanation(np.full((7, 7), value, np.float32)))
 
-    assert [figure.level for figure in figures] == ["warning"] * sum(each.serves(film) for each in measures.values())
-    assert all("flat" in figure.sentence for figure in figures)
+    assert len(figures) >= 3
+    assert not any(figure.judged for figure in figures)
+    assert all("flat" in figure.sentence or "not finite" in figure.sentence for figure in figures)
 
 
 def test_the_hottest_share_is_exact_among_equals_and_never_cold() -> None:

@@ -1,0 +1,92 @@
+"""Four verdicts on an answer and its map: on the film, the certainty, the map, and the place of the heat."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core.trust.measure import ASPECTS, COSTS, Aspect, Cost, Figure, Question, evaluated, selected_measures
+from core.types import Level
+from core.work import Work
+
+Word = Literal["holds", "doubtful", "fails", "unjudged"]
+WORDS: dict[Word, str] = {
+    "holds": "holds",
+    "doubtful": "doubtful",
+    "fails": "fails",
+    "unjudged": "cannot be judged",
+}
+_WORD: dict[Level, Word] = {"ok": "holds", "note": "doubtful", "warning": "fails"}  # from best to worst
+_MEANING: dict[Aspect, str] = {  # of "holds": what it does not say
+    "domain": "It says nothing about the answer.",
+    "certainty": "A sure answer can be wrong.",
+    "faithfulness": "That does not make the answer right.",
+    "reason": "A good place is no proof of the finding.",
+}
+_NONE: dict[Aspect, str] = {
+    "domain": "No measure could judge whether the model knows such films.",
+    "certainty": "No measure could judge how sure the model is.",
+    "faithfulness": "No measure could judge the map.",
+    "reason": "No measure could judge the place of the heat.",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one of the four questions.
+
+    sentence: the result of the figure that decided, and what it means.
+    figures:  of all measures of this question, in the order of `selected_measures`.
+    """
+
+    aspect: Aspect
+    word: Word
+    sentence: str
+    figures: tuple[Figure, ...]
+
+    @property
+    def title(self) -> str:
+        """The question."""
+        return ASPECTS[self.aspect]
+
+
+def verdicts(question: Question, *, costs: Collection[Cost] = tuple(COSTS), work: Work | None = None) -> list[Verdict]:
+    """The four verdicts in the order of ASPECTS, from the measures of these costs.
+
+    Where the film checks or the gate withhold the answer, the other three are not judged, unless the cleaning
+    overrides that.
+    Raises: Stopped as `work` says, between measures.
+    """
+    work = work or Work()
+    results: list[Verdict] = []
+    for aspect in ASPECTS:
+        if results and results[0].word == "fails" and not question.cleaning.anyway:
+            reason = "Not judged: the model should not be asked about this film."
+            results.append(Verdict(aspect, "unjudged", reason, ()))
+            continue
+        figures = []
+        for each in selected_measures(question.radiograph, (aspect,), costs):
+            work.step(0)
+            figures.append((evaluated(each, question), each.films is not None))
+        results.append(combined(aspect, figures))
+    return results
+
+
+def combined(aspect: Aspect, figures: Sequence[tuple[Figure, bool]]) -> Verdict:
+    """The verdict of the worst figure that could judge; of a measure for few films alone, if one could judge.
+
+    figures: each with whether its measure is one for few films.
+    """
+    everything = tuple(figure for figure, _ in figures)
+    judged = [(figure, few) for figure, few in figures if figure.judged]
+    deciding = [figure for figure, few in judged if few] or [figure for figure, _ in judged]
+    if not deciding:
+        reasons = list(dict.fromkeys(figure.text for figure in everything))
+        return Verdict(aspect, "unjudged", reasons[0] if reasons else _NONE[aspect], everything)
+    worst = max(deciding, key=lambda figure: list(_WORD).index(figure.level))
+    sentence = f"{worst.text} {_MEANING[aspect]}" if worst.level == "ok" else worst.text
+    return Verdict(aspect, _WORD[worst.level], sentence, everything)
+
+
+def word(figure: Figure) -> Word:
+    """A single figure in the words of the verdicts."""
+    return _WORD[figure.level] if figure.judged else "unjudged"
