@@ -64,14 +64,15 @@ def png(picture: Any) -> bytes:
     return file.getvalue()
 
 
-def write(contents: Mapping[Path, bytes]) -> list[str]:
+def write(contents: Mapping[Path, bytes], *, force: bool = False) -> list[str]:
     """Writes the files and their folders; gives their names. Files with the same content are left alone.
 
+    force:   whether files with different content are overwritten.
     Raises:  BadData if a file exists with different content, before any is written, or if one cannot be written.
     """
     try:
         for file, data in contents.items():
-            if file.exists() and file.read_bytes() != data:
+            if not force and file.exists() and file.read_bytes() != data:
                 raise BadData(f"{file} exists with different content; nothing was written. Choose another --out.")
         for file, data in contents.items():
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -100,17 +101,23 @@ def refuse_out(out: Path | None, *, picture: bool = False) -> None:
 
 
 def finish(
-    record: Record, contents: Mapping[Path, bytes], *, show: Callable[[Record], str] | None, under: str = "written"
+    record: Record,
+    contents: Mapping[Path, bytes],
+    *,
+    show: Callable[[Record], str] | None,
+    under: str = "written",
+    force: bool = False,
 ) -> None:
     """Writes the files and prints the record with their names; the record is printed even if writing fails.
 
     show:   the record as text; None for a JSON line.
     under:  key of the file names in the record.
+    force:  as in `write`.
     Raises: BadData as `write`, after the record is printed.
     """
     record = {**record, under: []}
     try:
-        record[under] = write(contents)
+        record[under] = write(contents, force=force)
     finally:
         click.echo(show(record) if show else line(record))
 

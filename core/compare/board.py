@@ -46,7 +46,7 @@ def board_png(
         raise ValueError("there is no tile")
     maps = [tile.explanation for tile in tiles]
     one_film(radiograph, [*maps, *([difference] if difference else [])])
-    ends = _ends(maps) if common else {}
+    ends = common_ends(maps) if common else {}
     panes = [
         _pane(radiograph, tile.explanation, _lines(tile), scale=ends.get(tile.explanation.unit), opacity=opacity)
         for tile in tiles
@@ -72,7 +72,7 @@ def board_png(
     return _saved(whole, radiograph, tiles, difference)
 
 
-def _ends(maps: Sequence[Explanation]) -> Mapping[str, float]:
+def common_ends(maps: Sequence[Explanation]) -> Mapping[str, float]:
     """Unit -> the end of its maps' colour scale; units without a drawn map are left out."""
     units = dict.fromkeys(map_.unit for map_ in maps)
     ends = {unit: common_end([map_ for map_ in maps if map_.unit == unit]) for unit in units}

@@ -1,0 +1,220 @@
+"""`report`: one film, its prediction and its maps as a document, or as a figure for a paper."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from core.commands import files, method_settings, options
+from core.commands.registry import command
+from core.errors import BadData, BadSetting
+
+if TYPE_CHECKING:
+    from core.explain.run import Request
+    from core.models.classifier import Classifier
+    from core.report.case import Case
+    from core.report.manifest import Manifest
+    from core.types import Cleaning, Radiograph
+
+_KINDS = (".pdf", ".html")
+_FEW = 4  # findings up to which each has a map
+
+
+@command("report", short_help="Write a report or a figure of one film.")
+@click.argument("file", metavar="FILE")
+@options.one_model
+@click.option(
+    "--out",
+    "outs",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Report to write, .pdf or .html. Repeatable.",
+)
+@click.option(
+    "--figure",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Figure for a paper: FILE.pdf (vector), FILE.png (300 dpi) and FILE.txt (caption).",
+)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="REPORT",
+    help="Compute the maps of a report, or of its manifest, again.",
+)
+@click.option(
+    "--method",
+    "methods_",
+    multiple=True,
+    default=["grad-cam"],
+    show_default=True,
+    metavar="NAME",
+    help="Attribution method. Repeatable; the first one is on the first page.",
+)
+@click.option(
+    "--finding",
+    "findings",
+    multiple=True,
+    metavar="NAME",
+    help="Finding to explain. Repeatable; the first one is on the first page.  [default: the most likely one, then the "
+    "others if there are few]",
+)
+@click.option("--layer", metavar="NAME", help="Stage of the network.  [default: the last]")
+@click.option("--setting", "pairs", multiple=True, metavar="NAME=VALUE", help="Setting of a method. Repeatable.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@options.as_json
+@options.frame
+@options.cleaning
+def report(
+    file: str,
+    choice: options.ModelChoice,
+    outs: tuple[Path, ...],
+    figure: Path | None,
+    source: Path | None,
+    methods_: tuple[str, ...],
+    findings: tuple[str, ...],
+    layer: str | None,
+    pairs: tuple[str, ...],
+    force: bool,
+    as_json: bool,
+    frame: int | None,
+    cleaning: "Cleaning",
+) -> None:
+    """A report of one film: first a page for everybody, then the details.
+
+    The first page says what was asked, what the model says and how sure it is, where it looked, and whether to believe
+    it. The report contains a manifest; --from computes the same maps again, equal to the last bit, and tells if the
+    film or the weights are others.
+
+    \b
+    Examples:
+      python -m core report film.dcm --out case.pdf --out case.html
+      python -m core report film.png --finding pneumonia --method grad-cam --method lrp --out case.pdf
+      python -m core report film.png --figure figures/fig2
+      python -m core report film.dcm --from case.pdf
+    """
+    from core.report.manifest import read_manifest
+
+    _refuse_outs(outs, figure, source)
+    if source is not None:
+        case = _again(file, read_manifest(source), choice, frame)
+    else:
+        case = _case(file, choice, methods_, findings, layer, pairs, frame, cleaning)
+    contents = _documents(case, outs) | (_figure(case, figure) if figure else {})
+    maps = f"{len(case.maps)} {'map' if len(case.maps) == 1 else 'maps'}"
+    record = {
+        "path": file,
+        "checkpoint": case.checkpoint.name,
+        "maps": [each.key for each in case.maps],
+        "equal": source is not None,
+    }
+    equal = [f"{maps} computed again: equal to the last bit."] if source else []
+    files.finish(
+        record,
+        contents,
+        show=None if as_json else lambda done: "\n".join([*equal, *done["written"]]),
+        force=force,
+    )
+
+
+def _refuse_outs(outs: Sequence[Path], figure: Path | None, source: Path | None) -> None:
+    """Raises: BadSetting without anything to do, or for a report of another kind; BadData for a bad folder."""
+    if not outs and figure is None and source is None:
+        raise BadSetting("There is nothing to write. Give --out case.pdf, --out case.html or --figure NAME.")
+    for out in outs:
+        if out.suffix.lower() not in _KINDS:
+            raise BadSetting(f"A report is a .pdf or .html file, but --out is {out.name}. Give a name that ends so.")
+    for out in (*outs, *([figure] if figure else [])):
+        files.refuse_out(out.parent)
+
+
+def _case(
+    file: str,
+    choice: options.ModelChoice,
+    methods_: Sequence[str],
+    findings: Sequence[str],
+    layer: str | None,
+    pairs: Sequence[str],
+    frame: int | None,
+    cleaning: "Cleaning",
+) -> "Case":
+    from core.explain.method import methods
+    from core.explain.run import Request, check
+    from core.models.findings import place_of
+    from core.report.case import make_case
+
+    chosen = [methods[name] for name in dict.fromkeys(methods_)]
+    _, entered = method_settings.split([file], pairs, chosen, [])
+    classifier = choice.classifier()
+    for finding in findings:
+        place_of(classifier.checkpoint.findings, finding)
+
+    def requests(of: Sequence[str]) -> "list[Request]":
+        return [
+            Request(method.name, finding, layer if method.layered else None, method_settings.of(method, entered))
+            for method in chosen
+            for finding in dict.fromkeys(of)
+        ]
+
+    check(classifier, requests(findings or classifier.checkpoint.findings))
+    radiograph, cleaning = files.read_meaningful(file, cleaning, frame=frame)
+    return make_case(
+        classifier,
+        radiograph,
+        requests(findings or _explained(classifier, radiograph, cleaning)),
+        cleaning=cleaning,
+    )
+
+
+def _explained(classifier: "Classifier", radiograph: "Radiograph", cleaning: "Cleaning") -> list[str]:
+    """The most likely finding, then the others if there are few."""
+    from core.models.findings import leading
+
+    card = classifier.checkpoint
+    first = leading(classifier.predict(radiograph, cleaning=cleaning), card)
+    others = [finding for finding in card.findings if finding != first]
+    return [first, *(others if len(card.findings) <= _FEW else [])]
+
+
+def _again(file: str, manifest: "Manifest", choice: options.ModelChoice, frame: int | None) -> "Case":
+    """The case of the manifest, computed again. Raises: BadData if film, weights or maps are others."""
+    import torch
+
+    from core.report.case import make_case
+
+    classifier = options.ModelChoice(choice.name or manifest.checkpoint, choice.weights).classifier()
+    radiograph = files.read_film(file, frame=frame)
+    manifest.refuse_others(radiograph, classifier.checkpoint)
+    torch.set_num_threads(manifest.threads)
+    case = make_case(classifier, radiograph, manifest.requests, cleaning=manifest.cleaning)
+    other = [map_ for map_, recorded in zip(case.maps, manifest.maps, strict=True) if map_.key != recorded.key]
+    if other:
+        raise BadData(
+            f"{len(other)} of {len(case.maps)} maps differ from the report in their last bits: it was made with torch "
+            f"{manifest.torch} and Captum {manifest.captum}, here is torch {torch.__version__}. Use the same versions "
+            "and the same kind of machine."
+        )
+    return case
+
+
+def _documents(case: "Case", outs: Sequence[Path]) -> dict[Path, bytes]:
+    from core.report.content import report_of
+    from core.report.html import report_html
+    from core.report.pdf import report_pdf
+
+    if not outs:
+        return {}
+    content = report_of(case)
+    return {out: report_pdf(content) if out.suffix.lower() == ".pdf" else report_html(content) for out in outs}
+
+
+def _figure(case: "Case", name: Path) -> dict[Path, bytes]:
+    from core.report.figure import case_figure
+
+    made = case_figure(case)
+    stem = name.with_suffix("") if name.suffix.lower() in (".pdf", ".png", ".txt") else name
+    contents = {".pdf": made.pdf, ".png": made.png, ".txt": made.caption.encode()}
+    return {stem.with_name(stem.name + suffix): data for suffix, data in contents.items()}

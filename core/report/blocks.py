@@ -1,0 +1,142 @@
+"""The blocks that a report is made of; PDF and HTML draw the same ones."""
+
+from dataclasses import dataclass
+
+from core.report.film_picture import FilmPicture
+from core.types import Level
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Running text. quiet: small print."""
+
+    text: str
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """head: (C,) titles; rows: (C,) texts each. right: columns of numbers."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names with their values."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A check, measure or verdict: its level, its title, its figure with unit, and what that means."""
+
+    level: Level
+    title: str
+    figure: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """Several of them, in this order."""
+
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A probability, 0 to 1, with its operating point (None if there is none). explained: whether the map is of it."""
+
+    name: str
+    value: float
+    percent: str
+    threshold: float | None
+    explained: bool
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The probabilities of one prediction."""
+
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Films:
+    """Pictures of the film side by side."""
+
+    films: tuple[FilmPicture, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve: name and points, 0 to 1 on both axes."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Curves in one square plot. diagonal: whether the line of chance is drawn."""
+
+    title: str
+    across: str
+    up: str
+    lines: tuple[Line, ...]
+    diagonal: bool = True
+
+
+Block = Paragraph | Table | Facts | Remarks | Bars | Films | Curves
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A title and its blocks."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question of the first page, its answer in one line, and further sentences."""
+
+    question: str
+    answer: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """The film without heat (JPEG) and the heat alone (transparent PNG), for a page that lays one over the other."""
+
+    bare: bytes
+    heat: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """The whole report.
+
+    film:    on the first page, with the map.
+    layers:  the same film and map; None for a void map, or where they are not needed.
+    belief:  the level of the last answer.
+    notices: research use, and what the film is where it is no patient's.
+    """
+
+    title: str
+    subtitle: str
+    notices: tuple[str, ...]
+    film: FilmPicture
+    layers: Layers | None
+    answers: tuple[Answer, ...]
+    belief: Level
+    bars: Bars
+    remarks: Remarks
+    sections: tuple[Section, ...]
+    manifest: str

@@ -1,0 +1,86 @@
+"""All that is known of one film and one model: the input of every report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.compare.anatomical_regions import HeatLocation, anatomical_places, locate_heat
+from core.explain.run import Request, explain_many
+from core.image.quality import Check
+from core.lung_network import inspect_film
+from core.models.classifier import Classifier
+from core.trust.measure import Figure, assess
+from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
+from core.work import Work
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A film, the prediction for it, its maps, and how far to trust them.
+
+    maps:     (M,) of this film by this model; figures and location are those of the first.
+    figures:  the trust measures; empty for a void map.
+    location: where the first map looks.
+    checks:   of the film.
+    """
+
+    radiograph: Radiograph
+    checkpoint: Checkpoint
+    prediction: Prediction
+    maps: tuple[Explanation, ...]
+    figures: tuple[Figure, ...]
+    location: HeatLocation
+    checks: tuple[Check, ...]
+
+    @property
+    def map(self) -> Explanation:
+        """The map that the first page shows."""
+        return self.maps[0]
+
+    @property
+    def cleaning(self) -> Cleaning:
+        """The changes to the film before the network read it."""
+        return self.map.cleaning
+
+    @property
+    def finding(self) -> str:
+        """The finding that the first map explains."""
+        return self.map.finding
+
+    @property
+    def spacing_is_plausible(self) -> bool:
+        """Whether the file's millimetres can be those of a chest."""
+        return all(check.level != "warning" for check in self.checks if check.name == "spacing")
+
+
+def make_case(
+    classifier: Classifier,
+    radiograph: Radiograph,
+    requests: Sequence[Request],
+    *,
+    cleaning: Cleaning | None = None,
+    work: Work | None = None,
+) -> Case:
+    """The case, computed: one call of `explain_many`, the film checks and the trust measures of the first map.
+
+    Raises: as `core.explain.run.explain_many`; ValueError without a request.
+    """
+    if not requests:
+        raise ValueError("a report needs one map or more")
+    prediction, maps = explain_many(classifier, radiograph, requests, cleaning=cleaning, work=work)
+    return case_of(classifier, radiograph, prediction, maps)
+
+
+def case_of(
+    classifier: Classifier, radiograph: Radiograph, prediction: Prediction, maps: Sequence[Explanation]
+) -> Case:
+    """The case of maps that are known already, with checks, measures and location."""
+    first = maps[0]
+    return Case(
+        radiograph,
+        classifier.checkpoint,
+        prediction,
+        tuple(maps),
+        () if first.void else assess(classifier, radiograph, first, cleaning=first.cleaning),
+        locate_heat(anatomical_places(radiograph, first.cleaning), first),
+        inspect_film(radiograph, first.cleaning),
+    )

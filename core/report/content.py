@@ -1,0 +1,212 @@
+"""The report of a case as blocks: the first page, then the details."""
+
+from math import isnan
+
+from core.estimate import available, estimate_text
+from core.explain.method import captum_version, methods
+from core.image.arrangement import words as arrangement_words
+from core.models.findings import words
+from core.models.summary import architecture_title, held_out, retrained
+from core.overlay import DRAWN, NOTICE, absence, caption, setting_words
+from core.report import front_page
+from core.report.blocks import (
+    Block,
+    Curves,
+    Facts,
+    Films,
+    Layers,
+    Line,
+    Paragraph,
+    Remark,
+    Remarks,
+    Report,
+    Section,
+    Table,
+)
+from core.report.case import Case
+from core.report.film_picture import LONGEST, FilmPicture, film_picture, heat_png
+from core.report.manifest import manifest_of
+from core.types import Explanation
+
+_SMALL = 640  # px, long side of a film among the details
+
+
+def report_of(case: Case) -> Report:
+    """The report, ready to be drawn as PDF or HTML."""
+    remarks = front_page.remarks(case)
+    return Report(
+        title="What the model says about this X-ray",
+        subtitle=case.radiograph.name,
+        notices=(NOTICE, DRAWN) if case.radiograph.drawn else (NOTICE,),
+        film=_film(case, case.map, caption(case.map)),
+        layers=None if absence(case.map) else _layers(case),
+        answers=front_page.answers(case, remarks),
+        belief=front_page.belief(remarks),
+        bars=front_page.bars(case),
+        remarks=remarks,
+        sections=(_films(case), _probabilities(case), _checks(case), _model(case), _method(case), _origin(case)),
+        manifest=manifest_of(case).text,
+    )
+
+
+def _film(case: Case, explanation: Explanation | None, words: str, *, small: bool = False) -> FilmPicture:
+    longest = _SMALL if small else LONGEST
+    return film_picture(
+        case.radiograph, explanation, cleaning=case.cleaning, checks=case.checks, caption=words, longest=longest
+    )
+
+
+def _layers(case: Case) -> Layers:
+    return Layers(_film(case, None, "").data, heat_png(case.radiograph, case.map))
+
+
+def _films(case: Case) -> Section:
+    bare = _film(case, None, "The film without heat", small=True)
+    maps = [_film(case, each, caption(each), small=True) for each in case.maps]
+    notes = []
+    if bare.sides[0].startswith("("):
+        notes.append("Sides in brackets: as frontal films are hung; the file does not say which side is which.")
+    elif not bare.sides[0]:
+        notes.append("The file does not say which side is which.")
+    if bare.scale is None:
+        notes.append("No scale: the file gives no plausible size of a pixel.")
+    notes += [f"{words(each.finding)}, {each.title}: {each.caveat}" for each in case.maps if each.caveat]
+    paragraphs = [Paragraph(note, quiet=True) for note in notes]
+    return Section("The film and its maps", (Films((bare, *maps)), *paragraphs))
+
+
+def _probabilities(case: Case) -> Section:
+    card, prediction = case.checkpoint, case.prediction
+    rows = []
+    for finding, logit in zip(prediction.findings, prediction.logits.tolist(), strict=True):
+        point, probability = card.thresholds.get(finding), prediction.probability(finding)
+        rows.append(
+            (
+                words(finding),
+                f"{probability:.3f}",
+                "none" if point is None else f"{point:.3f}",
+                "" if point is None else "reached" if probability >= point else "not reached",
+                f"{logit:.2f}",
+            )
+        )
+    kind = "Findings are independent." if card.multi_label else "The probabilities add up to 1."
+    calibrated = f"Calibrated with temperature {card.temperature:.2f}." if card.temperature != 1 else "Not calibrated."
+    table = Table(("Finding", "Probability", "Operating point", "", "Logit"), tuple(rows), (1, 2, 4))
+    return Section("Probabilities", (table, Paragraph(f"{kind} {calibrated}", quiet=True)))
+
+
+def _checks(case: Case) -> Section:
+    measures = tuple(map(front_page.remark, case.figures))
+    order = sorted(case.checks, key=lambda check: ("warning", "note", "ok").index(check.level))
+    checks = tuple(
+        Remark(
+            check.level,
+            check.title,
+            "" if isnan(check.figure) else f"{_number(check.figure)} {check.unit}".strip(),
+            check.sentence,
+        )
+        for check in order
+    )
+    blocks: list[Block] = []
+    if measures:
+        blocks += [Paragraph("The map"), Remarks(measures)]
+    blocks += [Paragraph("The film"), Remarks(checks)]
+    return Section("Checks", tuple(blocks))
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _model(case: Case) -> Section:
+    card = case.checkpoint
+    test, lungs = card.metrics.test, card.metrics.lungs
+    rows = []
+    if test:
+        rows += [
+            ("AUC on test films of the training sources", estimate_text(available(test.macro_auc))),
+            ("Accuracy on the same films", estimate_text(available(test.accuracy))),
+            ("Calibration error (ECE)", estimate_text(available(test.ece))),
+        ]
+    rows += [
+        (f"AUC on {source}, of {retrained(card)}", estimate_text(value)) for source, value in held_out(card).items()
+    ]
+    if lungs:
+        rows.append(("Heat in the lungs (Grad-CAM)", estimate_text(available(lungs.lung_ratio))))
+    if not rows:
+        return Section("The model's figures", (Paragraph("This model has not been measured on labelled films."),))
+    blocks: list[Block] = [
+        Table(("Figure (95 % interval)", ""), tuple(rows)),
+        Paragraph(
+            "Figures on sources that training saw flatter a model; trust those of other sources more.", quiet=True
+        ),
+    ]
+    if test and test.roc:
+        blocks.append(
+            Curves(
+                "ROC on the test films",
+                "1 − specificity",
+                "Sensitivity",
+                tuple(
+                    Line(
+                        f"{words(finding)}, AUC {estimate_text(test.auc.get(finding))}",
+                        tuple(point for point in zip(curve.fpr, curve.tpr, strict=True) if not any(map(isnan, point))),
+                    )
+                    for finding, curve in list(test.roc.items())[:6]
+                ),
+            )
+        )
+    known = (card.known_failures,) if isinstance(card.known_failures, str) else tuple(card.known_failures)
+    if known:
+        blocks.append(Paragraph("Known failures"))
+        blocks += [Paragraph(f"• {sentence}", quiet=True) for sentence in known]
+    return Section("The model's figures", tuple(blocks))
+
+
+def _method(case: Case) -> Section:
+    method, first = methods[case.map.method], case.map
+    height, width = first.heat.shape
+    pairs = [
+        ("Method", method.title),
+        ("What it shows", method.plain),
+        ("How it misleads", method.misleads),
+        ("Layer", first.layer or "the film itself"),
+        ("Settings", ", ".join(setting_words(*each) for each in first.settings.items()) or "none"),
+        ("Size", f"{first.regions} regions" if first.regions else f"{height} × {width} values, enlarged smoothly"),
+        ("Unit", first.unit),
+        ("Computed by", f"{first.computed_by} (Captum {captum_version()})"),
+        ("Source", method.source),
+        ("Film as shown", arrangement_words(first.cleaning) or "as stored"),
+        ("Preprocessing", _preprocessing(case)),
+    ]
+    return Section("How the map was made", (Facts(tuple(pairs)),))
+
+
+def _preprocessing(case: Case) -> str:
+    now, input = case.cleaning, case.checkpoint.input
+    parts = [
+        f"{input.fit} to {input.size} × {input.size} px",
+        "empty borders cropped" if now.crop_borders else "",
+        "CLAHE" if now.clahe else "",
+        f"{now.denoise} filter" if now.denoise != "none" else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _origin(case: Case) -> Section:
+    film, card = case.radiograph, case.checkpoint
+    height, width = film.pixels.shape
+    spacing = f", {film.spacing[1]:.3g} mm per pixel" if film.spacing else ""
+    pairs = [
+        ("Film", f"{width} × {height} px{spacing}, {film.origin.format}, {film.origin.bits} bits"),
+        ("Digest of the film", film.key),
+        ("Model", f"{card.name}, {architecture_title(card)}"),
+        ("SHA-256 of the weights", card.sha256),
+        ("Digests of the maps", ", ".join(each.key for each in case.maps)),
+        *(("Reading", step) for step in film.steps),
+    ]
+    note = (
+        "The manifest in this file computes the same maps again: python -m core report --from REPORT FILM. "
+        "It tells when the film or the weights are others."
+    )
+    return Section("Film, model, digests", (Facts(tuple(pairs)), Paragraph(note, quiet=True)))

@@ -1,0 +1,159 @@
+"""The first page: what was asked, what the model says, where it looked, whether to believe it."""
+
+from math import isnan
+
+from core.estimate import available
+from core.explain.method import methods
+from core.models.findings import leading, present, words
+from core.overlay import absence
+from core.report.blocks import Answer, Bar, Bars, Remark, Remarks
+from core.report.case import Case
+from core.trust.measure import Figure
+from core.types import Level
+
+_ORDER: tuple[Level, ...] = ("warning", "note", "ok")
+
+
+def answers(case: Case, remarks: Remarks) -> tuple[Answer, ...]:
+    """The four questions of a person without training, with their answers."""
+    return _asked(case), _says(case), _looked(case), _belief(remarks)
+
+
+def bars(case: Case) -> Bars:
+    """The probabilities in the order of the findings; of many findings the eight likeliest."""
+    findings = case.prediction.findings
+    if len(findings) > 8:
+        findings = tuple(sorted(findings, key=lambda finding: -case.prediction.probability(finding))[:8])
+    return Bars(
+        tuple(
+            Bar(
+                words(finding),
+                case.prediction.probability(finding),
+                percent(case.prediction.probability(finding)),
+                case.checkpoint.thresholds.get(finding),
+                finding == case.finding,
+            )
+            for finding in findings
+        )
+    )
+
+
+def remarks(case: Case) -> Remarks:
+    """The trust measures, and the film checks that object, the gravest first."""
+    film = [Remark(check.level, check.title, "", check.sentence) for check in case.checks if check.level == "warning"]
+    found = [*film, *map(remark, case.figures)]
+    return Remarks(tuple(sorted(found, key=lambda each: _ORDER.index(each.level))))
+
+
+def remark(figure: Figure) -> Remark:
+    """A trust measure as a block."""
+    value = "" if isnan(figure.value) else f"{figure.value:.0%}" if figure.is_share else f"{figure.value:.3g}"
+    return Remark(figure.level, figure.title, f"{value} {figure.unit}".strip() if value else "", figure.text)
+
+
+def belief(remarks: Remarks) -> Level:
+    """The gravest level of the remarks."""
+    return min((each.level for each in remarks.remarks), key=_ORDER.index, default="ok")
+
+
+def _asked(case: Case) -> Answer:
+    names = [words(finding) for finding in case.prediction.findings]
+    listed = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
+    if len(names) > 6:
+        asked = f"Which of {len(names)} findings does this chest X-ray show?"
+    elif case.checkpoint.multi_label:
+        asked = f"Does this chest X-ray show {listed}?"
+    else:
+        asked = f"Which fits this chest X-ray best: {listed}?"
+    return Answer(
+        "What was asked?",
+        asked,
+        f"The computer model {case.checkpoint.name} answered. It knows no other finding, and nothing about the patient "
+        "but this picture.",
+    )
+
+
+def _says(case: Case) -> Answer:
+    prediction, card = case.prediction, case.checkpoint
+    first = leading(prediction, card)
+    sure = prediction.probability(first)
+    if card.multi_label and card.thresholds:
+        calls = [f"{words(each)} {percent(prediction.probability(each))}" for each in present(prediction, card)[:4]]
+        answer = f"{', '.join(calls).capitalize()}." if calls else "None of them."
+    else:
+        answer = f"{words(first).capitalize()}, {percent(sure)} sure."
+    sentences = [] if card.multi_label else _operating_points(case, first)
+    test = card.metrics.test
+    off = available(test.ece) if test else None
+    right = available(test.accuracy) if test else None
+    if right and not card.multi_label:
+        sentences.append(f"On {right.n} test films its most likely answer was right for {right.value:.0%}.")
+    if off:
+        sentences.append(f"Its percentages were off by {_points(off.value)} on average.")
+    if not test:
+        sentences.append("How often it is right has not been measured, so the percentage proves nothing.")
+    return Answer("What does the model say, and how sure is it?", answer, " ".join(sentences))
+
+
+def _operating_points(case: Case, first: str) -> list[str]:
+    """What the operating points add to the likeliest finding, in a sentence."""
+    points, prediction = case.checkpoint.thresholds, case.prediction
+    if not points:
+        return []
+    reached = present(prediction, case.checkpoint)
+    others = [f"{words(each)} ({percent(prediction.probability(each))})" for each in reached if each != first]
+    if not reached:
+        return ["No finding reaches its operating point, so the model is undecided."]
+    if first not in reached:
+        return [
+            f"But only {' and '.join(others)} {'reach' if len(others) > 1 else 'reaches'} the operating point, from "
+            "which the model counts a finding as present: it is undecided."
+        ]
+    return [f"It also counts as present: {', '.join(others)}, so it is not of one mind."] if others else []
+
+
+def _looked(case: Case) -> Answer:
+    question, missing = "Where did it look?", absence(case.map)
+    if missing:
+        return Answer(question, "Nowhere in particular.", missing)
+    location = case.location
+    if not location.places:
+        return Answer(question, "Nothing on the film speaks for this answer.", case.map.caveat)
+    if location.even:
+        answer = "All over the film: it singles out no place."
+    elif isnan(location.share):
+        answer = f"At {location.place}."
+    else:
+        answer = f"Most at {location.place} ({location.share:.0%} of the heat)."
+    lungs = "" if isnan(location.lungs) else f"In the lungs lies {location.lungs:.0%} of the heat."
+    mark = f"There is {location.mark} there, burnt into the picture." if location.mark else ""
+    other = leading(case.prediction, case.checkpoint) != case.finding
+    mine = f"This map is of {words(case.finding)}, not of the model's first answer." if other else ""
+    how = f"Bright colours mark what spoke for {words(case.finding)}, by {methods[case.map.method].title}."
+    return Answer(question, answer, " ".join(part for part in (mine, lungs, mark, how, case.map.caveat) if part))
+
+
+def _belief(remarks: Remarks) -> Answer:
+    question, count = "Should you believe it?", len(remarks.remarks)
+    objections = sum(each.level == "warning" for each in remarks.remarks)
+    if not count:
+        return Answer(question, "Unknown.", "There is no map to measure.")
+    if objections:
+        answer = f"Not without a second look: {objections} of {count} checks object."
+    elif belief(remarks) == "note":
+        answer = "With reservations: read the notes below."
+    else:
+        answer = "No check objects."
+    return Answer(question, answer, "The checks judge the picture and the map. They do not make the answer right.")
+
+
+def percent(share: float) -> str:
+    """A probability for the first page: 53%, under 1%, over 99%."""
+    if share >= 0.995:
+        return "over 99%"
+    return "under 1%" if share < 0.005 else f"{share:.0%}"
+
+
+def _points(share: float) -> str:
+    points = round(100 * share)
+    return f"{points} percentage point{'' if points == 1 else 's'}"

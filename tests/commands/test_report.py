@@ -1,0 +1,140 @@
+"""`report`: files written, maps computed again from what is inside them, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from core.__main__ import cli
+from core.report.manifest import read_manifest
+from core.types import Radiograph
+
+
+def run_report(weights: Path, *arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["report", "--weights", str(weights), *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def film(phantom: Radiograph, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("films") / "film.png"
+    Image.fromarray(phantom.pixels).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def reports(weights: Path, film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reports")
+    maps: list[str | Path] = [
+        "--finding",
+        "covid",
+        "--finding",
+        "normal",
+        "--method",
+        "grad-cam",
+        "--method",
+        "saliency",
+    ]
+    outs: list[str | Path] = [
+        "--out",
+        folder / "case.pdf",
+        "--out",
+        folder / "case.html",
+        "--figure",
+        folder / "figure.pdf",
+    ]
+    result = run_report(weights, film, *maps, *outs, "--json")
+    assert result.exit_code == 0, result.output
+    assert len(json.loads(result.stdout)["maps"]) == 4
+    return folder
+
+
+def test_report_and_figure_are_written(reports: Path) -> None:
+    names = {"case.pdf", "case.html", "figure.pdf", "figure.png", "figure.txt"}
+
+    assert {path.name for path in reports.iterdir()} == names
+
+
+@pytest.mark.parametrize("name", ["case.pdf", "case.html", "manifest.json"])
+def test_maps_are_computed_again_from_what_a_report_holds(weights: Path, film: Path, reports: Path, name: str) -> None:
+    source = reports / name
+    if name == "manifest.json":
+        source = reports.parent / name
+        source.write_text(read_manifest(reports / "case.pdf").text)
+    result = run_report(weights, film, "--from", source)
+
+    assert result.exit_code == 0, result.output
+    assert "4 maps computed again: equal to the last bit." in result.stdout
+
+
+def test_another_film_is_told(weights: Path, film: Path, reports: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    with Image.open(film) as image:
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
+    result = run_report(weights, other, "--from", reports / "case.pdf")
+
+    assert result.exit_code == 1
+    assert "The report is of another film than other.png" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("checkpoint_key", "0" * 16, "made with other weights than untrained has now"),
+        ("version", 99, "is of version 99, this program reads 1"),
+        ("threads", "many", "holds no manifest that can be read"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_told(
+    weights: Path, film: Path, reports: Path, tmp_path: Path, field: str, value: object, sentence: str
+) -> None:
+    manifest = json.loads(read_manifest(reports / "case.html").text) | {field: value}
+    source = tmp_path / "manifest.json"
+    source.write_text(json.dumps(manifest))
+    result = run_report(weights, film, "--from", source)
+
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+
+
+def test_a_map_with_other_values_is_told(weights: Path, film: Path, reports: Path, tmp_path: Path) -> None:
+    manifest = json.loads(read_manifest(reports / "case.html").text)
+    manifest["maps"][1]["key"] = "0" * 16
+    source = tmp_path / "manifest.json"
+    source.write_text(json.dumps(manifest))
+    result = run_report(weights, film, "--from", source)
+
+    assert result.exit_code == 1
+    assert "1 of 4 maps differ from the report in their last bits" in result.stderr
+
+
+def test_a_pdf_without_a_manifest_is_told(weights: Path, film: Path, reports: Path) -> None:
+    result = run_report(weights, film, "--from", reports / "figure.pdf")
+
+    assert result.exit_code == 1
+    assert "figure.pdf holds no manifest that can be read" in result.stderr
+
+
+def test_bad_output_is_refused_before_anything_is_computed(weights: Path, film: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused: list[tuple[list[str | Path], str]] = [
+        ([], "There is nothing to write."),
+        (["--out", tmp_path / "case.docx"], "A report is a .pdf or .html file, but --out is case.docx."),
+        (["--out", tmp_path / "file" / "case.pdf"], "is not a folder"),
+    ]
+    for arguments, sentence in refused:
+        result = run_report(weights, film, *arguments)
+        assert result.exit_code == 1
+        assert sentence in result.stderr
+
+
+def test_an_existing_file_is_replaced_only_with_force(weights: Path, film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "case.html"
+    out.write_text("mine")
+    command = (film, "--finding", "covid", "--out", out)
+
+    assert "exists with different content" in run_report(weights, *command).stderr
+    assert out.read_text() == "mine"
+    assert run_report(weights, *command, "--force").exit_code == 0
+    assert "What the model says about this X-ray" in out.read_text()
