@@ -1,9 +1,11 @@
 """The blocks that a report is made of; PDF and HTML draw the same ones."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from core.report.film_picture import FilmPicture
-from core.types import Level
+
+Mark = Literal["ok", "note", "warning", "unjudged"]
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,16 @@ class Facts:
 
 @dataclass(frozen=True)
 class Remark:
-    """A check, measure or verdict: its level, its title, its figure with unit, and what that means."""
+    """A check, measure or verdict.
 
-    level: Level
+    mark:   how it is drawn; "unjudged": neither for nor against.
+    word:   the same in a word: "holds", "no objection".
+    figure: with its unit, or empty.
+    text:   what that means.
+    """
+
+    mark: Mark
+    word: str
     title: str
     figure: str
     text: str
@@ -125,7 +134,7 @@ class Report:
 
     film:    on the first page, with the map.
     layers:  the same film and map; None for a void map, or where they are not needed.
-    belief:  the level of the last answer.
+    belief:  the mark of the last answer.
     notices: research use, and what the film is where it is no patient's.
     """
 
@@ -135,7 +144,7 @@ class Report:
     film: FilmPicture
     layers: Layers | None
     answers: tuple[Answer, ...]
-    belief: Level
+    belief: Mark
     bars: Bars
     remarks: Remarks
     sections: tuple[Section, ...]

@@ -1,6 +1,6 @@
 """All that is known of one film and one model: the input of every report."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from core.compare.anatomical_regions import HeatLocation, anatomical_places, locate_heat
@@ -8,7 +8,8 @@ from core.explain.run import Request, explain_many
 from core.image.quality import Check
 from core.lung_network import inspect_film
 from core.models.classifier import Classifier
-from core.trust.measure import Figure, assess
+from core.trust.measure import COSTS, Cost, Figure, Question
+from core.trust.verdicts import Verdict, verdicts
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from core.work import Work
 
@@ -17,8 +18,8 @@ from core.work import Work
 class Case:
     """A film, the prediction for it, its maps, and how far to trust them.
 
-    maps:     (M,) of this film by this model; figures and location are those of the first.
-    figures:  the trust measures; empty for a void map.
+    maps:     (M,) of this film by this model; verdicts and location are those of the first.
+    verdicts: on the answer and the first map.
     location: where the first map looks.
     checks:   of the film.
     """
@@ -27,7 +28,7 @@ class Case:
     checkpoint: Checkpoint
     prediction: Prediction
     maps: tuple[Explanation, ...]
-    figures: tuple[Figure, ...]
+    verdicts: tuple[Verdict, ...]
     location: HeatLocation
     checks: tuple[Check, ...]
 
@@ -47,6 +48,11 @@ class Case:
         return self.map.finding
 
     @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Those of all verdicts."""
+        return tuple(figure for verdict in self.verdicts for figure in verdict.figures)
+
+    @property
     def spacing_is_plausible(self) -> bool:
         """Whether the file's millimetres can be those of a chest."""
         return all(check.level != "warning" for check in self.checks if check.name == "spacing")
@@ -58,29 +64,39 @@ def make_case(
     requests: Sequence[Request],
     *,
     cleaning: Cleaning | None = None,
+    costs: Collection[Cost] = tuple(COSTS),
     work: Work | None = None,
 ) -> Case:
-    """The case, computed: one call of `explain_many`, the film checks and the trust measures of the first map.
+    """The case, computed: one call of `explain_many`, the film checks and the verdicts on the first map.
+
+    costs:  of the trust measures.
 
     Raises: as `core.explain.run.explain_many`; ValueError without a request.
     """
     if not requests:
         raise ValueError("a report needs one map or more")
     prediction, maps = explain_many(classifier, radiograph, requests, cleaning=cleaning, work=work)
-    return case_of(classifier, radiograph, prediction, maps)
+    return case_of(classifier, radiograph, prediction, maps, costs=costs, work=work)
 
 
 def case_of(
-    classifier: Classifier, radiograph: Radiograph, prediction: Prediction, maps: Sequence[Explanation]
+    classifier: Classifier,
+    radiograph: Radiograph,
+    prediction: Prediction,
+    maps: Sequence[Explanation],
+    *,
+    costs: Collection[Cost] = tuple(COSTS),
+    work: Work | None = None,
 ) -> Case:
-    """The case of maps that are known already, with checks, measures and location."""
+    """The case of maps that are known already, with checks, verdicts and location."""
     first = maps[0]
+    question = Question(classifier, radiograph, first, first.cleaning)
     return Case(
         radiograph,
         classifier.checkpoint,
         prediction,
         tuple(maps),
-        () if first.void else assess(classifier, radiograph, first, cleaning=first.cleaning),
+        tuple(verdicts(question, costs=costs, work=work)),
         locate_heat(anatomical_places(radiograph, first.cleaning), first),
         inspect_film(radiograph, first.cleaning),
     )

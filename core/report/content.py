@@ -17,7 +17,6 @@ from core.report.blocks import (
     Layers,
     Line,
     Paragraph,
-    Remark,
     Remarks,
     Report,
     Section,
@@ -26,6 +25,7 @@ from core.report.blocks import (
 from core.report.case import Case
 from core.report.film_picture import LONGEST, FilmPicture, film_picture, heat_png
 from core.report.manifest import manifest_of
+from core.trust.verdicts import WORDS
 from core.types import Explanation
 
 _SMALL = 640  # px, long side of a film among the details
@@ -44,7 +44,15 @@ def report_of(case: Case) -> Report:
         belief=front_page.belief(remarks),
         bars=front_page.bars(case),
         remarks=remarks,
-        sections=(_films(case), _probabilities(case), _checks(case), _model(case), _method(case), _origin(case)),
+        sections=(
+            _films(case),
+            _probabilities(case),
+            _verdicts(case),
+            _checks(case),
+            _model(case),
+            _method(case),
+            _origin(case),
+        ),
         manifest=manifest_of(case).text,
     )
 
@@ -95,27 +103,18 @@ def _probabilities(case: Case) -> Section:
     return Section("Probabilities", (table, Paragraph(f"{kind} {calibrated}", quiet=True)))
 
 
-def _checks(case: Case) -> Section:
-    measures = tuple(map(front_page.remark, case.figures))
-    order = sorted(case.checks, key=lambda check: ("warning", "note", "ok").index(check.level))
-    checks = tuple(
-        Remark(
-            check.level,
-            check.title,
-            "" if isnan(check.figure) else f"{_number(check.figure)} {check.unit}".strip(),
-            check.sentence,
-        )
-        for check in order
-    )
+def _verdicts(case: Case) -> Section:
     blocks: list[Block] = []
-    if measures:
-        blocks += [Paragraph("The map"), Remarks(measures)]
-    blocks += [Paragraph("The film"), Remarks(checks)]
-    return Section("Checks", tuple(blocks))
+    for verdict in case.verdicts:
+        if verdict.figures:
+            blocks.append(Paragraph(f"{verdict.title} {WORDS[verdict.word].capitalize()}."))
+            blocks.append(Remarks(tuple(map(front_page.figure_remark, verdict.figures))))
+    return Section("The figures behind the verdicts", tuple(blocks))
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+def _checks(case: Case) -> Section:
+    order = sorted(case.checks, key=lambda check: ("warning", "note", "ok").index(check.level))
+    return Section("Checks of the film", (Remarks(tuple(map(front_page.check_remark, order))),))
 
 
 def _model(case: Case) -> Section:

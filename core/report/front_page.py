@@ -4,14 +4,18 @@ from math import isnan
 
 from core.estimate import available
 from core.explain.method import methods
+from core.image.quality import Check
 from core.models.findings import leading, present, words
 from core.overlay import absence
-from core.report.blocks import Answer, Bar, Bars, Remark, Remarks
+from core.report.blocks import Answer, Bar, Bars, Mark, Remark, Remarks
 from core.report.case import Case
 from core.trust.measure import Figure
+from core.trust.verdicts import WORDS, Word, word
 from core.types import Level
 
-_ORDER: tuple[Level, ...] = ("warning", "note", "ok")
+_MARKS: dict[Word, Mark] = {"holds": "ok", "doubtful": "note", "fails": "warning", "unjudged": "unjudged"}
+_GRAVITY: tuple[Mark, ...] = ("ok", "unjudged", "note", "warning")
+_OBJECTION: dict[Level, str] = {"ok": "no objection", "note": "note", "warning": "objection"}
 
 
 def answers(case: Case, remarks: Remarks) -> tuple[Answer, ...]:
@@ -39,21 +43,30 @@ def bars(case: Case) -> Bars:
 
 
 def remarks(case: Case) -> Remarks:
-    """The trust measures, and the film checks that object, the gravest first."""
-    film = [Remark(check.level, check.title, "", check.sentence) for check in case.checks if check.level == "warning"]
-    found = [*film, *map(remark, case.figures)]
-    return Remarks(tuple(sorted(found, key=lambda each: _ORDER.index(each.level))))
+    """The four verdicts."""
+    return Remarks(
+        tuple(Remark(_MARKS[each.word], WORDS[each.word], each.title, "", each.sentence) for each in case.verdicts)
+    )
 
 
-def remark(figure: Figure) -> Remark:
+def figure_remark(figure: Figure) -> Remark:
     """A trust measure as a block."""
     value = "" if isnan(figure.value) else f"{figure.value:.0%}" if figure.is_share else f"{figure.value:.3g}"
-    return Remark(figure.level, figure.title, f"{value} {figure.unit}".strip() if value else "", figure.text)
+    kind = word(figure)
+    text = f"{value} {figure.unit}".strip() if value else ""
+    return Remark(_MARKS[kind], WORDS[kind], figure.title, text, figure.text)
 
 
-def belief(remarks: Remarks) -> Level:
-    """The gravest level of the remarks."""
-    return min((each.level for each in remarks.remarks), key=_ORDER.index, default="ok")
+def check_remark(check: Check) -> Remark:
+    """A film check as a block."""
+    number = f"{check.figure:,.0f}" if abs(check.figure) >= 1000 else f"{check.figure:.3g}"
+    figure = "" if isnan(check.figure) else f"{number} {check.unit}".strip()
+    return Remark(check.level, _OBJECTION[check.level], check.title, figure, check.sentence)
+
+
+def belief(remarks: Remarks) -> Mark:
+    """The gravest of the marks."""
+    return max((each.mark for each in remarks.remarks), key=_GRAVITY.index, default="unjudged")
 
 
 def _asked(case: Case) -> Answer:
@@ -134,17 +147,17 @@ def _looked(case: Case) -> Answer:
 
 
 def _belief(remarks: Remarks) -> Answer:
-    question, count = "Should you believe it?", len(remarks.remarks)
-    objections = sum(each.level == "warning" for each in remarks.remarks)
-    if not count:
-        return Answer(question, "Unknown.", "There is no map to measure.")
-    if objections:
-        answer = f"Not without a second look: {objections} of {count} checks object."
-    elif belief(remarks) == "note":
-        answer = "With reservations: read the notes below."
+    marks = [each.mark for each in remarks.remarks]
+    failed, unsure = marks.count("warning"), len(marks) - marks.count("ok")
+    if failed:
+        answer = f"Not without a second look: {failed} of {len(marks)} verdicts fail{'s' if failed == 1 else ''}."
+    elif unsure:
+        answer = f"With reservations: {unsure} of {len(marks)} verdicts {'does' if unsure == 1 else 'do'} not hold."
     else:
-        answer = "No check objects."
-    return Answer(question, answer, "The checks judge the picture and the map. They do not make the answer right.")
+        answer = "Nothing speaks against it."
+    return Answer(
+        "Should you believe it?", answer, "The verdicts judge the film and the map. They do not make the answer right."
+    )
 
 
 def percent(share: float) -> str:

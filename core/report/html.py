@@ -12,6 +12,7 @@ from core.report.blocks import (
     Curves,
     Facts,
     Films,
+    Mark,
     Paragraph,
     Remark,
     Remarks,
@@ -22,7 +23,7 @@ from core.report.blocks import (
 from core.report.film_picture import ColourBar, FilmPicture
 
 _HERE = Path(__file__).parent
-_LEVELS = {"ok": ("●", "no objection"), "note": ("○", "note"), "warning": ("▲", "objection")}
+_SIGNS: dict[Mark, str] = {"ok": "●", "note": "○", "warning": "▲", "unjudged": "–"}
 _INKS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a6a00", "#56b4e9")
 _SIDE = 220  # px, of a plot
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -42,7 +43,7 @@ def report_html(report: Report) -> bytes:
         f'<p class="notice">{escape(report.notices[0])}</p>',
         f'<div class="front"><div>{_viewer(report)}{_drawn(report.bars)}</div>',
         f'<div class="answers">{"".join(_answer(each, report) for each in report.answers)}</div></div>',
-        f"<h2>Reasons to believe it, or not</h2>{_drawn(report.remarks)}",
+        f"<h2>Four verdicts</h2>{_drawn(report.remarks)}",
         *(_section(each) for each in report.sections),
         f"<footer>Lightbox · {escape(' '.join(report.notices))}</footer></main>",
         f'<script type="application/json" id="manifest">{escape(report.manifest, quote=False)}</script>',
@@ -67,9 +68,8 @@ def _answer(answer: Answer, report: Report) -> str:
     )
 
 
-def _mark(level: str) -> str:
-    sign, words = _LEVELS[level]
-    return f'<span class="mark {level}" role="img" aria-label="{words}">{sign}</span> '
+def _mark(mark: Mark) -> str:
+    return f'<span class="mark {mark}" aria-hidden="true">{_SIGNS[mark]}</span> '
 
 
 def _viewer(report: Report) -> str:
@@ -158,10 +158,9 @@ def _(block: Remarks) -> str:
 
 def _remark(remark: Remark) -> str:
     figure = f' <span class="quiet">{escape(remark.figure)}</span>' if remark.figure else ""
-    head = f"{_mark(remark.level)}<b>{escape(remark.title)}</b>{figure}"
-    words = _LEVELS[remark.level][1]
+    head = f"{_mark(remark.mark)}<b>{escape(remark.title)}</b>{figure}"
     return (
-        f'<div class="{remark.level}"><p>{head} <small class="{remark.level}">{words}</small></p>'
+        f'<div class="{remark.mark}"><p>{head} <small class="{remark.mark}">{escape(remark.word)}</small></p>'
         f"<p>{escape(remark.text)}</p></div>"
     )
 

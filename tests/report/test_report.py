@@ -23,6 +23,7 @@ from core.report.figure import board_figure, case_figure
 from core.report.film_picture import bare, heat_png, scale_bar, sides
 from core.report.html import report_html
 from core.report.pdf import report_pdf
+from core.trust.verdicts import WORDS
 from core.types import Cleaning, Radiograph
 
 
@@ -47,6 +48,7 @@ def test_first_page_answers_four_questions_in_selectable_text(pdf: PdfReader, ca
         assert question in text
     assert "For research and teaching. Not for diagnosis." in text
     assert "Drawn phantom, not a person's film." in text
+    assert all(f"{verdict.title} {WORDS[verdict.word]}" in text for verdict in case.verdicts)
     assert front_page.percent(case.prediction.probability("covid")) in text
 
 
@@ -151,13 +153,20 @@ def test_side_letters_follow_the_file_the_turn_and_the_mirror(phantom: Radiograp
     assert sides(replace(film, orientation=None, view="LL"), Cleaning(), ()) == ("", "")
 
 
-def test_one_objection_is_enough_for_doubt(case: Case) -> None:
-    objecting = Remarks((Remark("warning", "A", "", ""), Remark("ok", "B", "", "")))
-    passing = Remarks((Remark("ok", "A", "", ""),))
+def test_the_last_answer_counts_the_verdicts_that_fail(case: Case) -> None:
+    holds, fails, unjudged = (
+        Remark("ok", "holds", "", "", ""),
+        Remark("warning", "fails", "", "", ""),
+        Remark("unjudged", "cannot be judged", "", "", ""),
+    )
 
-    assert front_page.answers(case, objecting)[3].answer == "Not without a second look: 1 of 2 checks object."
-    assert front_page.answers(case, passing)[3].answer == "No check objects."
-    assert front_page.belief(objecting) == "warning"
+    def answer(*remarks: Remark) -> str:
+        return front_page.answers(case, Remarks(remarks))[3].answer
+
+    assert answer(fails, holds) == "Not without a second look: 1 of 2 verdicts fails."
+    assert answer(holds, unjudged) == "With reservations: 1 of 2 verdicts does not hold."
+    assert answer(holds, holds) == "Nothing speaks against it."
+    assert front_page.belief(Remarks((holds, fails))) == "warning"
 
 
 def test_a_likeliest_finding_below_its_operating_point_is_called_undecided(case: Case) -> None:
