@@ -114,7 +114,7 @@ class ModelChoice:
         """
         from core.models.ensemble import load_any
 
-        return load_any(self.name or _first(self.weights), self.weights)
+        return load_any(self.name or first(self.weights), self.weights)
 
 
 def one_model(command: Command) -> Command:
@@ -218,10 +218,11 @@ def classifier(name: str | None, folder: Path | None) -> "Classifier":
 
     if name and JOIN in name:
         raise BadSetting(f"{name} is an ensemble, which predict, evaluate and explain take. Name one model here.")
-    return load(name or _first(folder), folder)
+    return load(name or first(folder), folder)
 
 
-def _first(folder: Path | None) -> str:
+def first(folder: Path | None) -> str:
+    """The name of the first checkpoint. Raises: BadCheckpoint if there is none."""
     from core.models import checkpoints, library
 
     names = checkpoints.names(folder) if folder else library.names()

@@ -15,6 +15,7 @@ from core.types import Radiograph
 
 NEEDED = ("file", "label")
 OPTIONAL = ("id", "patient", "source", "subtype", "age", "sex", "view", "split", "box", "lungs", "lesions", "devices")
+PARQUET = ".parquet"  # any other table is CSV
 NOTHING = "No Finding"  # the label of a film without findings, besides an empty one
 _CORNERS = ("x0", "y0", "x1", "y1")
 _BOXES = "boxes.csv"  # table of lesion boxes beside a manifest
@@ -73,7 +74,7 @@ class Row:
 
 
 def read_manifest(path: Path, *, findings: Sequence[str] | None = None) -> list[Row]:
-    """The rows of a manifest: a CSV table with the columns `file` and `label`, others optional.
+    """The rows of a manifest: a CSV or Parquet table with the columns `file` and `label`, others optional.
 
     path:     the table, or a folder with cxr.csv or films.csv. Its paths are relative to it and stay below it. A
               column `mask` is another name for `lungs`.
@@ -82,20 +83,16 @@ def read_manifest(path: Path, *, findings: Sequence[str] | None = None) -> list[
               a patient is in two splits, or a label is not among the findings.
     """
     path = _table(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines)
-            missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
-            if missing and ";" in (reader.fieldnames or [""])[0]:
-                raise BadData(f"{path} has semicolons between its columns. Save it with commas.")
-            if missing:
-                raise BadData(
-                    f"{path} lacks the column {' and '.join(missing)}; it needs {', '.join(NEEDED)} "
-                    f"and may have {', '.join(OPTIONAL)}."
-                )
-            rows = [_row(path, number, line) for number, line in enumerate(reader, start=2)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadData(f"{path} is no CSV table in UTF-8 ({error}). Export it again as one.") from error
+    columns, lines = _parquet_lines(path) if path.suffix.lower() == PARQUET else _csv_lines(path)
+    missing = [name for name in NEEDED if name not in columns]
+    if missing and ";" in next(iter(columns), ""):
+        raise BadData(f"{path} has semicolons between its columns. Save it with commas.")
+    if missing:
+        raise BadData(
+            f"{path} lacks the column {' and '.join(missing)}; it needs {', '.join(NEEDED)} "
+            f"and may have {', '.join(OPTIONAL)}."
+        )
+    rows = [_row(path, number, line) for number, line in enumerate(lines, start=2)]
     if not rows:
         raise BadData(f"{path} has a head but no row. Add one for each film.")
     rows = _with_boxes(rows, path.parent / _BOXES)
@@ -103,6 +100,29 @@ def read_manifest(path: Path, *, findings: Sequence[str] | None = None) -> list[
     if findings is not None:
         check(rows, findings)
     return rows
+
+
+def _csv_lines(path: Path) -> tuple[Sequence[str], list[dict[str, str | None]]]:
+    """The columns and lines of a CSV table. Raises: BadData."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines)
+            return reader.fieldnames or (), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadData(f"{path} is no CSV table in UTF-8 ({error}). Export it again as one.") from error
+
+
+def _parquet_lines(path: Path) -> tuple[Sequence[str], list[dict[str, str | None]]]:
+    """The columns and lines of a Parquet table, values as text. Raises: BadData."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise BadData(f"{path} is no Parquet table ({str(error).splitlines()[0]}). Export it again as one.") from error
+    lines = ({name: None if cell is None else str(cell) for name, cell in row.items()} for row in table.to_pylist())
+    return table.column_names, list(lines)
 
 
 def _with_boxes(rows: list[Row], path: Path) -> list[Row]:

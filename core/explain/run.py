@@ -24,7 +24,7 @@ from core.models.architecture import Network
 from core.models.classifier import Classifier, prediction
 from core.models.findings import place_of
 from core.registry import unknown
-from core.types import FUSED, Cleaning, Explanation, Placement, Prediction, Radiograph
+from core.types import FUSED, Checkpoint, Cleaning, Explanation, Placement, Prediction, Radiograph
 from core.work import Work
 
 
@@ -114,12 +114,12 @@ def explain_many(
     with torch.inference_mode(False):  # the caller may be in inference mode, whose tensors take no gradients
         prepared = prepare(radiograph, classifier.checkpoint.input, cleaning)
     with torch.inference_mode(False), classifier.alone(work) as network:
-        plans = _plans(requests, classifier, network, bfloat16=bfloat16)
+        plans = planned_maps(requests, classifier, network, bfloat16=bfloat16)
         tape = Tape(
             network,
             prepared.image[None].to(classifier.device),
-            grad_from=_grad_from(plans, network),
-            wanted=_wanted(plans, network),
+            grad_from=first_gradient(plans, network),
+            wanted=sources_by_finding(plans, network),
             bfloat16=bfloat16,
         )
         logits = tape.logits[0].cpu().numpy()
@@ -139,7 +139,7 @@ def explain_many(
 def check(classifier: Classifier, requests: Sequence[Request], *, bfloat16: bool = False) -> None:
     """Raises what `explain_many` would raise for these requests, before a film is read."""
     with classifier.alone() as network:
-        _plans(requests, classifier, network, bfloat16=bfloat16)
+        planned_maps(requests, classifier, network, bfloat16=bfloat16)
 
 
 def total_passes(explanations: Sequence[Explanation]) -> tuple[int, int]:
@@ -148,7 +148,9 @@ def total_passes(explanations: Sequence[Explanation]) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class _PlannedMap:
+class PlannedMap:
+    """A request that the network can serve. finding: index of its logit."""
+
     request: Request
     method: Method
     finding: int
@@ -174,16 +176,17 @@ class _Context:
     lungs: Callable[[], NDArray[np.bool_]]
 
 
-def _plans(
-    requests: Sequence[Request], classifier: Classifier, network: Network, *, bfloat16: bool
-) -> list[_PlannedMap]:
+def planned_maps(
+    requests: Sequence[Request], classifier: Classifier, network: Network, *, bfloat16: bool = False
+) -> list[PlannedMap]:
+    """The requests with their method, layers and settings looked up. Raises: as `explain`."""
     plans = [_plan(request, classifier, network) for request in requests]
     if bfloat16:
         _refuse_bfloat16(plans, network)
     return plans
 
 
-def _plan(request: Request, classifier: Classifier, network: Network) -> _PlannedMap:
+def _plan(request: Request, classifier: Classifier, network: Network) -> PlannedMap:
     method = methods[request.method]
     findings = classifier.checkpoint.findings
     place = place_of(findings, request.finding)
@@ -201,20 +204,21 @@ def _plan(request: Request, classifier: Classifier, network: Network) -> _Planne
         if reason := method.fits(network, stage):
             at = f" at {stage}" if stage else ""
             raise Unfit(f"{method.title} is not available for {classifier.checkpoint.name}{at}: {reason}")
-    return _PlannedMap(request, method, place, layers, settings)
+    return PlannedMap(request, method, place, layers, settings)
 
 
-def _sources(plan: _PlannedMap) -> list[str]:
+def _sources(plan: PlannedMap) -> list[str]:
     """The sources whose gradients the plan needs from the shared tape."""
     images = [IMAGES] if plan.method.needs in ("images", "both") else []
     return images + (list(plan.layers) if plan.method.needs in ("stage", "both") else [])
 
 
-def _grad_from(plans: Sequence[_PlannedMap], network: Network) -> str:
+def first_gradient(plans: Sequence[PlannedMap], network: Network) -> str:
+    """The earliest source of a gradient that the plans need: "images" or a stage."""
     return earliest([source for plan in plans for source in _sources(plan)], network.stages)
 
 
-def _refuse_bfloat16(plans: Sequence[_PlannedMap], network: Network) -> None:
+def _refuse_bfloat16(plans: Sequence[PlannedMap], network: Network) -> None:
     for plan in plans:
         if not plan.method.rounds(plan.settings):
             signed = f"; signed {plan.method.title} is" if plan.method.bfloat16 else ""
@@ -229,7 +233,7 @@ def _refuse_bfloat16(plans: Sequence[_PlannedMap], network: Network) -> None:
             )
 
 
-def _wanted(plans: Sequence[_PlannedMap], network: Network) -> dict[int, list[str]]:
+def sources_by_finding(plans: Sequence[PlannedMap], network: Network) -> dict[int, list[str]]:
     """Finding -> its sources; the last stage's gradient is left out, since the head alone gives it."""
     wanted: dict[int, list[str]] = {}
     for plan in plans:
@@ -237,59 +241,93 @@ def _wanted(plans: Sequence[_PlannedMap], network: Network) -> dict[int, list[st
     return wanted
 
 
-def _heat(plan: _PlannedMap, plans: Sequence[_PlannedMap], tape: Tape, context: _Context, stage: str) -> Tensor:
-    """(h, w) the heat of the plan at one stage, on the tape's device. Raises: OneCell."""
-    alike = {
+def alike(plan: PlannedMap, plans: Sequence[PlannedMap]) -> tuple[int, ...]:
+    """The findings of all plans with the same method, layers and settings."""
+    same = {
         each.finding
         for each in plans
         if (each.method, each.layers, each.settings) == (plan.method, plan.layers, plan.settings)
     }
+    return tuple(sorted(same))
+
+
+def refuse_one_cell(plan: PlannedMap, tape: Tape, stage: str, checkpoint: Checkpoint) -> None:
+    """Raises: OneCell if the stage has a single cell."""
+    if plan.layers and min(tape.features(stage).shape[-2:]) < 2:
+        raise OneCell(
+            f"{stage} of {checkpoint.name} gives 1 × 1 maps, which have no place on the film. Choose an earlier layer."
+        )
+
+
+def _heat(plan: PlannedMap, plans: Sequence[PlannedMap], tape: Tape, context: _Context, stage: str) -> Tensor:
+    """(h, w) the heat of the plan at one stage, on the tape's device. Raises: OneCell."""
     evidence = Evidence(
         tape,
         plan.finding,
         stage,
         context.prepared.black.to(tape.images),
         context.prepared.white.to(tape.images),
-        together=tuple(sorted(alike)),
+        together=alike(plan, plans),
         lungs=context.lungs,
         work=context.work,
         budget=context.budget,
     )
-    if plan.layers and min(tape.features(stage).shape[-2:]) < 2:
-        raise OneCell(
-            f"{stage} of {context.classifier.checkpoint.name} gives 1 × 1 maps, which have no place on the film. "
-            "Choose an earlier layer."
-        )
+    refuse_one_cell(plan, tape, stage, context.classifier.checkpoint)
     return plan.method.rule(evidence, **plan.settings)[0].detach()
 
 
 def _map(
-    plan: _PlannedMap, plans: Sequence[_PlannedMap], tape: Tape, context: _Context, spent: tuple[int, int], start: float
+    plan: PlannedMap, plans: Sequence[PlannedMap], tape: Tape, context: _Context, spent: tuple[int, int], start: float
 ) -> Explanation:
-    signed = plan.method.signs(plan.settings)
     heats = [_heat(plan, plans, tape, context, stage) for stage in plan.layers or (tape.network.last_stage,)]
-    heat = (fused(heats) if len(heats) > 1 else heats[0]).to(torch.float32).cpu().numpy().copy()
+    heat = fused(heats) if len(heats) > 1 else heats[0]
+    return explanation(
+        plan,
+        heat,
+        context.prediction,
+        placement=context.prepared.placement,
+        cleaning=context.cleaning,
+        seconds=time.perf_counter() - start,
+        passes=(tape.forwards - spent[0], tape.backwards - spent[1]),
+        bfloat16=tape.bfloat16,
+    )
+
+
+def explanation(
+    plan: PlannedMap,
+    heat: Tensor,
+    prediction: Prediction,
+    *,
+    placement: Placement,
+    cleaning: Cleaning,
+    seconds: float,
+    passes: tuple[int, int],
+    bfloat16: bool = False,
+) -> Explanation:
+    """The heat (h, w) with all that belongs to it."""
+    values = heat.to(torch.float32).cpu().numpy().copy()
+    signed = plan.method.signs(plan.settings)
     finding = plan.request.finding
     sentence, void = caveat(
-        heat, plan.method, finding=finding, probability=context.prediction.probability(finding), signed=signed
+        values, plan.method, finding=finding, probability=prediction.probability(finding), signed=signed
     )
     return Explanation(
-        radiograph=context.radiograph.key,
-        checkpoint=context.classifier.checkpoint.key,
-        heat=heat,
-        placement=context.prepared.placement,
+        radiograph=prediction.radiograph,
+        checkpoint=prediction.checkpoint,
+        heat=values,
+        placement=placement,
         signed=signed,
-        unit="share of each stage's peak" if len(heats) > 1 else plan.method.unit,
+        unit="share of each stage's peak" if len(plan.layers) > 1 else plan.method.unit,
         method=plan.method.name,
         finding=finding,
         layer=plan.layer,
         settings=plan.settings,
-        seconds=time.perf_counter() - start,
-        passes=(tape.forwards - spent[0], tape.backwards - spent[1]),
+        seconds=seconds,
+        passes=passes,
         title=plan.method.title,
         computed_by=plan.method.computed_by,
-        cleaning=context.cleaning,
-        bfloat16=tape.bfloat16,
+        cleaning=cleaning,
+        bfloat16=bfloat16,
         caveat=sentence,
         void=void,
         by_region=plan.method.by_region,

@@ -1,0 +1,120 @@
+"""The task of a run: films in, records out; the same on one machine and on a cluster."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.cohort.decode import DecodedFilm
+from core.cohort.records import (
+    FilmAnswer,
+    MapAnswer,
+    film_record,
+    map_record,
+    measure_record,
+    prediction_record,
+    stored_map,
+)
+from core.cohort.rows import TABLES, Records
+from core.cohort.settings import Settings
+from core.errors import NoLungs, OneCell, Stopped
+from core.explain.batch import explain_batch, fits_batch
+from core.explain.method import methods
+from core.explain.run import Request, check, explain_many
+from core.models.classifier import Classifier, load
+from core.trust.measure import Question
+from core.work import Work
+
+BATCH = 16  # films per pass
+_BATCH_WITH_GRAPH = 8  # where gradients of the image keep every activation
+
+
+class Task:
+    """The networks of a run, loaded once per process.
+
+    Raises: UnknownName, BadCheckpoint for a model that is not there; Unfit for a method that one does not support.
+    """
+
+    def __init__(self, settings: Settings, weights: Path | None) -> None:
+        self.settings = settings
+        self.classifiers = [load(name, weights) for name in settings.checkpoints]
+        self.inputs = [classifier.checkpoint.input for classifier in self.classifiers]
+        for classifier in self.classifiers:
+            check(classifier, settings.requests(classifier.checkpoint.findings))
+
+    @property
+    def batch(self) -> int:
+        """Films per pass."""
+        deep = any(methods[name].needs in ("images", "both") for name in self.settings.methods)
+        return _BATCH_WITH_GRAPH if deep else BATCH
+
+    def records(self, films: Sequence[tuple[int, DecodedFilm]]) -> Records:
+        """The records of some numbered films, in their order, for each table of the run."""
+        tables: Records = {name: [] for name in TABLES}
+        good = {number: film for number, film in films if not film.error and not film.withheld}
+        answers = [self._answers(place, list(good.values())) for place in range(len(self.classifiers))]
+        of_film = dict(zip(good, zip(*answers, strict=True), strict=True))
+        for number, film in films:
+            self._add(number, film, of_film.get(number, ()), tables)
+        return tables
+
+    def _answers(self, place: int, films: Sequence[DecodedFilm]) -> list[FilmAnswer]:
+        """What one network says of the films."""
+        if not films:
+            return []
+        classifier, settings = self.classifiers[place], self.settings
+        requests = settings.requests(classifier.checkpoint.findings)
+        shared = [request for request in requests if fits_batch(methods[request.method])]
+        inputs = [film.inputs[place] for film in films]
+        batch = explain_batch(classifier, inputs, shared, cleaning=settings.cleaning, work=Work(limit=0))
+        answers = []
+        for film, together in zip(films, batch, strict=True):
+            prediction = together.explained.prediction
+            known = {(map_.method, map_.finding): map_ for map_ in together.explained.maps}
+            maps = [
+                MapAnswer(request.finding, request.method, known[request.method, request.finding])
+                if (request.method, request.finding) in known
+                else self._alone(classifier, film, request)
+                for request in requests
+            ] or [MapAnswer(finding, None) for finding in classifier.checkpoint.findings]
+            answers.append(FilmAnswer(prediction, together.features, tuple(maps)))
+        return answers
+
+    def _alone(self, classifier: Classifier, film: DecodedFilm, request: Request) -> MapAnswer:
+        """The map of a method that looks at one film at a time."""
+        if film.radiograph is None:
+            raise ValueError(f"{request.method} needs the film, which was not decoded for it")
+        try:
+            explained = explain_many(
+                classifier, film.radiograph, [request], cleaning=self.settings.cleaning, work=Work(limit=0)
+            )
+        except (NoLungs, OneCell, Stopped) as error:  # of this film only
+            return MapAnswer(request.finding, request.method, reason=str(error))
+        return MapAnswer(request.finding, request.method, explained.maps[0])
+
+    def _add(self, number: int, film: DecodedFilm, answers: Sequence[FilmAnswer], tables: Records) -> None:
+        base = film_record(number, film)
+        if film.thumbnail:
+            tables["thumbnails"].append({"film": number, "digest": film.digest, "jpeg": film.thumbnail})
+        if not answers:
+            tables["rows"].append(base)
+        for classifier, answer in zip(self.classifiers, answers, strict=False):
+            card = classifier.checkpoint
+            if self.settings.features:
+                tables["features"].append(
+                    {"film": number, "digest": film.digest, "checkpoint": card.name, "features": answer.features}
+                )
+            own = film.seconds / len(answers) / len(answer.maps)  # the film's part of this row
+            for each in answer.maps:
+                record = base | prediction_record(card, answer.prediction, each.finding, film.film.label)
+                record |= map_record(film, each) | {"seconds": own}
+                if each.explanation:
+                    record["seconds"] += each.explanation.seconds
+                    record |= self._measured(classifier, film, each)
+                    if self.settings.maps:
+                        tables["maps"].append(stored_map(record, each.explanation))
+                tables["rows"].append(record)
+
+    def _measured(self, classifier: Classifier, film: DecodedFilm, answer: MapAnswer) -> dict[str, object]:
+        if not self.settings.measures or film.radiograph is None or answer.explanation is None:
+            return {}
+        question = Question(classifier, film.radiograph, answer.explanation, self.settings.cleaning)
+        return measure_record(self.settings.measures, question)

@@ -1,0 +1,161 @@
+"""`cohort`: predictions, maps and their figures for all films of a folder, as tables."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from core.commands import files, options
+from core.commands.registry import command
+
+if TYPE_CHECKING:
+    from core.cohort.run import Progress
+    from core.types import Cleaning
+
+_BETWEEN = 30.0  # s between two lines of progress
+
+
+@command("cohort", short_help="Run models and methods over many films, into tables.")
+@click.argument("given", metavar="INPUT")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    metavar="NAME",
+    help="Model to use; `models` lists them. Repeatable.  [default: the first one]",
+)
+@options.weights
+@click.option(
+    "--methods",
+    default="grad-cam",
+    show_default=True,
+    metavar="NAME,NAME",
+    help="Attribution methods for every finding, separated by commas; `methods` lists them. Empty for none.",
+)
+@click.option(
+    "--measures",
+    default="",
+    metavar="NAME,NAME",
+    help="Trust measures of each map, separated by commas, or all.  [default: none]",
+)
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="RUN", help="Folder of the run."
+)
+@click.option("--split", metavar="NAME", help="Only films of this split of a table.  [default: all]")
+@click.option("--checks/--no-checks", default=True, show_default=True, help="Run the film checks.")
+@click.option("--lungs/--no-lungs", default=True, show_default=True, help="Find the lungs, for the heat's place.")
+@click.option("--maps/--no-maps", default=True, show_default=True, help="Store the maps, in float16.")
+@click.option("--features/--no-features", default=True, show_default=True, help="Store the features of the last stage.")
+@click.option("--thumbnails/--no-thumbnails", default=True, show_default=True, help="Store films of 128 px.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Processes that decode films; 0 to decode in the main one.  [default: one less than there are cores]",
+)
+@options.as_json
+@options.cleaning
+def cohort(
+    given: str,
+    checkpoints: tuple[str, ...],
+    weights: Path | None,
+    methods: str,
+    measures: str,
+    out: Path,
+    split: str | None,
+    checks: bool,
+    lungs: bool,
+    maps: bool,
+    features: bool,
+    thumbnails: bool,
+    workers: int | None,
+    as_json: bool,
+    cleaning: "Cleaning",
+) -> None:
+    """Predictions, maps, film checks and trust measures of many films: one row per film, model, finding and method.
+
+    INPUT is a folder (with all below it), a table as for `evaluate` (CSV or Parquet with the columns file and label),
+    a glob in quotes, a ZIP archive or a DICOMDIR. RUN/rows/ opens as one Parquet data set; RUN/manifest.json says what
+    each column means. A file that cannot be read is a row with `error`. Killed or stopped, the same command goes on
+    where it was. A run holds no path or name from outside INPUT.
+
+    \b
+    Examples:
+      python -m core cohort films/ --checkpoint densenet121-lungs --out runs/first
+      python -m core cohort films.csv --methods grad-cam,saliency --measures lungs,edge --out runs/second
+      python -m core cohort "films/**/*.dcm" --no-thumbnails --out runs/third
+      python -c "import pyarrow.dataset as d; print(d.dataset('runs/first/rows').to_table().to_pandas())"
+    """
+    from core.cohort.films import films_of
+    from core.cohort.run import run
+    from core.cohort.settings import Settings
+    from core.trust.measure import measures as known_measures
+
+    settings = Settings(
+        checkpoints=checkpoints or (options.first(weights),),
+        methods=_names(methods),
+        measures=tuple(known_measures) if measures.strip() == "all" else _names(measures),
+        checks=checks,
+        lungs=lungs,
+        maps=maps,
+        features=features,
+        thumbnails=thumbnails,
+        cleaning=cleaning,
+    )
+    files.refuse_out(out)
+    source = films_of(given, split=split)
+    with _Bar() as bar:
+        progress = run(source, out, settings, weights=weights, workers=workers, command=_command(given), tell=bar.tell)
+    record = {"run": str(out), "films": progress.total, "skipped": source.skipped}
+    click.echo(options.line(record) if as_json else f"{progress.total} films in {out}.")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _command(given: str) -> list[str]:
+    """The command line for the manifest; of folders the last part of the name only."""
+    context = click.get_current_context()
+    words = ["python", "-m", "core", "cohort", Path(given).resolve().name]
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if not isinstance(option, click.Option) or source is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[option.name or ""]
+        if option.is_flag:
+            words.append(option.opts[0] if value else (option.secondary_opts or option.opts)[0])
+            continue
+        for each in value if isinstance(value, tuple) else (value,):
+            words += [option.opts[0], each.name if isinstance(each, Path) else str(each)]
+    return words
+
+
+class _Bar:
+    """Progress on stderr, with rate and time left: a bar on a terminal, else a line now and then."""
+
+    def __enter__(self) -> "_Bar":
+        self._bar: Any = None
+        self._told = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def tell(self, progress: "Progress") -> None:
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            if self._bar is None:
+                self._bar = tqdm(total=progress.total, unit="film", file=sys.stderr, initial=progress.done)
+            self._bar.update(progress.done - self._bar.n)
+        elif time.monotonic() - self._told >= _BETWEEN:
+            self._told = time.monotonic()
+            click.echo(
+                f"{progress.done} of {progress.total} films, {progress.rate:.1f} films/s, "
+                f"{progress.left / 60:.0f} min left",
+                err=True,
+            )
