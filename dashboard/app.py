@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, film_upload, link, memory, selection, sidebar
+from dashboard import cache, draw, engine, film_upload, kept_sessions, link, memory, selection, sidebar
 from dashboard.views import pages
 
 memory.freeze_once("imports")
@@ -18,7 +18,11 @@ chosen_page = st.navigation(
     position="top",
 )
 
+if not kept_sessions.resume():
+    st.skeleton(height=640)
+    st.stop()
 link.follow()
+engine.hold(chosen_page.title.lower())
 model = selection.model()
 with st.sidebar:
     sidebar.ways_in()
@@ -26,7 +30,9 @@ with st.sidebar:
     sidebar.questions(model)
 with st.bottom:
     draw.foot(model)
+film_upload.anywhere()
 draw.problems()
+link.note()
 film_upload.frames()
 with draw.errors():
     selection.card()

@@ -216,6 +216,32 @@ def give_up(page: str) -> None:
         request.leave()
 
 
+def hold(open_page: str) -> None:
+    """Keeps what a page has requested while the person is on another one: on return it is done, or further on.
+
+    What ended at its time limit meanwhile is noted, so that the return does not begin it again. A page gives up its
+    earlier requests itself; those of a closed tab are given up by dashboard.kept_sessions.
+    open_page: name of the page of this run.
+    """
+    here = session()
+    entered, here.page = here.page != open_page, open_page
+    for page, requests in here.pending.items():
+        held = []
+        for each in requests:
+            if not each.wait(0):
+                held.append(each.again())
+            else:
+                try:
+                    each.answer()
+                except Stopped as error:
+                    if entered or page != open_page:  # else the page has said so
+                        here.overdue[page] = str(error)
+                except UserError:
+                    pass  # the page shows it
+            each.leave()
+        here.pending[page] = held
+
+
 def is_hidden(map_: Explanation | None) -> bool:
     """Whether the map is hidden because of its caveat, which the reader has not yet overridden."""
     if map_ is None or map_.void or not map_.caveat:

@@ -17,6 +17,7 @@ from dashboard import cache, draw
 from dashboard.state import bind, entered, session
 
 _THUMBNAILS = Path(__file__).with_name("cases")
+_drop = st.components.v2.component("lightbox.drop", js=Path(__file__).with_name("drop.js").read_text(encoding="utf-8"))
 _LARGEST = 1000  # MB a film or ZIP archive
 
 
@@ -48,6 +49,12 @@ def files(label: str, *, at: str) -> None:
     _show(*films)
     here.upload_round += 1
     st.rerun()
+
+
+def anywhere() -> None:
+    """Hands films that are dropped anywhere on the page to the uploader of the sidebar."""
+    with st.container(key="drop"):
+        _drop(key="drop anywhere")
 
 
 def frames() -> None:

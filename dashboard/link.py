@@ -24,15 +24,16 @@ from core.layers.ablation_outcome import runs
 from core.layers.activations import ORDERS, search
 from core.layers.unit_ablation import Unit, UnitFill
 from core.types import Cleaning
-from dashboard import cache, film_upload, selection
+from dashboard import cache, draw, film_upload, selection
 from dashboard.compare.presets import MOST
 from dashboard.layers import parts
-from dashboard.state import LayersState, Session, TileRequest, session
+from dashboard.state import LayersState, Session, TileRequest, session, went_back
 
 _OURS = (
     *("film", "case", "model", "weights", "finding", "method", "captum", "stage", "set", "clean", "scale", "tile"),
     *("part", "layer", "unit", "order", "off", "outside", "fill"),  # of the Layers page
 )
+_STEPS = ("film", "model", "finding", "method", "stage", "part")  # a change of these is a step of Back and Forward
 _CASE = re.compile(r"\d{1,4}")  # number of a drawn case
 _DIGITS = 8  # of a digest, as the foot of the page shows them
 _BETWEEN = "~"  # the parts of a tile
@@ -62,11 +63,53 @@ def follow() -> None:
     here = session()
     opening = {name: st.query_params.get_all(name) for name in _OURS if name in st.query_params}
     if here.opening_address is not None:
+        if went_back():
+            _return_to(here, opening)
         return
     here.opening_address = opening
-    here.problems[:] = [
-        problem for part in (_model, _question, _tiles, _layers, _film) for problem in part(here, opening)
-    ]
+    if opening or not here.radiographs:  # a bare address leaves a session that was kept as it is
+        here.problems += _restore(here, opening)
+
+
+def _restore(here: Session, address: Address) -> list[str]:
+    return [problem for part in (_model, _question, _tiles, _layers, _film) for problem in part(here, address)]
+
+
+def _return_to(here: Session, address: Address) -> None:
+    """The view of an earlier step of this tab; a film that was removed since comes back as long as it can."""
+    here.visits += 1
+    key = _one(address, "film")
+    if here.removed and key not in here.radiographs and key in here.removed.radiographs:
+        here.undo_removal()
+    if key is None:
+        here.film_key, here.film_drawn = None, False
+        return
+    if key not in here.radiographs:
+        here.problems[:] = ["The film of that step is no longer open. Add the same file to see it again."]
+        return
+    fresh = LayersState()
+    here.layers.part, here.layers.order, here.layers.fill = fresh.part, fresh.order, fresh.fill
+    here.layers.channel = None
+    here.problems[:] = _restore(here, address)
+
+
+def note() -> None:
+    """Says that the film of the link is not open, as long as that is so."""
+    here = session()
+    if here.linked_film is None:
+        return
+    key = here.linked_film[:_DIGITS]
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, key="not the film"):
+        if here.film_key is None:
+            draw.problem(f"The film of this link is not loaded (key {key}…). Add the same file to see it.")
+        else:
+            sentence = f"This is not the film of the link (key {key}…). Add the same file to see the view of the link."
+            st.warning(draw.plain(sentence), icon=":material/warning:")
+        st.button("Forget link", type="tertiary", on_click=_forget_link)
+
+
+def _forget_link() -> None:
+    session().linked_film = None
 
 
 def write() -> None:
@@ -76,7 +119,11 @@ def write() -> None:
     if here.linked_film is not None and not here.address:
         here.address = here.opening_address or {}  # a link waits for its film: the address stays as it was sent
     with st.container(key="address"):
-        _written(key="the address", data={"query": urlencode(here.address, doseq=True), "ours": list(_OURS)})
+        query = urlencode(here.address, doseq=True)
+        _written(
+            key="the address",
+            data={"query": query, "ours": list(_OURS), "steps": list(_STEPS), "visits": here.visits},
+        )
 
 
 def button() -> None:
@@ -266,7 +313,7 @@ def _film(here: Session, address: Address) -> list[str]:
         here.film_key, here.linked_film = key, None
         return []
     here.linked_film = key
-    return [f"The film of this link is not loaded (key {key[:_DIGITS]}…). Add the same file to see it."]
+    return []
 
 
 def _cleaning(given: Mapping[str, str]) -> Cleaning:

@@ -109,6 +109,8 @@ def view(radiograph: Radiograph, checkpoint: Checkpoint, *, report: cache.Report
     Raises: UserError where the network says nothing of this film.
     """
     try:
+        if reason := session().overdue.pop(PAGE, ""):
+            raise Stopped(reason)
         return _view(radiograph, checkpoint, report)
     except (BadSetting, Stopped) as error:
         session().common_scale = False  # a setting that fits this stage need not fit all

@@ -9,7 +9,7 @@ from core.errors import UserError
 from core.image.quality import withheld
 from core.models.findings import present, words
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, film_upload, markup, selection
+from dashboard import cache, draw, film_upload, kept_sessions, markup, selection
 from dashboard.state import BoundField, session
 
 _LIKELIEST = "most likely"
@@ -42,15 +42,27 @@ def questions(checkpoint: Checkpoint | None) -> None:
 def strip(checkpoint: Checkpoint | None) -> None:
     """The films: thumbnail, name, most likely finding, and a mark where a check warns; a click opens one."""
     here = session()
+    undo()
     if not here.radiographs:
         return
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, key="films head"):
         draw.section(f"Films ({len(here.radiographs)})")
-        st.button("Clear", type="tertiary", help="Remove all films", on_click=here.clear)
+        st.button("Clear", type="tertiary", help="Remove all films from memory", on_click=here.clear)
     crowded = len(here.radiographs) > _ROOM
     with st.container(height=400 if crowded else "content", border=False, gap="xsmall"):
         for radiograph in list(here.radiographs.values()):
             _case(radiograph, checkpoint)
+    st.caption(f"In memory until Clear, or {kept_sessions.MINUTES} minutes after you close the tab. In no file.")
+
+
+def undo() -> None:
+    """What was removed last, with the button that restores it; nothing once that is over."""
+    here = session()
+    if here.removed is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, key="undo"):
+        st.html(markup.paragraph(f"Removed {here.removed.words}.", quiet=True))
+        st.button("Undo", type="tertiary", icon=":material/undo:", on_click=here.undo_removal)
 
 
 def _case(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:

@@ -1,6 +1,9 @@
 """The state of one person's session; the only file that uses st.session_state."""
 
+import secrets
+import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -22,6 +25,7 @@ from core.models.importers import ImportCandidate
 from core.types import Cleaning, Explanation, Radiograph
 
 _SESSION = "lightbox"
+UNDO_SECONDS = 120.0  # that removed films stay in memory
 Store = Callable[["Session", Any], None]  # puts what was entered in a widget into the session
 
 
@@ -30,6 +34,15 @@ class Pending(Protocol):
 
     def leave(self) -> None:
         """Stops waiting for it."""
+
+    def wait(self, seconds: float) -> bool:
+        """Waits at most this long. Returns: whether the answer is ready."""
+
+    def answer(self) -> Any:
+        """The answer, once it is ready."""
+
+    def again(self) -> "Pending":
+        """A second place for the same answer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,12 +317,33 @@ class ModelImport:
         self.entered = {name: value for name, value in self.entered.items() if name == "name"}
 
 
+@dataclass(frozen=True, eq=False)
+class RemovedFilms:
+    """The last removal, so that it can be undone.
+
+    words:       of what was removed: "film.png", "12 films".
+    radiographs, cleanings, film_key: of the session before it.
+    """
+
+    words: str
+    radiographs: dict[str, Radiograph]
+    cleanings: dict[str, Cleaning]
+    film_key: str | None
+
+
+def _secret() -> str:
+    return secrets.token_urlsafe(24)
+
+
 @dataclass
 class Session:
     """The choices of one person, kept across pages.
 
+    name:            secret; the browser tab that holds it gets this session back after a reload.
+    resumed:         whether the tab has told which session it had before (dashboard.kept_sessions).
     radiographs:     by key, in the order in which they were added.
     film_key:        of the open film; None while there is none.
+    removed:         the last removal of films, as long as it can be undone.
     checkpoint:      name; None for the first one.
     opened_card:     name of the checkpoint whose card is open on the Models page; None while all are listed.
     model_import:    the checkpoint being imported; None without one.
@@ -319,6 +353,8 @@ class Session:
     cleanings:       radiograph key -> its preprocessing for the network, where it is not the default.
     last_map:        the last map on the Read page; it stays visible while another one is computed.
     pending:         page -> its requests in the queue of the networks.
+    page:            name of the page that was drawn last.
+    overdue:         page -> why its request ended while the person was on another page.
     last_refusal:    (radiograph key, sentence) why the last choice was not possible, until the next one.
     revealed_maps:   caveats whose maps are shown anyway (dashboard.engine.caveat_of).
     common_scale:    whether all stages of a film, and all tiles of a board, share one scale.
@@ -334,11 +370,15 @@ class Session:
     opening_address: the address with which this session began; None before it was read (dashboard.link).
     address:         of the page as it is now.
     linked_film:     key of the film in the link, until it is opened.
+    visits:          counts the steps by the browser's Back and Forward.
     upload_round:    counts the uploads, so that the uploader starts empty each time.
     """
 
+    name: str = field(default_factory=_secret)
+    resumed: bool = False
     radiographs: dict[str, Radiograph] = field(default_factory=dict)
     film_key: str | None = None
+    removed: RemovedFilms | None = None
     checkpoint: str | None = None
     opened_card: str | None = None
     model_import: ModelImport | None = None
@@ -349,6 +389,8 @@ class Session:
     cleanings: dict[str, Cleaning] = field(default_factory=dict)
     last_map: LastMap | None = None
     pending: dict[str, list[Pending]] = field(default_factory=dict)
+    page: str = ""
+    overdue: dict[str, str] = field(default_factory=dict)
     last_refusal: tuple[str, str] = ("", "")
     revealed_maps: set[tuple[str, ...]] = field(default_factory=set)
     common_scale: bool = False
@@ -363,6 +405,7 @@ class Session:
     opening_address: Mapping[str, Sequence[str]] | None = None
     address: Mapping[str, Sequence[str]] = field(default_factory=dict)
     linked_film: str | None = None
+    visits: int = 0
     upload_round: int = 0
     film_drawn: bool = False
 
@@ -372,6 +415,7 @@ class Session:
 
     def remove(self, key: str) -> None:
         """Removes the film; the one after it, or else the one before it, is shown next."""
+        self._note_removal(self.radiographs[key].name)
         keys = list(self.radiographs)
         place = keys.index(key)
         del self.radiographs[key]
@@ -382,12 +426,74 @@ class Session:
             self.film_drawn = bool(rest)
 
     def clear(self) -> None:
-        """Removes all films; model, finding and method stay chosen."""
-        self.radiographs.clear()
-        self.cleanings.clear()
+        """Removes all films; model, finding and method stay chosen. What was being computed for them is given up."""
+        self._note_removal(f"{len(self.radiographs)} films" if len(self.radiographs) > 1 else "1 film")
+        self.radiographs = {}
+        self.cleanings = {}
         self.problems.clear()
         self.film_key = None
         self.film_drawn = False
+        self.leave_requests()
+
+    def _note_removal(self, words: str) -> None:
+        removed = RemovedFilms(words, dict(self.radiographs), dict(self.cleanings), self.film_key)
+        self.removed = removed
+        timer = threading.Timer(UNDO_SECONDS, self._forget, (removed,))
+        timer.daemon = True
+        timer.start()
+
+    def _forget(self, removed: RemovedFilms) -> None:
+        if self.removed is removed:
+            self.removed = None
+
+    def undo_removal(self) -> None:
+        """Restores the films that were removed last, each at its place; those that were added since come after."""
+        removed = self.removed
+        if removed is None:
+            self.problems[:] = ["These films are no longer in memory. Add the files again."]
+            return
+        self.radiographs = removed.radiographs | self.radiographs
+        self.cleanings = removed.cleanings | self.cleanings
+        self.film_key = removed.film_key
+        self.removed = None
+
+    def leave_requests(self) -> None:
+        """Gives up what is being computed for any page."""
+        for requests in self.pending.values():
+            for request in requests:
+                request.leave()
+        self.pending.clear()
+
+    def copy(self) -> "Session":
+        """For a second tab: the same films and choices under another name, without what is being computed."""
+        return replace(
+            self,
+            name=_secret(),
+            removed=None,
+            radiographs=dict(self.radiographs),
+            cleanings=dict(self.cleanings),
+            credits=dict(self.credits),
+            drawn_cases=dict(self.drawn_cases),
+            settings=deepcopy(self.settings),
+            layers=deepcopy(self.layers),
+            revealed_maps=set(self.revealed_maps),
+            tiles=list(self.tiles),
+            board=BoardState(),
+            film_set=FilmSetRun(),
+            model_import=None,
+            pending={},
+            overdue={},
+            several={},
+            problems=[],
+        )
+
+    @property
+    def bytes(self) -> int:
+        """Memory of its films, those that can be restored among them."""
+        removed = self.removed.radiographs if self.removed else {}
+        films = (removed | self.radiographs).values()
+        pixels = sum(film.pixels.nbytes + (0 if film.linear is None else film.linear.nbytes) for film in films)
+        return pixels + sum(len(data) for data, _ in self.several.values())
 
     def cleaning(self, key: str) -> Cleaning:
         """The preprocessing of this film for the network."""
@@ -423,6 +529,23 @@ def session() -> Session:
         st.session_state[_SESSION] = Session()
     here: Session = st.session_state[_SESSION]
     return here
+
+
+def use(other: Session) -> None:
+    """Makes another session this person's."""
+    st.session_state[_SESSION] = other
+
+
+def holder() -> str:
+    """Streamlit's name for the connection of this tab; empty outside a run."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context.session_id if context else ""
+
+
+def went_back() -> bool:
+    """Whether this run follows the browser's Back or Forward."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return bool(context and context.is_history_navigation)
 
 
 def bind(widget: str, value: object) -> str:

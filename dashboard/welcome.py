@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import film_upload
+from dashboard import film_upload, kept_sessions
 
 
 def draw() -> None:
@@ -15,4 +15,7 @@ def draw() -> None:
         )
         film_upload.case_gallery()
         film_upload.files("Or drop your own films here: DICOM, PNG, JPEG or TIFF, several at once", at="welcome")
-        st.caption("Your files stay on this computer.")
+        st.caption(
+            "Your films stay in the memory of this server, in no file, until Clear, or until "
+            f"{kept_sessions.MINUTES} minutes after you close the tab. A reload keeps them; a link never carries them."
+        )

@@ -7,7 +7,7 @@ import pytest
 from core.image import phantom
 from core.image.cases import case
 from core.image.read import read
-from dashboard import cache
+from dashboard import cache, link
 from tests.dashboard.conftest import Desk, encoded
 
 KEY = "0123456789abcdef"
@@ -77,8 +77,43 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
     assert desk.session.method == "saliency"
 
 
+def test_another_film_beside_a_link_is_said_not_to_be_its_film(small_weights: object) -> None:
+    desk = _opened(small_weights, film=KEY, model="untrained").press("Opacity, right lung").press("Phantom")
+
+    assert [each.value.split(" (")[0] for each in desk.app.warning] == ["This is not the film of the link"]
+    assert not desk.press("Forget link").app.warning
+
+
+def test_back_restores_film_finding_and_method_of_the_earlier_step(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.press("Opacity, right lung").choose("Finding", "covid")
+    before = _address(desk)
+    desk.press("Phantom").choose("Finding", "normal").method("saliency")
+    monkeypatch.setattr(link, "went_back", lambda: True)
+
+    for name, values in before.items():
+        desk.app.query_params[name] = values
+    desk.run()
+
+    assert desk.session.film_key == cache.drawn_film(0).key
+    assert (desk.explained, desk.session.method) == ("covid", "grad-cam")
+    assert _address(desk) == before
+
+
+def test_back_to_a_film_that_was_removed_undoes_the_removal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _address(desk.press("Opacity, right lung"))
+    desk.press("Clear")
+    assert desk.films == []
+    monkeypatch.setattr(link, "went_back", lambda: True)
+
+    for name, values in before.items():
+        desk.app.query_params[name] = values
+    desk.run()
+
+    assert desk.films == ["Opacity, right lung"]
+
+
 @pytest.mark.parametrize(
-    ("link", "sentence"),
+    ("opened", "sentence"),
     [
         ({"model": "resnet9000"}, "The link asks for the model 'resnet9000', which is not available"),
         ({"model": "untrained", "weights": "ffffffff"}, "The link was made with other weights of 'untrained'"),
@@ -108,10 +143,10 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
     ],
 )
 def test_unavailable_parts_of_a_link_get_one_sentence(
-    small_weights: object, link: dict[str, str], sentence: str
+    small_weights: object, opened: dict[str, str], sentence: str
 ) -> None:
-    desk = _opened(small_weights, **link).press("Opacity, right lung")
-    errors = _opened(small_weights, **link).errors
+    desk = _opened(small_weights, **opened).press("Opacity, right lung")
+    errors = _opened(small_weights, **opened).errors
 
     assert sentence in "".join(errors)
     assert not desk.app.exception

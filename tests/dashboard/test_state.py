@@ -58,3 +58,38 @@ def test_clearing_keeps_the_question(phantom: Radiograph) -> None:
 
     assert (len(session.radiographs), session.film_key or "nothing") == (0, "nothing")
     assert (session.finding, session.method) == ("covid", "saliency")
+
+
+def test_a_removal_can_be_undone_in_its_place_with_its_cleaning(phantom: Radiograph) -> None:
+    first, second, third = films(phantom, 3)
+    session = Session()
+    session.add(first)
+    session.add(second)
+    session.clean(first.key, turn=2)
+    session.film_key = first.key
+
+    session.remove(first.key)
+    session.add(third)
+    session.undo_removal()
+
+    assert list(session.radiographs) == [first.key, second.key, third.key]
+    assert (session.film_key, session.cleaning(first.key), session.removed) == (first.key, Cleaning(turn=2), None)
+
+
+def test_clear_can_be_undone_until_the_films_have_left_the_memory(phantom: Radiograph) -> None:
+    session = Session()
+    for film in films(phantom, 2):
+        session.add(film)
+    before = session.bytes
+
+    session.clear()
+    assert session.removed is not None
+    assert (session.removed.words, session.bytes) == ("2 films", before)
+    session.undo_removal()
+    assert len(session.radiographs) == 2
+
+    session.clear()
+    session._forget(session.removed)  # what the timer does
+    session.undo_removal()
+    assert (session.bytes, session.radiographs) == (0, {})
+    assert "no longer in memory" in session.problems[0]
