@@ -9,8 +9,9 @@ from dashboard.views import pages
 
 memory.freeze_once("imports")
 _HERE = Path(__file__).parent
+_SIDEBAR = 272  # px: what the strip of films needs; the rest is the film's
 
-st.set_page_config(page_title="Lightbox", page_icon=_HERE / "icon.svg", layout="wide")
+st.set_page_config(page_title="Lightbox", page_icon=_HERE / "icon.svg", layout="wide", initial_sidebar_state=_SIDEBAR)
 st.logo(_HERE / "lightbox.svg", size="medium")
 draw.look()
 chosen_page = st.navigation(

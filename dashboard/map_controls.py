@@ -10,7 +10,7 @@ from core.explain.export import map_npz, overlay_png
 from core.explain.method import Setting, Value
 from core.models.findings import words
 from core.types import FUSED
-from dashboard import cache, draw, selection
+from dashboard import cache, draw, link, selection
 from dashboard.file_names import file_name
 from dashboard.method_menu import method_menu
 from dashboard.selection import MapView
@@ -24,7 +24,7 @@ METHOD = BoundField("method", then=selection.no_refusal)
 
 def sentence(chosen: MapView) -> None:
     """Where the model looked for [finding] with [method] at [stage]."""
-    with st.container(key="sentence", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="sentence", horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.markdown("Where the model looked for", width="content")
         findings = chosen.checkpoint.findings
         draw.select(
@@ -35,7 +35,7 @@ def sentence(chosen: MapView) -> None:
             at="read",
             words=words,
             hidden=True,
-            width=max(150, 60 + 8 * max(map(len, findings))),  # px: the longest name is not cut
+            width=max(130, 60 + 8 * max(map(len, findings))),  # px: the longest name is not cut
         )
         st.markdown("with", width="content")
         method_menu(chosen.method, selection.refusals(chosen.checkpoint), METHOD, key="method menu")
@@ -70,7 +70,7 @@ def _stage(chosen: MapView, layer: str) -> None:
         at="read",
         words=words,
         hidden=True,
-        width=180,
+        width=160,
     )
 
 
@@ -126,11 +126,11 @@ def tick(low: float, high: float, default: float) -> float | None:
 
 
 def downloads(chosen: MapView) -> None:
-    """The overlay as a picture and the map as numbers; made on request, once the map is ready."""
+    """The overlay as a picture and the map as numbers, made on request, once the map is ready; and the link."""
     map_ = chosen.answered
     overlay = partial(overlay_png, chosen.radiograph, scale=chosen.scale)
     numbers = partial(map_npz, chosen.radiograph, checkpoint=chosen.checkpoint, prediction=chosen.prediction)
-    with st.container(key="downloads", horizontal=True, gap="small", wrap=False, width="content"):
+    with st.container(key="downloads", horizontal=True, gap="xsmall", wrap=False, width="content"):
         for label, make, ending, help in (
             ("Overlay", overlay, "png", "The heat map over the whole film, with colour bar and notice (PNG)"),
             (
@@ -144,6 +144,7 @@ def downloads(chosen: MapView) -> None:
                 draw.download(label, b"", f"map.{ending}", help=help, disabled=True)
             else:
                 draw.download(label, partial(make, map_), file_name(chosen.radiograph, map_, ending), help=help)
+        link.button()
 
 
 def _set_layer(title: str, unfit: Mapping[str | None, str], here: Session, layer: str) -> None:

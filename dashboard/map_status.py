@@ -1,26 +1,20 @@
-"""The line between the sentence and the film: what the map shows, its caveat, or its progress."""
+"""What is said of the map: its progress in the pane, and why it is not what was chosen, or its caveat, beside it."""
 
 from functools import partial
 
 import streamlit as st
 
-from dashboard import draw, engine, link, markup, progress, selection
-from dashboard.map_controls import downloads
+from dashboard import draw, engine, markup, progress, selection
 from dashboard.selection import MapView
 from dashboard.state import session
 
 
-def status(chosen: MapView) -> None:
-    """Progress and Cancel while the map is computed; else an error; else the caveat; else what the map shows."""
-    with st.container(key="status", horizontal=True, vertical_alignment="center", gap="small"):
-        with st.container(key="about", horizontal=True, vertical_alignment="center", gap="small"):
-            _about(chosen)
-        downloads(chosen)
-        link.button()
-
-
-def _about(chosen: MapView) -> None:
-    if chosen.pending:
+def busy(chosen: MapView) -> None:
+    """Progress, time left and Cancel in the pane itself, while the map is computed."""
+    with st.container(key="about", horizontal=True, vertical_alignment="center", gap="small"):
+        if not chosen.pending:
+            _nothing()
+            return
         about = (chosen.radiograph, chosen.checkpoint)
         progress.busy(
             chosen.pending,
@@ -29,13 +23,25 @@ def _about(chosen: MapView) -> None:
             withdraw=partial(selection.cancel, *about),
             stopped=partial(selection.stopped, *about),
         )
-    elif sentence := session().refusal or chosen.substitution:
-        st.html(markup.status(sentence, level="warning"))
-    elif chosen.missing:
-        st.html(markup.status(chosen.missing, level="warning"))
-    elif chosen.explanation and chosen.explanation.caveat and not chosen.explanation.void:
-        st.html(markup.status(chosen.explanation.caveat, level="warning"))
-        caveat = engine.caveat_of(chosen.explanation)
-        draw.switch("Show anyway", not chosen.hidden, lambda here, visible: here.reveal(caveat, visible))
-    else:
-        st.html(markup.status(chosen.method.plain))
+
+
+def warning(chosen: MapView) -> None:
+    """Why the map is not what was chosen, or not there; else its caveat, and the switch that shows the map anyway."""
+    with st.container(key="status", gap="xsmall"):
+        if chosen.pending:
+            _nothing()
+            return
+        if sentence := session().refusal or chosen.substitution or chosen.missing:
+            st.html(markup.status(sentence, level="warning"))
+        elif chosen.explanation and chosen.explanation.caveat and not chosen.explanation.void:
+            st.html(markup.status(chosen.explanation.caveat, level="warning"))
+            caveat = engine.caveat_of(chosen.explanation)
+            draw.switch("Show anyway", not chosen.hidden, lambda here, visible: here.reveal(caveat, visible))
+        else:
+            _nothing()
+
+
+def _nothing() -> None:
+    """Clears the place now: what stood there would otherwise remain until the run ends."""
+    for _ in range(2):
+        st.empty()

@@ -25,7 +25,7 @@ def tiles() -> list[TileRequest]:
         _forget()
     elif preset_of_board and tuple(here.tiles) != preset_of_board.tiles:
         here.board.preset = None
-    return here.tiles or presets.beginning()
+    return here.tiles or (presets.beginning(model) if model else [])
 
 
 def preset() -> str | None:
@@ -33,8 +33,8 @@ def preset() -> str | None:
     here = session()
     if here.board.preset:
         return here.board.preset.name
-    both = presets.AGAINST
-    return both if both in presets.offered() and tiles() == presets.tiles(both, "") else None
+    both, model = presets.AGAINST, selection.model_name()
+    return both if model and both in presets.offered() and tiles() == presets.tiles(both, model) else None
 
 
 def choose(name: str) -> None:

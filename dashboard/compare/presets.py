@@ -1,6 +1,6 @@
 """Boards that answer a usual question with one click."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from core.errors import UserError
@@ -40,23 +40,27 @@ def tiles(preset: str, model: str) -> list[TileRequest]:
     return _BOARDS[preset](model)
 
 
-def beginning() -> list[TileRequest]:
-    """The first board: two models on one film; with a single model, two methods of it."""
-    names = cache.names()
-    if {PLAIN, LUNGS} <= set(names):
-        return [TileRequest(PLAIN), TileRequest(LUNGS)]
-    if len(names) > 1:
-        return [TileRequest(name) for name in names[:2]]
-    return [TileRequest(name, method) for name in names for method in KINDS[:2]]
+def beginning(model: str) -> list[TileRequest]:
+    """The first board: the model of the sidebar and another on one film; with a single model, two methods of it."""
+    names = _first(model, cache.names())
+    if len(names) == 1:
+        return [TileRequest(model, method) for method in KINDS[:2]]
+    twins = [name for name in (LUNGS, PLAIN) if name in names and name != model]
+    return [TileRequest(name) for name in (model, (twins or names[1:])[0])]
+
+
+def _first(model: str, names: Sequence[str]) -> list[str]:
+    """The names, that of the sidebar's model first."""
+    return sorted(names, key=lambda name: name != model)
 
 
 def _against(model: str) -> list[TileRequest]:
-    return [TileRequest(PLAIN), TileRequest(LUNGS)]
+    return [TileRequest(name) for name in _first(model, (PLAIN, LUNGS))]
 
 
 def _models(model: str) -> list[TileRequest]:
     """The method of the Read page, at the last stage of every model."""
-    return [TileRequest(name, _method()) for name in cache.names()[:MOST]]
+    return [TileRequest(name, _method()) for name in _first(model, cache.names())[:MOST]]
 
 
 def _stages(model: str) -> list[TileRequest]:

@@ -1,5 +1,6 @@
 """The board of one film: presets, words, one bar of controls, the tiles, and what two of them differ in."""
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -33,6 +34,7 @@ def part(radiograph: Radiograph) -> None:
                 link.button()
         with st.container(key="board controls"):
             controls(LINK, key="compare controls")
+        _grid(len(tiles))
         with st.container(key="board"):
             for placed in tiles:
                 draw_tile(radiograph, placed, tiles, height=_height(radiograph), scale=scale)
@@ -40,6 +42,12 @@ def part(radiograph: Radiograph) -> None:
             with st.container(key="pairs", gap="medium"):
                 agreement.table(radiograph, tiles)
                 stage_similarity.section(radiograph, tiles)
+
+
+def _grid(count: int) -> None:
+    """Rows and columns of the tiles when they are presented on one screen."""
+    columns = min(count, 2 if count == 4 else 3)
+    st.html(f"<style>.st-key-board {{ --columns: {columns}; --rows: {math.ceil(count / columns)}; }}</style>")
 
 
 def tools() -> None:

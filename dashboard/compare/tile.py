@@ -34,10 +34,12 @@ def draw_tile(
                 args=(placed.place,),
                 disabled=len(tiles) < 2,
             )
-        _pane(radiograph, placed, height=height, scale=scale)
+        with st.container(key=f"pane of {placed.place}"):
+            _pane(radiograph, placed, height=height, scale=scale)
+            _busy(radiograph, placed)
         with st.container(key=f"foot {placed.place}", gap="xsmall"):
             st.html(probability_rows(placed, tiles) or markup.paragraph(""))
-            _status(radiograph, placed)
+            _caveat(placed)
 
 
 def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: float | None) -> None:
@@ -46,7 +48,8 @@ def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: floa
         note = placed.missing or "The map is being computed."
         viewer(radiograph, key=key, note=note, height=height, link=LINK, compact=True)
         return
-    words = caption(explanation) + (" · updating: previous map shown" if placed.pending else "")
+    outdated = bool(placed.pending)
+    words = f"{'Previous map: ' if outdated else ''}{caption(explanation)}"
     withheld = "Hidden because of its caveat. You can show it anyway." if placed.hidden else ""
     viewer(
         radiograph,
@@ -58,13 +61,13 @@ def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: floa
         withheld=withheld,
         link=LINK,
         compact=True,
+        outdated=outdated,
     )
 
 
-def _status(radiograph: Radiograph, placed: BoardTile) -> None:
-    """Progress and Cancel while the map is computed; else its caveat."""
+def _busy(radiograph: Radiograph, placed: BoardTile) -> None:
+    """Progress, time left and Cancel in the pane, while its map is computed."""
     with st.container(key=f"state {placed.place}", horizontal=True, vertical_alignment="center", gap="small"):
-        map_ = placed.explanation
         if placed.pending:
             progress.busy(
                 placed.pending,
@@ -75,7 +78,16 @@ def _status(radiograph: Radiograph, placed: BoardTile) -> None:
                 then=partial(_next, radiograph, placed.place),
                 help="Restores the previous map; removes the tile if there was none",
             )
-        elif map_ and map_.caveat and not map_.void:
+        else:
+            for _ in range(2):
+                st.empty()  # else the progress would remain over the map until the run ends
+
+
+def _caveat(placed: BoardTile) -> None:
+    """The caveat of the map, and the switch that shows it anyway; or why the map is another than the requested one."""
+    with st.container(key=f"caveat {placed.place}", horizontal=True, vertical_alignment="center", gap="small"):
+        map_ = placed.explanation
+        if map_ and map_.caveat and not map_.void and not placed.pending:
             st.html(markup.status(map_.caveat, level="warning"))
             caveat = engine.caveat_of(map_)
             draw.switch(
@@ -84,7 +96,7 @@ def _status(radiograph: Radiograph, placed: BoardTile) -> None:
                 lambda here, visible: here.reveal(caveat, visible),
                 at=f"tile {placed.place}",
             )
-        elif placed.substitution:
+        elif placed.substitution and not placed.pending:
             st.html(markup.status(placed.substitution, level="note"))
             st.empty()
         else:

@@ -92,15 +92,13 @@ class Chooser {
   matches() {
     const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
     if (!words.length) return [this.data.families[this.family]];
-    return this.data.families
-      .map((family) => ({
-        ...family,
-        entries: family.entries.filter((entry) => {
-          const text = `${entry.name} ${entry.title} ${entry.plain} ${family.name}`.toLowerCase();
-          return words.every((word) => text.includes(word));
-        }),
-      }))
-      .filter((family) => family.entries.length);
+    const has = (text) => words.every((word) => text.toLowerCase().includes(word));
+    const named = (entry) => has(`${entry.name} ${entry.title}`); // the others only describe what was typed
+    const inText = (family) => (entry) => !named(entry) && has(`${entry.name} ${entry.title} ${entry.plain} ${family.name}`);
+    const families = [named, null].flatMap((rule) =>
+      this.data.families.map((family) => ({ ...family, entries: family.entries.filter(rule ?? inText(family)) })),
+    );
+    return families.filter((family) => family.entries.length);
   }
 
   fill() {

@@ -9,7 +9,7 @@ from core.models.findings import words
 from core.models.summary import architecture_title, held_out_source, summary
 from core.types import Checkpoint
 from dashboard import cache, draw, markup
-from dashboard.models import limitations, own_models, performance, purpose, training
+from dashboard.models import card_address, limitations, own_models, performance, purpose, training
 
 _PARTS: Mapping[str, Callable[[Checkpoint], None]] = {
     "Limitations": limitations.part,
@@ -27,6 +27,7 @@ def page(card: Checkpoint) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="card head"):
         with st.container():
             draw.title(card.name, _line(card))
+        card_address.use(card.name)
         if card.name in cache.own():
             own_models.changes(card.name)
     _key_figures(card)

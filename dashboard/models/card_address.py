@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache
+from dashboard import selection
 from dashboard.state import entered, session
 
 _NAME = "checkpoint"  # in the address: ?checkpoint=densenet121-lungs
@@ -15,17 +15,22 @@ _links = st.components.v2.component(
 
 
 def opened() -> str | None:
-    """The checkpoint in the address, None for the list; it and the model of the sidebar follow each other."""
+    """The checkpoint in the address, None for the list."""
     here = session()
-    name = st.query_params.get(_NAME)
-    if name != here.opened_card:  # a link, or the browser's way back
-        here.opened_card = name
-        if name in cache.names() and name != here.checkpoint:
-            here.checkpoint = name
-            st.rerun()  # the sidebar is drawn before the page
-    elif name in cache.names() and here.checkpoint not in (None, name):
-        st.query_params[_NAME] = here.opened_card = here.checkpoint
+    here.opened_card = st.query_params.get(_NAME)
     return here.opened_card
+
+
+def use(name: str) -> None:
+    """The button that makes the open card's checkpoint the model of all pages."""
+    used = name == selection.model_name()
+    st.button(
+        "The model of all pages" if used else "Use on all pages",
+        icon=":material/check:" if used else ":material/output:",
+        disabled=used,
+        on_click=_use,
+        args=(name,),
+    )
 
 
 def links() -> None:
@@ -40,9 +45,8 @@ def back() -> None:
 
 
 def show(name: str) -> None:
-    """Opens the card of that checkpoint, and makes it the model of the sidebar."""
-    here = session()
-    here.opened_card = here.checkpoint = st.query_params[_NAME] = name
+    """Opens the card of that checkpoint; the model of the pages stays."""
+    session().opened_card = st.query_params[_NAME] = name
 
 
 def close() -> None:
@@ -50,6 +54,10 @@ def close() -> None:
     here = session()
     here.opened_card = here.model_import = None
     st.query_params.pop(_NAME, None)
+
+
+def _use(name: str) -> None:
+    session().checkpoint = name
 
 
 def _open() -> None:

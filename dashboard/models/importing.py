@@ -261,7 +261,7 @@ def _save(here: ModelImport, wanted: ImportCandidate | None, name: str) -> None:
     with st.spinner("Saving"), draw.errors():
         checked = replace(wanted, label_check=label_check.sentences(here, wanted))
         card = library.save(checked, name, shipped=cache.WEIGHTS)
-        session().model_import = None
+        session().model_import, session().checkpoint = None, card.name
         card_address.show(card.name)
         st.rerun()  # the sidebar is drawn before the page
 

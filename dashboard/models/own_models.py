@@ -41,7 +41,13 @@ def changes(name: str) -> None:
 
 
 def _rename(name: str, key: str) -> None:
-    _change(lambda: card_address.show(library.rename(name, entered(key).strip(), shipped=cache.WEIGHTS).name))
+    def renamed() -> None:
+        card = library.rename(name, entered(key).strip(), shipped=cache.WEIGHTS)
+        if session().checkpoint == name:
+            session().checkpoint = card.name
+        card_address.show(card.name)
+
+    _change(renamed)
 
 
 def _remove(name: str) -> None:

@@ -35,6 +35,7 @@ _CONTROLS = (
     "help.js",
     "tools.js",
     "legend.js",
+    "present.js",
     "acts.js",
     "keys.js",
     "pointer.js",
@@ -84,6 +85,7 @@ def viewer(
     withheld: str = "",
     link: str | None = None,
     compact: bool = False,
+    outdated: bool = False,
 ) -> None:
     """Draw the radiograph with the first map over it; `[` and `]` step through further ones without a rerun.
 
@@ -99,6 +101,7 @@ def viewer(
               stand for them all. Those of one film share their view anyway; another film of the link follows each
               change: the same place as a share of the film, and the same window as a preset or as a share of its own.
     compact:  for one of several small panes: title, film, probe, colour bar and caption; no controls of its own.
+    outdated: whether another map is about to replace this one; its heat is drawn faintly.
     Raises:   ValueError if a map is of another radiograph, or there is not one caption a map.
     """
     if captions and len(captions) != len(explanations):
@@ -120,6 +123,7 @@ def viewer(
             "note": note,
             "link": link,
             "compact": compact,
+            "outdated": outdated,
         },
         on_arranged_change=lambda: _arrange(radiograph, key),
         on_windowed_change=lambda: _adopt(radiograph, key),

@@ -1,7 +1,8 @@
 // What keys, mouse and fingers do, in a dialog of the browser's own: it takes the focus, gives it back, and Esc closes it.
 const KEYS = [
   ["The film", [
-    ["+ and −, wheel, pinch", "zoom"],
+    ["+ and −, pinch", "zoom"],
+    ["wheel", "scrolls the page; zooms with Ctrl, or once you have clicked into the film"],
     ["1", "one film pixel on one screen pixel"],
     ["arrow keys", "pan"],
     ["Shift and arrow keys", "window wider or narrower, level up or down"],
@@ -12,7 +13,9 @@ const KEYS = [
     ["Turn, mirror, invert", "change what the model reads, too; the stored film stays"],
     ["For the model", "the model reads the film through the window on screen"],
     ["0 or double click", "reset all of these"],
-    ["E", "full screen, and back"],
+    ["E", "present on the full screen without controls, and back"],
+    ["T", "text in the corners of the film on or off"],
+    ["B", "fold the text beside the film, or unfold it"],
   ]],
   ["Pointer", [
     ["W, P, L", "left drag sets the window, pans, or measures a length"],

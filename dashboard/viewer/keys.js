@@ -3,7 +3,7 @@ const PLAIN_KEYS = {
   "+": "closer", "=": "closer", "-": "farther", "−": "farther", "0": "reset", Home: "reset", "1": "single",
   "2": "film", "3": "percentile", "4": "full", "5": "lung", "6": "bone", "?": "help",
   i: "invert", r: "turn", f: "flip", o: "toggle", m: "mode", "[": "before", "]": "after", ",": "fainter", ".": "stronger",
-  w: "window", p: "pan", l: "length", g: "loupe", c: "cross", v: "planes", e: "expand", Enter: "mark", Delete: "removeLast", Backspace: "removeLast",
+  w: "window", p: "pan", l: "length", g: "loupe", c: "cross", v: "planes", e: "expand", t: "texts", b: "fold", Enter: "mark", Delete: "removeLast", Backspace: "removeLast",
 };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ON_FILM = ["Enter", "Delete", "Backspace"]; // elsewhere they press buttons and write
@@ -37,6 +37,7 @@ function listenToKeys(root, lead) {
     else if (key in ARROWS && event.shiftKey) windowBy(viewer, 12 * dx, 12 * dy);
     else if (key in ARROWS) panBy(viewer, -40 * dx, -40 * dy);
     else if (key === "Escape" && crossed) viewer.act("cross");
+    else if (key === "Escape" && presenting()) viewer.act("expand");
     else if (key === "r" && event.shiftKey) viewer.act("turnBack");
     else if (key in PLAIN_KEYS) viewer.act(PLAIN_KEYS[key]);
     else return;

@@ -6,6 +6,7 @@ const PANE = `
     <svg class="lines" data-part="lines" aria-hidden="true"></svg>
     <div class="sides" data-part="sides" aria-hidden="true"><span></span><span></span><span></span><span></span></div>
     <p class="badge" data-part="badge" data-testid="badge" role="status" hidden></p>
+    <p class="hint" data-part="hint" data-testid="zoom-hint">Click into the film, or hold Ctrl, to zoom with the wheel</p>
     <div class="loupe" data-part="loupe" data-testid="loupe" hidden><canvas></canvas><span></span></div>
     <div data-part="labels" data-testid="lengths"></div>
     <div class="veil" data-part="veil" role="status"><span data-part="word"></span>${button("retry", "Try again", "", "Try again")}</div>

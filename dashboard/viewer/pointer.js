@@ -1,6 +1,7 @@
 // Mouse and touch: what they do to the view of the film.
 const CLOSEST = 40; // canvas px a film px
 const STEP = 1.25; // zoom of one key or click
+const HINT = 1600; // ms
 
 // Zooms by `factor` and keeps the film point under canvas point (x, y) where it is.
 function zoomAt(viewer, factor, x, y) {
@@ -45,6 +46,20 @@ function windowBy(viewer, dx, dy) {
   view.level = Math.min(Math.max(view.level + dy * unit, 0), top);
   view.preset = "custom";
   viewer.changed();
+}
+
+// The wheel belongs to the page until somebody clicks into the film, holds Ctrl, or pinches, which comes as Ctrl. Where
+// the film has the whole screen there is nothing to scroll.
+function isZoom(viewer, event) {
+  const chosen = viewer.root.getRootNode().activeElement === viewer.canvas;
+  return event.ctrlKey || chosen || presenting() || Boolean(document.fullscreenElement);
+}
+
+function hintAtZoom(viewer) {
+  const { hint } = viewer.parts;
+  hint.classList.add("shown");
+  clearTimeout(viewer.hinting);
+  viewer.hinting = setTimeout(() => hint.classList.remove("shown"), HINT);
 }
 
 function listenToPointer(viewer) {
@@ -138,6 +153,10 @@ function listenToPointer(viewer) {
     "wheel",
     (event) => {
       if (!viewer.film) return;
+      if (!isZoom(viewer, event)) {
+        hintAtZoom(viewer);
+        return; // the page scrolls
+      }
       event.preventDefault();
       const lines = event.deltaMode === 1 ? 16 : 1;
       const here = place(event);

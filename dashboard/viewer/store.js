@@ -6,7 +6,7 @@ const store = (window.lightbox ??= {
   calibrations: new Map(), // radiograph key -> mm per film px, by a length whose size the person knows
   lengths: new Map(), // radiograph key -> [{x0, y0, x1, y1}] in film px: the measured lengths
   picked: new Map(), // viewer -> key of the map that was stepped to
-  look: { mode: "heat", shown: true, tool: matchMedia("(pointer: coarse)").matches ? "pan" : "window", threshold: 0, loupe: false, planes: false },
+  look: { mode: "heat", shown: true, tool: matchMedia("(pointer: coarse)").matches ? "pan" : "window", threshold: 0, loupe: false, planes: false, texts: true },
   cross: null, // {viewer, x, y, keyboard}: the viewer that is pointed at, and where, in film px
   viewers: new Set(), // those on the page
   listeners: new Set(), // called after every change that another viewer, or a bar of controls, may show

@@ -1,14 +1,14 @@
-// The controls: below one viewer, or once for all viewers of a link. They act on the viewer that `lead` names.
+// The controls: a rail beside one viewer, or one bar for all viewers of a link. They act on the viewer of `lead`.
 const MODES = ["heat", "contours", "beside"];
 
 const TOOLS = `
-  <div class="tools" role="group" aria-label="Radiograph viewer">
+  <div class="tools" role="group" aria-label="Radiograph viewer" data-testid="tools">
     <div class="group" role="group" aria-label="Left drag">
       ${button("window", "Set window by dragging", "W", icon("window") + "<span>Window</span>")}
       ${button("pan", "Pan by dragging", "P", icon("pan") + "<span>Pan</span>")}
       ${button("length", "Measure a length by dragging", "L", icon("length") + "<span>Length</span>")}
+      ${button("loupe", "Magnifying glass on the film's own pixels", "G", icon("loupe"))}
     </div>
-    <div class="group">${button("loupe", "Magnifying glass on the film's own pixels", "G", icon("loupe"))}</div>
     <div class="group" role="group" aria-label="Zoom">
       ${button("farther", "Zoom out", "−", icon("farther"))}
       ${button("closer", "Zoom in", "+", icon("closer"))}
@@ -18,27 +18,28 @@ const TOOLS = `
       ${button("invert", "Invert grey scale", "I", icon("invert"))}
       ${button("turn", "Turn by 90° right", "R", icon("turn"))}
       ${button("flip", "Mirror left to right", "F", icon("flip"))}
+      ${button("planes", "Overlays that the file stores beside its pixels", "V", icon("planes") + "<span>File overlay</span>")}
     </div>
-    <div class="group">
-      ${button("adopt", "Use this window for the model, too", "", "For model")}
-      ${button("planes", "Overlays that the file stores beside its pixels", "V", "File overlay")}
-    </div>
-    <label class="choice" data-part="greys"><select data-part="preset" aria-label="Window preset"></select></label>
-    <div class="group last">
-      ${button("expand", "Full screen", "E", icon("expand"))}
-      ${button("more", "More controls", "", icon("more"))}
-      ${button("help", "Keys, mouse and touch", "?", icon("help"))}
-    </div>
-    <div class="break"></div>
     <div class="group joined" role="group" aria-label="How the heat is shown" data-part="modes">
-      ${button("heat", "Heat", "M", "Heat")}
-      ${button("contours", "Contour lines at 50 and 80 percent of the peak", "M", "Contours")}
-      ${button("beside", "Bare film beside the heat", "M", "Side by side")}
+      ${button("heat", "Heat", "M", icon("heat") + "<span>Heat</span>")}
+      ${button("contours", "Contour lines at 50 and 80 percent of the peak", "M", icon("contours") + "<span>Contours</span>")}
+      ${button("beside", "Bare film beside the heat", "M", icon("beside") + "<span>Side by side</span>")}
     </div>
     <div class="group">${button("peek", "Hold to look at the bare film", "hold Space", icon("eye") + "<span>Bare film</span>")}</div>
-    <label class="slider" data-part="opacities"><span>Opacity</span><input type="range" min="0" max="1" step="0.01" data-look="opacity" aria-label="Opacity of the heat"><output></output></label>
-    <label class="slider" data-part="thresholds"><span>Hide below</span><input type="range" min="0" max="0.95" step="0.01" data-look="threshold" aria-label="Hide heat below this share of the scale"><output></output></label>
-    <label class="choice" data-part="palette"><select data-part="colours" aria-label="Colour map"></select></label>
+    <label class="slider" data-part="opacities" title="Opacity of the heat (, and .)"><span>Opacity</span><input type="range" min="0" max="1" step="0.01" data-look="opacity" aria-label="Opacity of the heat"><output></output></label>
+    <div class="group last">
+      ${button("more", "More controls: window, colours, threshold", "", icon("more"))}
+      ${button("fold", "Fold the text beside the film", "B", icon("fold"))}
+      ${button("expand", "Present on the full screen", "E", icon("expand"))}
+      ${button("help", "Keys, mouse and touch", "?", icon("help"))}
+    </div>
+    <div class="drawer" data-part="drawer">
+      <label class="choice" data-part="greys"><span>Window</span><select data-part="preset" aria-label="Window preset"></select></label>
+      ${button("adopt", "Use this window for the model, too", "", "Window for the model")}
+      <label class="choice" data-part="palette"><span>Colours</span><select data-part="colours" aria-label="Colour map"></select></label>
+      <label class="slider" data-part="thresholds"><span>Hide below</span><input type="range" min="0" max="0.95" step="0.01" data-look="threshold" aria-label="Hide heat below this share of the scale"><output></output></label>
+      ${button("texts", "Text in the corners of the film", "T", "Text in the corners")}
+    </div>
   </div>`;
 
 const COLOUR_NAMES = {
@@ -91,7 +92,7 @@ class Tools {
   }
 
   act(name, pressed) {
-    if (name === "more") this.root.classList.toggle("open");
+    if (name === "more") this.press("more", this.root.classList.toggle("open"));
     else if (name === "help") openHelp(this.root);
     else this.lead()?.act(name, pressed);
   }
@@ -111,7 +112,11 @@ class Tools {
     for (const name of ["invert", "flip"]) this.press(name, viewer?.view()[name]);
     this.press("peek", viewer?.peeking || !look.shown);
     for (const name of [...MODES, "peek"]) this.find(name).disabled = !drawable;
-    this.find("expand").hidden = !document.fullscreenEnabled || root.classList.contains("alone");
+    this.find("fold").hidden = !root.getRootNode().host?.closest(FOLDABLE);
+    this.press("fold", document.documentElement.classList.contains(FOLDED));
+    this.find("texts").hidden = root.classList.contains("alone");
+    this.press("texts", look.texts);
+    this.press("more", root.classList.contains("open"));
     this.find("beside").hidden = Boolean(viewer?.data.compact);
     this.find("help").disabled = this.find("more").disabled = false;
     const filled = drawable && viewer.mode !== "contours";

@@ -1,4 +1,5 @@
 // One viewer. The default export is called by Streamlit whenever its data changed, always with the same parent.
+const OUTDATED = 0.4; // of its opacity: a map that another one is about to replace
 const SAME = 2; // canvas px by which linked panes may differ and still show the very same pixels
 
 class Viewer {
@@ -7,7 +8,7 @@ class Viewer {
     this.peeking = false;
     this.begun = null; // the length that the keys have begun
     this.sheets = { film: new Sheet(), heat: new Sheet(), loupe: new Sheet() };
-    root.innerHTML = PANE + TOOLS;
+    root.innerHTML = `<div class="frame">${PANE}${TOOLS}</div>`;
     this.tools = new Tools(root, () => this);
     this.parts = this.tools.parts;
     this.canvas = this.parts.canvas;
@@ -35,6 +36,7 @@ class Viewer {
     this.key = data.viewer;
     this.link = data.link;
     this.root.classList.toggle("compact", data.compact);
+    this.root.classList.toggle("whole", !data.compact);
     this.data = data;
     this.tables = tablesOf(data);
     this.heats = data.maps.map(heatOf);
@@ -221,8 +223,10 @@ class Viewer {
       drawFilm(context, sheets.film, film, view, upright, place);
       if (store.look.planes && this.description.planes.length) drawPlanes(context, film, this.description.planes, place);
       if (this.heatShown && index === length - 1) {
+        const dimmed = this.data.outdated ? OUTDATED : 1;
+        context.globalAlpha = dimmed;
         if (mode === "contours") drawContours(context, heat, film, table, upright, place, this.unit);
-        else drawHeat(context, sheets.heat, heat, film, store.look, table, upright, place);
+        else drawHeat(context, sheets.heat, heat, film, { ...store.look, opacity: dimmed * store.look.opacity }, table, upright, place);
       }
       context.restore();
     });
@@ -232,6 +236,7 @@ class Viewer {
   sync() {
     const { canvas } = this;
     syncLegend(this);
+    this.root.classList.toggle("untold", !store.look.texts);
     if (!this.data.compact) this.tools.sync();
     this.mark();
     canvas.setAttribute("aria-label", spoken(this));

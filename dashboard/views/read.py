@@ -4,9 +4,8 @@ import streamlit as st
 
 from core.models.findings import words
 from core.overlay import caption, common_end
-from dashboard import cache, draw, film_panel, markup, progress, selection, welcome
-from dashboard.map_controls import sentence
-from dashboard.map_status import status
+from dashboard import cache, draw, film_panel, map_status, markup, progress, selection, welcome
+from dashboard.map_controls import downloads, sentence
 from dashboard.selection import MapView
 from dashboard.state import BoundField, session
 from dashboard.viewer import stage_strip, viewer
@@ -35,18 +34,21 @@ def page() -> None:
         viewer(radiograph, key="read")
         film_panel.about(radiograph)
         return
-    film_panel.story(radiograph)
-    with st.container(key="reading"):
-        with st.container(key="map request", gap="xsmall"):
+    with st.container(key="reading", gap="small"):
+        with st.container(key="map request", horizontal=True, vertical_alignment="center", gap="small"):
             sentence(chosen)
-            status(chosen)
-        picture, words = st.columns([2, 1], gap="medium")
+            downloads(chosen)
+        picture, words = st.columns([2, 1], gap="small")
         with picture:
-            _picture(chosen)
+            with st.container(key="pane"):
+                _picture(chosen)
+                map_status.busy(chosen)
             with st.container(key="below"):
                 _stages(chosen, common=session().common_scale)
                 draw.about_map(chosen.method, chosen.answered, passes=chosen.passes, maps=chosen.maps)
         with words, st.container(key="words", gap="small"):
+            map_status.warning(chosen)
+            film_panel.story(radiograph)
             draw.section("What it says")
             draw.probabilities(chosen.prediction, chosen.checkpoint, explained=chosen.finding)
             draw.section("How far to trust the map")
@@ -61,9 +63,18 @@ def _picture(chosen: MapView) -> None:
     if explanation is None:
         viewer(chosen.radiograph, key="read", note=chosen.missing or "The map is being computed.")
         return
-    words = caption(explanation) + (" · updating: previous map shown" if chosen.pending else "")
+    outdated = bool(chosen.pending)
+    words = f"{'Previous map: ' if outdated else ''}{caption(explanation)}"
     withheld = "Hidden because of its caveat. You can show it anyway." if chosen.hidden else ""
-    viewer(chosen.radiograph, [explanation], key="read", captions=[words], scale=chosen.scale, withheld=withheld)
+    viewer(
+        chosen.radiograph,
+        [explanation],
+        key="read",
+        captions=[words],
+        scale=chosen.scale,
+        withheld=withheld,
+        outdated=outdated,
+    )
 
 
 @st.fragment(parallel=True)

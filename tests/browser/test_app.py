@@ -123,13 +123,58 @@ def test_the_page_is_dark_even_where_the_browser_prefers_light(visit: Callable[.
     )
 
 
-def test_the_radiograph_has_the_greater_part_of_the_page(visit: Callable[..., Any]) -> None:
+def stage(page: Any) -> tuple[float, float]:
+    """Width and height of the black pane that holds the film."""
+    box = page.locator("[data-testid=viewer] .stage").first.bounding_box()
+    return box["width"], box["height"]
+
+
+def test_a_square_film_is_700_px_wide_and_gets_the_width_of_all_that_is_folded(visit: Callable[..., Any]) -> None:
     page = visit()
     open_phantom(page)
-    viewer = page.locator("[data-testid=viewer]").bounding_box()
-    content = page.locator("[data-testid=stMainBlockContainer] > [data-testid=stVerticalBlock]").bounding_box()
+    whole = stage(page)
+    assert min(whole) >= 700
 
-    assert viewer["width"] / content["width"] >= 0.6
+    page.locator("[data-testid=stSidebar]").hover()
+    page.locator("[data-testid=stSidebarCollapseButton] button").click()
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').getBoundingClientRect().x < 1")
+    settle(page)
+    without_sidebar = stage(page)
+    assert without_sidebar[0] >= whole[0] + 270
+
+    page.get_by_role("button", name="Fold the text").click()
+    settled(page)
+    assert stage(page)[0] >= without_sidebar[0] + 300
+
+    page.get_by_role("button", name="Present").click()
+    page.locator("[data-testid=stHeader]").wait_for(state="hidden")
+    settled(page)
+    presented = stage(page)
+    assert presented[0] >= 1440 - 40
+    assert presented[1] >= 800
+    page.keyboard.press("e")
+    page.locator("[data-testid=stHeader]").wait_for(state="visible")
+
+
+def test_the_wheel_scrolls_the_page_until_the_film_was_clicked(visit: Callable[..., Any]) -> None:
+    page = visit()
+    open_phantom(page)
+    film = page.locator("[data-testid=film]").first
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    zoom = "(film) => film.closest('.viewer').viewer.view().zoom"
+
+    film.hover()
+    page.mouse.wheel(0, 200)
+    page.wait_for_function(f"{scrolled} > 0")
+    assert film.evaluate(zoom) == 1
+    assert page.locator("[data-testid=zoom-hint]").first.is_visible()
+
+    page.evaluate(f"{scrolled} = 0")
+    film.click()
+    page.mouse.wheel(0, -200)
+    settled(page)
+    assert film.evaluate(zoom) > 1
+    assert page.evaluate(scrolled) == 0
 
 
 def test_on_a_phone_the_film_comes_first_and_nothing_sticks_out(visit: Callable[..., Any]) -> None:

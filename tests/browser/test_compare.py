@@ -59,7 +59,7 @@ def test_linked_panes_show_the_same_pixels_after_zoom_and_a_change_of_model(visi
     page = visit()
     whole = pixels(page)
     assert len(set(whole)) == 3, "three maps look alike"
-    page.locator(FILM).nth(1).hover()
+    page.locator(FILM).nth(1).click()
     page.mouse.wheel(0, -600)
     page.keyboard.press("o")
     settle(page)
@@ -134,7 +134,10 @@ def test_a_slow_map_says_how_far_it_is_in_its_tile_and_is_given_up(visit: Callab
     page.locator("[data-testid=method-menu] input:visible").fill("RISE")
     page.locator("[data-testid=method-menu] [data-method=rise]:visible").click()
     page.locator(".st-key-state-1 .lb-progress").get_by_text("of 1000 network passes").wait_for(timeout=PATIENCE_MS)
-    assert "updating: previous map shown" in page.locator("[data-testid=caption]").nth(1).inner_text()
+    assert page.locator("[data-testid=caption]").nth(1).inner_text().startswith("Previous map: ")
+    pane = page.locator(FILM).nth(1).bounding_box()
+    cancel = page.locator(".st-key-state-1").get_by_role("button", name="Cancel").bounding_box()
+    assert pane["y"] < cancel["y"] < pane["y"] + pane["height"], "Cancel is not in the pane"
     page.keyboard.press("Escape")
     page.locator(".st-key-state-1").get_by_role("button", name="Cancel").click()
     page.locator(".st-key-menus-1 button", has_text="Grad-CAM").wait_for(timeout=PATIENCE_MS)

@@ -65,6 +65,11 @@ def test_the_menu_shows_each_family_with_sentence_and_cost_and_lies_inside_the_w
     assert page.locator(f"{MENU} .method").count() == 1
     assert "hundreds of network passes" in page.locator(f"{MENU} .method").inner_text()
 
+    page.locator(f"{MENU} input").fill("random")
+    found = page.locator(f"{MENU} .method").evaluate_all("(rows) => rows.map((row) => row.dataset.method)")
+    assert found[0] == "random-map"
+    assert "rise" in found[1:], "RISE, whose description says random, comes later"
+
 
 def test_the_menu_is_used_with_keys_alone(visit_phantom: Callable[..., Any]) -> None:
     page = visit_phantom()
@@ -97,7 +102,7 @@ def test_a_slow_method_says_so_at_once_keeps_the_picture_and_goes_back_when_canc
     assert waited < AT_ONCE_MS
     page.locator(BUSY).wait_for(timeout=PATIENCE_MS)
     page.get_by_text(re.compile(r"\d+ of 1000 network passes, about")).wait_for(timeout=PATIENCE_MS)
-    assert page.locator("[data-testid=caption]").inner_text() == f"{caption} · updating: previous map shown"
+    assert page.locator("[data-testid=caption]").inner_text() == f"Previous map: {caption}"
     assert page.locator("[data-testid=viewer][data-ready=heat]").count() == 1
 
     cancel(page)

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core.overlay import display, overlay
 from dashboard.viewer import viewer
 from tests.browser.conftest import settle
-from tests.browser.viewer_hand import VIEWER, canvas, count_sent, cut, on_viewer, pressed, settled, slide
+from tests.browser.viewer_hand import VIEWER, canvas, count_sent, cut, drawer, on_viewer, pressed, settled, slide
 from tests.browser.viewer_page import explanation, radiograph
 
 PAGE = Path(__file__).parent / "viewer_page.py"
@@ -124,14 +124,16 @@ def test_nothing_but_a_change_of_film_or_map_goes_to_the_server(show: Callable[.
 
     slide(page, "opacity", 0.9)
     slide(page, "threshold", 0.2)
+    drawer(page)
     page.locator('[data-part="colours"]').first.select_option("viridis")
     page.locator('[data-part="preset"]').first.select_option("percentile")
+    drawer(page)
     acts = "contours beside heat closer farther pan window length loupe"
     for act in acts.split():
         page.locator(f'.tools [data-act="{act}"]').first.click()
     box = page.locator("[data-testid=film]").first.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
+    page.mouse.click(x, y)
     page.mouse.wheel(0, -300)
     page.mouse.down()
     page.mouse.move(x + 50, y + 20, steps=4)
@@ -224,7 +226,7 @@ def test_window_by_dragging_and_reset_by_double_click(show: Callable[..., Any]) 
 def test_the_wheel_keeps_the_point_under_the_pointer(show: Callable[..., Any]) -> None:
     page = show()
     box = page.locator("[data-testid=film]").bounding_box()
-    page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.click(box["x"] + 0.45 * box["width"], box["y"] + 0.3 * box["height"])
     place = _place(page)
 
     page.mouse.wheel(0, -600)
@@ -351,8 +353,7 @@ def test_a_film_that_does_not_arrive_is_a_sentence_with_a_way_on(viewers: str, o
 
 def test_every_control_has_a_name_and_a_finger_can_hit_it(show: Callable[..., Any], screenshots: Path) -> None:
     page = show(width=390, height=844, context={"has_touch": True, "is_mobile": True})
-    page.locator('.tools [data-act="more"]').click()
-    settled(page)
+    drawer(page)
 
     controls = page.locator(f"{VIEWER} :is(button, select, input)").all()
     visible = [control for control in controls if control.is_visible()]

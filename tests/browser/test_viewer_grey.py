@@ -12,7 +12,7 @@ from pydicom import dcmread
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
 from core.overlay import display
-from tests.browser.viewer_hand import canvas, count_sent, cut, on_screen, on_viewer, pressed, settled
+from tests.browser.viewer_hand import canvas, count_sent, cut, drawer, on_screen, on_viewer, pressed, settled
 from tests.browser.viewer_page import radiograph
 from tests.image.test_dicom import dicom, ramp
 
@@ -45,6 +45,7 @@ def test_greys_after_window_and_level_equal_pydicoms(
 
     pressed(page, "1")
     first, seen = cut(page, reference(data, WindowCenter=2100, WindowWidth=1801)[:, :, None])
+    drawer(page)
     page.get_by_label("Window preset").select_option("Window 2")
     second, also_seen = cut(page, reference(data, WindowCenter=1200, WindowWidth=700)[:, :, None])
 

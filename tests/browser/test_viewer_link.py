@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.browser.viewer_hand import PANE, VIEWER, canvas, drag, on_screen, on_viewer, pressed, settled, slide
+from tests.browser.viewer_hand import PANE, VIEWER, canvas, drag, drawer, on_screen, on_viewer, pressed, settled, slide
 from tests.browser.viewer_page import SIZES, explanation, radiograph
 
 FILM = "0 1024 900"
@@ -47,7 +47,7 @@ def test_linked_panes_differ_by_no_pixel_after_zoom_and_a_change_of_model(
     assert len({on_viewer(page, "viewer.heat.key", index) for index in range(4)}) == 4
     x, y = on_screen(page, 600, 300, index=2)
 
-    page.mouse.move(x, y)
+    page.mouse.click(x, y)
     page.mouse.wheel(0, -500)
     drag(page, (x, y), (x + 35, y + 12))  # the window
     drag(page, (x, y), (x - 31, y + 17), button="middle")
@@ -108,6 +108,7 @@ def test_one_bar_of_controls_stands_for_all_panes(tiles: Callable[..., Any]) -> 
     bar.get_by_role("button", name="Contour lines").click()
     bar.get_by_role("button", name="Mirror left to right").click()
     bar.get_by_role("button", name="Zoom in").click()
+    drawer(page)
     bar.get_by_label("Window preset").select_option("lung")
     settled(page)
     assert same_place(page, 3)

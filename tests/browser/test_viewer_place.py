@@ -187,7 +187,7 @@ def test_the_viewer_fills_the_screen_and_gives_it_back(show: Callable[..., Any])
     page = show()
     height = page.locator("[data-testid=film]").bounding_box()["height"]
 
-    page.get_by_role("button", name="Full screen").click()
+    page.get_by_role("button", name="Present").click()
     page.wait_for_function("document.fullscreenElement !== null")
     settled(page)
     filled = page.locator("[data-testid=film]").bounding_box()["height"]

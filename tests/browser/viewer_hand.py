@@ -60,6 +60,12 @@ def pressed(page: Any, *keys: str, index: int = 0) -> None:
     settled(page)
 
 
+def drawer(page: Any) -> None:
+    """Opens the less common controls of the first tools, or closes them."""
+    page.locator('.tools:visible [data-act="more"]').first.click()
+    settled(page)
+
+
 def slide(page: Any, look: str, value: float) -> None:
     page.locator(f'[data-look="{look}"]').first.evaluate(
         "(input, value) => { input.value = value; input.dispatchEvent(new Event('input', { bubbles: true })); }", value
