@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 PORT ?= 8501
 
-.PHONY: app test check bench load pictures weights setup clean
+.PHONY: app test test-cluster check bench load pictures weights setup clean
 
 app: setup  ## start the dashboard on localhost and print its address
 	$(PY) -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -11,6 +11,10 @@ app: setup  ## start the dashboard on localhost and print its address
 # The networks of the tests are so small that two processes of one thread are faster than one of two.
 test: setup  ## the whole suite
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+
+test-cluster: setup  ## a run over films on a real Ray cluster of two nodes, one of which is killed
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+	LIGHTBOX_CLUSTER=1 OMP_NUM_THREADS=1 $(PY) -m pytest -q tests/cohort/test_cluster.py
 
 check: setup  ## style, types, import direction; every warning is an error
 	$(PY) -m ruff check .

@@ -15,7 +15,7 @@ from core.cohort.local import decoders, parts_of
 from core.cohort.rows import TABLES, VERSION, Records, measure_columns
 from core.cohort.run_folder import RunFolder
 from core.cohort.settings import Settings
-from core.cohort.task import Task
+from core.cohort.task import load_task
 from core.errors import BadData
 from core.models import checkpoints, library
 from core.types import Checkpoint
@@ -43,16 +43,16 @@ def run(
     *,
     weights: Path | None = None,
     workers: int | None = None,
+    ray: str | None = None,
     command: Sequence[str] = (),
-    compute: Callable[[Task, Path, RunFolder], Parts] | None = None,
     tell: Callable[[Progress], None] | None = None,
 ) -> Progress:
     """Computes what is missing of the run in `out`, or all of it; what stands there is never written again.
 
     weights: folder of checkpoints; None for the shipped ones and the user's own.
     workers: processes that decode, 0 for this one; by default one core is left to the network.
+    ray:     address of the cluster to run on; None for this machine.
     command: the command line, for the manifest.
-    compute: computes the parts; by default on this machine.
     tell:    called after each batch.
     Raises:  BadData if the folder holds another run, another process works on it, or the disk is full.
     """
@@ -70,13 +70,15 @@ def run(
         done, total = folder.films_done(), folder.films
         progress = Progress(done, total, 0.0, float("nan"))
         if done < total:
-            task = Task(settings, weights)
-            compute = compute or (
-                lambda task, root, folder: parts_of(
-                    task, root, folder.unfinished_parts(), workers=decoders() if workers is None else workers
-                )
-            )
-            progress = _stored(folder, compute(task, source.root, folder), progress, settings, tell)
+            task = load_task(settings, weights)
+            if ray:
+                from core.cohort.cluster import parts_on_cluster
+
+                parts = parts_on_cluster(task, source.root, folder.unfinished_parts(), address=ray, weights=weights)
+            else:
+                workers = decoders() if workers is None else workers
+                parts = parts_of(task, source.root, folder.unfinished_parts(), workers=workers)
+            progress = _stored(folder, parts, progress, settings, tell)
         folder.write_progress({"done": progress.done, "total": total, "state": "complete"})
     return progress
 

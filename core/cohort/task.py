@@ -28,16 +28,16 @@ _BATCH_WITH_GRAPH = 8  # where gradients of the image keep every activation
 
 
 class Task:
-    """The networks of a run, loaded once per process.
+    """The networks of a run, one per checkpoint of the settings; loaded once per process.
 
-    Raises: UnknownName, BadCheckpoint for a model that is not there; Unfit for a method that one does not support.
+    Raises: Unfit for a method that one of them does not support.
     """
 
-    def __init__(self, settings: Settings, weights: Path | None) -> None:
+    def __init__(self, settings: Settings, classifiers: Sequence[Classifier]) -> None:
         self.settings = settings
-        self.classifiers = [load(name, weights) for name in settings.checkpoints]
-        self.inputs = [classifier.checkpoint.input for classifier in self.classifiers]
-        for classifier in self.classifiers:
+        self.classifiers = classifiers
+        self.inputs = [classifier.checkpoint.input for classifier in classifiers]
+        for classifier in classifiers:
             check(classifier, settings.requests(classifier.checkpoint.findings))
 
     @property
@@ -118,3 +118,8 @@ class Task:
             return {}
         question = Question(classifier, film.radiograph, answer.explanation, self.settings.cleaning)
         return measure_record(self.settings.measures, question)
+
+
+def load_task(settings: Settings, weights: Path | None) -> Task:
+    """The task with its networks. Raises: UnknownName, BadCheckpoint; Unfit as `Task`."""
+    return Task(settings, [load(name, weights) for name in settings.checkpoints])

@@ -18,6 +18,7 @@ _README = Path(__file__).parents[2] / "README.md"
 @click.option("--repeats", default=15, show_default=True, type=click.IntRange(1), help="Timings per case.")
 @click.option("--browser", is_flag=True, help="Also start the dashboard and time it in Chromium.")
 @click.option("--training", is_flag=True, help="Also time training against a bare loop on a tensor in memory.")
+@click.option("--cohort", is_flag=True, help="Also time a run over many files against bare passes in batches.")
 @click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
 @click.option(
     "--readme",
@@ -31,6 +32,7 @@ def bench(
     repeats: int,
     browser: bool,
     training: bool,
+    cohort: bool,
     as_json: bool,
     readme: Path | None,
     choice: options.ModelChoice,
@@ -59,6 +61,10 @@ def bench(
         from core.bench.training import throughput
 
         figures["training"] = throughput(repeats=repeats)
+    if cohort:
+        from core.bench.cohort import cohort_figures
+
+        figures["cohort"] = cohort_figures(classifier, rounds=3 if quick else 5)
     if browser:
         from core import chromium
 
@@ -73,7 +79,14 @@ def _text(figures: dict[str, Any]) -> str:
     if missed := run.missed(figures):
         parts.append(f"Missed: {', '.join(missed)}.")
     parts += [f"{key}: {why}" for key, why in figures["skipped"].items()]
-    for name in ("whole calls, film to result", "import core.models.classifier", "two replicas", "training", "browser"):
+    for name in (
+        "whole calls, film to result",
+        "import core.models.classifier",
+        "two replicas",
+        "training",
+        "cohort",
+        "browser",
+    ):
         if name in figures:
             parts.append(f"{name}: {json.dumps(figures[name], indent=1)}")
     return "\n".join(parts)

@@ -55,6 +55,11 @@ _BETWEEN = 30.0  # s between two lines of progress
     metavar="N",
     help="Processes that decode films; 0 to decode in the main one.  [default: one less than there are cores]",
 )
+@click.option(
+    "--ray",
+    metavar="auto|ADDRESS",
+    help="Run on a Ray cluster: the one of this machine, or host:port of its head (requirements-cluster.txt).",
+)
 @options.as_json
 @options.cleaning
 def cohort(
@@ -71,6 +76,7 @@ def cohort(
     features: bool,
     thumbnails: bool,
     workers: int | None,
+    ray: str | None,
     as_json: bool,
     cleaning: "Cleaning",
 ) -> None:
@@ -86,6 +92,7 @@ def cohort(
       python -m core cohort films/ --checkpoint densenet121-lungs --out runs/first
       python -m core cohort films.csv --methods grad-cam,saliency --measures lungs,edge --out runs/second
       python -m core cohort "films/**/*.dcm" --no-thumbnails --out runs/third
+      python -m core cohort /shared/films --ray auto --out /shared/runs/fourth
       python -c "import pyarrow.dataset as d; print(d.dataset('runs/first/rows').to_table().to_pandas())"
     """
     from core.cohort.films import films_of
@@ -107,7 +114,9 @@ def cohort(
     files.refuse_out(out)
     source = films_of(given, split=split)
     with _Bar() as bar:
-        progress = run(source, out, settings, weights=weights, workers=workers, command=_command(given), tell=bar.tell)
+        progress = run(
+            source, out, settings, weights=weights, workers=workers, ray=ray, command=_command(given), tell=bar.tell
+        )
     record = {"run": str(out), "films": progress.total, "skipped": source.skipped}
     click.echo(options.line(record) if as_json else f"{progress.total} films in {out}.")
 
