@@ -1,4 +1,4 @@
-"""`report`: one film, its prediction and its maps as a document, or as a figure for a paper."""
+"""`report`: one film, its prediction and its maps as a document, a figure for a paper, or DICOM objects."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from core.explain.run import Request
     from core.models.classifier import Classifier
     from core.report.case import Case
+    from core.report.dicom.source import Source
     from core.report.manifest import Manifest
     from core.types import Cleaning, Radiograph
 
@@ -21,7 +22,7 @@ _KINDS = (".pdf", ".html")
 _FEW = 4  # findings up to which each has a map
 
 
-@command("report", short_help="Write a report or a figure of one film.")
+@command("report", short_help="Write a report, a figure or DICOM objects of one film.")
 @click.argument("file", metavar="FILE")
 @options.one_model
 @click.option(
@@ -37,6 +38,20 @@ _FEW = 4  # findings up to which each has a map
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Figure for a paper: FILE.pdf (vector), FILE.png (300 dpi) and FILE.txt (caption).",
+)
+@click.option(
+    "--dicom",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder for DICOM objects of the film's own study: secondary capture, segmentation, parametric map, "
+    "structured report (TID 1500), presentation state.",
+)
+@click.option(
+    "--length",
+    "lengths",
+    multiple=True,
+    metavar="X0,Y0,X1,Y1",
+    help="Length to add to the DICOM objects, from one pixel of the film to another. Repeatable.",
 )
 @click.option(
     "--from",
@@ -73,6 +88,8 @@ def report(
     choice: options.ModelChoice,
     outs: tuple[Path, ...],
     figure: Path | None,
+    dicom: Path | None,
+    lengths: tuple[str, ...],
     source: Path | None,
     methods_: tuple[str, ...],
     findings: tuple[str, ...],
@@ -89,21 +106,28 @@ def report(
     it. The report contains a manifest; --from computes the same maps again, equal to the last bit, and tells if the
     film or the weights are others.
 
+    DICOM objects refer to the film's instance, patient and study, have new identifiers, and name the model and the
+    digest of its weights as the device that made them. They are for research.
+
     \b
     Examples:
       python -m core report film.dcm --out case.pdf --out case.html
       python -m core report film.png --finding pneumonia --method grad-cam --method lrp --out case.pdf
       python -m core report film.png --figure figures/fig2
+      python -m core report film.dcm --dicom objects --length 310,420,505,420
       python -m core report film.dcm --from case.pdf
     """
     from core.report.manifest import read_manifest
 
-    _refuse_outs(outs, figure, source)
+    _refuse_outs(outs, figure, dicom, source)
+    instance = _instance(file) if dicom else None
     if source is not None:
         case = _again(file, read_manifest(source), choice, frame)
     else:
         case = _case(file, choice, methods_, findings, layer, pairs, frame, cleaning)
     contents = _documents(case, outs) | (_figure(case, figure) if figure else {})
+    if dicom and instance:
+        contents |= _dicom(case, instance, dicom, lengths)
     maps = f"{len(case.maps)} {'map' if len(case.maps) == 1 else 'maps'}"
     record = {
         "path": file,
@@ -120,15 +144,18 @@ def report(
     )
 
 
-def _refuse_outs(outs: Sequence[Path], figure: Path | None, source: Path | None) -> None:
+def _refuse_outs(outs: Sequence[Path], figure: Path | None, dicom: Path | None, source: Path | None) -> None:
     """Raises: BadSetting without anything to do, or for a report of another kind; BadData for a bad folder."""
-    if not outs and figure is None and source is None:
-        raise BadSetting("There is nothing to write. Give --out case.pdf, --out case.html or --figure NAME.")
+    if not outs and not any((figure, dicom, source)):
+        raise BadSetting(
+            "There is nothing to write. Give --out case.pdf, --out case.html, --figure NAME or --dicom DIR."
+        )
     for out in outs:
         if out.suffix.lower() not in _KINDS:
             raise BadSetting(f"A report is a .pdf or .html file, but --out is {out.name}. Give a name that ends so.")
     for out in (*outs, *([figure] if figure else [])):
         files.refuse_out(out.parent)
+    files.refuse_out(dicom)
 
 
 def _case(
@@ -218,3 +245,26 @@ def _figure(case: "Case", name: Path) -> dict[Path, bytes]:
     stem = name.with_suffix("") if name.suffix.lower() in (".pdf", ".png", ".txt") else name
     contents = {".pdf": made.pdf, ".png": made.png, ".txt": made.caption.encode()}
     return {stem.with_name(stem.name + suffix): data for suffix, data in contents.items()}
+
+
+def _instance(file: str) -> "Source":
+    """The film's DICOM instance. Raises: BadData for a film that is none."""
+    from core.report.dicom.source import read_source
+
+    if file == files.STDIN:
+        raise BadSetting("DICOM objects need the film as a file, not on standard input. Give its name.")
+    try:
+        data = Path(file).read_bytes()
+    except OSError as error:
+        raise BadData(f"{file} cannot be opened: {error.strerror}. Give the film as a file of its own.") from error
+    return read_source(data, name=Path(file).name)
+
+
+def _dicom(case: "Case", source: "Source", folder: Path, lengths: Sequence[str]) -> dict[Path, bytes]:
+    from core.report.dicom.objects import dicom_files, left_out
+    from core.report.length import parse_length
+
+    drawn = [parse_length(text, case) for text in lengths]
+    for reason in left_out(case, source).values():
+        click.echo(reason, err=True)
+    return {folder / name: data for name, data in dicom_files(case, source, lengths=drawn).items()}

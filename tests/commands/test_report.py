@@ -10,6 +10,7 @@ from PIL import Image
 from core.__main__ import cli
 from core.report.manifest import read_manifest
 from core.types import Radiograph
+from tests.report.test_dicom import film_of
 
 
 def run_report(weights: Path, *arguments: str | Path) -> Result:
@@ -138,3 +139,25 @@ def test_an_existing_file_is_replaced_only_with_force(weights: Path, film: Path,
     assert out.read_text() == "mine"
     assert run_report(weights, *command, "--force").exit_code == 0
     assert "What the model says about this X-ray" in out.read_text()
+
+
+def test_dicom_from_a_picture_is_refused_with_the_reason(weights: Path, film: Path, tmp_path: Path) -> None:
+    result = run_report(weights, film, "--dicom", tmp_path / "objects")
+
+    assert result.exit_code == 1
+    assert "film.png is no DICOM file" in result.stderr
+    assert not (tmp_path / "objects").exists()
+
+
+def test_dicom_objects_are_written_with_a_length(weights: Path, phantom: Radiograph, tmp_path: Path) -> None:
+    source = tmp_path / "film.dcm"
+    source.write_bytes(film_of(phantom))
+    command = (source, "--finding", "covid", "--dicom", tmp_path / "objects")
+
+    result = run_report(weights, *command, "--length", "10,10,40,50")
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "objects").glob("*.dcm"))) == 5
+    for length, sentence in (("10,10", "give the pixels of its two ends"), ("0,0,9999,0", "Give ends that lie on it")):
+        refused = run_report(weights, *command, "--length", length)
+        assert refused.exit_code == 1
+        assert sentence in refused.stderr

@@ -1,0 +1,69 @@
+"""All objects of one case."""
+
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+
+from pydicom import Dataset
+
+from core.overlay import absence
+from core.report.case import Case
+from core.report.dicom.images import parametric_map, secondary_capture, segmentation
+from core.report.dicom.presentation_state import presentation_state
+from core.report.dicom.source import Source
+from core.report.dicom.structured_report import structured_report
+from core.report.length import Length
+
+warnings.filterwarnings("ignore", "The string .* is unlikely to represent")  # a name without a comma is the file's
+_PER_SERIES = {
+    "secondary-capture",
+    "parametric-map",
+    "presentation-state",
+}  # which must state the side, if only as unknown
+SERIES = 9100  # number of the first new series: behind those of the scanner
+
+
+def dicom_objects(case: Case, source: Source, *, lengths: Sequence[Length] = ()) -> Mapping[str, Dataset]:
+    """File name -> object: capture, segmentation and map where there is heat, report and presentation state.
+
+    All are of the source's patient and study, refer to its instance, and have new identifiers. `left_out` says what
+    is not among them.
+    """
+    missing = left_out(case, source)
+    objects: dict[str, Dataset] = {"secondary-capture": secondary_capture(case, source, SERIES)}
+    if "segmentation" not in missing:
+        objects["segmentation"] = segmentation(case, source, SERIES + 1)
+    if "parametric-map" not in missing:
+        objects["parametric-map"] = parametric_map(case, source, SERIES + 2)
+    objects["structured-report"] = structured_report(case, source, SERIES + 3, lengths)
+    if "presentation-state" not in missing:
+        objects["presentation-state"] = presentation_state(case, source, SERIES + 4, lengths)
+    for name in _PER_SERIES & objects.keys():
+        objects[name].Laterality = source.header.get("Laterality") or None
+    return {f"{name}.dcm": dataset for name, dataset in objects.items()}
+
+
+def dicom_files(case: Case, source: Source, *, lengths: Sequence[Length] = ()) -> dict[str, bytes]:
+    """File name -> content of `dicom_objects`."""
+    contents = {}
+    for name, dataset in dicom_objects(case, source, lengths=lengths).items():
+        file = io.BytesIO()
+        dataset.save_as(file, enforce_file_format=True)
+        contents[name] = file.getvalue()
+    return contents
+
+
+def left_out(case: Case, source: Source) -> dict[str, str]:
+    """Name of an object that is not made -> why, in a sentence."""
+    reasons: dict[str, str] = {}
+    if case.map.void:
+        why = absence(case.map) or "The map shows nothing."
+        reasons["segmentation"] = f"No segmentation: {why}"
+        reasons["parametric-map"] = f"No parametric map: {why}"
+    elif case.radiograph.spacing is None:
+        reasons["parametric-map"] = (
+            "No parametric map: it must give the size of a pixel, which the film's file does not."
+        )
+    if int(source.header.get("SamplesPerPixel") or 1) > 1:
+        reasons["presentation-state"] = "No presentation state: it is one for grey films, and this film is in colour."
+    return reasons
