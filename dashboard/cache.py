@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.compare import film_set
-from core.compare.anatomical_regions import AnatomicalRegions, anatomical_places
+from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, anatomical_places, locate_heat
 from core.compare.cka import Likeness, cka
 from core.compare.film_comparison import FilmComparison, Refused
 from core.compare.map_agreement import Agreement, agreement_matrix
@@ -52,7 +52,8 @@ from core.lung_network import inspect_film
 from core.models import checkpoints, library
 from core.models.classifier import Classifier, load
 from core.overlay import display, regions
-from core.trust.measure import Figure, assess
+from core.trust.measure import CHEAP, Question, assess
+from core.trust.verdicts import Verdict, verdicts
 from core.types import Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph
 from core.work import Work
 from dashboard import memory, paths
@@ -182,9 +183,10 @@ def maps(
 @_QUEUE.queued()
 def trust(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, explanation: Explanation, cleaning: Cleaning
-) -> tuple[Figure, ...]:
-    """How far the map can be trusted, one figure per measure."""
-    return assess(classifier(checkpoint), radiograph, explanation, cleaning=cleaning)
+) -> tuple[Verdict, ...]:
+    """The four verdicts on the answer and its map, by the cheap measures."""
+    question = Question(classifier(checkpoint), radiograph, explanation, cleaning)
+    return tuple(verdicts(question, costs=CHEAP, work=work))
 
 
 @_QUEUE.queued()
@@ -491,6 +493,12 @@ def agreements(
 def disagreements(radiograph: Radiograph, tiles: tuple[Tile, ...], named: bool = False) -> Sentences:
     """Where the tiles agree and where not, in sentences; named: as in `disagreement`."""
     return disagreement(radiograph, tiles, ground=_places(radiograph, tiles[0].explanation.cleaning), named=named)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)
+def heat_location(radiograph: Radiograph, explanation: Explanation) -> HeatLocation:
+    """Where the map looks."""
+    return locate_heat(_places(radiograph, explanation.cleaning), explanation)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)

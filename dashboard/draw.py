@@ -13,10 +13,11 @@ import streamlit as st
 from core.errors import UserError
 from core.explain.method import Method
 from core.image.quality import Check
-from core.models.findings import present
+from core.models.findings import present, words
 from core.overlay import NOTICE, setting_words
-from core.trust.measure import Figure
+from core.trust.verdicts import WORDS, Verdict
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
+from core.verdict_line import Call, VerdictLine, call
 from dashboard import markup
 from dashboard.state import Session, session, widget
 
@@ -101,6 +102,7 @@ def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, explained: 
 
     Findings of a multi-label network are grouped by their operating point, then sorted by probability.
     """
+    answer = call(prediction, checkpoint)
 
     def bars(findings: Sequence[str]) -> str:
         return "".join(
@@ -109,6 +111,7 @@ def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, explained: 
                 prediction.probability(finding),
                 threshold=checkpoint.thresholds.get(finding),
                 explained=finding == explained,
+                called=None if checkpoint.multi_label else answer.reached and finding == answer.finding,
             )
             for finding in findings
         )
@@ -119,15 +122,17 @@ def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, explained: 
     else:
         many = len(prediction.findings) > _FEW
         html = markup.block("lb-many", bars(prediction.findings)) if many else bars(prediction.findings)
-        if points and all(prediction.probability(finding) < point for finding, point in points.items()):
-            html += markup.paragraph("No finding reaches its operating point: the model is undecided.")
     calibrated = (
         f"Calibrated (temperature {prediction.temperature:.2f}, fitted on the validation films)."
         if prediction.temperature != 1
         else "Not calibrated: raw network probabilities."
     )
     mark = " The mark on each bar is the operating point." if points else ""
-    st.html(html + markup.paragraph(calibrated + mark, quiet=True))
+    also = ", ".join(map(words, answer.others)) if not checkpoint.multi_label else ""
+    also = f" Also above its operating point: {also}." if also else ""
+    st.html(html)
+    with st.expander("About these numbers", type="compact"):
+        st.html(markup.paragraph(f"{calibrated}{mark}{also}"))
 
 
 def _judged_alone(prediction: Prediction, checkpoint: Checkpoint, bars: Callable[[Sequence[str]], str]) -> str:
@@ -147,15 +152,28 @@ def _judged_alone(prediction: Prediction, checkpoint: Checkpoint, bars: Callable
     return html + alone
 
 
-def figures(figures: Sequence[Figure]) -> None:
-    """The results of the trust measures."""
-    if not figures:
-        st.html(markup.paragraph("No measure is installed.", quiet=True))
-    st.html("".join(markup.remark(each.level, each.title, figure_text(each), each.text) for each in figures))
+def verdict_line(call: Call, line: VerdictLine | None = None) -> str:
+    """The verdict in one line; without `line` the call alone, while the map is not judged."""
+    shown = line or VerdictLine(call.sentence)
+    return markup.verdict_line(shown.call, shown.looks, shown.map, call.operating_point, level=shown.level)
+
+
+def verdicts(verdicts: Sequence[Verdict]) -> None:
+    """The four verdicts as chips, each with the sentences of its measures."""
+    st.html("".join(_verdict(each) for each in verdicts))
+
+
+def _verdict(verdict: Verdict) -> str:
+    lines = [(figure.title, figure.text) for figure in verdict.figures]
+    meaning = verdict.sentence
+    for figure in verdict.figures:
+        meaning = meaning.replace(figure.text, "").strip()  # that sentence stands beside the name of its measure
+    state = {"holds": "ok", "doubtful": "note", "fails": "warning", "unjudged": "unknown"}[verdict.word]
+    return markup.chip(state, verdict.title, WORDS[verdict.word], [*lines, *([("", meaning)] if meaning else [])])
 
 
 def checks(checks: Sequence[Check], mend: Callable[[Check], None], *, of: int) -> None:
-    """Warnings first, then notes, each followed by `mend`; passed checks are folded away with their figures.
+    """Warnings first, then notes, as chips, each followed by `mend`; passed checks are folded away with their figures.
 
     of: how many checks there were, including those that are drawn elsewhere.
     """
@@ -163,7 +181,7 @@ def checks(checks: Sequence[Check], mend: Callable[[Check], None], *, of: int) -
     passed = [each for each in checks if each.level == "ok"]
     measured: set[str] = set()  # two checks may rest on one figure: it is shown once
     for each in order:
-        st.html(_check(each, measured))
+        st.html(markup.chip(each.level, each.title, each.level, [("", each.sentence)]))
         mend(each)
     if passed:
         with st.expander(f"{len(passed)} of {of} checks passed", type="compact"):
@@ -223,13 +241,6 @@ def version() -> str:
     with (_HERE.parent / "pyproject.toml").open("rb") as file:
         number: str = tomllib.load(file)["project"]["version"]
     return number
-
-
-def figure_text(figure: Figure) -> str:
-    """The figure of a trust measure with its unit; a share in per cent."""
-    if figure.is_share and not isnan(figure.value):
-        return f"{figure.value:.0%} {figure.unit}".replace("-0%", "0%")
-    return quantity(figure.value, figure.unit)
 
 
 def quantity(value: float, unit: str) -> str:

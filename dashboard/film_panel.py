@@ -11,7 +11,7 @@ from core.image import quality
 from core.image.arrangement import DATA, FULL, OWN, TURNS, through
 from core.image.cases import case
 from core.image.quality import Check
-from core.types import Checkpoint, Origin, Radiograph
+from core.types import Checkpoint, Cleaning, Origin, Radiograph
 from dashboard import cache, draw, markup
 from dashboard.state import Session, Store, session, widget
 from dashboard.viewer import viewer
@@ -64,7 +64,7 @@ def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
     story(radiograph)
     with st.container(key="reading"):
         picture, words = st.columns([2, 1], gap="medium")
-        with picture:
+        with picture, st.container(key="pane"):
             viewer(radiograph, key="read", note="The answer is withheld.")
         with words, st.container(key="words", gap="small"):
             draw.section("Answer withheld")
@@ -84,9 +84,13 @@ def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
 
 
 def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
-    """The switches, steps of reading as locked ones, and the resulting model input."""
-    draw.section("Preprocessing for the model")
+    """The switches, steps of reading as locked ones, and the resulting model input, folded while nothing is changed."""
     now = session().cleaning(radiograph.key)
+    with st.expander("Preprocessing for the model", expanded=now != Cleaning(), type="compact"):
+        _cleaning(radiograph, checkpoint, now)
+
+
+def _cleaning(radiograph: Radiograph, checkpoint: Checkpoint, now: Cleaning) -> None:
     switches, picture = st.columns([3, 2], gap="medium")
     with switches:
         for label, explanation in _locked(radiograph.origin):

@@ -25,7 +25,7 @@ _OTHERS = ("#cc79a7", "#d55e00", "#f0e442", "#0072b2")
 _NEUTRAL = "#999999"
 _SHARED = {finding.lower() for finding in CHESTXRAY14} - _FIXED.keys()
 _SHADE = 0.55  # of the accent, behind a figure of 1
-_ICONS = {"ok": "check_circle", "note": "info", "warning": "warning"}
+_ICONS = {"ok": "check_circle", "note": "info", "warning": "warning", "unknown": "help"}
 
 
 def signed(value: float, digits: int = 2) -> str:
@@ -57,16 +57,22 @@ def heading(text: str, aside: str = "") -> str:
     return f'<h2 class="lb-heading">{escape(text)}{quiet}</h2>'
 
 
-def bar(finding: str, probability: float, *, threshold: float | None, explained: bool) -> str:
+def bar(
+    finding: str, probability: float, *, threshold: float | None, explained: bool, called: bool | None = None
+) -> str:
     """One row of the bar chart: name, bar with the operating point as a mark, number, and what that means.
 
-    asked: whether the map is of this finding; its name is then in bold.
+    explained: whether the map is of this finding; its name is then in bold.
+    called:    whether it is the one call of a single-label model; None where each finding is judged by itself.
     """
     reached = threshold is not None and probability >= threshold
     meaning = "" if threshold is None else "above operating point" if reached else "below operating point"
+    if called is not None:
+        meaning = "the call" if called else ""
     mark = "" if threshold is None else f'<i class="lb-mark" style="left:{threshold:.1%}"></i>'
     name = words(finding)
-    spoken = f"{name} {probability:.2f}" + (f", operating point {threshold:.2f}, {meaning}" if meaning else "")
+    point = "" if threshold is None else f", operating point {threshold:.2f}"
+    spoken = f"{name} {probability:.2f}{point}" + (f", {meaning}" if meaning else "")
     return (
         f'<div class="lb-bar{" lb-explained" if explained else ""}" role="img" aria-label="{escape(spoken)}">'
         f'<span class="lb-name">{escape(name)}</span><span class="lb-quiet">{meaning}</span>'
@@ -82,6 +88,30 @@ def remark(level: str, title: str, figure: str, sentence: str) -> str:
     return (
         f'<div class="lb-remark lb-{escape(level)}">{icon(_ICONS[level])}<div><div class="lb-title">'
         f"<b>{escape(title)}</b>{number}</div><p>{escape(sentence)}</p></div></div>"
+    )
+
+
+def chip(state: str, title: str, word: str, lines: Iterable[tuple[str, str]]) -> str:
+    """One result in a line, with its state as shape, word and colour; it unfolds to its sentences.
+
+    state: "ok", "note", "warning", or "unknown" for what cannot be judged.
+    lines: (what it is of, or empty; sentence) each.
+    """
+    body = "".join(f"<p>{f'<b>{escape(lead)}</b> ' if lead else ''}{escape(sentence)}</p>" for lead, sentence in lines)
+    return (
+        f'<details class="lb-chip lb-{escape(state)}"><summary>{icon(_ICONS[state])}<span>{escape(title)}</span>'
+        f'<b class="lb-word">{escape(word)}</b></summary>{body}</details>'
+    )
+
+
+def verdict_line(call: str, looks: str, map: str, aside: str, *, level: str) -> str:
+    """The line above the film: the call, where the model looks, whether the map holds up, and a few quiet words."""
+    mark = icon(_ICONS[level]) if map else ""
+    rest = f" <span>{escape(looks)}</span>" * bool(looks)
+    last = f' <span class="lb-holds">{mark}{escape(map)}</span>' * bool(map)
+    return (
+        f'<p class="lb-verdict lb-{escape(level)}" role="status"><b>{escape(call)}</b>{rest}{last}'
+        f'<span class="lb-quiet">{escape(aside)}</span></p>'
     )
 
 

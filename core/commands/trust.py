@@ -55,8 +55,8 @@ def trust(
       python -m core trust film.dcm --checkpoint efficientnet-lite0 --method layer-cam --finding covid
       python -m core trust films/ --quick --json > verdicts.jsonl
 
-    With --json each line holds path, checkpoint, finding, method and verdicts: domain, certainty, faithfulness, reason,
-    each with verdict, sentence and figures; or path and error.
+    With --json each line holds path, summary (the answer in one line), checkpoint, finding, method and verdicts:
+    domain, certainty, faithfulness, reason, each with verdict, sentence and figures; or path and error.
     """
     from core.explain.method import methods
     from core.models.findings import place_of
@@ -83,21 +83,27 @@ def _record(
     quick: bool,
     cleaning: "Cleaning",
 ) -> Record:
+    from core.compare.anatomical_regions import anatomical_places, locate_heat
     from core.errors import NoLungs, Unfit
     from core.explain.run import explain
     from core.models.findings import leading
     from core.trust.measure import CHEAP, COSTS, Question
     from core.trust.verdicts import verdicts
+    from core.verdict_line import call, verdict_line
 
-    explained = finding or leading(classifier.predict(radiograph, cleaning=cleaning), classifier.checkpoint)
+    prediction = classifier.predict(radiograph, cleaning=cleaning)
+    explained = finding or leading(prediction, classifier.checkpoint)
     try:
         explanation = explain(classifier, radiograph, finding=explained, method=method, cleaning=cleaning)
     except (NoLungs, Unfit) as error:
         return {"path": path, "error": f"{path}: no map by {method}, so nothing can be judged. {error}"}
     question = Question(classifier, radiograph, explanation, cleaning)
     results = verdicts(question, costs=CHEAP if quick else tuple(COSTS))
+    location = locate_heat(anatomical_places(radiograph, explanation.cleaning), explanation)
+    line = verdict_line(call(prediction, classifier.checkpoint), explanation, location, results)
     return {
         "path": path,
+        "summary": line.text,
         "checkpoint": classifier.checkpoint.name,
         "finding": explained,
         "method": method,
@@ -143,7 +149,7 @@ def _text(record: Record) -> str:
             rows.append([f"  {figure['title']}", WORDS[figure["verdict"]], value])
         sentences.append(_wrapped(f"{title} {verdict['sentence']}"))
     lines = options.table(rows).splitlines()
-    return "\n".join([head, *(f"  {line}" for line in lines), *sentences, ""])
+    return "\n".join([head, _wrapped(record["summary"]), *(f"  {line}" for line in lines), *sentences, ""])
 
 
 def _wrapped(sentence: str) -> str:

@@ -24,7 +24,7 @@ def edge(question: Question) -> Figure:
     verdict = {
         "ok": "The map keeps to the inside of the film.",
         "note": "Part of the answer may come from markers, text or the frame.",
-        "warning": "More than chance: the answer may come from markers, text or the frame, not from the chest.",
+        "warning": "The answer may come from markers, text or the frame, not from the chest: more heat than by chance.",
     }[level]
     sentence = f"{share:.0%} of the heat lies in the outer tenth of the film ({_EVEN:.0%} if spread evenly)."
     return Figure("edge", _TITLE, level, share, "of the heat", sentence, verdict, is_share=True)

@@ -37,7 +37,7 @@ def lungs(question: Question) -> Figure:
     verdict = {
         "ok": "The map keeps to the lungs.",
         "note": "Much of the answer comes from elsewhere: heart, bones, soft tissue, markers or the frame.",
-        "warning": "Hardly more than chance: the map does not single out the lungs.",
+        "warning": "The map does not single out the lungs: hardly more than chance.",
     }[level]
     sentence = f"{share:.0%} of the heat lies in the lungs and a rim around them, which cover {area:.0%} of the film."
     return Figure("lungs", _TITLE, level, share, "of the heat", sentence, verdict, is_share=True)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.models.findings import words
 from core.overlay import caption, common_end
-from dashboard import cache, draw, film_panel, map_status, markup, progress, selection, welcome
+from dashboard import draw, film_panel, map_status, progress, selection, verdict_panel, welcome
 from dashboard.map_controls import downloads, sentence
 from dashboard.selection import MapView
 from dashboard.state import BoundField, session
@@ -34,7 +34,8 @@ def page() -> None:
         viewer(radiograph, key="read")
         film_panel.about(radiograph)
         return
-    with st.container(key="reading", gap="small"):
+    with st.container(key="reading", gap="xsmall"):
+        verdict_panel.line(chosen)
         with st.container(key="map request", horizontal=True, vertical_alignment="center", gap="small"):
             sentence(chosen)
             downloads(chosen)
@@ -51,8 +52,8 @@ def page() -> None:
             film_panel.story(radiograph)
             draw.section("What it says")
             draw.probabilities(chosen.prediction, chosen.checkpoint, explained=chosen.finding)
-            draw.section("How far to trust the map")
-            _trust(chosen)
+            draw.section("How far to trust it")
+            verdict_panel.chips(chosen)
             film_panel.about(radiograph)
             film_panel.cleaning(radiograph, chosen.checkpoint)
 
@@ -107,24 +108,6 @@ def _stages(chosen: MapView, *, common: bool) -> None:
         if clicked and clicked != chosen.layer:
             selection.look_at(clicked)
             st.rerun()
-
-
-@st.fragment(parallel=True)
-def _trust(chosen: MapView) -> None:
-    """The trust measures, once they are ready."""
-    explanation = chosen.answered
-    note, place = st.empty(), st.empty()
-    if explanation is None or explanation.void:
-        words = "Measured once the map is ready." if chosen.pending else "No map to measure."
-        note.html(markup.paragraph(words, quiet=True))
-        place.empty()  # else the figures of another map would remain
-        return
-    with draw.errors(), place.container():
-        with st.skeleton(height=110):
-            measures = cache.trust(chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning)
-            figures = measures.result(progress.reporter(note, "Measures"))
-        note.empty()
-        draw.figures(figures)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ def test_json_has_four_verdicts_in_the_four_words(weights: Path, film: Path) -> 
     record = json.loads(result.stdout)
     assert (record["path"], record["finding"], record["method"]) == (str(film), "normal", "grad-cam")
     assert record["checkpoint"] == "untrained"
+    assert "map" in record["summary"].lower()
     assert list(record["verdicts"]) == ["domain", "certainty", "faithfulness", "reason"]
     for verdict in record["verdicts"].values():
         assert set(verdict) == {"verdict", "sentence", "figures"}

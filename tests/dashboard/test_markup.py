@@ -14,6 +14,8 @@ def test_text_from_files_cannot_become_html() -> None:
         markup.heading(hostile, hostile),
         markup.bar(hostile, 0.5, threshold=0.4, explained=True),
         markup.remark("note", hostile, hostile, hostile),
+        markup.chip("note", hostile, hostile, [(hostile, hostile)]),
+        markup.verdict_line(hostile, hostile, hostile, hostile, level="note"),
         markup.facts([(hostile, hostile)]),
         markup.dot(hostile, 0.5),
         markup.table([hostile], [[hostile]], caption=hostile),
@@ -30,6 +32,8 @@ def test_text_from_files_cannot_become_html() -> None:
 def test_a_bar_says_whether_the_operating_point_is_reached() -> None:
     assert "above operating point" in markup.bar("covid", 0.3, threshold=0.3, explained=False)
     assert "below operating point" in markup.bar("covid", 0.29, threshold=0.3, explained=False)
+    assert "the call" in markup.bar("covid", 0.5, threshold=0.3, explained=True, called=True)
+    assert "above" not in markup.bar("covid", 0.4, threshold=0.3, explained=False, called=False)  # one call, not two
     assert "threshold" not in markup.bar("covid", 0.3, threshold=None, explained=False)
 
 

@@ -43,7 +43,7 @@ def test_heat_drawn_elsewhere_does_not(classifier: Classifier) -> None:
 
     assert figure.level == "warning"
     assert figure.value < 0.05
-    assert "Hardly more than chance" in figure.verdict
+    assert "hardly more than chance" in figure.verdict
 
 
 def test_even_heat_has_the_share_that_the_lungs_cover(classifier: Classifier) -> None:
