@@ -23,7 +23,14 @@ from dashboard.state import Session, session, widget
 
 Option = TypeVar("Option")
 _HERE = Path(__file__).parent
-_MIME = {"csv": "text/csv", "npz": "application/octet-stream", "png": "image/png"}
+_MIME = {
+    "csv": "text/csv",
+    "html": "text/html",
+    "npz": "application/octet-stream",
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "zip": "application/zip",
+}
 _FEW = 6  # findings that have a bar of two lines each; more get one line
 
 

@@ -13,7 +13,7 @@ from core.image.bundle import INDEX, films_in, is_bundle, may_be_film
 from core.image.cases import CASES
 from core.image.read import read
 from core.types import Radiograph
-from dashboard import cache, draw
+from dashboard import cache, dicom_sources, draw
 from dashboard.state import bind, entered, session
 
 _THUMBNAILS = Path(__file__).with_name("cases")
@@ -208,6 +208,7 @@ def _read(data: bytes, name: str, frame: int | None = None) -> Radiograph | None
         here.problems.append(str(error))
         return None
     here.add(radiograph)
+    dicom_sources.remember(here.radiographs[radiograph.key], data)
     return radiograph
 
 

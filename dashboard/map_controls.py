@@ -6,12 +6,10 @@ from functools import partial
 
 import streamlit as st
 
-from core.explain.export import map_npz, overlay_png
 from core.explain.method import Setting, Value
 from core.models.findings import words
 from core.types import FUSED
-from dashboard import cache, draw, link, selection
-from dashboard.file_names import file_name
+from dashboard import cache, draw, link, save_menu, selection
 from dashboard.method_menu import method_menu
 from dashboard.selection import MapView
 from dashboard.state import BoundField, Session, session, widget
@@ -126,24 +124,9 @@ def tick(low: float, high: float, default: float) -> float | None:
 
 
 def downloads(chosen: MapView) -> None:
-    """The overlay as a picture and the map as numbers, made on request, once the map is ready; and the link."""
-    map_ = chosen.answered
-    overlay = partial(overlay_png, chosen.radiograph, scale=chosen.scale)
-    numbers = partial(map_npz, chosen.radiograph, checkpoint=chosen.checkpoint, prediction=chosen.prediction)
+    """The menu of all that can be saved, and the link."""
     with st.container(key="downloads", horizontal=True, gap="xsmall", wrap=False, width="content"):
-        for label, make, ending, help in (
-            ("Overlay", overlay, "png", "The heat map over the whole film, with colour bar and notice (PNG)"),
-            (
-                "Map",
-                numbers,
-                "npz",
-                "The raw values with their position on the film, method, finding and model (NumPy .npz)",
-            ),
-        ):
-            if map_ is None:
-                draw.download(label, b"", f"map.{ending}", help=help, disabled=True)
-            else:
-                draw.download(label, partial(make, map_), file_name(chosen.radiograph, map_, ending), help=help)
+        save_menu.menu(chosen)
         link.button()
 
 

@@ -6,11 +6,13 @@ from functools import partial
 from core.compare.board import board_png
 from core.compare.export import board_csv
 from core.compare.tile import Tile
+from core.report.figure import board_figure
 from core.types import Explanation, Radiograph
 from dashboard import cache, draw
 from dashboard.compare import tile_pair
 from dashboard.engine import BoardTile
 from dashboard.file_names import stem
+from dashboard.save_menu import figure_zip
 
 
 def downloads(radiograph: Radiograph, tiles: Sequence[BoardTile], *, common: bool) -> None:
@@ -32,12 +34,24 @@ def downloads(radiograph: Radiograph, tiles: Sequence[BoardTile], *, common: boo
         disabled=not answers,
     )
     draw.download(
+        "Paper figure",
+        partial(_figure, radiograph, answers, difference, common),
+        f"{name}-figure.zip",
+        help="The maps for a paper: vector PDF, PNG at 300 dpi, text of the caption",
+        disabled=not answers,
+    )
+    draw.download(
         "Figures",
         partial(_csv, radiograph, answers),
         f"{name}.csv",
         help="Probabilities, position of each map and agreement of each pair, one figure per row (CSV)",
         disabled=not answers,
     )
+
+
+def _figure(radiograph: Radiograph, answers: tuple[Tile, ...], difference: Explanation | None, common: bool) -> bytes:
+    figure = board_figure(radiograph, answers, difference=difference, common=common)
+    return figure_zip(figure, f"{stem(radiograph)}-figure")
 
 
 def _png(radiograph: Radiograph, answers: tuple[Tile, ...], difference: Explanation | None, common: bool) -> bytes:

@@ -1,0 +1,31 @@
+"""The DICOM instances that the open films came from; objects for a PACS refer to them."""
+
+from weakref import WeakKeyDictionary
+
+from core.errors import BadData
+from core.report.dicom.source import Source, read_source
+from core.types import Radiograph
+
+_SOURCES: WeakKeyDictionary[Radiograph, Source | str] = WeakKeyDictionary()  # gone with the film
+
+
+def remember(radiograph: Radiograph, data: bytes) -> None:
+    """Keeps the header of the file that the film was read from, without its pixels, or why nothing can refer to it."""
+    if radiograph in _SOURCES:
+        return
+    try:
+        _SOURCES[radiograph] = read_source(data, name=radiograph.name)
+    except BadData as error:
+        _SOURCES[radiograph] = str(error)
+
+
+def source(radiograph: Radiograph) -> Source | None:
+    """The film's instance; None where there is none."""
+    found = _SOURCES.get(radiograph)
+    return found if isinstance(found, Source) else None
+
+
+def obstacle(radiograph: Radiograph) -> str:
+    """Why there are no DICOM objects of this film, in a sentence; empty where there are."""
+    found = _SOURCES.get(radiograph, "This film has no DICOM file, so it names no patient and no study.")
+    return found if isinstance(found, str) else ""

@@ -1,0 +1,100 @@
+"""All that can be saved of the map on screen: pictures, values, reports, DICOM; each is made when it is clicked."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from functools import partial
+
+import streamlit as st
+
+from core.explain.export import map_npz, overlay_png
+from core.report.case import Case, case_of
+from core.report.content import report_of
+from core.report.dicom.objects import dicom_files, left_out
+from core.report.figure import FigureFiles, case_figure
+from core.report.html import report_html
+from core.report.pdf import report_pdf
+from core.types import Explanation
+from dashboard import cache, dicom_sources, draw
+from dashboard.file_names import file_name, stem
+from dashboard.selection import MapView
+
+
+def menu(chosen: MapView) -> None:
+    """The menu; it is empty until the map is ready."""
+    map_ = chosen.answered
+    with st.popover("Save", icon=":material/download:", type="tertiary", key="save"):
+        if map_ is None:
+            st.caption("Ready once the map is.")
+            return
+        name = partial(file_name, chosen.radiograph, map_)
+        for label, make, ending, help in (
+            ("Overlay", _overlay, "png", "The heat map over the whole film, with colour bar and notice (PNG)"),
+            (
+                "Map",
+                _map,
+                "npz",
+                "The raw values with their position on the film, method, finding and model (NumPy .npz)",
+            ),
+            ("Report (PDF)", _pdf, "pdf", "A page for a person without training, then all details"),
+            ("Report (web page)", _html, "html", "The same as one file that opens offline"),
+            ("Figure", _figure, "zip", "Film and map for a paper: vector PDF, PNG at 300 dpi, text of the caption"),
+        ):
+            draw.download(label, partial(make, chosen, map_), name(ending), help=help)
+        reason = dicom_sources.obstacle(chosen.radiograph)
+        draw.download(
+            "DICOM",
+            partial(_dicom_zip, chosen, map_),
+            f"{stem(chosen.radiograph)}-dicom.zip",
+            help=reason or "Capture, segmentation, parametric map, structured report and presentation state (ZIP)",
+            disabled=bool(reason),
+        )
+        if reason:
+            st.caption("DICOM only for films that came as DICOM.")
+
+
+def figure_zip(figure: FigureFiles, name: str) -> bytes:
+    """The figure's three files in a ZIP archive."""
+    return _zip({f"{name}.pdf": figure.pdf, f"{name}.png": figure.png, f"{name}.txt": figure.caption.encode()})
+
+
+def _overlay(chosen: MapView, map_: Explanation) -> bytes:
+    return overlay_png(chosen.radiograph, map_, scale=chosen.scale)
+
+
+def _map(chosen: MapView, map_: Explanation) -> bytes:
+    return map_npz(chosen.radiograph, map_, checkpoint=chosen.checkpoint, prediction=chosen.prediction)
+
+
+def _pdf(chosen: MapView, map_: Explanation) -> bytes:
+    return report_pdf(report_of(_case(chosen, map_)))
+
+
+def _html(chosen: MapView, map_: Explanation) -> bytes:
+    return report_html(report_of(_case(chosen, map_)))
+
+
+def _figure(chosen: MapView, map_: Explanation) -> bytes:
+    return figure_zip(case_figure(_case(chosen, map_)), file_name(chosen.radiograph, map_, "figure"))
+
+
+def _case(chosen: MapView, map_: Explanation) -> Case:
+    return case_of(cache.classifier(chosen.checkpoint), chosen.radiograph, chosen.prediction, [map_])
+
+
+def _dicom_zip(chosen: MapView, map_: Explanation) -> bytes:
+    source = dicom_sources.source(chosen.radiograph)
+    if source is None:
+        raise ValueError(f"{chosen.radiograph.name} has no DICOM instance")
+    case = _case(chosen, map_)
+    reasons = left_out(case, source)
+    notes = {"left out.txt": "\n".join(reasons.values()).encode()} if reasons else {}
+    return _zip(dicom_files(case, source) | notes)
+
+
+def _zip(contents: Mapping[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+    return file.getvalue()
