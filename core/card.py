@@ -162,6 +162,8 @@ class SubsetFigures:
     source:    of a source left out; the figures are then of another network, trained without it.
     auc:       finding -> AUC, if there are enough films with and without it.
     certainty: mean probability of the most likely finding.
+    ece:       calibration error, after the temperature of films like the training's.
+    hit_rate:  of films with lesions marked, how often the maximum of Grad-CAM hits one.
     """
 
     n: int
@@ -173,6 +175,17 @@ class SubsetFigures:
     auc: Mapping[str, Estimate] = field(default_factory=dict)
     macro_auc: Estimate | None = None
     certainty: Estimate | None = None
+    ece: Estimate | None = None
+    hit_rate: Estimate | None = None
+    raw: Mapping[str, Any] = raw()
+
+
+@dataclass(frozen=True, eq=False)
+class SourceMean:
+    """The mean of the macro AUCs within each of the sources: the source is constant there and reveals no label."""
+
+    macro_auc: Estimate | None = None
+    sources: tuple[str, ...] = ()
     raw: Mapping[str, Any] = raw()
 
 
@@ -237,13 +250,16 @@ class Schedule:
 class Metrics:
     """All figures of a card; None or empty if not measured.
 
-    other_source: one entry per source left out, of networks trained without it by other_source_recipe.
+    other_source:      one entry per source or hospital left out, of networks trained without it by
+                       other_source_recipe.
+    other_source_mean: over the sources left out.
     """
 
     test: TestFigures | None = None
     lungs: LungFigures | None = None
     other_source: tuple[SubsetFigures, ...] = ()
     other_source_recipe: Schedule | None = None
+    other_source_mean: SourceMean | None = None
     raw: Mapping[str, Any] = raw()
 
 

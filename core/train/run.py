@@ -25,7 +25,7 @@ from core.evaluate.groups import groups
 from core.evaluate.heat import heat_figures
 from core.evaluate.leakage import fingerprints
 from core.evaluate.manifest import Row, known, row_radiograph, truth
-from core.evaluate.predictions import labelled_predictions
+from core.evaluate.predictions import LabelledPredictions, joined, labelled_predictions
 from core.evaluate.rereads import corrections
 from core.evaluate.roc import operating_point
 from core.evaluate.run import logits, refuse_one_class, report
@@ -159,9 +159,11 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
     """Trains one network per fold, without that fold's films, and adds their figures to the card of `name`.
 
     by:      "source" or "hospital" to leave one out at a time, or a number of folds by patient.
-    Returns: the new metrics of the card: other_source or folds, a list of name, n, patients, accuracy, auc{}, macro_auc
-             (of a hospital with one finding there is no AUC; its accuracy is the sensitivity); with the recipe, because
-             it may be shorter than that of the shipped weights. Nothing in all processes of torchrun but the first.
+    Returns: the new metrics of the card: other_source or folds, a list of name, n, patients, accuracy, ece after the
+             temperature of the fold's validation films, auc{}, macro_auc, within_sources (of a hospital with one
+             finding there is no AUC; its accuracy is the sensitivity), hit_rate where lesions are marked. The card also
+             gets the recipe, because it may be shorter than that of the shipped weights, and other_source_mean: the
+             mean within the sources left out. Nothing in all processes of torchrun but the first.
     Raises:  BadData as core.train.folds; BadSetting if the recipe starts from weights trained on the films; UnknownName
              if `out` holds no checkpoint of this name.
     """
@@ -175,48 +177,77 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
     rows = corrected(table(*data), data)
     refuse_card_of_other_films(name, log.films_key(rows), out)
     rows = known(rows, recipe.findings, multi_label=recipe.multi_label)
-    if by == "hospital":
-        parts = folds.by_hospital(rows)
-    elif by == "source":
-        parts = folds.by_source(rows, seed=recipe.seed)
-    else:
-        parts = folds.by_patient(rows, int(by), seed=recipe.seed)
     everything = _films(recipe, rows, None, runs)
-    measured = []
-    for fold, split in parts.items():
-        by_split = {name: [row for row in split if row.split == name] for name in ("train", "val", "test")}
-        films = everything.part(by_split["test"])
+    field = "folds" if by.isdigit() else "other_source"
+    measured: list[dict[str, Any]] = []
+    predictions: list[LabelledPredictions] = []
+    tested: list[Row] = []
+    for fold, split in _parts(rows, by, recipe.seed).items():
         run = runs / name / re.sub(r"[^\w-]+", "-", fold)
         log.refuse_other_films(run, split, first=ranks.is_first())
-        network = finished(recipe, run) or fit(
-            recipe,
-            everything.part(by_split["train"]),
-            everything.part(by_split["val"]),
-            run,
-            start=start[1] if start else None,
+        train, val, films = (
+            everything.part([row for row in split if row.split == part]) for part in ("train", "val", "test")
         )
+        network = finished(recipe, run) or fit(recipe, train, val, run, start=start[1] if start else None)
         if not ranks.is_first():
             continue
-        scores = predict(network, films.images, recipe.sizes[-1]).numpy()
-        labels = truth(films.rows, recipe.findings, multi_label=recipe.multi_label)
-        unscaled = Checkpoint(
-            name=name,
-            architecture=recipe.architecture,
-            findings=recipe.findings,
-            multi_label=recipe.multi_label,
-            input=Input(size=recipe.sizes[-1]),
-            sha256="",
-        )
-        predictions = labelled_predictions(unscaled, scores, labels, films.column("patient"))
-        measured.append({"name" if by.isdigit() else "source": fold, **few_figures(predictions)})
+        classifier = _calibrated(name, recipe, network, val)
+        predictions.append(_predictions(classifier, films))
+        figures = _fold_figures(classifier, films.rows, predictions[-1])
+        measured.append({"name" if by.isdigit() else "source": fold, **figures})
+        tested += films.rows
+        # After each fold, since hours lie between two of them.
+        added = {field: measured, f"{field}_recipe": asdict(recipe)}
+        if field == "other_source":
+            sources = np.array([row.source for row in tested])
+            added["other_source_mean"] = within_sources(joined(predictions), sources)
+        card = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
+        checkpoints.complete(name, {"metrics": card.get("metrics", {}) | added}, out)
     ranks.leave()
-    if not ranks.is_first():
-        return []
-    field = "folds" if by.isdigit() else "other_source"
-    card = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
-    metrics = card.get("metrics", {}) | {field: measured, f"{field}_recipe": asdict(recipe)}
-    checkpoints.complete(name, {"metrics": metrics}, out)
     return measured
+
+
+def _parts(rows: Sequence[Row], by: str, seed: int) -> dict[str, list[Row]]:
+    if by == "hospital":
+        return folds.by_hospital(rows)
+    if by == "source":
+        return folds.by_source(rows, seed=seed)
+    return folds.by_patient(rows, int(by), seed=seed)
+
+
+def _calibrated(name: str, recipe: Recipe, network: Network, val: Films) -> Classifier:
+    """The network of a fold with the temperature that its validation films give."""
+    labels = truth(val.rows, recipe.findings, multi_label=recipe.multi_label)
+    scores = predict(network, val.images, recipe.sizes[-1])
+    checkpoint = Checkpoint(
+        name=name,
+        architecture=recipe.architecture,
+        findings=recipe.findings,
+        multi_label=recipe.multi_label,
+        input=Input(size=recipe.sizes[-1]),
+        sha256="",
+        temperature=temperature(scores, torch.from_numpy(labels), multi_label=recipe.multi_label),
+    )
+    return Classifier(checkpoint, network)
+
+
+def _predictions(classifier: Classifier, films: Films) -> LabelledPredictions:
+    checkpoint = classifier.checkpoint
+    with classifier.alone() as network:
+        scores = predict(network, films.images, checkpoint.input.size).numpy()
+    labels = truth(films.rows, checkpoint.findings, multi_label=checkpoint.multi_label)
+    return labelled_predictions(checkpoint, scores, labels, films.column("patient"))
+
+
+def _fold_figures(classifier: Classifier, rows: Sequence[Row], predictions: LabelledPredictions) -> dict[str, Any]:
+    """The figures of a fold's films; where boxes or masks mark lesions, also how often Grad-CAM's maximum hits one."""
+    figures = few_figures(predictions) | {
+        "within_sources": within_sources(predictions, np.array([row.source for row in rows]))
+    }
+    marked = [row for row in rows if row.lesions or row.lesion_boxes]
+    if marked:
+        figures["hit_rate"] = heat_figures(classifier, marked)["hit_rate"]
+    return figures
 
 
 def _fitted(
