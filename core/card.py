@@ -238,6 +238,28 @@ class LungFigures:
 
 
 @dataclass(frozen=True, eq=False)
+class LesionFigures:
+    """How well one method's maps locate lesions (core.evaluate.lesions.lesion_figures)."""
+
+    hit_rate: Estimate | None = None
+    miou: Estimate | None = None
+    lesion_ratio: Estimate | None = None
+    lesion_area: Estimate | None = None
+    raw: Mapping[str, Any] = raw()
+
+
+@dataclass(frozen=True, eq=False)
+class LesionTest:
+    """The methods compared on the films of a set and split whose lesions are marked; n: the films."""
+
+    set: str
+    split: str
+    n: int
+    methods: Mapping[str, LesionFigures] = field(default_factory=dict)
+    raw: Mapping[str, Any] = raw()
+
+
+@dataclass(frozen=True, eq=False)
 class Schedule:
     """Epochs at each input size (px) of a training."""
 
@@ -257,6 +279,7 @@ class Metrics:
 
     test: TestFigures | None = None
     lungs: LungFigures | None = None
+    lesions: tuple[LesionTest, ...] = ()
     other_source: tuple[SubsetFigures, ...] = ()
     other_source_recipe: Schedule | None = None
     other_source_mean: SourceMean | None = None

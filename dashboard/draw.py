@@ -14,6 +14,7 @@ from core.errors import UserError
 from core.explain.method import Method
 from core.image.quality import Check
 from core.models.findings import present, words
+from core.models.summary import calibration_sentence
 from core.overlay import NOTICE, setting_words
 from core.trust.verdicts import WORDS, Verdict
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
@@ -129,11 +130,7 @@ def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, explained: 
     else:
         many = len(prediction.findings) > _FEW
         html = markup.block("lb-many", bars(prediction.findings)) if many else bars(prediction.findings)
-    calibrated = (
-        f"Calibrated (temperature {prediction.temperature:.2f}, fitted on the validation films)."
-        if prediction.temperature != 1
-        else "Not calibrated: raw network probabilities."
-    )
+    calibrated = calibration_sentence(checkpoint)
     mark = " The mark on each bar is the operating point." if points else ""
     also = ", ".join(map(words, answer.others)) if not checkpoint.multi_label else ""
     also = f" Also above its operating point: {also}." if also else ""
@@ -272,8 +269,13 @@ def _check(check: Check, measured: set[str]) -> str:
     return markup.remark(check.level, check.title, figure, check.sentence)
 
 
-def about_map(method: Method, explanation: Explanation | None, *, passes: tuple[int, int], maps: int) -> None:
-    """The method in one plain sentence, how it misleads, its source and, once the map is ready, its cost."""
+def about_map(
+    method: Method, explanation: Explanation | None, *, passes: tuple[int, int], maps: int, lesions: str = ""
+) -> None:
+    """The method in one plain sentence, how it misleads, its source and, once the map is ready, its cost.
+
+    lesions: how well this method finds lesions with this model, in a sentence.
+    """
     section("About this map", method.title)
     pairs = []
     if explanation is not None:
@@ -297,6 +299,7 @@ def about_map(method: Method, explanation: Explanation | None, *, passes: tuple[
     st.html(
         markup.paragraph(method.plain)
         + markup.paragraph(f"How it misleads: {method.misleads}")
+        + (markup.paragraph(lesions) if lesions else "")
         + markup.facts([*pairs, ("Computed by", method.computed_by), ("Source", method.source)])
     )
 

@@ -7,6 +7,7 @@ import click
 
 from core.commands import files, options
 from core.commands.registry import command
+from core.errors import BadSetting
 
 if TYPE_CHECKING:
     from core.evaluate.manifest import Row
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     metavar="NAME,...",
     help="Methods to compare on lesions (masks in the table, or boxes.csv beside it), or `all` that take one pass.",
 )
+@click.option(
+    "--into-card", is_flag=True, help="Store the figures of --lesions in the model's card, for the page Models."
+)
 @click.option("--lungs", is_flag=True, help="Segment the lungs of films without a lung mask.")
 @options.resamples
 @click.option("--only-known", is_flag=True, help="Leave out films whose label the checkpoint does not know.")
@@ -40,6 +44,7 @@ def evaluate(
     split: str | None,
     method: str,
     lesions: str | None,
+    into_card: bool,
     lungs: bool,
     resamples: int,
     only_known: bool,
@@ -61,10 +66,11 @@ def evaluate(
       python -m core evaluate films.csv --checkpoint densenet121-plain --json
       python -m core evaluate films.csv --split val --out figures
       python -m core evaluate films.csv --method integrated-gradients --lungs
+      python -m core evaluate ../shared/cxr-adults --only-known --lesions all --into-card
     """
     from core.commands import evaluation_report
     from core.evaluate import chestxray14, export
-    from core.evaluate.lesions import lesion_figures, lesion_methods
+    from core.evaluate.lesions import lesion_figures, lesion_methods, store
     from core.evaluate.manifest import known, read_manifest, row_radiograph
     from core.evaluate.run import logits, report
     from core.explain.method import methods
@@ -75,8 +81,11 @@ def evaluate(
     if out:
         files.refuse_out(out)
         export.refuse_to_overwrite(out)
+    if into_card and not lesions:
+        raise BadSetting("--into-card stores the figures of --lesions, which is missing. Add --lesions all.")
     method = methods[method].name  # refuses an unknown name before any film is read
     classifier = choice.model()
+    folder = choice.card_folder(classifier) if into_card else None
     compared = [methods[name].name for name in lesion_methods(lesions, classifier)]
     card = classifier.checkpoint
     table = chestxray14.table(manifest) if chestxray14.lies_in(manifest) else read_manifest(manifest)
@@ -102,6 +111,8 @@ def evaluate(
     }
     if compared:
         figures["lesions"] = lesion_figures(classifier, rows, compared, repeats=resamples)
+        if folder:
+            store(figures["lesions"], card.name, folder, set_name=manifest.resolve().stem, split=split or "")
     click.echo(options.line(figures) if as_json else evaluation_report.text(figures))
     if out:
         export.write(out, figures, card, rows, scores, manifest if manifest.is_dir() else manifest.parent)

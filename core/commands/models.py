@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from core.types import Checkpoint
 
 
-HEAD = ("name", "architecture", "AUC inside", "AUC source left out*", "accuracy", "heat in lungs", "size", "date")
+HEAD = (
+    "name",
+    "architecture",
+    "AUC internal test",
+    "AUC hospitals left out*",
+    "accuracy",
+    "heat in lungs",
+    "size",
+    "date",
+)
 
 
 @command("models", short_help="List the checkpoints with their figures.")
@@ -25,10 +34,10 @@ HEAD = ("name", "architecture", "AUC inside", "AUC source left out*", "accuracy"
 @click.option("--remove", metavar="NAME", help="Delete one of your own checkpoints.")
 @options.as_json
 def models(weights: Path | None, rename: tuple[str, str] | None, remove: str | None, as_json: bool) -> None:
-    """The checkpoints with the figures of their cards: internal test next to the source left out.
+    """The checkpoints with the figures of their cards: internal test next to the hospitals left out.
 
-    The figure for a source left out is that of another network, trained without that source. The checkpoints that come
-    with Lightbox are listed first, then your own imported ones.
+    The figure for hospitals left out is that of other networks, each trained without one of them: the mean of the AUCs
+    within their sources. The checkpoints that come with Lightbox are listed first, then your own imported ones.
 
     \b
     Examples:
@@ -62,7 +71,7 @@ def models(weights: Path | None, rename: tuple[str, str] | None, remove: str | N
         line = summary(card, folder)
         rows.append(row(line))
         if line.held_out:
-            footnotes[f"* Not of these weights, which saw that source: of {line.retrained}."] = None
+            footnotes[f"* Not of these weights, which saw these hospitals: each of {line.retrained}."] = None
     if len(rows) > 1 and not as_json:
         click.echo(options.table(rows))
         for sentence in footnotes:
@@ -104,10 +113,8 @@ def _card(card: "Checkpoint") -> dict[str, Any]:
 def row(line: "Summary") -> list[str]:
     """The columns of the Models page; the interval first where there are few films."""
     from core.estimate import estimate_text
-    from core.models.summary import held_out_source
 
-    source = held_out_source(line)
-    other = f"{estimate_text(line.held_out)} {source}" if line.held_out else source
+    other = f"{estimate_text(line.held_out)} {line.lowest}".strip() if line.held_out else "not measured"
     size = "-" if isnan(line.megabytes) else f"{line.megabytes:.0f} MB"
     lungs = estimate_text(line.lungs) if line.lungs else "not measured"
     return [

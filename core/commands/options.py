@@ -116,6 +116,15 @@ class ModelChoice:
 
         return load_any(self.name or first(self.weights), self.weights)
 
+    def card_folder(self, model: "Model") -> Path:
+        """The folder of the model's card. Raises: BadSetting for an ensemble, which has none."""
+        from core.models import library
+        from core.models.ensemble import Ensemble
+
+        if isinstance(model, Ensemble):
+            raise BadSetting("--into-card needs one model: an ensemble has no card of its own.")
+        return self.weights or library.place(model.checkpoint.name)
+
 
 def one_model(command: Command) -> Command:
     """The command with --checkpoint and --weights, passed to it as one `choice`."""

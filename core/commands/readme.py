@@ -98,9 +98,8 @@ def _twins() -> str:
 def _twin_figures(card: "Checkpoint") -> dict[str, str]:
     """Row label -> figure, of one card."""
     from core.estimate import estimate_text
-    from core.models.summary import held_out
 
-    test, lungs, others = card.metrics.test, card.metrics.lungs, held_out(card)
+    test, lungs = card.metrics.test, card.metrics.lungs
     if test is None or lungs is None or not (lungs.lungs_only and lungs.lungs_out and lungs.lung_area):
         raise BadCheckpoint(f"The card of {card.name} lacks test or lung figures. Evaluate it again.")
     groups = {group.name.partition(" (")[0]: group for group in test.groups}
@@ -113,7 +112,6 @@ def _twin_figures(card: "Checkpoint") -> dict[str, str]:
         ),
         "macro AUC with everything but the lungs black": estimate_text(lungs.lungs_only.macro_auc),
         "macro AUC with the lungs black": estimate_text(lungs.lungs_out.macro_auc),
-        **{f"macro AUC on `{source}`, left out\\*": estimate_text(others[source]) for source in others},
         "accuracy, adults": estimate_text(groups["Adults"].accuracy),
         "macro AUC of pneumonia and normal, adults of `nih`": estimate_text(groups["NIH adults"].macro_auc),
     }

@@ -1,11 +1,13 @@
 """Which methods locate lesions best: their maps against boxes or masks of lesions, with baselines."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from core.codec import dump
 from core.errors import BadData, NoLungs
 from core.evaluate.heat import Masks, Shares, lesion_estimates, shares
 from core.evaluate.intervals import REPEATS
@@ -14,6 +16,7 @@ from core.explain.ensemble import explain_any
 from core.explain.method import methods
 from core.explain.run import Request
 from core.image.prepare import enlarge
+from core.models import checkpoints
 from core.models.ensemble import Model, members
 from core.types import Explanation, Radiograph
 
@@ -48,6 +51,14 @@ def lesion_figures(
             heat = enlarge(explanation.heat, explanation.placement, film.pixels.shape)
             measured[explanation.method].append(shares(heat, masks, row.patient))
     return {"n": len(marked), "methods": {name: lesion_estimates(each, repeats) for name, each in measured.items()}}
+
+
+def store(figures: Mapping[str, Any], name: str, folder: Path, *, set_name: str, split: str) -> None:
+    """Puts the figures of `lesion_figures` into the model's card, in place of earlier ones of the set and split."""
+    test = {"set": set_name, "split": split, **figures}
+    metrics = dump(checkpoints.read_card(name, folder).metrics)
+    kept = [each for each in metrics.get("lesions", []) if (each["set"], each["split"]) != (set_name, split)]
+    checkpoints.complete(name, {"metrics": metrics | {"lesions": [*kept, test]}}, folder)
 
 
 def _maps(model: Model, film: Radiograph, findings: Sequence[str], names: Sequence[str]) -> Iterator[Explanation]:

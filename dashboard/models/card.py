@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.estimate import available
 from core.models.findings import words
-from core.models.summary import architecture_title, held_out_source, summary
+from core.models.summary import architecture_title, summary
 from core.types import Checkpoint
 from dashboard import cache, draw, markup
 from dashboard.models import card_address, limitations, own_models, performance, purpose, training
@@ -59,7 +59,7 @@ def _key_figures(card: Checkpoint) -> None:
                 ("Macro AUC, internal test", markup.estimate(one.internal) if one.internal else nothing),
                 (
                     "Macro AUC, held-out hospital",
-                    markup.estimate(one.held_out) + markup.below(held_out_source(one)) + markup.below(one.retrained)
+                    markup.estimate(one.held_out) + markup.below(one.lowest) + markup.below(one.retrained)
                     if one.held_out
                     else missing,
                 ),

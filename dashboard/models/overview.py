@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.estimate import Estimate
-from core.models.summary import Summary, held_out_source, summary
+from core.models.summary import Summary, summary
 from core.types import Checkpoint
 from dashboard import cache, draw, markup
 from dashboard.models import export
@@ -42,16 +42,16 @@ def table(cards: Sequence[Checkpoint]) -> None:
             )
             + markup.paragraph(
                 "Internal test: films of patients that training did not see, from hospitals that it did see. Held-out "
-                "hospital: not these weights, which saw all their hospitals, but another network, trained briefly "
-                "without that hospital and tested on its films; the lowest of several. 95 % intervals; with fewer than "
-                "50 films the interval comes first.",
+                "hospital: not these weights, which saw all their hospitals, but other networks, each trained without "
+                "one hospital and tested on its films; the mean of the AUCs within its sources. 95 % intervals; with "
+                "fewer than 50 films the interval comes first.",
                 quiet=True,
             )
         )
 
 
 def _cells(line: Summary) -> list[str]:
-    source = markup.below(held_out_source(line)) + markup.below(line.retrained)
+    source = markup.below(line.lowest) + markup.below(line.retrained)
     return [
         markup.stacked(line.name, line.architecture, link=line.name),
         markup.missing(line.note) if line.note else markup.estimate(line.internal),
@@ -74,5 +74,5 @@ def _exported(line: Summary) -> dict[str, Any]:
     for prefix, figure in figures:
         row |= export.columns(figure, prefix)
     size = "" if isnan(line.megabytes) else round(line.megabytes, 1)
-    left_out = {"source_left_out": line.source, "source_left_out_is_of": line.retrained if line.held_out else ""}
+    left_out = {"source_left_out_lowest": line.lowest, "source_left_out_is_of": line.retrained if line.held_out else ""}
     return row | left_out | {"megabytes": size, "date": line.date}

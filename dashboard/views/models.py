@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import cache, draw
-from dashboard.models import card, card_address, comparison, importing, overview, running_trainings
+from dashboard.models import card, card_address, comparison, importing, lesion_table, overview, running_trainings
 from dashboard.state import session
 
 TITLE, ICON, ORDER = "Models", ":material/model_training:", 6
@@ -38,6 +38,7 @@ def page() -> None:
         overview.table(cards)
         card_address.links()
         comparison.section(cards)
+        lesion_table.section(cards)
     running_trainings.section()
 
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.models.findings import words
+from core.models.summary import lesion_sentence
 from core.overlay import caption, common_end
 from dashboard import draw, film_panel, map_status, progress, selection, verdict_panel, welcome
 from dashboard.map_controls import downloads, sentence
@@ -46,7 +47,8 @@ def page() -> None:
                 map_status.busy(chosen)
             with st.container(key="below"):
                 _stages(chosen, common=session().common_scale)
-                draw.about_map(chosen.method, chosen.answered, passes=chosen.passes, maps=chosen.maps)
+                lesions = lesion_sentence(chosen.checkpoint, chosen.method.name)
+                draw.about_map(chosen.method, chosen.answered, passes=chosen.passes, maps=chosen.maps, lesions=lesions)
         with words, st.container(key="words", gap="small"):
             map_status.warning(chosen)
             film_panel.story(radiograph)

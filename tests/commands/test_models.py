@@ -22,7 +22,7 @@ def copied(weights: Path, folder: Path, name: str = "copy") -> Path:
     return folder
 
 
-def test_models_shows_inside_and_a_source_left_out_side_by_side(weights: Path, tmp_path: Path) -> None:
+def test_models_shows_internal_test_and_hospitals_left_out_side_by_side(weights: Path, tmp_path: Path) -> None:
     metrics = {
         "test": {"n": 120, "macro_auc": ESTIMATE, "accuracy": ESTIMATE},
         "other_source": [
@@ -31,17 +31,17 @@ def test_models_shows_inside_and_a_source_left_out_side_by_side(weights: Path, t
             {"source": "c", "n": 30, "macro_auc": None},
         ],
         "other_source_recipe": {"epochs": [3, 1], "sizes": [64]},
+        "other_source_mean": {"macro_auc": {"value": 0.81, "low": 0.7, "high": 0.9, "n": 164}, "sources": ["b", "a"]},
     }
     complete("copy", {"metrics": metrics, "date": "2026-11-20"}, copied(weights, tmp_path))
     result = CliRunner().invoke(cli, ["models", "--weights", str(tmp_path)])
 
     row = result.stdout.splitlines()[1]
-    assert row.startswith(
-        "copy  DenseNet-121  0.90 (0.80–0.95, n = 120)  0.61–0.90 (0.77, n = 44) a, the lowest of 2  "
-    )
+    assert row.startswith("copy  DenseNet-121  0.90 (0.80–0.95, n = 120)  0.81 (0.70–0.90, n = 164) lowest a, 0.77  ")
     assert re.split(" {2,}", row)[4:] == ["0.90 (0.80–0.95, n = 120)", "not measured", "0 MB", "2026-11-20"]
     assert result.stdout.splitlines()[2:] == [
-        "* Not of these weights, which saw that source: of another network, trained without it for 4 epochs at 64 px."
+        "* Not of these weights, which saw these hospitals: each of another network, trained without it for 4 "
+        "epochs at 64 px."
     ]
 
 

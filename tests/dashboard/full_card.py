@@ -69,6 +69,9 @@ def full_card(card: dict[str, Any], *, skill: float = 1.6, seed: int = 0) -> dic
                 {"source": "nih", "n": 44, "patients": 44, "findings": list(FINDINGS), **short(small[1], small[0])},
                 {"source": "archive of one kind", "n": 30, "patients": 30, "findings": ["covid"], "macro_auc": None},
             ],
+            "other_source_recipe": {"epochs": [4], "sizes": [64]},
+            "other_source_mean": {"macro_auc": short(small[1], small[0])["macro_auc"], "sources": ["nih"]},
+            "lesions": [lesion_test("train", 248, 0.57), lesion_test("test", 33, 0.5)],
             "lungs": {
                 "lung_ratio": figure(lambda films: float(scores[films].max(axis=1).mean()), FILMS),
                 "lung_area": {"value": 0.38, "low": 0.37, "high": 0.39, "n": FILMS},
@@ -78,6 +81,19 @@ def full_card(card: dict[str, Any], *, skill: float = 1.6, seed: int = 0) -> dic
             },
         },
     }
+
+
+def lesion_test(split: str, n: int, hit_rate: float) -> dict[str, Any]:
+    """Grad-CAM and a baseline against lesions of `n` films."""
+
+    def around(value: float) -> dict[str, Any]:
+        return {"value": value, "low": value - 0.05, "high": value + 0.05, "n": n}
+
+    def figures(value: float) -> dict[str, Any]:
+        return {"hit_rate": around(value), "miou": around(0.2), "lesion_ratio": around(0.3), "lesion_area": around(0.1)}
+
+    methods = {"centre-gaussian": figures(0.21), "grad-cam": figures(hit_rate)}
+    return {"set": "adults", "split": split, "n": n, "methods": methods}
 
 
 def drawn(count: int, *, skill: float, seed: int) -> tuple[Labels, Scores]:
