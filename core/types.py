@@ -137,8 +137,9 @@ class Radiograph:
     linear:  (H, W) the pixels before the lookup table or curve that made `pixels` of them; None where none did.
     units:   (slope, intercept) from a value of `linear` (or else `pixels`) to the unit of the file's windows.
     planes:  overlays that the file stores beside the pixels.
+    header:  further facts of the file, name and value, that identify nobody: sex, device, exposure.
     steps:   changes made while reading, one sentence each ("Turned by 90° as the EXIF tag says.").
-    key:     digest of all of these but the name.
+    key:     digest of all of these but the name and the header.
     """
 
     pixels: Pixels
@@ -158,6 +159,7 @@ class Radiograph:
     linear: Pixels | None = None
     units: tuple[float, float] = (1.0, 0.0)
     planes: tuple[Plane, ...] = ()
+    header: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype not in (np.uint8, np.uint16):
@@ -170,7 +172,7 @@ class Radiograph:
 
     @cached_property
     def key(self) -> str:
-        return content_digest(self, but=("name",))
+        return content_digest(self, but=("name", "header"))
 
     @property
     def drawn(self) -> bool:

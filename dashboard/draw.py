@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 
 from core.errors import UserError
+from core.evaluate.age_group import age_sentence
 from core.explain.method import Method
 from core.image.quality import Check
 from core.models.findings import present, words
@@ -192,20 +193,36 @@ def checks(checks: Sequence[Check], mend: Callable[[Check], None], *, of: int) -
             st.html("".join(_check(each, measured) for each in passed))
 
 
-def film_facts(radiograph: Radiograph, credit: str | None) -> None:
-    """Size, format and the steps of reading."""
+def film_facts(radiograph: Radiograph, credit: str | None, checkpoint: Checkpoint | None) -> None:
+    """Age, sex, view, spacing and device where the file has them, the steps of reading, and what the age means.
+
+    Names and numbers of patients are never read.
+    """
     height, width = radiograph.pixels.shape
-    spacing = radiograph.spacing
-    pairs = [
-        ("Size", f"{width} × {height} px" + (f", {spacing[1]:.3g} mm per pixel" if spacing else "")),
-        ("File", f"{radiograph.origin.format}, {radiograph.origin.mode}, {radiograph.origin.bits} bits"),
-    ]
+    spacing, age = radiograph.spacing, radiograph.age
     shows = [radiograph.body_part, radiograph.view, {"L": "left", "R": "right"}.get(radiograph.laterality or "")]
-    content = ", ".join(word for word in shows if word)
-    pairs += [("The file says", content)] if content else []
-    pairs += [("Reading", step) for step in radiograph.steps]
-    pairs += [("Credit", credit)] if credit else []
-    st.html(markup.facts(pairs))
+    pairs = [
+        ("Age", "" if age is None else f"{age:.0f} years" if age >= 2 else f"{12 * age:.0f} months"),
+        ("View", ", ".join(word for word in shows if word)),
+        *radiograph.header,
+        ("Size", f"{width} × {height} px"),
+        ("Spacing", f"{spacing[1]:.3g} mm per pixel" + " at the detector" * radiograph.at_detector if spacing else ""),
+        ("File", f"{radiograph.origin.format}, {radiograph.origin.mode}, {radiograph.origin.bits} bits"),
+        *(("Reading", step) for step in radiograph.steps),
+        ("Credit", credit or ""),
+    ]
+    sentence = age_sentence(checkpoint, age)[0] if checkpoint else ""
+    st.html(
+        (markup.paragraph(sentence) if sentence else "")
+        + markup.facts([(name, value) for name, value in pairs if value])
+    )
+
+
+def age_warning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
+    """Says that the model is worse at the age of this patient; nothing where the file or the card does not know."""
+    sentence, worse = age_sentence(checkpoint, radiograph.age)
+    if worse:
+        st.html(markup.remark("warning", "Age", f"{radiograph.age:.0f} years", sentence))
 
 
 @contextmanager

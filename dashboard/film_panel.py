@@ -12,7 +12,7 @@ from core.image.arrangement import DATA, FULL, OWN, TURNS, through
 from core.image.cases import case
 from core.image.quality import Check
 from core.types import Checkpoint, Cleaning, Origin, Radiograph
-from dashboard import cache, draw, markup
+from dashboard import cache, draw, markup, selection
 from dashboard.state import Session, Store, session, widget
 from dashboard.viewer import viewer
 
@@ -41,8 +41,11 @@ def about(radiograph: Radiograph, *, veiled: bool = False) -> None:
         partial(_settle, radiograph, but=[check.mend for check in checks if veiled and check.withholds]),
         of=len(checks),
     )
-    with st.expander("File", type="compact"):
-        draw.film_facts(radiograph, session().credits.get(radiograph.key))
+    model = selection.model()
+    if model is not None:
+        draw.age_warning(radiograph, model)
+    with st.expander("File and patient", type="compact"):
+        draw.film_facts(radiograph, session().credits.get(radiograph.key), model)
 
 
 def withheld(radiograph: Radiograph) -> bool:

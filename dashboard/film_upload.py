@@ -13,7 +13,7 @@ from core.image.bundle import INDEX, films_in, is_bundle, may_be_film
 from core.image.cases import CASES
 from core.image.read import read
 from core.types import Radiograph
-from dashboard import cache, dicom_sources, draw
+from dashboard import cache, dicom_sources, draw, labels
 from dashboard.state import bind, entered, session
 
 _THUMBNAILS = Path(__file__).with_name("cases")
@@ -40,6 +40,9 @@ def files(label: str, *, at: str) -> None:
     for done, file in enumerate(dropped):
         bar.progress(done / len(dropped), text=f"Reading {file.name} ({done + 1} of {len(dropped)})")
         data = file.getvalue()
+        if file.name.lower().endswith(".csv"):
+            _read_labels(data, file.name)
+            continue
         if disc and not may_be_film(file.name, data):
             skipped.append(file.name)
             continue
@@ -145,23 +148,34 @@ def examples_menu() -> None:
 
 def originals() -> dict[Path, str]:
     """The films in the folder LIGHTBOX_DATA, each with its description from the list there; empty without one."""
-    root = Path(os.environ.get("LIGHTBOX_DATA", ""))
-    folder = root / "originals" if (root / "originals").is_dir() else root
-    if not os.environ.get("LIGHTBOX_DATA") or not folder.is_dir():
+    folder = _originals_folder()
+    if folder is None:
         return {}
-    table = folder / "originals.csv"
-    words: dict[str, str] = {}
-    if table.is_file():
-        with table.open(encoding="utf-8", newline="") as lines:
-            words = {row["file"]: f"{row['label']}: {row['why']}" for row in csv.DictReader(lines)}
+    words = {file: f"{row['label']}: {row['why']}" for file, row in _originals_table(folder).items()}
     paths = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix not in (".csv", ".md"))
     return {path: " · ".join(part for part in (path.name, words.get(path.name, "")) if part) for path in paths}
+
+
+def _originals_folder() -> Path | None:
+    root = Path(os.environ.get("LIGHTBOX_DATA", ""))
+    folder = root / "originals" if (root / "originals").is_dir() else root
+    return folder if os.environ.get("LIGHTBOX_DATA") and folder.is_dir() else None
+
+
+def _originals_table(folder: Path) -> dict[str, dict[str, str]]:
+    table = folder / "originals.csv"
+    if not table.is_file():
+        return {}
+    with table.open(encoding="utf-8", newline="") as lines:
+        return {row["file"]: row for row in csv.DictReader(lines)}
 
 
 def _open_stored(key: str) -> None:
     path = entered(key)
     if path is not None:
-        session().problems.clear()
+        here = session()
+        here.problems.clear()
+        here.label_table[path.name] = _originals_table(path.parent).get(path.name, {}).get("label", "")
         _show(_read(path.read_bytes(), path.name))
 
 
@@ -194,6 +208,18 @@ def _read_all(data: bytes, name: str) -> list[Radiograph | None]:
     except UserError as error:
         here.problems.append(str(error))
     return films
+
+
+def _read_labels(data: bytes, name: str) -> None:
+    """Labels for open films and for those that are added later."""
+    here = session()
+    try:
+        table = labels.read_labels(data, name)
+    except UserError as error:
+        here.problems.append(str(error))
+        return
+    labelled = labels.use(here, table)
+    st.toast(f"{draw.plain(name)}: {len(table)} labels, {labelled} for open films. The others wait for their films.")
 
 
 def _read(data: bytes, name: str, frame: int | None = None) -> Radiograph | None:

@@ -41,11 +41,6 @@ def colour(finding: str) -> str:
     return _FIXED.get(name) or _OTHERS[int(digest(name), 16) % len(_OTHERS)]
 
 
-def thumbnail(png: bytes, name: str) -> str:
-    """The film in small; no picture of Streamlit's, which would offer its few pixels on the full screen."""
-    return f'<img src="data:image/png;base64,{b64encode(png).decode()}" alt="Thumbnail of {escape(name)}">'
-
-
 def icon(name: str) -> str:
     """A Material symbol, silent for screen readers."""
     return f'<span class="lb-icon" aria-hidden="true">{escape(name)}</span>'
@@ -140,16 +135,6 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
     """Names and what they are, in two columns."""
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs)
     return f'<dl class="lb-facts">{rows}</dl>'
-
-
-def dot(finding: str, probability: float, *, more: int = 0) -> str:
-    """The leading finding in a word: its colour, its name, its number, and how many more are present."""
-    others = f' <span class="lb-quiet" title="{more} more present">+{more}</span>' if more else ""
-    return (
-        f'<span class="lb-dot" style="background:{colour(finding)}"></span>'
-        f'<span class="lb-name">{escape(words(finding))}</span> '
-        f'<span class="lb-number">{probability:.2f}</span>{others}'
-    )
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, label: str = "") -> str:
@@ -266,11 +251,6 @@ def number(text: str) -> str:
 def quiet(text: str) -> str:
     """Words of less weight."""
     return f'<span class="lb-quiet">{escape(text)}</span>'
-
-
-def badge(text: str) -> str:
-    """A word in a frame."""
-    return f'<span class="lb-drawn">{escape(text)}</span>'
 
 
 def highlight(*parts: str, quiet: bool = False) -> str:

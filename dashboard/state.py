@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 
 import streamlit as st
@@ -322,12 +322,13 @@ class RemovedFilms:
     """The last removal, so that it can be undone.
 
     words:       of what was removed: "film.png", "12 films".
-    radiographs, cleanings, film_key: of the session before it.
+    radiographs, cleanings, labels, film_key: of the session before it.
     """
 
     words: str
     radiographs: dict[str, Radiograph]
     cleanings: dict[str, Cleaning]
+    labels: dict[str, str]
     film_key: str | None
 
 
@@ -364,6 +365,10 @@ class Session:
     layers:          the state of the Layers page.
     credits:         radiograph key -> owner and licence, for public films.
     drawn_cases:     radiograph key -> number of the drawn case (core.image.cases).
+    labels:          radiograph key -> its label, findings with "|" between several (dashboard.labels).
+    label_table:     file name -> label, for films that are still to be added.
+    compared:        whether the strip shows how far the models disagree about each film.
+    strip_acted:     whether a click in the strip is to be shown by the page.
     film_drawn:      whether a film has been on the page; until then a skeleton keeps its place.
     several:         name -> content and number of frames of files of which a frame is still to be chosen.
     problems:        sentences about files that could not be opened, until they are dismissed.
@@ -400,6 +405,10 @@ class Session:
     layers: LayersState = field(default_factory=LayersState)
     credits: dict[str, str] = field(default_factory=dict)
     drawn_cases: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    label_table: dict[str, str] = field(default_factory=dict)
+    compared: bool = False
+    strip_acted: bool = False
     several: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     opening_address: Mapping[str, Sequence[str]] | None = None
@@ -412,6 +421,8 @@ class Session:
     def add(self, radiograph: Radiograph) -> None:
         """Adds the film at the end of the strip; a film that is already open keeps its place."""
         self.radiographs.setdefault(radiograph.key, radiograph)
+        if label := self.label_table.get(PurePosixPath(radiograph.name).name):
+            self.labels[radiograph.key] = label
 
     def remove(self, key: str) -> None:
         """Removes the film; the one after it, or else the one before it, is shown next."""
@@ -430,13 +441,14 @@ class Session:
         self._note_removal(f"{len(self.radiographs)} films" if len(self.radiographs) > 1 else "1 film")
         self.radiographs = {}
         self.cleanings = {}
+        self.labels, self.label_table = {}, {}
         self.problems.clear()
         self.film_key = None
         self.film_drawn = False
         self.leave_requests()
 
     def _note_removal(self, words: str) -> None:
-        removed = RemovedFilms(words, dict(self.radiographs), dict(self.cleanings), self.film_key)
+        removed = RemovedFilms(words, dict(self.radiographs), dict(self.cleanings), dict(self.labels), self.film_key)
         self.removed = removed
         timer = threading.Timer(UNDO_SECONDS, self._forget, (removed,))
         timer.daemon = True
@@ -454,6 +466,7 @@ class Session:
             return
         self.radiographs = removed.radiographs | self.radiographs
         self.cleanings = removed.cleanings | self.cleanings
+        self.labels = removed.labels | self.labels
         self.film_key = removed.film_key
         self.removed = None
 
@@ -473,6 +486,7 @@ class Session:
             radiographs=dict(self.radiographs),
             cleanings=dict(self.cleanings),
             credits=dict(self.credits),
+            labels=dict(self.labels),
             drawn_cases=dict(self.drawn_cases),
             settings=deepcopy(self.settings),
             layers=deepcopy(self.layers),

@@ -46,6 +46,20 @@ _ELEMENTS = [
     "ExtendedOffsetTableLengths", "FloatPixelData", "DoubleFloatPixelData", "PixelData",
 ]
 # fmt: on
+# Further elements for the reader of the film. They identify nobody: no name, number, date, place or free text is here.
+_SHOWN = {
+    "PatientSex": ("Sex", ""),
+    "Modality": ("Modality", ""),
+    "PatientPosition": ("Position", ""),
+    "Manufacturer": ("Maker", ""),
+    "ManufacturerModelName": ("Device", ""),
+    "KVP": ("Tube voltage", " kV"),
+    "Exposure": ("Exposure", " mAs"),
+    "DistanceSourceToDetector": ("Distance to detector", " mm"),
+    "Grid": ("Grid", ""),
+    "BurnedInAnnotation": ("Burnt-in text, says the file", ""),
+}
+_SEXES = {"F": "female", "M": "male", "O": "other"}
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _RAW = ("WindowCenter", "WindowWidth", *_SPACINGS)  # read value by value: bad values are reported, not lost
@@ -153,6 +167,7 @@ def read_dicom(data: bytes, *, name: str, frame: int | None = None) -> Radiograp
         laterality=text(dataset, "ImageLaterality") or text(dataset, "Laterality"),
         body_part=text(dataset, "BodyPartExamined"),
         age=_age(dataset),
+        header=_header(dataset),
         windows=tuple(film_values.windows),
         linear=resized[1],
         units=(film_values.slope, film_values.intercept),
@@ -171,7 +186,7 @@ def _undecodable(name: str, error: Exception) -> UnreadableFile:
 
 def _parsed(data: bytes, name: str) -> FileDataset:
     """The elements that reading needs, without broken ones."""
-    tags: list[Any] = [*_ELEMENTS, *_OVERLAYS]
+    tags: list[Any] = [*_ELEMENTS, *_SHOWN, *_OVERLAYS]
     try:
         if _DEFLATED in data[:2048]:
             _check_inflation(data, name)
@@ -375,6 +390,18 @@ def _age(dataset: FileDataset) -> float | None:
     years = {"Y": 1.0, "M": 1 / 12, "W": 1 / 52.18, "D": 1 / 365.25}.get(age[-1:], 1.0)
     digits = age.rstrip("YMWD")
     return int(digits) * years if digits.isascii() and digits.isdecimal() and len(digits) <= 3 else None
+
+
+def _header(dataset: FileDataset) -> tuple[tuple[str, str], ...]:
+    """(name, value with unit) of the elements in `_SHOWN` that the file has."""
+    facts = []
+    for keyword, (name, unit) in _SHOWN.items():
+        value = text(dataset, keyword)
+        if keyword == "PatientSex":
+            value = _SEXES.get(value or "")
+        if value:
+            facts.append((name, f"{value}{unit}"))
+    return tuple(facts)
 
 
 def _spacing(dataset: FileDataset) -> tuple[tuple[float, float] | None, bool, list[str]]:

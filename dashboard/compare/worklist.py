@@ -24,6 +24,8 @@ def open_case(row: FilmComparison) -> None:
             here.problems[:] = [f"{row.name} is another film now than when it was compared. Compare the films again."]
             return
         here.add(film)
+    if row.labels:
+        here.labels[row.key] = "|".join(row.labels)
     here.film_key = row.key
     here.tiles = [TileRequest(card.name, panel.method, row.finding, panel.layer) for card in panel.checkpoints]
     here.board.preset, here.board.pair, here.board.many = None, None, False

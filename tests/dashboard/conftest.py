@@ -1,6 +1,8 @@
 """The whole dashboard under AppTest, on a small untrained network, so that no test needs the shipped weights."""
 
 import io
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
 from core.types import Radiograph
-from dashboard import cache
+from dashboard import cache, film_strip
 from dashboard.state import Session
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
@@ -38,6 +40,11 @@ class Desk:
     def drop(self, *files: tuple[str, bytes]) -> "Desk":
         """Drops files on the sidebar."""
         self.app.sidebar.file_uploader[0].set_value([(name, data, "") for name, data in files])
+        return self.run()
+
+    def strip_click(self, name: str, act: Callable[[Session, str | None], None] = film_strip.open_film) -> "Desk":
+        """What a click on this film in the strip does, which lives in the browser."""
+        act(self.session, next(film["key"] for film in self.strip if film["name"] == name))
         return self.run()
 
     def choose(self, label: str, value: object, *, main: bool = True) -> "Desk":
@@ -95,7 +102,16 @@ class Desk:
     @property
     def films(self) -> list[str]:
         """The names in the strip, in order."""
-        return [each.label for each in self.app.sidebar.button if each.key and each.key.startswith("look at")]
+        return [film["name"] for film in self.strip]
+
+    @property
+    def strip(self) -> list[dict[str, Any]]:
+        """What the strip shows of each film."""
+        data = [
+            json.loads(each.proto.json) for each in self.app.get("bidi_component") if '"films": [' in each.proto.json
+        ]
+        films: list[dict[str, Any]] = data[0]["films"] if data else []
+        return films
 
     @property
     def bars(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from core.models import checkpoints
 from core.models.findings import EVEN
 from core.overlay import NOTICE
 from core.types import Origin, Radiograph
-from dashboard import cache
+from dashboard import cache, film_strip
 from tests.dashboard.conftest import Desk, encoded
 from tests.image.test_dicom import dicom
 
@@ -45,7 +45,7 @@ def test_the_phantom_is_predicted_explained_and_called_drawn(desk: Desk) -> None
     assert desk.component("lightbox.stage_strip")
     assert desk.films == ["Opacity, right lung"]
     assert "Drawn phantom" in desk.html
-    assert 'class="lb-drawn"' in desk.html
+    assert [film["drawn"] for film in desk.strip] == [True]
 
 
 def test_the_map_follows_the_likeliest_finding_until_one_is_chosen(desk: Desk) -> None:
@@ -87,10 +87,10 @@ def test_a_click_in_the_strip_looks_at_that_film_and_removing_the_last_empties_t
     desk.press("Opacity, right lung").drop(("film.png", png))
     assert "Drawn phantom" not in desk.html
 
-    desk.press("Opacity, right lung")
+    desk.strip_click("Opacity, right lung")
     assert "Drawn phantom" in desk.html
 
-    desk.press("", help="Remove film")
+    desk.strip_click("Opacity, right lung", act=film_strip.remove_film)
     assert desk.films == ["film.png"]
     desk.press("Clear")
     assert desk.films == []
@@ -168,7 +168,7 @@ def test_a_clean_up_switch_reaches_the_network_and_only_this_film(desk: Desk, pn
 
     desk.press("Phantom")
     assert not next(each for each in desk.app.toggle if each.label == "Invert").value
-    assert desk.press("film.png").bars == after
+    assert desk.strip_click("film.png").bars == after
 
 
 def test_an_inverted_film_gets_a_warning_and_one_click_inverts_it(desk: Desk, png: bytes, phantom: Radiograph) -> None:

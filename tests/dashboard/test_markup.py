@@ -17,7 +17,6 @@ def test_text_from_files_cannot_become_html() -> None:
         markup.chip("note", hostile, hostile, [(hostile, hostile)]),
         markup.verdict_line(hostile, hostile, hostile, hostile, level="note"),
         markup.facts([(hostile, hostile)]),
-        markup.dot(hostile, 0.5),
         markup.table([hostile], [[hostile]], caption=hostile),
         markup.sheet(
             [hostile, hostile], [(hostile, [markup.stacked(hostile, hostile, link=hostile), ""])], label=hostile

@@ -485,3 +485,19 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(whole: bytes) -> Non
         except UserError as refusal:
             outcomes.add(type(refusal))
     assert outcomes == {Radiograph, UnreadableFile}
+
+
+def test_sex_and_device_are_read_and_nothing_that_names_the_patient() -> None:
+    who: dict[str, Any] = {
+        "PatientID": "4711",
+        "PatientBirthDate": "19500101",
+        "InstitutionName": "St Elsewhere",
+        "StudyDate": "20200101",
+    }
+    film = read(dicom(ramp(), PatientSex="F", PatientAge="034Y", Manufacturer="ACME", KVP="125", **who), name="film")
+
+    assert film.header == (("Sex", "female"), ("Modality", "DX"), ("Maker", "ACME"), ("Tube voltage", "125 kV"))
+    assert film.age == 34
+    everything = repr(film)
+    assert not [each for each in ("Nobody", "NOBODY", *who.values()) if each in everything]
+    assert film.key == read(dicom(ramp(), PatientSex="M", PatientAge="034Y"), name="film").key

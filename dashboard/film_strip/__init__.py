@@ -1,0 +1,181 @@
+"""The strip of open films: thumbnail, name, most likely finding, label and warning; sorted and filtered in the browser.
+
+It runs in the browser, because five Streamlit elements per film (tried with 200 films) make every change of film wait
+for a thousand of them, and because J and K have to follow the order on screen.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime import Runtime
+
+from core.errors import UserError
+from core.image.quality import withheld
+from core.models.findings import present, words
+from core.types import Checkpoint, Prediction, Radiograph
+from dashboard import cache, labels, markup
+from dashboard.request_queue import QueuedRequest
+from dashboard.state import Session, entered, session
+
+_HERE = Path(__file__).parent
+_KEY = "film strip"
+_AT_ONCE = 6  # films predicted at a time, so that the film on the page never waits for more than these
+
+_strip = st.components.v2.component(
+    "lightbox.film_strip",
+    html="""<div class="strip" data-testid="film-strip">
+        <div class="tools">
+            <input type="text" placeholder="Find by name" aria-label="Find films by name">
+            <select aria-label="Films shown"></select><select aria-label="Order of the films"></select>
+        </div>
+        <div class="count" role="status"></div><ul class="list" aria-label="Open films"></ul>
+    </div>""",
+    css=(_HERE / "film_strip.css").read_text(encoding="utf-8"),
+    js=(_HERE / "film_strip.js").read_text(encoding="utf-8"),
+)
+
+
+@st.fragment(parallel=True)
+def film_strip(checkpoint: Checkpoint | None) -> None:
+    """Draws what is known of the films; the browser asks again until all are predicted. A click opens a film."""
+    if session().strip_acted:
+        session().strip_acted = False
+        st.rerun()  # the page shows another film
+    waiting: list[QueuedRequest[Any]] = []
+    others = _others(checkpoint) if session().compared else []
+    films = [_entry(radiograph, checkpoint, others, waiting) for radiograph in session().radiographs.values()]
+    _strip(
+        key=_KEY,
+        data={
+            "films": films,
+            "open": session().film_key,
+            "models": 1 + len(_others(checkpoint)),
+            "compared": session().compared,
+            "pending": len(waiting),
+        },
+        on_opened_change=lambda: open_film(session(), entered(_KEY).opened),
+        on_removed_change=lambda: remove_film(session(), entered(_KEY).removed),
+        on_compared_change=_compare,
+        on_more_change=lambda: None,
+    )
+    for request in waiting:
+        with request:  # it goes on for the moment until the browser asks again
+            pass
+
+
+def _entry(
+    radiograph: Radiograph,
+    checkpoint: Checkpoint | None,
+    others: list[Checkpoint],
+    waiting: list[QueuedRequest[Any]],
+) -> dict[str, Any]:
+    """What the strip shows of a film; requests its prediction unless enough are pending."""
+    now = session().cleaning(radiograph.key)
+    checks = cache.quality(radiograph, now)
+    entry: dict[str, Any] = {
+        "key": radiograph.key,
+        "name": radiograph.name,
+        "picture": _picture(radiograph),
+        "drawn": radiograph.drawn,
+        "warning": any(check.level == "warning" for check in checks),
+        "label": words(session().labels.get(radiograph.key, "")),
+        "words": "",
+        "probability": 0.0,
+        "margin": 1.0,
+    }
+    if checkpoint is None:
+        return entry
+    if withheld(checks) and not now.anyway:
+        return entry | {"note": "answer withheld"}
+    try:
+        prediction = _prediction(checkpoint, radiograph, waiting)
+    except UserError as error:
+        return entry | {"note": str(error)}
+    if prediction is None:
+        return entry | {"note": "…"}
+    compared = [each for each in (_prediction(other, radiograph, waiting) for other in others) if each]
+    return entry | _answer(radiograph, prediction, checkpoint) | _disagreement(prediction, compared)
+
+
+def _answer(radiograph: Radiograph, prediction: Prediction, checkpoint: Checkpoint) -> dict[str, Any]:
+    findings = present(prediction, checkpoint) if checkpoint.multi_label else prediction.likeliest[:1]
+    right = labels.agrees(prediction, checkpoint, session().labels.get(radiograph.key))
+    if not findings:
+        return {"note": "no finding", "right": right}
+    likeliest = sorted(prediction.probabilities, reverse=True)
+    probability = prediction.probability(findings[0])
+    return {
+        "words": words(findings[0]),
+        "colour": markup.colour(findings[0]),
+        "probability": round(probability, 4),
+        "more": len(findings) - 1,
+        "margin": round(float(abs(probability - 0.5) if checkpoint.multi_label else likeliest[0] - likeliest[1]), 4),
+        "right": right,
+    }
+
+
+def _disagreement(prediction: Prediction, others: list[Prediction]) -> dict[str, Any]:
+    """The largest difference between two models' probabilities of one finding."""
+    every = [prediction, *others]
+    shared = [finding for finding in prediction.findings if all(finding in each.findings for each in every)]
+    if not others or not shared:
+        return {}
+    spans = [[each.probability(finding) for each in every] for finding in shared]
+    return {"disagreement": round(max(max(span) - min(span) for span in spans), 4)}
+
+
+def _prediction(checkpoint: Checkpoint, radiograph: Radiograph, waiting: list[QueuedRequest[Any]]) -> Prediction | None:
+    """The prediction if it is ready; else it is requested, unless enough are pending."""
+    if len(waiting) >= _AT_ONCE:
+        return None
+    request = cache.first_look(checkpoint, radiograph, session().cleaning(radiograph.key))
+    if not request.wait(0):
+        waiting.append(request)
+        return None
+    request.leave()
+    return request.answer().prediction
+
+
+def _others(checkpoint: Checkpoint | None) -> list[Checkpoint]:
+    """The other models of the Compare page, or else the first other one that knows the same findings."""
+    if checkpoint is None:
+        return []
+    board = {tile.checkpoint for tile in session().tiles} - {checkpoint.name}
+    cards = []
+    for name in sorted(board) or cache.names():
+        try:
+            card = cache.card(name)
+        except UserError:
+            continue
+        if name != checkpoint.name and set(card.findings) & set(checkpoint.findings):
+            cards.append(card)
+    return cards if board else cards[:1]
+
+
+def _picture(radiograph: Radiograph) -> str:
+    """The address of the thumbnail."""
+    if not Runtime.exists():
+        return ""
+    small = cache.thumbnail(radiograph, session().cleaning(radiograph.key))
+    return str(
+        Runtime.instance().media_file_mgr.add(small, "image/png", coordinates=f"lightbox.thumbnail.{radiograph.key}")
+    )
+
+
+def open_film(here: Session, key: str | None) -> None:
+    """A click on a film."""
+    if key in here.radiographs:
+        here.film_key, here.strip_acted = key, True
+        here.refuse("")
+
+
+def remove_film(here: Session, key: str | None) -> None:
+    """A click on the cross of a film."""
+    if key in here.radiographs:
+        here.remove(key)
+        here.strip_acted = True
+
+
+def _compare() -> None:
+    session().compared = True
