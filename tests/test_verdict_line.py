@@ -91,7 +91,7 @@ def judged(
         )
         for aspect, level in levels.items()
     }
-    return [combined(aspect, [(figure, False)]) for aspect, figure in figures.items()]
+    return [combined(aspect, [(figure, "counts")]) for aspect, figure in figures.items()]
 
 
 def line(verdicts: list[Verdict], *, on: HeatLocation = LEFT, explanation: Explanation = MAP) -> str:

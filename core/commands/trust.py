@@ -13,6 +13,7 @@ from core.commands.registry import command
 
 if TYPE_CHECKING:
     from core.models.classifier import Classifier
+    from core.trust.measure import Fill
     from core.trust.verdicts import Verdict
     from core.types import Cleaning, Radiograph
 
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     help="Attribution method of the map; `methods` lists them.",
 )
 @options.finding("Finding that is judged.")
+@click.option(
+    "--fill",
+    type=click.Choice(["blur", "mean", "noise", "in-painting"]),
+    default="blur",
+    show_default=True,
+    help="What replaces parts of the film that are removed.",
+)
 @click.option("--quick", is_flag=True, help="Only the measures that cost a dozen network passes at most.")
 @options.as_json
 @options.frame
@@ -37,6 +45,7 @@ def trust(
     choice: options.ModelChoice,
     method: str,
     finding: str | None,
+    fill: "Fill",
     quick: bool,
     as_json: bool,
     frame: int | None,
@@ -67,7 +76,7 @@ def trust(
         place_of(classifier.checkpoint.findings, finding)
     files.each(
         files.film_paths(given),
-        lambda path, radiograph: iter([_record(classifier, path, radiograph, chosen, finding, quick, cleaning)]),
+        lambda path, radiograph: iter([_record(classifier, path, radiograph, chosen, finding, fill, quick, cleaning)]),
         show=None if as_json else _text,
         doing="judging",
         open_film=partial(files.read_film, frame=frame),
@@ -80,6 +89,7 @@ def _record(
     radiograph: "Radiograph",
     method: str,
     finding: str | None,
+    fill: "Fill",
     quick: bool,
     cleaning: "Cleaning",
 ) -> Record:
@@ -97,7 +107,7 @@ def _record(
         explanation = explain(classifier, radiograph, finding=explained, method=method, cleaning=cleaning)
     except (NoLungs, Unfit) as error:
         return {"path": path, "error": f"{path}: no map by {method}, so nothing can be judged. {error}"}
-    question = Question(classifier, radiograph, explanation, cleaning)
+    question = Question(classifier, radiograph, explanation, cleaning, fill)
     results = verdicts(question, costs=CHEAP if quick else tuple(COSTS))
     location = locate_heat(anatomical_places(radiograph, explanation.cleaning), explanation)
     line = verdict_line(call(prediction, classifier.checkpoint), explanation, location, results)

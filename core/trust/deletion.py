@@ -23,8 +23,8 @@ def deletion(question: Question) -> Figure:
     """Whether blurring the hottest tenth of the film lowers the score more than blurring as much elsewhere.
 
     The regions elsewhere are the same mask moved at random (wrapping around), so the effect of blur as such counts on
-    both sides. Value: how many of them lower the probability less. A drop that is no larger than the changes
-    elsewhere (their root mean square) is no measurable effect.
+    both sides. Value: how many of them lower the probability less. A drop within one
+    standard deviation of those elsewhere is no measurable effect.
 
     Source: Petsiuk et al. 2018, arXiv:1806.07421 (deletion), with moved masks as control.
     """
@@ -41,8 +41,7 @@ def deletion(question: Question) -> Figure:
     beaten = int((drops[0] > drops[1:]).sum())
     name = words(question.explanation.finding)
     level: Level
-    noise = float(np.sqrt(np.mean(drops[1:] ** 2)))
-    if drops[0] <= max(noise, SMALLEST):
+    if drops[0] <= SMALLEST or drops[0] - drops[1:].mean() <= drops[1:].std():
         level, verdict = "warning", "No measurable effect: do not read the map as the reason."
     elif beaten == OTHERS:
         level, verdict = "ok", "The model does rely on the marked region."

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -14,9 +14,17 @@ from core.image.prepare import enlarge
 from core.models.classifier import Classifier
 from core.registry import Registry
 from core.types import Cleaning, Explanation, Heat, Level, Placement, Prediction, Radiograph
+from core.work import Work
 
 Aspect = Literal["domain", "certainty", "faithfulness", "reason"]
 Cost = Literal["cheap", "passes"]
+Fill = Literal["blur", "mean", "noise", "in-painting"]
+FILLS: dict[Fill, str] = {
+    "blur": "strongly blurred",
+    "mean": "replaced by the film's mean grey",
+    "noise": "replaced by noise of the film's mean and contrast",
+    "in-painting": "in-painted from the neighbourhood",
+}
 ASPECTS: dict[Aspect, str] = {
     "domain": "May the model be asked?",
     "certainty": "How sure is it?",
@@ -59,12 +67,18 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """The input of a measure."""
+    """The input of a measure.
+
+    fill: what replaces parts of the film that are removed.
+    work: progress, cancellation, deadline.
+    """
 
     classifier: Classifier
     radiograph: Radiograph
     explanation: Explanation
     cleaning: Cleaning
+    fill: Fill = "blur"
+    work: Work = field(default_factory=Work)
 
     def heat(self) -> Heat:
         """(S, S) the map at the network's input size: positive evidence only, >= 0."""
@@ -92,6 +106,7 @@ class Measure:
     cost:     "cheap" (shown at once) or "passes" (computed on request or in the background).
     obstacle: why it cannot judge this question, in a sentence; "" where it can.
     films:    which films it applies to; None for all. A measure for few films (with a known truth) decides alone.
+    decides:  False for a figure that is shown beside the verdict and does not change it.
     plain:    what it measures: the first paragraph of its docstring.
     """
 
@@ -102,6 +117,7 @@ class Measure:
     rule: Rule
     obstacle: Obstacle
     films: Callable[[Radiograph], bool] | None
+    decides: bool
     plain: str
 
     def __call__(self, question: Question) -> Figure:
@@ -166,6 +182,7 @@ def measure(
     cost: Cost = "cheap",
     obstacle: Obstacle = no_obstacle,
     films: Callable[[Radiograph], bool] | None = None,
+    decides: bool = True,
 ) -> Callable[[Rule], Rule]:
     """Registers a function `Question -> Figure`; the arguments are those of `Measure`."""
 
@@ -173,7 +190,7 @@ def measure(
         plain = " ".join((rule.__doc__ or "").split("\n\n")[0].split())
         if not plain:
             raise ValueError(f"measure {name!r} has no docstring; its first paragraph is the help text on screen")
-        measures.add(name, Measure(name, title, aspect, cost, rule, obstacle, films, plain))
+        measures.add(name, Measure(name, title, aspect, cost, rule, obstacle, films, decides, plain))
         return rule
 
     return register

@@ -9,6 +9,7 @@ from core.types import Level
 from core.work import Work
 
 Word = Literal["holds", "doubtful", "fails", "unjudged"]
+Weight = Literal["alone", "counts", "shown"]
 WORDS: dict[Word, str] = {
     "holds": "holds",
     "doubtful": "doubtful",
@@ -66,19 +67,18 @@ def verdicts(question: Question, *, costs: Collection[Cost] = tuple(COSTS), work
         figures = []
         for each in selected_measures(question.radiograph, (aspect,), costs):
             work.step(0)
-            figures.append((evaluated(each, question), each.films is not None))
+            weight: Weight = "alone" if each.films else "counts" if each.decides else "shown"
+            figures.append((evaluated(each, question), weight))
         results.append(combined(aspect, figures))
     return results
 
 
-def combined(aspect: Aspect, figures: Sequence[tuple[Figure, bool]]) -> Verdict:
-    """The verdict of the worst figure that could judge; of a measure for few films alone, if one could judge.
-
-    figures: each with whether its measure is one for few films.
-    """
+def combined(aspect: Aspect, figures: Sequence[tuple[Figure, Weight]]) -> Verdict:
+    """The verdict of the worst figure that could judge; of a measure that decides alone, if one could judge."""
     everything = tuple(figure for figure, _ in figures)
-    judged = [(figure, few) for figure, few in figures if figure.judged]
-    deciding = [figure for figure, few in judged if few] or [figure for figure, _ in judged]
+    judged = [(figure, weight) for figure, weight in figures if figure.judged]
+    deciding = [figure for figure, weight in judged if weight == "alone"]
+    deciding = deciding or [figure for figure, weight in judged if weight == "counts"]
     if not deciding:
         reasons = list(dict.fromkeys(figure.text for figure in everything))
         return Verdict(aspect, "unjudged", reasons[0] if reasons else _NONE[aspect], everything)

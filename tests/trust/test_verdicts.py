@@ -14,7 +14,7 @@ from core.models.architecture import Network, architectures
 from core.models.classifier import Classifier
 from core.trust.augmentation import changed
 from core.trust.measure import ASPECTS, CHEAP, COSTS, Aspect, Figure, Question, measures, unjudged
-from core.trust.verdicts import Verdict, Word, combined, verdicts, word
+from core.trust.verdicts import Verdict, Weight, Word, combined, verdicts, word
 from core.types import Checkpoint, Cleaning, Explanation, Input, Level, Origin, Placement, Radiograph
 
 FILM = draw(seed=2, height=300, width=280).radiograph
@@ -44,28 +44,28 @@ def _by_aspect(question: Question) -> Mapping[Aspect, Verdict]:
     [(["ok", "ok"], "holds"), (["ok", "note"], "doubtful"), (["note", "warning", "ok"], "fails"), ([], "unjudged")],
 )
 def test_the_worst_figure_decides(levels: list[Level], expected: Word) -> None:
-    verdict = combined("reason", [(_figure(level), False) for level in levels])
+    verdict = combined("reason", [(_figure(level), "counts") for level in levels])
 
     assert verdict.word == expected
     assert verdict.sentence.strip()
 
 
 def test_a_known_truth_decides_alone_and_only_if_it_can_judge() -> None:
-    others = [(_figure("warning"), False)]
+    others: list[tuple[Figure, Weight]] = [(_figure("warning"), "counts")]
 
-    assert combined("reason", [(_figure("ok"), True), *others]).word == "holds"
-    assert combined("reason", [(unjudged("truth", "Truth", "No."), True), *others]).word == "fails"
+    assert combined("reason", [(_figure("ok"), "alone"), *others]).word == "holds"
+    assert combined("reason", [(unjudged("truth", "Truth", "No."), "alone"), *others]).word == "fails"
 
 
 def test_what_no_measure_can_judge_says_why() -> None:
-    verdict = combined("faithfulness", [(unjudged("a", "A", "The map is flat."), False)])
+    verdict = combined("faithfulness", [(unjudged("a", "A", "The map is flat."), "counts")])
 
     assert (verdict.word, verdict.sentence) == ("unjudged", "The map is flat.")
     assert word(verdict.figures[0]) == "unjudged"
 
 
 def test_holds_says_what_it_does_not_say() -> None:
-    assert "does not make the answer right" in combined("faithfulness", [(_figure("ok"), False)]).sentence
+    assert "does not make the answer right" in combined("faithfulness", [(_figure("ok"), "counts")]).sentence
 
 
 @pytest.mark.parametrize(("value", "why"), [(0.0, "flat"), (np.nan, "not finite")])
