@@ -15,6 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.cohort.table import CohortTable
 from core.compare import film_set
 from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, anatomical_places, locate_heat
 from core.compare.cka import Likeness, cka
@@ -504,6 +505,16 @@ def heat_location(radiograph: Radiograph, explanation: Explanation) -> HeatLocat
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)
 def _places(radiograph: Radiograph, cleaning: Cleaning) -> AnatomicalRegions:
     return anatomical_places(radiograph, cleaning)
+
+
+def cohort_table(path: Path) -> CohortTable:
+    """The rows of a run as they are now. Raises: BadData, BadSetting."""
+    return _cohort_table(path, paths.changed(path / "rows"), paths.changed(path / "manifest.json"))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the run …")
+def _cohort_table(path: Path, rows: int, manifest: int) -> CohortTable:
+    return CohortTable(path)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -23,6 +23,7 @@ from core.layers.unit_ablation import Ranking, Unit, UnitFill
 from core.layers.unit_maps import UnitMethod
 from core.models.importers import ImportCandidate
 from core.types import Cleaning, Explanation, Radiograph
+from dashboard.cohort.cohort_state import CohortState
 
 _SESSION = "lightbox"
 UNDO_SECONDS = 120.0  # that removed films stay in memory
@@ -362,6 +363,7 @@ class Session:
     tiles:           the board of the Compare page; empty for its first board.
     board:           the rest of the state of that page.
     film_set:        models over many films.
+    cohort:          the state of the Cohort page.
     layers:          the state of the Layers page.
     credits:         radiograph key -> owner and licence, for public films.
     drawn_cases:     radiograph key -> number of the drawn case (core.image.cases).
@@ -402,6 +404,7 @@ class Session:
     tiles: list[TileRequest] = field(default_factory=list)
     board: BoardState = field(default_factory=BoardState)
     film_set: FilmSetRun = field(default_factory=FilmSetRun)
+    cohort: CohortState = field(default_factory=CohortState)
     layers: LayersState = field(default_factory=LayersState)
     credits: dict[str, str] = field(default_factory=dict)
     drawn_cases: dict[str, int] = field(default_factory=dict)

@@ -86,7 +86,7 @@ def decode(root: Path, film: Film, settings: Settings, inputs: Sequence[Input]) 
     """
     start = time.perf_counter()
     try:
-        radiograph = _read(root, film)
+        radiograph = read_film(root, film)
         checks = inspect_film(radiograph, settings.cleaning) if settings.checks else ()
         prepared = [prepare(radiograph, each, settings.cleaning) for each in inputs]
     except (UnreadableFile, BadData, BadSetting) as error:
@@ -112,7 +112,7 @@ def needs_film(settings: Settings) -> bool:
     return bool(settings.measures) or not all(fits_batch(methods[name]) for name in settings.methods)
 
 
-def _read(root: Path, film: Film) -> Radiograph:
+def read_film(root: Path, film: Film) -> Radiograph:
     """The film, cropped to its box. Raises: UnreadableFile, BadData."""
     if film.box:
         return row_radiograph(Row(root / film.path, label="", id=film.path, box=film.box))

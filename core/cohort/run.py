@@ -12,6 +12,7 @@ from typing import Any
 from core import lung_network
 from core.cohort.films import Source
 from core.cohort.local import decoders, parts_of
+from core.cohort.recent import remember
 from core.cohort.rows import TABLES, VERSION, Records, measure_columns
 from core.cohort.run_folder import RunFolder
 from core.cohort.settings import Settings
@@ -67,6 +68,7 @@ def run(
             folder.write_manifest(_manifest(source, settings, cards, command))
         _refuse_other(folder.manifest(), source, settings, cards, out)  # it may have been written meanwhile
         folder.plan(source.films)
+        remember(out, source.root)
         done, total = folder.films_done(), folder.films
         progress = Progress(done, total, 0.0, float("nan"))
         if done < total:

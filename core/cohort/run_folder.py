@@ -1,16 +1,17 @@
 """The folder of a run: its manifest, plan, lock and tables. Nothing half-written ever has its final name."""
 
 import errno
-import fcntl
 import json
 import os
 import shutil
 import socket
+import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -20,6 +21,7 @@ from core.cohort.rows import TABLES, VERSION, Records, arrow
 from core.errors import BadData
 
 PART = 128  # films per part, which is what a killed run loses at most
+_LOCKED_BYTE = 1 << 20
 _BEFORE_ROWS = ("maps", "features", "thumbnails")  # rows come last: a part with rows is complete
 
 
@@ -43,12 +45,10 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             file = open(self.path / "lock", "a+", encoding="utf-8")  # noqa: SIM115
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            if not _taken(file):
                 raise BadData(
                     f"{self.path} is being worked on by {self._holder()}. Wait for it, or choose another --out."
-                ) from error
+                )
             with _written_to(self.path):
                 file.truncate(0)
                 file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
@@ -58,6 +58,19 @@ class RunFolder:
                 yield
             finally:
                 file.truncate(0)
+
+    def worker(self) -> dict[str, Any] | None:
+        """Pid and host of the process that works on the run now; None if none does."""
+        if not (self.path / "lock").exists():
+            return None
+        with open(self.path / "lock", "a+", encoding="utf-8") as file:
+            if _taken(file, patience=0):
+                return None
+        try:
+            worker: dict[str, Any] = json.loads((self.path / "lock").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return worker
 
     def is_run(self) -> bool:
         """Whether the folder holds a run."""
@@ -135,9 +148,18 @@ class RunFolder:
             size = file.metadata.row_group(number).num_rows
             if number not in done:
                 rows = file.read_row_group(number).to_pylist()
-                films = [Film(**{**row, "box": tuple(row["box"] or ())}) for row in rows]
-                yield number, list(enumerate(films, start=first))
+                yield number, list(enumerate(map(_film, rows), start=first))
             first += size
+
+    def film(self, number: int) -> Film:
+        """The film of that number. Raises: ValueError if there is none."""
+        file, first = self._plan_file, 0
+        for part in range(file.num_row_groups):
+            size = file.metadata.row_group(part).num_rows
+            if number < first + size:
+                return _film(file.read_row_group(part).slice(number - first, 1).to_pylist()[0])
+            first += size
+        raise ValueError(f"there is no film {number} among {first}")
 
     def films_done(self) -> int:
         """Films of the parts whose rows stand."""
@@ -198,6 +220,10 @@ class RunFolder:
             return "another process"
 
 
+def _film(row: dict[str, Any]) -> Film:
+    return Film(**{**row, "box": tuple(row["box"] or ())})
+
+
 _FILM = pa.schema(
     [pa.field(field.name, pa.list_(pa.int32()) if field.name == "box" else pa.string()) for field in fields(Film)]
 )
@@ -209,15 +235,40 @@ def _written_to(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
             raise BadData(
                 f"The disk of {path} is full. What is finished is kept: make room and start the same command again."
             ) from error
         raise BadData(f"{path} cannot be written ({error.strerror}). Choose another --out.") from error
 
 
+def _taken(file: IO[str], *, patience: int = 10) -> bool:
+    """Whether the lock of the open file was free and is held from now on, until the file is closed.
+
+    patience: tenths of a second to wait, since a page that looks who works holds it for a moment.
+    """
+    for tries in range(patience + 1):
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                file.seek(_LOCKED_BYTE)  # behind the content, which others must be able to read
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if tries < patience:
+                time.sleep(0.1)
+    return False
+
+
 def _sync(folder: Path) -> None:
-    """Makes a rename in the folder durable."""
+    """Makes a rename in the folder durable, where a folder can be opened."""
+    if os.name != "posix":
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

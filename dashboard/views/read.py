@@ -6,6 +6,7 @@ from core.models.findings import words
 from core.models.summary import lesion_sentence
 from core.overlay import caption, common_end
 from dashboard import draw, film_panel, map_status, progress, selection, verdict_panel, welcome
+from dashboard.cohort import opening
 from dashboard.map_controls import downloads, sentence
 from dashboard.selection import MapView
 from dashboard.state import BoundField, session
@@ -36,6 +37,7 @@ def page() -> None:
         film_panel.about(radiograph)
         return
     with st.container(key="reading", gap="xsmall"):
+        opening.steps()
         verdict_panel.line(chosen)
         with st.container(key="map request", horizontal=True, vertical_alignment="center", gap="small"):
             sentence(chosen)

@@ -1,0 +1,61 @@
+"""Starts a run in a process of its own, which goes on when the page that started it is left; and ends it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.cohort.run_folder import RunFolder
+from core.errors import BadSetting
+from core.models.library import home
+
+_REPOSITORY = Path(__file__).parents[2]
+_NAME = re.compile(r"[\w][\w. -]{0,63}")
+
+
+def run_path(name: str) -> Path:
+    """The folder of a run of that name, among the user's own. Raises: BadSetting for a name that is none."""
+    if not _NAME.fullmatch(name):
+        raise BadSetting(f"The run is called {name!r}. Use letters, digits, spaces, dots and dashes, 64 at most.")
+    return home() / "cohorts" / name
+
+
+def start_run(name: str, given: str, *, checkpoints: Sequence[str], methods: Sequence[str]) -> Path:
+    """Starts the run, or goes on with it; gives its folder."""
+    path = run_path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    words = [sys.executable, "-m", "core", "cohort", given, "--methods", ",".join(methods), "--out", str(path)]
+    for checkpoint in checkpoints:
+        words += ["--checkpoint", checkpoint]
+    with open(_log(path), "wb") as log:
+        subprocess.Popen(
+            words, cwd=_REPOSITORY, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    return path
+
+
+def last_words(path: Path) -> str:
+    """The last line that the process of the run wrote; empty if there is none."""
+    try:
+        lines = _log(path).read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "").removeprefix("Error: ")
+
+
+def stop_run(path: Path) -> None:
+    """Ends the process that works on the run; what is finished is kept. Raises: BadSetting if it is elsewhere."""
+    worker = RunFolder(path).worker()
+    if not worker:
+        return
+    if worker.get("host") != socket.gethostname():
+        raise BadSetting(f"The run is being worked on on {worker.get('host')}. Stop it there.")
+    os.kill(int(worker["pid"]), signal.SIGTERM)
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}.log")

@@ -1,0 +1,33 @@
+"""Runs made on this machine, and where their films lie; kept apart from the runs, which hold no path of that kind."""
+
+import json
+import os
+from pathlib import Path
+
+from core.models.library import home
+
+_FILE = "cohorts.json"
+_MOST = 50
+
+
+def remember(run: Path, root: Path) -> None:
+    """Notes the run and the folder of its films; a folder that cannot be written to is left alone."""
+    known = {str(run.resolve()): str(root.resolve()), **{str(key): str(value) for key, value in recent().items()}}
+    known[str(run.resolve())] = str(root.resolve())
+    file = home() / _FILE
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(dict(list(known.items())[:_MOST]), indent=1), encoding="utf-8")
+        temporary.replace(file)
+    except OSError:
+        return
+
+
+def recent() -> dict[Path, Path]:
+    """Run -> folder of its films, the latest first; runs that are gone are left out."""
+    try:
+        known = json.loads((home() / _FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {Path(run): Path(root) for run, root in known.items() if (Path(run) / "manifest.json").is_file()}

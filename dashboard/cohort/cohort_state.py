@@ -1,0 +1,51 @@
+"""The choices on the Cohort page; part of the session."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class CohortState:
+    """What is chosen on the Cohort page.
+
+    run:       folder of the run; empty while none is chosen.
+    checkpoint, finding, method: of the rows; empty for the first ones of the run.
+    outcome, text, low, high: the filter, as core.cohort.table.Selection.
+    threshold: None for the operating point of the model.
+    prevalence: in per cent; None for that of the films.
+    order:     of the gallery.
+    first:     place of the first film in the gallery.
+    charts:    the group of charts on the page.
+    group:     column of the subgroups; empty for the first there is.
+    input, models, methods, name: of a new run.
+    opened:    the films of the selection when one was opened in Read, their place, and what they were opened from.
+    leaving:   whether Read is to be shown, because a film was just opened.
+    """
+
+    run: str = ""
+    checkpoint: str = ""
+    finding: str = ""
+    method: str = ""
+    outcome: str = "all"
+    text: str = ""
+    low: float = 0.0
+    high: float = 1.0
+    threshold: float | None = None
+    prevalence: float | None = None
+    order: str = "Most likely first"
+    first: int = 0
+    charts: str = "Performance"
+    group: str = ""
+    input: str = ""
+    models: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ("grad-cam",)
+    name: str = ""
+    opened: list[int] = field(default_factory=list)
+    place: int = 0
+    opened_film: str = ""
+    opened_from: Any = None
+    leaving: bool = False
+
+    def first_page(self) -> None:
+        """Goes back to the start of the gallery."""
+        self.first = 0

@@ -1,0 +1,91 @@
+"""The films of the selection as a gallery; a click opens one in Read."""
+
+import base64
+from html import escape
+from pathlib import PurePosixPath
+from typing import Any
+
+import streamlit as st
+
+from core.cohort.table import ORDERS, CohortTable, Selection
+from core.cohort.thumbnail import thumbnail_picture
+from core.models.findings import words
+from dashboard import draw, markup
+from dashboard.cohort import opening
+from dashboard.state import BoundField, session
+
+_PAGE = 24
+_COLUMNS = 8
+
+
+def gallery(table: CohortTable, chosen: Selection) -> None:
+    """One page of the films, with their maps."""
+    state = session().cohort
+    total = table.count(chosen)
+    if not total:
+        st.html(markup.paragraph("No film matches the filter.", quiet=True))
+        return
+    state.first = min(state.first, (total - 1) // _PAGE * _PAGE)
+    with st.container(key="cohort order", horizontal=True, vertical_alignment="bottom", gap="small"):
+        orders = [name for name in ORDERS if "lung_share" not in ORDERS[name] or table.has("lung_share")]
+        order = state.order if state.order in orders else orders[0]
+        st.selectbox("Sort", orders, **BoundField("cohort.order", then=state.first_page).widget(value=order), width=260)
+        _turn("Previous", -_PAGE, disabled=state.first == 0)
+        last = min(state.first + _PAGE, total)
+        st.html(markup.number(f"{state.first + 1:,}–{last:,} of {total:,}"), width="content")
+        _turn("Next", _PAGE, disabled=state.first + _PAGE >= total)
+    rows = table.films(chosen, order=order, first=state.first, most=_PAGE)
+    numbers = [row["film"] for row in rows]
+    pictures, maps = table.thumbnails(numbers), table.maps(chosen, numbers)
+    for start in range(0, len(rows), _COLUMNS):
+        for column, row in zip(st.columns(_COLUMNS, gap="small"), rows[start : start + _COLUMNS], strict=False):
+            with column:
+                _card(table, chosen, order, row, pictures.get(row["film"]), maps.get(row["film"]))
+
+
+def unreadable(table: CohortTable) -> None:
+    """The films without a result, folded away."""
+    totals = table.totals()
+    number = totals["unreadable"] + totals["withheld"]
+    if not number:
+        return
+    with st.expander(f"{number:,} of {totals['films']:,} films have no result", type="compact"):
+        st.html(markup.facts([(each["path"], each["sentence"]) for each in table.errors()]))
+
+
+def _card(
+    table: CohortTable,
+    chosen: Selection,
+    order: str,
+    row: dict[str, Any],
+    jpeg: bytes | None,
+    map_row: dict[str, Any] | None,
+) -> None:
+    name = PurePosixPath(row["path"]).name
+    image = ""
+    if jpeg:
+        source = base64.b64encode(thumbnail_picture(jpeg, row, map_row)).decode()
+        image = f'<img src="data:image/webp;base64,{source}" alt="Film {escape(name)} with its map">'
+    label = {True: words(chosen.finding), False: f"no {words(chosen.finding)}", None: ""}[row["label"]]
+    st.html(
+        f'<div class="lb-cohort-film">{image}<span class="lb-cohort-probability">{row["probability"]:.2f}</span>'
+        f'<span class="lb-cohort-label">{escape(label)}</span></div>'
+    )
+    st.button(
+        draw.plain(name),
+        key=f"open cohort {row['film']}",
+        type="tertiary",
+        help=f"Open in Read: {draw.plain(row['path'])}",
+        on_click=opening.open_film,
+        args=(table, chosen, order, row["film"]),
+        width="stretch",
+    )
+
+
+def _turn(label: str, by: int, *, disabled: bool) -> None:
+    icon = ":material/chevron_left:" if by < 0 else ":material/chevron_right:"
+    st.button(label, key=f"turn {by}", icon=icon, type="tertiary", disabled=disabled, on_click=_move, args=(by,))
+
+
+def _move(by: int) -> None:
+    session().cohort.first = max(0, session().cohort.first + by)

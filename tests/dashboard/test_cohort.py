@@ -1,0 +1,110 @@
+"""The Cohort page on a small run of drawn chests."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from core.cohort.films import films_of
+from core.cohort.launch import run_path
+from core.cohort.run import run
+from core.cohort.settings import Settings
+from core.errors import BadSetting
+from core.image.phantom import draw
+from dashboard.cohort import opening
+from dashboard.state import Session
+from tests.dashboard.conftest import SECONDS
+
+VIEW = Path(__file__).parents[2] / "dashboard" / "views" / "cohort.py"
+FILMS = 12
+
+
+@pytest.fixture(scope="module")
+def cohort_run(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run over twelve films with labels."""
+    folder = tmp_path_factory.mktemp("cohort")
+    lines = ["file,label,sex"]
+    for number in range(FILMS):
+        pixels = draw(seed=number, height=100, width=90).radiograph.pixels
+        Image.fromarray((pixels >> 8).astype("uint8")).save(folder / f"{number}.png")
+        lines.append(f"{number}.png,{'covid' if number % 2 else 'normal'},{'F' if number % 3 else 'M'}")
+    (folder / "films.csv").write_text("\n".join(lines))
+    out = tmp_path_factory.mktemp("runs") / "small"
+    settings = Settings(("untrained",), checks=False, lungs=True)
+    run(films_of(str(folder)), out, settings, weights=weights, workers=0)
+    return out
+
+
+@pytest.fixture
+def app(cohort_run: Path, small_weights: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setattr("dashboard.paths.local", lambda: True)
+    page = AppTest.from_file(str(VIEW), default_timeout=SECONDS).run()
+    page.session_state["lightbox"].cohort.run = str(cohort_run)
+    return page.run()
+
+
+def words(page: AppTest) -> str:
+    assert not page.exception
+    return "\n".join(each.value for each in page.html)
+
+
+def state(page: AppTest) -> Session:
+    session: Session = page.session_state["lightbox"]
+    return session
+
+
+def test_the_page_shows_the_films_of_a_run_and_its_figures(app: AppTest) -> None:
+    text = words(app)
+
+    assert f"{FILMS} films" in text
+    assert text.count('<div class="lb-cohort-film"') == FILMS
+    assert f"n = {FILMS // 2}" in text  # of sensitivity and specificity
+
+
+def test_a_cell_of_the_confusion_matrix_lists_its_films(app: AppTest) -> None:
+    cells = {each.key: each for each in app.button if each.key and each.key.startswith("outcome ")}
+    counts = {key: int(each.label.split()[0]) for key, each in cells.items()}
+    outcome = max(counts, key=lambda key: counts[key])
+
+    cells[outcome].click().run()
+
+    assert sum(counts.values()) == FILMS
+    assert words(app).count('<div class="lb-cohort-film"') == counts[outcome] > 0
+
+
+def test_a_filter_narrows_the_films_and_a_wrong_one_is_a_sentence(app: AppTest) -> None:
+    field = next(each for each in app.text_input if each.label == "Filter")
+    field.set_value("sex = 'M'").run()
+    assert words(app).count('<div class="lb-cohort-film"') == FILMS // 3
+
+    next(each for each in app.text_input if each.label == "Filter").set_value("shoe_size > 3").run()
+    assert [each for each in app.error if "cannot be used" in each.value]
+
+
+@pytest.mark.parametrize("charts", ["Operating point", "Subgroups", "Where it looks"])
+def test_each_group_of_charts_can_be_drawn(charts: str, app: AppTest) -> None:
+    state(app).cohort.charts = charts
+    app.run()
+
+    assert {"Operating point": "Net benefit", "Subgroups": "Sensitivity", "Where it looks": "Mean heat"}[
+        charts
+    ] in words(app)
+
+
+def test_a_film_opens_with_its_model_and_the_next_one_follows(app: AppTest, cohort_run: Path) -> None:
+    first = next(each for each in app.button if each.key and each.key.startswith("open cohort"))
+    wanted = int(str(first.key).rsplit(" ", 1)[-1])
+    first.click().run()  # alone, the page has no Read to go to; the frame has
+
+    here = state(app)
+    assert here.cohort.opened[here.cohort.place] == wanted
+    assert len(here.cohort.opened) == FILMS
+    assert [film.name for film in here.radiographs.values()] == [f"{wanted}.png"]
+    assert (here.checkpoint, here.finding, here.method) == ("untrained", "covid", "grad-cam")
+
+
+def test_a_name_that_leads_elsewhere_is_refused() -> None:
+    with pytest.raises(BadSetting, match="Use letters, digits"):
+        run_path("../elsewhere")
+    assert opening.READ == "views/read.py"
