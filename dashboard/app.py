@@ -8,6 +8,7 @@ from dashboard import cache, draw, engine, film_upload, kept_sessions, link, mem
 from dashboard.views import pages
 
 memory.freeze_once("imports")
+memory.count_run()
 _HERE = Path(__file__).parent
 _SIDEBAR = 272  # px: what the strip of films needs; the rest is the film's
 

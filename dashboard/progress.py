@@ -1,5 +1,6 @@
 """Progress of requests to the networks: place in the queue, passes done, time left, and Cancel."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from dashboard.state import breathe, session
 
 _PATIENCE = 0.3  # s before progress is shown
 _EVERY = 0.2  # s between two updates; also how soon a click elsewhere ends the waiting
+_QUEUED = 1.0  # s between two updates while others are ahead: with twenty people waiting each answer moves all of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,8 @@ NextStep = Callable[[], Step | None]  # None when there is nothing more to wait 
 
 def reporter(place: DeltaGenerator, name: str) -> cache.ReportProgress:
     """Shows the progress of a request at `place`; name: of its result."""
-    return lambda request: _write(place, Step(request, name))
+    write = _writer(place)
+    return lambda request: write(Step(request, name))
 
 
 @contextmanager
@@ -151,11 +154,11 @@ def follow(first: Step | str, stopped: Callable[[str], None], then: NextStep | N
             step = then()
         while step is not None:
             with step.request:
-                text = ""
-                while not text or not step.request.wait(_EVERY):
+                write = _writer(place)
+                write(step)
+                while not step.request.wait(_EVERY):
                     breathe()
-                    if text != (text := words(step)):  # nine waiting tiles would keep the server busy
-                        _write(place, step)
+                    write(step)
                 try:
                     step.request.answer()
                 except (BadSetting, Stopped) as error:
@@ -194,6 +197,17 @@ def _duration(seconds: float) -> str:
     return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
-def _write(place: DeltaGenerator, step: Step) -> None:
-    done, total = step.progress
-    place.html(markup.progress(words(step), done / total if total else None))
+def _writer(place: DeltaGenerator) -> Callable[[Step], None]:
+    """Writes a step at `place` where its words have changed: many who wait would keep the server busy."""
+    written, since = "", -_QUEUED
+
+    def write(step: Step) -> None:
+        nonlocal written, since
+        text, now = words(step), time.monotonic()
+        if text == written or (step.request.before and now - since < _QUEUED):
+            return
+        written, since = text, now
+        done, total = step.progress
+        place.html(markup.progress(text, done / total if total else None))
+
+    return write

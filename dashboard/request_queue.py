@@ -27,7 +27,7 @@ from dashboard.state import breathe
 
 Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
-_POLL = 0.05  # s between two checks whether the answer is ready, and whether the person is still there
+_POLL = 0.2  # s between two checks whether the person is still there, and two reports; an answer is noticed at once
 _GRACE = 2.0  # s that a request outlives the last person who waited: a click on the page repeats it at once
 _SOON = 0.4  # s after which progress is reported
 

@@ -40,3 +40,24 @@ def test_objects_of_closed_sessions_are_freed_and_pages_freeze_nothing_more() ->
     assert [session() for session in sessions[1:]] == [None] * 3
     assert counts[0] > 10_000
     assert counts[3] <= counts[1]
+
+
+def test_a_frozen_cycle_is_freed_within_a_hundred_runs() -> None:
+    class Session:
+        """Refers to itself, as sessions do through their callbacks."""
+
+        def __init__(self) -> None:
+            self.callback = lambda: self
+
+    session = Session()
+    gone = weakref.ref(session)
+    memory.freeze_once("page")
+    del session
+    gc.collect()
+    assert gone() is not None  # frozen: out of the collector's reach
+
+    for _ in range(memory.RUNS):
+        memory.count_run()
+
+    assert gone() is None
+    assert gc.get_freeze_count() > 0
