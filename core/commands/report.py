@@ -1,12 +1,13 @@
 """`report`: one film, its prediction and its maps as a document, a figure for a paper, or DICOM objects."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from core.commands import files, method_settings, options
+from core.commands import files, method_settings, options, report_files
 from core.commands.registry import command
 from core.errors import BadData, BadSetting
 
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
     from core.explain.run import Request
     from core.models.classifier import Classifier
     from core.report.case import Case
-    from core.report.dicom.source import Source
     from core.report.manifest import Manifest
     from core.types import Cleaning, Radiograph
+
+    Change = Callable[[Radiograph], Radiograph]
 
 _KINDS = (".pdf", ".html")
 _FEW = 4  # findings up to which each has a map
@@ -52,6 +54,19 @@ _FEW = 4  # findings up to which each has a map
     multiple=True,
     metavar="X0,Y0,X1,Y1",
     help="Length to add to the DICOM objects, from one pixel of the film to another. Repeatable.",
+)
+@click.option(
+    "--deidentify",
+    is_flag=True,
+    help="Write nothing that names the patient: no file name, and in DICOM objects only an allow-list of elements "
+    "(DICOM basic profile), new identifiers, and the film with them.",
+)
+@click.option(
+    "--blacken",
+    "blacken",
+    multiple=True,
+    metavar="X0,Y0,X1,Y1",
+    help="Part of the film to paint black before anything else, or `marks` for all burnt-in marks. Repeatable.",
 )
 @click.option(
     "--from",
@@ -90,6 +105,8 @@ def report(
     figure: Path | None,
     dicom: Path | None,
     lengths: tuple[str, ...],
+    deidentify: bool,
+    blacken: tuple[str, ...],
     source: Path | None,
     methods_: tuple[str, ...],
     findings: tuple[str, ...],
@@ -115,19 +132,25 @@ def report(
       python -m core report film.png --finding pneumonia --method grad-cam --method lrp --out case.pdf
       python -m core report film.png --figure figures/fig2
       python -m core report film.dcm --dicom objects --length 310,420,505,420
+      python -m core report film.dcm --dicom objects --out case.pdf --deidentify --blacken marks
       python -m core report film.dcm --from case.pdf
     """
     from core.report.manifest import read_manifest
 
     _refuse_outs(outs, figure, dicom, source)
-    instance = _instance(file) if dicom else None
+    film = report_files.instance(file) if dicom else None
+    change = partial(_changed, blacken=blacken, nameless=deidentify)
     if source is not None:
-        case = _again(file, read_manifest(source), choice, frame)
+        case = _again(file, read_manifest(source), choice, frame, change)
     else:
-        case = _case(file, choice, methods_, findings, layer, pairs, frame, cleaning)
-    contents = _documents(case, outs) | (_figure(case, figure) if figure else {})
-    if dicom and instance:
-        contents |= _dicom(case, instance, dicom, lengths)
+        case = _case(file, choice, methods_, findings, layer, pairs, frame, cleaning, change)
+    if deidentify:
+        report_files.warn_of_text(case)
+    contents = report_files.documents(case, outs) | (report_files.figure_files(case, figure) if figure else {})
+    if dicom and film:
+        contents |= report_files.dicom_objects(
+            case, film, dicom, lengths=lengths, deidentify=deidentify, blacken=blacken
+        )
     maps = f"{len(case.maps)} {'map' if len(case.maps) == 1 else 'maps'}"
     record = {
         "path": file,
@@ -158,6 +181,15 @@ def _refuse_outs(outs: Sequence[Path], figure: Path | None, dicom: Path | None, 
     files.refuse_out(dicom)
 
 
+def _changed(radiograph: "Radiograph", *, blacken: Sequence[str], nameless: bool) -> "Radiograph":
+    """The film with parts painted black, and under its digest instead of its name."""
+    from core.image.blacken import blackened, boxes_of
+    from core.report.case import without_name
+
+    radiograph = blackened(radiograph, boxes_of(radiograph, blacken))
+    return without_name(radiograph) if nameless else radiograph
+
+
 def _case(
     file: str,
     choice: options.ModelChoice,
@@ -167,6 +199,7 @@ def _case(
     pairs: Sequence[str],
     frame: int | None,
     cleaning: "Cleaning",
+    change: "Change",
 ) -> "Case":
     from core.explain.method import methods
     from core.explain.run import Request, check
@@ -188,6 +221,7 @@ def _case(
 
     check(classifier, requests(findings or classifier.checkpoint.findings))
     radiograph, cleaning = files.read_meaningful(file, cleaning, frame=frame)
+    radiograph = change(radiograph)
     return make_case(
         classifier,
         radiograph,
@@ -206,14 +240,14 @@ def _explained(classifier: "Classifier", radiograph: "Radiograph", cleaning: "Cl
     return [first, *(others if len(card.findings) <= _FEW else [])]
 
 
-def _again(file: str, manifest: "Manifest", choice: options.ModelChoice, frame: int | None) -> "Case":
+def _again(file: str, manifest: "Manifest", choice: options.ModelChoice, frame: int | None, change: "Change") -> "Case":
     """The case of the manifest, computed again. Raises: BadData if film, weights or maps are others."""
     import torch
 
     from core.report.case import make_case
 
     classifier = options.ModelChoice(choice.name or manifest.checkpoint, choice.weights).classifier()
-    radiograph = files.read_film(file, frame=frame)
+    radiograph = change(files.read_film(file, frame=frame))
     manifest.refuse_others(radiograph, classifier.checkpoint)
     torch.set_num_threads(manifest.threads)
     case = make_case(classifier, radiograph, manifest.requests, cleaning=manifest.cleaning)
@@ -225,46 +259,3 @@ def _again(file: str, manifest: "Manifest", choice: options.ModelChoice, frame: 
             "and the same kind of machine."
         )
     return case
-
-
-def _documents(case: "Case", outs: Sequence[Path]) -> dict[Path, bytes]:
-    from core.report.content import report_of
-    from core.report.html import report_html
-    from core.report.pdf import report_pdf
-
-    if not outs:
-        return {}
-    content = report_of(case)
-    return {out: report_pdf(content) if out.suffix.lower() == ".pdf" else report_html(content) for out in outs}
-
-
-def _figure(case: "Case", name: Path) -> dict[Path, bytes]:
-    from core.report.figure import case_figure
-
-    made = case_figure(case)
-    stem = name.with_suffix("") if name.suffix.lower() in (".pdf", ".png", ".txt") else name
-    contents = {".pdf": made.pdf, ".png": made.png, ".txt": made.caption.encode()}
-    return {stem.with_name(stem.name + suffix): data for suffix, data in contents.items()}
-
-
-def _instance(file: str) -> "Source":
-    """The film's DICOM instance. Raises: BadData for a film that is none."""
-    from core.report.dicom.source import read_source
-
-    if file == files.STDIN:
-        raise BadSetting("DICOM objects need the film as a file, not on standard input. Give its name.")
-    try:
-        data = Path(file).read_bytes()
-    except OSError as error:
-        raise BadData(f"{file} cannot be opened: {error.strerror}. Give the film as a file of its own.") from error
-    return read_source(data, name=Path(file).name)
-
-
-def _dicom(case: "Case", source: "Source", folder: Path, lengths: Sequence[str]) -> dict[Path, bytes]:
-    from core.report.dicom.objects import dicom_files, left_out
-    from core.report.length import parse_length
-
-    drawn = [parse_length(text, case) for text in lengths]
-    for reason in left_out(case, source).values():
-        click.echo(reason, err=True)
-    return {folder / name: data for name, data in dicom_files(case, source, lengths=drawn).items()}

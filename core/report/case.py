@@ -1,7 +1,7 @@
 """All that is known of one film and one model: the input of every report."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.compare.anatomical_regions import HeatLocation, anatomical_places, locate_heat
 from core.explain.run import Request, explain_many
@@ -56,6 +56,11 @@ class Case:
     def spacing_is_plausible(self) -> bool:
         """Whether the file's millimetres can be those of a chest."""
         return all(check.level != "warning" for check in self.checks if check.name == "spacing")
+
+
+def without_name(radiograph: Radiograph) -> Radiograph:
+    """The film under its digest: a file's name may be that of a patient."""
+    return replace(radiograph, name=f"film {radiograph.key}")
 
 
 def make_case(

@@ -8,6 +8,7 @@ from pydicom import Dataset
 
 from core.overlay import absence
 from core.report.case import Case
+from core.report.dicom import deidentify
 from core.report.dicom.images import parametric_map, secondary_capture, segmentation
 from core.report.dicom.presentation_state import presentation_state
 from core.report.dicom.source import Source
@@ -40,17 +41,22 @@ def dicom_objects(case: Case, source: Source, *, lengths: Sequence[Length] = ())
         objects["presentation-state"] = presentation_state(case, source, SERIES + 4, lengths)
     for name in _PER_SERIES & objects.keys():
         objects[name].Laterality = source.header.get("Laterality") or None
+    if source.header.get("PatientIdentityRemoved") == "YES":
+        for dataset in objects.values():
+            deidentify.mark(dataset)
     return {f"{name}.dcm": dataset for name, dataset in objects.items()}
 
 
 def dicom_files(case: Case, source: Source, *, lengths: Sequence[Length] = ()) -> dict[str, bytes]:
     """File name -> content of `dicom_objects`."""
-    contents = {}
-    for name, dataset in dicom_objects(case, source, lengths=lengths).items():
-        file = io.BytesIO()
-        dataset.save_as(file, enforce_file_format=True)
-        contents[name] = file.getvalue()
-    return contents
+    return {name: file_of(each) for name, each in dicom_objects(case, source, lengths=lengths).items()}
+
+
+def file_of(dataset: Dataset) -> bytes:
+    """The content of its file."""
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    return file.getvalue()
 
 
 def left_out(case: Case, source: Source) -> dict[str, str]:

@@ -1,0 +1,90 @@
+"""Files of a report: documents, figure, DICOM objects."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from core.commands import files
+from core.errors import BadData, BadSetting
+
+if TYPE_CHECKING:
+    from core.report.case import Case
+    from core.report.dicom.source import Source
+
+
+def documents(case: "Case", outs: Sequence[Path]) -> dict[Path, bytes]:
+    """The report in each of these files."""
+    from core.report.content import report_of
+    from core.report.html import report_html
+    from core.report.pdf import report_pdf
+
+    if not outs:
+        return {}
+    content = report_of(case)
+    return {out: report_pdf(content) if out.suffix.lower() == ".pdf" else report_html(content) for out in outs}
+
+
+def figure_files(case: "Case", name: Path) -> dict[Path, bytes]:
+    """The figure as PDF and PNG, and the text of its caption."""
+    from core.report.figure import case_figure
+
+    made = case_figure(case)
+    stem = name.with_suffix("") if name.suffix.lower() in (".pdf", ".png", ".txt") else name
+    contents = {".pdf": made.pdf, ".png": made.png, ".txt": made.caption.encode()}
+    return {stem.with_name(stem.name + suffix): data for suffix, data in contents.items()}
+
+
+def instance(file: str) -> "tuple[bytes, Source]":
+    """The content of the film's file, and its DICOM instance. Raises: BadData for a film that is none."""
+    from core.report.dicom.source import read_source
+
+    if file == files.STDIN:
+        raise BadSetting("DICOM objects need the film as a file, not on standard input. Give its name.")
+    try:
+        data = Path(file).read_bytes()
+    except OSError as error:
+        raise BadData(f"{file} cannot be opened: {error.strerror}. Give the film as a file of its own.") from error
+    return data, read_source(data, name=Path(file).name)
+
+
+def dicom_objects(
+    case: "Case",
+    film: "tuple[bytes, Source]",
+    folder: Path,
+    *,
+    lengths: Sequence[str],
+    deidentify: bool,
+    blacken: Sequence[str],
+) -> dict[Path, bytes]:
+    """The DICOM objects; of a de-identified film with that film. What is left out is said on stderr."""
+    from core.image.blacken import boxes_of
+    from core.image.read import read
+    from core.report.dicom.deidentify import deidentified, deidentified_film
+    from core.report.dicom.objects import dicom_files, file_of, left_out
+    from core.report.length import parse_length
+
+    data, source = film
+    drawn = [parse_length(text, case) for text in lengths]
+    contents = {}
+    if deidentify:
+        source = deidentified(source)
+        original = read(data, name=case.radiograph.name)
+        copy = deidentified_film(data, source, case.radiograph, boxes_of(original, blacken))
+        contents["film.dcm"] = file_of(copy)
+    for reason in left_out(case, source).values():
+        click.echo(reason, err=True)
+    contents |= dicom_files(case, source, lengths=drawn)
+    return {folder / name: content for name, content in contents.items()}
+
+
+def warn_of_text(case: "Case") -> None:
+    """Says on stderr that burnt-in marks may name the patient."""
+    count = sum(round(check.figure) for check in case.checks if check.name == "burnt-in" and check.figure > 0)
+    if count:
+        click.echo(
+            f"{count} burnt-in {'mark' if count == 1 else 'marks'} on the film: check that none names the patient, or "
+            "paint them black with --blacken marks.",
+            err=True,
+        )

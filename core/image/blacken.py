@@ -1,0 +1,85 @@
+"""Parts of a film painted black: text that is burnt into the pixels and may name a patient."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil, floor
+
+import numpy as np
+
+from core.errors import BadSetting
+from core.image.look import Look
+from core.image.marks import marks
+from core.types import Pixels, Radiograph
+
+ALL = "marks"  # every mark that the film checks find
+_RIM = 0.01  # of the film's long side, around a mark
+
+
+@dataclass(frozen=True)
+class Box:
+    """Pixels of the stored film: x0 to x1 and y0 to y1, without the last ones."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+
+def boxes_of(radiograph: Radiograph, texts: Sequence[str]) -> tuple[Box, ...]:
+    """The boxes that the texts name: "x0,y0,x1,y1" in pixels, or "marks". Raises: BadSetting."""
+    found: list[Box] = []
+    for text in texts:
+        found += _marks(radiograph) if text == ALL else [_box(radiograph, text)]
+    return tuple(found)
+
+
+def blackened(radiograph: Radiograph, boxes: Sequence[Box]) -> Radiograph:
+    """The film with these boxes black, for the screen, the network and every export; its steps say so."""
+    if not boxes:
+        return radiograph
+
+    def painted(pixels: Pixels) -> Pixels:
+        top = np.iinfo(pixels.dtype).max
+        copy = pixels.copy()
+        for box in boxes:
+            copy[box.y0 : box.y1, box.x0 : box.x1] = min(max(round(radiograph.black), 0), int(top))
+        return copy
+
+    count = len(boxes)
+    return replace(
+        radiograph,
+        pixels=painted(radiograph.pixels),
+        linear=None if radiograph.linear is None else painted(radiograph.linear),
+        planes=tuple(plane for plane in radiograph.planes if plane.is_truth),
+        steps=(*radiograph.steps, f"{count} part{'' if count == 1 else 's'} of the film painted black."),
+    )
+
+
+def _marks(radiograph: Radiograph) -> list[Box]:
+    height, width = radiograph.pixels.shape
+    rim = _RIM * max(height, width)
+    return [
+        Box(
+            max(0, floor(mark.x0 * width - rim)),
+            max(0, floor(mark.y0 * height - rim)),
+            min(width, ceil(mark.x1 * width + rim)),
+            min(height, ceil(mark.y1 * height + rim)),
+        )
+        for mark in marks(Look(radiograph).whole)
+    ]
+
+
+def _box(radiograph: Radiograph, text: str) -> Box:
+    height, width = radiograph.pixels.shape
+    try:
+        x0, y0, x1, y1 = map(int, text.split(","))
+    except ValueError as error:
+        raise BadSetting(
+            f"A part to blacken is {text!r}; give its left, upper, right and lower edge in pixels, as in 0,0,400,80, "
+            f"or {ALL}."
+        ) from error
+    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+        raise BadSetting(
+            f"A part to blacken is {text}, but the film has {width} × {height} pixels. Give one on the film."
+        )
+    return Box(x0, y0, x1, y1)
