@@ -1,6 +1,7 @@
 """Maps against lesions, on phantoms whose opacity lies at a known place."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from core.__main__ import cli
 from core.errors import BadData
 from core.evaluate.lesions import lesion_figures, lesion_methods
 from core.evaluate.manifest import Row, read_manifest
+from core.models.checkpoints import read_card
 from core.models.classifier import Classifier
 from tests.evaluate import drawn
 
@@ -68,3 +70,19 @@ def test_the_command_prints_methods_with_the_best_first(table: Path, weights: Pa
     assert result.exit_code == 0, result.output
     assert "maximum in a lesion" in result.stdout
     assert json.loads(record.stdout)["lesions"]["n"] == 2
+
+
+def test_the_figures_go_into_the_card_in_place_of_earlier_ones(table: Path, weights: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(weights, tmp_path / "weights"))
+    command = ["evaluate", str(table), "--weights", str(folder), "--split", "val", "--resamples", "10", "--into-card"]
+    for names in ("centre-gaussian", "centre-gaussian,grad-cam"):
+        result = CliRunner().invoke(cli, [*command, "--lesions", names])
+        assert result.exit_code == 0, result.output
+    [test] = read_card("untrained", folder).metrics.lesions
+
+    assert (test.set, test.split, test.n) == (table.stem, "val", 2)
+    assert list(test.methods) == ["centre-gaussian", "grad-cam"]
+    without = CliRunner().invoke(cli, command)
+    assert "Add --lesions all." in without.output
+    several = CliRunner().invoke(cli, [*command, "--lesions", "all", "--checkpoint", "untrained+untrained"])
+    assert several.exit_code != 0
