@@ -1,8 +1,7 @@
 """Predictions of labelled films, with the truth."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,22 +49,6 @@ class LabelledPredictions:
             thresholds=self.thresholds,
             patients=self.patients[films],
         )
-
-
-def joined(parts: Sequence[LabelledPredictions]) -> LabelledPredictions:
-    """The predictions of several networks for the same findings as those of one, each for films of its own."""
-
-    def column(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(part, name) for part in parts])
-
-    return replace(
-        parts[0],
-        truth=column("truth"),
-        probabilities=column("probabilities"),
-        uncalibrated=column("uncalibrated"),
-        predicted=column("predicted"),
-        patients=column("patients"),
-    )
 
 
 def labelled_predictions(

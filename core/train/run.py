@@ -20,12 +20,12 @@ from core.errors import BadData, BadSetting
 from core.evaluate import hospitals
 from core.evaluate.blackout import blackout
 from core.evaluate.calibration import temperature
-from core.evaluate.figures import few_figures, within_sources
+from core.evaluate.figures import few_figures, mean_within_sources, within_sources
 from core.evaluate.groups import groups
 from core.evaluate.heat import heat_figures
 from core.evaluate.leakage import fingerprints
 from core.evaluate.manifest import Row, known, row_radiograph, truth
-from core.evaluate.predictions import LabelledPredictions, joined, labelled_predictions
+from core.evaluate.predictions import labelled_predictions
 from core.evaluate.rereads import corrections
 from core.evaluate.roc import operating_point
 from core.evaluate.run import logits, refuse_one_class, report
@@ -158,6 +158,8 @@ def _small_report(classifier: Classifier, rows: Sequence[Row]) -> dict[str, Any]
 def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Path, out: Path) -> list[dict[str, Any]]:
     """Trains one network per fold, without that fold's films, and adds their figures to the card of `name`.
 
+    Folds that stand in the card by the same recipe are not trained again: an interrupted command goes on.
+
     by:      "source" or "hospital" to leave one out at a time, or a number of folds by patient.
     Returns: the new metrics of the card: other_source or folds, a list of name, n, patients, accuracy, ece after the
              temperature of the fold's validation films, auc{}, macro_auc, within_sources (of a hospital with one
@@ -179,10 +181,11 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
     rows = known(rows, recipe.findings, multi_label=recipe.multi_label)
     everything = _films(recipe, rows, None, runs)
     field = "folds" if by.isdigit() else "other_source"
-    measured: list[dict[str, Any]] = []
-    predictions: list[LabelledPredictions] = []
-    tested: list[Row] = []
+    key = "name" if by.isdigit() else "source"
+    measured = _stored_folds(name, field, recipe, out)
     for fold, split in _parts(rows, by, recipe.seed).items():
+        if any(each[key] == fold for each in measured):
+            continue
         run = runs / name / re.sub(r"[^\w-]+", "-", fold)
         log.refuse_other_films(run, split, first=ranks.is_first())
         train, val, films = (
@@ -191,20 +194,23 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
         network = finished(recipe, run) or fit(recipe, train, val, run, start=start[1] if start else None)
         if not ranks.is_first():
             continue
-        classifier = _calibrated(name, recipe, network, val)
-        predictions.append(_predictions(classifier, films))
-        figures = _fold_figures(classifier, films.rows, predictions[-1])
-        measured.append({"name" if by.isdigit() else "source": fold, **figures})
-        tested += films.rows
+        measured.append({key: fold, **_fold_figures(_calibrated(name, recipe, network, val), films)})
         # After each fold, since hours lie between two of them.
         added = {field: measured, f"{field}_recipe": asdict(recipe)}
         if field == "other_source":
-            sources = np.array([row.source for row in tested])
-            added["other_source_mean"] = within_sources(joined(predictions), sources)
+            added["other_source_mean"] = mean_within_sources([each["within_sources"] for each in measured])
         card = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
         checkpoints.complete(name, {"metrics": card.get("metrics", {}) | added}, out)
     ranks.leave()
     return measured
+
+
+def _stored_folds(name: str, field: str, recipe: Recipe, out: Path) -> list[dict[str, Any]]:
+    """The folds that an interrupted command with this recipe has left in the card; the card is of the same films."""
+    metrics = json.loads((out / f"{name}.json").read_text(encoding="utf-8")).get("metrics", {})
+    if metrics.get(f"{field}_recipe") != json.loads(json.dumps(asdict(recipe))) or not ranks.is_first():
+        return []
+    return list(metrics.get(field, []))
 
 
 def _parts(rows: Sequence[Row], by: str, seed: int) -> dict[str, list[Row]]:
@@ -231,20 +237,15 @@ def _calibrated(name: str, recipe: Recipe, network: Network, val: Films) -> Clas
     return Classifier(checkpoint, network)
 
 
-def _predictions(classifier: Classifier, films: Films) -> LabelledPredictions:
+def _fold_figures(classifier: Classifier, films: Films) -> dict[str, Any]:
+    """The figures of a fold's films; where boxes or masks mark lesions, also how often Grad-CAM's maximum hits one."""
     checkpoint = classifier.checkpoint
     with classifier.alone() as network:
         scores = predict(network, films.images, checkpoint.input.size).numpy()
     labels = truth(films.rows, checkpoint.findings, multi_label=checkpoint.multi_label)
-    return labelled_predictions(checkpoint, scores, labels, films.column("patient"))
-
-
-def _fold_figures(classifier: Classifier, rows: Sequence[Row], predictions: LabelledPredictions) -> dict[str, Any]:
-    """The figures of a fold's films; where boxes or masks mark lesions, also how often Grad-CAM's maximum hits one."""
-    figures = few_figures(predictions) | {
-        "within_sources": within_sources(predictions, np.array([row.source for row in rows]))
-    }
-    marked = [row for row in rows if row.lesions or row.lesion_boxes]
+    predictions = labelled_predictions(checkpoint, scores, labels, films.column("patient"))
+    figures = few_figures(predictions) | {"within_sources": within_sources(predictions, films.column("source"))}
+    marked = [row for row in films.rows if row.lesions or row.lesion_boxes]
     if marked:
         figures["hit_rate"] = heat_figures(classifier, marked)["hit_rate"]
     return figures

@@ -1,6 +1,7 @@
 """Figures against values worked out by hand or by another road."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from sklearn.metrics import (
 from core.estimate import Estimate
 from core.evaluate.calibration import brier, expected_calibration_error, reliability, stated, temperature
 from core.evaluate.confusion import balanced_accuracy, confusion, sensitivity, specificity
-from core.evaluate.figures import few_figures, figures, within_sources
+from core.evaluate.figures import few_figures, figures, mean_within_sources, within_sources
 from core.evaluate.intervals import bands, bootstrap, proportion
 from core.evaluate.predictions import LabelledPredictions, labelled_predictions
 from core.evaluate.roc import FALSE_RATES, auc, operating_point, precisions, true_rates
@@ -330,3 +331,16 @@ def test_batched_logits_are_those_of_single_predictions(classifier: Classifier, 
     batch = logits(classifier, [phantom] * 3)
 
     assert np.allclose(batch, classifier.predict(phantom).logits, atol=1e-5)
+
+
+def test_the_mean_over_hospitals_counts_each_source_once_and_adds_their_errors_up_squared() -> None:
+    def part(value: float, *sources: str) -> dict[str, Any]:
+        estimate = {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 50}
+        return {"macro_auc": estimate, "sources": list(sources)}
+
+    nothing = part(0.1)
+    even = mean_within_sources([part(0.8, "a"), part(0.6, "b"), nothing])
+    assert even["sources"] == ["a", "b"]
+    assert even["macro_auc"] == {"value": 0.7, "low": 0.6293, "high": 0.7707, "n": 100}
+    assert mean_within_sources([part(0.8, "a", "c", "d"), part(0.4, "b")])["macro_auc"]["value"] == 0.7
+    assert mean_within_sources([nothing])["macro_auc"]["value"] is None

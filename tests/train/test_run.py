@@ -15,7 +15,7 @@ from core.codec import dump
 from core.errors import BadCheckpoint, BadData, BadSetting, UnknownName
 from core.models import library
 from core.models.architecture import Network, architectures
-from core.models.checkpoints import input_card, read_card, read_network, write
+from core.models.checkpoints import complete, input_card, read_card, read_network, write
 from core.models.findings import CHESTXRAY14
 from core.train import log, run
 from core.train.fit import take
@@ -161,6 +161,14 @@ def test_leaving_hospitals_out_measures_each_with_the_full_recipe(data: Path, co
     metrics = json.loads((copy / "tiny.json").read_text())["metrics"]
     assert metrics["other_source"] == left_out
     assert metrics["other_source_recipe"] == json.loads(json.dumps(asdict(TINY)))
+    assert metrics["other_source_mean"]["sources"] == ["kermany", "nih"]
+
+    # Interrupted after the first: it alone is not trained again, though its run is gone.
+    shutil.rmtree(copy / "runs" / "tiny" / "Guangzhou")
+    complete("tiny", {"metrics": metrics | {"other_source": left_out[:1]}}, copy)
+    again = across([hospitals], name="tiny", recipe=TINY, by="hospital", runs=copy / "runs", out=copy)
+    assert again == left_out
+    assert not (copy / "runs" / "tiny" / "Guangzhou").exists()
 
 
 def test_a_run_does_not_go_on_with_other_films(
