@@ -140,7 +140,9 @@ def _estimates(part: Any) -> Iterator[dict[str, Any]]:
             yield from _estimates(each)
 
 
-@pytest.mark.parametrize("card", sorted(SHIPPED.glob("*.json")), ids=lambda card: card.stem)
+@pytest.mark.parametrize(
+    "card", [SHIPPED / f"{name}.json" for name in (*names(SHIPPED), "lungs-unet")], ids=lambda card: card.stem
+)
 def test_each_figure_of_a_shipped_card_lies_in_its_interval(card: Path) -> None:
     items = list(_estimates(json.loads(card.read_text())))
 
