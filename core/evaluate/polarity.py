@@ -30,6 +30,8 @@ _REPEATS = 300
 _CLEARLY = 0.02  # AUC: lower limit of the gain from which other grey values are proposed
 _SAME = 0.01  # probability: spread over all films below which the predictions count as constant
 _FEW = 3  # findings in a sentence
+_SHUFFLES = 200  # of the labels, for what the best order of the findings reaches without any signal
+_BEYOND = 99  # percentile of these that an order must exceed
 
 Truth = NDArray[np.bool_]
 Patients = NDArray[np.str_]
@@ -124,21 +126,23 @@ def _judged(
 
     plain, exchanged = means(asis), means(swap)
     fed = max(plain[feed].value for feed in others)  # with a wrong input the findings can look swapped
-    swapped = exchanged[own].low > plain[own].high and exchanged[own].value >= fed
+    chance = _chance(scores[own], truth)
+    swapped = exchanged[own].low > max(plain[own].high, chance) and exchanged[own].value >= fed
     judged = exchanged if swapped else plain
     better = max(others, key=lambda feed: judged[f"+{feed}"].low)
     clearly = judged[f"+{better}"].low > _CLEARLY
     names = [card.findings[place] for place in places]
     warnings = [
         *_same_answers(card, likely),
-        *([_swapped(names, swap, plain[own], exchanged[own])] if swapped else _wrong_way(names, areas)),
+        *(
+            [_swapped(names, swap, plain[own], exchanged[own])]
+            if swapped
+            else _wrong_way(names, areas, min(0.5, 1 - chance))
+        ),
         *([_better(better, own, judged)] if clearly else []),
     ]
     if not warnings and plain[own].low <= 0.5:
-        warnings = [
-            f"It ranks these films no better than chance does (mean area {_words(plain[own])}): it may be untrained, "
-            "or made for other films."
-        ]
+        warnings.append(_no_signal(plain[own], exchanged[own] if swap != asis else None, chance))
     order = list(card.findings)
     for place, output in enumerate(swap):
         order[places[output]] = names[place]
@@ -194,6 +198,26 @@ def _best(scores: Scores, truth: Truth) -> list[int]:
     return [int(output) for output in linear_sum_assignment(-fits)[1]]
 
 
+def _chance(scores: Scores, truth: Truth) -> float:
+    """The mean area that the best order of the findings exceeds in one of a hundred shuffles of the labels.
+
+    The best of several orders fits some films by luck alone, the better the fewer they are.
+    """
+    draw = np.random.default_rng(0)
+    shuffled = (truth[draw.permutation(len(truth))] for _ in range(_SHUFFLES))
+    return float(np.percentile([_areas(scores, each, _best(scores, each)).mean() for each in shuffled], _BEYOND))
+
+
+def _no_signal(mean: Estimate, exchanged: Estimate | None, chance: float) -> str:
+    sentence = f"No usable signal: the mean area is {_words(mean)}, no better than chance."
+    if exchanged is not None:
+        sentence += (
+            f" Another order of the findings reaches {_words(exchanged)}, but so many films in their best order reach "
+            f"{chance:.2f} by luck: that is no sign that the findings are swapped."
+        )
+    return f"{sentence} It may be untrained, or made for other films; or give more films."
+
+
 def _areas(scores: Scores, truth: Truth, outputs: Sequence[int]) -> NDArray[np.float64]:
     """(L,) area of each finding by the score that `outputs` gives it."""
     return np.array([auc(scores[:, output], truth[:, place]) for place, output in enumerate(outputs)])
@@ -225,8 +249,9 @@ def _swapped(names: Sequence[str], swap: Sequence[int], mean: Estimate, exchange
     )
 
 
-def _wrong_way(names: Sequence[str], areas: Sequence[Estimate]) -> list[str]:
-    wrong = [f"{name} {_words(area)}" for name, area in zip(names, areas, strict=True) if area.high < 0.5]
+def _wrong_way(names: Sequence[str], areas: Sequence[Estimate], limit: float) -> list[str]:
+    """limit: AUC that luck does not fall below."""
+    wrong = [f"{name} {_words(area)}" for name, area in zip(names, areas, strict=True) if area.high < limit]
     if not wrong:
         return []
     return [

@@ -14,7 +14,7 @@ from core.errors import BadData
 from core.evaluate.input_variants import INVERTED
 from core.evaluate.labelled_films import drawn
 from core.evaluate.manifest import Row
-from core.evaluate.polarity import polarity
+from core.evaluate.polarity import _judged, polarity
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.models.importers.normalisation import normalised
@@ -134,7 +134,24 @@ def test_a_network_that_knows_nothing_gets_no_other_order(rows: list[Row]) -> No
     assert result.findings is None
     assert result.normalisation is None
     assert len(result.warnings) == 1
-    assert result.warnings[0].startswith("It ranks these films no better than chance does (mean area 0.")
+    assert result.warnings[0].startswith("No usable signal: the mean area is 0.")
+
+
+def test_the_luck_of_the_best_order_on_few_films_is_no_swap() -> None:
+    """Scores without any relation to 30 labels: in its best order this draw looks better than in its own."""
+    chance = np.random.default_rng(20)
+    scores = chance.normal(size=(30, 3))
+    truth = np.eye(3, dtype=bool)[chance.permutation(np.arange(30) % 3)]
+    patients = np.arange(30).astype(str)
+    likely = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    feeds = {feed: scores for feed in ("unit", INVERTED)}
+
+    result = _judged(_classifier().checkpoint, [0, 1, 2], truth, feeds, likely, patients)
+
+    assert (result.findings, len(result.warnings)) == (None, 1)
+    assert result.warnings[0].startswith("No usable signal: the mean area is 0.37 (")
+    assert "Another order of the findings reaches 0.64 (" in result.warnings[0]
+    assert "by luck: that is no sign that the findings are swapped." in result.warnings[0]
 
 
 def test_labels_are_the_same_however_they_are_spelled(rows: list[Row]) -> None:
