@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, engine, film_upload, kept_sessions, link, memory, selection, sidebar
+from dashboard import cache, draw, engine, film_upload, kept_sessions, link, memory, selection, sidebar, story
+from dashboard.state import session
 from dashboard.views import pages
 
 memory.freeze_once("imports")
@@ -39,7 +40,10 @@ film_upload.frames()
 with draw.errors():
     selection.card()
 with draw.errors():
-    chosen_page.run()
+    if session().story:
+        story.page()
+    else:
+        chosen_page.run()
 with place:
     sidebar.strip(model)
 link.write()

@@ -21,6 +21,7 @@ from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, ana
 from core.compare.cka import Likeness, cka
 from core.compare.film_comparison import FilmComparison, Refused
 from core.compare.map_agreement import Agreement, agreement_matrix
+from core.compare.masked_films import MaskedFilms, masked_films
 from core.compare.panel import Panel
 from core.compare.sentences import Sentences, disagreement
 from core.compare.tile import Tile
@@ -480,6 +481,12 @@ def model_input(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleani
 def drawn_film(number: int) -> Radiograph:
     """The film of a drawn case."""
     return cases.case(number).film(cases.SIDE)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_KEYS)
+def masked(radiograph: Radiograph) -> MaskedFilms:
+    """The film without its lungs, and its lungs alone. Raises: NoLungs."""
+    return masked_films(radiograph)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_KEYS)

@@ -224,7 +224,9 @@ def hold(open_page: str) -> None:
     open_page: name of the page of this run.
     """
     here = session()
-    entered, here.page = here.page != open_page, open_page
+    entered, here.page = here.page not in ("", open_page), open_page
+    if entered:
+        here.story = 0
     for page, requests in here.pending.items():
         held = []
         for each in requests:

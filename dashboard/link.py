@@ -24,16 +24,40 @@ from core.layers.ablation_outcome import runs
 from core.layers.activations import ORDERS, search
 from core.layers.unit_ablation import Unit, UnitFill
 from core.types import Cleaning
-from dashboard import cache, draw, film_upload, selection
+from dashboard import cache, draw, film_upload, selection, story
 from dashboard.compare.presets import MOST
 from dashboard.layers import parts
 from dashboard.state import LayersState, Session, TileRequest, session, went_back
 
 _OURS = (
-    *("film", "case", "model", "weights", "finding", "method", "captum", "stage", "set", "clean", "scale", "tile"),
+    *(
+        "story",
+        "step",
+        "film",
+        "case",
+        "model",
+        "weights",
+        "finding",
+        "method",
+        "captum",
+        "stage",
+        "set",
+        "clean",
+        "scale",
+        "tile",
+    ),
     *("part", "layer", "unit", "order", "off", "outside", "fill"),  # of the Layers page
 )
-_STEPS = ("film", "model", "finding", "method", "stage", "part")  # a change of these is a step of Back and Forward
+_STEPS = (
+    "story",
+    "step",
+    "film",
+    "model",
+    "finding",
+    "method",
+    "stage",
+    "part",
+)  # a change of these is a step of Back and Forward
 _CASE = re.compile(r"\d{1,4}")  # number of a drawn case
 _DIGITS = 8  # of a digest, as the foot of the page shows them
 _BETWEEN = "~"  # the parts of a tile
@@ -72,12 +96,27 @@ def follow() -> None:
 
 
 def _restore(here: Session, address: Address) -> list[str]:
+    _story(here, address)
+    if here.story:
+        return []
     return [problem for part in (_model, _question, _tiles, _layers, _film) for problem in part(here, address)]
+
+
+def _story(here: Session, address: Address) -> None:
+    """Opens the story of the address, at its step; closes it where there is none."""
+    if _one(address, "story") != story.TWINS:
+        here.story = 0
+        return
+    step = _one(address, "step") or "1"
+    here.story = min(max(int(step), 1), story.LAST) if step.isdecimal() and len(step) < _DIGITS else 1
 
 
 def _return_to(here: Session, address: Address) -> None:
     """The view of an earlier step of this tab; a film that was removed since comes back as long as it can."""
     here.visits += 1
+    _story(here, address)
+    if here.story:
+        return
     key = _one(address, "film")
     if here.removed and key not in here.radiographs and key in here.removed.radiographs:
         here.undo_removal()
@@ -135,6 +174,8 @@ def button() -> None:
 def _address_of(here: Session) -> dict[str, list[str]]:
     """Address of the present view; empty without a film."""
     radiograph, name = selection.film(), selection.model_name()
+    if here.story:
+        return {"story": [story.TWINS], "step": [str(here.story)]}
     if radiograph is None or name is None:
         return {}
     address: dict[str, list[str]] = {"film": [radiograph.key], "model": [name]}

@@ -140,7 +140,7 @@ def test_a_network_that_knows_nothing_gets_no_other_order(rows: list[Row]) -> No
 def test_the_luck_of_the_best_order_on_few_films_is_no_swap() -> None:
     """Scores without any relation to 30 labels: in its best order this draw looks better than in its own."""
     chance = np.random.default_rng(20)
-    scores = chance.normal(size=(30, 3))
+    scores = chance.normal(size=(30, 3)).astype(np.float32)
     truth = np.eye(3, dtype=bool)[chance.permutation(np.arange(30) % 3)]
     patients = np.arange(30).astype(str)
     likely = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)

@@ -1,0 +1,55 @@
+"""The guided story: five steps, computed by two models."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dashboard import cache, story
+from tests.dashboard.conftest import Desk
+
+
+@pytest.fixture
+def twins(small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two models of the same untrained weights."""
+    for name in ("one", "other"):
+        card = json.loads((small_weights / "untrained.json").read_text()) | {"name": name}
+        (tmp_path / f"{name}.json").write_text(json.dumps(card))
+        shutil.copy(small_weights / "untrained.safetensors", tmp_path / f"{name}.safetensors")
+    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(story, "_NAMES", ("one", "other"))
+    monkeypatch.setattr(story, "_WHO", {"one": "One", "other": "Other"})
+
+
+def test_the_story_goes_through_five_steps_and_ends_on_the_first_page(twins: None) -> None:
+    desk = Desk().run().press("Show me why: two models, one answer, 90 seconds")
+
+    titles = []
+    for step in range(1, 6):
+        assert f"Step {step} of 5" in desk.html
+        assert dict(desk.session.address) == {"story": ["twins"], "step": [str(step)]}
+        titles.append(desk.html.split('<h1 class="lb-page">')[1].split("<")[0])
+        if step < 5:
+            desk.press("Next")
+
+    assert titles[2] == "Black out the lungs: who still answers?"
+    assert "Macro AUC on test films" in desk.html
+    assert "Put a radiograph on the light box" in desk.press("Leave the story").app.markdown[0].value
+
+
+def test_twins_of_the_same_weights_answer_alike_with_the_lungs_black(twins: None) -> None:
+    desk = Desk()
+    desk.app.query_params["story"] = "twins"
+    desk.app.query_params["step"] = "3"
+    desk.run()
+
+    one, other = desk.html.split("There is no lung left to read. One ")[1].split("</p>")[0].split(" Other ")
+    assert one == other
+
+
+def test_without_the_twins_there_is_no_story(desk: Desk) -> None:
+    assert not [each for each in desk.app.button if each.label.startswith("Show me why")]
+    desk.session.story = 1
+
+    assert "The story needs the models densenet121-plain and densenet121-lungs" in desk.run().errors[0]
