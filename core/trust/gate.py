@@ -1,0 +1,194 @@
+"""May the model be asked? Compares a film's features with those of the films that the model learned from."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from core.errors import BadCheckpoint, UnknownName
+from core.explain.evidence import behind
+from core.explain.replay import IMAGES
+from core.models import library
+from core.models.architecture import Network
+from core.trust.altered import prepared
+from core.trust.measure import Figure, Question, measure
+from core.types import Checkpoint
+
+ENDING = ".gate.npz"  # of the file beside the weights
+WIDTH = 256  # numbers per stage, after `_folded`
+NEIGHBOUR = 5  # the distance to the 5th nearest film counts
+_TITLE = "Like the training films"
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """What is known of the training films of one checkpoint; D numbers of each of two stages in P components.
+
+    arrays: per stage s: mean_s, deviation_s (D,), axes_s (D, P), spread_s (P,), films_s (M, P) of training films;
+            kinds (K, 2P + 1): weights of the classifier of views, the first kind is an upright frontal chest;
+            centre, scale (4,) of the logarithms of the four distances; weights (6,): of them, the classifier, and 1.
+    names:  the K kinds.
+    note, refuse: scores from which a film is doubtful, and refused.
+    report: how it was fitted and its figures, for the card.
+    """
+
+    arrays: dict[str, Array]
+    names: tuple[str, ...]
+    note: float
+    refuse: float
+    sha256: str
+    report: dict[str, Any]
+
+    def scores(self, features: Array) -> tuple[Array, Array]:
+        """(N,) scores, higher is stranger, and (N, K) probabilities of the kinds; features (N, 2 D)."""
+        distances, components = self.distances(features)
+        standard = (np.log(distances) - self.arrays["centre"]) / self.arrays["scale"]
+        kinds = kind_probabilities(self.arrays["kinds"], components)
+        unlike = np.log((1 - kinds[:, 0]).clip(1e-6)) - np.log(kinds[:, 0].clip(1e-6))
+        columns = np.column_stack([standard, unlike, np.ones(len(features))])
+        return np.asarray(columns @ self.arrays["weights"], np.float32), kinds
+
+    def distances(self, features: Array) -> tuple[Array, Array]:
+        """(N, 4) Mahalanobis and nearest-neighbour distance of each stage, and (N, 2 P) whitened components.
+
+        Source: Lee et al. 2018, arXiv:1807.03888; Sun et al. 2022, arXiv:2204.06507 (5th nearest neighbour).
+        """
+        columns, components = [], []
+        for stage, part in enumerate(np.split(features, 2, axis=1)):
+            whitened, rest = whiten(self.arrays, stage, part)
+            columns.append(np.sqrt((whitened**2).mean(axis=1) + rest))
+            films = self.arrays[f"films_{stage}"]
+            away = np.sqrt(((whitened[:, None] - films[None]) ** 2).mean(axis=2))
+            columns.append(np.sort(away, axis=1)[:, min(NEIGHBOUR, away.shape[1]) - 1])
+            components.append(whitened)
+        return np.column_stack(columns).clip(1e-6), np.column_stack(components)
+
+
+@measure("gate", title=_TITLE, aspect="domain")
+def gate_figure(question: Question) -> Figure:
+    """Whether the network's features of the film are like those of its training films, in two stages, and whether they
+    look like an upright frontal chest.
+
+    Value: log odds that the film is none that the model may be asked about; the gate's limit is in the sentence.
+    """
+    checkpoint = question.classifier.checkpoint
+    gate = read_gate(checkpoint)
+    if gate is None:
+        sentence = (
+            f"{checkpoint.name} has no gate, so only the film was checked. Fit one on its training films: "
+            f"python -m core gate --checkpoint {checkpoint.name} --data FOLDER."
+        )
+        return Figure("gate", _TITLE, "note", float("nan"), "", sentence)
+    with question.classifier.alone(question.work) as network:
+        scores, kinds = gate.scores(features(network, prepared(question).image[None].to(question.classifier.device)))
+    score, likely = float(scores[0]), int(kinds[0].argmax())
+    like = f" It looks like {gate.names[likely]}." if likely else ""
+    limits = f"(score {score:.1f}; doubtful from {gate.note:.1f}, refused from {gate.refuse:.1f})"
+    if question.radiograph.drawn:
+        sentence = (
+            f"A drawn phantom is unlike the films that the model learned from {limits}; its answer is shown anyway."
+        )
+        return Figure("gate", _TITLE, "note", score, "log odds", sentence, judged=False)
+    if score >= gate.refuse:
+        sentence = f"The film is unlike those that {checkpoint.name} learned from {limits}.{like}"
+        return Figure("gate", _TITLE, "warning", score, "log odds", sentence)
+    if score >= gate.note:
+        sentence = f"The film is at the rim of those that {checkpoint.name} learned from {limits}."
+        return Figure("gate", _TITLE, "note", score, "log odds", sentence)
+    sentence = f"The film is like those that {checkpoint.name} learned from {limits}."
+    return Figure("gate", _TITLE, "ok", score, "log odds", sentence)
+
+
+def features(network: Network, images: Tensor) -> Array:
+    """(N, 2 D) of the last two stages: means of the four quarters and deviations of each map, folded to D each."""
+    flow, reached = images, []
+    with torch.inference_mode():
+        for stage, module in behind(network, IMAGES):
+            flow = module(flow)
+            if stage is not None:
+                reached.append(flow.float())
+    if len(reached) == 1:
+        reached = reached * 2
+    return np.column_stack([_folded(_pooled(maps).cpu().numpy()) for maps in reached[-2:]])
+
+
+def whiten(arrays: dict[str, Array], stage: int, features: Array) -> tuple[Array, Array]:
+    """(N, P) components of deviation 1, and (N,) mean square of what they leave out; features (N, D)."""
+    standard = (features - arrays[f"mean_{stage}"]) / arrays[f"deviation_{stage}"]
+    axes = arrays[f"axes_{stage}"]
+    components = standard @ axes
+    rest = ((standard - components @ axes.T) ** 2).mean(axis=1)
+    return np.asarray(components / arrays[f"spread_{stage}"], np.float32), np.asarray(rest, np.float32)
+
+
+def kind_probabilities(weights: Array, components: Array) -> Array:
+    """(N, K) softmax of a linear classifier, whose last column of weights is the intercept."""
+    logits = components.clip(-20, 20) @ weights[:, :-1].T + weights[:, -1]
+    likely = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(likely / likely.sum(axis=1, keepdims=True), np.float32)
+
+
+def read_gate(checkpoint: Checkpoint, folder: Path | None = None) -> Gate | None:
+    """The gate beside the weights; None where there is none, or it belongs to other weights."""
+    try:
+        path = (folder or library.place(checkpoint.name)) / f"{checkpoint.name}{ENDING}"
+        gate = _read(path, path.stat().st_mtime_ns)
+    except (OSError, UnknownName):
+        return None
+    return gate if gate.sha256 == checkpoint.sha256 else None
+
+
+def write_gate(gate: Gate, path: Path) -> None:
+    """Writes the gate as a small compressed file, numbers in float16."""
+    header = {
+        "names": list(gate.names),
+        "note": gate.note,
+        "refuse": gate.refuse,
+        "sha256": gate.sha256,
+        "report": gate.report,
+    }
+    arrays: dict[str, Any] = {name: array.astype(np.float16) for name, array in gate.arrays.items()}
+    with path.open("wb") as file:
+        np.savez_compressed(file, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays)
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, changed: int) -> Gate:
+    """The file's gate. changed: its time, so that a new file is read again."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            header = json.loads(stored["header"].tobytes())
+            arrays = {name: stored[name].astype(np.float32) for name in stored.files if name != "header"}
+        return Gate(
+            arrays, tuple(header["names"]), header["note"], header["refuse"], header["sha256"], header["report"]
+        )
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise BadCheckpoint(f"{path.name} is no gate ({error}). Fit it again: python -m core gate.") from error
+
+
+def _pooled(maps: Tensor) -> Tensor:
+    """(N, 5 K) of maps (N, K, h, w): means of four quarters, and the deviation."""
+    quarters = functional.adaptive_avg_pool2d(maps, 2).flatten(1)
+    return torch.cat([quarters, maps.flatten(2).std(dim=2, correction=0)], dim=1)
+
+
+def _folded(numbers: Array) -> Array:
+    """(N, WIDTH) sums of signed numbers, always the same ones: keeps distances and makes the file small.
+
+    Source: Charikar et al. 2002 (count sketch).
+    """
+    index = np.arange(numbers.shape[1], dtype=np.uint64)
+    mixed = (index * np.uint64(2654435761)) % np.uint64(2**32)
+    bucket, sign = (mixed >> np.uint64(8)) % np.uint64(WIDTH), np.where(mixed >> np.uint64(31), 1.0, -1.0)
+    folded = np.zeros((len(numbers), WIDTH), np.float32)
+    np.add.at(folded.T, bucket.astype(np.intp), (numbers * sign).T.astype(np.float32))
+    return folded
