@@ -37,9 +37,8 @@ _FEW = 6  # findings that have a bar of two lines each; more get one line
 
 
 def look() -> None:
-    """Styles and theme; first on the page, so that nothing is drawn without them."""
+    """Styles; first on the page, so that nothing is drawn without them."""
     st.html(_HERE / "styles.css")
-    st.html(_HERE / "dark.html", unsafe_allow_javascript=True)
 
 
 def section(title: str, aside: str = "") -> None:

@@ -13,7 +13,7 @@ from core.image.bundle import INDEX, films_in, is_bundle, may_be_film
 from core.image.cases import CASES
 from core.image.read import read
 from core.types import Radiograph
-from dashboard import cache, dicom_sources, draw, labels
+from dashboard import cache, dicom_sources, draw, labels, markup
 from dashboard.state import bind, entered, session
 
 _THUMBNAILS = Path(__file__).with_name("cases")
@@ -98,7 +98,8 @@ def case_gallery() -> None:
     with st.container(key="gallery", horizontal=True, gap="medium"):
         for number, each in enumerate(CASES):
             with st.container(key=f"drawn {number}", gap="xsmall"):
-                st.image(_THUMBNAILS / f"{each.file_name}.webp", width="stretch")
+                picture = (_THUMBNAILS / f"{each.file_name}.webp").read_bytes()
+                st.html(markup.thumbnail(picture, f"Drawn case: {each.title}"))
                 st.button(each.title, key=f"open drawn {number}", type="tertiary", on_click=open_case, args=(number,))
                 st.caption(each.story)
 

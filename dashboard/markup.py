@@ -41,6 +41,11 @@ def colour(finding: str) -> str:
     return _FIXED.get(name) or _OTHERS[int(digest(name), 16) % len(_OTHERS)]
 
 
+def thumbnail(picture: bytes, name: str) -> str:
+    """The film in small; no picture of Streamlit's, which would offer its few pixels on the full screen."""
+    return f'<img src="data:image/webp;base64,{b64encode(picture).decode()}" alt="{escape(name)}">'
+
+
 def icon(name: str) -> str:
     """A Material symbol, silent for screen readers."""
     return f'<span class="lb-icon" aria-hidden="true">{escape(name)}</span>'

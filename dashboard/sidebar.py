@@ -3,6 +3,8 @@
 The strip is filled after the page, so that no film waits for the thumbnails and predictions of the others.
 """
 
+from pathlib import Path
+
 import streamlit as st
 
 from core.models.findings import words
@@ -12,10 +14,15 @@ from dashboard.film_strip import film_strip
 from dashboard.state import BoundField, session
 
 _LIKELIEST = "most likely"
+_drawer = st.components.v2.component(
+    "lightbox.drawer", js=Path(__file__).with_name("drawer.js").read_text(encoding="utf-8")
+)
 
 
 def ways_in() -> None:
     """Files, drawn cases, examples."""
+    with st.container(key="drawer"):
+        _drawer(key="drawer closes")
     film_upload.files("Add radiographs", at="sidebar")
     with st.container(key="ways in", horizontal=True, wrap=False, gap="small"):
         film_upload.phantom_button()

@@ -15,7 +15,7 @@ from core.types import Radiograph
 from dashboard import cache, film_strip
 from dashboard.state import Session
 
-APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+APP = Path(__file__).parents[2] / "dashboard" / "frame.py"
 SECONDS = 120  # the machine may be busy
 
 

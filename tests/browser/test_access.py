@@ -1,0 +1,74 @@
+"""No page has a serious barrier in either theme; the theme is one for all addresses, and there from the first paint."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dashboard.views import pages
+from tests.browser.conftest import PATIENCE_MS, settle
+from tests.browser.test_app import WORKING, open_phantom
+
+BARRIERS = ("serious", "critical")
+GROUND = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+DARK, LIGHT = "rgb(15, 17, 20)", "rgb(255, 255, 255)"
+
+
+def barriers(page: Any) -> list[str]:
+    """What axe-core finds serious or critical: rule, and the elements that break it."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page.wait_for_function(f"!document.querySelector('{WORKING}')", timeout=PATIENCE_MS)
+    settle(page)
+    found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{each['id']}: {[node['html'][:120] for node in each['nodes'][:3]]}"
+        for each in found
+        if each["impact"] in BARRIERS
+    ]
+
+
+@pytest.mark.parametrize(("theme", "ground"), [("Dark", DARK), ("Light", LIGHT)])
+def test_no_page_has_a_serious_barrier(visit: Callable[..., Any], server: str, theme: str, ground: str) -> None:
+    page = visit()
+    page.evaluate("(theme) => localStorage.setItem('lightbox-theme', JSON.stringify(theme))", theme)
+    page.reload()
+    page.wait_for_function(f"document.querySelector('[data-testid=stApp]') && {GROUND} === '{ground}'")
+    found = {"empty": barriers(page)}
+    open_phantom(page)
+    phantom = page.evaluate("location.search")
+    for view in pages():
+        if view.order != pages()[0].order:
+            page.goto(f"{server}/{view.file.stem}{phantom}")
+        found[view.title] = barriers(page)
+    page.evaluate("localStorage.removeItem('lightbox-theme')")  # the pages of one context share it
+
+    assert {name: each for name, each in found.items() if each} == {}
+
+
+def test_the_first_paint_is_dark_and_a_theme_holds_on_all_addresses(open_page: Callable[..., Any], server: str) -> None:
+    page = open_page("about:blank", color_scheme="light", locale="en-GB")  # a context of its own
+    page.goto(server, wait_until="commit")
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == DARK
+    page.wait_for_function(f"document.querySelector('[data-testid=stApp]') && {GROUND} === '{DARK}'")
+    settle(page)
+
+    page.locator("[data-testid=stMainMenu] button").click()
+    page.locator("[data-testid=stMainMenuItem-theme-Light]").click()
+    page.wait_for_function(f"{GROUND} === '{LIGHT}'")
+    page.goto(f"{server}/guide", wait_until="commit")
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == LIGHT
+    page.wait_for_function(f"document.querySelector('[data-testid=stApp]') && {GROUND} === '{LIGHT}'")
+
+
+def test_on_a_phone_the_sidebar_closes_once_something_was_chosen(visit: Callable[..., Any]) -> None:
+    page = visit(width=390, height=844)
+    open_phantom(page)
+    sidebar = page.locator("[data-testid=stSidebar]")
+    for choice in (
+        page.get_by_role("button", name="Phantom", exact=True),
+        sidebar.locator("li[data-key] > button:not(.remove)").first,
+    ):
+        page.locator("[data-testid=stExpandSidebarButton]").click()
+        page.locator("[data-testid=stSidebar][data-collapsed=false]").wait_for()
+        choice.click()
+        page.locator("[data-testid=stSidebar][data-collapsed=true]").wait_for(state="attached")
