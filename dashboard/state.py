@@ -120,6 +120,8 @@ class FilmSetRun:
     rows:           key of panel and film -> result, so that a run can be stopped and resumed.
     cases:          radiograph key -> the film, so that it can be opened.
     comparison:     of all films, when it ended last.
+    within:         keys of the films of a chosen cell of a confusion matrix; empty for all films.
+    cell:           that cell in words.
     note:           which films they are, in words; empty for the open ones.
     """
 
@@ -136,6 +138,8 @@ class FilmSetRun:
     rows: dict[Hashable, FilmComparison | Refused] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     comparison: Comparison | None = None
+    within: tuple[str, ...] = ()
+    cell: str = ""
     note: str = ""
 
 

@@ -165,6 +165,7 @@ def _gather(survey: FilmSetRun) -> None:
     note = survey.note
     if len(survey.done) < survey.total:
         note = f"Stopped after {len(survey.done)} of {survey.total} films; start again to resume."
+    survey.within, survey.cell = (), ""
     survey.comparison = replace(comparison, notes=(*([note] if note else []), *comparison.notes))
 
 

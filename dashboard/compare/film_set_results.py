@@ -15,7 +15,7 @@ from core.compare.significance import FEWEST, DeLong, McNemar
 from core.estimate import Estimate
 from core.models.findings import words
 from dashboard import draw, markup
-from dashboard.compare import worklist
+from dashboard.compare import confusion_matrices, worklist
 from dashboard.models import plots
 from dashboard.state import entered
 
@@ -41,7 +41,9 @@ def draw_results(comparison: Comparison) -> None:
                 "films-compared.csv",
                 help="One row per film with all figures (CSV)",
             )
+        confusion_matrices.draw_accuracy(comparison, list(letters))
         draw.section("Films, most disagreement first", f"{named}. Click a row to open the film.")
+        confusion_matrices.chosen_cell()
         _films(comparison, list(letters))
     if comparison.refused:
         with st.expander(f"{len(comparison.refused)} films could not be compared", type="compact"):
@@ -62,7 +64,7 @@ def _sentence(figures: Figures) -> str:
 
 
 def _films(comparison: Comparison, letters: Sequence[str]) -> None:
-    rows = comparison.films
+    rows = worklist.cases()
     labelled = any(row.labels is not None for row in rows)
     columns: dict[str, list[Any]] = {
         "Film": [row.name for row in rows],
@@ -71,7 +73,9 @@ def _films(comparison: Comparison, letters: Sequence[str]) -> None:
     if labelled:
         columns["Label"] = [words(", ".join(row.labels or ())) for row in rows]
     for place, letter in enumerate(letters):
-        columns[f"{letter} says"] = [_says(comparison, row, place) for row in rows]
+        columns[f"{letter} says"] = [
+            worklist.marked(row, comparison.panel, place, _says(comparison, row, place)) for row in rows
+        ]
     columns["Maps of"] = [words(row.finding) for row in rows]
     columns["Overlap"] = [100 * row.overlap for row in rows]
     columns["Correlation"] = [row.spearman for row in rows]
@@ -82,7 +86,7 @@ def _films(comparison: Comparison, letters: Sequence[str]) -> None:
         key=_TABLE,
         hide_index=True,
         height=_ROW * (min(len(rows), _TALL) + 1) + 2,
-        on_select=lambda: _open(comparison),
+        on_select=_open,
         selection_mode="single-cell",
         placeholder="–",
         alt="The films with what each model says of them, most disagreement first",
@@ -115,11 +119,11 @@ def _distance(mm: float, px: float) -> str:
     return f"{mm:.0f} mm" if not isnan(mm) else "" if isnan(px) else f"{px:.0f} px"
 
 
-def _open(comparison: Comparison) -> None:
+def _open() -> None:
     """The film of the line that was clicked, on the board."""
     cells = entered(_TABLE).selection.cells
     if cells:
-        worklist.open_case(comparison.films[cells[0][0]])
+        worklist.open_case(worklist.cases()[cells[0][0]])
 
 
 def _says(comparison: Comparison, row: FilmComparison, place: int) -> str:

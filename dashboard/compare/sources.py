@@ -27,14 +27,14 @@ class SourceFilm:
 
 
 def open_films() -> list[SourceFilm]:
-    """The open films, each with its own cleaning."""
+    """The open films, each with its own cleaning and, where it has one, its label."""
     here = session()
-    return [
-        SourceFilm(
-            (key, repr(here.cleaning(key))), Case(film.name, partial(_given, film), patient=key), here.cleaning(key)
-        )
-        for key, film in here.radiographs.items()
-    ]
+    films = []
+    for key, film in here.radiographs.items():
+        label, cleaning = here.labels.get(key), here.cleaning(key)
+        case = Case(film.name, partial(_given, film), tuple(label.split("|")) if label else None, patient=key)
+        films.append(SourceFilm((key, repr(cleaning), label or ""), case, cleaning))
+    return films
 
 
 def splits(path: str) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.compare.accuracy import confusion
 from core.image.phantom import draw
 from dashboard import cache, paths
 from dashboard.compare import film_set, sources, worklist
@@ -76,7 +77,7 @@ def test_a_table_with_labels_says_who_is_right(page: Desk, table: Path) -> None:
     assert "p by McNemar" in page.html
     assert "p by DeLong" in page.html
     assert "Kappa of covid" in page.html
-    columns = list(page.app.main.dataframe[0].value.columns)
+    columns = list(page.app.main.dataframe[-1].value.columns)
     assert columns[:5] == ["Film", "Disagreement", "Label", "A says", "B says"]
     assert not page.errors
 
@@ -109,6 +110,30 @@ def test_a_case_opens_on_the_board_and_from_there_the_next(page: Desk, table: Pa
     assert page.session.film_key == comparison.films[1].key
     assert "Case 2 of 4" in page.html
     assert comparison.films[1].name in page.films
+
+
+def test_a_cell_of_the_confusion_matrix_lists_its_films_and_the_next_case_stays_in_it(page: Desk, table: Path) -> None:
+    over(page, table)
+    comparison = page.session.film_set.comparison
+    assert comparison
+    matrix = confusion(comparison.films, comparison.panel, 0, repeats=10)
+    assert matrix
+    assert "Right and wrong" in page.html
+    assert f"A: accuracy {matrix.accuracy.low:.2f}" in page.html
+    (label, answer), films = max(matrix.films.items(), key=lambda each: len(each[1]))
+    assert len(films) > 1  # or there would be no next case
+
+    page.session.film_set.within, page.session.film_set.cell = films, f"label {label}, A says {answer}"
+    with at(page):
+        worklist.open_case(worklist.cases()[0])
+    page.run().press("Next case")
+
+    assert page.session.film_key == [row.key for row in comparison.films if row.key in films][1]
+    assert f"Case 2 of {len(films)} (label {label}, A says {answer})" in page.html
+    assert f"· label {label}: A {'✓' if label == answer else '✗'}" in page.html
+    page.session.board.many = True
+    assert page.run().app.main.dataframe[-1].value.shape[0] == len(films)
+    assert page.press("List all films").app.main.dataframe[-1].value.shape[0] == 4
 
 
 def test_films_that_were_read_are_not_read_again(page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
