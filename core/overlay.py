@@ -100,11 +100,7 @@ def display(radiograph: Radiograph) -> NDArray[np.uint8]:
 
     Returns:   (H, W) uint8.
     """
-    top = 255 if radiograph.pixels.dtype == np.uint8 else 65535
-    share = (np.arange(top + 1) - radiograph.black) / (radiograph.white - radiograph.black)
-    window = np.floor(0.5 + 255 * np.clip(share, 0, 1)).astype(np.uint8)
-    grey: NDArray[np.uint8] = window[radiograph.pixels]
-    return grey
+    return radiograph.grey
 
 
 def absence(explanation: Explanation) -> str | None:

@@ -1,6 +1,7 @@
 """The values that travel between parts: frozen, arrays read-only, compared by their key."""
 
 import hashlib
+import io
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -17,6 +18,7 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Heat = NDArray[np.float32]
 Grey = NDArray[np.float32]  # 0 black to 1 white
 Level = Literal["ok", "note", "warning"]  # of a film check or a trust measure
+_NOTEBOOK = 512  # px, the long side of a picture in a notebook
 FUSED = "+"  # between the stages of a map that is fused from several
 
 
@@ -61,6 +63,17 @@ def content_digest(value: Any, *, but: tuple[str, ...] = ()) -> str:
             yield value
 
     return digest(*parts(value))
+
+
+def _notebook_png(picture: NDArray[np.uint8]) -> bytes:
+    """The picture, (H, W) or (H, W, 3), as a PNG file no larger than a notebook needs."""
+    from PIL import Image  # late: values are needed where no picture is
+
+    small = Image.fromarray(picture)
+    small.thumbnail((_NOTEBOOK, _NOTEBOOK), Image.Resampling.BOX)
+    file = io.BytesIO()
+    small.save(file, "PNG")
+    return file.getvalue()
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +186,18 @@ class Radiograph:
     @cached_property
     def key(self) -> str:
         return content_digest(self, but=("name", "header"))
+
+    @property
+    def grey(self) -> NDArray[np.uint8]:
+        """(H, W) the film through its own black and white levels."""
+        share = (np.arange(np.iinfo(self.pixels.dtype).max + 1) - self.black) / (self.white - self.black)
+        window = np.floor(0.5 + 255 * np.clip(share, 0, 1)).astype(np.uint8)
+        grey: NDArray[np.uint8] = window[self.pixels]
+        return grey
+
+    def _repr_png_(self) -> bytes:
+        """The film in a notebook."""
+        return _notebook_png(self.grey)
 
     @property
     def drawn(self) -> bool:
@@ -369,6 +394,17 @@ class Explanation:
             self.layer,
             sorted(self.settings.items()),
         )
+
+    def _repr_png_(self) -> bytes:
+        """The heat alone in a notebook, one square per value; core.overlay.overlay lays it over the film."""
+        from matplotlib import colormaps  # late: it is slow to import
+
+        heat = np.nan_to_num(self.heat, nan=0.0, posinf=0.0, neginf=0.0)
+        share = heat / (np.abs(heat).max(initial=0.0) or 1.0)
+        colours = colormaps["managua_r"](0.5 + share / 2) if self.signed else colormaps["inferno"](share)
+        repeat = max(1, _NOTEBOOK // max(self.heat.shape))
+        rgb = np.rint(255 * colours[..., :3]).astype(np.uint8)
+        return _notebook_png(rgb.repeat(repeat, axis=0).repeat(repeat, axis=1))
 
     @property
     def regions(self) -> int:

@@ -37,6 +37,8 @@ def test_the_python_example_runs() -> None:
     assert "(12, 12) -> (1024, 1024) logits per cell passes: (1, 1)" in done.stdout
     assert "13 maps, passes: (1, 3)" in done.stdout
     assert "logits from an even grey to this film, passes: (9, 8)" in done.stdout
+    assert "May the model be asked?" in done.stdout
+    assert "True (a) the radiograph; (b) pneumonia" in done.stdout
 
 
 def test_every_generated_table_is_up_to_date() -> None:

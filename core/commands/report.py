@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from core.models.classifier import Classifier
     from core.report.case import Case
     from core.report.manifest import Manifest
+    from core.trust.measure import Cost
     from core.types import Cleaning, Radiograph
 
     Change = Callable[[Radiograph], Radiograph]
@@ -94,6 +95,7 @@ _FEW = 4  # findings up to which each has a map
 )
 @click.option("--layer", metavar="NAME", help="Stage of the network.  [default: the last]")
 @click.option("--setting", "pairs", multiple=True, metavar="NAME=VALUE", help="Setting of a method. Repeatable.")
+@click.option("--thorough", is_flag=True, help="Also the trust measures that take tens of network passes or more.")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @options.as_json
 @options.frame
@@ -112,6 +114,7 @@ def report(
     findings: tuple[str, ...],
     layer: str | None,
     pairs: tuple[str, ...],
+    thorough: bool,
     force: bool,
     as_json: bool,
     frame: int | None,
@@ -141,9 +144,9 @@ def report(
     film = report_files.instance(file) if dicom else None
     change = partial(_changed, blacken=blacken, nameless=deidentify)
     if source is not None:
-        case = _again(file, read_manifest(source), choice, frame, change)
+        case = _again(file, read_manifest(source), choice, frame, change, thorough)
     else:
-        case = _case(file, choice, methods_, findings, layer, pairs, frame, cleaning, change)
+        case = _case(file, choice, methods_, findings, layer, pairs, frame, cleaning, change, thorough)
     if deidentify:
         report_files.warn_of_text(case)
     contents = report_files.documents(case, outs) | (report_files.figure_files(case, figure) if figure else {})
@@ -200,6 +203,7 @@ def _case(
     frame: int | None,
     cleaning: "Cleaning",
     change: "Change",
+    thorough: bool,
 ) -> "Case":
     from core.explain.method import methods
     from core.explain.run import Request, check
@@ -227,7 +231,14 @@ def _case(
         radiograph,
         requests(findings or _explained(classifier, radiograph, cleaning)),
         cleaning=cleaning,
+        costs=_costs(thorough),
     )
+
+
+def _costs(thorough: bool) -> "tuple[Cost, ...]":
+    from core.trust.measure import CHEAP, COSTS
+
+    return tuple(COSTS) if thorough else CHEAP
 
 
 def _explained(classifier: "Classifier", radiograph: "Radiograph", cleaning: "Cleaning") -> list[str]:
@@ -240,7 +251,14 @@ def _explained(classifier: "Classifier", radiograph: "Radiograph", cleaning: "Cl
     return [first, *(others if len(card.findings) <= _FEW else [])]
 
 
-def _again(file: str, manifest: "Manifest", choice: options.ModelChoice, frame: int | None, change: "Change") -> "Case":
+def _again(
+    file: str,
+    manifest: "Manifest",
+    choice: options.ModelChoice,
+    frame: int | None,
+    change: "Change",
+    thorough: bool,
+) -> "Case":
     """The case of the manifest, computed again. Raises: BadData if film, weights or maps are others."""
     import torch
 
@@ -250,7 +268,7 @@ def _again(file: str, manifest: "Manifest", choice: options.ModelChoice, frame: 
     radiograph = change(files.read_film(file, frame=frame))
     manifest.refuse_others(radiograph, classifier.checkpoint)
     torch.set_num_threads(manifest.threads)
-    case = make_case(classifier, radiograph, manifest.requests, cleaning=manifest.cleaning)
+    case = make_case(classifier, radiograph, manifest.requests, cleaning=manifest.cleaning, costs=_costs(thorough))
     other = [map_ for map_, recorded in zip(case.maps, manifest.maps, strict=True) if map_.key != recorded.key]
     if other:
         raise BadData(

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 
 from core.compare.anatomical_regions import HeatLocation, anatomical_places, locate_heat
 from core.explain.run import Request, explain_many
 from core.image.quality import Check
 from core.lung_network import inspect_film
 from core.models.classifier import Classifier
-from core.trust.measure import COSTS, Cost, Figure, Question
+from core.trust.measure import CHEAP, Cost, Figure, Question, selected_measures
 from core.trust.verdicts import Verdict, verdicts
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from core.work import Work
@@ -53,6 +54,22 @@ class Case:
         return tuple(figure for verdict in self.verdicts for figure in verdict.figures)
 
     @property
+    def unmeasured(self) -> tuple[str, ...]:
+        """Titles of the trust measures that were left out, for what they cost."""
+        measured = {figure.name for figure in self.figures}
+        return tuple(each.title for each in selected_measures(self.radiograph) if each.name not in measured)
+
+    def _repr_html_(self) -> str:
+        """The report in a notebook, in a frame of its own."""
+        from core.report.content import report_of
+        from core.report.html import report_html
+
+        page = escape(report_html(report_of(self)).decode())
+        return (
+            f'<iframe srcdoc="{page}" style="width: 100%; height: 800px; border: 0" sandbox="allow-scripts"></iframe>'
+        )
+
+    @property
     def spacing_is_plausible(self) -> bool:
         """Whether the file's millimetres can be those of a chest."""
         return all(check.level != "warning" for check in self.checks if check.name == "spacing")
@@ -69,7 +86,7 @@ def make_case(
     requests: Sequence[Request],
     *,
     cleaning: Cleaning | None = None,
-    costs: Collection[Cost] = tuple(COSTS),
+    costs: Collection[Cost] = CHEAP,
     work: Work | None = None,
 ) -> Case:
     """The case, computed: one call of `explain_many`, the film checks and the verdicts on the first map.
@@ -90,7 +107,7 @@ def case_of(
     prediction: Prediction,
     maps: Sequence[Explanation],
     *,
-    costs: Collection[Cost] = tuple(COSTS),
+    costs: Collection[Cost] = CHEAP,
     work: Work | None = None,
 ) -> Case:
     """The case of maps that are known already, with checks, verdicts and location."""

@@ -109,6 +109,9 @@ def _verdicts(case: Case) -> Section:
         if verdict.figures:
             blocks.append(Paragraph(f"{verdict.title} {WORDS[verdict.word].capitalize()}."))
             blocks.append(Remarks(tuple(map(front_page.figure_remark, verdict.figures))))
+    if case.unmeasured:
+        left_out = f"Not measured here, for what it costs: {', '.join(case.unmeasured)} (report --thorough)."
+        blocks.append(Paragraph(left_out, quiet=True))
     return Section("The figures behind the verdicts", tuple(blocks))
 
 
