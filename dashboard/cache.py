@@ -15,6 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.cohort.projection import Projection, ProjectionName, projection
 from core.cohort.table import CohortTable
 from core.compare import film_set
 from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, anatomical_places, locate_heat
@@ -56,7 +57,7 @@ from core.models.classifier import Classifier, load
 from core.overlay import display, regions
 from core.trust.measure import CHEAP, Question, assess
 from core.trust.verdicts import Verdict, verdicts
-from core.types import Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph
+from core.types import Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph, digest
 from core.work import Work
 from dashboard import memory, paths
 from dashboard.request_queue import Keyed, QueuedRequest, RequestQueue
@@ -522,6 +523,12 @@ def cohort_table(path: Path) -> CohortTable:
 @st.cache_resource(max_entries=2, show_spinner="Reading the run …")
 def _cohort_table(path: Path, rows: int, manifest: int) -> CohortTable:
     return CohortTable(path)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Laying out the films …", hash_funcs={np.ndarray: digest})
+def case_projection(features: NDArray[np.float32], name: ProjectionName) -> Projection:
+    """The films with these features (N, K) in two dimensions."""
+    return projection(features, name)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

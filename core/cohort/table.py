@@ -44,6 +44,7 @@ class Selection:
     text:      a condition on the columns in SQL, as in "age > 60 AND lung_share < 0.4"; empty for none.
     low, high: bounds of the probability.
     threshold: probability from which the finding counts as called, for `outcome`.
+    films:     only these, by number; empty for all.
     """
 
     checkpoint: str
@@ -54,6 +55,7 @@ class Selection:
     low: float = 0.0
     high: float = 1.0
     threshold: float = 0.5
+    films: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,19 @@ class CohortTable:
     def numbers(self, selection: Selection, *, order: str) -> list[int]:
         """The numbers of all films of the selection, in order."""
         return [row[0] for row in self._rows("SELECT film", selection, f"ORDER BY {ORDERS[order]}, film")]
+
+    def sample(self, selection: Selection, column: str, most: int) -> list[tuple[int, str, float, Any]]:
+        """(number, path, probability, value of a column) of films of the selection, up to `most`, always the same."""
+        value = _AGE_GROUP if column == "age group" else column
+        return self._rows(
+            f"SELECT film, path, probability, {value}", selection, f"ORDER BY hash(film), film LIMIT {int(most)}"
+        )
+
+    def features(self, selection: Selection, films: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
+        """Numbers of those films that have features of the selection's model, and these, (N, K)."""
+        rows = self._beside("features", films, dataset.field("checkpoint") == selection.checkpoint)
+        values = np.array([row["features"] for row in rows], np.float32)
+        return [row["film"] for row in rows], values.reshape(len(rows), -1)
 
     def scores(self, selection: Selection, *, group: str | None = None) -> dict[str, ScoreCounts]:
         """Counts of labelled films per bin of the probability; by the values of a column, or "" for all."""
@@ -219,6 +234,9 @@ def _where(selection: Selection) -> tuple[str, dict[str, Any]]:
     if (selection.low, selection.high) != (0.0, 1.0):
         parts.append("probability BETWEEN $low AND $high")
         values |= {"low": selection.low, "high": selection.high}
+    if selection.films:
+        parts.append("list_contains($films, film)")
+        values["films"] = list(selection.films)
     if selection.text.strip():
         parts.append(f"({selection.text})")
     return " AND ".join(parts), values

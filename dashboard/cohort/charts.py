@@ -8,6 +8,7 @@ import numpy as np
 from core.cohort.score_figures import Curve, Rates
 from core.cohort.template import MARGIN, SIDE, Template
 from core.estimate import Estimate, estimate_text
+from core.overlay import palettes, table
 from dashboard import markup
 from dashboard.models import axes
 from dashboard.models.axes import NEUTRAL, Plot
@@ -135,16 +136,16 @@ def template(mean: Template) -> Plot:
     low, high = edge * SIDE - 0.5, (edge + span) * SIDE - 0.5
     traces: list[dict[str, Any]] = []
     if mean.film is not None:
-        traces.append(
-            {"type": "heatmap", "z": mean.film.round(3).tolist(), "colorscale": "Greys", "reversescale": True,
-             "showscale": False, "hoverinfo": "skip"}
-        )  # fmt: skip
+        grey = [[0, "#000"], [1, "#fff"]]
+        film = {"type": "heatmap", "z": mean.film.round(3).tolist(), "colorscale": grey, "zmin": 0, "zmax": 1}
+        traces.append(film | {"showscale": False, "hoverinfo": "skip", "zsmooth": "best"})
     traces.append(
         {
             "type": "heatmap",
             "z": mean.heat.round(3).tolist(),
-            "colorscale": "Inferno",
+            "colorscale": _colours(),
             "opacity": 0.6 if mean.film is not None else 1.0,
+            "zsmooth": "best",
             "zmin": 0,
             "colorbar": {"title": {"text": "× even", "side": "right"}, "thickness": 12},
             "hovertemplate": "%{z:.2f} times an even map<extra></extra>",
@@ -152,11 +153,15 @@ def template(mean: Template) -> Plot:
     )
     side = axes.hidden([-0.5, SIDE - 0.5])
     layout = axes.layout(x=side, y=side | {"range": [SIDE - 0.5, -0.5], "scaleanchor": "x"}, height=420)
-    box = {"type": "rect", "x0": low, "x1": high, "y0": low, "y1": high, "line": {"color": "#fff", "width": 1}}
-    return {
-        "data": traces,
-        "layout": layout | {"shapes": [box | {"line": {"color": "#fff", "width": 1, "dash": "dot"}}]},
-    }
+    line = {"color": "#fff", "width": 1, "dash": "dot"}
+    box = {"type": "rect", "x0": low, "x1": high, "y0": low, "y1": high, "line": line}
+    return {"data": traces, "layout": layout | {"shapes": [box]}}
+
+
+def _colours() -> list[list[object]]:
+    """The colours of maps, as Plotly writes a scale."""
+    colours = table(palettes(signed=False)[0])
+    return [[place / 255, f"rgb({','.join(map(str, colours[place]))})"] for place in range(0, 256, 15)]
 
 
 def _curve(

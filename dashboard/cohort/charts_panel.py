@@ -13,12 +13,13 @@ from core.cohort.template import lung_template
 from core.estimate import estimate_text
 from core.models.findings import words
 from dashboard import draw, markup
-from dashboard.cohort import charts
+from dashboard.cohort import case_map, charts
 from dashboard.state import BoundField, entered, session
 
 _BINS = 40
 _MAPS = 400  # in the mean heat
 _PERFORMANCE, _POINT, _PEOPLE, _WHERE = "Performance", "Operating point", "Subgroups", "Where it looks"
+_MAP = "Map of cases"
 
 
 def panel(table: CohortTable, chosen: Selection) -> None:
@@ -26,12 +27,15 @@ def panel(table: CohortTable, chosen: Selection) -> None:
     state = session().cohort
     st.segmented_control(
         "Charts",
-        [_PERFORMANCE, _POINT, _PEOPLE, _WHERE],
+        [_PERFORMANCE, _POINT, _PEOPLE, _WHERE, _MAP],
         **BoundField("cohort.charts").widget(),
         required=True,
         label_visibility="collapsed",
     )
     # Figures of a model need all its films: the outcome is a consequence of the prediction and filters none away.
+    if state.charts == _MAP:
+        case_map.case_map(table, replace(chosen, films=()))
+        return
     everyone = replace(chosen, outcome="all", low=0.0, high=1.0)
     counts = table.scores(everyone).get("")
     if state.charts == _WHERE:

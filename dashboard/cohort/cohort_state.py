@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.cohort.projection import ProjectionName
+
 
 @dataclass
 class CohortState:
@@ -11,14 +13,17 @@ class CohortState:
     run:       folder of the run; empty while none is chosen.
     checkpoint, finding, method: of the rows; empty for the first ones of the run.
     outcome, text, low, high: the filter, as core.cohort.table.Selection.
+    films:     those chosen on the map of cases; empty for all.
     threshold: None for the operating point of the model.
     prevalence: in per cent; None for that of the films.
     order:     of the gallery.
     first:     place of the first film in the gallery.
     charts:    the group of charts on the page.
     group:     column of the subgroups; empty for the first there is.
+    projection, colour: of the map of cases; the column that colours it, empty for the first there is.
     input, models, methods, name: of a new run.
     opened:    the films of the selection when one was opened in Read, their place, and what they were opened from.
+    was_there: whether that film was in the strip before.
     leaving:   whether Read is to be shown, because a film was just opened.
     """
 
@@ -30,12 +35,15 @@ class CohortState:
     text: str = ""
     low: float = 0.0
     high: float = 1.0
+    films: tuple[int, ...] = ()
     threshold: float | None = None
     prevalence: float | None = None
     order: str = "Most likely first"
     first: int = 0
     charts: str = "Performance"
     group: str = ""
+    projection: ProjectionName = "PCA"
+    colour: str = ""
     input: str = ""
     models: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("grad-cam",)
@@ -44,6 +52,7 @@ class CohortState:
     place: int = 0
     opened_film: str = ""
     opened_from: Any = None
+    was_there: bool = False
     leaving: bool = False
 
     def first_page(self) -> None:

@@ -58,9 +58,11 @@ def _step(label: str, by: int, *, disabled: bool) -> None:
 
 def _open_step(by: int) -> None:
     state = session().cohort
-    previous = state.opened_film
-    if _open(min(max(0, state.place + by), len(state.opened) - 1)):
-        session().remove(previous)  # of a selection one film is in the strip, or it would fill with hundreds
+    previous, was_there = state.opened_film, state.was_there
+    if _open(min(max(0, state.place + by), len(state.opened) - 1)) and not was_there and previous != state.opened_film:
+        # Of a selection one film is in the strip, or it would fill with hundreds.
+        session().radiographs.pop(previous, None)
+        session().cleanings.pop(previous, None)
 
 
 def _open(place: int) -> bool:
@@ -81,6 +83,7 @@ def _open(place: int) -> bool:
     except UserError as error:
         here.problems[:] = [str(error)]
         return False
+    state.was_there = radiograph.key in here.radiographs
     here.add(radiograph)
     here.film_key, state.opened_film, state.place = radiograph.key, radiograph.key, place
     here.finding, here.layer = chosen.finding, None

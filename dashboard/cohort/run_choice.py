@@ -56,7 +56,7 @@ def _another() -> None:
     """Another run: its own models, findings and filter."""
     state = session().cohort
     state.checkpoint = state.finding = state.method = state.text = state.group = ""
-    state.outcome, state.low, state.high, state.first = "all", 0.0, 1.0, 0
+    state.outcome, state.low, state.high, state.first, state.films = "all", 0.0, 1.0, 0, ()
     state.threshold = state.prevalence = None
 
 

@@ -38,6 +38,7 @@ def filtered(chosen: Selection) -> Selection:
         state.low,
         state.high,
         chosen.threshold,
+        state.films,
     )
 
 
@@ -78,6 +79,7 @@ def chips(table: CohortTable, chosen: Selection, count: int) -> None:
     parts = [state.outcome] if state.outcome != "all" else []
     parts += [f"probability {state.low:.2f} to {state.high:.2f}"] if (state.low, state.high) != (0, 1) else []
     parts += [state.text] if state.text else []
+    parts += [f"{len(state.films):,} chosen on the map"] if state.films else []
     with st.container(key="cohort chips", horizontal=True, vertical_alignment="center", gap="small"):
         draw.section(f"{count:,} {'film' if count == 1 else 'films'}", " · ".join(parts) or words(chosen.finding))
         if parts:
@@ -97,4 +99,4 @@ def _reset() -> None:
 
 def _clear() -> None:
     state = session().cohort
-    state.outcome, state.text, state.low, state.high, state.first = "all", "", 0.0, 1.0, 0
+    state.outcome, state.text, state.low, state.high, state.first, state.films = "all", "", 0.0, 1.0, 0, ()

@@ -82,14 +82,13 @@ def test_a_filter_narrows_the_films_and_a_wrong_one_is_a_sentence(app: AppTest) 
     assert [each for each in app.error if "cannot be used" in each.value]
 
 
-@pytest.mark.parametrize("charts", ["Operating point", "Subgroups", "Where it looks"])
+@pytest.mark.parametrize("charts", ["Operating point", "Subgroups", "Where it looks", "Map of cases"])
 def test_each_group_of_charts_can_be_drawn(charts: str, app: AppTest) -> None:
     state(app).cohort.charts = charts
     app.run()
 
-    assert {"Operating point": "Net benefit", "Subgroups": "Sensitivity", "Where it looks": "Mean heat"}[
-        charts
-    ] in words(app)
+    sign = {"Operating point": "Net benefit", "Subgroups": "Sensitivity", "Where it looks": "Mean heat"}
+    assert sign.get(charts, "Trustworthiness") in words(app)
 
 
 def test_a_film_opens_with_its_model_and_the_next_one_follows(app: AppTest, cohort_run: Path) -> None:
