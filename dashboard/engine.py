@@ -22,11 +22,10 @@ from core.layers.unit_ablation import AblationResult, UnitSwitches
 from core.models.findings import leading, words
 from core.types import FUSED, Checkpoint, Explanation, Prediction, Radiograph
 from dashboard import cache
-from dashboard.request_queue import QueuedRequest
+from dashboard.request_queue import QueuedRequest, Result
 from dashboard.state import LastMap, TileRequest, session
 
-Answer = TypeVar("Answer")
-View = TypeVar("View", "BoardTile", "WithoutUnits")
+TileOrUnits = TypeVar("TileOrUnits", "BoardTile", "WithoutUnits")
 _UNIT = ("channel", "row", "column")  # settings that name a unit of the stage
 
 
@@ -280,7 +279,7 @@ def nowhere(reasons: Mapping[str | None, str]) -> str:
     return "" if "" in sentences else sentences[-1]
 
 
-def _result(request: QueuedRequest[Answer], name: str) -> Answer:
+def _result(request: QueuedRequest[Result], name: str) -> Result:
     """The answer if it is ready. Raises: the UserError that it is; _NotYet while it is pending."""
     if not request.wait(0):
         raise _NotYet(request, name)
@@ -382,7 +381,7 @@ def _last(
     return before.explanation if of_this else None
 
 
-def _patiently(looks: Sequence[Callable[[], View]], *, page: str, patience: float) -> list[View]:
+def _patiently(looks: Sequence[Callable[[], TileOrUnits]], *, page: str, patience: float) -> list[TileOrUnits]:
     """The result of each look, repeated until nothing is pending or the patience is over.
 
     Earlier requests of the page are given up unless they are repeated.

@@ -25,7 +25,7 @@ from core.types import digest
 from core.work import Work
 from dashboard.state import breathe
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 _POLL = 0.2  # s between two checks whether the person is still there, and two reports; an answer is noticed at once
 _GRACE = 2.0  # s that a request outlives the last person who waited: a click on the page repeats it at once
@@ -41,17 +41,17 @@ class _Refusal:
 
 
 @dataclass(frozen=True, eq=False)
-class Keyed(Generic[Answer]):
+class Keyed(Generic[Result]):
     """A value without a key of its own, with what it depends on as its key."""
 
     key: Hashable
-    value: Answer
+    value: Result
 
 
 class _Decorator(Protocol):
     def __call__(
-        self, function: Callable[Concatenate[Work, Arguments], Answer]
-    ) -> "Callable[Arguments, QueuedRequest[Answer]]": ...
+        self, function: Callable[Concatenate[Work, Arguments], Result]
+    ) -> "Callable[Arguments, QueuedRequest[Result]]": ...
 
 
 class _Job:
@@ -75,7 +75,7 @@ class _Job:
 _QueuedWork = tuple[_Job, Callable[[Work], Any]]
 
 
-class QueuedRequest(Generic[Answer]):
+class QueuedRequest(Generic[Result]):
     """One person's place in the queue; as a context manager it is given up at the end."""
 
     def __init__(self, queue: "RequestQueue", job: _Job) -> None:
@@ -125,15 +125,15 @@ class QueuedRequest(Generic[Answer]):
         """Waits at most this long. Returns: whether the answer is ready."""
         return self._job.future in wait([self._job.future], timeout=seconds).done
 
-    def answer(self) -> Answer:
+    def answer(self) -> Result:
         """The answer, once it is ready. Raises: the UserError that it is."""
         result = self._job.future.result(timeout=0)
         if isinstance(result, _Refusal):
             raise result.kind(result.sentence)
-        answer: Answer = result
+        answer: Result = result
         return answer
 
-    def result(self, report: "Callable[[QueuedRequest[Answer]], None] | None" = None) -> Answer:
+    def result(self, report: "Callable[[QueuedRequest[Result]], None] | None" = None) -> Result:
         """Waits for the answer; if Streamlit ends the run meanwhile, the place is given up.
 
         report: called repeatedly while it takes longer than a moment, to show progress on the page.
@@ -146,7 +146,7 @@ class QueuedRequest(Generic[Answer]):
                     report(self)
             return self.answer()
 
-    def again(self) -> "QueuedRequest[Answer]":
+    def again(self) -> "QueuedRequest[Result]":
         """A second place for the same answer, which stays when this one is given up."""
         return self._queue.join(self._job)
 
@@ -155,7 +155,7 @@ class QueuedRequest(Generic[Answer]):
         self._queue.leave(self._job, counted=not self._left, grace=grace)
         self._left = True
 
-    def __enter__(self) -> "QueuedRequest[Answer]":
+    def __enter__(self) -> "QueuedRequest[Result]":
         return self
 
     def __exit__(
@@ -201,12 +201,12 @@ class RequestQueue:
         """
 
         def decorate(
-            function: Callable[Concatenate[Work, Arguments], Answer],
-        ) -> Callable[Arguments, QueuedRequest[Answer]]:
+            function: Callable[Concatenate[Work, Arguments], Result],
+        ) -> Callable[Arguments, QueuedRequest[Result]]:
             signature = inspect.signature(function)
 
             @wraps(function)
-            def ask(*args: Arguments.args, **named: Arguments.kwargs) -> QueuedRequest[Answer]:
+            def ask(*args: Arguments.args, **named: Arguments.kwargs) -> QueuedRequest[Result]:
                 bound = signature.bind(None, *args, **named)
                 bound.apply_defaults()
                 key = (function.__qualname__, *(self.key_of(value) for value in list(bound.arguments.values())[1:]))
@@ -241,12 +241,12 @@ class RequestQueue:
     def ask(
         self,
         key: Hashable,
-        make: Callable[[Work], Answer],
+        make: Callable[[Work], Result],
         *,
         slow: bool = False,
-        size: Callable[[Answer], int] | None = None,
+        size: Callable[[Result], int] | None = None,
         counts: str = "network passes",
-    ) -> QueuedRequest[Answer]:
+    ) -> QueuedRequest[Result]:
         """A place in the queue: that of an equal request, if there is one, else a new one at the end.
 
         key:  everything the answer depends on.
