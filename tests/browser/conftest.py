@@ -111,7 +111,9 @@ def browser() -> Iterator[Any]:
         pytest.fail(f"browser tests must run in CI, but {reason}")
     if reason:
         pytest.skip(f"{reason}; browser tests need both")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE_MS)
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=chromium_path(), args=list(ARGUMENTS))

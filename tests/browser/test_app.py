@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from playwright.sync_api import expect
 
 from core.image.phantom import Opacity, draw
 from dashboard.views import pages
@@ -76,7 +77,7 @@ def test_an_uploaded_film_is_drawn_with_its_map_and_opacity_needs_no_server(
     assert len(sent) == before, "opacity went to the server"
     assert np.abs(bare - pixels).max() > 40, "opacity changed nothing"
     assert (bare.max(axis=2) - bare.min(axis=2)).max() <= 2, "heat is left at opacity 0"
-    assert page.get_by_text("film.png").first.is_visible()
+    expect(page.get_by_text("film.png").first).to_be_visible()
 
 
 def test_a_real_film_is_drawn_with_its_map(visit: Callable[..., Any]) -> None:
@@ -88,7 +89,7 @@ def test_a_real_film_is_drawn_with_its_map(visit: Callable[..., Any]) -> None:
     settle(page)
 
     assert canvas(page).std() > 20
-    assert page.get_by_text("Films (2)").is_visible()
+    expect(page.get_by_text("Films (2)")).to_be_visible()
 
 
 def test_a_file_that_is_no_picture_gives_one_sentence(visit: Callable[..., Any], film: Path, tmp_path: Path) -> None:
@@ -98,9 +99,9 @@ def test_a_file_that_is_no_picture_gives_one_sentence(visit: Callable[..., Any],
     upload(page, notes, film)
     settle(page)
 
-    assert page.get_by_text("notes.png is plain text").is_visible()
-    assert page.locator("[data-testid=stAlert]").count() >= 1
-    assert page.get_by_text("Films (1)").is_visible()
+    expect(page.get_by_text("notes.png is plain text")).to_be_visible()
+    expect(page.locator("[data-testid=stAlert]").first).to_be_visible()
+    expect(page.get_by_text("Films (1)")).to_be_visible()
 
 
 def test_a_click_on_a_small_map_shows_that_stage(visit: Callable[..., Any]) -> None:
@@ -167,7 +168,7 @@ def test_the_wheel_scrolls_the_page_until_the_film_was_clicked(visit: Callable[.
     page.mouse.wheel(0, 200)
     page.wait_for_function(f"{scrolled} > 0")
     assert film.evaluate(zoom) == 1
-    assert page.locator("[data-testid=zoom-hint]").first.is_visible()
+    expect(page.locator("[data-testid=zoom-hint]").first).to_be_visible()
 
     page.evaluate(f"{scrolled} = 0")
     film.click()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from core.explain.method import by_family, methods
 from tests.browser.conftest import PATIENCE_MS, settle
@@ -62,8 +63,8 @@ def test_the_menu_shows_each_family_with_sentence_and_cost_and_lies_inside_the_w
         text = page.locator(f"{MENU} .methods").inner_text()
         assert all(method.title in text and method.plain in text for method in members), family
     page.locator(f"{MENU} input").fill("masked film")
-    assert page.locator(f"{MENU} .method").count() == 1
-    assert "hundreds of network passes" in page.locator(f"{MENU} .method").inner_text()
+    expect(page.locator(f"{MENU} .method")).to_have_count(1)
+    expect(page.locator(f"{MENU} .method")).to_contain_text("hundreds of network passes", use_inner_text=True)
 
     page.locator(f"{MENU} input").fill("random")
     found = page.locator(f"{MENU} .method").evaluate_all("(rows) => rows.map((row) => row.dataset.method)")
@@ -80,7 +81,7 @@ def test_the_menu_is_used_with_keys_alone(visit_phantom: Callable[..., Any]) -> 
     page.keyboard.press("Enter")
 
     page.get_by_text(methods["saliency"].plain).first.wait_for(timeout=PATIENCE_MS)
-    assert page.locator(f"{MENU} .closed").inner_text().strip() == "Saliency"
+    expect(page.locator(f"{MENU} .closed")).to_have_text("Saliency", use_inner_text=True)
 
 
 def test_a_slow_method_says_so_at_once_keeps_the_picture_and_goes_back_when_cancelled(
@@ -102,13 +103,13 @@ def test_a_slow_method_says_so_at_once_keeps_the_picture_and_goes_back_when_canc
     assert waited < AT_ONCE_MS
     page.locator(BUSY).wait_for(timeout=PATIENCE_MS)
     page.get_by_text(re.compile(r"\d+ of 1000 network passes, about")).wait_for(timeout=PATIENCE_MS)
-    assert page.locator("[data-testid=caption]").inner_text() == f"Previous map: {caption}"
-    assert page.locator("[data-testid=viewer][data-ready=heat]").count() == 1
+    expect(page.locator("[data-testid=caption]")).to_have_text(f"Previous map: {caption}", use_inner_text=True)
+    expect(page.locator("[data-testid=viewer][data-ready=heat]")).to_have_count(1)
 
     cancel(page)
     settle(page)
-    assert page.locator("[data-testid=caption]").inner_text() == caption
-    assert page.locator(f"{MENU} .closed").inner_text().strip() == "Grad-CAM"
+    expect(page.locator("[data-testid=caption]")).to_have_text(caption, use_inner_text=True)
+    expect(page.locator(f"{MENU} .closed")).to_have_text("Grad-CAM", use_inner_text=True)
 
 
 def test_a_waiting_request_shows_its_place_and_a_closed_tab_frees_it(visit_phantom: Callable[..., Any]) -> None:

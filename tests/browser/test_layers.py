@@ -179,7 +179,7 @@ def test_on_a_phone_every_stage_is_in_sight_and_the_unit_comes_after_its_grid(vi
     boxes = [each.bounding_box() for each in page.locator(f"{STAGES} [data-testid=stRadioOption]").all()]
     assert len(boxes) == 4
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
-    assert page.locator(f"{STAGES} [data-testid=stRadioCaption]:visible").count() == 1  # of the chosen one
+    expect(page.locator(f"{STAGES} [data-testid=stRadioCaption]:visible")).to_have_count(1)  # of the chosen one
 
 
 def test_the_walk_goes_on_from_the_unit_to_the_finding_and_through_all_parts(visit: Callable[..., Any]) -> None:

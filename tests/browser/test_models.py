@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def test_a_click_on_a_row_opens_its_card_without_loading_the_page_and_the_addres
     page.locator("tr[data-checkpoint=densenet121-plain] td").first.click()
 
     page.get_by_role("heading", name="densenet121-plain").wait_for(timeout=PATIENCE_MS)
-    assert page.url.endswith("?checkpoint=densenet121-plain")
+    expect(page).to_have_url(re.compile(r"\?checkpoint=densenet121-plain$"))
     assert page.evaluate("window.here") is True
     page.reload()
     page.get_by_role("heading", name="densenet121-plain").wait_for(timeout=PATIENCE_MS)
@@ -67,7 +68,7 @@ def test_the_figures_are_drawn_and_can_be_downloaded_as_csv_and_png(
     page = open_page(f"{server}/?checkpoint=densenet121-lungs&part=Performance")
     page.locator(PLOT).nth(3).wait_for(timeout=PATIENCE_MS, state="attached")
     settle(page)
-    assert page.locator("[data-testid=stPlotlyChart]").count() == 4
+    expect(page.locator("[data-testid=stPlotlyChart]")).to_have_count(4)
 
     with page.expect_download(timeout=PATIENCE_MS) as table:
         page.get_by_role("button", name="CSV").first.click()
@@ -110,7 +111,7 @@ def test_a_checkpoint_is_dropped_named_kept_renamed_and_removed(
     page.get_by_role("button", name="Save").click()
 
     page.get_by_role("heading", name="ours").wait_for(timeout=PATIENCE_MS)
-    assert page.url.endswith("?checkpoint=ours")
+    expect(page).to_have_url(re.compile(r"\?checkpoint=ours$"))
     settle(page)
     page.get_by_role("button", name="Rename or remove").click()
     fill(page, "Name", "theirs")

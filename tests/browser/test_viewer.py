@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from core.overlay import display, overlay
@@ -200,7 +201,7 @@ def test_viewers_of_one_film_move_together(show: Callable[..., Any]) -> None:
     settled(page)
 
     assert (canvas(page, 0) == canvas(page, 1)).all()
-    assert page.get_by_text("Tile 2").is_visible()
+    expect(page.get_by_text("Tile 2")).to_be_visible()
 
 
 def test_window_by_dragging_and_reset_by_double_click(show: Callable[..., Any]) -> None:

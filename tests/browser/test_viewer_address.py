@@ -108,6 +108,7 @@ def test_a_length_whose_size_is_known_calibrates_the_film_here_and_in_the_link(
 
     for answer in ("nonsense", "-5", "0"):
         other.get_by_role("button", name="Calibrate by length 1").click()
+        other.locator("input").wait_for(state="visible")
         other.locator("input").fill(answer)
         other.locator("input").press("Enter")
         assert other.locator("input").is_visible()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from core.overlay import display
 from tests.browser.conftest import settle
@@ -85,7 +86,7 @@ def test_lengths_are_in_mm_stay_with_their_film_and_can_be_removed(show: Callabl
     page.locator("[data-testid=stSelectbox] input").click()
     page.get_by_text("1 700 800", exact=True).last.click()
     page.wait_for_selector(f"{VIEWER}[data-film-key='{radiograph('1 700 800').key}']")
-    assert labels.count() == 0
+    expect(labels).to_have_count(0)
     spacing = radiograph("1 700 800").spacing
     assert spacing is not None
     mm = math.hypot(300 * spacing[1], 200 * spacing[0])
@@ -94,19 +95,19 @@ def test_lengths_are_in_mm_stay_with_their_film_and_can_be_removed(show: Callabl
     assert float(labels.first.inner_text().removesuffix(" mm")) == pytest.approx(mm, rel=0.01)
 
     drag(page, on_screen(page, 500, 400), on_screen(page, 200, 300))  # by its end
-    assert labels.count() == 2
+    expect(labels).to_have_count(2)
     assert float(labels.first.inner_text().removesuffix(" mm")) == pytest.approx(100 * spacing[0], rel=0.02)
 
     page.get_by_text("stage2", exact=True).first.click()
     page.get_by_text("runs 3", exact=True).wait_for()
     settled(page)
-    assert labels.count() == 2
+    expect(labels).to_have_count(2)
     page.get_by_role("button", name="Remove length 1").click()
     settled(page)
-    assert labels.count() == 1
+    expect(labels).to_have_count(1)
     page.get_by_role("button", name="Clear length").click()
     settled(page)
-    assert labels.count() == 0
+    expect(labels).to_have_count(0)
 
 
 def test_keys_alone_probe_and_measure(show: Callable[..., Any]) -> None:
@@ -175,12 +176,12 @@ def test_the_list_of_keys_is_a_dialog_that_gives_the_focus_back(show: Callable[.
     assert on_viewer(page, "viewer.view().invert") == pressed_behind
     page.keyboard.press("Escape")
 
-    assert dialog.count() == 0
+    expect(dialog).to_have_count(0)
     assert on_viewer(page, "viewer.root.getRootNode().activeElement === viewer.canvas")
     page.get_by_role("button", name="Keys, mouse and touch").click()
     dialog.wait_for()
     dialog.get_by_role("button", name="Close").click()
-    assert dialog.count() == 0
+    expect(dialog).to_have_count(0)
 
 
 def test_the_viewer_fills_the_screen_and_gives_it_back(show: Callable[..., Any]) -> None:
