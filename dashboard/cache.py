@@ -192,6 +192,15 @@ def trust(
     return tuple(verdicts(question, costs=CHEAP, work=work))
 
 
+@_QUEUE.queued(slow=True)
+def trust_in_full(
+    work: Work, checkpoint: Checkpoint, radiograph: Radiograph, explanation: Explanation, cleaning: Cleaning
+) -> tuple[Verdict, ...]:
+    """The four verdicts by all measures: tens to hundreds of passes."""
+    question = Question(classifier(checkpoint), radiograph, explanation, cleaning, work=work)
+    return tuple(verdicts(question, work=work))
+
+
 @_QUEUE.queued()
 def network_plan(work: Work, checkpoint: Checkpoint) -> NetworkPlan:
     """The network's stages and layers. Raises: BadCheckpoint."""
