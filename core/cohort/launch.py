@@ -14,6 +14,7 @@ from core.errors import BadSetting
 from core.models.library import home
 
 _REPOSITORY = Path(__file__).parents[2]
+_ERROR = "Error: "  # before the sentence of a command that failed
 _NAME = re.compile(r"[\w][\w. -]{0,63}")
 
 
@@ -38,13 +39,13 @@ def start_run(name: str, given: str, *, checkpoints: Sequence[str], methods: Seq
     return path
 
 
-def last_words(path: Path) -> str:
-    """The last line that the process of the run wrote; empty if there is none."""
+def failure(path: Path) -> str:
+    """The sentence with which the process of the run ended; empty if it did not fail, or was stopped."""
     try:
         lines = _log(path).read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "").removeprefix("Error: ")
+    return next((line.removeprefix(_ERROR) for line in reversed(lines) if line.startswith(_ERROR)), "")
 
 
 def stop_run(path: Path) -> None:

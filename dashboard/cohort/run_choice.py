@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.cohort.launch import last_words, run_path, start_run, stop_run
+from core.cohort.launch import failure, run_path, start_run, stop_run
 from core.cohort.recent import recent
 from core.cohort.run_folder import RunFolder
 from core.cohort.table import CohortTable
@@ -91,7 +91,7 @@ def _start() -> None:
 def _unfinished(path: Path) -> None:
     """A run that ended before its last film: what it said, and how to go on."""
     progress = RunFolder(path).progress()
-    words = last_words(path)
+    words = failure(path)
     done = f"{progress.get('done', 0):,} of {progress.get('total', 0):,} films are computed. "
     st.warning(draw.plain(f"{done}{words or 'Start the same command again to go on.'}"), icon=":material/pause_circle:")
 
@@ -103,7 +103,7 @@ def _watched(path: Path) -> None:
     if folder.worker() is None:
         if folder.is_run() and folder.progress().get("state") == "complete":
             st.rerun()
-        if words := last_words(path):
+        if words := failure(path):
             draw.problem(words)
             return
     progress = folder.progress()

@@ -7,7 +7,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.cohort.films import films_of
-from core.cohort.launch import run_path
+from core.cohort.launch import failure, run_path
 from core.cohort.run import run
 from core.cohort.settings import Settings
 from core.errors import BadSetting
@@ -107,3 +107,10 @@ def test_a_name_that_leads_elsewhere_is_refused() -> None:
     with pytest.raises(BadSetting, match="Use letters, digits"):
         run_path("../elsewhere")
     assert opening.READ == "views/read.py"
+
+
+def test_the_sentence_of_a_failed_run_is_found_in_its_log(tmp_path: Path) -> None:
+    (tmp_path / "run.log").write_text("1 of 2 films\nError: There is no film.\n  warnings.warn('x')\n")
+
+    assert failure(tmp_path / "run") == "There is no film."
+    assert failure(tmp_path / "other") == ""
