@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
+import streamlit as st
+
 from core.compare.board import board_png
 from core.compare.export import board_csv
 from core.compare.tile import Tile
@@ -16,7 +18,7 @@ from dashboard.save_menu import figure_zip
 
 
 def downloads(radiograph: Radiograph, tiles: Sequence[BoardTile], *, common: bool) -> None:
-    """The buttons; those tiles count whose maps are there.
+    """The menu; those tiles count whose maps are there.
 
     common: whether the maps are drawn on one scale.
     """
@@ -26,27 +28,28 @@ def downloads(radiograph: Radiograph, tiles: Sequence[BoardTile], *, common: boo
     difference = tile_pair.difference_of(radiograph, one, other) if one and other else None
 
     name = f"{stem(radiograph)}-compared"
-    draw.download(
-        "Board",
-        partial(_png, radiograph, answers, difference, common),
-        f"{name}.png",
-        help="All maps over the film, with colour bars, summary and notice (PNG)",
-        disabled=not answers,
-    )
-    draw.download(
-        "Paper figure",
-        partial(_figure, radiograph, answers, difference, common),
-        f"{name}-figure.zip",
-        help="The maps for a paper: vector PDF, PNG at 300 dpi, text of the caption",
-        disabled=not answers,
-    )
-    draw.download(
-        "Figures",
-        partial(_csv, radiograph, answers),
-        f"{name}.csv",
-        help="Probabilities, position of each map and agreement of each pair, one figure per row (CSV)",
-        disabled=not answers,
-    )
+    with st.popover("Save", icon=":material/download:", type="tertiary", key="save board"):
+        draw.download(
+            "Board",
+            partial(_png, radiograph, answers, difference, common),
+            f"{name}.png",
+            help="All maps over the film, with colour bars, summary and notice (PNG)",
+            disabled=not answers,
+        )
+        draw.download(
+            "Figure for a paper",
+            partial(_figure, radiograph, answers, difference, common),
+            f"{name}-figure.zip",
+            help="The maps for a paper: vector PDF, PNG at 300 dpi, text of the caption",
+            disabled=not answers,
+        )
+        draw.download(
+            "Figures",
+            partial(_csv, radiograph, answers),
+            f"{name}.csv",
+            help="Probabilities, position of each map and agreement of each pair, one figure per row (CSV)",
+            disabled=not answers,
+        )
 
 
 def _figure(radiograph: Radiograph, answers: tuple[Tile, ...], difference: Explanation | None, common: bool) -> bytes:
