@@ -40,9 +40,23 @@ def text(comparison: "Comparison", top: int) -> str:
         *sentences,
         "\n".join(refused),
         _figures(comparison),
+        _accuracies(comparison),
         *comparison.notes,
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _accuracies(comparison: "Comparison") -> str:
+    """Each model's accuracy over the films with labels; empty without labels."""
+    from core.compare.accuracy import confusion
+    from core.estimate import estimate_text
+
+    lines = [
+        f"{name}: accuracy {estimate_text(matrix.accuracy)}"
+        for place, name in enumerate(comparison.panel.names)
+        if (matrix := confusion(comparison.films, comparison.panel, place))
+    ]
+    return "\n".join(lines)
 
 
 def _row(panel: "Panel", row: "FilmComparison", labelled: bool) -> list[str]:
@@ -54,12 +68,19 @@ def _row(panel: "Panel", row: "FilmComparison", labelled: bool) -> list[str]:
         _short(row.name),
         f"{row.score:.2f}{' flips' if row.flips else ''}",
         *([words("|".join(row.labels or ())) or "-"] if labelled else []),
-        *(_says(panel, row, index) for index in range(len(row.says))),
+        *(_marked(panel, row, index) for index in range(len(row.says))),
         words(row.finding),
         _share(row.overlap),
         _share(row.spearman),
         apart,
     ]
+
+
+def _marked(panel: "Panel", row: "FilmComparison", index: int) -> str:
+    """The answer, with "(wrong)" where the label says otherwise."""
+    from core.compare.accuracy import is_right
+
+    return _says(panel, row, index) + " (wrong)" * (is_right(row, panel, index) is False)
 
 
 def _says(panel: "Panel", row: "FilmComparison", index: int) -> str:

@@ -101,6 +101,8 @@ def test_a_table_with_labels_says_who_is_right(folder: Path, manifest: Path) -> 
     assert result.exit_code == 0, result.output
     assert "McNemar p" in result.stdout
     assert "DeLong p" in result.stdout
+    assert result.stdout.count(": accuracy 0.") == 2
+    assert "(wrong)" in result.stdout
     assert "12 films of 6 patients, 12 with labels" in result.stdout
     assert "Some patients have several films" in result.stdout
     pair = record["figures"]["pairs"][0]
