@@ -63,6 +63,14 @@ def test_two_models_are_side_by_side_with_their_difference_and_a_sentence(page: 
     assert not page.errors
 
 
+def test_the_model_of_the_sidebar_is_tile_a(page: Desk) -> None:
+    assert titles(page)[0].startswith("A first")
+
+    page.choose("Model", "second", main=False)
+
+    assert [title[:8] for title in titles(page)[:2]] == ["A second", "B first "]
+
+
 def test_a_single_model_is_shown_by_two_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, {"alone": 1})
     desk = opened(tmp_path, monkeypatch)

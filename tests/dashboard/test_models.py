@@ -136,6 +136,15 @@ def test_the_address_opens_a_card_and_the_way_back_leads_to_the_list() -> None:
     assert "checkpoint" not in page.app.query_params
 
 
+def test_a_card_leaves_the_model_of_the_pages_until_its_button_is_pressed() -> None:
+    page = Page(checkpoint="densenet121-plain")
+    use = next(each for each in page.app.button if each.label == "Use on all pages")
+    use.click()
+    page.run()
+
+    assert "The model of all pages" in [each.label for each in page.app.button]
+
+
 def test_only_the_first_warnings_are_in_sight_and_the_others_are_folded_away() -> None:
     page = Page(checkpoint="densenet121-plain")
 
