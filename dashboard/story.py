@@ -154,8 +154,9 @@ def _meaning(film: MaskedFilms, twins: list[_Twin]) -> None:
     ]
     head = ["Macro AUC on test films", "whole", "lungs blacked out", "lungs only"]
     caption = (
-        "One film proves nothing about a model; these are all test films (0.5 is chance). A black hole is strange "
-        "to both: of seven drawn chests with an opacity the plain twin called all normal once lungs or rest were black."
+        "One film proves nothing about a model; these are all test films (0.5 is chance). A black hole is strange to "
+        "both: seven drawn chests that both twins call covid became normal for the plain twin once lungs or rest were "
+        "black."
     )
     st.html(markup.table(head, rows, caption=caption))
     with st.container(horizontal=True):
