@@ -1,15 +1,27 @@
 """`core cases`: the drawn cases as text and as files."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from core.__main__ import cli
-from core.image.cases import CASES
+from core.image import cases
 from core.image.read import read
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _each_film_is_drawn_once() -> Iterator[None]:
+    """To draw a film of 1,024 px takes seconds; here the commands run several times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cases, "CASES", tuple(replace(each, film=cache(each.film)) for each in cases.CASES))
+        yield
 
 
 def test_every_case_is_listed_with_its_story() -> None:
@@ -17,7 +29,7 @@ def test_every_case_is_listed_with_its_story() -> None:
 
     assert shown.exit_code == 0
     assert [line.partition(": ")[::2] for line in shown.output.splitlines()] == [
-        (each.title, each.story) for each in CASES
+        (each.title, each.story) for each in cases.CASES
     ]
 
 
@@ -29,7 +41,7 @@ def test_the_cases_are_written_as_films_with_their_masks_and_again_without_harm(
 
     assert sorted(path for record in records for path in record["files"]) == sorted(map(str, tmp_path.iterdir()))
     first = tmp_path / "opacity-right-lung.png"
-    film, drawn = read(first.read_bytes(), name=first.name), CASES[0].film(1024)
+    film, drawn = read(first.read_bytes(), name=first.name), cases.CASES[0].film(1024)
     np.testing.assert_array_equal(film.pixels // 16, drawn.pixels)
     mask = np.asarray(Image.open(tmp_path / "opacity-right-lung-truth.png"))
     np.testing.assert_array_equal(mask > 0, drawn.planes[0].shape)
