@@ -20,7 +20,7 @@ class Summary:
     architecture: as the field writes it ("DenseNet-121").
     internal:   macro AUC on the test films, of the sources that it was trained on.
     held_out:   macro AUC of other networks, each trained without a hospital, on its films: the mean within its sources.
-    lowest:     the hospital with the lowest macro AUC, in words; empty if one or none was held out.
+    lowest:     the hospital with the lowest macro AUC, or the only one, in words; empty if none was held out.
     retrained:  the networks of `held_out`, in words: not these weights, which were trained on that hospital.
     accuracy:   on the test films.
     lungs:      share of Grad-CAM inside the lungs.
@@ -88,8 +88,10 @@ def retrained(card: Checkpoint) -> str:
 
 def _lowest(card: Checkpoint) -> str:
     others = held_out(card)
-    if len(others) < 2:
+    if not others:
         return ""
+    if len(others) == 1:
+        return f"{next(iter(others))} alone"
     name = min(others, key=lambda source: others[source].value)
     return f"lowest {name}, {others[name].value:.2f}"
 

@@ -36,6 +36,8 @@ def test_the_held_out_figure_is_the_mean_and_the_lowest_hospital_is_named(tmp_pa
 
     assert line.held_out is not None
     assert (line.held_out.value, line.lowest) == (0.8, "lowest b, 0.70")
+    alone = summary(card(Metrics(other_source=hospitals[:1], other_source_mean=mean)), tmp_path)
+    assert alone.lowest == "a alone"
 
 
 def test_a_card_without_figures_has_none(tmp_path: Path) -> None:
