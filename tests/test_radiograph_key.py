@@ -30,8 +30,8 @@ OTHER: dict[str, Any] = {
 }
 
 
-def test_every_field_but_the_name_is_tried() -> None:
-    assert {each.name for each in fields(Radiograph)} == {*OTHER, "name"}
+def test_every_field_but_the_name_and_the_header_is_tried() -> None:
+    assert {each.name for each in fields(Radiograph)} == {*OTHER, "name", "header"}
 
 
 @pytest.mark.parametrize("field", OTHER)

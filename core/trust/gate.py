@@ -87,7 +87,8 @@ def gate_figure(question: Question) -> Figure:
             f"{checkpoint.name} has no gate, so only the film was checked. Fit one on its training films: "
             f"python -m core gate --checkpoint {checkpoint.name} --data FOLDER."
         )
-        return Figure("gate", _TITLE, "note", float("nan"), "", sentence)
+        # A drawn film is none that any model learned from: the film checks say so.
+        return Figure("gate", _TITLE, "note", float("nan"), "", sentence, judged=not question.radiograph.drawn)
     with question.classifier.alone(question.work) as network:
         scores, kinds = gate.scores(features(network, prepared(question).image[None].to(question.classifier.device)))
     score, likely = float(scores[0]), int(kinds[0].argmax())

@@ -177,10 +177,12 @@ def test_zoom_window_and_look_survive_a_change_of_stage_and_belong_to_their_film
 
     page.get_by_text("stage3", exact=True).first.click()
     page.get_by_text("runs 3", exact=True).wait_for()  # the second was the inversion, which the network sees, too
-    settled(page)
+    settle(page)
     after_stage = on_viewer(page, look)
-    page.locator("[data-testid=stSelectbox] input").click()
-    page.get_by_text("1 700 800", exact=True).last.click()
+    menu = page.locator("[data-testid=stSelectbox] input")
+    menu.focus()
+    menu.press("ArrowDown")
+    page.get_by_role("option", name="1 700 800", exact=True).click(timeout=9000)
     page.get_by_text("runs 4", exact=True).wait_for()
     page.wait_for_selector(f"{VIEWER}[data-ready=heat]")
     other_film = on_viewer(page, look)

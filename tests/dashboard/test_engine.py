@@ -67,7 +67,7 @@ def test_a_slow_method_ends_in_its_map(desk: Desk) -> None:
 
     assert 'class="lb-progress"' not in desk.html
     assert "64 × 64 values" in desk.html
-    assert desk.status == methods["integrated-gradients"].plain
+    assert methods["integrated-gradients"].plain in desk.html
     assert desk.session.last_map is not None
     assert desk.session.last_map.request.method == "integrated-gradients"
 
@@ -110,7 +110,7 @@ def test_a_stage_without_support_for_the_method_gets_a_sentence_and_is_not_chose
 
     assert "CAM is not available at stem" in desk.status
     assert desk.menu("Stage").value == "stage 4"
-    assert desk.method("grad-cam").status == methods["grad-cam"].plain
+    assert "CAM is not available at stem" not in desk.method("grad-cam").html
 
 
 def test_a_method_that_the_network_cannot_serve_gives_way_to_grad_cam_with_the_reason(
@@ -142,7 +142,7 @@ def test_a_void_map_shows_the_bare_film_with_its_sentence_and_nothing_is_measure
     desk = sure_of_normal.choose("Finding", "pneumonia")
 
     assert desk.component("There is nothing to draw")
-    assert "No map to measure." in desk.html
+    assert "No map to judge." in desk.html
     assert "Show anyway" not in [each.label for each in desk.app.toggle]
 
 
