@@ -51,5 +51,13 @@ def estimate_text(figure: Estimate | None) -> str:
     return f"{first} ({rest})" if rest else first
 
 
+def quantity(value: float, unit: str) -> str:
+    """The number with its unit, in three digits; empty for NaN."""
+    if math.isnan(value):
+        return ""
+    number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{'0' if number == '-0' else number} {unit}".strip()
+
+
 def _rounded(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 4)

@@ -3,10 +3,10 @@
 from weakref import WeakKeyDictionary
 
 from core.errors import BadData
-from core.report.dicom.source import Source, read_source
+from core.report.dicom.source import SourceInstance, read_source
 from core.types import Radiograph
 
-_SOURCES: WeakKeyDictionary[Radiograph, Source | str] = WeakKeyDictionary()  # gone with the film
+_SOURCES: WeakKeyDictionary[Radiograph, SourceInstance | str] = WeakKeyDictionary()  # gone with the film
 
 
 def remember(radiograph: Radiograph, data: bytes) -> None:
@@ -19,13 +19,13 @@ def remember(radiograph: Radiograph, data: bytes) -> None:
         _SOURCES[radiograph] = str(error)
 
 
-def source(radiograph: Radiograph) -> Source | None:
+def source(radiograph: Radiograph) -> SourceInstance | None:
     """The film's instance; None where there is none."""
-    found = _SOURCES.get(radiograph)
-    return found if isinstance(found, Source) else None
+    entry = _SOURCES.get(radiograph)
+    return entry if isinstance(entry, SourceInstance) else None
 
 
 def obstacle(radiograph: Radiograph) -> str:
     """Why there are no DICOM objects of this film, in a sentence; empty where there are."""
-    found = _SOURCES.get(radiograph, "This film has no DICOM file, so it names no patient and no study.")
-    return found if isinstance(found, str) else ""
+    entry = _SOURCES.get(radiograph, "This film has no DICOM file, so it names no patient and no study.")
+    return entry if isinstance(entry, str) else ""

@@ -4,20 +4,20 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from math import isnan
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import streamlit as st
 
 from core.errors import UserError
+from core.estimate import quantity
 from core.evaluate.age_group import age_sentence
 from core.explain.method import Method
 from core.image.quality import Check
 from core.models.findings import present, words
 from core.models.summary import calibration_sentence
 from core.overlay import NOTICE, setting_words
-from core.trust.verdicts import WORDS, Verdict
+from core.trust.verdicts import WORDS, Verdict, Word
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
 from core.verdict_line import Call, VerdictLine, call
 from dashboard import markup
@@ -156,6 +156,9 @@ def _judged_alone(prediction: Prediction, checkpoint: Checkpoint, bars: Callable
     return html + alone
 
 
+STATES: dict[Word, str] = {"holds": "ok", "doubtful": "note", "fails": "warning", "unjudged": "unknown"}  # of a chip
+
+
 def verdict_line(call: Call, line: VerdictLine | None = None) -> str:
     """The verdict in one line; without `line` the call alone, while the map is not judged."""
     shown = line or VerdictLine(call.sentence)
@@ -172,8 +175,9 @@ def _verdict(verdict: Verdict) -> str:
     meaning = verdict.sentence
     for figure in verdict.figures:
         meaning = meaning.replace(figure.text, "").strip()  # that sentence stands beside the name of its measure
-    state = {"holds": "ok", "doubtful": "note", "fails": "warning", "unjudged": "unknown"}[verdict.word]
-    return markup.chip(state, verdict.title, WORDS[verdict.word], [*lines, *([("", meaning)] if meaning else [])])
+    return markup.chip(
+        STATES[verdict.word], verdict.title, WORDS[verdict.word], [*lines, *([("", meaning)] if meaning else [])]
+    )
 
 
 def checks(checks: Sequence[Check], mend: Callable[[Check], None], *, of: int) -> None:
@@ -261,14 +265,6 @@ def version() -> str:
     with (_HERE.parent / "pyproject.toml").open("rb") as file:
         number: str = tomllib.load(file)["project"]["version"]
     return number
-
-
-def quantity(value: float, unit: str) -> str:
-    """The number with its unit, in three digits; empty for NaN."""
-    if isnan(value):
-        return ""
-    number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return f"{'0' if number == '-0' else number} {unit}".strip()
 
 
 def plain(text: str) -> str:

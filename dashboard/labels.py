@@ -35,10 +35,10 @@ def read_labels(data: bytes, name: str) -> dict[str, str]:
 
 def use(here: Session, table: dict[str, str]) -> int:
     """Gives the open films their labels by their file names. Returns: how many got one."""
-    found = {key: table[film.name] for key, film in here.radiographs.items() if film.name in table}
-    here.labels |= found
+    labels = {key: table[film.name] for key, film in here.radiographs.items() if film.name in table}
+    here.labels |= labels
     here.label_table |= table
-    return len(found)
+    return len(labels)
 
 
 def agrees(prediction: Prediction, checkpoint: Checkpoint, label: str | None) -> bool | None:

@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from core.explain.export import map_npz, overlay_png
-from core.report.case import Case, case_of
+from core.report.case import CaseRecord, case_of
 from core.report.content import report_of
 from core.report.dicom.objects import dicom_files, left_out
 from core.report.figure import FigureFiles, case_figure
@@ -78,7 +78,7 @@ def _figure(chosen: MapView, map_: Explanation) -> bytes:
     return figure_zip(case_figure(_case(chosen, map_)), file_name(chosen.radiograph, map_, "figure"))
 
 
-def _case(chosen: MapView, map_: Explanation) -> Case:
+def _case(chosen: MapView, map_: Explanation) -> CaseRecord:
     return case_of(cache.classifier(chosen.checkpoint), chosen.radiograph, chosen.prediction, [map_])
 
 

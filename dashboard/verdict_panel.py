@@ -1,7 +1,9 @@
 """The verdict on an answer and its map: one line above the film, four chips beside it."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from core.types import Explanation
 from core.verdict_line import call, verdict_line
 from dashboard import cache, draw, markup, progress
 from dashboard.selection import MapView
@@ -24,12 +26,9 @@ def line(chosen: MapView) -> None:
 @st.fragment(parallel=True)
 def chips(chosen: MapView) -> None:
     """The four verdicts, once they are ready."""
-    explanation = chosen.answered
     note, place = st.empty(), st.empty()
-    if explanation is None or explanation.void:
-        words = "Judged once the map is ready." if chosen.pending else "No map to judge."
-        note.html(markup.paragraph(words, quiet=True))
-        place.empty()  # else the verdicts on another map would remain
+    explanation = map_to_judge(chosen, note, place)
+    if explanation is None:
         return
     with draw.errors(), place.container():
         with st.skeleton(height=150):
@@ -37,3 +36,14 @@ def chips(chosen: MapView) -> None:
             verdicts = judged.result(progress.reporter(note, "Verdicts"))
         note.empty()
         draw.verdicts(verdicts)
+
+
+def map_to_judge(chosen: MapView, note: DeltaGenerator, place: DeltaGenerator) -> Explanation | None:
+    """The map; without one None, after `note` has said why and the verdicts in `place`, on another map, are gone."""
+    explanation = chosen.answered
+    if explanation is not None and not explanation.void:
+        return explanation
+    words = "Judged once the map is ready." if chosen.pending else "No map to judge."
+    note.html(markup.paragraph(words, quiet=True))
+    place.empty()
+    return None

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from core.cohort.decode import decode
-from core.cohort.films import Source, films_of
+from core.cohort.films import CohortInput, films_of
 from core.cohort.local import parts_of
 from core.cohort.run_folder import RunFolder
 from core.cohort.settings import Settings
@@ -58,14 +58,14 @@ def _figures(classifier: Classifier, side: int, rounds: int) -> dict[str, float]
     }
 
 
-def _run(task: Task, source: Source, folder: RunFolder) -> None:
+def _run(task: Task, source: CohortInput, folder: RunFolder) -> None:
     folder.plan(source.films)
     for part, _, records in parts_of(task, source.root, folder.unfinished_parts(), workers=0):
         if records is not None:
             folder.write_part(part, records, task.settings.measures)
 
 
-def _files(folder: Path, side: int) -> Source:
+def _files(folder: Path, side: int) -> CohortInput:
     """Drawn films as 8-bit PNG files: one drawing, each shifted by some pixels so that no two are the same."""
     folder.mkdir()
     film = (draw(height=side, width=side).radiograph.pixels >> 4).astype("uint8")

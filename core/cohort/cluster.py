@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.cohort.films import Film
+from core.cohort.films import CohortFilm
 from core.cohort.local import parts_of
 from core.cohort.rows import Records
 from core.cohort.settings import Settings
@@ -29,7 +29,7 @@ _SHARE_OF_GPU = 0.25  # per actor: these networks fill a quarter of one at most
 def parts_on_cluster(
     task: Task,
     root: Path,
-    parts: Iterable[tuple[int, list[tuple[int, Film]]]],
+    parts: Iterable[tuple[int, list[tuple[int, CohortFilm]]]],
     *,
     address: str,
     weights: Path | None,
@@ -87,7 +87,7 @@ class ClusterTask:
         answer = {"part": item["part"], "films": 0, "records": b"", "error": self._error, "node": socket.gethostname()}
         if self._error:
             return answer
-        films = [(place, Film(**film)) for place, film in pickle.loads(item["films"])]
+        films = [(place, CohortFilm(**film)) for place, film in pickle.loads(item["films"])]
         for _, _, records in parts_of(self._task, self._root, [(int(item["part"]), films)], workers=0):
             if records is not None:
                 answer |= {"films": len(films), "records": pickle.dumps(records)}

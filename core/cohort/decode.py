@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.cohort.films import Film
+from core.cohort.films import CohortFilm
 from core.cohort.settings import Settings
 from core.compare.anatomical_regions import anatomical_places
 from core.compare.grid import Area, whole
@@ -30,7 +30,7 @@ THUMBNAIL = 128  # px, long side
 
 
 @dataclass(frozen=True, eq=False)
-class Regions:
+class FilmRegions:
     """The anatomical regions of one film on a grid.
 
     names:  (n,) of the regions; labels: (h, w) index of each cell's region.
@@ -64,7 +64,7 @@ class DecodedFilm:
     seconds:    spent on all this.
     """
 
-    film: Film
+    film: CohortFilm
     error: str = ""
     digest: str = ""
     size: tuple[int, int] = (0, 0)
@@ -73,13 +73,13 @@ class DecodedFilm:
     inputs: tuple[PreparedFilm, ...] = ()
     withheld: str = ""
     checks: tuple[Check, ...] = ()
-    regions: Regions | None = None
+    regions: FilmRegions | None = None
     thumbnail: bytes = b""
     radiograph: Radiograph | None = field(default=None, repr=False)
     seconds: float = 0.0
 
 
-def decode(root: Path, film: Film, settings: Settings, inputs: Sequence[Input]) -> DecodedFilm:
+def decode(root: Path, film: CohortFilm, settings: Settings, inputs: Sequence[Input]) -> DecodedFilm:
     """Reads and prepares one film. A file that cannot be read gives an `error`.
 
     inputs: the preprocessing of each network.
@@ -112,7 +112,7 @@ def needs_film(settings: Settings) -> bool:
     return bool(settings.measures) or not all(fits_batch(methods[name]) for name in settings.methods)
 
 
-def read_film(root: Path, film: Film) -> Radiograph:
+def read_film(root: Path, film: CohortFilm) -> Radiograph:
     """The film, cropped to its box. Raises: UnreadableFile, BadData."""
     if film.box:
         return row_radiograph(Row(root / film.path, label="", id=film.path, box=film.box))
@@ -124,7 +124,7 @@ def _within(root: Path, sentence: str) -> str:
     return sentence.replace(f"{root}{os.sep}", "")
 
 
-def _regions(radiograph: Radiograph, settings: Settings) -> Regions:
+def _regions(radiograph: Radiograph, settings: Settings) -> FilmRegions:
     places = anatomical_places(radiograph, settings.cleaning)
     lungs = places.lungs[places.labels]
     box = None
@@ -132,7 +132,7 @@ def _regions(radiograph: Radiograph, settings: Settings) -> Regions:
         rows, columns = np.flatnonzero(lungs.any(axis=1)), np.flatnonzero(lungs.any(axis=0))
         down, across = lungs.shape
         box = columns[0] / across, rows[0] / down, (columns[-1] + 1) / across, (rows[-1] + 1) / down
-    return Regions(
+    return FilmRegions(
         places.names,
         places.labels.astype(np.uint8),
         places.lungs,

@@ -18,7 +18,7 @@ _FOLDER_TABLES = ("cxr.csv", "films.csv")
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class CohortFilm:
     """One film of a cohort.
 
     path:  relative to the input, with forward slashes; "disc.zip/IMAGES/1" within an archive.
@@ -41,15 +41,15 @@ class Film:
 
 
 @dataclass(frozen=True)
-class Source:
+class CohortInput:
     """The input of a run: the folder that paths are relative to, the films, and how many other files were skipped."""
 
     root: Path
-    films: tuple[Film, ...]
+    films: tuple[CohortFilm, ...]
     skipped: int = 0
 
 
-def films_of(given: str, *, split: str | None = None) -> Source:
+def films_of(given: str, *, split: str | None = None) -> CohortInput:
     """The films of a folder, walked; a glob; a ZIP archive; a DICOMDIR; or a table as `evaluate` reads it.
 
     split:  only films of this split of a table; None for all.
@@ -69,7 +69,7 @@ def films_of(given: str, *, split: str | None = None) -> Source:
         raise BadData(f"There is no {given}. Give a folder, a table, a glob, a ZIP archive or a DICOMDIR.")
     paths, skipped = files.film_paths([given])
     root = path if path.is_dir() else path.parent
-    return Source(root, _films(paths, root), skipped)
+    return CohortInput(root, _films(paths, root), skipped)
 
 
 def _is_table(path: Path) -> bool:
@@ -78,7 +78,7 @@ def _is_table(path: Path) -> bool:
     return path.suffix.lower() in _TABLES
 
 
-def _of_table(path: Path, split: str | None) -> Source:
+def _of_table(path: Path, split: str | None) -> CohortInput:
     rows = read_labelled_films(path)
     root = path if path.is_dir() else path.parent
     if split:
@@ -89,11 +89,11 @@ def _of_table(path: Path, split: str | None) -> Source:
                 f"No film of {path} is in the split {split!r}. "
                 + (f"It has {', '.join(splits)}." if splits else "It has no splits; leave --split out.")
             )
-    return Source(root, tuple(_of_row(row, root) for row in rows))
+    return CohortInput(root, tuple(_of_row(row, root) for row in rows))
 
 
-def _of_row(row: Row, root: Path) -> Film:
-    return Film(
+def _of_row(row: Row, root: Path) -> CohortFilm:
+    return CohortFilm(
         path=Path(os.path.relpath(row.file, root)).as_posix(),
         id=row.id,
         label=row.label,
@@ -108,7 +108,7 @@ def _of_row(row: Row, root: Path) -> Film:
     )
 
 
-def _of_glob(given: str) -> Source:
+def _of_glob(given: str) -> CohortInput:
     matches = sorted(glob.glob(given, recursive=True))
     if not matches:
         raise BadData(f"No file matches {given}. Correct the pattern, and quote it so that the shell leaves it alone.")
@@ -119,9 +119,9 @@ def _of_glob(given: str) -> Source:
     if not inside:
         raise BadData(f"{given} matches folders only. Add /* for the files in them, or /** for all below.")
     paths, skipped = files.film_paths(inside)
-    return Source(root, _films(paths, root), skipped)
+    return CohortInput(root, _films(paths, root), skipped)
 
 
-def _films(paths: Iterable[str], root: Path) -> tuple[Film, ...]:
+def _films(paths: Iterable[str], root: Path) -> tuple[CohortFilm, ...]:
     relative = (Path(os.path.relpath(path, root)).as_posix() for path in paths)
-    return tuple(Film(path=path, id=path) for path in relative)
+    return tuple(CohortFilm(path=path, id=path) for path in relative)

@@ -12,13 +12,13 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from core.cohort.decode import DecodedFilm, decode
-from core.cohort.films import Film
+from core.cohort.films import CohortFilm
 from core.cohort.rows import TABLES, Records
 from core.cohort.settings import Settings
 from core.cohort.task import Task
 from core.types import Input
 
-Numbered = tuple[int, int, Film]  # part, number, film
+Numbered = tuple[int, int, CohortFilm]  # part, number, film
 
 
 def decoders() -> int:
@@ -29,7 +29,7 @@ def decoders() -> int:
 def parts_of(
     task: Task,
     root: Path,
-    parts: Iterable[tuple[int, list[tuple[int, Film]]]],
+    parts: Iterable[tuple[int, list[tuple[int, CohortFilm]]]],
     *,
     workers: int,
 ) -> Iterator[tuple[int, int, Records | None]]:
@@ -98,7 +98,7 @@ class Decoders:
                 waiting = deque((each, self._submit(each[2])) for each, _ in waiting)
             yield part, number, decoded
 
-    def _alone(self, film: Film) -> DecodedFilm:
+    def _alone(self, film: CohortFilm) -> DecodedFilm:
         """The film decoded in a pool of its own, after the pool broke."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = self._fresh_pool()
@@ -108,10 +108,10 @@ class Decoders:
             self._pool = self._fresh_pool()
             return DecodedFilm(film, error="Decoding this file ended the decoder's process. Export the film again.")
 
-    def _submit(self, film: Film) -> "Future[DecodedFilm]":
+    def _submit(self, film: CohortFilm) -> "Future[DecodedFilm]":
         return self._pool.submit(decode, self._root, film, self._settings, self._inputs)
 
-    def _decode(self, film: Film) -> DecodedFilm:
+    def _decode(self, film: CohortFilm) -> DecodedFilm:
         return decode(self._root, film, self._settings, self._inputs)
 
     def _fresh_pool(self) -> ProcessPoolExecutor:

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from core.cohort.decode import Regions
+from core.cohort.decode import FilmRegions
 from core.compare.grid import placed
 from core.image.prepare import upright
 from core.types import Explanation
 
 
-def map_statistics(explanation: Explanation, size: tuple[int, int], regions: Regions | None) -> dict[str, Any]:
+def map_statistics(explanation: Explanation, size: tuple[int, int], regions: FilmRegions | None) -> dict[str, Any]:
     """The columns `map_*` and `lung_share`; positive evidence only, null for a map that shows none.
 
     size: height and width of the film in pixels.
@@ -48,7 +48,7 @@ def _centre(
     }
 
 
-def _in_regions(explanation: Explanation, regions: Regions | None) -> dict[str, Any]:
+def _in_regions(explanation: Explanation, regions: FilmRegions | None) -> dict[str, Any]:
     if regions is None:
         return {}
     heat = placed(explanation.heat.clip(min=0), explanation.placement, regions.grid)

@@ -13,7 +13,7 @@ _DIMENSIONS = 50  # kept before t-SNE and the self-organising map
 _ROUNDS = 20  # passes of the self-organising map over the films
 
 ProjectionName = Literal["PCA", "t-SNE", "Self-organising map"]
-Points = NDArray[np.float64]
+MapPoints = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +27,9 @@ class Projection:
                      None for others. Source: Ultsch 1993.
     """
 
-    points: Points
+    points: MapPoints
     trustworthiness: float
-    distances: Points | None = None
+    distances: MapPoints | None = None
 
 
 def projection(features: NDArray[np.float32], name: ProjectionName, *, seed: int = 0) -> Projection:
@@ -53,7 +53,7 @@ def projection(features: NDArray[np.float32], name: ProjectionName, *, seed: int
     return Projection(np.asarray(points, np.float64), _trustworthiness(standard, points, seed), distances)
 
 
-def neighbour_purity(points: Points, labels: NDArray[np.str_]) -> tuple[float, float]:
+def neighbour_purity(points: MapPoints, labels: NDArray[np.str_]) -> tuple[float, float]:
     """Share of the ten nearest neighbours on the map with the film's own label, and what chance would give.
 
     points: (N, 2); labels: (N,), of films that have one.
@@ -66,14 +66,14 @@ def neighbour_purity(points: Points, labels: NDArray[np.str_]) -> tuple[float, f
     return float((labels[near] == labels[:, None]).mean()), chance
 
 
-def _tsne(reduced: Points, seed: int) -> Points:
+def _tsne(reduced: MapPoints, seed: int) -> MapPoints:
     from openTSNE import TSNE
 
     perplexity = min(30.0, max(2.0, (len(reduced) - 1) / 3))
     return np.asarray(TSNE(perplexity=perplexity, random_state=seed, n_jobs=1).fit(np.asarray(reduced, np.float64)))
 
 
-def _self_organised(reduced: Points, seed: int) -> tuple[Points, Points]:
+def _self_organised(reduced: MapPoints, seed: int) -> tuple[MapPoints, MapPoints]:
     """The cell of each film, about five times the root of their number, and the U-matrix."""
     from minisom import MiniSom
 
@@ -86,7 +86,7 @@ def _self_organised(reduced: Points, seed: int) -> tuple[Points, Points]:
     return cells[:, ::-1] + noise, np.asarray(grid.distance_map())
 
 
-def _trustworthiness(features: NDArray[np.float32], points: Points, seed: int) -> float:
+def _trustworthiness(features: NDArray[np.float32], points: MapPoints, seed: int) -> float:
     from sklearn.manifold import trustworthiness
 
     chosen = np.random.default_rng(seed).permutation(len(features))[:_MEASURED]

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cohort.decode import DecodedFilm
-from core.cohort.films import Film
+from core.cohort.films import CohortFilm
 from core.cohort.map_statistics import map_statistics
-from core.cohort.rows import Record
+from core.cohort.rows import RowRecord
 from core.evaluate.labelled_films import plain
 from core.evaluate.manifest import NOTHING, Row
 from core.models.findings import present
@@ -35,11 +35,11 @@ class FilmAnswer:
     maps: tuple[MapAnswer, ...]
 
 
-def film_record(number: int, film: DecodedFilm) -> Record:
+def film_record(number: int, film: DecodedFilm) -> RowRecord:
     """The columns that all rows of a film share."""
     given = film.film
     row = Row(file=None, label=given.label or "")  # type: ignore[arg-type]  # for its reading of labels and ages
-    known: Record = {"film": number, "path": given.path, "id": given.id, "seconds": film.seconds}
+    known: RowRecord = {"film": number, "path": given.path, "id": given.id, "seconds": film.seconds}
     known |= {
         "labels": None if given.label is None else [label for label in row.labels if label != NOTHING],
         **{name: getattr(given, name) or None for name in ("patient", "source", "subtype", "sex", "split")},
@@ -58,7 +58,7 @@ def film_record(number: int, film: DecodedFilm) -> Record:
     return known
 
 
-def prediction_record(checkpoint: Checkpoint, prediction: Prediction, finding: str, label: str | None) -> Record:
+def prediction_record(checkpoint: Checkpoint, prediction: Prediction, finding: str, label: str | None) -> RowRecord:
     """The columns about one finding of one network."""
     place = prediction.findings.index(finding)
     one_of = not checkpoint.multi_label and not checkpoint.thresholds
@@ -75,7 +75,7 @@ def prediction_record(checkpoint: Checkpoint, prediction: Prediction, finding: s
     }
 
 
-def map_record(film: DecodedFilm, answer: MapAnswer) -> Record:
+def map_record(film: DecodedFilm, answer: MapAnswer) -> RowRecord:
     """The columns about one map."""
     map_ = answer.explanation
     if map_ is None:
@@ -84,9 +84,9 @@ def map_record(film: DecodedFilm, answer: MapAnswer) -> Record:
     return {"method": map_.method, "layer": map_.layer, "unit": map_.unit, **statistics}
 
 
-def measure_record(names: tuple[str, ...], question: Question) -> Record:
+def measure_record(names: tuple[str, ...], question: Question) -> RowRecord:
     """The columns about the trust measures of one map."""
-    record: Record = {}
+    record: RowRecord = {}
     for name in names:
         if measures[name].serves(question.radiograph):
             figure = evaluated(measures[name], question)
@@ -96,7 +96,7 @@ def measure_record(names: tuple[str, ...], question: Question) -> Record:
     return record
 
 
-def stored_map(record: Record, map_: Explanation) -> Record:
+def stored_map(record: RowRecord, map_: Explanation) -> RowRecord:
     """The row of `maps` that belongs to a row."""
     place = map_.placement
     return {
@@ -108,6 +108,6 @@ def stored_map(record: Record, map_: Explanation) -> Record:
     }
 
 
-def _years(film: Film, in_file: float | None) -> float | None:
+def _years(film: CohortFilm, in_file: float | None) -> float | None:
     years = Row(file=None, label="", age=film.age).years  # type: ignore[arg-type]
     return in_file if np.isnan(years) else years

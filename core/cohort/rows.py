@@ -78,8 +78,8 @@ THUMBNAILS: Mapping[str, tuple[pa.DataType, str]] = {
 }
 TABLES = {"rows": ROWS, "maps": MAPS, "features": FEATURES, "thumbnails": THUMBNAILS}
 
-Record = dict[str, Any]
-Records = dict[str, list[Record]]  # table -> its rows
+RowRecord = dict[str, Any]
+Records = dict[str, list[RowRecord]]  # table -> its rows
 
 
 def measure_columns(measures: Sequence[str]) -> dict[str, tuple[pa.DataType, str]]:
@@ -91,7 +91,7 @@ def measure_columns(measures: Sequence[str]) -> dict[str, tuple[pa.DataType, str
     return columns
 
 
-def arrow(table: str, records: Sequence[Record], measures: Sequence[str] = ()) -> pa.Table:
+def arrow(table: str, records: Sequence[RowRecord], measures: Sequence[str] = ()) -> pa.Table:
     """The records as an Arrow table of that name; missing values are null."""
     columns = {**TABLES[table], **(measure_columns(measures) if table == "rows" else {})}
     schema = pa.schema([pa.field(name, kind, metadata={"meaning": words}) for name, (kind, words) in columns.items()])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core import lung_network
-from core.cohort.films import Source
+from core.cohort.films import CohortInput
 from core.cohort.local import decoders, parts_of
 from core.cohort.recent import remember
 from core.cohort.rows import TABLES, VERSION, Records, measure_columns
@@ -24,7 +24,7 @@ from core.types import Checkpoint
 _LIBRARIES = ("torch", "torchvision", "captum", "numpy", "opencv-python-headless", "pillow", "pydicom", "pyarrow")
 _BETWEEN = 1.0  # s between two entries in progress.json
 
-Parts = Iterator[tuple[int, int, Records | None]]
+RunParts = Iterator[tuple[int, int, Records | None]]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Progress:
 
 
 def run(
-    source: Source,
+    source: CohortInput,
     out: Path,
     settings: Settings,
     *,
@@ -86,7 +86,7 @@ def run(
 
 
 def _stored(
-    folder: RunFolder, parts: Parts, progress: Progress, settings: Settings, tell: Callable[[Progress], None] | None
+    folder: RunFolder, parts: RunParts, progress: Progress, settings: Settings, tell: Callable[[Progress], None] | None
 ) -> Progress:
     """Writes each part as it is computed."""
     begun, start, entered = progress.done, time.monotonic(), 0.0
@@ -107,7 +107,7 @@ def _stored(
 
 
 def _manifest(
-    source: Source, settings: Settings, cards: Sequence[Checkpoint], command: Sequence[str]
+    source: CohortInput, settings: Settings, cards: Sequence[Checkpoint], command: Sequence[str]
 ) -> dict[str, Any]:
     columns = {**TABLES, "rows": {**TABLES["rows"], **measure_columns(settings.measures)}}
     return {
@@ -146,7 +146,7 @@ def _lung_network() -> str:
 
 
 def _refuse_other(
-    manifest: dict[str, Any], source: Source, settings: Settings, cards: Sequence[Checkpoint], out: Path
+    manifest: dict[str, Any], source: CohortInput, settings: Settings, cards: Sequence[Checkpoint], out: Path
 ) -> None:
     """Raises: BadData if the manifest is not of this run."""
     other = "Choose another --out, or give the command that the run was made with."

@@ -16,7 +16,7 @@ from typing import IO, Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from core.cohort.films import Film
+from core.cohort.films import CohortFilm
 from core.cohort.rows import TABLES, VERSION, Records, arrow
 from core.errors import BadData
 
@@ -31,7 +31,7 @@ class RunFolder:
     manifest.json   versions, settings, digests, command
     films.parquet   the plan: the films, one row group per part
     rows/           one Parquet file per part, together one data set; maps/, features/, thumbnails/ likewise
-    progress.json   how far it is, for whoever watches
+    progress.json   how far it is, for a page or a person that watches
     lock            held by the process that works on it: its pid and host
     """
 
@@ -45,7 +45,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             file = open(self.path / "lock", "a+", encoding="utf-8")  # noqa: SIM115
         with file:
-            if not _taken(file):
+            if not _locked(file):
                 raise BadData(
                     f"{self.path} is being worked on by {self._holder()}. Wait for it, or choose another --out."
                 )
@@ -64,7 +64,7 @@ class RunFolder:
         if not (self.path / "lock").exists():
             return None
         with open(self.path / "lock", "a+", encoding="utf-8") as file:
-            if _taken(file, patience=0):
+            if _locked(file, patience=0):
                 return None
         try:
             worker: dict[str, Any] = json.loads((self.path / "lock").read_text(encoding="utf-8"))
@@ -110,13 +110,13 @@ class RunFolder:
             return {}
         return progress
 
-    def plan(self, films: Iterable[Film]) -> int:
+    def plan(self, films: Iterable[CohortFilm]) -> int:
         """Adds the films that the plan does not have yet, in parts behind the others; gives how many are new."""
         planned = set(self._planned())
         new = [film for film in films if (film.path, film.id) not in planned]
         if not new:
             return 0
-        names = [field.name for field in fields(Film)]
+        names = [field.name for field in fields(CohortFilm)]
         parts = [new[start : start + PART] for start in range(0, len(new), PART)]
         tables = [
             pa.Table.from_pylist([dict(zip(names, astuple(film), strict=True)) for film in part], schema=_FILM)
@@ -141,7 +141,7 @@ class RunFolder:
         """The number of films of the plan."""
         return int(self._plan_file.metadata.num_rows) if self._has_plan else 0
 
-    def unfinished_parts(self) -> Iterator[tuple[int, list[tuple[int, Film]]]]:
+    def unfinished_parts(self) -> Iterator[tuple[int, list[tuple[int, CohortFilm]]]]:
         """The parts without rows: number, and the films with their numbers; one part in memory at a time."""
         done, file, first = self.done(), self._plan_file, 0
         for number in range(file.num_row_groups):
@@ -151,7 +151,7 @@ class RunFolder:
                 yield number, list(enumerate(map(_film, rows), start=first))
             first += size
 
-    def film(self, number: int) -> Film:
+    def film(self, number: int) -> CohortFilm:
         """The film of that number. Raises: ValueError if there is none."""
         file, first = self._plan_file, 0
         for part in range(file.num_row_groups):
@@ -220,12 +220,12 @@ class RunFolder:
             return "another process"
 
 
-def _film(row: dict[str, Any]) -> Film:
-    return Film(**{**row, "box": tuple(row["box"] or ())})
+def _film(row: dict[str, Any]) -> CohortFilm:
+    return CohortFilm(**{**row, "box": tuple(row["box"] or ())})
 
 
 _FILM = pa.schema(
-    [pa.field(field.name, pa.list_(pa.int32()) if field.name == "box" else pa.string()) for field in fields(Film)]
+    [pa.field(field.name, pa.list_(pa.int32()) if field.name == "box" else pa.string()) for field in fields(CohortFilm)]
 )
 
 
@@ -242,7 +242,7 @@ def _written_to(path: Path) -> Iterator[None]:
         raise BadData(f"{path} cannot be written ({error.strerror}). Choose another --out.") from error
 
 
-def _taken(file: IO[str], *, patience: int = 10) -> bool:
+def _locked(file: IO[str], *, patience: int = 10) -> bool:
     """Whether the lock of the open file was free and is held from now on, until the file is closed.
 
     patience: tenths of a second to wait, since a page that looks who works holds it for a moment.

@@ -147,8 +147,8 @@ class CohortTable:
     def has(self, column: str) -> bool:
         """Whether any row has a value in the column."""
         with self._alone:
-            found = self._database.execute(f"SELECT 1 FROM rows WHERE {column} IS NOT NULL LIMIT 1").fetchone()
-        return found is not None
+            row = self._database.execute(f"SELECT 1 FROM rows WHERE {column} IS NOT NULL LIMIT 1").fetchone()
+        return row is not None
 
     def totals(self) -> dict[str, int]:
         """Films, and how many of them could not be read or are withheld."""

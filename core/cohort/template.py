@@ -17,7 +17,7 @@ MARGIN = 0.3  # of the lungs' width and height around them
 
 
 @dataclass(frozen=True, eq=False)
-class Template:
+class LungTemplate:
     """heat:  (SIDE, SIDE) mean of the maps, each as shares of its sum, times the number of cells: 1 is an even map.
     film:  (SIDE, SIDE) mean grey of the thumbnails, 0 to 1; None without thumbnails.
     films: how many there are.
@@ -30,7 +30,7 @@ class Template:
 
 def lung_template(
     rows: Sequence[Mapping[str, Any]], maps: Mapping[int, Mapping[str, Any]], thumbnails: Mapping[int, bytes]
-) -> Template | None:
+) -> LungTemplate | None:
     """The template of the films that have lungs and a map; None if none has.
 
     rows: of the films, with `lung_x0` and so on; maps and thumbnails by the number of the film.
@@ -55,7 +55,7 @@ def lung_template(
             pictured += 1
     if not mapped:
         return None
-    return Template(
+    return LungTemplate(
         (heat / mapped).astype(np.float32), (film / pictured).astype(np.float32) if pictured else None, mapped
     )
 

@@ -147,7 +147,7 @@ class _Bar:
 
     def __enter__(self) -> "_Bar":
         self._bar: Any = None
-        self._told = time.monotonic()
+        self._last_line = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -161,8 +161,8 @@ class _Bar:
             if self._bar is None:
                 self._bar = tqdm(total=progress.total, unit="film", file=sys.stderr, initial=progress.done)
             self._bar.update(progress.done - self._bar.n)
-        elif time.monotonic() - self._told >= _BETWEEN:
-            self._told = time.monotonic()
+        elif time.monotonic() - self._last_line >= _BETWEEN:
+            self._last_line = time.monotonic()
             click.echo(
                 f"{progress.done} of {progress.total} films, {progress.rate:.1f} films/s, "
                 f"{progress.left / 60:.0f} min left",

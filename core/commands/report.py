@@ -14,9 +14,9 @@ from core.errors import BadData, BadSetting
 if TYPE_CHECKING:
     from core.explain.run import Request
     from core.models.classifier import Classifier
-    from core.report.case import Case
+    from core.report.case import CaseRecord
     from core.report.manifest import Manifest
-    from core.trust.measure import Cost
+    from core.trust.measure import MeasureCost
     from core.types import Cleaning, Radiograph
 
     Change = Callable[[Radiograph], Radiograph]
@@ -204,7 +204,7 @@ def _case(
     cleaning: "Cleaning",
     change: "Change",
     thorough: bool,
-) -> "Case":
+) -> "CaseRecord":
     from core.explain.method import methods
     from core.explain.run import Request, check
     from core.models.findings import place_of
@@ -235,7 +235,7 @@ def _case(
     )
 
 
-def _costs(thorough: bool) -> "tuple[Cost, ...]":
+def _costs(thorough: bool) -> "tuple[MeasureCost, ...]":
     from core.trust.measure import CHEAP, COSTS
 
     return tuple(COSTS) if thorough else CHEAP
@@ -258,7 +258,7 @@ def _again(
     frame: int | None,
     change: "Change",
     thorough: bool,
-) -> "Case":
+) -> "CaseRecord":
     """The case of the manifest, computed again. Raises: BadData if film, weights or maps are others."""
     import torch
 

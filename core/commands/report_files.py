@@ -10,11 +10,11 @@ from core.commands import files
 from core.errors import BadData, BadSetting
 
 if TYPE_CHECKING:
-    from core.report.case import Case
-    from core.report.dicom.source import Source
+    from core.report.case import CaseRecord
+    from core.report.dicom.source import SourceInstance
 
 
-def documents(case: "Case", outs: Sequence[Path]) -> dict[Path, bytes]:
+def documents(case: "CaseRecord", outs: Sequence[Path]) -> dict[Path, bytes]:
     """The report in each of these files."""
     from core.report.content import report_of
     from core.report.html import report_html
@@ -26,7 +26,7 @@ def documents(case: "Case", outs: Sequence[Path]) -> dict[Path, bytes]:
     return {out: report_pdf(content) if out.suffix.lower() == ".pdf" else report_html(content) for out in outs}
 
 
-def figure_files(case: "Case", name: Path) -> dict[Path, bytes]:
+def figure_files(case: "CaseRecord", name: Path) -> dict[Path, bytes]:
     """The figure as PDF and PNG, and the text of its caption."""
     from core.report.figure import case_figure
 
@@ -36,7 +36,7 @@ def figure_files(case: "Case", name: Path) -> dict[Path, bytes]:
     return {stem.with_name(stem.name + suffix): data for suffix, data in contents.items()}
 
 
-def instance(file: str) -> "tuple[bytes, Source]":
+def instance(file: str) -> "tuple[bytes, SourceInstance]":
     """The content of the film's file, and its DICOM instance. Raises: BadData for a film that is none."""
     from core.report.dicom.source import read_source
 
@@ -50,8 +50,8 @@ def instance(file: str) -> "tuple[bytes, Source]":
 
 
 def dicom_objects(
-    case: "Case",
-    film: "tuple[bytes, Source]",
+    case: "CaseRecord",
+    film: "tuple[bytes, SourceInstance]",
     folder: Path,
     *,
     lengths: Sequence[str],
@@ -79,7 +79,7 @@ def dicom_objects(
     return {folder / name: content for name, content in contents.items()}
 
 
-def warn_of_text(case: "Case") -> None:
+def warn_of_text(case: "CaseRecord") -> None:
     """Says on stderr that burnt-in marks may name the patient."""
     count = sum(round(check.figure) for check in case.checks if check.name == "burnt-in" and check.figure > 0)
     if count:

@@ -16,7 +16,7 @@ _RIM = 0.01  # of the film's long side, around a mark
 
 
 @dataclass(frozen=True)
-class Box:
+class PixelBox:
     """Pixels of the stored film: x0 to x1 and y0 to y1, without the last ones."""
 
     x0: int
@@ -25,15 +25,15 @@ class Box:
     y1: int
 
 
-def boxes_of(radiograph: Radiograph, texts: Sequence[str]) -> tuple[Box, ...]:
+def boxes_of(radiograph: Radiograph, texts: Sequence[str]) -> tuple[PixelBox, ...]:
     """The boxes that the texts name: "x0,y0,x1,y1" in pixels, or "marks". Raises: BadSetting."""
-    found: list[Box] = []
+    boxes: list[PixelBox] = []
     for text in texts:
-        found += _marks(radiograph) if text == ALL else [_box(radiograph, text)]
-    return tuple(found)
+        boxes += _marks(radiograph) if text == ALL else [_box(radiograph, text)]
+    return tuple(boxes)
 
 
-def blackened(radiograph: Radiograph, boxes: Sequence[Box]) -> Radiograph:
+def blackened(radiograph: Radiograph, boxes: Sequence[PixelBox]) -> Radiograph:
     """The film with these boxes black, for the screen, the network and every export; its steps say so."""
     if not boxes:
         return radiograph
@@ -55,11 +55,11 @@ def blackened(radiograph: Radiograph, boxes: Sequence[Box]) -> Radiograph:
     )
 
 
-def _marks(radiograph: Radiograph) -> list[Box]:
+def _marks(radiograph: Radiograph) -> list[PixelBox]:
     height, width = radiograph.pixels.shape
     rim = _RIM * max(height, width)
     return [
-        Box(
+        PixelBox(
             max(0, floor(mark.x0 * width - rim)),
             max(0, floor(mark.y0 * height - rim)),
             min(width, ceil(mark.x1 * width + rim)),
@@ -69,7 +69,7 @@ def _marks(radiograph: Radiograph) -> list[Box]:
     ]
 
 
-def _box(radiograph: Radiograph, text: str) -> Box:
+def _box(radiograph: Radiograph, text: str) -> PixelBox:
     height, width = radiograph.pixels.shape
     try:
         x0, y0, x1, y1 = map(int, text.split(","))
@@ -82,4 +82,4 @@ def _box(radiograph: Radiograph, text: str) -> Box:
         raise BadSetting(
             f"A part to blacken is {text}, but the film has {width} × {height} pixels. Give one on the film."
         )
-    return Box(x0, y0, x1, y1)
+    return PixelBox(x0, y0, x1, y1)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from core.report.film_picture import FilmPicture
 
-Mark = Literal["ok", "note", "warning", "unjudged"]
+RemarkKind = Literal["ok", "note", "warning", "unjudged"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """head: (C,) titles; rows: (C,) texts each. right: columns of numbers."""
 
     head: tuple[str, ...]
@@ -42,7 +42,7 @@ class Remark:
     text:   what that means.
     """
 
-    mark: Mark
+    mark: RemarkKind
     word: str
     title: str
     figure: str
@@ -75,7 +75,7 @@ class Bars:
 
 
 @dataclass(frozen=True, eq=False)
-class Films:
+class FilmRow:
     """Pictures of the film side by side."""
 
     films: tuple[FilmPicture, ...]
@@ -90,7 +90,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Curves:
+class LinePlot:
     """Curves in one square plot. diagonal: whether the line of chance is drawn."""
 
     title: str
@@ -100,7 +100,7 @@ class Curves:
     diagonal: bool = True
 
 
-Block = Paragraph | Table | Facts | Remarks | Bars | Films | Curves
+Block = Paragraph | TextTable | Facts | Remarks | Bars | FilmRow | LinePlot
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False)
-class Layers:
+class HeatLayers:
     """The film without heat (JPEG) and the heat alone (transparent PNG), for a page that lays one over the other."""
 
     bare: bytes
@@ -142,9 +142,9 @@ class Report:
     subtitle: str
     notices: tuple[str, ...]
     film: FilmPicture
-    layers: Layers | None
+    layers: HeatLayers | None
     answers: tuple[Answer, ...]
-    belief: Mark
+    belief: RemarkKind
     bars: Bars
     remarks: Remarks
     sections: tuple[Section, ...]

@@ -9,14 +9,14 @@ from core.explain.run import Request, explain_many
 from core.image.quality import Check
 from core.lung_network import inspect_film
 from core.models.classifier import Classifier
-from core.trust.measure import CHEAP, Cost, Figure, Question, selected_measures
+from core.trust.measure import CHEAP, Figure, MeasureCost, Question, selected_measures
 from core.trust.verdicts import Verdict, verdicts
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from core.work import Work
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class CaseRecord:
     """A film, the prediction for it, its maps, and how far to trust them.
 
     maps:     (M,) of this film by this model; verdicts and location are those of the first.
@@ -86,9 +86,9 @@ def make_case(
     requests: Sequence[Request],
     *,
     cleaning: Cleaning | None = None,
-    costs: Collection[Cost] = CHEAP,
+    costs: Collection[MeasureCost] = CHEAP,
     work: Work | None = None,
-) -> Case:
+) -> CaseRecord:
     """The case, computed: one call of `explain_many`, the film checks and the verdicts on the first map.
 
     costs:  of the trust measures.
@@ -107,13 +107,13 @@ def case_of(
     prediction: Prediction,
     maps: Sequence[Explanation],
     *,
-    costs: Collection[Cost] = CHEAP,
+    costs: Collection[MeasureCost] = CHEAP,
     work: Work | None = None,
-) -> Case:
+) -> CaseRecord:
     """The case of maps that are known already, with checks, verdicts and location."""
     first = maps[0]
     question = Question(classifier, radiograph, first, first.cleaning)
-    return Case(
+    return CaseRecord(
         radiograph,
         classifier.checkpoint,
         prediction,

@@ -11,18 +11,18 @@ from core.overlay import DRAWN, NOTICE, absence, caption, setting_words
 from core.report import front_page
 from core.report.blocks import (
     Block,
-    Curves,
     Facts,
-    Films,
-    Layers,
+    FilmRow,
+    HeatLayers,
     Line,
+    LinePlot,
     Paragraph,
     Remarks,
     Report,
     Section,
-    Table,
+    TextTable,
 )
-from core.report.case import Case
+from core.report.case import CaseRecord
 from core.report.film_picture import LONGEST, FilmPicture, film_picture, heat_png
 from core.report.manifest import manifest_of
 from core.trust.verdicts import WORDS
@@ -31,7 +31,7 @@ from core.types import Explanation
 _SMALL = 640  # px, long side of a film among the details
 
 
-def report_of(case: Case) -> Report:
+def report_of(case: CaseRecord) -> Report:
     """The report, ready to be drawn as PDF or HTML."""
     remarks = front_page.remarks(case)
     return Report(
@@ -57,18 +57,18 @@ def report_of(case: Case) -> Report:
     )
 
 
-def _film(case: Case, explanation: Explanation | None, words: str, *, small: bool = False) -> FilmPicture:
+def _film(case: CaseRecord, explanation: Explanation | None, words: str, *, small: bool = False) -> FilmPicture:
     longest = _SMALL if small else LONGEST
     return film_picture(
         case.radiograph, explanation, cleaning=case.cleaning, checks=case.checks, caption=words, longest=longest
     )
 
 
-def _layers(case: Case) -> Layers:
-    return Layers(_film(case, None, "").data, heat_png(case.radiograph, case.map))
+def _layers(case: CaseRecord) -> HeatLayers:
+    return HeatLayers(_film(case, None, "").data, heat_png(case.radiograph, case.map))
 
 
-def _films(case: Case) -> Section:
+def _films(case: CaseRecord) -> Section:
     bare = _film(case, None, "The film without heat", small=True)
     maps = [_film(case, each, caption(each), small=True) for each in case.maps]
     notes = []
@@ -80,10 +80,10 @@ def _films(case: Case) -> Section:
         notes.append("No scale: the file gives no plausible size of a pixel.")
     notes += [f"{words(each.finding)}, {each.title}: {each.caveat}" for each in case.maps if each.caveat]
     paragraphs = [Paragraph(note, quiet=True) for note in notes]
-    return Section("The film and its maps", (Films((bare, *maps)), *paragraphs))
+    return Section("The film and its maps", (FilmRow((bare, *maps)), *paragraphs))
 
 
-def _probabilities(case: Case) -> Section:
+def _probabilities(case: CaseRecord) -> Section:
     card, prediction = case.checkpoint, case.prediction
     rows = []
     for finding, logit in zip(prediction.findings, prediction.logits.tolist(), strict=True):
@@ -99,11 +99,11 @@ def _probabilities(case: Case) -> Section:
         )
     kind = "Findings are independent." if card.multi_label else "The probabilities add up to 1."
     calibrated = f"Calibrated with temperature {card.temperature:.2f}." if card.temperature != 1 else "Not calibrated."
-    table = Table(("Finding", "Probability", "Operating point", "", "Logit"), tuple(rows), (1, 2, 4))
+    table = TextTable(("Finding", "Probability", "Operating point", "", "Logit"), tuple(rows), (1, 2, 4))
     return Section("Probabilities", (table, Paragraph(f"{kind} {calibrated}", quiet=True)))
 
 
-def _verdicts(case: Case) -> Section:
+def _verdicts(case: CaseRecord) -> Section:
     blocks: list[Block] = []
     for verdict in case.verdicts:
         if verdict.figures:
@@ -115,12 +115,12 @@ def _verdicts(case: Case) -> Section:
     return Section("The figures behind the verdicts", tuple(blocks))
 
 
-def _checks(case: Case) -> Section:
+def _checks(case: CaseRecord) -> Section:
     order = sorted(case.checks, key=lambda check: ("warning", "note", "ok").index(check.level))
     return Section("Checks of the film", (Remarks(tuple(map(front_page.check_remark, order))),))
 
 
-def _model(case: Case) -> Section:
+def _model(case: CaseRecord) -> Section:
     card = case.checkpoint
     test, lungs = card.metrics.test, card.metrics.lungs
     rows = []
@@ -138,14 +138,14 @@ def _model(case: Case) -> Section:
     if not rows:
         return Section("The model's figures", (Paragraph("This model has not been measured on labelled films."),))
     blocks: list[Block] = [
-        Table(("Figure (95 % interval)", ""), tuple(rows)),
+        TextTable(("Figure (95 % interval)", ""), tuple(rows)),
         Paragraph(
             "Figures on sources that training saw flatter a model; trust those of other sources more.", quiet=True
         ),
     ]
     if test and test.roc:
         blocks.append(
-            Curves(
+            LinePlot(
                 "ROC on the test films",
                 "1 − specificity",
                 "Sensitivity",
@@ -165,7 +165,7 @@ def _model(case: Case) -> Section:
     return Section("The model's figures", tuple(blocks))
 
 
-def _method(case: Case) -> Section:
+def _method(case: CaseRecord) -> Section:
     method, first = methods[case.map.method], case.map
     height, width = first.heat.shape
     pairs = [
@@ -184,7 +184,7 @@ def _method(case: Case) -> Section:
     return Section("How the map was made", (Facts(tuple(pairs)),))
 
 
-def _preprocessing(case: Case) -> str:
+def _preprocessing(case: CaseRecord) -> str:
     now, input = case.cleaning, case.checkpoint.input
     parts = [
         f"{input.fit} to {input.size} × {input.size} px",
@@ -195,7 +195,7 @@ def _preprocessing(case: Case) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _origin(case: Case) -> Section:
+def _origin(case: CaseRecord) -> Section:
     film, card = case.radiograph, case.checkpoint
     height, width = film.pixels.shape
     spacing = f", {film.spacing[1]:.3g} mm per pixel" if film.spacing else ""

@@ -11,7 +11,7 @@ from core.compare.tile import Tile
 from core.lung_network import inspect_film
 from core.models.findings import words
 from core.overlay import DRAWN, NOTICE, absence, caption
-from core.report.case import Case
+from core.report.case import CaseRecord
 from core.report.film_picture import FilmPicture, film_picture
 from core.report.pdf import typeset
 from core.types import Explanation, Radiograph
@@ -22,7 +22,7 @@ _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class FigurePanel:
     """Pictures with their letters, side by side."""
 
     films: tuple[FilmPicture, ...]
@@ -40,7 +40,7 @@ class FigureFiles:
     caption: str
 
 
-def case_figure(case: Case) -> FigureFiles:
+def case_figure(case: CaseRecord) -> FigureFiles:
     """The film, then each of its maps."""
     entries: list[tuple[Explanation | None, str, float | None]] = [(None, "the radiograph", None)]
     for each in case.maps:
@@ -88,7 +88,7 @@ def _figure(
     )
     letters = tuple(chr(ord("a") + place) for place in range(len(films)))
     text = _caption(radiograph, entries, films, letters)
-    panel = Panel(films, letters, _COLUMNS.get(len(films), 4), text)
+    panel = FigurePanel(films, letters, _COLUMNS.get(len(films), 4), text)
     return FigureFiles(
         pdf=typeset("figure.typ", panel),
         png=_with_resolution(typeset("figure.typ", panel, format="png", ppi=float(DPI))),

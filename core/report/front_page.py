@@ -2,28 +2,28 @@
 
 from math import isnan
 
-from core.estimate import available
+from core.estimate import available, quantity
 from core.explain.method import methods
 from core.image.quality import Check
 from core.models.findings import leading, present, words
 from core.overlay import absence
-from core.report.blocks import Answer, Bar, Bars, Mark, Remark, Remarks
-from core.report.case import Case
+from core.report.blocks import Answer, Bar, Bars, Remark, RemarkKind, Remarks
+from core.report.case import CaseRecord
 from core.trust.measure import Figure
 from core.trust.verdicts import WORDS, Word, word
 from core.types import Level
 
-_MARKS: dict[Word, Mark] = {"holds": "ok", "doubtful": "note", "fails": "warning", "unjudged": "unjudged"}
-_GRAVITY: tuple[Mark, ...] = ("ok", "unjudged", "note", "warning")
+_MARKS: dict[Word, RemarkKind] = {"holds": "ok", "doubtful": "note", "fails": "warning", "unjudged": "unjudged"}
+_GRAVITY: tuple[RemarkKind, ...] = ("ok", "unjudged", "note", "warning")
 _OBJECTION: dict[Level, str] = {"ok": "no objection", "note": "note", "warning": "objection"}
 
 
-def answers(case: Case, remarks: Remarks) -> tuple[Answer, ...]:
+def answers(case: CaseRecord, remarks: Remarks) -> tuple[Answer, ...]:
     """The four questions of a person without training, with their answers."""
-    return _asked(case), _says(case), _looked(case), _belief(remarks)
+    return _question(case), _says(case), _looked(case), _belief(remarks)
 
 
-def bars(case: Case) -> Bars:
+def bars(case: CaseRecord) -> Bars:
     """The probabilities in the order of the findings; of many findings the eight likeliest."""
     findings = case.prediction.findings
     if len(findings) > 8:
@@ -42,7 +42,7 @@ def bars(case: Case) -> Bars:
     )
 
 
-def remarks(case: Case) -> Remarks:
+def remarks(case: CaseRecord) -> Remarks:
     """The four verdicts."""
     return Remarks(
         tuple(Remark(_MARKS[each.word], WORDS[each.word], each.title, "", each.sentence) for each in case.verdicts)
@@ -51,42 +51,39 @@ def remarks(case: Case) -> Remarks:
 
 def figure_remark(figure: Figure) -> Remark:
     """A trust measure as a block."""
-    value = "" if isnan(figure.value) else f"{figure.value:.0%}" if figure.is_share else f"{figure.value:.3g}"
     kind = word(figure)
-    text = f"{value} {figure.unit}".strip() if value else ""
-    return Remark(_MARKS[kind], WORDS[kind], figure.title, text, figure.text)
+    return Remark(_MARKS[kind], WORDS[kind], figure.title, figure.quantity, figure.text)
 
 
 def check_remark(check: Check) -> Remark:
     """A film check as a block."""
-    number = f"{check.figure:,.0f}" if abs(check.figure) >= 1000 else f"{check.figure:.3g}"
-    figure = "" if isnan(check.figure) else f"{number} {check.unit}".strip()
+    figure = quantity(check.figure, check.unit)
     return Remark(check.level, _OBJECTION[check.level], check.title, figure, check.sentence)
 
 
-def belief(remarks: Remarks) -> Mark:
+def belief(remarks: Remarks) -> RemarkKind:
     """The gravest of the marks."""
     return max((each.mark for each in remarks.remarks), key=_GRAVITY.index, default="unjudged")
 
 
-def _asked(case: Case) -> Answer:
+def _question(case: CaseRecord) -> Answer:
     names = [words(finding) for finding in case.prediction.findings]
     listed = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
     if len(names) > 6:
-        asked = f"Which of {len(names)} findings does this chest X-ray show?"
+        question = f"Which of {len(names)} findings does this chest X-ray show?"
     elif case.checkpoint.multi_label:
-        asked = f"Does this chest X-ray show {listed}?"
+        question = f"Does this chest X-ray show {listed}?"
     else:
-        asked = f"Which fits this chest X-ray best: {listed}?"
+        question = f"Which fits this chest X-ray best: {listed}?"
     return Answer(
         "What was asked?",
-        asked,
+        question,
         f"The computer model {case.checkpoint.name} answered. It knows no other finding, and nothing about the patient "
         "but this picture.",
     )
 
 
-def _says(case: Case) -> Answer:
+def _says(case: CaseRecord) -> Answer:
     prediction, card = case.prediction, case.checkpoint
     first = leading(prediction, card)
     sure = prediction.probability(first)
@@ -108,7 +105,7 @@ def _says(case: Case) -> Answer:
     return Answer("What does the model say, and how sure is it?", answer, " ".join(sentences))
 
 
-def _operating_points(case: Case, first: str) -> list[str]:
+def _operating_points(case: CaseRecord, first: str) -> list[str]:
     """What the operating points add to the likeliest finding, in a sentence."""
     points, prediction = case.checkpoint.thresholds, case.prediction
     if not points:
@@ -125,7 +122,7 @@ def _operating_points(case: Case, first: str) -> list[str]:
     return [f"It also counts as present: {', '.join(others)}, so it is not of one mind."] if others else []
 
 
-def _looked(case: Case) -> Answer:
+def _looked(case: CaseRecord) -> Answer:
     question, missing = "Where did it look?", absence(case.map)
     if missing:
         return Answer(question, "Nowhere in particular.", missing)

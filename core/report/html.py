@@ -9,21 +9,21 @@ from core.report.blocks import (
     Answer,
     Bars,
     Block,
-    Curves,
     Facts,
-    Films,
-    Mark,
+    FilmRow,
+    LinePlot,
     Paragraph,
     Remark,
+    RemarkKind,
     Remarks,
     Report,
     Section,
-    Table,
+    TextTable,
 )
 from core.report.film_picture import ColourBar, FilmPicture
 
 _HERE = Path(__file__).parent
-_SIGNS: dict[Mark, str] = {"ok": "●", "note": "○", "warning": "▲", "unjudged": "–"}
+_SIGNS: dict[RemarkKind, str] = {"ok": "●", "note": "○", "warning": "▲", "unjudged": "–"}
 _INKS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a6a00", "#56b4e9")
 _SIDE = 220  # px, of a plot
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -68,7 +68,7 @@ def _answer(answer: Answer, report: Report) -> str:
     )
 
 
-def _mark(mark: Mark) -> str:
+def _mark(mark: RemarkKind) -> str:
     return f'<span class="mark {mark}" aria-hidden="true">{_SIGNS[mark]}</span> '
 
 
@@ -134,7 +134,7 @@ def _(block: Paragraph) -> str:
 
 
 @_drawn.register
-def _(block: Table) -> str:
+def _(block: TextTable) -> str:
     def row(cells: tuple[str, ...], tag: str) -> str:
         inner = (
             f"<{tag}{' class=right' if column in block.right else ''}>{escape(cell)}</{tag}>"
@@ -180,12 +180,12 @@ def _(block: Bars) -> str:
 
 
 @_drawn.register
-def _(block: Films) -> str:
+def _(block: FilmRow) -> str:
     return f'<div class="films">{"".join(map(_film, block.films))}</div>'
 
 
 @_drawn.register
-def _(block: Curves) -> str:
+def _(block: LinePlot) -> str:
     lines, legend = [], []
     for number, line in enumerate(block.lines):
         ink = _INKS[number % len(_INKS)]

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from core.errors import BadSetting
-from core.report.case import Case
+from core.report.case import CaseRecord
 
 
 @dataclass(frozen=True)
@@ -16,14 +16,14 @@ class Length:
     x1: float
     y1: float
 
-    def millimetres(self, case: Case) -> float | None:
+    def millimetres(self, case: CaseRecord) -> float | None:
         """Its length; None where the file gives no plausible size of a pixel."""
         spacing = case.radiograph.spacing
         if spacing is None or not case.spacing_is_plausible:
             return None
         return math.hypot((self.x1 - self.x0) * spacing[1], (self.y1 - self.y0) * spacing[0])
 
-    def text(self, case: Case) -> str:
+    def text(self, case: CaseRecord) -> str:
         """ "123.4 mm", or pixels."""
         length = self.millimetres(case)
         if length is None:
@@ -36,7 +36,7 @@ class Length:
         return math.hypot(self.x1 - self.x0, self.y1 - self.y0)
 
 
-def parse_length(text: str, case: Case) -> Length:
+def parse_length(text: str, case: CaseRecord) -> Length:
     """The length in "x0,y0,x1,y1". Raises: BadSetting for anything else, or an end beyond the film."""
     try:
         x0, y0, x1, y1 = map(float, text.split(","))

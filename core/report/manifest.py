@@ -15,7 +15,7 @@ from core.codec import dump, parse
 from core.errors import BadData
 from core.explain.method import captum_version
 from core.explain.run import Request
-from core.report.case import Case
+from core.report.case import CaseRecord
 from core.types import Checkpoint, Cleaning, Radiograph
 
 FILE = "manifest.json"  # its name within a PDF
@@ -74,7 +74,7 @@ class Manifest:
             )
 
 
-def manifest_of(case: Case) -> Manifest:
+def manifest_of(case: CaseRecord) -> Manifest:
     """The manifest of this case."""
     return Manifest(
         version=VERSION,
@@ -130,8 +130,8 @@ def _text(data: bytes) -> str:
             raise ValueError(f"no {FILE} in it") from error
     text = data.decode()
     if text.lstrip().startswith("<"):
-        found = _IN_HTML.search(text)
-        if not found:
+        embedded = _IN_HTML.search(text)
+        if not embedded:
             raise ValueError("no manifest in it")
-        return unescape(found[1])
+        return unescape(embedded[1])
     return text

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core.estimate import quantity
 from core.explain.method import methods
 from core.image.prepare import enlarge
 from core.models.classifier import Classifier
@@ -17,7 +18,7 @@ from core.types import Cleaning, Explanation, Heat, Level, Placement, Prediction
 from core.work import Work
 
 Aspect = Literal["domain", "certainty", "faithfulness", "reason"]
-Cost = Literal["cheap", "passes"]
+MeasureCost = Literal["cheap", "passes"]
 Fill = Literal["blur", "mean", "noise", "in-painting"]
 FILLS: dict[Fill, str] = {
     "blur": "strongly blurred",
@@ -31,8 +32,8 @@ ASPECTS: dict[Aspect, str] = {
     "faithfulness": "Does the map show what the model used?",
     "reason": "Is that a reason?",
 }
-COSTS: dict[Cost, str] = {"cheap": "a dozen network passes at most", "passes": "tens of network passes or more"}
-CHEAP: tuple[Cost, ...] = ("cheap",)
+COSTS: dict[MeasureCost, str] = {"cheap": "a dozen network passes at most", "passes": "tens of network passes or more"}
+CHEAP: tuple[MeasureCost, ...] = ("cheap",)
 CHANCE = 0.05  # of the heat: shares this close to those of an even map count as chance
 _UNSPECIFIC = "This map is the same for every finding: a map that explains one has to beat it."
 
@@ -63,6 +64,13 @@ class Figure:
     def text(self) -> str:
         """Sentence and verdict."""
         return f"{self.sentence} {self.verdict}".strip()
+
+    @property
+    def quantity(self) -> str:
+        """The value with its unit; empty if not available."""
+        if self.is_share and not math.isnan(self.value):
+            return f"{self.value:.0%} {self.unit}"
+        return quantity(self.value, self.unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +121,7 @@ class Measure:
     name: str
     title: str
     aspect: Aspect
-    cost: Cost
+    cost: MeasureCost
     rule: Rule
     obstacle: Obstacle
     films: Callable[[Radiograph], bool] | None
@@ -179,7 +187,7 @@ def measure(
     *,
     title: str,
     aspect: Aspect,
-    cost: Cost = "cheap",
+    cost: MeasureCost = "cheap",
     obstacle: Obstacle = no_obstacle,
     films: Callable[[Radiograph], bool] | None = None,
     decides: bool = True,
@@ -197,7 +205,7 @@ def measure(
 
 
 def selected_measures(
-    radiograph: Radiograph, aspects: Collection[Aspect] = tuple(ASPECTS), costs: Collection[Cost] = tuple(COSTS)
+    radiograph: Radiograph, aspects: Collection[Aspect] = tuple(ASPECTS), costs: Collection[MeasureCost] = tuple(COSTS)
 ) -> list[Measure]:
     """The measures of these questions and costs that serve the film: first those for few films, then the cheap ones."""
     order = {aspect: place for place, aspect in enumerate(ASPECTS)}

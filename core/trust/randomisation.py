@@ -25,7 +25,7 @@ _TITLE = "Depends on the learned weights"
 ENDING = ".randomisation.json"  # of the table beside the weights
 DOUBTFUL, LIMIT = 0.45, 0.65  # mean rank correlation of magnitudes while the later half of the network is random
 _PHANTOMS = 2
-Table = Mapping[str, Sequence[float]]  # method -> rank correlation after each step of the cascade
+CascadeTable = Mapping[str, Sequence[float]]  # method -> rank correlation after each step of the cascade
 
 
 def _no_table(question: Question) -> str:
@@ -141,7 +141,7 @@ def table(
             yield name, [round(float(value), 3) for value in np.mean(results, axis=0)]
 
 
-def read_table(checkpoint: Checkpoint, folder: Path | None = None) -> Table:
+def read_table(checkpoint: Checkpoint, folder: Path | None = None) -> CascadeTable:
     """The table beside the weights; empty where there is none, or it belongs to other weights."""
     try:
         path = (folder or library.place(checkpoint.name)) / f"{checkpoint.name}{ENDING}"
@@ -151,7 +151,7 @@ def read_table(checkpoint: Checkpoint, folder: Path | None = None) -> Table:
     return stored["methods"] if stored.get("sha256") == checkpoint.sha256 else {}
 
 
-def write_table(checkpoint: Checkpoint, results: Table, folder: Path) -> Path:
+def write_table(checkpoint: Checkpoint, results: CascadeTable, folder: Path) -> Path:
     """Writes the table beside the weights; gives its path."""
     path = folder / f"{checkpoint.name}{ENDING}"
     contents = {"sha256": checkpoint.sha256, "phantoms": _PHANTOMS, "methods": dict(results)}

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.trust.measure import ASPECTS, COSTS, Aspect, Cost, Figure, Question, evaluated, selected_measures
+from core.trust.measure import ASPECTS, COSTS, Aspect, Figure, MeasureCost, Question, evaluated, selected_measures
 from core.types import Level
 from core.work import Work
 
@@ -50,7 +50,9 @@ class Verdict:
         return ASPECTS[self.aspect]
 
 
-def verdicts(question: Question, *, costs: Collection[Cost] = tuple(COSTS), work: Work | None = None) -> list[Verdict]:
+def verdicts(
+    question: Question, *, costs: Collection[MeasureCost] = tuple(COSTS), work: Work | None = None
+) -> list[Verdict]:
     """The four verdicts in the order of ASPECTS, from the measures of these costs.
 
     Where the film checks or the gate withhold the answer, the other three are not judged, unless the cleaning

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.cohort.score_figures import Curve, Rates
-from core.cohort.template import MARGIN, SIDE, Template
+from core.cohort.template import MARGIN, SIDE, LungTemplate
 from core.estimate import Estimate, estimate_text
 from core.overlay import palettes, table
 from dashboard import markup
@@ -130,7 +130,7 @@ def decision(thresholds: Curve, model: Curve, everyone: Curve, at: float) -> Plo
     return {"data": traces, "layout": layout | {"shapes": [axes.rule(0), axes.upright(at)]}}
 
 
-def template(mean: Template) -> Plot:
+def template(mean: LungTemplate) -> Plot:
     """The mean heat in the frame of the lungs over the mean film; the rectangle is that of the lungs."""
     edge, span = MARGIN / (1 + 2 * MARGIN), 1 / (1 + 2 * MARGIN)
     low, high = edge * SIDE - 0.5, (edge + span) * SIDE - 0.5

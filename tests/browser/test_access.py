@@ -19,10 +19,10 @@ def barriers(page: Any) -> list[str]:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     page.wait_for_function(f"!document.querySelector('{WORKING}')", timeout=PATIENCE_MS)
     settle(page)
-    found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    violations = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{each['id']}: {[node['html'][:120] for node in each['nodes'][:3]]}"
-        for each in found
+        for each in violations
         if each["impact"] in BARRIERS
     ]
 
@@ -33,16 +33,16 @@ def test_no_page_has_a_serious_barrier(visit: Callable[..., Any], server: str, t
     page.evaluate("(theme) => localStorage.setItem('lightbox-theme', JSON.stringify(theme))", theme)
     page.reload()
     page.wait_for_function(f"document.querySelector('[data-testid=stApp]') && {GROUND} === '{ground}'")
-    found = {"empty": barriers(page)}
+    violations = {"empty": barriers(page)}
     open_phantom(page)
     phantom = page.evaluate("location.search")
     for view in pages():
         if view.order != pages()[0].order:
             page.goto(f"{server}/{view.file.stem}{phantom}")
-        found[view.title] = barriers(page)
+        violations[view.title] = barriers(page)
     page.evaluate("localStorage.removeItem('lightbox-theme')")  # the pages of one context share it
 
-    assert {name: each for name, each in found.items() if each} == {}
+    assert {name: each for name, each in violations.items() if each} == {}
 
 
 def test_the_first_paint_is_dark_and_a_theme_holds_on_all_addresses(open_page: Callable[..., Any], server: str) -> None:

@@ -67,9 +67,9 @@ def test_the_menu_shows_each_family_with_sentence_and_cost_and_lies_inside_the_w
     expect(page.locator(f"{MENU} .method")).to_contain_text("hundreds of network passes", use_inner_text=True)
 
     page.locator(f"{MENU} input").fill("random")
-    found = page.locator(f"{MENU} .method").evaluate_all("(rows) => rows.map((row) => row.dataset.method)")
-    assert found[0] == "random-map"
-    assert "rise" in found[1:], "RISE, whose description says random, comes later"
+    names = page.locator(f"{MENU} .method").evaluate_all("(rows) => rows.map((row) => row.dataset.method)")
+    assert names[0] == "random-map"
+    assert "rise" in names[1:], "RISE, whose description says random, comes later"
 
 
 def test_the_menu_is_used_with_keys_alone(visit_phantom: Callable[..., Any]) -> None:

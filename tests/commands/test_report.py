@@ -69,7 +69,7 @@ def test_maps_are_computed_again_from_what_a_report_holds(weights: Path, film: P
     assert "4 maps computed again: equal to the last bit." in result.stdout
 
 
-def test_another_film_is_told(weights: Path, film: Path, reports: Path, tmp_path: Path) -> None:
+def test_another_film_is_refused_in_one_sentence(weights: Path, film: Path, reports: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.png"
     with Image.open(film) as image:
         image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
@@ -87,7 +87,7 @@ def test_another_film_is_told(weights: Path, film: Path, reports: Path, tmp_path
         ("threads", "many", "holds no manifest that can be read"),
     ],
 )
-def test_a_manifest_that_does_not_fit_is_told(
+def test_a_manifest_that_does_not_fit_is_refused_in_one_sentence(
     weights: Path, film: Path, reports: Path, tmp_path: Path, field: str, value: object, sentence: str
 ) -> None:
     manifest = json.loads(read_manifest(reports / "case.html").text) | {field: value}
@@ -99,7 +99,9 @@ def test_a_manifest_that_does_not_fit_is_told(
     assert sentence in result.stderr
 
 
-def test_a_map_with_other_values_is_told(weights: Path, film: Path, reports: Path, tmp_path: Path) -> None:
+def test_a_map_with_other_values_is_refused_in_one_sentence(
+    weights: Path, film: Path, reports: Path, tmp_path: Path
+) -> None:
     manifest = json.loads(read_manifest(reports / "case.html").text)
     manifest["maps"][1]["key"] = "0" * 16
     source = tmp_path / "manifest.json"
@@ -110,7 +112,7 @@ def test_a_map_with_other_values_is_told(weights: Path, film: Path, reports: Pat
     assert "1 of 4 maps differ from the report in their last bits" in result.stderr
 
 
-def test_a_pdf_without_a_manifest_is_told(weights: Path, film: Path, reports: Path) -> None:
+def test_a_pdf_without_a_manifest_is_refused_in_one_sentence(weights: Path, film: Path, reports: Path) -> None:
     result = run_report(weights, film, "--from", reports / "figure.pdf")
 
     assert result.exit_code == 1

@@ -18,9 +18,9 @@ def panel(*, several: bool = False) -> Panel:
 
 def row(key: str, labels: tuple[str, ...] | None, *present: str) -> FilmComparison:
     """A film on which the networks find these; "covid+normal" for both."""
-    found = tuple(tuple(filter(None, each.split("+"))) for each in present)
+    findings = tuple(tuple(filter(None, each.split("+"))) for each in present)
     rest: dict[str, Any] = {"finding": "covid", "probabilities": (), "agreements": (), "apart": 0.0, "score": 0.0}
-    return FilmComparison(key, key, key, labels, says=present, present=found, **rest)
+    return FilmComparison(key, key, key, labels, says=present, present=findings, **rest)
 
 
 ROWS = [

@@ -77,7 +77,7 @@ def test_a_link_to_a_film_that_is_not_here_waits_for_the_same_file(small_weights
     assert desk.session.method == "saliency"
 
 
-def test_another_film_beside_a_link_is_said_not_to_be_its_film(small_weights: object) -> None:
+def test_another_film_beside_a_link_is_named_as_not_its_film(small_weights: object) -> None:
     desk = _opened(small_weights, film=KEY, model="untrained").press("Opacity, right lung").press("Phantom")
 
     assert [each.value.split(" (")[0] for each in desk.app.warning] == ["This is not the film of the link"]

@@ -13,7 +13,7 @@ from pydicom.datadict import keyword_for_tag
 
 from core.__main__ import cli
 from core.errors import BadSetting
-from core.image.blacken import Box, blackened, boxes_of
+from core.image.blacken import PixelBox, blackened, boxes_of
 from core.image.phantom import draw
 from core.report.dicom.deidentify import ALLOWED, deidentified
 from core.report.dicom.source import read_source
@@ -101,9 +101,11 @@ def test_nothing_of_the_patient_leaves_with_a_deidentified_export(weights: Path,
             assert not [line for line in (report.stdout + report.stderr).splitlines() if line.startswith("Error")]
 
 
-def test_burnt_in_marks_are_told_and_parts_blackened_in_the_film(weights: Path, film: Path, tmp_path: Path) -> None:
+def test_burnt_in_marks_bring_a_warning_and_parts_are_blackened_in_the_film(
+    weights: Path, film: Path, tmp_path: Path
+) -> None:
     command = ["report", "--weights", str(weights), str(film), "--finding", "covid", "--deidentify", "--dicom"]
-    box = Box(10, 20, 60, 40)
+    box = PixelBox(10, 20, 60, 40)
     result = CliRunner().invoke(cli, [*command, str(tmp_path), "--blacken", "10,20,60,40"])
 
     assert result.exit_code == 0, result.output
@@ -117,7 +119,7 @@ def test_burnt_in_marks_are_told_and_parts_blackened_in_the_film(weights: Path, 
 
 
 def test_a_blackened_film_is_another_film_and_says_so(phantom: Radiograph) -> None:
-    film = blackened(phantom, [Box(0, 0, 5, 5)])
+    film = blackened(phantom, [PixelBox(0, 0, 5, 5)])
 
     assert film.key != phantom.key
     assert film.steps[-1] == "1 part of the film painted black."
@@ -137,7 +139,7 @@ def test_every_burnt_in_mark_gets_a_box(marked: Radiograph) -> None:
     ("text", "sentence"),
     [("1,2,3", "give its left, upper, right and lower edge"), ("0,0,9999,5", "Give one on the film")],
 )
-def test_a_bad_box_is_told(phantom: Radiograph, text: str, sentence: str) -> None:
+def test_a_bad_box_is_refused_in_one_sentence(phantom: Radiograph, text: str, sentence: str) -> None:
     with pytest.raises(BadSetting, match=sentence):
         boxes_of(phantom, [text])
 

@@ -22,10 +22,10 @@ from core.image.prepare import enlarge
 from core.image.read import read
 from core.models.classifier import Classifier
 from core.overlay import end
-from core.report.case import Case, make_case
+from core.report.case import CaseRecord, make_case
 from core.report.dicom.images import THRESHOLD
 from core.report.dicom.objects import dicom_files, dicom_objects, left_out
-from core.report.dicom.source import Source, read_source
+from core.report.dicom.source import SourceInstance, read_source
 from core.report.length import Length
 from core.trust.measure import CHEAP
 from core.types import Cleaning, Radiograph
@@ -75,19 +75,21 @@ def film_of(phantom: Radiograph, **elements: object) -> bytes:
     return file.getvalue()
 
 
-def case_of(classifier: Classifier, data: bytes, *, cleaning: Cleaning | None = None) -> tuple[Case, Source]:
+def case_of(
+    classifier: Classifier, data: bytes, *, cleaning: Cleaning | None = None
+) -> tuple[CaseRecord, SourceInstance]:
     film = read(data, name="film.dcm")
     request = [Request("grad-cam", "covid", None, {"signed": True})]
     return make_case(classifier, film, request, cleaning=cleaning, costs=CHEAP), read_source(data, name="film.dcm")
 
 
 @pytest.fixture(scope="module")
-def made(classifier: Classifier, phantom: Radiograph) -> tuple[Case, Source]:
+def made(classifier: Classifier, phantom: Radiograph) -> tuple[CaseRecord, SourceInstance]:
     return case_of(classifier, film_of(phantom), cleaning=Cleaning(anyway=True))
 
 
 @pytest.fixture(scope="module")
-def files(made: tuple[Case, Source], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def files(made: tuple[CaseRecord, SourceInstance], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("dicom")
     contents = dicom_files(*made, lengths=[LENGTH])
     assert list(contents) == [f"{name}.dcm" for name in NAMES]
@@ -122,7 +124,7 @@ def test_dcmtk_reads_every_object(files: dict[str, Path], tmp_path: Path, name: 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_object_is_of_the_films_patient_and_study_and_refers_to_its_instance(
-    files: dict[str, Path], made: tuple[Case, Source], name: str
+    files: dict[str, Path], made: tuple[CaseRecord, SourceInstance], name: str
 ) -> None:
     case, source = made
     dataset = pydicom.dcmread(files[name])
@@ -153,7 +155,9 @@ def test_capture_is_derived_and_says_research(files: dict[str, Path]) -> None:
     assert np.ptp(capture.pixel_array.astype(int), axis=2).max() > 50  # heat is coloured
 
 
-def test_segments_are_the_heat_above_half_of_its_end(files: dict[str, Path], made: tuple[Case, Source]) -> None:
+def test_segments_are_the_heat_above_half_of_its_end(
+    files: dict[str, Path], made: tuple[CaseRecord, SourceInstance]
+) -> None:
     case, _ = made
     segmentation = highdicom.seg.segread(files["segmentation"])
     heat = enlarge(case.map.heat, case.map.placement, case.radiograph.pixels.shape)
@@ -163,7 +167,9 @@ def test_segments_are_the_heat_above_half_of_its_end(files: dict[str, Path], mad
     assert np.array_equal(pixels[0], np.nan_to_num(heat) >= THRESHOLD * end(case.map))
 
 
-def test_parametric_map_holds_the_heat_to_the_last_bit(files: dict[str, Path], made: tuple[Case, Source]) -> None:
+def test_parametric_map_holds_the_heat_to_the_last_bit(
+    files: dict[str, Path], made: tuple[CaseRecord, SourceInstance]
+) -> None:
     case, _ = made
     mapped = highdicom.imread(files["parametric-map"])
     heat = np.nan_to_num(enlarge(case.map.heat, case.map.placement, case.radiograph.pixels.shape))
@@ -177,17 +183,17 @@ def test_parametric_map_holds_the_heat_to_the_last_bit(files: dict[str, Path], m
 
 def numbers(item: Dataset) -> dict[str, float]:
     """Name -> value of all numeric items of a report."""
-    found = {}
+    values = {}
     for each in item.get("ContentSequence", []):
         if each.ValueType == "NUM":
             name = each.ConceptNameCodeSequence[0].CodeMeaning
-            found[name] = float(each.MeasuredValueSequence[0].NumericValue)
-        found |= numbers(each)
-    return found
+            values[name] = float(each.MeasuredValueSequence[0].NumericValue)
+        values |= numbers(each)
+    return values
 
 
 def test_structured_report_holds_probabilities_peak_lung_share_and_length(
-    files: dict[str, Path], made: tuple[Case, Source]
+    files: dict[str, Path], made: tuple[CaseRecord, SourceInstance]
 ) -> None:
     case, _ = made
     report = highdicom.sr.srread(files["structured-report"])

@@ -17,7 +17,7 @@ from core.models.classifier import Classifier
 from core.overlay import overlay
 from core.report import front_page
 from core.report.blocks import Remark, Remarks
-from core.report.case import Case, make_case
+from core.report.case import CaseRecord, make_case
 from core.report.content import report_of
 from core.report.figure import board_figure, case_figure
 from core.report.film_picture import bare, heat_png, scale_bar, sides
@@ -28,19 +28,19 @@ from core.types import Cleaning, Radiograph
 
 
 @pytest.fixture(scope="module")
-def case(classifier: Classifier, phantom: Radiograph) -> Case:
+def case(classifier: Classifier, phantom: Radiograph) -> CaseRecord:
     requests = [Request("grad-cam", "covid"), Request("grad-cam", "normal", None, {"signed": True})]
     return make_case(classifier, phantom, requests)
 
 
 @pytest.fixture(scope="module")
-def pdf(case: Case) -> PdfReader:
+def pdf(case: CaseRecord) -> PdfReader:
     data = report_pdf(report_of(case))
     assert len(data) < 5_000_000
     return PdfReader(io.BytesIO(data))
 
 
-def test_first_page_answers_four_questions_in_selectable_text(pdf: PdfReader, case: Case) -> None:
+def test_first_page_answers_four_questions_in_selectable_text(pdf: PdfReader, case: CaseRecord) -> None:
     text = " ".join(pdf.pages[0].extract_text().split())
 
     assert "Which fits this chest X-ray best: covid, pneumonia or normal?" in text
@@ -53,7 +53,7 @@ def test_first_page_answers_four_questions_in_selectable_text(pdf: PdfReader, ca
 
 
 def test_details_hold_probabilities_operating_point_checks_digests_and_the_research_line(
-    pdf: PdfReader, case: Case
+    pdf: PdfReader, case: CaseRecord
 ) -> None:
     text = " ".join(" ".join(page.extract_text() for page in pdf.pages).split())
 
@@ -80,12 +80,12 @@ def test_pdf_is_tagged_and_embeds_its_fonts(pdf: PdfReader) -> None:
         assert "/FontFile2" in font["/DescendantFonts"][0].get_object()["/FontDescriptor"]
 
 
-def test_the_same_case_gives_the_same_bytes(case: Case) -> None:
+def test_the_same_case_gives_the_same_bytes(case: CaseRecord) -> None:
     assert report_pdf(report_of(case)) == report_pdf(report_of(case))
     assert report_html(report_of(case)) == report_html(report_of(case))
 
 
-def test_html_is_one_file_that_loads_nothing(case: Case) -> None:
+def test_html_is_one_file_that_loads_nothing(case: CaseRecord) -> None:
     html = report_html(report_of(case)).decode()
 
     assert len(html) < 5_000_000
@@ -94,7 +94,7 @@ def test_html_is_one_file_that_loads_nothing(case: Case) -> None:
     assert html.count("<h2>") == 1 + len(report_of(case).sections)
 
 
-def test_a_name_in_html_is_text_and_no_markup(case: Case) -> None:
+def test_a_name_in_html_is_text_and_no_markup(case: CaseRecord) -> None:
     named = replace(case, radiograph=replace(case.radiograph, name="<script>alert(1)</script>"))
     html = report_html(report_of(named)).decode()
 
@@ -102,7 +102,7 @@ def test_a_name_in_html_is_text_and_no_markup(case: Case) -> None:
     assert "&lt;script&gt;alert(1)" in html
 
 
-def test_heat_laid_over_the_film_gives_the_overlay(case: Case) -> None:
+def test_heat_laid_over_the_film_gives_the_overlay(case: CaseRecord) -> None:
     film, map_ = case.radiograph, case.map
     with Image.open(io.BytesIO(heat_png(film, map_))) as picture:
         heat = np.asarray(picture).astype(float)
@@ -113,7 +113,7 @@ def test_heat_laid_over_the_film_gives_the_overlay(case: Case) -> None:
     assert np.abs(laid - expected).max() < 3  # alpha in 8 bits
 
 
-def test_figure_has_letters_bars_a_caption_and_300_dpi(case: Case) -> None:
+def test_figure_has_letters_bars_a_caption_and_300_dpi(case: CaseRecord) -> None:
     figure = case_figure(case)
 
     text = PdfReader(io.BytesIO(figure.pdf)).pages[0].extract_text().split()
@@ -126,7 +126,7 @@ def test_figure_has_letters_bars_a_caption_and_300_dpi(case: Case) -> None:
     assert figure.caption.endswith("Not for diagnosis.")
 
 
-def test_figure_of_a_board_names_the_model_of_each_map(case: Case) -> None:
+def test_figure_of_a_board_names_the_model_of_each_map(case: CaseRecord) -> None:
     tiles = [Tile(name, case.checkpoint, case.prediction, map_) for name, map_ in zip("AB", case.maps, strict=True)]
 
     caption = board_figure(case.radiograph, tiles, common=True).caption
@@ -153,7 +153,7 @@ def test_side_letters_follow_the_file_the_turn_and_the_mirror(phantom: Radiograp
     assert sides(replace(film, orientation=None, view="LL"), Cleaning(), ()) == ("", "")
 
 
-def test_the_last_answer_counts_the_verdicts_that_fail(case: Case) -> None:
+def test_the_last_answer_counts_the_verdicts_that_fail(case: CaseRecord) -> None:
     holds, fails, unjudged = (
         Remark("ok", "holds", "", "", ""),
         Remark("warning", "fails", "", "", ""),
@@ -169,7 +169,7 @@ def test_the_last_answer_counts_the_verdicts_that_fail(case: Case) -> None:
     assert front_page.belief(Remarks((holds, fails))) == "warning"
 
 
-def test_a_likeliest_finding_below_its_operating_point_is_called_undecided(case: Case) -> None:
+def test_a_likeliest_finding_below_its_operating_point_is_called_undecided(case: CaseRecord) -> None:
     likely = np.array([0.35, 0.15, 0.5], np.float32)
     prediction = replace(case.prediction, probabilities=likely)
     card = replace(case.checkpoint, thresholds={"covid": 0.3, "normal": 0.6})

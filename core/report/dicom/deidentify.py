@@ -14,9 +14,9 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from core.errors import BadData
-from core.image.blacken import Box
+from core.image.blacken import PixelBox
 from core.image.elements import BROKEN
-from core.report.dicom.source import Source
+from core.report.dicom.source import DETAILS, SourceInstance
 from core.types import Radiograph
 
 ALLOWED = frozenset(
@@ -60,7 +60,7 @@ _NOBODY = "DEIDENTIFIED"
 _PROFILE = CodedConcept("113100", "DCM", "Basic Application Confidentiality Profile")
 
 
-def deidentified(source: Source) -> Source:
+def deidentified(source: SourceInstance) -> SourceInstance:
     """The instance with allowed elements only, of nobody, and with identifiers that do not lead back."""
     header = Dataset()
     for element in source.header:
@@ -71,19 +71,10 @@ def deidentified(source: Source) -> Source:
         setattr(header, keyword, generate_uid(entropy_srcs=[salt, str(source.header[keyword].value)]))
     header.PatientName = f"{_NOBODY}^"
     header.PatientID = _NOBODY
-    for keyword in (
-        "PatientBirthDate",
-        "PatientSex",
-        "StudyDate",
-        "StudyTime",
-        "StudyID",
-        "AccessionNumber",
-        "ReferringPhysicianName",
-        "Manufacturer",
-    ):
+    for keyword in DETAILS:
         setattr(header, keyword, "")
     mark(header)
-    return Source(header, source.rows, source.columns)
+    return SourceInstance(header, source.rows, source.columns)
 
 
 def mark(dataset: Dataset) -> None:
@@ -93,7 +84,9 @@ def mark(dataset: Dataset) -> None:
     dataset.DeidentificationMethodCodeSequence = [_PROFILE]
 
 
-def deidentified_film(data: bytes, source: Source, radiograph: Radiograph, boxes: Sequence[Box]) -> Dataset:
+def deidentified_film(
+    data: bytes, source: SourceInstance, radiograph: Radiograph, boxes: Sequence[PixelBox]
+) -> Dataset:
     """The film itself with the header of a de-identified source, uncompressed, with the boxes painted black.
 
     data:   the film's file.
@@ -122,7 +115,7 @@ def deidentified_film(data: bytes, source: Source, radiograph: Radiograph, boxes
     return film
 
 
-def _photometric(source: Source) -> str:
+def _photometric(source: SourceInstance) -> str:
     """Of the decoded pixels: pydicom turns the colours of JPEG into RGB."""
     stored = str(source.header.PhotometricInterpretation)
     return "RGB" if stored.startswith("YBR") else stored

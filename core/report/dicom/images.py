@@ -19,9 +19,9 @@ from core.image.arrangement import arranged
 from core.image.prepare import enlarge
 from core.models.findings import words
 from core.overlay import NOTICE, end, overlay
-from core.report.case import Case
+from core.report.case import CaseRecord
 from core.report.dicom import codes
-from core.report.dicom.source import MANUFACTURER, Source, device
+from core.report.dicom.source import MANUFACTURER, SourceInstance, device
 from core.report.film_picture import shrunk
 from core.types import Heat
 
@@ -30,7 +30,7 @@ _AXES = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": 
 _LONGEST = 2048  # px, long side of the capture
 
 
-def secondary_capture(case: Case, source: Source, series: int) -> Dataset:
+def secondary_capture(case: CaseRecord, source: SourceInstance, series: int) -> Dataset:
     """The overlay with its legend, burnt in."""
     picture = np.asarray(shrunk(overlay(case.radiograph, case.map), _LONGEST))
     orientation = arranged(case.radiograph, case.cleaning).orientation
@@ -62,7 +62,7 @@ def secondary_capture(case: Case, source: Source, series: int) -> Dataset:
     return capture
 
 
-def segmentation(case: Case, source: Source, series: int) -> Dataset:
+def segmentation(case: CaseRecord, source: SourceInstance, series: int) -> Dataset:
     """Heat above half of the scale's end, and the lungs where they are found."""
     heat = stored_heat(case, source)
     planes, names = [heat >= THRESHOLD * end(case.map)], [f"Heat for {words(case.finding)} above {THRESHOLD:.0%}"]
@@ -108,7 +108,7 @@ def segmentation(case: Case, source: Source, series: int) -> Dataset:
     return segmented
 
 
-def parametric_map(case: Case, source: Source, series: int) -> Dataset:
+def parametric_map(case: CaseRecord, source: SourceInstance, series: int) -> Dataset:
     """The heat itself, float32 on the stored pixels, in its own unit; 0 where the network saw nothing.
 
     Raises: ValueError without a size of a pixel, which every such map must have.
@@ -149,7 +149,7 @@ def parametric_map(case: Case, source: Source, series: int) -> Dataset:
     return mapped
 
 
-def _unmeasured(source: Source) -> Dataset:
+def _unmeasured(source: SourceInstance) -> Dataset:
     """The header without the size of a pixel: highdicom writes it without a thickness, and then cannot read it."""
     header = copy.deepcopy(source.header)
     for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
@@ -158,7 +158,7 @@ def _unmeasured(source: Source) -> Dataset:
     return header
 
 
-def _in_own_frame(case: Case, source: Source) -> Dataset:
+def _in_own_frame(case: CaseRecord, source: SourceInstance) -> Dataset:
     """The header with a frame of reference of its own, which a parametric map must have and a radiograph lacks.
 
     Its plane is that of the detector; it makes no statement about any other image.
@@ -178,13 +178,13 @@ def _in_own_frame(case: Case, source: Source) -> Dataset:
     return header
 
 
-def stored_heat(case: Case, source: Source) -> Heat:
+def stored_heat(case: CaseRecord, source: SourceInstance) -> Heat:
     """(rows, columns) the map on the stored pixels, in its unit."""
     placement = source.placed(case.map.placement, case.radiograph)
     return np.nan_to_num(enlarge(case.map.heat, placement, (source.rows, source.columns)), nan=0.0)
 
 
-def _lungs(case: Case, source: Source) -> NDArray[np.bool_] | None:
+def _lungs(case: CaseRecord, source: SourceInstance) -> NDArray[np.bool_] | None:
     try:
         outline, placement = lung_network.outline(case.radiograph, case.cleaning)
     except NoLungs:
@@ -193,7 +193,7 @@ def _lungs(case: Case, source: Source) -> NDArray[np.bool_] | None:
     return np.nan_to_num(enlarge(outline, there, (source.rows, source.columns)), nan=0.0) > 0.5
 
 
-def _reference(source: Source) -> Dataset:
+def _reference(source: SourceInstance) -> Dataset:
     """The source instance, with the purpose of the reference."""
     item = Dataset()
     item.ReferencedSOPClassUID = source.header.SOPClassUID

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pydicom import Dataset
 
 from core.overlay import absence
-from core.report.case import Case
+from core.report.case import CaseRecord
 from core.report.dicom import deidentify
 from core.report.dicom.images import parametric_map, secondary_capture, segmentation
 from core.report.dicom.presentation_state import presentation_state
-from core.report.dicom.source import Source
+from core.report.dicom.source import SourceInstance
 from core.report.dicom.structured_report import structured_report
 from core.report.length import Length
 
@@ -24,7 +24,7 @@ _PER_SERIES = {
 SERIES = 9100  # number of the first new series: behind those of the scanner
 
 
-def dicom_objects(case: Case, source: Source, *, lengths: Sequence[Length] = ()) -> Mapping[str, Dataset]:
+def dicom_objects(case: CaseRecord, source: SourceInstance, *, lengths: Sequence[Length] = ()) -> Mapping[str, Dataset]:
     """File name -> object: capture, segmentation and map where there is heat, report and presentation state.
 
     All are of the source's patient and study, refer to its instance, and have new identifiers. `left_out` says what
@@ -47,7 +47,7 @@ def dicom_objects(case: Case, source: Source, *, lengths: Sequence[Length] = ())
     return {f"{name}.dcm": dataset for name, dataset in objects.items()}
 
 
-def dicom_files(case: Case, source: Source, *, lengths: Sequence[Length] = ()) -> dict[str, bytes]:
+def dicom_files(case: CaseRecord, source: SourceInstance, *, lengths: Sequence[Length] = ()) -> dict[str, bytes]:
     """File name -> content of `dicom_objects`."""
     return {name: file_of(each) for name, each in dicom_objects(case, source, lengths=lengths).items()}
 
@@ -59,7 +59,7 @@ def file_of(dataset: Dataset) -> bytes:
     return file.getvalue()
 
 
-def left_out(case: Case, source: Source) -> dict[str, str]:
+def left_out(case: CaseRecord, source: SourceInstance) -> dict[str, str]:
     """Name of an object that is not made -> why, in a sentence."""
     reasons: dict[str, str] = {}
     if case.map.void:

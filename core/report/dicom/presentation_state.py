@@ -17,12 +17,14 @@ from highdicom.uid import UID
 from pydicom import Dataset
 
 from core.image.arrangement import through
-from core.report.case import Case
-from core.report.dicom.source import Source, device
+from core.report.case import CaseRecord
+from core.report.dicom.source import SourceInstance, device
 from core.report.length import Length
 
 
-def presentation_state(case: Case, source: Source, series: int, lengths: Sequence[Length] = ()) -> Dataset:
+def presentation_state(
+    case: CaseRecord, source: SourceInstance, series: int, lengths: Sequence[Length] = ()
+) -> Dataset:
     """Window, turn, mirror and inversion of the film as shown, and the lengths."""
     header = source.header
     layer = GraphicLayer(layer_name="LENGTHS", order=1, description="Lengths drawn in Lightbox")
@@ -60,7 +62,7 @@ def presentation_state(case: Case, source: Source, series: int, lengths: Sequenc
     return state
 
 
-def _window(case: Case) -> list[SoftcopyVOILUTTransformation] | None:
+def _window(case: CaseRecord) -> list[SoftcopyVOILUTTransformation] | None:
     """The linear window in the file's units; None for a curve, which the file has itself."""
     film = through(case.radiograph, case.cleaning.window)
     if film.linear is not None:
@@ -71,7 +73,7 @@ def _window(case: Case) -> list[SoftcopyVOILUTTransformation] | None:
     return [SoftcopyVOILUTTransformation(window_center=(low + high) / 2 + 0.5, window_width=max(1.0, high - low + 1))]
 
 
-def _annotation(case: Case, source: Source, length: Length, layer: GraphicLayer) -> GraphicAnnotation:
+def _annotation(case: CaseRecord, source: SourceInstance, length: Length, layer: GraphicLayer) -> GraphicAnnotation:
     height, width = case.radiograph.pixels.shape
     ends = np.array([[length.x0, length.y0], [length.x1, length.y1]])
     ends = ends * [source.columns / width, source.rows / height] + 0.5

@@ -13,9 +13,7 @@ from core.types import Checkpoint, Placement, Radiograph
 
 MANUFACTURER = "Lightbox"
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-_MAY_BE_EMPTY = (
-    "PatientID",
-    "PatientName",
+DETAILS = (  # of patient, study and device, which an object must carry and may leave empty
     "PatientBirthDate",
     "PatientSex",
     "StudyDate",
@@ -28,7 +26,7 @@ _MAY_BE_EMPTY = (
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class SourceInstance:
     """header: the instance without its pixels; rows, columns: of the stored pixels."""
 
     header: Dataset
@@ -48,7 +46,7 @@ class Source:
         )
 
 
-def read_source(data: bytes, *, name: str) -> Source:
+def read_source(data: bytes, *, name: str) -> SourceInstance:
     """The source instance in the bytes of a film's file.
 
     Raises: BadData for another format (no patient is invented), for several frames, or without identifiers.
@@ -71,12 +69,12 @@ def read_source(data: bytes, *, name: str) -> Source:
             f"{name} holds {header.NumberOfFrames} frames; DICOM objects are written for a film of one frame. Export "
             "the frame as an instance of its own."
         )
-    for keyword in _MAY_BE_EMPTY:
+    for keyword in ("PatientID", "PatientName", *DETAILS):
         if keyword not in header:
             setattr(header, keyword, "")
     if not header.get("Modality"):
         header.Modality = "OT"
-    return Source(header, int(header.Rows), int(header.Columns))
+    return SourceInstance(header, int(header.Rows), int(header.Columns))
 
 
 class Device(TypedDict):

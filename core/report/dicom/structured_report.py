@@ -28,14 +28,14 @@ from pydicom.sr.codedict import codes as dictionary
 from pydicom.uid import generate_uid
 
 from core.models.findings import words
-from core.report.case import Case
+from core.report.case import CaseRecord
 from core.report.dicom import codes
-from core.report.dicom.source import MANUFACTURER, Source, device
+from core.report.dicom.source import MANUFACTURER, SourceInstance, device
 from core.report.length import Length
 from core.trust.verdicts import WORDS
 
 
-def structured_report(case: Case, source: Source, series: int, lengths: Sequence[Length] = ()) -> Dataset:
+def structured_report(case: CaseRecord, source: SourceInstance, series: int, lengths: Sequence[Length] = ()) -> Dataset:
     """The report as an object whose values other programs can read."""
     card = case.checkpoint
     observer = ObserverContext(
@@ -83,17 +83,19 @@ def structured_report(case: Case, source: Source, series: int, lengths: Sequence
     return report
 
 
-def _describable(source: Source) -> bool:
+def _describable(source: SourceInstance) -> bool:
     """Whether the film has what the image library lists of one: not every film does, and the library is optional."""
     header = source.header
     return len(header.get("PatientOrientation") or "") == 2 and len(header.get("ImagerPixelSpacing") or "") == 2
 
 
-def _algorithm(case: Case) -> AlgorithmIdentification:
+def _algorithm(case: CaseRecord) -> AlgorithmIdentification:
     return AlgorithmIdentification(name=case.checkpoint.name, version=case.checkpoint.key, manufacturer=MANUFACTURER)
 
 
-def _prediction(case: Case, film: Sequence[SourceImageForMeasurementGroup]) -> MeasurementsAndQualitativeEvaluations:
+def _prediction(
+    case: CaseRecord, film: Sequence[SourceImageForMeasurementGroup]
+) -> MeasurementsAndQualitativeEvaluations:
     """The probability of each finding, and the verdicts."""
     prediction = case.prediction
     return MeasurementsAndQualitativeEvaluations(
@@ -118,7 +120,7 @@ def _prediction(case: Case, film: Sequence[SourceImageForMeasurementGroup]) -> M
     )
 
 
-def _heat(case: Case, film: Sequence[SourceImageForMeasurementGroup]) -> MeasurementsAndQualitativeEvaluations:
+def _heat(case: CaseRecord, film: Sequence[SourceImageForMeasurementGroup]) -> MeasurementsAndQualitativeEvaluations:
     """The map's peak, and the share of its heat in the lungs where that is known."""
     map_ = case.map
     measurements = [
@@ -141,7 +143,9 @@ def _heat(case: Case, film: Sequence[SourceImageForMeasurementGroup]) -> Measure
     )
 
 
-def _lengths(case: Case, source: Source, lengths: Sequence[Length]) -> list[MeasurementsAndQualitativeEvaluations]:
+def _lengths(
+    case: CaseRecord, source: SourceInstance, lengths: Sequence[Length]
+) -> list[MeasurementsAndQualitativeEvaluations]:
     """Each length with its two ends."""
     image = SourceImageForRegion.from_source_image(source.header)
     height, width = case.radiograph.pixels.shape
