@@ -135,10 +135,10 @@ def _resume(before: dict[str, Any], here: Session) -> None:
         _sessions.put(kept, holder())
         st.rerun()
     if films := int(before["films"]):
-        words = "The film" if films == 1 else f"The {films} films"
+        words = "The film of this tab is" if films == 1 else f"The {films} films of this tab are"
         here.problems.append(
-            f"{words} of this tab left the memory of the server ({MINUTES} minutes after the tab was closed, or as it "
-            "was started anew). Add the files again."
+            f"{words} no longer in the server's memory: the tab was closed for {MINUTES} minutes, or the server was "
+            "restarted. Add the files again."
         )
 
 

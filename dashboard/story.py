@@ -191,7 +191,7 @@ def _who_answers(twins: list[_Twin], painted: str) -> str:
         elif top == twin.finding:
             sentences.append(f"{twin.who} is no longer sure ({figures}).")
         else:
-            sentences.append(f"{twin.who} gives its answer up ({figures}; most likely {words(top)}).")
+            sentences.append(f"{twin.who} gives up its answer ({figures}; most likely {words(top)}).")
     return " ".join(sentences)
 
 

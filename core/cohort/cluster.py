@@ -81,7 +81,9 @@ class ClusterTask:
             if classifier.checkpoint.key != key:
                 self._error = f"it has other weights of {classifier.checkpoint.name}. Copy those of this machine there."
         if not root.exists():
-            self._error = f"there is no {root.name} at the path of this machine. Every node needs the input there."
+            self._error = (
+                f"there is no {root.name} at the same path as on this machine. Every node needs the input there."
+            )
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
         answer = {"part": item["part"], "films": 0, "records": b"", "error": self._error, "node": socket.gethostname()}

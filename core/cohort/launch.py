@@ -54,7 +54,7 @@ def stop_run(path: Path) -> None:
     if not worker:
         return
     if worker.get("host") != socket.gethostname():
-        raise BadSetting(f"The run is being worked on on {worker.get('host')}. Stop it there.")
+        raise BadSetting(f"The run is in progress on {worker.get('host')}. Stop it there.")
     os.kill(int(worker["pid"]), signal.SIGTERM)
 
 

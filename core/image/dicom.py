@@ -57,7 +57,7 @@ _SHOWN = {
     "Exposure": ("Exposure", " mAs"),
     "DistanceSourceToDetector": ("Distance to detector", " mm"),
     "Grid": ("Grid", ""),
-    "BurnedInAnnotation": ("Burnt-in text, says the file", ""),
+    "BurnedInAnnotation": ("The file reports burnt-in text", ""),
 }
 _SEXES = {"F": "female", "M": "male", "O": "other"}
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")

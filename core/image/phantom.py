@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 SMALLEST = 64  # px a side
 WHITE = 4095  # 12 bits
 DRAWN = Origin(format="drawn", mode="I;16", bits=12)
-STEPS = ("Drawn by Lightbox: nobody's film.",)  # part of the keys of the films in the shipped atlases
+STEPS = ("Drawn by Lightbox: synthetic, no patient data.",)  # part of the keys of the films in the shipped atlases
 LETTER_R = points((-4, 6), (-4, -6), (1, -6), (4, -4.5), (4, -1.5), (1, 0), (-4, 0), (0, 0), (4.5, 6))  # mm
 
 

@@ -77,7 +77,7 @@ def _films(case: CaseRecord) -> Section:
     elif not bare.sides[0]:
         notes.append("The file does not say which side is which.")
     if bare.scale is None:
-        notes.append("No scale: the file gives no plausible size of a pixel.")
+        notes.append("No scale: the file gives no plausible pixel size.")
     notes += [f"{words(each.finding)}, {each.title}: {each.caveat}" for each in case.maps if each.caveat]
     paragraphs = [Paragraph(note, quiet=True) for note in notes]
     return Section("The film and its maps", (FilmRow((bare, *maps)), *paragraphs))
@@ -110,7 +110,7 @@ def _verdicts(case: CaseRecord) -> Section:
             blocks.append(Paragraph(f"{verdict.title} {WORDS[verdict.word].capitalize()}."))
             blocks.append(Remarks(tuple(map(front_page.figure_remark, verdict.figures))))
     if case.unmeasured:
-        left_out = f"Not measured here, for what it costs: {', '.join(case.unmeasured)} (report --thorough)."
+        left_out = f"Left out because of its cost: {', '.join(case.unmeasured)} (report --thorough)."
         blocks.append(Paragraph(left_out, quiet=True))
     return Section("The figures behind the verdicts", tuple(blocks))
 

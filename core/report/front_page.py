@@ -119,7 +119,7 @@ def _operating_points(case: CaseRecord, first: str) -> list[str]:
             f"But only {' and '.join(others)} {'reach' if len(others) > 1 else 'reaches'} the operating point, from "
             "which the model counts a finding as present: it is undecided."
         ]
-    return [f"It also counts as present: {', '.join(others)}, so it is not of one mind."] if others else []
+    return [f"It also counts as present: {', '.join(others)}, so the answer is not clear-cut."] if others else []
 
 
 def _looked(case: CaseRecord) -> Answer:

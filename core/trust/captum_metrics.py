@@ -35,9 +35,7 @@ def infidelity_figure(question: Question) -> Figure:
         min(1.0, _infidelity(question, image, other, changes) / no_map_error) if no_map_error > 0 else float("nan")
     )
     level: Level = "ok" if share < control else "note"
-    verdict = (
-        "Better than its own values in another order." if level == "ok" else "No better than its own values shuffled."
-    )
+    verdict = "Better than the same values shuffled." if level == "ok" else "No better than its own values shuffled."
     sentence = f"The map leaves {share:.0%} of the squared changes unexplained, its values shuffled {control:.0%}."
     return Figure(
         "infidelity", "Infidelity", level, share, "of the change unexplained", sentence, verdict, is_share=True

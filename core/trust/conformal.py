@@ -73,7 +73,7 @@ def conformal(question: Question) -> Figure:
     names = " or ".join(words(name) for name in inside) or "none of the findings"
     share, films = sets.test.get("all", (math.nan, 0))
     measured = f"; on {films} test films the label was in the set in {share:.0%}" if films else ""
-    sentence = f"At {sets.coverage:.0%} coverage the answer is {names}{measured}. In other hospitals it will be less."
+    sentence = f"At {sets.coverage:.0%} coverage the answer is {names}{measured}. Expect less at other hospitals."
     verdict = "" if finding in inside else f"{words(finding).capitalize()} is not in it."
     return Figure("conformal", _TITLE, level, len(inside), "findings", sentence, verdict)
 

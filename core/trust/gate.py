@@ -103,7 +103,7 @@ def gate_figure(question: Question) -> Figure:
         sentence = f"The film is unlike those that {checkpoint.name} learned from {limits}.{like}"
         return Figure("gate", _TITLE, "warning", score, "log odds", sentence)
     if score >= gate.note:
-        sentence = f"The film is at the rim of those that {checkpoint.name} learned from {limits}."
+        sentence = f"The film is barely like those that {checkpoint.name} learned from {limits}."
         return Figure("gate", _TITLE, "note", score, "log odds", sentence)
     sentence = f"The film is like those that {checkpoint.name} learned from {limits}."
     return Figure("gate", _TITLE, "ok", score, "log odds", sentence)

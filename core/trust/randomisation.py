@@ -69,9 +69,9 @@ def _figure(name: str, cascade: Sequence[float], where: str) -> Figure:
     title = _TITLE if name == "randomisation" else f"{_TITLE}, this film"
     level: Level = "warning" if value > LIMIT else "note" if value > DOUBTFUL else "ok"
     verdict = {
-        "ok": "The map depends on what was learned.",
-        "note": "Part of the map stays the same without what was learned.",
-        "warning": "The map hardly depends on what was learned: it shows the film, not the model.",
+        "ok": "The map depends on the learned weights.",
+        "note": "Part of the map does not depend on the learned weights.",
+        "warning": "The map hardly depends on the learned weights: it shows the film, not the model.",
     }[level]
     steps = ", ".join(f"{value:.2f}" for value in cascade)
     sentence = f"{where}, rank correlation with the map while weights become random, last layers first: {steps}."

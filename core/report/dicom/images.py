@@ -164,7 +164,7 @@ def _in_own_frame(case: CaseRecord, source: SourceInstance) -> Dataset:
     Its plane is that of the detector; it makes no statement about any other image.
     """
     if case.radiograph.spacing is None:
-        raise ValueError("the film has no size of a pixel")
+        raise ValueError("the film has no pixel size")
     header = copy.deepcopy(source.header)
     height, width = case.radiograph.pixels.shape
     down, across = case.radiograph.spacing
