@@ -4,7 +4,7 @@ function actsOf(viewer, pressed) {
   const view = viewer.view();
   const frame = viewer.frames()[0];
   const middle = [frame.pane.width / 2, frame.pane.height / 2];
-  const lengths = lengthsOf(viewer.description);
+  const { description } = viewer;
   const step = (by) => {
     const at = viewer.heats.indexOf(viewer.heat) + by;
     if (viewer.heats[at]) store.picked.set(viewer.key, viewer.heats[at].key);
@@ -13,24 +13,27 @@ function actsOf(viewer, pressed) {
   return {
     window: () => (look.tool = "window"),
     pan: () => (look.tool = "pan"),
-    length: () => (look.tool = "length"),
+    ...Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, () => (look.tool = kind)])),
     loupe: () => (look.loupe = !look.loupe),
     planes: () => (look.planes = !look.planes),
     cross: () => {
       if (store.cross?.viewer === viewer && store.cross.keyboard) pointAway(viewer);
       else moveCross(viewer, 0, 0, 0);
-      endLength(viewer);
+      endBegun(viewer);
     },
-    mark: () => markLength(viewer),
-    calibrate: () => {
-      const length = lengths[pressed.dataset.index];
-      const text = viewer.asked === length && pressed.parentElement.querySelector("input").value;
-      if (text) calibrate(viewer, length, text);
-      else askLength(viewer, length);
+    mark: () => markShape(viewer),
+    answer: () => {
+      const shape = shapesOf(description)[pressed.dataset.index];
+      const text = viewer.asked === shape && pressed.parentElement.querySelector("input").value;
+      if (text) answerLabel(viewer, shape, text);
+      else askLabel(viewer, shape);
     },
-    remove: () => lengths.splice(pressed.dataset.index, 1),
-    removeLast: () => lengths.pop() === viewer.begun && (viewer.begun = null),
-    clear: () => lengths.splice(0),
+    remove: () => changeShapes(description, (shapes) => shapes.splice(pressed.dataset.index, 1)),
+    removeLast: () => changeShapes(description, (shapes) => shapes.pop() === viewer.begun?.shape && (viewer.begun = null)),
+    clear: () => changeShapes(description, (shapes) => shapes.splice(0)),
+    undo: () => undoShapes(description),
+    redo: () => undoShapes(description, true),
+    table: () => saveMeasures(viewer),
     closer: () => zoomAt(viewer, STEP, ...middle),
     farther: () => zoomAt(viewer, 1 / STEP, ...middle),
     single: () => zoomAt(viewer, 1 / frame.place.scale, ...middle),

@@ -41,7 +41,7 @@ function probeWords(viewer) {
 }
 
 // The cross under the keys: at first in the middle of what is seen; then by `size` CSS px, at least by a pixel of the
-// film, which follows it. A length that was begun ends there.
+// film, which follows it. The line or region that was begun ends there.
 function moveCross(viewer, dx, dy, size) {
   const frame = viewer.frames()[0];
   const own = store.cross?.viewer === viewer && store.cross.keyboard ? store.cross : viewer.view();
@@ -51,7 +51,9 @@ function moveCross(viewer, dx, dy, size) {
   const x = Math.min(Math.max(own.x + u * step, 0), width - 0.5);
   const y = Math.min(Math.max(own.y + v * step, 0), height - 0.5);
   pointAt(viewer, x, y, { keyboard: true });
-  if (viewer.begun) Object.assign(viewer.begun, { x1: x, y1: y });
+  if (viewer.begun) {
+    movePoint(viewer.description, viewer.begun.shape, viewer.begun.index, [x, y], [x, y]);
+  }
   const here = onCanvas(frame, x, y);
   const { pane } = frame;
   const beyond = (at, low, room) => Math.min(at - low, 0) + Math.max(at - low - room, 0);

@@ -19,12 +19,17 @@ const KEYS = [
   ]],
   ["Pointer", [
     ["W, P, L", "left drag sets the window, pans, or measures a length"],
+    ["U, Q", "ellipse, rectangle: mean and standard deviation of the grey values, area, share of the heat"],
+    ["A, D", "angle of two lines (Cobb), two-way diameter: draw the first line, then the second"],
+    ["N, X", "arrow, text"],
+    ["drag a point or a line", "change or move what was drawn, with any measuring tool"],
+    ["Ctrl Z, Ctrl Shift Z", "undo, redo what was drawn"],
     ["right drag", "window: across width, up and down level"],
     ["middle or Shift drag", "pan"],
     ["one finger, two fingers", "the chosen tool; zoom and pan"],
     ["G", "magnifying glass on the film's own pixels"],
-    ["C", "cross: arrow keys move it, with Shift by one pixel; Enter begins and ends a length; Esc leaves"],
-    ["Delete", "remove the last length"],
+    ["C", "cross: arrow keys move it, with Shift by one pixel; Enter begins and ends a line or region; Esc leaves"],
+    ["Delete", "remove what was drawn last"],
     ["V", "overlays that the file stores beside its pixels, where it has some"],
   ]],
   ["The heat", [
@@ -42,9 +47,10 @@ const HELP = `
     <div class="lists"></div>
     <p>R and L stand at the patient's right and left: as the file says, or in brackets as frontal films are usually hung;
     ? where neither holds, as on a film that was mirrored. A mirrored or turned film is marked as such.</p>
-    <p>Lengths are in mm where the file gives the size of a pixel and a chest can be that large, else in pixels. At the
-    detector they are longer than in the patient. mm on a length
-    calibrates the film: enter the true length of a ruler or of a marker.</p>
+    <p>Lengths and areas are in mm where the file gives the size of a pixel and a chest can be that large, else in pixels. At the
+    detector they are longer than in the patient. Calibrate on a length
+    sets the size of a pixel: enter the true length of a ruler or of a marker. Of an angle both sides are given, since the
+    lines have no direction.</p>
     <p>Heat hides the film in proportion to its strength, up to half of the scale; from there on the opacity is full.</p>
     <p>A screen in a browser shows 256 greys and is not calibrated: this is no diagnostic display.</p>
   </dialog>`;

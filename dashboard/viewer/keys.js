@@ -3,10 +3,12 @@ const PLAIN_KEYS = {
   "+": "closer", "=": "closer", "-": "farther", "−": "farther", "0": "reset", Home: "reset", "1": "single",
   "2": "film", "3": "percentile", "4": "full", "5": "lung", "6": "bone", "?": "help",
   i: "invert", r: "turn", f: "flip", o: "toggle", m: "mode", "[": "before", "]": "after", ",": "fainter", ".": "stronger",
-  w: "window", p: "pan", l: "length", g: "loupe", c: "cross", v: "planes", e: "expand", t: "texts", b: "fold", Enter: "mark", Delete: "removeLast", Backspace: "removeLast",
+  w: "window", p: "pan", l: "length", u: "ellipse", q: "rectangle", a: "angle", d: "diameter", n: "arrow", x: "text", g: "loupe", c: "cross", v: "planes", e: "expand", t: "texts", b: "fold", Enter: "mark", Delete: "removeLast", Backspace: "removeLast",
 };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ON_FILM = ["Enter", "Delete", "Backspace"]; // elsewhere they press buttons and write
+
+const undoes = ({ key }) => ["z", "y"].includes(key.toLowerCase());
 
 // Keys work while `root` has the focus, or the pointer rests on it and no text field has the focus.
 // lead: () => the viewer that they act on, if there is one. Returns a function that stops listening.
@@ -16,7 +18,8 @@ function listenToKeys(root, lead) {
   root.addEventListener("pointerleave", () => (hovered = false));
   const mine = (event) => {
     const target = event.composedPath()[0];
-    if (event.ctrlKey || event.metaKey || event.altKey || !lead()?.film) return false;
+    if (event.altKey || !lead()?.film) return false;
+    if ((event.ctrlKey || event.metaKey) && !undoes(event)) return false;
     if (event.composedPath().includes(root)) {
       if (target.matches("select, input[type=text]") || target.closest("dialog")) return false;
       if (target.matches("input") && (event.key in ARROWS || event.key === "Home")) return false;
@@ -32,7 +35,8 @@ function listenToKeys(root, lead) {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const crossed = store.cross?.viewer === viewer && store.cross.keyboard;
     const [dx, dy] = ARROWS[key] ?? [];
-    if (key === " " || key === "h") viewer.peek(true);
+    if (event.ctrlKey || event.metaKey) viewer.act(key === "y" || event.shiftKey ? "redo" : "undo");
+    else if (key === " " || key === "h") viewer.peek(true);
     else if (key in ARROWS && crossed) moveCross(viewer, dx, dy, event.shiftKey ? 0 : 8);
     else if (key in ARROWS && event.shiftKey) windowBy(viewer, 12 * dx, 12 * dy);
     else if (key in ARROWS) panBy(viewer, -40 * dx, -40 * dy);

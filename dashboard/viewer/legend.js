@@ -48,9 +48,9 @@ function syncLegend(viewer) {
 }
 
 function syncClear(element, viewer) {
-  const length = viewer ? lengthsOf(viewer.description).length : 0;
-  element.hidden = length === 0;
-  write(element, length === 1 ? "Clear length" : `Clear ${length} lengths`);
+  const { length } = viewer ? shapesOf(viewer.description) : [];
+  element.hidden = !length;
+  write(element, length === 1 ? "Clear measurement" : `Clear ${length} measurements`);
 }
 
 function readoutWords(view) {

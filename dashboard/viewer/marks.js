@@ -1,21 +1,21 @@
-// What is written over the film: the patient's sides, the cross of the pane that is pointed at, lengths.
-const ARM = 12; // CSS px, of the cross and of the ends of a length
+// What is written over the film: the patient's sides, the cross of the pane that is pointed at, shapes.
+const ARM = 12; // CSS px, of the cross, the ends of a length and the head of an arrow
 
 function drawMarks(viewer) {
   const frames = viewer.frames();
   const cross = crossOn(viewer);
-  const lengths = lengthsOf(viewer.description);
+  const shapes = shapesOf(viewer.description);
   const drawn = frames.map((frame, index) => {
     const { left, top, width, height } = frame.pane;
     const box = [left, top, width, height].map((value) => value / viewer.unit);
-    const lines = lengths.map((length) => lengthMarkup(viewer, frame, length));
+    const lines = shapes.map((shape) => shapeMarkup(viewer, frame, shape));
     const pointed = cross && (cross.drawn || store.cross.viewer !== viewer || store.cross.pane !== index);
     if (pointed) lines.push(crossMarkup(viewer, frame, cross));
     return `<svg x="${box[0]}" y="${box[1]}" width="${box[2]}" height="${box[3]}">${lines.join("")}</svg>`;
   });
   viewer.parts.lines.innerHTML = drawn.join("");
   drawSides(viewer);
-  drawLabels(viewer, frames, lengths);
+  drawLabels(viewer, frames, shapes);
   drawLoupe(viewer, frames);
 }
 

@@ -66,7 +66,7 @@ function listenToPointer(viewer) {
   const { canvas } = viewer;
   const down = new Map(); // pointer id -> last place
   let action = null;
-  let held = null; // the length that is drawn
+  let held = null; // the hold on the shape that is drawn
   let lastTap = null;
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -93,7 +93,7 @@ function listenToPointer(viewer) {
     pointAt(viewer, film.x, film.y, { pane: viewer.paneAt(x, y), touch: event.pointerType === "touch" });
   };
   const letGo = () => {
-    if (held) dropSlip(viewer, held);
+    if (held) endShape(viewer, held);
     held = null;
   };
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -104,7 +104,7 @@ function listenToPointer(viewer) {
     down.set(event.pointerId, here);
     letGo();
     action = down.size === 1 ? actionOf(event) : "pinch";
-    if (action === "length") held = takeLength(viewer, here, NEAR[event.pointerType] ?? NEAR.pen);
+    if (action in KINDS) held = takeShape(viewer, action, here, NEAR[event.pointerType] ?? NEAR.pen);
     canvas.dataset.action = action;
     point(event, here);
     if (event.button === 1) event.preventDefault();
@@ -125,7 +125,7 @@ function listenToPointer(viewer) {
       down.set(event.pointerId, here);
       if (action === "pan") panBy(viewer, here.x - before.x, here.y - before.y);
       if (action === "window") windowBy(viewer, here.x - before.x, here.y - before.y);
-      if (held) moveEnd(viewer, held, here);
+      if (held) moveShape(viewer, held, here);
     }
     point(event, here);
   });

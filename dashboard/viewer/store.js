@@ -4,7 +4,8 @@ const store = (window.lightbox ??= {
   arriving: new Map(), // radiograph key -> {promise, share} while the pixels travel
   views: new Map(), // radiograph key -> how the film is looked at, see viewOf
   calibrations: new Map(), // radiograph key -> mm per film px, by a length whose size the person knows
-  lengths: new Map(), // radiograph key -> [{x0, y0, x1, y1}] in film px: the measured lengths
+  shapes: new Map(), // radiograph key -> what was drawn on the film, see shapes.js
+  histories: new Map(), // radiograph key -> {past, future} of its shapes, to undo
   picked: new Map(), // viewer -> key of the map that was stepped to
   look: { mode: "heat", shown: true, tool: matchMedia("(pointer: coarse)").matches ? "pan" : "window", threshold: 0, loupe: false, planes: false, texts: true },
   cross: null, // {viewer, x, y, keyboard}: the viewer that is pointed at, and where, in film px
@@ -33,7 +34,7 @@ function untouched({ width, height, black, white }) {
   return { ...place, ...windowOf(black, white), preset: "film", invert: false };
 }
 
-// Views, by key; of one film through another window of its file they are others, its lengths are not.
+// Views, by key; of one film through another window of its file they are others, its shapes are not.
 function filmKey({ key }) {
   return key.split("-")[0];
 }

@@ -1,5 +1,7 @@
 // The controls: a rail beside one viewer, or one bar for all viewers of a link. They act on the viewer of `lead`.
 const MODES = ["heat", "contours", "beside"];
+const MEASURES = [["ellipse", "U"], ["rectangle", "Q"], ["angle", "A"], ["diameter", "D"], ["arrow", "N"], ["text", "X"]];
+const kindButton = ([kind, key]) => button(kind, KINDS[kind].title, key, icon(kind) + KINDS[kind].title);
 
 const TOOLS = `
   <div class="tools" role="group" aria-label="Radiograph viewer" data-testid="tools">
@@ -7,6 +9,7 @@ const TOOLS = `
       ${button("window", "Set window by dragging", "W", icon("window") + "<span>Window</span>")}
       ${button("pan", "Pan by dragging", "P", icon("pan") + "<span>Pan</span>")}
       ${button("length", "Measure a length by dragging", "L", icon("length") + "<span>Length</span>")}
+      ${button("measures", "Measuring tools and list of measurements", "", icon("measures"))}
       ${button("loupe", "Magnifying glass on the film's own pixels", "G", icon("loupe"))}
     </div>
     <div class="group" role="group" aria-label="Zoom">
@@ -40,6 +43,15 @@ const TOOLS = `
       <label class="slider" data-part="thresholds"><span>Hide below</span><input type="range" min="0" max="0.95" step="0.01" data-look="threshold" aria-label="Hide heat below this share of the scale"><output></output></label>
       ${button("texts", "Text in the corners of the film", "T", "Text in the corners")}
     </div>
+    <div class="drawer measures" data-part="measures">
+      <div class="kinds" role="group" aria-label="Measuring tools">${MEASURES.map(kindButton).join("")}</div>
+      <ol class="list" data-part="list" data-testid="measures" aria-label="Measurements"></ol>
+      <div class="kinds">
+        ${button("undo", "Undo", "Ctrl Z", icon("undo") + "Undo")}
+        ${button("redo", "Redo", "Ctrl Shift Z", icon("redo") + "Redo")}
+        ${button("table", "Save the list as a table (CSV)", "", "Save as CSV")}
+      </div>
+    </div>
   </div>`;
 
 const COLOUR_NAMES = {
@@ -55,6 +67,7 @@ class Tools {
     this.root = root;
     this.lead = lead;
     this.parts = partsOf(root);
+    this.drawn = "measures"; // the icon on the button of the measuring tools
     this.listen();
   }
 
@@ -92,9 +105,24 @@ class Tools {
   }
 
   act(name, pressed) {
-    if (name === "more") this.press("more", this.root.classList.toggle("open"));
+    if (name === "more" || name === "measures") this.open(name);
+    else if (name in KINDS) this.choose(name);
     else if (name === "help") openHelp(this.root);
     else this.lead()?.act(name, pressed);
+  }
+
+  // Takes a measuring tool, and the drawer out of the way of the film.
+  choose(kind) {
+    this.root.classList.remove("open-measures");
+    this.lead()?.act(kind);
+  }
+
+  // Opens one of the two drawers, or closes it.
+  open(name) {
+    for (const each of ["more", "measures"]) {
+      this.press(each, this.root.classList.toggle(`open-${each}`, each === name && !this.root.classList.contains(`open-${each}`)));
+    }
+    this.sync();
   }
 
   // Shows the state.
@@ -104,7 +132,8 @@ class Tools {
     const { look } = store;
     const drawable = Boolean(viewer?.drawable);
     for (const each of root.querySelectorAll(".tools :is(button, select)")) each.disabled = !viewer?.film;
-    for (const tool of ["window", "pan", "length"]) this.press(tool, look.tool === tool);
+    for (const tool of ["window", "pan", ...Object.keys(KINDS)]) this.press(tool, look.tool === tool);
+    this.syncMeasures(viewer);
     this.press("loupe", look.loupe);
     this.press("planes", look.planes);
     this.find("planes").hidden = !viewer?.description?.planes.length;
@@ -116,9 +145,9 @@ class Tools {
     this.press("fold", document.documentElement.classList.contains(FOLDED));
     this.find("texts").hidden = root.classList.contains("alone");
     this.press("texts", look.texts);
-    this.press("more", root.classList.contains("open"));
+    this.press("more", root.classList.contains("open-more"));
     this.find("beside").hidden = Boolean(viewer?.data.compact);
-    this.find("help").disabled = this.find("more").disabled = false;
+    this.find("help").disabled = this.find("more").disabled = this.find("measures").disabled = false;
     const filled = drawable && viewer.mode !== "contours";
     for (const part of [parts.opacities, parts.thresholds]) {
       const input = part.querySelector("input");
@@ -134,6 +163,22 @@ class Tools {
     const presets = Object.entries(PRESETS);
     fill(parts.preset, [presets[0], ...windows, ...presets.slice(1), ["custom", "Set by hand"]], viewer.view().preset);
     Object.assign(parts.preset.lastChild, { disabled: true, hidden: true });
+  }
+
+  // The measuring tool that is chosen, and what was measured; the list is there while its drawer is open.
+  syncMeasures(viewer) {
+    const chosen = MEASURES.some(([kind]) => kind === store.look.tool);
+    const open = this.root.classList.contains("open-measures");
+    this.press("measures", chosen || open);
+    const name = chosen ? store.look.tool : "measures";
+    if (this.drawn !== name) this.find("measures").innerHTML = icon((this.drawn = name));
+    if (!viewer?.description || !open) return;
+    const { past, future } = historyOf(viewer.description);
+    const shapes = shapesOf(viewer.description);
+    this.find("undo").disabled = !past.length;
+    this.find("redo").disabled = !future.length;
+    this.find("table").disabled = !shapes.length;
+    listMeasures(this.parts.list, viewer, shapes);
   }
 
   find(act) {

@@ -6,7 +6,7 @@ class Viewer {
   constructor(root) {
     this.root = root;
     this.peeking = false;
-    this.begun = null; // the length that the keys have begun
+    this.begun = null; // the hold on the shape that the keys have begun, see takeShape
     this.sheets = { film: new Sheet(), heat: new Sheet(), loupe: new Sheet() };
     root.innerHTML = `<div class="frame">${PANE}${TOOLS}</div>`;
     this.tools = new Tools(root, () => this);
@@ -58,6 +58,11 @@ class Viewer {
 
   view() {
     return viewOf(this.description);
+  }
+
+  // What was drawn on its film by hand, see shapes.js.
+  get shapes() {
+    return shapesOf(this.description);
   }
 
   // The film that belongs to the present description, once its pixels are here.

@@ -53,7 +53,7 @@ def test_a_turned_or_mirrored_film_keeps_its_pixels_and_says_so(show: Callable[.
         ("Mirrored, turned upside down", ["?", "", "?", ""]),
         ("Mirrored, turned 90° left", ["?", "", "?", ""]),
     ]
-    assert badge.is_hidden()  # mirrored twice
+    expect(badge).to_be_hidden()  # mirrored twice
     pressed(page, "f", "Shift+R", "0")
     settled(page)
     assert badge.is_hidden()
@@ -105,7 +105,7 @@ def test_lengths_are_in_mm_stay_with_their_film_and_can_be_removed(show: Callabl
     page.get_by_role("button", name="Remove length 1").click()
     settled(page)
     expect(labels).to_have_count(1)
-    page.get_by_role("button", name="Clear length").click()
+    page.get_by_role("button", name="Clear measurement").click()
     settled(page)
     expect(labels).to_have_count(0)
 

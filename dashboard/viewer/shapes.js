@@ -1,0 +1,232 @@
+// The layer of shapes on a film: lengths, regions, angles, arrows and texts, in film px. They belong to the film, so
+// that zoom, turn and mirror move none of them. What they measure stands in measures.js, their labels in labels.js.
+const NEAR = { mouse: 9, pen: 14, touch: 24 }; // CSS px from a point of a shape, to take hold of it
+const SHORTEST = 4; // CSS px: a line that is shorter was a slip
+const MOST_UNDONE = 100; // steps kept
+
+// points: how many a finished shape has; two are drawn at a time.
+const KINDS = {
+  length: { points: 2, title: "Length" },
+  ellipse: { points: 2, title: "Ellipse" },
+  rectangle: { points: 2, title: "Rectangle" },
+  angle: { points: 4, title: "Angle" },
+  diameter: { points: 4, title: "Two-way diameter" },
+  arrow: { points: 2, title: "Arrow" },
+  text: { points: 1, title: "Text" },
+};
+const WRITTEN = ["arrow", "text"]; // carry a text
+
+// [{kind, points: [[x, y], ...], text}] of a film, the first drawn first.
+function shapesOf(description) {
+  const key = filmKey(description);
+  if (!store.shapes.has(key)) store.shapes.set(key, []);
+  return store.shapes.get(key);
+}
+
+function calibrationOf(description) {
+  return store.calibrations.get(filmKey(description));
+}
+
+// ---- undo: what the shapes and the calibration of a film were before each change
+
+function historyOf(description) {
+  const key = filmKey(description);
+  if (!store.histories.has(key)) store.histories.set(key, { past: [], future: [] });
+  return store.histories.get(key);
+}
+
+function stateOf(description) {
+  return JSON.stringify([shapesOf(description), calibrationOf(description) ?? null]);
+}
+
+// Runs `change` as one step that can be undone.
+function changeShapes(description, change) {
+  const before = stateOf(description);
+  const result = change(shapesOf(description));
+  noteChange(description, before);
+  return result;
+}
+
+function noteChange(description, before) {
+  if (stateOf(description) === before) return;
+  const { past, future } = historyOf(description);
+  past.push(before);
+  if (past.length > MOST_UNDONE) past.shift();
+  future.splice(0);
+}
+
+function undoShapes(description, forward = false) {
+  const { past, future } = historyOf(description);
+  const [from, to] = forward ? [future, past] : [past, future];
+  if (!from.length) return;
+  to.push(stateOf(description));
+  const [shapes, calibration] = JSON.parse(from.pop());
+  shapesOf(description).splice(0, Infinity, ...shapes);
+  if (calibration) store.calibrations.set(filmKey(description), calibration);
+  else store.calibrations.delete(filmKey(description));
+}
+
+// ---- drawing by hand
+
+// The hold on a shape: a point of one that is near, its line, or a new one that begins here.
+// {shape, index, pane, before}; index: of the point that moves, -1 for the whole shape.
+function takeShape(viewer, kind, at, near) {
+  const { description } = viewer;
+  const pane = viewer.paneAt(at.x, at.y);
+  const frame = viewer.frames()[pane];
+  const before = stateOf(description);
+  const reach = near * viewer.unit;
+  const gap = (one, other) => Math.hypot(one.x - other.x, one.y - other.y);
+  const shapes = shapesOf(description);
+  const [x, y] = withinFilm(viewer, onFilm(frame, at.x, at.y));
+  for (const shape of shapes) {
+    const index = shape.points.findIndex((point) => gap(onCanvas(frame, ...point), at) <= reach);
+    if (index >= 0) return { shape, index, pane, before, last: [x, y] };
+  }
+  const whole = shapes.find((shape) => lineNear(shape, [x, y], reach / 2 / frame.place.scale));
+  if (whole) return { shape: whole, index: -1, pane, before, last: [x, y] };
+  return beginShape(description, kind, [x, y], { pane, before });
+}
+
+// Begins a shape, or the second line of the one that still lacks it.
+function beginShape(description, kind, point, rest) {
+  const shapes = shapesOf(description);
+  const open = shapes.at(-1);
+  const goesOn = open?.kind === kind && open.points.length < KINDS[kind].points;
+  const shape = goesOn ? open : { kind, points: [], text: "" };
+  if (!goesOn) shapes.push(shape);
+  const pair = Math.min(2, KINDS[kind].points);
+  for (let count = 0; count < pair; count++) shape.points.push([...point]);
+  return { ...rest, shape, index: shape.points.length - 1, last: point, fresh: true };
+}
+
+function moveShape(viewer, hold, at) {
+  const { shape, index, pane } = hold;
+  const point = withinFilm(viewer, onFilm(viewer.frames()[pane], at.x, at.y));
+  movePoint(viewer.description, shape, index, point, hold.last);
+  hold.last = point;
+  tell();
+}
+
+function movePoint(description, shape, index, [x, y], [fromX, fromY]) {
+  if (index < 0) for (const each of shape.points) [each[0], each[1]] = [each[0] + x - fromX, each[1] + y - fromY];
+  else shape.points[index] = [x, y];
+  if (shape.kind === "diameter" && shape.points.length === 4) {
+    shape.points[3] = squared(shape.points, scaleOf(description, calibrationOf(description)));
+  }
+}
+
+function withinFilm({ description: { width, height } }, { x, y }) {
+  return [Math.min(Math.max(x, 0), width), Math.min(Math.max(y, 0), height)];
+}
+
+// Ends a hold: a line that is too short was a slip and goes; what remains is a step that can be undone.
+function endShape(viewer, { shape, before, fresh }) {
+  const { description } = viewer;
+  const shapes = shapesOf(description);
+  const least = (SHORTEST * viewer.unit) / viewer.frames()[0].place.scale;
+  const short = ([one, other]) => Math.hypot(one[0] - other[0], one[1] - other[1]) < least;
+  if (shape.points.length > 1 && short(shape.points.slice(-2))) shape.points.splice(-2);
+  if (!shape.points.length) shapes.splice(shapes.indexOf(shape), 1);
+  else if (fresh && WRITTEN.includes(shape.kind)) askLabel(viewer, shape);
+  noteChange(description, before);
+  tell();
+}
+
+// Whether a film point lies on the line of a shape, `reach` film px around it.
+function lineNear({ kind, points }, [x, y], reach) {
+  if (kind === "ellipse" && points.length > 1) {
+    const { left, top, right, bottom } = boxOf(points);
+    const [a, b] = [(right - left) / 2, (bottom - top) / 2];
+    const far = Math.hypot((x - (left + right) / 2) / a, (y - (top + bottom) / 2) / b);
+    return Math.abs(far - 1) * Math.min(a, b) <= reach;
+  }
+  if (kind === "rectangle" && points.length > 1) {
+    const [[x0, y0], [x1, y1]] = points;
+    const corners = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
+    return corners.some((corner, index) => segmentNear(corner, corners[(index + 1) % 4], [x, y], reach));
+  }
+  for (let at = 0; at + 1 < points.length; at += 2) if (segmentNear(points[at], points[at + 1], [x, y], reach)) return true;
+  return false;
+}
+
+function segmentNear([x0, y0], [x1, y1], [x, y], reach) {
+  const size = (x1 - x0) ** 2 + (y1 - y0) ** 2 || 1;
+  const share = clamp(((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / size, 0, 1);
+  return Math.hypot(x0 + share * (x1 - x0) - x, y0 + share * (y1 - y0) - y) <= reach;
+}
+
+// ---- drawing by keys
+
+// Begins a shape at the cross, or ends the one that was begun.
+function markShape(viewer) {
+  if (!store.cross?.keyboard || store.cross.viewer !== viewer) return;
+  const { x, y } = store.cross;
+  if (endBegun(viewer)) return;
+  const kind = store.look.tool in KINDS ? store.look.tool : "length";
+  viewer.begun = beginShape(viewer.description, kind, [x, y], { before: stateOf(viewer.description) });
+  if (kind === "text") endBegun(viewer);
+}
+
+// Whether a shape was begun; it ends where it is.
+function endBegun(viewer) {
+  const { begun } = viewer;
+  viewer.begun = null;
+  if (begun) endShape(viewer, begun);
+  return Boolean(begun);
+}
+
+// ---- on the pane
+
+// The path of a shape (SVG), its points in CSS px of the pane.
+function shapePath({ kind }, points) {
+  const line = ([u0, v0], [u1, v1]) => `M${u0} ${v0}L${u1} ${v1}`;
+  if (kind === "text") return line(points[0], points[0]);
+  if (kind === "ellipse") {
+    const { left, top, right, bottom } = boxOf(points);
+    const [a, b, middle] = [(right - left) / 2, (bottom - top) / 2, (top + bottom) / 2];
+    return `M${left} ${middle}A${a} ${b} 0 1 0 ${right} ${middle}A${a} ${b} 0 1 0 ${left} ${middle}Z`;
+  }
+  if (kind === "rectangle") {
+    const { left, top, right, bottom } = boxOf(points);
+    return `M${left} ${top}H${right}V${bottom}H${left}Z`;
+  }
+  if (kind === "arrow") return line(points[0], points[1]) + arrowHead(...points);
+  let path = "";
+  for (let at = 0; at + 1 < points.length; at += 2) {
+    path += line(points[at], points[at + 1]) + (kind === "angle" ? "" : ends(points[at], points[at + 1]));
+  }
+  return path;
+}
+
+function ends([u0, v0], [u1, v1]) {
+  const size = Math.hypot(u1 - u0, v1 - v0) || 1;
+  const [du, dv] = [(-(v1 - v0) / size) * (ARM / 2), ((u1 - u0) / size) * (ARM / 2)];
+  const end = (u, v) => `M${u - du} ${v - dv}L${u + du} ${v + dv}`;
+  return end(u0, v0) + end(u1, v1);
+}
+
+// The head lies where the arrow was let go.
+function arrowHead([u0, v0], [u1, v1]) {
+  const bearing = Math.atan2(v1 - v0, u1 - u0);
+  const wing = (turn) => `M${u1} ${v1}L${u1 - ARM * Math.cos(bearing + turn)} ${v1 - ARM * Math.sin(bearing + turn)}`;
+  return wing(0.5) + wing(-0.5);
+}
+
+function shapeMarkup(viewer, frame, shape) {
+  return lineMarkup("shape", shapePath(shape, shape.points.map((point) => inPane({ viewer, frame }, ...point))));
+}
+
+// What a shape of this viewer's film measures, remembered until it, the film or the heat changes.
+function figuresIn(viewer, shape) {
+  const { description, film, heat, drawable } = viewer;
+  const scale = scaleOf(description, calibrationOf(description));
+  const fingerprint = [JSON.stringify(shape), film?.key, drawable ? heat.key : "", scale.across, scale.down].join();
+  viewer.measured ??= new WeakMap();
+  const last = viewer.measured.get(shape);
+  if (last?.fingerprint === fingerprint) return last;
+  const figures = figuresOf(shape, film, scale, drawable ? heat : null);
+  const result = { fingerprint, figures, words: measureWords(figures, scale.note) };
+  viewer.measured.set(shape, result);
+  return result;
+}
