@@ -217,12 +217,7 @@ def method(
         plain = (inspect.getdoc(rule) or "").splitlines()
         if not plain:
             raise ValueError(f"method {name!r} has no docstring; its first line is the help text on screen")
-        hints = typing.get_type_hints(rule, include_extras=True)
-        settings = tuple(
-            _setting(parameter, hints[parameter.name])
-            for parameter in inspect.signature(rule).parameters.values()
-            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        )
+        settings = keyword_settings(rule)
         entry = Method(
             name=name,
             title=title,
@@ -252,6 +247,16 @@ def method(
         return rule
 
     return register
+
+
+def keyword_settings(rule: Callable[..., Any]) -> tuple[Setting, ...]:
+    """The keyword-only parameters of a function as settings; each is annotated with its bounds or choices."""
+    hints = typing.get_type_hints(rule, include_extras=True)
+    return tuple(
+        _setting(parameter, hints[parameter.name])
+        for parameter in inspect.signature(rule).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    )
 
 
 def _setting(parameter: inspect.Parameter, hint: Any) -> Setting:

@@ -64,18 +64,18 @@ def prepare(radiograph: Radiograph, input: Input, cleaning: Cleaning | None = No
         square = 1 - square
     square = _cleaned(np.array(square), cleaning)
 
-    scale = input.high - input.low
-    values = torch.from_numpy(square) * scale + input.low
-    mean, std = _moments(values) if input.mean == "film" or input.std == "film" else (input.mean, input.std)
-    means = torch.tensor(mean, dtype=torch.float32).reshape(-1, 1, 1)
-    stds = torch.tensor(std, dtype=torch.float32).reshape(-1, 1, 1)
-    image = ((values.expand(input.channels, -1, -1) - means) / stds).contiguous()
+    image, means, stds = _normalised(torch.from_numpy(square), input)
     return Prepared(
         image=image,
         placement=Placement(x0 + left, y0 + inner[1], x0 + right, y0 + inner[3], cleaning.turn % 4),
         black=((input.low - means) / stds).expand(input.channels, 1, 1),
         white=((input.high - means) / stds).expand(input.channels, 1, 1),
     )
+
+
+def normalised(grey: Tensor, input: Input) -> Tensor:
+    """(C, S, S) the network's input of a square film (S, S) of grey, 0 black to 1 white; the last step of `prepare`."""
+    return _normalised(grey, input)[0]
 
 
 def windowed(pixels: Pixels, black: float, white: float) -> Heat:
@@ -170,6 +170,15 @@ def _cleaned(square: Heat, cleaning: Cleaning) -> Heat:
         equalised = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(levels)
         square = equalised.astype(np.float32) / np.float32(65535)
     return square
+
+
+def _normalised(grey: Tensor, input: Input) -> tuple[Tensor, Tensor, Tensor]:
+    """The input (C, S, S), and (C or 1, 1, 1) the mean and deviation that normalised it."""
+    values = grey * (input.high - input.low) + input.low
+    mean, std = _moments(values) if input.mean == "film" or input.std == "film" else (input.mean, input.std)
+    means = torch.tensor(mean, dtype=torch.float32).reshape(-1, 1, 1)
+    stds = torch.tensor(std, dtype=torch.float32).reshape(-1, 1, 1)
+    return ((values.expand(input.channels, -1, -1) - means) / stds).contiguous(), means, stds
 
 
 def _moments(values: Tensor) -> tuple[tuple[float], tuple[float]]:

@@ -18,6 +18,7 @@ from core.image.prepare import Prepared, prepare
 from core.models.classifier import Classifier, probabilities
 from core.trust.measure import Fill, Question
 from core.types import FUSED, Heat
+from core.work import Work
 
 _BLUR = 1 / 14  # of the side: the deviation of the blur
 
@@ -31,16 +32,22 @@ def likely(question: Question, images: Sequence[Tensor] | Tensor) -> NDArray[np.
     """(N,) calibrated probabilities of the finding for images (C, S, S), in batches."""
     checkpoint = question.classifier.checkpoint
     finding = checkpoint.findings.index(question.explanation.finding)
+    logits = batched_logits(question.classifier, images, question.work)
+    return probabilities(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
+
+
+def batched_logits(classifier: Classifier, images: Sequence[Tensor] | Tensor, work: Work) -> NDArray[np.float32]:
+    """(N, F) logits for images (C, S, S), in batches behind the door. Raises: Stopped as `work` says."""
     logits = []
-    with question.classifier.alone(question.work) as network:
+    with classifier.alone(work) as network:
         size = memory.batch_size(network, images[0], graph=False)
-        question.work.expect(len(images))
+        work.expect(len(images))
         for start in range(0, len(images), size):
-            batch = torch.stack(list(images[start : start + size])).to(question.classifier.device)
+            batch = torch.stack(list(images[start : start + size])).to(classifier.device)
             with torch.inference_mode():
                 logits.append(network(batch).cpu().numpy())
-            question.work.step(len(batch))
-    return probabilities(np.concatenate(logits), checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
+            work.step(len(batch))
+    return np.concatenate(logits)
 
 
 def filling(image: Tensor, fill: Fill) -> Tensor:

@@ -1,0 +1,1 @@
+"""The edits of a film; a file here with a function under `@edit` adds one."""

@@ -1,0 +1,94 @@
+"""The log of what was tried: one line per attempt, as CSV or JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.types import Checkpoint, Prediction
+from core.what_if.answer import EditedAnswer, turned
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One edit of one film, answered by one model.
+
+    edits:         as text, one upon the other (core.what_if.edit).
+    words:         the last of them in words.
+    before, after: (finding, probability) without edits, and with them.
+    turned:        whether the answer is another one.
+    """
+
+    film: str
+    checkpoint: str
+    finding: str
+    edits: tuple[str, ...]
+    words: str
+    before: tuple[tuple[str, float], ...]
+    after: tuple[tuple[str, float], ...]
+    turned: bool
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "film": self.film,
+            "checkpoint": self.checkpoint,
+            "finding": self.finding,
+            "edits": list(self.edits),
+            "words": self.words,
+            "before": {name: round(value, 6) for name, value in self.before},
+            "after": {name: round(value, 6) for name, value in self.after},
+            "turned": self.turned,
+        }
+
+
+def attempt(film: str, checkpoint: Checkpoint, finding: str, before: Prediction, answer: EditedAnswer) -> Attempt:
+    """The line of this answer. Raises: Unfit for a model of a single class."""
+    return Attempt(
+        film,
+        checkpoint.name,
+        finding,
+        tuple(change.text for change in answer.edits),
+        answer.edits[-1].words if answer.edits else "No edit",
+        _pairs(before),
+        _pairs(answer.prediction),
+        turned(answer.prediction, checkpoint, finding, before),
+    )
+
+
+def log_json(attempts: Sequence[Attempt]) -> str:
+    """All lines as one JSON list."""
+    return json.dumps([each.record for each in attempts], indent=2)
+
+
+def log_csv(attempts: Sequence[Attempt]) -> str:
+    """All lines as CSV: two columns per finding, before and after."""
+    findings = list(dict.fromkeys(name for each in attempts for name, _ in each.before))
+    head = ["number", "film", "checkpoint", "finding", "edits", "words", "turned"]
+    head += [f"{name} {when}" for name in findings for when in ("before", "after")]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(head)
+    for number, each in enumerate(attempts, start=1):
+        before, after = dict(each.before), dict(each.after)
+        figures = [f"{values[name]:.6f}" if name in values else "" for name in findings for values in (before, after)]
+        writer.writerow(
+            [
+                number,
+                each.film,
+                each.checkpoint,
+                each.finding,
+                " ; ".join(each.edits),
+                each.words,
+                each.turned,
+                *figures,
+            ]
+        )
+    return file.getvalue()
+
+
+def _pairs(prediction: Prediction) -> tuple[tuple[str, float], ...]:
+    return tuple((name, prediction.probability(name)) for name in prediction.findings)
