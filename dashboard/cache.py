@@ -15,8 +15,11 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.cohort import similar
+from core.cohort.drift import Drift, drift
 from core.cohort.projection import Projection, ProjectionName, projection
-from core.cohort.table import CohortTable
+from core.cohort.similar import SimilarFilms, similar_films
+from core.cohort.table import CohortTable, Selection
 from core.compare import film_set
 from core.compare.anatomical_regions import AnatomicalRegions, HeatLocation, anatomical_places, locate_heat
 from core.compare.cka import Likeness, cka
@@ -27,6 +30,7 @@ from core.compare.panel import Panel
 from core.compare.sentences import Sentences, disagreement
 from core.compare.tile import Tile
 from core.errors import NoLungs
+from core.estimate import Estimate
 from core.evaluate import chestxray14, manifest
 from core.explain import compatibility
 from core.explain.compatibility import unplaced
@@ -68,6 +72,7 @@ _KEYS: dict[str | type[Any], Callable[[Any], Any]] = {
     Checkpoint: lambda checkpoint: checkpoint.key,
     Cleaning: repr,
     Explanation: lambda explanation: explanation.key,
+    CohortTable: lambda table: (table.folder.path, paths.changed(table.folder.path / "rows")),
     Tile: lambda tile: (tile.name, card_key(tile.checkpoint), tile.explanation.key, repr(tile.explanation.cleaning)),
 }
 REGIONS = 1200  # px, the long side of a picture of regions
@@ -529,9 +534,29 @@ def cohort_table(path: Path) -> CohortTable:
     return _cohort_table(path, paths.changed(path / "rows"), paths.changed(path / "manifest.json"))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the run …")
+@st.cache_resource(max_entries=3, show_spinner="Reading the run …")
 def _cohort_table(path: Path, rows: int, manifest: int) -> CohortTable:
     return CohortTable(path)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Comparing the runs …", hash_funcs=_KEYS)
+def cohort_drift(first: CohortTable, second: CohortTable, selection: Selection) -> Drift:
+    """What differs between two runs. Raises: BadData."""
+    return drift(first, second, selection)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Finding similar films …", hash_funcs=_KEYS | {np.ndarray: digest})
+def similar_cases(
+    table: CohortTable, selection: Selection, features: NDArray[np.float32], radiograph: str
+) -> SimilarFilms:
+    """The films of the run nearest to the features of a film, whose key is given. Raises: BadData."""
+    return similar_films(table, selection, features, digest=radiograph)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)
+def neighbour_precision(table: CohortTable, selection: Selection) -> tuple[Estimate, float]:
+    """How often the nearest films of a run share a film's label, and what chance would give."""
+    return similar.neighbour_precision(table, selection)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Laying out the films …", hash_funcs={np.ndarray: digest})

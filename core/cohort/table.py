@@ -1,7 +1,7 @@
 """The rows of a run in memory, for questions that are answered within a second over a million of them."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import pyarrow.dataset as dataset
 from numpy.typing import NDArray
 
 from core.cohort.run_folder import PART, RunFolder
-from core.errors import BadSetting
+from core.errors import BadData, BadSetting
 
 BINS = 1000  # of the probability: figures from counts per bin are exact to a thousandth
 Outcome = Literal["all", "true positive", "false positive", "false negative", "true negative"]
@@ -28,6 +28,7 @@ ORDERS = {
     "Least likely first": "probability",
     "Worst mistakes first": "abs(CAST(label AS INT) - probability) DESC NULLS LAST",
     "Least heat in the lungs first": "lung_share NULLS LAST",
+    "Models disagree most first": "disagreement DESC NULLS LAST",
     "In the order of the input": "film",
 }
 GROUPS = ("source", "sex", "view", "split", "age group")
@@ -35,6 +36,9 @@ _AGE_GROUP = (
     "CASE WHEN age < 18 THEN 'under 18' WHEN age < 40 THEN '18 to 39' WHEN age < 65 THEN '40 to 64' "
     "WHEN age >= 65 THEN '65 and over' END"
 )
+
+_LOAD = """CREATE TABLE rows AS SELECT *, max(probability) OVER same - min(probability) OVER same AS disagreement
+FROM read_parquet($files) WINDOW same AS (PARTITION BY film, finding)"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class ScoreCounts:
 class CohortTable:
     """The rows of one run, read once; safe for several threads.
 
+    Besides the columns of the run there is `disagreement`: the range of the models' probabilities for the finding.
+
     Raises: BadData if the folder holds no run, or one of another version; BadSetting for a condition that is none.
     """
 
@@ -80,11 +86,27 @@ class CohortTable:
         self._database = duckdb.connect()
         files = sorted(str(file) for file in (path / "rows").glob("part-*.parquet"))
         if files:
-            self._database.execute("CREATE TABLE rows AS SELECT * FROM read_parquet($files)", {"files": files})
+            self._database.execute(_LOAD, {"files": files})
         else:
             raise BadSetting(f"{path} has no rows yet. They appear in parts of {PART} films.")
         self._database.execute("SET enable_external_access = false")  # conditions come from the page
         self._database.execute("SET lock_configuration = true")
+
+    def refuse_other_weights(self, name: str, digest: str) -> None:
+        """Raises: BadData if the run was made without the model, or with other weights.
+
+        digest: key of the checkpoint.
+        """
+        known = {card["name"]: card["digest"] for card in self.manifest["checkpoints"]}
+        if name not in known:
+            raise BadData(
+                f"{self.folder.path} was made with {', '.join(known)}, not with {name}. Choose a model of the run."
+            )
+        if known[name] != digest:
+            raise BadData(
+                f"{self.folder.path} was made with other weights of {name} (digest {known[name]}, here {digest}). "
+                "Run the films again with these weights."
+            )
 
     def count(self, selection: Selection) -> int:
         """Films of the selection."""
@@ -107,11 +129,38 @@ class CohortTable:
             f"SELECT film, path, probability, {value}", selection, f"ORDER BY hash(film), film LIMIT {int(most)}"
         )
 
+    def columns(self, selection: Selection, names: Sequence[str], *, most: int) -> dict[str, list[Any]]:
+        """Column -> its values, None where there is none; of up to `most` films, always the same."""
+        rows = self._rows(f"SELECT {', '.join(names)}", selection, f"ORDER BY hash(film), film LIMIT {int(most)}")
+        return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
     def features(self, selection: Selection, films: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
         """Numbers of those films that have features of the selection's model, and these, (N, K)."""
-        rows = self._beside("features", films, dataset.field("checkpoint") == selection.checkpoint)
-        values = np.array([row["features"] for row in rows], np.float32)
-        return [row["film"] for row in rows], values.reshape(len(rows), -1)
+        blocks = list(self.feature_blocks(selection.checkpoint, films))
+        if not blocks:
+            return [], np.zeros((0, 0), np.float32)
+        return np.concatenate([each for each, _ in blocks]).tolist(), np.concatenate([each for _, each in blocks])
+
+    def feature_blocks(
+        self, checkpoint: str, films: Sequence[int] | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Numbers (N,) and features (N, K) of the model, some thousand films at a time; of all films, or of those."""
+        folder = self.folder.path / "features"
+        if not folder.is_dir():
+            return
+        wanted = dataset.field("checkpoint") == checkpoint
+        if films is not None:
+            wanted = wanted & dataset.field("film").isin(list(films))
+        for batch in dataset.dataset(folder).to_batches(columns=["film", "features"], filter=wanted):
+            if batch.num_rows:
+                values = batch["features"].flatten().to_numpy(zero_copy_only=False)
+                yield batch["film"].to_numpy().astype(np.int64), values.reshape(batch.num_rows, -1)
+
+    def patient_of(self, digest: str) -> str | None:
+        """The patient of the film with that content, if the run has it and knows the patient."""
+        with self._alone:
+            row = self._database.execute("SELECT patient FROM rows WHERE digest = ? LIMIT 1", [digest]).fetchone()
+        return row[0] if row else None
 
     def scores(self, selection: Selection, *, group: str | None = None) -> dict[str, ScoreCounts]:
         """Counts of labelled films per bin of the probability; by the values of a column, or "" for all."""
@@ -145,7 +194,9 @@ class CohortTable:
         )
 
     def has(self, column: str) -> bool:
-        """Whether any row has a value in the column."""
+        """Whether any row has a value in the column; of the models' disagreement, whether there are several."""
+        if column == "disagreement":
+            return len(self.manifest["checkpoints"]) > 1
         with self._alone:
             row = self._database.execute(f"SELECT 1 FROM rows WHERE {column} IS NOT NULL LIMIT 1").fetchone()
         return row is not None

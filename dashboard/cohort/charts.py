@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.cohort.score_figures import Curve, Rates
-from core.cohort.template import MARGIN, SIDE, LungTemplate
+from core.cohort.template import MARGIN, SIDE, LungTemplate, TemplateDifference
 from core.estimate import Estimate, estimate_text
 from core.overlay import palettes, table
 from dashboard import markup
@@ -132,8 +132,6 @@ def decision(thresholds: Curve, model: Curve, everyone: Curve, at: float) -> Plo
 
 def template(mean: LungTemplate) -> Plot:
     """The mean heat in the frame of the lungs over the mean film; the rectangle is that of the lungs."""
-    edge, span = MARGIN / (1 + 2 * MARGIN), 1 / (1 + 2 * MARGIN)
-    low, high = edge * SIDE - 0.5, (edge + span) * SIDE - 0.5
     traces: list[dict[str, Any]] = []
     if mean.film is not None:
         grey = [[0, "#000"], [1, "#fff"]]
@@ -151,11 +149,35 @@ def template(mean: LungTemplate) -> Plot:
             "hovertemplate": "%{z:.2f} times an even map<extra></extra>",
         }
     )
+    return {"data": traces, "layout": _lung_frame("#fff")}
+
+
+def difference(result: TemplateDifference) -> Plot:
+    """Orange where the first model has more heat, blue where the second has; only where they differ."""
+    shown = np.where(result.differs, result.mean.round(3), np.nan)
+    end = max(float(np.abs(result.mean).max()), result.limit)
+    blue, orange = "#0072B2", "#D55E00"
+    trace = {
+        "type": "heatmap",
+        "z": [_numbers(row) for row in shown],
+        "colorscale": [[0, blue], [0.5, "rgba(139,145,156,0.15)"], [1, orange]],
+        "zmin": -end,
+        "zmax": end,
+        "colorbar": {"title": {"text": "× even", "side": "right"}, "thickness": 12},
+        "hovertemplate": "%{z:+.2f} times an even map<extra></extra>",
+    }
+    return {"data": [trace], "layout": _lung_frame(NEUTRAL)}
+
+
+def _lung_frame(colour: str) -> dict[str, Any]:
+    """The layout of a template: square, without numbers, the rectangle of the lungs dotted."""
+    edge, span = MARGIN / (1 + 2 * MARGIN), 1 / (1 + 2 * MARGIN)
+    low, high = edge * SIDE - 0.5, (edge + span) * SIDE - 0.5
     side = axes.hidden([-0.5, SIDE - 0.5])
     layout = axes.layout(x=side, y=side | {"range": [SIDE - 0.5, -0.5], "scaleanchor": "x"}, height=420)
-    line = {"color": "#fff", "width": 1, "dash": "dot"}
+    line = {"color": colour, "width": 1, "dash": "dot"}
     box = {"type": "rect", "x0": low, "x1": high, "y0": low, "y1": high, "line": line}
-    return {"data": traces, "layout": layout | {"shapes": [box]}}
+    return layout | {"shapes": [box]}
 
 
 def _colours() -> list[list[object]]:

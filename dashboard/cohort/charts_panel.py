@@ -1,6 +1,6 @@
 """The charts of the selection, one group at a time; a choice in a chart changes the selection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,17 +9,17 @@ import streamlit as st
 from core.cohort import score_figures
 from core.cohort.score_figures import OperatingPoint
 from core.cohort.table import BINS, GROUPS, CohortTable, ScoreCounts, Selection
-from core.cohort.template import lung_template
+from core.cohort.template import FEWEST, lung_template, template_difference
 from core.estimate import estimate_text
 from core.models.findings import words
 from dashboard import draw, markup
-from dashboard.cohort import case_map, charts
+from dashboard.cohort import case_map, charts, drift_panel
 from dashboard.state import BoundField, entered, session
 
 _BINS = 40
 _MAPS = 400  # in the mean heat
 _PERFORMANCE, _POINT, _PEOPLE, _WHERE = "Performance", "Operating point", "Subgroups", "Where it looks"
-_MAP = "Map of cases"
+_MAP, _DRIFT = "Map of cases", "Drift"
 
 
 def panel(table: CohortTable, chosen: Selection) -> None:
@@ -27,7 +27,7 @@ def panel(table: CohortTable, chosen: Selection) -> None:
     state = session().cohort
     st.segmented_control(
         "Charts",
-        [_PERFORMANCE, _POINT, _PEOPLE, _WHERE, _MAP],
+        [_PERFORMANCE, _POINT, _PEOPLE, _WHERE, _MAP, _DRIFT],
         **BoundField("cohort.charts").widget(),
         required=True,
         label_visibility="collapsed",
@@ -35,6 +35,9 @@ def panel(table: CohortTable, chosen: Selection) -> None:
     # Figures of a model need all its films: the outcome is a consequence of the prediction and filters none away.
     if state.charts == _MAP:
         case_map.case_map(table, replace(chosen, films=()))
+        return
+    if state.charts == _DRIFT:
+        drift_panel.panel(table, replace(chosen, outcome="all", films=()))
         return
     everyone = replace(chosen, outcome="all", low=0.0, high=1.0)
     counts = table.scores(everyone).get("")
@@ -166,6 +169,32 @@ def _where(table: CohortTable, chosen: Selection) -> None:
             st.html(markup.paragraph("No film of the selection has lungs and a stored map.", quiet=True))
         else:
             _chart(charts.template(mean), "template")
+            _against_another_model(table, chosen, rows)
+
+
+def _against_another_model(table: CohortTable, chosen: Selection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Where the maps of the chosen model have more heat than those of another, and where less."""
+    others = [card["name"] for card in table.manifest["checkpoints"] if card["name"] != chosen.checkpoint]
+    others = [name for name in others if table.maps(replace(chosen, checkpoint=name), [rows[0]["film"]])]
+    if not others:
+        return
+    state = session().cohort
+    other = state.other_model if state.other_model in others else others[0]
+    if len(others) > 1:
+        st.selectbox("Less that of", others, **BoundField("cohort.other_model").widget(value=other), width=260)
+    numbers = [row["film"] for row in rows]
+    result = template_difference(
+        rows, table.maps(chosen, numbers), table.maps(replace(chosen, checkpoint=other), numbers)
+    )
+    draw.section(f"{chosen.checkpoint} less {other}", f"{result.films} films" if result else "")
+    if result is None:
+        text = f"Fewer than {FEWEST} films of the selection have lungs and heat in the maps of both models."
+        st.html(markup.paragraph(text, quiet=True))
+        return
+    _chart(charts.difference(result), "difference")
+    share = float(result.differs.mean())
+    text = f"Coloured where they differ ({share:.0%}), by permutation, all cells together at the 5 % level."
+    st.html(markup.paragraph(text, quiet=True))
 
 
 def _matrix(point: OperatingPoint) -> None:

@@ -21,6 +21,9 @@ class CohortState:
     charts:    the group of charts on the page.
     group:     column of the subgroups; empty for the first there is.
     projection, colour: of the map of cases; the column that colours it, empty for the first there is.
+    other_run: folder of the run that this one is compared with.
+    other_model: whose heat is compared with the chosen one's; empty for the first other one of the run.
+    similar:   whether similar cases are shown on Read, and of which run; empty for the latest.
     input, models, methods, name: of a new run.
     opened:    the films of the selection when one was opened in Read, their place, and what they were opened from.
     was_there: whether that film was in the strip before.
@@ -44,6 +47,10 @@ class CohortState:
     group: str = ""
     projection: ProjectionName = "PCA"
     colour: str = ""
+    other_run: str | None = None
+    other_model: str = ""
+    similar: bool = False
+    similar_run: str = ""
     input: str = ""
     models: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("grad-cam",)

@@ -1,6 +1,7 @@
 """The films of the selection as a gallery; a click opens one in Read."""
 
 import base64
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,8 +15,10 @@ from dashboard import draw, markup
 from dashboard.cohort import opening
 from dashboard.state import BoundField, session
 
+AS_STORED = "In the order of the input"
 _PAGE = 24
 _COLUMNS = 8
+_FURTHER = ("lung_share", "disagreement")  # columns that not every run has
 
 
 def gallery(table: CohortTable, chosen: Selection) -> None:
@@ -27,7 +30,7 @@ def gallery(table: CohortTable, chosen: Selection) -> None:
         return
     state.first = min(state.first, (total - 1) // _PAGE * _PAGE)
     with st.container(key="cohort order", horizontal=True, vertical_alignment="bottom", gap="small"):
-        orders = [name for name in ORDERS if "lung_share" not in ORDERS[name] or table.has("lung_share")]
+        orders = [name for name in ORDERS if all(table.has(each) for each in _FURTHER if each in ORDERS[name])]
         order = state.order if state.order in orders else orders[0]
         st.selectbox("Sort", orders, **BoundField("cohort.order", then=state.first_page).widget(value=order), width=260)
         _turn("Previous", -_PAGE, disabled=state.first == 0)
@@ -35,12 +38,32 @@ def gallery(table: CohortTable, chosen: Selection) -> None:
         st.html(markup.number(f"{state.first + 1:,}–{last:,} of {total:,}"), width="content")
         _turn("Next", _PAGE, disabled=state.first + _PAGE >= total)
     rows = table.films(chosen, order=order, first=state.first, most=_PAGE)
+    cards(table, chosen, order, rows, columns=_COLUMNS, key="open cohort")
+
+
+def cards(
+    table: CohortTable, chosen: Selection, order: str, rows: Sequence[Mapping[str, Any]], *, columns: int, key: str
+) -> None:
+    """Films with their maps, in rows of so many columns; a click opens one in Read.
+
+    key: of the buttons, which the number of the film follows.
+    """
     numbers = [row["film"] for row in rows]
     pictures, maps = table.thumbnails(numbers), table.maps(chosen, numbers)
-    for start in range(0, len(rows), _COLUMNS):
-        for column, row in zip(st.columns(_COLUMNS, gap="small"), rows[start : start + _COLUMNS], strict=False):
+    for start in range(0, len(rows), columns):
+        for column, row in zip(st.columns(columns, gap="small"), rows[start : start + columns], strict=False):
             with column:
-                _card(table, chosen, order, row, pictures.get(row["film"]), maps.get(row["film"]))
+                _picture(chosen, row, pictures.get(row["film"]), maps.get(row["film"]))
+                name = PurePosixPath(row["path"]).name
+                st.button(
+                    draw.plain(name),
+                    key=f"{key} {row['film']}",
+                    type="tertiary",
+                    help=f"Open in Read: {draw.plain(row['path'])}",
+                    on_click=opening.open_film,
+                    args=(table, chosen, order, row["film"]),
+                    width="stretch",
+                )
 
 
 def unreadable(table: CohortTable) -> None:
@@ -53,32 +76,17 @@ def unreadable(table: CohortTable) -> None:
         st.html(markup.facts([(each["path"], each["sentence"]) for each in table.errors()]))
 
 
-def _card(
-    table: CohortTable,
-    chosen: Selection,
-    order: str,
-    row: dict[str, Any],
-    jpeg: bytes | None,
-    map_row: dict[str, Any] | None,
-) -> None:
-    name = PurePosixPath(row["path"]).name
+def _picture(chosen: Selection, row: Mapping[str, Any], jpeg: bytes | None, map_row: Mapping[str, Any] | None) -> None:
+    """The film with its map, probability and label."""
     image = ""
     if jpeg:
         source = base64.b64encode(thumbnail_picture(jpeg, row, map_row)).decode()
-        image = f'<img src="data:image/webp;base64,{source}" alt="Film {escape(name)} with its map">'
+        name = escape(PurePosixPath(row["path"]).name)
+        image = f'<img src="data:image/webp;base64,{source}" alt="Film {name} with its map">'
     label = {True: words(chosen.finding), False: f"no {words(chosen.finding)}", None: ""}[row["label"]]
     st.html(
         f'<div class="lb-cohort-film">{image}<span class="lb-cohort-probability">{row["probability"]:.2f}</span>'
         f'<span class="lb-cohort-label">{escape(label)}</span></div>'
-    )
-    st.button(
-        draw.plain(name),
-        key=f"open cohort {row['film']}",
-        type="tertiary",
-        help=f"Open in Read: {draw.plain(row['path'])}",
-        on_click=opening.open_film,
-        args=(table, chosen, order, row["film"]),
-        width="stretch",
     )
 
 

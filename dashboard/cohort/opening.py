@@ -42,6 +42,7 @@ def go_to_read() -> None:
 def steps() -> None:
     """On Read: previous and next of the selection that the open film came from; nothing for other films."""
     state = session().cohort
+    state.leaving = False  # this is Read: the film may have been opened from here
     if not state.opened or session().film_key != state.opened_film:
         return
     with st.container(key="cohort steps", horizontal=True, vertical_alignment="center", gap="small"):

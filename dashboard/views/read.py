@@ -6,7 +6,7 @@ from core.models.findings import words
 from core.models.summary import lesion_sentence
 from core.overlay import caption, common_end
 from dashboard import draw, film_panel, map_status, progress, selection, verdict_panel, welcome
-from dashboard.cohort import opening
+from dashboard.cohort import opening, similar_cases
 from dashboard.map_controls import downloads, sentence
 from dashboard.selection import MapView
 from dashboard.state import BoundField, session
@@ -51,6 +51,7 @@ def page() -> None:
                 _stages(chosen, common=session().common_scale)
                 lesions = lesion_sentence(chosen.checkpoint, chosen.method.name)
                 draw.about_map(chosen.method, chosen.answered, passes=chosen.passes, maps=chosen.maps, lesions=lesions)
+                similar_cases.panel(chosen)
         with words, st.container(key="words", gap="small"):
             map_status.warning(chosen)
             film_panel.story(radiograph)

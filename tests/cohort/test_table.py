@@ -12,7 +12,7 @@ from core.cohort import score_figures
 from core.cohort.rows import arrow
 from core.cohort.run_folder import RunFolder
 from core.cohort.table import BINS, CohortTable, ScoreCounts, Selection
-from core.cohort.template import SIDE, lung_template
+from core.cohort.template import SIDE, lung_template, template_difference
 from core.compare.significance import delong
 from core.errors import BadData, BadSetting
 
@@ -47,7 +47,7 @@ ROWS = _made()
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> CohortTable:
     folder = RunFolder(tmp_path_factory.mktemp("run"))
-    folder.write_manifest({"version": 1})
+    folder.write_manifest({"version": 1, "checkpoints": [{"name": "a"}]})
     none: list[dict[str, Any]] = []
     folder.write_part(0, {"rows": ROWS, "maps": none, "features": none, "thumbnails": none}, ())
     return CohortTable(folder.path)
@@ -159,3 +159,54 @@ def test_the_template_lays_maps_over_each_other_by_their_lungs() -> None:
 
 def test_an_arrow_table_has_the_documented_columns() -> None:
     assert arrow("rows", [], ("edge",)).column_names[-2:] == ["measure_edge", "measure_edge_level"]
+
+
+def test_the_disagreement_of_models_is_the_range_of_their_probabilities(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_manifest({"version": 1, "checkpoints": [{"name": "a"}, {"name": "b"}]})
+    rows = [
+        {"film": film, "checkpoint": name, "finding": "covid", "method": "grad-cam", "probability": probability}
+        for film, both in enumerate([(0.1, 0.2), (0.9, 0.1), (0.5, 0.5)])
+        for name, probability in zip("ab", both, strict=True)
+    ]
+    folder.write_part(0, {"rows": rows, "maps": [], "features": [], "thumbnails": []}, ())
+    table = CohortTable(tmp_path)
+
+    assert table.has("disagreement")
+    assert table.numbers(CHOSEN, order="Models disagree most first") == [1, 0, 2]
+    assert table.count(Selection("a", "covid", "grad-cam", text="disagreement > 0.5")) == 1
+
+
+def test_two_models_differ_where_their_heat_does() -> None:
+    chance = np.random.default_rng(0)
+    rows: list[dict[str, Any]] = []
+    first: dict[int, dict[str, Any]] = {}
+    second: dict[int, dict[str, Any]] = {}
+    for number in range(30):
+        rows.append(
+            {
+                "film": number,
+                "width": 100,
+                "height": 100,
+                "lung_x0": 0.2,
+                "lung_y0": 0.2,
+                "lung_x1": 0.8,
+                "lung_y1": 0.8,
+            }
+        )
+        heats = chance.random((2, 20, 20)).astype(np.float32)
+        heats[0, 5:8, 5:8] += 3  # the first model looks there, the second does not
+        for maps, heat in zip((first, second), heats, strict=True):
+            maps[number] = {"heat": heat, "x0": 0.0, "y0": 0.0, "x1": 100.0, "y1": 100.0, "turn": 0}
+
+    there = template_difference(rows, first, second)
+    nowhere = template_difference(rows, second, {key: second[(key + 1) % 30] for key in second})
+
+    assert there is not None
+    assert nowhere is not None
+    assert there.films == 30
+    down, across = np.unravel_index(int(there.mean.argmax()), (SIDE, SIDE))
+    assert there.differs[down, across]
+    assert there.differs[there.mean > 0].sum() < SIDE * SIDE / 8
+    assert nowhere.differs.mean() < 0.01
+    assert template_difference(rows[:5], first, second) is None

@@ -12,17 +12,27 @@ from core.cohort.run import run
 from core.cohort.settings import Settings
 from core.errors import BadSetting
 from core.image.phantom import draw
+from dashboard import cache
 from dashboard.cohort import opening
 from dashboard.state import Session
 from tests.dashboard.conftest import SECONDS
+from tests.dashboard.small_models import put
 
 VIEW = Path(__file__).parents[2] / "dashboard" / "views" / "cohort.py"
 FILMS = 12
 
 
 @pytest.fixture(scope="module")
-def cohort_run(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run over twelve films with labels."""
+def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two untrained networks."""
+    folder = tmp_path_factory.mktemp("models")
+    put(folder, {"other": 2, "untrained": 0})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cohort_run(two_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of both over twelve films with labels."""
     folder = tmp_path_factory.mktemp("cohort")
     lines = ["file,label,sex"]
     for number in range(FILMS):
@@ -31,13 +41,14 @@ def cohort_run(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines.append(f"{number}.png,{'covid' if number % 2 else 'normal'},{'F' if number % 3 else 'M'}")
     (folder / "films.csv").write_text("\n".join(lines))
     out = tmp_path_factory.mktemp("runs") / "small"
-    settings = Settings(("untrained",), checks=False, lungs=True)
-    run(films_of(str(folder)), out, settings, weights=weights, workers=0)
+    settings = Settings(("untrained", "other"), checks=False, lungs=True)
+    run(films_of(str(folder)), out, settings, weights=two_models, workers=0)
     return out
 
 
 @pytest.fixture
-def app(cohort_run: Path, small_weights: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+def app(cohort_run: Path, two_models: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setattr(cache, "WEIGHTS", two_models)
     monkeypatch.setattr("dashboard.paths.local", lambda: True)
     page = AppTest.from_file(str(VIEW), default_timeout=SECONDS).run()
     page.session_state["lightbox"].cohort.run = str(cohort_run)
@@ -101,6 +112,45 @@ def test_a_film_opens_with_its_model_and_the_next_one_follows(app: AppTest, coho
     assert len(here.cohort.opened) == FILMS
     assert [film.name for film in here.radiographs.values()] == [f"{wanted}.png"]
     assert (here.checkpoint, here.finding, here.method) == ("untrained", "covid", "grad-cam")
+
+
+def test_another_run_beside_this_one_says_what_differs(app: AppTest, cohort_run: Path) -> None:
+    state(app).cohort.charts = "Drift"
+    app.run()
+    assert "Choose the run to compare" in words(app)
+
+    state(app).cohort.other_run = str(cohort_run)
+    app.run()
+
+    text = words(app)
+    assert not app.error, app.error[0].value
+    assert "0 of " in text  # a run does not differ from itself
+    assert f"{FILMS} films against {FILMS}" in text
+
+
+def test_the_heat_of_two_models_is_compared_on_the_same_films(app: AppTest) -> None:
+    state(app).cohort.charts = "Where it looks"
+    app.run()
+
+    assert "untrained less other" in words(app)
+
+
+def test_read_shows_the_films_that_look_most_alike_to_the_model(
+    cohort_run: Path, two_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "WEIGHTS", two_models)
+    monkeypatch.setattr("dashboard.paths.local", lambda: True)
+    monkeypatch.setattr("dashboard.cohort.similar_cases.recent", lambda: {cohort_run: cohort_run.parent})
+    page = AppTest.from_file(str(VIEW.with_name("read.py")), default_timeout=SECONDS).run()
+    here = state(page)
+    film = draw(seed=3, height=100, width=90).radiograph
+    here.add(film)
+    here.film_key, here.checkpoint, here.finding, here.cohort.similar = film.key, "untrained", "covid", True
+    page.run()
+
+    text = words(page)
+    assert text.count('<div class="lb-cohort-film"') == 10  # five with the finding, five without
+    assert "nearest have its label" in text
 
 
 def test_a_name_that_leads_elsewhere_is_refused() -> None:

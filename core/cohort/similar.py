@@ -1,0 +1,130 @@
+"""The films of a run that a network sees as most alike, and how far such neighbours can be relied on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cohort.table import CohortTable, Selection
+from core.errors import BadData
+from core.estimate import Estimate
+
+COUNT = 5
+_MEASURED = 5_000  # films at most behind the precision, which compares all pairs
+_FEWEST = 10  # films
+_CLOSEST = 400  # films whose rows are looked up
+_BLOCK = 500  # films compared with all others at once
+_Z = 1.959964  # 95 %, both sides
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarFilm:
+    """A film of the run. row: of its table; similarity: cosine of the features, -1 to 1, 1 for equal directions."""
+
+    row: Mapping[str, Any]
+    similarity: float
+
+
+@dataclass(frozen=True)
+class SimilarFilms:
+    """same: the most similar films that are labelled with the finding; other: those that are not; unlabelled: those
+    without a label. The most similar first."""
+
+    same: tuple[SimilarFilm, ...]
+    other: tuple[SimilarFilm, ...]
+    unlabelled: tuple[SimilarFilm, ...]
+
+
+def similar_films(
+    table: CohortTable, selection: Selection, features: NDArray[np.float32], *, digest: str = "", count: int = COUNT
+) -> SimilarFilms:
+    """The films of the run nearest to the features, by cosine over all films, exact whatever their number.
+
+    features: (K,) of the last stage, averaged over its cells.
+    digest:   key of the film itself, which is left out with all others of its patient.
+    Raises:   BadData if the run has no features of this model, or those of another one.
+    """
+    numbers, likeness = _cosines(table, selection.checkpoint, features)
+    own = table.patient_of(digest) if digest else None
+    order = np.argsort(-likeness, kind="stable")
+    groups: dict[bool | None, list[SimilarFilm]] = {True: [], False: [], None: []}
+    for start in range(0, len(order), _CLOSEST):
+        places = order[start : start + _CLOSEST]
+        by_number = {int(numbers[place]): float(likeness[place]) for place in places}
+        rows = table.films(
+            _only(selection, tuple(by_number)), order="In the order of the input", first=0, most=_CLOSEST
+        )
+        for row in sorted(rows, key=lambda row: -by_number[row["film"]]):
+            is_same_case = row["digest"] == digest or (own is not None and row["patient"] == own)
+            if not is_same_case and len(groups[row["label"]]) < count:
+                groups[row["label"]].append(SimilarFilm(row, by_number[row["film"]]))
+        if all(len(groups[label]) == count for label in (True, False)):
+            break
+    return SimilarFilms(*(tuple(groups[label]) for label in (True, False, None)))
+
+
+def neighbour_precision(table: CohortTable, selection: Selection, *, count: int = COUNT) -> tuple[Estimate, float]:
+    """Share of the `count` nearest films with the film's own label, and what chance would give.
+
+    Each labelled film looks for its neighbours among the films of other patients. The interval is of the mean over
+    films. NaN with fewer than ten labelled films.
+    """
+    columns = table.columns(selection, ("film", "label", "patient"), most=_MEASURED)
+    known = {
+        film: (label, patient)
+        for film, label, patient in zip(*(columns[name] for name in ("film", "label", "patient")), strict=True)
+        if label is not None
+    }
+    numbers, features = table.features(selection, list(known))
+    if len(numbers) < _FEWEST:
+        return Estimate(np.nan, np.nan, np.nan, len(numbers)), np.nan
+    labels = np.array([known[number][0] for number in numbers])
+    patients = np.array([known[number][1] or f"film {number}" for number in numbers])
+    unit = _unit(features)
+    shares, chances = [], []
+    for start in range(0, len(unit), _BLOCK):
+        likeness = unit[start : start + _BLOCK] @ unit.T
+        for place, row in enumerate(likeness, start=start):
+            others = patients != patients[place]
+            near = np.argsort(-np.where(others, row, -2.0), kind="stable")[: min(count, int(others.sum()))]
+            if len(near):
+                shares.append(float((labels[near] == labels[place]).mean()))
+                chances.append(float((labels[others] == labels[place]).mean()))
+    if len(shares) < _FEWEST:
+        return Estimate(np.nan, np.nan, np.nan, len(shares)), np.nan
+    mean, reach = float(np.mean(shares)), _Z * float(np.std(shares, ddof=1)) / len(shares) ** 0.5
+    return Estimate(mean, max(0.0, mean - reach), min(1.0, mean + reach), len(shares)), float(np.mean(chances))
+
+
+def _cosines(
+    table: CohortTable, checkpoint: str, features: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """(N,) numbers of all films with features of the model, and the cosine of each with these, block by block."""
+    query = _unit(features[None])[0]
+    numbers, parts = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+    for films, block in table.feature_blocks(checkpoint):
+        if block.shape[1] != len(query):
+            raise BadData(
+                f"The run's features of {checkpoint} are {block.shape[1]} numbers, this model's are {len(query)}. "
+                "Run the films again with this model."
+            )
+        numbers.append(films)
+        parts.append(_unit(block) @ query)
+    if len(parts) == 1:
+        raise BadData(
+            f"{table.folder.path} has no features of {checkpoint}. Run the films again with it, without --no-features."
+        )
+    return np.concatenate(numbers), np.concatenate(parts)
+
+
+def _unit(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, K) of length 1; zeros stay zeros."""
+    lengths = np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return np.asarray(features / lengths, np.float32)
+
+
+def _only(selection: Selection, films: tuple[int, ...]) -> Selection:
+    """The rows of those films, unfiltered."""
+    return Selection(selection.checkpoint, selection.finding, selection.method, films=films)

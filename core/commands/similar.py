@@ -1,0 +1,123 @@
+"""`similar`: the films of a run that a model sees as most alike."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from core.commands import files, options
+from core.commands.files import Record
+from core.commands.registry import command
+from core.commands.run_rows import RowChoice, rows_of_run
+
+if TYPE_CHECKING:
+    from core.cohort.similar import SimilarFilm
+    from core.cohort.table import CohortTable, Selection
+    from core.models.classifier import Classifier
+    from core.types import Cleaning, Radiograph
+
+
+@command("similar", short_help="Find the films of a run that are most like a film.")
+@click.argument("given", metavar="FILE...", nargs=-1, required=True)
+@click.option("--run", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Folder that `cohort` made.")
+@rows_of_run
+@options.weights
+@click.option("--count", default=5, show_default=True, type=click.IntRange(1, 100), metavar="N", help="Films per list.")
+@options.as_json
+@options.frame
+@options.cleaning
+def similar(
+    given: tuple[str, ...],
+    run: Path,
+    rows: RowChoice,
+    weights: Path | None,
+    count: int,
+    as_json: bool,
+    frame: int | None,
+    cleaning: "Cleaning",
+) -> None:
+    """The nearest films of a run with the finding and without it, and how they turned out.
+
+    Films are compared by the cosine of the features of the model's last stage. Films of the same patient are left out.
+    How far such neighbours can be relied on is the precision: the share of each film's five nearest that have its
+    label, beside what chance gives.
+
+    \b
+    Examples:
+      python -m core similar film.dcm --run runs/first --finding covid
+      python -m core similar film.dcm --run runs/first --where "age > 18" --count 10 --json
+
+    With --json each line holds path, checkpoint, finding, precision, chance, and same, other, unlabelled: lists of
+    path, similarity, probability, label.
+    """
+    from core.cohort.similar import neighbour_precision
+    from core.cohort.table import CohortTable
+    from core.models.classifier import load
+
+    table = CohortTable(run)
+    selection = rows.selection(table)
+    classifier = load(selection.checkpoint, weights)
+    table.refuse_other_weights(classifier.checkpoint.name, classifier.checkpoint.key)
+    precision, chance = neighbour_precision(table, selection)
+    known: Record = {"precision": precision.card(), "chance": None if chance != chance else round(chance, 4)}
+    files.each(
+        files.film_paths(given),
+        lambda path, radiograph: iter(
+            [_record(table, selection, classifier, path, radiograph, cleaning, count) | known]
+        ),
+        show=None if as_json else _text,
+        doing="comparing",
+        open_film=partial(files.read_film, frame=frame),
+    )
+
+
+def _record(
+    table: "CohortTable",
+    selection: "Selection",
+    classifier: "Classifier",
+    path: str,
+    radiograph: "Radiograph",
+    cleaning: "Cleaning",
+    count: int,
+) -> Record:
+    from core.cohort.similar import similar_films
+    from core.layers.activations import stage_activations
+
+    with classifier.alone() as network:
+        stage = network.last_stage
+    features = stage_activations(classifier, radiograph, stage, cleaning=cleaning).means
+    found = similar_films(table, selection, features, digest=radiograph.key, count=count)
+    return {
+        "path": path,
+        "checkpoint": selection.checkpoint,
+        "finding": selection.finding,
+        **{
+            name: [_film(each) for each in films]
+            for name, films in (("same", found.same), ("other", found.other), ("unlabelled", found.unlabelled))
+        },
+    }
+
+
+def _film(each: "SimilarFilm") -> dict[str, Any]:
+    row = each.row
+    return {"path": row["path"], "similarity": each.similarity} | {name: row[name] for name in ("probability", "label")}
+
+
+def _text(record: Record) -> str:
+    finding = record["finding"]
+    titles = {"same": f"with {finding}", "other": f"without {finding}", "unlabelled": "without a label"}
+    lines = [f"{record['path']}: most similar films for {record['checkpoint']}"]
+    for name, title in titles.items():
+        if record[name]:
+            lines.append(f"  {title}")
+            lines += [
+                f"    {each['similarity']:.3f}  {finding} {each['probability']:.2f}  {each['path']}"
+                for each in record[name]
+            ]
+    if record["chance"] is not None:
+        lines.append(
+            f"  {record['precision']['value']:.0%} of each film's five nearest have its label; by chance "
+            f"{record['chance']:.0%} would."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,93 @@
+"""On Read: the films of a run that the model sees as most like the film on show, and how they turned out."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import streamlit as st
+
+from core.cohort.recent import recent
+from core.cohort.run_folder import RunFolder
+from core.cohort.similar import COUNT, SimilarFilm
+from core.cohort.table import CohortTable, Selection
+from core.errors import UserError
+from core.models.findings import words
+from core.types import Checkpoint
+from dashboard import cache, draw, markup, paths, progress
+from dashboard.cohort import gallery
+from dashboard.selection import MapView
+from dashboard.state import BoundField, session
+
+_LOOKS = Path(__file__).with_name("cohort.css")
+
+
+def panel(chosen: MapView) -> None:
+    """A switch, and behind it the menu of runs and the films; nothing where no run has this model."""
+    runs = _runs_with(chosen.checkpoint) if paths.local() else []
+    if not runs:
+        return
+    state = session().cohort
+    with st.container(key="similar cases"):
+        draw.switch(
+            "Similar cases",
+            state.similar,
+            BoundField("cohort.similar"),
+            help="The films of a run that look most alike to the model, with their maps and labels.",
+        )
+        if not state.similar:
+            return
+        st.html(_LOOKS)
+        run = state.similar_run if state.similar_run in runs else runs[0]
+        if len(runs) > 1:
+            menu = BoundField("cohort.similar_run").widget(value=run)
+            st.selectbox("Run", runs, **menu, format_func=lambda path: Path(path).name, width=300)
+        with draw.errors():
+            _films(chosen, cache.cohort_table(Path(run)))
+
+
+def _films(chosen: MapView, table: CohortTable) -> None:
+    """The nearest films with the finding and without it."""
+    checkpoint, finding = chosen.checkpoint, chosen.finding
+    methods = table.manifest["settings"]["methods"]
+    method = chosen.method.name if chosen.method.name in methods else next(iter(methods), None)
+    selection = Selection(checkpoint.name, finding, method)
+    stage = list(cache.stage_sizes(checkpoint))[-1]
+    request = cache.unit_activations(checkpoint, chosen.radiograph, chosen.cleaning, stage, finding)
+    with progress.place(request, name="Similar cases", key="similar films", height=200) as (activations,):
+        result = cache.similar_cases(table, selection, activations.means, chosen.radiograph.key)
+        for title, films in (
+            (f"With {words(finding)}", result.same),
+            (f"Without {words(finding)}", result.other),
+            ("Without a label", result.unlabelled),
+        ):
+            _row(table, selection, title, films)
+        precision, chance = cache.neighbour_precision(table, selection)
+        if precision.n and precision.has_interval:
+            text = (
+                f"In this run {precision.value:.0%} ({precision.low:.0%}–{precision.high:.0%}) of each film's {COUNT} "
+                f"nearest have its label; by chance {chance:.0%} would. Alike to the model is not alike to a reader."
+            )
+            st.html(markup.paragraph(text, quiet=True))
+
+
+def _row(table: CohortTable, selection: Selection, title: str, films: Sequence[SimilarFilm]) -> None:
+    if films:
+        draw.section(title, "similarity " + ", ".join(f"{each.similarity:.2f}" for each in films))
+        rows = [each.row for each in films]
+        gallery.cards(table, selection, gallery.AS_STORED, rows, columns=COUNT, key=f"open similar {title}")
+
+
+def _runs_with(checkpoint: Checkpoint) -> list[str]:
+    """The runs made on this machine with these weights, the latest first."""
+    return [
+        str(path) for path in recent() if _digests(path, paths.changed(path)).get(checkpoint.name) == checkpoint.key
+    ]
+
+
+@lru_cache(maxsize=128)
+def _digests(path: Path, changed: int) -> dict[str, str]:
+    """Model -> digest of its weights; empty for a run that cannot be read."""
+    try:
+        return {card["name"]: card["digest"] for card in RunFolder(path).manifest()["checkpoints"]}
+    except (UserError, KeyError):
+        return {}
