@@ -21,7 +21,8 @@ from core.trust.verdicts import WORDS, Verdict, Word
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
 from core.verdict_line import Call, VerdictLine, call
 from dashboard import markup
-from dashboard.state import Session, session, widget
+from dashboard.bound_field import widget
+from dashboard.state import Session, session
 
 Option = TypeVar("Option")
 _HERE = Path(__file__).parent

@@ -23,7 +23,8 @@ from core.models.findings import leading, words
 from core.types import FUSED, Checkpoint, Explanation, Prediction, Radiograph
 from dashboard import cache
 from dashboard.request_queue import QueuedRequest, Result
-from dashboard.state import LastMap, TileRequest, session
+from dashboard.state import session
+from dashboard.tile_request import LastMap, TileRequest
 
 TileOrUnits = TypeVar("TileOrUnits", "BoardTile", "WithoutUnits")
 _UNIT = ("channel", "row", "column")  # settings that name a unit of the stage

@@ -13,7 +13,8 @@ from core.image.cases import case
 from core.image.quality import Check
 from core.types import Checkpoint, Cleaning, Origin, Radiograph
 from dashboard import cache, draw, markup, selection
-from dashboard.state import Session, Store, session, widget
+from dashboard.bound_field import Store, widget
+from dashboard.state import Session, session
 from dashboard.viewer import viewer
 
 _TURNS = {0: "None"} | TURNS

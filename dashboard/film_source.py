@@ -6,8 +6,8 @@ from typing import Protocol
 import streamlit as st
 
 from dashboard import draw
+from dashboard.bound_field import BoundField
 from dashboard.compare import sources
-from dashboard.state import BoundField
 
 
 class FilmChoice(Protocol):

@@ -27,7 +27,9 @@ from core.types import Cleaning
 from dashboard import cache, draw, film_upload, selection, story
 from dashboard.compare.presets import MOST
 from dashboard.layers import parts
-from dashboard.state import LayersState, Session, TileRequest, session, went_back
+from dashboard.layers.layers_state import LayersState
+from dashboard.state import Session, session, went_back
+from dashboard.tile_request import TileRequest
 
 _OURS = (
     *(

@@ -10,9 +10,10 @@ from core.explain.method import Setting, Value
 from core.models.findings import words
 from core.types import FUSED
 from dashboard import cache, draw, link, save_menu, selection
+from dashboard.bound_field import BoundField, widget
 from dashboard.method_menu import method_menu
 from dashboard.selection import MapView
-from dashboard.state import BoundField, Session, session, widget
+from dashboard.state import Session, session
 
 _WIDE = 1000  # whole numbers between the bounds of a setting from which a slider can no longer be aimed
 _FEWEST, _MOST = 30, 250  # places of a slider of real numbers

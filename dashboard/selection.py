@@ -13,7 +13,8 @@ from core.overlay import common_end
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from dashboard import cache, engine
 from dashboard.request_queue import QueuedRequest
-from dashboard.state import LastMap, TileRequest, session
+from dashboard.state import session
+from dashboard.tile_request import LastMap, TileRequest
 
 PAGE = "read"  # whose requests these are
 DEFAULT = FIRST_LOOK  # shown where another method is not available

@@ -10,8 +10,9 @@ import streamlit as st
 from core.models.findings import words
 from core.types import Checkpoint
 from dashboard import cache, draw, film_upload, kept_sessions, markup, selection
+from dashboard.bound_field import BoundField
 from dashboard.film_strip import film_strip
-from dashboard.state import BoundField, session
+from dashboard.state import session
 
 _LIKELIEST = "most likely"
 _drawer = st.components.v2.component(

@@ -2,32 +2,25 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import reduce
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Protocol
+from pathlib import PurePosixPath
+from typing import Any, Protocol
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.compare.film_comparison import FilmComparison, Refused
-from core.compare.film_set import Case, Comparison
-from core.compare.panel import Panel
-from core.evaluate.polarity import Polarity
 from core.explain.method import Value
-from core.layers.activations import Order
-from core.layers.preferred import Prior
-from core.layers.unit_ablation import Ranking, Unit, UnitFill
-from core.layers.unit_maps import UnitMethod
-from core.models.importers import ImportCandidate
-from core.types import Cleaning, Explanation, Radiograph
+from core.types import Cleaning, Radiograph
 from dashboard.cohort.cohort_state import CohortState
+from dashboard.compare.compare_state import BoardState, FilmSetRun
+from dashboard.layers.layers_state import LayersState
+from dashboard.models.model_import import ModelImport
+from dashboard.tile_request import LastMap, TileRequest
 
 _SESSION = "lightbox"
 UNDO_SECONDS = 120.0  # that removed films stay in memory
-Store = Callable[["Session", Any], None]  # puts what was entered in a widget into the session
 
 
 class Pending(Protocol):
@@ -44,282 +37,6 @@ class Pending(Protocol):
 
     def again(self) -> "Pending":
         """A second place for the same answer."""
-
-
-@dataclass(frozen=True, eq=False)
-class LastMap:
-    """The last map in a place and the request for it: a cancelled request goes back to it."""
-
-    request: "TileRequest"
-    explanation: Explanation
-
-
-@dataclass(frozen=True)
-class TileRequest:
-    """A request for one map of the open film.
-
-    checkpoint: name.
-    finding:    None for the finding of the sidebar, or the most likely one if none is chosen there.
-    layer:      stage name, or several joined by "+"; None for the last, and for methods that explain the input.
-    settings:   of the method, where they differ from the default.
-    all_stages: whether to compute the maps of all stages with it, where they cost no more.
-    """
-
-    checkpoint: str
-    method: str = "grad-cam"
-    finding: str | None = None
-    layer: str | None = None
-    settings: tuple[tuple[str, Value], ...] = ()
-    all_stages: bool = False
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A board made for the model of the sidebar; it follows that model until a tile is changed."""
-
-    name: str
-    model: str
-    tiles: tuple[TileRequest, ...]
-
-
-@dataclass
-class BoardState:
-    """The state of the Compare page besides its tiles.
-
-    preset:  of the tiles; None where they were chosen one by one.
-    last_maps: place of a tile -> the last map there.
-    pair:    places of the two compared tiles; None for the first two that have a map.
-    peaks:   whether their difference is between shares of each map's peak, where it need not be.
-    figure:  shown in the table of all pairs, of core.compare.map_agreement.TITLES.
-    alike:   keys of the pairs of checkpoints whose stages are compared.
-    many:    whether the page shows models over many films instead of the open film.
-    """
-
-    preset: Preset | None = None
-    last_maps: dict[int, LastMap] = field(default_factory=dict)
-    pair: tuple[int, int] | None = None
-    peaks: bool = False
-    figure: str = "spearman"
-    alike: set[tuple[str, str]] = field(default_factory=set)
-    many: bool = False
-
-
-@dataclass
-class FilmSetRun:
-    """A comparison of models over many films, on the Compare page.
-
-    models:         names; empty for those of the board.
-    path:           folder or table on this machine.
-    use_open_films: whether to use the open films instead.
-    split:          of a table; empty for its test films.
-    most:           maximum number of films, evenly spread over all.
-    phase:          reading films, or computing figures over those that were read; None while it rests.
-    panel:          models, method and finding of the last run.
-    total:          its films.
-    done:           the films read in this run, each with its result.
-    rows:           key of panel and film -> result, so that a run can be stopped and resumed.
-    cases:          radiograph key -> the film, so that it can be opened.
-    comparison:     of all films, when it ended last.
-    within:         keys of the films of a chosen cell of a confusion matrix; empty for all films.
-    cell:           that cell in words.
-    note:           which films they are, in words; empty for the open ones.
-    """
-
-    models: tuple[str, ...] = ()
-    method: str = "grad-cam"
-    path: str = ""
-    use_open_films: bool = True
-    split: str = ""
-    most: int = 100
-    phase: Literal["films", "figures"] | None = None
-    panel: Panel | None = None
-    total: int = 0
-    done: list[tuple[Case, FilmComparison | Refused]] = field(default_factory=list)
-    rows: dict[Hashable, FilmComparison | Refused] = field(default_factory=dict)
-    cases: dict[str, Case] = field(default_factory=dict)
-    comparison: Comparison | None = None
-    within: tuple[str, ...] = ()
-    cell: str = ""
-    note: str = ""
-
-
-@dataclass
-class UnitOptions:
-    """The choices for one unit on the Layers page, besides its map.
-
-    kind:   method of its attribution to the film.
-    prior:  start of its preferred picture.
-    wanted: (checkpoint key, stage, channel, prior) of each requested preferred picture.
-    """
-
-    kind: UnitMethod = "guided-backprop"
-    prior: Prior = "chest"
-    wanted: set[tuple[str, str, int, str]] = field(default_factory=set)
-
-
-@dataclass
-class AtlasBuild:
-    """Building an atlas from one's own films, on the Layers page.
-
-    path:     folder or table on this machine.
-    split:    of a table; empty for all its films.
-    most:     maximum number of films, at random.
-    pictures: whether to keep a small picture of each named film.
-    begun:    s since 1970, start of the build; None while nothing is built.
-    network:  key of its checkpoint.
-    message:  about the last build, in a sentence.
-    wrong:    whether it is a problem.
-    used:     network key -> folder of the atlas in use, where one was chosen of several.
-    """
-
-    path: str = ""
-    split: str = ""
-    most: int = 200
-    pictures: bool = True
-    begun: float | None = None
-    network: str = ""
-    message: str = ""
-    wrong: bool = False
-    used: dict[str, Path] = field(default_factory=dict)
-
-
-@dataclass
-class AblationChoice:
-    """The units to switch off on the Layers page.
-
-    top:    how many, in the order `by`.
-    typed:  text of the field for unit numbers.
-    wanted: whether to switch the top ones off as soon as their numbers are known.
-    named:  whether to switch the typed ones off.
-    wrong:  why the last choice was not possible; empty where it was.
-    drawn:  (checkpoint key, radiograph key, finding, stage) of each requested curve.
-    before: (off, outside, fill) of `LayersState` at the last result: Cancel goes back to it.
-    """
-
-    top: int = 20
-    by: Ranking = "relevance"
-    typed: str = ""
-    wanted: bool = False
-    named: bool = False
-    wrong: str = ""
-    drawn: set[tuple[str, str, str, str]] = field(default_factory=set)
-    before: tuple[tuple[Unit, ...], tuple[str, ...], UnitFill] = ((), (), "zero")
-
-
-@dataclass
-class ProbeFilms:
-    """The training films of the linear probes on the Layers page.
-
-    drawn:   number of phantoms.
-    path, split, most: of a table on this machine; split "" for its test films.
-    on_path: whether to use the table.
-    running: whether the probes are trained on these; a change needs a new start.
-    """
-
-    on_path: bool = False
-    drawn: int = 40
-    path: str = ""
-    split: str = ""
-    most: int = 300
-    running: bool = False
-
-
-@dataclass
-class ConceptTest:
-    """The choices for parts and concepts on the Layers page.
-
-    count:      parts of the film.
-    part:       the one shown alone, from 0; None for all.
-    names:      of the concepts to test.
-    stages:     at which; empty for the last two.
-    source:     of the films.
-    drawn:      number of phantoms.
-    path, most: of a folder or table on this machine.
-    examples:   folder on this machine with films that show a concept; empty for none.
-    running:    whether the test runs; a change of films needs a new start.
-    """
-
-    count: int = 5
-    part: int | None = None
-    names: tuple[str, ...] = ("side-marker", "opacity")
-    stages: tuple[str, ...] = ()
-    source: Literal["phantoms", "open", "path"] = "phantoms"
-    drawn: int = 30
-    path: str = ""
-    most: int = 60
-    examples: str = ""
-    running: bool = False
-
-
-@dataclass
-class LayersState:
-    """The state of the Layers page.
-
-    part:     name of the open part (dashboard.layers).
-    network:  key of the checkpoint of the units; None before the page was first drawn.
-    stage:    name; None for the last one that has maps.
-    channel:  of the chosen unit; None for the first in the order.
-    order:    of the units.
-    search:   text of the search field.
-    page:     number of their page, from 0; None for the page with the chosen unit.
-    off:      (stage, channel) of the units switched off.
-    outside:  stages switched off outside the lungs.
-    fill:     value that replaces them.
-    removing: how they are chosen.
-    probing:  training films of the linear probes.
-    concepts: parts of the film, and the test of concepts.
-    unit:     choices for the chosen unit.
-    atlas:    the build of an atlas.
-    """
-
-    part: str = "units"
-    network: str | None = None
-    stage: str | None = None
-    channel: int | None = None
-    order: Order = "relevance"
-    search: str = ""
-    page: int | None = None
-    off: tuple[Unit, ...] = ()
-    outside: tuple[str, ...] = ()
-    fill: UnitFill = "zero"
-    removing: AblationChoice = field(default_factory=AblationChoice)
-    probing: ProbeFilms = field(default_factory=ProbeFilms)
-    concepts: ConceptTest = field(default_factory=ConceptTest)
-    unit: UnitOptions = field(default_factory=UnitOptions)
-    atlas: AtlasBuild = field(default_factory=AtlasBuild)
-
-    def turn_to(self, network: str) -> None:
-        """For another network: forgets the chosen units, whose numbers mean nothing there, and ends what takes long."""
-        if self.network not in (None, network):
-            self.channel, self.search, self.page = None, "", None
-            self.off, self.outside = (), ()
-            self.removing.before, self.removing.wanted = ((), (), self.fill), False
-            self.removing.typed, self.removing.named, self.removing.wrong = "", False, ""
-            self.concepts.running = self.probing.running = False
-        self.network = network
-
-
-@dataclass
-class ModelImport:
-    """A checkpoint that is being imported on the Models page.
-
-    candidate:   the contents of its file with the present settings; None before a file was given.
-    label_check: result on labelled films, and the key of the checkpoint with the settings that were tested.
-    problem:     why the last file could not be read; empty where it could.
-    round:       counts the files, so that the uploader starts empty each time.
-    entered:     field -> its value, for the fields that were changed.
-    """
-
-    candidate: ImportCandidate | None = None
-    label_check: tuple[str, Polarity] | None = None
-    problem: str = ""
-    round: int = 0
-    entered: dict[str, Any] = field(default_factory=dict)
-
-    def replace(self, candidate: ImportCandidate) -> None:
-        """Uses these settings; all fields but the name show them."""
-        self.candidate = candidate
-        self.entered = {name: value for name, value in self.entered.items() if name == "name"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -576,44 +293,6 @@ def bind(widget: str, value: object) -> str:
     key = f"{_SESSION} {widget}"
     st.session_state[key] = value
     return key
-
-
-@dataclass(frozen=True)
-class BoundField:
-    """An attribute of the session that a widget shows and changes; `path` is dotted, as in "board.figure".
-
-    convert: value of the widget -> value of the attribute.
-    then:    is called after each change.
-    """
-
-    path: str
-    convert: Callable[[Any], Any] = lambda value: value
-    then: Callable[[], None] = lambda: None
-
-    @property
-    def value(self) -> Any:
-        """Its value now."""
-        return reduce(getattr, self.path.split("."), session())
-
-    def __call__(self, here: Session, value: Any) -> None:
-        """Sets it to what was entered."""
-        *owners, name = self.path.split(".")
-        setattr(reduce(getattr, owners, here), name, self.convert(value))
-        self.then()
-
-    def widget(self, *, at: str = "", value: Any = None) -> dict[str, Any]:
-        """As the function `widget`. at: the place, where there are several. value: to show in place of its own."""
-        return widget(f"{self.path} {at}", self.value if value is None else value, self)
-
-
-def widget(name: str, value: object, store: Store) -> dict[str, Any]:
-    """`key`, `on_change` and `args` of a widget that shows `value` and hands what is entered to `store`."""
-    key = bind(name, value)
-    return {"key": key, "on_change": _store, "args": (key, store)}
-
-
-def _store(key: str, store: Store) -> None:
-    store(session(), entered(key))
 
 
 def entered(key: str) -> Any:

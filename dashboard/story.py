@@ -20,7 +20,8 @@ from core.explain.sharing import FIRST_LOOK
 from core.models.findings import words
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
 from dashboard import cache, draw, film_upload, markup, progress
-from dashboard.state import TileRequest, session
+from dashboard.state import session
+from dashboard.tile_request import TileRequest
 from dashboard.viewer import viewer
 
 TWINS = "twins"

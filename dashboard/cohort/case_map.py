@@ -10,9 +10,10 @@ from core.cohort.projection import MOST, NEIGHBOURS, Projection, neighbour_purit
 from core.cohort.table import CohortTable, Selection
 from core.models.findings import words
 from dashboard import cache, draw, markup
+from dashboard.bound_field import BoundField
 from dashboard.models import axes
 from dashboard.models.axes import NEUTRAL, Plot
-from dashboard.state import BoundField, entered, session
+from dashboard.state import entered, session
 
 _HEIGHT = 520  # px
 _FEWEST = 10  # films

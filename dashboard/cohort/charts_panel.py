@@ -13,8 +13,9 @@ from core.cohort.template import FEWEST, lung_template, template_difference
 from core.estimate import estimate_text
 from core.models.findings import words
 from dashboard import draw, markup
+from dashboard.bound_field import BoundField
 from dashboard.cohort import case_map, charts, drift_panel
-from dashboard.state import BoundField, entered, session
+from dashboard.state import entered, session
 
 _BINS = 40
 _MAPS = 400  # in the mean heat

@@ -10,8 +10,9 @@ from core.cohort.recent import recent
 from core.cohort.table import CohortTable, Selection
 from core.estimate import estimate_text
 from dashboard import cache, draw, markup, paths
+from dashboard.bound_field import BoundField
 from dashboard.cohort import gallery
-from dashboard.state import BoundField, session
+from dashboard.state import session
 
 _ROWS = 30  # tests in the table
 _UNLIKE = 8  # films

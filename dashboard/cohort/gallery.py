@@ -12,8 +12,9 @@ from core.cohort.table import ORDERS, CohortTable, Selection
 from core.cohort.thumbnail import thumbnail_picture
 from core.models.findings import words
 from dashboard import draw, markup
+from dashboard.bound_field import BoundField
 from dashboard.cohort import opening
-from dashboard.state import BoundField, session
+from dashboard.state import session
 
 AS_STORED = "In the order of the input"
 _PAGE = 24

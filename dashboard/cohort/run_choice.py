@@ -12,7 +12,8 @@ from core.cohort.table import CohortTable
 from core.errors import UserError
 from core.explain.method import methods
 from dashboard import cache, draw, markup, paths
-from dashboard.state import BoundField, session
+from dashboard.bound_field import BoundField
+from dashboard.state import session
 
 _EVERY = 1.0  # s between two looks at a run that is being computed
 

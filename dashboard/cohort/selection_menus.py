@@ -8,7 +8,8 @@ from core.cohort.table import CohortTable, Outcome, Selection
 from core.explain.method import methods
 from core.models.findings import EVEN, words
 from dashboard import draw
-from dashboard.state import BoundField, session
+from dashboard.bound_field import BoundField
+from dashboard.state import session
 
 
 def selection(table: CohortTable) -> Selection:

@@ -14,9 +14,10 @@ from core.errors import UserError
 from core.models.findings import words
 from core.types import Checkpoint
 from dashboard import cache, draw, markup, paths, progress
+from dashboard.bound_field import BoundField
 from dashboard.cohort import gallery
 from dashboard.selection import MapView
-from dashboard.state import BoundField, session
+from dashboard.state import session
 
 _LOOKS = Path(__file__).with_name("cohort.css")
 

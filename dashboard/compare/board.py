@@ -6,8 +6,10 @@ from typing import Any, Literal
 from core.types import Radiograph
 from dashboard import engine, selection
 from dashboard.compare import presets
+from dashboard.compare.compare_state import Preset
 from dashboard.engine import BoardTile
-from dashboard.state import LastMap, Preset, TileRequest, session
+from dashboard.state import session
+from dashboard.tile_request import LastMap, TileRequest
 
 PAGE = "compare"  # whose requests these are
 _PATIENCE = 0.5  # s before progress is shown

@@ -13,11 +13,13 @@ from core.errors import UserError
 from core.explain.method import COSTS, methods
 from core.models.findings import words
 from dashboard import cache, draw, markup, paths, progress
+from dashboard.bound_field import BoundField
 from dashboard.compare import board, film_set_results, sources
+from dashboard.compare.compare_state import FilmSetRun
 from dashboard.film_source import film_fields
 from dashboard.method_menu import method_menu
 from dashboard.request_queue import Keyed
-from dashboard.state import BoundField, FilmSetRun, session
+from dashboard.state import session
 
 _FEWEST_FOR_PACE = 3  # films after which the time that is left is estimated
 _MOST = 2000  # films: their rows still fit into the page

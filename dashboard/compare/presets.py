@@ -6,7 +6,8 @@ from contextlib import suppress
 from core.errors import UserError
 from core.explain.method import methods
 from dashboard import cache, selection
-from dashboard.state import TileRequest, session
+from dashboard.state import session
+from dashboard.tile_request import TileRequest
 
 MOST = 9  # tiles: more are no longer seen at one look
 PLAIN, LUNGS = "densenet121-plain", "densenet121-lungs"

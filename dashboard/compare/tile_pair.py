@@ -11,9 +11,10 @@ from core.compare.tile import Tile
 from core.overlay import caption
 from core.types import Explanation, Radiograph
 from dashboard import cache, draw, markup
+from dashboard.bound_field import BoundField
 from dashboard.compare.tile import LINK
 from dashboard.engine import BoardTile
-from dashboard.state import BoundField, Session, session
+from dashboard.state import Session, session
 from dashboard.viewer import viewer
 
 _ROWS = {  # of Agreement.figures: title and format under the difference

@@ -9,7 +9,8 @@ from core.compare.panel import Panel
 from core.errors import UserError
 from core.models.findings import words
 from dashboard import markup
-from dashboard.state import TileRequest, session
+from dashboard.state import session
+from dashboard.tile_request import TileRequest
 
 
 def open_case(row: FilmComparison) -> None:

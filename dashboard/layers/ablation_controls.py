@@ -12,9 +12,10 @@ from core.layers.plan import NetworkPlan
 from core.layers.unit_ablation import Ranking, Unit, UnitFill, UnitSwitches, top_units
 from core.models.findings import words
 from dashboard import cache, draw, progress
+from dashboard.bound_field import BoundField, widget
 from dashboard.layers.unit_selection import show_stage
 from dashboard.selection import MapView
-from dashboard.state import BoundField, Session, session, widget
+from dashboard.state import Session, session
 
 RANKINGS: dict[Ranking, str] = {
     "relevance": "largest relevance",

@@ -12,11 +12,12 @@ from core.layers.plan import NetworkPlan
 from core.layers.unit_ablation import Ranking
 from core.models.findings import words
 from dashboard import cache, draw, markup, progress
+from dashboard.bound_field import BoundField
 from dashboard.layers import ablation_controls
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
 from dashboard.selection import MapView
-from dashboard.state import BoundField, entered, session
+from dashboard.state import entered, session
 
 _CHART = "curve of units"
 _TALL = 300  # px

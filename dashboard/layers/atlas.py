@@ -12,9 +12,11 @@ from core.layers import atlases
 from core.layers.atlases import Atlas
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, progress
+from dashboard.bound_field import BoundField
 from dashboard.film_source import film_fields
+from dashboard.layers.layers_state import AtlasBuild
 from dashboard.layers.unit_details import set_of
-from dashboard.state import AtlasBuild, BoundField, Session, session
+from dashboard.state import Session, session
 
 NAME, TITLE, ORDER = "atlas", "Atlas", 6
 _PATIENCE = 0.05  # s before progress is shown

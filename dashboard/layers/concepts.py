@@ -9,9 +9,10 @@ from core.models.findings import words
 from core.overlay import REGIONS, caption
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, progress
+from dashboard.bound_field import BoundField
 from dashboard.layers import tcav
 from dashboard.layers.unit_selection import prediction_and_finding, show_stage
-from dashboard.state import BoundField, session
+from dashboard.state import session
 from dashboard.viewer import viewer
 
 NAME, TITLE, ORDER = "concepts", "Concepts", 3

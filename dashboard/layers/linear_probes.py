@@ -14,11 +14,13 @@ from core.layers.labelled import LabelledSet
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, progress
+from dashboard.bound_field import BoundField
 from dashboard.film_source import film_fields
+from dashboard.layers.layers_state import ProbeFilms
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
 from dashboard.request_queue import Keyed
-from dashboard.state import BoundField, ProbeFilms, session
+from dashboard.state import session
 
 _ABOUT = (
     "A probe is a linear classifier on the mean activations of one stage. If it separates the findings on films that "

@@ -9,8 +9,9 @@ from core.layers.field import ReceptiveField, millimetres
 from core.layers.plan import NetworkPlan
 from core.types import Checkpoint, Placement, Radiograph
 from dashboard import markup
+from dashboard.bound_field import widget
 from dashboard.layers.unit_selection import show_stage
-from dashboard.state import entered, session, widget
+from dashboard.state import entered, session
 
 _STYLES = Path(__file__).parent / "network.css"
 

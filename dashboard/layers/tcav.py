@@ -14,8 +14,10 @@ from core.layers.reference import ReferenceFilm, ReferenceSet
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, progress
+from dashboard.bound_field import BoundField
+from dashboard.layers.layers_state import ConceptTest
 from dashboard.request_queue import Keyed
-from dashboard.state import BoundField, ConceptTest, session
+from dashboard.state import session
 
 _ABOUT = (
     "The concept is drawn into each film. Half of the films give the direction in which that moves the activations of "

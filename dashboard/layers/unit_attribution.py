@@ -10,7 +10,8 @@ from core.layers.unit_maps import UNIT_METHODS, UnitMethod
 from core.overlay import caption, figure
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, progress
-from dashboard.state import BoundField, session
+from dashboard.bound_field import BoundField
+from dashboard.state import session
 from dashboard.viewer import viewer
 
 _TALL = 320  # px, of the film

@@ -11,13 +11,14 @@ from core.errors import BadData
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, link, markup, progress, selection
+from dashboard.bound_field import BoundField, widget
 from dashboard.layers import unit_details, unit_selection
 from dashboard.layers.export import downloads
 from dashboard.layers.network import network
 from dashboard.layers.unit_grid import grid
 from dashboard.layers.unit_panel import figures, picture
 from dashboard.layers.unit_selection import UnitSelection
-from dashboard.state import BoundField, session, widget
+from dashboard.state import session
 
 NAME, TITLE, ORDER = "units", "Units", 1
 _UNIT = "Each unit is a detector; its map shows where on this film it responds."

@@ -8,8 +8,9 @@ import streamlit as st
 
 from core.layers.stamps import stamps
 from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, table_text
+from dashboard.bound_field import BoundField
 from dashboard.layers.unit_selection import UnitSelection
-from dashboard.state import BoundField, entered, session
+from dashboard.state import entered, session
 from dashboard.viewer import SHARED, film_data, script
 
 _HERE = Path(__file__).parent

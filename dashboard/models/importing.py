@@ -18,8 +18,10 @@ from core.models.importers.file import KINDS
 from core.models.importers.normalisation import NORMALISATIONS
 from core.models.importers.proposal import MOST
 from dashboard import cache, draw, markup, paths
+from dashboard.bound_field import widget
 from dashboard.models import card_address, export, label_check
-from dashboard.state import ModelImport, Session, session, widget
+from dashboard.models.model_import import ModelImport
+from dashboard.state import Session, session
 
 _SQUARES: Mapping[Square, str] = {
     "stretch": "stretching it",

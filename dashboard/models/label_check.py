@@ -11,7 +11,7 @@ from core.models.classifier import Classifier
 from core.models.importers import ImportCandidate, corrected
 from dashboard import draw, markup, paths
 from dashboard.models import export
-from dashboard.state import ModelImport
+from dashboard.models.model_import import ModelImport
 
 
 def section(here: ModelImport, wanted: ImportCandidate) -> None:

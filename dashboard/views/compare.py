@@ -5,9 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import cache, film_panel, selection, welcome
+from dashboard.bound_field import BoundField
 from dashboard.compare import film_set, single_film, worklist
 from dashboard.models import overview
-from dashboard.state import BoundField, session
+from dashboard.state import session
 
 TITLE, ICON, ORDER = "Compare", ":material/compare:", 2
 _LOOKS = Path(__file__).parents[1] / "compare" / "compare.css"

@@ -5,9 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import cache, draw, film_panel, selection, welcome
+from dashboard.bound_field import BoundField
 from dashboard.layers import parts
 from dashboard.models import overview
-from dashboard.state import BoundField, session
+from dashboard.state import session
 
 TITLE, ICON, ORDER = "Layers", ":material/layers:", 3
 _STYLES = Path(__file__).parents[1] / "layers" / "layers.css"

@@ -6,10 +6,11 @@ from core.models.findings import words
 from core.models.summary import lesion_sentence
 from core.overlay import caption, common_end
 from dashboard import draw, film_panel, map_status, progress, selection, verdict_panel, welcome
+from dashboard.bound_field import BoundField
 from dashboard.cohort import opening, similar_cases
 from dashboard.map_controls import downloads, sentence
 from dashboard.selection import MapView
-from dashboard.state import BoundField, session
+from dashboard.state import session
 from dashboard.viewer import stage_strip, viewer
 
 TITLE, ICON, ORDER = "Read", ":material/radiology:", 1

@@ -12,8 +12,9 @@ from core.models.checkpoints import input_card, write
 from core.types import Explanation, Input, Radiograph
 from dashboard import cache, engine, selection
 from dashboard.compare import board, presets, tile_pair
+from dashboard.compare.compare_state import Preset
 from dashboard.compare.tile_probabilities import probability_rows
-from dashboard.state import Preset, TileRequest
+from dashboard.tile_request import TileRequest
 from tests.conftest import FINDINGS
 from tests.dashboard.conftest import Desk
 from tests.dashboard.small_models import PAGE, opened, put, small

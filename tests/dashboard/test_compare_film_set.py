@@ -11,7 +11,7 @@ from core.compare.accuracy import confusion
 from core.image.phantom import draw
 from dashboard import cache, paths
 from dashboard.compare import film_set, sources, worklist
-from dashboard.state import TileRequest
+from dashboard.tile_request import TileRequest
 from tests.dashboard.conftest import Desk, encoded
 from tests.dashboard.small_models import opened, put
 
