@@ -79,7 +79,11 @@ REGIONS = 1200  # px, the long side of a picture of regions
 EXAMPLE = 360  # px, the long side of a film with a concept: twice what is shown
 WEIGHTS = checkpoints.SHIPPED  # the folder of those that come with Lightbox
 _QUEUE: RequestQueue = RequestQueue(  # results, of some hundred kilobytes each; a larger one counts as several
-    room=2048, keys={Checkpoint: lambda checkpoint: (checkpoint.key, paths.changed(weights_path(checkpoint)))}
+    room=2048,
+    keys={
+        Checkpoint: lambda checkpoint: (checkpoint.key, paths.changed(weights_path(checkpoint))),
+        Prediction: lambda prediction: digest(prediction.logits),  # not its seconds
+    },
 )
 _USUAL = 300_000  # bytes of an answer that counts as one
 THUMBNAIL = 112  # px, the long side: twice what is shown, for dense screens
@@ -172,7 +176,7 @@ def sizes(work: Work, checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
     return compatibility.stage_sizes(classifier(checkpoint), work)
 
 
-@_QUEUE.queued()
+@_QUEUE.queued(later=True)
 def unsupported(work: Work, checkpoint: Checkpoint) -> Misfits:
     """Methods that the network does not support; some have to be tried on it."""
     return compatibility.incompatibilities(classifier(checkpoint), work)
@@ -188,21 +192,31 @@ def maps(
     return explain_many(classifier(checkpoint), radiograph, requests, cleaning=cleaning, work=work)
 
 
-@_QUEUE.queued()
+@_QUEUE.queued(later=True)
 def trust(
-    work: Work, checkpoint: Checkpoint, radiograph: Radiograph, explanation: Explanation, cleaning: Cleaning
+    work: Work,
+    checkpoint: Checkpoint,
+    radiograph: Radiograph,
+    explanation: Explanation,
+    cleaning: Cleaning,
+    prediction: Prediction,
 ) -> tuple[Verdict, ...]:
     """The four verdicts on the answer and its map, by the cheap measures."""
-    question = Question(classifier(checkpoint), radiograph, explanation, cleaning)
+    question = Question(classifier(checkpoint), radiograph, explanation, cleaning, known=prediction)
     return tuple(verdicts(question, costs=CHEAP, work=work))
 
 
 @_QUEUE.queued(slow=True)
 def trust_in_full(
-    work: Work, checkpoint: Checkpoint, radiograph: Radiograph, explanation: Explanation, cleaning: Cleaning
+    work: Work,
+    checkpoint: Checkpoint,
+    radiograph: Radiograph,
+    explanation: Explanation,
+    cleaning: Cleaning,
+    prediction: Prediction,
 ) -> tuple[Verdict, ...]:
     """The four verdicts by all measures: tens to hundreds of passes."""
-    question = Question(classifier(checkpoint), radiograph, explanation, cleaning, work=work)
+    question = Question(classifier(checkpoint), radiograph, explanation, cleaning, known=prediction, work=work)
     return tuple(verdicts(question, work=work))
 
 

@@ -28,6 +28,7 @@ from dashboard.state import breathe
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 _POLL = 0.2  # s between two checks whether the person is still there, and two reports; an answer is noticed at once
+_LONG, _POLL_LONG = 2.0, 0.5  # s: after so long the checks are rarer; with twenty people waiting each costs 0.1 ms
 _GRACE = 2.0  # s that a request outlives the last person who waited: a click on the page repeats it at once
 _SOON = 0.4  # s after which progress is reported
 
@@ -57,8 +58,11 @@ class _Decorator(Protocol):
 class _Job:
     """A queued computation. `waiting` counts the people who want its result; `places` is the room the result takes."""
 
-    def __init__(self, key: Hashable, *, slow: bool, counts: str, size: Callable[[Any], int] | None = None) -> None:
+    def __init__(
+        self, key: Hashable, *, rank: int, slow: bool, counts: str, size: Callable[[Any], int] | None = None
+    ) -> None:
         self.key = key
+        self.rank = rank
         self.slow = slow
         self.counts = counts
         self.size = size
@@ -140,7 +144,7 @@ class QueuedRequest(Generic[Result]):
         """
         since = time.monotonic()
         with self:
-            while not self.wait(_POLL):
+            while not self.wait(_POLL if time.monotonic() - since < _LONG else _POLL_LONG):
                 breathe()
                 if report and time.monotonic() - since > _SOON:
                     report(self)
@@ -165,10 +169,12 @@ class QueuedRequest(Generic[Result]):
 
 
 class RequestQueue:
-    """Requests to the networks, computed one at a time in one thread: quick ones first, in order of arrival.
+    """Requests to the networks, computed one at a time in one thread: quick ones first, in order of arrival; then what
+    may come later; then slow ones.
 
-    A slow request lets the quick ones pass after each batch, so that opening a film does not wait for somebody else's
-    thousand masks.
+    A slow request lets the others pass after each batch, so that opening a film does not wait for somebody else's
+    thousand masks. With twenty people at once each sees prediction and map before the verdicts of the others are
+    computed, which take ten times as long.
 
     Streamlit runs each script in a new thread, and a forward pass in a new thread takes twice as long (70 against 34 ms
     on two cores): torch builds its team of workers anew. All networks therefore run in this one.
@@ -184,20 +190,20 @@ class RequestQueue:
         self._inside = threading.Lock()  # guards what follows, and the jobs' counts
         self._jobs: dict[Hashable, _Job] = {}  # in order of arrival, until they are done
         self._done: OrderedDict[Hashable, _Job] = OrderedDict()  # the least recently asked for first
-        self._quick: deque[_QueuedWork] = deque()
-        self._slow: deque[_QueuedWork] = deque()
+        self._waiting: tuple[deque[_QueuedWork], ...] = (deque(), deque(), deque())  # quick, later, slow
 
     def queued(
         self,
         *,
         slow: bool | Callable[..., bool] = False,
+        later: bool = False,
         size: Callable[[Any], int] | None = None,
         counts: str = "network passes",
     ) -> "_Decorator":
         """Decorates a function so that its calls wait in this queue; it gets the Work first, its callers omit that.
 
         The key of a request is the function with all its bound arguments, so that no argument can be forgotten.
-        slow, size, counts: as for `ask`; `slow` may depend on the arguments.
+        slow, later, size, counts: as for `ask`; `slow` may depend on the arguments.
         """
 
         def decorate(
@@ -211,7 +217,14 @@ class RequestQueue:
                 bound.apply_defaults()
                 key = (function.__qualname__, *(self.key_of(value) for value in list(bound.arguments.values())[1:]))
                 long = slow(*args, **named) if callable(slow) else slow
-                return self.ask(key, lambda work: function(work, *args, **named), slow=long, size=size, counts=counts)
+                return self.ask(
+                    key,
+                    lambda work: function(work, *args, **named),
+                    slow=long,
+                    later=later,
+                    size=size,
+                    counts=counts,
+                )
 
             return ask
 
@@ -244,6 +257,7 @@ class RequestQueue:
         make: Callable[[Work], Result],
         *,
         slow: bool = False,
+        later: bool = False,
         size: Callable[[Result], int] | None = None,
         counts: str = "network passes",
     ) -> QueuedRequest[Result]:
@@ -252,14 +266,16 @@ class RequestQueue:
         key:  everything the answer depends on.
         make: computes the answer; reports to the Work and is ended by it. A UserError is an answer, too.
         slow: whether it takes many batches; it must leave nothing on a network between two of them.
+        later: whether quick requests that come after it are computed first; it is done in one go.
         size: the room that the answer takes; None for one place.
         counts: what its Work counts, in words.
         """
         with self._inside:
             job = self._done.get(key) or self._jobs.get(key)
             if job is None:
-                job = self._jobs[key] = _Job(key, slow=slow, size=size, counts=counts)
-                (self._slow if slow else self._quick).append((job, make))
+                rank = 2 if slow else 1 if later else 0
+                job = self._jobs[key] = _Job(key, rank=rank, slow=slow, size=size, counts=counts)
+                self._waiting[rank].append((job, make))
                 self._worker.submit(self._work_on_next)
             elif key in self._done:
                 self._done.move_to_end(key)
@@ -277,7 +293,7 @@ class RequestQueue:
             if job.begun or job.key not in self._jobs:
                 return 0
             jobs = list(self._jobs.values())  # by arrival, but one that has begun is finished, and quick ones pass
-            return sorted(jobs, key=lambda each: (not each.begun, each.slow)).index(job)
+            return sorted(jobs, key=lambda each: (not each.begun, each.rank)).index(job)
 
     def leave(self, job: _Job, *, counted: bool, grace: float) -> None:
         with self._inside:
@@ -300,13 +316,13 @@ class RequestQueue:
             if job.work:
                 job.work.cancel()
 
-    def _work_on_next(self, *, quick_only: bool = False) -> bool:
+    def _work_on_next(self, *, slow: bool = True) -> bool:
         """Computes the first waiting request, if there is one. Returns: whether there was."""
         with self._inside:
-            rank = self._quick or (None if quick_only else self._slow)
-            if not rank:
+            ranks = [each for each in self._waiting[: 3 if slow else 2] if each]
+            if not ranks:
                 return False
-            job, make = rank.popleft()
+            job, make = ranks[0].popleft()
         try:
             job.future.set_result(self._work_on(job, make))
         except BaseException as error:  # noqa: BLE001  raised where the result is read
@@ -314,10 +330,10 @@ class RequestQueue:
         return True
 
     def _let_pass(self) -> None:
-        """Computes the quick requests that came meanwhile, in this thread, in the middle of a slow one."""
-        # The slow one may be in inference mode; the quick ones must be able to take gradients.
+        """Computes the other requests that came meanwhile, in this thread, in the middle of a slow one."""
+        # The slow one may be in inference mode; the others must be able to take gradients.
         with torch.inference_mode(False), torch.enable_grad():
-            while self._work_on_next(quick_only=True):
+            while self._work_on_next(slow=False):
                 pass
 
     def _work_on(self, job: _Job, make: Callable[[Work], Any]) -> Any:

@@ -18,7 +18,9 @@ def line(chosen: MapView) -> None:
     if explanation is None or explanation.void:
         return
     with draw.errors():
-        judged = cache.trust(chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning).result()
+        judged = cache.trust(
+            chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, chosen.prediction
+        ).result()
         location = cache.heat_location(chosen.radiograph, explanation)
         place.html(draw.verdict_line(answer, verdict_line(answer, explanation, location, judged)))
 
@@ -32,7 +34,7 @@ def chips(chosen: MapView) -> None:
         return
     with draw.errors(), place.container():
         with st.skeleton(height=150):
-            judged = cache.trust(chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning)
+            judged = cache.trust(chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, chosen.prediction)
             verdicts = judged.result(progress.reporter(note, "Verdicts"))
         note.empty()
         draw.verdicts(verdicts)

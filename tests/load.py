@@ -60,8 +60,10 @@ class UploadedFilm:
 
 @dataclass
 class Tally:
-    """What came of all uploads: seconds until the verdict, wrong verdicts, other clients' films, errors."""
+    """What came of all uploads: seconds until the probabilities were on the page, and until all of it was; wrong
+    verdicts, other clients' films, errors."""
 
+    answers: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
@@ -100,8 +102,9 @@ class Client:
         await self.socket.send(message.SerializeToString())
         return await self._listen(done)
 
-    async def upload(self, film: UploadedFilm) -> str:
-        """Puts the film into the uploader. Returns: the page with its verdict, as text."""
+    async def upload(self, film: UploadedFilm) -> tuple[str, float]:
+        """Puts the film into the uploader. Returns: the page with its verdict, as text, and when the probabilities
+        were on it, by the monotonic clock."""
         message = BackMsg()
         message.file_urls_request.request_id = "film"
         message.file_urls_request.file_names.append(film.name)
@@ -125,9 +128,17 @@ class Client:
         info.file_id, info.name, info.size = self.urls.file_id, film.name, len(film.data)
         info.file_urls.CopyFrom(self.urls)
         self.widgets = [widget]
-        text = await self.rerun(lambda kind, text: kind == "script_finished" and VERDICT in text and film.name in text)
+        answered: list[float] = []
+
+        def finished(kind: str, text: str) -> bool:
+            there = VERDICT in text and film.name in text
+            if there and not answered and film.occurs_in(text):
+                answered.append(time.monotonic())
+            return kind == "script_finished" and there
+
+        text = await self.rerun(finished)
         self.widgets = []
-        return text
+        return text, answered[0] if answered else time.monotonic()
 
     async def close(self) -> None:
         await self.socket.close()
@@ -204,7 +215,8 @@ async def visit(address: str, mine: Sequence[UploadedFilm], everything: Sequence
         await client.open()
         for place, film in enumerate(mine):
             start = time.monotonic()
-            text = await client.upload(film)
+            text, answered = await client.upload(film)
+            tally.answers.append(answered - start)
             tally.seconds.append(time.monotonic() - start)
             if not film.occurs_in(text):
                 tally.wrong.append(film.name)
@@ -245,7 +257,8 @@ def main() -> int:
             waits = sorted(tally.seconds) or [float("nan")]
             print(
                 f"round {round_}: {len(tally.seconds)} verdicts in {wall:.1f} s, median wait "
-                f"{statistics.median(waits):.2f} s, longest {waits[-1]:.2f} s; server {cpu / max(1, len(waits)):.2f} s "
+                f"{statistics.median(waits):.2f} s, longest {waits[-1]:.2f} s, until the probabilities "
+                f"{statistics.median(tally.answers or waits):.2f} s; server {cpu / max(1, len(waits)):.2f} s "
                 f"of CPU per film, {server.memory_info().rss / 1e6:.0f} MB; "
                 f"wrong {len(tally.wrong)}, of others {len(tally.foreign)}, errors {len(tally.errors)}",
                 flush=True,

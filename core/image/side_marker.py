@@ -4,6 +4,7 @@ Every bright piece of the size of a letter near the rim is compared with all let
 askew by up to 12°, in several fonts. It counts where R or L fits well and nothing else fits nearly as well.
 """
 
+import threading
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,6 +24,7 @@ CELL, ROOM = 20, 24  # px: the height that every piece is brought to, and the sq
 FIT = {"R": 0.84, "L": 0.94}  # the least correlation; an L is a plain shape, and corners of other things look like it
 MARGIN = {"R": 0.06, "L": 0.10}  # margin over every other letter
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/\\-|"
+_DRAWING = threading.Lock()  # or each of twenty people on a fresh server would draw all templates, 0.4 s of CPU
 ALIKE = {"L": "J"}  # a mirrored L and a J have the same shape in many fonts, and J marks no side
 
 
@@ -94,7 +96,8 @@ def _pieces(residue: Levels, step: int) -> list[tuple[tuple[int, int, int, int],
 
 def _match(patch: Grey) -> tuple[str, bool, float] | None:
     """The letter, whether it is mirrored, and its fit; None if undecided."""
-    names, templates = _templates()
+    with _DRAWING:
+        names, templates = _templates()
     fits = templates @ _standardised(patch)
     best = int(fits.argmax())
     letter, mirrored = names[best]

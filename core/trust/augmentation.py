@@ -28,7 +28,7 @@ def augmentation(question: Question) -> Figure:
     """
     checkpoint = question.classifier.checkpoint
     image = prepare(question.radiograph, checkpoint.input, question.cleaning).image
-    logits = question.classifier.logits(changed(image))
+    logits = np.concatenate([question.prediction.logits[None], question.classifier.logits(changed(image))])
     likely = probabilities(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)
     finding = checkpoint.findings.index(question.explanation.finding)
     column = likely[:, finding]
@@ -53,9 +53,8 @@ def augmentation(question: Question) -> Figure:
 
 
 def changed(image: Tensor) -> Tensor:
-    """(9, C, S, S) the image (C, S, S) and its eight changed copies; what comes in from outside repeats the rim."""
-    moves = [(0.0, 0.0, 1.0, 0.0)]
-    moves += [(2 * SHIFT * x, 2 * SHIFT * y, 1.0, 0.0) for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1))]
+    """(8, C, S, S) eight changed copies of the image (C, S, S); what comes in from outside repeats the rim."""
+    moves = [(2 * SHIFT * x, 2 * SHIFT * y, 1.0, 0.0) for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1))]
     moves += [(0.0, 0.0, 1 - _ZOOM, 0.0), (0.0, 0.0, 1 + _ZOOM, 0.0), (0.0, 0.0, 1.0, -_TURN), (0.0, 0.0, 1.0, _TURN)]
     rows = []
     for across, down, zoom, turn in moves:
@@ -64,8 +63,4 @@ def changed(image: Tensor) -> Tensor:
     grid = functional.affine_grid(
         torch.tensor(rows, dtype=torch.float32), [len(rows), *image.shape], align_corners=False
     )
-    copies = functional.grid_sample(
-        image.expand(len(rows), -1, -1, -1), grid, padding_mode="border", align_corners=False
-    )
-    copies[0] = image
-    return copies
+    return functional.grid_sample(image.expand(len(rows), -1, -1, -1), grid, padding_mode="border", align_corners=False)

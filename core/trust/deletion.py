@@ -32,8 +32,8 @@ def deletion(question: Question) -> Figure:
     checkpoint = question.classifier.checkpoint
     image = prepare(question.radiograph, checkpoint.input, question.cleaning).image
     masks = [hottest(heat, SHARE), *_elsewhere(hottest(heat, SHARE))]
-    batch = torch.stack([image, *(_blurred_where(image, mask) for mask in masks)])
-    logits = question.classifier.logits(batch)
+    blurred = torch.stack([_blurred_where(image, mask) for mask in masks])
+    logits = np.concatenate([question.prediction.logits[None], question.classifier.logits(blurred)])
     finding = checkpoint.findings.index(question.explanation.finding)
     likely = probabilities(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
     odds = log_odds(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]

@@ -79,6 +79,7 @@ class Question:
 
     fill: what replaces parts of the film that are removed.
     work: progress, cancellation, deadline.
+    known: the model's prediction for this film and cleaning, where the caller has it; else it is computed on first use.
     """
 
     classifier: Classifier
@@ -87,6 +88,7 @@ class Question:
     cleaning: Cleaning
     fill: Fill = "blur"
     work: Work = field(default_factory=Work)
+    known: Prediction | None = None
 
     def heat(self) -> Heat:
         """(S, S) the map at the network's input size: positive evidence only, >= 0."""
@@ -97,7 +99,7 @@ class Question:
     @functools.cached_property
     def prediction(self) -> Prediction:
         """The answer for the film, computed once."""
-        return self.classifier.predict(self.radiograph, cleaning=self.cleaning)
+        return self.known or self.classifier.predict(self.radiograph, cleaning=self.cleaning)
 
 
 Rule = Callable[[Question], Figure]

@@ -18,7 +18,7 @@ def sections(chosen: MapView) -> None:
     if explanation is None:
         return
     with draw.errors():
-        inputs = (chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning)
+        inputs = (chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, chosen.prediction)
         _draw(place, cache.trust(*inputs).result(progress.reporter(note, "Quick measures")))
         note.html(
             markup.paragraph("Deletion curves, random weights and stability are still being computed.", quiet=True)

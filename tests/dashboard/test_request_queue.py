@@ -255,6 +255,28 @@ def test_a_quick_question_passes_a_slow_one_between_two_batches(queue: RequestQu
     assert order == ["film", "masks", "masks"]
 
 
+def test_quick_questions_come_before_those_that_may_come_later_and_slow_ones_last(queue: RequestQueue) -> None:
+    go, order = threading.Event(), list[str]()
+    running = queue.ask("running", lambda work: until(work, go))
+    assert not running.wait(0.05)
+
+    def note(name: str) -> Callable[[Work], None]:
+        return lambda work: order.append(name)
+
+    asked = [
+        queue.ask("masks", note("masks"), slow=True),
+        queue.ask("verdicts", note("verdicts"), later=True),
+        queue.ask("film", note("film")),
+        queue.ask("another film", note("another film")),
+    ]
+
+    assert [each.before for each in asked] == [4, 3, 1, 2]
+    go.set()
+    for each in asked:
+        each.result()
+    assert order == ["film", "another film", "verdicts", "masks"]
+
+
 def test_an_exception_reaches_the_caller_and_the_queue_goes_on(queue: RequestQueue) -> None:
     def broken(work: Work) -> str:
         raise ValueError("shape (2, 3)")

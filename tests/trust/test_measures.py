@@ -46,6 +46,19 @@ def _heat_at(rows: slice, columns: slice) -> Heat:
     return heat
 
 
+@pytest.mark.parametrize("name", ["deletion", "augmentation"])
+def test_a_known_prediction_saves_its_pass_and_changes_no_figure(
+    film: Radiograph, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier, map_ = _corner_reader(), _explanation(_heat_at(slice(16, 44), slice(16, 44)))
+    fresh = Question(classifier, film, map_, Cleaning())
+    known = Question(classifier, film, map_, Cleaning(), known=fresh.prediction)
+    before = measures[name](fresh)
+    monkeypatch.setattr(classifier, "predict", lambda *args, **named: pytest.fail("predicted again"))
+
+    assert measures[name](known) == before
+
+
 def test_deletion_believes_the_map_of_the_right_place_and_no_other(film: Radiograph) -> None:
     classifier = _corner_reader()
     right = measures["deletion"](
