@@ -25,6 +25,7 @@ from core.layers.activations import ORDERS, search
 from core.layers.unit_ablation import Unit, UnitFill
 from core.types import Cleaning
 from dashboard import cache, draw, film_upload, selection, story
+from dashboard.cohort import cohort_link
 from dashboard.compare.presets import MOST
 from dashboard.layers import parts
 from dashboard.layers.layers_state import LayersState
@@ -49,6 +50,7 @@ _OURS = (
         "tile",
     ),
     *("part", "layer", "unit", "order", "off", "outside", "fill"),  # of the Layers page
+    cohort_link.NAME,
 )
 _STEPS = (
     "story",
@@ -101,7 +103,11 @@ def _restore(here: Session, address: Address) -> list[str]:
     _story(here, address)
     if here.story:
         return []
-    return [problem for part in (_model, _question, _tiles, _layers, _film) for problem in part(here, address)]
+    return [
+        problem
+        for part in (_model, _question, _tiles, _layers, _film, cohort_link.restore)
+        for problem in part(here, address)
+    ]
 
 
 def _story(here: Session, address: Address) -> None:
@@ -179,8 +185,8 @@ def _address_of(here: Session) -> dict[str, list[str]]:
     if here.story:
         return {"story": [story.TWINS], "step": [str(here.story)]}
     if radiograph is None or name is None:
-        return {}
-    address: dict[str, list[str]] = {"film": [radiograph.key], "model": [name]}
+        return cohort_link.entries(here)
+    address = cohort_link.entries(here) | {"film": [radiograph.key], "model": [name]}
     with suppress(BadCheckpoint):
         address["weights"] = [cache.card(name).sha256[:_DIGITS]]
     cleaning = asdict(here.cleaning(radiograph.key))

@@ -13,7 +13,7 @@ from core.cohort.settings import Settings
 from core.errors import BadSetting
 from core.image.phantom import draw
 from dashboard import cache
-from dashboard.cohort import opening
+from dashboard.cohort import cohort_link, opening
 from dashboard.state import Session
 from tests.dashboard.conftest import SECONDS
 from tests.dashboard.small_models import put
@@ -151,6 +151,38 @@ def test_read_shows_the_films_that_look_most_alike_to_the_model(
     text = words(page)
     assert text.count('<div class="lb-cohort-film"') == 10  # five with the finding, five without
     assert "nearest have its label" in text
+
+
+def test_the_view_of_the_page_travels_in_the_link(cohort_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.paths.local", lambda: True)
+    monkeypatch.setattr(cohort_link, "recent", lambda: {cohort_run: cohort_run.parent})
+    sender = Session()
+    sender.page, sender.cohort.run = "cohort", str(cohort_run)
+    sender.cohort.text, sender.cohort.threshold, sender.cohort.outcome = "age > 60", 0.3, "false positive"
+    address = cohort_link.entries(sender)
+
+    receiver = Session()
+    assert cohort_link.restore(receiver, address) == []
+    assert receiver.cohort == sender.cohort
+    assert str(cohort_run.parent) not in address["cohort"][0]
+    sender.page = "read"
+    assert cohort_link.entries(sender) == {}
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [("{", "cannot be read"), ("[]", "cannot be read"), ('{"run":"gone"}', "the run 'gone', which was not made")],
+)
+def test_a_view_that_cannot_be_restored_is_a_sentence(
+    entry: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.paths.local", lambda: True)
+    monkeypatch.setattr(cohort_link, "recent", dict)
+
+    problems = cohort_link.restore(Session(), {"cohort": [entry]})
+
+    assert len(problems) == 1
+    assert sentence in problems[0]
 
 
 def test_a_name_that_leads_elsewhere_is_refused() -> None:
