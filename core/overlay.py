@@ -174,6 +174,17 @@ def caption(explanation: Explanation) -> str:
     return " · ".join(part for part in parts if part)
 
 
+def legend_lines(radiograph: Radiograph, explanation: Explanation | None, source: str = "") -> tuple[str, ...]:
+    """The lines below an exported picture, the notice last: absence or caveat, caption, source, film.
+
+    explanation: None for the bare film.
+    source:      names model and prediction (`core.explain.export.source_line`); empty for none.
+    """
+    map_ = () if explanation is None else (absence(explanation) or explanation.caveat, caption(explanation))
+    lines = (*map_, source, radiograph.name, DRAWN if radiograph.drawn else "", NOTICE)
+    return tuple(line for line in lines if line)
+
+
 def setting_words(setting: str, value: object) -> str:
     """A setting in words: "steps 64", "squared off"."""
     text = (
@@ -212,6 +223,7 @@ def overlay(
     threshold: float = 0.0,
     scale: float | None = None,
     legend: bool = True,
+    source: str = "",
 ) -> Rgb:
     """The heat over the radiograph at the film's own resolution, and below it a legend.
 
@@ -221,6 +233,7 @@ def overlay(
     colours:   one of `palettes`; None for the default.
     threshold: share of the scale, 0 to 1, below which nothing is drawn.
     scale:     the value, in the map's unit, at the end of the colour map; None for `end`.
+    source:    line of the legend that names model and prediction; empty for none.
     Returns:   (H', W', 3) uint8; without the legend exactly (H, W, 3), or (W, H, 3) where the film is turned; with it
                at least 480 px wide.
     Raises:    ValueError if the map is not of this radiograph; BadSetting if the colours do not fit the map.
@@ -247,7 +260,7 @@ def overlay(
     if not legend:
         return picture
     bar = None if missing else (scale, colours, threshold)
-    return _with_legend(picture, radiograph, explanation, bar=bar, missing=missing)
+    return _with_legend(picture, radiograph, explanation, bar=bar, source=source)
 
 
 def regions(
@@ -352,7 +365,7 @@ def _with_legend(
     explanation: Explanation,
     *,
     bar: tuple[float, str, float] | None,
-    missing: str | None,
+    source: str,
 ) -> Rgb:
     """The picture on black with bar, caption, name and notice below, in letters that grow with the film.
 
@@ -361,10 +374,9 @@ def _with_legend(
     height, width = picture.shape[:2]
     total = max(width, _LEAST_WIDTH)
     letter = max(12, round(total / 56))
-    lines = [(missing or explanation.caveat, INK), (caption(explanation), INK), (radiograph.name, QUIET)]
-    lines += [(DRAWN, INK)] if radiograph.drawn else []
-    lines += [(NOTICE, QUIET)]
-    words = paragraphs(lines, width=total, letter=letter)
+    quiet = (radiograph.name, NOTICE)
+    lines = legend_lines(radiograph, explanation, source)
+    words = paragraphs([(line, QUIET if line in quiet else INK) for line in lines], width=total, letter=letter)
     above = Image.new("RGB", (total, letter), GROUND)
     if bar is not None:
         scale, colours, threshold = bar

@@ -109,9 +109,13 @@ def call(prediction: Prediction, checkpoint: Checkpoint) -> Call:
 
 
 def verdict_line(
-    call: Call, explanation: Explanation, location: HeatLocation, verdicts: Sequence[Verdict]
+    call: Call, explanation: Explanation, location: HeatLocation, verdicts: Sequence[Verdict], *, quick: bool = False
 ) -> VerdictLine:
-    """The line for a map; verdicts: those of `core.trust.verdicts` on it."""
+    """The line for a map.
+
+    verdicts: those of `core.trust.verdicts` on it.
+    quick:    whether only the cheap measures were taken, so that a good map has passed no more than these.
+    """
     named = {verdict.aspect: verdict for verdict in verdicts}
     of_other = "" if explanation.finding == call.finding else words(explanation.finding)
     first = call.sentence
@@ -120,7 +124,7 @@ def verdict_line(
     if named["domain"].word == "fails":
         reason = "The model should not be asked about this film."
         return VerdictLine(first, _looks(location, of_other), reason, "warning")
-    sentence, level = _map(explanation, [named["faithfulness"], named["reason"]])
+    sentence, level = _map(explanation, [named["faithfulness"], named["reason"]], quick=quick)
     return VerdictLine(first, _looks(location, of_other), sentence, level)
 
 
@@ -137,7 +141,7 @@ def _looks(location: HeatLocation, of_other: str) -> str:
     return f"{looks} {at} {location.place}{', outside the lungs' if location.place in location.outside else ''}."
 
 
-def _map(explanation: Explanation, verdicts: Sequence[Verdict]) -> tuple[str, Level]:
+def _map(explanation: Explanation, verdicts: Sequence[Verdict], *, quick: bool) -> tuple[str, Level]:
     """Whether the map holds up, and if not, why: the worst judged figure in short."""
     if explanation.method in methods and not methods[explanation.method].specific:
         return "This map is the same for every finding: it explains none.", "note"
@@ -145,7 +149,10 @@ def _map(explanation: Explanation, verdicts: Sequence[Verdict]) -> tuple[str, Le
     if not judged:
         return "The map cannot be judged.", "note"
     if all(verdict.word == "holds" for verdict in judged):
-        return ("The map holds up.", "ok") if len(judged) == len(verdicts) else ("What can be judged holds up.", "note")
+        good = "passes the quick checks" if quick else "holds up"
+        if len(judged) < len(verdicts):
+            return f"What can be judged {good}.", "note"
+        return f"The map {good}.", "ok"
     worst = max(judged, key=lambda verdict: ("holds", "doubtful", "fails").index(verdict.word))
     deciding = next(figure for figure in worst.figures if figure.judged and worst.sentence.startswith(figure.text))
     reason = deciding.verdict.split(":")[0].removesuffix(".")

@@ -206,6 +206,10 @@ def trust(
     return tuple(verdicts(question, costs=CHEAP, work=work))
 
 
+_in_full: dict[tuple[str, Cleaning], tuple[Verdict, ...]] = {}  # (key of the map, cleaning) -> by all measures
+_MOST_IN_FULL = 500
+
+
 @_QUEUE.queued(slow=True)
 def trust_in_full(
     work: Work,
@@ -217,7 +221,16 @@ def trust_in_full(
 ) -> tuple[Verdict, ...]:
     """The four verdicts by all measures: tens to hundreds of passes."""
     question = Question(classifier(checkpoint), radiograph, explanation, cleaning, known=prediction, work=work)
-    return tuple(verdicts(question, work=work))
+    judged = tuple(verdicts(question, work=work))
+    _in_full[explanation.key, cleaning] = judged
+    while len(_in_full) > _MOST_IN_FULL:
+        del _in_full[next(iter(_in_full))]
+    return judged
+
+
+def known_in_full(explanation: Explanation, cleaning: Cleaning) -> tuple[Verdict, ...] | None:
+    """The verdicts by all measures, where they were computed before; never waits."""
+    return _in_full.get((explanation.key, cleaning))
 
 
 @_QUEUE.queued()

@@ -24,7 +24,7 @@ from core.layers.ablation_outcome import runs
 from core.layers.activations import ORDERS, search
 from core.layers.unit_ablation import Unit, UnitFill
 from core.types import Cleaning
-from dashboard import cache, draw, film_upload, selection, story
+from dashboard import cache, draw, film_pair, film_upload, selection, story
 from dashboard.cohort import cohort_link
 from dashboard.compare.presets import MOST
 from dashboard.layers import parts
@@ -37,6 +37,7 @@ _OURS = (
         "story",
         "step",
         "film",
+        "second",
         "case",
         "model",
         "weights",
@@ -56,6 +57,7 @@ _STEPS = (
     "story",
     "step",
     "film",
+    "second",
     "model",
     "finding",
     "method",
@@ -193,6 +195,7 @@ def _address_of(here: Session) -> dict[str, list[str]]:
     usual = asdict(Cleaning())
     number = here.drawn_cases.get(radiograph.key)
     address |= {
+        "second": [here.second_film] if film_pair.second() and here.second_film else [],
         "case": [str(number)] if number else [],
         "finding": [here.finding] if here.finding else [],
         "method": [here.method],
@@ -353,6 +356,7 @@ def _film(here: Session, address: Address) -> list[str]:
     key = _one(address, "film")
     if key is None:
         return []
+    here.second_film = _one(address, "second")
     cleaning = dict(entry.split(":", 1) for entry in address.get("clean", ()) if ":" in entry)
     here.cleanings[key] = _cleaning(cleaning)
     number = _one(address, "case") or "0"

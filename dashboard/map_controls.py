@@ -9,7 +9,7 @@ import streamlit as st
 from core.explain.method import Setting, Value
 from core.models.findings import words
 from core.types import FUSED
-from dashboard import cache, draw, link, save_menu, selection
+from dashboard import cache, draw, film_pair, link, save_menu, selection
 from dashboard.bound_field import BoundField, widget
 from dashboard.method_menu import method_menu
 from dashboard.selection import MapView
@@ -127,6 +127,7 @@ def tick(low: float, high: float, default: float) -> float | None:
 def downloads(chosen: MapView) -> None:
     """The menu of all that can be saved, and the link."""
     with st.container(key="downloads", horizontal=True, gap="xsmall", wrap=False, width="content"):
+        film_pair.menu()
         save_menu.menu(chosen)
         link.button()
 

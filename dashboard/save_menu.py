@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.explain.export import map_npz, overlay_png
+from core.explain.export import map_npz, overlay_png, source_line
 from core.report.case import CaseRecord, case_of
 from core.report.content import report_of
 from core.report.dicom.objects import dicom_files, left_out
@@ -59,7 +59,8 @@ def figure_zip(figure: FigureFiles, name: str) -> bytes:
 
 
 def _overlay(chosen: MapView, map_: Explanation) -> bytes:
-    return overlay_png(chosen.radiograph, map_, scale=chosen.scale)
+    source = source_line(chosen.checkpoint, chosen.prediction, map_.finding)
+    return overlay_png(chosen.radiograph, map_, source=source, scale=chosen.scale)
 
 
 def _map(chosen: MapView, map_: Explanation) -> bytes:

@@ -66,6 +66,7 @@ class Session:
     resumed:         whether the tab has told which session it had before (dashboard.kept_sessions).
     radiographs:     by key, in the order in which they were added.
     film_key:        of the open film; None while there is none.
+    second_film:     key of the film beside it on the Read page; None without one.
     removed:         the last removal of films, as long as it can be undone.
     checkpoint:      name; None for the first one.
     opened_card:     name of the checkpoint whose card is open on the Models page; None while all are listed.
@@ -107,6 +108,7 @@ class Session:
     resumed: bool = False
     radiographs: dict[str, Radiograph] = field(default_factory=dict)
     film_key: str | None = None
+    second_film: str | None = None
     removed: RemovedFilms | None = None
     checkpoint: str | None = None
     opened_card: str | None = None

@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.types import Explanation
+from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from core.verdict_line import call, verdict_line
 from dashboard import cache, draw, markup, progress
 from dashboard.selection import MapView
@@ -18,11 +18,10 @@ def line(chosen: MapView) -> None:
     if explanation is None or explanation.void:
         return
     with draw.errors():
-        judged = cache.trust(
-            chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, chosen.prediction
-        ).result()
+        full = cache.known_in_full(explanation, chosen.cleaning)
+        judged = full or cache.trust(*_inputs(chosen, explanation)).result()
         location = cache.heat_location(chosen.radiograph, explanation)
-        place.html(draw.verdict_line(answer, verdict_line(answer, explanation, location, judged)))
+        place.html(draw.verdict_line(answer, verdict_line(answer, explanation, location, judged, quick=full is None)))
 
 
 @st.fragment(parallel=True)
@@ -33,11 +32,21 @@ def chips(chosen: MapView) -> None:
     if explanation is None:
         return
     with draw.errors(), place.container():
-        with st.skeleton(height=150):
-            judged = cache.trust(chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, chosen.prediction)
-            verdicts = judged.result(progress.reporter(note, "Verdicts"))
+        verdicts = full = cache.known_in_full(explanation, chosen.cleaning)
+        if verdicts is None:
+            with st.skeleton(height=150):
+                judged = cache.trust(*_inputs(chosen, explanation))
+                verdicts = judged.result(progress.reporter(note, "Verdicts"))
         note.empty()
         draw.verdicts(verdicts)
+        words = "By all measures: see Trust." if full else "Quick checks only. Trust runs all of them."
+        st.html(markup.paragraph(words, quiet=True))
+
+
+def _inputs(
+    chosen: MapView, explanation: Explanation
+) -> tuple[Checkpoint, Radiograph, Explanation, Cleaning, Prediction]:
+    return chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, chosen.prediction
 
 
 def map_to_judge(chosen: MapView, note: DeltaGenerator, place: DeltaGenerator) -> Explanation | None:

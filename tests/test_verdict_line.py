@@ -102,6 +102,14 @@ def test_the_line_says_call_place_and_map() -> None:
     assert line(judged()) == "Covid 0.87. Looks at the left middle lung. The map holds up."
 
 
+def test_after_the_quick_checks_alone_the_line_promises_no_more_than_these() -> None:
+    quick = verdict_line(called(SURE), MAP, LEFT, judged(), quick=True)
+    partly = verdict_line(called(SURE), MAP, LEFT, judged(faithfulness=None), quick=True)
+
+    assert (quick.map, quick.level) == ("The map passes the quick checks.", "ok")
+    assert (partly.map, partly.level) == ("What can be judged passes the quick checks.", "note")
+
+
 @pytest.mark.parametrize(
     ("verdicts", "sentence", "level"),
     [

@@ -45,13 +45,19 @@ class Folder:
 
         ends: unit -> value at the end of the colours.
         """
-        from core.explain.export import map_npz, overlay_png
+        from core.explain.export import map_npz, overlay_png, source_line
 
         prediction, maps = results
         for map_ in maps:
             end = ends.get(map_.unit)
             overlay = overlay_png(
-                radiograph, map_, opacity=self.opacity, threshold=self.threshold, colours=self.colours, scale=end
+                radiograph,
+                map_,
+                source=source_line(checkpoint, prediction, map_.finding),
+                opacity=self.opacity,
+                threshold=self.threshold,
+                colours=self.colours,
+                scale=end,
             )
             name = stem(path, map_)
             written = {

@@ -110,7 +110,7 @@ def _record(
     question = Question(classifier, radiograph, explanation, cleaning, fill)
     results = verdicts(question, costs=CHEAP if quick else tuple(COSTS))
     location = locate_heat(anatomical_places(radiograph, explanation.cleaning), explanation)
-    line = verdict_line(call(prediction, classifier.checkpoint), explanation, location, results)
+    line = verdict_line(call(prediction, classifier.checkpoint), explanation, location, results, quick=quick)
     return {
         "path": path,
         "summary": line.text,

@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from core.explain.method import captum_version
+from core.models.findings import words
 from core.overlay import NOTICE, OPACITY, overlay
 from core.types import Checkpoint, Cleaning, Explanation, Placement, Prediction, Radiograph
 
@@ -26,10 +27,17 @@ def precision(explanation: Explanation) -> str:
     return "bfloat16" if explanation.bfloat16 else "float32"
 
 
+def source_line(checkpoint: Checkpoint, prediction: Prediction, finding: str) -> str:
+    """Model, digest of its weights, probability: "densenet121-lungs, weights 1a2b3c4d · covid 0.78"."""
+    probability = prediction.probability(finding)
+    return f"{checkpoint.name}, weights {checkpoint.sha256[:8]} · {words(finding)} {probability:.2f}"
+
+
 def overlay_png(
     radiograph: Radiograph,
     explanation: Explanation,
     *,
+    source: str = "",
     opacity: float = OPACITY,
     threshold: float = 0.0,
     colours: str | None = None,
@@ -37,9 +45,12 @@ def overlay_png(
 ) -> bytes:
     """The heat over the film with its legend, as a PNG file; the options are those of `core.overlay.overlay`.
 
+    source: the line of the legend that names model and prediction (`source_line`).
     A void map gives the bare film, and the legend says why; the legend of a map with a caveat carries its sentence.
     """
-    rgb = overlay(radiograph, explanation, opacity=opacity, threshold=threshold, colours=colours, scale=scale)
+    rgb = overlay(
+        radiograph, explanation, opacity=opacity, threshold=threshold, colours=colours, scale=scale, source=source
+    )
     note = PngInfo()
     metadata = {
         "method": explanation.method,
@@ -53,6 +64,7 @@ def overlay_png(
         "caveat": explanation.caveat,
         "checkpoint_key": explanation.checkpoint,
         "radiograph_key": explanation.radiograph,
+        "source": source,
     }
     note.add_text("Description", f"{explanation.title or explanation.method} of {explanation.finding}. {NOTICE}")
     note.add_text("Lightbox", json.dumps(metadata, sort_keys=True))

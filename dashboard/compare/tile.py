@@ -5,6 +5,7 @@ from functools import partial
 
 import streamlit as st
 
+from core.explain.export import source_line
 from core.overlay import caption
 from core.types import Radiograph
 from dashboard import draw, engine, markup, progress
@@ -48,7 +49,9 @@ def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: floa
         note = placed.missing or "The map is being computed."
         viewer(radiograph, key=key, note=note, height=height, link=LINK, compact=True)
         return
-    outdated = bool(placed.pending)
+    outdated, source = bool(placed.pending), ""
+    if placed.checkpoint and placed.prediction:
+        source = source_line(placed.checkpoint, placed.prediction, explanation.finding)
     words = f"{'Previous map: ' if outdated else ''}{caption(explanation)}"
     withheld = "Hidden because of its caveat. You can show it anyway." if placed.hidden else ""
     viewer(
@@ -56,6 +59,7 @@ def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: floa
         [explanation],
         key=key,
         captions=[words],
+        source=source,
         scale=scale,
         height=height,
         withheld=withheld,

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from streamlit.runtime import Runtime
 
 from core.image.arrangement import OPPOSITE, by_hand, through
-from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, end, table_text
+from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, end, legend_lines, table_text
 from core.types import Cleaning, Explanation, Plane, Radiograph, Window, digest
 from dashboard import cache
 from dashboard.state import entered, session
@@ -36,6 +36,7 @@ _CONTROLS = (
     "measures.js",
     "shapes.js",
     "labels.js",
+    "saved_view.js",
     "tools.js",
     "legend.js",
     "present.js",
@@ -84,6 +85,7 @@ def viewer(
     scale: float | None = None,
     height: int | None = None,
     note: str = "",
+    source: str = "",
     withheld: str = "",
     link: str | None = None,
     compact: bool = False,
@@ -98,6 +100,7 @@ def viewer(
     scale:    value at the end of the colour map, in the maps' unit, where viewers share one; None: each its own peak.
     height:   of the film on screen in CSS px; None: as tall as the window allows.
     note:     stands where the colour bar would be, if there is no map: why there is none.
+    source:   names model and prediction in the saved view (`core.explain.export.source_line`).
     withheld: why maps that could be drawn are not; empty to draw them.
     link:     viewers of one link show a cross, and what is read there, where one of them is pointed at; `controls` can
               stand for them all. Those of one film share their view anyway; another film of the link follows each
@@ -110,6 +113,8 @@ def viewer(
         raise ValueError(f"there are {len(captions)} captions for {len(explanations)} maps")
     words = captions or [caption(explanation) for explanation in explanations]
     maps = [_map(radiograph, explanation, scale=scale, withheld=withheld) for explanation in explanations]
+    for entry, explanation in zip(maps, explanations, strict=True):
+        entry["legend"] = legend_lines(radiograph, explanation, source)
     _viewer(
         key=key,
         data={
@@ -123,6 +128,7 @@ def viewer(
             "title": title,
             "height": height,
             "note": note,
+            "legend": legend_lines(radiograph, None, source),
             "link": link,
             "compact": compact,
             "outdated": outdated,

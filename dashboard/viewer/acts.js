@@ -34,6 +34,7 @@ function actsOf(viewer, pressed) {
     undo: () => undoShapes(description),
     redo: () => undoShapes(description, true),
     table: () => saveMeasures(viewer),
+    save: () => saveView(viewer, Boolean(pressed?.closest(".alone")) || viewer.data.paired),
     closer: () => zoomAt(viewer, STEP, ...middle),
     farther: () => zoomAt(viewer, 1 / STEP, ...middle),
     single: () => zoomAt(viewer, 1 / frame.place.scale, ...middle),

@@ -14,6 +14,7 @@ const KEYS = [
     ["For the model", "the model reads the film through the window on screen"],
     ["0 or double click", "reset all of these"],
     ["E", "present on the full screen without controls, and back"],
+    ["S", "save this view as a picture: window, zoom, colours and measurements, with model, finding and probability"],
     ["T", "text in the corners of the film on or off"],
     ["B", "fold the text beside the film, or unfold it"],
   ]],

@@ -25,6 +25,7 @@ const ICONS = {
   beside: '<rect x="2.5" y="4" width="15" height="12" rx="1.5"/><path d="M10 4v12"/><circle cx="13.7" cy="10" r="1.9" fill="currentColor" stroke="none"/>',
   eye: '<path d="M2 10s3-5.5 8-5.5S18 10 18 10s-3 5.5-8 5.5S2 10 2 10z"/><circle cx="10" cy="10" r="2.4"/>',
   more: '<path d="M3.5 6h6M13.5 6h3M3.5 14h3M10.5 14h6"/><circle cx="11.5" cy="6" r="2"/><circle cx="8.5" cy="14" r="2"/>',
+  save: '<path d="M3 6.5h3l1.5-2h5l1.5 2h3v9.5H3z"/><circle cx="10" cy="11" r="2.8"/>',
   fold: '<rect x="2.5" y="3.5" width="15" height="13" rx="1.5"/><path d="M12.5 3.5v13M5.5 8l2.5 2-2.5 2"/>',
   expand: '<path d="M11.5 8.5 17 3M12.5 3H17v4.5M8.5 11.5 3 17M7.5 17H3v-4.5"/>',
   help: '<path d="M7.4 7.6c0-1.5 1.2-2.5 2.7-2.5s2.6 1 2.6 2.4c0 1.9-2.6 2-2.6 4.1"/><path d="M10.1 14.8v.1"/>',

@@ -3,7 +3,7 @@ const PLAIN_KEYS = {
   "+": "closer", "=": "closer", "-": "farther", "−": "farther", "0": "reset", Home: "reset", "1": "single",
   "2": "film", "3": "percentile", "4": "full", "5": "lung", "6": "bone", "?": "help",
   i: "invert", r: "turn", f: "flip", o: "toggle", m: "mode", "[": "before", "]": "after", ",": "fainter", ".": "stronger",
-  w: "window", p: "pan", l: "length", u: "ellipse", q: "rectangle", a: "angle", d: "diameter", n: "arrow", x: "text", g: "loupe", c: "cross", v: "planes", e: "expand", t: "texts", b: "fold", Enter: "mark", Delete: "removeLast", Backspace: "removeLast",
+  w: "window", p: "pan", l: "length", u: "ellipse", q: "rectangle", a: "angle", d: "diameter", n: "arrow", x: "text", s: "save", g: "loupe", c: "cross", v: "planes", e: "expand", t: "texts", b: "fold", Enter: "mark", Delete: "removeLast", Backspace: "removeLast",
 };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ON_FILM = ["Enter", "Delete", "Backspace"]; // elsewhere they press buttons and write

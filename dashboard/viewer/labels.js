@@ -89,7 +89,7 @@ function drawLabel(viewer, label, { frame, shape, index }) {
   write(known, asked ? "OK" : written ? "Edit" : "Calibrate");
   remove.setAttribute("aria-label", `Remove ${KINDS[shape.kind].title.toLowerCase()} ${index + 1}, ${words}`);
   const left = clamp(u + 8, 0, Math.max(0, width - label.offsetWidth)) + frame.pane.left / viewer.unit;
-  const top = clamp(v + 8, 0, Math.max(0, height - 30)) + frame.pane.top / viewer.unit;
+  const top = clamp(v + 8, 0, Math.max(0, height - label.offsetHeight)) + frame.pane.top / viewer.unit;
   label.style.transform = `translate(${left}px, ${top}px)`;
 }
 

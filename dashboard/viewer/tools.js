@@ -32,6 +32,7 @@ const TOOLS = `
     <label class="slider" data-part="opacities" title="Opacity of the heat (, and .)"><span>Opacity</span><input type="range" min="0" max="1" step="0.01" data-look="opacity" aria-label="Opacity of the heat"><output></output></label>
     <div class="group last">
       ${button("more", "More controls: window, colours, threshold", "", icon("more"))}
+      ${button("save", "Save this view as a picture (PNG)", "S", icon("save"))}
       ${button("fold", "Fold the text beside the film", "B", icon("fold"))}
       ${button("expand", "Present on the full screen", "E", icon("expand"))}
       ${button("help", "Keys, mouse and touch", "?", icon("help"))}

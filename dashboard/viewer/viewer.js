@@ -1,5 +1,6 @@
 // One viewer. The default export is called by Streamlit whenever its data changed, always with the same parent.
 const OUTDATED = 0.4; // of its opacity: a map that another one is about to replace
+const MOST_AROUND = 420; // CSS px above and below the film; where more stands there, the page scrolls
 const SAME = 2; // canvas px by which linked panes may differ and still show the very same pixels
 
 class Viewer {
@@ -18,6 +19,8 @@ class Viewer {
     store.viewers.add(this);
     this.resizes = new ResizeObserver(() => this.resized());
     this.resizes.observe(this.parts.stage);
+    const page = root.getRootNode().host?.closest(FOLDABLE);
+    if (page) this.resizes.observe(page); // a line more above the film moves it
     this.stopKeys = listenToKeys(root, () => this);
     listenToPointer(this);
   }
@@ -184,7 +187,18 @@ class Viewer {
     write(this.parts.probe, probeWords(this));
   }
 
+  // On Read the film ends where the foot of the page begins, whatever stands above it and however many lines it takes.
+  fit() {
+    const host = this.root.getRootNode().host;
+    const [main, foot] = ["stMain", "stBottom"].map((name) => document.querySelector(`[data-testid=${name}]`));
+    if (!host?.closest(FOLDABLE) || !main || presenting()) return;
+    const top = this.parts.stage.getBoundingClientRect().top + main.scrollTop;
+    const around = Math.ceil(top + (foot?.offsetHeight ?? 0));
+    if (around < MOST_AROUND) this.root.style.setProperty("--around", `${around}px`);
+  }
+
   resized() {
+    this.fit();
     this.paint();
     for (const each of linked(this)) if (each !== this) each.request();
   }

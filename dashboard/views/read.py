@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from core.explain.export import source_line
 from core.models.findings import words
 from core.models.summary import lesion_sentence
 from core.overlay import caption, common_end
-from dashboard import draw, film_panel, map_status, progress, selection, verdict_panel, welcome
+from dashboard import draw, film_pair, film_panel, map_status, progress, selection, verdict_panel, welcome
 from dashboard.bound_field import BoundField
 from dashboard.cohort import opening, similar_cases
 from dashboard.map_controls import downloads, sentence
@@ -43,11 +44,15 @@ def page() -> None:
         with st.container(key="map request", horizontal=True, vertical_alignment="center", gap="small"):
             sentence(chosen)
             downloads(chosen)
+        other = film_pair.second()
+        if other is not None:
+            film_pair.panes(chosen, other)
         picture, words = st.columns([2, 1], gap="small")
         with picture:
-            with st.container(key="pane"):
-                _picture(chosen)
-                map_status.busy(chosen)
+            if other is None:
+                with st.container(key="pane"):
+                    _picture(chosen)
+                    map_status.busy(chosen)
             with st.container(key="below"):
                 _stages(chosen, common=session().common_scale)
                 lesions = lesion_sentence(chosen.checkpoint, chosen.method.name)
@@ -67,8 +72,11 @@ def page() -> None:
 def _picture(chosen: MapView) -> None:
     """The film with the map; with the one before it until it is there; bare, with a sentence, where there is none."""
     explanation = chosen.explanation
+    finding = explanation.finding if explanation else chosen.finding
+    source = source_line(chosen.checkpoint, chosen.prediction, finding)
     if explanation is None:
-        viewer(chosen.radiograph, key="read", note=chosen.missing or "The map is being computed.")
+        note = chosen.missing or "The map is being computed."
+        viewer(chosen.radiograph, key="read", note=note, source=source)
         return
     outdated = bool(chosen.pending)
     words = f"{'Previous map: ' if outdated else ''}{caption(explanation)}"
@@ -78,6 +86,7 @@ def _picture(chosen: MapView) -> None:
         [explanation],
         key="read",
         captions=[words],
+        source=source,
         scale=chosen.scale,
         withheld=withheld,
         outdated=outdated,

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from core.image.prepare import enlarge
-from tests.browser.viewer_hand import drag, on_screen, on_viewer, pressed, settled
+from core.overlay import legend_lines
+from tests.browser.viewer_hand import canvas, drag, on_screen, on_viewer, pressed, settled
 from tests.browser.viewer_page import explanation, radiograph
 
 FILM = "0 1024 900"
@@ -222,3 +225,53 @@ def test_keys_alone_draw_a_region(show: Callable[..., Any]) -> None:
 
     (x0, y0), (x1, y1) = _points(page)
     assert (x1 - x0, y1 - y0) == (40, 32)
+
+
+def _record(picture: Path) -> Any:
+    """What a saved view says of itself."""
+    with Image.open(picture) as image:
+        return json.loads(image.text["Lightbox"])  # type: ignore[attr-defined]
+
+
+def test_the_saved_view_is_the_view_with_its_measurements_and_what_it_shows(
+    show: Callable[..., Any], screenshots: Path, tmp_path: Path
+) -> None:
+    page = show(source="densenet121-lungs, weights 1a2b3c4d · covid 0.78")
+    film = radiograph(FILM)
+    pressed(page, "+", "5")
+    choose(page, "Rectangle")
+    drag(page, on_screen(page, 300, 300), on_screen(page, 500, 500))
+
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save this view").click()
+    saved.value.save_as(tmp_path / saved.value.suggested_filename)
+    seen = canvas(page)
+    picture = np.asarray(Image.open(tmp_path / "phantom-0-view.png").convert("RGB"))
+    saved.value.save_as(screenshots / "viewer-saved.png")
+    record = _record(tmp_path / "phantom-0-view.png")
+    lines = list(legend_lines(film, explanation(film, "stage4"), "densenet121-lungs, weights 1a2b3c4d · covid 0.78"))
+
+    height, width = seen.shape[:2]
+    same = (picture[:height, :width] == seen).all(axis=2)
+    yellow = (np.abs(picture[:height].astype(int) - (240, 228, 66)).max(axis=2) < 12).sum()
+    assert same.mean() > 0.95  # all but the rectangle, its label and the sides
+    assert yellow > 500
+    assert picture.shape[0] > height + 100
+    assert record["lines"][: len(lines) - 1] == lines[:-1]
+    assert record["lines"][-1] == lines[-1] == "For research and teaching. Not for diagnosis."
+    assert any("zoom 1.3×" in line and "opacity 45 %" in line for line in record["lines"])
+    assert record["radiograph_key"] == film.key
+    assert [each["kind"] for each in record["measurements"]] == ["rectangle"]
+
+
+def test_one_bar_saves_all_panes_of_its_link(show: Callable[..., Any], tmp_path: Path) -> None:
+    page = show(viewers=2, link="pair", compact=1, other=1)
+    page.locator("[data-testid=viewer][data-ready]").nth(1).wait_for()
+
+    with page.expect_download() as saved:
+        page.locator("[data-testid=controls] [data-act=save]").click()
+    saved.value.save_as(tmp_path / "both.png")
+
+    width = sum(on_viewer(page, "viewer.canvas.width", index) for index in (0, 1))
+    with Image.open(tmp_path / "both.png") as picture:
+        assert picture.width >= width

@@ -87,6 +87,7 @@ def viewers() -> None:
                 key=f"viewer-{index}",
                 title=f"Tile {index + 1}" if count > 1 else "",
                 height=int(query["height"]) if "height" in query else None,
+                source=query.get("source", ""),
                 link=link,
                 compact=query.get("compact") == "1",
             )

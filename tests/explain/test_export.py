@@ -1,10 +1,11 @@
 import io
+import json
 
 import captum
 import numpy as np
 from PIL import Image
 
-from core.explain.export import map_npz, overlay_png
+from core.explain.export import map_npz, overlay_png, source_line
 from core.explain.run import explain
 from core.image.prepare import enlarge
 from core.models.classifier import Classifier
@@ -37,8 +38,14 @@ def test_the_overlay_is_as_large_as_the_film_and_has_a_legend_below(
     classifier: Classifier, phantom: Radiograph
 ) -> None:
     explanation = explain(classifier, phantom, finding="covid")
-    picture = Image.open(io.BytesIO(overlay_png(phantom, explanation)))
+    prediction = classifier.predict(phantom)
+    source = source_line(classifier.checkpoint, prediction, "covid")
+    bare = Image.open(io.BytesIO(overlay_png(phantom, explanation)))
+    picture = Image.open(io.BytesIO(overlay_png(phantom, explanation, source=source)))
 
+    assert source.startswith(f"{classifier.checkpoint.name}, weights {classifier.checkpoint.sha256[:8]} · covid 0.")
+    assert json.loads(picture.text["Lightbox"])["source"] == source  # type: ignore[attr-defined]
+    assert picture.height > bare.height  # a line more
     assert picture.format == "PNG"
     assert picture.width >= phantom.pixels.shape[1]
     assert picture.height > phantom.pixels.shape[0]
