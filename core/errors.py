@@ -10,7 +10,7 @@ UserError            shown as it is: what was found, what was expected, what to 
 ├── NoLungs          nothing on the film can be a pair of lungs
 ├── BadSetting       a setting outside its bounds
 │   └── NoWindow     a window that this film does not have
-├── Withheld         an answer that cannot mean anything, by the film checks
+├── Withheld         an answer that cannot mean anything, by the film checks or the gate
 ├── BadData          a training or evaluation set that lacks what is needed
 ├── Unfit            a method that this network or this layer cannot serve
 │   └── OneCell      a layer whose maps have a single cell, and so no place on the film
@@ -70,7 +70,7 @@ class NoWindow(BadSetting):
 
 
 class Withheld(UserError):
-    """The film checks withhold the prediction, and the user did not override them."""
+    """The film checks or the gate withhold the prediction, and the user did not override them."""
 
 
 class BadData(UserError):

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.errors import BadCheckpoint, NoLungs, Withheld
+from core.errors import BadCheckpoint, NoLungs
 from core.image.arrangement import arranged
 from core.image.prepare import enlarge, prepare, upright
-from core.image.quality import Check, inspect, withheld
+from core.image.quality import Check, inspect
 from core.models import checkpoints
 from core.types import Cleaning, Heat, Input, Placement, Radiograph
 
@@ -122,17 +122,6 @@ def inspect_film(radiograph: Radiograph, cleaning: Cleaning) -> tuple[Check, ...
     if reason:
         checks["spacing"] = replace(checks["spacing"], level="warning", sentence=reason)
     return tuple(checks.values())
-
-
-def refuse_meaningless(radiograph: Radiograph, cleaning: Cleaning) -> Cleaning:
-    """The cleaning for this film, with the reader's override of the checks.
-
-    Raises: Withheld if the checks withhold the prediction and `cleaning.anyway` does not override them.
-    """
-    reason = withheld(inspect_film(radiograph, cleaning))
-    if reason and not cleaning.anyway:
-        raise Withheld(reason)
-    return replace(cleaning, anyway=bool(reason))
 
 
 def implausible_size(radiograph: Radiograph, cleaning: Cleaning | None = None) -> str:

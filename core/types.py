@@ -238,8 +238,8 @@ class Cleaning:
     invert:       grey scale inverted, for films stored with bone dark.
     window:       "" for the film's own black and white, or what `core.image.arrangement.through` reads.
     denoise:      at the network's input size: "none", "gaussian" (sigma 1 px) or "median" (3 x 3 px).
-    anyway:       show the prediction although the film checks withhold it. It changes no pixel; it is here so that
-                  every link and export includes it.
+    anyway:       show the prediction although the film checks or the gate withhold it. It changes no pixel; it is here
+                  so that every link and export includes it.
     clahe:        contrast-limited adaptive histogram equalisation, 8 x 8 tiles, clip limit 2.
     """
 

@@ -4,7 +4,7 @@ Values are read-only, so they are kept without a copy (`cache_resource`): a hit 
 """
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -40,7 +40,7 @@ from core.explain.sharing import FIRST_LOOK, all_stages, batch, first_look_reque
 from core.image import cases
 from core.image.arrangement import arranged
 from core.image.prepare import prepare
-from core.image.quality import Check, inspect
+from core.image.quality import Check, inspect, withheld
 from core.layers import atlas_paths, atlases, patches, reference, survey
 from core.layers.ablation_curve import AblationCurve, ablation_curves
 from core.layers.activations import Activations, stage_activations
@@ -59,6 +59,8 @@ from core.lung_network import inspect_film
 from core.models import checkpoints, library
 from core.models.classifier import Classifier, load
 from core.overlay import display, regions
+from core.trust.admission import Admission, admission_by, refuse_meaningless
+from core.trust.gate import read_gate
 from core.trust.measure import CHEAP, Question, assess
 from core.trust.verdicts import Verdict, verdicts
 from core.types import Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph, digest
@@ -192,6 +194,14 @@ def maps(
     return explain_many(classifier(checkpoint), radiograph, requests, cleaning=cleaning, work=work)
 
 
+@_QUEUE.queued()
+def _admission(
+    work: Work, checkpoints: tuple[Checkpoint, ...], radiograph: Radiograph, cleaning: Cleaning
+) -> Admission:
+    models = [classifier(checkpoint) for checkpoint in checkpoints]
+    return admission_by(quality(radiograph, cleaning), models, radiograph, cleaning)
+
+
 @_QUEUE.queued(later=True)
 def trust(
     work: Work,
@@ -277,7 +287,11 @@ def stage_similarity(
 @_QUEUE.queued(slow=True)
 def film_comparison(work: Work, panel: Panel, case: Keyed[film_set.Case]) -> FilmComparison | Refused:
     """The answers of several networks on one film of many."""
-    return film_set.read(panel, case.value, sentences=True, withhold=True, work=work)
+
+    def admit(film: Radiograph) -> Cleaning:
+        return refuse_meaningless(film, panel.cleaning, panel.classifiers)
+
+    return film_set.read(panel, case.value, sentences=True, admit=admit, work=work)
 
 
 @_QUEUE.queued(slow=True, counts="films")
@@ -454,6 +468,16 @@ def fitting(checkpoint: Checkpoint, method: str) -> list[str]:
 def first_look(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> QueuedRequest[Explained]:
     """The prediction, with the maps of the same forward pass, for the first view of a film."""
     return maps(checkpoint, radiograph, cleaning, first_look_requests(checkpoint.findings, stage_sizes(checkpoint)))
+
+
+def admission(
+    checkpoints: Sequence[Checkpoint], radiograph: Radiograph, cleaning: Cleaning
+) -> QueuedRequest[Admission] | Admission:
+    """Whether the answers of these models are shown; a request only where a gate has to see the film."""
+    checks = quality(radiograph, cleaning)
+    if withheld(checks) or radiograph.drawn or not any(map(read_gate, checkpoints)):
+        return admission_by(checks, (), radiograph, cleaning)
+    return _admission(tuple(checkpoints), radiograph, replace(cleaning, anyway=False))
 
 
 def predict(

@@ -17,7 +17,7 @@ from core.image.quality import Check
 from core.models.findings import present, words
 from core.models.summary import calibration_sentence
 from core.overlay import NOTICE, setting_words
-from core.trust.verdicts import WORDS, Verdict, Word
+from core.trust.verdicts import Verdict, Word
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
 from core.verdict_line import Call, VerdictLine, call
 from dashboard import markup
@@ -177,7 +177,7 @@ def _verdict(verdict: Verdict) -> str:
     for figure in verdict.figures:
         meaning = meaning.replace(figure.text, "").strip()  # that sentence stands beside the name of its measure
     return markup.chip(
-        STATES[verdict.word], verdict.title, WORDS[verdict.word], [*lines, *([("", meaning)] if meaning else [])]
+        STATES[verdict.word], verdict.title, verdict.label, [*lines, *([("", meaning)] if meaning else [])]
     )
 
 

@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 from core.compare.map_agreement import lettered
 from core.compare.panel import plain
 from core.compare.tile import Tile
-from core.errors import BadSetting, Stopped, Unfit, UnknownName, UserError
+from core.errors import BadSetting, Stopped, Unfit, UnknownName, UserError, Withheld
 from core.explain.method import Method, Value, methods
 from core.explain.run import Explained, Request
 from core.explain.sharing import FIRST_LOOK
 from core.layers.unit_ablation import AblationResult, UnitSwitches
 from core.models.findings import leading, words
-from core.types import FUSED, Checkpoint, Explanation, Prediction, Radiograph
+from core.trust.admission import Admission
+from core.types import FUSED, Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from dashboard import cache
 from dashboard.request_queue import QueuedRequest, Result
 from dashboard.state import session
@@ -45,6 +46,7 @@ class BoardTile:
     pending_name: its result, in words.
     substitution: why this differs from the request; empty where it does not.
     missing:      why there is no map; empty where there is one, or one is computed.
+    withheld:     whether the film checks or the model's gate withhold the answer.
     """
 
     place: int
@@ -64,6 +66,7 @@ class BoardTile:
     pending_name: str = ""
     substitution: str = ""
     missing: str = ""
+    withheld: bool = False
 
     @property
     def title(self) -> str:
@@ -136,6 +139,7 @@ def again(
         name = checkpoint.name
         tile = replace(tile, checkpoint=checkpoint)
         tile = replace(tile, sizes=_result(cache.sizes(checkpoint), f"Loading {name}"))
+        _refuse_withheld(checkpoint, radiograph, cleaning)
         prediction = _result(cache.first_look(checkpoint, radiograph, cleaning), f"Prediction of {name}").prediction
         tile = replace(tile, prediction=prediction)
         finding, substitution = _finding(radiograph, request, checkpoint, prediction, requests)
@@ -157,7 +161,7 @@ def again(
     except UserError as error:
         if substitute and isinstance(error, BadSetting | Stopped):
             raise
-        return replace(tile, missing=str(error))
+        return replace(tile, missing=str(error), withheld=isinstance(error, Withheld))
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,6 +290,15 @@ def _result(request: QueuedRequest[Result], name: str) -> Result:
         raise _NotYet(request, name)
     request.leave()
     return request.answer()
+
+
+def _refuse_withheld(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> None:
+    """Raises: Withheld where the answer is not shown; _NotYet while the gate has not seen the film."""
+    result = cache.admission([checkpoint], radiograph, cleaning)
+    if not isinstance(result, Admission):
+        result = _result(result, f"Gate of {checkpoint.name}")
+    if result.reason and not cleaning.anyway:
+        raise Withheld(result.reason)
 
 
 def _request(tile: BoardTile) -> Request:

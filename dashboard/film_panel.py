@@ -7,10 +7,10 @@ from typing import Any
 import streamlit as st
 
 from core.errors import UserError
-from core.image import quality
 from core.image.arrangement import DATA, FULL, OWN, TURNS, through
 from core.image.cases import case
 from core.image.quality import Check
+from core.trust.admission import Admission
 from core.types import Checkpoint, Cleaning, Origin, Radiograph
 from dashboard import cache, draw, markup, selection
 from dashboard.bound_field import Store, widget
@@ -49,13 +49,24 @@ def about(radiograph: Radiograph, *, veiled: bool = False) -> None:
         draw.film_facts(radiograph, session().credits.get(radiograph.key), model)
 
 
-def withheld(radiograph: Radiograph) -> bool:
-    """Whether the film checks withhold every answer about this film; shows a warning where they were overridden.
+def admission(
+    radiograph: Radiograph, checkpoints: Sequence[Checkpoint], *, report: cache.ReportProgress | None = None
+) -> Admission:
+    """Whether the answers of these models about the film are shown; waits for their gates."""
+    result = cache.admission(checkpoints, radiograph, session().cleaning(radiograph.key))
+    return result if isinstance(result, Admission) else result.result(report)
+
+
+def withheld(
+    radiograph: Radiograph, checkpoints: Sequence[Checkpoint], *, report: cache.ReportProgress | None = None
+) -> bool:
+    """Whether the film checks or a gate withhold every answer about this film; shows a warning where they were
+    overridden.
 
     A page calls this first, and draws `veil` instead of its answers.
     """
     now = session().cleaning(radiograph.key)
-    reason = quality.withheld(cache.quality(radiograph, now))
+    reason = admission(radiograph, checkpoints, report=report).reason
     if reason and now.anyway:
         with st.container(horizontal=True, vertical_alignment="center", key="override", wrap=False):
             st.warning(f"Shown anyway. {draw.plain(reason)}", icon=":material/warning:", width="stretch")
@@ -76,15 +87,23 @@ def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
                 if check.withholds:
                     st.warning(draw.plain(check.sentence), icon=":material/warning:")
                     _settle(radiograph, check, at="veil")
-            st.button(
-                "Show anyway",
-                key=f"anyway {radiograph.key}",
-                help="Shows the answer anyway; every export says so.",
-                on_click=partial(session().clean, radiograph.key, anyway=True),
-            )
+            ruling = admission(radiograph, [checkpoint] if checkpoint else [])
+            if ruling.by_gate:
+                st.warning(draw.plain(ruling.reason), icon=":material/warning:")
+            show_anyway(radiograph, at="veil")
             about(radiograph, veiled=True)
             if checkpoint is not None:
                 cleaning(radiograph, checkpoint)
+
+
+def show_anyway(radiograph: Radiograph, *, at: str) -> None:
+    """The button that shows the answers about this film although they are withheld. at: where it is drawn."""
+    st.button(
+        "Show anyway",
+        key=f"anyway {radiograph.key} {at}",
+        help="Shows the answer anyway; every export says so.",
+        on_click=partial(session().clean, radiograph.key, anyway=True),
+    )
 
 
 def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:

@@ -57,6 +57,7 @@ class DecodedFilm:
     age, view:  from the file, if it has them.
     inputs:     one per network of the run.
     withheld:   why the predictions mean nothing, a sentence, or empty.
+    drawn:      whether it is a drawn phantom, which no gate refuses.
     checks:     of the film; empty if the run leaves them out.
     regions:    None if the run leaves them out.
     thumbnail:  JPEG, or empty.
@@ -72,6 +73,7 @@ class DecodedFilm:
     view: str | None = None
     inputs: tuple[PreparedFilm, ...] = ()
     withheld: str = ""
+    drawn: bool = False
     checks: tuple[Check, ...] = ()
     regions: FilmRegions | None = None
     thumbnail: bytes = b""
@@ -99,6 +101,7 @@ def decode(root: Path, film: CohortFilm, settings: Settings, inputs: Sequence[In
         view=radiograph.view,
         inputs=tuple(PreparedFilm(radiograph.key, each.image.numpy(), each.placement) for each in prepared),
         withheld="" if settings.cleaning.anyway else withheld(checks),
+        drawn=radiograph.drawn,
         checks=checks,
         regions=_regions(radiograph, settings) if settings.lungs else None,
         thumbnail=_thumbnail(radiograph, settings) if settings.thumbnails else b"",

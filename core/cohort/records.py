@@ -12,8 +12,12 @@ from core.cohort.rows import RowRecord
 from core.evaluate.labelled_films import plain
 from core.evaluate.manifest import NOTHING, Row
 from core.models.findings import present
+from core.trust.admission import Ruling
+from core.trust.conformal import prediction_set
 from core.trust.measure import Question, evaluated, measures
 from core.types import Checkpoint, Explanation, Prediction
+
+NO_FEATURES = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +30,23 @@ class MapAnswer:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class FilmGate:
+    """What a network's gate says of a film: ruling (None without a gate), score and sentence."""
+
+    ruling: Ruling | None = None
+    score: float | None = None
+    sentence: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class FilmAnswer:
-    """What one network says of one film. features: (K,)."""
+    """What one network says of one film. prediction: None where the gate refuses the film; features: (K,)."""
 
-    prediction: Prediction
+    prediction: Prediction | None
     features: NDArray[np.float32]
     maps: tuple[MapAnswer, ...]
+    gate: FilmGate = FilmGate()
 
 
 def film_record(number: int, film: DecodedFilm) -> RowRecord:
@@ -72,7 +86,13 @@ def prediction_record(checkpoint: Checkpoint, prediction: Prediction, finding: s
         "logit": float(prediction.logits[place]),
         "called": called,
         "label": known,
+        "prediction_set": prediction_set(prediction, checkpoint),
     }
+
+
+def gate_record(gate: FilmGate) -> RowRecord:
+    """The columns about the gate."""
+    return {"gate": gate.ruling, "gate_score": gate.score}
 
 
 def map_record(film: DecodedFilm, answer: MapAnswer) -> RowRecord:

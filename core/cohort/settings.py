@@ -19,7 +19,7 @@ class Settings:
     checkpoints: names of models.
     methods:     attribution methods, each at its default settings and layer, for every finding; may be empty.
     measures:    trust measures of each map; may be empty.
-    checks:      whether the film checks run; they withhold predictions that mean nothing.
+    checks:      whether the film checks and the models' gates run; they withhold predictions that mean nothing.
     lungs:       whether the lungs are found, for the share of the heat in them and the zone that it points at.
     maps, features, thumbnails: whether these are stored.
     """

@@ -1,13 +1,20 @@
 """The task of a run: films in, records out; the same on one machine and on a cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+import torch
 
 from core.cohort.decode import DecodedFilm
 from core.cohort.records import (
+    NO_FEATURES,
     FilmAnswer,
+    FilmGate,
     MapAnswer,
     film_record,
+    gate_record,
     map_record,
     measure_record,
     prediction_record,
@@ -20,6 +27,7 @@ from core.explain.batch import explain_batch, fits_batch
 from core.explain.method import methods
 from core.explain.run import Request, check, explain_many
 from core.models.classifier import Classifier, load
+from core.trust.gate import features, read_gate
 from core.trust.measure import Question
 from core.work import Work
 
@@ -50,11 +58,34 @@ class Task:
         """The records of some numbered films, in their order, for each table of the run."""
         tables: Records = {name: [] for name in TABLES}
         good = {number: film for number, film in films if not film.error and not film.withheld}
-        answers = [self._answers(place, list(good.values())) for place in range(len(self.classifiers))]
-        of_film = dict(zip(good, zip(*answers, strict=True), strict=True))
+        answers: dict[int, list[FilmAnswer]] = {number: [] for number in good}
+        for place in range(len(self.classifiers)):
+            gates = self._gates(place, good)
+            asked = {
+                n: film for n, film in good.items() if gates[n].ruling != "refused" or self.settings.cleaning.anyway
+            }
+            given = dict(zip(asked, self._answers(place, list(asked.values())), strict=True))
+            for number in good:
+                answer = given.get(number) or FilmAnswer(None, NO_FEATURES, ())
+                answers[number].append(replace(answer, gate=gates[number]))
         for number, film in films:
-            self._add(number, film, of_film.get(number, ()), tables)
+            self._add(number, film, answers.get(number, ()), tables)
         return tables
+
+    def _gates(self, place: int, films: Mapping[int, DecodedFilm]) -> dict[int, FilmGate]:
+        """What one network's gate says of the films; nothing without film checks or a gate."""
+        classifier = self.classifiers[place]
+        gate = read_gate(classifier.checkpoint) if self.settings.checks else None
+        if gate is None or not films:
+            return dict.fromkeys(films, FilmGate())
+        images = torch.from_numpy(np.stack([film.inputs[place].image for film in films.values()]))
+        with classifier.alone() as network:
+            scores, kinds = gate.scores(features(network, images.to(classifier.device)))
+        gates = {}
+        for number, film, score, kind in zip(films, films.values(), scores, kinds, strict=True):
+            result = gate.result(classifier.checkpoint.name, float(score), int(kind.argmax()))
+            gates[number] = FilmGate("drawn") if film.drawn else FilmGate(result.ruling, result.score, result.sentence)
+        return gates
 
     def _answers(self, place: int, films: Sequence[DecodedFilm]) -> list[FilmAnswer]:
         """What one network says of the films."""
@@ -98,14 +129,17 @@ class Task:
             tables["rows"].append(base)
         for classifier, answer in zip(self.classifiers, answers, strict=False):
             card = classifier.checkpoint
+            if answer.prediction is None:
+                tables["rows"].append(base | {"withheld": answer.gate.sentence, **gate_record(answer.gate)})
+                continue
             if self.settings.features:
                 tables["features"].append(
                     {"film": number, "digest": film.digest, "checkpoint": card.name, "features": answer.features}
                 )
-            own = film.seconds / len(answers) / len(answer.maps)  # the film's part of this row
+            own = film.seconds / len(answers) / max(1, len(answer.maps))  # the film's part of this row
             for each in answer.maps:
                 record = base | prediction_record(card, answer.prediction, each.finding, film.film.label)
-                record |= map_record(film, each) | {"seconds": own}
+                record |= map_record(film, each) | gate_record(answer.gate) | {"seconds": own}
                 if each.explanation:
                     record["seconds"] += each.explanation.seconds
                     record |= self._measured(classifier, film, each)

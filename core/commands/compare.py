@@ -101,6 +101,7 @@ def compare(
     from core.compare.export import films_csv
     from core.compare.film_set import compare_models
     from core.explain.method import methods
+    from core.trust.admission import refuse_meaningless
     from core.work import Work
 
     method = methods[method].name  # refuses an unknown name before any model is read
@@ -120,7 +121,7 @@ def compare(
             layer=layer,
             cleaning=cleaning,
             sentences=True,
-            withhold=True,
+            admit=lambda film: refuse_meaningless(film, cleaning, networks),
             seen=boards.write if boards else None,
             repeats=resamples,
             work=Work(limit=0, tell=tell),

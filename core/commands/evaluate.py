@@ -74,8 +74,7 @@ def evaluate(
     from core.evaluate.manifest import known, read_manifest, row_radiograph
     from core.evaluate.run import logits, report
     from core.explain.method import methods
-    from core.image.quality import withheld
-    from core.lung_network import inspect_film
+    from core.trust.admission import admission
     from core.types import Cleaning
 
     if out:
@@ -94,11 +93,15 @@ def evaluate(
         rows = known(rows, card.findings, multi_label=card.multi_label)
     refuse_labels(rows, card.findings, card.multi_label)
     meaningless: list[str] = []
+    by_gate: list[str] = []
 
     def film(row: "Row") -> "Radiograph":
         film = row_radiograph(row)
-        if withheld(inspect_film(film, Cleaning())):
+        admitted = admission([classifier], film, Cleaning())
+        if admitted.reason:
             meaningless.append(row.id)
+        if admitted.by_gate:
+            by_gate.append(row.id)
         return film
 
     scores = logits(classifier, map(film, rows), progress="predicting", total=len(rows))
@@ -106,7 +109,7 @@ def evaluate(
         "checkpoint": card.name,
         "manifest": str(manifest),
         "split": split,
-        "withheld": {"n": len(meaningless), "films": meaningless},
+        "withheld": {"n": len(meaningless), "films": meaningless, "by_gate": len(by_gate)},
         **report(classifier, rows, method=method, lungs=lungs, others=others, scores=scores, repeats=resamples),
     }
     if compared:

@@ -114,7 +114,8 @@ def _withheld(films: Card) -> str:
         return ""
     names = ", ".join(films["films"][:5]) + (", ..." if films["n"] > 5 else "")
     count = f"{films['n']} {'film' if films['n'] == 1 else 'films'}"
-    return f"The film checks would withhold the answer for {count} ({names}); the figures include all films."
+    gate = f", {films['by_gate']} of them by the model's gate" if films.get("by_gate") else ""
+    return f"The answer would be withheld for {count} ({names}){gate}; the figures include all films."
 
 
 def _counts(report: Card) -> str:

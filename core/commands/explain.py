@@ -146,10 +146,10 @@ def explain(
     from core.explain.ensemble import explain_any, refuse_layers
     from core.explain.method import methods
     from core.explain.run import check
-    from core.lung_network import refuse_meaningless
     from core.models.ensemble import Ensemble, members
     from core.models.findings import leading
     from core.overlay import palette
+    from core.trust.admission import refuse_meaningless
     from core.work import Work
 
     files.refuse_out(out)
@@ -173,7 +173,7 @@ def explain(
     wanted = cleaning
 
     def make(radiograph: "Radiograph") -> "map_files.Results":
-        cleaning = refuse_meaningless(radiograph, wanted)
+        cleaning = refuse_meaningless(radiograph, wanted, [classifier])
         explained = findings or (leading(classifier.predict(radiograph, cleaning=cleaning), classifier.checkpoint),)
         requests = _requests(classifier, chosen, explained, layers, entered)
         with map_files.bar(radiograph.name, visible=slow) as tell:

@@ -14,6 +14,7 @@ from core.commands.options import line
 from core.errors import BadData, BadSetting, NoWindow, UnreadableFile, Withheld
 
 if TYPE_CHECKING:
+    from core.models.ensemble import Model
     from core.types import Cleaning, Radiograph
 
 Record = dict[str, Any]
@@ -139,20 +140,22 @@ def read_film(name: str, *, frame: int | None = None) -> "Radiograph":
     return read_file(name, frame=frame)
 
 
-def read_meaningful(name: str, cleaning: "Cleaning", *, frame: int | None = None) -> "tuple[Radiograph, Cleaning]":
-    """The film in that file, and the cleaning, which remembers whether the film checks were overridden.
+def read_meaningful(
+    name: str, cleaning: "Cleaning", model: "Model", *, frame: int | None = None
+) -> "tuple[Radiograph, Cleaning]":
+    """The film in that file, and the cleaning, which remembers whether the film checks or the gate were overridden.
 
     Raises:  UnreadableFile; Withheld where no answer can mean anything, and `cleaning.anyway` does not override that.
     """
-    from core.lung_network import refuse_meaningless
+    from core.trust.admission import refuse_meaningless
 
     radiograph = read_film(name, frame=frame)
     try:
-        cleaning = refuse_meaningless(radiograph, cleaning)
+        cleaning = refuse_meaningless(radiograph, cleaning, [model])
     except Withheld as error:
         raise Withheld(f"{name}: withheld. {error} Use --anyway for the answer.") from error
     if cleaning.anyway:
-        click.echo(f"{name}: shown although the film checks withhold it.", err=True)
+        click.echo(f"{name}: shown although the film checks or the gate withhold it.", err=True)
     return radiograph, cleaning
 
 

@@ -62,7 +62,7 @@ def parts(
 
     files.refuse_out(out, picture=True)
     classifier = choice.classifier()
-    radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)
+    radiograph, cleaning = files.read_meaningful(film, cleaning, classifier, frame=frame)
     card = classifier.checkpoint
     with classifier.alone() as network:
         stage = stage or network.last_stage

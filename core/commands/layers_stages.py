@@ -72,7 +72,7 @@ def stages(
     files.refuse_out(out, picture=True)
     classifier = choice.classifier()
     card = classifier.checkpoint
-    radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)
+    radiograph, cleaning = files.read_meaningful(film, cleaning, classifier, frame=frame)
     finding = finding or leading(classifier.predict(radiograph, cleaning=cleaning), card)
     prediction, cams, relevant = _maps(classifier, radiograph, finding, cleaning)
     passages_of_film, no_lrp = relevances_by_stage(classifier, radiograph, finding, cleaning=cleaning)

@@ -86,7 +86,7 @@ def unit(
         record |= _of_atlas(known, details)
         pictures |= _patches(known, details)
     if film is not None:
-        radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)
+        radiograph, cleaning = files.read_meaningful(film, cleaning, classifier, frame=frame)
         figures, maps = _of_film(classifier, radiograph, stage, channel, details, cleaning)
         record |= {"film": figures | {"cleaning": asdict(cleaning)}}
         pictures |= maps

@@ -89,7 +89,7 @@ def without_units(
     classifier = choice.classifier()
     card = classifier.checkpoint
     usual = atlases.read(atlas, card).usual if atlas else None
-    radiograph, cleaning = files.read_meaningful(film, cleaning, frame=frame)
+    radiograph, cleaning = files.read_meaningful(film, cleaning, classifier, frame=frame)
     finding = finding or leading(classifier.predict(radiograph, cleaning=cleaning), card)
     place_of(card.findings, finding)  # refuses an unknown finding at once
     switched = _switched(

@@ -22,7 +22,9 @@ Decorator = Callable[[Command], Command]
 frame = click.option(
     "--frame", type=click.IntRange(min=1), metavar="N", help="Frame or page to read, of a file that holds several."
 )
-anyway = click.option("--anyway", is_flag=True, help="Answer even where the film checks say that it means nothing.")
+anyway = click.option(
+    "--anyway", is_flag=True, help="Answer even where the film checks or the model's gate withhold it."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 weights = click.option(
     "--weights",

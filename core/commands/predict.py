@@ -49,9 +49,11 @@ def predict(
 
     \b
     With --json each line holds path, checkpoint, finding (the most likely; for a multi-label model the most likely one
-    that reaches its operating point, if any does), found (all that reach theirs), probabilities, quality, cleaning
-    (how the film was prepared) and seconds; or path and error. A film whose checks say that no answer can mean anything
-    has `withheld`, a sentence, in place of the probabilities, unless --anyway is given.
+    that reaches its operating point, if any does), found (all that reach theirs), probabilities, prediction_set (the
+    findings that cannot be excluded at 90 % coverage, null where they were not fitted), gate, quality, cleaning (how
+    the film was prepared) and seconds; or path and error. `gate` holds for each model its ruling (accepted, doubtful,
+    refused, drawn, no gate) and the score. A film that the film checks or the model's gate refuse has `withheld`, a
+    sentence, in place of the answer, unless --anyway is given.
     """
     classifier = choice.model()
     names = files.film_paths(given)
@@ -69,14 +71,16 @@ def predict(
 
 
 def _record(classifier: "Model", path: str, radiograph: "Radiograph", cleaning: "Cleaning") -> Record:
-    """The prediction for one film, or why it is withheld, with the film checks."""
-    from core.image.quality import withheld
+    """The prediction for one film, or why it is withheld, with the film checks and the gate."""
     from core.lung_network import inspect_film
     from core.models.findings import leading, present
+    from core.trust.admission import admission_by
+    from core.trust.conformal import prediction_set
 
     start = time.perf_counter()
     checks = inspect_film(radiograph, cleaning)
-    reason = withheld(checks)
+    admission = admission_by(checks, [classifier], radiograph, cleaning)
+    reason = admission.reason
     chosen = replace(cleaning, anyway=cleaning.anyway and bool(reason))
     answer: Record = {"withheld": reason}
     if not reason or chosen.anyway:
@@ -85,11 +89,13 @@ def _record(classifier: "Model", path: str, radiograph: "Radiograph", cleaning: 
             "finding": leading(prediction, classifier.checkpoint),
             "found": list(present(prediction, classifier.checkpoint)),
             "probabilities": {name: round(prediction.probability(name), 6) for name in prediction.findings},
+            "prediction_set": prediction_set(prediction, classifier.checkpoint),
         }
     return {
         "path": path,
         "checkpoint": classifier.checkpoint.name,
         **answer,
+        "gate": admission.card(),
         "cleaning": asdict(chosen),
         "quality": [
             {
@@ -145,6 +151,10 @@ class Sheet:
             for check in record["quality"]
             if check["level"] == "warning"
         ]
+        if inside := record["prediction_set"]:
+            lines.append(f"    cannot be excluded at 90 % coverage: {' or '.join(inside)}")
+        if refused := [name for name, gate in record["gate"].items() if gate["ruling"] == "refused"]:
+            lines.append(f"    ! shown anyway: the film is unlike those that {' and '.join(refused)} learned from")
         return "\n".join(lines)
 
 

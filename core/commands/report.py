@@ -224,7 +224,7 @@ def _case(
         ]
 
     check(classifier, requests(findings or classifier.checkpoint.findings))
-    radiograph, cleaning = files.read_meaningful(file, cleaning, frame=frame)
+    radiograph, cleaning = files.read_meaningful(file, cleaning, classifier, frame=frame)
     radiograph = change(radiograph)
     return make_case(
         classifier,

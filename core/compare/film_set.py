@@ -19,7 +19,6 @@ from core.compare.tile import Tile
 from core.errors import BadData, NoLungs, NoWindow, UnreadableFile, Withheld
 from core.evaluate.intervals import REPEATS
 from core.evaluate.manifest import Row, row_radiograph
-from core.lung_network import refuse_meaningless
 from core.models.classifier import Classifier
 from core.models.findings import present
 from core.types import Cleaning, Explanation, Radiograph
@@ -89,7 +88,7 @@ def compare_models(
     seen: Callable[[Radiograph, tuple[Tile, ...], FilmComparison], None] | None = None,
     repeats: int = REPEATS,
     work: Work | None = None,
-    withhold: bool = False,
+    admit: Callable[[Radiograph], object] | None = None,
 ) -> Comparison:
     """Compares the films one after the other; only one is in memory at a time, with its few small maps.
 
@@ -97,7 +96,7 @@ def compare_models(
     sentences: whether to describe each film's disagreement in words, which needs its lungs.
     seen:      called with each film, its tiles and its comparison.
     repeats:   resamples behind each interval.
-    withhold:  whether to refuse a film for which the film checks withhold the prediction.
+    admit:     raises Withheld for a film whose answers are withheld.
     Raises:    as `panel`; Stopped as `work` says. A film that cannot be read, or lacks the lungs that the method needs,
                is refused with a reason, and the others continue.
     """
@@ -108,7 +107,7 @@ def compare_models(
     rows: list[FilmComparison] = []
     refused: list[Refused] = []
     for case in films:
-        result = read(readers, case, sentences=sentences, seen=seen, work=work, withhold=withhold)
+        result = read(readers, case, sentences=sentences, seen=seen, work=work, admit=admit)
         if isinstance(result, Refused):
             refused.append(result)
         else:
@@ -123,17 +122,17 @@ def read(
     sentences: bool = False,
     seen: Callable[[Radiograph, tuple[Tile, ...], FilmComparison], None] | None = None,
     work: Work | None = None,
-    withhold: bool = False,
+    admit: Callable[[Radiograph], object] | None = None,
 ) -> FilmComparison | Refused:
     """The comparison of one film. Raises: Stopped as `work` says.
 
-    withhold:  whether to refuse a film for which the film checks withhold the prediction.
+    admit:     raises Withheld for a film whose answers are withheld.
     """
     begun = work.done if work else 0
     try:
         film = case.open()
-        if withhold:
-            refuse_meaningless(film, panel.cleaning)
+        if admit:
+            admit(film)
         tiles = answers(panel, film, work=work)
     except (UnreadableFile, BadData, NoLungs, NoWindow, Withheld) as error:
         if work:

@@ -25,7 +25,6 @@ from core.report.blocks import (
 from core.report.case import CaseRecord
 from core.report.film_picture import LONGEST, FilmPicture, film_picture, heat_png
 from core.report.manifest import manifest_of
-from core.trust.verdicts import WORDS
 from core.types import Explanation
 
 _SMALL = 640  # px, long side of a film among the details
@@ -107,7 +106,7 @@ def _verdicts(case: CaseRecord) -> Section:
     blocks: list[Block] = []
     for verdict in case.verdicts:
         if verdict.figures:
-            blocks.append(Paragraph(f"{verdict.title} {WORDS[verdict.word].capitalize()}."))
+            blocks.append(Paragraph(f"{verdict.title} {verdict.label.capitalize()}."))
             blocks.append(Remarks(tuple(map(front_page.figure_remark, verdict.figures))))
     if case.unmeasured:
         left_out = f"Left out because of its cost: {', '.join(case.unmeasured)} (report --thorough)."

@@ -10,7 +10,7 @@ from core.overlay import absence
 from core.report.blocks import Answer, Bar, Bars, Remark, RemarkKind, Remarks
 from core.report.case import CaseRecord
 from core.trust.measure import Figure
-from core.trust.verdicts import WORDS, Word, word
+from core.trust.verdicts import Word, label, word
 from core.types import Level
 
 _MARKS: dict[Word, RemarkKind] = {"holds": "ok", "doubtful": "note", "fails": "warning", "unjudged": "unjudged"}
@@ -45,14 +45,14 @@ def bars(case: CaseRecord) -> Bars:
 def remarks(case: CaseRecord) -> Remarks:
     """The four verdicts."""
     return Remarks(
-        tuple(Remark(_MARKS[each.word], WORDS[each.word], each.title, "", each.sentence) for each in case.verdicts)
+        tuple(Remark(_MARKS[each.word], each.label, each.title, "", each.sentence) for each in case.verdicts)
     )
 
 
 def figure_remark(figure: Figure) -> Remark:
     """A trust measure as a block."""
     kind = word(figure)
-    return Remark(_MARKS[kind], WORDS[kind], figure.title, figure.quantity, figure.text)
+    return Remark(_MARKS[kind], label(figure), figure.title, figure.quantity, figure.text)
 
 
 def check_remark(check: Check) -> Remark:

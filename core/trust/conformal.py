@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadData, UnknownName
+from core.evaluate.manifest import Row
 from core.models import library
+from core.models.classifier import probabilities
 from core.models.findings import words
 from core.trust.measure import Figure, Question, measure, no_answer
-from core.types import Checkpoint, Level
+from core.types import Checkpoint, Level, Prediction
 
 ENDING = ".conformal.json"  # of the file beside the weights
 COVERAGE = 0.90
@@ -49,10 +51,7 @@ def _obstacle(question: Question) -> str:
     if checkpoint.multi_label:
         return "Prediction sets are fitted for models that give each film one label."
     if read_sets(checkpoint) is None:
-        return (
-            f"{checkpoint.name} has no prediction sets. Fit them on its validation films: "
-            f"python -m core gate --checkpoint {checkpoint.name} --data FOLDER."
-        )
+        return f"{checkpoint.name} has no prediction sets: nobody measured which of its findings can be excluded."
     return ""
 
 
@@ -68,7 +67,7 @@ def conformal(question: Question) -> Figure:
     prediction, finding = question.prediction, question.explanation.finding
     if sets is None:
         raise ValueError("conformal without prediction sets")
-    inside = sets.of({name: prediction.probability(name) for name in prediction.findings})
+    inside = tuple(prediction_set(prediction, question.classifier.checkpoint) or ())
     level: Level = "ok" if inside == (finding,) else "note" if finding in inside and inside else "warning"
     names = " or ".join(words(name) for name in inside) or "none of the findings"
     share, films = sets.test.get("all", (math.nan, 0))
@@ -76,6 +75,14 @@ def conformal(question: Question) -> Figure:
     sentence = f"At {sets.coverage:.0%} coverage the answer is {names}{measured}. Expect less at other hospitals."
     verdict = "" if finding in inside else f"{words(finding).capitalize()} is not in it."
     return Figure("conformal", _TITLE, level, len(inside), "findings", sentence, verdict)
+
+
+def prediction_set(prediction: Prediction, checkpoint: Checkpoint) -> list[str] | None:
+    """The findings that cannot be excluded, the likeliest first; None where the checkpoint has no prediction sets."""
+    sets = None if checkpoint.multi_label else read_sets(checkpoint)
+    if sets is None:
+        return None
+    return list(sets.of({name: prediction.probability(name) for name in prediction.findings}))
 
 
 def fitted_sets(
@@ -109,6 +116,26 @@ def fitted_sets(
     groups = {"all": np.ones(len(sources), bool), **{str(name): sources == name for name in np.unique(sources)}}
     by_source = {name: (round(float(covered[at].mean()), 4), int(at.sum())) for name, at in groups.items() if at.any()}
     return PredictionSets(checkpoint.sha256, coverage, thresholds, films, by_source)
+
+
+def sets_of_responses(
+    checkpoint: Checkpoint,
+    val: tuple[NDArray[np.float32], Sequence[Row]],
+    test: tuple[NDArray[np.float32], Sequence[Row]],
+) -> PredictionSets:
+    """The sets by logits (N, F) and films of validation and test.
+
+    Raises: BadData for a multi-label checkpoint, or if a finding has fewer than 10 validation films.
+    """
+    if checkpoint.multi_label:
+        raise BadData("Prediction sets are fitted for models that give each film one label.")
+    on_val, on_test = (
+        probabilities(logits, checkpoint.temperature, multi_label=False)[: len(rows)] for logits, rows in (val, test)
+    )
+    sources = [row.source or "films" for row in test[1]]
+    return fitted_sets(
+        checkpoint, (on_val, [row.label for row in val[1]]), (on_test, [row.label for row in test[1]], sources)
+    )
 
 
 def read_sets(checkpoint: Checkpoint, folder: Path | None = None) -> PredictionSets | None:

@@ -7,6 +7,7 @@ from core.lung_network import inspect_film
 from core.trust.measure import Figure, Question, measure
 
 _TITLE = "Film checks"
+_DRAWN_LABEL = "drawn, not a film"
 _DRAWN = (
     "A drawn phantom, not a patient's film: the model learned from none, so its figures do not apply. "
     "The answer is shown because the truth is known."
@@ -24,7 +25,7 @@ def film_checks(question: Question) -> Figure:
     if reason := withheld(checks):
         return Figure("film-checks", _TITLE, "warning", len(warnings), "warnings", reason)
     if question.radiograph.drawn:
-        return Figure("film-checks", _TITLE, "note", math.nan, "", _DRAWN)
+        return Figure("film-checks", _TITLE, "note", math.nan, "", _DRAWN, label=_DRAWN_LABEL)
     if warnings:
         sentence = " ".join(check.sentence for check in warnings[:2])
         return Figure("film-checks", _TITLE, "note", len(warnings), "warnings", sentence)

@@ -5,7 +5,7 @@ import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,16 +16,18 @@ from torch.nn import functional
 from core.errors import BadCheckpoint, UnknownName
 from core.explain.evidence import behind
 from core.explain.replay import IMAGES
+from core.image.prepare import prepare
 from core.models import library
 from core.models.architecture import Network
-from core.trust.altered import prepared
-from core.trust.measure import Figure, Question, measure
-from core.types import Checkpoint
+from core.models.classifier import Classifier
+from core.trust.measure import Figure, Question, measure, unjudged
+from core.types import Checkpoint, Cleaning, Level, Radiograph
 
 ENDING = ".gate.npz"  # of the file beside the weights
 WIDTH = 256  # numbers per stage, after `_folded`
 NEIGHBOUR = 5  # the distance to the 5th nearest film counts
 _TITLE = "Like the training films"
+GET_GATE = "Whoever imported it can add one from its training films (command `gate`)."
 Array = NDArray[np.float32]
 
 
@@ -57,6 +59,21 @@ class Gate:
         columns = np.column_stack([standard, unlike, np.ones(len(features))])
         return np.asarray(columns @ self.arrays["weights"], np.float32), kinds
 
+    def result(self, name: str, score: float, kind: int) -> "GateResult":
+        """The ruling on a film by its score and its likeliest kind. name: of the checkpoint."""
+        limits = f"(score {score:.1f}; doubtful from {self.note:.1f}, refused from {self.refuse:.1f})"
+        like = self.names[kind] if kind else ""
+        if score >= self.refuse:
+            what = f" It looks like {like}." if like else ""
+            return GateResult(
+                "refused", score, like, f"The film is unlike those that {name} learned from {limits}.{what}"
+            )
+        if score >= self.note:
+            return GateResult(
+                "doubtful", score, like, f"The film is barely like those that {name} learned from {limits}."
+            )
+        return GateResult("accepted", score, "", f"The film is like those that {name} learned from {limits}.")
+
     def distances(self, features: Array) -> tuple[Array, Array]:
         """(N, 4) Mahalanobis and nearest-neighbour distance of each stage, and (N, 2 P) whitened components.
 
@@ -73,6 +90,32 @@ class Gate:
         return np.column_stack(columns).clip(1e-6), np.column_stack(components)
 
 
+@dataclass(frozen=True)
+class GateResult:
+    """What a gate says of a film.
+
+    score: log odds that the film is none that the model may be asked about.
+    kind:  what the film looks like, if not like an upright frontal chest, else "".
+    """
+
+    ruling: Literal["accepted", "doubtful", "refused"]
+    score: float
+    kind: str
+    sentence: str
+
+
+def gate_result(classifier: Classifier, radiograph: Radiograph, cleaning: Cleaning) -> GateResult | None:
+    """What the checkpoint's gate says of the film; None without a gate. One pass of the network."""
+    checkpoint = classifier.checkpoint
+    gate = read_gate(checkpoint)
+    if gate is None:
+        return None
+    image = prepare(radiograph, checkpoint.input, cleaning).image[None].to(classifier.device)
+    with classifier.alone() as network:
+        scores, kinds = gate.scores(features(network, image))
+    return gate.result(checkpoint.name, float(scores[0]), int(kinds[0].argmax()))
+
+
 @measure("gate", title=_TITLE, aspect="domain")
 def gate_figure(question: Question) -> Figure:
     """Whether the network's features of the film are like those of its training films, in two stages, and whether they
@@ -81,45 +124,41 @@ def gate_figure(question: Question) -> Figure:
     Value: log odds that the film is none that the model may be asked about; the gate's limit is in the sentence.
     """
     checkpoint = question.classifier.checkpoint
-    gate = read_gate(checkpoint)
-    if gate is None:
-        sentence = (
-            f"{checkpoint.name} has no gate, so only the film was checked. Fit one on its training films: "
-            f"python -m core gate --checkpoint {checkpoint.name} --data FOLDER."
-        )
-        # A drawn film is none that any model learned from: the film checks say so.
-        return Figure("gate", _TITLE, "note", float("nan"), "", sentence, judged=not question.radiograph.drawn)
-    with question.classifier.alone(question.work) as network:
-        scores, kinds = gate.scores(features(network, prepared(question).image[None].to(question.classifier.device)))
-    score, likely = float(scores[0]), int(kinds[0].argmax())
-    like = f" It looks like {gate.names[likely]}." if likely else ""
-    limits = f"(score {score:.1f}; doubtful from {gate.note:.1f}, refused from {gate.refuse:.1f})"
     if question.radiograph.drawn:
-        sentence = (
-            f"A drawn phantom is unlike the films that the model learned from {limits}; its answer is shown anyway."
-        )
-        return Figure("gate", _TITLE, "note", score, "log odds", sentence, judged=False)
-    if score >= gate.refuse:
-        sentence = f"The film is unlike those that {checkpoint.name} learned from {limits}.{like}"
-        return Figure("gate", _TITLE, "warning", score, "log odds", sentence)
-    if score >= gate.note:
-        sentence = f"The film is barely like those that {checkpoint.name} learned from {limits}."
-        return Figure("gate", _TITLE, "note", score, "log odds", sentence)
-    sentence = f"The film is like those that {checkpoint.name} learned from {limits}."
-    return Figure("gate", _TITLE, "ok", score, "log odds", sentence)
+        sentence = f"A drawn phantom is not compared with the films that {checkpoint.name} learned from."
+        return unjudged("gate", _TITLE, sentence)
+    result = gate_result(question.classifier, question.radiograph, question.cleaning)
+    if result is None:
+        return Figure("gate", _TITLE, "note", float("nan"), "", missing_gate(checkpoint))
+    level: Level = {"accepted": "ok", "doubtful": "note", "refused": "warning"}[result.ruling]  # type: ignore[assignment]
+    return Figure("gate", _TITLE, level, result.score, "log odds", result.sentence)
+
+
+def missing_gate(checkpoint: Checkpoint) -> str:
+    """What it means that the checkpoint has no gate, and how to get one if it is the user's own."""
+    sentence = (
+        f"{checkpoint.name} has no gate: nobody measured which films it knows, so only the film itself was checked."
+    )
+    return f"{sentence} {GET_GATE}" if checkpoint.imported else sentence
 
 
 def features(network: Network, images: Tensor) -> Array:
     """(N, 2 D) of the last two stages: means of the four quarters and deviations of each map, folded to D each."""
+    return responses(network, images)[0]
+
+
+def responses(network: Network, images: Tensor) -> tuple[Array, Array]:
+    """The features (N, 2 D) and the logits (N, F), in one pass."""
     flow, reached = images, []
     with torch.inference_mode():
         for stage, module in behind(network, IMAGES):
             flow = module(flow)
             if stage is not None:
                 reached.append(flow.float())
+        logits: Array = network.head(flow).float().cpu().numpy()
     if len(reached) == 1:
         reached = reached * 2
-    return np.column_stack([_folded(_pooled(maps).cpu().numpy()) for maps in reached[-2:]])
+    return np.column_stack([_folded(_pooled(maps).cpu().numpy()) for maps in reached[-2:]]), logits
 
 
 def whiten(arrays: dict[str, Array], stage: int, features: Array) -> tuple[Array, Array]:

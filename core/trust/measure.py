@@ -48,6 +48,7 @@ class Figure:
     verdict:  what that means for the model, or empty.
     is_share: whether the value is a share, 0 to 1, that is shown in per cent.
     judged:   False where the measure could not judge; the sentence says why.
+    label:    shown in place of the verdict's word, where that would mislead.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Figure:
     verdict: str = ""
     is_share: bool = False
     judged: bool = True
+    label: str = ""
 
     @property
     def text(self) -> str:

@@ -1,4 +1,5 @@
-"""Pictures that are no upright frontal chest: films spoiled on purpose, and drawings. The gate is fitted on them."""
+"""Pictures that are no upright frontal chest: films spoiled on purpose, and drawings. Gates are fitted and measured on
+them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 
 from core.image.arrangement import through
+from core.image.phantom import draw
 from core.image.prepare import windowed
 from core.types import Grey, Origin, Radiograph
 
@@ -140,6 +142,27 @@ def _oval(
     cv2.ellipse(picture, middle, (int(axes[0]), int(axes[1])), turn, 0, 360, (grey,), -1, cv2.LINE_AA)
 
 
+def _lateral_phantom(grey: Grey, chance: np.random.Generator) -> Grey:
+    """A drawn chest with one lung only, stretched over the whole film: one dark field, as seen from the side."""
+    film = draw(seed=int(chance.integers(10**6)), height=SIDE, width=SIDE).radiograph
+    drawn = windowed(film.pixels, film.black, film.white)
+    half = drawn[:, : SIDE // 2 + 16] if chance.random() < 0.5 else drawn[:, SIDE // 2 - 16 :]
+    return np.asarray(cv2.resize(half, (round(SIDE * float(chance.uniform(0.7, 1.0))), SIDE)), np.float32)
+
+
+def _leaves(grey: Grey, chance: np.random.Generator) -> Grey:
+    """Discs that hide each other, with radii by a power law: the statistics of natural photographs.
+
+    Source: Lee, Mumford and Huang 2001, doi:10.1023/A:1011109015675 (dead leaves model).
+    """
+    picture = np.full((SIDE, SIDE), 0.5, np.float32)
+    for _ in range(600):
+        radius = int(min(SIDE / 2, 3 * (1 - float(chance.random())) ** -0.5))
+        middle = (int(chance.integers(SIDE)), int(chance.integers(SIDE)))
+        cv2.circle(picture, middle, radius, (float(chance.random()),), -1, cv2.LINE_AA)
+    return np.asarray(picture + 0.03 * cloud(chance, 0.7), np.float32)
+
+
 KINDS = (
     Kind("a chest on its side", _on_its_side),
     Kind("a chest upside-down", _upside_down),
@@ -150,4 +173,9 @@ KINDS = (
     Kind("a CT slice", _slice),
     Kind("a page or a chart", _page),
     Kind("a photograph or a texture", _texture),
+)
+# Pictures that no gate is fitted on, to measure it.
+UNSEEN = (
+    Kind("a lateral view made of a phantom", _lateral_phantom),
+    Kind("a texture like a photograph's", _leaves),
 )

@@ -49,6 +49,11 @@ class Verdict:
         """The question."""
         return ASPECTS[self.aspect]
 
+    @property
+    def label(self) -> str:
+        """The verdict in words; a drawn phantom has its own."""
+        return next((figure.label for figure in self.figures if figure.label), WORDS[self.word])
+
 
 def verdicts(
     question: Question, *, costs: Collection[MeasureCost] = tuple(COSTS), work: Work | None = None
@@ -87,6 +92,11 @@ def combined(aspect: Aspect, figures: Sequence[tuple[Figure, Weight]]) -> Verdic
     worst = max(deciding, key=lambda figure: list(_WORD).index(figure.level))
     sentence = f"{worst.text} {_MEANING[aspect]}" if worst.level == "ok" else worst.text
     return Verdict(aspect, _WORD[worst.level], sentence, everything)
+
+
+def label(figure: Figure) -> str:
+    """A single figure in words for the screen."""
+    return figure.label or WORDS[word(figure)]
 
 
 def word(figure: Figure) -> Word:

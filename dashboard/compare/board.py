@@ -1,10 +1,12 @@
 """The board: its tiles, as one person changes them, each with its map as far as it is ready."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
-from core.types import Radiograph
-from dashboard import engine, selection
+from core.errors import UserError
+from core.types import Checkpoint, Radiograph
+from dashboard import cache, engine, selection
 from dashboard.compare import presets
 from dashboard.compare.compare_state import Preset
 from dashboard.engine import BoardTile
@@ -28,6 +30,15 @@ def tiles() -> list[TileRequest]:
     elif preset_of_board and tuple(here.tiles) != preset_of_board.tiles:
         here.board.preset = None
     return here.tiles or (presets.beginning(model) if model else [])
+
+
+def cards() -> list[Checkpoint]:
+    """The cards of the tiles' models; broken ones left out."""
+    known = []
+    for name in dict.fromkeys(tile.checkpoint for tile in tiles()):
+        with suppress(UserError):
+            known.append(cache.card(name))
+    return known
 
 
 def preset() -> str | None:

@@ -8,7 +8,7 @@ import streamlit as st
 from core.explain.export import source_line
 from core.overlay import caption
 from core.types import Radiograph
-from dashboard import draw, engine, markup, progress
+from dashboard import draw, engine, film_panel, markup, progress
 from dashboard.compare import board
 from dashboard.compare.tile_menus import menus
 from dashboard.compare.tile_probabilities import probability_rows
@@ -40,7 +40,7 @@ def draw_tile(
             _busy(radiograph, placed)
         with st.container(key=f"foot {placed.place}", gap="xsmall"):
             st.html(probability_rows(placed, tiles) or markup.paragraph(""))
-            _caveat(placed)
+            _caveat(radiograph, placed)
 
 
 def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: float | None) -> None:
@@ -87,7 +87,7 @@ def _busy(radiograph: Radiograph, placed: BoardTile) -> None:
                 st.empty()  # else the progress would remain over the map until the run ends
 
 
-def _caveat(placed: BoardTile) -> None:
+def _caveat(radiograph: Radiograph, placed: BoardTile) -> None:
     """The caveat of the map, and the switch that shows it anyway; or why the map is another than the requested one."""
     with st.container(key=f"caveat {placed.place}", horizontal=True, vertical_alignment="center", gap="small"):
         map_ = placed.explanation
@@ -100,6 +100,9 @@ def _caveat(placed: BoardTile) -> None:
                 lambda here, visible: here.reveal(caveat, visible),
                 at=f"tile {placed.place}",
             )
+        elif placed.withheld:
+            st.html(markup.status("Answer withheld.", level="warning"))
+            film_panel.show_anyway(radiograph, at=f"tile {placed.place}")
         elif placed.substitution and not placed.pending:
             st.html(markup.status(placed.substitution, level="note"))
             st.empty()

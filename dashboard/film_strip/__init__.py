@@ -5,14 +5,14 @@ for a thousand of them, and because J and K have to follow the order on screen.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.runtime import Runtime
 
 from core.errors import UserError
-from core.image.quality import withheld
 from core.models.findings import present, words
+from core.trust.admission import Admission
 from core.types import Checkpoint, Prediction, Radiograph
 from dashboard import cache, labels, markup
 from dashboard.request_queue import QueuedRequest
@@ -20,6 +20,7 @@ from dashboard.state import Session, entered, session
 
 _HERE = Path(__file__).parent
 _KEY = "film strip"
+_Result = TypeVar("_Result")
 _AT_ONCE = 6  # films predicted at a time, so that the film on the page never waits for more than these
 
 _strip = st.components.v2.component(
@@ -86,9 +87,12 @@ def _entry(
     }
     if checkpoint is None:
         return entry
-    if withheld(checks) and not now.anyway:
-        return entry | {"note": "answer withheld"}
     try:
+        withheld = not now.anyway and _withheld(checkpoint, radiograph, waiting)
+        if withheld is None:
+            return entry | {"note": "…"}
+        if withheld:
+            return entry | {"note": "answer withheld", "warning": True}
         prediction = _prediction(checkpoint, radiograph, waiting)
     except UserError as error:
         return entry | {"note": str(error)}
@@ -125,16 +129,33 @@ def _disagreement(prediction: Prediction, others: list[Prediction]) -> dict[str,
     return {"disagreement": round(max(max(span) - min(span) for span in spans), 4)}
 
 
+def _withheld(checkpoint: Checkpoint, radiograph: Radiograph, waiting: list[QueuedRequest[Any]]) -> bool | None:
+    """Whether the answer is withheld; None while the gate has not seen the film."""
+    result = cache.admission([checkpoint], radiograph, session().cleaning(radiograph.key))
+    if not isinstance(result, Admission):
+        answer = _answer_of(result, waiting)
+        if answer is None:
+            return None
+        result = answer
+    return bool(result.reason)
+
+
 def _prediction(checkpoint: Checkpoint, radiograph: Radiograph, waiting: list[QueuedRequest[Any]]) -> Prediction | None:
     """The prediction if it is ready; else it is requested, unless enough are pending."""
     if len(waiting) >= _AT_ONCE:
         return None
     request = cache.first_look(checkpoint, radiograph, session().cleaning(radiograph.key))
+    answer = _answer_of(request, waiting)
+    return answer.prediction if answer else None
+
+
+def _answer_of(request: QueuedRequest[_Result], waiting: list[QueuedRequest[Any]]) -> _Result | None:
+    """The answer if it is ready; else the request is kept waiting."""
     if not request.wait(0):
         waiting.append(request)
         return None
     request.leave()
-    return request.answer().prediction
+    return request.answer()
 
 
 def _others(checkpoint: Checkpoint | None) -> list[Checkpoint]:

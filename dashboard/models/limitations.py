@@ -13,16 +13,17 @@ from core.estimate import FEW, Estimate, available, estimate_text
 from core.models.summary import architecture_title, retrained
 from core.types import Checkpoint
 from dashboard import cache, markup
-from dashboard.models import export, own_models, plots
+from dashboard.models import export, gate_table, own_models, plots
 from dashboard.models.axes import NEUTRAL
 from dashboard.models.plots import IntervalMark
 
 
 def part(card: Checkpoint) -> None:
-    """Five short sections."""
+    """Short sections, one per question."""
     _annotation(card)
     _numbers(card)
     _robustness(card)
+    gate_table.part(card)
     _failures(card)
     _availability(card)
 

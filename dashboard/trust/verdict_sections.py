@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.trust.measure import Figure, measures
-from core.trust.verdicts import WORDS, Verdict, word
+from core.trust.verdicts import Verdict, label, word
 from dashboard import cache, draw, markup, progress, verdict_panel
 from dashboard.selection import MapView
 
@@ -30,14 +30,14 @@ def sections(chosen: MapView) -> None:
 def _draw(place: "st.delta_generator.DeltaGenerator", verdicts: Sequence[Verdict]) -> None:
     with place.container(gap="small"):
         for verdict in verdicts:
-            head = markup.remark(draw.STATES[verdict.word], verdict.title, WORDS[verdict.word], verdict.sentence)
+            head = markup.remark(draw.STATES[verdict.word], verdict.title, verdict.label, verdict.sentence)
             st.html(head + "".join(_measure(figure) for figure in verdict.figures))
 
 
 def _measure(figure: Figure) -> str:
     """A chip that unfolds to the sentence of the figure and what the measure is."""
     kind = word(figure)
-    value = (figure.judged and figure.quantity) or WORDS[kind]
+    value = (figure.judged and figure.quantity) or label(figure)
     return markup.chip(
         draw.STATES[kind], figure.title, value, [("", figure.text), ("Measure:", measures[figure.name].plain)]
     )

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import cache, film_panel, selection, welcome
 from dashboard.bound_field import BoundField
-from dashboard.compare import film_set, single_film, worklist
+from dashboard.compare import board, film_set, single_film, worklist
 from dashboard.models import overview
 from dashboard.state import session
 
@@ -46,7 +46,7 @@ def page() -> None:
         return
     if radiograph is None:
         welcome.draw()
-    elif film_panel.withheld(radiograph):
+    elif film_panel.withheld(radiograph, board.cards() if session().cleaning(radiograph.key).anyway else []):
         film_panel.veil(radiograph, selection.model())
     else:
         single_film.part(radiograph)

@@ -28,7 +28,7 @@ def page() -> None:
         return
     if card is None:
         return  # the frame shows why
-    if film_panel.withheld(radiograph):
+    if film_panel.withheld(radiograph, [card]):
         film_panel.veil(radiograph, card)
         return
     session().layers.turn_to(card.key)

@@ -25,7 +25,7 @@ def page() -> None:
         with front.container():
             welcome.draw()
         return
-    if film_panel.withheld(radiograph):
+    if film_panel.withheld(radiograph, [model] if model else []):
         film_panel.veil(radiograph, model)
         return
     if not session().film_drawn:

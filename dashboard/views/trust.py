@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.overlay import caption
-from dashboard import draw, film_panel, map_status, progress, selection, welcome
+from dashboard import draw, film_panel, map_status, progress, selection, verdict_panel, welcome
 from dashboard.map_controls import sentence
 from dashboard.selection import MapView
 from dashboard.trust.verdict_sections import sections
@@ -20,7 +20,7 @@ def page() -> None:
         with front.container():
             welcome.draw()
         return
-    if film_panel.withheld(radiograph):
+    if film_panel.withheld(radiograph, [model] if model else []):
         film_panel.veil(radiograph, model)
         return
     with draw.errors():
@@ -29,6 +29,7 @@ def page() -> None:
     if chosen is None:
         viewer(radiograph, key="trust")
         return
+    verdict_panel.line(chosen)
     with st.container(key="map request", horizontal=True, vertical_alignment="center", gap="small"):
         sentence(chosen)
     verdicts, picture = st.columns([3, 2], gap="small")

@@ -88,7 +88,7 @@ def test_films_that_would_be_withheld_are_counted_and_stay_in_the_figures(weight
     assert record["withheld"]["n"] == 1
     assert "3-film" in record["withheld"]["films"][0]
     assert record["n"] == before["n"] == 12
-    assert "would withhold the answer for 1 film (" in _evaluate(weights, manifest).stdout
+    assert "answer would be withheld for 1 film (" in _evaluate(weights, manifest).stdout
 
 
 def test_without_a_split_column_all_films_count(weights: Path, manifest: Path) -> None:

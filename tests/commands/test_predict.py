@@ -33,7 +33,9 @@ def test_json_holds_all_that_was_requested(weights: Path, film: Path) -> None:
 
     record = json.loads(result.stdout)
     assert result.exit_code == 0
-    assert list(record) == ["path", "checkpoint", "finding", "found", "probabilities", "cleaning", "quality", "seconds"]
+    answer = ["finding", "found", "probabilities", "prediction_set"]
+    assert list(record) == ["path", "checkpoint", *answer, "gate", "cleaning", "quality", "seconds"]
+    assert record["gate"] == {"untrained": {"ruling": "no gate", "score": None}}
     assert record["path"] == str(film)
     assert record["checkpoint"] == "untrained"
     assert sum(record["probabilities"].values()) == pytest.approx(1, abs=1e-5)

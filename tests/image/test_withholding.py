@@ -15,7 +15,8 @@ from core.image import phantom
 from core.image.look import Look
 from core.image.quality import Check, checks, withheld
 from core.image.read import read
-from core.lung_network import implausible_size, inspect_film, refuse_meaningless
+from core.lung_network import implausible_size, inspect_film
+from core.trust.admission import refuse_meaningless
 from core.types import Cleaning, Origin, Radiograph
 from tests.image.test_dicom import dicom
 
@@ -37,7 +38,7 @@ def header(film: Radiograph) -> Check:
 
 def test_an_upright_chest_is_not_withheld() -> None:
     assert reason(CHEST) == ""
-    assert refuse_meaningless(CHEST, Cleaning(anyway=True)) == Cleaning()
+    assert refuse_meaningless(CHEST, Cleaning(anyway=True), []) == Cleaning()
 
 
 @pytest.mark.parametrize(
@@ -47,8 +48,8 @@ def test_an_upright_chest_is_not_withheld() -> None:
 def test_what_the_person_turned_wrong_is_withheld_and_back_again_not(cleaning: Cleaning, words: str) -> None:
     assert words in reason(CHEST, cleaning)
     with pytest.raises(Withheld, match=words):
-        refuse_meaningless(CHEST, cleaning)
-    assert refuse_meaningless(CHEST, replace(cleaning, anyway=True)).anyway
+        refuse_meaningless(CHEST, cleaning, [])
+    assert refuse_meaningless(CHEST, replace(cleaning, anyway=True), []).anyway
 
 
 def test_a_blank_film_and_noise_are_withheld() -> None:

@@ -23,7 +23,6 @@ from core.report.figure import board_figure, case_figure
 from core.report.film_picture import bare, heat_png, scale_bar, sides
 from core.report.html import report_html
 from core.report.pdf import report_pdf
-from core.trust.verdicts import WORDS
 from core.types import Cleaning, Radiograph
 
 
@@ -48,7 +47,7 @@ def test_first_page_answers_four_questions_in_selectable_text(pdf: PdfReader, ca
         assert question in text
     assert "For research and teaching. Not for diagnosis." in text
     assert "Drawn phantom, not a person's film." in text
-    assert all(f"{verdict.title} {WORDS[verdict.word]}" in text for verdict in case.verdicts)
+    assert all(f"{verdict.title} {verdict.label}" in text for verdict in case.verdicts)
     assert front_page.percent(case.prediction.probability("covid")) in text
 
 

@@ -8,7 +8,9 @@ random:  networks with random weights and batch norms that saw phantoms, like an
 """
 
 import argparse
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -113,14 +115,29 @@ def _question(classifier: Classifier, film: Radiograph, heat: Heat, finding: str
 
 
 def main() -> None:
-    """Prints how many cases of each study are right."""
+    """Prints how many cases of each study are right; --out keeps each case, so that a stopped study goes on."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--study", choices=[*STUDIES], action="append")
+    parser.add_argument("--out", type=Path, help="JSON lines: study, seed, right")
     chosen = parser.parse_args()
     for name in chosen.study or STUDIES:
-        wrong = [seed for seed in range(chosen.cases) if not STUDIES[name](seed)]
+        right = _known(chosen.out, name)
+        for seed in range(chosen.cases):
+            if seed not in right:
+                right[seed] = STUDIES[name](seed)
+                if chosen.out:
+                    with chosen.out.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps({"study": name, "seed": seed, "right": right[seed]}) + "\n")
+        wrong = [seed for seed in range(chosen.cases) if not right[seed]]
         print(f"{name}: {chosen.cases - len(wrong)} of {chosen.cases} right; wrong: {wrong[:20]}", flush=True)
+
+
+def _known(out: Path | None, study: str) -> dict[int, bool]:
+    """Seed -> whether it was right, of an earlier run."""
+    lines = out.read_text(encoding="utf-8").splitlines() if out and out.exists() else []
+    cases = [json.loads(line) for line in lines]
+    return {case["seed"]: case["right"] for case in cases if case["study"] == study}
 
 
 if __name__ == "__main__":

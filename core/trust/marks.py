@@ -1,0 +1,55 @@
+"""How much of the map lies on burnt-in marks."""
+
+import numpy as np
+
+from core.image import marks as film_marks
+from core.image.arrangement import arranged
+from core.image.look import Look
+from core.image.prepare import enlarge
+from core.trust.measure import CHANCE, Figure, Question, measure, no_area
+from core.types import Cleaning, Level, Radiograph
+
+_TITLE = "Heat on burnt-in marks"
+_AROUND = 0.02  # of the film's sides: a rim around each mark, since maps are coarse
+_COLOUR = 48  # of 255: how much more colourful than the film a coloured mark is
+
+
+@measure("marks", title=_TITLE, aspect="reason", obstacle=no_area)
+def marks(question: Question) -> Figure:
+    """Share of the heat on letters, text, arrows and coloured marks that are burnt into the film, beside the share of
+    the film that they cover with a narrow rim.
+
+    Value: 0 to 1; an even map has the share that they cover. Devices are not found, so they do not count here.
+    """
+    explanation = question.explanation
+    inside = marked(question.radiograph, question.cleaning)
+    if not inside.any():
+        sentence = "The film checks find no burnt-in letters, text, arrows or colours."
+        return Figure("marks", _TITLE, "ok", 0.0, "of the heat", sentence, is_share=True)
+    heat = enlarge(explanation.heat, explanation.placement, question.radiograph.pixels.shape)
+    heat = np.nan_to_num(heat, nan=0.0).clip(min=0)
+    share, area = float(heat[inside].sum() / heat.sum()), float(inside.mean())
+    level: Level = "warning" if share > area + 2 * CHANCE else "note" if share > area + CHANCE else "ok"
+    verdict = {
+        "ok": "The map does not single out the marks.",
+        "note": "Part of the answer may come from the marks.",
+        "warning": "The answer may come from the marks, which can betray the hospital or the label.",
+    }[level]
+    sentence = f"{share:.1%} of the heat lies on burnt-in marks, which cover {area:.1%} of the film."
+    return Figure("marks", _TITLE, level, share, "of the heat", sentence, verdict, is_share=True)
+
+
+def marked(radiograph: Radiograph, cleaning: Cleaning) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """(H, W) where the stored film has marks, with a rim around them."""
+    height, width = radiograph.pixels.shape
+    inside = np.zeros((height, width), bool)
+    down, across = round(_AROUND * height), round(_AROUND * width)
+    upright = Cleaning(window=cleaning.window)  # marks are found on the stored film, where the heat is placed
+    for mark in film_marks.marks(Look(arranged(radiograph, upright)).whole):
+        top, bottom = int(mark.y0 * height) - down, int(np.ceil(mark.y1 * height)) + down
+        left, right = int(mark.x0 * width) - across, int(np.ceil(mark.x1 * width)) + across
+        inside[max(0, top) : bottom, max(0, left) : right] = True
+    chroma = radiograph.origin.chroma
+    if chroma is not None and chroma.shape == inside.shape:
+        inside |= chroma.astype(np.float32) > float(np.median(chroma)) + _COLOUR
+    return inside

@@ -1,0 +1,79 @@
+"""What the model's gate refuses, and how often the prediction sets hold the label: tables by source."""
+
+import streamlit as st
+
+from core.trust.conformal import PredictionSets, read_sets
+from core.trust.gate import GET_GATE, Gate, read_gate
+from core.types import Checkpoint
+from dashboard import cache, markup
+from dashboard.models import export
+
+
+def part(card: Checkpoint) -> None:
+    """Both tables; a sentence where the model has neither."""
+    folder = cache.weights_path(card).parent
+    gate, sets = read_gate(card, folder), read_sets(card, folder)
+    if gate is None:
+        with export.section("What it refuses"):
+            words = f"It has no gate: it answers for any picture that the film checks accept. {GET_GATE}"
+            st.html(markup.paragraph(words, quiet=True))
+    elif "test" in gate.report:
+        _gate(card, gate)
+    if sets is not None:
+        _sets(card, sets)
+
+
+def _gate(card: Checkpoint, gate: Gate) -> None:
+    rows = gate_rows(gate)
+    exported = [
+        {"pictures": name, "n": group["n"], "refused": group["refused"], "auc": group.get("auc")}
+        for name, group in rows
+    ]
+    report = gate.report
+    aside = f"gate fitted on {report['train']:,} training films, limits from {report['val']:,} validation films"
+    with export.titled("What it refuses", exported, name=f"{card.name} gate", aside=aside):
+        table = [
+            [
+                name,
+                f"{group['n']:,}",
+                _percent(group["refused"]),
+                "" if group.get("auc") is None else f"{group['auc']:.3f}",
+            ]
+            for name, group in rows
+        ]
+        caption = "AUC: against test films. 0.5 means that the gate cannot tell them apart."
+        st.html(markup.table(["Films or pictures", "Number", "Refused", "AUC"], table, caption=caption))
+
+
+def gate_rows(gate: Gate) -> list[tuple[str, dict[str, float]]]:
+    """Name -> n, refused, auc of the groups that were measured: test films first, then what must be refused."""
+    report = gate.report
+    groups = [("All test films", report["test"])]
+    groups += [(f"Test films of {name}", each) for name, each in report["test_by_source"].items()]
+    if report["children"]["n"]:
+        groups.append(("Test films of patients under 18, by the table", report["children"]))
+    if unknown := report.get("unknown"):
+        groups.append(("Films with findings that it does not know", unknown))
+    names = {"all": "Spoiled and drawn pictures"}
+    groups += [(names.get(name, name.capitalize()), each) for name, each in report["made"].items()]
+    groups += [(f"{name.capitalize()}, never used for fitting", each) for name, each in report["unseen"].items()]
+    if pictures := report.get("pictures"):
+        groups.append(("Odd originals and photographs, never used for fitting", pictures))
+    return groups
+
+
+def _sets(card: Checkpoint, sets: PredictionSets) -> None:
+    exported = [{"source": name, "n": n, "coverage": share} for name, (share, n) in sets.test.items()]
+    rows = [
+        ["All test films" if name == "all" else name, f"{n:,}", _percent(share)]
+        for name, (share, n) in sets.test.items()
+    ]
+    aside = f"they promise {sets.coverage:.0%} for films like the validation films"
+    with export.titled(
+        "How often the prediction set holds the label", exported, name=f"{card.name} coverage", aside=aside
+    ):
+        st.html(markup.table(["Test films", "Number", "Label in the set"], rows, caption="Expect less elsewhere."))
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
