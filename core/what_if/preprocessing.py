@@ -19,6 +19,7 @@ from core.work import Work
 
 _FILTERS: tuple[Literal["area", "bilinear", "bicubic", "lanczos"], ...] = ("area", "bilinear", "bicubic", "lanczos")
 _FITS: tuple[Literal["stretch", "pad", "crop"], ...] = ("stretch", "pad", "crop")
+LABELS = "Labels"
 _BYTE = 255
 _BYTES = 100  # a card's white above this is in grey levels of a byte, not in shares
 
@@ -175,7 +176,7 @@ def _fit(reading: Reading) -> Iterator[tuple[str, Reading | str]]:
             yield titles[name], replace(reading, input=replace(reading.input, fit=name))
 
 
-@variant("Labels")
+@variant(LABELS)
 def _labels(reading: Reading) -> Iterator[tuple[str, Reading | str]]:
     yield "in reverse order", replace(reading, reversed_labels=True)
 
@@ -214,8 +215,11 @@ def preprocessing_answers(
 
 
 def preprocessing_warning(answers: Sequence[VariantAnswer], checkpoint: Checkpoint, finding: str) -> str:
-    """The result in a sentence or two: which variants turn the answer, and how far the others move it."""
-    tried = [each for each in answers if each.prediction is not None]
+    """The result in a sentence or two: which variants turn the answer, and how far the others move it.
+
+    Labels in reverse order are left out: they turn nearly every answer, whatever the film.
+    """
+    tried = [each for each in answers if each.prediction is not None and each.group != LABELS]
     flips = [each for each in tried if each.turned]
     rest = max((each for each in tried if not each.turned), key=lambda each: each.shift, default=None)
     moved = f"Largest change otherwise: {rest.shift:.2f} ({rest.name})." if rest else ""
