@@ -49,7 +49,7 @@ def sensitivity(
         place_of(classifier.checkpoint.findings, finding)
 
     def open_film(name: str) -> "Radiograph":
-        return files.read_meaningful(name, cleaning, frame=frame)[0]
+        return files.read_meaningful(name, cleaning, classifier, frame=frame)[0]
 
     files.each(
         files.film_paths(given),

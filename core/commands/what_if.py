@@ -85,7 +85,7 @@ def what_if(
     files.refuse_out(out, picture=True)
     changes = [_edit(text, region) for text in texts]
     classifier = choice.classifier()
-    radiograph, cleaning = files.read_meaningful(name, cleaning, frame=frame)
+    radiograph, cleaning = files.read_meaningful(name, cleaning, classifier, frame=frame)
     before = classifier.predict(radiograph, cleaning=cleaning)
     explained = finding or _leading(before, classifier.checkpoint)
     request = Request(method, explained)
