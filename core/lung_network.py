@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from core.errors import BadCheckpoint, NoLungs
 from core.image.arrangement import arranged
+from core.image.film_checks import Check, inspect
 from core.image.prepare import enlarge, prepare, upright
-from core.image.quality import Check, inspect
 from core.models import checkpoints
 from core.types import Cleaning, Heat, Input, Placement, Radiograph
 

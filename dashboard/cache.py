@@ -39,16 +39,16 @@ from core.explain.run import Explained, Request, explain_many
 from core.explain.sharing import FIRST_LOOK, all_stages, batch, first_look_requests
 from core.image import cases
 from core.image.arrangement import arranged
+from core.image.film_checks import Check, inspect, withheld
 from core.image.prepare import prepare
-from core.image.quality import Check, inspect, withheld
-from core.layers import atlas_paths, atlases, patches, reference, survey
+from core.layers import atlas_paths, atlas_survey, atlases, patches, reference
 from core.layers.ablation_curve import AblationCurve, ablation_curves
 from core.layers.activations import Activations, stage_activations
 from core.layers.concepts.result import Sensitivity
 from core.layers.concepts.synthetic import synthetic_concepts
 from core.layers.concepts.tcav import tcav_results
-from core.layers.decision import Probes, stage_probes, unit_means
 from core.layers.labelled import LabelledSet
+from core.layers.linear_probes import Probes, stage_probes, unit_means
 from core.layers.parts import Parts, stage_parts
 from core.layers.plan import NetworkPlan, traced_plan
 from core.layers.preferred import Preferred, Prior, optimised_picture
@@ -303,8 +303,9 @@ def atlas_build(
     begun: start of the build: the films may have changed since an earlier one.
     """
     films = reference.some(reference.from_data(path, split=split or None), most)
-    every = survey.spread(len(films.films))
-    atlas = survey.build(classifier(checkpoint), films, atlas_paths.room(checkpoint, films), every=every, work=work)
+    every = atlas_survey.spread(len(films.films))
+    room = atlas_paths.room(checkpoint, films)
+    atlas = atlas_survey.build(classifier(checkpoint), films, room, every=every, work=work)
     if pictures:
         patches.store(atlas, films, checkpoint, work=work)
     return atlas

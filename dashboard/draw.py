@@ -13,7 +13,7 @@ from core.errors import UserError
 from core.estimate import quantity
 from core.evaluate.age_group import age_sentence
 from core.explain.method import Method
-from core.image.quality import Check
+from core.image.film_checks import Check
 from core.models.findings import present, words
 from core.models.summary import calibration_sentence
 from core.overlay import NOTICE, setting_words

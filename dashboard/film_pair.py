@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.explain.export import source_line
-from core.image import quality
+from core.image import film_checks
 from core.models.findings import words
 from core.overlay import caption
 from core.types import Prediction, Radiograph
@@ -66,7 +66,7 @@ def _second(chosen: MapView, other: Radiograph) -> None:
     """The second film, bare until its map is ready, and the difference of the answers."""
     place, note = st.empty(), st.empty()
     now = session().cleaning(other.key)
-    if quality.withheld(cache.quality(other, now)) and not now.anyway:
+    if film_checks.withheld(cache.quality(other, now)) and not now.anyway:
         with place.container():
             viewer(other, key="read second", title=other.name, note=_WITHHELD, link=LINK, compact=True)
         return

@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import UserError
 from core.image.arrangement import DATA, FULL, OWN, TURNS, through
 from core.image.cases import case
-from core.image.quality import Check
+from core.image.film_checks import Check
 from core.trust.admission import Admission
 from core.types import Checkpoint, Cleaning, Origin, Radiograph
 from dashboard import cache, draw, markup, selection

@@ -31,8 +31,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from core.chromium import served
+from core.image.film_checks import withheld
 from core.image.phantom import Opacity, draw
-from core.image.quality import withheld
 from core.image.read import read
 from core.lung_network import inspect_film
 from core.models import library

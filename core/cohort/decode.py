@@ -21,8 +21,8 @@ from core.explain.batch import PreparedFilm, fits_batch
 from core.explain.method import methods
 from core.image import files
 from core.image.arrangement import through
+from core.image.film_checks import Check, withheld
 from core.image.prepare import prepare, windowed
-from core.image.quality import Check, withheld
 from core.lung_network import inspect_film
 from core.types import Input, Radiograph
 

@@ -68,7 +68,7 @@ def atlas(
       python -m core atlas --checkpoint densenet121-lungs --data ../shared/cxr --split test --out build/atlas
       python -m core atlas --phantoms 200 --pictures --out build/phantoms
     """
-    from core.layers import patches, reference, survey
+    from core.layers import atlas_survey, patches, reference
 
     if (data is None) == (phantoms is None):
         raise BadSetting("An atlas needs films: give either --data DIR or --phantoms N.")
@@ -76,7 +76,7 @@ def atlas(
     classifier = choice.classifier()
     films = reference.phantoms(phantoms) if phantoms else reference.from_data(data or Path(), split=split)
     films = reference.some(films, limit) if limit else films
-    built = survey.build(classifier, films, out, top=top, every=every, progress=True)
+    built = atlas_survey.build(classifier, films, out, top=top, every=every, progress=True)
     stored = patches.store(built, films, classifier.checkpoint, progress=True) if pictures else None
     if as_json:
         click.echo(options.line({**built.metadata, "out": str(out), "pictures": stored}))

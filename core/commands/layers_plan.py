@@ -8,8 +8,8 @@ from core.commands import options
 from core.commands.registry import command
 
 if TYPE_CHECKING:
-    from core.layers.field import ReceptiveField
     from core.layers.plan import Layer, Stage
+    from core.layers.receptive_field import ReceptiveField
 
 
 @command("layers plan", short_help="List stages and layers of a network.")

@@ -14,7 +14,7 @@ from core.commands.registry import command
 from core.errors import BadSetting
 
 if TYPE_CHECKING:
-    from core.layers.decision import Probe, Probes
+    from core.layers.linear_probes import Probe, Probes
     from core.layers.stage_relevance import RelevanceSummary
     from core.models.classifier import Classifier
     from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
@@ -62,7 +62,7 @@ def stages(
       python -m core layers stages film.png --phantoms 60 --json
     """
     from core.layers import labelled
-    from core.layers.decision import stage_probes
+    from core.layers.linear_probes import stage_probes
     from core.layers.stage_relevance import carriers_text, missing_relevance_reasons, relevances_by_stage
     from core.models.findings import leading
     from core.work import Work
@@ -111,8 +111,8 @@ def stages(
 
 def _add_probes(record: dict[str, Any], probes: "Probes", classifier: "Classifier", radiograph: "Radiograph") -> None:
     """Adds the accuracy of the probes, and what they predict for this film where it fits them."""
-    from core.layers.decision import fits, stage_predictions, unit_means
-    from core.layers.verdict import LEARNED, turn, verdict_sentences
+    from core.layers.linear_probes import fits, stage_predictions, unit_means
+    from core.layers.probe_sentences import LEARNED, turn, verdict_sentences
 
     answers = (
         stage_predictions(probes, radiograph, unit_means(classifier, radiograph)) if fits(probes, radiograph) else None

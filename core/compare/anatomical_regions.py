@@ -13,10 +13,10 @@ from core.compare.grid import Grid, one_film, placed, whole
 from core.errors import NoLungs
 from core.explain.regions import HEART, HEIGHTS, OUTSIDE, SIDES, lung_zone, zones
 from core.image.arrangement import turned
-from core.image.look import Look
+from core.image.film_checks import place
 from core.image.marks import Mark, marks
 from core.image.prepare import film_box
-from core.image.quality import place
+from core.image.small_film import Look
 from core.types import Cleaning, Explanation, Radiograph
 
 RIM = 0.10  # of the film's width and height: width of its edge, as in core.trust.edge

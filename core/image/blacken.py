@@ -7,8 +7,8 @@ from math import ceil, floor
 import numpy as np
 
 from core.errors import BadSetting
-from core.image.look import Look
 from core.image.marks import marks
+from core.image.small_film import Look
 from core.types import Pixels, Radiograph
 
 ALL = "marks"  # every mark that the film checks find

@@ -13,7 +13,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from core.errors import BadData, BadSetting
-from core.layers.field import ReceptiveField, Span
+from core.layers.receptive_field import ReceptiveField, Span
 from core.layers.unit_ablation import Unit
 from core.models.findings import place_of
 from core.registry import unknown

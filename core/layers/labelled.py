@@ -13,7 +13,7 @@ from core.evaluate import chestxray14
 from core.evaluate.labelled_films import plain, read_labelled_films
 from core.evaluate.manifest import NOTHING, Row, refuse_split_patients, row_radiograph
 from core.layers import reference
-from core.layers.linear import Indices, LabelArray, folds
+from core.layers.linear_classifier import Indices, LabelArray, folds
 from core.types import Radiograph
 
 FEWEST = 5  # films with and without a finding, in training and in test

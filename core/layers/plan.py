@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.errors import Unfit
-from core.layers.field import ReceptiveField, union
+from core.layers.receptive_field import ReceptiveField, union
 from core.models.architecture import Network
 
 _JOINS = {"add": "sum", "cat": "concatenation", "mul": "product"}  # operations between layers that get a line

@@ -10,7 +10,7 @@ from core.evaluate.confusion import balanced_accuracy
 from core.evaluate.intervals import bands
 from core.evaluate.predictions import labelled_predictions
 from core.evaluate.roc import auc
-from core.layers.linear import LabelArray
+from core.layers.linear_classifier import LabelArray
 from core.types import Checkpoint
 
 FIGURES = ("balanced", "auc", "accuracy", "agrees", "behind")

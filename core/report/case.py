@@ -6,7 +6,7 @@ from html import escape
 
 from core.compare.anatomical_regions import HeatLocation, anatomical_places, locate_heat
 from core.explain.run import Request, explain_many
-from core.image.quality import Check
+from core.image.film_checks import Check
 from core.lung_network import inspect_film
 from core.models.classifier import Classifier
 from core.trust.measure import CHEAP, Figure, MeasureCost, Question, selected_measures

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.image.arrangement import OPPOSITE, arranged, turned
+from core.image.film_checks import LATERAL, Check
 from core.image.prepare import enlarge
-from core.image.quality import LATERAL, Check
 from core.overlay import absence, alphas, display, end, figure, levels, overlay, palette, table
 from core.types import Cleaning, Explanation, Radiograph
 

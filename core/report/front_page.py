@@ -4,7 +4,7 @@ from math import isnan
 
 from core.estimate import available, quantity
 from core.explain.method import methods
-from core.image.quality import Check
+from core.image.film_checks import Check
 from core.models.findings import leading, present, words
 from core.overlay import absence
 from core.report.blocks import Answer, Bar, Bars, Remark, RemarkKind, Remarks

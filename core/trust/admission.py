@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from core.errors import Withheld
-from core.image.quality import Check, withheld
+from core.image.film_checks import Check, withheld
 from core.lung_network import inspect_film
 from core.models.classifier import Classifier
 from core.models.ensemble import Model, members

@@ -2,7 +2,7 @@
 
 import math
 
-from core.image.quality import withheld
+from core.image.film_checks import withheld
 from core.lung_network import inspect_film
 from core.trust.measure import Figure, Question, measure
 

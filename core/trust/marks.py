@@ -4,8 +4,8 @@ import numpy as np
 
 from core.image import marks as film_marks
 from core.image.arrangement import arranged
-from core.image.look import Look
 from core.image.prepare import enlarge
+from core.image.small_film import Look
 from core.trust.measure import CHANCE, Figure, Question, measure, no_area
 from core.types import Cleaning, Level, Radiograph
 

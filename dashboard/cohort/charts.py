@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from core.cohort.mean_heat import MARGIN, SIDE, LungTemplate, TemplateDifference
 from core.cohort.score_figures import Curve, Rates
-from core.cohort.template import MARGIN, SIDE, LungTemplate, TemplateDifference
 from core.estimate import Estimate, estimate_text
 from core.overlay import palettes, table
 from dashboard import markup

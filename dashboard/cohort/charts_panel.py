@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from core.cohort import score_figures
+from core.cohort.mean_heat import FEWEST, lung_template, template_difference
 from core.cohort.score_figures import OperatingPoint
 from core.cohort.table import BINS, GROUPS, CohortTable, ScoreCounts, Selection
-from core.cohort.template import FEWEST, lung_template, template_difference
 from core.estimate import estimate_text
 from core.models.findings import words
 from dashboard import draw, markup

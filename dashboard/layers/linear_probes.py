@@ -8,9 +8,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.estimate import Estimate
-from core.layers import labelled, verdict
-from core.layers.decision import Probes, fits, stage_predictions
+from core.layers import labelled, probe_sentences
 from core.layers.labelled import LabelledSet
+from core.layers.linear_probes import Probes, fits, stage_predictions
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, paths, progress
@@ -94,7 +94,7 @@ def _films(here: ProbeFilms) -> Keyed[Callable[[], LabelledSet]]:
 
 def _result(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
     """Sentences, the curve over the stages, and the probes' predictions for this film."""
-    first, *more = verdict.verdict_sentences(probes)
+    first, *more = probe_sentences.verdict_sentences(probes)
     st.html(markup.highlight(more[0], first))
     left, right = st.columns([1.25, 1], gap="large")
     with left:
@@ -122,9 +122,9 @@ def _film(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
     units = cache.stage_averages(card, radiograph, session().cleaning(radiograph.key)).result()
     answers = stage_predictions(probes, radiograph, units)
     st.plotly_chart(by_stage(probes, answers), key="film by stage", config={"displayModeBar": False}, theme="streamlit")
-    st.html(markup.paragraph(verdict.turn(answers, probes)))
+    st.html(markup.paragraph(probe_sentences.turn(answers, probes)))
     if radiograph.key in probes.learned and radiograph.key not in probes.held:
-        st.html(markup.paragraph(verdict.LEARNED, quiet=True))
+        st.html(markup.paragraph(probe_sentences.LEARNED, quiet=True))
 
 
 def plot(probes: Probes) -> axes.Plot:

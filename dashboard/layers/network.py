@@ -5,8 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.layers.field import ReceptiveField, millimetres
 from core.layers.plan import NetworkPlan
+from core.layers.receptive_field import ReceptiveField, millimetres
 from core.types import Checkpoint, Placement, Radiograph
 from dashboard import markup
 from dashboard.bound_field import widget

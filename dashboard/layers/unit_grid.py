@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.layers.stamps import stamps
+from core.layers.unit_thumbnails import stamps
 from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, table_text
 from dashboard.bound_field import BoundField
 from dashboard.layers.unit_selection import UnitSelection

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from core.cohort import score_figures
+from core.cohort.mean_heat import SIDE, lung_template, template_difference
 from core.cohort.rows import arrow
 from core.cohort.run_folder import RunFolder
 from core.cohort.table import BINS, CohortTable, ScoreCounts, Selection
-from core.cohort.template import SIDE, lung_template, template_difference
 from core.compare.significance import delong
 from core.errors import BadData, BadSetting
 

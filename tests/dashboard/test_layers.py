@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from core.layers.activations import ranked, stage_activations
-from core.layers.field import ReceptiveField, Span
-from core.layers.stamps import stamps
+from core.layers.receptive_field import ReceptiveField, Span
+from core.layers.unit_thumbnails import stamps
 from core.models.classifier import load
 from core.types import Placement, Radiograph
 from dashboard import cache

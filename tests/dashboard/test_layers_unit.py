@@ -11,10 +11,10 @@ from PIL import Image
 from core.errors import Stopped
 from core.layers import atlas_paths, atlases
 from core.layers.activations import stage_activations
+from core.layers.atlas_survey import build
 from core.layers.patches import store
 from core.layers.preferred import STEPS
 from core.layers.reference import phantoms
-from core.layers.survey import build
 from core.models.classifier import load
 from core.types import Radiograph
 from dashboard import cache, paths, progress

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.errors import BadSetting
-from core.explain.additive import coalitions, nearness
 from core.explain.evidence import Evidence, Tape
 from core.explain.method import methods
 from core.explain.reference import ReferenceKind, reference
 from core.explain.regions import Regions, superpixels
 from core.explain.rise import RandomMasks
 from core.explain.run import Request, explain, explain_many
+from core.explain.surrogates import coalitions, nearness
 from core.models.architecture import Network
 from core.models.classifier import Classifier
 from core.types import Radiograph

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core.image.cases import CASES, SIDE, DrawnCase, case
-from core.image.quality import inspect, withheld
+from core.image.film_checks import inspect, withheld
 from core.lung_network import inspect_film
 from core.types import Cleaning, Radiograph
 

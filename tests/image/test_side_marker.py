@@ -11,10 +11,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from core.image.arrangement import arranged
-from core.image.look import Look
+from core.image.film_checks import Check, checks
 from core.image.phantom import draw
-from core.image.quality import Check, checks
 from core.image.read import read
+from core.image.small_film import Look
 from core.lettering import font
 from core.types import Cleaning, Origin, Radiograph
 

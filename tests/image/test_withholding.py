@@ -12,9 +12,9 @@ import pytest
 
 from core.errors import Withheld
 from core.image import phantom
-from core.image.look import Look
-from core.image.quality import Check, checks, withheld
+from core.image.film_checks import Check, checks, withheld
 from core.image.read import read
+from core.image.small_film import Look
 from core.lung_network import implausible_size, inspect_film
 from core.trust.admission import refuse_meaningless
 from core.types import Cleaning, Origin, Radiograph

@@ -9,12 +9,12 @@ import torch
 
 from core.errors import BadData, BadSetting, Stopped, UnknownName, UnreadableFile
 from core.image.prepare import prepare
-from core.layers import atlases, survey, unit_statistics
+from core.layers import atlas_survey, atlases, unit_statistics
 from core.layers.activations import stage_activations
+from core.layers.atlas_survey import build
 from core.layers.atlases import Atlas, NearUnit, UnitDescription, read
 from core.layers.patches import patch, store
 from core.layers.reference import ReferenceFilm, ReferenceSet, from_data, phantoms, some
-from core.layers.survey import build
 from core.models.classifier import Classifier
 from core.types import Radiograph
 from core.work import Work
@@ -202,7 +202,7 @@ def test_beyond_the_sample_quantiles_rest_on_the_first_films_and_the_error_is_re
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unit_statistics, "SAMPLE", 8)
-    monkeypatch.setattr(survey, "SAMPLE", 8)
+    monkeypatch.setattr(atlas_survey, "SAMPLE", 8)
     result = build(planted.classifier(), _films(), tmp_path)
 
     assert (result.films, result.metadata["sample"]) == (20, 8)
@@ -213,7 +213,7 @@ def test_relevance_is_activation_times_gradient_at_every_stage(classifier: Class
     image = prepare(phantom, classifier.checkpoint.input).image[None]
     finding = classifier.predict(phantom).likeliest[0]
     with classifier.alone() as network:
-        logits = survey.answers(network, image, inner=True)
+        logits = atlas_survey.answers(network, image, inner=True)
 
     start = 0
     for stage in ("stem", "stage 1", "stage 2", "stage 3", "stage 4"):

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from core.errors import Unfit
 from core.image.prepare import prepare
-from core.layers.field import ReceptiveField, Span, millimetres, on_film, union
 from core.layers.layer_hook import inner
 from core.layers.plan import traced_plan
+from core.layers.receptive_field import ReceptiveField, Span, millimetres, on_film, union
 from core.models.architecture import Network, known
 from core.types import Cleaning, Input, Origin, Placement, Radiograph
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.image.look import block_step
+from core.image.film_checks import Check, checks, inspect, place
 from core.image.phantom import draw
-from core.image.quality import Check, checks, inspect, place
 from core.image.read import read
+from core.image.small_film import block_step
 from core.types import Origin, Pixels, Radiograph
 
 DATA = os.environ.get("LIGHTBOX_DATA")

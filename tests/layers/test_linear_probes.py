@@ -10,9 +10,9 @@ import torch
 from core.errors import BadData, Stopped, UnreadableFile
 from core.estimate import Estimate
 from core.layers import labelled
-from core.layers.decision import stage_predictions, stage_probes, unit_means
 from core.layers.labelled import LabelledFilm, LabelledSet
-from core.layers.verdict import earliest, turn, verdict_sentences
+from core.layers.linear_probes import stage_predictions, stage_probes, unit_means
+from core.layers.probe_sentences import earliest, turn, verdict_sentences
 from core.models.classifier import Classifier
 from core.types import Radiograph
 from core.work import Work

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.estimate import Estimate
-from core.layers.decision import Probes
+from core.layers.linear_probes import Probes
 from core.layers.probe_metrics import predicted_labels
 from core.models.findings import words
 

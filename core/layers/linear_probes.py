@@ -23,7 +23,7 @@ from core.explain import memory
 from core.explain.evidence import Tape
 from core.image.prepare import prepare
 from core.layers.labelled import LabelledFilm, LabelledSet, classes_of, majority, turns_of
-from core.layers.linear import Indices, LabelArray, LinearProbe, fit
+from core.layers.linear_classifier import Indices, LabelArray, LinearProbe, fit
 from core.layers.probe_metrics import estimates, network_predictions
 from core.layers.reference import UNREADABLE
 from core.models.classifier import Classifier

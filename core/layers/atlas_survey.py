@@ -25,8 +25,8 @@ from core.explain.evidence import behind
 from core.explain.replay import IMAGES
 from core.image.prepare import prepare
 from core.layers import atlases
-from core.layers.field import ReceptiveField
 from core.layers.plan import NetworkPlan, traced_plan
+from core.layers.receptive_field import ReceptiveField
 from core.layers.reference import UNREADABLE, ReferenceFilm, ReferenceSet, shuffled
 from core.layers.unit_statistics import LEVELS, SAMPLE, AnyArray, Tally, UnitResponses, columns
 from core.models.architecture import Network

@@ -14,9 +14,9 @@ import numpy as np
 
 from core.image.arrangement import DATA, TURNS
 from core.image.grey import levels
-from core.image.look import Look, block_step
 from core.image.marks import Mark, marks
 from core.image.side_marker import side_markers
+from core.image.small_film import Look, block_step
 from core.registry import Registry
 from core.types import Level, Radiograph
 
