@@ -71,7 +71,7 @@ def words(cleaning: Cleaning) -> str:
         f"turned {TURNS[cleaning.turn % 4]}" if cleaning.turn % 4 else "",
         "inverted" if cleaning.invert else "",
         f"window {cleaning.window}" if cleaning.window else "",
-        "shown although the film checks withhold it" if cleaning.anyway else "",
+        "shown although the film checks or the gate withhold it" if cleaning.anyway else "",
     ]
     return ", ".join(part for part in parts if part)
 

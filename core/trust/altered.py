@@ -61,12 +61,15 @@ def filling(image: Tensor, fill: Fill) -> Tensor:
     return torch.from_numpy(np.stack(blurred))
 
 
-def filled(image: Tensor, masks: Tensor, fill: Fill) -> Tensor:
-    """(N, C, S, S) the image (C, S, S) with each of the masks (N, S, S), bool, filled."""
+def filled(image: Tensor, masks: Tensor, fill: Fill, *, replacement: Tensor | None = None) -> Tensor:
+    """(N, C, S, S) the image (C, S, S) with each of the masks (N, S, S), bool, filled.
+
+    replacement: `filling` of the image, if it is at hand; not for in-painting.
+    """
     cover = masks[:, None]
     if fill == "in-painting":
         return torch.where(cover, inpainted(image, masks), image)
-    return torch.where(cover, filling(image, fill), image)
+    return torch.where(cover, filling(image, fill) if replacement is None else replacement, image)
 
 
 def inpainted(image: Tensor, masks: Tensor) -> Tensor:

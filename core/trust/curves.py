@@ -11,7 +11,7 @@ from core.errors import NoLungs
 from core.explain.run import lungs_seen
 from core.image.prepare import enlarge
 from core.models.findings import words
-from core.trust.altered import filled, likely, prepared
+from core.trust.altered import filled, filling, likely, prepared
 from core.trust.measure import FILLS, Figure, Question, measure, no_effect
 from core.types import Heat, Level, Placement
 
@@ -95,11 +95,13 @@ def controls(question: Question) -> dict[str, Heat]:
 
 def curves(question: Question, maps: list[Heat], *, steps: int = STEPS) -> list[Curves]:
     """The curves of several maps of any grid, in shared batches."""
-    image = prepared(question).image
-    altered = []
+    image, fill = prepared(question).image, question.fill
+    replacement = None if fill == "in-painting" else filling(image, fill)
+    altered: list[Tensor] = []
     for heat in maps:
         masks = hottest_first(_at_input(heat, image), steps)
-        altered += list(filled(image, masks, question.fill)) + list(filled(image, ~masks, question.fill))
+        for cover in (masks, ~masks):
+            altered += filled(image, cover, fill, replacement=replacement)
     answers = likely(question, altered).reshape(len(maps), 2, steps)
     return [Curves(deletion, insertion) for deletion, insertion in answers]
 

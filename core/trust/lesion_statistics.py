@@ -4,7 +4,7 @@ import math
 
 from core.estimate import available
 from core.models.summary import lesion_sentence
-from core.trust.measure import Figure, Question, measure, unjudged
+from core.trust.measure import Figure, Question, measure, no_map, unjudged
 from core.types import Level
 
 _TITLE = "Finds lesions elsewhere"
@@ -12,7 +12,7 @@ _CENTRE = "centre-gaussian"
 _OFTEN = 0.5  # of films
 
 
-@measure("lesions", title=_TITLE, aspect="reason", decides=False)
+@measure("lesions", title=_TITLE, aspect="reason", obstacle=no_map, decides=False)
 def lesions(question: Question) -> Figure:
     """How often the maximum of this method's map lies in a lesion, on films with lesions that radiologists marked;
     measured once for each model.

@@ -25,7 +25,8 @@ def marks(question: Question) -> Figure:
     inside = marked(question.radiograph, question.cleaning)
     if not inside.any():
         sentence = "The film checks find no burnt-in letters, text, arrows or colours."
-        return Figure("marks", _TITLE, "ok", 0.0, "of the heat", sentence, is_share=True)
+        verdict = "Marks are not the reason."
+        return Figure("marks", _TITLE, "ok", 0.0, "of the heat", sentence, verdict, is_share=True)
     heat = enlarge(explanation.heat, explanation.placement, question.radiograph.pixels.shape)
     heat = np.nan_to_num(heat, nan=0.0).clip(min=0)
     share, area = float(heat[inside].sum() / heat.sum()), float(inside.mean())

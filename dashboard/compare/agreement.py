@@ -27,7 +27,11 @@ def words(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
     with st.container(key=f"summary of {len(described)}"):
         present = [answer for answer in answers if answer]
         if len(present) < len(answers) or not present:
-            broken = " ".join(f"{placed.letter} has no map." for placed in described if placed.missing)
+            broken = " ".join(
+                f"The answer of {placed.letter} is withheld." if placed.withheld else f"{placed.letter} has no map."
+                for placed in described
+                if placed.missing
+            )
             coming = any(placed.pending for placed in described)
             st.html(
                 markup.highlight(broken or "Where the maps agree appears once they are ready." * coming, quiet=True)

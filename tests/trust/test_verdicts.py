@@ -114,14 +114,13 @@ def test_every_measure_says_which_question_it_answers_at_which_cost() -> None:
     assert all(each.plain.endswith(".") and each.title for each in measures.values())
 
 
-def test_small_changes_keep_the_first_copy_and_shift_by_whole_pixels() -> None:
+def test_small_changes_shift_by_whole_pixels() -> None:
     image = torch.arange(2500.0).reshape(1, 50, 50)  # 2 % of 50 px is 1 px
 
     copies = changed(image)
 
-    assert torch.equal(copies[0], image)
-    assert torch.allclose(copies[2][0, :, :-1], image[0, :, 1:], atol=0.01)
-    assert len(copies) == 9
+    assert torch.allclose(copies[1][0, :, :-1], image[0, :, 1:], atol=0.01)
+    assert len(copies) == 8
 
 
 def test_an_answer_that_hangs_on_one_pixel_is_unsteady(classifier: Classifier) -> None:
