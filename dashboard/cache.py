@@ -15,6 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.audit.report import ENDING, AuditReport, read_report
 from core.cohort import similar
 from core.cohort.drift import Drift, drift
 from core.cohort.projection import Projection, ProjectionName, projection
@@ -651,6 +652,17 @@ def patch(atlas: atlases.Atlas, stage: str, seen: atlases.TopFilm) -> bytes | No
     has_picture = patches.picture_file(atlas.folder, seen.film).exists()
     key = (str(atlas.folder), atlas.metadata["signature"], stage, seen.film, seen.row, seen.column)
     return _patch(key, atlas, seen) if has_picture else None
+
+
+def audit_report(checkpoint: Checkpoint) -> AuditReport | None:
+    """The shortcut audit stored beside the weights; None without one."""
+    path = folder(checkpoint.name) / f"{checkpoint.name}{ENDING}"
+    return _audit_report(checkpoint.sha256, path, path.stat().st_mtime_ns, checkpoint) if path.exists() else None
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _audit_report(sha256: str, path: Path, changed: int, _checkpoint: Checkpoint) -> AuditReport | None:
+    return read_report(_checkpoint, path.parent)
 
 
 @st.cache_resource(max_entries=2048, show_spinner=False)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.cohort.alterations import AlteredFilm, altered_films
 from core.cohort.films import CohortFilm
 from core.cohort.settings import Settings
 from core.compare.anatomical_regions import anatomical_places
@@ -61,6 +62,7 @@ class DecodedFilm:
     checks:     of the film; empty if the run leaves them out.
     regions:    None if the run leaves them out.
     thumbnail:  JPEG, or empty.
+    altered:    the film with each alteration of the run that it allows.
     radiograph: the film itself, where a method or measure needs it.
     seconds:    spent on all this.
     """
@@ -77,6 +79,7 @@ class DecodedFilm:
     checks: tuple[Check, ...] = ()
     regions: FilmRegions | None = None
     thumbnail: bytes = b""
+    altered: tuple[AlteredFilm, ...] = ()
     radiograph: Radiograph | None = field(default=None, repr=False)
     seconds: float = 0.0
 
@@ -105,6 +108,7 @@ def decode(root: Path, film: CohortFilm, settings: Settings, inputs: Sequence[In
         checks=checks,
         regions=_regions(radiograph, settings) if settings.lungs else None,
         thumbnail=_thumbnail(radiograph, settings) if settings.thumbnails else b"",
+        altered=altered_films(radiograph, settings.alterations, inputs) if settings.alterations else (),
         radiograph=radiograph if needs_film(settings) else None,
     )
     return replace(answer, seconds=time.perf_counter() - start)

@@ -89,6 +89,11 @@ def _of_table(path: Path, split: str | None) -> CohortInput:
                 f"No film of {path} is in the split {split!r}. "
                 + (f"It has {', '.join(splits)}." if splits else "It has no splits; leave --split out.")
             )
+    return films_of_rows(rows, root)
+
+
+def films_of_rows(rows: Iterable[Row], root: Path) -> CohortInput:
+    """The films of labelled rows, all below `root`."""
     return CohortInput(root, tuple(_of_row(row, root) for row in rows))
 
 

@@ -53,7 +53,7 @@ def lung_template(
     heat, film = np.zeros((SIDE, SIDE), np.float64), np.zeros((SIDE, SIDE), np.float64)
     mapped = pictured = 0
     for row in rows:
-        own = _aligned_heat(row, maps.get(row["film"]))
+        own = aligned_heat(row, maps.get(row["film"]))
         if own is None:
             continue
         heat += own
@@ -85,7 +85,7 @@ def template_difference(
     rows:  of the films, with `lung_x0` and so on; first, second: maps by the number of the film.
     Source: Nichols and Holmes 2002, doi:10.1002/hbm.1058.
     """
-    pairs = ((_aligned_heat(row, first.get(row["film"])), _aligned_heat(row, second.get(row["film"]))) for row in rows)
+    pairs = ((aligned_heat(row, first.get(row["film"])), aligned_heat(row, second.get(row["film"]))) for row in rows)
     differences = [one - other for one, other in pairs if one is not None and other is not None]
     if len(differences) < FEWEST:
         return None
@@ -97,7 +97,7 @@ def template_difference(
     return TemplateDifference(mean, np.abs(mean) > limit, limit, len(flat))
 
 
-def _aligned_heat(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> Heat | None:
+def aligned_heat(row: Mapping[str, Any], known: Mapping[str, Any] | None) -> Heat | None:
     """(SIDE, SIDE) the positive heat of a map in the frame of the lungs, 1 on average; None without lungs or heat."""
     if known is None or row["lung_x0"] is None or not known["heat"].max() > 0:
         return None

@@ -79,7 +79,14 @@ THUMBNAILS: Mapping[str, tuple[pa.DataType, str]] = {
     **{name: ROWS[name] for name in ("film", "digest")},
     "jpeg": (pa.binary(), "the film, 128 px along its long side"),
 }
-TABLES = {"rows": ROWS, "maps": MAPS, "features": FEATURES, "thumbnails": THUMBNAILS}
+ALTERED: Mapping[str, tuple[pa.DataType, str]] = {
+    **{name: ROWS[name] for name in ("film", "digest", "checkpoint")},
+    "alteration": (pa.string(), "name of the alteration; there is no row where it needs lungs and none are found"),
+    "area": (pa.float32(), "share of the film, without its margins, that was changed"),
+    "logits": (pa.list_(pa.float32()), "of the altered film, in the order of the model's findings; null where nothing "
+               "was changed"),
+}  # fmt: skip
+TABLES = {"rows": ROWS, "maps": MAPS, "features": FEATURES, "thumbnails": THUMBNAILS, "altered": ALTERED}
 
 RowRecord = dict[str, Any]
 Records = dict[str, list[RowRecord]]  # table -> its rows

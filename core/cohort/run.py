@@ -158,9 +158,9 @@ def _refuse_other(
                     f"{card.key}). Choose another --out, or restore those weights."
                 )
     given, mine = manifest["settings"], json.loads(json.dumps(settings.card()))
-    differing = sorted(name for name in mine if mine[name] != given.get(name))
+    differing = sorted(name for name in {*mine, *given} if mine.get(name) != given.get(name))
     if differing:
         name = differing[0]
-        raise BadData(f"The run in {out} has {name} {given.get(name)}, but now it would be {mine[name]}. {other}")
+        raise BadData(f"The run in {out} has {name} {given.get(name)}, but now it would be {mine.get(name)}. {other}")
     if manifest["input"] != source.root.resolve().name:
         raise BadData(f"The run in {out} is over {manifest['input']}, not {source.root.resolve().name}. {other}")

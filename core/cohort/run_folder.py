@@ -22,7 +22,7 @@ from core.errors import BadData
 
 PART = 128  # films per part, which is what a killed run loses at most
 _LOCKED_BYTE = 1 << 20
-_BEFORE_ROWS = ("maps", "features", "thumbnails")  # rows come last: a part with rows is complete
+_BEFORE_ROWS = ("maps", "features", "thumbnails", "altered")  # rows come last: a part with rows is complete
 
 
 class RunFolder:
@@ -30,7 +30,8 @@ class RunFolder:
 
     manifest.json   versions, settings, digests, command
     films.parquet   the plan: the films, one row group per part
-    rows/           one Parquet file per part, together one data set; maps/, features/, thumbnails/ likewise
+    rows/           one Parquet file per part, together one data set; maps/, features/, thumbnails/, altered/
+                    likewise
     progress.json   how far it is, for a page or a person that watches
     lock            held by the process that works on it: its pid and host
     """

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from core.cohort.alterations import ALTERATIONS
 from core.errors import BadSetting
 from core.explain.method import methods
 from core.explain.run import Request
@@ -22,6 +23,7 @@ class Settings:
     checks:      whether the film checks and the models' gates run; they withhold predictions that mean nothing.
     lungs:       whether the lungs are found, for the share of the heat in them and the zone that it points at.
     maps, features, thumbnails: whether these are stored.
+    alterations: names of altered films that are predicted besides, of `core.cohort.alterations`.
     """
 
     checkpoints: tuple[str, ...]
@@ -33,12 +35,15 @@ class Settings:
     features: bool = True
     thumbnails: bool = True
     cleaning: Cleaning = field(default_factory=Cleaning)
+    alterations: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.methods:
             methods[name]
         for name in self.measures:
             measures[name]
+        if unknown := [name for name in self.alterations if name not in ALTERATIONS]:
+            raise BadSetting(f"There is no alteration {unknown[0]!r}; there are {', '.join(ALTERATIONS)}.")
         for noun, names in (("model", self.checkpoints), ("method", self.methods), ("measure", self.measures)):
             if len(set(names)) < len(names):
                 raise BadSetting(f"A {noun} is named twice in {', '.join(names)}. Name each one once.")
@@ -53,5 +58,6 @@ class Settings:
         return [Request(method, finding) for method in self.methods for finding in findings]
 
     def card(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
+        """For JSON; without alterations as it was before there were any."""
+        fields = asdict(self)
+        return fields if self.alterations else {name: fields[name] for name in fields if name != "alterations"}

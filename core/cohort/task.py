@@ -20,7 +20,7 @@ from core.cohort.records import (
     prediction_record,
     stored_map,
 )
-from core.cohort.rows import TABLES, Records
+from core.cohort.rows import TABLES, Records, RowRecord
 from core.cohort.settings import Settings
 from core.errors import NoLungs, OneCell, Stopped
 from core.explain.batch import explain_batch, fits_batch
@@ -70,6 +70,8 @@ class Task:
                 answers[number].append(replace(answer, gate=gates[number]))
         for number, film in films:
             self._add(number, film, answers.get(number, ()), tables)
+        for place in range(len(self.classifiers)):
+            tables["altered"] += self._altered(place, good)
         return tables
 
     def _gates(self, place: int, films: Mapping[int, DecodedFilm]) -> dict[int, FilmGate]:
@@ -108,6 +110,25 @@ class Task:
             ] or [MapAnswer(finding, None) for finding in classifier.checkpoint.findings]
             answers.append(FilmAnswer(prediction, together.features, tuple(maps)))
         return answers
+
+    def _altered(self, place: int, films: Mapping[int, DecodedFilm]) -> list[RowRecord]:
+        """What one network says of the altered films."""
+        classifier = self.classifiers[place]
+        pairs = [(number, film, altered) for number, film in films.items() for altered in film.altered]
+        changed = [altered.inputs[place] for _, _, altered in pairs if altered.inputs]
+        batches = [changed[start : start + self.batch] for start in range(0, len(changed), self.batch)]
+        logits = iter([row for batch in batches for row in classifier.logits(torch.from_numpy(np.stack(batch)))])
+        return [
+            {
+                "film": number,
+                "digest": film.digest,
+                "checkpoint": classifier.checkpoint.name,
+                "alteration": altered.name,
+                "area": altered.area,
+                "logits": next(logits) if altered.inputs else None,
+            }
+            for number, film, altered in pairs
+        ]
 
     def _alone(self, classifier: Classifier, film: DecodedFilm, request: Request) -> MapAnswer:
         """The map of a method that looks at one film at a time."""

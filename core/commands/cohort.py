@@ -1,20 +1,16 @@
 """`cohort`: predictions, maps and their figures for all films of a folder, as tables."""
 
-import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from core.commands import files, options
+from core.commands.cohort_progress import CohortProgress
 from core.commands.registry import command
 
 if TYPE_CHECKING:
-    from core.cohort.run import Progress
     from core.types import Cleaning
-
-_BETWEEN = 30.0  # s between two lines of progress
 
 
 @command("cohort", short_help="Run models and methods over many films, into tables.")
@@ -113,7 +109,7 @@ def cohort(
     )
     files.refuse_out(out)
     source = films_of(given, split=split)
-    with _Bar() as bar:
+    with CohortProgress() as bar:
         progress = run(
             source, out, settings, weights=weights, workers=workers, ray=ray, command=_command(given), tell=bar.tell
         )
@@ -140,31 +136,3 @@ def _command(given: str) -> list[str]:
         for each in value if isinstance(value, tuple) else (value,):
             words += [option.opts[0], each.name if isinstance(each, Path) else str(each)]
     return words
-
-
-class _Bar:
-    """Progress on stderr, with rate and time left: a bar on a terminal, else a line now and then."""
-
-    def __enter__(self) -> "_Bar":
-        self._bar: Any = None
-        self._last_line = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def tell(self, progress: "Progress") -> None:
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            if self._bar is None:
-                self._bar = tqdm(total=progress.total, unit="film", file=sys.stderr, initial=progress.done)
-            self._bar.update(progress.done - self._bar.n)
-        elif time.monotonic() - self._last_line >= _BETWEEN:
-            self._last_line = time.monotonic()
-            click.echo(
-                f"{progress.done} of {progress.total} films, {progress.rate:.1f} films/s, "
-                f"{progress.left / 60:.0f} min left",
-                err=True,
-            )

@@ -1,4 +1,4 @@
-"""The card of one checkpoint: a line about it, its key figures, and four parts of which one is drawn."""
+"""The card of one checkpoint: a line about it, its key figures, and five parts of which one is drawn."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,12 +9,13 @@ from core.models.findings import words
 from core.models.summary import architecture_title, summary
 from core.types import Checkpoint
 from dashboard import cache, draw, markup
-from dashboard.models import card_address, limitations, own_models, performance, purpose, training
+from dashboard.models import audit, card_address, limitations, own_models, performance, purpose, training
 
 _PARTS: Mapping[str, Callable[[Checkpoint], None]] = {
     "Limitations": limitations.part,
     "Purpose and data": purpose.part,
     "Performance": performance.part,
+    "Shortcuts": audit.part,
     "Training": training.part,
 }
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import cache, draw
-from dashboard.models import card, card_address, comparison, importing, lesion_table, overview, running_trainings
+from dashboard.models import audit, card, card_address, comparison, importing, lesion_table, overview, running_trainings
 from dashboard.state import session
 
 TITLE, ICON, ORDER = "Models", ":material/model_training:", 6
@@ -39,6 +39,7 @@ def page() -> None:
         card_address.links()
         comparison.section(cards)
         lesion_table.section(cards)
+        audit.section(cards)
     running_trainings.section()
 
 

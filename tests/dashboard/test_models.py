@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.audit.audit_test import AuditFigure, AuditResult, MapCluster
+from core.audit.report import AuditReport, write_report
 from core.card import Metrics, SubsetFigures
 from core.estimate import Estimate
 from core.models.checkpoints import SHIPPED, input_card, read_card
@@ -32,6 +34,57 @@ BARE = {
     "sha256": "ab" * 32,
 }
 LEFT_OUT = " held out *"
+AUDIT = AuditReport(
+    sha256="ab" * 32,
+    set="drawn",
+    split="test",
+    films=120,
+    patients=110,
+    without_lungs=3,
+    unreadable=0,
+    resamples=1000,
+    method="grad-cam",
+    results=(
+        AuditResult(
+            "lungs-black",
+            "Lungs blacked out",
+            "fails",
+            "AUC 0.97 becomes 0.80 with the lungs black.",
+            (
+                AuditFigure("Share of the AUC above chance that remains", Estimate(0.64, 0.6, 0.7, 117)),
+                AuditFigure("AUC of the films as they are", Estimate(0.97, 0.95, 0.98, 117), 0.5, "chance"),
+                AuditFigure("AUC: lungs blacked out", Estimate(0.8, 0.77, 0.83, 117), 0.5, "chance"),
+            ),
+        ),
+        AuditResult("probe-sex", "Sex from the features", "unjudged", "The films' table has no sex."),
+        AuditResult(
+            "heat-outside",
+            "Heat outside the lungs",
+            "holds",
+            "Of the heat for covid, 30% lies outside.",
+            (AuditFigure("covid: heat outside the lungs", Estimate(0.3, 0.25, 0.35, 40), 0.55, "even map"),),
+        ),
+        AuditResult(
+            "map-clusters",
+            "Clusters of maps",
+            "doubtful",
+            "2 clusters.",
+            (),
+            (
+                MapCluster(
+                    40,
+                    Estimate(0.4, 0.3, 0.5, 40),
+                    0.4,
+                    {"covid": 40},
+                    {"nih": 38, "rsna": 2},
+                    0.9,
+                    ("film-7",),
+                    ((0, 1), (2, 3)),
+                ),
+            ),
+        ),
+    ),
+)
 PARTS = ("Limitations", "Purpose and data", "Performance", "Training")
 
 
@@ -46,6 +99,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         (folder / f"{name}.json").write_text(json.dumps(card), "utf-8")
         (folder / f"{name}.safetensors").write_bytes(b"")
+    write_report(AUDIT, read_card("densenet121-plain", folder), folder)
     return folder
 
 
@@ -210,6 +264,29 @@ def test_a_card_that_says_nothing_has_every_part_and_says_so(part: str) -> None:
     assert page.html.count("not measured") == 4
     assert "does not state" in page.html or "Nothing to show" in page.html
     assert page.plots == []
+
+
+def test_the_shortcut_audit_has_its_verdicts_figures_and_clusters_on_the_card_and_in_the_list() -> None:
+    page = Page(checkpoint="densenet121-plain", part="Shortcuts")
+
+    for words in (
+        "120 films of 110 patients of drawn, test, 3 without lungs",
+        "AUC 0.97 becomes 0.80",
+        "cannot be judged",
+        "covid: heat outside the lungs".capitalize(),
+        "Typical: film-7",
+        "From nih 38, rsna 2",
+    ):
+        assert words in page.html, words
+    assert len(page.plots) == 1
+    assert "✗ fails" in Page().html
+
+
+def test_a_model_that_was_not_audited_says_how() -> None:
+    page = Page(checkpoint="bare", part="Shortcuts")
+
+    assert "not audited" in page.html
+    assert page.app.code[0].value == "python -m core audit MANIFEST.csv --checkpoint bare"
 
 
 def test_the_curves_of_a_full_card_mark_changes_of_size_and_the_start() -> None:

@@ -1,0 +1,23 @@
+"""One shortened pair of the study; `python -m tests.studies.shortcut_audit` runs all of it."""
+
+from pathlib import Path
+
+import pytest
+
+from core.audit import phantom_probing
+from tests.studies.shortcut_audit import auroc, pair
+
+
+def test_a_planted_mark_is_flagged_and_the_clean_twin_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phantom_probing, "PHANTOMS", 4)
+
+    reports = pair(0, tmp_path, train=16, audit=12, epochs=12)
+
+    words = {result.name: result.word for result in reports["marked"].results}
+    assert words["marks-removed"] == "fails"
+    assert reports["marked"].flag >= 0.5
+    assert not reports["clean"].flag > 0.5  # NaN where the few films taught it nothing
+
+
+def test_the_auroc_of_the_flag_counts_how_often_the_marked_one_is_above() -> None:
+    assert auroc([{"marked": 0.8, "clean": 0.1}, {"marked": 0.5, "clean": 0.6}]) == 0.75
