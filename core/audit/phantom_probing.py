@@ -68,7 +68,7 @@ def phantom_probing(observations: Observations) -> AuditResult:
 def phantom_odds(classifier: Classifier, edit: str) -> NDArray[np.float64]:
     """(PHANTOMS, F) log odds for the phantoms with one of the edits, or "" for none."""
     card = classifier.checkpoint
-    images = torch.stack([prepare(film, card.input).image for film in _films(edit)])
+    images = torch.stack([prepare(film, card.input).image for film in _films(edit, PHANTOMS)])
     logits = classifier.logits(images)
     return log_odds(logits, card.temperature, multi_label=card.multi_label).astype(np.float64)
 
@@ -102,11 +102,11 @@ def _magnitude(estimate: Estimate) -> Estimate:
 
 
 @functools.cache
-def _films(edit: str) -> tuple[Radiograph, ...]:
+def _films(edit: str, count: int) -> tuple[Radiograph, ...]:
     if edit in ("", _OPACITY):
         opacity = Opacity(0.3, 0.45, radius=0.08) if edit else None
-        return tuple(draw(seed=seed, height=_SIDE, width=_SIDE, opacity=opacity).radiograph for seed in range(PHANTOMS))
-    return tuple(_edited(film, EDITS[edit]) for film in _films(""))
+        return tuple(draw(seed=seed, height=_SIDE, width=_SIDE, opacity=opacity).radiograph for seed in range(count))
+    return tuple(_edited(film, EDITS[edit]) for film in _films("", count))
 
 
 def _edited(film: Radiograph, edit: Edit) -> Radiograph:

@@ -58,28 +58,45 @@ def audit(
     from core.audit.observations import observed
     from core.audit.report import audited, write_report
     from core.commands.cohort_progress import CohortProgress
-    from core.commands.evaluate import films_of_split
-    from core.evaluate.labelled_films import read_labelled_films
+    from core.errors import BadData
     from core.models import library
     from core.models.classifier import load
 
-    chosen: list[tuple[str | None, list[Row]]] = []
+    films, name_of_split = _labelled(manifests, split)
+    of_set = " + ".join(manifest.resolve().stem for manifest in manifests)
+    wanted, refused = _names(names, weights), False
+    for name in wanted:
+        classifier = load(name, weights)
+        try:
+            rows = sampled(_usable(films, classifier), limit, seed=seed)
+        except BadData as error:  # of this model only
+            if len(wanted) == 1:
+                raise
+            click.echo(f"{name}: {error}", err=True)
+            refused = True
+            continue
+        with CohortProgress() as bar:
+            run = collected([classifier.checkpoint], rows, weights=weights, tell=bar.tell)
+        observations = observed(run, classifier, rows, repeats=resamples)
+        report = audited(observations, set=of_set, split=name_of_split)
+        write_report(report, classifier.checkpoint, weights or library.place(name))
+        click.echo(options.line(_record(report, name)) if as_json else _text(report, name))
+    if refused:
+        raise SystemExit(1)
+
+
+def _labelled(manifests: tuple[Path, ...], split: str | None) -> "tuple[list[Row], str]":
+    """The films of the split of all tables, and its name, empty for none."""
+    from core.commands.evaluate import films_of_split
+    from core.evaluate.labelled_films import read_labelled_films
+
+    films: list[Row] = []
+    splits = []
     for manifest in manifests:
         name, rows, _ = films_of_split(read_labelled_films(manifest), split)
-        chosen.append((name, rows))
-    for classifier in [load(name, weights) for name in _names(names, weights)]:
-        card = classifier.checkpoint
-        rows = sampled(_usable([row for _, rows in chosen for row in rows], classifier), limit, seed=seed)
-        with CohortProgress() as bar:
-            run = collected([card], rows, weights=weights, tell=bar.tell)
-        observations = observed(run, classifier, rows, repeats=resamples)
-        report = audited(
-            observations,
-            set=" + ".join(manifest.resolve().stem for manifest in manifests),
-            split=", ".join(dict.fromkeys(name for name, _ in chosen if name)),
-        )
-        write_report(report, card, weights or library.place(card.name))
-        click.echo(options.line(_record(report, card.name)) if as_json else _text(report, card.name))
+        films += rows
+        splits.append(name or "")
+    return films, ", ".join(dict.fromkeys(filter(None, splits)))
 
 
 def _names(names: tuple[str, ...], weights: Path | None) -> list[str]:

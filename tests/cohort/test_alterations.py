@@ -37,7 +37,7 @@ def test_each_alteration_changes_only_its_part(chest: Phantom) -> None:
     assert changes["lungs-black"][lungs].mean() > 0.99
     assert changes["lungs-inpainted"][lungs].mean() > 0.9
     assert not changes["lungs-only"][lungs].any()
-    assert not changes["border-only"][:20, 60:140].any()
+    assert not changes["border-only"][:20][~lungs[:20]].any()
     assert changes["border-only"][80:120, 80:120].mean() > 0.95
 
 
