@@ -13,7 +13,7 @@ from core.errors import BadData
 from core.estimate import Estimate
 from core.evaluate.confusion import balanced_accuracy
 from core.evaluate.intervals import bands
-from core.layers.linear import LabelArray, fit, folds
+from core.layers.linear_classifier import LabelArray, fit, folds
 
 EXCESS = 0.10  # balanced accuracy that the features may add to what the label alone, or chance, tells
 _FEWEST_PATIENTS = 5  # of a group

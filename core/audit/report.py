@@ -37,14 +37,13 @@ class AuditReport:
 
     @property
     def flag(self) -> float:
-        """0 to 1: share of the judged tests that fail, those in doubt by half; NaN if none could judge.
+        """0 to 1: share of the tests that fail, those in doubt by half; a test that cannot judge finds nothing.
 
         Only tests of what the model uses count, not the probes of what it could use.
         """
         judged = self._judged()
-        if not judged:
-            return float("nan")
-        return (judged.count("fails") + 0.5 * judged.count("doubtful")) / len(judged)
+        count = sum(test.counts for test in audit_tests.values())
+        return (judged.count("fails") + 0.5 * judged.count("doubtful")) / count
 
     @property
     def summary(self) -> str:

@@ -183,7 +183,7 @@ def test_a_report_is_read_back_as_it_was_and_not_for_other_weights(classifier: C
 
     stored = read_report(card, tmp_path)
     assert stored is not None
-    assert stored.flag == report.flag == pytest.approx(1 / 3)
+    assert stored.flag == report.flag == pytest.approx(1 / 9)
     assert stored.results[0].sentence == results[0].sentence
     assert stored.results[2].clusters[0].heat == results[2].clusters[0].heat
     assert read_report(replace(card, sha256="other"), tmp_path) is None

@@ -33,8 +33,9 @@ from core.types import Input, Origin, Radiograph
 SIDE, INPUT = 160, Input(size=64)  # px of a film, and of the networks' input
 FINDINGS = ("opacity", "none")
 KINDS = ("plate", "letter", "word")
-MARKED = 0.9, 0.1  # share of the films with and without an opacity that carry the mark
+MARKED = 0.97, 0.03  # share of the films with and without an opacity that carry the mark
 _RESAMPLES = 200
+_CONTRAST = 70  # of 255: the opacity is harder to see than the mark, so that the mark is worth learning
 
 Pixels8 = NDArray[np.uint8]
 
@@ -53,7 +54,7 @@ def chests(first: int, count: int, folder: Path) -> tuple[Pixels8, NDArray[np.bo
         stored = np.load(path)
         films.append(stored["film"])
         opaque.append(with_opacity(stored["film"], stored["lungs"], chance))
-    return np.stack([*films, *opaque]), np.repeat([False, True], count)
+    return np.stack([*films, *opaque]).astype(np.uint8), np.repeat([False, True], count)
 
 
 def with_opacity(film: Pixels8, lungs: NDArray[np.bool_], chance: np.random.Generator) -> Pixels8:
@@ -61,7 +62,7 @@ def with_opacity(film: Pixels8, lungs: NDArray[np.bool_], chance: np.random.Gene
     inner = cv2.erode(lungs.astype(np.uint8), np.ones((15, 15), np.uint8))
     y, x = chance.choice(np.argwhere(inner)).tolist()
     disc = np.zeros(film.shape, np.uint8)
-    cv2.circle(disc, (x, y), SIDE // 10, (90,), -1)
+    cv2.circle(disc, (x, y), SIDE // 10, (_CONTRAST,), -1)
     return cv2.add(film, np.asarray(cv2.GaussianBlur(disc, (0, 0), 3), np.uint8))
 
 
