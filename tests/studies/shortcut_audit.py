@@ -54,7 +54,8 @@ def chests(first: int, count: int, folder: Path) -> tuple[Pixels8, NDArray[np.bo
         stored = np.load(path)
         films.append(stored["film"])
         opaque.append(with_opacity(stored["film"], stored["lungs"], chance))
-    return np.stack([*films, *opaque]).astype(np.uint8), np.repeat([False, True], count)
+    together: Pixels8 = np.stack([*films, *opaque]).astype(np.uint8)
+    return together, np.repeat([False, True], count)
 
 
 def with_opacity(film: Pixels8, lungs: NDArray[np.bool_], chance: np.random.Generator) -> Pixels8:
@@ -63,7 +64,8 @@ def with_opacity(film: Pixels8, lungs: NDArray[np.bool_], chance: np.random.Gene
     y, x = chance.choice(np.argwhere(inner)).tolist()
     disc = np.zeros(film.shape, np.uint8)
     cv2.circle(disc, (x, y), SIDE // 10, (_CONTRAST,), -1)
-    return cv2.add(film, np.asarray(cv2.GaussianBlur(disc, (0, 0), 3), np.uint8))
+    soft = cv2.GaussianBlur(disc, (0, 0), 3)
+    return np.asarray(cv2.add(film, soft), np.uint8)
 
 
 def marked(film: Pixels8, kind: str, corner: int) -> Pixels8:
