@@ -32,9 +32,9 @@ OPACITY = 0.45
 SEQUENTIAL = ("inferno", "viridis", "cividis", "magma")
 # Dark in the middle, so that they read over a dark film; blue or green against, orange, red or purple for the finding.
 DIVERGING = ("managua_r", "berlin", "vanimo_r")
-# Okabe and Ito 2008: safe for all kinds of colour vision; and a mint, where white would hide the film. A region is no
-# finding: the colours of covid, pneumonia and normal come last.
-REGIONS = ("#cc79a7", "#f0e442", "#0072b2", "#d55e00", "#aaffc3", "#56b4e9", "#009e73", "#e69f00")
+# Tol's light scheme (Paul Tol 2021, SRON/EPS/TN/09-002), without its grey: safe for colour-blind people. A region is no
+# finding, so no finding has one of these colours (dashboard.markup.colour).
+REGIONS = ("#ee8866", "#99ddff", "#eedd88", "#ffaabb", "#44bb99", "#bbcc33", "#77aadd", "#aaaa00")
 NOTICE = "For research and teaching. Not for diagnosis."
 DRAWN = "Drawn phantom, not a person's film."
 

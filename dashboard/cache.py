@@ -42,7 +42,7 @@ from core.image import cases
 from core.image.arrangement import arranged
 from core.image.film_checks import Check, inspect, withheld
 from core.image.prepare import prepare
-from core.layers import atlas_paths, atlas_survey, atlases, patches, reference
+from core.layers import atlas_paths, atlas_survey, atlases, patches, probe_table, reference
 from core.layers.ablation_curve import AblationCurve, ablation_curves
 from core.layers.activations import Activations, stage_activations
 from core.layers.concepts.result import Sensitivity
@@ -384,6 +384,18 @@ def relevance_by_stage(
 def linear_probes(work: Work, checkpoint: Checkpoint, films: Keyed[Callable[[], LabelledSet]]) -> Probes:
     """A probe of each stage. Raises: BadData."""
     return stage_probes(classifier(checkpoint), films.value(), work=work)
+
+
+def probes_in_advance(checkpoint: Checkpoint) -> Probes | None:
+    """The probes that were trained before, beside the weights; None without them. Raises: BadData."""
+    place = folder(checkpoint.name)
+    file = probe_table.file_of(checkpoint, place)
+    return _probes_beside(checkpoint, place, paths.changed(file)) if file.is_file() else None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_KEYS)
+def _probes_beside(checkpoint: Checkpoint, folder: Path, changed: int) -> Probes | None:
+    return probe_table.read_probes(checkpoint, folder)
 
 
 @_QUEUE.queued()

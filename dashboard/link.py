@@ -114,11 +114,12 @@ def _restore(here: Session, address: Address) -> list[str]:
 
 def _story(here: Session, address: Address) -> None:
     """Opens the story of the address, at its step; closes it where there is none."""
-    if _one(address, "story") != story.TWINS:
+    name = _one(address, "story")
+    if name not in story.STORIES:
         here.story = 0
         return
     step = _one(address, "step") or "1"
-    here.story = min(max(int(step), 1), story.LAST) if step.isdecimal() and len(step) < _DIGITS else 1
+    story.begin_story(name, int(step) if step.isdecimal() and len(step) < _DIGITS else 1)
 
 
 def _return_to(here: Session, address: Address) -> None:
@@ -185,7 +186,7 @@ def _address_of(here: Session) -> dict[str, list[str]]:
     """Address of the present view; empty without a film."""
     radiograph, name = selection.film(), selection.model_name()
     if here.story:
-        return {"story": [story.TWINS], "step": [str(here.story)]}
+        return {"story": [here.story_name], "step": [str(here.story)]}
     if radiograph is None or name is None:
         return cohort_link.entries(here)
     address = cohort_link.entries(here) | {"film": [radiograph.key], "model": [name]}

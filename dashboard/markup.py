@@ -1,5 +1,6 @@
 """Pieces of HTML: small, escaped, in the colours of whichever theme is on. `styles.css` gives them their looks."""
 
+import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
@@ -10,8 +11,8 @@ from core.estimate import Estimate, value_and_interval
 from core.models.findings import CHESTXRAY14, words
 from core.types import digest
 
-# Okabe and Ito 2008: distinct with all kinds of colour vision. A finding has the same colour on every page. Their eight
-# do not reach for ChestX-ray14: its commonest have one each, the others share the neutral one and go by their names.
+# Okabe and Ito 2008: distinct with all kinds of colour vision. A finding has the same colour on every page. Their seven
+# go to the commonest findings; every other one gets a colour of its own below.
 _FIXED = {
     "covid": "#e69f00",
     "pneumonia": "#56b4e9",
@@ -21,9 +22,13 @@ _FIXED = {
     "atelectasis": "#cc79a7",
     "cardiomegaly": "#f0e442",
 }
-_OTHERS = ("#cc79a7", "#d55e00", "#f0e442", "#0072b2")
-_NEUTRAL = "#999999"
-_SHARED = {finding.lower() for finding in CHESTXRAY14} - _FIXED.keys()
+# After Sasha Trubetskoy's 20 simple, distinct colours, without those near the ones above or those of regions.
+_OTHERS = (
+    *("#e6194b", "#4363d8", "#f58231", "#911eb4", "#3cb44b", "#f032e6", "#9a6324", "#469990", "#dcbeff", "#808000"),
+    *("#fabed4", "#ff5c8a", "#7f8cff", "#c0a36e", "#00b3b3", "#b35900", "#b39ddb", "#8bc34a", "#a1887f", "#ff8a65"),
+)
+_assigned: dict[str, str] = {}  # name of another finding -> its colour
+_assigning = threading.Lock()
 _SHADE = 0.55  # of the accent, behind a figure of 1
 _ICONS = {"ok": "check_circle", "note": "info", "warning": "warning", "unknown": "help"}
 
@@ -34,11 +39,24 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def colour(finding: str) -> str:
-    """The finding's own colour; the same for the same name, whatever the model."""
+    """The finding's own colour; the same for the same name, whatever the model, until the server stops.
+
+    Beyond the findings with a fixed colour each of the next 20 gets one that no other has.
+    """
     name = finding.lower()
-    if name in _SHARED:
-        return _NEUTRAL
-    return _FIXED.get(name) or _OTHERS[int(digest(name), 16) % len(_OTHERS)]
+    if name in _FIXED:
+        return _FIXED[name]
+    with _assigning:
+        if name not in _assigned:
+            first = int(digest(name), 16) % len(_OTHERS)
+            ring = (*_OTHERS[first:], *_OTHERS[:first])
+            taken = set(_assigned.values())
+            _assigned[name] = next((each for each in ring if each not in taken), ring[0])
+        return _assigned[name]
+
+
+for _name in CHESTXRAY14:
+    colour(_name)  # first, so that theirs never depend on what else was imported
 
 
 def thumbnail(picture: bytes, name: str) -> str:

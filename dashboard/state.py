@@ -93,7 +93,9 @@ class Session:
     label_table:     file name -> label, for films that are still to be added.
     compared:        whether the strip shows how far the models disagree about each film.
     strip_acted:     whether a click in the strip is to be shown by the page.
-    story:           step of the guided story (dashboard.story), from 1; 0 while it is closed.
+    story:           step of a guided story (dashboard.story), from 1; 0 while none is open.
+    story_name:      of that story.
+    story_film:      number of the drawn chest that was chosen in it.
     film_drawn:      whether a film has been on the page; until then a skeleton keeps its place.
     several:         name -> content and number of frames of files of which a frame is still to be chosen.
     problems:        sentences about files that could not be opened, until they are dismissed.
@@ -137,6 +139,8 @@ class Session:
     compared: bool = False
     strip_acted: bool = False
     story: int = 0
+    story_name: str = "twins"
+    story_film: int = 0
     several: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     opening_address: Mapping[str, Sequence[str]] | None = None

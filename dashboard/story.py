@@ -1,8 +1,8 @@
-"""A guided story in five steps: two models, the same answer, different reasons. All figures are computed live.
+"""Guided stories, one of them here: two models, the same answer, different reasons. All figures are computed live.
 
-It takes the place of the page while it is open, at ?story=twins too. The case was chosen by measurement: of nine drawn
-ones (0 to 3, 6 to 10) it is the one where both twins give one answer and a twin keeps it without the lungs. The last
-step says how the others go.
+A story takes the place of the page while it is open, at ?story=twins or ?story=checkpoint too. The case of this one
+was chosen by measurement: of nine drawn ones (0 to 3, 6 to 10) it is the one where both twins give one answer and a
+twin keeps it without the lungs. The last step says how the others go.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from core.explain.run import Request
 from core.explain.sharing import FIRST_LOOK
 from core.models.findings import words
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
-from dashboard import cache, draw, film_upload, markup, progress
+from dashboard import cache, draw, film_upload, markup, progress, researcher_story
 from dashboard.state import session
 from dashboard.tile_request import TileRequest
 from dashboard.viewer import viewer
@@ -54,44 +54,64 @@ class _Twin:
         return prediction.likeliest[0] == self.finding and prediction.probability(self.finding) >= 0.5
 
 
-def button() -> None:
-    """The button that begins the story; nothing where a twin is missing."""
-    if set(_NAMES) <= set(cache.names()):
-        st.button(
-            "Show me why: two models, one answer, 90 seconds",
-            icon=":material/play_circle:",
-            type="primary",
-            key="begin story",
-            on_click=partial(go_to, 1),
-        )
+def buttons() -> None:
+    """The buttons that begin the stories; none where the models of a story are missing."""
+    names = cache.names()
+    with st.container(key="stories", horizontal=True, gap="small"):
+        if set(_NAMES) <= set(names):
+            label = "Show me why: two models, one answer, 90 seconds"
+            begin = partial(begin_story, TWINS)
+            st.button(label, icon=":material/play_circle:", type="primary", key="begin story", on_click=begin)
+        if names:
+            begin = partial(begin_story, researcher_story.NAME)
+            st.button(researcher_story.LABEL, icon=":material/science:", key="begin checkpoint story", on_click=begin)
+
+
+def begin_story(name: str, step: int = 1) -> None:
+    """Opens a story of `STORIES` at a step."""
+    session().story_name = name
+    go_to(min(max(step, 1), STORIES[name]))
 
 
 def go_to(step: int) -> None:
-    """Opens a step, from 1; 0 closes the story."""
+    """Opens a step of the open story, from 1; 0 closes it."""
     session().story = step
 
 
 def page() -> None:
     """The present step, its figures computed now."""
-    if not set(_NAMES) <= set(cache.names()):
+    here = session()
+    twins = here.story_name == TWINS
+    if twins and not set(_NAMES) <= set(cache.names()):
         draw.problem(f"The story needs the models {' and '.join(_NAMES)}. Restore the folder weights/.")
         st.button("Leave the story", on_click=partial(go_to, 0))
         return
+    titles = [title for title, _ in (_STEPS if twins else researcher_story.STEPS)]
+    last = len(titles)
+    step = min(max(here.story, 1), last)
+    with st.container(key="story", gap="small"):
+        chests = "drawn chest" if twins else "drawn chests"
+        draw.title(titles[step - 1], f"Step {step} of {last} · {chests}, synthetic, no patient data")
+        with st.container(horizontal=True, key="story steps"):
+            st.button("Back", disabled=step == 1, on_click=partial(go_to, step - 1), key="story back")
+            st.button(
+                "Next", type="primary", disabled=step == last, on_click=partial(go_to, step + 1), key="story next"
+            )
+            st.button("Leave the story", type="tertiary", on_click=partial(go_to, 0), key="story leave")
+        with draw.errors():
+            if twins:
+                _tell(step)
+            else:
+                researcher_story.tell(step)
+
+
+def _tell(step: int) -> None:
+    """A step of the twins' story."""
     film = cache.masked(cache.drawn_film(_CASE))
     note = st.empty()
     twins = [_twin(name, film, note) for name in _NAMES]
     note.empty()
-    step = min(max(session().story, 1), len(_STEPS))
-    title, tell = _STEPS[step - 1]
-    with st.container(key="story", gap="small"):
-        draw.title(title, f"Step {step} of {LAST} · drawn chest, synthetic, no patient data")
-        with st.container(horizontal=True, key="story steps"):
-            st.button("Back", disabled=step == 1, on_click=partial(go_to, step - 1), key="story back")
-            st.button(
-                "Next", type="primary", disabled=step == LAST, on_click=partial(go_to, step + 1), key="story next"
-            )
-            st.button("Leave the story", type="tertiary", on_click=partial(go_to, 0), key="story leave")
-        tell(film, twins)
+    _STEPS[step - 1][1](film, twins)
 
 
 def _twin(name: str, film: MaskedFilms, note: DeltaGenerator) -> _Twin:
@@ -177,7 +197,7 @@ _STEPS = (
 )
 
 
-LAST = len(_STEPS)
+STORIES = {TWINS: len(_STEPS), researcher_story.NAME: len(researcher_story.STEPS)}  # name in the address -> steps
 
 
 def _who_answers(twins: list[_Twin], painted: str) -> str:

@@ -13,7 +13,7 @@ def draw() -> None:
             "See what the classifier predicts, where it looked, and how far the map can be trusted. "
             "Begin with a case whose truth is known: drawn, no patient data."
         )
-        story.button()
+        story.buttons()
         film_upload.case_gallery()
         film_upload.files("Or drop your own films here: DICOM, PNG, JPEG or TIFF, several at once", at="welcome")
         st.caption(

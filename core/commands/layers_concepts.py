@@ -114,6 +114,6 @@ def _row(answer: "ConceptResult") -> list[str]:
         f"{answer.corrected:.3f}",
         f"{100 * answer.steeper:.0f} %",
         f"{answer.accuracy:.2f}",
-        answer.verdict,
+        answer.plain,
         answer.moved,
     ]

@@ -117,6 +117,7 @@ def stage_probes(
     Raises: BadData if too few films have or lack a finding; Stopped as `work` says.
     """
     work = work or Work(limit=0)
+    classes_of(films.films, classifier.checkpoint.findings)  # too few are refused before they are read, not after
     read, skipped = _read(classifier, films, work)
     classes, exclusive, usable = classes_of(read.films, classifier.checkpoint.findings)
     labels = [read.films[place].labels for place in usable]

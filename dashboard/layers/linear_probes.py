@@ -37,8 +37,16 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     with st.container(key="probes", gap="small"):
         draw.section("How early is the decision made?", "linear probes of every stage")
         st.html(markup.paragraph(_ABOUT, quiet=True))
-        readable = _fields(here)
+        known = cache.probes_in_advance(card) if not here.running else None
+        if known is None:
+            readable = _fields(here)
+        else:
+            with st.expander("Other films", type="compact"):
+                readable = _fields(here)
         if not here.running or not readable:
+            if known is not None and not here.running:
+                with st.container(key="probes result", gap="small"):
+                    _result(known, radiograph, card)
             return
         with draw.errors(), cache.linear_probes(card, _films(here)) as request:
             if progress.is_ready(request, "Probes", key="probes", withdraw=_cancel):
@@ -78,7 +86,15 @@ def _fields(here: ProbeFilms) -> bool:
             on_click=_start,
             disabled=_on_path(here) and not here.path,
         )
+    if _few(here):
+        note = f"With fewer than {probe_sentences.FEW} test films the stages can hardly be told apart. Use more films."
+        st.html(markup.paragraph(note, quiet=True))
     return readable
+
+
+def _few(here: ProbeFilms) -> bool:
+    """Whether the chosen number of films is too small to say at which stage the decision is made."""
+    return (here.most if _on_path(here) else here.drawn) < probe_sentences.FEW
 
 
 def _films(here: ProbeFilms) -> Keyed[Callable[[], LabelledSet]]:

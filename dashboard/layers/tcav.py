@@ -174,7 +174,7 @@ def table(sensitivity: Sensitivity) -> str:
     head = (
         "Concept",
         "Stage",
-        "",
+        "Verdict",
         "Score rises on",
         "By chance on",
         "p",
@@ -193,7 +193,7 @@ def _cells(each: ConceptResult) -> list[str]:
     return [
         escape(each.title),
         escape(each.stage),
-        markup.verdict(each.verdict, kind=kind, symbol=symbol),
+        markup.verdict(each.plain, kind=kind, symbol=symbol),
         f"{100 * each.score:.0f} % of films",
         f"{chance:.0f} %",
         "< 0.001" if each.corrected < 0.001 else f"{each.corrected:.3f}",

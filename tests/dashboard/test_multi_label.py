@@ -9,6 +9,7 @@ from torch import nn
 from core.models.architecture import architectures
 from core.models.checkpoints import input_card, write
 from core.models.findings import SETS
+from core.overlay import REGIONS
 from core.types import Input
 from dashboard import cache, markup
 from tests.dashboard.conftest import Desk
@@ -87,10 +88,10 @@ def test_nothing_found_is_an_answer(desk: Desk) -> None:
     assert desk.menu("Finding").value == "Pleural_Thickening"  # the likeliest: something must be looked at
 
 
-def test_the_commonest_findings_have_colours_of_their_own_and_the_rare_share_one() -> None:
-    hues = [markup.colour(finding) for finding in FINDINGS]
+def test_every_finding_has_a_colour_of_its_own_that_no_region_has() -> None:
+    hues = [markup.colour(finding) for finding in (*FINDINGS, "normal", "tuberculosis", "silicosis")]
 
-    own = [hue for hue in hues if hues.count(hue) == 1]
-    assert len(own) == 6  # with normal seven, and the neutral one: Okabe and Ito's eight
-    assert {hue for hue in hues if hue not in own} == {"#999999"}
+    assert len(set(hues)) == len(hues)
+    assert not set(hues) & set(REGIONS)
+    assert len(set(REGIONS)) == 8
     assert markup.colour("Pneumonia") == markup.colour("pneumonia")

@@ -1,12 +1,16 @@
 """The guided story: five steps, computed by two models."""
 
+import csv
+import io
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from core.types import Cleaning
 from dashboard import cache, story
+from dashboard.researcher_story import StoryAnswer, table
 from tests.dashboard.conftest import Desk
 
 
@@ -53,3 +57,35 @@ def test_without_the_twins_there_is_no_story(desk: Desk) -> None:
     desk.session.story = 1
 
     assert "The story needs the models densenet121-plain and densenet121-lungs" in desk.run().errors[0]
+
+
+def test_the_researchers_story_brings_measures_shows_a_mistake_and_exports(desk: Desk) -> None:
+    desk.press("Bring a checkpoint: measure it, find a mistake, export, two minutes")
+
+    assert dict(desk.session.address) == {"story": ["checkpoint"], "step": ["1"]}
+    assert "MobileNet-V3, small" in desk.html
+    desk.press("Next")
+    assert "answers 12 drawn chests" in desk.html
+    desk.press("Next")
+    mistakes = [each for each in desk.app.button if " called " in each.label]
+    assert 0 < len(mistakes) <= 12
+    desk.press(mistakes[-1].label)
+    number = int(mistakes[-1].label.split(":")[0].removeprefix("Chest "))
+    assert desk.session.story_film == number
+    assert "May the model be asked?" in desk.html
+    desk.press("Next")
+    assert f"Map of chest {number}" in [each.proto.label for each in desk.app.get("download_button")]
+    desk.press(f"Open chest {number} in Read")
+    assert desk.session.story == 0
+    assert desk.session.drawn_cases[desk.session.film_key or ""] == number
+
+
+def test_the_table_of_the_story_names_model_and_weights(desk: Desk) -> None:
+    card = cache.card(cache.names()[0])
+    film = cache.drawn_film(1)
+    prediction = cache.predict(card, film, Cleaning())
+
+    rows = list(csv.DictReader(io.StringIO(table([StoryAnswer(1, film, "normal", prediction, None)], card))))
+
+    assert rows[0]["weights_sha256"] == card.sha256
+    assert float(rows[0]["covid"]) == pytest.approx(prediction.probability("covid"), abs=1e-6)

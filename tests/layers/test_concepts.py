@@ -250,6 +250,9 @@ def test_what_really_happens_is_held_against_the_test() -> None:
 
     assert (answer.verdict, little.verdict, unknown.verdict) == ("sensitive", "hardly", "sensitive")
     assert (against.verdict, undecided.verdict) == ("not confirmed", "not confirmed")
+    assert answer.plain == f"raises {answer.finding}"
+    assert little.plain == f"hardly moves {answer.finding}"
+    assert against.plain == undecided.plain == "unclear: test and measurement differ"
     assert [each.contradicted for each in (answer, little, unknown, against, undecided)] == [
         False,
         True,

@@ -201,8 +201,8 @@ def test_too_few_films_or_none_that_can_be_read_are_reported() -> None:
 
     with pytest.raises(BadData, match=r"5 films with a finding and 5 without.*square on 4, nothing on 4"):
         stage_probes(planted.classifier(), _set(8, _true))
-    with pytest.raises(BadData, match="None of the 3 films"):
-        stage_probes(planted.classifier(), _set(3, _true, open=broken))
+    with pytest.raises(BadData, match="None of the 20 films"):
+        stage_probes(planted.classifier(), _set(20, _true, open=broken))
     some = _set(30, _true)
     mixed = replace(some, films=(*some.films, replace(some.films[0], open=broken)))
     assert stage_probes(planted.classifier(), mixed, repeats=10).skipped == 1
@@ -220,3 +220,13 @@ def test_it_tells_how_far_it_is_and_can_be_cancelled() -> None:
     work.cancel()
     with pytest.raises(Stopped, match="cancelled"):
         stage_probes(planted.classifier(), _set(20, _true), work=work)
+
+
+def test_too_few_films_are_refused_before_any_is_read() -> None:
+    def unread() -> Radiograph:
+        raise AssertionError("the film was read")
+
+    few = tuple(LabelledFilm(f"film {number}", unread, _true(number), f"patient {number}") for number in range(6))
+
+    with pytest.raises(BadData, match="A probe needs 5 films"):
+        stage_probes(planted.classifier(), LabelledSet("few", few))

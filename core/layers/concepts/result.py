@@ -120,6 +120,18 @@ class ConceptResult:
         return "not confirmed" if self.undecided or self.contradicted else "sensitive"
 
     @property
+    def plain(self) -> str:
+        """The verdict for a person without the method: "raises covid"."""
+        name = words(self.finding)
+        known = {
+            "no direction": "not recognised here",
+            "not shown": f"no effect on {name} shown",
+            "hardly": f"hardly moves {name}",
+            "not confirmed": "unclear: test and measurement differ",
+        }
+        return known.get(self.verdict) or f"{'raises' if self.rise > 0 else 'lowers'} {name}"
+
+    @property
     def moved(self) -> str:
         """ "+0.22 logits (+0.14 to +0.30)"; empty if not measured."""
         change = self.effect
@@ -185,6 +197,7 @@ class ConceptResult:
             "films": self.films,
             "contradicted": self.contradicted,
             "verdict": self.verdict,
+            "plain": self.plain,
             "sentence": self.sentence,
         }
 
