@@ -8,6 +8,8 @@ from core.types import Checkpoint
 from dashboard import cache, markup
 from dashboard.models import export
 
+_NOTICED = 0.7  # AUC from which a gate can be said to notice something
+
 
 def part(card: Checkpoint) -> None:
     """Both tables; a sentence where the model has neither."""
@@ -42,6 +44,9 @@ def _gate(card: Checkpoint, gate: Gate) -> None:
             for name, group in rows
         ]
         caption = "AUC: against test films. 0.5 means that the gate cannot tell them apart."
+        unknown = report.get("unknown")
+        if unknown and unknown["auc"] < _NOTICED:
+            caption += " It does not notice findings that the model has no word for."
         st.html(markup.table(["Films or pictures", "Number", "Refused", "AUC"], table, caption=caption))
 
 
