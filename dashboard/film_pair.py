@@ -10,8 +10,8 @@ from core.models.findings import words
 from core.overlay import caption
 from core.types import Prediction, Radiograph
 from dashboard import cache, draw, engine, map_status, markup, progress
+from dashboard.board_tile import BoardTile
 from dashboard.bound_field import widget
-from dashboard.engine import BoardTile
 from dashboard.selection import MapView
 from dashboard.state import Session, session
 from dashboard.tile_request import TileRequest

@@ -12,22 +12,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.errors import BadCheckpoint, BadSetting, UserError
+from core.errors import BadCheckpoint, UserError
 from core.explain.method import Value, captum_version, methods
 from core.image.arrangement import DATA, FULL
-from core.layers.ablation_outcome import runs
-from core.layers.activations import ORDERS, search
-from core.layers.unit_ablation import Unit, UnitFill
 from core.types import Cleaning
 from dashboard import cache, draw, film_pair, film_upload, selection, story
 from dashboard.cohort import cohort_link
 from dashboard.compare.presets import MOST
-from dashboard.layers import parts
+from dashboard.layers import layers_link
 from dashboard.layers.layers_state import LayersState
 from dashboard.state import Session, session, went_back
 from dashboard.tile_request import TileRequest
@@ -68,10 +65,6 @@ _CASE = re.compile(r"\d{1,4}")  # number of a drawn case
 _DIGITS = 8  # of a digest, as the foot of the page shows them
 _BETWEEN = "~"  # the parts of a tile
 _COMMON = "common"
-_ROOM = 1500  # characters for the units that are off: browsers and mail take an address of about 2,000
-_STAGES = 32  # where something is off, as many as a link is read for
-_UNITS = 8192  # of a stage
-_TOO_MANY = "too many"  # in the place of the units that have no room
 _LONGEST_WINDOW = 40  # characters
 _HERE = Path(__file__).parent
 _written = st.components.v2.component("lightbox.address", js=(_HERE / "address.js").read_text(encoding="utf-8"))
@@ -107,7 +100,7 @@ def _restore(here: Session, address: Address) -> list[str]:
         return []
     return [
         problem
-        for part in (_model, _question, _tiles, _layers, _film, cohort_link.restore)
+        for part in (_model, _question, _tiles, layers_link.restore, _film, cohort_link.restore)
         for problem in part(here, address)
     ]
 
@@ -209,27 +202,8 @@ def _address_of(here: Session) -> dict[str, list[str]]:
             _BETWEEN.join((tile.checkpoint, tile.method, tile.finding or "", tile.layer or "")) for tile in here.tiles
         ],
     }
-    now, fresh = here.layers, LayersState()
-    address |= {
-        "part": [now.part] if now.part != fresh.part else [],
-        "layer": [now.stage] if now.stage else [],
-        "unit": [str(now.channel)] if now.channel is not None else [],
-        "order": [now.order] if now.order != fresh.order else [],
-        "off": _off(now.off),
-        "outside": list(now.outside),
-        "fill": [now.fill] if now.fill != fresh.fill else [],
-    }
+    address |= layers_link.entries(here)
     return {name: values for name, values in address.items() if values}
-
-
-def _off(units: Sequence[Unit]) -> list[str]:
-    """ "stage 4:3,7,10-19", an entry a stage; where they have no room, that there are too many."""
-    spans_of: dict[str, list[str]] = {}
-    for run in runs(units, most=len(units)).values():
-        (stage, first), (_, last) = run[0], run[-1]
-        spans_of.setdefault(stage, []).append(f"{first}-{last}" if last > first else f"{first}")
-    entries = [f"{stage}:{','.join(spans)}" for stage, spans in spans_of.items()]
-    return entries if len(entries) <= _STAGES and sum(map(len, entries)) <= _ROOM else [_TOO_MANY]
 
 
 def _one(address: Address, name: str) -> str | None:
@@ -298,58 +272,6 @@ def _tiles(here: Session, address: Address) -> list[str]:
         tiles.append(TileRequest(checkpoint, method, finding or None, layer or None))
     here.tiles = tiles
     return problems
-
-
-def _layers(here: Session, address: Address) -> list[str]:
-    """The state of the Layers page; the page itself reports a layer or unit that the network lacks."""
-    names = [part.name for part in parts()]
-    problems = []
-    if (part := _one(address, "part")) in names:
-        here.layers.part = part
-    elif part is not None:
-        problems.append(f"The link asks for the part {part!r} of the Layers page, which is not available here.")
-    here.layers.stage = _one(address, "layer")
-    unit, order = _one(address, "unit"), _one(address, "order")
-    if unit is not None and unit.isascii() and unit.isdecimal() and len(unit) <= _DIGITS:
-        here.layers.channel = int(unit)
-    elif unit is not None:
-        problems.append(
-            f"The link asks for the unit {unit[:20]!r}, which is not a unit number. The first unit is shown."
-        )
-    here.layers.order = next((each for each in ORDERS if each == order), here.layers.order)
-    return problems + _switched(here.layers, address)
-
-
-def _switched(here: LayersState, address: Address) -> list[str]:
-    """The units switched off; the page itself reports units and stages that the network lacks."""
-    problems, units, entries = [], [], address.get("off", ())
-    if _TOO_MANY in entries:
-        problems.append("More units were switched off than a link can hold. All units left on.")
-    elif len(entries) > _STAGES or sum(map(len, entries)) > _ROOM:
-        problems.append("The link switches off more units than a link can hold. All units left on.")
-    else:
-        for entry in entries:
-            try:
-                units += _units(entry)
-            except BadSetting:
-                reason = "which is not a list of units such as 'stage 4:3,7,10-19'. They stay on."
-                problems.append(f"The link switches off {entry[:40]!r}, {reason}")
-    here.off = tuple(dict.fromkeys(units))
-    here.outside = tuple(dict.fromkeys(address.get("outside", ())))[:_STAGES]
-    fill = _one(address, "fill")
-    fills: tuple[UnitFill, ...] = get_args(UnitFill)
-    here.fill = next((each for each in fills if each == fill), here.fill)
-    if fill not in (None, *fills):
-        problems.append(f"The link replaces units by {str(fill)[:20]!r}, which is not known. Using {here.fill}.")
-    return problems
-
-
-def _units(entry: str) -> list[Unit]:
-    """Those of an entry of `_off`. Raises: BadSetting."""
-    stage, _, numbers = entry.rpartition(":")
-    if not stage or not numbers.strip(" ,;"):
-        raise BadSetting(f"{entry!r} names no units.")
-    return [(stage, channel) for channel in search(numbers, _UNITS)]
 
 
 def _film(here: Session, address: Address) -> list[str]:

@@ -4,7 +4,8 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import draw, engine, markup, progress, selection
+from dashboard import draw, markup, progress, selection
+from dashboard.board_tile import caveat_of
 from dashboard.selection import MapView
 from dashboard.state import session
 
@@ -35,7 +36,7 @@ def warning(chosen: MapView) -> None:
             st.html(markup.status(sentence, level="warning"))
         elif chosen.explanation and chosen.explanation.caveat and not chosen.explanation.void:
             st.html(markup.status(chosen.explanation.caveat, level="warning"))
-            caveat = engine.caveat_of(chosen.explanation)
+            caveat = caveat_of(chosen.explanation)
             draw.switch("Show anyway", not chosen.hidden, lambda here, visible: here.reveal(caveat, visible))
         else:
             _nothing()

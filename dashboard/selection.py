@@ -12,6 +12,7 @@ from core.models.findings import leading
 from core.overlay import common_end
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from dashboard import cache, engine
+from dashboard.board_tile import BoardTile, is_hidden
 from dashboard.request_queue import QueuedRequest
 from dashboard.state import session
 from dashboard.tile_request import LastMap, TileRequest
@@ -61,7 +62,7 @@ class MapView:
     @property
     def hidden(self) -> bool:
         """Whether the map is hidden because of its caveat, which the reader has not yet overridden."""
-        return engine.is_hidden(self.explanation)
+        return is_hidden(self.explanation)
 
     @property
     def request(self) -> Request:
@@ -162,7 +163,7 @@ def _view(radiograph: Radiograph, checkpoint: Checkpoint, report: cache.ReportPr
     )
 
 
-def _last_map(tile: engine.BoardTile) -> LastMap | None:
+def _last_map(tile: BoardTile) -> LastMap | None:
     """The choices to which a cancelled request goes back."""
     answered = TileRequest(
         tile.request.checkpoint, tile.method.name, tile.finding, tile.layer, tuple(tile.settings.items())

@@ -80,7 +80,7 @@ class Session:
     page:            name of the page that was drawn last.
     overdue:         page -> why its request ended while the person was on another page.
     last_refusal:    (radiograph key, sentence) why the last choice was not possible, until the next one.
-    revealed_maps:   caveats whose maps are shown anyway (dashboard.engine.caveat_of).
+    revealed_maps:   caveats whose maps are shown anyway (dashboard.board_tile.caveat_of).
     common_scale:    whether all stages of a film, and all tiles of a board, share one scale.
     tiles:           the board of the Compare page; empty for its first board.
     board:           the rest of the state of that page.
@@ -261,7 +261,7 @@ class Session:
         self.refuse("")
 
     def reveal(self, caveat: tuple[str, ...], visible: bool) -> None:
-        """Shows maps with this caveat (dashboard.engine.caveat_of), or hides them again."""
+        """Shows maps with this caveat (dashboard.board_tile.caveat_of), or hides them again."""
         (self.revealed_maps.add if visible else self.revealed_maps.discard)(caveat)
 
     def clean(self, key: str, **changed: Any) -> None:

@@ -10,9 +10,9 @@ from core.compare.sentences import headline
 from core.compare.tile import Tile
 from core.types import Radiograph
 from dashboard import cache, draw, markup
+from dashboard.board_tile import BoardTile
 from dashboard.bound_field import BoundField
 from dashboard.compare.tile_pair import selected_pair
-from dashboard.engine import BoardTile
 from dashboard.state import session
 
 _FEW = 3  # maps that one sentence can describe; of more it describes the chosen two

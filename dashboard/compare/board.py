@@ -7,9 +7,9 @@ from typing import Any, Literal
 from core.errors import UserError
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, engine, selection
+from dashboard.board_tile import BoardTile
 from dashboard.compare import presets
 from dashboard.compare.compare_state import Preset
-from dashboard.engine import BoardTile
 from dashboard.state import session
 from dashboard.tile_request import LastMap, TileRequest
 

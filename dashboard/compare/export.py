@@ -11,8 +11,8 @@ from core.compare.tile import Tile
 from core.report.figure import board_figure
 from core.types import Explanation, Radiograph
 from dashboard import cache, draw
+from dashboard.board_tile import BoardTile
 from dashboard.compare import tile_pair
-from dashboard.engine import BoardTile
 from dashboard.file_names import stem
 from dashboard.save_menu import figure_zip
 

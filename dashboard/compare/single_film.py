@@ -8,10 +8,10 @@ import streamlit as st
 from core.overlay import absence, common_end
 from core.types import Radiograph
 from dashboard import draw, link, markup
+from dashboard.board_tile import BoardTile
 from dashboard.bound_field import BoundField, widget
 from dashboard.compare import agreement, board, export, presets, stage_similarity, tile_pair
 from dashboard.compare.tile import LINK, draw_tile
-from dashboard.engine import BoardTile
 from dashboard.state import Session, session
 from dashboard.viewer import controls
 

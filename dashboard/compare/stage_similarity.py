@@ -8,8 +8,8 @@ import streamlit as st
 from core.compare.cka import FEWEST, Likeness
 from core.types import Checkpoint, Radiograph
 from dashboard import cache, draw, markup, progress
+from dashboard.board_tile import BoardTile
 from dashboard.compare.tile_pair import selected_pair
-from dashboard.engine import BoardTile
 from dashboard.state import session
 
 _PATIENCE = 0.05  # s

@@ -8,11 +8,11 @@ import streamlit as st
 from core.explain.export import source_line
 from core.overlay import caption
 from core.types import Radiograph
-from dashboard import draw, engine, film_panel, markup, progress
+from dashboard import draw, film_panel, markup, progress
+from dashboard.board_tile import BoardTile, caveat_of
 from dashboard.compare import board
 from dashboard.compare.tile_menus import menus
 from dashboard.compare.tile_probabilities import probability_rows
-from dashboard.engine import BoardTile
 from dashboard.viewer import viewer
 
 LINK = "compare"  # between all panes of the board
@@ -93,7 +93,7 @@ def _caveat(radiograph: Radiograph, placed: BoardTile) -> None:
         map_ = placed.explanation
         if map_ and map_.caveat and not map_.void and not placed.pending:
             st.html(markup.status(map_.caveat, level="warning"))
-            caveat = engine.caveat_of(map_)
+            caveat = caveat_of(map_)
             draw.switch(
                 "Show anyway",
                 not placed.hidden,

@@ -10,9 +10,10 @@ from core.explain.method import methods
 from core.models.findings import words
 from core.types import FUSED
 from dashboard import cache, draw, markup, selection
+from dashboard.board_tile import BoardTile
 from dashboard.compare import board
 from dashboard.compare.board import Field
-from dashboard.engine import BoardTile, same
+from dashboard.engine import same
 from dashboard.method_menu import method_menu
 from dashboard.state import Session
 

@@ -11,9 +11,9 @@ from core.compare.tile import Tile
 from core.overlay import caption
 from core.types import Explanation, Radiograph
 from dashboard import cache, draw, markup
+from dashboard.board_tile import BoardTile
 from dashboard.bound_field import BoundField
 from dashboard.compare.tile import LINK
-from dashboard.engine import BoardTile
 from dashboard.state import Session, session
 from dashboard.viewer import viewer
 

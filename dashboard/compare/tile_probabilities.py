@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from core.models.findings import present, words
 from core.types import Checkpoint, Prediction
 from dashboard import markup
-from dashboard.engine import BoardTile, same
+from dashboard.board_tile import BoardTile
+from dashboard.engine import same
 
 _FEW = 4  # findings that have a row; of more, those that matter
 

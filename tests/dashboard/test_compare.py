@@ -11,6 +11,7 @@ from core.explain.method import methods
 from core.models.checkpoints import input_card, write
 from core.types import Explanation, Input, Radiograph
 from dashboard import cache, engine, selection
+from dashboard.board_tile import BoardTile
 from dashboard.compare import board, presets, tile_pair
 from dashboard.compare.compare_state import Preset
 from dashboard.compare.tile_probabilities import probability_rows
@@ -302,7 +303,7 @@ def at(desk: Desk) -> Iterator[Radiograph]:
         yield desk.session.radiographs[desk.session.film_key or ""]
 
 
-def look(desk: Desk) -> list[engine.BoardTile]:
+def look(desk: Desk) -> list[BoardTile]:
     """The tiles as the page has them."""
     with at(desk) as film:
         return board.look(film)
