@@ -3,16 +3,14 @@
 import streamlit as st
 
 from core.explain.export import source_line
-from core.models.findings import words
 from core.models.summary import lesion_sentence
-from core.overlay import caption, common_end
-from dashboard import draw, film_pair, film_panel, map_status, progress, selection, verdict_panel, welcome
-from dashboard.bound_field import BoundField
+from core.overlay import caption
+from dashboard import draw, film_pair, film_panel, map_status, progress, selection, stage_maps, verdict_panel, welcome
 from dashboard.cohort import opening, similar_cases
 from dashboard.map_controls import downloads, sentence
 from dashboard.selection import MapView
 from dashboard.state import session
-from dashboard.viewer import stage_strip, viewer
+from dashboard.viewer import viewer
 
 TITLE, ICON, ORDER = "Read", ":material/radiology:", 1
 
@@ -54,7 +52,7 @@ def page() -> None:
                     _picture(chosen)
                     map_status.busy(chosen)
             with st.container(key="below"):
-                _stages(chosen, common=session().common_scale)
+                stage_maps.row(chosen, common=session().common_scale)
                 lesions = lesion_sentence(chosen.checkpoint, chosen.method.name)
                 draw.about_map(chosen.method, chosen.answered, passes=chosen.passes, maps=chosen.maps, lesions=lesions)
                 similar_cases.panel(chosen)
@@ -91,38 +89,6 @@ def _picture(chosen: MapView) -> None:
         withheld=withheld,
         outdated=outdated,
     )
-
-
-@st.fragment(parallel=True)
-def _stages(chosen: MapView, *, common: bool) -> None:
-    """All stages in one row, once they are ready; a click requests that stage."""
-    with draw.errors():
-        note = st.empty()
-        with st.skeleton(height=170):
-            maps = selection.stages(chosen).result(progress.reporter(note, "Small maps")).maps
-        note.empty()
-        with st.container(key="stages head", horizontal=True, vertical_alignment="center", gap="small"):
-            scale = "all on one scale" if common else "each on its own scale"
-            draw.section("All stages", f"{maps[0].title} for {words(chosen.finding)}, {scale}")
-            draw.switch(
-                "Same scale",
-                common,
-                BoundField("common_scale"),
-                help="Draws the maps of all stages on one colour scale.",
-            )
-        if session().common_scale != common:
-            st.rerun()
-        clicked = stage_strip(
-            chosen.radiograph,
-            maps,
-            selected=chosen.layer,
-            key="stages",
-            scale=common_end(maps) if common else None,
-            withheld="Hidden because of its caveat." if chosen.hidden else "",
-        )
-        if clicked and clicked != chosen.layer:
-            selection.look_at(clicked)
-            st.rerun()
 
 
 if __name__ == "__main__":
