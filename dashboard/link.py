@@ -50,6 +50,7 @@ _OURS = (
     *("part", "layer", "unit", "order", "off", "outside", "fill"),  # of the Layers page
     cohort_link.NAME,
 )
+_CARD = "checkpoint"  # the open card of the page Models, as `dashboard.models.card_address` has it
 _STEPS = (
     "story",
     "step",
@@ -85,6 +86,8 @@ def follow() -> None:
     """
     here = session()
     opening = {name: st.query_params.get_all(name) for name in _OURS if name in st.query_params}
+    if _CARD in st.query_params:  # its parts are not those of the Layers page
+        opening.pop("part", None)
     if here.opening_address is not None:
         if went_back():
             _return_to(here, opening)
