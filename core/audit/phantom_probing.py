@@ -26,7 +26,7 @@ _SIDE = 320  # px
 _LEAST_GAP = 0.2  # log odds between films with and without the finding: below, there is no scale
 _OPACITY = "a drawn opacity (what it should react to)"
 
-Edit = Callable[[Grey], Grey]
+PhantomEdit = Callable[[Grey], Grey]
 
 
 @audit_test("phantom-probing", title="Phantoms, one change at a time")
@@ -109,7 +109,7 @@ def _films(edit: str, count: int) -> tuple[Radiograph, ...]:
     return tuple(_edited(film, EDITS[edit]) for film in _films("", count))
 
 
-def _edited(film: Radiograph, edit: Edit) -> Radiograph:
+def _edited(film: Radiograph, edit: PhantomEdit) -> Radiograph:
     grey = edit(film.pixels.astype(np.float32) / np.float32(WHITE))
     return replace(film, pixels=(grey.clip(0, 1) * WHITE).round().astype(np.uint16))
 
@@ -146,7 +146,7 @@ def _pacemaker(grey: Grey) -> Grey:
     return np.maximum(grey, cv2.GaussianBlur(metal, (0, 0), side / 500).astype(np.float32) / 255)
 
 
-EDITS: Mapping[str, Edit] = {
+EDITS: Mapping[str, PhantomEdit] = {
     "a marker at the upper left": functools.partial(_marker, x=0.07, y=0.07),
     "a marker at the upper right": functools.partial(_marker, x=0.93, y=0.07),
     "a marker at the lower left": functools.partial(_marker, x=0.07, y=0.93),

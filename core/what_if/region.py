@@ -15,7 +15,7 @@ from core.errors import BadSetting
 from core.registry import unknown
 
 ShapeKind = Literal["rectangle", "ellipse", "lasso", "brush", "zone"]
-FilmMask = NDArray[np.bool_]
+RegionMask = NDArray[np.bool_]
 
 MOST_SHAPES, MOST_NUMBERS = 400, 4000  # of a region, and of a shape
 _FARTHEST = 10.0  # film sides from its corner
@@ -112,7 +112,7 @@ def _shape(text: str) -> Shape:
     return Shape(next(each for each in get_args(ShapeKind) if each == kind), numbers)
 
 
-def drawn(shape: Shape, size: tuple[int, int]) -> FilmMask:
+def drawn(shape: Shape, size: tuple[int, int]) -> RegionMask:
     """(H, W) the pixels of a drawn shape whose centres it holds; a brush and a lasso also those on their line.
 
     Raises: ValueError for a zone.

@@ -14,7 +14,7 @@ from core.types import Grey
 from core.what_if.edit import EditInput, edit, faded
 from core.what_if.edits.fills import painted
 
-Scalar = TypeVar("Scalar", bound=np.generic)
+FilmScalar = TypeVar("FilmScalar", bound=np.generic)
 
 _DENSE = 75  # percentile of the grey that is not black: about that of the heart
 _BLACK = 0.05
@@ -63,7 +63,7 @@ def transplant(
     return film.blended(np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.float32))
 
 
-def shifted(array: NDArray[Scalar], across: int, down: int) -> NDArray[Scalar]:
+def shifted(array: NDArray[FilmScalar], across: int, down: int) -> NDArray[FilmScalar]:
     """(H, W) the array moved right and down by these pixels; zeros come in."""
     height, width = array.shape
     result = np.zeros_like(array)
