@@ -150,7 +150,7 @@ def test_the_list_puts_inside_and_a_source_left_out_side_by_side_and_compares_pl
     assert len(page.plots) == 1
     assert {trace["name"] for trace in page.plots[0]["data"]} == {"densenet121-plain", "densenet121-lungs"}
     assert "With the lungs blacked out" in page.html
-    assert page.downloads == 3  # checkpoints, comparison, lesions
+    assert page.downloads == 4  # checkpoints, comparison, lesions, audit
 
 
 def test_every_figure_on_a_held_out_hospital_names_the_other_network() -> None:
