@@ -32,13 +32,13 @@ def _unfit(shipped: Classifier, name: str) -> str:
         return methods[name].fits(network, network.last_stage)
 
 
-def _maps(shipped: Classifier, film: Radiograph, *, bfloat16: bool) -> list[Explanation]:
+def _maps(shipped: Classifier, film: Radiograph, *, without: frozenset[str], bfloat16: bool) -> list[Explanation]:
     """Of every method that offers bfloat16, in each sign that it offers, for each finding held possible."""
     prediction = shipped.predict(film)
     findings = [finding for finding in prediction.findings if prediction.probability(finding) >= UNLIKELY]
     requests = []
     for name in OFFERED:
-        if _unfit(shipped, name):
+        if name in without or _unfit(shipped, name):
             continue
         signs = [{"signed": False}, {"signed": True}] if methods[name].signed is None else [{}]
         kinds = [sign for sign in signs if methods[name].rounds(methods[name].parse(sign))]
@@ -46,13 +46,15 @@ def _maps(shipped: Classifier, film: Radiograph, *, bfloat16: bool) -> list[Expl
     return list(explain_many(shipped, film, requests, bfloat16=bfloat16)[1])
 
 
-@pytest.mark.timeout(900)  # some 1,500 passes
+@pytest.mark.timeout(900)  # some 1,000 passes
 @pytest.mark.parametrize("name", ["densenet121-plain", "densenet121-lungs"])
 def test_every_map_offered_in_bfloat16_correlates_with_float32(films: list[Radiograph], name: str) -> None:
     shipped = load(name, device=torch.device("cpu"))
     off, compared = {}, set()
-    for film in films:
-        both = [_maps(shipped, film, bfloat16=bfloat16) for bfloat16 in (False, True)]
+    for place, film in enumerate(films):
+        # RISE takes 100 masks at least, more passes than all others together: on every second film
+        without = frozenset({"rise"} if place % 2 else set())
+        both = [_maps(shipped, film, without=without, bfloat16=bfloat16) for bfloat16 in (False, True)]
         rounded_too = False
         for precise, rounded in zip(*both, strict=True):
             rounded_too |= not np.array_equal(precise.heat, rounded.heat)
@@ -64,7 +66,8 @@ def test_every_map_offered_in_bfloat16_correlates_with_float32(films: list[Radio
                 off[precise.method, precise.finding, precise.signed, film.name] = share
         assert rounded_too  # or float32 was compared with itself
 
-    assert len(compared) == FILMS * len([each for each in OFFERED if not _unfit(shipped, each)])
+    fit = [each for each in OFFERED if not _unfit(shipped, each)]
+    assert len(compared) == FILMS * len(fit) - FILMS // 2
     assert not off
 
 
