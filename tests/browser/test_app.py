@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from core.image.phantom import Opacity, draw
 from dashboard.views import pages
 from tests.browser.conftest import PATIENCE_MS, settle
-from tests.browser.viewer_hand import settled
+from tests.browser.viewer_hand import on_viewer, pressed, settled
 
 WORKING = ".lb-progress, [data-testid=stSpinner], [data-testid=stSkeleton]"
 DRAWN = "[data-testid=viewer][data-ready=heat]"
@@ -215,3 +215,36 @@ def test_every_page_has_a_screenshot(visit: Callable[..., Any], screenshots: Pat
         whole = page.screenshot(path=screenshots / f"{name}-{width}-whole.png")
         assert np.asarray(Image.open(io.BytesIO(whole)).convert("L")).std() > 5
         page.set_viewport_size({"width": width, "height": height})
+
+
+def test_two_films_move_together_and_stay_after_a_reload_until_back_undoes_them(
+    visit: Callable[..., Any], film: Path
+) -> None:
+    page = visit()
+    upload(page, film)
+    settle(page)
+    page.get_by_role("button", name="Phantom", exact=True).click()
+    page.get_by_text("Films (2)").wait_for()
+    settle(page)
+    page.get_by_role("button", name="Two films side by side").click()
+    page.get_by_role("combobox", name="Film beside this one").click()
+    page.get_by_role("option").nth(1).click()
+    films = page.locator("[data-testid=viewer][data-ready=heat]")
+    films.nth(1).wait_for()
+    settle(page)
+    page.keyboard.press("Escape")
+
+    pressed(page, "+")
+    zooms = [on_viewer(page, "viewer.view().zoom", index) for index in (0, 1)]
+    widths = [page.locator("[data-testid=film]").nth(index).bounding_box()["width"] for index in (0, 1)]
+    page.reload()
+    films.nth(1).wait_for()
+    settle(page)
+    both = page.locator("[data-testid=film]").count()
+    page.go_back()
+    expect(page.locator("[data-testid=film]")).to_have_count(1)
+
+    assert zooms == [1.25, 1.25]
+    assert widths[0] == widths[1] > 500
+    assert both == 2
+    expect(page.get_by_text("Films (2)")).to_be_visible()
