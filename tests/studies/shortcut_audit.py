@@ -33,9 +33,9 @@ from core.types import Input, Origin, Radiograph
 SIDE, INPUT = 160, Input(size=64)  # px of a film, and of the networks' input
 FINDINGS = ("opacity", "none")
 KINDS = ("plate", "letter", "word")
-MARKED = 0.97, 0.03  # share of the films with and without an opacity that carry the mark
+MARKED = 1.0, 0.0  # share of the films with and without an opacity that carry the mark
 _RESAMPLES = 200
-_CONTRAST = 70  # of 255: the opacity is harder to see than the mark, so that the mark is worth learning
+_CONTRAST = 60  # of 255: the opacity is harder to see than the mark, so that the mark is worth learning
 
 Pixels8 = NDArray[np.uint8]
 
@@ -74,7 +74,7 @@ def marked(film: Pixels8, kind: str, corner: int) -> Pixels8:
     x, y = (0.05, 0.83)[corner % 2] * SIDE, (0.12, 0.95)[corner // 2] * SIDE
     at = round(x), round(y)
     if kind == "plate":
-        cv2.rectangle(mark, at, (at[0] + 12, at[1] - 12), (255,), -1)
+        cv2.rectangle(mark, at, (at[0] + 8, at[1] - 8), (255,), -1)
     elif kind == "letter":
         cv2.putText(mark, "L", at, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255,), 2)
     else:
@@ -163,7 +163,7 @@ def main() -> None:
     for seed in range(given.first, given.first + given.pairs):
         path, start = given.folder / f"pair-{seed}.json", time.process_time()
         if not path.exists():
-            reports = pair(seed, given.folder, train=32, audit=20, epochs=12)
+            reports = pair(seed, given.folder, train=32, audit=20, epochs=30)
             record = {name: report.flag for name, report in reports.items()}
             words = {name: {each.name: each.word for each in report.results} for name, report in reports.items()}
             path.write_text(json.dumps({**record, "words": words, "cpu_s": time.process_time() - start}, indent=1))

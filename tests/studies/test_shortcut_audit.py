@@ -8,10 +8,11 @@ from core.audit import phantom_probing
 from tests.studies.shortcut_audit import auroc, pair
 
 
+@pytest.mark.timeout(900)
 def test_a_planted_mark_is_flagged_and_its_clean_twin_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phantom_probing, "PHANTOMS", 4)
+    monkeypatch.setattr(phantom_probing, "PHANTOMS", 2)
 
-    reports = pair(0, tmp_path, train=16, audit=12, epochs=12)
+    reports = pair(1, tmp_path, train=32, audit=16, epochs=30)
 
     assert reports["marked"].flag > reports["clean"].flag
 
