@@ -26,7 +26,7 @@ COMPONENTS = 32  # per stage
 _KEPT = 600  # training films that are kept for the nearest neighbours
 _REFUSED, _DOUBTFUL = 0.01, 0.05  # shares of validation films
 _OF_SOURCE = 0.015  # at most this share of the validation films of a source is refused ...
-_ENOUGH = 50  # ... that has so many
+_ENOUGH = 30  # ... that has so many
 _SPOILED = 12  # every so many training films are spoiled in each way
 _BATCH = 8
 
