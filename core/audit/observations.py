@@ -138,7 +138,8 @@ def _odds(classifier: Classifier, logits: NDArray[np.float32]) -> NDArray[np.flo
 def _altered(
     run: Path, classifier: Classifier, numbers: Sequence[int], odds: NDArray[np.float64]
 ) -> dict[str, AlteredAnswers]:
-    rows = dataset.dataset(run / "altered").to_table().to_pylist()
+    own = dataset.field("checkpoint") == classifier.checkpoint.name  # a run may hold several models
+    rows = dataset.dataset(run / "altered").to_table(filter=own).to_pylist()
     places = {number: place for place, number in enumerate(numbers)}
     answers: dict[str, AlteredAnswers] = {}
     for row in rows:
@@ -148,9 +149,9 @@ def _altered(
         if name not in answers:
             nothing = np.zeros(len(numbers), bool)
             answers[name] = AlteredAnswers(nothing, nothing.copy(), np.full(odds.shape, np.nan))
-        own = answers[name]
-        own.known[place], own.changed[place] = True, row["logits"] is not None
-        own.odds[place] = (
+        answer = answers[name]
+        answer.known[place], answer.changed[place] = True, row["logits"] is not None
+        answer.odds[place] = (
             odds[place] if row["logits"] is None else _odds(classifier, np.array([row["logits"]], np.float32))[0]
         )
     return answers
