@@ -73,6 +73,8 @@ def auc(counts: ScoreCounts) -> Estimate:
 
 def average_precision(counts: ScoreCounts) -> float:
     """Mean precision over the films with the finding, ties within a bin together; NaN without any."""
+    if not counts.positives.sum():
+        return float("nan")
     curve = rates(counts)
     gained = -np.diff(curve.sensitivity)
     return float(np.nansum(gained * np.nan_to_num(curve.precision[:-1])))

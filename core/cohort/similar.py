@@ -69,7 +69,7 @@ def neighbour_precision(table: CohortTable, selection: Selection, *, count: int 
     """Share of the `count` nearest films with the film's own label, and what chance would give.
 
     Each labelled film looks for its neighbours among the films of other patients. The interval is of the mean over
-    films. NaN with fewer than ten labelled films.
+    films. NaN with fewer than ten labelled films, or where all have the same label.
     """
     columns = table.columns(selection, ("film", "label", "patient"), most=_MEASURED)
     known = {
@@ -78,9 +78,9 @@ def neighbour_precision(table: CohortTable, selection: Selection, *, count: int 
         if label is not None
     }
     numbers, features = table.features(selection, list(known))
-    if len(numbers) < _FEWEST:
-        return Estimate(np.nan, np.nan, np.nan, len(numbers)), np.nan
     labels = np.array([known[number][0] for number in numbers])
+    if len(numbers) < _FEWEST or len(set(labels.tolist())) < 2:
+        return Estimate(np.nan, np.nan, np.nan, len(numbers)), np.nan
     patients = np.array([known[number][1] or f"film {number}" for number in numbers])
     unit = _unit(features)
     shares, chances = [], []

@@ -46,7 +46,7 @@ def precision_recall(curve: Rates, value: float, finding: str, point: tuple[floa
         curve.precision,
         curve.thresholds,
         finding,
-        name=f"AP {value:.3f}",
+        name="AP –" if np.isnan(value) else f"AP {value:.3f}",
         x="Recall (sensitivity)",
         y="Precision",
         point=point,

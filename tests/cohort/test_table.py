@@ -89,6 +89,13 @@ def test_the_figures_are_those_of_scikit_learn_and_of_delong(table: CohortTable)
     assert score_figures.average_precision(counts) == pytest.approx(average_precision_score(label, likely), abs=1e-9)
 
 
+def test_without_a_film_with_the_finding_there_is_no_average_precision() -> None:
+    counts = ScoreCounts(np.zeros(BINS, np.int64), np.ones(BINS, np.int64), np.zeros(BINS))
+
+    assert np.isnan(score_figures.average_precision(counts))
+    assert np.isnan(score_figures.auc(counts).value)
+
+
 def test_the_operating_point_counts_films_and_follows_the_prevalence() -> None:
     counts = ScoreCounts(np.zeros(BINS, np.int64), np.zeros(BINS, np.int64), np.zeros(BINS))
     counts.positives[[200, 800]] = 20, 80
