@@ -124,7 +124,7 @@ def observed(run: Path, classifier: Classifier, rows: Sequence[Row], *, repeats:
         lung_share=_numbers(shares),
         lung_area=_numbers([first[number]["lung_area"] for number in numbers]),
         maps=_maps(table, card.name, [card.findings[place] for place in odds.argmax(axis=1)], first),
-        altered=_altered(run, classifier, numbers, odds),
+        altered=altered_answers(run, classifier, numbers, odds),
         unreadable=len(wanted) - len(numbers),
         repeats=repeats,
     )
@@ -135,9 +135,13 @@ def _odds(classifier: Classifier, logits: NDArray[np.float32]) -> NDArray[np.flo
     return log_odds(logits, card.temperature, multi_label=card.multi_label).astype(np.float64)
 
 
-def _altered(
+def altered_answers(
     run: Path, classifier: Classifier, numbers: Sequence[int], odds: NDArray[np.float64]
 ) -> dict[str, AlteredAnswers]:
+    """What the network says of the altered films, by the name of the alteration.
+
+    numbers: (N,) of the films in the run; odds: (N, F) of the films themselves.
+    """
     own = dataset.field("checkpoint") == classifier.checkpoint.name  # a run may hold several models
     rows = dataset.dataset(run / "altered").to_table(filter=own).to_pylist()
     places = {number: place for place, number in enumerate(numbers)}

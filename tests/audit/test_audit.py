@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 from core.audit import phantom_probing
 from core.audit.audit_test import audit_tests
 from core.audit.collection import collected, sampled
 from core.audit.map_clusters import cluster_labels
-from core.audit.observations import SIDE, AlteredAnswers, Observations
+from core.audit.observations import SIDE, AlteredAnswers, Observations, altered_answers
 from core.audit.report import AuditReport, audited, read_report, write_report
 from core.cohort.alterations import ALTERATIONS
+from core.cohort.rows import arrow
 from core.errors import BadData
 from core.evaluate.manifest import Row
 from core.models.classifier import Classifier
@@ -196,3 +198,17 @@ def test_every_test_is_in_the_report(classifier: Classifier, monkeypatch: pytest
     report = audited(observations(classifier), set="drawn", split="test")
 
     assert [result.name for result in report.results] == list(audit_tests)
+
+
+def test_each_model_of_a_run_gets_its_own_altered_films(classifier: Classifier, tmp_path: Path) -> None:
+    card = classifier.checkpoint
+    rows = [
+        {"film": 0, "checkpoint": name, "alteration": "lungs-black", "area": 0.4, "logits": logits}
+        for name, logits in ((card.name, [3.0, 0.0, 0.0]), ("another", [0.0, 0.0, 3.0]))
+    ]
+    (tmp_path / "altered").mkdir()
+    parquet.write_table(arrow("altered", rows), tmp_path / "altered" / "part-000000.parquet")
+
+    answers = altered_answers(tmp_path, classifier, [0], np.zeros((1, 3)))
+
+    assert answers["lungs-black"].odds[0].argmax() == 0
