@@ -174,7 +174,7 @@ class RunFolder:
     def write_part(self, number: int, records: Records, measures: Sequence[str]) -> None:
         """Stores a part; its rows come last. Raises: BadData if the disk is full or cannot be written."""
         for table in (*_BEFORE_ROWS, "rows"):
-            if table != "rows" and not records[table]:
+            if table != "rows" and not records.get(table):
                 continue
             sink = pa.BufferOutputStream()
             parquet.write_table(arrow(table, records[table], measures), sink, compression="zstd")

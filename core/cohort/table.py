@@ -38,7 +38,7 @@ _AGE_GROUP = (
 )
 
 _LOAD = """CREATE TABLE rows AS SELECT *, max(probability) OVER same - min(probability) OVER same AS disagreement
-FROM read_parquet($files) WINDOW same AS (PARTITION BY film, finding)"""
+FROM read_parquet($files, union_by_name = true) WINDOW same AS (PARTITION BY film, finding)"""
 
 
 @dataclass(frozen=True)
