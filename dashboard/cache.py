@@ -65,6 +65,12 @@ from core.trust.gate import read_gate
 from core.trust.measure import CHEAP, Question, assess
 from core.trust.verdicts import Verdict, verdicts
 from core.types import Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph, digest
+from core.what_if.answer import EditedAnswer, edited_answer
+from core.what_if.edit import EditContext, parsed_edit
+from core.what_if.preprocessing import VariantAnswer, preprocessing_answers
+from core.what_if.sweep import Sweep, sweep
+from core.what_if.turning import Turning, turning
+from core.what_if.zones import zone_names
 from core.work import Work
 from dashboard import memory, paths
 from dashboard.request_queue import Keyed, QueuedRequest, RequestQueue
@@ -242,6 +248,46 @@ def trust_in_full(
 def known_in_full(explanation: Explanation, cleaning: Cleaning) -> tuple[Verdict, ...] | None:
     """The verdicts by all measures, where they were computed before; never waits."""
     return _in_full.get((explanation.key, cleaning))
+
+
+@_QUEUE.queued(slow=lambda checkpoint, context, changes, request: request is not None and methods[request.method].slow)
+def edited_film(
+    work: Work, checkpoint: Checkpoint, context: Keyed[EditContext], changes: tuple[str, ...], request: Request | None
+) -> EditedAnswer:
+    """The answer for the film after these edits (as text), with the map."""
+    made = [parsed_edit(text) for text in changes]
+    return edited_answer(classifier(checkpoint), context.value, made, request=request, work=work)
+
+
+@_QUEUE.queued(slow=True)
+def smallest_blur(
+    work: Work, checkpoint: Checkpoint, context: Keyed[EditContext], changes: tuple[str, ...], finding: str
+) -> Turning:
+    """The smallest blur that turns the answer for the film after these edits."""
+    network, earlier = classifier(checkpoint), [parsed_edit(text) for text in changes]
+    before = edited_answer(network, context.value, earlier, work=work).prediction
+    return turning(network, context.value, finding=finding, before=before, earlier=earlier, work=work)
+
+
+@_QUEUE.queued(slow=True)
+def edit_sweep(
+    work: Work, checkpoint: Checkpoint, context: Keyed[EditContext], changes: tuple[str, ...], swept: str, finding: str
+) -> Sweep:
+    """The answers while the strength of an edit varies, after these edits."""
+    network, earlier = classifier(checkpoint), [parsed_edit(text) for text in changes]
+    before = edited_answer(network, context.value, earlier, work=work).prediction
+    change = parsed_edit(swept)
+    return sweep(network, context.value, change, finding=finding, before=before, earlier=earlier, work=work)
+
+
+@_QUEUE.queued()
+def other_preprocessing(
+    work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str
+) -> tuple[VariantAnswer, ...]:
+    """The answers for the film as others read it."""
+    network = classifier(checkpoint)
+    before = network.predict(radiograph, cleaning=cleaning)
+    return preprocessing_answers(network, radiograph, finding=finding, before=before, cleaning=cleaning, work=work)
 
 
 @_QUEUE.queued()
@@ -587,6 +633,12 @@ def disagreements(radiograph: Radiograph, tiles: tuple[Tile, ...], named: bool =
 def heat_location(radiograph: Radiograph, explanation: Explanation) -> HeatLocation:
     """Where the map looks."""
     return locate_heat(_places(radiograph, explanation.cleaning), explanation)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)
+def zones(radiograph: Radiograph, cleaning: Cleaning) -> tuple[str, ...]:
+    """The names of the film's zones."""
+    return zone_names(radiograph, cleaning)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_KEYS)

@@ -29,6 +29,7 @@ _HERE = Path(__file__).parent
 _MIME = {
     "csv": "text/csv",
     "html": "text/html",
+    "json": "application/json",
     "npz": "application/octet-stream",
     "pdf": "application/pdf",
     "png": "image/png",

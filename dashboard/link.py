@@ -28,6 +28,7 @@ from dashboard.layers import layers_link
 from dashboard.layers.layers_state import LayersState
 from dashboard.state import Session, session, went_back
 from dashboard.tile_request import TileRequest
+from dashboard.what_if import what_if_link
 
 _OURS = (
     *(
@@ -49,6 +50,7 @@ _OURS = (
     ),
     *("part", "layer", "unit", "order", "off", "outside", "fill"),  # of the Layers page
     cohort_link.NAME,
+    what_if_link.NAME,
 )
 _CARD = "checkpoint"  # the open card of the page Models, as `dashboard.models.card_address` has it
 _STEPS = (
@@ -103,7 +105,7 @@ def _restore(here: Session, address: Address) -> list[str]:
         return []
     return [
         problem
-        for part in (_model, _question, _tiles, layers_link.restore, _film, cohort_link.restore)
+        for part in (_model, _question, _tiles, layers_link.restore, _film, cohort_link.restore, what_if_link.restore)
         for problem in part(here, address)
     ]
 
@@ -185,7 +187,8 @@ def _address_of(here: Session) -> dict[str, list[str]]:
         return {"story": [here.story_name], "step": [str(here.story)]}
     if radiograph is None or name is None:
         return cohort_link.entries(here)
-    address = cohort_link.entries(here) | {"film": [radiograph.key], "model": [name]}
+    address = cohort_link.entries(here) | what_if_link.entries(here, radiograph.key)
+    address |= {"film": [radiograph.key], "model": [name]}
     with suppress(BadCheckpoint):
         address["weights"] = [cache.card(name).sha256[:_DIGITS]]
     cleaning = asdict(here.cleaning(radiograph.key))

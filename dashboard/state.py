@@ -18,6 +18,7 @@ from dashboard.compare.compare_state import BoardState, FilmSetRun
 from dashboard.layers.layers_state import LayersState
 from dashboard.models.model_import import ModelImport
 from dashboard.tile_request import LastMap, TileRequest
+from dashboard.what_if.what_if_state import WhatIfState
 
 _SESSION = "lightbox"
 UNDO_SECONDS = 120.0  # that removed films stay in memory
@@ -87,6 +88,7 @@ class Session:
     film_set:        models over many films.
     cohort:          the state of the Cohort page.
     layers:          the state of the Layers page.
+    what_if:         the state of the what-if bench.
     credits:         radiograph key -> owner and licence, for public films.
     drawn_cases:     radiograph key -> number of the drawn case (core.image.cases).
     labels:          radiograph key -> its label, findings with "|" between several (dashboard.labels).
@@ -132,6 +134,7 @@ class Session:
     film_set: FilmSetRun = field(default_factory=FilmSetRun)
     cohort: CohortState = field(default_factory=CohortState)
     layers: LayersState = field(default_factory=LayersState)
+    what_if: WhatIfState = field(default_factory=WhatIfState)
     credits: dict[str, str] = field(default_factory=dict)
     drawn_cases: dict[str, int] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
@@ -222,6 +225,7 @@ class Session:
             drawn_cases=dict(self.drawn_cases),
             settings=deepcopy(self.settings),
             layers=deepcopy(self.layers),
+            what_if=deepcopy(self.what_if),
             revealed_maps=set(self.revealed_maps),
             tiles=list(self.tiles),
             board=BoardState(),

@@ -105,6 +105,7 @@ const round = (value, unit) => (unit === "mm" ? value.toFixed(1) : String(Math.r
 function measureWords(figures, note) {
   const { kind, unit, length, width, degrees: angle, area, mean, deviation, heat, text } = figures;
   if (kind === "arrow" || kind === "text") return text ?? "";
+  if (kind === "lasso" || kind === "brush") return "";
   if (kind === "angle") return angle === undefined ? "Draw the second line" : `${angle.toFixed(1)}° (${(180 - angle).toFixed(1)}°)`;
   if (kind === "diameter") return length === undefined ? "Draw the short axis" : `${round(length, unit)} × ${round(width, unit)} ${unit}${note}`;
   if (kind === "length") return `${round(length, unit)} ${unit}${note}`;

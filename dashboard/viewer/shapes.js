@@ -13,7 +13,11 @@ const KINDS = {
   diameter: { points: 4, title: "Two-way diameter" },
   arrow: { points: 2, title: "Arrow" },
   text: { points: 1, title: "Text" },
+  lasso: { points: Infinity, title: "Lasso" },
+  brush: { points: Infinity, title: "Brush" },
 };
+const FREE = ["lasso", "brush"]; // drawn in one go, a point wherever the pointer passed
+const STROKE = 3; // CSS px between two points of these
 const WRITTEN = ["arrow", "text"]; // carry a text
 
 // [{kind, points: [[x, y], ...], text}] of a film, the first drawn first.
@@ -79,6 +83,7 @@ function takeShape(viewer, kind, at, near) {
   const gap = (one, other) => Math.hypot(one.x - other.x, one.y - other.y);
   const shapes = shapesOf(description);
   const [x, y] = withinFilm(viewer, onFilm(frame, at.x, at.y));
+  if (FREE.includes(kind)) return beginShape(description, kind, [x, y], { pane, before }); // strokes may cross
   for (const shape of shapes) {
     const index = shape.points.findIndex((point) => gap(onCanvas(frame, ...point), at) <= reach);
     if (index >= 0) return { shape, index, pane, before, last: [x, y] };
@@ -92,18 +97,23 @@ function takeShape(viewer, kind, at, near) {
 function beginShape(description, kind, point, rest) {
   const shapes = shapesOf(description);
   const open = shapes.at(-1);
-  const goesOn = open?.kind === kind && open.points.length < KINDS[kind].points;
+  const goesOn = !FREE.includes(kind) && open?.kind === kind && open.points.length < KINDS[kind].points;
   const shape = goesOn ? open : { kind, points: [], text: "" };
   if (!goesOn) shapes.push(shape);
-  const pair = Math.min(2, KINDS[kind].points);
+  const pair = FREE.includes(kind) ? 1 : Math.min(2, KINDS[kind].points);
   for (let count = 0; count < pair; count++) shape.points.push([...point]);
   return { ...rest, shape, index: shape.points.length - 1, last: point, fresh: true };
 }
 
 function moveShape(viewer, hold, at) {
   const { shape, index, pane } = hold;
-  const point = withinFilm(viewer, onFilm(viewer.frames()[pane], at.x, at.y));
-  movePoint(viewer.description, shape, index, point, hold.last);
+  const frame = viewer.frames()[pane];
+  const point = withinFilm(viewer, onFilm(frame, at.x, at.y));
+  if (hold.fresh && FREE.includes(shape.kind)) {
+    const far = Math.hypot(point[0] - hold.last[0], point[1] - hold.last[1]) * frame.place.scale;
+    if (far < STROKE * viewer.unit) return;
+    shape.points.push(point);
+  } else movePoint(viewer.description, shape, index, point, hold.last);
   hold.last = point;
   tell();
 }
@@ -126,7 +136,8 @@ function endShape(viewer, { shape, before, fresh }) {
   const shapes = shapesOf(description);
   const least = (SHORTEST * viewer.unit) / viewer.frames()[0].place.scale;
   const short = ([one, other]) => Math.hypot(one[0] - other[0], one[1] - other[1]) < least;
-  if (shape.points.length > 1 && short(shape.points.slice(-2))) shape.points.splice(-2);
+  if (shape.kind === "lasso" && shape.points.length < 3) shape.points.splice(0);
+  else if (!FREE.includes(shape.kind) && shape.points.length > 1 && short(shape.points.slice(-2))) shape.points.splice(-2);
   if (!shape.points.length) shapes.splice(shapes.indexOf(shape), 1);
   else if (fresh && WRITTEN.includes(shape.kind)) askLabel(viewer, shape);
   noteChange(description, before);
@@ -146,6 +157,7 @@ function lineNear({ kind, points }, [x, y], reach) {
     const corners = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
     return corners.some((corner, index) => segmentNear(corner, corners[(index + 1) % 4], [x, y], reach));
   }
+  if (FREE.includes(kind)) return false; // only its points are taken hold of
   for (let at = 0; at + 1 < points.length; at += 2) if (segmentNear(points[at], points[at + 1], [x, y], reach)) return true;
   return false;
 }
@@ -182,6 +194,7 @@ function endBegun(viewer) {
 function shapePath({ kind }, points) {
   const line = ([u0, v0], [u1, v1]) => `M${u0} ${v0}L${u1} ${v1}`;
   if (kind === "text") return line(points[0], points[0]);
+  if (FREE.includes(kind)) return strokePath(points) + (kind === "lasso" ? "Z" : "");
   if (kind === "ellipse") {
     const { left, top, right, bottom } = boxOf(points);
     const [a, b, middle] = [(right - left) / 2, (bottom - top) / 2, (top + bottom) / 2];
@@ -213,8 +226,17 @@ function arrowHead([u0, v0], [u1, v1]) {
   return wing(0.5) + wing(-0.5);
 }
 
+// Through the points; a single one is a dot.
+function strokePath([[u, v], ...rest]) {
+  return `M${u} ${v}` + (rest.length ? rest.map(([x, y]) => `L${x} ${y}`).join("") : `L${u + 0.01} ${v}`);
+}
+
 function shapeMarkup(viewer, frame, shape) {
-  return lineMarkup("shape", shapePath(shape, shape.points.map((point) => inPane({ viewer, frame }, ...point))));
+  const path = shapePath(shape, shape.points.map((point) => inPane({ viewer, frame }, ...point)));
+  if (shape.kind !== "brush") return lineMarkup("shape", path);
+  const { width, height } = viewer.description;
+  const wide = (BRUSH * Math.max(width, height) * frame.place.scale) / viewer.unit;
+  return `<path class="brush" d="${path}" style="stroke-width:${wide}"/>`;
 }
 
 // What a shape of this viewer's film measures, remembered until it, the film or the heat changes.

@@ -1,3 +1,5 @@
+const BRUSH = 0.05; // of the film's long side: the width of the brush
+
 // What all viewers of the page share. It outlives reruns, page changes and remounts, but not a reload.
 const store = (window.lightbox ??= {
   films: new Map(), // radiograph key -> film, the least recently used first

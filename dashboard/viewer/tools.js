@@ -1,6 +1,6 @@
 // The controls: a rail beside one viewer, or one bar for all viewers of a link. They act on the viewer of `lead`.
 const MODES = ["heat", "contours", "beside"];
-const MEASURES = [["ellipse", "U"], ["rectangle", "Q"], ["angle", "A"], ["diameter", "D"], ["arrow", "N"], ["text", "X"]];
+const MEASURES = [["ellipse", "U"], ["rectangle", "Q"], ["angle", "A"], ["diameter", "D"], ["arrow", "N"], ["text", "X"], ["lasso", ""], ["brush", ""]];
 const kindButton = ([kind, key]) => button(kind, KINDS[kind].title, key, icon(kind) + KINDS[kind].title);
 
 const TOOLS = `

@@ -11,6 +11,7 @@ from dashboard.map_controls import downloads, sentence
 from dashboard.selection import MapView
 from dashboard.state import session
 from dashboard.viewer import viewer
+from dashboard.what_if.panel import bench
 
 TITLE, ICON, ORDER = "Read", ":material/radiology:", 1
 
@@ -56,6 +57,7 @@ def page() -> None:
                 lesions = lesion_sentence(chosen.checkpoint, chosen.method.name)
                 draw.about_map(chosen.method, chosen.answered, passes=chosen.passes, maps=chosen.maps, lesions=lesions)
                 similar_cases.panel(chosen)
+                bench(chosen)
         with words, st.container(key="words", gap="small"):
             map_status.warning(chosen)
             film_panel.story(radiograph)

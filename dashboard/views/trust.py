@@ -8,6 +8,7 @@ from dashboard.map_controls import sentence
 from dashboard.selection import MapView
 from dashboard.trust.verdict_sections import sections
 from dashboard.viewer import viewer
+from dashboard.what_if.panel import bench
 
 TITLE, ICON, ORDER = "Trust", ":material/verified:", 4
 
@@ -39,6 +40,7 @@ def page() -> None:
         _picture(chosen)
         map_status.busy(chosen)
         map_status.warning(chosen)
+    bench(chosen)
 
 
 def _picture(chosen: MapView) -> None:

@@ -1,0 +1,137 @@
+"""Below the what-if bench: the smallest blur that turns the answer, a sweep, and other preprocessing."""
+
+from functools import partial
+from typing import get_args
+
+import streamlit as st
+
+from core.models.findings import words
+from core.types import Prediction
+from core.what_if.edit import EditContext, edits, made_edit, parsed_edit
+from core.what_if.preprocessing import preprocessing_warning
+from core.what_if.sweep import Sweep
+from dashboard import cache, draw, markup, progress
+from dashboard.bound_field import BoundField
+from dashboard.models import axes
+from dashboard.request_queue import Keyed
+from dashboard.selection import MapView
+from dashboard.state import session
+from dashboard.what_if.controls import add
+from dashboard.what_if.what_if_state import Search
+
+_TITLES: dict[Search, str] = {
+    "smallest": "What does it take?",
+    "sweep": "Sweep this edit",
+    "preprocessing": "Other preprocessing",
+}
+
+
+def searches(chosen: MapView, context: Keyed[EditContext]) -> None:
+    """A choice of three questions, and the answer to the one that is chosen."""
+    options = [each for each in get_args(Search) if each]
+    st.segmented_control(
+        "Ask further",
+        options,
+        format_func=lambda each: _TITLES[each],
+        label_visibility="collapsed",
+        **BoundField("what_if.search", convert=lambda value: value or "").widget(
+            value=session().what_if.search or None
+        ),
+    )
+    search = session().what_if.search
+    if search == "smallest":
+        _smallest(chosen, context)
+    elif search == "sweep":
+        _sweep(chosen, context)
+    elif search == "preprocessing":
+        _preprocessing(chosen)
+
+
+@st.fragment(parallel=True)
+def _smallest(chosen: MapView, context: Keyed[EditContext]) -> None:
+    """The smallest blur found, and a button that makes it an edit."""
+    note, key = st.empty(), chosen.radiograph.key
+    with draw.errors():
+        asked = cache.smallest_blur(chosen.checkpoint, context, session().what_if.edits.get(key, ()), chosen.finding)
+        found = asked.result(progress.reporter(note, "Smallest blur that turns the answer"))
+        note.empty()
+        st.html(markup.paragraph(f"{found.sentence} The search is greedy: a smaller region may exist."))
+        if found.edit:
+            label = "Show it as an edit"
+            if st.button(label, key="what-if smallest", on_click=partial(add, key, found.edit.text)):
+                st.rerun()
+
+
+@st.fragment(parallel=True)
+def _sweep(chosen: MapView, context: Keyed[EditContext]) -> None:
+    """The curve of the chosen edit over the whole film; of an edit that needs a region, over its last one."""
+    state, note = session().what_if, st.empty()
+    made = list(state.edits.get(chosen.radiograph.key, ()))
+    kind, region = edits[state.name], None
+    if made and (last := parsed_edit(made[-1])).name == state.name and last.region:
+        region = last.region
+        made = made[:-1]
+    if not kind.swept or (kind.scope == "region" and region is None):
+        able = ", ".join(each.title for each in edits.values() if each.swept and each.scope != "region")
+        why = "has no strength to sweep" if not kind.swept else "needs a region: apply it once, then sweep it"
+        st.html(markup.paragraph(f"{kind.title} {why}. These can be swept over the whole film: {able}.", quiet=True))
+        return
+    with draw.errors():
+        swept = made_edit(state.name, state.settings.get(state.name, {}), region).text
+        asked = cache.edit_sweep(chosen.checkpoint, context, tuple(made), swept, chosen.finding)
+        result = asked.result(progress.reporter(note, "Sweep"))
+        note.empty()
+        st.html(markup.paragraph(result.sentence))
+        st.plotly_chart(_curve(result), key="what-if sweep", config={"displayModeBar": False}, theme="streamlit")
+
+
+def _curve(result: Sweep) -> axes.Plot:
+    """The probability of each finding against the strength; the range that holds is shaded, no change is dotted."""
+    lines = [
+        {
+            "type": "scatter",
+            "x": result.values.tolist(),
+            "y": result.probabilities[:, place].tolist(),
+            "name": words(finding),
+            "mode": "lines+markers",
+            "line": {"color": markup.colour(finding), "width": 2},
+        }
+        for place, finding in enumerate(result.findings)
+    ]
+    ends = float(result.values[0]), float(result.values[-1])
+    x = axes.axis(f"{result.setting} ({result.meaning})", ends=ends, grid=False)
+    layout = axes.layout(x=x, y=axes.axis("probability", ends=(0, 1)), height=300)
+    band = {"type": "rect", "x0": result.low, "x1": result.high, "y0": 0, "y1": 1, "line": {"width": 0}}
+    shapes = [
+        band | {"fillcolor": axes.NEUTRAL, "opacity": 0.15, "layer": "below"},
+        axes.segment((result.neutral, 0), (result.neutral, 1), dash="dot"),
+    ]
+    return {"data": lines, "layout": layout | {"shapes": shapes}}
+
+
+@st.fragment(parallel=True)
+def _preprocessing(chosen: MapView) -> None:
+    """The table of variants, with a warning where one turns the answer."""
+    note = st.empty()
+    with draw.errors():
+        asked = cache.other_preprocessing(chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding)
+        answers = asked.result(progress.reporter(note, "Other preprocessing"))
+        note.empty()
+        sentence = preprocessing_warning(answers, chosen.checkpoint, chosen.finding)
+        if "turns under" in sentence:
+            st.warning(draw.plain(sentence), icon=":material/warning:")
+        else:
+            st.html(markup.paragraph(sentence))
+        rows = [["By the card", _likely(chosen.prediction, chosen.finding), "", ""]]
+        for each in answers:
+            if each.prediction is None:
+                rows.append([each.name, "–", "", each.reason])
+                continue
+            turns = "turns the answer" if each.turned else ""
+            rows.append([each.name, _likely(each.prediction, chosen.finding), f"{each.shift:.2f}", turns])
+        head = ["Preprocessing", words(chosen.finding), "Largest change", ""]
+        st.html(markup.table(head, rows, caption="", label="Other preprocessing"))
+
+
+def _likely(prediction: Prediction, finding: str) -> str:
+    return f"{prediction.probability(finding):.2f}"
