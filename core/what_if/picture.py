@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.image.arrangement import through
-from core.overlay import Rgb, common_end, display, overlay, table
+from core.overlay import Rgb, common_end, display, overlay
 from core.types import Explanation, Radiograph
 from core.what_if.answer import EditedAnswer
 
-_CHANGES = "managua_r"  # a diverging colour map, dark in the middle
+_BRIGHTER, _DARKER = np.array([230, 159, 0]), np.array([86, 180, 233])  # Okabe and Ito
 _GAP = 8  # px between the panes
 _LONGEST = 1024  # px, the long side of a pane
 
@@ -36,10 +36,13 @@ def before_and_after(radiograph: Radiograph, explanation: Explanation | None, an
 
 
 def grey_difference(before: Radiograph, after: Radiograph) -> Rgb:
-    """(H, W, 3) after minus before in colour, as displayed; no difference is dark."""
-    change = display(after).astype(np.int16) - display(before)
-    level = np.clip(128 + np.rint(change * 127 / 255), 1, 255).astype(np.intp)
-    return np.asarray(np.take(table(_CHANGES), level, axis=0), np.uint8)
+    """(H, W, 3) uint8: orange where `after` is brighter as displayed, blue where it is darker, black where it is equal.
+
+    The root of the change is shown, so that small ones are seen.
+    """
+    change = (display(after).astype(np.float32) - display(before)) / 255
+    share = np.sqrt(np.abs(change))[..., None]
+    return np.asarray(np.rint(share * np.where(change[..., None] > 0, _BRIGHTER, _DARKER)), np.uint8)
 
 
 def _pane(radiograph: Radiograph, explanation: Explanation | None, scale: float | None) -> Rgb:

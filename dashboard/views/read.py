@@ -53,11 +53,11 @@ def page() -> None:
                     _picture(chosen)
                     map_status.busy(chosen)
             with st.container(key="below"):
+                bench(chosen)
                 stage_maps.row(chosen, common=session().common_scale)
                 lesions = lesion_sentence(chosen.checkpoint, chosen.method.name)
                 draw.about_map(chosen.method, chosen.answered, passes=chosen.passes, maps=chosen.maps, lesions=lesions)
                 similar_cases.panel(chosen)
-                bench(chosen)
         with words, st.container(key="words", gap="small"):
             map_status.warning(chosen)
             film_panel.story(radiograph)

@@ -14,7 +14,7 @@ from core.what_if.answer import EditedAnswer, answer_words, turned
 from core.what_if.edit import EditContext, parsed_edit
 from core.what_if.log import attempt, log_csv, log_json
 from core.what_if.picture import grey_difference
-from dashboard import cache, draw, engine, film_panel, markup, progress
+from dashboard import board_tile, cache, draw, engine, film_panel, markup, progress
 from dashboard.bound_field import BoundField
 from dashboard.request_queue import Keyed
 from dashboard.selection import MapView
@@ -116,7 +116,7 @@ def _panes(chosen: MapView, answer: EditedAnswer) -> None:
 
 
 def _pane(radiograph: Radiograph, map_: Explanation | None, title: str, scale: float | None) -> None:
-    withheld = "Hidden because of its caveat." if engine.is_hidden(map_) else ""
+    withheld = "Hidden because of its caveat." if board_tile.is_hidden(map_) else ""
     maps: Sequence[Explanation] = [map_] if map_ else []
     viewer(
         radiograph,

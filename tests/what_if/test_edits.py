@@ -8,6 +8,7 @@ from core.errors import BadSetting, NoLungs, UnknownName
 from core.image.phantom import draw
 from core.types import Cleaning, Explanation, Origin, Pixels, Placement, Plane, Radiograph, Window
 from core.what_if.edit import SCOPES, Edit, EditContext, edited, edits, made_edit, parsed_edit, region_mask
+from core.what_if.picture import grey_difference
 from core.what_if.region import Shape, parsed
 from core.what_if.zones import ZONES, zone_names
 
@@ -297,3 +298,19 @@ def test_what_cannot_be_done_gets_one_sentence(text: str, error: type[Exception]
 def test_a_shape_has_a_bounded_number_of_points() -> None:
     with pytest.raises(BadSetting, match="numbers"):
         Shape("brush", (0.1, *([0.5, 0.5] * 3000)))
+
+
+def test_the_difference_is_orange_where_brighter_blue_where_darker_and_black_where_equal() -> None:
+    before, after = halves(100, 100), halves(200, 0)
+    after_and_equal = np.concatenate([after.pixels, before.pixels])
+
+    red, _, blue = np.moveaxis(
+        grey_difference(film(np.concatenate([before.pixels] * 2)), film(after_and_equal)).astype(int), -1, 0
+    )
+
+    assert (red[:10, :5] > 100).all()
+    assert (blue[:10, :5] == 0).all()
+    assert (blue[:10, 5:] > 100).all()
+    assert (red[:10, 5:] < blue[:10, 5:]).all()
+    assert not red[10:].any()
+    assert not blue[10:].any()
