@@ -84,7 +84,7 @@ def test_films_that_would_be_withheld_are_counted_and_stay_in_the_figures(weight
 
     record = json.loads(_evaluate(weights, manifest, "--json").stdout)
 
-    assert before["withheld"] == {"n": 0, "films": []}
+    assert before["withheld"] == {"n": 0, "films": [], "by_gate": 0}
     assert record["withheld"]["n"] == 1
     assert "3-film" in record["withheld"]["films"][0]
     assert record["n"] == before["n"] == 12

@@ -10,7 +10,7 @@ from core.compare.map_agreement import TITLES
 from core.explain.method import methods
 from core.models.checkpoints import input_card, write
 from core.types import Explanation, Input, Radiograph
-from dashboard import cache, engine, selection
+from dashboard import board_tile, cache, engine, selection
 from dashboard.board_tile import BoardTile
 from dashboard.compare import board, presets, tile_pair
 from dashboard.compare.compare_state import Preset
@@ -298,7 +298,7 @@ def board_of(desk: Desk, preset: str) -> Desk:
 def at(desk: Desk) -> Iterator[Radiograph]:
     """What is called here is called in this person's session; gives the film that is looked at."""
     with pytest.MonkeyPatch.context() as patched:
-        for module in (board, engine, tile_pair, presets, selection):
+        for module in (board, board_tile, engine, tile_pair, presets, selection):
             patched.setattr(module, "session", lambda: desk.session)
         yield desk.session.radiographs[desk.session.film_key or ""]
 

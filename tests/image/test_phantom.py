@@ -39,7 +39,7 @@ def test_a_film_says_that_it_is_drawn() -> None:
     assert film.drawn
     assert film.name == "phantom 5"
     assert film.view == "PA"
-    assert "nobody" in film.steps[0]
+    assert "synthetic, no patient data" in film.steps[0]
 
 
 def test_a_film_has_the_depth_and_size_of_a_real_one() -> None:
