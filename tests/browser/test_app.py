@@ -220,7 +220,7 @@ def test_every_page_has_a_screenshot(visit: Callable[..., Any], screenshots: Pat
 def test_two_films_move_together_and_stay_after_a_reload_until_back_undoes_them(
     visit: Callable[..., Any], film: Path
 ) -> None:
-    page = visit()
+    page = visit(locale="en-GB")  # a context of its own: the browser remembers that another test closed the sidebar
     upload(page, film)
     settle(page)
     page.get_by_role("button", name="Phantom", exact=True).click()
