@@ -1,5 +1,7 @@
 """How much of the AUC remains when parts of the films are taken away, or their brightness is made alike."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,8 +10,9 @@ from core.audit.collection import FEWEST
 from core.audit.observations import Observations
 from core.estimate import Estimate, estimate_text
 from core.evaluate.figures import FEWEST as FEWEST_OF_CLASS
-from core.evaluate.intervals import bands
+from core.evaluate.intervals import estimates
 from core.evaluate.roc import auc
+from core.trust.verdicts import Word
 
 GONE = 0.3  # of the AUC above chance: without the lungs a model that reads them keeps less
 KEPT = 0.5  # of it: with the lungs alone it keeps more, though the grey around them is new to it
@@ -61,29 +64,32 @@ def histogram_matched(observations: Observations) -> AuditResult:
 
 def _must_vanish(observations: Observations, name: str, when: str) -> AuditResult:
     """The verdict where little of the AUC may remain."""
-    figures = _figures(observations, name)
-    if isinstance(figures, str):
-        return unjudged(name, figures)
-    word = below(figures[0].estimate, GONE)
     meaning = {
         "holds": "What it knows comes from the lungs.",
         "doubtful": "Part of what it knows may come from outside the lungs.",
         "fails": "It knows much of the answer without seeing the lungs.",
     }
-    return judged(name, word, f"{_sentence(figures, when)} {meaning.get(word, '')}".strip(), figures)
+    return _judged(observations, name, when, lambda share: below(share, GONE), meaning)
 
 
 def _must_stay(observations: Observations, name: str, when: str, limit: float) -> AuditResult:
     """The verdict where most of the AUC must remain."""
-    figures = _figures(observations, name)
-    if isinstance(figures, str):
-        return unjudged(name, figures)
-    word = above(figures[0].estimate, limit)
     meaning = {
         "holds": "It hardly needs what was taken away.",
         "doubtful": "It may need what was taken away.",
         "fails": "It needs what was taken away, or the change confuses it.",
     }
+    return _judged(observations, name, when, lambda share: above(share, limit), meaning)
+
+
+def _judged(
+    observations: Observations, name: str, when: str, word_of: Callable[[Estimate], Word], meaning: Mapping[str, str]
+) -> AuditResult:
+    """The verdict by the share of the AUC above chance that remains."""
+    figures = _figures(observations, name)
+    if isinstance(figures, str):
+        return unjudged(name, figures)
+    word = word_of(figures[0].estimate)
     return judged(name, word, f"{_sentence(figures, when)} {meaning.get(word, '')}".strip(), figures)
 
 
@@ -113,10 +119,7 @@ def _figures(observations: Observations, alteration: str) -> tuple[AuditFigure, 
         areas = [_macro_auc(odds[films], truth[films], findings) for odds in (before, after)]
         return np.array([(areas[1] - 0.5) / max(areas[0] - 0.5, 1e-3), *areas])
 
-    drawn = bands(values, observations.patients[known], repeats=observations.repeats)
-    share, whole, altered = (
-        Estimate(float(value), float(low), float(high), len(truth)) for value, low, high in zip(*drawn, strict=True)
-    )
+    share, whole, altered = estimates(values, observations.patients[known], repeats=observations.repeats)
     if not whole.low >= _SKILL:
         return f"The model hardly tells these films apart: AUC {estimate_text(whole)}. There is nothing to lose."
     return (

@@ -10,9 +10,8 @@ from core.audit.audit_test import AuditFigure, AuditResult, audit_test, below, j
 from core.audit.collection import FEWEST
 from core.audit.observations import Observations, Texts
 from core.errors import BadData
-from core.estimate import Estimate
 from core.evaluate.confusion import balanced_accuracy
-from core.evaluate.intervals import bands
+from core.evaluate.intervals import estimates
 from core.layers.linear_classifier import LabelArray, fit, folds
 
 EXCESS = 0.10  # balanced accuracy that the features may add to what the label alone, or chance, tells
@@ -96,10 +95,7 @@ def _judged(
         )
         return np.array([right, by_label, right - max(by_label, 1 / count)])
 
-    drawn = bands(values, observations.patients[films], repeats=observations.repeats)
-    right, by_label, excess = (
-        Estimate(float(value), float(low), float(high), len(films)) for value, low, high in zip(*drawn, strict=True)
-    )
+    right, by_label, excess = estimates(values, observations.patients[films], repeats=observations.repeats)
     word = below(excess, EXCESS)
     meaning = {
         "holds": "The features tell little more than the label does.",

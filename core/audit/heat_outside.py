@@ -7,7 +7,7 @@ from core.audit.audit_test import AuditFigure, AuditResult, above, audit_test, j
 from core.audit.collection import FEWEST
 from core.audit.observations import Observations
 from core.estimate import Estimate
-from core.evaluate.intervals import bands
+from core.evaluate.intervals import estimates
 
 _ORDER = ("holds", "doubtful", "fails")
 
@@ -50,8 +50,5 @@ def _estimates(
     def values(drawn: NDArray[np.intp]) -> NDArray[np.float64]:
         return np.array([1 - inside[drawn].mean(), (inside[drawn] - area[drawn]).mean()])
 
-    drawn = bands(values, observations.patients[films], repeats=observations.repeats)
-    outside, excess = (
-        Estimate(float(value), float(low), float(high), len(films)) for value, low, high in zip(*drawn, strict=True)
-    )
+    outside, excess = estimates(values, observations.patients[films], repeats=observations.repeats)
     return outside, excess

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.audit.audit_test import AuditFigure, AuditResult, MapCluster, above, audit_test, judged, unjudged
 from core.audit.observations import SIDE, Observations
 from core.estimate import Estimate
-from core.evaluate.intervals import bands
+from core.evaluate.intervals import estimates
 
 _FEWEST = 40  # films for a graph of neighbours
 _SMALLEST = 0.05  # of the films: smaller clusters do not decide
@@ -77,10 +77,7 @@ def _cluster(observations: Observations, films: NDArray[np.intp]) -> tuple[MapCl
     def values(drawn: NDArray[np.intp]) -> NDArray[np.float64]:
         return np.array([inside[drawn].mean(), (inside[drawn] - area[drawn]).mean()])
 
-    drawn = bands(values, observations.patients[films], repeats=observations.repeats)
-    share, excess = (
-        Estimate(float(value), float(low), float(high), len(films)) for value, low, high in zip(*drawn, strict=True)
-    )
+    share, excess = estimates(values, observations.patients[films], repeats=observations.repeats)
     mean = observations.maps[films].mean(axis=0)
     away = np.square(observations.maps[films] - mean).sum(axis=(1, 2))
     cluster = MapCluster(

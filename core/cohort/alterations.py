@@ -16,7 +16,7 @@ from core.compare.anatomical_regions import RIM
 from core.errors import NoLungs
 from core.evaluate.heat import FilmMask
 from core.image.blacken import ALL, boxes_of
-from core.image.prepare import film_box, prepare, windowed
+from core.image.prepare import prepare, windowed, without_margins
 from core.trust.altered import inpainted
 from core.types import Cleaning, Input, Radiograph
 
@@ -50,8 +50,7 @@ def altered_films(radiograph: Radiograph, names: Sequence[str], inputs: Sequence
 
     Raises: UnknownName.
     """
-    x0, y0, x1, y1 = film_box(radiograph)
-    film = replace(radiograph, pixels=radiograph.pixels[y0:y1, x0:x1], planes=(), linear=None)
+    film = without_margins(radiograph)
     try:
         lungs = lung_network.dilated(lung_network.segment(film, _UNCROPPED))
     except NoLungs:

@@ -1,11 +1,11 @@
 """The task of a run: films in, records out; the same on one machine and on a cluster."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from core.cohort.decode import DecodedFilm
 from core.cohort.records import (
@@ -23,11 +23,11 @@ from core.cohort.records import (
 from core.cohort.rows import TABLES, Records, RowRecord
 from core.cohort.settings import Settings
 from core.errors import NoLungs, OneCell, Stopped
-from core.explain.batch import explain_batch, fits_batch
+from core.explain.batch import ExplainedFilm, explain_batch, fits_batch
 from core.explain.method import methods
 from core.explain.run import Request, check, explain_many
 from core.models.classifier import Classifier, load
-from core.trust.gate import features, read_gate
+from core.trust.gate import Gate, read_gate, tape_features
 from core.trust.measure import Question
 from core.work import Work
 
@@ -58,58 +58,55 @@ class Task:
         """The records of some numbered films, in their order, for each table of the run."""
         tables: Records = {name: [] for name in TABLES}
         good = {number: film for number, film in films if not film.error and not film.withheld}
-        answers: dict[int, list[FilmAnswer]] = {number: [] for number in good}
-        for place in range(len(self.classifiers)):
-            gates = self._gates(place, good)
-            asked = {
-                n: film for n, film in good.items() if gates[n].ruling != "refused" or self.settings.cleaning.anyway
-            }
-            given = dict(zip(asked, self._answers(place, list(asked.values())), strict=True))
-            for number in good:
-                answer = given.get(number) or FilmAnswer(None, NO_FEATURES, ())
-                answers[number].append(replace(answer, gate=gates[number]))
+        answers = [self._answers(place, list(good.values())) for place in range(len(self.classifiers))]
+        of_film = dict(zip(good, zip(*answers, strict=True), strict=True))
         for number, film in films:
-            self._add(number, film, answers.get(number, ()), tables)
+            self._add(number, film, of_film.get(number, ()), tables)
         for place in range(len(self.classifiers)):
             tables["altered"] += self._altered(place, good)
         return tables
 
-    def _gates(self, place: int, films: Mapping[int, DecodedFilm]) -> dict[int, FilmGate]:
-        """What one network's gate says of the films; nothing without film checks or a gate."""
-        classifier = self.classifiers[place]
-        gate = read_gate(classifier.checkpoint) if self.settings.checks else None
-        if gate is None or not films:
-            return dict.fromkeys(films, FilmGate())
-        images = torch.from_numpy(np.stack([film.inputs[place].image for film in films.values()]))
-        with classifier.alone() as network:
-            scores, kinds = gate.scores(features(network, images.to(classifier.device)))
-        gates = {}
-        for number, film, score, kind in zip(films, films.values(), scores, kinds, strict=True):
-            result = gate.result(classifier.checkpoint.name, float(score), int(kind.argmax()))
-            gates[number] = FilmGate("drawn") if film.drawn else FilmGate(result.ruling, result.score, result.sentence)
-        return gates
-
     def _answers(self, place: int, films: Sequence[DecodedFilm]) -> list[FilmAnswer]:
-        """What one network says of the films."""
+        """What one network says of the films, its gate by the same pass."""
         if not films:
             return []
         classifier, settings = self.classifiers[place], self.settings
         requests = settings.requests(classifier.checkpoint.findings)
         shared = [request for request in requests if fits_batch(methods[request.method])]
-        inputs = [film.inputs[place] for film in films]
-        batch = explain_batch(classifier, inputs, shared, cleaning=settings.cleaning, work=Work(limit=0))
-        answers = []
-        for film, together in zip(films, batch, strict=True):
-            prediction = together.explained.prediction
-            known = {(map_.method, map_.finding): map_ for map_ in together.explained.maps}
-            maps = [
-                MapAnswer(request.finding, request.method, known[request.method, request.finding])
-                if (request.method, request.finding) in known
-                else self._alone(classifier, film, request)
-                for request in requests
-            ] or [MapAnswer(finding, None) for finding in classifier.checkpoint.findings]
-            answers.append(FilmAnswer(prediction, together.features, tuple(maps)))
-        return answers
+        gate = read_gate(classifier.checkpoint) if settings.checks else None
+        batch = explain_batch(
+            classifier,
+            [film.inputs[place] for film in films],
+            shared,
+            cleaning=settings.cleaning,
+            work=Work(limit=0),
+            beside=tape_features if gate else None,
+        )
+        rulings = _rulings(gate, classifier.checkpoint.name, films, [together.beside for together in batch])
+        return [
+            FilmAnswer(None, NO_FEATURES, (), ruling)
+            if ruling.ruling == "refused" and not settings.cleaning.anyway
+            else self._answer(classifier, film, together, requests, ruling)
+            for film, together, ruling in zip(films, batch, rulings, strict=True)
+        ]
+
+    def _answer(
+        self,
+        classifier: Classifier,
+        film: DecodedFilm,
+        together: ExplainedFilm,
+        requests: Sequence[Request],
+        ruling: FilmGate,
+    ) -> FilmAnswer:
+        """The prediction and all maps of one film."""
+        known = {(map_.method, map_.finding): map_ for map_ in together.explained.maps}
+        maps = [
+            MapAnswer(request.finding, request.method, known[request.method, request.finding])
+            if (request.method, request.finding) in known
+            else self._alone(classifier, film, request)
+            for request in requests
+        ] or [MapAnswer(finding, None) for finding in classifier.checkpoint.findings]
+        return FilmAnswer(together.explained.prediction, together.features, tuple(maps), ruling)
 
     def _altered(self, place: int, films: Mapping[int, DecodedFilm]) -> list[RowRecord]:
         """What one network says of the altered films."""
@@ -173,6 +170,20 @@ class Task:
             return {}
         question = Question(classifier, film.radiograph, answer.explanation, self.settings.cleaning)
         return measure_record(self.settings.measures, question)
+
+
+def _rulings(
+    gate: Gate | None, name: str, films: Sequence[DecodedFilm], rows: Sequence[NDArray[np.float32]]
+) -> list[FilmGate]:
+    """What the gate of the checkpoint says of the films, by its numbers of each; a drawn film is never refused."""
+    if gate is None:
+        return [FilmGate()] * len(films)
+    scores, kinds = gate.scores(np.stack(rows))
+    results = [gate.result(name, float(score), int(kind.argmax())) for score, kind in zip(scores, kinds, strict=True)]
+    return [
+        FilmGate("drawn") if film.drawn else FilmGate(result.ruling, result.score, result.sentence)
+        for film, result in zip(films, results, strict=True)
+    ]
 
 
 def load_task(settings: Settings, weights: Path | None) -> Task:

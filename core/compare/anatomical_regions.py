@@ -15,7 +15,7 @@ from core.explain.regions import HEART, HEIGHTS, OUTSIDE, SIDES, lung_zone, zone
 from core.image.arrangement import turned
 from core.image.film_checks import place
 from core.image.marks import Mark, marks
-from core.image.prepare import film_box
+from core.image.prepare import read_box
 from core.image.small_film import Look
 from core.types import Cleaning, Explanation, Radiograph
 
@@ -106,7 +106,7 @@ def anatomical_places(radiograph: Radiograph, cleaning: Cleaning | None = None) 
         {name: np.rot90(mask[:, hung], -cleaning.turn)[:, back] for name, mask in layers.items()}
         for layers in _anatomy(upright[:, hung])
     )
-    box = film_box(radiograph) if cleaning.crop_borders else (0, 0, *radiograph.pixels.shape[::-1])
+    box = read_box(radiograph, cleaning)
     edges = _edges(canvas.rows, canvas.columns, [edge / canvas.pitch[0] for edge in box])
     outside = edges | around
     names, labels = _named(lungs | heart | outside)

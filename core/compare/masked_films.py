@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import lung_network
-from core.image.prepare import enlarge, film_box
+from core.image.prepare import enlarge, without_margins
 from core.types import Cleaning, Explanation, Radiograph
 
 WHOLE = Cleaning(crop_borders=False)  # of these films: the black paint would be cropped as a border
@@ -29,8 +29,7 @@ class MaskedFilms:
 
 def masked_films(radiograph: Radiograph) -> MaskedFilms:
     """The film and its two painted versions, painted as in core.evaluate.blackout. Raises: NoLungs."""
-    x0, y0, x1, y1 = film_box(radiograph)
-    whole = replace(radiograph, pixels=radiograph.pixels[y0:y1, x0:x1], linear=None, planes=())
+    whole = without_margins(radiograph)
     lungs = lung_network.dilated(lung_network.segment(whole, WHOLE))
     return MaskedFilms(
         whole,

@@ -15,7 +15,7 @@ from core.evaluate.intervals import bootstrap
 from core.evaluate.manifest import Row, row_radiograph, truth
 from core.evaluate.predictions import LabelledPredictions, labelled_predictions
 from core.evaluate.run import logits
-from core.image.prepare import film_box
+from core.image.prepare import without_margins
 from core.models.classifier import Classifier
 from core.types import Cleaning, Radiograph
 
@@ -36,7 +36,7 @@ def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000
     films: dict[str, list[Radiograph]] = {"whole": [], "lungs_out": [], "lungs_only": []}
     outlined = []
     for row in tqdm(rows, desc="painting the lungs black", unit="film"):
-        film = _cut(row_radiograph(row))
+        film = without_margins(row_radiograph(row))
         try:
             inside = lung_network.dilated(lung_network.segment(film, Cleaning(crop_borders=False)))
         except NoLungs:
@@ -61,12 +61,6 @@ def _certainty(predictions: LabelledPredictions, repeats: int) -> dict[str, floa
     """Mean probability of the network's call: without evidence it should be low."""
     surest = predictions.probabilities.max(axis=1)
     return bootstrap(lambda films: float(surest[films].mean()), predictions.patients, repeats=repeats).card()
-
-
-def _cut(film: Radiograph) -> Radiograph:
-    """The film without its margins, cropped first, since the black paint would be cropped later."""
-    x0, y0, x1, y1 = film_box(film)
-    return replace(film, pixels=film.pixels[y0:y1, x0:x1])
 
 
 def _black(film: Radiograph, where: NDArray[np.bool_]) -> Radiograph:

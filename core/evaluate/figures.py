@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.estimate import Estimate
 from core.evaluate.calibration import brier, expected_calibration_error, reliability, stated
 from core.evaluate.confusion import balanced_accuracy, confusion
-from core.evaluate.intervals import REPEATS, bands, bootstrap, proportion
+from core.evaluate.intervals import REPEATS, as_estimates, bands, bootstrap, proportion
 from core.evaluate.predictions import LabelledPredictions
 from core.evaluate.roc import FALSE_RATES, RECALLS, auc, precisions, true_rates
 
@@ -56,7 +56,7 @@ def few_figures(predictions: LabelledPredictions, *, repeats: int = REPEATS) -> 
     result: dict[str, Any] = _size(predictions) | {"accuracy": _accuracy(predictions, repeats).card()}
     result |= {"ece": _calibration(predictions, repeats).card(), "auc": {}}
     if areas is not None:
-        estimates = _estimates(areas, len(predictions))
+        estimates = as_estimates(areas, len(predictions))
         result["auc"] = _with_positives(predictions, indices, estimates[1:])
         result["macro_auc"] = estimates[0].card()
     return result
@@ -152,7 +152,7 @@ def _summary(predictions: LabelledPredictions, repeats: int) -> dict[str, Any]:
 
     names = ("balanced_accuracy", "ece", "ece_before", "brier")
     drawn = bands(errors, predictions.patients, repeats=repeats, biased=(names.index("ece"), names.index("ece_before")))
-    estimates = _estimates(drawn, len(predictions))
+    estimates = as_estimates(drawn, len(predictions))
     return {
         **_size(predictions),
         "accuracy": _accuracy(predictions, repeats).card(),
@@ -184,13 +184,13 @@ def _curves(predictions: LabelledPredictions, repeats: int) -> dict[str, Any]:
     if not indices:
         return result
     drawn = bands(every, predictions.patients, repeats=repeats)
-    areas = _estimates(_part(drawn, 0, 1 + len(indices)), len(predictions))
+    areas = as_estimates(_part(drawn, 0, 1 + len(indices)), len(predictions))
     result["macro_auc"] = areas[0].card()
     result["auc"] = _with_positives(predictions, indices, areas[1:])
     for place, index in enumerate(indices):
         finding = predictions.findings[index]
         start = 1 + len(indices) + place * (1 + wide + len(RECALLS))
-        (average,) = _estimates(_part(drawn, start, start + 1), len(predictions))
+        (average,) = as_estimates(_part(drawn, start, start + 1), len(predictions))
         result["average_precision"][finding] = average.card()
         roc, recall = start + 1, start + 1 + wide
         result["roc"][finding] = _columns("fpr", FALSE_RATES, "tpr", _part(drawn, roc, recall))
@@ -226,7 +226,7 @@ def _calibration(predictions: LabelledPredictions, repeats: int) -> Estimate:
         own = (films[:, None] * claims + np.arange(claims)).ravel()
         return np.array([expected_calibration_error(confidence[own], right[own])])
 
-    (estimate,) = _estimates(bands(error, predictions.patients, repeats=repeats, biased=(0,)), len(predictions))
+    (estimate,) = as_estimates(bands(error, predictions.patients, repeats=repeats, biased=(0,)), len(predictions))
     return estimate
 
 
@@ -235,10 +235,6 @@ def _rate(predictions: LabelledPredictions, index: int, *, positive: bool, repea
     chosen = predictions.truth[:, index] == positive
     above = predictions.probabilities[chosen, index] >= predictions.thresholds[predictions.findings[index]]
     return proportion(above == positive, predictions.patients[chosen], repeats=repeats)
-
-
-def _estimates(drawn: tuple[Numbers, Numbers, Numbers], n: int) -> list[Estimate]:
-    return [Estimate(float(value), float(low), float(high), n) for value, low, high in zip(*drawn, strict=True)]
 
 
 def _part(drawn: tuple[Numbers, Numbers, Numbers], start: int, stop: int) -> tuple[Numbers, Numbers, Numbers]:

@@ -29,6 +29,23 @@ def bootstrap(
     return Estimate(float(value[0]), float(low[0]), float(high[0]), len(patients))
 
 
+def estimates(
+    figures: Callable[[NDArray[np.intp]], NDArray[np.float64]],
+    patients: NDArray[np.str_],
+    *,
+    repeats: int = REPEATS,
+    biased: Sequence[int] = (),
+) -> list[Estimate]:
+    """Many figures of the same resamples, each with its interval; parameters as `bands`."""
+    drawn = bands(figures, patients, repeats=repeats, biased=biased)
+    return as_estimates(drawn, len(patients))
+
+
+def as_estimates(drawn: tuple[NDArray[np.float64], ...], n: int) -> list[Estimate]:
+    """Value, low, high of M figures, each (M,), on n films."""
+    return [Estimate(float(value), float(low), float(high), n) for value, low, high in zip(*drawn, strict=True)]
+
+
 def bands(
     figures: Callable[[NDArray[np.intp]], NDArray[np.float64]],
     patients: NDArray[np.str_],

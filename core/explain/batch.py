@@ -1,7 +1,7 @@
 """Maps of many films in one pass: for methods that share the passes of the prediction."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,10 +49,12 @@ class ExplainedFilm:
     """What a batch gives for one of its films.
 
     features: (K,) float32 output of the last stage, averaged over its cells.
+    beside:   (D,) what else was read from the pass; empty for nothing.
     """
 
     explained: Explained
     features: NDArray[np.float32]
+    beside: NDArray[np.float32]
 
 
 def fits_batch(method: Method) -> bool:
@@ -67,9 +69,11 @@ def explain_batch(
     *,
     cleaning: Cleaning | None = None,
     work: Work | None = None,
+    beside: Callable[[Tape], NDArray[np.float32]] | None = None,
 ) -> list[ExplainedFilm]:
     """Predictions and maps of the films, in one forward and at most one backward per finding for all of them.
 
+    beside:  reads something else, (N, D), from the same pass.
     Seconds and passes of each map are its share of the batch's.
     Raises:  as `core.explain.run.explain`; ValueError for a method that does not fit a batch.
     """
@@ -89,6 +93,7 @@ def explain_batch(
         heats = [_heats(plan, plans, tape, classifier) for plan in plans]
         features = tape.features(network.last_stage).mean(dim=(2, 3)).cpu().numpy()
         logits = tape.logits.cpu().numpy()
+        extra = beside(tape) if beside else np.zeros((len(films), 0), np.float32)
     seconds = (time.perf_counter() - start) / len(films)
     predictions = _predictions(classifier, films, logits, seconds)
     return [
@@ -109,6 +114,7 @@ def explain_batch(
                 ),
             ),
             features[index],
+            extra[index],
         )
         for index, film in enumerate(films)
     ]

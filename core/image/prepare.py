@@ -1,6 +1,6 @@
 """From a radiograph to the network's input and back; the only place for either."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -46,6 +46,17 @@ class Prepared:
         return pixels
 
 
+def read_box(radiograph: Radiograph, cleaning: Cleaning) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of the part of the film that the network reads, in pixels, without the last ones."""
+    return film_box(radiograph) if cleaning.crop_borders else (0, 0, *radiograph.pixels.shape[::-1])
+
+
+def without_margins(radiograph: Radiograph) -> Radiograph:
+    """The film without flat margins, cut before something is painted on it, which could be taken for a margin."""
+    x0, y0, x1, y1 = film_box(radiograph)
+    return replace(radiograph, pixels=radiograph.pixels[y0:y1, x0:x1], planes=(), linear=None)
+
+
 def prepare(radiograph: Radiograph, input: Input, cleaning: Cleaning | None = None) -> Prepared:
     """The network's input, computed the same way in training, evaluation, command line and dashboard.
 
@@ -54,8 +65,7 @@ def prepare(radiograph: Radiograph, input: Input, cleaning: Cleaning | None = No
     """
     cleaning = cleaning or Cleaning()
     radiograph = through(radiograph, cleaning.window)
-    box = film_box(radiograph) if cleaning.crop_borders else (0, 0, *radiograph.pixels.shape[::-1])
-    x0, y0, x1, y1 = box
+    x0, y0, x1, y1 = read_box(radiograph, cleaning)
     grey = windowed(radiograph.pixels[y0:y1, x0:x1], radiograph.black, radiograph.white)
     square, inner = _fitted(grey, input)
     square = turned(square, cleaning)

@@ -2,7 +2,8 @@
 
 import json
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.errors import BadCheckpoint, UnknownName
-from core.explain.evidence import behind
+from core.explain.evidence import Tape, behind
 from core.explain.replay import IMAGES
 from core.image.prepare import prepare
 from core.models import library
@@ -27,7 +28,7 @@ ENDING = ".gate.npz"  # of the file beside the weights
 WIDTH = 256  # numbers per stage, after `_folded`
 NEIGHBOUR = 5  # the distance to the 5th nearest film counts
 _TITLE = "Like the training films"
-GET_GATE = "Whoever imported it can add one from its training films (command `gate`)."
+GET_GATE = "Add one from its training films: python -m core gate."
 Array = NDArray[np.float32]
 
 
@@ -104,12 +105,30 @@ class GateResult:
     sentence: str
 
 
+_RESULTS: dict[tuple[Gate, str, str, str], GateResult] = {}  # gate, keys of checkpoint and film, cleaning
+_MOST_RESULTS = 512
+
+
 def gate_result(classifier: Classifier, radiograph: Radiograph, cleaning: Cleaning) -> GateResult | None:
-    """What the checkpoint's gate says of the film; None without a gate. One pass of the network."""
+    """What the checkpoint's gate says of the film; None without a gate.
+
+    One pass of the network the first time. The result is kept: whether an answer is shown and how far to trust it are
+    two questions about the same film.
+    """
     checkpoint = classifier.checkpoint
     gate = read_gate(checkpoint)
     if gate is None:
         return None
+    key = gate, checkpoint.key, radiograph.key, repr(replace(cleaning, anyway=False))
+    if (known := _RESULTS.get(key)) is None:
+        known = _RESULTS[key] = _fresh_result(gate, classifier, radiograph, cleaning)
+        while len(_RESULTS) > _MOST_RESULTS:
+            _RESULTS.pop(next(iter(_RESULTS)), None)
+    return known
+
+
+def _fresh_result(gate: Gate, classifier: Classifier, radiograph: Radiograph, cleaning: Cleaning) -> GateResult:
+    checkpoint = classifier.checkpoint
     image = prepare(radiograph, checkpoint.input, cleaning).image[None].to(classifier.device)
     with classifier.alone() as network:
         scores, kinds = gate.scores(features(network, image))
@@ -156,9 +175,18 @@ def responses(network: Network, images: Tensor) -> tuple[Array, Array]:
             if stage is not None:
                 reached.append(flow.float())
         logits: Array = network.head(flow).float().cpu().numpy()
-    if len(reached) == 1:
-        reached = reached * 2
-    return np.column_stack([_folded(_pooled(maps).cpu().numpy()) for maps in reached[-2:]]), logits
+    return _of_stages(reached), logits
+
+
+def tape_features(tape: Tape) -> Array:
+    """(N, 2 D) as `features`, from a pass that was recorded for something else."""
+    return _of_stages([tape.features(stage) for stage in tape.network.stages])
+
+
+def _of_stages(maps: Sequence[Tensor]) -> Array:
+    """(N, 2 D) of the last two stages; of a network with a single one twice of that."""
+    last = [maps[0], *maps][-2:]
+    return np.column_stack([_folded(_pooled(each).cpu().numpy()) for each in last])
 
 
 def whiten(arrays: dict[str, Array], stage: int, features: Array) -> tuple[Array, Array]:

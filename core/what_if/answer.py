@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.errors import Unfit
 from core.explain.run import Request, explain_many
 from core.image.arrangement import through
-from core.image.prepare import Prepared, film_box, prepare
+from core.image.prepare import Prepared, prepare, read_box
 from core.models.classifier import Classifier, log_odds
 from core.models.findings import EVEN, place_of, words
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
@@ -70,9 +70,7 @@ class Frame:
     def of(context: EditContext) -> "Frame":
         """That of the unedited film."""
         film, cleaning = through(context.radiograph, context.cleaning.window), context.cleaning
-        height, width = film.pixels.shape
-        box = film_box(film) if cleaning.crop_borders else (0, 0, width, height)
-        return Frame(box, replace(cleaning, window="", crop_borders=False))
+        return Frame(read_box(film, cleaning), replace(cleaning, window="", crop_borders=False))
 
     def film(self, film: Radiograph) -> Radiograph:
         """The film cut to the frame."""

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from core.image.arrangement import DATA, FULL, through
-from core.image.prepare import film_box, prepare
+from core.image.prepare import film_box, prepare, read_box
 from core.models.classifier import Classifier, prediction
 from core.registry import Registry
 from core.trust.altered import batched_logits
@@ -166,7 +166,7 @@ def _borders(reading: Reading) -> Iterator[tuple[str, Reading | str]]:
 @variant("Shape")
 def _fit(reading: Reading) -> Iterator[tuple[str, Reading | str]]:
     film = through(reading.radiograph, reading.cleaning.window)
-    x0, y0, x1, y1 = film_box(film) if reading.cleaning.crop_borders else (0, 0, *film.pixels.shape[::-1])
+    x0, y0, x1, y1 = read_box(film, reading.cleaning)
     titles = {"stretch": "stretched to a square", "pad": "padded to a square", "crop": "cropped to a square"}
     if x1 - x0 == y1 - y0:
         yield "made square otherwise", "The film is square."
@@ -239,7 +239,7 @@ def _plain(film: Radiograph) -> Radiograph:
 def _resampled(reading: Reading, interpolation: int) -> Reading:
     """The film resized by OpenCV, without antialiasing, to the size that `prepare` would give it."""
     film = through(reading.radiograph, reading.cleaning.window)
-    x0, y0, x1, y1 = film_box(film) if reading.cleaning.crop_borders else (0, 0, *film.pixels.shape[::-1])
+    x0, y0, x1, y1 = read_box(film, reading.cleaning)
     side, width, height = reading.input.size, x1 - x0, y1 - y0
     if reading.input.fit == "stretch":
         size = side, side
