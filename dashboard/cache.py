@@ -66,7 +66,7 @@ from core.trust.measure import CHEAP, Question, assess
 from core.trust.verdicts import Verdict, verdicts
 from core.types import Checkpoint, Cleaning, Explanation, Origin, Placement, Prediction, Radiograph, digest
 from core.what_if.answer import EditedAnswer, edited_answer
-from core.what_if.edit import EditContext, parsed_edit
+from core.what_if.edit import Edit, EditContext, parsed_edit
 from core.what_if.preprocessing import VariantAnswer, preprocessing_answers
 from core.what_if.sweep import Sweep, sweep
 from core.what_if.turning import Turning, turning
@@ -264,9 +264,8 @@ def smallest_blur(
     work: Work, checkpoint: Checkpoint, context: Keyed[EditContext], changes: tuple[str, ...], finding: str
 ) -> Turning:
     """The smallest blur that turns the answer for the film after these edits."""
-    network, earlier = classifier(checkpoint), [parsed_edit(text) for text in changes]
-    before = edited_answer(network, context.value, earlier, work=work).prediction
-    return turning(network, context.value, finding=finding, before=before, earlier=earlier, work=work)
+    earlier, before = _after_edits(work, checkpoint, context, changes)
+    return turning(classifier(checkpoint), context.value, finding=finding, before=before, earlier=earlier, work=work)
 
 
 @_QUEUE.queued(slow=True)
@@ -274,10 +273,17 @@ def edit_sweep(
     work: Work, checkpoint: Checkpoint, context: Keyed[EditContext], changes: tuple[str, ...], swept: str, finding: str
 ) -> Sweep:
     """The answers while the strength of an edit varies, after these edits."""
-    network, earlier = classifier(checkpoint), [parsed_edit(text) for text in changes]
-    before = edited_answer(network, context.value, earlier, work=work).prediction
-    change = parsed_edit(swept)
+    earlier, before = _after_edits(work, checkpoint, context, changes)
+    network, change = classifier(checkpoint), parsed_edit(swept)
     return sweep(network, context.value, change, finding=finding, before=before, earlier=earlier, work=work)
+
+
+def _after_edits(
+    work: Work, checkpoint: Checkpoint, context: Keyed[EditContext], changes: tuple[str, ...]
+) -> tuple[list[Edit], Prediction]:
+    """The edits, and the prediction for the film after them."""
+    earlier = [parsed_edit(text) for text in changes]
+    return earlier, edited_answer(classifier(checkpoint), context.value, earlier, work=work).prediction
 
 
 @_QUEUE.queued()

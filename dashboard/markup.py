@@ -50,8 +50,8 @@ def colour(finding: str) -> str:
         if name not in _assigned:
             first = int(digest(name), 16) % len(_OTHERS)
             ring = (*_OTHERS[first:], *_OTHERS[:first])
-            taken = set(_assigned.values())
-            _assigned[name] = next((each for each in ring if each not in taken), ring[0])
+            used = set(_assigned.values())
+            _assigned[name] = next((each for each in ring if each not in used), ring[0])
         return _assigned[name]
 
 

@@ -56,7 +56,7 @@ def _bring(card: Checkpoint) -> None:
     with st.spinner("Reading a file"), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "somebodys-model.pth"
         torch.save(_foreign(), file)
-        found = inspect(file)
+        inspected = inspect(file)
     st.html(
         markup.paragraph(
             "A checkpoint is read as data: no code in it runs. Network, scores and channels are recognised from the "
@@ -65,17 +65,17 @@ def _bring(card: Checkpoint) -> None:
         )
     )
     facts = [
-        ("Network", found.title),
-        ("Recognised as", found.layout),
-        ("Scores", str(found.outputs)),
-        ("Findings", ", ".join(map(words, found.findings)) + ("" if found.named else " (names made up)")),
-        ("Input", f"{found.input.size} px, {found.channels} channel{'s' if found.channels > 1 else ''}"),
-        ("SHA-256", f"{found.sha256[:16]}…"),
+        ("Network", inspected.title),
+        ("Recognised as", inspected.layout),
+        ("Scores", str(inspected.outputs)),
+        ("Findings", ", ".join(map(words, inspected.findings)) + ("" if inspected.named else " (names made up)")),
+        ("Input", f"{inspected.input.size} px, {inspected.channels} channel{'s' if inspected.channels > 1 else ''}"),
+        ("SHA-256", f"{inspected.sha256[:16]}…"),
     ]
     st.html(markup.facts(facts))
-    if found.guesses:
+    if inspected.guesses:
         st.html(markup.paragraph("Not stored in the file, so to be confirmed by you:", quiet=True))
-        st.html(markup.sentences(found.guesses.values()))
+        st.html(markup.sentences(inspected.guesses.values()))
     _same("Models → Import a checkpoint", "python -m core import weights.pth --name mine")
     st.html(markup.paragraph(f"The next steps use {card.name}, the model of the sidebar.", quiet=True))
 

@@ -108,8 +108,8 @@ def observed(run: Path, classifier: Classifier, rows: Sequence[Row], *, repeats:
     labels = [set(first[number]["labels"] or ()) for number in numbers]
     shares = [[part[number]["lung_share"] for part in of_finding] for number in numbers]
     columns = {name: [first[number][name] for number in numbers] for name in ("id", "patient", "source", "view", "sex")}
-    found, features = table.features(Selection(card.name, card.findings[0], METHOD), numbers)
-    places = {number: place for place, number in enumerate(found)}
+    with_features, features = table.features(Selection(card.name, card.findings[0], METHOD), numbers)
+    places = {number: place for place, number in enumerate(with_features)}
     return Observations(
         classifier=classifier,
         ids=_texts(columns["id"]),

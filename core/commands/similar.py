@@ -87,14 +87,18 @@ def _record(
     with classifier.alone() as network:
         stage = network.last_stage
     features = stage_activations(classifier, radiograph, stage, cleaning=cleaning).means
-    found = similar_films(table, selection, features, digest=radiograph.key, count=count)
+    similar_cases = similar_films(table, selection, features, digest=radiograph.key, count=count)
     return {
         "path": path,
         "checkpoint": selection.checkpoint,
         "finding": selection.finding,
         **{
             name: [_film(each) for each in films]
-            for name, films in (("same", found.same), ("other", found.other), ("unlabelled", found.unlabelled))
+            for name, films in (
+                ("same", similar_cases.same),
+                ("other", similar_cases.other),
+                ("unlabelled", similar_cases.unlabelled),
+            )
         },
     }
 

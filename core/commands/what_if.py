@@ -145,9 +145,9 @@ def _attempt(
     if smallest:
         if changes:
             before = edited_answer(classifier, context, changes).prediction
-        found = turning(classifier, context, finding=request.finding, before=before, earlier=changes)
-        record = {"share": round(found.share, 4), "sentence": found.sentence}
-        changes = list(found.answer.edits)
+        blur = turning(classifier, context, finding=request.finding, before=before, earlier=changes)
+        record = {"share": round(blur.share, 4), "sentence": blur.sentence}
+        changes = list(blur.answer.edits)
     answer = edited_answer(classifier, context, changes, request=request)
     line = attempt("", classifier.checkpoint, request.finding, before, answer).record
     record = {name: line[name] for name in ("edits", "words", "before", "after", "turned")} | record

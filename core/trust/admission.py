@@ -43,8 +43,8 @@ class Admission:
     def card(self) -> dict[str, dict[str, Any]]:
         """For JSON: checkpoint -> ruling and score."""
         return {
-            name: {"ruling": said, "score": round(self.scores[name], 4) if name in self.scores else None}
-            for name, said in self.rulings.items()
+            name: {"ruling": word, "score": round(self.scores[name], 4) if name in self.scores else None}
+            for name, word in self.rulings.items()
         }
 
 
@@ -61,10 +61,10 @@ def admission_by(
         return Admission(reason, {}, {})
     networks = {each.checkpoint.name: each for model in models for each in members(model)}
     results = {name: ruling(network, radiograph, cleaning) for name, network in networks.items()}
-    reasons = [result.sentence for said, result in results.values() if said == "refused" and result]
+    reasons = [result.sentence for word, result in results.values() if word == "refused" and result]
     return Admission(
         " ".join(reasons),
-        {name: said for name, (said, _) in results.items()},
+        {name: word for name, (word, _) in results.items()},
         {name: result.score for name, (_, result) in results.items() if result},
     )
 

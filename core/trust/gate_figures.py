@@ -54,9 +54,9 @@ def gate_report(
     if unknown:
         report["unknown"] = measured(score(opened(unknown)), scores, gate.refuse)
     if pictures:
-        found = score(list(pictures.values()))
-        names = [name for name, value in zip(pictures, found, strict=True) if value < gate.refuse]
-        report["pictures"] = measured(found, scores, gate.refuse) | {"accepted": names}
+        strangeness = score(list(pictures.values()))
+        names = [name for name, value in zip(pictures, strangeness, strict=True) if value < gate.refuse]
+        report["pictures"] = measured(strangeness, scores, gate.refuse) | {"accepted": names}
     return report
 
 

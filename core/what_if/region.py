@@ -46,15 +46,15 @@ class Shape:
         if self.kind == "zone":
             return
         object.__setattr__(self, "numbers", tuple(round(float(number), 4) + 0.0 for number in self.numbers))
-        found, form = len(self.numbers), _FORMS[self.kind]
+        count, form = len(self.numbers), _FORMS[self.kind]
         fits = {
-            "rectangle": found == 4,
-            "ellipse": found == 4,
-            "lasso": found >= 6 and found % 2 == 0,
-            "brush": found >= 3 and found % 2 == 1,
+            "rectangle": count == 4,
+            "ellipse": count == 4,
+            "lasso": count >= 6 and count % 2 == 0,
+            "brush": count >= 3 and count % 2 == 1,
         }
-        if not fits[self.kind] or found > MOST_NUMBERS:
-            raise BadSetting(f"The {self.kind} has {found} numbers; give {form}.")
+        if not fits[self.kind] or count > MOST_NUMBERS:
+            raise BadSetting(f"The {self.kind} has {count} numbers; give {form}.")
         if not all(math.isfinite(number) and abs(number) <= _FARTHEST for number in self.numbers):
             raise BadSetting(f"The {self.kind} lies far outside the film. Positions are shares of it, 0 to 1.")
         if self.kind == "brush" and not 0 < self.numbers[0] <= 1:

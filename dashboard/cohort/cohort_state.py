@@ -10,7 +10,7 @@ from core.cohort.projection import ProjectionName
 class CohortState:
     """What is chosen on the Cohort page.
 
-    run:       folder of the run; empty while none is chosen.
+    run:       folder of the run; None while none is chosen.
     checkpoint, finding, method: of the rows; empty for the first ones of the run.
     outcome, text, low, high: the filter, as core.cohort.table.Selection.
     films:     those chosen on the map of cases; empty for all.
@@ -30,7 +30,7 @@ class CohortState:
     leaving:   whether Read is to be shown, because a film was just opened.
     """
 
-    run: str = ""
+    run: str | None = None
     checkpoint: str = ""
     finding: str = ""
     method: str = ""

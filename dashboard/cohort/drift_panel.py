@@ -1,7 +1,6 @@
 """Another run beside this one: what differs, and the films that are unlike."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
@@ -10,8 +9,7 @@ from core.cohort.recent import recent
 from core.cohort.table import CohortTable, Selection
 from core.estimate import estimate_text
 from dashboard import cache, draw, markup, paths
-from dashboard.bound_field import BoundField
-from dashboard.cohort import gallery
+from dashboard.cohort import gallery, run_choice
 from dashboard.state import session
 
 _ROWS = 30  # tests in the table
@@ -22,17 +20,8 @@ def panel(table: CohortTable, chosen: Selection) -> None:
     """The menu of runs, then the comparison of the chosen one with this run."""
     state = session().cohort
     known = [str(path) for path in recent() if path != table.folder.path.resolve()]
-    options = list(dict.fromkeys([*([state.other_run] if state.other_run else []), *known]))
-    st.selectbox(
-        "Compare with",
-        options,
-        **BoundField("cohort.other_run", lambda value: (value or "").strip() or None).widget(),
-        format_func=lambda path: Path(path).name if path in known else path,
-        accept_new_options=True,
-        placeholder="Choose a run, or enter its folder",
-        help="This run is the reference. Both need the same model with the same weights.",
-        width=420,
-    )
+    help = "This run is the reference. Both need the same model with the same weights."
+    run_choice.run_menu("Compare with", "other_run", known, help=help)
     if not state.other_run:
         text = "Choose the run to compare: this month against last, hospital A against B."
         st.html(markup.paragraph(text, quiet=True))

@@ -1,6 +1,7 @@
 """The run on the page: chosen, started, watched, stopped."""
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -22,19 +23,10 @@ def chosen_run() -> CohortTable | None:
     """The menu of runs and the form for a new one, progress; then the rows, or None while there are none."""
     state = session().cohort
     known = [str(path) for path in recent()]
-    if not state.run and known:
+    if state.run is None and known:
         state.run = known[0]
-    options = list(dict.fromkeys([*([state.run] if state.run else []), *known]))
     with st.container(key="cohort run", horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.selectbox(
-            "Run",
-            options,
-            **BoundField("cohort.run", lambda value: (value or "").strip(), _another).widget(value=state.run or None),
-            format_func=lambda path: Path(path).name if path in known else path,
-            accept_new_options=True,
-            placeholder="Choose a run, or enter its folder",
-            width=420,
-        )
+        run_menu("Run", "run", known, then=_another)
         with st.popover("New run", icon=":material/add:"):
             _form()
     if not state.run:
@@ -51,6 +43,26 @@ def chosen_run() -> CohortTable | None:
             folder.manifest()  # says what is wrong
         return None
     return cache.cohort_table(path)
+
+
+def run_menu(
+    label: str, name: str, known: Sequence[str], *, then: Callable[[], None] = lambda: None, help: str | None = None
+) -> None:
+    """A menu of runs made on this machine, into which the folder of another one can be entered.
+
+    name: of the field of the page's state. then: called after a change.
+    """
+    field = BoundField(f"cohort.{name}", lambda value: (value or "").strip() or None, then)
+    st.selectbox(
+        label,
+        list(dict.fromkeys([*([field.value] if field.value else []), *known])),
+        **field.widget(),
+        format_func=lambda path: Path(path).name if path in known else path,
+        accept_new_options=True,
+        placeholder="Choose a run, or enter its folder",
+        help=help,
+        width=420,
+    )
 
 
 def _another() -> None:

@@ -52,7 +52,7 @@ function newLabel(viewer) {
   });
   field.addEventListener("blur", (event) => {
     const kept = label.contains(event.relatedTarget) || !WRITTEN.includes(viewer.asked?.kind);
-    if (!kept) answerLabel(viewer, viewer.asked, field.value); // whoever clicks elsewhere has finished writing
+    if (!kept) answerLabel(viewer, viewer.asked, field.value); // a click elsewhere ends the text
   });
   Object.assign(known, { type: "button" });
   known.dataset.act = "answer";

@@ -58,7 +58,6 @@ def context_of(chosen: MapView) -> Keyed[EditContext]:
 @st.fragment(parallel=True)
 def _answers(chosen: MapView, texts: tuple[str, ...]) -> None:
     """The answer for the edited film, the panes and the log; the same by a second model."""
-    here = session()
     if not texts:
         st.html(markup.paragraph("No edit yet. Choose one, then a place.", quiet=True))
         _log()
@@ -74,7 +73,6 @@ def _answers(chosen: MapView, texts: tuple[str, ...]) -> None:
         _bars(chosen.checkpoint, chosen.finding, chosen.prediction, answer)
         _panes(chosen, answer)
     _second(chosen, context, texts)
-    here.what_if.second = here.what_if.second if here.what_if.second in cache.names() else ""
     _log()
 
 
@@ -85,8 +83,8 @@ def _bars(checkpoint: Checkpoint, finding: str, before: Prediction, answer: Edit
     line = attempt(film, checkpoint, finding, before, answer)
     here.what_if.note(line)
     verb = "turns" if turned(after, checkpoint, finding, before) else "holds"
-    told = f"{answer_words(before, checkpoint, finding)} → {answer_words(after, checkpoint, finding)}"
-    st.html(markup.remark("note" if verb == "turns" else "ok", checkpoint.name, f"the answer {verb}", told))
+    change = f"{answer_words(before, checkpoint, finding)} → {answer_words(after, checkpoint, finding)}"
+    st.html(markup.remark("note", checkpoint.name, f"the answer {verb}", change))  # no tick: that it holds is no praise
     rows = []
     for each in before.findings:
         one, other = before.probability(each), after.probability(each)

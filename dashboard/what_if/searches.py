@@ -53,12 +53,12 @@ def _smallest(chosen: MapView, context: Keyed[EditContext]) -> None:
     note, key = st.empty(), chosen.radiograph.key
     with draw.errors():
         asked = cache.smallest_blur(chosen.checkpoint, context, session().what_if.edits.get(key, ()), chosen.finding)
-        found = asked.result(progress.reporter(note, "Smallest blur that turns the answer"))
+        smallest = asked.result(progress.reporter(note, "Smallest blur that turns the answer"))
         note.empty()
-        st.html(markup.paragraph(f"{found.sentence} The search is greedy: a smaller region may exist."))
-        if found.edit:
+        st.html(markup.paragraph(f"{smallest.sentence} The search is greedy: a smaller region may exist."))
+        if smallest.edit:
             label = "Show it as an edit"
-            if st.button(label, key="what-if smallest", on_click=partial(add, key, found.edit.text)):
+            if st.button(label, key="what-if smallest", on_click=partial(add, key, smallest.edit.text)):
                 st.rerun()
 
 

@@ -264,7 +264,7 @@ def test_the_number_of_another_case_opens_none(small_weights: object, number: st
     assert other.films == []
 
 
-def test_a_part_of_a_model_card_is_not_taken_for_one_of_the_layers_page(small_weights: object) -> None:
+def test_a_link_to_a_part_of_a_model_card_says_nothing_of_the_layers_page(small_weights: object) -> None:
     desk = _opened(small_weights, checkpoint="untrained", part="Shortcuts")
 
     assert not [error for error in desk.errors if "Layers page" in error]

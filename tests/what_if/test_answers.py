@@ -280,7 +280,7 @@ def test_the_upper_byte_of_a_12_bit_film_is_nearly_all_that_an_8_bit_reader_need
     assert 0.005 < rows["Bit depth: 8 bit, upper byte only"][0] < 0.1  # 16 greys, each rounded down
 
 
-def test_reversed_labels_and_channels_are_told() -> None:
+def test_reversed_labels_and_channels_turn_the_answer() -> None:
     three = Input(size=SIDE, channels=3, mean=(0.0, 0.5, 1.0), std=(1.0, 1.0, 1.0))
 
     class First(nn.Module):
