@@ -100,10 +100,8 @@ def _labelled(manifests: tuple[Path, ...], split: str | None) -> "tuple[list[Row
 
 
 def _names(names: tuple[str, ...], weights: Path | None) -> list[str]:
-    from core.models import checkpoints, library
-
-    if "all" in names:
-        return checkpoints.names(weights) if weights else library.names()
+    if options.ALL in names:
+        return options.all_names(weights)
     return list(names) or [options.first(weights)]
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from core.trust.gate import Array
     from core.types import Radiograph
 
-_ALL = "all"
-
 
 @command("gate", short_help="Fit a gate for strange films, and prediction sets.")
 @click.option(
@@ -87,12 +85,9 @@ def gate(
 
 def _classifiers(choice: options.ModelChoice) -> "list[Classifier]":
     """The named one, or each. Raises: UnknownName, BadCheckpoint."""
-    from core.models import checkpoints, library
-
-    if choice.name != _ALL:
+    if choice.name != options.ALL:
         return [choice.classifier()]
-    names = checkpoints.names(choice.weights) if choice.weights else library.names()
-    return [options.classifier(name, choice.weights) for name in names]
+    return [options.classifier(name, choice.weights) for name in options.all_names(choice.weights)]
 
 
 def _pictures(folder: Path | None) -> "dict[str, Callable[[], Radiograph]]":

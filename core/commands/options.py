@@ -95,6 +95,16 @@ def out_picture(help: str) -> Decorator:
     return click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png", help=help)
 
 
+ALL = "all"  # in place of a model's name
+
+
+def all_names(weights: Path | None) -> list[str]:
+    """The names of all models in the folder, or of those that come with Lightbox and your own."""
+    from core.models import checkpoints, library
+
+    return checkpoints.names(weights) if weights else library.names()
+
+
 @dataclass(frozen=True)
 class ModelChoice:
     """The model that the options name; read only on demand. weights: the folder, if given."""

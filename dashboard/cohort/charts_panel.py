@@ -49,6 +49,8 @@ def panel(table: CohortTable, chosen: Selection) -> None:
             markup.paragraph("No film of this selection is labelled, so there is no performance to show.", quiet=True)
         )
         _histograms(table, everyone, chosen.threshold)
+    elif state.charts == _PERFORMANCE and not (counts.positives.any() and counts.negatives.any()):
+        _one_kind(table, everyone, counts)
     elif state.charts == _PERFORMANCE:
         _performance(table, everyone, counts)
     elif state.charts == _POINT:
@@ -71,14 +73,31 @@ def _performance(table: CohortTable, chosen: Selection, counts: ScoreCounts) -> 
         average = score_figures.average_precision(counts)
         _clickable(charts.precision_recall(curve, average, chosen.finding, point), "precision")
     with right:
-        draw.section("Outcomes", "a click lists the films")
-        _matrix(score_figures.operating_point(counts, chosen.threshold))
+        _outcomes(counts, chosen)
     left, right = st.columns(2, gap="medium")
     with left:
         draw.section("Calibration", "ten bins, 95 % intervals")
         _chart(charts.reliability(score_figures.calibration(counts), chosen.finding), "reliability")
     with right:
         _histograms(table, chosen, chosen.threshold)
+
+
+def _one_kind(table: CohortTable, chosen: Selection, counts: ScoreCounts) -> None:
+    """What there is where all labelled films have the finding, or none has."""
+    finding = words(chosen.finding)
+    which = f"Every labelled film has {finding}" if counts.positives.any() else f"No film is labelled {finding}"
+    text = f"{which} in this selection. ROC, precision and calibration need films with it and without it."
+    st.html(markup.paragraph(text, quiet=True))
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        _histograms(table, chosen, chosen.threshold)
+    with right:
+        _outcomes(counts, chosen)
+
+
+def _outcomes(counts: ScoreCounts, chosen: Selection) -> None:
+    draw.section("Outcomes", "a click lists the films")
+    _matrix(score_figures.operating_point(counts, chosen.threshold))
 
 
 def _histograms(table: CohortTable, chosen: Selection, threshold: float) -> None:

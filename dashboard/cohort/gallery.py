@@ -52,7 +52,9 @@ def cards(
     numbers = [row["film"] for row in rows]
     pictures, maps = table.thumbnails(numbers), table.maps(chosen, numbers)
     for start in range(0, len(rows), columns):
-        for column, row in zip(st.columns(columns, gap="small"), rows[start : start + columns], strict=False):
+        with st.container(key=f"film cards {key} {start}"):  # the style sheet keeps three in a row on a phone
+            places = st.columns(columns, gap="small")
+        for column, row in zip(places, rows[start : start + columns], strict=False):
             with column:
                 _picture(chosen, row, pictures.get(row["film"]), maps.get(row["film"]))
                 name = PurePosixPath(row["path"]).name

@@ -84,6 +84,15 @@ def test_a_cell_of_the_confusion_matrix_lists_its_films(app: AppTest) -> None:
     assert words(app).count('<div class="lb-cohort-film"') == counts[outcome] > 0
 
 
+def test_films_of_one_kind_have_no_curves_and_the_page_says_why(app: AppTest) -> None:
+    state(app).cohort.text = "label"
+    app.run()
+
+    assert "Every labelled film has covid in this selection." in words(app)
+    assert ">ROC<" not in words(app)
+    assert [each for each in app.button if each.key == "outcome true positive"]
+
+
 def test_a_filter_narrows_the_films_and_a_wrong_one_is_a_sentence(app: AppTest) -> None:
     field = next(each for each in app.text_input if each.label == "Filter")
     field.set_value("sex = 'M'").run()
