@@ -20,7 +20,7 @@ from core.overlay import NOTICE, setting_words
 from core.trust.verdicts import Verdict, Word
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
 from core.verdict_line import Call, VerdictLine, call
-from dashboard import markup
+from dashboard import markup, probability_bars
 from dashboard.bound_field import widget
 from dashboard.state import Session, session
 
@@ -116,7 +116,7 @@ def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, explained: 
 
     def bars(findings: Sequence[str]) -> str:
         return "".join(
-            markup.bar(
+            probability_bars.bar(
                 finding,
                 prediction.probability(finding),
                 threshold=checkpoint.thresholds.get(finding),
@@ -154,7 +154,7 @@ def _judged_alone(prediction: Prediction, checkpoint: Checkpoint, bars: Callable
         html = markup.paragraph("No finding reaches its operating point: the model reports none.")
     for title, group in (("At or above the operating point", findings), ("Below it", rest)):
         if group:
-            html += markup.group(f"{title} ({len(group)})", bars(group))
+            html += probability_bars.group(f"{title} ({len(group)})", bars(group))
     return html + alone
 
 

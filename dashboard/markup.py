@@ -1,6 +1,5 @@
 """Pieces of HTML: small, escaped, in the colours of whichever theme is on. `styles.css` gives them their looks."""
 
-import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
@@ -8,27 +7,7 @@ from math import isnan
 from urllib.parse import quote
 
 from core.estimate import Estimate, value_and_interval
-from core.models.findings import CHESTXRAY14, words
-from core.types import digest
 
-# Okabe and Ito 2008: distinct with all kinds of colour vision. A finding has the same colour on every page. Their seven
-# go to the commonest findings; every other one gets a colour of its own below.
-_FIXED = {
-    "covid": "#e69f00",
-    "pneumonia": "#56b4e9",
-    "normal": "#009e73",
-    "infiltration": "#d55e00",
-    "effusion": "#0072b2",
-    "atelectasis": "#cc79a7",
-    "cardiomegaly": "#f0e442",
-}
-# After Sasha Trubetskoy's 20 simple, distinct colours, without those near the ones above or those of regions.
-_OTHERS = (
-    *("#e6194b", "#4363d8", "#f58231", "#911eb4", "#3cb44b", "#f032e6", "#9a6324", "#469990", "#dcbeff", "#808000"),
-    *("#fabed4", "#ff5c8a", "#7f8cff", "#c0a36e", "#00b3b3", "#b35900", "#b39ddb", "#8bc34a", "#a1887f", "#ff8a65"),
-)
-_assigned: dict[str, str] = {}  # name of another finding -> its colour
-_assigning = threading.Lock()
 _SHADE = 0.55  # of the accent, behind a figure of 1
 _ICONS = {"ok": "check_circle", "note": "info", "warning": "warning", "unknown": "help"}
 
@@ -36,27 +15,6 @@ _ICONS = {"ok": "check_circle", "note": "info", "warning": "warning", "unknown":
 def signed(value: float, digits: int = 2) -> str:
     """The number with its sign: "+0.25", "−0.25"."""
     return f"{value:+.{digits}f}".replace("-", "−")
-
-
-def colour(finding: str) -> str:
-    """The finding's own colour; the same for the same name, whatever the model, until the server stops.
-
-    Beyond the findings with a fixed colour each of the next 20 gets one that no other has.
-    """
-    name = finding.lower()
-    if name in _FIXED:
-        return _FIXED[name]
-    with _assigning:
-        if name not in _assigned:
-            first = int(digest(name), 16) % len(_OTHERS)
-            ring = (*_OTHERS[first:], *_OTHERS[:first])
-            used = set(_assigned.values())
-            _assigned[name] = next((each for each in ring if each not in used), ring[0])
-        return _assigned[name]
-
-
-for _name in CHESTXRAY14:
-    colour(_name)  # first, so that theirs never depend on what else was imported
 
 
 def thumbnail(picture: bytes, name: str) -> str:
@@ -73,31 +31,6 @@ def heading(text: str, aside: str = "") -> str:
     """A section's title, and beside it a few quiet words."""
     quiet = f'<span class="lb-quiet">{escape(aside)}</span>' if aside else ""
     return f'<h2 class="lb-heading">{escape(text)}{quiet}</h2>'
-
-
-def bar(
-    finding: str, probability: float, *, threshold: float | None, explained: bool, called: bool | None = None
-) -> str:
-    """One row of the bar chart: name, bar with the operating point as a mark, number, and what that means.
-
-    explained: whether the map is of this finding; its name is then in bold.
-    called:    whether it is the one call of a single-label model; None where each finding is judged by itself.
-    """
-    reached = threshold is not None and probability >= threshold
-    meaning = "" if threshold is None else "above operating point" if reached else "below operating point"
-    if called is not None:
-        meaning = "the call" if called else ""
-    mark = "" if threshold is None else f'<i class="lb-mark" style="left:{threshold:.1%}"></i>'
-    name = words(finding)
-    point = "" if threshold is None else f", operating point {threshold:.2f}"
-    spoken = f"{name} {probability:.2f}{point}" + (f", {meaning}" if meaning else "")
-    return (
-        f'<div class="lb-bar{" lb-explained" if explained else ""}" role="img" aria-label="{escape(spoken)}">'
-        f'<span class="lb-name">{escape(name)}</span><span class="lb-quiet">{meaning}</span>'
-        f'<span class="lb-number">{probability:.2f}</span>'
-        f'<span class="lb-track"><b style="width:{probability:.1%};background:{colour(finding)}"></b>{mark}</span>'
-        "</div>"
-    )
 
 
 def remark(level: str, title: str, figure: str, sentence: str) -> str:
@@ -256,11 +189,6 @@ def block(style: str, html: str) -> str:
     return f'<div class="{style}">{html}</div>'
 
 
-def group(text: str, bars: str) -> str:
-    """Bars under a small title."""
-    return f'<p class="lb-many-title lb-quiet">{escape(text)}</p>{block("lb-many", bars)}'
-
-
 def label(text: str) -> str:
     """The label of a widget that has none of its own."""
     return f'<span class="lb-label">{escape(text)}</span>'
@@ -280,19 +208,6 @@ def highlight(*parts: str, quiet: bool = False) -> str:
     """What matters most on the page, in sentences; the first in bold where there are several."""
     lines = "".join(f"<span>{escape(part)}</span> " for part in parts if part)
     return f'<p class="lb-highlight{" lb-quiet" if quiet else ""}" role="status">{lines}</p>'
-
-
-def row(finding: str, probability: float, *, point: float | None, more: str, spoken: str, explained: bool) -> str:
-    """A narrow bar of a finding with its operating point; more: a further figure, and how that is read aloud."""
-    name = words(finding)
-    mark = "" if point is None else f'<i class="lb-mark" style="left:{point:.1%}"></i>'
-    spoken = ", ".join(part for part in (f"{name} {probability:.2f}", spoken) if part)
-    bar = f'<b style="width:{probability:.1%};background:{colour(finding)}"></b>'
-    return (
-        f'<div class="lb-row{" lb-explained" if explained else ""}" role="img" aria-label="{escape(spoken)}">'
-        f'<span class="lb-name">{escape(name)}</span><span class="lb-track">{bar}{mark}</span>'
-        f'<span class="lb-number">{probability:.2f}</span><span class="lb-number lb-quiet">{escape(more)}</span></div>'
-    )
 
 
 def shaded(
@@ -387,27 +302,3 @@ def concept(title: str, plain: str, pictures: str) -> str:
     """Small films with a concept, and its sentence."""
     about = f"<figcaption><b>{escape(title)}</b> <span>{escape(plain)}</span></figcaption>"
     return f"<figure>{block('lb-films', pictures)}{about}</figure>"
-
-
-def signed_bar(finding: str, share: float, *, number: str, spoken: str, explained: bool) -> str:
-    """A bar from the middle, to the right where the share (-1 to 1 of half the width) is positive."""
-    side, width = "left" if share >= 0 else "right", f"{50 * abs(share):.1f}%"
-    return (
-        f'<div class="lb-signed{" lb-explained" if explained else ""}" role="img" aria-label="{escape(spoken)}">'
-        f'<span class="lb-name">{escape(words(finding))}</span>'
-        f'<span class="lb-track"><b style="{side}:50%;width:{width};background:{colour(finding)}"></b>'
-        f'<i class="lb-mark" style="left:50%"></i></span><span class="lb-number">{escape(number)}</span></div>'
-    )
-
-
-def two_bars(finding: str, before: float, after: float, *, asides: Sequence[str], spoken: str, explained: bool) -> str:
-    """A probability before, pale, and after, with quiet figures beside it."""
-    hue = colour(finding)
-    beside = "".join(f'<span class="lb-number lb-quiet">{escape(each)}</span>' for each in asides)
-    return (
-        f'<div class="lb-shift{" lb-explained" if explained else ""}" role="img" aria-label="{escape(spoken)}">'
-        f'<span class="lb-name">{escape(words(finding))}</span>'
-        f'<span class="lb-number">{before:.2f} → {after:.2f}</span>{beside}'
-        f'<span class="lb-track"><b style="width:{before:.1%};background:{hue};opacity:0.4"></b></span>'
-        f'<span class="lb-track"><b style="width:{after:.1%};background:{hue}"></b></span></div>'
-    )

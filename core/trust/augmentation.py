@@ -8,7 +8,7 @@ from torch.nn import functional
 from core.image.prepare import prepare
 from core.models.classifier import probabilities
 from core.models.findings import words
-from core.trust.deletion import digits
+from core.trust.hottest_region import digits
 from core.trust.measure import Figure, Question, measure, no_answer
 from core.types import Level
 

@@ -6,7 +6,7 @@ from core.errors import BadCheckpoint, UnknownName
 from core.models import checkpoints
 from core.models.classifier import Classifier, load
 from core.models.findings import leading, words
-from core.trust.deletion import digits
+from core.trust.hottest_region import digits
 from core.trust.measure import Figure, Question, measure, no_answer
 from core.types import Checkpoint, Level
 

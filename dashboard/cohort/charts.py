@@ -9,7 +9,7 @@ from core.cohort.mean_heat import MARGIN, SIDE, LungTemplate, TemplateDifference
 from core.cohort.score_figures import Curve, Rates
 from core.estimate import Estimate, estimate_text
 from core.overlay import palettes, table
-from dashboard import markup
+from dashboard import finding_colours
 from dashboard.models import axes
 from dashboard.models.axes import NEUTRAL, Plot
 
@@ -81,7 +81,7 @@ def histogram(bars: Sequence[tuple[str, float, int]], *, title: str, threshold: 
 
 def reliability(points: Sequence[tuple[float, Estimate]], finding: str) -> Plot:
     """Share of films with the finding over the mean probability of ten bins, with intervals."""
-    colour = markup.colour(finding)
+    colour = finding_colours.colour(finding)
     trace = {
         "type": "scatter",
         "mode": "lines+markers",
@@ -110,7 +110,7 @@ def reliability(points: Sequence[tuple[float, Estimate]], finding: str) -> Plot:
 
 def decision(thresholds: Curve, model: Curve, everyone: Curve, at: float) -> Plot:
     """Net benefit of the model, of calling every film and of calling none, over the threshold."""
-    lines = [("model", model, markup.colour("model"), "solid"), ("call every film", everyone, NEUTRAL, "dash")]
+    lines = [("model", model, finding_colours.colour("model"), "solid"), ("call every film", everyone, NEUTRAL, "dash")]
     traces: list[dict[str, Any]] = [
         {
             "type": "scatter",
@@ -190,7 +190,7 @@ def _curve(
     x_values: Any, y_values: Any, thresholds: Any, finding: str, *, name: str, x: str, y: str,
     point: tuple[float, float], diagonal: bool,
 ) -> Plot:  # fmt: skip
-    colour = markup.colour(finding)
+    colour = finding_colours.colour(finding)
     shown = slice(None, None, _STEP)
     traces = [
         {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.models.findings import present, words
 from core.types import Checkpoint, Prediction
-from dashboard import markup
+from dashboard import markup, probability_bars
 from dashboard.board_tile import BoardTile
 from dashboard.engine import same
 
@@ -48,7 +48,9 @@ def _row(finding: str, placed: BoardTile, first: BoardTile | None) -> str:
         return ""
     probability, point = prediction.probability(finding), checkpoint.thresholds.get(finding)
     more, spoken = _difference(finding, probability, first)
-    return markup.row(finding, probability, point=point, more=more, spoken=spoken, explained=finding == placed.finding)
+    return probability_bars.narrow_bar(
+        finding, probability, point=point, more=more, spoken=spoken, explained=finding == placed.finding
+    )
 
 
 def _difference(finding: str, probability: float, first: BoardTile | None) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.models.findings import present, words
 from core.trust.admission import Admission
 from core.types import Checkpoint, Prediction, Radiograph
-from dashboard import cache, labels, markup
+from dashboard import cache, finding_colours, labels
 from dashboard.request_queue import QueuedRequest
 from dashboard.state import Session, entered, session
 
@@ -111,7 +111,7 @@ def _answer(radiograph: Radiograph, prediction: Prediction, checkpoint: Checkpoi
     probability = prediction.probability(findings[0])
     return {
         "words": words(findings[0]),
-        "colour": markup.colour(findings[0]),
+        "colour": finding_colours.colour(findings[0]),
         "probability": round(probability, 4),
         "more": len(findings) - 1,
         "margin": round(float(abs(probability - 0.5) if checkpoint.multi_label else likeliest[0] - likeliest[1]), 4),

@@ -11,7 +11,7 @@ from core.layers.unit_ablation import AblationResult, UnitSwitches
 from core.models.findings import words
 from core.overlay import caption, common_end
 from core.types import Checkpoint, Explanation, Radiograph
-from dashboard import cache, draw, engine, markup, progress, selection
+from dashboard import cache, draw, engine, markup, probability_bars, progress, selection
 from dashboard.engine import WithoutUnits
 from dashboard.layers import ablation_controls, ablation_curve
 from dashboard.layers.unit_selection import stage_of
@@ -157,7 +157,7 @@ def _change(change: ProbabilityChange, *, explained: bool) -> str:
     """One finding with and without the units: two bars, and in numbers what changed."""
     name, points, logit = words(change.finding), markup.signed(change.points, 1), markup.signed(change.logit, 2)
     label = f"{name} {change.before:.2f}, without {change.after:.2f}, {points} points, logit {logit}"
-    return markup.two_bars(
+    return probability_bars.two_bars(
         change.finding,
         change.before,
         change.after,

@@ -13,7 +13,7 @@ from core.layers.labelled import LabelledSet
 from core.layers.linear_probes import Probes, fits, stage_predictions
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, paths, progress
+from dashboard import cache, draw, finding_colours, markup, paths, progress
 from dashboard.bound_field import BoundField
 from dashboard.film_source import film_fields
 from dashboard.layers.layers_state import ProbeFilms
@@ -177,8 +177,8 @@ def by_stage(probes: Probes, answers: NDArray[np.float32]) -> axes.Plot:
             "name": words(name),
             "x": list(range(len(stages))),
             "y": answers[:, place].tolist(),
-            "line": {"color": markup.colour(name), "width": 2},
-            "marker": {"color": markup.colour(name), "size": 8},
+            "line": {"color": finding_colours.colour(name), "width": 2},
+            "marker": {"color": finding_colours.colour(name), "size": 8},
             "hovertemplate": f"{words(name)} %{{y:.2f}}<extra></extra>",
         }
         for place, name in enumerate(probes.classes)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.layers.activations import histogram, unit_explanation
 from core.models.findings import words
 from core.overlay import caption, figure
-from dashboard import cache, draw, markup, progress
+from dashboard import cache, draw, markup, probability_bars, progress
 from dashboard.layers import unit_selection
 from dashboard.layers.unit_selection import UnitSelection
 from dashboard.models import axes
@@ -121,7 +121,7 @@ def signed_bars(relevance: Relevance, channel: int, explained: str) -> str:
     values = {finding: float(each[channel]) for finding, each in relevance.items()}
     longest = max((abs(value) for value in values.values()), default=0.0) or 1.0
     return "".join(
-        markup.signed_bar(
+        probability_bars.signed_bar(
             finding,
             value / longest,
             number=signed(value),

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.card import Counts, ReliabilityBin
 from core.estimate import Estimate, estimate_text
-from dashboard import markup
+from dashboard import finding_colours
 from dashboard.models import axes
 from dashboard.models.axes import NEUTRAL, Plot
 
@@ -192,7 +192,7 @@ def sources(counts: Mapping[tuple[str, str], int], findings: Sequence[str]) -> P
             "name": finding,
             "y": order,
             "x": [counts.get((source, finding), 0) for source in order],
-            "marker": {"color": markup.colour(finding), "line": {"width": 0}},
+            "marker": {"color": finding_colours.colour(finding), "line": {"width": 0}},
             "hovertemplate": f"%{{y}}: %{{x}} films, {finding}<extra></extra>",
         }
         for finding in findings
@@ -279,7 +279,7 @@ def _mark(mark: IntervalMark, *, y: float, quantity: str) -> dict[str, Any]:
 
 
 def _curve(finding: str, curve: BandedCurve, *, name: str) -> list[dict[str, Any]]:
-    hue = markup.colour(finding)
+    hue = finding_colours.colour(finding)
     line = {
         "type": "scatter",
         "mode": "lines",
@@ -313,6 +313,6 @@ def _point(finding: str, place: tuple[float, float], *, x: str, y: str) -> dict[
         "y": [place[1]],
         "legendgroup": finding,
         "showlegend": False,
-        "marker": {"symbol": "diamond", "size": 10, "color": markup.colour(finding), "line": {"width": 0}},
+        "marker": {"symbol": "diamond", "size": 10, "color": finding_colours.colour(finding), "line": {"width": 0}},
         "hovertemplate": f"operating point<br>{x} %{{x:.2f}}<br>{y} %{{y:.2f}}<extra>{finding}</extra>",
     }

@@ -9,7 +9,7 @@ import streamlit as st
 from core.card import EarlierTraining, Epoch, LabelCorrection
 from core.codec import dump
 from core.types import Checkpoint
-from dashboard import markup
+from dashboard import finding_colours, markup
 from dashboard.models import export, plots
 from dashboard.models.axes import NEUTRAL
 from dashboard.models.limitations import missing
@@ -64,7 +64,7 @@ def curves(epochs: Sequence[Epoch], *, name: str, start: tuple[int, str] | None 
     losses = _lines({"training": [epoch.loss for epoch in epochs], "validation": [epoch.val_loss for epoch in epochs]})
     figures = _figures(epochs)
     hues = {"training": NEUTRAL, "validation": plots.ACCENT, "accuracy": NEUTRAL, "Dice": plots.ACCENT}
-    hues |= {finding: markup.colour(finding) for finding in figures if finding not in hues}
+    hues |= {finding: finding_colours.colour(finding) for finding in figures if finding not in hues}
     exported = [_flat(place, epoch) for place, epoch in zip(order, epochs, strict=True)]
     last = ", ".join(f"{finding} {values[-1]:.2f}" for finding, values in figures.items() if values[-1] is not None)
     with export.titled("Training curves", exported, name=f"{name} training", aside=f"{len(epochs)} epochs"):

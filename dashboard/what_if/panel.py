@@ -14,7 +14,7 @@ from core.what_if.answer import EditedAnswer, answer_words, turned
 from core.what_if.edit import EditContext, parsed_edit
 from core.what_if.log import attempt, log_csv, log_json
 from core.what_if.picture import grey_difference
-from dashboard import board_tile, cache, draw, engine, film_panel, markup, progress
+from dashboard import board_tile, cache, draw, engine, film_panel, markup, probability_bars, progress
 from dashboard.bound_field import BoundField
 from dashboard.request_queue import Keyed
 from dashboard.selection import MapView
@@ -90,7 +90,9 @@ def _bars(checkpoint: Checkpoint, finding: str, before: Prediction, answer: Edit
         one, other = before.probability(each), after.probability(each)
         points = markup.signed(100 * (other - one), 1)
         spoken = f"{words(each)} {one:.2f}, after the edit {other:.2f}"
-        bar = markup.two_bars(each, one, other, asides=(f"{points} points",), spoken=spoken, explained=each == finding)
+        bar = probability_bars.two_bars(
+            each, one, other, asides=(f"{points} points",), spoken=spoken, explained=each == finding
+        )
         rows.append((abs(other - one), bar))
     if len(rows) > 6:  # of many findings those that moved most
         rows = sorted(rows, key=lambda row: -row[0])[:6]

@@ -10,7 +10,7 @@ from core.types import Prediction
 from core.what_if.edit import EditContext, edits, made_edit, parsed_edit
 from core.what_if.preprocessing import preprocessing_warning
 from core.what_if.sweep import Sweep
-from dashboard import cache, draw, markup, progress
+from dashboard import cache, draw, finding_colours, markup, progress
 from dashboard.bound_field import BoundField
 from dashboard.models import axes
 from dashboard.request_queue import Keyed
@@ -94,7 +94,7 @@ def _curve(result: Sweep) -> axes.Plot:
             "y": result.probabilities[:, place].tolist(),
             "name": words(finding),
             "mode": "lines+markers",
-            "line": {"color": markup.colour(finding), "width": 2},
+            "line": {"color": finding_colours.colour(finding), "width": 2},
         }
         for place, finding in enumerate(result.findings)
     ]

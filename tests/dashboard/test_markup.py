@@ -1,18 +1,18 @@
 from core.estimate import Estimate
-from dashboard import markup
+from dashboard import finding_colours, markup, probability_bars
 
 
 def test_a_findings_colour_is_the_same_whatever_the_model_and_however_it_is_spelt() -> None:
-    assert markup.colour("covid") == markup.colour("Covid") == "#e69f00"
-    assert markup.colour("effusion") == markup.colour("effusion")
-    assert len({markup.colour(finding) for finding in ("covid", "pneumonia", "normal")}) == 3
+    assert finding_colours.colour("covid") == finding_colours.colour("Covid") == "#e69f00"
+    assert finding_colours.colour("effusion") == finding_colours.colour("effusion")
+    assert len({finding_colours.colour(finding) for finding in ("covid", "pneumonia", "normal")}) == 3
 
 
 def test_text_from_files_cannot_become_html() -> None:
     hostile = '<img src=x onerror=alert(1)>"'
     for piece in (
         markup.heading(hostile, hostile),
-        markup.bar(hostile, 0.5, threshold=0.4, explained=True),
+        probability_bars.bar(hostile, 0.5, threshold=0.4, explained=True),
         markup.remark("note", hostile, hostile, hostile),
         markup.chip("note", hostile, hostile, [(hostile, hostile)]),
         markup.verdict_line(hostile, hostile, hostile, hostile, level="note"),
@@ -29,11 +29,13 @@ def test_text_from_files_cannot_become_html() -> None:
 
 
 def test_a_bar_says_whether_the_operating_point_is_reached() -> None:
-    assert "above operating point" in markup.bar("covid", 0.3, threshold=0.3, explained=False)
-    assert "below operating point" in markup.bar("covid", 0.29, threshold=0.3, explained=False)
-    assert "the call" in markup.bar("covid", 0.5, threshold=0.3, explained=True, called=True)
-    assert "above" not in markup.bar("covid", 0.4, threshold=0.3, explained=False, called=False)  # one call, not two
-    assert "threshold" not in markup.bar("covid", 0.3, threshold=None, explained=False)
+    assert "above operating point" in probability_bars.bar("covid", 0.3, threshold=0.3, explained=False)
+    assert "below operating point" in probability_bars.bar("covid", 0.29, threshold=0.3, explained=False)
+    assert "the call" in probability_bars.bar("covid", 0.5, threshold=0.3, explained=True, called=True)
+    assert "above" not in probability_bars.bar(
+        "covid", 0.4, threshold=0.3, explained=False, called=False
+    )  # one call, not two
+    assert "threshold" not in probability_bars.bar("covid", 0.3, threshold=None, explained=False)
 
 
 def test_a_row_of_the_table_of_checkpoints_links_to_its_card() -> None:

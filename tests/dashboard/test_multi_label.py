@@ -11,7 +11,7 @@ from core.models.checkpoints import input_card, write
 from core.models.findings import SETS
 from core.overlay import REGIONS
 from core.types import Input
-from dashboard import cache, markup
+from dashboard import cache, finding_colours
 from tests.dashboard.conftest import Desk
 
 FINDINGS = SETS["chestxray15"]
@@ -89,9 +89,9 @@ def test_nothing_found_is_an_answer(desk: Desk) -> None:
 
 
 def test_every_finding_has_a_colour_of_its_own_that_no_region_has() -> None:
-    hues = [markup.colour(finding) for finding in (*FINDINGS, "normal", "tuberculosis", "silicosis")]
+    hues = [finding_colours.colour(finding) for finding in (*FINDINGS, "normal", "tuberculosis", "silicosis")]
 
     assert len(set(hues)) == len(hues)
     assert not set(hues) & set(REGIONS)
     assert len(set(REGIONS)) == 8
-    assert markup.colour("Pneumonia") == markup.colour("pneumonia")
+    assert finding_colours.colour("Pneumonia") == finding_colours.colour("pneumonia")

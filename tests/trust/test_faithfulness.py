@@ -13,7 +13,7 @@ from core.image.phantom import draw
 from core.models.architecture import Network, architectures
 from core.models.classifier import Classifier, load
 from core.trust.altered import filled, heat_of, inpainted, prepared, rank_correlation
-from core.trust.curves import Curves, controls, curves, hottest_first
+from core.trust.deletion_curves import Curves, controls, curves, hottest_first
 from core.trust.measure import FILLS, Fill, Question, measures
 from core.trust.randomisation import cascade, randomised, read_table, sameness, table, write_table
 from core.types import Checkpoint, Cleaning, Explanation, Input, Placement

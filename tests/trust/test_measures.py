@@ -8,7 +8,7 @@ from torch import nn
 from core.image.phantom import Opacity, draw
 from core.models.architecture import Network
 from core.models.classifier import Classifier
-from core.trust.deletion import digits
+from core.trust.hottest_region import digits
 from core.trust.measure import Question, assess, hottest, measures, no_area, no_effect
 from core.types import Checkpoint, Cleaning, Explanation, Heat, Input, Placement, Radiograph
 
