@@ -21,8 +21,8 @@ from core.layers.unit_ablation import AblationResult, UnitSwitches
 from core.models.findings import leading, words
 from core.trust.admission import Admission
 from core.types import FUSED, Checkpoint, Cleaning, Explanation, Prediction, Radiograph
-from dashboard import cache
 from dashboard.board_tile import BoardTile
+from dashboard.cache import map_requests, model_files, networks, unit_requests
 from dashboard.request_queue import QueuedRequest, Result
 from dashboard.state import session
 from dashboard.tile_request import LastMap, TileRequest
@@ -77,17 +77,19 @@ def again(
     tile = BoardTile(place, lettered(len(requests))[place], request, method)
     cleaning = session().cleaning(radiograph.key)
     try:
-        checkpoint = cache.card(request.checkpoint)
+        checkpoint = model_files.card(request.checkpoint)
         name = checkpoint.name
         tile = replace(tile, checkpoint=checkpoint)
-        tile = replace(tile, sizes=_result(cache.sizes(checkpoint), f"Loading {name}"))
+        tile = replace(tile, sizes=_result(networks.sizes(checkpoint), f"Loading {name}"))
         _refuse_withheld(checkpoint, radiograph, cleaning)
-        prediction = _result(cache.first_look(checkpoint, radiograph, cleaning), f"Prediction of {name}").prediction
+        prediction = _result(
+            map_requests.first_look(checkpoint, radiograph, cleaning), f"Prediction of {name}"
+        ).prediction
         tile = replace(tile, prediction=prediction)
         finding, substitution = _finding(radiograph, request, checkpoint, prediction, requests)
         tile = replace(tile, finding=finding, substitution=substitution)
         if method.name != FIRST_LOOK:
-            _result(cache.unsupported(checkpoint), f"What {name} supports")
+            _result(networks.unsupported(checkpoint), f"What {name} supports")
         tile = _placed(tile, checkpoint, substitute=substitute)
         pending = _map(radiograph, tile, checkpoint)
         explained = _result(pending, tile.method.title)
@@ -137,14 +139,14 @@ def look_without_units(
 
     Raises: UserError where there are no probabilities.
     """
-    usual = cache.usual_means(checkpoint, switched.fill)
+    usual = unit_requests.usual_means(checkpoint, switched.fill)
     about = (checkpoint, radiograph, session().cleaning(radiograph.key), switched, usual)
 
     def answered() -> WithoutUnits:
         result = None
         try:
-            result = _result(cache.ablation(*about, ()), "Prediction without the units")
-            with_map = _result(cache.ablation(*about, (request,)), "Map without the units")
+            result = _result(unit_requests.ablation(*about, ()), "Prediction without the units")
+            with_map = _result(unit_requests.ablation(*about, (request,)), "Map without the units")
             return WithoutUnits(result, with_map.explanations[0])
         except _NotYet as wait:
             return WithoutUnits(result, pending=wait.pending, pending_name=wait.name)
@@ -224,7 +226,7 @@ def _result(request: QueuedRequest[Result], name: str) -> Result:
 
 def _refuse_withheld(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> None:
     """Raises: Withheld where the answer is not shown; _NotYet while the gate has not seen the film."""
-    result = cache.admission([checkpoint], radiograph, cleaning)
+    result = map_requests.admission([checkpoint], radiograph, cleaning)
     if not isinstance(result, Admission):
         result = _result(result, f"Gate of {checkpoint.name}")
     if result.reason and not cleaning.anyway:
@@ -238,8 +240,8 @@ def _request(tile: BoardTile) -> Request:
 def _map(radiograph: Radiograph, tile: BoardTile, checkpoint: Checkpoint) -> QueuedRequest[Explained]:
     cleaning, request = session().cleaning(radiograph.key), _request(tile)
     if tile.request.all_stages and shares_stages(tile.method, tile.layer, tile.settings):
-        return cache.stages(checkpoint, radiograph, cleaning, request)
-    return cache.explain(checkpoint, radiograph, cleaning, request)
+        return map_requests.stages(checkpoint, radiograph, cleaning, request)
+    return map_requests.explain(checkpoint, radiograph, cleaning, request)
 
 
 def _finding(
@@ -263,10 +265,10 @@ def _finding(
 def _first_finding(radiograph: Radiograph, checkpoint: Checkpoint, requests: Sequence[TileRequest]) -> str | None:
     """The top finding of the first tile's model; None where that is this model, or a broken one."""
     with suppress(UserError):  # the first tile says so
-        first = cache.card(requests[0].checkpoint)
+        first = model_files.card(requests[0].checkpoint)
         if first.key != checkpoint.key:
-            _result(cache.sizes(first), f"Loading {first.name}")
-            predicted = cache.first_look(first, radiograph, session().cleaning(radiograph.key))
+            _result(networks.sizes(first), f"Loading {first.name}")
+            predicted = map_requests.first_look(first, radiograph, session().cleaning(radiograph.key))
             return leading(_result(predicted, f"Prediction of {first.name}").prediction, first)
     return None
 
@@ -276,12 +278,12 @@ def _placed(tile: BoardTile, checkpoint: Checkpoint, *, substitute: bool) -> Boa
 
     Raises: UnknownName or Unfit where the network does not support the method there, and nothing may be substituted.
     """
-    method, reasons = tile.method, cache.incompatibilities(checkpoint, tile.method.name)
+    method, reasons = tile.method, networks.incompatibilities(checkpoint, tile.method.name)
     if reason := nowhere(reasons):
         sentence = f"{method.title} is not available for {checkpoint.name}: {reason}"
         if not substitute:
             raise Unfit(sentence)
-        method, reasons = methods[FIRST_LOOK], cache.incompatibilities(checkpoint, FIRST_LOOK)
+        method, reasons = methods[FIRST_LOOK], networks.incompatibilities(checkpoint, FIRST_LOOK)
         tile = replace(tile, substitution=f"{sentence} Showing {method.title}.")
     settings = method.parse(dict(tile.request.settings) if method is tile.method else {})
     layer = _layer(tile.request.layer, method, checkpoint, reasons, substitute=substitute)

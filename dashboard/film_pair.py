@@ -9,9 +9,10 @@ from core.image import film_checks
 from core.models.findings import words
 from core.overlay import caption
 from core.types import Prediction, Radiograph
-from dashboard import cache, draw, engine, map_status, markup, progress
+from dashboard import draw, engine, map_status, markup, progress
 from dashboard.board_tile import BoardTile
 from dashboard.bound_field import widget
+from dashboard.cache import film_properties
 from dashboard.selection import MapView
 from dashboard.state import Session, session
 from dashboard.tile_request import TileRequest
@@ -66,7 +67,7 @@ def _second(chosen: MapView, other: Radiograph) -> None:
     """The second film, bare until its map is ready, and the difference of the answers."""
     place, note = st.empty(), st.empty()
     now = session().cleaning(other.key)
-    if film_checks.withheld(cache.quality(other, now)) and not now.anyway:
+    if film_checks.withheld(film_properties.quality(other, now)) and not now.anyway:
         with place.container():
             viewer(other, key="read second", title=other.name, note=_WITHHELD, link=LINK, compact=True)
         return

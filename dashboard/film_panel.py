@@ -12,8 +12,10 @@ from core.image.cases import case
 from core.image.film_checks import Check
 from core.trust.admission import Admission
 from core.types import Checkpoint, Cleaning, Origin, Radiograph
-from dashboard import cache, draw, markup, selection
+from dashboard import draw, markup, selection
 from dashboard.bound_field import Store, widget
+from dashboard.cache import film_properties, map_requests
+from dashboard.request_queue import ReportProgress
 from dashboard.state import Session, session
 from dashboard.viewer import viewer
 
@@ -36,7 +38,7 @@ def about(radiograph: Radiograph, *, veiled: bool = False) -> None:
     """
     draw.section("The film", "Drawn phantom" if radiograph.drawn else "")
     with st.skeleton(height=90):
-        checks = cache.quality(radiograph, session().cleaning(radiograph.key))
+        checks = film_properties.quality(radiograph, session().cleaning(radiograph.key))
     draw.checks(
         [check for check in checks if not (veiled and check.withholds)],
         partial(_settle, radiograph, but=[check.mend for check in checks if veiled and check.withholds]),
@@ -50,15 +52,15 @@ def about(radiograph: Radiograph, *, veiled: bool = False) -> None:
 
 
 def admission(
-    radiograph: Radiograph, checkpoints: Sequence[Checkpoint], *, report: cache.ReportProgress | None = None
+    radiograph: Radiograph, checkpoints: Sequence[Checkpoint], *, report: ReportProgress | None = None
 ) -> Admission:
     """Whether the answers of these models about the film are shown; waits for their gates."""
-    result = cache.admission(checkpoints, radiograph, session().cleaning(radiograph.key))
+    result = map_requests.admission(checkpoints, radiograph, session().cleaning(radiograph.key))
     return result if isinstance(result, Admission) else result.result(report)
 
 
 def withheld(
-    radiograph: Radiograph, checkpoints: Sequence[Checkpoint], *, report: cache.ReportProgress | None = None
+    radiograph: Radiograph, checkpoints: Sequence[Checkpoint], *, report: ReportProgress | None = None
 ) -> bool:
     """Whether the film checks or a gate withhold every answer about this film; shows a warning where they were
     overridden.
@@ -83,7 +85,7 @@ def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
             viewer(radiograph, key="read", note="The answer is withheld.")
         with words, st.container(key="words", gap="small"):
             draw.section("Answer withheld")
-            for check in cache.quality(radiograph, session().cleaning(radiograph.key)):
+            for check in film_properties.quality(radiograph, session().cleaning(radiograph.key)):
                 if check.withholds:
                     st.warning(draw.plain(check.sentence), icon=":material/warning:")
                     _settle(radiograph, check, at="veil")
@@ -131,7 +133,7 @@ def _cleaning(radiograph: Radiograph, checkpoint: Checkpoint, now: Cleaning) -> 
             "CLAHE: local contrast equalisation in 8 × 8 tiles, clip limit 2.",
         )
     with picture, st.container(key="received"):
-        received = cache.model_input(checkpoint, radiograph, now)
+        received = film_properties.model_input(checkpoint, radiograph, now)
         side = checkpoint.input.size
         st.image(received, caption=f"Model input: {side} × {side} px", width="stretch")
     turn, denoise = st.columns(2, gap="medium")

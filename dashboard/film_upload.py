@@ -13,7 +13,8 @@ from core.image.bundle import INDEX, films_in, is_bundle, may_be_film
 from core.image.cases import CASES
 from core.image.read import read
 from core.types import Radiograph
-from dashboard import cache, dicom_sources, draw, labels, markup
+from dashboard import dicom_sources, draw, labels, markup
+from dashboard.cache import film_properties
 from dashboard.state import bind, entered, session
 
 _THUMBNAILS = Path(__file__).with_name("cases")
@@ -107,7 +108,7 @@ def case_gallery() -> None:
 def open_case(number: int) -> None:
     """Opens a drawn case."""
     here = session()
-    radiograph = cache.drawn_film(number)
+    radiograph = film_properties.drawn_film(number)
     here.problems.clear()
     here.add(radiograph)
     here.drawn_cases[radiograph.key] = number
@@ -117,7 +118,7 @@ def open_case(number: int) -> None:
 def _open_next_case() -> None:
     """The first one that is not open yet."""
     opened = session().radiographs
-    open_case(next(number for number in numbers() if cache.drawn_film(number).key not in opened))
+    open_case(next(number for number in numbers() if film_properties.drawn_film(number).key not in opened))
 
 
 def examples_menu() -> None:

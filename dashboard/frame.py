@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, engine, film_upload, kept_sessions, link, memory, selection, sidebar, story
+from dashboard import draw, engine, film_upload, kept_sessions, link, memory, selection, sidebar, story
+from dashboard.cache import networks
 from dashboard.state import session
 from dashboard.views import pages
 
@@ -49,5 +50,5 @@ with place:
 link.write()
 if model is not None and selection.film() is None:
     with draw.errors():
-        cache.classifier(model)  # warm before the first film comes
+        networks.classifier(model)  # warm before the first film comes
 memory.freeze_once((chosen_page.title, selection.film() is None))

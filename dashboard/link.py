@@ -21,7 +21,8 @@ from core.errors import BadCheckpoint, UserError
 from core.explain.method import Value, captum_version, methods
 from core.image.arrangement import DATA, FULL
 from core.types import Cleaning
-from dashboard import cache, draw, film_pair, film_upload, selection, story
+from dashboard import draw, film_pair, film_upload, selection, story
+from dashboard.cache import film_properties, model_files
 from dashboard.cohort import cohort_link
 from dashboard.compare.presets import MOST
 from dashboard.layers import layers_link
@@ -190,7 +191,7 @@ def _address_of(here: Session) -> dict[str, list[str]]:
     address = cohort_link.entries(here) | what_if_link.entries(here, radiograph.key)
     address |= {"film": [radiograph.key], "model": [name]}
     with suppress(BadCheckpoint):
-        address["weights"] = [cache.card(name).sha256[:_DIGITS]]
+        address["weights"] = [model_files.card(name).sha256[:_DIGITS]]
     cleaning = asdict(here.cleaning(radiograph.key))
     usual = asdict(Cleaning())
     number = here.drawn_cases.get(radiograph.key)
@@ -220,14 +221,14 @@ def _model(here: Session, address: Address) -> list[str]:
     name = _one(address, "model")
     if name is None:
         return []
-    if name not in cache.names():
+    if name not in model_files.names():
         return [
             f"The link asks for the model {name!r}, which is not available. Using another one; import it, then reload."
         ]
     here.checkpoint = name
     weights = _one(address, "weights")
     with suppress(BadCheckpoint):  # the frame says so
-        if weights and not cache.card(name).sha256.startswith(weights):
+        if weights and not model_files.card(name).sha256.startswith(weights):
             return [f"The link was made with other weights of {name!r}: results may differ from what it showed."]
     return []
 
@@ -270,7 +271,7 @@ def _tiles(here: Session, address: Address) -> list[str]:
         problems.append(f"The link asks for {len(address['tile'])} tiles; the first {MOST} are shown.")
     for text in address["tile"][:MOST]:
         checkpoint, method, finding, layer = [*text.split(_BETWEEN), "", "", ""][:4]
-        if checkpoint not in cache.names() or method not in methods:
+        if checkpoint not in model_files.names() or method not in methods:
             problems.append(
                 f"A tile of the link is of {checkpoint!r} with {method!r}, which is not available here. It is left out."
             )
@@ -289,7 +290,7 @@ def _film(here: Session, address: Address) -> list[str]:
     cleaning = dict(entry.split(":", 1) for entry in address.get("clean", ()) if ":" in entry)
     here.cleanings[key] = _cleaning(cleaning)
     number = _one(address, "case") or "0"
-    if key not in here.radiographs and _CASE.fullmatch(number) and cache.drawn_film(int(number)).key == key:
+    if key not in here.radiographs and _CASE.fullmatch(number) and film_properties.drawn_film(int(number)).key == key:
         film_upload.open_case(int(number))
     if key in here.radiographs:
         here.film_key, here.linked_film = key, None

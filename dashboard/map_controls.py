@@ -9,8 +9,9 @@ import streamlit as st
 from core.explain.method import Setting, Value
 from core.models.findings import words
 from core.types import FUSED
-from dashboard import cache, draw, film_pair, link, save_menu, selection
+from dashboard import draw, film_pair, link, save_menu, selection
 from dashboard.bound_field import BoundField, widget
+from dashboard.cache import networks
 from dashboard.method_menu import method_menu
 from dashboard.selection import MapView
 from dashboard.state import Session, session
@@ -49,9 +50,9 @@ def sentence(chosen: MapView) -> None:
 
 def _stage(chosen: MapView, layer: str) -> None:
     """The single stages, and all that can have a map fused into one."""
-    sizes = cache.stage_sizes(chosen.checkpoint)
-    fit = cache.fitting(chosen.checkpoint, chosen.method.name)
-    unfit = cache.incompatibilities(chosen.checkpoint, chosen.method.name)
+    sizes = networks.stage_sizes(chosen.checkpoint)
+    fit = networks.fitting(chosen.checkpoint, chosen.method.name)
+    unfit = networks.incompatibilities(chosen.checkpoint, chosen.method.name)
     fused = FUSED.join(fit)
 
     def words(layer: str) -> str:

@@ -11,8 +11,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import BadSetting, Stopped, UserError
-from dashboard import cache, markup
-from dashboard.request_queue import QueuedRequest
+from dashboard import markup
+from dashboard.request_queue import QueuedRequest, ReportProgress
 from dashboard.state import breathe, session
 
 _PATIENCE = 0.3  # s before progress is shown
@@ -50,7 +50,7 @@ class Step:
 NextStep = Callable[[], Step | None]  # None when there is nothing more to wait for
 
 
-def reporter(place: DeltaGenerator, name: str) -> cache.ReportProgress:
+def reporter(place: DeltaGenerator, name: str) -> ReportProgress:
     """Shows the progress of a request at `place`; name: of its result."""
     write = _writer(place)
     return lambda request: write(Step(request, name))

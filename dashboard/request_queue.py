@@ -137,7 +137,7 @@ class QueuedRequest(Generic[Result]):
         answer: Result = result
         return answer
 
-    def result(self, report: "Callable[[QueuedRequest[Result]], None] | None" = None) -> Result:
+    def result(self, report: "ReportProgress | None" = None) -> Result:
         """Waits for the answer; if Streamlit ends the run meanwhile, the place is given up.
 
         report: called repeatedly while it takes longer than a moment, to show progress on the page.
@@ -166,6 +166,9 @@ class QueuedRequest(Generic[Result]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.leave(grace=_GRACE)
+
+
+ReportProgress = Callable[[QueuedRequest[Any]], None]  # shows progress on the page
 
 
 class RequestQueue:
@@ -210,12 +213,13 @@ class RequestQueue:
             function: Callable[Concatenate[Work, Arguments], Result],
         ) -> Callable[Arguments, QueuedRequest[Result]]:
             signature = inspect.signature(function)
+            name = function.__module__, function.__qualname__
 
             @wraps(function)
             def ask(*args: Arguments.args, **named: Arguments.kwargs) -> QueuedRequest[Result]:
                 bound = signature.bind(None, *args, **named)
                 bound.apply_defaults()
-                key = (function.__qualname__, *(self.key_of(value) for value in list(bound.arguments.values())[1:]))
+                key = (name, *(self.key_of(value) for value in list(bound.arguments.values())[1:]))
                 long = slow(*args, **named) if callable(slow) else slow
                 return self.ask(
                     key,

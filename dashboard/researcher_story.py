@@ -27,7 +27,8 @@ from core.models.architecture import originals
 from core.models.findings import leading, words
 from core.models.importers import inspect
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
-from dashboard import cache, draw, film_upload, labels, markup, progress, selection
+from dashboard import draw, film_upload, labels, markup, progress, selection
+from dashboard.cache import film_properties, map_requests, verdict_requests
 from dashboard.file_names import file_name
 from dashboard.state import session
 from dashboard.viewer import viewer
@@ -131,7 +132,7 @@ def _mistake(card: Checkpoint) -> None:
         draw.probabilities(one.prediction, card, explained=map_.finding)
         draw.section("How far to trust it", "quick checks")
         note = st.empty()
-        judged = cache.trust(card, one.film, map_, Cleaning(), one.prediction)
+        judged = verdict_requests.trust(card, one.film, map_, Cleaning(), one.prediction)
         draw.verdicts(judged.result(progress.reporter(note, "Verdicts")))
         note.empty()
     _same("a cell of the confusion matrix", f"python -m core trust film.png --checkpoint {card.name}")
@@ -206,9 +207,9 @@ def table(answers: Sequence[StoryAnswer], card: Checkpoint) -> str:
 def _answers(card: Checkpoint) -> list[StoryAnswer]:
     note, results = st.empty(), []
     for number in _FILMS:
-        film = cache.drawn_film(number)
+        film = film_properties.drawn_film(number)
         label = _OPACITY if film.planes else _NORMAL
-        prediction = cache.predict(card, film, Cleaning(), report=progress.reporter(note, "Answers"))
+        prediction = map_requests.predict(card, film, Cleaning(), report=progress.reporter(note, "Answers"))
         results.append(StoryAnswer(number, film, label, prediction, labels.agrees(prediction, card, label)))
     note.empty()
     return results
@@ -224,7 +225,7 @@ def _choose(number: int) -> None:
 
 def _map(card: Checkpoint, one: StoryAnswer) -> Explanation:
     request = Request(FIRST_LOOK, leading(one.prediction, card), None)
-    return cache.explain(card, one.film, Cleaning(), request).result().of(request)
+    return map_requests.explain(card, one.film, Cleaning(), request).result().of(request)
 
 
 def _same(place: str, command: str) -> None:

@@ -15,7 +15,8 @@ from core.report.figure import FigureFiles, case_figure
 from core.report.html import report_html
 from core.report.pdf import report_pdf
 from core.types import Explanation
-from dashboard import cache, dicom_sources, draw
+from dashboard import dicom_sources, draw
+from dashboard.cache import networks
 from dashboard.file_names import file_name, stem
 from dashboard.selection import MapView
 
@@ -80,7 +81,7 @@ def _figure(chosen: MapView, map_: Explanation) -> bytes:
 
 
 def _case(chosen: MapView, map_: Explanation) -> CaseRecord:
-    return case_of(cache.classifier(chosen.checkpoint), chosen.radiograph, chosen.prediction, [map_])
+    return case_of(networks.classifier(chosen.checkpoint), chosen.radiograph, chosen.prediction, [map_])
 
 
 def _dicom_zip(chosen: MapView, map_: Explanation) -> bytes:

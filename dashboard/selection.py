@@ -11,9 +11,10 @@ from core.explain.sharing import FIRST_LOOK
 from core.models.findings import leading
 from core.overlay import common_end
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
-from dashboard import cache, engine
+from dashboard import engine
 from dashboard.board_tile import BoardTile, is_hidden
-from dashboard.request_queue import QueuedRequest
+from dashboard.cache import map_requests, model_files, networks
+from dashboard.request_queue import QueuedRequest, ReportProgress
 from dashboard.state import session
 from dashboard.tile_request import LastMap, TileRequest
 
@@ -84,7 +85,7 @@ def film() -> Radiograph | None:
 
 def model_name() -> str | None:
     """The chosen model, or the first; None where there are no weights."""
-    names = cache.names()
+    names = model_files.names()
     wanted = session().checkpoint
     return wanted if wanted in names else next(iter(names), None)
 
@@ -92,7 +93,7 @@ def model_name() -> str | None:
 def card() -> Checkpoint | None:
     """The card of that model; None where there are no weights. Raises: BadCheckpoint."""
     name = model_name()
-    return cache.card(name) if name else None
+    return model_files.card(name) if name else None
 
 
 def model() -> Checkpoint | None:
@@ -102,7 +103,7 @@ def model() -> Checkpoint | None:
     return None
 
 
-def view(radiograph: Radiograph, checkpoint: Checkpoint, *, report: cache.ReportProgress | None = None) -> MapView:
+def view(radiograph: Radiograph, checkpoint: Checkpoint, *, report: ReportProgress | None = None) -> MapView:
     """The session's request, with the map if it is ready; waits until everything but the map is known.
 
     A choice that this model does not know falls back to its default. A setting that turns out wrong gets a sentence,
@@ -120,7 +121,7 @@ def view(radiograph: Radiograph, checkpoint: Checkpoint, *, report: cache.Report
         return _view(radiograph, checkpoint, report)
 
 
-def _view(radiograph: Radiograph, checkpoint: Checkpoint, report: cache.ReportProgress | None) -> MapView:
+def _view(radiograph: Radiograph, checkpoint: Checkpoint, report: ReportProgress | None) -> MapView:
     here = session()
     method = methods[here.method] if here.method in methods else methods[DEFAULT]
     request = TileRequest(
@@ -176,12 +177,12 @@ def stages(chosen: MapView) -> QueuedRequest[Explained]:
     method = engine.strip_method(chosen.method, chosen.settings)
     settings = dict(chosen.settings) if method is chosen.method else {}
     request = Request(method.name, chosen.finding, chosen.layer, settings)
-    return cache.stages(chosen.checkpoint, chosen.radiograph, chosen.cleaning, request)
+    return map_requests.stages(chosen.checkpoint, chosen.radiograph, chosen.cleaning, request)
 
 
 def refusals(checkpoint: Checkpoint) -> dict[str, str]:
     """Method -> why the network supports it at no stage; empty where it does, or that is not yet known."""
-    return {name: engine.nowhere(reasons) for name, reasons in cache.all_unfit(checkpoint).items()}
+    return {name: engine.nowhere(reasons) for name, reasons in networks.all_unfit(checkpoint).items()}
 
 
 def look_at(stage: str) -> None:

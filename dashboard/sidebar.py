@@ -9,8 +9,9 @@ import streamlit as st
 
 from core.models.findings import words
 from core.types import Checkpoint
-from dashboard import cache, draw, film_upload, kept_sessions, markup, selection
+from dashboard import draw, film_upload, kept_sessions, markup, selection
 from dashboard.bound_field import BoundField
+from dashboard.cache import model_files
 from dashboard.film_strip import film_strip
 from dashboard.state import session
 
@@ -36,7 +37,7 @@ def questions(checkpoint: Checkpoint | None) -> None:
     if name is None:
         st.html(markup.paragraph("No model in weights/. Train one with `python -m core train`, or restore the folder."))
         return
-    draw.select("Model", cache.names(), name, BoundField("checkpoint", then=selection.no_refusal), at="sidebar")
+    draw.select("Model", model_files.names(), name, BoundField("checkpoint", then=selection.no_refusal), at="sidebar")
     if checkpoint is not None:
         finding = session().finding
         options = [_LIKELIEST, *checkpoint.findings]

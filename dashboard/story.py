@@ -19,7 +19,8 @@ from core.explain.run import Request
 from core.explain.sharing import FIRST_LOOK
 from core.models.findings import words
 from core.types import Checkpoint, Explanation, Prediction, Radiograph
-from dashboard import cache, draw, film_upload, markup, progress, researcher_story
+from dashboard import draw, film_upload, markup, progress, researcher_story
+from dashboard.cache import film_properties, map_requests, model_files
 from dashboard.state import session
 from dashboard.tile_request import TileRequest
 from dashboard.viewer import viewer
@@ -56,7 +57,7 @@ class _Twin:
 
 def buttons() -> None:
     """The buttons that begin the stories; none where the models of a story are missing."""
-    names = cache.names()
+    names = model_files.names()
     with st.container(key="stories", horizontal=True, gap="small"):
         if set(_NAMES) <= set(names):
             label = "Show me why: two models, one answer, 90 seconds"
@@ -82,7 +83,7 @@ def page() -> None:
     """The present step, its figures computed now."""
     here = session()
     twins = here.story_name == TWINS
-    if twins and not set(_NAMES) <= set(cache.names()):
+    if twins and not set(_NAMES) <= set(model_files.names()):
         draw.problem(f"The story needs the models {' and '.join(_NAMES)}. Restore the folder weights/.")
         st.button("Leave the story", on_click=partial(go_to, 0))
         return
@@ -107,7 +108,7 @@ def page() -> None:
 
 def _tell(step: int) -> None:
     """A step of the twins' story."""
-    film = cache.masked(cache.drawn_film(_CASE))
+    film = film_properties.masked(film_properties.drawn_film(_CASE))
     note = st.empty()
     twins = [_twin(name, film, note) for name in _NAMES]
     note.empty()
@@ -115,10 +116,10 @@ def _tell(step: int) -> None:
 
 
 def _twin(name: str, film: MaskedFilms, note: DeltaGenerator) -> _Twin:
-    card = cache.card(name)
+    card = model_files.card(name)
     report = progress.reporter(note, "Prediction")
     films = (film.whole, film.lungs_out, film.lungs_only)
-    return _Twin(card, *(cache.predict(card, each, WHOLE, report=report) for each in films))
+    return _Twin(card, *(map_requests.predict(card, each, WHOLE, report=report) for each in films))
 
 
 def _same_answer(film: MaskedFilms, twins: list[_Twin]) -> None:
@@ -233,7 +234,7 @@ def _answer(twin: _Twin, prediction: Prediction) -> None:
 
 def _map(twin: _Twin, film: Radiograph) -> Explanation:
     request = Request(FIRST_LOOK, twin.finding, None)
-    return cache.explain(twin.card, film, WHOLE, request).result().of(request)
+    return map_requests.explain(twin.card, film, WHOLE, request).result().of(request)
 
 
 def _figures(card: Checkpoint) -> list[SubsetFigures | None]:

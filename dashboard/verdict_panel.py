@@ -5,7 +5,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from core.verdict_line import call, verdict_line
-from dashboard import cache, draw, markup, progress
+from dashboard import draw, markup, progress
+from dashboard.cache import comparison_results, verdict_requests
 from dashboard.selection import MapView
 
 
@@ -18,9 +19,9 @@ def line(chosen: MapView) -> None:
     if explanation is None or explanation.void:
         return
     with draw.errors():
-        full = cache.known_in_full(explanation, chosen.cleaning)
-        judged = full or cache.trust(*_inputs(chosen, explanation)).result()
-        location = cache.heat_location(chosen.radiograph, explanation)
+        full = verdict_requests.known_in_full(explanation, chosen.cleaning)
+        judged = full or verdict_requests.trust(*_inputs(chosen, explanation)).result()
+        location = comparison_results.heat_location(chosen.radiograph, explanation)
         place.html(draw.verdict_line(answer, verdict_line(answer, explanation, location, judged, quick=full is None)))
 
 
@@ -32,10 +33,10 @@ def chips(chosen: MapView) -> None:
     if explanation is None:
         return
     with draw.errors(), place.container():
-        verdicts = full = cache.known_in_full(explanation, chosen.cleaning)
+        verdicts = full = verdict_requests.known_in_full(explanation, chosen.cleaning)
         if verdicts is None:
             with st.skeleton(height=150):
-                judged = cache.trust(*_inputs(chosen, explanation))
+                judged = verdict_requests.trust(*_inputs(chosen, explanation))
                 verdicts = judged.result(progress.reporter(note, "Verdicts"))
         note.empty()
         draw.verdicts(verdicts)

@@ -9,8 +9,9 @@ import streamlit as st
 from core.cohort.projection import MOST, NEIGHBOURS, Projection, neighbour_purity
 from core.cohort.table import CohortTable, Selection
 from core.models.findings import words
-from dashboard import cache, draw, markup
+from dashboard import draw, markup
 from dashboard.bound_field import BoundField
+from dashboard.cache import cohort_results
 from dashboard.models import axes
 from dashboard.models.axes import NEUTRAL, Plot
 from dashboard.state import entered, session
@@ -38,7 +39,7 @@ def case_map(table: CohortTable, chosen: Selection) -> None:
             markup.paragraph(f"A map needs {_FEWEST} films with stored features; here are {len(numbers)}.", quiet=True)
         )
         return
-    laid_out = cache.case_projection(features, state.projection)
+    laid_out = cohort_results.case_projection(features, state.projection)
     values = [_value(rows[number][3], chosen.finding) for number in numbers]
     draw.section(f"{len(numbers):,} films by the features of {chosen.checkpoint}", "draw around films to choose them")
     plot = _plot(laid_out, [rows[number] for number in numbers], values)

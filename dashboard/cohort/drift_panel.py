@@ -8,7 +8,8 @@ from core.cohort.drift import Drift, DriftTest
 from core.cohort.recent import recent
 from core.cohort.table import CohortTable, Selection
 from core.estimate import estimate_text
-from dashboard import cache, draw, markup, paths
+from dashboard import draw, markup, paths
+from dashboard.cache import cohort_results
 from dashboard.cohort import gallery, run_choice
 from dashboard.state import session
 
@@ -26,8 +27,8 @@ def panel(table: CohortTable, chosen: Selection) -> None:
         text = "Choose the run to compare: this month against last, hospital A against B."
         st.html(markup.paragraph(text, quiet=True))
         return
-    other = cache.cohort_table(paths.typed(state.other_run))
-    result = cache.cohort_drift(table, other, chosen)
+    other = cohort_results.cohort_table(paths.typed(state.other_run))
+    result = cohort_results.cohort_drift(table, other, chosen)
     names = table.folder.path.name, other.folder.path.name
     left, right = st.columns([3, 2], gap="large")
     with left:

@@ -9,7 +9,8 @@ from core.cohort.decode import read_film
 from core.cohort.recent import recent
 from core.cohort.table import CohortTable, Selection
 from core.errors import BadData, UserError
-from dashboard import cache, markup
+from dashboard import markup
+from dashboard.cache import model_files
 from dashboard.state import session
 
 READ = "views/read.py"
@@ -90,7 +91,7 @@ def _open(place: int) -> bool:
     here.finding, here.layer = chosen.finding, None
     if chosen.method:
         here.method = chosen.method
-    if chosen.checkpoint in cache.names():
+    if chosen.checkpoint in model_files.names():
         here.checkpoint = chosen.checkpoint
     state.leaving = True
     return True

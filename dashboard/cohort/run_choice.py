@@ -12,8 +12,9 @@ from core.cohort.run_folder import RunFolder
 from core.cohort.table import CohortTable
 from core.errors import UserError
 from core.explain.method import methods
-from dashboard import cache, draw, markup, paths
+from dashboard import draw, markup, paths
 from dashboard.bound_field import BoundField
+from dashboard.cache import cohort_results, model_files
 from dashboard.state import session
 
 _EVERY = 1.0  # s between two looks at a run that is being computed
@@ -42,7 +43,7 @@ def chosen_run() -> CohortTable | None:
         if folder.worker() is None:
             folder.manifest()  # says what is wrong
         return None
-    return cache.cohort_table(path)
+    return cohort_results.cohort_table(path)
 
 
 def run_menu(
@@ -77,8 +78,8 @@ def _form() -> None:
     state = session().cohort
     field = BoundField("cohort.input", str.strip)
     st.text_input("Films", **field.widget(), placeholder="/data/films, /data/films.csv, /data/films.zip")
-    models = [name for name in state.models if name in cache.names()] or cache.names()[:1]
-    st.multiselect("Models", cache.names(), **BoundField("cohort.models", tuple).widget(value=models))
+    models = [name for name in state.models if name in model_files.names()] or model_files.names()[:1]
+    st.multiselect("Models", model_files.names(), **BoundField("cohort.models", tuple).widget(value=models))
     st.multiselect(
         "Methods",
         list(methods),
@@ -94,7 +95,7 @@ def _start() -> None:
     state = session().cohort
     try:
         paths.typed(state.input)
-        models = state.models or tuple(cache.names()[:1])
+        models = state.models or tuple(model_files.names()[:1])
         state.run = str(start_run(state.name, state.input, checkpoints=models, methods=state.methods))
         _another()
     except UserError as error:

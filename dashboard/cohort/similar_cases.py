@@ -13,8 +13,9 @@ from core.cohort.table import CohortTable, Selection
 from core.errors import UserError
 from core.models.findings import words
 from core.types import Checkpoint
-from dashboard import cache, draw, markup, paths, progress
+from dashboard import draw, markup, paths, progress
 from dashboard.bound_field import BoundField
+from dashboard.cache import cohort_results, layer_requests, networks
 from dashboard.cohort import gallery
 from dashboard.selection import MapView
 from dashboard.state import session
@@ -43,7 +44,7 @@ def panel(chosen: MapView) -> None:
             menu = BoundField("cohort.similar_run").widget(value=run)
             st.selectbox("Run", runs, **menu, format_func=lambda path: Path(path).name, width=300)
         with draw.errors():
-            _films(chosen, cache.cohort_table(Path(run)))
+            _films(chosen, cohort_results.cohort_table(Path(run)))
 
 
 def _films(chosen: MapView, table: CohortTable) -> None:
@@ -52,17 +53,17 @@ def _films(chosen: MapView, table: CohortTable) -> None:
     methods = table.manifest["settings"]["methods"]
     method = chosen.method.name if chosen.method.name in methods else next(iter(methods), None)
     selection = Selection(checkpoint.name, finding, method)
-    stage = list(cache.stage_sizes(checkpoint))[-1]
-    request = cache.unit_activations(checkpoint, chosen.radiograph, chosen.cleaning, stage, finding)
+    stage = list(networks.stage_sizes(checkpoint))[-1]
+    request = layer_requests.unit_activations(checkpoint, chosen.radiograph, chosen.cleaning, stage, finding)
     with progress.place(request, name="Similar cases", key="similar films", height=200) as (activations,):
-        result = cache.similar_cases(table, selection, activations.means, chosen.radiograph.key)
+        result = cohort_results.similar_cases(table, selection, activations.means, chosen.radiograph.key)
         for title, films in (
             (f"With {words(finding)}", result.same),
             (f"Without {words(finding)}", result.other),
             ("Without a label", result.unlabelled),
         ):
             _row(table, selection, title, films)
-        precision, chance = cache.neighbour_precision(table, selection)
+        precision, chance = cohort_results.neighbour_precision(table, selection)
         if precision.n and precision.has_interval:
             text = (
                 f"In this run {precision.value:.0%} ({precision.low:.0%}–{precision.high:.0%}) of each film's {COUNT} "

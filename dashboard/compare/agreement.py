@@ -9,9 +9,10 @@ from core.compare.map_agreement import TITLES
 from core.compare.sentences import headline
 from core.compare.tile import Tile
 from core.types import Radiograph
-from dashboard import cache, draw, markup
+from dashboard import draw, markup
 from dashboard.board_tile import BoardTile
 from dashboard.bound_field import BoundField
+from dashboard.cache import comparison_results
 from dashboard.compare.tile_pair import selected_pair
 from dashboard.state import session
 
@@ -44,7 +45,7 @@ def words(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
 def _words(radiograph: Radiograph, answers: tuple[Tile, ...], board: tuple[Tile, ...]) -> None:
     some = len(answers) < len(board)
     with draw.errors():
-        sentences = cache.disagreements(radiograph, answers, named=some)
+        sentences = comparison_results.disagreements(radiograph, answers, named=some)
         says = headline(board, explained=answers) if some else sentences.says
         st.html(markup.highlight(says, sentences.looks, f"{sentences.shared} {sentences.notes}".strip()))
 
@@ -72,7 +73,7 @@ def table(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
 def _table(radiograph: Radiograph, answers: tuple[Tile, ...], figure: str) -> None:
     names = tuple(answer.name for answer in answers)
     with draw.errors():
-        matrix = cache.agreements(radiograph, tuple(answer.explanation for answer in answers), names)
+        matrix = comparison_results.agreements(radiograph, tuple(answer.explanation for answer in answers), names)
         values = [[cell.figures()[figure] for cell in row] for row in matrix]
         notes = dict.fromkeys(note for row in matrix for cell in row for note in cell.notes)
         st.html(markup.shaded(names, names, values, label=_title(figure), shade=partial(_share, figure), own=True))

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from core.errors import UserError
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, engine, selection
+from dashboard import engine, selection
 from dashboard.board_tile import BoardTile
+from dashboard.cache import model_files
 from dashboard.compare import presets
 from dashboard.compare.compare_state import Preset
 from dashboard.state import session
@@ -37,7 +38,7 @@ def cards() -> list[Checkpoint]:
     known = []
     for name in dict.fromkeys(tile.checkpoint for tile in tiles()):
         with suppress(UserError):
-            known.append(cache.card(name))
+            known.append(model_files.card(name))
     return known
 
 

@@ -10,8 +10,9 @@ from core.compare.export import board_csv
 from core.compare.tile import Tile
 from core.report.figure import board_figure
 from core.types import Explanation, Radiograph
-from dashboard import cache, draw
+from dashboard import draw
 from dashboard.board_tile import BoardTile
+from dashboard.cache import comparison_results
 from dashboard.compare import tile_pair
 from dashboard.file_names import stem
 from dashboard.save_menu import figure_zip
@@ -58,9 +59,9 @@ def _figure(radiograph: Radiograph, answers: tuple[Tile, ...], difference: Expla
 
 
 def _png(radiograph: Radiograph, answers: tuple[Tile, ...], difference: Explanation | None, common: bool) -> bytes:
-    words = cache.disagreements(radiograph, answers).text
+    words = comparison_results.disagreements(radiograph, answers).text
     return board_png(radiograph, answers, difference=difference, words=words, common=common)
 
 
 def _csv(radiograph: Radiograph, answers: tuple[Tile, ...]) -> bytes:
-    return board_csv(radiograph, answers, words=cache.disagreements(radiograph, answers)).encode()
+    return board_csv(radiograph, answers, words=comparison_results.disagreements(radiograph, answers)).encode()

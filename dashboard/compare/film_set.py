@@ -12,8 +12,9 @@ from core.compare.panel import panel, plain
 from core.errors import UserError
 from core.explain.method import COSTS, methods
 from core.models.findings import words
-from dashboard import cache, draw, markup, paths, progress
+from dashboard import draw, markup, paths, progress
 from dashboard.bound_field import BoundField
+from dashboard.cache import comparison_results, model_files, networks
 from dashboard.compare import board, film_set_results, sources
 from dashboard.compare.compare_state import FilmSetRun
 from dashboard.film_source import film_fields
@@ -29,7 +30,7 @@ _SOURCES = {True: "Open films", False: "A folder or table"}
 def part() -> None:
     """The choices, then progress or results."""
     survey = session().film_set
-    if len(cache.names()) < 2:
+    if len(model_files.names()) < 2:
         st.html(markup.paragraph("A comparison needs two models. Import another one on the Models page."))
         return
     with st.container(key="many", gap="small"):
@@ -56,7 +57,7 @@ def _ask(survey: FilmSetRun) -> None:
     here, models = session(), chosen_models()
     with st.container(key="many controls", horizontal=True, gap="small"):
         chosen = BoundField("film_set.models", tuple).widget(value=list(models))
-        st.multiselect("Models", cache.names(), **chosen, width=420)
+        st.multiselect("Models", model_files.names(), **chosen, width=420)
         with st.container(key="many method", gap="xsmall", width="content"):
             st.html(markup.label("Maps by"))
             method_menu(methods[survey.method], {}, BoundField("film_set.method"), key="method of many")
@@ -112,7 +113,7 @@ def _use_open_films(survey: FilmSetRun) -> bool:
 
 def chosen_models() -> tuple[str, ...]:
     """The chosen ones; else the models of the board, if they are several; else the first two."""
-    names = cache.names()
+    names = model_files.names()
     chosen = tuple(name for name in session().film_set.models if name in names)
     if chosen:
         return chosen
@@ -139,8 +140,8 @@ def _films(survey: FilmSetRun) -> Iterator[progress.Step]:
     if not _use_open_films(survey):
         films, note = sources.at_path(survey.path, split=survey.split, most=survey.most)
     models = chosen_models()
-    networks = [cache.classifier(cache.card(name)) for name in models]
-    compared = survey.panel = panel(networks, method=survey.method, finding=_finding(models))
+    classifiers = [networks.classifier(model_files.card(name)) for name in models]
+    compared = survey.panel = panel(classifiers, method=survey.method, finding=_finding(models))
     done: list[tuple[Case, FilmComparison | Refused]] = []  # of this run alone: another may still be at its last film
     survey.done, survey.total = done, len(films)
     survey.note = f"{note[:1].upper()}{note[1:]}." if note else ""
@@ -150,7 +151,7 @@ def _films(survey: FilmSetRun) -> Iterator[progress.Step]:
         key = (panel_of_film.key, film.key)
         if key not in survey.rows:
             pace = (time.monotonic() - begun) / fresh if fresh >= _FEWEST_FOR_PACE else None
-            request = cache.film_comparison(panel_of_film, Keyed(film.key, film.case))
+            request = comparison_results.film_comparison(panel_of_film, Keyed(film.key, film.case))
             yield progress.Step(request, film.case.name, (len(done), len(films)), pace)
             survey.rows[key] = request.answer()
             fresh += 1
@@ -181,7 +182,7 @@ def _named(row: FilmComparison | Refused, case: Case) -> FilmComparison | Refuse
 def _finding(models: Sequence[str]) -> str | None:
     """That of the sidebar, where all of the models know it."""
     wanted = session().finding
-    known = [{plain(name) for name in cache.card(model).findings} for model in models]
+    known = [{plain(name) for name in model_files.card(model).findings} for model in models]
     return wanted if wanted and all(plain(wanted) in each for each in known) else None
 
 

@@ -5,7 +5,8 @@ from contextlib import suppress
 
 from core.errors import UserError
 from core.explain.method import methods
-from dashboard import cache, selection
+from dashboard import selection
+from dashboard.cache import model_files, networks
 from dashboard.state import session
 from dashboard.tile_request import TileRequest
 
@@ -19,7 +20,7 @@ KINDS = ("grad-cam", "saliency", "smoothgrad", "integrated-gradients", "lrp", "o
 
 def offered() -> list[str]:
     """The presets that are available with these models."""
-    names = cache.names()
+    names = model_files.names()
     twins = [AGAINST] if {PLAIN, LUNGS} <= set(names) else []
     return [*twins, *([MODELS] if len(names) > 1 else []), STAGES, METHODS]
 
@@ -31,8 +32,8 @@ def about(preset: str) -> str:
             f"One method of each kind: {len(KINDS)} of {len(methods)}, all computed within seconds. "
             "You can change any tile."
         )
-    if preset == MODELS and len(cache.names()) > MOST:
-        return f"The first {MOST} of {len(cache.names())} models. You can change any tile."
+    if preset == MODELS and len(model_files.names()) > MOST:
+        return f"The first {MOST} of {len(model_files.names())} models. You can change any tile."
     return ""
 
 
@@ -43,7 +44,7 @@ def tiles(preset: str, model: str) -> list[TileRequest]:
 
 def beginning(model: str) -> list[TileRequest]:
     """The first board: the model of the sidebar and another on one film; with a single model, two methods of it."""
-    names = _first(model, cache.names())
+    names = _first(model, model_files.names())
     if len(names) == 1:
         return [TileRequest(model, method) for method in KINDS[:2]]
     twins = [name for name in (LUNGS, PLAIN) if name in names and name != model]
@@ -61,7 +62,7 @@ def _against(model: str) -> list[TileRequest]:
 
 def _models(model: str) -> list[TileRequest]:
     """The method of the Read page, at the last stage of every model."""
-    return [TileRequest(name, _method()) for name in _first(model, cache.names())[:MOST]]
+    return [TileRequest(name, _method()) for name in _first(model, model_files.names())[:MOST]]
 
 
 def _stages(model: str) -> list[TileRequest]:
@@ -69,14 +70,16 @@ def _stages(model: str) -> list[TileRequest]:
     method = methods[_method()]
     name = method.name if method.layered and method.cost == "shared" else selection.DEFAULT
     with suppress(UserError):  # a broken model: its one tile says so
-        return [TileRequest(model, name, layer=stage) for stage in cache.fitting(cache.card(model), name)][-MOST:]
+        return [TileRequest(model, name, layer=stage) for stage in networks.fitting(model_files.card(model), name)][
+            -MOST:
+        ]
     return [TileRequest(model, name)]
 
 
 def _methods(model: str) -> list[TileRequest]:
     refused: Mapping[str, str] = {}
     with suppress(UserError):
-        refused = selection.refusals(cache.card(model))
+        refused = selection.refusals(model_files.card(model))
     return [TileRequest(model, name) for name in KINDS if not refused.get(name)]
 
 

@@ -11,7 +11,8 @@ from core.evaluate import chestxray14
 from core.evaluate.manifest import Row
 from core.image.files import film_paths, read_file
 from core.types import Cleaning, Radiograph
-from dashboard import cache, paths
+from dashboard import paths
+from dashboard.cache import cohort_results
 from dashboard.state import session
 
 _TEST = "test"  # the split where none is chosen
@@ -70,7 +71,7 @@ def _is_table(place: Path) -> bool:
 
 def _rows(place: Path) -> tuple[Row, ...]:
     tables = sorted(place.glob("*.csv")) if place.is_dir() else [place]
-    return cache.table(place, max(map(paths.changed, tables), default=0))
+    return cohort_results.table(place, max(map(paths.changed, tables), default=0))
 
 
 def _of_table(place: Path, split: str) -> list[SourceFilm]:

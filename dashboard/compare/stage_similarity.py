@@ -7,8 +7,9 @@ import streamlit as st
 
 from core.compare.cka import FEWEST, Likeness
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, progress
+from dashboard import draw, markup, progress
 from dashboard.board_tile import BoardTile
+from dashboard.cache import comparison_results
 from dashboard.compare.tile_pair import selected_pair
 from dashboard.state import session
 
@@ -41,7 +42,9 @@ def _answer(first: Checkpoint, second: Checkpoint, radiograph: Radiograph, lette
         st.button("Compare the stages", icon=":material/layers:", on_click=session().board.alike.add, args=(name,))
         return
     withdraw = partial(session().board.alike.discard, name)
-    with cache.stage_similarity(first, second, films, tuple(session().cleaning(film.key) for film in films)) as request:
+    with comparison_results.stage_similarity(
+        first, second, films, tuple(session().cleaning(film.key) for film in films)
+    ) as request:
         if progress.is_ready(request, "Stages", key="stages", withdraw=withdraw, patience=_PATIENCE):
             with st.container(key="stages result", gap="xsmall"):
                 _table(request.answer(), letters)

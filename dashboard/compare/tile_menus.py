@@ -9,8 +9,9 @@ from core.errors import UserError
 from core.explain.method import methods
 from core.models.findings import words
 from core.types import FUSED
-from dashboard import cache, draw, markup, selection
+from dashboard import draw, markup, selection
 from dashboard.board_tile import BoardTile
+from dashboard.cache import model_files, networks
 from dashboard.compare import board
 from dashboard.compare.board import Field
 from dashboard.engine import same
@@ -26,7 +27,7 @@ def menus(placed: BoardTile) -> None:
     label = f"**{placed.letter}**  {draw.plain(placed.title)}"
     with st.popover(label, key=f"menus {placed.place}", type="tertiary", width="stretch", wrap=False):
         at, tile = f"tile {placed.place}", placed.request
-        names = cache.names()
+        names = model_files.names()
         models = names if tile.checkpoint in names else [tile.checkpoint, *names]
         draw.select("Model", models, tile.checkpoint, _field(placed, "checkpoint", models), at=at)
         with st.container(key=f"menu {at}", gap=None):
@@ -64,7 +65,7 @@ def _stage(placed: BoardTile, sizes: dict[str, tuple[int, int]], *, at: str) -> 
 
 def _fitting(placed: BoardTile) -> list[str]:
     try:
-        return cache.fitting(placed.checkpoint, placed.method.name) if placed.checkpoint else []
+        return networks.fitting(placed.checkpoint, placed.method.name) if placed.checkpoint else []
     except UserError:  # the tile itself says so
         return []
 

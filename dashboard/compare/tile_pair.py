@@ -10,9 +10,10 @@ from core.compare.map_agreement import OF_PEAKS, Agreement, Scale, difference
 from core.compare.tile import Tile
 from core.overlay import caption
 from core.types import Explanation, Radiograph
-from dashboard import cache, draw, markup
+from dashboard import draw, markup
 from dashboard.board_tile import BoardTile
 from dashboard.bound_field import BoundField
+from dashboard.cache import comparison_results
 from dashboard.compare.tile import LINK
 from dashboard.state import Session, session
 from dashboard.viewer import viewer
@@ -108,7 +109,7 @@ def _pane(
 @st.fragment(parallel=True)
 def _figures(radiograph: Radiograph, one: Tile, other: Tile) -> None:
     names = (one.name, other.name)
-    agreement = cache.agreements(radiograph, (one.explanation, other.explanation), names)[0][1]
+    agreement = comparison_results.agreements(radiograph, (one.explanation, other.explanation), names)[0][1]
     pairs = [(title, figure_text(agreement, name, form)) for name, (title, form) in _ROWS.items()]
     pairs.append(("Distance between maxima", distance(agreement)))
     st.html(markup.facts([pair for pair in pairs if pair[1]]) + markup.paragraph(" ".join(agreement.notes), quiet=True))

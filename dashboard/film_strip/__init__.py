@@ -14,7 +14,8 @@ from core.errors import UserError
 from core.models.findings import present, words
 from core.trust.admission import Admission
 from core.types import Checkpoint, Prediction, Radiograph
-from dashboard import cache, finding_colours, labels
+from dashboard import finding_colours, labels
+from dashboard.cache import film_properties, map_requests, model_files
 from dashboard.request_queue import QueuedRequest
 from dashboard.state import Session, entered, session
 
@@ -73,7 +74,7 @@ def _entry(
 ) -> dict[str, Any]:
     """What the strip shows of a film; requests its prediction unless enough are pending."""
     now = session().cleaning(radiograph.key)
-    checks = cache.quality(radiograph, now)
+    checks = film_properties.quality(radiograph, now)
     entry: dict[str, Any] = {
         "key": radiograph.key,
         "name": radiograph.name,
@@ -131,7 +132,7 @@ def _disagreement(prediction: Prediction, others: list[Prediction]) -> dict[str,
 
 def _withheld(checkpoint: Checkpoint, radiograph: Radiograph, waiting: list[QueuedRequest[Any]]) -> bool | None:
     """Whether the answer is withheld; None while the gate has not seen the film."""
-    result = cache.admission([checkpoint], radiograph, session().cleaning(radiograph.key))
+    result = map_requests.admission([checkpoint], radiograph, session().cleaning(radiograph.key))
     if not isinstance(result, Admission):
         answer = _answer_of(result, waiting)
         if answer is None:
@@ -144,7 +145,7 @@ def _prediction(checkpoint: Checkpoint, radiograph: Radiograph, waiting: list[Qu
     """The prediction if it is ready; else it is requested, unless enough are pending."""
     if len(waiting) >= _AT_ONCE:
         return None
-    request = cache.first_look(checkpoint, radiograph, session().cleaning(radiograph.key))
+    request = map_requests.first_look(checkpoint, radiograph, session().cleaning(radiograph.key))
     answer = _answer_of(request, waiting)
     return answer.prediction if answer else None
 
@@ -164,9 +165,9 @@ def _others(checkpoint: Checkpoint | None) -> list[Checkpoint]:
         return []
     board = {tile.checkpoint for tile in session().tiles} - {checkpoint.name}
     cards = []
-    for name in sorted(board) or cache.names():
+    for name in sorted(board) or model_files.names():
         try:
-            card = cache.card(name)
+            card = model_files.card(name)
         except UserError:
             continue
         if name != checkpoint.name and set(card.findings) & set(checkpoint.findings):
@@ -178,7 +179,7 @@ def _picture(radiograph: Radiograph) -> str:
     """The address of the thumbnail."""
     if not Runtime.exists():
         return ""
-    small = cache.thumbnail(radiograph, session().cleaning(radiograph.key))
+    small = film_properties.thumbnail(radiograph, session().cleaning(radiograph.key))
     return str(
         Runtime.instance().media_file_mgr.add(small, "image/png", coordinates=f"lightbox.thumbnail.{radiograph.key}")
     )

@@ -11,7 +11,8 @@ from core.layers.unit_ablation import AblationResult, UnitSwitches
 from core.models.findings import words
 from core.overlay import caption, common_end
 from core.types import Checkpoint, Explanation, Radiograph
-from dashboard import cache, draw, engine, markup, probability_bars, progress, selection
+from dashboard import draw, engine, markup, probability_bars, progress, selection
+from dashboard.cache import networks
 from dashboard.engine import WithoutUnits
 from dashboard.layers import ablation_controls, ablation_curve
 from dashboard.layers.unit_selection import stage_of
@@ -37,7 +38,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     """The units that are off, the effect on prediction and map, and the curve over more and more units."""
     st.html(_STYLES)
     place = st.empty()
-    plan = cache.network_plan(card).result(progress.reporter(place, "Network"))
+    plan = networks.network_plan(card).result(progress.reporter(place, "Network"))
     chosen = selection.view(radiograph, card, report=progress.reporter(place, "Prediction"))
     place.empty()
     stage, problem = stage_of(plan, card, inner=False)

@@ -11,8 +11,9 @@ from core.layers.activations import search
 from core.layers.plan import NetworkPlan
 from core.layers.unit_ablation import Ranking, Unit, UnitFill, UnitSwitches, top_units
 from core.models.findings import words
-from dashboard import cache, draw, progress
+from dashboard import draw, progress
 from dashboard.bound_field import BoundField, widget
+from dashboard.cache import layer_requests
 from dashboard.layers.unit_selection import show_stage
 from dashboard.selection import MapView
 from dashboard.state import Session, session
@@ -104,7 +105,7 @@ def apply(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
             switch_off([*session().layers.off, *((stage, channel) for channel in numbers)])
             removing.typed = ""
         if removing.wanted:
-            request = cache.unit_activations(
+            request = layer_requests.unit_activations(
                 chosen.checkpoint, chosen.radiograph, chosen.cleaning, stage, chosen.finding
             )
             activations = request.result(progress.reporter(place, f"Units of {stage}"))

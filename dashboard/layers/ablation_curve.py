@@ -11,8 +11,9 @@ from core.layers.ablation_curve import AblationCurve, points
 from core.layers.plan import NetworkPlan
 from core.layers.unit_ablation import Ranking
 from core.models.findings import words
-from dashboard import cache, draw, markup, progress
+from dashboard import draw, markup, progress
 from dashboard.bound_field import BoundField
+from dashboard.cache import unit_requests
 from dashboard.layers import ablation_controls
 from dashboard.models import axes
 from dashboard.models.plots import ACCENT
@@ -51,7 +52,7 @@ def section(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
         fill = session().layers.fill
         withdraw = None if last else partial(requested.discard, key)
         about = (chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding, stage, fill)
-        with cache.removal(*about, cache.usual_means(chosen.checkpoint, fill)) as request:
+        with unit_requests.removal(*about, unit_requests.usual_means(chosen.checkpoint, fill)) as request:
             if progress.is_ready(request, "Curve", key="curve", withdraw=withdraw):
                 with st.container(key="curve result", gap="xsmall"):
                     _draw(request.answer(), stage)

@@ -11,8 +11,9 @@ from core.errors import BadData, UserError
 from core.layers import atlases
 from core.layers.atlases import Atlas
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, paths, progress
+from dashboard import draw, markup, paths, progress
 from dashboard.bound_field import BoundField
+from dashboard.cache import atlas_results
 from dashboard.film_source import film_fields
 from dashboard.layers.layers_state import AtlasBuild
 from dashboard.layers.unit_details import set_of
@@ -71,7 +72,7 @@ def section(card: Checkpoint) -> None:
 def _current(card: Checkpoint) -> None:
     draw.title("Atlas", "The units over many films: how strongly they respond, to which films, and their contribution.")
     _choose(card)
-    atlas = cache.atlas(card)
+    atlas = atlas_results.atlas(card)
     if atlas is None:
         st.html(markup.paragraph(f"{card.name} has no atlas yet."))
         return
@@ -80,7 +81,7 @@ def _current(card: Checkpoint) -> None:
 
 def _choose(card: Checkpoint) -> None:
     """The choice of the atlas, where there are several."""
-    known, used = cache.atlas_folders(card), session().layers.atlas.used
+    known, used = atlas_results.atlas_folders(card), session().layers.atlas.used
     if len(known) < 2:
         st.empty()  # the place of the menu, so that the rest does not move
         return
@@ -145,7 +146,7 @@ def _build(card: Checkpoint, build: AtlasBuild) -> None:
     if build.begun is None:
         return
     try:
-        with cache.atlas_build(
+        with atlas_results.atlas_build(
             card,
             _folder(build.path),
             split=build.split,

@@ -8,8 +8,9 @@ from core.layers.parts import FEWEST, MOST, Parts, part_explanation
 from core.models.findings import words
 from core.overlay import REGIONS, caption
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, progress
+from dashboard import draw, markup, progress
 from dashboard.bound_field import BoundField
+from dashboard.cache import layer_requests, networks
 from dashboard.layers import tcav
 from dashboard.layers.unit_selection import prediction_and_finding, show_stage
 from dashboard.state import session
@@ -30,7 +31,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     st.html(_STYLES)
     with st.container(key="concepts", gap="small"):
         _, finding = prediction_and_finding(radiograph, card)
-        sizes = cache.stage_sizes(card)
+        sizes = networks.stage_sizes(card)
         wanted = session().layers.stage
         stage = wanted if wanted is not None and wanted in sizes else list(sizes)[-1]
         draw.section(
@@ -46,7 +47,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 @st.fragment(parallel=True)
 def _parts(radiograph: Radiograph, card: Checkpoint, stage: str, count: int, finding: str) -> None:
     """The regions, once they are computed, beside the contribution of each."""
-    request = cache.film_parts(card, radiograph, session().cleaning(radiograph.key), stage, count)
+    request = layer_requests.film_parts(card, radiograph, session().cleaning(radiograph.key), stage, count)
     with draw.errors(), progress.place(request, name="Parts", key="parts result", height=480) as ((parts, picture),):
         _draw(radiograph, parts, picture, finding)
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from core.layers.activations import Activations
 from core.layers.export import activations_csv, activations_npz, sheet_png
 from core.types import Cleaning
-from dashboard import cache, draw
+from dashboard import draw
+from dashboard.cache import layer_requests
 from dashboard.file_names import stem
 from dashboard.layers.unit_selection import UnitSelection
 from dashboard.state import session
@@ -46,7 +47,7 @@ def downloads(chosen: UnitSelection, *, usual: NDArray[np.float32] | None = None
 
 def _whole(chosen: UnitSelection, cleaning: Cleaning) -> Activations:
     """With the relevance for all findings, not only for the one to explain."""
-    relevance = cache.relevance(chosen.card, chosen.radiograph, cleaning, chosen.activations.stage).result()
+    relevance = layer_requests.relevance(chosen.card, chosen.radiograph, cleaning, chosen.activations.stage).result()
     return replace(chosen.activations, relevance=relevance)
 
 

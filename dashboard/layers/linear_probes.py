@@ -13,8 +13,9 @@ from core.layers.labelled import LabelledSet
 from core.layers.linear_probes import Probes, fits, stage_predictions
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, finding_colours, markup, paths, progress
+from dashboard import draw, finding_colours, markup, paths, progress
 from dashboard.bound_field import BoundField
+from dashboard.cache import layer_requests
 from dashboard.film_source import film_fields
 from dashboard.layers.layers_state import ProbeFilms
 from dashboard.models import axes
@@ -37,7 +38,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     with st.container(key="probes", gap="small"):
         draw.section("How early is the decision made?", "linear probes of every stage")
         st.html(markup.paragraph(_ABOUT, quiet=True))
-        known = cache.probes_in_advance(card) if not here.running else None
+        known = layer_requests.probes_in_advance(card) if not here.running else None
         if known is None:
             readable = _fields(here)
         else:
@@ -48,7 +49,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
                 with st.container(key="probes result", gap="small"):
                     _result(known, radiograph, card)
             return
-        with draw.errors(), cache.linear_probes(card, _films(here)) as request:
+        with draw.errors(), layer_requests.linear_probes(card, _films(here)) as request:
             if progress.is_ready(request, "Probes", key="probes", withdraw=_cancel):
                 with st.container(key="probes result", gap="small"):
                     _result(request.answer(), radiograph, card)
@@ -135,7 +136,7 @@ def _film(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
     if not fits(probes, radiograph):
         st.html(markup.paragraph("Probes trained on phantoms are not valid for a real film."))
         return
-    units = cache.stage_averages(card, radiograph, session().cleaning(radiograph.key)).result()
+    units = layer_requests.stage_averages(card, radiograph, session().cleaning(radiograph.key)).result()
     answers = stage_predictions(probes, radiograph, units)
     st.plotly_chart(by_stage(probes, answers), key="film by stage", config={"displayModeBar": False}, theme="streamlit")
     st.html(markup.paragraph(probe_sentences.turn(answers, probes)))

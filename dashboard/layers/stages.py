@@ -9,7 +9,8 @@ from core.explain.run import Request
 from core.layers.stage_relevance import CARRIED, StageRelevance, carriers_text, missing_relevance_reasons
 from core.models.findings import words
 from core.types import Checkpoint, Explanation, Radiograph
-from dashboard import cache, draw, markup, progress
+from dashboard import draw, markup, progress
+from dashboard.cache import layer_requests, map_requests
 from dashboard.layers import linear_probes
 from dashboard.layers.unit_selection import prediction_and_finding, show_stage
 from dashboard.state import session
@@ -43,9 +44,9 @@ def _strip(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     """The columns, once they are computed."""
     about = (card, radiograph, session().cleaning(radiograph.key))
     requests = (
-        cache.stages(*about, Request(_CAM, finding)),
-        cache.stages(*about, Request(_RELEVANCE, finding, settings={"signed": True})),
-        cache.relevance_by_stage(*about, finding),
+        map_requests.stages(*about, Request(_CAM, finding)),
+        map_requests.stages(*about, Request(_RELEVANCE, finding, settings={"signed": True})),
+        layer_requests.relevance_by_stage(*about, finding),
     )
     with (
         draw.errors(),

@@ -13,8 +13,9 @@ from core.layers.concepts.tcav import FEWEST
 from core.layers.reference import ReferenceFilm, ReferenceSet
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, paths, progress
+from dashboard import draw, markup, paths, progress
 from dashboard.bound_field import BoundField
+from dashboard.cache import layer_requests, networks
 from dashboard.layers.layers_state import ConceptTest
 from dashboard.request_queue import Keyed
 from dashboard.state import session
@@ -42,7 +43,7 @@ _Films = Keyed[Callable[[], ReferenceSet]]
 def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     """The fields, then progress or the result."""
     here = session().layers.concepts
-    stages = list(cache.stage_sizes(card))
+    stages = list(networks.stage_sizes(card))
     chosen = tuple(stage for stage in stages if stage in here.stages) or tuple(stages[-2:])
     with st.container(key="sensitive", gap="small"):
         draw.section(f"Is {words(finding)} sensitive to a concept?", "concepts drawn into films (TCAV)")
@@ -53,7 +54,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
             return
         with draw.errors():
             films, examples = _films(here)
-            with cache.concept_sensitivity(
+            with layer_requests.concept_sensitivity(
                 card, films, examples, here.names, stages=chosen, finding=finding
             ) as request:
                 if progress.is_ready(request, "Concepts", key="sensitive", withdraw=_stop):
@@ -129,7 +130,7 @@ def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
     place = st.empty()
     parts = []
     for name in names:
-        request = cache.with_concept(radiograph, name, tuple(range(_SHOWN)))
+        request = layer_requests.with_concept(radiograph, name, tuple(range(_SHOWN)))
         pictures, why = request.result(progress.reporter(place, "Films"))
         concept = synthetic_concepts[name]
         label = f"{radiograph.name} with {concept.title.lower()}"

@@ -9,8 +9,9 @@ from core.layers.preferred import Preferred, Prior
 from core.layers.unit_maps import UNIT_METHODS, UnitMethod
 from core.overlay import caption, figure
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, progress
+from dashboard import draw, markup, progress
 from dashboard.bound_field import BoundField
+from dashboard.cache import unit_requests
 from dashboard.state import session
 from dashboard.viewer import viewer
 
@@ -41,7 +42,7 @@ def attribution(radiograph: Radiograph, card: Checkpoint, stage: str, channel: i
 @st.fragment(parallel=True)
 def _map(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int, kind: UnitMethod) -> None:
     """The viewer with the map, once it is computed."""
-    request = cache.unit_attribution(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
+    request = unit_requests.unit_attribution(card, radiograph, session().cleaning(radiograph.key), stage, channel, kind)
     with (
         draw.errors(),
         progress.place(request, name=UNIT_METHODS[kind].title, key="followed", height=_TALL) as (map_,),
@@ -64,7 +65,7 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
         )
     )
     wanted: Wanted = (card.key, stage, channel, one.prior)
-    request = cache.preferred_picture(card, stage, channel, one.prior) if wanted in one.wanted else None
+    request = unit_requests.preferred_picture(card, stage, channel, one.prior) if wanted in one.wanted else None
     done = request is not None and request.wait(_PATIENCE)
     with st.container(key="preferred controls", horizontal=True, vertical_alignment="center", gap="small"):
         st.segmented_control(

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from core.errors import BadData
 from core.models.findings import words
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, link, markup, progress, selection
+from dashboard import draw, link, markup, progress, selection
 from dashboard.bound_field import BoundField, widget
+from dashboard.cache import atlas_results, film_properties, layer_requests, map_requests, networks
 from dashboard.layers import unit_details, unit_selection
 from dashboard.layers.export import downloads
 from dashboard.layers.network import network
@@ -34,19 +35,19 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
     st.html(_STYLES)
     place = st.empty()
     with st.container(key="units"):
-        plan = cache.network_plan(card).result(progress.reporter(place, "Network"))
+        plan = networks.network_plan(card).result(progress.reporter(place, "Network"))
         place.empty()
         cleaning = session().cleaning(radiograph.key)
         stage, problem = unit_selection.stage_of(plan, card)
         left, middle, right = st.columns([1.05, 2.35, 2.2], gap="medium")
         with left, st.container(key="network"):
-            where = cache.placement(card, radiograph, cleaning)
+            where = film_properties.placement(card, radiograph, cleaning)
             network(plan, card, radiograph, where, chosen=stage)
         note = middle.empty()
         with draw.errors():
-            prediction = cache.predict(card, radiograph, cleaning, report=progress.reporter(note, "Prediction"))
+            prediction = map_requests.predict(card, radiograph, cleaning, report=progress.reporter(note, "Prediction"))
             finding = selection.selected_finding(prediction, card)
-            request = cache.unit_activations(card, radiograph, cleaning, stage, finding)
+            request = layer_requests.unit_activations(card, radiograph, cleaning, stage, finding)
             activations = request.result(progress.reporter(note, f"Units of {stage}"))
             note.empty()
             usual = _usual(card, stage)
@@ -67,7 +68,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 def _usual(card: Checkpoint, stage: str) -> NDArray[np.float32] | None:
     """Mean answers of the stage's units, where there is an atlas; why one cannot be read is shown below the unit."""
     with suppress(BadData):
-        atlas = cache.atlas(card)
+        atlas = atlas_results.atlas(card)
         return atlas.usual.get(stage) if atlas else None
     return None
 

@@ -10,7 +10,8 @@ from core.layers.patches import spot
 from core.models.findings import words
 from core.overlay import figure
 from core.types import Checkpoint, Radiograph
-from dashboard import cache, draw, markup, progress, selection
+from dashboard import draw, markup, progress, selection
+from dashboard.cache import atlas_results, layer_requests, map_requests
 from dashboard.layers import unit_attribution
 from dashboard.state import Session, session
 
@@ -24,14 +25,14 @@ def details(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) 
     cleaning = session().cleaning(radiograph.key)
     with st.container(key="unit details", gap="small"):
         note = st.empty()
-        prediction = cache.predict(card, radiograph, cleaning, report=progress.reporter(note, "Prediction"))
+        prediction = map_requests.predict(card, radiograph, cleaning, report=progress.reporter(note, "Prediction"))
         finding = selection.selected_finding(prediction, card)
-        request = cache.unit_activations(card, radiograph, cleaning, stage, finding)
+        request = layer_requests.unit_activations(card, radiograph, cleaning, stage, finding)
         greatest = float(request.result(progress.reporter(note, f"Units of {stage}")).maps[channel].max())
         note.empty()
         most = None
         with draw.errors():
-            atlas = cache.atlas(card)
+            atlas = atlas_results.atlas(card)
             if atlas is None:
                 _none(card)
             else:
@@ -131,7 +132,7 @@ def _patch(atlas: Atlas, stage: str, film: TopFilm) -> str:
     value = figure(film.value)
     label = f"{film.film}, {value}, predicted {words(film.finding)}"
     ring = spot(atlas, stage, film)
-    return markup.patch(cache.patch(atlas, stage, film), ring, label=label, value=value, film=film.film)
+    return markup.patch(atlas_results.patch(atlas, stage, film), ring, label=label, value=value, film=film.film)
 
 
 def _nearest(units: Sequence[NearUnit]) -> None:

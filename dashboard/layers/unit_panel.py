@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from core.layers.activations import histogram, unit_explanation
 from core.models.findings import words
 from core.overlay import caption, figure
-from dashboard import cache, draw, markup, probability_bars, progress
+from dashboard import draw, markup, probability_bars, progress
+from dashboard.cache import layer_requests
 from dashboard.layers import unit_selection
 from dashboard.layers.unit_selection import UnitSelection
 from dashboard.models import axes
@@ -99,7 +100,7 @@ def _switch(chosen: UnitSelection) -> None:
 def _relevance(chosen: UnitSelection) -> None:
     """A bar for each finding, once the backward passes for all of them are done."""
     cleaning = session().cleaning(chosen.radiograph.key)
-    with cache.relevance(chosen.card, chosen.radiograph, cleaning, chosen.activations.stage) as request:
+    with layer_requests.relevance(chosen.card, chosen.radiograph, cleaning, chosen.activations.stage) as request:
         if request.wait(_PATIENCE):
             st.html(signed_bars(request.answer(), chosen.channel, chosen.finding))
         else:

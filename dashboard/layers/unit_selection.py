@@ -11,7 +11,8 @@ from core.layers.activations import ORDERS, Activations, Order, ranked, scores, 
 from core.layers.plan import NetworkPlan
 from core.overlay import figure
 from core.types import Checkpoint, Prediction, Radiograph
-from dashboard import cache, progress, selection
+from dashboard import progress, selection
+from dashboard.cache import map_requests
 from dashboard.state import Session, session
 
 PAGE = 24  # units
@@ -76,7 +77,7 @@ def prediction_and_finding(radiograph: Radiograph, card: Checkpoint) -> tuple[Pr
     """The prediction of the film and the finding to explain; shows progress in its place meanwhile."""
     place = st.empty()
     cleaning = session().cleaning(radiograph.key)
-    prediction = cache.predict(card, radiograph, cleaning, report=progress.reporter(place, "Prediction"))
+    prediction = map_requests.predict(card, radiograph, cleaning, report=progress.reporter(place, "Prediction"))
     place.empty()
     return prediction, selection.selected_finding(prediction, card)
 

@@ -17,7 +17,8 @@ from core.estimate import estimate_text
 from core.overlay import table as colour_table
 from core.trust.verdicts import WORDS, Word
 from core.types import Checkpoint
-from dashboard import cache, draw, markup
+from dashboard import draw, markup
+from dashboard.cache import model_files
 from dashboard.models import export, plots
 from dashboard.models.axes import NEUTRAL
 from dashboard.models.plots import IntervalMark
@@ -30,7 +31,7 @@ _NONE = "It was not audited. Audit it on labelled films:"
 
 def section(cards: Sequence[Checkpoint]) -> None:
     """A row per test, a column per audited checkpoint; nothing if none was audited."""
-    reports = {card.name: report for card in cards if (report := cache.audit_report(card))}
+    reports = {card.name: report for card in cards if (report := model_files.audit_report(card))}
     if not reports:
         return
     words = {name: {each.name: each.word for each in report.results} for name, report in reports.items()}
@@ -58,7 +59,7 @@ def section(cards: Sequence[Checkpoint]) -> None:
 
 def part(card: Checkpoint) -> None:
     """The verdicts of one checkpoint, then their figures."""
-    report = cache.audit_report(card)
+    report = model_files.audit_report(card)
     if report is None:
         with export.section("Shortcut audit"):
             st.html(markup.paragraph(_NONE, quiet=True))

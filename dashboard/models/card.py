@@ -8,7 +8,8 @@ from core.estimate import available
 from core.models.findings import words
 from core.models.summary import architecture_title, summary
 from core.types import Checkpoint
-from dashboard import cache, draw, markup
+from dashboard import draw, markup
+from dashboard.cache import model_files
 from dashboard.models import audit, card_address, limitations, own_models, performance, purpose, training
 
 _PARTS: Mapping[str, Callable[[Checkpoint], None]] = {
@@ -29,7 +30,7 @@ def page(card: Checkpoint) -> None:
         with st.container():
             draw.title(card.name, _line(card))
         card_address.use(card.name)
-        if card.name in cache.own():
+        if card.name in model_files.own():
             own_models.changes(card.name)
     _key_figures(card)
     _warnings(card)
@@ -40,7 +41,7 @@ def page(card: Checkpoint) -> None:
 
 
 def _line(card: Checkpoint) -> str:
-    one = summary(card, cache.folder(card.name))
+    one = summary(card, model_files.folder(card.name))
     count = len(card.findings)
     findings = ", ".join(map(words, card.findings)) if count <= _FEW else f"{count} findings"
     parts = [architecture_title(card), f"{card.input.size} × {card.input.size} px", findings, one.date]
@@ -49,7 +50,7 @@ def _line(card: Checkpoint) -> str:
 
 def _key_figures(card: Checkpoint) -> None:
     """Internal test and held-out hospital side by side, never one alone."""
-    one = summary(card, cache.folder(card.name))
+    one = summary(card, model_files.folder(card.name))
     missing = markup.unmeasured()
     nothing = markup.missing(one.note) if one.note else missing
     area = available(card.metrics.lungs.lung_area) if card.metrics.lungs else None

@@ -8,7 +8,8 @@ from core.card import LungFigures, SubsetFigures
 from core.estimate import Estimate, available, estimate_text
 from core.models.summary import held_out, retrained, summary
 from core.types import Checkpoint
-from dashboard import cache, draw, markup
+from dashboard import draw, markup
+from dashboard.cache import model_files
 from dashboard.models import export, plots
 from dashboard.models.axes import NEUTRAL
 from dashboard.models.limitations import groups, short_name
@@ -65,7 +66,7 @@ def _held_out_rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
 
 def _figures(card: Checkpoint) -> dict[str, Estimate | None]:
     """The figures of a card on its test films."""
-    line = summary(card, cache.folder(card.name))
+    line = summary(card, model_files.folder(card.name))
     lungs = card.metrics.lungs or LungFigures()
     shortcuts = {  # groups in which the source does not give the finding away
         f"AUC, {_lower(short_name(each))}": available(each.macro_auc)

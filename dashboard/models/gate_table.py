@@ -5,7 +5,8 @@ import streamlit as st
 from core.trust.conformal import PredictionSets, read_sets
 from core.trust.gate import GET_GATE, Gate, read_gate
 from core.types import Checkpoint
-from dashboard import cache, markup
+from dashboard import markup
+from dashboard.cache import model_files
 from dashboard.models import export
 
 _NOTICED = 0.7  # AUC from which a gate can be said to notice something
@@ -13,7 +14,7 @@ _NOTICED = 0.7  # AUC from which a gate can be said to notice something
 
 def part(card: Checkpoint) -> None:
     """Both tables; a sentence where the model has neither."""
-    folder = cache.weights_path(card).parent
+    folder = model_files.weights_path(card).parent
     gate, sets = read_gate(card, folder), read_sets(card, folder)
     if gate is None:
         with export.section("What it refuses"):

@@ -17,8 +17,9 @@ from core.models.importers.candidate import SIZES, Square
 from core.models.importers.file import KINDS
 from core.models.importers.normalisation import NORMALISATIONS
 from core.models.importers.proposal import MOST
-from dashboard import cache, draw, markup, paths
+from dashboard import draw, markup, paths
 from dashboard.bound_field import widget
+from dashboard.cache import model_files
 from dashboard.models import card_address, export, label_check
 from dashboard.models.model_import import ModelImport
 from dashboard.state import Session, session
@@ -182,7 +183,7 @@ def _fields(here: ModelImport, candidate: ImportCandidate) -> tuple[str, ImportC
     entered = here.entered
     with export.section("Settings"):
         name = st.text_input(
-            "Name", max_chars=64, **_bound(here, "name", library.proposed(candidate.file, cache.WEIGHTS))
+            "Name", max_chars=64, **_bound(here, "name", library.proposed(candidate.file, model_files.WEIGHTS))
         )
         findings = _findings(here, candidate)
         films = st.radio(
@@ -262,7 +263,7 @@ def _save(here: ModelImport, wanted: ImportCandidate | None, name: str) -> None:
         return
     with st.spinner("Saving"), draw.errors():
         checked = replace(wanted, label_check=label_check.sentences(here, wanted))
-        card = library.save(checked, name, shipped=cache.WEIGHTS)
+        card = library.save(checked, name, shipped=model_files.WEIGHTS)
         session().model_import, session().checkpoint = None, card.name
         card_address.show(card.name)
         st.rerun()  # the sidebar is drawn before the page

@@ -12,7 +12,8 @@ from core.card import LungFigures, SubsetFigures, Text
 from core.estimate import FEW, Estimate, available, estimate_text
 from core.models.summary import architecture_title, retrained
 from core.types import Checkpoint
-from dashboard import cache, markup
+from dashboard import markup
+from dashboard.cache import model_files
 from dashboard.models import export, gate_table, own_models, plots
 from dashboard.models.axes import NEUTRAL
 from dashboard.models.plots import IntervalMark
@@ -216,9 +217,9 @@ def _failures(card: Checkpoint) -> None:
 
 
 def _availability(card: Checkpoint) -> None:
-    weights = cache.weights_path(card)
+    weights = model_files.weights_path(card)
     size = f", {weights.stat().st_size / 1e6:.1f} MB" if weights.exists() else ""
-    shipped = weights.parent == cache.WEIGHTS
+    shipped = weights.parent == model_files.WEIGHTS
     pairs = [
         ("Weights", f"{f'weights/{weights.name}' if shipped else weights}{size}"),
         ("SHA-256", card.sha256),
@@ -232,7 +233,7 @@ def _availability(card: Checkpoint) -> None:
             st.html(markup.facts([*pairs, *own_models.origin(card.imported)]) + text)
             st.code(evaluate, language="bash", wrap_lines=True)
         return
-    recipe = cache.WEIGHTS / "recipes" / f"{card.name}.toml"
+    recipe = model_files.WEIGHTS / "recipes" / f"{card.name}.toml"
     how = f"--recipe weights/recipes/{recipe.name}" if recipe.exists() else f"--architecture {card.architecture}"
     with export.section("Availability", "everything needed to use, evaluate and reproduce it"):
         st.html(

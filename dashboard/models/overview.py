@@ -9,7 +9,8 @@ import streamlit as st
 from core.estimate import Estimate
 from core.models.summary import Summary, summary
 from core.types import Checkpoint
-from dashboard import cache, draw, markup
+from dashboard import draw, markup
+from dashboard.cache import model_files
 from dashboard.models import export
 
 _HEAD = [
@@ -32,7 +33,7 @@ def none() -> None:
 
 def table(cards: Sequence[Checkpoint]) -> None:
     """One line per checkpoint: architecture, internal and held-out figures, heat in the lungs."""
-    lines = [summary(card, cache.folder(card.name)) for card in cards]
+    lines = [summary(card, model_files.folder(card.name)) for card in cards]
     with export.titled("Checkpoints", [_exported(line) for line in lines], name="checkpoints"):
         st.html(
             markup.sheet(

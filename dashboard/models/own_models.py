@@ -7,7 +7,8 @@ import streamlit as st
 from core.card import ImportRecord
 from core.errors import UserError
 from core.models import library
-from dashboard import cache, markup, paths
+from dashboard import markup, paths
+from dashboard.cache import model_files
 from dashboard.models import card_address
 from dashboard.state import entered, session
 
@@ -42,7 +43,7 @@ def changes(name: str) -> None:
 
 def _rename(name: str, key: str) -> None:
     def renamed() -> None:
-        card = library.rename(name, entered(key).strip(), shipped=cache.WEIGHTS)
+        card = library.rename(name, entered(key).strip(), shipped=model_files.WEIGHTS)
         if session().checkpoint == name:
             session().checkpoint = card.name
         card_address.show(card.name)
@@ -52,7 +53,7 @@ def _rename(name: str, key: str) -> None:
 
 def _remove(name: str) -> None:
     def away() -> None:
-        library.remove(name, shipped=cache.WEIGHTS)
+        library.remove(name, shipped=model_files.WEIGHTS)
         card_address.close()
         session().checkpoint = None
 

@@ -6,7 +6,8 @@ import streamlit as st
 
 from core.trust.measure import Figure, measures
 from core.trust.verdicts import Verdict, label, word
-from dashboard import cache, draw, markup, progress, verdict_panel
+from dashboard import draw, markup, progress, verdict_panel
+from dashboard.cache import verdict_requests
 from dashboard.selection import MapView
 
 
@@ -19,11 +20,11 @@ def sections(chosen: MapView) -> None:
         return
     with draw.errors():
         inputs = (chosen.checkpoint, chosen.radiograph, explanation, chosen.cleaning, chosen.prediction)
-        _draw(place, cache.trust(*inputs).result(progress.reporter(note, "Quick measures")))
+        _draw(place, verdict_requests.trust(*inputs).result(progress.reporter(note, "Quick measures")))
         note.html(
             markup.paragraph("Deletion curves, random weights and stability are still being computed.", quiet=True)
         )
-        _draw(place, cache.trust_in_full(*inputs).result(progress.reporter(note, "All measures")))
+        _draw(place, verdict_requests.trust_in_full(*inputs).result(progress.reporter(note, "All measures")))
         note.empty()
 
 

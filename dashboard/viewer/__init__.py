@@ -24,7 +24,7 @@ from streamlit.runtime import Runtime
 from core.image.arrangement import OPPOSITE, by_hand, through
 from core.overlay import DIVERGING, OPACITY, SEQUENTIAL, absence, caption, end, legend_lines, table_text
 from core.types import Cleaning, Explanation, Plane, Radiograph, Window, digest
-from dashboard import cache
+from dashboard.cache import film_properties
 from dashboard.state import entered, session
 
 _OUTLINE = 0.002  # of the long side: how wide the outline of a drawn finding is
@@ -209,7 +209,7 @@ def film_data(radiograph: Radiograph) -> dict[str, Any]:
     film = through(radiograph, now.window)
     key = f"{radiograph.key}-{digest(now.window)[:8]}" if now.window else radiograph.key
     height, width = film.pixels.shape
-    sized = next((check for check in cache.quality(radiograph, now) if check.name == "spacing"), None)
+    sized = next((check for check in film_properties.quality(radiograph, now) if check.name == "spacing"), None)
     trusted = sized is None or sized.level != "warning"
     return {
         "key": key,
@@ -270,7 +270,7 @@ def _hung(radiograph: Radiograph, cleaning: Cleaning) -> list[str] | None:
     """
     if radiograph.orientation is not None or radiograph.view in _LATERAL:
         return None
-    checks = [check for check in cache.quality(radiograph, cleaning) if check.name in ("frontal", "turned")]
+    checks = [check for check in film_properties.quality(radiograph, cleaning) if check.name in ("frontal", "turned")]
     usual = not cleaning.mirror and not any(check.withholds for check in checks)
     return ["(R)", "", "(L)", ""] if usual else ["?", "", "?", ""]
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, film_panel, selection, welcome
+from dashboard import film_panel, selection, welcome
 from dashboard.bound_field import BoundField
+from dashboard.cache import model_files
 from dashboard.compare import board, film_set, single_film, worklist
 from dashboard.models import overview
 from dashboard.state import session
@@ -17,7 +18,7 @@ _LOOKS = Path(__file__).parents[1] / "compare" / "compare.css"
 def page() -> None:
     """The board of the open film, or models over many films."""
     st.html(_LOOKS)
-    if not cache.names():
+    if not model_files.names():
         overview.none()
         return
     many, radiograph = session().board.many, selection.film()

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, film_panel, selection, welcome
+from dashboard import draw, film_panel, selection, welcome
 from dashboard.bound_field import BoundField
+from dashboard.cache import model_files
 from dashboard.layers import parts
 from dashboard.models import overview
 from dashboard.state import session
@@ -17,7 +18,7 @@ _STYLES = Path(__file__).parents[1] / "layers" / "layers.css"
 def page() -> None:
     """One part of the page, for the open film."""
     st.html(_STYLES)
-    if not cache.names():
+    if not model_files.names():
         overview.none()
         return
     radiograph, card = selection.film(), selection.model()

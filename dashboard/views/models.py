@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from dashboard import cache, draw
+from dashboard import draw
+from dashboard.cache import model_files
 from dashboard.models import audit, card, card_address, comparison, importing, lesion_table, overview, running_trainings
 from dashboard.state import session
 
@@ -15,15 +16,15 @@ def page() -> None:
     if opened is not None:
         card_address.back()
         with draw.errors(), st.container(key="card"):
-            card.page(cache.card(opened))
+            card.page(model_files.card(opened))
             return
     if coming := session().model_import:
         importing.page(coming)
         return
     cards = []
-    for name in cache.names():
+    for name in model_files.names():
         with draw.errors():
-            cards.append(cache.card(name))
+            cards.append(model_files.card(name))
     if not cards:
         overview.none()
         importing.button()

@@ -11,8 +11,9 @@ from core.explain.method import Setting
 from core.types import Radiograph
 from core.what_if.edit import EditKind, edits, made_edit
 from core.what_if.region import parsed
-from dashboard import cache, draw
+from dashboard import draw
 from dashboard.bound_field import BoundField, widget
+from dashboard.cache import film_properties
 from dashboard.state import Session, entered, session
 from dashboard.viewer import SHARED, script
 from dashboard.what_if.what_if_state import DRAWN, WHOLE
@@ -85,7 +86,7 @@ def _apply_drawn(radiograph: Radiograph) -> None:
 
 
 def _places(radiograph: Radiograph, kind: EditKind) -> list[str]:
-    zones = list(cache.zones(radiograph, session().cleaning(radiograph.key)))
+    zones = list(film_properties.zones(radiograph, session().cleaning(radiograph.key)))
     return {"film": [WHOLE], "region": [DRAWN, *zones], "either": [DRAWN, WHOLE, *zones]}[kind.scope]
 
 

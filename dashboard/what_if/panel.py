@@ -14,8 +14,9 @@ from core.what_if.answer import EditedAnswer, answer_words, turned
 from core.what_if.edit import EditContext, parsed_edit
 from core.what_if.log import attempt, log_csv, log_json
 from core.what_if.picture import grey_difference
-from dashboard import board_tile, cache, draw, engine, film_panel, markup, probability_bars, progress
+from dashboard import board_tile, draw, engine, film_panel, markup, probability_bars, progress
 from dashboard.bound_field import BoundField
+from dashboard.cache import map_requests, model_files, what_if_requests
 from dashboard.request_queue import Keyed
 from dashboard.selection import MapView
 from dashboard.state import session
@@ -67,7 +68,7 @@ def _answers(chosen: MapView, texts: tuple[str, ...]) -> None:
     note = st.empty()
     context = context_of(chosen)
     with draw.errors():
-        asked = cache.edited_film(chosen.checkpoint, context, texts, chosen.request)
+        asked = what_if_requests.edited_film(chosen.checkpoint, context, texts, chosen.request)
         answer = asked.result(progress.reporter(note, "Edited film"))
         note.empty()
         _bars(chosen.checkpoint, chosen.finding, chosen.prediction, answer)
@@ -134,7 +135,7 @@ def _pane(radiograph: Radiograph, map_: Explanation | None, title: str, scale: f
 def _second(chosen: MapView, context: Keyed[EditContext], texts: tuple[str, ...]) -> None:
     """The same edits, answered by another model."""
     state = session().what_if
-    others = ["", *(name for name in cache.names() if name != chosen.checkpoint.name)]
+    others = ["", *(name for name in model_files.names() if name != chosen.checkpoint.name)]
     value = state.second if state.second in others else ""
     with st.container(key="what-if second", width=320):
         draw.select(
@@ -148,15 +149,15 @@ def _second(chosen: MapView, context: Keyed[EditContext], texts: tuple[str, ...]
     if session().what_if.second != value or not value:
         return
     with draw.errors():
-        checkpoint, note = cache.card(value), st.empty()
+        checkpoint, note = model_files.card(value), st.empty()
         report = partial(progress.reporter, note)
         if film_panel.admission(chosen.radiograph, [checkpoint], report=report("Gate")).reason and not (
             chosen.cleaning.anyway
         ):
             st.html(markup.paragraph(f"{value} withholds its answer about this film.", quiet=True))
             return
-        before = cache.predict(checkpoint, chosen.radiograph, chosen.cleaning, report=report(value))
-        answer = cache.edited_film(checkpoint, context, texts, None).result(report(value))
+        before = map_requests.predict(checkpoint, chosen.radiograph, chosen.cleaning, report=report(value))
+        answer = what_if_requests.edited_film(checkpoint, context, texts, None).result(report(value))
         note.empty()
         finding = engine.same(chosen.finding, checkpoint) or before.likeliest[0]
         _bars(checkpoint, finding, before, answer)

@@ -10,8 +10,9 @@ from core.types import Prediction
 from core.what_if.edit import EditContext, edits, made_edit, parsed_edit
 from core.what_if.preprocessing import preprocessing_warning
 from core.what_if.sweep import Sweep
-from dashboard import cache, draw, finding_colours, markup, progress
+from dashboard import draw, finding_colours, markup, progress
 from dashboard.bound_field import BoundField
+from dashboard.cache import what_if_requests
 from dashboard.models import axes
 from dashboard.request_queue import Keyed
 from dashboard.selection import MapView
@@ -52,7 +53,9 @@ def _smallest(chosen: MapView, context: Keyed[EditContext]) -> None:
     """The smallest blur found, and a button that makes it an edit."""
     note, key = st.empty(), chosen.radiograph.key
     with draw.errors():
-        asked = cache.smallest_blur(chosen.checkpoint, context, session().what_if.edits.get(key, ()), chosen.finding)
+        asked = what_if_requests.smallest_blur(
+            chosen.checkpoint, context, session().what_if.edits.get(key, ()), chosen.finding
+        )
         smallest = asked.result(progress.reporter(note, "Smallest blur that turns the answer"))
         note.empty()
         st.html(markup.paragraph(f"{smallest.sentence} The search is greedy: a smaller region may exist."))
@@ -78,7 +81,7 @@ def _sweep(chosen: MapView, context: Keyed[EditContext]) -> None:
         return
     with draw.errors():
         swept = made_edit(state.name, state.settings.get(state.name, {}), region).text
-        asked = cache.edit_sweep(chosen.checkpoint, context, tuple(made), swept, chosen.finding)
+        asked = what_if_requests.edit_sweep(chosen.checkpoint, context, tuple(made), swept, chosen.finding)
         result = asked.result(progress.reporter(note, "Sweep"))
         note.empty()
         st.html(markup.paragraph(result.sentence))
@@ -114,7 +117,9 @@ def _preprocessing(chosen: MapView) -> None:
     """The table of variants, with a warning where one turns the answer."""
     note = st.empty()
     with draw.errors():
-        asked = cache.other_preprocessing(chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding)
+        asked = what_if_requests.other_preprocessing(
+            chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding
+        )
         answers = asked.result(progress.reporter(note, "Other preprocessing"))
         note.empty()
         sentence = preprocessing_warning(answers, chosen.checkpoint, chosen.finding)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, film_upload
+from dashboard import draw, film_upload
+from dashboard.cache import model_files
 from dashboard.state import session
 from dashboard.views.compare import page
 
-cache.WEIGHTS = Path(os.environ["LIGHTBOX_CARDS"])
+model_files.WEIGHTS = Path(os.environ["LIGHTBOX_CARDS"])
 st.set_page_config(layout="wide")
 draw.look()
 if not session().radiographs:

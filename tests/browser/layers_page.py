@@ -8,7 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cache, draw, film_upload, link
+from dashboard import draw, film_upload, link
+from dashboard.cache import model_files
 from dashboard.state import session
 from dashboard.views.layers import page
 
@@ -23,7 +24,7 @@ if draw.errors.__module__ == draw.__name__:  # this script runs again for each c
             yield
 
     draw.errors = _slowly
-cache.WEIGHTS = Path(os.environ["LIGHTBOX_CARDS"])
+model_files.WEIGHTS = Path(os.environ["LIGHTBOX_CARDS"])
 st.set_page_config(layout="wide")
 draw.look()
 link.follow()

@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
-from dashboard import cache, draw
+from dashboard import draw
+from dashboard.cache import model_files
 from dashboard.views.models import page
 
-cache.WEIGHTS = Path(os.environ["LIGHTBOX_CARDS"])
+model_files.WEIGHTS = Path(os.environ["LIGHTBOX_CARDS"])
 draw.look()
 page()

@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
 from core.types import Radiograph
-from dashboard import cache, film_strip
+from dashboard import film_strip
+from dashboard.cache import model_files
 from dashboard.state import Session
 
 APP = Path(__file__).parents[2] / "dashboard" / "frame.py"
@@ -132,7 +133,7 @@ class Desk:
 @pytest.fixture
 def small_weights(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The dashboard with the untrained network in place of the shipped weights."""
-    monkeypatch.setattr(cache, "WEIGHTS", weights)
+    monkeypatch.setattr(model_files, "WEIGHTS", weights)
     return weights
 
 

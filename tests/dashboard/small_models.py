@@ -9,7 +9,7 @@ import torch
 from core.models.architecture import Network, architectures
 from core.models.checkpoints import input_card, write
 from core.types import Input
-from dashboard import cache
+from dashboard.cache import model_files
 from tests.conftest import FINDINGS
 from tests.dashboard.conftest import Desk
 
@@ -39,7 +39,7 @@ def put(folder: Path, seeds: Mapping[str, int], findings: tuple[str, ...] = FIND
 
 
 def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(cache, "WEIGHTS", folder)
+    monkeypatch.setattr(model_files, "WEIGHTS", folder)
     monkeypatch.setenv("LIGHTBOX_HOME", str(folder / "nobody"))
     monkeypatch.delenv("LIGHTBOX_DATA", raising=False)
     desk = Desk()

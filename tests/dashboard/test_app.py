@@ -13,7 +13,8 @@ from core.models import checkpoints
 from core.models.findings import EVEN
 from core.overlay import NOTICE
 from core.types import Origin, Radiograph
-from dashboard import cache, film_strip
+from dashboard import film_strip
+from dashboard.cache import model_files
 from tests.dashboard.conftest import Desk, encoded
 from tests.image.test_dicom import dicom
 
@@ -29,7 +30,7 @@ def test_the_app_starts_empty_with_a_hint(desk: Desk) -> None:
 
 
 def test_the_notice_and_the_models_digest_stand_on_every_page(desk: Desk) -> None:
-    digest = cache.card("untrained").sha256[:8]
+    digest = model_files.card("untrained").sha256[:8]
     for page in ("views/read.py", "views/models.py"):
         desk.app.switch_page(page)
         desk.run()
@@ -140,7 +141,7 @@ def test_a_setting_that_the_stage_lacks_gets_a_sentence_and_is_reverted(desk: De
 
 
 def test_the_page_says_when_no_finding_reaches_its_operating_point(desk: Desk, weights: Path) -> None:
-    points = cache.card("untrained").thresholds
+    points = model_files.card("untrained").thresholds
     desk.press("Opacity, right lung")
     likely = {finding: float(words.split(" ")[1].rstrip(",")) for finding, words in desk.bars.items()}
     first = max(likely, key=lambda finding: likely[finding])
@@ -237,7 +238,7 @@ def test_two_sessions_do_not_see_each_other(desk: Desk) -> None:
 def test_without_weights_the_film_is_shown_and_the_way_out_is_named(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(model_files, "WEIGHTS", tmp_path)
     desk.run().press("Opacity, right lung")
 
     assert "python -m core train" in desk.html
@@ -255,7 +256,7 @@ def test_a_broken_model_gets_a_sentence_and_another_can_be_chosen(
         shutil.copy(file, tmp_path / file.name)
     (tmp_path / "broken.json").write_text("{", "utf-8")
     (tmp_path / "broken.safetensors").write_bytes(b"")
-    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(model_files, "WEIGHTS", tmp_path)
 
     desk.run().press("Opacity, right lung")
     assert len(desk.errors) == 1
@@ -272,7 +273,7 @@ def test_a_model_whose_weights_are_cut_short_stops_nothing_but_itself(
 ) -> None:
     shutil.copy(small_weights / "untrained.json", tmp_path / "untrained.json")
     (tmp_path / "untrained.safetensors").write_bytes(b"cut")
-    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(model_files, "WEIGHTS", tmp_path)
 
     desk.run().press("Opacity, right lung")
 
@@ -331,7 +332,7 @@ def test_the_shipped_model_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("weights/ is empty: no shipped model to try")
     desk = Desk().run().press("Opacity, right lung")
 
-    assert set(desk.bars) == set(cache.card(checkpoints.names()[0]).findings)
+    assert set(desk.bars) == set(model_files.card(checkpoints.names()[0]).findings)
 
 
 def test_a_file_of_several_frames_asks_on_the_page_which_one_to_open(desk: Desk, phantom: Radiograph) -> None:

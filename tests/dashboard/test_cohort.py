@@ -12,7 +12,7 @@ from core.cohort.run import run
 from core.cohort.settings import Settings
 from core.errors import BadSetting
 from core.image.phantom import draw
-from dashboard import cache
+from dashboard.cache import model_files
 from dashboard.cohort import cohort_link, opening
 from dashboard.state import Session
 from tests.dashboard.conftest import SECONDS
@@ -48,7 +48,7 @@ def cohort_run(two_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def app(cohort_run: Path, two_models: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setattr(cache, "WEIGHTS", two_models)
+    monkeypatch.setattr(model_files, "WEIGHTS", two_models)
     monkeypatch.setattr("dashboard.paths.local", lambda: True)
     page = AppTest.from_file(str(VIEW), default_timeout=SECONDS).run()
     page.session_state["lightbox"].cohort.run = str(cohort_run)
@@ -147,7 +147,7 @@ def test_the_heat_of_two_models_is_compared_on_the_same_films(app: AppTest) -> N
 def test_read_shows_the_films_that_look_most_alike_to_the_model(
     cohort_run: Path, two_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "WEIGHTS", two_models)
+    monkeypatch.setattr(model_files, "WEIGHTS", two_models)
     monkeypatch.setattr("dashboard.paths.local", lambda: True)
     monkeypatch.setattr("dashboard.cohort.similar_cases.recent", lambda: {cohort_run: cohort_run.parent})
     page = AppTest.from_file(str(VIEW.with_name("read.py")), default_timeout=SECONDS).run()

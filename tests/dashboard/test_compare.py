@@ -10,8 +10,9 @@ from core.compare.map_agreement import TITLES
 from core.explain.method import methods
 from core.models.checkpoints import input_card, write
 from core.types import Explanation, Input, Radiograph
-from dashboard import board_tile, cache, engine, selection
+from dashboard import board_tile, engine, selection
 from dashboard.board_tile import BoardTile
+from dashboard.cache import model_files
 from dashboard.compare import board, presets, tile_pair
 from dashboard.compare.compare_state import Preset
 from dashboard.compare.tile_probabilities import probability_rows
@@ -44,7 +45,7 @@ def titles(desk: Desk) -> list[str]:
 
 
 def test_an_empty_desk_offers_the_phantom(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "WEIGHTS", two)
+    monkeypatch.setattr(model_files, "WEIGHTS", two)
     desk = Desk()
     desk.app.switch_page(PAGE)
 

@@ -9,7 +9,8 @@ import pytest
 
 from core.compare.accuracy import confusion
 from core.image.phantom import draw
-from dashboard import cache, paths
+from dashboard import paths
+from dashboard.cache import comparison_results
 from dashboard.compare import film_set, sources, worklist
 from dashboard.tile_request import TileRequest
 from tests.dashboard.conftest import Desk, encoded
@@ -138,7 +139,7 @@ def test_a_cell_of_the_confusion_matrix_lists_its_films_and_the_next_case_stays_
 
 def test_films_that_were_read_are_not_read_again(page: Desk, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     over(page, table)
-    monkeypatch.setattr(cache, "film_comparison", None)
+    monkeypatch.setattr(comparison_results, "film_comparison", None)
     page.press("Compare the films")
 
     assert len(page.session.film_set.done) == 4

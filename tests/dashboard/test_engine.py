@@ -12,7 +12,8 @@ from core.models.architecture import Network
 from core.models.checkpoints import write
 from core.types import FUSED
 from core.work import Work
-from dashboard import cache, request_queue
+from dashboard import request_queue
+from dashboard.cache import model_files, networks
 from dashboard.map_controls import tick
 from dashboard.method_menu import families
 from tests.dashboard.conftest import Desk
@@ -28,7 +29,7 @@ def sure_of_normal(network: Network, weights: Path, tmp_path: Path, monkeypatch:
     changed.get_parameter("head.linear.weight").data[1] = 0
     card = json.loads((weights / "untrained.json").read_text())
     write(changed, {name: card[name] for name in CARD}, "sure", tmp_path)
-    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(model_files, "WEIGHTS", tmp_path)
     return Desk().run().press("Opacity, right lung")
 
 
@@ -97,7 +98,7 @@ def test_stages_are_fused_into_one_map(desk: Desk) -> None:
     desk.press("Opacity, right lung")
     fused = next(stage for stage in desk.menu("Stage").options if "fused" in stage)
     assert fused == "all stages, fused"
-    desk.choose("Stage", FUSED.join(cache.stage_sizes(cache.card("untrained"))))
+    desk.choose("Stage", FUSED.join(networks.stage_sizes(model_files.card("untrained"))))
 
     assert "share of each stage" in desk.html
     assert "16 × 16 values" in desk.html
@@ -117,7 +118,7 @@ def test_a_method_that_the_network_cannot_serve_gives_way_to_grad_cam_with_the_r
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everywhere = {stage: "it has no such layer. Choose Grad-CAM." for stage in ("stem", "stage 4")}
-    monkeypatch.setattr(cache, "incompatibilities", _patched(cache.incompatibilities, "cam", everywhere))
+    monkeypatch.setattr(networks, "incompatibilities", _patched(networks.incompatibilities, "cam", everywhere))
     desk.press("Opacity, right lung").method("cam")
 
     assert "CAM is not available for untrained: it has no such layer." in desk.status

@@ -10,7 +10,8 @@ import torch
 
 from core.models import library
 from core.models.findings import CHESTXRAY14, CHEXPERT14
-from dashboard import cache, draw, paths
+from dashboard import draw, paths
+from dashboard.cache import model_files
 from tests.dashboard.conftest import Desk
 from tests.models.importers.files import labelled, prefixed, state_network, stored
 
@@ -44,7 +45,7 @@ class Models(Desk):
 
 @pytest.fixture(autouse=True)
 def home(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(cache, "WEIGHTS", weights)
+    monkeypatch.setattr(model_files, "WEIGHTS", weights)
     monkeypatch.setenv("LIGHTBOX_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("LIGHTBOX_DATA", raising=False)
     monkeypatch.setattr(paths, "local", lambda: True)
@@ -215,7 +216,7 @@ def test_entries_survive_a_visit_to_another_page(checkpoint: bytes) -> None:
     [findings] = page.app.main.text_area
     assert findings.value == "covid\npneumonia\nnormal"
     page.press("Save")
-    card = library.place("mine", cache.WEIGHTS) / "mine.json"
+    card = library.place("mine", model_files.WEIGHTS) / "mine.json"
     saved = json.loads(card.read_text("utf-8"))
     assert (saved["findings"], saved["multi_label"]) == (["covid", "pneumonia", "normal"], True)
     assert (saved["input"]["size"], saved["input"]["fit"]) == (64, "pad")

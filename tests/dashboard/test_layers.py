@@ -15,7 +15,7 @@ from core.layers.receptive_field import ReceptiveField, Span
 from core.layers.unit_thumbnails import stamps
 from core.models.classifier import load
 from core.types import Placement, Radiograph
-from dashboard import cache
+from dashboard.cache import model_files, networks
 from dashboard.layers import export, network, unit_selection
 from dashboard.layers.unit_panel import signed_bars
 from tests.dashboard.conftest import Desk
@@ -32,7 +32,7 @@ def layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(cache, "WEIGHTS", folder)
+    monkeypatch.setattr(model_files, "WEIGHTS", folder)
     monkeypatch.setenv("LIGHTBOX_HOME", str(folder / "nobody"))
     monkeypatch.delenv("LIGHTBOX_DATA", raising=False)
     desk = Desk()
@@ -63,7 +63,7 @@ def film(desk: Desk) -> Radiograph:
 
 def test_the_page_opens_with_the_last_stage_and_its_units_by_relevance_for_the_finding(layers: Desk) -> None:
     layers.choose("Finding", "covid", main=False)
-    classifier = load("small", cache.WEIGHTS)
+    classifier = load("small", model_files.WEIGHTS)
     with classifier.alone() as net:
         last = net.last_stage
     activations_of = stage_activations(classifier, film(layers), last, findings=["covid"])
@@ -142,7 +142,7 @@ def test_a_stage_or_unit_that_the_network_lacks_is_one_sentence(
 def test_the_chosen_unit_is_drawn_large_with_its_own_numbers(layers: Desk) -> None:
     layers.session.layers.channel = 11
     layers.run()
-    activations_of = stage_activations(load("small", cache.WEIGHTS), film(layers), stage(layers))
+    activations_of = stage_activations(load("small", model_files.WEIGHTS), film(layers), stage(layers))
     drawn = component_data(layers, "chosen unit")["maps"][0]
 
     assert (drawn["width"], drawn["height"]) == activations_of.maps.shape[:0:-1]
@@ -189,7 +189,7 @@ def test_a_stage_of_one_cell_says_so_and_the_others_have_units(tmp_path: Path, m
 
 
 def test_the_network_lists_output_receptive_field_and_parameters_of_each_stage_and_its_layers(layers: Desk) -> None:
-    plan = cache.network_plan(cache.card("small")).result()
+    plan = networks.network_plan(model_files.card("small")).result()
     captions = layers.app.main.radio[0].proto.captions
 
     for caption, each in zip(captions, plan.stages, strict=True):
@@ -208,7 +208,7 @@ def test_the_network_lists_output_receptive_field_and_parameters_of_each_stage_a
 def test_a_layer_within_a_stage_has_units_but_cannot_be_switched_off(layers: Desk) -> None:
     unit_selection.show_stage(layers.session, "features.norm2")
     layers.run()
-    activations_of = stage_activations(load("small", cache.WEIGHTS), film(layers), "features.norm2")
+    activations_of = stage_activations(load("small", model_files.WEIGHTS), film(layers), "features.norm2")
 
     assert stage(layers) == "stage 2"
     assert "Layer: features.norm2" in layers.html
@@ -247,7 +247,7 @@ def test_bars_lead_from_the_middle_and_the_longest_fills_its_half() -> None:
 
 
 def test_small_maps_are_levels_of_each_units_own_scale(layers: Desk) -> None:
-    activations_of = stage_activations(load("small", cache.WEIGHTS), film(layers), "stage 1")
+    activations_of = stage_activations(load("small", model_files.WEIGHTS), film(layers), "stage 1")
     whole, fewer = stamps(activations_of, [4, 2]), stamps(activations_of, [4], most=8)
 
     assert whole.dtype == np.uint8
@@ -259,8 +259,8 @@ def test_small_maps_are_levels_of_each_units_own_scale(layers: Desk) -> None:
 def test_maps_table_and_sheet_can_be_downloaded(layers: Desk) -> None:
     assert [each.label for each in layers.app.main.download_button][:3] == ["Maps", "Table", "Sheet"]
 
-    classifier = load("small", cache.WEIGHTS)
-    card, radiograph = cache.card("small"), film(layers)
+    classifier = load("small", model_files.WEIGHTS)
+    card, radiograph = model_files.card("small"), film(layers)
     activations_of = stage_activations(classifier, radiograph, "stage 1", findings=["covid"])
     look = unit_selection.UnitSelection(
         radiograph,

@@ -14,7 +14,7 @@ from core.layers.plan import traced_plan
 from core.layers.unit_ablation import top_units
 from core.models.classifier import load
 from core.work import Work
-from dashboard import cache
+from dashboard.cache import model_files, unit_requests
 from dashboard.layers import ablation_curve
 from dashboard.request_queue import QueuedRequest, RequestQueue
 from tests.dashboard.conftest import Desk
@@ -33,7 +33,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(one: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """The part with the phantom on the desk."""
-    monkeypatch.setattr(cache, "WEIGHTS", one)
+    monkeypatch.setattr(model_files, "WEIGHTS", one)
     monkeypatch.setenv("LIGHTBOX_HOME", str(one / "nobody"))
     monkeypatch.delenv("LIGHTBOX_DATA", raising=False)
     desk = Desk()
@@ -258,7 +258,7 @@ def test_a_method_without_a_rule_for_it_leaves_the_figures_and_says_why(page: De
 
 
 def test_units_of_a_layer_within_a_stage_cannot_be_switched_off_so_its_stage_is_shown(page: Desk) -> None:
-    with load("small", cache.WEIGHTS).alone() as network:
+    with load("small", model_files.WEIGHTS).alone() as network:
         drawn = traced_plan(network, size=64, channels=1)
     inner = next(layer.name for layer in drawn.stage("stage 2").layers)
     page.session.layers.stage = inner
@@ -297,7 +297,7 @@ def test_a_request_ended_by_its_time_limit_gets_one_sentence_and_is_not_repeated
 
     page.session.layers.stage = "stage 2"
     page.run()
-    monkeypatch.setattr(cache, "removal", ended)
+    monkeypatch.setattr(unit_requests, "removal", ended)
     page.press("Draw the curve")
 
     assert page.session.problems == ["It took longer than 600 s. Ask for less."]

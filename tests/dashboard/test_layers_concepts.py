@@ -8,7 +8,8 @@ import pytest
 
 from core.image.phantom import draw
 from core.overlay import REGIONS
-from dashboard import cache, paths
+from dashboard import paths
+from dashboard.cache import model_files
 from dashboard.layers import tcav
 from tests.dashboard.conftest import Desk, encoded
 from tests.dashboard.small_models import put
@@ -38,7 +39,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(one: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """The part with a small film on the desk, at the machine that Lightbox runs on."""
-    monkeypatch.setattr(cache, "WEIGHTS", one)
+    monkeypatch.setattr(model_files, "WEIGHTS", one)
     monkeypatch.setattr(paths, "local", lambda: True)
     monkeypatch.setenv("LIGHTBOX_HOME", str(one / "nobody"))
     monkeypatch.delenv("LIGHTBOX_DATA", raising=False)

@@ -8,7 +8,8 @@ from core.image.phantom import draw
 from core.layers.stage_relevance import carriers_text, relevances_by_stage
 from core.models.classifier import load
 from core.models.findings import leading
-from dashboard import cache, paths
+from dashboard import paths
+from dashboard.cache import model_files
 from tests.dashboard.conftest import Desk, encoded
 from tests.dashboard.small_models import put
 from tests.evaluate import drawn
@@ -30,7 +31,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(one: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """The part with a small film on the desk, at the machine that Lightbox runs on."""
-    monkeypatch.setattr(cache, "WEIGHTS", one)
+    monkeypatch.setattr(model_files, "WEIGHTS", one)
     monkeypatch.setattr(paths, "local", lambda: True)
     monkeypatch.setenv("LIGHTBOX_HOME", str(one / "nobody"))
     monkeypatch.delenv("LIGHTBOX_DATA", raising=False)

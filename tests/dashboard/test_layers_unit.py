@@ -17,7 +17,8 @@ from core.layers.preferred import STEPS
 from core.layers.reference import phantoms
 from core.models.classifier import load
 from core.types import Radiograph
-from dashboard import cache, paths, progress
+from dashboard import paths, progress
+from dashboard.cache import atlas_results, model_files
 from dashboard.layers.atlas import TITLE
 from tests.dashboard.conftest import Desk
 from tests.dashboard.small_models import put
@@ -40,7 +41,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def layers(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """The page with the phantom, at a unit in the middle of the network."""
-    monkeypatch.setattr(cache, "WEIGHTS", shipped)
+    monkeypatch.setattr(model_files, "WEIGHTS", shipped)
     monkeypatch.setenv("LIGHTBOX_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(paths, "local", lambda: True)
     monkeypatch.delenv("LIGHTBOX_DATA", raising=False)
@@ -180,7 +181,7 @@ def test_one_of_several_atlases_can_be_chosen(layers: Desk, shipped: Path, phant
     ]
     assert "From 8 films of your own (second)." in layers.html
 
-    _, first, drawn = cache.atlas_folders(load("small", shipped).checkpoint)
+    _, first, drawn = atlas_results.atlas_folders(load("small", shipped).checkpoint)
     layers.choose("Atlas in use", first)
     assert "From 12 films of your own (first)." in layers.html
     layers.choose("Atlas in use", drawn)
@@ -205,7 +206,7 @@ def test_of_several_atlases_a_broken_one_can_be_left(
     assert [error for error in layers.errors if "is no atlas of Lightbox, or was cut short" in error]
     assert layers.menu("Atlas in use").options[0] == "broken, which cannot be read"
 
-    layers.choose("Atlas in use", cache.atlas_folders(card)[1])
+    layers.choose("Atlas in use", atlas_results.atlas_folders(card)[1])
 
     assert "From 12 drawn phantoms" in layers.html
     assert not layers.errors
@@ -229,7 +230,7 @@ def test_an_atlas_that_was_stopped_goes_on_where_it_was(
     card = load("small", shipped).checkpoint
     folder = _folder(tmp_path / "films", phantom, 20)
     given = {"split": "", "most": 200, "pictures": False}
-    request = cache.atlas_build(card, folder, **given, begun=1.0)  # type: ignore[arg-type]
+    request = atlas_results.atlas_build(card, folder, **given, begun=1.0)  # type: ignore[arg-type]
     while request.passes[0] < 8 and not request.wait(0.002):
         pass
     request.leave()

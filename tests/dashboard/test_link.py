@@ -7,7 +7,8 @@ import pytest
 from core.image import phantom
 from core.image.cases import case
 from core.image.read import read
-from dashboard import cache, link
+from dashboard import link
+from dashboard.cache import film_properties, model_files
 from tests.dashboard.conftest import Desk, encoded
 
 KEY = "0123456789abcdef"
@@ -33,11 +34,11 @@ def test_the_address_describes_the_view_without_the_name_of_the_film(desk: Desk)
     desk.method("smoothgrad").session.settings["smoothgrad"] = {"samples": 5}
     desk.run()
 
-    key = cache.drawn_film(0).key
+    key = film_properties.drawn_film(0).key
     assert _address(desk) == {
         "film": [key],
         "model": ["untrained"],
-        "weights": [cache.card("untrained").sha256[:8]],
+        "weights": [model_files.card("untrained").sha256[:8]],
         "finding": ["covid"],
         "method": ["smoothgrad"],
         "captum": [version("captum")],
@@ -56,7 +57,7 @@ def test_opening_the_address_of_a_view_shows_the_same(desk: Desk, small_weights:
 
     assert other.explained == "covid"
     assert other.menu("Stage").value == "stage 2"
-    assert other.session.cleaning(cache.drawn_film(0).key).mirror
+    assert other.session.cleaning(film_properties.drawn_film(0).key).mirror
     assert other.session.common_scale
     assert _address(other) == sent
     assert not other.errors
@@ -94,7 +95,7 @@ def test_back_restores_film_finding_and_method_of_the_earlier_step(desk: Desk, m
         desk.app.query_params[name] = values
     desk.run()
 
-    assert desk.session.film_key == cache.drawn_film(0).key
+    assert desk.session.film_key == film_properties.drawn_film(0).key
     assert (desk.explained, desk.session.method) == ("covid", "grad-cam")
     assert _address(desk) == before
 
@@ -156,7 +157,7 @@ def test_unavailable_parts_of_a_link_get_one_sentence(
 def test_the_board_of_the_compare_page_stands_in_the_address(small_weights: object) -> None:
     tiles = ["untrained~grad-cam~covid~stage 3", "untrained~saliency~~"]
 
-    desk = _opened(small_weights, film=cache.drawn_film(0).key, model="untrained", tile=tiles)
+    desk = _opened(small_weights, film=film_properties.drawn_film(0).key, model="untrained", tile=tiles)
 
     assert [(tile.method, tile.finding, tile.layer) for tile in desk.session.tiles] == [
         ("grad-cam", "covid", "stage 3"),
@@ -173,7 +174,13 @@ def test_a_link_fills_no_more_than_one_board(small_weights: object) -> None:
 
 
 def test_opening_the_address_of_a_unit_shows_the_same_unit(small_weights: object) -> None:
-    sent = {"film": cache.drawn_film(0).key, "model": "untrained", "layer": "stage 2", "unit": "7", "order": "mean"}
+    sent = {
+        "film": film_properties.drawn_film(0).key,
+        "model": "untrained",
+        "layer": "stage 2",
+        "unit": "7",
+        "order": "mean",
+    }
 
     desk = _opened(small_weights, **sent)
     here = desk.session.layers
@@ -227,7 +234,11 @@ def test_more_units_than_a_link_has_room_for_are_not_half_of_them(desk: Desk) ->
 
 def test_units_that_a_link_cannot_switch_off_leave_the_rest_of_it_valid(small_weights: object) -> None:
     desk = _opened(
-        small_weights, film=cache.drawn_film(0).key, off=["stage 4:x", "stage 2:5"], outside="stage 1", unit="3"
+        small_weights,
+        film=film_properties.drawn_film(0).key,
+        off=["stage 4:x", "stage 2:5"],
+        outside="stage 1",
+        unit="3",
     )
 
     here = desk.session.layers
@@ -236,7 +247,7 @@ def test_units_that_a_link_cannot_switch_off_leave_the_rest_of_it_valid(small_we
 
 
 def test_units_of_a_link_that_the_network_lacks_get_a_sentence_on_the_page(small_weights: object) -> None:
-    desk = _opened(small_weights, film=cache.drawn_film(0).key, part="without", off=["stage 4:8000"])
+    desk = _opened(small_weights, film=film_properties.drawn_film(0).key, part="without", off=["stage 4:8000"])
     desk.app.switch_page("views/layers.py")
     desk.run()
 
@@ -259,7 +270,7 @@ def test_a_link_opens_any_drawn_case_with_its_story(small_weights: object, desk:
 
 @pytest.mark.parametrize("number", ["1", "x", "99999", "-1"])
 def test_the_number_of_another_case_opens_none(small_weights: object, number: str) -> None:
-    other = _opened(small_weights, film=cache.drawn_film(0).key, case=number)
+    other = _opened(small_weights, film=film_properties.drawn_film(0).key, case=number)
 
     assert other.films == []
 

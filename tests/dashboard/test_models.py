@@ -18,7 +18,7 @@ from core.card import Metrics, SubsetFigures
 from core.estimate import Estimate
 from core.models.checkpoints import SHIPPED, input_card, read_card
 from core.types import Checkpoint, Input
-from dashboard import cache
+from dashboard.cache import model_files
 from dashboard.models import comparison, export, plots, running_trainings
 from dashboard.models.plots import IntervalMark
 from tests.dashboard.conftest import SECONDS
@@ -136,7 +136,7 @@ class Page:
 
 @pytest.fixture(autouse=True)
 def _only_these(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "WEIGHTS", cards)
+    monkeypatch.setattr(model_files, "WEIGHTS", cards)
     monkeypatch.setattr(running_trainings, "RUNS", tmp_path)
 
 
@@ -364,7 +364,7 @@ def test_each_row_of_the_comparison_names_one_set_of_films_for_both_sides() -> N
 def test_the_shipped_twins_are_compared_on_the_same_films(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cache, "WEIGHTS", SHIPPED)
+    monkeypatch.setattr(model_files, "WEIGHTS", SHIPPED)
     plain, lungs = (read_card(f"densenet121-{name}", SHIPPED) for name in ("plain", "lungs"))
     compared = comparison.rows(plain, lungs)
 

@@ -11,7 +11,8 @@ from core.models.checkpoints import input_card, write
 from core.models.findings import SETS
 from core.overlay import REGIONS
 from core.types import Input
-from dashboard import cache, finding_colours
+from dashboard import finding_colours
+from dashboard.cache import model_files
 from tests.dashboard.conftest import Desk
 
 FINDINGS = SETS["chestxray15"]
@@ -47,7 +48,7 @@ def points() -> dict[str, float]:
 @pytest.fixture
 def desk(points: dict[str, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     _write(tmp_path, points)
-    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(model_files, "WEIGHTS", tmp_path)
     return Desk().run().press("Opacity, right lung")
 
 

@@ -1,4 +1,4 @@
-"""One line before the networks: one computation for all who ask alike, in order of arrival, ended when nobody waits."""
+"""The queue of the networks: equal requests share one computation, in order of arrival, ended when nobody waits."""
 
 import gc
 import threading
@@ -310,3 +310,26 @@ def test_a_large_answer_takes_the_room_of_several(queue: RequestQueue) -> None:
     ask("small", 1)
 
     assert answers == ["small", "large", "small"]
+
+
+def test_the_key_of_a_request_holds_every_argument_and_the_file_of_its_function(queue: RequestQueue) -> None:
+    def total(work: Work, first: int, second: int = 2) -> int:
+        return first + second
+
+    here = queue.queued()(total)
+    same, other = here(1), here(first=1, second=3)
+    total.__module__ = "another_file"
+    elsewhere = queue.queued()(total)(1)
+
+    assert same.key == here(1, 2).key
+    assert len({same.key, other.key, elsewhere.key}) == 3
+    assert (same.result(), other.result()) == (3, 4)
+
+
+def test_an_argument_without_a_key_is_refused(queue: RequestQueue) -> None:
+    @queue.queued()
+    def described(work: Work, value: object) -> str:
+        return str(value)
+
+    with pytest.raises(TypeError, match="a object has no key; wrap it in Keyed"):
+        described(object())

@@ -21,7 +21,7 @@ def view(classifier: Classifier, monkeypatch: pytest.MonkeyPatch, phantom: Radio
     from core.explain.run import Request, explain_many
     from dashboard.selection import MapView
 
-    monkeypatch.setattr("dashboard.cache.classifier", lambda checkpoint: classifier)
+    monkeypatch.setattr("dashboard.cache.networks.classifier", lambda checkpoint: classifier)
     data = film_of(phantom)
     film = read(data, name="film.dcm")
     dicom_sources.remember(film, data)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.types import Cleaning
-from dashboard import cache, story
+from dashboard import story
+from dashboard.cache import film_properties, map_requests, model_files
 from dashboard.researcher_story import StoryAnswer, table
 from tests.dashboard.conftest import Desk
 
@@ -21,7 +22,7 @@ def twins(small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         card = json.loads((small_weights / "untrained.json").read_text()) | {"name": name}
         (tmp_path / f"{name}.json").write_text(json.dumps(card))
         shutil.copy(small_weights / "untrained.safetensors", tmp_path / f"{name}.safetensors")
-    monkeypatch.setattr(cache, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(model_files, "WEIGHTS", tmp_path)
     monkeypatch.setattr(story, "_NAMES", ("one", "other"))
     monkeypatch.setattr(story, "_WHO", {"one": "One", "other": "Other"})
 
@@ -81,9 +82,9 @@ def test_the_researchers_story_brings_measures_shows_a_mistake_and_exports(desk:
 
 
 def test_the_table_of_the_story_names_model_and_weights(desk: Desk) -> None:
-    card = cache.card(cache.names()[0])
-    film = cache.drawn_film(1)
-    prediction = cache.predict(card, film, Cleaning())
+    card = model_files.card(model_files.names()[0])
+    film = film_properties.drawn_film(1)
+    prediction = map_requests.predict(card, film, Cleaning())
 
     rows = list(csv.DictReader(io.StringIO(table([StoryAnswer(1, film, "normal", prediction, None)], card))))
 

@@ -1,0 +1,90 @@
+"""Loaded networks: their stages, and the methods each of them supports."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core.explain import compatibility
+from core.explain.compatibility import unplaced
+from core.explain.run import Request, explain_many
+from core.explain.sharing import FIRST_LOOK
+from core.image.film_checks import inspect
+from core.layers.plan import NetworkPlan, traced_plan
+from core.models.classifier import Classifier, load
+from core.trust.measure import assess
+from core.types import Checkpoint, Origin, Radiograph
+from core.work import Work
+from dashboard import memory
+from dashboard.cache import model_files
+from dashboard.cache.keys import QUEUE
+
+Misfits = Mapping[str, Mapping[str | None, str]]  # method -> stage -> why the network cannot serve it
+
+
+def classifier(checkpoint: Checkpoint) -> Classifier:
+    """The network behind its door, loaded once. Raises: BadCheckpoint."""
+    return _loaded(checkpoint.name, model_files.folder(checkpoint.name), checkpoint.key)
+
+
+@st.cache_resource(max_entries=10, show_spinner=False)  # a board of nine models, and the one beside it
+def _loaded(name: str, folder: Path, key: str) -> Classifier:
+    classifier = load(name, folder)
+    _warm_up(classifier.checkpoint)
+    return classifier
+
+
+@QUEUE.queued()
+def _warm_up(work: Work, checkpoint: Checkpoint) -> None:
+    """Does once, on noise, what the Read page needs, so that the first person need not wait for the imports."""
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
+    film = Radiograph(pixels=noise, name="noise", black=0, white=255, origin=Origin("drawn", "L", 8))
+    network = classifier(checkpoint)
+    stages = [stage for stage, size in compatibility.stage_sizes(network).items() if not unplaced(size)]
+    explained = explain_many(network, film, [Request(FIRST_LOOK, checkpoint.findings[0], stage) for stage in stages])
+    assess(network, film, explained.maps[-1])
+    inspect(film)
+    memory.freeze_once(checkpoint.key)
+
+
+@QUEUE.queued()
+def sizes(work: Work, checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
+    """Stage name -> (h, w) of its maps, the last stage last. Loads the network. Raises: BadCheckpoint."""
+    return compatibility.stage_sizes(classifier(checkpoint), work)
+
+
+@QUEUE.queued(later=True)
+def unsupported(work: Work, checkpoint: Checkpoint) -> Misfits:
+    """Methods that the network does not support; some have to be tried on it."""
+    return compatibility.incompatibilities(classifier(checkpoint), work)
+
+
+@QUEUE.queued()
+def network_plan(work: Work, checkpoint: Checkpoint) -> NetworkPlan:
+    """The network's stages and layers. Raises: BadCheckpoint."""
+    with classifier(checkpoint).alone(work) as network:
+        return traced_plan(network, size=checkpoint.input.size, channels=checkpoint.input.channels)
+
+
+def stage_sizes(checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
+    """Waits for `sizes`. Raises: BadCheckpoint."""
+    return sizes(checkpoint).result()
+
+
+def incompatibilities(checkpoint: Checkpoint, method: str) -> Mapping[str | None, str]:
+    """Stage (None for methods of the input) -> why this network cannot serve the method there; "" where it can."""
+    if method == FIRST_LOOK:  # serves every network: the first look waits for nothing
+        return {stage: unplaced(size) for stage, size in stage_sizes(checkpoint).items()}
+    return unsupported(checkpoint).result()[method]
+
+
+def all_unfit(checkpoint: Checkpoint) -> Misfits:
+    """`incompatibilities` of every method; empty as long as that is not known."""
+    trial = unsupported(checkpoint)  # never given up, so that the trial is made once for certain
+    return trial.answer() if trial.wait(0) else {}
+
+
+def fitting(checkpoint: Checkpoint, method: str) -> list[str]:
+    """The stages at which the network can serve the method, the last one last."""
+    return [stage for stage, reason in incompatibilities(checkpoint, method).items() if stage and not reason]
