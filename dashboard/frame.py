@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import draw, engine, film_upload, kept_sessions, link, memory, selection, sidebar, story
+from dashboard import annotations, draw, engine, film_upload, kept_sessions, link, memory, selection, sidebar, story
 from dashboard.cache import networks
 from dashboard.state import session
 from dashboard.views import pages
@@ -26,6 +26,7 @@ if not kept_sessions.resume():
     st.skeleton(height=640)
     st.stop()
 link.follow()
+annotations.keep()
 engine.hold(chosen_page.title.lower())
 model = selection.model()
 with st.sidebar:

@@ -3,11 +3,13 @@
 import io
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
 from core.explain.export import map_npz, overlay_png, source_line
+from core.report.annotation import FilmAnnotations
 from core.report.case import CaseRecord, case_of
 from core.report.content import report_of
 from core.report.dicom.objects import dicom_files, left_out
@@ -19,11 +21,12 @@ from dashboard import dicom_sources, draw
 from dashboard.cache import networks
 from dashboard.file_names import file_name, stem
 from dashboard.selection import MapView
+from dashboard.state import Session, session
 
 
 def menu(chosen: MapView) -> None:
     """The menu; it is empty until the map is ready."""
-    map_ = chosen.answered
+    map_, here = chosen.answered, session()
     with st.popover("Save", icon=":material/download:", type="tertiary", key="save"):
         if map_ is None:
             st.caption("Ready once the map is.")
@@ -41,11 +44,11 @@ def menu(chosen: MapView) -> None:
             ("Report (web page)", _html, "html", "The same as one file that opens offline"),
             ("Figure", _figure, "zip", "Film and map for a paper: vector PDF, PNG at 300 dpi, text of the caption"),
         ):
-            draw.download(label, partial(make, chosen, map_), name(ending), help=help)
+            draw.download(label, partial(make, chosen, map_, here), name(ending), help=help)
         reason = dicom_sources.obstacle(chosen.radiograph)
         draw.download(
             "DICOM",
-            partial(_dicom_zip, chosen, map_),
+            partial(_dicom_zip, chosen, map_, here),
             f"{stem(chosen.radiograph)}-dicom.zip",
             help=reason or "Capture, segmentation, parametric map, structured report and presentation state (ZIP)",
             disabled=bool(reason),
@@ -59,36 +62,37 @@ def figure_zip(figure: FigureFiles, name: str) -> bytes:
     return _zip({f"{name}.pdf": figure.pdf, f"{name}.png": figure.png, f"{name}.txt": figure.caption.encode()})
 
 
-def _overlay(chosen: MapView, map_: Explanation) -> bytes:
+def _overlay(chosen: MapView, map_: Explanation, _: Session) -> bytes:
     source = source_line(chosen.checkpoint, chosen.prediction, map_.finding)
     return overlay_png(chosen.radiograph, map_, source=source, scale=chosen.scale)
 
 
-def _map(chosen: MapView, map_: Explanation) -> bytes:
+def _map(chosen: MapView, map_: Explanation, _: Session) -> bytes:
     return map_npz(chosen.radiograph, map_, checkpoint=chosen.checkpoint, prediction=chosen.prediction)
 
 
-def _pdf(chosen: MapView, map_: Explanation) -> bytes:
-    return report_pdf(report_of(_case(chosen, map_)))
+def _pdf(chosen: MapView, map_: Explanation, here: Session) -> bytes:
+    return report_pdf(report_of(_case(chosen, map_, here)))
 
 
-def _html(chosen: MapView, map_: Explanation) -> bytes:
-    return report_html(report_of(_case(chosen, map_)))
+def _html(chosen: MapView, map_: Explanation, here: Session) -> bytes:
+    return report_html(report_of(_case(chosen, map_, here)))
 
 
-def _figure(chosen: MapView, map_: Explanation) -> bytes:
-    return figure_zip(case_figure(_case(chosen, map_)), file_name(chosen.radiograph, map_, "figure"))
+def _figure(chosen: MapView, map_: Explanation, here: Session) -> bytes:
+    return figure_zip(case_figure(_case(chosen, map_, here)), file_name(chosen.radiograph, map_, "figure"))
 
 
-def _case(chosen: MapView, map_: Explanation) -> CaseRecord:
-    return case_of(networks.classifier(chosen.checkpoint), chosen.radiograph, chosen.prediction, [map_])
+def _case(chosen: MapView, map_: Explanation, here: Session) -> CaseRecord:
+    case = case_of(networks.classifier(chosen.checkpoint), chosen.radiograph, chosen.prediction, [map_])
+    return replace(case, annotations=here.annotations.get(chosen.radiograph.key, FilmAnnotations()))
 
 
-def _dicom_zip(chosen: MapView, map_: Explanation) -> bytes:
+def _dicom_zip(chosen: MapView, map_: Explanation, here: Session) -> bytes:
     source = dicom_sources.source(chosen.radiograph)
     if source is None:
         raise ValueError(f"{chosen.radiograph.name} has no DICOM instance")
-    case = _case(chosen, map_)
+    case = _case(chosen, map_, here)
     reasons = left_out(case, source)
     notes = {"left out.txt": "\n".join(reasons.values()).encode()} if reasons else {}
     return _zip(dicom_files(case, source) | notes)

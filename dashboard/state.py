@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.explain.method import Value
+from core.report.annotation import FilmAnnotations
 from core.types import Cleaning, Radiograph
 from dashboard.cohort.cohort_state import CohortState
 from dashboard.compare.compare_state import BoardState, FilmSetRun
@@ -45,12 +46,13 @@ class RemovedFilms:
     """The last removal, so that it can be undone.
 
     words:       of what was removed: "film.png", "12 films".
-    radiographs, cleanings, labels, film_key: of the session before it.
+    radiographs, cleanings, annotations, labels, film_key: of the session before it.
     """
 
     words: str
     radiographs: dict[str, Radiograph]
     cleanings: dict[str, Cleaning]
+    annotations: dict[str, FilmAnnotations]
     labels: dict[str, str]
     film_key: str | None
 
@@ -76,6 +78,7 @@ class Session:
     layer:           stage name, or several joined by "+" for one map of them; None for the last.
     settings:        method name -> setting -> value, where it is not the default.
     cleanings:       radiograph key -> its preprocessing for the network, where it is not the default.
+    annotations:     radiograph key -> what was drawn on the film, and its calibration.
     last_map:        the last map on the Read page; it stays visible while another one is computed.
     pending:         page -> its requests in the queue of the networks.
     page:            name of the page that was drawn last.
@@ -122,6 +125,7 @@ class Session:
     layer: str | None = None
     settings: dict[str, dict[str, Value]] = field(default_factory=dict)
     cleanings: dict[str, Cleaning] = field(default_factory=dict)
+    annotations: dict[str, FilmAnnotations] = field(default_factory=dict)
     last_map: LastMap | None = None
     pending: dict[str, list[Pending]] = field(default_factory=dict)
     page: str = ""
@@ -166,6 +170,7 @@ class Session:
         place = keys.index(key)
         del self.radiographs[key]
         self.cleanings.pop(key, None)
+        self.annotations.pop(key, None)
         if self.film_key == key:
             rest = keys[place + 1 :] + keys[:place][::-1]
             self.film_key = rest[0] if rest else None
@@ -176,6 +181,7 @@ class Session:
         self._note_removal(f"{len(self.radiographs)} films" if len(self.radiographs) > 1 else "1 film")
         self.radiographs = {}
         self.cleanings = {}
+        self.annotations = {}
         self.labels, self.label_table = {}, {}
         self.problems.clear()
         self.film_key = None
@@ -183,7 +189,14 @@ class Session:
         self.leave_requests()
 
     def _note_removal(self, words: str) -> None:
-        removed = RemovedFilms(words, dict(self.radiographs), dict(self.cleanings), dict(self.labels), self.film_key)
+        removed = RemovedFilms(
+            words,
+            dict(self.radiographs),
+            dict(self.cleanings),
+            dict(self.annotations),
+            dict(self.labels),
+            self.film_key,
+        )
         self.removed = removed
         timer = threading.Timer(UNDO_SECONDS, self._forget, (removed,))
         timer.daemon = True
@@ -201,6 +214,7 @@ class Session:
             return
         self.radiographs = removed.radiographs | self.radiographs
         self.cleanings = removed.cleanings | self.cleanings
+        self.annotations = removed.annotations | self.annotations
         self.labels = removed.labels | self.labels
         self.film_key = removed.film_key
         self.removed = None
@@ -220,6 +234,7 @@ class Session:
             removed=None,
             radiographs=dict(self.radiographs),
             cleanings=dict(self.cleanings),
+            annotations=dict(self.annotations),
             credits=dict(self.credits),
             labels=dict(self.labels),
             drawn_cases=dict(self.drawn_cases),

@@ -1,6 +1,7 @@
 """`report`: one film, its prediction and its maps as a document, a figure for a paper, or DICOM objects."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from core.errors import BadData, BadSetting
 if TYPE_CHECKING:
     from core.explain.run import Request
     from core.models.classifier import Classifier
+    from core.report.annotation import FilmAnnotations
     from core.report.case import CaseRecord
     from core.report.manifest import Manifest
     from core.trust.measure import MeasureCost
@@ -54,7 +56,14 @@ _FEW = 4  # findings up to which each has a map
     "lengths",
     multiple=True,
     metavar="X0,Y0,X1,Y1",
-    help="Length to add to the DICOM objects, from one pixel of the film to another. Repeatable.",
+    help="Length to draw on the film, from one pixel to another. Repeatable.",
+)
+@click.option(
+    "--measurements",
+    "measurements",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Measurements to draw on the film and to list: the CSV that the viewer saves.",
 )
 @click.option(
     "--deidentify",
@@ -107,6 +116,7 @@ def report(
     figure: Path | None,
     dicom: Path | None,
     lengths: tuple[str, ...],
+    measurements: Path | None,
     deidentify: bool,
     blacken: tuple[str, ...],
     source: Path | None,
@@ -135,6 +145,7 @@ def report(
       python -m core report film.png --finding pneumonia --method grad-cam --method lrp --out case.pdf
       python -m core report film.png --figure figures/fig2
       python -m core report film.dcm --dicom objects --length 310,420,505,420
+      python -m core report film.dcm --out case.pdf --measurements film-measurements.csv
       python -m core report film.dcm --dicom objects --out case.pdf --deidentify --blacken marks
       python -m core report film.dcm --from case.pdf
     """
@@ -142,18 +153,18 @@ def report(
 
     _refuse_outs(outs, figure, dicom, source)
     film = report_files.instance(file) if dicom else None
-    change = partial(_changed, blacken=blacken, nameless=deidentify)
+    annotations = report_files.annotations(measurements, lengths, nameless=deidentify)
+    change = partial(_changed, annotations=annotations, blacken=blacken, nameless=deidentify)
     if source is not None:
         case = _again(file, read_manifest(source), choice, frame, change, thorough)
     else:
         case = _case(file, choice, methods_, findings, layer, pairs, frame, cleaning, change, thorough)
+    case = replace(case, annotations=annotations)
     if deidentify:
         report_files.warn_of_text(case)
     contents = report_files.documents(case, outs) | (report_files.figure_files(case, figure) if figure else {})
     if dicom and film:
-        contents |= report_files.dicom_objects(
-            case, film, dicom, lengths=lengths, deidentify=deidentify, blacken=blacken
-        )
+        contents |= report_files.dicom_objects(case, film, dicom, deidentify=deidentify, blacken=blacken)
     maps = f"{len(case.maps)} {'map' if len(case.maps) == 1 else 'maps'}"
     record = {
         "path": file,
@@ -184,11 +195,17 @@ def _refuse_outs(outs: Sequence[Path], figure: Path | None, dicom: Path | None, 
     files.refuse_out(dicom)
 
 
-def _changed(radiograph: "Radiograph", *, blacken: Sequence[str], nameless: bool) -> "Radiograph":
-    """The film with parts painted black, and under its digest instead of its name."""
+def _changed(
+    radiograph: "Radiograph", *, annotations: "FilmAnnotations", blacken: Sequence[str], nameless: bool
+) -> "Radiograph":
+    """The film with parts painted black, and under its digest instead of its name.
+
+    Raises: BadData if the annotations are of another film.
+    """
     from core.image.blacken import blackened, boxes_of
     from core.report.case import without_name
 
+    annotations.refuse_other(radiograph)
     radiograph = blackened(radiograph, boxes_of(radiograph, blacken))
     return without_name(radiograph) if nameless else radiograph
 

@@ -1,6 +1,7 @@
 """Files of a report: documents, figure, DICOM objects."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from core.commands import files
 from core.errors import BadData, BadSetting
 
 if TYPE_CHECKING:
+    from core.report.annotation import FilmAnnotations
     from core.report.case import CaseRecord
     from core.report.dicom.source import SourceInstance
 
@@ -54,7 +56,6 @@ def dicom_objects(
     film: "tuple[bytes, SourceInstance]",
     folder: Path,
     *,
-    lengths: Sequence[str],
     deidentify: bool,
     blacken: Sequence[str],
 ) -> dict[Path, bytes]:
@@ -63,10 +64,8 @@ def dicom_objects(
     from core.image.read import read
     from core.report.dicom.deidentify import deidentified, deidentified_film
     from core.report.dicom.objects import dicom_files, file_of, left_out
-    from core.report.length import parse_length
 
     data, source = film
-    drawn = [parse_length(text, case) for text in lengths]
     contents = {}
     if deidentify:
         source = deidentified(source)
@@ -75,8 +74,30 @@ def dicom_objects(
         contents["film.dcm"] = file_of(copy)
     for reason in left_out(case, source).values():
         click.echo(reason, err=True)
-    contents |= dicom_files(case, source, lengths=drawn)
+    contents |= dicom_files(case, source)
     return {folder / name: content for name, content in contents.items()}
+
+
+def annotations(table: Path | None, lengths: Sequence[str], *, nameless: bool) -> "FilmAnnotations":
+    """The measurements of the table and the lengths; without their texts where nothing may name the patient.
+
+    Raises: BadData for a table that cannot be read; BadSetting for a length that is none.
+    """
+    from core.report.annotation import FilmAnnotations, length_of, read_measurements
+
+    result = FilmAnnotations()
+    if table is not None:
+        try:
+            result = read_measurements(table.read_bytes(), name=table.name)
+        except OSError as error:
+            raise BadData(
+                f"{table} cannot be opened: {error.strerror}. Give the CSV that the viewer saves as measurements."
+            ) from error
+    items = (*result.items, *map(length_of, lengths))
+    if nameless and any(each.text for each in items):
+        click.echo("The texts of arrows and texts are left out: they may name the patient.", err=True)
+        items = tuple(replace(each, text="") for each in items if each.kind != "text")
+    return replace(result, items=items)
 
 
 def warn_of_text(case: "CaseRecord") -> None:

@@ -4,6 +4,7 @@ The stored pixels stay as they are; `core.image.prepare` does the same to what t
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -53,6 +54,18 @@ def turned(array: NDArray[Scalar], cleaning: Cleaning) -> NDArray[Scalar]:
     if cleaning.mirror:
         array = array[:, ::-1]
     return np.rot90(array, cleaning.turn % 4)
+
+
+def turned_points(
+    points: Sequence[tuple[float, float]], shape: tuple[int, int], cleaning: Cleaning
+) -> list[tuple[float, float]]:
+    """Where points (x, y) of a film of (H, W) pixels lie once it is mirrored and turned, as in `turned`."""
+    height, width = shape
+    moved = [(width - x if cleaning.mirror else x, y) for x, y in points]
+    for _ in range(cleaning.turn % 4):
+        moved = [(y, width - x) for x, y in moved]
+        width, height = height, width
+    return moved
 
 
 def _orientation(across: str, down: str, cleaning: Cleaning) -> tuple[str, str]:

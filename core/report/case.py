@@ -1,7 +1,7 @@
 """All that is known of one film and one model: the input of every report."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from html import escape
 
 from core.compare.anatomical_regions import HeatLocation, anatomical_places, locate_heat
@@ -9,6 +9,7 @@ from core.explain.run import Request, explain_many
 from core.image.film_checks import Check
 from core.lung_network import inspect_film
 from core.models.classifier import Classifier
+from core.report.annotation import FilmAnnotations
 from core.trust.measure import CHEAP, Figure, MeasureCost, Question, selected_measures
 from core.trust.verdicts import Verdict, verdicts
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
@@ -23,6 +24,7 @@ class CaseRecord:
     verdicts: on the answer and the first map.
     location: where the first map looks.
     checks:   of the film.
+    annotations: what a person drew on the film.
     """
 
     radiograph: Radiograph
@@ -32,6 +34,7 @@ class CaseRecord:
     verdicts: tuple[Verdict, ...]
     location: HeatLocation
     checks: tuple[Check, ...]
+    annotations: FilmAnnotations = field(default_factory=FilmAnnotations)
 
     @property
     def map(self) -> Explanation:

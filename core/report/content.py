@@ -1,5 +1,6 @@
 """The report of a case as blocks: the first page, then the details."""
 
+from dataclasses import replace
 from math import isnan
 
 from core.estimate import available, estimate_text
@@ -9,6 +10,8 @@ from core.models.findings import words
 from core.models.summary import architecture_title, held_out, retrained
 from core.overlay import DRAWN, NOTICE, absence, caption, setting_words
 from core.report import front_page
+from core.report.annotation import Annotation
+from core.report.annotation_svg import annotation_svg
 from core.report.blocks import (
     Block,
     Facts,
@@ -23,6 +26,7 @@ from core.report.blocks import (
     TextTable,
 )
 from core.report.case import CaseRecord
+from core.report.dimensions import Dimensions, dimensions
 from core.report.film_picture import LONGEST, FilmPicture, film_picture, heat_png
 from core.report.manifest import manifest_of
 from core.types import Explanation
@@ -37,7 +41,7 @@ def report_of(case: CaseRecord) -> Report:
         title="What the model says about this X-ray",
         subtitle=case.radiograph.name,
         notices=(NOTICE, DRAWN) if case.radiograph.drawn else (NOTICE,),
-        film=_film(case, case.map, caption(case.map)),
+        film=replace(_film(case, case.map, caption(case.map)), annotations=annotation_svg(case)),
         layers=None if absence(case.map) else _layers(case),
         answers=front_page.answers(case, remarks),
         belief=front_page.belief(remarks),
@@ -45,6 +49,7 @@ def report_of(case: CaseRecord) -> Report:
         remarks=remarks,
         sections=(
             _films(case),
+            *_measurements(case),
             _probabilities(case),
             _verdicts(case),
             _checks(case),
@@ -80,6 +85,44 @@ def _films(case: CaseRecord) -> Section:
     notes += [f"{words(each.finding)}, {each.title}: {each.caveat}" for each in case.maps if each.caveat]
     paragraphs = [Paragraph(note, quiet=True) for note in notes]
     return Section("The film and its maps", (FilmRow((bare, *maps)), *paragraphs))
+
+
+def _measurements(case: CaseRecord) -> tuple[Section, ...]:
+    """What was drawn on the film, one row per figure; no section where nothing was."""
+    annotations = case.annotations.complete
+    if not annotations:
+        return ()
+    sizes = dimensions(case)
+    rows = [
+        row
+        for number, (each, size) in enumerate(zip(annotations, sizes, strict=True), start=1)
+        for row in _measurement_rows(number, each, size)
+    ]
+    note = f"Drawn by hand, numbered as on the first page. Scale: {sizes[0].scale.source}."
+    if any(size.heat is not None for size in sizes):
+        note += f" Heat: {caption(case.map)}."
+    table = TextTable(("", "Measurement", "", "Figure", "Unit", "Scale"), tuple(rows), (3,))
+    return (Section("Measurements", (table, Paragraph(note, quiet=True))),)
+
+
+def _measurement_rows(number: int, annotation: Annotation, size: Dimensions) -> list[tuple[str, ...]]:
+    scale, unit = size.scale, size.scale.unit
+    decimals = 1 if unit == "mm" else 0
+    long, short = ("long axis", "short axis") if annotation.kind == "diameter" else ("", "")
+    figures = [
+        (long, size.length, decimals, unit, scale.source),
+        (short, size.width, decimals, unit, scale.source),
+        ("", size.degrees, 1, "°", ""),
+        ("area", size.area, decimals, f"{unit}²", scale.source),
+        ("mean grey value", size.mean, 1, "stored value", ""),
+        ("standard deviation", size.deviation, 1, "stored value", ""),
+        ("share of the heat", None if size.heat is None else 100 * size.heat, 0, "%", ""),
+    ]
+    rows = [
+        (what, f"{value:.{places}f}", of, source) for what, value, places, of, source in figures if value is not None
+    ]
+    rows = rows or [(annotation.text, "", "", "")]
+    return [("" if place else str(number), "" if place else annotation.title, *row) for place, row in enumerate(rows)]
 
 
 def _probabilities(case: CaseRecord) -> Section:

@@ -43,6 +43,7 @@ class FilmPicture:
     sides: letters at the left and right edge; empty where nothing is known. In brackets: as frontal films are hung.
     scale: None where the file gives no plausible size of a pixel.
     bar:   None for a bare film.
+    annotations: SVG of what was drawn on the film, of the picture's aspect; empty where nothing was.
     """
 
     data: bytes
@@ -53,6 +54,7 @@ class FilmPicture:
     sides: tuple[str, str] = ("", "")
     scale: ScaleBar | None = None
     bar: ColourBar | None = None
+    annotations: bytes = b""
 
     @property
     def suffix(self) -> str:

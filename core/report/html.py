@@ -82,7 +82,7 @@ def _viewer(report: Report) -> str:
         f'<figure class="viewer"><div class="film" style="aspect-ratio: {film.width} / {film.height}" tabindex="0" '
         f'aria-label="The film. Wheel or + and − zoom, drag moves, o hides the heat, 0 resets.">'
         f'<div class="layers"><img src="{bare}" alt="{escape(film.alt)}">'
-        f'<img src="{heat}" alt="" class="heat"></div>{_letters(film)}</div>'
+        f'<img src="{heat}" alt="" class="heat">{film.annotations.decode()}</div>{_letters(film)}</div>'
         '<div class="controls"><label>Heat <input type="range" name="heat" min="0" max="100" value="45"></label>'
         '<label>Brightness <input type="range" name="brightness" min="30" max="250" value="100"></label>'
         '<label>Contrast <input type="range" name="contrast" min="30" max="250" value="100"></label>'
@@ -95,7 +95,7 @@ def _film(film: FilmPicture) -> str:
     kind = "png" if film.suffix == "png" else "jpeg"
     return (
         f'<figure><div class="film" style="aspect-ratio: {film.width} / {film.height}">'
-        f'<img src="{_uri(film.data, kind)}" alt="{escape(film.alt)}">{_letters(film)}</div>'
+        f'<img src="{_uri(film.data, kind)}" alt="{escape(film.alt)}">{film.annotations.decode()}{_letters(film)}</div>'
         f"{_bar(film.bar) if film.bar else ''}<figcaption>{escape(film.caption)}</figcaption></figure>"
     )
 

@@ -78,6 +78,7 @@ def _plain(value: Any, pictures: dict[str, bytes]) -> Any:
         fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
         if isinstance(value, FilmPicture):
             fields["data"] = _put(value.data, value.suffix, pictures)
+            fields["annotations"] = _put(value.annotations, "svg", pictures) if value.annotations else ""
         if isinstance(value, ColourBar):
             fields["strip"] = _put(value.strip, "png", pictures)
         return {"kind": type(value).__name__} | {name: _plain(each, pictures) for name, each in fields.items()}

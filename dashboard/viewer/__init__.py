@@ -2,11 +2,12 @@
 
 The film's pixels travel once: they are put where Streamlit serves its pictures (`/media`), under an address made of
 their content, and the browser keeps them for as long as the page is open. What a rerun sends is the small map and its
-texts. Window, zoom, turn, measurements, opacity, threshold, colours and mode never come back to the server.
+texts. Window, zoom, opacity, threshold, colours and mode never come back to the server.
 
 What belongs to what: place, window, turn, mirror and measurements to the film, so that all viewers of one film show the
-same, on every page, until the browser's page is loaded anew; the look of the heat and the tool to all viewers. Both
-stand behind the # of the page's address (`#view=...`), which Python never sees, and which restores them.
+same on every page; the look of the heat and the tool to all viewers. Place, window and look stand behind the # of the
+page's address (`#view=...`), which Python never sees, and which restores them; turn, mirror and measurements
+(dashboard.annotations) are part of the session.
 """
 
 import base64

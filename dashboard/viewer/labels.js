@@ -131,6 +131,8 @@ function saveMeasures(viewer) {
     number: index + 1,
     ...figuresIn(viewer, shape).figures,
     points: shape.points.map((point) => point.map((value) => value.toFixed(1)).join(" ")).join("; "),
+    mm_per_px: calibrationOf(viewer.description),
+    film: filmKey(viewer.description),
   }));
   saveFile(new Blob([measuresCsv(rows)], { type: "text/csv" }), `${fileStem(viewer)}-measurements.csv`);
 }

@@ -114,7 +114,7 @@ function measureWords(figures, note) {
   return `${greys}${round(area, unit)} ${unit}²${note}${warm}`;
 }
 
-const COLUMNS = ["number", "kind", "length", "width", "degrees", "area", "unit", "size", "mean", "deviation", "count", "heat", "text", "points"];
+const COLUMNS = ["number", "kind", "length", "width", "degrees", "area", "unit", "size", "mean", "deviation", "count", "heat", "text", "points", "mm_per_px", "film"];
 
 // One line a shape; a text that a spreadsheet would take for a formula is marked as text.
 function measuresCsv(rows) {

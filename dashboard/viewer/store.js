@@ -1,6 +1,7 @@
 const BRUSH = 0.05; // of the film's long side: the width of the brush
 
-// What all viewers of the page share. It outlives reruns, page changes and remounts, but not a reload.
+// What all viewers of the page share. It outlives reruns, page changes and remounts, but not a reload; what was drawn
+// on the films of the session is kept by the server, see kept_annotations.js.
 const store = (window.lightbox ??= {
   films: new Map(), // radiograph key -> film, the least recently used first
   arriving: new Map(), // radiograph key -> {promise, share} while the pixels travel

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from core.image.phantom import Opacity, draw
 from dashboard.views import pages
 from tests.browser.conftest import PATIENCE_MS, settle
-from tests.browser.viewer_hand import on_viewer, pressed, settled
+from tests.browser.viewer_hand import drag, on_screen, on_viewer, pressed, settled
 
 WORKING = ".lb-progress, [data-testid=stSpinner], [data-testid=stSkeleton]"
 DRAWN = "[data-testid=viewer][data-ready=heat]"
@@ -248,3 +248,46 @@ def test_two_films_move_together_and_stay_after_a_reload_until_back_undoes_them(
     assert widths[0] == widths[1] > 500
     assert both == 2
     expect(page.get_by_text("Films (2)")).to_be_visible()
+
+
+def test_measurements_outlive_reload_and_change_of_page_and_are_in_the_report(
+    visit: Callable[..., Any], film: Path, tmp_path: Path
+) -> None:
+    page = visit(locale="en-IE")
+    upload(page, film)
+    drawn = page.locator("[data-testid=viewer][data-ready=heat]")
+    drawn.wait_for()
+    settle(page)
+    labels = page.locator("[data-testid=lengths] span")
+    pressed(page, "l")
+    drag(page, on_screen(page, 200, 200), on_screen(page, 500, 200))
+    pressed(page, "u")
+    drag(page, on_screen(page, 200, 500), on_screen(page, 400, 800))
+    pressed(page, "n")
+    drag(page, on_screen(page, 700, 700), on_screen(page, 600, 600))
+    page.keyboard.type("here")
+    page.keyboard.press("Enter")
+    before = labels.all_inner_texts()
+    settle(page)
+
+    page.get_by_role("link", name="Trust").click()
+    page.get_by_role("link", name="Read").click()
+    drawn.wait_for()
+    settle(page)
+    visited = labels.all_inner_texts()
+    page.reload()
+    drawn.wait_for()
+    settle(page)
+
+    assert len(before) == 3
+    assert visited == labels.all_inner_texts() == before
+    page.get_by_role("button", name="Save", exact=True).click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Report (web page)").click()
+    html = Path(saved.value.path()).read_text()
+    assert f"1: {before[0].split(',')[0]}" in html
+    assert "3: here" in html
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=f"Remove {film.name}").click()
+    page.get_by_role("button", name="Undo").first.click()
+    expect(labels).to_have_count(3)

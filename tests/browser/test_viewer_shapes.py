@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 
 from core.image.prepare import enlarge
 from core.overlay import legend_lines
+from core.report.annotation import read_measurements
 from tests.browser.viewer_hand import canvas, drag, on_screen, on_viewer, pressed, settled
 from tests.browser.viewer_page import explanation, radiograph
 
@@ -209,8 +210,13 @@ def test_the_list_of_measurements_is_saved_as_a_table(show: Callable[..., Any], 
 
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save the list").click()
-    rows = list(csv.DictReader(io.StringIO(Path(saved.value.path()).read_text())))
+    data = Path(saved.value.path()).read_bytes()
+    rows = list(csv.DictReader(io.StringIO(data.decode())))
+    again = read_measurements(data, name="film-measurements.csv")
 
+    assert again.film == radiograph(FILM).key
+    assert [(each.kind, each.is_complete) for each in again.items] == [("ellipse", True), ("length", True)]
+    assert np.allclose([each.points for each in again.items], [_points(page), _points(page, 1)], atol=0.05)
     assert [item.split(":")[0] for item in items] == ["Ellipse", "Length"]
     assert [row["kind"] for row in rows] == ["ellipse", "length"]
     assert {row["unit"] for row in rows} == {"mm"}

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from pypdf import PdfReader
 
 from core.__main__ import cli
+from core.image.read import read
 from core.report.manifest import read_manifest
 from core.types import Radiograph
 from tests.report.test_dicom import film_of
@@ -159,7 +161,72 @@ def test_dicom_objects_are_written_with_a_length(weights: Path, phantom: Radiogr
     result = run_report(weights, *command, "--length", "10,10,40,50")
     assert result.exit_code == 0, result.output
     assert len(list((tmp_path / "objects").glob("*.dcm"))) == 5
-    for length, sentence in (("10,10", "give the pixels of its two ends"), ("0,0,9999,0", "Give ends that lie on it")):
+    for length, sentence in (
+        ("10,10", "give the pixels of its two ends"),
+        ("0,0,9999,0", "Give points that lie on it"),
+    ):
         refused = run_report(weights, *command, "--length", length)
         assert refused.exit_code == 1
         assert sentence in refused.stderr
+
+
+_HEAD = "number,kind,length,text,points,mm_per_px,film\n"
+
+
+def test_measurements_of_the_viewer_are_listed_and_drawn(
+    weights: Path, film: Path, phantom: Radiograph, tmp_path: Path
+) -> None:
+    key = read(film.read_bytes(), name=film.name).key
+    table = tmp_path / "film-measurements.csv"
+    rows = [
+        f"1,length,5,,10.0 20.0; 110.0 20.0,0.5,{key}",
+        f"2,arrow,,'=hilum,30.0 40.0; 60.0 80.0,0.5,{key}",
+        f"3,lasso,,,1 1; 2 2; 3 1,0.5,{key}",
+    ]
+    table.write_text(_HEAD + "\n".join(rows))
+    out = tmp_path / "case.pdf"
+
+    result = run_report(weights, film, "--finding", "covid", "--out", out, "--measurements", table)
+
+    assert result.exit_code == 0, result.output
+    text = " ".join(" ".join(page.extract_text() for page in PdfReader(out).pages).split())
+    assert "1 Length 50.0 mm calibrated by hand" in text  # from its points, not from the column
+    assert "2 Arrow =hilum" in text
+    assert "1: 50.0 mm" in text
+    assert "asso" not in text
+    nameless = run_report(
+        weights, film, "--finding", "covid", "--out", tmp_path / "no.html", "--measurements", table, "--deidentify"
+    )
+    assert "The texts of arrows and texts are left out" in nameless.stderr
+    html = (tmp_path / "no.html").read_text()
+    assert "1: 50.0 mm" in html
+    assert "hilum" not in html
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("number,length\n1,2\n", "has no column kind and no column points"),
+        (_HEAD + "1,length,,,10 20,,\n", "line 2: 1 points are no length"),
+        (_HEAD + "1,length,,,10 20; a b,,\n", "line 2: could not convert string to float"),
+        (_HEAD + "1,circle,,,10 20; 1 2,,\n", "'circle' is no kind of measurement"),
+        (_HEAD + "1,length,,,10 20; 1 nan,,\n", "a point is no place on a film"),
+        (_HEAD + "1,length,,,10 20; 1 2,-3,\n", "-3 mm are no size of a pixel"),
+        (_HEAD + "1,length,,,10 20; 1 2,,0123\n", "of the film with digest 0123, but film.png has digest"),
+        (_HEAD + "1,length,,,10 20; 1 9000,,\n", "reaches to 1, 9000, but the film has 260 × 320 pixels"),
+        (_HEAD + "1,text,,a,1 2,,a\n2,text,,a,1 2,,b\n", "rows of several films"),
+        ("\xff\xfe", "is no text"),
+    ],
+)
+def test_a_bad_table_of_measurements_gets_one_sentence(
+    weights: Path, film: Path, tmp_path: Path, content: str, sentence: str
+) -> None:
+    table = tmp_path / "bad.csv"
+    table.write_bytes(content.encode("latin-1"))
+
+    result = run_report(weights, film, "--finding", "covid", "--out", tmp_path / "case.pdf", "--measurements", table)
+
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "case.pdf").exists()

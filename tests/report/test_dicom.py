@@ -1,6 +1,7 @@
 """The DICOM objects: valid by other people's tools, and equal to the case when read back."""
 
 import io
+import math
 import shutil
 import subprocess
 from dataclasses import replace
@@ -22,16 +23,28 @@ from core.image.prepare import enlarge
 from core.image.read import read
 from core.models.classifier import Classifier
 from core.overlay import end
+from core.report.annotation import Annotation, FilmAnnotations
 from core.report.case import CaseRecord, make_case
 from core.report.dicom.images import THRESHOLD
 from core.report.dicom.objects import dicom_files, dicom_objects, left_out
 from core.report.dicom.source import SourceInstance, read_source
-from core.report.length import Length
 from core.trust.measure import CHEAP
 from core.types import Cleaning, Radiograph
 
 NAMES = ("secondary-capture", "segmentation", "parametric-map", "structured-report", "presentation-state")
-LENGTH = Length(20, 30, 60, 60)  # 50 px
+ANNOTATIONS = FilmAnnotations(
+    (
+        Annotation("length", ((20, 30), (60, 60))),  # 50 px
+        Annotation("ellipse", ((100, 80), (60, 180))),
+        Annotation("rectangle", ((130, 90), (170, 120))),
+        Annotation("angle", ((10, 10), (50, 10), (10, 20), (50, 60))),
+        Annotation("diameter", ((40, 200), (100, 200), (70, 190), (70, 215))),
+        Annotation("arrow", ((200, 200), (150, 150)), "opacity?"),
+        Annotation("text", ((20, 240),), "bed film"),
+        Annotation("angle", ((0, 0), (9, 9))),  # its second line is missing
+        Annotation("lasso", ((0, 0), (9, 9), (0, 9))),
+    )
+)
 
 
 def film_of(phantom: Radiograph, **elements: object) -> bytes:
@@ -85,13 +98,14 @@ def case_of(
 
 @pytest.fixture(scope="module")
 def made(classifier: Classifier, phantom: Radiograph) -> tuple[CaseRecord, SourceInstance]:
-    return case_of(classifier, film_of(phantom), cleaning=Cleaning(anyway=True))
+    case, source = case_of(classifier, film_of(phantom), cleaning=Cleaning(anyway=True))
+    return replace(case, annotations=ANNOTATIONS), source
 
 
 @pytest.fixture(scope="module")
 def files(made: tuple[CaseRecord, SourceInstance], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("dicom")
-    contents = dicom_files(*made, lengths=[LENGTH])
+    contents = dicom_files(*made)
     assert list(contents) == [f"{name}.dcm" for name in NAMES]
     for name, data in contents.items():
         (folder / name).write_bytes(data)
@@ -192,7 +206,7 @@ def numbers(item: Dataset) -> dict[str, float]:
     return values
 
 
-def test_structured_report_holds_probabilities_peak_lung_share_and_length(
+def test_structured_report_holds_probabilities_peak_and_lung_share(
     files: dict[str, Path], made: tuple[CaseRecord, SourceInstance]
 ) -> None:
     case, _ = made
@@ -202,11 +216,11 @@ def test_structured_report_holds_probabilities_peak_lung_share_and_length(
     for finding in case.prediction.findings:
         assert values[f"Probability of {finding}"] == pytest.approx(case.prediction.probability(finding), rel=1e-6)
     assert values["Peak of the heat"] == pytest.approx(case.map.peak, rel=1e-6)
-    assert values["Length"] == pytest.approx(50 * 1.25)  # mm
     if not np.isnan(case.location.lungs):
         assert values["Share of the heat in the lungs"] == pytest.approx(100 * case.location.lungs)
     content: Any = report.content
     groups = content.get_image_measurement_groups()
+    assert len(groups) == 5  # prediction, heat; length, angle, diameter
     verdicts = [item for group in groups for item in group.get_qualitative_evaluations()]
     expected = [(each.title, each.word) for each in case.verdicts]
     assert [(item.name.meaning, item.value.value.lower()) for item in verdicts] == expected
@@ -220,6 +234,81 @@ def test_presentation_state_shows_the_window_of_the_film_and_the_length(files: d
     assert state.PresentationLUTShape == "IDENTITY"
     assert list(annotation.GraphicObjectSequence[0].GraphicData) == [20.5, 30.5, 60.5, 60.5]
     assert annotation.TextObjectSequence[0].UnformattedTextValue == "62.5 mm"
+
+
+def test_presentation_state_draws_every_complete_annotation_with_its_words(files: dict[str, Path]) -> None:
+    state = pydicom.dcmread(files["presentation-state"])
+    drawn = [
+        (
+            [each.GraphicType for each in annotation.get("GraphicObjectSequence", [])],
+            annotation.TextObjectSequence[0].UnformattedTextValue,
+        )
+        for annotation in state.GraphicAnnotationSequence
+    ]
+    ellipse = state.GraphicAnnotationSequence[1].GraphicObjectSequence[0]
+
+    assert drawn == [
+        (["POLYLINE"], "62.5 mm"),
+        (["ELLIPSE"], f"{math.pi / 4 * 40 * 100 * 1.25**2:.1f} mm²"),
+        (["POLYLINE"], f"{40 * 30 * 1.25**2:.1f} mm²"),
+        (["POLYLINE", "POLYLINE"], "45.0°"),
+        (["POLYLINE", "POLYLINE"], "75.0 × 31.2 mm"),
+        (["POLYLINE", "POLYLINE"], "opacity?"),
+        ([], "bed film"),
+    ]
+    assert list(ellipse.GraphicData) == [80.5, 80.5, 80.5, 180.5, 60.5, 130.5, 100.5, 130.5]  # the long axis first
+
+
+def test_structured_report_holds_each_measurement_with_its_unit_and_coordinates(
+    files: dict[str, Path], made: tuple[CaseRecord, SourceInstance]
+) -> None:
+    case, _ = made
+    content: Any = highdicom.sr.srread(files["structured-report"]).content
+    pixels = case.radiograph.pixels[90:120, 130:170].astype(float)
+
+    groups = {each.tracking_identifier: each for each in content.get_image_measurement_groups()}
+    regions = {each.tracking_identifier: each for each in content.get_planar_roi_measurement_groups()}
+
+    def figures(group: Any) -> Any:
+        return {each.name.meaning: (each.value, each.unit.value) for each in group.get_measurements()}
+
+    assert figures(groups["length 1"]) == {"Length": (62.5, "mm")}
+    assert figures(groups["angle 4"]) == {"Angle": (pytest.approx(45), "deg")}
+    assert figures(groups["diameter 5"]) == {"Long Axis": (75, "mm"), "Short Axis": (31.25, "mm")}
+    rectangle = figures(regions["rectangle 3"])
+    assert rectangle["Area"] == (1875, "mm2")
+    assert rectangle["Mean"][0] == pytest.approx(pixels.mean())
+    assert rectangle["Standard Deviation"][0] == pytest.approx(pixels.std())
+    assert rectangle["Share of the heat in the region"][1] == "%"
+    assert regions.keys() == {"ellipse 2", "rectangle 3"}
+    assert regions["ellipse 2"].roi.graphic_type.value == "ELLIPSE"
+
+
+def test_letters_of_any_alphabet_are_written_and_read_back(
+    made: tuple[CaseRecord, SourceInstance], phantom: Radiograph
+) -> None:
+    case, _ = made
+    source = read_source(film_of(phantom, SpecificCharacterSet="ISO_IR 100", PatientName="Ängström^Zoé"), name="a.dcm")
+    drawn = FilmAnnotations((Annotation("text", ((20, 240),), "тень ≈ 2 cm²"),))
+
+    state = pydicom.dcmread(io.BytesIO(dicom_files(replace(case, annotations=drawn), source)["presentation-state.dcm"]))
+
+    assert state.PatientName == "Ängström^Zoé"
+    annotation = state.GraphicAnnotationSequence[0]
+    assert annotation.TextObjectSequence[0].UnformattedTextValue == "тень ≈ 2 cm²"
+
+
+def test_a_calibrated_size_says_so_in_report_and_presentation_state(made: tuple[CaseRecord, SourceInstance]) -> None:
+    case, source = made
+    calibrated = replace(case, annotations=replace(ANNOTATIONS, calibration=0.5))
+
+    objects = dicom_objects(calibrated, source)
+
+    state = objects["presentation-state.dcm"]
+    text = state.GraphicAnnotationSequence[0].TextObjectSequence[0].UnformattedTextValue
+    assert text == "25.0 mm (calibrated by hand)"
+    assert "Pixel size calibrated by hand" in str(objects["structured-report.dcm"])
+    assert numbers(objects["structured-report.dcm"])["Length"] == 25
 
 
 def test_presentation_state_turns_as_the_film_was_turned(classifier: Classifier, phantom: Radiograph) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from pydicom import Dataset
 
@@ -13,7 +13,6 @@ from core.report.dicom.images import parametric_map, secondary_capture, segmenta
 from core.report.dicom.presentation_state import presentation_state
 from core.report.dicom.source import SourceInstance
 from core.report.dicom.structured_report import structured_report
-from core.report.length import Length
 
 warnings.filterwarnings("ignore", "The string .* is unlikely to represent")  # a name without a comma is the file's
 _PER_SERIES = {
@@ -24,7 +23,7 @@ _PER_SERIES = {
 SERIES = 9100  # number of the first new series: behind those of the scanner
 
 
-def dicom_objects(case: CaseRecord, source: SourceInstance, *, lengths: Sequence[Length] = ()) -> Mapping[str, Dataset]:
+def dicom_objects(case: CaseRecord, source: SourceInstance) -> Mapping[str, Dataset]:
     """File name -> object: capture, segmentation and map where there is heat, report and presentation state.
 
     All are of the source's patient and study, refer to its instance, and have new identifiers. `left_out` says what
@@ -36,9 +35,9 @@ def dicom_objects(case: CaseRecord, source: SourceInstance, *, lengths: Sequence
         objects["segmentation"] = segmentation(case, source, SERIES + 1)
     if "parametric-map" not in missing:
         objects["parametric-map"] = parametric_map(case, source, SERIES + 2)
-    objects["structured-report"] = structured_report(case, source, SERIES + 3, lengths)
+    objects["structured-report"] = structured_report(case, source, SERIES + 3)
     if "presentation-state" not in missing:
-        objects["presentation-state"] = presentation_state(case, source, SERIES + 4, lengths)
+        objects["presentation-state"] = presentation_state(case, source, SERIES + 4)
     for name in _PER_SERIES & objects.keys():
         objects[name].Laterality = source.header.get("Laterality") or None
     if source.header.get("PatientIdentityRemoved") == "YES":
@@ -47,9 +46,9 @@ def dicom_objects(case: CaseRecord, source: SourceInstance, *, lengths: Sequence
     return {f"{name}.dcm": dataset for name, dataset in objects.items()}
 
 
-def dicom_files(case: CaseRecord, source: SourceInstance, *, lengths: Sequence[Length] = ()) -> dict[str, bytes]:
+def dicom_files(case: CaseRecord, source: SourceInstance) -> dict[str, bytes]:
     """File name -> content of `dicom_objects`."""
-    return {name: file_of(each) for name, each in dicom_objects(case, source, lengths=lengths).items()}
+    return {name: file_of(each) for name, each in dicom_objects(case, source).items()}
 
 
 def file_of(dataset: Dataset) -> bytes:

@@ -1,33 +1,25 @@
-"""Presentation state: how the film was shown, with the lengths drawn on it."""
+"""Presentation state: how the film was shown, with the measurements drawn on it."""
 
-from collections.abc import Sequence
-
-import numpy as np
 from highdicom import ModalityLUTTransformation, PresentationLUTTransformation
 from highdicom.pr import (
-    AnnotationUnitsValues,
-    GraphicAnnotation,
     GraphicLayer,
-    GraphicObject,
     GrayscaleSoftcopyPresentationState,
     SoftcopyVOILUTTransformation,
-    TextObject,
 )
 from highdicom.uid import UID
 from pydicom import Dataset
 
 from core.image.arrangement import through
 from core.report.case import CaseRecord
+from core.report.dicom.annotations import graphic_annotations
 from core.report.dicom.source import SourceInstance, device
-from core.report.length import Length
 
 
-def presentation_state(
-    case: CaseRecord, source: SourceInstance, series: int, lengths: Sequence[Length] = ()
-) -> Dataset:
-    """Window, turn, mirror and inversion of the film as shown, and the lengths."""
+def presentation_state(case: CaseRecord, source: SourceInstance, series: int) -> Dataset:
+    """Window, turn, mirror and inversion of the film as shown, and what was drawn on it."""
     header = source.header
-    layer = GraphicLayer(layer_name="LENGTHS", order=1, description="Lengths drawn in Lightbox")
+    layer = GraphicLayer(layer_name="MEASUREMENTS", order=1, description="Measurements drawn in Lightbox")
+    annotations = graphic_annotations(case, source, layer)
     rescale = None
     if "RescaleSlope" in header and "ModalityLUTSequence" not in header:
         rescale = ModalityLUTTransformation(
@@ -44,8 +36,8 @@ def presentation_state(
         instance_number=1,
         content_label="LIGHTBOX",
         content_description="The film as Lightbox showed it",
-        graphic_layers=[layer] if lengths else None,
-        graphic_annotations=[_annotation(case, source, length, layer) for length in lengths] or None,
+        graphic_layers=[layer] if annotations else None,
+        graphic_annotations=annotations or None,
         modality_lut_transformation=rescale,
         voi_lut_transformations=_window(case),
         presentation_lut_transformation=PresentationLUTTransformation(
@@ -53,6 +45,7 @@ def presentation_state(
         ),
         **device(case.checkpoint),
     )
+    state.SpecificCharacterSet = "ISO_IR 192"  # UTF-8: ², ° and whatever was written on the film
     state.SeriesDescription = "Lightbox presentation state"
     cleaning = case.cleaning
     if cleaning.turn % 4 or cleaning.mirror:
@@ -71,21 +64,3 @@ def _window(case: CaseRecord) -> list[SoftcopyVOILUTTransformation] | None:
     low, high = sorted((slope * film.black + intercept, slope * film.white + intercept))
     # PS3.3 C.11.2.1.2.1: the window's ends are half a unit within.
     return [SoftcopyVOILUTTransformation(window_center=(low + high) / 2 + 0.5, window_width=max(1.0, high - low + 1))]
-
-
-def _annotation(case: CaseRecord, source: SourceInstance, length: Length, layer: GraphicLayer) -> GraphicAnnotation:
-    height, width = case.radiograph.pixels.shape
-    ends = np.array([[length.x0, length.y0], [length.x1, length.y1]])
-    ends = ends * [source.columns / width, source.rows / height] + 0.5
-    return GraphicAnnotation(
-        referenced_images=[source.header],
-        graphic_layer=layer,
-        graphic_objects=[GraphicObject("POLYLINE", ends, units=AnnotationUnitsValues.PIXEL)],
-        text_objects=[
-            TextObject(
-                text_value=length.text(case),
-                units=AnnotationUnitsValues.PIXEL,
-                anchor_point=(float(ends[1, 0]), float(ends[1, 1])),
-            )
-        ],
-    )

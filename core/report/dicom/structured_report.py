@@ -1,16 +1,13 @@
-"""Structured report by TID 1500: probabilities, verdicts, place of the heat, lengths."""
+"""Structured report by TID 1500: probabilities, verdicts, place of the heat, measurements."""
 
 from collections.abc import Sequence
 from math import isnan
 
-import numpy as np
 from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
     ComprehensiveSR,
-    CoordinatesForMeasurement,
     DeviceObserverIdentifyingAttributes,
-    GraphicTypeValues,
     LanguageOfContentItemAndDescendants,
     Measurement,
     MeasurementReport,
@@ -19,7 +16,6 @@ from highdicom.sr import (
     ObserverContext,
     QualitativeEvaluation,
     SourceImageForMeasurementGroup,
-    SourceImageForRegion,
     TrackingIdentifier,
 )
 from highdicom.uid import UID
@@ -30,12 +26,12 @@ from pydicom.uid import generate_uid
 from core.models.findings import words
 from core.report.case import CaseRecord
 from core.report.dicom import codes
+from core.report.dicom.annotations import measurement_groups
 from core.report.dicom.source import MANUFACTURER, SourceInstance, device
-from core.report.length import Length
 from core.trust.verdicts import WORDS
 
 
-def structured_report(case: CaseRecord, source: SourceInstance, series: int, lengths: Sequence[Length] = ()) -> Dataset:
+def structured_report(case: CaseRecord, source: SourceInstance, series: int) -> Dataset:
     """The report as an object whose values other programs can read."""
     card = case.checkpoint
     observer = ObserverContext(
@@ -55,7 +51,7 @@ def structured_report(case: CaseRecord, source: SourceInstance, series: int, len
         imaging_measurements=[
             _prediction(case, film),
             _heat(case, film),
-            *_lengths(case, source, lengths),
+            *measurement_groups(case, source),
         ],
         title=dictionary.DCM.ImagingMeasurementReport,
         language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(
@@ -141,34 +137,3 @@ def _heat(case: CaseRecord, film: Sequence[SourceImageForMeasurementGroup]) -> M
         method=codes.private(map_.method, map_.title or map_.method),
         measurements=measurements,
     )
-
-
-def _lengths(
-    case: CaseRecord, source: SourceInstance, lengths: Sequence[Length]
-) -> list[MeasurementsAndQualitativeEvaluations]:
-    """Each length with its two ends."""
-    image = SourceImageForRegion.from_source_image(source.header)
-    height, width = case.radiograph.pixels.shape
-    scale = np.array([source.columns / width, source.rows / height])
-    groups = []
-    for number, length in enumerate(lengths, start=1):
-        millimetres = length.millimetres(case)
-        ends = np.array([[length.x0, length.y0], [length.x1, length.y1]]) * scale
-        groups.append(
-            MeasurementsAndQualitativeEvaluations(
-                tracking_identifier=TrackingIdentifier(uid=UID(), identifier=f"length {number}"),
-                measurements=[
-                    Measurement(
-                        name=codes.LENGTH,
-                        value=length.pixels if millimetres is None else millimetres,
-                        unit=codes.PIXELS if millimetres is None else codes.MILLIMETRE,
-                        referenced_coordinates=[
-                            CoordinatesForMeasurement(
-                                graphic_type=GraphicTypeValues.POLYLINE, graphic_data=ends, source_image=image
-                            )
-                        ],
-                    )
-                ],
-            )
-        )
-    return groups

@@ -1,0 +1,68 @@
+// Keeps what is drawn on the films of the session on the server, and brings it back after a reload.
+const PAUSE = 300; // ms without a change, until it is sent
+
+class KeptAnnotations {
+  constructor() {
+    this.known = new Map(); // radiograph key -> what the server has of it, as text
+    this.sent = new Map(); // the same, on its way there
+    this.note = () => {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.send(), PAUSE);
+    };
+    store.listeners.add(this.note);
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    store.listeners.delete(this.note);
+  }
+
+  update({ open, films }, change) {
+    this.change = change;
+    for (const key of [...this.known.keys()].filter((each) => !open.includes(each))) this.forget(key);
+    for (const key of open) {
+      const kept = films[key] ?? { shapes: [], calibration: null };
+      if (!this.known.has(key)) this.restore(key, kept);
+      this.known.set(key, JSON.stringify(kept));
+    }
+    this.note();
+  }
+
+  // A page that knows nothing of a film yet gets what was drawn on it before.
+  restore(key, { shapes, calibration }) {
+    const here = store.shapes.get(key);
+    if (here?.length || store.histories.get(key)?.past.length) return;
+    if (!here) store.shapes.set(key, shapes);
+    else here.push(...shapes);
+    if (calibration) store.calibrations.set(key, calibration);
+    if (shapes.length || calibration) tell();
+  }
+
+  // What was drawn on a film that was removed goes with it; undoing the removal brings it back from the server.
+  forget(key) {
+    for (const each of [this.known, this.sent, store.shapes, store.calibrations, store.histories]) each.delete(key);
+  }
+
+  send() {
+    const changed = {};
+    for (const [key, known] of this.known) {
+      const now = { shapes: (store.shapes.get(key) ?? []).map(plain), calibration: store.calibrations.get(key) ?? null };
+      const text = JSON.stringify(now);
+      if (text === known || text === this.sent.get(key)) continue;
+      this.sent.set(key, text);
+      changed[key] = now;
+    }
+    if (Object.keys(changed).length) this.change(changed);
+  }
+}
+
+const plain = ({ kind, points, text }) => ({ kind, points, text: text ?? "" });
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  parentElement.annotations ??= new KeptAnnotations();
+  parentElement.annotations.update(data, (changed) => setTriggerValue("changed", changed));
+  return () => {
+    parentElement.annotations?.close();
+    delete parentElement.annotations;
+  };
+}
