@@ -15,7 +15,7 @@ from core.errors import BadSetting
 
 if TYPE_CHECKING:
     from core.layers.linear_probes import Probe, Probes
-    from core.layers.stage_relevance import RelevanceSummary
+    from core.layers.stage_relevance import RelevanceSummary, StageRelevance
     from core.models.classifier import Classifier
     from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 
@@ -85,14 +85,7 @@ def stages(
         "probability": round(prediction.probability(finding), 6),
         "lrp": no_lrp or None,
         "unspoken": list(missing_relevance_reasons(passages_of_film, finding)),
-        "stages": {
-            each.stage: {
-                "gradient": _carried(each.gradient),
-                "lrp": _carried(each.lrp) if each.lrp else None,
-                "lungs": lungs.get(each.stage),
-            }
-            for each in passages_of_film
-        },
+        "stages": {each.stage: _stage(each, lungs.get(each.stage)) for each in passages_of_film},
     }
     pictures = {out: _strip(radiograph, card, prediction, [*cams, *relevant])} if out else {}
     if data or phantoms:
@@ -159,6 +152,14 @@ def _strip(
     return board_png(
         radiograph, [Tile(card.name, card, prediction, map_) for map_ in maps], columns=max(1, len(maps) // 2)
     )
+
+
+def _stage(relevance: "StageRelevance", in_lungs: float | None) -> dict[str, Any]:
+    return {
+        "gradient": _carried(relevance.gradient),
+        "lrp": _carried(relevance.lrp) if relevance.lrp else None,
+        "lungs": in_lungs,
+    }
 
 
 def _carried(carried: "RelevanceSummary") -> dict[str, float | int]:

@@ -111,7 +111,7 @@ def train(
     """
     from core.models import checkpoints
     from core.models.architecture import architectures
-    from core.train import lungs, ranks, run
+    from core.train import cross_validation, lungs, ranks, run
     from core.train.recipe import LungsRecipe, Recipe, changed, notes, read
 
     recipe = read(recipe_file) if recipe_file else Recipe()
@@ -139,7 +139,7 @@ def train(
         return
     if folds not in ("source", "hospital") and not folds.isdigit():
         raise BadSetting(f"--folds is {folds!r}; it must be a whole number, source or hospital.")
-    for fold in run.across(data, name=name, recipe=recipe, by=folds, runs=runs, out=out):
+    for fold in cross_validation.across(data, name=name, recipe=recipe, by=folds, runs=runs, out=out):
         click.echo(options.line(fold))
 
 

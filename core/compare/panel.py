@@ -82,10 +82,7 @@ def panel(
     common = [key for key in own[0] if all(key in each for each in own)]
     if not common:
         known = "; ".join(f"{card.name} knows {', '.join(map(words, card.findings))}" for card in cards)
-        raise BadSetting(
-            f"The checkpoints have no finding in common: {known}. Choose some that share one, for their answers to be "
-            "compared."
-        )
+        raise BadSetting(f"The checkpoints have no finding in common: {known}. Choose some that share one.")
     findings = tuple(own[0][key] for key in common)
     common_finding = _common_finding(finding, findings)
     entry = methods[method]

@@ -24,7 +24,7 @@ from core.explain.run import (
     sources_by_finding,
 )
 from core.models.classifier import Classifier, probabilities
-from core.types import Cleaning, Placement, Prediction
+from core.types import Cleaning, Explanation, Placement, Prediction
 from core.work import Work
 
 _FAMILIES = ("class activation", "gradient")
@@ -96,27 +96,24 @@ def explain_batch(
         extra = beside(tape) if beside else np.zeros((len(films), 0), np.float32)
     seconds = (time.perf_counter() - start) / len(films)
     predictions = _predictions(classifier, films, logits, seconds)
-    return [
-        ExplainedFilm(
-            Explained(
+
+    def maps(index: int) -> tuple[Explanation, ...]:
+        return tuple(
+            explanation(
+                plan,
+                heat[index],
                 predictions[index],
-                tuple(
-                    explanation(
-                        plan,
-                        heat[index],
-                        predictions[index],
-                        placement=film.placement,
-                        cleaning=cleaning or Cleaning(),
-                        seconds=seconds / len(plans),
-                        passes=(tape.forwards if plan is plans[0] else 0, tape.backwards if plan is plans[0] else 0),
-                    )
-                    for plan, heat in zip(plans, heats, strict=True)
-                ),
-            ),
-            features[index],
-            extra[index],
+                placement=films[index].placement,
+                cleaning=cleaning or Cleaning(),
+                seconds=seconds / len(plans),
+                passes=(tape.forwards, tape.backwards) if plan is plans[0] else (0, 0),
+            )
+            for plan, heat in zip(plans, heats, strict=True)
         )
-        for index, film in enumerate(films)
+
+    return [
+        ExplainedFilm(Explained(prediction, maps(index)), features[index], extra[index])
+        for index, prediction in enumerate(predictions)
     ]
 
 

@@ -32,16 +32,7 @@ def caveat(heat: Heat, method: Method, *, finding: str, probability: float, sign
         )
     peak = float(np.abs(heat).max(initial=0.0))
     if peak <= _DEAD:
-        if method.needs == "images":
-            reason = (
-                f"The gradient of {name} is zero everywhere: the network does not answer to any small change of this "
-                "film (dead or saturated units)."
-            )
-        elif signed:
-            reason = f"Nothing in this map speaks for {name} or against it; film and baseline may be alike."
-        else:
-            reason = f"Nothing in this map speaks for {name}: every place counts against it or not at all."
-        return f"{reason} There is nothing to draw.", True
+        return f"{_why_zero(method, name, signed=signed)} There is nothing to draw.", True
     if float(np.ptp(heat)) <= _FLAT * peak:
         return "The map has the same value everywhere: it singles out no place, so it is not drawn.", True
     if not method.specific:
@@ -59,3 +50,15 @@ def caveat(heat: Heat, method: Method, *, finding: str, probability: float, sign
             False,
         )
     return "", False
+
+
+def _why_zero(method: Method, name: str, *, signed: bool) -> str:
+    """Why a map of zeros can come about; name: of the finding, in words."""
+    if method.needs == "images":
+        return (
+            f"The gradient of {name} is zero everywhere: the network does not answer to any small change of this film "
+            "(dead or saturated units)."
+        )
+    if signed:
+        return f"Nothing in this map speaks for {name} or against it; film and baseline may be alike."
+    return f"Nothing in this map speaks for {name}: every place counts against it or not at all."

@@ -331,12 +331,14 @@ def explanation(
         caveat=sentence,
         void=void,
         by_region=plan.method.by_region,
-        changed={
-            each.name: plan.settings[each.name]
-            for each in plan.method.settings
-            if plan.settings[each.name] != each.default
-        },
+        changed=_changed(plan),
     )
+
+
+def _changed(plan: PlannedMap) -> dict[str, Any]:
+    """The settings that differ from the method's defaults."""
+    values = plan.settings
+    return {each.name: values[each.name] for each in plan.method.settings if values[each.name] != each.default}
 
 
 def fused(heats: Sequence[Tensor]) -> Tensor:

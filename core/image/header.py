@@ -188,13 +188,17 @@ def _samples(dataset: Dataset, stream: bytes | None) -> list[str]:
             steps.append(f"The header says {mode} with {samples} samples per pixel; read as {mode} with {wanted}.")
             samples = wanted
     dataset.PhotometricInterpretation, dataset.SamplesPerPixel = mode, samples
-    if samples is not None and samples > 1:
-        if number(dataset, "PlanarConfiguration") not in (0, 1):
-            dataset.PlanarConfiguration = 0
-        if number(dataset, "PixelRepresentation") == 1:
-            dataset.PixelRepresentation = 0
-            steps.append("The header calls colour samples signed, which they cannot be; read as unsigned.")
-    return steps
+    return steps + (_colour_samples(dataset) if samples is not None and samples > 1 else [])
+
+
+def _colour_samples(dataset: Dataset) -> list[str]:
+    """Settles the order and the sign of several samples per pixel."""
+    if number(dataset, "PlanarConfiguration") not in (0, 1):
+        dataset.PlanarConfiguration = 0
+    if number(dataset, "PixelRepresentation") != 1:
+        return []
+    dataset.PixelRepresentation = 0
+    return ["The header calls colour samples signed, which they cannot be; read as unsigned."]
 
 
 def _bits_stored(dataset: Dataset) -> list[str]:

@@ -8,21 +8,18 @@ over all values that the depth allows. The file's other windows and LUTs are kep
 import math
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.overlays.numpy_handler import get_overlay_array
 
-from core.image.elements import BROKEN, decimals, items, number, numbers, text, values
+from core.image.elements import decimals, items, number, numbers, text, values
 from core.image.frontal import best_fit
 from core.image.grey import levels, levels_step
-from core.types import Pixels, Plane, Window
+from core.types import Pixels, Window
 
 Stored = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.int8] | NDArray[np.int16]
 
 _MOST_LUTS = 8  # most windows offered per file
-_PLANES = range(0x6000, 0x6020, 2)
 _SURE = 1.0  # log odds from which the pixels decide where the header is ambiguous
 _CLIPPED = 0.6  # share of the pixels outside a window above which a note says that it does not fit
 _NARROW = 0.125  # of the range of the values: a window that is narrower may be one of another depth
@@ -343,39 +340,3 @@ def _blacken(film: Film, padding: NDArray[np.bool_]) -> None:
     if bright.any():
         film.pixels = np.where(padding, darkest, film.pixels)
         film.steps.append(f"Padding ({padding.mean():.1%} of the pixels) set to black.")
-
-
-def overlay_planes(
-    dataset: Dataset, stored: tuple[int, ...], shape: tuple[int, ...], embedded: dict[int, NDArray[np.bool_]]
-) -> tuple[Plane, ...]:
-    """The overlays that the file stores beside the pixels or in their unused bits, on the film as it is shown.
-
-    stored:   (H, W) of the stored pixels.
-    shape:    (H, W) of the film after they were made square.
-    embedded: group -> (H, W) what stood in the bit that the overlay names.
-    """
-    planes: list[Plane] = []
-    for group in _PLANES:
-        if (group, 0x3000) not in dataset and group not in embedded:
-            continue
-        try:
-            if (group, 0x3000) in dataset:
-                drawn = np.asarray(get_overlay_array(dataset, group)).astype(np.uint8)
-            else:
-                drawn = embedded[group].astype(np.uint8)
-            origin = dataset[group, 0x0050].value if (group, 0x0050) in dataset else (1, 1)
-            top, left = (int(value) - 1 for value in origin)
-        except BROKEN:
-            continue
-        if drawn.ndim != 2 or not drawn.any():
-            continue
-        whole = np.zeros(stored, np.uint8)
-        rows = slice(max(top, 0), min(top + drawn.shape[0], stored[0]))
-        columns = slice(max(left, 0), min(left + drawn.shape[1], stored[1]))
-        if rows.start >= rows.stop or columns.start >= columns.stop:
-            continue
-        whole[rows, columns] = drawn[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-        if stored != shape:
-            whole = np.asarray(cv2.resize(whole, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST), np.uint8)
-        planes.append(Plane(f"Overlay {len(planes) + 1}", whole.astype(bool)))
-    return tuple(planes)

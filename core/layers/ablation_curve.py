@@ -138,12 +138,7 @@ def removal_effect(
     """
     if not rows:
         raise BadData("There is no film to switch units off for. Choose another split.")
-    card = classifier.checkpoint
-    with classifier.alone() as network:
-        stage = stage or network.last_stage
-        known_stage(card, network, stage)
-        units = traced_plan(network, size=card.input.size, channels=card.input.channels).stage(stage).shape[0]
-    _refuse_more(top, stage, units)  # before any film is read
+    stage = _stage_with_units(classifier, stage, top)  # before any film is read
     falls, areas = [], []
     for number, row in enumerate(tqdm(rows, desc="switching units off", unit="film", disable=not progress)):
         film = row_radiograph(row)
@@ -165,6 +160,17 @@ def removal_effect(
         "area": {ranking: _mean(np.array(areas)[:, at], patients, repeats) for at, ranking in enumerate(RANKINGS)},
         "area_less": _paired(np.array(areas), patients, repeats),
     }
+
+
+def _stage_with_units(classifier: Classifier, stage: str | None, count: int) -> str:
+    """The stage, or the last one. Raises: UnknownName; BadSetting where it has fewer units than `count`."""
+    card = classifier.checkpoint
+    with classifier.alone() as network:
+        stage = stage or network.last_stage
+        known_stage(card, network, stage)
+        units = traced_plan(network, size=card.input.size, channels=card.input.channels).stage(stage).shape[0]
+    _refuse_more(count, stage, units)
+    return stage
 
 
 def _refuse_more(count: int, stage: str, units: int) -> None:

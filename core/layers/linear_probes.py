@@ -128,22 +128,9 @@ def stage_probes(
     units = [each[usable] for each in read.units.values()]
     lines, predictions = _fitted(units, truth, turns, lambda: _let_others(classifier, work), exclusive=exclusive)
     network = network_predictions(classifier.checkpoint, read.logits[usable], classes, exclusive=exclusive)
-    counted = itertools.count(1)
-
-    def pause() -> None:
-        if not next(counted) % _RESAMPLES:
-            _let_others(classifier, work)
-
-    figures_of = estimates(
-        predictions[:, test_films],
-        truth[test_films],
-        patients[test_films],
-        network,
-        test_films,
-        repeats,
-        pause,
-        exclusive=exclusive,
-    )
+    pause = _pause_by_resamples(classifier, work)
+    tested = predictions[:, test_films], truth[test_films], patients[test_films]
+    figures_of = estimates(*tested, network, test_films, repeats, pause, exclusive=exclusive)
     keys = [read.keys[place] for place in usable]
     learned = turns[0][0] if len(turns) == 1 else np.arange(len(usable))
     return Probes(
@@ -158,24 +145,39 @@ def stage_probes(
         chance=1 / len(classes) if exclusive else 0.5,
         majority=majority(truth, turns, exclusive=exclusive),
         stages=tuple(
-            Probe(
-                stage,
-                units.shape[1],
-                figures["balanced"],
-                figures["auc"],
-                figures["accuracy"],
-                figures["behind"],
-                figures["agrees"] if network else None,
-                line,
-            )
-            for (stage, units), line, figures in zip(read.units.items(), lines, figures_of, strict=False)
+            _probe(stage, line, figures, network_known=bool(network))
+            for stage, line, figures in zip(read.units, lines, figures_of, strict=False)
         ),
-        network={name: estimate for name, estimate in figures_of[-1].items() if name in ("balanced", "auc", "accuracy")}
-        if network
-        else {},
+        network={name: figures_of[-1][name] for name in ("balanced", "auc", "accuracy")} if network else {},
         learned=frozenset(keys[place] for place in learned),
         held={keys[place]: predictions[:, place] for place in test_films},
         skipped=skipped + len(read.films) - len(usable),
+    )
+
+
+def _pause_by_resamples(classifier: Classifier, work: Work) -> Callable[[], None]:
+    """To be called after each resample: every so many, waiting requests use the network."""
+    counted = itertools.count(1)
+
+    def pause() -> None:
+        if not next(counted) % _RESAMPLES:
+            _let_others(classifier, work)
+
+    return pause
+
+
+def _probe(stage: str, line: LinearProbe, figures: Mapping[str, Estimate], *, network_known: bool) -> Probe:
+    """The probe of a stage with its figures; network_known: whether the network's own answers can be compared."""
+    agrees = figures["agrees"] if network_known else None
+    return Probe(
+        stage,
+        line.weights.shape[1],
+        figures["balanced"],
+        figures["auc"],
+        figures["accuracy"],
+        figures["behind"],
+        agrees,
+        line,
     )
 
 

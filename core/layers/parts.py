@@ -160,8 +160,7 @@ def stage_parts(
     with torch.inference_mode(False):
         prepared = prepare(radiograph, card.input, cleaning)
         further = [prepare(other, card.input).image for other in others if other.key != radiograph.key]
-    images = [prepared.image, *further]
-    all_maps, gradients, passes = _recorded(classifier, stage, images, places, work)
+    all_maps, gradients, passes = _recorded(classifier, stage, [prepared.image, *further], places, work)
     maps = all_maps[0]
     cells = np.concatenate([_cells(each) for each in all_maps])  # (all cells, K)
     weights, patterns = _factorised(cells, count, card, stage, seed)
@@ -169,10 +168,7 @@ def stage_parts(
     order = np.argsort(-weights.sum(axis=0), kind="stable")
     placed = np.ascontiguousarray(here.T[order].reshape(count, *maps.shape[1:]), np.float32)
     ordered = np.ascontiguousarray(patterns[order], np.float32)
-    relevance = {
-        each: np.einsum("pk,pc,kc->p", ordered, placed.reshape(count, -1), gradient.reshape(len(gradient), -1))
-        for each, gradient in gradients.items()
-    }
+    relevance = {each: _relevance(ordered, placed, gradient) for each, gradient in gradients.items()}
     return Parts(
         radiograph=radiograph.key,
         checkpoint=card.key,
@@ -189,6 +185,20 @@ def stage_parts(
         passes=passes,
         cleaning=cleaning,
     )
+
+
+def _relevance(
+    patterns: NDArray[np.float32], maps: NDArray[np.float32], gradient: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(P,) what each part adds to the logit, to first order.
+
+    patterns: (P, K) units of the parts.
+    maps:     (P, h, w).
+    gradient: (K, h, w) of the logit.
+    """
+    cells = maps.reshape(len(maps), -1), gradient.reshape(len(gradient), -1)
+    relevance: NDArray[np.float32] = np.einsum("pk,pc,kc->p", patterns, *cells)
+    return relevance
 
 
 def _recorded(

@@ -129,17 +129,7 @@ def optimised_picture(
     Raises:    UnknownName for a stage; BadSetting for an invalid unit, prior, number or size; Stopped as `work` says.
     """
     start, work, card = time.perf_counter(), work or Work(), classifier.checkpoint
-    if prior not in PRIORS or objective not in (None, *OBJECTIVES):
-        raise BadSetting(f"{prior!r} and {objective!r}: the prior is free or chest, the objective mean or centre.")
-    settings = PictureSettings(
-        prior,
-        objective or AIM[prior],
-        STEPS[prior] if steps is None else steps,
-        min(card.input.size, SIDE[prior]) if size is None else size,
-        seed,
-    )
-    if settings.steps < 1 or not 16 <= settings.size <= 512:
-        raise BadSetting(f"{settings.steps} steps at {settings.size} px: use 1 step or more at 16 to 512 px.")
+    settings = _settings(card.input, prior, objective, steps, size, seed)
     work.expect(settings.steps)
     with torch.inference_mode(False), torch.enable_grad(), classifier.alone(work) as network:
         known_stage(card, network, stage)
@@ -161,6 +151,24 @@ def optimised_picture(
         seconds=time.perf_counter() - start,
         settings=settings,
     )
+
+
+def _settings(
+    card: Input, prior: Prior, objective: Objective | None, steps: int | None, size: int | None, seed: int
+) -> PictureSettings:
+    """The settings with the defaults of the prior filled in. Raises: BadSetting."""
+    if prior not in PRIORS or objective not in (None, *OBJECTIVES):
+        raise BadSetting(f"{prior!r} and {objective!r}: the prior is free or chest, the objective mean or centre.")
+    settings = PictureSettings(
+        prior,
+        objective or AIM[prior],
+        STEPS[prior] if steps is None else steps,
+        min(card.size, SIDE[prior]) if size is None else size,
+        seed,
+    )
+    if settings.steps < 1 or not 16 <= settings.size <= 512:
+        raise BadSetting(f"{settings.steps} steps at {settings.size} px: use 1 step or more at 16 to 512 px.")
+    return settings
 
 
 def mean_chest(size: int) -> NDArray[np.float32]:

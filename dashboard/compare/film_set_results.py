@@ -80,7 +80,6 @@ def _films(comparison: Comparison, letters: Sequence[str]) -> None:
     columns["Overlap"] = [100 * row.overlap for row in rows]
     columns["Correlation"] = [row.spearman for row in rows]
     unit, columns["Distance between maxima"] = _distances(rows)
-    number = st.column_config.NumberColumn
     st.dataframe(
         columns,
         key=_TABLE,
@@ -90,20 +89,26 @@ def _films(comparison: Comparison, letters: Sequence[str]) -> None:
         selection_mode="single-cell",
         placeholder="–",
         alt="The films with what each model says of them, most disagreement first",
-        column_config={
-            "Disagreement": st.column_config.ProgressColumn(
-                min_value=0,
-                max_value=1,
-                format="%.2f",
-                color=plots.ACCENT,
-                help="Mean of three: different top finding, distance between the probabilities, and how little the "
-                "hottest tenths of the maps overlap",
-            ),
-            "Overlap": number(format="%.0f %%", help="Overlap of the hottest tenths of the maps"),
-            "Correlation": number(format="%.2f", help="Rank correlation of the maps"),
-        }
-        | ({"Distance between maxima": number(format=f"%.0f {unit}")} if unit else {}),
+        column_config=_column_config(unit),
     )
+
+
+def _column_config(unit: str) -> dict[str, Any]:
+    """unit: of the distances; "" where they have no common one."""
+    number = st.column_config.NumberColumn
+    columns = {
+        "Disagreement": st.column_config.ProgressColumn(
+            min_value=0,
+            max_value=1,
+            format="%.2f",
+            color=plots.ACCENT,
+            help="Mean of three: different top finding, distance between the probabilities, and how little the "
+            "hottest tenths of the maps overlap",
+        ),
+        "Overlap": number(format="%.0f %%", help="Overlap of the hottest tenths of the maps"),
+        "Correlation": number(format="%.2f", help="Rank correlation of the maps"),
+    }
+    return columns | ({"Distance between maxima": number(format=f"%.0f {unit}")} if unit else {})
 
 
 def _distances(rows: Sequence[FilmComparison]) -> tuple[str, list[Any]]:

@@ -78,6 +78,28 @@ def _list(chosen: UnitSelection, usual: NDArray[np.float32] | None) -> None:
     maps, stage = chosen.activations.maps, chosen.activations.stage
     draw.section(f"Units of {stage}", f"{len(maps)} maps of {maps.shape[1]} × {maps.shape[2]} on this film")
     st.html(markup.paragraph(_UNIT, quiet=True))
+    _order_and_search(chosen, usual)
+    if chosen.problem:
+        st.html(markup.status(chosen.problem, level="note"))
+    grid(
+        chosen,
+        off=[channel for each, channel in session().layers.off if each == stage],
+        common=session().common_scale,
+        key="units of the stage",
+    )
+    _pager(chosen)
+    with st.container(key="unit downloads", horizontal=True, vertical_alignment="center", gap="small"):
+        draw.switch(
+            "Same scale",
+            session().common_scale,
+            BoundField("common_scale"),
+            help="Draws the maps of all units on one colour scale.",
+        )
+        downloads(chosen, usual=usual)
+        link.button()
+
+
+def _order_and_search(chosen: UnitSelection, usual: NDArray[np.float32] | None) -> None:
     with st.container(key="order", horizontal=True, vertical_alignment="bottom", gap="small", wrap=False):
         names = {**unit_selection.orders(usual), "relevance": f"by relevance for {words(chosen.finding)}"}
         draw.select(
@@ -97,24 +119,6 @@ def _list(chosen: UnitSelection, usual: NDArray[np.float32] | None) -> None:
             label_visibility="collapsed",
             width=130,
         )
-    if chosen.problem:
-        st.html(markup.status(chosen.problem, level="note"))
-    grid(
-        chosen,
-        off=[channel for each, channel in session().layers.off if each == stage],
-        common=session().common_scale,
-        key="units of the stage",
-    )
-    _pager(chosen)
-    with st.container(key="unit downloads", horizontal=True, vertical_alignment="center", gap="small"):
-        draw.switch(
-            "Same scale",
-            session().common_scale,
-            BoundField("common_scale"),
-            help="Draws the maps of all units on one colour scale.",
-        )
-        downloads(chosen, usual=usual)
-        link.button()
 
 
 def _pager(chosen: UnitSelection) -> None:

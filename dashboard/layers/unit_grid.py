@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -50,16 +51,7 @@ def grid(
             "turn": box.turn % 4,
             "signed": activations.signed,
             "common": float(ends.max()) if common else None,
-            "units": [
-                {
-                    "channel": channel,
-                    "end": float(ends[channel]),
-                    "figure": chosen.figure(channel),
-                    "description": chosen.description(channel),
-                    "off": channel in off,
-                }
-                for channel in channels
-            ],
+            "units": [_unit(chosen, channel, off=channel in off) for channel in channels],
             "label": f"Units of {activations.stage}",
             "chosen": chosen.channel,
             "page": chosen.page,
@@ -72,6 +64,16 @@ def grid(
         on_chosen_change=lambda: _store(key, "chosen", BoundField("layers.channel", int)),
         on_page_change=lambda: _store(key, "page", BoundField("layers.page", int)),
     )
+
+
+def _unit(chosen: UnitSelection, channel: int, *, off: bool) -> dict[str, Any]:
+    return {
+        "channel": channel,
+        "end": float(chosen.activations.ends[channel]),
+        "figure": chosen.figure(channel),
+        "description": chosen.description(channel),
+        "off": off,
+    }
 
 
 def _store(key: str, name: str, field: BoundField) -> None:

@@ -123,12 +123,12 @@ def select_units(
     order = here.order if here.order in orders(usual) else "mean"
     ranking = [int(channel) for channel in ranked(activations, order, finding=finding, usual=usual)]
     problems = [problem] if problem else []
-    wanted = set(range(count))
+    listed = tuple(ranking)
     try:
         wanted = set(search(here.search, count))
+        listed = tuple(channel for channel in ranking if channel in wanted)
     except BadSetting as error:
         problems.append(f"{error} Showing all.")
-    listed = tuple(channel for channel in ranking if channel in wanted)
     channel = listed[0] if here.channel is None else here.channel
     if not 0 <= channel < count:
         problems.append(

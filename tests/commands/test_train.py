@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+import core.train.cross_validation
 import core.train.run
 from core.__main__ import cli
 from core.models.checkpoints import SHIPPED, read_card
@@ -68,7 +69,7 @@ def test_folds_are_printed_one_a_line(monkeypatch: pytest.MonkeyPatch, folds: st
     def across(data: tuple[Path, ...], *, by: str, **given: Any) -> list[dict[str, Any]]:
         return [{"name": f"{by} {index}", "n": 4} for index in (1, 2)]
 
-    monkeypatch.setattr(core.train.run, "across", across)
+    monkeypatch.setattr(core.train.cross_validation, "across", across)
     result = CliRunner().invoke(cli, ["train", "--data", "films", "--name", "new", "--folds", folds])
 
     assert result.exit_code == 0, result.output

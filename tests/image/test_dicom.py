@@ -363,7 +363,7 @@ def test_a_palette_is_expanded() -> None:
 
 def test_the_patients_name_is_never_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Dataset] = []
-    monkeypatch.setattr("core.image.dicom._check_content", lambda dataset, data, name: seen.append(dataset))
+    monkeypatch.setattr("core.image.dicom.check_content", lambda dataset, data, name: seen.append(dataset))
 
     read(dicom(ramp()), name="film")
 
@@ -425,7 +425,7 @@ def test_a_compressed_stream_that_ends_early_is_refused() -> None:
 
 
 def test_a_deflated_bomb_is_refused_without_inflating_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.image.dicom._LARGEST_DATASET", 50_000)
+    monkeypatch.setattr("core.image.dicom_content._LARGEST_DATASET", 50_000)
     bomb = dicom(np.zeros((256, 256), np.uint16), syntax=DeflatedExplicitVRLittleEndian)
     assert len(bomb) < 2000
 

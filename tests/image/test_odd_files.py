@@ -542,7 +542,7 @@ def test_what_is_no_film_is_refused_by_name_with_what_to_do(data: bytes, words: 
 @pytest.mark.parametrize(
     "step",
     [
-        "core.image.dicom.dcmread",
+        "core.image.dicom_content.dcmread",
         "core.image.dicom.pixel_array",
         "core.image.dicom.film",
         "core.image.dicom.grey_of",

@@ -19,19 +19,10 @@ from core.explain.evidence import Tape
 from core.image.phantom import draw
 from core.image.prepare import prepare, windowed
 from core.layers.concepts.activations import ConceptActivations, collect_activations
+from core.layers.concepts.directions import chance_of, concept_direction, dealt_anew, share_above_zero, slope, swapped
 from core.layers.concepts.result import ConceptResult, Sensitivity
 from core.layers.concepts.synthetic import SyntheticConcept, synthetic_concepts
-from core.layers.concepts.tcav import (
-    ConceptFilms,
-    chance_of,
-    concept_direction,
-    concept_results,
-    dealt_anew,
-    share_above_zero,
-    slope,
-    swapped,
-    tcav_results,
-)
+from core.layers.concepts.tcav import ConceptFilms, concept_results, tcav_results
 from core.layers.reference import ReferenceFilm, ReferenceSet, from_data, one_each, some
 from core.lung_network import segment
 from core.models.classifier import load

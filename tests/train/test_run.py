@@ -18,9 +18,10 @@ from core.models.architecture import Network, architectures
 from core.models.checkpoints import complete, input_card, read_card, read_network, write
 from core.models.findings import CHESTXRAY14
 from core.train import log, run
+from core.train.cross_validation import across
 from core.train.fit import take
 from core.train.recipe import Recipe
-from core.train.run import across, train
+from core.train.run import train
 from core.types import Checkpoint, Input
 from tests.train import chestxray14_folder
 from tests.train.drawn import TINY

@@ -1,51 +1,30 @@
 """Whether a network's score for a finding depends on a concept, at a stage: TCAV, with a permutation test.
 
-Source: Kim et al. 2018, arXiv:1711.11279. A linear classifier separates the stage's activations for films with the
-        concept from those without; the normal of its boundary is the concept's direction (CAV). The TCAV score is the
-        share of
-films whose logit rises, to first order, along it.
+Source: Kim et al. 2018, arXiv:1711.11279. The concept's direction (CAV) leads from the mean activations without the
+        concept to those with it; the TCAV score is the share of films whose logit rises, to first order, along it.
 
-The test against chance: of each pair of films, one with the concept and one without, which is which is swapped at
-random; how often does the direction so made move the logit as far, to first order and on the films' average, as the
-concept's own? That is a permutation test (Pitman 1937, doi:10.2307/2984124) of the paper's question, random concepts
-being made of the very same films. For a folder of examples, films are dealt at random to the examples and to the rest.
-One film a patient is taken, since others of the same person are no further evidence. Two other tests did not do:
+Chance: within each pair of films, one with the concept and one without, the two are swapped at random; p is how often
+the direction made so moves the logit as far, on average, as the concept's own (Pitman 1937, doi:10.2307/2984124). For a
+folder of examples, films are reassigned at random to the examples and the rest. One film per patient counts. The
+paper's t test between scores of several CAVs does not hold: all its runs are drawn from the same films. And a direction
+steeper than those between random halves of the films is rare, since films differ most along what the network looks
+for; the result gives that share as `steeper`. With enough films any effect is significant, so the measured change of
+the logit decides whether an answer is called sensitive (`ConceptResult.verdict`).
 
-- The paper's t test between the scores of several CAVs and of several random ones: the runs of one concept are drawn
-  from the same films, near copies of one direction, however many they are, so that it finds what is not there (94 % of
-  200 simulated concepts with a shift that had nothing to do with the gradient; the swapping: 6 % of 600).
-- How steep the concept's direction is beside those between random halves of the films: films differ most along what
-  the network looks for, so that hardly anything is steeper. With 48 radiographs an opacity moved normal by -0.27
-  logits (-0.38 to -0.16), and 35 % of these directions were as steep. The result includes the share as `steeper`.
+The direction is that of the means, not of a logistic regression: with a few dozen films it separates held-out pairs
+better, and its normal need not follow the concept (Pahde et al. 2022, arXiv:2202.03482). Before the last stages a
+first-order step does not predict the change. The figures behind both are in guide/layers.md.
 
-Whatever moves a logit at all is found with enough films, however little it moves it. So what really becomes of the
-logit is held against each answer, and one that it does not bear out is not called sensitive (`ConceptResult.verdict`).
-Of 72 answers, those of two DenseNets over 48 radiographs for the six drawn concepts at the last two stages, corrected
-for all questions: 26 sensitive, 6 hardly, 3 not confirmed (one the other way), 37 not shown, 11 of which really move
-the logit.
+Captum's TCAV gives the same scores for the same directions (a test holds that). It is not used because it keeps the
+network hooked for minutes, writes activations to files, treats each cell of each map as a feature of its own, and runs
+the network anew for every question; here each film passes once for all stages, concepts and runs.
 
-Why not Captum's TCAV itself: it hooks the network by layer name for as long as everything takes, minutes in which the
-door would stay shut; it keeps each film's activations and the CAVs as files; its classifier sees each cell of each map
-as a number of its own (802,816 of them at DenseNet's stage 1, for some dozen films), and every question runs the
-network anew. Here each film passes once for all stages, concepts and runs. A stage's answer is each unit's mean over
-its cells, since a concept is a thing, not a place; a step along a direction is the same one in every cell. With these
-directions Captum's TCAV gives the same scores (a test holds that).
-
-The classifier is that of the nearest mean, whose normal leads from the mean without the concept to the mean with it,
-and a film with the concept is held against the same film without. Measured on DenseNet-121: with 40 radiographs, half
-of them with a side marker or an opacity, a logistic regression put 45 to 58 % of the held-out ones right, at any stage;
-held against their own films, the means tell 79 to 100 %. And the normal of a logistic regression need not lead where
-the concept leads (Pahde et al. 2022, arXiv:2202.03482). Where drawing a concept in really moved a logit (30 of 54
-cases, two networks, radiographs and phantoms), the TCAV score was on its side in 30 of 30 at the last stage, with a
-logistic regression in 24; at stage 3 in 22, at stages 1 and 2 in 17 and 16, at the stem in 9: before the last stages a
-first-order step does not predict the change. So every result includes the measured change.
-
-Each run draws anew from which half of the films the direction is made; the other half says how well it tells them. Of
-a folder of examples, whatever else its films have in common counts, too.
+Each run chooses at random which half of the films defines the direction; the other half gives its accuracy. In a folder
+of examples, whatever else its films have in common counts, too.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +34,18 @@ from scipy import stats
 from core.errors import BadData, BadSetting
 from core.estimate import Estimate
 from core.layers.activations import known_stage
-from core.layers.concepts.activations import ConceptActivations, collect_activations
+from core.layers.concepts.activations import CollectedActivations, ConceptActivations, collect_activations
+from core.layers.concepts.directions import (
+    ConceptDirection,
+    chance_of,
+    concept_direction,
+    dealt_anew,
+    mean_of,
+    share_above_zero,
+    slope,
+    slopes_of_halves,
+    swapped,
+)
 from core.layers.concepts.result import ConceptResult, Sensitivity
 from core.layers.concepts.synthetic import synthetic_concepts
 from core.layers.reference import ReferenceSet, one_each
@@ -67,7 +57,6 @@ RUNS = 20  # directions per concept, and as many random ones for comparison
 CHANCES = 10_000  # times that films are swapped, or
 CHANCES_A_TEST = 200  # swaps per test: corrected for all tests, p can still be as low as 0.005
 HALVES = 2000  # directions between random halves of the films, for comparison with the concept's
-_BLOCK = 1000  # of these in memory at once
 FEWEST = 20  # films: ten for a direction, ten to test it
 FEWEST_EXAMPLES = 10
 
@@ -108,7 +97,6 @@ def tcav_results(
     for finding in findings:
         place_of(card.findings, finding)  # refused before the films are read
     names = tuple(dict.fromkeys(concepts))
-    titles = {name: synthetic_concepts[name].title for name in names}
     films = one_each(films)
     _enough(len(films.films), FEWEST, "films", films.description)
     if examples is not None:
@@ -124,17 +112,7 @@ def tcav_results(
         work=work,
         progress=progress,
     )
-    tested = [ConceptFilms(name, titles[name], collected.changed[name], synthetic=True) for name in names]
-    for each in tested:
-        _enough(
-            len(each.activations.places),
-            FEWEST,
-            f"films on which “{each.title.lower()}” can be drawn",
-            films.description,
-        )
-    if examples is not None and collected.examples is not None:
-        _enough(len(collected.examples.places), FEWEST_EXAMPLES, "examples that can be read", examples.description)
-        tested.append(ConceptFilms(examples.description, examples.description, collected.examples, synthetic=False))
+    tested = _concept_films(collected, names, films, examples)
     answers = concept_results(collected.plain, tested, stages, findings, card.findings, runs=runs, seed=seed)
     return Sensitivity(
         card.name, films.description, films.drawn, len(collected.plain.places), runs, answers, collected.skipped
@@ -151,6 +129,21 @@ class ConceptFilms:
     synthetic: bool
 
 
+def _concept_films(
+    collected: CollectedActivations, names: Sequence[str], films: ReferenceSet, examples: ReferenceSet | None
+) -> list[ConceptFilms]:
+    """The concepts of these names, then that of the examples. Raises: BadData where one has too few films."""
+    tested = []
+    for name in names:
+        title, changed = synthetic_concepts[name].title, collected.changed[name]
+        _enough(len(changed.places), FEWEST, f"films on which “{title.lower()}” can be drawn", films.description)
+        tested.append(ConceptFilms(name, title, changed, synthetic=True))
+    if examples is not None and collected.examples is not None:
+        _enough(len(collected.examples.places), FEWEST_EXAMPLES, "examples that can be read", examples.description)
+        tested.append(ConceptFilms(examples.description, examples.description, collected.examples, synthetic=False))
+    return tested
+
+
 def concept_results(
     plain: ConceptActivations,
     concepts: Sequence[ConceptFilms],
@@ -164,7 +157,7 @@ def concept_results(
     """A result for each concept, finding and stage, in this order; known: the network's findings."""
     answers = []
     tests = len(concepts) * len(stages) * len(findings)
-    pushes = {(stage, finding): _mean(plain.pushes[stage, finding]) for stage in stages for finding in findings}
+    pushes = {(stage, finding): mean_of(plain.pushes[stage, finding]) for stage in stages for finding in findings}
     halves = {
         # the same halves at every stage; from a separate random stream
         stage: slopes_of_halves(
@@ -238,98 +231,6 @@ def _result(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class ConceptDirection:
-    """direction: (K,), of the length between both kinds of film. accuracy: on `held` held-out pairs, 0 to 1."""
-
-    direction: NDArray[np.float64]
-    accuracy: float
-    held: int
-
-
-def concept_direction(present: NDArray[np.float32], absent: NDArray[np.float32]) -> ConceptDirection:
-    """The direction from films without a concept to films with it, and its accuracy on other films.
-
-    present, absent: (n, K) a stage's activations, film by film; the first half defines the direction, the rest is held
-                     out.
-    """
-    apart = present.astype(np.float64) - absent
-    half = len(apart) // 2
-    direction = apart[:half].mean(axis=0)
-    return ConceptDirection(direction, share_above_zero(apart[half:] @ direction), len(apart) - half)
-
-
-def share_above_zero(values: NDArray[np.float64]) -> float:
-    """The share above zero, 0 to 1; zeros count half."""
-    return float(((values > 0) + 0.5 * (values == 0)).mean())
-
-
-def slope(push: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Slope of the logit along directions, up or down, whatever their length.
-
-    push:       (..., K) gradients, of any number of findings.
-    directions: (K,) or (B, K).
-    Returns:    (B, ...) or (...), >= 0, logits per unit length; 0 along a direction of no length.
-    """
-    lengths = np.linalg.norm(directions, axis=-1, keepdims=True)
-    units = np.divide(directions, lengths, out=np.zeros_like(directions), where=lengths > 0)
-    steep: NDArray[np.float64] = np.abs(units @ push.T)
-    return steep
-
-
-def slopes_of_halves(
-    means: NDArray[np.float32], pushes: NDArray[np.float64], count: int, chance: np.random.Generator
-) -> NDArray[np.float64]:
-    """Slope of the logits along directions between random halves of the films.
-
-    means:   (N, K) a stage's activations.
-    pushes:  (F, K) mean gradients.
-    Returns: (count, F), >= 0, logits per unit length.
-    """
-    films = means - _mean(means)
-    half = len(films) // 2
-    sides = np.zeros(len(films))  # of an odd number one is left out
-    sides[:half], sides[half : 2 * half] = 1 / half, -1 / half
-    return np.concatenate([slope(pushes, dealt @ films) for dealt in _dealt(sides, count, chance)])
-
-
-def swapped(changes: NDArray[np.float64], count: int, chance: np.random.Generator) -> NDArray[np.float64]:
-    """Distance from zero of the mean of the changes (N,) when with and without are swapped at random, (count,)."""
-    signs = (
-        chance.choice([-1.0, 1.0], (min(_BLOCK, count - start), len(changes))) for start in range(0, count, _BLOCK)
-    )
-    return np.concatenate([np.abs(each @ changes) / len(changes) for each in signs])
-
-
-def dealt_anew(
-    present: NDArray[np.float64], absent: NDArray[np.float64], count: int, chance: np.random.Generator
-) -> NDArray[np.float64]:
-    """Distance of the means of two kinds of film, (n,) and (m,), when films are reassigned at random, (count,)."""
-    both = np.concatenate([present, absent])
-    sides = np.full(len(both), -1 / len(absent))
-    sides[: len(present)] = 1 / len(present)
-    return np.concatenate([np.abs(dealt @ both) for dealt in _dealt(sides, count, chance)])
-
-
-def _dealt(sides: NDArray[np.float64], count: int, chance: np.random.Generator) -> Iterator[NDArray[np.float64]]:
-    """The sides (N,) in random order, `count` times, in blocks of rows."""
-    for start in range(0, count, _BLOCK):
-        yield chance.permuted(np.tile(sides, (min(_BLOCK, count - start), 1)), axis=1)
-
-
-def chance_of(value: float | NDArray[np.float64], by_chance: NDArray[np.float64]) -> float:
-    """p of one observation: how often chance reaches it, itself counted among the permutations.
-
-    Source: Phipson and Smyth 2010, doi:10.2202/1544-6115.1585.
-    """
-    return float((1 + (by_chance >= value).sum()) / (len(by_chance) + 1))
-
-
-def _mean(films: NDArray[np.float32]) -> NDArray[np.float64]:
-    mean: NDArray[np.float64] = films.mean(axis=0, dtype=np.float64)
-    return mean
-
-
 def _without(plain: ConceptActivations, concept: ConceptFilms, stage: str) -> NDArray[np.float32]:
     """The activations for the films of a synthetic concept without it, (n, K)."""
     return plain.means[stage][np.searchsorted(plain.places, concept.activations.places)]
@@ -338,7 +239,7 @@ def _without(plain: ConceptActivations, concept: ConceptFilms, stage: str) -> ND
 def _towards(plain: ConceptActivations, concept: ConceptFilms, stage: str) -> NDArray[np.float64]:
     """The concept's direction by all films, (K,)."""
     without = _without(plain, concept, stage) if concept.synthetic else plain.means[stage]
-    return _mean(concept.activations.means[stage]) - _mean(without)
+    return mean_of(concept.activations.means[stage]) - mean_of(without)
 
 
 def _by_chance(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from core.errors import BadCheckpoint
-from core.models.architecture import originals
+from core.models.architecture import Original, originals
 from core.models.findings import CHESTXRAY14, XRAYVISION18
 from core.models.importers.layout import THRESHOLDS, LayoutMatch
 from core.models.importers.normalisation import normalised
@@ -59,20 +59,7 @@ def propose(fit: LayoutMatch, tensors: Mapping[str, Tensor], lists: Mapping[str,
         points = None
     if fit.channels == 1 and (points is not None or fit.outputs == len(XRAYVISION18)):
         return _xrayvision(fit, points)
-    plain = Input(size=entry.size, channels=1 if fit.channels == 1 else 3, filter="bilinear")
-    notes: list[str] = []
-    guesses: dict[str, str] = {}
-    if fit.channels == 3 and entry.name == "inception-v3":
-        wanted = normalised(plain, "signed")
-        notes.append("torchvision's Inception-V3 converts ImageNet's grey values to -1 to 1 itself: that is used here.")
-    elif fit.channels == 3:
-        wanted = normalised(plain, "imagenet")
-    else:
-        wanted = normalised(plain, "unit")
-        guesses["normalisation"] = (
-            "The grey values of its training are not stored in the file: black 0 and white 1 are a guess. Labelled "
-            "films can test it."
-        )
+    wanted, notes, guesses = _input(fit, entry)
     alike = {
         key: words
         for key, words in lists.items()
@@ -99,6 +86,21 @@ def propose(fit: LayoutMatch, tensors: Mapping[str, Tensor], lists: Mapping[str,
         return _of(fit, f"{entry.title} of ImageNet", (), wanted, notes, guesses, named=True)
     guesses["findings"] = "The file does not name its outputs. Name them in the order in which they were trained."
     return _of(fit, entry.title, _numbered(fit.outputs), wanted, notes, guesses, named=False)
+
+
+def _input(fit: LayoutMatch, entry: Original) -> tuple[Input, list[str], dict[str, str]]:
+    """The probable input, with notes and guesses about it."""
+    plain = Input(size=entry.size, channels=1 if fit.channels == 1 else 3, filter="bilinear")
+    if fit.channels == 3 and entry.name == "inception-v3":
+        note = "torchvision's Inception-V3 converts ImageNet's grey values to -1 to 1 itself: that is used here."
+        return normalised(plain, "signed"), [note], {}
+    if fit.channels == 3:
+        return normalised(plain, "imagenet"), [], {}
+    guess = (
+        "The grey values of its training are not stored in the file: black 0 and white 1 are a guess. Labelled films "
+        "can test it."
+    )
+    return normalised(plain, "unit"), [], {"normalisation": guess}
 
 
 def is_name(finding: str) -> bool:
