@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 PORT ?= 8501
 
-.PHONY: app test test-cluster check bench load pictures weights setup clean
+.PHONY: app test test-cluster check bench load pacs pictures weights setup clean
 
 app: setup  ## start the dashboard on localhost and print its address
 	$(PY) -m streamlit run dashboard/app.py --server.port $(PORT)
@@ -27,6 +27,9 @@ bench: setup  ## JSON: costs as multiples of one bare forward pass
 
 load: setup  ## what 20 people at once wait for, and what one film costs the server
 	$(PY) -m tests.load 20 3
+
+pacs: setup  ## start the dashboard beside an Orthanc with drawn studies (Debian: orthanc orthanc-dicomweb dcmtk)
+	$(PY) -m tests.pacs.orthanc --server.port $(PORT)
 
 pictures: setup  ## retake the pictures of README, guide and first page: each page with the phantom on it, each case
 	LIGHTBOX_PICTURES=dashboard/guide/pictures $(PY) -m pytest -q tests/browser/test_app.py -k "screenshot and 1440"

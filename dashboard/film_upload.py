@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Iterable
 from itertools import count as numbers
 from pathlib import Path
 
@@ -81,6 +82,13 @@ def _open_frame(name: str, key: str) -> None:
     frame = int(entered(key))
     here.problems.clear()
     _show(_read(data, f"{name}, frame {frame} of {count}", frame))
+
+
+def open_contents(contents: Iterable[tuple[bytes, str]]) -> bool:
+    """Opens films given as (bytes of the file, name), and shows the first. Returns: whether one could be read."""
+    films = [_read(data, name) for data, name in contents]
+    _show(*films)
+    return any(films)
 
 
 def phantom_button() -> None:

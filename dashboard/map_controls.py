@@ -130,6 +130,7 @@ def downloads(chosen: MapView) -> None:
     with st.container(key="downloads", horizontal=True, gap="xsmall", wrap=False, width="content"):
         film_pair.menu()
         save_menu.menu(chosen)
+        save_menu.send_button(chosen)
         link.button()
 
 

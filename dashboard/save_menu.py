@@ -12,7 +12,8 @@ from core.explain.export import map_npz, overlay_png, source_line
 from core.report.annotation import FilmAnnotations
 from core.report.case import CaseRecord, case_of
 from core.report.content import report_of
-from core.report.dicom.objects import dicom_files, left_out
+from core.report.dicom.objects import dicom_files, dicom_objects, left_out
+from core.report.dicom.source import SourceInstance
 from core.report.figure import FigureFiles, case_figure
 from core.report.html import report_html
 from core.report.pdf import report_pdf
@@ -20,6 +21,7 @@ from core.types import Explanation
 from dashboard import dicom_sources, draw
 from dashboard.cache import networks
 from dashboard.file_names import file_name, stem
+from dashboard.pacs import sending
 from dashboard.selection import MapView
 from dashboard.state import Session, session
 
@@ -57,6 +59,16 @@ def menu(chosen: MapView) -> None:
             st.caption("DICOM only for films that came as DICOM.")
 
 
+def send_button(chosen: MapView) -> None:
+    """Opens the dialog that sends results to a PACS; there for a film from DICOM, where a PACS is set up."""
+    map_ = chosen.answered
+    if map_ is None or not sending.is_possible() or dicom_sources.obstacle(chosen.radiograph):
+        return
+    words = "Send the results into the film's own study on a PACS; shown before it is sent"
+    if st.button("Send", icon=":material/send:", type="tertiary", key="send to pacs", help=words):
+        sending.dialog(map_.key, dicom_objects(_case(chosen, map_, session()), _source(chosen)))
+
+
 def figure_zip(figure: FigureFiles, name: str) -> bytes:
     """The figure's three files in a ZIP archive."""
     return _zip({f"{name}.pdf": figure.pdf, f"{name}.png": figure.png, f"{name}.txt": figure.caption.encode()})
@@ -88,11 +100,15 @@ def _case(chosen: MapView, map_: Explanation, here: Session) -> CaseRecord:
     return replace(case, annotations=here.annotations.get(chosen.radiograph.key, FilmAnnotations()))
 
 
-def _dicom_zip(chosen: MapView, map_: Explanation, here: Session) -> bytes:
+def _source(chosen: MapView) -> SourceInstance:
     source = dicom_sources.source(chosen.radiograph)
     if source is None:
         raise ValueError(f"{chosen.radiograph.name} has no DICOM instance")
-    case = _case(chosen, map_, here)
+    return source
+
+
+def _dicom_zip(chosen: MapView, map_: Explanation, here: Session) -> bytes:
+    case, source = _case(chosen, map_, here), _source(chosen)
     reasons = left_out(case, source)
     notes = {"left out.txt": "\n".join(reasons.values()).encode()} if reasons else {}
     return _zip(dicom_files(case, source) | notes)

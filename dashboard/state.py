@@ -18,6 +18,7 @@ from dashboard.cohort.cohort_state import CohortState
 from dashboard.compare.compare_state import BoardState, FilmSetRun
 from dashboard.layers.layers_state import LayersState
 from dashboard.models.model_import import ModelImport
+from dashboard.pacs.pacs_state import PacsState
 from dashboard.tile_request import LastMap, TileRequest
 from dashboard.what_if.what_if_state import WhatIfState
 
@@ -92,6 +93,7 @@ class Session:
     cohort:          the state of the Cohort page.
     layers:          the state of the Layers page.
     what_if:         the state of the what-if bench.
+    pacs:            the state of the page PACS.
     credits:         radiograph key -> owner and licence, for public films.
     drawn_cases:     radiograph key -> number of the drawn case (core.image.cases).
     labels:          radiograph key -> its label, findings with "|" between several (dashboard.labels).
@@ -139,6 +141,7 @@ class Session:
     cohort: CohortState = field(default_factory=CohortState)
     layers: LayersState = field(default_factory=LayersState)
     what_if: WhatIfState = field(default_factory=WhatIfState)
+    pacs: PacsState = field(default_factory=PacsState)
     credits: dict[str, str] = field(default_factory=dict)
     drawn_cases: dict[str, int] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,7 @@
-"""The pages, found by looking into this folder: a page is a file with TITLE, ICON, ORDER and page(), which it runs."""
+"""The pages, found by looking into this folder: a page is a file with TITLE, ICON, ORDER and page(), which it runs.
+
+A page with a function available() is there only while that is true.
+"""
 
 import importlib
 import pkgutil
@@ -19,5 +22,9 @@ class View:
 def pages() -> list[View]:
     """All pages in their order."""
     modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    views = [View(Path(str(module.__file__)), module.TITLE, module.ICON, module.ORDER) for module in modules]
+    views = [
+        View(Path(str(module.__file__)), module.TITLE, module.ICON, module.ORDER)
+        for module in modules
+        if getattr(module, "available", lambda: True)()
+    ]
     return sorted(views, key=lambda view: view.order)

@@ -1,0 +1,1 @@
+"""A PACS by DICOMweb: searched, opened from, and sent back to."""

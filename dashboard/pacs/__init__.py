@@ -1,0 +1,1 @@
+"""The page PACS and the dialog that sends results back."""

@@ -1,0 +1,47 @@
+"""The choices on the page PACS; part of the session."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from core.pacs.dicomweb import InstanceEntry, StoreReceipt, StudyEntry, StudyQuery
+
+
+@dataclass
+class PacsState:
+    """What was searched for, and what the server answered.
+
+    server:    its name; empty for the first there is.
+    patient, number, accession, modality: of the query; dates: none, the first, or both.
+    names:     whether names, numbers and dates of birth are shown.
+    studies:   None before the first search.
+    study:     the chosen one.
+    instances: its pictures. thumbnails: identifier -> WebP, or empty where the server rendered none.
+    searches:  how many there were: each has a table of its own.
+    opened:    whether Read is to be shown, because films were just opened.
+    receipt:   the key of the map whose objects were sent last, and what the server said.
+    """
+
+    server: str = ""
+    patient: str = ""
+    number: str = ""
+    accession: str = ""
+    modality: str = ""
+    dates: tuple[date, ...] = ()
+    names: bool = False
+    studies: tuple[StudyEntry, ...] | None = None
+    study: StudyEntry | None = None
+    instances: tuple[InstanceEntry, ...] = ()
+    thumbnails: dict[str, bytes] = field(default_factory=dict)
+    searches: int = 0
+    opened: bool = False
+    receipt: tuple[str, StoreReceipt] | None = None
+
+    @property
+    def query(self) -> StudyQuery:
+        first, last = (*self.dates, None, None)[:2]
+        return StudyQuery(self.patient, self.number, self.accession, first, last, self.modality)
+
+    def forget(self) -> None:
+        """Drops what an earlier search gave."""
+        self.studies, self.study, self.instances = None, None, ()
+        self.thumbnails.clear()

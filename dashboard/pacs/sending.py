@@ -1,0 +1,64 @@
+"""The dialog that sends the DICOM objects of an answer back to a PACS, after it has shown them."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+from pydicom import Dataset
+
+from core.errors import UserError
+from core.pacs.dicomweb import StoreReceipt, store
+from core.pacs.server import known_servers
+from dashboard import draw, markup
+from dashboard.state import session
+
+_CONTENTS = {
+    "secondary-capture.dcm": "Secondary capture: the film with the overlay burnt in",
+    "segmentation.dcm": "Segmentation: lungs, and heat above half of its maximum",
+    "parametric-map.dcm": "Parametric map: the heat itself, with its unit",
+    "structured-report.dcm": "Structured report (TID 1500): probabilities, verdicts, measurements",
+    "presentation-state.dcm": "Presentation state: window and measurements",
+}
+
+
+@st.dialog("Send to PACS", width="large")
+def dialog(map_key: str, objects: Mapping[str, Dataset]) -> None:
+    """Objects, target study and server; then what the server says. map_key: of the map that they show."""
+    with draw.errors():
+        servers = known_servers()
+        name = st.selectbox("Server", list(servers), key="pacs target") if len(servers) > 1 else next(iter(servers))
+        server = servers[name]
+        first = next(iter(objects.values()))
+        study = str(first.StudyInstanceUID)
+        st.html(markup.paragraph(f"{len(objects)} new objects go into the film's own study on {name} ({server.host}):"))
+        picture, contents = st.columns([1, 2])
+        capture = objects["secondary-capture.dcm"]
+        picture.image(capture.pixel_array, caption="Secondary capture")
+        for file in objects:
+            contents.html(markup.paragraph(_CONTENTS[file]))
+        contents.html(markup.paragraph(f"Study {study}", quiet=True))
+        contents.html(markup.paragraph("All are marked as derived and for research use.", quiet=True))
+        key, receipt = session().pacs.receipt or ("", None)
+        place, label = st.empty(), f"Send {len(objects)} objects"
+        if key != map_key and place.button(label, key="pacs send", type="primary", icon=":material/send:"):
+            with place, st.spinner(f"Sending to {name}"):
+                receipt = store(server, study, list(objects.values()))
+            key, session().pacs.receipt = map_key, (map_key, receipt)
+        if receipt and key == map_key:
+            with place:
+                _result(receipt, len(objects))
+
+
+def _result(receipt: StoreReceipt, count: int) -> None:
+    words = f"{len(receipt.stored)} of {count} objects are stored in the study."
+    refused = "; ".join(sorted(set(receipt.refused.values())))
+    st.html(
+        markup.status(f"{words} Not stored: {refused}." if refused else words, level="warning" if refused else "ok")
+    )
+
+
+def is_possible() -> bool:
+    """Whether a server is set up, as far as its description can be read."""
+    try:
+        return bool(known_servers())
+    except UserError:
+        return False

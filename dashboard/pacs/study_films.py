@@ -1,0 +1,83 @@
+"""The films of the chosen study: rendered by the server, opened in Read."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import streamlit as st
+
+from core.errors import UserError
+from core.pacs.dicomweb import InstanceEntry, retrieve, thumbnail
+from core.pacs.server import PacsServer
+from dashboard import film_upload, markup
+from dashboard.state import session
+
+_SHOWN, _COLUMNS = 24, 6
+_AT_ONCE = 4  # requests to the server
+
+
+def films(server: PacsServer) -> None:
+    """Small pictures of the study's films, each with a button; one button opens all."""
+    state = session().pacs
+    if not state.instances:
+        return
+    count = len(state.instances)
+    shown = state.instances[:_SHOWN]
+    with st.spinner("Fetching previews"):
+        _fetch_thumbnails(server, shown)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(markup.number(f"{count} {'film' if count == 1 else 'films'} in the study"), width="content")
+        if count > 1:
+            label = f"Open all {count}"
+            st.button(label, key="pacs open all", type="primary", on_click=_open, args=(server, state.instances))
+    for start in range(0, len(shown), _COLUMNS):
+        with st.container(key=f"film cards pacs {start}"):
+            places = st.columns(_COLUMNS, gap="small")
+        for place, each in zip(places, shown[start : start + _COLUMNS], strict=False):
+            with place:
+                _card(server, each)
+    if count > _SHOWN:
+        st.html(markup.paragraph(f"{count - _SHOWN} more without a preview; “Open all” opens them too.", quiet=True))
+
+
+def _card(server: PacsServer, each: InstanceEntry) -> None:
+    words = " · ".join(part for part in (each.description, each.modality, f"{each.columns} × {each.rows} px") if part)
+    picture = session().pacs.thumbnails.get(each.uid)
+    if picture:
+        st.html(markup.picture(picture, words, style="lb-preview"))
+    else:
+        st.html(markup.paragraph("No preview from the server.", quiet=True))
+    st.caption(words)
+    st.button("Open", key=f"pacs open {each.uid}", on_click=_open, args=(server, (each,)), width="stretch")
+
+
+def _fetch_thumbnails(server: PacsServer, films: tuple[InstanceEntry, ...]) -> None:
+    thumbnails = session().pacs.thumbnails
+    missing = [each for each in films if each.uid not in thumbnails]
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for each, picture in zip(missing, threads.map(partial(_webp, server), missing), strict=True):
+            thumbnails[each.uid] = picture
+
+
+def _webp(server: PacsServer, each: InstanceEntry) -> bytes:
+    """Empty where the server does not render: the film can be opened all the same."""
+    try:
+        picture = thumbnail(server, each)
+    except UserError:
+        return b""
+    file = io.BytesIO()
+    picture.save(file, "WEBP", quality=80)
+    return file.getvalue()
+
+
+def _open(server: PacsServer, chosen: tuple[InstanceEntry, ...]) -> None:
+    here = session()
+    here.problems.clear()
+    contents = []
+    for number, each in enumerate(chosen, 1):
+        name = f"{each.description or each.modality or 'film'} {number}.dcm"
+        try:
+            contents.append((retrieve(server, each), name))
+        except UserError as error:
+            here.problems.append(str(error))
+    here.pacs.opened = film_upload.open_contents(contents)
