@@ -19,6 +19,12 @@ def remember(radiograph: Radiograph, data: bytes) -> None:
         _SOURCES[radiograph] = str(error)
 
 
+def share(radiograph: Radiograph, copy: Radiograph) -> None:
+    """Lets an altered copy of a film refer to the same instance."""
+    if radiograph in _SOURCES:
+        _SOURCES[copy] = _SOURCES[radiograph]
+
+
 def source(radiograph: Radiograph) -> SourceInstance | None:
     """The film's instance; None where there is none."""
     entry = _SOURCES.get(radiograph)

@@ -12,7 +12,7 @@ from core.image.cases import case
 from core.image.film_checks import Check
 from core.trust.admission import Admission
 from core.types import Checkpoint, Cleaning, Origin, Radiograph
-from dashboard import draw, markup, selection
+from dashboard import draw, film_upload, markup, selection
 from dashboard.bound_field import Store, widget
 from dashboard.cache import film_properties, map_requests
 from dashboard.request_queue import ReportProgress
@@ -146,6 +146,14 @@ def _cleaning(radiograph: Radiograph, checkpoint: Checkpoint, now: Cleaning) -> 
 
 def _settle(radiograph: Radiograph, check: Check, *, at: str = "film", but: Sequence[Mapping[str, Any]] = ()) -> None:
     """The button that sets the switches to what the check proposes, on screen and for the model."""
+    if check.name == "burnt-in" and check.level != "ok":
+        st.button(
+            "Open a copy with black marks",
+            key=f"blacken {radiograph.key} {at}",
+            icon=":material/ink_eraser:",
+            help="A second film in the strip, with every burnt-in mark painted black; this one stays as it is.",
+            on_click=partial(film_upload.open_without_marks, radiograph),
+        )
     if not check.mend or check.mend in but:
         return
     now = session().cleaning(radiograph.key)

@@ -3,6 +3,7 @@
 import csv
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import count as numbers
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import streamlit as st
 
 from core.errors import SeveralFrames, UserError
 from core.image import examples
+from core.image.blacken import without_marks
 from core.image.bundle import INDEX, films_in, is_bundle, may_be_film
 from core.image.cases import CASES
 from core.image.read import read
@@ -89,6 +91,14 @@ def open_contents(contents: Iterable[tuple[bytes, str]]) -> bool:
     films = [_read(data, name) for data, name in contents]
     _show(*films)
     return any(films)
+
+
+def open_without_marks(radiograph: Radiograph) -> None:
+    """Opens a copy with every burnt-in mark painted black; its DICOM objects refer to the same instance."""
+    copy = replace(without_marks(radiograph), name=f"{radiograph.name}, marks black")
+    session().add(copy)
+    dicom_sources.share(radiograph, session().radiographs[copy.key])
+    _show(copy)
 
 
 def phantom_button() -> None:

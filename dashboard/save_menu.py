@@ -10,20 +10,27 @@ import streamlit as st
 
 from core.explain.export import map_npz, overlay_png, source_line
 from core.report.annotation import FilmAnnotations
-from core.report.case import CaseRecord, case_of
+from core.report.case import CaseRecord, case_of, nameless, without_name
 from core.report.content import report_of
+from core.report.dicom.deidentify import deidentified
 from core.report.dicom.objects import dicom_files, dicom_objects, left_out
 from core.report.dicom.source import SourceInstance
 from core.report.figure import FigureFiles, case_figure
 from core.report.html import report_html
 from core.report.pdf import report_pdf
-from core.types import Explanation
+from core.types import Explanation, Radiograph
 from dashboard import dicom_sources, draw
-from dashboard.cache import networks
+from dashboard.bound_field import BoundField
+from dashboard.cache import film_properties, networks
 from dashboard.file_names import file_name, stem
 from dashboard.pacs import sending
 from dashboard.selection import MapView
 from dashboard.state import Session, session
+
+_DEIDENTIFIED = (
+    "Leaves out the file's name and texts drawn on the film. DICOM objects keep an allow-list of elements only, with "
+    "new identifiers."
+)
 
 
 def menu(chosen: MapView) -> None:
@@ -33,7 +40,11 @@ def menu(chosen: MapView) -> None:
         if map_ is None:
             st.caption("Ready once the map is.")
             return
-        name = partial(file_name, chosen.radiograph, map_)
+        st.toggle("De-identify", **BoundField("deidentified").widget(), help=_DEIDENTIFIED)
+        if here.deidentified:
+            _warn_of_marks(chosen)
+        film = _film(chosen, here)
+        name = partial(file_name, film, map_)
         for label, make, ending, help in (
             ("Overlay", _overlay, "png", "The heat map over the whole film, with colour bar and notice (PNG)"),
             (
@@ -51,7 +62,7 @@ def menu(chosen: MapView) -> None:
         draw.download(
             "DICOM",
             partial(_dicom_zip, chosen, map_, here),
-            f"{stem(chosen.radiograph)}-dicom.zip",
+            f"{stem(film)}-dicom.zip",
             help=reason or "Capture, segmentation, parametric map, structured report and presentation state (ZIP)",
             disabled=bool(reason),
         )
@@ -66,7 +77,7 @@ def send_button(chosen: MapView) -> None:
         return
     words = "Send the results into the film's own study on a PACS; shown before it is sent"
     if st.button("Send", icon=":material/send:", type="tertiary", key="send to pacs", help=words):
-        sending.dialog(map_.key, dicom_objects(_case(chosen, map_, session()), _source(chosen)))
+        sending.dialog(map_.key, dicom_objects(_case(chosen, map_, session(), deidentify=False), _source(chosen)))
 
 
 def figure_zip(figure: FigureFiles, name: str) -> bytes:
@@ -74,13 +85,13 @@ def figure_zip(figure: FigureFiles, name: str) -> bytes:
     return _zip({f"{name}.pdf": figure.pdf, f"{name}.png": figure.png, f"{name}.txt": figure.caption.encode()})
 
 
-def _overlay(chosen: MapView, map_: Explanation, _: Session) -> bytes:
+def _overlay(chosen: MapView, map_: Explanation, here: Session) -> bytes:
     source = source_line(chosen.checkpoint, chosen.prediction, map_.finding)
-    return overlay_png(chosen.radiograph, map_, source=source, scale=chosen.scale)
+    return overlay_png(_film(chosen, here), map_, source=source, scale=chosen.scale)
 
 
-def _map(chosen: MapView, map_: Explanation, _: Session) -> bytes:
-    return map_npz(chosen.radiograph, map_, checkpoint=chosen.checkpoint, prediction=chosen.prediction)
+def _map(chosen: MapView, map_: Explanation, here: Session) -> bytes:
+    return map_npz(_film(chosen, here), map_, checkpoint=chosen.checkpoint, prediction=chosen.prediction)
 
 
 def _pdf(chosen: MapView, map_: Explanation, here: Session) -> bytes:
@@ -92,12 +103,18 @@ def _html(chosen: MapView, map_: Explanation, here: Session) -> bytes:
 
 
 def _figure(chosen: MapView, map_: Explanation, here: Session) -> bytes:
-    return figure_zip(case_figure(_case(chosen, map_, here)), file_name(chosen.radiograph, map_, "figure"))
+    return figure_zip(case_figure(_case(chosen, map_, here)), file_name(_film(chosen, here), map_, "figure"))
 
 
-def _case(chosen: MapView, map_: Explanation, here: Session) -> CaseRecord:
+def _film(chosen: MapView, here: Session) -> Radiograph:
+    return without_name(chosen.radiograph) if here.deidentified else chosen.radiograph
+
+
+def _case(chosen: MapView, map_: Explanation, here: Session, *, deidentify: bool | None = None) -> CaseRecord:
+    """deidentify: None as the person chose."""
     case = case_of(networks.classifier(chosen.checkpoint), chosen.radiograph, chosen.prediction, [map_])
-    return replace(case, annotations=here.annotations.get(chosen.radiograph.key, FilmAnnotations()))
+    case = replace(case, annotations=here.annotations.get(chosen.radiograph.key, FilmAnnotations()))
+    return nameless(case) if (here.deidentified if deidentify is None else deidentify) else case
 
 
 def _source(chosen: MapView) -> SourceInstance:
@@ -109,9 +126,18 @@ def _source(chosen: MapView) -> SourceInstance:
 
 def _dicom_zip(chosen: MapView, map_: Explanation, here: Session) -> bytes:
     case, source = _case(chosen, map_, here), _source(chosen)
+    if here.deidentified:
+        source = deidentified(source)
     reasons = left_out(case, source)
     notes = {"left out.txt": "\n".join(reasons.values()).encode()} if reasons else {}
     return _zip(dicom_files(case, source) | notes)
+
+
+def _warn_of_marks(chosen: MapView) -> None:
+    """Burnt-in marks are pixels: no list of elements removes them."""
+    checks = film_properties.quality(chosen.radiograph, chosen.cleaning)
+    if any(check.name == "burnt-in" and check.figure > 0 for check in checks):
+        st.caption("Burnt-in marks stay in the pixels. If one names the patient, open a copy with black marks first.")
 
 
 def _zip(contents: Mapping[str, bytes]) -> bytes:

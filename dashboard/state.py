@@ -94,6 +94,7 @@ class Session:
     layers:          the state of the Layers page.
     what_if:         the state of the what-if bench.
     pacs:            the state of the page PACS.
+    deidentified:    whether exports leave out all that may name the patient.
     credits:         radiograph key -> owner and licence, for public films.
     drawn_cases:     radiograph key -> number of the drawn case (core.image.cases).
     labels:          radiograph key -> its label, findings with "|" between several (dashboard.labels).
@@ -142,6 +143,7 @@ class Session:
     layers: LayersState = field(default_factory=LayersState)
     what_if: WhatIfState = field(default_factory=WhatIfState)
     pacs: PacsState = field(default_factory=PacsState)
+    deidentified: bool = False
     credits: dict[str, str] = field(default_factory=dict)
     drawn_cases: dict[str, int] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)

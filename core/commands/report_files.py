@@ -83,7 +83,7 @@ def annotations(table: Path | None, lengths: Sequence[str], *, nameless: bool) -
 
     Raises: BadData for a table that cannot be read; BadSetting for a length that is none.
     """
-    from core.report.annotation import FilmAnnotations, length_of, read_measurements
+    from core.report.annotation import FilmAnnotations, length_of, read_measurements, without_texts
 
     result = FilmAnnotations()
     if table is not None:
@@ -93,11 +93,10 @@ def annotations(table: Path | None, lengths: Sequence[str], *, nameless: bool) -
             raise BadData(
                 f"{table} cannot be opened: {error.strerror}. Give the CSV that the viewer saves as measurements."
             ) from error
-    items = (*result.items, *map(length_of, lengths))
-    if nameless and any(each.text for each in items):
+    result = replace(result, items=(*result.items, *map(length_of, lengths)))
+    if nameless and any(each.text for each in result.items):
         click.echo("The texts of arrows and texts are left out: they may name the patient.", err=True)
-        items = tuple(replace(each, text="") for each in items if each.kind != "text")
-    return replace(result, items=items)
+    return without_texts(result) if nameless else result
 
 
 def warn_of_text(case: "CaseRecord") -> None:

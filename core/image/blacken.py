@@ -55,6 +55,11 @@ def blackened(radiograph: Radiograph, boxes: Sequence[PixelBox]) -> Radiograph:
     )
 
 
+def without_marks(radiograph: Radiograph) -> Radiograph:
+    """The film with every burnt-in mark painted black."""
+    return blackened(radiograph, _marks(radiograph))
+
+
 def _marks(radiograph: Radiograph) -> list[PixelBox]:
     height, width = radiograph.pixels.shape
     rim = _RIM * max(height, width)

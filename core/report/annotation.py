@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from core.errors import BadData, BadSetting
@@ -185,3 +185,9 @@ def _points(text: str) -> list[Point]:
 
 def _text(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:2] and cell[1] in _FORMULA else cell
+
+
+def without_texts(annotations: FilmAnnotations) -> FilmAnnotations:
+    """What was drawn without its texts, which may name the patient; a text by itself is gone."""
+    items = tuple(replace(each, text="") for each in annotations.items if each.kind != "text")
+    return replace(annotations, items=items)

@@ -9,7 +9,7 @@ from core.explain.run import Request, explain_many
 from core.image.film_checks import Check
 from core.lung_network import inspect_film
 from core.models.classifier import Classifier
-from core.report.annotation import FilmAnnotations
+from core.report.annotation import FilmAnnotations, without_texts
 from core.trust.measure import CHEAP, Figure, MeasureCost, Question, selected_measures
 from core.trust.verdicts import Verdict, verdicts
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
@@ -81,6 +81,11 @@ class CaseRecord:
 def without_name(radiograph: Radiograph) -> Radiograph:
     """The film under its digest: a file's name may be that of a patient."""
     return replace(radiograph, name=f"film {radiograph.key}")
+
+
+def nameless(case: CaseRecord) -> CaseRecord:
+    """The case without what may name the patient: the film's name, and texts that were drawn on it."""
+    return replace(case, radiograph=without_name(case.radiograph), annotations=without_texts(case.annotations))
 
 
 def make_case(

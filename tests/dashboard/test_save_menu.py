@@ -4,9 +4,12 @@ import io
 import zipfile
 from typing import Any
 
+import pydicom
 import pytest
 from pypdf import PdfReader
 
+from core.image.blacken import without_marks
+from core.image.phantom import draw
 from core.image.read import read
 from core.models.classifier import Classifier
 from core.report.annotation import Annotation, FilmAnnotations
@@ -56,3 +59,35 @@ def test_dicom_objects_of_a_film_from_a_dicom_file_are_in_one_archive(view: Any)
 def test_a_film_without_a_dicom_file_has_no_dicom_objects(phantom: Radiograph) -> None:
     assert dicom_sources.source(phantom) is None
     assert "names no patient and no study" in dicom_sources.obstacle(phantom)
+
+
+def test_a_deidentified_export_names_nobody(view: Any) -> None:
+    here = Session(deidentified=True)
+    here.annotations[view.radiograph.key] = FilmAnnotations(
+        (Annotation("arrow", ((20, 30), (60, 60)), text="Mrs Nobody"),)
+    )
+    pdf = "".join(
+        page.extract_text() for page in PdfReader(io.BytesIO(save_menu._pdf(view, view.explanation, here))).pages
+    )
+    files = [pdf.encode(), save_menu._html(view, view.explanation, here), save_menu._map(view, view.explanation, here)]
+    with zipfile.ZipFile(io.BytesIO(save_menu._dicom_zip(view, view.explanation, here))) as archive:
+        objects = [pydicom.dcmread(io.BytesIO(archive.read(name))) for name in archive.namelist()]
+
+    assert not [name for name in (b"film.dcm", b"Mrs Nobody") for data in files if name in data]
+    assert {str(each.PatientName) for each in objects} == {"DEIDENTIFIED^"}
+    assert {each.PatientIdentityRemoved for each in objects} == {"YES"}
+    source = dicom_sources.source(view.radiograph)
+    assert source is not None
+    assert source.header.StudyInstanceUID not in {each.StudyInstanceUID for each in objects}
+
+
+def test_a_copy_without_marks_has_black_there_and_the_same_instance() -> None:
+    film = draw(seed=1).radiograph
+    dicom_sources.remember(film, film_of(film))
+    copy = without_marks(film)
+    dicom_sources.share(film, copy)
+
+    changed = copy.pixels != film.pixels
+    assert 0 < changed.mean() < 0.1
+    assert (copy.pixels[changed] == round(film.black)).all()
+    assert dicom_sources.source(copy) is dicom_sources.source(film)
