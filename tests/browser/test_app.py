@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from core.image.phantom import Opacity, draw
 from dashboard.views import pages
 from tests.browser.conftest import PATIENCE_MS, settle
-from tests.browser.viewer_hand import drag, on_screen, on_viewer, pressed, settled
+from tests.browser.viewer_hand import drag, on_screen, on_viewer, pressed, settled, type_label
 
 WORKING = ".lb-progress, [data-testid=stSpinner], [data-testid=stSkeleton]"
 DRAWN = "[data-testid=viewer][data-ready=heat]"
@@ -265,7 +265,7 @@ def test_measurements_outlive_reload_and_change_of_page_and_are_in_the_report(
     drag(page, on_screen(page, 200, 500), on_screen(page, 400, 800))
     pressed(page, "n")
     drag(page, on_screen(page, 700, 700), on_screen(page, 600, 600))
-    page.keyboard.type("here")
+    type_label(page, "here")
     page.keyboard.press("Enter")
     before = labels.all_inner_texts()
     settle(page)

@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from core.image.prepare import enlarge
 from core.overlay import legend_lines
 from core.report.annotation import read_measurements
-from tests.browser.viewer_hand import canvas, drag, on_screen, on_viewer, pressed, settled
+from tests.browser.viewer_hand import canvas, drag, on_screen, on_viewer, pressed, settled, type_label
 from tests.browser.viewer_page import explanation, radiograph
 
 FILM = "0 1024 900"
@@ -164,11 +164,11 @@ def test_an_arrow_and_a_text_carry_what_was_written_and_no_markup(show: Callable
 
     choose(page, "Arrow")
     drag(page, on_screen(page, 200, 200), on_screen(page, 400, 300))
-    page.keyboard.type("<b>here</b>")
+    type_label(page, "<b>here</b>")
     page.keyboard.press("Enter")
     choose(page, "Text")
     page.mouse.click(*on_screen(page, 600, 600))
-    page.keyboard.type("hilum")
+    type_label(page, "hilum")
     page.mouse.click(*on_screen(page, 300, 800))  # elsewhere: the text is finished, and a new one begins
     page.keyboard.press("Escape")
     settled(page)

@@ -60,6 +60,12 @@ def pressed(page: Any, *keys: str, index: int = 0) -> None:
     settled(page)
 
 
+def type_label(page: Any, text: str) -> None:
+    """Types into the label that was just drawn, once its field has the focus: the next frame puts it there."""
+    page.locator(f"{VIEWER} input[type=text]:focus").wait_for()
+    page.keyboard.type(text)
+
+
 def drawer(page: Any) -> None:
     """Opens the less common controls of the first tools, or closes them."""
     page.locator('.tools:visible [data-act="more"]').first.click()

@@ -16,7 +16,8 @@ from core.models.classifier import Classifier
 from core.types import Checkpoint, Input, Radiograph
 from tests.explain.quick import FILM_SIZED, quick
 
-SIDE = 112  # px; at less the last maps of Inception-V3 are 1 x 1
+SIDES = {"inception-v3": 112}  # px; at less its last maps are 1 x 1
+SIDE = 64  # px, of the others: their last maps are 2 x 2
 
 
 @pytest.fixture(scope="module", params=list(architectures))
@@ -24,15 +25,16 @@ def classifier(request: pytest.FixtureRequest) -> Classifier:
     """Untrained, but with batch norms that have seen noise and a last layer that speaks for every finding."""
     torch.manual_seed(0)
     fresh = architectures[request.param].build(3, 1)
+    side = SIDES.get(request.param, SIDE)
     with torch.no_grad():
         fresh.head.get_submodule("linear").get_parameter("weight").abs_()
-        fresh.train()(torch.randn(8, 1, SIDE, SIDE))
+        fresh.train()(torch.randn(8, 1, side, side))
     card = Checkpoint(
         name="fresh",
         architecture=request.param,
         findings=("covid", "pneumonia", "normal"),
         multi_label=False,
-        input=Input(size=SIDE),
+        input=Input(size=side),
         sha256="",
     )
     return Classifier(card, fresh.eval().requires_grad_(False))
@@ -45,12 +47,15 @@ def network(classifier: Classifier) -> Network:
         return copy.deepcopy(network).double()
 
 
-def _images() -> Tensor:
-    return torch.randn(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+@pytest.fixture
+def images(classifier: Classifier) -> Tensor:
+    """(1, 1, S, S) noise of the network's input size."""
+    side = classifier.checkpoint.input.size
+    return torch.randn(1, 1, side, side, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
-def _evidence(network: Network, grad_from: str, stage: str) -> Evidence:
-    return Evidence(Tape(network, _images(), grad_from=grad_from), 1, stage, black=-1.0)
+def _evidence(network: Network, images: Tensor, grad_from: str, stage: str) -> Evidence:
+    return Evidence(Tape(network, images, grad_from=grad_from), 1, stage, black=-1.0)
 
 
 def _equal(tensor: Tensor, expected: Tensor) -> bool:
@@ -60,11 +65,11 @@ def _equal(tensor: Tensor, expected: Tensor) -> bool:
 
 
 def test_every_fitting_method_gives_a_finite_map_of_the_right_shape_and_leaves_nothing_behind(
-    classifier: Classifier, phantom: Radiograph
+    classifier: Classifier, images: Tensor, phantom: Radiograph
 ) -> None:
     with classifier.alone() as network, torch.no_grad():
         fitting = [name for name, method in methods.items() if not method.fits(network, network.last_stage)]
-        side = network.features(_images().float()).shape[-1]
+        side = network.features(images.float()).shape[-1]
         before = {name: value.clone() for name, value in network.state_dict().items()}
     requests = [Request(name, "normal", settings=quick(name)) for name in fitting]
 
@@ -74,7 +79,7 @@ def test_every_fitting_method_gives_a_finite_map_of_the_right_shape_and_leaves_n
     for map_ in maps:
         method = methods[map_.method]
         coarse = method.layered and map_.method not in FILM_SIZED
-        assert map_.heat.shape == ((side, side) if coarse else (SIDE, SIDE)), map_.method
+        assert map_.heat.shape == ((side, side) if coarse else images.shape[2:]), map_.method
         assert np.isfinite(map_.heat).all(), map_.method
         assert map_.signed or map_.heat.min() >= 0, map_.method
     with classifier.alone() as network:
@@ -85,12 +90,12 @@ def test_every_fitting_method_gives_a_finite_map_of_the_right_shape_and_leaves_n
         assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_every_relu_is_a_module_that_runs_once(network: Network) -> None:
+def test_every_relu_is_a_module_that_runs_once(network: Network, images: Tensor) -> None:
     """Or guided backprop, DeepLIFT and hooks would miss some or read the wrong call."""
     modules = [module for module in network.modules() if isinstance(module, torch.nn.ReLU)]
     calls: list[torch.nn.Module] = []
     hooks = [module.register_forward_hook(lambda module, _, __: calls.append(module)) for module in modules]
-    logits = network(_images().requires_grad_())
+    logits = network(images.requires_grad_())
     for hook in hooks:
         hook.remove()
 
@@ -109,22 +114,24 @@ def _count(result: Tensor, kind: str) -> int:
     return sum(step.name() == kind for step in seen)
 
 
-def test_grad_cam_and_layer_activation_equal_captum_at_every_stage(network: Network) -> None:
+def test_grad_cam_and_layer_activation_equal_captum_at_every_stage(network: Network, images: Tensor) -> None:
     for stage in network.stages:
         module = network.stage_module(stage)
-        evidence = _evidence(network, "images", stage)
+        evidence = _evidence(network, images, "images", stage)
         heat = methods["grad-cam"].rule(evidence)
-        expected = LayerGradCam(network, module).attribute(_images(), target=1, relu_attributions=True)[:, 0]
+        expected = LayerGradCam(network, module).attribute(images, target=1, relu_attributions=True)[:, 0]
         assert _equal(heat, expected), stage
-        activation = LayerActivation(network, module).attribute(_images())
+        activation = LayerActivation(network, module).attribute(images)
         assert torch.equal(methods["layer-activation"].rule(evidence), activation.mean(dim=1)), stage
     assert heat.any()  # the last stage; at an earlier one nothing may speak for the finding
-    assert _equal(methods["grad-cam"].rule(_evidence(network, network.last_stage, network.last_stage)), expected)
+    assert _equal(
+        methods["grad-cam"].rule(_evidence(network, images, network.last_stage, network.last_stage)), expected
+    )
 
 
-def test_saliency_and_input_x_gradient_equal_captum(network: Network) -> None:
-    evidence = _evidence(network, "images", network.last_stage)
-    images = _images().requires_grad_()
+def test_saliency_and_input_x_gradient_equal_captum(network: Network, images: Tensor) -> None:
+    evidence = _evidence(network, images, "images", network.last_stage)
+    images.requires_grad_()
 
     expected = Saliency(network).attribute(images, target=1)[:, 0]
     assert expected.any()

@@ -108,7 +108,7 @@ def test_values_in_the_upper_bits_are_used_from_there() -> None:
     film = read(dicom((CHEST << 4).astype(np.uint16), bits=16, BitsStored=12, HighBit=15), name="high")
 
     assert np.array_equal(film.pixels, CHEST)
-    assert is_reported(film, "Values taken from bits 4 to 15")
+    assert is_reported(film, "Values read from bits 4 to 15")
 
 
 def test_a_high_bit_that_the_pixels_contradict_is_reported_and_left() -> None:

@@ -323,7 +323,7 @@ def test_only_a_plausible_resolution_is_a_measurement(
 
     assert radiograph.spacing == (pytest.approx(spacing, rel=1e-3) if spacing else None)
     if dpi and not spacing:
-        assert "not taken for a measurement" in radiograph.steps[-1]
+        assert "not a measurement" in radiograph.steps[-1]
 
 
 def test_spacing_turns_with_the_film() -> None:

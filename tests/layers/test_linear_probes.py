@@ -1,4 +1,4 @@
-"""Probes of stages: they find what a stage holds, no more, and never learn from the patient they are asked about."""
+"""Probes of stages: they find what a stage holds, no more, and never learn from the patient they are tested on."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -107,7 +107,7 @@ def test_a_divided_set_learns_from_one_part_and_is_tested_on_the_other() -> None
     divided = replace(whole, films=tuple(replace(film, held=place >= 40) for place, film in enumerate(whole.films)))
     trained = stage_probes(planted.classifier(), divided, repeats=20)
 
-    assert trained.divided == "fitted on 40 films, asked about 20 of other patients"
+    assert trained.divided == "fitted on 40 films, tested on 20 of other patients"
     assert trained.films == 20
     assert len(trained.learned) == 40
     assert _film(3, square=False).key in trained.learned
