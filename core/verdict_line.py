@@ -114,7 +114,7 @@ def verdict_line(
     """The line for a map.
 
     verdicts: those of `core.trust.verdicts` on it.
-    quick:    whether only the cheap measures were taken, so that a good map has passed no more than these.
+    quick:    whether only the cheap measures were computed: a good map has passed no others.
     """
     named = {verdict.aspect: verdict for verdict in verdicts}
     of_other = "" if explanation.finding == call.finding else words(explanation.finding)

@@ -176,7 +176,7 @@ def _verdict(verdict: Verdict) -> str:
     lines = [(figure.title, figure.text) for figure in verdict.figures]
     meaning = verdict.sentence
     for figure in verdict.figures:
-        meaning = meaning.replace(figure.text, "").strip()  # that sentence stands beside the name of its measure
+        meaning = meaning.replace(figure.text, "").strip()  # that sentence is shown beside the name of its measure
     return markup.chip(
         STATES[verdict.word], verdict.title, verdict.label, [*lines, *([("", meaning)] if meaning else [])]
     )

@@ -18,7 +18,7 @@ from dashboard.state import Session, session
 from dashboard.tile_request import TileRequest
 from dashboard.viewer import controls, viewer
 
-PAGE = "read pair"  # whose requests those of the second film are
+PAGE = "read pair"  # owner of the second film's requests
 LINK = "pair"  # between the two panes
 _PATIENCE = 0.4  # s before progress is shown
 _WITHHELD = "The answer is withheld because of the film checks. Open this film alone to see why."

@@ -43,6 +43,6 @@ def warning(chosen: MapView) -> None:
 
 
 def _nothing() -> None:
-    """Clears the place now: what stood there would otherwise remain until the run ends."""
+    """Clears the place now: its old content would otherwise remain until the run ends."""
     for _ in range(2):
         st.empty()

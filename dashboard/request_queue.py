@@ -192,7 +192,7 @@ class RequestQueue:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="networks")
         self._inside = threading.Lock()  # guards what follows, and the jobs' counts
         self._jobs: dict[Hashable, _Job] = {}  # in order of arrival, until they are done
-        self._done: OrderedDict[Hashable, _Job] = OrderedDict()  # the least recently asked for first
+        self._done: OrderedDict[Hashable, _Job] = OrderedDict()  # the least recently requested first
         self._waiting: tuple[deque[_QueuedWork], ...] = (deque(), deque(), deque())  # quick, later, slow
 
     def queued(

@@ -18,7 +18,7 @@ from dashboard.request_queue import QueuedRequest, ReportProgress
 from dashboard.state import session
 from dashboard.tile_request import LastMap, TileRequest
 
-PAGE = "read"  # whose requests these are
+PAGE = "read"  # owner of the requests
 DEFAULT = FIRST_LOOK  # shown where another method is not available
 _BACK = "The previous map is shown again."
 _PATIENCE = 0.4  # s before progress is shown, for a map that should be quick

@@ -67,7 +67,7 @@ class Session:
     """The choices of one person, kept across pages.
 
     name:            secret; the browser tab that holds it gets this session back after a reload.
-    resumed:         whether the tab has told which session it had before (dashboard.kept_sessions).
+    resumed:         whether the tab has reported its earlier session (dashboard.kept_sessions).
     radiographs:     by key, in the order in which they were added.
     film_key:        of the open film; None while there is none.
     second_film:     key of the film beside it on the Read page; None without one.

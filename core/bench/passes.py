@@ -11,7 +11,7 @@ from core.explain import memory
 from core.explain.evidence import Tape
 from core.explain.method import methods
 
-_ENOUGH = 200  # bare passes; of more only the first ones are run, and the rest is taken to cost the same
+_ENOUGH = 200  # bare passes; beyond that only the first ones are run, and the rest is assumed to cost the same
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ _NAME = re.compile(r"[\w][\w. -]{0,63}")
 
 
 def run_path(name: str) -> Path:
-    """The folder of a run of that name, among the user's own. Raises: BadSetting for a name that is none."""
+    """The folder of a run of that name, among the user's own. Raises: BadSetting for an invalid name."""
     if not _NAME.fullmatch(name):
         raise BadSetting(f"The run is called {name!r}. Use letters, digits, spaces, dots and dashes, 64 at most.")
     return home() / "cohorts" / name

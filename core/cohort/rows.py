@@ -19,7 +19,7 @@ ROWS: Mapping[str, tuple[pa.DataType, str]] = {
     "digest": (pa.string(), "of the film's content (key of the radiograph)"),
     "checkpoint": (pa.string(), "name of the model"),
     "finding": (pa.string(), "of the model"),
-    "method": (pa.string(), "attribution method; null if none was asked for"),
+    "method": (pa.string(), "attribution method; null if none was requested"),
     "probability": (pa.float32(), "calibrated, 0 to 1"),
     "logit": (pa.float32(), "before temperature"),
     "called": (pa.bool_(), "whether the model calls it: it reaches its operating point, or is the most likely of a "

@@ -48,7 +48,7 @@ def run(
     command: Sequence[str] = (),
     tell: Callable[[Progress], None] | None = None,
 ) -> Progress:
-    """Computes what is missing of the run in `out`, or all of it; what stands there is never written again.
+    """Computes what is missing of the run in `out`, or all of it; existing rows are never rewritten.
 
     weights: folder of checkpoints; None for the shipped ones and the user's own.
     workers: processes that decode, 0 for this one; by default one core is left to the network.

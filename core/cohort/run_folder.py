@@ -163,12 +163,12 @@ class RunFolder:
         raise ValueError(f"there is no film {number} among {first}")
 
     def films_done(self) -> int:
-        """Films of the parts whose rows stand."""
+        """Films of the parts whose rows are written."""
         metadata = self._plan_file.metadata
         return sum(metadata.row_group(number).num_rows for number in self.done())
 
     def done(self) -> set[int]:
-        """The numbers of the parts whose rows stand."""
+        """The numbers of the parts whose rows are written."""
         return {int(file.stem.removeprefix("part-")) for file in (self.path / "rows").glob("part-*.parquet")}
 
     def write_part(self, number: int, records: Records, measures: Sequence[str]) -> None:

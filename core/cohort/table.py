@@ -76,7 +76,7 @@ class CohortTable:
 
     Besides the columns of the run there is `disagreement`: the range of the models' probabilities for the finding.
 
-    Raises: BadData if the folder holds no run, or one of another version; BadSetting for a condition that is none.
+    Raises: BadData if the folder holds no run, or one of another version; BadSetting for an invalid condition.
     """
 
     def __init__(self, path: Path) -> None:

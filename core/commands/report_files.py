@@ -39,7 +39,7 @@ def figure_files(case: "CaseRecord", name: Path) -> dict[Path, bytes]:
 
 
 def instance(file: str) -> "tuple[bytes, SourceInstance]":
-    """The content of the film's file, and its DICOM instance. Raises: BadData for a film that is none."""
+    """The content of the film's file, and its DICOM instance. Raises: BadData for a file that is not a film."""
     from core.report.dicom.source import read_source
 
     if file == files.STDIN:
@@ -81,7 +81,7 @@ def dicom_objects(
 def annotations(table: Path | None, lengths: Sequence[str], *, nameless: bool) -> "FilmAnnotations":
     """The measurements of the table and the lengths; without their texts where nothing may name the patient.
 
-    Raises: BadData for a table that cannot be read; BadSetting for a length that is none.
+    Raises: BadData for a table that cannot be read; BadSetting for an invalid length.
     """
     from core.report.annotation import FilmAnnotations, length_of, read_measurements, without_texts
 

@@ -24,7 +24,7 @@ def specificity(predicted: NDArray[np.bool_], positive: NDArray[np.bool_]) -> fl
 def balanced_accuracy(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], *, multi_label: bool) -> float:
     """Balanced accuracy, 0 to 1.
 
-    said, truth: (N, F) bool; in a single-label network each row has one True.
+    predicted, truth: (N, F) bool; in a single-label network each row has one True.
     Returns: single-label: the mean sensitivity over the findings that occur; multi-label: the mean over findings of
              (sensitivity + specificity) / 2, of those that occur and are missing somewhere. NaN without any.
     Source:  as scikit-learn's balanced_accuracy_score, to which a test holds it; this one takes (N, F).

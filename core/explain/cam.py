@@ -187,7 +187,7 @@ def xgrad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     The paper's weight is sum(g A) / sum(A) for maps A that come out of a ReLU; each map's part then adds up to the same
     as in HiRes-CAM. Where A falls below zero (DenseNet's inner stages) that sum may be nearly zero, and one map takes
     over: computed so, as the peers do, float32 and bfloat16 maps of the shipped networks correlated down to -0.98 at
-    stage 2. So the cells' size is taken, sum(g |A|) / sum(|A|): a mean of slopes, and the paper's wherever A >= 0.
+    stage 2. So the cells' magnitude is used, sum(g |A|) / sum(|A|): a mean of slopes, and the paper's wherever A >= 0.
 
     Returns: (N, h, w), in logits per cell.
     """

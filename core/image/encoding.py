@@ -26,7 +26,7 @@ _STREAMS = (
 def checked_syntax(dataset: FileDataset, name: str) -> tuple[UID, list[str]]:
     """The transfer syntax, by the bytes where the file lacks it or they contradict it; and the step.
 
-    Raises: UnreadableFile if it is none that can be decoded.
+    Raises: UnreadableFile if it cannot be decoded.
     """
     syntax = UID(file_meta(dataset, "TransferSyntaxUID"))
     if not syntax:

@@ -111,7 +111,7 @@ def size_step(
     if FILM_SIDES[0] <= longer <= FILM_SIDES[1]:
         return spacing, []
     return None, [
-        f"{whose} {spacing[1]:.3g} mm per pixel were not taken for a measurement: the film would be {longer:,.0f} mm "
+        f"{whose} {spacing[1]:.3g} mm per pixel are not a measurement: the film would be {longer:,.0f} mm "
         f"long, films are {FILM_SIDES[0]:.0f} to {FILM_SIDES[1]:.0f}."
     ]
 

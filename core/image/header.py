@@ -90,7 +90,7 @@ def _held_bits(dataset: Dataset, samples: int) -> int | None:
 
 
 def _shape(dataset: Dataset) -> list[str]:
-    """Settles rows and columns that stand in each other's place, by the smoother picture."""
+    """Swaps rows and columns where that gives the smoother picture."""
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     wide = int(dataset.BitsAllocated) // 8
     frames = number(dataset, "NumberOfFrames") or 1
@@ -248,7 +248,7 @@ def meaningful(cells: NDArray[Any], *, bits: int, high: int, signed: bool) -> tu
         steps.append(f"The header puts the values into the upper bits, up to {high}; they lie in the lower {bits}.")
     elif shift > 0:
         cells = cells >> shift
-        steps.append(f"Values taken from bits {shift} to {high}, as the header says.")
+        steps.append(f"Values read from bits {shift} to {high}, as the header says.")
     mask = cells.dtype.type(2**bits - 1)
     if int(cells.max()) > int(mask):
         inside = cells & mask

@@ -343,7 +343,7 @@ def _spacing(picture: ImageFile) -> tuple[tuple[float, float] | None, list[str]]
     if not (1 < across < 1e6 and 1 < down < 1e6):  # Pillow gives 1 for a TIFF without a resolution
         return None, []
     if round(across) in _DEFAULT_DPI:
-        return None, [f"The file's {across:.0f} dpi were not taken for a measurement: a program's default."]
+        return None, [f"The file's {across:.0f} dpi are a program's default, not a measurement; they were ignored."]
     spacing, steps = size_step(
         (25.4 / down, 25.4 / across), (picture.height, picture.width), f"The file's {across:.0f} dpi,"
     )

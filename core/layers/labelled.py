@@ -115,8 +115,8 @@ def classes_of(films: Sequence[LabelledFilm], findings: Sequence[str]) -> tuple[
         common = Counter(label for film in films for label in film.labels).most_common(5)
         known = ", ".join(f"{label} on {count}" for label, count in common) or "none"
         raise BadData(
-            f"A probe needs {FEWEST} films with a finding and {FEWEST} without, to learn from and to be "
-            f"asked; the labels of these {len(films)} films: {known}. Give more films, or a table with labels."
+            f"A probe needs {FEWEST} films with a finding and {FEWEST} without, for training and testing; "
+            f"the labels of these {len(films)} films: {known}. Give more films, or a table with labels."
         )
     usable = [place for place, film in enumerate(films) if not exclusive or plain(film.labels[0]) in good]
     return tuple(spelled[label] for label in good), exclusive, np.array(usable)
@@ -129,9 +129,9 @@ def turns_of(
     if None not in held:
         test = np.array(held, bool)
         learned, other = np.flatnonzero(~test), np.flatnonzero(test)
-        return f"fitted on {len(learned)} films, asked about {len(other)} of other patients", [(learned, other)]
+        return f"fitted on {len(learned)} films, tested on {len(other)} of other patients", [(learned, other)]
     turns = folds(truth, patients, seed=seed, exclusive=exclusive)
-    return f"{len(turns)} turns, each asked about films of patients that the others did not hold", turns
+    return f"{len(turns)} folds, each tested on films of patients outside its training set", turns
 
 
 def majority(truth: LabelArray, turns: Sequence[tuple[Indices, Indices]], *, exclusive: bool) -> float:

@@ -57,7 +57,7 @@ class ReceptiveField:
     def box(self, row: int, column: int, size: int) -> FilmBox:
         """x0, y0, x1, y1 of the cell's field in the network's square of `size` px; what lies in the padding is cut off.
 
-        By what moves over the film, also where `whole`: there the rest of the film only scales what the cell found.
+        Also where `whole`, it is the part that moves over the film: the rest of the film only scales the cell's value.
         """
         (y0, y1), (x0, x1) = self.rows.edges(row), self.columns.edges(column)
         return max(x0, 0), max(y0, 0), min(x1, size), min(y1, size)

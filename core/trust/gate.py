@@ -95,7 +95,7 @@ class Gate:
 class GateResult:
     """What a gate says of a film.
 
-    score: log odds that the film is none that the model may be asked about.
+    score: log odds that the film is outside what the model may judge.
     kind:  what the film looks like, if not like an upright frontal chest, else "".
     """
 
@@ -140,7 +140,7 @@ def gate_figure(question: Question) -> Figure:
     """Whether the network's features of the film are like those of its training films, in two stages, and whether they
     look like an upright frontal chest.
 
-    Value: log odds that the film is none that the model may be asked about; the gate's limit is in the sentence.
+    Value: log odds that the film is outside what the model may judge; the gate's limit is in the sentence.
     """
     checkpoint = question.classifier.checkpoint
     if question.radiograph.drawn:

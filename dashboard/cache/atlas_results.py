@@ -47,7 +47,7 @@ def atlas(checkpoint: Checkpoint) -> atlases.Atlas | None:
 def atlas_folders(checkpoint: Checkpoint) -> tuple[Path, ...]:
     """Where its atlases lie: this person's, the newest first, then that of drawn chests.
 
-    Who does not sit at this machine gets the latter: the films of the first are not theirs to see.
+    Remote users get only the latter: the films of the first are not theirs to see.
     """
     return tuple(atlas_paths.places(checkpoint, model_files.WEIGHTS, mine=paths.local()))
 

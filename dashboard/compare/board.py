@@ -14,7 +14,7 @@ from dashboard.compare.compare_state import Preset
 from dashboard.state import session
 from dashboard.tile_request import LastMap, TileRequest
 
-PAGE = "compare"  # whose requests these are
+PAGE = "compare"  # owner of the requests
 _PATIENCE = 0.5  # s before progress is shown
 
 Field = Literal["checkpoint", "method", "finding", "layer"]  # of a tile

@@ -21,7 +21,7 @@ from dashboard.viewer import controls, viewer
 
 NAME, TITLE, ORDER = "without", "Switch units off", 2
 _LINK = "without"  # between the panes
-_PAGE = "switched off"  # whose requests these are
+_PAGE = "switched off"  # owner of the requests
 _STYLES = Path(__file__).parent / "ablation.css"
 _HINTS = (
     "The units with the largest relevance for the finding: does the prediction rest on a few, or on many?",

@@ -88,7 +88,7 @@ def _fields(here: ProbeFilms) -> bool:
             disabled=_on_path(here) and not here.path,
         )
     if _few(here):
-        note = f"With fewer than {probe_sentences.FEW} test films the stages can hardly be told apart. Use more films."
+        note = f"With fewer than {probe_sentences.FEW} test films the stages are hard to distinguish. Use more films."
         st.html(markup.paragraph(note, quiet=True))
     return readable
 

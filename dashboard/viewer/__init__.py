@@ -162,7 +162,7 @@ def _adopt(radiograph: Radiograph, viewer: str) -> None:
 
 
 def controls(link: str, *, key: str) -> None:
-    """Draw one bar of controls for all viewers of a link, wherever on the page they stand.
+    """Draw one bar of controls for all viewers of a link, wherever they are on the page.
 
     It acts on the one that was used last; the others follow. Before the first of them is there it rests.
     """

@@ -68,8 +68,8 @@ def _answers(chosen: MapView, texts: tuple[str, ...]) -> None:
     note = st.empty()
     context = context_of(chosen)
     with draw.errors():
-        asked = what_if_requests.edited_film(chosen.checkpoint, context, texts, chosen.request)
-        answer = asked.result(progress.reporter(note, "Edited film"))
+        request = what_if_requests.edited_film(chosen.checkpoint, context, texts, chosen.request)
+        answer = request.result(progress.reporter(note, "Edited film"))
         note.empty()
         _bars(chosen.checkpoint, chosen.finding, chosen.prediction, answer)
         _panes(chosen, answer)

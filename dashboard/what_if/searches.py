@@ -53,10 +53,10 @@ def _smallest(chosen: MapView, context: Keyed[EditContext]) -> None:
     """The smallest blur found, and a button that makes it an edit."""
     note, key = st.empty(), chosen.radiograph.key
     with draw.errors():
-        asked = what_if_requests.smallest_blur(
+        request = what_if_requests.smallest_blur(
             chosen.checkpoint, context, session().what_if.edits.get(key, ()), chosen.finding
         )
-        smallest = asked.result(progress.reporter(note, "Smallest blur that turns the answer"))
+        smallest = request.result(progress.reporter(note, "Smallest blur that turns the answer"))
         note.empty()
         st.html(markup.paragraph(f"{smallest.sentence} The search is greedy: a smaller region may exist."))
         if smallest.edit:
@@ -81,8 +81,8 @@ def _sweep(chosen: MapView, context: Keyed[EditContext]) -> None:
         return
     with draw.errors():
         swept = made_edit(state.name, state.settings.get(state.name, {}), region).text
-        asked = what_if_requests.edit_sweep(chosen.checkpoint, context, tuple(made), swept, chosen.finding)
-        result = asked.result(progress.reporter(note, "Sweep"))
+        request = what_if_requests.edit_sweep(chosen.checkpoint, context, tuple(made), swept, chosen.finding)
+        result = request.result(progress.reporter(note, "Sweep"))
         note.empty()
         st.html(markup.paragraph(result.sentence))
         st.plotly_chart(_curve(result), key="what-if sweep", config={"displayModeBar": False}, theme="streamlit")
@@ -117,10 +117,10 @@ def _preprocessing(chosen: MapView) -> None:
     """The table of variants, with a warning where one turns the answer."""
     note = st.empty()
     with draw.errors():
-        asked = what_if_requests.other_preprocessing(
+        request = what_if_requests.other_preprocessing(
             chosen.checkpoint, chosen.radiograph, chosen.cleaning, chosen.finding
         )
-        answers = asked.result(progress.reporter(note, "Other preprocessing"))
+        answers = request.result(progress.reporter(note, "Other preprocessing"))
         note.empty()
         sentence = preprocessing_warning(answers, chosen.checkpoint, chosen.finding)
         if "turns under" in sentence:

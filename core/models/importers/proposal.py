@@ -71,8 +71,8 @@ def propose(fit: LayoutMatch, tensors: Mapping[str, Tensor], lists: Mapping[str,
         return _of(fit, entry.title, words, wanted, notes, guesses, named=True)
     if fit.outputs == len(CHESTXRAY14):
         guesses["findings"] = (
-            "14 outputs are taken for the findings of ChestX-ray14 in their official order, as in CheXNet. CheXpert "
-            "has 14 labels, too (set chexpert14)."
+            "14 outputs are assumed to be the findings of ChestX-ray14 in their official order, as in CheXNet. "
+            "CheXpert has 14 labels, too (set chexpert14)."
         )
         old = fit.spelling == "as torch did before 2018"
         chexnet = entry.name == "densenet121" and fit.channels == 3
