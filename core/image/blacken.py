@@ -12,6 +12,7 @@ from core.image.small_film import Look
 from core.types import Pixels, Radiograph
 
 ALL = "marks"  # every mark that the film checks find
+_GAP = 4  # heights of a letter between two parts of a line
 _RIM = 0.01  # of the film's long side, around a mark
 
 
@@ -60,7 +61,42 @@ def without_marks(radiograph: Radiograph) -> Radiograph:
     return blackened(radiograph, _marks(radiograph))
 
 
-def _marks(radiograph: Radiograph) -> list[PixelBox]:
+def _marks(radiograph: Radiograph) -> tuple[PixelBox, ...]:
+    """The boxes of all marks; the second look finds the rest of a letter of which the first found a part."""
+    first = _lines(radiograph, _boxes_of_marks(radiograph))
+    return (*first, *_boxes_of_marks(blackened(radiograph, first))) if first else ()
+
+
+def _lines(radiograph: Radiograph, boxes: Sequence[PixelBox]) -> tuple[PixelBox, ...]:
+    """The boxes, and for letters on one line one box around them: a letter between two may not be found."""
+    lines: list[list[PixelBox]] = []
+    for box in sorted(boxes, key=lambda each: each.x0):
+        near = [line for line in lines if any(_are_on_one_line(each, box) for each in line)]
+        lines = [line for line in lines if line not in near] + [[box, *(each for line in near for each in line)]]
+    width = radiograph.pixels.shape[1]
+    around = tuple(_around(line, width) for line in lines if len(line) > 1)
+    return (*boxes, *around)
+
+
+def _around(line: Sequence[PixelBox], width: int) -> PixelBox:
+    """The box around a line, half a letter longer at both ends."""
+    more = min(box.y1 - box.y0 for box in line) // 2
+    return PixelBox(
+        max(0, min(box.x0 for box in line) - more),
+        min(box.y0 for box in line),
+        min(width, max(box.x1 for box in line) + more),
+        max(box.y1 for box in line),
+    )
+
+
+def _are_on_one_line(one: PixelBox, other: PixelBox) -> bool:
+    height = min(one.y1 - one.y0, other.y1 - other.y0)
+    overlap = min(one.y1, other.y1) - max(one.y0, other.y0)
+    gap = max(one.x0, other.x0) - min(one.x1, other.x1)
+    return 2 * overlap > height and gap < _GAP * height
+
+
+def _boxes_of_marks(radiograph: Radiograph) -> list[PixelBox]:
     height, width = radiograph.pixels.shape
     rim = _RIM * max(height, width)
     return [

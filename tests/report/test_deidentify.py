@@ -13,7 +13,8 @@ from pydicom.datadict import keyword_for_tag
 
 from core.__main__ import cli
 from core.errors import BadSetting
-from core.image.blacken import PixelBox, blackened, boxes_of
+from core.image.blacken import PixelBox, blackened, boxes_of, without_marks
+from core.image.cases import case
 from core.image.phantom import draw
 from core.report.dicom.deidentify import ALLOWED, deidentified
 from core.report.dicom.source import read_source
@@ -150,3 +151,14 @@ def test_identifiers_differ_in_every_export_and_do_not_lead_back(phantom: Radiog
 
     assert len({source.header.StudyInstanceUID, one.StudyInstanceUID, other.StudyInstanceUID}) == 3
     assert replace(source, header=one).header.PatientID == "DEIDENTIFIED"
+
+
+@pytest.mark.parametrize("side", [512, 1024, 2000])
+def test_no_letter_is_left_of_burnt_in_marks(side: int) -> None:
+    """The drawn case with letters, against the same chest without them: wherever a letter was, it is black."""
+    film = case(3).film(side)
+    letters = film.pixels > draw(seed=3, height=side, width=side).radiograph.pixels + 400
+    copy = without_marks(film)
+
+    assert letters.sum() > 0.001 * film.pixels.size
+    assert (copy.pixels[letters] == round(film.black)).mean() == 1.0
