@@ -113,7 +113,12 @@ def _film(chosen: MapView, here: Session) -> Radiograph:
 def _case(chosen: MapView, map_: Explanation, here: Session, *, deidentify: bool | None = None) -> CaseRecord:
     """deidentify: None as the person chose."""
     case = case_of(networks.classifier(chosen.checkpoint), chosen.radiograph, chosen.prediction, [map_])
-    case = replace(case, annotations=here.annotations.get(chosen.radiograph.key, FilmAnnotations()))
+    case = replace(
+        case,
+        annotations=here.annotations.get(chosen.radiograph.key, FilmAnnotations()),
+        attempts=tuple(each for each in here.what_if.tried if each.film == chosen.radiograph.name),
+        similar=here.cohort.similar_shown.get((chosen.radiograph.key, chosen.checkpoint.key, chosen.finding)),
+    )
     return nameless(case) if (here.deidentified if deidentify is None else deidentify) else case
 
 

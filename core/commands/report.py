@@ -66,6 +66,19 @@ _FEW = 4  # findings up to which each has a map
     help="Measurements to draw on the film and to list: the CSV that the viewer saves.",
 )
 @click.option(
+    "--what-if",
+    "log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="What-if log (JSON) to list in the report: saved by the page, or printed by `what-if --edit --json`.",
+)
+@click.option(
+    "--run",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="RUN",
+    help="Cohort run whose most similar films the report lists.",
+)
+@click.option(
     "--deidentify",
     is_flag=True,
     help="Write nothing that names the patient: no file name, and in DICOM objects only an allow-list of elements "
@@ -117,6 +130,8 @@ def report(
     dicom: Path | None,
     lengths: tuple[str, ...],
     measurements: Path | None,
+    log: Path | None,
+    run: Path | None,
     deidentify: bool,
     blacken: tuple[str, ...],
     source: Path | None,
@@ -154,12 +169,14 @@ def report(
     _refuse_outs(outs, figure, dicom, source)
     film = report_files.instance(file) if dicom else None
     annotations = report_files.annotations(measurements, lengths, nameless=deidentify)
+    attempts = report_files.attempts(log)
     change = partial(_changed, annotations=annotations, blacken=blacken, nameless=deidentify)
     if source is not None:
         case = _again(file, read_manifest(source), choice, frame, change, thorough)
     else:
         case = _case(file, choice, methods_, findings, layer, pairs, frame, cleaning, change, thorough)
-    case = replace(case, annotations=annotations)
+    similar = report_files.similar(case, run, choice.weights)
+    case = replace(case, annotations=annotations, attempts=attempts, similar=similar)
     if deidentify:
         report_files.warn_of_text(case)
     contents = report_files.documents(case, outs) | (report_files.figure_files(case, figure) if figure else {})

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from core.report.annotation import FilmAnnotations
     from core.report.case import CaseRecord
     from core.report.dicom.source import SourceInstance
+    from core.report.similar_cases import SimilarCases
+    from core.what_if.log import Attempt
 
 
 def documents(case: "CaseRecord", outs: Sequence[Path]) -> dict[Path, bytes]:
@@ -97,6 +99,43 @@ def annotations(table: Path | None, lengths: Sequence[str], *, nameless: bool) -
     if nameless and any(each.text for each in result.items):
         click.echo("The texts of arrows and texts are left out: they may name the patient.", err=True)
     return without_texts(result) if nameless else result
+
+
+def attempts(log: Path | None) -> "tuple[Attempt, ...]":
+    """The what-if attempts of the log. Raises: BadData for a file that is none."""
+    from core.what_if.log import read_log
+
+    if log is None:
+        return ()
+    try:
+        return read_log(log.read_bytes(), name=log.name)
+    except OSError as error:
+        raise BadData(f"{log} cannot be opened: {error.strerror}. Give a what-if log as JSON.") from error
+
+
+def similar(case: "CaseRecord", run: Path | None, weights: Path | None) -> "SimilarCases | None":
+    """The films of the run most like the case's. Raises: BadData for no run, or one of other weights."""
+    if run is None:
+        return None
+    from core.cohort.similar import neighbour_precision, similar_films
+    from core.cohort.table import CohortTable, Selection
+    from core.layers.activations import stage_activations
+    from core.models.classifier import load
+    from core.report.similar_cases import similar_cases
+
+    table, name = CohortTable(run), case.checkpoint.name
+    table.refuse_other_weights(name, case.checkpoint.key)
+    selection = Selection(name, case.finding, next(iter(table.manifest["settings"]["methods"]), None))
+    classifier = load(name, weights)
+    with classifier.alone() as network:
+        stage = network.last_stage
+    features = stage_activations(classifier, case.radiograph, stage, cleaning=case.cleaning).means
+    films = similar_films(table, selection, features, digest=case.radiograph.key)
+    precision, chance = neighbour_precision(table, selection)
+    every = (*films.same, *films.other, *films.unlabelled)
+    return similar_cases(
+        run.name, case.finding, [(each.row, each.similarity) for each in every], precision.value, chance
+    )
 
 
 def warn_of_text(case: "CaseRecord") -> None:

@@ -10,9 +10,11 @@ from core.image.film_checks import Check
 from core.lung_network import inspect_film
 from core.models.classifier import Classifier
 from core.report.annotation import FilmAnnotations, without_texts
+from core.report.similar_cases import SimilarCases
 from core.trust.measure import CHEAP, Figure, MeasureCost, Question, selected_measures
 from core.trust.verdicts import Verdict, verdicts
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
+from core.what_if.log import Attempt
 from core.work import Work
 
 
@@ -25,6 +27,8 @@ class CaseRecord:
     location: where the first map looks.
     checks:   of the film.
     annotations: what a person drew on the film.
+    attempts: edits of the film that were tried, with the answers.
+    similar:  films of a run that are alike to the model; None where no run was asked.
     """
 
     radiograph: Radiograph
@@ -35,6 +39,8 @@ class CaseRecord:
     location: HeatLocation
     checks: tuple[Check, ...]
     annotations: FilmAnnotations = field(default_factory=FilmAnnotations)
+    attempts: tuple[Attempt, ...] = ()
+    similar: SimilarCases | None = None
 
     @property
     def map(self) -> Explanation:

@@ -50,6 +50,8 @@ def report_of(case: CaseRecord) -> Report:
         sections=(
             _films(case),
             *_measurements(case),
+            *_attempts(case),
+            *_similar(case),
             _probabilities(case),
             _verdicts(case),
             _checks(case),
@@ -123,6 +125,41 @@ def _measurement_rows(number: int, annotation: Annotation, size: Dimensions) -> 
     ]
     rows = rows or [(annotation.text, "", "", "")]
     return [("" if place else str(number), "" if place else annotation.title, *row) for place, row in enumerate(rows)]
+
+
+def _attempts(case: CaseRecord) -> tuple[Section, ...]:
+    """The what-if log, one row per attempt; no section where nothing was tried."""
+    if not case.attempts:
+        return ()
+    rows = []
+    for number, each in enumerate(case.attempts, start=1):
+        before, after = dict(each.before).get(each.finding), dict(each.after).get(each.finding)
+        shift = "" if before is None or after is None else f"{before:.2f} → {after:.2f}"
+        answer = "turns" if each.turned else "holds"
+        rows.append(
+            (str(number), "; ".join(each.edits) or each.words, each.checkpoint, words(each.finding), shift, answer)
+        )
+    table = TextTable(("", "Edit", "Model", "Finding", "Probability", "Answer"), tuple(rows), (4,))
+    note = "What changed in the film, and what the model then said. An answer that holds is not thereby right."
+    return (Section("What if", (table, Paragraph(note, quiet=True))),)
+
+
+def _similar(case: CaseRecord) -> tuple[Section, ...]:
+    similar = case.similar
+    if similar is None:
+        return ()
+    labels = {True: f"with {words(similar.finding)}", False: f"without {words(similar.finding)}", None: "no label"}
+    rows = tuple(
+        (f"film {each.digest}", f"{each.similarity:.3f}", labels[each.label], f"{each.probability:.2f}")
+        for each in similar.films
+    )
+    note = (
+        f"Films of the run {similar.run} with the most similar features; alike to the model is not alike to a reader."
+    )
+    if not isnan(similar.precision) and not isnan(similar.chance):
+        note += f" Of each film's five nearest {similar.precision:.0%} have its label; by chance {similar.chance:.0%}."
+    head = ("Film", "Similarity", "Label", f"Probability of {words(similar.finding)}")
+    return (Section("Similar cases", (TextTable(head, rows, (1, 3)), Paragraph(note, quiet=True))),)
 
 
 def _probabilities(case: CaseRecord) -> Section:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import BadData
 from core.types import Checkpoint, Prediction
 from core.what_if.answer import EditedAnswer, turned
 
@@ -62,6 +63,43 @@ def attempt(film: str, checkpoint: Checkpoint, finding: str, before: Prediction,
 def log_json(attempts: Sequence[Attempt]) -> str:
     """All lines as one JSON list."""
     return json.dumps([each.record for each in attempts], indent=2)
+
+
+def read_log(data: bytes, *, name: str) -> tuple[Attempt, ...]:
+    """The attempts of a log: the list that the page saves, or lines of `what-if --edit … --json`.
+
+    Raises: BadData for another file.
+    """
+    try:
+        text = data.decode("utf-8").strip()
+        records = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines() if line]
+        attempts = tuple(_read(record) for record in records)
+        if not attempts:
+            raise ValueError("nothing was tried")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BadData(
+            f"{name} is no log of what-if attempts ({type(error).__name__}). Give the JSON that the page saves, or "
+            "that `what-if --edit … --json` prints."
+        ) from error
+    return attempts
+
+
+def _read(record: Any) -> Attempt:
+    before, after = (
+        tuple((str(finding), float(value)) for finding, value in record[key].items()) for key in ("before", "after")
+    )
+    if not before or [finding for finding, _ in before] != [finding for finding, _ in after]:
+        raise ValueError("other findings after than before")
+    return Attempt(
+        film=str(record.get("film", record.get("path", ""))),
+        checkpoint=str(record["checkpoint"]),
+        finding=str(record["finding"]),
+        edits=tuple(map(str, record["edits"])),
+        words=str(record["words"]),
+        before=before,
+        after=after,
+        turned=bool(record["turned"]),
+    )
 
 
 def log_csv(attempts: Sequence[Attempt]) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.cohort.projection import ProjectionName
+from core.report.similar_cases import SimilarCases
 
 
 @dataclass
@@ -24,6 +25,7 @@ class CohortState:
     other_run: folder of the run that this one is compared with.
     other_model: whose heat is compared with the chosen one's; empty for the first other one of the run.
     similar:   whether similar cases are shown on Read, and of which run; empty for the latest.
+    similar_shown: (film, weights, finding) -> the similar cases on Read, for its reports.
     input, models, methods, name: of a new run.
     opened:    the films of the selection when one was opened in Read, their place, and what they were opened from.
     was_there: whether that film was in the strip before.
@@ -51,6 +53,7 @@ class CohortState:
     other_model: str = ""
     similar: bool = False
     similar_run: str = ""
+    similar_shown: dict[tuple[str, str, str], SimilarCases] = field(default_factory=dict)
     input: str = ""
     models: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("grad-cam",)

@@ -12,6 +12,7 @@ from core.cohort.similar import COUNT, SimilarFilm
 from core.cohort.table import CohortTable, Selection
 from core.errors import UserError
 from core.models.findings import words
+from core.report.similar_cases import similar_cases
 from core.types import Checkpoint
 from dashboard import draw, markup, paths, progress
 from dashboard.bound_field import BoundField
@@ -64,6 +65,10 @@ def _films(chosen: MapView, table: CohortTable) -> None:
         ):
             _row(table, selection, title, films)
         precision, chance = cohort_results.neighbour_precision(table, selection)
+        every = [(each.row, each.similarity) for each in (*result.same, *result.other, *result.unlabelled)]
+        key = (chosen.radiograph.key, checkpoint.key, finding)
+        cases = similar_cases(table.folder.path.name, finding, every, precision.value, chance)
+        session().cohort.similar_shown[key] = cases
         if precision.n and precision.has_interval:
             text = (
                 f"In this run {precision.value:.0%} ({precision.low:.0%}–{precision.high:.0%}) of each film's {COUNT} "

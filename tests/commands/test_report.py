@@ -9,6 +9,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from core.__main__ import cli
+from core.image.phantom import draw
 from core.image.read import read
 from core.report.manifest import read_manifest
 from core.types import Radiograph
@@ -230,3 +231,39 @@ def test_a_bad_table_of_measurements_gets_one_sentence(
     assert sentence in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "case.pdf").exists()
+
+
+def test_the_report_lists_what_was_tried_and_the_similar_cases_of_a_run(
+    weights: Path, film: Path, tmp_path: Path
+) -> None:
+    """The log as `what-if --json` prints it; a run over five drawn films, of which the model sees one as the film."""
+    runner, given = CliRunner(), ["--weights", str(weights)]
+    tried = runner.invoke(cli, ["what-if", str(film), "--edit", "gamma:gamma=1.3", *given, "--anyway", "--json"])
+    (tmp_path / "log.json").write_text(tried.output, encoding="utf-8")
+    films = tmp_path / "films"
+    films.mkdir()
+    for seed in range(5):
+        Image.fromarray(draw(seed=seed, height=320, width=260).radiograph.pixels).save(films / f"drawn-{seed}.png")
+    run = ["cohort", str(films), "--checkpoint", "untrained", *given, "--out", str(tmp_path / "run"), "--anyway"]
+    cohort = runner.invoke(cli, run)
+    assert cohort.exit_code == 0, cohort.output
+
+    beside: list[str | Path] = ["--what-if", tmp_path / "log.json", "--run", tmp_path / "run", "--anyway"]
+    result = run_report(weights, film, *beside, "--out", tmp_path / "case.html")
+
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "case.html").read_text("utf-8")
+    record = json.loads(tried.output)
+    shift = f"{record['before'][record['finding']]:.2f} → {record['after'][record['finding']]:.2f}"
+    assert "gamma:gamma=1.3" in text
+    assert shift in text
+    assert text.count("no label") == 4  # the fifth film is the film itself
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{}", b'[{"before": {"a": 1}}]', b"\xff"])
+def test_a_bad_log_gets_one_sentence(weights: Path, film: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "log.json").write_bytes(content)
+    result = run_report(weights, film, "--what-if", tmp_path / "log.json", "--out", tmp_path / "case.html")
+
+    assert result.exit_code == 1
+    assert "is no log of what-if attempts" in result.output
