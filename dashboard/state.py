@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -58,6 +58,15 @@ class RemovedFilms:
     film_key: str | None
 
 
+@dataclass(frozen=True, eq=False)
+class StripRow:
+    """A film in the strip once all of it is known. version: what the entry and the thumbnail (PNG) depend on."""
+
+    version: Hashable
+    entry: Mapping[str, Any]
+    thumbnail: bytes
+
+
 def _secret() -> str:
     return secrets.token_urlsafe(24)
 
@@ -100,6 +109,7 @@ class Session:
     labels:          radiograph key -> its label, findings with "|" between several (dashboard.labels).
     label_table:     file name -> label, for films that are still to be added.
     compared:        whether the strip shows how far the models disagree about each film.
+    strip_rows:      radiograph key -> its row in the strip.
     strip_acted:     whether a click in the strip is to be shown by the page.
     story:           step of a guided story (dashboard.story), from 1; 0 while none is open.
     story_name:      of that story.
@@ -149,6 +159,7 @@ class Session:
     labels: dict[str, str] = field(default_factory=dict)
     label_table: dict[str, str] = field(default_factory=dict)
     compared: bool = False
+    strip_rows: dict[str, StripRow] = field(default_factory=dict)
     strip_acted: bool = False
     story: int = 0
     story_name: str = "twins"
@@ -176,6 +187,7 @@ class Session:
         del self.radiographs[key]
         self.cleanings.pop(key, None)
         self.annotations.pop(key, None)
+        self.strip_rows.pop(key, None)
         if self.film_key == key:
             rest = keys[place + 1 :] + keys[:place][::-1]
             self.film_key = rest[0] if rest else None
@@ -186,7 +198,7 @@ class Session:
         self._note_removal(f"{len(self.radiographs)} films" if len(self.radiographs) > 1 else "1 film")
         self.radiographs = {}
         self.cleanings = {}
-        self.annotations = {}
+        self.annotations, self.strip_rows = {}, {}
         self.labels, self.label_table = {}, {}
         self.problems.clear()
         self.film_key = None
@@ -240,6 +252,7 @@ class Session:
             radiographs=dict(self.radiographs),
             cleanings=dict(self.cleanings),
             annotations=dict(self.annotations),
+            strip_rows=dict(self.strip_rows),
             credits=dict(self.credits),
             labels=dict(self.labels),
             drawn_cases=dict(self.drawn_cases),

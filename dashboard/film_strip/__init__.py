@@ -4,6 +4,7 @@ It runs in the browser, because five Streamlit elements per film (tried with 200
 for a thousand of them, and because J and K have to follow the order on screen.
 """
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,15 +14,18 @@ from streamlit.runtime import Runtime
 from core.errors import UserError
 from core.models.findings import present, words
 from core.trust.admission import Admission
+from core.trust.gate import read_gate
 from core.types import Checkpoint, Prediction, Radiograph
-from dashboard import finding_colours, labels
+from dashboard import finding_colours, labels, paths
 from dashboard.cache import film_properties, map_requests, model_files
+from dashboard.cache.keys import card_key
 from dashboard.request_queue import QueuedRequest
-from dashboard.state import Session, entered, session
+from dashboard.state import Session, StripRow, entered, session
 
 _HERE = Path(__file__).parent
 _KEY = "film strip"
 _Result = TypeVar("_Result")
+_PENDING = {"note": "…", "is_final": False}
 _AT_ONCE = 6  # films predicted at a time, so that the film on the page never waits for more than these
 
 _strip = st.components.v2.component(
@@ -46,7 +50,8 @@ def film_strip(checkpoint: Checkpoint | None) -> None:
         st.rerun()  # the page shows another film
     waiting: list[QueuedRequest[Any]] = []
     others = _others(checkpoint) if session().compared else []
-    films = [_entry(radiograph, checkpoint, others, waiting) for radiograph in session().radiographs.values()]
+    models = tuple(map(_version, [checkpoint, *others])) if checkpoint else ()
+    films = [_row(radiograph, checkpoint, others, models, waiting) for radiograph in session().radiographs.values()]
     _strip(
         key=_KEY,
         data={
@@ -66,39 +71,67 @@ def film_strip(checkpoint: Checkpoint | None) -> None:
             pass
 
 
+def _version(checkpoint: Checkpoint) -> Hashable:
+    """What the answers of a model depend on besides the film."""
+    weights = paths.changed(model_files.weights_path(checkpoint))
+    return card_key(checkpoint), weights, read_gate(checkpoint)
+
+
+def _row(
+    radiograph: Radiograph,
+    checkpoint: Checkpoint | None,
+    others: list[Checkpoint],
+    models: Hashable,
+    waiting: list[QueuedRequest[Any]],
+) -> dict[str, Any]:
+    """What the strip shows of a film, from memory once all of it is known.
+
+    Every change of film draws the strip anew: with 200 films the lookups behind `_entry` took four fifths of it.
+    """
+    here, pending = session(), len(waiting)
+    version = here.cleaning(radiograph.key), here.labels.get(radiograph.key), models
+    row = here.strip_rows.get(radiograph.key)
+    if row is None or row.version != version:
+        entry = _entry(radiograph, checkpoint, others, waiting)
+        row = StripRow(version, entry, film_properties.thumbnail(radiograph, here.cleaning(radiograph.key)))
+        if entry["is_final"] and len(waiting) == pending < _AT_ONCE:
+            here.strip_rows[radiograph.key] = row
+    return {**row.entry, "picture": _address(radiograph, row.thumbnail)}
+
+
 def _entry(
     radiograph: Radiograph,
     checkpoint: Checkpoint | None,
     others: list[Checkpoint],
     waiting: list[QueuedRequest[Any]],
 ) -> dict[str, Any]:
-    """What the strip shows of a film; requests its prediction unless enough are pending."""
+    """What the strip shows of a film but its picture; requests its prediction unless enough are pending."""
     now = session().cleaning(radiograph.key)
     checks = film_properties.quality(radiograph, now)
     entry: dict[str, Any] = {
         "key": radiograph.key,
         "name": radiograph.name,
-        "picture": _picture(radiograph),
         "drawn": radiograph.drawn,
         "warning": any(check.level == "warning" for check in checks),
         "label": words(session().labels.get(radiograph.key, "")),
         "words": "",
         "probability": 0.0,
         "margin": 1.0,
+        "is_final": True,
     }
     if checkpoint is None:
         return entry
     try:
         withheld = not now.anyway and _withheld(checkpoint, radiograph, waiting)
         if withheld is None:
-            return entry | {"note": "…"}
+            return entry | _PENDING
         if withheld:
             return entry | {"note": "answer withheld", "warning": True}
         prediction = _prediction(checkpoint, radiograph, waiting)
     except UserError as error:
-        return entry | {"note": str(error)}
+        return entry | {"note": str(error), "is_final": False}
     if prediction is None:
-        return entry | {"note": "…"}
+        return entry | _PENDING
     compared = [each for each in (_prediction(other, radiograph, waiting) for other in others) if each]
     return entry | _answer(radiograph, prediction, checkpoint) | _disagreement(prediction, compared)
 
@@ -175,14 +208,12 @@ def _others(checkpoint: Checkpoint | None) -> list[Checkpoint]:
     return cards if board else cards[:1]
 
 
-def _picture(radiograph: Radiograph) -> str:
-    """The address of the thumbnail."""
+def _address(radiograph: Radiograph, thumbnail: bytes) -> str:
+    """Where the thumbnail is served until the next run."""
     if not Runtime.exists():
         return ""
-    small = film_properties.thumbnail(radiograph, session().cleaning(radiograph.key))
-    return str(
-        Runtime.instance().media_file_mgr.add(small, "image/png", coordinates=f"lightbox.thumbnail.{radiograph.key}")
-    )
+    files = Runtime.instance().media_file_mgr
+    return str(files.add(thumbnail, "image/png", coordinates=f"lightbox.thumbnail.{radiograph.key}"))
 
 
 def open_film(here: Session, key: str | None) -> None:

@@ -1,10 +1,12 @@
 """Labels of open films, and the strip that shows them."""
 
+from typing import Any
+
 import pytest
 
 from core.errors import BadData
 from core.types import Radiograph
-from dashboard import labels
+from dashboard import film_strip, labels
 from dashboard.state import Session
 from tests.dashboard.conftest import Desk
 
@@ -41,3 +43,28 @@ def test_the_strip_shows_label_and_whether_the_model_agrees(desk: Desk, png: byt
     assert [(film["label"], film["right"]) for film in desk.strip] == [(other, False)]
     desk.drop(("labels.csv", f"file,label\nfilm.png,{says}\n".encode()))
     assert [(film["label"], film["right"]) for film in desk.strip] == [(says, True)]
+
+
+def test_a_known_row_of_the_strip_is_computed_once_and_anew_when_its_film_changes(
+    desk: Desk, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.drop(("film.png", png))
+    while desk.strip[0].get("note") == "…":
+        desk.run()
+    before = desk.strip
+    computed: list[str] = []
+    entry = film_strip._entry
+
+    def counted(radiograph: Radiograph, *rest: Any) -> dict[str, Any]:
+        computed.append(radiograph.name)
+        return entry(radiograph, *rest)
+
+    monkeypatch.setattr(film_strip, "_entry", counted)
+
+    assert desk.run().strip == before
+    assert computed == []
+    desk.session.clean(desk.session.film_key or "", invert=True)
+    desk.run()
+    assert computed[:1] == ["film.png"]
+    desk.session.clear()
+    assert not desk.session.strip_rows
