@@ -53,9 +53,9 @@ setup: .venv/ready
 .venv/ready: requirements.txt Makefile
 	$(PYTHON) -m venv .venv || python3 -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@# A peer for tests and the bench. It asks for opencv-python, whose files would replace those of the headless build
-	@# and need libGL, which a server lacks; what else it needs stands in requirements.txt.
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps "grad-cam>=1.5.7,<1.6"
+	@# Peers for tests and the bench. They ask for opencv-python, whose files would replace those of the headless build
+	@# and need libGL, which a server lacks; what else they need stands in requirements.txt.
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps "grad-cam>=1.5.7,<1.6" "quantus>=0.6,<0.7"
 	touch $@
 
 clean:  ## what was built, not what was trained

@@ -182,6 +182,10 @@ def _text(record: dict[str, Any]) -> str:
         rows = [["test films of", "label in the set", "films"]]
         rows += [[source, f"{share:.1%}", str(films)] for source, (share, films) in sets["test"].items()]
         lines += [f"prediction sets at {sets['coverage']:.0%} coverage", options.table(rows)]
+        if left_out := sets["left_out"]:
+            rows = [["hospital left out of the fit", "label in the set", "films"]]
+            rows += [[name, f"{share:.1%}", str(films)] for name, (share, films) in left_out.items()]
+            lines.append(options.table(rows))
     else:
         lines.append(record["prediction_sets_error"])
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from core.trust.measure import Figure, Question, measure, no_effect, no_map
 from core.types import Heat, Level, Placement
 
 _SAMPLES = 16  # altered images for infidelity
-_MAPS = 5  # altered maps for max-sensitivity
+MAPS = 5  # altered maps for max-sensitivity
 RADIUS = 0.02  # of black to white: largest change of a pixel
 _CELLS = 12  # a side: patches in which infidelity darkens the film
 
@@ -25,7 +25,7 @@ def infidelity_figure(question: Question) -> Figure:
     Source: Yeh et al. 2019, arXiv:1901.09392, by Captum's `infidelity`; `normalize=True`.
     """
     image = prepared(question).image
-    changes = _patches(image)
+    changes = patches(image)
     map_error, no_map_error = (_infidelity(question, image, heat, changes) for heat in (_map(question, image), None))
     share = min(1.0, map_error / no_map_error) if no_map_error > 0 else float("nan")
     shuffled = question.explanation.heat.ravel().copy()
@@ -62,7 +62,7 @@ def max_sensitivity(question: Question) -> Figure:
         torch.manual_seed(0)
         value = float(
             sensitivity_max(
-                maps, ready.image[None], perturb_radius=radius, n_perturb_samples=_MAPS, max_examples_per_batch=1
+                maps, ready.image[None], perturb_radius=radius, n_perturb_samples=MAPS, max_examples_per_batch=1
             )
         )
     level: Level = "ok" if value < 0.5 else "note"
@@ -94,7 +94,7 @@ def _infidelity(question: Question, image: Tensor, heat: Tensor | None, changes:
     )
 
 
-def _patches(image: Tensor) -> Tensor:
+def patches(image: Tensor) -> Tensor:
     """(_SAMPLES, C, S, S) what is taken away from the image: half-random patches, darkened by half of its deviation."""
     grid = torch.rand((_SAMPLES, 1, _CELLS, _CELLS), generator=torch.Generator().manual_seed(0)) < 0.2
     cover = torch.nn.functional.interpolate(grid.float(), size=image.shape[-2:], mode="nearest")

@@ -3,13 +3,14 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadData, UnknownName
+from core.evaluate.hospitals import hospital, named
 from core.evaluate.manifest import Row
 from core.models import library
 from core.models.classifier import probabilities
@@ -30,6 +31,8 @@ class PredictionSets:
     thresholds: finding -> lowest probability at which it belongs to the set.
     films:      finding -> validation films that gave it.
     test:       source, or "all" -> (share of test films whose label is in the set, number of films).
+    left_out:   hospital -> the same for its test films with thresholds from the validation films of all others. The
+                network itself learned from films of that hospital, so a new one may fare worse still.
     """
 
     sha256: str
@@ -37,6 +40,7 @@ class PredictionSets:
     thresholds: Mapping[str, float]
     films: Mapping[str, int]
     test: Mapping[str, tuple[float, int]]
+    left_out: Mapping[str, tuple[float, int]] = field(default_factory=dict)
 
     def of(self, probabilities: Mapping[str, float]) -> tuple[str, ...]:
         """The findings that cannot be excluded, the likeliest first; may be empty."""
@@ -87,16 +91,35 @@ def prediction_set(prediction: Prediction, checkpoint: Checkpoint) -> list[str] 
 
 def fitted_sets(
     checkpoint: Checkpoint,
-    val: tuple[NDArray[np.float32], Sequence[str]],
-    test: tuple[NDArray[np.float32], Sequence[str], Sequence[str]],
+    val: tuple[NDArray[np.float32], Sequence[Row]],
+    test: tuple[NDArray[np.float32], Sequence[Row]],
     *,
     coverage: float = COVERAGE,
 ) -> PredictionSets:
-    """The sets by probabilities (N, F) and labels of validation films; test films come with their sources, too.
+    """The sets by probabilities (N, F) of validation films, measured on test films.
 
+    A hospital is left out of the validation films only where the others have enough films of each finding.
     Raises: BadData if a finding has fewer than 10 validation films.
     """
-    likely, labels = val[0], np.array(val[1])
+    rule = _rule(checkpoint, *val, coverage)
+    sources = np.array([row.source or "films" for row in test[1]])
+    groups = {"all": np.ones(len(sources), bool), **{str(name): sources == name for name in np.unique(sources)}}
+    of_val, of_test = (np.array([hospital(row) for row in rows]) for _, rows in (val, test))
+    left_out = {}
+    for name in named(test[1]):
+        others = np.flatnonzero(of_val != name).tolist()
+        try:
+            without = _rule(checkpoint, val[0][others], [val[1][place] for place in others], coverage)
+        except BadData:
+            continue
+        left_out[name] = _share(without, checkpoint, test, of_test == name)
+    by_source = {name: _share(rule, checkpoint, test, chosen) for name, chosen in groups.items() if chosen.any()}
+    return replace(rule, test=by_source, left_out=left_out)
+
+
+def _rule(checkpoint: Checkpoint, likely: NDArray[np.float32], rows: Sequence[Row], coverage: float) -> PredictionSets:
+    """The thresholds by probabilities (N, F) of labelled films. Raises: BadData for fewer than 10 of a finding."""
+    labels = np.array([row.label for row in rows])
     thresholds, films = {}, {}
     for place, finding in enumerate(checkpoint.findings):
         own = np.sort(likely[labels == finding, place])
@@ -105,17 +128,20 @@ def fitted_sets(
         left_out = math.floor((len(own) + 1) * (1 - coverage) + 1e-9)  # so many of n + 1 may be excluded
         thresholds[finding] = round(float(own[left_out - 1]), 6) if left_out else 0.0
         films[finding] = len(own)
-    rule = PredictionSets(checkpoint.sha256, coverage, thresholds, films, {})
-    covered = np.array(
-        [
-            label in rule.of(dict(zip(checkpoint.findings, map(float, row), strict=True)))
-            for row, label in zip(test[0], test[1], strict=True)
-        ]
-    )
-    sources = np.array(test[2])
-    groups = {"all": np.ones(len(sources), bool), **{str(name): sources == name for name in np.unique(sources)}}
-    by_source = {name: (round(float(covered[at].mean()), 4), int(at.sum())) for name, at in groups.items() if at.any()}
-    return PredictionSets(checkpoint.sha256, coverage, thresholds, films, by_source)
+    return PredictionSets(checkpoint.sha256, coverage, thresholds, films, {})
+
+
+def _share(
+    rule: PredictionSets,
+    checkpoint: Checkpoint,
+    test: tuple[NDArray[np.float32], Sequence[Row]],
+    chosen: NDArray[np.bool_],
+) -> tuple[float, int]:
+    """Share of the chosen test films whose label is in the set, and their number."""
+    places = [checkpoint.findings.index(row.label) for row in test[1]]
+    likely = test[0][np.arange(len(places)), places]
+    covered = likely >= np.array([rule.thresholds[row.label] for row in test[1]])
+    return round(float(covered[chosen].mean()), 4), int(chosen.sum())
 
 
 def sets_of_responses(
@@ -132,10 +158,7 @@ def sets_of_responses(
     on_val, on_test = (
         probabilities(logits, checkpoint.temperature, multi_label=False)[: len(rows)] for logits, rows in (val, test)
     )
-    sources = [row.source or "films" for row in test[1]]
-    return fitted_sets(
-        checkpoint, (on_val, [row.label for row in val[1]]), (on_test, [row.label for row in test[1]], sources)
-    )
+    return fitted_sets(checkpoint, (on_val, val[1]), (on_test, test[1]))
 
 
 def read_sets(checkpoint: Checkpoint, folder: Path | None = None) -> PredictionSets | None:

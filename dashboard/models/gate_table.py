@@ -10,6 +10,7 @@ from dashboard.cache import model_files
 from dashboard.models import export
 
 _NOTICED = 0.7  # AUC from which a gate can be said to notice something
+_CLOSE = 0.02  # of the films: coverage this far below the promise still counts as met
 
 
 def part(card: Checkpoint) -> None:
@@ -69,16 +70,36 @@ def gate_rows(gate: Gate) -> list[tuple[str, dict[str, float]]]:
 
 
 def _sets(card: Checkpoint, sets: PredictionSets) -> None:
-    exported = [{"source": name, "n": n, "coverage": share} for name, (share, n) in sets.test.items()]
-    rows = [
-        ["All test films" if name == "all" else name, f"{n:,}", _percent(share)]
-        for name, (share, n) in sets.test.items()
+    groups = [
+        *(("test films of", name, each) for name, each in sets.test.items()),
+        *(("left out", name, each) for name, each in sets.left_out.items()),
     ]
+    exported = [{"group": group, "name": name, "n": n, "coverage": share} for group, name, (share, n) in groups]
     aside = f"they promise {sets.coverage:.0%} for films like the validation films"
     with export.titled(
         "How often the prediction set holds the label", exported, name=f"{card.name} coverage", aside=aside
     ):
-        st.html(markup.table(["Test films", "Number", "Label in the set"], rows, caption="Expect less elsewhere."))
+        rows = [
+            [_films(group, name), f"{n:,}", _percent(share), f"{100 * (share - sets.coverage):+.1f} points"]
+            for group, name, (share, n) in groups
+        ]
+        caption = "Expect less elsewhere."
+        if sets.left_out:
+            name, (low, films) = min(sets.left_out.items(), key=lambda each: each[1])
+            broken = low < sets.coverage - _CLOSE
+            caption = (
+                "Left out of the fit: the limits come from the validation films of all other hospitals. "
+                f"{'The promise does not hold then' if broken else 'The lowest coverage then'}: {_percent(low)} of "
+                f"{films} films of {name}. The network learned from films of these hospitals; expect less at a new one."
+            )
+        heads = ["Test films", "Number", "Label in the set", "Against the promise"]
+        st.html(markup.table(heads, rows, caption=caption))
+
+
+def _films(group: str, name: str) -> str:
+    if group == "left out":
+        return f"{name}, left out of the fit"
+    return "All test films" if name == "all" else name
 
 
 def _percent(share: float | None) -> str:

@@ -12,9 +12,10 @@ from tests.studies.shortcut_audit import auroc, pair
 def test_a_planted_mark_is_flagged_and_its_clean_twin_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phantom_probing, "PHANTOMS", 2)
 
-    reports = pair(1, tmp_path, train=32, audit=16, epochs=30)
+    result = pair(1, tmp_path, train=32, audit=16)
 
-    assert reports["marked"].flag > reports["clean"].flag
+    assert result.reports["marked"].flag > result.reports["clean"].flag
+    assert result.swapped["marked"] < 0.5  # the marked network follows the mark
 
 
 def test_the_auroc_of_the_flag_counts_how_often_the_marked_one_is_above() -> None:

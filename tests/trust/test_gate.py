@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from core.errors import BadData
+from core.evaluate.manifest import Row
 from core.image.phantom import draw
 from core.models.classifier import Classifier, load
 from core.trust.conformal import PredictionSets, fitted_sets, read_sets, write_sets
@@ -87,13 +88,30 @@ def test_sets_exclude_one_of_ten_and_cover_what_they_promise(classifier: Classif
                              for place in range(3)]).astype(np.float32)  # fmt: skip
     labels = [name for name in classifier.checkpoint.findings for _ in steps]
 
-    sets = fitted_sets(classifier.checkpoint, (likely, labels), (likely, labels, ["a"] * len(labels)))
+    rows = [Row(Path("film.png"), label, source="a") for label in labels]
+
+    sets = fitted_sets(classifier.checkpoint, (likely, rows), (likely, rows))
 
     assert list(sets.thresholds.values()) == pytest.approx([0.10] * 3, abs=1e-6)
     assert sets.test == {"all": (round(18 / 19, 4), 57), "a": (round(18 / 19, 4), 57)}
     assert sets.of({"covid": 0.2, "pneumonia": 0.7, "normal": 0.05}) == ("pneumonia", "covid")
     with pytest.raises(BadData, match="need 10"):
-        fitted_sets(classifier.checkpoint, (likely[:8], labels[:8]), (likely, labels, labels))
+        fitted_sets(classifier.checkpoint, (likely[:8], rows[:8]), (likely, rows))
+
+
+def test_a_hospital_left_out_is_judged_by_the_limits_of_the_others(classifier: Classifier) -> None:
+    findings = classifier.checkpoint.findings
+    rows = [Row(Path("film.png"), label, source=name) for name in ("nih", "a", "rsna") for label in findings * 10]
+    likely = np.full((len(rows), len(findings)), 0.2, np.float32)
+    likely[[row.source == "a" for row in rows]] = 0.6
+
+    sets = fitted_sets(classifier.checkpoint, (likely, rows), (likely, rows))
+
+    assert sets.test["all"] == (1.0, 90)
+    assert sets.left_out == {"NIH Clinical Center": (0.0, 60), "a": (1.0, 30)}  # nih and rsna are one hospital
+    of_one = rows[30:60], likely[30:60]
+    alone = fitted_sets(classifier.checkpoint, of_one[::-1], of_one[::-1])
+    assert alone.left_out == {}  # without it there are no validation films
 
 
 def test_the_answer_is_the_set_and_an_empty_one_is_a_warning(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
