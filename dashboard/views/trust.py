@@ -14,7 +14,7 @@ TITLE, ICON, ORDER = "Trust", ":material/verified:", 4
 
 
 def page() -> None:
-    """The film with its map, and beside it the four questions, the quick measures first."""
+    """The four questions, the quick measures first, and the bench; beside them the film, which stays in sight."""
     radiograph, model, chosen = selection.film(), selection.model(), None
     front = st.empty()
     if radiograph is None:
@@ -33,14 +33,15 @@ def page() -> None:
     verdict_panel.line(chosen)
     with st.container(key="map request", horizontal=True, vertical_alignment="center", gap="small"):
         sentence(chosen)
-    verdicts, picture = st.columns([3, 2], gap="small")
-    with verdicts:
-        sections(chosen)
-    with picture, st.container(key="pane"):
-        _picture(chosen)
-        map_status.busy(chosen)
-        map_status.warning(chosen)
-    bench(chosen)
+    with st.container(key="judged"):
+        verdicts, picture = st.columns([3, 2], gap="small")
+        with verdicts:
+            sections(chosen)
+            bench(chosen)
+        with picture, st.container(key="pane"):
+            _picture(chosen)
+            map_status.busy(chosen)
+            map_status.warning(chosen)
 
 
 def _picture(chosen: MapView) -> None:

@@ -56,7 +56,7 @@ def controls(radiograph: Radiograph) -> None:
         made = state.edits.get(radiograph.key, ())
         undo = partial(state.undo, radiograph.key)
         st.button("Undo", icon=":material/undo:", disabled=not made, on_click=undo, key="undo edit")
-        st.button("Remove all edits", disabled=not made, on_click=partial(state.clear, radiograph.key), key="no edits")
+        st.button("Remove all", disabled=not made, on_click=partial(state.clear, radiograph.key), key="no edits")
     if state.problem:
         draw.problem(state.problem)
 

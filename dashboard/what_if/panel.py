@@ -113,7 +113,8 @@ def _panes(chosen: MapView, answer: EditedAnswer) -> None:
         _pane(film, answer.explanation, "After", scale)
     with right:
         change = grey_difference(through(chosen.radiograph, chosen.cleaning.window), film)
-        st.image(change, caption="Difference: orange brighter, blue darker, black unchanged", width="stretch")
+        st.html(markup.block("lb-pane-title", "Difference"))
+        st.image(change, caption="Orange: brighter after the edit, blue: darker, black: unchanged", width="stretch")
 
 
 def _pane(radiograph: Radiograph, map_: Explanation | None, title: str, scale: float | None) -> None:

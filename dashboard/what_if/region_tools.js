@@ -1,6 +1,8 @@
 // The drawing tools of the what-if bench. They choose the tool of the viewer; "Apply" takes what was drawn on the film
 // as one region, sends it as text (core/what_if/region.py) and clears it from the film.
 const REGION_TOOLS = { rectangle: "Rectangle", ellipse: "Ellipse", lasso: "Lasso", brush: "Brush" };
+const MOST_HIDDEN = 0.25; // of the film: beyond that it is scrolled into sight when a tool is chosen
+const BARS = [4, 4.5]; // rem that the bars at the head and foot of the page cover
 const APART = 0.004; // of the film's long side: points of a line that are closer are left out
 
 class RegionTools {
@@ -11,16 +13,28 @@ class RegionTools {
       <button type="button" class="apply" data-testid="apply-drawn">Apply to the drawing</button><span class="hint" aria-live="polite"></span>`;
     root.addEventListener("click", ({ target }) => {
       const { kind } = target.dataset;
-      if (kind) store.look.tool = store.look.tool === kind ? "window" : kind;
+      if (kind) this.choose(kind);
       else if (target.classList.contains("apply")) this.apply();
       tell();
     });
     this.sync = () => this.show();
     store.listeners.add(this.sync);
+    this.lifted = ({ target }) => {
+      if (target.closest?.(".region") !== root && this.drawn.length) bring(root);
+    };
+    addEventListener("pointerup", this.lifted);
   }
 
   close() {
     store.listeners.delete(this.sync);
+    removeEventListener("pointerup", this.lifted);
+  }
+
+  choose(kind) {
+    const off = store.look.tool === kind;
+    store.look.tool = off ? "window" : kind;
+    const film = [...store.viewers].find(({ description }) => description?.key === this.data.film);
+    if (!off && film && hidden(film.root) > MOST_HIDDEN) bring(film.root);
   }
 
   update(data, send) {
@@ -40,7 +54,9 @@ class RegionTools {
     this.root.querySelector(".apply").disabled = !count;
     this.root.querySelector(".hint").textContent = count
       ? `${count} ${count === 1 ? "shape" : "shapes"} drawn`
-      : "Choose a tool and draw on the film.";
+      : store.look.tool in REGION_TOOLS
+        ? "Draw on the film."
+        : "Choose a tool.";
   }
 
   apply() {
@@ -50,6 +66,18 @@ class RegionTools {
     this.send(drawn.map((shape) => regionText(shape, this.data)).join("+"));
     for (const shape of drawn) shapes.splice(shapes.indexOf(shape), 1);
   }
+}
+
+// The share of an element's height that is out of sight, 0 to 1.
+function hidden(element) {
+  const { top, bottom, height } = element.getBoundingClientRect();
+  const [head, foot] = BARS.map((rem) => rem * parseFloat(getComputedStyle(document.documentElement).fontSize));
+  return 1 - Math.max(0, Math.min(bottom, innerHeight - foot) - Math.max(top, head)) / height;
+}
+
+function bring(element) {
+  element.style.scrollMargin = `${BARS[0]}rem 0 ${BARS[1]}rem`;
+  if (hidden(element) > 0) element.scrollIntoView({ block: "nearest", behavior: "smooth" });
 }
 
 // A shape in shares of the film's width and height.

@@ -21,7 +21,7 @@ from dashboard.what_if.controls import add
 from dashboard.what_if.what_if_state import Search
 
 _TITLES: dict[Search, str] = {
-    "smallest": "What does it take?",
+    "smallest": "Smallest blur that turns the answer",
     "sweep": "Sweep this edit",
     "preprocessing": "Other preprocessing",
 }
@@ -134,7 +134,7 @@ def _preprocessing(chosen: MapView) -> None:
                 continue
             turns = "turns the answer" if each.turned else ""
             rows.append([each.name, _likely(each.prediction, chosen.finding), f"{each.shift:.2f}", turns])
-        head = ["Preprocessing", words(chosen.finding), "Largest change", ""]
+        head = ["Preprocessing", words(chosen.finding), "Largest change of a probability", ""]
         st.html(markup.table(head, rows, caption="", label="Other preprocessing"))
 
 

@@ -17,7 +17,7 @@ _REACH = 3  # px there
 _GREYS = 65535
 
 
-@edit("blur", title="Blur", scope="either", swept="sigma", span=(0.0, 0.05))
+@edit("blur", title="Blur", scope="either", swept="sigma", span=(0.0, 0.1))
 def blur(
     film: EditInput, *, sigma: Annotated[float, Bounds(0, 0.2, "deviation as a share of the film's long side")] = 0.07
 ) -> Grey:
