@@ -39,6 +39,7 @@ _FILMS = (*range(3), *range(6, 15))  # numbers of drawn chests; 3 to 5 are no pl
 _NORMAL, _OPACITY = "normal", "pneumonia"  # labels of a chest without and with a drawn opacity
 _NETWORK = "mobilenet-v3-small"  # of the made-up file: quick to write and to read
 _HEIGHT = 420  # px of a film
+_FEW = 6  # findings that a confusion matrix has room for, whether or not each is answered
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,31 +61,33 @@ def _bring(card: Checkpoint) -> None:
         inspected = inspect(file)
     st.html(
         markup.paragraph(
-            "A checkpoint is read as data: no code in it runs. Network, scores and channels are recognised from the "
-            "tensors alone. Here is what one says that was written just now as many trainings write theirs "
-            "(untrained, three scores, every name behind “module.”):"
+            "A checkpoint is read as data: no code in it runs. Network, outputs and channels are recognised from the "
+            "tensors alone. Here is what Lightbox reads from a file saved a moment ago, the way many training scripts "
+            "save theirs (untrained, three outputs, every tensor name prefixed with “module.”):"
         )
     )
     facts = [
         ("Network", inspected.title),
-        ("Recognised as", inspected.layout),
-        ("Scores", str(inspected.outputs)),
+        *([("Recognised as", inspected.layout)] if inspected.layout != inspected.title else []),
+        ("Outputs", str(inspected.outputs)),
         ("Findings", ", ".join(map(words, inspected.findings)) + ("" if inspected.named else " (names made up)")),
         ("Input", f"{inspected.input.size} px, {inspected.channels} channel{'s' if inspected.channels > 1 else ''}"),
         ("SHA-256", f"{inspected.sha256[:16]}…"),
     ]
     st.html(markup.facts(facts))
     if inspected.guesses:
-        st.html(markup.paragraph("Not stored in the file, so to be confirmed by you:", quiet=True))
+        st.html(markup.paragraph("Not stored in the file; you confirm it:", quiet=True))
         st.html(markup.sentences(inspected.guesses.values()))
-    _same("Models → Import a checkpoint", "python -m core import weights.pth --name mine")
+    _same(
+        "Models → Import a checkpoint",
+        "python -m core import weights.pth --findings covid,pneumonia,normal --name mine",
+    )
     st.html(markup.paragraph(f"The next steps use {card.name}, the model of the sidebar.", quiet=True))
 
 
 def _measure(card: Checkpoint) -> None:
     """Accuracy on the drawn chests, and the card's figures on real test films."""
-    answers = _answers(card)
-    judged = [each for each in answers if each.right is not None]
+    judged = [each for each in _answers(card) if each.right is not None]
     if not judged:
         st.html(markup.paragraph(f"{card.name} knows neither {_NORMAL} nor {_OPACITY}: choose another model."))
         return
@@ -96,7 +99,8 @@ def _measure(card: Checkpoint) -> None:
             f"Right: {int(right.sum())} of {len(judged)} (95 % interval {estimate.low:.2f} to {estimate.high:.2f})."
         )
     )
-    given = sorted({leading(each.prediction, card) for each in judged})
+    answers = sorted({leading(each.prediction, card) for each in judged})
+    given = list(card.findings) if len(card.findings) <= _FEW else answers
     pairs = Counter((each.label, leading(each.prediction, card)) for each in judged)
     rows = [[words(label), *(str(pairs[label, answer]) for answer in given)] for label in (_NORMAL, _OPACITY)]
     test = card.metrics.test
@@ -104,7 +108,7 @@ def _measure(card: Checkpoint) -> None:
     strange = "Drawn chests are strange to a model trained on patients: these few are an exercise, no claim."
     head = ["Truth ↓ answer →", *map(words, given)]
     st.html(markup.table(head, rows, caption=f"{real}{strange}", label="Confusion matrix"))
-    _same("Compare → Over many films, or Cohort", f"python -m core evaluate --checkpoint {card.name} --data FOLDER")
+    _same("Compare → Over many films, or Cohort", f"python -m core evaluate films.csv --checkpoint {card.name}")
 
 
 def _mistake(card: Checkpoint) -> None:
@@ -114,14 +118,7 @@ def _mistake(card: Checkpoint) -> None:
         st.html(markup.paragraph("No mistake on these chests. Choose another model in the sidebar."))
         return
     one = _chosen(wrong)
-    with st.container(horizontal=True, key="mistakes", gap="xsmall"):
-        for each in wrong:
-            st.button(
-                f"Chest {each.number}: {words(each.label)} called {words(leading(each.prediction, card))}",
-                key=f"mistake {each.number}",
-                type="primary" if each is one else "secondary",
-                on_click=partial(_choose, each.number),
-            )
+    _mistakes(card, wrong, one)
     map_ = _map(card, one)
     picture, beside = st.columns([3, 2], gap="medium")
     with picture:
@@ -146,15 +143,15 @@ def _export(card: Checkpoint) -> None:
     map_ = _map(card, one)
     st.html(
         markup.paragraph(
-            "Every figure leaves with what made it: the table names model and weights, the picture carries method, "
-            "finding, probability and digest in itself."
+            "Each export names what produced it: the table names the model and its weights; the picture carries "
+            "method, finding, probability and digest."
         )
     )
     with st.container(horizontal=True, key="story exports", gap="small"):
-        draw.download("All answers", table(answers, card), f"{card.name}-answers.csv")
+        draw.download("All answers (CSV)", table(answers, card), f"{card.name}-answers.csv")
         source = source_line(card, one.prediction, map_.finding)
         draw.download(
-            f"Map of chest {one.number}",
+            f"Map of chest {one.number} (PNG)",
             partial(overlay_png, one.film, map_, source=source),
             file_name(one.film, map_, "png"),
         )
@@ -228,7 +225,25 @@ def _map(card: Checkpoint, one: StoryAnswer) -> Explanation:
     return map_requests.explain(card, one.film, Cleaning(), request).result().of(request)
 
 
+def _mistakes(card: Checkpoint, wrong: Sequence[StoryAnswer], one: StoryAnswer) -> None:
+    """A button for each mistake, those of one kind in a row."""
+    kinds: dict[str, list[StoryAnswer]] = {}
+    for each in wrong:
+        kinds.setdefault(f"{words(each.label)} called {words(leading(each.prediction, card))}", []).append(each)
+    with st.container(key="mistakes", gap="xsmall"):
+        for kind, chests in kinds.items():
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                st.html(markup.paragraph(f"{kind[:1].upper()}{kind[1:]}:"), width="content")
+                for each in chests:
+                    st.button(
+                        f"Chest {each.number}",
+                        key=f"mistake {each.number}",
+                        type="primary" if each is one else "secondary",
+                        on_click=partial(_choose, each.number),
+                    )
+
+
 def _same(place: str, command: str) -> None:
     """Where the same is done with one's own weights and films."""
     st.html(markup.paragraph(f"With your own: {place}. Or on the command line:", quiet=True))
-    st.code(command, language="bash")
+    st.code(command, language=None, wrap_lines=True)

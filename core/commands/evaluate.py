@@ -57,7 +57,7 @@ def evaluate(
     age, sex, view, split, box, lungs, lesions, devices; paths are relative to the file. A folder with cxr.csv also
     works, as does the folder of ChestX-ray14 as downloaded. Intervals are bootstrapped over patients; rates get
     Wilson's interval where each patient has one film. Duplicates and near-duplicates within the table are listed
-    first. Where the table names masks, the report says how much of the heat lies on them. guide/evaluate.md explains
+    first. Where the table names masks, the report says how much of the heat lies on them. guide/evaluating.md explains
     the columns and every key of the report.
 
     \b

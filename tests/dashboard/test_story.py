@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import shlex
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 
+from core.__main__ import cli
 from core.types import Cleaning
 from dashboard import story
 from dashboard.cache import film_properties, map_requests, model_files
@@ -68,17 +71,35 @@ def test_the_researchers_story_brings_measures_shows_a_mistake_and_exports(desk:
     desk.press("Next")
     assert "answers 12 drawn chests" in desk.html
     desk.press("Next")
-    mistakes = [each for each in desk.app.button if " called " in each.label]
+    assert " called " in desk.html
+    mistakes = [each for each in desk.app.button if each.label.startswith("Chest ")]
     assert 0 < len(mistakes) <= 12
     desk.press(mistakes[-1].label)
-    number = int(mistakes[-1].label.split(":")[0].removeprefix("Chest "))
+    number = int(mistakes[-1].label.removeprefix("Chest "))
     assert desk.session.story_film == number
     assert "May the model be asked?" in desk.html
     desk.press("Next")
-    assert f"Map of chest {number}" in [each.proto.label for each in desk.app.get("download_button")]
+    assert f"Map of chest {number} (PNG)" in [each.proto.label for each in desk.app.get("download_button")]
     desk.press(f"Open chest {number} in Read")
     assert desk.session.story == 0
     assert desk.session.drawn_cases[desk.session.film_key or ""] == number
+
+
+def test_every_command_of_the_researchers_story_is_accepted_by_the_command_line(desk: Desk) -> None:
+    desk.press("Bring a checkpoint: measure it, find a mistake, export, two minutes")
+    commands = set()
+    for step in range(4):
+        if step:
+            desk.press("Next")
+        commands |= {each.value for each in desk.app.code}
+
+    assert len(commands) == 4
+    for line in commands:
+        name, *words = shlex.split(line.removeprefix("python -m core "))
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        command.make_parser(click.Context(command)).parse_args([*words])  # raises for an option that it does not have
+        assert "--checkpoint" in words or "--name" in words
 
 
 def test_the_table_of_the_story_names_model_and_weights(desk: Desk) -> None:
