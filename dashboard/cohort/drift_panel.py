@@ -77,4 +77,4 @@ def _unlike(other: CohortTable, chosen: Selection, result: Drift) -> None:
     rows_of = other.films(selection, order=gallery.AS_STORED, first=0, most=len(films))
     by_film = {row["film"]: row for row in rows_of}
     rows = [by_film[film] for film in films if film in by_film]
-    gallery.cards(other, selection, gallery.AS_STORED, rows, columns=4, key="open drift")
+    gallery.cards(other, selection, gallery.AS_STORED, rows, key="open drift")

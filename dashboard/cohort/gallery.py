@@ -18,7 +18,6 @@ from dashboard.state import session
 
 AS_STORED = "In the order of the input"
 _PAGE = 24
-_COLUMNS = 8
 _FURTHER = ("lung_share", "disagreement")  # columns that not every run has
 
 
@@ -39,23 +38,19 @@ def gallery(table: CohortTable, chosen: Selection) -> None:
         st.html(markup.number(f"{state.first + 1:,}–{last:,} of {total:,}"), width="content")
         _turn("Next", _PAGE, disabled=state.first + _PAGE >= total)
     rows = table.films(chosen, order=order, first=state.first, most=_PAGE)
-    cards(table, chosen, order, rows, columns=_COLUMNS, key="open cohort")
+    cards(table, chosen, order, rows, key="open cohort")
 
 
-def cards(
-    table: CohortTable, chosen: Selection, order: str, rows: Sequence[Mapping[str, Any]], *, columns: int, key: str
-) -> None:
-    """Films with their maps, in rows of so many columns; a click opens one in Read.
+def cards(table: CohortTable, chosen: Selection, order: str, rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
+    """Films with their maps, as many in a row as fit; a click opens one in Read.
 
     key: of the buttons, which the number of the film follows.
     """
     numbers = [row["film"] for row in rows]
     pictures, maps = table.thumbnails(numbers), table.maps(chosen, numbers)
-    for start in range(0, len(rows), columns):
-        with st.container(key=f"film cards {key} {start}"):  # the style sheet keeps three in a row on a phone
-            places = st.columns(columns, gap="small")
-        for column, row in zip(places, rows[start : start + columns], strict=False):
-            with column:
+    with st.container(key=f"film cards {key}"):
+        for row in rows:
+            with st.container(key=f"film card {key} {row['film']}", gap=None):
                 _picture(chosen, row, pictures.get(row["film"]), maps.get(row["film"]))
                 name = PurePosixPath(row["path"]).name
                 st.button(

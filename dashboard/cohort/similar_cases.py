@@ -81,7 +81,7 @@ def _row(table: CohortTable, selection: Selection, title: str, films: Sequence[S
     if films:
         draw.section(title, "similarity " + ", ".join(f"{each.similarity:.2f}" for each in films))
         rows = [each.row for each in films]
-        gallery.cards(table, selection, gallery.AS_STORED, rows, columns=COUNT, key=f"open similar {title}")
+        gallery.cards(table, selection, gallery.AS_STORED, rows, key=f"open similar {title}")
 
 
 def _runs_with(checkpoint: Checkpoint) -> list[str]:
