@@ -52,11 +52,11 @@ def estimate_text(figure: Estimate | None) -> str:
 
 
 def quantity(value: float, unit: str) -> str:
-    """The number with its unit, in three digits; empty for NaN."""
+    """The number with its unit, in three digits and with a true minus; empty for NaN."""
     if math.isnan(value):
         return ""
     number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return f"{'0' if number == '-0' else number} {unit}".strip()
+    return f"{'0' if number == '-0' else number.replace('-', '−')} {unit}".strip()
 
 
 def _rounded(value: float) -> float | None:

@@ -13,8 +13,9 @@ _ICONS = {"ok": "check_circle", "note": "info", "warning": "warning", "unknown":
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """The number with its sign: "+0.25", "−0.25"."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    """The number with its sign: "+0.25", "−0.25"; "0.00" where nothing is left after rounding."""
+    number = f"{value:+.{digits}f}".replace("-", "−")
+    return number if number.strip("+−0.") else number[1:]
 
 
 def thumbnail(picture: bytes, name: str) -> str:

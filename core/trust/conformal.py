@@ -77,8 +77,9 @@ def conformal(question: Question) -> Figure:
     share, films = sets.test.get("all", (math.nan, 0))
     measured = f"; on {films} test films the label was in the set in {share:.0%}" if films else ""
     sentence = f"At {sets.coverage:.0%} coverage the answer is {names}{measured}. Expect less at other hospitals."
+    unit = "finding" if len(inside) == 1 else "findings"
     verdict = "" if finding in inside else f"{words(finding).capitalize()} is not in it."
-    return Figure("conformal", _TITLE, level, len(inside), "findings", sentence, verdict)
+    return Figure("conformal", _TITLE, level, len(inside), unit, sentence, verdict)
 
 
 def prediction_set(prediction: Prediction, checkpoint: Checkpoint) -> list[str] | None:

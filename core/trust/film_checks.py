@@ -22,12 +22,13 @@ def film_checks(question: Question) -> Figure:
     """
     checks = inspect_film(question.radiograph, question.cleaning)
     warnings = [check for check in checks if check.level == "warning" and check.name != "spacing"]
+    unit = "warning" if len(warnings) == 1 else "warnings"
     if reason := withheld(checks):
-        return Figure("film-checks", _TITLE, "warning", len(warnings), "warnings", reason)
+        return Figure("film-checks", _TITLE, "warning", len(warnings), unit, reason)
     if question.radiograph.drawn:
         return Figure("film-checks", _TITLE, "note", math.nan, "", _DRAWN, label=_DRAWN_LABEL)
     if warnings:
         sentence = " ".join(check.sentence for check in warnings[:2])
-        return Figure("film-checks", _TITLE, "note", len(warnings), "warnings", sentence)
+        return Figure("film-checks", _TITLE, "note", len(warnings), unit, sentence)
     sentence = "An upright frontal chest film of usable quality, by all film checks."
-    return Figure("film-checks", _TITLE, "ok", 0, "warnings", sentence)
+    return Figure("film-checks", _TITLE, "ok", 0, unit, sentence)

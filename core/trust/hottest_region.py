@@ -46,7 +46,7 @@ def deletion(question: Question) -> Figure:
     elif beaten == OTHERS:
         level, verdict = "ok", "The model does rely on the marked region."
     elif beaten >= OTHERS / 2:
-        level, verdict = "note", "The marked region counts, but others count as much."
+        level, verdict = "note", "Other regions count as much."
     else:
         level, verdict = "warning", "The marked region counts no more than any other: do not read it as the reason."
     sentence = (

@@ -133,12 +133,12 @@ def _table(result: AuditResult) -> None:
 
 
 def _cells(figure: AuditFigure, referred: bool) -> list[str]:
-    estimate, sign = figure.estimate, "" if referred else "+"
-    cells = [
-        f"{figure.label[0].upper()}{figure.label[1:]}",
-        f"{estimate.value:{sign}.0%}",
-        f"{estimate.low:{sign}.0%} to {estimate.high:{sign}.0%}, n = {estimate.n}",
-    ]
+    estimate = figure.estimate
+    value, low, high = (
+        f"{each:.0%}" if referred else f"{markup.signed(100 * each, 0)}%"
+        for each in (estimate.value, estimate.low, estimate.high)
+    )
+    cells = [f"{figure.label[0].upper()}{figure.label[1:]}", value, f"{low} to {high}, n = {estimate.n}"]
     return [*cells, f"{figure.reference:.0%}"] if referred else cells
 
 
@@ -162,7 +162,7 @@ def _probes(results: Sequence[AuditResult]) -> None:
             markup.table(
                 ["Guess", "From the features", "From the label alone", "Chance"],
                 rows,
-                caption="What can be told can serve as a shortcut; whether it does, the tests above say.",
+                caption="What a probe can tell could serve as a shortcut; the tests above show whether it does.",
             )
         )
 

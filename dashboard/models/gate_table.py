@@ -1,7 +1,9 @@
 """What the model's gate refuses, and how often the prediction sets hold the label: tables by source."""
 
+import numpy as np
 import streamlit as st
 
+from core.evaluate.intervals import proportion
 from core.trust.conformal import PredictionSets, read_sets
 from core.trust.gate import GET_GATE, Gate, read_gate
 from core.types import Checkpoint
@@ -40,12 +42,12 @@ def _gate(card: Checkpoint, gate: Gate) -> None:
             [
                 name,
                 f"{group['n']:,}",
-                _percent(group["refused"]),
+                _percent(group["refused"], group["n"]),
                 "" if group.get("auc") is None else f"{group['auc']:.3f}",
             ]
             for name, group in rows
         ]
-        caption = "AUC: against test films. 0.5 means that the gate cannot tell them apart."
+        caption = "95 % intervals. AUC: against test films. 0.5 means that the gate cannot tell them apart."
         unknown = report.get("unknown")
         if unknown and unknown["auc"] < _NOTICED:
             caption += " It does not notice findings that the model has no word for."
@@ -62,8 +64,8 @@ def gate_rows(gate: Gate) -> list[tuple[str, dict[str, float]]]:
     if unknown := report.get("unknown"):
         groups.append(("Films with findings that it does not know", unknown))
     names = {"all": "Spoiled and drawn pictures"}
-    groups += [(names.get(name, name.capitalize()), each) for name, each in report["made"].items()]
-    groups += [(f"{name.capitalize()}, never used for fitting", each) for name, each in report["unseen"].items()]
+    groups += [(names.get(name, _capital(name)), each) for name, each in report["made"].items()]
+    groups += [(f"{_capital(name)}, never used for fitting", each) for name, each in report["unseen"].items()]
     if pictures := report.get("pictures"):
         groups.append(("Odd originals and photographs, never used for fitting", pictures))
     return groups
@@ -75,22 +77,27 @@ def _sets(card: Checkpoint, sets: PredictionSets) -> None:
         *(("left out", name, each) for name, each in sets.left_out.items()),
     ]
     exported = [{"group": group, "name": name, "n": n, "coverage": share} for group, name, (share, n) in groups]
-    aside = f"they promise {sets.coverage:.0%} for films like the validation films"
+    aside = f"the sets promise {sets.coverage:.0%} for films like the validation films"
     with export.titled(
         "How often the prediction set holds the label", exported, name=f"{card.name} coverage", aside=aside
     ):
         rows = [
-            [_films(group, name), f"{n:,}", _percent(share), f"{100 * (share - sets.coverage):+.1f} points"]
+            [
+                _films(group, name),
+                f"{n:,}",
+                _percent(share, n),
+                f"{markup.signed(100 * (share - sets.coverage), 1)} points",
+            ]
             for group, name, (share, n) in groups
         ]
-        caption = "Expect less elsewhere."
+        caption = "95 % intervals. Expect less elsewhere."
         if sets.left_out:
             name, (low, films) = min(sets.left_out.items(), key=lambda each: each[1])
             broken = low < sets.coverage - _CLOSE
             caption = (
-                "Left out of the fit: the limits come from the validation films of all other hospitals. "
-                f"{'The promise does not hold then' if broken else 'The lowest coverage then'}: {_percent(low)} of "
-                f"{films} films of {name}. The network learned from films of these hospitals; expect less at a new one."
+                "95 % intervals. Left out of the fit: the limits come from the validation films of all other hospitals. "
+                f"{'The promise does not hold then' if broken else 'The lowest coverage then'}: {_percent(low, films)} "
+                f"of {films} films of {name}. The network learned from films of these hospitals; expect less at a new one."
             )
         heads = ["Test films", "Number", "Label in the set", "Against the promise"]
         st.html(markup.table(heads, rows, caption=caption))
@@ -102,5 +109,15 @@ def _films(group: str, name: str) -> str:
     return "All test films" if name == "all" else name
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.1%}"
+def _percent(share: float | None, n: float) -> str:
+    """ "1.5% (0.4–5.3)": with its 95 % interval by Wilson, each film counted once."""
+    if share is None or not n:
+        return "–"
+    films = np.arange(int(n))
+    interval = proportion(films < round(share * n), films.astype(str))
+    return f"{share:.1%} ({100 * interval.low:.1f}–{100 * interval.high:.1f})"
+
+
+def _capital(name: str) -> str:
+    """With a capital; "CT" as it is written."""
+    return (name[:1].upper() + name[1:]).replace(" ct ", " CT ")

@@ -160,7 +160,7 @@ def _facts(candidate: ImportCandidate, notes: Sequence[str]) -> None:
     pairs = [
         ("Network", candidate.title),
         ("Channels", "one" if candidate.channels == 1 else "three equal ones"),
-        ("Scores", scores),
+        ("Outputs", scores),
         (
             "Operating points",
             f"{len(candidate.thresholds)}, in the file" if candidate.thresholds else "none in the file",

@@ -159,6 +159,6 @@ def test_what_was_just_answered_is_not_computed_again(file: Path) -> None:
     answered = _core("import", file, "--findings", "covid,normal", "--single-label", "--size", 64, "--name", "r18")
 
     assert "does not name its outputs" in output
-    assert "one finding a film is a guess" in " ".join(output.split())
+    assert "one finding per film is assumed" in " ".join(output.split())
     assert answered.exit_code == 0
     assert "  ! " not in answered.stdout

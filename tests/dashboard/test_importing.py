@@ -228,7 +228,7 @@ def test_a_guess_goes_when_it_is_answered(checkpoint: bytes) -> None:
     assert isinstance(page, Models)
     page.bring("best.ckpt", checkpoint)
     assert "does not name its outputs" in page.html
-    assert "one finding a film is a guess" in page.html
+    assert "one finding per film is assumed" in page.html
 
     page.enter("Findings", "covid\npneumonia\nnormal").run()
     assert "does not name its outputs" not in page.html

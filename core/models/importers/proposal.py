@@ -122,8 +122,8 @@ def _of(
     if fit.outputs == 1:
         notes.append("One output: how likely the finding is, by a sigmoid.")
     elif fit.outputs not in (len(CHESTXRAY14), IMAGENET):
-        what = "several findings a film" if several else "one finding a film"
-        guess = f"Whether its outputs exclude each other is not stored in the file; {what} is a guess."
+        what = "several findings per film" if several else "one finding per film"
+        guess = f"Whether its outputs exclude each other is not stored in the file; {what} is assumed."
         guesses["multi_label"] = guess
     outputs = tuple(range(len(findings)))
     return Proposal(layout, findings, outputs, named, several, input, notes=tuple(notes), guesses=guesses)

@@ -285,7 +285,7 @@ def test_what_a_person_answered_is_no_guess_any_more_and_the_rest_stays_one(tmp_
     unnamed, guessed = candidate.notes
 
     assert unnamed.startswith("The file does not name its outputs.")
-    assert guessed.endswith("one finding a film is a guess.")
+    assert guessed.endswith("one finding per film is assumed.")
     assert corrected(candidate, findings=["covid", "pneumonia", "normal"], size=64).notes == (guessed,)
     assert corrected(candidate, multi_label=False).notes == (unnamed,)
     answered = corrected(candidate, findings=["covid", "pneumonia", "normal"], multi_label=True)
