@@ -130,7 +130,7 @@ def _finished(values: NDArray[Any], page: Decoded, name: str, steps: list[str]) 
         values = np.ascontiguousarray(values[:, :, 0])
     if page.white_is_zero:
         values = values.dtype.type(values.max()) - values
-        steps.append("Turned over: the file stores white as 0.")
+        steps.append("Grey scale inverted: the file stores white as 0.")
     black, white = (0.0, 255.0) if values.dtype == np.uint8 else levels(values)
     steps += [levels_step(black, white)] if values.dtype != np.uint8 else []
     origin = Origin("TIFF", page.mode, min(page.bits, 32), chroma=chroma)
@@ -199,7 +199,7 @@ def _radiograph(data: bytes, picture: ImageFile, format: str, name: str, steps: 
     if isinstance(picture, TiffImageFile) and bits > 8 and picture.tag_v2.get(262) == 0:
         top = 2**bits - 1 if bits < 16 and values.max() < 2**bits else 65535
         values = values.dtype.type(top) - values  # Pillow inverts 8 bits but leaves more as they are
-        steps.append("Turned over: the file stores white as 0.")
+        steps.append("Grey scale inverted: the file stores white as 0.")
     tall = spacing[0] / spacing[1] if spacing else 1.0
     if spacing and abs(tall - 1) >= 0.01:
         values, spacing = square(values, tall), (min(spacing), min(spacing))

@@ -84,7 +84,7 @@ def _choose(film: Film, luts: list[Window], windows: list[Window], padding: NDAr
         film.steps.append(f"{first.name} applied{several}.")
     else:
         several = f"; the first of {len(windows)}" if len(windows) > 1 else ""
-        film.steps.append(f"{first.name} gives black and white{several}.")
+        film.steps.append(f"{first.name} sets black and white{several}.")
         film.steps += [misfit] if (misfit := _misfit(film, first)) else []
     film.black, film.white = first.black, first.white
     film.windows = rest
@@ -163,7 +163,7 @@ def _turn_over(dataset: Dataset, film: Film) -> bool:
         )
     dark = negative != (film.slope < 0)
     if dark:
-        film.steps.append("Turned over: the file stores bone dark.")
+        film.steps.append("Grey scale inverted: the file stores bone dark.")
         top = 2**film.bits - 1
         film.pixels = film.pixels.dtype.type(top) - film.pixels
         film.slope, film.intercept = -film.slope, film.intercept + film.slope * top

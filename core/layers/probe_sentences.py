@@ -42,8 +42,8 @@ def verdict_sentences(trained: Probes) -> tuple[str, ...]:
         sentences.append(f"The decision is not made before {stage}: the probe of the stage before it is clearly worse.")
     else:
         sentences.append(
-            f"From {stage} on a probe does as well as at {last.stage}, as far as these films can tell: so early can it "
-            "be decided."
+            f"From {stage} on, a probe does as well as at {last.stage} (as far as these films can tell): the decision "
+            "can be made that early."
         )
     if trained.drawn:
         sentences.append("These are drawn phantoms, which are easy: the result need not hold for real films.")

@@ -99,10 +99,10 @@ def _figures(each: StageRelevance) -> str:
     rows = [
         ("for", f"{own.speaks:.2f}"),
         ("against", f"{own.against:.2f}".replace("-", "−")),
-        (f"{CARRIED:.0%} on".replace("%", " %"), carriers_text(own)),
+        (f"units for {CARRIED:.0%}".replace("%", " %"), carriers_text(own)),
     ]
     if each.lrp:
-        rows.append(("by LRP on", carriers_text(each.lrp)))
+        rows.append(("same, by LRP", carriers_text(each.lrp)))
     return markup.facts(rows)
 
 

@@ -63,8 +63,8 @@ def test_every_stage_has_two_maps_and_its_figures_at_once(page: Desk, one: Path)
     for stage in ("stage 1", "stage 2", "stage 3", "stage 4"):
         assert page.component(f"pane cam {stage}")
         assert page.component(f"pane relevance {stage}")
-    assert page.html.count("80 % on") >= 4
-    assert page.html.count("by LRP on") == 4
+    assert page.html.count("units for 80 %") >= 4
+    assert page.html.count("same, by LRP") == 4
     assert "LRP distributes the whole score anew" in page.html
     assert "How early is the decision made" in page.html
     assert "All figures" not in [each.label for each in page.app.expander]

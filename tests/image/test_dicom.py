@@ -215,7 +215,7 @@ def test_monochrome1_is_turned_over_and_its_window_with_it() -> None:
 
     assert np.array_equal(radiograph.pixels, 4095 - ramp())
     assert (radiograph.black, radiograph.white) == (4095 - 1200, 4095 - 800)
-    assert "Turned over: the file stores bone dark." in radiograph.steps
+    assert "Grey scale inverted: the file stores bone dark." in radiograph.steps
 
 
 def test_a_falling_rescale_slope_turns_the_film_over_and_undoes_monochrome1() -> None:

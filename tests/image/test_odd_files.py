@@ -207,7 +207,7 @@ def test_the_next_good_window_is_used(centre: bytes, width: bytes) -> None:
 
     assert (film.black, film.white) == (0, 4095)
     assert is_reported(film, "cannot be read")
-    assert is_reported(film, "(centre 2048, width 4096) gives black and white")
+    assert is_reported(film, "(centre 2048, width 4096) sets black and white")
 
 
 def test_a_window_of_another_depth_is_reported() -> None:

@@ -156,7 +156,7 @@ def test_the_words_say_where_it_is_decided() -> None:
     assert "chance 0.50" in first
     assert second == "40 films are too few to distinguish the stages. Give more."
     assert verdict_sentences(replace(trained, films=400))[1].startswith(
-        "From stage 1 on a probe does as well as at stage 2"
+        "From stage 1 on, a probe does as well as at stage 2"
     )
 
 
