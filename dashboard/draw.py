@@ -190,9 +190,10 @@ def checks(checks: Sequence[Check], mend: Callable[[Check], None], *, of: int) -
     order = [each for level in ("warning", "note") for each in checks if each.level == level]
     passed = [each for each in checks if each.level == "ok"]
     measured: set[str] = set()  # two checks may rest on one figure: it is shown once
-    for each in order:
-        st.html(markup.chip(each.level, each.title, each.level, [("", each.sentence)]))
-        mend(each)
+    with st.container(gap=None, key="film checks"):
+        for each in order:
+            st.html(markup.chip(each.level, each.title, each.level, [("", each.sentence)]))
+            mend(each)
     if passed:
         with st.expander(f"{len(passed)} of {of} checks passed", type="compact"):
             st.html("".join(_check(each, measured) for each in passed))
@@ -216,9 +217,9 @@ def film_facts(radiograph: Radiograph, credit: str | None, checkpoint: Checkpoin
         *(("Reading", step) for step in radiograph.steps),
         ("Credit", credit or ""),
     ]
-    sentence = age_sentence(checkpoint, age)[0] if checkpoint else ""
+    sentence, worse = age_sentence(checkpoint, age) if checkpoint else ("", False)
     st.html(
-        (markup.paragraph(sentence) if sentence else "")
+        (markup.paragraph(sentence) if sentence and not worse else "")  # `age_warning` says it
         + markup.facts([(name, value) for name, value in pairs if value])
     )
 

@@ -1,7 +1,7 @@
-// On a phone the sidebar lies over the page: it closes once something was chosen in it.
+// On a phone the sidebar lies over the page: it closes once a page, a film or an option was chosen in it.
 const NARROW = 768; // px, up to which Streamlit lays it over the page
 const CHOICES = [
-  "li[data-key] > button:not(.remove)", ".st-key-phantom button", '[class*="st-key-example-"] button', "[role=option]",
+  '[data-testid="stSidebarNavLink"]', "li[data-key] > button:not(.remove)", ".st-key-phantom button", '[class*="st-key-example-"] button', "[role=option]",
 ].join();
 const WAIT = 150; // ms, for the choice itself to be sent
 

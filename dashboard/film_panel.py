@@ -10,9 +10,10 @@ from core.errors import UserError
 from core.image.arrangement import DATA, FULL, OWN, TURNS, through
 from core.image.cases import case
 from core.image.film_checks import Check
+from core.models.findings import leading, words
 from core.trust.admission import Admission
-from core.types import Checkpoint, Cleaning, Origin, Radiograph
-from dashboard import draw, film_upload, markup, selection
+from core.types import Checkpoint, Cleaning, Origin, Prediction, Radiograph
+from dashboard import draw, film_upload, labels, markup, selection
 from dashboard.bound_field import Store, widget
 from dashboard.cache import film_properties, map_requests
 from dashboard.request_queue import ReportProgress
@@ -20,6 +21,7 @@ from dashboard.state import Session, session
 from dashboard.viewer import viewer
 
 _TURNS = {0: "None"} | TURNS
+_NORMAL = "normal"  # the finding of a chest without a drawn opacity
 _DENOISE = {"none": "None", "gaussian": "Gaussian", "median": "Median"}
 
 
@@ -29,6 +31,17 @@ def story(radiograph: Radiograph) -> None:
     if number is not None:
         outline = " Press V for the outline of what was drawn." if radiograph.planes else ""
         st.html(markup.paragraph(f"Drawn case: {radiograph.name}. {case(number).story}{outline}"))
+
+
+def wrong_answer(radiograph: Radiograph, checkpoint: Checkpoint, prediction: Prediction) -> None:
+    """Says so where the answer contradicts what was drawn; nothing for other films, or without the finding normal."""
+    says_normal = labels.agrees(prediction, checkpoint, _NORMAL)
+    if radiograph.key not in session().drawn_cases or says_normal is None:
+        return
+    if says_normal == any(plane.is_truth for plane in radiograph.planes):
+        drawn = "an opacity was drawn" if says_normal else "no opacity was drawn"
+        answer = words(leading(prediction, checkpoint))
+        st.html(markup.status(f"Wrong answer: {drawn}, the model says {answer}.", level="warning"))
 
 
 def about(radiograph: Radiograph, *, veiled: bool = False) -> None:

@@ -61,6 +61,7 @@ def page() -> None:
         with words, st.container(key="words", gap="small"):
             map_status.warning(chosen)
             film_panel.story(radiograph)
+            film_panel.wrong_answer(radiograph, chosen.checkpoint, chosen.prediction)
             draw.section("What it says")
             draw.probabilities(chosen.prediction, chosen.checkpoint, explained=chosen.finding)
             draw.section("How far to trust it")
