@@ -206,7 +206,9 @@ def _refuse_outs(outs: Sequence[Path], figure: Path | None, dicom: Path | None, 
         )
     for out in outs:
         if out.suffix.lower() not in _KINDS:
-            raise BadSetting(f"A report is a PDF or web page, but --out is {out.name}. End its name in .pdf or .html.")
+            raise BadSetting(
+                f"A report is a .pdf or .html file, but --out is {out.name}. End its name in one of the two."
+            )
     for out in (*outs, *([figure] if figure else [])):
         files.refuse_out(out.parent)
     files.refuse_out(dicom)
