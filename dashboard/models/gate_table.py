@@ -95,9 +95,10 @@ def _sets(card: Checkpoint, sets: PredictionSets) -> None:
             name, (low, films) = min(sets.left_out.items(), key=lambda each: each[1])
             broken = low < sets.coverage - _CLOSE
             caption = (
-                "95 % intervals. Left out of the fit: the limits come from the validation films of all other hospitals. "
-                f"{'The promise does not hold then' if broken else 'The lowest coverage then'}: {_percent(low, films)} "
-                f"of {films} films of {name}. The network learned from films of these hospitals; expect less at a new one."
+                "95 % intervals. Left out of the fit: the limits come from the validation films of all other "
+                f"hospitals. {'The promise does not hold then' if broken else 'The lowest coverage then'}: "
+                f"{_percent(low, films)} of {films} films of {name}. The network learned from films of these "
+                "hospitals; expect less at a new one."
             )
         heads = ["Test films", "Number", "Label in the set", "Against the promise"]
         st.html(markup.table(heads, rows, caption=caption))
