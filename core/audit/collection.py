@@ -58,7 +58,7 @@ def collected(
     root = Path(os.path.commonpath([row.file.resolve().parent for row in rows]))
     source = films_of_rows([replace(row, file=row.file.resolve()) for row in rows], root)
     out = home() / "audits" / f"{cards[0].name}-{_digest(cards, root, settings)}"
-    run(source, out, settings, weights=weights, workers=0, tell=tell)
+    run(source, out, settings, weights=weights, tell=tell)
     return out
 
 

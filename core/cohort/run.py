@@ -11,13 +11,14 @@ from typing import Any
 
 from core import lung_network
 from core.cohort.films import CohortInput
-from core.cohort.local import decoders, parts_of
+from core.cohort.local import parts_of
 from core.cohort.recent import remember
 from core.cohort.rows import TABLES, VERSION, Records, measure_columns
 from core.cohort.run_folder import RunFolder
 from core.cohort.settings import Settings
 from core.cohort.task import load_task
 from core.errors import BadData
+from core.film_stream import reading_processes
 from core.models import checkpoints, library
 from core.types import Checkpoint
 
@@ -51,7 +52,7 @@ def run(
     """Computes what is missing of the run in `out`, or all of it; existing rows are never rewritten.
 
     weights: folder of checkpoints; None for the shipped ones and the user's own.
-    workers: processes that decode, 0 for this one; by default one core is left to the network.
+    workers: processes that decode, 0 for this one; None as `reading_processes`.
     ray:     address of the cluster to run on; None for this machine.
     command: the command line, for the manifest.
     tell:    called after each batch.
@@ -78,7 +79,7 @@ def run(
 
                 parts = parts_on_cluster(task, source.root, folder.unfinished_parts(), address=ray, weights=weights)
             else:
-                workers = decoders() if workers is None else workers
+                workers = reading_processes(total - done) if workers is None else workers
                 parts = parts_of(task, source.root, folder.unfinished_parts(), workers=workers)
             progress = _stored(folder, parts, progress, settings, tell)
         folder.write_progress({"done": progress.done, "total": total, "state": "complete"})

@@ -7,11 +7,10 @@ import click
 
 from core.commands import files, options
 from core.commands.registry import command
-from core.errors import BadSetting
+from core.errors import BadData, BadSetting
 
 if TYPE_CHECKING:
     from core.evaluate.manifest import Row
-    from core.types import Radiograph
 
 
 @command("evaluate", short_help="Measure a checkpoint on labelled films.")
@@ -57,8 +56,9 @@ def evaluate(
     age, sex, view, split, box, lungs, lesions, devices; paths are relative to the file. A folder with cxr.csv also
     works, as does the folder of ChestX-ray14 as downloaded. Intervals are bootstrapped over patients; rates get
     Wilson's interval where each patient has one film. Duplicates and near-duplicates within the table are listed
-    first. Where the table names masks, the report says how much of the heat lies on them. guide/evaluating.md explains
-    the columns and every key of the report.
+    first. Where the table names masks, the report says how much of the heat lies on them. A film that cannot be read is
+    reported and the others continue; the exit code is then 1. guide/evaluating.md explains the columns and every key of
+    the report.
 
     \b
     Examples:
@@ -71,11 +71,10 @@ def evaluate(
     from core.commands import evaluation_report
     from core.evaluate import chestxray14, export
     from core.evaluate.lesions import lesion_figures, lesion_methods, store
-    from core.evaluate.manifest import known, read_manifest, row_radiograph
-    from core.evaluate.run import logits, report
+    from core.evaluate.manifest import known, read_manifest
+    from core.evaluate.run import report
     from core.explain.method import methods
-    from core.trust.admission import admission
-    from core.types import Cleaning
+    from core.trust.film_scores import film_scores
 
     if out:
         files.refuse_out(out)
@@ -92,25 +91,20 @@ def evaluate(
     if only_known:
         rows = known(rows, card.findings, multi_label=card.multi_label)
     refuse_labels(rows, card.findings, card.multi_label)
-    meaningless: list[str] = []
-    by_gate: list[str] = []
-
-    def film(row: "Row") -> "Radiograph":
-        film = row_radiograph(row)
-        admitted = admission([classifier], film, Cleaning())
-        if admitted.reason:
-            meaningless.append(row.id)
-        if admitted.by_gate:
-            by_gate.append(row.id)
-        return film
-
-    scores = logits(classifier, map(film, rows), progress="predicting", total=len(rows))
+    scores = film_scores(classifier, rows, progress="predicting")
+    rows = list(scores.rows)
+    if scores.unreadable:
+        if not rows:
+            row, reason = scores.unreadable[0]
+            raise BadData(f"None of the {len(scores.unreadable)} films can be read; {row.id}: {reason}")
+        refuse_labels(rows, card.findings, card.multi_label)
     figures = {
         "checkpoint": card.name,
         "manifest": str(manifest),
         "split": split,
-        "withheld": {"n": len(meaningless), "films": meaningless, "by_gate": len(by_gate)},
-        **report(classifier, rows, method=method, lungs=lungs, others=others, scores=scores, repeats=resamples),
+        "withheld": {"n": len(scores.withheld), "films": scores.withheld, "by_gate": len(scores.by_gate)},
+        "unreadable": [{"film": row.id, "error": error} for row, error in scores.unreadable],
+        **report(classifier, rows, method=method, lungs=lungs, others=others, scores=scores.logits, repeats=resamples),
     }
     if compared:
         figures["lesions"] = lesion_figures(classifier, rows, compared, repeats=resamples)
@@ -118,7 +112,9 @@ def evaluate(
             store(figures["lesions"], card.name, folder, set_name=manifest.resolve().stem, split=split or "")
     click.echo(options.line(figures) if as_json else evaluation_report.text(figures))
     if out:
-        export.write(out, figures, card, rows, scores, manifest if manifest.is_dir() else manifest.parent)
+        export.write(out, figures, card, rows, scores.logits, manifest if manifest.is_dir() else manifest.parent)
+    if scores.unreadable:
+        raise SystemExit(1)
 
 
 def films_of_split(table: "list[Row]", split: str | None) -> "tuple[str | None, list[Row], list[Row]]":
@@ -126,8 +122,6 @@ def films_of_split(table: "list[Row]", split: str | None) -> "tuple[str | None, 
 
     Raises: BadData if the table has no such split.
     """
-    from core.errors import BadData
-
     splits = sorted({row.split for row in table if row.split})
     if split is None and not splits:
         return None, table, []

@@ -43,6 +43,7 @@ def text(report: Card) -> str:
         f"{report['checkpoint']} on {report['n']} films of {report['patients']} patients{split}",
         _leakage(report["leakage"]),
         _withheld(report["withheld"]),
+        _unreadable(report.get("unreadable", ())),
         options.table([["", "value, 95 % interval", "n"], *_rows(_OVERALL, report), *_within_sources(report)]),
         *(_findings(report, name, title) for name, title in _BY_FINDING.items() if report[name]),
         _confusion(report),
@@ -116,6 +117,14 @@ def _withheld(films: Card) -> str:
     count = f"{films['n']} {'film' if films['n'] == 1 else 'films'}"
     gate = f", {films['by_gate']} of them by the model's gate" if films.get("by_gate") else ""
     return f"The answer would be withheld for {count} ({names}){gate}; the figures include all films."
+
+
+def _unreadable(films: Sequence[Card]) -> str:
+    """How many films could not be read, with the first reason; empty if none."""
+    if not films:
+        return ""
+    count = f"{len(films)} {'film' if len(films) == 1 else 'films'}"
+    return f"Without {count} that could not be read; {films[0]['film']}: {films[0]['error']}"
 
 
 def _counts(report: Card) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence, Sized
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
@@ -16,9 +17,10 @@ from core.compare.panel import Panel, answers, panel, plain
 from core.compare.sentences import disagreement
 from core.compare.set_statistics import Figures, figures
 from core.compare.tile import Tile
-from core.errors import BadData, NoLungs, NoWindow, UnreadableFile, Withheld
+from core.errors import BadData, NoLungs, NoWindow, Withheld
 from core.evaluate.intervals import REPEATS
 from core.evaluate.manifest import Row, row_radiograph
+from core.film_stream import StreamedFilm, film_batches, film_stream
 from core.models.classifier import Classifier
 from core.models.findings import present
 from core.types import Cleaning, Explanation, Radiograph
@@ -31,7 +33,7 @@ TOP = 10  # % of the film: the hottest part used for overlap
 class Case:
     """One film to compare, read on demand.
 
-    open:    reads the film; raises UnreadableFile or BadData.
+    open:    reads the film; raises UnreadableFile or BadData. It is pickled for worker processes.
     labels:  its true findings; None if unknown.
     patient: its id, since films of one patient are not independent; the film's name if unknown.
     """
@@ -90,7 +92,7 @@ def compare_models(
     work: Work | None = None,
     admit: Callable[[Radiograph], object] | None = None,
 ) -> Comparison:
-    """Compares the films one after the other; only one is in memory at a time, with its few small maps.
+    """Compares the films one after the other; the next few are read meanwhile.
 
     finding:   of the compared maps; None for the likeliest of each film, see `panel`.
     sentences: whether to describe each film's disagreement in words, which needs its lungs.
@@ -106,12 +108,13 @@ def compare_models(
         work.expect(readers.passes * len(films))
     rows: list[FilmComparison] = []
     refused: list[Refused] = []
-    for case in films:
-        result = read(readers, case, sentences=sentences, seen=seen, work=work, admit=admit)
-        if isinstance(result, Refused):
-            refused.append(result)
-        else:
-            rows.append(result)
+    with closing(film_batches(films, _opened, batch=1)) as stream:
+        for (case,) in stream:
+            result = _read(readers, case, sentences=sentences, seen=seen, work=work, admit=admit)
+            if isinstance(result, Refused):
+                refused.append(result)
+            else:
+                rows.append(result)
     return gather(readers, rows, refused, repeats=repeats)
 
 
@@ -120,7 +123,6 @@ def read(
     case: Case,
     *,
     sentences: bool = False,
-    seen: Callable[[Radiograph, tuple[Tile, ...], FilmComparison], None] | None = None,
     work: Work | None = None,
     admit: Callable[[Radiograph], object] | None = None,
 ) -> FilmComparison | Refused:
@@ -128,17 +130,35 @@ def read(
 
     admit:     raises Withheld for a film whose answers are withheld.
     """
+    (film,) = film_stream([case], _opened, workers=0, ahead=1)
+    return _read(panel, film, sentences=sentences, seen=None, work=work, admit=admit)
+
+
+def _opened(case: Case) -> Radiograph:
+    return case.open()
+
+
+def _read(
+    panel: Panel,
+    case: StreamedFilm[Case, Radiograph],
+    *,
+    sentences: bool,
+    seen: Callable[[Radiograph, tuple[Tile, ...], FilmComparison], None] | None,
+    work: Work | None,
+    admit: Callable[[Radiograph], object] | None,
+) -> FilmComparison | Refused:
+    """The comparison of one film, or why there is none."""
     begun = work.done if work else 0
     try:
-        film = case.open()
+        film = case.read
         if admit:
             admit(film)
         tiles = answers(panel, film, work=work)
-    except (UnreadableFile, BadData, NoLungs, NoWindow, Withheld) as error:
+    except (BadData, NoLungs, NoWindow, Withheld) as error:
         if work:
             work.step(max(0, begun + panel.passes - work.done))
-        return Refused(case.name, str(error))
-    row = compared(panel, case, film, tiles, sentences=sentences)
+        return Refused(case.item.name, str(error))
+    row = compared(panel, case.item, film, tiles, sentences=sentences)
     if seen:
         seen(film, tiles, row)
     return row

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from core import lung_network
 from core.errors import NoLungs
@@ -14,10 +15,14 @@ from core.evaluate.figures import few_figures
 from core.evaluate.intervals import bootstrap
 from core.evaluate.manifest import Row, row_radiograph, truth
 from core.evaluate.predictions import LabelledPredictions, labelled_predictions
-from core.evaluate.run import logits
-from core.image.prepare import without_margins
+from core.evaluate.run import BATCH
+from core.film_stream import film_batches
+from core.image.prepare import prepare, without_margins
 from core.models.classifier import Classifier
-from core.types import Cleaning, Radiograph
+from core.types import Cleaning, Input, Radiograph
+
+_VIEWS = ("whole", "lungs_out", "lungs_only")
+_WHOLE = Cleaning(crop_borders=False)  # black paint would be cropped as a border
 
 
 def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000) -> dict[str, Any]:
@@ -33,28 +38,35 @@ def blackout(classifier: Classifier, rows: Sequence[Row], *, repeats: int = 1000
     Source:  Maguolo and Nanni 2021, arXiv:2004.12823 (the test with the lungs blacked out).
     """
     checkpoint = classifier.checkpoint
-    films: dict[str, list[Radiograph]] = {"whole": [], "lungs_out": [], "lungs_only": []}
-    outlined = []
-    for row in tqdm(rows, desc="painting the lungs black", unit="film"):
-        film = without_margins(row_radiograph(row))
-        try:
-            inside = lung_network.dilated(lung_network.segment(film, Cleaning(crop_borders=False)))
-        except NoLungs:
-            continue
-        outlined.append(row)
-        films["whole"].append(film)
-        films["lungs_out"].append(_black(film, inside))
-        films["lungs_only"].append(_black(film, ~inside))
+    outlined: list[Row] = []
+    logits: list[NDArray[np.float32]] = []
+    read = partial(_views, checkpoint.input)
+    for batch in film_batches(rows, read, batch=BATCH, progress="painting the lungs black"):
+        known = [(film.item, film.read) for film in batch if film.read]
+        if known:
+            outlined += [row for row, _ in known]
+            views = torch.from_numpy(np.stack([each for _, each in known], axis=1))
+            logits.append(np.stack([classifier.logits(view) for view in views]))
     result: dict[str, Any] = {"refused": len(rows) - len(outlined)}
     if not outlined:
         return result
     labels = truth(outlined, checkpoint.findings, multi_label=checkpoint.multi_label)
     patients = np.array([row.patient for row in outlined])
-    for name, painted in films.items():
-        scores = logits(classifier, painted, progress=name, total=len(painted), cleaning=Cleaning(crop_borders=False))
+    for name, scores in zip(_VIEWS, np.concatenate(logits, axis=1), strict=True):
         predictions = labelled_predictions(checkpoint, scores, labels, patients)
         result[name] = {**few_figures(predictions, repeats=repeats), "certainty": _certainty(predictions, repeats)}
     return result
+
+
+def _views(input: Input, row: Row) -> list[NDArray[np.float32]]:
+    """The film as the network reads it, (C, S, S) for each of _VIEWS; empty for a film without lungs."""
+    film = without_margins(row_radiograph(row))
+    try:
+        inside = lung_network.dilated(lung_network.segment(film, _WHOLE))
+    except NoLungs:
+        return []
+    views = film, _black(film, inside), _black(film, ~inside)
+    return [prepare(each, input, _WHOLE).image.numpy() for each in views]
 
 
 def _certainty(predictions: LabelledPredictions, repeats: int) -> dict[str, float | int | None]:

@@ -1,12 +1,13 @@
 """Where a method's heat lies, film by film, against masks of lungs, lesions and devices."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from core.errors import NoLungs, OneCell
 from core.estimate import Estimate
@@ -15,12 +16,14 @@ from core.evaluate.manifest import Row, mask, row_radiograph
 from core.explain.ensemble import explain_any
 from core.explain.method import methods
 from core.explain.run import Request
+from core.film_stream import film_batches
 from core.image.prepare import enlarge
 from core.lung_network import MARGIN, dilated, segment
 from core.models.ensemble import Model
 from core.types import Heat, Radiograph
 
 TOLERANCE = 0.03  # of the film's long side: largest distance at which the hottest place hits a lesion
+_BATCH = 4  # films read at a time, at full size
 LEVEL = 0.5  # of the map's largest value: threshold of the region that it shows
 
 FilmMask = NDArray[np.bool_]
@@ -138,32 +141,34 @@ def overlap(region: FilmMask, lesions: FilmMask) -> float:
 def _all(classifier: Model, rows: Sequence[Row], method: str, lungs: bool, refused: list[str]) -> Iterator[Shares]:
     """The shares of every map; films whose lungs cannot be found are added to `refused`."""
     marked = [row for row in rows if lungs or row.lungs or row.lesions or row.lesion_boxes or row.devices]
-    for row in tqdm(marked, desc=f"explaining by {method}", unit="film", disable=not marked):
-        requests = [Request(method, label) for label in row.labels if label in classifier.checkpoint.findings]
-        if not requests:
-            continue
-        film = row_radiograph(row)
-        masks = _masks(row, film, lungs, refused)
-        if masks.lungs is None and masks.lesions is None and masks.devices is None:
-            continue
-        try:
-            maps = explain_any(classifier, film, requests)[1]
-        except OneCell:  # flat
-            yield from [shares(np.zeros(film.pixels.shape, np.float32), masks, row.patient)] * len(requests)
-            continue
-        for explanation in maps:
-            yield shares(enlarge(explanation.heat, explanation.placement, film.pixels.shape), masks, row.patient)
+    marked = [row for row in marked if set(row.labels) & set(classifier.checkpoint.findings)]
+    read = partial(_masked_film, lungs)
+    for batch in film_batches(marked, read, batch=_BATCH, progress=f"explaining by {method}" if marked else ""):
+        for each in batch:
+            row, (film, masks) = each.item, each.read
+            if lungs and masks.lungs is None:
+                refused.append(row.id)
+            if masks.lungs is None and masks.lesions is None and masks.devices is None:
+                continue
+            requests = [Request(method, label) for label in row.labels if label in classifier.checkpoint.findings]
+            try:
+                maps = explain_any(classifier, film, requests)[1]
+            except OneCell:  # flat
+                yield from [shares(np.zeros(film.pixels.shape, np.float32), masks, row.patient)] * len(requests)
+                continue
+            for explanation in maps:
+                yield shares(enlarge(explanation.heat, explanation.placement, film.pixels.shape), masks, row.patient)
 
 
-def _masks(row: Row, film: Radiograph, lungs: bool, refused: list[str]) -> Masks:
+def _masked_film(find_lungs: bool, row: Row) -> tuple[Radiograph, Masks]:
+    """The film and its masks; without lungs where they are not drawn and cannot be found either."""
+    film = row_radiograph(row)
     drawn: Mapping[str, FilmMask | None] = {kind: mask(row, kind) for kind in ("lungs", "lesions", "devices")}
     result = drawn["lungs"]
-    if result is None and lungs:
-        try:
+    if result is None and find_lungs:
+        with contextlib.suppress(NoLungs):
             result = segment(film)
-        except NoLungs:
-            refused.append(row.id)
-    return Masks(result, drawn["lesions"], drawn["devices"])
+    return film, Masks(result, drawn["lesions"], drawn["devices"])
 
 
 def _mean(shares: Sequence[Shares], name: str, repeats: int) -> Estimate:

@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from core.errors import BadCheckpoint
 from core.evaluate.manifest import Row, row_radiograph
+from core.film_stream import film_batches
 from core.image.prepare import film_box, windowed
 from core.types import Heat, Radiograph
 
@@ -100,11 +100,17 @@ def fingerprints(rows: Sequence[Row]) -> list[str]:
 
 def looks(rows: Sequence[Row]) -> Looks:
     """The fingerprints of the films, each read once. Raises: BadData if one cannot be read."""
-    digests, thumbnails = [], np.empty((len(rows), _SIDE * _SIDE), np.float32)
-    for place, row in enumerate(tqdm(rows, desc="comparing films", unit="film")):
-        thumbnails[place] = thumbnail(row_radiograph(row)).ravel()
-        digests.append(hashlib.sha256(row.file.read_bytes()).hexdigest())
+    digests: list[str] = []
+    thumbnails = np.empty((len(rows), _SIDE * _SIDE), np.float32)
+    for (film,) in film_batches(rows, _look, batch=1, progress="comparing films"):
+        digest, thumbnails[len(digests)] = film.read
+        digests.append(digest)
     return Looks(tuple(digests), thumbnails)
+
+
+def _look(row: Row) -> tuple[str, Heat]:
+    """sha256 of the file, and the thumbnail (1600,)."""
+    return hashlib.sha256(row.file.read_bytes()).hexdigest(), thumbnail(row_radiograph(row)).ravel()
 
 
 def thumbnail(film: Radiograph) -> Heat:

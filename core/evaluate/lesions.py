@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from core.codec import dump
 from core.errors import BadData, NoLungs
 from core.evaluate.heat import Masks, Shares, lesion_estimates, shares
@@ -15,6 +13,7 @@ from core.evaluate.manifest import Row, mask, row_radiograph
 from core.explain.ensemble import explain_any
 from core.explain.method import methods
 from core.explain.run import Request
+from core.film_stream import film_batches
 from core.image.prepare import enlarge
 from core.models import checkpoints
 from core.models.ensemble import Model, members
@@ -44,9 +43,8 @@ def lesion_figures(
             "table."
         )
     measured: dict[str, list[Shares]] = {name: [] for name in names}
-    for row in tqdm(marked, desc="comparing maps with lesions", unit="film"):
-        film = row_radiograph(row)
-        masks = Masks(lesions=mask(row, "lesions"))
+    for (each,) in film_batches(marked, _with_lesions, batch=1, progress="comparing maps with lesions"):
+        row, (film, masks) = each.item, each.read
         for explanation in _maps(model, film, _known(row, model), names):
             heat = enlarge(explanation.heat, explanation.placement, film.pixels.shape)
             measured[explanation.method].append(shares(heat, masks, row.patient))
@@ -59,6 +57,10 @@ def store(figures: Mapping[str, Any], name: str, folder: Path, *, set_name: str,
     metrics = dump(checkpoints.read_card(name, folder).metrics)
     kept = [each for each in metrics.get("lesions", []) if (each["set"], each["split"]) != (set_name, split)]
     checkpoints.complete(name, {"metrics": metrics | {"lesions": [*kept, test]}}, folder)
+
+
+def _with_lesions(row: Row) -> tuple[Radiograph, Masks]:
+    return row_radiograph(row), Masks(lesions=mask(row, "lesions"))
 
 
 def _maps(model: Model, film: Radiograph, findings: Sequence[str], names: Sequence[str]) -> Iterator[Explanation]:

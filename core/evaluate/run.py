@@ -1,13 +1,12 @@
 """The full evaluation of one classifier on one labelled set, in the card's format."""
 
-import itertools
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from core.errors import BadData
 from core.evaluate.figures import figures, within_sources
@@ -17,40 +16,46 @@ from core.evaluate.intervals import REPEATS
 from core.evaluate.leakage import leakage, sentences
 from core.evaluate.manifest import Row, row_radiograph, truth
 from core.evaluate.predictions import labelled_predictions
+from core.film_stream import film_batches
 from core.image.prepare import prepare
 from core.models.ensemble import Ensemble, Model, members
-from core.types import Cleaning, Radiograph
+from core.types import Cleaning, Input, Radiograph
 
-_BATCH = 16
+BATCH = 16  # films per pass
+Item = TypeVar("Item")
 
 
 def logits(
     model: Model,
-    films: Iterable[Radiograph],
+    films: Sequence[Item],
+    read: Callable[[Item], Radiograph],
     *,
     progress: str = "",
-    total: int | None = None,
     cleaning: Cleaning | None = None,
 ) -> NDArray[np.float32]:
     """(N, F) float32 logits, each film prepared exactly as for a single prediction; of an ensemble those whose
     probabilities are the mean.
 
-    films may be a generator: only a batch of prepared inputs is in memory at a time.
-
+    read:     opens one of the films; only a few batches of prepared inputs are in memory at a time.
     progress: title of the bar on stderr; empty for none.
-    total:    number of films, if known.
+    Raises:   BadData for a film that cannot be read.
     """
-    batches = []
     each = members(model)
-    images = ([prepare(film, member.checkpoint.input, cleaning).image for member in each] for film in films)
-    with tqdm(desc=progress, disable=not progress, unit="film", total=total) as bar:
-        while batch := list(itertools.islice(images, _BATCH)):
-            scores = [
-                member.logits(torch.stack(own)) for member, own in zip(each, zip(*batch, strict=True), strict=True)
-            ]
-            batches.append(model.combined(scores) if isinstance(model, Ensemble) else scores[0])
-            bar.update(len(batch))
+    prepared = partial(_prepared, read, tuple(member.checkpoint.input for member in each), cleaning)
+    batches = []
+    for batch in film_batches(films, prepared, batch=BATCH, progress=progress):
+        images = zip(*(film.read for film in batch), strict=True)
+        scores = [member.logits(torch.from_numpy(np.stack(own))) for member, own in zip(each, images, strict=True)]
+        batches.append(model.combined(scores) if isinstance(model, Ensemble) else scores[0])
     return np.concatenate(batches)
+
+
+def _prepared(
+    read: Callable[[Item], Radiograph], inputs: Sequence[Input], cleaning: Cleaning | None, film: Item
+) -> list[NDArray[np.float32]]:
+    """The film as each network reads it, (C, S, S) each."""
+    radiograph = read(film)
+    return [prepare(radiograph, each, cleaning).image.numpy() for each in inputs]
 
 
 def report(
@@ -78,7 +83,7 @@ def report(
     labels = truth(rows, checkpoint.findings, multi_label=checkpoint.multi_label)
     refuse_one_class(labels, checkpoint.findings)
     if scores is None:
-        scores = logits(classifier, map(row_radiograph, rows), progress="predicting", total=len(rows))
+        scores = logits(classifier, rows, row_radiograph, progress="predicting")
     copies = leakage(rows, others, trained_on=checkpoint.trained_on.digests.split())
     patients = np.array([row.patient for row in rows])
     predictions = labelled_predictions(checkpoint, scores, labels, patients)

@@ -10,28 +10,31 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from core.errors import BadData, Stopped
 from core.explain import memory
 from core.explain.evidence import behind
 from core.explain.replay import IMAGES
+from core.film_stream import StreamedFilm, film_batches
 from core.image.prepare import prepare
 from core.layers import atlases
 from core.layers.plan import NetworkPlan, traced_plan
 from core.layers.receptive_field import ReceptiveField
-from core.layers.reference import UNREADABLE, ReferenceFilm, ReferenceSet, shuffled
+from core.layers.reference import ReferenceFilm, ReferenceSet, shuffled
 from core.layers.unit_statistics import LEVELS, SAMPLE, AnyArray, Tally, UnitResponses, columns
 from core.models.architecture import Network
 from core.models.classifier import Classifier
-from core.types import Checkpoint, digest
+from core.types import Checkpoint, Input, digest
 from core.work import Work
 
 TOP = 8  # films kept per unit
@@ -72,13 +75,13 @@ def build(
     tally = _resumed(folder, card, signature) or Tally.fresh(drawn, len(card.findings), top, len(order))
     work.expect(len(order) - tally.seen)
     saved = time.monotonic()
-    with tqdm(total=len(order), initial=tally.seen, desc="atlas", unit="film", disable=not progress) as bar:
-        while tally.seen < len(order):
-            block = order[tally.seen : tally.seen + _BLOCK]
+    read, coming = partial(_prepared, card.input), order[tally.seen :]
+    title = "atlas" if progress else ""
+    with closing(film_batches(coming, read, batch=_BLOCK, progress=title, done=tally.seen)) as blocks:
+        for block in blocks:
             try:
                 _survey(classifier, block, tally, work, inner=every > 0 and tally.seen // _BLOCK % every == 0)
                 tally.seen += len(block)
-                bar.update(len(block))
                 work.step(len(block))
             except Stopped:  # before or after a block
                 _save(folder, tally, card, signature)
@@ -100,27 +103,32 @@ def spread(films: int) -> int:
     return max(1, films // FOLLOWED)
 
 
-def _survey(classifier: Classifier, block: Sequence[ReferenceFilm], tally: Tally, work: Work, *, inner: bool) -> None:
-    """Opens the films of one block and adds their responses."""
-    card, images, places, skipped = classifier.checkpoint, [], [], []
-    truth = np.full((len(block), len(card.findings)), -1, np.int8)
-    for place, film in enumerate(block):
-        try:
-            radiograph = film.open()
-        except UNREADABLE as error:
-            skipped.append((film.name, str(error)))
-            continue
-        images.append(prepare(radiograph, card.input).image)
-        places.append(place)
-        if film.labels is not None:
-            truth[place] = [finding in film.labels for finding in card.findings]
-    if not images:
+def _prepared(input: Input, film: ReferenceFilm) -> NDArray[np.float32]:
+    """(C, S, S) the film as the network reads it."""
+    return prepare(film.open(), input).image.numpy()
+
+
+def _survey(
+    classifier: Classifier,
+    block: Sequence[StreamedFilm[ReferenceFilm, NDArray[np.float32]]],
+    tally: Tally,
+    work: Work,
+    *,
+    inner: bool,
+) -> None:
+    """Adds the responses to the films of one block."""
+    card = classifier.checkpoint
+    places = [place for place, film in enumerate(block) if film.value is not None]
+    skipped = [(film.item.name, film.error) for film in block if film.value is None]
+    labels = [film.item.labels for film in block]
+    truth = np.array([[-1 if own is None else finding in own for finding in card.findings] for own in labels], np.int8)
+    if not places:
         tally.skipped += tuple(skipped)
         return
     with torch.inference_mode(False), classifier.alone(work) as network:
-        prepared = torch.stack(images).to(classifier.device)
+        prepared = torch.from_numpy(np.stack([block[place].read for place in places])).to(classifier.device)
         size = memory.batch_size(network, prepared[0], graph=inner)
-        for start in range(0, len(images), size):
+        for start in range(0, len(places), size):
             part = slice(start, start + size)
             responses = answers(network, prepared[part], inner=inner)
             tally.add(responses, [tally.seen + place for place in places[part]], truth[places[part]])

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,7 @@ def _films(rows: Sequence[Row], held: bool | None) -> tuple[LabelledFilm, ...]:
     return tuple(
         LabelledFilm(
             row.id,
-            lambda row=row: row_radiograph(row),  # type: ignore[misc]  # of its own turn of the loop
+            partial(row_radiograph, row),
             tuple(label for label in row.labels if label != NOTHING),
             row.patient,
             held,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ class ReferenceFilm:
     """One film of the set.
 
     name:    its id; for a film of a folder, its path in it.
-    open:    reads it on demand; raises UnreadableFile or BadData.
+    open:    reads it on demand; raises UnreadableFile or BadData. It is pickled for worker processes.
     labels:  its findings; None if unknown.
     patient: its id; empty if unknown.
     """
@@ -47,15 +48,15 @@ class ReferenceSet:
 
 def phantoms(count: int) -> ReferenceSet:
     """Drawn chests, every other one with an opacity in a lung; always the same ones."""
-
-    def drawn(seed: int) -> Radiograph:
-        return draw(seed=seed, height=_PHANTOM, width=_PHANTOM, opacity=_opacity(seed)).radiograph
-
     films = tuple(
-        ReferenceFilm(f"phantom {seed}", lambda seed=seed: drawn(seed), (_OPACITY,) if _opacity(seed) else ())  # type: ignore[misc]
+        ReferenceFilm(f"phantom {seed}", partial(_phantom, seed), (_OPACITY,) if _opacity(seed) else ())
         for seed in range(count)
     )
     return ReferenceSet(f"{count} drawn phantoms", films, drawn=True)
+
+
+def _phantom(seed: int) -> Radiograph:
+    return draw(seed=seed, height=_PHANTOM, width=_PHANTOM, opacity=_opacity(seed)).radiograph
 
 
 def from_data(path: Path, *, split: str | None = None) -> ReferenceSet:
@@ -85,7 +86,7 @@ def from_rows(rows: Sequence[Row], description: str) -> ReferenceSet:
     films = tuple(
         ReferenceFilm(
             row.id,
-            lambda row=row: row_radiograph(row),  # type: ignore[misc]
+            partial(row_radiograph, row),
             tuple(label for label in row.labels if label != NOTHING),
             row.patient,
         )
@@ -124,9 +125,6 @@ def _opacity(seed: int) -> Opacity | None:
 
 
 def _folder(path: Path) -> ReferenceSet:
-    def opened(file: Path) -> Radiograph:
-        return read(file.read_bytes(), name=file.name)
-
     files = [
         file
         for file in sorted(path.rglob("*"))
@@ -134,8 +132,12 @@ def _folder(path: Path) -> ReferenceSet:
     ]
     if not files:
         raise BadData(f"There is no radiograph in {path}. Give a folder that holds some, or a table of films.")
-    films = tuple(ReferenceFilm(str(file.relative_to(path)), lambda file=file: opened(file)) for file in files)  # type: ignore[misc]
+    films = tuple(ReferenceFilm(str(file.relative_to(path)), partial(_opened, file)) for file in files)
     return ReferenceSet(path.name, films)
+
+
+def _opened(file: Path) -> Radiograph:
+    return read(file.read_bytes(), name=file.name)
 
 
 def _is_film(file: Path) -> bool:

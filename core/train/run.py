@@ -116,7 +116,7 @@ def finish(
     rows = known(rows, findings, multi_label=multi_label)
     val, tested = ([row for row in rows if row.split == split] for split in ("val", "test"))
     test = [row for row in tested if not any(row.id in ids for ids in further.values())]
-    scores = logits(classifier, map(row_radiograph, val), progress="calibrating", total=len(val))
+    scores = logits(classifier, val, row_radiograph, progress="calibrating")
     labels = truth(val, findings, multi_label=multi_label)
     heat = round(temperature(torch.from_numpy(scores), torch.from_numpy(labels), multi_label=multi_label), 4)
     likely = probabilities(scores, heat, multi_label=multi_label)
@@ -142,7 +142,7 @@ def finish(
 def _small_report(classifier: Classifier, rows: Sequence[Row]) -> dict[str, Any]:
     """The figures of a set, and of its parts."""
     checkpoint = classifier.checkpoint
-    scores = logits(classifier, map(row_radiograph, rows), progress="predicting", total=len(rows))
+    scores = logits(classifier, rows, row_radiograph, progress="predicting")
     labels = truth(rows, checkpoint.findings, multi_label=checkpoint.multi_label)
     predictions = labelled_predictions(checkpoint, scores, labels, np.array([row.patient for row in rows]))
     sources = np.array([row.source for row in rows])

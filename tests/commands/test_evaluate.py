@@ -91,6 +91,20 @@ def test_films_that_would_be_withheld_are_counted_and_stay_in_the_figures(weight
     assert "answer would be withheld for 1 film (" in _evaluate(weights, manifest).stdout
 
 
+def test_a_film_that_cannot_be_read_is_reported_and_the_others_count(weights: Path, tmp_path: Path) -> None:
+    manifest = drawn.write(tmp_path, 16)
+    (tmp_path / "3-film.png").write_bytes(b"no picture")
+
+    result = _evaluate(weights, manifest, "--json", "--out", tmp_path / "out")
+
+    record = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert record["n"] == 11
+    assert "3-film" in record["unreadable"][0]["film"]
+    assert len((tmp_path / "out" / "predictions.csv").read_text().splitlines()) == 1 + 11
+    assert "Without 1 film that could not be read; " in _evaluate(weights, manifest).stdout
+
+
 def test_without_a_split_column_all_films_count(weights: Path, manifest: Path) -> None:
     text = manifest.read_text().replace(",split,", ",part,")
     (manifest.parent / "whole.csv").write_text(text)

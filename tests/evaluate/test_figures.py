@@ -1,5 +1,6 @@
 """Figures against values worked out by hand or by another road."""
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -328,7 +329,7 @@ def test_a_part_of_the_set_has_its_own_calibration_error(classifier: Classifier)
 
 
 def test_batched_logits_are_those_of_single_predictions(classifier: Classifier, phantom: Radiograph) -> None:
-    batch = logits(classifier, [phantom] * 3)
+    batch = logits(classifier, [phantom] * 3, copy)
 
     assert np.allclose(batch, classifier.predict(phantom).logits, atol=1e-5)
 

@@ -1,5 +1,6 @@
 """Several models as one: means of probabilities and of maps."""
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_probabilities_are_the_mean_of_the_members(phantom: Radiograph, multi_la
     each = [member.predict(phantom).probabilities for member in members]
     expected = np.mean(each, axis=0)
     prediction = ensemble.predict(phantom)
-    scores = logits(ensemble, [phantom, phantom])
+    scores = logits(ensemble, [phantom, phantom], copy)
 
     assert np.abs(each[0] - each[1]).max() > 0.01
     assert np.allclose(prediction.probabilities, expected, atol=1e-5)
