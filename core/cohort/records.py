@@ -1,6 +1,7 @@
 """The records of one film: what each column of a run's tables holds for it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +42,18 @@ class FilmGate:
 
 @dataclass(frozen=True, eq=False)
 class FilmAnswer:
-    """What one network says of one film. prediction: None where the gate refuses the film; features: (K,)."""
+    """What one network says of one film.
+
+    prediction: None where the gate refuses the film.
+    features:   (K,) of the last stage.
+    further:    (K,) of earlier stages and of the untrained network, by `stage` of the table of features.
+    """
 
     prediction: Prediction | None
     features: NDArray[np.float32]
     maps: tuple[MapAnswer, ...]
     gate: FilmGate = FilmGate()
+    further: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 def film_record(number: int, film: DecodedFilm) -> RowRecord:
@@ -88,6 +95,14 @@ def prediction_record(checkpoint: Checkpoint, prediction: Prediction, finding: s
         "label": known,
         "prediction_set": prediction_set(prediction, checkpoint),
     }
+
+
+def feature_records(number: int, film: DecodedFilm, checkpoint: Checkpoint, answer: FilmAnswer) -> list[RowRecord]:
+    """The rows of `features` of one film: the last stage first."""
+    base = {"film": number, "digest": film.digest, "checkpoint": checkpoint.name}
+    return [base | {"features": answer.features}] + [
+        base | {"features": features, "stage": stage} for stage, features in answer.further.items()
+    ]
 
 
 def gate_record(gate: FilmGate) -> RowRecord:

@@ -73,8 +73,11 @@ MAPS: Mapping[str, tuple[pa.DataType, str]] = {
 }
 FEATURES: Mapping[str, tuple[pa.DataType, str]] = {
     **{name: ROWS[name] for name in ("film", "digest", "checkpoint")},
-    "features": (pa.list_(pa.float32()), "last stage, averaged over its cells: what the last layer reads"),
-}
+    "features": (pa.list_(pa.float32()), "output of a stage, averaged over its cells; of the last one: what the last "
+                 "layer reads"),
+    "stage": (pa.string(), "null for the last stage, the name of an earlier one, or `untrained`: the last stage of the "
+              "same network with random weights"),
+}  # fmt: skip
 THUMBNAILS: Mapping[str, tuple[pa.DataType, str]] = {
     **{name: ROWS[name] for name in ("film", "digest")},
     "jpeg": (pa.binary(), "the film, 128 px along its long side"),
@@ -89,6 +92,7 @@ ALTERED: Mapping[str, tuple[pa.DataType, str]] = {
 TABLES = {"rows": ROWS, "maps": MAPS, "features": FEATURES, "thumbnails": THUMBNAILS, "altered": ALTERED}
 
 RowRecord = dict[str, Any]
+UNTRAINED = "untrained"  # `stage` of the features of a network with random weights
 Records = dict[str, list[RowRecord]]  # table -> its rows
 
 

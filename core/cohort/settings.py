@@ -23,6 +23,8 @@ class Settings:
     checks:      whether the film checks and the models' gates run; they withhold predictions that mean nothing.
     lungs:       whether the lungs are found, for the share of the heat in them and the zone that it points at.
     maps, features, thumbnails: whether these are stored.
+    earlier_stages: whether the features of the earlier stages are stored, too.
+    untrained:   whether the features of the same networks with random weights are stored, for comparison.
     alterations: names of altered films that are predicted besides, of `core.cohort.alterations`.
     """
 
@@ -36,6 +38,8 @@ class Settings:
     thumbnails: bool = True
     cleaning: Cleaning = field(default_factory=Cleaning)
     alterations: tuple[str, ...] = ()
+    earlier_stages: bool = False
+    untrained: bool = False
 
     def __post_init__(self) -> None:
         for name in self.methods:
@@ -47,6 +51,8 @@ class Settings:
         for noun, names in (("model", self.checkpoints), ("method", self.methods), ("measure", self.measures)):
             if len(set(names)) < len(names):
                 raise BadSetting(f"A {noun} is named twice in {', '.join(names)}. Name each one once.")
+        if (self.earlier_stages or self.untrained) and not self.features:
+            raise BadSetting("Earlier stages and untrained networks are stored as features. Leave out --no-features.")
         if not self.checkpoints:
             raise BadSetting("A cohort needs a model: give --checkpoint NAME. `models` lists them.")
         for name in self.checkpoints:
@@ -58,6 +64,7 @@ class Settings:
         return [Request(method, finding) for method in self.methods for finding in findings]
 
     def card(self) -> dict[str, Any]:
-        """For JSON; without alterations as it was before there were any."""
+        """For JSON; without what is off and was added later, so that a run made before it goes on."""
         fields = asdict(self)
-        return fields if self.alterations else {name: fields[name] for name in fields if name != "alterations"}
+        later = ("alterations", "earlier_stages", "untrained")
+        return {name: value for name, value in fields.items() if value or name not in later}

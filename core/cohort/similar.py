@@ -38,15 +38,22 @@ class SimilarFilms:
 
 
 def similar_films(
-    table: CohortTable, selection: Selection, features: NDArray[np.float32], *, digest: str = "", count: int = COUNT
+    table: CohortTable,
+    selection: Selection,
+    features: NDArray[np.float32],
+    *,
+    digest: str = "",
+    count: int = COUNT,
+    stage: str = "",
 ) -> SimilarFilms:
     """The films of the run nearest to the features, by cosine over all films, exact whatever their number.
 
-    features: (K,) of the last stage, averaged over its cells.
+    features: (K,) of the stage, averaged over its cells.
+    stage:    one of `table.stages`; "" for the last.
     digest:   key of the film itself, which is left out with all others of its patient.
     Raises:   BadData if the run has no features of this model, or those of another one.
     """
-    numbers, likeness = _cosines(table, selection.checkpoint, features)
+    numbers, likeness = _cosines(table, selection.checkpoint, features, stage)
     own = table.patient_of(digest) if digest else None
     order = np.argsort(-likeness, kind="stable")
     groups: dict[bool | None, list[SimilarFilm]] = {True: [], False: [], None: []}
@@ -65,7 +72,9 @@ def similar_films(
     return SimilarFilms(*(tuple(groups[label]) for label in (True, False, None)))
 
 
-def neighbour_precision(table: CohortTable, selection: Selection, *, count: int = COUNT) -> tuple[Estimate, float]:
+def neighbour_precision(
+    table: CohortTable, selection: Selection, *, count: int = COUNT, stage: str = ""
+) -> tuple[Estimate, float]:
     """Share of the `count` nearest films with the film's own label, and what chance would give.
 
     Each labelled film looks for its neighbours among the films of other patients. The interval is of the mean over
@@ -77,7 +86,7 @@ def neighbour_precision(table: CohortTable, selection: Selection, *, count: int 
         for film, label, patient in zip(*(columns[name] for name in ("film", "label", "patient")), strict=True)
         if label is not None
     }
-    numbers, features = table.features(selection, list(known))
+    numbers, features = table.features(selection, list(known), stage=stage)
     labels = np.array([known[number][0] for number in numbers])
     if len(numbers) < _FEWEST or len(set(labels.tolist())) < 2:
         return Estimate(np.nan, np.nan, np.nan, len(numbers)), np.nan
@@ -99,12 +108,12 @@ def neighbour_precision(table: CohortTable, selection: Selection, *, count: int 
 
 
 def _cosines(
-    table: CohortTable, checkpoint: str, features: NDArray[np.float32]
+    table: CohortTable, checkpoint: str, features: NDArray[np.float32], stage: str
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """(N,) numbers of all films with features of the model, and the cosine of each with these, block by block."""
     query = _unit(features[None])[0]
     numbers, parts = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
-    for films, block in table.feature_blocks(checkpoint):
+    for films, block in table.feature_blocks(checkpoint, stage=stage):
         if block.shape[1] != len(query):
             raise BadData(
                 f"The run's features of {checkpoint} are {block.shape[1]} numbers, this model's are {len(query)}. "
@@ -114,7 +123,8 @@ def _cosines(
         parts.append(_unit(block) @ query)
     if len(parts) == 1:
         raise BadData(
-            f"{table.folder.path} has no features of {checkpoint}. Run the films again with it, without --no-features."
+            f"{table.folder.path} has no features of {checkpoint}{f' at {stage}' if stage else ''}. Run the films "
+            f"again {'with --earlier-stages' if stage else 'with it, without --no-features'}."
         )
     return np.concatenate(numbers), np.concatenate(parts)
 

@@ -15,6 +15,7 @@ from core.cohort.run_folder import PART, RunFolder
 from core.errors import BadData, BadSetting
 
 BINS = 1000  # of the probability: figures from counts per bin are exact to a thousandth
+STAGE = "stage"  # column of the features; runs made before it have only the last stage
 Outcome = Literal["all", "true positive", "false positive", "false negative", "true negative"]
 OUTCOMES: dict[Outcome, str] = {
     "all": "TRUE",
@@ -134,27 +135,49 @@ class CohortTable:
         rows = self._rows(f"SELECT {', '.join(names)}", selection, f"ORDER BY hash(film), film LIMIT {int(most)}")
         return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
-    def features(self, selection: Selection, films: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
-        """Numbers of those films that have features of the selection's model, and these, (N, K)."""
-        blocks = list(self.feature_blocks(selection.checkpoint, films))
+    def stages(self, checkpoint: str) -> list[str]:
+        """Whose features of the model are stored: "" for the last stage, names of earlier ones, `untrained`."""
+        if not self._has_features():
+            return []
+        stored = dataset.dataset(self.folder.path / "features")
+        if STAGE not in stored.schema.names:
+            return [""]
+        first = stored.head(PART, columns=[STAGE], filter=dataset.field("checkpoint") == checkpoint)
+        return [stage or "" for stage in dict.fromkeys(first[STAGE].to_pylist())]
+
+    def features(
+        self, selection: Selection, films: Sequence[int], *, stage: str = ""
+    ) -> tuple[list[int], NDArray[np.float32]]:
+        """Numbers of those films that have features of the selection's model, and these, (N, K).
+
+        stage: as `stages`.
+        """
+        blocks = list(self.feature_blocks(selection.checkpoint, films, stage=stage))
         if not blocks:
             return [], np.zeros((0, 0), np.float32)
         return np.concatenate([each for each, _ in blocks]).tolist(), np.concatenate([each for _, each in blocks])
 
     def feature_blocks(
-        self, checkpoint: str, films: Sequence[int] | None = None
+        self, checkpoint: str, films: Sequence[int] | None = None, *, stage: str = ""
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Numbers (N,) and features (N, K) of the model, some thousand films at a time; of all films, or of those."""
-        folder = self.folder.path / "features"
-        if not folder.is_dir():
+        if not self._has_features():
             return
+        stored = dataset.dataset(self.folder.path / "features")
         wanted = dataset.field("checkpoint") == checkpoint
+        if STAGE in stored.schema.names:
+            wanted = wanted & (dataset.field(STAGE) == stage if stage else dataset.field(STAGE).is_null())
+        elif stage:
+            return
         if films is not None:
             wanted = wanted & dataset.field("film").isin(list(films))
-        for batch in dataset.dataset(folder).to_batches(columns=["film", "features"], filter=wanted):
+        for batch in stored.to_batches(columns=["film", "features"], filter=wanted):
             if batch.num_rows:
                 values = batch["features"].flatten().to_numpy(zero_copy_only=False)
                 yield batch["film"].to_numpy().astype(np.int64), values.reshape(batch.num_rows, -1)
+
+    def _has_features(self) -> bool:
+        return (self.folder.path / "features").is_dir()
 
     def patient_of(self, digest: str) -> str | None:
         """The patient of the film with that content, if the run has it and knows the patient."""

@@ -1,6 +1,7 @@
 """The task of a run: films in, records out; the same on one machine and on a cluster."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from core.cohort.records import (
     FilmAnswer,
     FilmGate,
     MapAnswer,
+    feature_records,
     film_record,
     gate_record,
     map_record,
@@ -20,13 +22,15 @@ from core.cohort.records import (
     prediction_record,
     stored_map,
 )
-from core.cohort.rows import TABLES, Records, RowRecord
+from core.cohort.rows import TABLES, UNTRAINED, Records, RowRecord
 from core.cohort.settings import Settings
 from core.errors import NoLungs, OneCell, Stopped
 from core.explain.batch import ExplainedFilm, explain_batch, fits_batch
 from core.explain.method import methods
 from core.explain.run import Request, check, explain_many
+from core.models.architecture import architectures
 from core.models.classifier import Classifier, load
+from core.models.device import settled
 from core.trust.gate import Gate, read_gate, tape_features
 from core.trust.measure import Question
 from core.work import Work
@@ -45,6 +49,7 @@ class Task:
         self.settings = settings
         self.classifiers = classifiers
         self.inputs = [classifier.checkpoint.input for classifier in classifiers]
+        self._untrained = [_untrained(classifier) for classifier in classifiers] if settings.untrained else []
         for classifier in classifiers:
             check(classifier, settings.requests(classifier.checkpoint.findings))
 
@@ -81,13 +86,21 @@ class Task:
             cleaning=settings.cleaning,
             work=Work(limit=0),
             beside=tape_features if gate else None,
+            earlier=settings.earlier_stages,
         )
+        further = [dict(together.earlier) for together in batch]
+        if settings.untrained:
+            random = explain_batch(
+                self._untrained[place], [film.inputs[place] for film in films], (), work=Work(limit=0)
+            )
+            for each, together in zip(further, random, strict=True):
+                each[UNTRAINED] = together.features
         rulings = _rulings(gate, classifier.checkpoint.name, films, [together.beside for together in batch])
         return [
             FilmAnswer(None, NO_FEATURES, (), ruling)
             if ruling.ruling == "refused" and not settings.cleaning.anyway
-            else self._answer(classifier, film, together, requests, ruling)
-            for film, together, ruling in zip(films, batch, rulings, strict=True)
+            else replace(self._answer(classifier, film, together, requests, ruling), further=more)
+            for film, together, ruling, more in zip(films, batch, rulings, further, strict=True)
         ]
 
     def _answer(
@@ -151,9 +164,7 @@ class Task:
                 tables["rows"].append(base | {"withheld": answer.gate.sentence, **gate_record(answer.gate)})
                 continue
             if self.settings.features:
-                tables["features"].append(
-                    {"film": number, "digest": film.digest, "checkpoint": card.name, "features": answer.features}
-                )
+                tables["features"] += feature_records(number, film, card, answer)
             own = film.seconds / len(answers) / max(1, len(answer.maps))  # the film's part of this row
             for each in answer.maps:
                 record = base | prediction_record(card, answer.prediction, each.finding, film.film.label)
@@ -170,6 +181,15 @@ class Task:
             return {}
         question = Question(classifier, film.radiograph, answer.explanation, self.settings.cleaning)
         return measure_record(self.settings.measures, question)
+
+
+def _untrained(classifier: Classifier) -> Classifier:
+    """The same architecture with the random weights that training would begin with, always the same ones."""
+    card = classifier.checkpoint
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = architectures[card.architecture].build(len(card.findings), card.input.channels)
+    return Classifier(card, settled(network.eval().requires_grad_(False), classifier.device))
 
 
 def _rulings(

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 @click.option("--lungs/--no-lungs", default=True, show_default=True, help="Find the lungs, for the heat's place.")
 @click.option("--maps/--no-maps", default=True, show_default=True, help="Store the maps, in float16.")
 @click.option("--features/--no-features", default=True, show_default=True, help="Store the features of the last stage.")
+@click.option("--earlier-stages", is_flag=True, help="Also store the features of the stages before the last.")
+@click.option("--untrained", is_flag=True, help="Also store the features of the same networks with random weights.")
 @click.option("--thumbnails/--no-thumbnails", default=True, show_default=True, help="Store films of 128 px.")
 @click.option(
     "--workers",
@@ -70,6 +72,8 @@ def cohort(
     lungs: bool,
     maps: bool,
     features: bool,
+    earlier_stages: bool,
+    untrained: bool,
     thumbnails: bool,
     workers: int | None,
     ray: str | None,
@@ -106,6 +110,8 @@ def cohort(
         features=features,
         thumbnails=thumbnails,
         cleaning=cleaning,
+        earlier_stages=earlier_stages,
+        untrained=untrained,
     )
     files.refuse_out(out)
     source = films_of(given, split=split)

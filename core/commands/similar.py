@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @rows_of_run
 @options.weights
 @click.option("--count", default=5, show_default=True, type=click.IntRange(1, 100), metavar="N", help="Films per list.")
+@click.option("--stage", default="", metavar="NAME", help="Stage whose features are compared.  [default: the last one]")
 @options.as_json
 @options.frame
 @options.cleaning
@@ -33,13 +34,15 @@ def similar(
     rows: RowChoice,
     weights: Path | None,
     count: int,
+    stage: str,
     as_json: bool,
     frame: int | None,
     cleaning: "Cleaning",
 ) -> None:
     """The nearest films of a run with the finding and without it, and how they turned out.
 
-    Films are compared by the cosine of the features of the model's last stage. Films of the same patient are left out.
+    Films are compared by the cosine of the features of the model's last stage, or of an earlier one with --stage, if
+    the run was made with --earlier-stages. Films of the same patient are left out.
     How far such neighbours can be relied on is the precision: the share of each film's five nearest that have its
     label, beside what chance gives.
 
@@ -59,12 +62,12 @@ def similar(
     selection = rows.selection(table)
     classifier = load(selection.checkpoint, weights)
     table.refuse_other_weights(classifier.checkpoint.name, classifier.checkpoint.key)
-    precision, chance = neighbour_precision(table, selection)
+    precision, chance = neighbour_precision(table, selection, stage=stage)
     known: Record = {"precision": precision.card(), "chance": None if chance != chance else round(chance, 4)}
     files.each(
         files.film_paths(given),
         lambda path, radiograph: iter(
-            [_record(table, selection, classifier, path, radiograph, cleaning, count) | known]
+            [_record(table, selection, classifier, path, radiograph, cleaning, count, stage) | known]
         ),
         show=None if as_json else _text,
         doing="comparing",
@@ -80,14 +83,20 @@ def _record(
     radiograph: "Radiograph",
     cleaning: "Cleaning",
     count: int,
+    stage: str,
 ) -> Record:
     from core.cohort.similar import similar_films
     from core.layers.activations import stage_activations
+    from core.registry import unknown
 
     with classifier.alone() as network:
-        stage = network.last_stage
-    features = stage_activations(classifier, radiograph, stage, cleaning=cleaning).means
-    similar_cases = similar_films(table, selection, features, digest=radiograph.key, count=count)
+        own = stage or network.last_stage
+        if own == network.last_stage:
+            stage = ""
+        elif own not in network.stages:
+            raise unknown("stage", own, list(network.stages))
+    features = stage_activations(classifier, radiograph, own, cleaning=cleaning).means
+    similar_cases = similar_films(table, selection, features, digest=radiograph.key, count=count, stage=stage)
     return {
         "path": path,
         "checkpoint": selection.checkpoint,

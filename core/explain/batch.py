@@ -1,7 +1,7 @@
 """Maps of many films in one pass: for methods that share the passes of the prediction."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,12 +49,14 @@ class ExplainedFilm:
     """What a batch gives for one of its films.
 
     features: (K,) float32 output of the last stage, averaged over its cells.
+    earlier:  the same of each earlier stage, if asked for.
     beside:   (D,) what else was read from the pass; empty for nothing.
     """
 
     explained: Explained
     features: NDArray[np.float32]
     beside: NDArray[np.float32]
+    earlier: Mapping[str, NDArray[np.float32]]
 
 
 def fits_batch(method: Method) -> bool:
@@ -70,10 +72,12 @@ def explain_batch(
     cleaning: Cleaning | None = None,
     work: Work | None = None,
     beside: Callable[[Tape], NDArray[np.float32]] | None = None,
+    earlier: bool = False,
 ) -> list[ExplainedFilm]:
     """Predictions and maps of the films, in one forward and at most one backward per finding for all of them.
 
     beside:  reads something else, (N, D), from the same pass.
+    earlier: whether to give the averaged output of the earlier stages, too.
     Seconds and passes of each map are its share of the batch's.
     Raises:  as `core.explain.run.explain`; ValueError for a method that does not fit a batch.
     """
@@ -91,7 +95,9 @@ def explain_batch(
             wanted=sources_by_finding(plans, network),
         )
         heats = [_heats(plan, plans, tape, classifier) for plan in plans]
-        features = tape.features(network.last_stage).mean(dim=(2, 3)).cpu().numpy()
+        stages = network.stages if earlier else (network.last_stage,)
+        features = {stage: tape.features(stage).mean(dim=(2, 3)).cpu().numpy() for stage in stages}
+        last = features.pop(network.last_stage)
         logits = tape.logits.cpu().numpy()
         extra = beside(tape) if beside else np.zeros((len(films), 0), np.float32)
     seconds = (time.perf_counter() - start) / len(films)
@@ -112,7 +118,12 @@ def explain_batch(
         )
 
     return [
-        ExplainedFilm(Explained(prediction, maps(index)), features[index], extra[index])
+        ExplainedFilm(
+            Explained(prediction, maps(index)),
+            last[index],
+            extra[index],
+            {stage: means[index] for stage, means in features.items()},
+        )
         for index, prediction in enumerate(predictions)
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 class SimilarCase:
     """A film of the run under its digest: its file's name may be that of a patient.
 
-    similarity:  cosine of the model's last features, -1 to 1.
+    similarity:  cosine of the model's features, -1 to 1.
     label:       with the finding, without it, or None where the film has none.
     probability: of the finding.
     """

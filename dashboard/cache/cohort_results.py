@@ -36,16 +36,16 @@ def cohort_drift(first: CohortTable, second: CohortTable, selection: Selection) 
 
 @st.cache_resource(max_entries=64, show_spinner="Finding similar films …", hash_funcs=KEYS | {np.ndarray: digest})
 def similar_cases(
-    table: CohortTable, selection: Selection, features: NDArray[np.float32], radiograph: str
+    table: CohortTable, selection: Selection, features: NDArray[np.float32], radiograph: str, stage: str
 ) -> SimilarFilms:
-    """The films of the run nearest to the features of a film, whose key is given. Raises: BadData."""
-    return similar_films(table, selection, features, digest=radiograph)
+    """The films of the run nearest to the features of a film, whose key is given, at a stage. Raises: BadData."""
+    return similar_films(table, selection, features, digest=radiograph, stage=stage)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=KEYS)
-def neighbour_precision(table: CohortTable, selection: Selection) -> tuple[Estimate, float]:
+def neighbour_precision(table: CohortTable, selection: Selection, stage: str) -> tuple[Estimate, float]:
     """How often the nearest films of a run share a film's label, and what chance would give."""
-    return similar.neighbour_precision(table, selection)
+    return similar.neighbour_precision(table, selection, stage=stage)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Laying out the films …", hash_funcs={np.ndarray: digest})

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from core.cohort.projection import MOST, NEIGHBOURS, Projection, neighbour_purity
+from core.cohort.representation import PIXELS, representation_text, representations, represented
 from core.cohort.table import CohortTable, Selection
 from core.models.findings import words
 from dashboard import draw, markup
@@ -20,20 +21,37 @@ _HEIGHT = 520  # px
 _FEWEST = 10  # films
 _UNKNOWN = "unknown"
 _COLUMNS = ("label", "called", "source", "sex", "age group", "view", "split", "map_zone")
+_HELP = (
+    "What makes films neighbours. A run made with --earlier-stages or --untrained holds more: the earlier stages, and "
+    "the same network with random weights (before training)."
+)
 _HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # Okabe and Ito
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "star")
 
 
 def case_map(table: CohortTable, chosen: Selection) -> None:
-    """The films of the selection, or a sample of them, by the features of the chosen model's last stage."""
+    """The films of the selection, or a sample of them, by features of the chosen model or raw pixels."""
     state = session().cohort
     columns = [name for name in _COLUMNS if table.has("age" if name == "age group" else name)]
     colour = state.colour if state.colour in columns else columns[0]
+    known = representations(table, chosen.checkpoint)
+    if not known:
+        st.html(markup.paragraph("A map needs stored features or thumbnails; this run has neither.", quiet=True))
+        return
+    by = state.representation if state.representation in known else known[0]
     with st.container(key="cohort map menus", horizontal=True, vertical_alignment="bottom", gap="small"):
         st.segmented_control("Method", list(MOST), **BoundField("cohort.projection").widget(), required=True)
+        st.selectbox(
+            "Films by",
+            known,
+            **BoundField("cohort.representation").widget(value=by),
+            format_func=representation_text,
+            width=230,
+            help=_HELP,
+        )
         st.selectbox("Colour", columns, **BoundField("cohort.colour").widget(value=colour), width=200)
     rows = {row[0]: row for row in table.sample(chosen, colour, MOST[state.projection])}
-    numbers, features = table.features(chosen, list(rows))
+    numbers, features = represented(table, chosen, list(rows), by)
     if len(numbers) < _FEWEST:
         st.html(
             markup.paragraph(f"A map needs {_FEWEST} films with stored features; here are {len(numbers)}.", quiet=True)
@@ -41,7 +59,8 @@ def case_map(table: CohortTable, chosen: Selection) -> None:
         return
     laid_out = cohort_results.case_projection(features, state.projection)
     values = [_value(rows[number][3], chosen.finding) for number in numbers]
-    draw.section(f"{len(numbers):,} films by the features of {chosen.checkpoint}", "draw around films to choose them")
+    title = representation_text(by) + ("" if by == PIXELS else f", {chosen.checkpoint}")
+    draw.section(f"{len(numbers):,} films by {title}", "draw around films to choose them")
     plot = _plot(laid_out, [rows[number] for number in numbers], values)
     st.plotly_chart(
         plot,

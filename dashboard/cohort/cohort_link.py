@@ -13,7 +13,7 @@ from dashboard.cohort.cohort_state import CohortState
 from dashboard.state import Session
 
 NAME = "cohort"  # of the entry
-_TEXTS = ("checkpoint", "finding", "method", "text", "group", "colour", "charts")
+_TEXTS = ("checkpoint", "finding", "method", "text", "group", "colour", "representation", "charts")
 _NUMBERS = {"low": 1.0, "high": 1.0, "threshold": 1.0, "prevalence": 100.0}  # field -> largest value
 _CHOICES = {"outcome": tuple(OUTCOMES), "order": tuple(ORDERS), "projection": get_args(ProjectionName)}
 _LONGEST = 1500  # characters: browsers and mail take an address of about 2,000

@@ -22,9 +22,11 @@ class CohortState:
     charts:    the group of charts on the page.
     group:     column of the subgroups; empty for the first there is.
     projection, colour: of the map of cases; the column that colours it, empty for the first there is.
+    representation: what the map lays the films out by; empty for the last stage.
     other_run: folder of the run that this one is compared with.
     other_model: whose heat is compared with the chosen one's; empty for the first other one of the run.
-    similar:   whether similar cases are shown on Read, and of which run; empty for the latest.
+    similar:   whether similar cases are shown on Read, of which run (empty for the latest) and by which stage (empty
+               for the last).
     similar_shown: (film, weights, finding) -> the similar cases on Read, for its reports.
     input, models, methods, name: of a new run.
     opened:    the films of the selection when one was opened in Read, their place, and what they were opened from.
@@ -49,10 +51,12 @@ class CohortState:
     group: str = ""
     projection: ProjectionName = "PCA"
     colour: str = ""
+    representation: str = ""
     other_run: str | None = None
     other_model: str = ""
     similar: bool = False
     similar_run: str = ""
+    similar_stage: str = ""
     similar_shown: dict[tuple[str, str, str], SimilarCases] = field(default_factory=dict)
     input: str = ""
     models: tuple[str, ...] = ()

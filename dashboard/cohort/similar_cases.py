@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.cohort.recent import recent
+from core.cohort.rows import UNTRAINED
 from core.cohort.run_folder import RunFolder
 from core.cohort.similar import COUNT, SimilarFilm
 from core.cohort.table import CohortTable, Selection
@@ -54,17 +55,23 @@ def _films(chosen: MapView, table: CohortTable) -> None:
     methods = table.manifest["settings"]["methods"]
     method = chosen.method.name if chosen.method.name in methods else next(iter(methods), None)
     selection = Selection(checkpoint.name, finding, method)
-    stage = list(networks.stage_sizes(checkpoint))[-1]
-    request = layer_requests.unit_activations(checkpoint, chosen.radiograph, chosen.cleaning, stage, finding)
+    last = list(networks.stage_sizes(checkpoint))[-1]
+    stored = [each for each in table.stages(checkpoint.name) if each != UNTRAINED]
+    state = session().cohort
+    stage = state.similar_stage if state.similar_stage in stored else ""
+    if len(stored) > 1:
+        menu = BoundField("cohort.similar_stage").widget(value=stage)
+        st.selectbox("Alike at", stored, **menu, format_func=lambda each: each or f"{last} (last)", width=200)
+    request = layer_requests.unit_activations(checkpoint, chosen.radiograph, chosen.cleaning, stage or last, finding)
     with progress.place(request, name="Similar cases", key="similar films", height=200) as (activations,):
-        result = cohort_results.similar_cases(table, selection, activations.means, chosen.radiograph.key)
+        result = cohort_results.similar_cases(table, selection, activations.means, chosen.radiograph.key, stage)
         for title, films in (
             (f"With {words(finding)}", result.same),
             (f"Without {words(finding)}", result.other),
             ("Without a label", result.unlabelled),
         ):
             _row(table, selection, title, films)
-        precision, chance = cohort_results.neighbour_precision(table, selection)
+        precision, chance = cohort_results.neighbour_precision(table, selection, stage)
         every = [(each.row, each.similarity) for each in (*result.same, *result.other, *result.unlabelled)]
         key = (chosen.radiograph.key, checkpoint.key, finding)
         cases = similar_cases(table.folder.path.name, finding, every, precision.value, chance)
