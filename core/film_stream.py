@@ -5,6 +5,7 @@ Everything that runs over many films reads them here; a film that cannot be read
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sized
@@ -75,8 +76,10 @@ def film_batches(
 
 
 def reading_processes(films: int) -> int:
-    """Worker processes by default: one core is left to the network; none where they would take longer to start."""
-    if films < _FEWEST:
+    """Worker processes by default: one core is left to the network. None where they would take longer to start, or the
+    program is no module: a worker would run a script, a notebook or a page of the server anew.
+    """
+    if films < _FEWEST or getattr(sys.modules["__main__"], "__spec__", None) is None:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
     return max(1, cores - 1)

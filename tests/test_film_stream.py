@@ -1,6 +1,7 @@
 """Reading many films: in their order, in this process and in others, whatever some of them do."""
 
 import os
+import sys
 from collections.abc import Iterator
 from multiprocessing import parent_process
 from pathlib import Path
@@ -59,6 +60,9 @@ def test_batches_are_full_but_for_the_last_and_few_films_are_ahead() -> None:
     assert [len(batch) for batch in batches] == [8] * 11 + [4]
 
 
-def test_worker_processes_are_started_for_many_films_only() -> None:
+def test_worker_processes_are_started_for_many_films_of_a_module_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", sys.modules[__name__].__spec__)
     assert reading_processes(20) == 0
     assert reading_processes(10_000) >= 1
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)  # a script, a notebook or a page
+    assert reading_processes(10_000) == 0

@@ -54,7 +54,6 @@ def build(
     work: Work | None = None,
     progress: bool = False,
     save_every: float = 60.0,
-    workers: int | None = None,
 ) -> atlases.Atlas:
     """The atlas of all stages over the films; returned at once if the folder already holds it.
 
@@ -62,7 +61,6 @@ def build(
     every:      the relevance of units before the last stage needs a backward pass; it is computed for one film in
                 `every`.
     save_every: seconds between two saved states, from which the same call continues.
-    workers:    processes that read the films; None as `film_batches`, 0 for none, as within a server of pages.
     Raises:     BadData if the folder holds an atlas of other weights, films or settings, or no film can be read;
                 Stopped as `work` says, after saving the state.
     """
@@ -79,7 +77,7 @@ def build(
     saved = time.monotonic()
     read, coming = partial(_prepared, card.input), order[tally.seen :]
     title = "atlas" if progress else ""
-    with closing(film_batches(coming, read, batch=_BLOCK, workers=workers, progress=title, done=tally.seen)) as blocks:
+    with closing(film_batches(coming, read, batch=_BLOCK, progress=title, done=tally.seen)) as blocks:
         for block in blocks:
             try:
                 _survey(classifier, block, tally, work, inner=every > 0 and tally.seen // _BLOCK % every == 0)

@@ -28,7 +28,7 @@ def atlas_build(
     films = reference.some(reference.from_data(path, split=split or None), most)
     every = atlas_survey.spread(len(films.films))
     room = atlas_paths.room(checkpoint, films)
-    atlas = atlas_survey.build(networks.classifier(checkpoint), films, room, every=every, work=work, workers=0)
+    atlas = atlas_survey.build(networks.classifier(checkpoint), films, room, every=every, work=work)
     if pictures:
         patches.store(atlas, films, checkpoint, work=work)
     return atlas
