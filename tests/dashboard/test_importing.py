@@ -245,10 +245,10 @@ def test_a_set_of_findings_fills_the_field_and_as_written_restores_the_files_own
 
     page.choose("Findings", "chexpert14")
     assert page.app.main.text_area[0].value == "\n".join(CHEXPERT14)
-    assert "14 outputs are taken for" not in page.html
+    assert "14 outputs are assumed to be" not in page.html
     page.choose("Findings", "as written")
     assert page.app.main.text_area[0].value == "\n".join(CHESTXRAY14)
-    assert "14 outputs are taken for" in page.html
+    assert "14 outputs are assumed to be" in page.html
 
 
 def test_why_a_file_was_refused_goes_while_the_next_one_is_looked_into(
