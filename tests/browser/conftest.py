@@ -178,9 +178,19 @@ def drawn() -> tuple[str, ...]:
     return ()
 
 
+@pytest.fixture(scope="session")
+def app_server(browser: Any) -> Iterator[str]:
+    """The address of the dashboard with the shipped models: one server for all test files that need no other."""
+    with served(APP) as address:
+        yield address
+
+
 @pytest.fixture(scope="module")
-def server(browser: Any, script: Path, models: Path | None) -> Iterator[str]:
-    """The address of the test file's own server; asks for the browser first, so that no server starts in vain."""
+def server(request: pytest.FixtureRequest, browser: Any, script: Path, models: Path | None) -> Iterator[str]:
+    """The address of the test file's server; asks for the browser first, so that no server starts in vain."""
+    if script == APP and models is None:
+        yield request.getfixturevalue("app_server")
+        return
     folder = {} if models is None else {"LIGHTBOX_CARDS": str(models), "LIGHTBOX_HOME": str(models / "home")}
     with served(script, **folder) as address:
         yield address
