@@ -142,7 +142,6 @@ def _view(radiograph: Radiograph, checkpoint: Checkpoint, report: ReportProgress
         raise UserError(tile.missing)
     if explained := tile.explained:
         here.last_map = _last_map(tile)
-    common = here.common_scale and explained is not None and len(explained.maps) > 1
     return MapView(
         radiograph,
         checkpoint,
@@ -158,10 +157,16 @@ def _view(radiograph: Radiograph, checkpoint: Checkpoint, report: ReportProgress
         explained.passes if explained else (0, 0),
         len(explained.maps) if explained else 0,
         tile.missing,
-        scale=common_end(explained.maps)
-        if explained and common and engine.shares_stages(tile.method, tile.layer, tile.settings)
-        else None,
+        scale=_common_scale(tile) if here.common_scale else None,
     )
+
+
+def _common_scale(tile: BoardTile) -> float | None:
+    """The largest peak of the maps of all stages; None where the tile has no map beside its own."""
+    if tile.explained is None or len(tile.explained.maps) < 2:
+        return None
+    shared = engine.shares_stages(tile.method, tile.layer, tile.settings)
+    return common_end(tile.explained.maps) if shared else None
 
 
 def _last_map(tile: BoardTile) -> LastMap | None:

@@ -132,20 +132,13 @@ def _judged(
     better = max(others, key=lambda feed: judged[f"+{feed}"].low)
     clearly = judged[f"+{better}"].low > _CLEARLY
     names = [card.findings[place] for place in places]
-    warnings = [
-        *_same_answers(card, likely),
-        *(
-            [_swapped(names, swap, plain[own], exchanged[own])]
-            if swapped
-            else _wrong_way(names, areas, min(0.5, 1 - chance))
-        ),
-        *([_better(better, own, judged)] if clearly else []),
-    ]
+    if swapped:
+        order_warnings = [_swapped(names, swap, plain[own], exchanged[own])]
+    else:
+        order_warnings = _wrong_way(names, areas, min(0.5, 1 - chance))
+    warnings = [*_same_answers(card, likely), *order_warnings, *([_better(better, own, judged)] if clearly else [])]
     if not warnings and plain[own].low <= 0.5:
         warnings.append(_no_signal(plain[own], exchanged[own] if swap != asis else None, chance))
-    order = list(card.findings)
-    for place, output in enumerate(swap):
-        order[places[output]] = names[place]
     return Polarity(
         n=len(truth),
         patients=len(np.unique(patients)),
@@ -153,9 +146,17 @@ def _judged(
         positives=dict(zip(names, map(int, truth.sum(axis=0)), strict=True)),
         feeds={feed: plain[feed] for feed in scores},
         warnings=tuple(warnings),
-        findings=tuple(order) if swapped else None,
+        findings=_exchanged(card.findings, places, swap) if swapped else None,
         normalisation=better if clearly and better != INVERTED else None,
     )
+
+
+def _exchanged(findings: Sequence[str], places: Sequence[int], swap: Sequence[int]) -> tuple[str, ...]:
+    """The findings in the order of the outputs that fit them; swap: label -> its output, both among `places`."""
+    order = list(findings)
+    for label, output in enumerate(swap):
+        order[places[output]] = findings[places[label]]
+    return tuple(order)
 
 
 def _named(

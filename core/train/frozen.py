@@ -43,35 +43,52 @@ def fit_head(recipe: Recipe, train: Films, val: Films, folder: Path, start: Netw
     epochs = len(recipe.schedule)
     for epoch in range(done, epochs):
         begun = time.perf_counter()
-        generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
-        batches = torch.split(sampling_order(train, recipe, generator), recipe.batch)
-        head.train()
-        total = 0.0
-        for step, batch in enumerate(batches):
-            for group in optimiser.param_groups:
-                group["lr"] = rate_at(recipe, epoch + step / len(batches))
-            turned = torch.rand(len(batch), 1, generator=generator) < 0.5
-            logits = head(torch.where(turned, mirrored[batch], features[batch]).to(device))
-            labels = train.labels[batch].to(device)
-            loss = finding_loss(recipe, logits, labels)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            total += float(loss.detach())
-        head.eval()
+        loss = _head_epoch(recipe, head, optimiser, train, (features, mirrored), epoch)
         with torch.inference_mode():
             logits = head(held.to(device)).cpu()
         record = {
             "epoch": epoch + 1,
             "of": epochs,
             "size": recipe.sizes[-1],
-            "loss": total / len(batches),
+            "loss": loss,
             **validation(recipe, logits, val.labels),
             "seconds": time.perf_counter() - begun,
         }
         log.append(folder / "log.jsonl", record)
         log.store(folder / "state.pt", asdict(recipe), parts, epoch + 1)
     return network.eval().cpu()
+
+
+def _head_epoch(
+    recipe: Recipe,
+    head: nn.Sequential,
+    optimiser: torch.optim.Optimizer,
+    train: Films,
+    features: tuple[Tensor, Tensor],
+    epoch: int,
+) -> float:
+    """Trains the head for one epoch and leaves it in eval mode. Returns: the mean loss.
+
+    features: (N, K) of the films, and of their mirror images; a film is mirrored at random.
+    """
+    device = next(head.parameters()).device
+    plain, mirrored = features
+    generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
+    batches = torch.split(sampling_order(train, recipe, generator), recipe.batch)
+    head.train()
+    total = 0.0
+    for step, batch in enumerate(batches):
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(recipe, epoch + step / len(batches))
+        turned = torch.rand(len(batch), 1, generator=generator) < 0.5
+        logits = head(torch.where(turned, mirrored[batch], plain[batch]).to(device))
+        loss = finding_loss(recipe, logits, train.labels[batch].to(device))
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        total += float(loss.detach())
+    head.eval()
+    return total / len(batches)
 
 
 def _after_pooling(network: Network) -> nn.Sequential:

@@ -135,8 +135,6 @@ def select_units(
             f"{activations.stage} has no unit {channel}; it has units 0 to {count - 1}. Showing unit {listed[0]}."
         )
         channel = listed[0]
-    ranks = np.empty(count, np.intp)
-    ranks[ranking] = np.arange(1, count + 1)
     values = scores(activations, order, finding=finding, usual=usual)
     return UnitSelection(
         radiograph,
@@ -145,7 +143,7 @@ def select_units(
         activations,
         order,
         values,
-        ranks,
+        np.argsort(ranking) + 1,
         listed,
         _page(here.page, listed, channel),
         channel,

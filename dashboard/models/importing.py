@@ -193,16 +193,7 @@ def _fields(here: ModelImport, candidate: ImportCandidate) -> tuple[str, ImportC
             horizontal=True,
             help="Several: one sigmoid per score. Exactly one: one softmax over all scores.",
         )
-        size, fit = st.columns(2)
-        with size:
-            side = st.number_input("Input side, px", *SIZES, **_bound(here, "size", candidate.input.size))
-        with fit:
-            square = st.selectbox(
-                "Made square by",
-                list(_SQUARES),
-                **_bound(here, "square", candidate.input.fit),
-                format_func=_SQUARES.__getitem__,
-            )
+        side, square = _input_shape(here, candidate)
         grey = st.selectbox(
             "Grey values",
             list(NORMALISATIONS),
@@ -216,11 +207,26 @@ def _fields(here: ModelImport, candidate: ImportCandidate) -> tuple[str, ImportC
             candidate,
             findings=findings,
             multi_label=films == _SEVERAL if "films" in entered else None,
-            size=int(side),
+            size=side,
             normalisation=grey if "grey" in entered else None,
             square=square,
         )
     return name.strip(), wanted
+
+
+def _input_shape(here: ModelImport, candidate: ImportCandidate) -> tuple[int, Square]:
+    """The side of the network's input in px, and how a film is made square for it."""
+    size, fit = st.columns(2)
+    with size:
+        side = st.number_input("Input side, px", *SIZES, **_bound(here, "size", candidate.input.size))
+    with fit:
+        square = st.selectbox(
+            "Made square by",
+            list(_SQUARES),
+            **_bound(here, "square", candidate.input.fit),
+            format_func=_SQUARES.__getitem__,
+        )
+    return int(side), square
 
 
 def _findings(here: ModelImport, candidate: ImportCandidate) -> list[str] | None:

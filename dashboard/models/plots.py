@@ -238,6 +238,17 @@ def curves(
     layout = axes.layout(x=axes.axis("Epoch", ends=ends, grid=False) | whole, y=axes.axis(y), height=_CURVES)
     layout["margin"]["t"] = 60  # the legend, and below it the notes
     layout["legend"]["y"] = 1.1
+    notes = _notes(marks, epochs)
+    if start:
+        anchor = "right" if start[0] > len(epochs) / 2 else "left"
+        notes.append(axes.note(start[0] - 0.5, f" from {start[1]} ", anchor=anchor, low=True))
+    changes = {*marks, *([start[0]] if start else [])} - {epochs[0] if epochs else 0}
+    shapes = [axes.upright(epoch - 0.5) for epoch in sorted(changes)]
+    return {"data": traces, "layout": layout | {"annotations": notes, "shapes": shapes}}
+
+
+def _notes(marks: Mapping[int, str], epochs: Sequence[int]) -> list[Plot]:
+    """The marks as notes at their epochs, without those that would overlap."""
     notes: list[Plot] = []
     written = -len(epochs)
     for epoch, text in marks.items():
@@ -245,12 +256,7 @@ def curves(
             late = len(epochs) > 2 and epoch > 0.9 * len(epochs)
             notes.append(axes.note(epochs[-1] + 0.6 if late else epoch - 0.5, text, anchor="right" if late else "left"))
             written = epoch
-    if start:
-        anchor = "right" if start[0] > len(epochs) / 2 else "left"
-        notes.append(axes.note(start[0] - 0.5, f" from {start[1]} ", anchor=anchor, low=True))
-    changes = {*marks, *([start[0]] if start else [])} - {epochs[0] if epochs else 0}
-    shapes = [axes.upright(epoch - 0.5) for epoch in sorted(changes)]
-    return {"data": traces, "layout": layout | {"annotations": notes, "shapes": shapes}}
+    return notes
 
 
 def _mark(mark: IntervalMark, *, y: float, quantity: str) -> dict[str, Any]:

@@ -83,16 +83,8 @@ def tcav_results(
               BadData for too few films; Stopped as `work` says.
     """
     card, work = classifier.checkpoint, work or Work(limit=0)
-    if not concepts and examples is None:
-        raise BadSetting(
-            f"No concept was given. Choose of {', '.join(synthetic_concepts)}, or give a folder of examples."
-        )
-    if runs < 2:
-        raise BadSetting(f"A test needs two runs or more, not {runs}. Use {RUNS}.")
-    with classifier.alone(work) as network:
-        stages = tuple(stages) or tuple(network.stages)
-        for stage in stages:
-            known_stage(card, network, stage)
+    _refuse_no_test(concepts, examples, runs)
+    stages = _known_stages(classifier, stages, work)
     findings = tuple(findings) or card.findings
     for finding in findings:
         place_of(card.findings, finding)  # refused before the films are read
@@ -127,6 +119,24 @@ class ConceptFilms:
     title: str
     activations: ConceptActivations
     synthetic: bool
+
+
+def _known_stages(classifier: Classifier, stages: Sequence[str], work: Work) -> tuple[str, ...]:
+    """The stages, or all of the network. Raises: UnknownName."""
+    with classifier.alone(work) as network:
+        wanted = tuple(stages) or tuple(network.stages)
+        for stage in wanted:
+            known_stage(classifier.checkpoint, network, stage)
+    return wanted
+
+
+def _refuse_no_test(concepts: Sequence[str], examples: ReferenceSet | None, runs: int) -> None:
+    if not concepts and examples is None:
+        raise BadSetting(
+            f"No concept was given. Choose from {', '.join(synthetic_concepts)}, or give a folder of examples."
+        )
+    if runs < 2:
+        raise BadSetting(f"A test needs two runs or more, not {runs}. Use {RUNS}.")
 
 
 def _concept_films(
