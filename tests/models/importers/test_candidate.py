@@ -297,7 +297,7 @@ def test_fourteen_outputs_and_grey_values_are_guesses_until_they_are_given(tmp_p
     candidate = inspect(stored(state_network("densenet121", 14, channels=1).state_dict(), tmp_path / "w.pth"))
     fourteen, greys = sorted(candidate.notes)
 
-    assert fourteen.startswith("14 outputs are taken for")
+    assert fourteen.startswith("14 outputs are assumed to be")
     assert greys.startswith("The grey values of its training are not stored")
     assert corrected(candidate, findings=CHESTXRAY14).notes == (greys,)
     assert corrected(candidate, normalisation="unit").notes == (fourteen,)
