@@ -24,6 +24,7 @@ from tests.dashboard.small_models import put
 PANE = "[data-testid=viewer]"
 FILM = f"{PANE} canvas[data-testid=film]"
 ROW_PX = 35  # of the table of films
+BOXES = "(elements) => elements.map((each) => each.getBoundingClientRect().toJSON())"
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +186,70 @@ def test_a_click_on_a_line_opens_the_case_in_linked_panes(visit: Callable[..., A
     page.get_by_text("Case 2 of 3").wait_for(timeout=PATIENCE_MS)
     settle(page)
     assert page.locator(PANE).first.get_attribute("data-film-key") not in keys
+
+
+def test_a_click_on_a_cell_of_the_confusion_matrix_lists_its_films(visit: Callable[..., Any], tmp_path: Path) -> None:
+    lines = ["file,label"]
+    for seed in range(4):
+        (tmp_path / f"film-{seed}.png").write_bytes(encoded(draw(seed=seed, height=160, width=130).radiograph))
+        lines.append(f"film-{seed}.png,{'covid' if seed < 3 else 'normal'}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    page = visit()
+    page.get_by_text("Over many films").click()
+    page.get_by_text("A folder or table").click()
+    page.get_by_label("Path on this machine").fill(str(tmp_path / "labels.csv"))
+    page.keyboard.press("Enter")
+    settle(page)
+    page.get_by_role("button", name="Compare the films").click()
+    matrix = page.locator("[class*=st-key-confusion-A] [data-testid=stDataFrame]")
+    matrix.wait_for(timeout=PATIENCE_MS)
+    settle(page)
+    row, column, count = fullest(matrix)
+
+    click_cell(page, matrix, row, column)
+
+    expect(page.get_by_text(re.compile(f"Only label .*: {count} of 4 films."))).to_be_visible()
+
+
+def fullest(grid: Any) -> tuple[int, int, int]:
+    """(row, column, count) of the cell with most films, as the table says to screen readers."""
+    grid.locator("tbody tr").first.wait_for(state="attached", timeout=PATIENCE_MS)
+    rows = grid.locator("tbody tr").evaluate_all(
+        "(rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+    counts = [(int(text), row, column) for row, cells in enumerate(rows) for column, text in enumerate(cells) if column]
+    count, row, column = max(counts)
+    assert count > 1
+    return row, column, count
+
+
+def click_cell(page: Any, grid: Any, row: int, column: int) -> None:
+    """Clicks the cell: its canvas has no elements, so the column is looked for from the left."""
+    box = grid.bounding_box()
+    for share in np.linspace(0.05, 0.95, 19):
+        page.mouse.click(box["x"] + share * box["width"], box["y"] + (row + 1.5) * ROW_PX)
+        chosen = grid.locator("td[aria-selected=true]")
+        if chosen.count() and int(chosen.first.get_attribute("aria-colindex")) == column + 1:
+            return
+    pytest.fail(f"no column {column} in the table")
+
+
+def test_six_maps_are_presented_on_one_screen(visit: Callable[..., Any], screenshots: Path) -> None:
+    page = visit()
+    page.get_by_text(presets.METHODS).click()
+    page.locator(f"{PANE}[data-ready=heat]").nth(5).wait_for(timeout=PATIENCE_MS)
+    expect(page.locator("[class*=st-key-menus-]")).to_have_count(6 + 1, timeout=PATIENCE_MS)  # and the difference
+    settle(page)
+    page.locator("[data-testid=controls] [data-act=expand]").click()
+    for width, height in ((1440, 900), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        settle(page)
+        page.screenshot(path=screenshots / f"compare-presented-{width}.png")
+        tiles = page.locator("[class*='st-key-tile-']:not(.st-key-tile-difference)")
+        boxes = [box for box in tiles.evaluate_all(BOXES) if box["width"]]
+        films = [box for box in page.locator(FILM).evaluate_all(BOXES) if box["width"]]
+
+        assert len(boxes) == len(films) == 6
+        assert all(box["left"] >= 0 and box["right"] <= width and box["bottom"] <= height for box in boxes)
+        assert min(film["height"] for film in films) > 0.27 * height
+        assert page.locator("[class*=st-key-remove-tile-] button").first.is_hidden()
