@@ -1,13 +1,13 @@
-// Keeps the query of the address as the server set it: Streamlit drops it when the page changes, and this restores it.
-// A change of film, model, finding, method or stage is a step of its own, so that Back undoes it; Streamlit answers Back
-// by a run with the earlier query (dashboard/link.py), and until then the address stays as Back has set it.
+// Keeps the address query as the server set it: Streamlit drops it when the page changes, and this restores it.
+// Each change of film, model, finding, method or stage is a separate step, so that Back undoes it. Streamlit answers Back
+// with a run on the earlier query (dashboard/link.py); until then the address stays as Back has set it.
 const BEAT = 400; // ms
 
 const address = (window.lightboxAddress ??= {
   query: "",
   ours: [],
   visits: null, // how many times the server has followed Back or Forward; null before its first answer
-  // What others keep in the query, the Models page for one, stays.
+  // Entries that others set in the query, such as the Models page, stay.
   write(how = "replaceState") {
     const now = new URLSearchParams(location.search);
     const before = now.toString();
@@ -17,7 +17,7 @@ const address = (window.lightboxAddress ??= {
     if (after === before) return;
     history[how](how === "pushState" ? {} : history.state, "", location.pathname + (after ? `?${after}` : "") + location.hash);
   },
-  // The part of the query that the server sets.
+  // The part of the query set by the server.
   read() {
     return new URLSearchParams([...new URLSearchParams(location.search)].filter(([name]) => address.ours.includes(name)));
   },

@@ -1,7 +1,7 @@
-"""What is drawn on the films, kept with them in the session: it outlives a reload and is part of every report.
+"""Annotations on the films, kept in the session: they survive a reload and are part of every report.
 
-The viewers draw and measure without the server. What was drawn is sent here a moment after each change, and comes back
-to a page that was loaded anew.
+The viewers draw and measure without the server. They send the annotations here a moment after each change, and get
+them back after a reload.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ _component = st.components.v2.component("lightbox.annotations", js=script("store
 
 @st.fragment
 def keep() -> None:
-    """Hands the session's annotations to the viewers of the page, and takes what they changed; draws nothing."""
+    """Sends the session's annotations to the viewers of the page and stores their changes; draws nothing."""
     here = session()
     films = {key: _json(each) for key, each in here.annotations.items() if key in here.radiographs}
     with st.container(key="annotations"):
@@ -30,7 +30,7 @@ def _change() -> None:
     here = session()
     for key, value in (entered(_KEY).changed or {}).items():
         if key not in here.radiographs:
-            continue  # removed meanwhile
+            continue  # removed in the meantime
         try:
             here.annotations[key] = annotations_of(value, key)
         except UserError as error:
@@ -38,7 +38,7 @@ def _change() -> None:
 
 
 def _json(annotations: FilmAnnotations) -> dict[str, Any]:
-    """As `core.report.annotation.annotations_of` reads it."""
+    """The format that `core.report.annotation.annotations_of` reads."""
     shapes = [
         {"kind": each.kind, "points": [list(point) for point in each.points], "text": each.text}
         for each in annotations.items

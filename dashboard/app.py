@@ -1,4 +1,4 @@
-"""The server: Streamlit runs `frame.py` for each person; its page is delivered in the person's theme."""
+"""The server: Streamlit runs `frame.py` for each person; the page arrives in the person's theme."""
 
 import streamlit as st
 from starlette.middleware import Middleware

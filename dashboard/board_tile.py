@@ -19,15 +19,15 @@ class BoardTile:
 
     letter:       its name on the page: A, B, C, ...
     sizes:        stage name -> (h, w); None until the network is loaded.
-    finding:      of the map, as this network names it; empty until that is known.
+    finding:      of the map, by this network's name for it; empty until it is known.
     layer:        stage name, or several joined by "+"; None for methods that explain the input.
     known:        whether finding, method, layer and settings are final.
-    explanation:  the map; while it is computed the last one of this tile, if there was one.
-    explained:    the map and those that shared its passes; None until they are ready.
-    pending:      the step that is waited for; None where all is ready.
-    pending_name: its result, in words.
-    substitution: why this differs from the request; empty where it does not.
-    missing:      why there is no map; empty where there is one, or one is computed.
+    explanation:  the map; while it is being computed, the last one of this tile, if any.
+    explained:    the map and those that share its passes; None until they are ready.
+    pending:      the step still being computed; None once all is ready.
+    pending_name: what that step computes, in words.
+    substitution: why the tile differs from the request; empty if it does not.
+    missing:      why there is no map; empty if there is one or it is being computed.
     withheld:     whether the film checks or the model's gate withhold the answer.
     """
 
@@ -79,5 +79,5 @@ def is_hidden(map_: Explanation | None) -> bool:
 
 
 def caveat_of(map_: Explanation) -> tuple[str, ...]:
-    """What the reader overrides: this caveat, of this film, model and finding; another one hides the map again."""
+    """The caveat that the reader overrides, for this film, model and finding; a different one hides the map again."""
     return map_.radiograph, map_.checkpoint, map_.finding, map_.caveat

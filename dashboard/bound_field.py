@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboard.state import Session, bind, entered, session
 
-Store = Callable[[Session, Any], None]  # puts what was entered in a widget into the session
+Store = Callable[[Session, Any], None]  # stores a widget's entry in the session
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class BoundField:
     """An attribute of the session that a widget shows and changes; `path` is dotted, as in "board.figure".
 
     convert: value of the widget -> value of the attribute.
-    then:    is called after each change.
+    then:    called after each change.
     """
 
     path: str
@@ -24,22 +24,22 @@ class BoundField:
 
     @property
     def value(self) -> Any:
-        """Its value now."""
+        """The present value."""
         return reduce(getattr, self.path.split("."), session())
 
     def __call__(self, here: Session, value: Any) -> None:
-        """Sets it to what was entered."""
+        """Sets the attribute to the entry."""
         *owners, name = self.path.split(".")
         setattr(reduce(getattr, owners, here), name, self.convert(value))
         self.then()
 
     def widget(self, *, at: str = "", value: Any = None) -> dict[str, Any]:
-        """As the function `widget`. at: the place, where there are several. value: to show in place of its own."""
+        """Like the function `widget`. at: tells several widgets apart. value: shown instead of the attribute's own."""
         return widget(f"{self.path} {at}", self.value if value is None else value, self)
 
 
 def widget(name: str, value: object, store: Store) -> dict[str, Any]:
-    """`key`, `on_change` and `args` of a widget that shows `value` and hands what is entered to `store`."""
+    """`key`, `on_change` and `args` of a widget that shows `value` and passes its entry to `store`."""
     key = bind(name, value)
     return {"key": key, "on_change": _store, "args": (key, store)}
 

@@ -6,11 +6,11 @@ from core.errors import BadData
 from core.report.dicom.source import SourceInstance, read_source
 from core.types import Radiograph
 
-_SOURCES: WeakKeyDictionary[Radiograph, SourceInstance | str] = WeakKeyDictionary()  # gone with the film
+_SOURCES: WeakKeyDictionary[Radiograph, SourceInstance | str] = WeakKeyDictionary()  # dropped with the film
 
 
 def remember(radiograph: Radiograph, data: bytes) -> None:
-    """Keeps the header of the file that the film was read from, without its pixels, or why nothing can refer to it."""
+    """Stores the header of the film's file, without pixels, or the reason why no object can refer to it."""
     if radiograph in _SOURCES:
         return
     try:
@@ -26,12 +26,12 @@ def share(radiograph: Radiograph, copy: Radiograph) -> None:
 
 
 def source(radiograph: Radiograph) -> SourceInstance | None:
-    """The film's instance; None where there is none."""
+    """The film's instance; None if it has none."""
     entry = _SOURCES.get(radiograph)
     return entry if isinstance(entry, SourceInstance) else None
 
 
 def obstacle(radiograph: Radiograph) -> str:
-    """Why there are no DICOM objects of this film, in a sentence; empty where there are."""
+    """Why no DICOM objects can be made for this film, in a sentence; empty if they can."""
     entry = _SOURCES.get(radiograph, "This film has no DICOM file, so it names no patient and no study.")
     return entry if isinstance(entry, str) else ""

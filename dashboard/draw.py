@@ -1,4 +1,4 @@
-"""Elements that several pages share, with the same words and looks."""
+"""Elements that several pages share, with the same words and appearance."""
 
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -35,11 +35,11 @@ _MIME = {
     "png": "image/png",
     "zip": "application/zip",
 }
-_FEW = 6  # findings that have a bar of two lines each; more get one line
+_FEW = 6  # findings with a two-line bar each; more get one line each
 
 
 def look() -> None:
-    """Styles; first on the page, so that nothing is drawn without them."""
+    """The styles; drawn first, so that nothing appears without them."""
     st.html(_HERE / "styles.css")
 
 
@@ -60,9 +60,9 @@ def select(
     hidden: bool = False,
     help: str | None = None,
 ) -> None:
-    """A menu that shows `value` and hands the choice to `store`, before the page is drawn again.
+    """A menu that shows `value` and passes the choice to `store` before the page is drawn again.
 
-    at:     the place, where the same choice can be made in several.
+    at:     distinguishes several menus for the same choice.
     hidden: whether the label is only for screen readers.
     """
     st.selectbox(
@@ -79,7 +79,7 @@ def select(
 def switch(
     label: str, value: bool, store: Callable[[Session, bool], None], *, at: str = "", help: str | None = None
 ) -> None:
-    """A switch that shows `value` and hands its new value to `store`, before the page is drawn again."""
+    """A switch that shows `value` and passes its new value to `store` before the page is drawn again."""
     st.toggle(label, help=help, **widget(f"{label} {at}", value, store))
 
 
@@ -92,7 +92,7 @@ def download(
     disabled: bool = False,
     key: str | None = None,
 ) -> None:
-    """A button that saves the data, or what the function makes when it is clicked."""
+    """A button that saves the data, or the result of a function that runs on the click."""
     st.download_button(
         label,
         data,
@@ -142,7 +142,7 @@ def probabilities(prediction: Prediction, checkpoint: Checkpoint, *, explained: 
 
 
 def _judged_alone(prediction: Prediction, checkpoint: Checkpoint, bars: Callable[[Sequence[str]], str]) -> str:
-    """Bars of a multi-label network: present findings, then the others, each the most likely first."""
+    """Bars of a multi-label network: present findings, then the others, most likely first in each group."""
     order = sorted(prediction.findings, key=lambda finding: -prediction.probability(finding))
     alone = markup.paragraph("Findings are independent: several may be present, or none.", quiet=True)
     if not checkpoint.thresholds:
@@ -162,7 +162,7 @@ STATES: dict[Word, str] = {"holds": "ok", "doubtful": "note", "fails": "warning"
 
 
 def verdict_line(call: Call, line: VerdictLine | None = None) -> str:
-    """The verdict in one line; without `line` the call alone, while the map is not judged."""
+    """The verdict in one line; without `line`, only the call, as the map is not judged yet."""
     shown = line or VerdictLine(call.sentence)
     return markup.verdict_line(shown.call, shown.looks, shown.map, call.operating_point, level=shown.level)
 
@@ -176,20 +176,20 @@ def _verdict(verdict: Verdict) -> str:
     lines = [(figure.title, figure.text) for figure in verdict.figures]
     meaning = verdict.sentence
     for figure in verdict.figures:
-        meaning = meaning.replace(figure.text, "").strip()  # that sentence is shown beside the name of its measure
+        meaning = meaning.replace(figure.text, "").strip()  # the sentence stands beside the name of its measure
     return markup.chip(
         STATES[verdict.word], verdict.title, verdict.label, [*lines, *([("", meaning)] if meaning else [])]
     )
 
 
 def checks(checks: Sequence[Check], mend: Callable[[Check], None], *, of: int) -> None:
-    """Warnings first, then notes, as chips, each followed by `mend`; passed checks are folded away with their figures.
+    """Warnings first, then notes, as chips, each followed by `mend`; passed checks are collapsed with their figures.
 
-    of: how many checks there were, including those that are drawn elsewhere.
+    of: total number of checks, including those drawn elsewhere.
     """
     order = [each for level in ("warning", "note") for each in checks if each.level == level]
     passed = [each for each in checks if each.level == "ok"]
-    measured: set[str] = set()  # two checks may rest on one figure: it is shown once
+    measured: set[str] = set()  # two checks may use the same figure: show it once
     with st.container(gap=None, key="film checks"):
         for each in order:
             st.html(markup.chip(each.level, each.title, each.level, [("", each.sentence)]))
@@ -200,9 +200,9 @@ def checks(checks: Sequence[Check], mend: Callable[[Check], None], *, of: int) -
 
 
 def film_facts(radiograph: Radiograph, credit: str | None, checkpoint: Checkpoint | None) -> None:
-    """Age, sex, view, spacing and device where the file has them, the steps of reading, and what the age means.
+    """Age, sex, view, spacing and device if the file has them, the steps of reading, and a note on the age.
 
-    Names and numbers of patients are never read.
+    Patient names and numbers are never read.
     """
     height, width = radiograph.pixels.shape
     spacing, age = radiograph.spacing, radiograph.age
@@ -219,13 +219,13 @@ def film_facts(radiograph: Radiograph, credit: str | None, checkpoint: Checkpoin
     ]
     sentence, worse = age_sentence(checkpoint, age) if checkpoint else ("", False)
     st.html(
-        (markup.paragraph(sentence) if sentence and not worse else "")  # `age_warning` says it
+        (markup.paragraph(sentence) if sentence and not worse else "")  # `age_warning` shows it
         + markup.facts([(name, value) for name, value in pairs if value])
     )
 
 
 def age_warning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
-    """Says that the model is worse at the age of this patient; nothing where the file or the card does not know."""
+    """Warns if the model is worse at this patient's age; nothing if the file or the card lacks the data."""
     sentence, worse = age_sentence(checkpoint, radiograph.age)
     if worse:
         st.html(markup.remark("warning", "Age", f"{radiograph.age:.0f} years", sentence))
@@ -233,7 +233,7 @@ def age_warning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """Shows a UserError as a sentence in its place; the rest of the page is drawn."""
+    """Shows a UserError as a sentence in place; the rest of the page is still drawn."""
     try:
         yield
     except UserError as error:
@@ -246,9 +246,9 @@ def problem(sentence: str) -> None:
 
 
 def problems() -> None:
-    """Files that could not be opened, until dismissed or something else is opened."""
+    """Files that could not be opened, until dismissed or another file is opened."""
     here = session()
-    place = st.empty()  # always there, so that the rest keeps its place on the page
+    place = st.empty()  # always present, so that the rest of the page does not move
     if not here.problems:
         return
     with place.container(horizontal=True, vertical_alignment="center", wrap=False, key="problems"):
@@ -257,14 +257,14 @@ def problems() -> None:
 
 
 def foot(checkpoint: Checkpoint | None) -> None:
-    """The notice, the version and the weights in use."""
+    """The notice, the version and the digest of the weights in use."""
     weights = f"{checkpoint.name} {checkpoint.sha256[:8]}" if checkpoint else "no model"
     st.html(markup.foot(NOTICE, f"Lightbox {version()} · {weights}"))
 
 
 @cache
 def version() -> str:
-    """The version in pyproject.toml."""
+    """The version from pyproject.toml."""
     with (_HERE.parent / "pyproject.toml").open("rb") as file:
         number: str = tomllib.load(file)["project"]["version"]
     return number

@@ -1,9 +1,9 @@
-// On a phone the sidebar lies over the page: it closes once a page, a film or an option was chosen in it.
-const NARROW = 768; // px, up to which Streamlit lays it over the page
+// On a phone the sidebar covers the page: it closes after a page, a film or an option is chosen.
+const NARROW = 768; // px, up to which Streamlit's sidebar covers the page
 const CHOICES = [
   '[data-testid="stSidebarNavLink"]', "li[data-key] > button:not(.remove)", ".st-key-phantom button", '[class*="st-key-example-"] button', "[role=option]",
 ].join();
-const WAIT = 150; // ms, for the choice itself to be sent
+const WAIT = 150; // ms, for the choice to be sent
 
 function close() {
   const sidebar = document.querySelector('[data-testid="stSidebar"][data-collapsed="false"]');

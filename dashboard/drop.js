@@ -1,4 +1,4 @@
-// Films can be dropped anywhere on the page: a drop outside an uploader is handed to that of the sidebar.
+// Films can be dropped anywhere on the page: a drop outside an uploader goes to the one in the sidebar.
 const UPLOADER = "[data-testid=stFileUploaderDropzone]";
 
 function uploader() {
@@ -14,7 +14,7 @@ function over(event) {
   event.preventDefault();
   document.body.classList.add("lb-drop");
   clearTimeout(window.lightboxDrop.end);
-  window.lightboxDrop.end = setTimeout(() => document.body.classList.remove("lb-drop"), 300); // it is over: no more events
+  window.lightboxDrop.end = setTimeout(() => document.body.classList.remove("lb-drop"), 300); // no more events: the drag is over
 }
 
 function drop(event) {

@@ -1,7 +1,7 @@
-"""From a request to its map, the same for all pages: each requests maps here and draws what is ready.
+"""From a request to its map, the same for all pages: each page requests maps here and draws what is ready.
 
-A request takes several steps (load the network, predict, try the method, compute the map), each a request in the queue
-of the networks. `look` never blocks: the pending step is named in the tile, and `dashboard.progress` follows it.
+A request takes several steps (load the network, predict, try the method, compute the map), each queued for the
+networks. `look` never blocks: the tile names the pending step, and `dashboard.progress` follows it.
 """
 
 import time
@@ -51,12 +51,12 @@ def look(
 ) -> list[BoardTile]:
     """Every tile as far as it is ready within the patience; the rest is pending.
 
-    page:       owner of the requests: those of its last look are given up unless they are repeated.
+    page:       owner of the requests; requests of its previous look are cancelled unless repeated.
     last:       place -> the last map there, which stays visible while another is computed.
-    patience:   seconds to wait before progress is shown.
+    patience:   seconds to wait until progress is shown.
     substitute: whether to use Grad-CAM or the last stage instead of a method or stage that the network does not
-                support; else the tile says why it is not available.
-    Raises:     BadSetting and Stopped where `substitute` is set: the page then returns to what it showed before.
+                support; otherwise the tile gives the reason.
+    Raises:     BadSetting and Stopped if `substitute` is set: the page then restores its previous choices.
     """
     places = range(len(requests))
     looks = [partial(again, radiograph, requests, place, last=last, substitute=substitute) for place in places]
@@ -71,7 +71,7 @@ def again(
     last: Mapping[int, LastMap],
     substitute: bool = False,
 ) -> BoardTile:
-    """One of the tiles as it is now; a UserError becomes its `missing`."""
+    """The present state of one tile; a UserError becomes its `missing`."""
     request = requests[place]
     method = methods.get(request.method) or methods[FIRST_LOOK]
     tile = BoardTile(place, lettered(len(requests))[place], request, method)
@@ -110,13 +110,13 @@ def again(
 
 @dataclass(frozen=True, eq=False)
 class WithoutUnits:
-    """The result of a network without some of its units, as far as it is ready.
+    """The result of a network with some units switched off, as far as it is ready.
 
     result:       the probabilities.
     explanation:  the map.
-    missing:      why there is no map; empty where there is one, or one is computed.
-    pending:      the step that is waited for; None where all is ready.
-    pending_name: its result, in words.
+    missing:      why there is no map; empty if there is one or it is being computed.
+    pending:      the step still being computed; None once all is ready.
+    pending_name: what that step computes, in words.
     """
 
     result: AblationResult | None = None
@@ -135,9 +135,9 @@ def look_without_units(
     page: str,
     patience: float,
 ) -> WithoutUnits:
-    """As `look`, for a network without some of its units: the probabilities come first, then the map.
+    """Like `look`, for a network with some units switched off: probabilities first, then the map.
 
-    Raises: UserError where there are no probabilities.
+    Raises: UserError if there are no probabilities.
     """
     usual = unit_requests.usual_means(checkpoint, switched.fill)
     about = (checkpoint, radiograph, session().cleaning(radiograph.key), switched, usual)
@@ -153,23 +153,23 @@ def look_without_units(
         except UserError as error:
             if result is None:
                 raise
-            return WithoutUnits(result, missing=str(error))  # the method does not work on the network without them
+            return WithoutUnits(result, missing=str(error))  # the method does not work without these units
 
     return _patiently([answered], page=page, patience=patience)[0]
 
 
 def give_up(page: str) -> None:
-    """Gives up the pending requests of this page."""
+    """Cancels the pending requests of this page."""
     for request in session().pending.pop(page, []):
         request.leave()
 
 
 def hold(open_page: str) -> None:
-    """Keeps what a page has requested while the person is on another one: on return it is done, or further on.
+    """Keeps a page's requests running while the person is on another page.
 
-    What ended at its time limit meanwhile is noted, so that the return does not begin it again. A page gives up its
-    earlier requests itself; those of a closed tab are given up by dashboard.kept_sessions.
-    open_page: name of the page of this run.
+    Requests that hit their time limit meanwhile are noted, so that the page does not start them again. A page cancels
+    its own earlier requests; dashboard.kept_sessions cancels those of a closed tab.
+    open_page: name of the page in this run.
     """
     here = session()
     entered, here.page = here.page not in ("", open_page), open_page
@@ -184,7 +184,7 @@ def hold(open_page: str) -> None:
                 try:
                     each.answer()
                 except Stopped as error:
-                    if entered or page != open_page:  # else the page has said so
+                    if entered or page != open_page:  # otherwise the page has reported it
                         here.overdue[page] = str(error)
                 except UserError:
                     pass  # the page shows it
@@ -193,7 +193,7 @@ def hold(open_page: str) -> None:
 
 
 def same(finding: str, checkpoint: Checkpoint) -> str | None:
-    """This network's name of the finding ("Pneumonia" for "pneumonia"); None where it does not know it."""
+    """This network's name for the finding ("Pneumonia" for "pneumonia"); None if it does not know it."""
     return next((each for each in checkpoint.findings if plain(each) == plain(finding)), None)
 
 
@@ -203,21 +203,21 @@ def shares_stages(method: Method, layer: str | None, settings: Mapping[str, Valu
 
 
 def strip_method(method: Method, settings: Mapping[str, Value]) -> Method:
-    """The method of the small maps of all stages: the method itself, or Grad-CAM where the method explains only the
-    input, would take as long again for every stage, or explains a unit that other stages need not have."""
+    """The method of the small maps of all stages: the method itself, or Grad-CAM if the method explains only the
+    input, takes as long again for every stage, or explains a unit that other stages may lack."""
     defaults = method.parse({})
     same_unit = all(settings[name] == defaults[name] for name in _UNIT if name in defaults)
     return method if method.layered and method.cost == "shared" and same_unit else methods[FIRST_LOOK]
 
 
 def nowhere(reasons: Mapping[str | None, str]) -> str:
-    """Why the network supports a method at no stage; empty where it supports it at one."""
+    """Why the network supports a method at no stage; empty if it supports it at any."""
     sentences = list(reasons.values())
     return "" if "" in sentences else sentences[-1]
 
 
 def _result(request: QueuedRequest[Result], name: str) -> Result:
-    """The answer if it is ready. Raises: the UserError that it is; _NotYet while it is pending."""
+    """The answer if it is ready. Raises: its UserError if it failed; _NotYet while it is pending."""
     if not request.wait(0):
         raise _NotYet(request, name)
     request.leave()
@@ -225,7 +225,7 @@ def _result(request: QueuedRequest[Result], name: str) -> Result:
 
 
 def _refuse_withheld(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> None:
-    """Raises: Withheld where the answer is not shown; _NotYet while the gate has not seen the film."""
+    """Raises: Withheld if the answer is withheld; _NotYet until the gate has checked the film."""
     result = map_requests.admission([checkpoint], radiograph, cleaning)
     if not isinstance(result, Admission):
         result = _result(result, f"Gate of {checkpoint.name}")
@@ -251,10 +251,10 @@ def _finding(
     prediction: Prediction,
     requests: Sequence[TileRequest],
 ) -> tuple[str, str]:
-    """That of the tile; else that of the sidebar; else the top finding of the first tile's model, so that all maps are
-    of one finding; and where this network knows none of these, its own top finding.
+    """The finding of the tile; else of the sidebar; else the top finding of the first tile's model, so that all maps
+    show one finding; if this network knows none of these, its own top finding.
 
-    Returns: the finding, and why it is not the requested one; empty where it is.
+    Returns: the finding, and why it is not the requested one; empty if it is.
     """
     own = leading(prediction, checkpoint)
     wanted = request.finding or session().finding or _first_finding(radiograph, checkpoint, requests) or own
@@ -263,8 +263,8 @@ def _finding(
 
 
 def _first_finding(radiograph: Radiograph, checkpoint: Checkpoint, requests: Sequence[TileRequest]) -> str | None:
-    """The top finding of the first tile's model; None where that is this model, or a broken one."""
-    with suppress(UserError):  # the first tile says so
+    """The top finding of the first tile's model; None if that is this model or it is broken."""
+    with suppress(UserError):  # the first tile reports it
         first = model_files.card(requests[0].checkpoint)
         if first.key != checkpoint.key:
             _result(networks.sizes(first), f"Loading {first.name}")
@@ -276,7 +276,7 @@ def _first_finding(radiograph: Radiograph, checkpoint: Checkpoint, requests: Seq
 def _placed(tile: BoardTile, checkpoint: Checkpoint, *, substitute: bool) -> BoardTile:
     """The tile with its final method, layer and settings.
 
-    Raises: UnknownName or Unfit where the network does not support the method there, and nothing may be substituted.
+    Raises: UnknownName or Unfit if the network does not support the method there and `substitute` is False.
     """
     method, reasons = tile.method, networks.incompatibilities(checkpoint, tile.method.name)
     if reason := nowhere(reasons):
@@ -317,7 +317,7 @@ def _layer(
 def _last(
     last: Mapping[int, LastMap], request: TileRequest, place: int, radiograph: Radiograph, tile: BoardTile
 ) -> Explanation | None:
-    """The last map at this place, if it is of this film and this model."""
+    """The last map at this place, if it shows this film and this model."""
     before = last.get(place)
     if before is None or before.request.checkpoint != request.checkpoint:
         return None
@@ -328,9 +328,9 @@ def _last(
 
 
 def _patiently(looks: Sequence[Callable[[], TileOrUnits]], *, page: str, patience: float) -> list[TileOrUnits]:
-    """The result of each look, repeated until nothing is pending or the patience is over.
+    """The result of each look, repeated until nothing is pending or the patience runs out.
 
-    Earlier requests of the page are given up unless they are repeated.
+    Earlier requests of the page are cancelled unless repeated.
     """
     views = [look() for look in looks]
     until = time.monotonic() + patience
@@ -338,9 +338,9 @@ def _patiently(looks: Sequence[Callable[[], TileOrUnits]], *, page: str, patienc
         waiting[0].wait(max(0.0, min(until - time.monotonic(), patience / 10)))
         views = [look() if view.pending else view for look, view in zip(looks, views, strict=True)]
         for request in waiting:
-            request.leave()  # a repeated one is counted already
+            request.leave()  # a repeated request already counts
     pending = session().pending
     before, pending[page] = pending.get(page, []), list(waiting)
     for each in before:
-        each.leave()  # a repeated one is counted already
+        each.leave()  # a repeated request already counts
     return views

@@ -20,18 +20,18 @@ from dashboard.viewer import controls, viewer
 
 PAGE = "read pair"  # owner of the second film's requests
 LINK = "pair"  # between the two panes
-_PATIENCE = 0.4  # s before progress is shown
+_PATIENCE = 0.4  # s until progress is shown
 _WITHHELD = "The answer is withheld because of the film checks. Open this film alone to see why."
 
 
 def second() -> Radiograph | None:
-    """The second film; None where there is none, or it is the open one."""
+    """The second film; None if there is none, or it is the open one."""
     here = session()
     return here.radiographs.get(here.second_film or "") if here.second_film != here.film_key else None
 
 
 def menu() -> None:
-    """The menu that puts another open film beside this one; nothing with a single film."""
+    """The menu that shows another open film beside this one; nothing if only one film is open."""
     here = session()
     others = [key for key in here.radiographs if key != here.film_key]
     if not others:
@@ -51,7 +51,7 @@ def menu() -> None:
 
 
 def panes(chosen: MapView, other: Radiograph) -> None:
-    """Both films, one bar of controls for them, and what the model says of each."""
+    """Both films, one bar of controls for them, and the model's answer for each."""
     with st.container(key="pair", gap="xsmall"):
         controls(LINK, key="pair controls")
         left, right = st.columns(2, gap="small")
@@ -64,7 +64,7 @@ def panes(chosen: MapView, other: Radiograph) -> None:
 
 @st.fragment(parallel=True)
 def _second(chosen: MapView, other: Radiograph) -> None:
-    """The second film, bare until its map is ready, and the difference of the answers."""
+    """The second film, without heat until its map is ready, and the difference of the answers."""
     place, note = st.empty(), st.empty()
     now = session().cleaning(other.key)
     if film_checks.withheld(film_properties.quality(other, now)) and not now.anyway:
@@ -84,10 +84,10 @@ def _second(chosen: MapView, other: Radiograph) -> None:
 
 
 def difference(finding: str, left: Prediction, right: Prediction) -> str:
-    """How much more or less likely the finding is on the right film, in one sentence."""
+    """How much more or less probable the finding is on the right film, in one sentence."""
     one, other = left.probability(finding), right.probability(finding)
     name = words(finding)
-    if abs(other - one) < 0.005:  # half of the last digit shown
+    if abs(other - one) < 0.005:  # half of the last displayed digit
         return f"{name[:1].upper()}{name[1:]} {one:.2f} on both films."
     more = "more" if other > one else "less"
     return f"{name[:1].upper()}{name[1:]} {one:.2f} left, {other:.2f} right: {abs(other - one):.2f} {more}."
@@ -103,7 +103,7 @@ def _look(chosen: MapView, other: Radiograph) -> BoardTile:
 def _pane(
     radiograph: Radiograph, prediction: Prediction | None, chosen: MapView, *, key: str, tile: MapView | BoardTile
 ) -> None:
-    """One film with its map, its name and the answer above it."""
+    """One film with its map; its name and the answer above."""
     map_, finding = tile.explanation, chosen.finding
     answer = f" · {words(finding)} {prediction.probability(finding):.2f}" if prediction else ""
     source = source_line(chosen.checkpoint, prediction, finding) if prediction else ""

@@ -1,4 +1,4 @@
-"""The film itself: checks, facts of the file, and its preprocessing for the network."""
+"""The film itself: checks, facts from the file, and its preprocessing for the network."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -34,7 +34,7 @@ def story(radiograph: Radiograph) -> None:
 
 
 def wrong_answer(radiograph: Radiograph, checkpoint: Checkpoint, prediction: Prediction) -> None:
-    """Says so where the answer contradicts what was drawn; nothing for other films, or without the finding normal."""
+    """Warns if the answer contradicts the drawn truth; nothing for other films, or without the finding normal."""
     says_normal = labels.agrees(prediction, checkpoint, _NORMAL)
     if radiograph.key not in session().drawn_cases or says_normal is None:
         return
@@ -45,9 +45,9 @@ def wrong_answer(radiograph: Radiograph, checkpoint: Checkpoint, prediction: Pre
 
 
 def about(radiograph: Radiograph, *, veiled: bool = False) -> None:
-    """The quality checks and the facts of the file.
+    """The quality checks and the facts from the file.
 
-    veiled: whether `veil` has drawn the checks that withhold the answer already.
+    veiled: whether `veil` has already drawn the checks that withhold the answer.
     """
     draw.section("The film", "Drawn phantom" if radiograph.drawn else "")
     with st.skeleton(height=90):
@@ -75,10 +75,10 @@ def admission(
 def withheld(
     radiograph: Radiograph, checkpoints: Sequence[Checkpoint], *, report: ReportProgress | None = None
 ) -> bool:
-    """Whether the film checks or a gate withhold every answer about this film; shows a warning where they were
-    overridden.
+    """Whether the film checks or a gate withhold every answer about this film; shows a warning if the reader overrode
+    them.
 
-    A page calls this first, and draws `veil` instead of its answers.
+    A page calls this first and, if it is true, draws `veil` instead of its answers.
     """
     now = session().cleaning(radiograph.key)
     reason = admission(radiograph, checkpoints, report=report).reason
@@ -112,7 +112,7 @@ def veil(radiograph: Radiograph, checkpoint: Checkpoint | None) -> None:
 
 
 def show_anyway(radiograph: Radiograph, *, at: str) -> None:
-    """The button that shows the answers about this film although they are withheld. at: where it is drawn."""
+    """The button that shows the withheld answers about this film. at: where it is drawn."""
     st.button(
         "Show anyway",
         key=f"anyway {radiograph.key} {at}",
@@ -122,7 +122,7 @@ def show_anyway(radiograph: Radiograph, *, at: str) -> None:
 
 
 def cleaning(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
-    """The switches, steps of reading as locked ones, and the resulting model input, folded while nothing is changed."""
+    """The switches (steps of reading are locked) and the resulting model input, collapsed while nothing is changed."""
     now = session().cleaning(radiograph.key)
     with st.expander("Preprocessing for the model", expanded=now != Cleaning(), type="compact"):
         _cleaning(radiograph, checkpoint, now)
@@ -158,7 +158,7 @@ def _cleaning(radiograph: Radiograph, checkpoint: Checkpoint, now: Cleaning) -> 
 
 
 def _settle(radiograph: Radiograph, check: Check, *, at: str = "film", but: Sequence[Mapping[str, Any]] = ()) -> None:
-    """The button that sets the switches to what the check proposes, on screen and for the model."""
+    """The button that sets the switches as the check proposes, on screen and for the model."""
     if check.name == "burnt-in" and check.level != "ok":
         st.button(
             "Open a copy with black marks",
@@ -171,7 +171,7 @@ def _settle(radiograph: Radiograph, check: Check, *, at: str = "film", but: Sequ
         return
     now = session().cleaning(radiograph.key)
     wanted: dict[str, Any] = dict(check.mend)
-    if "turn" in wanted:  # the checks see the film as it is turned now: their turn is added
+    if "turn" in wanted:  # the checks see the film as turned now, so their turn is added
         wanted["turn"] = (now.turn + wanted["turn"]) % 4
     if "invert" in wanted:
         wanted["invert"] = not now.invert
@@ -191,7 +191,7 @@ def _settle(radiograph: Radiograph, check: Check, *, at: str = "film", but: Sequ
 
 
 def _window(radiograph: Radiograph, chosen: str) -> None:
-    """The window or lookup table of the file, or a window by hand, for screen and model."""
+    """The window or lookup table of the file, or a manual window, for screen and model."""
     offered = {
         OWN: "The file's first",
         **{f"#{place}": other.name for place, other in enumerate(radiograph.windows, start=2)},
@@ -219,7 +219,7 @@ def _set_window(radiograph: Radiograph, here: Session, window: str) -> None:
 
 
 def _locked(origin: Origin) -> list[tuple[str, str]]:
-    """Steps that the file required on reading: label and explanation."""
+    """Steps that the file required when it was read: label and explanation."""
     steps = []
     if origin.chroma is not None:
         strongest = int(origin.chroma.max(initial=0))

@@ -11,7 +11,7 @@ from dashboard.compare import sources
 
 
 class FilmChoice(Protocol):
-    """A folder or table, which of the table's splits, and how many films at most; part of the session."""
+    """A folder or table, the split of the table, and the maximum number of films; part of the session."""
 
     path: str
     split: str
@@ -31,15 +31,15 @@ def film_fields(
     disabled: bool = False,
     then: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Fields for a `FilmChoice` of the session; with a menu of splits where the table has some.
+    """Fields for a `FilmChoice` of the session; with a menu of splits if the table has any.
 
-    Returns: False where the path cannot be read, which is shown.
+    Returns: False if the path cannot be read; the reason is shown.
 
     path:  of the FilmChoice, as for BoundField.
-    width: of the field for its path, in px.
+    width: of the path field, in px.
     split: name of the menu.
-    whole: whether all of a table can be meant, as "".
-    then:  is called after each change.
+    whole: whether the menu offers the whole table, as "".
+    then:  called after each change.
     """
     films: FilmChoice = BoundField(path).value
     field = BoundField(f"{path}.path", str.strip, then)

@@ -22,11 +22,11 @@ from dashboard.state import bind, entered, session
 
 _THUMBNAILS = Path(__file__).with_name("cases")
 _drop = st.components.v2.component("lightbox.drop", js=Path(__file__).with_name("drop.js").read_text(encoding="utf-8"))
-_LARGEST = 1000  # MB a film or ZIP archive
+_LARGEST = 1000  # MB per film or ZIP archive
 
 
 def files(label: str, *, at: str) -> None:
-    """The uploader; files are read at once, and the page is drawn again."""
+    """The uploader; files are read immediately, then the page is drawn again."""
     here = session()
     dropped = st.file_uploader(
         label,
@@ -59,15 +59,15 @@ def files(label: str, *, at: str) -> None:
 
 
 def anywhere() -> None:
-    """Hands films that are dropped anywhere on the page to the uploader of the sidebar."""
+    """Passes films dropped anywhere on the page to the uploader in the sidebar."""
     with st.container(key="drop"):
         _drop(key="drop anywhere")
 
 
 def frames() -> None:
-    """For each file with several frames (or pages): the choice of one."""
+    """A choice of frame for each file with several frames (or pages)."""
     for name, (_, count) in list(session().several.items()):
-        key = f"frame of {name}"  # not bound: what is entered has to stay until the button is pressed
+        key = f"frame of {name}"  # not bound: the entry has to stay until the button is pressed
         with st.container(key=f"frames of {name}", horizontal=True, vertical_alignment="bottom", gap="small"):
             st.number_input(f"{draw.plain(name)} holds {count} frames. Which one?", 1, count, key=key, width=300)
             st.button("Open frame", key=f"open {name}", on_click=_open_frame, args=(name, key))
@@ -87,7 +87,7 @@ def _open_frame(name: str, key: str) -> None:
 
 
 def open_contents(contents: Iterable[tuple[bytes, str]]) -> bool:
-    """Opens films given as (bytes of the file, name), and shows the first. Returns: whether one could be read."""
+    """Opens films given as (bytes of the file, name) and shows the first. Returns: whether any could be read."""
     films = [_read(data, name) for data, name in contents]
     _show(*films)
     return any(films)
@@ -113,7 +113,7 @@ def phantom_button() -> None:
 
 
 def case_gallery() -> None:
-    """The drawn cases, each a picture with its title and story that opens at a click."""
+    """The drawn cases, each a picture with its title and story; a click opens it."""
     with st.container(key="gallery", horizontal=True, gap="medium"):
         for number, each in enumerate(CASES):
             with st.container(key=f"drawn {number}", gap="xsmall"):
@@ -134,13 +134,13 @@ def open_case(number: int) -> None:
 
 
 def _open_next_case() -> None:
-    """The first one that is not open yet."""
+    """Opens the first drawn case that is not open yet."""
     opened = session().radiographs
     open_case(next(number for number in numbers() if film_properties.drawn_film(number).key not in opened))
 
 
 def examples_menu() -> None:
-    """Films of the data folder, if there is one, and public films that are downloaded on request."""
+    """Films of the data folder, if there is one, and public films downloaded on request."""
     with st.popover("Examples", width="stretch"):
         stored = originals()
         if stored:
@@ -167,7 +167,7 @@ def examples_menu() -> None:
 
 
 def originals() -> dict[Path, str]:
-    """The films in the folder LIGHTBOX_DATA, each with its description from the list there; empty without one."""
+    """Path -> description, from the list in the folder LIGHTBOX_DATA; empty if there is no such folder."""
     folder = _originals_folder()
     if folder is None:
         return {}
@@ -243,7 +243,7 @@ def _read_labels(data: bytes, name: str) -> None:
 
 
 def _read(data: bytes, name: str, frame: int | None = None) -> Radiograph | None:
-    """The film, added to the open ones; None where it cannot be read, which leaves one sentence."""
+    """The film, added to the open ones; None, with one sentence on the page, if it cannot be read."""
     here = session()
     try:
         radiograph = read(data, name=name, frame=frame)
@@ -259,9 +259,9 @@ def _read(data: bytes, name: str, frame: int | None = None) -> Radiograph | None
 
 
 def _show(*radiographs: Radiograph | None) -> None:
-    """Shows the first one that could be read; without one the page stays as it was."""
+    """Shows the first film that could be read; if none could, the page stays as it was."""
     readable = [radiograph.key for radiograph in radiographs if radiograph]
     here = session()
     here.film_key = readable[0] if readable else here.film_key
-    if here.linked_film in readable:  # the film of the link by which the page was opened
+    if here.linked_film in readable:  # the film of the link that opened the page
         here.film_key, here.linked_film = here.linked_film, None

@@ -6,7 +6,7 @@ from core.models.findings import CHESTXRAY14
 from core.types import digest
 
 # Okabe and Ito 2008: distinct with all kinds of colour vision. A finding has the same colour on every page. Their seven
-# go to the commonest findings; every other one gets a colour of its own below.
+# colours go to the most common findings; every other finding gets one of the colours below.
 _FIXED = {
     "covid": "#e69f00",
     "pneumonia": "#56b4e9",
@@ -16,7 +16,7 @@ _FIXED = {
     "atelectasis": "#cc79a7",
     "cardiomegaly": "#f0e442",
 }
-# After Sasha Trubetskoy's 20 simple, distinct colours, without those near the ones above or those of regions.
+# After Sasha Trubetskoy's 20 simple, distinct colours, without those close to the colours above or to those of regions.
 _OTHERS = (
     *("#e6194b", "#4363d8", "#f58231", "#911eb4", "#3cb44b", "#f032e6", "#9a6324", "#469990", "#dcbeff", "#808000"),
     *("#fabed4", "#ff5c8a", "#7f8cff", "#c0a36e", "#00b3b3", "#b35900", "#b39ddb", "#8bc34a", "#a1887f", "#ff8a65"),
@@ -28,7 +28,7 @@ _assigning = threading.Lock()
 def colour(finding: str) -> str:
     """The finding's own colour; the same for the same name, whatever the model, until the server stops.
 
-    Beyond the findings with a fixed colour each of the next 20 gets one that no other has.
+    Beyond the findings with a fixed colour, each of the next 20 gets a colour that no other finding has.
     """
     name = finding.lower()
     if name in _FIXED:
@@ -43,4 +43,4 @@ def colour(finding: str) -> str:
 
 
 for _name in CHESTXRAY14:
-    colour(_name)  # first, so that theirs never depend on what else was imported
+    colour(_name)  # first, so that their colours do not depend on imported models

@@ -1,4 +1,4 @@
-"""Puts a script into the page that Streamlit delivers, so that it is dark, or as chosen, from the first paint on."""
+"""Adds a script to Streamlit's page, so that the chosen theme, by default dark, is there from the first paint on."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEAD = b"<head>"
 _SCRIPT = (Path(__file__).parent / "first_paint.html").read_bytes()
-_ENCODED = (b"accept-encoding",)  # of a request: the page must come as plain text
-_OF_ANOTHER = (b"content-length", b"etag", b"last-modified")  # of a response: true of the page without the script
+_ENCODED = (b"accept-encoding",)  # request header: the page must come uncompressed
+_OF_ANOTHER = (b"content-length", b"etag", b"last-modified")  # response headers, valid only without the script
 
 
 class FirstPaint:
-    """ASGI middleware; everything but HTML passes as it is."""
+    """ASGI middleware; everything except HTML passes unchanged."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -28,7 +28,7 @@ class FirstPaint:
 
 
 class _Page:
-    """Holds the start of an HTML response back until its first bytes are there, and adds the script to them."""
+    """Delays the start of an HTML response until its first bytes arrive, and adds the script to them."""
 
     def __init__(self, send: Send) -> None:
         self.send = send

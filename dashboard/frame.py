@@ -1,4 +1,4 @@
-"""The frame around every page: navigation, sidebar, foot; every UserError is shown here and the rest stays."""
+"""The frame around every page: navigation, sidebar, foot; it shows every UserError and keeps the rest of the page."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from dashboard.views import pages
 memory.freeze_once("imports")
 memory.count_run()
 _HERE = Path(__file__).parent
-_SIDEBAR = 272  # px: what the strip of films needs; the rest is the film's
+_SIDEBAR = 272  # px: enough for the strip of films; the film gets the rest
 
 st.set_page_config(page_title="Lightbox", page_icon=_HERE / "icon.svg", layout="wide", initial_sidebar_state=_SIDEBAR)
 st.logo(_HERE / "lightbox.svg", size="medium")
@@ -51,5 +51,5 @@ with place:
 link.write()
 if model is not None and selection.film() is None:
     with draw.errors():
-        networks.classifier(model)  # warm before the first film comes
+        networks.classifier(model)  # warm before the first film is opened
 memory.freeze_once((chosen_page.title, selection.film() is None))

@@ -1,5 +1,5 @@
-// Holds the secret name of the session for this tab, and names it to a server that has given the tab a new session.
-// sessionStorage belongs to one tab and one server; it is in no address and outlives a reload, not the tab.
+// Stores the secret name of this tab's session, and sends it to a server that has given the tab a new session.
+// sessionStorage belongs to one tab and one server; it is in no address and survives a reload, but not the tab.
 const PLACE = "lightbox session";
 
 export default function ({ data, setStateValue }) {

@@ -1,9 +1,9 @@
-"""Sessions that survive a reload: kept in the memory of the server, in no file.
+"""Sessions that survive a reload: kept in the server's memory, never in a file.
 
-A browser tab holds the secret name of its session in its sessionStorage, and gets the session back for it: after a
-reload, a visit elsewhere, or a lost connection. The name is in no address, link, cookie or file, so that nobody else's
-tab can have it; a duplicated tab gets a copy. A session without a tab is dropped after an hour, the oldest ones sooner
-where together they take too much memory.
+A browser tab stores the secret name of its session in its sessionStorage and gets the session back with it: after a
+reload, a visit elsewhere, or a lost connection. The name is in no address, link, cookie or file, so that no other
+tab can have it; a duplicated tab gets a copy. A session without a tab is dropped after an hour; the oldest ones go
+earlier if together they take too much memory.
 """
 
 import threading
@@ -18,15 +18,15 @@ from streamlit.runtime import Runtime
 
 from dashboard.state import Session, holder, session, use
 
-MINUTES = 60  # that a session is kept after its tab was closed
+MINUTES = 60  # for which a session is kept after its tab was closed
 _ROOM = 4 * 2**30  # bytes of films of one session, and of all sessions whose tab is closed
-_SWEEP = 30.0  # s between two looks for what is over
+_SWEEP = 30.0  # s between two checks for expired sessions
 _JS = Path(__file__).with_name("kept_sessions.js")
 
 
 @dataclass(eq=False)
 class _Kept:
-    """A session; tab: Streamlit's name of its connection; seen: s, when it was last there; copied: to another tab."""
+    """A session; tab: Streamlit's name of its connection; seen: last activity, s; copied: to another tab."""
 
     session: Session
     tab: str
@@ -37,7 +37,7 @@ class _Kept:
 class KeptSessions:
     """The sessions by their secret names.
 
-    room:      bytes of films that the sessions without a tab may take together.
+    room:      bytes of films that all sessions without a tab may take together.
     is_active: whether the tab of this name is connected.
     """
 
@@ -49,13 +49,13 @@ class KeptSessions:
         self._kept: dict[str, _Kept] = {}
 
     def put(self, session: Session, tab: str) -> None:
-        """Keeps the session of this tab."""
+        """Stores the session of this tab."""
         with self._changing:
             kept = self._kept.setdefault(session.name, _Kept(session, tab, 0.0))
             kept.session, kept.tab, kept.seen = session, tab, self._clock()
 
     def take(self, name: str, tab: str) -> Session | None:
-        """The session of this name for this tab, a copy where another tab is using it; None where there is none."""
+        """The session of this name for this tab, a copy if another tab is using it; None if there is none."""
         with self._changing:
             kept = self._kept.get(name)
             if kept is None:
@@ -67,12 +67,12 @@ class KeptSessions:
             return kept.session
 
     def drop(self, name: str) -> None:
-        """Forgets the session of this name."""
+        """Deletes the session of this name."""
         with self._changing:
             self._kept.pop(name, None)
 
     def sweep(self) -> None:
-        """Drops sessions whose tab was closed too long ago, or that have no room, the oldest first."""
+        """Drops sessions whose tab was closed too long ago, or that do not fit, the oldest first."""
         with self._changing:
             now = self._clock()
             alone = []
@@ -85,7 +85,7 @@ class KeptSessions:
             for kept in sorted(alone, key=lambda kept: -kept.seen):
                 kept.session.leave_requests()
                 size += kept.session.bytes
-                # One that was copied is lost to its own tab, too: it was only slow to close for a reload.
+                # A copied session can go at once: its tab was only slow to close during a reload.
                 if kept.copied or now - kept.seen > self._seconds or size > self._room:
                     del self._kept[kept.session.name]
 
@@ -105,12 +105,12 @@ def _sweep_forever() -> None:
 
 
 def resume() -> bool:
-    """Gives this tab the session that it had, once it has named it, and keeps the present one.
+    """Restores the tab's earlier session once the tab has named it, and stores the present one.
 
-    Returns: False while the page should wait for that: its address is of a film, which may be one of that session.
+    Returns: False while the page should wait: its address names a film that may belong to the earlier session.
     """
     here = session()
-    browser = "User-Agent" in st.context.headers  # a test of the script has none, and nobody who could answer
+    browser = "User-Agent" in st.context.headers  # AppTest sends none, and has no browser to answer
     waits = browser and not here.resumed and here.opening_address is None and "film" in st.query_params
     with st.container(key="kept session"):
         data = {"name": here.name, "films": len(here.radiographs), "resumed": here.resumed, "waits": waits}

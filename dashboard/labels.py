@@ -10,7 +10,7 @@ from core.models.findings import leading, present
 from core.types import Checkpoint, Prediction
 from dashboard.state import Session
 
-_FILE = ("file", "name", "film", "image", "filename", "image index")  # heads of the column with the film
+_FILE = ("file", "name", "film", "image", "filename", "image index")  # headings of the column with the film
 _LABEL = ("label", "finding", "labels", "finding labels")
 _BETWEEN = "|"
 
@@ -42,7 +42,7 @@ def use(here: Session, table: dict[str, str]) -> int:
 
 
 def agrees(prediction: Prediction, checkpoint: Checkpoint, label: str | None) -> bool | None:
-    """Whether the model's answer is the label; None where it has none, or the model does not know that finding."""
+    """Whether the model's answer is the label; None without a label, or if the model does not know that finding."""
     if not label:
         return None
     known = {plain(finding): finding for finding in checkpoint.findings}

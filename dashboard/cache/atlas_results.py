@@ -14,16 +14,16 @@ from dashboard.cache import model_files, networks
 from dashboard.cache.keys import KEYS, QUEUE
 from dashboard.state import session
 
-PATCH = 160  # px a side, as dense
+PATCH = 160  # px per side, for dense screens
 
 
 @QUEUE.queued(slow=True, counts="films")
 def atlas_build(
     work: Work, checkpoint: Checkpoint, path: Path, *, split: str, most: int, pictures: bool, begun: float
 ) -> atlases.Atlas:
-    """An atlas of one's own films; a stopped one resumes where it was.
+    """An atlas of the user's own films; a stopped build resumes where it stopped.
 
-    begun: start of the build: the films may have changed since an earlier one.
+    begun: start of the build, because the films may have changed since an earlier one.
     """
     films = reference.some(reference.from_data(path, split=split or None), most)
     every = atlas_survey.spread(len(films.films))
@@ -35,9 +35,9 @@ def atlas_build(
 
 
 def atlas(checkpoint: Checkpoint) -> atlases.Atlas | None:
-    """What a reference set says of every unit: the one that was chosen, else the first there is; None without any.
+    """The atlas that describes the units: the chosen one, else the first; None if there is none.
 
-    Raises: BadData for one that cannot be read.
+    Raises: BadData if it cannot be read.
     """
     wanted, known = session().layers.atlas.used.get(checkpoint.key), atlas_folders(checkpoint)
     folder = wanted if wanted in known else next(iter(known), None)
@@ -45,9 +45,9 @@ def atlas(checkpoint: Checkpoint) -> atlases.Atlas | None:
 
 
 def atlas_folders(checkpoint: Checkpoint) -> tuple[Path, ...]:
-    """Where its atlases lie: this person's, the newest first, then that of drawn chests.
+    """Folders of its atlases: this person's, newest first, then the one of drawn chests.
 
-    Remote users get only the latter: the films of the first are not theirs to see.
+    Remote users get only the latter: the films of the former are not theirs to see.
     """
     return tuple(atlas_paths.places(checkpoint, model_files.WEIGHTS, mine=paths.local()))
 
@@ -58,7 +58,7 @@ def _atlas(checkpoint: Checkpoint, folder: Path, changed: int) -> atlases.Atlas:
 
 
 def patch(atlas: atlases.Atlas, stage: str, seen: atlases.TopFilm) -> bytes | None:
-    """What the unit saw of a film of the atlas, a small WebP file; None where no picture of the film was kept."""
+    """The patch of an atlas film that the unit responds to, a small WebP file; None if no picture is stored."""
     has_picture = patches.picture_file(atlas.folder, seen.film).exists()
     key = (str(atlas.folder), atlas.metadata["signature"], stage, seen.film, seen.row, seen.column)
     return _patch(key, atlas, seen) if has_picture else None

@@ -1,4 +1,4 @@
-"""Tables of cohort runs and what is computed from them."""
+"""Tables of cohort runs and the results computed from them."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def _cohort_table(path: Path, rows: int, manifest: int) -> CohortTable:
 
 @st.cache_resource(max_entries=16, show_spinner="Comparing the runs …", hash_funcs=KEYS)
 def cohort_drift(first: CohortTable, second: CohortTable, selection: Selection) -> Drift:
-    """What differs between two runs. Raises: BadData."""
+    """The differences between two runs. Raises: BadData."""
     return drift(first, second, selection)
 
 
@@ -38,13 +38,13 @@ def cohort_drift(first: CohortTable, second: CohortTable, selection: Selection) 
 def similar_cases(
     table: CohortTable, selection: Selection, features: NDArray[np.float32], radiograph: str, stage: str
 ) -> SimilarFilms:
-    """The films of the run nearest to the features of a film, whose key is given, at a stage. Raises: BadData."""
+    """The films of the run nearest to this film by the features of a stage. Raises: BadData."""
     return similar_films(table, selection, features, digest=radiograph, stage=stage)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=KEYS)
 def neighbour_precision(table: CohortTable, selection: Selection, stage: str) -> tuple[Estimate, float]:
-    """How often the nearest films of a run share a film's label, and what chance would give."""
+    """How often the nearest films of a run share a film's label, and how often they would by chance."""
     return similar.neighbour_precision(table, selection, stage=stage)
 
 
@@ -56,5 +56,5 @@ def case_projection(features: NDArray[np.float32], name: ProjectionName) -> Proj
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def table(path: Path, changed: int) -> tuple[manifest.Row, ...]:
-    """The films of a table, or of a folder that holds one, as it was then. Raises: BadData."""
+    """The films of a table, or of a folder that holds one, at its last change. Raises: BadData."""
     return tuple(chestxray14.table(path) if chestxray14.lies_in(path) else manifest.read_manifest(path))

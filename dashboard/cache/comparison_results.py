@@ -26,7 +26,7 @@ def stage_similarity(
     films: tuple[Radiograph, ...],
     cleanings: tuple[Cleaning, ...],
 ) -> Likeness:
-    """How alike the stages of two networks are, over the films, or over the places of a single one."""
+    """How similar the stages of two networks are, over the films, or over the positions in a single film."""
     by_film = {film.key: cleaning for film, cleaning in zip(films, cleanings, strict=True)}
     total = len(films) if len(films) > 1 else None
     return cka(networks.classifier(first), networks.classifier(second), films, cleaning=by_film, total=total, work=work)
@@ -46,13 +46,13 @@ def film_comparison(work: Work, panel: Panel, case: Keyed[film_set.Case]) -> Fil
 def agreements(
     radiograph: Radiograph, maps: tuple[Explanation, ...], names: tuple[str, ...]
 ) -> tuple[tuple[Agreement, ...], ...]:
-    """How far each of the maps agrees with each."""
+    """How far each pair of maps agrees."""
     return agreement_matrix(radiograph, maps, names=names)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=KEYS)
 def disagreements(radiograph: Radiograph, tiles: tuple[Tile, ...], named: bool = False) -> Sentences:
-    """Where the tiles agree and where not, in sentences; named: as in `disagreement`."""
+    """Where the tiles agree and where they do not, in sentences; named: as in `disagreement`."""
     return disagreement(radiograph, tiles, ground=_places(radiograph, tiles[0].explanation.cleaning), named=named)
 
 

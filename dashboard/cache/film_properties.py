@@ -1,4 +1,4 @@
-"""Properties of a film: its checks, thumbnail, zones, and what the network sees of it."""
+"""Properties of a film: its checks, thumbnail, zones, and the network's input."""
 
 import io
 from dataclasses import replace
@@ -17,12 +17,12 @@ from core.types import Checkpoint, Cleaning, Placement, Radiograph
 from core.what_if.zones import zone_names
 from dashboard.cache.keys import KEYS
 
-THUMBNAIL = 112  # px, the long side: twice what is shown, for dense screens
+THUMBNAIL = 112  # px, long side: twice the size on screen, for dense screens
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=KEYS)
 def placement(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning) -> Placement:
-    """Where the network's square lies on the film."""
+    """Where the network's input square lies on the film."""
     return prepare(radiograph, checkpoint.input, cleaning).placement
 
 
@@ -34,7 +34,7 @@ def quality(radiograph: Radiograph, cleaning: Cleaning) -> tuple[Check, ...]:
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=KEYS)
 def thumbnail(radiograph: Radiograph, cleaning: Cleaning) -> bytes:
-    """The whole film, small, as it is seen; a PNG file."""
+    """The whole film, small, as displayed; a PNG file."""
     film = arranged(radiograph, cleaning)
     height, width = film.pixels.shape
     small = Image.fromarray(display(film))

@@ -27,9 +27,9 @@ from dashboard.cache import model_files, networks
 from dashboard.cache.keys import KEYS, QUEUE
 from dashboard.request_queue import Keyed
 
-REGIONS = 1200  # px, the long side of a picture of regions
-EXAMPLE = 360  # px, the long side of a film with a concept: twice what is shown
-_USUAL = 300_000  # bytes of an answer that counts as one
+REGIONS = 1200  # px, long side of a picture of regions
+EXAMPLE = 360  # px, long side of a film with a concept: twice the size on screen
+_USUAL = 300_000  # bytes of an answer that counts as one result
 
 
 @QUEUE.queued(size=lambda result: 1 + result.maps.nbytes // _USUAL)
@@ -56,7 +56,7 @@ def relevance(
 def relevance_by_stage(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str
 ) -> tuple[tuple[StageRelevance, ...], str]:
-    """The relevance that passes through each stage, and why there is none by LRP."""
+    """The relevance that passes through each stage, and, where LRP does not apply, why."""
     return relevances_by_stage(networks.classifier(checkpoint), radiograph, finding, cleaning=cleaning, work=work)
 
 
@@ -67,7 +67,7 @@ def linear_probes(work: Work, checkpoint: Checkpoint, films: Keyed[Callable[[], 
 
 
 def probes_in_advance(checkpoint: Checkpoint) -> Probes | None:
-    """The probes that were trained before, beside the weights; None without them. Raises: BadData."""
+    """The pretrained probes stored beside the weights; None if there are none. Raises: BadData."""
     place = model_files.folder(checkpoint.name)
     file = probe_table.file_of(checkpoint, place)
     return _probes_beside(checkpoint, place, paths.changed(file)) if file.is_file() else None
@@ -90,7 +90,7 @@ def stage_averages(
 def film_parts(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, stage: str, count: int
 ) -> tuple[Parts, bytes]:
-    """The stage's maps as parts, for all findings, and a picture of them, a WebP file."""
+    """The stage's maps decomposed into parts, for all findings, and a WebP picture of the parts."""
     network, findings = networks.classifier(checkpoint), checkpoint.findings
     parts_of_film = stage_parts(
         network, radiograph, stage, count=count, findings=findings, cleaning=cleaning, work=work
@@ -109,7 +109,7 @@ def concept_sensitivity(
     stages: tuple[str, ...],
     finding: str,
 ) -> Sensitivity:
-    """Whether the finding depends on the concepts."""
+    """Whether the score for the finding depends on the concepts."""
     example_films = examples.value() if examples else None
     network = networks.classifier(checkpoint)
     return tcav_results(
@@ -121,7 +121,7 @@ def concept_sensitivity(
 def with_concept(
     work: Work, radiograph: Radiograph, name: str, seeds: tuple[int, ...]
 ) -> tuple[tuple[bytes, ...], str]:
-    """The film with the concept, small WebP files; or none, and why it cannot have it."""
+    """Pictures of the film with the concept, small WebP files; or none, and the reason."""
     pictures = []
     for seed in seeds:
         try:

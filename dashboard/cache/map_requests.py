@@ -44,7 +44,7 @@ def first_look(checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleanin
 def admission(
     checkpoints: Sequence[Checkpoint], radiograph: Radiograph, cleaning: Cleaning
 ) -> QueuedRequest[Admission] | Admission:
-    """Whether the answers of these models are shown; a request only where a gate has to see the film."""
+    """Whether the answers of these models are shown; a request only if a gate has to check the film."""
     checks = film_properties.quality(radiograph, cleaning)
     if withheld(checks) or radiograph.drawn or not any(map(read_gate, checkpoints)):
         return admission_by(checks, (), radiograph, cleaning)
@@ -54,14 +54,14 @@ def admission(
 def predict(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, *, report: ReportProgress | None = None
 ) -> Prediction:
-    """Waits for the prediction."""
+    """The prediction; waits for it."""
     return first_look(checkpoint, radiograph, cleaning).result(report).prediction
 
 
 def explain(
     checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, request: Request
 ) -> QueuedRequest[Explained]:
-    """The map, with those that share its passes; `Explained.of` finds it among them."""
+    """The map and those that share its passes; `Explained.of` gets it from them."""
     stages = networks.fitting(checkpoint, request.method) if methods[request.method].layered else []
     requests = batch(request, findings=checkpoint.findings, sizes=networks.stage_sizes(checkpoint), stages=stages)
     return maps(checkpoint, radiograph, cleaning, requests)

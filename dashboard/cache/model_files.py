@@ -10,7 +10,7 @@ from core.models import checkpoints, library
 from core.types import Checkpoint
 from dashboard import paths
 
-WEIGHTS = checkpoints.SHIPPED  # the folder of those that come with Lightbox
+WEIGHTS = checkpoints.SHIPPED  # folder of the models shipped with Lightbox
 
 
 def names() -> list[str]:
@@ -32,7 +32,7 @@ def folder(name: str) -> Path:
 
 
 def _names_in(folder: Path) -> tuple[str, ...]:
-    """Names in one folder, listed anew only after a file was added, renamed or removed: a page needs them often."""
+    """Names in one folder; listed again only after a file was added, renamed or removed, as a page needs them often."""
     return _listing(folder, paths.changed(folder))
 
 
@@ -53,12 +53,12 @@ def _card(name: str, folder: Path, changed: int) -> Checkpoint:
 
 
 def weights_path(checkpoint: Checkpoint) -> Path:
-    """Where the weights of the checkpoint lie."""
+    """Path to the weights of the checkpoint."""
     return folder(checkpoint.name) / f"{checkpoint.name}.safetensors"
 
 
 def audit_report(checkpoint: Checkpoint) -> AuditReport | None:
-    """The shortcut audit stored beside the weights; None without one."""
+    """The shortcut audit stored beside the weights; None if there is none."""
     path = folder(checkpoint.name) / f"{checkpoint.name}{ENDING}"
     return _audit_report(checkpoint.sha256, path, path.stat().st_mtime_ns, checkpoint) if path.exists() else None
 

@@ -20,15 +20,15 @@ from dashboard import memory
 from dashboard.cache import model_files
 from dashboard.cache.keys import QUEUE
 
-Misfits = Mapping[str, Mapping[str | None, str]]  # method -> stage -> why the network cannot serve it
+Misfits = Mapping[str, Mapping[str | None, str]]  # method -> stage -> why the network does not support it
 
 
 def classifier(checkpoint: Checkpoint) -> Classifier:
-    """The network behind its door, loaded once. Raises: BadCheckpoint."""
+    """The network as a classifier, loaded once. Raises: BadCheckpoint."""
     return _loaded(checkpoint.name, model_files.folder(checkpoint.name), checkpoint.key)
 
 
-@st.cache_resource(max_entries=10, show_spinner=False)  # a board of nine models, and the one beside it
+@st.cache_resource(max_entries=10, show_spinner=False)  # a board of nine models, and one more for the sidebar
 def _loaded(name: str, folder: Path, key: str) -> Classifier:
     classifier = load(name, folder)
     _warm_up(classifier.checkpoint)
@@ -37,7 +37,7 @@ def _loaded(name: str, folder: Path, key: str) -> Classifier:
 
 @QUEUE.queued()
 def _warm_up(work: Work, checkpoint: Checkpoint) -> None:
-    """Does once, on noise, what the Read page needs, so that the first person need not wait for the imports."""
+    """Runs once, on noise, what the Read page needs, so that the first person need not wait for the imports."""
     noise = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
     film = Radiograph(pixels=noise, name="noise", black=0, white=255, origin=Origin("drawn", "L", 8))
     network = classifier(checkpoint)
@@ -56,7 +56,7 @@ def sizes(work: Work, checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
 
 @QUEUE.queued(later=True)
 def unsupported(work: Work, checkpoint: Checkpoint) -> Misfits:
-    """Methods that the network does not support; some have to be tried on it."""
+    """Methods that the network does not support; for some this takes a trial run."""
     return compatibility.incompatibilities(classifier(checkpoint), work)
 
 
@@ -73,18 +73,18 @@ def stage_sizes(checkpoint: Checkpoint) -> Mapping[str, tuple[int, int]]:
 
 
 def incompatibilities(checkpoint: Checkpoint, method: str) -> Mapping[str | None, str]:
-    """Stage (None for methods of the input) -> why this network cannot serve the method there; "" where it can."""
-    if method == FIRST_LOOK:  # serves every network: the first look waits for nothing
+    """Stage (None for methods of the input) -> why this network does not support the method there; "" if it does."""
+    if method == FIRST_LOOK:  # works on every network, so the first view need not wait
         return {stage: unplaced(size) for stage, size in stage_sizes(checkpoint).items()}
     return unsupported(checkpoint).result()[method]
 
 
 def all_unfit(checkpoint: Checkpoint) -> Misfits:
-    """`incompatibilities` of every method; empty as long as that is not known."""
-    trial = unsupported(checkpoint)  # never given up, so that the trial is made once for certain
+    """`incompatibilities` of every method; empty until they are known."""
+    trial = unsupported(checkpoint)  # never cancelled, so that the trial runs exactly once
     return trial.answer() if trial.wait(0) else {}
 
 
 def fitting(checkpoint: Checkpoint, method: str) -> list[str]:
-    """The stages at which the network can serve the method, the last one last."""
+    """The stages at which the network supports the method, the last stage last."""
     return [stage for stage, reason in incompatibilities(checkpoint, method).items() if stage and not reason]

@@ -30,7 +30,7 @@ def unit_attribution(
 
 @QUEUE.queued(slow=True)
 def preferred_picture(work: Work, checkpoint: Checkpoint, stage: str, channel: int, prior: Prior) -> Preferred:
-    """The picture that excites a unit most."""
+    """The synthetic picture that excites a unit most."""
     return optimised_picture(networks.classifier(checkpoint), stage, channel, prior=prior, work=work)
 
 
@@ -50,7 +50,7 @@ def ablation(
 ) -> AblationResult:
     """The prediction without some units, and these maps of the network without them.
 
-    usual: the units' means, where they stand in their place (`usual_means`).
+    usual: mean activations that replace the units (`usual_means`); None to use another value.
     """
     network = networks.classifier(checkpoint)
     return ablation_result(network, radiograph, switched, requests, usual=usual, cleaning=cleaning, work=work)
@@ -67,7 +67,7 @@ def removal(
     fill: UnitFill,
     usual: UsualMeans | None,
 ) -> tuple[AblationCurve, ...]:
-    """How fast the finding falls as units of the stage are switched off."""
+    """How fast the finding's logit falls as units of the stage are switched off."""
     network = networks.classifier(checkpoint)
     return ablation_curves(
         network, radiograph, finding, stage=stage, fill=fill, usual=usual, cleaning=cleaning, work=work
@@ -75,6 +75,6 @@ def removal(
 
 
 def usual_means(checkpoint: Checkpoint, fill: UnitFill) -> UsualMeans | None:
-    """The units' means over the films of the atlas, where they are wanted and there is one."""
+    """The units' means over the films of the atlas, if they are the fill value and there is an atlas."""
     atlas_in_use = atlas_results.atlas(checkpoint) if fill == "mean" else None
     return atlas_in_use.usual if atlas_in_use else None

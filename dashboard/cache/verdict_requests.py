@@ -1,4 +1,4 @@
-"""Requests for the verdicts of Trust on an answer and its map."""
+"""Requests for the Trust verdicts on an answer and its map."""
 
 from core.trust.measure import CHEAP, Question
 from core.trust.verdicts import Verdict, verdicts
@@ -17,7 +17,7 @@ def trust(
     cleaning: Cleaning,
     prediction: Prediction,
 ) -> tuple[Verdict, ...]:
-    """The four verdicts on the answer and its map, by the cheap measures."""
+    """The four verdicts on the answer and its map, by the quick measures."""
     question = Question(networks.classifier(checkpoint), radiograph, explanation, cleaning, known=prediction)
     return tuple(verdicts(question, costs=CHEAP, work=work))
 
@@ -45,5 +45,5 @@ def trust_in_full(
 
 
 def known_in_full(explanation: Explanation, cleaning: Cleaning) -> tuple[Verdict, ...] | None:
-    """The verdicts by all measures, where they were computed before; never waits."""
+    """The verdicts by all measures, if already computed; never waits."""
     return _in_full.get((explanation.key, cleaning))

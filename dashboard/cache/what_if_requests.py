@@ -27,7 +27,7 @@ def edited_film(
 def smallest_blur(
     work: Work, checkpoint: Checkpoint, context: Keyed[EditContext], changes: tuple[str, ...], finding: str
 ) -> Turning:
-    """The smallest blur that turns the answer for the film after these edits."""
+    """The smallest blur that changes the answer for the film after these edits."""
     earlier, before = _after_edits(work, checkpoint, context, changes)
     return turning(
         networks.classifier(checkpoint), context.value, finding=finding, before=before, earlier=earlier, work=work
@@ -38,7 +38,7 @@ def smallest_blur(
 def edit_sweep(
     work: Work, checkpoint: Checkpoint, context: Keyed[EditContext], changes: tuple[str, ...], swept: str, finding: str
 ) -> Sweep:
-    """The answers while the strength of an edit varies, after these edits."""
+    """The answers as the strength of an edit varies, after these edits."""
     earlier, before = _after_edits(work, checkpoint, context, changes)
     network, change = networks.classifier(checkpoint), parsed_edit(swept)
     return sweep(network, context.value, change, finding=finding, before=before, earlier=earlier, work=work)
@@ -56,7 +56,7 @@ def _after_edits(
 def other_preprocessing(
     work: Work, checkpoint: Checkpoint, radiograph: Radiograph, cleaning: Cleaning, finding: str
 ) -> tuple[VariantAnswer, ...]:
-    """The answers for the film as others read it."""
+    """The answers for the film under other preprocessing."""
     network = networks.classifier(checkpoint)
     before = network.predict(radiograph, cleaning=cleaning)
     return preprocessing_answers(network, radiograph, finding=finding, before=before, cleaning=cleaning, work=work)

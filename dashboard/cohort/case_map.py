@@ -73,7 +73,7 @@ def case_map(table: CohortTable, chosen: Selection) -> None:
 
 
 def _belief(laid_out: Projection, values: Sequence[str], colour: str) -> str:
-    """How far the map can be believed."""
+    """How far the map can be trusted."""
     known = np.array([value != _UNKNOWN for value in values])
     labels = np.array(values)[known]
     text = f"Trustworthiness {laid_out.trustworthiness:.2f} (1: neighbours here are neighbours in the features)."

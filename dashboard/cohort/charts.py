@@ -14,8 +14,8 @@ from dashboard.models import axes
 from dashboard.models.axes import NEUTRAL, Plot
 
 _HEIGHT = 330  # px
-_STEP = 5  # thresholds of 1,000 between two points of a curve
-_OUTCOMES = {  # colour and pattern: never colour alone
+_STEP = 5  # of 1,000 thresholds, between two points of a curve
+_OUTCOMES = {  # colour and pattern, never colour alone
     "true positive": ("#0072B2", ""),
     "false positive": ("#E69F00", "/"),
     "false negative": ("#D55E00", "x"),
@@ -109,7 +109,7 @@ def reliability(points: Sequence[tuple[float, Estimate]], finding: str) -> Plot:
 
 
 def decision(thresholds: Curve, model: Curve, everyone: Curve, at: float) -> Plot:
-    """Net benefit of the model, of calling every film and of calling none, over the threshold."""
+    """Net benefit against threshold: the model, calling every film, calling none."""
     lines = [("model", model, finding_colours.colour("model"), "solid"), ("call every film", everyone, NEUTRAL, "dash")]
     traces: list[dict[str, Any]] = [
         {
@@ -131,7 +131,7 @@ def decision(thresholds: Curve, model: Curve, everyone: Curve, at: float) -> Plo
 
 
 def template(mean: LungTemplate) -> Plot:
-    """The mean heat in the frame of the lungs over the mean film; the rectangle is that of the lungs."""
+    """The mean heat in the frame of the lungs, over the mean film; the rectangle marks the lungs."""
     traces: list[dict[str, Any]] = []
     if mean.film is not None:
         grey = [[0, "#000"], [1, "#fff"]]
@@ -170,7 +170,7 @@ def difference(result: TemplateDifference) -> Plot:
 
 
 def _lung_frame(colour: str) -> dict[str, Any]:
-    """The layout of a template: square, without numbers, the rectangle of the lungs dotted."""
+    """The layout of a template: square, without numbers, with a dotted rectangle for the lungs."""
     edge, span = MARGIN / (1 + 2 * MARGIN), 1 / (1 + 2 * MARGIN)
     low, high = edge * SIDE - 0.5, (edge + span) * SIDE - 0.5
     side = axes.hidden([-0.5, SIDE - 0.5])
@@ -181,7 +181,7 @@ def _lung_frame(colour: str) -> dict[str, Any]:
 
 
 def _colours() -> list[list[object]]:
-    """The colours of maps, as Plotly writes a scale."""
+    """The colours of maps as a Plotly colour scale."""
     colours = table(palettes(signed=False)[0])
     return [[place / 255, f"rgb({','.join(map(str, colours[place]))})"] for place in range(0, 256, 15)]
 
@@ -224,7 +224,7 @@ def _numbers(values: Any) -> list[float | None]:
 
 
 def subgroup_rows(groups: Mapping[str, tuple[int, int, Estimate, Estimate, Estimate]]) -> list[list[str]]:
-    """Lines of the table of subgroups: value, films, with the finding, AUC, sensitivity, specificity."""
+    """Rows of the table of subgroups: value, films, films with the finding, AUC, sensitivity, specificity."""
     return [
         [name, f"{films:,}", f"{positives:,}", *(estimate_text(each) for each in estimates)]
         for name, (films, positives, *estimates) in groups.items()

@@ -18,7 +18,7 @@ from dashboard.cohort import case_map, charts, drift_panel
 from dashboard.state import entered, session
 
 _BINS = 40
-_MAPS = 400  # in the mean heat
+_MAPS = 400  # maps in the mean heat
 _PERFORMANCE, _POINT, _PEOPLE, _WHERE = "Performance", "Operating point", "Subgroups", "Where it looks"
 _MAP, _DRIFT = "Map of cases", "Drift"
 
@@ -33,7 +33,7 @@ def panel(table: CohortTable, chosen: Selection) -> None:
         required=True,
         label_visibility="collapsed",
     )
-    # Figures of a model need all its films: the outcome is a consequence of the prediction and filters none away.
+    # A model's figures need all its films: the outcome follows from the prediction, so it must not filter them.
     if state.charts == _MAP:
         case_map.case_map(table, replace(chosen, films=()))
         return
@@ -83,7 +83,7 @@ def _performance(table: CohortTable, chosen: Selection, counts: ScoreCounts) -> 
 
 
 def _one_kind(table: CohortTable, chosen: Selection, counts: ScoreCounts) -> None:
-    """What there is where all labelled films have the finding, or none has."""
+    """The figures that remain if all labelled films have the finding, or none has."""
     finding = words(chosen.finding)
     which = f"Every labelled film has {finding}" if counts.positives.any() else f"No film is labelled {finding}"
     text = f"{which} in this selection. ROC, precision and calibration need films with it and without it."
@@ -108,7 +108,7 @@ def _histograms(table: CohortTable, chosen: Selection, threshold: float) -> None
 
 
 def _operating_point(chosen: Selection, counts: ScoreCounts) -> None:
-    """Figures at the threshold, at a prevalence that is entered, and the decision curve."""
+    """Figures at the threshold, at the prevalence entered, and the decision curve."""
     state = session().cohort
     positives, negatives = int(counts.positives.sum()), int(counts.negatives.sum())
     own = positives / (positives + negatives)

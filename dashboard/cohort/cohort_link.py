@@ -1,4 +1,4 @@
-"""The view of the Cohort page in the address: the run by its name, and what differs from a fresh page."""
+"""The view of the Cohort page in the address: the name of the run, and the choices that differ from the defaults."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _LONGEST = 1500  # characters: browsers and mail take an address of about 2,000
 
 
 def entries(here: Session) -> dict[str, list[str]]:
-    """The entry of the address while the Cohort page is open; none without a run, or where it has no room."""
+    """The entry of the address while the Cohort page is open; none without a run, or if it is too long."""
     state, fresh = here.cohort, CohortState()
     if here.page != NAME or not state.run:
         return {}
@@ -34,7 +34,7 @@ def entries(here: Session) -> dict[str, list[str]]:
 
 
 def restore(here: Session, address: Mapping[str, Sequence[str]]) -> list[str]:
-    """Shows the view of the address; a run that this machine does not know, or a garbled entry, gets a sentence."""
+    """Restores the view of the address; an unknown run or a garbled entry gets a sentence."""
     if not address.get(NAME) or not paths.local():
         return []
     try:

@@ -9,29 +9,29 @@ from core.report.similar_cases import SimilarCases
 
 @dataclass
 class CohortState:
-    """What is chosen on the Cohort page.
+    """The choices on the Cohort page.
 
     run:       folder of the run; None while none is chosen.
-    checkpoint, finding, method: of the rows; empty for the first ones of the run.
+    checkpoint, finding, method: of the rows; empty for the first of the run.
     outcome, text, low, high: the filter, as core.cohort.table.Selection.
-    films:     those chosen on the map of cases; empty for all.
+    films:     chosen on the map of cases; empty for all.
     threshold: None for the operating point of the model.
     prevalence: in per cent; None for that of the films.
     order:     of the gallery.
     first:     place of the first film in the gallery.
     charts:    the group of charts on the page.
-    group:     column of the subgroups; empty for the first there is.
-    projection, colour: of the map of cases; the column that colours it, empty for the first there is.
-    representation: what the map lays the films out by; empty for the last stage.
-    other_run: folder of the run that this one is compared with.
-    other_model: whose heat is compared with the chosen one's; empty for the first other one of the run.
-    similar:   whether similar cases are shown on Read, of which run (empty for the latest) and by which stage (empty
-               for the last).
+    group:     column of the subgroups; empty for the first.
+    projection, colour: of the map of cases; the column that colours it, empty for the first.
+    representation: features that the map lays the films out by; empty for the last stage.
+    other_run: folder of the run to compare with.
+    other_model: model whose heat is compared with the chosen model's; empty for the first other model of the run.
+    similar:   whether Read shows similar cases, from which run (empty for the latest) and by which stage (empty for
+               the last).
     similar_shown: (film, weights, finding) -> the similar cases on Read, for its reports.
     input, models, methods, name: of a new run.
-    opened:    the films of the selection when one was opened in Read, their place, and what they were opened from.
-    was_there: whether that film was in the strip before.
-    leaving:   whether Read is to be shown, because a film was just opened.
+    opened:    the films of the selection when one was opened in Read, the place of that film, and the selection.
+    was_there: whether that film was in the strip already.
+    leaving:   whether to show Read, because a film was just opened.
     """
 
     run: str | None = None

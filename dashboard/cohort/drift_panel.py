@@ -1,4 +1,4 @@
-"""Another run beside this one: what differs, and the films that are unlike."""
+"""Another run beside this one: the differences, and the films that differ most."""
 
 from collections.abc import Sequence
 
@@ -49,7 +49,7 @@ def _tests(result: Drift, names: tuple[str, str]) -> None:
 
 
 def _shown(tests: Sequence[DriftTest]) -> Sequence[DriftTest]:
-    """All that differ, then the next ones, up to _ROWS."""
+    """All significant tests, then the next ones, up to _ROWS."""
     return tests[: max(_ROWS, sum(test.differs for test in tests))]
 
 
@@ -60,7 +60,7 @@ def _row(test: DriftTest) -> list[str]:
 
 
 def _unlike(other: CohortTable, chosen: Selection, result: Drift) -> None:
-    """How well a classifier tells the runs apart, and the films that it tells apart most surely."""
+    """How well a classifier tells the runs apart, and the films that it assigns with the highest confidence."""
     draw.section("Told apart by the model's features", f"AUC {estimate_text(result.separation)}")
     st.html(
         markup.paragraph(

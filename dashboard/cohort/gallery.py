@@ -42,9 +42,9 @@ def gallery(table: CohortTable, chosen: Selection) -> None:
 
 
 def cards(table: CohortTable, chosen: Selection, order: str, rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
-    """Films with their maps, as many in a row as fit; a click opens one in Read.
+    """Films with their maps, as many per row as fit; a click opens one in Read.
 
-    key: of the buttons, which the number of the film follows.
+    key: prefix of the button keys; the number of the film follows.
     """
     numbers = [row["film"] for row in rows]
     pictures, maps = table.thumbnails(numbers), table.maps(chosen, numbers)
@@ -65,7 +65,7 @@ def cards(table: CohortTable, chosen: Selection, order: str, rows: Sequence[Mapp
 
 
 def unreadable(table: CohortTable) -> None:
-    """The films without a result, folded away."""
+    """The films without a result, collapsed."""
     totals = table.totals()
     number = totals["unreadable"] + totals["withheld"]
     if not number:

@@ -33,7 +33,7 @@ def open_film(table: CohortTable, selection: Selection, order: str, film: int) -
 
 
 def go_to_read() -> None:
-    """Shows Read if a film was just opened; the frame's navigation is not at hand in a callback."""
+    """Shows Read if a film was just opened; a callback cannot use the frame's navigation."""
     state = session().cohort
     if state.leaving:
         state.leaving = False
@@ -41,7 +41,7 @@ def go_to_read() -> None:
 
 
 def steps() -> None:
-    """On Read: previous and next of the selection that the open film came from; nothing for other films."""
+    """On Read: buttons for the previous and next film of the selection; nothing for films opened elsewhere."""
     state = session().cohort
     state.leaving = False  # this is Read: the film may have been opened from here
     if not state.opened or session().film_key != state.opened_film:
@@ -62,13 +62,13 @@ def _open_step(by: int) -> None:
     state = session().cohort
     previous, was_there = state.opened_film, state.was_there
     if _open(min(max(0, state.place + by), len(state.opened) - 1)) and not was_there and previous != state.opened_film:
-        # Of a selection one film is in the strip, or it would fill with hundreds.
+        # Only one film of a selection is in the strip; otherwise hundreds would fill it.
         session().radiographs.pop(previous, None)
         session().cleanings.pop(previous, None)
 
 
 def _open(place: int) -> bool:
-    """Opens the film at that place of the selection; False, with a sentence on the page, where it cannot be read."""
+    """Opens the film at that place of the selection; False, with a sentence on the page, if it cannot be read."""
     here = session()
     state = here.cohort
     source: OpenedFrom = state.opened_from

@@ -1,4 +1,4 @@
-"""The run on the page: chosen, started, watched, stopped."""
+"""The run on the page: choosing, starting, following and cancelling it."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ from dashboard.bound_field import BoundField
 from dashboard.cache import cohort_results, model_files
 from dashboard.state import session
 
-_EVERY = 1.0  # s between two looks at a run that is being computed
+_EVERY = 1.0  # s between two checks of a run in progress
 
 
 def chosen_run() -> CohortTable | None:
-    """The menu of runs and the form for a new one, progress; then the rows, or None while there are none."""
+    """The rows of the chosen run, or None while there are none; draws the menu, the form for a new run and progress."""
     state = session().cohort
     known = [str(path) for path in recent()]
     if state.run is None and known:
@@ -41,7 +41,7 @@ def chosen_run() -> CohortTable | None:
         _unfinished(path)
     if not folder.is_run() or not (path / "rows").is_dir():
         if folder.worker() is None:
-            folder.manifest()  # says what is wrong
+            folder.manifest()  # raises the reason
         return None
     return cohort_results.cohort_table(path)
 
@@ -49,9 +49,9 @@ def chosen_run() -> CohortTable | None:
 def run_menu(
     label: str, name: str, known: Sequence[str], *, then: Callable[[], None] = lambda: None, help: str | None = None
 ) -> None:
-    """A menu of runs made on this machine, into which the folder of another one can be entered.
+    """A menu of the runs on this machine; the folder of another run can be typed in.
 
-    name: of the field of the page's state. then: called after a change.
+    name: field of the page's state. then: called after a change.
     """
     field = BoundField(f"cohort.{name}", lambda value: (value or "").strip() or None, then)
     st.selectbox(
@@ -67,7 +67,7 @@ def run_menu(
 
 
 def _another() -> None:
-    """Another run: its own models, findings and filter."""
+    """Resets models, findings and filter after a change of run."""
     state = session().cohort
     state.checkpoint = state.finding = state.method = state.text = state.group = ""
     state.outcome, state.low, state.high, state.first, state.films = "all", 0.0, 1.0, 0, ()
@@ -103,7 +103,7 @@ def _start() -> None:
 
 
 def _unfinished(path: Path) -> None:
-    """A run that ended before its last film: what it said, and how to go on."""
+    """A run that ended before its last film: its last message, and how to resume it."""
     progress = RunFolder(path).progress()
     words = failure(path)
     done = f"{progress.get('done', 0):,} of {progress.get('total', 0):,} films are computed. "

@@ -13,7 +13,7 @@ from dashboard.state import session
 
 
 def selection(table: CohortTable) -> Selection:
-    """The rows that the menus choose, unfiltered but for the threshold."""
+    """The rows chosen in the menus, unfiltered except for the threshold."""
     state, manifest = session().cohort, table.manifest
     cards = {card["name"]: card for card in manifest["checkpoints"]}
     checkpoint = state.checkpoint if state.checkpoint in cards else next(iter(cards))
@@ -28,7 +28,7 @@ def selection(table: CohortTable) -> Selection:
 
 
 def filtered(chosen: Selection) -> Selection:
-    """The same with the filter of the page."""
+    """The same selection with the page's filter."""
     state = session().cohort
     return Selection(
         chosen.checkpoint,
@@ -75,7 +75,7 @@ def menus(table: CohortTable, chosen: Selection) -> None:
 
 
 def chips(table: CohortTable, chosen: Selection, count: int) -> None:
-    """How many films the filter leaves, and what it is, with a button that removes it."""
+    """How many films pass the filter, the filter in words, and a button that removes it."""
     state = session().cohort
     parts = [state.outcome] if state.outcome != "all" else []
     parts += [f"probability {state.low:.2f} to {state.high:.2f}"] if (state.low, state.high) != (0, 1) else []
@@ -93,7 +93,7 @@ def _menu(label: str, options: list[str], value: Any, field: str, name: Any = st
 
 
 def _reset() -> None:
-    """Another model, finding or method: its own operating point, from the start of the gallery."""
+    """After a change of model, finding or method: its own operating point, from the start of the gallery."""
     state = session().cohort
     state.threshold, state.first = None, 0
 

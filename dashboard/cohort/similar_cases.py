@@ -1,4 +1,4 @@
-"""On Read: the films of a run that the model sees as most like the film on show, and how they turned out."""
+"""On Read: the films of a run most similar to the open film by the model's features, with their labels."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -26,7 +26,7 @@ _LOOKS = Path(__file__).with_name("cohort.css")
 
 
 def panel(chosen: MapView) -> None:
-    """A switch, and behind it the menu of runs and the films; nothing where no run has this model."""
+    """A switch that shows the menu of runs and the films; nothing if no run has this model."""
     runs = _runs_with(chosen.checkpoint) if paths.local() else []
     if not runs:
         return
@@ -92,7 +92,7 @@ def _row(table: CohortTable, selection: Selection, title: str, films: Sequence[S
 
 
 def _runs_with(checkpoint: Checkpoint) -> list[str]:
-    """The runs made on this machine with these weights, the latest first."""
+    """The runs on this machine with these weights, latest first."""
     return [
         str(path) for path in recent() if _digests(path, paths.changed(path)).get(checkpoint.name) == checkpoint.key
     ]

@@ -1,1 +1,1 @@
-"""The Compare page: a board of maps of one film, what two of them differ in, and models over a set of films."""
+"""The Compare page: a board of maps of one film, the difference of two maps, and models over a set of films."""

@@ -16,12 +16,12 @@ from dashboard.cache import comparison_results
 from dashboard.compare.tile_pair import selected_pair
 from dashboard.state import session
 
-_FEW = 3  # maps that one sentence can describe; of more it describes the chosen two
-_LESS = ("distance_px", "distance_mm")  # figures of which less means more alike
+_FEW = 3  # maps that one sentence can describe; beyond that it describes the chosen two
+_LESS = ("distance_px", "distance_mm")  # figures where lower means more similar
 
 
 def words(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
-    """The findings of all networks and where the maps look; its place is kept until the maps are ready."""
+    """The findings of all networks and where the maps look; keeps its place until the maps are ready."""
     pair = selected_pair(tiles)
     described = tiles if len(tiles) <= _FEW or pair is None else pair
     answers = [placed.answer for placed in described]
@@ -51,11 +51,11 @@ def _words(radiograph: Radiograph, answers: tuple[Tile, ...], board: tuple[Tile,
 
 
 def table(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
-    """One figure for every pair of tiles; nothing on a board of two, whose figures are under the difference."""
+    """One figure for every pair of tiles; nothing for two tiles, whose figures stand below the difference map."""
     answers = [placed.answer for placed in tiles]
     present = [answer for answer in answers if answer]
     if len(tiles) < 3 or len(present) < 2:
-        st.empty()  # else the table of another board would remain while a map is computed
+        st.empty()  # otherwise the table of another board would remain while a map is computed
         return
     with st.container(key="pairs of all", gap="xsmall"):
         with st.container(key="pairs head", horizontal=True, vertical_alignment="center", gap="small"):

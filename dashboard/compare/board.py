@@ -1,4 +1,4 @@
-"""The board: its tiles, as one person changes them, each with its map as far as it is ready."""
+"""The board: one person's tiles, each with its map as far as it is ready."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -15,13 +15,13 @@ from dashboard.state import session
 from dashboard.tile_request import LastMap, TileRequest
 
 PAGE = "compare"  # owner of the requests
-_PATIENCE = 0.5  # s before progress is shown
+_PATIENCE = 0.5  # s until progress is shown
 
 Field = Literal["checkpoint", "method", "finding", "layer"]  # of a tile
 
 
 def tiles() -> list[TileRequest]:
-    """The tiles: chosen one by one, or a preset, which follows the model of the sidebar."""
+    """The tiles: chosen one by one, or a preset that follows the model of the sidebar."""
     here, model = session(), selection.model_name()
     preset_of_board = here.board.preset
     if preset_of_board and model and preset_of_board.model != model and tuple(here.tiles) == preset_of_board.tiles:
@@ -34,7 +34,7 @@ def tiles() -> list[TileRequest]:
 
 
 def cards() -> list[Checkpoint]:
-    """The cards of the tiles' models; broken ones left out."""
+    """The cards of the tiles' models, without broken ones."""
     known = []
     for name in dict.fromkeys(tile.checkpoint for tile in tiles()):
         with suppress(UserError):
@@ -52,7 +52,7 @@ def preset() -> str | None:
 
 
 def choose(name: str) -> None:
-    """The board becomes that preset when the page is drawn next."""
+    """Switches the board to that preset the next time the page is drawn."""
     here = session()
     here.board.preset = Preset(name, "", tuple(here.tiles))
 
@@ -75,14 +75,14 @@ def remove(place: int) -> None:
 
 
 def change(place: int, field: Field, value: Any) -> None:
-    """Puts another model, method, finding or stage into the tile."""
+    """Changes the model, method, finding or stage of the tile."""
     board = list(tiles())
     board[place] = replace(board[place], **{field: value})
     _set_tiles(board)
 
 
 def cancel(place: int) -> None:
-    """Gives up the pending map and restores the last one; a tile without one is removed."""
+    """Cancels the pending map and restores the last one; a tile without an earlier map is removed."""
     last = session().board.last_maps.get(place)
     board = list(tiles())
     if last and last.request != board[place]:
@@ -93,7 +93,7 @@ def cancel(place: int) -> None:
 
 
 def stopped(place: int, reason: str) -> None:
-    """For a map that the time limit prevents: restores the last one, with the reason above the page."""
+    """Restores the last map when the time limit prevents the new one, with the reason above the page."""
     cancel(place)
     session().problems.append(reason)
 
@@ -109,7 +109,7 @@ def look(radiograph: Radiograph) -> list[BoardTile]:
 
 
 def look_again(radiograph: Radiograph, place: int) -> BoardTile:
-    """That tile as it is now."""
+    """The present state of that tile."""
     return engine.again(radiograph, tiles(), place, last=session().board.last_maps)
 
 

@@ -12,7 +12,7 @@ from dashboard.tile_request import LastMap, TileRequest
 
 @dataclass(frozen=True)
 class Preset:
-    """A board made for the model of the sidebar; it follows that model until a tile is changed."""
+    """A board for the model of the sidebar; it follows that model until a tile is changed."""
 
     name: str
     model: str
@@ -23,11 +23,11 @@ class Preset:
 class BoardState:
     """The state of the Compare page besides its tiles.
 
-    preset:  of the tiles; None where they were chosen one by one.
+    preset:  of the tiles; None if they were chosen one by one.
     last_maps: place of a tile -> the last map there.
-    pair:    places of the two compared tiles; None for the first two that have a map.
-    peaks:   whether their difference is between shares of each map's peak, where it need not be.
-    figure:  shown in the table of all pairs, of core.compare.map_agreement.TITLES.
+    pair:    places of the two compared tiles; None for the first two with a map.
+    peaks:   whether to scale each map by its own peak before taking the difference, even if the units agree.
+    figure:  in the table of all pairs, one of core.compare.map_agreement.TITLES.
     alike:   keys of the pairs of checkpoints whose stages are compared.
     many:    whether the page shows models over many films instead of the open film.
     """
@@ -45,21 +45,21 @@ class BoardState:
 class FilmSetRun:
     """A comparison of models over many films, on the Compare page.
 
-    models:         names; empty for those of the board.
+    models:         names; empty for the models of the board.
     path:           folder or table on this machine.
     use_open_films: whether to use the open films instead.
-    split:          of a table; empty for its test films.
+    split:          of the table; empty for its test films.
     most:           maximum number of films, evenly spread over all.
-    phase:          reading films, or computing figures over those that were read; None while it rests.
+    phase:          reading films, or computing figures over them; None if nothing runs.
     panel:          models, method and finding of the last run.
-    total:          its films.
+    total:          number of films of that run.
     done:           the films read in this run, each with its result.
-    rows:           key of panel and film -> result, so that a run can be stopped and resumed.
+    rows:           key of panel and film -> result, so that a stopped run can resume.
     cases:          radiograph key -> the film, so that it can be opened.
-    comparison:     of all films, when it ended last.
-    within:         keys of the films of a chosen cell of a confusion matrix; empty for all films.
+    comparison:     of all films, from the last completed run.
+    within:         keys of the films in the chosen cell of a confusion matrix; empty for all films.
     cell:           that cell in words.
-    note:           which films they are, in words; empty for the open ones.
+    note:           description of the films; empty for the open ones.
     """
 
     models: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ def draw_accuracy(comparison: Comparison, letters: Sequence[str]) -> None:
 
 
 def chosen_cell() -> None:
-    """The cell whose films are listed, with the button that lists all; nothing while all are."""
+    """The cell whose films are listed, with a button that lists all; nothing while all are listed."""
     survey = session().film_set
     if not survey.within or survey.comparison is None:
         return

@@ -19,7 +19,7 @@ from dashboard.save_menu import figure_zip
 
 
 def downloads(radiograph: Radiograph, tiles: Sequence[BoardTile], *, common: bool) -> None:
-    """The menu; those tiles count whose maps are there.
+    """The download menu, for the tiles whose maps are ready.
 
     common: whether the maps are drawn on one scale.
     """

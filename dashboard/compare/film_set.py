@@ -1,4 +1,4 @@
-"""Two models or more over many films: the choices, progress, and results."""
+"""Two or more models over many films: the choices, progress, and results."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -22,8 +22,8 @@ from dashboard.method_menu import method_menu
 from dashboard.request_queue import Keyed
 from dashboard.state import session
 
-_FEWEST_FOR_PACE = 3  # films after which the time that is left is estimated
-_MOST = 2000  # films: their rows still fit into the page
+_FEWEST_FOR_PACE = 3  # films after which the remaining time is estimated
+_MOST = 2000  # films: their rows still fit on the page
 _SOURCES = {True: "Open films", False: "A folder or table"}
 
 
@@ -46,7 +46,7 @@ def part() -> None:
 
 
 def busy() -> None:
-    """Progress and Cancel; on both parts of the page, since the run goes on there."""
+    """Progress and Cancel; on both parts of the page, since the run continues on either."""
     with st.container(key="many busy", horizontal=True, vertical_alignment="center", gap="small"):
         survey = session().film_set
         opening = "Finding films …" if survey.phase == "films" else f"Figures over {len(survey.done)} films …"
@@ -112,7 +112,7 @@ def _use_open_films(survey: FilmSetRun) -> bool:
 
 
 def chosen_models() -> tuple[str, ...]:
-    """The chosen ones; else the models of the board, if they are several; else the first two."""
+    """The chosen models; else those of the board, if there are several; else the first two."""
     names = model_files.names()
     chosen = tuple(name for name in session().film_set.models if name in names)
     if chosen:
@@ -122,7 +122,7 @@ def chosen_models() -> tuple[str, ...]:
 
 
 def _steps(survey: FilmSetRun) -> Iterator[progress.Step]:
-    """A request for each film that is not yet read; in the next run of the page the figures."""
+    """A request for each film not yet read; the figures follow in the next run of the page."""
     here = session()
     try:
         if survey.phase == "films":
@@ -142,7 +142,7 @@ def _films(survey: FilmSetRun) -> Iterator[progress.Step]:
     models = chosen_models()
     classifiers = [networks.classifier(model_files.card(name)) for name in models]
     compared = survey.panel = panel(classifiers, method=survey.method, finding=_finding(models))
-    done: list[tuple[Case, FilmComparison | Refused]] = []  # of this run alone: another may still be at its last film
+    done: list[tuple[Case, FilmComparison | Refused]] = []  # an earlier run may still be at its last film
     survey.done, survey.total = done, len(films)
     survey.note = f"{note[:1].upper()}{note[1:]}." if note else ""
     begun, fresh = time.monotonic(), 0
@@ -173,14 +173,14 @@ def _gather(survey: FilmSetRun) -> None:
 
 
 def _named(row: FilmComparison | Refused, case: Case) -> FilmComparison | Refused:
-    """The result with this person's name for the film: other people may have opened it under another name."""
+    """The result with this person's name for the film: others may have opened it under another name."""
     if isinstance(row, Refused):
         return replace(row, name=case.name)
     return replace(row, name=case.name, patient=case.patient or case.name)
 
 
 def _finding(models: Sequence[str]) -> str | None:
-    """That of the sidebar, where all of the models know it."""
+    """The finding of the sidebar, if all of the models know it."""
     wanted = session().finding
     known = [{plain(name) for name in model_files.card(model).findings} for model in models]
     return wanted if wanted and all(plain(wanted) in each for each in known) else None
@@ -193,6 +193,6 @@ def _start() -> None:
 
 
 def stop() -> None:
-    """Ends the reading, with figures over the films read so far; a second click skips those, too."""
+    """Stops reading films and computes figures over those read so far; a second click skips the figures, too."""
     survey = session().film_set
     survey.phase = "figures" if survey.phase == "films" and survey.done else None

@@ -21,8 +21,8 @@ from dashboard.state import entered
 
 _TABLE = "films compared"  # key of the table
 _ROW = 35  # px
-_TALL = 12  # rows in sight
-_FEW = 50  # films, below which a figure is less telling than its interval
+_TALL = 12  # rows visible at once
+_FEW = 50  # films, below which the interval says more than the figure
 _MAPS = ("overlap_10", "spearman", "ssim", "distance_mm")  # figures of maps over all films
 
 
@@ -94,7 +94,7 @@ def _films(comparison: Comparison, letters: Sequence[str]) -> None:
 
 
 def _column_config(unit: str) -> dict[str, Any]:
-    """unit: of the distances; "" where they have no common one."""
+    """unit: of the distances; "" if they have no common one."""
     number = st.column_config.NumberColumn
     columns = {
         "Disagreement": st.column_config.ProgressColumn(
@@ -112,7 +112,7 @@ def _column_config(unit: str) -> dict[str, Any]:
 
 
 def _distances(rows: Sequence[FilmComparison]) -> tuple[str, list[Any]]:
-    """Their unit, and the numbers; in words with no common unit where only some films have a known spacing."""
+    """The unit, and the numbers; as text without a common unit if only some films have a known spacing."""
     known = [not isnan(row.figure("distance_mm")) for row in rows if not isnan(row.figure("distance_px"))]
     if all(known) or not any(known):
         unit = "mm" if any(known) else "px"
@@ -125,14 +125,14 @@ def _distance(mm: float, px: float) -> str:
 
 
 def _open() -> None:
-    """The film of the line that was clicked, on the board."""
+    """Opens the film of the clicked row on the board."""
     cells = entered(_TABLE).selection.cells
     if cells:
         worklist.open_case(worklist.cases()[cells[0][0]])
 
 
 def _says(comparison: Comparison, row: FilmComparison, place: int) -> str:
-    """ "covid 0.81"; without a number where the others do not know it; "nothing" where nothing is found."""
+    """ "covid 0.81"; without a number if the other models do not know the finding; "nothing" without a positive one."""
     finding, own = row.says[place], comparison.panel.own[place]
     if finding in own:
         return f"{words(finding)} {row.probabilities[place][own.index(finding)]:.2f}"
@@ -140,7 +140,7 @@ def _says(comparison: Comparison, row: FilmComparison, place: int) -> str:
 
 
 def _agreement(figures: Figures, letters: Sequence[str]) -> None:
-    """Flips, kappa and maps, a column for each pair of models."""
+    """Flips, kappa and map agreement, a column for each pair of models."""
     pairs, few = figures.pairs, figures.n < _FEW
     names = _pairs(letters)
 
@@ -164,14 +164,14 @@ def _agreement(figures: Figures, letters: Sequence[str]) -> None:
 
 
 def _fleiss(figures: Figures) -> str:
-    """Of three models and more."""
+    """Fleiss' kappa, for three or more models."""
     parts = [f"Fleiss' kappa of all {_weighed(figures.fleiss)}."] if figures.fleiss else []
     parts += [f"Of {words(name)} {_weighed(each)}." for name, each in figures.fleisses.items()]
     return " ".join(parts)
 
 
 def _right(figures: Figures, letters: Sequence[str]) -> None:
-    """McNemar's and DeLong's tests, where there are labels."""
+    """McNemar's and DeLong's tests, if there are labels."""
     for pair, name, (one, other) in zip(figures.pairs, _pairs(letters), _couples(letters), strict=True):
         if pair.right is None:
             continue
@@ -220,7 +220,7 @@ def _couples(letters: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _weighed(figure: Estimate | None, *, per_cent: bool = False, few: bool = False) -> str:
-    """The figure with its interval; the interval first where there are few films."""
+    """The figure with its interval; the interval first if there are few films."""
     if figure is None or isnan(figure.value):
         return "–"
     form = "{:.0%}" if per_cent else "{:.0f}" if abs(figure.value) >= 10 else "{:.2f}"

@@ -1,4 +1,4 @@
-"""Boards that answer a usual question with one click."""
+"""Boards that answer a common question with one click."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -10,11 +10,11 @@ from dashboard.cache import model_files, networks
 from dashboard.state import session
 from dashboard.tile_request import TileRequest
 
-MOST = 9  # tiles: more are no longer seen at one look
+MOST = 9  # tiles: more cannot be taken in at a glance
 PLAIN, LUNGS = "densenet121-plain", "densenet121-lungs"
 AGAINST, MODELS = "Plain against lungs", "One method, all models"
 STAGES, METHODS = "All stages", "Six methods, one model"
-# One of each way to explain a network, the quick ones of its kind: all of them would be too many to look at.
+# One quick method of each family: all methods would be too many to look at.
 KINDS = ("grad-cam", "saliency", "smoothgrad", "integrated-gradients", "lrp", "occlusion")
 
 
@@ -26,7 +26,7 @@ def offered() -> list[str]:
 
 
 def about(preset: str) -> str:
-    """What is on that board, where its name does not say all of it; else empty."""
+    """What the board shows, if its name does not say it all; else empty."""
     if preset == METHODS:
         return (
             f"One method of each kind: {len(KINDS)} of {len(methods)}, all computed within seconds. "
@@ -38,7 +38,7 @@ def about(preset: str) -> str:
 
 
 def tiles(preset: str, model: str) -> list[TileRequest]:
-    """The board of that name; model: that of the sidebar."""
+    """The board of that name; model: the one of the sidebar."""
     return _BOARDS[preset](model)
 
 
@@ -52,7 +52,7 @@ def beginning(model: str) -> list[TileRequest]:
 
 
 def _first(model: str, names: Sequence[str]) -> list[str]:
-    """The names, that of the sidebar's model first."""
+    """The names, with the sidebar's model first."""
     return sorted(names, key=lambda name: name != model)
 
 
@@ -69,7 +69,7 @@ def _stages(model: str) -> list[TileRequest]:
     """The method of the Read page if it has stages and is quick, else Grad-CAM."""
     method = methods[_method()]
     name = method.name if method.layered and method.cost == "shared" else selection.DEFAULT
-    with suppress(UserError):  # a broken model: its one tile says so
+    with suppress(UserError):  # a broken model gets a single tile, which reports it
         return [TileRequest(model, name, layer=stage) for stage in networks.fitting(model_files.card(model), name)][
             -MOST:
         ]

@@ -1,4 +1,4 @@
-"""The board of one film: presets, words, one bar of controls, the tiles, and what two of them differ in."""
+"""The board of one film: presets, summary, one bar of controls, the tiles, and the difference of two."""
 
 import math
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from dashboard.state import Session, session
 from dashboard.viewer import controls
 
 _WIDE = 350  # px: about the width of a pane on a desktop
-_TALL = (200, 440)  # px: of a film on a pane, least and most
+_TALL = (200, 440)  # px: least and greatest height of a film on a pane
 
 
 def part(radiograph: Radiograph) -> None:
-    """Everything about this film."""
+    """The whole part of the page for this film."""
     tiles = board.look(radiograph)
     scale, refused = _scale(tiles)
     with st.container(key="compare", gap="small"):
@@ -52,7 +52,7 @@ def _grid(count: int) -> None:
 
 
 def tools() -> None:
-    """Presets, and the way to one more tile."""
+    """Presets, and the button that adds a tile."""
     st.pills(
         "Boards",
         presets.offered(),
@@ -70,14 +70,14 @@ def tools() -> None:
 
 
 def _notes(refused: str) -> None:
-    """What is on a preset's board, and why there is no common scale; in a place of its own, empty or not."""
+    """What a preset's board shows, and why there is no common scale; always in its own place, even if empty."""
     now, place = board.preset(), st.empty()
     if notes := " ".join(part for part in (presets.about(now) if now else "", refused) if part):
         place.html(markup.paragraph(notes, quiet=True))
 
 
 def _scale(tiles: Sequence[BoardTile]) -> tuple[float | None, str]:
-    """The value at the end of all colour maps, and why there is none where one was wanted."""
+    """The value at the end of all colour maps, and why there is none if one was requested."""
     if not session().common_scale:
         return None, ""
     maps = [placed.explanation for placed in tiles if placed.explanation]

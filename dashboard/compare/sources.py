@@ -15,12 +15,12 @@ from dashboard import paths
 from dashboard.cache import cohort_results
 from dashboard.state import session
 
-_TEST = "test"  # the split where none is chosen
+_TEST = "test"  # the split if none is chosen
 
 
 @dataclass(frozen=True, eq=False)
 class SourceFilm:
-    """One film of many; key: everything an answer about it depends on."""
+    """One film of a set; key: everything an answer about it depends on."""
 
     key: Hashable
     case: Case
@@ -28,7 +28,7 @@ class SourceFilm:
 
 
 def open_films() -> list[SourceFilm]:
-    """The open films, each with its own cleaning and, where it has one, its label."""
+    """The open films, each with its own cleaning and its label, if it has one."""
     here = session()
     films = []
     for key, film in here.radiographs.items():
@@ -39,7 +39,7 @@ def open_films() -> list[SourceFilm]:
 
 
 def splits(path: str) -> list[str]:
-    """Those of the table at this path; empty where there is none, or no table. Raises: BadData for what is no path."""
+    """Splits of the table at this path; empty if it has none or is no table. Raises: BadData for an invalid path."""
     if not path or not paths.local() or not _is_table(place := paths.typed(path)):
         return []
     names = sorted({row.split for row in _rows(place) if row.split})
@@ -47,10 +47,10 @@ def splits(path: str) -> list[str]:
 
 
 def at_path(path: str, *, split: str, most: int) -> tuple[list[SourceFilm], str]:
-    """At most so many films of the folder or table, evenly spread; and in words which ones, where it is not all.
+    """At most this many films of the folder or table, evenly spread; and in words which ones, if not all.
 
-    split: of a table; empty for its test films, or for all of one without splits.
-    Raises: BadData if nothing is there, or the table cannot be read.
+    split: of a table; empty for its test films, or for all films if it has no splits.
+    Raises: BadData if there is nothing, or the table cannot be read.
     """
     if not path:
         raise BadData("Enter the folder or table that holds the films.")
@@ -83,7 +83,7 @@ def _of_table(place: Path, split: str) -> list[SourceFilm]:
 
 
 def _of_folder(place: Path) -> list[SourceFilm]:
-    """Each film is a patient of its own: nothing says otherwise, and films of two folders may share a name."""
+    """Treats each film as a separate patient: a folder does not say otherwise, and two folders may share file names."""
     files, _ = film_paths([str(place)])
     opened = [Case(Path(path).name, partial(read_file, path), patient=path) for path in files]
     return [

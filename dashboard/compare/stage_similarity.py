@@ -14,18 +14,18 @@ from dashboard.compare.tile_pair import selected_pair
 from dashboard.state import session
 
 _PATIENCE = 0.05  # s
-_ALIKE, _OTHER = 0.8, 0.5  # CKA from which the last stages are called alike, and below which they are not
+_ALIKE, _OTHER = 0.8, 0.5  # CKA of the last stages: alike from the first on, different below the second
 
 
 def section(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
-    """Nothing where the two chosen tiles are of one model, or one of them is not loaded."""
+    """The section; nothing if the two chosen tiles share a model, or one of them is not loaded."""
     pair = selected_pair(tiles)
     if pair is None or not (pair[0].prediction and pair[1].prediction):
         st.empty()
         return
     first, second = pair[0].checkpoint, pair[1].checkpoint
     if first is None or second is None or first.key == second.key:
-        st.empty()  # else the result of another pair would remain while a map is computed
+        st.empty()  # otherwise the result of another pair would remain while a map is computed
         return
     letters = (pair[0].letter, pair[1].letter)
     with st.container(key="stages of two", gap="xsmall"):
@@ -51,7 +51,7 @@ def _answer(first: Checkpoint, second: Checkpoint, radiograph: Radiograph, lette
 
 
 def _table(likeness: Likeness, letters: tuple[str, str]) -> None:
-    """The stages of one against those of the other, and what that says."""
+    """The stages of one against those of the other, and a summary."""
     rows = [f"{letters[0]} · {stage}" for stage in likeness.first]
     columns = [f"{letters[1]} · {stage}" for stage in likeness.second]
     values = [[float(value) for value in row] for row in likeness.values]
@@ -60,7 +60,7 @@ def _table(likeness: Likeness, letters: tuple[str, str]) -> None:
 
 
 def summary(likeness: Likeness, letters: tuple[str, str]) -> str:
-    """What the table says, in two sentences."""
+    """The table in two sentences."""
     last = float(likeness.values[-1, -1])
     how = "hold much the same" if last >= _ALIKE else "hold different things" if last < _OTHER else "are half alike"
     best = [int(row) for row in likeness.values.argmax(axis=1)]
@@ -71,7 +71,7 @@ def summary(likeness: Likeness, letters: tuple[str, str]) -> str:
 
 
 def _films(radiograph: Radiograph) -> tuple[Radiograph, ...]:
-    """All open films if they are enough, else this one."""
+    """All open films if there are enough, else this one."""
     here = session()
     if len(here.radiographs) >= FEWEST:
         return tuple(here.radiographs.values())

@@ -21,7 +21,7 @@ LINK = "compare"  # between all panes of the board
 def draw_tile(
     radiograph: Radiograph, placed: BoardTile, tiles: Sequence[BoardTile], *, height: int, scale: float | None
 ) -> None:
-    """The whole tile; `scale` is the common one, None for the map's own."""
+    """Draws the tile; `scale`: the common one, None for the map's own."""
     with st.container(key=f"tile {placed.place}", gap="xsmall"):
         with st.container(key=f"head {placed.place}", horizontal=True, wrap=False, gap="xsmall"):
             menus(placed)
@@ -70,7 +70,7 @@ def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: floa
 
 
 def _busy(radiograph: Radiograph, placed: BoardTile) -> None:
-    """Progress, time left and Cancel in the pane, while its map is computed."""
+    """Progress, time left and Cancel in the pane while its map is computed."""
     with st.container(key=f"state {placed.place}", horizontal=True, vertical_alignment="center", gap="small"):
         if placed.pending:
             progress.busy(
@@ -84,11 +84,11 @@ def _busy(radiograph: Radiograph, placed: BoardTile) -> None:
             )
         else:
             for _ in range(2):
-                st.empty()  # else the progress would remain over the map until the run ends
+                st.empty()  # otherwise the progress would cover the map until the run ends
 
 
 def _caveat(radiograph: Radiograph, placed: BoardTile) -> None:
-    """The caveat of the map, and the switch that shows it anyway; or why the map is another than the requested one."""
+    """The caveat of the map, and the switch that shows it anyway; or why the map differs from the requested one."""
     with st.container(key=f"caveat {placed.place}", horizontal=True, vertical_alignment="center", gap="small"):
         map_ = placed.explanation
         if map_ and map_.caveat and not map_.void and not placed.pending:
@@ -108,10 +108,10 @@ def _caveat(radiograph: Radiograph, placed: BoardTile) -> None:
             st.empty()
         else:
             for _ in range(2):
-                st.empty()  # else the earlier text would remain while another map is computed
+                st.empty()  # otherwise the earlier text would remain while another map is computed
 
 
 def _next(radiograph: Radiograph, place: int) -> progress.Step | None:
-    """The next thing that the tile waits for."""
+    """The next step that the tile waits for."""
     tile = board.look_again(radiograph, place)
     return progress.Step(tile.pending, tile.pending_name) if tile.pending else None

@@ -1,4 +1,4 @@
-"""What a tile is: its name, which opens the menus that change it."""
+"""The name of a tile, which opens the menus that change it."""
 
 from collections.abc import Callable, Container
 from functools import partial
@@ -23,7 +23,7 @@ _LAST = "the last"
 
 
 def menus(placed: BoardTile) -> None:
-    """Model, method, finding and stage, folded behind the tile's name."""
+    """Model, method, finding and stage, in a popover behind the tile's name."""
     label = f"**{placed.letter}**  {draw.plain(placed.title)}"
     with st.popover(label, key=f"menus {placed.place}", type="tertiary", width="stretch", wrap=False):
         at, tile = f"tile {placed.place}", placed.request
@@ -44,7 +44,7 @@ def menus(placed: BoardTile) -> None:
 
 
 def _stage(placed: BoardTile, sizes: dict[str, tuple[int, int]], *, at: str) -> None:
-    """The last one that fits, each single stage, and all that fit fused into one map."""
+    """The last stage that fits, each single stage, and all that fit fused into one map."""
     wanted = placed.request.layer
     fit = list(sizes) if not placed.checkpoint or placed.pending else _fitting(placed)
     several = [FUSED.join(fit)] if len(fit) > 1 else []
@@ -66,15 +66,15 @@ def _stage(placed: BoardTile, sizes: dict[str, tuple[int, int]], *, at: str) -> 
 def _fitting(placed: BoardTile) -> list[str]:
     try:
         return networks.fitting(placed.checkpoint, placed.method.name) if placed.checkpoint else []
-    except UserError:  # the tile itself says so
+    except UserError:  # the tile itself reports it
         return []
 
 
 def _field(placed: BoardTile, field: Field, known: Container[str]) -> Callable[[Session, str], None]:
-    """Puts what is chosen into the tile."""
+    """Stores the choice in the tile."""
     return partial(_change, placed.place, field, known)
 
 
 def _change(place: int, field: Field, known: Container[str], here: Session, value: str) -> None:
-    if value in known:  # or it is a line of the menu as it was for another model
+    if value in known:  # otherwise it is an entry of the menu for an earlier model
         board.change(place, field, None if value in (_AS_SIDEBAR, _LAST) else value)

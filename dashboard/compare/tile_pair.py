@@ -1,4 +1,4 @@
-"""Two chosen tiles: their signed difference as a further pane, and how far they agree."""
+"""Two chosen tiles: their signed difference as an additional pane, and how far they agree."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -18,7 +18,7 @@ from dashboard.compare.tile import LINK
 from dashboard.state import Session, session
 from dashboard.viewer import viewer
 
-_ROWS = {  # of Agreement.figures: title and format under the difference
+_ROWS = {  # Agreement.figures -> title and format below the difference map
     "spearman": ("Rank correlation", "{:.2f}"),
     "ssim": ("Structural similarity (SSIM)", "{:.2f}"),
     "overlap_10": ("Overlap of the hottest 10 %", "{:.0%}"),
@@ -27,7 +27,7 @@ _ROWS = {  # of Agreement.figures: title and format under the difference
 
 
 def selected_pair(tiles: Sequence[BoardTile]) -> tuple[BoardTile, BoardTile] | None:
-    """The two compared tiles; None on a board of one."""
+    """The two compared tiles; None if the board has only one."""
     if len(tiles) < 2:
         return None
     places = session().board.pair
@@ -57,7 +57,7 @@ def draw_pair(radiograph: Radiograph, tiles: Sequence[BoardTile], *, height: int
 
 
 def difference_of(radiograph: Radiograph, one: Tile, other: Tile) -> Explanation:
-    """The signed difference of the two as the person wants it scaled."""
+    """The signed difference of the two, on the scale chosen by the person."""
     scale: Scale = "peak" if session().board.peaks else "raw"
     names = (one.name, other.name)
     return difference(radiograph, one.explanation, other.explanation, scale=scale, names=names)
@@ -116,22 +116,22 @@ def _figures(radiograph: Radiograph, one: Tile, other: Tile) -> None:
 
 
 def figure_text(agreement: Agreement, name: str, form: str) -> str:
-    """The figure in words; a dash where there is none."""
+    """The figure as text; a dash if there is none."""
     value = agreement.figures()[name]
     return "–" if isnan(value) else form.format(value).replace("-", "−").replace("%", " %")
 
 
 def distance(agreement: Agreement) -> str:
-    """In mm where the film's spacing is known, else in pixels; a dash where there is none."""
+    """The distance in mm if the film's spacing is known, else in pixels; a dash if there is none."""
     if not isnan(agreement.distance_mm):
         return f"{agreement.distance_mm:.0f} mm"
     return "–" if isnan(agreement.distance_px) else f"{agreement.distance_px:.0f} px"
 
 
 def _choose(side: int, pair: tuple[int, int], here: Session, place: int | str) -> None:
-    """The same tile twice has no difference: the other side then takes what this one had."""
+    """Sets one side of the pair; if both sides would be the same tile, they swap."""
     if not isinstance(place, int):
-        return  # a line of the menu as it was before the tiles changed their names
+        return  # an entry of the menu from before the tiles were renamed
     changed = [*pair]
     if place == pair[1 - side]:
         changed[1 - side] = pair[side]

@@ -1,4 +1,4 @@
-"""What a tile's model says of the film, beside what the first tile's model says."""
+"""Probabilities of a tile's model, with their difference from the first tile's model."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from dashboard import markup, probability_bars
 from dashboard.board_tile import BoardTile
 from dashboard.engine import same
 
-_FEW = 4  # findings that have a row; of more, those that matter
+_FEW = 4  # findings with a row; beyond that only the most relevant
 
 
 def probability_rows(placed: BoardTile, board: Sequence[BoardTile]) -> str:
-    """A row a finding: name, bar with the operating point, probability, difference to the first tile; as HTML.
+    """One row per finding: name, bar with the operating point, probability, difference from the first tile; as HTML.
 
-    A tile of a model that another one before it is of has one line instead.
+    If an earlier tile has the same model, the rows are replaced by one line.
     """
     checkpoint, prediction = placed.checkpoint, placed.prediction
     if checkpoint is None or prediction is None:
@@ -34,7 +34,7 @@ def _alike(one: BoardTile, other: BoardTile) -> bool:
 
 
 def _findings(checkpoint: Checkpoint, prediction: Prediction, explained: str) -> list[str]:
-    """All findings of a few; of many, the one that the map is of, those that are present, and the likeliest."""
+    """All findings if they are few; else the explained one, the present ones, and the most likely."""
     if len(prediction.findings) <= _FEW:
         return list(prediction.findings)
     likely = sorted(prediction.findings, key=lambda finding: -prediction.probability(finding))
@@ -54,7 +54,7 @@ def _row(finding: str, placed: BoardTile, first: BoardTile | None) -> str:
 
 
 def _difference(finding: str, probability: float, first: BoardTile | None) -> tuple[str, str]:
-    """To the first tile, as it is written and as it is read aloud; a dash where that model lacks the finding."""
+    """Difference from the first tile, as written and as read aloud; a dash if that model lacks the finding."""
     if first is None or first.checkpoint is None or first.prediction is None:
         return "", ""
     known = same(finding, first.checkpoint)
@@ -67,7 +67,7 @@ def _difference(finding: str, probability: float, first: BoardTile | None) -> tu
 
 
 def _note(placed: BoardTile, first: BoardTile | None, count: int) -> str:
-    """What the rows leave out, in a line."""
+    """What the rows leave out, in one line."""
     checkpoint = placed.checkpoint
     if checkpoint is None:
         return ""

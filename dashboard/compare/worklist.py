@@ -1,4 +1,4 @@
-"""The films of a comparison as a worklist: open one on the board, and from there the next."""
+"""The films of a comparison as a worklist: open one on the board, then step to the next."""
 
 import streamlit as st
 
@@ -45,7 +45,7 @@ def cases() -> tuple[FilmComparison, ...]:
 
 
 def marked(row: FilmComparison, panel: Panel, place: int, text: str) -> str:
-    """The answer with a sign where the label tells whether it is right."""
+    """The answer, marked right or wrong if there is a label."""
     right = is_right(row, panel, place)
     return text if right is None else f"{'✓' if right else '✗'} {text}"
 
@@ -61,7 +61,7 @@ def _label(row: FilmComparison, panel: Panel) -> str:
 
 
 def steps() -> None:
-    """Position of the open film in the worklist, with buttons for its neighbours; nothing for other films."""
+    """The open film's position in the worklist, with buttons for its neighbours; nothing for other films."""
     here = session()
     comparison, rows = here.film_set.comparison, cases()
     place = next((place for place, row in enumerate(rows) if row.key == here.film_key), None)

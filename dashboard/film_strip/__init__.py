@@ -1,7 +1,7 @@
 """The strip of open films: thumbnail, name, most likely finding, label and warning; sorted and filtered in the browser.
 
-It runs in the browser, because five Streamlit elements per film (tried with 200 films) make every change of film wait
-for a thousand of them, and because J and K have to follow the order on screen.
+It runs in the browser because five Streamlit elements per film (tried with 200 films) make every change of film wait
+for a thousand elements, and because J and K have to follow the order on screen.
 """
 
 from collections.abc import Hashable
@@ -26,7 +26,7 @@ _HERE = Path(__file__).parent
 _KEY = "film strip"
 _Result = TypeVar("_Result")
 _PENDING = {"note": "…", "is_final": False}
-_AT_ONCE = 6  # films predicted at a time, so that the film on the page never waits for more than these
+_AT_ONCE = 6  # films predicted at a time, so that the open film never waits for more than these
 
 _strip = st.components.v2.component(
     "lightbox.film_strip",
@@ -44,7 +44,7 @@ _strip = st.components.v2.component(
 
 @st.fragment(parallel=True)
 def film_strip(checkpoint: Checkpoint | None) -> None:
-    """Draws what is known of the films; the browser asks again until all are predicted. A click opens a film."""
+    """Draws the films as far as they are ready; the browser polls until all are predicted. A click opens a film."""
     if session().strip_acted:
         session().strip_acted = False
         st.rerun()  # the page shows another film
@@ -67,12 +67,12 @@ def film_strip(checkpoint: Checkpoint | None) -> None:
         on_more_change=lambda: None,
     )
     for request in waiting:
-        with request:  # it goes on for the moment until the browser asks again
+        with request:  # it continues for a moment, until the browser asks again
             pass
 
 
 def _version(checkpoint: Checkpoint) -> Hashable:
-    """What the answers of a model depend on besides the film."""
+    """Everything that a model's answers depend on, except the film."""
     weights = paths.changed(model_files.weights_path(checkpoint))
     return card_key(checkpoint), weights, read_gate(checkpoint)
 
@@ -84,9 +84,9 @@ def _row(
     models: Hashable,
     waiting: list[QueuedRequest[Any]],
 ) -> dict[str, Any]:
-    """What the strip shows of a film, from memory once all of it is known.
+    """The strip's row for a film, from memory once it is complete.
 
-    Every change of film draws the strip anew: with 200 films the lookups behind `_entry` took four fifths of it.
+    Every change of film redraws the strip: with 200 films the lookups behind `_entry` took four fifths of the time.
     """
     here, pending = session(), len(waiting)
     version = here.cleaning(radiograph.key), here.labels.get(radiograph.key), models
@@ -105,7 +105,7 @@ def _entry(
     others: list[Checkpoint],
     waiting: list[QueuedRequest[Any]],
 ) -> dict[str, Any]:
-    """What the strip shows of a film but its picture; requests its prediction unless enough are pending."""
+    """The strip's row for a film without its picture; requests its prediction unless enough are pending."""
     now = session().cleaning(radiograph.key)
     checks = film_properties.quality(radiograph, now)
     entry: dict[str, Any] = {
@@ -164,7 +164,7 @@ def _disagreement(prediction: Prediction, others: list[Prediction]) -> dict[str,
 
 
 def _withheld(checkpoint: Checkpoint, radiograph: Radiograph, waiting: list[QueuedRequest[Any]]) -> bool | None:
-    """Whether the answer is withheld; None while the gate has not seen the film."""
+    """Whether the answer is withheld; None until the gate has checked the film."""
     result = map_requests.admission([checkpoint], radiograph, session().cleaning(radiograph.key))
     if not isinstance(result, Admission):
         answer = _answer_of(result, waiting)
@@ -175,7 +175,7 @@ def _withheld(checkpoint: Checkpoint, radiograph: Radiograph, waiting: list[Queu
 
 
 def _prediction(checkpoint: Checkpoint, radiograph: Radiograph, waiting: list[QueuedRequest[Any]]) -> Prediction | None:
-    """The prediction if it is ready; else it is requested, unless enough are pending."""
+    """The prediction if it is ready; otherwise requests it, unless enough are pending."""
     if len(waiting) >= _AT_ONCE:
         return None
     request = map_requests.first_look(checkpoint, radiograph, session().cleaning(radiograph.key))
@@ -184,7 +184,7 @@ def _prediction(checkpoint: Checkpoint, radiograph: Radiograph, waiting: list[Qu
 
 
 def _answer_of(request: QueuedRequest[_Result], waiting: list[QueuedRequest[Any]]) -> _Result | None:
-    """The answer if it is ready; else the request is kept waiting."""
+    """The answer if it is ready; otherwise keeps the request waiting."""
     if not request.wait(0):
         waiting.append(request)
         return None
@@ -193,7 +193,7 @@ def _answer_of(request: QueuedRequest[_Result], waiting: list[QueuedRequest[Any]
 
 
 def _others(checkpoint: Checkpoint | None) -> list[Checkpoint]:
-    """The other models of the Compare page, or else the first other one that knows the same findings."""
+    """The other models of the Compare page, or else the first other model with the same findings."""
     if checkpoint is None:
         return []
     board = {tile.checkpoint for tile in session().tiles} - {checkpoint.name}
@@ -209,7 +209,7 @@ def _others(checkpoint: Checkpoint | None) -> list[Checkpoint]:
 
 
 def _address(radiograph: Radiograph, thumbnail: bytes) -> str:
-    """Where the thumbnail is served until the next run."""
+    """Address that serves the thumbnail until the next run."""
     if not Runtime.exists():
         return ""
     files = Runtime.instance().media_file_mgr
@@ -217,14 +217,14 @@ def _address(radiograph: Radiograph, thumbnail: bytes) -> str:
 
 
 def open_film(here: Session, key: str | None) -> None:
-    """A click on a film."""
+    """Handles a click on a film."""
     if key in here.radiographs:
         here.film_key, here.strip_acted = key, True
         here.refuse("")
 
 
 def remove_film(here: Session, key: str | None) -> None:
-    """A click on the cross of a film."""
+    """Handles a click on the cross of a film."""
     if key in here.radiographs:
         here.remove(key)
         here.strip_acted = True

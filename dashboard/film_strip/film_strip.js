@@ -1,7 +1,7 @@
 // The open films as a list that runs in the browser: sorted, filtered and stepped through without the server.
-const SHOW_FROM = 4; // films from which sorting and filtering are offered
-const FIND_FROM = 12; // and a search by name
-const BEAT = 400; // ms until the predictions that were pending are asked for again
+const SHOW_FROM = 4; // films, from which sorting and filtering are offered
+const FIND_FROM = 12; // films, from which a search by name is offered
+const BEAT = 400; // ms until pending predictions are requested again
 const ORDERS = {
   added: ["as added", null],
   name: ["by name", (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })],
@@ -12,7 +12,7 @@ const ORDERS = {
   label: ["by label", (a, b) => (a.label || "\uffff").localeCompare(b.label || "\uffff")],
   disagreement: ["disagreement", (a, b) => (b.disagreement ?? -1) - (a.disagreement ?? -1)],
 };
-// What the person has chosen outlives reruns and changes of page.
+// The person's choices survive reruns and page changes.
 const chosen = (window.lightboxStrip ??= { order: "added", shown: "all", text: "", strip: null });
 
 class FilmStrip {
@@ -162,7 +162,7 @@ class FilmStrip {
     return Boolean(next);
   }
 
-  // J and K everywhere but in text fields; the arrows while the list has the focus.
+  // J and K work everywhere except in text fields; the arrows while the list has the focus.
   key(event) {
     const target = event.composedPath()[0];
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -191,7 +191,7 @@ function tag(text, title = "") {
   return Object.assign(element("span", text), { className: text === "!" ? "warning" : "tag", title });
 }
 
-// The label, and whether the model agrees: by a sign and words, not by colour alone.
+// The label, and whether the model agrees: shown by a sign and words, not by colour alone.
 function label(film) {
   const sign = film.right === true ? "✓ " : film.right === false ? "✗ " : "";
   const meaning = film.right === true ? "The model agrees." : film.right === false ? "The model says otherwise." : "";

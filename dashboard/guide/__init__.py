@@ -1,4 +1,4 @@
-"""The guide: Markdown pages with pictures, in the order of the links in README.md; readable on GitHub, too."""
+"""The guide: Markdown pages with pictures, in the order of the links in README.md; also readable on GitHub."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ def pages() -> dict[str, str]:
 
 
 def parts(name: str) -> list[str | tuple[Path, str]]:
-    """The page as Markdown, and (file, caption) where it has a picture; links to other pages become their titles."""
+    """The page as Markdown, with (file, caption) for each picture; links to other pages become their titles."""
     text = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
     text = _GENERATED.sub("", _LINK.sub(r"*\1*", text))
     split: list[str | tuple[Path, str]] = []

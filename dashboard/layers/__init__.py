@@ -1,4 +1,4 @@
-"""The parts of the Layers page, found by looking into this folder: files with NAME, TITLE, ORDER and part()."""
+"""The parts of the Layers page: all files in this folder with NAME, TITLE, ORDER and part()."""
 
 import importlib
 import pkgutil
@@ -10,7 +10,7 @@ from core.types import Checkpoint, Radiograph
 
 @dataclass(frozen=True)
 class Part:
-    """name: in the address of the page, so it never changes. draw: draws it for this film and this network."""
+    """name: part of the page's address, so it never changes. draw: draws the part for this film and network."""
 
     name: str
     title: str
@@ -19,7 +19,7 @@ class Part:
 
 
 def parts() -> list[Part]:
-    """All parts in their order; a file without a TITLE serves others."""
+    """All parts in their order; a file without a TITLE is not a part."""
     modules = [importlib.import_module(f"{__name__}.{file.name}") for file in pkgutil.iter_modules(__path__)]
     with_title = [
         Part(module.NAME, module.TITLE, module.ORDER, module.part) for module in modules if hasattr(module, "TITLE")

@@ -29,13 +29,13 @@ _HINTS = (
     "Everything outside the lungs: does the prediction rest on the lungs, or on what surrounds them?",
     "As many units at random: the effect of losing any units.",
 )
-_PATIENCE = 0.5  # s before progress is shown
+_PATIENCE = 0.5  # s until progress is shown
 _WIDE = 390  # px: about the width of a pane on a desktop
-_TALL = (220, 420)  # px: of a film on a pane, least and most
+_TALL = (220, 420)  # px: least and greatest height of a film on a pane
 
 
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
-    """The units that are off, the effect on prediction and map, and the curve over more and more units."""
+    """The units that are off, the effect on prediction and map, and the curve as more units are switched off."""
     st.html(_STYLES)
     place = st.empty()
     plan = networks.network_plan(card).result(progress.reporter(place, "Network"))
@@ -63,7 +63,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 
 
 def _without(chosen: MapView, switched: UnitSwitches) -> WithoutUnits:
-    """As much as is available within a moment. Raises: UserError where the probabilities are not available."""
+    """The result as far as it is ready within a moment. Raises: UserError if the probabilities are not available."""
     if not switched.stages:
         engine.give_up(_PAGE)
         return WithoutUnits()
@@ -155,7 +155,7 @@ def _figures(chosen: MapView, result: AblationResult | None) -> None:
 
 
 def _change(change: ProbabilityChange, *, explained: bool) -> str:
-    """One finding with and without the units: two bars, and in numbers what changed."""
+    """One finding with and without the units: two bars, and the change in numbers."""
     name, points, logit = words(change.finding), markup.signed(change.points, 1), markup.signed(change.logit, 2)
     label = f"{name} {change.before:.2f}, without {change.after:.2f}, {points} points, logit {logit}"
     return probability_bars.two_bars(

@@ -1,4 +1,4 @@
-"""Which units are switched off: by rank, by number, or all outside the lungs; their list, and the way back."""
+"""Choosing the units to switch off: by rank, by number, or all outside the lungs; their list; switching on again."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -24,11 +24,11 @@ RANKINGS: dict[Ranking, str] = {
     "random": "at random",
 }
 _FILLS: dict[UnitFill, str] = {"zero": "Zero", "mean": "Mean"}
-_CHIPS = 24  # names; beyond, the units of a stage are listed under one name
+_CHIPS = 24  # names; beyond that, one name stands for all units of a stage
 
 
 def switched() -> UnitSwitches:
-    """What the session has switched off."""
+    """The units that the session has switched off."""
     here = session().layers
     return UnitSwitches(tuple(sorted(set(here.off))), here.outside, here.fill)
 
@@ -60,14 +60,14 @@ def controls(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
             partial(_switch_outside, stage),
             help=f"Switches every unit of {stage} off outside the lungs and a rim around them",
         )
-    place = st.empty()  # always there, so that the rest of the page does not move
+    place = st.empty()  # always present, so that the rest of the page does not move
     if here.removing.wrong:
         with place:
             draw.problem(here.removing.wrong)
 
 
 def off_list() -> None:
-    """The units that are off, each with a cross, and the value that replaces them."""
+    """The units that are off, each with a cross that restores it, and the value that replaces them."""
     here = session().layers
     names = {**runs(here.off, most=_CHIPS), **{_outside(stage): () for stage in here.outside}}
     with st.container(key="off listed", horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -97,7 +97,7 @@ def off_list() -> None:
 
 
 def apply(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
-    """Switches off the units requested in the last run; where that is not possible, notes why and changes nothing."""
+    """Switches off the units requested in the last run; if that is not possible, notes why and changes nothing."""
     removing, place = session().layers.removing, st.empty()
     try:
         if removing.named:
@@ -118,12 +118,12 @@ def apply(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
 
 
 def replace_units(stage: str, units: tuple[Unit, ...]) -> None:
-    """Switches these units of the stage off, and its others on."""
+    """Switches these units of the stage off, and all its others on."""
     switch_off([*(unit for unit in session().layers.off if unit[0] != stage), *units])
 
 
 def switch_off(units: list[Unit]) -> None:
-    """Switches exactly these off, each once."""
+    """Switches off exactly these units, each once."""
     session().layers.off = tuple(dict.fromkeys(units))
 
 
@@ -134,7 +134,7 @@ def all_on() -> None:
 
 
 def remember() -> None:
-    """Notes the units that are off now as the last selection with a result; Cancel returns to it."""
+    """Stores the units that are off now as the last selection with a result; Cancel returns to it."""
     here = session().layers
     here.removing.before = (here.off, here.outside, here.fill)
 
@@ -148,7 +148,7 @@ def restore() -> None:
 
 def _show_stage(here: Session, stage: str) -> None:
     show_stage(here, stage)
-    here.layers.removing.wrong = ""  # it was about another stage
+    here.layers.removing.wrong = ""  # it belonged to another stage
 
 
 def _want_top() -> None:

@@ -36,7 +36,7 @@ _LINES: dict[Ranking, tuple[str, str]] = {  # colour and dash
 
 
 def section(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
-    """The curve: at once for the last stage, on request for others, since it runs the rest of the network."""
+    """The curve: immediately for the last stage, on request for others, since it runs the rest of the network."""
     last = plan.stages[-1].name == stage
     draw.section(f"Fall of {words(chosen.finding)}", f"as units of {stage} are switched off, on this film")
     requested, key = session().layers.removing.drawn, _key(chosen, stage)
@@ -44,10 +44,10 @@ def section(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
         if not last and key not in requested:
             passes = 3 * (len(points(plan.stage(stage).shape[0])) - 1)
             text = f"The rest of the network runs {passes} times, with fewer units each time."
-            with st.container(key="curve offered", gap="small"):  # the busy row takes its place, button and all
+            with st.container(key="curve offered", gap="small"):  # the progress row replaces it, button included
                 st.html(markup.paragraph(text, quiet=True))
                 st.button("Draw the curve", icon=":material/show_chart:", on_click=requested.add, args=(key,))
-            st.empty()  # or the curve of another stage would
+            st.empty()  # otherwise the curve of another stage would remain
             return
         fill = session().layers.fill
         withdraw = None if last else partial(requested.discard, key)
@@ -86,7 +86,7 @@ def _draw(curves: Sequence[AblationCurve], stage: str) -> None:
 
 
 def summary(curves: Sequence[AblationCurve], count: int) -> str:
-    """The change of the logit with about so many units off, in each order, and the areas under the curves."""
+    """The logit change with about this many units off, in each order, and the areas under the curves."""
     near = min(curves[0].counts[1:].tolist(), key=lambda tried: abs(tried - count))
     falls = ", ".join(f"{markup.signed(-curve.fall(near))} {_NAMES[curve.ranking]}" for curve in curves)
     areas = ", ".join(f"{markup.signed(curve.area)} {_NAMES[curve.ranking]}" for curve in curves)
@@ -124,7 +124,7 @@ def plot(curves: Sequence[AblationCurve], now: int) -> axes.Plot:
 
 
 def _place(count: int) -> float:
-    """The place of a count on the axis: logarithmic, with a place for 0."""
+    """The position of a count on the axis: logarithmic, with a position for 0."""
     return log10(1 + count)
 
 
@@ -133,7 +133,7 @@ def _key(chosen: MapView, stage: str) -> tuple[str, str, str, str]:
 
 
 def _set_point() -> None:
-    """A click on a point sets the number of units, and the order of that curve."""
+    """Handles a click on a point: sets the number of units, and the order of that curve."""
     points_clicked = entered(_CHART).selection.points
     if points_clicked and points_clicked[0]["customdata"]:
         count = points_clicked[0]["customdata"]

@@ -20,8 +20,8 @@ from dashboard.layers.unit_details import set_of
 from dashboard.state import Session, session
 
 NAME, TITLE, ORDER = "atlas", "Atlas", 6
-_PATIENCE = 0.05  # s before progress is shown
-_MOST = 20_000  # films: quantiles rest on 2,000 of them at most
+_PATIENCE = 0.05  # s until progress is shown
+_MOST = 20_000  # films: quantiles use at most 2,000 of them
 
 
 def part(radiograph: Radiograph, card: Checkpoint) -> None:
@@ -80,10 +80,10 @@ def _current(card: Checkpoint) -> None:
 
 
 def _choose(card: Checkpoint) -> None:
-    """The choice of the atlas, where there are several."""
+    """The choice of the atlas, if there are several."""
     known, used = atlas_results.atlas_folders(card), session().layers.atlas.used
     if len(known) < 2:
-        st.empty()  # the place of the menu, so that the rest does not move
+        st.empty()  # keeps the place of the menu, so that the rest does not move
         return
 
     def use(here: Session, folder: Path) -> None:
@@ -142,7 +142,7 @@ def _fields(build: AtlasBuild, *, busy: bool) -> None:
 
 
 def _build(card: Checkpoint, build: AtlasBuild) -> None:
-    """Follows the request until the atlas is built, in as many turns of the queue as it takes."""
+    """Follows the request until the atlas is built, over as many turns in the queue as needed."""
     if build.begun is None:
         return
     try:
@@ -167,7 +167,7 @@ def _build(card: Checkpoint, build: AtlasBuild) -> None:
 
 
 def _go_on(reason: str) -> None:
-    """Its time in the queue is over and its state is on disk: the page requests it again, and it resumes."""
+    """Resumes the build: its time in the queue is over and its state is on disk, so the page requests it again."""
 
 
 def _folder(text: str) -> Path:
@@ -187,5 +187,5 @@ def _stop(build: AtlasBuild) -> None:
 
 
 def _clear_message(build: AtlasBuild) -> None:
-    """The last message was about other films."""
+    """Clears the last message, which was about other films."""
     build.message = ""

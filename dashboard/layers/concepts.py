@@ -1,4 +1,4 @@
-"""Concepts: the parts that a stage sees on this film, and whether the network's score depends on a concept."""
+"""Concepts: the parts into which a stage divides this film, and whether the network's score depends on a concept."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from dashboard.state import session
 from dashboard.viewer import viewer
 
 NAME, TITLE, ORDER = "concepts", "Concepts", 3
-_ALL = -1  # in place of a part
-_TALL = 560  # px, of the film
+_ALL = -1  # instead of a part
+_TALL = 560  # px, height of the film
 _STYLES = Path(__file__).parent / "concepts.css"
 _ABOUT = (
     "Places where the same feature maps respond together have one colour (non-negative matrix factorisation): the "

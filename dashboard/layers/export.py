@@ -17,7 +17,7 @@ from dashboard.state import session
 
 
 def downloads(chosen: UnitSelection, *, usual: NDArray[np.float32] | None = None) -> None:
-    """Buttons: all maps as numbers, a table of all units, a sheet of pictures of the listed ones.
+    """Buttons that save all maps as numbers, a table of all units, and a sheet with pictures of the listed units.
 
     usual: as in `select_units`; adds a column to the table.
     """
@@ -46,23 +46,23 @@ def downloads(chosen: UnitSelection, *, usual: NDArray[np.float32] | None = None
 
 
 def _whole(chosen: UnitSelection, cleaning: Cleaning) -> Activations:
-    """With the relevance for all findings, not only for the one to explain."""
+    """The activations with the relevance for all findings, not only for the explained one."""
     relevance = layer_requests.relevance(chosen.card, chosen.radiograph, cleaning, chosen.activations.stage).result()
     return replace(chosen.activations, relevance=relevance)
 
 
 def as_npz(chosen: UnitSelection, cleaning: Cleaning) -> bytes:
-    """As core.layers.export.activations_npz, for all findings."""
+    """core.layers.export.activations_npz for all findings."""
     return activations_npz(chosen.radiograph, _whole(chosen, cleaning), chosen.card)
 
 
 def as_csv(chosen: UnitSelection, cleaning: Cleaning, usual: NDArray[np.float32] | None) -> bytes:
-    """As core.layers.export.activations_csv, for all findings."""
+    """core.layers.export.activations_csv for all findings."""
     return activations_csv(_whole(chosen, cleaning), usual=usual).encode()
 
 
 def as_png(chosen: UnitSelection, *, common: bool) -> bytes:
-    """As core.layers.export.sheet_png, of the listed units."""
+    """core.layers.export.sheet_png of the listed units."""
     return sheet_png(
         chosen.radiograph,
         chosen.activations,

@@ -11,15 +11,15 @@ from dashboard.layers import parts
 from dashboard.layers.layers_state import LayersState
 from dashboard.state import Session
 
-_DIGITS = 8  # of a unit's number
-_ROOM = 1500  # characters for the units that are off: browsers and mail take an address of about 2,000
-_STAGES = 32  # where something is off, as many as a link is read for
-_UNITS = 8192  # of a stage
-_TOO_MANY = "too many"  # in the place of the units that have no room
+_DIGITS = 8  # in a unit's number
+_ROOM = 1500  # characters for the units that are off: browsers and mail accept an address of about 2,000
+_STAGES = 32  # with units switched off, at most, in a link
+_UNITS = 8192  # per stage, at most
+_TOO_MANY = "too many"  # replaces a list of units that is too long
 
 
 def entries(here: Session) -> dict[str, list[str]]:
-    """The entries of the address; empty lists where a choice is that of a fresh page."""
+    """The entries of the address; empty lists for default choices."""
     now, fresh = here.layers, LayersState()
     return {
         "part": [now.part] if now.part != fresh.part else [],
@@ -33,7 +33,7 @@ def entries(here: Session) -> dict[str, list[str]]:
 
 
 def restore(here: Session, address: Mapping[str, Sequence[str]]) -> list[str]:
-    """The state of the Layers page; the page itself reports a layer or unit that the network lacks."""
+    """Restores the state of the Layers page; the page itself reports a layer or unit that the network lacks."""
     names = [part.name for part in parts()]
     problems = []
     if (part := _last(address, "part")) in names:
@@ -53,7 +53,7 @@ def restore(here: Session, address: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _off(units: Sequence[Unit]) -> list[str]:
-    """ "stage 4:3,7,10-19", an entry a stage; where they have no room, that there are too many."""
+    """ "stage 4:3,7,10-19", one entry per stage; if they are too long, one entry that says so."""
     spans_of: dict[str, list[str]] = {}
     for run in runs(units, most=len(units)).values():
         (stage, first), (_, last) = run[0], run[-1]
@@ -63,7 +63,7 @@ def _off(units: Sequence[Unit]) -> list[str]:
 
 
 def _switched(here: LayersState, address: Mapping[str, Sequence[str]]) -> list[str]:
-    """The units switched off; the page itself reports units and stages that the network lacks."""
+    """Switches off the units of the address; the page itself reports units and stages that the network lacks."""
     problems, units, entries = [], [], address.get("off", ())
     if _TOO_MANY in entries:
         problems.append("More units were switched off than a link can hold. All units left on.")
@@ -87,7 +87,7 @@ def _switched(here: LayersState, address: Mapping[str, Sequence[str]]) -> list[s
 
 
 def _units(entry: str) -> list[Unit]:
-    """Those of an entry of `_off`. Raises: BadSetting."""
+    """The units in an entry of `_off`. Raises: BadSetting."""
     stage, _, numbers = entry.rpartition(":")
     if not stage or not numbers.strip(" ,;"):
         raise BadSetting(f"{entry!r} names no units.")

@@ -16,7 +16,7 @@ class UnitOptions:
 
     kind:   method of its attribution to the film.
     prior:  start of its preferred picture.
-    wanted: (checkpoint key, stage, channel, prior) of each requested preferred picture.
+    wanted: (checkpoint key, stage, channel, prior) of each preferred picture requested.
     """
 
     kind: UnitMethod = "guided-backprop"
@@ -26,17 +26,17 @@ class UnitOptions:
 
 @dataclass
 class AtlasBuild:
-    """Building an atlas from one's own films, on the Layers page.
+    """Building an atlas from the user's own films, on the Layers page.
 
     path:     folder or table on this machine.
-    split:    of a table; empty for all its films.
-    most:     maximum number of films, at random.
+    split:    of the table; empty for all its films.
+    most:     maximum number of films, drawn at random.
     pictures: whether to keep a small picture of each named film.
-    begun:    s since 1970, start of the build; None while nothing is built.
+    begun:    start of the build, s since 1970; None if none is running.
     network:  key of its checkpoint.
     message:  about the last build, in a sentence.
-    wrong:    whether it is a problem.
-    used:     network key -> folder of the atlas in use, where one was chosen of several.
+    wrong:    whether the message reports a problem.
+    used:     network key -> folder of the atlas in use, if one of several was chosen.
     """
 
     path: str = ""
@@ -54,12 +54,12 @@ class AtlasBuild:
 class AblationChoice:
     """The units to switch off on the Layers page.
 
-    top:    how many, in the order `by`.
+    top:    how many of the first units in the order `by`.
     typed:  text of the field for unit numbers.
-    wanted: whether to switch the top ones off as soon as their numbers are known.
-    named:  whether to switch the typed ones off.
-    wrong:  why the last choice was not possible; empty where it was.
-    drawn:  (checkpoint key, radiograph key, finding, stage) of each requested curve.
+    wanted: whether to switch the top units off as soon as their numbers are known.
+    named:  whether to switch the typed units off.
+    wrong:  why the last choice was not possible; empty if it was.
+    drawn:  (checkpoint key, radiograph key, finding, stage) of each curve requested.
     before: (off, outside, fill) of `LayersState` at the last result: Cancel goes back to it.
     """
 
@@ -80,7 +80,7 @@ class ProbeFilms:
     drawn:   number of phantoms.
     path, split, most: of a table on this machine; split "" for its test films.
     on_path: whether to use the table.
-    running: whether the probes are trained on these; a change needs a new start.
+    running: whether the probes are being trained on these films; after a change they have to be started again.
     """
 
     on_path: bool = False
@@ -96,14 +96,14 @@ class ConceptTest:
     """The choices for parts and concepts on the Layers page.
 
     count:      parts of the film.
-    part:       the one shown alone, from 0; None for all.
+    part:       the part shown alone, from 0; None for all.
     names:      of the concepts to test.
-    stages:     at which; empty for the last two.
+    stages:     to test at; empty for the last two.
     source:     of the films.
     drawn:      number of phantoms.
     path, most: of a folder or table on this machine.
     examples:   folder on this machine with films that show a concept; empty for none.
-    running:    whether the test runs; a change of films needs a new start.
+    running:    whether the test runs; after a change of films it has to be started again.
     """
 
     count: int = 5
@@ -123,16 +123,16 @@ class LayersState:
     """The state of the Layers page.
 
     part:     name of the open part (dashboard.layers).
-    network:  key of the checkpoint of the units; None before the page was first drawn.
+    network:  key of the checkpoint that the units belong to; None until the page is first drawn.
     stage:    name; None for the last one that has maps.
     channel:  of the chosen unit; None for the first in the order.
     order:    of the units.
     search:   text of the search field.
-    page:     number of their page, from 0; None for the page with the chosen unit.
+    page:     of the list of units, from 0; None for the page with the chosen unit.
     off:      (stage, channel) of the units switched off.
     outside:  stages switched off outside the lungs.
     fill:     value that replaces them.
-    removing: how they are chosen.
+    removing: choice of the units to switch off.
     probing:  training films of the linear probes.
     concepts: parts of the film, and the test of concepts.
     unit:     choices for the chosen unit.
@@ -156,7 +156,7 @@ class LayersState:
     atlas: AtlasBuild = field(default_factory=AtlasBuild)
 
     def turn_to(self, network: str) -> None:
-        """For another network: forgets the chosen units, whose numbers mean nothing there, and ends what takes long."""
+        """Switches to another network: drops the chosen units, which mean nothing there, and ends long computations."""
         if self.network not in (None, network):
             self.channel, self.search, self.page = None, "", None
             self.off, self.outside = (), ()
