@@ -27,7 +27,7 @@ from core.types import Cleaning, Radiograph, seal
 from core.work import Work
 
 RANKINGS: tuple[Ranking, ...] = ("relevance", "activation", "random")
-_POINTS = 24  # of a curve, closer together where few units are off
+_POINTS = 24  # points of a curve, denser where few units are off
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class AblationCurve:
     """The finding's logit while units are switched off in one order.
 
     order:  (K,) the channels in the order of removal.
-    counts: (M,) how many are off, ascending from 0.
+    counts: (M,) number of units off, ascending from 0.
     logits: (M,) float32.
     """
 
@@ -50,16 +50,16 @@ class AblationCurve:
 
     @property
     def area(self) -> float:
-        """Area under the curve over the share of units that are off: the mean logit on the way, in logits.
+        """Area under the curve over the share of units that are off: the mean logit along the curve, in logits.
 
-        The lower, the earlier the order removes the units that matter.
+        A smaller area means that the order removes the units that matter earlier.
 
         Source: Samek et al. 2017, arXiv:1509.06321, for units.
         """
         return float(np.trapezoid(self.logits, self.counts) / self.counts[-1])
 
     def fall(self, count: int) -> float:
-        """The drop of the logit with the first `count` units off. Raises: ValueError between two points."""
+        """The drop of the logit with the first `count` units off. Raises: ValueError if the curve has no such point."""
         if count not in self.counts:
             raise ValueError(f"the curve has no point at {count} units, only at {self.counts.tolist()}")
         return float(self.logits[0] - self.logits[self.counts.tolist().index(count)])
@@ -83,13 +83,13 @@ def ablation_curves(
     cleaning: Cleaning | None = None,
     work: Work | None = None,
 ) -> tuple[AblationCurve, ...]:
-    """A curve for each of RANKINGS: by activation × gradient, by mean activation, at random.
+    """A curve for each of RANKINGS: by activation × gradient, by mean activation, in random order.
 
     stage:  None for the last one.
     at:     further numbers of removed units, besides those of `points`.
-    fill:   as in Switched.
-    usual:  as in `without`.
-    Raises: UnknownName for a finding or stage; BadSetting for more units than there are; Stopped as `work` says.
+    fill:   as in UnitSwitches.
+    usual:  as in `ablation_result`.
+    Raises: UnknownName for a finding or stage; BadSetting for more units than there are; Stopped by `work`.
     """
     card, work = classifier.checkpoint, work or Work()
     place = place_of(card.findings, finding)
@@ -128,17 +128,17 @@ def removal_effect(
     seed: int = 0,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """By how much switching off the top units lowers the logit of each film's likeliest finding, by each ranking.
+    """How far the logit of each film's most likely finding drops when the top units of each ranking are off.
 
-    The intervals are over resampled patients; the differences are paired, film by film.
+    The intervals are over resampled patients; the differences are paired by film.
 
     Returns: n, patients, top, stage, fill; fall: ranking -> estimate, in logits; less: "relevance - activation" and
-             "relevance - random" -> estimate of the paired difference; area: the same of the curves' areas.
-    Raises:  BadData where there is no film; as `curves`.
+             "relevance - random" -> estimate of the paired difference; area: the same for the areas under the curves.
+    Raises:  BadData if there is no film; otherwise as `ablation_curves`.
     """
     if not rows:
         raise BadData("There is no film to switch units off for. Choose another split.")
-    stage = _stage_with_units(classifier, stage, top)  # before any film is read
+    stage = _stage_with_units(classifier, stage, top)  # checked before any film is read
     falls, areas = [], []
     for number, row in enumerate(tqdm(rows, desc="switching units off", unit="film", disable=not progress)):
         film = row_radiograph(row)
@@ -179,7 +179,7 @@ def _refuse_more(count: int, stage: str, units: int) -> None:
 
 
 def _orders(maps: Tensor, relevance: NDArray[np.float32], seed: int) -> dict[Ranking, NDArray[np.intp]]:
-    """The units (K, h, w), with their relevance (K,), in each order, the first to go first."""
+    """Each order of removal of the units; maps (K, h, w), relevance (K,)."""
     return {
         "relevance": np.argsort(-relevance, kind="stable"),
         "activation": np.argsort(-maps.mean(dim=(1, 2)).cpu().numpy(), kind="stable"),
@@ -188,7 +188,7 @@ def _orders(maps: Tensor, relevance: NDArray[np.float32], seed: int) -> dict[Ran
 
 
 def _rest(maps: Tensor, stage: str, fill: UnitFill, usual: UsualMeans | None) -> Tensor:
-    """(1, K, 1, 1) the fill for a removed unit; maps (1, K, h, w)."""
+    """(1, K, 1, 1) the fill of each unit once it is removed; maps (1, K, h, w)."""
     if fill == "zero":
         return torch.zeros_like(maps[:, :, :1, :1])
     if usual is not None and stage in usual:
@@ -197,7 +197,7 @@ def _rest(maps: Tensor, stage: str, fill: UnitFill, usual: UsualMeans | None) ->
 
 
 def _logits(tape: Tape, stage: str, masks: Tensor, rest: Tensor, work: Work) -> Tensor:
-    """(M, F) logits with only the units kept; kept (M, K) bool."""
+    """(M, F) logits with the units of each mask on and all others off; masks (M, K) bool."""
     maps = tape.features(stage)
     size = memory.batch_size(tape.network, tape.images[0], graph=False)
     work.expect(len(masks))
@@ -211,7 +211,7 @@ def _logits(tape: Tape, stage: str, masks: Tensor, rest: Tensor, work: Work) -> 
 
 
 def _paired(values: NDArray[np.float64], patients: NDArray[np.str_], repeats: int) -> dict[str, Any]:
-    """The first ranking minus each of the others, film by film; values (N, 3)."""
+    """The first ranking minus each of the others, paired by film; values (N, 3)."""
     first = RANKINGS[0]
     return {
         f"{first} - {other}": _mean(values[:, 0] - values[:, at], patients, repeats)

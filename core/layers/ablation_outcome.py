@@ -16,7 +16,7 @@ class ProbabilityChange:
 
     before, after: probabilities.
     points:        their difference in percentage points.
-    logit:         that of the logits.
+    logit:         the difference of the logits.
     """
 
     finding: str
@@ -60,7 +60,7 @@ def sentence(result: AblationResult, switched: UnitSwitches, finding: str, card:
 def runs(units: Iterable[Unit], *, most: int) -> Mapping[str, tuple[Unit, ...]]:
     """The units under short names, neighbours together: "stage 4 · 3", "stage 4 · 10–19".
 
-    most: of these; if there are more, all of a stage share one name: "stage 4 · 512 units".
+    most: maximum number of names; beyond it, each stage gets one name: "stage 4 · 512 units".
     """
     by_stage: dict[str, list[int]] = {}
     for stage, channel in dict.fromkeys(units):

@@ -38,8 +38,8 @@ class Activations:
 
     maps:      (K, h, w) float32, read-only, in the stage's own units.
     placement: where the maps lie on the film.
-    relevance: finding -> (K,) float32, activation × gradient of the logit, summed over the cells, in logits: by how
-               much the logit would fall without the unit if the rest of the network were linear.
+    relevance: finding -> (K,) float32, activation × gradient of the logit, summed over the cells, in logits: how far
+               the logit would fall without the unit if the rest of the network were linear.
     """
 
     radiograph: str
@@ -84,8 +84,8 @@ def stage_activations(
 ) -> Activations:
     """All units of the stage in one forward pass; plus one backward pass per finding for the relevance.
 
-    stage:  or any layer within one, by its path in the network (core.layers.plan).
-    Raises: UnknownName for an unknown stage or finding; OneCell where the stage has one cell; Unfit for a
+    stage:  a stage, or a layer inside one by its path in the network (core.layers.plan).
+    Raises: UnknownName for an unknown stage or finding; OneCell if the stage has one cell; Unfit for a
             layer that has no maps, or runs more than once; Stopped.
     """
     card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
@@ -118,7 +118,7 @@ def known_stage(card: Checkpoint, network: Network, stage: str) -> None:
 
 
 def refuse_one_cell(card: Checkpoint, stage: str, shape: Sequence[int]) -> None:
-    """Raises: OneCell where the maps (..., h, w) have no place on the film."""
+    """Raises: OneCell if the maps (..., h, w) have a single cell, and so no place on the film."""
     if min(shape[-2:]) < 2:
         raise OneCell(
             f"{stage} of {card.name} gives {shape[-2]} × {shape[-1]} maps, which have no place on the film. "
@@ -131,7 +131,7 @@ def scores(
 ) -> NDArray[np.float32]:
     """(K,) the value that units are ranked by, the largest first.
 
-    finding: for "relevance"; one that `activations` has relevance for.
+    finding: for "relevance"; a key of `activations.relevance`.
     usual:   (K,) for "difference": the units' means over a reference set, from an atlas.
     Raises:  BadSetting if the order needs a missing argument.
     """
@@ -153,7 +153,7 @@ def scores(
 def ranked(
     activations: Activations, by: Order, *, finding: str | None = None, usual: NDArray[np.float32] | None = None
 ) -> NDArray[np.intp]:
-    """(K,) the channels in order, equal ones by number; arguments and errors as `scores`."""
+    """(K,) the channels in order, ties by number; arguments and errors as in `scores`."""
     return np.argsort(-scores(activations, by, finding=finding, usual=usual), kind="stable")
 
 
@@ -177,7 +177,7 @@ def search(text: str, channels: int) -> tuple[int, ...]:
 
 
 def histogram(values: NDArray[np.float32], *, bins: int = 64) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Histogram of the activations: (bins,) counts and (bins + 1,) edges, from the least to the greatest value."""
+    """Histogram of the activations: (bins,) counts and (bins + 1,) edges, from the smallest to the largest value."""
     counts, edges = np.histogram(values, bins=bins)
     return counts.astype(np.int64), edges.astype(np.float64)
 

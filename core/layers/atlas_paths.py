@@ -1,4 +1,4 @@
-"""The folders of atlases: the shipped ones, of drawn chests, and the user's own."""
+"""The folders of atlases: the shipped ones of drawn chests, and the user's own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ def room(card: Checkpoint, films: ReferenceSet) -> Path:
 def places(card: Checkpoint, shipped: Path = checkpoints.SHIPPED, *, mine: bool = True) -> Iterator[Path]:
     """The folders of the atlases of these weights: the user's, the newest first, then the shipped one.
 
-    mine: whether to include the user's, which name and show films.
+    mine: whether to include the user's atlases, which name and show films.
     """
     atlas_files = [file for file in own(card).glob(f"*/{atlases.FILE}") if mine and file.is_file()]
     yield from (file.parent for file in sorted(atlas_files, key=lambda file: file.stat().st_mtime, reverse=True))
@@ -35,7 +35,7 @@ def places(card: Checkpoint, shipped: Path = checkpoints.SHIPPED, *, mine: bool 
 
 
 def place(card: Checkpoint, shipped: Path = checkpoints.SHIPPED, *, mine: bool = True) -> Path | None:
-    """The first of them, the default; None if there is none."""
+    """The folder of the default atlas, the first of `places`; None if there is none."""
     return next(places(card, shipped, mine=mine), None)
 
 

@@ -1,4 +1,4 @@
-"""One pass over a reference set to build an atlas; continues where an interrupted one stopped.
+"""One pass over a reference set to build an atlas; it resumes where an interrupted pass stopped.
 
 Memory does not grow with the set: sums, the best films of each unit, and the greatest activations of the first SAMPLE
 films. The films come in a random order, so these are a random sample: quantiles and AUC are exact up to SAMPLE films,
@@ -38,8 +38,8 @@ from core.types import Checkpoint, Input, digest
 from core.work import Work
 
 TOP = 8  # films kept per unit
-EVERY = 8  # one block in so many gets the relevance of inner stages: a backward pass costs two forward ones
-FOLLOWED = 200  # films whose relevance is enough for the inner stages
+EVERY = 8  # one block in this many gets the relevance of inner stages: a backward pass costs two forward passes
+FOLLOWED = 200  # number of films that is enough for the relevance of inner stages
 _BLOCK = 8  # films
 _STATE = "atlas.part.npz"
 
@@ -60,9 +60,9 @@ def build(
     top:        films kept for each unit, by activation and by relevance.
     every:      the relevance of units before the last stage needs a backward pass; it is computed for one film in
                 `every`.
-    save_every: seconds between two saved states, from which the same call continues.
+    save_every: seconds between two saves of the state, from which the same call resumes.
     Raises:     BadData if the folder holds an atlas of other weights, films or settings, or no film can be read;
-                Stopped as `work` says, after saving the state.
+                Stopped by `work`, after saving the state.
     """
     card, work = classifier.checkpoint, work or Work(limit=0)
     order = shuffled(films.films)
@@ -99,7 +99,7 @@ def build(
 
 
 def spread(films: int) -> int:
-    """`every` for a set of this size: about FOLLOWED of them get inner relevance, all of a small set."""
+    """`every` for a set of this size, so that about FOLLOWED films get inner relevance, or all of a small set."""
     return max(1, films // FOLLOWED)
 
 
@@ -136,8 +136,8 @@ def _survey(
 
 
 def answers(network: Network, images: Tensor, *, inner: bool) -> UnitResponses:
-    """The responses of the units of all stages to the images (N, C, S, S): one forward pass, through the head alone
-    once per finding, and with `inner` one backward pass for each image's likeliest finding.
+    """The responses of the units of all stages to the images (N, C, S, S): one forward pass, one pass through the
+    head alone per finding, and with `inner` one backward pass for each image's most likely finding.
     """
     stages: dict[str, Tensor] = {}
     flow, graph = images.detach(), False
@@ -168,7 +168,7 @@ def answers(network: Network, images: Tensor, *, inner: bool) -> UnitResponses:
 
 
 def _of_stage(maps: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """(N, K) each: mean, greatest value and its cell, relevance and the cell with most of it; maps (N, K, h, w)."""
+    """(N, K) each: mean, maximum and its cell, relevance and the cell with the most of it; maps (N, K, h, w)."""
     flat = maps.flatten(2)
     greatest, cell = flat.max(dim=2)
     if gradient is None:
@@ -178,7 +178,7 @@ def _of_stage(maps: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor, Te
 
 
 def _complete(folder: Path, card: Checkpoint, signature: str) -> bool:
-    """Whether the folder holds this atlas. Raises: BadData if it holds another one, finished or begun."""
+    """Whether the folder holds this atlas. Raises: BadData if it holds another one, finished or not."""
     if (folder / atlases.FILE).exists():
         metadata = atlases.account(folder / atlases.FILE)
     elif (folder / _STATE).exists():

@@ -1,4 +1,4 @@
-"""The atlas of a network's units: what each of them responds to in a set of films, read from one Parquet file."""
+"""The atlas of a network's units: what each unit responds to in a set of films, read from one Parquet file."""
 
 import json
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ from core.registry import unknown
 from core.types import Checkpoint
 
 FILE = "atlas.parquet"
-FORMAT = 2  # 1 had no nearest units
+FORMAT = 2  # format 1 had no nearest units
 _KEY = b"lightbox"
 _AGAIN = "Build it again with python -m core atlas and another --out."
 
 
 @dataclass(frozen=True)
 class TopFilm:
-    """A film that excites a unit, and where.
+    """A film that excites a unit, and the place on it.
 
     film:        its name in the reference set.
     value:       the unit's greatest activation there, or its relevance in logits.
     row, column: its cell.
-    finding:     the network's likeliest, to which the relevance refers.
+    finding:     the network's most likely finding, to which the relevance refers.
     """
 
     film: str
@@ -44,7 +44,7 @@ class TopFilm:
 
 @dataclass(frozen=True)
 class NearUnit:
-    """A unit correlated with another over the films, and their correlation, above 0 to 1."""
+    """A unit correlated with another over the films, and their correlation, > 0, up to 1."""
 
     stage: str
     channel: int
@@ -56,12 +56,12 @@ class UnitDescription:
     """The atlas entry of one unit.
 
     mean:          over all cells and films.
-    least, most:   of the films' greatest activations.
-    quantiles:     level -> of the films' greatest activations.
-    auc:           finding -> how well the film's greatest activation alone tells it, 0 to 1; NaN without labels.
-    speaks:        finding -> mean relevance in logits, above zero for the finding; NaN without a film.
+    least, most:   smallest and largest of the films' maximum activations.
+    quantiles:     level -> quantile of the films' maximum activations.
+    auc:           finding -> AUC of the film's maximum activation alone, 0 to 1; NaN without labels.
+    speaks:        finding -> mean relevance in logits, above zero if it supports the finding; NaN without a film.
     exciting, relevant: the films with the greatest activation and with the greatest relevance, best first.
-    nearest:       the most correlated units of all stages, by the films' greatest activations; none of a constant unit.
+    nearest:       the most correlated units of all stages, by the films' maximum activations; none for a constant unit.
     """
 
     stage: str
@@ -124,7 +124,7 @@ class Atlas:
 
     @cached_property
     def usual(self) -> Mapping[str, NDArray[np.float32]]:
-        """Stage -> (K,) the units' means, their fill when they are switched off."""
+        """Stage -> (K,) the units' means, which replace them when they are switched off."""
         return {stage: self.column(stage, "mean").astype(np.float32) for stage in self.stages}
 
     def column(self, stage: str, name: str) -> NDArray[np.float64]:
@@ -190,7 +190,7 @@ def read(path: Path, checkpoint: Checkpoint) -> Atlas:
 
 
 def account(file: Path) -> dict[str, Any]:
-    """The metadata of the file. Raises: BadData if it is no atlas, or one of another format."""
+    """The metadata of the file. Raises: BadData if it is not an atlas, or has another format."""
     if not file.is_file():
         raise BadData(f"There is no atlas {file}. Build one: python -m core atlas --data FOLDER --out {file.parent}.")
     try:
@@ -204,7 +204,7 @@ def account(file: Path) -> dict[str, Any]:
 
 
 def other_weights(folder: Path, metadata: Mapping[str, Any], checkpoint: Checkpoint) -> str:
-    """The message about an atlas of another network."""
+    """The message about an atlas that belongs to another network."""
     return (
         f"The atlas in {folder} belongs to other weights ({metadata['checkpoint']}, SHA-256 "
         f"{metadata['sha256'][:12]}…), not "

@@ -104,7 +104,7 @@ def sheet_png(
 
 
 def _tile(activations: Activations, channel: int, end: float) -> Image.Image:
-    """The map as its own square cells, upright as the film."""
+    """The map with one square per cell, upright like the film."""
     heat = upright(activations.maps[channel], activations.placement)
     level = levels(heat, signed=activations.signed, scale=end) if end > 0 else np.zeros(heat.shape, np.uint8)
     colours = table(palettes(signed=activations.signed)[0])[level]

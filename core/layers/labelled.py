@@ -18,7 +18,7 @@ from core.layers.linear_classifier import Indices, LabelArray, folds
 from core.types import Radiograph
 
 FEWEST = 5  # films with and without a finding, in training and in test
-_HELD = ("test", "val")  # test splits, the first that exists; _FIT is the training split
+_HELD = ("test", "val")  # the first that exists is the test split; _FIT is the training split
 _FIT = "train"
 _SHARE = 2 / 3  # share of a limited number of films used for training
 
@@ -59,7 +59,8 @@ def phantoms(count: int) -> LabelledSet:
 def from_data(path: Path, *, split: str | None = None, limit: int | None = None) -> LabelledSet:
     """The films of a table, or of a folder that holds one.
 
-    split:  the test split; None for test, or else val. "train" is the training split if it is another.
+    split:  the test split; None for test if there is one, else val. The training split is "train", unless that is the
+            test split.
     limit:  total number of films, chosen at random with a fixed seed.
     Raises: BadData if there is no table, or the table has no such split.
     """
@@ -94,9 +95,8 @@ def from_rows(
 def classes_of(films: Sequence[LabelledFilm], findings: Sequence[str]) -> tuple[tuple[str, ...], bool, Indices]:
     """The classes, whether each film has exactly one, and the indices of usable films.
 
-    Labels of too few or of all films are no classes: each needs FEWEST with and without, on both sides of a divided
-    set.
-    findings: of the network, for spelling and order.
+    A label is a class if at least FEWEST films have it and as many lack it, on both sides of a divided set.
+    findings: those of the network, for spelling and order.
     Raises:   BadData if no class is left.
     """
     sides = [[film for film in films if film.held is side] for side in dict.fromkeys(film.held for film in films)]
@@ -126,7 +126,7 @@ def classes_of(films: Sequence[LabelledFilm], findings: Sequence[str]) -> tuple[
 def turns_of(
     held: Sequence[bool | None], truth: LabelArray, patients: NDArray[np.str_], seed: int, *, exclusive: bool
 ) -> tuple[str, list[tuple[Indices, Indices]]]:
-    """The division of the films in words; then (training, test) indices of each turn."""
+    """How the films are divided, in words; then the (training, test) indices of each turn."""
     if None not in held:
         test = np.array(held, bool)
         learned, other = np.flatnonzero(~test), np.flatnonzero(test)
@@ -136,7 +136,7 @@ def turns_of(
 
 
 def majority(truth: LabelArray, turns: Sequence[tuple[Indices, Indices]], *, exclusive: bool) -> float:
-    """Accuracy of always predicting the commonest class of the training films."""
+    """Accuracy of always predicting the most common class of the training films."""
     right = []
     for learned, test in turns:
         if exclusive:

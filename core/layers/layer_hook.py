@@ -25,7 +25,7 @@ class InnerPass:
         return self._features.detach()
 
     def gradient(self, source: str, finding: int) -> Tensor:
-        """(1, K, h, w) of the logit with respect to it."""
+        """(1, K, h, w) gradient of the logit with respect to that output."""
         with torch.enable_grad():
             logit = self._graph_logits[0, finding].sum()
         (gradient,) = torch.autograd.grad(logit, self._features, retain_graph=True)

@@ -29,7 +29,7 @@ class LinearProbe:
         object.__setattr__(self, "bias", seal(self.bias))
 
     def says(self, units: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, C) probabilities for units (N, K); for equally common classes."""
+        """(N, C) probabilities for units (N, K), with equally common classes assumed."""
         from scipy.special import expit, softmax
 
         logits = units.astype(np.float64) @ self.weights.T + self.bias
@@ -40,9 +40,11 @@ class LinearProbe:
 def fit(units: NDArray[np.float32], truth: LabelArray, *, exclusive: bool) -> LinearProbe:
     """A logistic regression on standardised units (N, K) for the classes (N, C), with balanced class weights.
 
-    exclusive: one for all classes, else one for each. L2 penalty as in scikit-learn's default (C = 1).
+    exclusive: True for one regression over all classes, False for one per class.
+
+    The L2 penalty is scikit-learn's default (C = 1).
     """
-    from sklearn.preprocessing import StandardScaler  # half a second to import
+    from sklearn.preprocessing import StandardScaler  # imported late: it takes half a second
 
     scaler = StandardScaler().fit(units)
     scaled = scaler.transform(units)
@@ -78,7 +80,7 @@ def folds(
 
 
 def _solved(scaled: NDArray[np.float64], kinds: Indices, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(count, K) weights and (count,) bias for kinds 0 to count - 1; one without a film is never predicted."""
+    """(count, K) weights and (count,) bias for classes 0 to count - 1; a class without a film is never predicted."""
     from sklearn.linear_model import LogisticRegression
 
     weights, bias = np.zeros((count, scaled.shape[1])), np.full(count, _NEVER)

@@ -31,7 +31,7 @@ from core.types import Cleaning, Radiograph
 from core.work import Work
 
 _BLOCK = 8  # films
-_RESAMPLES = 100  # films after which other requests are let in
+_RESAMPLES = 100  # resamples after which other requests may use the network
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +41,9 @@ class Probe:
     balanced: accuracy with equal weight for each finding.
     auc:      mean over the findings.
     accuracy: plain.
-    behind:   difference to the last stage's balanced accuracy, paired by film.
+    behind:   difference from the last stage's balanced accuracy, paired by film.
     agrees:   share of predictions equal to the network's own; None if it does not know these findings.
-    line:     the probe itself.
+    line:     the linear classifier itself.
     """
 
     stage: str
@@ -64,10 +64,10 @@ class Probes:
     exclusive:       whether a film has exactly one of them.
     description:     of the films.
     drawn:           whether they are synthetic.
-    divided:         the training and test films, in words.
-    films, patients: numbers in the test.
+    divided:         how the films are divided into training and test, in words.
+    films, patients: numbers of test films and their patients.
     chance:          balanced accuracy of guessing.
-    majority:        accuracy of always saying the commonest.
+    majority:        accuracy of always predicting the most common class.
     network:         name of a figure (balanced, auc, accuracy) -> the network's own on the same films; empty if it does
                      not know these findings.
     learned:         keys of the training films.
@@ -114,10 +114,10 @@ def stage_probes(
     A divided set is used as it is: fit on one part, test on the other; otherwise by cross-validation, with a patient's
     films in one fold. Intervals are over resampled test patients.
 
-    Raises: BadData if too few films have or lack a finding; Stopped as `work` says.
+    Raises: BadData if too few films have or lack a finding; Stopped by `work`.
     """
     work = work or Work(limit=0)
-    classes_of(films.films, classifier.checkpoint.findings)  # too few are refused before they are read, not after
+    classes_of(films.films, classifier.checkpoint.findings)  # refuses too few films before any is read
     read, skipped = _read(classifier, films, work)
     classes, exclusive, usable = classes_of(read.films, classifier.checkpoint.findings)
     labels = [read.films[place].labels for place in usable]
@@ -156,7 +156,7 @@ def stage_probes(
 
 
 def _pause_by_resamples(classifier: Classifier, work: Work) -> Callable[[], None]:
-    """To be called after each resample: every so many, waiting requests use the network."""
+    """A function to call after each resample; every _RESAMPLES calls it lets waiting requests use the network."""
     counted = itertools.count(1)
 
     def pause() -> None:
@@ -189,7 +189,7 @@ def _fitted(
     *,
     exclusive: bool,
 ) -> tuple[list[LinearProbe], NDArray[np.float32]]:
-    """The probe of each stage, and (S, N, C) the predictions for films that the probe of their turn did not see.
+    """The probe of each stage, and (S, N, C) the predictions for films by probes that were fitted without them.
 
     units: (N, K) of each stage.
     truth: (N, C).
@@ -226,14 +226,14 @@ def fits(trained: Probes, radiograph: Radiograph) -> bool:
 def stage_predictions(
     trained: Probes, radiograph: Radiograph, units: Mapping[str, NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """(S, C) probability of each class by each stage's probe; for a test film by those fitted without its patient."""
+    """(S, C) probability of each class by each stage's probe; for a test film, by probes fitted without its patient."""
     if radiograph.key in trained.held:
         return trained.held[radiograph.key]
     return np.stack([probe.line.says(units[probe.stage][None])[0] for probe in trained.stages])
 
 
 def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read, int]:
-    """The averaged units of all readable films, and the number of others."""
+    """The averaged units of all readable films, and the number of unreadable ones."""
     good: list[LabelledFilm] = []
     keys: list[str] = []
     parts: list[tuple[NDArray[np.float32], ...]] = []
@@ -261,7 +261,7 @@ def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read
 
 
 def _passed(classifier: Classifier, images: Sequence[Tensor], work: Work) -> list[tuple[NDArray[np.float32], ...]]:
-    """For each batch of the images the logits (n, F) and the averaged units (n, K) of every stage."""
+    """The logits (n, F) and the averaged units (n, K) of every stage, batch by batch."""
     outputs = []
     with torch.inference_mode(False), classifier.alone(work) as network:
         size = memory.batch_size(network, images[0], graph=False) if images else 1

@@ -1,7 +1,7 @@
 """A stage's maps decomposed into a few parts: where each lies on the film, and its relevance.
 
-Non-negative matrix factorisation writes each cell's activations as a sum of few patterns of units with weights of zero
-or more; cells that share a pattern form a region.
+Non-negative matrix factorisation writes each cell's activations as a sum of a few patterns of units, with weights of
+zero or more; cells that share a pattern form a region.
 
 Source: Olah et al. 2018, doi:10.23915/distill.00010 (The Building Blocks of Interpretability); Collins et al. 2018,
 arXiv:1806.10206 (Deep Feature Factorization); Lee and Seung 1999, doi:10.1038/44565.
@@ -102,7 +102,7 @@ class Parts:
         return f"Parts of {self.stage} · {checkpoint}"
 
     def words(self) -> list[str]:
-        """Of each part, for a legend: "part 1: units 12, 7, 3; covid +0.41"."""
+        """One legend entry per part: "part 1: units 12, 7, 3; covid +0.41"."""
         lines = []
         for part in range(len(self)):
             units = ", ".join(str(channel) for channel, _ in self.units(part))
@@ -149,8 +149,8 @@ def stage_parts(
     Negative activations are left out; `clipped` gives their share.
 
     others: further films decomposed together with this one, so that a part means the same on all of them.
-    Raises: BadSetting for a count outside of 3 to 8, or more than the stage has; UnknownName for a stage or finding;
-            OneCell if the stage has one cell; Unfit if no unit responds; Stopped as `work` says.
+    Raises: BadSetting for a count outside 3 to 8, or more than the stage has; UnknownName for a stage or finding;
+            OneCell if the stage has one cell; Unfit if no unit responds; Stopped by `work`.
     """
     start, card, cleaning, work = time.perf_counter(), classifier.checkpoint, cleaning or Cleaning(), work or Work()
     if not FEWEST <= count <= MOST:
@@ -204,7 +204,7 @@ def _relevance(
 def _recorded(
     classifier: Classifier, stage: str, images: Sequence[Tensor], places: Mapping[str, int], work: Work
 ) -> tuple[list[NDArray[np.float32]], dict[str, NDArray[np.float32]], tuple[int, int]]:
-    """The maps (K, h, w) of each image (C, S, S), the gradients of the first one's findings, and the passes.
+    """The maps (K, h, w) of each image (C, S, S), the gradients for the first image's findings, and the passes.
 
     places: finding -> its index.
     Raises: as `stage_parts`.

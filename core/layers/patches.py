@@ -18,7 +18,7 @@ from core.types import Checkpoint
 from core.work import Work
 
 FOLDER = "pictures"
-_QUALITY = 85  # WebP's, of 100: a film of 224 px is 5 KB
+_QUALITY = 85  # WebP quality, of 100: a film of 224 px takes 5 KB
 
 
 def store(
@@ -31,8 +31,8 @@ def store(
 ) -> int:
     """Stores a picture of each film that the atlas names, as the network sees it; returns their number.
 
-    Existing ones stay. For patient films these are patient pixels: store them only where the films may be.
-    Raises: Stopped as `work` says; pictures stored until then stay.
+    Existing pictures stay. For patient films these are patient pixels: store them only where the films may be stored.
+    Raises: Stopped by `work`; pictures that are already stored stay.
     """
     work = work or Work(limit=0)
     folder = atlas.folder / FOLDER

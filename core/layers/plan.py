@@ -105,7 +105,7 @@ def traced_plan(network: Network, *, size: int, channels: int) -> NetworkPlan:
     bare = _bare(network)
     tracer = _Tracer()
     for name, module in bare.named_modules():
-        module.forward = functools.partial(_within, tracer, name, module, module.forward)  # of the copy alone
+        module.forward = functools.partial(_within, tracer, name, module, module.forward)  # only in the copy
     precision = next(bare.parameters()).dtype
     flow = torch.empty(1, channels, size, size, dtype=precision, device="meta")
     tracer.seen(flow, ReceptiveField())
@@ -173,7 +173,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's ow
         if name in _AVERAGES:
             return _averaged(before, reached[0], next(_tensors([output])))
         if name == "native_group_norm" or (name == "native_layer_norm" and len(args[1]) > 1):
-            return replace(before, whole=True)  # its moments are over all cells
+            return replace(before, whole=True)  # its statistics are over all cells
         if name not in _CELL_BY_CELL:
             return None
         return _reshaped(reached, [field for field in fields if field], next(_tensors([output])))
@@ -193,7 +193,7 @@ def _pooling(args: Any) -> Windows:
 
 
 def _average_pooling(args: Any) -> Windows:
-    return _pooling(args[:4])  # what follows the padding is no dilation
+    return _pooling(args[:4])  # the argument after the padding is not a dilation
 
 
 _WINDOWS: dict[str, Callable[[Any], Windows | None]] = {
@@ -201,7 +201,7 @@ _WINDOWS: dict[str, Callable[[Any], Windows | None]] = {
     "max_pool2d_with_indices": _pooling,
     "avg_pool2d": _average_pooling,
 }
-_CELL_BY_CELL = {  # mixed channels or another layout; anything else is unknown
+_CELL_BY_CELL = {  # these only mix channels or change the layout; anything else is unknown
     *("add", "sub", "mul", "div", "neg", "abs", "exp", "sqrt", "pow", "clamp", "clamp_min", "cat", "where"),
     *("relu", "hardtanh", "hardswish", "hardsigmoid", "silu", "gelu", "sigmoid", "tanh", "elu", "leaky_relu", "mish"),
     *("native_batch_norm", "_native_batch_norm_legit_no_training", "native_layer_norm", "mm", "addmm", "softplus"),
@@ -228,7 +228,7 @@ def _moved(before: ReceptiveField, windows: Windows | None) -> ReceptiveField | 
 
 
 def _averaged(before: ReceptiveField, tensor: Tensor, output: Tensor) -> ReceptiveField | None:
-    """Behind an average of all cells, of blocks of them, or of channels."""
+    """The field after an average over all cells, over blocks of them, or over channels."""
     if tensor.dim() != 4:
         return before
     sides, cells = tensor.shape[-2:], output.shape[-2:] if output.dim() == 4 else (1, 1)
@@ -239,13 +239,13 @@ def _averaged(before: ReceptiveField, tensor: Tensor, output: Tensor) -> Recepti
         kernel = max(math.ceil((cell + 1) * side / count) - cell * side // count for cell in range(count))
         spans.append(span.through(kernel=kernel, stride=max(1, side // count)))
         if side % count and count > 1:
-            return None  # the cells are no longer at equal distances
+            return None  # the cells are no longer evenly spaced
     rows, columns = spans
     return ReceptiveField(rows, columns, whole=before.whole or tuple(cells) == (1, 1))
 
 
 def _reshaped(reached: Sequence[Tensor], fields: Sequence[ReceptiveField], output: Tensor) -> ReceptiveField | None:
-    """Behind an operation cell by cell; a gate with one cell makes the field the whole film."""
+    """The field after a cell-by-cell operation; a gate with one cell extends it to the whole film."""
     wide = [
         field
         for tensor, field in zip(reached, fields, strict=True)
@@ -281,7 +281,7 @@ def _kind(module: nn.Module) -> str:
 
 
 def _stage(name: str, parts: Sequence[nn.Module], flow: Tensor, tracer: _Tracer) -> Stage:
-    """The layers since the last stage, as a part."""
+    """The layers since the last stage, as a named part."""
     layers, tracer.layers = tuple(tracer.layers), []
     field = tracer.field(flow) if flow.dim() == 4 else ReceptiveField(whole=True)
     own = sum(weights.numel() for part in parts for weights in part.parameters())

@@ -45,11 +45,11 @@ OBJECTIVES: dict[Objective, str] = {"mean": "all its cells", "centre": "the cell
 # Of 150 real radiographs at 224 px, amplitude falls with frequency to the power -1.66 (median; 90 % lie between -1.86
 # and -1.47): steeper than photographs, whose power is -1 (Field 1987).
 DECAY = 1.66
-SIDE = {"free": 128, "chest": 192}  # px at most; a free picture needs no position, a chest is shown whole
+SIDE = {"free": 128, "chest": 192}  # px at most; a free picture shows one pattern, a chest is shown whole
 STEPS = {"free": 128, "chest": 72}
-# A free picture has no positions: one cell gives one clean pattern. In a chest the unit may choose the place.
+# In a free picture the place is arbitrary, so one cell gives one clean pattern. In a chest the optimisation chooses it.
 AIM: dict[Prior, Objective] = {"free": "centre", "chest": "mean"}
-_RATE = 0.1  # of Adam, in units of a coefficient's noise
+_RATE = 0.1  # Adam's learning rate, in units of a coefficient's noise
 _START = 0.1  # share of that noise at the start of a free picture
 _CONTRAST = 1.1  # logits of grey: standard deviation of a free picture, equal to a film's (0.22 of the grey scale)
 _NEAR = 0.08  # of the grey scale: largest root-mean-square distance from the mean chest
@@ -81,7 +81,7 @@ class Preferred:
     """A unit's preferred picture.
 
     picture: (S, S) uint8, read-only, black to white; one pixel per pixel of the network's input.
-    before, after: the unit's greatest activation for the picture that it started from, and for this one.
+    before, after: the unit's greatest activation for the starting picture, and for this one.
     curve:   (steps,) float32, read-only: the objective per step, for the jittered picture.
     """
 
@@ -123,10 +123,10 @@ def optimised_picture(
 ) -> Preferred:
     """The picture that excites the unit most.
 
-    objective: None for that of AIM.
-    steps:     None for those of STEPS.
-    size:      px a side; None for the network's own, at most that of SIDE.
-    Raises:    UnknownName for a stage; BadSetting for an invalid unit, prior, number or size; Stopped as `work` says.
+    objective: None for the value in AIM.
+    steps:     None for the value in STEPS.
+    size:      px a side; None for the network's own, limited to the value in SIDE.
+    Raises:    UnknownName for a stage; BadSetting for an invalid unit, prior, number or size; Stopped by `work`.
     """
     start, work, card = time.perf_counter(), work or Work(), classifier.checkpoint
     settings = _settings(card.input, prior, objective, steps, size, seed)
@@ -217,7 +217,7 @@ class _Canvas:
         return (ground + apart * (_NEAR / length).clamp(max=1)).clamp(0, 1)
 
     def step(self, loss: Tensor, rough: Tensor) -> None:
-        """One step of the optimiser, along the normalised directions of both, so that one weight suits all units."""
+        """One step of the optimiser along both normalised gradients, so that one weight suits all units."""
         down, smooth = (torch.autograd.grad(each, [self._coefficients], retain_graph=True)[0] for each in (loss, rough))
         self._coefficients.grad = _direction(down) + _SMOOTH * _direction(smooth)
         self._optimiser.step()
@@ -249,7 +249,7 @@ class _Unit:
 
 
 def _climbed(canvas: _Canvas, unit: _Unit, settings: PictureSettings, work: Work) -> list[float]:
-    """Takes the steps. Returns: the objective before each."""
+    """Runs the optimisation. Returns: the objective before each step."""
     chance, curve = torch.Generator().manual_seed(settings.seed + 1), []
     for _ in range(settings.steps):
         grey = canvas.grey()
@@ -290,7 +290,7 @@ def _variation(grey: Tensor) -> Tensor:
 
 
 def _normalised(grey: Tensor, card: Input) -> Tensor:
-    """(1, C, S, S) as `prepare` makes it of grey, and with a gradient."""
+    """(1, C, S, S) the grey picture as `prepare` would give it, with its gradient."""
     values = grey * (card.high - card.low) + card.low
     mean: Any = values.mean() if card.mean == "film" else grey.new_tensor(card.mean).reshape(1, -1, 1, 1)
     std: Any = values.std().clamp(min=1e-3) if card.std == "film" else grey.new_tensor(card.std).reshape(1, -1, 1, 1)
@@ -321,7 +321,7 @@ _RULES: dict[str, OperationRule] = {**LINEAR, "max_pool2d": each, "relu": _relu}
 
 
 def _open(network: Network, images: Tensor, stage: str) -> Tensor:
-    """As `reached`, with redirected ReLUs; other activations are hardly ever silent and stay as they are."""
+    """As `reached`, with redirected ReLUs; other activations are hardly ever silent and are not changed."""
     try:
         anything: Callable[..., Any] = reached
         features: Tensor = anything(network, Flow(_RULES, images), stage).parts[0]

@@ -32,7 +32,7 @@ def network_predictions(
 
 
 def predicted_labels(likely: NDArray[np.float32], *, exclusive: bool) -> LabelArray:
-    """(N, C) the likeliest class of each film, or all that are likelier than not."""
+    """(N, C) the most likely class of each film, or every class from 0.5 up if a film may have several."""
     if not exclusive:
         return np.asarray(likely >= 0.5)
     return np.asarray(np.eye(likely.shape[1], dtype=np.bool_)[likely.argmax(axis=1)])
@@ -49,7 +49,7 @@ def estimates(
     *,
     exclusive: bool,
 ) -> list[dict[str, Estimate]]:
-    """For each stage (S, N, C), and last for the network, name of a figure -> estimate; of the same resamples."""
+    """For each stage of (S, N, C), and last for the network: name of a figure -> estimate, on the same resamples."""
     likely = [*predictions, *([network[0][test_films]] if network else [])]
     labels = [predicted_labels(each, exclusive=exclusive) for each in predictions]
     if network:

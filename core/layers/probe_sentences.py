@@ -13,7 +13,7 @@ FEW = 50  # films below which an early success of a probe proves little
 
 
 def earliest(trained: Probes) -> str:
-    """The first stage from which on no probe is clearly worse than the last one.
+    """The earliest stage such that neither its probe nor a later one is clearly worse than the last.
 
     Not clearly worse: the interval of the difference exists and includes 0.
     """

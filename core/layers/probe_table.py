@@ -19,12 +19,12 @@ _FIGURES = ("balanced", "auc", "accuracy", "behind", "agrees")
 
 
 def file_of(card: Checkpoint, folder: Path) -> Path:
-    """Where the probes of this checkpoint are kept."""
+    """The path of this checkpoint's probes."""
     return folder / f"{card.name}.probes.npz"
 
 
 def write_probes(probes: Probes, card: Checkpoint, folder: Path) -> Path:
-    """Writes the probes beside the weights; films are named by the digest of their content alone.
+    """Writes the probes beside the weights; films are named only by the digest of their content.
 
     Raises: ValueError for the probes of another checkpoint.
     """
@@ -55,7 +55,7 @@ def write_probes(probes: Probes, card: Checkpoint, folder: Path) -> Path:
 
 
 def read_probes(card: Checkpoint, folder: Path) -> Probes | None:
-    """The probes beside the weights; None where there are none, or those of other weights.
+    """The probes beside the weights; None if there are none, or they belong to other weights.
 
     Raises: BadData if the file cannot be read.
     """

@@ -22,7 +22,7 @@ class Span:
     size: int = 1
 
     def through(self, *, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> "Span":
-        """The span behind a window that moves over these cells.
+        """The span after a window (of a convolution or pooling) that slides over these cells.
 
         Source: Araujo et al. 2019, doi:10.23915/distill.00021.
         """
@@ -46,8 +46,8 @@ class Span:
 class ReceptiveField:
     """The receptive field of a layer's cells, the largest over all paths from the film.
 
-    rows, columns: along each axis, by what moves over the film.
-    whole:         True if each cell also depends on the whole film, as behind squeeze and excitation or global pooling.
+    rows, columns: along each axis, from the windows that slide over the film.
+    whole:         True if each cell also depends on the whole film, as after squeeze and excitation or global pooling.
     """
 
     rows: Span = Span()
@@ -55,16 +55,16 @@ class ReceptiveField:
     whole: bool = False
 
     def box(self, row: int, column: int, size: int) -> FilmBox:
-        """x0, y0, x1, y1 of the cell's field in the network's square of `size` px; what lies in the padding is cut off.
+        """x0, y0, x1, y1 of the cell's field in the network's square of `size` px; the part in the padding is cut off.
 
-        Also where `whole`, it is the part that moves over the film: the rest of the film only scales the cell's value.
+        If `whole`, it is still the sliding part: the rest of the film only scales the cell's value.
         """
         (y0, y1), (x0, x1) = self.rows.edges(row), self.columns.edges(column)
         return max(x0, 0), max(y0, 0), min(x1, size), min(y1, size)
 
 
 def union(fields: Sequence[ReceptiveField]) -> ReceptiveField | None:
-    """The field of what several paths give together; None where their cells do not lie above each other."""
+    """The field of several paths combined; None if their cells are not aligned."""
     rows, columns = _union([field.rows for field in fields]), _union([field.columns for field in fields])
     if rows is None or columns is None:
         return None
@@ -87,9 +87,9 @@ def on_film(box: FilmBox, placement: Placement, size: int) -> FilmBox:
 def millimetres(
     field: ReceptiveField, placement: Placement, size: int, spacing: tuple[float, float] | None
 ) -> tuple[float, float] | None:
-    """How high and wide the field is on the film, in mm; None without a pixel spacing.
+    """Height and width of the field on the film, in mm; None without a pixel spacing.
 
-    Padding is included, also where `field.whole`.
+    Padding is included, even if `field.whole`.
     """
     if spacing is None:
         return None

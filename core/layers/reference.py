@@ -16,7 +16,7 @@ from core.image.signature import format_of
 from core.types import Radiograph
 
 _PHANTOM = 512  # px a side: more than any network sees
-_OPACITY = "opacity"  # the label of a phantom with one
+_OPACITY = "opacity"  # the label of a phantom with an opacity
 _PLACES = ((0.27, 0.37), (0.73, 0.37), (0.27, 0.57), (0.73, 0.55))  # of opacities: both lungs, high and low
 _HEAD = 512  # bytes; enough for every signature
 
@@ -63,7 +63,7 @@ def from_data(path: Path, *, split: str | None = None) -> ReferenceSet:
     """The films of a table or of a folder with cxr.csv, with their labels; else every film below the folder.
 
     split:  films of this split alone; only for tables.
-    Raises: BadData where there is none.
+    Raises: BadData if there is no film.
     """
     if path.suffix.lower() != ".csv" and not path.exists():
         raise BadData(
@@ -116,7 +116,7 @@ def shuffled(films: Sequence[ReferenceFilm], seed: int = 0) -> tuple[ReferenceFi
 
 
 def _opacity(seed: int) -> Opacity | None:
-    """That of the phantom: none in even ones, and in the others at a place and of a size of its own."""
+    """The phantom's opacity: none for even seeds, and with its own place and size for odd ones."""
     if seed % 2 == 0:
         return None
     chance = np.random.default_rng(seed)
@@ -141,7 +141,7 @@ def _opened(file: Path) -> Radiograph:
 
 
 def _is_film(file: Path) -> bool:
-    """Whether the file is a picture or DICOM by its first bytes; one that cannot be opened is reported on reading."""
+    """Whether the first bytes are those of a picture or DICOM; a file that cannot be opened is reported on reading."""
     try:
         with file.open("rb") as opened:
             return format_of(opened.read(_HEAD)) is not None

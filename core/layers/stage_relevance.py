@@ -1,9 +1,9 @@
-"""The relevance of a finding at each stage on one film: how much is for it, how much against, on how few units.
+"""The relevance for a finding at each stage on one film: how much supports it, how much opposes it, how many units.
 
-Relevance of a unit: activation × gradient of the logit, summed over its cells, in logits; by so much the logit would
-fall without the unit if the rest of the network were linear (Shrikumar et al. 2016, arXiv:1605.01713). If the network
-supports layer-wise relevance propagation (core.explain.relevance), the same is given for that: it distributes the whole
-logit, so the sums of all stages are equal and only the carrying units change.
+Relevance of a unit: activation × gradient of the logit, summed over its cells, in logits; the logit would fall by this
+much without the unit if the rest of the network were linear (Shrikumar et al. 2016, arXiv:1605.01713). If the network
+supports layer-wise relevance propagation (core.explain.relevance), the same figures are given for LRP, too: it
+distributes the whole logit, so the sums of all stages are equal and only the carrying units change.
 """
 
 from collections import OrderedDict
@@ -34,7 +34,7 @@ CARRIED = 0.8  # share of the positive relevance that the carriers have
 class RelevanceSummary:
     """Relevance of K units, in logits.
 
-    speaks, against: the sum of the units above zero, and of those below (<= 0).
+    speaks, against: sum over the units above zero, and over those below (<= 0).
     carriers:        the fewest units that together have CARRIED of the positive relevance; 0 if there is none.
     """
 
@@ -115,7 +115,7 @@ def missing_relevance_reasons(relevances: Sequence[StageRelevance], finding: str
 
 
 def _dealt(network: Network, images: Tensor, finding: int, black: Tensor, white: Tensor) -> dict[str, RelevanceSummary]:
-    """Stage -> the relevance that LRP brings to its units."""
+    """Stage -> the relevance that LRP assigns to its units."""
     noted = {stage: _Note() for stage in network.stages}
     with torch.no_grad():
         RelevancePass(_noting(network, noted), images, black, white).of(finding)
@@ -123,7 +123,7 @@ def _dealt(network: Network, images: Tensor, finding: int, black: Tensor, white:
 
 
 class _Note(nn.Module):
-    """Passes the flow on, and records the relevance (K,) on the way back."""
+    """Passes its input on unchanged, and records the relevance (K,) on the way back."""
 
     relevance: Tensor
 

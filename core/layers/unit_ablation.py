@@ -26,17 +26,17 @@ from core.work import Work
 Unit = tuple[str, int]  # stage and channel
 UnitFill = Literal["zero", "mean"]
 Ranking = Literal["relevance", "activation", "random"]
-UsualMeans = Mapping[str, NDArray[np.float32]]  # stage -> (K,) means over a reference set, as an atlas has them
-_INSIDE = 0.5  # share of a cell in the lungs or their rim from which it counts as inside
+UsualMeans = Mapping[str, NDArray[np.float32]]  # stage -> (K,) means over a reference set, as in an atlas
+_INSIDE = 0.5  # a cell counts as inside if at least this share of it lies in the lungs or their rim
 
 
 @dataclass(frozen=True)
 class UnitSwitches:
-    """What is switched off.
+    """The units and cells that are switched off.
 
     units:   whole feature maps, (stage, channel) each.
     outside: stages whose cells outside the lungs are switched off, in all feature maps.
-    fill:    their replacement: zero, or the unit's mean over a reference set; without one, over this film.
+    fill:    their replacement: zero, or the unit's mean over a reference set, else over this film.
     """
 
     units: tuple[Unit, ...] = ()
@@ -81,11 +81,11 @@ def ablation_result(
     cleaning: Cleaning | None = None,
     work: Work | None = None,
 ) -> AblationResult:
-    """The prediction without some units, and maps of that network.
+    """The prediction without some units, and maps of the changed network.
 
-    usual:  the units' means, for the fill "mean"; None for those over this film.
-    Raises: UnknownName for a stage; BadSetting for an unknown unit; NoLungs if they are needed; OneCell for "outside"
-            at a stage with a single cell; as `explain_many`; Stopped as `work` says.
+    usual:  the units' means, for the fill "mean"; None for their means over this film.
+    Raises: UnknownName for a stage; BadSetting for an unknown unit; NoLungs if the lungs are needed; OneCell for
+            "outside" at a stage with a single cell; as `explain_many`; Stopped by `work`.
     """
     start = time.perf_counter()
     card, cleaning, work = classifier.checkpoint, cleaning or Cleaning(), work or Work()
@@ -113,7 +113,7 @@ def ablation_result(
             sha256=digest(card.sha256, switched, *(mean.cpu().numpy() for mean in means.values())),
         ),
         ablated(network, switched, means=means, inside=inside),
-        door=classifier.door,  # the layers are shared: hooks, and weights swapped while memory is counted, would meet
+        door=classifier.door,  # the layers are shared: behind two doors, hooks and swapped weights would collide
     )
     after, explanations = explain_many(other, radiograph, requests, cleaning=cleaning, work=work)
     return AblationResult(before, after, explanations, _description(switched, usual))
@@ -152,7 +152,7 @@ def ablated(
 
 
 def check(switched: UnitSwitches, widths: Mapping[str, int]) -> None:
-    """Raises: BadSetting for a unit that its stage does not have; widths: stage -> how many it has."""
+    """Raises: BadSetting for a unit that its stage does not have; widths: stage -> its number of units."""
     for stage, channel in switched.units:
         if not 0 <= channel < widths[stage]:
             raise BadSetting(
@@ -163,11 +163,11 @@ def check(switched: UnitSwitches, widths: Mapping[str, int]) -> None:
 def top_units(
     activations: Activations, finding: str, count: int, *, by: Ranking = "relevance", seed: int = 0
 ) -> tuple[Unit, ...]:
-    """The first `count` units of a stage, in one of three orders; the same as in a removal curve.
+    """The first `count` units of a stage, in one of three orders; the same as in an ablation curve.
 
-    finding: for "relevance"; one that `activations` has relevance for.
+    finding: for "relevance"; a key of `activations.relevance`.
     seed:    for "random".
-    Raises:  BadSetting where the stage has fewer units.
+    Raises:  BadSetting if the stage has fewer units.
     """
     if not 0 < count <= len(activations.maps):
         raise BadSetting(
@@ -198,13 +198,13 @@ class _Inside(nn.Module):
         inside_share, rest = (self.get_buffer(name) for name in ("kept", "rest"))
         if (
             isinstance(features, Tensor) and features.shape[-2:] != inside_share.shape[-2:]
-        ):  # methods are probed at another size
+        ):  # methods are tried at another input size
             inside_share, rest = (functional.interpolate(each, features.shape[-2:]) for each in (inside_share, rest))
         return torch.add(torch.mul(features, inside_share), rest)
 
 
 def _without_units(channels: Sequence[int], mean: Tensor) -> nn.BatchNorm2d:
-    """Multiplies the units by zero and adds their mean (K,), all others by one; bit-exact.
+    """Multiplies the units by zero and adds their mean (K,); multiplies all others by one, so they stay bit-exact.
 
     It is a batch norm, for which every method has a rule.
     """

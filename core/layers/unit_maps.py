@@ -75,7 +75,7 @@ def unit_gradient_map(
 
     of:     the unit's strongest cell on this film, or the mean of all its cells.
     Raises: UnknownName for a stage; BadSetting for an unknown unit; Unfit if the kind lacks a rule for one of the
-            network's operations; Stopped as `work` says.
+            network's operations; Stopped by `work`.
     """
     start = time.perf_counter()
     card, entry, cleaning, work = classifier.checkpoint, UNIT_METHODS[kind], cleaning or Cleaning(), work or Work()
@@ -116,7 +116,7 @@ def unit_gradient_map(
 def unit_gradient(
     network: Network, images: Tensor, stage: str, channel: int, kind: UnitMethod, *, of: UnitCell = "greatest"
 ) -> tuple[Tensor, tuple[int, int] | None]:
-    """The unit's gradient in one image by the rules of the kind, and the cell that it is of; None for the mean.
+    """The unit's gradient in one image by the rules of the kind, and its cell; None for the mean of all cells.
 
     images:  (1, C, S, S), normalised, on the network's device.
     Returns: (1, C, S, S).

@@ -44,7 +44,7 @@ class UnitResponses:
 class Tally:
     """The statistics so far; U units of all stages one after another, F findings.
 
-    sums:     name -> array: mean (U,), speaks (U, F) and asked (S, F), the films behind it.
+    sums:     name -> array: mean (U,), speaks (U, F) and asked (S, F), the number of films behind it.
     best:     name -> (U, top) of "value", "film", "cell", "finding", for "exciting_" and "relevant_".
     maxima:   (SAMPLE, U) float32, the greatest activations of the first films.
     truth:    (SAMPLE, F), 1, 0 or -1 (unknown).
@@ -165,7 +165,7 @@ def aucs(maxima: AnyArray, truth: AnyArray) -> AnyArray:
     Source: as core.evaluate.roc.auc, by ranks.
     """
     areas = np.full((maxima.shape[1], truth.shape[1]), np.nan)
-    labelled = truth[:, 0] >= 0  # a film's labels are known for all findings or for none
+    labelled = truth[:, 0] >= 0  # a film has labels for all findings or for none
     positive = truth[labelled] == 1
     above, below = positive.sum(axis=0), (~positive).sum(axis=0)
     both_kinds = (above > 0) & (below > 0)

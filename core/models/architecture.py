@@ -55,9 +55,9 @@ architectures: Registry[Architecture] = Registry("architecture", package="core.m
 class Original:
     """A published network with its authors' layer names, for comparison with an imported checkpoint.
 
-    make: the module of its authors, untrained, for three channels; takes `num_classes`.
+    make: builds its authors' module, untrained, for three channels; takes `num_classes`.
     wrap: that module -> a Network of the same layers, not of copies.
-    size: px a side of the films that its authors gave it.
+    size: px a side of its authors' input.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""torchvision's blocks without in-place operations, each operation one that hooks and rules can see."""
+"""torchvision's blocks without in-place operations, with every operation visible to hooks and rules."""
 
 from collections import OrderedDict
 from collections.abc import Mapping

@@ -68,7 +68,7 @@ def read_network(checkpoint: Checkpoint, folder: Path = SHIPPED) -> Network:
 def fill(network: nn.Module, data: bytes, otherwise: str) -> None:
     """Loads the bytes of a safetensors file into the network, in float32.
 
-    Raises: BadCheckpoint with the sentence `otherwise` and the reason where they do not fit.
+    Raises: BadCheckpoint with the sentence `otherwise` and the reason if they do not fit.
     """
     try:
         tensors = {
@@ -84,14 +84,14 @@ def fill(network: nn.Module, data: bytes, otherwise: str) -> None:
 def write(
     network: Network, card: Checkpoint | Mapping[str, Any], name: str, folder: Path = SHIPPED, *, exact: bool = False
 ) -> Checkpoint:
-    """Stores the weights in float16 with their card; returns the card as it is read back.
+    """Stores the weights in float16 with their card; returns the card as read back.
 
     card:  its name and sha256 are ignored; as a mapping, the JSON of a Checkpoint with any further fields.
-    exact: in float32 instead: for weights that we did not train, which may exceed float16 (variances of films in
+    exact: store float32 instead: for weights that others trained, which may exceed float16 (variances of films in
            the range of thousands do) and whose outputs must not change.
     """
     fields = dict(card) if isinstance(card, Mapping) else card_json(card)
-    _parsed({**fields, "sha256": ""}, name)  # before anything is written
+    _parsed({**fields, "sha256": ""}, name)  # checked before anything is written
     store(network, fields, name, folder, exact=exact)
     return read_card(name, folder)
 

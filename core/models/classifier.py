@@ -19,7 +19,7 @@ from core.models.device import best, settled
 from core.types import Checkpoint, Cleaning, Prediction, Radiograph
 from core.work import Work
 
-_LOOK = 0.05  # s between two checks whether a waiting request was cancelled
+_LOOK = 0.05  # s between two checks for the cancellation of a waiting request
 
 
 class Door:
@@ -35,17 +35,17 @@ class Door:
 
     @contextmanager
     def through(self, work: Work) -> Iterator[None]:
-        """Waits for its turn and holds the door until the block ends. Raises: Stopped as `work` says, while waiting."""
+        """Waits for its turn and holds the door until the block ends. Raises: Stopped by `work`, while waiting."""
         turn = threading.Event()
         self._join(turn)
         try:
             self._wait(turn, work)
-            work.step(0)  # its turn came, perhaps too late
+            work.step(0)  # its turn may have come too late
             work.outside = lambda: self._outside(turn, work)
             yield
         finally:
             work.outside = None
-            # However it ended, inside or while waiting: the queue goes on.
+            # The queue must go on, however the block or the wait ended.
             self._leave(turn)
 
     @contextmanager
@@ -89,13 +89,13 @@ class Classifier:
     """One network and its door. Not a value: it lives as long as the process.
 
     Why not several copies: each would get a share of torch's threads, so a single request would have one core of two;
-    maps would get other bits (one thread adds in another order than two); and memory would double. Two copies behind
-    two doors gave 1.1 to 2.6 predictions per second, one network with both cores 1.1 to 2.8, on two cores under other
-    load. `core bench` repeats it ("two replicas").
+    maps would differ in the last bits (one thread adds in another order than two); and memory would double. Two copies
+    behind two doors gave 1.1 to 2.6 predictions per second, one network with both cores 1.1 to 2.8, on two cores under
+    other load. `core bench` repeats it ("two replicas").
     """
 
     def __init__(self, checkpoint: Checkpoint, network: Network, *, door: Door | None = None) -> None:
-        """door: of another classifier whose layers the network shares; None for one of its own."""
+        """door: that of another classifier whose layers the network shares; None for a new one."""
         self.checkpoint = checkpoint
         self.door = door or Door()
         self._network = network
@@ -112,7 +112,7 @@ class Classifier:
         First come, first served; the block must leave no hook on the network when it calls `work.step`, since other
         requests may run in between.
 
-        Raises: Stopped as `work` says, while it waits.
+        Raises: Stopped by `work`, while it waits.
         """
         with self.door.through(work or Work()):
             yield self._network
@@ -133,7 +133,7 @@ class Classifier:
 def load(name: str, folder: Path | None = None, *, device: torch.device | None = None) -> Classifier:
     """The named checkpoint with its weights, on a GPU if there is one, unless `device` is given.
 
-    folder: of the checkpoint; None for the shipped ones and the user's own.
+    folder: where the checkpoint is; None to search the shipped ones and the user's own.
     Raises: UnknownName for an unknown name; BadCheckpoint if file, card and architecture do not fit.
     """
     folder = folder or library.place(name)

@@ -1,4 +1,4 @@
-"""ConvNeXt, torchvision's layers under our contract; to import."""
+"""ConvNeXt: torchvision's layers under our contract, for imported checkpoints."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""DenseNet, torchvision's layers under our contract."""
+"""DenseNet: torchvision's layers under our contract."""
 
 from collections import OrderedDict
 from typing import Any
@@ -55,13 +55,13 @@ def densenet121(findings: int, channels: int) -> Network:
 def densenet121_s16(findings: int, channels: int) -> Network:
     """DenseNet-121 without the last transition's pooling: the last maps are 14 × 14 at 224 px, not 7 × 7.
 
-    It has densenet121's parameters under the same names, so each takes the other's weights; a forward has 11 % more
-    multiplications (3.07 against 2.75 billion at 224 px).
+    It has densenet121's parameters under the same names, so each can load the other's weights; a forward pass has 11 %
+    more multiplications (3.07 against 2.75 billion at 224 px).
 
     More of its Grad-CAM lies in the lungs at the same AUC, so the shipped twins have it. densenet121-plain trained on
     for 75 steps with and without that pooling, 400 test films: macro AUC 0.973 at stride 16, 0.975 at stride 32; in the
-    dilated lungs 0.74 (0.73 to 0.75) against 0.69 (0.67 to 0.70), 170 films with a mask. Begun at stride 16, so stride
-    32 had only those steps to settle.
+    dilated lungs 0.74 (0.73 to 0.75) against 0.69 (0.67 to 0.70), 170 films with a mask. Its training began at stride
+    16, so stride 32 had only those steps to adapt.
     """
     network = densenet121(findings, channels)
     network.features.get_submodule("transition3").pool = nn.Identity()

@@ -30,10 +30,10 @@ def settled(network: Module, device: torch.device) -> Module:
 def bfloat16_pays(device: torch.device) -> bool:
     """Whether training is faster in bfloat16 than in float32: on a GPU, and on a CPU with bfloat16 multiplication.
 
-    Processors with AMX or AVX-512 BF16 do. On the latter (AMD EPYC, one thread) a training step takes of the seconds in
-    float32: DenseNet-121 with stride 16 at 160 px 0.62, EfficientNet-Lite0 at 128 px 0.73; a forward pass of the lung
-    network 0.44. Others convert back and forth: a step of Inception-V3 at 96 px takes 17.4 ms an image there against
-    13.0 in float32, of VGG-16 at 64 px 43 against 30.
+    Processors with AMX or AVX-512 BF16 have it. Time on the latter (AMD EPYC, one thread), relative to float32: a
+    training step of DenseNet-121 with stride 16 at 160 px 0.62, of EfficientNet-Lite0 at 128 px 0.73; a forward pass of
+    the lung network 0.44. Other processors convert back and forth: there a step of Inception-V3 at 96 px takes 17.4 ms
+    per image against 13.0 in float32, and of VGG-16 at 64 px 43 against 30.
     """
     if device.type != "cpu":
         return device.type == "cuda"

@@ -1,4 +1,4 @@
-"""EfficientNet, torchvision's layers under our contract; to import."""
+"""EfficientNet: torchvision's layers under our contract, for imported checkpoints."""
 
 from typing import Any
 

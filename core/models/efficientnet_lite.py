@@ -12,7 +12,7 @@ from core.models.blocks import Residual
 
 _SOURCE = "Tan and Le 2019, arXiv:1905.11946; Liu 2020, EfficientNet-Lite (github.com/tensorflow/tpu)"
 _STAGES = {"stem": "stem", "stage 1": "blocks1", "stage 2": "blocks2", "stage 3": "blocks4", "stage 4": "last"}
-_EPS, _MOMENTUM = 1e-3, 0.01  # of batch norms, as its authors have them
+_EPS, _MOMENTUM = 1e-3, 0.01  # of batch norms, as in the authors' code
 
 
 class _Blocks(NamedTuple):
@@ -56,8 +56,8 @@ class SamePadding(nn.Module):
 class Depthwise(nn.Conv2d):
     """One filter per map, in float32 even where the rest of the network runs in bfloat16.
 
-    A training step of Lite0 at 128 px on a processor with AVX-512 takes 24 ms an image so, 34 all in float32 and 47
-    all in bfloat16, whose backward pass through such a convolution is slow.
+    A training step of Lite0 at 128 px on a processor with AVX-512 takes 24 ms per image this way, 34 entirely in
+    float32 and 47 entirely in bfloat16, whose backward pass through a depthwise convolution is slow.
     """
 
     def forward(self, features: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def lite0(findings: int, channels: int) -> Network:
 
 @architecture("efficientnet-lite1", title="EfficientNet-Lite1", source=_SOURCE)
 def lite1(findings: int, channels: int) -> Network:
-    """EfficientNet-Lite1: the blocks of Lite0, a tenth more of them."""
+    """EfficientNet-Lite1: Lite0 with a tenth more blocks."""
     return _network(findings, channels, width=1.0, depth=1.1, dropout=0.2)
 
 
@@ -87,7 +87,7 @@ def lite2(findings: int, channels: int) -> Network:
 
 
 def _network(findings: int, channels: int, *, width: float, depth: float, dropout: float) -> Network:
-    """Stem and last convolution have the same width, first and last sequence the same length in the whole family."""
+    """In the whole family, stem and last convolution keep their width, and the first and last sequence their length."""
     layers: list[tuple[str, nn.Module]] = [("stem", nn.Sequential(*_convolution(channels, 32, 3, stride=2)))]
     into = 32
     for number, blocks in enumerate(_LITE0):
@@ -104,11 +104,11 @@ def _network(findings: int, channels: int, *, width: float, depth: float, dropou
 
 
 def _block(into: int, out: int, blocks: _Blocks, *, stride: int = 1) -> nn.Module:
-    """Expansion by 1 x 1, one filter per map, projection by 1 x 1; added to its input where that has its shape."""
+    """Expansion by 1 x 1, one filter per map, projection by 1 x 1; added to its input if the shapes are equal."""
     inner = into * blocks.expansion
     layers = _convolution(into, inner, 1) if blocks.expansion > 1 else []
     layers += _convolution(inner, inner, blocks.kernel, stride=stride, groups=inner)
-    layers += _convolution(inner, out, 1)[:-1]  # no ReLU behind it
+    layers += _convolution(inner, out, 1)[:-1]  # no ReLU after it
     block = nn.Sequential(*layers)
     return Residual(block) if stride == 1 and into == out else block
 
@@ -123,6 +123,6 @@ def _convolution(into: int, out: int, kernel: int, *, stride: int = 1, groups: i
 
 
 def _scaled(maps: int, width: float) -> int:
-    """The feature maps of a wider network: a multiple of 8, never a tenth below."""
+    """The number of feature maps of a wider network: a multiple of 8, never more than a tenth too low."""
     rounded = max(8, int(maps * width + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * maps * width else rounded

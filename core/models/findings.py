@@ -1,4 +1,4 @@
-"""Named sets of findings, and which of its findings a network calls present."""
+"""Named sets of findings, and the findings that a network calls present."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -45,7 +45,7 @@ XRAYVISION18 = (
     "Lung Opacity",
     "Enlarged Cardiomediastinum",
 )
-# Order of the labels' table. Source: Irvin et al. 2019, arXiv:1901.07031.
+# Order of the label table. Source: Irvin et al. 2019, arXiv:1901.07031.
 CHEXPERT14 = (
     "No Finding",
     "Enlarged Cardiomediastinum",

@@ -1,4 +1,4 @@
-"""Inception-V3, torchvision's layers under our contract."""
+"""Inception-V3: torchvision's layers under our contract."""
 
 from collections import OrderedDict
 from functools import partial

@@ -1,6 +1,6 @@
 """The checkpoints: those shipped with Lightbox, and the user's own, which were imported.
 
-The user's own lie in LIGHTBOX_HOME or the system's data folder of the user.
+The user's own are in LIGHTBOX_HOME, or in the system's data folder for the user.
 """
 
 import json
@@ -64,7 +64,7 @@ def save(candidate: ImportCandidate, name: str, *, shipped: Path = checkpoints.S
     """Saves the candidate as one of the user's checkpoints; reads it back and compares it first.
 
     Raises: BadSetting if the name is invalid or in use, or the scores have no names; BadCheckpoint if the network's
-            output is not finite, or the folder is not writable. Nothing is left behind then.
+            output is not finite, or the folder is not writable. In these cases nothing is left behind.
     """
     refuse_name(name, shipped)
     if not candidate.findings:
@@ -79,8 +79,8 @@ def save(candidate: ImportCandidate, name: str, *, shipped: Path = checkpoints.S
 
 @contextmanager
 def incoming() -> Iterator[Path]:
-    """A temporary folder beside the user's own checkpoints, for the duration of the block. One left by a killed program
-    is removed by a later call, after a day.
+    """A temporary folder beside the user's own checkpoints, for the duration of the block. A folder left by a killed
+    program is removed by a later call, after a day.
 
     Raises: BadCheckpoint if it cannot be written.
     """
@@ -121,7 +121,7 @@ def remove(name: str, *, shipped: Path = checkpoints.SHIPPED) -> None:
     """Deletes one of the user's own checkpoints. Raises: UnknownName; BadSetting for a shipped one."""
     _refuse_shipped(name, shipped)
     try:
-        for path in _paths(name):  # the card first: without it the rest is not listed
+        for path in _paths(name):  # the card first: without it the checkpoint is not listed
             path.unlink()
     except OSError as error:
         raise BadCheckpoint(f"{name} cannot be removed ({error.strerror}).") from error

@@ -1,4 +1,4 @@
-"""MobileNet, torchvision's layers under our contract; to import."""
+"""MobileNet: torchvision's layers under our contract, for imported checkpoints."""
 
 from typing import Any
 

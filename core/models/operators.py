@@ -2,7 +2,7 @@
 
 The package index's Linux build of torchvision is linked against CUDA; beside a CPU build of torch its C++
 operators do not load, and the import stops with "operator torchvision::nms does not exist". Lightbox uses none of
-them, so declaring the two missing schemas is enough. A build that does load brings its own, and keeps them.
+them, so declaring the two missing schemas is enough. A build that does load keeps its own.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""ResNet, torchvision's layers under our contract."""
+"""ResNet: torchvision's layers under our contract."""
 
 from collections import OrderedDict
 from typing import Any
@@ -15,7 +15,7 @@ _SOURCE = "He et al. 2016, arXiv:1512.03385"
 class Bottleneck(nn.Module):
     """torchvision's bottleneck with a ReLU module for each place.
 
-    torchvision calls one in-place ReLU three times a block: a hook on it fires three times, and guided backprop and
+    torchvision calls one in-place ReLU three times per block: a hook on it fires three times, and guided backprop and
     DeepLIFT then read the wrong call.
     """
 
@@ -35,7 +35,7 @@ class Bottleneck(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """The block of two convolutions, likewise."""
+    """torchvision's block of two convolutions, likewise with a ReLU module for each place."""
 
     def __init__(self, block: Any) -> None:
         super().__init__()

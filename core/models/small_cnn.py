@@ -15,7 +15,7 @@ _STAGES = {"stage 1": "pool1", "stage 2": "pool2", "stage 3": "pool3", "stage 4"
 def small_cnn(findings: int, channels: int) -> Network:
     """Four convolutions, four max-poolings, ReLU, two fully connected layers; 0.7 million weights.
 
-    Batch norm follows each convolution: LeCun's network has none, but trains far slower and less surely without.
+    Batch norm follows each convolution: LeCun's network has none, but trains far more slowly and less reliably without.
     The last maps are averaged to 4 × 4 cells, so that the input may have any side of 16 px or more and the fully
     connected layers still know roughly where a finding lies.
     """

@@ -18,7 +18,7 @@ class Summary:
     """One line of the table of checkpoints; None where the card has no such figure.
 
     architecture: as the field writes it ("DenseNet-121").
-    internal:   macro AUC on the test films, of the sources that it was trained on.
+    internal:   macro AUC on the test films, from the sources that it was trained on.
     held_out:   macro AUC of other networks, each trained without a hospital, on its films: the mean within its sources.
     lowest:     the hospital with the lowest macro AUC, or the only one, in words; empty if none was held out.
     retrained:  the networks of `held_out`, in words: not these weights, which were trained on that hospital.
@@ -118,7 +118,7 @@ def lesion_sentence(card: Checkpoint, method: str) -> str:
 
 
 def calibration_sentence(card: Checkpoint) -> str:
-    """What the probabilities are calibrated for, with the calibration errors on test films and hospitals left out."""
+    """What the probabilities are calibrated for, with the calibration errors on test films and held-out hospitals."""
     if card.temperature == 1:
         return "Not calibrated: raw network probabilities."
     text = f"Calibrated for films like those of its training only (temperature {card.temperature:.2f})"

@@ -1,4 +1,4 @@
-"""VGG: ours of sixteen layers without its three fully connected ones, and torchvision's with them."""
+"""VGG: our sixteen-layer version without its three fully connected layers, and torchvision's with them."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def vgg16(findings: int, channels: int) -> Network:
     """VGG-16's thirteen convolutions, global average pooling, dropout and one linear layer.
 
     Two things differ from the paper. The fifth max pooling is left out: the last maps keep stride 16 (14 × 14 at
-    224 px). The three fully connected layers, 120 of the 135 million weights, give way to global average pooling.
+    224 px). The three fully connected layers, 120 of the 135 million weights, are replaced by global average pooling.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     before = channels
@@ -66,7 +66,7 @@ def wrapped(layers: Any) -> Network:
     """torchvision's VGG, of any depth: its convolutions, and its three fully connected layers as the head.
 
     The fifth max pooling belongs to the head, so that the last maps are those before it: 14 × 14 at 224 px, as in
-    ours and in the field's maps of VGG. The head averages to 7 × 7 cells, so that the film may have any size.
+    ours and in published maps of VGG. The head averages to 7 × 7 cells, so that the film may have any size.
     """
     features: OrderedDict[str, nn.Module] = OrderedDict()
     stage, number = 1, 0

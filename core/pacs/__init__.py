@@ -1,1 +1,1 @@
-"""A PACS by DICOMweb: searched, opened from, and sent back to."""
+"""A PACS over DICOMweb: search it, open films from it, send results back."""

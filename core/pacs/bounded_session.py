@@ -1,4 +1,4 @@
-"""HTTP requests that end: in a given time, with a given number of bytes, at the address that was asked."""
+"""HTTP requests with limits: on time, on bytes, and on the address, which they never leave."""
 
 import threading
 import time
@@ -16,15 +16,15 @@ _SILENCE = 10.0  # s without a byte
 
 
 class BoundedSession(requests.Session):
-    """A session whose every answer is read whole, within the server's seconds and `largest` bytes.
+    """A session that reads every response in full, within the server's time limit and `largest` bytes.
 
     Each request runs in a thread of its own: a server that sends its headers byte by byte keeps every single read
-    within its limit and would hold the caller for hours.
+    within the limit and would block the caller for hours.
     """
 
     def __init__(self, server: PacsServer, *, largest: int) -> None:
         super().__init__()
-        self.trust_env = False  # a .netrc or a proxy of the environment would get the names of patients
+        self.trust_env = False  # otherwise a .netrc or a proxy of the environment would see patients' names
         self.verify = server.certificates or True
         self._server, self._largest = server, largest
         if server.user or server.password:
@@ -33,7 +33,7 @@ class BoundedSession(requests.Session):
             self.headers["Authorization"] = f"Bearer {server.token}"
 
     def request(self, *args: Any, **named: Any) -> requests.Response:
-        """As requests.Session. Raises: Unreachable, in one sentence, in place of every error of the connection."""
+        """As requests.Session. Raises: Unreachable, in one sentence, for every connection error."""
         done: Future[requests.Response] = Future()
 
         def run() -> None:
@@ -73,7 +73,7 @@ class BoundedSession(requests.Session):
         return response
 
     def _body(self, response: requests.Response, until: float) -> bytes:
-        """Reads what has arrived, again and again: a whole chunk of a trickle would never time out."""
+        """Reads whatever has arrived, again and again: waiting for a full chunk of a trickle never times out."""
         body = bytearray()
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body += chunk

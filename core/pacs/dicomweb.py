@@ -1,4 +1,4 @@
-"""Search, open and send: QIDO-RS, WADO-RS and STOW-RS of one server, every answer checked."""
+"""Search, open and send: QIDO-RS, WADO-RS and STOW-RS of one server, with every response checked."""
 
 import io
 import re
@@ -21,12 +21,12 @@ from core.pacs.server import PacsServer
 if TYPE_CHECKING:
     from dicomweb_client.api import DICOMwebClient
 
-MOST = 200  # studies of one search, and instances of one study that are listed
+MOST = 200  # studies listed per search, and instances listed per study
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _LONGEST_UID = 64
-_LISTING, _INSTANCE, _PICTURE = 32 << 20, 1 << 30, 8 << 20  # bytes of an answer
+_LISTING, _INSTANCE, _PICTURE = 32 << 20, 1 << 30, 8 << 20  # bytes of a response
 _SIDE = 4096  # px of a rendered picture, at most
-_MALFORMED = (  # what parsers raise at answers that are not what their type says
+_MALFORMED = (  # errors of parsers on responses that do not match their content type
     *(ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, RecursionError, NotImplementedError),
     *(struct.error, InvalidDicomError, BytesLengthException, Image.DecompressionBombError, OSError, MemoryError),
 )
@@ -36,12 +36,12 @@ _PICTURE_FIELDS = ("Rows", "Columns", "NumberOfFrames", "SeriesDescription", "Mo
 
 @dataclass(frozen=True)
 class StudyQuery:
-    """What is searched for; empty fields count for nothing.
+    """The criteria of a search; empty fields are ignored.
 
     patient:  name as in DICOM, FAMILY^GIVEN, or its beginning; `*` stands for any characters, `?` for one.
-    number:   the patient's identifier, whole.
-    accession: the accession number, whole.
-    first, last: of the study's date.
+    number:   the patient's identifier, in full.
+    accession: the accession number, in full.
+    first, last: earliest and latest date of the study.
     modality: such as CR or DX; empty for all.
     """
 
@@ -53,7 +53,7 @@ class StudyQuery:
     modality: str = ""
 
     def filters(self) -> dict[str, str]:
-        """As QIDO-RS has them. Raises: BadSetting for dates in the wrong order."""
+        """The criteria as QIDO-RS parameters. Raises: BadSetting for dates in the wrong order."""
         if self.first and self.last and self.first > self.last:
             raise BadSetting(f"The first date, {self.first}, is after the last, {self.last}. Exchange them.")
         name = _any_encoding(self.patient.strip())
@@ -72,7 +72,7 @@ class StudyQuery:
 
 @dataclass(frozen=True)
 class StudyEntry:
-    """A study in a search's result. patient, number, birth: name the person, and are shown only on request."""
+    """A study in a search result. patient, number, birth: identify the patient, and are shown only on request."""
 
     uid: str
     date: str
@@ -88,7 +88,7 @@ class StudyEntry:
 
 @dataclass(frozen=True)
 class InstanceEntry:
-    """An instance of a study. rows, columns: px, 0 for what is no picture."""
+    """An instance of a study. rows, columns: px, 0 if it is not a picture."""
 
     study: str
     series: str
@@ -106,7 +106,7 @@ class InstanceEntry:
 
 @dataclass(frozen=True)
 class StoreReceipt:
-    """What the server says of the objects it was sent: identifiers of those it stored, and of the others why not."""
+    """The server's reply to a store request: identifiers of the stored objects, and why others were refused."""
 
     stored: tuple[str, ...]
     refused: Mapping[str, str]
@@ -115,7 +115,7 @@ class StoreReceipt:
 def search(server: PacsServer, query: StudyQuery) -> tuple[StudyEntry, ...]:
     """The studies that match, the newest first, `MOST` at most.
 
-    Raises: Unreachable, in one sentence, for every answer that is none; BadSetting for a query that cannot be.
+    Raises: Unreachable, in one sentence, for every invalid response; BadSetting for an invalid query.
     """
     filters = query.filters()
     with _answering(server, "list of studies"):
@@ -147,7 +147,7 @@ def thumbnail(server: PacsServer, instance: InstanceEntry, *, side: int = 192) -
 
 
 def retrieve(server: PacsServer, instance: InstanceEntry) -> bytes:
-    """The instance as a DICOM file. Raises: Unreachable; also for another instance than the one asked for."""
+    """The instance as a DICOM file. Raises: Unreachable; also if the server returns another instance."""
     with _answering(server, "instance"):
         dataset = _client(server, _INSTANCE).retrieve_instance(instance.study, instance.series, instance.uid)
         identity = (str(dataset.StudyInstanceUID), str(dataset.SOPInstanceUID))
@@ -161,7 +161,7 @@ def retrieve(server: PacsServer, instance: InstanceEntry) -> bytes:
 def store(server: PacsServer, study: str, objects: Sequence[Dataset]) -> StoreReceipt:
     """Sends objects of this study to the server.
 
-    Raises: Unreachable if the server took none or gave no answer; ValueError for an object of another study.
+    Raises: Unreachable if the server stored none or did not respond; ValueError for an object of another study.
     """
     others = [str(each.StudyInstanceUID) for each in objects if each.StudyInstanceUID != study]
     if others:
@@ -176,16 +176,16 @@ def store(server: PacsServer, study: str, objects: Sequence[Dataset]) -> StoreRe
 
 
 def _client(server: PacsServer, largest: int) -> "DICOMwebClient":
-    from dicomweb_client.api import DICOMwebClient  # few who start Lightbox have a PACS
+    from dicomweb_client.api import DICOMwebClient  # imported late: few users have a PACS
 
     client = DICOMwebClient(server.url, session=BoundedSession(server, largest=largest))
-    client.set_http_retry_params(retry=False)  # the person tries again, and knows of it
+    client.set_http_retry_params(retry=False)  # the user decides whether to try again
     return client
 
 
 @contextmanager
 def _answering(server: PacsServer, what: str) -> Iterator[None]:
-    """Turns what a wrong answer leads to into one sentence. It quotes nothing: an answer may hold a patient's name."""
+    """Turns the error behind an invalid response into one sentence, without quotes: it may hold a patient's name."""
     try:
         yield
     except requests.HTTPError as error:
@@ -239,7 +239,7 @@ def _instance(row: Dataset, study: str) -> InstanceEntry:
 
 
 def _receipt(answer: Dataset, sent: Sequence[str]) -> StoreReceipt:
-    """What is neither stored nor refused by the answer is refused: nobody confirmed it."""
+    """The receipt in the response. Objects that it does not mention count as refused: nothing confirms them."""
     confirmed = {_uid(item, "ReferencedSOPInstanceUID") for item in answer.get("ReferencedSOPSequence") or ()}
     items = answer.get("FailedSOPSequence") or ()
     failed = {_uid(item, "ReferencedSOPInstanceUID"): item.get("FailureReason") for item in items}
@@ -252,7 +252,7 @@ def _receipt(answer: Dataset, sent: Sequence[str]) -> StoreReceipt:
 
 
 def _any_encoding(name: str) -> str:
-    """The name with wildcards for what would have to be encoded in an address: some servers do not decode that."""
+    """The name with wildcards for characters that a URL would have to encode: some servers do not decode them."""
     return "".join(each if re.match(r"[\w*?.-]", each, re.ASCII) else "?" if each.isascii() else "*" for each in name)
 
 
@@ -261,7 +261,7 @@ def _text(row: Dataset, keyword: str) -> str:
 
 
 def _uid(row: Dataset, keyword: str) -> str:
-    """Raises: ValueError for what is no identifier: it becomes part of an address."""
+    """Raises: ValueError if it is not a DICOM identifier, since it becomes part of a URL."""
     uid = _text(row, keyword)
     if not is_uid(uid):
         raise ValueError(f"{keyword} is no identifier")

@@ -12,14 +12,14 @@ from core.errors import BadSetting, UnknownName
 
 _PREFIX = "LIGHTBOX_PACS_"
 _FIELDS = ("url", "user", "password", "token", "certificates", "seconds")
-_FILES = (Path.home() / ".streamlit" / "secrets.toml", Path(".streamlit") / "secrets.toml")  # the nearer one counts
+_FILES = (Path.home() / ".streamlit" / "secrets.toml", Path(".streamlit") / "secrets.toml")  # the second wins
 _HERE = ("localhost", "127.0.0.1", "::1")
 _LONGEST = 600.0  # s
 
 
 @dataclass(frozen=True)
 class PacsServer:
-    """A DICOMweb server. Its password and token are in no text that is made of it.
+    """A DICOMweb server. Its text representation never contains the password or token.
 
     url:          root of its DICOMweb services, such as https://pacs.example.org/dicom-web
     user, password: for basic authentication; token: for bearer authentication; all may be empty.
@@ -47,8 +47,8 @@ def known_servers(
     """Name -> server, sorted by name.
 
     In a file: a table `[pacs.NAME]` with url and, where needed, user, password, token, certificates, seconds. In the
-    environment: LIGHTBOX_PACS_NAME_URL and so on; it counts more than a file.
-    Raises: BadSetting for a file that is no TOML, or a server that cannot be used as it is described.
+    environment: LIGHTBOX_PACS_NAME_URL and so on; it takes precedence over the files.
+    Raises: BadSetting for a file that is not TOML, or a server whose settings are invalid.
     """
     entries: dict[str, dict[str, Any]] = {}
     for file in files:
@@ -62,7 +62,7 @@ def known_servers(
 
 
 def server_named(name: str) -> PacsServer:
-    """The server of this name. Raises: UnknownName with those there are; BadSetting as `known_servers`."""
+    """The server of this name. Raises: UnknownName, which lists the known ones; BadSetting as `known_servers`."""
     servers = known_servers()
     if name.lower() in servers:
         return servers[name.lower()]
@@ -80,7 +80,7 @@ def _tables(file: Path) -> Mapping[str, Mapping[str, Any]]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        # The error of a parser quotes the line, which may hold a password.
+        # The parser's error quotes the line, which may hold a password.
         raise BadSetting(f"{file} cannot be read as TOML ({type(error).__name__}). Correct the file.") from None
     if not isinstance(tables, Mapping) or not all(isinstance(entry, Mapping) for entry in tables.values()):
         raise BadSetting(f"`pacs` in {file} is no table of servers. Write a table [pacs.NAME] with url for each.")

@@ -37,7 +37,7 @@ def likely(question: Question, images: Sequence[Tensor] | Tensor) -> NDArray[np.
 
 
 def batched_logits(classifier: Classifier, images: Sequence[Tensor] | Tensor, work: Work) -> NDArray[np.float32]:
-    """(N, F) logits for images (C, S, S), in batches behind the door. Raises: Stopped as `work` says."""
+    """(N, F) logits for images (C, S, S), in batches behind the door. Raises: Stopped by `work`."""
     logits = []
     with classifier.alone(work) as network:
         size = memory.batch_size(network, images[0], graph=False)

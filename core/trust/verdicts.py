@@ -62,7 +62,7 @@ def verdicts(
 
     Where the film checks or the gate withhold the answer, the other three are not judged, unless the cleaning
     overrides that.
-    Raises: Stopped as `work` says, between measures.
+    Raises: Stopped by `work`, between measures.
     """
     work = work or Work()
     results: list[Verdict] = []

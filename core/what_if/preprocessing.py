@@ -193,7 +193,7 @@ def preprocessing_answers(
     """The answer for every variant, in one batch.
 
     before: the answer by the card's preprocessing.
-    Raises: Unfit for a model of a single class; Stopped as `work` says.
+    Raises: Unfit for a model of a single class; Stopped by `work`.
     """
     checkpoint = classifier.checkpoint
     refuse_single_class(checkpoint)

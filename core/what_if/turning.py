@@ -61,7 +61,7 @@ def turning(
     the answer turns, then trimmed, in quarters of cells, as long as it stays turned. The result is tried on the film.
 
     The search is greedy: a smaller region of other cells may exist.
-    Raises: Unfit for a model of a single class; Stopped as `work` says.
+    Raises: Unfit for a model of a single class; Stopped by `work`.
     """
     refuse_single_class(classifier.checkpoint)
     work = work or Work()

@@ -83,7 +83,7 @@ def collect_activations(
     """Opens each film once, changes it by each concept, and runs the network; one backward pass per finding for the
     plain films. Only a few films are in memory at a time.
 
-    Raises: UnknownName for a concept; Stopped as `work` says.
+    Raises: UnknownName for a concept; Stopped by `work`.
     """
     changes, work = {name: synthetic_concepts[name] for name in names}, work or Work(limit=0)
     plain, own = _Gathered(), _Gathered()
@@ -121,7 +121,7 @@ def _prepared(
     work: Work,
     bar: tqdm,
 ) -> tuple[dict[str, list[tuple[int, Tensor]]], list[tuple[str, str]]]:
-    """Concept ("" for none) -> index and input of the block's films with it; and (film, reason) of unreadable ones."""
+    """Concept ("" for none) -> index and input of the block's films with it; then (film, reason) of unreadable ones."""
     images: dict[str, list[tuple[int, Tensor]]] = {name: [] for name in ("", *changes)}
     unreadable = []
     for place, film in block:

@@ -1,4 +1,4 @@
-"""Directions of concepts in a stage's activations, and what chance makes of the same films."""
+"""Directions of concepts in a stage's activations, and what the same films give by chance."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK = 1000  # of these in memory at once
+_BLOCK = 1000  # random orders in memory at once
 
 
 @dataclass(frozen=True, eq=False)
 class ConceptDirection:
-    """direction: (K,), of the length between both kinds of film. accuracy: on `held` held-out pairs, 0 to 1."""
+    """direction: (K,), as long as both kinds of film are apart. accuracy: on `held` held-out pairs, 0 to 1."""
 
     direction: NDArray[np.float64]
     accuracy: float
@@ -40,7 +40,7 @@ def slope(push: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray
 
     push:       (..., K) gradients, of any number of findings.
     directions: (K,) or (B, K).
-    Returns:    (B, ...) or (...), >= 0, logits per unit length; 0 along a direction of no length.
+    Returns:    (B, ...) or (...), >= 0, logits per unit length; 0 along a direction of length zero.
     """
     lengths = np.linalg.norm(directions, axis=-1, keepdims=True)
     units = np.divide(directions, lengths, out=np.zeros_like(directions), where=lengths > 0)
@@ -59,7 +59,7 @@ def slopes_of_halves(
     """
     films = means - mean_of(means)
     half = len(films) // 2
-    sides = np.zeros(len(films))  # of an odd number one is left out
+    sides = np.zeros(len(films))  # of an odd number of films one is left out
     sides[:half], sides[half : 2 * half] = 1 / half, -1 / half
     return np.concatenate([slope(pushes, dealt @ films) for dealt in _dealt(sides, count, chance)])
 

@@ -36,13 +36,13 @@ class ConceptResult:
                     without the concept.
     accuracies:     (R,) of `held` pairs of held-out films, one with and one without, the share that the concept's
                     directions order correctly.
-    p:              how often the score moves as far, up or down, when with and without are swapped at random;
+    p:              share of random swaps of films with and without it that move the score as far, up or down;
                     uncorrected.
     tests:          number of tests made together.
     steeper:        share of the directions between random halves of the films along which it changes less steeply, 0 to
                     1.
     effect:         measured change of the logit when the concept is drawn in, paired; None for examples.
-    films:          with the concept.
+    films:          number of films with the concept.
     """
 
     concept: str
@@ -75,7 +75,7 @@ class ConceptResult:
 
     @cached_property
     def separable(self) -> bool:
-        """Whether held-out pairs are ordered better than by chance (binomial test, 5 %)."""
+        """Whether held-out pairs are ordered better than chance (binomial test, 5 %)."""
         right = round(self.accuracy * self.held)
         return bool(binomtest(right, self.held, alternative="greater").pvalue < ALPHA)
 
@@ -108,8 +108,8 @@ class ConceptResult:
     def verdict(self) -> str:
         """The test and the measured change combined, in a word or two.
 
-        "sensitive"; "hardly", if the measured change is negligible; "not confirmed", if it may be zero or has the "
-        "opposite sign; "not shown" by the test; "no direction", if the films are not separable.
+        "sensitive"; "hardly", if the measured change is negligible; "not confirmed", if it may be zero or has the
+        opposite sign; "not shown" by the test; "no direction", if the films are not separable.
         """
         if not self.separable:
             return "no direction"
@@ -121,7 +121,7 @@ class ConceptResult:
 
     @property
     def plain(self) -> str:
-        """The verdict for a person without the method: "raises covid"."""
+        """The verdict for a reader who does not know the method: "raises covid"."""
         name = words(self.finding)
         known = {
             "no direction": "not recognised here",

@@ -50,7 +50,7 @@ class SyntheticConcept:
         deepest = 2 ** min(film.origin.bits, 8 * film.pixels.dtype.itemsize) - 1
         most = max(int(film.pixels.max()), deepest)
         drawn = np.clip(np.rint(stored), 0, most).astype(film.pixels.dtype)
-        pixels = np.where(after == before, film.pixels, drawn)  # values beyond black or white stay as well
+        pixels = np.where(after == before, film.pixels, drawn)  # values beyond black or white stay, too
         step = f"{self.title}: made by Lightbox, to see whether a network minds."
         return replace(film, pixels=pixels, name=f"{film.name} · {self.title}", steps=(*film.steps, step))
 
@@ -168,13 +168,13 @@ def _grey(film: Radiograph) -> Heat:
 
 
 def _laid(grey: Heat, ink: Heat, level: float) -> Heat:
-    """The ink (0 to 1) on the film where it makes it brighter, its edge as soft as a film's."""
+    """The film with the ink (0 to 1) wherever that is brighter; its edge is as soft as a film's."""
     soft = cv2.GaussianBlur(ink, (0, 0), max(0.6, 0.0006 * max(grey.shape)))
     return np.asarray(grey + soft * np.maximum(np.float32(level) - grey, 0), np.float32)
 
 
 def _ink(film: Radiograph, text: str, at: tuple[float, float], *, size: float, turn: float = 0.0) -> Heat:
-    """(H, W) 0 to 1, the text with its middle at (x, y), shares of the film without empty margins, and inside of it."""
+    """(H, W) 0 to 1, the text centred at (x, y), in shares of the film without empty margins, and kept inside it."""
     left, top, right, bottom = film_box(film)
     wide, high = right - left, bottom - top
     letters = font(max(6, round(size * max(wide, high))))
@@ -204,7 +204,7 @@ def _box(inside: NDArray[np.bool_]) -> tuple[float, float, float, float]:
 
 
 def _curve(through: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """(n, 2) a smooth way through the points, a Catmull-Rom spline."""
+    """(n, 2) a smooth curve through the points, a Catmull-Rom spline."""
     ends = [through[0], *through, through[-1]]
     steps = np.linspace(0, 1, 24)[:, None]
     parts = []

@@ -3,10 +3,10 @@
 Source: Kim et al. 2018, arXiv:1711.11279. The concept's direction (CAV) leads from the mean activations without the
         concept to those with it; the TCAV score is the share of films whose logit rises, to first order, along it.
 
-Chance: within each pair of films, one with the concept and one without, the two are swapped at random; p is how often
-the direction made so moves the logit as far, on average, as the concept's own (Pitman 1937, doi:10.2307/2984124). For a
-folder of examples, films are reassigned at random to the examples and the rest. One film per patient counts. The
-paper's t test between scores of several CAVs does not hold: all its runs are drawn from the same films. And a direction
+Chance: within each pair of films, one with the concept and one without, the two are swapped at random; p is the share
+of swaps whose direction moves the logit as far, on average, as the concept's own (Pitman 1937, doi:10.2307/2984124).
+For a folder of examples, films are reassigned at random to the examples and the rest. One film per patient counts. The
+paper's t test between scores of several CAVs is not valid: all its runs are drawn from the same films. And a direction
 steeper than those between random halves of the films is rare, since films differ most along what the network looks
 for; the result gives that share as `steeper`. With enough films any effect is significant, so the measured change of
 the logit decides whether an answer is called sensitive (`ConceptResult.verdict`).
@@ -15,7 +15,7 @@ The direction is that of the means, not of a logistic regression: with a few doz
 better, and its normal need not follow the concept (Pahde et al. 2022, arXiv:2202.03482). Before the last stages a
 first-order step does not predict the change. The figures behind both are in guide/layers.md.
 
-Captum's TCAV gives the same scores for the same directions (a test holds that). It is not used because it keeps the
+Captum's TCAV gives the same scores for the same directions (a test checks this). It is not used because it keeps the
 network hooked for minutes, writes activations to files, treats each cell of each map as a feature of its own, and runs
 the network anew for every question; here each film passes once for all stages, concepts and runs.
 
@@ -54,7 +54,7 @@ from core.models.findings import place_of
 from core.work import Work
 
 RUNS = 20  # directions per concept, and as many random ones for comparison
-CHANCES = 10_000  # times that films are swapped, or
+CHANCES = 10_000  # random swaps in all, or
 CHANCES_A_TEST = 200  # swaps per test: corrected for all tests, p can still be as low as 0.005
 HALVES = 2000  # directions between random halves of the films, for comparison with the concept's
 FEWEST = 20  # films: ten for a direction, ten to test it
@@ -77,10 +77,10 @@ def tcav_results(
     """Tests each concept at each stage for each finding.
 
     concepts: of core.layers.concepts.synthetic.
-    examples: films that show a further one, named by its `description`.
+    examples: films that show a further concept, named by its `description`.
     stages, findings: all of the network's if None.
     Raises:   UnknownName for a concept, stage or finding; BadSetting without a concept or with fewer than 2 runs;
-              BadData for too few films; Stopped as `work` says.
+              BadData for too few films; Stopped by `work`.
     """
     card, work = classifier.checkpoint, work or Work(limit=0)
     _refuse_no_test(concepts, examples, runs)
@@ -210,7 +210,7 @@ def _result(
     """One concept at one stage for one finding.
 
     push:   (K,) mean gradient.
-    ways:   pairs of a concept and a random direction.
+    ways:   pairs of a concept direction and a random direction.
     slopes: (HALVES,) of random halves.
     """
     towards = _towards(plain, concept, stage)
@@ -247,7 +247,7 @@ def _without(plain: ConceptActivations, concept: ConceptFilms, stage: str) -> ND
 
 
 def _towards(plain: ConceptActivations, concept: ConceptFilms, stage: str) -> NDArray[np.float64]:
-    """The concept's direction by all films, (K,)."""
+    """The concept's direction from all films, (K,)."""
     without = _without(plain, concept, stage) if concept.synthetic else plain.means[stage]
     return mean_of(concept.activations.means[stage]) - mean_of(without)
 

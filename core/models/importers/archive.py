@@ -1,4 +1,4 @@
-"""What opening a torch.save file would do: the archive is checked, the pickles are traced, none is run."""
+"""What opening a torch.save file would do: the archive is checked, and its pickles are traced but not run."""
 
 import stat
 import struct

@@ -31,11 +31,11 @@ class ImportCandidate:
     """The contents of a file, with the settings for the user to confirm. It holds the weights: the file may be deleted.
 
     file, sha256, kind: of the file.
-    architecture: of a checkpoint made of it; `known` has it.
+    architecture: of the checkpoint made from it; a name that `known` accepts.
     layout:      whose network it is, in words ("CheXNet (DenseNet-121)").
     outputs:     scores that its last layer gives; those without a finding are dropped.
     channels:    of its first layer.
-    findings:    one for each score that is kept; empty if it has none (an ImageNet network).
+    findings:    one for each score that is kept; empty if there are none (an ImageNet network).
     named:       False where the findings' names are made up.
     multi_label, input, thresholds: as in a Checkpoint.
     stripped:    the prefix of the layers' names, and their place in the file.
@@ -43,9 +43,9 @@ class ImportCandidate:
     facts:       notes for the reader, one sentence each.
     guesses:     as in a Proposal, without those that the user settled.
     weights:     our names -> float32 tensors.
-    label_check: the results of labelled films with these settings, one sentence each; empty if not tested.
-    part:        which of the sets of weights in the file these are ("state_dict_ema"); empty where there is one.
-    others:      the other sets, by that name, such as a moving average.
+    label_check: the results on labelled films with these settings, one sentence each; empty if not tested.
+    part:        name of this set of weights in the file ("state_dict_ema"); empty if there is only one.
+    others:      the other sets of weights by name, such as a moving average.
     """
 
     file: str
@@ -81,7 +81,7 @@ class ImportCandidate:
 
     @property
     def normalisation(self) -> str:
-        """The name of its grey values among NORMALISATIONS."""
+        """The name of its grey values in NORMALISATIONS."""
         return name_of(self.input)
 
     def checkpoint(self, name: str) -> Checkpoint:
@@ -134,8 +134,8 @@ def inspect(path: Path, *, name: str | None = None) -> ImportCandidate:
     """The contents of the file; nothing in it is run, and nothing is written.
 
     name:   the file's name in messages; its own by default.
-    Raises: BadCheckpoint where it is no checkpoint that can be imported; Unsafe where it would run code or take more
-            room than it has. Each says why in a sentence.
+    Raises: BadCheckpoint if it is not a checkpoint that can be imported; Unsafe if opening it would run code or take
+            more memory than the file has bytes. Each message gives the reason in a sentence.
     """
     name = name or path.name
     before = _identity(path)
@@ -155,7 +155,7 @@ def inspect(path: Path, *, name: str | None = None) -> ImportCandidate:
         try:
             candidates[part] = _candidate(contents, place, match, name, digest, part if several else "")
         except BadCheckpoint:
-            if not candidates:  # the likeliest set says what is wrong with the file
+            if not candidates:  # the message about the likeliest set fits the file best
                 raise
     if several:
         candidates = {
@@ -175,7 +175,7 @@ def _which(part: str, parts: Sequence[str]) -> str:
 
 
 def chosen(candidate: ImportCandidate, part: str) -> ImportCandidate:
-    """The same file with another of its sets of weights. Raises: UnknownName where it has none of that name."""
+    """The same file with another of its sets of weights. Raises: UnknownName if it has none of that name."""
     if part == candidate.part:
         return candidate
     if part not in candidate.others:
@@ -185,9 +185,9 @@ def chosen(candidate: ImportCandidate, part: str) -> ImportCandidate:
 
 
 def _matches(contents: Contents, name: str) -> dict[str, tuple[str, LayoutMatch]]:
-    """Name of each set of weights -> where it lies, and the network that it fits; the likeliest first.
+    """Name of each set of weights -> its place in the file, and the network that it fits; the likeliest first.
 
-    Raises:   BadCheckpoint as `fits`, of the likeliest dictionary, where none fits.
+    Raises:   BadCheckpoint as `fits`, for the likeliest dictionary, if none fits.
     """
     matches: dict[str, tuple[str, LayoutMatch]] = {}
     refusals = []
@@ -233,7 +233,7 @@ def _candidate(
 
 
 def _identity(path: Path) -> tuple[int, ...]:
-    """Identifies the file, to detect a replacement; empty if there is none, which reading reports."""
+    """Identifies the file, to detect a replacement; empty for a missing file, which is reported on reading."""
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -365,7 +365,7 @@ def _converted(layout: LayoutMatch, tensors: Mapping[str, Tensor], outputs: tupl
 
 
 def _folded(norm: str, tensors: Mapping[str, Tensor], weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Weight (F, K) and bias (F,) of one linear layer that does what a batch norm and the layer after it do."""
+    """Weight (F, K) and bias (F,) of one linear layer that equals a batch norm and the layer after it."""
     scale, shift, mean, variance = (
         tensors[f"{norm}.{part}"].detach().double() for part in ("weight", "bias", "running_mean", "running_var")
     )

@@ -14,7 +14,7 @@ from core.models.importers.pickle_stream import is_harmless, is_mapping, is_plai
 
 
 class _StandIn:
-    """In place of a value that is no part of the weights."""
+    """Replaces a value that is not part of the weights."""
 
     def __new__(cls, *_: Any, **__: Any) -> "_StandIn":
         return super().__new__(cls)
@@ -31,7 +31,7 @@ class _StandIn:
 
 
 class _Mapping(dict[Any, Any]):
-    """In place of a dictionary of another kind, for the weights may lie in it."""
+    """Replaces a dictionary of another kind, which may hold the weights."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class _Mapping(dict[Any, Any]):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Python's, which imports nothing but what puts tensors together."""
+    """Python's unpickler, which imports only what builds tensors."""
 
     def find_class(self, module: str, name: str) -> Any:
         whole = f"{module}.{name}"
@@ -54,7 +54,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def load(file: IO[bytes]) -> Any:
-    """What torch.load gives, on the processor; `pickle_stream` has followed the file before.
+    """The result of torch.load, on the CPU; `pickle_stream` must have traced the file before.
 
     Raises: pickle.UnpicklingError for a name that is not known as harmless; whatever torch.load raises at broken files.
     """
@@ -62,7 +62,7 @@ def load(file: IO[bytes]) -> Any:
 
 
 def _reader() -> ModuleType:
-    """What torch.load takes in place of the module `pickle`."""
+    """The replacement of the module `pickle` for torch.load."""
     reader = ModuleType("data_only")
     reader.Unpickler = _Unpickler  # type: ignore[attr-defined]
     reader.load = lambda opened, **options: _Unpickler(opened, **options).load()  # type: ignore[attr-defined]

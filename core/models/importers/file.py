@@ -56,7 +56,7 @@ def kind(path: Path, name: str) -> FileKind:
     """The kind of the file, by its first bytes.
 
     name:   its name in messages.
-    Raises: BadCheckpoint if it is missing or no file of weights.
+    Raises: BadCheckpoint if it is missing or not a file of weights.
     """
     size = _size(path, name)
     try:
@@ -82,7 +82,7 @@ def kind(path: Path, name: str) -> FileKind:
 
 
 def sha256(path: Path) -> str:
-    """Of the whole file."""
+    """The SHA-256 of the whole file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

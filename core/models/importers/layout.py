@@ -1,8 +1,8 @@
 """Recognises the network of a dictionary of tensors by the names and shapes of all its layers.
 
-Each supported network is built once on torch's meta device, which has shapes without values. A file fits
-where under one prefix every layer of its features is there with the right shape and no other, and one linear layer (or
-the chain of them that this network has) is left for the findings.
+Each supported network is built once on torch's meta device, which has shapes without values. A file fits a network if
+it has, under one prefix, every layer of the features with the right shape and no other layer, and one linear layer (or
+this network's chain of them) is left for the findings.
 """
 
 import re
@@ -35,10 +35,10 @@ class Template:
     """One network with its authors' layer names.
 
     trunk:   name below `base` -> shape, of the features; the first is the first convolution's.
-    base:    "features." where all of them stand under it, else "".
+    base:    "features." if all of these names begin with it, else "".
     heads:   name of each linear or norm layer of the head, in order -> (weight's shape, whether it has a bias); the
              last one's first side is 0: the number of findings, whatever it is.
-    ours:    their name -> our name, of every tensor.
+    ours:    their name -> our name, for every tensor.
     numbers: first part of a name below `base` -> its place among the layers, for files that number them.
     """
 
@@ -60,8 +60,8 @@ class LayoutMatch:
     prefix:    in front of the names of the features.
     spelling:  how their layers are named.
     left_over: names in the file that the network does not need.
-    norm:      of a batch norm before the last layer, its name in the file; empty where there is none.
-    notes:     what was assumed of the head, a sentence each.
+    norm:      name in the file of a batch norm before the last layer; empty if there is none.
+    notes:     assumptions about the head, one sentence each.
     """
 
     template: Template
@@ -82,7 +82,7 @@ class LayoutMatch:
 
 @cache
 def template(name: str) -> Template:
-    """Of an entry of `originals`."""
+    """The template of an entry of `originals`."""
     with torch.device("meta"):
         layers = originals[name].make(num_classes=1)
         theirs = layers.state_dict(keep_vars=True)
@@ -108,7 +108,7 @@ def template(name: str) -> Template:
 
 
 def fits(tensors: Mapping[str, Tensor], name: str) -> list[LayoutMatch]:
-    """The networks that the tensors are of, mostly one; a dictionary with a copy under another prefix holds two.
+    """The networks that the tensors fit, usually one; a dictionary with a copy under another prefix holds two.
 
     name:   of the file, for messages.
     Raises: BadCheckpoint naming what is missing, extra or of another shape compared with the nearest network.
@@ -248,8 +248,8 @@ def _with_head(trial: _Trial, shapes: Shapes, name: str) -> LayoutMatch:
 
 
 def _before_last(trial: _Trial, rest: Shapes, last: str) -> tuple[str, list[str]]:
-    """A batch norm of the features right before the only layer of the head, which can be computed into it; and what is
-    assumed of it. Empty where there is none."""
+    """A batch norm of the features right before the only layer of the head, which can be folded into it; and the
+    assumptions about it. Empty if there is none."""
     if len(trial.template.heads) != 1:
         return "", []
     features = rest[f"{last}.weight"][1]
@@ -331,6 +331,6 @@ def _nearest(trials: Sequence[_Trial], shapes: Shapes, name: str) -> str:
 
 
 def _natural(key: str) -> list[tuple[bool, int, str]]:
-    """Sorts classifier.10 behind classifier.9."""
+    """Sorts classifier.10 after classifier.9."""
     numbers = [int(part) if part.isdecimal() and len(part) < 10 else 0 for part in key.split(".")]
     return [(part.isdecimal(), number, part) for part, number in zip(key.split("."), numbers, strict=True)]

@@ -41,7 +41,7 @@ _STORAGES = {  # bytes per element
     "BoolStorage": 1,
     "UntypedStorage": 1,
 }
-# Plain data that training programs save beside the weights: they are not imported, stand-ins take their place.
+# Plain data that training programs save beside the weights: not imported, but replaced by stand-ins.
 _MAPPINGS = {
     "collections.defaultdict",
     "collections.Counter",
@@ -131,7 +131,7 @@ class PickleContents:
 
     @property
     def data(self) -> list[str]:
-        """Those that are plain data beside the weights."""
+        """The names that are plain data beside the weights."""
         return [name for name in self.names if not is_harmless(name) and is_plain_data(name)]
 
 
@@ -180,13 +180,13 @@ def is_mapping(name: str) -> bool:
 
 
 def is_plain_data(name: str) -> bool:
-    """Whether it is a number, a path, a date or a container, which a stand-in can take the place of."""
+    """Whether it is a number, a path, a date or a container, which a stand-in can replace."""
     module = name.rpartition(".")[0]
     return name in _DATA or name in _MAPPINGS or (module in _DATA_MODULES and name not in _NOT_DATA)
 
 
 def is_harmless(name: str) -> bool:
-    """Whether it only puts tensors together."""
+    """Whether it only builds tensors."""
     module, _, last = name.rpartition(".")
     if module in ("torch", "torch.cuda", "torch.storage") and last in _STORAGES:
         return True

@@ -134,7 +134,7 @@ def _xrayvision(fit: LayoutMatch, points: Tensor | None) -> Proposal:
 
     points: (F,) its operating points, NaN for outputs that were never trained; None where the file has none.
 
-    TorchXRayVision itself bends each probability p into op_norm(p), so that its operating point t lands on 0.5: p / 2t
+    TorchXRayVision itself rescales each probability p to op_norm(p), so that its operating point t lands on 0.5: p / 2t
     below it, 1 - (1 - p) / 2(1 - t) above. Here p stays the network's own and t goes into the card: p reaches t exactly
     where op_norm(p) reaches 0.5, and films are ranked alike. The logits, and so the maps, are the same in both.
     Outputs without an operating point, which TorchXRayVision answers with 0.5 whatever the film, are left out.

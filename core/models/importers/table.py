@@ -11,7 +11,7 @@ from torch import Tensor
 from core.errors import BadCheckpoint, Unsafe
 from core.models.importers.text import broken_message, bytes_of, first_line, plain
 
-_HEADER = 32e6  # bytes; of ten thousand tensors it has one million
+_HEADER = 32e6  # bytes; ten thousand tensors take one million
 TENSORS = 20_000  # per file; no supported network has as many
 
 

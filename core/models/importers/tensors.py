@@ -19,8 +19,8 @@ from core.models.importers.text import broken_message, first_line, listing, plai
 
 # Keys under which training programs save the weights, the likeliest first.
 _PLACES = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params", "module")
-_DEEPEST, _SETS = 3, 8  # dictionaries in dictionaries in which weights are looked for; sets of them that are kept
-# How training programs call a moving average of the weights, or another network's copy of them.
+_DEEPEST, _SETS = 3, 8  # levels of nested dictionaries searched for weights; sets of weights that are kept
+# What training programs call a moving average of the weights, or another network's copy of them.
 _AVERAGE = re.compile(r"(^|[^a-z])(ema|swa|avg|averaged?|shadow|teacher|target|momentum)([^a-z]|$)", re.IGNORECASE)
 _LISTS = ("findings", "pathologies", "class_names", "classes", "labels", "label_names", "targets")
 # Errors of torch.load on broken files: those of any of its steps.
@@ -44,8 +44,8 @@ _BROKEN = (
 class Contents:
     """What a file holds.
 
-    sets:  under which name they stood in the file ("state_dict", "ema.module"; empty where they are all there is) ->
-           name -> tensor, on the processor, as stored; the likeliest weights first, moving averages last.
+    sets:  name in the file ("state_dict", "ema.module"; empty if there is only one set) -> name -> tensor, on the CPU,
+           as stored; the likeliest weights first, moving averages last.
     kind:  "safetensors" or one of torch's.
     names: lists of words beside them, by name ("classes"); perhaps the findings.
     """
@@ -59,8 +59,8 @@ def read(path: Path, name: str) -> Contents:
     """The tensors of the file.
 
     name:   its name in messages.
-    Raises: BadCheckpoint where it is no file of weights or is broken; Unsafe where it would run code, or take more
-            room than it has.
+    Raises: BadCheckpoint if it is not a file of weights or is broken; Unsafe if opening it would run code, or take more
+            memory than the file has bytes.
     """
     what = kind(path, name)
     if what == "safetensors":

@@ -20,7 +20,7 @@ def listing(names: Iterable[str]) -> str:
 
 
 def shape_text(shape: Sequence[int]) -> str:
-    """ "1024 × 14"; "one number" of a tensor without sides."""
+    """ "1024 × 14"; "one number" for a scalar."""
     return " × ".join(map(str, shape)) or "one number"
 
 
