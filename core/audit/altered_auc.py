@@ -1,4 +1,4 @@
-"""How much of the AUC remains when parts of the films are taken away, or their brightness is made alike."""
+"""How much of the AUC remains when parts of the films are removed or their brightness is matched."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,10 +14,10 @@ from core.evaluate.intervals import estimates
 from core.evaluate.roc import auc
 from core.trust.verdicts import Word
 
-GONE = 0.3  # of the AUC above chance: without the lungs a model that reads them keeps less
-KEPT = 0.5  # of it: with the lungs alone it keeps more, though the grey around them is new to it
-SAME = 0.9  # of it: what is no part of the chest may change less than this
-_SKILL = 0.55  # AUC: where the lower limit is below, there is too little to take away
+GONE = 0.3  # share of the AUC above chance: without the lungs, a model that reads them keeps less
+KEPT = 0.5  # same share: with the lungs alone it keeps more, though the grey around them is new to it
+SAME = 0.9  # same share: removing what is not part of the chest must leave at least this much
+_SKILL = 0.55  # AUC: if its lower limit is below this, there is too little to lose
 
 
 @audit_test("lungs-black", title="Lungs blacked out")
@@ -28,26 +28,26 @@ def lungs_black(observations: Observations) -> AuditResult:
 
 @audit_test("lungs-inpainted", title="Lungs in-painted")
 def lungs_inpainted(observations: Observations) -> AuditResult:
-    """AUC with the lungs filled from their surroundings: no black hole, and little is left of their outline."""
+    """AUC with the lungs filled from their surroundings: no black hole, and little of their outline remains."""
     return _must_vanish(observations, "lungs-inpainted", "with the lungs in-painted")
 
 
 @audit_test("border-only", title="Only the border")
 def border_only(observations: Observations) -> AuditResult:
-    """AUC with nothing but the outer tenth of the film, the rest mean grey: markers, collimation, shoulders."""
+    """AUC on the outer tenth of the film alone, the rest mean grey: markers, collimation, shoulders."""
     return _must_vanish(observations, "border-only", "from the border alone")
 
 
 @audit_test("lungs-only", title="Only the lungs")
 def lungs_only(observations: Observations) -> AuditResult:
-    """AUC with the lungs alone, everything else mean grey. A fall means that the model needs what lies outside, or
-    that the grey confuses it."""
+    """AUC with the lungs alone, everything else mean grey. A drop means that the model relies on what lies
+    outside, or that the grey confuses it."""
     return _must_stay(observations, "lungs-only", "with the lungs alone", KEPT)
 
 
 @audit_test("marks-removed", title="Text and markers removed")
 def marks_removed(observations: Observations) -> AuditResult:
-    """AUC with the letters, text and arrows that the film checks find in-painted."""
+    """AUC after in-painting the letters, text and arrows that the film checks find."""
     answers = observations.altered.get("marks-removed")
     marked = int(answers.changed.sum()) if answers else 0
     if marked < FEWEST:

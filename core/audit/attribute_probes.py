@@ -1,6 +1,6 @@
-"""What a linear probe can tell of a film from the network's features: its source, view, the patient's age and sex.
+"""What a linear probe can predict from a film's features: its source and view, the patient's age and sex.
 
-What can be told can serve as a shortcut; whether it does, the other tests say.
+Whatever can be predicted can serve as a shortcut; the other tests show whether it does.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ from core.evaluate.confusion import balanced_accuracy
 from core.evaluate.intervals import estimates
 from core.layers.linear_classifier import LabelArray, fit, folds
 
-EXCESS = 0.10  # balanced accuracy that the features may add to what the label alone, or chance, tells
-_FEWEST_PATIENTS = 5  # of a group
+EXCESS = 0.10  # balanced accuracy that the features may add over the label alone, or over chance
+_FEWEST_PATIENTS = 5  # per group
 _ADULT, _OLD = 18, 65  # years
 
 

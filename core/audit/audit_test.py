@@ -26,8 +26,8 @@ class MapCluster:
     """Films whose maps lie alike.
 
     lung_share: share of the heat in the lungs and a rim around them; lung_area: that of an even map.
-    findings:   how many films of the cluster the model calls what; sources: how many come from where.
-    correct:    share of the films whose call is their label.
+    findings:   number of films per finding that the model calls; sources: number of films per source.
+    correct:    share of the films that the model calls correctly.
     examples:   ids of the films nearest to the cluster's mean.
     heat:       mean map in the frame of the lungs, row by row, in per mille of the cluster's heat.
     """
@@ -60,7 +60,7 @@ class AuditTest:
 
     rule:   observations to the result.
     counts: False where a failure says only that a shortcut is possible, not that the model uses it.
-    plain:  what it asks, the first paragraph of the rule's docstring.
+    plain:  the question it answers: the first paragraph of the rule's docstring.
     """
 
     name: str
@@ -108,6 +108,6 @@ def above(estimate: Estimate, limit: float) -> Word:
 
 
 def below(estimate: Estimate, limit: float) -> Word:
-    """As `above`, the other way round."""
+    """Holds if the whole interval lies below the limit, fails if it lies above, doubtful if it includes it."""
     turned: dict[Word, Word] = {"holds": "fails", "fails": "holds", "doubtful": "doubtful", "unjudged": "unjudged"}
     return turned[above(estimate, limit)]

@@ -1,4 +1,4 @@
-"""The films of an audit and the run over them: what the network says of each film, its maps and its altered copies."""
+"""The films of an audit and the run over them: predictions and maps of each film, predictions for altered copies."""
 
 import hashlib
 import json
@@ -40,10 +40,10 @@ def collected(
     weights: Path | None = None,
     tell: Callable[[Progress], None] | None = None,
 ) -> Path:
-    """The folder of the complete run of checkpoints over the films; a run that was stopped goes on where it was.
+    """The folder of the complete run of checkpoints over the films; an interrupted run is resumed.
 
-    It lies in the user's data folder and is named for model and settings, so that an audit of more films of the same
-    folder goes on with it.
+    It lies in the user's data folder and is named after model and settings, so that an audit of more films from the
+    same folder continues it.
     Raises: BadData for fewer than FEWEST films, or a full disk.
     """
     if len(rows) < FEWEST:

@@ -14,7 +14,7 @@ _ORDER = ("holds", "doubtful", "fails")
 
 @audit_test("heat-outside", title="Heat outside the lungs")
 def heat_outside(observations: Observations) -> AuditResult:
-    """Share of Grad-CAM's heat outside the lungs, for the films of each finding, against that of an even map."""
+    """Share of Grad-CAM's heat outside the lungs, for the films of each finding, compared with that of an even map."""
     figures: list[AuditFigure] = []
     results = []
     for place, finding in enumerate(observations.findings):
@@ -45,7 +45,7 @@ def heat_outside(observations: Observations) -> AuditResult:
 def _estimates(
     observations: Observations, inside: NDArray[np.float64], area: NDArray[np.float64], films: NDArray[np.intp]
 ) -> tuple[Estimate, Estimate]:
-    """The share of the heat outside the lungs, and how much more of it is inside than of an even map."""
+    """The share of the heat outside the lungs, and how far the share inside exceeds that of an even map."""
 
     def values(drawn: NDArray[np.intp]) -> NDArray[np.float64]:
         return np.array([1 - inside[drawn].mean(), (inside[drawn] - area[drawn]).mean()])

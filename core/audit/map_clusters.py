@@ -14,18 +14,18 @@ from core.estimate import Estimate
 from core.evaluate.intervals import estimates
 
 _FEWEST = 40  # films for a graph of neighbours
-_SMALLEST = 0.05  # of the films: smaller clusters do not decide
+_SMALLEST = 0.05  # share of the films: smaller clusters do not affect the verdict
 _MOST = 8  # clusters
 _NEIGHBOURS = 10
 _EXAMPLES = 3
-_WEAK = 1e-4  # affinity of films that are no neighbours, so that the graph is connected
+_WEAK = 1e-4  # affinity of films that are not neighbours, so that the graph is connected
 _ORDER = ("holds", "doubtful", "fails")
 
 
 @audit_test("map-clusters", title="Clusters of maps")
 def map_clusters(observations: Observations) -> AuditResult:
-    """Groups the maps of the called finding by where they lie (spectral relevance analysis): a group whose heat avoids
-    the lungs shows a habit that a mean hides."""
+    """Groups the maps of the predicted finding by the position of their heat (spectral relevance analysis): a group
+    whose heat avoids the lungs reveals a habit that the mean hides."""
     films = np.flatnonzero(~np.isnan(observations.maps).any(axis=(1, 2)))
     if len(films) < _FEWEST:
         reason = f"{len(films)} films have lungs and a map that is not flat; clusters need {_FEWEST}."
@@ -53,7 +53,7 @@ def map_clusters(observations: Observations) -> AuditResult:
 
 
 def cluster_labels(maps: NDArray[np.float32]) -> NDArray[np.intp]:
-    """(N,) the cluster of each map (N, D), from 0; as many clusters as the largest gap of the eigenvalues says.
+    """(N,) the cluster of each map (N, D), from 0; the largest gap between the eigenvalues sets the number of clusters.
 
     Source: von Luxburg 2007, doi:10.1007/s11222-007-9033-z (eigengap).
     """
@@ -70,7 +70,7 @@ def cluster_labels(maps: NDArray[np.float32]) -> NDArray[np.intp]:
 
 
 def _cluster(observations: Observations, films: NDArray[np.intp]) -> tuple[MapCluster, Estimate]:
-    """The cluster, and how much more of its heat is in the lungs than of an even map."""
+    """The cluster, and how far its share of heat in the lungs exceeds that of an even map."""
     calls = observations.calls[films]
     inside, area = observations.lung_share[films, calls], observations.lung_area[films]
 

@@ -1,4 +1,4 @@
-"""What the tests of an audit read: the tables of its run as arrays, film by film."""
+"""The input of the audit tests: the tables of the audit's run as arrays, one entry per film."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ SIDE = 16  # cells of a map in the frame of the lungs
 
 @dataclass(frozen=True, eq=False)
 class AlteredAnswers:
-    """What the network says of the films with one alteration.
+    """The network's predictions for the films with one alteration.
 
     known:   (N,) whether there is an answer; a film without lungs has none where the alteration needs them.
-    changed: (N,) whether anything of the film was changed.
+    changed: (N,) whether the film was changed at all.
     odds:    (N, F) log odds of the findings; those of the film itself where nothing was changed, NaN where unknown.
     """
 
@@ -42,10 +42,10 @@ class Observations:
     odds:       (N, F) log odds of the calibrated probabilities.
     features:   (N, K) last stage, averaged over its cells.
     lung_share: (N, F) share of each map's heat in the lungs and a rim around them, NaN without lungs or heat.
-    lung_area:  (N,) the share of the film that they cover, NaN without lungs.
+    lung_area:  (N,) the share of the film that the lungs and the rim cover, NaN without lungs.
     maps:       (N, SIDE, SIDE) the map of the likeliest finding in the frame of the lungs, shares of its heat; NaN
                 without lungs or heat.
-    altered:    by the name of the alteration.
+    altered:    predictions for the altered films, by the name of the alteration.
     unreadable: how many films could not be read.
     repeats:    resamples of an interval.
     """
@@ -88,7 +88,7 @@ class Observations:
 
 
 def observed(run: Path, classifier: Classifier, rows: Sequence[Row], *, repeats: int) -> Observations:
-    """The observations of a complete run, of these films only. Raises: BadData as `CohortTable`."""
+    """The observations of a complete run, for these films only. Raises: BadData as `CohortTable`."""
     card, wanted = classifier.checkpoint, {row.id for row in rows}
     table = CohortTable(run)
     of_finding = [
@@ -138,9 +138,9 @@ def _odds(classifier: Classifier, logits: NDArray[np.float32]) -> NDArray[np.flo
 def altered_answers(
     run: Path, classifier: Classifier, numbers: Sequence[int], odds: NDArray[np.float64]
 ) -> dict[str, AlteredAnswers]:
-    """What the network says of the altered films, by the name of the alteration.
+    """The network's predictions for the altered films, by the name of the alteration.
 
-    numbers: (N,) of the films in the run; odds: (N, F) of the films themselves.
+    numbers: (N,) numbers of the films in the run; odds: (N, F) log odds of the unaltered films.
     """
     own = dataset.field("checkpoint") == classifier.checkpoint.name  # a run may hold several models
     rows = dataset.dataset(run / "altered").to_table(filter=own).to_pylist()

@@ -21,9 +21,9 @@ from core.trust.verdicts import Word
 from core.types import Grey, Radiograph
 
 PHANTOMS = 16
-LIMIT = 0.2  # of the way from films without the finding to films with it
+LIMIT = 0.2  # share of the distance from films without the finding to films with it
 _SIDE = 320  # px
-_LEAST_GAP = 0.2  # log odds between films with and without the finding: below, there is no scale
+_LEAST_GAP = 0.2  # log odds between films with and without the finding; a smaller gap gives no scale
 _OPACITY = "a drawn opacity (what it should react to)"
 
 PhantomEdit = Callable[[Grey], Grey]
@@ -32,7 +32,7 @@ PhantomEdit = Callable[[Grey], Grey]
 @audit_test("phantom-probing", title="Phantoms, one change at a time")
 def phantom_probing(observations: Observations) -> AuditResult:
     """Paired change of the log odds when a drawn chest gets a marker, text, a pacemaker or another exposure; in units
-    of the distance between films with and without the finding. Phantoms are new to the model: read it beside the rest.
+    of the distance between films with and without the finding. Phantoms are new to the model: read this with the rest.
     """
     gaps = _gaps(observations)
     if not gaps:
@@ -88,7 +88,7 @@ def _gaps(observations: Observations) -> dict[int, float]:
 def _figure(
     name: str, change: NDArray[np.float64], findings: list[str], patients: NDArray[np.str_], repeats: int
 ) -> AuditFigure:
-    """The change (PHANTOMS, F') of the finding that moves most."""
+    """The mean change of the finding whose log odds change most; change (PHANTOMS, F')."""
     place = int(np.abs(change.mean(axis=0)).argmax())
     value, low, high = bands(lambda films: change[films].mean(axis=0), patients, repeats=repeats)
     estimate = Estimate(float(value[place]), float(low[place]), float(high[place]), len(change))

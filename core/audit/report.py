@@ -12,7 +12,7 @@ from core.models import library
 from core.trust.verdicts import Word
 from core.types import Checkpoint
 
-ENDING = ".audit.json"  # of the report beside the weights
+ENDING = ".audit.json"  # of the report's file name, beside the weights
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class AuditReport:
 
     @property
     def flag(self) -> float:
-        """0 to 1: share of the tests that fail, those in doubt by half; a test that cannot judge finds nothing.
+        """0 to 1: share of the tests that fail; a doubtful one counts half, one that cannot be judged not at all.
 
         Only tests of what the model uses count, not the probes of what it could use.
         """

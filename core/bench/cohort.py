@@ -1,4 +1,4 @@
-"""What a run over many files costs beside bare forward passes of the same network in batches."""
+"""The cost of a run over many files, compared with bare forward passes of the same network in batches."""
 
 import statistics
 import tempfile
@@ -25,8 +25,9 @@ _SIDES = (256, 2000)  # px of the files
 
 
 def cohort_figures(classifier: Classifier, *, rounds: int) -> dict[str, Any]:
-    """For each size of file: prediction and Grad-CAM of all findings, files on disk to Parquet, as a share of the rate
-    of bare passes, by CPU time of all threads; medians of rounds in turns. And the decoder's share of that time.
+    """For each file size: the rate of prediction and Grad-CAM of all findings, from files on disk to Parquet, as a
+    share of the rate of bare passes, by CPU time of all threads; medians of alternating rounds. Also the decoder's
+    share of that time.
     """
     return {
         "films": _FILMS,
@@ -66,7 +67,7 @@ def _run(task: Task, source: CohortInput, folder: RunFolder) -> None:
 
 
 def _files(folder: Path, side: int) -> CohortInput:
-    """Drawn films as 8-bit PNG files: one drawing, each shifted by some pixels so that no two are the same."""
+    """Drawn films as 8-bit PNG files: one drawing, shifted by a few pixels in each so that no two are the same."""
     folder.mkdir()
     film = (draw(height=side, width=side).radiograph.pixels >> 4).astype("uint8")
     for number in range(_FILMS):

@@ -1,4 +1,4 @@
-"""What is measured in a process of its own: the import, and the peak of memory."""
+"""Figures measured in a process of their own: time of the import, and peak memory."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ def import_figures(*, processes: int = _FRESH) -> dict[str, Any]:
 def peak_figures(*, steps: int, side: int = 224) -> dict[str, Any]:
     """How far integrated gradients on DenseNet-121 raise the memory of a process that has already predicted, in MB.
 
-    None where the system does not tell.
+    None where the system does not report it.
     """
     from core.explain.memory import BUDGET
 
@@ -49,7 +49,7 @@ def peak_figures(*, steps: int, side: int = 224) -> dict[str, Any]:
 
 
 def raised(steps: int, side: int) -> int | None:
-    """Bytes by which the peak of `steps` steps lies above what the process held after one prediction."""
+    """Bytes by which the peak memory with `steps` steps exceeds the memory in use after one prediction."""
     from core.bench.untrained import classifier
     from core.explain.run import explain
     from core.image.phantom import draw
@@ -57,7 +57,7 @@ def raised(steps: int, side: int) -> int | None:
     film, here = draw(height=256, width=256).radiograph, classifier(side=side)
     here.predict(film)
     with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = resident("VmRSS")
     explain(here, film, finding="covid", method="integrated-gradients", settings={"steps": steps})
     after = resident("VmHWM")
@@ -65,9 +65,9 @@ def raised(steps: int, side: int) -> int | None:
 
 
 def resident(which: str) -> int | None:
-    """Bytes of this process that are in memory: now (VmRSS), at most so far (VmHWM); None where the system won't tell.
+    """Resident memory of this process in bytes: now (VmRSS) or at its peak (VmHWM); None if the system does not say.
 
-    Linux's ru_maxrss would be no less than the memory of the process that started this one; VmHWM starts anew.
+    Linux's ru_maxrss is never below the memory of the parent process; VmHWM starts afresh.
     """
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
@@ -75,6 +75,6 @@ def resident(which: str) -> int | None:
 
 
 def in_fresh_process(code: str) -> Any:
-    """What the code prints as JSON, run by a new Python in the root of the repository."""
+    """The JSON that the code prints, parsed; a new Python process runs it in the root of the repository."""
     done = subprocess.run([sys.executable, "-c", code], cwd=_ROOT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)

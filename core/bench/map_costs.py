@@ -1,4 +1,4 @@
-"""Maps that share the passes of the prediction, ours and those of other libraries."""
+"""The cost of maps that share the passes of the prediction: ours, and those of other libraries."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ CAPTUM, TORCH_CAM, GRAD_CAM = "captum", "torch-cam", "pytorch-grad-cam"
 
 @dataclass(frozen=True)
 class BenchInput:
-    """What ours and theirs answer alike: a network and the one image before it."""
+    """The common input of our maps and those of other libraries: a network and one image."""
 
     checkpoint: Checkpoint
     network: Network
@@ -51,7 +51,7 @@ class BenchInput:
         return logits
 
     def prediction(self, logits: Tensor) -> object:
-        """The prediction, to its probabilities."""
+        """The prediction, up to its probabilities."""
         card = self.checkpoint
         return probabilities(logits[0].cpu().numpy(), card.temperature, multi_label=card.multi_label)
 
@@ -88,7 +88,7 @@ def ours(inputs: BenchInput) -> list[TimedCall]:
 
 
 def peers(inputs: BenchInput) -> dict[str, dict[str, TimedCall | str]]:
-    """The same of other libraries: key -> library -> case, or why there is none.
+    """The same for other libraries: key -> library -> case, or why there is none.
 
     torch-cam has no saliency; Captum's is added to it.
     """
@@ -100,7 +100,7 @@ def peers(inputs: BenchInput) -> dict[str, dict[str, TimedCall | str]]:
             return "not installed"
 
         def run() -> object:
-            prediction = inputs.prediction(inputs.forward()) if library == CAPTUM else None  # others return it, too
+            prediction = inputs.prediction(inputs.forward()) if library == CAPTUM else None  # the others return it
             explanations = maps(stages if key == ALL else last)
             return prediction, explanations, _captum_saliency(inputs) if saliency else None
 
@@ -120,7 +120,7 @@ def peers(inputs: BenchInput) -> dict[str, dict[str, TimedCall | str]]:
 
 
 def _fresh(inputs: BenchInput) -> Tensor:
-    # A fresh leaf each time, or a library's gradient would gather in ours.
+    # A fresh leaf each time, or a library's gradient would accumulate in ours.
     return inputs.images.clone().requires_grad_()
 
 
@@ -140,7 +140,7 @@ def _captum_saliency(inputs: BenchInput) -> list[Tensor]:
 
 
 def _torch_cam(inputs: BenchInput, stages: Sequence[str]) -> list[Tensor]:
-    """One forward pass and a backward pass a finding, for all stages together."""
+    """One forward pass and one backward pass per finding, for all stages together."""
     from torchcam.methods import GradCAM
 
     network = inputs.network
@@ -154,7 +154,7 @@ def _torch_cam(inputs: BenchInput, stages: Sequence[str]) -> list[Tensor]:
 
 
 def _pytorch_grad_cam(inputs: BenchInput, stages: Sequence[str]) -> list[object]:
-    """A forward and a backward pass a finding, and the map enlarged to the image; it has no way to leave that out."""
+    """A forward and a backward pass per finding, and the map enlarged to the image, which the library cannot skip."""
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 

@@ -1,4 +1,4 @@
-"""Methods of many passes: what a pass of theirs costs beside a bare one in a batch of the same size."""
+"""Methods that need many passes: the cost of one of their passes relative to a bare one in an equally large batch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ QUICK = (
 
 
 def cases(inputs: BenchInput, paths: tuple[Path, ...]) -> tuple[list[TimedCall], dict[str, str]]:
-    """The cases, and why others are none."""
+    """The cases, and why other methods have none."""
     missing = {path.key: f"there is no method {path.method}" for path in paths if path.method not in methods}
     return [_case(inputs, path) for path in paths if path.key not in missing], missing
 

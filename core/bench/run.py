@@ -1,4 +1,4 @@
-"""What explaining costs, as multiples of one bare forward pass of the same network in the same run."""
+"""The cost of explanations, as multiples of one bare forward pass of the same network in the same run."""
 
 import os
 import platform
@@ -35,9 +35,9 @@ AT_LEAST = {"throughput_4_threads": 0.9, "throughput_16_threads": 0.9}
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is timed: rounds of the maps, of other libraries', of the methods of many passes, and so on.
+    """How much is timed: rounds of our maps, of other libraries' maps, of methods with many passes, and so on.
 
-    whole: also the calls from film to result, the import and the replicas.
+    whole: whether to time the calls from film to result, the import and the replicas as well.
     """
 
     rounds: int
@@ -56,15 +56,15 @@ QUICK = Effort(
 
 
 def full(repeats: int) -> Effort:
-    """All figures, medians of `repeats`; of methods that run dozens to a thousand passes, of a fifth as many."""
+    """All figures as medians of `repeats` rounds, of a fifth as many for methods with dozens to a thousand passes."""
     return Effort(repeats, repeats, max(3, repeats // 5), 2, passes.FULL, 200, 32, True)
 
 
 def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:
-    """All figures but training's and the browser's.
+    """All figures except those of training and the browser.
 
-    ratios:  what it costs over a bare forward pass, or, per pass, over bare passes in batches of the same size; and
-             `throughput_*_threads`, what all threads get together over what a single one gets. Medians of pairs timed
+    ratios:  cost relative to a bare forward pass or, per pass, to bare passes in batches of the same size; and
+             `throughput_*_threads`, the throughput of all threads relative to a single one. Medians of pairs timed
              in turns; None where `skipped` says why.
     targets: limits that `ratios` should not exceed or fall below.
     details: their milliseconds and quartiles.
@@ -78,7 +78,7 @@ def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:
         many, missing = passes.cases(inputs, effort.paths)
         mine |= timed(inputs.forward, many, repeats=effort.path_rounds, warm_up=int(effort.whole))
         others = _peers(inputs, effort)
-    # These take the network through its door, as pages and command line do.
+    # These use the network through the classifier, as pages and command line do.
     by_threads = threads(classifier, film, calls=effort.calls)
     ratios: dict[str, float | None] = {key: figure.ratio for key, figure in mine.items()} | dict.fromkeys(missing)
     for count in ("4", "16"):
@@ -137,7 +137,7 @@ def _peers(inputs: BenchInput, effort: Effort) -> dict[str, dict[str, float | st
 
 
 def _whole(classifier: Classifier, film: Radiograph, bare: Callable[[], object], effort: Effort) -> dict[str, Any]:
-    """What pages and command line call: the film at full size in, values out."""
+    """The calls of pages and command line: the film at full size in, values out."""
     findings = classifier.checkpoint.findings
     cams = [Request("grad-cam", finding) for finding in findings]
     saliency = [Request("saliency", findings[0])]
@@ -161,7 +161,7 @@ def _load() -> float | None:
 
 
 def _cpu() -> str:
-    """The processor's name; the machine type where the system does not tell."""
+    """The processor's name; the machine type where the system does not report it."""
     table = Path("/proc/cpuinfo")
     if table.exists():
         names = [line.split(":", 1)[1].strip() for line in table.read_text().splitlines() if "model name" in line]

@@ -1,4 +1,4 @@
-"""The figures of the bench as people read them: a table for the terminal, another for the README."""
+"""The figures of the bench as tables: one for the terminal, another for the README."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ _ROWS = {
 
 
 def rows(figures: Mapping[str, Any]) -> list[list[str]]:
-    """What is measured, its figure, its target, and other libraries' figures, the header first."""
+    """Rows of quantity, figure, target and other libraries' figures; the header first."""
     table = [["what", "Lightbox", "target", *_PEERS.values()]]
     for key, name in _ROWS.items():
         theirs = figures["peers"].get(key, {})
@@ -38,7 +38,7 @@ def rows(figures: Mapping[str, Any]) -> list[list[str]]:
 
 
 def lines(figures: Mapping[str, Any]) -> list[str]:
-    """What the table leaves unsaid: memory, waits, machine."""
+    """Figures outside the table: memory, waiting times, machine."""
     memory, threads, machine = figures["memory"], figures["threads"], figures["machine"]
     ((figure, peak), (_, budget), *_) = memory.items()
     waits = ", ".join(f"{count}: {each['slowest answer, s']:.1f} s" for count, each in threads.items())

@@ -1,4 +1,4 @@
-"""Many at once: what all of them get together, and how long the unluckiest waits."""
+"""Many calls at once: their total throughput, and the slowest one."""
 
 import copy
 import threading
@@ -16,10 +16,10 @@ COUNTS = (1, 4, 16)
 
 
 def threads(classifier: Classifier, film: Radiograph, *, calls: int) -> dict[str, Any]:
-    """Threads -> answers a second in total, that over the single thread's, and the slowest answer in seconds.
+    """Threads -> answers per second in total, that relative to a single thread, and the slowest answer in seconds.
 
-    calls: about how many calls of each count of threads are timed, one after another in each thread.
-    Each asks for the prediction and the last stage's Grad-CAM of all findings: film in, values out.
+    calls: approximate number of timed calls for each number of threads; a thread makes its calls one after another.
+    Each call computes the prediction and the last stage's Grad-CAM of all findings: film in, values out.
     """
     figures: dict[str, Any] = {}
     for count in COUNTS:
@@ -34,7 +34,7 @@ def threads(classifier: Classifier, film: Radiograph, *, calls: int) -> dict[str
 
 
 def replicas(classifier: Classifier, film: Radiograph, *, calls: int) -> dict[str, Any]:
-    """Two copies of the network, each behind its door with half of torch's threads, against the one with all."""
+    """Two copies of the network, each with half of torch's threads, compared with one copy with all of them."""
     before = torch.get_num_threads()
     one, _ = _throughput([classifier], film, 4, calls)
     with classifier.alone() as network:
@@ -53,7 +53,7 @@ def replicas(classifier: Classifier, film: Radiograph, *, calls: int) -> dict[st
 
 
 def _throughput(classifiers: Sequence[Classifier], film: Radiograph, count: int, calls: int) -> tuple[float, float]:
-    """Answers a second of all threads, and seconds of the slowest, after one call of each that does not count."""
+    """Answers per second of all threads, and seconds of the slowest answer, after one warm-up call per thread."""
     requests = [Request("grad-cam", finding) for finding in classifiers[0].checkpoint.findings]
     each = max(1, calls // count)
     waits: list[float] = []
@@ -65,7 +65,7 @@ def _throughput(classifiers: Sequence[Classifier], film: Radiograph, count: int,
                 here, film, requests
             )  # a new thread's first pass takes longer: torch builds its team of workers
         except BaseException:
-            begin.abort()  # or the others would wait for it for ever
+            begin.abort()  # otherwise the others would wait for it forever
             raise
         begin.wait()
         for _ in range(each):

@@ -1,4 +1,4 @@
-"""Timing in turns: each case beside what it is compared with, so that what else the machine does falls on both."""
+"""Timing in turns: each case runs next to its reference, so that other load on the machine affects both."""
 
 import statistics
 import time
@@ -13,10 +13,10 @@ _WARM_UP = 2  # rounds that do not count
 
 @dataclass(frozen=True)
 class TimedCall:
-    """One thing that is timed.
+    """One timed call.
 
-    bare:  what it is compared with; None for the bare forward pass of the whole table.
-    times: how many runs of `bare` it is compared with.
+    bare:  its reference; None for the bare forward pass of the whole table.
+    times: how many runs of `bare` make up the reference.
     """
 
     name: str
@@ -27,7 +27,7 @@ class TimedCall:
 
 @dataclass(frozen=True)
 class Timing:
-    """A case as a multiple of what it is compared with: the median of pairs, their quartiles, and its own time."""
+    """A case as a multiple of its reference: the median of pairs, their quartiles, and its own time."""
 
     ratio: float
     quartiles: tuple[float, float] | None
@@ -53,14 +53,14 @@ def timed(
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """What one call takes."""
+    """The duration of one call."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
 
 
 def milliseconds(call: Callable[[], object], repeats: int) -> float:
-    """The median of several calls."""
+    """The median duration of several calls."""
     return round(1000 * statistics.median(seconds(call) for _ in range(repeats)), 1)
 
 

@@ -1,4 +1,4 @@
-"""How fast training is: images a second of the whole loop, against a bare one on a tensor in memory."""
+"""Training speed: images per second of the whole loop, compared with a bare one on a tensor in memory."""
 
 import contextlib
 import io
@@ -19,18 +19,18 @@ from core.train.fit import FeaturesAndLogits, Learner, adamw, averaged, one_epoc
 from core.train.ranks import Ranks
 from core.train.recipe import Recipe
 
-TARGET = 0.85  # of the bare loop's images a second: the loader must not starve the network
+TARGET = 0.85  # of the bare loop's images per second: the loader must not starve the network
 
 
 def throughput(
     *, repeats: int = 5, size: int = 112, batch: int = 32, architecture: str = "densenet121"
 ) -> dict[str, Any]:
-    """Images a second of a step of `core.train.fit`, plain and with the lungs, and of the bare step timed beside it.
+    """Images per second of a step of `core.train.fit`, plain and with the lungs, and of the bare step timed beside it.
 
     The whole step draws its films, augments them, runs forward and backward, clips the gradient, steps AdamW and the
-    moving average; the bare one has the same forward and backward pass and AdamW alone. Both as
-    core.models.device.fast says, channels last.
-    Returns: size, batch, architecture; for each case images a second, the bare loop's, and `share`, the median of
+    moving average; the bare one has the same forward and backward pass and AdamW alone. Both use the
+    memory layout of core.models.device.fast, channels last.
+    Returns: size, batch, architecture; for each case images per second, the bare loop's, and `share`, the median of
              bare seconds over whole seconds of neighbouring steps.
     """
     recipe = Recipe(architecture=architecture, sizes=(size,), epochs=(1,), batch=batch)
@@ -72,7 +72,7 @@ def throughput(
 
 
 def _rates(figure: Timing, batch: int) -> dict[str, Any]:
-    """A case as images a second."""
+    """A case as images per second."""
     share, rate = 1 / figure.ratio, 1000 * batch / figure.ms
     return {
         "images/s": round(rate, 1),
@@ -84,7 +84,7 @@ def _rates(figure: Timing, batch: int) -> dict[str, Any]:
 
 
 def _films(count: int, recipe: Recipe) -> Films:
-    """Noise with round lungs, at the sides that `core.train.data` stores."""
+    """Noise with round lungs, at the sizes that `core.train.data` stores."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (count, STORED_SIDE, STORED_SIDE), generator=generator, dtype=torch.uint8)
     steps = torch.linspace(-1, 1, LUNGS_SIDE)

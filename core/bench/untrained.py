@@ -1,4 +1,4 @@
-"""A network that was never trained: it costs what a trained one costs."""
+"""An untrained network: it costs as much as a trained one."""
 
 from core.models import checkpoints
 from core.models.architecture import architectures
@@ -10,7 +10,7 @@ NAME = "random weights"
 
 
 def classifier(architecture: str = "densenet121", *, side: int = 224) -> Classifier:
-    """Random weights before one grey channel of `side` px."""
+    """A network with random weights for one grey channel of `side` px."""
     input = Input(size=side)
     findings = ("covid", "pneumonia", "normal")
     network = architectures[architecture].build(len(findings), input.channels).eval().requires_grad_(False)
@@ -18,6 +18,6 @@ def classifier(architecture: str = "densenet121", *, side: int = 224) -> Classif
 
 
 def or_shipped() -> Classifier:
-    """The first checkpoint that is there, else random weights."""
+    """The first available checkpoint, or else random weights."""
     names = checkpoints.names()
     return load(names[0]) if names else classifier()

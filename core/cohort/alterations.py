@@ -1,6 +1,6 @@
-"""Altered films: the lungs, everything else, or drawn marks taken away, and brightness made alike.
+"""Altered films: the lungs, everything else, or burnt-in marks removed, and brightness matched.
 
-A run with alterations stores what the networks say of each altered film; `audit` compares that with the film itself.
+A run with alterations stores the predictions for each altered film; `audit` compares them with those for the original.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +20,9 @@ from core.image.prepare import prepare, windowed, without_margins
 from core.trust.altered import inpainted
 from core.types import Cleaning, Input, Radiograph
 
-_SMOOTH = 0.02  # of the long side: deviation of the blur of in-painted parts
-_UNCROPPED = Cleaning(crop_borders=False)  # margins are cut before, since what is painted could be cropped as well
-# Mean quantiles (0, 1/16, ... 1) of the grey values, from black to white, of 400 training films of cxr: a usual film.
+_SMOOTH = 0.02  # of the long side: standard deviation of the blur of in-painted parts
+_UNCROPPED = Cleaning(crop_borders=False)  # margins are cut first, since painted parts could be cropped as well
+# Mean quantiles (0, 1/16, ... 1) of the grey values, from black to white, of 400 training films of cxr: a typical film.
 _USUAL_QUANTILES = (
     0.005, 0.131, 0.239, 0.316, 0.373, 0.424, 0.470, 0.513, 0.554,
     0.592, 0.628, 0.664, 0.698, 0.733, 0.768, 0.804, 0.938
@@ -31,7 +31,7 @@ _USUAL_QUANTILES = (
 
 @dataclass(frozen=True, eq=False)
 class AlteredFilm:
-    """What a run needs of one altered film.
+    """One altered film, as a run needs it.
 
     area:   share of the film, without its margins, that was changed; 0 if there was nothing to change.
     inputs: (C, S, S) float32 for each network of the run; empty where the film is unchanged.
@@ -82,7 +82,7 @@ def lungs_only(film: Radiograph, lungs: FilmMask | None) -> tuple[Radiograph, Fi
 
 
 def border_only(film: Radiograph, lungs: FilmMask | None) -> tuple[Radiograph, FilmMask] | None:
-    """Everything replaced by the film's mean grey, except the outer tenth of the film where it is no lung."""
+    """Everything replaced by the film's mean grey, except the outer tenth of the film outside the lungs."""
     if lungs is None:
         return None
     height, width = lungs.shape
@@ -102,7 +102,7 @@ def marks_removed(film: Radiograph, lungs: FilmMask | None) -> tuple[Radiograph,
 
 
 def histogram_matched(film: Radiograph, lungs: FilmMask | None) -> tuple[Radiograph, FilmMask] | None:
-    """Grey values changed, in their order, so that all films have the brightness and contrast of a usual one."""
+    """Grey values remapped in their order, so that all films have the brightness and contrast of a typical one."""
     grey = windowed(film.pixels, film.black, film.white)
     steps = np.linspace(0, 1, len(_USUAL_QUANTILES))
     own = np.maximum.accumulate(np.quantile(grey, steps) + 1e-6 * np.arange(len(steps)))  # strictly rising

@@ -1,7 +1,7 @@
-"""A run on many machines: the same task as on one, in a pool of Ray actors; the parts come back to one writer.
+"""A run on many machines: the same task as on one, in a pool of Ray actors; one writer collects the parts.
 
-Every node needs Lightbox, the weights and the input at the same path. A node that is lost costs the parts that it was
-computing, which others compute again.
+Every node needs Lightbox, the weights and the input at the same path. If a node is lost, the others
+compute its unfinished parts again.
 """
 
 import logging
@@ -34,12 +34,12 @@ def parts_on_cluster(
     address: str,
     weights: Path | None,
 ) -> Iterator[tuple[int, int, Records | None]]:
-    """Computes the parts on the cluster and yields (part, films, records) as each is complete, in any order.
+    """Computes the parts on the cluster and yields (part, films, records) when each is complete, in any order.
 
     address: "auto" for the cluster that this machine belongs to, or host:port of its head.
     weights: folder of checkpoints, on every node.
     Raises:  BadSetting if Ray is not installed or the cluster cannot be reached; BadData if a node lacks the input or
-             the weights, or has others.
+             the weights, or has different ones.
     """
     ray = _connected(address)
     items = [
@@ -129,7 +129,7 @@ def _home() -> str:
 
 
 def _refuse_unreachable(address: str) -> None:
-    """Ray itself tries for minutes."""
+    """Refuses an unreachable address at once; Ray itself tries for minutes."""
     if address == "auto":
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")

@@ -1,4 +1,4 @@
-"""From a file to what the networks of a run need of it; runs in worker processes."""
+"""From a file to the inputs that the networks of a run need; runs in worker processes."""
 
 import io
 import os
@@ -35,7 +35,7 @@ class FilmRegions:
     """The anatomical regions of one film on a grid.
 
     names:  (n,) of the regions; labels: (h, w) index of each cell's region.
-    lungs:  (n,) whether it is part of the lungs with a rim around them; area: their share of the film.
+    lungs:  (n,) whether the region is part of the lungs with a rim around them; area: their share of the film.
     box:    x0, y0, x1, y1 of these parts, as shares of the film's width and height; None without lungs.
     grid:   the cells on the film.
     """
@@ -50,7 +50,7 @@ class FilmRegions:
 
 @dataclass(frozen=True, eq=False)
 class DecodedFilm:
-    """One film, read and prepared; or why it could not be.
+    """One film, read and prepared; or why it could not be read.
 
     error:      a sentence; then the rest is empty.
     digest:     of the film's content.
@@ -64,7 +64,7 @@ class DecodedFilm:
     thumbnail:  JPEG, or empty.
     altered:    the film with each alteration of the run that it allows.
     radiograph: the film itself, where a method or measure needs it.
-    seconds:    spent on all this.
+    seconds:    spent on reading and preparation.
     """
 
     film: CohortFilm

@@ -35,8 +35,8 @@ class DriftTest:
     first, second: median of the column, or share of films with the value; NaN where a run has none.
     distance:      0 to 1: largest distance of the two distribution functions (Kolmogorov-Smirnov), or the difference
                    of the two shares.
-    films:         with a value, in each run.
-    p:             of the hypothesis that both runs are alike; corrected for all tests of the comparison.
+    films:         number with a value, in each run.
+    p:             of the hypothesis that both runs are distributed alike; corrected for all tests of the comparison.
     """
 
     name: str
@@ -49,7 +49,7 @@ class DriftTest:
 
     @property
     def differs(self) -> bool:
-        """Whether it counts as a difference: among those that do, 5 % are expected to be chance."""
+        """Whether it counts as a difference: among those that do, 5 % are expected to be due to chance."""
         return self.p < LEVEL
 
 
@@ -66,11 +66,11 @@ class UnlikeFilm:
 class Drift:
     """Two runs compared for one model, finding and method.
 
-    films:      compared in each run, one per patient.
+    films:      number compared in each run, one per patient.
     tests:      of all columns that both runs have, the smallest p first.
     separation: AUC of telling the second run's films from the first's by the features of the last stage, held out in
                 five parts; 0.5 where the runs are alike; NaN without features.
-    unlike:     films of the second run that differ most, the surest first.
+    unlike:     films of the second run that differ most, the most certain first.
     """
 
     films: tuple[int, int]
@@ -80,7 +80,7 @@ class Drift:
 
 
 def drift(first: CohortTable, second: CohortTable, selection: Selection) -> Drift:
-    """The comparison of both runs over the rows of the selection, each filtered alike.
+    """The comparison of both runs over the rows of the selection, both filtered in the same way.
 
     Columns with numbers by the Kolmogorov-Smirnov test, shares by Fisher's exact test; p corrected by
     Benjamini and Hochberg 1995. The features by a classifier that tells the runs apart.
@@ -169,7 +169,7 @@ def _share_tests(name: str, first: Sequence[set[str]], second: Sequence[set[str]
 
 
 def _one_value(values: Sequence[Any]) -> list[set[str]]:
-    """Per film with a value: that value; a film that is not called counts among all."""
+    """Per film with a value: that value; an empty set for False, so that the film still counts in the total."""
     return [{str(value)} - {"False"} for value in values if value is not None]
 
 

@@ -22,7 +22,7 @@ class CohortFilm:
     """One film of a cohort.
 
     path:  relative to the input, with forward slashes; "disc.zip/IMAGES/1" within an archive.
-    id:    its name in the table; the path where there is none.
+    id:    its name in the table; the path if it has none.
     label: findings, `|` between several; None where the input has no labels.
     box:   x0, y0, x1, y1 of the film within the picture, in its pixels; empty for the whole picture.
     """

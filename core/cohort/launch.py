@@ -1,4 +1,4 @@
-"""Starts a run in a process of its own, which goes on when the page that started it is left; and ends it."""
+"""Starts and stops a run in a process of its own, which continues when the user leaves the page that started it."""
 
 import os
 import re
@@ -19,14 +19,14 @@ _NAME = re.compile(r"[\w][\w. -]{0,63}")
 
 
 def run_path(name: str) -> Path:
-    """The folder of a run of that name, among the user's own. Raises: BadSetting for an invalid name."""
+    """The folder of a run of that name, in the user's data folder. Raises: BadSetting for an invalid name."""
     if not _NAME.fullmatch(name):
         raise BadSetting(f"The run is called {name!r}. Use letters, digits, spaces, dots and dashes, 64 at most.")
     return home() / "cohorts" / name
 
 
 def start_run(name: str, given: str, *, checkpoints: Sequence[str], methods: Sequence[str]) -> Path:
-    """Starts the run, or goes on with it; gives its folder."""
+    """Starts or resumes the run; gives its folder."""
     path = run_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     words = [sys.executable, "-m", "core", "cohort", given, "--methods", ",".join(methods), "--out", str(path)]
@@ -40,7 +40,7 @@ def start_run(name: str, given: str, *, checkpoints: Sequence[str], methods: Seq
 
 
 def failure(path: Path) -> str:
-    """The sentence with which the process of the run ended; empty if it did not fail, or was stopped."""
+    """The error message of the run's process; empty if it did not fail, or was stopped."""
     try:
         lines = _log(path).read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
@@ -49,7 +49,7 @@ def failure(path: Path) -> str:
 
 
 def stop_run(path: Path) -> None:
-    """Ends the process that works on the run; what is finished is kept. Raises: BadSetting if it is elsewhere."""
+    """Ends the process that works on the run; finished parts are kept. Raises: BadSetting if it is elsewhere."""
     worker = RunFolder(path).worker()
     if not worker:
         return

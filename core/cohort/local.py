@@ -23,7 +23,7 @@ def parts_of(
     *,
     workers: int,
 ) -> Iterator[tuple[int, int, Records | None]]:
-    """Computes the parts in their order.
+    """Computes the parts in order.
 
     workers: processes that decode; 0 to decode in this one.
     Yields (part, films since the last, None) after each batch, and (part, films, records) when a part is complete.

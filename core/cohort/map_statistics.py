@@ -26,7 +26,7 @@ def map_statistics(explanation: Explanation, size: tuple[int, int], regions: Fil
 
 
 def _spread(shares: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, float]:
-    """Shannon entropy over its largest value."""
+    """Shannon entropy as a share of its largest possible value."""
     if shares.size < 2:
         return {}
     some = shares[shares > 0]

@@ -1,4 +1,4 @@
-"""The mean heat of many films, laid over each other by their lungs."""
+"""The mean heat of many films, aligned by their lungs."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from core.types import Heat, Placement
 
 SIDE = 96  # cells of the template
 MARGIN = 0.3  # of the lungs' width and height around them
-FEWEST = 10  # films behind a difference
+FEWEST = 10  # films that a difference needs
 _DRAWS = 1000
 
 
@@ -22,7 +22,7 @@ _DRAWS = 1000
 class LungTemplate:
     """heat:  (SIDE, SIDE) mean of the maps, each as shares of its sum, times the number of cells: 1 is an even map.
     film:  (SIDE, SIDE) mean grey of the thumbnails, 0 to 1; None without thumbnails.
-    films: how many there are.
+    films: their number.
     """
 
     heat: NDArray[np.float32]
@@ -32,9 +32,9 @@ class LungTemplate:
 
 @dataclass(frozen=True, eq=False)
 class TemplateDifference:
-    """mean:    (SIDE, SIDE) first less second, in multiples of an even map.
+    """mean:    (SIDE, SIDE) first minus second, in multiples of an even map.
     differs: (SIDE, SIDE) bool, cells beyond `limit`, which chance exceeds anywhere in 5 % of cases.
-    films:   how many there are.
+    films:   their number.
     """
 
     mean: NDArray[np.float32]
@@ -78,10 +78,10 @@ def template_difference(
     *,
     seed: int = 0,
 ) -> TemplateDifference | None:
-    """The mean heat of one model's maps less that of another's on the same films; None with fewer than ten of them.
+    """The mean heat of one model's maps minus that of another's on the same films; None with fewer than ten of them.
 
-    Cells are tested together: the signs of the films' differences are drawn anew 1,000 times, and a cell differs if it
-    exceeds the largest cell of 95 % of the draws.
+    Cells are tested together: the signs of the films' differences are drawn at random 1,000 times, and a cell differs
+    if it exceeds the largest cell of 95 % of the draws.
     rows:  of the films, with `lung_x0` and so on; first, second: maps by the number of the film.
     Source: Nichols and Holmes 2002, doi:10.1002/hbm.1058.
     """

@@ -1,4 +1,4 @@
-"""Features of many films in two dimensions, and how far such a map can be believed."""
+"""Features of many films in two dimensions, and how far such a map can be trusted."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 NEIGHBOURS = 10
 MOST: dict[str, int] = {"PCA": 100_000, "t-SNE": 5_000, "Self-organising map": 5_000}  # films
-_MEASURED = 2_000  # films at most behind trustworthiness, which compares all pairs
+_MEASURED = 2_000  # maximum films for trustworthiness, which compares all pairs
 _DIMENSIONS = 50  # kept before t-SNE and the self-organising map
 _ROUNDS = 20  # passes of the self-organising map over the films
 
@@ -20,7 +20,7 @@ MapPoints = NDArray[np.float64]
 class Projection:
     """A map of films.
 
-    points:          (N, 2); of a self-organising map the cell, with a little noise so that films do not hide others.
+    points:          (N, 2); for a self-organising map the cell, with a little noise so that films do not overlap.
     trustworthiness: 0 to 1, whether neighbours here are neighbours in the features; 1 is best.
                      Source: Venna and Kaski 2001, doi:10.1007/3-540-44668-0_68.
     distances:       (rows, columns) of a self-organising map: mean distance of each cell to those around it (U-matrix);
@@ -74,7 +74,7 @@ def _tsne(reduced: MapPoints, seed: int) -> MapPoints:
 
 
 def _self_organised(reduced: MapPoints, seed: int) -> tuple[MapPoints, MapPoints]:
-    """The cell of each film, about five times the root of their number, and the U-matrix."""
+    """The cell of each film, and the U-matrix; N films have about five times the root of N cells."""
     from minisom import MiniSom
 
     side = max(3, round(np.sqrt(5 * np.sqrt(len(reduced)))))

@@ -1,4 +1,4 @@
-"""Runs made on this machine, and where their films lie; kept apart from the runs, which hold no path of that kind."""
+"""Runs made on this machine, and where their films lie; stored apart from the runs, which hold no such paths."""
 
 import json
 import os
@@ -11,7 +11,7 @@ _MOST = 50
 
 
 def remember(run: Path, root: Path) -> None:
-    """Notes the run and the folder of its films; a folder that cannot be written to is left alone."""
+    """Stores the run and the folder of its films; does nothing if the user's data folder cannot be written to."""
     known = {str(run.resolve()): str(root.resolve()), **{str(key): str(value) for key, value in recent().items()}}
     known[str(run.resolve())] = str(root.resolve())
     file = home() / _FILE
@@ -25,7 +25,7 @@ def remember(run: Path, root: Path) -> None:
 
 
 def recent() -> dict[Path, Path]:
-    """Run -> folder of its films, the latest first; runs that are gone are left out."""
+    """Run -> folder of its films, the latest first; runs that no longer exist are left out."""
     try:
         known = json.loads((home() / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

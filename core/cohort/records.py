@@ -23,7 +23,7 @@ NO_FEATURES = np.zeros(0, np.float32)
 
 @dataclass(frozen=True, eq=False)
 class MapAnswer:
-    """One map of a film, or why there is none; method None where no map was asked for."""
+    """One map of a film, or why there is none; method None where no map was requested."""
 
     finding: str
     method: str | None
@@ -33,7 +33,7 @@ class MapAnswer:
 
 @dataclass(frozen=True)
 class FilmGate:
-    """What a network's gate says of a film: ruling (None without a gate), score and sentence."""
+    """The result of a network's gate for a film: ruling (None without a gate), score and sentence."""
 
     ruling: Ruling | None = None
     score: float | None = None
@@ -42,7 +42,7 @@ class FilmGate:
 
 @dataclass(frozen=True, eq=False)
 class FilmAnswer:
-    """What one network says of one film.
+    """The answer of one network for one film.
 
     prediction: None where the gate refuses the film.
     features:   (K,) of the last stage.

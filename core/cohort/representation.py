@@ -1,4 +1,4 @@
-"""What a map of cases lays the films out by: features of a stage, of an untrained network, or raw pixels."""
+"""The representations behind a map of cases: features of a stage, of an untrained network, or raw pixels."""
 
 import io
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _FEWEST = 10  # films
 
 @dataclass(frozen=True)
 class MapFigures:
-    """How well a map of cases keeps neighbours, and how pure they are; shares, 0 to 1. chance: of the purity."""
+    """How well a map of cases preserves neighbours, and how pure they are; shares, 0 to 1. chance: purity by chance."""
 
     representation: str
     films: int
@@ -30,7 +30,7 @@ class MapFigures:
 
 
 def representations(table: CohortTable, checkpoint: str) -> list[str]:
-    """Those that the run holds: the last stage, earlier ones, the untrained network; raw pixels by its thumbnails."""
+    """The representations that the run holds: last stage, earlier stages, untrained network, pixels of thumbnails."""
     stages = [stage or LAST for stage in table.stages(checkpoint)]
     pixels = [PIXELS] if (table.folder.path / "thumbnails").is_dir() else []
     return stages + pixels
@@ -39,7 +39,7 @@ def representations(table: CohortTable, checkpoint: str) -> list[str]:
 def represented(
     table: CohortTable, selection: Selection, films: Sequence[int], name: str
 ) -> tuple[list[int], NDArray[np.float32]]:
-    """Numbers of those films that the run holds in this way, and (N, K) their features.
+    """Numbers of the films that the run holds in this representation, and (N, K) their features.
 
     name:   one of `representations`.
     Raises: BadSetting if the run does not hold it.
@@ -62,7 +62,7 @@ def compared_maps(
     """The figures of the map by each representation that the run holds, over the same films.
 
     column: whose values the neighbours should share; films without one are left out.
-    most:   films at most, always the same ones.
+    most:   maximum number of films, always the same ones.
     Raises: BadSetting for fewer than ten films with a value.
     """
     values = {row[0]: row[3] for row in table.sample(selection, column, most) if row[3] not in (None, "")}
@@ -85,7 +85,7 @@ def representation_text(name: str) -> str:
 
 
 def _pixels(jpeg: bytes) -> NDArray[np.float32]:
-    """(1024,) the film's grey values, 0 to 1, squeezed into a square."""
+    """(1024,) the film's grey values, 0 to 1, resized to a square."""
     with Image.open(io.BytesIO(jpeg)) as picture:
         small = picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)
     return (np.asarray(small, np.float32) / np.float32(255)).ravel()

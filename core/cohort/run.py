@@ -30,7 +30,7 @@ RunParts = Iterator[tuple[int, int, Records | None]]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. rate: films per second of this process; left: seconds, NaN before the first film."""
+    """The progress of a run. rate: films per second of this process; left: seconds, NaN before the first film."""
 
     done: int
     total: int
@@ -49,10 +49,10 @@ def run(
     command: Sequence[str] = (),
     tell: Callable[[Progress], None] | None = None,
 ) -> Progress:
-    """Computes what is missing of the run in `out`, or all of it; existing rows are never rewritten.
+    """Computes the missing parts of the run in `out`, or all of them; existing rows are never rewritten.
 
     weights: folder of checkpoints; None for the shipped ones and the user's own.
-    workers: processes that decode, 0 for this one; None as `reading_processes`.
+    workers: processes that decode, 0 for this one; None for as many as `reading_processes`.
     ray:     address of the cluster to run on; None for this machine.
     command: the command line, for the manifest.
     tell:    called after each batch.

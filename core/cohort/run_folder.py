@@ -20,7 +20,7 @@ from core.cohort.films import CohortFilm
 from core.cohort.rows import TABLES, VERSION, Records, arrow
 from core.errors import BadData
 
-PART = 128  # films per part, which is what a killed run loses at most
+PART = 128  # films per part; a killed run loses one part at most
 _LOCKED_BYTE = 1 << 20
 _BEFORE_ROWS = ("maps", "features", "thumbnails", "altered")  # rows come last: a part with rows is complete
 
@@ -32,7 +32,7 @@ class RunFolder:
     films.parquet   the plan: the films, one row group per part
     rows/           one Parquet file per part, together one data set; maps/, features/, thumbnails/, altered/
                     likewise
-    progress.json   how far it is, for a page or a person that watches
+    progress.json   progress, for a page or a person to read
     lock            held by the process that works on it: its pid and host
     """
 
@@ -54,7 +54,7 @@ class RunFolder:
                 file.truncate(0)
                 file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
                 file.flush()
-            shutil.rmtree(self.path / "unfinished", ignore_errors=True)  # of a killed process
+            shutil.rmtree(self.path / "unfinished", ignore_errors=True)  # left by a killed process
             try:
                 yield
             finally:
@@ -112,7 +112,7 @@ class RunFolder:
         return progress
 
     def plan(self, films: Iterable[CohortFilm]) -> int:
-        """Adds the films that the plan does not have yet, in parts behind the others; gives how many are new."""
+        """Adds the films that the plan does not have yet, in parts after the others; gives their number."""
         planned = set(self._planned())
         new = [film for film in films if (film.path, film.id) not in planned]
         if not new:
@@ -232,7 +232,7 @@ _FILM = pa.schema(
 
 @contextmanager
 def _written_to(path: Path) -> Iterator[None]:
-    """Turns a failed write into a sentence."""
+    """Turns a failed write into BadData with one sentence."""
     try:
         yield
     except OSError as error:
@@ -244,16 +244,16 @@ def _written_to(path: Path) -> Iterator[None]:
 
 
 def _locked(file: IO[str], *, patience: int = 10) -> bool:
-    """Whether the lock of the open file was free and is held from now on, until the file is closed.
+    """Takes the lock of the open file, which holds until the file is closed; False if the lock is not free.
 
-    patience: tenths of a second to wait, since a page that looks who works holds it for a moment.
+    patience: tenths of a second to wait, since a page that looks up the worker holds it for a moment.
     """
     for tries in range(patience + 1):
         try:
             if sys.platform == "win32":
                 import msvcrt
 
-                file.seek(_LOCKED_BYTE)  # behind the content, which others must be able to read
+                file.seek(_LOCKED_BYTE)  # after the content, which others must be able to read
                 msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
             else:
                 import fcntl

@@ -17,7 +17,7 @@ Curve = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Rates:
-    """Curves over the thresholds 0, 1/BINS, ..., 1: (BINS + 1,) each; a film counts as called from the threshold on."""
+    """Curves over the thresholds 0, 1/BINS, ..., 1: (BINS + 1,) each; a film at the threshold counts as called."""
 
     thresholds: Curve
     sensitivity: Curve
@@ -27,7 +27,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The figures at one threshold. Counts are of films; predictive values at a prevalence, which may be another."""
+    """The figures at one threshold. Counts are of films; predictive values are at a chosen prevalence."""
 
     true_positives: int
     false_positives: int
@@ -84,7 +84,7 @@ def operating_point(counts: ScoreCounts, threshold: float, *, prevalence: float 
     """The figures at a threshold (rounded to a thousandth), with Wilson's 95 % intervals.
 
     prevalence: for the predictive values; None for that of the films. Their intervals come from those of sensitivity
-                and specificity, each bound from the worse of both, so they are wide rather than narrow.
+                and specificity, each bound from the worse of both, so they are too wide rather than too narrow.
     """
     place = round(threshold * BINS)
     true, false = int(counts.positives[place:].sum()), int(counts.negatives[place:].sum())
@@ -130,7 +130,7 @@ def proportion(hits: int, films: int) -> Estimate:
 
 
 def _by_bayes(hit: Estimate, other: Estimate, prevalence: float, films: int) -> Estimate:
-    """The predictive value of a call that hits with `hit`, where others are right with `other`."""
+    """The predictive value of a call, from its hit rate and the rate at which the other call is right."""
 
     def value(hit: float, other: float) -> float:
         called = hit * prevalence + (1 - other) * (1 - prevalence)

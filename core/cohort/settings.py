@@ -25,7 +25,7 @@ class Settings:
     maps, features, thumbnails: whether these are stored.
     earlier_stages: whether the features of the earlier stages are stored, too.
     untrained:   whether the features of the same networks with random weights are stored, for comparison.
-    alterations: names of altered films that are predicted besides, of `core.cohort.alterations`.
+    alterations: names from `core.cohort.alterations`: altered films that are predicted as well.
     """
 
     checkpoints: tuple[str, ...]
@@ -64,7 +64,7 @@ class Settings:
         return [Request(method, finding) for method in self.methods for finding in findings]
 
     def card(self) -> dict[str, Any]:
-        """For JSON; without what is off and was added later, so that a run made before it goes on."""
+        """For JSON; leaves out newer settings that are off, so that runs made before them can be resumed."""
         fields = asdict(self)
         later = ("alterations", "earlier_stages", "untrained")
         return {name: value for name, value in fields.items() if value or name not in later}

@@ -12,7 +12,7 @@ from core.errors import BadData
 from core.estimate import Estimate
 
 COUNT = 5
-_MEASURED = 5_000  # films at most behind the precision, which compares all pairs
+_MEASURED = 5_000  # maximum films for the precision, which compares all pairs
 _FEWEST = 10  # films
 _CLOSEST = 400  # films whose rows are looked up
 _BLOCK = 500  # films compared with all others at once
@@ -21,7 +21,7 @@ _Z = 1.959964  # 95 %, both sides
 
 @dataclass(frozen=True, eq=False)
 class SimilarFilm:
-    """A film of the run. row: of its table; similarity: cosine of the features, -1 to 1, 1 for equal directions."""
+    """A film of the run. row: of the table; similarity: cosine of the features, -1 to 1, 1 for equal directions."""
 
     row: Mapping[str, Any]
     similarity: float
@@ -77,7 +77,7 @@ def neighbour_precision(
 ) -> tuple[Estimate, float]:
     """Share of the `count` nearest films with the film's own label, and what chance would give.
 
-    Each labelled film looks for its neighbours among the films of other patients. The interval is of the mean over
+    The neighbours of each labelled film come from the films of other patients. The interval is of the mean over
     films. NaN with fewer than ten labelled films, or where all have the same label.
     """
     columns = table.columns(selection, ("film", "label", "patient"), most=_MEASURED)
@@ -110,7 +110,7 @@ def neighbour_precision(
 def _cosines(
     table: CohortTable, checkpoint: str, features: NDArray[np.float32], stage: str
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """(N,) numbers of all films with features of the model, and the cosine of each with these, block by block."""
+    """(N,) numbers of all films with features of the model, and the cosine of each with the given features."""
     query = _unit(features[None])[0]
     numbers, parts = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
     for films, block in table.feature_blocks(checkpoint, stage=stage):

@@ -1,4 +1,4 @@
-"""The rows of a run in memory, for questions that are answered within a second over a million of them."""
+"""The rows of a run in memory, for queries over a million rows within a second."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from core.cohort.run_folder import PART, RunFolder
 from core.errors import BadData, BadSetting
 
 BINS = 1000  # of the probability: figures from counts per bin are exact to a thousandth
-STAGE = "stage"  # column of the features; runs made before it have only the last stage
+STAGE = "stage"  # column of the features; older runs lack it and have only the last stage
 Outcome = Literal["all", "true positive", "false positive", "false negative", "true negative"]
 OUTCOMES: dict[Outcome, str] = {
     "all": "TRUE",
@@ -110,7 +110,7 @@ class CohortTable:
             )
 
     def count(self, selection: Selection) -> int:
-        """Films of the selection."""
+        """The number of films in the selection."""
         return int(self._rows("SELECT count(*)", selection)[0][0])
 
     def films(self, selection: Selection, *, order: str, first: int, most: int) -> list[dict[str, Any]]:
@@ -136,7 +136,7 @@ class CohortTable:
         return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
     def stages(self, checkpoint: str) -> list[str]:
-        """Whose features of the model are stored: "" for the last stage, names of earlier ones, `untrained`."""
+        """The model's stages whose features are stored: "" for the last, names of earlier ones, `untrained`."""
         if not self._has_features():
             return []
         stored = dataset.dataset(self.folder.path / "features")
@@ -148,9 +148,9 @@ class CohortTable:
     def features(
         self, selection: Selection, films: Sequence[int], *, stage: str = ""
     ) -> tuple[list[int], NDArray[np.float32]]:
-        """Numbers of those films that have features of the selection's model, and these, (N, K).
+        """Numbers of those films that have features of the selection's model, and their features, (N, K).
 
-        stage: as `stages`.
+        stage: one of `stages`.
         """
         blocks = list(self.feature_blocks(selection.checkpoint, films, stage=stage))
         if not blocks:
@@ -160,7 +160,7 @@ class CohortTable:
     def feature_blocks(
         self, checkpoint: str, films: Sequence[int] | None = None, *, stage: str = ""
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Numbers (N,) and features (N, K) of the model, some thousand films at a time; of all films, or of those."""
+        """Numbers (N,) and features (N, K) of the model, some thousand films at a time; of all films or of `films`."""
         if not self._has_features():
             return
         stored = dataset.dataset(self.folder.path / "features")
@@ -225,7 +225,7 @@ class CohortTable:
         return row is not None
 
     def totals(self) -> dict[str, int]:
-        """Films, and how many of them could not be read or are withheld."""
+        """The number of films, and of those that could not be read or are withheld."""
         with self._alone:
             row = self._database.execute(
                 "SELECT count(DISTINCT film), count(DISTINCT film) FILTER (checkpoint IS NULL AND error IS NOT NULL), "

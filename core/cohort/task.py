@@ -60,7 +60,7 @@ class Task:
         return _BATCH_WITH_GRAPH if deep else BATCH
 
     def records(self, films: Sequence[tuple[int, DecodedFilm]]) -> Records:
-        """The records of some numbered films, in their order, for each table of the run."""
+        """The records of the numbered films, in order, for each table of the run."""
         tables: Records = {name: [] for name in TABLES}
         good = {number: film for number, film in films if not film.error and not film.withheld}
         answers = [self._answers(place, list(good.values())) for place in range(len(self.classifiers))]
@@ -72,7 +72,7 @@ class Task:
         return tables
 
     def _answers(self, place: int, films: Sequence[DecodedFilm]) -> list[FilmAnswer]:
-        """What one network says of the films, its gate by the same pass."""
+        """The answers of one network for the films; its gate shares the pass."""
         if not films:
             return []
         classifier, settings = self.classifiers[place], self.settings
@@ -122,7 +122,7 @@ class Task:
         return FilmAnswer(together.explained.prediction, together.features, tuple(maps), ruling)
 
     def _altered(self, place: int, films: Mapping[int, DecodedFilm]) -> list[RowRecord]:
-        """What one network says of the altered films."""
+        """The predictions of one network for the altered films."""
         classifier = self.classifiers[place]
         pairs = [(number, film, altered) for number, film in films.items() for altered in film.altered]
         changed = [altered.inputs[place] for _, _, altered in pairs if altered.inputs]
@@ -141,7 +141,7 @@ class Task:
         ]
 
     def _alone(self, classifier: Classifier, film: DecodedFilm, request: Request) -> MapAnswer:
-        """The map of a method that looks at one film at a time."""
+        """The map of a method that handles one film at a time."""
         if film.radiograph is None:
             raise ValueError(f"{request.method} needs the film, which was not decoded for it")
         try:
@@ -195,7 +195,7 @@ def _untrained(classifier: Classifier) -> Classifier:
 def _rulings(
     gate: Gate | None, name: str, films: Sequence[DecodedFilm], rows: Sequence[NDArray[np.float32]]
 ) -> list[FilmGate]:
-    """What the gate of the checkpoint says of the films, by its numbers of each; a drawn film is never refused."""
+    """The results of the checkpoint's gate, from the row of values of each film; a drawn film is never refused."""
     if gate is None:
         return [FilmGate()] * len(films)
     scores, kinds = gate.scores(np.stack(rows))

@@ -40,13 +40,13 @@ def audit(
     as_json: bool,
 ) -> None:
     """Tests whether a checkpoint takes shortcuts: AUC with the lungs black, in-painted or alone, from the border alone,
-    without text and markers, with brightness matched; what a probe can tell from its features (source, view, age,
-    sex); heat outside the lungs; clusters of maps; drawn chests in which one thing changes at a time.
+    without text and markers, with brightness matched; what a probe can predict from its features (source, view,
+    age, sex); heat outside the lungs; clusters of maps; drawn chests in which one thing changes at a time.
 
     MANIFEST is a table as for `evaluate`, with source, view, age and sex where known; several are joined. Films are
     chosen evenly from each source and label. Each test says holds, doubtful, fails or cannot be judged, with an
-    interval over patients. The report is written beside the weights, where the page Models reads it. The run over the
-    films is kept in the user's data folder: stopped, the same command goes on where it was.
+    interval over patients. The report is written beside the weights, where the Models page reads it. The run over the
+    films is kept in the user's data folder; run the same command again to resume after an interruption.
 
     \b
     Examples:
@@ -86,7 +86,7 @@ def audit(
 
 
 def _labelled(manifests: tuple[Path, ...], split: str | None) -> "tuple[list[Row], str]":
-    """The films of the split of all tables, and its name, empty for none."""
+    """The films of the split from all tables, and the split's name, empty for none."""
     from core.commands.evaluate import films_of_split
     from core.evaluate.labelled_films import read_labelled_films
 
@@ -106,7 +106,7 @@ def _names(names: tuple[str, ...], weights: Path | None) -> list[str]:
 
 
 def _usable(rows: "list[Row]", classifier: "Classifier") -> "list[Row]":
-    """The films whose labels the checkpoint knows. Raises: BadData if they are of one class."""
+    """The films whose labels the checkpoint knows. Raises: BadData if all are of one class."""
     from core.evaluate.manifest import known, truth
     from core.evaluate.run import refuse_one_class
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 )
 @options.as_json
 def cases(out: Path | None, as_json: bool) -> None:
-    """Films to begin with: drawn, no patient data, and their truth known to the pixel.
+    """Synthetic films to start with: no patient data, and the truth is known to the pixel.
 
     \b
     Examples:

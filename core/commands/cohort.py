@@ -84,8 +84,8 @@ def cohort(
 
     INPUT is a folder (with all below it), a table as for `evaluate` (CSV or Parquet with the columns file and label),
     a glob in quotes, a ZIP archive or a DICOMDIR. RUN/rows/ opens as one Parquet data set; RUN/manifest.json says what
-    each column means. A file that cannot be read is a row with `error`. Killed or stopped, the same command goes on
-    where it was. A run holds no path or name from outside INPUT.
+    each column means. A file that cannot be read is a row with `error`. Run the same command
+    again to resume after an interruption. A run holds no path or name from outside INPUT.
 
     \b
     Examples:
@@ -128,7 +128,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _command(given: str) -> list[str]:
-    """The command line for the manifest; of folders the last part of the name only."""
+    """The command line for the manifest; folders are shortened to the last part of their path."""
     context = click.get_current_context()
     words = ["python", "-m", "core", "cohort", Path(given).resolve().name]
     for option in context.command.params:

@@ -83,9 +83,8 @@ def compare(
 
     FILE is a film in any format that `predict` reads, a folder or ZIP archive of them, the DICOMDIR of a disc, - for
     standard input, or a table as for `evaluate` (MANIFEST.csv, a folder with cxr.csv), whose labels then show which
-    model is right. All maps of a film
-    explain the same finding; only findings that all models know are compared. A file that cannot be read is reported
-    and the others continue; the exit code is then 1.
+    model is right. All maps of a film explain the same finding; only findings that all models know are compared. A
+    file that cannot be read is reported and the others continue; the exit code is then 1.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ def drift(
     rows: RowChoice,
     as_json: bool,
 ) -> None:
-    """This month against last, hospital A against B: compares two folders that `cohort` made.
+    """Compares two runs of `cohort`: this month with last month, or hospital A with B.
 
     Each column that both runs have is tested (numbers by Kolmogorov-Smirnov, shares by Fisher's exact test; p corrected
     for their number by Benjamini and Hochberg), one film per patient. A classifier then tries to tell the runs apart by

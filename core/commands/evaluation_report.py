@@ -145,7 +145,7 @@ def _heat(report: Card) -> str:
 
 
 def _within_sources(report: Card) -> list[list[str]]:
-    """The mean AUC averaged within sources, which no source can betray; nothing where no source has two findings."""
+    """The mean AUC averaged within sources, where the source reveals no label; empty if no source has two findings."""
     within = report.get("within_sources")
     if not within or not within["sources"]:
         return []

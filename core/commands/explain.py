@@ -125,9 +125,9 @@ def explain(
     """Maps of where the network looked: an overlay to look at and the raw values to compute with.
 
     FILE is a DICOM, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF or BMP file, a folder or ZIP archive of them, the DICOMDIR
-    of a disc, or - for standard input. Nothing is drawn for a film whose checks say that no answer can mean anything,
+    of a disc, or - for standard input. Nothing is drawn for a film whose checks say that no answer is meaningful,
     unless --anyway is given. All maps of a film share one pass of the network. File names end in the map's key, a
-    digest of film, network, method and values: the same map gets the same name, and no file is replaced unasked.
+    digest of film, network, method and values: the same map gets the same name. --force overwrites other files.
 
     Every setting of a method is an option, too: --steps 64, --signed. It goes to whichever of the methods has it.
 

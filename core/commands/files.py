@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 STDIN = "-"  # as a file name
-_MANY = 3  # files from which on a bar is worth its line
+_MANY = 3  # files; a progress bar is shown for more
 
 
 def each(
@@ -145,7 +145,7 @@ def read_meaningful(
 ) -> "tuple[Radiograph, Cleaning]":
     """The film in that file, and the cleaning, which remembers whether the film checks or the gate were overridden.
 
-    Raises:  UnreadableFile; Withheld where no answer can mean anything, and `cleaning.anyway` does not override that.
+    Raises:  UnreadableFile; Withheld where no answer is meaningful, and `cleaning.anyway` does not override that.
     """
     from core.trust.admission import refuse_meaningless
 

@@ -65,7 +65,7 @@ def gate(
     Both are written beside the weights, where `trust` and the app read them; your own imported checkpoints can have
     them, too. At most `--limit` films of each split are read, from every source and label; a twelfth of the training
     films is spoiled in nine ways (turned, inverted, cut, ...) to teach the gate what it must refuse. Figures are by
-    source, on test films. With --checkpoint all every checkpoint gets both.
+    source, on test films. With --checkpoint all, every checkpoint gets both.
 
     \b
     Examples:
@@ -84,7 +84,7 @@ def gate(
 
 
 def _classifiers(choice: options.ModelChoice) -> "list[Classifier]":
-    """The named one, or each. Raises: UnknownName, BadCheckpoint."""
+    """The named classifier, or all of them. Raises: UnknownName, BadCheckpoint."""
     if choice.name != options.ALL:
         return [choice.classifier()]
     return [options.classifier(name, choice.weights) for name in options.all_names(choice.weights)]

@@ -90,7 +90,7 @@ def unit(
         figures, maps = _of_film(classifier, radiograph, stage, channel, details, cleaning)
         record |= {"film": figures | {"cleaning": asdict(cleaning)}}
         pictures |= maps
-    if steps or (steps is None and out):  # it takes longer than everything else, and is useless without a file
+    if steps or (steps is None and out):  # the picture takes longer than everything else, and is useless without a file
         best = optimised_picture(classifier, stage, channel, prior=prior, steps=steps, seed=seed)
         record |= {"preferred": _of_preferred(best)}
         pictures["preferred"] = files.png(best.picture)

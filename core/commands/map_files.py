@@ -121,7 +121,7 @@ def each(
 
 @contextmanager
 def bar(name: str, *, visible: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A function for (done, total) passes that moves a bar on stderr; None unless `shown` and stderr is a terminal."""
+    """A function for (done, total) passes that moves a bar on stderr; None if not `visible` or no terminal."""
     if not (visible and sys.stderr.isatty()):
         yield None
         return

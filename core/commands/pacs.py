@@ -9,9 +9,9 @@ from core.commands.registry import commands
 def pacs() -> None:
     """A PACS by DICOMweb: QIDO-RS, WADO-RS, STOW-RS.
 
-    Servers stand in .streamlit/secrets.toml as tables [pacs.NAME] with url and, where needed, user, password, token,
-    certificates (a PEM file), seconds; or in the environment as LIGHTBOX_PACS_NAME_URL and so on. Passwords and tokens
-    are never printed.
+    Servers are listed in .streamlit/secrets.toml as tables [pacs.NAME] with url and, where needed, user, password,
+    token, certificates (a PEM file), seconds; or in the environment as LIGHTBOX_PACS_NAME_URL and so on. Passwords
+    and tokens are never printed.
 
     \b
     Examples:

@@ -37,7 +37,7 @@ def search(
     names: bool,
     as_json: bool,
 ) -> None:
-    """Studies on the PACS SERVER, the newest first, 200 at most.
+    """Studies on the PACS SERVER, newest first, at most 200.
 
     \b
     Examples:

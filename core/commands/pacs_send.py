@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def send(server: str, given: tuple[Path, ...], yes: bool, as_json: bool) -> None:
     """Lists the objects, asks, and sends them to the PACS SERVER, each into the study that it names.
 
-    Only what Lightbox made is sent, such as the files of `report --dicom`.
+    Only objects that Lightbox made are sent, such as the files of `report --dicom`.
 
     \b
     Example:
@@ -54,7 +54,7 @@ def send(server: str, given: tuple[Path, ...], yes: bool, as_json: bool) -> None
 
 
 def _object(path: Path) -> "Dataset":
-    """Raises: BadData for what is no DICOM object of ours."""
+    """Raises: BadData for a file that is not a DICOM object made by Lightbox."""
     import pydicom
     from pydicom.errors import InvalidDicomError
 

@@ -37,8 +37,8 @@ def predict(
     """Probabilities of all findings for each film, and the warnings of the quality checks.
 
     FILE is a DICOM, PNG, JPEG, JPEG 2000, TIFF, WebP, AVIF or BMP file, a folder or ZIP archive of them, the DICOMDIR
-    of a disc, or - for standard input. A file that cannot be
-    read is reported in its place and the others continue; the exit code is then 1.
+    of a disc, or - for standard input. A file that cannot be read is reported in its place and the others
+    continue; the exit code is then 1.
 
     \b
     Examples:

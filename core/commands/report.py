@@ -145,11 +145,11 @@ def report(
     frame: int | None,
     cleaning: "Cleaning",
 ) -> None:
-    """A report of one film: first a page for everybody, then the details.
+    """A report of one film: first a page for every reader, then the details.
 
     The first page says what was asked, what the model says and how sure it is, where it looked, and whether to believe
-    it. The report contains a manifest; --from computes the same maps again, equal to the last bit, and tells if the
-    film or the weights are others.
+    it. The report contains a manifest; --from computes the same maps again, equal to the last bit, and
+    reports if the film or the weights differ.
 
     DICOM objects refer to the film's instance, patient and study, have new identifiers, and name the model and the
     digest of its weights as the device that made them. They are for research.
@@ -199,7 +199,7 @@ def report(
 
 
 def _refuse_outs(outs: Sequence[Path], figure: Path | None, dicom: Path | None, source: Path | None) -> None:
-    """Raises: BadSetting without anything to do, or for a report of another kind; BadData for a bad folder."""
+    """Raises: BadSetting if there is nothing to do, or for a report of another kind; BadData for a bad folder."""
     if not outs and not any((figure, dicom, source)):
         raise BadSetting(
             "There is nothing to write. Give --out case.pdf, --out case.html, --figure NAME or --dicom DIR."
@@ -219,7 +219,7 @@ def _changed(
 ) -> "Radiograph":
     """The film with parts painted black, and under its digest instead of its name.
 
-    Raises: BadData if the annotations are of another film.
+    Raises: BadData if the annotations belong to another film.
     """
     from core.image.blacken import blackened, boxes_of
     from core.report.case import without_name
@@ -295,7 +295,7 @@ def _again(
     change: "Change",
     thorough: bool,
 ) -> "CaseRecord":
-    """The case of the manifest, computed again. Raises: BadData if film, weights or maps are others."""
+    """The case of the manifest, computed again. Raises: BadData if film, weights or maps differ."""
     import torch
 
     from core.report.case import make_case

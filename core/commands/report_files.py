@@ -61,7 +61,7 @@ def dicom_objects(
     deidentify: bool,
     blacken: Sequence[str],
 ) -> dict[Path, bytes]:
-    """The DICOM objects; of a de-identified film with that film. What is left out is said on stderr."""
+    """The DICOM objects, including a de-identified film itself. Anything left out is reported on stderr."""
     from core.image.blacken import boxes_of
     from core.image.read import read
     from core.report.dicom.deidentify import deidentified, deidentified_film
@@ -102,7 +102,7 @@ def annotations(table: Path | None, lengths: Sequence[str], *, nameless: bool) -
 
 
 def attempts(log: Path | None) -> "tuple[Attempt, ...]":
-    """The what-if attempts of the log. Raises: BadData for a file that is none."""
+    """The what-if attempts of the log. Raises: BadData for a file that is not such a log."""
     from core.what_if.log import read_log
 
     if log is None:
@@ -114,7 +114,7 @@ def attempts(log: Path | None) -> "tuple[Attempt, ...]":
 
 
 def similar(case: "CaseRecord", run: Path | None, weights: Path | None) -> "SimilarCases | None":
-    """The films of the run most like the case's. Raises: BadData for no run, or one of other weights."""
+    """The films of the run most like the case's. Raises: BadData if there is no run, or it has other weights."""
     if run is None:
         return None
     from core.cohort.similar import neighbour_precision, similar_films
@@ -139,7 +139,7 @@ def similar(case: "CaseRecord", run: Path | None, weights: Path | None) -> "Simi
 
 
 def warn_of_text(case: "CaseRecord") -> None:
-    """Says on stderr that burnt-in marks may name the patient."""
+    """Warns on stderr that burnt-in marks may name the patient."""
     count = sum(round(check.figure) for check in case.checks if check.name == "burnt-in" and check.figure > 0)
     if count:
         click.echo(

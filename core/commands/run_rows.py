@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RowChoice:
-    """What the options name; None for the first one of the run."""
+    """The names in the options; None for the first one of the run."""
 
     checkpoint: str | None
     finding: str | None

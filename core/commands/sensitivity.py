@@ -28,10 +28,10 @@ def sensitivity(
     frame: int | None,
     cleaning: "Cleaning",
 ) -> None:
-    """Reads each film as others read theirs, by choice or by accident, and compares the answers: other resize filters,
-    a forgotten 1/255, 8 instead of 16 bit, other windows, inverted grey, channel order, borders, shape, label order.
+    """Prepares each film as other programs do, by choice or by mistake, and compares the answers: resize filters, a
+    forgotten 1/255, 8 instead of 16 bits, other windows, inverted grey, channel order, borders, shape, label order.
 
-    A warning names every variant that turns the answer.
+    A warning names every variant that changes the answer.
 
     \b
     Examples:

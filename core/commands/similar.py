@@ -39,12 +39,11 @@ def similar(
     frame: int | None,
     cleaning: "Cleaning",
 ) -> None:
-    """The nearest films of a run with the finding and without it, and how they turned out.
+    """The most similar films of a run with the finding and without it, with their labels and probabilities.
 
     Films are compared by the cosine of the features of the model's last stage, or of an earlier one with --stage, if
-    the run was made with --earlier-stages. Films of the same patient are left out.
-    How far such neighbours can be relied on is the precision: the share of each film's five nearest that have its
-    label, beside what chance gives.
+    the run was made with --earlier-stages. Films of the same patient are left out. The precision shows how far such
+    neighbours can be relied on: the share of each film's five nearest that have its label, next to what chance gives.
 
     \b
     Examples:

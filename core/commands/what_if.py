@@ -54,7 +54,7 @@ def what_if(
     frame: int | None,
     cleaning: "Cleaning",
 ) -> None:
-    """Edits a film and asks the model again: probabilities before and after, and whether the answer turns.
+    """Edits a film and asks the model again: probabilities before and after, and whether the answer changes.
 
     Positions are shares of the film's width and height from its upper left corner. A REGION is
     rectangle:LEFT,UPPER,RIGHT,LOWER, ellipse: with the same four numbers, lasso:X,Y,X,Y,..., brush:WIDTH,X,Y,...,
@@ -134,7 +134,7 @@ def _attempt(
     smallest: bool,
     out: Path | None,
 ) -> tuple[Record, bytes]:
-    """The answer for the edits, or with --turn for the smallest blur after them; and the picture, if it is wanted."""
+    """The answer for the edits, or with --smallest for the smallest blur after them; and the picture, if requested."""
     from core.what_if.answer import edited_answer
     from core.what_if.log import attempt
     from core.what_if.picture import before_and_after

@@ -1,4 +1,4 @@
-"""How often each of several networks is right over labelled films, and what it calls what."""
+"""How often each of several networks is right over labelled films, and its confusion matrix."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ NOTHING = "none"  # of the common findings
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """One network's answers to the labelled films.
+    """One network's answers for the labelled films.
 
-    accuracy: share of films whose findings it names, all of them and no other, over resampled patients.
+    accuracy: share of films for which it names all findings and no other, over resampled patients.
     labels, answers: what the films are, and what the network calls them; several findings joined by " + ".
     films:    (label, answer) -> keys of the films.
     """

@@ -21,7 +21,7 @@ from core.types import Cleaning, Explanation, Radiograph
 
 RIM = 0.10  # of the film's width and height: width of its edge, as in core.trust.edge
 EVEN = 0.20  # of the heat: a map that differs from an even one by no more singles out no place
-_NEAR = 0.05  # of the film's long side, or one cell of the map: how far from a mark the heat still lies on it
+_NEAR = 0.05  # of the film's long side, or one cell of the map: distance from a mark within which heat counts as on it
 _HEART = f"the {HEART}"
 
 RegionMask = NDArray[np.bool_]

@@ -39,7 +39,7 @@ def board_png(
     difference: of two of the tiles, drawn after them.
     words:      the disagreement in sentences, below the tiles.
     common:     colours up to the largest value of all maps in one unit, not up to each map's own.
-    columns:    tiles side by side; by default as fit a screen.
+    columns:    tiles side by side; by default as many as fit a screen.
     Raises:     BadData if a map is not of this film; ValueError without a tile.
     """
     if not tiles:

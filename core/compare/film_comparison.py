@@ -64,7 +64,7 @@ class FilmComparison:
 
     @property
     def overlap(self) -> float:
-        """Of the hottest tenths of the maps."""
+        """Mean overlap of the hottest tenths of the maps."""
         return self.figure("overlap_10")
 
     def card(self, names: Sequence[str], findings: Sequence[str]) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def compared(
     """Agreement and disagreement of the predictions for one film.
 
     The score of disagreement, 0 to 1, is the mean of three: the share of pairs of networks with different findings,
-    the distance of their probabilities (`apart`), and 1 less the overlap of the hottest tenth of their maps
+    the distance of their probabilities (`apart`), and 1 minus the overlap of the hottest tenth of their maps
     (intersection over union, of all pairs on average). A flat map has no overlap with others, and two flat maps overlap
     fully.
     """
@@ -222,8 +222,8 @@ def apart(likely: NDArray[np.float64], *, one_each: bool) -> float:
 
     likely:   (C, F) probabilities of each network.
     one_each: whether each row adds up to 1.
-    Returns:  square root of the Jensen-Shannon divergence as a share of the largest there can be, of each network's
-              whole row; if rows are no distributions, the mean over the findings.
+    Returns:  square root of the Jensen-Shannon divergence as a share of its largest possible value, of each network's
+              whole row; if rows are not distributions, the mean over the findings.
     Source:   Lin 1991, doi:10.1109/18.61115; its root is a distance: Endres and Schindelin 2003,
               doi:10.1109/TIT.2003.813506.
     """

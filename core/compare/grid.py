@@ -40,7 +40,7 @@ class Area:
 
     @property
     def pitch(self) -> tuple[float, float]:
-        """Film pixels a cell: down, across."""
+        """Film pixels per cell: down, across."""
         return (self.y1 - self.y0) / self.rows, (self.x1 - self.x0) / self.columns
 
 

@@ -13,8 +13,8 @@ def cohen(first: Ratings, second: Ratings, categories: int) -> float:
 
     first, second: (N,) the category that each gave each film, 0 to categories - 1.
     Returns: NaN if only one category was ever given, since chance then agrees fully.
-    Source:  Cohen 1960, doi:10.1177/001316446002000104. A test holds it to scikit-learn's, which takes 75 times as long
-             on 1,000 films, as a bootstrap feels.
+    Source:  Cohen 1960, doi:10.1177/001316446002000104. A test compares it with scikit-learn's, which takes 75 times
+             as long on 1,000 films; that matters in a bootstrap.
     """
     counts = confusion(first, second, categories) / max(1, len(first))
     observed = float(np.trace(counts))

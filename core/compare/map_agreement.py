@@ -137,7 +137,7 @@ def agreement(
     If one of the maps has no negative values, those of the other count as zero.
 
     spearman: Spearman 1904, ties with their mean rank.
-    pearson:  as it is used for saliency, Bylinskii et al. 2016, arXiv:1604.03605 (CC).
+    pearson:  as used for saliency, Bylinskii et al. 2016, arXiv:1604.03605 (CC).
     ssim:     Wang et al. 2004, doi:10.1109/TIP.2003.819861, with its Gaussian window (sigma 1.5, 11 cells) and a
               data_range of 1, or 2 where both maps are signed, since the maps are shares of their peaks; as Adebayo
               et al. 2018, arXiv:1810.03292, compare maps. Places where both are zero count as alike.
@@ -162,7 +162,7 @@ def agreement(
 def agreement_matrix(
     radiograph: Radiograph, maps: Sequence[Explanation], *, names: Sequence[str] | None = None
 ) -> Matrix:
-    """`agreement` of each map with each; cell (i, j) is that of maps i and j, the same object as (j, i).
+    """`agreement` of every pair of maps; cell (i, j) is that of maps i and j, the same object as (j, i).
 
     names:   of the maps; by default A, B, C, ...
     Raises:  BadData if a map is not of this film.

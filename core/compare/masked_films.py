@@ -1,4 +1,4 @@
-"""A film without its lungs, and the lungs without the film: what a model still answers tells what it looked at."""
+"""A film without its lungs, and the lungs without the film: what a model still answers shows what it relies on."""
 
 from dataclasses import dataclass, replace
 

@@ -64,7 +64,7 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
     """McNemar's exact test; films on which both are right or both wrong do not count.
 
     first, second: (N,) whether each was right. Films count as independent of each other: several of one patient make
-                   p smaller than it is.
+                   p too small.
     Source:        McNemar 1947, doi:10.1007/BF02295996; exact by the binomial distribution.
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
@@ -105,8 +105,8 @@ def delong(first: NDArray[np.floating], second: NDArray[np.floating], positive: 
 def _components(
     scores: NDArray[np.floating], positive: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of each film with the finding the share of films without it that score lower, ties half; of each without it the
-    share of films with it that score higher."""
+    """For each film with the finding, the share of films without it that score lower, ties half; for each film without
+    it, the share of films with it that score higher."""
     ranks = rankdata(scores)
     within = rankdata(scores[positive]), rankdata(scores[~positive])
     above, below = int(positive.sum()), int((~positive).sum())
