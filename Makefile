@@ -1,4 +1,4 @@
-# Every target does its own set-up: a fresh machine needs Python 3.11 with venv, make and a package index.
+# Every target installs what it needs: a fresh machine needs Python 3.11 with venv, make and a package index.
 PYTHON ?= python3.11
 PY := .venv/bin/python
 PORT ?= 8501
@@ -8,7 +8,7 @@ PORT ?= 8501
 app: setup  ## start the dashboard on localhost and print its address
 	$(PY) -m streamlit run dashboard/app.py --server.port $(PORT)
 
-# The networks of the tests are so small that two processes of one thread are faster than one of two.
+# The test networks are so small that two processes with one thread each are faster than one process with two threads.
 test: setup  ## the whole suite
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
@@ -35,8 +35,8 @@ pictures: setup  ## retake the pictures of README, guide and first page: each pa
 	LIGHTBOX_PICTURES=dashboard/guide/pictures $(PY) -m pytest -q tests/browser/test_app.py -k "screenshot and 1440"
 	LIGHTBOX_PICTURES=dashboard/cases $(PY) -m pytest -q tests/image/test_cases.py -k picture
 
-# Trains what weights/ holds, and the EfficientNets, each by its recipe, into OUT; a killed run goes on with the same
-# command. The seconds are in the cards: 10 h together on two cores. densenet121-base and the -first ones are not shipped.
+# Trains the models of weights/ and the EfficientNets, each by its recipe, into OUT; the same command resumes a killed
+# run. The cards give the seconds: 10 h in total on two cores. densenet121-base and the -first models are not shipped.
 OUT ?= build/weights
 CXR ?= ../shared/cxr
 ADULTS ?= ../shared/cxr-adults
@@ -53,8 +53,8 @@ setup: .venv/ready
 .venv/ready: requirements.txt Makefile
 	$(PYTHON) -m venv .venv || python3 -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@# Peers for tests and the bench. They ask for opencv-python, whose files would replace those of the headless build
-	@# and need libGL, which a server lacks; what else they need stands in requirements.txt.
+	@# Peers for tests and the bench. They require opencv-python, whose files would replace those of the headless build
+	@# and need libGL, which a server lacks; requirements.txt has their other dependencies.
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps "grad-cam>=1.5.7,<1.6" "quantus>=0.6,<0.7"
 	touch $@
 
