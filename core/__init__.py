@@ -1,9 +1,9 @@
-"""Radiographs, networks and explanations; nothing of a screen."""
+"""Radiographs, networks and explanations; no user interface."""
 
 import os
 
-# On Linux, torch's threads burn a core for some milliseconds at each operator while they wait for each other. Where
-# others need that core, the thread waited for gets none: one forward pass of DenseNet-121 on two busy cores took 2.0 s
-# and 763 ms of CPU; with 1,000 turns instead of 300,000, which is the library's own choice where threads outnumber the
-# cores, 0.6 s and 155 ms. The results are the same. It is read when torch is imported, so it stands here.
+# On Linux, torch's threads spin for some milliseconds at each operator while they wait for each other. On busy cores
+# this takes time from the thread that they wait for: one forward pass of DenseNet-121 on two busy cores took 2.0 s and
+# 763 ms of CPU; with 1,000 spins instead of 300,000, the library's own choice for more threads than cores, 0.6 s and
+# 155 ms. The results are the same. torch reads the variable on import, so it is set here.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")

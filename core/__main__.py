@@ -1,6 +1,6 @@
 """The command line, `python -m core COMMAND`: one file per command in core/commands/.
 
-What a command needs of the rest is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 import click

@@ -136,7 +136,7 @@ class Reliability:
 
 @dataclass(frozen=True, eq=False)
 class Copies:
-    """Pairs of films alike; `across`: those on both sides of a split."""
+    """Pairs of near-identical films; `across`: those on both sides of a split."""
 
     n: int = 0
     across: int = 0
@@ -162,7 +162,7 @@ class SubsetFigures:
     source:    of a source left out; the figures are then of another network, trained without it.
     auc:       finding -> AUC, if there are enough films with and without it.
     certainty: mean probability of the most likely finding.
-    ece:       calibration error, after the temperature of films like the training's.
+    ece:       calibration error, with the temperature from films like those of training.
     hit_rate:  of films with lesions marked, how often the maximum of Grad-CAM hits one.
     """
 

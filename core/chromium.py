@@ -36,7 +36,7 @@ ARGUMENTS = (
     "--disable-quic",
 )
 _PATIENCE = 120  # s
-_LOOK = 2000  # ms between two films; work slower than the overlay is finished by then
+_LOOK = 2000  # ms between two films; work that outlasts the overlay is finished by then
 _SIDE = 2000  # px, of the uploaded film
 _UPLOAD = "input[type=file]"
 _LARGE = 2048  # px a side, of the film that is repainted

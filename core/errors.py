@@ -1,21 +1,21 @@
 """Errors that the user can fix.
 
 UserError            shown as it is: what was found, what was expected, what to do
-├── UnreadableFile   bytes that are no radiograph we can read
-│   └── SeveralFrames a file of several frames, of which none was named
+├── UnreadableFile   bytes that are not a radiograph that Lightbox can read
+│   └── SeveralFrames a file of several frames, with none of them named
 ├── UnknownName      a name that is in no table; suggests the nearest
-│   └── UnknownCheckpoint a checkpoint that is not there, or not there now
-├── BadCheckpoint    weights or card that do not fit each other or us
-│   └── Unsafe       a file of weights that would run code, or take more room than it has, if it were opened
+│   └── UnknownCheckpoint a checkpoint that does not exist, at least at present
+├── BadCheckpoint    weights or card that do not fit each other or Lightbox
+│   └── Unsafe       a file of weights that would run code, or take more memory than it has bytes, if opened
 ├── NoLungs          nothing on the film can be a pair of lungs
 ├── BadSetting       a setting outside its bounds
 │   └── NoWindow     a window that this film does not have
-├── Withheld         an answer that cannot mean anything, by the film checks or the gate
+├── Withheld         a prediction that the film checks or the gate call meaningless
 ├── BadData          a training or evaluation set that lacks what is needed
-├── Unfit            a method that this network or this layer cannot serve
+├── Unfit            a method that this network or this layer does not support
 │   └── OneCell      a layer whose maps have a single cell, and so no place on the film
 ├── Stopped          a request that was cancelled or took too long
-└── Unreachable      a download that did not come, or came changed
+└── Unreachable      a download that failed, or whose content has changed
 """
 
 
@@ -24,7 +24,7 @@ class UserError(Exception):
 
 
 class UnreadableFile(UserError):
-    """The bytes are no radiograph we can read."""
+    """The bytes are not a radiograph that Lightbox can read."""
 
 
 class SeveralFrames(UnreadableFile):
@@ -50,7 +50,7 @@ class UnknownCheckpoint(UnknownName):
 
 
 class BadCheckpoint(UserError):
-    """Weights or card do not fit each other or us."""
+    """Weights or card do not fit each other or Lightbox."""
 
 
 class Unsafe(BadCheckpoint):

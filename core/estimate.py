@@ -7,12 +7,12 @@ from typing import Any
 
 from core.codec import NullableFloat, raw
 
-FEW = 50  # films; with fewer the interval says more than the value
+FEW = 50  # films; with fewer, the interval says more than the value
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval, NaN where it is not available; n: the films it rests on."""
+    """A figure with its 95 % interval, NaN if not available; n: the number of films behind it."""
 
     value: NullableFloat
     low: NullableFloat

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from core.errors import BadData, UserError
 
-_FEWEST = 100  # films for which a worker process is worth its start of some seconds
+_FEWEST = 100  # films from which a worker process is worth its start-up of some seconds
 _BATCHES_AHEAD = 4
 _ENDED = "Reading this file ended the reader's process. Export the film again."
 
@@ -76,8 +76,8 @@ def film_batches(
 
 
 def reading_processes(films: int) -> int:
-    """Worker processes by default: one core is left to the network. None where they would take longer to start, or the
-    program is no module: a worker would run a script, a notebook or a page of the server anew.
+    """Worker processes by default: one core is left to the network. None if starting them would take longer, or the
+    program is not a module: a worker would run a script, a notebook or a page of the server anew.
     """
     if films < _FEWEST or getattr(sys.modules["__main__"], "__spec__", None) is None:
         return 0
@@ -106,7 +106,7 @@ def film_stream(
             film, future = waiting.popleft()
             try:
                 streamed = future.result()
-            except BrokenProcessPool:  # one of the films at work ended its process: this one alone shows whether it did
+            except BrokenProcessPool:  # one of the films in progress ended its process: was it this one?
                 pool.shutdown(wait=True, cancel_futures=True)
                 streamed = _alone(film, read)
                 pool = _fresh_pool(workers)
@@ -133,7 +133,7 @@ def _alone(film: Item, read: Callable[[Item], Value]) -> StreamedFilm[Item, Valu
 
 
 def _fresh_pool(workers: int) -> ProcessPoolExecutor:
-    # Spawned, not forked: a fork of a process in which torch's threads run can stand still for ever.
+    # Spawned, not forked: a fork of a process with running torch threads can hang for ever.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
 

@@ -24,22 +24,22 @@ MARGIN = 0.04  # share of the film's long side by which lungs are dilated: pleur
 _WIDTHS = (32, 48, 96, 128)
 _LOADING = threading.Lock()
 _LOADED: dict[Path, "UNet"] = {}
-# The rule's limits. It refuses every file of originals/ that is no upright frontal film with lungs to be seen, one
+# The rule's limits. It refuses every file of originals/ that is not an upright frontal film with visible lungs, one
 # small film that is, 14 of the 799 test films, and none of the 325 test films with human outlines.
 _AREA = (0.09, 0.58)  # share of the film that is lung
 _SIDE = 0.03  # share of the film, at least, in its left and in its right half
 _AGREE = 0.90  # Dice between the outlines of the film, its mirror image and itself at 5/6 of the size
 _AGREE_JOINED = 0.95  # the same where both lungs are one piece, as on a lateral film
-_CRUMB = 0.10  # share of the largest piece: smaller pieces are no lung
+_CRUMB = 0.10  # share of the largest piece: smaller pieces are not lung
 _RIM = 10  # the film's side over the width of the rim that shrinks it
-# (age in years, mm, mm): how wide both lungs together can be on a frontal film; in between by interpolation, and an
-# unknown age counts as an adult's. Wide on purpose: what is refused is no chest of that age.
+# (age in years, mm, mm): how wide both lungs together can be on a frontal film; ages in between are interpolated, and
+# an unknown age counts as an adult's. The limits are wide on purpose: whatever they refuse is not a chest of that age.
 # Adults: three standard deviations below the mean of women (27.1 cm, deviation 2.6 cm, 1,047 adults, Pan Afr Med J
 # 2017;27:201), and the long side of the largest flat detector (35 x 43 cm), which holds both lungs.
 # Six years: two thirds of these (lung width 66 to 67 % of the adult's, Simon et al. 1972, doi:10.1136/adc.47.253.373).
-# Birth: the chest is nearly round; by the equation of Azevedo et al. 2019 (doi:10.1186/s12887-019-1712-3) 32 to 38 cm
-# about at term, so 103 to 120 mm across with its wall. A fifth more for magnification and a deep breath; less than half
-# of it for the most premature, who weigh a sixth and so measure about half.
+# Birth: the chest is nearly round; by the equation of Azevedo et al. 2019 (doi:10.1186/s12887-019-1712-3) its
+# circumference at term is 32 to 38 cm, so it is 103 to 120 mm wide with its wall. A fifth more for magnification and a
+# deep breath; less than half of it for the most premature, who weigh a sixth and so measure about half.
 _LUNG_WIDTHS = ((0, 45, 150), (6, 125, 290), (16, 190, 430))
 _ADULT = 16  # years
 _CLEAR = 1.0  # log odds of the frontal pattern below which the lungs are checked as well
@@ -104,7 +104,7 @@ def outline(radiograph: Radiograph, cleaning: Cleaning | None = None) -> tuple[H
 def inspect_film(radiograph: Radiograph, cleaning: Cleaning) -> tuple[Check, ...]:
     """The film checks on the displayed film, with the lung outlines as further evidence.
 
-    Where the broad pattern is not clearly that of a frontal chest and no lungs are found either, the prediction is
+    If the broad pattern is not clearly that of a frontal chest and no lungs are found either, the prediction is
     meaningless. Neither criterion is enough alone: of the 799 test films 12 lack the pattern and 14 the lungs, but 3
     lack both; of the files of originals/ that are no upright frontal chest, or blank, all do.
     Raises: NoWindow for a window that the film does not have.
@@ -142,7 +142,7 @@ def implausible_size(radiograph: Radiograph, cleaning: Cleaning | None = None) -
             return ""
         return f"{given} the whole film would be {longer:.0f} mm, smaller than the chest of {whose}. {advice}"
     stored = upright(lungs, placement) > 0.5
-    axis = cleaning.turn % 2  # on a film that is stored lying, the lungs are wide from top to bottom
+    axis = cleaning.turn % 2  # on a film stored on its side, the lungs are wide from top to bottom
     marked = np.flatnonzero(stored.any(axis=axis))
     extent = abs(placement.x1 - placement.x0) if axis == 0 else placement.y1 - placement.y0
     width = (marked[-1] + 1 - marked[0]) / len(lungs) * extent * radiograph.spacing[1 - axis]
@@ -174,7 +174,7 @@ def look(network: "UNet", films: Tensor) -> list[tuple[Heat, str]]:
 
 
 def dilated(lungs: NDArray[np.bool_], margin: float = MARGIN) -> NDArray[np.bool_]:
-    """(H, W) the lungs and what lies within `margin` of the long side around them: pleura, rib, outline errors."""
+    """(H, W) the lungs and a rim of `margin` of the long side around them: pleura, ribs, errors of the outline."""
     if not lungs.any():
         return lungs
     away = cv2.distanceTransform((~lungs).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

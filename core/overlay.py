@@ -72,7 +72,7 @@ def table(colours: str) -> Rgb:
 
 @cache
 def table_text(colours: str) -> str:
-    """`table` in base64, as the viewer wants it."""
+    """`table` in base64, for the viewer."""
     return base64.b64encode(table(colours).tobytes()).decode()
 
 
@@ -130,7 +130,7 @@ def end(explanation: Explanation) -> float:
 def common_end(explanations: Sequence[Explanation]) -> float | None:
     """The value at the end of one colour map for several maps of one unit: the largest `end` of those that are drawn.
 
-    None where none is.
+    None if none is drawn.
 
     Raises: ValueError if the units differ, since no scale fits them both.
     """
@@ -234,7 +234,7 @@ def overlay(
     threshold: share of the scale, 0 to 1, below which nothing is drawn.
     scale:     the value, in the map's unit, at the end of the colour map; None for `end`.
     source:    line of the legend that names model and prediction; empty for none.
-    Returns:   (H', W', 3) uint8; without the legend exactly (H, W, 3), or (W, H, 3) where the film is turned; with it
+    Returns:   (H', W', 3) uint8; without the legend exactly (H, W, 3), or (W, H, 3) if the film is turned; with it
                at least 480 px wide.
     Raises:    ValueError if the map is not of this radiograph; BadSetting if the colours do not fit the map.
     """
@@ -272,14 +272,14 @@ def regions(
     title: str = "",
     longest: int | None = None,
 ) -> Rgb:
-    """Parts as coloured regions over the radiograph: each pixel in the colour of its strongest part, as opaque as that
-    part is there, by its own maximum; below it, with words, a legend.
+    """Parts as coloured regions over the radiograph: each pixel has the colour of its strongest part, as opaque as that
+    part is strong there relative to its maximum. With words, a legend is below.
 
     maps:    (P, h, w), 0 or more, of 8 parts at most.
     words:   one per part; none for no legend.
     longest: px, the picture's long side where the film is larger.
     Returns: (H', W', 3) uint8.
-    Raises:  ValueError for more parts than colours, or not one word a part.
+    Raises:  ValueError for more parts than colours, or not one word per part.
     """
     if len(maps) > len(REGIONS) or (words and len(words) != len(maps)):
         raise ValueError(f"there are {len(maps)} parts, {len(REGIONS)} colours and {len(words)} words")
@@ -353,7 +353,7 @@ def legend_bar(
 
 
 def _blend(colours: str, *, signed: bool, opacity: float, threshold: float) -> Rgb:
-    """(65536, 3): the colour of every level (times 256) over every grey; two bytes in, so a table is exact and fast."""
+    """(65536, 3): the colour of every level (times 256) over every grey; a table is exact and fast for two bytes."""
     alpha = alphas(signed=signed, opacity=opacity, threshold=threshold)[:, None, None]
     blend = np.arange(256)[None, :, None] * (1 - alpha) + table(colours)[:, None, :] * alpha
     return cast(Rgb, np.floor(blend + 0.5).astype(np.uint8).reshape(65536, 3))

@@ -19,7 +19,7 @@ Heat = NDArray[np.float32]
 Grey = NDArray[np.float32]  # 0 black to 1 white
 Level = Literal["ok", "note", "warning"]  # of a film check or a trust measure
 _NOTEBOOK = 512  # px, the long side of a picture in a notebook
-FUSED = "+"  # between the stages of a map that is fused from several
+FUSED = "+"  # between the names of the stages of a fused map
 
 
 def seal(array: NDArray[Any]) -> NDArray[Any]:
@@ -67,7 +67,7 @@ def content_digest(value: Any, *, but: tuple[str, ...] = ()) -> str:
 
 def _notebook_png(picture: NDArray[np.uint8]) -> bytes:
     """The picture, (H, W) or (H, W, 3), as a PNG file no larger than a notebook needs."""
-    from PIL import Image  # late: values are needed where no picture is
+    from PIL import Image  # late: not everything that uses these values draws pictures
 
     small = Image.fromarray(picture)
     small.thumbnail((_NOTEBOOK, _NOTEBOOK), Image.Resampling.BOX)
@@ -147,10 +147,10 @@ class Radiograph:
     orientation: directions of rows and columns, as DICOM's letters ("L" left, "F" feet, ...), or None.
     laterality, body_part, age: "R" or "L", "CHEST", years, from the file, or None.
     windows: further windows and lookup tables that the file offers.
-    linear:  (H, W) the pixels before the lookup table or curve that made `pixels` of them; None where none did.
+    linear:  (H, W) the pixels before the lookup table or curve that gave `pixels`; None without one.
     units:   (slope, intercept) from a value of `linear` (or else `pixels`) to the unit of the file's windows.
     planes:  overlays that the file stores beside the pixels.
-    header:  further facts of the file, name and value, that identify nobody: sex, device, exposure.
+    header:  further facts of the file, name and value, that do not identify the patient: sex, device, exposure.
     steps:   changes made while reading, one sentence each ("Turned by 90° as the EXIF tag says.").
     key:     digest of all of these but the name and the header.
     """
@@ -201,7 +201,7 @@ class Radiograph:
 
     @property
     def drawn(self) -> bool:
-        """Whether this is the phantom and not a person's film; every picture of it says so."""
+        """Whether this is the phantom and not a patient's film; every picture of it says so."""
         return self.origin.format == "drawn"
 
 
@@ -212,7 +212,7 @@ class Input:
     size:     px a side, after `fit`.
     channels: 1, or 3 equal ones.
     filter:   resize filter: "area", "bilinear", "bicubic" or "lanczos" (all antialiased).
-    fit:      how the film is made square: "stretch" (aspect given up), "pad" (black bars), "crop" (middle).
+    fit:      how the film is made square: "stretch" (aspect ratio lost), "pad" (black bars), "crop" (middle).
     low, high: the film's black and white before normalisation.
     mean, std: then (x - mean) / std; or "film" for both: each film's own mean and deviation.
     """
@@ -343,7 +343,7 @@ class Explanation:
     """One attribution map, at its own small size, with its place on the radiograph.
 
     heat:     (h, w) float32 in `unit`, read-only; raw values, never rescaled.
-    signed:   True if below zero speaks against the finding.
+    signed:   True if values below zero speak against the finding.
     method, finding, layer, settings: how it was computed; layer is None for maps of the input.
     title:    the method's name as the field writes it ("Grad-CAM").
     computed_by: "Captum LayerGradCam", or "Lightbox: " and why not Captum.
@@ -353,7 +353,7 @@ class Explanation:
     caveat:   a warning about the map in one sentence, or empty.
     changed:  the settings that differ from the method's default.
     by_region: True if each value stands for a whole region (a zone of the lungs, a superpixel).
-    void:     True if it shows nothing (flat or not finite): it is never drawn.
+    void:     True if it shows nothing (flat or not finite); then it is never drawn.
     """
 
     radiograph: str

@@ -11,19 +11,19 @@ from core.trust.verdicts import Verdict
 from core.types import Checkpoint, Explanation, Level, Prediction
 
 CLEAR = 2.0  # times the probability of the next finding: below that the call is uncertain
-_MOST = 1 / 3  # of the heat, below which the first place only has the largest share
+_MOST = 1 / 3  # of the heat: with less, the first place merely has the largest share
 
 
 @dataclass(frozen=True)
 class Call:
     """The answer of a model to one film, as one call.
 
-    finding:  the called one, or the likeliest where none reaches its operating point.
+    finding:  the called one, or the most likely one if none reaches its operating point.
     reached:  whether it reaches its operating point.
-    clear:    False where the answer is uncertain.
+    clear:    False if the answer is uncertain.
     others:   further findings that reach theirs.
-    point:    its operating point; None where the card has none.
-    sensitivity, specificity: of that operating point on the test films, where the card has them.
+    point:    its operating point; None if the card has none.
+    sensitivity, specificity: of that operating point on the test films, if the card has them.
     """
 
     finding: str
@@ -72,7 +72,7 @@ class Call:
 
 @dataclass(frozen=True)
 class VerdictLine:
-    """Call, place of the heat, and the map, one sentence each; level: the worst of what was judged."""
+    """Call, place of the heat, and the map, one sentence each; level: the worst judged one."""
 
     call: str
     looks: str = ""
@@ -81,7 +81,7 @@ class VerdictLine:
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """The whole line."""
         return " ".join(part for part in (self.call, self.looks, self.map) if part)
 
 
@@ -114,7 +114,7 @@ def verdict_line(
     """The line for a map.
 
     verdicts: those of `core.trust.verdicts` on it.
-    quick:    whether only the cheap measures were computed: a good map has passed no others.
+    quick:    whether only the cheap measures were computed, so that a good map has passed no others.
     """
     named = {verdict.aspect: verdict for verdict in verdicts}
     of_other = "" if explanation.finding == call.finding else words(explanation.finding)

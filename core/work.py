@@ -55,7 +55,7 @@ class Work:
     def step(self, passes: int = 1) -> None:
         """Reports finished passes and lets waiting requests use the network first.
 
-        Raises: Stopped where the request was cancelled or its time is up.
+        Raises: Stopped if the request was cancelled or its time is up.
         """
         self.done += passes
         self._go_on(
@@ -71,7 +71,7 @@ class Work:
                     self._aside()
 
     def wait(self, ahead: int) -> None:
-        """Reports that `ahead` requests are first. Raises: as `step`."""
+        """Reports that `ahead` requests come first. Raises: as `step`."""
         others = "another request" if ahead == 1 else f"{ahead} other requests"
         self._go_on(f"was stopped with {others} ahead of it. Try again when fewer wait")
 

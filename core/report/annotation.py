@@ -1,4 +1,4 @@
-"""What a person drew on a film: lengths, regions, angles, arrows and texts, from the viewer or from its table (CSV)."""
+"""Annotations on a film: lengths, regions, angles, arrows and texts, from the viewer or from its table (CSV)."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from core.types import Radiograph
 
 AnnotationKind = Literal["length", "ellipse", "rectangle", "angle", "diameter", "arrow", "text", "lasso", "brush"]
 Point = tuple[float, float]
-POINTS: Mapping[str, int] = {  # of a complete one
+POINTS: Mapping[str, int] = {  # points of a complete annotation
     "length": 2,
     "ellipse": 2,
     "rectangle": 2,
@@ -21,9 +21,9 @@ POINTS: Mapping[str, int] = {  # of a complete one
     "arrow": 2,
     "text": 1,
 }
-_FORMULA = "=+-@\t\r"  # with one of these a text would be a formula in a spreadsheet: the viewer writes ' before it
-_MOST = 500  # annotations of one film
-_MOST_POINTS = 50_000  # of one film
+_FORMULA = "=+-@\t\r"  # a text that starts with one of these is a formula in spreadsheets: the viewer puts ' before it
+_MOST = 500  # annotations per film
+_MOST_POINTS = 50_000  # per film
 _LONGEST = 2_000  # letters of a text
 _NEEDED = ("kind", "points")
 
@@ -32,7 +32,7 @@ _NEEDED = ("kind", "points")
 class Annotation:
     """One shape on a film.
 
-    kind:   "lasso" and "brush" are regions of the what-if bench: they measure nothing.
+    kind:   "lasso" and "brush" are regions of the what-if bench: they are not measured.
     points: (x, y) in pixels of the stored film. Ellipse, rectangle: opposite corners of the box; angle: two lines;
             diameter: the long, then the short axis; arrow: its tip is the second.
     text:   of arrows and texts.
@@ -57,8 +57,8 @@ class Annotation:
 class FilmAnnotations:
     """All annotations of one film.
 
-    calibration: mm per pixel, by a length whose size the person knows; None for the file's own.
-    film:        key of the radiograph; empty where that is not known.
+    calibration: mm per pixel, from a length that the user knows; None for the file's own.
+    film:        key of the radiograph; empty if unknown.
     """
 
     items: tuple[Annotation, ...] = ()
@@ -67,11 +67,11 @@ class FilmAnnotations:
 
     @property
     def complete(self) -> tuple[Annotation, ...]:
-        """Those that belong in a report."""
+        """The annotations that belong in a report."""
         return tuple(each for each in self.items if each.is_complete)
 
     def refuse_other(self, radiograph: Radiograph) -> None:
-        """Raises: BadData for another film than theirs; for one that they do not name, if a point lies beyond it."""
+        """Raises: BadData if they name another film; if they name none, for a point outside this film."""
         if self.film and self.film != radiograph.key:
             raise BadData(
                 f"The measurements are of the film with digest {self.film}, but {radiograph.name} has digest "
@@ -90,7 +90,7 @@ class FilmAnnotations:
 def annotations_of(value: Any, film: str) -> FilmAnnotations:
     """The annotations that the viewer sends: {"shapes": [{kind, points, text}], "calibration": mm or None}.
 
-    Raises: BadData if it is anything else, or too much to keep.
+    Raises: BadData if it is anything else, or too large.
     """
     try:
         items = tuple(
@@ -112,7 +112,7 @@ def annotations_of(value: Any, film: str) -> FilmAnnotations:
 
 
 def read_measurements(data: bytes, *, name: str) -> FilmAnnotations:
-    """The table that the viewer saves, read back.
+    """The annotations in a table that the viewer saved.
 
     Raises: BadData naming the first row that is wrong.
     """
@@ -155,7 +155,7 @@ def _annotation(kind: str, points: list[Point], text: str) -> Annotation:
     if kind not in known:
         raise ValueError(f"{kind!r} is no kind of measurement; there are {', '.join(known)}")
     whole = POINTS.get(kind, len(points))
-    if not points or len(points) not in (whole, min(2, whole)):  # two lines are drawn one after the other
+    if not points or len(points) not in (whole, min(2, whole)):  # an angle's second line comes later
         raise ValueError(f"{len(points)} points are no {kind}")
     numbers = tuple((float(x), float(y)) for x, y in points)
     if not all(math.isfinite(number) and abs(number) < 1e6 for point in numbers for number in point):
@@ -188,6 +188,6 @@ def _text(cell: str) -> str:
 
 
 def without_texts(annotations: FilmAnnotations) -> FilmAnnotations:
-    """What was drawn without its texts, which may name the patient; a text by itself is gone."""
+    """The annotations without their texts, which may name the patient; those that are only a text are removed."""
     items = tuple(replace(each, text="") for each in annotations.items if each.kind != "text")
     return replace(annotations, items=items)

@@ -1,4 +1,4 @@
-"""What was drawn on a film as vector graphics over its picture in a report."""
+"""Annotations as vector graphics over the film's picture in a report."""
 
 import math
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def annotation_svg(case: CaseRecord) -> bytes:
         left, top = _anchor(each.kind, points)
         at = max(0.0, min(left + letter / 2, width - wide)), max(0.0, min(top + letter / 2, height - 1.5 * letter))
         while any(abs(at[0] - x) < wide and abs(at[1] - y) < 1.5 * letter for x, y in places) and at[1] < height:
-            at = at[0], at[1] + 1.6 * letter  # below a label that is there already
+            at = at[0], at[1] + 1.6 * letter  # below an existing label
         places.append(at)
         labels.append(_label(words, at, wide, letter))
     line = " ".join(path for path in paths if path)
@@ -95,7 +95,7 @@ def _anchor(kind: str, points: Sequence[Point]) -> Point:
 
 
 def _label(words: str, at: Point, wide: float, letter: float) -> str:
-    """The words on a dark ground, `wide` film pixels across, whose upper left corner is given."""
+    """The words on a dark background, `wide` film pixels across, with its upper left corner at the point."""
     left, top = at
     return (
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{1.5 * letter:.1f}" fill="#000" '

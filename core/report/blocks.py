@@ -39,7 +39,7 @@ class Remark:
     mark:   how it is drawn; "unjudged": neither for nor against.
     word:   the same in a word: "holds", "no objection".
     figure: with its unit, or empty.
-    text:   what that means.
+    text:   its meaning.
     """
 
     mark: RemarkKind
@@ -51,14 +51,14 @@ class Remark:
 
 @dataclass(frozen=True)
 class Remarks:
-    """Several of them, in this order."""
+    """Several remarks, in this order."""
 
     remarks: tuple[Remark, ...]
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A probability, 0 to 1, with its operating point (None if there is none). explained: whether the map is of it."""
+    """A probability, 0 to 1, with its operating point (None if it has none). explained: whether the map explains it."""
 
     name: str
     value: float
@@ -133,9 +133,9 @@ class Report:
     """The whole report.
 
     film:    on the first page, with the map.
-    layers:  the same film and map; None for a void map, or where they are not needed.
+    layers:  the same film and map; None for a void map, or if they are not needed.
     belief:  the mark of the last answer.
-    notices: research use, and what the film is where it is no patient's.
+    notices: research use, and the film's origin if it is not a patient's.
     """
 
     title: str

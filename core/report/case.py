@@ -1,4 +1,4 @@
-"""All that is known of one film and one model: the input of every report."""
+"""Everything known about one film and one model: the input of every report."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,11 +24,11 @@ class CaseRecord:
 
     maps:     (M,) of this film by this model; verdicts and location are those of the first.
     verdicts: on the answer and the first map.
-    location: where the first map looks.
+    location: where the heat of the first map lies.
     checks:   of the film.
-    annotations: what a person drew on the film.
-    attempts: edits of the film that were tried, with the answers.
-    similar:  films of a run that are alike to the model; None where no run was asked.
+    annotations: drawn on the film by the user.
+    attempts: the what-if edits that were tried, with the answers.
+    similar:  films of a run that the model sees as alike; None without a run.
     """
 
     radiograph: Radiograph
@@ -59,12 +59,12 @@ class CaseRecord:
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        """Those of all verdicts."""
+        """The figures of all verdicts."""
         return tuple(figure for verdict in self.verdicts for figure in verdict.figures)
 
     @property
     def unmeasured(self) -> tuple[str, ...]:
-        """Titles of the trust measures that were left out, for what they cost."""
+        """Titles of the trust measures that were left out because of their cost."""
         measured = {figure.name for figure in self.figures}
         return tuple(each.title for each in selected_measures(self.radiograph) if each.name not in measured)
 
@@ -80,17 +80,17 @@ class CaseRecord:
 
     @property
     def spacing_is_plausible(self) -> bool:
-        """Whether the file's millimetres can be those of a chest."""
+        """Whether the file's pixel spacing is plausible for a chest."""
         return all(check.level != "warning" for check in self.checks if check.name == "spacing")
 
 
 def without_name(radiograph: Radiograph) -> Radiograph:
-    """The film under its digest: a file's name may be that of a patient."""
+    """The film named by its digest: a file name may be a patient's name."""
     return replace(radiograph, name=f"film {radiograph.key}")
 
 
 def nameless(case: CaseRecord) -> CaseRecord:
-    """The case without what may name the patient: the film's name, and texts that were drawn on it."""
+    """The case without anything that may name the patient: the film's name, and texts drawn on it."""
     return replace(case, radiograph=without_name(case.radiograph), annotations=without_texts(case.annotations))
 
 
@@ -103,9 +103,9 @@ def make_case(
     costs: Collection[MeasureCost] = CHEAP,
     work: Work | None = None,
 ) -> CaseRecord:
-    """The case, computed: one call of `explain_many`, the film checks and the verdicts on the first map.
+    """Computes the case: one call of `explain_many`, the film checks and the verdicts on the first map.
 
-    costs:  of the trust measures.
+    costs:  which trust measures to compute, by cost.
 
     Raises: as `core.explain.run.explain_many`; ValueError without a request.
     """
@@ -124,7 +124,7 @@ def case_of(
     costs: Collection[MeasureCost] = CHEAP,
     work: Work | None = None,
 ) -> CaseRecord:
-    """The case of maps that are known already, with checks, verdicts and location."""
+    """The case from maps that are already computed, with checks, verdicts and location."""
     first = maps[0]
     question = Question(classifier, radiograph, first, first.cleaning)
     return CaseRecord(

@@ -31,7 +31,7 @@ from core.report.film_picture import LONGEST, FilmPicture, film_picture, heat_pn
 from core.report.manifest import manifest_of
 from core.types import Explanation
 
-_SMALL = 640  # px, long side of a film among the details
+_SMALL = 640  # px, long side of a film in the details
 
 
 def report_of(case: CaseRecord) -> Report:
@@ -90,7 +90,7 @@ def _films(case: CaseRecord) -> Section:
 
 
 def _measurements(case: CaseRecord) -> tuple[Section, ...]:
-    """What was drawn on the film, one row per figure; no section where nothing was."""
+    """The measurements of the annotations, one row per figure; no section without annotations."""
     annotations = case.annotations.complete
     if not annotations:
         return ()
@@ -128,7 +128,7 @@ def _measurement_rows(number: int, annotation: Annotation, size: Dimensions) -> 
 
 
 def _attempts(case: CaseRecord) -> tuple[Section, ...]:
-    """The what-if log, one row per attempt; no section where nothing was tried."""
+    """The what-if log, one row per attempt; no section for an empty log."""
     if not case.attempts:
         return ()
     rows = []

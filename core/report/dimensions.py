@@ -21,8 +21,8 @@ REGIONS = ("ellipse", "rectangle")
 class PixelScale:
     """The size of a pixel of a film.
 
-    across, down: mm, or 1 where none is known.
-    source:       where it comes from, or why there is none; suffix: the same behind a figure, empty for the file's own.
+    across, down: mm, or 1 if unknown.
+    source:       where it comes from, or why there is none; suffix: the same after a figure, empty for the file's own.
     """
 
     across: float
@@ -34,12 +34,12 @@ class PixelScale:
 
 @dataclass(frozen=True)
 class Dimensions:
-    """What one annotation measures; None where its kind does not have it.
+    """The dimensions of one annotation; None for those that its kind does not have.
 
-    length, width: in the scale's unit; of a diameter the long and the short axis.
+    length, width: in the scale's unit; for a diameter the long and the short axis.
     degrees:       between the two lines in the direction in which each was drawn, 0 to 180.
     area:          in the scale's unit squared.
-    mean, deviation, count: of the stored grey values of the pixels whose middles lie inside; deviation of them all.
+    mean, deviation, count: of the stored grey values of the pixels whose centres lie inside; population deviation.
     heat:          share of the map's positive heat inside, 0 to 1.
     """
 
@@ -66,7 +66,7 @@ class Dimensions:
 
 
 def pixel_scale(case: CaseRecord) -> PixelScale:
-    """The scale of the film: calibrated by hand, or else the file's if it can be that of a chest."""
+    """The scale of the film: calibrated by hand, else the file's if it is plausible for a chest."""
     spacing, calibration = case.radiograph.spacing, case.annotations.calibration
     if calibration:
         return PixelScale(calibration, calibration, "mm", "calibrated by hand", " (calibrated by hand)")
@@ -83,7 +83,7 @@ def pixel_scale(case: CaseRecord) -> PixelScale:
 
 
 def dimensions(case: CaseRecord) -> list[Dimensions]:
-    """Of each complete annotation of the case; heat is that of its first map."""
+    """The dimensions of each complete annotation of the case; heat is from its first map."""
     scale = pixel_scale(case)
     film = through(case.radiograph, case.cleaning.window).pixels
     annotations = case.annotations.complete
@@ -126,7 +126,7 @@ def box_of(points: Sequence[Point]) -> tuple[float, float, float, float]:
 
 
 def region_mask(annotation: Annotation, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """(H, W) the pixels whose middles lie in the ellipse or rectangle."""
+    """(H, W) the pixels whose centres lie in the ellipse or rectangle."""
     left, top, right, bottom = box_of(annotation.points)
     rows, columns = np.arange(shape[0]) + 0.5, np.arange(shape[1])[None]
     reach = np.full(shape[0], (right - left) / 2)

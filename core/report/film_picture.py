@@ -15,7 +15,7 @@ from core.types import Cleaning, Explanation, Radiograph
 
 LONGEST = 1100  # px, long side of a film in a report: 300 dpi on 93 mm
 _LENGTHS = (200, 100, 50, 20, 10, 5, 2, 1)  # mm
-_MOST = 0.35  # of the film's width that a scale bar may take
+_MOST = 0.35  # largest share of the film's width for a scale bar
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ScaleBar:
 
 @dataclass(frozen=True, eq=False)
 class ColourBar:
-    """The colours of a map. strip: PNG, 256 x 1 px; ends: two numbers, or three of a signed map."""
+    """The colours of a map. strip: PNG, 256 x 1 px; ends: two numbers, or three for a signed map."""
 
     strip: bytes
     ends: tuple[str, ...]
@@ -40,10 +40,10 @@ class FilmPicture:
     """A film, with or without heat over it.
 
     data:  JPEG or PNG, as displayed: windowed, mirrored, turned, inverted.
-    sides: letters at the left and right edge; empty where nothing is known. In brackets: as frontal films are hung.
-    scale: None where the file gives no plausible size of a pixel.
+    sides: letters at the left and right edge; empty if unknown. In brackets: assumed, as frontal films are hung.
+    scale: None if the file gives no plausible pixel spacing.
     bar:   None for a bare film.
-    annotations: SVG of what was drawn on the film, of the picture's aspect; empty where nothing was.
+    annotations: SVG in the picture's aspect ratio; empty without annotations.
     """
 
     data: bytes
@@ -100,7 +100,7 @@ def bare(radiograph: Radiograph, cleaning: Cleaning) -> NDArray[np.uint8]:
 
 
 def heat_png(radiograph: Radiograph, explanation: Explanation, *, longest: int = LONGEST) -> bytes:
-    """The heat alone as a transparent PNG of the displayed film's shape; at full opacity, for a slider to lower.
+    """The heat alone as a transparent PNG of the displayed film's shape; at full opacity, which a slider lowers.
 
     Laid over the film at opacity p it gives the picture of `core.overlay.overlay` with opacity p.
     """
@@ -122,8 +122,8 @@ def heat_png(radiograph: Radiograph, explanation: Explanation, *, longest: int =
 def sides(radiograph: Radiograph, cleaning: Cleaning, checks: tuple[Check, ...]) -> tuple[str, str]:
     """The patient's side at the left and right edge of the displayed film.
 
-    From the file; in brackets as frontal films are hung where the file is silent; "" for lateral films and for those
-    that the film checks do not take for an upright frontal chest.
+    From the file. If the file does not give them, as frontal films are hung, in brackets; "" for lateral films and for
+    films that, by the film checks, are not an upright frontal chest.
     """
     film = arranged(radiograph, cleaning)
     if film.orientation is not None:

@@ -19,12 +19,12 @@ _OBJECTION: dict[Level, str] = {"ok": "no objection", "note": "note", "warning":
 
 
 def answers(case: CaseRecord, remarks: Remarks) -> tuple[Answer, ...]:
-    """The four questions of a person without training, with their answers."""
+    """A lay reader's four questions, with their answers."""
     return _question(case), _says(case), _looked(case), _belief(remarks)
 
 
 def bars(case: CaseRecord) -> Bars:
-    """The probabilities in the order of the findings; of many findings the eight likeliest."""
+    """The probabilities in the order of the findings; if there are many, the eight most likely."""
     findings = case.prediction.findings
     if len(findings) > 8:
         findings = tuple(sorted(findings, key=lambda finding: -case.prediction.probability(finding))[:8])
@@ -62,7 +62,7 @@ def check_remark(check: Check) -> Remark:
 
 
 def belief(remarks: Remarks) -> RemarkKind:
-    """The gravest of the marks."""
+    """The worst of the marks."""
     return max((each.mark for each in remarks.remarks), key=_GRAVITY.index, default="unjudged")
 
 
@@ -106,7 +106,7 @@ def _says(case: CaseRecord) -> Answer:
 
 
 def _operating_points(case: CaseRecord, first: str) -> list[str]:
-    """What the operating points add to the likeliest finding, in a sentence."""
+    """What the operating points add to the most likely finding, in a sentence."""
     points, prediction = case.checkpoint.thresholds, case.prediction
     if not points:
         return []

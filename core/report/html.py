@@ -25,12 +25,12 @@ from core.report.film_picture import ColourBar, FilmPicture
 _HERE = Path(__file__).parent
 _SIGNS: dict[RemarkKind, str] = {"ok": "●", "note": "○", "warning": "▲", "unjudged": "–"}
 _INKS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a6a00", "#56b4e9")
-_SIDE = 220  # px, of a plot
+_SIDE = 220  # px, side of a plot
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 def report_html(report: Report) -> bytes:
-    """The report as an HTML file; it loads nothing."""
+    """The report as an HTML file that loads nothing else."""
     title = escape(f"{report.title}: {report.subtitle}")
     parts = [
         "<!doctype html>",
@@ -73,7 +73,7 @@ def _mark(mark: RemarkKind) -> str:
 
 
 def _viewer(report: Report) -> str:
-    """The film of the first page: zoom, pan, brightness, and how strong the heat is."""
+    """The film of the first page, with zoom, pan, brightness and opacity of the heat."""
     film = report.film
     if report.layers is None:
         return _film(film)

@@ -1,4 +1,4 @@
-"""The manifest in every report: what is needed to compute its maps again, and digests that tell if anything differs."""
+"""The manifest in every report: what is needed to recompute its maps, and digests that reveal any difference."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from core.explain.run import Request
 from core.report.case import CaseRecord
 from core.types import Checkpoint, Cleaning, Radiograph
 
-FILE = "manifest.json"  # its name within a PDF
+FILE = "manifest.json"  # its name inside a PDF
 VERSION = 1
 _IN_HTML = re.compile(r'<script type="application/json" id="manifest">(.*?)</script>', re.DOTALL)
 
@@ -96,7 +96,7 @@ def manifest_of(case: CaseRecord) -> Manifest:
 def read_manifest(path: Path) -> Manifest:
     """The manifest in a report (PDF or HTML), or in a JSON file of its own.
 
-    Raises: BadData if there is none, or it is of another version.
+    Raises: BadData if there is none, or it has another version.
     """
     try:
         data = path.read_bytes()

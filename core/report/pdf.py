@@ -1,4 +1,4 @@
-"""The report as PDF: selectable text, embedded fonts, tagged, with its manifest attached. Typst sets it."""
+"""The report as PDF: selectable text, embedded fonts, tags, its manifest attached. Typeset by Typst."""
 
 import dataclasses
 import json
@@ -33,10 +33,10 @@ def typeset(
     ppi: float | None = None,
     accessible: bool = False,
 ) -> bytes:
-    """The value set by a template of this folder.
+    """The value typeset with a template of this folder.
 
     value: a dataclass; the template reads it as `content.json`, and pictures by the names in it.
-    files: further ones that the template reads.
+    files: further files that the template reads.
     ppi:   pixels per inch of a PNG.
     accessible: whether a PDF must conform to PDF/UA, with all tags that screen readers need.
     """
@@ -71,7 +71,7 @@ def _fonts() -> Path:
 
 
 def _plain(value: Any, pictures: dict[str, bytes]) -> Any:
-    """The value as JSON, its pictures as names of files; each dataclass has its class as `kind`."""
+    """The value as JSON, with file names for pictures; each dataclass has the name of its class as `kind`."""
     if isinstance(value, bytes):
         raise ValueError("bytes belong to a picture")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

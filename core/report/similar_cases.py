@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SimilarCase:
-    """A film of the run under its digest: its file's name may be that of a patient.
+    """A film of the run, named by its digest: a file name may be a patient's name.
 
     similarity:  cosine of the model's features, -1 to 1.
-    label:       with the finding, without it, or None where the film has none.
+    label:       with the finding, without it, or None for a film without labels.
     probability: of the finding.
     """
 
@@ -22,7 +22,7 @@ class SimilarCase:
 
 @dataclass(frozen=True)
 class SimilarCases:
-    """run: its name. precision, chance: share of each film's five nearest with its label; NaN where not measured."""
+    """run: its name. precision, chance: share of each film's five nearest with its label; NaN if not measured."""
 
     run: str
     finding: str

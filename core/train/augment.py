@@ -16,15 +16,15 @@ def augment(
     """Augmented films at the training size, and their lungs.
 
     images:   (N, S, S) uint8.
-    lungs:    (N, s, s) uint8, 0 to 255 for sure lung, the same square at any side; None if not needed.
+    lungs:    (N, s, s) uint8, 0 to 255 (certainly lung), the same square at any size; None if not needed.
     replaced: share of the films, 0 to 1, whose background outside the dilated lungs is replaced; needs `lungs`.
     Returns:  (N, 1, size, size) float32, each film standardised, as the network's input; and
               (N, 1, size, size) float32 from 0 to 1, the lungs.
 
-    Turned up to 10°, moved, scaled differently in x and y (the frame's aspect reveals the source), mirrored,
-    gamma and sharpness varied (so does resolution), a rectangle at the edge wiped out (side markers reveal it as well).
-    Never upside-down. Mirroring puts the heart on the right in half of the films: the network can then not use the side
-    of the heart, and will not notice a situs inversus.
+    Films are turned by up to 10°, moved, scaled differently in x and y (the frame's aspect reveals the source) and
+    mirrored; gamma and sharpness vary (resolution reveals it, too); a rectangle at the edge is wiped out (so do side
+    markers). Never upside-down. Mirroring puts the heart on the right in half of the films: the network cannot use the
+    side of the heart, and will not notice a situs inversus.
     """
     chance = _Chance(len(images), generator, images.device)
     theta = _placement(chance)
@@ -49,8 +49,8 @@ def emptied(films: Tensor, lungs: Tensor, share: float, generator: torch.Generat
 
     films:   (N, 1, S, S) standardised.
     lungs:   (N, 1, S, S) from 0 to 1.
-    Returns: the films, standardised again where changed, and (N,) bool. Such a film has no diagnosis: trained to give
-             all findings equal probability, a network gains nothing from the rest of it.
+    Returns: the films, standardised again if changed, and (N,) bool. An emptied film has no diagnosis: a network that
+             learns to give all findings equal probability on it gains nothing from what is outside the lungs.
     """
     chance = _Chance(len(films), generator, films.device)
     black = films.amin(dim=(1, 2, 3), keepdim=True)
@@ -139,7 +139,7 @@ def _elsewhere(films: Tensor, lungs: Tensor, share: float, chance: _Chance) -> T
 
 
 def _wipe_edge(films: Tensor, chance: _Chance) -> Tensor:
-    """One rectangle at the edge of every second film set to the film's mean: markers and labels sit there."""
+    """One rectangle at the edge of every second film set to the film's mean: markers and labels are there."""
     steps = (torch.arange(films.shape[-1], device=films.device) + 0.5) / films.shape[-1]
     down, across = steps.reshape(1, 1, -1, 1), steps.reshape(1, 1, 1, -1)
     deep, along = chance.uniform(0.05, 0.17), chance.uniform(0.1, 0.33)

@@ -30,14 +30,14 @@ from core.types import Checkpoint, Input
 def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Path, out: Path) -> list[dict[str, Any]]:
     """Trains one network per fold, without that fold's films, and adds their figures to the card of `name`.
 
-    Folds that stand in the card by the same recipe are not trained again: an interrupted command goes on.
+    Folds that the card already has by the same recipe are not trained again: an interrupted command resumes.
 
     by:      "source" or "hospital" to leave one out at a time, or a number of folds by patient.
     Returns: the new metrics of the card: other_source or folds, a list of name, n, patients, accuracy, ece after the
              temperature of the fold's validation films, auc{}, macro_auc, within_sources (of a hospital with one
              finding there is no AUC; its accuracy is the sensitivity), hit_rate where lesions are marked. The card also
              gets the recipe, because it may be shorter than that of the shipped weights, and other_source_mean: the
-             mean within the sources left out. Nothing in all processes of torchrun but the first.
+             mean within the sources left out. Empty in all processes of torchrun but the first.
     Raises:  BadData as core.train.folds; BadSetting if the recipe starts from weights trained on the films; UnknownName
              if `out` holds no checkpoint of this name.
     """
@@ -67,7 +67,7 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
         if not ranks.is_first():
             continue
         measured.append({key: fold, **_fold_figures(_calibrated(name, recipe, network, val), films)})
-        # After each fold, since hours lie between two of them.
+        # Written after each fold, since each takes hours.
         added = {field: measured, f"{field}_recipe": asdict(recipe)}
         if field == "other_source":
             added["other_source_mean"] = mean_within_sources([each["within_sources"] for each in measured])
@@ -78,7 +78,7 @@ def across(data: Sequence[Path], *, name: str, recipe: Recipe, by: str, runs: Pa
 
 
 def _stored_folds(name: str, field: str, recipe: Recipe, out: Path) -> list[dict[str, Any]]:
-    """The folds that an interrupted command with this recipe has left in the card; the card is of the same films."""
+    """The folds that an interrupted command with this recipe left in the card; the card must be of the same films."""
     metrics = json.loads((out / f"{name}.json").read_text(encoding="utf-8")).get("metrics", {})
     if metrics.get(f"{field}_recipe") != json.loads(json.dumps(asdict(recipe))) or not ranks.is_first():
         return []
@@ -94,7 +94,7 @@ def _parts(rows: Sequence[Row], by: str, seed: int) -> dict[str, list[Row]]:
 
 
 def _calibrated(name: str, recipe: Recipe, network: Network, val: Films) -> Classifier:
-    """The network of a fold with the temperature that its validation films give."""
+    """The network of a fold, with its temperature fitted on the fold's validation films."""
     labels = truth(val.rows, recipe.findings, multi_label=recipe.multi_label)
     scores = predict(network, val.images, recipe.sizes[-1])
     checkpoint = Checkpoint(
@@ -110,7 +110,7 @@ def _calibrated(name: str, recipe: Recipe, network: Network, val: Films) -> Clas
 
 
 def _fold_figures(classifier: Classifier, films: Films) -> dict[str, Any]:
-    """The figures of a fold's films; where boxes or masks mark lesions, also how often Grad-CAM's maximum hits one."""
+    """The figures of a fold's films; if boxes or masks mark lesions, also how often Grad-CAM's maximum hits one."""
     checkpoint = classifier.checkpoint
     with classifier.alone() as network:
         scores = predict(network, films.images, checkpoint.input.size).numpy()

@@ -136,7 +136,7 @@ def load_films(
     lungs:       whether to include lungs: the outline in the table, else the lung network's.
     unlabelled:  whether to keep films with other labels as UNLABELLED.
     cache:       folder for the outlines of these films.
-    multi_label: a film may have any number of the findings, none too. Films with other labels are left out.
+    multi_label: a film may have any number of the findings, including none. Films with other labels are left out.
     Raises:      BadData if no film remains, or one has several labels and multi_label is False.
     """
     labelled = manifest.known(rows, findings, multi_label=multi_label)
@@ -167,7 +167,7 @@ def _labels(chosen: Sequence[Row], labelled: Sequence[Row], findings: Sequence[s
 
 
 def _outline(row: Row, placement: Placement) -> NDArray[np.uint8]:
-    """(s, s) the table's lungs in the network's square; all 0 without one."""
+    """(s, s) the table's lungs in the network's square; all 0 without an outline."""
     lungs = manifest.mask(row, "lungs")
     if lungs is None:
         return np.zeros((LUNGS_SIDE, LUNGS_SIDE), np.uint8)
@@ -177,7 +177,7 @@ def _outline(row: Row, placement: Placement) -> NDArray[np.uint8]:
 
 
 def _remembered(images: Tensor, outlines: Tensor, rows: Sequence[Row], cache: Path) -> Tensor:
-    """The completed outlines, from the cache if it is of the same films and lung network."""
+    """The completed outlines, from the cache if it has the same films and lung network."""
     weights = (SHIPPED / f"{lung_network.NAME}.safetensors").read_bytes()
     path = cache / f"lungs-{digest(images.numpy(), outlines.numpy(), weights)}.npz"
     if path.exists():

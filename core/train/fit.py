@@ -208,7 +208,7 @@ def one_epoch(recipe: Recipe, learner: Learner, train: Films, epoch: int, ranks:
     size = recipe.schedule[epoch]
     generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
     batches = torch.split(sampling_order(train, recipe, generator), recipe.batch)  # the same in all processes
-    if not ranks.first:  # otherwise all processes would augment alike
+    if not ranks.first:  # otherwise all processes would draw the same augmentation
         generator.manual_seed((recipe.seed * 1000 + epoch) * 1000 + ranks.rank)
     torch.manual_seed(recipe.seed * 1000 + epoch + ranks.rank)  # for dropout, which a resumed run has to repeat
     losses = []
@@ -216,7 +216,7 @@ def one_epoch(recipe: Recipe, learner: Learner, train: Films, epoch: int, ranks:
     bar = tqdm(batches, desc=name, disable=not ranks.first)
     learner.network.train()
     for step, batch in enumerate(bar):
-        if len(batch) < 2 * ranks.count:  # the last one; a batch norm needs two, and all processes the same steps
+        if len(batch) < 2 * ranks.count:  # the last; a batch norm needs two films, and all processes equal steps
             continue
         for group in learner.optimiser.param_groups:
             group["lr"] = rate_at(recipe, epoch + step / len(batches))
@@ -318,7 +318,7 @@ def validation(recipe: Recipe, logits: Tensor, labels: Tensor) -> dict[str, Any]
 
 
 def rate_at(recipe: Recipe, epoch: float) -> float:
-    """Each cycle: up over its first fifth, then down along a cosine to almost zero."""
+    """The learning rate: in each cycle up over the first fifth, then down along a cosine to almost zero."""
     top = recipe.rate
     for cycle in recipe.cycles[:-1]:
         if epoch < cycle:
@@ -333,7 +333,7 @@ def rate_at(recipe: Recipe, epoch: float) -> float:
 
 
 def adamw(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
-    """Weight decay for weights, not for biases and batch norms."""
+    """AdamW with weight decay for weights, but not for biases and batch norms."""
     matrices = [weights for weights in network.parameters() if weights.ndim > 1]
     others = [weights for weights in network.parameters() if weights.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -367,5 +367,5 @@ def take(network: Network, start: Network) -> None:
 
 
 def total_seconds(records: Sequence[dict[str, Any]]) -> float:
-    """Wall clock of all epochs of a log."""
+    """Wall-clock time of all epochs of a log."""
     return float(sum(record["seconds"] for record in records))

@@ -13,13 +13,13 @@ from core.evaluate import hospitals
 from core.evaluate.hospitals import hospital
 from core.evaluate.manifest import Row
 
-_VAL_PARTS = 8  # one in so many parts of a fold's training films is used for validation
+_VAL_PARTS = 8  # one in this many parts of a fold's training films is used for validation
 
 
 def by_patient(rows: Sequence[Row], count: int, *, seed: int = 0) -> dict[str, list[Row]]:
-    """Name of the fold -> all rows, each film in `test` of just one fold; no patient on two sides.
+    """Name of the fold -> all rows, each film in `test` of just one fold; no patient on both sides.
 
-    Raises: BadData where there are fewer patients than folds.
+    Raises: BadData if there are fewer patients than folds.
     """
     if count < 2 or count > len({row.patient for row in rows}):
         raise BadData(
@@ -102,7 +102,7 @@ def _parts(rows: Sequence[Row], count: int, seed: int) -> list[tuple[list[int], 
         raise BadData(
             f"The films cannot be cut in {count} parts: no label of any source has so many of them. Add films."
         )
-    with warnings.catch_warnings():  # a kind rarer than the parts is missing from some of them, which is harmless
+    with warnings.catch_warnings():  # a class rarer than the parts is missing from some of them, which is harmless
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         parts = list(splitter.split(np.zeros(len(rows)), kinds, groups=patients))
     return [(rest.tolist(), part.tolist()) for rest, part in parts]
@@ -113,7 +113,7 @@ def _kind(row: Row) -> str:
 
 
 def _most_alike(rows: Sequence[Row]) -> int:
-    """Films of the commonest label and source."""
+    """Films of the most common label and source."""
     return max(Counter(map(_kind, rows)).values(), default=0)
 
 

@@ -45,8 +45,8 @@ def films_key(rows: Sequence[Row]) -> str:
 def refuse_other_films(folder: Path, rows: Sequence[Row], *, first: bool = True) -> None:
     """Records the films of the run in `folder`, by id, label and split; a run without that record accepts any.
 
-    first:  only the first process of torchrun writes.
-    Raises: BadData if its state is of other films, since its card would name films that it never saw.
+    first:  whether this is the first process of torchrun, the only one that writes.
+    Raises: BadData if the run's state is of other films, since its card would name films that it never saw.
     """
     films = films_key(rows)
     note = folder / "films.txt"

@@ -132,7 +132,7 @@ def read(path: Path) -> Recipe | LungsRecipe:
 
 
 def notes(path: Path) -> dict[str, Any]:
-    """The card's texts: the TOML file beside the recipe that it names as `notes`.
+    """The card's texts: the TOML file that the recipe names as `notes`, beside it.
 
     Fields of the card (intended_use, known_failures, licence) and, in the table trained_on, of its data (data,
     annotation, licence). Empty without one.
@@ -180,7 +180,7 @@ def changed(recipe: AnyRecipe, settings: Mapping[str, Any], who: str = "The reci
 def same(stored: Mapping[str, Any], recipe: Mapping[str, Any]) -> bool:
     """Whether two recipes are equal; a field that was added later has its default.
 
-    Lists and tuples are equal, since JSON has lists only.
+    Lists count as equal to tuples, since JSON has lists only.
     """
     added = {name: value for name, value in asdict(Recipe()).items() if name in recipe and name not in stored}
     return bool(json.loads(json.dumps({**added, **stored})) == json.loads(json.dumps(dict(recipe))))

@@ -55,8 +55,8 @@ def train(
     notes:   the card's texts (core.train.recipe.notes).
     Returns: the checkpoint; None in all processes of torchrun but the first.
     Raises:  BadData if the table is missing or wrong, a split has one class only, or the run was begun on other films;
-             BadSetting if `out` holds a checkpoint of this name by another recipe. Nothing is trained or overwritten
-             then.
+             BadSetting if `out` holds a checkpoint of this name by another recipe. In these cases nothing is trained or
+             overwritten.
     """
     refuse_other(name, recipe, out)
     sets = tables(*data)
@@ -71,7 +71,7 @@ def train(
     start = start_network(recipe, out)
     log.refuse_other_films(runs / name, rows, first=ranks.is_first())
     if recipe.frozen and not ranks.is_first():
-        return None  # one process does it in minutes
+        return None  # one process finishes the rest in minutes
     teachers = _teachers(recipe, out)
     network = _fitted(recipe, rows, runs, name, start[1] if start else None, [taught for _, taught in teachers])
     ranks.leave()
@@ -187,7 +187,7 @@ def start_network(recipe: Recipe, out: Path) -> tuple[dict[str, Any], Network] |
     """The card's entry for the recipe's start, and its network: ImageNet, or a checkpoint from `out`, shipped or the
     user's own.
 
-    One for other findings comes without its head: the new one starts at random even with as many outputs.
+    A checkpoint for other findings loses its head: the new one starts at random, even with as many outputs.
     """
     if not recipe.start:
         return None
@@ -251,7 +251,7 @@ def _refuse_other_labels(folder: Path, rows: Sequence[Row], recipe: Recipe) -> N
 
 
 def _refuse_one_class(rows: Sequence[Row], recipe: Recipe) -> None:
-    """Raises: BadData where the films of a split that the recipe takes are all alike; before training, not after."""
+    """Raises: BadData if all films of a split that the recipe uses have the same label; checked before training."""
     usable = known(rows, recipe.findings, multi_label=recipe.multi_label)
     for split in ("train", "val", "test"):
         films = [row for row in usable if row.split == split]

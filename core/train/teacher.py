@@ -1,4 +1,4 @@
-"""Knowledge distillation: a network learns what other networks say of the same augmented view of a film."""
+"""Knowledge distillation: a network learns the outputs of other networks for the same augmented view of a film."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from core.models.architecture import Network
 from core.models.device import fast
 from core.train.augment import standardised
 
-_TEMPERATURE = 2.0  # of soft labels, teacher and student alike: what the teacher holds for unlikely counts, too
+_TEMPERATURE = 2.0  # of soft labels, for teacher and student: the teacher's unlikely findings count, too
 
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """A trained network, in evaluation mode. size: px that it takes."""
+    """A trained network, in evaluation mode. size: px a side of its input."""
 
     network: Network
     size: int
@@ -24,10 +24,10 @@ class Teacher:
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What the teachers say of N films.
+    """The teachers' outputs for N films.
 
     likely:   (N, F) mean of their probabilities at the temperature.
-    likeness: (N, N) of each teacher: how alike its pooled features are.
+    likeness: (N, N) for each teacher: similarity of its pooled features between films.
     """
 
     likely: Tensor
@@ -35,7 +35,7 @@ class Lesson:
 
 
 def taught(teachers: Sequence[Teacher], images: Tensor) -> Lesson:
-    """What the teachers say of the films (N, 1, S, S), standardised; each sees them at its own size."""
+    """The teachers' outputs for the films (N, 1, S, S), standardised; each teacher sees them at its own size."""
     likely, likeness = [], []
     with torch.no_grad():
         for teacher in teachers:
@@ -49,7 +49,7 @@ def taught(teachers: Sequence[Teacher], images: Tensor) -> Lesson:
 
 
 def soft_label_loss(logits: Tensor, lesson: Lesson) -> Tensor:
-    """Cross-entropy of the student's logits (N, F) with the soft labels, less the labels' own entropy; 0 if equal.
+    """Cross-entropy of the student's logits (N, F) with the soft labels, minus the labels' own entropy; 0 if equal.
 
     Source: Hinton et al. 2015, arXiv:1503.02531; times the temperature squared, so that gradients stay as large.
     """
@@ -58,9 +58,9 @@ def soft_label_loss(logits: Tensor, lesson: Lesson) -> Tensor:
 
 
 def feature_loss(features: Tensor, lesson: Lesson) -> Tensor:
-    """How differently student, features (N, K, h, w), and teachers hold pairs of films for alike; 0 if equal.
+    """How far the student's similarities of film pairs, by features (N, K, h, w), are from the teachers'; 0 if equal.
 
-    It needs no layer that fits one network's features to another's.
+    No extra layer has to fit one network's features to another's.
     Source: Tung and Mori 2019, arXiv:1907.09682 (similarity-preserving knowledge distillation).
     """
     own = _likeness(features)

@@ -27,8 +27,8 @@ class Admission:
     """Whether the answer of one or more models about a film is shown.
 
     reason:  why it is withheld, in a sentence; "" where it is shown.
-    rulings: checkpoint -> what its gate says; empty where the film checks withhold the answer already.
-    scores:  checkpoint -> the gate's score; only of those that have a gate and judged.
+    rulings: checkpoint -> its gate's ruling; empty if the film checks already withhold the answer.
+    scores:  checkpoint -> the gate's score; only for those whose gate judged the film.
     """
 
     reason: str
@@ -49,14 +49,14 @@ class Admission:
 
 
 def admission(models: Sequence[Model], radiograph: Radiograph, cleaning: Cleaning) -> Admission:
-    """Whether these models may be asked about the film; `cleaning.anyway` is not looked at."""
+    """Whether these models may be asked about the film; `cleaning.anyway` is ignored."""
     return admission_by(inspect_film(radiograph, cleaning), models, radiograph, cleaning)
 
 
 def admission_by(
     checks: Sequence[Check], models: Sequence[Model], radiograph: Radiograph, cleaning: Cleaning
 ) -> Admission:
-    """As `admission`, with the film checks at hand."""
+    """As `admission`, with the film checks already computed."""
     if reason := withheld(checks):
         return Admission(reason, {}, {})
     networks = {each.checkpoint.name: each for model in models for each in members(model)}
@@ -70,7 +70,7 @@ def admission_by(
 
 
 def ruling(classifier: Classifier, radiograph: Radiograph, cleaning: Cleaning) -> tuple[Ruling, GateResult | None]:
-    """What the gate of one checkpoint says; a drawn film is never refused, since its truth is known."""
+    """The ruling of one checkpoint's gate; a drawn film is never refused, since its truth is known."""
     if radiograph.drawn:
         return "drawn", None
     result = gate_result(classifier, radiograph, cleaning)

@@ -1,4 +1,4 @@
-"""Answers and maps of altered images: batched passes behind the door, parts filled, maps made again."""
+"""Answers and maps of altered images: batched passes behind the door, filled parts, recomputed maps."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from core.trust.measure import Fill, Question
 from core.types import FUSED, Heat
 from core.work import Work
 
-_BLUR = 1 / 14  # of the side: the deviation of the blur
+_BLUR = 1 / 14  # of the side: the standard deviation of the blur
 
 
 def prepared(question: Question) -> Prepared:
@@ -51,7 +51,7 @@ def batched_logits(classifier: Classifier, images: Sequence[Tensor] | Tensor, wo
 
 
 def filling(image: Tensor, fill: Fill) -> Tensor:
-    """(C, S, S) what replaces parts of the image; for in-painting that depends on the part: use `filled`."""
+    """(C, S, S) what replaces parts of the image; with in-painting it depends on the part: use `filled`."""
     if fill == "mean":
         return image.mean().expand_as(image)
     if fill == "noise":
@@ -64,7 +64,7 @@ def filling(image: Tensor, fill: Fill) -> Tensor:
 def filled(image: Tensor, masks: Tensor, fill: Fill, *, replacement: Tensor | None = None) -> Tensor:
     """(N, C, S, S) the image (C, S, S) with each of the masks (N, S, S), bool, filled.
 
-    replacement: `filling` of the image, if it is at hand; not for in-painting.
+    replacement: `filling` of the image, if already computed; not for in-painting.
     """
     cover = masks[:, None]
     if fill == "in-painting":
@@ -98,7 +98,7 @@ def _in_cells(images: Tensor, side: int) -> Tensor:
 
 
 def heat_of(question: Question, image: Tensor, *, classifier: Classifier | None = None) -> Heat:
-    """(h, w) the map of an altered image (C, S, S), made as the question's map was; by another network if given."""
+    """(h, w) the map of an altered image (C, S, S), computed like the question's map; by another network if given."""
     explanation, classifier = question.explanation, classifier or question.classifier
     method, ready = methods[explanation.method], prepared(question)
     finding = classifier.checkpoint.findings.index(explanation.finding)
@@ -128,7 +128,7 @@ def heat_of(question: Question, image: Tensor, *, classifier: Classifier | None 
 
 
 def rank_correlation(one: Heat, other: Heat) -> float:
-    """Spearman's correlation of two maps; 0 where one of them is flat or not finite.
+    """Spearman's correlation of two maps; 0 if one of them is flat or not finite.
 
     Source: Adebayo et al. 2018, arXiv:1810.03292 (similarity of maps).
     """
@@ -141,7 +141,7 @@ def rank_correlation(one: Heat, other: Heat) -> float:
 
 
 def _ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Ranks, equal values sharing their mean rank."""
+    """Ranks; equal values share their mean rank."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(count)
     return np.asarray((last - (count - 1) / 2)[place], np.float64)

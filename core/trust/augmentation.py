@@ -16,7 +16,7 @@ _TITLE = "Small changes of the film"
 SHIFT = 0.02  # of the side
 _ZOOM = 0.05
 _TURN = 3.0  # degrees
-WIDE = 0.20  # range of the probability from which it counts as unsteady
+WIDE = 0.20  # range of the probability from which it counts as unstable
 
 
 @measure("augmentation", title=_TITLE, aspect="certainty", obstacle=no_answer)
@@ -53,7 +53,7 @@ def augmentation(question: Question) -> Figure:
 
 
 def changed(image: Tensor) -> Tensor:
-    """(8, C, S, S) eight changed copies of the image (C, S, S); what comes in from outside repeats the rim."""
+    """(8, C, S, S) eight changed copies of the image (C, S, S); uncovered parts repeat the edge."""
     moves = [(2 * SHIFT * x, 2 * SHIFT * y, 1.0, 0.0) for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1))]
     moves += [(0.0, 0.0, 1 - _ZOOM, 0.0), (0.0, 0.0, 1 + _ZOOM, 0.0), (0.0, 0.0, 1.0, -_TURN), (0.0, 0.0, 1.0, _TURN)]
     rows = []

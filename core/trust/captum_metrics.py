@@ -72,7 +72,7 @@ def max_sensitivity(question: Question) -> Figure:
 
 
 def _infidelity(question: Question, image: Tensor, heat: Tensor | None, changes: Tensor) -> float:
-    """Captum's infidelity of the map; of no map at all where it is None."""
+    """Captum's infidelity of the map; None for no map at all."""
     attributions = torch.zeros_like(image)[None] if heat is None else heat[None]
 
     def perturb(inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,7 +95,7 @@ def _infidelity(question: Question, image: Tensor, heat: Tensor | None, changes:
 
 
 def patches(image: Tensor) -> Tensor:
-    """(_SAMPLES, C, S, S) what is taken away from the image: half-random patches, darkened by half of its deviation."""
+    """(_SAMPLES, C, S, S) what is subtracted from the image: random patches, by half of its standard deviation."""
     grid = torch.rand((_SAMPLES, 1, _CELLS, _CELLS), generator=torch.Generator().manual_seed(0)) < 0.2
     cover = torch.nn.functional.interpolate(grid.float(), size=image.shape[-2:], mode="nearest")
     return cover * 0.5 * image.std() * torch.ones_like(image)

@@ -29,7 +29,7 @@ class PredictionSets:
     """The rule for a checkpoint's sets.
 
     thresholds: finding -> lowest probability at which it belongs to the set.
-    films:      finding -> validation films that gave it.
+    films:      finding -> number of validation films behind the threshold.
     test:       source, or "all" -> (share of test films whose label is in the set, number of films).
     left_out:   hospital -> the same for its test films with thresholds from the validation films of all others. The
                 network itself learned from films of that hospital, so a new one may fare worse still.
@@ -83,7 +83,7 @@ def conformal(question: Question) -> Figure:
 
 
 def prediction_set(prediction: Prediction, checkpoint: Checkpoint) -> list[str] | None:
-    """The findings that cannot be excluded, the likeliest first; None where the checkpoint has no prediction sets."""
+    """The findings that cannot be excluded, the likeliest first; None if the checkpoint has no prediction sets."""
     sets = None if checkpoint.multi_label else read_sets(checkpoint)
     if sets is None:
         return None
@@ -97,9 +97,9 @@ def fitted_sets(
     *,
     coverage: float = COVERAGE,
 ) -> PredictionSets:
-    """The sets by probabilities (N, F) of validation films, measured on test films.
+    """The sets from probabilities (N, F) of validation films, measured on test films.
 
-    A hospital is left out of the validation films only where the others have enough films of each finding.
+    A hospital is left out of the validation films only if the others have enough films of each finding.
     Raises: BadData if a finding has fewer than 10 validation films.
     """
     rule = _rule(checkpoint, *val, coverage)
@@ -119,14 +119,14 @@ def fitted_sets(
 
 
 def _rule(checkpoint: Checkpoint, likely: NDArray[np.float32], rows: Sequence[Row], coverage: float) -> PredictionSets:
-    """The thresholds by probabilities (N, F) of labelled films. Raises: BadData for fewer than 10 of a finding."""
+    """The thresholds from probabilities (N, F) of labelled films. Raises: BadData for fewer than 10 of a finding."""
     labels = np.array([row.label for row in rows])
     thresholds, films = {}, {}
     for place, finding in enumerate(checkpoint.findings):
         own = np.sort(likely[labels == finding, place])
         if len(own) < FEWEST:
             raise BadData(f"{finding} has {len(own)} validation films; prediction sets need {FEWEST} of each finding.")
-        left_out = math.floor((len(own) + 1) * (1 - coverage) + 1e-9)  # so many of n + 1 may be excluded
+        left_out = math.floor((len(own) + 1) * (1 - coverage) + 1e-9)  # this many of n + 1 may be excluded
         thresholds[finding] = round(float(own[left_out - 1]), 6) if left_out else 0.0
         films[finding] = len(own)
     return PredictionSets(checkpoint.sha256, coverage, thresholds, films, {})
@@ -150,7 +150,7 @@ def sets_of_responses(
     val: tuple[NDArray[np.float32], Sequence[Row]],
     test: tuple[NDArray[np.float32], Sequence[Row]],
 ) -> PredictionSets:
-    """The sets by logits (N, F) and films of validation and test.
+    """The sets from logits (N, F) and films of validation and test.
 
     Raises: BadData for a multi-label checkpoint, or if a finding has fewer than 10 validation films.
     """
@@ -163,7 +163,7 @@ def sets_of_responses(
 
 
 def read_sets(checkpoint: Checkpoint, folder: Path | None = None) -> PredictionSets | None:
-    """The sets beside the weights; None where there are none, or they belong to other weights."""
+    """The sets beside the weights; None if there are none, or they belong to other weights."""
     try:
         path = (folder or library.place(checkpoint.name)) / f"{checkpoint.name}{ENDING}"
         sets = PredictionSets(**json.loads(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""Deletion and insertion curves of a map, against maps that know nothing of the model."""
+"""Deletion and insertion curves of a map, compared with control maps that do not depend on the model."""
 
 from dataclasses import dataclass
 
@@ -18,15 +18,15 @@ from core.types import Heat, Level, Placement
 _TITLE = "Deletion and insertion"
 STEPS = 10  # equal shares of the pixels
 RANDOM = 3  # random control maps; their spread is the noise
-SMALLEST = 0.01  # probability, a mean over the curve: smaller gaps are no effect
+SMALLEST = 0.01  # probability, a mean over the curve: smaller gaps do not count as an effect
 
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """Probabilities while pixels are removed or brought in, hottest first.
+    """Probabilities while pixels are removed or inserted, hottest first.
 
     deletion:  (STEPS,) after 1/STEPS, 2/STEPS, ... of the pixels were filled, as in Quantus's PixelFlipping.
-    insertion: (STEPS,) after as many were brought into the filled image.
+    insertion: (STEPS,) after as many were inserted into the filled image.
     """
 
     deletion: NDArray[np.float32]
@@ -45,8 +45,8 @@ class Curves:
 
 @measure("curves", title=_TITLE, aspect="faithfulness", cost="passes", obstacle=no_effect)
 def curves_figure(question: Question) -> Figure:
-    """Whether removing pixels in the map's order lowers the probability sooner, and bringing them in raises it sooner,
-    than in the order of random, edge, centre and lung-mask maps of the same coarseness.
+    """Whether removing pixels in the map's order lowers the probability sooner, and inserting them raises it sooner,
+    than in the order of random, edge, centre and lung-mask maps of the same resolution.
 
     Value: mean of the insertion curve minus mean of the deletion curve, -1 to 1. Its noise is the spread of the random
     maps.
@@ -76,7 +76,7 @@ def curves_figure(question: Question) -> Figure:
 
 
 def controls(question: Question) -> dict[str, Heat]:
-    """Maps of the same grid that know nothing of the model; random ones have the same values in another order."""
+    """Maps of the same grid that do not depend on the model; random ones have the same values in another order."""
     heat = question.explanation.heat
     chance = np.random.default_rng(0)
     named = {f"random {number + 1}": _shuffled(heat, chance) for number in range(RANDOM)}

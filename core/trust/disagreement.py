@@ -11,7 +11,7 @@ from core.trust.measure import Figure, Question, measure, no_answer
 from core.types import Checkpoint, Level
 
 _TITLE = "Other models"
-_SHARE = 0.75  # of the models that have to give the same answer
+_SHARE = 0.75  # share of the models that must give the same answer
 
 
 def _obstacle(question: Question) -> str:

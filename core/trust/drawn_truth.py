@@ -1,4 +1,4 @@
-"""Whether the map finds what was drawn into a film whose truth is known."""
+"""Whether the map covers what was drawn into a film, whose truth is known."""
 
 import numpy as np
 

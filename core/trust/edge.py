@@ -19,7 +19,7 @@ def edge(question: Question) -> Figure:
     heat = question.heat()
     rim = round(RIM * len(heat))
     inside = heat[rim:-rim, rim:-rim].sum(dtype=np.float64)
-    share = max(0.0, 1 - float(inside / heat.sum(dtype=np.float64)))  # rounding may leave a hair below nothing
+    share = max(0.0, 1 - float(inside / heat.sum(dtype=np.float64)))  # rounding may give slightly less than zero
     level: Level = "warning" if share > _EVEN + CHANCE else "note" if share > _EVEN / 2 else "ok"
     verdict = {
         "ok": "The map keeps to the inside of the film.",

@@ -1,4 +1,4 @@
-"""What a model says of many labelled films, and of which of them its answer would be withheld."""
+"""A model's outputs for many labelled films, and the films for which its answer would be withheld."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class FilmScores:
     """N films that could be read.
 
     rows:       (N,) in the order given.
-    logits:     (N, F) float32; of an ensemble those whose probabilities are the mean.
-    by_checks:  ids of the films whose answer the film checks withhold; by_gate: of the others, a gate.
+    logits:     (N, F) float32; for an ensemble those whose probabilities are the mean.
+    by_checks:  ids of the films whose answer the film checks withhold; by_gate: of those where only a gate does.
     unreadable: (row, reason) of the films that could not be read.
     """
 
@@ -53,7 +53,7 @@ class _CheckedFilm:
 
 
 def film_scores(model: Model, rows: Sequence[Row], *, progress: str = "") -> FilmScores:
-    """The logits of the films, and by the same passes what `core.trust.admission` says of them.
+    """The logits of the films, and from the same passes whether `core.trust.admission` withholds the answers.
 
     progress: title of the bar on stderr; empty for none.
     """

@@ -1,4 +1,4 @@
-"""May the model be asked? Compares a film's features with those of the films that the model learned from."""
+"""May the model be asked? Compares a film's features with those of the model's training films."""
 
 import json
 import zipfile
@@ -34,11 +34,11 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """What is known of the training films of one checkpoint; D numbers of each of two stages in P components.
+    """Statistics of one checkpoint's training films: D numbers of each of two stages, in P principal components.
 
     arrays: per stage s: mean_s, deviation_s (D,), axes_s (D, P), spread_s (P,), films_s (M, P) of training films;
             kinds (K, 2P + 1): weights of the classifier of views, the first kind is an upright frontal chest;
-            centre, scale (4,) of the logarithms of the four distances; weights (6,): of them, the classifier, and 1.
+            centre, scale (4,) of the logarithms of the four distances; weights (6,) of these, the classifier, and 1.
     names:  the K kinds.
     note, refuse: scores from which a film is doubtful, and refused.
     report: how it was fitted and its figures, for the card.
@@ -93,7 +93,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class GateResult:
-    """What a gate says of a film.
+    """A gate's result for a film.
 
     score: log odds that the film is outside what the model may judge.
     kind:  what the film looks like, if not like an upright frontal chest, else "".
@@ -110,10 +110,10 @@ _MOST_RESULTS = 512
 
 
 def gate_result(classifier: Classifier, radiograph: Radiograph, cleaning: Cleaning) -> GateResult | None:
-    """What the checkpoint's gate says of the film; None without a gate.
+    """The result of the checkpoint's gate for the film; None without a gate.
 
-    One pass of the network the first time. The result is kept: whether an answer is shown and how far to trust it are
-    two questions about the same film.
+    It costs one pass of the network the first time. The result is kept, since two questions need it: whether an answer
+    is shown, and how far to trust it.
     """
     checkpoint = classifier.checkpoint
     gate = read_gate(checkpoint)
@@ -154,7 +154,7 @@ def gate_figure(question: Question) -> Figure:
 
 
 def missing_gate(checkpoint: Checkpoint) -> str:
-    """What it means that the checkpoint has no gate, and how to get one if it is the user's own."""
+    """The message for a checkpoint without a gate, and how to get one if it is the user's own."""
     sentence = (
         f"{checkpoint.name} has no gate: nobody measured which films it knows, so only the film itself was checked."
     )
@@ -184,13 +184,13 @@ def tape_features(tape: Tape) -> Array:
 
 
 def _of_stages(maps: Sequence[Tensor]) -> Array:
-    """(N, 2 D) of the last two stages; of a network with a single one twice of that."""
+    """(N, 2 D) of the last two stages; a single stage counts twice."""
     last = [maps[0], *maps][-2:]
     return np.column_stack([_folded(_pooled(each).cpu().numpy()) for each in last])
 
 
 def whiten(arrays: dict[str, Array], stage: int, features: Array) -> tuple[Array, Array]:
-    """(N, P) components of deviation 1, and (N,) mean square of what they leave out; features (N, D)."""
+    """(N, P) components with deviation 1, and (N,) mean square of the remainder; features (N, D)."""
     standard = (features - arrays[f"mean_{stage}"]) / arrays[f"deviation_{stage}"]
     axes = arrays[f"axes_{stage}"]
     components = standard @ axes
@@ -206,7 +206,7 @@ def kind_probabilities(weights: Array, components: Array) -> Array:
 
 
 def read_gate(checkpoint: Checkpoint, folder: Path | None = None) -> Gate | None:
-    """The gate beside the weights; None where there is none, or it belongs to other weights."""
+    """The gate beside the weights; None if there is none, or it belongs to other weights."""
     try:
         path = (folder or library.place(checkpoint.name)) / f"{checkpoint.name}{ENDING}"
         gate = _read(path, path.stat().st_mtime_ns)

@@ -14,7 +14,7 @@ from core.trust.not_frontal import UNSEEN, Kind
 from core.types import Radiograph
 
 CHILD = 18.0  # years
-Score = Callable[[Sequence[Callable[[], Radiograph]]], Array]  # of films, opened one after the other
+Score = Callable[[Sequence[Callable[[], Radiograph]]], Array]  # scores of films, which it opens one after the other
 
 
 def measured(strange: Array, usual: Array, refuse: float) -> dict[str, Any]:
@@ -36,12 +36,12 @@ def gate_report(
     score: Score,
     made: int = 40,
 ) -> dict[str, Any]:
-    """What the gate does with films and pictures that it never saw.
+    """The gate's figures on films and pictures that it was not fitted on.
 
     test:     films like those of the training, with their scores (N,).
-    unknown:  films with a finding that the model has no word for.
-    pictures: no frontal chests, by name.
-    made:     pictures of each of the kinds of `UNSEEN`.
+    unknown:  films with a finding that the model does not know.
+    pictures: pictures that are not frontal chests, by name.
+    made:     generated pictures of each kind in `UNSEEN`.
     """
     sources = np.array([row.source or "films" for row in test])
     children = np.array([row.years < CHILD for row in test], bool)
@@ -61,7 +61,7 @@ def gate_report(
 
 
 def opened(rows: Sequence[Row]) -> list[Callable[[], Radiograph]]:
-    """How to open the films."""
+    """Functions that open the films."""
     return [partial(row_radiograph, row) for row in rows]
 
 

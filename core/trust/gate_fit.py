@@ -1,4 +1,4 @@
-"""Fits a gate: on training films, films spoiled on purpose and drawings; its limits on validation films."""
+"""Fits a gate on training films, films spoiled on purpose and drawings, and its limits on validation films."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -24,17 +24,17 @@ from core.work import Work
 
 FEWEST = 100  # training films
 COMPONENTS = 32  # per stage
-_KEPT = 600  # training films that are kept for the nearest neighbours
+_KEPT = 600  # training films stored for the nearest neighbours
 _REFUSED, _DOUBTFUL = 0.01, 0.05  # shares of validation films
-_OF_SOURCE = 0.015  # at most this share of the validation films of a source is refused ...
-_ENOUGH = 30  # ... that has so many
-_SPOILED = 12  # every so many training films are spoiled in each way
+_OF_SOURCE = 0.015  # at most this share of a source's validation films is refused ...
+_ENOUGH = 30  # ... if it has this many or more
+_SPOILED = 12  # one in this many training films is spoiled in each way
 _BATCH = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Responses:
-    """How a network answers some pictures. features: (N, 2 D); logits: (N, F)."""
+    """A network's responses to some pictures. features: (N, 2 D); logits: (N, F)."""
 
     features: Array
     logits: Array
@@ -47,7 +47,7 @@ def film_responses(
     *,
     bfloat16: bool = False,
 ) -> Responses:
-    """Of films, which are opened and prepared batch by batch. Raises: BadData for a film that cannot be read.
+    """The responses to films, opened and prepared batch by batch. Raises: BadData for a film that cannot be read.
 
     bfloat16: two to four times as fast on processors that have it; features differ by some thousandths.
     """
@@ -70,15 +70,15 @@ def _prepared(input: Input, film: Callable[[], Radiograph]) -> NDArray[np.float3
 
 
 def stratified(rows: Sequence[Row], limit: int, seed: int) -> list[Row]:
-    """At most `limit` of the rows, in random order: of each source and label by the square root of its films, so that
-    small sources count, too."""
+    """At most `limit` of the rows, in random order: each source and label in proportion to the square root of its
+    films, so that small sources count, too."""
     chance = np.random.default_rng(seed)
     piles: dict[tuple[str, str], list[Row]] = {}
     for place in chance.permutation(len(rows)):
         piles.setdefault((rows[place].source, rows[place].label), []).append(rows[place])
     quota = dict.fromkeys(piles, 0.0)
     left = float(min(limit, len(rows)))
-    while left >= 1:  # films that a small pile lacks go to the others
+    while left >= 1:  # what a small group cannot fill goes to the others
         room = {key: len(pile) for key, pile in piles.items() if quota[key] < len(pile)}
         total = sum(np.sqrt(count) for count in room.values())
         for key, count in room.items():
@@ -96,8 +96,8 @@ def fit_gate(
     work: Work | None = None,
     bfloat16: bool = False,
 ) -> tuple[Gate, Responses]:
-    """The gate of a checkpoint, and the responses to the validation films. Half of the training films gives the
-    distances, the rest teaches what a distance means.
+    """The gate of a checkpoint, and the responses to the validation films. Half of the training films defines the
+    distances, the other half is used to learn what a distance means.
 
     train: its training films, in random order; every twelfth is also spoiled in each of the ways of `KINDS`.
     Raises: BadData for fewer than 100 training films or no validation films.
@@ -137,8 +137,8 @@ def fitted(
     calibration: Array,
     sources: NDArray[np.str_],
 ) -> Gate:
-    """The gate by features: of training films, of spoiled ones with the index of their kind (from 1), of validation
-    films with their source."""
+    """The gate from features of training films, of spoiled films with the index of their kind (from 1), and of
+    validation films with their source."""
     half = len(frontal) // 2
     arrays: dict[str, Array] = {}
     for stage, part in enumerate(np.split(frontal[:half], 2, axis=1)):

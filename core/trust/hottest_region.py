@@ -20,11 +20,11 @@ _TITLE = "Hottest region removed"
 
 @measure("deletion", title=_TITLE, aspect="faithfulness", obstacle=no_effect)
 def deletion(question: Question) -> Figure:
-    """Whether blurring the hottest tenth of the film lowers the score more than blurring as much elsewhere.
+    """Whether blurring the hottest tenth of the film lowers the score more than blurring the same area elsewhere.
 
-    The regions elsewhere are the same mask moved at random (wrapping around), so the effect of blur as such counts on
-    both sides. Value: how many of them lower the probability less. A drop within one
-    standard deviation of those elsewhere is no measurable effect.
+    The regions elsewhere are the same mask moved at random (wrapping around), so both sides include the effect of the
+    blur itself. Value: how many of them lower the probability less. A drop within one standard deviation of those
+    elsewhere is not a measurable effect.
 
     Source: Petsiuk et al. 2018, arXiv:1806.07421 (deletion), with moved masks as control.
     """
@@ -37,7 +37,7 @@ def deletion(question: Question) -> Figure:
     finding = checkpoint.findings.index(question.explanation.finding)
     likely = probabilities(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
     odds = log_odds(logits, checkpoint.temperature, multi_label=checkpoint.multi_label)[:, finding]
-    drops = odds[0] - odds[1:]  # of the probability on screen: a logit can rise while its probability falls
+    drops = odds[0] - odds[1:]  # drops of the probability on screen: a logit can rise while its probability falls
     beaten = int((drops[0] > drops[1:]).sum())
     name = words(question.explanation.finding)
     level: Level
@@ -61,7 +61,7 @@ def deletion(question: Question) -> Figure:
 
 
 def digits(probability: float) -> str:
-    """With enough digits to differ from 0 and 1: 0.97, 0.004, under 0.001."""
+    """A probability with enough digits to differ from 0 and 1: 0.97, 0.004, under 0.001."""
     if min(probability, 1 - probability) >= 0.01:
         return f"{probability:.2f}"
     if min(probability, 1 - probability) >= 0.001:

@@ -11,7 +11,7 @@ from core.types import Cleaning, Level, Radiograph
 
 _TITLE = "Heat on burnt-in marks"
 _AROUND = 0.02  # of the film's sides: a rim around each mark, since maps are coarse
-_COLOUR = 48  # of 255: how much more colourful than the film a coloured mark is
+_COLOUR = 48  # of 255: a coloured mark is at least this much more colourful than the film
 
 
 @measure("marks", title=_TITLE, aspect="reason", obstacle=no_area)
@@ -19,7 +19,7 @@ def marks(question: Question) -> Figure:
     """Share of the heat on letters, text, arrows and coloured marks that are burnt into the film, beside the share of
     the film that they cover with a narrow rim.
 
-    Value: 0 to 1; an even map has the share that they cover. Devices are not found, so they do not count here.
+    Value: 0 to 1; an even map has the share that they cover. Devices are not detected, so they do not count here.
     """
     explanation = question.explanation
     inside = marked(question.radiograph, question.cleaning)

@@ -47,8 +47,8 @@ class Figure:
     sentence: the result in a radiologist's words.
     verdict:  what that means for the model, or empty.
     is_share: whether the value is a share, 0 to 1, that is shown in per cent.
-    judged:   False where the measure could not judge; the sentence says why.
-    label:    shown in place of the verdict's word, where that would mislead.
+    judged:   False if the measure could not judge; the sentence gives the reason.
+    label:    shown in place of the verdict's word if that would mislead.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Question:
 
     fill: what replaces parts of the film that are removed.
     work: progress, cancellation, deadline.
-    known: the model's prediction for this film and cleaning, where the caller has it; else it is computed on first use.
+    known: the model's prediction for this film and cleaning, if the caller has it; else it is computed on first use.
     """
 
     classifier: Classifier
@@ -174,7 +174,7 @@ def no_area(question: Question) -> str:
 
 
 def no_answer(question: Question) -> str:
-    """Why the answer cannot be judged: with one exclusive finding its probability is always 1."""
+    """Why the answer cannot be judged: the probability of a single exclusive finding is always 1."""
     checkpoint = question.classifier.checkpoint
     if len(checkpoint.findings) == 1 and not checkpoint.multi_label:
         return f"The model knows a single class, so the probability of {checkpoint.findings[0]} is always 1."
@@ -230,8 +230,8 @@ def assess(
 def evaluated(measure: Measure, question: Question) -> Figure:
     """The figure of the measure.
 
-    For a map that is the same for every finding, figures of the map say nothing about the model: other maps have to
-    beat them.
+    For a map that is the same for every finding, figures of the map say nothing about the model: they are a baseline
+    for other maps.
     """
     figure = measure(question)
     if measure.aspect in ("domain", "certainty") or methods[question.explanation.method].specific:

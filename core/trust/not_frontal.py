@@ -1,5 +1,5 @@
-"""Pictures that are no upright frontal chest: films spoiled on purpose, and drawings. Gates are fitted and measured on
-them."""
+"""Pictures that are not an upright frontal chest: films spoiled on purpose, and drawings. Gates are fitted and measured
+on them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Change = Callable[[Grey, np.random.Generator], Grey]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of picture that is no upright frontal chest.
+    """A kind of picture that is not an upright frontal chest.
 
     name:   for sentences: "This looks like ...".
     change: the grey (H, W), 0 to 1, of a frontal film, changed; a drawing ignores it.
@@ -31,7 +31,7 @@ class Kind:
     change: Change
 
     def of(self, film: Radiograph, chance: np.random.Generator) -> Radiograph:
-        """The picture of this kind that is made of the film."""
+        """The picture of this kind, made from the film."""
         film = through(film, "")
         return _picture(self.change(windowed(film.pixels, film.black, film.white), chance), self.name)
 
@@ -151,7 +151,7 @@ def _lateral_phantom(grey: Grey, chance: np.random.Generator) -> Grey:
 
 
 def _leaves(grey: Grey, chance: np.random.Generator) -> Grey:
-    """Discs that hide each other, with radii by a power law: the statistics of natural photographs.
+    """Discs that cover each other, with radii by a power law: the statistics of natural photographs.
 
     Source: Lee, Mumford and Huang 2001, doi:10.1023/A:1011109015675 (dead leaves model).
     """
@@ -174,7 +174,7 @@ KINDS = (
     Kind("a page or a chart", _page),
     Kind("a photograph or a texture", _texture),
 )
-# Pictures that no gate is fitted on, to measure it.
+# Kinds that no gate is fitted on; gates are measured on them.
 UNSEEN = (
     Kind("a lateral view made of a phantom", _lateral_phantom),
     Kind("a texture like a photograph's", _leaves),

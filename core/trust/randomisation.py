@@ -56,7 +56,8 @@ def randomisation(question: Question) -> Figure:
 
 @measure("randomisation-film", title=f"{_TITLE}, this film", aspect="faithfulness", cost="passes", obstacle=no_map)
 def randomisation_of_film(question: Question) -> Figure:
-    """As above, for this film and its map's own settings; noisier, since it is one film.
+    """Rank correlation of this film's map with maps of the same network with random weights; noisier, since it is one
+    film.
 
     Value: mean over the first half of the steps, -1 to 1.
     Source: Adebayo et al. 2018, arXiv:1810.03292.
@@ -89,15 +90,15 @@ def cascade(question: Question, *, seed: int = 0) -> list[float]:
 
 
 def sameness(cascade: Sequence[float]) -> float:
-    """Mean of the first half of the steps, in which the deciding layers are random and those that see edges are not."""
+    """Mean of the first half of the steps, in which the deciding layers are random, but not those that detect edges."""
     return float(np.mean(cascade[: max(1, len(cascade) // 2)]))
 
 
 def randomised(classifier: Classifier, seed: int) -> Iterator[Classifier]:
     """The classifier with more and more random weights: the head, then one stage after another, the last first.
 
-    Layers draw their weights as when they are made, as in Quantus's ModelParameterRandomisation. The networks share
-    their layers: use each before the next.
+    Layers are initialised anew, as in Quantus's ModelParameterRandomisation. The networks share their layers: use each
+    before the next.
     """
     with classifier.alone() as network:
         fresh: Network = copy.deepcopy(network)
@@ -125,7 +126,7 @@ def _parts(network: Network) -> Iterator[list[nn.Module]]:
 def table(
     classifier: Classifier, names: Sequence[str], *, phantoms: int = _PHANTOMS
 ) -> Iterator[tuple[str, list[float]]]:
-    """Each method that the network supports with its cascade, the mean over phantoms."""
+    """Each method that the network supports, with its cascade, the mean over phantoms."""
     films = [_phantom(seed) for seed in range(phantoms)]
     for name in names:
         results = []
@@ -142,7 +143,7 @@ def table(
 
 
 def read_table(checkpoint: Checkpoint, folder: Path | None = None) -> CascadeTable:
-    """The table beside the weights; empty where there is none, or it belongs to other weights."""
+    """The table beside the weights; empty if there is none, or it belongs to other weights."""
     try:
         path = (folder or library.place(checkpoint.name)) / f"{checkpoint.name}{ENDING}"
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -152,7 +153,7 @@ def read_table(checkpoint: Checkpoint, folder: Path | None = None) -> CascadeTab
 
 
 def write_table(checkpoint: Checkpoint, results: CascadeTable, folder: Path) -> Path:
-    """Writes the table beside the weights; gives its path."""
+    """Writes the table beside the weights; returns its path."""
     path = folder / f"{checkpoint.name}{ENDING}"
     contents = {"sha256": checkpoint.sha256, "phantoms": _PHANTOMS, "methods": dict(results)}
     path.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
@@ -160,7 +161,7 @@ def write_table(checkpoint: Checkpoint, results: CascadeTable, folder: Path) -> 
 
 
 def testable() -> list[str]:
-    """Methods that are tested by default: those of a few passes that are no baseline."""
+    """Methods that are tested by default: those that take few passes and are not a baseline."""
     return [name for name, each in methods.items() if each.cost in ("shared", "few") and each.family != "baseline"]
 
 

@@ -1,4 +1,4 @@
-"""Whether the map stays the same under changes that nobody sees."""
+"""Whether the map stays the same under changes that nobody can see."""
 
 import io
 
@@ -62,7 +62,7 @@ def compressed(question: Question, image: Tensor) -> Tensor:
 
 
 def _back(heat: Heat, image: Tensor) -> Heat:
-    """The map of the shifted image, shifted back by the same part of a cell."""
+    """The map of the shifted image, shifted back by the same fraction of a cell."""
     cell = heat.shape[1] / image.shape[-1]
     moved = np.roll(heat, -1, axis=1)
     return np.asarray((1 - cell) * heat + cell * moved, np.float32)

@@ -60,7 +60,7 @@ def verdicts(
 ) -> list[Verdict]:
     """The four verdicts in the order of ASPECTS, from the measures of these costs.
 
-    Where the film checks or the gate withhold the answer, the other three are not judged, unless the cleaning
+    If the film checks or the gate withhold the answer, the other three are not judged, unless the cleaning
     overrides that.
     Raises: Stopped by `work`, between measures.
     """
@@ -81,7 +81,7 @@ def verdicts(
 
 
 def combined(aspect: Aspect, figures: Sequence[tuple[Figure, Weight]]) -> Verdict:
-    """The verdict of the worst figure that could judge; of a measure that decides alone, if one could judge."""
+    """The verdict of the worst judged figure, or of a measure that decides alone if it could judge."""
     everything = tuple(figure for figure, _ in figures)
     judged = [(figure, weight) for figure, weight in figures if figure.judged]
     deciding = [figure for figure, weight in judged if weight == "alone"]

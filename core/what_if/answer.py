@@ -22,9 +22,9 @@ from core.work import Work
 class EditedAnswer:
     """The answer for a film after edits.
 
-    edits:       none for the film as it was.
+    edits:       empty for the unedited film.
     radiograph:  the edited film, in the frame of the unedited one.
-    explanation: the map on the edited film; None where none was requested.
+    explanation: the map on the edited film; None if not requested.
     """
 
     edits: tuple[Edit, ...]
@@ -43,7 +43,7 @@ def edited_answer(
 ) -> EditedAnswer:
     """The prediction for the film after the edits, and the requested map.
 
-    The network's square lies where it lay on the unedited film, so that blackening an edge does not move the crop.
+    The network's square stays where it was on the unedited film, so that blackening an edge does not move the crop.
     Raises: as `edited` and `explain_many`.
     """
     film = edited(context, changes)
@@ -59,8 +59,8 @@ def edited_answer(
 class Frame:
     """The part of a film that the network reads, fixed before any edit.
 
-    box:      x0, y0, x1, y1 in pixels, without the last ones.
-    cleaning: for a film cut to the box, which is already seen through its window.
+    box:      x0, y0, x1, y1 in pixels, without x1 and y1 themselves.
+    cleaning: for a film cut to the box, to which the window is already applied.
     """
 
     box: tuple[int, int, int, int]
@@ -68,7 +68,7 @@ class Frame:
 
     @staticmethod
     def of(context: EditContext) -> "Frame":
-        """That of the unedited film."""
+        """The frame of the unedited film."""
         film, cleaning = through(context.radiograph, context.cleaning.window), context.cleaning
         return Frame(read_box(film, cleaning), replace(cleaning, window="", crop_borders=False))
 
@@ -101,7 +101,7 @@ def refuse_single_class(checkpoint: Checkpoint) -> None:
 def margins(
     logits: NDArray[np.float32], checkpoint: Checkpoint, finding: str, before: Prediction
 ) -> NDArray[np.float32]:
-    """(N,) for logits (N, F): above 0 where the answer is that of `before`, 0 or below where it has turned; log odds.
+    """(N,) for logits (N, F): above 0 if the answer is that of `before`, 0 or below if it has turned; log odds.
 
     The answer of a single-label model is its likeliest finding; of a multi-label model, whether `finding` reaches its
     operating point.
@@ -119,7 +119,7 @@ def margins(
 
 
 def turned(prediction: Prediction, checkpoint: Checkpoint, finding: str, before: Prediction) -> bool:
-    """Whether the answer is another one than `before`."""
+    """Whether the answer differs from `before`."""
     return bool(margins(prediction.logits[None].copy(), checkpoint, finding, before)[0] <= 0)
 
 

@@ -28,7 +28,7 @@ SCOPES: dict[Scope, str] = {
     "either": "a region, or the whole film",
 }
 MOST_EDITS = 40
-_EDGE = 0.01  # of the long side: over so much of a region, from its edge inwards, an edit fades in
+_EDGE = 0.01  # of the long side: width over which an edit fades in from its region's edge
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def parsed_edit(text: str) -> Edit:
 def region_mask(region: Region, context: EditContext) -> NDArray[np.bool_]:
     """(H, W) the region on the film.
 
-    Raises: BadSetting where it holds no pixel of the film; as `zone_mask`.
+    Raises: BadSetting if it holds no pixel of the film; as `zone_mask`.
     """
     size = context.radiograph.pixels.shape
     mask = np.zeros(size, bool)
@@ -197,11 +197,11 @@ def region_mask(region: Region, context: EditContext) -> NDArray[np.bool_]:
 
 
 def edited(context: EditContext, changes: Sequence[Edit]) -> Radiograph:
-    """The film after the edits, one upon the other, through the window of the cleaning; pixels that no edit changes
-    keep their values.
+    """The film after all edits in turn, through the window of the cleaning; pixels that no edit changes keep their
+    values.
 
     Regions are places in the frame of the film, zones those of the unedited film.
-    Raises: BadSetting where a region holds no pixel, an edit leaves nothing of the film, or there are too many; as
+    Raises: BadSetting if a region holds no pixel, an edit leaves nothing of the film, or there are too many; as
             `region_mask`.
     """
     if len(changes) > MOST_EDITS:
@@ -237,7 +237,7 @@ def _written(value: Value) -> str:
 
 
 def _to_six_digits(value: Value) -> Value:
-    """As it is written, so that an edit equals the one that is read from its text."""
+    """Rounded as in the text, so that an edit equals the one parsed from its text."""
     return float(f"{value:g}") if isinstance(value, float) else value
 
 

@@ -16,10 +16,10 @@ from core.what_if.answer import EditedAnswer, turned
 class Attempt:
     """One edit of one film, answered by one model.
 
-    edits:         as text, one upon the other (core.what_if.edit).
-    words:         the last of them in words.
+    edits:         as text, in the order in which they apply (core.what_if.edit).
+    words:         the last edit in words.
     before, after: (finding, probability) without edits, and with them.
-    turned:        whether the answer is another one.
+    turned:        whether the answer differs.
     """
 
     film: str

@@ -1,4 +1,4 @@
-"""Preprocessing sensitivity: the same file read as others read it, by choice or by accident."""
+"""Preprocessing sensitivity: the same file, read as other programs read it, by choice or by accident."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ _FILTERS: tuple[Literal["area", "bilinear", "bicubic", "lanczos"], ...] = ("area
 _FITS: tuple[Literal["stretch", "pad", "crop"], ...] = ("stretch", "pad", "crop")
 LABELS = "Labels"
 _BYTE = 255
-_BYTES = 100  # a card's white above this is in grey levels of a byte, not in shares
+_BYTES = 100  # a card's white above this is in 8-bit grey levels, not a share
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +43,10 @@ class VariantAnswer:
 
     group:      what is varied: "Resize filter".
     title:      the variant: "nearest neighbour".
-    prediction: None where the variant does not apply.
-    reason:     why it does not apply; empty where it does.
+    prediction: None if the variant does not apply.
+    reason:     why it does not apply; empty if it does.
     shift:      largest change of a probability, 0 to 1; NaN without a prediction.
-    turned:     whether the answer is another one.
+    turned:     whether the answer differs.
     """
 
     group: str
@@ -192,7 +192,7 @@ def preprocessing_answers(
 ) -> tuple[VariantAnswer, ...]:
     """The answer for every variant, in one batch.
 
-    before: the answer by the card's preprocessing.
+    before: the answer with the card's preprocessing.
     Raises: Unfit for a model of a single class; Stopped by `work`.
     """
     checkpoint = classifier.checkpoint

@@ -113,7 +113,7 @@ def _shape(text: str) -> Shape:
 
 
 def drawn(shape: Shape, size: tuple[int, int]) -> RegionMask:
-    """(H, W) the pixels of a drawn shape whose centres it holds; a brush and a lasso also those on their line.
+    """(H, W) the pixels whose centres lie in a drawn shape; for a brush or lasso also those on its line.
 
     Raises: ValueError for a zone.
     """

@@ -21,8 +21,8 @@ STEPS = 13
 class Sweep:
     """The answers for one edit at many strengths.
 
-    setting:       the one that is varied; `neutral` is its value that changes nothing.
-    values:        (N,) rising.
+    setting:       the setting that is varied; `neutral` is its value that changes nothing.
+    values:        (N,) ascending.
     probabilities: (N, F) in the order of `findings`.
     low, high:     range around `neutral` in which the answer holds, the ends interpolated between two steps; the end
                    of the sweep where it holds up to there.
@@ -62,7 +62,7 @@ def sweep(
 ) -> Sweep:
     """The answers for `change` at `steps` values of its swept setting, after the `earlier` edits.
 
-    before: the answer that is compared with.
+    before: the answer to compare with.
     Raises: BadSetting for an edit without a strength; Unfit for a model of a single class; as `edited`.
     """
     kind, checkpoint, work = edits[change.name], classifier.checkpoint, work or Work()
@@ -95,7 +95,7 @@ def sweep(
 
 
 def _values(span: tuple[float, float], neutral: float, steps: int, *, whole: bool) -> list[float]:
-    """The values, the neutral one among them where it lies in the span."""
+    """The values, with the neutral one among them if it lies in the span."""
     values = [float(value) for value in np.linspace(*span, steps)]
     if span[0] <= neutral <= span[1]:
         values.append(neutral)

@@ -1,4 +1,4 @@
-"""What does it take? The smallest blurred part of a film, found by a search, that turns the answer."""
+"""What does it take? Searches for the smallest part of a film whose blur turns the answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from core.what_if.region import Region, Shape
 from core.work import Work
 
 COARSE, FINE = 8, 16  # cells a side of the network's square: the first search, then the trimming
-_SIGMA = 0.07  # of the film's long side: the deviation of the blur
+_SIGMA = 0.07  # of the film's long side: the standard deviation of the blur
 _BATCH = 8  # masks tried at once while the region grows
 _ROUNDS = 8  # of trimming, at most
 
@@ -29,10 +29,10 @@ Cells = NDArray[np.bool_]  # (G, G) of the network's square in the stored film's
 class Turning:
     """The smallest region whose blur turns the answer.
 
-    edit:   that blur; None where even the whole film blurred does not turn the answer.
-    answer: with the edit; without one, that for the whole film blurred.
+    edit:   that blur; None if even blurring the whole film does not turn the answer.
+    answer: with the edit; without one, for the whole film blurred.
     share:  of the film's area, 0 to 1.
-    tried:  masks that the network answered.
+    tried:  number of masks tried on the network.
     """
 
     edit: Edit | None
@@ -57,8 +57,8 @@ def turning(
     earlier: Sequence[Edit] = (),
     work: Work | None = None,
 ) -> Turning:
-    """A smallest region, by search: cells are ranked by what the blur of each alone does, joined in this order until
-    the answer turns, then trimmed, in quarters of cells, as long as it stays turned. The result is tried on the film.
+    """A smallest region, by search: cells are ranked by the effect of blurring each alone, joined in this order until
+    the answer turns, then trimmed in quarters of cells as long as it stays turned. The result is checked on the film.
 
     The search is greedy: a smaller region of other cells may exist.
     Raises: Unfit for a model of a single class; Stopped by `work`.
@@ -120,7 +120,7 @@ class _Search:
         return _Search(classifier, finding, before, work, _grey(sharp), _grey(soft), placement, film)
 
     def held(self, masks: Sequence[Cells]) -> NDArray[np.float32]:
-        """(N,) the margin of the answer with each mask blurred; 0 or below where it has turned."""
+        """(N,) the margin of the answer with each mask blurred; 0 or below if it has turned."""
         checkpoint = self.classifier.checkpoint
         images = []
         for cells in masks:
@@ -131,7 +131,7 @@ class _Search:
         return margins(logits, checkpoint, self.finding, self.before)
 
     def grown(self) -> Cells | None:
-        """The first cells by rank that turn the answer together; None where all together do not."""
+        """The first cells by rank that turn the answer together; None if all together do not."""
         cells = [cell for cell in _single_cells(COARSE) if _rectangles(cell, self.placement, self.film)]
         ranked = [cells[index] for index in np.argsort(self.held(cells), kind="stable")]
         unions = np.logical_or.accumulate(np.stack(ranked))

@@ -1,4 +1,4 @@
-"""Zones of a film by name: lungs, what lies outside of them, markers, the hottest tenth, and anatomical regions."""
+"""Zones of a film by name: lungs, everything outside them, markers, the hottest tenth, and anatomical regions."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from core.types import Cleaning, Explanation, Radiograph
 
 RIGHT, LEFT, BOTH, OUTSIDE = "right lung", "left lung", "both lungs", "outside the lungs"
 MARKS, HOTTEST = "markers", "hottest tenth"
-ZONES = (RIGHT, LEFT, BOTH, OUTSIDE, MARKS, HOTTEST)  # offered for every film; others only where they are found
+ZONES = (RIGHT, LEFT, BOTH, OUTSIDE, MARKS, HOTTEST)  # offered for every film; others only if they are found
 _SHARE = 0.10  # of the film's area
 _RIM = 0.01  # of the film's sides, around a mark
 _THE = "the "
@@ -24,8 +24,8 @@ def zone_mask(
 ) -> NDArray[np.bool_]:
     """(H, W) the zone on the film; lungs with the rim of `core.lung_network.MARGIN` around them.
 
-    explanation: the map whose hottest tenth it may be.
-    Raises: UnknownName; NoLungs where the zone needs lungs and none are found; BadSetting where the film has no such
+    explanation: the map for the hottest tenth.
+    Raises: UnknownName; NoLungs if the zone needs lungs and none are found; BadSetting if the film has no such
             zone, or there is no map.
     """
     height, width = radiograph.pixels.shape
@@ -73,7 +73,7 @@ def _marks(places: AnatomicalRegions, height: int, width: int) -> NDArray[np.boo
 
 
 def _hottest(radiograph: Radiograph, explanation: Explanation | None) -> NDArray[np.bool_]:
-    """The hottest tenth of the film; less where the map has no more heat."""
+    """The hottest tenth of the film; less if the map has no more heat."""
     height, width = radiograph.pixels.shape
     if explanation is None or explanation.void:
         raise BadSetting("There is no map, so there is no hottest tenth. Choose a method with a map, or draw a region.")

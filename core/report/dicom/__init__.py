@@ -1,1 +1,1 @@
-"""What a case gives to a PACS: five DICOM objects that refer to the film's own instance."""
+"""A case as DICOM for a PACS: five objects that refer to the film's own instance."""

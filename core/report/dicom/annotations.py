@@ -1,4 +1,4 @@
-"""What was drawn on the film, as DICOM has it: graphics of a presentation state, measurement groups of a report."""
+"""Annotations as DICOM: graphics of a presentation state, measurement groups of a structured report."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ _HEAD = 0.02  # of the film's long side: an arrow's head
 
 
 def graphic_annotations(case: CaseRecord, source: SourceInstance, layer: GraphicLayer) -> list[GraphicAnnotation]:
-    """Each complete annotation with its size, or what was written, beside it."""
+    """Each complete annotation, with its size or text beside it."""
     result = []
     for annotation, size in zip(case.annotations.complete, dimensions(case), strict=True):
         words = annotation.text if annotation.kind in ("arrow", "text") else size.words
@@ -60,7 +60,7 @@ def graphic_annotations(case: CaseRecord, source: SourceInstance, layer: Graphic
 def measurement_groups(
     case: CaseRecord, source: SourceInstance
 ) -> list[MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations]:
-    """Each annotation that measures something, with its coordinates: TID 1501, of regions TID 1410."""
+    """Each annotation that measures something, with its coordinates: TID 1501, for regions TID 1410."""
     image = SourceImageForRegion.from_source_image(source.header)
     groups: list[MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations] = []
     for number, (each, size) in enumerate(zip(case.annotations.complete, dimensions(case), strict=True), start=1):
@@ -122,7 +122,7 @@ def _region_figures(size: Dimensions) -> list[Measurement]:
 
 
 def _method(scale: PixelScale) -> CodedConcept | None:
-    """How the millimetres came about, where they are not simply the file's."""
+    """The method behind the millimetres, if they are not simply the file's."""
     if scale.unit == "px" or not scale.suffix:
         return None
     calibrated = "calibrated" in scale.source
@@ -148,7 +148,7 @@ def _lines(annotation: Annotation, head: float) -> list[tuple[str, list[Point]]]
 
 
 def _stored(case: CaseRecord, source: SourceInstance, points: Sequence[Point]) -> NDArray[np.float64]:
-    """(N, 2) the points in stored pixels; the film has others where those are not square."""
+    """(N, 2) the points in stored pixels, which differ from the film's if they are not square."""
     height, width = case.radiograph.pixels.shape
     scale = np.array([source.columns / width, source.rows / height])
     return np.asarray(np.array(points, np.float64) * scale)

@@ -37,5 +37,5 @@ HEAT_SHARE = private("HEAT_SHARE", "Share of the heat in the region")
 
 
 def unit(heat: str) -> CodedConcept:
-    """The unit of a map: logits have no dimension, but a name."""
+    """The unit of a map: logits have a name, but no dimension."""
     return CodedConcept("{logit}", "UCUM", heat[:64]) if heat.startswith("logit") else NO_UNITS

@@ -1,6 +1,6 @@
 """De-identification: an allow-list of elements, stricter than the basic profile of DICOM PS3.15, Annex E.
 
-Everything else goes: what no list foresaw cannot stay by mistake. A test compares the list with Table E.1-1.
+Everything else is removed, so nothing unforeseen can stay by mistake. A test compares the list with Table E.1-1.
 """
 
 import io
@@ -61,7 +61,7 @@ _PROFILE = CodedConcept("113100", "DCM", "Basic Application Confidentiality Prof
 
 
 def deidentified(source: SourceInstance) -> SourceInstance:
-    """The instance with allowed elements only, of nobody, and with identifiers that do not lead back."""
+    """The instance with allowed elements only, no patient, and identifiers that cannot be traced back."""
     header = Dataset()
     for element in source.header:
         if element.keyword in ALLOWED:
@@ -78,7 +78,7 @@ def deidentified(source: SourceInstance) -> SourceInstance:
 
 
 def mark(dataset: Dataset) -> None:
-    """Says in the object that, and how, it was de-identified."""
+    """Records in the object that it was de-identified, and how."""
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = "Lightbox: allow-list of elements"
     dataset.DeidentificationMethodCodeSequence = [_PROFILE]
@@ -116,6 +116,6 @@ def deidentified_film(
 
 
 def _photometric(source: SourceInstance) -> str:
-    """Of the decoded pixels: pydicom turns the colours of JPEG into RGB."""
+    """The photometric interpretation of the decoded pixels: pydicom converts the colours of JPEG to RGB."""
     stored = str(source.header.PhotometricInterpretation)
     return "RGB" if stored.startswith("YBR") else stored

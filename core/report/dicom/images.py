@@ -25,7 +25,7 @@ from core.report.dicom.source import MANUFACTURER, SourceInstance, device
 from core.report.film_picture import shrunk
 from core.types import Heat
 
-THRESHOLD = 0.5  # share of the colour scale's end from which heat belongs to the segment
+THRESHOLD = 0.5  # heat from this share of the colour scale's end belongs to the segment
 _AXES = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}
 _LONGEST = 2048  # px, long side of the capture
 
@@ -40,7 +40,7 @@ def secondary_capture(case: CaseRecord, source: SourceInstance, series: int) -> 
         photometric_interpretation=PhotometricInterpretationValues.RGB,
         bits_allocated=8,
         coordinate_system=CoordinateSystemNames.PATIENT,
-        patient_orientation=orientation or ("L", "F"),  # highdicom wants one; an unknown one is emptied below
+        patient_orientation=orientation or ("L", "F"),  # highdicom requires one; if unknown, it is emptied below
         series_instance_uid=UID(),
         series_number=series,
         sop_instance_uid=UID(),
@@ -63,7 +63,7 @@ def secondary_capture(case: CaseRecord, source: SourceInstance, series: int) -> 
 
 
 def segmentation(case: CaseRecord, source: SourceInstance, series: int) -> Dataset:
-    """Heat above half of the scale's end, and the lungs where they are found."""
+    """Heat above half of the scale's end, and the lungs if they are found."""
     heat = stored_heat(case, source)
     planes, names = [heat >= THRESHOLD * end(case.map)], [f"Heat for {words(case.finding)} above {THRESHOLD:.0%}"]
     kinds = [(codes.SPATIAL_CONCEPT, codes.private("HEAT", "Attribution above a share of its end"))]
@@ -111,7 +111,7 @@ def segmentation(case: CaseRecord, source: SourceInstance, series: int) -> Datas
 def parametric_map(case: CaseRecord, source: SourceInstance, series: int) -> Dataset:
     """The heat itself, float32 on the stored pixels, in its own unit; 0 where the network saw nothing.
 
-    Raises: ValueError without a size of a pixel, which every such map must have.
+    Raises: ValueError without a pixel spacing, which every parametric map must have.
     """
     heat = stored_heat(case, source)
     low, high = float(heat.min()), float(heat.max())
@@ -150,7 +150,7 @@ def parametric_map(case: CaseRecord, source: SourceInstance, series: int) -> Dat
 
 
 def _unmeasured(source: SourceInstance) -> Dataset:
-    """The header without the size of a pixel: highdicom writes it without a thickness, and then cannot read it."""
+    """The header without the pixel spacing, which highdicom writes without a thickness and then cannot read."""
     header = copy.deepcopy(source.header)
     for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
         if keyword in header and "ImagePositionPatient" not in header:

@@ -14,20 +14,20 @@ from core.report.dicom.presentation_state import presentation_state
 from core.report.dicom.source import SourceInstance
 from core.report.dicom.structured_report import structured_report
 
-warnings.filterwarnings("ignore", "The string .* is unlikely to represent")  # a name without a comma is the file's
+warnings.filterwarnings("ignore", "The string .* is unlikely to represent")  # a name without a comma is as in the file
 _PER_SERIES = {
     "secondary-capture",
     "parametric-map",
     "presentation-state",
 }  # which must state the side, if only as unknown
-SERIES = 9100  # number of the first new series: behind those of the scanner
+SERIES = 9100  # number of the first new series: after those of the scanner
 
 
 def dicom_objects(case: CaseRecord, source: SourceInstance) -> Mapping[str, Dataset]:
     """File name -> object: capture, segmentation and map where there is heat, report and presentation state.
 
-    All are of the source's patient and study, refer to its instance, and have new identifiers. `left_out` says what
-    is not among them.
+    All are of the source's patient and study, refer to its instance, and have new identifiers. `left_out` names the
+    missing ones.
     """
     missing = left_out(case, source)
     objects: dict[str, Dataset] = {"secondary-capture": secondary_capture(case, source, SERIES)}
@@ -59,7 +59,7 @@ def file_of(dataset: Dataset) -> bytes:
 
 
 def left_out(case: CaseRecord, source: SourceInstance) -> dict[str, str]:
-    """Name of an object that is not made -> why, in a sentence."""
+    """Name of an object that cannot be created -> the reason, in a sentence."""
     reasons: dict[str, str] = {}
     if case.map.void:
         why = absence(case.map) or "The map shows nothing."

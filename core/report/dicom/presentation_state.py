@@ -1,4 +1,4 @@
-"""Presentation state: how the film was shown, with the measurements drawn on it."""
+"""Presentation state: how the film was displayed, with the measurements drawn on it."""
 
 from highdicom import ModalityLUTTransformation, PresentationLUTTransformation
 from highdicom.pr import (
@@ -16,7 +16,7 @@ from core.report.dicom.source import SourceInstance, device
 
 
 def presentation_state(case: CaseRecord, source: SourceInstance, series: int) -> Dataset:
-    """Window, turn, mirror and inversion of the film as shown, and what was drawn on it."""
+    """Window, turn, mirror and inversion of the film as displayed, and its annotations."""
     header = source.header
     layer = GraphicLayer(layer_name="MEASUREMENTS", order=1, description="Measurements drawn in Lightbox")
     annotations = graphic_annotations(case, source, layer)
@@ -45,7 +45,7 @@ def presentation_state(case: CaseRecord, source: SourceInstance, series: int) ->
         ),
         **device(case.checkpoint),
     )
-    state.SpecificCharacterSet = "ISO_IR 192"  # UTF-8: ², ° and whatever was written on the film
+    state.SpecificCharacterSet = "ISO_IR 192"  # UTF-8: ², ° and any text written on the film
     state.SeriesDescription = "Lightbox presentation state"
     cleaning = case.cleaning
     if cleaning.turn % 4 or cleaning.mirror:
@@ -56,11 +56,11 @@ def presentation_state(case: CaseRecord, source: SourceInstance, series: int) ->
 
 
 def _window(case: CaseRecord) -> list[SoftcopyVOILUTTransformation] | None:
-    """The linear window in the file's units; None for a curve, which the file has itself."""
+    """The linear window in the file's units; None for a curve, which is already in the file."""
     film = through(case.radiograph, case.cleaning.window)
     if film.linear is not None:
         return None
     slope, intercept = film.units
     low, high = sorted((slope * film.black + intercept, slope * film.white + intercept))
-    # PS3.3 C.11.2.1.2.1: the window's ends are half a unit within.
+    # PS3.3 C.11.2.1.2.1: the window's ends are half a unit inside.
     return [SoftcopyVOILUTTransformation(window_center=(low + high) / 2 + 0.5, window_width=max(1.0, high - low + 1))]

@@ -34,7 +34,7 @@ class SourceInstance:
     columns: int
 
     def placed(self, placement: Placement, radiograph: Radiograph) -> Placement:
-        """The placement in stored pixels; the film has others where those are not square."""
+        """The placement in stored pixels, which differ from the film's if they are not square."""
         height, width = radiograph.pixels.shape
         across, down = self.columns / width, self.rows / height
         return replace(
@@ -78,7 +78,7 @@ def read_source(data: bytes, *, name: str) -> SourceInstance:
 
 
 class Device(TypedDict):
-    """The elements of an object that say what made it."""
+    """The elements of an object that name the device that created it."""
 
     manufacturer: str
     manufacturer_model_name: str
@@ -87,7 +87,7 @@ class Device(TypedDict):
 
 
 def device(checkpoint: Checkpoint) -> Device:
-    """The model as the device that made an object: its serial number is the digest of its weights."""
+    """The model as the device that created an object: its serial number is the digest of its weights."""
     return {
         "manufacturer": MANUFACTURER,
         "manufacturer_model_name": checkpoint.name[:64],

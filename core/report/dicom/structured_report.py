@@ -80,7 +80,7 @@ def structured_report(case: CaseRecord, source: SourceInstance, series: int) -> 
 
 
 def _describable(source: SourceInstance) -> bool:
-    """Whether the film has what the image library lists of one: not every film does, and the library is optional."""
+    """Whether the film has the attributes of an image library entry: not all films do, and the library is optional."""
     header = source.header
     return len(header.get("PatientOrientation") or "") == 2 and len(header.get("ImagerPixelSpacing") or "") == 2
 
@@ -117,7 +117,7 @@ def _prediction(
 
 
 def _heat(case: CaseRecord, film: Sequence[SourceImageForMeasurementGroup]) -> MeasurementsAndQualitativeEvaluations:
-    """The map's peak, and the share of its heat in the lungs where that is known."""
+    """The map's peak, and the share of its heat in the lungs if known."""
     map_ = case.map
     measurements = [
         Measurement(name=codes.private("PEAK", "Peak of the heat"), value=float(map_.peak), unit=codes.unit(map_.unit))

@@ -15,7 +15,7 @@ from core.what_if.edit import EditInput, edit
 def contrast(
     film: EditInput, *, factor: Annotated[float, Bounds(0, 5, "factor about the mean grey; 1 changes nothing")] = 1.5
 ) -> Grey:
-    """Raises or lowers the contrast about the mean grey."""
+    """Raises or lowers the contrast around the mean grey."""
     middle = film.grey[film.region].mean()
     return film.blended(np.clip(middle + np.float32(factor) * (film.grey - middle), 0, 1))
 

@@ -11,8 +11,8 @@ from core.explain.method import Bounds
 from core.types import Grey
 from core.what_if.edit import EditInput, edit
 
-_FINE = 6.0  # px: a stronger blur is computed on a smaller copy, whose pixels are then still four to the deviation
-_PAINTED = 320  # px, the long side at which holes are in-painted: Telea's method takes time with the area
+_FINE = 6.0  # px: a stronger blur is computed on a smaller copy, where its deviation is still four pixels
+_PAINTED = 320  # px, the long side at which holes are in-painted: the time of Telea's method grows with the area
 _REACH = 3  # px there
 _GREYS = 65535
 
@@ -21,7 +21,7 @@ _GREYS = 65535
 def blur(
     film: EditInput, *, sigma: Annotated[float, Bounds(0, 0.2, "deviation as a share of the film's long side")] = 0.07
 ) -> Grey:
-    """Blurs: takes detail away and keeps the brightness."""
+    """Removes detail and keeps the brightness."""
     return film.blended(blurred(film.grey, sigma * max(film.grey.shape)))
 
 
@@ -52,12 +52,12 @@ def brighten(
     *,
     amount: Annotated[float, Bounds(-1, 1, "added grey; 1 is black to white")] = 0.2,
 ) -> Grey:
-    """Adds brightness, or takes it away below zero."""
+    """Adds brightness; a negative amount darkens."""
     return film.blended(np.clip(film.grey + np.float32(amount), 0, 1))
 
 
 def blurred(grey: Grey, sigma: float) -> Grey:
-    """(H, W) the picture after a Gaussian blur with this deviation in pixels; 0 leaves it."""
+    """(H, W) the picture after a Gaussian blur with this deviation in pixels; 0 changes nothing."""
     if sigma <= 0:
         return grey
     height, width = grey.shape
@@ -82,7 +82,7 @@ def painted(grey: Grey, region: NDArray[np.bool_]) -> Grey:
     hole = cv2.resize(region.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
     if hole.all():
         raise BadSetting("Too little of the film is left to in-paint it from. Choose a smaller region.")
-    # As 16-bit greys: of floats from 0 to 1 OpenCV's Telea makes values far outside of them.
+    # As 16-bit greys: with floats from 0 to 1, OpenCV's Telea gives values far outside that range.
     small = np.rint(cv2.resize(grey, size, interpolation=cv2.INTER_AREA) * _GREYS).astype(np.uint16)
     filled = cv2.inpaint(small, hole.astype(np.uint8), _REACH, cv2.INPAINT_TELEA).astype(np.float32) / _GREYS
     whole = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -31,7 +31,7 @@ def shift(
     x: Annotated[float, Bounds(-1, 1, "share of the film's width, to the right")] = 0.05,
     y: Annotated[float, Bounds(-1, 1, "share of the film's height, downwards")] = 0.0,
 ) -> Grey:
-    """Shifts the film in its frame; what is uncovered is black."""
+    """Shifts the film in its frame; the uncovered edge is black."""
     height, width = film.grey.shape
     return np.asarray(shifted(film.grey, round(x * width), round(y * height)), np.float32)
 

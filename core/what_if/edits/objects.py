@@ -64,7 +64,7 @@ def transplant(
 
 
 def shifted(array: NDArray[FilmScalar], across: int, down: int) -> NDArray[FilmScalar]:
-    """(H, W) the array moved right and down by these pixels; zeros come in."""
+    """(H, W) the array moved right and down by this many pixels; uncovered places are zero."""
     height, width = array.shape
     result = np.zeros_like(array)
     if abs(across) < width and abs(down) < height:
