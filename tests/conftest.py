@@ -1,4 +1,4 @@
-"""What many tests need: a small real network behind the real door, and the folder of real radiographs."""
+"""Shared by many tests: a small real network behind the real door, and the folder of real radiographs."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ FINDINGS = ("covid", "pneumonia", "normal")
 
 @pytest.fixture(scope="session", autouse=True)
 def _nobody_at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What a person keeps on this machine is out of reach of tests, and they of it."""
+    """Tests neither read nor write the user's own data on this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIGHTBOX_HOME", str(tmp_path_factory.mktemp("home")))
         yield

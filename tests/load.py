@@ -1,7 +1,7 @@
 """How many people one server serves: clients without a browser upload films; each verdict is held against a serial one.
 
     .venv/bin/python -m tests.load 20 3              20 clients, 3 films each, on a fresh server
-    .venv/bin/python -m tests.load 20 3 --rounds 10  ten rounds, the clients leaving after each: what memory stays
+    .venv/bin/python -m tests.load 20 3 --rounds 10  ten rounds, the clients leaving after each: what memory remains
 
 Films are drawn, or those of the test split where LIGHTBOX_DATA names the data set. The clients speak Streamlit's own
 protocol over a websocket. A wrong verdict, or the name of another client's film, is an error (exit status 1).
@@ -165,7 +165,7 @@ class Client:
             if done(kind, text):
                 return text
             if kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
-                text = ""  # the page begins anew: what an earlier run sent is of another film
+                text = ""  # the page starts anew: earlier output belongs to another film
 
 
 def films(count: int) -> list[UploadedFilm]:

@@ -1,4 +1,4 @@
-"""Timing in a browser: what is missing is said. The timing itself runs with `bench --browser`."""
+"""Timing in a browser: missing parts are reported. The timing itself runs with `bench --browser`."""
 
 import importlib.util
 import os

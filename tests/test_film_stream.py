@@ -1,4 +1,4 @@
-"""Reading many films: in their order, in this process and in others, whatever some of them do."""
+"""Reading many films: in their order, in this process and in others, whatever happens to some of them."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The key of a film covers whatever changes what is shown or said of it."""
+"""The key of a film covers everything that changes what is shown or said about it."""
 
 from dataclasses import fields, replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What README and guide name exists, and what they show runs."""
+"""Everything that README and guide name exists, and their examples run."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The bench: that it runs and tells what it should; how fast this machine is is nobody's failure."""
+"""The benchmark runs and reports what it should; no test depends on the speed of this machine."""
 
 import json
 import math
@@ -38,7 +38,7 @@ def test_the_command_prints_every_figure_as_json(weights: Path) -> None:
     assert record["skipped"] == {}
     assert all(
         math.isfinite(ratio) for ratio in record["ratios"].values()
-    )  # of one round on a busy machine: any number
+    )  # from one round on a busy machine: any number
     assert record["ratios"][map_costs.LAST] > 0
     assert all(record["details"][key]["ms"] > 0 for key in run.AT_MOST)
     assert all(ratio > 0 for ratio in record["peers"][map_costs.LAST].values())

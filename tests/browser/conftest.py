@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "dashboard" / "app.py"
 SCREENSHOTS = ROOT / "build" / "screenshots"
 START_SECONDS = 90.0
-PATIENCE_MS = 90_000  # for whatever a test waits for: the machine may be training a network meanwhile
+PATIENCE_MS = 90_000  # for anything that a test waits for: the machine may be training a network meanwhile
 QUIET_MS = 250  # without a change, until a page counts as settled
 # Runs before every page. It notes when something was last sent to the server, received from it, or changed on the
 # page, shadow roots included; `settle` reads it.

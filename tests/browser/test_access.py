@@ -1,4 +1,4 @@
-"""No page has a serious barrier in either theme; the theme is one for all addresses, and there from the first paint."""
+"""No page has a serious barrier in either theme; all addresses share one theme, which applies from the first paint."""
 
 from collections.abc import Callable
 from typing import Any

@@ -199,7 +199,7 @@ def test_every_page_has_a_screenshot(visit: Callable[..., Any], screenshots: Pat
     page = visit(width=width, height=height)
     page.screenshot(path=screenshots / f"empty-{width}.png")
     open_phantom(page)
-    phantom = page.evaluate("location.search")  # the address of a page brings its film along
+    phantom = page.evaluate("location.search")  # the address of a page contains its film
     for view in pages():
         name = view.file.stem
         if view.order != pages()[0].order:

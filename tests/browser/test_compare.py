@@ -80,12 +80,12 @@ def test_linked_panes_show_the_same_pixels_after_zoom_and_a_change_of_model(visi
 def test_a_preset_fills_the_board_and_all_panes_have_their_map(visit: Callable[..., Any]) -> None:
     page = visit()
     fifth = page.locator(PANE).nth(4)
-    for _ in range(3):  # on a busy machine a click can fall between two drawings of the button
+    for _ in range(3):  # on a busy machine a click can fall between two redraws of the button
         page.get_by_text(presets.STAGES).click()
         with suppress(PlaywrightTimeout):
             fifth.wait_for(timeout=PATIENCE_MS / 3)
             break
-    for panes in (PANE, f"{PANE}[data-ready=heat]"):  # those of the board before go one after the other
+    for panes in (PANE, f"{PANE}[data-ready=heat]"):  # the previous board's panes disappear one after the other
         expect(page.locator(panes)).to_have_count(5, timeout=PATIENCE_MS)
     settle(page)
 

@@ -1,4 +1,4 @@
-"""The Layers page in a real browser: from the network to one of its units, which is switched off and sent on."""
+"""The Layers page in a real browser: from the network to one of its units, which is switched off or sent elsewhere."""
 
 import io
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def drawn() -> tuple[str, ...]:
 def stage(page: Any, name: str) -> None:
     """Clicks a stage of the network, and waits for its units."""
     units = page.locator(f"{GRID} [aria-label='Units of {name}']")
-    for _ in range(3):  # on a busy machine a click can fall between two drawings
+    for _ in range(3):  # on a busy machine a click can fall between two redraws
         page.locator(f"{STAGES} label").filter(has_text=name).click()
         with suppress(PlaywrightTimeout):
             units.wait_for(timeout=PATIENCE_MS / 3)

@@ -1,4 +1,4 @@
-"""The Models page in a real browser: rows open cards, plots are drawn, figures and pictures can be taken away."""
+"""The Models page in a real browser: rows open cards, plots are drawn, figures and pictures can be downloaded."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The page PACS beside a real Orthanc: a study searched, opened, explained, and the results sent back into it."""
+"""The PACS page with a real Orthanc: a study is found, opened and explained, and the results are sent back into it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -34,7 +34,7 @@ def test_an_address_restores_the_view_of_its_film(show: Callable[..., Any], open
 
     pressed(again, "0", ",", "o", "o")
     again.get_by_role("button", name="Heat", exact=True).first.click()
-    assert "#" not in address(again, view=False)  # nothing is left to say
+    assert "#" not in address(again, view=False)  # the view is the default again
 
 
 def test_a_view_waits_for_its_film_and_leaves_others_alone(viewers: str, open_page: Any) -> None:
@@ -117,7 +117,7 @@ def test_a_length_whose_size_is_known_calibrates_the_film_here_and_in_the_link(
         assert "50.0 mm, calibrated by hand" in other.inner_text()
     other.get_by_role("button", name="Calibrate by length 1").click()
     other.locator("input").fill("")
-    other.locator("input").press("Enter")  # empty: back to what the file says
+    other.locator("input").press("Enter")  # empty: back to the file's value
     settled(again)
     assert "80.4 mm" in other.inner_text()
     assert "#" not in address(again, view=False)

@@ -1,4 +1,4 @@
-"""The film's greys in a real browser: the window, its presets, the glass, and how soon they are repainted."""
+"""The film's greys in a real browser: the window, its presets, the magnifying glass, and the speed of repaints."""
 
 import io
 from collections.abc import Callable

@@ -34,7 +34,7 @@ def test_a_turned_or_mirrored_film_keeps_its_pixels_and_says_so(show: Callable[.
     for flip in (False, True):
         for turn in range(4):
             settle(page)  # the server has answered the last turn
-            pressed(page, "1")  # a turned film fits otherwise
+            pressed(page, "1")  # a turned film fits at another zoom
             drawn, part = cut(page, whole, turn=turn, flip=flip)
             assert min(part.shape[:2]) > 300
             assert (drawn == part).all(), (turn, flip)
@@ -123,7 +123,7 @@ def test_keys_alone_probe_and_measure(show: Callable[..., Any]) -> None:
     assert probe.get_attribute("aria-live") == "polite"
     label = page.locator("[data-testid=lengths] span").inner_text()
     assert float(label.removesuffix(" mm")) == pytest.approx(math.hypot(40 * spacing[1], 3 * spacing[0]), abs=0.06)
-    pressed(page, "Enter", "Escape")  # begun and left: a slip
+    pressed(page, "Enter", "Escape")  # started and abandoned: a slip
     assert page.locator("[data-testid=lengths] span").count() == 1
     pressed(page, "c", "Enter", "ArrowLeft", "Delete", "Enter", "Escape", "Delete")
     settled(page)
@@ -172,7 +172,7 @@ def test_the_list_of_keys_is_a_dialog_that_gives_the_focus_back(show: Callable[.
     assert page.evaluate("document.activeElement.shadowRoot.activeElement.textContent") == "Close"
     assert "mirror left to right" in dialog.inner_text()
     pressed_behind = on_viewer(page, "viewer.view().invert")
-    page.keyboard.press("i")  # keys are not the film's while it is open
+    page.keyboard.press("i")  # keys do not act on the film while it is open
     assert on_viewer(page, "viewer.view().invert") == pressed_behind
     page.keyboard.press("Escape")
 

@@ -1,4 +1,4 @@
-"""What is drawn on the film by hand: what it measures, that it stays where it is, undo, list and table."""
+"""Annotations drawn on the film: their measurements, their fixed place, undo, list and table."""
 
 import csv
 import io

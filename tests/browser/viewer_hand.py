@@ -1,4 +1,4 @@
-"""What a person does at a viewer, and what stands on its canvas."""
+"""A user's actions at a viewer, and what its canvas shows."""
 
 import base64
 import io
@@ -36,7 +36,7 @@ def address(page: Any, *, view: bool | None = None) -> str:
     """What stands in the address; waits until it holds a view, or none, as the viewer writes it every so often."""
     if view is not None:
         page.wait_for_function("(view) => location.hash.includes('view=') === view", arg=view)
-    page.evaluate("dispatchEvent(new PointerEvent('pointerdown'))")  # whatever has changed since is written at once
+    page.evaluate("dispatchEvent(new PointerEvent('pointerdown'))")  # changes since then are written at once
     return str(page.evaluate("location.href"))
 
 

@@ -73,7 +73,7 @@ def viewers() -> None:
     if st.button("Ask for a finding"):
         query["finding"] = "covid"
     maps = [] if kind == "none" else [explanation(film, layer, signed=signed, kind=kind)]
-    if kind in ("several", "tiles"):  # to step through, or one a viewer
+    if kind in ("several", "tiles"):  # to step through, or one per viewer
         maps = [explanation(film, each) for each in SIZES]
     if link:
         controls(link, key="controls")

@@ -1,4 +1,4 @@
-"""Maps of films, of features whose groups are known."""
+"""Maps of films, from features whose groups are known."""
 
 import numpy as np
 import pytest

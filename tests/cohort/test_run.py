@@ -1,4 +1,4 @@
-"""A run over a folder: what its tables hold, and that nothing is lost or doubled however it ends."""
+"""A run over a folder: what its tables hold, and that nothing is lost or doubled, however the run ends."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Questions to the rows of a run, against answers computed film by film."""
+"""Queries on the rows of a run, compared with answers computed film by film."""
 
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_template_lays_maps_over_each_other_by_their_lungs() -> None:
-    # Two films whose lungs lie in other places and sizes; the heat is in the upper left corner of the lungs of both.
+    # Two films whose lungs differ in place and size; the heat is in the upper left corner of the lungs of both.
     rows, maps = [], {}
     for number, (x0, y0, x1, y1) in enumerate([(0.2, 0.2, 0.8, 0.8), (0.4, 0.5, 0.9, 1.0)]):
         heat = np.zeros((20, 20), np.float32)

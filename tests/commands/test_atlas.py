@@ -1,4 +1,4 @@
-"""`atlas`: of drawn chests and of a drawn table, resumed, refused, told."""
+"""`atlas`: built from drawn chests and from a drawn table, resumed, refused, reported."""
 
 import json
 from pathlib import Path

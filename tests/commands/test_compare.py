@@ -67,13 +67,13 @@ def run(folder: Path, *given: object) -> Result:
 def test_people_get_the_films_by_disagreement_sentences_and_figures(folder: Path, films: Path) -> None:
     result = run(folder, films, *PAIR)
 
-    assert result.exit_code == 1  # one file is no picture
+    assert result.exit_code == 1  # one file is not a picture
     assert result.stdout.startswith("first against second, grad-cam, on covid, pneumonia, normal\n")
     assert "bad.png: not compared: " in result.stdout
     assert "3 films of 3 patients\n" in result.stdout
     for words in ("Cohen's kappa", "overlap of the hottest 10 %", "different top finding"):
         assert words in result.stdout
-    assert "McNemar" not in result.stdout  # nobody says what is true
+    assert "McNemar" not in result.stdout  # there are no labels
     table = result.stdout.split("\n\n")[1].splitlines()[1:]
     scores = [float(line[line.index(".png") + 4 :].split()[0]) for line in table]
     assert len(scores) == 3
@@ -140,7 +140,7 @@ def test_boards_are_written_and_others_content_stays(folder: Path, films: Path, 
     assert board.name.startswith("film-1.covid.compared.")
 
     before = board.read_bytes()
-    assert run(folder, *command).exit_code == 0  # the same again changes nothing
+    assert run(folder, *command).exit_code == 0  # repeating it changes nothing
     board.write_bytes(b"something else")
     refused = run(folder, *command)
     assert refused.exit_code == 1

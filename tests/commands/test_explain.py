@@ -200,7 +200,7 @@ def test_what_takes_too_long_is_reported_and_the_other_films_go_on(weights: Path
 def test_a_map_with_nothing_in_it_is_the_bare_film_and_says_so_everywhere(
     network: Network, weights: Path, film: Path, tmp_path: Path
 ) -> None:
-    blind = copy.deepcopy(network)  # nothing counts for covid
+    blind = copy.deepcopy(network)  # no feature supports covid
     blind.get_parameter("head.linear.weight").data[0] = 0
     card = {**json.loads((weights / "untrained.json").read_text()), "name": "blind"}
     write(blind, {name: card[name] for name in CARD}, "blind", tmp_path)

@@ -1,4 +1,4 @@
-"""`import`, and what the other commands make of an imported checkpoint."""
+"""`import`, and how the other commands handle an imported checkpoint."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`layers unit`: figures, pictures, and what is not there."""
+"""`layers unit`: figures, pictures, and missing input."""
 
 import json
 import re

@@ -32,7 +32,7 @@ def test_a_film_is_reported_with_and_without_the_top_units(weights: Path, film: 
     assert len(record["units"]) == 20
     assert {unit[0] for unit in record["units"]} == {"stage 4"}
     covid = record["findings"]["covid"]
-    assert covid["logit"] < 0  # the head is linear: the most relevant units hold it up
+    assert covid["logit"] < 0  # the head is linear: the most relevant units add most to the logit
     assert covid["points"] == pytest.approx(100 * (covid["after"] - covid["before"]), abs=1e-3)
     assert record["sentence"].startswith("Without 20 units of stage 4, covid falls")
     assert [Path(name).name.split(".")[-2] for name in record["written"]] == ["with", "without"]
@@ -168,7 +168,7 @@ def test_a_film_that_the_probes_learned_from_is_reported(weights: Path, tmp_path
     head, *rows = csv.reader(manifest.read_text().splitlines())
     for place, row in enumerate(rows):
         row[head.index("split")] = "train" if place < 10 else "test"
-        row[head.index("box")] = ""  # else the film of the table is a cut-out of the file
+        row[head.index("box")] = ""  # otherwise the table crops the film out of the file
     with manifest.open("w", newline="") as out:
         csv.writer(out).writerows([head, *rows])
 

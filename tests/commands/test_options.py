@@ -1,4 +1,4 @@
-"""What commands share."""
+"""Behaviour that commands share."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""`predict`, run as a person would."""
+"""`predict`, run as a user would."""
 
 import json
 from pathlib import Path

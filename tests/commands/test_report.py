@@ -1,4 +1,4 @@
-"""`report`: files written, maps computed again from what is inside them, and what is refused."""
+"""`report`: the files written, maps recomputed from their contents, and what is refused."""
 
 import json
 from pathlib import Path

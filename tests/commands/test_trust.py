@@ -1,4 +1,4 @@
-"""`trust`: one object a line, a table without --json, and one sentence for what cannot be judged."""
+"""`trust`: one object per line, a table without --json, and one sentence if something cannot be judged."""
 
 import json
 from pathlib import Path

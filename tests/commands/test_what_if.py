@@ -1,4 +1,4 @@
-"""`what-if` and `sensitivity`: JSON, a table without --json, a picture, and one sentence for what is wrong."""
+"""`what-if` and `sensitivity`: JSON, a table without --json, a picture, and one sentence for bad input."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Networks whose answers and maps are known: each looks at one part of the film and says how bright it is."""
+"""Networks whose answers and maps are known: each answers with the brightness of one part of the film."""
 
 import torch
 from torch import Tensor, nn

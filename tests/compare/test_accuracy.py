@@ -1,4 +1,4 @@
-"""Accuracy and confusion of networks over labelled films, by hand."""
+"""Accuracy and confusion of networks over labelled films, compared with values computed by hand."""
 
 from types import SimpleNamespace
 from typing import Any, cast

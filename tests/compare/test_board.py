@@ -25,7 +25,7 @@ from tests.compare.planted import film, heat_map, spot, tile
 FILM = film(PANE, PANE)
 LIKELY = {"covid": 0.7, "normal": 0.3}
 EDGE = 12  # px around a tile
-TITLE = 28  # px that its title takes
+TITLE = 28  # px, height of its title
 
 
 def tiles(*maps: Explanation) -> list[Tile]:

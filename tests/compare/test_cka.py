@@ -1,4 +1,4 @@
-"""Centred kernel alignment: against the formulas, and on networks whose likeness is known."""
+"""Centred kernel alignment: against the formulas, and on networks whose similarity is known."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Networks over a set of films: what each says of films with one bright half is known."""
+"""Networks over a set of films: the answer of each for films with one bright half is known."""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ from core.work import Work
 from tests.compare import known
 from tests.evaluate import drawn
 
-# Of a film whose left half is bright both say covid: A for the left half, B for all of it.
+# Both A and B call a film with a bright left half covid: A because of the left half, B because of the whole film.
 A = known.classifier("A", {"covid": (9.0, 0.0), "normal": (0.0, 9.0)})
 B = known.classifier("B", {"covid": (9.0, 9.0), "normal": (0.0, 0.0)})
 C = known.classifier("C", {"covid": (0.0, 9.0), "normal": (9.0, 0.0)})
@@ -35,7 +35,7 @@ def film(left: int, right: int) -> Radiograph:
     """A film with halves of these greys."""
     pixels = np.full((64, 64), left, np.uint8)
     pixels[:, 32:] = right
-    pixels[:2] = 128  # no film is one grey
+    pixels[:2] = 128  # no film has a single grey
     return Radiograph(pixels, f"{left} {right}", 0, 255, Origin("PNG", "L", 8))
 
 
@@ -146,7 +146,7 @@ def test_only_common_findings_are_compared_and_reported() -> None:
         "same.",
     )
     assert comparison.figures is not None
-    assert comparison.figures.pairs[0].kappa is None  # they do not all give each film one finding
+    assert comparison.figures.pairs[0].kappa is None  # not all of them give each film exactly one finding
     assert any(
         "Labels that not all networks know count as none of the findings compared: Mass." in n for n in comparison.notes
     )
@@ -270,7 +270,7 @@ def test_three_networks_have_fleiss_kappa_and_all_their_pairs() -> None:
     assert figures is not None
     assert [(pair.first, pair.second) for pair in figures.pairs] == [("A", "B"), ("A", "C"), ("B", "C")]
     assert figures.flips.value == 1  # C says the opposite of A
-    # Two of three agree on each film: 1/3 of the pairs. 18 votes covid of A and C in halves, 12 of B: 24 of 36 covid.
+    # Two of three agree on each film: 1/3 of the pairs. A and C together call covid 12 times, B 12 times: 24 of 36.
     assert figures.fleiss is not None
     assert figures.fleiss.value == pytest.approx((1 / 3 - 5 / 9) / (4 / 9))
     assert figures.fleisses["normal"].value == pytest.approx(figures.fleiss.value)
@@ -352,7 +352,7 @@ def test_networks_that_agree_on_all_films_have_a_kappa_and_no_interval() -> None
         "all agree; no interval available"
     }
     assert other.kappa is not None
-    assert without_interval(other.kappa) == ""  # C says the opposite, and how often chance does hangs on the films
+    assert without_interval(other.kappa) == ""  # C says the opposite, but agreement by chance depends on the films
     assert without_interval(Estimate(0, math.nan, math.nan, 12)) == "no interval available"
     assert comparison.figures.fleiss is not None
     [kappa, *_] = [line for line in text(comparison, 0).splitlines() if line.startswith("Cohen's kappa")]

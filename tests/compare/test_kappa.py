@@ -43,7 +43,7 @@ def test_fleiss_kappa_by_hand() -> None:
 
 
 def test_fleiss_kappa_of_the_published_example() -> None:
-    # Ten subjects, fourteen readers, five categories, kappa 0.210: the example that textbooks carry.
+    # Ten subjects, fourteen readers, five categories, kappa 0.210: the usual textbook example.
     votes = [
         [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
         [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
@@ -88,7 +88,7 @@ def scored() -> tuple[list[NDArray[np.float64]], NDArray[np.bool_]]:
     chance = np.random.default_rng(1)
     positive = np.arange(120) < 40
     common = chance.normal(size=120)
-    better = (1.2 * positive + common + 0.5 * chance.normal(size=120)).round(1)  # rounded: there are ties
+    better = (1.2 * positive + common + 0.5 * chance.normal(size=120)).round(1)  # rounded, so that there are ties
     worse = (0.6 * positive + common + 0.5 * chance.normal(size=120)).round(1)
     return [better, worse], positive
 

@@ -142,7 +142,7 @@ def test_the_place_of_the_maximum_is_in_the_piece_that_holds_it() -> None:
     heat[80:82, 60:62] = [[1, 1], [1, 1]]
     assert hottest_place(heat) == (81, 61)
 
-    heat[10:14, 10:14] = 1  # now both hold it: the one with most heat
+    heat[10:14, 10:14] = 1  # now both contain it: the one with the most heat
     assert hottest_place(heat) == (12, 12)
 
     heat[:] = 0

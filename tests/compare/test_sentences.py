@@ -95,7 +95,7 @@ def test_a_second_place_with_much_of_the_heat_is_reported() -> None:
 def test_a_place_with_less_than_a_third_of_the_heat_has_merely_the_most() -> None:
     labels = np.full((256, 256), 3)
     labels[192:200, 64:72], labels[192:200, 192:200], labels[64:72, 192:200] = 0, 1, 2
-    small = dataclasses.replace(ground(), labels=labels)  # else a map that is alike in all quarters is even
+    small = dataclasses.replace(ground(), labels=labels)  # otherwise a map that is equal in all quarters would be even
     a, b = quarters(0.3, 0.24, 0.24, 0.22), quarters(0.8, 0, 0.1, 0.1)
     text = text_of(("A", a, SURE), ("B", b, ALSO), on=small)
 
@@ -212,7 +212,7 @@ def test_what_is_burnt_in_where_the_map_looks_is_reported(pieces: int, what: str
 
     assert locate_heat(ground(there), corner).mark == what
     assert locate_heat(ground(Mark(0.9, 0.9, 0.95, 0.95)), corner).mark == ""
-    assert locate_heat(ground(Mark(0.25, 0.75, 0.26, 0.76)), lung).mark == ""  # in the lungs it is no marker
+    assert locate_heat(ground(Mark(0.25, 0.75, 0.26, 0.76)), lung).mark == ""  # inside the lungs it is not a marker
     assert (
         f"at the film's upper left corner, outside the lungs, where {what} is burnt in (100 % of its heat)"
         in text_of(("A", corner, SURE), on=ground(there))

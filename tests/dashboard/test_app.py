@@ -177,7 +177,7 @@ def test_an_inverted_film_gets_a_warning_and_one_click_inverts_it(desk: Desk, pn
     dark = Radiograph(65535 - phantom.pixels, "inverted.png", 0, 65535, Origin("PNG", "I;16", 16))
     desk.press("Clear").drop(("inverted.png", encoded(dark)))
     assert [warning.value for warning in desk.app.warning if "grey scale is inverted" in warning.value]
-    assert "The grey scale is inverted" not in desk.html  # told once
+    assert "The grey scale is inverted" not in desk.html  # reported once
     assert not desk.bars
 
     desk.press("Invert")

@@ -1,4 +1,4 @@
-"""Bringing a checkpoint on the Models page: found, corrected, tested, kept, read with, renamed, removed."""
+"""Importing a checkpoint on the Models page: recognised, corrected, tested, saved, used, renamed, removed."""
 
 import io
 import json
@@ -68,7 +68,7 @@ def test_a_file_is_imported_corrected_saved_and_used(checkpoint: bytes, home: Pa
     assert page.headings == ["my best.ckpt"]
     assert "state_dict, model" in page.html
     assert "does not name its outputs" in page.html
-    assert not list(home.rglob("*.*"))  # nothing is kept before it is asked for
+    assert not list(home.rglob("*.*"))  # nothing is saved before the user asks for it
     page.enter("Name", "mine").enter("Findings", "covid\npneumonia\nnormal").run()
     page.number("Input side, px", 64)
     page.press("Save")
@@ -94,7 +94,7 @@ def test_a_file_that_would_run_code_gets_a_sentence_and_leaves_nothing(home: Pat
     assert len(page.errors) == 1
     assert page.errors[0].startswith("evil.pt holds a whole network as a Python program")
     assert list(library.folder().iterdir()) == []
-    page.bring("best.ckpt", checkpoint)  # the page goes on
+    page.bring("best.ckpt", checkpoint)  # the page still works
     assert page.headings == ["best.ckpt"]
     assert page.errors == []
 
@@ -155,7 +155,7 @@ def test_labelled_films_judge_it_as_it_stands_in_the_fields(
     page.enter("Table with the columns", str(manifest)).press("Test")
     assert "On 12 films of 6 patients, area under the ROC curve: " in page.html
     page.number("Input side, px", 96)
-    assert "area under the ROC curve" not in page.html  # that was said of another size
+    assert "area under the ROC curve" not in page.html  # that result was for another size
     page.number("Input side, px", 64).press("Save")
     assert "On 12 films of 6 patients, area under the ROC curve: " in page.html  # on its card
 
@@ -269,7 +269,7 @@ def test_why_a_file_was_refused_goes_while_the_next_one_is_looked_into(
     page.bring("best.ckpt", checkpoint)
 
     assert page.headings == ["best.ckpt"]
-    assert errors == []  # nor in the run that looked into it
+    assert errors == []  # nor in the run that inspected the file
 
 
 def test_both_path_fields_keep_their_text_while_another_page_is_open(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The Layers page, without units: what is switched off, what that does, and how it is taken back."""
+"""The Layers page with units switched off: which ones, the effect, and how to undo it."""
 
 import time
 from pathlib import Path
@@ -108,7 +108,7 @@ def test_typed_units_are_switched_off_too_and_each_can_be_switched_on_again(page
 def test_a_number_that_is_no_unit_stays_to_be_mended_and_nothing_changes(typed: str, sentence: str, page: Desk) -> None:
     _type(page, "5")
     _type(page, typed)
-    for _ in range(2):  # a map that arrives draws the page again
+    for _ in range(2):  # a finished map redraws the page
         assert [sentence in error for error in page.errors] == [True]
         assert _typed(page) == typed
         assert _left(page) == [(STAGE, 5)]
@@ -197,7 +197,7 @@ def test_the_slider_of_the_curve_and_the_field_above_the_films_say_the_same(page
     assert page.app.select_slider[0].value == 21
     assert "Switch off these 21" in [each.label for each in page.app.button]
     near = min(tried, key=lambda count: abs(count - 21))
-    assert f"With {near} off, the logit changes by" in page.html  # what was measured, not what lies between
+    assert f"With {near} off, the logit changes by" in page.html  # a measured point, not an interpolated one
 
     page.app.select_slider[0].set_value(tried[5])
     page.run()
@@ -231,7 +231,7 @@ def test_the_plot_spreads_the_first_units_wide_and_marks_how_many(page: Desk, on
     for trace, curve in zip(drawn["data"], curves, strict=True):
         assert trace["customdata"] == curve.counts.tolist()
         assert trace["y"] == curve.logits.tolist()
-        assert 10 ** trace["x"][1] == pytest.approx(2)  # none and one apart as far as one and three
+        assert 10 ** trace["x"][1] == pytest.approx(2)  # 0 and 1 are as far apart as 1 and 3
     assert drawn["layout"]["shapes"][0]["x0"] == pytest.approx(np.log10(21))
 
 

@@ -1,4 +1,4 @@
-"""The Layers page: the parts of a film, and whether the network's score hangs on a concept."""
+"""The Layers page: the parts of a film, and whether the network's score depends on a concept."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,7 +102,7 @@ def test_a_part_that_is_no_longer_there_gives_way_to_all(page: Desk) -> None:
 def test_the_film_is_shown_with_each_concept(page: Desk) -> None:
     assert page.html.count("film.png with side marker") == 3
     assert "A lead letter in an upper corner" in page.html
-    assert 'class="lb-table lb-tested' not in page.html  # nothing is tested unasked
+    assert 'class="lb-table lb-tested' not in page.html  # nothing is tested before the user asks
 
 
 def test_the_concepts_are_tested_on_the_films_of_a_folder(page: Desk, films: Path) -> None:

@@ -1,4 +1,4 @@
-"""The Layers page, stage by stage: the strip at once, the probes when they are asked."""
+"""The Layers page, stage by stage: the strip at once, the probes on request."""
 
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def test_a_missing_table_is_one_sentence(page: Desk, tmp_path: Path) -> None:
     _over(page, tmp_path)
     assert any("has no table, and probes need labels" in error for error in page.errors)
     _over(page, tmp_path / "nothing.csv")
-    assert ["There is no nothing.csv" in error for error in page.errors] == [True]  # told once, at its field
+    assert ["There is no nothing.csv" in error for error in page.errors] == [True]  # reported once, at its field
 
 
 def test_who_does_not_sit_at_the_machine_is_offered_phantoms_alone(

@@ -1,4 +1,4 @@
-"""What the Layers page tells of one unit, and the atlas that a person builds there of their own films."""
+"""What the Layers page shows of one unit, and the atlas that a user builds there from their own films."""
 
 import json
 import time
@@ -118,7 +118,7 @@ def test_a_preferred_picture_is_computed_on_request(layers: Desk, monkeypatch: p
 def test_a_cancelled_picture_can_be_requested_again(layers: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "follow", lambda *args: None)  # the run would wait for it
     monkeypatch.setitem(STEPS, "free", 2000)
-    layers.session.layers.unit.prior, layers.session.layers.channel = "free", 6  # nobody has asked for it yet
+    layers.session.layers.unit.prior, layers.session.layers.channel = "free", 6  # not requested yet
     layers.run().press("Compute")
     assert layers.session.layers.unit.wanted
 
@@ -189,7 +189,7 @@ def test_one_of_several_atlases_can_be_chosen(layers: Desk, shipped: Path, phant
     assert "From 12 drawn phantoms" in layers.run().html
 
     layers.session.layers.part = "atlas"
-    _settled(layers.run().press("Build the atlas"))  # of the second folder, once more: it tells them from then on
+    _settled(layers.run().press("Build the atlas"))  # the second folder again: its atlas now describes the units
     assert "From 8 films of your own (second)." in layers.html
     assert not layers.errors
 

@@ -1,4 +1,4 @@
-"""The address of a page: it says what is looked at, and opening it shows the same."""
+"""The address of a page describes what is shown, and opening it shows the same."""
 
 from importlib.metadata import version
 

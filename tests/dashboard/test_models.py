@@ -1,4 +1,4 @@
-"""The Models page: all checkpoints, one card, two compared, a training that goes on."""
+"""The Models page: all checkpoints, one card, two compared, a training in progress."""
 
 import csv
 import io

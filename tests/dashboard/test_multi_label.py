@@ -86,7 +86,7 @@ def test_the_strip_names_the_first_and_counts_the_others(desk: Desk) -> None:
 def test_nothing_found_is_an_answer(desk: Desk) -> None:
     assert "the model reports none" in desk.html
     assert [film["note"] for film in desk.strip] == ["no finding"]
-    assert desk.menu("Finding").value == "Pleural_Thickening"  # the likeliest: something must be looked at
+    assert desk.menu("Finding").value == "Pleural_Thickening"  # the most likely one: some finding must be shown
 
 
 def test_every_finding_has_a_colour_of_its_own_that_no_region_has() -> None:

@@ -60,7 +60,7 @@ def test_who_leaves_takes_nothing_from_another_who_waits(queue: RequestQueue) ->
     first, second = (queue.ask("map", lambda work: until(work, go)) for _ in range(2))
 
     first.leave()
-    first.leave()  # a second time counts for nothing
+    first.leave()  # a second time has no effect
     assert not second.wait(0.1)
     go.set()
 
@@ -102,7 +102,7 @@ def test_a_fragment_that_keeps_waiting_has_a_place_of_its_own(queue: RequestQueu
         return until(work, go)
 
     request = queue.ask("map", make)  # by a run of the page
-    other = request.again()  # in a part of it that goes on by itself
+    other = request.again()  # in a fragment of it that reruns by itself
     assert not other.wait(0.05)
     request.leave()
     go.set()
@@ -223,7 +223,7 @@ def test_the_least_recently_used_answer_goes_first_and_its_function_is_freed(que
 
     deadline = time.monotonic() + SOON
     while any(film() for film in films) and time.monotonic() < deadline:
-        queue.ask(object(), lambda work: None).result()  # the worker lets its last question go
+        queue.ask(object(), lambda work: None).result()  # the worker drops its last request
         gc.collect()
     assert not any(film() for film in films)
 
@@ -305,7 +305,7 @@ def test_a_large_answer_takes_the_room_of_several(queue: RequestQueue) -> None:
         queue.ask(name, lambda work: answers.append(name), size=lambda result: places).result()
 
     ask("small", 1)
-    ask("large", 2)  # alone fills the room of two
+    ask("large", 2)  # fills the room of two alone
     ask("large", 2)
     ask("small", 1)
 

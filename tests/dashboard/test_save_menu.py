@@ -1,4 +1,4 @@
-"""The menu of all that can be saved on Read: what it offers, and what a click makes."""
+"""The menu of everything that can be saved on Read: what it offers, and what a click saves."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""What the viewer tells the browser of a film, without a browser."""
+"""What the viewer sends to the browser for a film, tested without a browser."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a card says of a patient's age."""
+"""What a card says about a patient's age."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The folder of ChestX-ray14, read from a made copy."""
+"""The folder of ChestX-ray14, read from an artificial copy."""
 
 from pathlib import Path
 

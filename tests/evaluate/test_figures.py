@@ -1,4 +1,4 @@
-"""Figures against values worked out by hand or by another road."""
+"""Figures against values worked out by hand or by another method."""
 
 from copy import copy
 from dataclasses import replace
@@ -143,7 +143,7 @@ def test_brier_score_is_scikit_learn_s() -> None:
 
 def test_balanced_accuracy_is_scikit_learn_s() -> None:
     first, truth = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 0, 0])
-    every = np.eye(4, dtype=bool)  # a finding that does not occur counts for nothing
+    every = np.eye(4, dtype=bool)  # a finding that does not occur does not count
 
     assert balanced_accuracy(every[first], every[truth], multi_label=False) == balanced_accuracy_score(truth, first)
     assert balanced_accuracy(every[first], every[truth], multi_label=True) == pytest.approx(
@@ -234,7 +234,7 @@ def test_an_interval_of_the_calibration_error_holds_it_where_resamples_overstate
     patients = np.arange(300).astype(str)
     for _ in range(20):
         confidence = chance.uniform(0.4, 1, 300)
-        right = chance.uniform(size=300) < confidence  # well calibrated: all that is left is chance
+        right = chance.uniform(size=300) < confidence  # well calibrated: only chance is left
 
         def error(films: NDArray[np.intp]) -> NDArray[np.float64]:
             return np.array([expected_calibration_error(confidence[films], right[films])])  # noqa: B023

@@ -1,4 +1,4 @@
-"""A network whose answer is known: each of three scores is how bright its third of the film is, between 0 and 1."""
+"""A network whose answer is known: each of three scores is the brightness of its third of the film, from 0 to 1."""
 
 from collections import OrderedDict
 from dataclasses import replace
@@ -98,7 +98,7 @@ def test_wrong_grey_values_are_reported_with_those_that_fit(rows: list[Row]) -> 
     result = polarity(_classifier(input=normalised(UNIT, "bytes")), rows)
 
     assert "It says the same of every film" in result.warnings[0]
-    assert result.normalisation in ("unit", "imagenet")  # where the thirds differ both tell them apart
+    assert result.normalisation in ("unit", "imagenet")  # both separate thirds that differ
     assert result.warnings[1].startswith(f"Other grey values fit better, {result.normalisation} (")
     assert result.feeds["unit"].value == 1
     assert result.findings is None

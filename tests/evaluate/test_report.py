@@ -55,7 +55,7 @@ def test_copies_are_the_first_warning(classifier: Classifier, rows: list[Row]) -
     figures = report(classifier, rows, others=[twice], repeats=5)
 
     assert figures["warnings"][0] == "Leakage: pairs of the same file on both sides of the split: 1."
-    assert "lung_ratio" not in figures  # no method was asked for
+    assert "lung_ratio" not in figures  # no method was requested
 
 
 def test_labels_of_one_class_are_refused(classifier: Classifier, rows: list[Row]) -> None:
@@ -79,7 +79,7 @@ def test_groups_are_by_source_age_sex_and_view_and_without_shortcuts(classifier:
     assert names == [
         ("source", "a", 8),
         ("source", "b", 8),
-        ("age", "40-64", 5),  # two children and four below 40 are too few to be told
+        ("age", "40-64", 5),  # two children and four below 40 are too few to be reported
         ("age", "65+", 5),
         ("sex", "F", 8),
         ("sex", "M", 8),

@@ -1,4 +1,4 @@
-"""What the tests over all methods know of them: settings that cost few passes, and which maps are film-sized."""
+"""Shared by the tests over all methods: settings that cost few passes, and which maps are film-sized."""
 
 from typing import Any
 

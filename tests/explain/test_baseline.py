@@ -1,4 +1,4 @@
-"""Maps that explain nothing: each is what it says, and no network is asked."""
+"""Maps that explain nothing: each is as described, and none runs the network."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Maps from passes in bfloat16: offered only where they are those in float32, as real radiographs show."""
+"""Maps from passes in bfloat16: offered only where they match those in float32, tested on real radiographs."""
 
 from pathlib import Path
 

@@ -242,7 +242,7 @@ def test_cam_needs_no_gradient_and_names_where_it_can_be_had(classifier: Classif
 
     card = Checkpoint("two layers", "small-cnn", ("covid",), True, Input(size=64), sha256="")
     other = Classifier(card, architectures["small-cnn"].build(1, 1).eval())
-    for stage in (None, "stage 1", "stage 4"):  # the last stage is not recommended where it is refused, too
+    for stage in (None, "stage 1", "stage 4"):  # the last stage is not recommended if it is refused, too
         with pytest.raises(Unfit, match=r"not global average pooling and one linear layer\. Choose Grad-CAM"):
             explain(other, phantom, finding="covid", method="cam", layer=stage)
 

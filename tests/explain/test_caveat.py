@@ -1,4 +1,4 @@
-"""Maps that must not be read as they stand are told in words."""
+"""Maps that must not be taken at face value come with a caveat in words."""
 
 import numpy as np
 import pytest

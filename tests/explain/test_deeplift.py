@@ -1,4 +1,4 @@
-"""DeepLIFT: the Rescale rule by hand, adding up exactly, and Captum's wherever Captum's own map adds up."""
+"""DeepLIFT: the Rescale rule by hand, exact sums, and equality with Captum wherever Captum's own map adds up."""
 
 from collections import OrderedDict
 from dataclasses import replace

@@ -19,7 +19,7 @@ FEW = {
     "gradient-shap": {"samples": 8},
 }
 GRADIENT = [name for name, method in methods.items() if method.family == "gradient"]
-COMPARED = ("gradient-shap", "deeplift-shap")  # with a white film too, of which all else has less
+COMPARED = ("gradient-shap", "deeplift-shap")  # also with a white film, which is brighter than everything
 PLACED = tuple(name for name in GRADIENT if name not in (*COMPARED, "deconvolution"))
 
 
@@ -43,7 +43,7 @@ def test_of_a_linear_network_every_map_is_known() -> None:
     def heat(name: str, **settings: object) -> Tensor:
         return methods[name].rule(seen, **settings)[0]
 
-    blank = film[0, 0] + 1  # what the film has more than black
+    blank = film[0, 0] + 1  # brightness of the film above black
     expected = {
         "saliency": weights.abs(),
         "input-x-gradient": weights * film[0, 0],

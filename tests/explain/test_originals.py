@@ -100,7 +100,7 @@ def _by_hand(theirs: nn.Module, image: Tensor, stage: str, finding: int) -> tupl
     def keep(module: nn.Module, given: object, features: Tensor) -> Tensor:
         tensors.append(features)
         features.retain_grad()
-        return features.clone()  # DenseNet goes on in place
+        return features.clone()  # DenseNet continues in place
 
     hook = theirs.get_submodule(stage).register_forward_hook(keep)
     image = image.clone().requires_grad_()

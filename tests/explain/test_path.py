@@ -1,4 +1,4 @@
-"""Integrated and expected gradients: equal to Captum, adding up, within the memory that they are given."""
+"""Integrated and expected gradients: equal to Captum, adding up, within their limit of memory."""
 
 from typing import Any, get_args
 

@@ -173,7 +173,7 @@ def test_rise_is_the_papers_map_of_scores_less_their_mean() -> None:
     drawn = RandomMasks(100, 4, 0.4, 3, seen.image)(0, 100)
     scores = seen.network(seen.images * drawn[:, None])[:, PLANTED]
     expected = torch.einsum("n,nhw->hw", scores - scores.mean(), drawn) / (100 * 0.4)
-    assert relative(map_[0], expected) < 1e-6  # the matrices that enlarge are made in float32
+    assert relative(map_[0], expected) < 1e-6  # the enlarging matrices are float32
 
 
 def test_rise_finds_both_parts_of_a_finding_and_their_signs() -> None:

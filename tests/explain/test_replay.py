@@ -1,4 +1,4 @@
-"""What Captum sees: the recorded pass, at no cost; and nothing of it left behind, whatever ends it."""
+"""Captum sees the recorded pass at no extra cost, and nothing of it is left behind, however it ends."""
 
 from collections import OrderedDict
 from dataclasses import replace

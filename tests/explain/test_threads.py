@@ -1,4 +1,4 @@
-"""Many people at once before one network, and one person for long."""
+"""Many users of one network at once, and one user for a long time."""
 
 import gc
 import threading

@@ -1,4 +1,4 @@
-"""Conductance, influence and the gradient of one unit: equal to Captum, and what they say is so."""
+"""Conductance, influence and the gradient of one unit: equal to Captum, and true to their definitions."""
 
 import numpy as np
 import pytest

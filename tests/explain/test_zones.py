@@ -66,7 +66,7 @@ def test_every_pixel_belongs_to_one_of_eight_zones() -> None:
 
 def test_lungs_that_are_one_piece_are_parted_where_they_are_narrowest() -> None:
     joined = _lungs()
-    joined[30:33, 26:38] = True  # a bridge, whose columns are all alike: the first of them parts
+    joined[30:33, 26:38] = True  # a bridge of equal columns: the first one splits it
     regions = zones(joined)
 
     right = np.isin(regions.labels, [index for index, name in enumerate(regions.names) if name.startswith("right")])

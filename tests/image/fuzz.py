@@ -34,7 +34,7 @@ def seeds() -> dict[str, bytes]:
         if not path.is_file() or path.stat().st_size > LARGEST or path.suffix in (".zip", ".py", ".txt", ".json"):
             continue
         files[path.name] = path.read_bytes()
-        try:  # as most are no radiographs, and would be refused before their pixels are looked at
+        try:  # most are not radiographs, and would be refused before their pixels are read
             dataset = dcmread(path)
             if "PixelData" in dataset:
                 dataset.Modality = "CR"

@@ -1,4 +1,4 @@
-"""Window, mirror, turn and inversion: one act for the screen and the network."""
+"""Window, mirror, turn and inversion: one operation for the screen and the network."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Films that come together: ZIP archives, folders, discs; what they claim is checked before they are opened."""
+"""Bundles of films: ZIP archives, folders, discs; their claims are checked before they are opened."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Headers that contradict their own pixels: settled by the pixels, and told; true headers are followed."""
+"""Headers that contradict their own pixels: the pixels decide, and a step reports it; correct headers are followed."""
 
 import io
 from typing import Any

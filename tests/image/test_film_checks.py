@@ -1,4 +1,4 @@
-"""The checks: each fault, made on the phantom, is found by its own check; real films seldom set one off."""
+"""The film checks: each fault, made on the phantom, is found by its own check; real films seldom trigger one."""
 
 import csv
 import math

@@ -1,4 +1,4 @@
-"""Files that bend their format, each made here: read as what they must be, with a sentence, or refused in one."""
+"""Files that bend their format, each made here: read as they must be meant, with a sentence, or refused in one."""
 
 import io
 import struct

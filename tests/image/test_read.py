@@ -1,4 +1,4 @@
-"""The door: every picture format, every bad input, damaged files, the real originals."""
+"""Reading a film: every picture format, every bad input, damaged files, the real originals."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Side markers that contradict the film's sides; on drawn chests, and on real films, which seldom may set it off."""
+"""Side markers that contradict the film's sides; on drawn chests, and on real films, which may rarely trigger it."""
 
 import csv
 import os

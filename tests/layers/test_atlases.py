@@ -1,4 +1,4 @@
-"""The atlas: of a planted unit, by hand, resumed, of other weights."""
+"""The atlas: of a planted unit with values known by hand, resumed, and refused for other weights."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -121,7 +121,7 @@ def test_a_killed_pass_goes_on_and_ends_with_the_same_atlas(atlas: Atlas, tmp_pa
     assert result.metadata == atlas.metadata
     assert [file.name for file in tmp_path.iterdir()] == ["atlas.parquet"]
     build(planted.classifier(), films, tmp_path, top=3, every=1)
-    assert len(opened) == 12  # it was there already
+    assert len(opened) == 12  # it already existed
 
 
 def test_the_inner_stages_relevance_can_rest_on_fewer_films(atlas: Atlas, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Concepts made on the spot, and whether a network's score hangs on them."""
+"""Concepts made on the spot, and whether a network's score depends on them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -145,13 +145,13 @@ def test_the_planted_concept_is_detected_and_others_are_not() -> None:
     assert square.sentence.startswith("Sensitive at stage 2: towards “square”")
     assert f"really moves the score by {square.moved}." in square.sentence
     assert (square.slight, square.contradicted) == (False, False)
-    # before stage 2 a ReLU stands, shut where a film has no square: to first order nothing gets through
+    # the ReLU before stage 2 is shut where a film has no square: to first order nothing gets through
     assert by["square", "square", "stage 1"].verdict == "not shown"
     for stage in ("stage 1", "stage 2"):
         edge = by["edge", "square", stage]
         assert edge.separable
         assert edge.p > 0.5
-        assert edge.score == 0.5  # the unit that counts does not hear of it, for or against
+        assert edge.score == 0.5  # the unit that matters does not respond to it, up or down
         nothing = by["nothing", "square", stage]
         assert nothing.verdict == "no direction"
         assert "cannot be separated" in nothing.sentence
@@ -224,7 +224,7 @@ def test_captum_gives_the_same_scores_for_the_same_directions(classifier: Any, t
         assert scores["sign_count"][0].item() == pytest.approx(share_above_zero(pushes @ direction))
         assert scores["magnitude"][0].item() == pytest.approx((pushes @ direction).mean(), rel=1e-3, abs=1e-6)
         for saved in tmp_path.rglob("*.pkl"):
-            saved.unlink()  # or it would read the direction from there
+            saved.unlink()  # otherwise it would read the direction from there
     assert 0 < scores["sign_count"][0].item() < 1  # or the comparison would say little
 
 

@@ -1,4 +1,4 @@
-"""A stage's maps as a handful of parts."""
+"""A stage's maps as a few parts."""
 
 from collections import OrderedDict
 

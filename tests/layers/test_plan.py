@@ -1,4 +1,4 @@
-"""The network's plan: layers, shapes and receptive fields, these against what gradients reach."""
+"""The network's plan: layers, shapes, and receptive fields, which are compared with what gradients reach."""
 
 from collections.abc import Iterator
 
@@ -74,7 +74,7 @@ def test_the_field_of_a_cell_is_what_its_gradient_reaches(name: str) -> None:
         for side, (there, edge) in enumerate(zip(result, box, strict=True)):
             if 0 < edge < SIDE:
                 assert there == edge, (stage.name, side)
-            else:  # what windows leave over at the rim no cell sees
+            else:  # no cell sees what the windows leave over at the edge
                 assert there >= edge if side < 2 else there <= edge, (stage.name, side)
 
 

@@ -1,4 +1,4 @@
-"""The picture that a unit wants to see: of a planted pattern, near a chest, the same each time, stopped."""
+"""A unit's preferred picture: of a planted pattern, near a chest, the same each time, stopped."""
 
 from collections import OrderedDict
 

@@ -1,4 +1,4 @@
-"""Probes kept beside the weights come back as they were."""
+"""Probes stored beside the weights are read back unchanged."""
 
 from dataclasses import replace
 from pathlib import Path

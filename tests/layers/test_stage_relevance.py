@@ -1,4 +1,4 @@
-"""What passes through a stage: on a planted network all of it, on one unit; LRP loses nothing between two stages."""
+"""Relevance per stage: on a planted network one unit carries all of it; LRP loses nothing between two stages."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""One unit followed back to the film: equal to Captum's, of the right cell, refused in a sentence."""
+"""One unit attributed to the film: equal to Captum's, of the right cell, refused in a sentence."""
 
 from collections import OrderedDict
 from typing import get_args

@@ -1,4 +1,4 @@
-"""A person's own checkpoints: kept, listed beside those that come with Lightbox, renamed, removed."""
+"""A user's own checkpoints: saved, listed beside the shipped ones, renamed, removed."""
 
 import json
 from collections.abc import Callable
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_created_is_reported(candidate: ImportCandidate,
 
 def test_a_checkpoint_is_renamed_with_its_card(candidate: ImportCandidate) -> None:
     key = library.save(candidate, "mine").key
-    card = library.rename("mine", "Mine")  # of which a careless look says that it is taken
+    card = library.rename("mine", "Mine")  # a careless check would call this name taken
 
     assert library.own() == ["Mine"]
     assert (card.name, card.key) == ("Mine", key)

@@ -1,4 +1,4 @@
-"""The contract, over every network that can be imported, and that each is what its authors' code computes.
+"""The contract, over every network that can be imported, and that each equals its authors' code.
 
 Their own module and ours share the weights, so that the largest costs a second; all methods run on a few of them only
 (tests/explain/test_originals.py).

@@ -1,4 +1,4 @@
-"""Servers that are slow, absent, refusing or lying: one sentence within the limit, and nothing is believed."""
+"""Servers that are slow, absent, refusing or lying: one sentence within the limit, and no false data is accepted."""
 
 import io
 import json
@@ -287,7 +287,7 @@ def test_mutated_answers_give_an_entry_or_a_sentence(monkeypatch: pytest.MonkeyP
         else:
             entries += 1
     assert not [each for each in sentences if "Secret" in each]
-    assert min(entries, len(sentences)) > 0.05 * mutations()  # both kinds are met
+    assert min(entries, len(sentences)) > 0.05 * mutations()  # both kinds occur
 
 
 def mutations() -> int:

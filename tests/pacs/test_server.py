@@ -1,4 +1,4 @@
-"""The servers that are set up: from a file and the environment, never with their secrets in a text."""
+"""Configured servers, from a file and the environment; their secrets never appear in text."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What was drawn on a film: its size, its place on the picture of a report, and what the viewer sends of it."""
+"""Annotations on a film: their size, their place on the picture of a report, and what the viewer sends of them."""
 
 import re
 from dataclasses import replace

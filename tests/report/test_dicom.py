@@ -1,4 +1,4 @@
-"""The DICOM objects: valid by other people's tools, and equal to the case when read back."""
+"""The DICOM objects: valid by independent tools, and equal to the case when read back."""
 
 import io
 import math

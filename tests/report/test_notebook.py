@@ -1,4 +1,4 @@
-"""What film, map and case show of themselves in a notebook."""
+"""How a film, a map and a case appear in a notebook."""
 
 import io
 from dataclasses import replace

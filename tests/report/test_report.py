@@ -1,4 +1,4 @@
-"""The report as PDF, HTML and figure: what it says, and that it is whole."""
+"""The report as PDF, HTML and figure: what it says, and that it is complete."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""What the Cohort page asks of a made run: python -m tests.studies.large_run --films 1000000 --features 100000.
+"""Queries of the Cohort page on an artificial run: python -m tests.studies.large_run --films 1000000 --features 100000.
 
 Processor time and wall time of each question, in ms, of this process alone; nothing here is drawn in a browser.
 """

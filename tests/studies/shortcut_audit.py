@@ -2,7 +2,7 @@
 
 Each pair of small networks learns to see an opacity in drawn chests. For one of them every film with an opacity, and no
 other, carries a mark in one corner: a plate, a letter or a word. Both learn until they fit their films, and are audited
-on the same films, new to them and marked alike. The flag is the share of tests that fail, those in doubt by half.
+on the same films, new to them and marked alike. The flag is the share of tests that fail; doubtful ones count half.
 Beside it stands the AUC on the same films without marks, and with the marks on the films without an opacity: whether
 the clean twin is a control, and whether the other one relies on the mark. A pair that is finished is kept.
 """

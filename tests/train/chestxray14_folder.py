@@ -1,4 +1,4 @@
-"""A made copy of ChestX-ray14: the table with the bracketed columns, both lists, phantoms for films."""
+"""An artificial copy of ChestX-ray14: the table with the bracketed columns, both lists, phantoms for films."""
 
 from pathlib import Path
 

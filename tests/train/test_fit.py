@@ -1,4 +1,4 @@
-"""Training on a dozen drawn films: that it goes on after a kill, what it keeps, what it samples, what it punishes."""
+"""Training on a dozen drawn films: resumption after a kill, the weights it keeps, sampling, and penalties."""
 
 from collections import OrderedDict
 from dataclasses import replace

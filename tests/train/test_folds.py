@@ -1,4 +1,4 @@
-"""Splits made anew: nobody on two sides, no source in its own training."""
+"""New splits: no patient on both sides, no source in its own training."""
 
 from dataclasses import replace
 from pathlib import Path

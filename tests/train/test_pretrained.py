@@ -1,4 +1,4 @@
-"""ImageNet weights: ours and the package's network say the same, and a missing package is named."""
+"""ImageNet weights: our network and the package's give the same output, and a missing package is named."""
 
 import json
 from dataclasses import replace

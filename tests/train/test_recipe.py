@@ -1,4 +1,4 @@
-"""The recipe as a TOML file: what it says, and one sentence for each thing it says wrongly."""
+"""The recipe as a TOML file: its fields, and one sentence for each mistake."""
 
 from pathlib import Path
 

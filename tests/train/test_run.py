@@ -1,4 +1,4 @@
-"""From a folder to a checkpoint with its card: whole runs of seconds' size on drawn films."""
+"""From a folder to a checkpoint with its card: complete runs of a few seconds on drawn films."""
 
 import csv
 import json
@@ -228,7 +228,7 @@ def test_folds_are_added_to_the_card(data: Path, copy: Path) -> None:
     metrics = dump(read_card("tiny", copy).metrics)
     assert metrics["other_source"] == by_source
     assert metrics["folds"] == by_patient
-    assert metrics["test"]["n"] == 12  # what stood there stays
+    assert metrics["test"]["n"] == 12  # earlier figures stay
     assert [(fold["source"], fold["n"]) for fold in by_source] == [("a", 16), ("b", 16)]
     assert [fold["name"] for fold in by_patient] == ["fold 1 of 2", "fold 2 of 2"]
     assert sum(fold["n"] for fold in by_patient) == 32

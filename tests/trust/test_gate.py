@@ -1,4 +1,4 @@
-"""The gate knows films like those it was fitted on; prediction sets cover what they promise."""
+"""The gate recognises films like those it was fitted on; prediction sets reach their promised coverage."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -94,7 +94,7 @@ def test_edge_is_the_share_of_heat_in_the_outer_tenth(film: Radiograph) -> None:
     assert edge(_heat_at(slice(30, 60), slice(30, 60))) == ("ok", 0)
     assert edge(_heat_at(slice(0, 5), slice(0, 96))) == ("warning", 1)
     level, value = edge(np.ones((SIZE, SIZE), np.float32))
-    assert level == "note"  # what an even map has is not more than chance
+    assert level == "note"  # the share of an even map is no more than chance
     assert value == pytest.approx(0.36, abs=0.03)
 
 

@@ -1,4 +1,4 @@
-"""The measures that Quantus has too give its figures: same network, same film, same map, same perturbations.
+"""Measures that Quantus has, too, give the same figures: same network, same film, same map, same perturbations.
 
 Quantus: Hedström et al. 2023, JMLR 24(34). Deletion is its PixelFlipping, max-sensitivity its MaxSensitivity, the heat
 on a mask its RelevanceMassAccuracy, the hit of the maximum its PointingGame, the similarity of maps its Spearman
@@ -80,7 +80,7 @@ def _of(question: Question, metric: Any, heat: Arrays, **more: object) -> Any:
 @pytest.mark.parametrize("fill", ["mean", "blur", "noise"])
 def test_the_deletion_curve_is_that_of_pixel_flipping(question: Question, fill: Fill) -> None:
     image, saliency = prepared(question).image, question.explanation.heat
-    order = saliency.ravel().argsort(kind="stable").argsort()  # no ties, whose order is free
+    order = saliency.ravel().argsort(kind="stable").argsort()  # no ties, since their order is arbitrary
     heat = order.reshape(saliency.shape).astype(np.float32)
     replacement = filling(image, fill).reshape(1, -1).numpy()
 

@@ -1,4 +1,4 @@
-"""Answers for edited films, sweeps, the search for what it takes, and preprocessing, on networks known by hand."""
+"""Answers for edited films, sweeps, the search for a turning region, and preprocessing, on networks known by hand."""
 
 import csv
 import io

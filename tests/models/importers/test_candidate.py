@@ -1,4 +1,4 @@
-"""What is made of a real file: the same answers as its authors' own code, and proposals that a person can correct."""
+"""Importing a real file: the same answers as its authors' own code, and proposals that a user can correct."""
 
 import argparse
 import collections
@@ -158,7 +158,7 @@ def test_xrayvision_is_known_by_one_channel_and_eighteen_findings(tmp_path: Path
     assert candidate.left_over == ()
     assert _same(candidate, theirs)
     renamed = corrected(candidate, findings=[f"f{place}" for place in range(18)])
-    assert renamed.thresholds["f3"] == pytest.approx(XRAYVISION_ALL[3])  # a point goes with its place
+    assert renamed.thresholds["f3"] == pytest.approx(XRAYVISION_ALL[3])  # an operating point keeps its place
 
 
 def test_xrayvisions_black_and_white_become_its_own_range(tmp_path: Path, phantom: Radiograph) -> None:

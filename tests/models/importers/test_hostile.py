@@ -1,4 +1,4 @@
-"""Files made to run code, to fill the memory, to bring Python down or to mislead: each gets its sentence, none its way.
+"""Files made to run code, to fill the memory, to bring Python down or to mislead: each is refused with a sentence.
 
 A canary is a file that exists as soon as any of the code in them runs.
 """
@@ -123,7 +123,7 @@ def _an_old_archive() -> bytes:
 def _a_program() -> bytes:
     file = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # torch goes on to torch.export; such files stay about
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch moves to torch.export, but such files still exist
         torch.jit.save(torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)), file)  # type: ignore[no-untyped-call]
     return file.getvalue()
 

@@ -1,4 +1,4 @@
-"""Which network a dictionary of tensors is of. Shapes suffice, so that all of them cost next to nothing."""
+"""Which network a dictionary of tensors belongs to. Shapes are enough, so all of them cost next to nothing."""
 
 import re
 from collections.abc import Mapping
