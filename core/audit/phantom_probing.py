@@ -115,7 +115,7 @@ def _edited(film: Radiograph, edit: PhantomEdit) -> Radiograph:
 
 
 def _marker(grey: Grey, *, x: float, y: float) -> Grey:
-    """A white plate with a letter cut out, its centre at these shares of width and height."""
+    """A white plate with a letter cut out, its centre at these fractions of width and height."""
     side = len(grey)
     plate = np.zeros(grey.shape, np.uint8)
     half = round(0.035 * side)

@@ -1,4 +1,4 @@
-"""The films of a run that a network sees as most alike, and how far such neighbours can be relied on."""
+"""The films of a run that a network represents most similarly, and how far such neighbours can be relied on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -148,7 +148,7 @@ class Task:
             explained = explain_many(
                 classifier, film.radiograph, [request], cleaning=self.settings.cleaning, work=Work(limit=0)
             )
-        except (NoLungs, OneCell, Stopped) as error:  # of this film only
+        except (NoLungs, OneCell, Stopped) as error:  # affects this film only
             return MapAnswer(request.finding, request.method, reason=str(error))
         return MapAnswer(request.finding, request.method, explained.maps[0])
 

@@ -69,7 +69,7 @@ def audit(
         classifier = load(name, weights)
         try:
             rows = sampled(_usable(films, classifier), limit, seed=seed)
-        except BadData as error:  # of this model only
+        except BadData as error:  # affects this model only
             if len(wanted) == 1:
                 raise
             click.echo(f"{name}: {error}", err=True)

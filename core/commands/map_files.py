@@ -91,7 +91,7 @@ def each(
     def look(path: str, radiograph: "Radiograph") -> Iterator[Record]:
         try:
             results = make(radiograph)
-        except (NoLungs, Stopped) as error:  # of this film only; the others continue
+        except (NoLungs, Stopped) as error:  # affects this film only; the others continue
             yield {"path": path, "error": str(error)}
             return
         if not common:

@@ -147,7 +147,7 @@ def report(
 ) -> None:
     """A report of one film: first a page for every reader, then the details.
 
-    The first page says what was asked, what the model says and how sure it is, where it looked, and whether to believe
+    The first page gives the question, the model's answer and its certainty, where it looked, and whether to believe
     it. The report contains a manifest; --from computes the same maps again, equal to the last bit, and
     reports if the film or the weights differ.
 

@@ -1,4 +1,4 @@
-"""`similar`: the films of a run that a model sees as most alike."""
+"""`similar`: the films of a run that are most similar for a model."""
 
 from functools import partial
 from pathlib import Path

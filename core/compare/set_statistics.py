@@ -1,4 +1,4 @@
-"""Figures of several networks over a set of films: their agreement, and which is right more often."""
+"""Figures of several networks over a set of films: their agreement, and which one is right more often."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -36,7 +36,7 @@ class DeLong:
 
     n, positives:  films, and those with the finding.
     first, second: the areas, 0 to 1.
-    difference, low, high: first less second, with its 95 % interval.
+    difference, low, high: first minus second, with its 95 % interval.
     z, p:          the difference over its standard error, and its two-sided p value.
     reason:        why the figures are NaN, or empty.
     """

@@ -1,4 +1,4 @@
-"""What a card's figures say of films of a patient's age."""
+"""A card's figures for films of patients of a given age."""
 
 from core.card import SubsetFigures
 from core.estimate import available

@@ -9,7 +9,7 @@ from torch.nn import functional
 BINS = 15  # bins of equal width from 0 to 1
 
 
-_BOUNDS = (0.05, 20.0)  # limits of the temperature: a network at chance would get any
+_BOUNDS = (0.05, 20.0)  # limits of the temperature: a network at chance could get any value
 
 
 def temperature(logits: Tensor, labels: Tensor, *, multi_label: bool = False) -> float:

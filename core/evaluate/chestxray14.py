@@ -69,7 +69,7 @@ def _lines(path: Path) -> list[dict[str, str]]:
             missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
             if missing:
                 raise BadData(f"{path} lacks the column {' and '.join(missing)}; it needs {', '.join(_NEEDED)}.")
-            # The head's last columns hold commas without quotes, and some editions end each line with one more.
+            # The header's last columns hold commas without quotes, and some editions end each line with one more.
             return [{name: (line[name] or "").strip() for name in reader.fieldnames or ()} for line in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadData(f"{path} is no CSV table in UTF-8 ({error}). Fetch it again.") from error
@@ -103,7 +103,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _refuse_both_lists(folder: Path, home: dict[str, str], chosen: Sequence[dict[str, str]]) -> None:
-    """Refuses a patient of both lists before validation patients are drawn, with the lists' own names."""
+    """Refuses a patient in both lists before validation patients are drawn, with the lists' own names."""
     sides: dict[str, str] = {}
     for line in chosen:
         patient, side = line[_PATIENT], home[line[_IMAGE]]

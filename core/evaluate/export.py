@@ -35,7 +35,7 @@ def write(
 ) -> None:
     """Writes FILES into the folder.
 
-    report:   as `core.evaluate.run.report` gives it, JSON already.
+    report:   the result of `core.evaluate.run.report`, which is already JSON.
     logits:   (N, F) of the rows.
     manifest: the folder that the rows' paths are relative to.
     """

@@ -23,7 +23,7 @@ def figures(predictions: LabelledPredictions, *, repeats: int = REPEATS) -> dict
 
     Returns: n, patients, accuracy, balanced_accuracy, macro_auc, ece, ece_before, brier: one estimate each;
              auc (with its number of positives), average_precision, sensitivity, specificity: finding -> estimate, the
-             first two where FEWEST films have the finding and FEWEST have not, the others where the card has an
+             first two where FEWEST films have the finding and FEWEST do not, the others where the card has an
              operating point and there is a film to count;
              roc, precision_recall: finding -> columns of equal length; reliability: before and after temperature;
              confusion: counts.
@@ -107,7 +107,7 @@ def mean_within_sources(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def present(predictions: LabelledPredictions) -> list[int]:
-    """The findings that at least FEWEST films have and FEWEST have not."""
+    """The findings that at least FEWEST films have and FEWEST do not."""
     positives = predictions.truth.sum(axis=0)
     return [index for index, count in enumerate(positives) if FEWEST <= count <= len(predictions) - FEWEST]
 

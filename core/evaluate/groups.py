@@ -21,10 +21,10 @@ _BETRAYS = 0.05  # margin of a guess by source over the commonest label above wh
 
 
 def groups(predictions: LabelledPredictions, rows: Sequence[Row], *, repeats: int = REPEATS) -> list[dict[str, Any]]:
-    """Figures by source, hospital, age band, sex and view where the manifest says them, and of the parts in which a
+    """Figures by source, hospital, age band, sex and view where the manifest has them, and of the parts in which a
     shortcut does not help; only parts with FEWEST films or more.
 
-    rows:    (N,) of the answers.
+    rows:    (N,) of the predictions.
     Returns: by ("source", "hospital", "age", "sex", "view" or "shortcut"), name, n, patients, accuracy, ece, auc{},
              macro_auc.
     """

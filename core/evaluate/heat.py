@@ -128,7 +128,7 @@ def inside_ratio(heat: Heat, inside: FilmMask) -> float:
 def hits(heat: Heat, lesions: FilmMask) -> bool:
     """Whether the hottest place lies within TOLERANCE of a lesion: the pointing game.
 
-    Source: Zhang et al. 2018, arXiv:1608.00507; their 15 px of images of about 500 px.
+    Source: Zhang et al. 2018, arXiv:1608.00507, who allow 15 px in images of about 500 px.
     """
     return bool(dilated(lesions, TOLERANCE).ravel()[heat.argmax()])
 
@@ -172,7 +172,7 @@ def _masked_film(find_lungs: bool, row: Row) -> tuple[Radiograph, Masks]:
 
 
 def _mean(shares: Sequence[Shares], name: str, repeats: int) -> Estimate:
-    """Over films, its interval over resampled patients."""
+    """The mean over films, with its interval over resampled patients."""
     pairs = [(getattr(each, name), each.patient) for each in shares]
     values = np.array([value for value, _ in pairs if value is not None and not np.isnan(value)])
     patients = np.array([patient for value, patient in pairs if value is not None and not np.isnan(value)])

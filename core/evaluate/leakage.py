@@ -22,8 +22,8 @@ _FLOOR = 0.02  # of black to white: lower contrast is noise and is not amplified
 # Calibrated on 1,200 films of the curated set: of 719,351 pairs of different patients none correlates above 0.73;
 # copies do by 0.95 or more (JPEG at quality 40, half the size, gamma 0.7, another window), with burnt-in text by 0.88.
 NEAR = 0.80
-# Of 64 in which the hashes of two copies may differ: of those pairs none differs in fewer than 7, half of the copies in
-# at most 3.
+# Bits, of 64, in which the hashes of two copies may differ: none of those pairs differs in fewer than 7, half of the
+# copies differ in at most 3.
 BITS = 4
 _NAMED = 20  # pairs listed by name; the rest is counted
 _CHUNK = 512  # films compared with all others at once
@@ -45,9 +45,9 @@ def leakage(rows: Sequence[Row], others: Sequence[Row] = (), *, trained_on: Sequ
     trained_on: the hashes of the card's training films, from `fingerprints`.
     Returns:    films and others: numbers compared; identical and near_duplicates: n pairs, the number across a split,
                 and the first pairs by name; patients: n on both sides and the first names; in_training: n films whose
-                hash is the card's, and the first names, or None if the card has no hashes.
+                hash is on the card, and the first names, or None if the card has no hashes.
     Raises:     BadData if a film cannot be read; BadCheckpoint if the hashes are invalid.
-    Mirrored films are not found, and of those cut by 2 % at each side only half.
+    Mirrored films are not found, and only half of the films cut by 2 % on each side.
     """
     every = [*rows, *others]
     fingerprinted = looks(every)
@@ -93,7 +93,7 @@ def sentences(result: dict[str, Any]) -> list[str]:
 def fingerprints(rows: Sequence[Row]) -> list[str]:
     """A 64-bit perceptual hash of each film, 16 hexadecimal digits.
 
-    A card stores those of its training films, separated by blanks, as `trained_on.digests`.
+    A card stores those of its training films, separated by spaces, as `trained_on.digests`.
     """
     return [f"{value:016x}" for value in hashes(looks(rows).thumbnails).tolist()]
 
@@ -131,7 +131,7 @@ def thumbnail(film: Radiograph) -> Heat:
 
 
 def hashes(thumbnails: Heat) -> NDArray[np.uint64]:
-    """(N,) one 64-bit hash per thumbnail (N, 1600): its side of 64 fixed planes.
+    """(N,) one 64-bit hash per thumbnail (N, 1600): the side of each of 64 fixed planes that it lies on.
 
     The share of bits in which two differ is the angle between the thumbnails over 180°.
     Source: Charikar 2002, doi:10.1145/509907.509965.
@@ -164,7 +164,7 @@ def _alike(thumbnails: Heat, judged: int) -> Iterator[tuple[int, int, float]]:
 
 
 def _in_training(result: NDArray[np.uint64], trained_on: Sequence[str]) -> NDArray[np.bool_]:
-    """(N,) whether a training hash is within BITS of each."""
+    """(N,) whether a training hash differs from each in at most BITS bits."""
     try:
         known = np.array([int(text, 16) for text in trained_on], np.uint64)
     except (ValueError, TypeError, OverflowError) as error:

@@ -16,7 +16,7 @@ from core.types import Radiograph
 NEEDED = ("file", "label")
 OPTIONAL = ("id", "patient", "source", "subtype", "age", "sex", "view", "split", "box", "lungs", "lesions", "devices")
 PARQUET = ".parquet"  # any other table is CSV
-NOTHING = "No Finding"  # the label of a film without findings, besides an empty one
+NOTHING = "No Finding"  # the label of a film without findings; an empty label means the same
 _CORNERS = ("x0", "y0", "x1", "y1")
 _BOXES = "boxes.csv"  # table of lesion boxes beside a manifest
 _TABLES = ("cxr.csv", "films.csv")  # table of a folder: the first of these that exists

@@ -2,8 +2,8 @@
 
 A checkpoint does not contain the order of its scores, its black and white, or whether bone was bright. A mistake in any
 of these gives a network that runs and is wrong. Labelled films reveal it: scores that rank films in reverse, another
-order of the findings or other grey values that rank them clearly better, or predictions that are the
-same for every film.
+order of the findings or other grey values that rank them clearly better, or predictions that are the same for every
+film.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -33,8 +33,8 @@ def logits(
     progress: str = "",
     cleaning: Cleaning | None = None,
 ) -> NDArray[np.float32]:
-    """(N, F) float32 logits, each film prepared exactly as for a single prediction; of an ensemble those whose
-    probabilities are the mean.
+    """(N, F) float32 logits, each film prepared exactly as for a single prediction; for an ensemble, the logits
+    of the members' mean probabilities.
 
     read:     opens one of the films; only a few batches of prepared inputs are in memory at a time.
     progress: title of the bar on stderr; empty for none.

@@ -30,9 +30,9 @@ from core.explain.regions import RegionCount, RegionKind, regions_of
 def feature_ablation(
     evidence: Evidence, *, regions: RegionKind = "zones", superpixels: RegionCount = 32, fill: Cover = "mean"
 ) -> Tensor:
-    """How much the score falls when a third of a lung, the heart or all the rest is hidden; easy to read.
+    """How much the score drops when a third of a lung, the heart or all the rest is hidden; easy to read.
 
-    Returns: (1, S, S), signed: the fall of the logit, the same all over a zone.
+    Returns: (1, S, S), signed: the drop of the logit, constant over a zone.
     Raises:  NoLungs if zones need lungs and the film has none.
     """
     cut = regions_of(evidence, regions, superpixels)

@@ -31,7 +31,7 @@ _SOFT = 1 / 56  # of the film's side: standard deviation of the lung mask's edge
 def random_map(evidence: Evidence, *, seed: Annotated[int, Bounds(0, 2**31 - 1, "random seed")] = 0) -> Tensor:
     """Random noise, independent of film and network: the least that a real map has to beat.
 
-    Returns: (N, S, S), each pixel evenly from 0 to 1, the same for every film.
+    Returns: (N, S, S), each pixel uniform from 0 to 1, the same for every film.
     """
     side = evidence.images.shape[-1]
     noise = torch.rand(side, side, generator=torch.Generator().manual_seed(seed))

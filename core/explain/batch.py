@@ -46,11 +46,11 @@ class PreparedFilm:
 
 @dataclass(frozen=True, eq=False)
 class ExplainedFilm:
-    """What a batch gives for one of its films.
+    """The result of a batch for one of its films.
 
     features: (K,) float32 output of the last stage, averaged over its cells.
-    earlier:  the same of each earlier stage, if asked for.
-    beside:   (D,) what else was read from the pass; empty for nothing.
+    earlier:  the same of each earlier stage, if requested.
+    beside:   (D,) other values read from the pass; empty if there are none.
     """
 
     explained: Explained

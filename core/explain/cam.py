@@ -1,7 +1,7 @@
 """Class activation maps: the feature maps of a stage, weighted by their effect on the finding.
 
 `signed` leaves out the papers' last step, which sets to zero what speaks against the finding. Where a paper also drops
-negative weights, the signed map is the one for the finding less the one for its opposite (the negated score).
+negative weights, the signed map is the one for the finding minus the one for its opposite (the negated score).
 """
 
 from typing import Annotated
@@ -63,9 +63,9 @@ def _pooled_and_linear(network: Network, stage: str | None) -> str:
     fits=_pooled_and_linear,
 )
 def cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
-    """Where the last feature maps count for the finding, read off the weights of the last layer; coarse, exact.
+    """Where the last feature maps support the finding, read from the weights of the last layer; coarse, exact.
 
-    Before clipping at zero the cells add up to the logit less its bias: the weights are divided by the number of
+    Before clipping at zero the cells add up to the logit minus its bias: the weights are divided by the number of
     cells, as the average pooling divides. The paper pools by summing and torch-cam leaves the division out.
 
     Returns: (N, h, w), in logits per cell.
@@ -93,7 +93,7 @@ def cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     bfloat16="signed",
 )
 def grad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
-    """Where the feature maps of the stage speak for the finding; coarse, stable.
+    """Where the feature maps of the stage support the finding; coarse, stable.
 
     At the last stage before global average pooling and one linear layer it equals CAM.
 
@@ -120,16 +120,16 @@ def grad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     bfloat16=True,
 )
 def grad_cam_plus_plus(evidence: Evidence, *, signed: Signed = False) -> Tensor:
-    """Where the feature maps of the stage speak for the finding, several places at once; coarse.
+    """Where the feature maps of the stage support the finding, in several places at once; coarse.
 
     The paper takes Y = exp(S) for the score S and weighs map A by the sum over its cells of alpha relu(dY/dA), where
     alpha = Y'' / (2 Y'' + sum(A) Y'''). The network is piecewise linear from A to S, so with g = dS/dA the derivatives
     of Y are exp(S) g, exp(S) g² and exp(S) g³. exp(S) cancels in alpha, which where g > 0 is 1 / (2 + g sum(A)), and
-    stays as one factor of the whole map, left out here as in the peers. The paper's maps come out of a ReLU; where
-    others add up to less than zero (DenseNet's inner stages) the sum counts as zero, or alpha would have a pole.
+    stays as one factor of the whole map, left out here as in other libraries. The paper's maps come out of a ReLU;
+    where others add up to less than zero (DenseNet's inner stages) the sum counts as zero, or alpha would have a pole.
 
     pytorch-grad-cam adds 1e-6 to 2 g² + sum(A) g³, which is often smaller, and so weighs by the size of g³ instead;
-    torch-cam 0.5 loses the division (it divides a copy). Signed: less the same with -g.
+    torch-cam 0.5 loses the division (it divides a copy). Signed: minus the same with -g.
 
     Returns: (N, h, w); times exp(logit) it is the paper's.
     """
@@ -182,18 +182,19 @@ def hires_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     bfloat16="signed",
 )
 def xgrad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
-    """Where the stage speaks for the finding, each feature map weighted by its slope where it is active; coarse.
+    """Where the stage supports the finding, each feature map weighted by its slope where it is active; coarse.
 
     The paper's weight is sum(g A) / sum(A) for maps A that come out of a ReLU; each map's part then adds up to the same
     as in HiRes-CAM. Where A falls below zero (DenseNet's inner stages) that sum may be nearly zero, and one map takes
-    over: computed so, as the peers do, float32 and bfloat16 maps of the shipped networks correlated down to -0.98 at
-    stage 2. So the cells' magnitude is used, sum(g |A|) / sum(|A|): a mean of slopes, and the paper's wherever A >= 0.
+    over: with that formula, as in other libraries, float32 and bfloat16 maps of the shipped networks correlated down to
+    -0.98 at stage 2. So the cells' magnitude is used, sum(g |A|) / sum(|A|): a mean of slopes, which equals the paper's
+    weight wherever A >= 0.
 
     Returns: (N, h, w), in logits per cell.
     """
     features = evidence.features
     size = features.abs()
-    total = size.sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(size.dtype).tiny)  # a dead map has no part
+    total = size.sum(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(size.dtype).tiny)  # a dead map adds nothing
     weights = (evidence.feature_gradient * size).sum(dim=(2, 3), keepdim=True) / total
     return rectified((weights * features).sum(dim=1), signed=signed)
 
@@ -213,7 +214,7 @@ def xgrad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     bfloat16=True,
 )
 def layer_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
-    """Where single cells of the stage speak for the finding; made for earlier, finer layers and for fusing them.
+    """Where single cells of the stage support the finding; made for earlier, finer layers and for fusing them.
 
     Signed, with the slopes that speak against it as well, it is HiRes-CAM.
 
@@ -249,7 +250,7 @@ def eigen_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     Returns: (N, h, w), in the stage's own units; signed, below zero is the opposite pattern, not what speaks against.
     """
     features = evidence.features
-    if not features.isfinite().all():  # no eigenvectors; the caveat says it
+    if not features.isfinite().all():  # no eigenvectors; the caveat says so
         return torch.full_like(features[:, 0], torch.nan)
     flat = features.flatten(2).double().cpu()  # eigenvectors of near ties need double, which not every GPU has
     if flat.shape[1] <= flat.shape[2]:

@@ -1,4 +1,4 @@
-"""Class activation maps whose weights come from forward passes alone: mask the film, or take feature maps away."""
+"""Class activation maps whose weights come from forward passes alone: by masking the film or removing feature maps."""
 
 from typing import Annotated
 
@@ -31,15 +31,15 @@ def score_cam(
     channels: Annotated[int, Bounds(0, 2048, "feature maps to mask with, those that vary most; 0 for all")] = 64,
     signed: Signed = False,
 ) -> Tensor:
-    """Which feature maps keep the finding's score up when only what they light up is left of the film; coarse.
+    """Which feature maps keep the finding's score high when only the places where they are active stay visible; coarse.
 
     Algorithm 1 of the paper: each feature map, enlarged bilinearly and scaled from 0 to 1 over its own range,
     multiplies the normalised film, so that what it leaves out becomes the mean grey, the paper's baseline of zero. The
     weights are the softmax over the maps of the logit's gain on the baseline, whose own logit cancels in it.
-    Signed: less the softmax of the losses, so that maps which keep the score down count below zero.
+    Signed: minus the softmax of the losses, so that maps that keep the score low count below zero.
 
-    channels: the paper masks with all maps. Those that vary most over the film (so chosen by Faster-Score-CAM) say most
-              of it: 64 of the last 1,024 gave maps that correlated 0.88 to 0.98 with those of all.
+    channels: the paper masks with all maps. Those that vary most over the film (the choice of Faster-Score-CAM) are
+              nearly enough: 64 of the last 1,024 gave maps that correlated 0.88 to 0.98 with those of all.
     Returns:  (1, h, w), in the stage's own units.
     """
     film, features = evidence.image, evidence.features[0]
@@ -75,13 +75,13 @@ def score_cam(
     cost="hundreds",
 )
 def ablation_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
-    """Which feature maps the finding's score rests on, as it falls when one is set to zero; coarse, no gradient.
+    """Which feature maps the finding's score depends on: its drop when one is set to zero; coarse, no gradient.
 
-    The weight of a map is (y - y without it) / |y|, for the logit y. At the last stage the head alone answers, which
+    The weight of a map is (y - y without it) / |y|, for the logit y. At the last stage only the head runs, which
     costs next to nothing; at an earlier one everything after the stage runs once for each of its maps.
 
-    The paper divides by y, which it takes to be above zero; below zero that would turn the map's meaning over, and
-    here it does not. pytorch-grad-cam sets a map to zero only where the stage's lowest value is zero, and otherwise to
+    The paper divides by y and assumes that it is above zero; a negative y would reverse the map's meaning, so |y| is
+    used here. pytorch-grad-cam sets a map to zero only where the stage's lowest value is zero, and otherwise to
     ten million below it, which is no ablation.
 
     Returns: (1, h, w), share of the score times the stage's own units.

@@ -53,7 +53,7 @@ def caveat(heat: Heat, method: Method, *, finding: str, probability: float, sign
 
 
 def _why_zero(method: Method, name: str, *, signed: bool) -> str:
-    """Why a map of zeros can come about; name: of the finding, in words."""
+    """Why a map of zeros can arise; name: of the finding, in words."""
     if method.needs == "images":
         return (
             f"The gradient of {name} is zero everywhere: the network does not answer to any small change of this film "

@@ -1,4 +1,4 @@
-"""DeepLIFT: how the difference to another film travels through the network, unit by unit."""
+"""DeepLIFT: how the difference from another film travels through the network, unit by unit."""
 
 import math
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class _RescaleRelu(Function):
 
 
 class _MaxPool(Function):
-    """Max pooling whose difference goes to one place: the film's peak where it is the higher one, else the other's."""
+    """Max pooling whose difference goes to one place: the film's peak if that is higher, else the other film's."""
 
     @staticmethod
     def forward(context: Any, film: Tensor, other: Tensor, settings: tuple[Any, ...]) -> Tensor:
@@ -112,8 +112,8 @@ def deeplift(evidence: Evidence, *, baseline: Baseline = "black") -> Tensor:
     """Which pixels account for the score, compared with an empty film, in one pass; fine, adds up exactly.
 
     Captum 0.9's map does not add up wherever a max pooling follows a ReLU, as in each of our networks: its ReLU reads
-    the gradient before the pooling's rule has changed it, and of pooling windows that overlap one place keeps only the
-    last. Elsewhere the two are equal.
+    the gradient before the pooling's rule has changed it, and where pooling windows overlap, it keeps only the last.
+    Elsewhere the two are equal.
 
     Returns: (1, S, S), signed, summed over the channels; its sum is logit(film) - logit(baseline).
     """
@@ -146,7 +146,7 @@ def deeplift_shap(
     The mean of DeepLIFT over the baselines of expected gradients: black, white, mean grey, the film blurred at 1/32,
     1/16 and 1/8 of its side, and two films of noise.
 
-    Returns: (1, S, S), signed, summed over the channels; its sum is logit(film) less the baselines' mean logit.
+    Returns: (1, S, S), signed, summed over the channels; its sum is logit(film) minus the baselines' mean logit.
     """
     return _compared(evidence, f"shap {seed}", references(evidence, seed))
 

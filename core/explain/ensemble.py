@@ -24,7 +24,7 @@ def explain_any(
     work: Work | None = None,
     bfloat16: bool = False,
 ) -> tuple[Prediction, tuple[Explanation, ...]]:
-    """As core.explain.run.explain_many; of an ensemble its own prediction, and the mean of the members' maps.
+    """As core.explain.run.explain_many; for an ensemble, its own prediction and the mean of the members' maps.
 
     Raises: as there; BadSetting for a layer of an ensemble, since its members do not share layers.
     """

@@ -23,7 +23,7 @@ class Tape:
 
     Everything is computed at most once and remembered. The forward pass keeps a graph only from `grad_from` on:
     "images", a stage, or the last stage, whose gradients cost one pass through the head alone.
-    No hook is set, so the network may be read by others in between; its weights collect no gradient.
+    No hook is set, so other threads may use the network in between; its weights accumulate no gradient.
 
     images:    (N, C, S, S), normalised, on the network's device.
     grad_from: "images" or a stage name; gradients of anything earlier are not available.
@@ -229,7 +229,7 @@ class Evidence:
 
 
 def behind(network: Network, source: str) -> Iterator[tuple[str | None, nn.Module]]:
-    """The parts of the features that run after "images" or a stage, each with the stage that it ends, if it does."""
+    """The parts of the features that run after "images" or a stage, each with the stage that it ends, if any."""
     stages = {child: stage for stage, child in network.stages.items()}
     past = source == IMAGES
     for child, module in network.features.named_children():

@@ -66,7 +66,7 @@ def each(function: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
     return tuple(function(*_part(args, number), **kwargs) for number in range(count))
 
 
-# Operations that are linear in what flows, or a constant away from it.
+# Operations that are linear in their flows, up to a constant.
 LINEAR: dict[str, OperationRule] = {
     name: each
     for name in ("conv2d", "linear", "batch_norm", "avg_pool2d", "adaptive_avg_pool2d", "add", "cat", "flatten", "pad")
@@ -74,7 +74,7 @@ LINEAR: dict[str, OperationRule] = {
 
 
 def refuse_no_relu(least: float) -> None:
-    """Torch has ReLU6 as a hardtanh from 0 to 6. Raises: NoRule for one that begins elsewhere."""
+    """Torch implements ReLU6 as a hardtanh from 0 to 6. Raises: NoRule for one with another lower limit."""
     if least != 0:
         raise NoRule(f"the network uses hardtanh from {least:g}, for which the method has no rule")
 
@@ -114,7 +114,7 @@ def logits_of(network: Network, flow: Flow) -> Flow:
 
 
 def probe(network: Network) -> Tensor:
-    """(1, C, 96, 96) seeded noise, as bright and dark as a film, on the network's device."""
+    """(1, C, 96, 96) seeded noise, in the grey range of a film, on the network's device."""
     weights = next(module.weight for module in network.modules() if isinstance(module, nn.Conv2d))
     noise = torch.randn(1, weights.shape[1], PROBE, PROBE, generator=torch.Generator().manual_seed(0))
     return noise.to(weights)

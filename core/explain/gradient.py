@@ -1,4 +1,4 @@
-"""Maps from the gradient of a logit in the image."""
+"""Maps from the gradient of a logit with respect to the image."""
 
 from captum.attr import InputXGradient, Saliency
 from torch import Tensor
@@ -40,7 +40,7 @@ def saliency(evidence: Evidence) -> Tensor:
     by=InputXGradient,
 )
 def input_x_gradient(evidence: Evidence) -> Tensor:
-    """Which pixels, as bright or dark as they are, push the finding's score up or down; fine, noisy.
+    """Which pixels, with their present brightness, push the finding's score up or down; fine, noisy.
 
     Returns: (N, S, S), signed, summed over the channels.
     """

@@ -50,7 +50,7 @@ def lrp(evidence: Evidence) -> Tensor:
     Captum's LRP has no rule for some layers of these networks (Flatten, Identity) and loses relevance at batch norms.
     The rules are in core/explain/relevance.py: LRP-0 in the last layer, z+ in all others, z^B at the film.
 
-    Returns: (N, S, S), signed, summed over the channels; its sum is the logit less the last layer's bias.
+    Returns: (N, S, S), signed, summed over the channels; its sum is the logit minus the last layer's bias.
     """
 
     def followed(findings: Sequence[int]) -> dict[int, Tensor]:

@@ -12,9 +12,9 @@ from core.models.architecture import Network
 BUDGET = 2e9  # maximum bytes per batch of a path or sampling method
 _MOST = {"cpu": 8}  # images per batch; more is no faster on two cores
 _MOST_ELSEWHERE = 64  # on a GPU
-# By the peaks that fresh processes reached with 1 and 8 images of 224 px, the backward pass for three findings (a test
-# repeats it): 0.82 to 0.97 of this with a graph, for every architecture. Without one, 8 images of DenseNet-121 reached
-# all of it, the others less.
+# Fitted to the peak memory of fresh processes with 1 and 8 images of 224 px, the backward pass for three findings (a
+# test repeats it): with a graph it was 0.82 to 0.97 of this estimate for every architecture. Without one, 8 images of
+# DenseNet-121 reached all of it, the others less.
 _WITH_GRAPH = 1.35, 4.0  # × saved tensors, and × the largest activation for the gradients in flight
 _WITHOUT_GRAPH = 7.0  # × the largest activation: the tensors alive at once where none is saved
 _COSTS: weakref.WeakKeyDictionary[Network, dict[tuple[int, ...], tuple[int, int]]] = weakref.WeakKeyDictionary()

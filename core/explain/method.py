@@ -84,7 +84,7 @@ class Setting:
 
 
 def plain(number: float) -> str:
-    """A bound as people write it: 9999, 0.05, 2147483647."""
+    """A bound in plain digits: 9999, 0.05, 2147483647."""
     return f"{number:g}" if number % 1 else f"{number:.0f}"
 
 
@@ -115,7 +115,7 @@ class Method:
     cost:     how many passes of the network it takes.
     bfloat16: whether its maps, at the last stage where it has one, correlate 0.999 or more with those in float32 on
               each real radiograph, for every finding (a test measures it): always, never, or only while they are
-              signed, because little is left of some rectified ones, and that in cells that nearly cancel.
+              signed, because some rectified maps keep few cells, whose values nearly cancel.
     fits:     (network, stage or None) -> why the network cannot serve it; "" where it can.
     by:       the class of Captum that computes it; None where Lightbox does.
     why:      where Lightbox does: why Captum does not.
@@ -172,7 +172,7 @@ class Method:
 
 @cache
 def captum_version() -> str:
-    """Of the installed Captum; read from its package data, without an import."""
+    """The version of the installed Captum; read from its package data, without an import."""
     return version("captum")
 
 

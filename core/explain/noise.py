@@ -87,7 +87,7 @@ def smoothgrad_squared(evidence: Evidence, *, samples: Samples = 25, noise: Nois
 def vargrad(evidence: Evidence, *, samples: Samples = 25, noise: Noise = 0.15, seed: Seed = 0) -> Tensor:
     """Where noise changes how much a pixel counts: the variance of the change.
 
-    The paper takes the variance of the samples: mean square less squared mean, divided by their number and not by
+    The paper takes the variance of the samples: mean square minus squared mean, divided by their number and not by
     one less. Captum does the same.
 
     Returns: (1, S, S), >= 0, summed over the channels.

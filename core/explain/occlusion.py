@@ -1,4 +1,4 @@
-"""Occlusion: a window is moved over the film and hides what lies below it."""
+"""Occlusion: a window is moved over the film and hides what lies under it."""
 
 from typing import Annotated
 
@@ -36,12 +36,12 @@ def occlusion(
     stride: Annotated[int, Bounds(1, 1024, "px from one window to the next")] = 16,
     fill: Cover = "mean",
 ) -> Tensor:
-    """How much the score falls when a small window of the film is hidden; slow, easy to read.
+    """How much the score drops when a small window of the film is hidden; slow, easy to read.
 
-    Windows stand at multiples of the stride; the last ones are cut at the film's edge. (S - window) / stride + 1
-    windows a side: 169 passes at 224 px.
+    Windows lie at multiples of the stride; the last ones are cut at the film's edge. (S - window) / stride + 1
+    windows per side: 169 passes at 224 px.
 
-    Returns: (1, S, S), signed: the mean fall of the logit over the windows that cover the pixel.
+    Returns: (1, S, S), signed: the mean drop of the logit over the windows that cover the pixel.
     Raises:  BadSetting where the window is larger than the input, or the stride leaves gaps.
     """
     image, side = evidence.image, evidence.image.shape[-1]

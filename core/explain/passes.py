@@ -14,8 +14,8 @@ from core.explain.replay import IMAGES
 class Passes(nn.Module):
     """The network for the films that a path or sampling method of Captum makes.
 
-    Captum is given `films`, a copy of the film for each finding, and `findings`, which says whose each copy is. So it
-    makes the same films of every copy; each runs once, and takes one backward pass per finding.
+    Captum gets `films`, one copy of the film per finding, and `findings`, the finding of each copy. So it makes the
+    same films from every copy; each of them runs once, with one backward pass per finding.
     A method that hooks the network's layers must call it only once, since others may use the network between batches.
 
     layer: gives the features of the stage, for layer methods of Captum.
@@ -34,7 +34,7 @@ class Passes(nn.Module):
     ) -> None:
         """count: films to come, for the progress.
         after: the stage of `layer`, or "images" for methods of the film.
-        added: (start, stop) -> (stop - start, C, S, S) what is added to these films, such as noise.
+        added: (start, stop) -> (stop - start, C, S, S) values added to these films, such as noise.
         """
         super().__init__()
         self.network = evidence.network  # a child, so that Captum finds its ReLUs
@@ -180,7 +180,7 @@ def explained(
 class Altered:
     """The network for the films that a perturbation method of Captum makes: (n, C, S, S) -> (n,) logits of the finding.
 
-    The film itself costs nothing, and each batch runs once for all findings that ask with the same key.
+    The film itself costs nothing, and each batch runs once for all findings with the same key.
 
     film: (1, C, S, S) to hand to Captum.
     size: films that run at once, Captum's `perturbations_per_eval`.

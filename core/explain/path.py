@@ -79,11 +79,11 @@ def gradient_shap(
     """Which pixels account for the score, compared with eight empty, blurred and noisy films; adds up on average.
 
     The baselines are black, white, mean grey, the film blurred at 1/32, 1/16 and 1/8 of its side, and two films of
-    noise. They take turns, and the steps on the way from each are drawn one from each equal stretch of the way
-    (stratified): the expectation is that of independent draws, its scatter less. Captum's GradientShap draws from
+    noise. They take turns, and the steps along the path from each are drawn one from each equal section of the path
+    (stratified): the expectation is that of independent draws, the variance smaller. Captum's GradientShap draws from
     NumPy's generator, which all threads share, so its map could not be repeated.
 
-    Returns: (1, S, S), signed, summed over the channels; its sum approaches logit(film) less the mean logit of the
+    Returns: (1, S, S), signed, summed over the channels; its sum approaches logit(film) minus the mean logit of the
              baselines.
     """
     image, starts = evidence.image, references(evidence, seed)
@@ -104,7 +104,7 @@ def gradient_shap(
 
 
 def draws(samples: int, baselines: int, seed: int) -> tuple[Tensor, Tensor]:
-    """(samples,) number of the baseline, in turns; and (samples,) how far on the way to the film, 0 to 1."""
+    """(samples,) number of the baseline, in turns; and (samples,) how far along the path to the film, 0 to 1."""
     turns = torch.arange(samples) % baselines
     visits = torch.bincount(turns, minlength=baselines)
     stretch = torch.arange(samples) // baselines

@@ -59,7 +59,7 @@ def like(values: Tensor, image: Tensor) -> Tensor:
 
 
 def blurred(image: Tensor, width: float) -> Tensor:
-    """(C, S, S) after a Gaussian whose standard deviation is `width` of a side; the rim is mirrored."""
+    """(C, S, S) after a Gaussian whose standard deviation is `width` of a side; the film is mirrored at its edges."""
     sigma = max(width * image.shape[-1], 0.5)  # px
     reach = min(round(3 * sigma), image.shape[-1] - 1)
     bell = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=image.device, dtype=image.dtype) / sigma) ** 2)

@@ -24,7 +24,7 @@ HEIGHTS = ("upper", "middle", "lower")  # thirds of a lung
 HEART = "heart and mediastinum"
 OUTSIDE = "outside"
 _COMPACT = 0.3  # of superpixels: 32 of them hold 0.87 of the variance of grey on 8 films; SLICO 0.65, squares less
-_MIDDLE = 1 / 3  # of the lungs' width, about its middle: where two lungs that are one piece are parted
+_MIDDLE = 1 / 3  # of the lungs' width, about its middle: where two lungs in one piece are separated
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def lung_zone(side: str, height: str) -> str:
 
 
 def superpixels(grey: Heat, number: int) -> Regions:
-    """Compact patches of like grey, about `number` of them; the same film gives the same ones.
+    """Compact patches of similar grey, about `number` of them; the same film gives the same ones.
 
     grey:   (S, S), 0 black to 1 white.
     Source: Achanta et al. 2012, doi:10.1109/TPAMI.2012.120 (SLIC).
@@ -92,7 +92,7 @@ def superpixels(grey: Heat, number: int) -> Regions:
 
 
 def painted(regions: Regions, values: Tensor) -> Tensor:
-    """(1, S, S) map with each region in its value; values (n,)."""
+    """(1, S, S) map with each region filled with its value; values (n,)."""
     return values[torch.from_numpy(regions.labels).to(values.device)][None]
 
 

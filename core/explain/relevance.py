@@ -2,19 +2,19 @@
 
 Every value in the network is held as a sum of what pushes it up and what pushes it down; biases push nothing.
 
-  film             a pixel pushes by what it is brighter than black and by what it is darker than white (z^B rule)
+  film             a pixel pushes by how much it is brighter than black and darker than white (z^B rule)
   convolution,     a push times a positive weight stays on its side, times a negative one changes sides; a unit's
   linear, average  relevance goes to its pushes by their share in the side it came through (z+ rule)
   addition         the same: one wider layer
-  batch norm       one value in, one out: it gets all; where its factor is negative, the sides change places. Behind a
+  batch norm       one value in, one out: it gets all; where its factor is negative, the sides change places. After a
                    convolution that is the z+ rule of the two merged; before one, as in DenseNet, nothing leaks either
   ReLU             an active unit was pushed up: all its relevance goes to that side
   max pooling      to the winner
   concatenation    to each its own
   score            both sides are followed back, each with what it pushed (LRP-0)
 
-Where nothing pushed and a bias alone made a unit active, its relevance is spread over what it looks at: each push
-carries a faint one besides.
+Where nothing pushed and a bias alone made a unit active, its relevance is spread over its inputs: each push carries
+a faint one as well.
 
 Sources: Bach et al. 2015, doi:10.1371/journal.pone.0130140; Montavon et al. 2017, arXiv:1512.02479 (z+, z^B);
 Montavon et al. 2019, doi:10.1007/978-3-030-28954-6_10 (composites).
@@ -30,7 +30,7 @@ from torch.autograd import Function
 from core.explain.flow import Flow, NoRule, OperationRule, each, logits_of, refuse_no_relu
 from core.models.architecture import Network
 
-_NOTHING = 1e-30  # pushes below count as none: what is divided by them would overflow
+_NOTHING = 1e-30  # smaller pushes count as none: dividing by them would overflow
 _FAINT = 1e-6  # of the strongest push of a layer
 
 
@@ -150,7 +150,7 @@ def _joined(function: Any, flows: list[Flow], *args: Any, **kwargs: Any) -> tupl
 
 
 def _sides(flow: Flow) -> tuple[Tensor, Tensor]:
-    """What pushes up and what pushes down; the latter faint behind a ReLU."""
+    """What pushes up and what pushes down; the latter faint after a ReLU."""
     up, *down = flow.parts[1:]
     return up, down[0] if down else _shared(lambda up: -_FAINT * up, up)
 
@@ -176,7 +176,7 @@ class RelevancePass:
     """The relevance of every logit of some images, ready to be followed back to the film.
 
     images:    (N, C, S, S).
-    low, high: the least and the greatest that a pixel can be, (C, 1, 1) or one number; stretched where the images go
+    low, high: the least and the greatest value of a pixel, (C, 1, 1) or one number; widened where the images go
                beyond.
     Raises:    NoRule.
     """
@@ -191,7 +191,7 @@ class RelevancePass:
             self.logits, self._up, self._down = logits_of(network, Flow(RULES, images, *self._film)).parts
 
     def pushed(self, finding: int) -> tuple[Tensor, Tensor]:
-        """(N,) each: what pushes the logit up, >= 0, and down, <= 0; they add up to the logit less the last bias."""
+        """(N,) each: what pushes the logit up, >= 0, and down, <= 0; they add up to the logit minus the last bias."""
         return self._up[:, finding].detach(), self._down[:, finding].detach()
 
     def of(self, finding: int) -> Tensor:
@@ -203,8 +203,8 @@ class RelevancePass:
 
     @property
     def rest(self) -> Tensor:
-        """(N, F) the part of the logits that is no push: the last layer's biases, the same for every film, if the rules
-        are exact.
+        """(N, F) the part of the logits that is not a push: if the rules are exact, the last layer's biases, the same
+        for every film.
         """
         return (self.logits - self._up - self._down).detach()
 

@@ -42,8 +42,8 @@ def rise(
     """Which places raise the score of a randomly masked film when they stay visible; slow, blurry.
 
     Two things differ from the paper. It weights masks by probabilities; here by logits, which add up. It weights by
-    the score itself, so that every pixel gets the mean score and the map's zero means nothing; here by the score less
-    its mean, so that zero is a place which does not matter and below zero speaks against the finding.
+    the score itself, so that every pixel gets the mean score and the map's zero means nothing; here by the score minus
+    its mean, so that zero is a place that does not matter and below zero speaks against the finding.
 
     Returns: (1, S, S), signed: by how many logits films that show the pixel exceed the mean of all masked films.
     Raises:  BadSetting where the cells are smaller than a pixel.
@@ -72,8 +72,8 @@ def rise(
 class RandomMasks:
     """Smooth random masks; called with (start, stop), gives (stop - start, S, S) from 0 (hidden) to 1 (visible).
 
-    As in the paper: a small grid of coins, enlarged bilinearly to one cell more than the film, cut at a random shift.
-    What is random is drawn once, on the CPU: the same masks on every device, in batches of any size.
+    As in the paper: a small grid of coin flips, enlarged bilinearly to one cell more than the film, cropped at random.
+    Random values are drawn once, on the CPU: the same masks on every device, in batches of any size.
     """
 
     def __init__(self, number: int, cells: int, probability: float, seed: int, image: Tensor) -> None:
@@ -82,7 +82,7 @@ class RandomMasks:
         cell = -(-side // cells)  # px
         self._grids = torch.rand(number, cells, cells, generator=chance) < probability
         self._shifts = torch.randint(0, cell, (2, number), generator=chance)
-        # Bilinear enlarging is one matrix down and one across; a shift is another stretch of their rows.
+        # Bilinear enlarging is one matrix down and one across; a shift is another range of their rows.
         enlarging = torch.nn.functional.interpolate(
             torch.eye(cells)[None], size=(cells + 1) * cell, mode="linear", align_corners=False
         )[0]

@@ -106,7 +106,7 @@ def explain_many(
     work:     progress, cancel and time limit.
     bfloat16: run the network in bfloat16; the maps say so.
     budget:   bytes that a batch may take.
-    Returns:  explanations in the order of the requests; the `passes` of each are what it added to those before it.
+    Returns:  explanations in the order of the requests; the `passes` of each exclude those of the maps before it.
     Raises:   as `explain`, and BadSetting where one of the maps is not offered in bfloat16; nothing is returned then.
     """
     start = time.perf_counter()
@@ -164,7 +164,7 @@ class PlannedMap:
 
 @dataclass(frozen=True, eq=False)
 class _Context:
-    """What all maps of one call have in common."""
+    """The context that all maps of one call share."""
 
     classifier: Classifier
     radiograph: Radiograph
@@ -304,7 +304,7 @@ def explanation(
     passes: tuple[int, int],
     bfloat16: bool = False,
 ) -> Explanation:
-    """The heat (h, w) with all that belongs to it."""
+    """The heat (h, w) with its placement, caveat, settings and cost."""
     values = heat.to(torch.float32).cpu().numpy().copy()
     signed = plan.method.signs(plan.settings)
     finding = plan.request.finding

@@ -53,7 +53,7 @@ def kernel_shap(
     The shares are Shapley values: exact where all 2^n films can be run (8 zones: 256), otherwise estimated from films
     drawn by the Shapley kernel, each with its complement.
 
-    Returns: (1, S, S), signed, the same all over a zone; the zones add up to logit(film) - logit(all hidden).
+    Returns: (1, S, S), signed, constant over a zone; the zones add up to logit(film) - logit(all hidden).
     Raises:  NoLungs as feature ablation; BadSetting for fewer films than twice the regions.
     """
     cut = regions_of(evidence, regions, superpixels)
@@ -96,10 +96,10 @@ def lime(
     """What each zone of the film adds to the score, by a linear model fitted to films with some zones hidden.
 
     Each region is hidden with probability 0.5; all 2^n films are run where they are no more than `films`. As in
-    the authors' code for images, a film of which k of n regions are shown lies at the cosine distance
+    the authors' code for images, a film with k of n regions visible lies at the cosine distance
     d = 1 - sqrt(k / n), weighs sqrt(exp(-d² / width²)), and the line is fitted by ridge regression with an intercept.
 
-    Returns: (1, S, S), signed: the line's weight, the same all over a zone.
+    Returns: (1, S, S), signed: the line's weight, constant over a zone.
     Raises:  as KernelSHAP.
     """
     cut = regions_of(evidence, regions, superpixels)
@@ -121,7 +121,7 @@ def _fitted(
 ) -> Tensor:
     """(1, S, S) the additive model that Captum fits to films with only some regions shown.
 
-    The films are chosen by us: Captum would draw them from the generator that all threads share.
+    We choose the films: Captum would draw them from the generator that all threads share.
 
     shown:   (M, n) bool, one film per row.
     weights: (M,) of the films.
@@ -165,7 +165,7 @@ class _Additive:
 
 
 def nearness(visible: NDArray[np.bool_], width: float) -> Doubles:
-    """(M,) LIME's weight of each film, 0 to 1; shown (M, n)."""
+    """(M,) LIME's weight of each film, 0 to 1; visible (M, n)."""
     distance = 1 - np.sqrt(visible.mean(axis=1))
     weights: Doubles = np.sqrt(np.exp(-((distance / width) ** 2)))
     return weights

@@ -1,6 +1,6 @@
 """The film as displayed: window, turn, mirror, inversion. One function for the screen and the network.
 
-The stored pixels stay as they are; `core.image.prepare` does the same to what the network reads.
+The stored pixels stay as they are; `core.image.prepare` does the same to the network's input.
 """
 
 import re
@@ -17,7 +17,7 @@ from core.types import Cleaning, Pixels, Radiograph
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-OWN, DATA, FULL = "", "data", "full"  # windows that every film has: the file's first, by its data, all it holds
+OWN, DATA, FULL = "", "data", "full"  # windows that every film has: the file's first, one by its data, all its values
 _BY_HAND = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)/(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "H": "F", "F": "H"}
 TURNS = {1: "90° left", 2: "180°", 3: "90° right"}  # quarter turns counter-clockwise, in words
@@ -25,7 +25,7 @@ _NUMBERED = re.compile(r"#(\d{1,3})")
 
 
 def arranged(radiograph: Radiograph, cleaning: Cleaning) -> Radiograph:
-    """The film as it is seen: through its window, mirrored, turned, inverted. Raises: NoWindow as `through`."""
+    """The film as displayed: through its window, mirrored, turned, inverted. Raises: NoWindow as `through`."""
     film = through(radiograph, cleaning.window)
     if not (cleaning.turn % 4 or cleaning.mirror or cleaning.invert):
         return film

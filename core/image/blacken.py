@@ -18,7 +18,7 @@ _RIM = 0.01  # of the film's long side, around a mark
 
 @dataclass(frozen=True)
 class PixelBox:
-    """Pixels of the stored film: x0 to x1 and y0 to y1, without the last ones."""
+    """Pixels of the stored film: from x0 up to x1 and y0 up to y1, excluding x1 and y1."""
 
     x0: int
     y0: int
@@ -62,13 +62,13 @@ def without_marks(radiograph: Radiograph) -> Radiograph:
 
 
 def _marks(radiograph: Radiograph) -> tuple[PixelBox, ...]:
-    """The boxes of all marks; the second look finds the rest of a letter of which the first found a part."""
+    """The boxes of all marks; a second search finds the rest of letters that the first found in part."""
     first = _lines(radiograph, _boxes_of_marks(radiograph))
     return (*first, *_boxes_of_marks(blackened(radiograph, first))) if first else ()
 
 
 def _lines(radiograph: Radiograph, boxes: Sequence[PixelBox]) -> tuple[PixelBox, ...]:
-    """The boxes, and for letters on one line one box around them: a letter between two may not be found."""
+    """The boxes, and for letters on one line one box around them: a letter between two others may have been missed."""
     lines: list[list[PixelBox]] = []
     for box in sorted(boxes, key=lambda each: each.x0):
         near = [line for line in lines if any(_are_on_one_line(each, box) for each in line)]

@@ -102,7 +102,7 @@ def may_be_film(name: str, data: bytes) -> bool:
 
 
 def is_bundle(data: bytes) -> bool:
-    """Whether the bytes are a ZIP archive that may hold films, and no network or document that is stored as one."""
+    """Whether the bytes are a ZIP archive that may hold films, and not a network or document stored as one."""
     if not is_zip(data[:4]):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Drawn cases to begin with: synthetic films, each with a story, whose truth is known to the pixel."""
+"""Drawn cases to start with: synthetic films, each with a story, whose truth is known to the pixel."""
 
 import re
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _FINGERS = (  # knuckle and tip of each
 class DrawnCase:
     """A film that is drawn when it is opened, the same to the last bit each time.
 
-    story: one line on what it shows and what to look for.
+    story: one line on its content and what to look for.
     film:  side in px -> the film; its `planes` hold what was drawn into it as a finding.
     """
 
@@ -86,7 +86,7 @@ def _upside_down(title: str, side: int) -> Radiograph:
 
 
 def _hand(title: str, side: int) -> Radiograph:
-    """A hand: soft tissue and bones as rounded limbs, their attenuation exposed as that of a chest is."""
+    """A hand: soft tissue and bones as rounded limbs, exposed like a chest."""
     chance, scale = np.random.default_rng(0), side / SIDE
     flesh, bone = np.zeros((2, side, side), np.float32)
 

@@ -1,4 +1,4 @@
-"""What a DICOM header says of the film: size of a pixel, orientation, age, and the elements listed on screen."""
+"""What a DICOM header says about the film: pixel size, orientation, age, and the elements listed on screen."""
 
 from pydicom import FileDataset
 
@@ -78,7 +78,7 @@ def pixel_spacing(dataset: FileDataset) -> tuple[tuple[float, float] | None, boo
 
 
 def pixel_aspect(dataset: FileDataset, spacing: tuple[float, float] | None) -> tuple[float, list[str]]:
-    """How many times as high as wide a pixel is, 1 where it is (nearly) square; and the step."""
+    """A pixel's height over its width, 1 if it is (nearly) square; and the step."""
     ratio = numbers(dataset, "PixelAspectRatio")
     if spacing is not None:
         tall = spacing[0] / spacing[1]

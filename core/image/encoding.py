@@ -9,8 +9,8 @@ from core.errors import UnreadableFile
 from core.image.elements import BROKEN, file_meta, number
 from core.image.signature import Codestream, codestream
 
-# How a compressed stream opens (its start-of-frame marker, 0 for JPEG 2000), and the syntaxes under which such a stream
-# stands; the first is taken where the file names another.
+# How a compressed stream opens (its start-of-frame marker, 0 for JPEG 2000), and the transfer syntaxes that it may
+# have; the first is used where the file names another.
 _STREAMS = (
     ((0xC0, 0xC1, 0xC2), ("1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.50")),
     ((0xC3,), ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")),
@@ -51,9 +51,9 @@ def checked_syntax(dataset: FileDataset, name: str) -> tuple[UID, list[str]]:
 def _by_pixels(dataset: FileDataset, syntax: UID) -> tuple[UID, list[str]]:
     """The transfer syntax that the pixel data have, where they contradict the one that the file names; and the step.
 
-    Programs that decompress or compress a film now and then forget to write so into its header.
+    Programs that decompress or compress a film sometimes forget to update its header.
     """
-    if not syntax.is_transfer_syntax:  # refused below, by its name
+    if not syntax.is_transfer_syntax:  # refused below by name
         return syntax, []
     data = dataset.PixelData
     wrapped = data[:4] == b"\xfe\xff\x00\xe0"  # an item: pixel data in fragments
@@ -98,11 +98,11 @@ def _unboxed(frame: bytes) -> bytes:
 
 
 def checked_stream(frame: bytes, size: tuple[int, int]) -> tuple[bytes, list[str]]:
-    """The stream as decoders take it, and the steps.
+    """The stream in the form that decoders accept, and the steps.
 
     Raises: ValueError where it is of another size than the file says, or ends early: decoders believe the stream.
     """
-    if frame[:8] == b"\0\0\0\x0cjP  ":  # a whole JPEG 2000 file; pydicom 3.0 runs for ever on one with an empty box
+    if frame[:8] == b"\0\0\0\x0cjP  ":  # a whole JPEG 2000 file; pydicom 3.0 runs forever on one with an empty box
         frame = _unboxed(frame)
         if codestream(frame) is None:
             raise ValueError("the JPEG 2000 file within holds no codestream")

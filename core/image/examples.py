@@ -24,13 +24,13 @@ _ELSE = "Your own files and the phantom work without it."
 class Example:
     """A film under a free licence; its bytes are not in this repository.
 
-    title:   who and how it was taken.
+    title:   the person, and how the film was taken.
     finding: as the source says it.
     licence, credit: shown wherever the film is.
     note:    one sentence that the reader needs to know, or empty.
     file:    its name at the source.
     size:    bytes.
-    urls:    where it lies, the likeliest first; all hold the same bytes.
+    urls:    its addresses, the most reliable first; all hold the same bytes.
     """
 
     name: str
@@ -59,7 +59,7 @@ def fetch(example: Example, folder: Path | None = None, *, timeout: float = 10.0
     """The film's bytes, from the cache where they are there, else from the first URL that gives exactly them.
 
     folder:   the cache; None for the user's own.
-    timeout:  seconds without an answer until a URL is given up.
+    timeout:  seconds without an answer after which a URL is given up.
     patience: seconds for everything together.
     Raises:   Unreachable, in one sentence; then nothing was stored.
     """

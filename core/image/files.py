@@ -17,7 +17,7 @@ _HEAD = 512  # bytes; enough for every signature
 def film_paths(names: Sequence[str]) -> tuple[list[str], int]:
     """All files, with folders and archives opened, in order of name; and the number of files skipped.
 
-    A DICOMDIR stands for the folder that it lies in, a ZIP archive for the films in it ("disc.zip/IMAGES/0001"). In a
+    A DICOMDIR stands for the folder that contains it, a ZIP archive for the films in it ("disc.zip/IMAGES/0001"). In a
     folder or archive hidden files are skipped, as are files that are neither picture nor DICOM by content or name
     (tables, notes, the DICOMDIR). A file named directly is never skipped.
     Raises: BadData if there is none.

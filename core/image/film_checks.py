@@ -28,7 +28,7 @@ class Check:
     title:     two or three words for the screen.
     level:     "ok", "note" (worth knowing) or "warning" (do not trust the model until this is resolved).
     figure:    the measured number, in `unit`; NaN if there is none.
-    sentence:  what was found, why it matters, what to do.
+    sentence:  the observation, why it matters, what to do.
     mend:      the switches of `Cleaning` that fix it; empty if none does.
     withholds: whether the prediction is meaningless until it is fixed.
     measured:  what the figure measures, if several checks show the same one, else empty.
@@ -58,7 +58,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the table: a check and how it is called on screen."""
+    """One line of the table: a check and its name on screen."""
 
     name: str
     title: str

@@ -7,7 +7,7 @@ import numpy as np
 
 from core.types import Grey
 
-SIDE = 72  # px, the square that every picture is brought to
+SIDE = 72  # px, the square that every picture is resized to
 # A 12 x 12 pattern of an upright frontal chest (times ten): dark lungs, bright middle and shoulders.
 # It is one set of weights, fitted by multinomial regression to the 6,356 training films of shared/cxr, each against
 # its own seven turned and inverted versions and against 4,400 drawn CT slices, pages, clouds, photographs and parts

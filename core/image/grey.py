@@ -19,8 +19,8 @@ MOST_PIXELS = 200_000_000
 LEAST_SIDE = 16  # px; anything smaller is an icon or a web bug
 CHROMA_SIDE = 256  # px
 TAIL = 0.001  # share of the pixels ignored at each end where levels come from the data
-# Reading takes at most so many bytes for each pixel, the file's own among them: the first for each byte that a pixel
-# has in the file before it is packed, the second besides. Measured on films of 86 megapixels, in bytes for each pixel:
+# Upper bound on the bytes that reading takes per pixel, the file's own included: the first figure for each byte of a
+# pixel in the file before compression, plus the second. Measured on films of 86 megapixels, in bytes per pixel:
 # DICOM of 16 bits with lookup table 14 (bound 16), of 8-bit colour 15 (21), PNG of 16 bits 7 (16), of 16-bit colour 33
 # (36), the same with alpha 42 (46), grey JPEG 3 (11), colour JPEG 13 (21), TIFF of double precision 34 (46).
 _FOR_EACH_BYTE, _BESIDES = 5, 6
@@ -35,7 +35,7 @@ FILM_SIDES = (100.0, 950.0)
 def most_pixels(stored: int = 2) -> int:
     """Most pixels of a film that is opened: limited by real films and by this machine's memory.
 
-    stored: bytes of a pixel in the file, before it is packed.
+    stored: bytes of a pixel in the file, before compression.
     """
     memory = psutil.virtual_memory().total
     for file in _CONTAINER:
@@ -47,7 +47,7 @@ def most_pixels(stored: int = 2) -> int:
 def check_size(width: int, height: int, *, name: str, stored: int = 2) -> None:
     """Raises: UnreadableFile if no radiograph has the claimed size; call it before decoding.
 
-    stored: bytes of a pixel in the file, before it is packed.
+    stored: bytes of a pixel in the file, before compression.
     """
     if min(width, height) < LEAST_SIDE:
         raise UnreadableFile(
@@ -89,7 +89,7 @@ def choose_frame(frames: int, frame: int | None, kind: str, *, name: str, unit: 
 def square(pixels: Pixels, tall: float) -> Pixels:
     """The film with square pixels of its finer side.
 
-    tall: how many times as high as wide a pixel is.
+    tall: height of a pixel over its width.
     """
     if tall == 1:
         return pixels
@@ -130,7 +130,7 @@ def grey_of(colour: Pixels) -> tuple[Pixels, NDArray[np.uint8], str]:
     if cells.dtype != np.uint8:  # rounded up, so that a trace of colour stays above 0
         cells = np.ceil(cells * (255 / max(255, int(colour.max()))))
     grey = cast(Pixels, cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY))
-    # Lossy WebP has no grey mode; its colour model misses grey by 1, in all 200 films of the training set looked at.
+    # Lossy WebP has no grey mode; its colour model misses grey by 1, in all 200 training films examined.
     rounding = colour.dtype == np.uint8 and cells.max() == 1
     step = (
         "Three colour channels, equal but for rounding, became one."

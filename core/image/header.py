@@ -35,7 +35,7 @@ def complete(dataset: Dataset, stream: bytes | None) -> list[str]:
 
 
 def single_frame(dataset: Dataset, *, plain: bool) -> list[str]:
-    """Settles a number of frames of which the data hold one only; the step."""
+    """Corrects the number of frames where the data hold only one; gives the step."""
     frames = number(dataset, "NumberOfFrames") or 1
     samples, allocated = (int(number(dataset, keyword) or 1) for keyword in ("SamplesPerPixel", "BitsAllocated"))
     one = int(dataset.Rows) * int(dataset.Columns) * samples * allocated // 8
@@ -109,7 +109,7 @@ def _shape(dataset: Dataset) -> list[str]:
 def _planes(dataset: Dataset) -> list[str]:
     """Settles whether the channels of plain colour lie pixel by pixel or plane by plane.
 
-    The channels of a film are alike: where the other order makes them so, and a smoother picture, it is the right one.
+    The channels of a film are alike: if the other order makes them alike and the picture smoother, it is the right one.
     """
     area = int(dataset.Rows) * int(dataset.Columns)
     subsampled = dataset.PhotometricInterpretation in ("YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
@@ -137,7 +137,7 @@ def _alike(channels: NDArray[np.uint8]) -> bool:
 
 
 def _held(dataset: Dataset, stream: bytes | None) -> int | None:
-    """Samples per pixel according to the data; None if they do not tell."""
+    """Samples per pixel according to the data; None if they do not show it."""
     width = float(dataset.BitsAllocated) / 8
     if stream is None:
         return int(len(dataset.PixelData) / max(1.0, _area(dataset) * width))
@@ -285,7 +285,7 @@ def _with_sign(cells: NDArray[Any], bits: int, signed: bool) -> tuple[NDArray[An
 
 
 def _signed(values: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Unsigned values of `bits` bits, read as two's complements."""
+    """Unsigned values of `bits` bits, read as two's complement."""
     unused = 8 * values.dtype.itemsize - bits
     return np.asarray((values << unused).view(f"i{values.dtype.itemsize}") >> unused)
 

@@ -48,7 +48,7 @@ class Mark:
 
 
 def marks(grey: Grey) -> list[Mark]:
-    """Every piece of ink on the film, letters that stand in a row joined to one line.
+    """Every piece of ink on the film; letters in a row are joined to one line.
 
     grey: (h, w) from 0 (black) to 1 (white), long side at most `LONGEST`.
     """
@@ -61,7 +61,7 @@ def marks(grey: Grey) -> list[Mark]:
         pure = raised & ((polarity >= PURE) | (ground <= EMPTY))
         sure = _lines(_pieces(pure, polarity, ground, flat=FLAT, sharp=SHARP), aspect)
         lines += sure
-        # Small print is all edge and reaches no pure white: it counts where it makes a line, and once.
+        # Small print is all edge and reaches no pure white: it counts only where it forms a line, and only once.
         fine = _lines(_pieces(raised, polarity, ground, flat=0.6, sharp=0.9), aspect)
         lines += [line for line in fine if line.pieces >= PRINT and not any(_overlap(line, mark) for mark in sure)]
     return lines
@@ -130,7 +130,7 @@ def _overlap(one: Mark, other: Mark) -> bool:
 
 
 def _lines(pieces: Iterable[Mark], aspect: float) -> list[Mark]:
-    """Pieces of like height that stand close beside each other, joined from left to right."""
+    """Pieces of similar height that lie side by side, joined from left to right."""
     lines: list[Mark] = []
     for piece in sorted(pieces, key=lambda mark: mark.x0):
         tall = piece.y1 - piece.y0

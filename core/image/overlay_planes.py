@@ -19,7 +19,7 @@ def overlay_planes(
 
     stored:   (H, W) of the stored pixels.
     shape:    (H, W) of the film after they were made square.
-    embedded: group -> (H, W) what stood in the bit that the overlay names.
+    embedded: group -> (H, W) the plane in the bit that the overlay names.
     """
     planes: list[Plane] = []
     for group in _PLANES:

@@ -16,7 +16,7 @@ from core.types import Origin, Radiograph, seal
 
 Mask = NDArray[np.bool_]
 
-SMALLEST = 64  # px a side
+SMALLEST = 64  # px per side
 WHITE = 4095  # 12 bits
 DRAWN = Origin(format="drawn", mode="I;16", bits=12)
 STEPS = ("Drawn by Lightbox: synthetic, no patient data.",)  # part of the keys of the films in the shipped atlases
@@ -140,7 +140,7 @@ def _exposed(plate: Plate, attenuation: Canvas, lungs: Mask, chance: np.random.G
 
 
 def _mark(plate: Plate, grey: Canvas, chance: np.random.Generator) -> None:
-    """A lead R at the patient's right shoulder, a little askew, as technicians leave it."""
+    """A lead R at the patient's right shoulder, a little askew, as technicians place it."""
     askew = np.radians(chance.normal(0, 6))
     turn = np.array([[np.cos(askew), -np.sin(askew)], [np.sin(askew), np.cos(askew)]])
     corner = np.array([20.0, 22.0]) / plate.spacing + chance.normal(0, 4, 2) / plate.spacing

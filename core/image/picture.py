@@ -76,7 +76,7 @@ _DEFAULT_DPI = (72, 96)
 def read_picture(data: bytes, format: str, *, name: str, frame: int | None = None) -> Radiograph:
     """The radiograph in a picture file.
 
-    format: the name that `format_of` gave.
+    format: the result of `format_of`.
     frame:  of a TIFF of several pages or an animation, from 1.
     Raises: UnreadableFile.
     """
@@ -138,7 +138,7 @@ def _finished(values: NDArray[Any], page: Decoded, name: str, steps: list[str]) 
 
 
 def _undecodable(name: str, format: str, error: Exception) -> UnreadableFile:
-    early = isinstance(error.__cause__ or error, struct.error | EOFError | IndexError)  # Pillow hands some on
+    early = isinstance(error.__cause__ or error, struct.error | EOFError | IndexError)  # Pillow wraps some
     reason = "it ends early" if early else str(error).strip(". ") or type(error).__name__
     return UnreadableFile(
         f"{name} starts like a {format} file but cannot be decoded ({reason}). If other programs open it, save it as "
@@ -250,7 +250,7 @@ def _layout(data: bytes, picture: ImageFile) -> tuple[str, int]:
 
 
 def _stored(data: bytes, picture: ImageFile) -> int:
-    """Bytes of a pixel, before it is packed."""
+    """Bytes of a pixel, before compression."""
     _, bits = _layout(data, picture)
     return -(-bits * (3 if picture.mode == "P" else len(picture.getbands())) // 8)
 

@@ -1,4 +1,4 @@
-"""From a radiograph to the network's input and back; the only place for either."""
+"""From a radiograph to the network's input and back; the only place for both."""
 
 from dataclasses import dataclass, replace
 
@@ -47,7 +47,7 @@ class Prepared:
 
 
 def read_box(radiograph: Radiograph, cleaning: Cleaning) -> tuple[int, int, int, int]:
-    """x0, y0, x1, y1 of the part of the film that the network reads, in pixels, without the last ones."""
+    """x0, y0, x1, y1 of the part of the film that the network reads, in pixels, excluding x1 and y1."""
     return film_box(radiograph) if cleaning.crop_borders else (0, 0, *radiograph.pixels.shape[::-1])
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.image.marks import Levels, background
 from core.types import Grey
 
-STEPS = (72, 40, 24)  # of 255: how far a marker stands out from its surroundings; lead under a soft film does least
+STEPS = (72, 40, 24)  # of 255: contrast of a marker with its surroundings; lead on a soft film has the least
 STROKE = 0.03  # of the long side: the widest stroke
 SHORTEST, TALLEST = 0.016, 0.09  # of the long side
 LEAST = 11  # px high: smaller R, A, B and 8 look alike
@@ -24,7 +24,7 @@ CELL, ROOM = 20, 24  # px: the height that every piece is brought to, and the sq
 FIT = {"R": 0.84, "L": 0.94}  # the least correlation; an L is a plain shape, and corners of other things look like it
 MARGIN = {"R": 0.06, "L": 0.10}  # margin over every other letter
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/\\-|"
-_DRAWING = threading.Lock()  # or each of twenty people on a fresh server would draw all templates, 0.4 s of CPU
+_DRAWING = threading.Lock()  # otherwise each of twenty people on a fresh server would draw all templates, 0.4 s of CPU
 ALIKE = {"L": "J"}  # a mirrored L and a J have the same shape in many fonts, and J marks no side
 
 
@@ -69,7 +69,7 @@ def side_markers(grey: Grey) -> list[SideMarker]:
 
 
 def _pieces(residue: Levels, step: int) -> list[tuple[tuple[int, int, int, int], Grey]]:
-    """(x, y, w, h) and the picture (ROOM, ROOM) of every piece that stands alone, near a side, as tall as a letter."""
+    """(x, y, w, h) and the picture (ROOM, ROOM) of every isolated piece near a side that is as tall as a letter."""
     height, width = residue.shape
     longest = max(height, width)
     _, label, stats, _ = cv2.connectedComponentsWithStats((residue > step).astype(np.uint8), connectivity=8)

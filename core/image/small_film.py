@@ -67,7 +67,7 @@ class Look:
 def block_step(radiograph: Radiograph) -> float:
     """Steps across 8-pixel block edges over the steps within blocks, about 1 for a film without blocks.
 
-    Looked at in the middle 1024 px at full resolution, on the grid that starts at the first pixel, as JPEG's does.
+    Measured in the middle 1024 px at full resolution, on the grid that starts at the first pixel, as JPEG's does.
     """
     height, width = radiograph.pixels.shape
     top, left = (max(0, (side - 1024) // 2) // 8 * 8 for side in (height, width))

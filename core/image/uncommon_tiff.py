@@ -35,8 +35,8 @@ class Decoded(NamedTuple):
 def uncommon_tiff(data: bytes, *, name: str, frame: int | None) -> Decoded:
     """The page, decoded at full depth; its size is checked before.
 
-    Raises: UnreadableFile as `check_size` and `choose_frame`; ValueError for what is no grey or RGB picture; whatever
-            tifffile raises at damaged files.
+    Raises: UnreadableFile as `check_size` and `choose_frame`; ValueError for a picture that is neither grey nor RGB;
+            whatever tifffile raises for damaged files.
     """
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         every: Any = file.pages

@@ -122,7 +122,7 @@ def _unsigned(dataset: Dataset, stored: Stored) -> Film:
 
 def _apply_modality(dataset: Dataset, film: Film) -> None:
     for item in items(dataset, "ModalityLUTSequence")[:1]:
-        # The LUT stands in place of slope and intercept; its input are the stored values, so only the shift counts.
+        # The LUT replaces slope and intercept; its inputs are the stored values, so only the shift counts.
         shift = 2 ** (film.bits - 1) if number(dataset, "PixelRepresentation") == 1 else 0
         film.slope, film.intercept = 1.0, -float(shift)
         lookup = _lut(item, film.units, unsigned=not shift)
