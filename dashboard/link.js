@@ -1,4 +1,4 @@
-// Copies the address of the page as it stands, the viewer's part of it included.
+// Copies the present address of the page, including the viewer's part.
 const IDLE = "Link";
 
 export default function ({ parentElement }) {

@@ -1,10 +1,10 @@
 """The address of the page describes its view: everybody who opens it sees the same.
 
-The film never does, nor its name, which may be a patient's: only its key, a digest of its content. Zoom, window and
-colours are added by the viewer itself, behind the #.
+It never contains the film or its name, which may be a patient's, only the key, a digest of the content. The viewer
+itself adds zoom, window and colours after the #.
 
-Streamlit reads the address and does not write it: what a run sets in `st.query_params` while the page changes ends up
-behind the path of the page before (streamlit 1.67). The browser puts it there instead, whenever it is not there.
+Python reads the address but cannot write it: entries that a run sets in `st.query_params` during a page change end up
+after the path of the previous page (streamlit 1.67). The browser writes them instead, whenever they are missing.
 """
 
 import re
@@ -53,7 +53,7 @@ _OURS = (
     cohort_link.NAME,
     what_if_link.NAME,
 )
-_CARD = "checkpoint"  # the open card of the page Models, as `dashboard.models.card_address` has it
+_CARD = "checkpoint"  # the open card of the page Models, as in `dashboard.models.card_address`
 _STEPS = (
     "story",
     "step",
@@ -64,10 +64,10 @@ _STEPS = (
     "method",
     "stage",
     "part",
-)  # a change of these is a step of Back and Forward
+)  # each change of these is a step for Back and Forward
 _CASE = re.compile(r"\d{1,4}")  # number of a drawn case
-_DIGITS = 8  # of a digest, as the foot of the page shows them
-_BETWEEN = "~"  # the parts of a tile
+_DIGITS = 8  # of a digest, as in the foot of the page
+_BETWEEN = "~"  # separates the parts of a tile
 _COMMON = "common"
 _LONGEST_WINDOW = 40  # characters
 _HERE = Path(__file__).parent
@@ -83,20 +83,20 @@ Address = Mapping[str, Sequence[str]]
 
 
 def follow() -> None:
-    """Restores the view from the address with which the page was opened.
+    """Restores the view from the address that opened the page.
 
-    What is not available gets one sentence; the rest of the link still applies.
+    A choice that is not available gets one sentence; the rest of the link still applies.
     """
     here = session()
     opening = {name: st.query_params.get_all(name) for name in _OURS if name in st.query_params}
-    if _CARD in st.query_params:  # its parts are not those of the Layers page
+    if _CARD in st.query_params:  # `part` there is not a part of the Layers page
         opening.pop("part", None)
     if here.opening_address is not None:
         if went_back():
             _return_to(here, opening)
         return
     here.opening_address = opening
-    if opening or not here.radiographs:  # a bare address leaves a session that was kept as it is
+    if opening or not here.radiographs:  # a bare address leaves a restored session unchanged
         here.problems += _restore(here, opening)
 
 
@@ -112,7 +112,7 @@ def _restore(here: Session, address: Address) -> list[str]:
 
 
 def _story(here: Session, address: Address) -> None:
-    """Opens the story of the address, at its step; closes it where there is none."""
+    """Opens the story of the address at its step; closes the story if the address has none."""
     name = _one(address, "story")
     if name not in story.STORIES:
         here.story = 0
@@ -122,7 +122,7 @@ def _story(here: Session, address: Address) -> None:
 
 
 def _return_to(here: Session, address: Address) -> None:
-    """The view of an earlier step of this tab; a film that was removed since comes back as long as it can."""
+    """Restores the view of an earlier step of this tab, and a film removed since then while that can be undone."""
     here.visits += 1
     _story(here, address)
     if here.story:
@@ -143,7 +143,7 @@ def _return_to(here: Session, address: Address) -> None:
 
 
 def note() -> None:
-    """Says that the film of the link is not open, as long as that is so."""
+    """A notice while the film of the link is not open."""
     here = session()
     if here.linked_film is None:
         return
@@ -166,7 +166,7 @@ def write() -> None:
     here = session()
     here.address = _address_of(here)
     if here.linked_film is not None and not here.address:
-        here.address = here.opening_address or {}  # a link waits for its film: the address stays as it was sent
+        here.address = here.opening_address or {}  # the link still waits for its film, so its address stays
     with st.container(key="address"):
         query = urlencode(here.address, doseq=True)
         _written(
@@ -227,7 +227,7 @@ def _model(here: Session, address: Address) -> list[str]:
         ]
     here.checkpoint = name
     weights = _one(address, "weights")
-    with suppress(BadCheckpoint):  # the frame says so
+    with suppress(BadCheckpoint):  # the frame reports it
         if weights and not model_files.card(name).sha256.startswith(weights):
             return [f"The link was made with other weights of {name!r}: results may differ from what it showed."]
     return []
@@ -282,7 +282,7 @@ def _tiles(here: Session, address: Address) -> list[str]:
 
 
 def _film(here: Session, address: Address) -> list[str]:
-    """Shows the film, if it is open or a drawn case; else waits for the same file."""
+    """Shows the film if it is open or a drawn case; otherwise waits for the same file."""
     key = _one(address, "film")
     if key is None:
         return []
@@ -300,7 +300,7 @@ def _film(here: Session, address: Address) -> list[str]:
 
 
 def _cleaning(given: Mapping[str, str]) -> Cleaning:
-    """Unknown or garbled switches keep their default."""
+    """The switches of the address; unknown or garbled ones keep their default."""
     switches: dict[str, dict[str, Any]] = {
         "crop_borders": {"True": True, "False": False},
         "turn": {str(turn): turn for turn in range(4)},

@@ -1,4 +1,4 @@
-"""The sentence above the film, whose gaps are menus; the settings of the method; and downloads."""
+"""The sentence above the film, with menus in it; the settings of the method; and downloads."""
 
 import math
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from dashboard.method_menu import method_menu
 from dashboard.selection import MapView
 from dashboard.state import Session, session
 
-_WIDE = 1000  # whole numbers between the bounds of a setting from which a slider can no longer be aimed
-_FEWEST, _MOST = 30, 250  # places of a slider of real numbers
-_EXACT = 1e-6  # of a step: what rounding may leave
+_WIDE = 1000  # whole numbers between the bounds of a setting, from which a slider is too coarse to set
+_FEWEST, _MOST = 30, 250  # positions of a slider for real numbers
+_EXACT = 1e-6  # of a step: tolerance for rounding
 METHOD = BoundField("method", then=selection.no_refusal)
 
 
@@ -35,13 +35,13 @@ def sentence(chosen: MapView) -> None:
             at="read",
             words=words,
             hidden=True,
-            width=max(130, 60 + 8 * max(map(len, findings))),  # px: the longest name is not cut
+            width=max(130, 60 + 8 * max(map(len, findings))),  # px: wide enough for the longest name
         )
         st.markdown("with", width="content")
         method_menu(chosen.method, selection.refusals(chosen.checkpoint), METHOD, key="method menu")
         if chosen.layer is None:
             for _ in range(2):
-                st.empty()  # else the menu of another method would remain while this one is computed
+                st.empty()  # otherwise the menu of another method would remain while this one is computed
         else:
             st.markdown("at", width="content")
             _stage(chosen, chosen.layer)
@@ -49,7 +49,7 @@ def sentence(chosen: MapView) -> None:
 
 
 def _stage(chosen: MapView, layer: str) -> None:
-    """The single stages, and all that can have a map fused into one."""
+    """A menu of the single stages, and all that can have a map fused into one."""
     sizes = networks.stage_sizes(chosen.checkpoint)
     fit = networks.fitting(chosen.checkpoint, chosen.method.name)
     unfit = networks.incompatibilities(chosen.checkpoint, chosen.method.name)
@@ -75,7 +75,7 @@ def _stage(chosen: MapView, layer: str) -> None:
 
 
 def _settings(chosen: MapView) -> None:
-    """The method's settings as its registry entry lists them, folded away; nothing where it has none."""
+    """The method's settings from its registry entry, collapsed; nothing if it has none."""
     method = chosen.method
     if not method.settings:
         st.empty()
@@ -115,7 +115,7 @@ def _setting(method: str, setting: Setting, value: Value) -> None:
 
 def tick(low: float, high: float, default: float) -> float | None:
     """The widest round step (1, 2 or 5 times a power of ten) from `low` that meets the default and leaves a slider 30
-    to 250 places; None where there is none, and a number has to be typed."""
+    to 250 positions; None if there is none and the number has to be typed."""
     steps = [digit * 10.0**power for power in range(4, -7, -1) for digit in (5, 2, 1)]
     for step in steps:
         places = (high - low) / step
@@ -126,7 +126,7 @@ def tick(low: float, high: float, default: float) -> float | None:
 
 
 def downloads(chosen: MapView) -> None:
-    """The menu of all that can be saved, and the link."""
+    """The Save menu and the link."""
     with st.container(key="downloads", horizontal=True, gap="xsmall", wrap=False, width="content"):
         film_pair.menu()
         save_menu.menu(chosen)

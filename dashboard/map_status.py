@@ -1,4 +1,4 @@
-"""What is said of the map: its progress in the pane, and why it is not what was chosen, or its caveat, beside it."""
+"""The status of the map: progress in the pane; beside it the caveat, or why the map differs from the choice."""
 
 from functools import partial
 
@@ -27,7 +27,7 @@ def busy(chosen: MapView) -> None:
 
 
 def warning(chosen: MapView) -> None:
-    """Why the map is not what was chosen, or not there; else its caveat, and the switch that shows the map anyway."""
+    """Why the map is missing or differs from the choice; else its caveat, and the switch that shows the map anyway."""
     with st.container(key="status", gap="xsmall"):
         if chosen.pending:
             _nothing()
@@ -43,6 +43,6 @@ def warning(chosen: MapView) -> None:
 
 
 def _nothing() -> None:
-    """Clears the place now: its old content would otherwise remain until the run ends."""
+    """Clears the place immediately: its old content would otherwise remain until the run ends."""
     for _ in range(2):
         st.empty()

@@ -1,4 +1,4 @@
-"""Pieces of HTML: small, escaped, in the colours of whichever theme is on. `styles.css` gives them their looks."""
+"""Pieces of HTML: small, escaped, in the colours of the current theme. `styles.css` styles them."""
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
@@ -8,18 +8,18 @@ from urllib.parse import quote
 
 from core.estimate import Estimate, value_and_interval
 
-_SHADE = 0.55  # of the accent, behind a figure of 1
+_SHADE = 0.55  # share of the accent colour behind a figure of 1
 _ICONS = {"ok": "check_circle", "note": "info", "warning": "warning", "unknown": "help"}
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """The number with its sign: "+0.25", "−0.25"; "0.00" where nothing is left after rounding."""
+    """The number with its sign: "+0.25", "−0.25"; "0.00" if it rounds to zero."""
     number = f"{value:+.{digits}f}".replace("-", "−")
     return number if number.strip("+−0.") else number[1:]
 
 
 def thumbnail(picture: bytes, name: str) -> str:
-    """The film in small; no picture of Streamlit's, which would offer its few pixels on the full screen."""
+    """The film in small; not a Streamlit picture, which would offer its few pixels in full screen."""
     return f'<img src="data:image/webp;base64,{b64encode(picture).decode()}" alt="{escape(name)}">'
 
 
@@ -29,7 +29,7 @@ def icon(name: str) -> str:
 
 
 def heading(text: str, aside: str = "") -> str:
-    """A section's title, and beside it a few quiet words."""
+    """A section's title with a few quiet words beside it."""
     quiet = f'<span class="lb-quiet">{escape(aside)}</span>' if aside else ""
     return f'<h2 class="lb-heading">{escape(text)}{quiet}</h2>'
 
@@ -47,7 +47,7 @@ def chip(state: str, title: str, word: str, lines: Iterable[tuple[str, str]]) ->
     """One result in a line, with its state as shape, word and colour; it unfolds to its sentences.
 
     state: "ok", "note", "warning", or "unknown" for what cannot be judged.
-    lines: (what it is of, or empty; sentence) each.
+    lines: pairs of (subject, or empty; sentence).
     """
     body = "".join(f"<p>{f'<b>{escape(lead)}</b> ' if lead else ''}{escape(sentence)}</p>" for lead, sentence in lines)
     return (
@@ -73,14 +73,14 @@ def paragraph(text: str, *, quiet: bool = False) -> str:
 
 
 def status(text: str, *, level: str = "") -> str:
-    """The line above the film about its map; level: of the symbol."""
+    """The line about the map, above the film; level: of the symbol."""
     mark = icon(_ICONS[level]) if level else ""
     role = ' role="alert"' if level == "warning" else ""
     return f'<p class="lb-status lb-{escape(level or "plain")}"{role}>{mark}<span>{escape(text)}</span></p>'
 
 
 def progress(text: str, share: float | None) -> str:
-    """How far something is, in words and as a bar; None while that cannot be known."""
+    """Progress in words and as a bar; share: 0 to 1, None while it is unknown."""
     moving = ' class="lb-moving"' if share is None else ""
     bar = f'<b{moving} style="width:{1 if share is None else share:.1%}"></b>'
     return (
@@ -89,15 +89,15 @@ def progress(text: str, share: float | None) -> str:
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Names and what they are, in two columns."""
+    """Names and values in two columns."""
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs)
     return f'<dl class="lb-facts">{rows}</dl>'
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, label: str = "") -> str:
-    """A table that screen readers can walk, wide ones scroll by themselves; its caption stays in sight below.
+    """A table that screen readers can navigate; a wide one scrolls on its own, with its caption in sight below.
 
-    label: what it is, for screen readers; the caption where there is none.
+    label: description for screen readers; by default the caption.
     """
     columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
     lines = "".join(
@@ -135,7 +135,7 @@ def sheet(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], *, lab
 
 
 def stacked(top: str, under: str, *, link: str | None = None) -> str:
-    """A word or figure, and a quiet line below it; `link` makes the word open the card of that checkpoint."""
+    """A word or figure with a quiet line below; `link`: checkpoint whose card the word opens."""
     word = f'<span class="lb-number">{escape(top)}</span>'
     if link is not None:
         word = f'<a href="?checkpoint={quote(link)}" data-checkpoint="{escape(link)}" target="_self">{escape(top)}</a>'
@@ -148,22 +148,22 @@ def below(text: str) -> str:
 
 
 def estimate(figure: Estimate | None) -> str:
-    """A figure in a cell: the value, below it interval and n; the interval first where there are few films."""
+    """A figure in a cell: the value, with interval and n below; the interval first if there are few films."""
     return stacked(*value_and_interval(figure))
 
 
 def unmeasured() -> str:
-    """In place of a figure that the card lacks."""
+    """Placeholder for a figure that the card lacks."""
     return missing("not measured")
 
 
 def missing(why: str) -> str:
-    """Why a figure is not there."""
+    """Why a figure is missing."""
     return f'<span class="lb-missing">{escape(why)}</span>'
 
 
 def tiles(cells: Iterable[tuple[str, str]]) -> str:
-    """Key figures side by side: what each is, and its cell."""
+    """Key figures side by side, each with its title and cell."""
     parts = "".join(
         f'<div class="lb-tile"><span class="lb-label">{escape(name)}</span>{cell}</div>' for name, cell in cells
     )
@@ -191,12 +191,12 @@ def block(style: str, html: str) -> str:
 
 
 def label(text: str) -> str:
-    """The label of a widget that has none of its own."""
+    """The label of a widget that has no label of its own."""
     return f'<span class="lb-label">{escape(text)}</span>'
 
 
 def number(text: str) -> str:
-    """Text whose figures are all of one width."""
+    """Text with tabular figures."""
     return f'<span class="lb-number">{escape(text)}</span>'
 
 
@@ -206,7 +206,7 @@ def quiet(text: str) -> str:
 
 
 def highlight(*parts: str, quiet: bool = False) -> str:
-    """What matters most on the page, in sentences; the first in bold where there are several."""
+    """The main statement of the page, in sentences; the first in bold if there are several."""
     lines = "".join(f"<span>{escape(part)}</span> " for part in parts if part)
     return f'<p class="lb-highlight{" lb-quiet" if quiet else ""}" role="status">{lines}</p>'
 
@@ -220,10 +220,10 @@ def shaded(
     shade: Callable[[float], float],
     own: bool = False,
 ) -> str:
-    """A table of figures, the higher the stronger its ground.
+    """A table of figures; the higher the figure, the stronger the shade behind it.
 
     shade: value -> 0 to 1.
-    own:   whether the row and the column of a place are the same thing: that cell is empty.
+    own:   whether row and column list the same things, so that the diagonal is empty.
     """
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
 
@@ -249,7 +249,7 @@ def shaded(
 def rich_table(
     head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], *, style: str, label: str, scroll: bool = False
 ) -> str:
-    """A table of cells that are HTML, the first of each row its heading; rows: class and cells of each.
+    """A table with HTML cells, the first of each row being its heading; rows: class and cells of each.
 
     style:  class of the table.
     scroll: whether the keyboard can scroll it.
@@ -267,17 +267,17 @@ def rich_table(
 
 
 def swatch(colour: str = "") -> str:
-    """A small square of a colour; its place alone without one."""
+    """A small square of a colour; an empty space of the same size without one."""
     return f'<i style="background:{colour}"></i>' if colour else "<i></i>"
 
 
 def verdict(text: str, *, kind: str, symbol: str) -> str:
-    """A result in a word with its symbol; kind: of `lb-verdict` in the style sheet."""
+    """A result in one word with its symbol; kind: of `lb-verdict` in the style sheet."""
     return f'<span class="lb-verdict lb-{kind}">{icon(symbol)}{escape(text)}</span>'
 
 
 def picture(webp: bytes, alt: str, *, style: str = "") -> str:
-    """A picture; no picture of Streamlit's, which would offer its few pixels on the full screen."""
+    """A picture; not a Streamlit picture, which would offer its few pixels in full screen."""
     kind = f' class="{style}"' if style else ""
     return f'<img{kind} src="data:image/webp;base64,{b64encode(webp).decode()}" alt="{escape(alt)}">'
 
@@ -288,7 +288,7 @@ def small_title(text: str, aside: str = "") -> str:
 
 
 def patch(webp: bytes | None, ring: tuple[float, float], *, label: str, value: str, film: str) -> str:
-    """A part of a film with its figure below; ring: place of the ring on it, 0 to 1. webp: None for the name alone."""
+    """A patch of a film with its figure below; ring: centre of the ring, 0 to 1. webp: None for only the name."""
     x, y = ring
     shown = f'<span class="lb-nopicture">{escape(film)}</span>'
     if webp is not None:

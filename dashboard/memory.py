@@ -1,4 +1,4 @@
-"""Keeps the garbage collector away from what lives longer than one run of a page.
+"""Keeps the garbage collector away from objects that live longer than one run of a page.
 
 Streamlit runs `gc.collect(2)` after every script and fragment, over every object that torch, pandas and the pages have
 ever made: two thirds of the server's CPU. `gc.freeze()` moves the objects of that moment out of its reach. Reference
@@ -14,14 +14,14 @@ import itertools
 import threading
 from collections.abc import Hashable
 
-RUNS = 100  # of pages, between two freezes: a freeze takes as long as some ten runs save by it
+RUNS = 100  # of pages between two freezes: a freeze takes about as long as it saves in ten runs
 _runs = itertools.count(1)
 _moments: set[Hashable] = set()
 _changing = threading.Lock()
 
 
 def freeze_once(moment: Hashable) -> None:
-    """Collects what is garbage now, then freezes the rest; nothing at the second call for the same moment."""
+    """Collects garbage, then freezes all remaining objects; does nothing at the second call for the same moment."""
     with _changing:
         if moment in _moments:
             return
@@ -31,7 +31,7 @@ def freeze_once(moment: Hashable) -> None:
 
 
 def count_run() -> None:
-    """Counts a run of a page; every hundredth collects all garbage and freezes what is left."""
+    """Counts a run of a page; every hundredth run collects all garbage and freezes the remaining objects."""
     if next(_runs) % RUNS == 0:
         with _changing:
             gc.unfreeze()

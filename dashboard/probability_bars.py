@@ -11,10 +11,10 @@ from dashboard.markup import block
 def bar(
     finding: str, probability: float, *, threshold: float | None, explained: bool, called: bool | None = None
 ) -> str:
-    """One row of the bar chart: name, bar with the operating point as a mark, number, and what that means.
+    """One row of the bar chart: name, bar with the operating point as a mark, number, and its meaning.
 
     explained: whether the map is of this finding; its name is then in bold.
-    called:    whether it is the one call of a single-label model; None where each finding is judged by itself.
+    called:    whether it is the one call of a single-label model; None if each finding is judged separately.
     """
     reached = threshold is not None and probability >= threshold
     meaning = "" if threshold is None else "above operating point" if reached else "below operating point"
@@ -41,7 +41,7 @@ def group(text: str, bars: str) -> str:
 def narrow_bar(
     finding: str, probability: float, *, point: float | None, more: str, spoken: str, explained: bool
 ) -> str:
-    """A narrow bar of a finding with its operating point; more: a further figure, and how that is read aloud."""
+    """A narrow bar of a finding with its operating point; more: a further figure, and how it is read aloud."""
     name = words(finding)
     mark = "" if point is None else f'<i class="lb-mark" style="left:{point:.1%}"></i>'
     spoken = ", ".join(part for part in (f"{name} {probability:.2f}", spoken) if part)
@@ -54,7 +54,7 @@ def narrow_bar(
 
 
 def signed_bar(finding: str, share: float, *, number: str, spoken: str, explained: bool) -> str:
-    """A bar from the middle, to the right where the share (-1 to 1 of half the width) is positive."""
+    """A bar from the middle, to the right if the share (-1 to 1, of half the width) is positive."""
     side, width = "left" if share >= 0 else "right", f"{50 * abs(share):.1f}%"
     return (
         f'<div class="lb-signed{" lb-explained" if explained else ""}" role="img" aria-label="{escape(spoken)}">'
@@ -65,7 +65,7 @@ def signed_bar(finding: str, share: float, *, number: str, spoken: str, explaine
 
 
 def two_bars(finding: str, before: float, after: float, *, asides: Sequence[str], spoken: str, explained: bool) -> str:
-    """A probability before, pale, and after, with quiet figures beside it."""
+    """Two bars, the probability before (pale) and after, with quiet figures beside them."""
     hue = colour(finding)
     beside = "".join(f'<span class="lb-number lb-quiet">{escape(each)}</span>' for each in asides)
     return (

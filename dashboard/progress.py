@@ -15,18 +15,18 @@ from dashboard import markup
 from dashboard.request_queue import QueuedRequest, ReportProgress
 from dashboard.state import breathe, session
 
-_PATIENCE = 0.3  # s before progress is shown
-_EVERY = 0.2  # s between two updates; also how soon a click elsewhere ends the waiting
-_QUEUED = 1.0  # s between two updates while others are ahead: with twenty people waiting each answer moves all of them
+_PATIENCE = 0.3  # s until progress is shown
+_EVERY = 0.2  # s between two updates; also the delay until a click elsewhere ends the wait
+_QUEUED = 1.0  # s between two updates while others are ahead: with twenty people waiting, each answer moves all of them
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A request that is followed.
+    """A request to follow.
 
     name:  of its result, or of the film, on screen.
-    films: (done, all) where it is one film of many.
-    pace:  s that each of these took, None while too few are done.
+    films: (done, all) if it is one film of many.
+    pace:  seconds per film, None while too few are done.
     """
 
     request: QueuedRequest[Any]
@@ -36,12 +36,12 @@ class Step:
 
     @property
     def progress(self) -> tuple[int, int]:
-        """(done, all) of what is counted; (0, 0) while that is not known."""
+        """(done, all) films or passes; (0, 0) while unknown."""
         return self.films or self.request.passes
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated from what is done; None while that is too little."""
+        """Estimate from the progress so far; None while there is too little."""
         if self.films is None:
             return self.request.seconds_left
         return None if self.pace is None else self.pace * (self.films[1] - self.films[0])
@@ -51,20 +51,20 @@ NextStep = Callable[[], Step | None]  # None when there is nothing more to wait 
 
 
 def reporter(place: DeltaGenerator, name: str) -> ReportProgress:
-    """Shows the progress of a request at `place`; name: of its result."""
+    """A function that shows the progress of a request at `place`; name: of its result."""
     write = _writer(place)
     return lambda request: write(Step(request, name))
 
 
 @contextmanager
 def place(*requests: QueuedRequest[Any], name: str, key: str, height: int) -> Iterator[tuple[Any, ...]]:
-    """The answers, with the place to draw them. Earlier content stays until it is drawn over, but is cleared where the
-    answers take longer than a moment, so that it is not mistaken for them.
+    """The answers, with the place to draw them. Earlier content stays until it is drawn over, but is cleared if the
+    answers take longer than a moment, so that nobody mistakes it for them.
 
     name:   of the result, on screen.
     key:    of the place.
     height: of the skeleton shown meanwhile, px.
-    Raises: the UserError of an answer; the place is then cleared.
+    Raises: the UserError of an answer, after clearing the place.
     """
     note = st.empty()
     with ExitStack() as places:
@@ -93,10 +93,10 @@ def is_ready(
     withdraw: Callable[[], None] | None,
     patience: float = _PATIENCE,
 ) -> bool:
-    """Whether the answer is ready. If not, shows `busy`, and the page is drawn again with the answer.
+    """Whether the answer is ready. If not, shows `busy`; the page is drawn again once the answer is there.
 
-    Draw the answer in one container right after this: while it is computed that place is cleared, so that no figures
-    of an earlier request remain there.
+    Draw the answer in one container right after this call: while it is being computed that place is cleared, so that no
+    figures of an earlier request remain there.
     """
     if request.wait(patience):
         st.empty()
@@ -121,10 +121,10 @@ def busy(
 
     name:     of the result, on screen.
     key:      of the place.
-    withdraw: the action of Cancel; None where the request cannot be withdrawn.
-    stopped:  is called with the reason when the time limit or a setting ended the request; by default the request is
-              withdrawn and the reason is shown above the page, or the page would repeat it for ever.
-    then:     gives the next request, where a map takes several.
+    withdraw: the action of Cancel; None if the request cannot be withdrawn.
+    stopped:  called with the reason when the time limit or a setting ends the request; by default the request is
+              withdrawn and the reason shown above the page, as the page would otherwise repeat it for ever.
+    then:     returns the next request, if a map takes several.
     """
     follow(Step(request, name), stopped or partial(_give_up, withdraw), then)
     if withdraw:
@@ -132,7 +132,7 @@ def busy(
 
 
 def busy_with_steps(steps: Iterator[Step], opening: str, *, key: str, withdraw: Callable[[], None]) -> None:
-    """As `busy`, for requests that follow each other; opening: text until the first one."""
+    """Like `busy`, for consecutive requests; opening: text until the first one."""
     follow(opening, partial(_give_up, withdraw), partial(next, steps, None))
     _cancel(withdraw, key)
 
@@ -143,9 +143,9 @@ def _cancel(withdraw: Callable[[], None], key: str, help: str | None = None) -> 
 
 @st.fragment(parallel=True)
 def follow(first: Step | str, stopped: Callable[[str], None], then: NextStep | None) -> None:
-    """Ends with the run that began it. first: or the text until `then` gives the first step."""
+    """Shows progress until the run ends. first: a step, or the text until `then` returns the first step."""
     place = st.empty()
-    with first.request if isinstance(first, Step) else nullcontext():  # a closed tab gives up its place
+    with first.request if isinstance(first, Step) else nullcontext():  # closing the tab gives up its place
         step: Step | None = None
         if isinstance(first, Step):
             step = replace(first, request=first.request.again())  # the run may give up its place
@@ -198,7 +198,7 @@ def _duration(seconds: float) -> str:
 
 
 def _writer(place: DeltaGenerator) -> Callable[[Step], None]:
-    """Writes a step at `place` where its words have changed: many who wait would keep the server busy."""
+    """Writes a step at `place` only if its words changed: with many people waiting, updates would load the server."""
     written, since = "", -_QUEUED
 
     def write(step: Step) -> None:

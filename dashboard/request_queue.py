@@ -1,8 +1,8 @@
 """The queue of requests to the networks: equal requests are computed once, in order of arrival; slow ones let quick
 ones pass between two batches.
 
-Results are kept and shared by all sessions. Work that nobody waits for is ended; if one of several people leaves, it
-goes on for the others.
+Results are cached and shared by all sessions. Work that nobody waits for is stopped; if one of several people leaves,
+it continues for the others.
 """
 
 import inspect
@@ -27,15 +27,15 @@ from dashboard.state import breathe
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
-_POLL = 0.2  # s between two checks whether the person is still there, and two reports; an answer is noticed at once
-_LONG, _POLL_LONG = 2.0, 0.5  # s: after so long the checks are rarer; with twenty people waiting each costs 0.1 ms
+_POLL = 0.2  # s between two checks that the person is still there, and two reports; an answer wakes the waiter at once
+_LONG, _POLL_LONG = 2.0, 0.5  # s: after so long, checks are rarer; with twenty people waiting, each costs 0.1 ms
 _GRACE = 2.0  # s that a request outlives the last person who waited: a click on the page repeats it at once
 _SOON = 0.4  # s after which progress is reported
 
 
 @dataclass(frozen=True)
 class _Refusal:
-    """A UserError as a value: the error itself would keep everything in its traceback alive."""
+    """A UserError as a value: the exception itself would keep all objects in its traceback alive."""
 
     kind: type[UserError]
     sentence: str
@@ -43,7 +43,7 @@ class _Refusal:
 
 @dataclass(frozen=True, eq=False)
 class Keyed(Generic[Result]):
-    """A value without a key of its own, with what it depends on as its key."""
+    """A value that has no key, with everything it depends on as its key."""
 
     key: Hashable
     value: Result
@@ -67,11 +67,9 @@ class _Job:
         self.counts = counts
         self.size = size
         self.places = 1
-        self.work: Work | None = (
-            None  # made when its turn comes: the time in the queue does not count towards its limit
-        )
+        self.work: Work | None = None  # created when its turn comes: time in the queue does not count towards the limit
         self.begun = 0.0
-        self.last_pass = (0, 0.0)  # passes done, and when that was first seen
+        self.last_pass = (0, 0.0)  # passes done, and when that count was first seen
         self.waiting = 0
         self.future: Future[Any] = Future()
 
@@ -80,7 +78,7 @@ _QueuedWork = tuple[_Job, Callable[[Work], Any]]
 
 
 class QueuedRequest(Generic[Result]):
-    """One person's place in the queue; as a context manager it is given up at the end."""
+    """One person's place in the queue; a context manager that gives it up at the end."""
 
     def __init__(self, queue: "RequestQueue", job: _Job) -> None:
         self._queue = queue
@@ -93,12 +91,12 @@ class QueuedRequest(Generic[Result]):
 
     @property
     def counts(self) -> str:
-        """What its passes are, in words: "network passes"."""
+        """The unit of its passes, in words: "network passes"."""
         return self._job.counts
 
     @property
     def before(self) -> int:
-        """Number of requests ahead; 0 when this one is being computed."""
+        """Number of requests ahead; 0 while this one is being computed."""
         return self._queue.before(self._job)
 
     @property
@@ -109,14 +107,14 @@ class QueuedRequest(Generic[Result]):
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated from the passes done; None while those are too few."""
+        """Estimate from the passes done; None while there are too few."""
         job, (done, total) = self._job, self.passes
         if done != job.last_pass[0]:
             job.last_pass = (done, time.monotonic())
         spent = job.last_pass[1] - job.begun
         if not done or done < min(8, total / 4) or spent <= 1:
             return None
-        since = time.monotonic() - job.last_pass[1]  # or the estimate would grow until the batch is done
+        since = time.monotonic() - job.last_pass[1]  # otherwise the estimate would grow until the batch is done
         return max(spent / done * (total - done) - since, 1.0) if done < total else 0.0
 
     @property
@@ -130,7 +128,7 @@ class QueuedRequest(Generic[Result]):
         return self._job.future in wait([self._job.future], timeout=seconds).done
 
     def answer(self) -> Result:
-        """The answer, once it is ready. Raises: the UserError that it is."""
+        """The answer, once it is ready. Raises: its UserError, if it failed."""
         result = self._job.future.result(timeout=0)
         if isinstance(result, _Refusal):
             raise result.kind(result.sentence)
@@ -140,7 +138,7 @@ class QueuedRequest(Generic[Result]):
     def result(self, report: "ReportProgress | None" = None) -> Result:
         """Waits for the answer; if Streamlit ends the run meanwhile, the place is given up.
 
-        report: called repeatedly while it takes longer than a moment, to show progress on the page.
+        report: called repeatedly once it takes longer than a moment, to show progress on the page.
         """
         since = time.monotonic()
         with self:
@@ -151,11 +149,11 @@ class QueuedRequest(Generic[Result]):
             return self.answer()
 
     def again(self) -> "QueuedRequest[Result]":
-        """A second place for the same answer, which stays when this one is given up."""
+        """A second place for the same answer, which remains when this one is given up."""
         return self._queue.join(self._job)
 
     def leave(self, *, grace: float = 0.0) -> None:
-        """Stops waiting; may be called repeatedly. When nobody waits for `grace` seconds, the work is ended."""
+        """Stops waiting; may be called repeatedly. If nobody waits for `grace` seconds, the work is stopped."""
         self._queue.leave(self._job, counted=not self._left, grace=grace)
         self._left = True
 
@@ -172,27 +170,27 @@ ReportProgress = Callable[[QueuedRequest[Any]], None]  # shows progress on the p
 
 
 class RequestQueue:
-    """Requests to the networks, computed one at a time in one thread: quick ones first, in order of arrival; then what
-    may come later; then slow ones.
+    """Requests to the networks, computed one at a time in one thread: quick ones first, in order of arrival; then
+    those that may come later; then slow ones.
 
     A slow request lets the others pass after each batch, so that opening a film does not wait for somebody else's
-    thousand masks. With twenty people at once each sees prediction and map before the verdicts of the others are
-    computed, which take ten times as long.
+    thousand masks. With twenty people at once, each sees prediction and map before the verdicts of the others, which
+    take ten times as long, are computed.
 
     Streamlit runs each script in a new thread, and a forward pass in a new thread takes twice as long (70 against 34 ms
-    on two cores): torch builds its team of workers anew. All networks therefore run in this one.
+    on two cores): torch rebuilds its pool of workers. All networks therefore run in this one thread.
 
-    room: number of results to keep, large ones counted as several; the least recently used goes first.
-    keys: type -> the key of such an argument, where its own `key` is not enough.
+    room: number of results to keep, large ones counted as several; the least recently used is dropped first.
+    keys: type -> key of an argument of that type, if its own `key` is not enough.
     """
 
     def __init__(self, *, room: int, keys: Mapping[type, Callable[[Any], Hashable]] | None = None) -> None:
         self._room = room
         self._keys = keys or {}
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="networks")
-        self._inside = threading.Lock()  # guards what follows, and the jobs' counts
-        self._jobs: dict[Hashable, _Job] = {}  # in order of arrival, until they are done
-        self._done: OrderedDict[Hashable, _Job] = OrderedDict()  # the least recently requested first
+        self._inside = threading.Lock()  # guards the attributes below, and the jobs' counts
+        self._jobs: dict[Hashable, _Job] = {}  # in order of arrival, until done
+        self._done: OrderedDict[Hashable, _Job] = OrderedDict()  # least recently requested first
         self._waiting: tuple[deque[_QueuedWork], ...] = (deque(), deque(), deque())  # quick, later, slow
 
     def queued(
@@ -203,9 +201,9 @@ class RequestQueue:
         size: Callable[[Any], int] | None = None,
         counts: str = "network passes",
     ) -> "_Decorator":
-        """Decorates a function so that its calls wait in this queue; it gets the Work first, its callers omit that.
+        """Decorates a function so that its calls wait in this queue; callers omit its first argument, the Work.
 
-        The key of a request is the function with all its bound arguments, so that no argument can be forgotten.
+        The key of a request is the function with all its bound arguments, so that no argument can be left out.
         slow, later, size, counts: as for `ask`; `slow` may depend on the arguments.
         """
 
@@ -237,7 +235,7 @@ class RequestQueue:
     def key_of(self, value: Any) -> Hashable:
         """The key of an argument.
 
-        Raises: TypeError for a type without one: results of different values could be confused.
+        Raises: TypeError for a type without a key, as results of different values could be confused.
         """
         if type(value) in self._keys:
             return self._keys[type(value)](value)
@@ -265,14 +263,14 @@ class RequestQueue:
         size: Callable[[Result], int] | None = None,
         counts: str = "network passes",
     ) -> QueuedRequest[Result]:
-        """A place in the queue: that of an equal request, if there is one, else a new one at the end.
+        """A place in the queue: joins an equal request, if there is one, else a new place at the end.
 
         key:  everything the answer depends on.
-        make: computes the answer; reports to the Work and is ended by it. A UserError is an answer, too.
-        slow: whether it takes many batches; it must leave nothing on a network between two of them.
-        later: whether quick requests that come after it are computed first; it is done in one go.
+        make: computes the answer; reports to the Work, which can stop it. A UserError is an answer, too.
+        slow: whether it takes many batches; it must leave no state on a network between two batches.
+        later: whether quick requests that arrive after it are computed first; it runs without interruption.
         size: the room that the answer takes; None for one place.
-        counts: what its Work counts, in words.
+        counts: the unit that its Work counts, in words.
         """
         with self._inside:
             job = self._done.get(key) or self._jobs.get(key)
@@ -296,7 +294,7 @@ class RequestQueue:
         with self._inside:
             if job.begun or job.key not in self._jobs:
                 return 0
-            jobs = list(self._jobs.values())  # by arrival, but one that has begun is finished, and quick ones pass
+            jobs = list(self._jobs.values())  # by arrival, but a started one goes first, and quick ones pass
             return sorted(jobs, key=lambda each: (not each.begun, each.rank)).index(job)
 
     def leave(self, job: _Job, *, counted: bool, grace: float) -> None:
@@ -316,12 +314,12 @@ class RequestQueue:
             if job.waiting > 0 or job.future.done():
                 return
             if self._jobs.get(job.key) is job:
-                del self._jobs[job.key]  # later requests get a new one
+                del self._jobs[job.key]  # later requests get a new job
             if job.work:
                 job.work.cancel()
 
     def _work_on_next(self, *, slow: bool = True) -> bool:
-        """Computes the first waiting request, if there is one. Returns: whether there was."""
+        """Computes the first waiting request, if any. Returns: whether there was one."""
         with self._inside:
             ranks = [each for each in self._waiting[: 3 if slow else 2] if each]
             if not ranks:
@@ -334,8 +332,8 @@ class RequestQueue:
         return True
 
     def _let_pass(self) -> None:
-        """Computes the other requests that came meanwhile, in this thread, in the middle of a slow one."""
-        # The slow one may be in inference mode; the others must be able to take gradients.
+        """Computes requests that arrived meanwhile, in this thread, in the middle of a slow one."""
+        # The slow request may be in inference mode; the others must be able to compute gradients.
         with torch.inference_mode(False), torch.enable_grad():
             while self._work_on_next(slow=False):
                 pass
@@ -343,7 +341,7 @@ class RequestQueue:
     def _work_on(self, job: _Job, make: Callable[[Work], Any]) -> Any:
         with self._inside:
             if self._jobs.get(job.key) is not job:
-                return None  # given up while it waited
+                return None  # given up while waiting
             work = job.work = Work(aside=self._let_pass if job.slow else None)
             job.begun = time.monotonic()
         keep = False
@@ -355,7 +353,7 @@ class RequestQueue:
             result = _Refusal(type(error), str(error))
             keep = not isinstance(
                 error, Stopped | UnknownCheckpoint
-            )  # a later request may be in time, or find the model
+            )  # a later request may finish in time, or find the model
         finally:
             self._close(job, keep=keep)
         return result

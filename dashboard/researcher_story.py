@@ -1,7 +1,7 @@
 """The researcher's story in four steps: bring a checkpoint, measure it, click a mistake, export. All computed live.
 
-It uses the model of the sidebar and drawn chests whose truth is known, so that it runs anywhere; each step names the
-page and the command that do the same for one's own weights and films. At ?story=checkpoint too.
+It uses the model of the sidebar and drawn chests with a known ground truth, so that it runs anywhere; each step names
+the page and the command that do the same for your own weights and films. Its address is ?story=checkpoint.
 """
 
 import csv
@@ -35,11 +35,11 @@ from dashboard.viewer import viewer
 
 NAME = "checkpoint"  # in the address
 LABEL = "Bring a checkpoint: measure it, find a mistake, export, two minutes"
-_FILMS = (*range(3), *range(6, 15))  # numbers of drawn chests; 3 to 5 are no plain ones
+_FILMS = (*range(3), *range(6, 15))  # numbers of drawn chests; 3 to 5 are not plain
 _NORMAL, _OPACITY = "normal", "pneumonia"  # labels of a chest without and with a drawn opacity
-_NETWORK = "mobilenet-v3-small"  # of the made-up file: quick to write and to read
+_NETWORK = "mobilenet-v3-small"  # of the example file: quick to write and to read
 _HEIGHT = 420  # px of a film
-_FEW = 6  # findings that a confusion matrix has room for, whether or not each is answered
+_FEW = 6  # findings that fit in a confusion matrix, whether or not each one occurs
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class StoryAnswer:
 
 
 def _bring(card: Checkpoint) -> None:
-    """What the importer recognises in a file written just now, as many trainings write theirs."""
+    """The importer's result for a newly written file in a format common to many trainings."""
     with st.spinner("Reading a file"), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "somebodys-model.pth"
         torch.save(_foreign(), file)
@@ -136,7 +136,7 @@ def _mistake(card: Checkpoint) -> None:
 
 
 def _export(card: Checkpoint) -> None:
-    """All answers as a table, the mistake's overlay, and the way to the film itself."""
+    """All answers as a table, the mistake's overlay, and a button that opens the film."""
     answers = _answers(card)
     wrong = [each for each in answers if each.right is False] or answers
     one = _chosen(wrong)
@@ -189,7 +189,7 @@ def _foreign() -> dict[str, Any]:
 
 
 def table(answers: Sequence[StoryAnswer], card: Checkpoint) -> str:
-    """The answers as CSV, one line a film."""
+    """The answers as CSV, one line per film."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["film", "label", "answer", "right", *card.findings, "checkpoint", "weights_sha256"])
@@ -226,7 +226,7 @@ def _map(card: Checkpoint, one: StoryAnswer) -> Explanation:
 
 
 def _mistakes(card: Checkpoint, wrong: Sequence[StoryAnswer], one: StoryAnswer) -> None:
-    """A button for each mistake, those of one kind in a row."""
+    """A button for each mistake, grouped in rows by kind."""
     kinds: dict[str, list[StoryAnswer]] = {}
     for each in wrong:
         kinds.setdefault(f"{words(each.label)} called {words(leading(each.prediction, card))}", []).append(each)
@@ -244,6 +244,6 @@ def _mistakes(card: Checkpoint, wrong: Sequence[StoryAnswer], one: StoryAnswer) 
 
 
 def _same(place: str, command: str) -> None:
-    """Where the same is done with one's own weights and films."""
+    """The page and command that do the same with your own weights and films."""
     st.html(markup.paragraph(f"With your own: {place}. Or on the command line:", quiet=True))
     st.code(command, language=None, wrap_lines=True)

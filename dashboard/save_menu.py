@@ -1,4 +1,4 @@
-"""All that can be saved of the map on screen: pictures, values, reports, DICOM; each is made when it is clicked."""
+"""Everything that can be saved of the map on screen: pictures, values, reports, DICOM; each is made on the click."""
 
 import io
 import zipfile
@@ -71,7 +71,7 @@ def menu(chosen: MapView) -> None:
 
 
 def send_button(chosen: MapView) -> None:
-    """Opens the dialog that sends results to a PACS; there for a film from DICOM, where a PACS is set up."""
+    """The button of the dialog that sends results to a PACS; only for a film from DICOM, if a PACS is set up."""
     map_ = chosen.answered
     if map_ is None or not sending.is_possible() or dicom_sources.obstacle(chosen.radiograph):
         return
@@ -111,7 +111,7 @@ def _film(chosen: MapView, here: Session) -> Radiograph:
 
 
 def _case(chosen: MapView, map_: Explanation, here: Session, *, deidentify: bool | None = None) -> CaseRecord:
-    """deidentify: None as the person chose."""
+    """The case for exports; deidentify: None for the person's choice."""
     case = case_of(networks.classifier(chosen.checkpoint), chosen.radiograph, chosen.prediction, [map_])
     case = replace(
         case,
@@ -139,7 +139,7 @@ def _dicom_zip(chosen: MapView, map_: Explanation, here: Session) -> bytes:
 
 
 def _warn_of_marks(chosen: MapView) -> None:
-    """Burnt-in marks are pixels: no list of elements removes them."""
+    """Warns of burnt-in marks: they are pixels, which de-identifying the header does not remove."""
     checks = film_properties.quality(chosen.radiograph, chosen.cleaning)
     if any(check.name == "burnt-in" and check.figure > 0 for check in checks):
         st.caption("Burnt-in marks stay in the pixels. If one names the patient, open a copy with black marks first.")

@@ -19,9 +19,9 @@ from dashboard.state import session
 from dashboard.tile_request import LastMap, TileRequest
 
 PAGE = "read"  # owner of the requests
-DEFAULT = FIRST_LOOK  # shown where another method is not available
+DEFAULT = FIRST_LOOK  # used if another method is not available
 _BACK = "The previous map is shown again."
-_PATIENCE = 0.4  # s before progress is shown, for a map that should be quick
+_PATIENCE = 0.4  # s until progress is shown, for a map that should be quick
 _IMPATIENCE = 0.05  # s, for a method that is slow by its cost class
 
 
@@ -30,13 +30,13 @@ class MapView:
     """One film, one model, one request, and its answer as far as it is ready.
 
     layer:   stage name, or several joined by "+"; None for methods that explain the input.
-    substitution: why this differs from the session's choice; empty where it does not.
-    explanation: the map; while it is computed the last one of this film, if there was one; None for the bare film.
+    substitution: why this differs from the session's choice; empty if it does not.
+    explanation: the map; while it is being computed, the last one of this film, if any; None for the film without heat.
     pending: the request for the map, until it is ready.
-    passes:  (forward, backward) of the network, for the map and those that shared them.
-    maps:    how many maps shared these passes.
-    missing: why there is no map; empty where there is one, or one is computed.
-    scale:   value at the end of the colour map where all stages share one; None for the map's own.
+    passes:  (forward, backward) of the network, for this map and those that share them.
+    maps:    number of maps that share these passes.
+    missing: why there is no map; empty if there is one or it is being computed.
+    scale:   value at the end of the colour map if all stages share one; None for the map's own.
     """
 
     radiograph: Radiograph
@@ -72,32 +72,32 @@ class MapView:
 
 
 def selected_finding(prediction: Prediction, checkpoint: Checkpoint) -> str:
-    """The finding of the sidebar, or the likeliest where none is chosen that this model knows."""
+    """The finding of the sidebar, or the most likely if none is chosen or this model does not know it."""
     wanted = session().finding
     return wanted if wanted in checkpoint.findings else leading(prediction, checkpoint)
 
 
 def film() -> Radiograph | None:
-    """The open radiograph; None without one."""
+    """The open radiograph; None if there is none."""
     here = session()
     return here.radiographs[here.film_key] if here.film_key else None
 
 
 def model_name() -> str | None:
-    """The chosen model, or the first; None where there are no weights."""
+    """Name of the chosen model, or the first; None if there are no weights."""
     names = model_files.names()
     wanted = session().checkpoint
     return wanted if wanted in names else next(iter(names), None)
 
 
 def card() -> Checkpoint | None:
-    """The card of that model; None where there are no weights. Raises: BadCheckpoint."""
+    """The card of that model; None if there are no weights. Raises: BadCheckpoint."""
     name = model_name()
     return model_files.card(name) if name else None
 
 
 def model() -> Checkpoint | None:
-    """As `card`, and None also where the card is broken, which the frame has reported."""
+    """Like `card`, but None also if the card is broken, which the frame reports."""
     with suppress(BadCheckpoint):
         return card()
     return None
@@ -106,10 +106,10 @@ def model() -> Checkpoint | None:
 def view(radiograph: Radiograph, checkpoint: Checkpoint, *, report: ReportProgress | None = None) -> MapView:
     """The session's request, with the map if it is ready; waits until everything but the map is known.
 
-    A choice that this model does not know falls back to its default. A setting that turns out wrong gets a sentence,
-    and the request is again the one before.
+    A choice that this model does not know falls back to its default. An invalid setting gets a sentence, and the
+    previous request is restored.
     report: shows progress on the page.
-    Raises: UserError where the network says nothing of this film.
+    Raises: UserError if the network gives no prediction for this film.
     """
     try:
         if reason := session().overdue.pop(PAGE, ""):
@@ -162,7 +162,7 @@ def _view(radiograph: Radiograph, checkpoint: Checkpoint, report: ReportProgress
 
 
 def _common_scale(tile: BoardTile) -> float | None:
-    """The largest peak of the maps of all stages; None where the tile has no map beside its own."""
+    """The largest peak of the maps of all stages; None if the tile has only its own map."""
     if tile.explained is None or len(tile.explained.maps) < 2:
         return None
     shared = engine.shares_stages(tile.method, tile.layer, tile.settings)
@@ -170,7 +170,7 @@ def _common_scale(tile: BoardTile) -> float | None:
 
 
 def _last_map(tile: BoardTile) -> LastMap | None:
-    """The choices to which a cancelled request goes back."""
+    """The choices that a cancelled request restores."""
     answered = TileRequest(
         tile.request.checkpoint, tile.method.name, tile.finding, tile.layer, tuple(tile.settings.items())
     )
@@ -186,7 +186,7 @@ def stages(chosen: MapView) -> QueuedRequest[Explained]:
 
 
 def refusals(checkpoint: Checkpoint) -> dict[str, str]:
-    """Method -> why the network supports it at no stage; empty where it does, or that is not yet known."""
+    """Method -> why the network supports it at no stage; empty if it does, or until that is known."""
     return {name: engine.nowhere(reasons) for name, reasons in networks.all_unfit(checkpoint).items()}
 
 
@@ -205,7 +205,7 @@ def no_refusal() -> None:
 
 
 def back(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
-    """Restores the choices of the last map on the page, or the default where there was none."""
+    """Restores the choices of the last map on the page, or the default if there was none."""
     here = session()
     last = here.last_map
     if last and (last.explanation.radiograph, last.explanation.checkpoint) == (radiograph.key, checkpoint.key):
@@ -219,13 +219,13 @@ def back(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
 
 
 def stopped(radiograph: Radiograph, checkpoint: Checkpoint, reason: str) -> None:
-    """For a map that a setting or the time limit prevents: restores the last one, with the reason."""
+    """Restores the last map, with the reason, when a setting or the time limit prevents the new one."""
     session().settings.pop(session().method, None)
     back(radiograph, checkpoint)
     session().refuse(f"{reason} {_BACK}")
 
 
 def cancel(radiograph: Radiograph, checkpoint: Checkpoint) -> None:
-    """Gives up the pending map and restores the last one."""
+    """Cancels the pending map and restores the last one."""
     engine.give_up(PAGE)
     back(radiograph, checkpoint)

@@ -47,7 +47,7 @@ def questions(checkpoint: Checkpoint | None) -> None:
 
 
 def strip(checkpoint: Checkpoint | None) -> None:
-    """The films, what was removed last, and how long they are kept."""
+    """The films, the last removal, and how long films are kept."""
     here = session()
     undo()
     if not here.radiographs:
@@ -61,7 +61,7 @@ def strip(checkpoint: Checkpoint | None) -> None:
 
 
 def undo() -> None:
-    """What was removed last, with the button that restores it; nothing once that is over."""
+    """The last removal, with the button that restores it; nothing once the time is over."""
     here = session()
     if here.removed is None:
         return

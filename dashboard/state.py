@@ -23,7 +23,7 @@ from dashboard.tile_request import LastMap, TileRequest
 from dashboard.what_if.what_if_state import WhatIfState
 
 _SESSION = "lightbox"
-UNDO_SECONDS = 120.0  # that removed films stay in memory
+UNDO_SECONDS = 120.0  # for which removed films stay in memory
 
 
 class Pending(Protocol):
@@ -46,7 +46,7 @@ class Pending(Protocol):
 class RemovedFilms:
     """The last removal, so that it can be undone.
 
-    words:       of what was removed: "film.png", "12 films".
+    words:       the removed films in words: "film.png", "12 films".
     radiographs, cleanings, annotations, labels, film_key: of the session before it.
     """
 
@@ -60,7 +60,7 @@ class RemovedFilms:
 
 @dataclass(frozen=True, eq=False)
 class StripRow:
-    """A film in the strip once all of it is known. version: what the entry and the thumbnail (PNG) depend on."""
+    """A completed row of the strip. version: everything that the entry and the thumbnail (PNG) depend on."""
 
     version: Hashable
     entry: Mapping[str, Any]
@@ -78,22 +78,22 @@ class Session:
     name:            secret; the browser tab that holds it gets this session back after a reload.
     resumed:         whether the tab has reported its earlier session (dashboard.kept_sessions).
     radiographs:     by key, in the order in which they were added.
-    film_key:        of the open film; None while there is none.
+    film_key:        of the open film; None if there is none.
     second_film:     key of the film beside it on the Read page; None without one.
-    removed:         the last removal of films, as long as it can be undone.
+    removed:         the last removal of films, while it can be undone.
     checkpoint:      name; None for the first one.
     opened_card:     name of the checkpoint whose card is open on the Models page; None while all are listed.
     model_import:    the checkpoint being imported; None without one.
     finding:         None for the most likely one of each film.
     layer:           stage name, or several joined by "+" for one map of them; None for the last.
-    settings:        method name -> setting -> value, where it is not the default.
-    cleanings:       radiograph key -> its preprocessing for the network, where it is not the default.
-    annotations:     radiograph key -> what was drawn on the film, and its calibration.
+    settings:        method name -> setting -> value, if it is not the default.
+    cleanings:       radiograph key -> its preprocessing for the network, if it is not the default.
+    annotations:     radiograph key -> shapes drawn on the film, and its calibration.
     last_map:        the last map on the Read page; it stays visible while another one is computed.
     pending:         page -> its requests in the queue of the networks.
     page:            name of the page that was drawn last.
     overdue:         page -> why its request ended while the person was on another page.
-    last_refusal:    (radiograph key, sentence) why the last choice was not possible, until the next one.
+    last_refusal:    (radiograph key, sentence): why the last choice was not possible, until the next one.
     revealed_maps:   caveats whose maps are shown anyway (dashboard.board_tile.caveat_of).
     common_scale:    whether all stages of a film, and all tiles of a board, share one scale.
     tiles:           the board of the Compare page; empty for its first board.
@@ -103,24 +103,24 @@ class Session:
     layers:          the state of the Layers page.
     what_if:         the state of the what-if bench.
     pacs:            the state of the page PACS.
-    deidentified:    whether exports leave out all that may name the patient.
+    deidentified:    whether exports leave out everything that may identify the patient.
     credits:         radiograph key -> owner and licence, for public films.
     drawn_cases:     radiograph key -> number of the drawn case (core.image.cases).
     labels:          radiograph key -> its label, findings with "|" between several (dashboard.labels).
     label_table:     file name -> label, for films that are still to be added.
     compared:        whether the strip shows how far the models disagree about each film.
     strip_rows:      radiograph key -> its row in the strip.
-    strip_acted:     whether a click in the strip is to be shown by the page.
+    strip_acted:     whether the page still has to follow a click in the strip.
     story:           step of a guided story (dashboard.story), from 1; 0 while none is open.
     story_name:      of that story.
-    story_film:      number of the drawn chest that was chosen in it.
+    story_film:      number of the drawn chest chosen in it.
     film_drawn:      whether a film has been on the page; until then a skeleton keeps its place.
-    several:         name -> content and number of frames of files of which a frame is still to be chosen.
+    several:         name -> content and number of frames, for files that still need a choice of frame.
     problems:        sentences about files that could not be opened, until they are dismissed.
     opening_address: the address with which this session began; None before it was read (dashboard.link).
-    address:         of the page as it is now.
+    address:         present address of the page.
     linked_film:     key of the film in the link, until it is opened.
-    visits:          counts the steps by the browser's Back and Forward.
+    visits:          number of steps by the browser's Back and Forward.
     upload_round:    counts the uploads, so that the uploader starts empty each time.
     """
 
@@ -194,7 +194,7 @@ class Session:
             self.film_drawn = bool(rest)
 
     def clear(self) -> None:
-        """Removes all films; model, finding and method stay chosen. What was being computed for them is given up."""
+        """Removes all films and cancels their requests; model, finding and method stay chosen."""
         self._note_removal(f"{len(self.radiographs)} films" if len(self.radiographs) > 1 else "1 film")
         self.radiographs = {}
         self.cleanings = {}
@@ -224,7 +224,7 @@ class Session:
             self.removed = None
 
     def undo_removal(self) -> None:
-        """Restores the films that were removed last, each at its place; those that were added since come after."""
+        """Restores the films removed last, each at its place; films added since then come after them."""
         removed = self.removed
         if removed is None:
             self.problems[:] = ["These films are no longer in memory. Add the files again."]
@@ -237,14 +237,14 @@ class Session:
         self.removed = None
 
     def leave_requests(self) -> None:
-        """Gives up what is being computed for any page."""
+        """Cancels the requests of all pages."""
         for requests in self.pending.values():
             for request in requests:
                 request.leave()
         self.pending.clear()
 
     def copy(self) -> "Session":
-        """For a second tab: the same films and choices under another name, without what is being computed."""
+        """A copy for a second tab: the same films and choices under another name, without pending requests."""
         return replace(
             self,
             name=_secret(),
@@ -272,7 +272,7 @@ class Session:
 
     @property
     def bytes(self) -> int:
-        """Memory of its films, those that can be restored among them."""
+        """Memory of its films, including those that can be restored."""
         removed = self.removed.radiographs if self.removed else {}
         films = (removed | self.radiographs).values()
         pixels = sum(film.pixels.nbytes + (0 if film.linear is None else film.linear.nbytes) for film in films)
@@ -283,12 +283,12 @@ class Session:
         return self.cleanings.get(key, Cleaning())
 
     def refuse(self, sentence: str) -> None:
-        """Notes why the last choice was not possible; empty once another one is made."""
+        """Stores why the last choice was not possible; an empty sentence clears it."""
         self.last_refusal = (self.film_key or "", sentence)
 
     @property
     def refusal(self) -> str:
-        """That sentence while the same film is open; empty where there is none."""
+        """That sentence while the same film is open; empty if there is none."""
         key, sentence = self.last_refusal
         return sentence if key == (self.film_key or "") else ""
 
@@ -315,7 +315,7 @@ def session() -> Session:
 
 
 def use(other: Session) -> None:
-    """Makes another session this person's."""
+    """Replaces this person's session by another one."""
     st.session_state[_SESSION] = other
 
 
@@ -332,7 +332,7 @@ def went_back() -> bool:
 
 
 def bind(widget: str, value: object) -> str:
-    """The key of a widget that shows `value` in this run, whatever it showed before."""
+    """Key of a widget that shows `value` in this run, regardless of its earlier value."""
     key = f"{_SESSION} {widget}"
     st.session_state[key] = value
     return key
@@ -344,6 +344,6 @@ def entered(key: str) -> Any:
 
 
 def breathe() -> None:
-    """Lets Streamlit end this run here if the person clicked elsewhere or left; for loops that wait."""
+    """Lets Streamlit end this run if the person clicked elsewhere or left; for loops that wait."""
     if get_script_run_ctx(suppress_warning=True):
-        _ = _SESSION in st.session_state  # each look into the state is a place where a run can be ended
+        _ = _SESSION in st.session_state  # Streamlit can end a run at every access to the state

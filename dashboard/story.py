@@ -1,8 +1,8 @@
-"""Guided stories, one of them here: two models, the same answer, different reasons. All figures are computed live.
+"""Guided stories; the one in this file: two models, the same answer, different reasons. All figures are computed live.
 
-A story takes the place of the page while it is open, at ?story=twins or ?story=checkpoint too. The case of this one
-was chosen by measurement: of nine drawn ones (0 to 3, 6 to 10) it is the one where both twins give one answer and a
-twin keeps it without the lungs. The last step says how the others go.
+An open story replaces the page; its address is ?story=twins or ?story=checkpoint. The case of this story was chosen by
+measurement: of nine drawn cases (0 to 3, 6 to 10) it is the one where both twins give the same answer and one twin
+keeps it without the lungs. The last step reports the other cases.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ _HEIGHT = 340  # px of a film
 
 @dataclass(frozen=True, eq=False)
 class _Twin:
-    """A model, and its predictions of the film, of the film without lungs, and of the lungs alone."""
+    """A model, and its predictions for the film, for the film without lungs, and for the lungs alone."""
 
     card: Checkpoint
     whole: Prediction
@@ -43,7 +43,7 @@ class _Twin:
 
     @property
     def finding(self) -> str:
-        """Its answer to the whole film."""
+        """Its answer for the whole film."""
         return self.whole.likeliest[0]
 
     @property
@@ -51,12 +51,12 @@ class _Twin:
         return _WHO[self.card.name]
 
     def still(self, prediction: Prediction) -> bool:
-        """Whether its answer is the same and no less than even."""
+        """Whether its answer is the same, with a probability of at least 0.5."""
         return prediction.likeliest[0] == self.finding and prediction.probability(self.finding) >= 0.5
 
 
 def buttons() -> None:
-    """The buttons that begin the stories; none where the models of a story are missing."""
+    """The buttons that begin the stories; none if the models of a story are missing."""
     names = model_files.names()
     with st.container(key="stories", horizontal=True, gap="small"):
         if set(_NAMES) <= set(names):
@@ -80,7 +80,7 @@ def go_to(step: int) -> None:
 
 
 def page() -> None:
-    """The present step, its figures computed now."""
+    """The present step, with its figures computed live."""
     here = session()
     twins = here.story_name == TWINS
     if twins and not set(_NAMES) <= set(model_files.names()):

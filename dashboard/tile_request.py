@@ -8,7 +8,7 @@ from core.types import Explanation
 
 @dataclass(frozen=True, eq=False)
 class LastMap:
-    """The last map in a place and the request for it: a cancelled request goes back to it."""
+    """The last map in a place and its request; cancelling a new request restores it."""
 
     request: "TileRequest"
     explanation: Explanation
@@ -21,8 +21,8 @@ class TileRequest:
     checkpoint: name.
     finding:    None for the finding of the sidebar, or the most likely one if none is chosen there.
     layer:      stage name, or several joined by "+"; None for the last, and for methods that explain the input.
-    settings:   of the method, where they differ from the default.
-    all_stages: whether to compute the maps of all stages with it, where they cost no more.
+    settings:   of the method, if they differ from the default.
+    all_stages: whether to compute the maps of all stages with it, if they cost no more.
     """
 
     checkpoint: str

@@ -12,7 +12,7 @@ from dashboard.selection import MapView
 
 @st.fragment(parallel=True)
 def line(chosen: MapView) -> None:
-    """The call at once; where the model looks and whether the map holds up, once that is known."""
+    """The call immediately; where the model looks and whether the map holds up, once that is known."""
     place, explanation = st.empty(), chosen.answered
     answer = call(chosen.prediction, chosen.checkpoint)
     place.html(draw.verdict_line(answer))
@@ -51,7 +51,7 @@ def _inputs(
 
 
 def map_to_judge(chosen: MapView, note: DeltaGenerator, place: DeltaGenerator) -> Explanation | None:
-    """The map; without one None, after `note` has said why and the verdicts in `place`, on another map, are gone."""
+    """The map; None if there is none: `note` then gives the reason, and earlier verdicts in `place` are cleared."""
     explanation = chosen.answered
     if explanation is not None and not explanation.void:
         return explanation

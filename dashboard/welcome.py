@@ -1,4 +1,4 @@
-"""The page without a film: cases to begin with, and a place for one's own films."""
+"""The page without a film: cases to begin with, and a place for the person's own films."""
 
 import streamlit as st
 

@@ -16,7 +16,7 @@ NAME = "cohort"  # of the entry
 _TEXTS = ("checkpoint", "finding", "method", "text", "group", "colour", "representation", "charts")
 _NUMBERS = {"low": 1.0, "high": 1.0, "threshold": 1.0, "prevalence": 100.0}  # field -> largest value
 _CHOICES = {"outcome": tuple(OUTCOMES), "order": tuple(ORDERS), "projection": get_args(ProjectionName)}
-_LONGEST = 1500  # characters: browsers and mail take an address of about 2,000
+_LONGEST = 1500  # characters: browsers and mail accept an address of about 2,000
 
 
 def entries(here: Session) -> dict[str, list[str]]:

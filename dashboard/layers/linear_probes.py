@@ -33,7 +33,7 @@ _TALL = 320  # px
 
 
 def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
-    """The fields, then progress or the result."""
+    """Draws the fields, then progress or the result."""
     here = session().layers.probing
     with st.container(key="probes", gap="small"):
         draw.section("How early is the decision made?", "linear probes of every stage")
@@ -56,7 +56,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
 
 
 def _fields(here: ProbeFilms) -> bool:
-    """The films to use; False where the table cannot be read, which its field says."""
+    """The fields for the films; False if the table cannot be read, which its field reports."""
     readable = True
     with st.container(key="probes controls", horizontal=True, vertical_alignment="bottom", gap="small"):
         st.segmented_control(
@@ -94,12 +94,12 @@ def _fields(here: ProbeFilms) -> bool:
 
 
 def _few(here: ProbeFilms) -> bool:
-    """Whether the chosen number of films is too small to say at which stage the decision is made."""
+    """Whether there are too few films to say at which stage the decision is made."""
     return (here.most if _on_path(here) else here.drawn) < probe_sentences.FEW
 
 
 def _films(here: ProbeFilms) -> Keyed[Callable[[], LabelledSet]]:
-    """The films, read when their turn comes. Raises: BadData for an invalid path."""
+    """The films, read when the request runs. Raises: BadData for an invalid path."""
     if not _on_path(here):
         count = here.drawn
         return Keyed(("phantoms", count), lambda: labelled.phantoms(count))
@@ -145,7 +145,7 @@ def _film(probes: Probes, radiograph: Radiograph, card: Checkpoint) -> None:
 
 
 def plot(probes: Probes) -> axes.Plot:
-    """Balanced accuracy and AUC of each stage with their intervals; chance, and the network itself."""
+    """Balanced accuracy and AUC of each stage with intervals; lines for chance and the network itself."""
     stages = [probe.stage for probe in probes.stages]
     traces = [
         _series("balanced accuracy", stages, [probe.balanced for probe in probes.stages], ACCENT, "solid", -0.04),
@@ -169,7 +169,7 @@ def plot(probes: Probes) -> axes.Plot:
 
 
 def by_stage(probes: Probes, answers: NDArray[np.float32]) -> axes.Plot:
-    """The probability of each class by the probe of each stage; answers (S, C)."""
+    """The probability of each class from the probe of each stage; answers: (S, C)."""
     stages = [probe.stage for probe in probes.stages]
     traces = [
         {
@@ -214,7 +214,7 @@ def _series(
 
 
 def _note(y: float, text: str) -> axes.Plot:
-    """Quiet words right of the plot, at the height of a line."""
+    """A quiet note to the right of the plot, at the height of a line."""
     return axes.note(1.01, text) | {"xref": "paper", "y": y, "yref": "y", "yanchor": "middle"}
 
 

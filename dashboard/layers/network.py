@@ -27,7 +27,7 @@ def network(
     """Draw the stages and the table of layers.
 
     placement: of the network's square on the film, for the receptive field in mm.
-    chosen:    the stage or layer whose units are shown; a click shows another one's.
+    chosen:    the stage or layer whose units are shown; a click chooses another.
     """
     st.html(_STYLES)
     stage = stage_of(plan, chosen)
@@ -73,7 +73,7 @@ def stage_of(plan: NetworkPlan, name: str) -> str:
 def receptive_field(
     field: ReceptiveField | None, size: int, placement: Placement, spacing: tuple[float, float] | None
 ) -> str:
-    """What one cell sees, in px of the network's square of `size` px and, where the film has a spacing, in mm."""
+    """The field that one cell sees, in px of the network's square of `size` px and, if the spacing is known, in mm."""
     if field is None:
         return "receptive field unknown"
     high, wide = field.rows.size, field.columns.size
@@ -86,7 +86,7 @@ def receptive_field(
 
 
 def count(parameters: int) -> str:
-    """A number of parameters in three digits."""
+    """A number of parameters to three significant digits."""
     for unit, word in ((1_000_000, " M"), (1_000, " k")):
         if parameters >= unit:
             return f"{parameters / unit:.3g}{word}"

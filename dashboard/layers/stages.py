@@ -1,4 +1,4 @@
-"""Stage by stage: where each stage supports the finding, on how few units, and how early the decision is made."""
+"""Stage by stage: where each stage supports the finding, by how few units, and how early the decision is made."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ _LINK = "stages"  # between the panes
 _STYLES = Path(__file__).parent / "stages.css"
 _CAM, _RELEVANCE = "grad-cam", "hires-cam"
 _WIDE = 205  # px: about the width of a pane on a desktop
-_TALL = (120, 230)  # px: of a film on a pane, least and most
+_TALL = (120, 230)  # px: least and greatest height of a film on a pane
 
 Maps = Mapping[str | None, Explanation]
 
@@ -94,7 +94,7 @@ def _pane(radiograph: Radiograph, map_: Explanation | None, key: str) -> None:
 
 
 def _figures(each: StageRelevance) -> str:
-    """For, against, and the number of units that carry most of it, as HTML."""
+    """Relevance for and against, and the number of units that carry most of it, as HTML."""
     own = each.gradient
     rows = [
         ("for", f"{own.speaks:.2f}"),

@@ -100,7 +100,7 @@ def _fields(here: ConceptTest, stages: list[str], chosen: tuple[str, ...]) -> No
 
 
 def _films_note(here: ConceptTest) -> str:
-    """What to know of these films, or what is missing; empty where there is nothing to say."""
+    """A note on these films, or what is missing; empty if there is nothing to note."""
     if _source(here) == "phantoms":
         return "Phantoms are synthetic, no patient data: the network may respond differently to real films."
     if _ready(here):
@@ -109,7 +109,7 @@ def _films_note(here: ConceptTest) -> str:
 
 
 def _which(here: ConceptTest) -> None:
-    """The fields for this source of films."""
+    """Draws the fields for this source of films."""
     if _source(here) == "phantoms":
         drawn = BoundField("layers.concepts.drawn")
         st.number_input("Phantoms", FEWEST, 400, step=10, **drawn.widget(), width=130)
@@ -126,7 +126,7 @@ def _which(here: ConceptTest) -> None:
 
 @st.fragment(parallel=True)
 def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
-    """Small pictures of this film with each concept, as they are ready."""
+    """Small pictures of this film with each concept, as they become ready."""
     place = st.empty()
     parts = []
     for name in names:
@@ -141,7 +141,7 @@ def _examples(radiograph: Radiograph, names: tuple[str, ...]) -> None:
 
 
 def _films(here: ConceptTest) -> tuple[_Films, _Films | None]:
-    """The films and the examples, read when their turn comes. Raises: BadData for an invalid path."""
+    """The films and the examples, read when the request runs. Raises: BadData for an invalid path."""
     example_films: _Films | None = None
     if here.examples and paths.local() and _source(here) != "phantoms":
         place = paths.typed(here.examples)

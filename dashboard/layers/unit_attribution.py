@@ -15,8 +15,8 @@ from dashboard.cache import unit_requests
 from dashboard.state import session
 from dashboard.viewer import viewer
 
-_TALL = 320  # px, of the film
-_PATIENCE = 0.05  # s before progress is shown
+_TALL = 320  # px, height of the film
+_PATIENCE = 0.05  # s until progress is shown
 _PRIORS: dict[Prior, str] = {"chest": "near a mean chest", "free": "free"}
 
 Wanted = tuple[str, str, int, str]  # checkpoint key, stage, channel, prior
@@ -54,7 +54,7 @@ def preferred(card: Checkpoint, stage: str, channel: int, *, here: float, most: 
     """The picture that excites the unit most, computed on request.
 
     here: its maximum activation on this film.
-    most: over the reference films; None without any.
+    most: its maximum over the reference films; None without any.
     """
     one = session().layers.unit
     draw.section("Preferred picture", "drawn by optimisation")

@@ -1,4 +1,4 @@
-"""Units: the network's stages, the response of each unit of one to this film, and one unit in full."""
+"""Units: the network's stages, how each unit of one stage responds to this film, and one unit in detail."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -53,7 +53,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             usual = _usual(card, stage)
             chosen = unit_selection.select_units(radiograph, card, finding, activations, usual=usual, problem=problem)
             with right, st.container(key="unit", gap="small"):
-                picture(chosen)  # first, as the answer to the click
+                picture(chosen)  # first, in response to the click
             with middle, st.container(key="listed", gap="small"):
                 _list(chosen, usual)
             with middle, st.container(key="figures", gap="small"):
@@ -66,7 +66,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
 
 
 def _usual(card: Checkpoint, stage: str) -> NDArray[np.float32] | None:
-    """Mean answers of the stage's units, where there is an atlas; why one cannot be read is shown below the unit."""
+    """Mean activations of the stage's units, if there is a readable atlas; the details of the unit report a bad one."""
     with suppress(BadData):
         atlas = atlas_results.atlas(card)
         return atlas.usual.get(stage) if atlas else None
@@ -74,7 +74,7 @@ def _usual(card: Checkpoint, stage: str) -> NDArray[np.float32] | None:
 
 
 def _list(chosen: UnitSelection, usual: NDArray[np.float32] | None) -> None:
-    """A page of the units in order, and the ways to find others."""
+    """A page of the units in order, with search and paging."""
     maps, stage = chosen.activations.maps, chosen.activations.stage
     draw.section(f"Units of {stage}", f"{len(maps)} maps of {maps.shape[1]} × {maps.shape[2]} on this film")
     st.html(markup.paragraph(_UNIT, quiet=True))

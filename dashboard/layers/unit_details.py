@@ -1,4 +1,4 @@
-"""One unit in other films: its relevance, the films that excite it, units like it, and its preferred picture."""
+"""One unit in other films: its relevance, the films that excite it, similar units, and its preferred picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +16,11 @@ from dashboard.layers import unit_attribution
 from dashboard.state import Session, session
 
 _STYLES = Path(__file__).parent / "unit_details.css"
-_ATLAS = "atlas"  # name of the part of the page where one is built
+_ATLAS = "atlas"  # name of the part of the page that builds one
 
 
 def details(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) -> None:
-    """All that is known of the unit beside its map on this film; what takes long appears when it is ready."""
+    """Everything about the unit besides its map on this film; slow results appear when they are ready."""
     st.html(_STYLES)
     cleaning = session().cleaning(radiograph.key)
     with st.container(key="unit details", gap="small"):
@@ -46,7 +46,7 @@ def details(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) 
 
 
 def set_of(atlas: Atlas) -> str:
-    """Which films the atlas is of, in a sentence."""
+    """The films of the atlas, in a sentence."""
     count = f"{atlas.films} {'film' if atlas.films == 1 else 'films'}"
     if atlas.metadata["drawn"]:
         return f"From {atlas.films} drawn phantoms, not radiographs: a unit may respond differently to real films."
@@ -112,7 +112,7 @@ def _contribution(logits: float) -> str:
 
 
 def _films(atlas: Atlas, unit: UnitDescription) -> None:
-    """The films with its strongest activation and those with its largest contribution, each with what it saw there."""
+    """The films with the unit's strongest activation and largest contribution, each with the patch that excites it."""
     draw.section("What excites it", "the part of the film that its strongest cell sees")
     st.html(markup.small_title("Strongest activation") + _patches(atlas, unit.stage, unit.exciting))
     if unit.relevant:
@@ -124,7 +124,7 @@ def _films(atlas: Atlas, unit: UnitDescription) -> None:
 
 
 def _patches(atlas: Atlas, stage: str, films: Sequence[TopFilm]) -> str:
-    """The patch of each film with its figure; the film's name alone where no picture of it was kept."""
+    """The patch of each film with its figure; only the film's name if no picture of it is stored."""
     return markup.block("lb-patches", "".join(_patch(atlas, stage, film) for film in films))
 
 
@@ -136,7 +136,7 @@ def _patch(atlas: Atlas, stage: str, film: TopFilm) -> str:
 
 
 def _nearest(units: Sequence[NearUnit]) -> None:
-    """Units that rise and fall with it; a click opens one."""
+    """Units that correlate with it; a click opens one."""
     draw.section("Units like it", "correlation over the films")
     if not units:
         st.html(markup.paragraph("None: it responds alike to every film, or there are too few films.", quiet=True))

@@ -1,4 +1,4 @@
-// A page of units as small maps over the film. What is clicked is marked at once; the server then shows it in full.
+// A page of units as small maps over the film. A clicked unit is marked immediately; the server then shows its details.
 const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
 const PAGES = { PageDown: 1, PageUp: -1 };
 
@@ -48,7 +48,7 @@ class Units {
         this.film = film;
         this.repaint();
       },
-      () => {}, // the large viewer says it
+      () => {}, // the large viewer reports it
     );
   }
 
@@ -74,7 +74,7 @@ class Units {
     return option;
   }
 
-  // The levels of a unit back as values, so that one rule draws small maps and large ones.
+  // Converts the levels of a unit back to values, so that small and large maps are drawn by the same rule.
   heat(unit, index) {
     const { width, height, box, turn, signed, common, name } = this.data;
     const values = new Float32Array(width * height);
@@ -117,7 +117,7 @@ class Units {
       this.turn(this.data.page + PAGES[event.key]);
     } else return;
     event.preventDefault();
-    event.stopPropagation(); // the viewer has keys of its own
+    event.stopPropagation(); // the viewer has its own keys
   }
 
   paint() {

@@ -30,11 +30,11 @@ def grid(
     common: bool,
     key: str,
 ) -> None:
-    """Draw one page of units with the window and colours of the large viewer; all else happens in the browser.
+    """Draw one page of units with the window and colours of the large viewer; everything else happens in the browser.
 
     A click chooses a unit of the session; Page Up and Page Down turn to another page.
 
-    off:    channels that are marked as switched off.
+    off:    channels to mark as switched off.
     common: one colour scale for all units of the stage instead of one per unit.
     """
     activations, channels = chosen.activations, chosen.channels_of_page

@@ -21,14 +21,14 @@ from dashboard.state import session
 from dashboard.viewer import viewer
 
 _BINS = 24
-_TALL = 400  # px, of the film
-_PATIENCE = 0.05  # s before progress is shown
+_TALL = 400  # px, height of the film
+_PATIENCE = 0.05  # s until progress is shown
 
 Relevance = Mapping[str, NDArray[np.float32]]
 
 
 def picture(chosen: UnitSelection) -> None:
-    """Its map over the film, and the switch."""
+    """The unit's map over the film, and the switch."""
     explanation = unit_explanation(chosen.activations, chosen.channel)
     with st.container(key="unit head", horizontal=True, vertical_alignment="center", gap="small"):
         draw.section(f"Unit {chosen.channel}", f"of {chosen.activations.stage}")
@@ -48,7 +48,7 @@ def picture(chosen: UnitSelection) -> None:
 
 
 def figures(chosen: UnitSelection) -> None:
-    """Its relevance for each finding, and the histogram of its activations."""
+    """The unit's relevance for each finding, and the histogram of its activations."""
     draw.section(f"Unit {chosen.channel}", f"of {chosen.activations.stage}, on this film")
     st.html(markup.facts(_facts(chosen)))
     one, other = st.columns(2, gap="medium")
@@ -86,7 +86,7 @@ def _open_ablation() -> None:
 
 
 def _switch(chosen: UnitSelection) -> None:
-    """Takes the unit out of the network of the part "without"."""
+    """The switch that adds the unit to those switched off in the part "without"."""
     unit = (chosen.activations.stage, chosen.channel)
     off = session().layers.off
     draw.switch(
@@ -98,7 +98,7 @@ def _switch(chosen: UnitSelection) -> None:
 
 
 def _relevance(chosen: UnitSelection) -> None:
-    """A bar for each finding, once the backward passes for all of them are done."""
+    """A bar for each finding, after the backward passes for all findings."""
     cleaning = session().cleaning(chosen.radiograph.key)
     with layer_requests.relevance(chosen.card, chosen.radiograph, cleaning, chosen.activations.stage) as request:
         if request.wait(_PATIENCE):
@@ -118,7 +118,7 @@ def _relevance_later(chosen: UnitSelection, request: QueuedRequest[Relevance]) -
 
 
 def signed_bars(relevance: Relevance, channel: int, explained: str) -> str:
-    """A bar for each finding from the middle, to the right where the unit supports it; the longest fills its half."""
+    """A bar for each finding from the middle, to the right if the unit supports it; the longest fills its half."""
     values = {finding: float(each[channel]) for finding, each in relevance.items()}
     longest = max((abs(value) for value in values.values()), default=0.0) or 1.0
     return "".join(
@@ -139,7 +139,7 @@ def signed(value: float) -> str:
 
 
 def bars(heat: NDArray[np.float32]) -> Plot:
-    """How many cells of the map have which activation."""
+    """Histogram of the activations of the map's cells."""
     counts, edges = histogram(heat, bins=_BINS)
     middles = (edges[:-1] + edges[1:]) / 2
     return {

@@ -20,15 +20,15 @@ PAGE = 24  # units
 
 @dataclass(frozen=True, eq=False)
 class UnitSelection:
-    """One page of a stage's units, and the one of them that is shown large.
+    """One page of a stage's units, and the unit shown large.
 
-    order:    what the units are ranked by.
-    values:   (K,) their figure in it.
+    order:    criterion that ranks the units.
+    values:   (K,) their values of that criterion.
     ranks:    (K,) from 1.
-    channels: those that were searched for, in order; all of them without a search.
-    page:     its number, from 0.
+    channels: search results in order; all units without a search.
+    page:     number of the page, from 0.
     channel:  of the chosen unit.
-    problem:  what was requested and is not available, in a sentence; empty where all is.
+    problem:  a request that is not available, in a sentence; empty if all are.
     """
 
     radiograph: Radiograph
@@ -45,7 +45,7 @@ class UnitSelection:
 
     @property
     def is_layer(self) -> bool:
-        """Whether this is a layer within a stage: it has a path in the network, and no page of its own in an atlas."""
+        """Whether this is a layer within a stage: it has a path in the network, and no entry in an atlas."""
         return "." in self.activations.stage
 
     @property
@@ -58,12 +58,12 @@ class UnitSelection:
 
     @property
     def range_text(self) -> str:
-        """Which of how many: "1–24 of 1024"."""
+        """The range on the page: "1–24 of 1024"."""
         first, last = self.page * PAGE + 1, self.page * PAGE + len(self.channels_of_page)
         return f"{first}–{last} of {len(self.channels)}" if last > first else f"{first} of {len(self.channels)}"
 
     def figure(self, channel: int) -> str:
-        """The figure below a unit's map: what it is ranked by, or its mean in the order by number."""
+        """The figure below a unit's map: its ranking criterion, or its mean if ordered by number."""
         values = self.activations.means if self.order == "index" else self.values
         return figure(float(values[channel]))
 
@@ -74,7 +74,7 @@ class UnitSelection:
 
 
 def prediction_and_finding(radiograph: Radiograph, card: Checkpoint) -> tuple[Prediction, str]:
-    """The prediction of the film and the finding to explain; shows progress in its place meanwhile."""
+    """The prediction of the film and the finding to explain; shows progress while it waits."""
     place = st.empty()
     cleaning = session().cleaning(radiograph.key)
     prediction = map_requests.predict(card, radiograph, cleaning, report=progress.reporter(place, "Prediction"))
@@ -83,9 +83,9 @@ def prediction_and_finding(radiograph: Radiograph, card: Checkpoint) -> tuple[Pr
 
 
 def stage_of(plan: NetworkPlan, card: Checkpoint, *, inner: bool = True) -> tuple[str, str]:
-    """The stage or layer to show, by default the last stage with maps; and a sentence if another one was requested.
+    """The stage or layer to show, by default the last stage with maps; and a sentence if it is not the requested one.
 
-    inner: whether it may be a layer within a stage; else the stage that holds it.
+    inner: whether it may be a layer within a stage; otherwise the stage that contains it.
     """
     names = [stage.name for stage in plan.stages]
     wanted = session().layers.stage
@@ -102,7 +102,7 @@ def stage_of(plan: NetworkPlan, card: Checkpoint, *, inner: bool = True) -> tupl
 
 
 def orders(usual: NDArray[np.float32] | None) -> dict[Order, str]:
-    """The orders that are available; the difference from the usual answer needs an atlas."""
+    """The available orders; the difference from the usual activation needs an atlas."""
     return {order: words for order, words in ORDERS.items() if order != "difference" or usual is not None}
 
 
@@ -115,9 +115,9 @@ def select_units(
     usual: NDArray[np.float32] | None = None,
     problem: str = "",
 ) -> UnitSelection:
-    """The session's choices applied to these activations; one that is not available falls back, with a sentence.
+    """The session's choices applied to these activations; an unavailable choice falls back, with a sentence.
 
-    usual: (K,) mean answers of the units over a reference set, where there is an atlas.
+    usual: (K,) mean activations of the units over a reference set; None without an atlas.
     """
     here, count = session().layers, len(activations.maps)
     order = here.order if here.order in orders(usual) else "mean"
@@ -159,21 +159,21 @@ def _page(wanted: int | None, listed: tuple[int, ...], channel: int) -> int:
 
 
 def show_stage(here: Session, stage: str) -> None:
-    """Another stage, from its first page on."""
+    """Shows another stage, from its first page."""
     if stage != here.layers.stage:
         here.layers.stage, here.layers.channel = stage, None
         here.layers.page, here.layers.search = None, ""
 
 
 def search_for(here: Session, text: str) -> None:
-    """Lists the units searched for; a single one is chosen as well."""
+    """Lists the units that match; a single match is also chosen."""
     here.layers.search, here.layers.page = text, 0
     if text.strip().isdecimal():
         here.layers.channel = int(text)
 
 
 def first_page() -> None:
-    """Turns to the first page of the list."""
+    """Goes to the first page of the list."""
     session().layers.page = 0
 
 

@@ -1,4 +1,4 @@
-"""The menu of methods: families on one side, the methods of one of them on the other, each with its sentence and cost.
+"""The menu of methods: families on one side, the methods of one family on the other, each with its sentence and cost.
 
 It runs in the browser, because Streamlit's own widgets (a popover with a segmented control, a radio and a selectbox,
 tried with all 35 methods at 1440 and 390 px) serve worse: the selectbox searches titles alone ("noise" finds nothing
@@ -29,7 +29,7 @@ _chooser = st.components.v2.component(
 def method_menu(chosen: Method, reasons: Mapping[str, str], store: Callable[[Session, str], None], *, key: str) -> None:
     """Draw the menu, closed, with the chosen method on it; hands the name of the choice to `store`.
 
-    reasons: method -> why it is not available here; those can be read about, but not chosen.
+    reasons: method -> why it is not available here; such methods can be read about, but not chosen.
     """
     _chooser(
         key=key,
@@ -40,7 +40,7 @@ def method_menu(chosen: Method, reasons: Mapping[str, str], store: Callable[[Ses
 
 
 def families(reasons: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Families with the entries of their methods; those that are not available come last."""
+    """Families with the entries of their methods, unavailable methods last."""
 
     def entries(methods: Sequence[Method]) -> list[dict[str, Any]]:
         order = sorted(methods, key=lambda method: bool(reasons.get(method.name)))

@@ -1,4 +1,4 @@
-// The menu of methods. Every text from outside enters by textContent.
+// The menu of methods. All text from outside is set as textContent.
 const MARKUP = `
   <button type="button" class="closed" aria-haspopup="dialog" aria-label="Method">
     <span data-part="title"></span>
@@ -71,7 +71,7 @@ class Chooser {
     if (open && !matchMedia("(pointer: coarse)").matches) this.search.focus();
   }
 
-  // Under the button, moved in from the edges of the window; above it where there is more room. Nearly all of a phone.
+  // Below the button, within the window; above it if there is more room. Nearly the whole screen on a phone.
   place() {
     const { style } = this.panel;
     if (innerWidth <= 640) {
@@ -93,7 +93,7 @@ class Chooser {
     const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
     if (!words.length) return [this.data.families[this.family]];
     const has = (text) => words.every((word) => text.toLowerCase().includes(word));
-    const named = (entry) => has(`${entry.name} ${entry.title}`); // the others only describe what was typed
+    const named = (entry) => has(`${entry.name} ${entry.title}`); // other matches only mention the search text in their description
     const inText = (family) => (entry) => !named(entry) && has(`${entry.name} ${entry.title} ${entry.plain} ${family.name}`);
     const families = [named, null].flatMap((rule) =>
       this.data.families.map((family) => ({ ...family, entries: family.entries.filter(rule ?? inText(family)) })),
@@ -158,7 +158,7 @@ class Chooser {
     this.panel.hidePopover();
     this.button.focus();
     if (entry.name === this.data.value) return;
-    this.root.querySelector("[data-part=title]").textContent = entry.title; // at once; the server confirms it
+    this.root.querySelector("[data-part=title]").textContent = entry.title; // immediately; the server confirms it
     this.button.classList.add("busy");
     this.choose(entry.name);
   }

@@ -1,1 +1,1 @@
-"""The Models page: all checkpoints, the card of one, two side by side, and trainings while they go on."""
+"""The Models page: all checkpoints, the card of one, two side by side, and trainings in progress."""

@@ -102,7 +102,7 @@ def _exported(report: AuditReport) -> list[dict[str, Any]]:
 
 
 def _areas(card: Checkpoint, results: dict[str, AuditResult]) -> None:
-    """The AUC of the films as they are, then with each alteration."""
+    """The AUC on unaltered films, then with each alteration."""
     judged = [results[name] for name in _AREAS if name in results and len(results[name].figures) == 3]
     if not judged:
         return
@@ -143,7 +143,7 @@ def _cells(figure: AuditFigure, referred: bool) -> list[str]:
 
 
 def _probes(results: Sequence[AuditResult]) -> None:
-    """What can be told from the features: a row per probe."""
+    """What the features reveal: a row per probe."""
     if not results:
         return
     rows = []
@@ -168,7 +168,7 @@ def _probes(results: Sequence[AuditResult]) -> None:
 
 
 def _clusters(clusters: Sequence[MapCluster]) -> None:
-    """Each cluster of maps: its mean map over a frame for the lungs, and what its films have in common."""
+    """Each cluster of maps: its mean map with the frame of the lungs, and what its films have in common."""
     with export.section(
         "Clusters of maps", "spectral relevance analysis; the frame holds the lungs; brighter is more heat"
     ):
@@ -195,7 +195,7 @@ def _counts(counts: Any, most: int = 3) -> str:
 
 
 def _mean_map(heat: tuple[tuple[int, ...], ...]) -> bytes:
-    """The map as WebP, with the frame that holds the lungs."""
+    """The map as WebP, with the frame around the lungs."""
     values = cv2.resize(np.array(heat, np.float32), (_PICTURE, _PICTURE), interpolation=cv2.INTER_CUBIC).clip(min=0)
     levels = (255 * values / max(float(values.max()), 1e-6)).astype(np.uint8)
     picture = np.ascontiguousarray(colour_table("inferno")[levels])

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-Plot = dict[str, Any]  # as Plotly writes it: "data" and "layout"
+Plot = dict[str, Any]  # Plotly's JSON: "data" and "layout"
 
-NEUTRAL = "#8b919c"  # on black and on white
+NEUTRAL = "#8b919c"  # readable on black and on white
 _BAND = 0.16  # opacity of an interval
 
 
 def layout(*, x: Plot, y: Plot, height: int) -> Plot:
-    """The layout: no margins, the legend on top; height in px."""
+    """A layout without margins, with the legend on top; height in px."""
     return {
         "xaxis": x,
         "yaxis": y,
@@ -32,7 +32,7 @@ def layout(*, x: Plot, y: Plot, height: int) -> Plot:
 
 
 def axis(title: str, *, ends: Sequence[float] | None = None, grid: bool = True) -> Plot:
-    """A fixed axis; ends: of its range, None for that of the data."""
+    """A fixed axis; ends: of its range, None for the range of the data."""
     axis: Plot = {
         "title": {"text": title, "font": {"size": 13}},
         "showgrid": grid,
@@ -88,7 +88,7 @@ def label(x: float, y: float, text: str, *, anchor: str) -> Plot:
 
 
 def note(x: float, text: str, *, anchor: str = "left", low: bool = False) -> Plot:
-    """A quiet note above the plot, or low in it; anchor: which end of the text stands at x."""
+    """A quiet note above the plot, or low in it; anchor: which end of the text is at x."""
     return {
         "x": x,
         "y": 0 if low else 1,
@@ -102,6 +102,6 @@ def note(x: float, text: str, *, anchor: str = "left", low: bool = False) -> Plo
 
 
 def faint(hue: str) -> str:
-    """The colour "#rrggbb" as that of a band."""
+    """The colour "#rrggbb" with the opacity of a band."""
     red, green, blue = (int(hue[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},{_BAND})"

@@ -1,4 +1,4 @@
-"""The card of one checkpoint: a line about it, its key figures, and five parts of which one is drawn."""
+"""The card of one checkpoint: a line about it, its key figures, and one of five parts."""
 
 from collections.abc import Callable, Mapping
 
@@ -49,7 +49,7 @@ def _line(card: Checkpoint) -> str:
 
 
 def _key_figures(card: Checkpoint) -> None:
-    """Internal test and held-out hospital side by side, never one alone."""
+    """Internal test and held-out hospital side by side, never only one of them."""
     one = summary(card, model_files.folder(card.name))
     missing = markup.unmeasured()
     nothing = markup.missing(one.note) if one.note else missing
@@ -76,7 +76,7 @@ def _key_figures(card: Checkpoint) -> None:
 
 
 def _warnings(card: Checkpoint) -> None:
-    """The first ones visible, the others folded."""
+    """The first warnings visible, the others collapsed."""
     test = card.metrics.test
     warnings = list(test.warnings) if test else []
     if not test:

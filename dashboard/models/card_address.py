@@ -1,4 +1,4 @@
-"""Which card is open, in the page's address, so that it can be shared; clicks keep the session."""
+"""The open card in the page's address, so that it can be shared; clicks keep the session."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def opened() -> str | None:
 
 
 def use(name: str) -> None:
-    """The button that makes the open card's checkpoint the model of all pages."""
+    """The button that selects the open card's checkpoint on all pages."""
     used = name == selection.model_name()
     st.button(
         "The model of all pages" if used else "Use on all pages",
@@ -45,7 +45,7 @@ def back() -> None:
 
 
 def show(name: str) -> None:
-    """Opens the card of that checkpoint; the model of the pages stays."""
+    """Opens the card of that checkpoint; the model of the pages does not change."""
     session().opened_card = st.query_params[_NAME] = name
 
 

@@ -18,11 +18,11 @@ from dashboard.models.plots import IntervalMark
 _FIRST, _SECOND = "densenet121-plain", "densenet121-lungs"
 _OUT, _ONLY, _HEAT = "AUC, lungs blacked out", "AUC, lungs only", "Grad-CAM inside the lungs"
 _INTERNAL, _HELD_OUT = "AUC, internal test", " held out *"
-_Row = tuple[str, Estimate | None, Estimate | None]  # name, and the figure of either card
+_Row = tuple[str, Estimate | None, Estimate | None]  # name, and the figure of each card
 
 
 def section(cards: Sequence[Checkpoint]) -> None:
-    """The choice of two, their figures, and what follows; nothing where there are not two."""
+    """The choice of two checkpoints, their figures and a summary; nothing if there are fewer than two."""
     known = {card.name: card for card in cards}
     if len(known) < 2:
         return
@@ -44,9 +44,9 @@ def section(cards: Sequence[Checkpoint]) -> None:
 
 
 def rows(first: Checkpoint, second: Checkpoint) -> list[_Row]:
-    """The rows in order: name, and the figure of either card; None where it has none.
+    """The rows in order: name, and the figure of each card; None if it has none.
 
-    A held-out hospital has a row only where both cards have it, with as many films.
+    A held-out hospital has a row only if both cards have it, with the same number of films.
     """
     one, two = _figures(first), _figures(second)
     longer, shorter = (one, two) if len(one) >= len(two) else (two, one)
@@ -68,7 +68,7 @@ def _figures(card: Checkpoint) -> dict[str, Estimate | None]:
     """The figures of a card on its test films."""
     line = summary(card, model_files.folder(card.name))
     lungs = card.metrics.lungs or LungFigures()
-    shortcuts = {  # groups in which the source does not give the finding away
+    shortcuts = {  # groups in which the source does not give away the finding
         f"AUC, {_lower(short_name(each))}": available(each.macro_auc)
         for each in groups(card)
         if each.by in ("", "shortcut")
@@ -119,7 +119,7 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
     marks = _marks(first, second, compared)
     exported = [
         {
-            "figure": name.replace(_HELD_OUT, " left out (another network)"),  # a table has no footnote
+            "figure": name.replace(_HELD_OUT, " left out (another network)"),  # the exported table has no footnote
             **export.columns(left, f"{first.name}_"),
             **export.columns(right, f"{second.name}_"),
         }
@@ -161,12 +161,12 @@ def _marks(first: Checkpoint, second: Checkpoint, compared: Sequence[_Row]) -> l
 
 
 def same_films(compared: Sequence[_Row]) -> bool:
-    """Whether the AUCs of both cards are on as many films, row by row; some films have no heat in either."""
+    """Whether the AUCs of both cards are on the same number of films, row by row; the heat row is ignored."""
     return all(left.n == right.n for name, left, right in compared if left and right and name != _HEAT)
 
 
 def _footnote(first: Checkpoint, second: Checkpoint) -> str:
-    """Which networks the held-out figures are of; empty where there are none."""
+    """Which networks the held-out figures belong to; empty if there are none."""
     if not _held_out_rows(first, second):
         return ""
     one, two = retrained(first), retrained(second)
@@ -175,7 +175,7 @@ def _footnote(first: Checkpoint, second: Checkpoint) -> str:
 
 
 def _even(card: Checkpoint, row: str) -> float | None:
-    """Chance; for the heat, the share of an evenly spread map."""
+    """The uninformative value: chance, or for the heat the share of an evenly spread map."""
     if row != _HEAT:
         return 0.5
     area = available(card.metrics.lungs.lung_area) if card.metrics.lungs else None

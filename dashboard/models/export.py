@@ -18,7 +18,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 @contextmanager
 def section(title: str, aside: str = "") -> Iterator[None]:
-    """A section without figures to download: its title, and close below it the body."""
+    """A section without figures to download: its title, with the body close below."""
     with st.container(gap="xsmall"):
         st.html(markup.heading(title, aside))
         yield
@@ -28,7 +28,7 @@ def section(title: str, aside: str = "") -> Iterator[None]:
 def titled(title: str, rows: Rows, *, name: str, aside: str = "") -> Iterator[None]:
     """The title with a CSV button; the body follows below.
 
-    rows: of the file, unrounded.
+    rows: of the CSV file, unrounded.
     name: of the file, without its extension.
     """
     with st.container(gap="xsmall", key=f"titled {name}"):
@@ -69,11 +69,11 @@ def text(rows: Rows) -> str:
 
 
 def columns(figure: Estimate | None, prefix: str = "") -> dict[str, Any]:
-    """The figure as columns: value, low, high, n; empty where there is none."""
+    """The figure as columns: value, low, high, n; empty if there is none."""
     parts = {name: "" if figure is None else getattr(figure, name) for name in ("value", "low", "high", "n")}
     return {f"{prefix}{name}": "" if value != value else value for name, value in parts.items()}  # NaN has no digits
 
 
 def file_name(name: str) -> str:
-    """Safe on every file system."""
+    """The name, safe on every file system."""
     return re.sub(r"[^\w.]+", "-", name).strip("-")

@@ -1,4 +1,4 @@
-"""What the model's gate refuses, and how often the prediction sets hold the label: tables by source."""
+"""What the model's gate refuses, and how often the prediction sets contain the label: tables by source."""
 
 import numpy as np
 import streamlit as st
@@ -11,12 +11,12 @@ from dashboard import markup
 from dashboard.cache import model_files
 from dashboard.models import export
 
-_NOTICED = 0.7  # AUC from which a gate can be said to notice something
+_NOTICED = 0.7  # AUC from which a gate counts as noticing a group
 _CLOSE = 0.02  # of the films: coverage this far below the promise still counts as met
 
 
 def part(card: Checkpoint) -> None:
-    """Both tables; a sentence where the model has neither."""
+    """Both tables; a sentence if the model has neither."""
     folder = model_files.weights_path(card).parent
     gate, sets = read_gate(card, folder), read_sets(card, folder)
     if gate is None:
@@ -55,7 +55,7 @@ def _gate(card: Checkpoint, gate: Gate) -> None:
 
 
 def gate_rows(gate: Gate) -> list[tuple[str, dict[str, float]]]:
-    """Name -> n, refused, auc of the groups that were measured: test films first, then what must be refused."""
+    """Name -> n, refused, auc of the measured groups: test films first, then films that must be refused."""
     report = gate.report
     groups = [("All test films", report["test"])]
     groups += [(f"Test films of {name}", each) for name, each in report["test_by_source"].items()]
@@ -111,7 +111,7 @@ def _films(group: str, name: str) -> str:
 
 
 def _percent(share: float | None, n: float) -> str:
-    """ "1.5% (0.4–5.3)": with its 95 % interval by Wilson, each film counted once."""
+    """ "1.5% (0.4–5.3)": with Wilson's 95 % interval, each film counted once."""
     if share is None or not n:
         return "–"
     films = np.arange(int(n))
@@ -120,5 +120,5 @@ def _percent(share: float | None, n: float) -> str:
 
 
 def _capital(name: str) -> str:
-    """With a capital; "CT" as it is written."""
+    """The name with a capital; "CT" as it is."""
     return (name[:1].upper() + name[1:]).replace(" ct ", " CT ")

@@ -29,7 +29,7 @@ _SQUARES: Mapping[Square, str] = {
     "pad": "padding it with black",
     "crop": "cutting out its middle",
 }
-_LARGEST = 2000  # MB; VGG-19 with its optimiser has 1,700. The server takes no more (.streamlit/config.toml)
+_LARGEST = 2000  # MB; VGG-19 with its optimiser has 1,700. The server's limit (.streamlit/config.toml)
 _SEVERAL, _ONE = "several findings, or none", "exactly one finding"
 _AS_WRITTEN = "as written"
 
@@ -78,13 +78,13 @@ def _file(here: ModelImport) -> None:
         _open(here, lambda: _uploaded(dropped))
     elif submitted and path:
         _open(here, lambda: inspect(paths.typed(path)))
-    elif here.problem:  # of the last file; empty while another one is read
+    elif here.problem:  # about the last file; empty while another one is read
         with problem:
             draw.problem(here.problem)
 
 
 def _path() -> tuple[str, bool]:
-    """The path as typed, and whether to open it. It stays in its field while another page is open."""
+    """The typed path, and whether to open it. It stays in its field while another page is open."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         path = st.text_input(
             "Or its path on this machine",
@@ -96,7 +96,7 @@ def _path() -> tuple[str, bool]:
 
 
 def _open(here: ModelImport, into: Callable[[], ImportCandidate]) -> None:
-    """Notes the contents, or why there are none; the uploaded bytes are dropped either way."""
+    """Stores the contents, or why there are none; drops the uploaded bytes either way."""
     with st.spinner("Reading the file"):
         here.candidate, here.problem, here.entered = None, "", {}
         try:
@@ -140,7 +140,7 @@ def _contents(here: ModelImport, candidate: ImportCandidate) -> None:
 
 
 def _parts(candidate: ImportCandidate) -> None:
-    """The menu of the sets of weights in a file that holds several."""
+    """A menu of the sets of weights, for a file with several."""
     if not candidate.others:
         return
     parts = sorted([candidate.part, *candidate.others])
@@ -176,9 +176,9 @@ def _facts(candidate: ImportCandidate, notes: Sequence[str]) -> None:
 
 
 def _fields(here: ModelImport, candidate: ImportCandidate) -> tuple[str, ImportCandidate | None]:
-    """The name, and the candidate with the settings of the fields; None where they are not valid, which is shown.
+    """The name, and the candidate with the settings of the fields; None if they are invalid, which is shown.
 
-    A field that was not touched stays a guess, and is called one.
+    A field that was not changed stays a guess, and is labelled as one.
     """
     entered = here.entered
     with export.section("Settings"):
@@ -230,7 +230,7 @@ def _input_shape(here: ModelImport, candidate: ImportCandidate) -> tuple[int, Sq
 
 
 def _findings(here: ModelImport, candidate: ImportCandidate) -> list[str] | None:
-    """A field with one line per score; a known set of that size fills it. None where it was not changed."""
+    """A field with one line per score, filled by a known set of that size. None if it was not changed."""
     count, entered = len(candidate.findings), here.entered
     sets = [each for each, names in SETS.items() if len(names) == count]
     if sets:
@@ -247,7 +247,7 @@ def _findings(here: ModelImport, candidate: ImportCandidate) -> list[str] | None
 
 
 def _bound(here: ModelImport, field: str, guess: object) -> dict[str, Any]:
-    """Arguments of a widget for this field, whose entry outlives a visit to another page; guess: its first value."""
+    """Arguments of a widget for this field, whose entry survives a visit to another page; guess: its first value."""
     value = here.entered.get(field, guess)
     return widget(f"import {field}", value, lambda _, value: here.entered.update({field: value}))
 
@@ -261,7 +261,7 @@ def _write_set(here: Session, name: str) -> None:
 
 
 def _save(here: ModelImport, wanted: ImportCandidate | None, name: str) -> None:
-    """The button, without a callback, which would get the name of the last run if it was typed just now."""
+    """The Save button; without a callback, which would get the name of the previous run if it was typed just now."""
     with st.container(horizontal=True):
         pressed = st.button("Save", type="primary", disabled=wanted is None)
         _other_file(here)

@@ -15,7 +15,7 @@ from dashboard.models.model_import import ModelImport
 
 
 def section(here: ModelImport, wanted: ImportCandidate) -> None:
-    """The test, and buttons that apply its suggestions; only on the machine that Lightbox runs on."""
+    """The test, and buttons that apply its suggestions; only on the machine that runs Lightbox."""
     if not paths.local():
         return
     with export.section("Test on labelled films", "findings swapped? grey values wrong? image inverted?"):
@@ -37,7 +37,7 @@ def section(here: ModelImport, wanted: ImportCandidate) -> None:
 
 
 def sentences(here: ModelImport, wanted: ImportCandidate) -> tuple[str, ...]:
-    """The result for exactly these settings; empty where they were not tested."""
+    """The result for exactly these settings; empty if they were not tested."""
     if here.label_check is None or here.label_check[0] != wanted.checkpoint("").key:
         return ()
     return tuple(here.label_check[1].sentences)

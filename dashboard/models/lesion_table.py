@@ -25,7 +25,7 @@ _FIGURES = {
 
 
 def section(cards: Sequence[Checkpoint]) -> None:
-    """The table for one set of films and one figure; nothing where no card has such figures."""
+    """The table for one set of films and one figure; nothing if no card has such figures."""
     tests = sorted(
         {_films(test) for card in cards for test in card.metrics.lesions}, key=lambda films: films[1] != "test"
     )
@@ -71,7 +71,7 @@ def exported(cards: Sequence[Checkpoint]) -> list[dict[str, object]]:
 
 
 def _rows(shown: Sequence[tuple[Checkpoint, LesionTest]], name: str) -> list[list[str]]:
-    """The methods with the best first, by the highest figure of any model; the baselines below."""
+    """The methods, best first, by the highest figure of any model; the baselines below."""
     known = list(dict.fromkeys(method for _, test in shown for method in test.methods))
     baselines = {method.name for method in by_family()["baseline"]}
 

@@ -1,4 +1,4 @@
-"""Limitations: what papers most often leave out, and a reader needs first.
+"""Limitations: what papers most often leave out and readers need first.
 
 Source: the items of Mitchell et al. 2019, arXiv:1810.03993 (model cards), and of CLAIM, update 2024,
 doi:10.1148/ryai.240300.
@@ -30,7 +30,7 @@ def part(card: Checkpoint) -> None:
 
 
 def lines(text: Text) -> list[str]:
-    """A card's sentence or sentences as a list; empty where it has none."""
+    """A card's sentence or sentences as a list; empty if it has none."""
     if isinstance(text, str):
         return [text] if text else []
     return list(text)
@@ -42,9 +42,9 @@ def missing(what: str) -> str:
 
 
 def mistakes(card: Checkpoint, *, most: int = 3) -> list[str]:
-    """The most common mistakes in words, by their share of the films of a finding."""
+    """The most common mistakes in words, by their share of a finding's films."""
     counts = card.metrics.test.confusion if card.metrics.test else None
-    if not isinstance(counts, tuple):  # a multi-label card counts each finding by itself
+    if not isinstance(counts, tuple):  # a multi-label card counts each finding separately
         return []
     cells = [
         (count / sum(row), count, sum(row), card.findings[line], card.findings[column])
@@ -94,7 +94,7 @@ def _numbers(card: Checkpoint) -> None:
 
 
 def leakage(card: Checkpoint) -> list[str]:
-    """The result of the leakage check, in a sentence; empty where there was none."""
+    """The result of the leakage check in sentences; empty if there was none."""
     report = card.metrics.test.leakage if card.metrics.test else None
     if not report:
         return []
@@ -138,7 +138,7 @@ def _notes(card: Checkpoint) -> list[str]:
 
 
 def _elsewhere(card: Checkpoint) -> None:
-    """Each hospital that was held out; one with a single finding has an accuracy and no AUC."""
+    """Each held-out hospital; one with a single finding has an accuracy and no AUC."""
     others = card.metrics.other_source
     if not others:
         return
@@ -198,12 +198,12 @@ def groups(card: Checkpoint) -> tuple[SubsetFigures, ...]:
 
 
 def group_name(group: SubsetFigures) -> str:
-    """The group as a label: "Source nih", "Age 18-39"; the name alone where it says it all."""
+    """The group as a label: "Source nih", "Age 18-39"; only the name if that says it all."""
     return group.name if group.by in ("", "shortcut") else f"{group.by.capitalize()} {group.name}"
 
 
 def short_name(group: SubsetFigures) -> str:
-    """As `group_name`, without the words in brackets, which the table of groups has."""
+    """`group_name` without the words in brackets, which stand in the table of groups."""
     return group_name(group).split(" (")[0]
 
 

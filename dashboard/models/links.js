@@ -4,7 +4,7 @@ export default function ({ parentElement, setTriggerValue }) {
   parentElement.opens = (event) => {
     const row = event.target.closest?.("[data-checkpoint]");
     if (!row || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    if (window.getSelection().toString()) return; // text is selected, to copy a figure
+    if (window.getSelection().toString()) return; // the person is selecting text, to copy a figure
     event.preventDefault();
     setTriggerValue("opened", row.dataset.checkpoint);
   };

@@ -11,11 +11,11 @@ from core.models.importers import ImportCandidate
 class ModelImport:
     """A checkpoint that is being imported on the Models page.
 
-    candidate:   the contents of its file with the present settings; None before a file was given.
+    candidate:   the contents of its file with the present settings; None before a file is opened.
     label_check: result on labelled films, and the key of the checkpoint with the settings that were tested.
-    problem:     why the last file could not be read; empty where it could.
+    problem:     why the last file could not be read; empty if it could.
     round:       counts the files, so that the uploader starts empty each time.
-    entered:     field -> its value, for the fields that were changed.
+    entered:     field -> its value, for changed fields.
     """
 
     candidate: ImportCandidate | None = None

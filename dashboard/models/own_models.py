@@ -1,4 +1,4 @@
-"""A person's own checkpoints: where they came from, renaming and removing."""
+"""A person's own checkpoints: their origin, renaming and removing."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from dashboard.state import entered, session
 
 
 def origin(record: ImportRecord) -> list[tuple[str, str]]:
-    """The file that it was made of, as label and value."""
+    """The file that the checkpoint was imported from, as pairs of label and value."""
     pairs = [
         ("Imported", " on ".join(filter(None, (f"from {record.file}" if record.file else "", record.date)))),
         ("Recognised as", record.layout),
@@ -28,11 +28,11 @@ def origin(record: ImportRecord) -> list[tuple[str, str]]:
 
 
 def changes(name: str) -> None:
-    """A menu to rename or remove it; only on the machine that Lightbox runs on."""
+    """A menu to rename or remove the checkpoint; only on the machine that runs Lightbox."""
     if not paths.local():
         return
     with st.popover("Rename or remove", icon=":material/edit:"):
-        key = f"new name of {name}"  # not bound: the text has to survive the run that leaving the field causes
+        key = f"new name of {name}"  # not bound: the text has to survive the run started by leaving the field
         st.text_input("Name", name, key=key, max_chars=64)
         st.button("Rename", on_click=_rename, args=(name, key), width="stretch")
         st.html(
@@ -61,7 +61,7 @@ def _remove(name: str) -> None:
 
 
 def _change(change: Callable[[], None]) -> None:
-    """Shows an invalid name above the page and changes nothing."""
+    """Makes the change; reports an invalid name above the page and then changes nothing."""
     session().problems.clear()
     try:
         change()

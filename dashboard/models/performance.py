@@ -41,7 +41,7 @@ def _films(test: TestFigures) -> str:
 
 
 def _ranking(card: Checkpoint, test: TestFigures, *, roc: bool) -> None:
-    """The ROC, or precision and recall."""
+    """The ROC curves, or precision and recall."""
     curves = curves_of(test, roc=roc)
     areas = test.auc if roc else test.average_precision
     title, short, kind = ("ROC", "AUC", "roc") if roc else ("Precision and recall", "AP", "pr")
@@ -73,7 +73,7 @@ def _ranking(card: Checkpoint, test: TestFigures, *, roc: bool) -> None:
 
 
 def curves_of(test: TestFigures, *, roc: bool) -> dict[str, BandedCurve]:
-    """Finding -> its ROC curve, or its curve of precision over recall."""
+    """Finding -> its ROC curve, or its precision-recall curve."""
     if roc:
         return {finding: BandedCurve(each.fpr, each.tpr, each.low, each.high) for finding, each in test.roc.items()}
     return {
@@ -123,7 +123,7 @@ def _operating(card: Checkpoint, test: TestFigures) -> None:
 
 
 def _overall(test: TestFigures) -> str:
-    """The figures over all findings as a sentence; empty without any."""
+    """The figures over all findings as a sentence; empty if there are none."""
     figures = {"accuracy": test.accuracy, "balanced accuracy": test.balanced_accuracy, "Brier score": test.brier}
     parts = [f"{name} {estimate_text(figure)}" for name, figure in figures.items() if available(figure)]
     return f" Over all findings: {', '.join(parts)}." if parts else ""
@@ -155,7 +155,7 @@ def _confusion(card: Checkpoint, counts: Counts | Mapping[str, Counts] | None) -
 
 
 def _by_finding(counts: Mapping[str, Counts], title: str, name: str) -> None:
-    """A multi-label model: each finding by itself."""
+    """Confusion of a multi-label model: each finding separately."""
     head = ["finding", "true positive", "false negative", "false positive", "true negative"]
     rows = [[finding, yes[1], yes[0], no[1], no[0]] for finding, (no, yes) in counts.items()]
     with export.titled(title, [dict(zip(head, row, strict=True)) for row in rows], name=name, aside="films"):

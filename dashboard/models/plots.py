@@ -14,8 +14,8 @@ from dashboard.models.axes import NEUTRAL, Plot
 
 ACCENT = "#7c8cf8"
 _ROW = 50  # px
-_APART = 0.2  # of a row, between two series
-_WIDE = 36  # letters, before the name of a row is broken
+_APART = 0.2  # of a row: distance between two series
+_WIDE = 36  # letters, beyond which the name of a row is wrapped
 _CURVES = 330  # px
 _NOTES = 8  # that fit side by side above a curve
 
@@ -46,9 +46,9 @@ class BandedCurve:
 
 
 def intervals(marks: Sequence[IntervalMark], *, quantity: str) -> Plot:
-    """One row per name: above the line the name and the figure, on the line the value and its 95 % interval.
+    """One row per name: name and figure above the line, the value and its 95 % interval on it.
 
-    Rows with two series have their figures in the table beside.
+    For rows with two series the figures stand in the table beside the plot.
     """
     rows = list(dict.fromkeys(mark.row for mark in marks))
     series = list(dict.fromkeys(mark.series for mark in marks))
@@ -143,7 +143,7 @@ def confusion(findings: Sequence[str], counts: Counts) -> Plot:
 
 
 def reliability(bins: Mapping[str, Sequence[ReliabilityBin]]) -> Plot:
-    """Share that is right against confidence, before and after temperature; larger discs hold more films."""
+    """Accuracy against confidence, before and after temperature; larger discs hold more films."""
     styles = {"before": (NEUTRAL, "circle-open", "dot"), "after": (ACCENT, "circle", "solid")}
     most = max((each.n for bins_of in bins.values() for each in bins_of), default=1)
     traces = []
@@ -177,7 +177,7 @@ def reliability(bins: Mapping[str, Sequence[ReliabilityBin]]) -> Plot:
 
 
 def sources(counts: Mapping[tuple[str, str], int], findings: Sequence[str]) -> Plot:
-    """Training films of each source, stacked by finding: a bar of one colour gives its label away.
+    """Training films of each source, stacked by finding: a source with a single colour gives its label away.
 
     counts: (source, finding) -> films.
     """
@@ -216,8 +216,8 @@ def curves(
 ) -> Plot:
     """One line per name over the epochs.
 
-    marks: epoch -> what changed, written above where there is room.
-    start: first epoch of this training, and the name of the checkpoint that it started from.
+    marks: epoch -> what changed, written above if there is room.
+    start: first epoch of this training, and the name of the checkpoint it started from.
     """
     traces = [
         {
@@ -248,7 +248,7 @@ def curves(
 
 
 def _notes(marks: Mapping[int, str], epochs: Sequence[int]) -> list[Plot]:
-    """The marks as notes at their epochs, without those that would overlap."""
+    """The marks as notes at their epochs, except those that would overlap."""
     notes: list[Plot] = []
     written = -len(epochs)
     for epoch, text in marks.items():

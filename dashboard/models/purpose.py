@@ -1,4 +1,4 @@
-"""Purpose and data: intended use, and the films it was trained on."""
+"""Purpose and data: intended use, and the training films."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -14,7 +14,7 @@ from dashboard.models.training import curves, duration
 
 RUNS = Path(__file__).parents[2] / "runs"  # where `python -m core train` keeps states and logs
 _REFRESH = 5  # s
-_PATIENCE = 3  # epochs without a new line before a training counts as stopped
+_PATIENCE = 3  # epochs without a new line after which a training counts as stopped
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Run:
 
     @property
     def total(self) -> int:
-        """Epochs planned; those done where the log does not say."""
+        """Planned epochs; if the log lacks them, the completed ones."""
         return self.epochs[-1].of or len(self.epochs)
 
     @property
@@ -38,7 +38,7 @@ class Run:
 
 
 def section() -> None:
-    """Folded; when unfolded it draws the chosen run and follows it."""
+    """A collapsed section; when open it draws the chosen run and follows it."""
     going = [run.name for run in runs(RUNS) if run.running]
     if going:
         st.html(markup.paragraph(f"Running now: {', '.join(going)}.", quiet=True))
@@ -49,7 +49,7 @@ def section() -> None:
 
 
 def runs(folder: Path) -> list[Run]:
-    """Every run of the folder with at least one epoch done, the latest first."""
+    """Every run of the folder with at least one completed epoch, latest first."""
     logs = sorted(folder.glob("*/log.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
     all_runs = [
         Run(path.parent.name, tuple(parse(Epoch, line) for line in log.read(path)), time.time() - path.stat().st_mtime)

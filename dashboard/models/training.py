@@ -16,7 +16,7 @@ from dashboard.models.limitations import missing
 
 
 def part(card: Checkpoint) -> None:
-    """Curves first, then everything needed to train it again."""
+    """Curves first, then everything needed to repeat the training."""
     trained_on = card.trained_on
     before = trained_on.started_from or EarlierTraining()
     epochs = [*before.epochs, *trained_on.epochs]
@@ -56,8 +56,8 @@ def _preprocessing(card: Checkpoint) -> None:
 def curves(epochs: Sequence[Epoch], *, name: str, start: tuple[int, str] | None = None) -> None:
     """Loss and validation figures over the epochs, side by side.
 
-    epochs: lines of a log; the figures that they have are drawn.
-    start:  the first epoch of this training itself, and the name of the checkpoint that it started from.
+    epochs: lines of a log; all figures that they have are drawn.
+    start:  the first epoch of this training, and the name of the checkpoint it started from.
     """
     order = list(range(1, len(epochs) + 1))
     marks = _marks(epochs)
@@ -111,7 +111,7 @@ def _figures(epochs: Sequence[Epoch]) -> dict[str, list[float | None]]:
 
 
 def _lines(columns: Mapping[str, list[float | None]]) -> dict[str, list[float | None]]:
-    """Those that have a value in some epoch."""
+    """The columns with a value in at least one epoch."""
     return {name: values for name, values in columns.items() if any(value is not None for value in values)}
 
 

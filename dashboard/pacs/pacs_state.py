@@ -8,17 +8,17 @@ from core.pacs.dicomweb import InstanceEntry, StoreReceipt, StudyEntry, StudyQue
 
 @dataclass
 class PacsState:
-    """What was searched for, and what the server answered.
+    """The search, and the server's answer.
 
-    server:    its name; empty for the first there is.
+    server:    its name; empty for the first.
     patient, number, accession, modality: of the query; dates: none, the first, or both.
     names:     whether names, numbers and dates of birth are shown.
     studies:   None before the first search.
     study:     the chosen one.
-    instances: its pictures. thumbnails: identifier -> WebP, or empty where the server rendered none.
-    searches:  how many there were: each has a table of its own.
-    opened:    whether Read is to be shown, because films were just opened.
-    receipt:   the key of the map whose objects were sent last, and what the server said.
+    instances: its images. thumbnails: identifier -> WebP, or empty if the server rendered none.
+    searches:  number of searches: each has its own table.
+    opened:    whether to show Read, because films were just opened.
+    receipt:   key of the map whose objects were sent last, and the server's reply.
     """
 
     server: str = ""
@@ -42,6 +42,6 @@ class PacsState:
         return StudyQuery(self.patient, self.number, self.accession, first, last, self.modality)
 
     def forget(self) -> None:
-        """Drops what an earlier search gave."""
+        """Drops the results of an earlier search."""
         self.studies, self.study, self.instances = None, None, ()
         self.thumbnails.clear()

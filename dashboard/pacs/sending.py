@@ -1,4 +1,4 @@
-"""The dialog that sends the DICOM objects of an answer back to a PACS, after it has shown them."""
+"""The dialog that shows the DICOM objects of an answer and sends them back to a PACS."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ _CONTENTS = {
 
 @st.dialog("Send to PACS", width="large")
 def dialog(map_key: str, objects: Mapping[str, Dataset]) -> None:
-    """Objects, target study and server; then what the server says. map_key: of the map that they show."""
+    """Objects, target study and server, then the server's reply. map_key: key of the map that the objects show."""
     with draw.errors():
         servers = known_servers()
         name = st.selectbox("Server", list(servers), key="pacs target") if len(servers) > 1 else next(iter(servers))
@@ -57,7 +57,7 @@ def _result(receipt: StoreReceipt, count: int) -> None:
 
 
 def is_possible() -> bool:
-    """Whether a server is set up, as far as its description can be read."""
+    """Whether a server is set up with a readable description."""
     try:
         return bool(known_servers())
     except UserError:

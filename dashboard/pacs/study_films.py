@@ -13,11 +13,11 @@ from dashboard import film_upload, markup
 from dashboard.state import session
 
 _SHOWN, _COLUMNS = 24, 6
-_AT_ONCE = 4  # requests to the server
+_AT_ONCE = 4  # requests to the server at a time
 
 
 def films(server: PacsServer) -> None:
-    """Small pictures of the study's films, each with a button; one button opens all."""
+    """Small pictures of the study's films, each with a button, and one button that opens all."""
     state = session().pacs
     if not state.instances:
         return
@@ -60,7 +60,7 @@ def _fetch_thumbnails(server: PacsServer, films: tuple[InstanceEntry, ...]) -> N
 
 
 def _webp(server: PacsServer, each: InstanceEntry) -> bytes:
-    """Empty where the server does not render: the film can be opened all the same."""
+    """The film rendered by the server, WebP; empty if it renders none, though the film can still be opened."""
     try:
         picture = thumbnail(server, each)
     except UserError:

@@ -19,7 +19,7 @@ _PERSONAL = {"patient": "Patient", "number": "Patient ID", "birth": "Born"}
 
 
 def is_set_up() -> bool:
-    """Whether there is a server, or a description of one that is wrong."""
+    """Whether there is a server, or an invalid description of one."""
     try:
         return bool(known_servers())
     except BadSetting:
@@ -27,7 +27,7 @@ def is_set_up() -> bool:
 
 
 def server_menu(servers: Mapping[str, PacsServer]) -> PacsServer:
-    """The chosen server; a menu where there are several."""
+    """The chosen server; draws a menu if there are several."""
     field = BoundField("pacs.server", then=session().pacs.forget)
     name = field.value if field.value in servers else next(iter(servers))
     if len(servers) > 1:
@@ -36,7 +36,7 @@ def server_menu(servers: Mapping[str, PacsServer]) -> PacsServer:
 
 
 def form(server: PacsServer) -> None:
-    """What is searched for."""
+    """The search form."""
     state, place = session().pacs, st.form("pacs search", border=False)
     keys = {name: bind(f"pacs {name}", getattr(state, name)) for name in _QUERY}
     with place, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -102,7 +102,7 @@ def _row(study: StudyEntry, *, names: bool) -> dict[str, Any]:
 
 
 def _day(text: str) -> str:
-    """A date of DICOM as others write it."""
+    """A DICOM date in ISO format."""
     return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdigit() else text
 
 

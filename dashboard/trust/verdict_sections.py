@@ -13,7 +13,7 @@ from dashboard.selection import MapView
 
 @st.fragment(parallel=True)
 def sections(chosen: MapView) -> None:
-    """The verdicts by the quick measures at once; by all of them once they are computed."""
+    """The verdicts by the quick measures immediately; by all measures once they are computed."""
     note, place = st.empty(), st.empty()
     explanation = verdict_panel.map_to_judge(chosen, note, place)
     if explanation is None:
@@ -36,7 +36,7 @@ def _draw(place: "st.delta_generator.DeltaGenerator", verdicts: Sequence[Verdict
 
 
 def _measure(figure: Figure) -> str:
-    """A chip that unfolds to the sentence of the figure and what the measure is."""
+    """A chip that unfolds to the sentence of the figure and the description of its measure."""
     kind = word(figure)
     value = (figure.judged and figure.quantity) or label(figure)
     return markup.chip(

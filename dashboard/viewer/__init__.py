@@ -1,13 +1,13 @@
 """The radiograph viewer: the film at full depth with the heat over it, windowed and coloured in the browser.
 
-The film's pixels travel once: they are put where Streamlit serves its pictures (`/media`), under an address made of
-their content, and the browser keeps them for as long as the page is open. What a rerun sends is the small map and its
-texts. Window, zoom, opacity, threshold, colours and mode never come back to the server.
+The film's pixels are transferred once: Streamlit serves them with its pictures (`/media`), at an address derived from
+their content, and the browser caches them while the page is open. A rerun sends only the small map and its texts.
+Window, zoom, opacity, threshold, colours and mode never go back to the server.
 
-What belongs to what: place, window, turn, mirror and measurements to the film, so that all viewers of one film show the
-same on every page; the look of the heat and the tool to all viewers. Place, window and look stand behind the # of the
-page's address (`#view=...`), which Python never sees, and which restores them; turn, mirror and measurements
-(dashboard.annotations) are part of the session.
+Place, window, turn, mirror and measurements belong to the film, so that all viewers of one film show the same on every
+page; the display of the heat and the tool are shared by all viewers. Place, window and display are stored after the #
+of the page's address (`#view=...`), which Python never sees; turn, mirror and measurements (dashboard.annotations) are
+part of the session.
 """
 
 import base64
@@ -28,7 +28,7 @@ from core.types import Cleaning, Explanation, Plane, Radiograph, Window, digest
 from dashboard.cache import film_properties
 from dashboard.state import entered, session
 
-_OUTLINE = 0.002  # of the long side: how wide the outline of a drawn finding is
+_OUTLINE = 0.002  # of the long side: width of the outline of a drawn finding
 _HERE = Path(__file__).parent
 SHARED = ("store.js", "transfer.js", "window.js", "frame.js", "film.js", "heat.js", "colours.js", "address.js")
 _CONTROLS = (
@@ -48,11 +48,11 @@ _CONTROLS = (
 )
 _STYLES = ("viewer.css", "tools.css", "help.css")
 
-_LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL")  # DICOM's view positions, and what makers write
+_LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL")  # DICOM's view positions, and manufacturers' variants
 
 
 def script(*names: str, folder: Path = _HERE) -> str:
-    """The plain files as one module: a component's script can't import its neighbours."""
+    """These files as one module: a component's script can't import other files."""
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
@@ -94,21 +94,21 @@ def viewer(
 ) -> None:
     """Draw the radiograph with the first map over it; `[` and `]` step through further ones without a rerun.
 
-    explanations: maps of this radiograph; none shows the bare film, and the room for the colour bar stays.
-    key:      of this viewer on its page; zoom and window belong to the radiograph, the look of the heat to all viewers.
+    explanations: maps of this radiograph; without any, the film is shown without heat, with room for the colour bar.
+    key:      of this viewer on its page; zoom and window belong to the radiograph, heat display to all viewers.
     title:    one line above the film, "model · method · stage" on a page with several viewers.
-    captions: what stands beside the colour bar, one a map; by default `core.overlay.caption`.
-    scale:    value at the end of the colour map, in the maps' unit, where viewers share one; None: each its own peak.
+    captions: texts beside the colour bar, one per map; by default `core.overlay.caption`.
+    scale:    value at the end of the colour map, in the maps' unit, if viewers share one; None: each its own peak.
     height:   of the film on screen in CSS px; None: as tall as the window allows.
-    note:     stands where the colour bar would be, if there is no map: why there is none.
+    note:     why there is no map, in place of the colour bar.
     source:   names model and prediction in the saved view (`core.explain.export.source_line`).
-    withheld: why maps that could be drawn are not; empty to draw them.
-    link:     viewers of one link show a cross, and what is read there, where one of them is pointed at; `controls` can
-              stand for them all. Those of one film share their view anyway; another film of the link follows each
-              change: the same place as a share of the film, and the same window as a preset or as a share of its own.
+    withheld: why available maps are not drawn; empty to draw them.
+    link:     viewers with the same link all show a cross and the values under the pointer of one of them, and can share
+              one bar of `controls`. Viewers of one film share their view anyway; other films of the link follow each
+              change: the same place as a share of the film, the same window as a preset or as a share of their own.
     compact:  for one of several small panes: title, film, probe, colour bar and caption; no controls of its own.
     outdated: whether another map is about to replace this one; its heat is drawn faintly.
-    Raises:   ValueError if a map is of another radiograph, or there is not one caption a map.
+    Raises:   ValueError if a map is of another radiograph, or there is not one caption per map.
     """
     if captions and len(captions) != len(explanations):
         raise ValueError(f"there are {len(captions)} captions for {len(explanations)} maps")
@@ -140,7 +140,7 @@ def viewer(
 
 
 def _arrange(radiograph: Radiograph, viewer: str) -> None:
-    """Turn, mirror and inversion, as they were set in the viewer, for the screen and the network."""
+    """Applies turn, mirror and inversion from the viewer to the screen and the network."""
     change = entered(viewer).arranged
     if change:
         session().clean(
@@ -149,7 +149,7 @@ def _arrange(radiograph: Radiograph, viewer: str) -> None:
 
 
 def _adopt(radiograph: Radiograph, viewer: str) -> None:
-    """The window on screen, for the network, too."""
+    """Applies the window on screen to the network as well."""
     change = entered(viewer).windowed
     if change and change["preset"] != "film":
         now = through(radiograph, session().cleaning(radiograph.key).window)
@@ -162,9 +162,9 @@ def _adopt(radiograph: Radiograph, viewer: str) -> None:
 
 
 def controls(link: str, *, key: str) -> None:
-    """Draw one bar of controls for all viewers of a link, wherever they are on the page.
+    """Draw one bar of controls for all viewers of a link, anywhere on the page.
 
-    It acts on the one that was used last; the others follow. Before the first of them is there it rests.
+    It acts on the viewer used last; the others follow. It is inactive until the first viewer is there.
     """
     _controls(key=key, data={"link": link})
 
@@ -181,9 +181,9 @@ def stage_strip(
     """Draw one row of small maps, one per stage; a click requests that stage.
 
     selected: layer of the map that the page shows large; it is marked.
-    scale:    value at the end of the colour map of them all; None: each its own.
-    withheld: why maps that could be drawn are not; empty to draw them.
-    Returns:  the layer that was clicked, in the one rerun after the click; else None.
+    scale:    value at the end of the colour map of all maps; None: each its own.
+    withheld: why available maps are not drawn; empty to draw them.
+    Returns:  the clicked layer, only in the rerun after the click; else None.
     Raises:   ValueError if a map is of another radiograph.
     """
     result = _strip(
@@ -205,7 +205,7 @@ def stage_strip(
 
 
 def film_data(radiograph: Radiograph) -> dict[str, Any]:
-    """What the browser must know of the film, and where it fetches the pixels: rows, little-endian, uncompressed."""
+    """The film's data for the browser, with the address of its pixels: rows, little-endian, uncompressed."""
     now = session().cleaning(radiograph.key)
     film = through(radiograph, now.window)
     key = f"{radiograph.key}-{digest(now.window)[:8]}" if now.window else radiograph.key
@@ -241,7 +241,7 @@ def film_data(radiograph: Radiograph) -> dict[str, Any]:
 
 
 def _drawn(plane: Plane) -> NDArray[np.bool_]:
-    """(H, W) the pixels of the overlay that are drawn: the outline alone of what is the truth of a drawn film."""
+    """(H, W) the drawn pixels of the overlay; for the ground truth of a drawn film only the outline."""
     if not plane.is_truth:
         return plane.shape
     width = max(1, round(_OUTLINE * max(plane.shape.shape)))
@@ -250,12 +250,12 @@ def _drawn(plane: Plane) -> NDArray[np.bool_]:
 
 
 def _linear(radiograph: Radiograph) -> list[Window]:
-    """The further windows of the file that the browser can show by itself: those without a curve, on these pixels."""
+    """The file's further windows that the browser can apply on its own: linear ones, on these pixels."""
     return [window for window in radiograph.windows if window.curve is None and radiograph.linear is None]
 
 
 def _sides(radiograph: Radiograph) -> dict[str, str] | None:
-    """The patient's side at each edge of the stored film; None where the file does not say how it lies."""
+    """The patient's side at each edge of the stored film; None if the file does not give its orientation."""
     if radiograph.orientation is None:
         return None
     across, down = radiograph.orientation
@@ -266,8 +266,8 @@ def _sides(radiograph: Radiograph) -> dict[str, str] | None:
 def _hung(radiograph: Radiograph, cleaning: Cleaning) -> list[str] | None:
     """The patient's side at the left, top, right and bottom of the screen, as frontal films are hung, in brackets.
 
-    "?" where that cannot be said: the film was mirrored, or is no upright frontal chest as it is seen. None where the
-    file says how the film lies, or that it is a lateral one.
+    "?" if that is unknown: the film was mirrored, or is not an upright frontal chest as displayed. None if the file
+    gives the orientation, or says that the film is lateral.
     """
     if radiograph.orientation is not None or radiograph.view in _LATERAL:
         return None
@@ -277,10 +277,10 @@ def _hung(radiograph: Radiograph, cleaning: Cleaning) -> list[str] | None:
 
 
 def _address(radiograph: Radiograph, key: str) -> str:
-    """Where the pixels are served for as long as a session shows this film; empty without a server.
+    """Address that serves the pixels while a session shows this film; empty without a server.
 
-    Streamlit names big files by samples of their content, so an edited film of the same size could be taken for the
-    original; the radiograph's key as file name keeps them apart.
+    Streamlit names big files by samples of their content, so that an edited film of the same size could be mistaken for
+    the original; the radiograph's key as file name distinguishes them.
     """
     if not Runtime.exists():
         return ""
@@ -294,7 +294,7 @@ def _address(radiograph: Radiograph, key: str) -> str:
 
 
 def _map(radiograph: Radiograph, explanation: Explanation, *, scale: float | None, withheld: str) -> dict[str, Any]:
-    """The map at its own size and everything that is drawn or written with it."""
+    """The map at its own size, with everything drawn or written with it."""
     if explanation.radiograph != radiograph.key:
         raise ValueError(f"the map is of radiograph {explanation.radiograph}, not of {radiograph.key}")
     height, width = explanation.heat.shape

@@ -1,6 +1,6 @@
-"""The pages, found by looking into this folder: a page is a file with TITLE, ICON, ORDER and page(), which it runs.
+"""The pages: every file in this folder with TITLE, ICON, ORDER and page(), which draws the page.
 
-A page with a function available() is there only while that is true.
+A page with a function available() is listed only while that returns True.
 """
 
 import importlib
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class View:
-    """A page as the navigation needs it."""
+    """An entry of the navigation."""
 
     file: Path
     title: str

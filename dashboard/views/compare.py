@@ -1,4 +1,4 @@
-"""Compare: maps of one film side by side, what two of them differ in, and models over many films."""
+"""Compare: maps of one film side by side, the difference of two, and models over many films."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def page() -> None:
         if radiograph is not None and not many:
             single_film.tools()
             worklist.steps()
-    # Each part has a place of its own: what is not shown is cleared at once, not when this run ends.
+    # Each part has its own place: a hidden part is cleared immediately, not when this run ends.
     if session().film_set.phase and not many:
         film_set.busy()
     else:

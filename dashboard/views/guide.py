@@ -1,4 +1,4 @@
-"""Guide: how Lightbox is used, page by page."""
+"""Guide: how to use Lightbox, page by page."""
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ TITLE, ICON, ORDER = "Guide", ":material/menu_book:", 9
 
 
 def page() -> None:
-    """The list of pages, and the chosen one."""
+    """The list of pages, and the chosen page."""
     names = guide.pages()
     contents, text = st.columns([1, 4], gap="large")
     with contents:

@@ -22,7 +22,7 @@ def page() -> None:
         overview.none()
         return
     radiograph, card = selection.film(), selection.model()
-    front = st.empty()  # cleared at once when a film comes, where another container would linger until the run ends
+    front = st.empty()  # cleared as soon as a film is open; any other container would linger until the run ends
     if radiograph is None:
         with front.container():
             welcome.draw()
@@ -44,8 +44,8 @@ def page() -> None:
             required=True,
             label_visibility="collapsed",
         )
-    # Each part has a place of its own, so that a part that is left is cleared at once. A place that is emptied and
-    # filled again would lose the state that only the browser has, such as focus and scroll position.
+    # Each part has its own place, so that it is cleared as soon as the person leaves it. Emptying and refilling one
+    # place would lose state that only the browser has, such as focus and scroll position.
     places = {name: st.container(key=f"layers {name}") if name == chosen.name else st.empty() for name in known}
     with draw.errors(), places[chosen.name]:
         chosen.draw(radiograph, card)

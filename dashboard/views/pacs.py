@@ -1,4 +1,4 @@
-"""PACS: studies of an archive searched, their films opened."""
+"""PACS: search an archive for studies and open their films."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ TITLE, ICON, ORDER = "PACS", ":material/dns:", 7
 
 
 def available() -> bool:
-    """Whether a server is set up; a wrong description is shown on the page."""
+    """Whether a server is set up; the page reports an invalid description."""
     return study_search.is_set_up()
 
 

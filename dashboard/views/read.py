@@ -17,9 +17,9 @@ TITLE, ICON, ORDER = "Read", ":material/radiology:", 1
 
 
 def page() -> None:
-    """The film and its map first; what takes longer comes beside and below it, each in its own place."""
+    """The film and its map first; slower results follow beside and below, each in its own place."""
     radiograph, model, chosen = selection.film(), selection.model(), None
-    front = st.empty()  # cleared at once when a film comes, where another container would linger until the run ends
+    front = st.empty()  # cleared as soon as a film is open; any other container would linger until the run ends
     if radiograph is None:
         with front.container():
             welcome.draw()
@@ -71,7 +71,7 @@ def page() -> None:
 
 
 def _picture(chosen: MapView) -> None:
-    """The film with the map; with the one before it until it is there; bare, with a sentence, where there is none."""
+    """The film with the map, or the previous map until it is ready; without heat, with a sentence, if there is none."""
     explanation = chosen.explanation
     finding = explanation.finding if explanation else chosen.finding
     source = source_line(chosen.checkpoint, chosen.prediction, finding)

@@ -1,1 +1,1 @@
-"""The what-if bench of the pages Read and Trust: edit the film and ask the model again."""
+"""The what-if bench of the pages Read and Trust: edit the film and predict again."""

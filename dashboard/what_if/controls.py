@@ -62,7 +62,7 @@ def controls(radiograph: Radiograph) -> None:
 
 
 def apply(radiograph: Radiograph, region: str) -> None:
-    """Makes the chosen edit; region: as text, empty for the whole film. What is wrong with it becomes the problem."""
+    """Makes the chosen edit; region: as text, empty for the whole film. An error becomes the page's `problem`."""
     state = session().what_if
     try:
         change = made_edit(state.name, state.settings.get(state.name, {}), parsed(region) if region else None)
@@ -73,7 +73,7 @@ def apply(radiograph: Radiograph, region: str) -> None:
 
 
 def add(key: str, text: str) -> None:
-    """Adds an edit to those of the film."""
+    """Adds an edit to the film."""
     state = session().what_if
     state.edits[key] = (*state.edits.get(key, ()), text)
     state.problem = ""

@@ -28,7 +28,7 @@ LINK = "what-if"  # between the two panes
 
 
 def bench(chosen: MapView) -> None:
-    """A switch, and below it the bench; closed, it costs nothing."""
+    """A switch with the bench below; a closed bench costs nothing."""
     state = session().what_if
     draw.switch(
         "What-if bench",
@@ -45,7 +45,7 @@ def bench(chosen: MapView) -> None:
 
 
 def context_of(chosen: MapView) -> Keyed[EditContext]:
-    """The film with what its edits may refer to; other films and the map only where an edit needs them."""
+    """The film and everything that its edits may refer to; other films and the map only if an edit needs them."""
     here, film = session(), chosen.radiograph
     texts = here.what_if.edits.get(film.key, ())
     needs_others = any(text.startswith("transplant") for text in texts)
@@ -58,7 +58,7 @@ def context_of(chosen: MapView) -> Keyed[EditContext]:
 
 @st.fragment(parallel=True)
 def _answers(chosen: MapView, texts: tuple[str, ...]) -> None:
-    """The answer for the edited film, the panes and the log; the same by a second model."""
+    """The answer for the edited film, the panes and the log; also the answer of a second model."""
     if not texts:
         st.html(markup.paragraph("No edit yet. Choose one, then a place.", quiet=True))
         _log()
@@ -78,14 +78,14 @@ def _answers(chosen: MapView, texts: tuple[str, ...]) -> None:
 
 
 def _bars(checkpoint: Checkpoint, finding: str, before: Prediction, answer: EditedAnswer) -> None:
-    """Bars before and after, and whether the answer turned; the log gets its line."""
+    """Bars before and after, and whether the answer changed; adds a line to the log."""
     here, after = session(), answer.prediction
     film = here.radiographs[here.film_key].name if here.film_key else ""
     line = attempt(film, checkpoint, finding, before, answer)
     here.what_if.note(line)
     verb = "turns" if turned(after, checkpoint, finding, before) else "holds"
     change = f"{answer_words(before, checkpoint, finding)} → {answer_words(after, checkpoint, finding)}"
-    st.html(markup.remark("note", checkpoint.name, f"the answer {verb}", change))  # no tick: that it holds is no praise
+    st.html(markup.remark("note", checkpoint.name, f"the answer {verb}", change))  # no tick: holding is no merit
     rows = []
     for each in before.findings:
         one, other = before.probability(each), after.probability(each)
@@ -95,13 +95,13 @@ def _bars(checkpoint: Checkpoint, finding: str, before: Prediction, answer: Edit
             each, one, other, asides=(f"{points} points",), spoken=spoken, explained=each == finding
         )
         rows.append((abs(other - one), bar))
-    if len(rows) > 6:  # of many findings those that moved most
+    if len(rows) > 6:  # if there are many, only the findings that changed most
         rows = sorted(rows, key=lambda row: -row[0])[:6]
     st.html("".join(bar for _, bar in rows))
 
 
 def _panes(chosen: MapView, answer: EditedAnswer) -> None:
-    """The film before and after with their maps on one scale, linked, and the difference of their greys."""
+    """The film before and after with their maps on one scale, linked, and the difference of their grey values."""
     maps = [each for each in (chosen.answered, answer.explanation) if each is not None]
     scale = common_end(maps) if maps else None
     film = answer.radiograph
@@ -134,7 +134,7 @@ def _pane(radiograph: Radiograph, map_: Explanation | None, title: str, scale: f
 
 
 def _second(chosen: MapView, context: Keyed[EditContext], texts: tuple[str, ...]) -> None:
-    """The same edits, answered by another model."""
+    """The answer of another model for the same edits."""
     state = session().what_if
     others = ["", *(name for name in model_files.names() if name != chosen.checkpoint.name)]
     value = state.second if state.second in others else ""
@@ -165,7 +165,7 @@ def _second(chosen: MapView, context: Keyed[EditContext], texts: tuple[str, ...]
 
 
 def _log() -> None:
-    """Every attempt of this session, the last one first."""
+    """Every attempt of this session, latest first."""
     tried = session().what_if.tried
     if not tried:
         return

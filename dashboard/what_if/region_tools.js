@@ -1,9 +1,9 @@
 // The drawing tools of the what-if bench. They choose the tool of the viewer; "Apply" takes what was drawn on the film
 // as one region, sends it as text (core/what_if/region.py) and clears it from the film.
 const REGION_TOOLS = { rectangle: "Rectangle", ellipse: "Ellipse", lasso: "Lasso", brush: "Brush" };
-const MOST_HIDDEN = 0.25; // of the film: beyond that it is scrolled into sight when a tool is chosen
-const BARS = [4, 4.5]; // rem that the bars at the head and foot of the page cover
-const APART = 0.004; // of the film's long side: points of a line that are closer are left out
+const MOST_HIDDEN = 0.25; // of the film: if more is hidden, it scrolls into view when a tool is chosen
+const BARS = [4, 4.5]; // rem covered by the bars at the head and foot of the page
+const APART = 0.004; // of the film's long side: closer points of a line are dropped
 
 class RegionTools {
   constructor(root) {

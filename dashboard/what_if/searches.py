@@ -1,4 +1,4 @@
-"""Below the what-if bench: the smallest blur that turns the answer, a sweep, and other preprocessing."""
+"""Below the what-if bench: the smallest blur that changes the answer, a sweep, and other preprocessing."""
 
 from functools import partial
 from typing import get_args
@@ -28,7 +28,7 @@ _TITLES: dict[Search, str] = {
 
 
 def searches(chosen: MapView, context: Keyed[EditContext]) -> None:
-    """A choice of three questions, and the answer to the one that is chosen."""
+    """A choice of three questions, and the answer to the chosen one."""
     options = [each for each in get_args(Search) if each]
     st.segmented_control(
         "Ask further",
@@ -67,7 +67,7 @@ def _smallest(chosen: MapView, context: Keyed[EditContext]) -> None:
 
 @st.fragment(parallel=True)
 def _sweep(chosen: MapView, context: Keyed[EditContext]) -> None:
-    """The curve of the chosen edit over the whole film; of an edit that needs a region, over its last one."""
+    """The curve of the chosen edit over the whole film, or over its last region if the edit needs one."""
     state, note = session().what_if, st.empty()
     made = list(state.edits.get(chosen.radiograph.key, ()))
     kind, region = edits[state.name], None
@@ -89,7 +89,7 @@ def _sweep(chosen: MapView, context: Keyed[EditContext]) -> None:
 
 
 def _curve(result: Sweep) -> axes.Plot:
-    """The probability of each finding against the strength; the range that holds is shaded, no change is dotted."""
+    """Probability of each finding against strength; the range of the same answer is shaded, no change is dotted."""
     lines = [
         {
             "type": "scatter",
@@ -114,7 +114,7 @@ def _curve(result: Sweep) -> axes.Plot:
 
 @st.fragment(parallel=True)
 def _preprocessing(chosen: MapView) -> None:
-    """The table of variants, with a warning where one turns the answer."""
+    """The table of variants, with a warning if one changes the answer."""
     note = st.empty()
     with draw.errors():
         request = what_if_requests.other_preprocessing(

@@ -7,8 +7,8 @@ from core.what_if.edit import MOST_EDITS, parsed_edit
 from dashboard.state import Session
 
 NAME = "edit"  # of the entries, one per edit
-_LONGEST = 1500  # characters: browsers and mail take an address of about 2,000
-_TOO_MANY = "too many"  # in their place where they have no room
+_LONGEST = 1500  # characters: browsers and mail accept an address of about 2,000
+_TOO_MANY = "too many"  # replaces the edits if they are too long
 
 
 def entries(here: Session, key: str) -> dict[str, list[str]]:
@@ -18,7 +18,7 @@ def entries(here: Session, key: str) -> dict[str, list[str]]:
 
 
 def restore(here: Session, address: Mapping[str, Sequence[str]]) -> list[str]:
-    """Makes the edits of the address again; what cannot be read gets a sentence."""
+    """Restores the edits of the address; an unreadable one gets a sentence."""
     texts, film = list(address.get(NAME, ())), address.get("film")
     if not texts or not film:
         return []

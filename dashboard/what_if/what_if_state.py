@@ -16,13 +16,13 @@ class WhatIfState:
 
     is_open:  whether the bench is shown.
     edits:    radiograph key -> the edits of that film as text (core.what_if.edit), one upon the other.
-    name:     edit that is chosen in the menu.
-    settings: edit -> setting -> value, where it was changed.
+    name:     edit chosen in the menu.
+    settings: edit -> setting -> value, if it was changed.
     where:    DRAWN, WHOLE or the name of a zone.
     second:   name of a further model that answers for the edited film; empty for none.
-    search:   what else is shown: the smallest blur, a sweep, other preprocessing.
+    search:   additional result on the page: the smallest blur, a sweep, other preprocessing.
     tried:    the log, the first attempt first.
-    problem:  why the last edit was not possible, in a sentence; empty where it was.
+    problem:  why the last edit was not possible, in a sentence; empty if it was.
     """
 
     is_open: bool = False
@@ -36,12 +36,12 @@ class WhatIfState:
     problem: str = ""
 
     def undo(self, key: str) -> None:
-        """Takes the last edit of this film back."""
+        """Undoes the last edit of this film."""
         self.edits[key] = self.edits.get(key, ())[:-1]
         self.problem = ""
 
     def clear(self, key: str) -> None:
-        """Takes all edits of this film back; the log stays."""
+        """Undoes all edits of this film; the log stays."""
         self.edits.pop(key, None)
         self.problem = ""
 
