@@ -31,7 +31,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, eq=False)
 class StreamedFilm(Generic[Item, Value]):
-    """One film of a stream, as it was given, and what was read of it; or why it could not be read, in a sentence."""
+    """One film of a stream: the item as given, and the result of reading it, or why it could not be read."""
 
     item: Item
     value: Value | None = None

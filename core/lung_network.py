@@ -106,7 +106,7 @@ def inspect_film(radiograph: Radiograph, cleaning: Cleaning) -> tuple[Check, ...
 
     If the broad pattern is not clearly that of a frontal chest and no lungs are found either, the prediction is
     meaningless. Neither criterion is enough alone: of the 799 test films 12 lack the pattern and 14 the lungs, but 3
-    lack both; of the files of originals/ that are no upright frontal chest, or blank, all do.
+    lack both; all files of originals/ that are blank or not an upright frontal chest lack both.
     Raises: NoWindow for a window that the film does not have.
     """
     film = arranged(radiograph, cleaning)

@@ -206,7 +206,7 @@ def figure(value: float) -> str:
 
 
 def palette(name: str | None, *, signed: bool) -> str:
-    """The named colours, or the default. Raises: BadSetting if they do not suit such a map."""
+    """The named colours, or the default. Raises: BadSetting if they do not suit the map."""
     fitting = palettes(signed=signed)
     if name is not None and name not in fitting:
         kind = "a signed" if signed else "an unsigned"

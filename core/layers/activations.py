@@ -63,7 +63,7 @@ class Activations:
 
     @cached_property
     def signed(self) -> bool:
-        """Whether a unit of the stage goes below zero; none does behind a ReLU."""
+        """Whether a unit of the stage goes below zero; none does after a ReLU."""
         return bool(self.maps.min() < 0)
 
     @cached_property

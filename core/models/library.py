@@ -128,7 +128,7 @@ def remove(name: str, *, shipped: Path = checkpoints.SHIPPED) -> None:
 
 
 def refuse_name(name: str, shipped: Path = checkpoints.SHIPPED, *, besides: str | None = None) -> None:
-    """Raises: BadSetting if the name is no valid file name on every system, or is in use.
+    """Raises: BadSetting if the name is not a valid file name on every system, or is in use.
 
     besides: the checkpoint that may keep it.
     """

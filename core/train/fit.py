@@ -101,7 +101,7 @@ def recalibrate(network: nn.Module, images: Tensor, size: int) -> None:
     weights for 5 epochs at 192 px, had a macro AUC of 0.976 on augmented validation films, 0.903 on plain ones, and
     0.977 on plain ones after this.
 
-    images: (N, S, S) uint8, of which at most _RECALIBRATION_FILMS are used, evenly spread.
+    images: (N, S, S) uint8; at most _RECALIBRATION_FILMS of them are used, evenly spread.
     Source: Touvron et al. 2019, arXiv:1906.06423, who adapt them to another resolution.
     """
     device = next(network.parameters()).device

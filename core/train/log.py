@@ -38,7 +38,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def films_key(rows: Sequence[Row]) -> str:
-    """A digest of which films there are, by id, label and split; their order does not enter."""
+    """A digest of the films by id, label and split, whatever their order."""
     return digest(*sorted((row.id, row.label, row.split) for row in rows))
 
 

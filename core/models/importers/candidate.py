@@ -167,7 +167,7 @@ def inspect(path: Path, *, name: str | None = None) -> ImportCandidate:
 
 
 def _which(part: str, parts: Sequence[str]) -> str:
-    """The sentence on a file of several sets of weights, of which this part is used."""
+    """The sentence on a file with several sets of weights, which says that this part is used."""
     others = [plain(other) for other in parts if other != part]
     if not others:
         return "The file holds other sets of weights, too, none of which can be imported."

@@ -1,6 +1,6 @@
 """Opens what torch.save wrote with plain data beside the weights: numbers of NumPy, settings, paths, dates.
 
-None of those is imported. Each becomes a stand-in that takes whatever it is given and keeps nothing; only tensors and
+None of those is imported. Each becomes a stand-in that accepts anything and keeps nothing; only tensors and
 the containers around them are built, by the functions that `pickle_stream` knows as harmless.
 """
 

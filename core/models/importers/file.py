@@ -22,7 +22,7 @@ KINDS: Mapping[FileKind, str] = MappingProxyType(
 )
 LARGEST = 4e9  # bytes; VGG-19 with its optimiser has 1.7
 _HEAD = 1024  # bytes that identify the kind
-_LONGEST_HEADER = 2**48  # bytes; a larger number in the first eight is no length
+_LONGEST_HEADER = 2**48  # a larger number in the first eight bytes is not a length
 _LEGACY = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the pickled number at the start of torch.save files before 2020
 _WAY = "Give a .safetensors file, or a .pt or .pth that torch.save made of a state_dict."
 

@@ -142,7 +142,7 @@ class _Trap(Exception):
 def follow(file: IO[bytes], contents: PickleContents, name: str) -> None:
     """Traces one pickle from the current position to its end, and records its effects.
 
-    Raises: Unsafe if it would crash Python or fill the memory; ValueError if it is no complete pickle.
+    Raises: Unsafe if it would crash Python or fill the memory; ValueError if it is not a complete pickle.
     """
     machine = _Machine(contents)
     try:
