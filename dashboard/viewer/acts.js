@@ -1,4 +1,4 @@
-// What controls and keys do, by name; every other name is that of a window preset.
+// The actions of controls and keys, by name; every other name is a window preset.
 function actsOf(viewer, pressed) {
   const { look } = store;
   const view = viewer.view();

@@ -1,11 +1,11 @@
 // The view of the film in the page's address, #view=KEY~z1.5~x0.4~o0.3: the film's key and whatever is not the default.
-// It comes after the # because Streamlit leaves that alone: Python owns what comes after the ?, and each change of
-// it would send the address back as it was. Where a change of page or query drops it, it is put back.
-const BEAT = 400; // ms between looks at what has changed
+// It comes after the # because Streamlit leaves that alone: Python owns the part after the ?, and would overwrite each
+// change there. If a change of page or query drops the view, it is put back.
+const BEAT = 400; // ms between two checks for changes
 const KEY_LETTERS = 8; // of the radiograph's key
 const FIGURES = 5; // significant digits
 
-const CALIBRATION = "k"; // mm per film px, by a length whose size the person knows
+const CALIBRATION = "k"; // mm per film px, calibrated by a length of known size
 
 const rounded = (value) => Number(value.toPrecision(FIGURES));
 const BY_LETTER = {
@@ -17,7 +17,7 @@ const LOOK_BY_LETTER = {
   d: ["diverging", String], n: ["hidden", Boolean],
 };
 
-// Places are shares of the film, so that they read the same on any copy of it.
+// Positions are shares of the film, so that they hold on any copy of it.
 function viewWords(description) {
   const { width, height } = description;
   const view = viewOf(description);
@@ -41,7 +41,7 @@ function differences(letters, now, usual) {
   });
 }
 
-// {film, view, look} of an address; null where it says nothing of a view.
+// {film, view, look} of an address; null if it has no view.
 function parsed(hash) {
   const text = hash.slice(1).split("&").find((part) => part.startsWith("view="))?.slice(5);
   if (!text) return null;
@@ -59,7 +59,7 @@ function parsed(hash) {
   return parts;
 }
 
-// As it was before a mail program or a browser put percent signs into it; as it is where these say nothing.
+// Undoes the percent-encoding of mail programs or browsers; unchanged if it cannot be decoded.
 function unquoted(text) {
   try {
     return decodeURIComponent(text);
@@ -68,7 +68,7 @@ function unquoted(text) {
   }
 }
 
-// What the address that was opened says of the view of this film, once.
+// Applies the view of the opened address to this film, once.
 function fromAddress({ key, width, height }) {
   const { opened } = store;
   if (!opened || !opened.film || !key.startsWith(opened.film)) return {};
@@ -77,7 +77,7 @@ function fromAddress({ key, width, height }) {
   return checked(opened.view, width, height);
 }
 
-// Only what a view can be: an address may have been written by hand.
+// Only valid values: an address may have been written by hand.
 function checked({ x = 0.5, y = 0.5, ...view }, width, height) {
   const safe = { ...view, x: clamp(x, 0, 1) * width, y: clamp(y, 0, 1) * height };
   if ("zoom" in view) safe.zoom = clamp(view.zoom, 0.01, 10_000);
@@ -109,7 +109,7 @@ function readAddress() {
 
 function writeAddress() {
   const { front, viewers, opened } = store;
-  if (!viewers.size && opened) return; // its film is still to come
+  if (!viewers.size && opened) return; // its film is not loaded yet
   const words = viewers.size && front ? viewWords(front) : [];
   const parts = location.hash.slice(1).split("&").filter((part) => part && !part.startsWith("view="));
   if (words.length) parts.push(`view=${[front.key.slice(0, KEY_LETTERS), ...words].join("~")}`);
@@ -123,5 +123,5 @@ if (!store.addressed) {
   readAddress();
   addEventListener("hashchange", readAddress);
   setInterval(writeAddress, BEAT);
-  addEventListener("pointerdown", writeAddress, true); // it may be about to be copied
+  addEventListener("pointerdown", writeAddress, true); // the person may be about to copy it
 }

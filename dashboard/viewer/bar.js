@@ -1,4 +1,4 @@
-// One bar of controls for all viewers of a link. It acts on the one that was touched last, and the others follow.
+// One bar of controls for all viewers of a link. It acts on the viewer touched last, and the others follow.
 const BAR = `
   <div class="line">
     <p class="readout" data-part="readout" data-testid="readout"></p>

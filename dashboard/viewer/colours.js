@@ -1,6 +1,6 @@
-// The colour maps, the colour bar, and figures as core.overlay writes them.
+// The colour maps, the colour bar, and figures in the format of core.overlay.
 
-// Three significant digits, as core.overlay.figure writes them.
+// Three significant digits, in the format of core.overlay.figure.
 function figure(value) {
   const size = Math.abs(value);
   if (size === 0 || (size >= 1e-3 && size < 1e5)) return String(Number(value.toPrecision(3))).replace("-", "−");
@@ -22,7 +22,7 @@ function tableOf(tables, data, signed) {
   return tables[names.includes(chosen) ? chosen : names[0]];
 }
 
-// Draws the colour map as a bar, what the threshold hides dimmed; contour lines are ticks.
+// Draws the colour map as a bar, dimmed below the threshold; contour lines are ticks.
 function drawBar(canvas, table, signed, threshold, ticks) {
   canvas.width = 256;
   canvas.height = 1;

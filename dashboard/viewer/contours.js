@@ -2,12 +2,12 @@
 
 const LINES = [0.5, 0.8]; // of the map's own peak
 
-// The map's own colour, lightened so that the lines read over a dark film.
+// The map's own colour, lightened so that the lines are legible over a dark film.
 function lineColour(table, level) {
   return [0, 1, 2].map((channel) => Math.round(0.65 * table.rgb[3 * level + channel] + 0.35 * 255));
 }
 
-// Contour lines: a dark line under a light one reads on any grey; below zero they are dashed.
+// Contour lines: a light line over a dark one is legible on any grey; below zero they are dashed.
 function drawContours(context, heat, film, table, pane, place, unit) {
   const every = Math.round(3 * unit);
   const grid = gridOf(pane, place, every);

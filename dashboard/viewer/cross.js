@@ -11,8 +11,8 @@ function pointAway(viewer) {
   for (const each of linked(viewer)) each.pointed();
 }
 
-// {x, y, drawn} in px of this viewer's own film; null where the pointer is elsewhere, or beside the film.
-// drawn: also where it is pointed at, as neither keys nor fingers leave a pointer on the screen.
+// {x, y, drawn} in px of this viewer's own film; null if the pointer is elsewhere, or beside the film.
+// drawn: whether to draw the cross in this viewer too, as keys and fingers leave no pointer on the screen.
 function crossOn(viewer) {
   const { cross } = store;
   if (!cross || !linked(viewer).includes(cross.viewer)) return null;
@@ -22,7 +22,7 @@ function crossOn(viewer) {
   return x >= 0 && y >= 0 && x < mine.width && y < mine.height ? { x, y, drawn: cross.keyboard || cross.touch } : null;
 }
 
-// Grey value, heat, and place in px and mm.
+// Grey value, heat, and position in px and mm.
 function probeWords(viewer) {
   const { film, heat, description } = viewer;
   const cross = film && crossOn(viewer);
@@ -40,8 +40,8 @@ function probeWords(viewer) {
   return words.join(" · ");
 }
 
-// The cross under the keys: at first in the middle of what is seen; then by `size` CSS px, at least by a pixel of the
-// film, which follows it. The line or region that was begun ends there.
+// Moves the cross by keys: at first to the middle of the visible part, then by `size` CSS px, at least one film pixel;
+// the film follows. A line or region in progress ends there.
 function moveCross(viewer, dx, dy, size) {
   const frame = viewer.frames()[0];
   const own = store.cross?.viewer === viewer && store.cross.keyboard ? store.cross : viewer.view();

@@ -1,6 +1,6 @@
 // The film through its window, at the resolution that the screen can show.
 
-// The film halved `step` times, each pixel the mean of four: what a smaller picture of it is made from.
+// The film halved `step` times, each pixel the mean of four: the source of smaller pictures.
 function levelOf(film, step) {
   while (film.levels.length <= step) film.levels.push(halved(film.levels.at(-1)));
   return film.levels[step];
@@ -22,7 +22,7 @@ function halved({ pixels, width, height }) {
   return { pixels: out, width: across, height: down };
 }
 
-// The film's overlays (DICOM's planes 60xx) over it, each in one colour; made into pictures once per film.
+// The film's overlays (DICOM's planes 60xx), each in one colour; converted to pictures once per film.
 const PLANE = 0xff00d7ff; // ABGR
 
 function drawPlanes(context, film, planes, place) {
@@ -44,7 +44,7 @@ function planePicture({ bits }, { width, height }) {
   return canvas;
 }
 
-// A canvas that is filled pixel by pixel; it grows when needed and is never given back.
+// A canvas that is filled pixel by pixel; it grows when needed and never shrinks.
 class Sheet {
   constructor() {
     this.canvas = document.createElement("canvas");
@@ -94,7 +94,7 @@ function drawFilm(context, sheet, film, view, pane, place, { smooth = true } = {
     sheet.fingerprint = fingerprint;
   }
   context.save();
-  context.beginPath(); // the last cell of a halved level may reach past the film
+  context.beginPath(); // the last cell of a halved level may extend beyond the film
   context.rect(left, top, film.width * scale, film.height * scale);
   context.clip();
   context.imageSmoothingEnabled = smooth && cell !== 1;

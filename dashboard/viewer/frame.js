@@ -1,5 +1,5 @@
-// Where a film lies on a pane, mirrored and turned. It is drawn on an upright pane as it is stored, and a matrix of
-// whole numbers lays that pane on the canvas, so that a turn or a mirror changes no pixel.
+// Where a film lies on a pane, mirrored and turned. It is drawn as stored on an upright pane, and a matrix of whole
+// numbers maps that pane to the canvas, so that turning and mirroring change no pixel.
 
 // canvas px on the upright pane = left + film px * scale. Whole px, so that at scale 1 pixels meet pixels.
 function placed(view, size, pane) {
@@ -48,7 +48,7 @@ function turnedBack([a, b, c, d], dx, dy) {
   return [a * dx + b * dy, c * dx + d * dy];
 }
 
-// What is seen, turned by a quarter clockwise (or back).
+// The view turned by a quarter clockwise (or back).
 function turnView(view, quarters) {
   view.turn = (view.turn + quarters + 4) % 4;
 }

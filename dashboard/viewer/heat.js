@@ -8,7 +8,7 @@ function decoded(text) {
   return bytes;
 }
 
-// The map as it came, with its values turned back upright.
+// The map as received, with its values turned upright.
 function heatOf(entry) {
   return uprightHeat(entry, new Float32Array(decoded(entry.heat).buffer));
 }
@@ -32,8 +32,8 @@ function uprightHeat(entry, values) {
   return { ...entry, values: mirrored, box: [x1, y0, x0, y1], across: width, down: height };
 }
 
-// Of the positions first + i * step (film px), i < count, those within the box and the film, i from `start` to `stop`:
-// the cell before, the cell after, and the share of the after.
+// The positions first + i * step (film px), i < count, within the box and the film, i from `start` to `stop`: the cell
+// before, the cell after, and the weight of the cell after.
 function weights(first, step, count, low, high, size, cells) {
   const before = new Int32Array(count);
   const after = new Int32Array(count);
@@ -84,7 +84,7 @@ function shareOf(level, signed) {
   return signed ? Math.min(Math.abs(level - 128) / 127, 1) : level / 255;
 }
 
-// 256 words of red, green, blue, alpha: colour and cover of each level at full opacity.
+// 256 words of red, green, blue, alpha: colour and coverage of each level at full opacity.
 function palette(table, signed, threshold) {
   const words = new Uint32Array(256);
   for (let level = 0; level < 256; level++) {

@@ -1,4 +1,4 @@
-// What keys, mouse and fingers do, in a dialog of the browser's own: it takes the focus, gives it back, and Esc closes it.
+// The list of keys, mouse and touch actions in a native dialog: it takes the focus and returns it, and Esc closes it.
 const KEYS = [
   ["The film", [
     ["+ and −, pinch", "zoom"],
@@ -56,7 +56,7 @@ const HELP = `
     <p>A screen in a browser shows 256 greys and is not calibrated: this is no diagnostic display.</p>
   </dialog>`;
 
-// Opens the list within `root`, where it is made on first use.
+// Opens the list within `root`; created on first use.
 function openHelp(root) {
   let dialog = root.querySelector("dialog");
   if (!dialog) {
@@ -72,7 +72,7 @@ function openHelp(root) {
         list.append(Object.assign(document.createElement("dd"), { textContent: meaning }));
       }
     }
-    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside the list
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // outside the list
     dialog.addEventListener("keydown", (event) => {
       event.stopPropagation(); // Streamlit's own keys rerun the page
       if (event.key === "?") dialog.close();

@@ -1,10 +1,10 @@
-// Keeps what is drawn on the films of the session on the server, and brings it back after a reload.
-const PAUSE = 300; // ms without a change, until it is sent
+// Stores the annotations of the session's films on the server, and restores them after a reload.
+const PAUSE = 300; // ms without a change until the annotations are sent
 
 class KeptAnnotations {
   constructor() {
-    this.known = new Map(); // radiograph key -> what the server has of it, as text
-    this.sent = new Map(); // the same, on its way there
+    this.known = new Map(); // radiograph key -> annotations on the server, as text
+    this.sent = new Map(); // the same, in transit
     this.note = () => {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.send(), PAUSE);
@@ -28,7 +28,7 @@ class KeptAnnotations {
     this.note();
   }
 
-  // A page that knows nothing of a film yet gets what was drawn on it before.
+  // A page without annotations for a film yet gets the earlier ones.
   restore(key, { shapes, calibration }) {
     const here = store.shapes.get(key);
     if (here?.length || store.histories.get(key)?.past.length) return;
@@ -38,7 +38,7 @@ class KeptAnnotations {
     if (shapes.length || calibration) tell();
   }
 
-  // What was drawn on a film that was removed goes with it; undoing the removal brings it back from the server.
+  // Annotations of a removed film are removed with it; undoing the removal restores them from the server.
   forget(key) {
     for (const each of [this.known, this.sent, store.shapes, store.calibrations, store.histories]) each.delete(key);
   }

@@ -6,12 +6,12 @@ const PLAIN_KEYS = {
   w: "window", p: "pan", l: "length", u: "ellipse", q: "rectangle", a: "angle", d: "diameter", n: "arrow", x: "text", s: "save", g: "loupe", c: "cross", v: "planes", e: "expand", t: "texts", b: "fold", Enter: "mark", Delete: "removeLast", Backspace: "removeLast",
 };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const ON_FILM = ["Enter", "Delete", "Backspace"]; // elsewhere they press buttons and write
+const ON_FILM = ["Enter", "Delete", "Backspace"]; // elsewhere they press buttons or edit text
 
 const undoes = ({ key }) => ["z", "y"].includes(key.toLowerCase());
 
 // Keys work while `root` has the focus, or the pointer rests on it and no text field has the focus.
-// lead: () => the viewer that they act on, if there is one. Returns a function that stops listening.
+// lead: () => the viewer they act on, if any. Returns a function that stops listening.
 function listenToKeys(root, lead) {
   let hovered = false;
   root.addEventListener("pointerenter", () => (hovered = true));

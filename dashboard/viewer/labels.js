@@ -1,12 +1,12 @@
 // The labels of shapes: what each measures, a field for its text or its true length, and a button that removes it.
 
-// Asks for the true size of a length (a ruler, a marker of known size), or for a text; asked again, the field closes.
+// Asks for the true size of a length (a ruler, a marker of known size), or for a text; a second call closes the field.
 function askLabel(viewer, shape) {
   viewer.asked = viewer.asked === shape ? null : shape;
 }
 
-// Takes what was written beside a shape: its text, or the true length of a line; empty goes back to the file's own
-// size, null changes nothing. A text without words goes.
+// Stores the entry beside a shape: its text, or the true length of a line; an empty one restores the file's own size,
+// null changes nothing. A text shape without words is removed.
 function answerLabel(viewer, shape, words) {
   const { description } = viewer;
   const shapes = shapesOf(description);
@@ -20,7 +20,7 @@ function answerLabel(viewer, shape, words) {
   tell();
 }
 
-// Whether `words` are a length that the film can be calibrated by.
+// Whether `words` give a length that can calibrate the film.
 function calibrate({ description }, { points: [one, other] }, words) {
   const mm = Number(words.trim().replace(",", "."));
   const key = filmKey(description);
@@ -31,7 +31,7 @@ function calibrate({ description }, { points: [one, other] }, words) {
   return true;
 }
 
-// One label a shape and pane. Nodes stay, so that focus does.
+// One label per shape and pane. Nodes are reused, to keep the focus.
 function drawLabels(viewer, frames, shapes) {
   const { labels } = viewer.parts;
   const places = frames.flatMap((frame) => shapes.map((shape, index) => ({ frame, shape, index })));
@@ -105,7 +105,7 @@ function labelPlace(at, { kind, points }) {
   return [(seen[0][0] + seen[1][0]) / 2, (seen[0][1] + seen[1][1]) / 2];
 }
 
-// ---- the list of all of them
+// ---- the list of all shapes
 
 function listMeasures(list, viewer, shapes) {
   while (list.children.length > shapes.length) list.lastChild.remove();

@@ -1,6 +1,6 @@
-// A round glass that shows the film's own pixels, without heat, where the pointer is.
+// A round magnifier that shows the film's own pixels, without heat, at the pointer.
 
-// Canvas px a film px in the glass: whole, and at least twice what is around it.
+// Canvas px per film px in the magnifier: a whole number, at least twice the scale around it.
 function loupeScale(scale) {
   return Math.max(1, Math.ceil(2 * scale - 1e-9));
 }

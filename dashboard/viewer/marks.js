@@ -1,5 +1,5 @@
-// What is written over the film: the patient's sides, the cross of the pane that is pointed at, shapes.
-const ARM = 12; // CSS px, of the cross, the ends of a length and the head of an arrow
+// Marks over the film: the patient's sides, the cross at the pointer, shapes.
+const ARM = 12; // CSS px: arms of the cross, ends of a length, head of an arrow
 
 function drawMarks(viewer) {
   const frames = viewer.frames();
@@ -25,7 +25,7 @@ function inPane({ viewer, frame }, x, y) {
   return [(point.x - frame.pane.left) / viewer.unit, (point.y - frame.pane.top) / viewer.unit];
 }
 
-// Lines with a dark rim, to be read on any grey.
+// Lines with a dark rim, legible on any grey.
 function lineMarkup(kind, path) {
   return `<path class="rim" d="${path}"/><path class="${kind}" d="${path}"/>`;
 }
@@ -39,15 +39,15 @@ function crossMarkup(viewer, frame, { x, y }) {
   return lineMarkup("cross", arms.join(""));
 }
 
-// R and L at the edges of the screen, and in words whenever the film is not seen as it is stored.
+// R and L at the edges of the screen, and in words whenever the film is not displayed as stored.
 function drawSides(viewer) {
   const { parts, description } = viewer;
   const view = viewer.view();
   const words = changedWords(view);
   const { sides } = description;
-  // Letters of the file go along with the film; those of the usual way to hang it hold for the screen as it is.
+  // Letters from the file move with the film; letters assumed from the usual hanging refer to the screen.
   const { hung, turn, flip } = description;
-  const settled = turn === view.turn && flip === view.flip; // else the server has not yet sent its present position
+  const settled = turn === view.turn && flip === view.flip; // otherwise the server has not yet sent the present position
   const seen = (hung && !settled ? ["?", "", "?", ""] : hung) ?? (sides ? edges(sides, view) : ["", "", "", ""]); // left, top, right, bottom
   seen.forEach((side, index) => write(parts.sides.children[index], side));
   parts.sides.classList.toggle("changed", Boolean(words));

@@ -1,7 +1,7 @@
-// What a drawn shape measures: figures, words and CSV from points in film px. No state and no page in here.
+// Measurements of a drawn shape: figures, words and CSV from points in film px. Without state and without DOM.
 
-// mm per film px across and down, or px where no size is known. size: whose mm they are, or why there are none; note:
-// the same as it follows a figure.
+// mm per film px across and down, or px if no size is known. size: source of the mm, or why there are none; note: the
+// same in the form that follows a figure.
 function scaleOf({ spacing, atDetector, untrusted }, calibration) {
   const pixels = (size) => ({ across: 1, down: 1, unit: "px", size, note: `, ${size}` });
   if (calibration) return { across: calibration, down: calibration, unit: "mm", size: "calibrated by hand", note: ", calibrated by hand" };
@@ -36,7 +36,7 @@ function boxOf([[x0, y0], [x1, y1]]) {
   return { left: Math.min(x0, x1), top: Math.min(y0, y1), right: Math.max(x0, x1), bottom: Math.max(y0, y1) };
 }
 
-// From which to which film px (the last not included) a row lies in the region, by the px' middles.
+// Range of film px (the last not included) in which a row lies in the region, by pixel centres.
 function spanOf(kind, points, row) {
   const { left, top, right, bottom } = boxOf(points);
   const y = row + 0.5;
@@ -48,7 +48,7 @@ function spanOf(kind, points, row) {
   return [Math.ceil(middle - reach - 0.5), Math.ceil(middle + reach - 0.5)];
 }
 
-// {mean, deviation, count} of the stored grey values in a region; the deviation is that of all its px.
+// {mean, deviation, count} of the stored grey values in a region; the deviation is over all its px.
 function greysIn(kind, points, { pixels, width, height }) {
   const { top, bottom } = boxOf(points);
   let [count, sum, squares] = [0, 0, 0];
@@ -64,7 +64,7 @@ function greysIn(kind, points, { pixels, width, height }) {
   return { count, mean, deviation: Math.sqrt(Math.max(0, squares / count - mean * mean)) };
 }
 
-// Share of the positive heat that lies in a region, 0 to 1; NaN where there is none. On a grid of at most 256 × 256.
+// Share of the positive heat that lies in a region, 0 to 1; NaN if there is none. On a grid of at most 256 × 256.
 function heatShare(kind, points, heat, film) {
   const step = Math.max(film.width, film.height) / 256;
   const grid = { x: step / 2, y: step / 2, step, width: Math.ceil(film.width / step), height: Math.ceil(film.height / step) };
@@ -81,7 +81,7 @@ function heatShare(kind, points, heat, film) {
   return inside / whole;
 }
 
-// The figures of a shape, by the names of the CSV's columns; what a kind does not have is left out.
+// The figures of a shape, by CSV column; figures that a kind does not have are left out.
 function figuresOf({ kind, points, text }, film, scale, heat) {
   const figures = { kind, unit: scale.unit, size: scale.size };
   if (text) figures.text = text;
@@ -101,7 +101,7 @@ function figuresOf({ kind, points, text }, film, scale, heat) {
 
 const round = (value, unit) => (unit === "mm" ? value.toFixed(1) : String(Math.round(value)));
 
-// The figures in words, as they stand beside the shape.
+// The figures in words, for the label beside the shape.
 function measureWords(figures, note) {
   const { kind, unit, length, width, degrees: angle, area, mean, deviation, heat, text } = figures;
   if (kind === "arrow" || kind === "text") return text ?? "";
@@ -116,7 +116,7 @@ function measureWords(figures, note) {
 
 const COLUMNS = ["number", "kind", "length", "width", "degrees", "area", "unit", "size", "mean", "deviation", "count", "heat", "text", "points", "mm_per_px", "film"];
 
-// One line a shape; a text that a spreadsheet would take for a formula is marked as text.
+// One line per shape; a text that a spreadsheet would read as a formula is marked as text.
 function measuresCsv(rows) {
   const cell = (value) => {
     const words = typeof value === "number" ? (Number.isFinite(value) ? String(Number(value.toPrecision(7))) : "") : String(value ?? "");

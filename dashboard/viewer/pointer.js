@@ -1,6 +1,6 @@
-// Mouse and touch: what they do to the view of the film.
-const CLOSEST = 40; // canvas px a film px
-const STEP = 1.25; // zoom of one key or click
+// Mouse and touch: their effect on the view of the film.
+const CLOSEST = 40; // canvas px per film px
+const STEP = 1.25; // zoom factor per key press or click
 const HINT = 1600; // ms
 
 // Zooms by `factor` and keeps the film point under canvas point (x, y) where it is.
@@ -36,7 +36,7 @@ function settle(viewer) {
   viewer.changed();
 }
 
-// Across: width, up and down: level; the film's own window is about one pane's width.
+// Drag across: width; up and down: level. The film's own window is about one pane's width.
 function windowBy(viewer, dx, dy) {
   const view = viewer.view();
   const { black, white, bits } = viewer.description;
@@ -48,8 +48,8 @@ function windowBy(viewer, dx, dy) {
   viewer.changed();
 }
 
-// The wheel belongs to the page until somebody clicks into the film, holds Ctrl, or pinches, which comes as Ctrl. Where
-// the film has the whole screen there is nothing to scroll.
+// The wheel scrolls the page until somebody clicks into the film, holds Ctrl, or pinches, which arrives as Ctrl. In full
+// screen there is nothing to scroll.
 function isZoom(viewer, event) {
   const chosen = viewer.root.getRootNode().activeElement === viewer.canvas;
   return event.ctrlKey || chosen || presenting() || Boolean(document.fullscreenElement);
@@ -66,7 +66,7 @@ function listenToPointer(viewer) {
   const { canvas } = viewer;
   const down = new Map(); // pointer id -> last place
   let action = null;
-  let held = null; // the hold on the shape that is drawn
+  let held = null; // the hold on the shape being drawn
   let lastTap = null;
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -76,7 +76,7 @@ function listenToPointer(viewer) {
   const actionOf = (event) => {
     if (event.pointerType === "mouse" && event.button === 2) return "window";
     if (event.pointerType === "mouse" && (event.button === 1 || event.shiftKey)) return "pan";
-    if (event.pointerType !== "mouse" && store.look.loupe) return "loupe"; // the finger leads the glass
+    if (event.pointerType !== "mouse" && store.look.loupe) return "loupe"; // the finger moves the magnifier
     return store.look.tool;
   };
   const spread = () => {

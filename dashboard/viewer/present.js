@@ -1,8 +1,8 @@
 // The page for an audience: the film or the board alone, on the full screen where the browser allows it.
-const PRESENT = "lb-present"; // on the whole page; styles.css hides everything else
-const FRAMED = ".st-key-reading, .st-key-compare"; // pages that are presented as a whole; elsewhere the viewer alone
+const PRESENT = "lb-present"; // class of the page; styles.css hides everything else
+const FRAMED = ".st-key-reading, .st-key-compare"; // pages presented as a whole; elsewhere only the viewer
 
-const FOLDED = "lb-folded"; // on the whole page: the text beside the film is folded away
+const FOLDED = "lb-folded"; // class of the page: the text beside the film is collapsed
 const FOLDABLE = ".st-key-reading";
 
 const presenting = () => document.documentElement.classList.contains(PRESENT);
@@ -21,5 +21,5 @@ function present(root) {
   }
   const whole = root.getRootNode().host?.closest(FRAMED);
   if (whole) document.documentElement.classList.add(PRESENT);
-  (whole ? document.documentElement : root).requestFullscreen?.().catch(() => {}); // refused, the page is presented in its window
+  (whole ? document.documentElement : root).requestFullscreen?.().catch(() => {}); // if refused, the page is presented in its window
 }

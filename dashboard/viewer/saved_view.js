@@ -1,8 +1,8 @@
-// "Save what I see": the panes as they are, as one PNG, with everything that says what they show burnt in below them.
+// "Save what I see": the panes as displayed, in one PNG, with a full description burnt in below them.
 const WRITING = { quiet: "#96969c", plain: "#e8e8ec", ground: "#101012", warn: "#e69f00", measure: "#f0e442" };
 const NARROWEST = 480; // CSS px: a caption below a narrower pane would be illegible
 
-// One picture of a viewer, or of all that one bar of controls stands for, beside each other.
+// One picture of a viewer, or of all viewers of one bar of controls side by side.
 function saveView(viewer, whole) {
   const panes = (whole ? linked(viewer) : [viewer]).filter(({ film, canvas }) => film && canvas).map(paneCanvas);
   const across = Math.min(panes.length, 3);
@@ -24,7 +24,7 @@ function saveView(viewer, whole) {
   }, "image/png");
 }
 
-// What stands below the picture, the same lines as in an exported overlay, and then how the film was looked at.
+// The lines below the picture: those of an exported overlay, then the view of the film.
 function viewLines(viewer) {
   const { data, description, heat, heatShown, drawable, mode } = viewer;
   const view = viewer.view();
@@ -129,7 +129,7 @@ function burnLabel(context, words, [u, v], { unit, letter, width, height }) {
   lines.forEach((line, index) => context.fillText(line, left + letter / 2, top + (1.4 * index + 1.25) * letter));
 }
 
-// R and L where they stand on the screen, and the words on a mirrored or turned film.
+// R and L at their places on the screen, and the note on a mirrored or turned film.
 function burnSides(context, { parts, canvas }, letter) {
   const { width, height } = canvas;
   const places = [[1.3 * letter, height / 2], [width / 2, 1.3 * letter], [width - 1.3 * letter, height / 2], [width / 2, height - 1.3 * letter]];
@@ -159,7 +159,7 @@ function burnBar(context, { parts }, letter, top) {
   context.textAlign = "left";
 }
 
-// What the file says to a program: the lines, and every measurement in film px.
+// The file's machine-readable description: the lines, and every measurement in film px.
 function viewRecord(viewer) {
   const { description, heat, heatShown } = viewer;
   return {
@@ -171,7 +171,7 @@ function viewRecord(viewer) {
   };
 }
 
-// The PNG with a text chunk (iTXt, UTF-8) "Lightbox" behind its header.
+// The PNG with a text chunk (iTXt, UTF-8) "Lightbox" after its header.
 function described(png, record) {
   const words = new TextEncoder().encode(`iTXtLightbox\0\0\0\0\0${JSON.stringify(record)}`);
   const chunk = new Uint8Array(words.length + 8);

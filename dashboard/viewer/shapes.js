@@ -1,8 +1,8 @@
 // The layer of shapes on a film: lengths, regions, angles, arrows and texts, in film px. They belong to the film, so
-// that zoom, turn and mirror move none of them. What they measure stands in measures.js, their labels in labels.js.
-const NEAR = { mouse: 9, pen: 14, touch: 24 }; // CSS px from a point of a shape, to take hold of it
-const SHORTEST = 4; // CSS px: a line that is shorter was a slip
-const MOST_UNDONE = 100; // steps kept
+// that zoom, turn and mirror move none of them. Their measurements are in measures.js, their labels in labels.js.
+const NEAR = { mouse: 9, pen: 14, touch: 24 }; // CSS px from a point of a shape within which it can be grabbed
+const SHORTEST = 4; // CSS px: a shorter line is an accident
+const MOST_UNDONE = 100; // steps
 
 // points: how many a finished shape has; two are drawn at a time.
 const KINDS = {
@@ -16,11 +16,11 @@ const KINDS = {
   lasso: { points: Infinity, title: "Lasso" },
   brush: { points: Infinity, title: "Brush" },
 };
-const FREE = ["lasso", "brush"]; // drawn in one go, a point wherever the pointer passed
-const STROKE = 3; // CSS px between two points of these
-const WRITTEN = ["arrow", "text"]; // carry a text
+const FREE = ["lasso", "brush"]; // drawn in one stroke, with points along the path of the pointer
+const STROKE = 3; // CSS px between two points of a stroke
+const WRITTEN = ["arrow", "text"]; // kinds with a text
 
-// [{kind, points: [[x, y], ...], text}] of a film, the first drawn first.
+// [{kind, points: [[x, y], ...], text}] of a film, in the order of drawing.
 function shapesOf(description) {
   const key = filmKey(description);
   if (!store.shapes.has(key)) store.shapes.set(key, []);
@@ -31,7 +31,7 @@ function calibrationOf(description) {
   return store.calibrations.get(filmKey(description));
 }
 
-// ---- undo: what the shapes and the calibration of a film were before each change
+// ---- undo: shapes and calibration of a film before each change
 
 function historyOf(description) {
   const key = filmKey(description);
@@ -72,8 +72,8 @@ function undoShapes(description, forward = false) {
 
 // ---- drawing by hand
 
-// The hold on a shape: a point of one that is near, its line, or a new one that begins here.
-// {shape, index, pane, before}; index: of the point that moves, -1 for the whole shape.
+// The hold on a shape: a nearby point of one, its line, or a new shape that begins here.
+// {shape, index, pane, before}; index: of the moving point, -1 for the whole shape.
 function takeShape(viewer, kind, at, near) {
   const { description } = viewer;
   const pane = viewer.paneAt(at.x, at.y);
@@ -93,7 +93,7 @@ function takeShape(viewer, kind, at, near) {
   return beginShape(description, kind, [x, y], { pane, before });
 }
 
-// Begins a shape, or the second line of the one that still lacks it.
+// Begins a shape, or the second line of an incomplete one.
 function beginShape(description, kind, point, rest) {
   const shapes = shapesOf(description);
   const open = shapes.at(-1);
@@ -130,7 +130,7 @@ function withinFilm({ description: { width, height } }, { x, y }) {
   return [Math.min(Math.max(x, 0), width), Math.min(Math.max(y, 0), height)];
 }
 
-// Ends a hold: a line that is too short was a slip and goes; what remains is a step that can be undone.
+// Ends a hold: a line that is too short is dropped as an accident; anything else becomes a step that can be undone.
 function endShape(viewer, { shape, before, fresh }) {
   const { description } = viewer;
   const shapes = shapesOf(description);
@@ -157,7 +157,7 @@ function lineNear({ kind, points }, [x, y], reach) {
     const corners = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
     return corners.some((corner, index) => segmentNear(corner, corners[(index + 1) % 4], [x, y], reach));
   }
-  if (FREE.includes(kind)) return false; // only its points are taken hold of
+  if (FREE.includes(kind)) return false; // only its points can be grabbed
   for (let at = 0; at + 1 < points.length; at += 2) if (segmentNear(points[at], points[at + 1], [x, y], reach)) return true;
   return false;
 }
@@ -170,7 +170,7 @@ function segmentNear([x0, y0], [x1, y1], [x, y], reach) {
 
 // ---- drawing by keys
 
-// Begins a shape at the cross, or ends the one that was begun.
+// Begins a shape at the cross, or ends the shape in progress.
 function markShape(viewer) {
   if (!store.cross?.keyboard || store.cross.viewer !== viewer) return;
   const { x, y } = store.cross;
@@ -180,7 +180,7 @@ function markShape(viewer) {
   if (kind === "text") endBegun(viewer);
 }
 
-// Whether a shape was begun; it ends where it is.
+// Whether a shape was in progress; ends it in its present form.
 function endBegun(viewer) {
   const { begun } = viewer;
   viewer.begun = null;
@@ -219,7 +219,7 @@ function ends([u0, v0], [u1, v1]) {
   return end(u0, v0) + end(u1, v1);
 }
 
-// The head lies where the arrow was let go.
+// The head is where the arrow was released.
 function arrowHead([u0, v0], [u1, v1]) {
   const bearing = Math.atan2(v1 - v0, u1 - u0);
   const wing = (turn) => `M${u1} ${v1}L${u1 - ARM * Math.cos(bearing + turn)} ${v1 - ARM * Math.sin(bearing + turn)}`;
@@ -239,7 +239,7 @@ function shapeMarkup(viewer, frame, shape) {
   return `<path class="brush" d="${path}" style="stroke-width:${wide}"/>`;
 }
 
-// What a shape of this viewer's film measures, remembered until it, the film or the heat changes.
+// Measurements of a shape on this viewer's film, cached until shape, film or heat changes.
 function figuresIn(viewer, shape) {
   const { description, film, heat, drawable } = viewer;
   const scale = scaleOf(description, calibrationOf(description));

@@ -47,7 +47,7 @@ class Strip {
         this.film = pixels;
         this.repaint();
       },
-      () => {}, // the large viewer says it
+      () => {}, // the large viewer reports it
     );
   }
 

@@ -63,7 +63,7 @@ const COLOUR_NAMES = {
 const colourName = (name) => COLOUR_NAMES[name] ?? name[0].toUpperCase() + name.slice(1);
 
 class Tools {
-  // root: an element that holds TOOLS; lead: () => viewer, undefined where there is none.
+  // root: an element that contains TOOLS; lead: () => viewer, undefined if there is none.
   constructor(root, lead) {
     this.root = root;
     this.lead = lead;
@@ -112,13 +112,13 @@ class Tools {
     else this.lead()?.act(name, pressed);
   }
 
-  // Takes a measuring tool, and the drawer out of the way of the film.
+  // Chooses a measuring tool and closes the drawer, so that it does not cover the film.
   choose(kind) {
     this.root.classList.remove("open-measures");
     this.lead()?.act(kind);
   }
 
-  // Opens one of the two drawers, or closes it.
+  // Opens or closes one of the two drawers.
   open(name) {
     for (const each of ["more", "measures"]) {
       this.press(each, this.root.classList.toggle(`open-${each}`, each === name && !this.root.classList.contains(`open-${each}`)));
@@ -166,7 +166,7 @@ class Tools {
     Object.assign(parts.preset.lastChild, { disabled: true, hidden: true });
   }
 
-  // The measuring tool that is chosen, and what was measured; the list is there while its drawer is open.
+  // Shows the chosen measuring tool and the measurements; the list is there while its drawer is open.
   syncMeasures(viewer) {
     const chosen = MEASURES.some(([kind]) => kind === store.look.tool);
     const open = this.root.classList.contains("open-measures");
@@ -197,7 +197,7 @@ function partsOf(root) {
   return parts;
 }
 
-// Writes text only where it changed, so that nothing is read out or laid out again without need.
+// Writes text only if it changed, to avoid needless announcements and layout.
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

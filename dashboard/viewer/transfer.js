@@ -1,15 +1,15 @@
-// The film's pixels on their way from the server to the page.
-const ROOM = 384 * 2 ** 20; // bytes of films kept
-const ATTEMPTS = 5; // a film may be requested a moment before the server has it again
+// Transfer of the film's pixels from the server to the page.
+const ROOM = 384 * 2 ** 20; // bytes of cached films
+const ATTEMPTS = 5; // a film may be requested shortly before the server has it again
 
-// Where the server's root is, also below a base path or behind a proxy: Streamlit's own script knows.
+// The server's root, also below a base path or behind a proxy, from the address of Streamlit's own script.
 function address(path) {
   const script = document.querySelector('script[type="module"][src*="static/js/"]');
   const root = script ? script.src.split("/static/js/")[0] : location.origin;
   return root + path;
 }
 
-// The film, at once if it is here; else undefined.
+// The film if it is cached; else undefined.
 function filmAt(key) {
   const film = store.films.get(key);
   if (film) {
@@ -51,7 +51,7 @@ async function fetchFilm(description, progress) {
   const { key, width, height, bits } = description;
   const expected = (width * height * bits) / 8;
   for (let attempt = 1; ; attempt++) {
-    // A range keeps the server from compressing, which costs more than it saves on one machine.
+    // A range request prevents compression, which costs more than it saves on one machine.
     const response = await fetch(address(description.address), { headers: { Range: "bytes=0-" } });
     if (response.ok) {
       const bytes = await received(response, expected, progress);

@@ -1,13 +1,13 @@
-// One viewer. The default export is called by Streamlit whenever its data changed, always with the same parent.
-const OUTDATED = 0.4; // of its opacity: a map that another one is about to replace
-const MOST_AROUND = 420; // CSS px above and below the film; where more stands there, the page scrolls
-const SAME = 2; // canvas px by which linked panes may differ and still show the very same pixels
+// One viewer. Streamlit calls the default export whenever its data changes, always with the same parent.
+const OUTDATED = 0.4; // share of the opacity, for a map about to be replaced
+const MOST_AROUND = 420; // CSS px above and below the film; with more content there, the page scrolls
+const SAME = 2; // canvas px by which linked panes may differ and still show the same pixels
 
 class Viewer {
   constructor(root) {
     this.root = root;
     this.peeking = false;
-    this.begun = null; // the hold on the shape that the keys have begun, see takeShape
+    this.begun = null; // the hold on the shape begun by keys, see takeShape
     this.sheets = { film: new Sheet(), heat: new Sheet(), loupe: new Sheet() };
     root.innerHTML = `<div class="frame">${PANE}${TOOLS}</div>`;
     this.tools = new Tools(root, () => this);
@@ -20,7 +20,7 @@ class Viewer {
     this.resizes = new ResizeObserver(() => this.resized());
     this.resizes.observe(this.parts.stage);
     const page = root.getRootNode().host?.closest(FOLDABLE);
-    if (page) this.resizes.observe(page); // a line more above the film moves it
+    if (page) this.resizes.observe(page); // an additional line above the film moves it
     this.stopKeys = listenToKeys(root, () => this);
     listenToPointer(this);
   }
@@ -47,7 +47,7 @@ class Viewer {
     store.look.opacity ??= data.opacity;
     const other = this.description?.key !== data.film.key;
     this.description = data.film;
-    const { turn, flip, invert } = data.film; // they belong to the film on the server, since the network sees them, too
+    const { turn, flip, invert } = data.film; // the server stores them with the film, since they affect the network's input, too
     Object.assign(this.view(), { turn, flip, invert });
     this.root.style.setProperty("--aspect", `${data.film.width} / ${data.film.height}`);
     this.root.style.setProperty("--height", data.height ? `${data.height}px` : "");
@@ -63,12 +63,12 @@ class Viewer {
     return viewOf(this.description);
   }
 
-  // What was drawn on its film by hand, see shapes.js.
+  // Shapes drawn on its film, see shapes.js.
   get shapes() {
     return shapesOf(this.description);
   }
 
-  // The film that belongs to the present description, once its pixels are here.
+  // The film of the present description, once its pixels are loaded.
   fetch() {
     const { description } = this;
     this.film = filmAt(description.key) ?? null;
@@ -112,7 +112,7 @@ class Viewer {
     return this.drawable ? tableOf(this.tables, this.data, this.heat.signed) : null;
   }
 
-  // Whether there is heat that can be drawn, whether or not it is switched on.
+  // Whether there is heat to draw, even if it is switched off.
   get drawable() {
     return Boolean(this.heat) && !this.heat.absence;
   }
@@ -121,23 +121,23 @@ class Viewer {
     return this.drawable && store.look.shown && !this.peeking;
   }
 
-  // A compact pane is too small to be halved.
+  // A compact pane is too small to split.
   get mode() {
     const { mode } = store.look;
     return !this.drawable || (this.data.compact && mode === "beside") ? "heat" : mode;
   }
 
-  // Canvas px; of linked viewers that differ by no more than a rounding, the smallest, so that all draw the same.
+  // Canvas px; for linked viewers that differ only by rounding, the smallest size, so that all draw the same.
   get size() {
     const { width, height } = this.canvas;
     const near = linked(this).filter(({ canvas }) => {
       return canvas && Math.abs(canvas.width - width) <= SAME && Math.abs(canvas.height - height) <= SAME;
     });
-    const least = (side) => Math.min(this.canvas[side], ...near.map(({ canvas }) => canvas[side])); // closed, it is in no link
+    const least = (side) => Math.min(this.canvas[side], ...near.map(({ canvas }) => canvas[side])); // a closed viewer is in no link
     return { width: least("width"), height: least("height") };
   }
 
-  // The panes in canvas px: one, or two of one size, beside or (on a tall screen) above each other.
+  // The panes in canvas px: one, or two of equal size, side by side or (on a tall screen) one above the other.
   panes() {
     const { width, height } = this.size;
     if (this.mode !== "beside") return [{ left: 0, top: 0, width, height }];
@@ -158,7 +158,7 @@ class Viewer {
     return this.panes().map((pane) => ({ pane, ...frameOf(this.view(), this.description, pane) }));
   }
 
-  // Which pane is under a canvas point; all panes have one size and one geometry.
+  // The pane under a canvas point; all panes have the same size and geometry.
   paneAt(x, y) {
     return Math.max(0, this.panes().findLastIndex((pane) => x >= pane.left && y >= pane.top));
   }
@@ -167,13 +167,13 @@ class Viewer {
     return this.frames()[this.paneAt(x, y)];
   }
 
-  // The view was changed here.
+  // Handles a change of view in this viewer.
   changed() {
     leadOthers(this);
     tell();
   }
 
-  // Somebody points at this film, here or in a linked viewer, or no longer does.
+  // Handles the pointer entering, moving over or leaving this film, here or in a linked viewer.
   pointed() {
     this.pointing ??= requestAnimationFrame(() => this.mark());
   }
@@ -187,7 +187,7 @@ class Viewer {
     write(this.parts.probe, probeWords(this));
   }
 
-  // On Read the film ends where the foot of the page begins, whatever stands above it and however many lines it takes.
+  // On Read the film ends where the foot of the page begins, regardless of the content and number of lines above it.
   fit() {
     const host = this.root.getRootNode().host;
     const [main, foot] = ["stMain", "stBottom"].map((name) => document.querySelector(`[data-testid=${name}]`));
@@ -214,7 +214,7 @@ class Viewer {
     if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas.width = width;
       this.canvas.height = height;
-      this.canvas.style.width = `${width / this.unit}px`; // whole px on screen too, or the browser would blur them
+      this.canvas.style.width = `${width / this.unit}px`; // whole px on screen, too; otherwise the browser would blur them
       this.canvas.style.height = `${height / this.unit}px`;
     }
     this.context.fillStyle = "#000";
@@ -251,7 +251,7 @@ class Viewer {
     });
   }
 
-  // Everything around the film as the state is.
+  // Updates everything around the film to the present state.
   sync() {
     const { canvas } = this;
     syncLegend(this);
@@ -269,7 +269,7 @@ class Viewer {
     tell();
   }
 
-  // Does what a control or key is called; see acts.js.
+  // Runs the action named by a control or key; see acts.js.
   act(name, pressed) {
     const before = JSON.stringify(this.view());
     const acts = actsOf(this, pressed);

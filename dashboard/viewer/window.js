@@ -1,5 +1,5 @@
 // The grey window: which stored values are black and white.
-// Said in DICOM's way (PS3.3 C.11.2.1.2, LINEAR): a window over all 256 values of eight bits has width 256, centre 128.
+// DICOM's convention (PS3.3 C.11.2.1.2, LINEAR): a window over all 256 values of eight bits has width 256, centre 128.
 const NOTICE = "8-bit grey, not a diagnostic display";
 
 function windowOf(black, white) {
@@ -11,7 +11,7 @@ function windowWords({ width, level }) {
 }
 
 // Shares of the pixels that are black and white in a preset. The lungs are the dark half of a chest film, its bones and
-// what lies behind the heart the bright half; the film's flat borders don't count.
+// the region behind the heart the bright half; the film's flat borders don't count.
 const SHARES = { percentile: [0.01, 0.99], lung: [0.01, 0.7], bone: [0.3, 0.998] };
 const PRESETS = {
   film: "Film's own window",
@@ -21,7 +21,7 @@ const PRESETS = {
   bone: "Bone",
 };
 
-// The window of a preset; undefined where the film has no such preset.
+// The window of a preset; undefined if the film does not have that preset.
 function presetWindow(name, film, description) {
   const [, index] = name.match(/^file(\d+)$/) ?? [];
   const own = index === undefined ? [description.black, description.white] : description.windows[index]?.slice(1);
@@ -32,8 +32,8 @@ function presetWindow(name, film, description) {
   return ends && windowOf(ends[0], Math.max(ends[1], ends[0] + 1));
 }
 
-// The stored values below which `shares` of the pixels lie; `inner` leaves out the lowest and the highest value that
-// occur, where they are borders or burnt-in marks.
+// The stored values below which `shares` of the pixels lie; `inner` leaves out the lowest and highest value that occur,
+// which may be borders or burnt-in marks.
 function percentiles(film, shares, inner = false) {
   if (!film.counts) {
     film.counts = new Uint32Array(2 ** film.bits);
