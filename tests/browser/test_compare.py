@@ -141,7 +141,9 @@ def test_a_slow_map_says_how_far_it_is_in_its_tile_and_is_given_up(visit: Callab
         re.compile("^Previous map: "), use_inner_text=True
     )
     pane = page.locator(FILM).nth(1).bounding_box()
-    cancel = page.locator(".st-key-state-1").get_by_role("button", name="Cancel").bounding_box()
+    # Progress redraws the button: `evaluate` waits for one, where a bounding box of a detached one is None.
+    button = page.locator(".st-key-state-1").get_by_role("button", name="Cancel")
+    cancel = button.evaluate("node => node.getBoundingClientRect().toJSON()")
     assert pane["y"] < cancel["y"] < pane["y"] + pane["height"], "Cancel is not in the pane"
     page.keyboard.press("Escape")
     page.locator(".st-key-state-1").get_by_role("button", name="Cancel").click()
