@@ -62,7 +62,7 @@ def test_two_models_are_side_by_side_with_their_difference_and_a_sentence(page: 
     assert "Right column: difference from A." in page.html
     assert "Overlap of the hottest 10 %" in page.html
     assert 'class="lb-highlight"' in page.html
-    assert "look" in page.html.split('class="lb-highlight"')[1]
+    assert "heat" in page.html.split('class="lb-highlight"')[1]
     assert not page.errors
 
 

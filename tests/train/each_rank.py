@@ -12,7 +12,7 @@ import torch
 
 from core.__main__ import cli
 from core.models.architecture import Network
-from core.train import run
+from core.train import cross_validation, run
 from core.train.fit import fit
 
 
@@ -23,5 +23,6 @@ def _trained(recipe: Any, films: Any, val: Any, folder: Path, **named: Any) -> N
 
 
 if __name__ == "__main__":
-    vars(run)["fit"] = _trained
+    for module in (run, cross_validation):
+        vars(module)["fit"] = _trained
     cli(sys.argv[2:])
