@@ -224,6 +224,7 @@ def overlay(
     scale: float | None = None,
     legend: bool = True,
     source: str = "",
+    drawing: NDArray[np.uint8] | None = None,
 ) -> Rgb:
     """The heat over the radiograph at the film's own resolution, and below it a legend.
 
@@ -234,6 +235,7 @@ def overlay(
     threshold: share of the scale, 0 to 1, below which nothing is drawn.
     scale:     the value, in the map's unit, at the end of the colour map; None for `end`.
     source:    line of the legend that names model and prediction; empty for none.
+    drawing:   (H, W, 4) pixels laid over the displayed film, such as measurements; None for none.
     Returns:   (H', W', 3) uint8; without the legend exactly (H, W, 3), or (W, H, 3) if the film is turned; with it
                at least 480 px wide.
     Raises:    ValueError if the map is not of this radiograph; BadSetting if the colours do not fit the map.
@@ -257,6 +259,9 @@ def overlay(
             level = levels(heat[band], signed=explanation.signed, scale=scale)
             np.take(blend, level.astype(np.intp) * 256 + grey[band], axis=0, out=picture[band])
     picture = arrangement.turned(picture, explanation.cleaning)
+    if drawing is not None:
+        base = Image.fromarray(picture).convert("RGBA")
+        picture = np.asarray(Image.alpha_composite(base, Image.fromarray(drawing)).convert("RGB"))
     if not legend:
         return picture
     bar = None if missing else (scale, colours, threshold)

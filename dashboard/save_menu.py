@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.explain.export import map_npz, overlay_png, source_line
 from core.report.annotation import FilmAnnotations
+from core.report.annotation_svg import annotation_pixels
 from core.report.case import CaseRecord, case_of, nameless, without_name
 from core.report.content import report_of
 from core.report.dicom.deidentify import deidentified
@@ -87,7 +88,9 @@ def figure_zip(figure: FigureFiles, name: str) -> bytes:
 
 def _overlay(chosen: MapView, map_: Explanation, here: Session) -> bytes:
     source = source_line(chosen.checkpoint, chosen.prediction, map_.finding)
-    return overlay_png(_film(chosen, here), map_, source=source, scale=chosen.scale)
+    drawn = here.annotations.get(chosen.radiograph.key, FilmAnnotations()).complete
+    drawing = annotation_pixels(_case(chosen, map_, here)) if drawn else None
+    return overlay_png(_film(chosen, here), map_, source=source, scale=chosen.scale, drawing=drawing)
 
 
 def _map(chosen: MapView, map_: Explanation, here: Session) -> bytes:

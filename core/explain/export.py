@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -42,6 +43,7 @@ def overlay_png(
     threshold: float = 0.0,
     colours: str | None = None,
     scale: float | None = None,
+    drawing: NDArray[np.uint8] | None = None,
 ) -> bytes:
     """The heat over the film with its legend, as a PNG file; the options are those of `core.overlay.overlay`.
 
@@ -49,7 +51,14 @@ def overlay_png(
     A void map gives the bare film, and the legend says why; the legend of a map with a caveat carries its sentence.
     """
     rgb = overlay(
-        radiograph, explanation, opacity=opacity, threshold=threshold, colours=colours, scale=scale, source=source
+        radiograph,
+        explanation,
+        opacity=opacity,
+        threshold=threshold,
+        colours=colours,
+        scale=scale,
+        source=source,
+        drawing=drawing,
     )
     note = PngInfo()
     metadata = {

@@ -1,35 +1,43 @@
-"""Annotations as vector graphics over the film's picture in a report."""
+"""Annotations as drawn over the film in every report and picture: vector graphics, and the same as pixels."""
 
+import io
 import math
 from collections.abc import Sequence
 from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from core.image.arrangement import turned_points
 from core.lettering import font
 from core.report.annotation import Point
 from core.report.case import CaseRecord
 from core.report.dimensions import box_of, dimensions
+from core.report.pdf import typeset_svg
 
 _INK = "#f0e442"  # as in the viewer; not a colour of heat or of a finding
 _LETTER = 0.024  # of the film's long side: height of the labels
-_LINE = 0.003  # of the long side
+_LEAST_LETTER = 12.0  # film pixels: smaller labels are illegible as pixels
+_LINE = 1 / 8  # of the height of the labels
 
 
-def annotation_svg(case: CaseRecord) -> bytes:
-    """Lines and numbered labels over the displayed film, as an SVG in film pixels; empty where nothing was drawn."""
+def annotation_svg(case: CaseRecord, *, least_letter: float = 0.0) -> bytes:
+    """Lines and numbered labels over the displayed film, as an SVG in film pixels; empty where nothing was drawn.
+
+    least_letter: smallest height of the labels, in film pixels.
+    """
     annotations = case.annotations.complete
     if not annotations:
         return b""
     shape = case.radiograph.pixels.shape
     height, width = shape[::-1] if case.cleaning.turn % 2 else shape
     unit = max(height, width)
-    letter = _LETTER * unit
+    letter = max(_LETTER * unit, least_letter)
     paths, labels, places = [], [], list[Point]()
-    for number, (each, size) in enumerate(zip(annotations, dimensions(case), strict=True), start=1):
+    for each, words in zip(annotations, annotation_labels(case), strict=True):
         points = turned_points(each.points, shape, case.cleaning)
         paths.append(_path(each.kind, points, 0.02 * unit))
-        words = each.text if each.kind in ("arrow", "text") else size.words
-        words = f"{number}: {words}" if words else str(number)
         wide = font(100).getlength(words) * letter / 100 + letter
         left, top = _anchor(each.kind, points)
         at = max(0.0, min(left + letter / 2, width - wide)), max(0.0, min(top + letter / 2, height - 1.5 * letter))
@@ -39,13 +47,31 @@ def annotation_svg(case: CaseRecord) -> bytes:
         labels.append(_label(words, at, wide, letter))
     line = " ".join(path for path in paths if path)
     strokes = "".join(
-        f'<path d="{line}" stroke="{ink}" stroke-width="{thick * _LINE * unit:.2f}"/>'
+        f'<path d="{line}" stroke="{ink}" stroke-width="{thick * _LINE * letter:.2f}"/>'
         for ink, thick in (("#000", 2.6), (_INK, 1))
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
         f'<g fill="none" stroke-linecap="round" stroke-linejoin="round">{strokes}</g>{"".join(labels)}</svg>'
     ).encode()
+
+
+def annotation_labels(case: CaseRecord) -> list[str]:
+    """The label of each complete annotation: its number, and its size or text: "1: 52.3 mm"."""
+    labels = []
+    for number, (each, size) in enumerate(zip(case.annotations.complete, dimensions(case), strict=True), start=1):
+        words = each.text if each.kind in ("arrow", "text") else size.words
+        labels.append(f"{number}: {words}" if words else str(number))
+    return labels
+
+
+def annotation_pixels(case: CaseRecord) -> NDArray[np.uint8] | None:
+    """`annotation_svg` as (H, W, 4) pixels of the displayed film, transparent where nothing is; None without any."""
+    svg = annotation_svg(case, least_letter=_LEAST_LETTER)
+    if not svg:
+        return None
+    with Image.open(io.BytesIO(typeset_svg(svg))) as picture:
+        return np.asarray(picture.convert("RGBA"))
 
 
 def _path(kind: str, points: Sequence[Point], arm: float) -> str:

@@ -11,6 +11,7 @@ from core.compare.tile import Tile
 from core.lung_network import inspect_film
 from core.models.findings import words
 from core.overlay import DRAWN, NOTICE, absence, caption
+from core.report.annotation_svg import annotation_labels, annotation_svg
 from core.report.case import CaseRecord
 from core.report.film_picture import FilmPicture, film_picture
 from core.report.pdf import typeset
@@ -47,7 +48,13 @@ def case_figure(case: CaseRecord) -> FigureFiles:
         sure = case.prediction.probability(each.finding)
         text = f"{caption(each)}; {case.checkpoint.name}, probability of {words(each.finding)} {sure:.2f}"
         entries.append((each, text, None))
-    return _figure(case.radiograph, case.maps[0], entries)
+    return _figure(
+        case.radiograph,
+        case.maps[0],
+        entries,
+        annotations=annotation_svg(case),
+        measurements=annotation_labels(case),
+    )
 
 
 def board_figure(
@@ -70,7 +77,12 @@ def board_figure(
 
 
 def _figure(
-    radiograph: Radiograph, first: Explanation, entries: Sequence[tuple[Explanation | None, str, float | None]]
+    radiograph: Radiograph,
+    first: Explanation,
+    entries: Sequence[tuple[Explanation | None, str, float | None]],
+    *,
+    annotations: bytes = b"",
+    measurements: Sequence[str] = (),
 ) -> FigureFiles:
     checks = inspect_film(radiograph, first.cleaning)
     films = tuple(
@@ -83,11 +95,12 @@ def _figure(
             scale=scale,
             longest=_LONGEST,
             lossless=True,
+            annotations=annotations,
         )
         for map_, text, scale in entries
     )
     letters = tuple(chr(ord("a") + place) for place in range(len(films)))
-    text = _caption(radiograph, entries, films, letters)
+    text = _caption(radiograph, entries, films, letters, measurements)
     panel = FigurePanel(films, letters, _COLUMNS.get(len(films), 4), text)
     return FigureFiles(
         pdf=typeset("figure.typ", panel),
@@ -108,6 +121,7 @@ def _caption(
     entries: Sequence[tuple[Explanation | None, str, float | None]],
     films: Sequence[FilmPicture],
     letters: Sequence[str],
+    measurements: Sequence[str],
 ) -> str:
     parts = [f"({letter}) {text}" for letter, (_, text, _) in zip(letters, entries, strict=True)]
     sentences = [f"{'; '.join(parts)}."]
@@ -118,6 +132,7 @@ def _caption(
     sentences.append(f"Scale bar: {scale.text}." if scale else "No scale bar: the file gives no plausible pixel size.")
     if side.startswith("("):
         sentences.append("Sides in brackets: as frontal films are hung; the file does not say.")
+    sentences += [f"Measurements: {'; '.join(measurements)}."] if measurements else []
     sentences += [map_.caveat for map_ in maps if map_.caveat]
     sentences += [DRAWN] if radiograph.drawn else []
     return " ".join([*sentences, NOTICE])

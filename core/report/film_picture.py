@@ -72,11 +72,13 @@ def film_picture(
     scale: float | None = None,
     longest: int = LONGEST,
     lossless: bool = False,
+    annotations: bytes = b"",
 ) -> FilmPicture:
     """The film at `longest` px or less, with the map over it unless it is None or void.
 
     scale:    as in `core.overlay.overlay`.
     lossless: PNG instead of JPEG.
+    annotations: SVG to lay over the film.
     """
     shown = None if explanation is None or absence(explanation) else explanation
     rgb = overlay(radiograph, shown, scale=scale, legend=False) if shown else bare(radiograph, cleaning)
@@ -91,6 +93,7 @@ def film_picture(
         sides=sides(radiograph, cleaning, checks),
         scale=scale_bar(film, checks),
         bar=colour_bar(shown, scale) if shown else None,
+        annotations=annotations,
     )
 
 

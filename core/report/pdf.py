@@ -62,6 +62,22 @@ def typeset(
     return result
 
 
+def typeset_svg(svg: bytes) -> bytes:
+    """The vector graphics as a transparent PNG, one pixel per unit of the graphics."""
+    import typst
+
+    with TemporaryDirectory(prefix="lightbox-report-") as folder:
+        (Path(folder) / "picture.svg").write_bytes(svg)
+        page = Path(folder) / "page.typ"
+        page.write_text('#set page(width: auto, height: auto, margin: 0pt, fill: none)\n#image("picture.svg")')
+        result = typst.compile(
+            str(page), root=folder, font_paths=[str(_fonts())], ignore_system_fonts=True, format="png", ppi=96.0
+        )
+    if not isinstance(result, bytes):
+        raise ValueError("vector graphics of more than one page")
+    return result
+
+
 @cache
 def _fonts() -> Path:
     """The folder of DejaVu, as in all exported pictures (core.lettering)."""

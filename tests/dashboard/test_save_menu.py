@@ -4,8 +4,10 @@ import io
 import zipfile
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pypdf import PdfReader
 
 from core.image.blacken import without_marks
@@ -17,6 +19,7 @@ from core.report.manifest import read_manifest
 from core.types import Radiograph
 from dashboard import dicom_sources, save_menu
 from dashboard.state import Session
+from tests.report.test_annotation import yellow_at
 from tests.report.test_dicom import film_of
 
 
@@ -47,6 +50,20 @@ def test_a_report_of_the_map_on_screen_has_its_digest(view: Any, tmp_path: Any) 
     assert "What the model says about this X-ray" in PdfReader(io.BytesIO(data)).pages[0].extract_text()
     assert "1: 62.5 mm" in PdfReader(io.BytesIO(data)).pages[0].extract_text()
     assert [each.key for each in read_manifest(tmp_path / "case.pdf").maps] == [view.explanation.key]
+
+
+def test_a_saved_overlay_shows_the_measurements_where_they_were_drawn(view: Any) -> None:
+    here = Session()
+    here.annotations[view.radiograph.key] = FilmAnnotations((Annotation("length", ((40, 60), (120, 60))),))
+    left = (480 - view.radiograph.pixels.shape[1]) // 2  # of a narrow film on its legend
+
+    def saved(session: Session) -> Any:
+        return np.asarray(Image.open(io.BytesIO(save_menu._overlay(view, view.explanation, session))))
+
+    on = [(left + x, 60.0) for x in (45, 60, 100, 115)]
+    assert yellow_at(saved(here), on) == [True] * 4
+    assert yellow_at(saved(here), [(left + 60, 50.0)]) == [False]
+    assert yellow_at(saved(Session()), on) == [False] * 4
 
 
 def test_dicom_objects_of_a_film_from_a_dicom_file_are_in_one_archive(view: Any) -> None:

@@ -1,11 +1,14 @@
 """Annotations on a film: their size, their place on the picture of a report, and what the viewer sends of them."""
 
+import io
 import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 from core.errors import BadData
 from core.explain.run import Request
@@ -13,12 +16,18 @@ from core.image.arrangement import turned, turned_points
 from core.image.prepare import enlarge
 from core.models.classifier import Classifier
 from core.report.annotation import Annotation, FilmAnnotations, annotations_of
-from core.report.annotation_svg import annotation_svg
+from core.report.annotation_svg import annotation_pixels, annotation_svg
 from core.report.case import CaseRecord, make_case
 from core.report.content import report_of
+from core.report.dicom.images import secondary_capture
+from core.report.dicom.source import read_source
 from core.report.dimensions import dimensions, pixel_scale, region_mask
+from core.report.figure import case_figure
 from core.report.html import report_html
 from core.types import Cleaning, Radiograph
+from tests.report.test_dicom import film_of
+
+LENGTH = Annotation("length", ((40, 60), (120, 60)))
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +37,13 @@ def case(classifier: Classifier, phantom: Radiograph) -> CaseRecord:
 
 def drawn(case: CaseRecord, *items: Annotation, calibration: float | None = None) -> CaseRecord:
     return replace(case, annotations=FilmAnnotations(items, calibration))
+
+
+def yellow_at(picture: NDArray[np.uint8], points: list[tuple[float, float]]) -> list[bool]:
+    """Whether the picture (H, W, 3) has the colour of annotations within a pixel of each point (x, y)."""
+    red, green, blue = picture.astype(int).transpose(2, 0, 1)
+    near = (red > 140) & (abs(red - green) < 25) & (blue < 0.6 * green)
+    return [bool(near[round(y) - 1 : round(y) + 2, round(x) - 1 : round(x) + 2].any()) for x, y in points]
 
 
 def test_sizes_follow_the_pixels_in_both_directions(case: CaseRecord) -> None:
@@ -106,6 +122,51 @@ def test_the_picture_shows_lines_and_words_without_markup_and_labels_do_not_over
     assert svg in report_html(report_of(annotated)).decode()
     assert annotation_svg(case) == b""
     assert "Measurements" not in [section.title for section in report_of(case).sections]
+
+
+@pytest.mark.parametrize("cleaning", [Cleaning(), Cleaning(turn=1, mirror=True)])
+def test_a_secondary_capture_shows_the_measurement_where_it_was_drawn(
+    classifier: Classifier, phantom: Radiograph, cleaning: Cleaning
+) -> None:
+    case = drawn(make_case(classifier, phantom, [Request("grad-cam", "covid")], cleaning=cleaning), LENGTH)
+    source = read_source(film_of(phantom), name="film.dcm")
+    shape = phantom.pixels.shape
+    height, width = shape[::-1] if cleaning.turn else shape
+    left = max(0, 480 - width) // 2  # of a narrow film on its legend
+
+    capture = secondary_capture(case, source, 1).pixel_array
+    bare = secondary_capture(replace(case, annotations=FilmAnnotations()), source, 1).pixel_array
+
+    on = [(left + x, y) for x, y in turned_points([(x, 60) for x in (45, 60, 100, 115)], shape, cleaning)]
+    beside = [(left + x, y) for x, y in turned_points([(60, 50), (132, 60)], shape, cleaning)]
+    assert yellow_at(capture, on) == [True] * 4
+    assert yellow_at(capture, beside) == [False] * 2
+    assert yellow_at(bare, on) == [False] * 4
+    assert np.array_equal(capture[height:], bare[height:])  # the legend
+
+
+def test_a_figure_shows_the_measurement_on_each_panel_and_its_caption_gives_the_size(case: CaseRecord) -> None:
+    figure = case_figure(drawn(case, LENGTH))
+
+    with Image.open(io.BytesIO(figure.png)) as picture:
+        page = np.asarray(picture)
+    height, width = case.radiograph.pixels.shape
+    scale = 85 / 25.4 * 300 / width  # two columns of 85 mm, 4 mm apart
+    for left in (0, 89 / 25.4 * 300):
+        assert yellow_at(page, [(left + x * scale, 60 * scale) for x in (50, 80, 110)]) == [True] * 3
+        assert yellow_at(page, [(left + x * scale, 50 * scale) for x in (50, 80, 110)]) == [False] * 3
+    assert "Measurements: 1: 109.1 mm." in figure.caption
+    assert "Measurements" not in case_figure(case).caption
+
+
+def test_labels_on_a_small_film_are_legible(case: CaseRecord) -> None:
+    pixels = annotation_pixels(drawn(case, LENGTH))
+
+    assert pixels is not None
+    assert pixels.shape == (*case.radiograph.pixels.shape, 4)
+    rows = np.flatnonzero((pixels[64:, :, 3] > 0).any(axis=1))  # below the line: the label
+    assert np.ptp(rows) + 1 >= 17
+    assert annotation_pixels(case) is None
 
 
 def test_what_the_viewer_sends_is_checked() -> None:

@@ -19,6 +19,7 @@ from core.image.arrangement import arranged
 from core.image.prepare import enlarge
 from core.models.findings import words
 from core.overlay import NOTICE, end, overlay
+from core.report.annotation_svg import annotation_pixels
 from core.report.case import CaseRecord
 from core.report.dicom import codes
 from core.report.dicom.source import MANUFACTURER, SourceInstance, device
@@ -31,8 +32,8 @@ _LONGEST = 2048  # px, long side of the capture
 
 
 def secondary_capture(case: CaseRecord, source: SourceInstance, series: int) -> Dataset:
-    """The overlay with its legend, burnt in."""
-    picture = np.asarray(shrunk(overlay(case.radiograph, case.map), _LONGEST))
+    """The overlay with its legend and the measurements, burnt in."""
+    picture = np.asarray(shrunk(overlay(case.radiograph, case.map, drawing=annotation_pixels(case)), _LONGEST))
     orientation = arranged(case.radiograph, case.cleaning).orientation
     capture: Dataset = SCImage.from_ref_dataset(
         ref_dataset=source.header,
