@@ -41,6 +41,10 @@ link.note()
 film_upload.frames()
 with draw.errors():
     selection.card()
+if session().opens_read:  # a film was just opened; a callback cannot use the navigation
+    session().opens_read = False
+    if chosen_page.title != "Read":
+        st.switch_page("views/read.py")
 with draw.errors():
     if session().story:
         story.page()

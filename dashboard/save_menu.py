@@ -9,6 +9,7 @@ from functools import partial
 import streamlit as st
 
 from core.explain.export import map_npz, overlay_png, source_line
+from core.pacs.server import is_set_up
 from core.report.annotation import FilmAnnotations
 from core.report.annotation_svg import annotation_pixels
 from core.report.case import CaseRecord, case_of, nameless, without_name
@@ -74,7 +75,7 @@ def menu(chosen: MapView) -> None:
 def send_button(chosen: MapView) -> None:
     """The button of the dialog that sends results to a PACS; only for a film from DICOM, if a PACS is set up."""
     map_ = chosen.answered
-    if map_ is None or not sending.is_possible() or dicom_sources.obstacle(chosen.radiograph):
+    if map_ is None or not is_set_up() or dicom_sources.obstacle(chosen.radiograph):
         return
     words = "Send the results into the film's own study on a PACS; shown before it is sent"
     if st.button("Send", icon=":material/send:", type="tertiary", key="send to pacs", help=words):

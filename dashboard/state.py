@@ -114,6 +114,7 @@ class Session:
     story:           step of a guided story (dashboard.story), from 1; 0 while none is open.
     story_name:      of that story.
     story_film:      number of the drawn chest chosen in it.
+    opens_read:      whether the next run shows Read, because a film was just opened.
     film_drawn:      whether a film has been on the page; until then a skeleton keeps its place.
     several:         name -> content and number of frames, for files that still need a choice of frame.
     problems:        sentences about files that could not be opened, until they are dismissed.
@@ -172,6 +173,7 @@ class Session:
     visits: int = 0
     upload_round: int = 0
     film_drawn: bool = False
+    opens_read: bool = False
 
     def add(self, radiograph: Radiograph) -> None:
         """Adds the film at the end of the strip; a film that is already open keeps its place."""

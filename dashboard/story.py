@@ -108,7 +108,7 @@ def page() -> None:
 
 def _tell(step: int) -> None:
     """A step of the twins' story."""
-    film = film_properties.masked(film_properties.drawn_film(_CASE))
+    film = film_properties.lung_masked_films(film_properties.drawn_film(_CASE))
     note = st.empty()
     twins = [_twin(name, film, note) for name in _NAMES]
     note.empty()

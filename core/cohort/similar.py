@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from core.cohort.table import CohortTable, Selection
 from core.errors import BadData
 from core.estimate import Estimate
+from core.layers.activations import known_stage, stage_activations
+from core.models.classifier import Classifier
+from core.types import Cleaning, Radiograph
 
 COUNT = 5
 _MEASURED = 5_000  # maximum films for the precision, which compares all pairs
@@ -35,6 +38,32 @@ class SimilarFilms:
     same: tuple[SimilarFilm, ...]
     other: tuple[SimilarFilm, ...]
     unlabelled: tuple[SimilarFilm, ...]
+
+
+def stage_in_run(table: CohortTable, classifier: Classifier, stage: str = "") -> str:
+    """The stage as one of `table.stages`: "" for the last, which is the default, else its name.
+
+    Raises: UnknownName for a stage that the model does not have; BadData if the run was made with other weights, or
+            has no features at the stage.
+    """
+    card = classifier.checkpoint
+    table.refuse_other_weights(card.name, card.key)
+    with classifier.alone() as network:
+        if stage:
+            known_stage(card, network, stage)
+        stored = "" if stage == network.last_stage else stage
+    if stored not in table.stages(card.name):
+        raise _no_features(table, card.name, stored)
+    return stored
+
+
+def film_features(
+    classifier: Classifier, radiograph: Radiograph, stage: str, *, cleaning: Cleaning | None = None
+) -> NDArray[np.float32]:
+    """(K,) features of a film at a stage of `stage_in_run`, to compare with those of a run."""
+    with classifier.alone() as network:
+        last = network.last_stage
+    return stage_activations(classifier, radiograph, stage or last, cleaning=cleaning).means
 
 
 def similar_films(
@@ -122,11 +151,15 @@ def _cosines(
         numbers.append(films)
         parts.append(_unit(block) @ query)
     if len(parts) == 1:
-        raise BadData(
-            f"{table.folder.path} has no features of {checkpoint}{f' at {stage}' if stage else ''}. Run the films "
-            f"again {'with --earlier-stages' if stage else 'with it, without --no-features'}."
-        )
+        raise _no_features(table, checkpoint, stage)
     return np.concatenate(numbers), np.concatenate(parts)
+
+
+def _no_features(table: CohortTable, checkpoint: str, stage: str) -> BadData:
+    return BadData(
+        f"{table.folder.path} has no features of {checkpoint}{f' at {stage}' if stage else ''}. Run the films "
+        f"again {'with --earlier-stages' if stage else 'with it, without --no-features'}."
+    )
 
 
 def _unit(features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -171,11 +171,15 @@ def report(
     annotations = report_files.annotations(measurements, lengths, nameless=deidentify)
     attempts = report_files.attempts(log)
     change = partial(_changed, annotations=annotations, blacken=blacken, nameless=deidentify)
-    if source is not None:
-        case = _again(file, read_manifest(source), choice, frame, change, thorough)
+    manifest = read_manifest(source) if source else None
+    name = choice.name or (manifest.checkpoint if manifest else None)
+    classifier = options.classifier(name, choice.weights)
+    table = report_files.table_of_run(run, classifier)
+    if manifest is not None:
+        case = _again(file, manifest, classifier, frame, change, thorough)
     else:
-        case = _case(file, choice, methods_, findings, layer, pairs, frame, cleaning, change, thorough)
-    similar = report_files.similar(case, run, choice.weights)
+        case = _case(file, classifier, methods_, findings, layer, pairs, frame, cleaning, change, thorough)
+    similar = report_files.similar(case, table, classifier)
     case = replace(case, annotations=annotations, attempts=attempts, similar=similar)
     if deidentify:
         report_files.warn_of_text(case)
@@ -231,7 +235,7 @@ def _changed(
 
 def _case(
     file: str,
-    choice: options.ModelChoice,
+    classifier: "Classifier",
     methods_: Sequence[str],
     findings: Sequence[str],
     layer: str | None,
@@ -248,7 +252,6 @@ def _case(
 
     chosen = [methods[name] for name in dict.fromkeys(methods_)]
     _, entered = method_settings.split([file], pairs, chosen, [])
-    classifier = choice.classifier()
     for finding in findings:
         place_of(classifier.checkpoint.findings, finding)
 
@@ -290,7 +293,7 @@ def _explained(classifier: "Classifier", radiograph: "Radiograph", cleaning: "Cl
 def _again(
     file: str,
     manifest: "Manifest",
-    choice: options.ModelChoice,
+    classifier: "Classifier",
     frame: int | None,
     change: "Change",
     thorough: bool,
@@ -300,7 +303,6 @@ def _again(
 
     from core.report.case import make_case
 
-    classifier = options.ModelChoice(choice.name or manifest.checkpoint, choice.weights).classifier()
     radiograph = change(files.read_film(file, frame=frame))
     manifest.refuse_others(radiograph, classifier.checkpoint)
     torch.set_num_threads(manifest.threads)

@@ -11,6 +11,8 @@ from core.commands import files
 from core.errors import BadData, BadSetting
 
 if TYPE_CHECKING:
+    from core.cohort.table import CohortTable
+    from core.models.classifier import Classifier
     from core.report.annotation import FilmAnnotations
     from core.report.case import CaseRecord
     from core.report.dicom.source import SourceInstance
@@ -113,29 +115,32 @@ def attempts(log: Path | None) -> "tuple[Attempt, ...]":
         raise BadData(f"{log} cannot be opened: {error.strerror}. Give a what-if log as JSON.") from error
 
 
-def similar(case: "CaseRecord", run: Path | None, weights: Path | None) -> "SimilarCases | None":
-    """The films of the run most like the case's. Raises: BadData if there is no run, or it has other weights."""
+def table_of_run(run: Path | None, classifier: "Classifier") -> "CohortTable | None":
+    """The run's rows. Raises: BadData if there is no run, it has other weights, or no features of the last stage."""
     if run is None:
         return None
-    from core.cohort.similar import neighbour_precision, similar_films
-    from core.cohort.table import CohortTable, Selection
-    from core.layers.activations import stage_activations
-    from core.models.classifier import load
-    from core.report.similar_cases import similar_cases
+    from core.cohort.similar import stage_in_run
+    from core.cohort.table import CohortTable
 
-    table, name = CohortTable(run), case.checkpoint.name
-    table.refuse_other_weights(name, case.checkpoint.key)
-    selection = Selection(name, case.finding, next(iter(table.manifest["settings"]["methods"]), None))
-    classifier = load(name, weights)
-    with classifier.alone() as network:
-        stage = network.last_stage
-    features = stage_activations(classifier, case.radiograph, stage, cleaning=case.cleaning).means
+    table = CohortTable(run)
+    stage_in_run(table, classifier)
+    return table
+
+
+def similar(case: "CaseRecord", table: "CohortTable | None", classifier: "Classifier") -> "SimilarCases | None":
+    """The films of the run most like the case's, by the last stage."""
+    if table is None:
+        return None
+    from core.cohort.similar import film_features, neighbour_precision, similar_films
+    from core.cohort.table import Selection
+    from core.report.similar_cases import LAST, similar_cases
+
+    method = next(iter(table.manifest["settings"]["methods"]), None)
+    selection = Selection(case.checkpoint.name, case.finding, method)
+    features = film_features(classifier, case.radiograph, "", cleaning=case.cleaning)
     films = similar_films(table, selection, features, digest=case.radiograph.key)
-    precision, chance = neighbour_precision(table, selection)
-    every = (*films.same, *films.other, *films.unlabelled)
-    return similar_cases(
-        run.name, case.finding, [(each.row, each.similarity) for each in every], precision.value, chance
-    )
+    every = [(each.row, each.similarity) for each in (*films.same, *films.other, *films.unlabelled)]
+    return similar_cases(table.folder.path.name, case.finding, LAST, every, neighbour_precision(table, selection))
 
 
 def warn_of_text(case: "CaseRecord") -> None:

@@ -53,14 +53,14 @@ def similar(
     With --json each line holds path, checkpoint, finding, precision, chance, and same, other, unlabelled: lists of
     path, similarity, probability, label.
     """
-    from core.cohort.similar import neighbour_precision
+    from core.cohort.similar import neighbour_precision, stage_in_run
     from core.cohort.table import CohortTable
     from core.models.classifier import load
 
     table = CohortTable(run)
     selection = rows.selection(table)
     classifier = load(selection.checkpoint, weights)
-    table.refuse_other_weights(classifier.checkpoint.name, classifier.checkpoint.key)
+    stage = stage_in_run(table, classifier, stage)
     precision, chance = neighbour_precision(table, selection, stage=stage)
     known: Record = {"precision": precision.card(), "chance": None if chance != chance else round(chance, 4)}
     files.each(
@@ -84,17 +84,9 @@ def _record(
     count: int,
     stage: str,
 ) -> Record:
-    from core.cohort.similar import similar_films
-    from core.layers.activations import stage_activations
-    from core.registry import unknown
+    from core.cohort.similar import film_features, similar_films
 
-    with classifier.alone() as network:
-        own = stage or network.last_stage
-        if own == network.last_stage:
-            stage = ""
-        elif own not in network.stages:
-            raise unknown("stage", own, list(network.stages))
-    features = stage_activations(classifier, radiograph, own, cleaning=cleaning).means
+    features = film_features(classifier, radiograph, stage, cleaning=cleaning)
     similar_cases = similar_films(table, selection, features, digest=radiograph.key, count=count, stage=stage)
     return {
         "path": path,

@@ -142,7 +142,7 @@ def _all(classifier: Model, rows: Sequence[Row], method: str, lungs: bool, refus
     """The shares of every map; films whose lungs cannot be found are added to `refused`."""
     marked = [row for row in rows if lungs or row.lungs or row.lesions or row.lesion_boxes or row.devices]
     marked = [row for row in marked if set(row.labels) & set(classifier.checkpoint.findings)]
-    read = partial(_masked_film, lungs)
+    read = partial(_film_and_masks, lungs)
     for batch in film_batches(marked, read, batch=_BATCH, progress=f"explaining by {method}" if marked else ""):
         for each in batch:
             row, (film, masks) = each.item, each.read
@@ -160,7 +160,7 @@ def _all(classifier: Model, rows: Sequence[Row], method: str, lungs: bool, refus
                 yield shares(enlarge(explanation.heat, explanation.placement, film.pixels.shape), masks, row.patient)
 
 
-def _masked_film(find_lungs: bool, row: Row) -> tuple[Radiograph, Masks]:
+def _film_and_masks(find_lungs: bool, row: Row) -> tuple[Radiograph, Masks]:
     """The film and its masks; without lungs where they are not drawn and cannot be found either."""
     film = row_radiograph(row)
     drawn: Mapping[str, FilmMask | None] = {kind: mask(row, kind) for kind in ("lungs", "lesions", "devices")}

@@ -155,7 +155,7 @@ def retrieve(server: PacsServer, instance: InstanceEntry) -> bytes:
             file = io.BytesIO()
             dataset.save_as(file, enforce_file_format=True)
             return file.getvalue()
-    raise Unreachable(f"{server.host} sent another instance than the one asked for. It was not opened.")
+    raise Unreachable(f"{server.host} sent a different instance than requested. It was not opened.")
 
 
 def store(server: PacsServer, study: str, objects: Sequence[Dataset]) -> StoreReceipt:

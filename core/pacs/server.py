@@ -61,6 +61,14 @@ def known_servers(
     return {name: _server(name, entries[name]) for name in sorted(entries)}
 
 
+def is_set_up() -> bool:
+    """Whether there is a server, or an invalid description of one, which `known_servers` reports."""
+    try:
+        return bool(known_servers())
+    except BadSetting:
+        return True
+
+
 def server_named(name: str) -> PacsServer:
     """The server of this name. Raises: UnknownName, which lists the known ones; BadSetting as `known_servers`."""
     servers = known_servers()

@@ -154,7 +154,8 @@ def _similar(case: CaseRecord) -> tuple[Section, ...]:
         for each in similar.films
     )
     note = (
-        f"Films of the run {similar.run} with the most similar features; alike to the model is not alike to a reader."
+        f"Films of the run {similar.run} with the most similar features at {similar.stage}; alike to the model is not "
+        "alike to a reader."
     )
     if not isnan(similar.precision) and not isnan(similar.chance):
         note += f" Of each film's five nearest {similar.precision:.0%} have its label; by chance {similar.chance:.0%}."

@@ -4,6 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.estimate import Estimate
+
+LAST = "the last stage"
+
 
 @dataclass(frozen=True)
 class SimilarCase:
@@ -22,19 +26,28 @@ class SimilarCase:
 
 @dataclass(frozen=True)
 class SimilarCases:
-    """run: its name. precision, chance: share of each film's five nearest with its label; NaN if not measured."""
+    """run: its name. stage: whose features were compared, or LAST.
+
+    precision, chance: share of each film's five nearest with its label; NaN if not measured.
+    """
 
     run: str
     finding: str
+    stage: str
     films: tuple[SimilarCase, ...]
     precision: float
     chance: float
 
 
 def similar_cases(
-    run: str, finding: str, films: Iterable[tuple[Mapping[str, Any], float]], precision: float, chance: float
+    run: str,
+    finding: str,
+    stage: str,
+    films: Iterable[tuple[Mapping[str, Any], float]],
+    precision: tuple[Estimate, float],
 ) -> SimilarCases:
-    """films: row of the run's table, similarity."""
+    """films: row of the run's table, similarity. precision: of the neighbours, and by chance."""
     cases = (SimilarCase(row["digest"], similarity, row["label"], row["probability"]) for row, similarity in films)
     ordered = sorted(cases, key=lambda each: -each.similarity)
-    return SimilarCases(run, finding, tuple(ordered), precision, chance)
+    share, chance = precision
+    return SimilarCases(run, finding, stage, tuple(ordered), share.value, chance)

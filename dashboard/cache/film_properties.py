@@ -58,7 +58,7 @@ def drawn_film(number: int) -> Radiograph:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=KEYS)
-def masked(radiograph: Radiograph) -> MaskedFilms:
+def lung_masked_films(radiograph: Radiograph) -> MaskedFilms:
     """The film without its lungs, and its lungs alone. Raises: NoLungs."""
     return masked_films(radiograph)
 

@@ -31,7 +31,6 @@ class CohortState:
     input, models, methods, name: of a new run.
     opened:    the films of the selection when one was opened in Read, the place of that film, and the selection.
     was_there: whether that film was in the strip already.
-    leaving:   whether to show Read, because a film was just opened.
     """
 
     run: str | None = None
@@ -67,7 +66,6 @@ class CohortState:
     opened_film: str = ""
     opened_from: Any = None
     was_there: bool = False
-    leaving: bool = False
 
     def first_page(self) -> None:
         """Goes back to the start of the gallery."""

@@ -83,8 +83,8 @@ def _picture(chosen: Selection, row: Mapping[str, Any], jpeg: bytes | None, map_
         image = f'<img src="data:image/webp;base64,{source}" alt="Film {name} with its map">'
     label = {True: words(chosen.finding), False: f"no {words(chosen.finding)}", None: ""}[row["label"]]
     st.html(
-        f'<div class="lb-cohort-film">{image}<span class="lb-cohort-probability">{row["probability"]:.2f}</span>'
-        f'<span class="lb-cohort-label">{escape(label)}</span></div>'
+        f'<div class="lb-film">{image}<span class="lb-film-probability">{row["probability"]:.2f}</span>'
+        f'<span class="lb-film-label">{escape(label)}</span></div>'
     )
 
 

@@ -13,8 +13,6 @@ from dashboard import markup
 from dashboard.cache import model_files
 from dashboard.state import session
 
-READ = "views/read.py"
-
 
 @dataclass(frozen=True, eq=False)
 class OpenedFrom:
@@ -32,18 +30,9 @@ def open_film(table: CohortTable, selection: Selection, order: str, film: int) -
     _open(state.opened.index(film))
 
 
-def go_to_read() -> None:
-    """Shows Read if a film was just opened; a callback cannot use the frame's navigation."""
-    state = session().cohort
-    if state.leaving:
-        state.leaving = False
-        st.switch_page(READ)
-
-
 def steps() -> None:
     """On Read: buttons for the previous and next film of the selection; nothing for films opened elsewhere."""
     state = session().cohort
-    state.leaving = False  # this is Read: the film may have been opened from here
     if not state.opened or session().film_key != state.opened_film:
         return
     with st.container(key="cohort steps", horizontal=True, vertical_alignment="center", gap="small"):
@@ -93,5 +82,5 @@ def _open(place: int) -> bool:
         here.method = chosen.method
     if chosen.checkpoint in model_files.names():
         here.checkpoint = chosen.checkpoint
-    state.leaving = True
+    here.opens_read = True
     return True

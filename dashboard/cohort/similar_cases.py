@@ -13,7 +13,7 @@ from core.cohort.similar import COUNT, SimilarFilm
 from core.cohort.table import CohortTable, Selection
 from core.errors import UserError
 from core.models.findings import words
-from core.report.similar_cases import similar_cases
+from core.report.similar_cases import LAST, similar_cases
 from core.types import Checkpoint
 from dashboard import draw, markup, paths, progress
 from dashboard.bound_field import BoundField
@@ -21,8 +21,6 @@ from dashboard.cache import cohort_results, layer_requests, networks
 from dashboard.cohort import gallery
 from dashboard.selection import MapView
 from dashboard.state import session
-
-_LOOKS = Path(__file__).with_name("cohort.css")
 
 
 def panel(chosen: MapView) -> None:
@@ -40,7 +38,6 @@ def panel(chosen: MapView) -> None:
         )
         if not state.similar:
             return
-        st.html(_LOOKS)
         run = state.similar_run if state.similar_run in runs else runs[0]
         if len(runs) > 1:
             menu = BoundField("cohort.similar_run").widget(value=run)
@@ -71,10 +68,11 @@ def _films(chosen: MapView, table: CohortTable) -> None:
             ("Without a label", result.unlabelled),
         ):
             _row(table, selection, title, films)
-        precision, chance = cohort_results.neighbour_precision(table, selection, stage)
+        measured = cohort_results.neighbour_precision(table, selection, stage)
+        precision, chance = measured
         every = [(each.row, each.similarity) for each in (*result.same, *result.other, *result.unlabelled)]
         key = (chosen.radiograph.key, checkpoint.key, finding)
-        cases = similar_cases(table.folder.path.name, finding, every, precision.value, chance)
+        cases = similar_cases(table.folder.path.name, finding, stage or LAST, every, measured)
         session().cohort.similar_shown[key] = cases
         if precision.n and precision.has_interval:
             text = (

@@ -17,7 +17,6 @@ class PacsState:
     study:     the chosen one.
     instances: its images. thumbnails: identifier -> WebP, or empty if the server rendered none.
     searches:  number of searches: each has its own table.
-    opened:    whether to show Read, because films were just opened.
     receipt:   key of the map whose objects were sent last, and the server's reply.
     """
 
@@ -33,7 +32,6 @@ class PacsState:
     instances: tuple[InstanceEntry, ...] = ()
     thumbnails: dict[str, bytes] = field(default_factory=dict)
     searches: int = 0
-    opened: bool = False
     receipt: tuple[str, StoreReceipt] | None = None
 
     @property

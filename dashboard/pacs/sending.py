@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import streamlit as st
 from pydicom import Dataset
 
-from core.errors import UserError
 from core.pacs.dicomweb import StoreReceipt, store
 from core.pacs.server import known_servers
 from dashboard import draw, markup
@@ -54,11 +53,3 @@ def _result(receipt: StoreReceipt, count: int) -> None:
     st.html(
         markup.status(f"{words} Not stored: {refused}." if refused else words, level="warning" if refused else "ok")
     )
-
-
-def is_possible() -> bool:
-    """Whether a server is set up with a readable description."""
-    try:
-        return bool(known_servers())
-    except UserError:
-        return False

@@ -12,7 +12,7 @@ from core.pacs.server import PacsServer
 from dashboard import film_upload, markup
 from dashboard.state import session
 
-_SHOWN, _COLUMNS = 24, 6
+_SHOWN = 24  # films with a preview
 _AT_ONCE = 4  # requests to the server at a time
 
 
@@ -30,11 +30,9 @@ def films(server: PacsServer) -> None:
         if count > 1:
             label = f"Open all {count}"
             st.button(label, key="pacs open all", type="primary", on_click=_open, args=(server, state.instances))
-    for start in range(0, len(shown), _COLUMNS):
-        with st.container(key=f"film cards pacs {start}"):
-            places = st.columns(_COLUMNS, gap="small")
-        for place, each in zip(places, shown[start : start + _COLUMNS], strict=False):
-            with place:
+    with st.container(key="film cards pacs"):
+        for each in shown:
+            with st.container(key=f"film card pacs {each.uid}", gap="xsmall"):
                 _card(server, each)
     if count > _SHOWN:
         st.html(markup.paragraph(f"{count - _SHOWN} more without a preview; “Open all” opens them too.", quiet=True))
@@ -44,7 +42,7 @@ def _card(server: PacsServer, each: InstanceEntry) -> None:
     words = " · ".join(part for part in (each.description, each.modality, f"{each.columns} × {each.rows} px") if part)
     picture = session().pacs.thumbnails.get(each.uid)
     if picture:
-        st.html(markup.picture(picture, words, style="lb-preview"))
+        st.html(markup.block("lb-film", markup.picture(picture, words)))
     else:
         st.html(markup.paragraph("No preview from the server.", quiet=True))
     st.caption(words)
@@ -80,4 +78,4 @@ def _open(server: PacsServer, chosen: tuple[InstanceEntry, ...]) -> None:
             contents.append((retrieve(server, each), name))
         except UserError as error:
             here.problems.append(str(error))
-    here.pacs.opened = film_upload.open_contents(contents)
+    here.opens_read = film_upload.open_contents(contents)

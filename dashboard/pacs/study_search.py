@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.errors import BadSetting, UserError
+from core.errors import UserError
 from core.pacs.dicomweb import MOST, StudyEntry, instances, search
-from core.pacs.server import PacsServer, known_servers
+from core.pacs.server import PacsServer
 from dashboard import markup
 from dashboard.bound_field import BoundField
 from dashboard.state import bind, entered, session
@@ -16,14 +16,6 @@ _MODALITIES = ("", "DX", "CR", "RF", "XA", "CT", "MR", "OT")
 _QUERY = ("patient", "number", "accession", "dates", "modality")
 _COLUMNS = {"date": "Date", "description": "Study", "modalities": "Modality", "instances": "Images", "sex": "Sex"}
 _PERSONAL = {"patient": "Patient", "number": "Patient ID", "birth": "Born"}
-
-
-def is_set_up() -> bool:
-    """Whether there is a server, or an invalid description of one."""
-    try:
-        return bool(known_servers())
-    except BadSetting:
-        return True
 
 
 def server_menu(servers: Mapping[str, PacsServer]) -> PacsServer:

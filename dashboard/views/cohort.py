@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import draw, markup, paths
-from dashboard.cohort import charts_panel, gallery, opening, run_choice, selection_menus
+from dashboard.cohort import charts_panel, gallery, run_choice, selection_menus
 
 TITLE, ICON, ORDER = "Cohort", ":material/groups:", 5
 _LOOKS = Path(__file__).parents[1] / "cohort" / "cohort.css"
@@ -13,7 +13,6 @@ _LOOKS = Path(__file__).parents[1] / "cohort" / "cohort.css"
 
 def page() -> None:
     """The run, its filter, its charts, its films."""
-    opening.go_to_read()
     st.html(_LOOKS)
     draw.title("Cohort", "Models over many films: how well they do, on whom, and where they look.")
     if not paths.local():

@@ -60,7 +60,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_training_and_pixels_are_told_from_an_untrained_network(planted: Path) -> None:
+def test_a_trained_stage_and_pixels_separate_labels_and_an_untrained_network_does_not(planted: Path) -> None:
     last, untrained, pixels = compared_maps(CohortTable(planted), CHOSEN, "PCA", column="label", most=1000)
 
     assert (last.representation, untrained.representation, pixels.representation) == (LAST, UNTRAINED, PIXELS)

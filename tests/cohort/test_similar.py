@@ -1,13 +1,22 @@
 """The most similar films of a run, against all cosines."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
 
+from core.__main__ import cli
+from core.cohort.films import films_of
+from core.cohort.run import run
+from core.cohort.settings import Settings
 from core.cohort.similar import neighbour_precision, similar_films
 from core.cohort.table import CohortTable, Selection
 from core.errors import BadData
+from core.image.phantom import draw
+from core.models.classifier import Classifier
 from tests.cohort.test_drift import CHOSEN, FILMS, made_run
 
 
@@ -53,3 +62,27 @@ def test_other_features_and_a_run_without_any_are_refused(table: CohortTable) ->
         similar_films(table, CHOSEN, np.ones(5, np.float32))
     with pytest.raises(BadData, match="no features of b"):
         similar_films(table, Selection("b", "covid", None), np.ones(8, np.float32))
+
+
+def test_the_last_stage_may_be_named_and_one_without_features_is_refused(
+    weights: Path, classifier: Classifier, tmp_path: Path
+) -> None:
+    lines = ["file,label"]
+    for number in range(12):
+        pixels = draw(seed=number, height=120, width=110).radiograph.pixels
+        Image.fromarray((pixels >> 8).astype("uint8")).save(tmp_path / f"{number}.png")
+        lines.append(f"{number}.png,{'covid' if number % 2 else 'normal'}")
+    (tmp_path / "films.csv").write_text("\n".join(lines))
+    settings = Settings(("untrained",), checks=False, lungs=False)
+    run(films_of(str(tmp_path)), tmp_path / "run", settings, weights=weights, workers=0)
+    with classifier.alone() as network:
+        earlier, *_, last = network.stages
+
+    def similar(*stage: str) -> Result:
+        command = ["similar", str(tmp_path / "0.png"), "--run", str(tmp_path / "run"), "--weights", str(weights)]
+        return CliRunner().invoke(cli, [*command, "--json", "--anyway", *stage])
+
+    assert json.loads(similar("--stage", last).stdout) == json.loads(similar().stdout)
+    assert json.loads(similar().stdout)["precision"]["n"] == 12
+    assert f"no features of untrained at {earlier}. Run the films again with" in similar("--stage", earlier).stderr
+    assert "stage 9" in similar("--stage", "stage 9").stderr

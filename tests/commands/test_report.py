@@ -258,6 +258,15 @@ def test_the_report_lists_what_was_tried_and_the_similar_cases_of_a_run(
     assert "gamma:gamma=1.3" in text
     assert shift in text
     assert text.count("no label") == 4  # the fifth film is the film itself
+    assert "the most similar features at the last stage" in text
+
+
+def test_a_folder_that_is_no_run_is_refused_before_the_film_is_read(weights: Path, tmp_path: Path) -> None:
+    result = run_report(weights, tmp_path / "gone.png", "--run", tmp_path / "empty", "--out", tmp_path / "case.html")
+
+    assert result.exit_code == 1
+    assert str(tmp_path / "empty") in result.stderr
+    assert "gone.png" not in result.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{}", b'[{"before": {"a": 1}}]', b"\xff"])

@@ -49,6 +49,18 @@ def test_the_phantom_is_predicted_explained_and_called_drawn(desk: Desk) -> None
     assert [film["drawn"] for film in desk.strip] == [True]
 
 
+def test_a_film_opened_on_another_page_is_shown_on_read(desk: Desk) -> None:
+    desk.press("Opacity, right lung")
+    desk.app.switch_page("views/models.py").run()
+    assert not desk.component("lightbox.viewer")
+
+    desk.session.opens_read = True  # as a click on a film of the Cohort or PACS page does
+    desk.run()
+
+    assert desk.component("lightbox.viewer")
+    assert not desk.session.opens_read
+
+
 def test_the_map_follows_the_likeliest_finding_until_one_is_chosen(desk: Desk) -> None:
     desk.press("Opacity, right lung")
     likeliest = max(desk.bars, key=lambda finding: float(desk.bars[finding].split(" ")[1].rstrip(",")))

@@ -208,15 +208,15 @@ def test_a_token_is_sent_and_never_to_another_address() -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (multipart(film_file(uid="1.2.3.4.6")), "another instance than the one asked for"),
-        (multipart(film_file(study="1.2.9")), "another instance than the one asked for"),
+        (multipart(film_file(uid="1.2.3.4.6")), "a different instance than requested"),
+        (multipart(film_file(study="1.2.9")), "a different instance than requested"),
         (multipart(), "cannot be read"),
         (multipart(film_file(), film_file()), "cannot be read"),
         (multipart(b"no DICOM"), "cannot be read"),
-        (multipart(film_file()[:300]), "cannot be read|another instance"),
+        (multipart(film_file()[:300]), "cannot be read|a different instance"),
     ],
 )
-def test_an_instance_that_is_not_the_one_asked_for_is_not_opened(content: bytes, sentence: str) -> None:
+def test_another_instance_than_requested_is_not_opened(content: bytes, sentence: str) -> None:
     kind = 'multipart/related; type="application/dicom"; boundary=b'
     with serving(body(content, kind)) as server, pytest.raises(UserError, match=sentence):
         retrieve(server, _ENTRY)
