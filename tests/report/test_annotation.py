@@ -150,7 +150,7 @@ def test_a_figure_shows_the_measurement_on_each_panel_and_its_caption_gives_the_
 
     with Image.open(io.BytesIO(figure.png)) as picture:
         page = np.asarray(picture)
-    height, width = case.radiograph.pixels.shape
+    width = case.radiograph.pixels.shape[1]
     scale = 85 / 25.4 * 300 / width  # two columns of 85 mm, 4 mm apart
     for left in (0, 89 / 25.4 * 300):
         assert yellow_at(page, [(left + x * scale, 60 * scale) for x in (50, 80, 110)]) == [True] * 3
