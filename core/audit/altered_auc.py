@@ -53,7 +53,7 @@ def marks_removed(observations: Observations) -> AuditResult:
     if marked < FEWEST:
         reason = f"Text or markers were found on {marked} of {len(observations)} films; {FEWEST} are needed."
         return unjudged("marks-removed", reason)
-    return _must_stay(observations, "marks-removed", f"with text and markers of {marked} films removed", SAME)
+    return _must_stay(observations, "marks-removed", f"with the text and markers of {marked} films removed", SAME)
 
 
 @audit_test("histogram-matched", title="Brightness matched")
@@ -97,8 +97,8 @@ def _sentence(figures: tuple[AuditFigure, ...], when: str) -> str:
     share, whole, altered = (figure.estimate for figure in figures)
     interval = f"{share.low:.0%} to {share.high:.0%}"
     return (
-        f"AUC {whole.value:.2f} becomes {altered.value:.2f} {when}: {share.value:.0%} ({interval}) of it above chance "
-        f"remains."
+        f"AUC {whole.value:.2f} becomes {altered.value:.2f} {when}: {share.value:.0%} ({interval}) of the margin above "
+        "chance remains."
     )
 
 

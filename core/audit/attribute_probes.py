@@ -98,9 +98,9 @@ def _judged(
     right, by_label, excess = estimates(values, observations.patients[films], repeats=observations.repeats)
     word = below(excess, EXCESS)
     meaning = {
-        "holds": "The features tell little more than the label does.",
-        "doubtful": "The features may tell it.",
-        "fails": "The features tell it, so the model could use it.",
+        "holds": "The features give away little more than the label does.",
+        "doubtful": "The features may give it away.",
+        "fails": "The features give it away, so the model could use it.",
     }
     sentence = (
         f"Balanced accuracy {right.value:.2f} ({right.low:.2f} to {right.high:.2f}) over "

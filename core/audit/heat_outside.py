@@ -31,7 +31,7 @@ def heat_outside(observations: Observations) -> AuditResult:
     word, finding, outside, even = max(results, key=lambda each: (_ORDER.index(each[0]), each[2].value - each[3]))
     sentence = (
         f"Of the heat for {finding}, {outside.value:.0%} ({outside.low:.0%} to {outside.high:.0%}) lies outside the "
-        f"lungs; of an even map {even:.0%} would."
+        f"lungs (of an even map: {even:.0%})."
     )
     meaning = {
         "holds": "The heat of every finding prefers the lungs.",

@@ -44,9 +44,9 @@ def map_clusters(observations: Observations) -> AuditResult:
     }
     share = cluster.lung_share
     sentence = (
-        f"{len(clusters)} clusters; the one that looks least at the lungs has {cluster.films} of {len(films)} films, "
-        f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%}) of its heat in the lungs, {cluster.lung_area:.0%} "
-        f"for an even map. {meaning[word]}"
+        f"{len(clusters)} clusters; the one with the least heat in the lungs has {cluster.films} of {len(films)} "
+        f"films: {share.value:.0%} ({share.low:.0%} to {share.high:.0%}) of its heat lies there (of an even map: "
+        f"{cluster.lung_area:.0%}). {meaning[word]}"
     )
     figures = (AuditFigure("Heat in the lungs beyond that of an even map, in that cluster", excess, 0.0, "even map"),)
     return judged("map-clusters", word, sentence, figures, tuple(each for each, _ in clusters))

@@ -54,13 +54,13 @@ def phantom_probing(observations: Observations) -> AuditResult:
     what, _, finding = first.label.rpartition(", ")
     share = first.estimate
     meaning = {
-        "holds": "Nothing that is no finding moves it far.",
+        "holds": "No marker, text, device or exposure moves it far.",
         "doubtful": "That may matter.",
-        "fails": "That is no finding, and it moves the answer.",
+        "fails": "It is not a finding, yet it moves the answer.",
     }
     sentence = (
         f"{what[0].upper()}{what[1:]} moves the score for {finding} by {share.value:+.0%} ({share.low:+.0%} to "
-        f"{share.high:+.0%}) of the way from films without it to films with it. {meaning[word]}"
+        f"{share.high:+.0%}) of the difference between films with that label and films without. {meaning[word]}"
     )
     return judged("phantom-probing", word, sentence, (first, *(each for each in rest if each is not first), opacity))
 

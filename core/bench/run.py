@@ -10,6 +10,7 @@ from typing import Any
 import captum
 import torch
 
+from core.bench import deletion as deletion_cost
 from core.bench import fresh_process, map_costs, passes
 from core.bench.map_costs import BenchInput
 from core.bench.threads import replicas, threads
@@ -29,6 +30,7 @@ AT_MOST = {
     "smoothgrad_per_pass": 1.05,
     "occlusion_per_pass": 1.05,
     "rise_per_pass": 1.05,
+    deletion_cost.KEY: 1.10,
 }
 AT_LEAST = {"throughput_4_threads": 0.9, "throughput_16_threads": 0.9}
 
@@ -79,6 +81,9 @@ def bench(classifier: Classifier, effort: Effort) -> dict[str, Any]:
         mine |= timed(inputs.forward, many, repeats=effort.path_rounds, warm_up=int(effort.whole))
         others = _peers(inputs, effort)
     # These use the network through the classifier, as pages and command line do.
+    mine[deletion_cost.KEY], others[deletion_cost.KEY] = deletion_cost.deletion(
+        classifier, film, repeats=effort.path_rounds
+    )
     by_threads = threads(classifier, film, calls=effort.calls)
     ratios: dict[str, float | None] = {key: figure.ratio for key, figure in mine.items()} | dict.fromkeys(missing)
     for count in ("4", "16"):

@@ -16,6 +16,7 @@ _ROWS = {
     "smoothgrad_per_pass": "SmoothGrad, a pass",
     "occlusion_per_pass": "occlusion, a pass",
     "rise_per_pass": "RISE, a pass",
+    "deletion_per_pass": "deletion and insertion curves, an altered image",
     "throughput_4_threads": "answers a second to 4 threads, over those to one",
     "throughput_16_threads": "answers a second to 16 threads, over those to one",
 }

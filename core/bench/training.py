@@ -75,8 +75,8 @@ def _rates(figure: Timing, batch: int) -> dict[str, Any]:
     """A case as images per second."""
     share, rate = 1 / figure.ratio, 1000 * batch / figure.ms
     return {
-        "images/s": round(rate, 1),
-        "bare images/s": round(rate / share, 1),
+        "images/s": float(f"{rate:.3g}"),
+        "bare images/s": float(f"{rate / share:.3g}"),
         "share": round(share, 3),
         "target": TARGET,
         "met": share >= TARGET,

@@ -126,13 +126,13 @@ def case_of(
 ) -> CaseRecord:
     """The case from maps that are already computed, with checks, verdicts and location."""
     first = maps[0]
-    question = Question(classifier, radiograph, first, first.cleaning)
+    question = Question(classifier, radiograph, first, first.cleaning, work=work or Work())
     return CaseRecord(
         radiograph,
         classifier.checkpoint,
         prediction,
         tuple(maps),
-        tuple(verdicts(question, costs=costs, work=work)),
+        tuple(verdicts(question, costs=costs)),
         locate_heat(anatomical_places(radiograph, first.cleaning), first),
         inspect_film(radiograph, first.cleaning),
     )

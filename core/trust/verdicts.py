@@ -6,7 +6,6 @@ from typing import Literal
 
 from core.trust.measure import ASPECTS, COSTS, Aspect, Figure, MeasureCost, Question, evaluated, selected_measures
 from core.types import Level
-from core.work import Work
 
 Word = Literal["holds", "doubtful", "fails", "unjudged"]
 Weight = Literal["alone", "counts", "shown"]
@@ -55,16 +54,13 @@ class Verdict:
         return next((figure.label for figure in self.figures if figure.label), WORDS[self.word])
 
 
-def verdicts(
-    question: Question, *, costs: Collection[MeasureCost] = tuple(COSTS), work: Work | None = None
-) -> list[Verdict]:
+def verdicts(question: Question, *, costs: Collection[MeasureCost] = tuple(COSTS)) -> list[Verdict]:
     """The four verdicts in the order of ASPECTS, from the measures of these costs.
 
     If the film checks or the gate withhold the answer, the other three are not judged, unless the cleaning
     overrides that.
-    Raises: Stopped by `work`, between measures.
+    Raises: Stopped by the question's `work`.
     """
-    work = work or Work()
     results: list[Verdict] = []
     for aspect in ASPECTS:
         if results and results[0].word == "fails" and not question.cleaning.anyway:
@@ -73,7 +69,7 @@ def verdicts(
             continue
         figures = []
         for each in selected_measures(question.radiograph, (aspect,), costs):
-            work.step(0)
+            question.work.step(0)
             weight: Weight = "alone" if each.films else "counts" if each.decides else "shown"
             figures.append((evaluated(each, question), weight))
         results.append(combined(aspect, figures))

@@ -18,8 +18,8 @@ def trust(
     prediction: Prediction,
 ) -> tuple[Verdict, ...]:
     """The four verdicts on the answer and its map, by the quick measures."""
-    question = Question(networks.classifier(checkpoint), radiograph, explanation, cleaning, known=prediction)
-    return tuple(verdicts(question, costs=CHEAP, work=work))
+    question = Question(networks.classifier(checkpoint), radiograph, explanation, cleaning, known=prediction, work=work)
+    return tuple(verdicts(question, costs=CHEAP))
 
 
 _in_full: dict[tuple[str, Cleaning], tuple[Verdict, ...]] = {}  # (key of the map, cleaning) -> by all measures
@@ -37,7 +37,7 @@ def trust_in_full(
 ) -> tuple[Verdict, ...]:
     """The four verdicts by all measures: tens to hundreds of passes."""
     question = Question(networks.classifier(checkpoint), radiograph, explanation, cleaning, known=prediction, work=work)
-    judged = tuple(verdicts(question, work=work))
+    judged = tuple(verdicts(question))
     _in_full[explanation.key, cleaning] = judged
     while len(_in_full) > _MOST_IN_FULL:
         del _in_full[next(iter(_in_full))]
