@@ -148,7 +148,8 @@ def _cleaning(radiograph: Radiograph, checkpoint: Checkpoint, now: Cleaning) -> 
     with picture, st.container(key="received"):
         received = film_properties.model_input(checkpoint, radiograph, now)
         side = checkpoint.input.size
-        st.image(received, caption=f"Model input: {side} × {side} px", width="stretch")
+        caption = f"Model input: {side} × {side} px"
+        st.image(received, caption=caption, width="stretch", alt="The film as the model receives it")
     turn, denoise = st.columns(2, gap="medium")
     with turn:
         _menu("Turn", "turn", radiograph, now.turn, _TURNS)

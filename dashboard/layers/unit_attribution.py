@@ -94,6 +94,7 @@ def _draw(picture: Preferred, here: float, most: float | None) -> None:
             picture.picture,
             width="stretch",
             caption=f"Unit {picture.channel} of {picture.stage}: synthetic, not a film.",
+            alt=f"Preferred picture of unit {picture.channel}",
         )
     pairs = [
         ("Activation", f"{figure(picture.after)}, from {figure(picture.before)} at the start"),

@@ -31,7 +31,7 @@ def dialog(map_key: str, objects: Mapping[str, Dataset]) -> None:
         st.html(markup.paragraph(f"{len(objects)} new objects go into the film's own study on {name} ({server.host}):"))
         picture, contents = st.columns([1, 2])
         capture = objects["secondary-capture.dcm"]
-        picture.image(capture.pixel_array, caption="Secondary capture")
+        picture.image(capture.pixel_array, caption="Secondary capture", alt="The film with the heat map over it")
         for file in objects:
             contents.html(markup.paragraph(_CONTENTS[file]))
         contents.html(markup.paragraph(f"Study {study}", quiet=True))

@@ -62,6 +62,14 @@ function hintAtZoom(viewer) {
   viewer.hinting = setTimeout(() => hint.classList.remove("shown"), HINT);
 }
 
+// Text in a corner fades while the pointer is on it, so that a mark on the film below it can be read.
+function fadeUnder({ root }, { clientX: x, clientY: y }) {
+  for (const text of root.querySelectorAll(".line, .words, .scale")) {
+    const { left, top, right, bottom } = text.getBoundingClientRect();
+    text.classList.toggle("under", left <= x && x <= right && top <= y && y <= bottom);
+  }
+}
+
 function listenToPointer(viewer) {
   const { canvas } = viewer;
   const down = new Map(); // pointer id -> last place
@@ -112,6 +120,7 @@ function listenToPointer(viewer) {
   canvas.addEventListener("pointermove", (event) => {
     const here = place(event);
     const before = down.get(event.pointerId);
+    fadeUnder(viewer, event);
     if (before && action === "pinch") {
       const was = spread();
       down.set(event.pointerId, here);
@@ -147,7 +156,10 @@ function listenToPointer(viewer) {
     up(event);
   });
   canvas.addEventListener("pointercancel", up);
-  canvas.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && pointAway(viewer));
+  canvas.addEventListener("pointerleave", (event) => {
+    fadeUnder(viewer, event);
+    if (event.pointerType === "mouse") pointAway(viewer);
+  });
   canvas.addEventListener("dblclick", (event) => event.button === 0 && viewer.act("reset"));
   canvas.addEventListener(
     "wheel",

@@ -78,6 +78,10 @@ class Tools {
       const pressed = event.target.closest("[data-act]");
       if (pressed && pressed.dataset.act !== "peek") this.act(pressed.dataset.act, pressed);
     });
+    root.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || event.target.matches("input[type=text]") || !this.close()) return;
+      event.stopPropagation();
+    });
     const peek = root.querySelector('[data-act="peek"]');
     peek.addEventListener("pointerdown", (event) => {
       peek.setPointerCapture(event.pointerId);
@@ -124,6 +128,13 @@ class Tools {
       this.press(each, this.root.classList.toggle(`open-${each}`, each === name && !this.root.classList.contains(`open-${each}`)));
     }
     this.sync();
+  }
+
+  // Closes the open drawer; whether there was one.
+  close() {
+    const open = ["more", "measures"].find((name) => this.root.classList.contains(`open-${name}`));
+    if (open) this.open(open);
+    return Boolean(open);
   }
 
   // Shows the state.

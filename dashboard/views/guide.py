@@ -19,7 +19,7 @@ def page() -> None:
                 st.markdown(part)
             else:
                 picture, caption = part
-                st.image(str(picture), caption=caption)
+                st.image(str(picture), caption=caption, alt=caption)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,8 @@ def _panes(chosen: MapView, answer: EditedAnswer) -> None:
     with right:
         change = grey_difference(through(chosen.radiograph, chosen.cleaning.window), film)
         st.html(markup.block("lb-pane-title", "Difference"))
-        st.image(change, caption="Orange: brighter after the edit, blue: darker, black: unchanged", width="stretch")
+        caption = "Orange: brighter after the edit, blue: darker, black: unchanged"
+        st.image(change, caption=caption, width="stretch", alt="What the edit changed on the film")
 
 
 def _pane(radiograph: Radiograph, map_: Explanation | None, title: str, scale: float | None) -> None:

@@ -1,13 +1,22 @@
 """No page has a serious barrier in either theme; all addresses share one theme, which applies from the first paint."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from core.cohort.films import films_of
+from core.cohort.launch import run_path
+from core.cohort.run import run
+from core.cohort.settings import Settings
+from core.image.phantom import draw
+from core.models import checkpoints
 from dashboard.views import pages
 from tests.browser.conftest import PATIENCE_MS, settle
-from tests.browser.test_app import WORKING, open_phantom
+from tests.browser.test_app import DRAWN, WORKING, open_phantom
+from tests.browser.viewer_hand import drag, on_screen, pressed, settled
 
 BARRIERS = ("serious", "critical")
 GROUND = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
@@ -27,9 +36,58 @@ def barriers(page: Any) -> list[str]:
     ]
 
 
+@pytest.fixture(scope="module")
+def labelled_run(models: Path | None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A cohort run of twelve drawn films, which the page Cohort opens."""
+    folder = tmp_path_factory.mktemp("cohort")
+    lines = ["file,label,sex"]
+    for number in range(12):
+        pixels = draw(seed=number, height=100, width=90).radiograph.pixels
+        Image.fromarray((pixels >> 8).astype("uint8")).save(folder / f"{number}.png")
+        lines.append(f"{number}.png,{'covid' if number % 2 else 'normal'},{'F' if number % 3 else 'M'}")
+    (folder / "films.csv").write_text("\n".join(lines))
+    run(films_of(str(folder)), run_path("drawn"), Settings((checkpoints.names()[0],), checks=False), workers=0)
+
+
+def viewer_barriers(page: Any) -> dict[str, list[str]]:
+    """Barriers of Read with a film open: measurements and their list, a text field, menus, two films, presentation."""
+    found = {}
+    pressed(page, "l")
+    drag(page, on_screen(page, 300, 300), on_screen(page, 600, 300))
+    page.get_by_role("button", name="Measuring tools").first.click()
+    found["list of measurements"] = barriers(page)
+    page.get_by_role("button", name="Measuring tools").first.press("Escape")
+    pressed(page, "n")
+    drag(page, on_screen(page, 300, 500), on_screen(page, 600, 600))
+    page.locator("[data-testid=viewer] input[type=text]:focus").wait_for()
+    found["text field"] = barriers(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Save", exact=True).click()
+    found["menu Save"] = barriers(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Phantom", exact=True).click()
+    page.get_by_text("Films (2)").wait_for()
+    settle(page)
+    page.get_by_role("button", name="Two films side by side").click()
+    page.get_by_role("combobox", name="Film beside this one").click()
+    found["menu of the second film"] = barriers(page)
+    page.get_by_role("option").nth(1).click()
+    page.locator(DRAWN).nth(1).wait_for()
+    page.keyboard.press("Escape")
+    found["two films"] = barriers(page)
+    page.locator("[data-testid=controls] [data-act=expand]").click()
+    page.locator("[data-testid=stHeader]").wait_for(state="hidden")
+    settled(page)
+    found["presentation"] = barriers(page)
+    page.keyboard.press("Escape")
+    page.locator("[data-testid=stHeader]").wait_for(state="visible")
+    return found
+
+
 @pytest.mark.parametrize(("theme", "ground"), [("Dark", DARK), ("Light", LIGHT)])
+@pytest.mark.usefixtures("labelled_run")
 def test_no_page_has_a_serious_barrier(visit: Callable[..., Any], server: str, theme: str, ground: str) -> None:
-    page = visit()
+    page = visit(locale="en-NZ")  # a context of its own
     page.evaluate("(theme) => localStorage.setItem('lightbox-theme', JSON.stringify(theme))", theme)
     page.reload()
     page.wait_for_function(f"document.querySelector('[data-testid=stApp]') && {GROUND} === '{ground}'")
@@ -40,6 +98,13 @@ def test_no_page_has_a_serious_barrier(visit: Callable[..., Any], server: str, t
         if view.order != pages()[0].order:
             page.goto(f"{server}/{view.file.stem}{phantom}")
         violations[view.title] = barriers(page)
+        if view.title == "Cohort":
+            page.get_by_text("Map of cases", exact=True).click()
+            page.get_by_role("combobox", name="Colour").click()
+            violations["menu of the map of cases"] = barriers(page)
+    page.goto(f"{server}/{phantom}")
+    page.wait_for_selector(DRAWN)
+    violations |= viewer_barriers(page)
     page.evaluate("localStorage.removeItem('lightbox-theme')")  # the pages of one context share it
 
     assert {name: each for name, each in violations.items() if each} == {}

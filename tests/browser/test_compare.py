@@ -18,6 +18,7 @@ from core.compare.export import COLUMNS
 from core.image.phantom import draw
 from dashboard.compare import presets
 from tests.browser.conftest import PATIENCE_MS, settle
+from tests.browser.test_access import barriers
 from tests.dashboard.conftest import encoded
 from tests.dashboard.small_models import put
 
@@ -209,6 +210,7 @@ def test_a_click_on_a_cell_of_the_confusion_matrix_lists_its_films(visit: Callab
     matrix.wait_for(timeout=PATIENCE_MS)
     settle(page)
     row, column, count = fullest(matrix)
+    assert barriers(page) == []
 
     click_cell(page, matrix, row, column)
 

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from core.pacs.dicomweb import StudyQuery, instances, search
 from tests.browser.conftest import PATIENCE_MS, served, settle
+from tests.browser.test_access import barriers
 from tests.pacs.orthanc import Orthanc, drawn_studies, is_installed, orthanc
 
 
@@ -41,6 +42,8 @@ def test_a_study_is_found_read_and_gets_its_results_back(visit: Callable[..., An
     expect(page.get_by_text("How far to trust it")).to_be_visible(timeout=PATIENCE_MS)
 
     page.get_by_role("button", name="Send", exact=True).click()
+    page.get_by_role("button", name="Send 5 objects").wait_for()
+    assert barriers(page) == []
     page.get_by_role("button", name="Send 5 objects").click()
     expect(page.get_by_text("5 of 5 objects are stored in the study.")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_role("button", name="Send 5 objects")).to_have_count(0)

@@ -196,3 +196,14 @@ def test_the_viewer_fills_the_screen_and_gives_it_back(show: Callable[..., Any])
     page.wait_for_function("document.fullscreenElement === null")
 
     assert filled > height + 100
+
+
+def test_text_in_a_corner_fades_while_the_pointer_is_on_it(show: Callable[..., Any]) -> None:
+    page = show()
+    text = page.locator("[data-testid=viewer] .words").first
+    box = text.bounding_box()
+
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(text).to_have_css("opacity", "0.1")
+    page.mouse.move(*on_screen(page, 500, 500))
+    expect(text).to_have_css("opacity", "1")
