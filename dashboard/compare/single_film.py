@@ -15,9 +15,6 @@ from dashboard.compare.tile import LINK, draw_tile
 from dashboard.state import Session, session
 from dashboard.viewer import controls
 
-_WIDE = 350  # px: about the width of a pane on a desktop
-_TALL = (200, 440)  # px: least and greatest height of a film on a pane
-
 
 def part(radiograph: Radiograph) -> None:
     """The whole part of the page for this film."""
@@ -38,8 +35,8 @@ def part(radiograph: Radiograph) -> None:
         _grid(len(tiles))
         with st.container(key="board"):
             for placed in tiles:
-                draw_tile(radiograph, placed, tiles, height=_height(radiograph), scale=scale)
-            tile_pair.draw_pair(radiograph, tiles, height=_height(radiograph))
+                draw_tile(radiograph, placed, tiles, scale=scale)
+            tile_pair.draw_pair(radiograph, tiles)
             with st.container(key="pairs", gap="medium"):
                 agreement.table(radiograph, tiles)
                 stage_similarity.section(radiograph, tiles)
@@ -85,11 +82,6 @@ def _scale(tiles: Sequence[BoardTile]) -> tuple[float | None, str]:
     if len(units) > 1:
         return None, f"No common scale: the maps are in {', '.join(units)}. Each keeps its own."
     return common_end(maps), ""
-
-
-def _height(radiograph: Radiograph) -> int:
-    height, width = radiograph.pixels.shape
-    return int(min(max(_WIDE * height / width, _TALL[0]), _TALL[1]))
 
 
 def _choose(here: Session, name: str | None) -> None:

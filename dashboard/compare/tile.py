@@ -18,9 +18,7 @@ from dashboard.viewer import viewer
 LINK = "compare"  # between all panes of the board
 
 
-def draw_tile(
-    radiograph: Radiograph, placed: BoardTile, tiles: Sequence[BoardTile], *, height: int, scale: float | None
-) -> None:
+def draw_tile(radiograph: Radiograph, placed: BoardTile, tiles: Sequence[BoardTile], *, scale: float | None) -> None:
     """Draws the tile; `scale`: the common one, None for the map's own."""
     with st.container(key=f"tile {placed.place}", gap="xsmall"):
         with st.container(key=f"head {placed.place}", horizontal=True, wrap=False, gap="xsmall"):
@@ -36,18 +34,18 @@ def draw_tile(
                 disabled=len(tiles) < 2,
             )
         with st.container(key=f"pane of {placed.place}"):
-            _pane(radiograph, placed, height=height, scale=scale)
+            _pane(radiograph, placed, scale=scale)
             _busy(radiograph, placed)
         with st.container(key=f"foot {placed.place}", gap="xsmall"):
             st.html(probability_rows(placed, tiles) or markup.paragraph(""))
             _caveat(radiograph, placed)
 
 
-def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: float | None) -> None:
+def _pane(radiograph: Radiograph, placed: BoardTile, *, scale: float | None) -> None:
     explanation, key = placed.explanation, f"pane {placed.place}"
     if explanation is None:
         note = placed.missing or "The map is being computed."
-        viewer(radiograph, key=key, note=note, height=height, link=LINK, compact=True)
+        viewer(radiograph, key=key, note=note, link=LINK, compact=True)
         return
     outdated, source = bool(placed.pending), ""
     if placed.checkpoint and placed.prediction:
@@ -61,7 +59,6 @@ def _pane(radiograph: Radiograph, placed: BoardTile, *, height: int, scale: floa
         captions=[words],
         source=source,
         scale=scale,
-        height=height,
         withheld=withheld,
         link=LINK,
         compact=True,

@@ -37,7 +37,7 @@ def selected_pair(tiles: Sequence[BoardTile]) -> tuple[BoardTile, BoardTile] | N
     return first, second
 
 
-def draw_pair(radiograph: Radiograph, tiles: Sequence[BoardTile], *, height: int) -> None:
+def draw_pair(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
     """The pane of the difference, with menus behind its name and figures below."""
     pair = selected_pair(tiles)
     if pair is None:
@@ -48,7 +48,7 @@ def draw_pair(radiograph: Radiograph, tiles: Sequence[BoardTile], *, height: int
     with st.container(key="tile difference", gap="xsmall"):
         with st.container(key="head difference", horizontal=True, wrap=False, gap="xsmall"):
             _menus(tiles, first, second, map_)
-        _pane(radiograph, first, second, map_, height=height)
+        _pane(radiograph, first, second, map_)
         with st.container(key="foot difference", gap="xsmall"):
             if one and other:
                 _figures(radiograph, one, other)
@@ -85,13 +85,11 @@ def _menus(tiles: Sequence[BoardTile], first: BoardTile, second: BoardTile, map_
         )
 
 
-def _pane(
-    radiograph: Radiograph, first: BoardTile, second: BoardTile, map_: Explanation | None, *, height: int
-) -> None:
+def _pane(radiograph: Radiograph, first: BoardTile, second: BoardTile, map_: Explanation | None) -> None:
     if map_ is None:
         missing = [placed.letter for placed in (first, second) if placed.missing]
         note = f"{' and '.join(missing)} has no map." if missing else "Drawn once both maps are ready."
-        viewer(radiograph, key="pane difference", note=note, height=height, link=LINK, compact=True)
+        viewer(radiograph, key="pane difference", note=note, link=LINK, compact=True)
         return
     hidden = [placed.letter for placed in (first, second) if placed.hidden]
     viewer(
@@ -99,7 +97,6 @@ def _pane(
         [map_],
         key="pane difference",
         captions=[caption(map_)],
-        height=height,
         withheld=f"Hidden while {' and '.join(hidden)} is hidden." if hidden else "",
         link=LINK,
         compact=True,
