@@ -161,10 +161,13 @@ def _judged_alone(prediction: Prediction, checkpoint: Checkpoint, bars: Callable
 STATES: dict[Word, str] = {"holds": "ok", "doubtful": "note", "fails": "warning", "unjudged": "unknown"}  # of a chip
 
 
-def verdict_line(call: Call, line: VerdictLine | None = None) -> str:
-    """The verdict in one line; without `line`, only the call, as the map is not judged yet."""
+def verdict_line(call: Call, line: VerdictLine | None = None, *, label: str) -> str:
+    """The verdict in one line; without `line`, only the call, as the map is not judged yet.
+
+    label: whether the call is the film's label, in words; empty for none.
+    """
     shown = line or VerdictLine(call.sentence)
-    return markup.verdict_line(shown.call, shown.looks, shown.map, call.operating_point, level=shown.level)
+    return markup.verdict_line(shown.call, shown.looks, shown.map, call.operating_point, level=shown.level, label=label)
 
 
 def verdicts(verdicts: Sequence[Verdict]) -> None:

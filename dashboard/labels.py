@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from core.compare.panel import plain
 from core.errors import BadData
-from core.models.findings import leading, present
+from core.models.findings import leading, present, words
 from core.types import Checkpoint, Prediction
 from dashboard.state import Session
 
@@ -39,6 +39,14 @@ def use(here: Session, table: dict[str, str]) -> int:
     here.labels |= labels
     here.label_table |= table
     return len(labels)
+
+
+def sentence(prediction: Prediction, checkpoint: Checkpoint, label: str | None) -> str:
+    """ "Label normal: wrong."; empty without a label."""
+    if not label:
+        return ""
+    judged = {True: ": right", False: ": wrong", None: ""}[agrees(prediction, checkpoint, label)]
+    return f"Label {words(label.replace(_BETWEEN, ', '))}{judged}."
 
 
 def agrees(prediction: Prediction, checkpoint: Checkpoint, label: str | None) -> bool | None:

@@ -56,10 +56,10 @@ def chip(state: str, title: str, word: str, lines: Iterable[tuple[str, str]]) ->
     )
 
 
-def verdict_line(call: str, looks: str, map: str, aside: str, *, level: str) -> str:
-    """The line above the film: the call, where the model looks, whether the map holds up, and a few quiet words."""
+def verdict_line(call: str, looks: str, map: str, aside: str, *, level: str, label: str = "") -> str:
+    """The line above the film: call, the film's label, where the model looks, whether the map holds up; quiet words."""
     mark = icon(_ICONS[level]) if map else ""
-    rest = f" <span>{escape(looks)}</span>" * bool(looks)
+    rest = "".join(f" <span>{escape(part)}</span>" for part in (label, looks) if part)
     last = f' <span class="lb-holds">{mark}{escape(map)}</span>' * bool(map)
     return (
         f'<p class="lb-verdict lb-{escape(level)}" role="status"><b>{escape(call)}</b>{rest}{last}'

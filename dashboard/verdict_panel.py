@@ -5,9 +5,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.types import Checkpoint, Cleaning, Explanation, Prediction, Radiograph
 from core.verdict_line import call, verdict_line
-from dashboard import draw, markup, progress
+from dashboard import draw, labels, markup, progress
 from dashboard.cache import comparison_results, verdict_requests
 from dashboard.selection import MapView
+from dashboard.state import session
 
 
 @st.fragment(parallel=True)
@@ -15,14 +16,16 @@ def line(chosen: MapView) -> None:
     """The call immediately; where the model looks and whether the map holds up, once that is known."""
     place, explanation = st.empty(), chosen.answered
     answer = call(chosen.prediction, chosen.checkpoint)
-    place.html(draw.verdict_line(answer))
+    label = labels.sentence(chosen.prediction, chosen.checkpoint, session().labels.get(chosen.radiograph.key))
+    place.html(draw.verdict_line(answer, label=label))
     if explanation is None or explanation.void:
         return
     with draw.errors():
         full = verdict_requests.known_in_full(explanation, chosen.cleaning)
         judged = full or verdict_requests.trust(*_inputs(chosen, explanation)).result()
         location = comparison_results.heat_location(chosen.radiograph, explanation)
-        place.html(draw.verdict_line(answer, verdict_line(answer, explanation, location, judged, quick=full is None)))
+        judgement = verdict_line(answer, explanation, location, judged, quick=full is None)
+        place.html(draw.verdict_line(answer, judgement, label=label))
 
 
 @st.fragment(parallel=True)

@@ -70,12 +70,15 @@ def _open(place: int) -> bool:
                 "The films of this run are not where they were, and a run holds no copy of them. Start its command "
                 "again with the folder where they are now."
             )
-        radiograph = read_film(root, source.table.folder.film(state.opened[place]))
+        film = source.table.folder.film(state.opened[place])
+        radiograph = read_film(root, film)
     except UserError as error:
         here.problems[:] = [str(error)]
         return False
     state.was_there = radiograph.key in here.radiographs
     here.add(radiograph)
+    if film.label:
+        here.labels[radiograph.key] = film.label
     here.film_key, state.opened_film, state.place = radiograph.key, radiograph.key, place
     here.finding, here.layer = chosen.finding, None
     if chosen.method:

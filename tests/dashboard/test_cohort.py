@@ -121,6 +121,7 @@ def test_a_film_opens_with_its_model_and_the_next_one_follows(app: AppTest, coho
     assert len(here.cohort.opened) == FILMS
     assert [film.name for film in here.radiographs.values()] == [f"{wanted}.png"]
     assert (here.checkpoint, here.finding, here.method) == ("untrained", "covid", "grad-cam")
+    assert list(here.labels.values()) == ["covid" if wanted % 2 else "normal"]
 
 
 def test_another_run_beside_this_one_says_what_differs(app: AppTest, cohort_run: Path) -> None:
