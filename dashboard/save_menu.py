@@ -77,9 +77,10 @@ def send_button(chosen: MapView) -> None:
     map_ = chosen.answered
     if map_ is None or not is_set_up() or dicom_sources.obstacle(chosen.radiograph):
         return
-    words = "Send the results into the film's own study on a PACS; shown before it is sent"
+    words = "Send the results to the film's own study on a PACS; a dialog shows them first"
     if st.button("Send", icon=":material/send:", type="tertiary", key="send to pacs", help=words):
-        sending.dialog(map_.key, dicom_objects(_case(chosen, map_, session(), deidentify=False), _source(chosen)))
+        case, source = _case(chosen, map_, session(), deidentify=False), _source(chosen)
+        sending.dialog(map_.key, dicom_objects(case, source), left_out(case, source))
 
 
 def figure_zip(figure: FigureFiles, name: str) -> bytes:

@@ -110,7 +110,7 @@ def _film(each: "SimilarFilm") -> dict[str, Any]:
 
 def _text(record: Record) -> str:
     finding = record["finding"]
-    titles = {"same": f"with {finding}", "other": f"without {finding}", "unlabelled": "without a label"}
+    titles = {"same": f"labelled {finding}", "other": f"not labelled {finding}", "unlabelled": "no label"}
     lines = [f"{record['path']}: most similar films for {record['checkpoint']}"]
     for name, title in titles.items():
         if record[name]:

@@ -148,7 +148,7 @@ def _similar(case: CaseRecord) -> tuple[Section, ...]:
     similar = case.similar
     if similar is None:
         return ()
-    labels = {True: f"with {words(similar.finding)}", False: f"without {words(similar.finding)}", None: "no label"}
+    labels = {True: words(similar.finding), False: f"not {words(similar.finding)}", None: "no label"}
     rows = tuple(
         (f"film {each.digest}", f"{each.similarity:.3f}", labels[each.label], f"{each.probability:.2f}")
         for each in similar.films

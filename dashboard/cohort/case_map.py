@@ -19,6 +19,7 @@ from dashboard.state import entered, session
 
 _HEIGHT = 520  # px
 _FEWEST = 10  # films
+_FEW = 500  # films, up to which large marks do not cover each other
 _UNKNOWN = "unknown"
 _COLUMNS = ("label", "called", "source", "sex", "age group", "view", "split", "map_zone")
 _HELP = (
@@ -107,7 +108,7 @@ def _plot(laid_out: Projection, rows: Sequence[tuple[int, str, float, Any]], val
                 "customdata": [rows[index][0] for index in own],
                 "text": [f"{rows[index][1]}<br>probability {rows[index][2]:.2f}" for index in own],
                 "marker": {
-                    "size": 6,
+                    "size": 10 if len(rows) <= _FEW else 6,
                     "opacity": 0.8,
                     "color": _HUES[place % len(_HUES)] if known else NEUTRAL,
                     "symbol": _SYMBOLS[place % len(_SYMBOLS)] if known else "circle-open",
@@ -128,7 +129,7 @@ def _value(value: Any, finding: str) -> str:
     if value is None or value == "":
         return _UNKNOWN
     if isinstance(value, bool):
-        return words(finding) if value else f"no {words(finding)}"
+        return words(finding) if value else f"not {words(finding)}"
     return str(value)
 
 

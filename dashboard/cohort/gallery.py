@@ -70,7 +70,9 @@ def unreadable(table: CohortTable) -> None:
     number = totals["unreadable"] + totals["withheld"]
     if not number:
         return
-    with st.expander(f"{number:,} of {totals['films']:,} films have no result", type="compact"):
+    with st.expander(
+        f"{number:,} of {totals['films']:,} films {'has' if number == 1 else 'have'} no result", type="compact"
+    ):
         st.html(markup.facts([(each["path"], each["sentence"]) for each in table.errors()]))
 
 
@@ -81,7 +83,7 @@ def _picture(chosen: Selection, row: Mapping[str, Any], jpeg: bytes | None, map_
         source = base64.b64encode(thumbnail_picture(jpeg, row, map_row)).decode()
         name = escape(PurePosixPath(row["path"]).name)
         image = f'<img src="data:image/webp;base64,{source}" alt="Film {name} with its map">'
-    label = {True: words(chosen.finding), False: f"no {words(chosen.finding)}", None: ""}[row["label"]]
+    label = {True: words(chosen.finding), False: f"not {words(chosen.finding)}", None: ""}[row["label"]]
     st.html(
         f'<div class="lb-film">{image}<span class="lb-film-probability">{row["probability"]:.2f}</span>'
         f'<span class="lb-film-label">{escape(label)}</span></div>'

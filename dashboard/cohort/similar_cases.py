@@ -47,7 +47,7 @@ def panel(chosen: MapView) -> None:
 
 
 def _films(chosen: MapView, table: CohortTable) -> None:
-    """The nearest films with the finding and without it."""
+    """The nearest films that are labelled with the finding, those that are not, and those without a label."""
     checkpoint, finding = chosen.checkpoint, chosen.finding
     methods = table.manifest["settings"]["methods"]
     method = chosen.method.name if chosen.method.name in methods else next(iter(methods), None)
@@ -58,14 +58,14 @@ def _films(chosen: MapView, table: CohortTable) -> None:
     stage = state.similar_stage if state.similar_stage in stored else ""
     if len(stored) > 1:
         menu = BoundField("cohort.similar_stage").widget(value=stage)
-        st.selectbox("Alike at", stored, **menu, format_func=lambda each: each or f"{last} (last)", width=200)
+        st.selectbox("Compared at", stored, **menu, format_func=lambda each: each or f"{last} (last)", width=200)
     request = layer_requests.unit_activations(checkpoint, chosen.radiograph, chosen.cleaning, stage or last, finding)
     with progress.place(request, name="Similar cases", key="similar films", height=200) as (activations,):
         result = cohort_results.similar_cases(table, selection, activations.means, chosen.radiograph.key, stage)
         for title, films in (
-            (f"With {words(finding)}", result.same),
-            (f"Without {words(finding)}", result.other),
-            ("Without a label", result.unlabelled),
+            (f"Labelled {words(finding)}", result.same),
+            (f"Not labelled {words(finding)}", result.other),
+            ("No label", result.unlabelled),
         ):
             _row(table, selection, title, films)
         measured = cohort_results.neighbour_precision(table, selection, stage)

@@ -20,20 +20,27 @@ _CONTENTS = {
 
 
 @st.dialog("Send to PACS", width="large")
-def dialog(map_key: str, objects: Mapping[str, Dataset]) -> None:
-    """Objects, target study and server, then the server's reply. map_key: key of the map that the objects show."""
+def dialog(map_key: str, objects: Mapping[str, Dataset], missing: Mapping[str, str]) -> None:
+    """Objects, target study and server, then the server's reply.
+
+    map_key: key of the map that the objects show.
+    missing: why an object is not among them, as core.report.dicom.objects.left_out.
+    """
     with draw.errors():
         servers = known_servers()
         name = st.selectbox("Server", list(servers), key="pacs target") if len(servers) > 1 else next(iter(servers))
         server = servers[name]
         first = next(iter(objects.values()))
         study = str(first.StudyInstanceUID)
-        st.html(markup.paragraph(f"{len(objects)} new objects go into the film's own study on {name} ({server.host}):"))
+        words = f"{len(objects)} new objects will be added to the film's own study on {name} ({server.host}):"
+        st.html(markup.paragraph(words))
         picture, contents = st.columns([1, 2])
         capture = objects["secondary-capture.dcm"]
         picture.image(capture.pixel_array, caption="Secondary capture", alt="The film with the heat map over it")
         for file in objects:
             contents.html(markup.paragraph(_CONTENTS[file]))
+        for reason in missing.values():
+            contents.html(markup.status(f"Not sent. {reason}", level="note"))
         contents.html(markup.paragraph(f"Study {study}", quiet=True))
         contents.html(markup.paragraph("All are marked as derived and for research use.", quiet=True))
         key, receipt = session().pacs.receipt or ("", None)

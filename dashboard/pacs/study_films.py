@@ -39,7 +39,8 @@ def films(server: PacsServer) -> None:
 
 
 def _card(server: PacsServer, each: InstanceEntry) -> None:
-    words = " · ".join(part for part in (each.description, each.modality, f"{each.columns} × {each.rows} px") if part)
+    size = f"{each.columns} × {each.rows} px".replace(" ", "\N{NO-BREAK SPACE}")
+    words = " · ".join(part for part in (each.description, each.modality, size) if part)
     picture = session().pacs.thumbnails.get(each.uid)
     if picture:
         st.html(markup.block("lb-film", markup.picture(picture, words)))

@@ -15,6 +15,7 @@ from dashboard.state import bind, entered, session
 _MODALITIES = ("", "DX", "CR", "RF", "XA", "CT", "MR", "OT")
 _QUERY = ("patient", "number", "accession", "dates", "modality")
 _COLUMNS = {"date": "Date", "description": "Study", "modalities": "Modality", "instances": "Images", "sex": "Sex"}
+_ROW = 35  # px
 _PERSONAL = {"patient": "Patient", "number": "Patient ID", "birth": "Born"}
 
 
@@ -75,7 +76,7 @@ def studies(server: PacsServer) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         more = ", the newest of more" if count == MOST else ""
         st.html(markup.number(f"{count} {'study' if count == 1 else 'studies'}{more}"), width="content")
-        st.toggle("Show names and numbers of patients", **BoundField("pacs.names").widget())
+        st.toggle("Show patient names and numbers", **BoundField("pacs.names").widget())
     key = f"pacs studies {state.searches}"
     st.dataframe(
         [_row(each, names=state.names) for each in state.studies],
@@ -83,7 +84,7 @@ def studies(server: PacsServer) -> None:
         on_select=lambda: _choose(server, key),
         selection_mode="single-row",
         hide_index=True,
-        height=min(36 * (count + 1) + 3, 400),
+        height=min(_ROW * (count + 1) + 2, 400),
     )
 
 
@@ -108,7 +109,9 @@ def _choose(server: PacsServer, key: str) -> None:
     if state.study is None:
         return
     try:
-        state.instances = tuple(each for each in instances(server, state.study.uid) if each.is_picture)
+        pictures = [each for each in instances(server, state.study.uid) if each.is_picture]
+        # Captures, such as those that were sent back, come after the films.
+        state.instances = tuple(sorted(pictures, key=lambda each: each.modality == "OT"))
     except UserError as error:
         here.problems.append(str(error))
         return

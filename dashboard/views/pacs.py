@@ -10,7 +10,7 @@ available = is_set_up
 
 def page() -> None:
     """The search, its studies, the films of the chosen one."""
-    draw.title("PACS", "Find a study, open its films. Read sends results back into the study: Send.")
+    draw.title("PACS", "Find a study, open its films. On Read, Send returns the results to the study.")
     with draw.errors():
         server = study_search.server_menu(known_servers())
         study_search.form(server)

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pydicom
 import pytest
 from PIL import Image
 from pypdf import PdfReader
+from streamlit.testing.v1 import AppTest
 
 from core.image.blacken import without_marks
 from core.image.phantom import draw
@@ -19,6 +21,7 @@ from core.report.manifest import read_manifest
 from core.types import Radiograph
 from dashboard import dicom_sources, save_menu
 from dashboard.state import Session
+from tests.dashboard.conftest import SECONDS
 from tests.report.test_annotation import yellow_at
 from tests.report.test_dicom import film_of
 
@@ -71,6 +74,25 @@ def test_dicom_objects_of_a_film_from_a_dicom_file_are_in_one_archive(view: Any)
     with zipfile.ZipFile(io.BytesIO(save_menu._dicom_zip(view, view.explanation, Session()))) as archive:
         assert "structured-report.dcm" in archive.namelist()
         assert len(archive.namelist()) == 5
+
+
+def test_the_send_dialog_says_what_is_not_sent_and_why(view: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTBOX_PACS_TEST_URL", "http://localhost:1/dicom-web")
+    film = replace(view.radiograph, spacing=None)
+    dicom_sources.share(view.radiograph, film)
+
+    def draw_button(chosen: "Any") -> None:  # Streamlit runs the body alone, without the imports
+        from dashboard import save_menu
+
+        save_menu.send_button(chosen)
+
+    chosen = replace(view, radiograph=film, explanation=replace(view.explanation, radiograph=film.key))
+    page = AppTest.from_function(draw_button, default_timeout=SECONDS, args=(chosen,)).run()
+    page.button(key="send to pacs").click().run()
+
+    text = "\n".join(each.value for each in page.html)
+    assert "4 new objects will be added to the film" in text
+    assert "Not sent. No parametric map: it must give the size of a pixel" in text
 
 
 def test_a_film_without_a_dicom_file_has_no_dicom_objects(phantom: Radiograph) -> None:
