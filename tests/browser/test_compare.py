@@ -193,7 +193,9 @@ def test_a_click_on_a_line_opens_the_case_in_linked_panes(visit: Callable[..., A
     assert page.locator(PANE).first.get_attribute("data-film-key") not in keys
 
 
-def test_a_click_on_a_cell_of_the_confusion_matrix_lists_its_films(visit: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_cell_of_the_confusion_matrix_lists_its_films_and_next_case_stays_among_them(
+    visit: Callable[..., Any], tmp_path: Path
+) -> None:
     lines = ["file,label"]
     for seed in range(4):
         (tmp_path / f"film-{seed}.png").write_bytes(encoded(draw(seed=seed, height=160, width=130).radiograph))
@@ -215,6 +217,15 @@ def test_a_click_on_a_cell_of_the_confusion_matrix_lists_its_films(visit: Callab
     click_cell(page, matrix, row, column)
 
     expect(page.get_by_text(re.compile(f"Only label .*: {count} of 4 films."))).to_be_visible()
+    settle(page)  # a click before the table of films is redrawn, or while it scrolls into view, would be lost
+    films = page.locator(".st-key-films-compared [data-testid=stDataFrame]")
+    films.hover(position={"x": 60, "y": 1.5 * ROW_PX})
+    settle(page)
+    films.click(position={"x": 60, "y": 1.5 * ROW_PX})
+    expect(page.get_by_text(re.compile(rf"Case 1 of {count} \(label"))).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Next case").click()
+    expect(page.get_by_text(f"Case 2 of {count}")).to_be_visible()
 
 
 def fullest(grid: Any) -> tuple[int, int, int]:
@@ -234,6 +245,7 @@ def click_cell(page: Any, grid: Any, row: int, column: int) -> None:
     box = grid.bounding_box()
     for share in np.linspace(0.05, 0.95, 19):
         page.mouse.click(box["x"] + share * box["width"], box["y"] + (row + 1.5) * ROW_PX)
+        settle(page)
         chosen = grid.locator("td[aria-selected=true]")
         if chosen.count() and int(chosen.first.get_attribute("aria-colindex")) == column + 1:
             return
