@@ -43,7 +43,7 @@ ADULTS ?= ../shared/cxr-adults
 TRAIN = $(PY) -m core train --runs $(OUT)/runs --out $(OUT) --data $(CXR)
 weights: setup  ## trains the shipped networks anew; hours
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-train.txt
-	set -e; for name in lungs-unet small-cnn resnet50 inception-v3 vgg16 densenet121-base densenet121-plain \
+	set -e; for name in lungs-unet devices-unet small-cnn resnet50 inception-v3 vgg16 densenet121-base densenet121-plain \
 		densenet121-lungs-first densenet121-lungs; do $(TRAIN) --recipe weights/recipes/$$name.toml; done
 	set -e; for name in efficientnet-lite0 efficientnet-lite0-lungs; do \
 		$(TRAIN) --data $(ADULTS) --recipe weights/recipes/$$name.toml; done

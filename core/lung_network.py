@@ -1,6 +1,5 @@
 """Where the lungs are on a film."""
 
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,22 +7,20 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from core.errors import BadCheckpoint, NoLungs
+from core.errors import NoLungs
 from core.image.arrangement import arranged
 from core.image.film_checks import Check, inspect
 from core.image.prepare import enlarge, prepare, upright
-from core.models import checkpoints
+from core.models import checkpoints, unet
+from core.models.unet import UNet
 from core.types import Cleaning, Heat, Input, Placement, Radiograph
 
 NAME = "lungs-unet"
 INPUT = Input(size=160)
 MARGIN = 0.04  # share of the film's long side by which lungs are dilated: pleura, ribs, errors of the outline
-_WIDTHS = (32, 48, 96, 128)
-_LOADING = threading.Lock()
-_LOADED: dict[Path, "UNet"] = {}
 # The rule's limits. It refuses every file of originals/ that is not an upright frontal film with visible lungs, one
 # small film that is, 14 of the 799 test films, and none of the 325 test films with human outlines.
 _AREA = (0.09, 0.58)  # share of the film that is lung
@@ -48,35 +45,6 @@ _NO_CHEST = (
     "only; use a PA or AP film."
 )
 _ADULT_FIELD = 250  # mm, minimum of the longer side of an adult's chest film
-
-
-class UNet(nn.Module):
-    """A small U-Net: four resolutions, two 3 x 3 convolutions each.
-
-    The first of them holds each 2 x 2 block of pixels as four channels: a quarter of the cost, the same edges.
-
-    Source: Ronneberger et al. 2015, arXiv:1505.04597; blocks as channels: Shi et al. 2016, arXiv:1609.05158.
-    """
-
-    def __init__(self, widths: tuple[int, ...] = _WIDTHS) -> None:
-        super().__init__()
-        self.down = nn.ModuleList(_pair(into, out) for into, out in zip((4, *widths), widths, strict=False))
-        self.up = nn.ModuleList(
-            _pair(deep + shallow, shallow) for deep, shallow in zip(widths[:0:-1], widths[-2::-1], strict=True)
-        )
-        self.out = nn.Conv2d(widths[0], 4, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, 1, S, S) standardised films, S a multiple of 16, to (N, 1, S, S) logits of lung."""
-        images = functional.pixel_unshuffle(images, 2)
-        levels = []
-        for index, step in enumerate(self.down):
-            images = step(functional.max_pool2d(images, 2) if index else images)
-            levels.append(images)
-        for step, shallow in zip(self.up, levels[-2::-1], strict=True):
-            wide = functional.interpolate(images, scale_factor=2.0, mode="bilinear", align_corners=False)
-            images = step(torch.cat([wide, shallow], dim=1))
-        return functional.pixel_shuffle(self.out(images), 2)
 
 
 def segment(radiograph: Radiograph, cleaning: Cleaning | None = None) -> NDArray[np.bool_]:
@@ -153,7 +121,7 @@ def implausible_size(radiograph: Radiograph, cleaning: Cleaning | None = None) -
     return f"{given} the lungs would be {width:.0f} mm wide, those of {whose} are {low:.0f} to {high:.0f} mm. {advice}"
 
 
-def look(network: "UNet", films: Tensor) -> list[tuple[Heat, str]]:
+def look(network: UNet, films: Tensor) -> list[tuple[Heat, str]]:
     """For each standardised film (N, 1, S, S): (S, S) float32, 0 to 1, its lungs, and why they are rejected ("" if they
     are not).
 
@@ -187,16 +155,8 @@ def dice(mask: NDArray[np.bool_], outline: NDArray[np.bool_]) -> float:
 
 
 def network(folder: Path = checkpoints.SHIPPED) -> UNet:
-    """The shipped network, read once; it has no hooks and no gradients, so threads may share it."""
-    with _LOADING:
-        if folder not in _LOADED:
-            path = folder / f"{NAME}.safetensors"
-            if not path.exists():
-                raise BadCheckpoint(f"There is no {path}. Restore it from the repository, or train it.")
-            fresh = UNet()
-            checkpoints.fill(fresh, path.read_bytes(), f"{path.name} does not hold the lung network")
-            _LOADED[folder] = fresh.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return _LOADED[folder]
+    """The shipped network, read once."""
+    return unet.shipped(NAME, folder)
 
 
 def _judged(views: Heat) -> tuple[Heat, str]:
@@ -232,14 +192,3 @@ def _pieces(likely: Heat) -> NDArray[np.bool_]:
     filled = np.zeros_like(marked)
     cv2.drawContours(filled, large, -1, (1,), thickness=cv2.FILLED)
     return filled.astype(bool)
-
-
-def _pair(into: int, out: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(into, out, 3, padding=1, bias=False),
-        nn.BatchNorm2d(out),
-        nn.ReLU(),
-        nn.Conv2d(out, out, 3, padding=1, bias=False),
-        nn.BatchNorm2d(out),
-        nn.ReLU(),
-    )

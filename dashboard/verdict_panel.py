@@ -12,8 +12,11 @@ from dashboard.state import session
 
 
 @st.fragment(parallel=True)
-def line(chosen: MapView) -> None:
-    """The call immediately; where the model looks and whether the map holds up, once that is known."""
+def line(chosen: MapView, *, in_full: bool = False) -> None:
+    """The call immediately; where the model looks and whether the map holds up, once that is known.
+
+    in_full: whether to ask for all measures after the quick ones.
+    """
     place, explanation = st.empty(), chosen.answered
     answer = call(chosen.prediction, chosen.checkpoint)
     label = labels.sentence(chosen.prediction, chosen.checkpoint, session().labels.get(chosen.radiograph.key))
@@ -21,11 +24,15 @@ def line(chosen: MapView) -> None:
     if explanation is None or explanation.void:
         return
     with draw.errors():
+        inputs = _inputs(chosen, explanation)
         full = verdict_requests.known_in_full(explanation, chosen.cleaning)
-        judged = full or verdict_requests.trust(*_inputs(chosen, explanation)).result()
+        judged = full or verdict_requests.trust(*inputs).result()
         location = comparison_results.heat_location(chosen.radiograph, explanation)
         judgement = verdict_line(answer, explanation, location, judged, quick=full is None)
         place.html(draw.verdict_line(answer, judgement, label=label))
+        if in_full and full is None:
+            judgement = verdict_line(answer, explanation, location, verdict_requests.trust_in_full(*inputs).result())
+            place.html(draw.verdict_line(answer, judgement, label=label))
 
 
 @st.fragment(parallel=True)

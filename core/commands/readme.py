@@ -56,6 +56,7 @@ def _sections() -> Iterator[tuple[Path, str, str]]:
         "models": _models,
         "twins": _twins,
         "lung network": _lung_network,
+        "device network": _device_network,
         "methods": table.markdown,
         "architectures": _architectures,
     }
@@ -125,6 +126,21 @@ def _lung_network() -> str:
     dice = card["metrics"]["test"]["dice"]
     interval = f"{dice['low']:.3f} to {dice['high']:.3f}"
     return f"Dice {dice['value']:.3f} ({interval}) on {dice['n']} test films with human outlines."
+
+
+def _device_network() -> str:
+    """How well the device network marks drawn devices, from its card."""
+    from core.models import checkpoints
+
+    card = json.loads((checkpoints.SHIPPED / "devices-unet.json").read_text(encoding="utf-8"))
+    test = card["metrics"]["test"]
+    found, right, dice, without = (test[name] for name in ("sensitivity", "ppv", "dice", "marked_without"))
+    return (
+        f"On {test['n']} test films with drawn devices it marks {found['value']:.0%} ({found['low']:.0%} to "
+        f"{found['high']:.0%}) of their pixels, and {right['value']:.0%} ({right['low']:.0%} to {right['high']:.0%}) "
+        f"of what it marks is one (Dice {dice['value']:.2f}). Where nothing was drawn it marks {without['value']:.2%} "
+        "of the same films' area, part of it on real devices."
+    )
 
 
 def _architectures() -> str:

@@ -111,8 +111,8 @@ def train(
     """
     from core.models import checkpoints
     from core.models.architecture import architectures
-    from core.train import cross_validation, lungs, ranks, run
-    from core.train.recipe import LungsRecipe, Recipe, changed, notes, read
+    from core.train import cross_validation, devices, lungs, ranks, run
+    from core.train.recipe import Recipe, SegmentationRecipe, changed, notes, read
 
     recipe = read(recipe_file) if recipe_file else Recipe()
     name = name or (recipe_file.stem if recipe_file else None)
@@ -123,11 +123,12 @@ def train(
     out = out or checkpoints.SHIPPED
     overrides = {field: _value(field, value) for field, value in fields.items() if value not in (None, False)}
     recipe_notes = notes(recipe_file) if recipe_file else None
-    if isinstance(recipe, LungsRecipe):
+    if isinstance(recipe, SegmentationRecipe):
         if not ranks.is_first():
             return  # trained in one process
         recipe = changed(recipe, overrides, "The command")
-        card = lungs.train(data, recipe=recipe, runs=runs, out=out, notes=recipe_notes)
+        train_one = devices.train if recipe.architecture == "devices-unet" else lungs.train
+        card = train_one(data, recipe=recipe, runs=runs, out=out, notes=recipe_notes)
         click.echo(f"{card['name']} is written; Dice on the test films {card['metrics']['test']['dice']}.", err=True)
         return
     recipe = changed(recipe, overrides, "The command")

@@ -21,7 +21,7 @@ from core.registry import unknown
 from core.types import Checkpoint, Input
 
 SHIPPED = Path(__file__).parents[2] / "weights"
-OTHERS = {"lungs-unet"}  # networks of other kinds in the same folder
+OTHERS = {"lungs-unet", "devices-unet"}  # networks of other kinds in the same folder
 
 
 def names(folder: Path = SHIPPED) -> list[str]:

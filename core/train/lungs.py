@@ -1,16 +1,14 @@
 """Training the lung network on outlined films."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 
 from core.errors import BadData
@@ -18,19 +16,21 @@ from core.evaluate import manifest
 from core.evaluate.intervals import bootstrap
 from core.evaluate.manifest import Row, row_radiograph
 from core.image.prepare import enlarge, prepare
-from core.lung_network import INPUT, NAME, UNet, dice, look
+from core.lung_network import INPUT, NAME, dice, look
 from core.models import checkpoints
 from core.models.device import fast
+from core.models.unet import WIDTHS, UNet
 from core.train import log
 from core.train.augment import augment, standardised
 from core.train.data import STORED_SIDE, Films, load_films, resized, table
-from core.train.fit import averaged, total_seconds
-from core.train.recipe import LungsRecipe, refuse_other
+from core.train.fit import total_seconds
+from core.train.recipe import SegmentationRecipe, refuse_other
+from core.train.segmentation import fit
 from core.types import Input
 
 
 def train(
-    data: Sequence[Path], *, recipe: LungsRecipe, runs: Path, out: Path, notes: Mapping[str, Any] | None = None
+    data: Sequence[Path], *, recipe: SegmentationRecipe, runs: Path, out: Path, notes: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Trains, or resumes an interrupted run, and writes lungs-unet.safetensors with its card into `out`.
 
@@ -44,7 +44,15 @@ def train(
         load_films(rows, split, labels, Input(size=STORED_SIDE), lungs=True, multi_label=True)
         for split in ("train", "val")
     )
-    network = fit(recipe, films, val, runs / NAME)
+
+    def batch(places: Tensor, size: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
+        images, outlines = films.images[places].to(device), _lungs(films)[places].to(device)
+        augmented, inside = augment(images, size, generator, lungs=outlines)
+        if inside is None:
+            raise ValueError("outlined films lost their lungs")
+        return augmented, inside
+
+    network = fit(recipe, UNet(WIDTHS[NAME]), len(films), batch, lambda network: _dice(network, val), runs / NAME)
     out.mkdir(parents=True, exist_ok=True)
     epochs = log.read(runs / NAME / "log.jsonl")
     notes = notes or {}
@@ -63,69 +71,6 @@ def train(
     }
     checkpoints.store(network, card, NAME, out)
     return checkpoints.amend(NAME, {"metrics": {"test": dice_figures(network, rows, "test")}}, out)
-
-
-def fit(recipe: LungsRecipe, films: Films, val: Films, folder: Path) -> UNet:
-    """The network with averaged weights after the last epoch."""
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = UNet().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
-    average = averaged(network, recipe.average)
-    schedule = [size for size, epochs in zip(recipe.sizes, recipe.epochs, strict=True) for _ in range(epochs)]
-    steps = -(-len(films) // recipe.batch)
-    rate = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.rate, epochs=len(schedule), steps_per_epoch=steps, pct_start=0.2
-    )
-    parts = {"network": network, "optimiser": optimiser, "average": average, "rate": rate}
-    done = log.resume(folder / "state.pt", asdict(recipe), parts)
-    for epoch in range(done, len(schedule)):
-        start = time.perf_counter()
-        generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
-        network.train()
-        total = 0.0
-        batches = torch.split(torch.randperm(len(films), generator=generator), recipe.batch)
-        for batch in tqdm(batches, desc=f"epoch {epoch + 1}/{len(schedule)} at {schedule[epoch]} px"):
-            images, lungs = augment(
-                films.images[batch].to(device), schedule[epoch], generator, lungs=_lungs(films)[batch].to(device)
-            )
-            if lungs is None:
-                raise ValueError("outlined films lost their lungs")
-            with fast(device):
-                logits = network(images.contiguous(memory_format=torch.channels_last))
-            loss = overlap_loss(logits.float(), lungs)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            rate.step()
-            average.update_parameters(network)
-            total += float(loss.detach()) * len(batch)
-        record = {
-            "epoch": epoch + 1,
-            "of": len(schedule),
-            "size": schedule[epoch],
-            "loss": total / len(films),
-            "val_dice": _dice(cast(UNet, average.module), val),
-            "seconds": time.perf_counter() - start,
-        }
-        log.append(folder / "log.jsonl", record)
-        tqdm.write(str(record))
-        log.store(folder / "state.pt", asdict(recipe), parts, epoch + 1)
-    trained = cast(UNet, average.module)
-    return trained.eval().cpu()
-
-
-def overlap_loss(logits: Tensor, lungs: Tensor) -> Tensor:
-    """Cross-entropy plus one minus the soft Dice, both means over the batch.
-
-    logits, lungs: (N, 1, S, S); lungs from 0 to 1.
-    Source:        Milletari et al. 2016, arXiv:1606.04797.
-    """
-    likely = logits.sigmoid()
-    shared = (likely * lungs).sum(dim=(1, 2, 3))
-    dice = (2 * shared + 1) / (likely.sum(dim=(1, 2, 3)) + lungs.sum(dim=(1, 2, 3)) + 1)
-    return functional.binary_cross_entropy_with_logits(logits, lungs) + (1 - dice).mean()
 
 
 def dice_figures(network: UNet, rows: Sequence[Row], split: str) -> dict[str, Any]:

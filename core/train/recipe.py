@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import BadCheckpoint, BadSetting
-from core.lung_network import NAME
+from core.lung_network import NAME as LUNGS
+from core.models.unet import WIDTHS
 
 _NOTES = "notes"
 
@@ -96,10 +97,10 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class LungsRecipe:
-    """The lung network's training; fields as in `Recipe`."""
+class SegmentationRecipe:
+    """The training of a U-Net for lungs or devices; fields as in `Recipe`, the defaults are those of lungs-unet."""
 
-    architecture: str = NAME
+    architecture: str = LUNGS
     sizes: tuple[int, ...] = (128, 160)
     epochs: tuple[int, ...] = (5, 4)
     batch: int = 16
@@ -113,10 +114,10 @@ class LungsRecipe:
         _refuse_uneven(self)
 
 
-AnyRecipe = TypeVar("AnyRecipe", Recipe, LungsRecipe)
+AnyRecipe = TypeVar("AnyRecipe", Recipe, SegmentationRecipe)
 
 
-def read(path: Path) -> Recipe | LungsRecipe:
+def read(path: Path) -> Recipe | SegmentationRecipe:
     """The recipe in a TOML file; missing fields have their default.
 
     Raises: BadSetting for invalid TOML, unknown fields, or a wrong type.
@@ -125,8 +126,8 @@ def read(path: Path) -> Recipe | LungsRecipe:
     settings.pop(_NOTES, None)
     who = f"The recipe {path.name}"
     return (
-        changed(LungsRecipe(), settings, who)
-        if settings.get("architecture") == NAME
+        changed(SegmentationRecipe(), settings, who)
+        if settings.get("architecture") in WIDTHS
         else changed(Recipe(), settings, who)
     )
 
@@ -186,7 +187,7 @@ def same(stored: Mapping[str, Any], recipe: Mapping[str, Any]) -> bool:
     return bool(json.loads(json.dumps({**added, **stored})) == json.loads(json.dumps(dict(recipe))))
 
 
-def refuse_other(name: str, recipe: Recipe | LungsRecipe, out: Path) -> None:
+def refuse_other(name: str, recipe: Recipe | SegmentationRecipe, out: Path) -> None:
     """Raises: BadSetting if `out` holds a checkpoint of this name that another recipe made; BadCheckpoint if its card
     cannot be read. Nothing is overwritten."""
     path = out / f"{name}.json"
@@ -235,7 +236,7 @@ _BOUNDS = {  # both ends included
 }
 
 
-def _refuse_bounds(recipe: Recipe | LungsRecipe) -> None:
+def _refuse_bounds(recipe: Recipe | SegmentationRecipe) -> None:
     for name, value in asdict(recipe).items():
         low, high = _BOUNDS.get(name, (None, None))
         if low is None or high is None:
@@ -245,7 +246,7 @@ def _refuse_bounds(recipe: Recipe | LungsRecipe) -> None:
             raise BadSetting(f"{name} is {value}; it must be {bounds}.")
 
 
-def _refuse_uneven(recipe: Recipe | LungsRecipe) -> None:
+def _refuse_uneven(recipe: Recipe | SegmentationRecipe) -> None:
     if len(recipe.sizes) != len(recipe.epochs) or not recipe.sizes:
         raise BadSetting(
             f"sizes {recipe.sizes} and epochs {recipe.epochs} must have equal length, one entry per stage."

@@ -1,14 +1,10 @@
 """How much of the map lies in the lungs."""
 
-import numpy as np
-
 from core import lung_network
 from core.errors import NoLungs
-from core.image.prepare import enlarge
 from core.trust.measure import CHANCE, Figure, Question, measure, no_area, unjudged
-from core.types import Level, Placement
+from core.types import Level
 
-_SIDE = 256  # px
 _MOST = 0.80  # share of the heat that a network trained on the lungs reaches
 _TITLE = "Heat in the lungs"
 
@@ -20,18 +16,12 @@ def lungs(question: Question) -> Figure:
     Value: 0 to 1; an even map has the share that they cover.
     Source: Kohlbrenner et al. 2020, arXiv:1910.09840 (inside-total ratio); outlines by core.lung_network.
     """
-    explanation = question.explanation
     try:
         outline, placement = lung_network.outline(question.radiograph, question.cleaning)
     except NoLungs as error:
         return unjudged("lungs", _TITLE, str(error))
-    height, width = question.radiograph.pixels.shape
-    small = _SIDE / max(height, width)  # both maps are coarser than this, so a larger canvas gains nothing
-    canvas = max(1, round(height * small)), max(1, round(width * small))
-    heat = enlarge(explanation.heat.clip(min=0), _scaled(explanation.placement, small), canvas)
-    heat = np.nan_to_num(heat, nan=0.0)
-    outline_there = enlarge(outline, _scaled(placement, small), canvas)
-    inside = lung_network.dilated(np.nan_to_num(outline_there, nan=0.0) > 0.5)
+    heat, outline_there = question.beside(outline, placement)
+    inside = lung_network.dilated(outline_there > 0.5)
     share, area = float(heat[inside].sum() / heat.sum()), float(inside.mean())
     level: Level = "ok" if share >= _MOST else "note" if share > area + CHANCE else "warning"
     verdict = {
@@ -41,9 +31,3 @@ def lungs(question: Question) -> Figure:
     }[level]
     sentence = f"{share:.0%} of the heat lies in the lungs and a rim around them, which cover {area:.0%} of the film."
     return Figure("lungs", _TITLE, level, share, "of the heat", sentence, verdict, is_share=True)
-
-
-def _scaled(placement: Placement, scale: float) -> Placement:
-    return Placement(
-        placement.x0 * scale, placement.y0 * scale, placement.x1 * scale, placement.y1 * scale, placement.turn
-    )

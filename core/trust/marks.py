@@ -19,7 +19,7 @@ def marks(question: Question) -> Figure:
     """Share of the heat on letters, text, arrows and coloured marks that are burnt into the film, beside the share of
     the film that they cover with a narrow rim.
 
-    Value: 0 to 1; an even map has the share that they cover. Devices are not detected, so they do not count here.
+    Value: 0 to 1; an even map has the share that they cover.
     """
     explanation = question.explanation
     inside = marked(question.radiograph, question.cleaning)

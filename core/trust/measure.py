@@ -35,6 +35,7 @@ ASPECTS: dict[Aspect, str] = {
 COSTS: dict[MeasureCost, str] = {"cheap": "a dozen network passes at most", "passes": "tens of network passes or more"}
 CHEAP: tuple[MeasureCost, ...] = ("cheap",)
 CHANCE = 0.05  # of the heat: shares this close to those of an even map count as chance
+_SIDE = 256  # px
 _UNSPECIFIC = "This map is the same for every finding: a map that explains one has to beat it."
 
 
@@ -75,6 +76,12 @@ class Figure:
         return quantity(self.value, self.unit)
 
 
+def _scaled(placement: Placement, scale: float) -> Placement:
+    return Placement(
+        placement.x0 * scale, placement.y0 * scale, placement.x1 * scale, placement.y1 * scale, placement.turn
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Question:
     """The input of a measure.
@@ -97,6 +104,17 @@ class Question:
         size = self.classifier.checkpoint.input.size
         turned = Placement(0, 0, size, size)
         return enlarge(self.explanation.heat, turned, (size, size)).clip(min=0)
+
+    def beside(self, mask: Heat, placement: Placement) -> tuple[Heat, Heat]:
+        """The map, >= 0, and another one of the film on the same (h, w) grid of at most 256 px; NaN becomes 0."""
+        height, width = self.radiograph.pixels.shape
+        scale = _SIDE / max(height, width)  # both maps are coarser than this, so a larger grid gains nothing
+        grid = max(1, round(height * scale)), max(1, round(width * scale))
+        heat, other = (
+            np.nan_to_num(enlarge(values, _scaled(place, scale), grid), nan=0.0)
+            for values, place in ((self.explanation.heat.clip(min=0), self.explanation.placement), (mask, placement))
+        )
+        return heat, other
 
     @functools.cached_property
     def prediction(self) -> Prediction:

@@ -1,9 +1,11 @@
-"""Zones of a film by name: lungs, everything outside them, markers, the hottest tenth, and anatomical regions."""
+"""Zones of a film by name: lungs, everything outside them, markers, devices, the hottest
+tenth, and anatomical regions."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core import device_network
 from core.compare.anatomical_regions import AnatomicalRegions, anatomical_places
 from core.compare.grid import placed, whole
 from core.errors import BadSetting, NoLungs
@@ -12,10 +14,10 @@ from core.trust.measure import hottest
 from core.types import Cleaning, Explanation, Radiograph
 
 RIGHT, LEFT, BOTH, OUTSIDE = "right lung", "left lung", "both lungs", "outside the lungs"
-MARKS, HOTTEST = "markers", "hottest tenth"
-ZONES = (RIGHT, LEFT, BOTH, OUTSIDE, MARKS, HOTTEST)  # offered for every film; others only if they are found
+MARKS, DEVICES, HOTTEST = "markers", "devices", "hottest tenth"
+ZONES = (RIGHT, LEFT, BOTH, OUTSIDE, MARKS, DEVICES, HOTTEST)  # offered for every film; others only if they are found
 _SHARE = 0.10  # of the film's area
-_RIM = 0.01  # of the film's sides, around a mark
+_RIM = 0.01  # of the film's sides, around a mark or device
 _THE = "the "
 
 
@@ -31,6 +33,8 @@ def zone_mask(
     height, width = radiograph.pixels.shape
     if name == HOTTEST:
         return _hottest(radiograph, explanation)
+    if name == DEVICES:
+        return _devices(radiograph, cleaning)
     places = anatomical_places(radiograph, cleaning)
     if name == MARKS:
         return _marks(places, height, width)
@@ -41,7 +45,7 @@ def zone_mask(
 def zone_names(radiograph: Radiograph, cleaning: Cleaning) -> tuple[str, ...]:
     """The zones that can be named on this film."""
     places = anatomical_places(radiograph, cleaning)
-    with_lungs = ZONES if places.lungs.any() else (MARKS, HOTTEST)
+    with_lungs = ZONES if places.lungs.any() else (MARKS, DEVICES, HOTTEST)
     return (*with_lungs, *(place.removeprefix(_THE) for place in places.names))
 
 
@@ -70,6 +74,14 @@ def _marks(places: AnatomicalRegions, height: int, width: int) -> NDArray[np.boo
         left, right = max(0, round((mark.x0 - _RIM) * width)), round((mark.x1 + _RIM) * width)
         mask[top : max(bottom, top + 1), left : max(right, left + 1)] = True
     return mask
+
+
+def _devices(radiograph: Radiograph, cleaning: Cleaning) -> NDArray[np.bool_]:
+    mask = device_network.devices(radiograph, cleaning)
+    if not mask.any():
+        raise BadSetting("No cable, electrode, tube or pacemaker is found on this film. Draw the region instead.")
+    reach = max(1, round(_RIM * max(mask.shape)))
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)).astype(bool)
 
 
 def _hottest(radiograph: Radiograph, explanation: Explanation | None) -> NDArray[np.bool_]:

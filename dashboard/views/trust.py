@@ -30,7 +30,7 @@ def page() -> None:
     if chosen is None:
         viewer(radiograph, key="trust")
         return
-    verdict_panel.line(chosen)
+    verdict_panel.line(chosen, in_full=True)
     with st.container(key="map request", horizontal=True, vertical_alignment="center", gap="small"):
         sentence(chosen)
     with st.container(key="judged"):

@@ -141,7 +141,9 @@ def _estimates(part: Any) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "card", [SHIPPED / f"{name}.json" for name in (*names(SHIPPED), "lungs-unet")], ids=lambda card: card.stem
+    "card",
+    [SHIPPED / f"{name}.json" for name in (*names(SHIPPED), "lungs-unet", "devices-unet")],
+    ids=lambda card: card.stem,
 )
 def test_each_figure_of_a_shipped_card_lies_in_its_interval(card: Path) -> None:
     items = list(_estimates(json.loads(card.read_text())))

@@ -69,7 +69,7 @@ def test_own_checkpoints_are_listed_behind_the_shipped_so_that_the_first_stays_t
         library.place("untraned", weights)
 
 
-@pytest.mark.parametrize("name", ["untrained", "UNTRAINED", "mine", "Mine", "lungs-unet"])
+@pytest.mark.parametrize("name", ["untrained", "UNTRAINED", "mine", "Mine", "lungs-unet", "devices-unet"])
 def test_no_two_checkpoints_have_one_name_and_nothing_is_overwritten(
     name: str, candidate: ImportCandidate, weights: Path
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from core.errors import BadCheckpoint, BadSetting
 from core.models.architecture import architectures
 from core.models.checkpoints import SHIPPED
-from core.train.recipe import LungsRecipe, Recipe, changed, notes, read, refuse_other
+from core.train.recipe import Recipe, SegmentationRecipe, changed, notes, read, refuse_other
 
 RECIPES = sorted(path for path in (SHIPPED / "recipes").glob("*.toml") if not path.stem.endswith("-notes"))
 
@@ -16,7 +16,7 @@ RECIPES = sorted(path for path in (SHIPPED / "recipes").glob("*.toml") if not pa
 def test_every_recipe_that_is_shipped_can_be_read(path: Path) -> None:
     recipe = read(path)
 
-    assert isinstance(recipe, LungsRecipe) or recipe.architecture in architectures
+    assert isinstance(recipe, SegmentationRecipe) or recipe.architecture in architectures
     assert isinstance(notes(path), dict)
 
 
@@ -32,7 +32,7 @@ def test_a_field_that_the_file_leaves_out_has_its_default(tmp_path: Path) -> Non
 def test_the_lung_network_has_a_recipe_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "one.toml").write_text('architecture = "lungs-unet"\nbatch = 8\n')
 
-    assert read(tmp_path / "one.toml") == LungsRecipe(batch=8)
+    assert read(tmp_path / "one.toml") == SegmentationRecipe(batch=8)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Heat on burnt-in marks, lesion statistics of the method, and what other models say."""
+"""Heat on burnt-in marks and on devices, lesion statistics of the method, and what other models say."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from core.device_network import devices
 from core.image.phantom import draw
 from core.models import checkpoints
 from core.models.classifier import Classifier
@@ -52,6 +53,46 @@ def test_marks_are_found_where_they_were_written(written: Radiograph) -> None:
 
     assert inside[50, 30:180].all()
     assert not inside[200:, 200:].any()
+
+
+def _with_pacemaker(seed: int) -> tuple[Radiograph, Radiograph]:
+    """A drawn chest without and with a metal can and its lead."""
+    bare = draw(seed=seed, height=512, width=512).radiograph
+    metal = np.zeros((512, 512), np.float32)
+    cv2.ellipse(metal, (390, 130), (28, 22), 20, 0, 360, (1.0,), -1, cv2.LINE_AA)
+    lead = np.array([[385, 120], [330, 90], [280, 150], [275, 240], [300, 330], [320, 350]], np.int32)
+    cv2.polylines(metal, [lead], False, (0.9,), 4, cv2.LINE_AA)
+    pixels = bare.pixels + (bare.white - bare.pixels) * metal * np.float32(0.9)
+    return bare, replace(bare, pixels=pixels.round().astype(np.uint16))
+
+
+def test_heat_on_a_pacemaker_is_a_warning_and_none_is_found_where_there_is_none(classifier: Classifier) -> None:
+    at_device, away = np.zeros((2, 32, 32), np.float32)
+    at_device[7:9, 23:26] = 1  # x 368 to 416, y 112 to 144 of 512 px
+    away[24:26, 8:10] = 1
+    for seed in range(3):
+        bare, paced = _with_pacemaker(seed)
+
+        on, off = (measures["devices"](_question(classifier, paced, heat)) for heat in (at_device, away))
+        none = measures["devices"](_question(classifier, bare, at_device))
+
+        assert on.level == "warning"
+        assert on.value > 0.9
+        assert off.level == "ok"
+        assert off.value < 0.05
+        assert none.level == "ok"
+        assert none.value == 0
+
+
+def test_devices_are_found_where_they_were_drawn(classifier: Classifier) -> None:
+    _, paced = _with_pacemaker(4)
+
+    found = devices(paced)
+
+    assert found.shape == paced.pixels.shape
+    assert found[125:136, 375:405].all(), "the can"
+    assert found[150:240, 265:290].any(axis=1).mean() > 0.8, "the lead"
+    assert not found[:, :200].any()
 
 
 def test_a_card_without_lesion_figures_cannot_be_judged(classifier: Classifier, written: Radiograph) -> None:

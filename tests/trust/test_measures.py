@@ -124,7 +124,7 @@ def test_a_map_with_one_value_a_zone_has_no_shares_of_area(film: Radiograph) -> 
     figures = assess(_corner_reader(), film, whole)
 
     area = [figure for figure in figures if measures[figure.name].obstacle in (no_area, no_effect)]
-    assert {figure.name for figure in area} == {"deletion", "lungs", "edge", "marks"}
+    assert {figure.name for figure in area} == {"deletion", "lungs", "edge", "marks", "devices"}
     assert all(not figure.judged and "compare zones" in figure.sentence for figure in area)
 
 
