@@ -39,7 +39,7 @@ def section(cards: Sequence[Checkpoint]) -> None:
     rows = [
         [audit_tests[test].title, *(_cell(words[name].get(test, "unjudged")) for name in reports)] for test in names
     ]
-    rows.append(["Tests that fail", *(report.summary for report in reports.values())])
+    rows.append(["Failed tests", *(report.summary for report in reports.values())])
     exported = [
         {"model": name, "test": each.name, "verdict": each.word, "sentence": each.sentence}
         for name, report in reports.items()
@@ -50,8 +50,8 @@ def section(cards: Sequence[Checkpoint]) -> None:
             markup.table(
                 ["Test", *reports],
                 rows,
-                caption="A probe that guesses from the features shows what a model could use, not what it does use: "
-                "such probes are not counted. Figures and sentences: in each model's card, part Shortcuts.",
+                caption="A probe of the features shows what a model could use, not what it does use: probes are not "
+                "counted. For figures and sentences see Shortcuts in the card of each model.",
                 label="Shortcut audit of all checkpoints",
             )
         )
@@ -78,7 +78,7 @@ def part(card: Checkpoint) -> None:
 
 
 def _films(report: AuditReport) -> str:
-    lungs = f", {report.without_lungs} without lungs left out where they are needed" if report.without_lungs else ""
+    lungs = f", {report.without_lungs} without lungs, left out of tests that need them" if report.without_lungs else ""
     split = f", {report.split}" if report.split else ""
     return f"{report.films} films of {report.patients} patients of {report.set}{split}{lungs}"
 
@@ -106,9 +106,9 @@ def _areas(card: Checkpoint, results: dict[str, AuditResult]) -> None:
     judged = [results[name] for name in _AREAS if name in results and len(results[name].figures) == 3]
     if not judged:
         return
-    marks = [IntervalMark("Films as they are", judged[0].figures[1].estimate, NEUTRAL)]
+    marks = [IntervalMark("Unchanged films", judged[0].figures[1].estimate, NEUTRAL)]
     marks += [IntervalMark(result.title, result.figures[2].estimate, plots.ACCENT) for result in judged]
-    with export.section("AUC when something is taken away", "macro AUC; 95 % intervals over patients"):
+    with export.section("AUC of altered films", "macro AUC; 95 % intervals over patients"):
         export.chart(
             plots.intervals(marks, quantity="Macro AUC; the ticks at 0.5 are chance"),
             name=f"{card.name} audit",
@@ -157,12 +157,12 @@ def _probes(results: Sequence[AuditResult]) -> None:
                 f"{features.reference:.2f}",
             ]
         )
-    with export.section("What a probe can tell from the features", "balanced accuracy, tested on other patients"):
+    with export.section("Probes of the features", "balanced accuracy, tested on other patients"):
         st.html(
             markup.table(
-                ["Guess", "From the features", "From the label alone", "Chance"],
+                ["Attribute", "From the features", "From the label alone", "Chance"],
                 rows,
-                caption="What a probe can tell could serve as a shortcut; the tests above show whether it does.",
+                caption="What a probe predicts could serve as a shortcut; the tests above show whether it does.",
             )
         )
 

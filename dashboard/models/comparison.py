@@ -125,7 +125,7 @@ def _both(first: Checkpoint, second: Checkpoint) -> None:
         }
         for name, left, right in compared
     ]
-    heading = "Same films, different reasons" if same_films(compared) else "Not all on the same films: n differs"
+    heading = "Figures on the same films" if same_films(compared) else "Figures on different films: n differs"
     with export.titled(heading, exported, name=f"{first.name} against {second.name}"):
         picture, numbers = st.columns([1, 1], gap="large")
         with picture:

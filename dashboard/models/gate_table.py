@@ -20,7 +20,7 @@ def part(card: Checkpoint) -> None:
     folder = model_files.weights_path(card).parent
     gate, sets = read_gate(card, folder), read_sets(card, folder)
     if gate is None:
-        with export.section("What it refuses"):
+        with export.section("Refused pictures"):
             words = f"It has no gate: it answers for any picture that the film checks accept. {GET_GATE}"
             st.html(markup.paragraph(words, quiet=True))
     elif "test" in gate.report:
@@ -37,7 +37,7 @@ def _gate(card: Checkpoint, gate: Gate) -> None:
     ]
     report = gate.report
     aside = f"gate fitted on {report['train']:,} training films, limits from {report['val']:,} validation films"
-    with export.titled("What it refuses", exported, name=f"{card.name} gate", aside=aside):
+    with export.titled("Refused pictures", exported, name=f"{card.name} gate", aside=aside):
         table = [
             [
                 name,
@@ -50,7 +50,7 @@ def _gate(card: Checkpoint, gate: Gate) -> None:
         caption = "95 % intervals. AUC: against test films. 0.5 means that the gate cannot tell them apart."
         unknown = report.get("unknown")
         if unknown and unknown["auc"] < _NOTICED:
-            caption += " It does not notice findings that the model has no word for."
+            caption += " It does not detect findings that the model does not know."
         st.html(markup.table(["Films or pictures", "Number", "Refused", "AUC"], table, caption=caption))
 
 
@@ -77,10 +77,8 @@ def _sets(card: Checkpoint, sets: PredictionSets) -> None:
         *(("left out", name, each) for name, each in sets.left_out.items()),
     ]
     exported = [{"group": group, "name": name, "n": n, "coverage": share} for group, name, (share, n) in groups]
-    aside = f"the sets promise {sets.coverage:.0%} for films like the validation films"
-    with export.titled(
-        "How often the prediction set holds the label", exported, name=f"{card.name} coverage", aside=aside
-    ):
+    aside = f"nominal coverage: {sets.coverage:.0%}, for films like the validation films"
+    with export.titled("Coverage of the prediction set", exported, name=f"{card.name} coverage", aside=aside):
         rows = [
             [
                 _films(group, name),
@@ -96,11 +94,11 @@ def _sets(card: Checkpoint, sets: PredictionSets) -> None:
             broken = low < sets.coverage - _CLOSE
             caption = (
                 "95 % intervals. Left out of the fit: the limits come from the validation films of all other "
-                f"hospitals. {'The promise does not hold then' if broken else 'The lowest coverage then'}: "
+                f"hospitals. {'Coverage then falls below nominal' if broken else 'The lowest coverage then'}: "
                 f"{_percent(low, films)} of {films} films of {name}. The network learned from films of these "
                 "hospitals; expect less at a new one."
             )
-        heads = ["Test films", "Number", "Label in the set", "Against the promise"]
+        heads = ["Test films", "Number", "Label in the set", "Against nominal"]
         st.html(markup.table(heads, rows, caption=caption))
 
 

@@ -55,7 +55,7 @@ def _begin() -> None:
 def _file(here: ModelImport) -> None:
     draw.title(
         "Add a checkpoint",
-        f"A network that others trained. No code in its file is run, and nothing leaves this machine. It is saved in "
+        f"A network trained elsewhere. No code in its file is run, and nothing leaves this machine. It is saved in "
         f"{library.folder()}.",
     )
     with st.container(key="import", gap="medium"):
@@ -167,7 +167,7 @@ def _facts(candidate: ImportCandidate, notes: Sequence[str]) -> None:
         ),
         ("File", f"{KINDS[candidate.kind]}, SHA-256 {candidate.sha256[:16]}…"),
         ("Stripped", ", ".join(candidate.stripped)),
-        ("Left over", ", ".join(candidate.left_over[:6]) + (", …" if len(candidate.left_over) > 6 else "")),
+        ("Not used", ", ".join(candidate.left_over[:6]) + (", …" if len(candidate.left_over) > 6 else "")),
     ]
     with export.section("Contents of the file"):
         st.html(markup.facts([(label, value) for label, value in pairs if value]))

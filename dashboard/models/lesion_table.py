@@ -33,7 +33,7 @@ def section(cards: Sequence[Checkpoint]) -> None:
         return
     compared = [card for card in cards if card.metrics.lesions]
     with export.titled(
-        "Which methods find lesions",
+        "Lesion localisation",
         exported(compared),
         name="lesions",
         aside="maps of the labelled finding, against boxes and masks that radiologists drew",

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.card import LungFigures, SubsetFigures, Text
 from core.estimate import FEW, Estimate, available, estimate_text
+from core.models.findings import words
 from core.models.summary import architecture_title, retrained
 from core.types import Checkpoint
 from dashboard import markup
@@ -53,7 +54,7 @@ def mistakes(card: Checkpoint, *, most: int = 3) -> list[str]:
         if line != column and count
     ]
     return [
-        f"{label.capitalize()} called {predicted}: {count} of {total} test films ({share:.0%})."
+        f"{words(label).capitalize()} called {words(predicted)}: {count} of {total} test films ({share:.0%})."
         for share, count, total, label, predicted in sorted(cells, reverse=True)[:most]
     ]
 
@@ -74,7 +75,7 @@ def _numbers(card: Checkpoint) -> None:
     for row in counts:
         films[row.finding, row.split] += row.n
     splits = [split for split in ("train", "val", "test") if any(key[1] == split for key in films)]
-    rows = [[finding, *(f"{films[finding, split]:,}" for split in splits)] for finding in card.findings]
+    rows = [[words(finding), *(f"{films[finding, split]:,}" for split in splits)] for finding in card.findings]
     rows.append(["all", *(f"{sum(films[each, split] for each in card.findings):,}" for split in splits)])
     exported = [
         {"finding": finding, "split": split, "n": films[finding, split]}
@@ -130,7 +131,7 @@ def _notes(card: Checkpoint) -> list[str]:
         notes.append("No hospital was held out: its performance at another hospital is unknown.")
     else:
         text = f"Held out: not these weights, which saw that hospital, but {retrained(card)}."
-        notes.append(f"{text} It shows how well such a training transfers to another hospital.")
+        notes.append(f"{text} It shows how well this training transfers to another hospital.")
     lungs = card.metrics.lungs
     if lungs and lungs.lungs_out and available(lungs.lungs_out.macro_auc):
         notes.append("What it still recognises with the lungs blacked out cannot come from the lungs.")
@@ -152,7 +153,7 @@ def _elsewhere(card: Checkpoint) -> None:
         [each.source, f"{each.n:,}", estimate_text(each.macro_auc), estimate_text(each.accuracy)] for each in others
     ]
     with export.titled(
-        "Hospital by hospital",
+        "Figures by hospital",
         exported,
         name=f"{card.name} sources left out",
         aside="each of another network, trained without it",
@@ -228,7 +229,7 @@ def _availability(card: Checkpoint) -> None:
     ]
     evaluate = f"python -m core evaluate MANIFEST.csv --checkpoint {card.name}"
     if card.imported:
-        with export.section("Availability", "where it came from, and how to evaluate it"):
+        with export.section("Availability", "origin and evaluation"):
             text = markup.paragraph("Evaluate it on your own films:", quiet=True)
             st.html(markup.facts([*pairs, *own_models.origin(card.imported)]) + text)
             st.code(evaluate, language="bash", wrap_lines=True)

@@ -26,8 +26,8 @@ _HEAD = [
 
 def none() -> None:
     """What to do without weights."""
-    draw.title("Models", "There is no model in weights/ yet.")
-    st.html(markup.paragraph("Import one that others trained, restore the folder from the repository, or train one:"))
+    draw.title("Models", "There is no model in weights/.")
+    st.html(markup.paragraph("Import one trained elsewhere, restore the folder from the repository, or train one:"))
     st.code("python -m core train", language="bash")
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from core.card import Counts, SubsetFigures, TestFigures
 from core.codec import dump
 from core.estimate import available, estimate_text
+from core.models.findings import words
 from core.types import Checkpoint
 from dashboard import markup
 from dashboard.models import export, plots
@@ -63,12 +64,15 @@ def _ranking(card: Checkpoint, test: TestFigures, *, roc: bool) -> None:
         return
     with export.titled(title, exported, name=f"{card.name} {kind}", aside=_films(test)):
         if not curves:
-            st.html(markup.facts(figures.items()) + markup.paragraph("The card has no such curve.", quiet=True))
+            st.html(
+                markup.facts([(words(finding), text) for finding, text in figures.items()])
+                + markup.paragraph("The card has no such curve.", quiet=True)
+            )
             return
         export.chart(
             plots.ranking(curves, figures, _points(card, test) if roc else {}, x=axes[0], y=axes[1], diagonal=roc),
             name=f"{card.name} {kind}",
-            alt="; ".join(f"{finding}: {figure}" for finding, figure in figures.items()),
+            alt="; ".join(f"{words(finding)}: {figure}" for finding, figure in figures.items()),
         )
 
 
@@ -111,7 +115,7 @@ def _operating(card: Checkpoint, test: TestFigures) -> None:
     with export.titled("Operating points", exported, name=f"{card.name} operating points", aside="the diamonds above"):
         rows = [
             [
-                finding,
+                words(finding),
                 f"{card.thresholds[finding]:.2f}" if finding in card.thresholds else "–",
                 estimate_text(test.sensitivity.get(finding)),
                 estimate_text(test.specificity.get(finding)),
@@ -147,8 +151,8 @@ def _confusion(card: Checkpoint, counts: Counts | Mapping[str, Counts] | None) -
             plots.confusion(card.findings, counts),
             name=name,
             alt="; ".join(
-                f"{finding}: "
-                + ", ".join(f"{n} called {predicted}" for predicted, n in zip(card.findings, row, strict=True))
+                f"{words(finding)}: "
+                + ", ".join(f"{n} called {words(predicted)}" for predicted, n in zip(card.findings, row, strict=True))
                 for finding, row in zip(card.findings, counts, strict=True)
             ),
         )
@@ -161,7 +165,9 @@ def _by_finding(counts: Mapping[str, Counts], title: str, name: str) -> None:
     with export.titled(title, [dict(zip(head, row, strict=True)) for row in rows], name=name, aside="films"):
         st.html(
             markup.table(
-                [each.capitalize() for each in head], [[str(cell) for cell in row] for row in rows], caption=""
+                [each.capitalize() for each in head],
+                [[words(str(finding)), *map(str, cells)] for finding, *cells in rows],
+                caption="",
             )
         )
 
@@ -218,7 +224,7 @@ def _groups(card: Checkpoint) -> None:
     with export.titled(
         "By group", exported, name=f"{card.name} groups", aside="one figure for all films can hide a failure"
     ):
-        head = ["Group", "Films", "Macro AUC", "Accuracy", *(f"AUC {finding}" for finding in card.findings)]
+        head = ["Group", "Films", "Macro AUC", "Accuracy", *(f"AUC {words(finding)}" for finding in card.findings)]
         rows = [_group_row(each, card.findings) for each in parts]
         st.html(
             markup.table(

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.card import Counts, ReliabilityBin
 from core.estimate import Estimate, estimate_text
+from core.models.findings import words
 from dashboard import finding_colours
 from dashboard.models import axes
 from dashboard.models.axes import NEUTRAL, Plot
@@ -95,7 +96,7 @@ def ranking(
     """
     traces: list[dict[str, Any]] = []
     for finding, curve in curves.items():
-        traces += _curve(finding, curve, name=" ".join(filter(None, (finding, figures.get(finding)))))
+        traces += _curve(finding, curve, name=" ".join(filter(None, (words(finding), figures.get(finding)))))
         if finding in points:
             traces.append(_point(finding, points[finding], x=x, y=y))
     layout = axes.layout(
@@ -129,11 +130,11 @@ def confusion(findings: Sequence[str], counts: Counts) -> Plot:
         "showscale": False,
         "xgap": 3,
         "ygap": 3,
-        "customdata": [[[finding, count] for count in row] for finding, row in zip(findings, counts, strict=True)],
+        "customdata": [[[words(each), count] for count in row] for each, row in zip(findings, counts, strict=True)],
         "x": list(range(len(findings))),
         "hovertemplate": "%{customdata[0]}: %{customdata[1]} films, %{z:.1%} of the row<extra></extra>",
     }
-    ticks = {"tickvals": list(range(len(findings))), "ticktext": list(findings)}
+    ticks = {"tickvals": list(range(len(findings))), "ticktext": [words(finding) for finding in findings]}
     layout = axes.layout(
         x=axes.axis("Predicted", grid=False) | ticks | {"side": "top"},
         y=axes.axis("Label", grid=False) | ticks | {"autorange": "reversed"},
@@ -189,11 +190,11 @@ def sources(counts: Mapping[tuple[str, str], int], findings: Sequence[str]) -> P
         {
             "type": "bar",
             "orientation": "h",
-            "name": finding,
+            "name": words(finding),
             "y": order,
             "x": [counts.get((source, finding), 0) for source in order],
             "marker": {"color": finding_colours.colour(finding), "line": {"width": 0}},
-            "hovertemplate": f"%{{y}}: %{{x}} films, {finding}<extra></extra>",
+            "hovertemplate": f"%{{y}}: %{{x}} films, {words(finding)}<extra></extra>",
         }
         for finding in findings
     ]
@@ -294,7 +295,7 @@ def _curve(finding: str, curve: BandedCurve, *, name: str) -> list[dict[str, Any
         "x": curve.x,
         "y": curve.y,
         "line": {"color": hue, "width": 2},
-        "hovertemplate": f"%{{x:.2f}}, %{{y:.2f}}<extra>{finding}</extra>",
+        "hovertemplate": f"%{{x:.2f}}, %{{y:.2f}}<extra>{words(finding)}</extra>",
     }
     band = {
         "type": "scatter",
@@ -320,5 +321,5 @@ def _point(finding: str, place: tuple[float, float], *, x: str, y: str) -> dict[
         "legendgroup": finding,
         "showlegend": False,
         "marker": {"symbol": "diamond", "size": 10, "color": finding_colours.colour(finding), "line": {"width": 0}},
-        "hovertemplate": f"operating point<br>{x} %{{x:.2f}}<br>{y} %{{y:.2f}}<extra>{finding}</extra>",
+        "hovertemplate": f"operating point<br>{x} %{{x:.2f}}<br>{y} %{{y:.2f}}<extra>{words(finding)}</extra>",
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from core.codec import dump
+from core.models.findings import words
 from core.overlay import NOTICE
 from core.types import Checkpoint
 from dashboard import markup
@@ -46,7 +47,7 @@ def _data(card: Checkpoint) -> None:
         rows = [[source, *(_cell(films, source, finding) for finding in card.findings)] for source in names]
         st.html(
             markup.table(
-                ["Source", *card.findings],
+                ["Source", *map(words, card.findings)],
                 rows,
                 caption="Films for training / validation / test. A source of one colour gives the finding away: "
                 "the network can learn the source instead of the disease.",

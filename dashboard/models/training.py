@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.card import EarlierTraining, Epoch, LabelCorrection
 from core.codec import dump
+from core.models.findings import words
 from core.types import Checkpoint
 from dashboard import finding_colours, markup
 from dashboard.models import export, plots
@@ -64,7 +65,7 @@ def curves(epochs: Sequence[Epoch], *, name: str, start: tuple[int, str] | None 
     losses = _lines({"training": [epoch.loss for epoch in epochs], "validation": [epoch.val_loss for epoch in epochs]})
     figures = _figures(epochs)
     hues = {"training": NEUTRAL, "validation": plots.ACCENT, "accuracy": NEUTRAL, "Dice": plots.ACCENT}
-    hues |= {finding: finding_colours.colour(finding) for finding in figures if finding not in hues}
+    hues |= {_legend(name): finding_colours.colour(name) for epoch in epochs for name in epoch.val_auc or {}}
     exported = [_flat(place, epoch) for place, epoch in zip(order, epochs, strict=True)]
     last = ", ".join(f"{finding} {values[-1]:.2f}" for finding, values in figures.items() if values[-1] is not None)
     with export.titled("Training curves", exported, name=f"{name} training", aside=f"{len(epochs)} epochs"):
@@ -101,10 +102,14 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def _legend(finding: str) -> str:
+    return "AUC accuracy" if finding == "accuracy" else words(finding)
+
+
 def _figures(epochs: Sequence[Epoch]) -> dict[str, list[float | None]]:
     findings = list(dict.fromkeys(finding for epoch in epochs for finding in epoch.val_auc or {}))
     areas = {finding: [(epoch.val_auc or {}).get(finding) for epoch in epochs] for finding in findings}
-    named = {f"AUC {finding}" if finding == "accuracy" else finding: values for finding, values in areas.items()}
+    named = {_legend(finding): values for finding, values in areas.items()}
     return named | _lines(
         {"accuracy": [epoch.val_accuracy for epoch in epochs], "Dice": [epoch.val_dice for epoch in epochs]}
     )
